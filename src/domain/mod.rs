@@ -1,0 +1,1 @@
+//! The vocabulary: ids, states, outcomes, lanes, retry policy. No I/O.

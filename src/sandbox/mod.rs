@@ -1,0 +1,1 @@
+//! A stand-in for Fineract, in memory, that behaves as recorded.
