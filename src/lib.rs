@@ -9,4 +9,5 @@
 
 pub mod cli;
 pub mod domain;
+pub mod operations;
 pub mod sandbox;
