@@ -11,3 +11,4 @@ pub mod cli;
 pub mod domain;
 pub mod operations;
 pub mod sandbox;
+pub mod store;
