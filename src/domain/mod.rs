@@ -2,6 +2,8 @@
 
 mod amount;
 mod answer;
+mod attempt;
+pub mod decision;
 mod id;
 mod lane;
 mod operation_type;
@@ -10,6 +12,7 @@ mod state;
 
 pub use amount::Amount;
 pub use answer::Answer;
+pub use attempt::{Attempt, Failure, Reply};
 pub use id::{InvalidTrackingId, OperationId, TrackingId};
 pub use lane::{Access, Lane, LaneAccess};
 pub use operation_type::OperationType;

@@ -1,13 +1,13 @@
 //! Attempts: a command is committed, word for word, before it is sent.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
 use sqlx::PgPool;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::{Store, StoreError, failed_to, group_commit::GroupCommit};
-use crate::domain::{Answer, Method, OperationId, Request};
+use crate::domain::{Answer, Attempt, Failure, Method, OperationId, Reply, Request};
 
 /// A command that is about to be sent.
 #[derive(Clone, Debug)]
@@ -20,67 +20,6 @@ pub struct StartAttempt {
     pub key_number: i32,
     /// The command.
     pub request: Request,
-}
-
-/// Why an attempt has no answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// No connection was made: nothing was sent.
-    NotConnected,
-    /// The time was up: it may still run.
-    TimedOut,
-    /// The connection ended before a whole answer: it may have run.
-    Closed,
-}
-
-impl Failure {
-    /// The word in the table.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::NotConnected => "not_connected",
-            Self::TimedOut => "timed_out",
-            Self::Closed => "closed",
-        }
-    }
-
-    fn from_name(name: &str) -> Option<Self> {
-        [Self::NotConnected, Self::TimedOut, Self::Closed]
-            .into_iter()
-            .find(|failure| failure.as_str() == name)
-    }
-}
-
-/// What came back for an attempt.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reply {
-    /// A whole answer.
-    Answer(Answer),
-    /// None.
-    Failure(Failure),
-}
-
-/// What came back, and for which attempt: kept whether or not that attempt still holds the operation.
-#[derive(Clone, Debug)]
-pub struct Evidence {
-    /// The operation.
-    pub id: OperationId,
-    /// The attempt's number.
-    pub number: i32,
-    /// What came back.
-    pub reply: Reply,
-}
-
-/// An attempt as it stands in the table.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AttemptRecord {
-    /// Its number.
-    pub number: i32,
-    /// `k` of the Idempotency-Key it was sent with.
-    pub key_number: i32,
-    /// The command.
-    pub request: Request,
-    /// What came back; `None`: it is open, or ended with its process.
-    pub reply: Option<Reply>,
 }
 
 /// Starts the task that commits attempts before they are sent.
@@ -144,9 +83,10 @@ impl Store {
     }
 
     /// Reads an operation's attempts, the first one first.
-    pub async fn attempts(&self, id: OperationId) -> Result<Vec<AttemptRecord>, StoreError> {
+    pub async fn attempts(&self, id: OperationId) -> Result<Vec<Attempt>, StoreError> {
         sqlx::query!(
-            "SELECT number, key_number, method, path, body, status, cached, answer, error
+            "SELECT number, key_number, method, path, body, status, cached, answer, error,
+                    EXTRACT(EPOCH FROM now() - sent_at)::float8 AS \"age_seconds!\"
                FROM attempt
               WHERE operation_id = $1
               ORDER BY number",
@@ -168,7 +108,7 @@ impl Store {
                 _ => None,
             };
             let failure = row.error.as_deref().and_then(Failure::from_name).map(Reply::Failure);
-            Ok(AttemptRecord {
+            Ok(Attempt {
                 number: row.number,
                 key_number: row.key_number,
                 request: Request {
@@ -178,6 +118,7 @@ impl Store {
                     body: row.body,
                 },
                 reply: answer.or(failure),
+                age: Duration::try_from_secs_f64(row.age_seconds).unwrap_or_default(),
             })
         })
         .collect()

@@ -7,13 +7,13 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::{
-    Ends, RETRY_PAUSE, Reply, Store, StoreError, chain,
+    Ends, RETRY_PAUSE, Store, StoreError, chain,
     claim::Places,
     connect, failed_to,
     group_commit::GroupCommit,
     lanes::{self, Departed, Departures},
 };
-use crate::domain::{OperationId, State};
+use crate::domain::{OperationId, Reply, State};
 
 /// What an attempt concluded.
 #[derive(Clone, Debug)]
