@@ -5,8 +5,10 @@
 //! | module | owns |
 //! | --- | --- |
 //! | [`cli`] | one file per subcommand |
+//! | [`embedded_postgres`] | a private Postgres for `demo` and tests |
 //! | [`sandbox`] | a stand-in for Fineract, as recorded |
 
 pub mod cli;
 pub mod domain;
+pub mod embedded_postgres;
 pub mod sandbox;
