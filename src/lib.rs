@@ -5,10 +5,12 @@
 //! | module | owns |
 //! | --- | --- |
 //! | [`cli`] | one file per subcommand |
+//! | [`config`] | the settings, read once and checked all at once |
 //! | [`embedded_postgres`] | a private Postgres for `demo` and tests |
 //! | [`sandbox`] | a stand-in for Fineract, as recorded |
 
 pub mod cli;
+pub mod config;
 pub mod domain;
 pub mod embedded_postgres;
 pub mod sandbox;

@@ -4,4 +4,5 @@
     reason = "helpers of tests are not #[test] functions themselves"
 )]
 
+mod config;
 mod embedded_postgres;
