@@ -8,9 +8,11 @@
 //! | [`config`] | the settings, read once and checked all at once |
 //! | [`embedded_postgres`] | a private Postgres for `demo` and tests |
 //! | [`sandbox`] | a stand-in for Fineract, as recorded |
+//! | [`telemetry`] | the log |
 
 pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod embedded_postgres;
 pub mod sandbox;
+pub mod telemetry;

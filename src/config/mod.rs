@@ -184,7 +184,8 @@ impl Http {
             admission_max_waiting: reader.number("ADMISSION_MAX_WAITING", 1_000_000, 1..=i64::MAX),
             currency: values::currency(reader, "CURRENCY", "INR"),
         };
-        if role.serves_api() && !reader.is_set("INTERNAL_TOKENS") {
+        let has_tokens = !http.internal_tokens.is_empty();
+        if role.serves_api() && !has_tokens && !reader.is_wrong("INTERNAL_TOKENS") {
             let problem = "is empty, but without a token nobody can use the API that ROLE serves";
             reader.problem("INTERNAL_TOKENS", problem);
         }
@@ -207,8 +208,8 @@ impl Fineract {
     /// A process that only serves the API may do without; it is `None` then, or when problems were
     /// noted.
     fn read(reader: &mut Reader<'_>, role: Role) -> Option<Self> {
-        let needed = role.works_queue() || reader.is_set("FINERACT_URL");
         let url = values::base_url(reader, "FINERACT_URL");
+        let needed = role.works_queue() || url.is_some() || reader.is_wrong("FINERACT_URL");
         let user = reader.text("FINERACT_USER");
         let password = reader.secret("FINERACT_PASSWORD");
         let tenant = values::header_value(reader, "FINERACT_TENANT", "default");
@@ -218,9 +219,9 @@ impl Fineract {
         let loan_create_per_lender =
             reader.number("FINERACT_LOAN_CREATE_PER_LENDER", 2, 1..=10_000);
         if needed {
-            for variable in ["FINERACT_URL", "FINERACT_USER", "FINERACT_PASSWORD"] {
-                reader.require(variable);
-            }
+            reader.require("FINERACT_URL", url.as_ref());
+            reader.require("FINERACT_USER", user.as_ref());
+            reader.require("FINERACT_PASSWORD", password.as_ref());
         }
         Some(Self {
             url: url?,

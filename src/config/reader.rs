@@ -62,14 +62,16 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Whether a setting has a value, right or wrong, of its own or in its file.
-    pub(super) fn is_set(&self, variable: &str) -> bool {
-        self.find(variable).is_some() || self.find(&file_variable(variable)).is_some()
+    /// Whether something is wrong with this setting.
+    pub(super) fn is_wrong(&self, variable: &str) -> bool {
+        self.problems
+            .iter()
+            .any(|problem| problem.variable == variable)
     }
 
-    /// Notes a problem when a setting has no value.
-    pub(super) fn require(&mut self, variable: &'static str) {
-        if !self.is_set(variable) {
+    /// Notes a problem when a setting is missing, unless what is wrong with it was noted already.
+    pub(super) fn require<T>(&mut self, variable: &'static str, value: Option<&T>) {
+        if value.is_none() && !self.is_wrong(variable) {
             self.problem(variable, "is missing");
         }
     }

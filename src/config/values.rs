@@ -100,8 +100,9 @@ pub(super) fn database_url(
     reader: &mut Reader<'_>,
     variable: &'static str,
 ) -> Option<SecretString> {
-    reader.require(variable);
-    let url = reader.secret(variable)?;
+    let url = reader.secret(variable);
+    reader.require(variable, url.as_ref());
+    let url = url?;
     let scheme = url
         .expose_secret()
         .split_once("://")

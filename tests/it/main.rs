@@ -6,3 +6,4 @@
 
 mod config;
 mod embedded_postgres;
+mod tidy;
