@@ -10,10 +10,12 @@ mod client_create;
 mod client_update;
 mod day;
 mod facts;
-#[expect(dead_code, reason = "the operations that need it come one by one")]
 mod fields;
+mod loan_application;
 mod loan_approve;
+mod loan_create;
 mod loan_delete;
+mod loan_update;
 #[expect(dead_code, reason = "the operations that need it come one by one")]
 mod rules;
 #[cfg(test)]
@@ -238,6 +240,8 @@ fn decode<O: Operation>(payload: &RawValue, deployment: &Deployment) -> Result<O
 pub static REGISTRY: &[Entry] = &[
     Entry::of::<client_create::ClientCreate>(),
     Entry::of::<client_update::ClientUpdate>(),
+    Entry::of::<loan_create::LoanCreate>(),
+    Entry::of::<loan_update::LoanUpdate>(),
     Entry::of::<loan_approve::LoanApprove>(),
     Entry::of::<loan_delete::LoanDelete>(),
 ];

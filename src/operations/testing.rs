@@ -147,3 +147,13 @@ pub(super) const LOAN: &str = r#"{"id":9,"accountNo":"000000009","externalId":"L
     "submittedByUsername":"mifos","expectedDisbursementDate":[2024,1,10]},
     "disbursementDetails":[],"transactions":[],"multiDisburseLoan":false,
     "isEqualAmortization":false}"#;
+
+/// A plain product as recorded (UGRO).
+pub(super) const PRODUCT: &str = r#"{"id":2,"name":"UGRO","shortName":"UGR","status":"loanProduct.active",
+    "currency":{"code":"INR","decimalPlaces":2},"principal":100000.000000,"numberOfRepayments":12,
+    "repaymentEvery":1,"repaymentFrequencyType":{"id":2},"interestRatePerPeriod":8.000000,
+    "interestRateFrequencyType":{"id":3},"annualInterestRate":8.000000,"amortizationType":{"id":1},
+    "interestType":{"id":0},"interestCalculationPeriodType":{"id":1},
+    "allowPartialPeriodInterestCalculation":false,
+    "transactionProcessingStrategyCode":"mifos-standard-strategy","charges":[],
+    "multiDisburseLoan":false,"isEqualAmortization":false}"#;
