@@ -5,9 +5,11 @@
 //! | module | owns |
 //! | --- | --- |
 //! | [`cli`] | one file per subcommand |
+//! | [`http`] | what callers see: routes, tokens, errors |
 //! | [`sandbox`] | a stand-in for Fineract, as recorded |
 
 pub mod cli;
 pub mod domain;
+pub mod http;
 pub mod operations;
 pub mod sandbox;

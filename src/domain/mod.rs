@@ -2,6 +2,7 @@
 
 mod amount;
 mod answer;
+mod fineract_health;
 mod id;
 mod lane;
 mod operation_type;
@@ -10,6 +11,7 @@ mod state;
 
 pub use amount::Amount;
 pub use answer::Answer;
+pub use fineract_health::FineractHealth;
 pub use id::{InvalidTrackingId, OperationId, TrackingId};
 pub use lane::{Access, Lane, LaneAccess};
 pub use operation_type::OperationType;
