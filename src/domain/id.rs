@@ -63,7 +63,9 @@ impl FromStr for TrackingId {
         let (name, id) = text.split_once('|').ok_or(InvalidTrackingId)?;
         Ok(Self {
             operation_type: OperationType::from_name(name).ok_or(InvalidTrackingId)?,
-            id: Uuid::try_parse(id).map(OperationId).or(Err(InvalidTrackingId))?,
+            id: Uuid::try_parse(id)
+                .map(OperationId)
+                .or(Err(InvalidTrackingId))?,
         })
     }
 }

@@ -32,9 +32,16 @@ impl State {
 
     /// The state of that word, if there is one.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Waiting, Self::Ready, Self::Running, Self::Parked, Self::Succeeded, Self::Failed]
-            .into_iter()
-            .find(|state| state.as_str() == name)
+        [
+            Self::Waiting,
+            Self::Ready,
+            Self::Running,
+            Self::Parked,
+            Self::Succeeded,
+            Self::Failed,
+        ]
+        .into_iter()
+        .find(|state| state.as_str() == name)
     }
 
     /// Whether nothing will change any more.
