@@ -37,11 +37,15 @@ pub(super) fn read<'a>(
     let entry = value("status", &entries, &mut problems)
         .and_then(|status| entry(status).map_err(|problem| problems.push(problem)).ok());
     let data = value("data", &entries, &mut problems);
-    let checked = entry.zip(data).map(|(entry, data)| (entry.check)(data, deployment));
+    let checked = entry
+        .zip(data)
+        .map(|(entry, data)| (entry.check)(data, deployment));
     match (entry, data, checked) {
-        (Some(entry), Some(data), Some(Ok(checked))) if problems.is_empty() => {
-            Ok(Submission { operation_type: entry.operation_type, data, checked })
-        }
+        (Some(entry), Some(data), Some(Ok(checked))) if problems.is_empty() => Ok(Submission {
+            operation_type: entry.operation_type,
+            data,
+            checked,
+        }),
         (_, _, Some(Err(InvalidPayload { problems: theirs }))) => {
             problems.extend(theirs);
             Err(ApiError::Invalid(problems))
@@ -56,7 +60,9 @@ fn value<'a>(
     entries: &[(String, &'a RawValue)],
     problems: &mut Vec<Problem>,
 ) -> Option<&'a RawValue> {
-    let found = entries.iter().find(|(name, value)| name == key && value.get() != "null");
+    let found = entries
+        .iter()
+        .find(|(name, value)| name == key && value.get() != "null");
     if found.is_none() {
         problems.push(problem(format!("/{key}"), "required", "is required"));
     }
@@ -65,14 +71,22 @@ fn value<'a>(
 
 fn entry(status: &RawValue) -> Result<&'static Entry, Problem> {
     let Ok(name) = serde_json::from_str::<String>(status.get()) else {
-        return Err(problem("/status".to_owned(), "wrong_type", "must be a text"));
+        return Err(problem(
+            "/status".to_owned(),
+            "wrong_type",
+            "must be a text",
+        ));
     };
-    OperationType::from_name(&name).and_then(operations::entry).ok_or_else(|| {
-        let known: Vec<_> =
-            operations::REGISTRY.iter().map(|entry| entry.operation_type.as_str()).collect();
-        let message = format!("must be one of {}", known.join(", "));
-        problem("/status".to_owned(), "unknown_value", message)
-    })
+    OperationType::from_name(&name)
+        .and_then(operations::entry)
+        .ok_or_else(|| {
+            let known: Vec<_> = operations::REGISTRY
+                .iter()
+                .map(|entry| entry.operation_type.as_str())
+                .collect();
+            let message = format!("must be one of {}", known.join(", "));
+            problem("/status".to_owned(), "unknown_value", message)
+        })
 }
 
 fn unknown_and_repeated(entries: &[(String, &RawValue)]) -> Vec<Problem> {
@@ -83,13 +97,25 @@ fn unknown_and_repeated(entries: &[(String, &RawValue)]) -> Vec<Problem> {
         if !matches!(key.as_str(), "status" | "data") {
             let message = "is no field of a request; it has status and data";
             problems.push(problem(pointer(), "unknown_field", message));
-        } else if entries.iter().take(index).any(|(earlier, _)| earlier == key) {
-            problems.push(problem(pointer(), "repeated_field", "stands here more than once"));
+        } else if entries
+            .iter()
+            .take(index)
+            .any(|(earlier, _)| earlier == key)
+        {
+            problems.push(problem(
+                pointer(),
+                "repeated_field",
+                "stands here more than once",
+            ));
         }
     }
     problems
 }
 
 fn problem(pointer: String, code: &'static str, message: impl Into<String>) -> Problem {
-    Problem { pointer, code, message: message.into() }
+    Problem {
+        pointer,
+        code,
+        message: message.into(),
+    }
 }

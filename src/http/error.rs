@@ -13,7 +13,10 @@ use axum::{
 };
 use serde::Serialize;
 
-use crate::{operations::Problem, store::{StoreError, chain}};
+use crate::{
+    operations::Problem,
+    store::{StoreError, chain},
+};
 
 /// Everything that a caller can be refused for.
 #[derive(Debug, thiserror::Error)]
@@ -122,17 +125,23 @@ impl ApiError {
 
     /// The problems of a 422.
     fn problems(&self) -> &[Problem] {
-        if let Self::Invalid(problems) = self { problems } else { &[] }
+        if let Self::Invalid(problems) = self {
+            problems
+        } else {
+            &[]
+        }
     }
 
-    /// What the caller is told of the error. The detail is the error's own sentence; only broken JSON
-    /// adds its place, for its sentence is written by us and its place betrays nothing.
+    /// What the caller is told: the error's own sentence, never its source. Broken JSON adds the place.
     fn detail(&self) -> String {
-        match self {
-            Self::BrokenJson(error) => {
-                format!("{self} It breaks at line {}, column {}.", error.line(), error.column())
-            }
-            other => other.to_string(),
+        if let Self::BrokenJson(error) = self {
+            format!(
+                "{self} It breaks at line {}, column {}.",
+                error.line(),
+                error.column()
+            )
+        } else {
+            self.to_string()
         }
     }
 
@@ -178,7 +187,9 @@ struct ProblemItem<'a> {
 
 /// Writes the error that an answer carries, if it does, into its body, and logs it.
 pub(super) fn tell(mut response: Response, request_id: &str) -> Response {
-    let Some(error) = response.extensions_mut().remove::<Arc<ApiError>>() else { return response };
+    let Some(error) = response.extensions_mut().remove::<Arc<ApiError>>() else {
+        return response;
+    };
     error.log();
     let status = error.status();
     let errors = error.problems().iter().map(|problem| ProblemItem {
@@ -196,7 +207,10 @@ pub(super) fn tell(mut response: Response, request_id: &str) -> Response {
         errors: errors.collect(),
     };
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
     if let Some(seconds) = error.retry_after() {
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }

@@ -8,7 +8,10 @@ use serde::Serialize;
 use tokio::time::timeout;
 
 use super::ApiState;
-use crate::domain::FineractHealth;
+use crate::{
+    domain::FineractHealth,
+    store::{StoreError, chain},
+};
 
 /// A database that is slower than this is away, as far as routing to this process is concerned.
 const DATABASE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -49,7 +52,11 @@ pub(super) async fn report_readiness(
 ) -> (StatusCode, Json<Readiness>) {
     let database = match timeout(DATABASE_TIMEOUT, api.store.check()).await {
         Ok(Ok(())) => "ready",
-        Ok(Err(_)) | Err(_) => "away",
+        Ok(Err(error)) => {
+            tracing::warn!(error = chain(&error), "not ready: the database");
+            if matches!(error, StoreError::Unknown { .. }) { "not_migrated" } else { "away" }
+        }
+        Err(_) => "away",
     };
     let draining = api.draining.is_cancelled();
     let is_ready = database == "ready" && !draining;
@@ -59,7 +66,11 @@ pub(super) async fn report_readiness(
         draining,
         fineract: (*api.fineract.borrow()).into(),
     };
-    let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = if is_ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
     (status, Json(readiness))
 }
 

@@ -1,17 +1,48 @@
-//! The caller's own `Idempotency-Key`.
+//! The caller's own `Idempotency-Key`, and the body it stands for.
 
-use axum::http::{HeaderMap, HeaderName};
+use axum::{
+    body::Bytes,
+    extract::{FromRequest, Request},
+    http::{HeaderMap, HeaderName},
+};
+use sha2::{Digest as _, Sha256};
 
-use super::error::ApiError;
+use super::{error::ApiError, json_body::JsonBody};
+use crate::store::CallerKey;
 
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 const LONGEST: usize = 255;
 
+/// A JSON body, and the key that the caller gave it.
+#[derive(Debug)]
+pub(super) struct KeyedBody {
+    /// The body.
+    pub(super) body: Bytes,
+    /// The key, bound to the body.
+    pub(super) caller_key: Option<CallerKey>,
+}
+
+impl<S: Send + Sync> FromRequest<S> for KeyedBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
+        let key = read(request.headers())?;
+        let JsonBody(body) = JsonBody::from_request(request, state).await?;
+        let caller_key = key.map(|key| CallerKey {
+            key,
+            digest: Sha256::digest(&body).into(),
+        });
+        Ok(Self { body, caller_key })
+    }
+}
+
 /// Reads the key: 1 to 255 visible ASCII characters. The quotes of the IETF draft are taken off, so that
 /// a client that adds them later still means the same key.
-pub(super) fn read(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+fn read(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     let mut values = headers.get_all(HEADER).iter();
-    let Some(value) = values.next() else { return Ok(None) };
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
     if values.next().is_some() {
         return Err(ApiError::InvalidIdempotencyKey);
     }

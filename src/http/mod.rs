@@ -26,10 +26,12 @@ use axum::{
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-use tower_http::{catch_panic::CatchPanicLayer, sensitive_headers::SetSensitiveRequestHeadersLayer};
+use tower_http::{
+    catch_panic::CatchPanicLayer, sensitive_headers::SetSensitiveRequestHeadersLayer,
+};
 
-pub use self::tokens::{Caller, Scope, Tokens};
-use self::error::ApiError;
+pub use self::tokens::Tokens;
+use self::{error::ApiError, tokens::Caller};
 use crate::{domain::FineractHealth, operations::Deployment, store::Store};
 
 /// The largest body of a request, in bytes.
@@ -66,11 +68,18 @@ pub fn router(state: ApiState) -> Router {
     state
         .base_paths
         .iter()
-        .fold(routes.clone(), |router, base_path| router.nest(base_path, routes.clone()))
+        .fold(routes.clone(), |router, base_path| {
+            router.nest(base_path, routes.clone())
+        })
         .fallback(async || ApiError::UnknownRoute)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(CatchPanicLayer::custom(|_| ApiError::Panicked.into_response()))
+        .layer(CatchPanicLayer::custom(|_| {
+            ApiError::Panicked.into_response()
+        }))
         .layer(middleware::from_fn(observe::observe_request))
-        .layer(SetSensitiveRequestHeadersLayer::new([tokens::HEADER, AUTHORIZATION]))
+        .layer(SetSensitiveRequestHeadersLayer::new([
+            tokens::HEADER,
+            AUTHORIZATION,
+        ]))
         .with_state(Arc::new(state))
 }

@@ -19,7 +19,10 @@ const LONGEST_REQUEST_ID: usize = 128;
 /// Runs a request in a span of its own. No payload, token or query is in it.
 pub(super) async fn observe_request(request: Request, next: Next) -> Response {
     let id = request_id(request.headers());
-    let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or("", MatchedPath::as_str);
     let span = tracing::info_span!(
         "request",
         request_id = id,
@@ -37,10 +40,15 @@ pub(super) async fn observe_request(request: Request, next: Next) -> Response {
         if let Ok(value) = HeaderValue::from_str(&id) {
             headers.insert(X_REQUEST_ID, value);
         }
-        headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+        headers
+            .entry(CACHE_CONTROL)
+            .or_insert(HeaderValue::from_static("no-store"));
         let span = tracing::Span::current();
         span.record("status", response.status().as_u16());
-        span.record("duration_ms", u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX));
+        span.record(
+            "duration_ms",
+            u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        );
         tracing::debug!("answered");
         response
     }

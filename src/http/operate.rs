@@ -6,20 +6,19 @@ use axum::{
     Json,
     extract::{OriginalUri, State},
     http::{
-        HeaderMap, HeaderName, HeaderValue, StatusCode, Uri,
+        HeaderName, HeaderValue, StatusCode, Uri,
         header::{LOCATION, RETRY_AFTER},
     },
     response::{AppendHeaders, IntoResponse},
 };
-use sha2::{Digest as _, Sha256};
 
 use super::{
-    ApiState, Caller, envelope, error::ApiError, idempotency_key, json_body::JsonBody,
-    prefer::Wait, track::TrackBody,
+    ApiState, Caller, envelope, error::ApiError, idempotency_key::KeyedBody, prefer::Wait,
+    track::TrackBody,
 };
 use crate::{
     domain::{OperationId, TrackingId},
-    store::{Accepted, CallerKey, NewOperation, chain},
+    store::{Accepted, NewOperation, chain},
 };
 
 const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -33,10 +32,8 @@ pub(super) async fn submit_operation(
     State(api): State<Arc<ApiState>>,
     OriginalUri(uri): OriginalUri,
     wait: Wait,
-    headers: HeaderMap,
-    JsonBody(body): JsonBody,
+    KeyedBody { body, caller_key }: KeyedBody,
 ) -> Result<impl IntoResponse, ApiError> {
-    let key = idempotency_key::read(&headers)?;
     let submission = envelope::read(&body, &api.deployment)?;
     if api.store.backlog() >= api.max_waiting {
         return Err(ApiError::Overloaded);
@@ -49,7 +46,7 @@ pub(super) async fn submit_operation(
         payload: submission.data.to_owned(),
         checked: submission.checked,
         caller: caller.name.to_string(),
-        caller_key: key.map(|key| CallerKey { key, digest: Sha256::digest(&body).into() }),
+        caller_key,
     };
     let (tracking_id, is_replay) = match api.store.accept(operation).await? {
         Accepted::New => (TrackingId { operation_type, id }, false),
@@ -64,14 +61,22 @@ pub(super) async fn submit_operation(
     );
     let body = state_after(&api, wait, tracking_id).await;
     let is_ended = matches!(body, TrackBody::Ended(_));
-    let status = if is_ended || is_replay { StatusCode::OK } else { StatusCode::ACCEPTED };
+    let status = if is_ended || is_replay {
+        StatusCode::OK
+    } else {
+        StatusCode::ACCEPTED
+    };
     let headers = [
         track_url(&uri, tracking_id).map(|url| (LOCATION, url)),
         (!is_ended).then_some((RETRY_AFTER, HeaderValue::from(POLL_AFTER_SECONDS))),
         is_replay.then_some((IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"))),
         wait.applied(),
     ];
-    Ok((status, AppendHeaders(headers.into_iter().flatten()), Json(body)))
+    Ok((
+        status,
+        AppendHeaders(headers.into_iter().flatten()),
+        Json(body),
+    ))
 }
 
 /// Where an accepted operation stands once the caller's wait is over. It is durable: whatever goes wrong
@@ -81,12 +86,15 @@ async fn state_after(api: &ApiState, wait: Wait, tracking_id: TrackingId) -> Tra
         return TrackBody::processing(tracking_id);
     }
     match wait.track(api, tracking_id).await {
-        Ok(tracked) => tracked
-            .map_or_else(|| TrackBody::processing(tracking_id), |tracked| {
-                TrackBody::of(tracking_id, tracked)
-            }),
+        Ok(tracked) => tracked.map_or_else(
+            || TrackBody::processing(tracking_id),
+            |tracked| TrackBody::of(tracking_id, tracked),
+        ),
         Err(error) => {
-            tracing::warn!(error = chain(&error), "an accepted operation cannot be waited for");
+            tracing::warn!(
+                error = chain(&error),
+                "an accepted operation cannot be waited for"
+            );
             TrackBody::processing(tracking_id)
         }
     }
@@ -96,5 +104,8 @@ async fn state_after(api: &ApiState, wait: Wait, tracking_id: TrackingId) -> Tra
 fn track_url(operate: &Uri, tracking_id: TrackingId) -> Option<HeaderValue> {
     let TrackingId { operation_type, id } = tracking_id;
     let base_path = operate.path().strip_suffix("/fineract/operate")?;
-    HeaderValue::try_from(format!("{base_path}/fineract/track/{operation_type}%7C{id}")).ok()
+    HeaderValue::try_from(format!(
+        "{base_path}/fineract/track/{operation_type}%7C{id}"
+    ))
+    .ok()
 }

@@ -36,13 +36,19 @@ impl Wait {
         api: &ApiState,
         tracking_id: TrackingId,
     ) -> Result<Option<Tracked>, StoreError> {
-        let Some(seconds) = self.0 else { return api.store.track(tracking_id).await };
+        let Some(seconds) = self.0 else {
+            return api.store.track(tracking_id).await;
+        };
         let deadline = Instant::now() + Duration::from_secs(seconds);
         let mut waiter = api.store.ends().wait_for(tracking_id.id);
         let mut time_is_up = false;
         loop {
             let tracked = api.store.track(tracking_id).await?;
-            if time_is_up || tracked.as_ref().is_none_or(|tracked| tracked.state.is_end()) {
+            if time_is_up
+                || tracked
+                    .as_ref()
+                    .is_none_or(|tracked| tracked.state.is_end())
+            {
                 return Ok(tracked);
             }
             // The look after the time is up finds an end whose notification was lost.

@@ -18,7 +18,7 @@ pub(super) const HEADER: HeaderName = HeaderName::from_static("x-internal-token"
 
 /// What a token is good for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
+pub(super) enum Scope {
     /// Operate and track.
     Internal,
     /// The same, and what operators do.
@@ -36,17 +36,19 @@ struct Token {
 
 impl fmt::Debug for Tokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.0.iter().map(|token| &token.caller)).finish()
+        f.debug_list()
+            .entries(self.0.iter().map(|token| &token.caller))
+            .finish()
     }
 }
 
 /// Who calls, by the name of the token.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Caller {
+pub(super) struct Caller {
     /// The token's name.
-    pub name: Arc<str>,
+    pub(super) name: Arc<str>,
     /// What the token is good for.
-    pub scope: Scope,
+    pub(super) scope: Scope,
 }
 
 impl Tokens {
@@ -55,7 +57,10 @@ impl Tokens {
     pub fn new(internal: &[(String, SecretString)], ops: &[(String, SecretString)]) -> Self {
         let scoped = |scope| {
             move |(name, secret): &(String, SecretString)| Token {
-                caller: Caller { name: name.as_str().into(), scope },
+                caller: Caller {
+                    name: name.as_str().into(),
+                    scope,
+                },
                 digest: digest(secret.expose_secret().as_bytes()),
             }
         };
@@ -67,11 +72,14 @@ impl Tokens {
     /// in constant time, and always all of them.
     fn caller(&self, secret: &[u8]) -> Option<Caller> {
         let digest = digest(secret);
-        self.0
-            .iter()
-            .filter(|token| token.digest.ct_eq(&digest).into())
-            .last()
-            .map(|token| token.caller.clone())
+        let known = self.0.iter().fold(None, |found, token| {
+            if token.digest.ct_eq(&digest).into() {
+                Some(token)
+            } else {
+                found
+            }
+        });
+        known.map(|token| token.caller.clone())
     }
 }
 

@@ -46,7 +46,10 @@ pub(super) struct EndedBody {
 impl TrackBody {
     /// The shape of an operation that has not ended.
     pub(super) fn processing(tracking_id: TrackingId) -> Self {
-        Self::Processing { tracking_id, status: "processing" }
+        Self::Processing {
+            tracking_id,
+            status: "processing",
+        }
     }
 
     /// The shape of an operation as it was read.
@@ -97,9 +100,14 @@ pub(super) async fn track_operation(
         .ok()
         .and_then(|Path(text)| text.parse().ok())
         .ok_or(ApiError::MalformedTrackingId)?;
-    let tracked =
-        wait.track(&api, tracking_id).await?.ok_or(ApiError::UnknownTrackingId)?;
-    Ok((AppendHeaders(wait.applied()), Json(TrackBody::of(tracking_id, tracked))))
+    let tracked = wait
+        .track(&api, tracking_id)
+        .await?
+        .ok_or(ApiError::UnknownTrackingId)?;
+    Ok((
+        AppendHeaders(wait.applied()),
+        Json(TrackBody::of(tracking_id, tracked)),
+    ))
 }
 
 #[cfg(test)]
