@@ -18,7 +18,6 @@ CREATE TABLE lane (
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);
 
 CREATE INDEX lane_falling ON lane (key) WHERE falling;
-CREATE INDEX lane_failed_by ON lane (failed_by) WHERE failed_by IS NOT NULL AND NOT failure_read;
 
 COMMENT ON TABLE lane IS 'What must happen in order: client:<externalId> or loan:<externalId>, case-folded. Locked in the order of the keys, everywhere, and before any operation.';
 COMMENT ON COLUMN lane.next_position IS 'Position of the next operation: taken under the row''s lock, so it is the order of acceptance.';
@@ -149,10 +148,10 @@ CREATE TABLE result (
     failure       text,
     code          text,
     message       text,
-    fells         boolean NOT NULL DEFAULT false,
+    marked        boolean NOT NULL DEFAULT false,
     CONSTRAINT result_success CHECK (success IS NULL OR (failure IS NULL AND message IS NULL))
 );
 
 COMMENT ON TABLE result IS 'What track says of an ended operation. Bodies are Fineract''s own, untouched.';
 COMMENT ON COLUMN result.code IS 'Why it failed, as a stable code for operators.';
-COMMENT ON COLUMN result.fells IS 'Whether its lane bears a mark of this failure: reading it is then noted there.';
+COMMENT ON COLUMN result.marked IS 'Whether a lane of it bears the mark of this failure, or of the one it fell with: reading it is noted there.';

@@ -13,3 +13,4 @@ pub mod domain;
 pub mod http;
 pub mod operations;
 pub mod sandbox;
+pub mod store;

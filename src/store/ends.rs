@@ -3,7 +3,6 @@
 
 use std::{
     collections::HashMap,
-    fmt::Write as _,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -11,8 +10,8 @@ use sqlx::{
     PgPool,
     postgres::{PgListener, PgNotification},
 };
-use tokio::sync::{Notify, watch};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
 use super::{RETRY_PAUSE, chain};
@@ -28,10 +27,13 @@ const IDS_A_NOTIFICATION: usize = 240;
 type Waiters = HashMap<OperationId, (watch::Sender<()>, usize)>;
 
 /// The waiters of this process. Cheap to clone.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Ends {
     waiters: Arc<Mutex<Waiters>>,
     work: Arc<Notify>,
+    falls: Arc<Notify>,
+    tell_work: Arc<Notify>,
+    tell_ended: mpsc::UnboundedSender<OperationId>,
 }
 
 /// A registered wish to hear of an operation's end. Register first, then look: an end between the two
@@ -47,8 +49,10 @@ impl Waiter {
     /// Waits until the operation is said to have ended since the registration or the last call. It may
     /// be said too often (after the database was away), never too seldom: look again.
     pub async fn ended(&mut self) {
-        // The sender is in the map as long as this waiter is.
-        drop(self.ended.changed().await);
+        if self.ended.changed().await.is_err() {
+            // The sender is in the map as long as this waiter is.
+            std::future::pending::<()>().await;
+        }
     }
 }
 
@@ -65,6 +69,22 @@ impl Drop for Waiter {
 }
 
 impl Ends {
+    /// Starts telling the other gateways on this database, and listening to them, until `stop`.
+    /// Polling is enough without it; with it, they are quick.
+    pub fn start(pool: &PgPool, tasks: &TaskTracker, stop: &CancellationToken) -> Self {
+        let (tell_ended, ended) = mpsc::unbounded_channel();
+        let ends = Self {
+            waiters: Arc::default(),
+            work: Arc::default(),
+            falls: Arc::default(),
+            tell_work: Arc::default(),
+            tell_ended,
+        };
+        tasks.spawn(listen(ends.clone(), pool.clone(), stop.clone()));
+        tasks.spawn(tell(Arc::clone(&ends.tell_work), ended, pool.clone(), stop.clone()));
+        ends
+    }
+
     fn lock(&self) -> MutexGuard<'_, Waiters> {
         self.waiters.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -77,63 +97,65 @@ impl Ends {
         Waiter { ends: self.clone(), id, ended: sender.subscribe() }
     }
 
-    /// Wakes this process' waiters for an operation.
-    pub(super) fn announce(&self, id: OperationId) {
+    /// Waits until there may be work.
+    pub async fn work(&self) {
+        self.work.notified().await;
+    }
+
+    /// Waits until operations may have fallen with one that failed.
+    pub(super) async fn falls(&self) {
+        self.falls.notified().await;
+    }
+
+    /// Says, after the commit, that operations have ended.
+    pub(super) fn announce_ended(&self, ids: impl IntoIterator<Item = OperationId>) {
+        for id in ids {
+            self.wake(id);
+            // Nobody to tell: the process is shutting down.
+            drop(self.tell_ended.send(id));
+        }
+    }
+
+    /// Says, after the commit, that there is work.
+    pub(super) fn announce_work(&self) {
+        self.work.notify_one();
+        self.tell_work.notify_one();
+    }
+
+    /// Says, after the commit, that a lane is falling.
+    pub(super) fn announce_fall(&self) {
+        self.falls.notify_one();
+    }
+
+    fn wake(&self, id: OperationId) {
         if let Some((sender, _)) = self.lock().get(&id) {
             sender.send_replace(());
         }
     }
 
-    /// Says that there is work for this process.
-    pub(super) fn announce_work(&self) {
-        self.work.notify_one();
-    }
-
-    /// Waits until there may be work. Ask for the future before looking for work: what comes between is
-    /// not missed.
-    pub async fn work(&self) {
-        self.work.notified().await;
-    }
-
-    fn announce_all(&self) {
+    fn wake_all(&self) {
         for (sender, _) in self.lock().values() {
             sender.send_replace(());
         }
-        self.announce_work();
+        self.work.notify_one();
     }
 
     fn heard(&self, notification: &PgNotification) {
         if notification.channel() == READY {
-            self.announce_work();
+            self.work.notify_one();
         } else {
-            notification
-                .payload()
-                .as_bytes()
-                .chunks_exact(32)
+            let (ids, _) = notification.payload().as_bytes().as_chunks::<32>();
+            ids.iter()
                 .filter_map(|digits| Uuid::try_parse_ascii(digits).ok())
-                .for_each(|id| self.announce(OperationId(id)));
+                .for_each(|id| self.wake(OperationId(id)));
         }
-    }
-
-    /// Listens to the other gateways on this database until it is cancelled. Polling is enough without
-    /// it; with it, they are quick.
-    pub async fn listen(self, pool: PgPool, stop: CancellationToken) {
-        let listening = async {
-            loop {
-                if let Err(error) = self.listen_once(&pool).await {
-                    tracing::warn!(error = chain(&error), "the database's notifications are away");
-                    tokio::time::sleep(RETRY_PAUSE).await;
-                }
-            }
-        };
-        drop(stop.run_until_cancelled(listening).await);
     }
 
     async fn listen_once(&self, pool: &PgPool) -> Result<(), sqlx::Error> {
         let mut listener = PgListener::connect_with(pool).await?;
         listener.listen_all([ENDED, READY]).await?;
         // What was said while nobody listened is not said again.
-        self.announce_all();
+        self.wake_all();
         while let Some(notification) = listener.try_recv().await? {
             self.heard(&notification);
         }
@@ -141,27 +163,42 @@ impl Ends {
     }
 }
 
-/// Tells the other gateways what has ended, after the commit and outside of its transaction: a `NOTIFY`
-/// in there takes a cluster-wide lock at commit (25,800 inserts/s fell to 6,600).
-pub(super) async fn notify_ended(pool: &PgPool, ids: &[OperationId]) {
-    for ids in ids.chunks(IDS_A_NOTIFICATION) {
-        let mut payload = String::with_capacity(32 * ids.len());
-        for id in ids {
-            // Writing to a String does not fail.
-            drop(write!(payload, "{}", id.0.simple()));
+async fn listen(ends: Ends, pool: PgPool, stop: CancellationToken) {
+    let listening = async {
+        loop {
+            if let Err(error) = ends.listen_once(&pool).await {
+                tracing::warn!(error = chain(&error), "the database's notifications are away");
+            }
+            tokio::time::sleep(RETRY_PAUSE).await;
         }
-        notify(pool, ENDED, &payload).await;
+    };
+    drop(stop.run_until_cancelled(listening).await);
+}
+
+/// Tells the other gateways, outside of the transactions it tells of: a `NOTIFY` in there takes a
+/// cluster-wide lock at commit (25,800 inserts/s fell to 6,600).
+async fn tell(
+    work: Arc<Notify>,
+    mut ended: mpsc::UnboundedReceiver<OperationId>,
+    pool: PgPool,
+    stop: CancellationToken,
+) {
+    let mut ids = Vec::new();
+    loop {
+        let told = tokio::select! {
+            () = stop.cancelled() => return,
+            () = work.notified() => notify(&pool, READY, "").await,
+            _ = ended.recv_many(&mut ids, IDS_A_NOTIFICATION) => {
+                let payload: String = ids.drain(..).map(|id| id.0.simple().to_string()).collect();
+                notify(&pool, ENDED, &payload).await
+            }
+        };
+        if let Err(error) = told {
+            tracing::debug!(error = chain(&error), "a notification was not sent; the others poll");
+        }
     }
 }
 
-/// Tells the other gateways that there is work.
-pub(super) async fn notify_ready(pool: &PgPool) {
-    notify(pool, READY, "").await;
-}
-
-async fn notify(pool: &PgPool, channel: &str, payload: &str) {
-    if let Err(error) = sqlx::query!("SELECT pg_notify($1, $2)", channel, payload).execute(pool).await
-    {
-        tracing::debug!(error = chain(&error), "a notification was not sent; the others poll");
-    }
+async fn notify(pool: &PgPool, channel: &str, payload: &str) -> Result<(), sqlx::Error> {
+    sqlx::query!("SELECT pg_notify($1, $2)", channel, payload).execute(pool).await.map(drop)
 }

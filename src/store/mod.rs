@@ -22,9 +22,9 @@ use tokio_util::task::TaskTracker;
 
 pub use self::{
     accept::{Accepted, CallerKey, NewOperation},
-    attempt::{AttemptRecord, Evidence, Failure, Reply, StartAttempt},
-    claim::{ClaimLimits, Claimed},
-    connect::{DatabaseProblem, connect, migrate},
+    attempt::StartAttempt,
+    claim::{ClaimLimits, Claimed, Places},
+    connect::{DatabaseProblem, connect, migrate, require_migrated},
     ends::{Ends, Waiter},
     settle::{End, Settlement, Verdict},
     track::Tracked,

@@ -24,12 +24,12 @@ pub struct Tracked {
 impl Store {
     /// Reads an operation; `None` when there is none of that id and type.
     ///
-    /// Reading a failure is noted on its lane: operations accepted later are by someone who knows of it
-    /// and do not fall with it.
+    /// Reading a failure, or what fell with it, is noted on the lane: operations accepted later are by
+    /// someone who knows of it, and do not fall with it.
     pub async fn track(&self, tracking_id: TrackingId) -> Result<Option<Tracked>, StoreError> {
         let row = sqlx::query!(
             "SELECT o.type, o.state, o.ended_at, r.success, r.failure, r.message,
-                    r.fells AS \"fells?\"
+                    r.marked AS \"marked?\"
                FROM operation o
                LEFT JOIN result r ON r.operation_id = o.id
               WHERE o.id = $1",
@@ -42,7 +42,7 @@ impl Store {
         if OperationType::from_name(&row.r#type) != Some(tracking_id.operation_type) {
             return Ok(None);
         }
-        if row.fells == Some(true) {
+        if row.marked == Some(true) {
             self.note_failure_read(tracking_id.id.0).await?;
         }
         Ok(Some(Tracked {
@@ -56,7 +56,13 @@ impl Store {
 
     async fn note_failure_read(&self, id: Uuid) -> Result<(), StoreError> {
         sqlx::query!(
-            "UPDATE lane SET failure_read = true WHERE failed_by = $1 AND NOT failure_read",
+            "UPDATE lane l
+                SET failure_read = true
+               FROM operation o
+              WHERE o.id = $1
+                AND l.key IN (o.lane, o.read_lane)
+                AND l.failed_at <= o.ended_at
+                AND NOT l.failure_read",
             id
         )
         .execute(&self.pool)
