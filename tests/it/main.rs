@@ -1,1 +1,9 @@
 //! Every integration test, in one binary.
+#![expect(
+    clippy::expect_used,
+    reason = "helpers of tests are not #[test] functions themselves"
+)]
+
+mod config;
+mod embedded_postgres;
+mod tidy;
