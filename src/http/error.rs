@@ -13,10 +13,7 @@ use axum::{
 };
 use serde::Serialize;
 
-use crate::{
-    operations::Problem,
-    store::{StoreError, chain},
-};
+use crate::{operations::Problem, store::StoreError, telemetry::chain};
 
 /// Everything that a caller can be refused for.
 #[derive(Debug, thiserror::Error)]
@@ -147,7 +144,7 @@ impl ApiError {
 
     fn log(&self) {
         let status = self.status();
-        let cause = self.source().map(chain);
+        let cause = self.source().map(|source| chain(source).to_string());
         if status.is_server_error() {
             tracing::error!(code = self.code(), cause, "a request failed");
         } else {

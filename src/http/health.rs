@@ -8,10 +8,7 @@ use serde::Serialize;
 use tokio::time::timeout;
 
 use super::ApiState;
-use crate::{
-    domain::FineractHealth,
-    store::{StoreError, chain},
-};
+use crate::{domain::FineractHealth, store::StoreError, telemetry::chain};
 
 /// A database that is slower than this is away, as far as routing to this process is concerned.
 const DATABASE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -53,8 +50,12 @@ pub(super) async fn report_readiness(
     let database = match timeout(DATABASE_TIMEOUT, api.store.check()).await {
         Ok(Ok(())) => "ready",
         Ok(Err(error)) => {
-            tracing::warn!(error = chain(&error), "not ready: the database");
-            if matches!(error, StoreError::Unknown { .. }) { "not_migrated" } else { "away" }
+            tracing::warn!(error = %chain(&error), "not ready: the database");
+            if matches!(error, StoreError::Unknown { .. }) {
+                "not_migrated"
+            } else {
+                "away"
+            }
         }
         Err(_) => "away",
     };

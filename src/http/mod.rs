@@ -65,9 +65,11 @@ pub fn router(state: ApiState) -> Router {
         .route("/healthz", get(health::report_liveness))
         .route("/readyz", get(health::report_readiness))
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed);
-    state
+    let base_paths = state
         .base_paths
         .iter()
+        .filter(|base_path| !base_path.is_empty());
+    base_paths
         .fold(routes.clone(), |router, base_path| {
             router.nest(base_path, routes.clone())
         })

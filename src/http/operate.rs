@@ -18,7 +18,8 @@ use super::{
 };
 use crate::{
     domain::{OperationId, TrackingId},
-    store::{Accepted, NewOperation, chain},
+    store::{Accepted, NewOperation},
+    telemetry::chain,
 };
 
 const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -92,7 +93,7 @@ async fn state_after(api: &ApiState, wait: Wait, tracking_id: TrackingId) -> Tra
         ),
         Err(error) => {
             tracing::warn!(
-                error = chain(&error),
+                error = %chain(&error),
                 "an accepted operation cannot be waited for"
             );
             TrackBody::processing(tracking_id)
