@@ -6,7 +6,7 @@
 //! | --- | --- |
 //! | [`cli`] | one file per subcommand |
 //! | [`app`] | the wiring of a running gateway, its start and its end |
-//! | [`http`] | what callers see: routes, endpoints, errors |
+//! | [`http`] | what callers see: routes, tokens, errors |
 //! | [`worker`] | claim → attempt → settle |
 //! | [`operations`] | one file per operation type: payload, checks, what to read, send and believe |
 //! | [`store`] | the only SQL: the queue in Postgres |
@@ -23,6 +23,7 @@ pub mod config;
 pub mod domain;
 pub mod embedded_postgres;
 pub mod fineract;
+pub mod http;
 pub mod operations;
 pub mod sandbox;
 pub mod store;
