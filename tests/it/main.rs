@@ -6,4 +6,9 @@
 
 mod config;
 mod embedded_postgres;
+mod http_health;
+mod http_operate;
+mod http_routes;
+mod http_track;
+mod support;
 mod tidy;
