@@ -67,3 +67,9 @@ mod tests {
         assert_eq!(chain(&TelemetryError::Filter(source)).to_string(), expected);
     }
 }
+
+/// The wall clock, to stamp what people read; Postgres' `now()` decides about operations.
+pub fn wall_clock() -> chrono::DateTime<chrono::Utc> {
+    #[expect(clippy::disallowed_methods, reason = "the one helper that may")]
+    chrono::Utc::now()
+}

@@ -106,7 +106,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Notes a problem of the payload as a whole.
-    pub(super) fn whole(&mut self, code: &'static str, message: &str) {
+    fn whole(&mut self, code: &'static str, message: &str) {
         self.problems.push(Problem {
             pointer: "/data".to_owned(),
             code,
@@ -114,10 +114,15 @@ impl<'a> Fields<'a> {
         });
     }
 
-    /// Whether the caller named any of these fields, rightly or not.
-    pub(super) fn names_any(&self, keys: &[&str]) -> bool {
-        keys.iter()
-            .any(|key| self.get(key).is_some_and(|value| value.get() != "null"))
+    /// Notes that an update names nothing to change.
+    pub(super) fn needs_one_of(&mut self, keys: &[&str]) {
+        let named = |key: &&str| self.get(key).is_some_and(|value| value.get() != "null");
+        if self.is_object && !keys.iter().any(named) {
+            self.whole(
+                "nothing_to_change",
+                "must name at least one field to change",
+            );
+        }
     }
 
     /// Adds the unknown keys; the operation, if there is no problem.

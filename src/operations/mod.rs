@@ -7,10 +7,15 @@
 #[expect(dead_code, reason = "the operations that need it come one by one")]
 mod body;
 mod client_create;
+mod client_update;
 mod day;
 mod facts;
-#[expect(dead_code, reason = "the operations that need it come one by one")]
 mod fields;
+mod loan_application;
+mod loan_approve;
+mod loan_create;
+mod loan_delete;
+mod loan_update;
 #[expect(dead_code, reason = "the operations that need it come one by one")]
 mod rules;
 #[cfg(test)]
@@ -114,7 +119,6 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    #[expect(dead_code, reason = "the operations that need it come one by one")]
     /// What a plan needs is not there; the worker finds that out first, from Fineract's own 404.
     fn not_found(what: &str) -> Plan {
         Plan::Refuse(Self {
@@ -234,7 +238,14 @@ fn decode<O: Operation>(payload: &RawValue, deployment: &Deployment) -> Result<O
 }
 
 /// Every type the gateway runs.
-pub static REGISTRY: &[Entry] = &[Entry::of::<client_create::ClientCreate>()];
+pub static REGISTRY: &[Entry] = &[
+    Entry::of::<client_create::ClientCreate>(),
+    Entry::of::<client_update::ClientUpdate>(),
+    Entry::of::<loan_create::LoanCreate>(),
+    Entry::of::<loan_update::LoanUpdate>(),
+    Entry::of::<loan_approve::LoanApprove>(),
+    Entry::of::<loan_delete::LoanDelete>(),
+];
 
 /// The entry of a type, if this gateway runs it.
 pub fn entry(operation_type: OperationType) -> Option<&'static Entry> {

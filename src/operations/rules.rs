@@ -3,7 +3,7 @@
 use chrono::Datelike;
 use serde_json::value::RawValue;
 
-use super::{Deployment, day::Day};
+use super::{Deployment, day::Day, facts::Choice};
 use crate::domain::Amount;
 
 /// Why a field's value is not taken.
@@ -180,19 +180,19 @@ pub(super) fn count(value: &RawValue) -> Checked<i32> {
 }
 
 /// A unit of a loan's term: Fineract's number for it (`CONTRACT.md` section 6.4).
-pub(super) fn term_unit(value: &RawValue) -> Checked<i32> {
+pub(super) fn term_unit(value: &RawValue) -> Checked<Choice> {
     let word = serde_json::from_str::<String>(value.get());
     match word.as_deref() {
-        Ok("days") => Ok(0),
-        Ok("weeks") => Ok(1),
+        Ok("days") => Ok(Choice { id: 0 }),
+        Ok("weeks") => Ok(Choice { id: 1 }),
         Ok("months") => Ok(MONTHS),
-        Ok("years") => Ok(3),
+        Ok("years") => Ok(Choice { id: 3 }),
         _ => fault("unknown_value", "must be one of days, weeks, months, years"),
     }
 }
 
 /// Months: the unit of a term whose unit is not given.
-pub(super) const MONTHS: i32 = 2;
+pub(super) const MONTHS: Choice = Choice { id: 2 };
 
 /// One of the deployment's lenders.
 pub(super) fn lender(value: &RawValue, deployment: &Deployment) -> Checked<String> {

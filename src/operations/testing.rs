@@ -3,7 +3,9 @@
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::{Checked, Context, Deployment, Evidence, Facts, Operation, Plan, Problem, decode};
+use super::{
+    Checked, Context, Deployment, Evidence, Facts, Loan, Operation, Plan, Problem, decode,
+};
 use crate::domain::{Method, OperationId, Request, TrackingId};
 
 /// A deployment with the nine lenders, of which one has another product's name.
@@ -98,3 +100,60 @@ pub(super) fn evidence<O: Operation>(payload: &str, facts: &Facts, case: Case<'_
         Evidence::CannotTell(_) => "cannot tell".to_owned(),
     }
 }
+
+/// A text with one part replaced, which must be in it.
+pub(super) fn with(json: &str, from: &str, to: &str) -> String {
+    assert!(json.contains(from), "{from}");
+    if from.is_empty() {
+        json.to_owned()
+    } else {
+        json.replace(from, to)
+    }
+}
+
+/// The facts with [`LOAN`], some of its parts replaced.
+pub(super) fn loan(parts: &[(&str, &str)]) -> Facts {
+    let json = parts
+        .iter()
+        .fold(LOAN.to_owned(), |json, (from, to)| with(&json, from, to));
+    Facts {
+        loan: Some(Loan::parse(&json).unwrap()),
+        ..Facts::default()
+    }
+}
+
+/// A client as recorded.
+pub(super) const CLIENT: &str = r#"{"id":42,"accountNo":"000000042","externalId":"INC-1001",
+    "status":{"id":300,"code":"clientStatusType.active","value":"Active"},"active":true,
+    "activationDate":[2026,1,1],"firstname":"Jayesh","lastname":"Badgujar",
+    "displayName":"Jayesh Badgujar","mobileNo":"9966999999","emailAddress":"jayesh@example.com",
+    "isStaff":false,"officeId":1,"officeName":"Head Office","timeline":{
+    "submittedOnDate":[2026,1,1],"activatedOnDate":[2026,1,1],"activatedByUsername":"mifos"},
+    "savingsProductName":"42","legalForm":{"id":1},"clientCollateralManagements":[],"groups":[]}"#;
+
+/// A loan application as recorded, with the associations that are read.
+pub(super) const LOAN: &str = r#"{"id":9,"accountNo":"000000009","externalId":"LOAN-123",
+    "status":{"id":100,"pendingApproval":true},"clientId":42,"clientExternalId":"INC-1001",
+    "clientOfficeId":1,"loanProductId":2,"loanProductName":"UGRO","loanType":{"id":1},
+    "currency":{"code":"INR","decimalPlaces":2},"principal":100000.000000,
+    "approvedPrincipal":100000.000000,"proposedPrincipal":100000.000000,
+    "netDisbursalAmount":100000.000000,"termFrequency":12,"termPeriodFrequencyType":{"id":2},
+    "numberOfRepayments":12,"repaymentEvery":1,"repaymentFrequencyType":{"id":2},
+    "interestRatePerPeriod":8.000000,"interestRateFrequencyType":{"id":3},
+    "amortizationType":{"id":1},"interestType":{"id":0},"interestCalculationPeriodType":{"id":1},
+    "allowPartialPeriodInterestCalculation":false,
+    "transactionProcessingStrategyCode":"mifos-standard-strategy",
+    "disallowExpectedDisbursements":false,"timeline":{"submittedOnDate":[2024,1,10],
+    "submittedByUsername":"mifos","expectedDisbursementDate":[2024,1,10]},
+    "disbursementDetails":[],"transactions":[],"multiDisburseLoan":false,
+    "isEqualAmortization":false}"#;
+
+/// A plain product as recorded (UGRO).
+pub(super) const PRODUCT: &str = r#"{"id":2,"name":"UGRO","shortName":"UGR","status":"loanProduct.active",
+    "currency":{"code":"INR","decimalPlaces":2},"principal":100000.000000,"numberOfRepayments":12,
+    "repaymentEvery":1,"repaymentFrequencyType":{"id":2},"interestRatePerPeriod":8.000000,
+    "interestRateFrequencyType":{"id":3},"annualInterestRate":8.000000,"amortizationType":{"id":1},
+    "interestType":{"id":0},"interestCalculationPeriodType":{"id":1},
+    "allowPartialPeriodInterestCalculation":false,
+    "transactionProcessingStrategyCode":"mifos-standard-strategy","charges":[],
+    "multiDisburseLoan":false,"isEqualAmortization":false}"#;

@@ -182,9 +182,17 @@ impl Loan {
     /// What was really paid out: the sum of the transactions, never a figure of the loan's own, which
     /// leaves out what Fineract pays beyond the tranches (`CONTRACT.md` section 10.5).
     pub fn paid(&self) -> Amount {
-        let amounts = self.disbursements().map(|transaction| transaction.amount.0);
-        Amount(amounts.fold(Amount::ZERO.0, Decimal::saturating_add))
+        total(self.disbursements().map(|transaction| transaction.amount))
     }
+}
+
+/// The exact sum; no sum of Fineract's amounts, of at most 19 digits, comes near the end of the type.
+pub(in crate::operations) fn total(amounts: impl Iterator<Item = Amount>) -> Amount {
+    Amount(
+        amounts
+            .map(|amount| amount.0)
+            .fold(Decimal::ZERO, Decimal::saturating_add),
+    )
 }
 
 impl Transaction {

@@ -2,8 +2,9 @@
 
 mod loan;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 
+pub(super) use self::loan::total;
 pub use self::loan::{Loan, LoanCharge, LoanTimeline, PaymentDetail, Tranche, Transaction};
 use super::day::Day;
 use crate::domain::Amount;
@@ -28,6 +29,12 @@ pub struct Facts {
 pub struct Choice {
     /// The number.
     pub id: i32,
+}
+
+impl Serialize for Choice {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_i32(self.id)
+    }
 }
 
 /// A client (`CONTRACT.md` section 5.5).
