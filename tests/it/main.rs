@@ -7,4 +7,9 @@
 mod lanes;
 mod config;
 mod embedded_postgres;
+mod http_health;
+mod http_operate;
+mod http_routes;
+mod http_track;
+mod support;
 mod tidy;

@@ -1,4 +1,5 @@
 //! A gateway for tests: the production router, on a port of its own.
+#![expect(clippy::indexing_slicing, reason = "a missing key fails the test")]
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -16,6 +17,7 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
     sync::watch,
+    time::timeout,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -83,13 +85,25 @@ impl TestGateway {
         let serving = axum::serve(listener, router(state))
             .with_graceful_shutdown(stop.clone().cancelled_owned());
         tasks.spawn(async move { serving.await.expect("the listener lives") });
-        let client = Client::builder().timeout(DEADLINE).build().expect("a client");
-        Self { address, store, fineract, draining, client, stop }
+        let client = Client::builder()
+            .timeout(DEADLINE)
+            .build()
+            .expect("a client");
+        Self {
+            address,
+            store,
+            fineract,
+            draining,
+            client,
+            stop,
+        }
     }
 
     /// A GET with the token of `los`.
     pub(crate) fn get(&self, path: &str) -> RequestBuilder {
-        self.client.get(self.url(path)).header("X-Internal-Token", TOKEN)
+        self.client
+            .get(self.url(path))
+            .header("X-Internal-Token", TOKEN)
     }
 
     /// A POST of JSON with the token of `los`.
@@ -110,19 +124,36 @@ impl TestGateway {
     pub(crate) async fn accept(&self, body: &Value) -> String {
         let answer = Answer::of(self.post("/fineract/operate", body.to_string())).await;
         assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
-        answer.json()["tracking_id"].as_str().expect("a tracking id").to_owned()
+        answer.json()["tracking_id"]
+            .as_str()
+            .expect("a tracking id")
+            .to_owned()
     }
 
-    /// Ends the operation that is due, as a worker does.
+    /// Ends the next operation that is due, as a worker does; waits for one if there is none.
     pub(crate) async fn end_next(&self, end: End) {
         let limits = ClaimLimits {
             count: 1,
-            lease: Duration::from_secs(60),
+            lease: Duration::from_mins(1),
             types: OperationType::ALL.iter().map(ToString::to_string).collect(),
             busy_lenders: Vec::new(),
         };
-        let claimed = self.store.claim(&limits).await.expect("the database is there");
-        let claimed = claimed.into_iter().next().expect("an operation is due");
+        let claim = async {
+            loop {
+                let claimed = self
+                    .store
+                    .claim(&limits)
+                    .await
+                    .expect("the database is there");
+                if let Some(claimed) = claimed.into_iter().next() {
+                    return claimed;
+                }
+                self.store.ends().work().await;
+            }
+        };
+        let claimed = timeout(DEADLINE, claim)
+            .await
+            .expect("an operation becomes due");
         let settlement = Settlement {
             id: claimed.id,
             attempt: claimed.attempt,
@@ -130,15 +161,25 @@ impl TestGateway {
             reply: None,
             verdict: Verdict::End(end),
         };
-        assert!(self.store.settle(settlement).await.expect("the database is there"));
+        assert!(
+            self.store
+                .settle(settlement)
+                .await
+                .expect("the database is there")
+        );
     }
 
     /// Sends bytes as they are, and reads the answer until the gateway closes the connection.
     pub(crate) async fn raw(&self, request: &str) -> String {
-        let mut stream = TcpStream::connect(self.address).await.expect("the gateway listens");
-        stream.write_all(request.as_bytes()).await.expect("the gateway reads");
+        let mut stream = TcpStream::connect(self.address)
+            .await
+            .expect("the gateway listens");
+        stream
+            .write_all(request.as_bytes())
+            .await
+            .expect("the gateway reads");
         let mut answer = String::new();
-        tokio::time::timeout(DEADLINE, stream.read_to_string(&mut answer))
+        timeout(DEADLINE, stream.read_to_string(&mut answer))
             .await
             .expect("the gateway answers in time")
             .expect("the answer is a text");
@@ -175,23 +216,36 @@ impl Answer {
 
     /// A header, or nothing.
     pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().expect("visible ASCII"))
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().expect("visible ASCII"))
     }
 
     /// Asserts that this is an error in the one shape, and gives its code.
     pub(crate) fn problem(&self) -> (u16, String) {
-        assert_eq!(self.header("content-type"), "application/problem+json", "{}", self.text);
+        assert_eq!(
+            self.header("content-type"),
+            "application/problem+json",
+            "{}",
+            self.text
+        );
         let body = self.json();
         assert_eq!(body["status"], self.status.as_u16());
         assert_eq!(body["request_id"], self.header("x-request-id"));
         for key in ["type", "title", "detail"] {
-            assert!(body[key].as_str().is_some_and(|text| !text.is_empty()), "{key}: {body}");
+            assert!(
+                body[key].as_str().is_some_and(|text| !text.is_empty()),
+                "{key}: {body}"
+            );
         }
-        (self.status.as_u16(), body["code"].as_str().expect("a code").to_owned())
+        (
+            self.status.as_u16(),
+            body["code"].as_str().expect("a code").to_owned(),
+        )
     }
 }
 
-/// The document's CLIENT_CREATE.
+/// The document's `CLIENT_CREATE`.
 pub(crate) fn client_create(external_id: &str) -> Value {
     json!({
         "status": "CLIENT_CREATE",
