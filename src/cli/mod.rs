@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand, each of which reads its own arguments.
 
 mod postgres;
+mod settings;
 
 use std::process::ExitCode;
 

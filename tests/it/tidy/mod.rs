@@ -3,7 +3,7 @@
 mod source;
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fineract_gateway::config::Config;
 
@@ -197,6 +197,18 @@ fn the_example_names_every_setting_and_no_other() {
             example.contains(name.as_str()),
             ".env.example does not mention {name}"
         );
+    }
+}
+
+#[test]
+fn the_example_is_a_good_start() {
+    let example = read_lossy(&root().join(".env.example"));
+    for text in [example.clone(), example.replace("\n#", "\n")] {
+        // An explanation, uncommented, is no setting.
+        let variables: BTreeMap<_, _> = dotenvy::from_read_iter(text.as_bytes())
+            .filter_map(Result::ok)
+            .collect();
+        Config::read(|name| variables.get(name).cloned()).expect("a good start");
     }
 }
 
