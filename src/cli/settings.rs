@@ -30,8 +30,8 @@ pub(super) fn read() -> anyhow::Result<Config> {
 
 /// `dotenvy` quotes the line that it cannot parse, which may hold a secret.
 fn unreadable(error: dotenvy::Error) -> anyhow::Error {
-    match error {
-        dotenvy::Error::Io(error) => anyhow::Error::new(error).context("cannot read .env"),
-        _ => anyhow!("cannot read .env: a line is not NAME=value (blanks need quotes)"),
+    if let dotenvy::Error::Io(error) = error {
+        return anyhow::Error::new(error).context("cannot read .env");
     }
+    anyhow!("cannot read .env: a line is not NAME=value (blanks need quotes)")
 }

@@ -203,11 +203,15 @@ fn the_example_names_every_setting_and_no_other() {
 #[test]
 fn the_example_is_a_good_start() {
     let example = read_lossy(&root().join(".env.example"));
-    for text in [example.clone(), example.replace("\n#", "\n")] {
-        // An explanation, uncommented, is no setting.
+    // An explanation begins with "# ", a default with "#NAME=".
+    let with_defaults = example
+        .replace("\n# ", "\n//")
+        .replace("\n#", "\n")
+        .replace("\n//", "\n# ");
+    for text in [example, with_defaults] {
         let variables: BTreeMap<_, _> = dotenvy::from_read_iter(text.as_bytes())
-            .filter_map(Result::ok)
-            .collect();
+            .collect::<Result<_, _>>()
+            .expect("every line is NAME=value");
         Config::read(|name| variables.get(name).cloned()).expect("a good start");
     }
 }
