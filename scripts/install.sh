@@ -79,7 +79,7 @@ if [ $rust_missing = yes ]; then
         say "installing rustup into ${CARGO_HOME:-$HOME/.cargo}"
         # The script behind https://sh.rustup.rs, from the host that it downloads from itself.
         curl --proto '=https' --tlsv1.2 -sSfL https://static.rust-lang.org/rustup/rustup-init.sh |
-            sh -s -- -q -y --no-modify-path --profile minimal --default-toolchain none
+            sh -s -- -q -y --no-modify-path --profile minimal --default-toolchain none >/dev/null
     fi
     say "installing Rust $rust_version"
     rustup toolchain install "$rust_version" --profile minimal \
