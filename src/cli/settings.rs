@@ -1,31 +1,38 @@
 //! The settings as the commands get them: from the environment, and from `.env` where it is silent.
 
-use anyhow::Context as _;
+use std::collections::HashMap;
+
+use anyhow::{Context as _, anyhow};
 use secrecy::SecretString;
 
 use crate::config::Config;
 
 /// Reads every setting; all problems are in the one error.
 pub(super) fn read() -> anyhow::Result<Config> {
-    load_dotenv()?;
-    Config::read(variable).context("the settings are not right")
+    let lookup = variables()?;
+    Ok(Config::read(lookup)?)
 }
 
 /// Reads `DATABASE_URL` alone.
 pub(super) fn database_url() -> anyhow::Result<SecretString> {
-    load_dotenv()?;
-    variable("DATABASE_URL").map(SecretString::from).context("DATABASE_URL is not set")
+    variables()?("DATABASE_URL").map(SecretString::from).context("DATABASE_URL is not set")
 }
 
-fn load_dotenv() -> anyhow::Result<()> {
-    match dotenvy::dotenv() {
-        Ok(_) => Ok(()),
-        Err(error) if error.not_found() => Ok(()),
-        Err(error) => Err(error).context(".env cannot be read"),
+/// The variables of the environment, and of `.env` in the working folder or above it.
+fn variables() -> anyhow::Result<impl Fn(&str) -> Option<String>> {
+    let from_file: HashMap<_, _> = match dotenvy::dotenv_iter() {
+        Ok(variables) => variables.collect::<Result<_, _>>().map_err(unreadable)?,
+        Err(error) if error.not_found() => HashMap::new(),
+        Err(error) => return Err(unreadable(error)),
+    };
+    #[expect(clippy::disallowed_methods, reason = "this is where settings are read, once")]
+    Ok(move |name: &str| std::env::var(name).ok().or_else(|| from_file.get(name).cloned()))
+}
+
+/// `dotenvy` quotes the line that it cannot parse, which may hold a secret.
+fn unreadable(error: dotenvy::Error) -> anyhow::Error {
+    if let dotenvy::Error::Io(error) = error {
+        return anyhow::Error::new(error).context("cannot read .env");
     }
-}
-
-fn variable(name: &str) -> Option<String> {
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
-    std::env::var(name).ok()
+    anyhow!("cannot read .env: a line is not NAME=value (blanks need quotes)")
 }
