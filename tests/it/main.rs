@@ -4,12 +4,12 @@
     reason = "helpers of tests are not #[test] functions themselves"
 )]
 
-mod lanes;
 mod config;
 mod embedded_postgres;
 mod http_health;
 mod http_operate;
 mod http_routes;
 mod http_track;
+mod lanes;
 mod support;
 mod tidy;
