@@ -9,6 +9,7 @@ CREATE TABLE lane (
     resource_id   bigint,
     failed_by     uuid,
     failed_at     timestamptz,
+    failed_position bigint    NOT NULL DEFAULT 0,
     failed_below  bigint      NOT NULL DEFAULT 0,
     failure_read  boolean     NOT NULL DEFAULT false,
     falling       boolean     NOT NULL DEFAULT false,
@@ -25,7 +26,8 @@ COMMENT ON COLUMN lane.members IS 'Operations in the lane that have not ended.';
 COMMENT ON COLUMN lane.writers IS 'Those of them that write the lane.';
 COMMENT ON COLUMN lane.resource_id IS 'Fineract''s numeric id of the client or loan, as it answered our own create; NULL when it did not, or the thing was deleted.';
 COMMENT ON COLUMN lane.failed_by IS 'The last operation whose failure fells those behind it.';
-COMMENT ON COLUMN lane.failed_below IS 'Operations at a smaller position fall with failed_by.';
+COMMENT ON COLUMN lane.failed_position IS 'Where it stood: those before it go on.';
+COMMENT ON COLUMN lane.failed_below IS 'Operations behind it at a smaller position than this fall with it.';
 COMMENT ON COLUMN lane.failure_read IS 'Whether a caller has read that failure: later operations know of it.';
 COMMENT ON COLUMN lane.falling IS 'Operations below failed_below are still to be ended; nothing in the lane is granted until they are.';
 

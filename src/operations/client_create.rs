@@ -8,7 +8,7 @@ use super::{
     fields::Fields,
     rules,
 };
-use crate::domain::{Lane, LaneAccess, Method, OperationType};
+use crate::domain::{Lane, LaneAccess, Method, OperationId, OperationType};
 
 /// Creates an active client (`CONTRACT.md` section 5.2).
 #[derive(Debug)]
@@ -82,7 +82,7 @@ impl Operation for ClientCreate {
             .any(|code| code == "error.msg.client.duplicate.externalId")
     }
 
-    fn reads(&self, _: &Deployment) -> Reads {
+    fn reads(&self, _: &Deployment, _: OperationId) -> Reads {
         Reads::default()
     }
 
@@ -104,7 +104,7 @@ impl Operation for ClientCreate {
         send(Method::Post, "/clients", &body)
     }
 
-    fn evidence_reads(&self, _: &Deployment) -> Reads {
+    fn evidence_reads(&self, _: &Deployment, _: OperationId) -> Reads {
         Reads {
             client: Some(self.external_id.clone()),
             ..Reads::default()
@@ -116,18 +116,18 @@ impl Operation for ClientCreate {
             return Evidence::Absent;
         };
         if context.known_id == Some(client.id) {
-            return Evidence::NotOurs("the client was created by an earlier operation".to_owned());
+            return Evidence::NotOurs("The client was created by an earlier operation".to_owned());
         }
         if client.external_id.as_deref() != Some(&self.external_id)
             || !context.is_own(client.timeline.activated_by_username.as_deref())
         {
-            return Evidence::NotOurs("the client was created by somebody else".to_owned());
+            return Evidence::NotOurs("The client was created by somebody else".to_owned());
         }
         if self.describes(client) {
             Evidence::Ours(Success::client(client).body())
         } else {
             // Ours and changed since, or of a gateway whose history is gone.
-            Evidence::CannotTell("the gateway's user created the client, but with other values")
+            Evidence::CannotTell("created_with_other_values")
         }
     }
 }
@@ -253,22 +253,22 @@ mod tests {
             (
                 stored("", ""),
                 earlier,
-                "not ours: the client was created by an earlier operation",
+                "not ours: The client was created by an earlier operation",
             ),
             (
                 stored("mifos", "clerk"),
                 Case::default(),
-                "not ours: the client was created by somebody else",
+                "not ours: The client was created by somebody else",
             ),
             (
                 stored("activatedByUsername", "x"),
                 Case::default(),
-                "not ours: the client was created by somebody else",
+                "not ours: The client was created by somebody else",
             ),
             (
                 stored("INC-1001", "inc-1001"),
                 Case::default(),
-                "not ours: the client was created by somebody else",
+                "not ours: The client was created by somebody else",
             ),
             (stored("Badgujar", "Badgu"), Case::default(), "cannot tell"),
             (stored("mobileNo", "x"), Case::default(), "cannot tell"),

@@ -9,7 +9,7 @@ use super::{
     fields::Fields,
     rules,
 };
-use crate::domain::{Lane, LaneAccess, Method, OperationType};
+use crate::domain::{Lane, LaneAccess, Method, OperationId, OperationType};
 
 /// Changes a client's names, contacts or activation date (`CONTRACT.md` section 5.3).
 #[derive(Debug)]
@@ -85,7 +85,7 @@ impl Operation for ClientUpdate {
         false
     }
 
-    fn reads(&self, _: &Deployment) -> Reads {
+    fn reads(&self, _: &Deployment, _: OperationId) -> Reads {
         Reads {
             client: Some(self.external_id.clone()),
             ..Reads::default()
@@ -125,7 +125,7 @@ impl Operation for ClientUpdate {
     /// them are stored, it makes no difference any more whether it ran.
     fn evidence(&self, facts: &Facts, _: &Context<'_>) -> Evidence {
         match &facts.client {
-            None => Evidence::CannotTell("Fineract has no client under this external id any more"),
+            None => Evidence::CannotTell("client_not_found"),
             Some(client) if self.describes(client) => {
                 Evidence::Ours(Success::client(client).body())
             }

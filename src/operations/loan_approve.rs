@@ -7,7 +7,7 @@ use super::{
     fields::Fields,
     rules,
 };
-use crate::domain::{Lane, LaneAccess, Method, OperationType};
+use crate::domain::{Lane, LaneAccess, Method, OperationId, OperationType};
 
 /// Approves a loan application (`CONTRACT.md` section 9).
 #[derive(Debug)]
@@ -55,7 +55,7 @@ impl Operation for LoanApprove {
         true
     }
 
-    fn reads(&self, _: &Deployment) -> Reads {
+    fn reads(&self, _: &Deployment, _: OperationId) -> Reads {
         Reads {
             loan: Some(self.loan.clone()),
             ..Reads::default()
@@ -87,7 +87,7 @@ impl Operation for LoanApprove {
 
     fn evidence(&self, facts: &Facts, context: &Context<'_>) -> Evidence {
         let Some(loan) = &facts.loan else {
-            return Evidence::CannotTell("Fineract has no loan under this external id any more");
+            return Evidence::CannotTell("loan_not_found");
         };
         let Some(approved_on) = loan
             .timeline
@@ -101,7 +101,7 @@ impl Operation for LoanApprove {
         {
             Evidence::Ours(Success::loan(loan).body())
         } else {
-            Evidence::NotOurs("the loan was approved by somebody else".to_owned())
+            Evidence::NotOurs("The loan was approved by somebody else".to_owned())
         }
     }
 }
@@ -166,7 +166,7 @@ mod tests {
             r#"{"officeId":1,"clientId":42,"loanId":9,"resourceId":9,"#,
             r#""resourceExternalId":"LOAN-123"}"#
         );
-        let others = "not ours: the loan was approved by somebody else";
+        let others = "not ours: The loan was approved by somebody else";
         for (facts, expected) in [
             (loan(&[]), "absent"),
             (

@@ -2,7 +2,7 @@ use super::{
     Checked, Context, Deployment, Evidence, Facts, Operation, Plan, Reads, Refusal, body::Success,
     fields::Fields, rules,
 };
-use crate::domain::{Lane, LaneAccess, Method, OperationType, Request};
+use crate::domain::{Lane, LaneAccess, Method, OperationId, OperationType, Request};
 
 /// Deletes a loan application (`CONTRACT.md` section 11.1).
 #[derive(Debug)]
@@ -36,7 +36,7 @@ impl Operation for LoanDelete {
         false
     }
 
-    fn reads(&self, _: &Deployment) -> Reads {
+    fn reads(&self, _: &Deployment, _: OperationId) -> Reads {
         Reads {
             loan: Some(self.loan.clone()),
             ..Reads::default()
@@ -63,9 +63,7 @@ impl Operation for LoanDelete {
             .and_then(|id| id.parse::<i64>().ok());
         match (&facts.loan, deleted) {
             (Some(loan), Some(id)) if loan.id == id => Evidence::Absent,
-            (Some(_), None) => {
-                Evidence::CannotTell("the loan that was to be deleted is not known by its number")
-            }
+            (Some(_), None) => Evidence::CannotTell("loan_number_unknown"),
             // Gone; what stands under its external id now was created since.
             (Some(_), Some(_)) | (None, _) => {
                 Evidence::Ours(Success::deleted_loan(deleted, &self.loan).body())

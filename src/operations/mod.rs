@@ -123,7 +123,7 @@ impl Refusal {
     fn not_found(what: &str) -> Plan {
         Plan::Refuse(Self {
             code: "not_found",
-            message: format!("Fineract has no such {what}"),
+            message: format!("Not sent: Fineract has no such {what}"),
         })
     }
 }
@@ -173,15 +173,15 @@ trait Operation: Sized {
     fn fells(codes: &[String]) -> bool;
 
     /// What to read before [`plan`](Self::plan).
-    fn reads(&self, deployment: &Deployment) -> Reads;
+    fn reads(&self, deployment: &Deployment, id: OperationId) -> Reads;
 
     /// What to send, or to refuse. A client or loan that `reads` named is there: where Fineract does not
     /// have it, the worker has passed on its 404 already.
     fn plan(&self, facts: &Facts, context: &Context<'_>) -> Plan;
 
     /// What to read before [`evidence`](Self::evidence).
-    fn evidence_reads(&self, deployment: &Deployment) -> Reads {
-        self.reads(deployment)
+    fn evidence_reads(&self, deployment: &Deployment, id: OperationId) -> Reads {
+        self.reads(deployment, id)
     }
 
     /// Whether it happened, and by whom. A client or loan that Fineract does not have is `None` in `facts`.
@@ -201,11 +201,11 @@ pub struct Entry {
     /// Whether those behind it fail with it, given Fineract's codes.
     pub fells: fn(&[String]) -> bool,
     /// What to read before `plan`.
-    pub reads: fn(&RawValue, &Deployment) -> Result<Reads, InvalidPayload>,
+    pub reads: fn(&RawValue, &Deployment, OperationId) -> Result<Reads, InvalidPayload>,
     /// What to send, or to refuse.
     pub plan: fn(&RawValue, &Facts, &Context<'_>) -> Result<Plan, InvalidPayload>,
     /// What to read before `evidence`.
-    pub evidence_reads: fn(&RawValue, &Deployment) -> Result<Reads, InvalidPayload>,
+    pub evidence_reads: fn(&RawValue, &Deployment, OperationId) -> Result<Reads, InvalidPayload>,
     /// Whether it happened, and by whom.
     pub evidence: fn(&RawValue, &Facts, &Context<'_>) -> Result<Evidence, InvalidPayload>,
 }
@@ -217,12 +217,14 @@ impl Entry {
             late_command_harmless: O::LATE_COMMAND_HARMLESS,
             check: |payload, deployment| Ok(decode::<O>(payload, deployment)?.checked()),
             fells: O::fells,
-            reads: |payload, deployment| Ok(decode::<O>(payload, deployment)?.reads(deployment)),
+            reads: |payload, deployment, id| {
+                Ok(decode::<O>(payload, deployment)?.reads(deployment, id))
+            },
             plan: |payload, facts, context| {
                 Ok(decode::<O>(payload, context.deployment)?.plan(facts, context))
             },
-            evidence_reads: |payload, deployment| {
-                Ok(decode::<O>(payload, deployment)?.evidence_reads(deployment))
+            evidence_reads: |payload, deployment, id| {
+                Ok(decode::<O>(payload, deployment)?.evidence_reads(deployment, id))
             },
             evidence: |payload, facts, context| {
                 Ok(decode::<O>(payload, context.deployment)?.evidence(facts, context))

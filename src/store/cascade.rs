@@ -111,7 +111,8 @@ async fn read_falling(
     sqlx::query!(
         "SELECT o.id, o.type, o.lane, o.position, o.read_lane, o.read_position
            FROM lane l
-           JOIN place p ON p.lane = l.key AND p.position < l.failed_below
+           JOIN place p ON p.lane = l.key
+                       AND p.position > l.failed_position AND p.position < l.failed_below
            JOIN operation o ON o.id = p.operation_id
           WHERE l.key = $1 AND l.falling
           ORDER BY p.position
@@ -153,7 +154,7 @@ async fn end_fallen(
         let fells = fallen.places.lane != lane
             && operations::entry(fallen.operation_type).is_some_and(|entry| (entry.fells)(&[]));
         if fells {
-            departures.fell(&fallen.places.lane, fallen.id.0);
+            departures.fell(&fallen.places, fallen.id.0);
         }
         let message = format!("Not sent: {cause}, which it rests on, failed");
         results.push(fallen.id, None, None, Some((CODE.to_owned(), message, true)));

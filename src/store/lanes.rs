@@ -13,7 +13,7 @@ struct Leaving {
     members: i32,
     writers: i32,
     resource_id: Option<Option<i64>>,
-    failed_by: Option<Uuid>,
+    failed: Option<(i64, Uuid)>,
 }
 
 /// The changes of a transaction that ends operations, gathered lane by lane.
@@ -41,9 +41,13 @@ impl Departures {
         self.lanes.entry(lane.to_owned()).or_default().resource_id = Some(resource_id);
     }
 
-    /// Marks a lane with a failure that fells those behind it.
-    pub(super) fn fell(&mut self, lane: &str, failed_by: Uuid) {
-        self.lanes.entry(lane.to_owned()).or_default().failed_by = Some(failed_by);
+    /// Marks the lane that an operation writes with its failure, which fells those behind it. Of several
+    /// the first counts.
+    pub(super) fn fell(&mut self, places: &Places, failed_by: Uuid) {
+        let failed = &mut self.lanes.entry(places.lane.clone()).or_default().failed;
+        if failed.is_none_or(|(position, _)| places.position < position) {
+            *failed = Some((places.position, failed_by));
+        }
     }
 
     /// Writes it all, on lanes that are locked, and grants what has become first.
@@ -65,13 +69,19 @@ impl Departures {
                 SET members = l.members - n.members,
                     writers = l.writers - n.writers,
                     resource_id = CASE WHEN n.learned THEN n.resource_id ELSE l.resource_id END,
-                    failed_by = COALESCE(n.failed_by, l.failed_by),
-                    failed_at = CASE WHEN n.failed_by IS NULL THEN l.failed_at ELSE now() END,
-                    failed_below = CASE WHEN n.failed_by IS NULL THEN l.failed_below ELSE l.next_position END,
-                    failure_read = n.failed_by IS NULL AND l.failure_read,
-                    falling = l.falling OR (n.failed_by IS NOT NULL AND l.members > n.members)
-               FROM unnest($1::text[], $2::int[], $3::int[], $4::bool[], $5::bigint[], $6::uuid[])
-                    AS n (key, members, writers, learned, resource_id, failed_by)
+                    failed_by = CASE WHEN n.marks THEN n.failed_by ELSE l.failed_by END,
+                    failed_at = CASE WHEN n.marks THEN now() ELSE l.failed_at END,
+                    failed_position = CASE WHEN n.marks THEN n.position ELSE l.failed_position END,
+                    failed_below = CASE WHEN n.marks THEN l.next_position ELSE l.failed_below END,
+                    failure_read = l.failure_read AND NOT n.marks,
+                    falling = l.falling OR (n.marks AND l.members > n.members)
+               FROM (SELECT u.*,
+                            -- While a failure further ahead still fells, it covers this one.
+                            u.failed_by IS NOT NULL
+                            AND NOT (o.falling AND o.failed_position < u.position) AS marks
+                       FROM unnest($1::text[], $2::int[], $3::int[], $4::bool[], $5::bigint[], $6::uuid[], $7::bigint[])
+                            AS u (key, members, writers, learned, resource_id, failed_by, position)
+                       JOIN lane o ON o.key = u.key) AS n
               WHERE l.key = n.key
           RETURNING l.falling",
             &keys,
@@ -79,7 +89,8 @@ impl Departures {
             &leaving.iter().map(|lane| lane.writers).collect::<Vec<_>>(),
             &leaving.iter().map(|lane| lane.resource_id.is_some()).collect::<Vec<_>>(),
             &leaving.iter().map(|lane| lane.resource_id.flatten()).collect::<Vec<_>>() as &[Option<i64>],
-            &leaving.iter().map(|lane| lane.failed_by).collect::<Vec<_>>() as &[Option<Uuid>],
+            &leaving.iter().map(|lane| lane.failed.map(|(_, id)| id)).collect::<Vec<_>>() as &[Option<Uuid>],
+            &leaving.iter().map(|lane| lane.failed.map(|(position, _)| position)).collect::<Vec<_>>() as &[Option<i64>],
         )
         .fetch_all(&mut *connection)
         .await?;

@@ -6,6 +6,7 @@
 mod accept;
 mod accept_batch;
 mod attempt;
+mod backlog;
 mod cascade;
 mod claim;
 mod connect;
@@ -15,7 +16,7 @@ mod lanes;
 mod settle;
 mod track;
 
-use std::{error::Error, fmt, time::Duration};
+use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 use sqlx::PgPool;
 use tokio_util::task::TaskTracker;
@@ -29,7 +30,7 @@ pub use self::{
     settle::{End, Settlement, Verdict},
     track::Tracked,
 };
-use self::group_commit::GroupCommit;
+use self::{backlog::Backlog, group_commit::GroupCommit};
 
 /// What went wrong between the gateway and its database.
 #[derive(Debug, thiserror::Error)]
@@ -82,6 +83,7 @@ pub struct Store {
     starting: GroupCommit<StartAttempt, Result<bool, StoreError>>,
     settling: GroupCommit<Settlement, Result<bool, StoreError>>,
     ends: Ends,
+    backlog: Arc<Backlog>,
 }
 
 impl fmt::Debug for Store {
@@ -100,6 +102,7 @@ impl Store {
             accepting: accept::start(&pool, &ends, tasks),
             starting: attempt::start(&pool, tasks),
             settling: settle::start(&pool, &ends, tasks),
+            backlog: Arc::default(),
             pool,
             ends,
         }

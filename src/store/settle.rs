@@ -288,7 +288,7 @@ pub(super) async fn end(
                 let failure = Some((code.clone(), message.clone(), *fells));
                 results.push(row.id, None, body.clone(), failure);
                 if *fells {
-                    departures.fell(&row.places.lane, row.id.0);
+                    departures.fell(&row.places, row.id.0);
                 }
             }
         }

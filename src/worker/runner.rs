@@ -25,8 +25,6 @@ const LOST_AT_MOST: i16 = 5;
 pub struct Settings {
     /// For how long an operation is claimed; renewed while it is under way.
     pub lease: Duration,
-    /// The longest a call may take.
-    pub call_timeout: Duration,
     /// The most calls at once.
     pub max_in_flight: usize,
     /// The most LOAN_CREATE at once for one lender.

@@ -4,6 +4,7 @@
     reason = "helpers of tests are not #[test] functions themselves"
 )]
 
+mod lanes;
 mod config;
 mod embedded_postgres;
 mod http_health;

@@ -12,7 +12,7 @@ use super::{
     loan_application::{Application, Terms, check_term, repayment_every},
     rules,
 };
-use crate::domain::{Amount, Lane, LaneAccess, Method, OperationType};
+use crate::domain::{Amount, Lane, LaneAccess, Method, OperationId, OperationType};
 
 /// Files a loan application (`CONTRACT.md` sections 6.5 and 7).
 #[derive(Debug)]
@@ -72,7 +72,7 @@ impl Operation for LoanCreate {
         true
     }
 
-    fn reads(&self, deployment: &Deployment) -> Reads {
+    fn reads(&self, deployment: &Deployment, _: OperationId) -> Reads {
         Reads {
             client: Some(self.client.clone()),
             product: deployment.product_of(&self.lender).map(str::to_owned),
@@ -103,10 +103,10 @@ impl Operation for LoanCreate {
         send(Method::Post, "/loans", &application)
     }
 
-    fn evidence_reads(&self, deployment: &Deployment) -> Reads {
+    fn evidence_reads(&self, deployment: &Deployment, id: OperationId) -> Reads {
         Reads {
             loan: Some(self.external_id.clone()),
-            ..self.reads(deployment)
+            ..self.reads(deployment, id)
         }
     }
 
@@ -115,18 +115,18 @@ impl Operation for LoanCreate {
             return Evidence::Absent;
         };
         if context.known_id == Some(loan.id) {
-            return Evidence::NotOurs("the loan was created by an earlier operation".to_owned());
+            return Evidence::NotOurs("The loan was created by an earlier operation".to_owned());
         }
         if loan.external_id.as_deref() != Some(&self.external_id)
             || !context.is_own(loan.timeline.submitted_by_username.as_deref())
         {
-            return Evidence::NotOurs("the loan was created by somebody else".to_owned());
+            return Evidence::NotOurs("The loan was created by somebody else".to_owned());
         }
         if self.describes(loan, facts) {
             Evidence::Ours(Success::loan(loan).body())
         } else {
             // Ours and changed since, or of a gateway whose history is gone.
-            Evidence::CannotTell("the gateway's user created the loan, but with other values")
+            Evidence::CannotTell("created_with_other_values")
         }
     }
 }

@@ -191,12 +191,12 @@ fn evidence_needs_our_values_our_user_and_no_earlier_creator() {
         (
             stored("", ""),
             earlier,
-            "not ours: the loan was created by an earlier operation",
+            "not ours: The loan was created by an earlier operation",
         ),
         (
             stored("mifos\"", "clerk\""),
             Case::default(),
-            "not ours: the loan was created by somebody else",
+            "not ours: The loan was created by somebody else",
         ),
         (
             stored(r#""clientId":42"#, r#""clientId":43"#),

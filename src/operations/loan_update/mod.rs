@@ -12,7 +12,7 @@ use super::{
     loan_application::{Application, Terms, Tranche, check_term, repayment_every},
     rules,
 };
-use crate::domain::{Amount, Lane, LaneAccess, Method, OperationType};
+use crate::domain::{Amount, Lane, LaneAccess, Method, OperationId, OperationType};
 
 /// Changes a loan application. Fineract would take what is left out for deleted, so the stored one is
 /// read, overlaid and sent whole (`CONTRACT.md` section 8).
@@ -74,7 +74,7 @@ impl Operation for LoanUpdate {
         true
     }
 
-    fn reads(&self, _: &Deployment) -> Reads {
+    fn reads(&self, _: &Deployment, _: OperationId) -> Reads {
         Reads {
             loan: Some(self.external_id.clone()),
             ..Reads::default()
@@ -105,7 +105,7 @@ impl Operation for LoanUpdate {
     /// them are stored, it makes no difference any more whether it ran.
     fn evidence(&self, facts: &Facts, _: &Context<'_>) -> Evidence {
         match &facts.loan {
-            None => Evidence::CannotTell("Fineract has no loan under this external id any more"),
+            None => Evidence::CannotTell("loan_not_found"),
             Some(loan) if self.describes(loan) => Evidence::Ours(Success::loan(loan).body()),
             Some(_) => Evidence::Absent,
         }
@@ -120,7 +120,7 @@ impl LoanUpdate {
         let repayment_every = if self.term.or(self.repayments).is_some() {
             repayment_every(term, repayments).ok_or_else(|| Refusal {
                 code: "term_not_a_multiple",
-                message: "loanTermFrequency is no whole multiple of numberOfRepayments; the one \
+                message: "Not sent: loanTermFrequency is no whole multiple of numberOfRepayments; the one \
                           that was not given is the stored loan's"
                     .to_owned(),
             })?
@@ -131,7 +131,7 @@ impl LoanUpdate {
         let Some(submitted_on) = self.submitted_on.or(stored.submitted_on_date) else {
             return Err(Refusal {
                 code: "loan_without_dates",
-                message: "the stored loan has no submission date".to_owned(),
+                message: "Not sent: the stored loan has no submission date".to_owned(),
             });
         };
         Ok(Terms {
@@ -176,7 +176,8 @@ impl LoanUpdate {
         if self.principal.is_some_and(|principal| planned > principal) {
             return Err(Refusal {
                 code: "tranches_exceed_principal",
-                message: "the loan's tranches together exceed the new principal".to_owned(),
+                message: "Not sent: the loan's tranches together exceed the new principal"
+                    .to_owned(),
             });
         }
         Ok(tranches)

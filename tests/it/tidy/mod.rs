@@ -3,7 +3,7 @@
 mod source;
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fineract_gateway::config::Config;
 
@@ -197,6 +197,22 @@ fn the_example_names_every_setting_and_no_other() {
             example.contains(name.as_str()),
             ".env.example does not mention {name}"
         );
+    }
+}
+
+#[test]
+fn the_example_is_a_good_start() {
+    let example = read_lossy(&root().join(".env.example"));
+    // An explanation begins with "# ", a default with "#NAME=".
+    let with_defaults = example
+        .replace("\n# ", "\n//")
+        .replace("\n#", "\n")
+        .replace("\n//", "\n# ");
+    for text in [example, with_defaults] {
+        let variables: BTreeMap<_, _> = dotenvy::from_read_iter(text.as_bytes())
+            .collect::<Result<_, _>>()
+            .expect("every line is NAME=value");
+        Config::read(|name| variables.get(name).cloned()).expect("a good start");
     }
 }
 
