@@ -219,3 +219,45 @@ pub(super) fn tell(mut response: Response, request_id: &str) -> Response {
     *response.body_mut() = Body::from(serde_json::to_vec(&body).unwrap_or_default());
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Codes are API: a line that changes here breaks callers.
+    #[test]
+    fn statuses_and_codes_are_stable() {
+        let broken = serde_json::from_str::<()>("").unwrap_err();
+        for (error, status, code) in [
+            (ApiError::BrokenJson(broken), 400, "broken_json"),
+            (
+                ApiError::InvalidIdempotencyKey,
+                400,
+                "invalid_idempotency_key",
+            ),
+            (ApiError::MalformedTrackingId, 400, "malformed_tracking_id"),
+            (ApiError::Unauthorized, 401, "unauthorized"),
+            (ApiError::UnknownTrackingId, 404, "unknown_tracking_id"),
+            (ApiError::UnknownRoute, 404, "unknown_route"),
+            (ApiError::MethodNotAllowed, 405, "method_not_allowed"),
+            (ApiError::BodyTooSlow, 408, "body_too_slow"),
+            (ApiError::BodyTooLarge, 413, "body_too_large"),
+            (ApiError::NotJson, 415, "not_json"),
+            (ApiError::Invalid(Vec::new()), 422, "invalid_request"),
+            (
+                ApiError::IdempotencyKeyReused,
+                422,
+                "idempotency_key_reused",
+            ),
+            (ApiError::Overloaded, 429, "too_much_waiting"),
+            (ApiError::Panicked, 500, "internal_error"),
+            (
+                ApiError::Unavailable(StoreError::Closed),
+                503,
+                "database_unavailable",
+            ),
+        ] {
+            assert_eq!((error.status().as_u16(), error.code()), (status, code));
+        }
+    }
+}

@@ -59,21 +59,23 @@ pub struct ApiState {
 
 /// Every route, under each base path and under none: a proxy may strip its prefix.
 pub fn router(state: ApiState) -> Router {
-    let routes = Router::new()
+    let bare = Router::new()
         .route("/fineract/operate", post(operate::submit_operation))
         .route("/fineract/track/{tracking_id}", get(track::track_operation))
         .route("/healthz", get(health::report_liveness))
         .route("/readyz", get(health::report_readiness))
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed);
-    let base_paths = state
-        .base_paths
-        .iter()
-        .filter(|base_path| !base_path.is_empty());
-    base_paths
-        .fold(routes.clone(), |router, base_path| {
-            router.nest(base_path, routes.clone())
-        })
-        .fallback(async || ApiError::UnknownRoute)
+    let mut all = bare.clone().fallback(async || ApiError::UnknownRoute);
+    // The base path `/` is the bare one.
+    for base_path in state.base_paths.iter().filter(|path| !path.is_empty()) {
+        all = all.nest(base_path, bare.clone());
+    }
+    surround(all).with_state(Arc::new(state))
+}
+
+/// What goes around every request, the outermost last.
+fn surround<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
+    router
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(CatchPanicLayer::custom(|_| {
             ApiError::Panicked.into_response()
@@ -83,5 +85,37 @@ pub fn router(state: ApiState) -> Router {
             tokens::HEADER,
             AUTHORIZATION,
         ]))
-        .with_state(Arc::new(state))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{
+        body::{Body, to_bytes},
+        http::Request,
+    };
+    use serde_json::json;
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_told_as_a_500_without_its_cause() {
+        let router = surround(Router::new().route("/", get(async || -> () { panic!("cause") })));
+        let request = Request::get("/")
+            .header("x-request-id", "id-1")
+            .body(Body::empty());
+        let response = router.oneshot(request.unwrap()).await.unwrap();
+        let body = to_bytes(response.into_body(), BODY_LIMIT).await.unwrap();
+        assert_eq!(
+            serde_json::from_slice::<serde_json::Value>(&body).unwrap(),
+            json!({
+                "type": "urn:problem-type:fineract-gateway:internal_error",
+                "title": "Internal Server Error",
+                "status": 500,
+                "detail": "The gateway failed; its log says why, by request_id.",
+                "code": "internal_error",
+                "request_id": "id-1"
+            })
+        );
+    }
 }

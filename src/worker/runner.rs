@@ -128,7 +128,7 @@ impl Runner {
     /// Prepares, commits and sends one attempt, and decides what came back. `None`: the claim is lost.
     async fn conclude(&self, claimed: &Claimed) -> Option<Conclusion> {
         let Some(entry) = operations::entry(claimed.operation_type) else {
-            return Some(self.again(claimed, "unknown_type", None));
+            return Some(again(claimed, "unknown_type", None));
         };
         if claimed.lost >= LOST_AT_MOST {
             return Some(Conclusion::unsent(Verdict::Park {
@@ -218,7 +218,6 @@ impl Runner {
 
     /// Tries again later, under the same key.
     pub(super) fn again(
-        &self,
         claimed: &Claimed,
         why: &'static str,
         asked: Option<Duration>,
@@ -233,7 +232,7 @@ impl Runner {
 
     fn database_away(&self, claimed: &Claimed, error: &crate::store::StoreError) -> Conclusion {
         tracing::warn!(operation.id = %claimed.id, error = %chain(error), "the database failed before anything was sent");
-        self.again(claimed, "database_away", None)
+        again(claimed, "database_away", None)
     }
 
     pub(super) fn note_success(&self) {

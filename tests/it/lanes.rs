@@ -157,7 +157,7 @@ impl Model {
         let verdict = match how {
             How::Success => Verdict::End(End::Succeeded {
                 body: "{}".to_owned(),
-                resource_id: None,
+                resource_id: ResourceId::Unchanged,
             }),
             How::Failure | How::FailureThatFells => Verdict::End(End::Failed {
                 body: None,

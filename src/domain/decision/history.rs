@@ -58,8 +58,7 @@ fn trace_answer(answer: &Answer) -> Trace {
             Trace::NotLookedAt
         }
         200 | 500 => Trace::Ended,
-        400 | 403 | 409 if !answer.codes().is_empty() => Trace::Ended,
-        503 if !answer.codes().is_empty() => Trace::Ended,
+        400 | 403 | 409 | 503 if !answer.codes().is_empty() => Trace::Ended,
         _ => Trace::Unknown,
     }
 }
