@@ -33,6 +33,16 @@ impl Conclusion {
         }
     }
 
+    /// Tries again later, under the same key.
+    pub(super) fn again(claimed: &Claimed, why: &'static str, asked: Option<Duration>) -> Self {
+        let delay = pace::delay(claimed.troubled_for, asked);
+        Self::unsent(Verdict::Again {
+            delay,
+            new_key: false,
+            why,
+        })
+    }
+
     /// Fineract's refusal, word for word.
     pub(super) fn refused(answer: &Answer, entry: &Entry) -> Self {
         let codes = answer.codes();
@@ -83,7 +93,7 @@ impl Runner {
         let Some((last, reply)) =
             last.and_then(|last| last.reply.as_ref().map(|reply| (last, reply)))
         else {
-            return self.again(case.claimed, "not_sent", None);
+            return Conclusion::again(case.claimed, "not_sent", None);
         };
         let decision = decision::decide(reply, &case.history(), self.settings().patience);
         let concluded = match (decision, reply) {
@@ -99,7 +109,9 @@ impl Runner {
                 self.again_or_park(case.claimed, why, answer.retry_after)
             }
             // An unreachable Fineract is nothing a person decides operation by operation.
-            (Decision::SameKey { why }, Reply::Failure(_)) => self.again(case.claimed, why, None),
+            (Decision::SameKey { why }, Reply::Failure(_)) => {
+                Conclusion::again(case.claimed, why, None)
+            }
             (Decision::Read(question), Reply::Answer(answer)) => {
                 self.read(case, question, answer).await
             }
@@ -140,10 +152,10 @@ impl Runner {
                     Conclusion::unsent(Verdict::Park { why })
                 } else {
                     self.gate().block(why);
-                    self.again(claimed, why, None)
+                    Conclusion::again(claimed, why, None)
                 }
             }
-            Scope::Type => self.again(claimed, why, Some(SET_UP)),
+            Scope::Type => Conclusion::again(claimed, why, Some(SET_UP)),
             Scope::Lender => {
                 // The refusal is stored under the key: what is set up by then is tried under a new one.
                 self.fineract.forget();

@@ -24,7 +24,7 @@ impl Runner {
             .map_err(|invalid| invalid_by_now(&invalid))?;
         let same_reference = self.store.same_reference(claimed).await.map_err(|error| {
             tracing::warn!(operation.id = %claimed.id, error = %chain(&error), "a reference could not be looked for");
-            self.again(claimed, "database_away", None)
+            Conclusion::again(claimed, "database_away", None)
         })?;
         let facts = match self.fineract.look_up(&reads, false).await {
             Ok(facts) => facts,
@@ -44,7 +44,7 @@ impl Runner {
             }))),
             // A "no" while an attempt may still run is not the last word.
             Plan::Refuse(_) if case.history().may_still_run() => {
-                Err(self.again(claimed, "an_attempt_may_still_run", None))
+                Err(Conclusion::again(claimed, "an_attempt_may_still_run", None))
             }
             Plan::Refuse(refusal) => Err(refused_unsent(
                 refusal.code,
@@ -59,16 +59,16 @@ impl Runner {
         let claimed = case.claimed;
         let answer = match failure {
             ReadFailure::NoAnswer(Failure::NotConnected) => {
-                return self.again(claimed, "fineract_unreachable", None);
+                return Conclusion::again(claimed, "fineract_unreachable", None);
             }
             ReadFailure::NoAnswer(Failure::TimedOut | Failure::Closed) => {
-                return self.again(claimed, "read_unanswered", None);
+                return Conclusion::again(claimed, "read_unanswered", None);
             }
             ReadFailure::Missing(Subject::PaymentType) => {
-                return self.again(claimed, "payment_type_missing", Some(SET_UP));
+                return Conclusion::again(claimed, "payment_type_missing", Some(SET_UP));
             }
             ReadFailure::Missing(_) => {
-                return self.again(claimed, "product_missing", Some(SET_UP));
+                return Conclusion::again(claimed, "product_missing", Some(SET_UP));
             }
             ReadFailure::Unreadable(_) => {
                 return Conclusion::unsent(Verdict::Park {
@@ -81,11 +81,11 @@ impl Runner {
         match decision::decide(&reply, &History::new(&[]), self.settings().patience) {
             // Fineract does not have the client or the loan, or does not take the id.
             Decision::Refused if case.history().may_still_run() => {
-                self.again(claimed, "an_attempt_may_still_run", None)
+                Conclusion::again(claimed, "an_attempt_may_still_run", None)
             }
             Decision::Refused => Conclusion::refused(&answer, case.entry),
             Decision::Suspect { scope, why } => self.suspect(claimed, scope, why, false).await,
-            Decision::SameKey { why } => self.again(claimed, why, answer.retry_after),
+            Decision::SameKey { why } => Conclusion::again(claimed, why, answer.retry_after),
             Decision::Succeeded
             | Decision::Read(_)
             | Decision::AwaitChecker

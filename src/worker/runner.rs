@@ -8,7 +8,7 @@ use std::{
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::{case::Case, conclude::Conclusion, gate::Gate, held::Held, pace};
+use super::{case::Case, conclude::Conclusion, gate::Gate, held::Held};
 use crate::{
     domain::{Attempt, IdempotencyKey, Request, decision::Patience},
     fineract::Fineract,
@@ -128,7 +128,7 @@ impl Runner {
     /// Prepares, commits and sends one attempt, and decides what came back. `None`: the claim is lost.
     async fn conclude(&self, claimed: &Claimed) -> Option<Conclusion> {
         let Some(entry) = operations::entry(claimed.operation_type) else {
-            return Some(again(claimed, "unknown_type", None));
+            return Some(Conclusion::again(claimed, "unknown_type", None));
         };
         if claimed.lost >= LOST_AT_MOST {
             return Some(Conclusion::unsent(Verdict::Park {
@@ -216,23 +216,9 @@ impl Runner {
         }))
     }
 
-    /// Tries again later, under the same key.
-    pub(super) fn again(
-        claimed: &Claimed,
-        why: &'static str,
-        asked: Option<Duration>,
-    ) -> Conclusion {
-        let delay = pace::delay(claimed.troubled_for, asked);
-        Conclusion::unsent(Verdict::Again {
-            delay,
-            new_key: false,
-            why,
-        })
-    }
-
     fn database_away(&self, claimed: &Claimed, error: &crate::store::StoreError) -> Conclusion {
         tracing::warn!(operation.id = %claimed.id, error = %chain(error), "the database failed before anything was sent");
-        again(claimed, "database_away", None)
+        Conclusion::again(claimed, "database_away", None)
     }
 
     pub(super) fn note_success(&self) {

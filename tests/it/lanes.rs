@@ -3,7 +3,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use fineract_gateway::{
-    domain::{Lane, LaneAccess, OperationId, OperationType},
+    domain::{Lane, LaneAccess, OperationId, OperationType, ResourceId},
     operations::Checked,
     store::{Accepted, ClaimLimits, Claimed, End, Ends, NewOperation, Settlement, Store, Verdict},
 };
