@@ -174,7 +174,10 @@ impl Sandbox {
             return Err(standard(StatusCode::UNSUPPORTED_MEDIA_TYPE, &call.path));
         }
         if let (Resource::MakerChecker(id), &Method::POST) = (&resource, &call.method) {
-            let (approve, checker) = (call.query("command") == Some("approve"), user.who.username.clone());
+            let (approve, checker) = (
+                call.query("command") == Some("approve"),
+                user.who.username.clone(),
+            );
             return Err(state.check(*id, approve, &checker, &call.path));
         }
         let write = routes::write(&state, call, &resource, user).ok_or_else(no_method)?;

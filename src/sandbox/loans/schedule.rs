@@ -17,6 +17,15 @@ pub(super) struct Installment {
     pub(super) paid: Parts,
 }
 
+/// What the installments repay: the tranches where there are any, planned ones too.
+fn scheduled_principal(loan: &Loan) -> Decimal {
+    if loan.tranches.is_empty() {
+        loan.principal
+    } else {
+        loan.tranches.iter().map(|tranche| tranche.principal).sum()
+    }
+}
+
 /// The installments of what is lent, from the disbursement on.
 pub(super) fn installments(loan: &Loan, product: &Product) -> Vec<Installment> {
     let terms = &loan.terms;
@@ -25,11 +34,12 @@ pub(super) fn installments(loan: &Loan, product: &Product) -> Vec<Installment> {
         .as_ref()
         .map_or(terms.expected_on, |stamp| stamp.on);
     let rate = period_rate(terms, product);
-    let mut balance = loan.principal;
+    let principal = scheduled_principal(loan);
+    let mut balance = principal;
     let interest = |balance: Decimal| balance.checked_mul(rate).unwrap_or_default().round_dp(2);
-    let (count, flat) = (terms.repayments.clamp(1, 1200), interest(loan.principal));
-    let level = (loan.principal / Decimal::from(count)).round_dp(2);
-    let emi = installment(loan.principal, rate, count);
+    let (count, flat) = (terms.repayments.clamp(1, 1200), interest(principal));
+    let level = (principal / Decimal::from(count)).round_dp(2);
+    let emi = installment(principal, rate, count);
     (1..=count)
         .map(|number| {
             let interest = if terms.interest == 1 {

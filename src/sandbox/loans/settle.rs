@@ -1,4 +1,5 @@
 use chrono::NaiveDate;
+use rust_decimal::Decimal;
 
 use super::schedule::with_payments;
 use super::{
@@ -239,7 +240,7 @@ pub(in crate::sandbox) fn foreclose(
     });
     let changes = object! {
         "dateFormat": params.text("dateFormat"), "transactionDate": params.text("transactionDate"),
-        "externalId": external_id.clone(), "transactions": vec![id], "eventAmount": Json::from(-parts.principal),
+        "externalId": external_id.clone(), "transactions": vec![id], "eventAmount": Json::cents(-parts.principal),
         "note": params.text("note"),
     };
     let posting = Posting {
@@ -279,13 +280,22 @@ fn owed(loan: &Loan, product: &Product) -> Parts {
         })
 }
 
-/// What closes the loan on the day: the principal, and the interest of the installments due by then.
+/// What closes the loan on the day: the principal, the interest of what is due by then, and the days of the next period.
 pub(super) fn payoff(loan: &Loan, product: &Product, on: NaiveDate) -> Parts {
-    let parts = with_payments(loan, product);
-    let due = parts.iter().filter(|part| part.due_on <= on);
+    let mut from = loan.disbursed.as_ref().map_or(on, |stamp| stamp.on);
+    let mut interest = Decimal::ZERO;
+    for part in with_payments(loan, product) {
+        let (passed, all) = (
+            (on.min(part.due_on) - from).num_days(),
+            (part.due_on - from).num_days(),
+        );
+        let share = Decimal::from(passed.max(0)) / Decimal::from(all.max(1));
+        interest += (part.interest * share).round_dp(2) - part.paid.interest;
+        from = part.due_on;
+    }
     Parts {
         principal: owed(loan, product).principal,
-        interest: due.map(|part| part.interest - part.paid.interest).sum(),
+        interest: interest.max(Decimal::ZERO),
         ..Parts::default()
     }
 }
@@ -310,7 +320,7 @@ fn book(
         amount: parts.principal + parts.interest,
         external_id,
         payment: None,
-        outstanding: rust_decimal::Decimal::ZERO,
+        outstanding: Decimal::ZERO,
         parts,
         submitted_on: desk.today,
         reversed_on: None,

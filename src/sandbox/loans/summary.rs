@@ -60,6 +60,12 @@ pub(super) fn position(loan: &Loan, product: &Product, today: NaiveDate) -> Posi
         }
     }
     if loan.foreclosed {
+        position.paid.principal = repayments(loan)
+            .map(|repayment| repayment.parts.principal)
+            .sum();
+        position.paid.interest = repayments(loan)
+            .map(|repayment| repayment.parts.interest)
+            .sum();
         position.interest = position.paid.interest;
     }
     position.fees = loan
@@ -204,10 +210,11 @@ pub(super) fn delinquent(loan: &Loan, product: &Product, today: NaiveDate) -> Ob
     };
     let next_due = with_payments(loan, product)
         .into_iter()
+        .filter(|_| !loan.foreclosed)
         .find(|part| part.paid.principal + part.paid.interest < part.principal + part.interest)
         .map_or(today, |part| part.due_on);
     let last = repayments(loan).max_by_key(|repayment| repayment.on);
-    let overdue = |amount: Decimal| if late { amount.into() } else { none() };
+    let overdue = |amount: Decimal| if late { Json::cents(amount) } else { none() };
     object! {
         "availableDisbursementAmount": if is_paid { available.into() } else { none() },
         "pastDueDays": days,

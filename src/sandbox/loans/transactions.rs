@@ -1,4 +1,5 @@
 use chrono::NaiveDate;
+use rust_decimal::Decimal;
 
 use super::{Kind, Loan, Transaction, enums, settle};
 use crate::sandbox::books::{Books, Named};
@@ -37,7 +38,7 @@ pub(in crate::sandbox) fn read_transaction(
 }
 
 fn described(loan: &Loan, product: &Product, transaction: &Transaction) -> Object {
-    let part = |amount: rust_decimal::Decimal| {
+    let part = |amount: Decimal| {
         if amount.is_zero() {
             Json::from(0_i64)
         } else {
@@ -115,12 +116,12 @@ pub(in crate::sandbox) fn template(
         "type": enums::transaction_type(Kind::Repayment),
         "date": today,
         "currency": product.get("currency").cloned(),
-        "amount": due.principal + due.interest,
+        "amount": Json::cents(due.principal + due.interest),
         "netDisbursalAmount": loan.net_disbursal,
         "principalPortion": due.principal,
         "interestPortion": due.interest,
-        "feeChargesPortion": due.fees,
-        "penaltyChargesPortion": rust_decimal::Decimal::ZERO,
+        "feeChargesPortion": Json::cents(due.fees),
+        "penaltyChargesPortion": Json::cents(due.fees),
         "outstandingLoanBalance": due.principal,
         "manuallyReversed": false,
         "paymentTypeOptions": payment_types,

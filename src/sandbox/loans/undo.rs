@@ -54,6 +54,17 @@ pub(in crate::sandbox) fn undo_disbursal(
         "actualDisbursementDate": "",
         "note": order.params.text("note"),
     };
+    let payments = loan
+        .standing()
+        .filter(|transaction| transaction.kind == Kind::Disbursement)
+        .count();
+    if let Some(cycle) = desk
+        .books
+        .cycles
+        .get_mut(&(loan.client_id, loan.terms.product_id))
+    {
+        *cycle -= i64::try_from(payments).unwrap_or(0);
+    }
     reverse(&mut loan, desk, |_| true);
     loan.status = APPROVED;
     loan.disbursed = None;
