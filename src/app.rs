@@ -108,9 +108,7 @@ impl Gateway {
         self.address = Some(listener.local_addr().map_err(failed)?);
         let stopping = self.stopping.clone();
         self.work.spawn(async move {
-            let serving = axum::serve(listener, http::router(state))
-                .with_graceful_shutdown(stopping.clone().cancelled_owned());
-            if let Err(error) = serving.await {
+            if let Err(error) = http::serve(listener, state, stopping.clone()).await {
                 tracing::error!(error = %crate::telemetry::chain(&error), "the API has ended");
                 stopping.cancel();
             }

@@ -2,6 +2,7 @@
 
 mod migrate;
 mod postgres;
+mod sandbox;
 mod serve;
 mod settings;
 
@@ -27,6 +28,8 @@ enum Command {
     Serve(serve::Arguments),
     /// Brings the database's schema up to this gateway's.
     Migrate(migrate::Arguments),
+    /// Runs a stand-in for Fineract, in memory.
+    Sandbox(sandbox::SandboxArgs),
     /// Runs a command beside a private Postgres.
     Postgres(postgres::Arguments),
 }
@@ -52,6 +55,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         match command {
             Command::Serve(arguments) => serve::run(arguments).await,
             Command::Migrate(arguments) => migrate::run(arguments).await,
+            Command::Sandbox(arguments) => sandbox::run(arguments).await,
             Command::Postgres(arguments) => postgres::run(arguments).await,
         }
     })

@@ -24,7 +24,7 @@ use axum::{
     response::IntoResponse as _,
     routing::{get, post},
 };
-use tokio::sync::watch;
+use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
 use tower_http::{
     catch_panic::CatchPanicLayer, sensitive_headers::SetSensitiveRequestHeadersLayer,
@@ -55,6 +55,17 @@ pub struct ApiState {
     pub fineract: watch::Receiver<FineractHealth>,
     /// Cancelled when the process begins to shut down: held answers are given at once.
     pub draining: CancellationToken,
+}
+
+/// Serves every route until `stop`, then ends the requests that are under way.
+pub async fn serve(
+    listener: TcpListener,
+    state: ApiState,
+    stop: CancellationToken,
+) -> std::io::Result<()> {
+    axum::serve(listener, router(state))
+        .with_graceful_shutdown(stop.cancelled_owned())
+        .await
 }
 
 /// Every route, under each base path and under none: a proxy may strip its prefix.

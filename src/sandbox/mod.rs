@@ -1,1 +1,140 @@
-//! A stand-in for Fineract, in memory, that behaves as recorded.
+//! A stand-in for Fineract, in memory, that behaves as recorded: checks in Fineract's order, idempotency rows, double
+//! payments, digits. It has no schedules worth the name, and uses nothing of the rest of the crate.
+//!
+//! | module | owns |
+//! | --- | --- |
+//! | `wire`, `call`, `auth`, `routes` | from the connection to what is asked for |
+//! | `answer` | one request from its arrival to its answer, with its fault |
+//! | `state`, `commands`, `operations` | running a command under its key |
+//! | `books`, `clients`, `loans`, `products`, `setup`, `users` | the business |
+//! | `params`, `failure`, `json`, `dates`, `reply` | how Fineract reads and speaks |
+//! | `faults`, `ledger`, `admin` | what a real Fineract does not have |
+
+mod admin;
+mod answer;
+mod auth;
+mod books;
+mod call;
+mod clients;
+mod commands;
+mod dates;
+mod failure;
+mod faults;
+mod json;
+mod ledger;
+mod loans;
+mod operations;
+mod params;
+mod products;
+mod reply;
+mod routes;
+mod setup;
+mod state;
+mod users;
+mod wire;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::get;
+use chrono::NaiveDate;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use books::Books;
+use state::State;
+
+/// A handle on the sandbox; clones share the state.
+#[derive(Clone, Debug)]
+pub struct Sandbox {
+    state: Arc<Mutex<State>>,
+    books: fn() -> Books,
+    pause: Duration,
+    tasks: TaskTracker,
+}
+
+impl Default for Sandbox {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Sandbox {
+    /// A tenant that is set up: the nine lenders' products and a closed one, currency, payment type and charge, and the user
+    /// `mifos` / `password`, who may do everything.
+    pub fn new() -> Self {
+        Self::with_books(Books::with_products)
+    }
+
+    /// A tenant as a fresh Fineract has it: without products.
+    pub fn unprepared() -> Self {
+        Self::with_books(Books::fresh)
+    }
+
+    fn with_books(books: fn() -> Books) -> Self {
+        Self {
+            state: Arc::new(Mutex::new(State::new(books(), None))),
+            books,
+            pause: Duration::from_millis(3),
+            tasks: TaskTracker::new(),
+        }
+    }
+
+    /// How long a key that is still running is asked again before the answer is 425; a real Fineract takes 3.1 s.
+    #[must_use]
+    pub fn with_pause(self, pause: Duration) -> Self {
+        Self { pause, ..self }
+    }
+
+    /// Fixes the business date; without it, it is today in Asia/Kolkata.
+    #[must_use]
+    pub fn with_today(self, today: NaiveDate) -> Self {
+        Self {
+            state: Arc::new(Mutex::new(State::new((self.books)(), Some(today)))),
+            ..self
+        }
+    }
+
+    /// All routes: Fineract's API and actuator, and `/sandbox/…`. Faults that kill a connection need [`Sandbox::serve`].
+    pub fn router(&self) -> Router {
+        Router::new()
+            .nest("/sandbox", admin::routes())
+            .route("/fineract-provider/actuator/health", get(admin::health))
+            .route("/fineract-provider/actuator/info", get(admin::info))
+            .route(
+                "/fineract-provider/actuator/prometheus",
+                get(admin::prometheus),
+            )
+            .fallback(answer::answer)
+            .layer(DefaultBodyLimit::disable())
+            .with_state(self.clone())
+    }
+
+    /// Serves until the token is cancelled.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        shutdown: CancellationToken,
+    ) -> std::io::Result<()> {
+        let service = self
+            .router()
+            .into_make_service_with_connect_info::<wire::Line>();
+        axum::serve(wire::CuttableListener(listener), service)
+            .with_graceful_shutdown(shutdown.cancelled_owned())
+            .await
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Back to the first day: books, keys, ledger and faults.
+    fn reset(&self) {
+        let mut state = self.lock();
+        let today = state.fixed_today();
+        *state = State::new((self.books)(), today);
+    }
+}

@@ -12,5 +12,7 @@ mod http_operate;
 mod http_routes;
 mod http_track;
 mod lanes;
+mod recorded;
+mod replay;
 mod support;
 mod tidy;

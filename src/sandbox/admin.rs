@@ -1,0 +1,187 @@
+//! What only a sandbox has: faults, the ledger, and the states that otherwise take a crash or an administrator.
+
+use std::time::SystemTime;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State as Handle;
+use axum::http::{Response, StatusCode};
+use axum::routing::{get, post};
+
+use super::Sandbox;
+use super::books::Named;
+use super::json::{Json, Object, object};
+use super::reply::Reply;
+
+/// The routes below `/sandbox`; none asks for credentials.
+pub(super) fn routes() -> Router<Sandbox> {
+    Router::new()
+        .route(
+            "/faults",
+            get(list_faults).post(add_faults).delete(clear_faults),
+        )
+        .route("/ledger", get(show_ledger))
+        .route("/reset", post(reset))
+        .route("/restart", post(restart))
+        .route("/users", post(add_user))
+        .route("/locks", post(lock_loan))
+        .route("/maker-checker", post(set_maker_checker))
+        .route("/strand", post(strand_command))
+}
+
+async fn list_faults(Handle(sandbox): Handle<Sandbox>) -> Response<Body> {
+    Reply::ok(sandbox.lock().faults.json().compact()).into_response()
+}
+
+async fn add_faults(Handle(sandbox): Handle<Sandbox>, body: String) -> Response<Body> {
+    let added = Json::parse(&body)
+        .map_err(|_broken| "a JSON array of faults is wanted".to_owned())
+        .and_then(|json| sandbox.lock().faults.add(&json));
+    match added {
+        Ok(()) => list_faults(Handle(sandbox)).await,
+        Err(problem) => refused(&problem),
+    }
+}
+
+async fn clear_faults(Handle(sandbox): Handle<Sandbox>) -> Response<Body> {
+    sandbox.lock().faults = super::faults::Faults::default();
+    done()
+}
+
+async fn show_ledger(Handle(sandbox): Handle<Sandbox>) -> Response<Body> {
+    Reply::ok(sandbox.lock().ledger.json().compact()).into_response()
+}
+
+async fn reset(Handle(sandbox): Handle<Sandbox>) -> Response<Body> {
+    sandbox.reset();
+    done()
+}
+
+/// As if the process had been started anew: data and rows stay, running commands end without an effect.
+async fn restart(Handle(sandbox): Handle<Sandbox>) -> Response<Body> {
+    sandbox.lock().started_at = SystemTime::now();
+    done()
+}
+
+/// `{"name", "password", "permissions": [...]}`; without permissions the user may do everything.
+async fn add_user(Handle(sandbox): Handle<Sandbox>, body: String) -> Response<Body> {
+    let Some(user) = object_of(&body) else {
+        return refused("a JSON object is wanted");
+    };
+    let text = |key: &str| user.get(key).and_then(Json::as_text).unwrap_or_default();
+    let permissions = user.get("permissions").and_then(Json::as_list);
+    let permissions = permissions.map(|list| {
+        list.iter()
+            .filter_map(Json::as_text)
+            .map(str::to_owned)
+            .collect()
+    });
+    sandbox
+        .lock()
+        .users
+        .add(text("name"), text("password"), permissions);
+    done()
+}
+
+/// `{"externalId", "locked"}`: the nightly job takes the loan, or lets it go.
+async fn lock_loan(Handle(sandbox): Handle<Sandbox>, body: String) -> Response<Body> {
+    let Some(json) = object_of(&body) else {
+        return refused("a JSON object is wanted");
+    };
+    let name = Named::External(
+        json.get("externalId")
+            .and_then(Json::as_text)
+            .unwrap_or_default()
+            .to_owned(),
+    );
+    let mut state = sandbox.lock();
+    let Ok(id) = state.books.loan_id(&name) else {
+        return refused("no such loan");
+    };
+    if json.get("locked").is_none_or(Json::is_true) {
+        state.books.locked_loans.insert(id);
+    } else {
+        state.books.locked_loans.remove(&id);
+    }
+    done()
+}
+
+/// `["APPROVE_LOAN", …]`: the permissions that a checker must confirm from now on.
+async fn set_maker_checker(Handle(sandbox): Handle<Sandbox>, body: String) -> Response<Body> {
+    let Ok(Json::List(names)) = Json::parse(&body) else {
+        return refused("a JSON array of permissions is wanted");
+    };
+    sandbox.lock().maker_checker = names
+        .iter()
+        .filter_map(Json::as_text)
+        .map(str::to_owned)
+        .collect();
+    done()
+}
+
+/// `{"action", "entity", "key"}`: the command's row goes back to "running", as a crash leaves it.
+async fn strand_command(Handle(sandbox): Handle<Sandbox>, body: String) -> Response<Body> {
+    let Some(json) = object_of(&body) else {
+        return refused("a JSON object is wanted");
+    };
+    let text = |key: &str| json.get(key).and_then(Json::as_text).unwrap_or_default();
+    let found = sandbox
+        .lock()
+        .commands
+        .strand(text("action"), text("entity"), text("key"));
+    if found {
+        done()
+    } else {
+        refused("no such command")
+    }
+}
+
+/// `GET /actuator/health`.
+pub(super) async fn health() -> Response<Body> {
+    Reply::ok(r#"{"status":"UP","groups":["liveness","readiness"]}"#.to_owned()).into_response()
+}
+
+/// `GET /actuator/info`.
+pub(super) async fn info() -> Response<Body> {
+    let body = object! {
+        "git": object! {"branch": "develop", "commit": object! {"id": "4198b0bcf9a9"}},
+        "build": object! {"artifact": "fineract-provider", "version": "1.11.0-SNAPSHOT", "name": "sandbox"},
+    };
+    Reply::ok(Json::from(body).compact()).into_response()
+}
+
+/// `GET /actuator/prometheus`: when the process was started, as Java prints a double.
+pub(super) async fn prometheus(Handle(sandbox): Handle<Sandbox>) -> Response<Body> {
+    let started_at = sandbox.lock().started_at;
+    let millis = started_at
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_millis()
+        .to_string();
+    let (first, rest) = millis.split_at_checked(1).unwrap_or(("0", "0"));
+    let body = format!(
+        "# HELP process_start_time_seconds Start time of the process since unix epoch.\n\
+         # TYPE process_start_time_seconds gauge\nprocess_start_time_seconds {first}.{rest}E9\n"
+    );
+    Reply {
+        content_type: Some("text/plain;version=0.0.4;charset=utf-8"),
+        ..Reply::ok(body)
+    }
+    .into_response()
+}
+
+fn object_of(body: &str) -> Option<Object> {
+    match Json::parse(body) {
+        Ok(Json::Object(object)) => Some(object),
+        _ => None,
+    }
+}
+
+fn done() -> Response<Body> {
+    Reply::ok("{}".to_owned()).into_response()
+}
+
+fn refused(problem: &str) -> Response<Body> {
+    let body = Json::from(object! {"error": problem}).compact();
+    Reply::json(StatusCode::UNPROCESSABLE_ENTITY, body).into_response()
+}

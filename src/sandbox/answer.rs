@@ -1,0 +1,219 @@
+//! One request, from its arrival to its answer.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Request, State as Handle};
+use axum::http::{Method, Response, StatusCode};
+use tokio::time::sleep;
+
+use super::Sandbox;
+use super::auth;
+use super::call::Call;
+use super::commands::Begun;
+use super::failure::{Failure, standard};
+use super::faults::{Asked, Kind};
+use super::reply::Reply;
+use super::routes::{self, Resource};
+use super::state::{Twist, Write, echo};
+use super::wire::Line;
+
+/// The most that a request's body may hold.
+const BODY_LIMIT: usize = 16 * 1024 * 1024;
+
+/// What becomes of the answer on its way out.
+enum Sent {
+    Whole(Reply),
+    Half(Reply),
+    Nothing,
+}
+
+/// Answers a request of Fineract's API. A client that hangs up does not stop its command.
+pub(super) async fn answer(Handle(sandbox): Handle<Sandbox>, request: Request) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    let line = head
+        .extensions
+        .get::<ConnectInfo<Line>>()
+        .map(|ConnectInfo(line)| line.clone());
+    let Ok(body) = axum::body::to_bytes(body, BODY_LIMIT).await else {
+        return Reply::html(StatusCode::BAD_REQUEST).into_response();
+    };
+    let call = Call::new(
+        head.method,
+        &head.uri,
+        head.headers,
+        String::from_utf8_lossy(&body).into_owned(),
+    );
+    let path = call.path.clone();
+    let worker = sandbox.clone();
+    let sent = sandbox
+        .tasks
+        .spawn(async move { worker.process(call).await })
+        .await;
+    match sent
+        .unwrap_or_else(|_panic| Sent::Whole(standard(StatusCode::INTERNAL_SERVER_ERROR, &path)))
+    {
+        Sent::Whole(reply) => reply.into_response(),
+        Sent::Half(reply) => {
+            line.inspect(|line| line.cut_after((reply.body.len() / 2).max(1)));
+            reply.into_response()
+        }
+        Sent::Nothing => {
+            line.inspect(|line| line.cut_after(0));
+            Reply::html(StatusCode::BAD_GATEWAY).into_response()
+        }
+    }
+}
+
+impl Sandbox {
+    /// Does what the request asks for, as the fault that strikes it allows.
+    async fn process(&self, call: Call) -> Sent {
+        let command = call.query("command");
+        let asked = Asked {
+            method: &call.method,
+            path: &call.path,
+            command,
+        };
+        let strike = self.lock().faults.strike(&asked);
+        let Some((fault, delay)) = strike else {
+            return Sent::Whole(self.serve_call(&call, Twist::None).await);
+        };
+        match fault {
+            Kind::ResetBefore => Sent::Nothing,
+            Kind::Redirect => Sent::Whole(Reply::redirect()),
+            Kind::Unauthorized => {
+                Sent::Whole(standard(StatusCode::UNAUTHORIZED, &call.path).challenged())
+            }
+            Kind::Forbidden => Sent::Whole(Failure::NotAuthorized.reply(&call.path)),
+            Kind::LoanLocked => Sent::Whole(Failure::Locked.reply(&call.path)),
+            Kind::Scheduler503 => Sent::Whole(Failure::SchedulerRunning.reply(&call.path)),
+            Kind::LateEffect => self.commit_later(&call, delay),
+            Kind::Slow => {
+                let reply = self.serve_call(&call, Twist::None).await;
+                sleep(delay).await;
+                Sent::Whole(reply)
+            }
+            Kind::Status500 => {
+                let broken = Failure::Unmapped("injected by the sandbox".to_owned());
+                Sent::Whole(self.serve_call(&call, Twist::Broken(broken)).await)
+            }
+            Kind::Conflict409 => Sent::Whole(
+                self.serve_call(&call, Twist::Broken(Failure::Conflict))
+                    .await,
+            ),
+            Kind::Stuck { effect } => {
+                Sent::Whole(self.serve_call(&call, Twist::Stuck { effect }).await)
+            }
+            Kind::MakerChecker => Sent::Whole(self.serve_call(&call, Twist::Maker).await),
+            Kind::DeliveredTwice => {
+                self.serve_call(&call, Twist::None).await;
+                Sent::Whole(self.serve_call(&call, Twist::None).await)
+            }
+            Kind::ResetAfter | Kind::Status502After | Kind::TruncatedAfter | Kind::GarbageAfter => {
+                let reply = self.serve_call(&call, Twist::None).await;
+                match fault {
+                    Kind::Status502After => Sent::Whole(Reply::html(StatusCode::BAD_GATEWAY)),
+                    Kind::TruncatedAfter => Sent::Half(reply),
+                    Kind::GarbageAfter => Sent::Whole(Reply {
+                        body: "{\"clientId\":".to_owned(),
+                        ..reply
+                    }),
+                    _ => Sent::Nothing,
+                }
+            }
+        }
+    }
+
+    /// Answers a request as Fineract would.
+    async fn serve_call(&self, call: &Call, twist: Twist) -> Reply {
+        let write = match self.understand(call, &twist) {
+            Ok(write) => write,
+            Err(reply) => return reply,
+        };
+        // Fineract asks a running command three times before it gives up.
+        for wait in [self.pause / 3, self.pause * 2 / 3, Duration::ZERO] {
+            let begun = {
+                let mut state = self.lock();
+                match state.begin(&write) {
+                    Begun::Started(id) => return state.finish(id, &write, twist),
+                    other => other,
+                }
+            };
+            match begun {
+                Begun::Replayed(reply) => return reply,
+                Begun::KeyTooLong => {
+                    return Failure::constraint("error.msg.data.integrity.issue").reply(&call.path);
+                }
+                Begun::Started(_) | Begun::Busy => sleep(wait).await,
+            }
+        }
+        echo(&write)
+    }
+
+    /// Everything before a command is recorded; a read is answered here.
+    fn understand(&self, call: &Call, twist: &Twist) -> Result<Write, Reply> {
+        let mut state = self.lock();
+        if let Some(reply) = call.refused_path() {
+            return Err(reply);
+        }
+        let user = auth::user(call, &state.users)?;
+        let segments = call.segments().unwrap_or_default();
+        let resource =
+            Resource::of(&segments).ok_or_else(|| standard(StatusCode::NOT_FOUND, &call.path))?;
+        let no_method = || standard(StatusCode::METHOD_NOT_ALLOWED, &call.path);
+        if call.method == Method::GET {
+            if let Twist::Broken(failure) = twist {
+                return Err(failure.reply(&call.path));
+            }
+            return Err(routes::read(&state, call, &resource, user).unwrap_or_else(no_method));
+        }
+        if !user.writes_through_lock() && locked(&state.books, &resource) {
+            return Err(Failure::Locked.reply(&call.path));
+        }
+        if call.has_wrong_type() {
+            return Err(standard(StatusCode::UNSUPPORTED_MEDIA_TYPE, &call.path));
+        }
+        if let (Resource::MakerChecker(id), &Method::POST) = (&resource, &call.method) {
+            let (approve, checker) = (
+                call.query("command") == Some("approve"),
+                user.who.username.clone(),
+            );
+            return Err(state.check(*id, approve, &checker, &call.path));
+        }
+        let write = routes::write(&state, call, &resource, user).ok_or_else(no_method)?;
+        write.map_err(|failure| failure.reply(&call.path))
+    }
+
+    /// Records the command, drops the connection, and commits the effect when the delay is over.
+    fn commit_later(&self, call: &Call, delay: Duration) -> Sent {
+        let Ok(write) = self.understand(call, &Twist::None) else {
+            return Sent::Nothing;
+        };
+        let (begun, started_at) = {
+            let mut state = self.lock();
+            (state.begin(&write), state.started_at)
+        };
+        if let Begun::Started(id) = begun {
+            let sandbox = self.clone();
+            self.tasks.spawn(async move {
+                sleep(delay).await;
+                let mut state = sandbox.lock();
+                // A restart in between kills the command; its row stays.
+                if state.started_at == started_at {
+                    state.finish(id, &write, Twist::None);
+                }
+            });
+        }
+        Sent::Nothing
+    }
+}
+
+fn locked(books: &super::books::Books, resource: &Resource) -> bool {
+    let loan = match resource {
+        Resource::Loan(name) | Resource::Transactions(name) | Resource::Transaction(name, _) => {
+            books.loan_id(name).ok()
+        }
+        _ => None,
+    };
+    loan.is_some_and(|id| books.locked_loans.contains(&id))
+}

@@ -1,0 +1,44 @@
+//! Who asks: tenant and Basic credentials, before any resource is reached (`CONTRACT.md` section 1.3).
+
+use axum::http::StatusCode;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::call::{API, Call};
+use super::failure::standard;
+use super::reply::Reply;
+use super::users::{User, Users};
+
+/// The one tenant.
+const TENANT: &str = "default";
+
+/// The user, or the refusal.
+pub(super) fn user<'a>(call: &Call, users: &'a Users) -> Result<&'a User, Reply> {
+    let tenant = call
+        .header("Fineract-Platform-TenantId")
+        .or(call.query("tenantIdentifier"));
+    if tenant != Some(TENANT) {
+        return Err(standard(StatusCode::BAD_REQUEST, &call.path).challenged());
+    }
+    let Some(header) = call.header("Authorization") else {
+        // The COB filter runs before the refusal and trips over the missing user.
+        let trips = call.is_write() && is_of_one_loan(&call.path);
+        return Err(if trips {
+            standard(StatusCode::INTERNAL_SERVER_ERROR, &call.path)
+        } else {
+            standard(StatusCode::UNAUTHORIZED, &call.path).challenged()
+        });
+    };
+    let credentials = header
+        .strip_prefix("Basic ")
+        .and_then(|encoded| STANDARD.decode(encoded).ok());
+    let credentials = credentials.and_then(|bytes| String::from_utf8(bytes).ok());
+    let user = credentials.and_then(|credentials| users.authenticate(&credentials));
+    user.ok_or_else(|| standard(StatusCode::UNAUTHORIZED, &call.path).challenged())
+}
+
+fn is_of_one_loan(path: &str) -> bool {
+    path.strip_prefix(API)
+        .and_then(|path| path.strip_prefix("/loans/"))
+        .is_some_and(|rest| !rest.is_empty())
+}

@@ -1,0 +1,201 @@
+//! What the sandbox keeps of the business: clients, loans and what they are made of. Commands change it through a
+//! [`Desk`], in one go or not at all.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use chrono::NaiveDate;
+
+use super::clients::Client;
+use super::failure::Failure;
+use super::json::{Json, Object, object};
+use super::loans::{Loan, Transaction};
+use super::products::{Product, recorded};
+use super::users::User;
+
+/// The last id given out, for each kind of thing; a failed insert leaves a gap.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ids {
+    pub(super) client: i64,
+    pub(super) loan: i64,
+    pub(super) transaction: i64,
+    pub(super) tranche: i64,
+    pub(super) loan_charge: i64,
+    pub(super) payment_detail: i64,
+}
+
+/// Gives out the next id.
+pub(super) fn next(last: &mut i64) -> i64 {
+    *last += 1;
+    *last
+}
+
+/// The tenant's data.
+#[derive(Clone, Debug)]
+pub(super) struct Books {
+    pub(super) ids: Ids,
+    pub(super) clients: BTreeMap<i64, Client>,
+    pub(super) loans: BTreeMap<i64, Loan>,
+    pub(super) products: BTreeMap<i64, Product>,
+    pub(super) charges: BTreeMap<i64, Object>,
+    pub(super) payment_types: BTreeMap<i64, Object>,
+    pub(super) currencies: Vec<String>,
+    pub(super) clients_by_external_id: HashMap<String, i64>,
+    pub(super) clients_by_mobile: HashMap<String, i64>,
+    pub(super) loans_by_external_id: HashMap<String, i64>,
+    /// Loan and transaction of every transaction external id ever taken; an undone one keeps its id.
+    pub(super) transactions_by_external_id: HashMap<String, (i64, i64)>,
+    pub(super) loans_by_client: HashMap<i64, Vec<i64>>,
+    /// How often each client was paid on each product.
+    pub(super) cycles: HashMap<(i64, i64), i64>,
+    /// Loans that the nightly job holds.
+    pub(super) locked_loans: HashSet<i64>,
+}
+
+/// A thing named in a path, by number or by external id.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Named {
+    Number(i64),
+    External(String),
+}
+
+/// What a command works on: the books, the day, and who asks.
+#[derive(Debug)]
+pub(super) struct Desk<'a> {
+    pub(super) books: &'a mut Books,
+    pub(super) today: NaiveDate,
+    pub(super) user: &'a User,
+}
+
+impl Books {
+    /// A tenant as a fresh Fineract has it: no products, no currency but the dollar.
+    pub(super) fn fresh() -> Self {
+        let payment_types = [
+            ("Money Transfer", None),
+            (
+                "Repayment Adjustment Chargeback",
+                Some("REPAYMENT_ADJUSTMENT_CHARGEBACK"),
+            ),
+            (
+                "Repayment Adjustment Refund",
+                Some("REPAYMENT_ADJUSTMENT_REFUND"),
+            ),
+        ];
+        let payment_types = (1_i64..).zip(payment_types).map(|(id, (name, code))| {
+            let json = object! {
+                "id": id, "name": name, "description": name, "isCashPayment": false, "position": 1_i64,
+                "codeName": code, "isSystemDefined": code.is_some(),
+            };
+            (id, json)
+        });
+        Self {
+            ids: Ids::default(),
+            clients: BTreeMap::new(),
+            loans: BTreeMap::new(),
+            products: BTreeMap::new(),
+            charges: BTreeMap::new(),
+            payment_types: payment_types.collect(),
+            currencies: vec!["USD".to_owned()],
+            clients_by_external_id: HashMap::new(),
+            clients_by_mobile: HashMap::new(),
+            loans_by_external_id: HashMap::new(),
+            transactions_by_external_id: HashMap::new(),
+            loans_by_client: HashMap::new(),
+            cycles: HashMap::new(),
+            locked_loans: HashSet::new(),
+        }
+    }
+
+    /// A tenant with the nine lenders' products, a closed one, the payment type and the charge.
+    pub(super) fn with_products() -> Self {
+        let mut books = Self::fresh();
+        let (products, charges, payment_types) = recorded();
+        books.products = products
+            .into_iter()
+            .map(|product| (product.id, product))
+            .collect();
+        let by_id = |json: Object| Some((json.get("id")?.as_integer()?, json));
+        books.charges = charges.into_iter().filter_map(by_id).collect();
+        books
+            .payment_types
+            .extend(payment_types.into_iter().filter_map(by_id));
+        books.currencies = vec!["INR".to_owned(), "USD".to_owned()];
+        books
+    }
+
+    /// The client's number; a number is not looked up.
+    pub(super) fn client_id(&self, name: &Named) -> Result<i64, Failure> {
+        match name {
+            Named::Number(id) => Ok(*id),
+            Named::External(external_id) => {
+                let id = self.clients_by_external_id.get(external_id).copied();
+                id.ok_or_else(|| {
+                    Failure::not_found("error.msg.client.id.invalid", vec![Json::Null])
+                })
+            }
+        }
+    }
+
+    pub(super) fn client(&self, id: i64) -> Result<&Client, Failure> {
+        let client = self.clients.get(&id);
+        client.ok_or_else(|| Failure::not_found("error.msg.client.id.invalid", vec![id.into()]))
+    }
+
+    /// The loan's number; a number is not looked up.
+    pub(super) fn loan_id(&self, name: &Named) -> Result<i64, Failure> {
+        match name {
+            Named::Number(id) => Ok(*id),
+            Named::External(external_id) => {
+                let id = self.loans_by_external_id.get(external_id).copied();
+                id.ok_or_else(|| {
+                    Failure::not_found(
+                        "error.msg.loan.external.id.invalid",
+                        vec![external_id.as_str().into()],
+                    )
+                })
+            }
+        }
+    }
+
+    pub(super) fn loan(&self, id: i64) -> Result<&Loan, Failure> {
+        self.loans.get(&id).ok_or_else(|| no_such_loan(id))
+    }
+
+    pub(super) fn loan_mut(&mut self, id: i64) -> Result<&mut Loan, Failure> {
+        self.loans.get_mut(&id).ok_or_else(|| no_such_loan(id))
+    }
+
+    pub(super) fn product(&self, id: i64) -> Result<&Product, Failure> {
+        let product = self.products.get(&id);
+        product
+            .ok_or_else(|| Failure::not_found("error.msg.loanproduct.id.invalid", vec![id.into()]))
+    }
+
+    /// The loan's transaction by number or external id (`CONTRACT.md` section 16.1).
+    pub(super) fn transaction(&self, loan: &Loan, name: &Named) -> Result<&Transaction, Failure> {
+        let id = match name {
+            Named::Number(id) => *id,
+            Named::External(external_id) => match self.transactions_by_external_id.get(external_id)
+            {
+                Some((_, id)) => *id,
+                None => {
+                    let args = vec![external_id.as_str().into()];
+                    return Err(Failure::not_found(
+                        "error.msg.loan.transaction.external.id.invalid",
+                        args,
+                    ));
+                }
+            },
+        };
+        let found = self
+            .loans
+            .get(&loan.id)
+            .and_then(|loan| loan.transaction(id));
+        found.ok_or_else(|| {
+            Failure::not_found("error.msg.loan.transaction.id.invalid", vec![id.into()])
+        })
+    }
+}
+
+fn no_such_loan(id: i64) -> Failure {
+    Failure::not_found("error.msg.loan.id.invalid", vec![id.into()])
+}

@@ -1,0 +1,129 @@
+//! A request as the sandbox sees it, before it is known what it asks for.
+
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+
+use super::failure::standard;
+use super::reply::Reply;
+
+/// Everything below this is Fineract's.
+pub(super) const API: &str = "/fineract-provider/api/v1";
+
+/// A request.
+#[derive(Clone, Debug)]
+pub(super) struct Call {
+    pub(super) method: Method,
+    pub(super) path: String,
+    query: Vec<(String, String)>,
+    headers: HeaderMap,
+    pub(super) body: String,
+}
+
+impl Call {
+    pub(super) fn new(method: Method, uri: &Uri, headers: HeaderMap, body: String) -> Self {
+        let pairs = uri
+            .query()
+            .unwrap_or_default()
+            .split('&')
+            .filter(|pair| !pair.is_empty());
+        let query = pairs
+            .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+            .map(|(name, value)| {
+                (
+                    decoded(&name.replace('+', " ")),
+                    decoded(&value.replace('+', " ")),
+                )
+            })
+            .collect();
+        Self {
+            method,
+            path: uri.path().to_owned(),
+            query,
+            headers,
+            body,
+        }
+    }
+
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    pub(super) fn query(&self, name: &str) -> Option<&str> {
+        self.query
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    pub(super) fn query_pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.query
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    pub(super) fn is_write(&self) -> bool {
+        matches!(self.method, Method::POST | Method::PUT | Method::DELETE)
+    }
+
+    /// Whether the request says that it is JSON; none saying anything is read as JSON all the same.
+    pub(super) fn is_json(&self) -> bool {
+        self.header(CONTENT_TYPE.as_str())
+            .is_some_and(|kind| kind.starts_with("application/json"))
+    }
+
+    pub(super) fn has_wrong_type(&self) -> bool {
+        self.headers.contains_key(CONTENT_TYPE) && !self.is_json() && !self.body.is_empty()
+    }
+
+    /// The decoded parts of the path below the API's base; `None` elsewhere.
+    pub(super) fn segments(&self) -> Option<Vec<String>> {
+        let below = self.path.strip_prefix(API)?.strip_prefix('/')?;
+        Some(
+            below
+                .trim_end_matches('/')
+                .split('/')
+                .map(decoded)
+                .collect(),
+        )
+    }
+
+    /// What Tomcat and Spring refuse in a path (`CONTRACT.md` section 1.3).
+    pub(super) fn refused_path(&self) -> Option<Reply> {
+        let path = self.path.to_ascii_uppercase();
+        if ["%2F", "%5C", "%00", "\\"]
+            .iter()
+            .any(|bad| path.contains(bad))
+        {
+            return Some(Reply::html(StatusCode::BAD_REQUEST));
+        }
+        let bad = ["%3B", ";", "%25", "%0A"]
+            .iter()
+            .any(|bad| path.contains(bad));
+        bad.then(|| standard(StatusCode::BAD_REQUEST, &self.path))
+    }
+}
+
+/// Percent-decodes; what is no code stays as it is.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let code = match (first, tail) {
+            (b'%', [high, low, ..]) => hex(*high).zip(hex(*low)).map(|(high, low)| high * 16 + low),
+            _ => None,
+        };
+        bytes.push(code.unwrap_or(*first));
+        rest = if code.is_some() {
+            tail.get(2..).unwrap_or_default()
+        } else {
+            tail
+        };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit)
+        .to_digit(16)
+        .and_then(|digit| u8::try_from(digit).ok())
+}

@@ -1,0 +1,372 @@
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+
+use super::enums::strategy_name;
+use crate::sandbox::dates;
+use crate::sandbox::failure::Failure;
+use crate::sandbox::json::Json;
+use crate::sandbox::params::{Checks, Params};
+use crate::sandbox::products::Product;
+
+/// What a loan was applied for.
+#[derive(Clone, Debug)]
+pub(in crate::sandbox) struct Terms {
+    pub(in crate::sandbox) external_id: Option<String>,
+    pub(in crate::sandbox) product_id: i64,
+    pub(in crate::sandbox) principal: Decimal,
+    pub(in crate::sandbox) term: i64,
+    pub(in crate::sandbox) term_unit: i64,
+    pub(in crate::sandbox) repayments: i64,
+    pub(in crate::sandbox) every: i64,
+    pub(in crate::sandbox) unit: i64,
+    pub(in crate::sandbox) rate: Decimal,
+    pub(in crate::sandbox) interest: i64,
+    pub(in crate::sandbox) interest_period: i64,
+    pub(in crate::sandbox) amortization: i64,
+    pub(in crate::sandbox) strategy: String,
+    pub(in crate::sandbox) allow_partial: bool,
+    pub(in crate::sandbox) max_balance: Option<Decimal>,
+    pub(in crate::sandbox) submitted_on: NaiveDate,
+    pub(in crate::sandbox) expected_on: NaiveDate,
+}
+
+impl Terms {
+    /// When the loan ends if it starts then.
+    pub(in crate::sandbox) fn maturity(&self, start: NaiveDate) -> NaiveDate {
+        dates::later(start, self.repayments.saturating_mul(self.every), self.unit)
+    }
+}
+
+/// The fields of an application as sent; which of them must be there depends on the command.
+#[derive(Debug)]
+pub(super) struct Draft {
+    pub(super) principal: Option<Decimal>,
+    term: Option<i64>,
+    term_unit: Option<i64>,
+    repayments: Option<i64>,
+    every: Option<i64>,
+    unit: Option<i64>,
+    rate: Option<Decimal>,
+    interest: Option<i64>,
+    interest_period: Option<i64>,
+    amortization: Option<i64>,
+    strategy: Option<String>,
+    allow_partial: Option<bool>,
+    max_balance: Option<Decimal>,
+    submitted_on: Option<NaiveDate>,
+    expected_on: Option<NaiveDate>,
+}
+
+impl Draft {
+    /// Reads the fields; the first that cannot be parsed ends it, every other problem is gathered.
+    pub(super) fn read(
+        params: &Params,
+        required: bool,
+        checks: &mut Checks,
+    ) -> Result<Self, Failure> {
+        checks.longest("externalId", params.text("externalId").as_deref(), 100);
+        checks.longest("accountNo", params.text("accountNo").as_deref(), 20);
+        checks.longest(
+            "submittedOnNote",
+            params.text("submittedOnNote").as_deref(),
+            500,
+        );
+        let draft = Self {
+            principal: params
+                .decimal("principal")?
+                .map(|amount| amount.round_dp(2)),
+            term: params.integer("loanTermFrequency")?,
+            term_unit: params.choice("loanTermFrequencyType")?,
+            repayments: params.integer("numberOfRepayments")?,
+            every: params.integer("repaymentEvery")?,
+            unit: params.choice("repaymentFrequencyType")?,
+            rate: params.decimal("interestRatePerPeriod")?,
+            interest: params.choice("interestType")?,
+            interest_period: params.choice("interestCalculationPeriodType")?,
+            amortization: params.choice("amortizationType")?,
+            strategy: params.text("transactionProcessingStrategyCode"),
+            allow_partial: params
+                .has("allowPartialPeriodInterestCalcualtion")
+                .then(|| params.is_true("allowPartialPeriodInterestCalcualtion")),
+            max_balance: params.decimal("maxOutstandingLoanBalance")?,
+            expected_on: params.date("expectedDisbursementDate")?,
+            submitted_on: params.date("submittedOnDate")?,
+        };
+        if required {
+            draft.nothing_missing(checks);
+        }
+        Ok(draft)
+    }
+
+    fn nothing_missing(&self, checks: &mut Checks) {
+        checks.required("loanTermFrequency", self.term);
+        checks.required("loanTermFrequencyType", self.term_unit);
+        checks.required("numberOfRepayments", self.repayments);
+        checks.required("repaymentEvery", self.every);
+        checks.required("repaymentFrequencyType", self.unit);
+        checks.required("interestRatePerPeriod", self.rate);
+        checks.required("interestType", self.interest);
+        checks.required("interestCalculationPeriodType", self.interest_period);
+        checks.required("amortizationType", self.amortization);
+        checks.required("expectedDisbursementDate", self.expected_on);
+        checks.required("submittedOnDate", self.submitted_on);
+        checks.required(
+            "transactionProcessingStrategyCode",
+            self.strategy.as_deref(),
+        );
+    }
+
+    /// Gathers what is out of range, by itself or for the product.
+    pub(super) fn check(&self, product: &Product, checks: &mut Checks) {
+        if let Some(amount) = self.principal {
+            let limits = (
+                product.decimal("minPrincipal"),
+                product.decimal("maxPrincipal"),
+            );
+            in_limits(checks, "principal", amount, limits, Json::cents);
+        }
+        for (name, number) in [
+            ("loanTermFrequency", self.term),
+            ("numberOfRepayments", self.repayments),
+            ("repaymentEvery", self.every),
+        ] {
+            if let Some(number) = number.filter(|number| *number <= 0) {
+                checks.fail(
+                    name,
+                    "not.greater.than.zero",
+                    vec![number.into(), 0_i64.into()],
+                );
+            }
+        }
+        checks.within("loanTermFrequencyType", self.term_unit, (0, 3));
+        let repayments = (
+            product.integer("minNumberOfRepayments"),
+            product.integer("maxNumberOfRepayments"),
+        );
+        if let (Some(least), Some(most)) = repayments {
+            checks.within("numberOfRepayments", self.repayments, (least, most));
+        }
+        checks.within("repaymentFrequencyType", self.unit, (0, 3));
+        if let Some(rate) = self.rate {
+            if rate < Decimal::ZERO {
+                let args = vec![Json::double(rate), 0_i64.into()];
+                checks.fail("interestRatePerPeriod", "not.zero.or.greater", args);
+            }
+            let limits = (
+                product.decimal("minInterestRatePerPeriod"),
+                product.decimal("maxInterestRatePerPeriod"),
+            );
+            in_limits(checks, "interestRatePerPeriod", rate, limits, Json::double);
+        }
+        checks.within("interestType", self.interest, (0, 1));
+        checks.within(
+            "interestCalculationPeriodType",
+            self.interest_period,
+            (0, 1),
+        );
+        checks.within("amortizationType", self.amortization, (0, 1));
+        let allow_partial = self
+            .allow_partial
+            .unwrap_or_else(|| product.flag("allowPartialPeriodInterestCalculation"));
+        if self.interest_period == Some(0) && self.allow_partial == Some(true) {
+            let what = "not.supported.for.daily.calcualtions";
+            checks.fail(
+                "allowPartialPeriodInterestCalcualtion",
+                what,
+                vec![true.into()],
+            );
+        }
+        if self.interest_period == Some(1) && !allow_partial && product.is_multi_disburse() {
+            checks.fail(
+                "multiDisburseLoan",
+                "not.supported.for.selected.interest.calcualtion.type",
+                Vec::new(),
+            );
+        }
+    }
+
+    /// The terms, with the product's own where it allows no other; `None` where a field is missing.
+    pub(super) fn terms(&self, product: &Product, external_id: Option<String>) -> Option<Terms> {
+        let chosen = |attribute: &str, sent: Option<i64>| {
+            if product.allows_override(attribute) {
+                sent
+            } else {
+                Some(product.choice(attribute))
+            }
+        };
+        let every = if product.allows_override("repaymentEvery") {
+            self.every
+        } else {
+            product.integer("repaymentEvery")
+        };
+        let strategy = if product.allows_override("transactionProcessingStrategyCode") {
+            self.strategy.clone()
+        } else {
+            Some(product.text("transactionProcessingStrategyCode").to_owned())
+        };
+        Some(Terms {
+            external_id,
+            product_id: product.id,
+            principal: self.principal.unwrap_or_default(),
+            term: self.term?,
+            term_unit: self.term_unit?,
+            repayments: self.repayments?,
+            every: every?,
+            unit: self.unit?,
+            rate: self.rate?,
+            interest: chosen("interestType", self.interest)?,
+            interest_period: chosen("interestCalculationPeriodType", self.interest_period)?,
+            amortization: chosen("amortizationType", self.amortization)?,
+            strategy: strategy?,
+            allow_partial: self
+                .allow_partial
+                .unwrap_or_else(|| product.flag("allowPartialPeriodInterestCalculation")),
+            max_balance: product
+                .is_multi_disburse()
+                .then(|| {
+                    self.max_balance
+                        .or(product.decimal("outstandingLoanBalance"))
+                })
+                .flatten(),
+            submitted_on: self.submitted_on?,
+            expected_on: self.expected_on?,
+        })
+    }
+}
+
+fn in_limits(
+    checks: &mut Checks,
+    name: &str,
+    number: Decimal,
+    limits: (Option<Decimal>, Option<Decimal>),
+    shown: fn(Decimal) -> Json,
+) {
+    match limits {
+        (Some(least), Some(most)) if number < least || number > most => {
+            let args = vec![Json::double(number), shown(least), shown(most)];
+            checks.fail(name, "amount.is.not.within.min.max.range", args);
+        }
+        (Some(least), None) if number < least => {
+            checks.fail(
+                name,
+                "is.less.than.min",
+                vec![Json::double(number), shown(least)],
+            );
+        }
+        (None, Some(most)) if number > most => {
+            checks.fail(
+                name,
+                "is.greater.than.max",
+                vec![Json::double(number), shown(most)],
+            );
+        }
+        _ => {}
+    }
+}
+
+/// The rules that hold between the dates (`CONTRACT.md` section 7.4, step 7).
+pub(super) fn dates_hold(
+    terms: &Terms,
+    product: &Product,
+    today: NaiveDate,
+    activated_on: Option<NaiveDate>,
+) -> Result<(), Failure> {
+    let submitted = terms.submitted_on;
+    let shown = |date: NaiveDate| Json::from(date.to_string());
+    let refuse = |code: &str, other: NaiveDate| {
+        Err(Failure::rule(code, vec![shown(submitted), shown(other)]))
+    };
+    if let Some(start) = product.date("startDate").filter(|start| submitted < *start) {
+        return refuse(
+            "error.msg.loan.application.submitted.on.date.cannot.be.before.the.loan.product.start.date",
+            start,
+        );
+    }
+    if let Some(close) = product.date("closeDate").filter(|close| submitted > *close) {
+        return refuse(
+            "error.msg.loan.application.submitted.on.date.cannot.be.after.the.loan.product.close.date",
+            close,
+        );
+    }
+    if submitted > today {
+        return refuse("error.msg.loan.submittal.cannot.be.a.future.date", today);
+    }
+    if let Some(activated) = activated_on.filter(|activated| submitted < *activated) {
+        return refuse(
+            "error.msg.loan.submittal.cannot.be.before.client.activation.date",
+            activated,
+        );
+    }
+    if submitted > terms.expected_on {
+        return refuse(
+            "error.msg.loan.submittal.cannot.be.after.expected.disbursement.date",
+            terms.expected_on,
+        );
+    }
+    Ok(())
+}
+
+/// The strategy is known and goes with the product's kind of schedule (step 8).
+pub(super) fn strategy_holds(terms: &Terms, product: &Product) -> Result<(), Failure> {
+    if strategy_name(&terms.strategy).is_none() {
+        let args = vec![terms.strategy.as_str().into()];
+        return Err(Failure::not_found(
+            "error.msg.transactions.processing.strategy.code.invalid",
+            args,
+        ));
+    }
+    match (
+        product.is_progressive(),
+        terms.strategy == super::enums::ADVANCED,
+    ) {
+        (true, false) => Err(Failure::rule(
+            "error.msg.loan.repayment.strategy.can.not.be.different.than.advanced.payment.allocation",
+            Vec::new(),
+        )),
+        (false, true) => Err(Failure::rule(
+            "error.msg.loan.repayment.strategy.can.not.be.equal.to.advanced.payment.allocation",
+            Vec::new(),
+        )),
+        (true, true) | (false, false) => Ok(()),
+    }
+}
+
+/// The term is the number of repayments times their distance, in the same unit (`CONTRACT.md` section 7.5).
+pub(super) fn term_holds(terms: &Terms) -> Result<(), Failure> {
+    let mut checks = Checks::of("loan");
+    if terms.term_unit != terms.unit {
+        let args = vec![terms.term_unit.into(), terms.unit.into()];
+        checks.fail(
+            "loanTermFrequencyType",
+            "not.the.same.as.repaymentFrequencyType",
+            args,
+        );
+    } else {
+        let args = vec![
+            terms.term.into(),
+            terms.repayments.into(),
+            terms.every.into(),
+        ];
+        match terms
+            .term
+            .cmp(&terms.repayments.saturating_mul(terms.every))
+        {
+            std::cmp::Ordering::Less => {
+                checks.fail(
+                    "loanTermFrequency",
+                    "less.than.repayment.structure.suggests",
+                    args,
+                );
+            }
+            std::cmp::Ordering::Greater => {
+                checks.fail(
+                    "loanTermFrequency",
+                    "greater.than.repayment.structure.suggests",
+                    args,
+                );
+            }
+            std::cmp::Ordering::Equal => {}
+        }
+    }
+    checks.finish()
+}

@@ -1,0 +1,161 @@
+//! The commands that the sandbox knows, by Fineract's own names of action and entity.
+
+use rust_decimal::Decimal;
+
+use super::books::Desk;
+use super::failure::Failure;
+use super::json::{Json, Object, object};
+use super::params::Params;
+use super::{clients, loans, setup};
+
+/// A command: what Fineract calls it, and what does it.
+#[derive(Debug)]
+pub(super) struct Operation {
+    pub(super) action: &'static str,
+    pub(super) entity: &'static str,
+    run: fn(&mut Desk<'_>, &Order) -> Result<Outcome, Failure>,
+}
+
+/// What a command is asked to do: to which client or loan (0: none yet), to which transaction, with what.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Order {
+    pub(super) id: i64,
+    pub(super) transaction_id: i64,
+    pub(super) params: Params,
+}
+
+/// What a command did: the result that Fineract answers with, and the line for the ledger.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Outcome {
+    pub(super) office_id: Option<i64>,
+    pub(super) client_id: Option<i64>,
+    pub(super) loan_id: Option<i64>,
+    pub(super) resource_id: Option<i64>,
+    pub(super) sub_resource_id: Option<i64>,
+    pub(super) changes: Option<Object>,
+    pub(super) resource_external_id: Option<String>,
+    pub(super) sub_resource_external_id: Option<String>,
+    pub(super) posting: Posting,
+}
+
+/// What the ledger says of a command's effect.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Posting {
+    pub(super) external_id: Option<String>,
+    pub(super) transaction_external_id: Option<String>,
+    pub(super) amount: Option<Decimal>,
+}
+
+macro_rules! operations {
+    ($($name:ident = $action:literal $entity:literal $run:path;)*) => {
+        $(pub(super) static $name: Operation = Operation { action: $action, entity: $entity, run: $run };)*
+    };
+}
+
+operations! {
+    CREATE_CLIENT = "CREATE" "CLIENT" clients::create;
+    UPDATE_CLIENT = "UPDATE" "CLIENT" clients::update;
+    ACTIVATE_CLIENT = "ACTIVATE" "CLIENT" clients::activate;
+    CLOSE_CLIENT = "CLOSE" "CLIENT" clients::close;
+    DELETE_CLIENT = "DELETE" "CLIENT" clients::delete;
+    CREATE_LOAN = "CREATE" "LOAN" loans::create;
+    UPDATE_LOAN = "UPDATE" "LOAN" loans::update;
+    DELETE_LOAN = "DELETE" "LOAN" loans::delete;
+    APPROVE = "APPROVE" "LOAN" loans::approve;
+    UNDO_APPROVAL = "APPROVALUNDO" "LOAN" loans::undo_approval;
+    DISBURSE = "DISBURSE" "LOAN" loans::disburse;
+    UNDO_DISBURSAL = "DISBURSALUNDO" "LOAN" loans::undo_disbursal;
+    UNDO_LAST_DISBURSAL = "DISBURSALLASTUNDO" "LOAN" loans::undo_last_disbursal;
+    REJECT = "REJECT" "LOAN" loans::reject;
+    WITHDRAW = "WITHDRAW" "LOAN" loans::withdraw;
+    REPAY = "REPAYMENT" "LOAN" loans::repay;
+    ADJUST = "ADJUST" "LOAN" loans::adjust;
+    WRITE_OFF = "WRITEOFF" "LOAN" loans::write_off;
+    CLOSE_LOAN = "CLOSE" "LOAN" loans::close;
+    FORECLOSE = "FORECLOSURE" "LOAN" loans::foreclose;
+    CREATE_PRODUCT = "CREATE" "LOANPRODUCT" setup::create_product;
+    CREATE_CHARGE = "CREATE" "CHARGE" setup::create_charge;
+    CREATE_PAYMENT_TYPE = "CREATE" "PAYMENTTYPE" setup::create_payment_type;
+    UPDATE_CURRENCIES = "UPDATE" "CURRENCY" setup::update_currencies;
+}
+
+impl Operation {
+    /// The name of the permission: `ACTION_ENTITY`.
+    pub(super) fn permission(&self) -> String {
+        format!("{}_{}", self.action, self.entity)
+    }
+
+    /// Runs the command: all of it, or a refusal and nothing.
+    pub(super) fn run(&self, desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Failure> {
+        (self.run)(desk, order)
+    }
+
+    /// Whether the ledger keeps the command's effect.
+    pub(super) fn is_business(&self) -> bool {
+        matches!(self.entity, "CLIENT" | "LOAN")
+    }
+}
+
+impl Outcome {
+    /// The answer's body, in the order of `CONTRACT.md` section 4.1.
+    pub(super) fn body(&self, command_id: Option<i64>) -> Object {
+        object! {
+            "commandId": command_id,
+            "officeId": self.office_id,
+            "clientId": self.client_id,
+            "loanId": self.loan_id,
+            "resourceId": self.resource_id,
+            "subResourceId": self.sub_resource_id,
+            "changes": self.changes.clone(),
+            "resourceExternalId": self.resource_external_id.as_deref(),
+            "subResourceExternalId": self.sub_resource_external_id.as_deref(),
+        }
+    }
+
+    /// The copy that the command's row keeps until the real answer replaces it: every key, nulls too.
+    pub(super) fn stored(&self) -> Object {
+        let body = self.body(None);
+        let keys = [
+            "commandId",
+            "officeId",
+            "groupId",
+            "clientId",
+            "loanId",
+            "savingsId",
+            "resourceId",
+            "subResourceId",
+            "transactionId",
+            "changes",
+            "creditBureauReportData",
+            "resourceIdentifier",
+            "productId",
+            "gsimId",
+            "glimId",
+            "rollbackTransaction",
+            "resourceExternalId",
+            "subResourceExternalId",
+        ];
+        keys.into_iter()
+            .fold(Object::default(), |stored, key| match key {
+                "rollbackTransaction" => stored.with(key, false),
+                "resourceExternalId" | "subResourceExternalId" => stored.with(
+                    key,
+                    body.get(key)
+                        .cloned()
+                        .unwrap_or_else(|| Object::default().into()),
+                ),
+                _ => stored.with_null(key, body.get(key).cloned().unwrap_or(Json::Null)),
+            })
+    }
+
+    /// The answer to a maker: nothing is done before a checker approves (`CONTRACT.md` section 13).
+    pub(super) fn pending(command_id: i64, resource_id: Option<i64>) -> Object {
+        object! {
+            "commandId": command_id,
+            "resourceId": resource_id,
+            "rollbackTransaction": true,
+            "resourceExternalId": Object::default(),
+            "subResourceExternalId": Object::default(),
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Loan products, and what else a tenant is set up with: charges, payment types, currencies.
+
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+
+use super::json::{Json, Object};
+
+/// The nine lenders' products, one that is closed, and the payment type, as a real server gave them.
+const RECORDED: &str = include_str!("products.json");
+
+/// A loan product: its JSON, as reads give it, and the rules read out of it.
+#[derive(Clone, Debug)]
+pub(super) struct Product {
+    pub(super) id: i64,
+    pub(super) json: Object,
+}
+
+impl Product {
+    pub(super) fn decimal(&self, key: &str) -> Option<Decimal> {
+        self.json.get(key).and_then(Json::as_decimal)
+    }
+
+    pub(super) fn integer(&self, key: &str) -> Option<i64> {
+        self.json.get(key).and_then(Json::as_integer)
+    }
+
+    pub(super) fn text(&self, key: &str) -> &str {
+        self.json
+            .get(key)
+            .and_then(Json::as_text)
+            .unwrap_or_default()
+    }
+
+    pub(super) fn flag(&self, key: &str) -> bool {
+        self.json.get(key).is_some_and(Json::is_true)
+    }
+
+    /// The number of an enumeration's value.
+    pub(super) fn choice(&self, key: &str) -> i64 {
+        let id = self
+            .json
+            .get(key)
+            .and_then(Json::as_object)
+            .and_then(|value| value.get("id"));
+        id.and_then(Json::as_integer).unwrap_or(0)
+    }
+
+    pub(super) fn date(&self, key: &str) -> Option<NaiveDate> {
+        let parts = self.json.get(key)?.as_list()?;
+        let mut parts = parts.iter().filter_map(Json::as_integer);
+        let year = i32::try_from(parts.next()?).ok()?;
+        NaiveDate::from_ymd_opt(
+            year,
+            u32::try_from(parts.next()?).ok()?,
+            u32::try_from(parts.next()?).ok()?,
+        )
+    }
+
+    pub(super) fn get(&self, key: &str) -> Option<&Json> {
+        self.json.get(key)
+    }
+
+    pub(super) fn is_multi_disburse(&self) -> bool {
+        self.flag("multiDisburseLoan")
+    }
+
+    pub(super) fn is_progressive(&self) -> bool {
+        self.choice("loanScheduleType") == 1
+    }
+
+    /// Whether an application may differ from the product in this attribute.
+    pub(super) fn allows_override(&self, attribute: &str) -> bool {
+        let allowed = self
+            .json
+            .get("allowAttributeOverrides")
+            .and_then(Json::as_object);
+        allowed
+            .and_then(|allowed| allowed.get(attribute))
+            .is_none_or(Json::is_true)
+    }
+}
+
+/// The products, charges and payment types of [`RECORDED`].
+pub(super) fn recorded() -> (Vec<Product>, Vec<Object>, Vec<Object>) {
+    let Ok(Json::Object(file)) = Json::parse(RECORDED) else {
+        return Default::default();
+    };
+    let products: Vec<Product> = file
+        .get("products")
+        .and_then(Json::as_object)
+        .into_iter()
+        .flat_map(Object::iter)
+        .filter_map(|(_, json)| json.as_object())
+        .filter_map(|json| {
+            Some(Product {
+                id: json.get("id")?.as_integer()?,
+                json: json.clone(),
+            })
+        })
+        .collect();
+    let charges = products
+        .iter()
+        .filter_map(|product| product.json.get("charges").and_then(Json::as_list))
+        .flatten()
+        .filter_map(|charge| charge.as_object().cloned())
+        .collect();
+    let payment_types = file
+        .get("paymentType")
+        .and_then(Json::as_object)
+        .cloned()
+        .into_iter()
+        .collect();
+    (products, charges, payment_types)
+}

@@ -1,0 +1,235 @@
+//! Everything the sandbox knows, and how a command runs on it.
+
+use std::collections::BTreeSet;
+use std::time::SystemTime;
+
+use axum::http::StatusCode;
+use chrono::NaiveDate;
+
+use super::books::{Books, Desk};
+use super::commands::{Begun, Commands, Row};
+use super::dates;
+use super::failure::Failure;
+use super::faults::Faults;
+use super::json::{Json, Object, object};
+use super::ledger::Ledger;
+use super::operations::{Operation, Order, Outcome};
+use super::reply::Reply;
+use super::users::{User, Users};
+
+/// The whole state; one lock is around it.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) books: Books,
+    pub(super) users: Users,
+    pub(super) commands: Commands,
+    pub(super) ledger: Ledger,
+    pub(super) faults: Faults,
+    /// The permissions that a checker must confirm.
+    pub(super) maker_checker: BTreeSet<String>,
+    pub(super) started_at: SystemTime,
+    fixed_today: Option<NaiveDate>,
+}
+
+/// A write after its route was found: what to do, to what, and how the request was labelled.
+#[derive(Debug)]
+pub(super) struct Write {
+    pub(super) operation: &'static Operation,
+    pub(super) order: Order,
+    pub(super) key: String,
+    pub(super) username: String,
+    /// Sent with a JSON Content-Type: the stored answer is then the one on the wire.
+    pub(super) is_json: bool,
+    pub(super) path: String,
+}
+
+/// How a run differs from the ordinary.
+#[derive(Clone, Debug)]
+pub(super) enum Twist {
+    None,
+    /// It waits for a checker.
+    Maker,
+    /// It breaks without an effect, and that is stored.
+    Broken(Failure),
+    /// Its row stays "running".
+    Stuck {
+        effect: bool,
+    },
+}
+
+impl State {
+    pub(super) fn new(books: Books, today: Option<NaiveDate>) -> Self {
+        Self {
+            books,
+            users: Users::default(),
+            commands: Commands::default(),
+            ledger: Ledger::default(),
+            faults: Faults::default(),
+            maker_checker: BTreeSet::new(),
+            started_at: SystemTime::now(),
+            fixed_today: today,
+        }
+    }
+
+    /// The business date.
+    pub(super) fn today(&self) -> NaiveDate {
+        self.fixed_today.unwrap_or_else(dates::today)
+    }
+
+    pub(super) fn fixed_today(&self) -> Option<NaiveDate> {
+        self.fixed_today
+    }
+
+    pub(super) fn begin(&mut self, write: &Write) -> Begun {
+        self.commands
+            .begin(write.operation, &write.order, &write.key, &write.username)
+    }
+
+    /// Runs a begun command and ends its row.
+    pub(super) fn finish(&mut self, id: i64, write: &Write, twist: Twist) -> Reply {
+        let Some(user) = self.users.get(&write.username).cloned() else {
+            self.commands.forget(id);
+            return Failure::NotAuthorized.reply(&write.path);
+        };
+        let held = self.maker_checker.contains(&write.operation.permission()) && !user.is_checker();
+        match twist {
+            Twist::Broken(failure) => self.refuse(id, write, &failure),
+            Twist::Maker => self.hold(id, write, &user),
+            Twist::None if held => self.hold(id, write, &user),
+            Twist::Stuck { effect: false } => echo(write),
+            Twist::Stuck { effect: true } => {
+                let reply = self.run(id, write, &user, None);
+                if reply.status.is_success() {
+                    self.commands.set(id, Row::UnderProcessing);
+                    return echo(write);
+                }
+                reply
+            }
+            Twist::None => self.run(id, write, &user, None),
+        }
+    }
+
+    fn run(&mut self, id: i64, write: &Write, user: &User, command_id: Option<i64>) -> Reply {
+        let today = self.today();
+        let mut desk = Desk {
+            books: &mut self.books,
+            today,
+            user,
+        };
+        match write.operation.run(&mut desk, &write.order) {
+            Ok(outcome) => {
+                let reply = Reply::ok(Json::from(outcome.body(command_id)).compact());
+                let stored = if write.is_json {
+                    reply.clone()
+                } else {
+                    Reply::ok(Json::from(outcome.stored()).compact())
+                };
+                self.commands.set(id, Row::Ended(stored));
+                if write.operation.is_business() {
+                    self.ledger
+                        .post(write.operation, &outcome.posting, &write.key);
+                }
+                reply
+            }
+            Err(failure) => self.refuse(id, write, &failure),
+        }
+    }
+
+    fn refuse(&mut self, id: i64, write: &Write, failure: &Failure) -> Reply {
+        let reply = failure.reply(&write.path);
+        let is_unmapped = matches!(failure, Failure::Unmapped(_));
+        if failure.is_stored() {
+            let stored = if write.is_json && !is_unmapped {
+                reply.clone()
+            } else {
+                failure.stored(&write.path)
+            };
+            self.commands.set(id, Row::Ended(stored));
+        } else {
+            self.commands.forget(id);
+        }
+        reply
+    }
+
+    /// A maker's command is run and rolled back, and then waits.
+    fn hold(&mut self, id: i64, write: &Write, user: &User) -> Reply {
+        let today = self.today();
+        let mut books = self.books.clone();
+        let tried = write.operation.run(
+            &mut Desk {
+                books: &mut books,
+                today,
+                user,
+            },
+            &write.order,
+        );
+        if let Err(failure) = tried {
+            return self.refuse(id, write, &failure);
+        }
+        self.commands.set(id, Row::AwaitingApproval);
+        let resource_id = (write.order.id > 0).then_some(write.order.id);
+        Reply::ok(Json::from(Outcome::pending(id, resource_id)).compact())
+    }
+
+    /// The commands that wait for a checker, as `GET /makercheckers` lists them.
+    pub(super) fn pending(&self, action: Option<&str>, entity: Option<&str>) -> Vec<Object> {
+        let wanted = |wanted: Option<&str>, found: &str| {
+            wanted.is_none_or(|wanted| wanted.eq_ignore_ascii_case(found))
+        };
+        let listed = self.commands.awaiting().filter(|command| {
+            wanted(action, command.operation.action) && wanted(entity, command.operation.entity)
+        });
+        listed
+            .map(|command| {
+                let resource_id = (command.order.id > 0).then_some(command.order.id);
+                let loan = self.books.loans.get(&command.order.id).filter(|_| command.operation.entity == "LOAN");
+                let folder = if command.operation.entity == "LOAN" { "loans" } else { "clients" };
+                let made_at = command.made_at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+                object! {
+                    "id": command.id,
+                    "actionName": command.operation.action,
+                    "entityName": command.operation.entity,
+                    "resourceId": resource_id,
+                    "maker": command.maker.as_str(),
+                    "madeOnDate": i64::try_from(made_at.as_millis()).unwrap_or(i64::MAX),
+                    "loanAccountNo": loan.map(|loan| loan.account_no()),
+                    "loanId": loan.map(|loan| loan.id),
+                    "url": resource_id.map_or_else(|| format!("/{folder}"), |id| format!("/{folder}/{id}")),
+                }
+            })
+            .collect()
+    }
+
+    /// A checker approves or rejects a waiting command.
+    pub(super) fn check(&mut self, id: i64, approve: bool, checker: &str, path: &str) -> Reply {
+        let waiting = self
+            .commands
+            .get(id)
+            .filter(|command| matches!(command.row, Row::AwaitingApproval));
+        let Some(command) = waiting else {
+            return Failure::not_found("error.msg.command.id.invalid", vec![id.into()]).reply(path);
+        };
+        let write = Write {
+            operation: command.operation,
+            order: command.order.clone(),
+            key: command.key().to_owned(),
+            username: checker.to_owned(),
+            is_json: true,
+            path: path.to_owned(),
+        };
+        let Some(user) = self.users.get(checker).cloned() else {
+            return Failure::NotAuthorized.reply(path);
+        };
+        if approve {
+            return self.run(id, &write, &user, Some(id));
+        }
+        self.commands.forget(id);
+        Reply::ok(Json::from(object! {"commandId": id, "resourceId": id}).compact())
+    }
+}
+
+/// "Too early": the JSON just sent, sent back (`CONTRACT.md` section 12.3).
+pub(super) fn echo(write: &Write) -> Reply {
+    let body = Json::from(write.order.params.0.clone()).compact();
+    Reply::json(StatusCode::TOO_EARLY, body).cached()
+}

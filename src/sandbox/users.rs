@@ -1,0 +1,93 @@
+//! Who may do what: users, their permissions, and whether maker-checker holds a command back.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::json::Object;
+
+/// A user; without a list of permissions, one who may do everything (`ALL_FUNCTIONS`).
+#[derive(Clone, Debug)]
+pub(super) struct User {
+    pub(super) who: Who,
+    pub(super) password: String,
+    pub(super) permissions: Option<BTreeSet<String>>,
+}
+
+/// A user's names, as timelines show them.
+#[derive(Clone, Debug)]
+pub(super) struct Who {
+    pub(super) username: String,
+    pub(super) firstname: String,
+    pub(super) lastname: String,
+}
+
+impl User {
+    pub(super) fn may(&self, permission: &str) -> bool {
+        self.permissions
+            .as_ref()
+            .is_none_or(|permissions| permissions.contains(permission))
+    }
+
+    /// Whether the COB lock does not bind the user (`CONTRACT.md` section 14).
+    pub(super) fn writes_through_lock(&self) -> bool {
+        self.may("BYPASS_LOAN_WRITE_PROTECTION")
+    }
+
+    pub(super) fn is_checker(&self) -> bool {
+        self.may("CHECKER_SUPER_USER")
+    }
+}
+
+impl Who {
+    /// Adds `<action>ByUsername`, `…ByFirstname` and `…ByLastname`.
+    pub(super) fn sign(&self, timeline: &mut Object, action: &str) {
+        timeline.set(&format!("{action}ByUsername"), self.username.as_str());
+        timeline.set(&format!("{action}ByFirstname"), self.firstname.as_str());
+        timeline.set(&format!("{action}ByLastname"), self.lastname.as_str());
+    }
+}
+
+/// The users by name.
+#[derive(Clone, Debug)]
+pub(super) struct Users(BTreeMap<String, User>);
+
+impl Default for Users {
+    /// `mifos` / `password`, who may do everything.
+    fn default() -> Self {
+        let mut users = Self(BTreeMap::new());
+        users.add("mifos", "password", None);
+        users
+    }
+}
+
+impl Users {
+    pub(super) fn add(
+        &mut self,
+        name: &str,
+        password: &str,
+        permissions: Option<BTreeSet<String>>,
+    ) {
+        let who = Who {
+            username: name.to_owned(),
+            firstname: "App".to_owned(),
+            lastname: "Administrator".to_owned(),
+        };
+        self.0.insert(
+            name.to_owned(),
+            User {
+                who,
+                password: password.to_owned(),
+                permissions,
+            },
+        );
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&User> {
+        self.0.get(name)
+    }
+
+    /// The user whom `user:password` names.
+    pub(super) fn authenticate(&self, credentials: &str) -> Option<&User> {
+        let (name, password) = credentials.split_once(':')?;
+        self.0.get(name).filter(|user| user.password == password)
+    }
+}

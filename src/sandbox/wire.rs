@@ -1,0 +1,111 @@
+//! The TCP side: connections that can be made to die in the middle of an answer.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::task::{Context, Poll};
+
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+
+/// No cut is asked for.
+const WHOLE: i64 = -1;
+
+/// A listener whose connections can be cut.
+#[derive(Debug)]
+pub(super) struct CuttableListener(pub(super) TcpListener);
+
+/// The handler's hold on its connection.
+#[derive(Clone, Debug)]
+pub(super) struct Line(Arc<AtomicI64>);
+
+impl Line {
+    /// Lets only so many bytes of the next answer's body out and then drops the connection; with 0 not even the head.
+    pub(super) fn cut_after(&self, body_bytes: usize) {
+        self.0
+            .store(i64::try_from(body_bytes).unwrap_or(0), Ordering::Release);
+    }
+}
+
+impl Connected<IncomingStream<'_, CuttableListener>> for Line {
+    fn connect_info(stream: IncomingStream<'_, CuttableListener>) -> Self {
+        stream.io().line.clone()
+    }
+}
+
+impl Listener for CuttableListener {
+    type Io = Cuttable;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        let (stream, address) = Listener::accept(&mut self.0).await;
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "The sandbox could not set TCP_NODELAY.");
+        }
+        (
+            Cuttable {
+                stream,
+                line: Line(Arc::new(AtomicI64::new(WHOLE))),
+            },
+            address,
+        )
+    }
+
+    fn local_addr(&self) -> io::Result<Self::Addr> {
+        self.0.local_addr()
+    }
+}
+
+/// A connection that can be cut.
+#[derive(Debug)]
+pub(super) struct Cuttable {
+    stream: TcpStream,
+    line: Line,
+}
+
+impl AsyncRead for Cuttable {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Cuttable {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let cut = self.line.0.load(Ordering::Acquire);
+        let Ok(body_bytes) = usize::try_from(cut) else {
+            return Pin::new(&mut self.stream).poll_write(context, bytes);
+        };
+        let head = bytes
+            .windows(4)
+            .position(|window| window == b"\r\n\r\n")
+            .map_or(0, |at| at + 4);
+        if body_bytes > 0 {
+            let shown = bytes.get(..head + body_bytes).unwrap_or(bytes);
+            // The rest of an answer follows its head at once; a part that is not taken now is not sent at all.
+            drop(self.stream.try_write(shown));
+        } else if let Err(error) = self.stream.set_zero_linger() {
+            tracing::debug!(%error, "The sandbox could not arm a reset.");
+        }
+        Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
