@@ -1,8 +1,58 @@
 //! The command line: one file per subcommand, each of which reads its own arguments.
 
+mod migrate;
+mod postgres;
+mod serve;
+mod settings;
+
 use std::process::ExitCode;
 
-/// Runs the subcommand that the arguments name.
+use anyhow::Context;
+use clap::Parser;
+
+/// The exit code of a command that could not start: bad arguments (clap's own), settings, database.
+const BAD_START: u8 = 2;
+
+/// Durable, ordered execution of loan operations against Apache Fineract.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Runs the gateway until SIGTERM or Ctrl-C.
+    Serve(serve::Arguments),
+    /// Brings the database's schema up to this gateway's.
+    Migrate(migrate::Arguments),
+    /// Runs a command beside a private Postgres.
+    Postgres(postgres::Arguments),
+}
+
+/// Runs the subcommand that the arguments name, and says in one line why it could not.
 pub fn run() -> ExitCode {
-    ExitCode::SUCCESS
+    let cli = Cli::parse();
+    match execute(cli.command) {
+        Ok(code) => code,
+        Err(error) => {
+            anstream::eprintln!("fineract-gateway: {error:#}");
+            ExitCode::from(BAD_START)
+        }
+    }
+}
+
+fn execute(command: Command) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    runtime.block_on(async {
+        match command {
+            Command::Serve(arguments) => serve::run(arguments).await,
+            Command::Migrate(arguments) => migrate::run(arguments).await,
+            Command::Postgres(arguments) => postgres::run(arguments).await,
+        }
+    })
 }

@@ -2,6 +2,9 @@
 
 mod amount;
 mod answer;
+mod attempt;
+pub mod decision;
+mod fineract_health;
 mod id;
 mod lane;
 mod operation_type;
@@ -10,8 +13,10 @@ mod state;
 
 pub use amount::Amount;
 pub use answer::Answer;
+pub use attempt::{Attempt, Failure, Reply};
+pub use fineract_health::FineractHealth;
 pub use id::{InvalidTrackingId, OperationId, TrackingId};
 pub use lane::{Access, Lane, LaneAccess};
 pub use operation_type::OperationType;
-pub use request::{IdempotencyKey, Method, Request};
+pub use request::{IdempotencyKey, Method, Request, ResourceId};
 pub use state::State;

@@ -165,7 +165,8 @@ fn pointer(key: &str) -> String {
 }
 
 /// An object's keys and values in their order, repeated ones too.
-struct Entries<'a>(Vec<(String, &'a RawValue)>);
+#[derive(Debug)]
+pub(crate) struct Entries<'a>(pub(crate) Vec<(String, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for Entries<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

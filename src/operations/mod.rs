@@ -32,6 +32,7 @@ pub use self::{
 };
 use crate::domain::{LaneAccess, OperationId, OperationType, Request, TrackingId};
 
+pub(crate) use self::fields::Entries;
 use self::fields::Fields;
 
 /// What differs from one deployment to the next.

@@ -1,1 +1,16 @@
 //! Every integration test, in one binary.
+#![expect(
+    clippy::expect_used,
+    reason = "helpers of tests are not #[test] functions themselves"
+)]
+
+mod config;
+mod embedded_postgres;
+mod http_health;
+mod http_log;
+mod http_operate;
+mod http_routes;
+mod http_track;
+mod lanes;
+mod support;
+mod tidy;

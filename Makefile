@@ -1,0 +1,36 @@
+# `make run` and `make test` work on a bare Debian or Ubuntu: scripts/install.sh brings what is missing.
+
+# Where rustup puts cargo, ahead of a distribution's older one.
+export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
+# Queries are checked against .sqlx, so that building needs no database.
+export SQLX_OFFLINE := true
+
+.PHONY: run test fmt lint sqlx install
+
+# The whole gateway, with a private Postgres and a stand-in for Fineract; Ctrl-C ends it.
+run: install
+	cargo build --release --locked
+	cargo run --release --locked --quiet -- demo
+
+# Every check that CI makes, the cheapest first.
+test: install
+	cargo fmt --check
+	cargo clippy --all-targets --locked -- -D warnings
+	cargo run --locked --quiet -- postgres run --no-fsync -- scripts/test-with-database.sh
+	RUSTDOCFLAGS=-Dwarnings cargo doc --locked --no-deps --document-private-items
+	if cargo deny --version >/dev/null 2>&1; then cargo deny check bans licenses sources; fi
+
+fmt:
+	cargo fmt
+
+lint:
+	cargo clippy --all-targets --locked -- -D warnings
+
+# Writes .sqlx anew, after a query or a migration has changed. The binary only brings the private
+# Postgres, so the last one that compiled will do.
+sqlx:
+	cargo build --locked || test -x target/debug/fineract-gateway
+	target/debug/fineract-gateway postgres run --no-fsync -- scripts/sqlx-prepare.sh .sqlx
+
+install:
+	@scripts/install.sh

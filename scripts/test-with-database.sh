@@ -1,0 +1,20 @@
+#!/bin/sh
+# The checks that need a database: .sqlx is fresh, and the tests pass.
+#
+#   DATABASE_URL=an-empty-database scripts/test-with-database.sh
+set -eu
+cd "$(dirname "$0")/.."
+
+if [ -d .sqlx ]; then
+    fresh=$(mktemp -d)
+    trap 'rm -rf "$fresh"' EXIT
+    scripts/sqlx-prepare.sh "$fresh"
+    if ! diff -r .sqlx "$fresh"; then
+        echo "The queries and .sqlx differ: run \`make sqlx\` and commit what it writes." >&2
+        exit 1
+    fi
+fi
+
+# Not cargo-nextest: there is one test binary, whose tests cargo runs in parallel as well, and a bare
+# machine would have to build or download the runner first.
+cargo test --locked

@@ -1,0 +1,129 @@
+//! Who may come in: the callers' secrets, their syntax and the rules between them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::reader::Reader;
+use super::values::{entries, is_header_text};
+
+/// How many secrets one name may have at once: the old and the new one of a rotation.
+const SECRETS_PER_NAME: usize = 2;
+
+/// A caller's secret, by the caller's name in logs and audit.
+#[derive(Debug, Clone)]
+pub struct NamedSecret {
+    /// The caller.
+    pub name: String,
+    /// What it shows to prove that.
+    pub secret: SecretString,
+}
+
+/// A caller of bulk: what its four headers must hold.
+#[derive(Debug, Clone)]
+pub struct BulkClient {
+    /// The caller's name in logs and audit.
+    pub name: String,
+    /// `client_id`.
+    pub client_id: String,
+    /// `client_secret`.
+    pub client_secret: SecretString,
+    /// `appIdentifier`.
+    pub app_identifier: String,
+    /// `organisationId`.
+    pub organisation_id: String,
+}
+
+/// Reads `name=secret,…`. In a file, entries may stand on lines of their own as well.
+pub(super) fn named_secrets(reader: &mut Reader<'_>, variable: &'static str) -> Vec<NamedSecret> {
+    let Some(list) = reader.secret(variable) else {
+        return Vec::new();
+    };
+    let mut secrets = Vec::new();
+    for (position, entry) in entries(list.expose_secret()) {
+        match entry.split_once('=') {
+            Some((name, secret)) if is_name(name) && is_header_text(secret) => {
+                secrets.push(NamedSecret {
+                    name: name.to_owned(),
+                    secret: secret.into(),
+                });
+            }
+            _ => {
+                // Not quoted: what is malformed may be a secret all the same.
+                let problem = format!("has an entry (number {position}) that is not name=secret");
+                reader.problem(variable, problem);
+            }
+        }
+    }
+    if entries(list.expose_secret()).next().is_none() {
+        reader.problem(variable, "has no entry name=secret");
+    }
+    check_rotation(reader, variable, &secrets);
+    secrets
+}
+
+/// Reads `name=client_id:client_secret:appIdentifier:organisationId,…`.
+pub(super) fn bulk_clients(reader: &mut Reader<'_>, variable: &'static str) -> Vec<BulkClient> {
+    let mut clients = Vec::new();
+    for NamedSecret { name, secret } in named_secrets(reader, variable) {
+        let parts: Vec<_> = secret.expose_secret().split(':').collect();
+        if parts.iter().any(|part| part.is_empty()) {
+            reader.problem(variable, format!("has an empty part for {name}"));
+            continue;
+        }
+        let [client_id, client_secret, app_identifier, organisation_id] = parts[..] else {
+            let parts = "client_id:client_secret:appIdentifier:organisationId";
+            reader.problem(
+                variable,
+                format!("has not the four parts {parts} for {name}"),
+            );
+            continue;
+        };
+        clients.push(BulkClient {
+            name,
+            client_id: client_id.to_owned(),
+            client_secret: client_secret.into(),
+            app_identifier: app_identifier.to_owned(),
+            organisation_id: organisation_id.to_owned(),
+        });
+    }
+    clients
+}
+
+fn check_rotation(reader: &mut Reader<'_>, variable: &'static str, secrets: &[NamedSecret]) {
+    let mut counts = BTreeMap::new();
+    let mut seen = BTreeSet::new();
+    for NamedSecret { name, secret } in secrets {
+        *counts.entry(name).or_insert(0) += 1;
+        if !seen.insert(secret.expose_secret()) {
+            reader.problem(
+                variable,
+                format!("has a secret twice; the second is of {name}"),
+            );
+        }
+    }
+    for (name, count) in counts {
+        if count > SECRETS_PER_NAME {
+            let problem =
+                format!("has {count} secrets for {name}, more than the two of a rotation");
+            reader.problem(variable, problem);
+        }
+    }
+}
+
+/// Whether one secret stands in both lists.
+pub(super) fn share_a_secret(some: &[NamedSecret], others: &[NamedSecret]) -> bool {
+    let some: BTreeSet<_> = some
+        .iter()
+        .map(|some| some.secret.expose_secret())
+        .collect();
+    others
+        .iter()
+        .any(|other| some.contains(other.secret.expose_secret()))
+}
+
+/// Names stand in logs, audit lines and the key of a caller's idempotency.
+fn is_name(text: &str) -> bool {
+    let is_plain = |letter: u8| letter.is_ascii_alphanumeric() || b"-_.".contains(&letter);
+    !text.is_empty() && text.bytes().all(is_plain)
+}

@@ -1,0 +1,268 @@
+//! The settings: read once, checked all at once, handed on as one typed section for each part.
+//!
+//! Nothing here reads the process environment: [`Config::read`] is given a lookup. An empty value
+//! counts as unset, and every secret is read from the file that `NAME_FILE` names as well.
+
+mod credentials;
+mod reader;
+mod values;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use reqwest::{Certificate, Url};
+use secrecy::SecretString;
+
+pub use self::credentials::{BulkClient, NamedSecret};
+pub use self::reader::{ConfigProblem, ConfigProblems};
+pub use self::values::{LogFormat, Role};
+
+use self::reader::Reader;
+
+/// What a lease must have beyond the longest call to Fineract, to settle what came back.
+const LEASE_MARGIN: Duration = Duration::from_secs(1);
+
+/// The longest time a setting may state: ten years.
+const LONGEST_SECONDS: u64 = 10 * 365 * 86_400;
+
+/// Every setting of a gateway process.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `ROLE`: which parts of the gateway this process runs (`all`).
+    pub role: Role,
+    /// Where callers come in, and who they are.
+    pub http: Http,
+    /// Where operations are kept.
+    pub database: Database,
+    /// The way to Fineract; always there when the role works the queue.
+    pub fineract: Option<Fineract>,
+    /// How the queue is worked.
+    pub worker: Worker,
+    /// What the operations need to know about this deployment.
+    pub operations: Operations,
+    /// What is logged, and how.
+    pub log: Log,
+}
+
+/// The gateway's own HTTP interface.
+#[derive(Debug, Clone)]
+pub struct Http {
+    /// `HTTP_LISTEN`: the address and port to listen on (`127.0.0.1:8080`).
+    pub listen: SocketAddr,
+    /// `HTTP_BASE_PATH`: the prefixes before every route, without a last slash (none).
+    pub base_paths: Vec<String>,
+    /// `INTERNAL_TOKENS`: who may operate and track, by `X-Internal-Token`.
+    pub internal_tokens: Vec<NamedSecret>,
+    /// `OPS_TOKENS`: the operators, by the same header; empty: the operators' API is off (empty).
+    pub ops_tokens: Vec<NamedSecret>,
+    /// `API_KEYS`: who may read transactions, by `Authorization: Token …`; empty: off (empty).
+    pub api_keys: Vec<NamedSecret>,
+    /// `BULK_CLIENTS`: who may use bulk, by its four headers; empty: off (empty).
+    pub bulk_clients: Vec<BulkClient>,
+    /// `BULK_MAX_ROWS`: the most rows in one batch (10000).
+    pub bulk_max_rows: usize,
+    /// `ADMISSION_MAX_WAITING`: above so many waiting operations, new ones get 429 (1000000).
+    pub admission_max_waiting: i64,
+    /// `CURRENCY`: a transaction's currency before the loan's is known (`INR`).
+    pub currency: String,
+}
+
+/// The database.
+#[derive(Debug, Clone)]
+pub struct Database {
+    /// `DATABASE_URL`: Postgres, direct or through a session pooler.
+    pub url: SecretString,
+}
+
+/// The Fineract that operations run against.
+#[derive(Debug, Clone)]
+pub struct Fineract {
+    /// `FINERACT_URL`: up to and with `/api/v1`; kept with a last slash, as [`Url::join`] wants it.
+    pub url: Url,
+    /// `FINERACT_TENANT`: the tenant (`default`).
+    pub tenant: String,
+    /// `FINERACT_USER`: the gateway's user.
+    pub user: String,
+    /// `FINERACT_PASSWORD`: its password.
+    pub password: SecretString,
+    /// `FINERACT_CA_FILE`: the certificates of a private CA, from a PEM file (the system's roots).
+    pub certificates: Vec<Certificate>,
+    /// `FINERACT_TIMEOUT_SECONDS`: the longest one call may take (30).
+    pub timeout: Duration,
+    /// `FINERACT_MAX_IN_FLIGHT`: the upper limit of this process's calls at once (32).
+    pub max_in_flight: usize,
+    /// `FINERACT_LOAN_CREATE_PER_LENDER`: `LOAN_CREATE` operations at once for one lender (2).
+    pub loan_create_per_lender: u32,
+}
+
+/// The worker.
+#[derive(Debug, Clone)]
+pub struct Worker {
+    /// `WORKER_LEASE_SECONDS`: how long a claimed operation is this process's own (60).
+    pub lease: Duration,
+    /// `SHUTDOWN_GRACE_SECONDS`: how long what is in flight may take to end at SIGTERM (30).
+    pub shutdown_grace: Duration,
+    /// `FINERACT_STUCK_AFTER_SECONDS`: how long a 425 may stay before a GET decides (300).
+    pub stuck_after: Duration,
+    /// `RETRY_PARK_AFTER_SECONDS`: how long an operation that cannot be decided is tried before it
+    /// is parked (86400).
+    pub park_after: Duration,
+}
+
+/// What differs between deployments in the operations themselves.
+#[derive(Debug, Clone)]
+pub struct Operations {
+    /// `FINERACT_OFFICE_ID`: the office of new clients (1).
+    pub office_id: i64,
+    /// `FINERACT_PAYMENT_TYPE`: the payment type under which a UTR goes to `receiptNumber`; without
+    /// one, the UTR goes into the note (unset).
+    pub payment_type: Option<String>,
+    /// `LENDERS`: the allowed values of `lenderConfig`, each with its product's name (the nine of
+    /// document 001, each the name of its own product).
+    pub lenders: Vec<(String, String)>,
+}
+
+/// The log.
+#[derive(Debug, Clone)]
+pub struct Log {
+    /// `LOG_FORMAT`: `text` or `json` (`text` on a terminal, else `json`).
+    pub format: Option<LogFormat>,
+    /// `LOG_FILTER`: what is logged, in tracing's filter language (`info`).
+    pub filter: String,
+}
+
+impl Config {
+    /// Reads every setting by its variable's name, and checks them all before it gives up.
+    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigProblems> {
+        let mut reader = Reader::new(&lookup);
+        let role = reader.choice("ROLE", &Role::CHOICES).unwrap_or(Role::All);
+        let http = Http::read(&mut reader, role);
+        let database = Database::read(&mut reader);
+        let fineract = Fineract::read(&mut reader, role);
+        let worker = Worker::read(&mut reader);
+        let operations = Operations::read(&mut reader);
+        let log = Log::read(&mut reader);
+        if let Some(fineract) = &fineract
+            && worker.lease < fineract.timeout + LEASE_MARGIN
+        {
+            let problem = format!(
+                "is {} s and must be longer than FINERACT_TIMEOUT_SECONDS, which is {} s: \
+                 an operation would be taken over while it still runs",
+                worker.lease.as_secs(),
+                fineract.timeout.as_secs()
+            );
+            reader.problem("WORKER_LEASE_SECONDS", problem);
+        }
+        let config = database.map(|database| Self {
+            role,
+            http,
+            database,
+            fineract,
+            worker,
+            operations,
+            log,
+        });
+        reader.finish(config)
+    }
+}
+
+impl Http {
+    fn read(reader: &mut Reader<'_>, role: Role) -> Self {
+        let http = Self {
+            listen: reader
+                .parsed(
+                    "HTTP_LISTEN",
+                    "an IP address with a port, such as 0.0.0.0:8080",
+                )
+                .unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))),
+            base_paths: values::base_paths(reader, "HTTP_BASE_PATH"),
+            internal_tokens: credentials::named_secrets(reader, "INTERNAL_TOKENS"),
+            ops_tokens: credentials::named_secrets(reader, "OPS_TOKENS"),
+            api_keys: credentials::named_secrets(reader, "API_KEYS"),
+            bulk_clients: credentials::bulk_clients(reader, "BULK_CLIENTS"),
+            bulk_max_rows: reader.number("BULK_MAX_ROWS", 10_000, 1..=1_000_000),
+            admission_max_waiting: reader.number("ADMISSION_MAX_WAITING", 1_000_000, 1..=i64::MAX),
+            currency: values::currency(reader, "CURRENCY", "INR"),
+        };
+        let has_tokens = !http.internal_tokens.is_empty();
+        if role.serves_api() && !has_tokens && !reader.is_wrong("INTERNAL_TOKENS") {
+            let problem = "is empty, but without a token nobody can use the API that ROLE serves";
+            reader.problem("INTERNAL_TOKENS", problem);
+        }
+        if credentials::share_a_secret(&http.internal_tokens, &http.ops_tokens) {
+            let problem = "holds a secret of INTERNAL_TOKENS: each token belongs to one of the two";
+            reader.problem("OPS_TOKENS", problem);
+        }
+        http
+    }
+}
+
+impl Database {
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let url = values::database_url(reader, "DATABASE_URL")?;
+        Some(Self { url })
+    }
+}
+
+impl Fineract {
+    /// A process that only serves the API may do without; it is `None` then, or when problems were
+    /// noted.
+    fn read(reader: &mut Reader<'_>, role: Role) -> Option<Self> {
+        let url = values::base_url(reader, "FINERACT_URL");
+        let needed = role.works_queue() || url.is_some() || reader.is_wrong("FINERACT_URL");
+        let user = reader.text("FINERACT_USER");
+        let password = reader.secret("FINERACT_PASSWORD");
+        let tenant = values::header_value(reader, "FINERACT_TENANT", "default");
+        let certificates = values::certificates(reader, "FINERACT_CA_FILE");
+        let timeout = reader.seconds("FINERACT_TIMEOUT_SECONDS", 30, 1..=3_600);
+        let max_in_flight = reader.number("FINERACT_MAX_IN_FLIGHT", 32, 1..=10_000);
+        let loan_create_per_lender =
+            reader.number("FINERACT_LOAN_CREATE_PER_LENDER", 2, 1..=10_000);
+        if needed {
+            reader.require("FINERACT_URL", url.as_ref());
+            reader.require("FINERACT_USER", user.as_ref());
+            reader.require("FINERACT_PASSWORD", password.as_ref());
+        }
+        Some(Self {
+            url: url?,
+            tenant,
+            user: user?,
+            password: password?,
+            certificates,
+            timeout,
+            max_in_flight,
+            loan_create_per_lender,
+        })
+    }
+}
+
+impl Worker {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        let any = 1..=LONGEST_SECONDS;
+        Self {
+            lease: reader.seconds("WORKER_LEASE_SECONDS", 60, any.clone()),
+            shutdown_grace: reader.seconds("SHUTDOWN_GRACE_SECONDS", 30, 0..=LONGEST_SECONDS),
+            stuck_after: reader.seconds("FINERACT_STUCK_AFTER_SECONDS", 300, any.clone()),
+            park_after: reader.seconds("RETRY_PARK_AFTER_SECONDS", 86_400, any),
+        }
+    }
+}
+
+impl Operations {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        Self {
+            office_id: reader.number("FINERACT_OFFICE_ID", 1, 1..=i64::MAX),
+            payment_type: reader.text("FINERACT_PAYMENT_TYPE"),
+            lenders: values::lenders(reader, "LENDERS"),
+        }
+    }
+}
+
+impl Log {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        Self {
+            format: reader.choice("LOG_FORMAT", &LogFormat::CHOICES),
+            filter: values::log_filter(reader, "LOG_FILTER", "info"),
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! What the process says about itself on stderr.
+
+use std::error::Error;
+use std::fmt;
+use std::io::{self, IsTerminal};
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::ParseError;
+use tracing_subscriber::fmt::Subscriber;
+use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+
+use crate::config::{Log, LogFormat};
+
+/// Why nothing can be logged.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// `LOG_FILTER` is not in tracing's filter language.
+    #[error("cannot read the log filter")]
+    Filter(#[source] ParseError),
+    /// Something in this process logs already.
+    #[error("cannot start the log")]
+    Start(#[source] TryInitError),
+}
+
+/// Starts the log: lines of text where stderr is a terminal, else JSON, unless the settings say.
+pub fn init(log: &Log) -> Result<(), TelemetryError> {
+    let filter = EnvFilter::try_new(&log.filter).map_err(TelemetryError::Filter)?;
+    let is_terminal = io::stderr().is_terminal();
+    let default = if is_terminal {
+        LogFormat::Text
+    } else {
+        LogFormat::Json
+    };
+    let builder = Subscriber::builder()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(is_terminal);
+    let started = match log.format.unwrap_or(default) {
+        LogFormat::Text => builder.finish().try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).finish().try_init(),
+    };
+    started.map_err(TelemetryError::Start)
+}
+
+/// Shows an error with its sources, from the outside in: tracing's JSON drops them.
+pub fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl fmt::Display + 'a {
+    fmt::from_fn(move |f| {
+        write!(f, "{error}")?;
+        let mut source = error.source();
+        while let Some(error) = source {
+            write!(f, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
+    })
+}
+
+/// The wall clock, to stamp what people read; Postgres' `now()` decides about operations.
+pub fn wall_clock() -> chrono::DateTime<chrono::Utc> {
+    #[expect(clippy::disallowed_methods, reason = "the one helper that may")]
+    chrono::Utc::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{TelemetryError, chain};
+    use tracing_subscriber::EnvFilter;
+
+    #[test]
+    fn chain_shows_every_source() {
+        let source = EnvFilter::try_new("info,==").unwrap_err();
+        let expected = format!("cannot read the log filter: {source}");
+        assert_eq!(chain(&TelemetryError::Filter(source)).to_string(), expected);
+    }
+}
