@@ -170,6 +170,10 @@ mod tests {
         for (facts, expected) in [
             (loan(&[]), "absent"),
             (
+                approved("\"status\":{\"id\":100", "[2024,1,10]", "mifos"),
+                "absent",
+            ),
+            (
                 loan(&[("\"status\":{\"id\":100", "\"status\":{\"id\":500")]),
                 "absent",
             ),
