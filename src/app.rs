@@ -11,7 +11,7 @@ use crate::{
     domain::decision::Patience,
     fineract::{Fineract, SetupError},
     http::{self, ApiState, Tokens},
-    operations::Deployment,
+    operations::{self, Deployment},
     store::{self, DatabaseProblem, Ends, Store},
     worker::{self, Gate, Runner, Settings},
 };
@@ -75,7 +75,7 @@ pub async fn start(config: &Config) -> Result<Gateway, StartError> {
         grace: config.worker.shutdown_grace,
     };
     let ends = Ends::start(&pool, &gateway.writers, &gateway.ending);
-    let store = Store::start(pool, ends, &gateway.writers);
+    let store = Store::start(pool, ends, &gateway.writers, operations::fells_unsent);
     let deployment = Arc::new(deployment(config));
     let gate = Gate::default();
     if config.role.serves_api() {

@@ -3,7 +3,10 @@
 mod amount;
 mod answer;
 mod attempt;
+mod checked;
+mod day;
 pub mod decision;
+mod facts;
 mod fineract_health;
 mod id;
 mod lane;
@@ -14,6 +17,13 @@ mod state;
 pub use amount::Amount;
 pub use answer::Answer;
 pub use attempt::{Attempt, Failure, Reply};
+pub use checked::{Checked, Reads};
+pub use day::Day;
+pub(crate) use facts::total;
+pub use facts::{
+    Choice, Client, ClientTimeline, Facts, Loan, LoanCharge, LoanTimeline, PaymentDetail,
+    PaymentType, Product, ProductCharge, Tranche, Transaction,
+};
 pub use fineract_health::FineractHealth;
 pub use id::{InvalidTrackingId, OperationId, TrackingId};
 pub use lane::{Access, Lane, LaneAccess};

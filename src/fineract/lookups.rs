@@ -5,9 +5,8 @@ use std::{collections::HashMap, sync::PoisonError};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 
 use super::Fineract;
-use crate::{
-    domain::{Answer, Failure},
-    operations::{Client, Facts, Loan, PaymentType, Product, Reads, Transaction},
+use crate::domain::{
+    Answer, Client, Facts, Failure, Loan, PaymentType, Product, Reads, Transaction,
 };
 
 /// Products and payment types by name: they hardly ever change, and a miss reads them anew.

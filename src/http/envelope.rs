@@ -4,8 +4,8 @@ use serde_json::value::RawValue;
 
 use super::error::ApiError;
 use crate::{
-    domain::OperationType,
-    operations::{self, Checked, Deployment, Entries, Entry, InvalidPayload, Problem},
+    domain::{Checked, OperationType},
+    operations::{self, Deployment, Entries, Entry, InvalidPayload, Problem},
 };
 
 /// A request that may be accepted.

@@ -2,10 +2,7 @@
 
 use serde::Serialize;
 
-use super::{
-    Plan,
-    facts::{Client, Loan, Transaction},
-};
+use super::{Client, Loan, Plan, Transaction};
 use crate::domain::{Method, Request};
 
 /// The language of numbers and months in every request (`CONTRACT.md` section 3.2).

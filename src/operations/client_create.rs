@@ -1,10 +1,8 @@
 use serde::Serialize;
 
 use super::{
-    Checked, Context, Deployment, Evidence, Facts, Operation, Plan, Reads,
+    Checked, Client, Context, Day, Deployment, Evidence, Facts, Operation, Plan, Reads,
     body::{DATE_FORMAT, LOCALE, Success, send},
-    day::Day,
-    facts::Client,
     fields::Fields,
     rules,
 };

@@ -1,11 +1,9 @@
 use serde::Serialize;
 
 use super::{
-    Checked, Context, Deployment, Evidence, Facts, Operation, Plan, Reads, Refusal,
+    Checked, Client, Context, Day, Deployment, Evidence, Facts, Operation, Plan, Reads, Refusal,
     body::{DATE_FORMAT, LOCALE, Success, send},
     client_create::same,
-    day::Day,
-    facts::Client,
     fields::Fields,
     rules,
 };

@@ -3,9 +3,8 @@
 use serde::Serialize;
 
 use super::{
+    Choice, Day, Loan, Product,
     body::{DATE_FORMAT, LOCALE},
-    day::Day,
-    facts::{Choice, Loan, Product},
     fields::Fields,
 };
 use crate::domain::Amount;

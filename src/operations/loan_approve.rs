@@ -1,9 +1,8 @@
 use serde::Serialize;
 
 use super::{
-    Checked, Context, Deployment, Evidence, Facts, Operation, Plan, Reads, Refusal,
+    Checked, Context, Day, Deployment, Evidence, Facts, Operation, Plan, Reads, Refusal,
     body::{DATE_FORMAT, LOCALE, Success, send},
-    day::Day,
     fields::Fields,
     rules,
 };

@@ -7,8 +7,6 @@
 mod body;
 mod client_create;
 mod client_update;
-mod day;
-mod facts;
 mod fields;
 mod loan_application;
 mod loan_approve;
@@ -22,18 +20,14 @@ mod testing;
 
 use serde_json::value::RawValue;
 
-pub use self::{
-    day::Day,
-    facts::{
-        Choice, Client, ClientTimeline, Facts, Loan, LoanCharge, LoanTimeline, PaymentDetail,
-        PaymentType, Product, ProductCharge, Tranche, Transaction,
-    },
-    fields::{InvalidPayload, Problem},
+use crate::domain::{
+    Checked, Choice, Client, Day, Facts, Loan, OperationId, OperationType, Product, Reads, Request,
+    TrackingId, Transaction, total,
 };
-use crate::domain::{LaneAccess, OperationId, OperationType, Request, TrackingId};
 
 pub(crate) use self::fields::Entries;
 use self::fields::Fields;
+pub use self::fields::{InvalidPayload, Problem};
 
 /// What differs from one deployment to the next.
 #[derive(Clone, Debug)]
@@ -54,33 +48,6 @@ impl Deployment {
             .find(|(name, _)| name == lender)
             .map(|(_, product)| product.as_str())
     }
-}
-
-/// What a checked payload says about where its operation stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Checked {
-    /// The lanes it stands in.
-    pub lanes: LaneAccess,
-    /// The reference (UTR) that may be used once on its lane.
-    pub reference: Option<String>,
-    /// The lender whose product Fineract locks while it runs (`LOAN_CREATE`; `MEASURED.md` section 1a).
-    pub lender: Option<String>,
-}
-
-/// What to read from Fineract; what is `None` is not read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Reads {
-    /// The external id of the client.
-    pub client: Option<String>,
-    /// The name of the product.
-    pub product: Option<String>,
-    /// The external id of the loan, read with its charges, tranches and transactions.
-    pub loan: Option<String>,
-    /// The name of the payment type.
-    pub payment_type: Option<String>,
-    /// The external id of a transaction of `loan`, read by itself: an undone one is missing from the
-    /// loan's list (`CONTRACT.md` section 16.5).
-    pub transaction: Option<String>,
 }
 
 /// What a plan knows beside the payload and what was read.
@@ -254,4 +221,10 @@ pub fn entry(operation_type: OperationType) -> Option<&'static Entry> {
     REGISTRY
         .iter()
         .find(|entry| entry.operation_type == operation_type)
+}
+
+/// Whether those behind an operation of this type rest on it: whether they fail with it when it fails
+/// unsent.
+pub fn fells_unsent(operation_type: OperationType) -> bool {
+    entry(operation_type).is_some_and(|entry| (entry.fells)(&[]))
 }

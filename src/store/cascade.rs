@@ -6,16 +6,13 @@ use sqlx::{PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Store, StoreError, chain,
+    Fells, Store, StoreError, chain,
     claim::Places,
     failed_to,
     lanes::{self, Departed, Departures},
     results::Results,
 };
-use crate::{
-    domain::{OperationId, OperationType, TrackingId},
-    operations,
-};
+use crate::domain::{OperationId, OperationType, TrackingId};
 
 /// Operations ended in one transaction.
 const CHUNK: i64 = 500;
@@ -51,7 +48,7 @@ impl Store {
             .await
             .map_err(failed_to(ACTION))?;
         let Some(lane) = lane else { return Ok(false) };
-        let (ended, departed) = fell_chunk(&self.pool, &lane).await?;
+        let (ended, departed) = fell_chunk(&self.pool, &lane, self.fells).await?;
         self.ends.announce_ended(ended);
         if departed.work {
             self.ends.announce_work();
@@ -67,7 +64,11 @@ struct Falling {
     places: Places,
 }
 
-async fn fell_chunk(pool: &PgPool, lane: &str) -> Result<(Vec<OperationId>, Departed), StoreError> {
+async fn fell_chunk(
+    pool: &PgPool,
+    lane: &str,
+    fells: Fells,
+) -> Result<(Vec<OperationId>, Departed), StoreError> {
     const ACTION: &str = "end falling operations";
     let mut transaction = pool.begin().await.map_err(failed_to(ACTION))?;
     // Which lanes they stand in is known only after a look; the lanes are locked in their order, and
@@ -104,7 +105,7 @@ async fn fell_chunk(pool: &PgPool, lane: &str) -> Result<(Vec<OperationId>, Depa
             .await
             .map_err(failed_to(ACTION))?
     } else {
-        end_fallen(&mut transaction, lane, &falling).await?
+        end_fallen(&mut transaction, lane, &falling, fells).await?
     };
     transaction.commit().await.map_err(failed_to(ACTION))?;
     Ok((
@@ -153,6 +154,7 @@ async fn end_fallen(
     connection: &mut PgConnection,
     lane: &str,
     falling: &[Falling],
+    fells: Fells,
 ) -> Result<Departed, StoreError> {
     const ACTION: &str = "end falling operations";
     let cause = read_cause(connection, lane).await?;
@@ -161,8 +163,7 @@ async fn end_fallen(
     for fallen in falling {
         departures.leave(&fallen.places);
         // In its own lane the first failure's mark stands; in another it makes one of its own.
-        let fells = fallen.places.lane != lane
-            && operations::entry(fallen.operation_type).is_some_and(|entry| (entry.fells)(&[]));
+        let fells = fallen.places.lane != lane && fells(fallen.operation_type);
         if fells {
             departures.fell(&fallen.places, fallen.id.0);
         }

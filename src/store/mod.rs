@@ -31,6 +31,8 @@ pub use self::{
     settlement::{End, Settlement, Verdict},
     track::Tracked,
 };
+use crate::domain::OperationType;
+
 use self::{backlog::Backlog, group_commit::GroupCommit};
 
 /// What went wrong between the gateway and its database.
@@ -85,7 +87,11 @@ pub struct Store {
     settling: GroupCommit<Settlement, Result<bool, StoreError>>,
     ends: Ends,
     backlog: Arc<Backlog>,
+    fells: Fells,
 }
+
+/// Whether those behind an operation of this type fall with it when it fails unsent.
+pub type Fells = fn(OperationType) -> bool;
 
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -98,12 +104,13 @@ const RETRY_PAUSE: Duration = Duration::from_millis(200);
 
 impl Store {
     /// Starts the tasks that commit in groups, on a migrated database.
-    pub fn start(pool: PgPool, ends: Ends, tasks: &TaskTracker) -> Self {
+    pub fn start(pool: PgPool, ends: Ends, tasks: &TaskTracker, fells: Fells) -> Self {
         Self {
             accepting: accept::start(&pool, &ends, tasks),
             starting: attempt::start(&pool, tasks),
             settling: settle::start(&pool, &ends, tasks),
             backlog: Arc::default(),
+            fells,
             pool,
             ends,
         }

@@ -3,8 +3,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use fineract_gateway::{
-    domain::{Lane, LaneAccess, OperationId, OperationType, ResourceId},
-    operations::Checked,
+    domain::{Checked, Lane, LaneAccess, OperationId, OperationType, ResourceId},
     store::{Accepted, ClaimLimits, Claimed, End, Ends, NewOperation, Settlement, Store, Verdict},
 };
 use proptest::{
@@ -246,7 +245,12 @@ impl Model {
 async fn nothing_runs_early_and_nothing_stays_behind(pool: PgPool) {
     let tasks = TaskTracker::new();
     let ends = Ends::start(&pool, &tasks, &CancellationToken::new());
-    let store = Store::start(pool.clone(), ends, &tasks);
+    let store = Store::start(
+        pool.clone(),
+        ends,
+        &tasks,
+        fineract_gateway::operations::fells_unsent,
+    );
     let mut runner = TestRunner::new(Config::default());
     let histories = proptest::collection::vec(step(), 1..60);
     for _ in 0..60 {

@@ -4,10 +4,9 @@
 mod tests;
 
 use super::{
-    Checked, Context, Deployment, Evidence, Facts, Operation, Plan, Reads, Refusal,
+    Checked, Choice, Context, Day, Deployment, Evidence, Facts, Loan, Operation, Plan, Reads,
+    Refusal,
     body::{Success, send},
-    day::Day,
-    facts::{Choice, Loan},
     fields::Fields,
     loan_application::{Application, Terms, check_term, repayment_every},
     rules,

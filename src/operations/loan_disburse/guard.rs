@@ -2,10 +2,7 @@
 
 use crate::{
     domain::Amount,
-    operations::{
-        Refusal,
-        facts::{Loan, total},
-    },
+    operations::{Loan, Refusal, total},
 };
 
 /// A loan that has been paid out, and is running.

@@ -8,10 +8,9 @@ mod tests;
 use serde::Serialize;
 
 use super::{
-    Checked, Context, Deployment, Evidence, Facts, Operation, Plan, Reads, Refusal,
+    Checked, Context, Day, Deployment, Evidence, Facts, Loan, Operation, Plan, Reads, Refusal,
+    Transaction,
     body::{DATE_FORMAT, LOCALE, Success, send},
-    day::Day,
-    facts::{Loan, Transaction},
     fields::Fields,
     rules,
 };

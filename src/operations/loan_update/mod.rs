@@ -4,13 +4,12 @@
 mod tests;
 
 use super::{
-    Checked, Context, Deployment, Evidence, Facts, Operation, Plan, Reads, Refusal,
+    Checked, Choice, Context, Day, Deployment, Evidence, Facts, Loan, Operation, Plan, Reads,
+    Refusal,
     body::{Success, send},
-    day::Day,
-    facts::{Choice, Loan, total},
     fields::Fields,
     loan_application::{Application, Terms, Tranche, check_term, repayment_every},
-    rules,
+    rules, total,
 };
 use crate::domain::{Amount, Lane, LaneAccess, Method, OperationId, OperationType};
 

@@ -6,7 +6,7 @@ mod tests;
 use chrono::Datelike;
 use serde_json::value::RawValue;
 
-use super::{Deployment, day::Day, facts::Choice};
+use super::{Choice, Day, Deployment};
 use crate::domain::Amount;
 
 /// Why a field's value is not taken.

@@ -10,10 +10,7 @@ use sqlx::PgPool;
 use tokio_util::task::TaskTracker;
 
 use super::{Ends, Store, StoreError, group_commit::GroupCommit};
-use crate::{
-    domain::{OperationId, OperationType, TrackingId},
-    operations::Checked,
-};
+use crate::domain::{Checked, OperationId, OperationType, TrackingId};
 
 /// A checked operation that is to be accepted.
 #[derive(Clone, Debug)]

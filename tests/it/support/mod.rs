@@ -61,7 +61,12 @@ impl TestGateway {
         let draining = CancellationToken::new();
         let (fineract, fineract_seen) = watch::channel(FineractHealth::Unknown);
         let ends = Ends::start(&pool, &tasks, &stop);
-        let store = Store::start(pool, ends, &tasks);
+        let store = Store::start(
+            pool,
+            ends,
+            &tasks,
+            fineract_gateway::operations::fells_unsent,
+        );
         let secret = |name: &str, secret: &str| (name.to_owned(), SecretString::from(secret));
         let mut state = ApiState {
             store: store.clone(),

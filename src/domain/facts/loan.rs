@@ -4,7 +4,7 @@ use rust_decimal::Decimal;
 use serde::Deserialize;
 
 use super::Choice;
-use crate::{domain::Amount, operations::day::Day};
+use crate::domain::{Amount, Day};
 
 /// A loan with its charges, tranches and transactions (`CONTRACT.md` section 16.3).
 #[derive(Clone, Debug, Deserialize)]
@@ -187,7 +187,7 @@ impl Loan {
 }
 
 /// The exact sum; no sum of Fineract's amounts, of at most 19 digits, comes near the end of the type.
-pub(in crate::operations) fn total(amounts: impl Iterator<Item = Amount>) -> Amount {
+pub(crate) fn total(amounts: impl Iterator<Item = Amount>) -> Amount {
     Amount(
         amounts
             .map(|amount| amount.0)

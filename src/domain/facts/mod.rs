@@ -4,10 +4,9 @@ mod loan;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-pub(super) use self::loan::total;
+pub(crate) use self::loan::total;
 pub use self::loan::{Loan, LoanCharge, LoanTimeline, PaymentDetail, Tranche, Transaction};
-use super::day::Day;
-use crate::domain::Amount;
+use crate::domain::{Amount, Day};
 
 /// The answers to [`Reads`](super::Reads): `None` is what was not read, or is not there.
 #[derive(Clone, Debug, Default)]

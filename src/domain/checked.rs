@@ -1,0 +1,30 @@
+//! What an operation says of itself before anything is read.
+
+use super::LaneAccess;
+
+/// What a checked payload says about where its operation stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checked {
+    /// The lanes it stands in.
+    pub lanes: LaneAccess,
+    /// The reference (UTR) that may be used once on its lane.
+    pub reference: Option<String>,
+    /// The lender whose product Fineract locks while it runs (`LOAN_CREATE`; `MEASURED.md` section 1a).
+    pub lender: Option<String>,
+}
+
+/// What to read from Fineract; what is `None` is not read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reads {
+    /// The external id of the client.
+    pub client: Option<String>,
+    /// The name of the product.
+    pub product: Option<String>,
+    /// The external id of the loan, read with its charges, tranches and transactions.
+    pub loan: Option<String>,
+    /// The name of the payment type.
+    pub payment_type: Option<String>,
+    /// The external id of a transaction of `loan`, read by itself: an undone one is missing from the
+    /// loan's list (`CONTRACT.md` section 16.5).
+    pub transaction: Option<String>,
+}
