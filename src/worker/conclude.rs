@@ -131,7 +131,7 @@ impl Runner {
         question: Question,
         answer: &Answer,
     ) -> Conclusion {
-        let Ok(reads) = (entry.evidence_reads)(&claimed.payload, &self.deployment, claimed.id) else {
+        let Ok(reads) = (entry.evidence_reads)(&claimed.payload, &self.deployment) else {
             return Conclusion::unsent(Verdict::Park { why: "payload_unreadable" });
         };
         let Ok(facts) = self.fineract.look_up(&reads, true).await else {

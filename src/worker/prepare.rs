@@ -28,7 +28,7 @@ impl Runner {
         attempts: &[Attempt],
     ) -> Result<Request, Conclusion> {
         let history = History::new(attempts);
-        let reads = (entry.reads)(&claimed.payload, &self.deployment, claimed.id)
+        let reads = (entry.reads)(&claimed.payload, &self.deployment)
             .map_err(|invalid| invalid_by_now(&invalid))?;
         let same_reference = self.store.same_reference(claimed).await.map_err(|error| {
             tracing::warn!(error = %crate::telemetry::chain(&error), "a reference could not be looked for");
