@@ -65,13 +65,13 @@ if [ -n "$packages" ]; then
     # Without this, Debian's package creates a cluster and starts it on port 5432: the gateway
     # brings its own, and a developer's machine is not ours to change further than needed.
     no_cluster=/etc/postgresql-common/createcluster.d/fineract-gateway.conf
+    trap '$as_root rm -f "$no_cluster"' EXIT
     $as_root mkdir -p "${no_cluster%/*}"
     echo 'create_main_cluster = false' | $as_root tee "$no_cluster" >/dev/null
     $as_root apt-get update -qq
     # shellcheck disable=SC2086 # a list of words
     $as_root env DEBIAN_FRONTEND=noninteractive \
         apt-get install -qq --yes --no-install-recommends $packages >/dev/null
-    $as_root rm -f "$no_cluster"
 fi
 
 if [ $rust_missing = yes ]; then

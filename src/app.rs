@@ -86,8 +86,12 @@ pub async fn start(config: &Config) -> Result<Gateway, StartError> {
     if let (true, Some(fineract)) = (config.role.works_queue(), fineract) {
         let settings = settings(config);
         let runner = Runner::new(store.clone(), fineract, deployment, settings, gate);
-        gateway.work.spawn(worker::run(Arc::new(runner), gateway.stopping.clone()));
-        gateway.work.spawn(store.run_cascade(gateway.stopping.clone()));
+        gateway
+            .work
+            .spawn(worker::run(Arc::new(runner), gateway.stopping.clone()));
+        gateway
+            .work
+            .spawn(store.run_cascade(gateway.stopping.clone()));
     }
     Ok(gateway)
 }
@@ -133,7 +137,9 @@ impl Gateway {
         self.draining.cancel();
         self.stopping.cancel();
         self.work.close();
-        let finished = tokio::time::timeout(self.grace, self.work.wait()).await.is_ok();
+        let finished = tokio::time::timeout(self.grace, self.work.wait())
+            .await
+            .is_ok();
         self.ending.cancel();
         self.writers.close();
         finished
@@ -156,7 +162,9 @@ fn settings(config: &Config) -> Settings {
         loan_create_per_lender: fineract
             .and_then(|fineract| usize::try_from(fineract.loan_create_per_lender).ok())
             .unwrap_or(1),
-        patience: Patience { stuck_after: config.worker.stuck_after },
+        patience: Patience {
+            stuck_after: config.worker.stuck_after,
+        },
         park_after: config.worker.park_after,
     }
 }
@@ -169,7 +177,10 @@ fn api_state(
     draining: &CancellationToken,
 ) -> ApiState {
     let named = |secrets: &[NamedSecret]| -> Vec<_> {
-        secrets.iter().map(|secret| (secret.name.clone(), secret.secret.clone())).collect()
+        secrets
+            .iter()
+            .map(|secret| (secret.name.clone(), secret.secret.clone()))
+            .collect()
     };
     ApiState {
         store: store.clone(),

@@ -40,5 +40,9 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     if !finished {
         tracing::warn!("not all ended within the grace; it runs elsewhere after its lease");
     }
-    Ok(if failed || !finished { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(if failed || !finished {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
 }

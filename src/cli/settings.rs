@@ -15,7 +15,9 @@ pub(super) fn read() -> anyhow::Result<Config> {
 
 /// Reads `DATABASE_URL` alone.
 pub(super) fn database_url() -> anyhow::Result<SecretString> {
-    variables()?("DATABASE_URL").map(SecretString::from).context("DATABASE_URL is not set")
+    variables()?("DATABASE_URL")
+        .map(SecretString::from)
+        .context("DATABASE_URL is not set")
 }
 
 /// The variables of the environment, and of `.env` in the working folder or above it.
@@ -25,8 +27,15 @@ fn variables() -> anyhow::Result<impl Fn(&str) -> Option<String>> {
         Err(error) if error.not_found() => HashMap::new(),
         Err(error) => return Err(unreadable(error)),
     };
-    #[expect(clippy::disallowed_methods, reason = "this is where settings are read, once")]
-    Ok(move |name: &str| std::env::var(name).ok().or_else(|| from_file.get(name).cloned()))
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is where settings are read, once"
+    )]
+    Ok(move |name: &str| {
+        std::env::var(name)
+            .ok()
+            .or_else(|| from_file.get(name).cloned())
+    })
 }
 
 /// `dotenvy` quotes the line that it cannot parse, which may hold a secret.

@@ -18,5 +18,5 @@ pub use fineract_health::FineractHealth;
 pub use id::{InvalidTrackingId, OperationId, TrackingId};
 pub use lane::{Access, Lane, LaneAccess};
 pub use operation_type::OperationType;
-pub use request::{IdempotencyKey, Method, Request};
+pub use request::{IdempotencyKey, Method, Request, ResourceId};
 pub use state::State;

@@ -62,3 +62,25 @@ impl fmt::Display for IdempotencyKey {
         write!(f, "{}-{}", self.id, self.number)
     }
 }
+
+/// What a command's success says of the numeric id of what it is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ResourceId {
+    /// Nothing new.
+    #[default]
+    Unchanged,
+    /// Created under this number.
+    Known(i64),
+    /// Deleted.
+    Gone,
+}
+
+impl ResourceId {
+    /// The number, where there is one.
+    pub const fn known(self) -> Option<i64> {
+        match self {
+            Self::Known(id) => Some(id),
+            Self::Unchanged | Self::Gone => None,
+        }
+    }
+}

@@ -124,10 +124,16 @@ impl Fineract {
 async fn exchange(builder: reqwest::RequestBuilder) -> Result<Answer, Failure> {
     let response = builder.send().await.map_err(|error| failure(&error))?;
     let status: StatusCode = response.status();
-    let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+    let header = |name| {
+        response
+            .headers()
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+    };
     let cached = header("x-served-from-cache") == Some("true");
-    let retry_after =
-        header(RETRY_AFTER.as_str()).and_then(|value| value.parse().ok()).map(Duration::from_secs);
+    let retry_after = header(RETRY_AFTER.as_str())
+        .and_then(|value| value.parse().ok())
+        .map(Duration::from_secs);
     let body = response.bytes().await.map_err(|error| failure(&error))?;
     Ok(Answer {
         status: status.as_u16(),

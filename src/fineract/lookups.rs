@@ -1,10 +1,8 @@
 //! What operations ask to be read before they can be decided.
 
-use std::{
-    collections::HashMap,
-    fmt::Write as _,
-    sync::PoisonError,
-};
+use std::{collections::HashMap, sync::PoisonError};
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 
 use super::Fineract;
 use crate::{
@@ -58,19 +56,27 @@ impl Fineract {
         let mut facts = Facts::default();
         if let Some(external_id) = &reads.client {
             let path = format!("/clients/external-id/{}", encode(external_id));
-            facts.client = self.read(&path, Subject::Client, absent_is_a_finding, Client::parse).await?;
+            facts.client = self
+                .read(&path, Subject::Client, absent_is_a_finding, Client::parse)
+                .await?;
         }
         if let Some(external_id) = &reads.loan {
             let id = encode(external_id);
             let path = format!(
                 "/loans/external-id/{id}?associations=charges,multiDisburseDetails,transactions"
             );
-            facts.loan = self.read(&path, Subject::Loan, absent_is_a_finding, Loan::parse).await?;
+            facts.loan = self
+                .read(&path, Subject::Loan, absent_is_a_finding, Loan::parse)
+                .await?;
             if let (Some(loan), Some(transaction)) = (&facts.loan, &reads.transaction) {
-                let path =
-                    format!("/loans/{}/transactions/external-id/{}", loan.id, encode(transaction));
-                facts.transaction =
-                    self.read(&path, Subject::Transaction, true, Transaction::parse).await?;
+                let path = format!(
+                    "/loans/{}/transactions/external-id/{}",
+                    loan.id,
+                    encode(transaction)
+                );
+                facts.transaction = self
+                    .read(&path, Subject::Transaction, true, Transaction::parse)
+                    .await?;
             }
         }
         if let Some(name) = &reads.product {
@@ -108,14 +114,22 @@ impl Fineract {
 
     async fn product(&self, name: &str) -> Result<Product, ReadFailure> {
         let cached = |fineract: &Self| {
-            let cache = fineract.cache.lock().unwrap_or_else(PoisonError::into_inner);
+            let cache = fineract
+                .cache
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             cache.products.get(name).cloned()
         };
         if let Some(product) = cached(self) {
             return Ok(product);
         }
         let products = self
-            .read("/loanproducts", Subject::Product, false, Product::parse_list)
+            .read(
+                "/loanproducts",
+                Subject::Product,
+                false,
+                Product::parse_list,
+            )
             .await?
             .unwrap_or_default();
         {
@@ -130,14 +144,22 @@ impl Fineract {
 
     async fn payment_type(&self, name: &str) -> Result<i64, ReadFailure> {
         let cached = |fineract: &Self| {
-            let cache = fineract.cache.lock().unwrap_or_else(PoisonError::into_inner);
+            let cache = fineract
+                .cache
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             cache.payment_types.get(name).copied()
         };
         if let Some(id) = cached(self) {
             return Ok(id);
         }
         let types = self
-            .read("/paymenttypes", Subject::PaymentType, false, PaymentType::parse_list)
+            .read(
+                "/paymenttypes",
+                Subject::PaymentType,
+                false,
+                PaymentType::parse_list,
+            )
             .await?
             .unwrap_or_default();
         {
@@ -148,16 +170,13 @@ impl Fineract {
     }
 }
 
-/// Percent-encodes a path segment: all but RFC 3986's unreserved characters.
-fn encode(segment: &str) -> String {
-    let mut encoded = String::with_capacity(segment.len());
-    for byte in segment.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            // Writing to a String does not fail.
-            drop(write!(encoded, "%{byte:02X}"));
-        }
-    }
-    encoded
+/// What stands in a path segment as it is: RFC 3986's unreserved characters.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+fn encode(segment: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(segment, SEGMENT)
 }

@@ -132,15 +132,13 @@ impl<'a> Fields<'a> {
             if self.known.contains(&key.as_str()) {
                 continue;
             }
-            let distance = |known: &&str| {
-                strsim::damerau_levenshtein(&known.to_lowercase(), &key.to_lowercase())
-            };
+            let likeness =
+                |known: &str| strsim::jaro_winkler(&known.to_lowercase(), &key.to_lowercase());
             let nearest = self
                 .known
                 .iter()
-                .copied()
-                .min_by_key(distance)
-                .unwrap_or_default();
+                .max_by(|one, other| likeness(one).total_cmp(&likeness(other)))
+                .unwrap_or(&"");
             problems.push(Problem {
                 pointer: pointer(key),
                 code: "unknown_field",
@@ -191,5 +189,34 @@ impl<'de> Visitor<'de> for EntriesVisitor {
             entries.push(entry);
         }
         Ok(Entries(entries))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operations::testing::{deployment, raw};
+
+    #[test]
+    fn an_unknown_key_names_the_nearest_known_one() {
+        for (key, nearest) in [
+            ("mobileno", "mobileNo"),
+            ("MOBILE_NO", "mobileNo"),
+            ("email", "emailAddress"),
+            ("mail", "emailAddress"),
+        ] {
+            let payload = raw(&format!("{{\"{key}\":1}}"));
+            let deployment = deployment();
+            let mut fields = Fields::new(&payload, &deployment);
+            let anything = |_: &RawValue| Ok(());
+            assert_eq!(fields.optional("mobileNo", anything), None);
+            assert_eq!(fields.optional("emailAddress", anything), None);
+            let problem = fields.finish(Some(())).unwrap_err().problems.remove(0);
+            assert_eq!(problem.pointer, format!("/data/{key}"));
+            assert_eq!(
+                problem.message,
+                format!("is no field of this operation; the nearest is {nearest}")
+            );
+        }
     }
 }

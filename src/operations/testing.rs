@@ -55,7 +55,7 @@ impl<'a> Case<'a> {
     }
 }
 
-fn raw(payload: &str) -> Box<RawValue> {
+pub(super) fn raw(payload: &str) -> Box<RawValue> {
     RawValue::from_string(payload.to_owned()).unwrap()
 }
 

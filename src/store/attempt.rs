@@ -32,7 +32,10 @@ pub(super) fn start(
         let pool = pool.clone();
         async move {
             match insert(&pool, &batch).await {
-                Ok(held) => batch.iter().map(|row| Ok(held.contains(&row.id.0))).collect(),
+                Ok(held) => batch
+                    .iter()
+                    .map(|row| Ok(held.contains(&row.id.0)))
+                    .collect(),
                 Err(source) => {
                     let error = std::sync::Arc::new(failed_to("write attempts")(source));
                     let failed = || Err(StoreError::Batch(std::sync::Arc::clone(&error)));
@@ -66,9 +69,18 @@ async fn insert(pool: &PgPool, batch: &[StartAttempt]) -> Result<HashSet<Uuid>, 
         &batch.iter().map(|row| row.id.0).collect::<Vec<_>>(),
         &batch.iter().map(|row| row.number).collect::<Vec<_>>(),
         &batch.iter().map(|row| row.key_number).collect::<Vec<_>>(),
-        &batch.iter().map(|row| row.request.method.as_str().to_owned()).collect::<Vec<_>>(),
-        &batch.iter().map(|row| row.request.path.clone()).collect::<Vec<_>>(),
-        &batch.iter().map(|row| row.request.body.clone()).collect::<Vec<_>>() as &[Option<String>],
+        &batch
+            .iter()
+            .map(|row| row.request.method.as_str().to_owned())
+            .collect::<Vec<_>>(),
+        &batch
+            .iter()
+            .map(|row| row.request.path.clone())
+            .collect::<Vec<_>>(),
+        &batch
+            .iter()
+            .map(|row| row.request.body.clone())
+            .collect::<Vec<_>>() as &[Option<String>],
     )
     .fetch_all(pool)
     .await
@@ -79,7 +91,10 @@ impl Store {
     /// Commits an attempt that is about to be sent. `false`: the lease is gone, nothing was written, and
     /// nothing may be sent.
     pub async fn start_attempt(&self, attempt: StartAttempt) -> Result<bool, StoreError> {
-        self.starting.submit(attempt).await.unwrap_or(Err(StoreError::Closed))
+        self.starting
+            .submit(attempt)
+            .await
+            .unwrap_or(Err(StoreError::Closed))
     }
 
     /// Reads an operation's attempts, the first one first.
@@ -107,7 +122,11 @@ impl Store {
                 })),
                 _ => None,
             };
-            let failure = row.error.as_deref().and_then(Failure::from_name).map(Reply::Failure);
+            let failure = row
+                .error
+                .as_deref()
+                .and_then(Failure::from_name)
+                .map(Reply::Failure);
             Ok(Attempt {
                 number: row.number,
                 key_number: row.key_number,

@@ -6,9 +6,11 @@ use sqlx::{PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Store, StoreError, chain, claim::Places, failed_to,
+    Store, StoreError, chain,
+    claim::Places,
+    failed_to,
     lanes::{self, Departed, Departures},
-    settle::Results,
+    results::Results,
 };
 use crate::{
     domain::{OperationId, OperationType, TrackingId},
@@ -38,7 +40,7 @@ impl Store {
                 drop(tokio::time::timeout(SAFETY_NET, signalled).await);
             }
         };
-        drop(stop.run_until_cancelled(running).await);
+        stop.run_until_cancelled(running).await;
     }
 
     /// Ends one chunk; whether there may be more.
@@ -65,10 +67,7 @@ struct Falling {
     places: Places,
 }
 
-async fn fell_chunk(
-    pool: &PgPool,
-    lane: &str,
-) -> Result<(Vec<OperationId>, Departed), StoreError> {
+async fn fell_chunk(pool: &PgPool, lane: &str) -> Result<(Vec<OperationId>, Departed), StoreError> {
     const ACTION: &str = "end falling operations";
     let mut transaction = pool.begin().await.map_err(failed_to(ACTION))?;
     // Which lanes they stand in is known only after a look; the lanes are locked in their order, and
@@ -84,23 +83,34 @@ async fn fell_chunk(
         .collect();
     keys.sort_unstable();
     keys.dedup();
-    lanes::lock(&mut transaction, &keys).await.map_err(failed_to(ACTION))?;
+    lanes::lock(&mut transaction, &keys)
+        .await
+        .map_err(failed_to(ACTION))?;
     let locked: HashSet<String> = keys.into_iter().collect();
     let falling: Vec<Falling> = read_falling(&mut transaction, lane)
         .await?
         .into_iter()
         .filter(|falling| {
             locked.contains(&falling.places.lane)
-                && falling.places.read.as_ref().is_none_or(|(lane, _)| locked.contains(lane))
+                && falling
+                    .places
+                    .read
+                    .as_ref()
+                    .is_none_or(|(lane, _)| locked.contains(lane))
         })
         .collect();
     let departed = if falling.is_empty() {
-        finish(&mut transaction, lane).await.map_err(failed_to(ACTION))?
+        finish(&mut transaction, lane)
+            .await
+            .map_err(failed_to(ACTION))?
     } else {
         end_fallen(&mut transaction, lane, &falling).await?
     };
     transaction.commit().await.map_err(failed_to(ACTION))?;
-    Ok((falling.into_iter().map(|falling| falling.id).collect(), departed))
+    Ok((
+        falling.into_iter().map(|falling| falling.id).collect(),
+        departed,
+    ))
 }
 
 /// The first operations of a lane that fall, in their order.
@@ -157,7 +167,12 @@ async fn end_fallen(
             departures.fell(&fallen.places, fallen.id.0);
         }
         let message = format!("Not sent: {cause}, which it rests on, failed");
-        results.push(fallen.id, None, None, Some((CODE.to_owned(), message, true)));
+        results.push(
+            fallen.id,
+            None,
+            None,
+            Some((CODE.to_owned(), message, true)),
+        );
     }
     sqlx::query!(
         "UPDATE operation
@@ -168,15 +183,18 @@ async fn end_fallen(
     .execute(&mut *connection)
     .await
     .map_err(failed_to(ACTION))?;
-    results.insert(connection).await.map_err(failed_to(ACTION))?;
-    departures.write(connection).await.map_err(failed_to(ACTION))
+    results
+        .insert(connection)
+        .await
+        .map_err(failed_to(ACTION))?;
+    departures
+        .write(connection)
+        .await
+        .map_err(failed_to(ACTION))
 }
 
 /// The operation whose failure marks the lane.
-async fn read_cause(
-    connection: &mut PgConnection,
-    lane: &str,
-) -> Result<TrackingId, StoreError> {
+async fn read_cause(connection: &mut PgConnection, lane: &str) -> Result<TrackingId, StoreError> {
     let cause = sqlx::query!(
         "SELECT o.id, o.type FROM lane l JOIN operation o ON o.id = l.failed_by WHERE l.key = $1",
         lane

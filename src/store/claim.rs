@@ -45,7 +45,10 @@ pub struct Claimed {
 impl Claimed {
     /// The name by which callers know it.
     pub fn tracking_id(&self) -> TrackingId {
-        TrackingId { operation_type: self.operation_type, id: self.id }
+        TrackingId {
+            operation_type: self.operation_type,
+            id: self.id,
+        }
     }
 }
 
@@ -169,7 +172,9 @@ impl Store {
         &self,
         claimed: &Claimed,
     ) -> Result<Option<TrackingId>, StoreError> {
-        let Some(reference) = &claimed.reference else { return Ok(None) };
+        let Some(reference) = &claimed.reference else {
+            return Ok(None);
+        };
         let earlier = sqlx::query!(
             "SELECT o.id, o.type
                FROM payload p

@@ -4,7 +4,7 @@ use std::{str::FromStr, time::Duration};
 
 use sqlx::{
     ConnectOptions, Connection, PgPool,
-    migrate::Migrator,
+    migrate::{MigrateError, Migrator},
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
@@ -37,26 +37,29 @@ pub enum DatabaseProblem {
     Newer,
     /// A migration failed.
     #[error("the database cannot be migrated")]
-    Migration(#[source] Box<sqlx::migrate::MigrateError>),
+    Migration(#[source] Box<MigrateError>),
     /// The database answered, but not to this.
     #[error("the database cannot be examined")]
     Examination(#[source] sqlx::Error),
 }
 
-/// Opens a pool and refuses a transaction pooler (PgBouncer), which gives other queries' results,
+/// Opens a pool and refuses a transaction pooler (`PgBouncer`), which gives other queries' results,
 /// silently.
 pub async fn connect(url: &str, connections: u32) -> Result<PgPool, DatabaseProblem> {
     let options = PgConnectOptions::from_str(url)
         .map_err(DatabaseProblem::Url)?
         .application_name("fineract-gateway")
-        .options([("synchronous_commit", "on"), ("idle_in_transaction_session_timeout", "60s")])
+        .options([
+            ("synchronous_commit", "on"),
+            ("idle_in_transaction_session_timeout", "60s"),
+        ])
         .log_statements(tracing::log::LevelFilter::Off);
     refuse_transaction_pooler(&options).await?;
     Ok(PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .test_before_acquire(false)
-        .max_lifetime(Duration::from_secs(30 * 60))
+        .max_lifetime(Duration::from_mins(30))
         .connect_lazy_with(options))
 }
 
@@ -67,16 +70,25 @@ async fn refuse_transaction_pooler(options: &PgConnectOptions) -> Result<(), Dat
     let mut backends = Vec::new();
     let mut connections = Vec::new();
     for _ in 0..2 {
-        let mut connection = options.connect().await.map_err(DatabaseProblem::Unreachable)?;
+        let mut connection = options
+            .connect()
+            .await
+            .map_err(DatabaseProblem::Unreachable)?;
         let row = connection
             .fetch_one(sqlx::raw_sql("SELECT pg_backend_pid()"))
             .await
             .map_err(DatabaseProblem::Examination)?;
-        backends.push(row.try_get::<i32, _>(0).map_err(DatabaseProblem::Examination)?);
+        backends.push(
+            row.try_get::<i32, _>(0)
+                .map_err(DatabaseProblem::Examination)?,
+        );
         connections.push(connection);
     }
     for connection in connections {
-        connection.close().await.map_err(DatabaseProblem::Examination)?;
+        connection
+            .close()
+            .await
+            .map_err(DatabaseProblem::Examination)?;
     }
     match backends.as_slice() {
         [first, second] if first == second => Err(DatabaseProblem::TransactionPooler),
@@ -86,10 +98,11 @@ async fn refuse_transaction_pooler(options: &PgConnectOptions) -> Result<(), Dat
 
 /// Brings the schema up to this gateway's.
 pub async fn migrate(pool: &PgPool) -> Result<(), DatabaseProblem> {
-    MIGRATOR.run(pool).await.map_err(|error| match error {
-        sqlx::migrate::MigrateError::VersionMissing(_) => DatabaseProblem::Newer,
-        other => DatabaseProblem::Migration(Box::new(other)),
-    })
+    match MIGRATOR.run(pool).await {
+        Ok(()) => Ok(()),
+        Err(MigrateError::VersionMissing(_)) => Err(DatabaseProblem::Newer),
+        Err(error) => Err(DatabaseProblem::Migration(Box::new(error))),
+    }
 }
 
 /// Whether the schema is this gateway's, without changing it.
@@ -105,7 +118,11 @@ pub async fn require_migrated(pool: &PgPool) -> Result<(), DatabaseProblem> {
 
 /// Whether the database answers and has every migration of this gateway.
 pub(super) async fn check(pool: &PgPool) -> Result<(), StoreError> {
-    let newest = MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or_default();
+    let newest = MIGRATOR
+        .iter()
+        .map(|migration| migration.version)
+        .max()
+        .unwrap_or_default();
     let applied = sqlx::query_scalar!(
         "SELECT EXISTS (SELECT FROM _sqlx_migrations WHERE version = $1 AND success) AS \"applied!\"",
         newest
@@ -113,7 +130,11 @@ pub(super) async fn check(pool: &PgPool) -> Result<(), StoreError> {
     .fetch_one(pool)
     .await
     .map_err(failed_to("read its migrations"))?;
-    if applied { Ok(()) } else { Err(StoreError::Unknown { what: "schema" }) }
+    if applied {
+        Ok(())
+    } else {
+        Err(StoreError::Unknown { what: "schema" })
+    }
 }
 
 /// Whether a transaction whose commit was not answered has taken place. Asks until Postgres knows.

@@ -81,7 +81,12 @@ impl Ends {
             tell_ended,
         };
         tasks.spawn(listen(ends.clone(), pool.clone(), stop.clone()));
-        tasks.spawn(tell(Arc::clone(&ends.tell_work), ended, pool.clone(), stop.clone()));
+        tasks.spawn(tell(
+            Arc::clone(&ends.tell_work),
+            ended,
+            pool.clone(),
+            stop.clone(),
+        ));
         ends
     }
 
@@ -92,9 +97,15 @@ impl Ends {
     /// Registers a waiter for an operation's end.
     pub fn wait_for(&self, id: OperationId) -> Waiter {
         let mut waiters = self.lock();
-        let (sender, count) = waiters.entry(id).or_insert_with(|| (watch::Sender::new(()), 0));
+        let (sender, count) = waiters
+            .entry(id)
+            .or_insert_with(|| (watch::Sender::new(()), 0));
         *count += 1;
-        Waiter { ends: self.clone(), id, ended: sender.subscribe() }
+        Waiter {
+            ends: self.clone(),
+            id,
+            ended: sender.subscribe(),
+        }
     }
 
     /// Waits until there may be work.
@@ -111,8 +122,9 @@ impl Ends {
     pub(super) fn announce_ended(&self, ids: impl IntoIterator<Item = OperationId>) {
         for id in ids {
             self.wake(id);
-            // Nobody to tell: the process is shutting down.
-            drop(self.tell_ended.send(id));
+            if self.tell_ended.send(id).is_err() {
+                tracing::debug!("shutting down: the other gateways are not told");
+            }
         }
     }
 
@@ -167,12 +179,15 @@ async fn listen(ends: Ends, pool: PgPool, stop: CancellationToken) {
     let listening = async {
         loop {
             if let Err(error) = ends.listen_once(&pool).await {
-                tracing::warn!(error = chain(&error), "the database's notifications are away");
+                tracing::warn!(
+                    error = chain(&error),
+                    "the database's notifications are away"
+                );
             }
             tokio::time::sleep(RETRY_PAUSE).await;
         }
     };
-    drop(stop.run_until_cancelled(listening).await);
+    stop.run_until_cancelled(listening).await;
 }
 
 /// Tells the other gateways, outside of the transactions it tells of: a `NOTIFY` in there takes a
@@ -194,11 +209,17 @@ async fn tell(
             }
         };
         if let Err(error) = told {
-            tracing::debug!(error = chain(&error), "a notification was not sent; the others poll");
+            tracing::debug!(
+                error = chain(&error),
+                "a notification was not sent; the others poll"
+            );
         }
     }
 }
 
 async fn notify(pool: &PgPool, channel: &str, payload: &str) -> Result<(), sqlx::Error> {
-    sqlx::query!("SELECT pg_notify($1, $2)", channel, payload).execute(pool).await.map(drop)
+    sqlx::query!("SELECT pg_notify($1, $2)", channel, payload)
+        .execute(pool)
+        .await
+        .map(drop)
 }

@@ -6,13 +6,14 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::claim::Places;
+use crate::domain::ResourceId;
 
 /// What leaves a lane when operations end.
 #[derive(Debug, Default)]
 struct Leaving {
     members: i32,
     writers: i32,
-    resource_id: Option<Option<i64>>,
+    resource_id: ResourceId,
     failed: Option<(i64, Uuid)>,
 }
 
@@ -36,9 +37,11 @@ impl Departures {
         }
     }
 
-    /// Notes the numeric id of the lane's client or loan, or that it is gone.
-    pub(super) fn learn(&mut self, lane: &str, resource_id: Option<i64>) {
-        self.lanes.entry(lane.to_owned()).or_default().resource_id = Some(resource_id);
+    /// Notes what is known of the numeric id of the lane's client or loan.
+    pub(super) fn learn(&mut self, lane: &str, resource_id: ResourceId) {
+        if resource_id != ResourceId::Unchanged {
+            self.lanes.entry(lane.to_owned()).or_default().resource_id = resource_id;
+        }
     }
 
     /// Marks the lane that an operation writes with its failure, which fells those behind it. Of several
@@ -51,7 +54,10 @@ impl Departures {
     }
 
     /// Writes it all, on lanes that are locked, and grants what has become first.
-    pub(super) async fn write(self, connection: &mut PgConnection) -> Result<Departed, sqlx::Error> {
+    pub(super) async fn write(
+        self,
+        connection: &mut PgConnection,
+    ) -> Result<Departed, sqlx::Error> {
         let (lanes, positions): (Vec<_>, Vec<_>) = self.places.into_iter().unzip();
         sqlx::query!(
             "DELETE FROM place p
@@ -87,8 +93,8 @@ impl Departures {
             &keys,
             &leaving.iter().map(|lane| lane.members).collect::<Vec<_>>(),
             &leaving.iter().map(|lane| lane.writers).collect::<Vec<_>>(),
-            &leaving.iter().map(|lane| lane.resource_id.is_some()).collect::<Vec<_>>(),
-            &leaving.iter().map(|lane| lane.resource_id.flatten()).collect::<Vec<_>>() as &[Option<i64>],
+            &leaving.iter().map(|lane| lane.resource_id != ResourceId::Unchanged).collect::<Vec<_>>(),
+            &leaving.iter().map(|lane| lane.resource_id.known()).collect::<Vec<_>>() as &[Option<i64>],
             &leaving.iter().map(|lane| lane.failed.map(|(_, id)| id)).collect::<Vec<_>>() as &[Option<Uuid>],
             &leaving.iter().map(|lane| lane.failed.map(|(position, _)| position)).collect::<Vec<_>>() as &[Option<i64>],
         )

@@ -4,7 +4,6 @@
 //! nothing here can deadlock. No transaction is open while anything outside Postgres is waited for.
 
 mod accept;
-mod accept_batch;
 mod attempt;
 mod backlog;
 mod cascade;
@@ -13,7 +12,9 @@ mod connect;
 mod ends;
 mod group_commit;
 mod lanes;
+mod results;
 mod settle;
+mod settlement;
 mod track;
 
 use std::{error::Error, fmt, sync::Arc, time::Duration};
@@ -27,7 +28,7 @@ pub use self::{
     claim::{ClaimLimits, Claimed, Places},
     connect::{DatabaseProblem, connect, migrate, require_migrated},
     ends::{Ends, Waiter},
-    settle::{End, Settlement, Verdict},
+    settlement::{End, Settlement, Verdict},
     track::Tracked,
 };
 use self::{backlog::Backlog, group_commit::GroupCommit};
@@ -54,7 +55,7 @@ pub enum StoreError {
     Closed,
     /// The batch that held this row failed; its cause was logged with the batch.
     #[error("the batch that held this row failed")]
-    Batch(#[source] std::sync::Arc<StoreError>),
+    Batch(#[source] Arc<StoreError>),
 }
 
 /// Gives a database error its context in one word: `.map_err(failed_to("claim operations"))`.

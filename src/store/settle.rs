@@ -1,89 +1,18 @@
 //! Settling: an attempt's end or next try is written back, fenced by the attempt that holds it.
 
-use std::{collections::HashSet, time::Duration};
+use std::collections::HashSet;
 
 use sqlx::{PgConnection, PgPool};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::{
-    Ends, RETRY_PAUSE, Store, StoreError, chain,
-    claim::Places,
-    connect, failed_to,
+    End, Ends, RETRY_PAUSE, Settlement, Store, StoreError, Verdict, chain, connect, failed_to,
     group_commit::GroupCommit,
     lanes::{self, Departed, Departures},
+    results::Results,
 };
-use crate::domain::{OperationId, Reply, State};
-
-/// What an attempt concluded.
-#[derive(Clone, Debug)]
-pub struct Settlement {
-    /// The operation.
-    pub id: OperationId,
-    /// The attempt that holds it.
-    pub attempt: i32,
-    /// Where it stands.
-    pub places: Places,
-    /// What came back, when something was sent: kept even when the attempt has lost its claim.
-    pub reply: Option<Reply>,
-    /// What becomes of the operation.
-    pub verdict: Verdict,
-}
-
-/// What becomes of an operation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It has ended.
-    End(End),
-    /// It is tried again.
-    Again {
-        /// Not before this has passed.
-        delay: Duration,
-        /// Under a new Idempotency-Key.
-        new_key: bool,
-        /// Why, as a stable code.
-        why: &'static str,
-    },
-    /// Only a person can decide it; its lanes stay shut.
-    Park {
-        /// Why, as a stable code.
-        why: &'static str,
-    },
-}
-
-/// How an operation ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum End {
-    /// With its effect.
-    Succeeded {
-        /// Fineract's success body.
-        body: String,
-        /// What the lane learns: the numeric id of what was created, or that it is gone.
-        resource_id: Option<Option<i64>>,
-    },
-    /// Without an effect.
-    Failed {
-        /// Fineract's failure body, where it was Fineract that refused.
-        body: Option<String>,
-        /// The sentence for the caller.
-        message: String,
-        /// The stable code for operators.
-        code: String,
-        /// Whether those behind it in its lane fall with it.
-        fells: bool,
-    },
-}
-
-impl Verdict {
-    fn state(&self) -> State {
-        match self {
-            Self::End(End::Succeeded { .. }) => State::Succeeded,
-            Self::End(End::Failed { .. }) => State::Failed,
-            Self::Again { .. } => State::Ready,
-            Self::Park { .. } => State::Parked,
-        }
-    }
-}
+use crate::domain::{Reply, State};
 
 /// Starts the task that settles.
 pub(super) fn start(
@@ -109,7 +38,10 @@ async fn settle(
         let error = match settle_all(pool, &batch).await {
             Ok((held, departed)) => {
                 announce(ends, &batch, &held, departed);
-                return batch.iter().map(|row| Ok(held.contains(&row.id.0))).collect();
+                return batch
+                    .iter()
+                    .map(|row| Ok(held.contains(&row.id.0)))
+                    .collect();
             }
             Err(error) => error,
         };
@@ -149,7 +81,9 @@ async fn settle_all(
 ) -> Result<(HashSet<Uuid>, Departed), StoreError> {
     const ACTION: &str = "settle operations";
     let mut transaction = pool.begin().await.map_err(failed_to(ACTION))?;
-    keep_replies(&mut transaction, batch).await.map_err(failed_to(ACTION))?;
+    keep_replies(&mut transaction, batch)
+        .await
+        .map_err(failed_to(ACTION))?;
     let mut keys: Vec<String> = batch
         .iter()
         .filter(|row| row.verdict.state().is_end())
@@ -160,9 +94,12 @@ async fn settle_all(
         .collect();
     keys.sort_unstable();
     keys.dedup();
-    lanes::lock(&mut transaction, &keys).await.map_err(failed_to(ACTION))?;
-    let (held, transaction_id) =
-        update_operations(&mut transaction, batch).await.map_err(failed_to(ACTION))?;
+    lanes::lock(&mut transaction, &keys)
+        .await
+        .map_err(failed_to(ACTION))?;
+    let (held, transaction_id) = update_operations(&mut transaction, batch)
+        .await
+        .map_err(failed_to(ACTION))?;
     let ended: Vec<(&Settlement, &End)> = batch
         .iter()
         .filter(|row| held.contains(&row.id.0))
@@ -174,12 +111,19 @@ async fn settle_all(
     let departed = if ended.is_empty() {
         Departed::default()
     } else {
-        end(&mut transaction, &ended).await.map_err(failed_to(ACTION))?
+        end(&mut transaction, &ended)
+            .await
+            .map_err(failed_to(ACTION))?
     };
     if let Err(source) = transaction.commit().await {
         match transaction_id {
             Some(id) if connect::has_committed(pool, &id).await? => {}
-            Some(_) | None => return Err(StoreError::Database { action: ACTION, source }),
+            Some(_) | None => {
+                return Err(StoreError::Database {
+                    action: ACTION,
+                    source,
+                });
+            }
         }
     }
     Ok((held, departed))
@@ -190,8 +134,10 @@ async fn keep_replies(
     connection: &mut PgConnection,
     batch: &[Settlement],
 ) -> Result<(), sqlx::Error> {
-    let replied: Vec<(&Settlement, &Reply)> =
-        batch.iter().filter_map(|row| row.reply.as_ref().map(|reply| (row, reply))).collect();
+    let replied: Vec<(&Settlement, &Reply)> = batch
+        .iter()
+        .filter_map(|row| row.reply.as_ref().map(|reply| (row, reply)))
+        .collect();
     if replied.is_empty() {
         return Ok(());
     }
@@ -280,11 +226,14 @@ pub(super) async fn end(
         match end {
             End::Succeeded { body, resource_id } => {
                 results.push(row.id, Some(body.clone()), None, None);
-                if let Some(resource_id) = resource_id {
-                    departures.learn(&row.places.lane, *resource_id);
-                }
+                departures.learn(&row.places.lane, *resource_id);
             }
-            End::Failed { body, message, code, fells } => {
+            End::Failed {
+                body,
+                message,
+                code,
+                fells,
+            } => {
                 let failure = Some((code.clone(), message.clone(), *fells));
                 results.push(row.id, None, body.clone(), failure);
                 if *fells {
@@ -297,59 +246,13 @@ pub(super) async fn end(
     departures.write(connection).await
 }
 
-/// The columns of new rows of `result`.
-#[derive(Default)]
-pub(super) struct Results {
-    ids: Vec<Uuid>,
-    successes: Vec<Option<String>>,
-    failures: Vec<Option<String>>,
-    codes: Vec<Option<String>>,
-    messages: Vec<Option<String>>,
-    marked: Vec<bool>,
-}
-
-impl Results {
-    /// Adds a row: the success or the failure body, and of a failure code, sentence, and whether a lane is
-    /// marked with it.
-    pub(super) fn push(
-        &mut self,
-        id: OperationId,
-        success: Option<String>,
-        failure: Option<String>,
-        failed: Option<(String, String, bool)>,
-    ) {
-        self.ids.push(id.0);
-        self.successes.push(success);
-        self.failures.push(failure);
-        self.marked.push(failed.as_ref().is_some_and(|(_, _, marked)| *marked));
-        let (code, message) = failed.map(|(code, message, _)| (code, message)).unzip();
-        self.codes.push(code);
-        self.messages.push(message);
-    }
-
-    /// Inserts them.
-    pub(super) async fn insert(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-        sqlx::query!(
-            "INSERT INTO result (operation_id, success, failure, code, message, marked)
-             SELECT *
-               FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bool[])",
-            &self.ids,
-            &self.successes as &[Option<String>],
-            &self.failures as &[Option<String>],
-            &self.codes as &[Option<String>],
-            &self.messages as &[Option<String>],
-            &self.marked,
-        )
-        .execute(connection)
-        .await
-        .map(drop)
-    }
-}
-
 impl Store {
     /// Writes what an attempt concluded, trying until it is written. `false`: the attempt had lost its
     /// claim, so only what came back was kept.
     pub async fn settle(&self, settlement: Settlement) -> Result<bool, StoreError> {
-        self.settling.submit(settlement).await.unwrap_or(Err(StoreError::Closed))
+        self.settling
+            .submit(settlement)
+            .await
+            .unwrap_or(Err(StoreError::Closed))
     }
 }

@@ -2,21 +2,18 @@
 
 use std::time::Duration;
 
-use super::{
-    pace,
-    runner::{Runner, Type},
-};
+use super::{case::Case, pace, runner::Runner};
 use crate::{
     domain::{
-        Answer, Attempt, Reply, State,
-        decision::{self, Decision, Elsewhere, Finding, History, Question, Scope},
+        Answer, Reply, State,
+        decision::{self, Decision, Scope},
     },
-    operations::{Context, Evidence},
+    operations::Entry,
     store::{Claimed, End, Verdict},
 };
 
 /// How long an operation waits before a missing permission, or a lender, is tried again.
-const SET_UP: Duration = Duration::from_secs(30);
+pub(super) const SET_UP: Duration = Duration::from_secs(30);
 
 /// What an attempt came to.
 #[derive(Debug)]
@@ -30,17 +27,33 @@ pub(super) struct Conclusion {
 impl Conclusion {
     /// A conclusion without anything having been sent.
     pub(super) fn unsent(verdict: Verdict) -> Self {
-        Self { reply: None, verdict }
+        Self {
+            reply: None,
+            verdict,
+        }
+    }
+
+    /// Tries again later, under the same key.
+    pub(super) fn again(claimed: &Claimed, why: &'static str, asked: Option<Duration>) -> Self {
+        let delay = pace::delay(claimed.troubled_for, asked);
+        Self::unsent(Verdict::Again {
+            delay,
+            new_key: false,
+            why,
+        })
     }
 
     /// Fineract's refusal, word for word.
-    pub(super) fn refused(answer: &Answer, entry: Type) -> Self {
+    pub(super) fn refused(answer: &Answer, entry: &Entry) -> Self {
         let codes = answer.codes();
         Self::unsent(Verdict::End(End::Failed {
             body: Some(answer.body.clone()),
             message: format!("Fineract returned {}", answer.status),
             fells: (entry.fells)(&codes),
-            code: codes.into_iter().next().unwrap_or_else(|| format!("status_{}", answer.status)),
+            code: codes
+                .into_iter()
+                .next()
+                .unwrap_or_else(|| format!("status_{}", answer.status)),
         }))
     }
 
@@ -75,19 +88,14 @@ pub(super) fn refused_unsent(code: &str, message: String, fells: bool) -> Conclu
 
 impl Runner {
     /// Decides what the last attempt's reply means, reading Fineract where its key cannot tell.
-    pub(super) async fn weigh(
-        &self,
-        claimed: &Claimed,
-        entry: Type,
-        attempts: &[Attempt],
-    ) -> Conclusion {
+    pub(super) async fn weigh(&self, case: Case<'_>) -> Conclusion {
+        let last = case.attempts.last();
         let Some((last, reply)) =
-            attempts.last().and_then(|last| last.reply.as_ref().map(|reply| (last, reply)))
+            last.and_then(|last| last.reply.as_ref().map(|reply| (last, reply)))
         else {
-            return self.again(claimed, "not_sent", None);
+            return Conclusion::again(case.claimed, "not_sent", None);
         };
-        let history = History::new(attempts);
-        let decision = decision::decide(reply, &history, self.settings().patience);
+        let decision = decision::decide(reply, &case.history(), self.settings().patience);
         let concluded = match (decision, reply) {
             (Decision::Succeeded, Reply::Answer(answer)) => {
                 self.note_success();
@@ -96,93 +104,37 @@ impl Runner {
                     body: answer.body.clone(),
                 }))
             }
-            (Decision::Refused, Reply::Answer(answer)) => Conclusion::refused(answer, entry),
+            (Decision::Refused, Reply::Answer(answer)) => Conclusion::refused(answer, case.entry),
             (Decision::SameKey { why }, Reply::Answer(answer)) => {
-                self.again_or_park(claimed, why, answer.retry_after)
+                self.again_or_park(case.claimed, why, answer.retry_after)
             }
             // An unreachable Fineract is nothing a person decides operation by operation.
-            (Decision::SameKey { why }, Reply::Failure(_)) => self.again(claimed, why, None),
+            (Decision::SameKey { why }, Reply::Failure(_)) => {
+                Conclusion::again(case.claimed, why, None)
+            }
             (Decision::Read(question), Reply::Answer(answer)) => {
-                self.read(claimed, entry, &history, question, answer).await
+                self.read(case, question, answer).await
             }
-            (Decision::AwaitChecker, _) => {
-                Conclusion::unsent(Verdict::Park { why: "awaiting_checker" })
-            }
+            (Decision::AwaitChecker, _) => Conclusion::unsent(Verdict::Park {
+                why: "awaiting_checker",
+            }),
             (Decision::Suspect { scope, why }, _) => {
-                self.suspect(claimed, scope, why, !history.may_still_run()).await
+                let key_has_ended = !case.history().may_still_run();
+                self.suspect(case.claimed, scope, why, key_has_ended).await
             }
             (Decision::Park { why }, _) => Conclusion::unsent(Verdict::Park { why }),
             (Decision::Succeeded | Decision::Refused | Decision::Read(_), Reply::Failure(_)) => {
-                Conclusion::unsent(Verdict::Park { why: "unclassified_answer" })
+                Conclusion::unsent(Verdict::Park {
+                    why: "unclassified_answer",
+                })
             }
         };
         if matches!(concluded.verdict, Verdict::End(_)) {
             self.gate().open();
         }
-        Conclusion { reply: Some(reply.clone()), verdict: concluded.verdict }
-    }
-
-    /// Reads Fineract, and decides by what is there.
-    async fn read(
-        &self,
-        claimed: &Claimed,
-        entry: Type,
-        history: &History<'_>,
-        question: Question,
-        answer: &Answer,
-    ) -> Conclusion {
-        let Ok(reads) = (entry.evidence_reads)(&claimed.payload, &self.deployment) else {
-            return Conclusion::unsent(Verdict::Park { why: "payload_unreadable" });
-        };
-        let Ok(facts) = self.fineract.look_up(&reads, true).await else {
-            return self.again_or_park(claimed, "evidence_unread", None);
-        };
-        let context = Context {
-            id: claimed.id,
-            deployment: &self.deployment,
-            user: self.fineract.user(),
-            known_id: claimed.known_id,
-            same_reference: None,
-            sent: history.request(),
-        };
-        let Ok(evidence) = (entry.evidence)(&claimed.payload, &facts, &context) else {
-            return Conclusion::unsent(Verdict::Park { why: "payload_unreadable" });
-        };
-        let finding = match &evidence {
-            Evidence::Ours(_) => Finding::Ours,
-            Evidence::NotOurs(_) => Finding::NotOurs,
-            Evidence::Absent => Finding::Absent,
-            Evidence::CannotTell(_) => Finding::CannotTell,
-        };
-        let elsewhere = Elsewhere {
-            others_succeeded: self.succeeded_within(history.key_age()),
-            late_command_harmless: entry.late_command_harmless,
-        };
-        match (decision::decide_reading(question, finding, history, elsewhere), evidence) {
-            (decision::Verdict::Succeeded, Evidence::Ours(body)) => {
-                let resource_id = history.request().and_then(|request| request.learned_id(&body));
-                Conclusion::unsent(Verdict::End(End::Succeeded { body, resource_id }))
-            }
-            (decision::Verdict::Refused, Evidence::NotOurs(message)) => {
-                let codes = answer.codes();
-                let fells = (entry.fells)(&codes);
-                let body = Some(answer.body.clone()).filter(|_| !codes.is_empty());
-                let code = "done_by_another".to_owned();
-                Conclusion::unsent(Verdict::End(End::Failed { body, message, code, fells }))
-            }
-            (decision::Verdict::Refused, _) => Conclusion::refused(answer, entry),
-            (decision::Verdict::NewKey { why }, _) => {
-                let delay = pace::delay(claimed.troubled_for, answer.retry_after);
-                self.park_when_late(claimed, Verdict::Again { delay, new_key: true, why }, why)
-            }
-            (decision::Verdict::SameKey { why }, _) => self.again_or_park(claimed, why, None),
-            (decision::Verdict::Park { .. }, Evidence::CannotTell(why)) => {
-                Conclusion::unsent(Verdict::Park { why })
-            }
-            (decision::Verdict::Park { why }, _) => Conclusion::unsent(Verdict::Park { why }),
-            (decision::Verdict::Succeeded, _) => {
-                Conclusion::unsent(Verdict::Park { why: "evidence_cannot_tell" })
-            }
+        Conclusion {
+            reply: Some(reply.clone()),
+            verdict: concluded.verdict,
         }
     }
 
@@ -200,15 +152,19 @@ impl Runner {
                     Conclusion::unsent(Verdict::Park { why })
                 } else {
                     self.gate().block(why);
-                    self.again(claimed, why, None)
+                    Conclusion::again(claimed, why, None)
                 }
             }
-            Scope::Type => self.again(claimed, why, Some(SET_UP)),
+            Scope::Type => Conclusion::again(claimed, why, Some(SET_UP)),
             Scope::Lender => {
                 // The refusal is stored under the key: what is set up by then is tried under a new one.
                 self.fineract.forget();
                 let delay = pace::delay(claimed.troubled_for, Some(SET_UP));
-                let verdict = Verdict::Again { delay, new_key: key_has_ended, why };
+                let verdict = Verdict::Again {
+                    delay,
+                    new_key: key_has_ended,
+                    why,
+                };
                 Conclusion::unsent(verdict)
             }
         }
@@ -222,10 +178,24 @@ impl Runner {
         asked: Option<Duration>,
     ) -> Conclusion {
         let delay = pace::delay(claimed.troubled_for, asked);
-        self.park_when_late(claimed, Verdict::Again { delay, new_key: false, why }, why)
+        self.park_when_late(
+            claimed,
+            Verdict::Again {
+                delay,
+                new_key: false,
+                why,
+            },
+            why,
+        )
     }
 
-    fn park_when_late(&self, claimed: &Claimed, verdict: Verdict, why: &'static str) -> Conclusion {
+    /// Parks what has been tried for too long.
+    pub(super) fn park_when_late(
+        &self,
+        claimed: &Claimed,
+        verdict: Verdict,
+        why: &'static str,
+    ) -> Conclusion {
         if claimed.troubled_for >= self.settings().park_after {
             Conclusion::unsent(Verdict::Park { why })
         } else {

@@ -81,8 +81,13 @@ impl Gate {
         let mut blockage = self.lock();
         if blockage.is_none() {
             tracing::error!(reason, "Fineract takes nothing: operations wait");
-            self.health.send_replace(FineractHealth::Blocked { reason, since: wall_clock() });
+            self.health.send_replace(FineractHealth::Blocked {
+                reason,
+                since: wall_clock(),
+            });
         }
-        *blockage = Some(Blockage { next_trial: Instant::now() + TRIAL_EVERY });
+        *blockage = Some(Blockage {
+            next_trial: Instant::now() + TRIAL_EVERY,
+        });
     }
 }

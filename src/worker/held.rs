@@ -35,7 +35,10 @@ pub(super) struct HeldOperation {
 impl Drop for HeldOperation {
     fn drop(&mut self) {
         let mut leases = self.held.lock();
-        if leases.get(&self.id).is_some_and(|lease| lease.attempt == self.attempt) {
+        if leases
+            .get(&self.id)
+            .is_some_and(|lease| lease.attempt == self.attempt)
+        {
             leases.remove(&self.id);
         }
     }
@@ -54,7 +57,11 @@ impl Held {
             renewed_at: claimed.claimed_at,
         };
         self.lock().insert(claimed.id, lease);
-        HeldOperation { held: self.clone(), id: claimed.id, attempt: claimed.attempt }
+        HeldOperation {
+            held: self.clone(),
+            id: claimed.id,
+            attempt: claimed.attempt,
+        }
     }
 
     /// Whether a lease has at least `time` left, by the monotonic clock.
@@ -82,8 +89,11 @@ impl Held {
     pub(super) async fn keep_renewing(&self, store: &Store, lease: Duration) {
         loop {
             tokio::time::sleep(lease / 3).await;
-            let held: Vec<_> =
-                self.lock().iter().map(|(id, lease)| (*id, lease.attempt)).collect();
+            let held: Vec<_> = self
+                .lock()
+                .iter()
+                .map(|(id, lease)| (*id, lease.attempt))
+                .collect();
             if held.is_empty() {
                 continue;
             }

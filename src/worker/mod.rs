@@ -3,7 +3,9 @@
 //! A claim is committed before anything else happens, an attempt before it is sent, and no transaction
 //! is open while Fineract is called.
 
+mod case;
 mod conclude;
+mod evidence;
 mod gate;
 mod held;
 mod pace;
@@ -15,7 +17,10 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub use self::{gate::Gate, runner::{Runner, Settings}};
+pub use self::{
+    gate::Gate,
+    runner::{Runner, Settings},
+};
 use crate::store::{ClaimLimits, Claimed};
 
 /// How often due work is looked for when nobody said that there is some. With jitter.
@@ -64,7 +69,9 @@ fn stop_with(tasks: &TaskTracker, runner: Arc<Runner>) -> CancellationToken {
     let stop = CancellationToken::new();
     let stopping = stop.clone();
     tasks.spawn(async move {
-        let renewing = runner.held().keep_renewing(runner.store(), runner.settings().lease);
+        let renewing = runner
+            .held()
+            .keep_renewing(runner.store(), runner.settings().lease);
         stopping.run_until_cancelled(renewing).await;
     });
     stop
@@ -77,8 +84,10 @@ async fn claim(runner: &Runner, count: usize) -> Vec<Claimed> {
     let limits = ClaimLimits {
         count: i64::try_from(count).unwrap_or(i64::MAX),
         lease: runner.settings().lease,
-        types: runner.types(),
-        busy_lenders: runner.held().busy_lenders(runner.settings().loan_create_per_lender),
+        types: runner::types(),
+        busy_lenders: runner
+            .held()
+            .busy_lenders(runner.settings().loan_create_per_lender),
     };
     match runner.store().claim(&limits).await {
         Ok(claimed) => claimed,

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// The first delay, before jitter.
 const SHORTEST: Duration = Duration::from_millis(500);
 /// The longest delay, before jitter.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// A delay that doubles with the time an operation has been troubled for, with jitter.
 pub(super) fn delay(troubled_for: Duration, asked: Option<Duration>) -> Duration {

@@ -8,11 +8,11 @@ use std::{
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::{conclude::Conclusion, gate::Gate, held::Held, pace};
+use super::{case::Case, conclude::Conclusion, gate::Gate, held::Held};
 use crate::{
     domain::{Attempt, IdempotencyKey, Request, decision::Patience},
     fineract::Fineract,
-    operations::{self, Deployment, Entry},
+    operations::{self, Deployment},
     store::{Claimed, Settlement, StartAttempt, Store, Verdict},
     telemetry::chain,
 };
@@ -27,7 +27,7 @@ pub struct Settings {
     pub lease: Duration,
     /// The most calls at once.
     pub max_in_flight: usize,
-    /// The most LOAN_CREATE at once for one lender.
+    /// The most `LOAN_CREATE` at once for one lender.
     pub loan_create_per_lender: usize,
     /// How long things may take before something else is tried.
     pub patience: Patience,
@@ -91,11 +91,6 @@ impl Runner {
         2 * self.settings.max_in_flight
     }
 
-    /// The types this gateway runs; others wait for a gateway that does.
-    pub(super) fn types(&self) -> Vec<String> {
-        operations::REGISTRY.iter().map(|entry| entry.operation_type.as_str().to_owned()).collect()
-    }
-
     /// Runs a claimed operation and settles it. What has not been sent when `stop` is cancelled is
     /// handed back.
     pub(super) async fn run(&self, claimed: Claimed, stop: &CancellationToken) {
@@ -111,7 +106,7 @@ impl Runner {
             tracing::warn!(operation.id = %claimed.id, operation.attempt = claimed.attempt, "the lease is gone; nothing was sent");
             return;
         };
-        self.log(&claimed, &conclusion);
+        log(&claimed, &conclusion);
         let settlement = Settlement {
             id: claimed.id,
             attempt: claimed.attempt,
@@ -133,10 +128,12 @@ impl Runner {
     /// Prepares, commits and sends one attempt, and decides what came back. `None`: the claim is lost.
     async fn conclude(&self, claimed: &Claimed) -> Option<Conclusion> {
         let Some(entry) = operations::entry(claimed.operation_type) else {
-            return Some(self.again(claimed, "unknown_type", None));
+            return Some(Conclusion::again(claimed, "unknown_type", None));
         };
         if claimed.lost >= LOST_AT_MOST {
-            return Some(Conclusion::unsent(Verdict::Park { why: "ended_with_its_process" }));
+            return Some(Conclusion::unsent(Verdict::Park {
+                why: "ended_with_its_process",
+            }));
         }
         let mut attempts = match self.history(claimed).await {
             Ok(attempts) => attempts,
@@ -144,7 +141,14 @@ impl Runner {
         };
         let request = match resend(&attempts, claimed.key_number) {
             Some(request) => request,
-            None => match self.prepare(claimed, entry, &attempts).await {
+            None => match self
+                .prepare(Case {
+                    claimed,
+                    entry,
+                    attempts: &attempts,
+                })
+                .await
+            {
                 Ok(request) => request,
                 Err(conclusion) => return Some(conclusion),
             },
@@ -155,14 +159,24 @@ impl Runner {
             Err(conclusion) => return Some(conclusion),
         };
         attempts.push(attempt);
-        Some(self.weigh(claimed, entry, &attempts).await)
+        Some(
+            self.weigh(Case {
+                claimed,
+                entry,
+                attempts: &attempts,
+            })
+            .await,
+        )
     }
 
     async fn history(&self, claimed: &Claimed) -> Result<Vec<Attempt>, Conclusion> {
         if claimed.attempt == 1 {
             return Ok(Vec::new());
         }
-        self.store.attempts(claimed.id).await.map_err(|error| self.database_away(claimed, &error))
+        self.store
+            .attempts(claimed.id)
+            .await
+            .map_err(|error| self.database_away(claimed, &error))
     }
 
     /// Commits the attempt, then sends it. `None`: the lease is gone, or too short for a call.
@@ -181,10 +195,17 @@ impl Runner {
             })
             .await
             .map_err(|error| self.database_away(claimed, &error))?;
-        if !started || !self.held.has_left(claimed, self.settings.lease, Duration::ZERO) {
+        if !started
+            || !self
+                .held
+                .has_left(claimed, self.settings.lease, Duration::ZERO)
+        {
             return Ok(None);
         }
-        let key = IdempotencyKey { id: claimed.id, number: claimed.key_number };
+        let key = IdempotencyKey {
+            id: claimed.id,
+            number: claimed.key_number,
+        };
         let reply = self.fineract.send(&request, key).await;
         Ok(Some(Attempt {
             number: claimed.attempt,
@@ -195,45 +216,25 @@ impl Runner {
         }))
     }
 
-    /// Tries again later, under the same key.
-    pub(super) fn again(
-        &self,
-        claimed: &Claimed,
-        why: &'static str,
-        asked: Option<Duration>,
-    ) -> Conclusion {
-        let delay = pace::delay(claimed.troubled_for, asked);
-        Conclusion::unsent(Verdict::Again { delay, new_key: false, why })
-    }
-
     fn database_away(&self, claimed: &Claimed, error: &crate::store::StoreError) -> Conclusion {
         tracing::warn!(operation.id = %claimed.id, error = %chain(error), "the database failed before anything was sent");
-        self.again(claimed, "database_away", None)
+        Conclusion::again(claimed, "database_away", None)
     }
 
     pub(super) fn note_success(&self) {
-        *self.last_success.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        *self
+            .last_success
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 
     /// Whether any operation of this process succeeded in the last `time`.
     pub(super) fn succeeded_within(&self, time: Duration) -> bool {
-        let last = self.last_success.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = self
+            .last_success
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         last.is_some_and(|last| last.elapsed() < time)
-    }
-
-    fn log(&self, claimed: &Claimed, conclusion: &Conclusion) {
-        let (state, why) = conclusion.summary();
-        tracing::info!(
-            operation.id = %claimed.id,
-            operation.type = %claimed.operation_type,
-            operation.attempt = claimed.attempt,
-            operation.key = claimed.key_number,
-            operation.state = state,
-            fineract.status = conclusion.status(),
-            why,
-            duration_ms = u64::try_from(claimed.claimed_at.elapsed().as_millis()).unwrap_or(u64::MAX),
-            "attempt concluded"
-        );
     }
 }
 
@@ -246,5 +247,25 @@ fn resend(attempts: &[Attempt], key_number: i32) -> Option<Request> {
         .map(|attempt| attempt.request.clone())
 }
 
-/// What runs an operation of a type.
-pub(super) type Type = &'static Entry;
+/// The types this gateway runs; others wait for a gateway that does.
+pub(super) fn types() -> Vec<String> {
+    operations::REGISTRY
+        .iter()
+        .map(|entry| entry.operation_type.as_str().to_owned())
+        .collect()
+}
+
+fn log(claimed: &Claimed, conclusion: &Conclusion) {
+    let (state, why) = conclusion.summary();
+    tracing::info!(
+        operation.id = %claimed.id,
+        operation.type = %claimed.operation_type,
+        operation.attempt = claimed.attempt,
+        operation.key = claimed.key_number,
+        operation.state = state,
+        fineract.status = conclusion.status(),
+        why,
+        duration_ms = u64::try_from(claimed.claimed_at.elapsed().as_millis()).unwrap_or(u64::MAX),
+        "attempt concluded"
+    );
+}

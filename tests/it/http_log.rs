@@ -68,7 +68,7 @@ async fn an_error_is_logged_once_with_its_cause_and_nobodys_data_ever(pool: PgPo
     gateway
         .end_next(End::Succeeded {
             body,
-            resource_id: None,
+            resource_id: fineract_gateway::domain::ResourceId::Unchanged,
         })
         .await;
     let path = format!("/fineract/track/{id}");

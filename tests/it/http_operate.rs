@@ -308,7 +308,7 @@ async fn an_answer_is_held_until_the_operation_ends(pool: PgPool) {
     );
     let end = End::Succeeded {
         body: r#"{"clientId":42}"#.to_owned(),
-        resource_id: None,
+        resource_id: fineract_gateway::domain::ResourceId::Unchanged,
     };
     let (answer, ()) = tokio::join!(held, gateway.end_next(end));
     assert_eq!(answer.status, StatusCode::OK);
@@ -337,7 +337,7 @@ async fn a_wait_that_is_over_leaves_the_operation_processing(pool: PgPool) {
 
     let end = End::Succeeded {
         body: "{}".to_owned(),
-        resource_id: None,
+        resource_id: fineract_gateway::domain::ResourceId::Unchanged,
     };
     gateway.end_next(end).await;
     let replayed: Value = Answer::of(post().header("Prefer", "wait=0")).await.json();

@@ -30,7 +30,7 @@ async fn success_has_the_documents_keys_and_fineracts_own_words(pool: PgPool) {
     gateway
         .end_next(End::Succeeded {
             body: body.to_owned(),
-            resource_id: None,
+            resource_id: fineract_gateway::domain::ResourceId::Unchanged,
         })
         .await;
 
@@ -156,7 +156,7 @@ async fn a_poll_is_held_until_the_operation_ends(pool: PgPool) {
     };
     let end = End::Succeeded {
         body: "{}".to_owned(),
-        resource_id: None,
+        resource_id: fineract_gateway::domain::ResourceId::Unchanged,
     };
     let started = Instant::now();
     let (first, second, ()) = tokio::join!(

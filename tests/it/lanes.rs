@@ -3,11 +3,9 @@
 use std::{collections::HashMap, time::Duration};
 
 use fineract_gateway::{
-    domain::{Lane, LaneAccess, OperationId, OperationType},
+    domain::{Lane, LaneAccess, OperationId, OperationType, ResourceId},
     operations::Checked,
-    store::{
-        Accepted, ClaimLimits, Claimed, End, Ends, NewOperation, Settlement, Store, Verdict,
-    },
+    store::{Accepted, ClaimLimits, Claimed, End, Ends, NewOperation, Settlement, Store, Verdict},
 };
 use proptest::{
     prelude::*,
@@ -71,10 +69,14 @@ impl Model {
     async fn accept(&mut self, client: u8, loan: Option<u8>) {
         let client = Lane::client(&format!("C-{client}"));
         let lanes = match loan {
-            Some(loan) => {
-                LaneAccess { writes: Lane::loan(&format!("L-{loan}")), reads: Some(client) }
-            }
-            None => LaneAccess { writes: client, reads: None },
+            Some(loan) => LaneAccess {
+                writes: Lane::loan(&format!("L-{loan}")),
+                reads: Some(client),
+            },
+            None => LaneAccess {
+                writes: client,
+                reads: None,
+            },
         };
         let id = OperationId::new();
         let accepted = self
@@ -83,14 +85,24 @@ impl Model {
                 id,
                 operation_type: OperationType::LoanUpdate,
                 payload: RawValue::from_string("{}".to_owned()).unwrap(),
-                checked: Checked { lanes: lanes.clone(), reference: None, lender: None },
+                checked: Checked {
+                    lanes: lanes.clone(),
+                    reference: None,
+                    lender: None,
+                },
                 caller: "test".to_owned(),
                 caller_key: None,
             })
             .await
             .unwrap();
         assert_eq!(accepted, Accepted::New);
-        self.live.insert(id, Live { order: self.accepted, lanes });
+        self.live.insert(
+            id,
+            Live {
+                order: self.accepted,
+                lanes,
+            },
+        );
         self.accepted += 1;
     }
 
@@ -120,11 +132,20 @@ impl Model {
     fn check_its_turn(&self, id: OperationId) {
         let claimed = &self.live[&id];
         assert!(!self.falls(claimed), "it should have fallen");
-        for other in self.live.values().filter(|other| other.order < claimed.order) {
+        for other in self
+            .live
+            .values()
+            .filter(|other| other.order < claimed.order)
+        {
             let writes = other.lanes.writes == claimed.lanes.writes
                 || Some(&other.lanes.writes) == claimed.lanes.reads.as_ref();
             let reads = other.lanes.reads.as_ref() == Some(&claimed.lanes.writes);
-            assert!(!writes && !reads, "{:?} runs before {:?}", claimed.lanes, other.lanes);
+            assert!(
+                !writes && !reads,
+                "{:?} runs before {:?}",
+                claimed.lanes,
+                other.lanes
+            );
         }
     }
 
@@ -134,16 +155,21 @@ impl Model {
         }
         let claimed = self.claimed.swap_remove(index % self.claimed.len());
         let verdict = match how {
-            How::Success => {
-                Verdict::End(End::Succeeded { body: "{}".to_owned(), resource_id: None })
-            }
+            How::Success => Verdict::End(End::Succeeded {
+                body: "{}".to_owned(),
+                resource_id: ResourceId::Unchanged,
+            }),
             How::Failure | How::FailureThatFells => Verdict::End(End::Failed {
                 body: None,
                 message: "refused".to_owned(),
                 code: "test".to_owned(),
                 fells: how == How::FailureThatFells,
             }),
-            How::Again => Verdict::Again { delay: Duration::ZERO, new_key: false, why: "test" },
+            How::Again => Verdict::Again {
+                delay: Duration::ZERO,
+                new_key: false,
+                why: "test",
+            },
         };
         let settled = self
             .store
@@ -202,8 +228,16 @@ impl Model {
                 self.end(0, How::Success).await;
             }
         }
-        assert_eq!(self.ended, self.accepted, "{} were left behind", self.live.len());
-        let left = sqlx::query_scalar!("SELECT count(*) FROM place").fetch_one(pool).await.unwrap();
+        assert_eq!(
+            self.ended,
+            self.accepted,
+            "{} were left behind",
+            self.live.len()
+        );
+        let left = sqlx::query_scalar!("SELECT count(*) FROM place")
+            .fetch_one(pool)
+            .await
+            .unwrap();
         assert_eq!(left, Some(0));
     }
 }

@@ -4,7 +4,6 @@
     reason = "helpers of tests are not #[test] functions themselves"
 )]
 
-mod lanes;
 mod config;
 mod embedded_postgres;
 mod http_health;
@@ -12,5 +11,6 @@ mod http_log;
 mod http_operate;
 mod http_routes;
 mod http_track;
+mod lanes;
 mod support;
 mod tidy;

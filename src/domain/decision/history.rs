@@ -33,13 +33,21 @@ fn trace(attempt: &Attempt) -> Trace {
 
 fn trace_answer(answer: &Answer) -> Trace {
     match answer.status {
-        425 => Trace::Unknown,
+        // Not ended yet.
         409 if answer.cached => Trace::Unknown,
-        409 if answer.codes().iter().any(|code| code == "error.msg.loan.locked") => {
+        409 if answer
+            .codes()
+            .iter()
+            .any(|code| code == "error.msg.loan.locked") =>
+        {
             Trace::NotLookedAt
         }
         401 | 404 | 405 | 415 | 429 | 300..=399 => Trace::NotLookedAt,
-        403 if answer.codes().iter().any(|code| code == "error.msg.not.authorized") => {
+        403 if answer
+            .codes()
+            .iter()
+            .any(|code| code == "error.msg.not.authorized") =>
+        {
             Trace::NotLookedAt
         }
         503 if answer
@@ -49,9 +57,8 @@ fn trace_answer(answer: &Answer) -> Trace {
         {
             Trace::NotLookedAt
         }
-        400 | 403 | 409 | 500 if !answer.codes().is_empty() || answer.status == 500 => Trace::Ended,
-        200 => Trace::Ended,
-        503 if !answer.codes().is_empty() => Trace::Ended,
+        200 | 500 => Trace::Ended,
+        400 | 403 | 409 | 503 if !answer.codes().is_empty() => Trace::Ended,
         _ => Trace::Unknown,
     }
 }
@@ -71,7 +78,9 @@ impl<'a> History<'a> {
     }
 
     fn of_key(&self, key_number: i32) -> impl Iterator<Item = &'a Attempt> + use<'a> {
-        self.attempts.iter().filter(move |attempt| attempt.key_number == key_number)
+        self.attempts
+            .iter()
+            .filter(move |attempt| attempt.key_number == key_number)
     }
 
     /// The request of the last attempt.
@@ -81,7 +90,10 @@ impl<'a> History<'a> {
 
     /// How long ago the current key was first sent.
     pub fn key_age(&self) -> Duration {
-        self.of_key(self.key_number()).map(|attempt| attempt.age).max().unwrap_or_default()
+        self.of_key(self.key_number())
+            .map(|attempt| attempt.age)
+            .max()
+            .unwrap_or_default()
     }
 
     /// How often the current key was answered "not ended yet".
@@ -117,7 +129,9 @@ impl<'a> History<'a> {
 
     /// Whether an attempt before the last one, under the same key, was unknown when the last was sent.
     pub fn resent_after_unknown(&self) -> bool {
-        let Some((_, earlier)) = self.attempts.split_last() else { return false };
+        let Some((_, earlier)) = self.attempts.split_last() else {
+            return false;
+        };
         History::new(earlier).attempts.iter().any(|attempt| {
             attempt.key_number == self.key_number() && trace(attempt) == Trace::Unknown
         })

@@ -122,9 +122,15 @@ pub enum Verdict {
 /// Decides what the last attempt's reply means.
 pub fn decide(reply: &Reply, history: &History<'_>, patience: Patience) -> Decision {
     match reply {
-        Reply::Failure(Failure::NotConnected) => Decision::SameKey { why: "fineract_unreachable" },
-        Reply::Failure(Failure::TimedOut) => Decision::SameKey { why: "answer_timed_out" },
-        Reply::Failure(Failure::Closed) => Decision::SameKey { why: "connection_closed" },
+        Reply::Failure(Failure::NotConnected) => Decision::SameKey {
+            why: "fineract_unreachable",
+        },
+        Reply::Failure(Failure::TimedOut) => Decision::SameKey {
+            why: "answer_timed_out",
+        },
+        Reply::Failure(Failure::Closed) => Decision::SameKey {
+            why: "connection_closed",
+        },
         Reply::Answer(answer) => decide_answer(answer, history, patience),
     }
 }
@@ -132,18 +138,27 @@ pub fn decide(reply: &Reply, history: &History<'_>, patience: Patience) -> Decis
 fn decide_answer(answer: &Answer, history: &History<'_>, patience: Patience) -> Decision {
     match answer.status {
         200 => read_success(answer, history),
-        300..=399 => Decision::Suspect { scope: Scope::Deployment, why: "redirected" },
+        300..=399 => Decision::Suspect {
+            scope: Scope::Deployment,
+            why: "redirected",
+        },
         425 => not_ended_yet(history, patience, "still_running"),
         409 if answer.cached => not_ended_yet(history, patience, "between_retries"),
-        429 => Decision::SameKey { why: "too_many_requests" },
-        400..=499 => read_refusal(answer, history),
-        500 if answer.codes().is_empty() => Decision::Read(Question::FailedInside),
-        503 => read_refusal(answer, history),
+        429 => Decision::SameKey {
+            why: "too_many_requests",
+        },
+        400..=499 | 503 => read_refusal(answer, history),
         500 => Decision::Read(Question::FailedInside),
-        502 | 504 => Decision::SameKey { why: "gateway_error" },
+        502 | 504 => Decision::SameKey {
+            why: "gateway_error",
+        },
         // Any other success has lost its body on the way; any other failure is nobody's we know.
-        201..=299 => Decision::SameKey { why: "unreadable_success" },
-        0..=199 | 501 | 505..=u16::MAX => Decision::Park { why: "unclassified_answer" },
+        201..=299 => Decision::SameKey {
+            why: "unreadable_success",
+        },
+        0..=199 | 501 | 505..=u16::MAX => Decision::Park {
+            why: "unclassified_answer",
+        },
     }
 }
 
@@ -174,30 +189,40 @@ pub fn decide_reading(
 ) -> Verdict {
     match (finding, question) {
         (Finding::Ours, _) => Verdict::Succeeded,
-        (Finding::CannotTell, _) => Verdict::Park { why: "evidence_cannot_tell" },
-        (Finding::NotOurs, _) if history.may_still_run() => {
-            Verdict::SameKey { why: "an_attempt_may_still_run" }
-        }
+        (Finding::CannotTell, _) => Verdict::Park {
+            why: "evidence_cannot_tell",
+        },
+        (Finding::NotOurs, _) if history.may_still_run() => Verdict::SameKey {
+            why: "an_attempt_may_still_run",
+        },
         (Finding::NotOurs, _) => Verdict::Refused,
         (Finding::Absent, Question::AlreadyThere | Question::BeforeTheKey) => {
             if history.may_still_run() {
-                Verdict::SameKey { why: "an_attempt_may_still_run" }
+                Verdict::SameKey {
+                    why: "an_attempt_may_still_run",
+                }
             } else {
                 Verdict::Refused
             }
         }
         (Finding::Absent, Question::Stuck) => {
             if elsewhere.late_command_harmless {
-                Verdict::NewKey { why: "left_without_effect" }
+                Verdict::NewKey {
+                    why: "left_without_effect",
+                }
             } else {
-                Verdict::SameKey { why: "an_attempt_may_still_run" }
+                Verdict::SameKey {
+                    why: "an_attempt_may_still_run",
+                }
             }
         }
         (Finding::Absent, Question::FailedInside) => {
             if history.keys_failed_inside() >= 2 && elsewhere.others_succeeded {
                 Verdict::Refused
             } else {
-                Verdict::NewKey { why: "failed_inside_fineract" }
+                Verdict::NewKey {
+                    why: "failed_inside_fineract",
+                }
             }
         }
     }

@@ -8,16 +8,25 @@ pub(super) fn read_refusal(answer: &Answer, history: &History<'_>) -> Decision {
         return without_code(answer);
     };
     match meaning {
-        Meaning::PasswordExpired => {
-            Decision::Suspect { scope: Scope::Deployment, why: "password_expired" }
-        }
-        Meaning::PermissionMissing => {
-            Decision::Suspect { scope: Scope::Type, why: "permission_missing" }
-        }
-        Meaning::Locked => Decision::SameKey { why: "locked_in_fineract" },
-        Meaning::ReadOnlyServer => Decision::SameKey { why: "read_only_server" },
+        Meaning::PasswordExpired => Decision::Suspect {
+            scope: Scope::Deployment,
+            why: "password_expired",
+        },
+        Meaning::PermissionMissing => Decision::Suspect {
+            scope: Scope::Type,
+            why: "permission_missing",
+        },
+        Meaning::Locked => Decision::SameKey {
+            why: "locked_in_fineract",
+        },
+        Meaning::ReadOnlyServer => Decision::SameKey {
+            why: "read_only_server",
+        },
         Meaning::Conflict | Meaning::Ambiguous => Decision::Read(Question::FailedInside),
-        Meaning::LenderUnready => Decision::Suspect { scope: Scope::Lender, why: "lender_unready" },
+        Meaning::LenderUnready => Decision::Suspect {
+            scope: Scope::Lender,
+            why: "lender_unready",
+        },
         Meaning::AlreadyThere => {
             let uncached_resend = !answer.cached && history.resent_after_unknown();
             if history.other_key_unknown() || uncached_resend {
@@ -32,7 +41,10 @@ pub(super) fn read_refusal(answer: &Answer, history: &History<'_>) -> Decision {
 
 fn by_rule(answer: &Answer, history: &History<'_>) -> Decision {
     match answer.status {
-        401 => Decision::Suspect { scope: Scope::Deployment, why: "unauthenticated" },
+        401 => Decision::Suspect {
+            scope: Scope::Deployment,
+            why: "unauthenticated",
+        },
         // An external or numeric id is resolved before the key is looked at (`CONTRACT.md` 11.1).
         404 if history.may_still_run() => Decision::Read(Question::BeforeTheKey),
         _ if history.other_key_unknown() => Decision::Read(Question::AlreadyThere),
@@ -43,12 +55,28 @@ fn by_rule(answer: &Answer, history: &History<'_>) -> Decision {
 /// A refusal that is not in Fineract's envelope: it never reached a command.
 fn without_code(answer: &Answer) -> Decision {
     match answer.status {
-        401 => Decision::Suspect { scope: Scope::Deployment, why: "unauthenticated" },
-        400 => Decision::Suspect { scope: Scope::Deployment, why: "bad_request_without_code" },
-        403 => Decision::Suspect { scope: Scope::Deployment, why: "forbidden_without_code" },
-        404 | 405 => Decision::Suspect { scope: Scope::Deployment, why: "no_such_path" },
+        401 => Decision::Suspect {
+            scope: Scope::Deployment,
+            why: "unauthenticated",
+        },
+        400 => Decision::Suspect {
+            scope: Scope::Deployment,
+            why: "bad_request_without_code",
+        },
+        403 => Decision::Suspect {
+            scope: Scope::Deployment,
+            why: "forbidden_without_code",
+        },
+        404 | 405 => Decision::Suspect {
+            scope: Scope::Deployment,
+            why: "no_such_path",
+        },
         409 if !answer.cached => Decision::Read(Question::FailedInside),
-        503 => Decision::SameKey { why: "service_unavailable" },
-        _ => Decision::Park { why: "unclassified_answer" },
+        503 => Decision::SameKey {
+            why: "service_unavailable",
+        },
+        _ => Decision::Park {
+            why: "unclassified_answer",
+        },
     }
 }

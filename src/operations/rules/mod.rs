@@ -1,5 +1,8 @@
 //! What a single field may hold. A message never repeats what the caller sent.
 
+#[cfg(test)]
+mod tests;
+
 use chrono::Datelike;
 use serde_json::value::RawValue;
 
@@ -34,7 +37,7 @@ fn text(value: &RawValue, longest: usize) -> Checked<String> {
     if text.trim().is_empty() {
         return fault("blank", "must not be blank");
     }
-    if text.encode_utf16().count() > longest {
+    if length(&text) > longest {
         return fault(
             "too_long",
             format!("must have at most {longest} characters"),
@@ -44,6 +47,11 @@ fn text(value: &RawValue, longest: usize) -> Checked<String> {
         return fault("forbidden_character", "must not contain a NUL character");
     }
     Ok(text)
+}
+
+/// How long Fineract finds a text.
+pub(super) fn length(text: &str) -> usize {
+    text.encode_utf16().count()
 }
 
 /// A person's first or last name (`CONTRACT.md` section 5.2).
@@ -61,9 +69,12 @@ pub(super) fn email_address(value: &RawValue) -> Checked<String> {
     text(value, 150)
 }
 
+/// The longest note on a disbursement.
+pub(super) const LONGEST_NOTE: usize = 1000;
+
 /// A note on a disbursement.
 pub(super) fn note(value: &RawValue) -> Checked<String> {
-    text(value, 1000)
+    text(value, LONGEST_NOTE)
 }
 
 /// A payment reference (UTR), as long as a payment detail may be (`CONTRACT.md` section 10.1).

@@ -1,10 +1,15 @@
 //! Accepting an operation: durable before it is answered.
 
+mod batch;
+mod caller_keys;
+mod placing;
+mod rows;
+
 use serde_json::value::RawValue;
 use sqlx::PgPool;
 use tokio_util::task::TaskTracker;
 
-use super::{Ends, Store, StoreError, accept_batch, group_commit::GroupCommit};
+use super::{Ends, Store, StoreError, group_commit::GroupCommit};
 use crate::{
     domain::{OperationId, OperationType, TrackingId},
     operations::Checked,
@@ -56,13 +61,16 @@ pub(super) fn start(
     let (pool, ends) = (pool.clone(), ends.clone());
     GroupCommit::start(tasks, move |batch| {
         let (pool, ends) = (pool.clone(), ends.clone());
-        async move { accept_batch::accept(&pool, &ends, batch).await }
+        async move { batch::accept(&pool, &ends, batch).await }
     })
 }
 
 impl Store {
     /// Makes an operation durable, at the tail of its lanes. `Ok` is returned after the commit.
     pub async fn accept(&self, operation: NewOperation) -> Result<Accepted, StoreError> {
-        self.accepting.submit(operation).await.unwrap_or(Err(StoreError::Closed))
+        self.accepting
+            .submit(operation)
+            .await
+            .unwrap_or(Err(StoreError::Closed))
     }
 }
