@@ -1,8 +1,7 @@
 //! `POST /fineract/operate`, over TCP.
 
-use fineract_gateway::{domain::TrackingId, store::End};
+use fineract_gateway::domain::TrackingId;
 use reqwest::{Method, StatusCode};
-use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use crate::support::{Answer, OPS_TOKEN, TestGateway, client_create};
@@ -295,52 +294,4 @@ async fn without_a_database_the_caller_is_told_to_come_back_and_not_why(pool: Pg
             answer.text
         );
     }
-}
-
-#[sqlx::test]
-async fn an_answer_is_held_until_the_operation_ends(pool: PgPool) {
-    let gateway = TestGateway::start(pool).await;
-    let body = client_create("INC-1").to_string();
-    let held = Answer::of(
-        gateway
-            .post("/fineract/operate", body)
-            .header("Prefer", "wait=20"),
-    );
-    let end = End::Succeeded {
-        body: r#"{"clientId":42}"#.to_owned(),
-        resource_id: fineract_gateway::domain::ResourceId::Unchanged,
-    };
-    let (answer, ()) = tokio::join!(held, gateway.end_next(end));
-    assert_eq!(answer.status, StatusCode::OK);
-    assert_eq!(answer.header("preference-applied"), "wait=20");
-    assert_eq!(answer.header("retry-after"), "");
-    let shown = answer.json();
-    assert_eq!(shown["status"], "success");
-    assert_eq!(shown["success_response"], json!({"clientId": 42}));
-    let location = answer.header("location").to_owned();
-    assert_eq!(Answer::of(gateway.get(&location)).await.text, answer.text);
-}
-
-#[sqlx::test]
-async fn a_wait_that_is_over_leaves_the_operation_processing(pool: PgPool) {
-    let gateway = TestGateway::start(pool).await;
-    let body = client_create("INC-1").to_string();
-    let post = || {
-        let request = gateway.post("/fineract/operate", body.clone());
-        request.header("Idempotency-Key", "order-1")
-    };
-    let answer = Answer::of(post().header("Prefer", "wait=0")).await;
-    assert_eq!(answer.status, StatusCode::ACCEPTED);
-    assert_eq!(answer.header("preference-applied"), "wait=0");
-    assert_eq!(answer.header("retry-after"), "2");
-    assert_eq!(answer.json()["status"], "processing");
-
-    let end = End::Succeeded {
-        body: "{}".to_owned(),
-        resource_id: fineract_gateway::domain::ResourceId::Unchanged,
-    };
-    gateway.end_next(end).await;
-    let replayed: Value = Answer::of(post().header("Prefer", "wait=0")).await.json();
-    assert_eq!(replayed["status"], "success");
-    assert_eq!(replayed["tracking_id"], answer.json()["tracking_id"]);
 }

@@ -1,7 +1,5 @@
 //! `GET /fineract/track/{tracking_id}`, over TCP.
 
-use std::time::{Duration, Instant};
-
 use fineract_gateway::{domain::TrackingId, store::End};
 use reqwest::StatusCode;
 use serde_json::json;
@@ -143,64 +141,4 @@ async fn what_is_no_tracking_id_is_told_from_one_that_is_not_known(pool: PgPool)
         Answer::of(request).await.problem(),
         (401, "unauthorized".to_owned())
     );
-}
-
-#[sqlx::test]
-async fn a_poll_is_held_until_the_operation_ends(pool: PgPool) {
-    let gateway = TestGateway::start(pool).await;
-    let id = gateway.accept(&client_create("INC-1")).await;
-    let poll = || {
-        gateway
-            .get(&format!("/fineract/track/{id}"))
-            .header("Prefer", "wait=19")
-    };
-    let end = End::Succeeded {
-        body: "{}".to_owned(),
-        resource_id: fineract_gateway::domain::ResourceId::Unchanged,
-    };
-    let started = Instant::now();
-    let (first, second, ()) = tokio::join!(
-        Answer::of(poll()),
-        Answer::of(poll()),
-        gateway.end_next(end)
-    );
-    for answer in [first, second, Answer::of(poll()).await] {
-        assert_eq!(answer.json()["status"], "success");
-        assert_eq!(answer.header("preference-applied"), "wait=19");
-    }
-    assert!(
-        started.elapsed() < Duration::from_secs(10),
-        "{:?}",
-        started.elapsed()
-    );
-}
-
-#[sqlx::test]
-async fn a_held_poll_is_answered_when_its_time_is_up_or_the_gateway_shuts_down(pool: PgPool) {
-    let gateway = TestGateway::start(pool).await;
-    let id = gateway.accept(&client_create("INC-1")).await;
-    let path = format!("/fineract/track/{id}");
-
-    let started = Instant::now();
-    let answer = Answer::of(gateway.get(&path).header("Prefer", "wait=1")).await;
-    assert!(
-        started.elapsed() >= Duration::from_secs(1),
-        "{:?}",
-        started.elapsed()
-    );
-    assert_eq!(answer.json()["status"], "processing");
-
-    let held = Answer::of(gateway.get(&path).header("Prefer", "wait=3600"));
-    let (answer, ()) = tokio::join!(held, async { gateway.draining.cancel() });
-    assert_eq!(answer.json()["status"], "processing");
-    assert_eq!(answer.header("preference-applied"), "wait=60");
-    assert!(
-        started.elapsed() < Duration::from_secs(10),
-        "{:?}",
-        started.elapsed()
-    );
-
-    let unknown = "/fineract/track/CLIENT_CREATE|406362bf-f3da-4bc6-a506-d67e0878b7b6";
-    let answer = Answer::of(gateway.get(unknown).header("Prefer", "wait=60")).await;
-    assert_eq!(answer.status, StatusCode::NOT_FOUND);
 }

@@ -11,6 +11,7 @@ mod http_log;
 mod http_operate;
 mod http_routes;
 mod http_track;
+mod http_wait;
 mod lanes;
 mod recorded;
 mod replay;
