@@ -5,14 +5,27 @@
 //! | module | owns |
 //! | --- | --- |
 //! | [`cli`] | one file per subcommand |
+//! | [`app`] | the wiring of a running gateway, its start and its end |
+//! | [`http`] | what callers see: routes, tokens, errors |
+//! | [`worker`] | claim → attempt → settle |
+//! | [`operations`] | one file per operation type: payload, checks, what to read, send and believe |
+//! | [`store`] | the only SQL: the queue in Postgres |
+//! | [`fineract`] | the only caller of Fineract |
+//! | [`domain`] | the vocabulary, and the decision what an answer means |
 //! | [`config`] | the settings, read once and checked all at once |
 //! | [`embedded_postgres`] | a private Postgres for `demo` and tests |
 //! | [`sandbox`] | a stand-in for Fineract, as recorded |
 //! | [`telemetry`] | the log |
 
+pub mod app;
 pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod embedded_postgres;
+pub mod fineract;
+pub mod http;
+pub mod operations;
 pub mod sandbox;
+pub mod store;
 pub mod telemetry;
+pub mod worker;

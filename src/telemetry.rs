@@ -55,6 +55,12 @@ pub fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl fmt::Display + 'a {
     })
 }
 
+/// The wall clock, to stamp what people read; Postgres' `now()` decides about operations.
+pub fn wall_clock() -> chrono::DateTime<chrono::Utc> {
+    #[expect(clippy::disallowed_methods, reason = "the one helper that may")]
+    chrono::Utc::now()
+}
+
 #[cfg(test)]
 mod tests {
     use super::{TelemetryError, chain};

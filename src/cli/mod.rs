@@ -1,6 +1,8 @@
 //! The command line: one file per subcommand, each of which reads its own arguments.
 
+mod migrate;
 mod postgres;
+mod serve;
 mod settings;
 
 use std::process::ExitCode;
@@ -21,6 +23,10 @@ struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    /// Runs the gateway until SIGTERM or Ctrl-C.
+    Serve(serve::Arguments),
+    /// Brings the database's schema up to this gateway's.
+    Migrate(migrate::Arguments),
     /// Runs a command beside a private Postgres.
     Postgres(postgres::Arguments),
 }
@@ -44,6 +50,8 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         .context("cannot start the runtime")?;
     runtime.block_on(async {
         match command {
+            Command::Serve(arguments) => serve::run(arguments).await,
+            Command::Migrate(arguments) => migrate::run(arguments).await,
             Command::Postgres(arguments) => postgres::run(arguments).await,
         }
     })

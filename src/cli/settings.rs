@@ -1,16 +1,27 @@
+//! The settings as the commands get them: from the environment, and from `.env` where it is silent.
+
 use std::collections::HashMap;
 
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
+use secrecy::SecretString;
 
 use crate::config::Config;
 
-/// Reads the settings from the environment and from `.env` in the working folder or above it; the
-/// environment wins.
-#[expect(
-    dead_code,
-    reason = "the first subcommand that needs settings is still to come"
-)]
+/// Reads every setting; all problems are in the one error.
 pub(super) fn read() -> anyhow::Result<Config> {
+    let lookup = variables()?;
+    Ok(Config::read(lookup)?)
+}
+
+/// Reads `DATABASE_URL` alone.
+pub(super) fn database_url() -> anyhow::Result<SecretString> {
+    variables()?("DATABASE_URL")
+        .map(SecretString::from)
+        .context("DATABASE_URL is not set")
+}
+
+/// The variables of the environment, and of `.env` in the working folder or above it.
+fn variables() -> anyhow::Result<impl Fn(&str) -> Option<String>> {
     let from_file: HashMap<_, _> = match dotenvy::dotenv_iter() {
         Ok(variables) => variables.collect::<Result<_, _>>().map_err(unreadable)?,
         Err(error) if error.not_found() => HashMap::new(),
@@ -20,12 +31,11 @@ pub(super) fn read() -> anyhow::Result<Config> {
         clippy::disallowed_methods,
         reason = "this is where settings are read, once"
     )]
-    let lookup = |name: &str| {
+    Ok(move |name: &str| {
         std::env::var(name)
             .ok()
             .or_else(|| from_file.get(name).cloned())
-    };
-    Ok(Config::read(lookup)?)
+    })
 }
 
 /// `dotenvy` quotes the line that it cannot parse, which may hold a secret.

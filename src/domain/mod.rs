@@ -1,1 +1,22 @@
-//! The vocabulary: ids, states, outcomes, lanes, retry policy. No I/O.
+//! The vocabulary: ids, types, states, lanes, requests and answers, and the decision what an answer means. No I/O.
+
+mod amount;
+mod answer;
+mod attempt;
+pub mod decision;
+mod fineract_health;
+mod id;
+mod lane;
+mod operation_type;
+mod request;
+mod state;
+
+pub use amount::Amount;
+pub use answer::Answer;
+pub use attempt::{Attempt, Failure, Reply};
+pub use fineract_health::FineractHealth;
+pub use id::{InvalidTrackingId, OperationId, TrackingId};
+pub use lane::{Access, Lane, LaneAccess};
+pub use operation_type::OperationType;
+pub use request::{IdempotencyKey, Method, Request, ResourceId};
+pub use state::State;

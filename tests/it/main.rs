@@ -6,4 +6,11 @@
 
 mod config;
 mod embedded_postgres;
+mod http_health;
+mod http_log;
+mod http_operate;
+mod http_routes;
+mod http_track;
+mod lanes;
+mod support;
 mod tidy;

@@ -1,0 +1,197 @@
+//! The wiring of a running gateway: what it is made of, its start and its end.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use secrecy::ExposeSecret;
+use tokio::net::TcpListener;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    config::{Config, NamedSecret},
+    domain::decision::Patience,
+    fineract::{Fineract, SetupError},
+    http::{self, ApiState, Tokens},
+    operations::Deployment,
+    store::{self, DatabaseProblem, Ends, Store},
+    worker::{self, Gate, Runner, Settings},
+};
+
+/// Connections to Postgres: accepting, claiming, starting and settling each write one batch at a time,
+/// and the rest are for reads.
+const CONNECTIONS: u32 = 16;
+
+/// Why a gateway could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database is not as it has to be.
+    #[error(transparent)]
+    Database(#[from] DatabaseProblem),
+    /// The client for Fineract cannot be made.
+    #[error(transparent)]
+    Fineract(#[from] SetupError),
+    /// The address cannot be listened on.
+    #[error("HTTP_LISTEN {address} cannot be listened on")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// A running gateway.
+#[derive(Debug)]
+pub struct Gateway {
+    address: Option<SocketAddr>,
+    /// Readiness fails and long polls end; nothing new is accepted.
+    draining: CancellationToken,
+    /// No new connection, no new claim.
+    stopping: CancellationToken,
+    /// What the others rest on ends last: the waiters and the notifications.
+    ending: CancellationToken,
+    work: TaskTracker,
+    writers: TaskTracker,
+    grace: Duration,
+}
+
+/// Migrates the database that the settings name.
+pub async fn migrate(config: &Config) -> Result<(), DatabaseProblem> {
+    let pool = store::connect(config.database.url.expose_secret(), 2).await?;
+    store::migrate(&pool).await
+}
+
+/// Starts a gateway on a migrated database. Fineract being away is no reason not to start.
+pub async fn start(config: &Config) -> Result<Gateway, StartError> {
+    let pool = store::connect(config.database.url.expose_secret(), CONNECTIONS).await?;
+    store::require_migrated(&pool).await?;
+    let fineract = config.fineract.as_ref().map(Fineract::new).transpose()?;
+    let mut gateway = Gateway {
+        address: None,
+        draining: CancellationToken::new(),
+        stopping: CancellationToken::new(),
+        ending: CancellationToken::new(),
+        work: TaskTracker::new(),
+        writers: TaskTracker::new(),
+        grace: config.worker.shutdown_grace,
+    };
+    let ends = Ends::start(&pool, &gateway.writers, &gateway.ending);
+    let store = Store::start(pool, ends, &gateway.writers);
+    let deployment = Arc::new(deployment(config));
+    let gate = Gate::default();
+    if config.role.serves_api() {
+        let state = api_state(config, &store, &deployment, &gate, &gateway.draining);
+        gateway.watch_backlog(&store);
+        gateway.listen(config.http.listen, state).await?;
+    }
+    if let (true, Some(fineract)) = (config.role.works_queue(), fineract) {
+        let settings = settings(config);
+        let runner = Runner::new(store.clone(), fineract, deployment, settings, gate);
+        gateway
+            .work
+            .spawn(worker::run(Arc::new(runner), gateway.stopping.clone()));
+        gateway
+            .work
+            .spawn(store.run_cascade(gateway.stopping.clone()));
+    }
+    Ok(gateway)
+}
+
+impl Gateway {
+    /// Where the API listens, when this gateway serves it.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.address
+    }
+
+    async fn listen(&mut self, address: SocketAddr, state: ApiState) -> Result<(), StartError> {
+        let failed = |source| StartError::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        self.address = Some(listener.local_addr().map_err(failed)?);
+        let stopping = self.stopping.clone();
+        self.work.spawn(async move {
+            let serving = axum::serve(listener, http::router(state))
+                .with_graceful_shutdown(stopping.clone().cancelled_owned());
+            if let Err(error) = serving.await {
+                tracing::error!(error = %crate::telemetry::chain(&error), "the API has ended");
+                stopping.cancel();
+            }
+        });
+        Ok(())
+    }
+
+    fn watch_backlog(&self, store: &Store) {
+        let watching = store.clone().watch_backlog();
+        let ending = self.ending.clone();
+        self.writers.spawn(async move {
+            ending.run_until_cancelled(watching).await;
+        });
+    }
+
+    /// Waits until the gateway ends by itself, which it does only when a part of it has failed.
+    pub async fn failed(&self) {
+        self.stopping.cancelled().await;
+    }
+
+    /// Ends: readiness fails first, then nothing is accepted or claimed any more, then what is in flight
+    /// ends. What is left after the grace runs elsewhere after its lease. Whether nothing was left.
+    pub async fn shut_down(self) -> bool {
+        self.draining.cancel();
+        self.stopping.cancel();
+        self.work.close();
+        let finished = tokio::time::timeout(self.grace, self.work.wait())
+            .await
+            .is_ok();
+        self.ending.cancel();
+        self.writers.close();
+        finished
+    }
+}
+
+fn deployment(config: &Config) -> Deployment {
+    Deployment {
+        office_id: config.operations.office_id,
+        payment_type: config.operations.payment_type.clone(),
+        lenders: config.operations.lenders.clone(),
+    }
+}
+
+fn settings(config: &Config) -> Settings {
+    let fineract = config.fineract.as_ref();
+    Settings {
+        lease: config.worker.lease,
+        max_in_flight: fineract.map_or(1, |fineract| fineract.max_in_flight),
+        loan_create_per_lender: fineract
+            .and_then(|fineract| usize::try_from(fineract.loan_create_per_lender).ok())
+            .unwrap_or(1),
+        patience: Patience {
+            stuck_after: config.worker.stuck_after,
+        },
+        park_after: config.worker.park_after,
+    }
+}
+
+fn api_state(
+    config: &Config,
+    store: &Store,
+    deployment: &Arc<Deployment>,
+    gate: &Gate,
+    draining: &CancellationToken,
+) -> ApiState {
+    let named = |secrets: &[NamedSecret]| -> Vec<_> {
+        secrets
+            .iter()
+            .map(|secret| (secret.name.clone(), secret.secret.clone()))
+            .collect()
+    };
+    ApiState {
+        store: store.clone(),
+        deployment: Arc::clone(deployment),
+        tokens: Tokens::new(
+            &named(&config.http.internal_tokens),
+            &named(&config.http.ops_tokens),
+        ),
+        base_paths: config.http.base_paths.clone(),
+        max_waiting: u64::try_from(config.http.admission_max_waiting).unwrap_or(u64::MAX),
+        fineract: gate.health(),
+        draining: draining.clone(),
+    }
+}

@@ -1,0 +1,22 @@
+//! `migrate`: brings the database's schema up to this gateway's.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use secrecy::ExposeSecret as _;
+
+use super::settings;
+use crate::store;
+
+/// The arguments of `migrate`: none.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {}
+
+/// Migrates. Needs no more of the settings than `DATABASE_URL`.
+pub(super) async fn run(_arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let url = settings::database_url()?;
+    let pool = store::connect(url.expose_secret(), 2).await?;
+    store::migrate(&pool).await?;
+    anstream::eprintln!("the database is migrated");
+    Ok(ExitCode::SUCCESS)
+}

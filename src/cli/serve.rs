@@ -1,0 +1,48 @@
+//! `serve`: runs the gateway until SIGTERM or Ctrl-C.
+
+use std::process::ExitCode;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::settings;
+use crate::{app, telemetry};
+
+/// The arguments of `serve`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// Leave the schema as it is; start only when it is this gateway's.
+    #[arg(long)]
+    no_migrate: bool,
+}
+
+/// Migrates, starts, and drains at the end.
+pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let config = settings::read()?;
+    telemetry::init(&config.log)?;
+    if !arguments.no_migrate {
+        app::migrate(&config).await?;
+    }
+    let gateway = app::start(&config).await?;
+    tracing::info!(
+        address = gateway.address().map(tracing::field::display),
+        role = ?config.role,
+        "the gateway runs"
+    );
+    let mut terminated = signal(SignalKind::terminate())?;
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    let failed = tokio::select! {
+        _ = terminated.recv() => false,
+        _ = interrupted.recv() => false,
+        () = gateway.failed() => true,
+    };
+    tracing::info!("shutting down");
+    let finished = gateway.shut_down().await;
+    if !finished {
+        tracing::warn!("not all ended within the grace; it runs elsewhere after its lease");
+    }
+    Ok(if failed || !finished {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}

@@ -1,0 +1,82 @@
+//! Decimals that keep their digits from the caller's byte to Fineract's.
+
+use std::fmt;
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
+use serde_json::value::RawValue;
+
+/// A decimal number as it stood in JSON: an amount of money or an interest rate.
+///
+/// It is read from the number's own text, keeps its trailing zeros and is written as a JSON number
+/// without an exponent: `100000.10` stays `100000.10`, `1e5` becomes `100000`. It never is a float.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Amount(pub Decimal);
+
+impl Amount {
+    /// Nothing.
+    pub const ZERO: Self = Self(Decimal::ZERO);
+
+    /// Reads a JSON number, with or without an exponent; `None` where it has more digits than fit (28).
+    pub fn from_json_number(text: &str) -> Option<Self> {
+        let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+            Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
+            None => (text, 0),
+        };
+        let value = Decimal::from_str_exact(mantissa).ok()?;
+        let scale = i64::from(value.scale()) - i64::from(exponent);
+        if scale >= 0 {
+            let mut shifted = value;
+            shifted.set_scale(u32::try_from(scale).ok()?).ok()?;
+            return Some(Self(shifted));
+        }
+        let factor = 10_i128.checked_pow(u32::try_from(-scale).ok()?)?;
+        let digits = value.mantissa().checked_mul(factor)?;
+        Decimal::try_from_i128_with_scale(digits, 0).ok().map(Self)
+    }
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Serialize for Amount {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        RawValue::from_string(self.to_string())
+            .map_err(ser::Error::custom)?
+            .serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Amount {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = <&RawValue>::deserialize(deserializer)?;
+        Self::from_json_number(raw.get()).ok_or_else(|| de::Error::custom("no decimal number"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digits_stay_as_they_were() {
+        for (text, written) in [
+            ("100000.10", "100000.10"),
+            ("1e5", "100000"),
+            ("1.25e2", "125"),
+            ("1.250e2", "125.0"),
+            ("12e-1", "1.2"),
+            ("0.000001", "0.000001"),
+            ("-3", "-3"),
+            ("100000.000000", "100000.000000"),
+        ] {
+            let amount = Amount::from_json_number(text).unwrap();
+            assert_eq!(serde_json::to_string(&amount).unwrap(), written, "{text}");
+        }
+        assert_eq!(Amount::from_json_number("1e400"), None);
+        assert_eq!(Amount::from_json_number("true"), None);
+    }
+}

@@ -1,0 +1,4 @@
+//! What each answer means, row by row (`CONTRACT.md` section 18).
+
+use super::*;
+use crate::domain::{Attempt, Method, Request};

@@ -1,0 +1,86 @@
+//! A command to Fineract, word for word.
+
+use std::fmt;
+
+use super::OperationId;
+
+/// The HTTP methods of Fineract's commands and reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Method {
+    /// Reads.
+    Get,
+    /// Creates, and carries `?command=`.
+    Post,
+    /// Changes.
+    Put,
+    /// Deletes.
+    Delete,
+}
+
+impl Method {
+    /// The word on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Delete => "DELETE",
+        }
+    }
+
+    /// The method of that word, if it is one of ours.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Get, Self::Post, Self::Put, Self::Delete]
+            .into_iter()
+            .find(|method| method.as_str() == name)
+    }
+}
+
+/// One command: what is stored before it is sent, and sent again byte for byte.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// Path and query below `/api/v1`, percent-encoded, starting with `/`.
+    pub path: String,
+    /// The JSON body; a delete has none.
+    pub body: Option<String>,
+}
+
+/// What makes Fineract run a command at most once: `<uuid>-<k>`, 38 to 47 characters of the 50 that
+/// it stores (`CONTRACT.md` section 12.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct IdempotencyKey {
+    /// The operation.
+    pub id: OperationId,
+    /// `k`, from 1; only the outcome "new key" raises it.
+    pub number: i32,
+}
+
+impl fmt::Display for IdempotencyKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.id, self.number)
+    }
+}
+
+/// What a command's success says of the numeric id of what it is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ResourceId {
+    /// Nothing new.
+    #[default]
+    Unchanged,
+    /// Created under this number.
+    Known(i64),
+    /// Deleted.
+    Gone,
+}
+
+impl ResourceId {
+    /// The number, where there is one.
+    pub const fn known(self) -> Option<i64> {
+        match self {
+            Self::Known(id) => Some(id),
+            Self::Unchanged | Self::Gone => None,
+        }
+    }
+}

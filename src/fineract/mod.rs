@@ -1,0 +1,11 @@
+//! The only caller of Fineract: commands, reads, and the look-ups that operations ask for.
+//!
+//! It says what came back; what that means is decided in [`domain::decision`](crate::domain::decision).
+
+mod client;
+mod lookups;
+
+pub use self::{
+    client::{Fineract, SetupError},
+    lookups::{ReadFailure, Subject},
+};

@@ -1,0 +1,121 @@
+//! What a body of operate says: `{"status": TYPE, "data": {...}}`.
+
+use serde_json::value::RawValue;
+
+use super::error::ApiError;
+use crate::{
+    domain::OperationType,
+    operations::{self, Checked, Deployment, Entries, Entry, InvalidPayload, Problem},
+};
+
+/// A request that may be accepted.
+#[derive(Debug)]
+pub(super) struct Submission<'a> {
+    /// The type that `status` names.
+    pub(super) operation_type: OperationType,
+    /// `data`, as it was written.
+    pub(super) data: &'a RawValue,
+    /// What the check says of `data`.
+    pub(super) checked: Checked,
+}
+
+/// Reads and checks a body. All of its problems are reported at once, as far as they can be told: the
+/// fields of `data` depend on the type.
+pub(super) fn read<'a>(
+    body: &'a [u8],
+    deployment: &Deployment,
+) -> Result<Submission<'a>, ApiError> {
+    let Entries(entries) = match serde_json::from_slice(body) {
+        Ok(entries) => entries,
+        Err(error) if error.is_data() => {
+            let problem = problem(String::new(), "wrong_type", "must be a JSON object");
+            return Err(ApiError::Invalid(vec![problem]));
+        }
+        Err(error) => return Err(ApiError::BrokenJson(error)),
+    };
+    let mut problems = unknown_and_repeated(&entries);
+    let entry = value("status", &entries, &mut problems)
+        .and_then(|status| entry(status).map_err(|problem| problems.push(problem)).ok());
+    let data = value("data", &entries, &mut problems);
+    let checked = entry
+        .zip(data)
+        .map(|(entry, data)| (entry.check)(data, deployment));
+    match (entry, data, checked) {
+        (Some(entry), Some(data), Some(Ok(checked))) if problems.is_empty() => Ok(Submission {
+            operation_type: entry.operation_type,
+            data,
+            checked,
+        }),
+        (_, _, Some(Err(InvalidPayload { problems: theirs }))) => {
+            problems.extend(theirs);
+            Err(ApiError::Invalid(problems))
+        }
+        _ => Err(ApiError::Invalid(problems)),
+    }
+}
+
+/// The value of a key; notes when it is missing, for which `null` counts.
+fn value<'a>(
+    key: &str,
+    entries: &[(String, &'a RawValue)],
+    problems: &mut Vec<Problem>,
+) -> Option<&'a RawValue> {
+    let found = entries
+        .iter()
+        .find(|(name, value)| name == key && value.get() != "null");
+    if found.is_none() {
+        problems.push(problem(format!("/{key}"), "required", "is required"));
+    }
+    found.map(|(_, value)| *value)
+}
+
+fn entry(status: &RawValue) -> Result<&'static Entry, Problem> {
+    let Ok(name) = serde_json::from_str::<String>(status.get()) else {
+        return Err(problem(
+            "/status".to_owned(),
+            "wrong_type",
+            "must be a text",
+        ));
+    };
+    OperationType::from_name(&name)
+        .and_then(operations::entry)
+        .ok_or_else(|| {
+            let known: Vec<_> = operations::REGISTRY
+                .iter()
+                .map(|entry| entry.operation_type.as_str())
+                .collect();
+            let message = format!("must be one of {}", known.join(", "));
+            problem("/status".to_owned(), "unknown_value", message)
+        })
+}
+
+fn unknown_and_repeated(entries: &[(String, &RawValue)]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (index, (key, _)) in entries.iter().enumerate() {
+        // RFC 6901 escapes two characters of a key.
+        let pointer = || format!("/{}", key.replace('~', "~0").replace('/', "~1"));
+        if !matches!(key.as_str(), "status" | "data") {
+            let message = "is no field of a request; it has status and data";
+            problems.push(problem(pointer(), "unknown_field", message));
+        } else if entries
+            .iter()
+            .take(index)
+            .any(|(earlier, _)| earlier == key)
+        {
+            problems.push(problem(
+                pointer(),
+                "repeated_field",
+                "stands here more than once",
+            ));
+        }
+    }
+    problems
+}
+
+fn problem(pointer: String, code: &'static str, message: impl Into<String>) -> Problem {
+    Problem {
+        pointer,
+        code,
+        message: message.into(),
+    }
+}

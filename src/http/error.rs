@@ -1,0 +1,263 @@
+//! What can go wrong in a request, and how it is told: RFC 9457 to the caller, once to the log.
+
+use std::{error::Error as _, sync::Arc};
+
+use axum::{
+    body::Body,
+    extract::rejection::BytesRejection,
+    http::{
+        HeaderValue, StatusCode,
+        header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
+    },
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+
+use crate::{operations::Problem, store::StoreError, telemetry::chain};
+
+/// Everything that a caller can be refused for.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ApiError {
+    /// The body is no JSON.
+    #[error("The body is not valid JSON.")]
+    BrokenJson(#[source] serde_json::Error),
+    /// The body stopped in the middle.
+    #[error("The body could not be read to its end.")]
+    UnreadableBody(#[source] BytesRejection),
+    /// The caller's own key is of no use.
+    #[error("Idempotency-Key must be given once, as 1 to 255 visible ASCII characters.")]
+    InvalidIdempotencyKey,
+    /// The path names nothing that could be a tracking id.
+    #[error("A tracking id reads OPERATION_TYPE|<uuid>.")]
+    MalformedTrackingId,
+    /// No token, or not one of ours.
+    #[error("X-Internal-Token is missing or not known.")]
+    Unauthorized,
+    /// No operation has this id and type.
+    #[error("There is no operation with this tracking id.")]
+    UnknownTrackingId,
+    /// No route has this path.
+    #[error("There is nothing at this path.")]
+    UnknownRoute,
+    /// The route does not take this method.
+    #[error("This path does not take this method; Allow names those it takes.")]
+    MethodNotAllowed,
+    /// The body did not arrive in time.
+    #[error("The body took too long to arrive.")]
+    BodyTooSlow,
+    /// The body is larger than the limit.
+    #[error("The body is larger than 64 KiB.")]
+    BodyTooLarge,
+    /// The body is not said to be JSON.
+    #[error("Content-Type must be application/json.")]
+    NotJson,
+    /// The body is JSON, but no operation.
+    #[error("The request is not valid; errors lists all that is wrong with it.")]
+    Invalid(Vec<Problem>),
+    /// The caller's own key has brought in another body.
+    #[error("This Idempotency-Key was used with another body.")]
+    IdempotencyKeyReused,
+    /// Too much is waiting.
+    #[error("Too many operations are waiting; try again later.")]
+    Overloaded,
+    /// A handler panicked.
+    #[error("The gateway failed; its log says why, by request_id.")]
+    Panicked,
+    /// The database did not do its part.
+    #[error("The gateway cannot reach its database; try again later.")]
+    Unavailable(#[from] StoreError),
+}
+
+impl ApiError {
+    /// The HTTP status.
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::BrokenJson(_)
+            | Self::UnreadableBody(_)
+            | Self::InvalidIdempotencyKey
+            | Self::MalformedTrackingId => StatusCode::BAD_REQUEST,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::UnknownTrackingId | Self::UnknownRoute => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Invalid(_) | Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Overloaded => StatusCode::TOO_MANY_REQUESTS,
+            Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// The stable name that callers may rely on.
+    fn code(&self) -> &'static str {
+        match self {
+            Self::BrokenJson(_) => "broken_json",
+            Self::UnreadableBody(_) => "unreadable_body",
+            Self::InvalidIdempotencyKey => "invalid_idempotency_key",
+            Self::MalformedTrackingId => "malformed_tracking_id",
+            Self::Unauthorized => "unauthorized",
+            Self::UnknownTrackingId => "unknown_tracking_id",
+            Self::UnknownRoute => "unknown_route",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::BodyTooSlow => "body_too_slow",
+            Self::BodyTooLarge => "body_too_large",
+            Self::NotJson => "not_json",
+            Self::Invalid(_) => "invalid_request",
+            Self::IdempotencyKeyReused => "idempotency_key_reused",
+            Self::Overloaded => "too_much_waiting",
+            Self::Panicked => "internal_error",
+            Self::Unavailable(_) => "database_unavailable",
+        }
+    }
+
+    /// When it is worth trying again, in seconds.
+    fn retry_after(&self) -> Option<u16> {
+        match self.status() {
+            StatusCode::TOO_MANY_REQUESTS => Some(10),
+            StatusCode::SERVICE_UNAVAILABLE => Some(5),
+            _ => None,
+        }
+    }
+
+    /// The problems of a 422.
+    fn problems(&self) -> &[Problem] {
+        if let Self::Invalid(problems) = self {
+            problems
+        } else {
+            &[]
+        }
+    }
+
+    /// What the caller is told: the error's own sentence, never its source. Broken JSON adds the place.
+    fn detail(&self) -> String {
+        if let Self::BrokenJson(error) = self {
+            format!(
+                "{self} It breaks at line {}, column {}.",
+                error.line(),
+                error.column()
+            )
+        } else {
+            self.to_string()
+        }
+    }
+
+    fn log(&self) {
+        let status = self.status();
+        let cause = self.source().map(|source| chain(source).to_string());
+        if status.is_server_error() {
+            tracing::error!(code = self.code(), cause, "a request failed");
+        } else {
+            tracing::debug!(code = self.code(), cause, "a request was refused");
+        }
+    }
+}
+
+/// Carries the error to [`tell`], the one place that knows the request's id.
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = self.status().into_response();
+        response.extensions_mut().insert(Arc::new(self));
+        response
+    }
+}
+
+/// The body of an error (RFC 9457).
+#[derive(Debug, Serialize)]
+struct ProblemBody<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    detail: String,
+    code: &'a str,
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: Vec<ProblemItem<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct ProblemItem<'a> {
+    pointer: &'a str,
+    code: &'a str,
+    message: &'a str,
+}
+
+/// Writes the error that an answer carries, if it does, into its body, and logs it.
+pub(super) fn tell(mut response: Response, request_id: &str) -> Response {
+    let Some(error) = response.extensions_mut().remove::<Arc<ApiError>>() else {
+        return response;
+    };
+    error.log();
+    let status = error.status();
+    let errors = error.problems().iter().map(|problem| ProblemItem {
+        pointer: &problem.pointer,
+        code: problem.code,
+        message: &problem.message,
+    });
+    let body = ProblemBody {
+        r#type: format!("urn:problem-type:fineract-gateway:{}", error.code()),
+        title: status.canonical_reason().unwrap_or_default(),
+        status: status.as_u16(),
+        detail: error.detail(),
+        code: error.code(),
+        request_id,
+        errors: errors.collect(),
+    };
+    let headers = response.headers_mut();
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/problem+json"),
+    );
+    if let Some(seconds) = error.retry_after() {
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if status == StatusCode::UNAUTHORIZED {
+        let challenge = HeaderValue::from_static("ApiKey header=\"X-Internal-Token\"");
+        headers.insert(WWW_AUTHENTICATE, challenge);
+    }
+    // Texts and numbers alone: writing them does not fail.
+    *response.body_mut() = Body::from(serde_json::to_vec(&body).unwrap_or_default());
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Codes are API: a line that changes here breaks callers.
+    #[test]
+    fn statuses_and_codes_are_stable() {
+        let broken = serde_json::from_str::<()>("").unwrap_err();
+        for (error, status, code) in [
+            (ApiError::BrokenJson(broken), 400, "broken_json"),
+            (
+                ApiError::InvalidIdempotencyKey,
+                400,
+                "invalid_idempotency_key",
+            ),
+            (ApiError::MalformedTrackingId, 400, "malformed_tracking_id"),
+            (ApiError::Unauthorized, 401, "unauthorized"),
+            (ApiError::UnknownTrackingId, 404, "unknown_tracking_id"),
+            (ApiError::UnknownRoute, 404, "unknown_route"),
+            (ApiError::MethodNotAllowed, 405, "method_not_allowed"),
+            (ApiError::BodyTooSlow, 408, "body_too_slow"),
+            (ApiError::BodyTooLarge, 413, "body_too_large"),
+            (ApiError::NotJson, 415, "not_json"),
+            (ApiError::Invalid(Vec::new()), 422, "invalid_request"),
+            (
+                ApiError::IdempotencyKeyReused,
+                422,
+                "idempotency_key_reused",
+            ),
+            (ApiError::Overloaded, 429, "too_much_waiting"),
+            (ApiError::Panicked, 500, "internal_error"),
+            (
+                ApiError::Unavailable(StoreError::Closed),
+                503,
+                "database_unavailable",
+            ),
+        ] {
+            assert_eq!((error.status().as_u16(), error.code()), (status, code));
+        }
+    }
+}

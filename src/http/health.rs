@@ -1,0 +1,95 @@
+//! `GET /healthz` and `GET /readyz`: for whoever starts, stops and routes to this process.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{Json, extract::State, http::StatusCode};
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::Serialize;
+use tokio::time::timeout;
+
+use super::ApiState;
+use crate::{domain::FineractHealth, store::StoreError, telemetry::chain};
+
+/// A database that is slower than this is away, as far as routing to this process is concerned.
+const DATABASE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// That the process lives.
+#[derive(Debug, Serialize)]
+pub(super) struct Liveness {
+    status: &'static str,
+}
+
+/// Says that the process lives, whatever is around it.
+pub(super) async fn report_liveness() -> Json<Liveness> {
+    Json(Liveness { status: "alive" })
+}
+
+/// Whether requests should come here, and what that rests on.
+#[derive(Debug, Serialize)]
+pub(super) struct Readiness {
+    status: &'static str,
+    database: &'static str,
+    draining: bool,
+    fineract: Fineract,
+}
+
+#[derive(Debug, Serialize)]
+struct Fineract {
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<String>,
+}
+
+/// Says whether requests should come here: not while the database is away or not migrated, nor during
+/// the shutdown. Fineract's state is told, and no reason: accepting goes on without it.
+pub(super) async fn report_readiness(
+    State(api): State<Arc<ApiState>>,
+) -> (StatusCode, Json<Readiness>) {
+    let database = match timeout(DATABASE_TIMEOUT, api.store.check()).await {
+        Ok(Ok(())) => "ready",
+        Ok(Err(error)) => {
+            tracing::warn!(error = %chain(&error), "not ready: the database");
+            if matches!(error, StoreError::Unknown { .. }) {
+                "not_migrated"
+            } else {
+                "away"
+            }
+        }
+        Err(_) => "away",
+    };
+    let draining = api.draining.is_cancelled();
+    let is_ready = database == "ready" && !draining;
+    let readiness = Readiness {
+        status: if is_ready { "ready" } else { "not_ready" },
+        database,
+        draining,
+        fineract: (*api.fineract.borrow()).into(),
+    };
+    let status = if is_ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    (status, Json(readiness))
+}
+
+impl From<FineractHealth> for Fineract {
+    fn from(health: FineractHealth) -> Self {
+        let (state, blocked) = match health {
+            FineractHealth::Unknown => ("unknown", None),
+            FineractHealth::Open => ("open", None),
+            FineractHealth::Blocked { reason, since } => ("blocked", Some((reason, since))),
+        };
+        Self {
+            state,
+            reason: blocked.map(|(reason, _)| reason),
+            since: blocked.map(|(_, since)| in_utc(since)),
+        }
+    }
+}
+
+fn in_utc(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
+}

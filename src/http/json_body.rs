@@ -1,0 +1,45 @@
+//! The body of a request, as bytes that are said to be JSON.
+
+use std::time::Duration;
+
+use axum::{
+    body::Bytes,
+    extract::{FromRequest, Request},
+    http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
+};
+use tokio::time::timeout;
+
+use super::error::ApiError;
+
+/// How long a body may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The bytes of a body whose content type is `application/json`.
+#[derive(Debug)]
+pub(super) struct JsonBody(pub(super) Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for JsonBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
+        if !is_json(request.headers()) {
+            return Err(ApiError::NotJson);
+        }
+        let body = timeout(BODY_TIMEOUT, Bytes::from_request(request, state))
+            .await
+            .or(Err(ApiError::BodyTooSlow))?
+            .map_err(|rejection| match rejection.status() {
+                StatusCode::PAYLOAD_TOO_LARGE => ApiError::BodyTooLarge,
+                _ => ApiError::UnreadableBody(rejection),
+            })?;
+        Ok(Self(body))
+    }
+}
+
+/// Parameters such as a charset are passed over: JSON is UTF-8 (RFC 8259 section 8.1).
+fn is_json(headers: &HeaderMap) -> bool {
+    headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok()?.split(';').next())
+        .is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case("application/json"))
+}

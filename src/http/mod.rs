@@ -1,0 +1,121 @@
+//! What callers see: the routes on this page, one file per endpoint, one error type.
+//!
+//! Nothing here knows Fineract: accepting and tracking go on whatever it does. What it takes to
+//! understand a payload is [`operations`](crate::operations)'; what is durable is [`store`](crate::store)'s.
+
+mod envelope;
+mod error;
+mod health;
+mod idempotency_key;
+mod json_body;
+mod observe;
+mod operate;
+mod prefer;
+mod tokens;
+mod track;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    http::header::AUTHORIZATION,
+    middleware,
+    response::IntoResponse as _,
+    routing::{get, post},
+};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tower_http::{
+    catch_panic::CatchPanicLayer, sensitive_headers::SetSensitiveRequestHeadersLayer,
+};
+
+pub use self::tokens::Tokens;
+use self::{error::ApiError, tokens::Caller};
+use crate::{domain::FineractHealth, operations::Deployment, store::Store};
+
+/// The largest body of a request, in bytes.
+const BODY_LIMIT: usize = 64 * 1024;
+
+/// What the endpoints work with.
+#[derive(Clone, Debug)]
+pub struct ApiState {
+    /// The queue.
+    pub store: Store,
+    /// What payloads are checked against.
+    pub deployment: Arc<Deployment>,
+    /// Who may call.
+    pub tokens: Tokens,
+    /// The prefixes under which the routes are served beside the bare paths; each starts with `/` and
+    /// does not end with it.
+    pub base_paths: Vec<String>,
+    /// How many operations may be waiting before new ones are turned away with 429.
+    pub max_waiting: u64,
+    /// What the worker last saw of Fineract.
+    pub fineract: watch::Receiver<FineractHealth>,
+    /// Cancelled when the process begins to shut down: held answers are given at once.
+    pub draining: CancellationToken,
+}
+
+/// Every route, under each base path and under none: a proxy may strip its prefix.
+pub fn router(state: ApiState) -> Router {
+    let bare = Router::new()
+        .route("/fineract/operate", post(operate::submit_operation))
+        .route("/fineract/track/{tracking_id}", get(track::track_operation))
+        .route("/healthz", get(health::report_liveness))
+        .route("/readyz", get(health::report_readiness))
+        .method_not_allowed_fallback(async || ApiError::MethodNotAllowed);
+    let mut all = bare.clone().fallback(async || ApiError::UnknownRoute);
+    // The base path `/` is the bare one.
+    for base_path in state.base_paths.iter().filter(|path| !path.is_empty()) {
+        all = all.nest(base_path, bare.clone());
+    }
+    surround(all).with_state(Arc::new(state))
+}
+
+/// What goes around every request, the outermost last.
+fn surround<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
+    router
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(CatchPanicLayer::custom(|_| {
+            ApiError::Panicked.into_response()
+        }))
+        .layer(middleware::from_fn(observe::observe_request))
+        .layer(SetSensitiveRequestHeadersLayer::new([
+            tokens::HEADER,
+            AUTHORIZATION,
+        ]))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{
+        body::{Body, to_bytes},
+        http::Request,
+    };
+    use serde_json::json;
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_told_as_a_500_without_its_cause() {
+        let router = surround(Router::new().route("/", get(async || -> () { panic!("cause") })));
+        let request = Request::get("/")
+            .header("x-request-id", "id-1")
+            .body(Body::empty());
+        let response = router.oneshot(request.unwrap()).await.unwrap();
+        let body = to_bytes(response.into_body(), BODY_LIMIT).await.unwrap();
+        assert_eq!(
+            serde_json::from_slice::<serde_json::Value>(&body).unwrap(),
+            json!({
+                "type": "urn:problem-type:fineract-gateway:internal_error",
+                "title": "Internal Server Error",
+                "status": 500,
+                "detail": "The gateway failed; its log says why, by request_id.",
+                "code": "internal_error",
+                "request_id": "id-1"
+            })
+        );
+    }
+}

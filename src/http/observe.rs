@@ -1,0 +1,67 @@
+//! What surrounds every request: its id, its span, its error's telling.
+
+use std::time::Instant;
+
+use axum::{
+    extract::{MatchedPath, Request},
+    http::{HeaderMap, HeaderName, HeaderValue, header::CACHE_CONTROL},
+    middleware::Next,
+    response::Response,
+};
+use tracing::{Instrument as _, field};
+use uuid::Uuid;
+
+use super::error;
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const LONGEST_REQUEST_ID: usize = 128;
+
+/// Runs a request in a span of its own. No payload, token or query is in it.
+pub(super) async fn observe_request(request: Request, next: Next) -> Response {
+    let id = request_id(request.headers());
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or("", MatchedPath::as_str);
+    let span = tracing::info_span!(
+        "request",
+        request_id = id,
+        method = request.method().as_str(),
+        route,
+        caller = field::Empty,
+        status = field::Empty,
+        duration_ms = field::Empty,
+    );
+    let started = Instant::now();
+    async {
+        let mut response = error::tell(next.run(request).await, &id);
+        let headers = response.headers_mut();
+        // The id is visible ASCII.
+        if let Ok(value) = HeaderValue::from_str(&id) {
+            headers.insert(X_REQUEST_ID, value);
+        }
+        headers
+            .entry(CACHE_CONTROL)
+            .or_insert(HeaderValue::from_static("no-store"));
+        let span = tracing::Span::current();
+        span.record("status", response.status().as_u16());
+        span.record(
+            "duration_ms",
+            u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        );
+        tracing::debug!("answered");
+        response
+    }
+    .instrument(span.clone())
+    .await
+}
+
+/// The caller's id for the request where it can be trusted in a log line, else a new one.
+fn request_id(headers: &HeaderMap) -> String {
+    headers
+        .get(X_REQUEST_ID)
+        .and_then(|id| id.to_str().ok())
+        .filter(|id| (1..=LONGEST_REQUEST_ID).contains(&id.len()))
+        .filter(|id| id.bytes().all(|byte| byte.is_ascii_graphic()))
+        .map_or_else(|| Uuid::new_v4().to_string(), str::to_owned)
+}

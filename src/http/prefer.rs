@@ -1,0 +1,121 @@
+//! `Prefer: wait=N` (RFC 7240): how long an answer may be held until the operation ends.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, HeaderName, HeaderValue, request::Parts},
+};
+use tokio::time::{Instant, sleep_until};
+
+use super::ApiState;
+use crate::{
+    domain::TrackingId,
+    store::{StoreError, Tracked},
+};
+
+const PREFER: HeaderName = HeaderName::from_static("prefer");
+const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+/// Longer waits are cut to this: proxies close what is silent for much longer.
+const LONGEST_WAIT_SECONDS: u64 = 60;
+
+/// How long the caller would like to wait, if it said so.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wait(Option<u64>);
+
+impl Wait {
+    /// Whether the caller would like to wait.
+    pub(super) fn is_wanted(self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Looks at an operation, and again whenever it is said to have ended, until it has, the time is up
+    /// or the process shuts down. `None` when there is no such operation.
+    pub(super) async fn track(
+        self,
+        api: &ApiState,
+        tracking_id: TrackingId,
+    ) -> Result<Option<Tracked>, StoreError> {
+        let Some(seconds) = self.0 else {
+            return api.store.track(tracking_id).await;
+        };
+        let deadline = Instant::now() + Duration::from_secs(seconds);
+        let mut waiter = api.store.ends().wait_for(tracking_id.id);
+        let mut time_is_up = false;
+        loop {
+            let tracked = api.store.track(tracking_id).await?;
+            if time_is_up
+                || tracked
+                    .as_ref()
+                    .is_none_or(|tracked| tracked.state.is_end())
+            {
+                return Ok(tracked);
+            }
+            // The look after the time is up finds an end whose notification was lost.
+            time_is_up = tokio::select! {
+                () = waiter.ended() => false,
+                () = sleep_until(deadline) => true,
+                () = api.draining.cancelled() => true,
+            };
+        }
+    }
+
+    /// Says on the answer which wait was applied.
+    pub(super) fn applied(self) -> Option<(HeaderName, HeaderValue)> {
+        let value = HeaderValue::try_from(format!("wait={}", self.0?)).ok()?;
+        Some((PREFERENCE_APPLIED, value))
+    }
+
+    fn read(headers: &HeaderMap) -> Self {
+        let preferences = headers
+            .get_all(PREFER)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','));
+        // What is not understood is ignored; of several, the first counts (RFC 7240 section 2).
+        let seconds = preferences
+            .filter_map(|preference| preference.split(';').next()?.split_once('='))
+            .find(|(name, _)| name.trim().eq_ignore_ascii_case("wait"))
+            .and_then(|(_, value)| value.trim().trim_matches('"').parse::<u64>().ok());
+        Self(seconds.map(|seconds| seconds.min(LONGEST_WAIT_SECONDS)))
+    }
+}
+
+impl FromRequestParts<Arc<ApiState>> for Wait {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        _: &Arc<ApiState>,
+    ) -> Result<Self, Self::Rejection> {
+        Ok(Self::read(&parts.headers))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_wait_counts_and_is_capped() {
+        for (values, expected) in [
+            (&[][..], None),
+            (&["wait=25"], Some(25)),
+            (&["wait=0"], Some(0)),
+            (&["wait=61"], Some(60)),
+            (&["respond-async, Wait = \"10\"; foo=bar"], Some(10)),
+            (&["respond-async", "wait=3"], Some(3)),
+            (&["wait=3, wait=4"], Some(3)),
+            (&["wait"], None),
+            (&["wait=soon"], None),
+            (&["wait=-1"], None),
+            (&["await=5"], None),
+        ] {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(PREFER, HeaderValue::from_static(value));
+            }
+            assert_eq!(Wait::read(&headers).0, expected, "{values:?}");
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! `GET /fineract/track/{tracking_id}` (document 000).
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{Path, State, rejection::PathRejection},
+    response::{AppendHeaders, IntoResponse},
+};
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::{ApiState, Caller, error::ApiError, prefer::Wait};
+use crate::{
+    domain::{OperationType, State as OperationState, TrackingId},
+    store::Tracked,
+};
+
+/// The three shapes of the document, key for key and in its order.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(super) enum TrackBody {
+    /// Not ended, or accepted just now.
+    Processing {
+        /// The operation.
+        tracking_id: TrackingId,
+        /// `processing`.
+        status: &'static str,
+    },
+    /// Ended, either way.
+    Ended(Box<EndedBody>),
+}
+
+/// An operation's end.
+#[derive(Debug, Serialize)]
+pub(super) struct EndedBody {
+    tracking_id: TrackingId,
+    operation_type: OperationType,
+    status: &'static str,
+    success_response: Option<Box<RawValue>>,
+    failure_response: Option<Box<RawValue>>,
+    error_message: Option<String>,
+    processed_at: Option<String>,
+}
+
+impl TrackBody {
+    /// The shape of an operation that has not ended.
+    pub(super) fn processing(tracking_id: TrackingId) -> Self {
+        Self::Processing {
+            tracking_id,
+            status: "processing",
+        }
+    }
+
+    /// The shape of an operation as it was read.
+    pub(super) fn of(tracking_id: TrackingId, tracked: Tracked) -> Self {
+        let status = match tracked.state {
+            OperationState::Waiting
+            | OperationState::Ready
+            | OperationState::Running
+            | OperationState::Parked => return Self::processing(tracking_id),
+            OperationState::Succeeded => "success",
+            OperationState::Failed => "failed",
+        };
+        Self::Ended(Box::new(EndedBody {
+            tracking_id,
+            operation_type: tracking_id.operation_type,
+            status,
+            success_response: tracked.success.and_then(untouched),
+            failure_response: tracked.failure.and_then(untouched),
+            error_message: tracked.message,
+            processed_at: tracked
+                .ended_at
+                .map(|ended_at| ended_at.format("%Y-%m-%dT%H:%M:%S%.6f").to_string()),
+        }))
+    }
+}
+
+/// Fineract's body as it came: numbers keep their digits, keys their order. What is no JSON (a proxy's
+/// page) becomes a JSON string, and an empty body `null`.
+fn untouched(body: String) -> Option<Box<RawValue>> {
+    if body.trim().is_empty() {
+        return None;
+    }
+    if serde_json::from_str::<&RawValue>(&body).is_ok() {
+        RawValue::from_string(body).ok()
+    } else {
+        to_raw_value(&body).ok()
+    }
+}
+
+/// Says where an operation stands; with `Prefer: wait=N`, once it has ended or the time is up.
+pub(super) async fn track_operation(
+    _: Caller,
+    State(api): State<Arc<ApiState>>,
+    path: Result<Path<String>, PathRejection>,
+    wait: Wait,
+) -> Result<impl IntoResponse, ApiError> {
+    let tracking_id = path
+        .ok()
+        .and_then(|Path(text)| text.parse().ok())
+        .ok_or(ApiError::MalformedTrackingId)?;
+    let tracked = wait
+        .track(&api, tracking_id)
+        .await?
+        .ok_or(ApiError::UnknownTrackingId)?;
+    Ok((
+        AppendHeaders(wait.applied()),
+        Json(TrackBody::of(tracking_id, tracked)),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fineracts_body_is_passed_on_untouched() {
+        for (body, expected) in [
+            ("", None),
+            (" \n", None),
+            (r#"{"b":1.10,"a":1e5}"#, Some(r#"{"b":1.10,"a":1e5}"#)),
+            ("{\"a\": 100000.10}\n", Some("{\"a\": 100000.10}")),
+            ("<h1>\"502\"</h1>", Some(r#""<h1>\"502\"</h1>""#)),
+            ("{\"a\":", Some(r#""{\"a\":""#)),
+        ] {
+            let raw = untouched(body.to_owned());
+            assert_eq!(raw.as_deref().map(RawValue::get), expected, "{body}");
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Calendar days, as callers and Fineract write them.
+
+use std::fmt;
+
+use chrono::{Datelike, NaiveDate};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+
+/// A calendar day. Requests carry it as `11 January 2026`, and so is it written; Fineract's answers
+/// carry it as `[2026,1,11]`, and so is it read (`CONTRACT.md` sections 3.2 and 4.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Day(pub NaiveDate);
+
+impl Day {
+    /// Reads `dd MMMM yyyy` with English months; `None` where that day is not in the calendar.
+    ///
+    /// The widths are held to, so that a day is written again just as it was read.
+    pub fn from_text(text: &str) -> Option<Self> {
+        let mut parts = text.split(' ');
+        let (day, month, year) = (parts.next()?, parts.next()?, parts.next()?);
+        let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+        if parts.next().is_some()
+            || day.len() != 2
+            || year.len() != 4
+            || !digits(day)
+            || !digits(year)
+        {
+            return None;
+        }
+        let month = (1..).zip(MONTHS).find(|(_, name)| *name == month)?.0;
+        NaiveDate::from_ymd_opt(year.parse().ok()?, month, day.parse().ok()?).map(Self)
+    }
+}
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let month = usize::try_from(self.0.month0())
+            .ok()
+            .and_then(|index| MONTHS.get(index));
+        write!(
+            f,
+            "{:02} {} {:04}",
+            self.0.day(),
+            month.unwrap_or(&""),
+            self.0.year()
+        )
+    }
+}
+
+impl Serialize for Day {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Day {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (year, month, day) = Deserialize::deserialize(deserializer)?;
+        NaiveDate::from_ymd_opt(year, month, day)
+            .map(Self)
+            .ok_or_else(|| de::Error::custom("no day of the calendar"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_is_written_as_it_was_read() {
+        for text in ["01 January 2026", "29 February 2024", "31 December 1999"] {
+            assert_eq!(Day::from_text(text).unwrap().to_string(), text);
+        }
+        assert_eq!(
+            serde_json::from_str::<Day>("[2024,1,10]")
+                .unwrap()
+                .to_string(),
+            "10 January 2024"
+        );
+    }
+
+    #[test]
+    fn other_texts_are_no_days() {
+        for text in [
+            "",
+            "29 February 2026",
+            "31 April 2026",
+            "1 January 2026",
+            "01 Jan 2026",
+            "01 january 2026",
+            "01  January 2026",
+            "01 January 26",
+            "01 January 2026 ",
+            "2026-01-01",
+            "+1 January 2026",
+            "०१ January 2026",
+        ] {
+            assert_eq!(Day::from_text(text), None, "{text}");
+        }
+    }
+}

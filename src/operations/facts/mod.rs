@@ -1,0 +1,152 @@
+//! What was read from Fineract, as far as operations look at it.
+
+mod loan;
+
+use serde::{Deserialize, Serialize, Serializer};
+
+pub(super) use self::loan::total;
+pub use self::loan::{Loan, LoanCharge, LoanTimeline, PaymentDetail, Tranche, Transaction};
+use super::day::Day;
+use crate::domain::Amount;
+
+/// The answers to [`Reads`](super::Reads): `None` is what was not read, or is not there.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// The client.
+    pub client: Option<Client>,
+    /// The product.
+    pub product: Option<Product>,
+    /// The loan.
+    pub loan: Option<Loan>,
+    /// The number of the payment type.
+    pub payment_type: Option<i64>,
+    /// The transaction, standing or undone.
+    pub transaction: Option<Transaction>,
+}
+
+/// One of Fineract's enum values; its number is what requests carry (`CONTRACT.md` section 6.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub struct Choice {
+    /// The number.
+    pub id: i32,
+}
+
+impl Serialize for Choice {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_i32(self.id)
+    }
+}
+
+/// A client (`CONTRACT.md` section 5.5).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Client {
+    /// The number.
+    pub id: i64,
+    /// The LOS's id.
+    pub external_id: Option<String>,
+    /// The office.
+    pub office_id: Option<i64>,
+    /// The first name; an organisation has none.
+    pub firstname: Option<String>,
+    /// The last name; an organisation has none.
+    pub lastname: Option<String>,
+    /// The mobile number.
+    pub mobile_no: Option<String>,
+    /// The e-mail address.
+    pub email_address: Option<String>,
+    /// Since when it is active; a pending client has none.
+    pub activation_date: Option<Day>,
+    /// Who did what.
+    #[serde(default)]
+    pub timeline: ClientTimeline,
+}
+
+/// Who did what to a client.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClientTimeline {
+    /// The user that activated it.
+    pub activated_by_username: Option<String>,
+}
+
+impl Client {
+    /// Reads Fineract's answer for one client.
+    pub fn parse(body: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(body)
+    }
+}
+
+/// A loan product: a lender's terms (`CONTRACT.md` section 6.2).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the product as Fineract writes it"
+)]
+pub struct Product {
+    /// The number.
+    pub id: i64,
+    /// The unique name.
+    pub name: String,
+    /// How an instalment is made up.
+    pub amortization_type: Choice,
+    /// Declining or flat.
+    pub interest_type: Choice,
+    /// Daily or by instalment.
+    pub interest_calculation_period_type: Choice,
+    /// Whether interest counts parts of an instalment's period.
+    #[serde(default)]
+    pub allow_partial_period_interest_calculation: bool,
+    /// The order in which payments settle what is due.
+    pub transaction_processing_strategy_code: String,
+    /// Whether instalments carry equal principals.
+    #[serde(default)]
+    pub is_equal_amortization: bool,
+    /// Whether a loan is paid out in tranches.
+    #[serde(default)]
+    pub multi_disburse_loan: bool,
+    /// Whether tranches are not planned beforehand.
+    #[serde(default)]
+    pub disallow_expected_disbursements: bool,
+    /// The greatest balance of a loan with tranches.
+    pub outstanding_loan_balance: Option<Amount>,
+    /// The charges; Fineract does not put them on a loan by itself.
+    #[serde(default)]
+    pub charges: Vec<ProductCharge>,
+}
+
+/// A charge of a product.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProductCharge {
+    /// The charge's number.
+    pub id: i64,
+    /// The amount, or the percentage.
+    pub amount: Amount,
+    /// When it is due.
+    pub charge_time_type: Choice,
+}
+
+impl Product {
+    /// Reads Fineract's list of all products.
+    pub fn parse_list(body: &str) -> Result<Vec<Self>, serde_json::Error> {
+        serde_json::from_str(body)
+    }
+}
+
+/// A payment type.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct PaymentType {
+    /// The number.
+    pub id: i64,
+    /// The name.
+    pub name: String,
+}
+
+impl PaymentType {
+    /// Reads Fineract's list of all payment types.
+    pub fn parse_list(body: &str) -> Result<Vec<Self>, serde_json::Error> {
+        serde_json::from_str(body)
+    }
+}

@@ -1,0 +1,125 @@
+use super::{
+    Checked, Context, Deployment, Evidence, Facts, Operation, Plan, Reads, Refusal, body::Success,
+    fields::Fields, rules,
+};
+use crate::domain::{Lane, LaneAccess, Method, OperationId, OperationType, Request};
+
+/// Deletes a loan application (`CONTRACT.md` section 11.1).
+#[derive(Debug)]
+pub(super) struct LoanDelete {
+    loan: String,
+}
+
+const PATH: &str = "/loans/";
+
+impl Operation for LoanDelete {
+    const TYPE: OperationType = OperationType::LoanDelete;
+    const LATE_COMMAND_HARMLESS: bool = true;
+
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let loan = fields.required("external_loan_id", rules::external_id)?;
+        Some(Self { loan })
+    }
+
+    fn checked(&self) -> Checked {
+        Checked {
+            lanes: LaneAccess {
+                writes: Lane::loan(&self.loan),
+                reads: None,
+            },
+            reference: None,
+            lender: None,
+        }
+    }
+
+    fn fells(_: &[String]) -> bool {
+        false
+    }
+
+    fn reads(&self, _: &Deployment, _: OperationId) -> Reads {
+        Reads {
+            loan: Some(self.loan.clone()),
+            ..Reads::default()
+        }
+    }
+
+    /// By number: by its external id a deleted loan answers 404 before its key is looked at.
+    fn plan(&self, facts: &Facts, _: &Context<'_>) -> Plan {
+        match &facts.loan {
+            None => Refusal::not_found("loan"),
+            Some(loan) => Plan::Send(Request {
+                method: Method::Delete,
+                path: format!("{PATH}{}", loan.id),
+                body: None,
+            }),
+        }
+    }
+
+    /// A deleted loan leaves nothing behind that could name who deleted it: absence is the effect.
+    fn evidence(&self, facts: &Facts, context: &Context<'_>) -> Evidence {
+        let deleted = context
+            .sent
+            .and_then(|request| request.path.strip_prefix(PATH))
+            .and_then(|id| id.parse::<i64>().ok());
+        match (&facts.loan, deleted) {
+            (Some(loan), Some(id)) if loan.id == id => Evidence::Absent,
+            (Some(_), None) => Evidence::CannotTell("loan_number_unknown"),
+            // Gone; what stands under its external id now was created since.
+            (Some(_), Some(_)) | (None, _) => {
+                Evidence::Ours(Success::deleted_loan(deleted, &self.loan).body())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operations::testing::{Case, evidence, loan, plan, problems};
+
+    const PAYLOAD: &str = r#"{"external_loan_id":"LOAN-123"}"#;
+
+    #[test]
+    fn it_goes_by_number_and_without_a_body() {
+        let request = Request {
+            method: Method::Delete,
+            path: "/loans/9".to_owned(),
+            body: None,
+        };
+        let plan = plan::<LoanDelete>(PAYLOAD, &loan(&[]), Case::default());
+        assert_eq!(plan, Plan::Send(request));
+        assert_eq!(
+            problems::<LoanDelete>("{}"),
+            ["/data/external_loan_id required"]
+        );
+    }
+
+    #[test]
+    fn evidence_is_that_the_number_is_gone() {
+        let ours = r#"{"loanId":9,"resourceId":9,"resourceExternalId":"LOAN-123"}"#;
+        let request = |path: &str| Request {
+            method: Method::Delete,
+            path: path.to_owned(),
+            body: None,
+        };
+        let sent = request("/loans/9");
+        let sent = Case {
+            sent: Some(&sent),
+            ..Case::default()
+        };
+        let recreated = loan(&[("\"id\":9", "\"id\":12")]);
+        for (facts, case, expected) in [
+            (Facts::default(), sent, ours),
+            (
+                Facts::default(),
+                Case::default(),
+                r#"{"resourceExternalId":"LOAN-123"}"#,
+            ),
+            (loan(&[]), sent, "absent"),
+            (loan(&[]), Case::default(), "cannot tell"),
+            (recreated, sent, ours),
+        ] {
+            assert_eq!(evidence::<LoanDelete>(PAYLOAD, &facts, case), expected);
+        }
+    }
+}

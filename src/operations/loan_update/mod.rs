@@ -1,0 +1,203 @@
+//! Loan applications, changed.
+
+#[cfg(test)]
+mod tests;
+
+use super::{
+    Checked, Context, Deployment, Evidence, Facts, Operation, Plan, Reads, Refusal,
+    body::{Success, send},
+    day::Day,
+    facts::{Choice, Loan, total},
+    fields::Fields,
+    loan_application::{Application, Terms, Tranche, check_term, repayment_every},
+    rules,
+};
+use crate::domain::{Amount, Lane, LaneAccess, Method, OperationId, OperationType};
+
+/// Changes a loan application. Fineract would take what is left out for deleted, so the stored one is
+/// read, overlaid and sent whole (`CONTRACT.md` section 8).
+#[derive(Debug)]
+pub(super) struct LoanUpdate {
+    external_id: String,
+    principal: Option<Amount>,
+    submitted_on: Option<Day>,
+    term: Option<i32>,
+    unit: Option<Choice>,
+    repayments: Option<i32>,
+    rate: Option<Amount>,
+}
+
+impl Operation for LoanUpdate {
+    const TYPE: OperationType = OperationType::LoanUpdate;
+    const LATE_COMMAND_HARMLESS: bool = false;
+
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let external_id = fields.required("externalId", rules::external_id);
+        let principal = fields.optional("principal", rules::money);
+        let submitted_on = fields.optional("submittedOnDate", rules::day);
+        let term = fields.optional("loanTermFrequency", rules::count);
+        let unit = fields.optional("loanTermFrequencyType", rules::term_unit);
+        let repayments = fields.optional("numberOfRepayments", rules::count);
+        let rate = fields.optional("interestRatePerPeriod", rules::rate);
+        check_term(fields, term, repayments);
+        fields.needs_one_of(&[
+            "principal",
+            "submittedOnDate",
+            "loanTermFrequency",
+            "loanTermFrequencyType",
+            "numberOfRepayments",
+            "interestRatePerPeriod",
+        ]);
+        Some(Self {
+            external_id: external_id?,
+            principal,
+            submitted_on,
+            term,
+            unit,
+            repayments,
+            rate,
+        })
+    }
+
+    fn checked(&self) -> Checked {
+        Checked {
+            lanes: LaneAccess {
+                writes: Lane::loan(&self.external_id),
+                reads: None,
+            },
+            reference: None,
+            lender: None,
+        }
+    }
+
+    fn fells(_: &[String]) -> bool {
+        true
+    }
+
+    fn reads(&self, _: &Deployment, _: OperationId) -> Reads {
+        Reads {
+            loan: Some(self.external_id.clone()),
+            ..Reads::default()
+        }
+    }
+
+    /// A loan that is approved already is sent too: Fineract's own refusal says it best.
+    fn plan(&self, facts: &Facts, _: &Context<'_>) -> Plan {
+        let Some(loan) = &facts.loan else {
+            return Refusal::not_found("loan");
+        };
+        let application = self.terms(loan).and_then(|terms| {
+            let tranches = self.tranches(loan, terms)?;
+            Ok(Application::changed(
+                loan,
+                &self.external_id,
+                terms,
+                tranches,
+            ))
+        });
+        match application {
+            Ok(application) => send(Method::Put, format!("/loans/{}", loan.id), &application),
+            Err(refusal) => Plan::Refuse(refusal),
+        }
+    }
+
+    /// An update has no mark of its own, but it has no effect beyond its values either: where all of
+    /// them are stored, it makes no difference any more whether it ran.
+    fn evidence(&self, facts: &Facts, _: &Context<'_>) -> Evidence {
+        match &facts.loan {
+            None => Evidence::CannotTell("loan_not_found"),
+            Some(loan) if self.describes(loan) => Evidence::Ours(Success::loan(loan).body()),
+            Some(_) => Evidence::Absent,
+        }
+    }
+}
+
+impl LoanUpdate {
+    fn terms(&self, loan: &Loan) -> Result<Terms, Refusal> {
+        let term = self.term.unwrap_or(loan.term_frequency);
+        let unit = self.unit.unwrap_or(loan.term_period_frequency_type);
+        let repayments = self.repayments.unwrap_or(loan.number_of_repayments);
+        let repayment_every = if self.term.or(self.repayments).is_some() {
+            repayment_every(term, repayments).ok_or_else(|| Refusal {
+                code: "term_not_a_multiple",
+                message: "Not sent: loanTermFrequency is no whole multiple of numberOfRepayments; the one \
+                          that was not given is the stored loan's"
+                    .to_owned(),
+            })?
+        } else {
+            loan.repayment_every
+        };
+        let stored = &loan.timeline;
+        let Some(submitted_on) = self.submitted_on.or(stored.submitted_on_date) else {
+            return Err(Refusal {
+                code: "loan_without_dates",
+                message: "Not sent: the stored loan has no submission date".to_owned(),
+            });
+        };
+        Ok(Terms {
+            principal: self.principal.unwrap_or(loan.proposed_principal),
+            submitted_on_date: submitted_on,
+            expected_disbursement_date: stored
+                .expected_disbursement_date
+                .map_or(submitted_on, |expected| expected.max(submitted_on)),
+            loan_term_frequency: term,
+            loan_term_frequency_type: unit,
+            number_of_repayments: repayments,
+            repayment_every,
+            repayment_frequency_type: unit,
+            interest_rate_per_period: self.rate.or(loan.interest_rate_per_period),
+        })
+    }
+
+    /// The stored tranches, none before the day of the first payout. A single one is the principal.
+    fn tranches(&self, loan: &Loan, terms: Terms) -> Result<Vec<Tranche>, Refusal> {
+        if !loan.multi_disburse_loan || loan.disallow_expected_disbursements {
+            return Ok(Vec::new());
+        }
+        let expected_on = terms.expected_disbursement_date;
+        let mut tranches: Vec<Tranche> = loan
+            .disbursement_details
+            .iter()
+            .map(|stored| Tranche {
+                expected_disbursement_date: stored.expected_disbursement_date.max(expected_on),
+                principal: stored.principal,
+            })
+            .collect();
+        tranches.sort_by_key(|tranche| tranche.expected_disbursement_date);
+        match (tranches.as_mut_slice(), self.principal) {
+            ([], _) => tranches.push(Tranche {
+                expected_disbursement_date: expected_on,
+                principal: terms.principal,
+            }),
+            ([single], Some(principal)) => single.principal = principal,
+            _ => {}
+        }
+        let planned = total(tranches.iter().map(|tranche| tranche.principal));
+        if self.principal.is_some_and(|principal| planned > principal) {
+            return Err(Refusal {
+                code: "tranches_exceed_principal",
+                message: "Not sent: the loan's tranches together exceed the new principal"
+                    .to_owned(),
+            });
+        }
+        Ok(tranches)
+    }
+
+    fn describes(&self, loan: &Loan) -> bool {
+        self.principal
+            .is_none_or(|principal| loan.proposed_principal == principal)
+            && self
+                .submitted_on
+                .is_none_or(|day| loan.timeline.submitted_on_date == Some(day))
+            && self.term.is_none_or(|term| loan.term_frequency == term)
+            && self
+                .unit
+                .is_none_or(|unit| loan.term_period_frequency_type == unit)
+            && self
+                .repayments
+                .is_none_or(|repayments| loan.number_of_repayments == repayments)
+            && self
+                .rate
+                .is_none_or(|rate| loan.interest_rate_per_period == Some(rate))
+    }
+}

@@ -1,0 +1,257 @@
+//! The operations: one file each, and the registry.
+//!
+//! A file holds a type's payload and its checks, its lanes, who rests on it, and pure functions: what
+//! to read, what to send (or refuse) given what was read, and what counts as evidence that it happened.
+//! Nothing here does I/O. A new type is one file and one line of [`REGISTRY`].
+
+mod body;
+mod client_create;
+mod client_update;
+mod day;
+mod facts;
+mod fields;
+mod loan_application;
+mod loan_approve;
+mod loan_create;
+mod loan_delete;
+mod loan_disburse;
+mod loan_update;
+mod rules;
+#[cfg(test)]
+mod testing;
+
+use serde_json::value::RawValue;
+
+pub use self::{
+    day::Day,
+    facts::{
+        Choice, Client, ClientTimeline, Facts, Loan, LoanCharge, LoanTimeline, PaymentDetail,
+        PaymentType, Product, ProductCharge, Tranche, Transaction,
+    },
+    fields::{InvalidPayload, Problem},
+};
+use crate::domain::{LaneAccess, OperationId, OperationType, Request, TrackingId};
+
+pub(crate) use self::fields::Entries;
+use self::fields::Fields;
+
+/// What differs from one deployment to the next.
+#[derive(Clone, Debug)]
+pub struct Deployment {
+    /// The office of new clients (`FINERACT_OFFICE_ID`).
+    pub office_id: i64,
+    /// The payment type under which a UTR goes to `receiptNumber` (`FINERACT_PAYMENT_TYPE`).
+    pub payment_type: Option<String>,
+    /// The allowed values of `lenderConfig`, each with its product's name (`LENDERS`), in the order given.
+    pub lenders: Vec<(String, String)>,
+}
+
+impl Deployment {
+    /// The product's name of a `lenderConfig`, if it is allowed.
+    pub fn product_of(&self, lender: &str) -> Option<&str> {
+        self.lenders
+            .iter()
+            .find(|(name, _)| name == lender)
+            .map(|(_, product)| product.as_str())
+    }
+}
+
+/// What a checked payload says about where its operation stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checked {
+    /// The lanes it stands in.
+    pub lanes: LaneAccess,
+    /// The reference (UTR) that may be used once on its lane.
+    pub reference: Option<String>,
+    /// The lender whose product Fineract locks while it runs (`LOAN_CREATE`; `MEASURED.md` section 1a).
+    pub lender: Option<String>,
+}
+
+/// What to read from Fineract; what is `None` is not read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reads {
+    /// The external id of the client.
+    pub client: Option<String>,
+    /// The name of the product.
+    pub product: Option<String>,
+    /// The external id of the loan, read with its charges, tranches and transactions.
+    pub loan: Option<String>,
+    /// The name of the payment type.
+    pub payment_type: Option<String>,
+    /// The external id of a transaction of `loan`, read by itself: an undone one is missing from the
+    /// loan's list (`CONTRACT.md` section 16.5).
+    pub transaction: Option<String>,
+}
+
+/// What a plan knows beside the payload and what was read.
+#[derive(Clone, Debug)]
+pub struct Context<'a> {
+    /// The operation; the transaction externalId is made from it.
+    pub id: OperationId,
+    /// The deployment.
+    pub deployment: &'a Deployment,
+    /// The gateway's user in Fineract.
+    pub user: &'a str,
+    /// The numeric id that Fineract answered when an earlier operation of ours created the client or
+    /// the loan of the lane that is written; `None` when none did.
+    pub known_id: Option<i64>,
+    /// The operation, not failed, that used the same reference on this lane before.
+    pub same_reference: Option<TrackingId>,
+    /// The request of the operation's last attempt, as it was stored; `None` before the first.
+    pub sent: Option<&'a Request>,
+}
+
+impl Context<'_> {
+    /// Whether a user that Fineract names is the gateway's; some databases know no case.
+    fn is_own(&self, user: Option<&str>) -> bool {
+        user.is_some_and(|user| user.eq_ignore_ascii_case(self.user))
+    }
+}
+
+/// A refusal of our own: nothing was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// A stable code, for operators and bulk rows.
+    pub code: &'static str,
+    /// A sentence for the caller, without anybody's data.
+    pub message: String,
+}
+
+impl Refusal {
+    /// What a plan needs is not there; the worker finds that out first, from Fineract's own 404.
+    fn not_found(what: &str) -> Plan {
+        Plan::Refuse(Self {
+            code: "not_found",
+            message: format!("Not sent: Fineract has no such {what}"),
+        })
+    }
+}
+
+/// What to do with an operation whose facts are known and of which no attempt is unknown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Plan {
+    /// Send this.
+    Send(Request),
+    /// Refuse it, unsent.
+    Refuse(Refusal),
+    /// It has happened already, by us; the success body is built from what was read, with the keys of
+    /// `CONTRACT.md` section 4.2 but `changes`.
+    Done(String),
+}
+
+/// What reading Fineract says about an operation whose key cannot tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Evidence {
+    /// There, and ours: the success body, with the keys of `CONTRACT.md` section 4.2 but `changes`.
+    Ours(String),
+    /// There, and not ours: a sentence that says so.
+    NotOurs(String),
+    /// Not there.
+    Absent,
+    /// Reading cannot tell: why, for the operator.
+    CannotTell(&'static str),
+}
+
+/// One operation type. Implemented by its payload; called through [`Entry`] only.
+trait Operation: Sized {
+    /// The type.
+    const TYPE: OperationType;
+
+    /// Whether a first command that is executed late, after a second under a new key, can do no harm:
+    /// true where natural keys (external ids, the status machine) refuse the later of the two.
+    const LATE_COMMAND_HARMLESS: bool;
+
+    /// Reads and checks the payload. Problems are kept by `fields`, all of them; `None` when there is any.
+    fn read(fields: &mut Fields<'_>) -> Option<Self>;
+
+    /// Where the operation stands.
+    fn checked(&self) -> Checked;
+
+    /// Whether those behind it in the lane that it writes rest on it: whether they fail, unsent, when
+    /// this one fails with these codes of Fineract's (none where it was refused unsent).
+    fn fells(codes: &[String]) -> bool;
+
+    /// What to read before [`plan`](Self::plan).
+    fn reads(&self, deployment: &Deployment, id: OperationId) -> Reads;
+
+    /// What to send, or to refuse. A client or loan that `reads` named is there: where Fineract does not
+    /// have it, the worker has passed on its 404 already.
+    fn plan(&self, facts: &Facts, context: &Context<'_>) -> Plan;
+
+    /// What to read before [`evidence`](Self::evidence).
+    fn evidence_reads(&self, deployment: &Deployment, id: OperationId) -> Reads {
+        self.reads(deployment, id)
+    }
+
+    /// Whether it happened, and by whom. A client or loan that Fineract does not have is `None` in `facts`.
+    fn evidence(&self, facts: &Facts, context: &Context<'_>) -> Evidence;
+}
+
+/// An operation type as the rest of the gateway uses it. Every function reads the payload anew, by the
+/// same check as the door's.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// The type.
+    pub operation_type: OperationType,
+    /// Whether a first command that is executed late can do no harm.
+    pub late_command_harmless: bool,
+    /// Checks a payload.
+    pub check: fn(&RawValue, &Deployment) -> Result<Checked, InvalidPayload>,
+    /// Whether those behind it fail with it, given Fineract's codes.
+    pub fells: fn(&[String]) -> bool,
+    /// What to read before `plan`.
+    pub reads: fn(&RawValue, &Deployment, OperationId) -> Result<Reads, InvalidPayload>,
+    /// What to send, or to refuse.
+    pub plan: fn(&RawValue, &Facts, &Context<'_>) -> Result<Plan, InvalidPayload>,
+    /// What to read before `evidence`.
+    pub evidence_reads: fn(&RawValue, &Deployment, OperationId) -> Result<Reads, InvalidPayload>,
+    /// Whether it happened, and by whom.
+    pub evidence: fn(&RawValue, &Facts, &Context<'_>) -> Result<Evidence, InvalidPayload>,
+}
+
+impl Entry {
+    const fn of<O: Operation>() -> Self {
+        Self {
+            operation_type: O::TYPE,
+            late_command_harmless: O::LATE_COMMAND_HARMLESS,
+            check: |payload, deployment| Ok(decode::<O>(payload, deployment)?.checked()),
+            fells: O::fells,
+            reads: |payload, deployment, id| {
+                Ok(decode::<O>(payload, deployment)?.reads(deployment, id))
+            },
+            plan: |payload, facts, context| {
+                Ok(decode::<O>(payload, context.deployment)?.plan(facts, context))
+            },
+            evidence_reads: |payload, deployment, id| {
+                Ok(decode::<O>(payload, deployment)?.evidence_reads(deployment, id))
+            },
+            evidence: |payload, facts, context| {
+                Ok(decode::<O>(payload, context.deployment)?.evidence(facts, context))
+            },
+        }
+    }
+}
+
+fn decode<O: Operation>(payload: &RawValue, deployment: &Deployment) -> Result<O, InvalidPayload> {
+    let mut fields = Fields::new(payload, deployment);
+    let operation = O::read(&mut fields);
+    fields.finish(operation)
+}
+
+/// Every type the gateway runs.
+pub static REGISTRY: &[Entry] = &[
+    Entry::of::<client_create::ClientCreate>(),
+    Entry::of::<client_update::ClientUpdate>(),
+    Entry::of::<loan_create::LoanCreate>(),
+    Entry::of::<loan_update::LoanUpdate>(),
+    Entry::of::<loan_approve::LoanApprove>(),
+    Entry::of::<loan_disburse::LoanDisburse>(),
+    Entry::of::<loan_delete::LoanDelete>(),
+];
+
+/// The entry of a type, if this gateway runs it.
+pub fn entry(operation_type: OperationType) -> Option<&'static Entry> {
+    REGISTRY
+        .iter()
+        .find(|entry| entry.operation_type == operation_type)
+}

@@ -1,0 +1,82 @@
+//! The transaction that accepts a batch: lanes first, then the operations.
+
+use std::sync::Arc;
+
+use sqlx::PgPool;
+
+use super::{
+    Accepted, NewOperation,
+    caller_keys::{insert_caller_keys, read_caller_keys},
+    placing::place_in_lanes,
+    rows::insert_operations,
+};
+use crate::store::{Ends, StoreError, connect, failed_to};
+
+/// Accepts a batch, and says of each what became of it. A row that the database refuses fails alone.
+pub(in crate::store) async fn accept(
+    pool: &PgPool,
+    ends: &Ends,
+    batch: Vec<NewOperation>,
+) -> Vec<Result<Accepted, StoreError>> {
+    match accept_all(pool, ends, &batch).await {
+        Ok(results) => results.into_iter().map(Ok).collect(),
+        Err(error) if error.is_data_error() && batch.len() > 1 => {
+            let mut first = batch;
+            let second = first.split_off(first.len() / 2);
+            let mut results = Box::pin(accept(pool, ends, first)).await;
+            results.extend(Box::pin(accept(pool, ends, second)).await);
+            results
+        }
+        Err(error) => {
+            let error = Arc::new(error);
+            batch
+                .iter()
+                .map(|_| Err(StoreError::Batch(Arc::clone(&error))))
+                .collect()
+        }
+    }
+}
+
+async fn accept_all(
+    pool: &PgPool,
+    ends: &Ends,
+    batch: &[NewOperation],
+) -> Result<Vec<Accepted>, StoreError> {
+    const ACTION: &str = "accept operations";
+    let mut transaction = pool.begin().await.map_err(failed_to(ACTION))?;
+    let taken = insert_caller_keys(&mut transaction, batch)
+        .await
+        .map_err(failed_to(ACTION))?;
+    let new: Vec<&NewOperation> = batch
+        .iter()
+        .filter(|operation| !taken.contains(&operation.id))
+        .collect();
+    let placed = place_in_lanes(&mut transaction, &new)
+        .await
+        .map_err(failed_to(ACTION))?;
+    let transaction_id = insert_operations(&mut transaction, &new, &placed)
+        .await
+        .map_err(failed_to(ACTION))?;
+    let replays = read_caller_keys(&mut transaction, batch, &taken).await?;
+    if let Err(source) = transaction.commit().await {
+        // Nobody knows whether it took place: Postgres does, once it answers again.
+        let error = StoreError::Database {
+            action: ACTION,
+            source,
+        };
+        match transaction_id {
+            Some(id) if connect::has_committed(pool, &id).await? => {}
+            Some(_) | None => return Err(error),
+        }
+    }
+    if placed.iter().any(|place| place.ungranted == 0) {
+        ends.announce_work();
+    }
+    if placed.iter().any(|place| place.falls) {
+        ends.announce_fall();
+    }
+    Ok(batch
+        .iter()
+        .map(|operation| replays.get(&operation.id).copied().unwrap_or(Accepted::New))
+        .collect())
+}

@@ -1,0 +1,92 @@
+//! The callers' own keys: the same key brings in one operation.
+
+use std::collections::{HashMap, HashSet};
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{Accepted, NewOperation};
+use crate::{
+    domain::{OperationId, OperationType, TrackingId},
+    store::{StoreError, failed_to},
+};
+
+/// Inserts the callers' keys, in their order, and gives back the operations whose key was taken.
+pub(super) async fn insert_caller_keys(
+    connection: &mut PgConnection,
+    batch: &[NewOperation],
+) -> Result<HashSet<OperationId>, sqlx::Error> {
+    let mut keyed: Vec<_> = batch
+        .iter()
+        .filter_map(|new| {
+            new.caller_key
+                .as_ref()
+                .map(|key| (&new.caller, key, new.id))
+        })
+        .collect();
+    if keyed.is_empty() {
+        return Ok(HashSet::new());
+    }
+    keyed.sort_by(|a, b| (a.0, &a.1.key).cmp(&(b.0, &b.1.key)));
+    let callers: Vec<String> = keyed.iter().map(|(caller, ..)| (*caller).clone()).collect();
+    let keys: Vec<String> = keyed.iter().map(|(_, key, _)| key.key.clone()).collect();
+    let digests: Vec<Vec<u8>> = keyed
+        .iter()
+        .map(|(_, key, _)| key.digest.to_vec())
+        .collect();
+    let ids: Vec<Uuid> = keyed.iter().map(|(.., id)| id.0).collect();
+    let inserted: HashSet<Uuid> = sqlx::query_scalar!(
+        "INSERT INTO idempotency (caller, key, digest, operation_id)
+         SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::uuid[])
+         ON CONFLICT DO NOTHING
+         RETURNING operation_id",
+        &callers,
+        &keys,
+        &digests,
+        &ids
+    )
+    .fetch_all(connection)
+    .await?
+    .into_iter()
+    .collect();
+    Ok(keyed
+        .iter()
+        .filter(|(.., id)| !inserted.contains(&id.0))
+        .map(|(.., id)| *id)
+        .collect())
+}
+
+/// Finds what the taken keys brought in before: in this batch, or earlier.
+pub(super) async fn read_caller_keys(
+    connection: &mut PgConnection,
+    batch: &[NewOperation],
+    taken: &HashSet<OperationId>,
+) -> Result<HashMap<OperationId, Accepted>, StoreError> {
+    let mut replays = HashMap::new();
+    for new in batch.iter().filter(|new| taken.contains(&new.id)) {
+        let Some(key) = &new.caller_key else { continue };
+        let first = sqlx::query!(
+            "SELECT o.id, o.type, i.digest
+               FROM idempotency i
+               JOIN operation o ON o.id = i.operation_id
+              WHERE i.caller = $1 AND i.key = $2",
+            new.caller,
+            key.key
+        )
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(failed_to("read a caller's key"))?;
+        let operation_type =
+            OperationType::from_name(&first.r#type).ok_or(StoreError::Unknown { what: "type" })?;
+        let accepted = if first.digest == key.digest {
+            Accepted::Replayed(TrackingId {
+                operation_type,
+                id: OperationId(first.id),
+            })
+        } else {
+            Accepted::KeyReused
+        };
+        replays.insert(new.id, accepted);
+    }
+    Ok(replays)
+}

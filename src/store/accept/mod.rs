@@ -1,0 +1,76 @@
+//! Accepting an operation: durable before it is answered.
+
+mod batch;
+mod caller_keys;
+mod placing;
+mod rows;
+
+use serde_json::value::RawValue;
+use sqlx::PgPool;
+use tokio_util::task::TaskTracker;
+
+use super::{Ends, Store, StoreError, group_commit::GroupCommit};
+use crate::{
+    domain::{OperationId, OperationType, TrackingId},
+    operations::Checked,
+};
+
+/// A checked operation that is to be accepted.
+#[derive(Clone, Debug)]
+pub struct NewOperation {
+    /// Its id, made by the caller of this function.
+    pub id: OperationId,
+    /// Its type.
+    pub operation_type: OperationType,
+    /// Its payload, word for word.
+    pub payload: Box<RawValue>,
+    /// What the check said of it.
+    pub checked: Checked,
+    /// The name of the token it came with.
+    pub caller: String,
+    /// The caller's own `Idempotency-Key`.
+    pub caller_key: Option<CallerKey>,
+}
+
+/// A caller's own `Idempotency-Key`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallerKey {
+    /// The header's value.
+    pub key: String,
+    /// SHA-256 of the request's body.
+    pub digest: [u8; 32],
+}
+
+/// What became of a request to accept an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accepted {
+    /// It is committed.
+    New,
+    /// The caller's key has brought this operation in before, with the same body.
+    Replayed(TrackingId),
+    /// The caller's key has been used with another body.
+    KeyReused,
+}
+
+/// Starts the task that accepts.
+pub(super) fn start(
+    pool: &PgPool,
+    ends: &Ends,
+    tasks: &TaskTracker,
+) -> GroupCommit<NewOperation, Result<Accepted, StoreError>> {
+    let (pool, ends) = (pool.clone(), ends.clone());
+    GroupCommit::start(tasks, move |batch| {
+        let (pool, ends) = (pool.clone(), ends.clone());
+        async move { batch::accept(&pool, &ends, batch).await }
+    })
+}
+
+impl Store {
+    /// Makes an operation durable, at the tail of its lanes. `Ok` is returned after the commit.
+    pub async fn accept(&self, operation: NewOperation) -> Result<Accepted, StoreError> {
+        self.accepting
+            .submit(operation)
+            .await
+            .unwrap_or(Err(StoreError::Closed))
+    }
+}

@@ -1,0 +1,145 @@
+//! Attempts: a command is committed, word for word, before it is sent.
+
+use std::{collections::HashSet, time::Duration};
+
+use sqlx::PgPool;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use super::{Store, StoreError, failed_to, group_commit::GroupCommit};
+use crate::domain::{Answer, Attempt, Failure, Method, OperationId, Reply, Request};
+
+/// A command that is about to be sent.
+#[derive(Clone, Debug)]
+pub struct StartAttempt {
+    /// The operation.
+    pub id: OperationId,
+    /// The attempt that holds it.
+    pub number: i32,
+    /// `k` of its Idempotency-Key.
+    pub key_number: i32,
+    /// The command.
+    pub request: Request,
+}
+
+/// Starts the task that commits attempts before they are sent.
+pub(super) fn start(
+    pool: &PgPool,
+    tasks: &TaskTracker,
+) -> GroupCommit<StartAttempt, Result<bool, StoreError>> {
+    let pool = pool.clone();
+    GroupCommit::start(tasks, move |batch| {
+        let pool = pool.clone();
+        async move {
+            match insert(&pool, &batch).await {
+                Ok(held) => batch
+                    .iter()
+                    .map(|row| Ok(held.contains(&row.id.0)))
+                    .collect(),
+                Err(source) => {
+                    let error = std::sync::Arc::new(failed_to("write attempts")(source));
+                    let failed = || Err(StoreError::Batch(std::sync::Arc::clone(&error)));
+                    batch.iter().map(|_| failed()).collect()
+                }
+            }
+        }
+    })
+}
+
+async fn insert(pool: &PgPool, batch: &[StartAttempt]) -> Result<HashSet<Uuid>, sqlx::Error> {
+    sqlx::query_scalar!(
+        "WITH started AS (
+             SELECT *
+               FROM unnest($1::uuid[], $2::int[], $3::int[], $4::text[], $5::text[], $6::text[])
+                    AS s (id, number, key_number, method, path, body)
+         ), held AS (
+             -- Locked, so that nobody claims it between this look and the commit.
+             SELECT o.id
+               FROM operation o
+               JOIN started s ON o.id = s.id
+              WHERE o.attempt = s.number AND o.state = 'running' AND o.due_at > now()
+              ORDER BY o.id
+                FOR NO KEY UPDATE OF o
+         )
+         INSERT INTO attempt (operation_id, number, key_number, method, path, body)
+         SELECT s.id, s.number, s.key_number, s.method, s.path, s.body
+           FROM started s
+           JOIN held USING (id)
+      RETURNING operation_id",
+        &batch.iter().map(|row| row.id.0).collect::<Vec<_>>(),
+        &batch.iter().map(|row| row.number).collect::<Vec<_>>(),
+        &batch.iter().map(|row| row.key_number).collect::<Vec<_>>(),
+        &batch
+            .iter()
+            .map(|row| row.request.method.as_str().to_owned())
+            .collect::<Vec<_>>(),
+        &batch
+            .iter()
+            .map(|row| row.request.path.clone())
+            .collect::<Vec<_>>(),
+        &batch
+            .iter()
+            .map(|row| row.request.body.clone())
+            .collect::<Vec<_>>() as &[Option<String>],
+    )
+    .fetch_all(pool)
+    .await
+    .map(|ids| ids.into_iter().collect())
+}
+
+impl Store {
+    /// Commits an attempt that is about to be sent. `false`: the lease is gone, nothing was written, and
+    /// nothing may be sent.
+    pub async fn start_attempt(&self, attempt: StartAttempt) -> Result<bool, StoreError> {
+        self.starting
+            .submit(attempt)
+            .await
+            .unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Reads an operation's attempts, the first one first.
+    pub async fn attempts(&self, id: OperationId) -> Result<Vec<Attempt>, StoreError> {
+        sqlx::query!(
+            "SELECT number, key_number, method, path, body, status, cached, answer, error,
+                    EXTRACT(EPOCH FROM now() - sent_at)::float8 AS \"age_seconds!\"
+               FROM attempt
+              WHERE operation_id = $1
+              ORDER BY number",
+            id.0
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed_to("read attempts"))?
+        .into_iter()
+        .map(|row| {
+            let answer = match (row.status, row.cached, row.answer) {
+                (Some(status), Some(cached), Some(body)) => Some(Reply::Answer(Answer {
+                    status: u16::try_from(status)
+                        .or(Err(StoreError::Unknown { what: "status" }))?,
+                    cached,
+                    body,
+                    retry_after: None,
+                })),
+                _ => None,
+            };
+            let failure = row
+                .error
+                .as_deref()
+                .and_then(Failure::from_name)
+                .map(Reply::Failure);
+            Ok(Attempt {
+                number: row.number,
+                key_number: row.key_number,
+                request: Request {
+                    method: Method::from_name(&row.method)
+                        .ok_or(StoreError::Unknown { what: "method" })?,
+                    path: row.path,
+                    body: row.body,
+                },
+                reply: answer.or(failure),
+                age: Duration::try_from_secs_f64(row.age_seconds).unwrap_or_default(),
+            })
+        })
+        .collect()
+    }
+}

@@ -1,0 +1,219 @@
+//! Ending those that fall with a failure, in chunks: the failure itself settled at once.
+
+use std::{collections::HashSet, time::Duration};
+
+use sqlx::{PgConnection, PgPool};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Store, StoreError, chain,
+    claim::Places,
+    failed_to,
+    lanes::{self, Departed, Departures},
+    results::Results,
+};
+use crate::{
+    domain::{OperationId, OperationType, TrackingId},
+    operations,
+};
+
+/// Operations ended in one transaction.
+const CHUNK: i64 = 500;
+/// How often falling lanes are looked for when nobody said that there is one.
+const SAFETY_NET: Duration = Duration::from_secs(1);
+/// Why a fallen operation failed, for operators.
+const CODE: &str = "behind_failed";
+
+impl Store {
+    /// Ends what falls, until it is cancelled.
+    pub async fn run_cascade(self, stop: CancellationToken) {
+        let running = async {
+            loop {
+                let signalled = self.ends.falls();
+                match self.fell_some().await {
+                    Ok(true) => continue,
+                    Ok(false) => {}
+                    Err(error) => {
+                        tracing::warn!(error = chain(&error), "falling operations wait");
+                    }
+                }
+                drop(tokio::time::timeout(SAFETY_NET, signalled).await);
+            }
+        };
+        stop.run_until_cancelled(running).await;
+    }
+
+    /// Ends one chunk; whether there may be more.
+    pub async fn fell_some(&self) -> Result<bool, StoreError> {
+        const ACTION: &str = "end falling operations";
+        let lane = sqlx::query_scalar!("SELECT key FROM lane WHERE falling ORDER BY key LIMIT 1")
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(failed_to(ACTION))?;
+        let Some(lane) = lane else { return Ok(false) };
+        let (ended, departed) = fell_chunk(&self.pool, &lane).await?;
+        self.ends.announce_ended(ended);
+        if departed.work {
+            self.ends.announce_work();
+        }
+        Ok(true)
+    }
+}
+
+/// An operation that falls.
+struct Falling {
+    id: OperationId,
+    operation_type: OperationType,
+    places: Places,
+}
+
+async fn fell_chunk(pool: &PgPool, lane: &str) -> Result<(Vec<OperationId>, Departed), StoreError> {
+    const ACTION: &str = "end falling operations";
+    let mut transaction = pool.begin().await.map_err(failed_to(ACTION))?;
+    // Which lanes they stand in is known only after a look; the lanes are locked in their order, and
+    // the look is taken again.
+    let mut keys: Vec<String> = read_falling(&mut transaction, lane)
+        .await?
+        .iter()
+        .flat_map(|falling| {
+            let read = falling.places.read.as_ref().map(|(lane, _)| lane.clone());
+            std::iter::once(falling.places.lane.clone()).chain(read)
+        })
+        .chain([lane.to_owned()])
+        .collect();
+    keys.sort_unstable();
+    keys.dedup();
+    lanes::lock(&mut transaction, &keys)
+        .await
+        .map_err(failed_to(ACTION))?;
+    let locked: HashSet<String> = keys.into_iter().collect();
+    let falling: Vec<Falling> = read_falling(&mut transaction, lane)
+        .await?
+        .into_iter()
+        .filter(|falling| {
+            locked.contains(&falling.places.lane)
+                && falling
+                    .places
+                    .read
+                    .as_ref()
+                    .is_none_or(|(lane, _)| locked.contains(lane))
+        })
+        .collect();
+    let departed = if falling.is_empty() {
+        finish(&mut transaction, lane)
+            .await
+            .map_err(failed_to(ACTION))?
+    } else {
+        end_fallen(&mut transaction, lane, &falling).await?
+    };
+    transaction.commit().await.map_err(failed_to(ACTION))?;
+    Ok((
+        falling.into_iter().map(|falling| falling.id).collect(),
+        departed,
+    ))
+}
+
+/// The first operations of a lane that fall, in their order.
+async fn read_falling(
+    connection: &mut PgConnection,
+    lane: &str,
+) -> Result<Vec<Falling>, StoreError> {
+    sqlx::query!(
+        "SELECT o.id, o.type, o.lane, o.position, o.read_lane, o.read_position
+           FROM lane l
+           JOIN place p ON p.lane = l.key
+                       AND p.position > l.failed_position AND p.position < l.failed_below
+           JOIN operation o ON o.id = p.operation_id
+          WHERE l.key = $1 AND l.falling
+          ORDER BY p.position
+          LIMIT $2",
+        lane,
+        CHUNK
+    )
+    .fetch_all(connection)
+    .await
+    .map_err(failed_to("read falling operations"))?
+    .into_iter()
+    .map(|row| {
+        Ok(Falling {
+            id: OperationId(row.id),
+            operation_type: OperationType::from_name(&row.r#type)
+                .ok_or(StoreError::Unknown { what: "type" })?,
+            places: Places {
+                lane: row.lane,
+                position: row.position,
+                read: row.read_lane.zip(row.read_position),
+            },
+        })
+    })
+    .collect()
+}
+
+async fn end_fallen(
+    connection: &mut PgConnection,
+    lane: &str,
+    falling: &[Falling],
+) -> Result<Departed, StoreError> {
+    const ACTION: &str = "end falling operations";
+    let cause = read_cause(connection, lane).await?;
+    let mut departures = Departures::default();
+    let mut results = Results::default();
+    for fallen in falling {
+        departures.leave(&fallen.places);
+        // In its own lane the first failure's mark stands; in another it makes one of its own.
+        let fells = fallen.places.lane != lane
+            && operations::entry(fallen.operation_type).is_some_and(|entry| (entry.fells)(&[]));
+        if fells {
+            departures.fell(&fallen.places, fallen.id.0);
+        }
+        let message = format!("Not sent: {cause}, which it rests on, failed");
+        results.push(
+            fallen.id,
+            None,
+            None,
+            Some((CODE.to_owned(), message, true)),
+        );
+    }
+    sqlx::query!(
+        "UPDATE operation
+            SET state = 'failed', due_at = NULL, why = NULL, why_since = NULL, ended_at = now()
+          WHERE id = ANY ($1)",
+        &falling.iter().map(|fallen| fallen.id.0).collect::<Vec<_>>()
+    )
+    .execute(&mut *connection)
+    .await
+    .map_err(failed_to(ACTION))?;
+    results
+        .insert(connection)
+        .await
+        .map_err(failed_to(ACTION))?;
+    departures
+        .write(connection)
+        .await
+        .map_err(failed_to(ACTION))
+}
+
+/// The operation whose failure marks the lane.
+async fn read_cause(connection: &mut PgConnection, lane: &str) -> Result<TrackingId, StoreError> {
+    let cause = sqlx::query!(
+        "SELECT o.id, o.type FROM lane l JOIN operation o ON o.id = l.failed_by WHERE l.key = $1",
+        lane
+    )
+    .fetch_one(connection)
+    .await
+    .map_err(failed_to("read a lane's mark"))?;
+    Ok(TrackingId {
+        operation_type: OperationType::from_name(&cause.r#type)
+            .ok_or(StoreError::Unknown { what: "type" })?,
+        id: OperationId(cause.id),
+    })
+}
+
+/// All have fallen: the lane goes on with what came later.
+async fn finish(connection: &mut PgConnection, lane: &str) -> Result<Departed, sqlx::Error> {
+    sqlx::query!("UPDATE lane SET falling = false WHERE key = $1", lane)
+        .execute(&mut *connection)
+        .await?;
+    let work = lanes::grant(connection, &[lane.to_owned()]).await?;
+    Ok(Departed { work, falls: false })
+}

@@ -1,0 +1,202 @@
+//! Claiming what is due: ready operations, and those whose worker's lease has run out.
+
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use serde_json::value::RawValue;
+use sqlx::types::Json;
+
+use super::{Store, StoreError, failed_to};
+use crate::domain::{OperationId, OperationType, TrackingId};
+
+/// An operation that this worker holds until its lease runs out.
+#[derive(Debug)]
+pub struct Claimed {
+    /// Its id.
+    pub id: OperationId,
+    /// Its type.
+    pub operation_type: OperationType,
+    /// Its payload, as it was accepted.
+    pub payload: Box<RawValue>,
+    /// The number of this attempt: the fence.
+    pub attempt: i32,
+    /// `k` of its Idempotency-Key.
+    pub key_number: i32,
+    /// Attempts that ended with their process.
+    pub lost: i16,
+    /// Where it stands.
+    pub places: Places,
+    /// Its lender, when its type is run one at a time for each inside Fineract.
+    pub lender: Option<String>,
+    /// Its reference (UTR).
+    pub reference: Option<String>,
+    /// Fineract's numeric id of what it changes, as answered to our own create.
+    pub known_id: Option<i64>,
+    /// When it was accepted.
+    pub accepted_at: DateTime<Utc>,
+    /// Since when it is troubled, if it is.
+    pub why_since: Option<DateTime<Utc>>,
+    /// How long it had been troubled when it was claimed, by the database's clock.
+    pub troubled_for: Duration,
+    /// When the claim was asked for, by the monotonic clock: the lease is at least this old.
+    pub claimed_at: Instant,
+}
+
+impl Claimed {
+    /// The name by which callers know it.
+    pub fn tracking_id(&self) -> TrackingId {
+        TrackingId {
+            operation_type: self.operation_type,
+            id: self.id,
+        }
+    }
+}
+
+/// Where an operation stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Places {
+    /// The lane it writes.
+    pub lane: String,
+    /// Its position there.
+    pub position: i64,
+    /// The lane it reads, and its position there.
+    pub read: Option<(String, i64)>,
+}
+
+/// What a worker asks for.
+#[derive(Clone, Debug)]
+pub struct ClaimLimits {
+    /// At most so many.
+    pub count: i64,
+    /// For how long.
+    pub lease: Duration,
+    /// The types this gateway runs.
+    pub types: Vec<String>,
+    /// The lenders that have as much under way as they can take.
+    pub busy_lenders: Vec<String>,
+}
+
+impl Store {
+    /// Claims what is due, the longest due first. It is committed when this returns.
+    pub async fn claim(&self, limits: &ClaimLimits) -> Result<Vec<Claimed>, StoreError> {
+        let claimed_at = Instant::now();
+        let rows = sqlx::query!(
+            r#"WITH due AS MATERIALIZED (
+                 SELECT id
+                   FROM operation
+                  WHERE due_at <= now()
+                    AND type = ANY ($3)
+                    AND (lender IS NULL OR lender <> ALL ($4))
+                  ORDER BY due_at, id
+                  LIMIT $1
+                    FOR UPDATE SKIP LOCKED
+               )
+               UPDATE operation o
+                  SET state = 'running',
+                      due_at = now() + make_interval(secs => $2),
+                      attempt = o.attempt + 1,
+                      -- Still running, but due: its lease ran out with its process.
+                      lost = o.lost + (o.state = 'running')::int::smallint
+                 FROM due
+                 JOIN payload p ON p.operation_id = due.id
+                WHERE o.id = due.id
+            RETURNING o.id, o.type, o.attempt, o.key_number, o.lost, o.lane, o.position, o.read_lane,
+                      o.read_position, o.lender, o.accepted_at, o.why_since,
+                      EXTRACT(EPOCH FROM now() - o.why_since)::float8 AS troubled_seconds,
+                      p.data AS "data: Json<Box<RawValue>>", p.reference,
+                      (SELECT resource_id FROM lane WHERE key = o.lane) AS known_id"#,
+            limits.count,
+            limits.lease.as_secs_f64(),
+            &limits.types,
+            &limits.busy_lenders,
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed_to("claim operations"))?;
+        rows.into_iter()
+            .map(|row| {
+                Ok(Claimed {
+                    id: OperationId(row.id),
+                    operation_type: OperationType::from_name(&row.r#type)
+                        .ok_or(StoreError::Unknown { what: "type" })?,
+                    payload: row.data.0,
+                    attempt: row.attempt,
+                    key_number: row.key_number,
+                    lost: row.lost,
+                    places: Places {
+                        lane: row.lane,
+                        position: row.position,
+                        read: row.read_lane.zip(row.read_position),
+                    },
+                    lender: row.lender,
+                    reference: row.reference,
+                    known_id: row.known_id,
+                    accepted_at: row.accepted_at,
+                    why_since: row.why_since,
+                    troubled_for: Duration::try_from_secs_f64(
+                        row.troubled_seconds.unwrap_or_default(),
+                    )
+                    .unwrap_or_default(),
+                    claimed_at,
+                })
+            })
+            .collect()
+    }
+
+    /// Renews the leases of attempts that are still under way; gives back those that are still held.
+    pub async fn renew(
+        &self,
+        held: &[(OperationId, i32)],
+        lease: Duration,
+    ) -> Result<Vec<OperationId>, StoreError> {
+        let ids: Vec<_> = held.iter().map(|(id, _)| id.0).collect();
+        let attempts: Vec<_> = held.iter().map(|(_, attempt)| *attempt).collect();
+        let renewed = sqlx::query_scalar!(
+            "UPDATE operation o
+                SET due_at = now() + make_interval(secs => $3)
+               FROM unnest($1::uuid[], $2::int[]) AS h (id, attempt)
+              WHERE o.id = h.id AND o.attempt = h.attempt AND o.state = 'running'
+          RETURNING o.id",
+            &ids,
+            &attempts,
+            lease.as_secs_f64(),
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed_to("renew leases"))?;
+        Ok(renewed.into_iter().map(OperationId).collect())
+    }
+
+    /// The operation before this one in its lane that used the same reference and has not failed.
+    pub async fn same_reference(
+        &self,
+        claimed: &Claimed,
+    ) -> Result<Option<TrackingId>, StoreError> {
+        let Some(reference) = &claimed.reference else {
+            return Ok(None);
+        };
+        let earlier = sqlx::query!(
+            "SELECT o.id, o.type
+               FROM payload p
+               JOIN operation o ON o.id = p.operation_id
+              WHERE p.lane = $1 AND p.reference = $2 AND o.position < $3 AND o.state <> 'failed'
+              ORDER BY o.position
+              LIMIT 1",
+            claimed.places.lane,
+            reference,
+            claimed.places.position,
+        )
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(failed_to("look for a reference"))?;
+        earlier
+            .map(|row| {
+                Ok(TrackingId {
+                    operation_type: OperationType::from_name(&row.r#type)
+                        .ok_or(StoreError::Unknown { what: "type" })?,
+                    id: OperationId(row.id),
+                })
+            })
+            .transpose()
+    }
+}

@@ -1,0 +1,153 @@
+//! Reaching the database, and finding out at the start what would go wrong later.
+
+use std::{str::FromStr, time::Duration};
+
+use sqlx::{
+    ConnectOptions, Connection, PgPool,
+    migrate::{MigrateError, Migrator},
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+use super::{RETRY_PAUSE, StoreError, failed_to};
+
+static MIGRATOR: Migrator = sqlx::migrate!();
+
+/// How long a request waits for a connection before it is told that the database is away.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Why the gateway cannot work on this database: one line for whoever starts it.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseProblem {
+    /// `DATABASE_URL` cannot be read.
+    #[error("DATABASE_URL is no Postgres URL")]
+    Url(#[source] sqlx::Error),
+    /// Nobody answers there.
+    #[error("the database of DATABASE_URL cannot be reached")]
+    Unreachable(#[source] sqlx::Error),
+    /// Two connections share one backend.
+    #[error(
+        "DATABASE_URL leads to a transaction pooler, which mixes up sessions: use Postgres itself or a session pooler"
+    )]
+    TransactionPooler,
+    /// The schema is older than this gateway.
+    #[error("the database is not migrated: run `fineract-gateway migrate`")]
+    NotMigrated,
+    /// The schema is newer than this gateway.
+    #[error("the database was migrated by a newer gateway: start that one")]
+    Newer,
+    /// A migration failed.
+    #[error("the database cannot be migrated")]
+    Migration(#[source] Box<MigrateError>),
+    /// The database answered, but not to this.
+    #[error("the database cannot be examined")]
+    Examination(#[source] sqlx::Error),
+}
+
+/// Opens a pool and refuses a transaction pooler (`PgBouncer`), which gives other queries' results,
+/// silently.
+pub async fn connect(url: &str, connections: u32) -> Result<PgPool, DatabaseProblem> {
+    let options = PgConnectOptions::from_str(url)
+        .map_err(DatabaseProblem::Url)?
+        .application_name("fineract-gateway")
+        .options([
+            ("synchronous_commit", "on"),
+            ("idle_in_transaction_session_timeout", "60s"),
+        ])
+        .log_statements(tracing::log::LevelFilter::Off);
+    refuse_transaction_pooler(&options).await?;
+    Ok(PgPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .test_before_acquire(false)
+        .max_lifetime(Duration::from_mins(30))
+        .connect_lazy_with(options))
+}
+
+/// Two live connections that report one backend prove a transaction pooler.
+async fn refuse_transaction_pooler(options: &PgConnectOptions) -> Result<(), DatabaseProblem> {
+    use sqlx::{Executor, Row};
+
+    let mut backends = Vec::new();
+    let mut connections = Vec::new();
+    for _ in 0..2 {
+        let mut connection = options
+            .connect()
+            .await
+            .map_err(DatabaseProblem::Unreachable)?;
+        let row = connection
+            .fetch_one(sqlx::raw_sql("SELECT pg_backend_pid()"))
+            .await
+            .map_err(DatabaseProblem::Examination)?;
+        backends.push(
+            row.try_get::<i32, _>(0)
+                .map_err(DatabaseProblem::Examination)?,
+        );
+        connections.push(connection);
+    }
+    for connection in connections {
+        connection
+            .close()
+            .await
+            .map_err(DatabaseProblem::Examination)?;
+    }
+    match backends.as_slice() {
+        [first, second] if first == second => Err(DatabaseProblem::TransactionPooler),
+        _ => Ok(()),
+    }
+}
+
+/// Brings the schema up to this gateway's.
+pub async fn migrate(pool: &PgPool) -> Result<(), DatabaseProblem> {
+    match MIGRATOR.run(pool).await {
+        Ok(()) => Ok(()),
+        Err(MigrateError::VersionMissing(_)) => Err(DatabaseProblem::Newer),
+        Err(error) => Err(DatabaseProblem::Migration(Box::new(error))),
+    }
+}
+
+/// Whether the schema is this gateway's, without changing it.
+pub async fn require_migrated(pool: &PgPool) -> Result<(), DatabaseProblem> {
+    match check(pool).await {
+        Ok(()) => Ok(()),
+        Err(StoreError::Database { source, .. }) if source.as_database_error().is_none() => {
+            Err(DatabaseProblem::Unreachable(source))
+        }
+        Err(_) => Err(DatabaseProblem::NotMigrated),
+    }
+}
+
+/// Whether the database answers and has every migration of this gateway.
+pub(super) async fn check(pool: &PgPool) -> Result<(), StoreError> {
+    let newest = MIGRATOR
+        .iter()
+        .map(|migration| migration.version)
+        .max()
+        .unwrap_or_default();
+    let applied = sqlx::query_scalar!(
+        "SELECT EXISTS (SELECT FROM _sqlx_migrations WHERE version = $1 AND success) AS \"applied!\"",
+        newest
+    )
+    .fetch_one(pool)
+    .await
+    .map_err(failed_to("read its migrations"))?;
+    if applied {
+        Ok(())
+    } else {
+        Err(StoreError::Unknown { what: "schema" })
+    }
+}
+
+/// Whether a transaction whose commit was not answered has taken place. Asks until Postgres knows.
+pub(super) async fn has_committed(pool: &PgPool, id: &str) -> Result<bool, StoreError> {
+    loop {
+        let status = sqlx::query_scalar!("SELECT pg_xact_status($1::text::xid8)", id)
+            .fetch_one(pool)
+            .await
+            .map_err(failed_to("say whether a transaction was committed"))?;
+        match status.as_deref() {
+            Some("committed") => return Ok(true),
+            Some("in progress") => tokio::time::sleep(RETRY_PAUSE).await,
+            Some(_) | None => return Ok(false),
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Lanes and readiness: kept on the rows when something ends, never searched for.
+
+use std::collections::BTreeMap;
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::claim::Places;
+use crate::domain::ResourceId;
+
+/// What leaves a lane when operations end.
+#[derive(Debug, Default)]
+struct Leaving {
+    members: i32,
+    writers: i32,
+    resource_id: ResourceId,
+    failed: Option<(i64, Uuid)>,
+}
+
+/// The changes of a transaction that ends operations, gathered lane by lane.
+#[derive(Debug, Default)]
+pub(super) struct Departures {
+    lanes: BTreeMap<String, Leaving>,
+    places: Vec<(String, i64)>,
+}
+
+impl Departures {
+    /// Takes an ended operation out of its lanes.
+    pub(super) fn leave(&mut self, places: &Places) {
+        let written = self.lanes.entry(places.lane.clone()).or_default();
+        written.members += 1;
+        written.writers += 1;
+        self.places.push((places.lane.clone(), places.position));
+        if let Some((lane, position)) = &places.read {
+            self.lanes.entry(lane.clone()).or_default().members += 1;
+            self.places.push((lane.clone(), *position));
+        }
+    }
+
+    /// Notes what is known of the numeric id of the lane's client or loan.
+    pub(super) fn learn(&mut self, lane: &str, resource_id: ResourceId) {
+        if resource_id != ResourceId::Unchanged {
+            self.lanes.entry(lane.to_owned()).or_default().resource_id = resource_id;
+        }
+    }
+
+    /// Marks the lane that an operation writes with its failure, which fells those behind it. Of several
+    /// the first counts.
+    pub(super) fn fell(&mut self, places: &Places, failed_by: Uuid) {
+        let failed = &mut self.lanes.entry(places.lane.clone()).or_default().failed;
+        if failed.is_none_or(|(position, _)| places.position < position) {
+            *failed = Some((places.position, failed_by));
+        }
+    }
+
+    /// Writes it all, on lanes that are locked, and grants what has become first.
+    pub(super) async fn write(
+        self,
+        connection: &mut PgConnection,
+    ) -> Result<Departed, sqlx::Error> {
+        let (lanes, positions): (Vec<_>, Vec<_>) = self.places.into_iter().unzip();
+        sqlx::query!(
+            "DELETE FROM place p
+              USING unnest($1::text[], $2::bigint[]) AS gone (lane, position)
+              WHERE p.lane = gone.lane AND p.position = gone.position",
+            &lanes,
+            &positions
+        )
+        .execute(&mut *connection)
+        .await?;
+        let keys: Vec<String> = self.lanes.keys().cloned().collect();
+        let leaving: Vec<&Leaving> = self.lanes.values().collect();
+        let falling = sqlx::query_scalar!(
+            "UPDATE lane l
+                SET members = l.members - n.members,
+                    writers = l.writers - n.writers,
+                    resource_id = CASE WHEN n.learned THEN n.resource_id ELSE l.resource_id END,
+                    failed_by = CASE WHEN n.marks THEN n.failed_by ELSE l.failed_by END,
+                    failed_at = CASE WHEN n.marks THEN now() ELSE l.failed_at END,
+                    failed_position = CASE WHEN n.marks THEN n.position ELSE l.failed_position END,
+                    failed_below = CASE WHEN n.marks THEN l.next_position ELSE l.failed_below END,
+                    failure_read = l.failure_read AND NOT n.marks,
+                    falling = l.falling OR (n.marks AND l.members > n.members)
+               FROM (SELECT u.*,
+                            -- While a failure further ahead still fells, it covers this one.
+                            u.failed_by IS NOT NULL
+                            AND NOT (o.falling AND o.failed_position < u.position) AS marks
+                       FROM unnest($1::text[], $2::int[], $3::int[], $4::bool[], $5::bigint[], $6::uuid[], $7::bigint[])
+                            AS u (key, members, writers, learned, resource_id, failed_by, position)
+                       JOIN lane o ON o.key = u.key) AS n
+              WHERE l.key = n.key
+          RETURNING l.falling",
+            &keys,
+            &leaving.iter().map(|lane| lane.members).collect::<Vec<_>>(),
+            &leaving.iter().map(|lane| lane.writers).collect::<Vec<_>>(),
+            &leaving.iter().map(|lane| lane.resource_id != ResourceId::Unchanged).collect::<Vec<_>>(),
+            &leaving.iter().map(|lane| lane.resource_id.known()).collect::<Vec<_>>() as &[Option<i64>],
+            &leaving.iter().map(|lane| lane.failed.map(|(_, id)| id)).collect::<Vec<_>>() as &[Option<Uuid>],
+            &leaving.iter().map(|lane| lane.failed.map(|(position, _)| position)).collect::<Vec<_>>() as &[Option<i64>],
+        )
+        .fetch_all(&mut *connection)
+        .await?;
+        Ok(Departed {
+            work: grant(connection, &keys).await?,
+            falls: falling.contains(&true),
+        })
+    }
+}
+
+/// What a transaction that ended operations has set going.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Departed {
+    /// Something has become ready.
+    pub(super) work: bool,
+    /// A lane is falling.
+    pub(super) falls: bool,
+}
+
+/// Locks lanes, in the order of their keys.
+pub(super) async fn lock(
+    connection: &mut PgConnection,
+    keys: &[String],
+) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "SELECT key FROM lane WHERE key = ANY ($1) ORDER BY key FOR NO KEY UPDATE",
+        keys
+    )
+    .fetch_all(connection)
+    .await
+    .map(drop)
+}
+
+/// Grants what has become first in these lanes, which are locked; whether any operation became ready.
+pub(super) async fn grant(
+    connection: &mut PgConnection,
+    keys: &[String],
+) -> Result<bool, sqlx::Error> {
+    let states = sqlx::query_scalar!(
+        "WITH open AS MATERIALIZED (
+             SELECT l.key,
+                    (SELECT p.position FROM place p WHERE p.lane = l.key AND p.writes
+                      ORDER BY p.position LIMIT 1) AS writer
+               FROM lane l
+              WHERE l.key = ANY ($1) AND l.members > 0 AND NOT l.falling
+         ), first AS MATERIALIZED (
+             -- The readers before the first writer …
+             SELECT o.key, r.position
+               FROM open o
+              CROSS JOIN LATERAL (
+                    SELECT p.position FROM place p
+                     WHERE p.lane = o.key AND NOT p.writes AND NOT p.granted
+                       AND p.position < COALESCE(o.writer, 9223372036854775807)
+                     ORDER BY p.position) r
+              UNION ALL
+             -- … or that writer, when nothing stands before it.
+             SELECT o.key, h.position
+               FROM open o
+              CROSS JOIN LATERAL (
+                    SELECT p.position, p.granted FROM place p
+                     WHERE p.lane = o.key
+                     ORDER BY p.position LIMIT 1) h
+              WHERE h.position = o.writer AND NOT h.granted
+         ), granted AS (
+             UPDATE place p
+                SET granted = true
+               FROM first f
+              WHERE p.lane = f.key AND p.position = f.position
+          RETURNING p.operation_id
+         ), locked AS MATERIALIZED (
+             SELECT o.id, g.times
+               FROM (SELECT operation_id, count(*)::smallint AS times FROM granted GROUP BY 1) g
+               JOIN operation o ON o.id = g.operation_id
+              ORDER BY o.id
+                FOR NO KEY UPDATE OF o
+         )
+         UPDATE operation o
+            SET ungranted = o.ungranted - l.times,
+                state = CASE WHEN o.ungranted = l.times THEN 'ready' ELSE 'waiting' END,
+                due_at = CASE WHEN o.ungranted = l.times THEN now() END
+           FROM locked l
+          WHERE o.id = l.id
+      RETURNING o.state",
+        keys
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(states.iter().any(|state| state == "ready"))
+}

@@ -1,0 +1,133 @@
+//! The only SQL: the queue in Postgres, and who waits for an operation's end.
+//!
+//! Lanes are locked before operations, each in the order of their keys, everywhere: that is why
+//! nothing here can deadlock. No transaction is open while anything outside Postgres is waited for.
+
+mod accept;
+mod attempt;
+mod backlog;
+mod cascade;
+mod claim;
+mod connect;
+mod ends;
+mod group_commit;
+mod lanes;
+mod results;
+mod settle;
+mod settlement;
+mod track;
+
+use std::{error::Error, fmt, sync::Arc, time::Duration};
+
+use sqlx::PgPool;
+use tokio_util::task::TaskTracker;
+
+pub use self::{
+    accept::{Accepted, CallerKey, NewOperation},
+    attempt::StartAttempt,
+    claim::{ClaimLimits, Claimed, Places},
+    connect::{DatabaseProblem, connect, migrate, require_migrated},
+    ends::{Ends, Waiter},
+    settlement::{End, Settlement, Verdict},
+    track::Tracked,
+};
+use self::{backlog::Backlog, group_commit::GroupCommit};
+
+/// What went wrong between the gateway and its database.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A statement or a commit failed.
+    #[error("the database failed to {action}")]
+    Database {
+        /// What was tried, as in "failed to claim operations".
+        action: &'static str,
+        /// Why.
+        source: sqlx::Error,
+    },
+    /// A row holds what this gateway does not understand.
+    #[error("the database holds an unknown {what}")]
+    Unknown {
+        /// Which column.
+        what: &'static str,
+    },
+    /// The task that writes has ended: the process is shutting down.
+    #[error("the gateway is shutting down")]
+    Closed,
+    /// The batch that held this row failed; its cause was logged with the batch.
+    #[error("the batch that held this row failed")]
+    Batch(#[source] Arc<StoreError>),
+}
+
+/// Gives a database error its context in one word: `.map_err(failed_to("claim operations"))`.
+fn failed_to(action: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
+    move |source| StoreError::Database { action, source }
+}
+
+impl StoreError {
+    /// Whether the row itself is at fault (SQLSTATE classes 22 and 23), so that others can do without it.
+    fn is_data_error(&self) -> bool {
+        match self {
+            Self::Database { source, .. } => source
+                .as_database_error()
+                .and_then(sqlx::error::DatabaseError::code)
+                .is_some_and(|code| code.starts_with("22") || code.starts_with("23")),
+            Self::Unknown { .. } | Self::Closed | Self::Batch(_) => false,
+        }
+    }
+}
+
+/// The queue. Cheap to clone: the parts are shared.
+#[derive(Clone)]
+pub struct Store {
+    pool: PgPool,
+    accepting: GroupCommit<NewOperation, Result<Accepted, StoreError>>,
+    starting: GroupCommit<StartAttempt, Result<bool, StoreError>>,
+    settling: GroupCommit<Settlement, Result<bool, StoreError>>,
+    ends: Ends,
+    backlog: Arc<Backlog>,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").finish_non_exhaustive()
+    }
+}
+
+/// How long a statement that nobody waits for may be tried again before the next try.
+const RETRY_PAUSE: Duration = Duration::from_millis(200);
+
+impl Store {
+    /// Starts the tasks that commit in groups, on a migrated database.
+    pub fn start(pool: PgPool, ends: Ends, tasks: &TaskTracker) -> Self {
+        Self {
+            accepting: accept::start(&pool, &ends, tasks),
+            starting: attempt::start(&pool, tasks),
+            settling: settle::start(&pool, &ends, tasks),
+            backlog: Arc::default(),
+            pool,
+            ends,
+        }
+    }
+
+    /// Who waits for ends, and for work.
+    pub fn ends(&self) -> &Ends {
+        &self.ends
+    }
+
+    /// Whether the database answers and is migrated as far as this gateway needs.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        connect::check(&self.pool).await
+    }
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
+}

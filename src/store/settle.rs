@@ -1,0 +1,258 @@
+//! Settling: an attempt's end or next try is written back, fenced by the attempt that holds it.
+
+use std::collections::HashSet;
+
+use sqlx::{PgConnection, PgPool};
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use super::{
+    End, Ends, RETRY_PAUSE, Settlement, Store, StoreError, Verdict, chain, connect, failed_to,
+    group_commit::GroupCommit,
+    lanes::{self, Departed, Departures},
+    results::Results,
+};
+use crate::domain::{Reply, State};
+
+/// Starts the task that settles.
+pub(super) fn start(
+    pool: &PgPool,
+    ends: &Ends,
+    tasks: &TaskTracker,
+) -> GroupCommit<Settlement, Result<bool, StoreError>> {
+    let (pool, ends) = (pool.clone(), ends.clone());
+    GroupCommit::start(tasks, move |batch| {
+        let (pool, ends) = (pool.clone(), ends.clone());
+        async move { settle(&pool, &ends, batch).await }
+    })
+}
+
+/// Settles a batch. While the database is away it is tried again and again: what Fineract said is known
+/// nowhere else. A row that the database refuses fails alone.
+async fn settle(
+    pool: &PgPool,
+    ends: &Ends,
+    batch: Vec<Settlement>,
+) -> Vec<Result<bool, StoreError>> {
+    loop {
+        let error = match settle_all(pool, &batch).await {
+            Ok((held, departed)) => {
+                announce(ends, &batch, &held, departed);
+                return batch
+                    .iter()
+                    .map(|row| Ok(held.contains(&row.id.0)))
+                    .collect();
+            }
+            Err(error) => error,
+        };
+        if error.is_data_error() {
+            if batch.len() == 1 {
+                return vec![Err(error)];
+            }
+            let mut first = batch;
+            let second = first.split_off(first.len() / 2);
+            let mut results = Box::pin(settle(pool, ends, first)).await;
+            results.extend(Box::pin(settle(pool, ends, second)).await);
+            return results;
+        }
+        tracing::error!(
+            error = chain(&error),
+            operations = batch.len(),
+            "what Fineract said could not be written yet; trying again"
+        );
+        tokio::time::sleep(RETRY_PAUSE).await;
+    }
+}
+
+fn announce(ends: &Ends, batch: &[Settlement], held: &HashSet<Uuid>, departed: Departed) {
+    let ended = batch.iter().filter(|row| row.verdict.state().is_end());
+    ends.announce_ended(ended.map(|row| row.id).filter(|id| held.contains(&id.0)));
+    if departed.work || batch.iter().any(|row| row.verdict.state() == State::Ready) {
+        ends.announce_work();
+    }
+    if departed.falls {
+        ends.announce_fall();
+    }
+}
+
+async fn settle_all(
+    pool: &PgPool,
+    batch: &[Settlement],
+) -> Result<(HashSet<Uuid>, Departed), StoreError> {
+    const ACTION: &str = "settle operations";
+    let mut transaction = pool.begin().await.map_err(failed_to(ACTION))?;
+    keep_replies(&mut transaction, batch)
+        .await
+        .map_err(failed_to(ACTION))?;
+    let mut keys: Vec<String> = batch
+        .iter()
+        .filter(|row| row.verdict.state().is_end())
+        .flat_map(|row| {
+            let read = row.places.read.as_ref().map(|(lane, _)| lane.clone());
+            std::iter::once(row.places.lane.clone()).chain(read)
+        })
+        .collect();
+    keys.sort_unstable();
+    keys.dedup();
+    lanes::lock(&mut transaction, &keys)
+        .await
+        .map_err(failed_to(ACTION))?;
+    let (held, transaction_id) = update_operations(&mut transaction, batch)
+        .await
+        .map_err(failed_to(ACTION))?;
+    let ended: Vec<(&Settlement, &End)> = batch
+        .iter()
+        .filter(|row| held.contains(&row.id.0))
+        .filter_map(|row| match &row.verdict {
+            Verdict::End(end) => Some((row, end)),
+            Verdict::Again { .. } | Verdict::Park { .. } => None,
+        })
+        .collect();
+    let departed = if ended.is_empty() {
+        Departed::default()
+    } else {
+        end(&mut transaction, &ended)
+            .await
+            .map_err(failed_to(ACTION))?
+    };
+    if let Err(source) = transaction.commit().await {
+        match transaction_id {
+            Some(id) if connect::has_committed(pool, &id).await? => {}
+            Some(_) | None => {
+                return Err(StoreError::Database {
+                    action: ACTION,
+                    source,
+                });
+            }
+        }
+    }
+    Ok((held, departed))
+}
+
+/// Keeps what came back, whoever holds the operation by now.
+async fn keep_replies(
+    connection: &mut PgConnection,
+    batch: &[Settlement],
+) -> Result<(), sqlx::Error> {
+    let replied: Vec<(&Settlement, &Reply)> = batch
+        .iter()
+        .filter_map(|row| row.reply.as_ref().map(|reply| (row, reply)))
+        .collect();
+    if replied.is_empty() {
+        return Ok(());
+    }
+    let answer = |reply: &&Reply| match reply {
+        Reply::Answer(answer) => Some(answer.clone()),
+        Reply::Failure(_) => None,
+    };
+    let answers: Vec<_> = replied.iter().map(|(_, reply)| answer(reply)).collect();
+    let errors: Vec<Option<String>> = replied
+        .iter()
+        .map(|(_, reply)| match reply {
+            Reply::Answer(_) => None,
+            Reply::Failure(failure) => Some(failure.as_str().to_owned()),
+        })
+        .collect();
+    sqlx::query!(
+        "UPDATE attempt a
+            SET answered_at = now(), status = r.status, cached = r.cached, answer = r.answer, error = r.error
+           FROM unnest($1::uuid[], $2::int[], $3::smallint[], $4::bool[], $5::text[], $6::text[])
+                AS r (id, number, status, cached, answer, error)
+          WHERE a.operation_id = r.id AND a.number = r.number AND a.answered_at IS NULL",
+        &replied.iter().map(|(row, _)| row.id.0).collect::<Vec<_>>(),
+        &replied.iter().map(|(row, _)| row.attempt).collect::<Vec<_>>(),
+        &answers
+            .iter()
+            .map(|answer| answer.as_ref().and_then(|answer| i16::try_from(answer.status).ok()))
+            .collect::<Vec<_>>() as &[Option<i16>],
+        &answers.iter().map(|a| a.as_ref().map(|a| a.cached)).collect::<Vec<_>>() as &[Option<bool>],
+        &answers.into_iter().map(|a| a.map(|a| a.body)).collect::<Vec<_>>() as &[Option<String>],
+        &errors as &[Option<String>],
+    )
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+/// Moves the operations that their attempts still hold; gives back those, and the transaction's id.
+async fn update_operations(
+    connection: &mut PgConnection,
+    batch: &[Settlement],
+) -> Result<(HashSet<Uuid>, Option<String>), sqlx::Error> {
+    let delay = |row: &Settlement| match &row.verdict {
+        Verdict::Again { delay, .. } => Some(delay.as_secs_f64()),
+        Verdict::End(_) | Verdict::Park { .. } => None,
+    };
+    let why = |row: &Settlement| match &row.verdict {
+        Verdict::Again { why, .. } | Verdict::Park { why } => Some((*why).to_owned()),
+        Verdict::End(_) => None,
+    };
+    let new_key = |row: &Settlement| matches!(row.verdict, Verdict::Again { new_key: true, .. });
+    let rows = sqlx::query!(
+        r#"UPDATE operation o
+              SET state = s.state,
+                  due_at = CASE s.state WHEN 'ready' THEN now() + make_interval(secs => s.delay) END,
+                  key_number = o.key_number + s.new_key::int,
+                  why = s.why,
+                  why_since = CASE WHEN s.why IS NOT NULL THEN
+                      CASE s.state WHEN 'parked' THEN now() ELSE COALESCE(o.why_since, now()) END END,
+                  ended_at = CASE WHEN s.state IN ('succeeded', 'failed') THEN now() END
+             FROM unnest($1::uuid[], $2::int[], $3::text[], $4::float8[], $5::bool[], $6::text[])
+                  AS s (id, attempt, state, delay, new_key, why)
+            WHERE o.id = s.id AND o.attempt = s.attempt AND o.state = 'running'
+        RETURNING o.id, pg_current_xact_id()::text AS "transaction_id!""#,
+        &batch.iter().map(|row| row.id.0).collect::<Vec<_>>(),
+        &batch.iter().map(|row| row.attempt).collect::<Vec<_>>(),
+        &batch.iter().map(|row| row.verdict.state().as_str().to_owned()).collect::<Vec<_>>(),
+        &batch.iter().map(delay).collect::<Vec<_>>() as &[Option<f64>],
+        &batch.iter().map(new_key).collect::<Vec<_>>(),
+        &batch.iter().map(why).collect::<Vec<_>>() as &[Option<String>],
+    )
+    .fetch_all(connection)
+    .await?;
+    let transaction_id = rows.first().map(|row| row.transaction_id.clone());
+    Ok((rows.into_iter().map(|row| row.id).collect(), transaction_id))
+}
+
+/// Writes the results of ended operations and takes them out of their lanes.
+pub(super) async fn end(
+    connection: &mut PgConnection,
+    ended: &[(&Settlement, &End)],
+) -> Result<Departed, sqlx::Error> {
+    let mut departures = Departures::default();
+    let mut results = Results::default();
+    for (row, end) in ended {
+        departures.leave(&row.places);
+        match end {
+            End::Succeeded { body, resource_id } => {
+                results.push(row.id, Some(body.clone()), None, None);
+                departures.learn(&row.places.lane, *resource_id);
+            }
+            End::Failed {
+                body,
+                message,
+                code,
+                fells,
+            } => {
+                let failure = Some((code.clone(), message.clone(), *fells));
+                results.push(row.id, None, body.clone(), failure);
+                if *fells {
+                    departures.fell(&row.places, row.id.0);
+                }
+            }
+        }
+    }
+    results.insert(connection).await?;
+    departures.write(connection).await
+}
+
+impl Store {
+    /// Writes what an attempt concluded, trying until it is written. `false`: the attempt had lost its
+    /// claim, so only what came back was kept.
+    pub async fn settle(&self, settlement: Settlement) -> Result<bool, StoreError> {
+        self.settling
+            .submit(settlement)
+            .await
+            .unwrap_or(Err(StoreError::Closed))
+    }
+}

@@ -1,0 +1,119 @@
+//! What this process holds: the leases it renews, and how busy each lender is.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    domain::OperationId,
+    store::{Claimed, Store},
+};
+
+#[derive(Debug)]
+struct Lease {
+    attempt: i32,
+    lender: Option<String>,
+    renewed_at: Instant,
+}
+
+/// The operations this process holds. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Held {
+    leases: Arc<Mutex<HashMap<OperationId, Lease>>>,
+}
+
+/// One operation that is held; dropped, it is no longer renewed.
+#[derive(Debug)]
+pub(super) struct HeldOperation {
+    held: Held,
+    id: OperationId,
+    attempt: i32,
+}
+
+impl Drop for HeldOperation {
+    fn drop(&mut self) {
+        let mut leases = self.held.lock();
+        if leases
+            .get(&self.id)
+            .is_some_and(|lease| lease.attempt == self.attempt)
+        {
+            leases.remove(&self.id);
+        }
+    }
+}
+
+impl Held {
+    fn lock(&self) -> MutexGuard<'_, HashMap<OperationId, Lease>> {
+        self.leases.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Holds a claimed operation.
+    pub(super) fn hold(&self, claimed: &Claimed) -> HeldOperation {
+        let lease = Lease {
+            attempt: claimed.attempt,
+            lender: claimed.lender.clone(),
+            renewed_at: claimed.claimed_at,
+        };
+        self.lock().insert(claimed.id, lease);
+        HeldOperation {
+            held: self.clone(),
+            id: claimed.id,
+            attempt: claimed.attempt,
+        }
+    }
+
+    /// Whether a lease has at least `time` left, by the monotonic clock.
+    pub(super) fn has_left(&self, claimed: &Claimed, lease: Duration, time: Duration) -> bool {
+        self.lock().get(&claimed.id).is_some_and(|held| {
+            held.attempt == claimed.attempt && held.renewed_at.elapsed() + time < lease
+        })
+    }
+
+    /// The lenders that have as many operations here as they may have at once.
+    pub(super) fn busy_lenders(&self, at_once: usize) -> Vec<String> {
+        let mut counts: HashMap<&str, usize> = HashMap::new();
+        let leases = self.lock();
+        for lender in leases.values().filter_map(|lease| lease.lender.as_deref()) {
+            *counts.entry(lender).or_default() += 1;
+        }
+        counts
+            .into_iter()
+            .filter(|(_, count)| *count >= at_once)
+            .map(|(lender, _)| lender.to_owned())
+            .collect()
+    }
+
+    /// Renews all leases, three times in the life of one.
+    pub(super) async fn keep_renewing(&self, store: &Store, lease: Duration) {
+        loop {
+            tokio::time::sleep(lease / 3).await;
+            let held: Vec<_> = self
+                .lock()
+                .iter()
+                .map(|(id, lease)| (*id, lease.attempt))
+                .collect();
+            if held.is_empty() {
+                continue;
+            }
+            let asked_at = Instant::now();
+            match store.renew(&held, lease).await {
+                Ok(renewed) => {
+                    let mut leases = self.lock();
+                    for id in renewed {
+                        if let Some(lease) = leases.get_mut(&id) {
+                            lease.renewed_at = asked_at;
+                        }
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(
+                        error = %crate::telemetry::chain(&error),
+                        "leases could not be renewed; trying again before they run out"
+                    );
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! `/healthz` and `/readyz`, over TCP.
+
+use chrono::{TimeZone as _, Utc};
+use fineract_gateway::domain::FineractHealth;
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+use sqlx::PgPool;
+
+use crate::support::{Answer, TestGateway};
+
+async fn get(gateway: &TestGateway, path: &str) -> Answer {
+    Answer::of(gateway.request(Method::GET, path)).await
+}
+
+#[sqlx::test]
+async fn fineracts_state_is_told_and_makes_nothing_unready(pool: PgPool) {
+    let gateway = TestGateway::start(pool).await;
+    let since = Utc.with_ymd_and_hms(2026, 3, 13, 10, 1, 2).unwrap();
+    for (health, expected) in [
+        (FineractHealth::Unknown, json!({"state": "unknown"})),
+        (FineractHealth::Open, json!({"state": "open"})),
+        (
+            FineractHealth::Blocked {
+                reason: "unauthorized",
+                since,
+            },
+            json!({"state": "blocked", "reason": "unauthorized", "since": "2026-03-13T10:01:02Z"}),
+        ),
+    ] {
+        gateway.fineract.send_replace(health);
+        let answer = get(&gateway, "/api/readyz").await;
+        assert_eq!(answer.status, StatusCode::OK);
+        assert_eq!(
+            answer.json(),
+            json!({"status": "ready", "database": "ready", "draining": false, "fineract": expected})
+        );
+    }
+}
+
+#[sqlx::test]
+async fn a_gateway_that_shuts_down_is_not_ready_but_alive(pool: PgPool) {
+    let gateway = TestGateway::start(pool).await;
+    gateway.draining.cancel();
+    let answer = get(&gateway, "/readyz").await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(answer.json()["status"], "not_ready");
+    assert_eq!(answer.json()["draining"], true);
+    assert_eq!(get(&gateway, "/healthz").await.status, StatusCode::OK);
+}
+
+#[sqlx::test]
+async fn a_gateway_without_its_schema_or_its_database_is_not_ready_but_alive(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    sqlx::query!("UPDATE _sqlx_migrations SET success = false")
+        .execute(&pool)
+        .await
+        .unwrap();
+    let answer = get(&gateway, "/readyz").await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(answer.json()["database"], "not_migrated");
+
+    pool.close().await;
+    let answer = get(&gateway, "/readyz").await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(answer.json()["database"], "away");
+    assert_eq!(
+        get(&gateway, "/healthz").await.text,
+        r#"{"status":"alive"}"#
+    );
+}

@@ -1,0 +1,120 @@
+//! What requests leave in the log.
+
+use std::{
+    io,
+    sync::{Arc, Mutex},
+};
+
+use fineract_gateway::store::End;
+use serde_json::Value;
+use sqlx::PgPool;
+use tracing::Dispatch;
+use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
+
+use crate::support::{Answer, TOKEN, TestGateway, client_create};
+
+/// The log of this test alone: its thread runs the gateway as well.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("nobody panicked").write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Log {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self::Writer {
+        self.clone()
+    }
+}
+
+impl Log {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().expect("nobody panicked").clone()).expect("a text")
+    }
+
+    /// The lines of a request.
+    fn of(&self, request_id: &str) -> Vec<Value> {
+        self.text()
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).expect("a line of JSON"))
+            .filter(|line| line.pointer("/span/request_id") == Some(&request_id.into()))
+            .collect()
+    }
+}
+
+#[sqlx::test]
+async fn an_error_is_logged_once_with_its_cause_and_nobodys_data_ever(pool: PgPool) {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .with_env_filter(EnvFilter::new("trace,sqlx=off"))
+        .with_writer(log.clone())
+        .finish();
+    // With one subscriber in the process, tracing asks the thread that meets a line of the code first
+    // whether it is of interest, for all threads: the other tests' threads have none and say no.
+    let _second = Dispatch::new(tracing_subscriber::registry());
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let gateway = TestGateway::start(pool.clone()).await;
+    let id = gateway.accept(&client_create("INC-77001")).await;
+    let body = r#"{"secret":"of Fineract"}"#.to_owned();
+    gateway
+        .end_next(End::Succeeded {
+            body,
+            resource_id: fineract_gateway::domain::ResourceId::Unchanged,
+        })
+        .await;
+    let path = format!("/fineract/track/{id}");
+    Answer::of(gateway.get(&path)).await;
+    let mut wrong = client_create("INC-77001");
+    wrong["data"]["firstnam"] = "Jayesh".into();
+    Answer::of(
+        gateway
+            .post("/fineract/operate", wrong.to_string())
+            .header("X-Request-Id", "wrong"),
+    )
+    .await;
+    pool.close().await;
+    Answer::of(gateway.get(&path).header("X-Request-Id", "failing")).await;
+
+    let failing = log.of("failing");
+    let errors: Vec<_> = failing
+        .iter()
+        .filter(|line| line["level"] == "ERROR")
+        .collect();
+    assert_eq!(errors.len(), 1, "{failing:?}");
+    assert_eq!(errors[0]["fields"]["code"], "database_unavailable");
+    let cause = errors[0]["fields"]["cause"].as_str().unwrap();
+    assert!(
+        cause.starts_with("the database failed to read an operation: "),
+        "{cause}"
+    );
+    assert_eq!(errors[0]["span"]["route"], "/fineract/track/{tracking_id}");
+    assert_eq!(errors[0]["span"]["method"], "GET");
+    assert_eq!(errors[0]["span"]["caller"], "los");
+    let answered = failing
+        .iter()
+        .find(|line| line["fields"]["message"] == "answered")
+        .unwrap();
+    assert_eq!(answered["span"]["status"], 503);
+    assert!(answered["span"]["duration_ms"].is_u64());
+    assert!(log.of("wrong").iter().all(|line| line["level"] != "ERROR"));
+    for data in [
+        "Jayesh",
+        "Badgujar",
+        "INC-77001",
+        "9966999999",
+        "@example.com",
+        "of Fineract",
+        TOKEN,
+    ] {
+        assert!(!log.text().contains(data), "{data} is in the log");
+    }
+}

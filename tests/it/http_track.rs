@@ -1,0 +1,206 @@
+//! `GET /fineract/track/{tracking_id}`, over TCP.
+
+use std::time::{Duration, Instant};
+
+use fineract_gateway::{domain::TrackingId, store::End};
+use reqwest::StatusCode;
+use serde_json::json;
+use sqlx::PgPool;
+
+use crate::support::{Answer, TOKEN, TestGateway, client_create};
+
+/// `processed_at` as the database knows it.
+async fn ended_at(pool: &PgPool, tracking_id: &str) -> String {
+    let tracking_id: TrackingId = tracking_id.parse().expect("a tracking id");
+    sqlx::query_scalar!(
+        r#"SELECT to_char(ended_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US') AS "at!"
+             FROM operation WHERE id = $1"#,
+        tracking_id.id.0
+    )
+    .fetch_one(pool)
+    .await
+    .expect("the operation is there")
+}
+
+#[sqlx::test]
+async fn success_has_the_documents_keys_and_fineracts_own_words(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    let id = gateway.accept(&client_create("INC-1")).await;
+    let body = r#"{"resourceId":42, "officeId":1,"amount":100000.10,"rate":1e5}"#;
+    gateway
+        .end_next(End::Succeeded {
+            body: body.to_owned(),
+            resource_id: fineract_gateway::domain::ResourceId::Unchanged,
+        })
+        .await;
+
+    let answer = Answer::of(gateway.get(&format!("/fineract/track/{id}"))).await;
+
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(answer.header("content-type"), "application/json");
+    assert_eq!(answer.header("cache-control"), "no-store");
+    let at = ended_at(&pool, &id).await;
+    assert_eq!(
+        answer.text,
+        format!(
+            r#"{{"tracking_id":"{id}","operation_type":"CLIENT_CREATE","status":"success","success_response":{body},"failure_response":null,"error_message":null,"processed_at":"{at}"}}"#
+        )
+    );
+}
+
+#[sqlx::test]
+async fn failure_has_the_documents_keys_and_fineracts_own_words(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    for (number, (stored, shown)) in [
+        (
+            Some(r#"{"httpStatusCode":"403","errors":[]}"#),
+            r#"{"httpStatusCode":"403","errors":[]}"#,
+        ),
+        (
+            Some("<h1>Bad \"Gateway\"</h1>"),
+            r#""<h1>Bad \"Gateway\"</h1>""#,
+        ),
+        (None, "null"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let id = gateway
+            .accept(&client_create(&format!("INC-{number}")))
+            .await;
+        let end = End::Failed {
+            body: stored.map(str::to_owned),
+            message: "Fineract returned 403".to_owned(),
+            code: "refused".to_owned(),
+            fells: false,
+        };
+        gateway.end_next(end).await;
+        let answer = Answer::of(gateway.get(&format!("/fineract/track/{id}"))).await;
+        let at = ended_at(&pool, &id).await;
+        assert_eq!(
+            answer.text,
+            format!(
+                r#"{{"tracking_id":"{id}","operation_type":"CLIENT_CREATE","status":"failed","success_response":null,"failure_response":{shown},"error_message":"Fineract returned 403","processed_at":"{at}"}}"#
+            )
+        );
+    }
+}
+
+#[sqlx::test]
+async fn the_bar_comes_raw_or_encoded_under_every_base_path(pool: PgPool) {
+    let gateway = TestGateway::start(pool).await;
+    let id = gateway.accept(&client_create("INC-1")).await;
+    let expected = json!({"tracking_id": id, "status": "processing"}).to_string();
+    for base_path in ["", "/api", "/api/v1"] {
+        for bar in ["|", "%7C", "%7c"] {
+            let path = format!("{base_path}/fineract/track/{}", id.replace('|', bar));
+            let answer = gateway
+                .raw(&format!(
+                    "GET {path} HTTP/1.1\r\nHost: gateway\r\nX-Internal-Token: {TOKEN}\r\nConnection: close\r\n\r\n"
+                ))
+                .await;
+            assert!(
+                answer.starts_with("HTTP/1.1 200 OK\r\n"),
+                "{path}: {answer}"
+            );
+            assert!(answer.ends_with(&expected), "{path}: {answer}");
+        }
+    }
+}
+
+#[sqlx::test]
+async fn what_is_no_tracking_id_is_told_from_one_that_is_not_known(pool: PgPool) {
+    let gateway = TestGateway::start(pool).await;
+    let id = gateway.accept(&client_create("INC-1")).await;
+    let of_another_type = id.replace("CLIENT_CREATE", "LOAN_DELETE");
+    for (id, status, code) in [
+        (
+            "CLIENT_CREATE|406362bf-f3da-4bc6-a506-d67e0878b7b6",
+            404,
+            "unknown_tracking_id",
+        ),
+        (of_another_type.as_str(), 404, "unknown_tracking_id"),
+        (
+            "406362bf-f3da-4bc6-a506-d67e0878b7b6",
+            400,
+            "malformed_tracking_id",
+        ),
+        ("CLIENT_CREATE|406362bf", 400, "malformed_tracking_id"),
+        (
+            "CLIENT_BUY|406362bf-f3da-4bc6-a506-d67e0878b7b6",
+            400,
+            "malformed_tracking_id",
+        ),
+        ("%FF", 400, "malformed_tracking_id"),
+        ("%00", 400, "malformed_tracking_id"),
+    ] {
+        let answer = Answer::of(gateway.get(&format!("/fineract/track/{id}"))).await;
+        assert_eq!(answer.problem(), (status, code.to_owned()), "{id}");
+        assert_eq!(answer.header("cache-control"), "no-store");
+    }
+    let request = gateway.request(reqwest::Method::GET, &format!("/fineract/track/{id}"));
+    assert_eq!(
+        Answer::of(request).await.problem(),
+        (401, "unauthorized".to_owned())
+    );
+}
+
+#[sqlx::test]
+async fn a_poll_is_held_until_the_operation_ends(pool: PgPool) {
+    let gateway = TestGateway::start(pool).await;
+    let id = gateway.accept(&client_create("INC-1")).await;
+    let poll = || {
+        gateway
+            .get(&format!("/fineract/track/{id}"))
+            .header("Prefer", "wait=19")
+    };
+    let end = End::Succeeded {
+        body: "{}".to_owned(),
+        resource_id: fineract_gateway::domain::ResourceId::Unchanged,
+    };
+    let started = Instant::now();
+    let (first, second, ()) = tokio::join!(
+        Answer::of(poll()),
+        Answer::of(poll()),
+        gateway.end_next(end)
+    );
+    for answer in [first, second, Answer::of(poll()).await] {
+        assert_eq!(answer.json()["status"], "success");
+        assert_eq!(answer.header("preference-applied"), "wait=19");
+    }
+    assert!(
+        started.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        started.elapsed()
+    );
+}
+
+#[sqlx::test]
+async fn a_held_poll_is_answered_when_its_time_is_up_or_the_gateway_shuts_down(pool: PgPool) {
+    let gateway = TestGateway::start(pool).await;
+    let id = gateway.accept(&client_create("INC-1")).await;
+    let path = format!("/fineract/track/{id}");
+
+    let started = Instant::now();
+    let answer = Answer::of(gateway.get(&path).header("Prefer", "wait=1")).await;
+    assert!(
+        started.elapsed() >= Duration::from_secs(1),
+        "{:?}",
+        started.elapsed()
+    );
+    assert_eq!(answer.json()["status"], "processing");
+
+    let held = Answer::of(gateway.get(&path).header("Prefer", "wait=3600"));
+    let (answer, ()) = tokio::join!(held, async { gateway.draining.cancel() });
+    assert_eq!(answer.json()["status"], "processing");
+    assert_eq!(answer.header("preference-applied"), "wait=60");
+    assert!(
+        started.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        started.elapsed()
+    );
+
+    let unknown = "/fineract/track/CLIENT_CREATE|406362bf-f3da-4bc6-a506-d67e0878b7b6";
+    let answer = Answer::of(gateway.get(unknown).header("Prefer", "wait=60")).await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+}

@@ -1,0 +1,270 @@
+//! Lanes and readiness: whatever ends in whatever order, nothing runs early and nothing stays behind.
+
+use std::{collections::HashMap, time::Duration};
+
+use fineract_gateway::{
+    domain::{Lane, LaneAccess, OperationId, OperationType, ResourceId},
+    operations::Checked,
+    store::{Accepted, ClaimLimits, Claimed, End, Ends, NewOperation, Settlement, Store, Verdict},
+};
+use proptest::{
+    prelude::*,
+    strategy::ValueTree as _,
+    test_runner::{Config, TestRunner},
+};
+use serde_json::value::RawValue;
+use sqlx::PgPool;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// One step of a random history.
+#[derive(Clone, Debug)]
+enum Step {
+    /// Accept an operation that writes this loan's or this client's lane, and may read that client's.
+    Accept { client: u8, loan: Option<u8> },
+    /// Claim so many.
+    Claim(i64),
+    /// End the n-th of what is claimed.
+    End { index: usize, how: How },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum How {
+    Success,
+    Failure,
+    FailureThatFells,
+    Again,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        5 => (0..2_u8, proptest::option::weighted(0.75, 0..3_u8))
+            .prop_map(|(client, loan)| Step::Accept { client, loan }),
+        2 => (1..6_i64).prop_map(Step::Claim),
+        5 => (any::<usize>(), prop_oneof![
+            6 => Just(How::Success),
+            2 => Just(How::Failure),
+            1 => Just(How::FailureThatFells),
+            2 => Just(How::Again),
+        ]).prop_map(|(index, how)| Step::End { index, how }),
+    ]
+}
+
+/// An accepted operation that has not been seen to end.
+struct Live {
+    order: usize,
+    lanes: LaneAccess,
+}
+
+struct Model {
+    store: Store,
+    live: HashMap<OperationId, Live>,
+    claimed: Vec<Claimed>,
+    /// Where an operation has failed on which the later ones rest.
+    fallen: Vec<(Lane, usize)>,
+    accepted: usize,
+    ended: usize,
+}
+
+impl Model {
+    async fn accept(&mut self, client: u8, loan: Option<u8>) {
+        let client = Lane::client(&format!("C-{client}"));
+        let lanes = match loan {
+            Some(loan) => LaneAccess {
+                writes: Lane::loan(&format!("L-{loan}")),
+                reads: Some(client),
+            },
+            None => LaneAccess {
+                writes: client,
+                reads: None,
+            },
+        };
+        let id = OperationId::new();
+        let accepted = self
+            .store
+            .accept(NewOperation {
+                id,
+                operation_type: OperationType::LoanUpdate,
+                payload: RawValue::from_string("{}".to_owned()).unwrap(),
+                checked: Checked {
+                    lanes: lanes.clone(),
+                    reference: None,
+                    lender: None,
+                },
+                caller: "test".to_owned(),
+                caller_key: None,
+            })
+            .await
+            .unwrap();
+        assert_eq!(accepted, Accepted::New);
+        self.live.insert(
+            id,
+            Live {
+                order: self.accepted,
+                lanes,
+            },
+        );
+        self.accepted += 1;
+    }
+
+    async fn claim(&mut self, count: i64) -> usize {
+        let limits = ClaimLimits {
+            count,
+            lease: Duration::from_secs(600),
+            types: vec![OperationType::LoanUpdate.as_str().to_owned()],
+            busy_lenders: vec![],
+        };
+        let claimed = self.store.claim(&limits).await.unwrap();
+        for operation in &claimed {
+            self.check_its_turn(operation.id);
+        }
+        let count = claimed.len();
+        self.claimed.extend(claimed);
+        count
+    }
+
+    fn falls(&self, live: &Live) -> bool {
+        self.fallen.iter().any(|(lane, order)| {
+            live.order > *order
+                && (*lane == live.lanes.writes || Some(lane) == live.lanes.reads.as_ref())
+        })
+    }
+
+    fn check_its_turn(&self, id: OperationId) {
+        let claimed = &self.live[&id];
+        assert!(!self.falls(claimed), "it should have fallen");
+        for other in self
+            .live
+            .values()
+            .filter(|other| other.order < claimed.order)
+        {
+            let writes = other.lanes.writes == claimed.lanes.writes
+                || Some(&other.lanes.writes) == claimed.lanes.reads.as_ref();
+            let reads = other.lanes.reads.as_ref() == Some(&claimed.lanes.writes);
+            assert!(
+                !writes && !reads,
+                "{:?} runs before {:?}",
+                claimed.lanes,
+                other.lanes
+            );
+        }
+    }
+
+    async fn end(&mut self, index: usize, how: How) {
+        if self.claimed.is_empty() {
+            return;
+        }
+        let claimed = self.claimed.swap_remove(index % self.claimed.len());
+        let verdict = match how {
+            How::Success => Verdict::End(End::Succeeded {
+                body: "{}".to_owned(),
+                resource_id: ResourceId::Unchanged,
+            }),
+            How::Failure | How::FailureThatFells => Verdict::End(End::Failed {
+                body: None,
+                message: "refused".to_owned(),
+                code: "test".to_owned(),
+                fells: how == How::FailureThatFells,
+            }),
+            How::Again => Verdict::Again {
+                delay: Duration::ZERO,
+                new_key: false,
+                why: "test",
+            },
+        };
+        let settled = self
+            .store
+            .settle(Settlement {
+                id: claimed.id,
+                attempt: claimed.attempt,
+                places: claimed.places,
+                reply: None,
+                verdict,
+            })
+            .await
+            .unwrap();
+        assert!(settled, "the claim was held");
+        if how == How::Again {
+            return;
+        }
+        self.ended += 1;
+        let live = self.live.remove(&claimed.id).unwrap();
+        if how == How::FailureThatFells {
+            self.fallen.push((live.lanes.writes, live.order));
+            while self.store.fell_some().await.unwrap() {}
+        }
+    }
+
+    /// Operations the store has ended by itself are no longer in anybody's way.
+    async fn forget_fallen(&mut self, pool: &PgPool) {
+        let failed = sqlx::query_scalar!(
+            "SELECT o.id FROM operation o JOIN result r ON r.operation_id = o.id
+              WHERE r.code = 'behind_failed'"
+        )
+        .fetch_all(pool)
+        .await
+        .unwrap();
+        for id in failed {
+            if let Some(live) = self.live.remove(&OperationId(id)) {
+                self.ended += 1;
+                assert!(self.falls(&live), "fell without a cause");
+                // It is of a type whose failure fells: those behind it in its own lane fall too.
+                self.fallen.push((live.lanes.writes, live.order));
+            }
+        }
+    }
+
+    async fn run(mut self, pool: &PgPool, steps: Vec<Step>) {
+        for step in steps {
+            match step {
+                Step::Accept { client, loan } => self.accept(client, loan).await,
+                Step::Claim(count) => drop(self.claim(count).await),
+                Step::End { index, how } => self.end(index, how).await,
+            }
+            while self.store.fell_some().await.unwrap() {}
+            self.forget_fallen(pool).await;
+        }
+        while self.claim(100).await > 0 || !self.claimed.is_empty() {
+            while !self.claimed.is_empty() {
+                self.end(0, How::Success).await;
+            }
+        }
+        assert_eq!(
+            self.ended,
+            self.accepted,
+            "{} were left behind",
+            self.live.len()
+        );
+        let left = sqlx::query_scalar!("SELECT count(*) FROM place")
+            .fetch_one(pool)
+            .await
+            .unwrap();
+        assert_eq!(left, Some(0));
+    }
+}
+
+#[sqlx::test]
+async fn nothing_runs_early_and_nothing_stays_behind(pool: PgPool) {
+    let tasks = TaskTracker::new();
+    let ends = Ends::start(&pool, &tasks, &CancellationToken::new());
+    let store = Store::start(pool.clone(), ends, &tasks);
+    let mut runner = TestRunner::new(Config::default());
+    let histories = proptest::collection::vec(step(), 1..60);
+    for _ in 0..60 {
+        let steps = histories.new_tree(&mut runner).unwrap().current();
+        sqlx::raw_sql("TRUNCATE lane, operation, place, payload, result, attempt")
+            .execute(&pool)
+            .await
+            .unwrap();
+        let model = Model {
+            store: store.clone(),
+            live: HashMap::new(),
+            claimed: vec![],
+            fallen: vec![],
+            accepted: 0,
+            ended: 0,
+        };
+        let history = format!("{steps:?}");
+        println!("{history}");
+        model.run(&pool, steps).await;
+    }
+}

@@ -1,0 +1,269 @@
+//! A gateway for tests: the production router, on a port of its own.
+#![expect(clippy::indexing_slicing, reason = "a missing key fails the test")]
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use fineract_gateway::{
+    domain::{FineractHealth, OperationType},
+    http::{ApiState, Tokens, router},
+    operations::Deployment,
+    store::{ClaimLimits, End, Ends, Settlement, Store, Verdict},
+};
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    time::timeout,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// The secret of the caller `los`.
+pub(crate) const TOKEN: &str = "los-secret";
+/// The secret of the caller `admin`, who has the `ops` scope.
+pub(crate) const OPS_TOKEN: &str = "admin-secret";
+/// No test waits longer for anything.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// A gateway that accepts and tracks; whoever started it ends the operations.
+pub(crate) struct TestGateway {
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    /// The queue under it.
+    pub(crate) store: Store,
+    /// What it knows of Fineract.
+    pub(crate) fineract: watch::Sender<FineractHealth>,
+    /// Begins its shutdown.
+    pub(crate) draining: CancellationToken,
+    client: Client,
+    stop: CancellationToken,
+}
+
+impl Drop for TestGateway {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl TestGateway {
+    /// Starts a gateway on the test's own database.
+    pub(crate) async fn start(pool: PgPool) -> Self {
+        Self::start_with(pool, |_| ()).await
+    }
+
+    /// The same, with other settings.
+    pub(crate) async fn start_with(pool: PgPool, adjust: impl FnOnce(&mut ApiState)) -> Self {
+        let tasks = TaskTracker::new();
+        let stop = CancellationToken::new();
+        let draining = CancellationToken::new();
+        let (fineract, fineract_seen) = watch::channel(FineractHealth::Unknown);
+        let ends = Ends::start(&pool, &tasks, &stop);
+        let store = Store::start(pool, ends, &tasks);
+        let secret = |name: &str, secret: &str| (name.to_owned(), SecretString::from(secret));
+        let mut state = ApiState {
+            store: store.clone(),
+            deployment: Arc::new(deployment()),
+            tokens: Tokens::new(
+                &[
+                    secret("los", TOKEN),
+                    secret("los", "los-next-secret"),
+                    secret("bulk", "bulk-secret"),
+                ],
+                &[secret("admin", OPS_TOKEN)],
+            ),
+            base_paths: vec!["/api".to_owned(), "/api/v1".to_owned()],
+            max_waiting: 1_000,
+            fineract: fineract_seen,
+            draining: draining.clone(),
+        };
+        adjust(&mut state);
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let serving = axum::serve(listener, router(state))
+            .with_graceful_shutdown(stop.clone().cancelled_owned());
+        tasks.spawn(async move { serving.await.expect("the listener lives") });
+        let client = Client::builder()
+            .timeout(DEADLINE)
+            .build()
+            .expect("a client");
+        Self {
+            address,
+            store,
+            fineract,
+            draining,
+            client,
+            stop,
+        }
+    }
+
+    /// A GET with the token of `los`.
+    pub(crate) fn get(&self, path: &str) -> RequestBuilder {
+        self.client
+            .get(self.url(path))
+            .header("X-Internal-Token", TOKEN)
+    }
+
+    /// A POST of JSON with the token of `los`.
+    pub(crate) fn post(&self, path: &str, body: impl Into<reqwest::Body>) -> RequestBuilder {
+        self.client
+            .post(self.url(path))
+            .header("X-Internal-Token", TOKEN)
+            .header("Content-Type", "application/json")
+            .body(body)
+    }
+
+    /// A request without anything.
+    pub(crate) fn request(&self, method: reqwest::Method, path: &str) -> RequestBuilder {
+        self.client.request(method, self.url(path))
+    }
+
+    /// Has an operation accepted; its tracking id.
+    pub(crate) async fn accept(&self, body: &Value) -> String {
+        let answer = Answer::of(self.post("/fineract/operate", body.to_string())).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
+        answer.json()["tracking_id"]
+            .as_str()
+            .expect("a tracking id")
+            .to_owned()
+    }
+
+    /// Ends the next operation that is due, as a worker does; waits for one if there is none.
+    pub(crate) async fn end_next(&self, end: End) {
+        let limits = ClaimLimits {
+            count: 1,
+            lease: Duration::from_mins(1),
+            types: OperationType::ALL.iter().map(ToString::to_string).collect(),
+            busy_lenders: Vec::new(),
+        };
+        let claim = async {
+            loop {
+                let claimed = self
+                    .store
+                    .claim(&limits)
+                    .await
+                    .expect("the database is there");
+                if let Some(claimed) = claimed.into_iter().next() {
+                    return claimed;
+                }
+                self.store.ends().work().await;
+            }
+        };
+        let claimed = timeout(DEADLINE, claim)
+            .await
+            .expect("an operation becomes due");
+        let settlement = Settlement {
+            id: claimed.id,
+            attempt: claimed.attempt,
+            places: claimed.places,
+            reply: None,
+            verdict: Verdict::End(end),
+        };
+        assert!(
+            self.store
+                .settle(settlement)
+                .await
+                .expect("the database is there")
+        );
+    }
+
+    /// Sends bytes as they are, and reads the answer until the gateway closes the connection.
+    pub(crate) async fn raw(&self, request: &str) -> String {
+        let mut stream = TcpStream::connect(self.address)
+            .await
+            .expect("the gateway listens");
+        stream
+            .write_all(request.as_bytes())
+            .await
+            .expect("the gateway reads");
+        let mut answer = String::new();
+        timeout(DEADLINE, stream.read_to_string(&mut answer))
+            .await
+            .expect("the gateway answers in time")
+            .expect("the answer is a text");
+        answer
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+}
+
+/// A whole answer.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    /// Sends a request and reads the whole answer.
+    pub(crate) async fn of(request: RequestBuilder) -> Self {
+        let response: Response = request.send().await.expect("the gateway answers");
+        Self {
+            status: response.status(),
+            headers: response.headers().clone(),
+            text: response.text().await.expect("the answer is whole"),
+        }
+    }
+
+    /// The body.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).expect("the answer is JSON")
+    }
+
+    /// A header, or nothing.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().expect("visible ASCII"))
+    }
+
+    /// Asserts that this is an error in the one shape, and gives its code.
+    pub(crate) fn problem(&self) -> (u16, String) {
+        assert_eq!(
+            self.header("content-type"),
+            "application/problem+json",
+            "{}",
+            self.text
+        );
+        let body = self.json();
+        assert_eq!(body["status"], self.status.as_u16());
+        assert_eq!(body["request_id"], self.header("x-request-id"));
+        for key in ["type", "title", "detail"] {
+            assert!(
+                body[key].as_str().is_some_and(|text| !text.is_empty()),
+                "{key}: {body}"
+            );
+        }
+        (
+            self.status.as_u16(),
+            body["code"].as_str().expect("a code").to_owned(),
+        )
+    }
+}
+
+/// The document's `CLIENT_CREATE`.
+pub(crate) fn client_create(external_id: &str) -> Value {
+    json!({
+        "status": "CLIENT_CREATE",
+        "data": {
+            "firstname": "Jayesh",
+            "lastname": "Badgujar",
+            "externalId": external_id,
+            "mobileNo": "9966999999",
+            "emailAddress": "jayesh@example.com",
+            "activationDate": "01 January 2026"
+        }
+    })
+}
+
+fn deployment() -> Deployment {
+    Deployment {
+        office_id: 1,
+        payment_type: None,
+        lenders: vec![("UGRO".to_owned(), "UGRO".to_owned())],
+    }
+}
