@@ -13,6 +13,7 @@ mod http_routes;
 mod http_track;
 mod http_wait;
 mod lanes;
+mod lifecycle;
 mod recorded;
 mod replay;
 mod support;

@@ -1,0 +1,238 @@
+//! A whole system for tests: a sandbox, and gateways on the test's own database.
+
+use std::{
+    net::SocketAddr,
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use fineract_gateway::{
+    app::{self, Gateway},
+    config::Config,
+    sandbox::Sandbox,
+};
+use reqwest::Client;
+use serde_json::{Value, json};
+use sqlx::{ConnectOptions as _, PgPool};
+use tokio::{
+    net::TcpListener,
+    process::{Child, Command},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::TOKEN;
+
+/// No test waits longer for anything.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// A sandbox, and what its gateways need to know.
+pub(crate) struct System {
+    /// The sandbox's address.
+    pub(crate) sandbox: SocketAddr,
+    settings: Vec<(String, String)>,
+    client: Client,
+    stop: CancellationToken,
+}
+
+impl Drop for System {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl System {
+    /// Starts a sandbox; gateways are started one by one.
+    pub(crate) async fn start(pool: &PgPool) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let sandbox = listener.local_addr().expect("an address");
+        let stop = CancellationToken::new();
+        let serving = Sandbox::new().serve(listener, stop.clone());
+        #[expect(clippy::disallowed_methods, reason = "ends with the test's runtime")]
+        tokio::spawn(serving);
+        let settings = [
+            (
+                "DATABASE_URL",
+                pool.connect_options().to_url_lossy().to_string(),
+            ),
+            ("HTTP_LISTEN", "127.0.0.1:0".to_owned()),
+            ("INTERNAL_TOKENS", format!("los={TOKEN}")),
+            (
+                "FINERACT_URL",
+                format!("http://{sandbox}/fineract-provider/api/v1"),
+            ),
+            ("FINERACT_USER", "mifos".to_owned()),
+            ("FINERACT_PASSWORD", "password".to_owned()),
+            ("FINERACT_TIMEOUT_SECONDS", "2".to_owned()),
+            ("WORKER_LEASE_SECONDS", "4".to_owned()),
+        ];
+        Self {
+            sandbox,
+            settings: settings
+                .map(|(name, value)| (name.to_owned(), value))
+                .to_vec(),
+            client: Client::builder()
+                .timeout(DEADLINE)
+                .build()
+                .expect("a client"),
+            stop,
+        }
+    }
+
+    /// Changes a setting of the gateways that are started after this.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.settings.retain(|(known, _)| known != name);
+        self.settings.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Starts a gateway in this process.
+    pub(crate) async fn gateway(&self) -> Caller {
+        let lookup = |name: &str| {
+            self.settings
+                .iter()
+                .find(|(known, _)| known == name)
+                .map(|(_, value)| value.clone())
+        };
+        let config = Config::read(lookup).expect("the settings are right");
+        let gateway = app::start(&config).await.expect("the gateway starts");
+        let address = gateway.address().expect("it serves the API");
+        Caller {
+            address,
+            client: self.client.clone(),
+            gateway: Some(gateway),
+            process: None,
+        }
+    }
+
+    /// Starts a gateway as a process of its own.
+    pub(crate) async fn process(&self) -> Caller {
+        let port = TcpListener::bind("127.0.0.1:0")
+            .await
+            .and_then(|listener| listener.local_addr())
+            .expect("a free port");
+        let process = Command::new(env!("CARGO_BIN_EXE_fineract-gateway"))
+            .arg("serve")
+            .env_clear()
+            .envs(self.settings.iter().cloned())
+            .env("HTTP_LISTEN", port.to_string())
+            .env("LOG_FILTER", "warn")
+            .current_dir(std::env::temp_dir())
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("the gateway starts");
+        let caller = Caller {
+            address: port,
+            client: self.client.clone(),
+            gateway: None,
+            process: Some(process),
+        };
+        caller.until_ready().await;
+        caller
+    }
+
+    /// Every effect in Fineract, in order.
+    pub(crate) async fn ledger(&self) -> Vec<Value> {
+        let url = format!("http://{}/sandbox/ledger", self.sandbox);
+        let answer = self
+            .client
+            .get(url)
+            .send()
+            .await
+            .expect("the sandbox answers");
+        answer.json().await.expect("a list")
+    }
+
+    /// Has the sandbox misbehave.
+    pub(crate) async fn fault(&self, fault: Value) {
+        let url = format!("http://{}/sandbox/faults", self.sandbox);
+        let answer = self.client.post(url).json(&json!([fault])).send().await;
+        assert!(answer.expect("the sandbox answers").status().is_success());
+    }
+}
+
+/// A running gateway and how it is called.
+pub(crate) struct Caller {
+    pub(crate) address: SocketAddr,
+    client: Client,
+    gateway: Option<Gateway>,
+    process: Option<Child>,
+}
+
+impl Caller {
+    async fn until_ready(&self) {
+        let started = Instant::now();
+        let url = format!("http://{}/readyz", self.address);
+        loop {
+            if let Ok(answer) = self.client.get(&url).send().await
+                && answer.status().is_success()
+            {
+                return;
+            }
+            assert!(
+                started.elapsed() < DEADLINE,
+                "the gateway never became ready"
+            );
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Has an operation accepted; its tracking id.
+    pub(crate) async fn send(&self, operation_type: &str, data: Value) -> String {
+        let answer = self
+            .client
+            .post(format!("http://{}/fineract/operate", self.address))
+            .header("X-Internal-Token", TOKEN)
+            .json(&json!({ "status": operation_type, "data": data }))
+            .send()
+            .await
+            .expect("the gateway answers");
+        let status = answer.status();
+        let body: Value = answer.json().await.expect("JSON");
+        assert_eq!(status, 202, "{body}");
+        body["tracking_id"]
+            .as_str()
+            .expect("a tracking id")
+            .to_owned()
+    }
+
+    /// What track says once the operation has ended.
+    pub(crate) async fn end_of(&self, tracking_id: &str) -> Value {
+        let started = Instant::now();
+        let url = format!("http://{}/fineract/track/{tracking_id}", self.address);
+        loop {
+            let request = self.client.get(&url).header("X-Internal-Token", TOKEN);
+            let answer = request.header("Prefer", "wait=5").send().await;
+            let body: Value = answer
+                .expect("the gateway answers")
+                .json()
+                .await
+                .expect("JSON");
+            if body["status"] != "processing" {
+                return body;
+            }
+            assert!(started.elapsed() < DEADLINE, "{tracking_id} never ended");
+        }
+    }
+
+    /// Sends, and waits for the end.
+    pub(crate) async fn run(&self, operation_type: &str, data: Value) -> Value {
+        let tracking_id = self.send(operation_type, data).await;
+        self.end_of(&tracking_id).await
+    }
+
+    /// Kills the process, at once.
+    pub(crate) async fn kill(&mut self) {
+        if let Some(process) = &mut self.process {
+            process.kill().await.expect("the process was there");
+        }
+    }
+
+    /// Ends the gateway of this process; whether nothing was left.
+    pub(crate) async fn shut_down(mut self) -> bool {
+        self.gateway
+            .take()
+            .expect("a gateway of this process")
+            .shut_down()
+            .await
+    }
+}
