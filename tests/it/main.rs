@@ -5,6 +5,7 @@
 )]
 
 mod config;
+mod crowd;
 mod embedded_postgres;
 mod http_health;
 mod http_log;

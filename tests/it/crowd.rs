@@ -1,0 +1,96 @@
+//! A thousand operations over a hundred loans, run by two processes of which one is killed.
+
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
+use sqlx::PgPool;
+
+use crate::support::system::System;
+
+const LOANS: usize = 100;
+const UPDATES: usize = 6;
+
+/// The operations of one loan, in their order; its client's lane and its own.
+fn operations_of(loan: usize) -> Vec<(&'static str, Value)> {
+    let (client, id) = (format!("C-{loan}"), format!("L-{loan}"));
+    let mut operations = vec![
+        (
+            "CLIENT_CREATE",
+            json!({ "firstname": "A", "lastname": "B", "externalId": client,
+                    "activationDate": "01 January 2026" }),
+        ),
+        (
+            "LOAN_CREATE",
+            json!({ "lenderConfig": "UGRO", "externalId": id, "principal": 100_000,
+                    "submittedOnDate": "11 January 2026", "loanTermFrequency": 12,
+                    "numberOfRepayments": 12, "interestRatePerPeriod": 8, "clientId": client }),
+        ),
+    ];
+    operations.extend((1..=UPDATES).map(|step| {
+        (
+            "LOAN_UPDATE",
+            json!({ "externalId": id, "principal": 100_000 + step }),
+        )
+    }));
+    operations.push((
+        "LOAN_APPROVE",
+        json!({ "external_loan_id": id, "approvedOnDate": "11 January 2026" }),
+    ));
+    operations.push((
+        "LOAN_DISBURSE",
+        json!({ "external_loan_id": id, "actualDisbursementDate": "11 January 2026" }),
+    ));
+    operations
+}
+
+#[sqlx::test]
+async fn each_of_a_thousand_operations_takes_effect_once_and_in_order(pool: PgPool) {
+    let mut system = System::start(&pool).await;
+    system.set("FINERACT_MAX_IN_FLIGHT", "4");
+    let survivor = system.process().await;
+    let mut victim = system.process().await;
+    let mut accepted: Vec<Vec<String>> = vec![Vec::new(); LOANS];
+    let steps: Vec<Vec<_>> = (0..LOANS).map(operations_of).collect();
+    let count = steps[0].len();
+    for step in 0..count {
+        for loan in 0..LOANS {
+            let (operation_type, data) = steps[loan][step].clone();
+            // Both accept; an order is only promised to one who waits for the answer.
+            let gateway = if loan % 2 == 0 || step > count / 2 {
+                &survivor
+            } else {
+                &victim
+            };
+            accepted[loan].push(gateway.send(operation_type, data).await);
+        }
+        if step == count / 2 {
+            victim.kill().await;
+        }
+    }
+    for tracking_id in accepted.iter().flatten() {
+        let end = survivor.end_of(tracking_id).await;
+        assert_eq!(end["status"], "success", "{end}");
+    }
+
+    let mut sequence: HashMap<String, Vec<u64>> = HashMap::new();
+    for entry in system.ledger().await {
+        let key = entry["idempotencyKey"].as_str().unwrap();
+        let operation = key.rsplit_once('-').unwrap().0.to_owned();
+        sequence
+            .entry(operation)
+            .or_default()
+            .push(entry["seq"].as_u64().unwrap());
+    }
+    assert_eq!(sequence.len(), LOANS * count);
+    for tracking_ids in &accepted {
+        let order: Vec<_> = tracking_ids
+            .iter()
+            .map(|id| sequence[id.split_once('|').unwrap().1].as_slice())
+            .collect();
+        assert!(
+            order.iter().all(|effects| effects.len() == 1),
+            "a second effect: {order:?}"
+        );
+        assert!(order.is_sorted(), "out of order: {order:?}");
+    }
+}
