@@ -1,10 +1,49 @@
 //! The command line: one file per subcommand, each of which reads its own arguments.
 
-pub mod sandbox;
+mod sandbox;
 
 use std::process::ExitCode;
 
-/// Runs the subcommand that the arguments name.
+use anyhow::Context;
+use clap::Parser;
+
+/// The exit code of a command that could not start: bad arguments (clap's own), settings, database.
+const BAD_START: u8 = 2;
+
+/// Durable, ordered execution of loan operations against Apache Fineract.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Serves a stand-in for Fineract.
+    Sandbox(sandbox::Arguments),
+}
+
+/// Runs the subcommand that the arguments name, and says in one line why it could not.
 pub fn run() -> ExitCode {
-    ExitCode::SUCCESS
+    let cli = Cli::parse();
+    match execute(cli.command) {
+        Ok(code) => code,
+        Err(error) => {
+            anstream::eprintln!("fineract-gateway: {error:#}");
+            ExitCode::from(BAD_START)
+        }
+    }
+}
+
+fn execute(command: Command) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    runtime.block_on(async {
+        match command {
+            Command::Sandbox(arguments) => sandbox::run(arguments).await,
+        }
+    })
 }
