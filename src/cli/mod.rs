@@ -29,7 +29,7 @@ enum Command {
     /// Brings the database's schema up to this gateway's.
     Migrate(migrate::Arguments),
     /// Runs a stand-in for Fineract, in memory.
-    Sandbox(sandbox::SandboxArgs),
+    Sandbox(sandbox::Arguments),
     /// Runs a command beside a private Postgres.
     Postgres(postgres::Arguments),
 }

@@ -9,6 +9,7 @@ use tokio::time::sleep;
 
 use super::Sandbox;
 use super::auth;
+use super::books::Books;
 use super::call::Call;
 use super::commands::Begun;
 use super::failure::{Failure, standard};
@@ -109,17 +110,21 @@ impl Sandbox {
                 self.serve_call(&call, Twist::None).await;
                 Sent::Whole(self.serve_call(&call, Twist::None).await)
             }
-            Kind::ResetAfter | Kind::Status502After | Kind::TruncatedAfter | Kind::GarbageAfter => {
+            Kind::ResetAfter => {
+                self.serve_call(&call, Twist::None).await;
+                Sent::Nothing
+            }
+            Kind::Status502After => {
+                self.serve_call(&call, Twist::None).await;
+                Sent::Whole(Reply::html(StatusCode::BAD_GATEWAY))
+            }
+            Kind::TruncatedAfter => Sent::Half(self.serve_call(&call, Twist::None).await),
+            Kind::GarbageAfter => {
                 let reply = self.serve_call(&call, Twist::None).await;
-                match fault {
-                    Kind::Status502After => Sent::Whole(Reply::html(StatusCode::BAD_GATEWAY)),
-                    Kind::TruncatedAfter => Sent::Half(reply),
-                    Kind::GarbageAfter => Sent::Whole(Reply {
-                        body: "{\"clientId\":".to_owned(),
-                        ..reply
-                    }),
-                    _ => Sent::Nothing,
-                }
+                Sent::Whole(Reply {
+                    body: "{\"clientId\":".to_owned(),
+                    ..reply
+                })
             }
         }
     }
@@ -132,22 +137,25 @@ impl Sandbox {
         };
         // Fineract asks a running command three times before it gives up.
         for wait in [self.pause / 3, self.pause * 2 / 3, Duration::ZERO] {
-            let begun = {
-                let mut state = self.lock();
-                match state.begin(&write) {
-                    Begun::Started(id) => return state.finish(id, &write, twist),
-                    other => other,
-                }
-            };
-            match begun {
-                Begun::Replayed(reply) => return reply,
-                Begun::KeyTooLong => {
-                    return Failure::constraint("error.msg.data.integrity.issue").reply(&call.path);
-                }
-                Begun::Started(_) | Begun::Busy => sleep(wait).await,
+            if let Some(reply) = self.attempt(&write, &twist) {
+                return reply;
             }
+            sleep(wait).await;
         }
         echo(&write)
+    }
+
+    /// Runs the command, or finds its answer; `None` while its row is running.
+    fn attempt(&self, write: &Write, twist: &Twist) -> Option<Reply> {
+        let mut state = self.lock();
+        match state.begin(write) {
+            Begun::Started(id) => Some(state.finish(id, write, twist.clone())),
+            Begun::Replayed(reply) => Some(reply),
+            Begun::KeyTooLong => {
+                Some(Failure::constraint("error.msg.data.integrity.issue").reply(&write.path))
+            }
+            Begun::Busy => None,
+        }
     }
 
     /// Everything before a command is recorded; a read is answered here.
@@ -208,12 +216,13 @@ impl Sandbox {
     }
 }
 
-fn locked(books: &super::books::Books, resource: &Resource) -> bool {
-    let loan = match resource {
-        Resource::Loan(name) | Resource::Transactions(name) | Resource::Transaction(name, _) => {
-            books.loan_id(name).ok()
-        }
-        _ => None,
+fn locked(books: &Books, resource: &Resource) -> bool {
+    let (Resource::Loan(name) | Resource::Transactions(name) | Resource::Transaction(name, _)) =
+        resource
+    else {
+        return false;
     };
-    loan.is_some_and(|id| books.locked_loans.contains(&id))
+    books
+        .loan_id(name)
+        .is_ok_and(|id| books.locked_loans.contains(&id))
 }

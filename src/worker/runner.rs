@@ -13,7 +13,7 @@ use crate::{
     domain::{Attempt, IdempotencyKey, Request, decision::Patience},
     fineract::Fineract,
     operations::{self, Deployment},
-    store::{Claimed, Settlement, StartAttempt, Store, Verdict},
+    store::{Claimed, Settlement, StartAttempt, Store, StoreError, Verdict},
     telemetry::chain,
 };
 
@@ -176,7 +176,7 @@ impl Runner {
         self.store
             .attempts(claimed.id)
             .await
-            .map_err(|error| self.database_away(claimed, &error))
+            .map_err(|error| database_away(claimed, &error))
     }
 
     /// Commits the attempt, then sends it. `None`: the lease is gone, or too short for a call.
@@ -194,7 +194,7 @@ impl Runner {
                 request: request.clone(),
             })
             .await
-            .map_err(|error| self.database_away(claimed, &error))?;
+            .map_err(|error| database_away(claimed, &error))?;
         if !started
             || !self
                 .held
@@ -214,11 +214,6 @@ impl Runner {
             reply: Some(reply),
             age: Duration::ZERO,
         }))
-    }
-
-    fn database_away(&self, claimed: &Claimed, error: &crate::store::StoreError) -> Conclusion {
-        tracing::warn!(operation.id = %claimed.id, error = %chain(error), "the database failed before anything was sent");
-        Conclusion::again(claimed, "database_away", None)
     }
 
     pub(super) fn note_success(&self) {
@@ -268,4 +263,9 @@ fn log(claimed: &Claimed, conclusion: &Conclusion) {
         duration_ms = u64::try_from(claimed.claimed_at.elapsed().as_millis()).unwrap_or(u64::MAX),
         "attempt concluded"
     );
+}
+
+fn database_away(claimed: &Claimed, error: &StoreError) -> Conclusion {
+    tracing::warn!(operation.id = %claimed.id, error = %chain(error), "the database failed before anything was sent");
+    Conclusion::again(claimed, "database_away", None)
 }

@@ -1,6 +1,8 @@
 //! Every integration test, in one binary.
 #![expect(
     clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
     reason = "helpers of tests are not #[test] functions themselves"
 )]
 
@@ -15,7 +17,6 @@ mod http_track;
 mod http_wait;
 mod lanes;
 mod lifecycle;
-mod recorded;
 mod replay;
 mod support;
 mod tidy;

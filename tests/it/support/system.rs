@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use super::TOKEN;
 
 /// No test waits longer for anything.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// A sandbox, and what its gateways need to know.
 pub(crate) struct System {
