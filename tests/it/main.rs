@@ -17,6 +17,7 @@ mod http_track;
 mod http_wait;
 mod lanes;
 mod lifecycle;
+mod refusals;
 mod replay;
 mod support;
 mod tidy;
