@@ -29,7 +29,7 @@ enum Sent {
     Nothing,
 }
 
-/// Answers a request of Fineract's API. A client that hangs up does not stop its command.
+/// Answers a request of Fineract's API.
 pub(super) async fn answer(Handle(sandbox): Handle<Sandbox>, request: Request) -> Response<Body> {
     let (head, body) = request.into_parts();
     let line = head
@@ -39,21 +39,9 @@ pub(super) async fn answer(Handle(sandbox): Handle<Sandbox>, request: Request) -
     let Ok(body) = axum::body::to_bytes(body, BODY_LIMIT).await else {
         return Reply::html(StatusCode::BAD_REQUEST).into_response();
     };
-    let call = Call::new(
-        head.method,
-        &head.uri,
-        head.headers,
-        String::from_utf8_lossy(&body).into_owned(),
-    );
-    let path = call.path.clone();
-    let worker = sandbox.clone();
-    let sent = sandbox
-        .tasks
-        .spawn(async move { worker.process(call).await })
-        .await;
-    match sent
-        .unwrap_or_else(|_panic| Sent::Whole(standard(StatusCode::INTERNAL_SERVER_ERROR, &path)))
-    {
+    let body = String::from_utf8_lossy(&body).into_owned();
+    let call = Call::new(head.method, &head.uri, head.headers, body);
+    match sandbox.process(call).await {
         Sent::Whole(reply) => reply.into_response(),
         Sent::Half(reply) => {
             line.inspect(|line| line.cut_after((reply.body.len() / 2).max(1)));
