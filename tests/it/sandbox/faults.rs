@@ -131,7 +131,7 @@ async fn a_fault_strikes_only_what_it_is_for() {
         .post("/loans/1?command=reject", &json!({}))
         .send()
         .await;
-    assert_eq!(other.expect("an answer").status(), 400);
+    assert_eq!(other.expect("an answer").status(), 404);
     let on =
         json!({"approvedOnDate": "10 January 2024", "locale": "en", "dateFormat": "dd MMMM yyyy"});
     assert!(
