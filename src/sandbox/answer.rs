@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State as Handle};
-use axum::http::{Method, Response, StatusCode};
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderValue, Method, Response, StatusCode};
 use tokio::time::sleep;
 
 use super::Sandbox;
@@ -41,17 +42,25 @@ pub(super) async fn answer(Handle(sandbox): Handle<Sandbox>, request: Request) -
     };
     let body = String::from_utf8_lossy(&body).into_owned();
     let call = Call::new(head.method, &head.uri, head.headers, body);
-    match sandbox.process(call).await {
+    let sent = sandbox.process(call).await;
+    let cut_after = |body_bytes| line.as_ref().map(|line| line.cut_after(body_bytes));
+    let mut response = match sent {
         Sent::Whole(reply) => reply.into_response(),
         Sent::Half(reply) => {
-            line.inspect(|line| line.cut_after((reply.body.len() / 2).max(1)));
+            cut_after((reply.body.len() / 2).max(1));
             reply.into_response()
         }
         Sent::Nothing => {
-            line.inspect(|line| line.cut_after(0));
+            cut_after(0);
             Reply::html(StatusCode::BAD_GATEWAY).into_response()
         }
+    };
+    if line.as_ref().is_some_and(Line::ends) {
+        response
+            .headers_mut()
+            .insert(CONNECTION, HeaderValue::from_static("close"));
     }
+    response
 }
 
 impl Sandbox {

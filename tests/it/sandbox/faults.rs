@@ -123,6 +123,7 @@ async fn a_fault_strikes_only_what_it_is_for() {
     let matched = json!({"method": "POST", "path": "/loans", "command": "approve"});
     let faults = json!([
         {"match": matched, "fault": "reset_before"},
+        {"match": {"path": "/loanproducts"}, "fault": "reset_before"},
         {"fault": "reset_before", "probability": 0},
     ]);
     assert_eq!(bench.admin("faults", &faults).await, 200);

@@ -142,3 +142,24 @@ async fn refusals_are_laid_out_as_fineract_does_and_end_the_connection() {
 }"#;
     assert_eq!(answer.text().await.expect("a body"), expected);
 }
+
+#[tokio::test]
+async fn the_hundredth_answer_of_a_connection_is_its_last() {
+    let bench = Bench::start().await;
+    for number in 1..=101 {
+        let answer = bench
+            .post("/clients", &client(&format!("C-{number}")))
+            .send()
+            .await;
+        let answer = answer.expect("an answer");
+        assert_eq!(
+            answer.headers().contains_key("Connection"),
+            number == 100,
+            "{number}"
+        );
+        assert_eq!(
+            answer.text().await.map(|body| body.is_empty()).ok(),
+            Some(false)
+        );
+    }
+}
