@@ -19,5 +19,6 @@ mod lanes;
 mod lifecycle;
 mod refusals;
 mod replay;
+mod sandbox;
 mod support;
 mod tidy;
