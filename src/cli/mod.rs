@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand, each of which reads its own arguments.
 
+mod load;
 mod migrate;
 mod postgres;
 mod sandbox;
@@ -30,6 +31,8 @@ enum Command {
     Migrate(migrate::Arguments),
     /// Runs a stand-in for Fineract, in memory.
     Sandbox(sandbox::Arguments),
+    /// Sends operations as fast as they are taken, and checks every answer.
+    Load(load::Arguments),
     /// Runs a command beside a private Postgres.
     Postgres(postgres::Arguments),
 }
@@ -56,6 +59,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
             Command::Serve(arguments) => serve::run(arguments).await,
             Command::Migrate(arguments) => migrate::run(arguments).await,
             Command::Sandbox(arguments) => sandbox::run(arguments).await,
+            Command::Load(arguments) => load::run(arguments).await,
             Command::Postgres(arguments) => postgres::run(arguments).await,
         }
     })
