@@ -1,10 +1,12 @@
 //! The command line: one file per subcommand, each of which reads its own arguments.
 
+mod demo;
 mod migrate;
 mod postgres;
 mod sandbox;
 mod serve;
 mod settings;
+mod setup_fineract;
 
 use std::process::ExitCode;
 
@@ -26,10 +28,14 @@ struct Cli {
 enum Command {
     /// Runs the gateway until SIGTERM or Ctrl-C.
     Serve(serve::Arguments),
+    /// Shows the whole gateway: starts all it takes, sends the documents' examples, and stays up.
+    Demo(demo::Arguments),
     /// Brings the database's schema up to this gateway's.
     Migrate(migrate::Arguments),
     /// Runs a stand-in for Fineract, in memory.
     Sandbox(sandbox::SandboxArgs),
+    /// Makes what a Fineract lacks before its first loan: currency, payment type, charge, products.
+    SetupFineract(setup_fineract::Arguments),
     /// Runs a command beside a private Postgres.
     Postgres(postgres::Arguments),
 }
@@ -54,8 +60,10 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
     runtime.block_on(async {
         match command {
             Command::Serve(arguments) => serve::run(arguments).await,
+            Command::Demo(arguments) => demo::run(arguments).await,
             Command::Migrate(arguments) => migrate::run(arguments).await,
             Command::Sandbox(arguments) => sandbox::run(arguments).await,
+            Command::SetupFineract(arguments) => setup_fineract::run(arguments).await,
             Command::Postgres(arguments) => postgres::run(arguments).await,
         }
     })
