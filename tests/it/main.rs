@@ -4,8 +4,10 @@
     reason = "helpers of tests are not #[test] functions themselves"
 )]
 
+mod bad_start;
 mod config;
 mod crowd;
+mod demo;
 mod embedded_postgres;
 mod http_health;
 mod http_log;
@@ -17,5 +19,6 @@ mod lanes;
 mod lifecycle;
 mod recorded;
 mod replay;
+mod setup_fineract;
 mod support;
 mod tidy;
