@@ -5,7 +5,7 @@ use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf, process::Stdio, 
 use tokio::{process::Command, time::timeout};
 
 /// No command takes longer.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(120);
+pub(crate) const DEADLINE: Duration = Duration::from_mins(2);
 
 /// How a command ended.
 pub(crate) struct Ended {
