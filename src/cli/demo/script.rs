@@ -74,7 +74,7 @@ impl Examples {
     }
 
     /// The external id that stands for the document's in this run.
-    pub(super) fn id(&self, id: &str) -> String {
+    fn id(&self, id: &str) -> String {
         match self.run {
             Some(run) => format!("{id}-{run:08}"),
             None => id.to_owned(),
@@ -82,7 +82,7 @@ impl Examples {
     }
 
     /// A client's mobile number, the document's for the first; Fineract takes each only once.
-    pub(super) fn mobile(&self, client: u8) -> String {
+    fn mobile(&self, client: u8) -> String {
         let second_digit = 10 - client;
         format!("9{second_digit}{:08}", self.run.unwrap_or(66_999_999))
     }
@@ -175,7 +175,7 @@ impl Examples {
 
 impl Step {
     /// The same with another text in place of one of its own.
-    pub(super) fn with(self, text: &str, other: &str) -> Self {
+    fn with(self, text: &str, other: &str) -> Self {
         Self {
             body: self.body.replace(text, other),
             ..self

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
     path::PathBuf,
 };
 
@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Where the documents' readers expect the API.
-const USUAL_ADDRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+const USUAL_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
 /// How many lines of the log are shown when something went wrong.
 const LOG_LINES_SHOWN: usize = 20;
@@ -50,11 +50,14 @@ impl Stage {
         let folder = postgres.folder().display().to_string();
         screen::show_place("Data", &format!("{folder} (gone at the end)"));
         let stop_sandbox = CancellationToken::new();
-        let sandbox = match arguments.fineract {
-            Some(_) => None,
-            None => Some(start_sandbox(&stop_sandbox).await?),
+        let (sandbox, fineract) = if let Some(url) = &arguments.fineract {
+            (None, url.clone())
+        } else {
+            let address = start_sandbox(&stop_sandbox).await?;
+            let url = format!("http://{address}/fineract-provider/api/v1");
+            (Some(address), url)
         };
-        let config = config(arguments, &postgres, sandbox)?;
+        let config = config(arguments, &postgres, &fineract)?;
         let log = postgres.folder().join("gateway.log");
         let file = File::create(&log).context("cannot write the gateway's log")?;
         telemetry::init_in(file, &config.log)?;
@@ -136,20 +139,15 @@ async fn start_sandbox(stop: &CancellationToken) -> anyhow::Result<SocketAddr> {
 fn config(
     arguments: &Arguments,
     postgres: &EmbeddedPostgres,
-    sandbox: Option<SocketAddr>,
+    fineract: &str,
 ) -> anyhow::Result<Config> {
-    let fineract = match (&arguments.fineract, sandbox) {
-        (Some(url), _) => url.clone(),
-        (None, Some(sandbox)) => format!("http://{sandbox}/fineract-provider/api/v1"),
-        (None, None) => String::new(),
-    };
     let own = |name: &str| match name {
         "DATABASE_URL" => Some(postgres.url("postgres")),
         "HTTP_LISTEN" => Some(arguments.listen.unwrap_or_else(free_address).to_string()),
         "HTTP_BASE_PATH" => Some("/api,/api/v1".to_owned()),
         "INTERNAL_TOKENS" => Some(format!("los={TOKEN}")),
         "OPS_TOKENS" => Some("ops=demo-ops-token".to_owned()),
-        "FINERACT_URL" => Some(fineract.clone()),
+        "FINERACT_URL" => Some(fineract.to_owned()),
         "SHUTDOWN_GRACE_SECONDS" => Some("5".to_owned()),
         "LOG_FORMAT" => Some("text".to_owned()),
         _ => None,
