@@ -16,9 +16,9 @@ async fn page(operator: &Operator, query: &str) -> Value {
 }
 
 fn names(page: &Value) -> Vec<&str> {
-    let operations = page["operations"].as_array().unwrap().iter();
+    let operations = page["operations"].as_array().expect("a list").iter();
     operations
-        .map(|operation| operation["tracking_id"].as_str().unwrap())
+        .map(|operation| operation["tracking_id"].as_str().expect("a tracking id"))
         .collect()
 }
 

@@ -1,5 +1,4 @@
 //! What operators do, over TCP, and how tests bring operations where operators find them.
-#![expect(clippy::indexing_slicing, reason = "a missing key fails the test")]
 
 use std::{net::SocketAddr, time::Instant};
 
