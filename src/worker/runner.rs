@@ -139,6 +139,15 @@ impl Runner {
             Ok(attempts) => attempts,
             Err(conclusion) => return Some(conclusion),
         };
+        if let Some(resolution) = claimed.resolution {
+            let attempts = &attempts;
+            let case = Case {
+                claimed,
+                entry,
+                attempts,
+            };
+            return Some(self.resolve(case, resolution).await);
+        }
         let request = match resend(&attempts, claimed.key_number) {
             Some(request) => request,
             None => match self
