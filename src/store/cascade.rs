@@ -12,7 +12,7 @@ use super::{
     lanes::{self, Departed, Departures},
     results::Results,
 };
-use crate::domain::{OperationId, OperationType, TrackingId};
+use crate::domain::{OperationId, OperationType, State, TrackingId};
 
 /// Operations ended in one transaction.
 const CHUNK: i64 = 500;
@@ -108,6 +108,9 @@ async fn fell_chunk(
         end_fallen(&mut transaction, lane, &falling, fells).await?
     };
     transaction.commit().await.map_err(failed_to(ACTION))?;
+    for fallen in &falling {
+        super::count_end(fallen.operation_type, State::Failed);
+    }
     Ok((
         falling.into_iter().map(|falling| falling.id).collect(),
         departed,

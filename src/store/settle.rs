@@ -21,7 +21,7 @@ pub(super) fn start(
     tasks: &TaskTracker,
 ) -> GroupCommit<Settlement, Result<bool, StoreError>> {
     let (pool, ends) = (pool.clone(), ends.clone());
-    GroupCommit::start(tasks, move |batch| {
+    GroupCommit::start(tasks, "settle", move |batch| {
         let (pool, ends) = (pool.clone(), ends.clone());
         async move { settle(&pool, &ends, batch).await }
     })

@@ -5,6 +5,8 @@ mod caller_keys;
 mod placing;
 mod rows;
 
+use std::time::Instant;
+
 use serde_json::value::RawValue;
 use sqlx::PgPool;
 use tokio_util::task::TaskTracker;
@@ -56,7 +58,7 @@ pub(super) fn start(
     tasks: &TaskTracker,
 ) -> GroupCommit<NewOperation, Result<Accepted, StoreError>> {
     let (pool, ends) = (pool.clone(), ends.clone());
-    GroupCommit::start(tasks, move |batch| {
+    GroupCommit::start(tasks, "accept", move |batch| {
         let (pool, ends) = (pool.clone(), ends.clone());
         async move { batch::accept(&pool, &ends, batch).await }
     })
@@ -65,9 +67,18 @@ pub(super) fn start(
 impl Store {
     /// Makes an operation durable, at the tail of its lanes. `Ok` is returned after the commit.
     pub async fn accept(&self, operation: NewOperation) -> Result<Accepted, StoreError> {
-        self.accepting
+        let operation_type = operation.operation_type.as_str();
+        let started = Instant::now();
+        let accepted = self
+            .accepting
             .submit(operation)
             .await
-            .unwrap_or(Err(StoreError::Closed))
+            .unwrap_or(Err(StoreError::Closed))?;
+        metrics::histogram!("gateway_accept_seconds").record(started.elapsed());
+        if accepted == Accepted::New {
+            metrics::counter!("gateway_operations_accepted_total", "type" => operation_type)
+                .increment(1);
+        }
+        Ok(accepted)
     }
 }
