@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Fells, Store, StoreError, chain,
     claim::Places,
-    failed_to,
+    connect, failed_to,
     lanes::{self, Departed, Departures},
     results::Results,
 };
@@ -70,7 +70,7 @@ async fn fell_chunk(
     fells: Fells,
 ) -> Result<(Vec<OperationId>, Departed), StoreError> {
     const ACTION: &str = "end falling operations";
-    let mut transaction = pool.begin().await.map_err(failed_to(ACTION))?;
+    let mut transaction = connect::begin(pool).await.map_err(failed_to(ACTION))?;
     // Which lanes they stand in is known only after a look; the lanes are locked in their order, and
     // the look is taken again.
     let mut keys: Vec<String> = read_falling(&mut transaction, lane)
