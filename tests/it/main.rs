@@ -9,6 +9,7 @@
 mod config;
 mod crowd;
 mod embedded_postgres;
+mod failover;
 mod http_health;
 mod http_log;
 mod http_operate;
