@@ -11,6 +11,7 @@ mod config;
 mod crowd;
 mod demo;
 mod embedded_postgres;
+mod failover;
 mod http_health;
 mod http_log;
 mod http_operate;
