@@ -67,6 +67,7 @@ impl System {
             ("FINERACT_PASSWORD", "password".to_owned()),
             ("FINERACT_TIMEOUT_SECONDS", "2".to_owned()),
             ("WORKER_LEASE_SECONDS", "4".to_owned()),
+            ("SHUTDOWN_GRACE_SECONDS", "10".to_owned()),
         ];
         Self {
             sandbox,
