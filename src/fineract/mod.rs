@@ -4,6 +4,7 @@
 
 mod client;
 mod lookups;
+mod uptime;
 
 pub use self::{
     client::{Fineract, SetupError},

@@ -34,6 +34,8 @@ pub struct Claimed {
     pub known_id: Option<i64>,
     /// When it was accepted.
     pub accepted_at: DateTime<Utc>,
+    /// Why it is troubled, if it is: a stable code.
+    pub why: Option<String>,
     /// Since when it is troubled, if it is.
     pub why_since: Option<DateTime<Utc>>,
     /// How long it had been troubled when it was claimed, by the database's clock.
@@ -101,7 +103,7 @@ impl Store {
                  JOIN payload p ON p.operation_id = due.id
                 WHERE o.id = due.id
             RETURNING o.id, o.type, o.attempt, o.key_number, o.lost, o.lane, o.position, o.read_lane,
-                      o.read_position, o.lender, o.accepted_at, o.why_since,
+                      o.read_position, o.lender, o.accepted_at, o.why, o.why_since,
                       EXTRACT(EPOCH FROM now() - o.why_since)::float8 AS troubled_seconds,
                       p.data AS "data: Json<Box<RawValue>>", p.reference,
                       (SELECT resource_id FROM lane WHERE key = o.lane) AS known_id"#,
@@ -132,6 +134,7 @@ impl Store {
                     reference: row.reference,
                     known_id: row.known_id,
                     accepted_at: row.accepted_at,
+                    why: row.why,
                     why_since: row.why_since,
                     troubled_for: Duration::try_from_secs_f64(
                         row.troubled_seconds.unwrap_or_default(),

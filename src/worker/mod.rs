@@ -3,7 +3,9 @@
 //! A claim is committed before anything else happens, an attempt before it is sent, and no transaction
 //! is open while Fineract is called.
 
+mod blocked;
 mod case;
+mod checker;
 mod conclude;
 mod evidence;
 mod gate;
@@ -11,6 +13,8 @@ mod held;
 mod pace;
 mod prepare;
 mod runner;
+mod suspect;
+mod watched;
 
 use std::{sync::Arc, time::Duration};
 
@@ -89,12 +93,16 @@ async fn claim(runner: &Runner, count: usize) -> Vec<Claimed> {
             .held()
             .busy_lenders(runner.settings().loan_create_per_lender),
     };
-    match runner.store().claim(&limits).await {
-        Ok(claimed) => claimed,
-        Err(error) => {
-            tracing::warn!(error = %crate::telemetry::chain(&error), "nothing could be claimed");
-            tokio::time::sleep(PAUSE).await;
-            Vec::new()
+    let mut claimed = Vec::new();
+    for limits in runner.blocked.claims(limits, &runner.lenders()) {
+        match runner.store().claim(&limits).await {
+            Ok(more) => claimed.extend(more),
+            Err(error) => {
+                tracing::warn!(error = %crate::telemetry::chain(&error), "nothing could be claimed");
+                tokio::time::sleep(PAUSE).await;
+                break;
+            }
         }
     }
+    claimed
 }

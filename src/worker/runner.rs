@@ -8,9 +8,12 @@ use std::{
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::{case::Case, conclude::Conclusion, gate::Gate, held::Held};
+use super::{
+    blocked::Blocked, case::Case, checker, conclude::Conclusion, gate::Gate, held::Held,
+    prepare::Prepared, watched::Watched,
+};
 use crate::{
-    domain::{Attempt, IdempotencyKey, Request, decision::Patience},
+    domain::{Attempt, IdempotencyKey, decision::Patience},
     fineract::Fineract,
     operations::{self, Deployment},
     store::{Claimed, Settlement, StartAttempt, Store, StoreError, Verdict},
@@ -44,6 +47,8 @@ pub struct Runner {
     settings: Settings,
     gate: Gate,
     held: Held,
+    pub(super) blocked: Blocked,
+    pub(super) watched: Watched,
     in_flight: Semaphore,
     last_success: Mutex<Option<Instant>>,
 }
@@ -65,6 +70,8 @@ impl Runner {
             settings,
             gate,
             held: Held::default(),
+            blocked: Blocked::default(),
+            watched: Watched::default(),
             last_success: Mutex::default(),
         }
     }
@@ -83,6 +90,12 @@ impl Runner {
 
     pub(super) fn held(&self) -> &Held {
         &self.held
+    }
+
+    /// The lenders that operations may name.
+    pub(super) fn lenders(&self) -> Vec<String> {
+        let names = self.deployment.lenders.iter().map(|(name, _)| name.clone());
+        names.collect()
     }
 
     /// How many operations may be held: as many again as are in flight, so that a settle never waits for
@@ -112,7 +125,7 @@ impl Runner {
             attempt: claimed.attempt,
             places: claimed.places.clone(),
             reply: conclusion.reply,
-            verdict: conclusion.verdict,
+            verdict: checker::still_awaited(&claimed, conclusion.verdict),
         };
         match self.store.settle(settlement).await {
             Ok(true) => {}
@@ -139,21 +152,22 @@ impl Runner {
             Ok(attempts) => attempts,
             Err(conclusion) => return Some(conclusion),
         };
-        let request = match resend(&attempts, claimed.key_number) {
-            Some(request) => request,
-            None => match self
-                .prepare(Case {
-                    claimed,
-                    entry,
-                    attempts: &attempts,
-                })
-                .await
-            {
-                Ok(request) => request,
+        let case = Case {
+            claimed,
+            entry,
+            attempts: &attempts,
+        };
+        if let Some(conclusion) = self.known_already(case).await {
+            return Some(conclusion);
+        }
+        let prepared = match resend(&attempts, claimed.key_number) {
+            Some(prepared) => prepared,
+            None => match self.prepare(case).await {
+                Ok(prepared) => prepared,
                 Err(conclusion) => return Some(conclusion),
             },
         };
-        let attempt = match self.send(claimed, request).await {
+        let attempt = match self.send(claimed, prepared).await {
             Ok(Some(attempt)) => attempt,
             Ok(None) => return None,
             Err(conclusion) => return Some(conclusion),
@@ -183,7 +197,7 @@ impl Runner {
     async fn send(
         &self,
         claimed: &Claimed,
-        request: Request,
+        Prepared { request, foreseen }: Prepared,
     ) -> Result<Option<Attempt>, Conclusion> {
         let started = self
             .store
@@ -192,6 +206,7 @@ impl Runner {
                 number: claimed.attempt,
                 key_number: claimed.key_number,
                 request: request.clone(),
+                foreseen,
             })
             .await
             .map_err(|error| database_away(claimed, &error))?;
@@ -213,6 +228,7 @@ impl Runner {
             request,
             reply: Some(reply),
             age: Duration::ZERO,
+            foreseen,
         }))
     }
 
@@ -234,12 +250,15 @@ impl Runner {
 }
 
 /// The command to send again, word for word, when one was sent under this key.
-fn resend(attempts: &[Attempt], key_number: i32) -> Option<Request> {
+fn resend(attempts: &[Attempt], key_number: i32) -> Option<Prepared> {
     attempts
         .iter()
         .rev()
         .find(|attempt| attempt.key_number == key_number)
-        .map(|attempt| attempt.request.clone())
+        .map(|attempt| Prepared {
+            request: attempt.request.clone(),
+            foreseen: attempt.foreseen,
+        })
 }
 
 /// The types this gateway runs; others wait for a gateway that does.

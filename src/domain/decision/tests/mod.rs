@@ -1,0 +1,1 @@
+//! What each answer means, row by row.
