@@ -171,24 +171,27 @@ impl<'a> History<'a> {
 
     /// Whether, of a key, an attempt is unknown that `counts`, and no later answer has told its end.
     fn is_open(&self, key_number: i32, counts: impl Fn(&Attempt) -> bool) -> bool {
-        let (mut open, mut met_unknown) = (false, false);
+        // An attempt without any reply may be sent yet, by a process that only slept.
+        let (mut unknown, mut unsent, mut met_unknown) = (false, false, false);
         for attempt in self.of_key(key_number) {
             match trace(attempt) {
                 Trace::Nothing => {}
                 Trace::Unknown => {
                     met_unknown = true;
-                    open |= counts(attempt);
+                    unknown |= counts(attempt);
+                    unsent |= attempt.reply.is_none();
                 }
-                // Of those before it one runs; if they all are known to have done nothing, who knows.
-                Trace::Running => open |= !met_unknown && counts(attempt),
-                Trace::Pending => {
-                    met_unknown = true;
-                    open = true;
+                // One of those before it holds the key, so none begins any more. Where all of them are
+                // known to have done nothing, nobody knows who.
+                Trace::Running => {
+                    unknown |= !met_unknown && counts(attempt);
+                    unsent = false;
                 }
-                Trace::Ended => (open, met_unknown) = (false, false),
+                Trace::Pending => (unknown, met_unknown) = (true, true),
+                Trace::Ended => (unknown, unsent, met_unknown) = (false, false, false),
             }
         }
-        open
+        unknown || unsent
     }
 
     /// Whether an attempt under an earlier key may have run without our knowing.

@@ -1,1 +1,5 @@
-//! What each answer means, row by row.
+//! What each answer means, row by row; `docs/DECISIONS.md` is written from these tables.
+
+mod attempts;
+
+mod model;
