@@ -185,7 +185,7 @@ impl<'a> History<'a> {
                 // known to have done nothing, nobody knows who.
                 Trace::Running => {
                     unknown |= !met_unknown && counts(attempt);
-                    unsent = false;
+                    (unsent, met_unknown) = (false, true);
                 }
                 Trace::Pending => (unknown, met_unknown) = (true, true),
                 Trace::Ended => (unknown, unsent, met_unknown) = (false, false, false),

@@ -74,6 +74,18 @@ fn body(status: u16, code: &str) -> String {
     )
 }
 
+/// A first attempt that was answered so.
+pub(super) fn answered(reply: Reply) -> Attempt {
+    Attempt {
+        number: 1,
+        key_number: 1,
+        request: command(),
+        reply: Some(reply),
+        age: Duration::ZERO,
+        foreseen: false,
+    }
+}
+
 /// Attempts, one a word, the last one just answered: `k2`, what came back as in [`reply`] or `open`, and
 /// how many seconds ago it was sent. Without a key it is the first.
 pub(super) fn attempts(words: &str) -> Vec<Attempt> {
@@ -87,10 +99,9 @@ pub(super) fn attempts(words: &str) -> Vec<Attempt> {
         Attempt {
             number: i32::try_from(index).unwrap() + 1,
             key_number,
-            request: command(),
             reply: (said != "open").then(|| reply(said)),
             age: Duration::from_secs(age.parse().unwrap()),
-            foreseen: false,
+            ..answered(Reply::Failure(Failure::Closed))
         }
     };
     words.split_whitespace().enumerate().map(attempt).collect()
