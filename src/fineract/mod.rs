@@ -5,6 +5,7 @@
 mod client;
 mod exchange;
 mod lookups;
+mod uptime;
 
 pub use self::{
     client::{Fineract, SetupError},

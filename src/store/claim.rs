@@ -37,6 +37,8 @@ pub struct Claimed {
     pub known_id: Option<i64>,
     /// How an operator says that it ended: nothing is sent any more.
     pub resolution: Option<Resolution>,
+    /// Why it is troubled, if it is: a stable code.
+    pub why: Option<String>,
     /// Since when it is troubled, if it is.
     pub why_since: Option<DateTime<Utc>>,
     /// How long it had been troubled when it was claimed, by the database's clock.
@@ -129,7 +131,7 @@ impl Store {
                  FROM taken JOIN payload p ON p.operation_id = taken.id
                 WHERE o.id = taken.id
             RETURNING o.id, o.type, o.attempt, o.key_number, o.lost, o.lane, o.position, o.read_lane,
-                      o.read_position, o.lender, o.resolution, o.why_since,
+                      o.read_position, o.lender, o.resolution, o.why, o.why_since,
                       EXTRACT(EPOCH FROM now() - o.accepted_at)::float8 AS age_seconds,
                       EXTRACT(EPOCH FROM now() - o.why_since)::float8 AS troubled_seconds,
                       p.data AS "data: Json<Box<RawValue>>", p.reference,
@@ -162,6 +164,7 @@ impl Store {
                     reference: row.reference,
                     known_id: row.known_id,
                     resolution: read_resolution(row.resolution.as_deref())?,
+                    why: row.why,
                     why_since: row.why_since,
                     troubled_for: seconds(row.troubled_seconds),
                     age: seconds(row.age_seconds),

@@ -3,8 +3,10 @@
 //! A claim is committed before anything else happens, an attempt before it is sent, and no transaction
 //! is open while Fineract is called.
 
+mod blocked;
 mod breaker;
 mod case;
+mod checker;
 mod conclude;
 mod evidence;
 mod gate;
@@ -17,6 +19,8 @@ mod report;
 mod resolve;
 mod retry_budget;
 mod runner;
+mod suspect;
+mod watched;
 
 use std::{sync::Arc, time::Duration};
 
@@ -27,7 +31,10 @@ pub use self::{
     gate::Gate,
     runner::{Runner, Settings},
 };
-use crate::store::{ClaimLimits, Claimed};
+use crate::{
+    operations,
+    store::{ClaimLimits, Claimed},
+};
 
 /// How often due work is looked for when nobody said that there is some. With jitter.
 const POLL: Duration = Duration::from_millis(500);
@@ -110,18 +117,21 @@ async fn claim(runner: &Runner, count: usize) -> Claim {
     let limits = ClaimLimits {
         count: i64::try_from(count).unwrap_or(i64::MAX),
         lease: runner.settings().lease,
-        types: runner::types(),
+        types: types(),
         held_by_lender: held.clone(),
         per_lender,
     };
-    let operations = match runner.store().claim(&limits).await {
-        Ok(operations) => operations,
-        Err(error) => {
-            tracing::warn!(error = %crate::telemetry::chain(&error), "nothing could be claimed");
-            tokio::time::sleep(PAUSE).await;
-            return Claim::default();
+    let mut operations = Vec::new();
+    for limits in runner.blocked.claims(limits, &runner.lenders()) {
+        match runner.store().claim(&limits).await {
+            Ok(more) => operations.extend(more),
+            Err(error) => {
+                tracing::warn!(error = %crate::telemetry::chain(&error), "nothing could be claimed");
+                tokio::time::sleep(PAUSE).await;
+                break;
+            }
         }
-    };
+    }
     let were_busy = held.values().filter(|held| **held >= per_lender).count();
     for lender in operations
         .iter()
@@ -137,4 +147,12 @@ async fn claim(runner: &Runner, count: usize) -> Claim {
         waits_for_room: is_full || are_busy > 0,
         look_again: are_busy > were_busy && !is_full,
     }
+}
+
+/// The types this gateway runs; others wait for a gateway that does.
+fn types() -> Vec<String> {
+    operations::REGISTRY
+        .iter()
+        .map(|entry| entry.operation_type.as_str().to_owned())
+        .collect()
 }

@@ -8,15 +8,19 @@ use std::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    blocked::Blocked,
     case::Case,
+    checker,
     conclude::Conclusion,
     gate::{Gate, Pass},
     held::Held,
     limiter::{Limiter, Permit},
+    prepare::Prepared,
     report,
+    watched::Watched,
 };
 use crate::{
-    domain::{Attempt, IdempotencyKey, Request, decision::Patience},
+    domain::{Attempt, IdempotencyKey, decision::Patience},
     fineract::Fineract,
     operations::{self, Deployment},
     store::{Claimed, Settlement, StartAttempt, Store, StoreError, Verdict},
@@ -53,6 +57,8 @@ pub struct Runner {
     settings: Settings,
     gate: Gate,
     held: Held,
+    pub(super) blocked: Blocked,
+    pub(super) watched: Watched,
     limiter: Arc<Limiter>,
     last_success: Mutex<Option<Instant>>,
 }
@@ -75,6 +81,8 @@ impl Runner {
             settings,
             gate,
             held: Held::default(),
+            blocked: Blocked::default(),
+            watched: Watched::default(),
             last_success: Mutex::default(),
         }
     }
@@ -93,6 +101,12 @@ impl Runner {
 
     pub(super) fn held(&self) -> &Held {
         &self.held
+    }
+
+    /// The lenders that operations may name.
+    pub(super) fn lenders(&self) -> Vec<String> {
+        let names = self.deployment.lenders.iter().map(|(name, _)| name.clone());
+        names.collect()
     }
 
     /// How many operations may be held: more than may be under way, so that the next is there when one
@@ -118,7 +132,7 @@ impl Runner {
             attempt: claimed.attempt,
             places: claimed.places.clone(),
             reply: conclusion.reply,
-            verdict: conclusion.verdict,
+            verdict: checker::still_awaited(&claimed, conclusion.verdict),
         };
         let state = settlement.verdict.state();
         match self.store.settle(settlement).await {
@@ -170,30 +184,25 @@ impl Runner {
             Ok(attempts) => attempts,
             Err(conclusion) => return Some(conclusion),
         };
+        let case = Case {
+            claimed,
+            entry,
+            attempts: &attempts,
+        };
         if let Some(resolution) = claimed.resolution {
-            let attempts = &attempts;
-            let case = Case {
-                claimed,
-                entry,
-                attempts,
-            };
             return Some(self.resolve(case, resolution).await);
         }
-        let request = match resend(&attempts, claimed.key_number) {
-            Some(request) => request,
-            None => match self
-                .prepare(Case {
-                    claimed,
-                    entry,
-                    attempts: &attempts,
-                })
-                .await
-            {
-                Ok(request) => request,
+        if let Some(conclusion) = self.known_already(case).await {
+            return Some(conclusion);
+        }
+        let prepared = match resend(&attempts, claimed.key_number) {
+            Some(prepared) => prepared,
+            None => match self.prepare(case).await {
+                Ok(prepared) => prepared,
                 Err(conclusion) => return Some(conclusion),
             },
         };
-        let attempt = match self.send(claimed, request).await {
+        let attempt = match self.send(claimed, prepared).await {
             Ok(Some(attempt)) => attempt,
             Ok(None) => return None,
             Err(conclusion) => return Some(conclusion),
@@ -223,7 +232,7 @@ impl Runner {
     async fn send(
         &self,
         claimed: &Claimed,
-        request: Request,
+        Prepared { request, foreseen }: Prepared,
     ) -> Result<Option<Attempt>, Conclusion> {
         let started = self
             .store
@@ -232,6 +241,7 @@ impl Runner {
                 number: claimed.attempt,
                 key_number: claimed.key_number,
                 request: request.clone(),
+                foreseen,
             })
             .await
             .map_err(|error| database_away(claimed, &error))?;
@@ -253,6 +263,7 @@ impl Runner {
             request,
             reply: Some(reply),
             age: Duration::ZERO,
+            foreseen,
         }))
     }
 
@@ -274,20 +285,15 @@ impl Runner {
 }
 
 /// The command to send again, word for word, when one was sent under this key.
-fn resend(attempts: &[Attempt], key_number: i32) -> Option<Request> {
+fn resend(attempts: &[Attempt], key_number: i32) -> Option<Prepared> {
     attempts
         .iter()
         .rev()
         .find(|attempt| attempt.key_number == key_number)
-        .map(|attempt| attempt.request.clone())
-}
-
-/// The types this gateway runs; others wait for a gateway that does.
-pub(super) fn types() -> Vec<String> {
-    operations::REGISTRY
-        .iter()
-        .map(|entry| entry.operation_type.as_str().to_owned())
-        .collect()
+        .map(|attempt| Prepared {
+            request: attempt.request.clone(),
+            foreseen: attempt.foreseen,
+        })
 }
 
 fn database_away(claimed: &Claimed, error: &StoreError) -> Conclusion {
