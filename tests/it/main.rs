@@ -9,6 +9,7 @@
 mod config;
 mod crowd;
 mod embedded_postgres;
+mod fake_fineract;
 mod http_health;
 mod http_log;
 mod http_operate;
@@ -17,6 +18,7 @@ mod http_track;
 mod http_wait;
 mod lanes;
 mod lifecycle;
+mod outcomes;
 mod refusals;
 mod replay;
 mod sandbox;
