@@ -59,7 +59,9 @@ impl FakeFineract {
             state: Arc::default(),
             released: Arc::default(),
         };
-        fake.reads("/paymenttypes", "200 []");
+        for list in ["/paymenttypes", "/makercheckers"] {
+            fake.reads(list, "200 []");
+        }
         let serving = fake.clone();
         #[expect(clippy::disallowed_methods, reason = "ends with the test's runtime")]
         tokio::spawn(async move {

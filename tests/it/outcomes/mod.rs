@@ -52,12 +52,20 @@ impl Bench {
         self.system.gateway().await
     }
 
+    /// Nothing has to wait for its next try, but what waits for this reason.
+    async fn hurry_unless(&self, why: &str) {
+        sqlx::query!(
+            "UPDATE operation SET due_at = now() WHERE state = 'ready' AND why IS DISTINCT FROM $1",
+            why
+        )
+        .execute(&self.pool)
+        .await
+        .unwrap();
+    }
+
     /// Nothing has to wait for its next try.
     async fn hurry(&self) {
-        sqlx::query!("UPDATE operation SET due_at = now() WHERE state = 'ready'")
-            .execute(&self.pool)
-            .await
-            .unwrap();
+        self.hurry_unless("").await;
     }
 
     /// Makes everything that was sent so much older.
@@ -107,7 +115,8 @@ impl Bench {
                 return;
             }
             assert!(started.elapsed() < DEADLINE, "{standing:?}, not {wanted:?}");
-            self.hurry().await;
+            let hurried = if state == "ready" { why } else { "" };
+            self.hurry_unless(hurried).await;
             tokio::task::yield_now().await;
         }
     }
