@@ -1,42 +1,38 @@
-//! `fineract-gateway sandbox`: a stand-in for Fineract on a port of its own.
+//! `sandbox`: a stand-in for Fineract on a port of its own.
 
-use std::{net::SocketAddr, process::ExitCode};
+use std::net::SocketAddr;
+use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::Args;
-use tokio::{
-    net::TcpListener,
-    signal::unix::{SignalKind, signal},
-};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::sandbox::Sandbox;
 
-/// How the sandbox is served.
-#[derive(Args, Debug)]
-pub(super) struct SandboxArgs {
+/// The arguments of `sandbox`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
     /// Address to listen on.
     #[arg(long, default_value = "127.0.0.1:8443")]
     listen: SocketAddr,
 }
 
-/// Serves the sandbox until Ctrl-C.
-pub(super) async fn run(args: SandboxArgs) -> anyhow::Result<ExitCode> {
-    let listener = TcpListener::bind(args.listen)
+/// Serves the sandbox until SIGTERM or Ctrl-C.
+pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let listener = TcpListener::bind(arguments.listen)
         .await
-        .with_context(|| format!("cannot listen on {}", args.listen))?;
-    let address = listener
-        .local_addr()
-        .context("the listener has no address")?;
+        .with_context(|| format!("cannot listen on {}", arguments.listen))?;
+    let address = listener.local_addr()?;
     anstream::println!(
-        "Sandbox on http://{address}/fineract-provider/api/v1 (user mifos, password password, tenant default)"
+        "Sandbox on http://{address}/fineract-provider/api/v1 (user mifos, password password)"
     );
-    let shutdown = CancellationToken::new();
     let mut terminated = signal(SignalKind::terminate())?;
+    let mut interrupted = signal(SignalKind::interrupt())?;
     tokio::select! {
-        _ = terminated.recv() => Ok(()),
-        served = Sandbox::new().serve(listener, shutdown.clone()) => served.context("the sandbox stopped"),
-        interrupted = tokio::signal::ctrl_c() => interrupted.context("cannot wait for Ctrl-C"),
-    }?;
+        served = Sandbox::new().serve(listener, CancellationToken::new()) => served?,
+        _ = terminated.recv() => {}
+        _ = interrupted.recv() => {}
+    }
     Ok(ExitCode::SUCCESS)
 }

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use reqwest::{
@@ -12,7 +12,10 @@ use reqwest::{
 };
 use secrecy::{ExposeSecret, SecretString};
 
-use super::lookups::Cache;
+use super::{
+    exchange::{Exchange, Kind, Observer},
+    lookups::Cache,
+};
 use crate::{
     config,
     domain::{Answer, Failure, IdempotencyKey, Method, Reply, Request},
@@ -39,6 +42,7 @@ pub struct Fineract {
     base: Arc<str>,
     user: Arc<str>,
     password: SecretString,
+    observer: Option<Observer>,
     pub(super) cache: Arc<Mutex<Cache>>,
 }
 
@@ -67,8 +71,18 @@ impl Fineract {
             base: settings.url.as_str().trim_end_matches('/').into(),
             user: settings.user.as_str().into(),
             password: settings.password.clone(),
+            observer: None,
             cache: Arc::default(),
         })
+    }
+
+    /// The same client, whose every exchange `observer` is told of.
+    #[must_use]
+    pub fn observed_by(self, observer: Observer) -> Self {
+        Self {
+            observer: Some(observer),
+            ..self
+        }
     }
 
     /// The gateway's user.
@@ -86,7 +100,8 @@ impl Fineract {
         if let Some(body) = &request.body {
             builder = builder.body(body.clone());
         }
-        match exchange(builder).await {
+        let kind = Kind::of(request.method, &request.path);
+        match self.exchange(kind, builder).await {
             Ok(answer) => Reply::Answer(answer),
             Err(failure) => Reply::Failure(failure),
         }
@@ -94,7 +109,8 @@ impl Fineract {
 
     /// Reads.
     pub async fn get(&self, path: &str) -> Result<Answer, Failure> {
-        exchange(self.request(Method::Get, path)).await
+        let kind = Kind::of(Method::Get, path);
+        self.exchange(kind, self.request(Method::Get, path)).await
     }
 
     /// Whether Fineract takes anything of us at all: a read that every deployment allows.
@@ -106,6 +122,25 @@ impl Fineract {
             }
             Err(_) => false,
         }
+    }
+
+    async fn exchange(
+        &self,
+        kind: Kind,
+        builder: reqwest::RequestBuilder,
+    ) -> Result<Answer, Failure> {
+        let started = Instant::now();
+        let result = exchange(builder).await;
+        let exchange = Exchange {
+            kind,
+            took: started.elapsed(),
+            result: &result,
+        };
+        exchange.record();
+        if let Some(observer) = &self.observer {
+            observer.observe(&exchange);
+        }
+        result
     }
 
     fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State as Handle};
-use axum::http::{Method, Response, StatusCode};
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderValue, Method, Response, StatusCode};
 use tokio::time::sleep;
 
 use super::Sandbox;
 use super::auth;
+use super::books::Books;
 use super::call::Call;
 use super::commands::Begun;
 use super::failure::{Failure, standard};
@@ -28,7 +30,7 @@ enum Sent {
     Nothing,
 }
 
-/// Answers a request of Fineract's API. A client that hangs up does not stop its command.
+/// Answers a request of Fineract's API.
 pub(super) async fn answer(Handle(sandbox): Handle<Sandbox>, request: Request) -> Response<Body> {
     let (head, body) = request.into_parts();
     let line = head
@@ -38,31 +40,27 @@ pub(super) async fn answer(Handle(sandbox): Handle<Sandbox>, request: Request) -
     let Ok(body) = axum::body::to_bytes(body, BODY_LIMIT).await else {
         return Reply::html(StatusCode::BAD_REQUEST).into_response();
     };
-    let call = Call::new(
-        head.method,
-        &head.uri,
-        head.headers,
-        String::from_utf8_lossy(&body).into_owned(),
-    );
-    let path = call.path.clone();
-    let worker = sandbox.clone();
-    let sent = sandbox
-        .tasks
-        .spawn(async move { worker.process(call).await })
-        .await;
-    match sent
-        .unwrap_or_else(|_panic| Sent::Whole(standard(StatusCode::INTERNAL_SERVER_ERROR, &path)))
-    {
+    let body = String::from_utf8_lossy(&body).into_owned();
+    let call = Call::new(head.method, &head.uri, head.headers, body);
+    let sent = sandbox.process(call).await;
+    let cut_after = |body_bytes| line.as_ref().map(|line| line.cut_after(body_bytes));
+    let mut response = match sent {
         Sent::Whole(reply) => reply.into_response(),
         Sent::Half(reply) => {
-            line.inspect(|line| line.cut_after((reply.body.len() / 2).max(1)));
+            cut_after((reply.body.len() / 2).max(1));
             reply.into_response()
         }
         Sent::Nothing => {
-            line.inspect(|line| line.cut_after(0));
+            cut_after(0);
             Reply::html(StatusCode::BAD_GATEWAY).into_response()
         }
+    };
+    if line.as_ref().is_some_and(Line::ends) {
+        response
+            .headers_mut()
+            .insert(CONNECTION, HeaderValue::from_static("close"));
     }
+    response
 }
 
 impl Sandbox {
@@ -109,17 +107,21 @@ impl Sandbox {
                 self.serve_call(&call, Twist::None).await;
                 Sent::Whole(self.serve_call(&call, Twist::None).await)
             }
-            Kind::ResetAfter | Kind::Status502After | Kind::TruncatedAfter | Kind::GarbageAfter => {
+            Kind::ResetAfter => {
+                self.serve_call(&call, Twist::None).await;
+                Sent::Nothing
+            }
+            Kind::Status502After => {
+                self.serve_call(&call, Twist::None).await;
+                Sent::Whole(Reply::html(StatusCode::BAD_GATEWAY))
+            }
+            Kind::TruncatedAfter => Sent::Half(self.serve_call(&call, Twist::None).await),
+            Kind::GarbageAfter => {
                 let reply = self.serve_call(&call, Twist::None).await;
-                match fault {
-                    Kind::Status502After => Sent::Whole(Reply::html(StatusCode::BAD_GATEWAY)),
-                    Kind::TruncatedAfter => Sent::Half(reply),
-                    Kind::GarbageAfter => Sent::Whole(Reply {
-                        body: "{\"clientId\":".to_owned(),
-                        ..reply
-                    }),
-                    _ => Sent::Nothing,
-                }
+                Sent::Whole(Reply {
+                    body: "{\"clientId\":".to_owned(),
+                    ..reply
+                })
             }
         }
     }
@@ -132,22 +134,25 @@ impl Sandbox {
         };
         // Fineract asks a running command three times before it gives up.
         for wait in [self.pause / 3, self.pause * 2 / 3, Duration::ZERO] {
-            let begun = {
-                let mut state = self.lock();
-                match state.begin(&write) {
-                    Begun::Started(id) => return state.finish(id, &write, twist),
-                    other => other,
-                }
-            };
-            match begun {
-                Begun::Replayed(reply) => return reply,
-                Begun::KeyTooLong => {
-                    return Failure::constraint("error.msg.data.integrity.issue").reply(&call.path);
-                }
-                Begun::Started(_) | Begun::Busy => sleep(wait).await,
+            if let Some(reply) = self.attempt(&write, &twist) {
+                return reply;
             }
+            sleep(wait).await;
         }
         echo(&write)
+    }
+
+    /// Runs the command, or finds its answer; `None` while its row is running.
+    fn attempt(&self, write: &Write, twist: &Twist) -> Option<Reply> {
+        let mut state = self.lock();
+        match state.begin(write) {
+            Begun::Started(id) => Some(state.finish(id, write, twist.clone())),
+            Begun::Replayed(reply) => Some(reply),
+            Begun::KeyTooLong => {
+                Some(Failure::constraint("error.msg.data.integrity.issue").reply(&write.path))
+            }
+            Begun::Busy => None,
+        }
     }
 
     /// Everything before a command is recorded; a read is answered here.
@@ -208,12 +213,13 @@ impl Sandbox {
     }
 }
 
-fn locked(books: &super::books::Books, resource: &Resource) -> bool {
-    let loan = match resource {
-        Resource::Loan(name) | Resource::Transactions(name) | Resource::Transaction(name, _) => {
-            books.loan_id(name).ok()
-        }
-        _ => None,
+fn locked(books: &Books, resource: &Resource) -> bool {
+    let (Resource::Loan(name) | Resource::Transactions(name) | Resource::Transaction(name, _)) =
+        resource
+    else {
+        return false;
     };
-    loan.is_some_and(|id| books.locked_loans.contains(&id))
+    books
+        .loan_id(name)
+        .is_ok_and(|id| books.locked_loans.contains(&id))
 }

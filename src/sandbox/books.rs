@@ -174,17 +174,14 @@ impl Books {
     pub(super) fn transaction(&self, loan: &Loan, name: &Named) -> Result<&Transaction, Failure> {
         let id = match name {
             Named::Number(id) => *id,
-            Named::External(external_id) => match self.transactions_by_external_id.get(external_id)
-            {
-                Some((_, id)) => *id,
-                None => {
+            Named::External(external_id) => {
+                let taken = self.transactions_by_external_id.get(external_id);
+                let (_, id) = taken.ok_or_else(|| {
                     let args = vec![external_id.as_str().into()];
-                    return Err(Failure::not_found(
-                        "error.msg.loan.transaction.external.id.invalid",
-                        args,
-                    ));
-                }
-            },
+                    Failure::not_found("error.msg.loan.transaction.external.id.invalid", args)
+                })?;
+                *id
+            }
         };
         let found = self
             .loans

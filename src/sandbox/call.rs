@@ -3,7 +3,9 @@
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 
-use super::failure::standard;
+use super::failure::{Failure, standard};
+use super::json::{Json, Unreadable};
+use super::params::Params;
 use super::reply::Reply;
 
 /// Everything below this is Fineract's.
@@ -73,6 +75,24 @@ impl Call {
 
     pub(super) fn has_wrong_type(&self) -> bool {
         self.headers.contains_key(CONTENT_TYPE) && !self.is_json() && !self.body.is_empty()
+    }
+
+    /// The body as an object; a DELETE has none.
+    pub(super) fn params(&self, action: &str) -> Result<Params, Failure> {
+        if self.body.trim().is_empty() {
+            return match (&self.method, action) {
+                (&Method::DELETE, _) => Ok(Params::default()),
+                (_, "DISBURSALUNDO") => Err(Failure::Unmapped("no body".to_owned())),
+                _ => Err(Failure::UnreadableBody),
+            };
+        }
+        match Json::parse(&self.body) {
+            Ok(Json::Object(object)) => Ok(Params(object)),
+            Ok(Json::Null) => Err(Failure::Unmapped("null".to_owned())),
+            Ok(Json::Bool(_) | Json::Number(_) | Json::Text(_) | Json::List(_))
+            | Err(Unreadable::RepeatedKey) => Err(Failure::NoObject),
+            Err(Unreadable::Broken) => Err(Failure::UnreadableBody),
+        }
     }
 
     /// The decoded parts of the path below the API's base; `None` elsewhere.

@@ -142,11 +142,11 @@ impl Fault {
                 NAMES.map(|(known, _)| known).join(", ")
             )
         })?;
-        let kind = match kind {
-            Kind::Stuck { .. } => Kind::Stuck {
-                effect: json.get("effect").is_some_and(Json::is_true),
-            },
-            other => other,
+        let effect = json.get("effect").is_some_and(Json::is_true);
+        let kind = if kind == (Kind::Stuck { effect: false }) {
+            Kind::Stuck { effect }
+        } else {
+            kind
         };
         let matched = json.get("match").and_then(Json::as_object);
         let wanted = |key: &str| {

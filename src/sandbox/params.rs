@@ -104,6 +104,12 @@ impl Params {
         })
     }
 
+    /// A number as `changes` shows it: the digits sent, without grouping.
+    pub(super) fn number(&self, name: &str) -> Option<Json> {
+        let digits = self.raw(name)?.as_word()?;
+        Some(Json::Number(digits.replace(',', "")))
+    }
+
     /// An integer that is read with the locale.
     pub(super) fn integer(&self, name: &str) -> Result<Option<i64>, Failure> {
         let Some(text) = self.text(name) else {
@@ -236,6 +242,11 @@ impl Checks {
             let args = vec![number.into(), least.into(), most.into()];
             self.fail(parameter, "is.not.within.expected.range", args);
         }
+    }
+
+    /// The refusal with all that was gathered.
+    pub(super) fn into_failure(self) -> Failure {
+        Failure::Invalid(self.items)
     }
 
     pub(super) fn finish(self) -> Result<(), Failure> {

@@ -1,11 +1,9 @@
 //! Every route of Fineract's that the sandbox has, on one page.
 
-use axum::http::Method;
-
 use super::books::Named;
 use super::call::Call;
 use super::failure::Failure;
-use super::json::{Json, Object, Unreadable, object};
+use super::json::{Json, Object, object};
 use super::operations::{self as to, Operation, Order};
 use super::params::Params;
 use super::reply::Reply;
@@ -157,12 +155,6 @@ pub(super) fn write(
     resource: &Resource,
     user: &User,
 ) -> Option<Result<Write, Failure>> {
-    let method = &call.method;
-    let (post, put, delete) = (
-        method == Method::POST,
-        method == Method::PUT,
-        method == Method::DELETE,
-    );
     let books = &state.books;
     let known = |operation: &'static Operation| Ok((operation, 0, 0));
     let of_client = |name: &Named, find: &dyn Fn() -> Result<&'static Operation, Failure>| {
@@ -172,22 +164,22 @@ pub(super) fn write(
         books.loan_id(name).and_then(|id| Ok((find()?, id, 0)))
     };
     let named = call.query("command").unwrap_or_default();
-    let found = match resource {
-        Resource::Currencies if put => known(&to::UPDATE_CURRENCIES),
-        Resource::Charges if post => known(&to::CREATE_CHARGE),
-        Resource::PaymentTypes if post => known(&to::CREATE_PAYMENT_TYPE),
-        Resource::Products if post => known(&to::CREATE_PRODUCT),
-        Resource::Clients if post => known(&to::CREATE_CLIENT),
-        Resource::Client(name) if put => of_client(name, &|| Ok(&to::UPDATE_CLIENT)),
-        Resource::Client(name) if delete => of_client(name, &|| Ok(&to::DELETE_CLIENT)),
-        Resource::Client(name) if post => of_client(name, &|| client_command(named)),
-        Resource::Loans if post => known(&to::CREATE_LOAN),
-        Resource::Loan(name) if put => of_loan(name, &|| Ok(&to::UPDATE_LOAN)),
-        Resource::Loan(name) if delete => of_loan(name, &|| Ok(&to::DELETE_LOAN)),
-        Resource::Loan(name) if post => of_loan(name, &|| loan_command(named)),
-        Resource::Transactions(name) if post => of_loan(name, &|| transaction_command(named)),
-        Resource::Transaction(loan, transaction) if post => books.loan_id(loan).and_then(|id| {
-            let transaction_id = books.transaction(books.loan(id)?, transaction)?.id;
+    let found = match (call.method.as_str(), resource) {
+        ("PUT", Resource::Currencies) => known(&to::UPDATE_CURRENCIES),
+        ("POST", Resource::Charges) => known(&to::CREATE_CHARGE),
+        ("POST", Resource::PaymentTypes) => known(&to::CREATE_PAYMENT_TYPE),
+        ("POST", Resource::Products) => known(&to::CREATE_PRODUCT),
+        ("POST", Resource::Clients) => known(&to::CREATE_CLIENT),
+        ("PUT", Resource::Client(name)) => of_client(name, &|| Ok(&to::UPDATE_CLIENT)),
+        ("DELETE", Resource::Client(name)) => of_client(name, &|| Ok(&to::DELETE_CLIENT)),
+        ("POST", Resource::Client(name)) => of_client(name, &|| client_command(named)),
+        ("POST", Resource::Loans) => known(&to::CREATE_LOAN),
+        ("PUT", Resource::Loan(name)) => of_loan(name, &|| Ok(&to::UPDATE_LOAN)),
+        ("DELETE", Resource::Loan(name)) => of_loan(name, &|| Ok(&to::DELETE_LOAN)),
+        ("POST", Resource::Loan(name)) => of_loan(name, &|| loan_command(named)),
+        ("POST", Resource::Transactions(name)) => of_loan(name, &|| transaction_command(named)),
+        ("POST", Resource::Transaction(loan, name)) => books.loan_id(loan).and_then(|id| {
+            let transaction_id = books.transaction(books.loan(id)?, name)?.id;
             Ok((&to::ADJUST, id, transaction_id))
         }),
         _ => return None,
@@ -199,7 +191,7 @@ pub(super) fn write(
         let order = Order {
             id,
             transaction_id,
-            params: body(call, operation)?,
+            params: call.params(operation.action)?,
         };
         let key = call
             .header("Idempotency-Key")
@@ -253,24 +245,6 @@ fn unknown_command(name: &str) -> Failure {
         "command",
         args,
     )
-}
-
-/// The body as an object; a DELETE has none.
-fn body(call: &Call, operation: &Operation) -> Result<Params, Failure> {
-    if call.body.trim().is_empty() {
-        return match (&call.method, operation.action) {
-            (&Method::DELETE, _) => Ok(Params::default()),
-            (_, "DISBURSALUNDO") => Err(Failure::Unmapped("no body".to_owned())),
-            _ => Err(Failure::UnreadableBody),
-        };
-    }
-    match Json::parse(&call.body) {
-        Ok(Json::Object(object)) => Ok(Params(object)),
-        Ok(Json::Null) => Err(Failure::Unmapped("null".to_owned())),
-        Ok(Json::Bool(_) | Json::Number(_) | Json::Text(_) | Json::List(_))
-        | Err(Unreadable::RepeatedKey) => Err(Failure::NoObject),
-        Err(Unreadable::Broken) => Err(Failure::UnreadableBody),
-    }
 }
 
 fn office() -> Object {

@@ -13,6 +13,7 @@ use super::failure::Failure;
 use super::faults::Faults;
 use super::json::{Json, Object, object};
 use super::ledger::Ledger;
+use super::loans::Loan;
 use super::operations::{Operation, Order, Outcome};
 use super::reply::Reply;
 use super::users::{User, Users};
@@ -192,7 +193,7 @@ impl State {
                     "resourceId": resource_id,
                     "maker": command.maker.as_str(),
                     "madeOnDate": i64::try_from(made_at.as_millis()).unwrap_or(i64::MAX),
-                    "loanAccountNo": loan.map(|loan| loan.account_no()),
+                    "loanAccountNo": loan.map(Loan::account_no),
                     "loanId": loan.map(|loan| loan.id),
                     "url": resource_id.map_or_else(|| format!("/{folder}"), |id| format!("/{folder}/{id}")),
                 }

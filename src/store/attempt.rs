@@ -28,7 +28,7 @@ pub(super) fn start(
     tasks: &TaskTracker,
 ) -> GroupCommit<StartAttempt, Result<bool, StoreError>> {
     let pool = pool.clone();
-    GroupCommit::start(tasks, move |batch| {
+    GroupCommit::start(tasks, "attempt", move |batch| {
         let pool = pool.clone();
         async move {
             match insert(&pool, &batch).await {

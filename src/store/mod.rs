@@ -18,7 +18,7 @@ mod settle;
 mod settlement;
 mod track;
 
-use std::{error::Error, fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use sqlx::PgPool;
 use tokio_util::task::TaskTracker;
@@ -35,7 +35,7 @@ pub use self::{
     settlement::{End, Settlement, Verdict},
     track::Tracked,
 };
-use crate::domain::OperationType;
+use crate::domain::{OperationType, State};
 
 use self::{backlog::Backlog, group_commit::GroupCommit};
 
@@ -131,14 +131,12 @@ impl Store {
     }
 }
 
-/// An error with its causes, in one line.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    text
+/// Counts an end in the metrics, after its commit.
+pub(crate) fn count_end(operation_type: OperationType, state: State) {
+    metrics::counter!(
+        "gateway_operations_ended_total",
+        "type" => operation_type.as_str(),
+        "state" => state.as_str(),
+    )
+    .increment(1);
 }

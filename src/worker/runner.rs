@@ -5,20 +5,29 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::{case::Case, conclude::Conclusion, gate::Gate, held::Held};
+use super::{
+    case::Case,
+    conclude::Conclusion,
+    gate::{Gate, Pass},
+    held::Held,
+    limiter::{Limiter, Permit},
+    report,
+};
 use crate::{
     domain::{Attempt, IdempotencyKey, Request, decision::Patience},
     fineract::Fineract,
     operations::{self, Deployment},
-    store::{Claimed, Settlement, StartAttempt, Store, Verdict},
+    store::{Claimed, Settlement, StartAttempt, Store, StoreError, Verdict},
     telemetry::chain,
 };
 
 /// The most attempts that may end with their process before a person has to look.
 const LOST_AT_MOST: i16 = 5;
+
+/// Operations that are held ready beside those under way and as many again.
+const NEXT: usize = 8;
 
 /// The worker's settings.
 #[derive(Clone, Debug)]
@@ -28,7 +37,7 @@ pub struct Settings {
     /// The most calls at once.
     pub max_in_flight: usize,
     /// The most `LOAN_CREATE` at once for one lender.
-    pub loan_create_per_lender: usize,
+    pub loan_create_per_lender: i64,
     /// How long things may take before something else is tried.
     pub patience: Patience,
     /// How long an operation that cannot be decided is tried before it is parked.
@@ -44,7 +53,7 @@ pub struct Runner {
     settings: Settings,
     gate: Gate,
     held: Held,
-    in_flight: Semaphore,
+    limiter: Arc<Limiter>,
     last_success: Mutex<Option<Instant>>,
 }
 
@@ -57,11 +66,12 @@ impl Runner {
         settings: Settings,
         gate: Gate,
     ) -> Self {
+        let limiter = Arc::new(Limiter::new(settings.max_in_flight, gate.clone()));
         Self {
             store,
-            fineract,
+            fineract: fineract.observed_by(limiter.observer()),
             deployment,
-            in_flight: Semaphore::new(settings.max_in_flight),
+            limiter,
             settings,
             gate,
             held: Held::default(),
@@ -85,28 +95,24 @@ impl Runner {
         &self.held
     }
 
-    /// How many operations may be held: as many again as are in flight, so that a settle never waits for
-    /// a claim.
+    /// How many operations may be held: more than may be under way, so that the next is there when one
+    /// ends, and few enough to leave the others to other processes.
     pub(super) fn capacity(&self) -> usize {
-        2 * self.settings.max_in_flight
+        2 * self.limiter.limit() + NEXT
     }
 
     /// Runs a claimed operation and settles it. What has not been sent when `stop` is cancelled is
     /// handed back.
     pub(super) async fn run(&self, claimed: Claimed, stop: &CancellationToken) {
-        let conclusion = match self.in_flight.acquire().await {
-            Ok(_permit) if !stop.is_cancelled() => self.conclude(&claimed).await,
-            Ok(_) | Err(_) => Some(Conclusion::unsent(Verdict::Again {
-                delay: Duration::ZERO,
-                new_key: false,
-                why: "handed_back",
-            })),
+        let conclusion = match self.admit(&claimed, stop).await {
+            Ok(_admission) => self.conclude(&claimed).await,
+            Err(conclusion) => Some(conclusion),
         };
         let Some(conclusion) = conclusion else {
             tracing::warn!(operation.id = %claimed.id, operation.attempt = claimed.attempt, "the lease is gone; nothing was sent");
             return;
         };
-        log(&claimed, &conclusion);
+        report::conclusion(&claimed, &conclusion);
         let settlement = Settlement {
             id: claimed.id,
             attempt: claimed.attempt,
@@ -114,7 +120,9 @@ impl Runner {
             reply: conclusion.reply,
             verdict: conclusion.verdict,
         };
+        let state = settlement.verdict.state();
         match self.store.settle(settlement).await {
+            Ok(true) if state.is_end() => report::end(&claimed, state),
             Ok(true) => {}
             Ok(false) => {
                 tracing::warn!(operation.id = %claimed.id, operation.attempt = claimed.attempt, "settled too late: the claim is lost, the answer is kept");
@@ -123,6 +131,29 @@ impl Runner {
                 tracing::error!(operation.id = %claimed.id, error = %chain(&error), "not settled; the lease will run out");
             }
         }
+    }
+
+    /// Waits for its turn. `Err`: it has none now, here.
+    async fn admit(
+        &self,
+        claimed: &Claimed,
+        stop: &CancellationToken,
+    ) -> Result<(Permit<'_>, Pass), Conclusion> {
+        let is_retry = claimed.why_since.is_some();
+        if !self.limiter.affords(is_retry) {
+            return Err(Conclusion::again(claimed, "too_many_retries", None));
+        }
+        let handed_back = || {
+            Conclusion::unsent(Verdict::Again {
+                delay: Duration::ZERO,
+                new_key: false,
+                why: "handed_back",
+            })
+        };
+        let turn = stop.run_until_cancelled(self.limiter.acquire()).await;
+        let permit = turn.ok_or_else(handed_back)?;
+        let pass = self.gate.enter().ok_or_else(handed_back)?;
+        Ok((permit, pass))
     }
 
     /// Prepares, commits and sends one attempt, and decides what came back. `None`: the claim is lost.
@@ -185,7 +216,7 @@ impl Runner {
         self.store
             .attempts(claimed.id)
             .await
-            .map_err(|error| self.database_away(claimed, &error))
+            .map_err(|error| database_away(claimed, &error))
     }
 
     /// Commits the attempt, then sends it. `None`: the lease is gone, or too short for a call.
@@ -203,7 +234,7 @@ impl Runner {
                 request: request.clone(),
             })
             .await
-            .map_err(|error| self.database_away(claimed, &error))?;
+            .map_err(|error| database_away(claimed, &error))?;
         if !started
             || !self
                 .held
@@ -223,11 +254,6 @@ impl Runner {
             reply: Some(reply),
             age: Duration::ZERO,
         }))
-    }
-
-    fn database_away(&self, claimed: &Claimed, error: &crate::store::StoreError) -> Conclusion {
-        tracing::warn!(operation.id = %claimed.id, error = %chain(error), "the database failed before anything was sent");
-        Conclusion::again(claimed, "database_away", None)
     }
 
     pub(super) fn note_success(&self) {
@@ -264,17 +290,7 @@ pub(super) fn types() -> Vec<String> {
         .collect()
 }
 
-fn log(claimed: &Claimed, conclusion: &Conclusion) {
-    let (state, why) = conclusion.summary();
-    tracing::info!(
-        operation.id = %claimed.id,
-        operation.type = %claimed.operation_type,
-        operation.attempt = claimed.attempt,
-        operation.key = claimed.key_number,
-        operation.state = state,
-        fineract.status = conclusion.status(),
-        why,
-        duration_ms = u64::try_from(claimed.claimed_at.elapsed().as_millis()).unwrap_or(u64::MAX),
-        "attempt concluded"
-    );
+fn database_away(claimed: &Claimed, error: &StoreError) -> Conclusion {
+    tracing::warn!(operation.id = %claimed.id, error = %chain(error), "the database failed before anything was sent");
+    Conclusion::again(claimed, "database_away", None)
 }

@@ -50,17 +50,14 @@ async fn each_of_a_thousand_operations_takes_effect_once_and_in_order(pool: PgPo
     let survivor = system.process().await;
     let mut victim = system.process().await;
     let mut accepted: Vec<Vec<String>> = vec![Vec::new(); LOANS];
-    let steps: Vec<Vec<_>> = (0..LOANS).map(operations_of).collect();
-    let count = steps[0].len();
+    let loans: Vec<Vec<_>> = (0..LOANS).map(operations_of).collect();
+    let count = loans[0].len();
     for step in 0..count {
-        for loan in 0..LOANS {
-            let (operation_type, data) = steps[loan][step].clone();
+        for (loan, operations) in loans.iter().enumerate() {
+            let (operation_type, data) = operations[step].clone();
             // Both accept; an order is only promised to one who waits for the answer.
-            let gateway = if loan % 2 == 0 || step > count / 2 {
-                &survivor
-            } else {
-                &victim
-            };
+            let to_victim = loan % 2 == 1 && step <= count / 2;
+            let gateway = if to_victim { &victim } else { &survivor };
             accepted[loan].push(gateway.send(operation_type, data).await);
         }
         if step == count / 2 {

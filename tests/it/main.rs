@@ -1,12 +1,17 @@
 //! Every integration test, in one binary.
 #![expect(
     clippy::expect_used,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
     reason = "helpers of tests are not #[test] functions themselves"
 )]
 
+mod bad_start;
 mod config;
 mod crowd;
+mod demo;
 mod embedded_postgres;
+mod failover;
 mod http_health;
 mod http_log;
 mod http_operate;
@@ -15,13 +20,17 @@ mod http_track;
 mod http_wait;
 mod lanes;
 mod lifecycle;
+mod limits;
 mod operators_cancel;
 mod operators_inspect;
 mod operators_list;
 mod operators_resolve;
 mod operators_retry;
 mod operators_scope;
-mod recorded;
+mod refusals;
 mod replay;
+mod sandbox;
+mod setup_fineract;
+mod shutdown;
 mod support;
 mod tidy;

@@ -101,6 +101,14 @@ impl Json {
         }
     }
 
+    /// The text of a text or a number.
+    pub(super) fn as_word(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) | Self::Number(text) => Some(text),
+            Self::Null | Self::Bool(_) | Self::List(_) | Self::Object(_) => None,
+        }
+    }
+
     pub(super) fn as_object(&self) -> Option<&Object> {
         match self {
             Self::Object(object) => Some(object),
@@ -146,13 +154,19 @@ impl Object {
 
     /// Adds a member or replaces its value in place; null is left out.
     pub(super) fn set(&mut self, key: &str, value: impl Into<Json>) {
-        match value.into() {
-            Json::Null => {}
-            value => match self.0.iter_mut().find(|(name, _)| name == key) {
-                Some((_, old)) => *old = value,
-                None => self.0.push((key.to_owned(), value)),
-            },
+        let value = value.into();
+        match self.0.iter_mut().find(|(name, _)| name == key) {
+            _ if value == Json::Null => {}
+            Some((_, old)) => *old = value,
+            None => self.0.push((key.to_owned(), value)),
         }
+    }
+
+    /// Adds the members of another object.
+    pub(super) fn and(self, other: &Self) -> Self {
+        other
+            .iter()
+            .fold(self, |all, (key, value)| all.with(key, value.clone()))
     }
 
     /// Adds a member even when it is null, as the stored copy of a result has it.
@@ -175,10 +189,6 @@ impl Object {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Json)> {
         self.0.iter().map(|(key, value)| (key.as_str(), value))
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 
     /// Puts the members into the order in which Java's `HashMap` would list them (`CONTRACT.md` section 4.2).

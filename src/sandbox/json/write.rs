@@ -33,7 +33,7 @@ impl Json {
                 out.push('}');
             }
             Self::Null | Self::Bool(_) | Self::Number(_) | Self::Text(_) => {
-                out.push_str(&self.scalar())
+                out.push_str(&self.scalar());
             }
         }
     }
@@ -73,7 +73,7 @@ impl Json {
                 out.push('}');
             }
             Self::Null | Self::Bool(_) | Self::Number(_) | Self::Text(_) => {
-                out.push_str(&self.scalar())
+                out.push_str(&self.scalar());
             }
         }
     }

@@ -11,7 +11,7 @@ pub(in crate::sandbox) fn account(books: &Books, loan: &Loan, today: NaiveDate) 
     };
     let position = summary::position(loan, product, today);
     let lent = loan.status >= ACTIVE;
-    let paid = summary::paid(&position);
+    let paid = position.all_paid();
     object! {
         "id": loan.id,
         "accountNo": loan.account_no(),

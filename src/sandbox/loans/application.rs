@@ -1,11 +1,18 @@
+use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
-use super::terms::{Draft, dates_hold, strategy_holds, term_holds};
-use super::{Loan, SUBMITTED, charges, money, tranches};
-use crate::sandbox::books::{Desk, next};
+use super::rules::{dates_hold, strategy_holds, term_holds};
+use super::terms::Draft;
+use super::tranches::Planned;
+use super::{Loan, SUBMITTED, Terms, charges, money, tranches};
+use crate::sandbox::books::{Books, Desk, next};
 use crate::sandbox::failure::Failure;
+use crate::sandbox::json::Json;
 use crate::sandbox::operations::{Order, Outcome};
-use crate::sandbox::params::Checks;
+use crate::sandbox::params::{Checks, Params};
+
+/// The first amount that the column does not hold.
+const TOO_MUCH: i64 = 10_000_000_000_000;
 
 /// What `POST /loans` knows (`CONTRACT.md` section 7.1).
 pub(super) const SUPPORTED: &[&str] = &[
@@ -79,67 +86,79 @@ pub(super) const SUPPORTED: &[&str] = &[
     "disbursedAmountPercentageForDownPayment",
 ];
 
-/// Takes an application, with the checks in the order of `CONTRACT.md` section 7.4.
+/// An application that may be taken.
+struct Application {
+    terms: Terms,
+    client_id: i64,
+    planned: Vec<Planned>,
+    asked: Vec<charges::Asked>,
+}
+
+impl Application {
+    /// Reads an application, with the checks in the order of `CONTRACT.md` section 7.4.
+    fn read(params: &Params, books: &Books, today: NaiveDate) -> Result<Self, Failure> {
+        params.only(SUPPORTED)?;
+        let Some(product_id) = params.id("productId")? else {
+            let code = "validation.msg.loans.productId.cannot.be.blank";
+            return Err(Failure::invalid(code, "productId", vec![0_i64.into()]));
+        };
+        let product = books.product(product_id)?;
+        let client_id = named_client(params)?;
+        let client = books.client(client_id)?;
+        client.must_be_active()?;
+
+        let mut checks = Checks::of("loan");
+        checks.required("loanType", params.text("loanType"));
+        let draft = Draft::read(params, true, &mut checks)?;
+        draft.check(product, &mut checks);
+        let external_id = params.text("externalId");
+        let taken = &books.loans_by_external_id;
+        if external_id
+            .as_ref()
+            .is_some_and(|external_id| taken.contains_key(external_id))
+        {
+            return Err(already_used());
+        }
+        let planned = tranches::read(params, product)?;
+        let terms = draft.terms(product, external_id);
+        if let Some(terms) = &terms {
+            tranches::hold(
+                &planned,
+                product,
+                terms.principal,
+                terms.expected_on,
+                &mut checks,
+            )?;
+        }
+        let Some(terms) = terms else {
+            return Err(checks.into_failure());
+        };
+        checks.finish()?;
+
+        dates_hold(&terms, product, today, client)?;
+        strategy_holds(&terms, product)?;
+        let asked = charges::read(params, books)?;
+        money::installments_hold(&terms, product)?;
+        term_holds(&terms)?;
+        Ok(Self {
+            terms,
+            client_id,
+            planned,
+            asked,
+        })
+    }
+}
+
+/// Takes an application.
 pub(in crate::sandbox) fn create(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Failure> {
-    let params = &order.params;
-    params.only(SUPPORTED)?;
-    let Some(product_id) = params.id("productId")? else {
-        let code = "validation.msg.loans.productId.cannot.be.blank";
-        return Err(Failure::invalid(code, "productId", vec![0_i64.into()]));
-    };
-    let product = desk.books.product(product_id)?.clone();
-    let Some(client_id) = params.id("clientId")? else {
-        let code = "validation.msg.loan.clientId.cannot.be.blank";
-        return Err(Failure::invalid(
-            code,
-            "clientId",
-            vec![crate::sandbox::json::Json::Null],
-        ));
-    };
-    let client = desk.books.client(client_id)?;
-    client.must_be_active()?;
-
-    let mut checks = Checks::of("loan");
-    checks.required("loanType", params.text("loanType"));
-    let draft = Draft::read(params, true, &mut checks)?;
-    draft.check(&product, &mut checks);
-    let external_id = params.text("externalId");
-    if external_id
-        .as_ref()
-        .is_some_and(|id| desk.books.loans_by_external_id.contains_key(id))
-    {
-        return Err(Failure::rule(
-            "error.msg.loan.with.externalId.already.used",
-            Vec::new(),
-        ));
-    }
-    let planned = tranches::read(params, &product)?;
-    let terms = draft.terms(&product, external_id);
-    if let Some(terms) = &terms {
-        tranches::hold(
-            &planned,
-            &product,
-            terms.principal,
-            terms.expected_on,
-            &mut checks,
-        )?;
-    }
-    checks.finish()?;
-    let terms =
-        terms.ok_or_else(|| Failure::Unmapped("an application without terms".to_owned()))?;
-
-    dates_hold(
-        &terms,
-        &product,
-        desk.today,
-        client.activation.as_ref().map(|(on, _)| *on),
-    )?;
-    strategy_holds(&terms, &product)?;
-    let asked = charges::read(params, desk.books)?;
-    money::installments_hold(&terms, &product)?;
-    term_holds(&terms)?;
+    let Application {
+        terms,
+        client_id,
+        planned,
+        asked,
+    } = Application::read(&order.params, desk.books, desk.today)?;
     let id = next(&mut desk.books.ids.loan);
-    if terms.principal >= Decimal::from(10_000_000_000_000_i64) {
+    if terms.principal >= Decimal::from(TOO_MUCH) {
         return Err(Failure::constraint(
             "error.msg.unknown.data.integrity.issue",
         ));
@@ -169,15 +188,29 @@ pub(in crate::sandbox) fn create(desk: &mut Desk<'_>, order: &Order) -> Result<O
     };
     let outcome = loan.outcome();
     let books = &mut *desk.books;
-    books.loans_by_external_id.extend(
-        loan.terms
-            .external_id
-            .clone()
-            .map(|external_id| (external_id, id)),
-    );
+    let name = loan
+        .terms
+        .external_id
+        .clone()
+        .map(|external_id| (external_id, id));
+    books.loans_by_external_id.extend(name);
     books.loans_by_client.entry(client_id).or_default().push(id);
     books.loans.insert(id, loan);
     Ok(outcome)
+}
+
+/// The client's number, which every application must give.
+pub(super) fn named_client(params: &Params) -> Result<i64, Failure> {
+    let missing = || {
+        let code = "validation.msg.loan.clientId.cannot.be.blank";
+        Failure::invalid(code, "clientId", vec![Json::Null])
+    };
+    params.id("clientId")?.ok_or_else(missing)
+}
+
+/// Another loan has the external id.
+pub(super) fn already_used() -> Failure {
+    Failure::rule("error.msg.loan.with.externalId.already.used", Vec::new())
 }
 
 /// Deletes an application; its external id is free at once.

@@ -1,9 +1,13 @@
+use chrono::NaiveDate;
+use rust_decimal::Decimal;
+
+use super::tranches::Planned;
 use super::{APPROVED, Loan, SUBMITTED, Stamp, charges, status, tranches};
 use crate::sandbox::books::Desk;
 use crate::sandbox::failure::{Failure, Item};
-use crate::sandbox::json::{Json, object};
+use crate::sandbox::json::{Json, Object, object};
 use crate::sandbox::operations::{Order, Outcome};
-use crate::sandbox::params::Checks;
+use crate::sandbox::params::{Checks, Params};
 
 const SUPPORTED: &[&str] = &[
     "loanId",
@@ -19,108 +23,136 @@ const SUPPORTED: &[&str] = &[
 
 const NOT_PENDING: &str = "error.msg.loan.approve.account.is.not.submitted.and.pending.state";
 
-/// Approves an application, with the checks in the order of `CONTRACT.md` section 9: a wrong state loses to every 403.
+/// An approval as asked for.
+struct Asked {
+    approved_on: NaiveDate,
+    expected_on: Option<NaiveDate>,
+    amount: Option<Decimal>,
+}
+
+impl Asked {
+    fn read(params: &Params) -> Result<Self, Failure> {
+        params.only(SUPPORTED)?;
+        let mut checks = Checks::of("loanapplication");
+        let approved_on = params.date("approvedOnDate")?;
+        let approved_on = checks.required("approvedOnDate", approved_on);
+        let amount = params.decimal("approvedLoanAmount")?;
+        checks.positive("approvedLoanAmount", amount);
+        let expected_on = params.date("expectedDisbursementDate")?;
+        checks.longest("note", params.text("note").as_deref(), 1000);
+        match approved_on {
+            Some(approved_on) => checks.finish().map(|()| Self {
+                approved_on,
+                expected_on,
+                amount,
+            }),
+            None => Err(checks.into_failure()),
+        }
+    }
+}
+
+/// Approves an application, with the checks in the order of `CONTRACT.md` section 9.
 pub(in crate::sandbox) fn approve(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Failure> {
     let params = &order.params;
-    params.only(SUPPORTED)?;
-    let mut checks = Checks::of("loanapplication");
-    let approved_on = params.date("approvedOnDate")?;
-    checks.required("approvedOnDate", approved_on);
-    let amount = params.decimal("approvedLoanAmount")?;
-    checks.positive("approvedLoanAmount", amount);
-    let expected_on = params.date("expectedDisbursementDate")?;
-    checks.longest("note", params.text("note").as_deref(), 1000);
-    checks.finish()?;
+    let asked = Asked::read(params)?;
     let loan = desk.books.loan(order.id)?.clone();
     desk.books.client(loan.client_id)?.must_be_active()?;
-    let product = desk.books.product(loan.terms.product_id)?.clone();
-    let approved_on = approved_on.unwrap_or(desk.today);
-    let expected = expected_on.unwrap_or(loan.terms.expected_on);
-    let principal = amount.unwrap_or(loan.terms.principal);
-
-    let shown = |date: chrono::NaiveDate| Json::from(date.to_string());
-    if approved_on < loan.terms.submitted_on {
-        let args = vec![shown(approved_on), shown(loan.terms.submitted_on)];
-        return Err(Failure::rule(
-            "error.msg.loan.approval.cannot.be.before.submittal.date",
-            args,
-        ));
+    let product = desk.books.product(loan.terms.product_id)?;
+    let expected_on = asked.expected_on.unwrap_or(loan.terms.expected_on);
+    let principal = asked.amount.unwrap_or(loan.terms.principal).round_dp(2);
+    if asked.approved_on < loan.terms.submitted_on {
+        let args = vec![shown(asked.approved_on), shown(loan.terms.submitted_on)];
+        let code = "error.msg.loan.approval.cannot.be.before.submittal.date";
+        return Err(Failure::rule(code, args));
     }
-    let planned = match amount {
-        Some(_) if params.has("disbursementData") => tranches::read(params, &product)?,
+    // Tranches are looked at only beside an amount.
+    let planned = match asked.amount {
+        Some(_) if params.has("disbursementData") => tranches::read(params, product)?,
         _ => Vec::new(),
     };
     if !planned.is_empty() {
         let mut checks = Checks::of("loan");
-        tranches::hold(&planned, &product, principal, expected, &mut checks)?;
+        tranches::hold(&planned, product, principal, expected_on, &mut checks)?;
         checks.finish()?;
     }
-    if principal > loan.terms.principal {
-        let args = vec![
-            loan.terms.principal.into(),
-            params.raw("approvedLoanAmount").cloned().into(),
-        ];
-        return Err(Failure::rule(
-            "error.msg.loan.approval.amount.can't.be.greater.than.loan.amount.demanded",
-            args,
-        ));
+    amount_dates_and_state_hold(&loan, params, &asked, desk.today)?;
+
+    let changes = changes(&loan, params, &asked, &planned);
+    let stamp = Stamp {
+        on: asked.approved_on,
+        by: desk.user.who.clone(),
+    };
+    let mut approved = Loan {
+        status: APPROVED,
+        principal,
+        approved_principal: principal,
+        approved: Some(stamp),
+        ..loan
+    };
+    approved.terms.expected_on = expected_on;
+    if !planned.is_empty() {
+        approved.tranches = tranches::stored(&planned, None, &mut desk.books.ids);
     }
-    if approved_on > expected {
-        let args = vec![shown(approved_on), shown(expected)];
-        return Err(Failure::rule(
-            "error.msg.loan.expecteddisbursal.should.be.on.or.after.approval.date",
-            args,
-        ));
+    charges::recalculate(&mut approved, principal);
+    approved.net_disbursal = principal - approved.charges_at_disbursement();
+    let outcome = approved.changed(changes);
+    desk.books.loans.insert(approved.id, approved);
+    Ok(outcome)
+}
+
+/// A wrong state comes last: it loses to every 403.
+fn amount_dates_and_state_hold(
+    loan: &Loan,
+    params: &Params,
+    asked: &Asked,
+    today: NaiveDate,
+) -> Result<(), Failure> {
+    let demanded = loan.terms.principal;
+    if asked.amount.is_some_and(|amount| amount > demanded) {
+        let args = vec![demanded.into(), params.number("approvedLoanAmount").into()];
+        let code = "error.msg.loan.approval.amount.can't.be.greater.than.loan.amount.demanded";
+        return Err(Failure::rule(code, args));
     }
-    if approved_on > desk.today {
+    let expected_on = asked.expected_on.unwrap_or(loan.terms.expected_on);
+    if asked.approved_on > expected_on {
+        let args = vec![shown(asked.approved_on), shown(expected_on)];
+        let code = "error.msg.loan.expecteddisbursal.should.be.on.or.after.approval.date";
+        return Err(Failure::rule(code, args));
+    }
+    if asked.approved_on > today {
+        let args = vec![shown(asked.approved_on)];
         return Err(Failure::rule(
             "error.msg.loan.approval.cannot.be.a.future.date",
-            vec![shown(approved_on)],
+            args,
         ));
     }
     if loan.status != SUBMITTED {
         let item = Item::new(NOT_PENDING, "id", Vec::new());
         return Err(Failure::Invalid(vec![item.clone(), item]));
     }
+    Ok(())
+}
 
-    let mut changes = object! {
+fn changes(loan: &Loan, params: &Params, asked: &Asked, planned: &[Planned]) -> Object {
+    let amount = params.number("approvedLoanAmount");
+    let net_disbursal = amount.as_ref().map(|_| loan.net_disbursal);
+    let last = planned.last();
+    let changes = object! {
         "locale": params.text("locale"),
         "dateFormat": params.text("dateFormat"),
         "approvedOnDate": params.text("approvedOnDate"),
         "status": status(APPROVED),
-        "expectedDisbursementDate": expected_on,
+        "expectedDisbursementDate": asked.expected_on,
+        "approvedLoanAmount": amount.clone(),
+        "principal": amount,
+        "netDisbursalAmount": net_disbursal,
+        "note": params.text("note"),
+        "recalculateLoanSchedule": last.map(|_| true),
+        "disbursementData": last.map(Planned::to_string),
     };
-    if amount.is_some() {
-        changes.set(
-            "approvedLoanAmount",
-            params.raw("approvedLoanAmount").cloned(),
-        );
-        changes.set("principal", params.raw("approvedLoanAmount").cloned());
-        changes.set("netDisbursalAmount", loan.net_disbursal);
-    }
-    changes.set("note", params.text("note"));
-    let mut approved = Loan {
-        status: APPROVED,
-        principal,
-        approved_principal: principal,
-        approved: Some(Stamp {
-            on: approved_on,
-            by: desk.user.who.clone(),
-        }),
-        ..loan
-    };
-    approved.terms.expected_on = expected;
-    if let Some(last) = planned.last() {
-        changes.set("recalculateLoanSchedule", true);
-        changes.set(
-            "disbursementData",
-            format!("{}-{}", last.on, last.principal.normalize()),
-        );
-        approved.tranches = tranches::stored(&planned, None, &mut desk.books.ids);
-    }
-    charges::recalculate(&mut approved, principal);
-    approved.net_disbursal = principal - approved.charges_at_disbursement();
-    let outcome = approved.changed(changes.in_hash_order());
-    desk.books.loans.insert(approved.id, approved);
-    Ok(outcome)
+    changes.in_hash_order()
+}
+
+fn shown(date: NaiveDate) -> Json {
+    date.to_string().into()
 }

@@ -1,10 +1,12 @@
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
-use super::{ACTIVE, APPROVED, Kind, Loan, Parts, Stamp, Transaction, charges, schedule, status};
-use crate::sandbox::books::{Books, Desk, next};
+use super::{
+    ACTIVE, APPROVED, Kind, Loan, Parts, Stamp, Transaction, charges, payment, schedule, status,
+};
+use crate::sandbox::books::{Books, Desk};
 use crate::sandbox::failure::{Failure, Item};
-use crate::sandbox::json::{Json, Object, object};
+use crate::sandbox::json::{Json, Object};
 use crate::sandbox::operations::{Order, Outcome, Posting};
 use crate::sandbox::params::{Checks, Params};
 use crate::sandbox::products::Product;
@@ -28,31 +30,18 @@ const SUPPORTED: &[&str] = &[
     "netDisbursalAmount",
 ];
 
-/// The payment details, in the order in which `changes` shows them.
-pub(super) const PAYMENT_DETAILS: [&str; 5] = [
-    "accountNumber",
-    "checkNumber",
-    "routingCode",
-    "receiptNumber",
-    "bankNumber",
-];
-
 /// Pays a loan out, with the checks in the order of `CONTRACT.md` section 10.4 and the holes of section 10.5.
 pub(in crate::sandbox) fn disburse(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Failure> {
     let params = &order.params;
     params.only(SUPPORTED)?;
     let mut checks = Checks::of("loan.disbursement");
     let paid_on = params.date("actualDisbursementDate")?;
-    checks.required("actualDisbursementDate", paid_on);
-    let amount = params.decimal("transactionAmount")?;
-    checks.positive("transactionAmount", amount);
-    checks.longest("note", params.text("note").as_deref(), 1000);
-    for detail in PAYMENT_DETAILS {
-        checks.longest(detail, params.text(detail).as_deref(), 50);
-    }
+    let paid_on = checks.required("actualDisbursementDate", paid_on);
+    let asked = params.decimal("transactionAmount")?;
+    checks.positive("transactionAmount", asked);
+    payment::check(params, &mut checks);
     let Some(paid_on) = paid_on else {
-        checks.finish()?;
-        return Err(Failure::Unmapped("no date".to_owned()));
+        return Err(checks.into_failure());
     };
     let mut loan = desk.books.loan(order.id)?.clone();
     desk.books.client(loan.client_id)?.must_be_active()?;
@@ -65,11 +54,11 @@ pub(in crate::sandbox) fn disburse(desk: &mut Desk<'_>, order: &Order) -> Result
             args,
         ));
     }
-    let payment_type = payment_type(desk.books, params)?;
+    let payment_type = payment::payment_type(desk.books, params)?;
     let amount = take(
         &mut loan,
         &product,
-        amount.map(|amount| amount.round_dp(2)),
+        asked.map(|asked| asked.round_dp(2)),
         paid_on,
     )?;
     if amount.is_zero() {
@@ -78,57 +67,75 @@ pub(in crate::sandbox) fn disburse(desk: &mut Desk<'_>, order: &Order) -> Result
     let external_id = params.text("externalId");
     transaction_id_is_free(desk.books, external_id.as_deref())?;
 
-    let changes = object! {
-        "locale": params.text("locale"),
-        "dateFormat": params.text("dateFormat"),
-        "actualDisbursementDate": params.text("actualDisbursementDate"),
-        "status": status(ACTIVE),
-        "note": params.text("note"),
+    let changes = changes(params, payment_type.is_some());
+    let payment = payment_type.map(|kind| payment::described(desk.books, &kind, params));
+    let paid = Transaction {
+        external_id: external_id.clone(),
+        payment,
+        ..Transaction::made(desk, Kind::Disbursement, paid_on, amount)
     };
-    let changes = detail_changes(params, payment_type.is_some())
-        .iter()
-        .chain(changes.iter())
-        .fold(Object::default(), |all, (key, value)| {
-            all.with(key, value.clone())
-        });
-    let payment = payment_type.map(|payment_type| payment(desk.books, &payment_type, params));
-    let first = loan.disbursed.is_none();
+    let transaction_id = paid.id;
+    book(desk, &mut loan, &product, paid);
+    let posting = Posting {
+        external_id: loan.terms.external_id.clone(),
+        transaction_external_id: external_id.clone(),
+        amount: Some(amount),
+    };
+    let outcome = Outcome {
+        sub_resource_id: Some(transaction_id),
+        sub_resource_external_id: external_id.clone(),
+        posting,
+        ..loan.changed(changes)
+    };
+    let taken = external_id.map(|external_id| (external_id, (loan.id, transaction_id)));
+    desk.books.transactions_by_external_id.extend(taken);
+    desk.books.loans.insert(loan.id, loan);
+    Ok(outcome)
+}
+
+fn changes(params: &Params, has_payment_type: bool) -> Object {
+    let details = if has_payment_type {
+        payment::changes(params)
+    } else {
+        Object::default()
+    };
+    details
+        .with("locale", params.text("locale"))
+        .with("dateFormat", params.text("dateFormat"))
+        .with(
+            "actualDisbursementDate",
+            params.text("actualDisbursementDate"),
+        )
+        .with("status", status(ACTIVE))
+        .with("note", params.text("note"))
+}
+
+/// Books the payment, the charges due with the first one, and the accrual of the interest.
+fn book(desk: &mut Desk<'_>, loan: &mut Loan, product: &Product, mut paid: Transaction) {
+    let is_first = loan.disbursed.is_none();
     loan.status = ACTIVE;
     if loan
         .disbursed
         .as_ref()
-        .is_none_or(|stamp| paid_on < stamp.on)
+        .is_none_or(|stamp| paid.on < stamp.on)
     {
         loan.disbursed = Some(Stamp {
-            on: paid_on,
+            on: paid.on,
             by: desk.user.who.clone(),
         });
     }
-    let due = if first {
+    let due = if is_first {
         loan.charges_at_disbursement()
     } else {
         Decimal::ZERO
     };
-    loan.net_disbursal = amount - due;
-    let transaction = Transaction {
-        id: next(&mut desk.books.ids.transaction),
-        kind: Kind::Disbursement,
-        on: paid_on,
-        amount,
-        external_id: external_id.clone(),
-        payment,
-        outstanding: outstanding(&loan) + amount,
-        parts: Parts::default(),
-        submitted_on: desk.today,
-        reversed_on: None,
-        manually_reversed: false,
-    };
-    let transaction_id = transaction.id;
-    loan.transactions.push(transaction);
-    if first && !due.is_zero() {
-        pay_charges(&mut loan, due, desk);
+    loan.net_disbursal = paid.amount - due;
+    paid.outstanding = loan.outstanding() + paid.amount;
+    loan.transactions.push(paid);
+    if !due.is_zero() {
+        pay_charges(desk, loan, due);
     }
-    accrue(&mut loan, &product, desk);
+    accrue(desk, loan, product);
     let cycle = desk
         .books
         .cycles
@@ -136,21 +143,45 @@ pub(in crate::sandbox) fn disburse(desk: &mut Desk<'_>, order: &Order) -> Result
         .or_default();
     *cycle += 1;
     loan.cycle = *cycle;
-    let outcome = Outcome {
-        sub_resource_id: Some(transaction_id),
-        sub_resource_external_id: external_id.clone(),
-        posting: Posting {
-            external_id: loan.terms.external_id.clone(),
-            transaction_external_id: external_id.clone(),
-            amount: Some(amount),
-        },
-        ..loan.changed(changes)
+}
+
+fn pay_charges(desk: &mut Desk<'_>, loan: &mut Loan, due: Decimal) {
+    let Some(paid_on) = loan.disbursed.as_ref().map(|stamp| stamp.on) else {
+        return;
     };
-    desk.books
-        .transactions_by_external_id
-        .extend(external_id.map(|id| (id, (loan.id, transaction_id))));
-    desk.books.loans.insert(loan.id, loan);
-    Ok(outcome)
+    for charge in &mut loan.charges {
+        charge.paid = true;
+    }
+    let paid = Transaction {
+        parts: Parts {
+            fees: due,
+            ..Parts::default()
+        },
+        outstanding: loan.outstanding(),
+        ..Transaction::made(desk, Kind::ChargeAtDisbursement, paid_on, due)
+    };
+    loan.transactions.push(paid);
+}
+
+/// The accrual of the whole interest, anew after each change of the schedule.
+fn accrue(desk: &mut Desk<'_>, loan: &mut Loan, product: &Product) {
+    let Some(on) = loan.disbursed.as_ref().map(|stamp| stamp.on) else {
+        return;
+    };
+    loan.transactions
+        .retain(|known| known.kind != Kind::Accrual || known.reversed_on.is_some());
+    let interest = schedule::installments(loan, product)
+        .iter()
+        .map(|part| part.interest)
+        .sum();
+    let accrued = Transaction {
+        parts: Parts {
+            interest,
+            ..Parts::default()
+        },
+        ..Transaction::made(desk, Kind::Accrual, on, interest)
+    };
+    loan.transactions.push(accrued);
 }
 
 /// "Before the approval" beats a wrong state, and that beats everything after it.
@@ -240,36 +271,6 @@ fn take(
     Ok(asked)
 }
 
-/// The payment type's JSON, where one is named.
-pub(super) fn payment_type(books: &Books, params: &Params) -> Result<Option<Object>, Failure> {
-    let Some(id) = params.id("paymentTypeId")? else {
-        return Ok(None);
-    };
-    let found = books.payment_types.get(&id).cloned().map(Some);
-    found.ok_or_else(|| Failure::not_found("error.msg.payment.type.invalid", vec![id.into()]))
-}
-
-/// The details that count only beside a payment type.
-fn detail_changes(params: &Params, has_payment_type: bool) -> Object {
-    if !has_payment_type {
-        return Object::default();
-    }
-    let details = PAYMENT_DETAILS.iter().fold(Object::default(), |all, name| {
-        all.with(name, params.text(name))
-    });
-    details.with("paymentTypeId", params.raw("paymentTypeId").cloned())
-}
-
-/// The `paymentDetailData` of a transaction; what was not sent is empty.
-pub(super) fn payment(books: &mut Books, payment_type: &Object, params: &Params) -> Object {
-    let member = |key: &str| payment_type.get(key).cloned();
-    let kind = object! {"id": member("id"), "name": member("name"), "isSystemDefined": member("isSystemDefined")};
-    let payment = object! {"id": next(&mut books.ids.payment_detail), "paymentType": kind};
-    PAYMENT_DETAILS.iter().fold(payment, |all, name| {
-        all.with(name, params.text(name).unwrap_or_default())
-    })
-}
-
 /// A transaction's external id is unique in the tenant, for ever.
 fn transaction_id_is_free(books: &Books, external_id: Option<&str>) -> Result<(), Failure> {
     let Some(external_id) = external_id else {
@@ -289,81 +290,4 @@ fn transaction_id_is_free(books: &Books, external_id: Option<&str>) -> Result<()
         )));
     }
     Ok(())
-}
-
-/// What the standing transactions leave to be repaid.
-pub(super) fn outstanding(loan: &Loan) -> Decimal {
-    loan.standing()
-        .map(|transaction| match transaction.kind {
-            Kind::Disbursement => transaction.amount,
-            Kind::Repayment | Kind::WriteOff => -transaction.parts.principal,
-            Kind::ChargeAtDisbursement | Kind::Accrual => Decimal::ZERO,
-        })
-        .sum()
-}
-
-fn pay_charges(loan: &mut Loan, due: Decimal, desk: &mut Desk<'_>) {
-    let Some(paid_on) = loan.disbursed.as_ref().map(|stamp| stamp.on) else {
-        return;
-    };
-    for charge in &mut loan.charges {
-        charge.paid = true;
-    }
-    let parts = Parts {
-        fees: due,
-        ..Parts::default()
-    };
-    let outstanding = outstanding(loan);
-    loan.transactions.push(made(
-        desk,
-        Kind::ChargeAtDisbursement,
-        paid_on,
-        (due, parts, outstanding),
-    ));
-}
-
-/// The accrual of the whole interest, anew after each change of the schedule.
-fn accrue(loan: &mut Loan, product: &Product, desk: &mut Desk<'_>) {
-    let Some(on) = loan.disbursed.as_ref().map(|stamp| stamp.on) else {
-        return;
-    };
-    loan.transactions.retain(|transaction| {
-        transaction.kind != Kind::Accrual || transaction.reversed_on.is_some()
-    });
-    let interest: Decimal = schedule::installments(loan, product)
-        .iter()
-        .map(|part| part.interest)
-        .sum();
-    let parts = Parts {
-        interest,
-        ..Parts::default()
-    };
-    loan.transactions.push(made(
-        desk,
-        Kind::Accrual,
-        on,
-        (interest, parts, Decimal::ZERO),
-    ));
-}
-
-/// A transaction that Fineract makes by itself.
-fn made(
-    desk: &mut Desk<'_>,
-    kind: Kind,
-    on: NaiveDate,
-    (amount, parts, outstanding): (Decimal, Parts, Decimal),
-) -> Transaction {
-    Transaction {
-        id: next(&mut desk.books.ids.transaction),
-        kind,
-        on,
-        amount,
-        external_id: None,
-        payment: None,
-        outstanding,
-        parts,
-        submitted_on: desk.today,
-        reversed_on: None,
-        manually_reversed: false,
-    }
 }

@@ -4,11 +4,14 @@ mod account;
 mod application;
 mod approve;
 mod charges;
+mod decline;
 mod disburse;
 mod enums;
 mod money;
+mod payment;
 mod read;
 mod repay;
+mod rules;
 mod schedule;
 mod settle;
 mod summary;
@@ -21,6 +24,7 @@ mod update;
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
+use super::books::{Desk, next};
 use super::failure::Failure;
 use super::json::Object;
 use super::operations::{Outcome, Posting};
@@ -29,11 +33,12 @@ use super::users::Who;
 pub(super) use account::account;
 pub(super) use application::{create, delete};
 pub(super) use approve::approve;
+pub(super) use decline::{reject, withdraw};
 pub(super) use disburse::disburse;
 pub(super) use enums::{product_choices, status};
 pub(super) use read::{read, search};
 pub(super) use repay::{adjust, repay};
-pub(super) use settle::{close, foreclose, reject, withdraw, write_off};
+pub(super) use settle::{close, foreclose, write_off};
 pub(super) use terms::Terms;
 pub(super) use transactions::{read_transaction, template};
 pub(super) use undo::{undo_approval, undo_disbursal, undo_last_disbursal};
@@ -192,9 +197,38 @@ impl Loan {
         }
     }
 
+    /// What the standing transactions leave of the principal.
+    fn outstanding(&self) -> Decimal {
+        let effect = |transaction: &Transaction| match transaction.kind {
+            Kind::Disbursement => transaction.amount,
+            Kind::Repayment | Kind::WriteOff => -transaction.parts.principal,
+            Kind::ChargeAtDisbursement | Kind::Accrual => Decimal::ZERO,
+        };
+        self.standing().map(effect).sum()
+    }
+
     /// What was charged at disbursement, or will be.
     fn charges_at_disbursement(&self) -> Decimal {
         self.charges.iter().map(|charge| charge.amount).sum()
+    }
+}
+
+impl Transaction {
+    /// A transaction of today, bare of all that its kind may add.
+    fn made(desk: &mut Desk<'_>, kind: Kind, on: NaiveDate, amount: Decimal) -> Self {
+        Self {
+            id: next(&mut desk.books.ids.transaction),
+            kind,
+            on,
+            amount,
+            external_id: None,
+            payment: None,
+            outstanding: Decimal::ZERO,
+            parts: Parts::default(),
+            submitted_on: desk.today,
+            reversed_on: None,
+            manually_reversed: false,
+        }
     }
 }
 

@@ -161,8 +161,7 @@ fn closing(json: Object, loan: &Loan, product: &Product, today: NaiveDate) -> Ob
         "loanScheduleType": member("loanScheduleType"),
         "loanScheduleProcessingType": member("loanScheduleProcessingType"),
     };
-    rest.iter()
-        .fold(json, |json, (key, value)| json.with(key, value.clone()))
+    json.and(&rest)
 }
 
 /// The day of the last repayment that stands.

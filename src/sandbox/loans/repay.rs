@@ -1,13 +1,16 @@
+use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
-use super::disburse::{PAYMENT_DETAILS, outstanding, payment, payment_type};
 use super::schedule::{spend, with_payments};
-use super::{ACTIVE, CLOSED, Kind, Loan, OVERPAID, Parts, Stamp, Transaction, wrong_state};
-use crate::sandbox::books::{Desk, Named, next};
+use super::{
+    ACTIVE, CLOSED, Kind, Loan, OVERPAID, Parts, Stamp, Transaction, payment, wrong_state,
+};
+use crate::sandbox::books::{Desk, Named};
 use crate::sandbox::failure::Failure;
 use crate::sandbox::json::{Json, Object, object};
 use crate::sandbox::operations::{Order, Outcome, Posting};
 use crate::sandbox::params::{Checks, Params};
+use crate::sandbox::products::Product;
 
 const SUPPORTED: &[&str] = &[
     "transactionDate",
@@ -37,66 +40,29 @@ pub(in crate::sandbox) fn repay(desk: &mut Desk<'_>, order: &Order) -> Result<Ou
     checks.required("transactionAmount", amount);
     checks.positive("transactionAmount", amount);
     let external_id = params.text("externalId");
+    let taken = &desk.books.transactions_by_external_id;
     if external_id
         .as_ref()
-        .is_some_and(|id| desk.books.transactions_by_external_id.contains_key(id))
+        .is_some_and(|external_id| taken.contains_key(external_id))
     {
-        checks.fail(
-            "externalId",
-            "value.must.be.unique",
-            vec![Json::Null, Vec::<Json>::new().into()],
-        );
+        let args = vec![Json::Null, Vec::<Json>::new().into()];
+        checks.fail("externalId", "value.must.be.unique", args);
     }
-    checks.longest("note", params.text("note").as_deref(), 1000);
-    for detail in PAYMENT_DETAILS {
-        checks.longest(detail, params.text(detail).as_deref(), 50);
-    }
+    payment::check(params, &mut checks);
     checks.finish()?;
-    let (on, amount) = (
-        on.unwrap_or(desk.today),
-        amount.unwrap_or_default().round_dp(2),
-    );
-    let payment_type = payment_type(desk.books, params)?;
+    let on = on.unwrap_or(desk.today);
+    let amount = amount.unwrap_or_default().round_dp(2);
+    let payment_type = payment::payment_type(desk.books, params)?;
     let mut loan = desk.books.loan(order.id)?.clone();
-    let disbursed_on = match &loan.disbursed {
-        Some(stamp) if matches!(loan.status, ACTIVE | CLOSED | OVERPAID) => stamp.on,
-        _ => {
-            return Err(wrong_state(
-                "error.msg.loan.must.be.active.fully.paid.or.overpaid",
-            ));
-        }
-    };
-    if on > desk.today {
-        return Err(Failure::rule(
-            "error.msg.loan.transaction.cannot.be.a.future.date",
-            vec![on.to_string().into()],
-        ));
-    }
-    if on < disbursed_on {
-        let args = vec![on.to_string().into(), disbursed_on.to_string().into()];
-        return Err(Failure::rule(
-            "error.msg.loan.transaction.cannot.be.before.disbursement.date",
-            args,
-        ));
-    }
+    state_and_date_hold(&loan, on, desk.today)?;
+
     let product = desk.books.product(loan.terms.product_id)?.clone();
-    let parts = spend(&mut with_payments(&loan, &product), amount);
-    let payment = payment_type.map(|payment_type| payment(desk.books, &payment_type, params));
-    let transaction = Transaction {
-        id: next(&mut desk.books.ids.transaction),
-        kind: Kind::Repayment,
-        on,
-        amount,
-        external_id: external_id.clone(),
-        payment,
-        outstanding: outstanding(&loan) - parts.principal,
-        parts,
-        submitted_on: desk.today,
-        reversed_on: None,
-        manually_reversed: false,
-    };
-    let transaction_id = transaction.id;
-    loan.transactions.push(transaction);
+    let payment = payment_type.map(|kind| payment::described(desk.books, &kind, params));
+    let transaction_id = book(desk, &mut loan, &product, (on, amount));
+    if let Some(booked) = loan.transactions.last_mut() {
+        booked.external_id.clone_from(&external_id);
+        booked.payment = payment;
+    }
     settle_status(&mut loan, &product, desk);
     let posting = Posting {
         external_id: loan.terms.external_id.clone(),
@@ -109,11 +75,53 @@ pub(in crate::sandbox) fn repay(desk: &mut Desk<'_>, order: &Order) -> Result<Ou
         posting,
         ..loan.changed(changes(params))
     };
-    desk.books
-        .transactions_by_external_id
-        .extend(external_id.map(|id| (id, (loan.id, transaction_id))));
+    let taken = external_id.map(|external_id| (external_id, (loan.id, transaction_id)));
+    desk.books.transactions_by_external_id.extend(taken);
     desk.books.loans.insert(loan.id, loan);
     Ok(outcome)
+}
+
+fn state_and_date_hold(loan: &Loan, on: NaiveDate, today: NaiveDate) -> Result<(), Failure> {
+    let disbursed_on = match &loan.disbursed {
+        Some(stamp) if matches!(loan.status, ACTIVE | CLOSED | OVERPAID) => stamp.on,
+        _ => {
+            return Err(wrong_state(
+                "error.msg.loan.must.be.active.fully.paid.or.overpaid",
+            ));
+        }
+    };
+    if on > today {
+        let args = vec![on.to_string().into()];
+        return Err(Failure::rule(
+            "error.msg.loan.transaction.cannot.be.a.future.date",
+            args,
+        ));
+    }
+    if on < disbursed_on {
+        let args = vec![on.to_string().into(), disbursed_on.to_string().into()];
+        let code = "error.msg.loan.transaction.cannot.be.before.disbursement.date";
+        return Err(Failure::rule(code, args));
+    }
+    Ok(())
+}
+
+/// Books an amount on the installments; the transaction's id comes back.
+fn book(
+    desk: &mut Desk<'_>,
+    loan: &mut Loan,
+    product: &Product,
+    (on, amount): (NaiveDate, Decimal),
+) -> i64 {
+    let parts = spend(&mut with_payments(loan, product), amount);
+    let outstanding = loan.outstanding() - parts.principal;
+    let booked = Transaction::made(desk, Kind::Repayment, on, amount);
+    let id = booked.id;
+    loan.transactions.push(Transaction {
+        outstanding,
+        parts,
+        ..booked
+    });
+    id
 }
 
 /// Undoes a transaction (amount 0), or books another amount in its place.
@@ -121,11 +129,9 @@ pub(in crate::sandbox) fn adjust(desk: &mut Desk<'_>, order: &Order) -> Result<O
     let params = &order.params;
     params.only(SUPPORTED)?;
     let mut checks = Checks::of("loan.transaction");
-    let (on, amount) = (
-        params.date("transactionDate")?,
-        params.decimal("transactionAmount")?,
-    );
+    let on = params.date("transactionDate")?;
     checks.required("transactionDate", on);
+    let amount = params.decimal("transactionAmount")?;
     checks.required("transactionAmount", amount);
     checks.finish()?;
     let mut loan = desk.books.loan(order.id)?.clone();
@@ -134,30 +140,18 @@ pub(in crate::sandbox) fn adjust(desk: &mut Desk<'_>, order: &Order) -> Result<O
         .books
         .transaction(&loan, &Named::Number(order.transaction_id))?;
     let (id, external_id) = (found.id, found.external_id.clone());
-    for transaction in loan
+    for undone in loan
         .transactions
         .iter_mut()
         .filter(|transaction| transaction.id == id)
     {
-        transaction.reversed_on = Some(desk.today);
-        transaction.manually_reversed = true;
+        undone.reversed_on = Some(desk.today);
+        undone.manually_reversed = true;
     }
     let amount = amount.unwrap_or_default().round_dp(2);
     if !amount.is_zero() {
-        let parts = spend(&mut with_payments(&loan, &product), amount);
-        loan.transactions.push(Transaction {
-            id: next(&mut desk.books.ids.transaction),
-            kind: Kind::Repayment,
-            on: on.unwrap_or(desk.today),
-            amount,
-            external_id: None,
-            payment: None,
-            outstanding: outstanding(&loan) - parts.principal,
-            parts,
-            submitted_on: desk.today,
-            reversed_on: None,
-            manually_reversed: false,
-        });
+        let on = on.unwrap_or(desk.today);
+        book(desk, &mut loan, &product, (on, amount));
     }
     settle_status(&mut loan, &product, desk);
     let outcome = Outcome {
@@ -170,7 +164,7 @@ pub(in crate::sandbox) fn adjust(desk: &mut Desk<'_>, order: &Order) -> Result<O
 }
 
 /// Active, closed or overpaid, by what the repayments leave.
-fn settle_status(loan: &mut Loan, product: &crate::sandbox::products::Product, desk: &Desk<'_>) {
+fn settle_status(loan: &mut Loan, product: &Product, desk: &Desk<'_>) {
     let repayments = loan
         .standing()
         .filter(|transaction| transaction.kind == Kind::Repayment);
@@ -197,20 +191,17 @@ fn settle_status(loan: &mut Loan, product: &crate::sandbox::products::Product, d
 
 /// The keys sent, in Fineract's order; the amount is a text.
 fn changes(params: &Params) -> Object {
-    let amount = params.raw("transactionAmount").map(|amount| match amount {
-        Json::Number(text) => text.replace(',', ""),
-        other => other.as_text().unwrap_or_default().replace(',', ""),
-    });
+    let amount = params.raw("transactionAmount").and_then(Json::as_word);
     let head = object! {
         "transactionDate": params.text("transactionDate"),
-        "transactionAmount": amount,
+        "transactionAmount": amount.map(|amount| amount.replace(',', "")),
         "locale": params.text("locale"),
         "dateFormat": params.text("dateFormat"),
         "paymentTypeId": params.raw("paymentTypeId").cloned(),
         "note": params.text("note"),
         "externalId": params.text("externalId"),
     };
-    PAYMENT_DETAILS
+    payment::DETAILS
         .iter()
         .fold(head, |all, name| all.with(name, params.text(name)))
 }

@@ -3,99 +3,15 @@ use rust_decimal::Decimal;
 
 use super::schedule::with_payments;
 use super::{
-    ACTIVE, CLOSED, Kind, Loan, OVERPAID, Parts, REJECTED, SUBMITTED, Stamp, Transaction,
-    WITHDRAWN, WRITTEN_OFF, status, summary, wrong_state,
+    ACTIVE, CLOSED, Kind, Loan, OVERPAID, Parts, Stamp, Transaction, WRITTEN_OFF, status, summary,
+    wrong_state,
 };
-use crate::sandbox::books::{Desk, next};
+use crate::sandbox::books::Desk;
 use crate::sandbox::failure::Failure;
 use crate::sandbox::json::{Json, fixed, object};
 use crate::sandbox::operations::{Order, Outcome, Posting};
 use crate::sandbox::params::{Checks, Params};
 use crate::sandbox::products::Product;
-
-/// Rejects an application, for good.
-pub(in crate::sandbox) fn reject(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Failure> {
-    let loan = desk.books.loan(order.id)?;
-    let wrong =
-        wrong_state("error.msg.loan.reject.account.is.not.submitted.pending.approval.state");
-    let stamp = ending(desk, loan, &order.params, "rejected", wrong)?;
-    end(desk, order, REJECTED, stamp)
-}
-
-/// Withdraws an application for its client, for good.
-pub(in crate::sandbox) fn withdraw(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Failure> {
-    let loan = desk.books.loan(order.id)?;
-    let wrong = Failure::rule("error.msg.loan.withdraw.cannot.withdraw", Vec::new());
-    let stamp = ending(desk, loan, &order.params, "withdrawn", wrong)?;
-    end(desk, order, WITHDRAWN, stamp)
-}
-
-/// The checks of an ending: its date, the state, and the date against the application's.
-fn ending(
-    desk: &Desk<'_>,
-    loan: &Loan,
-    params: &Params,
-    action: &str,
-    wrong: Failure,
-) -> Result<Stamp, Failure> {
-    let name = format!("{action}OnDate");
-    params.only(&[&name, "note", "locale", "dateFormat"])?;
-    let mut checks = Checks::of("loanapplication");
-    let on = params.date(&name)?;
-    checks.required(&name, on);
-    checks.longest("note", params.text("note").as_deref(), 1000);
-    checks.finish()?;
-    let on = on.unwrap_or(desk.today);
-    let command = action.strip_suffix("ed").unwrap_or("withdraw");
-    if loan.status != SUBMITTED {
-        return Err(wrong);
-    }
-    if on < loan.terms.submitted_on {
-        let args = vec![
-            on.to_string().into(),
-            loan.terms.submitted_on.to_string().into(),
-        ];
-        return Err(Failure::rule(
-            &format!("error.msg.loan.{command}.cannot.be.before.submittal.date"),
-            args,
-        ));
-    }
-    if on > desk.today {
-        let args = vec![on.to_string().into()];
-        return Err(Failure::rule(
-            &format!("error.msg.loan.{command}.cannot.be.a.future.date"),
-            args,
-        ));
-    }
-    Ok(Stamp {
-        on,
-        by: desk.user.who.clone(),
-    })
-}
-
-fn end(desk: &mut Desk<'_>, order: &Order, to: i64, stamp: Stamp) -> Result<Outcome, Failure> {
-    let params = &order.params;
-    let name = if to == REJECTED {
-        "rejectedOnDate"
-    } else {
-        "withdrawnOnDate"
-    };
-    let date = params.text(name);
-    let changes = object! {
-        "status": status(to), "locale": params.text("locale"), "dateFormat": params.text("dateFormat"),
-    };
-    let changes = changes.with(name, date.clone()).with("closedOnDate", date);
-    let loan = desk.books.loan_mut(order.id)?;
-    loan.status = to;
-    let ended = if to == REJECTED {
-        &mut loan.rejected
-    } else {
-        &mut loan.withdrawn
-    };
-    *ended = Some(stamp.clone());
-    loan.closed = Some(stamp);
-    Ok(loan.changed(changes))
-}
 
 /// Writes off what is owed.
 pub(in crate::sandbox) fn write_off(
@@ -124,8 +40,7 @@ pub(in crate::sandbox) fn write_off(
     let id = book(
         desk,
         &mut loan,
-        Kind::WriteOff,
-        on,
+        (Kind::WriteOff, on),
         (parts, external_id.clone()),
     );
     let stamp = Stamp {
@@ -228,8 +143,7 @@ pub(in crate::sandbox) fn foreclose(
     let id = book(
         desk,
         &mut loan,
-        Kind::Repayment,
-        on,
+        (Kind::Repayment, on),
         (parts, external_id.clone()),
     );
     loan.status = CLOSED;
@@ -303,28 +217,19 @@ pub(super) fn payoff(loan: &Loan, product: &Product, on: NaiveDate) -> Parts {
 fn book(
     desk: &mut Desk<'_>,
     loan: &mut Loan,
-    kind: Kind,
-    on: NaiveDate,
+    (kind, on): (Kind, NaiveDate),
     (parts, external_id): (Parts, Option<String>),
 ) -> i64 {
-    let id = next(&mut desk.books.ids.transaction);
-    desk.books.transactions_by_external_id.extend(
-        external_id
-            .clone()
-            .map(|external_id| (external_id, (loan.id, id))),
-    );
+    let made = Transaction::made(desk, kind, on, parts.principal + parts.interest);
+    let id = made.id;
+    let taken = external_id
+        .clone()
+        .map(|external_id| (external_id, (loan.id, id)));
+    desk.books.transactions_by_external_id.extend(taken);
     loan.transactions.push(Transaction {
-        id,
-        kind,
-        on,
-        amount: parts.principal + parts.interest,
         external_id,
-        payment: None,
-        outstanding: Decimal::ZERO,
         parts,
-        submitted_on: desk.today,
-        reversed_on: None,
-        manually_reversed: false,
+        ..made
     });
     id
 }

@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use super::schedule::with_payments;
-use super::{ACTIVE, Kind, Loan, Parts, WRITTEN_OFF};
+use super::{ACTIVE, Kind, Loan, Parts, Transaction, WRITTEN_OFF};
 use crate::sandbox::json::{Json, Object, object};
 use crate::sandbox::products::Product;
 
@@ -36,6 +36,69 @@ impl Position {
 
     fn overdue(&self) -> Decimal {
         self.overdue.principal + self.overdue.interest
+    }
+
+    fn if_overdue(&self, amount: Decimal) -> Json {
+        if self.overdue_since.is_some() {
+            amount.into()
+        } else {
+            none()
+        }
+    }
+
+    /// Principal, interest, fees and penalties, as a summary has them.
+    fn parts(&self) -> Object {
+        let zero = Decimal::ZERO;
+        object! {
+            "principalDisbursed": self.principal,
+            "principalAdjustments": zero,
+            "principalPaid": self.paid.principal,
+            "principalWrittenOff": self.written_off.principal,
+            "principalOutstanding": self.principal_outstanding(),
+            "principalOverdue": self.if_overdue(self.overdue.principal),
+            "interestCharged": self.interest,
+            "interestPaid": self.paid.interest,
+            "interestWaived": zero,
+            "interestWrittenOff": self.written_off.interest,
+            "interestOutstanding": self.interest_outstanding(),
+            "interestOverdue": self.if_overdue(self.overdue.interest),
+            "feeChargesCharged": self.fees,
+            "feeAdjustments": zero,
+            "feeChargesDueAtDisbursementCharged": self.fees,
+            "feeChargesPaid": self.fees,
+            "feeChargesWaived": zero,
+            "feeChargesWrittenOff": zero,
+            "feeChargesOutstanding": zero,
+            "feeChargesOverdue": self.if_overdue(zero),
+            "penaltyChargesCharged": zero,
+            "penaltyAdjustments": zero,
+            "penaltyChargesPaid": zero,
+            "penaltyChargesWaived": zero,
+            "penaltyChargesWrittenOff": zero,
+            "penaltyChargesOutstanding": zero,
+            "penaltyChargesOverdue": self.if_overdue(zero),
+        }
+    }
+
+    fn totals(&self) -> Object {
+        let costs = self.interest + self.fees;
+        object! {
+            "totalExpectedRepayment": self.principal + costs,
+            "totalRepayment": self.all_paid(),
+            "totalExpectedCostOfLoan": costs,
+            "totalCostOfLoan": self.paid.interest + self.fees,
+            "totalWaived": Decimal::ZERO,
+            "totalWrittenOff": self.written_off.principal + self.written_off.interest,
+            "totalOutstanding": self.outstanding(),
+            "totalOverdue": self.if_overdue(self.overdue()),
+            "totalRecovered": none(),
+            "overdueSinceDate": self.overdue_since,
+        }
+    }
+
+    /// What was paid in all, fees too.
+    pub(super) fn all_paid(&self) -> Decimal {
+        self.paid.principal + self.paid.interest + self.fees
     }
 }
 
@@ -88,7 +151,7 @@ pub(super) fn position(loan: &Loan, product: &Product, today: NaiveDate) -> Posi
     position
 }
 
-fn repayments(loan: &Loan) -> impl Iterator<Item = &super::Transaction> {
+fn repayments(loan: &Loan) -> impl Iterator<Item = &Transaction> {
     loan.standing()
         .filter(|transaction| transaction.kind == Kind::Repayment)
 }
@@ -96,24 +159,6 @@ fn repayments(loan: &Loan) -> impl Iterator<Item = &super::Transaction> {
 /// The `summary` (`CONTRACT.md` section 16.4).
 pub(super) fn summary(loan: &Loan, product: &Product, today: NaiveDate) -> Object {
     let at = position(loan, product, today);
-    let zero = Decimal::ZERO;
-    let none = || Json::from(0_i64);
-    let overdue = |amount: Decimal| {
-        if at.overdue_since.is_some() {
-            amount.into()
-        } else {
-            none()
-        }
-    };
-    let repaid = at.paid.principal + at.paid.interest + at.fees;
-    let reversed: Decimal = loan
-        .transactions
-        .iter()
-        .filter(|transaction| {
-            transaction.kind == Kind::Repayment && transaction.reversed_on.is_some()
-        })
-        .map(|transaction| transaction.amount)
-        .sum();
     let sum = |amount: Decimal| {
         if amount.is_zero() {
             none()
@@ -121,55 +166,30 @@ pub(super) fn summary(loan: &Loan, product: &Product, today: NaiveDate) -> Objec
             amount.into()
         }
     };
-    let costs = at.interest + at.fees;
-    let first = object! {
-        "currency": product.get("currency").cloned(),
-        "principalDisbursed": at.principal,
-        "principalAdjustments": zero,
-        "principalPaid": at.paid.principal,
-        "principalWrittenOff": at.written_off.principal,
-        "principalOutstanding": at.principal_outstanding(),
-        "principalOverdue": overdue(at.overdue.principal),
-        "interestCharged": at.interest,
-        "interestPaid": at.paid.interest,
-        "interestWaived": zero,
-        "interestWrittenOff": at.written_off.interest,
-        "interestOutstanding": at.interest_outstanding(),
-        "interestOverdue": overdue(at.overdue.interest),
-        "feeChargesCharged": at.fees,
-        "feeAdjustments": zero,
-        "feeChargesDueAtDisbursementCharged": at.fees,
-        "feeChargesPaid": at.fees,
-        "feeChargesWaived": zero,
-        "feeChargesWrittenOff": zero,
-        "feeChargesOutstanding": zero,
-        "feeChargesOverdue": overdue(zero),
-        "penaltyChargesCharged": zero,
-        "penaltyAdjustments": zero,
-        "penaltyChargesPaid": zero,
-        "penaltyChargesWaived": zero,
-        "penaltyChargesWrittenOff": zero,
-        "penaltyChargesOutstanding": zero,
-        "penaltyChargesOverdue": overdue(zero),
-        "totalExpectedRepayment": at.principal + costs,
-        "totalRepayment": repaid,
-        "totalExpectedCostOfLoan": costs,
-        "totalCostOfLoan": at.paid.interest + at.fees,
-        "totalWaived": zero,
-        "totalWrittenOff": at.written_off.principal + at.written_off.interest,
-        "totalOutstanding": at.outstanding(),
-        "totalOverdue": overdue(at.overdue()),
-        "totalRecovered": none(),
-        "overdueSinceDate": at.overdue_since,
-    };
-    ADJUSTMENTS.iter().fold(first, |summary, name| match *name {
-        "totalRepaymentTransaction" => summary.with(
-            name,
-            sum(repayments(loan).map(|repayment| repayment.amount).sum()),
-        ),
-        "totalRepaymentTransactionReversed" => summary.with(name, sum(reversed)),
-        _ => summary.with(name, none()),
-    })
+    let reversed =
+        |known: &&Transaction| known.kind == Kind::Repayment && known.reversed_on.is_some();
+    let reversed = loan
+        .transactions
+        .iter()
+        .filter(reversed)
+        .map(|known| known.amount)
+        .sum();
+    let repaid = repayments(loan).map(|repayment| repayment.amount).sum();
+    let summary = object! {"currency": product.get("currency").cloned()}
+        .and(&at.parts())
+        .and(&at.totals());
+    ADJUSTMENTS
+        .iter()
+        .fold(summary, |summary, name| match *name {
+            "totalRepaymentTransaction" => summary.with(name, sum(repaid)),
+            "totalRepaymentTransactionReversed" => summary.with(name, sum(reversed)),
+            _ => summary.with(name, none()),
+        })
+}
+
+/// A figure that there is none of.
+fn none() -> Json {
+    0_i64.into()
 }
 
 /// The sums at a summary's end.
@@ -195,7 +215,6 @@ const ADJUSTMENTS: [&str; 17] = [
 
 /// The `delinquent` object; before the disbursement all of it is a bare zero.
 pub(super) fn delinquent(loan: &Loan, product: &Product, today: NaiveDate) -> Object {
-    let none = || Json::from(0_i64);
     let is_paid = loan.was_disbursed();
     let at = position(loan, product, today);
     let late = at.overdue_since.is_some();
@@ -262,9 +281,4 @@ pub(super) fn repayment_schedule(loan: &Loan, product: &Product) -> Object {
         "totalRepaymentExpected": Json::cents(principal + interest),
         "periods": periods,
     }
-}
-
-/// What was paid of it in all, fees too.
-pub(super) fn paid(position: &Position) -> Decimal {
-    position.paid.principal + position.paid.interest + position.fees
 }

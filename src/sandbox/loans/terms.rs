@@ -1,7 +1,6 @@
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
-use super::enums::strategy_name;
 use crate::sandbox::dates;
 use crate::sandbox::failure::Failure;
 use crate::sandbox::json::Json;
@@ -262,111 +261,4 @@ fn in_limits(
         }
         _ => {}
     }
-}
-
-/// The rules that hold between the dates (`CONTRACT.md` section 7.4, step 7).
-pub(super) fn dates_hold(
-    terms: &Terms,
-    product: &Product,
-    today: NaiveDate,
-    activated_on: Option<NaiveDate>,
-) -> Result<(), Failure> {
-    let submitted = terms.submitted_on;
-    let shown = |date: NaiveDate| Json::from(date.to_string());
-    let refuse = |code: &str, other: NaiveDate| {
-        Err(Failure::rule(code, vec![shown(submitted), shown(other)]))
-    };
-    if let Some(start) = product.date("startDate").filter(|start| submitted < *start) {
-        return refuse(
-            "error.msg.loan.application.submitted.on.date.cannot.be.before.the.loan.product.start.date",
-            start,
-        );
-    }
-    if let Some(close) = product.date("closeDate").filter(|close| submitted > *close) {
-        return refuse(
-            "error.msg.loan.application.submitted.on.date.cannot.be.after.the.loan.product.close.date",
-            close,
-        );
-    }
-    if submitted > today {
-        return refuse("error.msg.loan.submittal.cannot.be.a.future.date", today);
-    }
-    if let Some(activated) = activated_on.filter(|activated| submitted < *activated) {
-        return refuse(
-            "error.msg.loan.submittal.cannot.be.before.client.activation.date",
-            activated,
-        );
-    }
-    if submitted > terms.expected_on {
-        return refuse(
-            "error.msg.loan.submittal.cannot.be.after.expected.disbursement.date",
-            terms.expected_on,
-        );
-    }
-    Ok(())
-}
-
-/// The strategy is known and goes with the product's kind of schedule (step 8).
-pub(super) fn strategy_holds(terms: &Terms, product: &Product) -> Result<(), Failure> {
-    if strategy_name(&terms.strategy).is_none() {
-        let args = vec![terms.strategy.as_str().into()];
-        return Err(Failure::not_found(
-            "error.msg.transactions.processing.strategy.code.invalid",
-            args,
-        ));
-    }
-    match (
-        product.is_progressive(),
-        terms.strategy == super::enums::ADVANCED,
-    ) {
-        (true, false) => Err(Failure::rule(
-            "error.msg.loan.repayment.strategy.can.not.be.different.than.advanced.payment.allocation",
-            Vec::new(),
-        )),
-        (false, true) => Err(Failure::rule(
-            "error.msg.loan.repayment.strategy.can.not.be.equal.to.advanced.payment.allocation",
-            Vec::new(),
-        )),
-        (true, true) | (false, false) => Ok(()),
-    }
-}
-
-/// The term is the number of repayments times their distance, in the same unit (`CONTRACT.md` section 7.5).
-pub(super) fn term_holds(terms: &Terms) -> Result<(), Failure> {
-    let mut checks = Checks::of("loan");
-    if terms.term_unit != terms.unit {
-        let args = vec![terms.term_unit.into(), terms.unit.into()];
-        checks.fail(
-            "loanTermFrequencyType",
-            "not.the.same.as.repaymentFrequencyType",
-            args,
-        );
-    } else {
-        let args = vec![
-            terms.term.into(),
-            terms.repayments.into(),
-            terms.every.into(),
-        ];
-        match terms
-            .term
-            .cmp(&terms.repayments.saturating_mul(terms.every))
-        {
-            std::cmp::Ordering::Less => {
-                checks.fail(
-                    "loanTermFrequency",
-                    "less.than.repayment.structure.suggests",
-                    args,
-                );
-            }
-            std::cmp::Ordering::Greater => {
-                checks.fail(
-                    "loanTermFrequency",
-                    "greater.than.repayment.structure.suggests",
-                    args,
-                );
-            }
-            std::cmp::Ordering::Equal => {}
-        }
-    }
-    checks.finish()
 }

@@ -15,6 +15,13 @@ pub(super) struct Planned {
     pub(super) principal: Decimal,
 }
 
+impl std::fmt::Display for Planned {
+    /// As `changes` shows it: `2024-01-10-90000`.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}-{}", self.on, self.principal.normalize())
+    }
+}
+
 /// The entries of `disbursementData`; a single-disbursal product has none, whatever is sent.
 pub(super) fn read(params: &Params, product: &Product) -> Result<Vec<Planned>, Failure> {
     if !product.is_multi_disburse() || product.flag("disallowExpectedDisbursements") {

@@ -1,10 +1,11 @@
-use super::application::SUPPORTED;
-use super::terms::{Draft, dates_hold, strategy_holds, term_holds};
+use super::application::{SUPPORTED, already_used, named_client};
+use super::rules::{dates_hold, strategy_holds, term_holds};
+use super::terms::Draft;
 use super::tranches::Planned;
 use super::{Loan, SUBMITTED, Terms, charges, money, tranches};
 use crate::sandbox::books::Desk;
 use crate::sandbox::failure::{Failure, Item};
-use crate::sandbox::json::{Json, Object};
+use crate::sandbox::json::Object;
 use crate::sandbox::operations::{Order, Outcome};
 use crate::sandbox::params::{Checks, Params};
 use crate::sandbox::products::Product;
@@ -27,49 +28,26 @@ pub(in crate::sandbox) fn update(desk: &mut Desk<'_>, order: &Order) -> Result<O
     params.only(SUPPORTED)?;
     let loan = desk.books.loan(order.id)?.clone();
     if loan.status != SUBMITTED {
-        return Err(Failure::rule(
-            "error.msg.loan.cannot.modify.loan.in.its.present.state",
-            vec![loan.id.into()],
-        ));
+        let code = "error.msg.loan.cannot.modify.loan.in.its.present.state";
+        return Err(Failure::rule(code, vec![loan.id.into()]));
     }
     let product_id = params.id("productId")?;
-    let stored_product = desk
+    let product = desk
         .books
         .product(product_id.unwrap_or(loan.terms.product_id))?
         .clone();
-    let (draft, planned) = checked(params, &loan, &stored_product)?;
-    let Some(product_id) = product_id else {
+    let (draft, planned) = checked(params, &loan, &product)?;
+    if product_id.is_none() {
         return Err(Failure::constraint("error.msg.data.integrity.issue"));
-    };
-    let product = desk.books.product(product_id)?.clone();
-    let external_id = if params.has("externalId") {
-        params.text("externalId")
-    } else {
-        loan.terms.external_id.clone()
-    };
-    let terms = draft
-        .terms(&product, external_id)
+    }
+    // Without the terms the schedule cannot be worked out: nobody catches that.
+    let terms = new_terms(params, &loan, &draft, &product)
         .ok_or_else(|| Failure::Unmapped("null".to_owned()))?;
-    let terms = Terms {
-        principal: draft.principal.unwrap_or(loan.terms.principal),
-        ..terms
-    };
-    let Some(client_id) = params.id("clientId")? else {
-        return Err(Failure::invalid(
-            "validation.msg.loan.clientId.cannot.be.blank",
-            "clientId",
-            vec![Json::Null],
-        ));
-    };
+    let client_id = named_client(params)?;
     params.only(&scheduled())?;
     let client = desk.books.client(client_id)?;
     client.must_be_active()?;
-    dates_hold(
-        &terms,
-        &product,
-        desk.today,
-        client.activation.as_ref().map(|(on, _)| *on),
-    )?;
+    dates_hold(&terms, &product, desk.today, client)?;
     strategy_holds(&terms, &product)?;
     external_id_is_free(desk, &loan, &terms)?;
     let asked = charges::read(params, desk.books)?;
@@ -77,30 +55,39 @@ pub(in crate::sandbox) fn update(desk: &mut Desk<'_>, order: &Order) -> Result<O
     term_holds(&terms)?;
 
     let charges = charges::stored(asked, terms.principal, desk.books, desk.today);
-    let listed = charges.iter().map(|charge| {
-        charges::changed(
-            charge,
-            loan.charges.iter().find(|before| before.id == charge.id),
-        )
-    });
-    let differences =
-        differences(params, &loan, &terms, listed.collect(), &planned).in_hash_order();
+    let known = |id: i64| loan.charges.iter().find(|charge| charge.id == id);
+    let listed = charges
+        .iter()
+        .map(|charge| charges::changed(charge, known(charge.id)));
+    let differences = differences(params, &loan, &terms, &planned)
+        .with("charges", listed.collect::<Vec<_>>())
+        .with("locale", params.text("locale"))
+        .in_hash_order();
     let replaced = Loan {
         client_id,
         principal: terms.principal,
         approved_principal: terms.principal,
         charges,
-        tranches: if planned.is_empty() && !product.is_multi_disburse() {
-            Vec::new()
-        } else {
-            tranches::stored(&planned, Some(loan.net_disbursal), &mut desk.books.ids)
-        },
+        tranches: tranches::stored(&planned, Some(loan.net_disbursal), &mut desk.books.ids),
         terms,
         ..loan
     };
     let outcome = replaced.changed(differences);
     replace(desk, replaced);
     Ok(outcome)
+}
+
+fn new_terms(params: &Params, loan: &Loan, draft: &Draft, product: &Product) -> Option<Terms> {
+    let external_id = if params.has("externalId") {
+        params.text("externalId")
+    } else {
+        loan.terms.external_id.clone()
+    };
+    let principal = draft.principal.unwrap_or(loan.terms.principal);
+    Some(Terms {
+        principal,
+        ..draft.terms(product, external_id)?
+    })
 }
 
 /// The field checks: only what is sent is looked at, but for `loanType`.
@@ -147,25 +134,15 @@ fn external_id_is_free(desk: &Desk<'_>, loan: &Loan, terms: &Terms) -> Result<()
         .as_ref()
         .and_then(|id| desk.books.loans_by_external_id.get(id));
     if holder.is_some_and(|holder| *holder != loan.id) {
-        return Err(Failure::rule(
-            "error.msg.loan.with.externalId.already.used",
-            Vec::new(),
-        ));
+        return Err(already_used());
     }
     Ok(())
 }
 
-/// What differs, and always `charges` and `locale` (`CONTRACT.md` section 4.2).
-fn differences(
-    params: &Params,
-    loan: &Loan,
-    terms: &Terms,
-    charges: Vec<Object>,
-    planned: &[Planned],
-) -> Object {
+/// What differs (`CONTRACT.md` section 4.2).
+fn differences(params: &Params, loan: &Loan, terms: &Terms, planned: &[Planned]) -> Object {
     let before = &loan.terms;
-    let sent = |name: &str| params.raw(name).map(as_number);
-    let mut changes = Object::default();
+    let mut differing = Object::default();
     let figures = [
         ("productId", before.product_id != terms.product_id),
         ("principal", before.principal != terms.principal),
@@ -190,13 +167,13 @@ fn differences(
         ),
     ];
     for (name, _) in figures.into_iter().filter(|(_, differs)| *differs) {
-        changes.set(name, sent(name));
+        differing.set(name, params.number(name));
     }
     if before.strategy != terms.strategy {
-        changes.set("transactionProcessingStrategyCode", terms.strategy.as_str());
+        differing.set("transactionProcessingStrategyCode", terms.strategy.as_str());
     }
     if before.external_id != terms.external_id {
-        changes.set("externalId", terms.external_id.clone().unwrap_or_default());
+        differing.set("externalId", terms.external_id.clone().unwrap_or_default());
     }
     let dates = [
         ("submittedOnDate", before.submitted_on != terms.submitted_on),
@@ -206,11 +183,9 @@ fn differences(
         ),
     ];
     for (name, _) in dates.into_iter().filter(|(_, differs)| *differs) {
-        changes.set(name, params.text(name));
-        changes.set("dateFormat", params.text("dateFormat"));
+        differing.set(name, params.text(name));
+        differing.set("dateFormat", params.text("dateFormat"));
     }
-    changes.set("charges", charges);
-    changes.set("locale", params.text("locale"));
     let kept: Vec<Planned> = loan
         .tranches
         .iter()
@@ -220,22 +195,9 @@ fn differences(
         })
         .collect();
     if let Some(last) = planned.last().filter(|_| kept != planned) {
-        changes.set(
-            "disbursementData",
-            format!("{}-{}", last.on, last.principal.normalize()),
-        );
+        differing.set("disbursementData", last.to_string());
     }
-    changes
-}
-
-/// A number sent as text is shown as the number.
-fn as_number(value: &Json) -> Json {
-    match value {
-        Json::Text(text) => Json::Number(text.replace(',', "")),
-        Json::Null | Json::Bool(_) | Json::Number(_) | Json::List(_) | Json::Object(_) => {
-            value.clone()
-        }
-    }
+    differing
 }
 
 fn replace(desk: &mut Desk<'_>, loan: Loan) {

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 /// What the placeholders of a scenario stand for.
-pub(crate) type Names = BTreeMap<String, Value>;
+pub(super) type Names = BTreeMap<String, Value>;
 
 /// Parses JSON so that a number is a text that begins with `#` and keeps its digits.
-pub(crate) fn parse(text: &str) -> Option<Value> {
+pub(super) fn parse(text: &str) -> Option<Value> {
     let mut marked = String::with_capacity(text.len() + 64);
     let (mut in_text, mut escaped, mut in_number) = (false, false, false);
     for letter in text.chars() {
@@ -33,7 +33,7 @@ pub(crate) fn parse(text: &str) -> Option<Value> {
 }
 
 /// Writes what [`parse`] read.
-pub(crate) fn write(value: &Value) -> String {
+pub(super) fn write(value: &Value) -> String {
     match value {
         Value::String(text) if text.starts_with('#') => text.trim_start_matches('#').to_owned(),
         Value::Array(items) => format!(
@@ -49,12 +49,12 @@ pub(crate) fn write(value: &Value) -> String {
                 members.iter().map(member).collect::<Vec<_>>().join(",")
             )
         }
-        other => other.to_string(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.to_string(),
     }
 }
 
 /// Puts names in the place of `{{name}}`; a whole text that is one placeholder becomes the value itself.
-pub(crate) fn filled(value: &Value, names: &Names) -> Value {
+pub(super) fn filled(value: &Value, names: &Names) -> Value {
     match value {
         Value::String(text) => {
             let whole = text
@@ -72,12 +72,12 @@ pub(crate) fn filled(value: &Value, names: &Names) -> Value {
                 .map(|(key, value)| (key.clone(), filled(value, names)))
                 .collect(),
         ),
-        other => other.clone(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
     }
 }
 
 /// Puts names in the place of `{{name}}` in a text; an external id that has no name yet is made from its placeholder.
-pub(crate) fn filled_text(text: &str, names: &Names) -> String {
+pub(super) fn filled_text(text: &str, names: &Names) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("{{") {
@@ -113,28 +113,20 @@ const IDS: &[&str] = &[
     "transactions",
 ];
 
-/// Figures of a read that rest on interest, which the sandbox only estimates: their kind is compared, not the number.
+/// Figures that rest on interest: the sandbox does not know the days of tranches and of progressive schedules, so their
+/// kind is compared, not the number. The amount of an accrual is one of them.
 const INTEREST: &[&str] = &[
     "interestCharged",
     "interestOutstanding",
     "interestOverdue",
-    "interestPaid",
     "interestPortion",
-    "principalPortion",
     "totalExpectedRepayment",
     "totalExpectedCostOfLoan",
     "totalOutstanding",
     "totalOverdue",
-    "totalRepayment",
-    "totalCostOfLoan",
-    "totalRepaymentTransaction",
     "loanBalance",
     "delinquentAmount",
     "delinquentInterest",
-    "lastPaymentAmount",
-    "lastRepaymentAmount",
-    "totalOverpaid",
-    "outstandingLoanBalance",
 ];
 
 /// Errors whose argument is the id of a loan, client or transaction.
@@ -148,16 +140,16 @@ const ABOUT_AN_ID: &[&str] = &[
 
 /// Lists where an answer is not as recorded.
 #[derive(Debug)]
-pub(crate) struct Comparison<'a> {
-    pub(crate) names: &'a Names,
+pub(super) struct Comparison<'a> {
+    pub(super) names: &'a Names,
     /// A read: figures that rest on interest may differ.
-    pub(crate) is_read: bool,
-    pub(crate) differences: Vec<String>,
+    pub(super) is_read: bool,
+    pub(super) differences: Vec<String>,
 }
 
 impl Comparison<'_> {
     /// Compares a value at `path`; objects have the same keys in the same order.
-    pub(crate) fn value(&mut self, path: &str, recorded: &Value, given: &Value) {
+    pub(super) fn value(&mut self, path: &str, recorded: &Value, given: &Value) {
         match (recorded, given) {
             (Value::Object(recorded), Value::Object(given)) => {
                 let (keys, given_keys): (Vec<_>, Vec<_>) =
@@ -247,7 +239,15 @@ impl Comparison<'_> {
                 let (recorded, given) = (Value::from(recorded.clone()), Value::from(given.clone()));
                 self.value(path, &recorded, &given);
             }
-            _ => {}
+            (
+                Value::Null
+                | Value::Bool(_)
+                | Value::Number(_)
+                | Value::String(_)
+                | Value::Array(_)
+                | Value::Object(_),
+                _,
+            ) => {}
         }
     }
 

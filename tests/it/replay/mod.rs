@@ -1,0 +1,296 @@
+//! Replays the recordings of a real Fineract against the sandbox, scenario by scenario.
+
+#![expect(
+    clippy::indexing_slicing,
+    reason = "a key that a JSON value lacks reads as null"
+)]
+
+mod client;
+mod recorded;
+
+use std::path::Path;
+
+use fineract_gateway::sandbox::Sandbox;
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use client::{Answer, Client, RUN};
+use recorded::{Comparison, Names, parse};
+
+const SCENARIOS: [&str; 18] = [
+    "setup",
+    "transport",
+    "client-create",
+    "client-update",
+    "loan-create",
+    "loan-create-refused",
+    "loan-update",
+    "loan-approve",
+    "loan-disburse",
+    "loan-disburse-tranches",
+    "loan-delete",
+    "overpayment",
+    "idempotency",
+    "idempotency-more",
+    "crashed",
+    "concurrency",
+    "permissions",
+    "lifecycle",
+];
+
+/// What was done before a step otherwise than by a recorded request, mostly by SQL, and is done here by routes of the
+/// sandbox's own.
+const BEFORE: [(&str, usize, &str, &str); 6] = [
+    (
+        "client-update",
+        15,
+        "/clients",
+        r#"{"officeId": 1, "legalFormId": 1, "fullname": "U2", "externalId": "client.u2-x", "locale": "en"}"#,
+    ),
+    (
+        "crashed",
+        3,
+        "/sandbox/locks",
+        r#"{"externalId": "loan.cr-x"}"#,
+    ),
+    (
+        "crashed",
+        6,
+        "/sandbox/locks",
+        r#"{"externalId": "loan.cr-x", "locked": false}"#,
+    ),
+    (
+        "crashed",
+        8,
+        "/sandbox/strand",
+        r#"{"action": "DISBURSE", "entity": "LOAN", "key": "cr-abcdef-2"}"#,
+    ),
+    (
+        "crashed",
+        12,
+        "/sandbox/strand",
+        r#"{"action": "DELETE", "entity": "LOAN", "key": "cr-abcdef-3"}"#,
+    ),
+    (
+        "permissions",
+        8,
+        "/sandbox/maker-checker",
+        r#"["APPROVE_LOAN", "CREATE_CLIENT"]"#,
+    ),
+];
+
+#[tokio::test]
+#[expect(clippy::print_stdout, reason = "the count is what the test reports")]
+async fn the_sandbox_answers_as_recorded() {
+    let mut failures = Vec::new();
+    for scenario in SCENARIOS {
+        let (right, all, differences) = Replay::start(scenario).await.run().await;
+        println!("{scenario}: {right} of {all} exchanges");
+        failures.extend(differences);
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[tokio::test]
+async fn products_read_as_recorded_also_those_that_setup_made() {
+    let recording = recording("products");
+    let mut made = Replay::start("setup").await;
+    made.run().await;
+    for client in [Client::start(Sandbox::new()).await, made.client] {
+        let products = client.get("/loanproducts").await;
+        let products = products.as_array().expect("products");
+        for product in products {
+            let name = product["name"].as_str().expect("a name");
+            let names = Names::new();
+            let mut comparison = Comparison {
+                names: &names,
+                is_read: true,
+                differences: vec![],
+            };
+            comparison.value(name, &recording["products"][name], product);
+            assert!(
+                comparison.differences.is_empty(),
+                "{:#?}",
+                comparison.differences
+            );
+        }
+        assert_eq!(products.len(), 10);
+    }
+}
+
+/// A scenario on a sandbox of its own.
+struct Replay {
+    scenario: &'static str,
+    client: Client,
+    names: Names,
+    /// The body of the last client: recorded races leave theirs out.
+    last_client: Value,
+}
+
+fn recording(name: &str) -> Value {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/recorded/{name}.json"));
+    parse(&std::fs::read_to_string(file).expect("a recording")).expect("JSON")
+}
+
+impl Replay {
+    async fn start(scenario: &'static str) -> Self {
+        let is_fresh = scenario == "setup";
+        let sandbox = if is_fresh {
+            Sandbox::unprepared()
+        } else {
+            Sandbox::new()
+        };
+        let client = Client::start(sandbox).await;
+        let mut names = Names::new();
+        for (name, value) in [("run", RUN), ("mobile", "9999999999"), ("tx.1", "T-1")] {
+            names.insert(name.to_owned(), value.into());
+        }
+        names.insert("loan.714623.externalId".to_owned(), "e".repeat(101).into());
+        for (path, prefix) in [
+            ("/loanproducts", "product."),
+            ("/paymenttypes", "paymentType."),
+        ] {
+            for thing in client.get(path).await.as_array().expect("a list") {
+                let name = thing["name"].as_str().unwrap_or_default();
+                let name = name.replace("Bank transfer", "BANK");
+                names.insert(format!("{prefix}{name}"), thing["id"].clone());
+            }
+        }
+        Self {
+            scenario,
+            client,
+            names,
+            last_client: Value::Null,
+        }
+    }
+
+    /// Sends every step; counts the exchanges that are as recorded, and says what is not.
+    async fn run(&mut self) -> (usize, usize, Vec<String>) {
+        let recording = recording(self.scenario);
+        let steps = recording["steps"].as_array().expect("steps");
+        let (mut right, mut all, mut failures, mut index) = (0, 0, Vec::new(), 0);
+        while index < steps.len() {
+            self.prepare(index).await;
+            let is_racing = |step: &&Value| step["request"]["concurrent"] == true;
+            let racing = steps[index..].iter().take_while(is_racing).count();
+            let group = &steps[index..index + racing.max(1)];
+            index += group.len();
+            let exchanges = || group.iter().filter(|step| step.get("request").is_some());
+            let mut answers = join_all(exchanges().map(|step| self.send(step))).await;
+            for step in exchanges() {
+                all += 1;
+                let differences = |answer: &Answer| self.differences(step, answer).len();
+                let closest = (0..answers.len()).min_by_key(|at| differences(&answers[*at]));
+                let answer = answers.swap_remove(closest.expect("an answer"));
+                let differences = self.differences(step, &answer);
+                self.bind(step, &answer.body);
+                right += usize::from(differences.is_empty());
+                let request = &step["request"];
+                let at = format!("{} {}", request["method"], request["path"]);
+                let told = |difference: String| format!("{} {at}: {difference}", self.scenario);
+                failures.extend(differences.into_iter().map(told));
+            }
+        }
+        (right, all, failures)
+    }
+
+    async fn prepare(&self, index: usize) {
+        let now = |at: &&(&str, usize, &str, &str)| (at.0, at.1) == (self.scenario, index);
+        for (_, _, route, body) in BEFORE.iter().filter(now) {
+            if route.starts_with("/sandbox/") {
+                self.client.admin(route, (*body).to_owned()).await;
+            } else {
+                let request = json!({"method": "POST", "path": route, "raw_body": body});
+                self.client.send(&request, &self.names).await;
+            }
+        }
+    }
+
+    async fn send(&self, step: &Value) -> Answer {
+        let mut request = step["request"].clone();
+        if request["concurrent"] == true {
+            request["body"] = self.racing_body(step);
+        }
+        // The recorder wrote this id down as a number.
+        let id = request.pointer_mut("/body/charges/0/id");
+        if let (Some(charge), Some(id)) = (self.names.get("loanCharge"), id) {
+            *id = charge.clone();
+        }
+        self.client.send(&request, &self.names).await
+    }
+
+    /// The body of a request that was recorded in a race, where it is left out.
+    fn racing_body(&self, step: &Value) -> Value {
+        if step["request"]["path"] != "/clients" {
+            let on = "10 January 2024";
+            return json!({"approvedOnDate": on, "expectedDisbursementDate": on, "locale": "en",
+                "dateFormat": "dd MMMM yyyy"});
+        }
+        let body = &step["response"]["body"];
+        let given = body.get("resourceExternalId");
+        let external_id = given.or(body.pointer("/errors/0/args/0/value"));
+        let mut body = self.last_client.clone();
+        body["externalId"] = external_id.expect("an external id").clone();
+        body
+    }
+
+    /// Learns what a step names, and remembers the body of the last client.
+    fn bind(&mut self, step: &Value, body: &Value) {
+        self.names = self.names_after(step, body);
+        let request = &step["request"];
+        if request["path"] == "/clients" && request["body"].get("officeId").is_some() {
+            self.last_client = request["body"].clone();
+        }
+    }
+
+    fn names_after(&self, step: &Value, body: &Value) -> Names {
+        let mut names = self.names.clone();
+        for (name, pointer) in step["bind"].as_object().into_iter().flatten() {
+            let value = body.pointer(pointer.as_str().unwrap_or_default());
+            names.extend(value.map(|value| (name.clone(), value.clone())));
+        }
+        names
+    }
+
+    fn differences(&self, step: &Value, answer: &Answer) -> Vec<String> {
+        let names = self.names_after(step, &answer.body);
+        let is_read = step["request"]["method"] == "GET";
+        let mut comparison = Comparison {
+            names: &names,
+            is_read,
+            differences: Vec::new(),
+        };
+        let response = &step["response"];
+        let header = |name: &str| response["headers"].get(name).cloned().unwrap_or_default();
+        comparison.value(
+            "status",
+            &response["status"],
+            &format!("#{}", answer.status).into(),
+        );
+        // What was recorded of a race is its bodies.
+        if step["request"]["concurrent"] != true {
+            let content_type = answer.content_type.clone();
+            comparison.value(
+                "Content-Type",
+                &header("Content-Type"),
+                &content_type.into(),
+            );
+        }
+        let challenge = answer.challenge.clone();
+        comparison.value(
+            "WWW-Authenticate",
+            &header("WWW-Authenticate"),
+            &challenge.into(),
+        );
+        let from_cache = header("x-served-from-cache") == "true";
+        comparison.value("cached", &from_cache.into(), &answer.from_cache.into());
+        let mut body = answer.body.clone();
+        if let (Some(keys), Some(members)) =
+            (response["only_keys"].as_array(), body.as_object_mut())
+        {
+            members.retain(|key, _| keys.iter().any(|kept| kept == key));
+        }
+        comparison.value("", &response["body"], &body);
+        comparison.differences
+    }
+}
