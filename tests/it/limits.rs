@@ -66,6 +66,7 @@ async fn accept(store: &Store, lender: Option<&str>) -> OperationId {
         checked,
         caller: "los".to_owned(),
         caller_key: None,
+        retry_of: None,
     };
     store.accept(operation).await.expect("it is accepted");
     id
