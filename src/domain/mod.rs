@@ -17,11 +17,11 @@ mod state;
 pub use amount::Amount;
 pub use answer::Answer;
 pub use attempt::{Attempt, Failure, Reply};
-pub use checked::{Checked, Reads};
+pub use checked::{Checked, Direction, Reads};
 pub use day::Day;
 pub(crate) use facts::total;
 pub use facts::{
-    Choice, Client, ClientTimeline, Facts, Loan, LoanCharge, LoanTimeline, PaymentDetail,
+    Choice, Client, ClientTimeline, Currency, Facts, Loan, LoanCharge, LoanTimeline, PaymentDetail,
     PaymentType, Product, ProductCharge, Tranche, Transaction,
 };
 pub use fineract_health::FineractHealth;
