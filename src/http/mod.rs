@@ -10,6 +10,7 @@ mod idempotency_key;
 mod json_body;
 mod observe;
 mod operate;
+mod operators;
 mod prefer;
 mod tokens;
 mod track;
@@ -70,18 +71,41 @@ pub async fn serve(
 
 /// Every route, under each base path and under none: a proxy may strip its prefix.
 pub fn router(state: ApiState) -> Router {
-    let bare = Router::new()
+    let mut bare = Router::new()
         .route("/fineract/operate", post(operate::submit_operation))
         .route("/fineract/track/{tracking_id}", get(track::track_operation))
         .route("/healthz", get(health::report_liveness))
-        .route("/readyz", get(health::report_readiness))
-        .method_not_allowed_fallback(async || ApiError::MethodNotAllowed);
+        .route("/readyz", get(health::report_readiness));
+    if state.tokens.know_operators() {
+        bare = bare.merge(operators_routes());
+    }
+    let bare = bare.method_not_allowed_fallback(async || ApiError::MethodNotAllowed);
     let mut all = bare.clone().fallback(async || ApiError::UnknownRoute);
     // The base path `/` is the bare one.
     for base_path in state.base_paths.iter().filter(|path| !path.is_empty()) {
         all = all.nest(base_path, bare.clone());
     }
     surround(all).with_state(Arc::new(state))
+}
+
+/// The operators' routes; each asks for the `ops` scope.
+fn operators_routes() -> Router<Arc<ApiState>> {
+    const OPERATION: &str = "/fineract/operations/{id}";
+    Router::new()
+        .route("/fineract/operations", get(operators::list_operations))
+        .route(OPERATION, get(operators::inspect_operation))
+        .route(
+            &format!("{OPERATION}/cancel"),
+            post(operators::cancel_operation),
+        )
+        .route(
+            &format!("{OPERATION}/retry"),
+            post(operators::retry_operation),
+        )
+        .route(
+            &format!("{OPERATION}/resolve"),
+            post(operators::resolve_operation),
+        )
 }
 
 /// What goes around every request, the outermost last.

@@ -76,10 +76,7 @@ async fn fell_chunk(
     let mut keys: Vec<String> = read_falling(&mut transaction, lane)
         .await?
         .iter()
-        .flat_map(|falling| {
-            let read = falling.places.read.as_ref().map(|(lane, _)| lane.clone());
-            std::iter::once(falling.places.lane.clone()).chain(read)
-        })
+        .flat_map(|falling| falling.places.lanes())
         .chain([lane.to_owned()])
         .collect();
     keys.sort_unstable();

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use sqlx::types::Json;
 
 use super::{Store, StoreError, failed_to};
-use crate::domain::{OperationId, OperationType, TrackingId};
+use crate::domain::{OperationId, OperationType, Resolution, TrackingId};
 
 /// An operation that this worker holds until its lease runs out.
 #[derive(Debug)]
@@ -32,6 +32,8 @@ pub struct Claimed {
     pub reference: Option<String>,
     /// Fineract's numeric id of what it changes, as answered to our own create.
     pub known_id: Option<i64>,
+    /// How an operator says that it ended: nothing is sent any more.
+    pub resolution: Option<Resolution>,
     /// When it was accepted.
     pub accepted_at: DateTime<Utc>,
     /// Since when it is troubled, if it is.
@@ -61,6 +63,21 @@ pub struct Places {
     pub position: i64,
     /// The lane it reads, and its position there.
     pub read: Option<(String, i64)>,
+}
+
+impl Places {
+    /// The lanes it stands in.
+    pub(super) fn lanes(&self) -> Vec<String> {
+        let read = self.read.as_ref().map(|(lane, _)| lane.clone());
+        std::iter::once(self.lane.clone()).chain(read).collect()
+    }
+}
+
+/// Reads a resolution's word; an unknown one must not pass for none, or the operation would be sent.
+pub(super) fn read_resolution(word: Option<&str>) -> Result<Option<Resolution>, StoreError> {
+    let unknown = StoreError::Unknown { what: "resolution" };
+    word.map(|word| Resolution::from_name(word).ok_or(unknown))
+        .transpose()
 }
 
 /// What a worker asks for.
@@ -101,7 +118,7 @@ impl Store {
                  JOIN payload p ON p.operation_id = due.id
                 WHERE o.id = due.id
             RETURNING o.id, o.type, o.attempt, o.key_number, o.lost, o.lane, o.position, o.read_lane,
-                      o.read_position, o.lender, o.accepted_at, o.why_since,
+                      o.read_position, o.lender, o.resolution, o.accepted_at, o.why_since,
                       EXTRACT(EPOCH FROM now() - o.why_since)::float8 AS troubled_seconds,
                       p.data AS "data: Json<Box<RawValue>>", p.reference,
                       (SELECT resource_id FROM lane WHERE key = o.lane) AS known_id"#,
@@ -131,6 +148,7 @@ impl Store {
                     lender: row.lender,
                     reference: row.reference,
                     known_id: row.known_id,
+                    resolution: read_resolution(row.resolution.as_deref())?,
                     accepted_at: row.accepted_at,
                     why_since: row.why_since,
                     troubled_for: Duration::try_from_secs_f64(

@@ -12,6 +12,7 @@ mod connect;
 mod ends;
 mod group_commit;
 mod lanes;
+mod operators;
 mod results;
 mod settle;
 mod settlement;
@@ -28,6 +29,9 @@ pub use self::{
     claim::{ClaimLimits, Claimed, Places},
     connect::{DatabaseProblem, connect, migrate, require_migrated},
     ends::{Ends, Waiter},
+    operators::{
+        ActionError, Found, Inspected, Operator, ParkedCursor, ParkedOperation, Retryable, Unfit,
+    },
     settlement::{End, Settlement, Verdict},
     track::Tracked,
 };

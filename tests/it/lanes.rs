@@ -91,6 +91,7 @@ impl Model {
                 },
                 caller: "test".to_owned(),
                 caller_key: None,
+                retry_of: None,
             })
             .await
             .unwrap();
