@@ -56,3 +56,10 @@ pub struct Attempt {
     /// How long ago it was sent, by the database's clock.
     pub age: Duration,
 }
+
+impl Attempt {
+    /// Whether Fineract may have got it.
+    pub fn may_have_arrived(&self) -> bool {
+        !matches!(self.reply, Some(Reply::Failure(Failure::NotConnected)))
+    }
+}

@@ -275,6 +275,7 @@ mod tests {
             (Unfit::UnderWay.into(), 409, "operation_under_way"),
             (Unfit::Sent.into(), 409, "operation_sent"),
             (Unfit::Ended.into(), 409, "operation_ended"),
+            (Unfit::Parked.into(), 409, "operation_parked"),
             (Unfit::NotParked.into(), 409, "operation_not_parked"),
             (ApiError::BodyTooLarge, 413, "body_too_large"),
             (ApiError::NotJson, 415, "not_json"),

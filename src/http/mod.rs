@@ -103,6 +103,14 @@ fn operators_routes() -> Router<Arc<ApiState>> {
             post(operators::retry_operation),
         )
         .route(
+            &format!("{OPERATION}/hold"),
+            post(operators::hold_operation),
+        )
+        .route(
+            &format!("{OPERATION}/release"),
+            post(operators::release_operation),
+        )
+        .route(
             &format!("{OPERATION}/resolve"),
             post(operators::resolve_operation),
         )

@@ -140,6 +140,18 @@ pub struct Movement {
     pub method: Option<String>,
 }
 
+impl Movement {
+    /// Whether it repays all that is outstanding of the loan, or more.
+    pub fn pays_off(&self, loan: &Loan) -> bool {
+        let summary = loan.summary.as_ref();
+        let outstanding = summary.and_then(|summary| summary.total_outstanding);
+        match (self.direction, self.amount, outstanding) {
+            (Direction::Payment, Some(amount), Some(outstanding)) => amount >= outstanding,
+            (Direction::Payment | Direction::Withdrawal, ..) => false,
+        }
+    }
+}
+
 /// One operation type. Implemented by its payload; called through [`Entry`] only.
 trait Operation: Sized {
     /// The type.

@@ -34,6 +34,8 @@ pub struct Claimed {
     pub known_id: Option<i64>,
     /// How an operator says that it ended: nothing is sent any more.
     pub resolution: Option<Resolution>,
+    /// Whether the time until which it may be sent has passed, by the database's clock.
+    pub is_past_expiry: bool,
     /// When it was accepted.
     pub accepted_at: DateTime<Utc>,
     /// Since when it is troubled, if it is.
@@ -102,6 +104,7 @@ impl Store {
                  SELECT id
                    FROM operation
                   WHERE due_at <= now()
+                    AND NOT held
                     AND type = ANY ($3)
                     AND (lender IS NULL OR lender <> ALL ($4))
                   ORDER BY due_at, id
@@ -119,6 +122,7 @@ impl Store {
                 WHERE o.id = due.id
             RETURNING o.id, o.type, o.attempt, o.key_number, o.lost, o.lane, o.position, o.read_lane,
                       o.read_position, o.lender, o.resolution, o.accepted_at, o.why_since,
+                      COALESCE(o.expires_at <= now(), false) AS "is_past_expiry!",
                       EXTRACT(EPOCH FROM now() - o.why_since)::float8 AS troubled_seconds,
                       p.data AS "data: Json<Box<RawValue>>", p.reference,
                       (SELECT resource_id FROM lane WHERE key = o.lane) AS known_id"#,
@@ -149,6 +153,7 @@ impl Store {
                     reference: row.reference,
                     known_id: row.known_id,
                     resolution: read_resolution(row.resolution.as_deref())?,
+                    is_past_expiry: row.is_past_expiry,
                     accepted_at: row.accepted_at,
                     why_since: row.why_since,
                     troubled_for: Duration::try_from_secs_f64(

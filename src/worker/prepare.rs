@@ -7,18 +7,26 @@ use super::{
 };
 use crate::{
     domain::{
-        Failure, Reply, Request, ResourceId,
+        Facts, Failure, Reply, Request, ResourceId,
         decision::{self, Decision, History},
     },
     fineract::{ReadFailure, Subject},
     operations::{Context, InvalidPayload, Plan},
-    store::{End, Verdict},
+    store::{End, SeenLoan, Verdict},
     telemetry::chain,
 };
 
+/// A command that may be sent.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub(super) request: Request,
+    /// What was known of its loan.
+    pub(super) seen: SeenLoan,
+}
+
 impl Runner {
     /// Reads what the operation needs and plans it. `Err`: it is not to be sent now.
-    pub(super) async fn prepare(&self, case: Case<'_>) -> Result<Request, Conclusion> {
+    pub(super) async fn prepare(&self, case: Case<'_>) -> Result<Prepared, Conclusion> {
         let Case { claimed, entry, .. } = case;
         let reads = (entry.reads)(&claimed.payload, &self.deployment, claimed.id)
             .map_err(|invalid| invalid_by_now(&invalid))?;
@@ -37,7 +45,10 @@ impl Runner {
         match (entry.plan)(&claimed.payload, &facts, &context)
             .map_err(|invalid| invalid_by_now(&invalid))?
         {
-            Plan::Send(request) => Ok(request),
+            Plan::Send(request) => Ok(Prepared {
+                request,
+                seen: self.seen(case, &facts),
+            }),
             Plan::Done(body) => Err(Conclusion::unsent(Verdict::End(End::Succeeded {
                 body,
                 resource_id: ResourceId::Unchanged,
@@ -51,6 +62,19 @@ impl Runner {
                 refusal.message,
                 (entry.fells)(&[]),
             )),
+        }
+    }
+
+    /// What is kept of the loan for those who read the transaction.
+    fn seen(&self, case: Case<'_>, facts: &Facts) -> SeenLoan {
+        let Some(loan) = &facts.loan else {
+            return SeenLoan::default();
+        };
+        let moved = (case.entry.moves)(&case.claimed.payload, &self.deployment);
+        SeenLoan {
+            currency: loan.currency.as_ref().map(|currency| currency.code.clone()),
+            is_paid_off: moved
+                .is_ok_and(|moved| moved.is_some_and(|movement| movement.pays_off(loan))),
         }
     }
 

@@ -8,12 +8,18 @@ use std::{
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::{case::Case, conclude::Conclusion, gate::Gate, held::Held};
+use super::{
+    case::Case,
+    conclude::{Conclusion, refused_unsent},
+    gate::Gate,
+    held::Held,
+    prepare::Prepared,
+};
 use crate::{
-    domain::{Attempt, IdempotencyKey, Request, decision::Patience},
+    domain::{Attempt, IdempotencyKey, decision::Patience},
     fineract::Fineract,
-    operations::{self, Deployment},
-    store::{Claimed, Settlement, StartAttempt, Store, StoreError, Verdict},
+    operations::{self, Deployment, Entry},
+    store::{Claimed, SeenLoan, Settlement, StartAttempt, Store, StoreError, Verdict},
     telemetry::chain,
 };
 
@@ -139,8 +145,11 @@ impl Runner {
             Ok(attempts) => attempts,
             Err(conclusion) => return Some(conclusion),
         };
-        let request = match resend(&attempts, claimed.key_number) {
-            Some(request) => request,
+        if claimed.is_past_expiry && !attempts.iter().any(Attempt::may_have_arrived) {
+            return Some(expired(entry));
+        }
+        let prepared = match resend(&attempts, claimed.key_number) {
+            Some(prepared) => prepared,
             None => match self
                 .prepare(Case {
                     claimed,
@@ -149,11 +158,11 @@ impl Runner {
                 })
                 .await
             {
-                Ok(request) => request,
+                Ok(prepared) => prepared,
                 Err(conclusion) => return Some(conclusion),
             },
         };
-        let attempt = match self.send(claimed, request).await {
+        let attempt = match self.send(claimed, prepared).await {
             Ok(Some(attempt)) => attempt,
             Ok(None) => return None,
             Err(conclusion) => return Some(conclusion),
@@ -183,7 +192,7 @@ impl Runner {
     async fn send(
         &self,
         claimed: &Claimed,
-        request: Request,
+        Prepared { request, seen }: Prepared,
     ) -> Result<Option<Attempt>, Conclusion> {
         let started = self
             .store
@@ -192,6 +201,7 @@ impl Runner {
                 number: claimed.attempt,
                 key_number: claimed.key_number,
                 request: request.clone(),
+                seen,
             })
             .await
             .map_err(|error| database_away(claimed, &error))?;
@@ -234,12 +244,21 @@ impl Runner {
 }
 
 /// The command to send again, word for word, when one was sent under this key.
-fn resend(attempts: &[Attempt], key_number: i32) -> Option<Request> {
+fn resend(attempts: &[Attempt], key_number: i32) -> Option<Prepared> {
     attempts
         .iter()
         .rev()
         .find(|attempt| attempt.key_number == key_number)
-        .map(|attempt| attempt.request.clone())
+        .map(|attempt| Prepared {
+            request: attempt.request.clone(),
+            seen: SeenLoan::default(),
+        })
+}
+
+/// Nothing was sent in time, and nothing will be.
+fn expired(entry: &Entry) -> Conclusion {
+    let message = "Not sent: expires_at had passed when its turn came".to_owned();
+    refused_unsent("expired", message, (entry.fells)(&[]))
 }
 
 /// The types this gateway runs; others wait for a gateway that does.

@@ -92,6 +92,7 @@ impl Model {
                 caller: "test".to_owned(),
                 caller_key: None,
                 retry_of: None,
+                expires_at: None,
             })
             .await
             .unwrap();

@@ -83,6 +83,8 @@ pub struct Loan {
     /// Who did what, and when.
     #[serde(default)]
     pub timeline: LoanTimeline,
+    /// What is owed; there from the first payout on.
+    pub summary: Option<LoanSummary>,
     /// The charges.
     #[serde(default)]
     pub charges: Vec<LoanCharge>,
@@ -92,6 +94,14 @@ pub struct Loan {
     /// The transactions, without the undone disbursements (`CONTRACT.md` section 16.5).
     #[serde(default)]
     pub transactions: Vec<Transaction>,
+}
+
+/// What is owed of a loan (`CONTRACT.md` section 16.4).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LoanSummary {
+    /// Principal, interest, fees and penalties that are still to be repaid.
+    pub total_outstanding: Option<Amount>,
 }
 
 /// A currency.
