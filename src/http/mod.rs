@@ -12,8 +12,10 @@ mod observe;
 mod operate;
 mod operators;
 mod prefer;
+mod tell;
 mod tokens;
 mod track;
+mod transactions;
 
 use std::sync::Arc;
 
@@ -31,8 +33,8 @@ use tower_http::{
     catch_panic::CatchPanicLayer, sensitive_headers::SetSensitiveRequestHeadersLayer,
 };
 
-pub use self::tokens::Tokens;
 use self::{error::ApiError, tokens::Caller};
+pub use self::{tokens::Tokens, transactions::Budgets};
 use crate::{domain::FineractHealth, operations::Deployment, store::Store};
 
 /// The largest body of a request, in bytes.
@@ -47,6 +49,12 @@ pub struct ApiState {
     pub deployment: Arc<Deployment>,
     /// Who may call.
     pub tokens: Tokens,
+    /// Who may read transactions.
+    pub api_keys: Tokens,
+    /// How often they have done so this minute.
+    pub budgets: Budgets,
+    /// The currency of a transaction before the loan's is known.
+    pub currency: String,
     /// The prefixes under which the routes are served beside the bare paths; each starts with `/` and
     /// does not end with it.
     pub base_paths: Vec<String>,
@@ -71,21 +79,24 @@ pub async fn serve(
 
 /// Every route, under each base path and under none: a proxy may strip its prefix.
 pub fn router(state: ApiState) -> Router {
+    let api = Arc::new(state);
     let mut bare = Router::new()
         .route("/fineract/operate", post(operate::submit_operation))
         .route("/fineract/track/{tracking_id}", get(track::track_operation))
         .route("/healthz", get(health::report_liveness))
         .route("/readyz", get(health::report_readiness));
-    if state.tokens.know_operators() {
+    if api.tokens.know_operators() {
         bare = bare.merge(operators_routes());
     }
-    let bare = bare.method_not_allowed_fallback(async || ApiError::MethodNotAllowed);
+    let bare = bare
+        .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
+        .merge(transactions::routes(&api));
     let mut all = bare.clone().fallback(async || ApiError::UnknownRoute);
     // The base path `/` is the bare one.
-    for base_path in state.base_paths.iter().filter(|path| !path.is_empty()) {
+    for base_path in api.base_paths.iter().filter(|path| !path.is_empty()) {
         all = all.nest(base_path, bare.clone());
     }
-    surround(all).with_state(Arc::new(state))
+    surround(all).with_state(api)
 }
 
 /// The operators' routes; each asks for the `ops` scope.

@@ -37,7 +37,7 @@ pub use self::{
     },
     settlement::{End, Settlement, Verdict},
     track::Tracked,
-    transaction::MoneyMovement,
+    transaction::{MoneyMovement, Progress},
 };
 use crate::domain::OperationType;
 

@@ -14,24 +14,8 @@ pub struct MoneyMovement {
     pub tracking_id: TrackingId,
     /// Its payload, as it was accepted.
     pub payload: Box<RawValue>,
-    /// Where it stands.
-    pub state: State,
-    /// Whether an operator holds it back.
-    pub is_held: bool,
-    /// Whether a worker has had it, or has it.
-    pub was_claimed: bool,
-    /// Whether anything was sent, or may have been.
-    pub was_sent: bool,
-    /// Whether the time until which it may be sent has passed, by the database's clock.
-    pub is_past_expiry: bool,
-    /// Whether it repays all that was outstanding of its loan.
-    pub pays_off: bool,
-    /// The status of the last answer to an attempt.
-    pub last_status: Option<i16>,
-    /// Why it failed, as a stable code.
-    pub code: Option<String>,
-    /// Whether Fineract's own refusal is its failure.
-    pub is_refused: bool,
+    /// How far it has come.
+    pub progress: Progress,
     /// Fineract's success body.
     pub success: Option<String>,
     /// The body of the last attempt's request.
@@ -44,6 +28,33 @@ pub struct MoneyMovement {
     pub updated_at: DateTime<Utc>,
     /// When it ended.
     pub ended_at: Option<DateTime<Utc>>,
+}
+
+/// How far an operation has come, and how it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that are independent of each other"
+)]
+pub struct Progress {
+    /// Where it stands.
+    pub state: State,
+    /// Whether an operator holds it back.
+    pub is_held: bool,
+    /// Whether a worker has had it, or has it.
+    pub was_claimed: bool,
+    /// Whether anything was sent, or may have been.
+    pub was_sent: bool,
+    /// Whether the time until which it may be sent has passed, by the database's clock.
+    pub is_past_expiry: bool,
+    /// Whether it repays all that was outstanding of its loan.
+    pub pays_off: bool,
+    /// Why it failed, as a stable code.
+    pub code: Option<String>,
+    /// Whether Fineract's own refusal is its failure.
+    pub is_refused: bool,
+    /// The status of the last answer to an attempt.
+    pub last_status: Option<i16>,
 }
 
 /// How many of the operations accepted last show the recent pace.
@@ -87,15 +98,17 @@ impl Store {
         Ok(Some(MoneyMovement {
             tracking_id: TrackingId { operation_type, id },
             payload: row.payload.0,
-            state: State::from_name(&row.state).ok_or(StoreError::Unknown { what: "state" })?,
-            is_held: row.held,
-            was_claimed: row.attempt > 0,
-            was_sent: row.was_sent,
-            is_past_expiry: row.is_past_expiry,
-            pays_off: row.pays_off,
-            last_status: row.status,
-            code: row.code,
-            is_refused: row.is_refused,
+            progress: Progress {
+                state: State::from_name(&row.state).ok_or(StoreError::Unknown { what: "state" })?,
+                is_held: row.held,
+                was_claimed: row.attempt > 0,
+                was_sent: row.was_sent,
+                is_past_expiry: row.is_past_expiry,
+                pays_off: row.pays_off,
+                code: row.code,
+                is_refused: row.is_refused,
+                last_status: row.status,
+            },
             success: row.success,
             request: row.request,
             currency: row.currency,
