@@ -3,6 +3,7 @@
 
 pub(crate) mod command;
 pub(crate) mod sandbox;
+pub(crate) mod steps;
 pub(crate) mod system;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};

@@ -11,7 +11,7 @@ use fineract_gateway::{
     config::Config,
     sandbox::Sandbox,
 };
-use reqwest::Client;
+use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions as _, PgPool};
 use tokio::{
@@ -176,13 +176,33 @@ impl Caller {
         }
     }
 
+    /// A request without anything.
+    pub(crate) fn request(&self, method: reqwest::Method, path: &str) -> RequestBuilder {
+        let url = format!("http://{}{path}", self.address);
+        self.client.request(method, url)
+    }
+
+    /// What is told of a transaction.
+    pub(crate) async fn transaction(&self, id: &str, key: &str) -> Value {
+        let request = self.request(reqwest::Method::GET, &format!("/transactions/{id}"));
+        let request = request.header("Authorization", format!("Token {key}"));
+        let answer = request.send().await.expect("the gateway answers");
+        answer.json().await.expect("JSON")
+    }
+
     /// Has an operation accepted; its tracking id.
     pub(crate) async fn send(&self, operation_type: &str, data: Value) -> String {
+        let body = json!({ "status": operation_type, "data": data });
+        self.submit(&body).await
+    }
+
+    /// The same, of a whole body.
+    pub(crate) async fn submit(&self, body: &Value) -> String {
         let answer = self
             .client
             .post(format!("http://{}/fineract/operate", self.address))
             .header("X-Internal-Token", TOKEN)
-            .json(&json!({ "status": operation_type, "data": data }))
+            .json(body)
             .send()
             .await
             .expect("the gateway answers");
