@@ -87,7 +87,12 @@ impl TestGateway {
                 &[secret("admin", OPS_TOKEN)],
             ),
             api_keys: Tokens::new(
-                &[secret("lender", API_KEY), secret("other", "other-key")],
+                &[
+                    secret("lender", API_KEY),
+                    secret("other", "other-key"),
+                    secret("third", "third-key"),
+                    secret("fourth", "fourth-key"),
+                ],
                 &[],
             ),
             budgets: Budgets::default(),
