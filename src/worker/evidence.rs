@@ -73,7 +73,8 @@ impl Runner {
         }
     }
 
-    async fn look(&self, case: Case<'_>) -> Result<Evidence, Conclusion> {
+    /// Reads what its type asks for, and says whether the operation happened, and by whom.
+    pub(super) async fn look(&self, case: Case<'_>) -> Result<Evidence, Conclusion> {
         let unreadable = |_| {
             Conclusion::unsent(Verdict::Park {
                 why: "payload_unreadable",

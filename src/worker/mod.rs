@@ -10,6 +10,7 @@ mod gate;
 mod held;
 mod pace;
 mod prepare;
+mod resolve;
 mod runner;
 
 use std::{sync::Arc, time::Duration};

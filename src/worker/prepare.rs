@@ -7,11 +7,11 @@ use super::{
 };
 use crate::{
     domain::{
-        Facts, Failure, Reply, Request, ResourceId,
+        Attempt, Facts, Failure, Reply, Request, ResourceId,
         decision::{self, Decision, History},
     },
     fineract::{ReadFailure, Subject},
-    operations::{Context, InvalidPayload, Plan},
+    operations::{Context, Entry, InvalidPayload, Plan},
     store::{End, SeenLoan, Verdict},
     telemetry::chain,
 };
@@ -116,6 +116,24 @@ impl Runner {
             | Decision::Park { .. } => self.again_or_park(claimed, "read_failed", None),
         }
     }
+}
+
+/// The command to send again, word for word, when one was sent under this key.
+pub(super) fn resend(attempts: &[Attempt], key_number: i32) -> Option<Prepared> {
+    attempts
+        .iter()
+        .rev()
+        .find(|attempt| attempt.key_number == key_number)
+        .map(|attempt| Prepared {
+            request: attempt.request.clone(),
+            seen: SeenLoan::default(),
+        })
+}
+
+/// Nothing was sent in time, and nothing will be.
+pub(super) fn expired(entry: &Entry) -> Conclusion {
+    let message = "Not sent: expires_at had passed when its turn came".to_owned();
+    refused_unsent("expired", message, (entry.fells)(&[]))
 }
 
 /// The door let it in, but the settings have changed since.

@@ -10,16 +10,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     case::Case,
-    conclude::{Conclusion, refused_unsent},
+    conclude::Conclusion,
     gate::Gate,
     held::Held,
-    prepare::Prepared,
+    prepare::{Prepared, expired, resend},
 };
 use crate::{
     domain::{Attempt, IdempotencyKey, decision::Patience},
     fineract::Fineract,
-    operations::{self, Deployment, Entry},
-    store::{Claimed, SeenLoan, Settlement, StartAttempt, Store, StoreError, Verdict},
+    operations::{self, Deployment},
+    store::{Claimed, Settlement, StartAttempt, Store, StoreError, Verdict},
     telemetry::chain,
 };
 
@@ -145,6 +145,15 @@ impl Runner {
             Ok(attempts) => attempts,
             Err(conclusion) => return Some(conclusion),
         };
+        if let Some(resolution) = claimed.resolution {
+            let attempts = &attempts;
+            let case = Case {
+                claimed,
+                entry,
+                attempts,
+            };
+            return Some(self.resolve(case, resolution).await);
+        }
         if claimed.is_past_expiry && !attempts.iter().any(Attempt::may_have_arrived) {
             return Some(expired(entry));
         }
@@ -241,24 +250,6 @@ impl Runner {
             .unwrap_or_else(PoisonError::into_inner);
         last.is_some_and(|last| last.elapsed() < time)
     }
-}
-
-/// The command to send again, word for word, when one was sent under this key.
-fn resend(attempts: &[Attempt], key_number: i32) -> Option<Prepared> {
-    attempts
-        .iter()
-        .rev()
-        .find(|attempt| attempt.key_number == key_number)
-        .map(|attempt| Prepared {
-            request: attempt.request.clone(),
-            seen: SeenLoan::default(),
-        })
-}
-
-/// Nothing was sent in time, and nothing will be.
-fn expired(entry: &Entry) -> Conclusion {
-    let message = "Not sent: expires_at had passed when its turn came".to_owned();
-    refused_unsent("expired", message, (entry.fells)(&[]))
 }
 
 /// The types this gateway runs; others wait for a gateway that does.
