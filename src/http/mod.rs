@@ -8,10 +8,12 @@ mod error;
 mod health;
 mod idempotency_key;
 mod json_body;
+mod metrics;
 mod observe;
 mod operate;
 mod operators;
 mod prefer;
+mod serve;
 mod tell;
 mod tokens;
 mod track;
@@ -27,14 +29,14 @@ use axum::{
     response::IntoResponse as _,
     routing::{get, post},
 };
-use tokio::{net::TcpListener, sync::watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tower_http::{
     catch_panic::CatchPanicLayer, sensitive_headers::SetSensitiveRequestHeadersLayer,
 };
 
 use self::{error::ApiError, tokens::Caller};
-pub use self::{tokens::Tokens, transactions::Budgets};
+pub use self::{serve::serve, tokens::Tokens, transactions::Budgets};
 use crate::{domain::FineractHealth, operations::Deployment, store::Store};
 
 /// The largest body of a request, in bytes.
@@ -66,17 +68,6 @@ pub struct ApiState {
     pub draining: CancellationToken,
 }
 
-/// Serves every route until `stop`, then ends the requests that are under way.
-pub async fn serve(
-    listener: TcpListener,
-    state: ApiState,
-    stop: CancellationToken,
-) -> std::io::Result<()> {
-    axum::serve(listener, router(state))
-        .with_graceful_shutdown(stop.cancelled_owned())
-        .await
-}
-
 /// Every route, under each base path and under none: a proxy may strip its prefix.
 pub fn router(state: ApiState) -> Router {
     let api = Arc::new(state);
@@ -91,7 +82,10 @@ pub fn router(state: ApiState) -> Router {
     let bare = bare
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .merge(transactions::routes(&api));
-    let mut all = bare.clone().fallback(async || ApiError::UnknownRoute);
+    let mut all = bare
+        .clone()
+        .route("/metrics", get(metrics::report_metrics))
+        .fallback(async || ApiError::UnknownRoute);
     // The base path `/` is the bare one.
     for base_path in api.base_paths.iter().filter(|path| !path.is_empty()) {
         all = all.nest(base_path, bare.clone());

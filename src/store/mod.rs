@@ -39,7 +39,7 @@ pub use self::{
     track::Tracked,
     transaction::{MoneyMovement, Progress},
 };
-use crate::domain::OperationType;
+use crate::domain::{OperationType, State};
 
 use self::{backlog::Backlog, group_commit::GroupCommit};
 
@@ -133,4 +133,14 @@ impl Store {
     pub async fn check(&self) -> Result<(), StoreError> {
         connect::check(&self.pool).await
     }
+}
+
+/// Counts an end in the metrics, after its commit.
+pub(crate) fn count_end(operation_type: OperationType, state: State) {
+    metrics::counter!(
+        "gateway_operations_ended_total",
+        "type" => operation_type.as_str(),
+        "state" => state.as_str(),
+    )
+    .increment(1);
 }

@@ -24,7 +24,7 @@ pub(super) fn start(
     tasks: &TaskTracker,
 ) -> GroupCommit<Settlement, Result<bool, StoreError>> {
     let (pool, ends) = (pool.clone(), ends.clone());
-    GroupCommit::start(tasks, move |batch| {
+    GroupCommit::start(tasks, "settle", move |batch| {
         let (pool, ends) = (pool.clone(), ends.clone());
         async move { settle(&pool, &ends, batch).await }
     })
@@ -83,7 +83,7 @@ async fn settle_all(
     batch: &[Settlement],
 ) -> Result<(HashSet<Uuid>, Departed), StoreError> {
     const ACTION: &str = "settle operations";
-    let mut transaction = pool.begin().await.map_err(failed_to(ACTION))?;
+    let mut transaction = connect::begin(pool).await.map_err(failed_to(ACTION))?;
     keep_replies(&mut transaction, batch)
         .await
         .map_err(failed_to(ACTION))?;
@@ -115,18 +115,28 @@ async fn settle_all(
             .await
             .map_err(failed_to(ACTION))?
     };
-    if let Err(source) = transaction.commit().await {
-        match transaction_id {
-            Some(id) if connect::has_committed(pool, &id).await? => {}
-            Some(_) | None => {
-                return Err(StoreError::Database {
-                    action: ACTION,
-                    source,
-                });
-            }
-        }
+    if let Err(source) = transaction.commit().await
+        && !has_committed(pool, transaction_id).await
+    {
+        return Err(failed_to(ACTION)(source));
     }
     Ok((held, departed))
+}
+
+/// Whether the transaction has taken place; asks until Postgres says so.
+async fn has_committed(pool: &PgPool, transaction_id: Option<String>) -> bool {
+    let Some(id) = transaction_id else {
+        return false;
+    };
+    loop {
+        match connect::has_committed(pool, &id).await {
+            Ok(has_committed) => return has_committed,
+            Err(error) => tracing::error!(
+                error = %chain(&error),
+                "it is not known yet whether what Fineract said was written; asking again"
+            ),
+        }
+    }
 }
 
 /// Keeps what came back, whoever holds the operation by now.

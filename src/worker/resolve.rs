@@ -8,10 +8,7 @@ use super::{
     runner::Runner,
 };
 use crate::{
-    domain::{
-        Reply, Resolution,
-        decision::{self, Decision, History},
-    },
+    domain::{Reply, Resolution, decision::Finding},
     operations::Evidence,
     store::{End, Verdict},
 };
@@ -23,8 +20,8 @@ impl Runner {
     /// Reads Fineract, and ends the operation as the operator says, or parks it again.
     pub(super) async fn resolve(&self, case: Case<'_>, resolution: Resolution) -> Conclusion {
         let failed = resolution == Resolution::Failed;
-        if failed && self.awaits_checker(case) {
-            return park("awaiting_checker");
+        if failed && case.awaits_checker() {
+            return Conclusion::park("awaiting_checker");
         }
         if let Some(delay) = self.may_still_run_for(case).filter(|_| failed) {
             return Conclusion::unsent(Verdict::Again {
@@ -33,41 +30,29 @@ impl Runner {
                 why: "an_attempt_may_still_run",
             });
         }
-        let evidence = match self.look(case).await {
-            Ok(evidence) => evidence,
+        let (finding, evidence) = match self.find(case).await {
+            Ok(found) => found,
             Err(conclusion) => return conclusion,
         };
-        match (resolution, evidence) {
-            (Resolution::Succeeded, Evidence::Ours(body)) => {
+        match (resolution, finding, evidence) {
+            (Resolution::Succeeded, _, Evidence::Ours(body)) => {
                 let learned = case.history().request().map(|sent| sent.learned_id(&body));
                 Conclusion::unsent(Verdict::End(End::Succeeded {
                     body,
                     resource_id: learned.unwrap_or_default(),
                 }))
             }
-            (Resolution::Failed, Evidence::Absent) => {
+            (Resolution::Failed, Finding::Absent, _) => {
                 let message = "It had no effect in Fineract, as an operator has made sure";
                 refused_unsent(CODE, message.to_owned(), fells(case))
             }
-            (Resolution::Failed, Evidence::NotOurs(message)) => {
+            (Resolution::Failed, Finding::NotOurs, Evidence::NotOurs(message)) => {
                 refused_unsent(CODE, message, fells(case))
             }
-            (Resolution::Succeeded, Evidence::Absent | Evidence::NotOurs(_))
-            | (Resolution::Failed, Evidence::Ours(_))
-            | (_, Evidence::CannotTell(_)) => park("resolution_disagrees"),
+            (Resolution::Succeeded | Resolution::Failed, _, _) => {
+                Conclusion::park("resolution_disagrees")
+            }
         }
-    }
-
-    /// Whether a checker may still approve what was sent.
-    fn awaits_checker(&self, case: Case<'_>) -> bool {
-        (1..=case.attempts.len()).any(|count| {
-            let attempts = case.attempts.get(..count).unwrap_or_default();
-            let reply = attempts.last().and_then(|last| last.reply.as_ref());
-            reply.is_some_and(|reply| {
-                let patience = self.settings().patience;
-                decision::decide(reply, &History::new(attempts), patience) == Decision::AwaitChecker
-            })
-        })
     }
 
     /// For how long a GET would come too early to say that nothing has happened: what was sent a moment
@@ -90,8 +75,4 @@ fn fells(case: Case<'_>) -> bool {
         Some(Reply::Failure(_)) | None => Vec::new(),
     };
     (case.entry.fells)(&codes)
-}
-
-fn park(why: &'static str) -> Conclusion {
-    Conclusion::unsent(Verdict::Park { why })
 }

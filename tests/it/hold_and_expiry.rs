@@ -71,7 +71,8 @@ async fn nothing_is_sent_for_the_first_time_once_it_has_expired(pool: PgPool) {
         count: 1,
         lease: std::time::Duration::from_mins(1),
         types: OperationType::ALL.iter().map(ToString::to_string).collect(),
-        busy_lenders: Vec::new(),
+        held_by_lender: std::collections::HashMap::new(),
+        per_lender: 1,
     };
     assert_eq!(gateway.store.claim(&limits).await.unwrap().len(), 1);
     let start = |number, path: &str| StartAttempt {
@@ -83,6 +84,7 @@ async fn nothing_is_sent_for_the_first_time_once_it_has_expired(pool: PgPool) {
             path: path.to_owned(),
             body: None,
         },
+        foreseen: false,
         seen: SeenLoan::default(),
     };
     let expire = || async {
@@ -154,7 +156,8 @@ async fn one_that_is_held_keeps_its_place_and_is_not_claimed(pool: PgPool) {
         count: 10,
         lease: std::time::Duration::from_mins(1),
         types: OperationType::ALL.iter().map(ToString::to_string).collect(),
-        busy_lenders: Vec::new(),
+        held_by_lender: std::collections::HashMap::new(),
+        per_lender: 1,
     };
 
     for _ in 0..2 {

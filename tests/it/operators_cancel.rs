@@ -1,6 +1,6 @@
 //! `POST /fineract/operations/{id}/cancel`: only what was never sent, and with it what rests on it.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use fineract_gateway::{
     domain::OperationType,
@@ -36,7 +36,8 @@ async fn claim(gateway: &TestGateway, count: i64) -> Vec<Claimed> {
         count,
         lease: Duration::from_mins(1),
         types: OperationType::ALL.iter().map(ToString::to_string).collect(),
-        busy_lenders: Vec::new(),
+        held_by_lender: HashMap::new(),
+        per_lender: i64::MAX,
     };
     let claimed = gateway.store.claim(&limits).await;
     claimed.expect("the database is there")

@@ -7,7 +7,7 @@ pub(crate) mod sandbox;
 pub(crate) mod steps;
 pub(crate) mod system;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use fineract_gateway::{
     domain::{FineractHealth, OperationType},
@@ -160,7 +160,8 @@ impl TestGateway {
             count: 1,
             lease: Duration::from_mins(1),
             types: OperationType::ALL.iter().map(ToString::to_string).collect(),
-            busy_lenders: Vec::new(),
+            held_by_lender: HashMap::new(),
+            per_lender: i64::MAX,
         };
         let claim = async {
             loop {
