@@ -91,6 +91,7 @@ impl Model {
                 },
                 caller: "test".to_owned(),
                 caller_key: None,
+                retry_of: None,
             })
             .await
             .unwrap();
@@ -108,7 +109,7 @@ impl Model {
     async fn claim(&mut self, count: i64) -> usize {
         let limits = ClaimLimits {
             count,
-            lease: Duration::from_mins(10),
+            lease: Duration::from_secs(600),
             types: vec![OperationType::LoanUpdate.as_str().to_owned()],
             busy_lenders: vec![],
         };
@@ -267,10 +268,8 @@ async fn nothing_runs_early_and_nothing_stays_behind(pool: PgPool) {
             accepted: 0,
             ended: 0,
         };
-        #[expect(clippy::print_stdout, reason = "shown when the test fails")]
-        {
-            println!("{steps:?}");
-        }
+        let history = format!("{steps:?}");
+        println!("{history}");
         model.run(&pool, steps).await;
     }
 }

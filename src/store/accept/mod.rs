@@ -5,6 +5,8 @@ mod caller_keys;
 mod placing;
 mod rows;
 
+pub(in crate::store) use self::{placing::place_in_lanes, rows::insert_operations};
+
 use serde_json::value::RawValue;
 use sqlx::PgPool;
 use tokio_util::task::TaskTracker;
@@ -27,6 +29,8 @@ pub struct NewOperation {
     pub caller: String,
     /// The caller's own `Idempotency-Key`.
     pub caller_key: Option<CallerKey>,
+    /// The failed operation that it runs again.
+    pub retry_of: Option<OperationId>,
 }
 
 /// A caller's own `Idempotency-Key`.
