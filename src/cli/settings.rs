@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use anyhow::{Context as _, anyhow};
 use secrecy::SecretString;
 
-use crate::config::Config;
+use crate::config::{Config, Fineract, Operations};
 
 /// Reads every setting; all problems are in the one error.
 pub(super) fn read() -> anyhow::Result<Config> {
@@ -20,8 +20,13 @@ pub(super) fn database_url() -> anyhow::Result<SecretString> {
         .context("DATABASE_URL is not set")
 }
 
+/// Reads what it takes to reach Fineract, and what differs between deployments there.
+pub(super) fn fineract() -> anyhow::Result<(Fineract, Operations)> {
+    Ok(Config::read_fineract(variables()?)?)
+}
+
 /// The variables of the environment, and of `.env` in the working folder or above it.
-fn variables() -> anyhow::Result<impl Fn(&str) -> Option<String>> {
+pub(super) fn variables() -> anyhow::Result<impl Fn(&str) -> Option<String>> {
     let from_file: HashMap<_, _> = match dotenvy::dotenv_iter() {
         Ok(variables) => variables.collect::<Result<_, _>>().map_err(unreadable)?,
         Err(error) if error.not_found() => HashMap::new(),

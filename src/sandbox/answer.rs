@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State as Handle};
-use axum::http::{Method, Response, StatusCode};
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderValue, Method, Response, StatusCode};
 use tokio::time::sleep;
 
 use super::Sandbox;
@@ -29,7 +30,7 @@ enum Sent {
     Nothing,
 }
 
-/// Answers a request of Fineract's API. A client that hangs up does not stop its command.
+/// Answers a request of Fineract's API.
 pub(super) async fn answer(Handle(sandbox): Handle<Sandbox>, request: Request) -> Response<Body> {
     let (head, body) = request.into_parts();
     let line = head
@@ -39,31 +40,27 @@ pub(super) async fn answer(Handle(sandbox): Handle<Sandbox>, request: Request) -
     let Ok(body) = axum::body::to_bytes(body, BODY_LIMIT).await else {
         return Reply::html(StatusCode::BAD_REQUEST).into_response();
     };
-    let call = Call::new(
-        head.method,
-        &head.uri,
-        head.headers,
-        String::from_utf8_lossy(&body).into_owned(),
-    );
-    let path = call.path.clone();
-    let worker = sandbox.clone();
-    let sent = sandbox
-        .tasks
-        .spawn(async move { worker.process(call).await })
-        .await;
-    match sent
-        .unwrap_or_else(|_panic| Sent::Whole(standard(StatusCode::INTERNAL_SERVER_ERROR, &path)))
-    {
+    let body = String::from_utf8_lossy(&body).into_owned();
+    let call = Call::new(head.method, &head.uri, head.headers, body);
+    let sent = sandbox.process(call).await;
+    let cut_after = |body_bytes| line.as_ref().map(|line| line.cut_after(body_bytes));
+    let mut response = match sent {
         Sent::Whole(reply) => reply.into_response(),
         Sent::Half(reply) => {
-            line.inspect(|line| line.cut_after((reply.body.len() / 2).max(1)));
+            cut_after((reply.body.len() / 2).max(1));
             reply.into_response()
         }
         Sent::Nothing => {
-            line.inspect(|line| line.cut_after(0));
+            cut_after(0);
             Reply::html(StatusCode::BAD_GATEWAY).into_response()
         }
+    };
+    if line.as_ref().is_some_and(Line::ends) {
+        response
+            .headers_mut()
+            .insert(CONNECTION, HeaderValue::from_static("close"));
     }
+    response
 }
 
 impl Sandbox {

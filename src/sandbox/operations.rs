@@ -138,12 +138,6 @@ impl Outcome {
         keys.into_iter()
             .fold(Object::default(), |stored, key| match key {
                 "rollbackTransaction" => stored.with(key, false),
-                "resourceExternalId" | "subResourceExternalId" => stored.with(
-                    key,
-                    body.get(key)
-                        .cloned()
-                        .unwrap_or_else(|| Object::default().into()),
-                ),
                 _ => stored.with_null(key, body.get(key).cloned().unwrap_or(Json::Null)),
             })
     }

@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::task::{Context, Poll};
 
 use axum::extract::connect_info::Connected;
@@ -19,14 +19,36 @@ const WHOLE: i64 = -1;
 #[derive(Debug)]
 pub(super) struct CuttableListener(pub(super) TcpListener);
 
+/// Tomcat ends a connection with this answer (`MEASURED.md` section 3).
+const LAST_ANSWER: u32 = 100;
+
 /// The handler's hold on its connection.
 #[derive(Clone, Debug)]
-pub(super) struct Line(Arc<AtomicI64>);
+pub(super) struct Line(Arc<Held>);
+
+#[derive(Debug)]
+struct Held {
+    cut: AtomicI64,
+    answers: AtomicU32,
+}
 
 impl Line {
+    fn new() -> Self {
+        Self(Arc::new(Held {
+            cut: AtomicI64::new(WHOLE),
+            answers: AtomicU32::new(0),
+        }))
+    }
+
+    /// Counts an answer; says whether it is the connection's last.
+    pub(super) fn ends(&self) -> bool {
+        self.0.answers.fetch_add(1, Ordering::Relaxed) + 1 >= LAST_ANSWER
+    }
+
     /// Lets only so many bytes of the next answer's body out and then drops the connection; with 0 not even the head.
     pub(super) fn cut_after(&self, body_bytes: usize) {
         self.0
+            .cut
             .store(i64::try_from(body_bytes).unwrap_or(0), Ordering::Release);
     }
 }
@@ -49,7 +71,7 @@ impl Listener for CuttableListener {
         (
             Cuttable {
                 stream,
-                line: Line(Arc::new(AtomicI64::new(WHOLE))),
+                line: Line::new(),
             },
             address,
         )
@@ -83,7 +105,7 @@ impl AsyncWrite for Cuttable {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let cut = self.line.0.load(Ordering::Acquire);
+        let cut = self.line.0.cut.load(Ordering::Acquire);
         let Ok(body_bytes) = usize::try_from(cut) else {
             return Pin::new(&mut self.stream).poll_write(context, bytes);
         };

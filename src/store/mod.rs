@@ -17,7 +17,7 @@ mod settle;
 mod settlement;
 mod track;
 
-use std::{error::Error, fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use sqlx::PgPool;
 use tokio_util::task::TaskTracker;
@@ -125,16 +125,4 @@ impl Store {
     pub async fn check(&self) -> Result<(), StoreError> {
         connect::check(&self.pool).await
     }
-}
-
-/// An error with its causes, in one line.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    text
 }

@@ -6,8 +6,10 @@
     reason = "helpers of tests are not #[test] functions themselves"
 )]
 
+mod bad_start;
 mod config;
 mod crowd;
+mod demo;
 mod embedded_postgres;
 mod http_health;
 mod http_log;
@@ -17,6 +19,9 @@ mod http_track;
 mod http_wait;
 mod lanes;
 mod lifecycle;
+mod refusals;
 mod replay;
+mod sandbox;
+mod setup_fineract;
 mod support;
 mod tidy;

@@ -34,39 +34,40 @@ pub(super) fn installments(loan: &Loan, product: &Product) -> Vec<Installment> {
         .as_ref()
         .map_or(terms.expected_on, |stamp| stamp.on);
     let rate = period_rate(terms, product);
+    let interest = |balance: Decimal| balance.checked_mul(rate).unwrap_or_default();
     let principal = scheduled_principal(loan);
-    let mut balance = principal;
-    let interest = |balance: Decimal| balance.checked_mul(rate).unwrap_or_default().round_dp(2);
-    let (count, flat) = (terms.repayments.clamp(1, 1200), interest(principal));
-    let level = (principal / Decimal::from(count)).round_dp(2);
+    let count = terms.repayments.clamp(1, 1200);
+    let (is_flat, level) = (terms.interest == 1, principal / Decimal::from(count));
     let emi = installment(principal, rate, count);
-    (1..=count)
-        .map(|number| {
-            let interest = if terms.interest == 1 {
-                flat
-            } else {
-                interest(balance)
-            };
-            let share = if terms.interest == 1 || terms.amortization == 0 {
-                level
-            } else {
-                emi - interest
-            };
-            let principal = if number == count {
-                balance
-            } else {
-                share.min(balance)
-            };
-            balance -= principal;
-            let due_on = dates::later(start, terms.every.saturating_mul(number), terms.unit);
-            Installment {
-                due_on,
-                principal,
-                interest,
-                paid: Parts::default(),
-            }
-        })
-        .collect()
+    // What rounding leaves falls on the last installment.
+    let mut balance = principal;
+    let mut flat_left = interest(principal)
+        .checked_mul(Decimal::from(count))
+        .unwrap_or_default();
+    let mut installment = |number: i64| {
+        let is_last = number == count;
+        let interest = match (is_flat, is_last) {
+            (true, true) => flat_left.round_dp(2),
+            (true, false) => interest(principal).round_dp(2),
+            (false, _) => interest(balance).round_dp(2),
+        };
+        let share = if is_flat || terms.amortization == 0 {
+            level.round_dp(2)
+        } else {
+            emi - interest
+        };
+        let principal = if is_last { balance } else { share.min(balance) };
+        flat_left -= interest;
+        balance -= principal;
+        let due_on = dates::later(start, terms.every.saturating_mul(number), terms.unit);
+        Installment {
+            due_on,
+            principal,
+            interest,
+            paid: Parts::default(),
+        }
+    };
+    (1..=count).map(&mut installment).collect()
 }
 
 /// Spends an amount on the installments, earliest first, interest before principal; the rest is overpaid.

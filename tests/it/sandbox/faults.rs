@@ -1,0 +1,155 @@
+//! The faults of `POST /sandbox/faults`.
+
+use serde_json::{Value, json};
+
+use super::Bench;
+use super::Seen::{self, Closed, Fresh, Garbage, Stored};
+
+/// A fault; what the first request sees; the effects then; what the same key sees again; the effects then.
+type Row = (Value, Seen, usize, Seen, usize);
+
+fn table() -> Vec<Row> {
+    let fault = |name: &str| json!({"fault": name});
+    vec![
+        (fault("reset_before"), Closed, 0, Fresh(200), 1),
+        (fault("reset_after"), Closed, 1, Stored(200), 1),
+        (
+            json!({"fault": "slow", "delay_ms": 5}),
+            Fresh(200),
+            1,
+            Stored(200),
+            1,
+        ),
+        (fault("status_500"), Fresh(500), 0, Stored(500), 0),
+        (fault("status_502_after"), Fresh(502), 1, Stored(200), 1),
+        (fault("truncated_after"), Closed, 1, Stored(200), 1),
+        (fault("garbage_after"), Garbage, 1, Stored(200), 1),
+        (fault("stuck"), Stored(425), 0, Stored(425), 0),
+        (
+            json!({"fault": "stuck", "effect": true}),
+            Stored(425),
+            1,
+            Stored(425),
+            1,
+        ),
+        (fault("conflict_409"), Fresh(409), 0, Stored(409), 0),
+        (fault("loan_locked"), Fresh(409), 0, Fresh(200), 1),
+        (fault("scheduler_503"), Fresh(503), 0, Fresh(200), 1),
+        (fault("redirect"), Fresh(302), 0, Fresh(200), 1),
+        (fault("unauthorized"), Fresh(401), 0, Fresh(200), 1),
+        (fault("forbidden"), Fresh(403), 0, Fresh(200), 1),
+        (fault("maker_checker"), Fresh(200), 0, Stored(425), 0),
+        (fault("delivered_twice"), Stored(200), 1, Stored(200), 1),
+    ]
+}
+
+#[tokio::test]
+async fn each_fault_is_seen_and_leaves_what_it_should() {
+    let bench = Bench::start().await;
+    for (fault, first, then, again, at_last) in table() {
+        bench.admin("reset", &Value::Null).await;
+        assert_eq!(bench.admin("faults", &json!([fault])).await, 200, "{fault}");
+        assert_eq!(bench.create("k").await.0, first, "{fault}, first");
+        assert_eq!(
+            bench.list("ledger").await.len(),
+            then,
+            "{fault}, effects of the first"
+        );
+        assert_eq!(bench.create("k").await.0, again, "{fault}, again");
+        assert_eq!(
+            bench.list("ledger").await.len(),
+            at_last,
+            "{fault}, effects at last"
+        );
+        let faults = bench.list("faults").await;
+        assert_eq!(
+            faults.first().and_then(|fault| fault["hits"].as_i64()),
+            Some(1),
+            "{fault}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_late_effect_comes_after_the_connection_closed() {
+    let bench = Bench::start().await;
+    bench
+        .admin(
+            "faults",
+            &json!([{"fault": "late_effect", "delay_ms": 300}]),
+        )
+        .await;
+    assert_eq!(bench.create("k").await.0, Closed);
+    assert_eq!(bench.create("k").await.0, Stored(425));
+    assert!(bench.effects(1).await, "the effect never came");
+    assert_eq!(bench.create("k").await.0, Stored(200));
+    assert_eq!(bench.list("ledger").await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_restart_kills_what_runs_and_leaves_its_row() {
+    let bench = Bench::start().await;
+    let faults = json!([
+        {"fault": "late_effect", "delay_ms": 20},
+        {"fault": "late_effect", "delay_ms": 200},
+    ]);
+    bench.admin("faults", &faults).await;
+    assert_eq!(bench.create("killed").await.0, Closed);
+    bench.admin("restart", &Value::Null).await;
+    // The second is later than the first could have been.
+    assert_eq!(bench.create("runs on").await.0, Closed);
+    assert!(bench.effects(1).await, "the effect never came");
+    assert_eq!(bench.create("killed").await.0, Stored(425));
+    assert_eq!(bench.list("ledger").await[0]["idempotencyKey"], "runs on");
+}
+
+#[tokio::test]
+async fn a_fault_that_is_not_understood_is_refused() {
+    let bench = Bench::start().await;
+    for bad in [
+        json!([{"fault": "earthquake"}]),
+        json!([{"fault": "slow", "delay": 5}]),
+        json!({}),
+        json!([1]),
+    ] {
+        assert_eq!(bench.admin("faults", &bad).await, 422, "{bad}");
+    }
+    assert_eq!(bench.list("faults").await.len(), 0);
+}
+
+#[tokio::test]
+async fn a_fault_strikes_only_what_it_is_for() {
+    let bench = Bench::start().await;
+    let matched = json!({"method": "POST", "path": "/loans", "command": "approve"});
+    let faults = json!([
+        {"match": matched, "fault": "reset_before"},
+        {"match": {"path": "/loanproducts"}, "fault": "reset_before"},
+        {"fault": "reset_before", "probability": 0},
+    ]);
+    assert_eq!(bench.admin("faults", &faults).await, 200);
+    assert_eq!(bench.create("k").await.0, Fresh(200));
+    let other = bench
+        .post("/loans/1?command=reject", &json!({}))
+        .send()
+        .await;
+    assert_eq!(other.expect("an answer").status(), 404);
+    let on =
+        json!({"approvedOnDate": "10 January 2024", "locale": "en", "dateFormat": "dd MMMM yyyy"});
+    assert!(
+        bench
+            .post("/loans/1?command=approve", &on)
+            .send()
+            .await
+            .is_err(),
+        "the fault did not strike"
+    );
+    assert_eq!(
+        bench
+            .post("/loans/1?command=approve", &on)
+            .send()
+            .await
+            .expect("an answer")
+            .status(),
+        404
+    );
+}
