@@ -12,6 +12,7 @@ mod id;
 mod lane;
 mod operation_type;
 mod request;
+mod retry_eligible;
 mod state;
 
 pub use amount::Amount;
@@ -29,4 +30,5 @@ pub use id::{InvalidTrackingId, OperationId, TrackingId};
 pub use lane::{Access, Lane, LaneAccess};
 pub use operation_type::OperationType;
 pub use request::{IdempotencyKey, Method, Request, ResourceId};
+pub use retry_eligible::RetryEligible;
 pub use state::State;
