@@ -10,7 +10,7 @@ use crate::{
     config::{Config, NamedSecret},
     domain::decision::Patience,
     fineract::{Fineract, SetupError},
-    http::{self, ApiState, Tokens},
+    http::{self, ApiState, Balances, Bulk, BulkClients, Tokens},
     operations::{self, Deployment},
     store::{self, DatabaseProblem, Ends, Store},
     worker::{self, Gate, Runner, Settings},
@@ -79,7 +79,8 @@ pub async fn start(config: &Config) -> Result<Gateway, StartError> {
     let deployment = Arc::new(deployment(config));
     let gate = Gate::default();
     if config.role.serves_api() {
-        let state = api_state(config, &store, &deployment, &gate, &gateway.draining);
+        let mut state = api_state(config, &store, &deployment, &gate, &gateway.draining);
+        state.bulk = bulk(config, fineract.clone());
         gateway.watch_backlog(&store);
         gateway.listen(config.http.listen, state).await?;
     }
@@ -187,9 +188,18 @@ fn api_state(
             &named(&config.http.internal_tokens),
             &named(&config.http.ops_tokens),
         ),
+        bulk: Bulk::off(),
         base_paths: config.http.base_paths.clone(),
         max_waiting: u64::try_from(config.http.admission_max_waiting).unwrap_or(u64::MAX),
         fineract: gate.health(),
         draining: draining.clone(),
     }
+}
+
+fn bulk(config: &Config, fineract: Option<Fineract>) -> Bulk {
+    Bulk::new(
+        BulkClients::new(&config.http.bulk_clients),
+        config.http.bulk_max_rows,
+        fineract.map(Balances::new),
+    )
 }

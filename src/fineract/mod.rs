@@ -2,10 +2,12 @@
 //!
 //! It says what came back; what that means is decided in [`domain::decision`](crate::domain::decision).
 
+mod accounts;
 mod client;
 mod lookups;
 
 pub use self::{
+    accounts::Account,
     client::{Fineract, SetupError},
     lookups::{ReadFailure, Subject},
 };

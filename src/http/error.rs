@@ -3,8 +3,8 @@
 use std::{error::Error as _, sync::Arc};
 
 use axum::{
+    BoxError,
     body::Body,
-    extract::rejection::BytesRejection,
     http::{
         HeaderValue, StatusCode,
         header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
@@ -13,6 +13,7 @@ use axum::{
 };
 use serde::Serialize;
 
+use super::bulk::{self, BulkError};
 use crate::{operations::Problem, store::StoreError, telemetry::chain};
 
 /// Everything that a caller can be refused for.
@@ -23,7 +24,7 @@ pub(super) enum ApiError {
     BrokenJson(#[source] serde_json::Error),
     /// The body stopped in the middle.
     #[error("The body could not be read to its end.")]
-    UnreadableBody(#[source] BytesRejection),
+    UnreadableBody(#[source] BoxError),
     /// The caller's own key is of no use.
     #[error("Idempotency-Key must be given once, as 1 to 255 visible ASCII characters.")]
     InvalidIdempotencyKey,
@@ -60,6 +61,9 @@ pub(super) enum ApiError {
     /// Too much is waiting.
     #[error("Too many operations are waiting; try again later.")]
     Overloaded,
+    /// A bulk request was refused.
+    #[error(transparent)]
+    Bulk(#[from] BulkError),
     /// A handler panicked.
     #[error("The gateway failed; its log says why, by request_id.")]
     Panicked,
@@ -84,13 +88,14 @@ impl ApiError {
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Invalid(_) | Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Overloaded => StatusCode::TOO_MANY_REQUESTS,
+            Self::Bulk(error) => error.status(),
             Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
     /// The stable name that callers may rely on.
-    fn code(&self) -> &'static str {
+    pub(super) fn code(&self) -> &'static str {
         match self {
             Self::BrokenJson(_) => "broken_json",
             Self::UnreadableBody(_) => "unreadable_body",
@@ -106,6 +111,7 @@ impl ApiError {
             Self::Invalid(_) => "invalid_request",
             Self::IdempotencyKeyReused => "idempotency_key_reused",
             Self::Overloaded => "too_much_waiting",
+            Self::Bulk(error) => error.code(),
             Self::Panicked => "internal_error",
             Self::Unavailable(_) => "database_unavailable",
         }
@@ -121,7 +127,7 @@ impl ApiError {
     }
 
     /// The problems of a 422.
-    fn problems(&self) -> &[Problem] {
+    pub(super) fn problems(&self) -> &[Problem] {
         if let Self::Invalid(problems) = self {
             problems
         } else {
@@ -130,7 +136,7 @@ impl ApiError {
     }
 
     /// What the caller is told: the error's own sentence, never its source. Broken JSON adds the place.
-    fn detail(&self) -> String {
+    pub(super) fn detail(&self) -> String {
         if let Self::BrokenJson(error) = self {
             format!(
                 "{self} It breaks at line {}, column {}.",
@@ -182,12 +188,35 @@ struct ProblemItem<'a> {
     message: &'a str,
 }
 
-/// Writes the error that an answer carries, if it does, into its body, and logs it.
-pub(super) fn tell(mut response: Response, request_id: &str) -> Response {
+/// Writes the error that an answer carries, if it does, into its body, as the route tells its errors, and
+/// logs it.
+pub(super) fn tell(mut response: Response, request_id: &str, is_bulk: bool) -> Response {
     let Some(error) = response.extensions_mut().remove::<Arc<ApiError>>() else {
         return response;
     };
     error.log();
+    let (body, content_type, secret) = if is_bulk {
+        let body = bulk::error_body(&error, request_id);
+        (body, "application/json", "client_secret")
+    } else {
+        let body = problem_body(&error, request_id);
+        (body, "application/problem+json", "X-Internal-Token")
+    };
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    if let Some(seconds) = error.retry_after() {
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if error.status() == StatusCode::UNAUTHORIZED
+        && let Ok(challenge) = HeaderValue::try_from(format!("ApiKey header=\"{secret}\""))
+    {
+        headers.insert(WWW_AUTHENTICATE, challenge);
+    }
+    *response.body_mut() = Body::from(body);
+    response
+}
+
+fn problem_body(error: &ApiError, request_id: &str) -> Vec<u8> {
     let status = error.status();
     let errors = error.problems().iter().map(|problem| ProblemItem {
         pointer: &problem.pointer,
@@ -203,21 +232,8 @@ pub(super) fn tell(mut response: Response, request_id: &str) -> Response {
         request_id,
         errors: errors.collect(),
     };
-    let headers = response.headers_mut();
-    headers.insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("application/problem+json"),
-    );
-    if let Some(seconds) = error.retry_after() {
-        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
-    }
-    if status == StatusCode::UNAUTHORIZED {
-        let challenge = HeaderValue::from_static("ApiKey header=\"X-Internal-Token\"");
-        headers.insert(WWW_AUTHENTICATE, challenge);
-    }
     // Texts and numbers alone: writing them does not fail.
-    *response.body_mut() = Body::from(serde_json::to_vec(&body).unwrap_or_default());
-    response
+    serde_json::to_vec(&body).unwrap_or_default()
 }
 
 #[cfg(test)]

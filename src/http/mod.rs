@@ -3,6 +3,7 @@
 //! Nothing here knows Fineract: accepting and tracking go on whatever it does. What it takes to
 //! understand a payload is [`operations`](crate::operations)'; what is durable is [`store`](crate::store)'s.
 
+mod bulk;
 mod envelope;
 mod error;
 mod health;
@@ -30,7 +31,10 @@ use tower_http::{
     catch_panic::CatchPanicLayer, sensitive_headers::SetSensitiveRequestHeadersLayer,
 };
 
-pub use self::tokens::Tokens;
+pub use self::{
+    bulk::{Balances, Bulk, BulkClients},
+    tokens::Tokens,
+};
 use self::{error::ApiError, tokens::Caller};
 use crate::{domain::FineractHealth, operations::Deployment, store::Store};
 
@@ -46,6 +50,8 @@ pub struct ApiState {
     pub deployment: Arc<Deployment>,
     /// Who may call.
     pub tokens: Tokens,
+    /// Bulk, and who may use it.
+    pub bulk: Bulk,
     /// The prefixes under which the routes are served beside the bare paths; each starts with `/` and
     /// does not end with it.
     pub base_paths: Vec<String>,
@@ -70,12 +76,15 @@ pub async fn serve(
 
 /// Every route, under each base path and under none: a proxy may strip its prefix.
 pub fn router(state: ApiState) -> Router {
-    let bare = Router::new()
+    let mut bare = Router::new()
         .route("/fineract/operate", post(operate::submit_operation))
         .route("/fineract/track/{tracking_id}", get(track::track_operation))
         .route("/healthz", get(health::report_liveness))
-        .route("/readyz", get(health::report_readiness))
-        .method_not_allowed_fallback(async || ApiError::MethodNotAllowed);
+        .route("/readyz", get(health::report_readiness));
+    if state.bulk.is_on() {
+        bare = bare.merge(bulk::routes());
+    }
+    let bare = bare.method_not_allowed_fallback(async || ApiError::MethodNotAllowed);
     let mut all = bare.clone().fallback(async || ApiError::UnknownRoute);
     // The base path `/` is the bare one.
     for base_path in state.base_paths.iter().filter(|path| !path.is_empty()) {
@@ -94,6 +103,7 @@ fn surround<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
         .layer(middleware::from_fn(observe::observe_request))
         .layer(SetSensitiveRequestHeadersLayer::new([
             tokens::HEADER,
+            bulk::CLIENT_SECRET,
             AUTHORIZATION,
         ]))
 }

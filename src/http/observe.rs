@@ -1,6 +1,6 @@
 //! What surrounds every request: its id, its span, its error's telling.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use axum::{
     extract::{MatchedPath, Request},
@@ -11,21 +11,27 @@ use axum::{
 use tracing::{Instrument as _, field};
 use uuid::Uuid;
 
-use super::error;
+use super::{bulk, error};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const LONGEST_REQUEST_ID: usize = 128;
 
+/// The request's id, as its answer bears it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct RequestId(pub(super) Arc<str>);
+
 /// Runs a request in a span of its own. No payload, token or query is in it.
-pub(super) async fn observe_request(request: Request, next: Next) -> Response {
-    let id = request_id(request.headers());
+pub(super) async fn observe_request(mut request: Request, next: Next) -> Response {
+    let id: Arc<str> = request_id(request.headers()).into();
+    request.extensions_mut().insert(RequestId(Arc::clone(&id)));
     let route = request
         .extensions()
         .get::<MatchedPath>()
         .map_or("", MatchedPath::as_str);
+    let is_bulk = bulk::is_route(route);
     let span = tracing::info_span!(
         "request",
-        request_id = id,
+        request_id = &*id,
         method = request.method().as_str(),
         route,
         caller = field::Empty,
@@ -34,7 +40,7 @@ pub(super) async fn observe_request(request: Request, next: Next) -> Response {
     );
     let started = Instant::now();
     async {
-        let mut response = error::tell(next.run(request).await, &id);
+        let mut response = error::tell(next.run(request).await, &id, is_bulk);
         let headers = response.headers_mut();
         // The id is visible ASCII.
         if let Ok(value) = HeaderValue::from_str(&id) {

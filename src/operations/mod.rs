@@ -14,6 +14,7 @@ mod loan_create;
 mod loan_delete;
 mod loan_disburse;
 mod loan_update;
+mod named_lane;
 mod rules;
 #[cfg(test)]
 mod testing;
@@ -27,7 +28,10 @@ use crate::domain::{
 
 pub(crate) use self::fields::Entries;
 use self::fields::Fields;
-pub use self::fields::{InvalidPayload, Problem};
+pub use self::{
+    fields::{InvalidPayload, Problem},
+    named_lane::named_lane,
+};
 
 /// What differs from one deployment to the next.
 #[derive(Clone, Debug)]

@@ -6,6 +6,7 @@
 mod accept;
 mod cancel;
 mod failures_read;
+mod record;
 mod retry;
 mod status;
 
@@ -15,8 +16,8 @@ use uuid::Uuid;
 
 pub use self::{
     accept::{BatchAccepted, NewBatch, NewRow, RefusedRow, RowContent},
+    record::{BatchPage, Record, RecordFilter, RowFailure, RowStatus, Summary},
     retry::{Candidate, Retry},
-    status::{BatchPage, Record, RecordFilter, RowFailure, RowStatus, Summary},
 };
 use super::{Store, StoreError, failed_to};
 
