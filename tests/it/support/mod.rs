@@ -9,7 +9,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use fineract_gateway::{
     domain::{FineractHealth, OperationType},
-    http::{ApiState, Tokens, router},
+    http::{ApiState, Bulk, BulkClients, Tokens, router},
     operations::Deployment,
     store::{ClaimLimits, End, Ends, Settlement, Store, Verdict},
 };
@@ -83,6 +83,7 @@ impl TestGateway {
                 ],
                 &[secret("admin", OPS_TOKEN)],
             ),
+            bulk: Bulk::new(BulkClients::new(&crate::bulk::clients()), 10_000, None),
             base_paths: vec!["/api".to_owned(), "/api/v1".to_owned()],
             max_waiting: 1_000,
             fineract: fineract_seen,
