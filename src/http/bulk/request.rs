@@ -69,6 +69,22 @@ impl Request {
         read
     }
 
+    /// An object that may be missing or `null`; serde would read a struct from an array as well.
+    pub(super) fn optional_object<T: DeserializeOwned>(
+        &mut self,
+        key: &'static str,
+        expected: &str,
+    ) -> Option<T> {
+        let is_array =
+            |(name, value): &(String, Box<RawValue>)| name == key && value.get().starts_with('[');
+        if self.entries.iter().any(is_array) {
+            self.known.push(key);
+            self.note(key, "wrong_type", format!("must be {expected}"));
+            return None;
+        }
+        self.optional(key, expected)
+    }
+
     /// A name that may be missing or `null`.
     pub(super) fn optional_name(&mut self, key: &'static str) -> Option<String> {
         let name = self.optional::<String>(key, "a text")?;

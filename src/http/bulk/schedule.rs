@@ -174,7 +174,7 @@ impl Header {
         let mut request = Request::of(around);
         let reference_id = request.required_name("reference_id");
         let file_name = request.optional_name("file_name");
-        let config: Option<GlobalConfig> = request.optional(
+        let config: Option<GlobalConfig> = request.optional_object(
             "global_config",
             "an object of the texts fiDataRangeFrom, fiDataRangeTo and configId",
         );

@@ -161,7 +161,7 @@ impl Query {
         let mut request = Request::parse(body)?;
         let reference_id = request.required_name("reference_id").unwrap_or_default();
         let filters: Filters = request
-            .optional(
+            .optional_object(
                 "filters",
                 "an object of status (a list of texts), retry_eligible and search (texts)",
             )

@@ -1,8 +1,11 @@
 //! Bulk, over TCP.
 #![expect(clippy::indexing_slicing, reason = "a missing key fails the test")]
 
+mod cancel;
+mod retry;
 mod schedule;
 mod status;
+mod uploads;
 
 use std::{
     net::SocketAddr,

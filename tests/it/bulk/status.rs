@@ -210,7 +210,7 @@ async fn rows_and_batches_stand_where_their_operations_do(pool: PgPool) {
 async fn filters_and_pages_change_the_records_and_never_the_summary(pool: PgPool) {
     let gateway = TestGateway::start(pool).await;
     let bulk = Bulk::new(gateway.address);
-    let mut rows: Vec<Value> = (1..=7).map(|n| client(&format!("Cust_{n}%"))).collect();
+    let mut rows: Vec<Value> = (1..=7).map(|n| client(&format!("Cust_{n}"))).collect();
     rows[6]["data"]["externalId"] = json!("CAFÉ-7");
     rows[4]["consent_id"] = json!("My-Consent");
     bulk.schedule("r", rows).await;
@@ -259,7 +259,7 @@ async fn filters_and_pages_change_the_records_and_never_the_summary(pool: PgPool
             vec![],
         ),
         (json!({"filters": {"search": "my-consent"}}), 1, vec![5]),
-        (json!({"filters": {"search": "cust_3%"}}), 1, vec![3]),
+        (json!({"filters": {"search": "cust_3"}}), 1, vec![3]),
         (json!({"filters": {"search": "café"}}), 1, vec![7]),
         (json!({"filters": {"search": tracking_id}}), 1, vec![6]),
         (json!({"filters": {"search": "DUPLICATE"}}), 1, vec![2]),
@@ -268,6 +268,7 @@ async fn filters_and_pages_change_the_records_and_never_the_summary(pool: PgPool
             1,
             vec![3],
         ),
+        (json!({"filters": {"search": "%"}}), 0, vec![]),
         (json!({"filters": {"search": "client:"}}), 0, vec![]),
         (json!({"filters": {"search": "Badgujar"}}), 0, vec![]),
         (
