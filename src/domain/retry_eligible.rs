@@ -121,123 +121,132 @@ mod tests {
 
     #[test]
     fn how_a_row_ended_says_whether_it_may_be_sent_again() {
-        let approve = OperationType::LoanApprove;
-        for (operation_type, code, expected) in [
-            // Ours: nothing was sent.
-            (approve, "behind_failed", Yes),
-            (approve, "cancelled", Yes),
-            (approve, "expired", Yes),
-            (approve, "invalid_row", YesWithModifications),
-            (approve, "invalid_payload", YesWithModifications),
-            (approve, "done_by_another", No),
-            (approve, "not_found", YesWithModifications),
-            (OperationType::LoanDelete, "not_found", No),
-            (
-                OperationType::LoanUpdate,
-                "term_not_a_multiple",
-                YesWithModifications,
-            ),
-            (
-                OperationType::LoanUpdate,
-                "tranches_exceed_principal",
-                YesWithModifications,
-            ),
-            (
-                OperationType::LoanDisburse,
-                "reference_used",
-                YesWithModifications,
-            ),
-            (
-                OperationType::LoanDisburse,
-                "exceeds_approved_principal",
-                YesWithModifications,
-            ),
-            (
-                OperationType::LoanDisburse,
-                "no_open_tranche",
-                YesWithModifications,
-            ),
-            // Fineract's: for what was sent.
-            (
-                approve,
-                "validation.msg.loan.approvedOnDate.cannot.be.blank",
-                YesWithModifications,
-            ),
-            (
-                approve,
-                "error.msg.loan.approval.cannot.be.before.submittal.date",
-                YesWithModifications,
-            ),
-            (
-                OperationType::ClientCreate,
-                "error.msg.client.duplicate.externalId",
-                YesWithModifications,
-            ),
-            (
-                OperationType::ClientCreate,
-                "error.msg.client.duplicate.mobileNo",
-                YesWithModifications,
-            ),
-            (
-                OperationType::LoanCreate,
-                "error.msg.loan.with.externalId.already.used",
-                YesWithModifications,
-            ),
-            (
-                OperationType::LoanDisburse,
-                "error.msg.loan.disburse.amount.must.be.less.than.approved.principal",
-                YesWithModifications,
-            ),
-            // For the state of what it is about.
-            (
-                approve,
-                "error.msg.loan.approve.account.is.not.submitted.and.pending.state",
-                No,
-            ),
-            (
-                OperationType::LoanUpdate,
-                "error.msg.loan.cannot.modify.loan.in.its.present.state",
-                No,
-            ),
-            (
-                OperationType::LoanDelete,
-                "error.msg.loan.cannot.delete.loan.in.its.present.state",
-                No,
-            ),
-            (
-                OperationType::LoanDisburse,
-                "error.msg.loan.disbursal.account.is.not.approve.not.disbursed.state",
-                Yes,
-            ),
-            (
-                OperationType::LoanDisburse,
-                "error.msg.loan.disbursement.duplicate.externalId",
-                No,
-            ),
-            (
-                OperationType::LoanCreate,
-                "error.msg.client.not.active.exception",
-                Yes,
-            ),
-            (
-                approve,
-                "error.msg.loan.external.id.invalid",
-                YesWithModifications,
-            ),
-            (
-                OperationType::LoanDelete,
-                "error.msg.loan.external.id.invalid",
-                No,
-            ),
+        use OperationType::{
+            ClientCreate, LoanApprove, LoanCreate, LoanDelete, LoanDisburse, LoanUpdate,
+        };
+        let table: &[(OperationType, RetryEligible, &[&str])] = &[
+            // Never sent, for nothing of its own.
+            (LoanApprove, Yes, &["behind_failed", "cancelled", "expired"]),
+            (LoanCreate, Yes, &["error.msg.client.not.active.exception"]),
             // Inside Fineract, without an effect.
-            (approve, "status_500", Yes),
-            (approve, "error.msg.platform.server.side.error", Yes),
-            (approve, "error.msg.platform.service.loan.conflict", Yes),
-            (approve, "status_409", Yes),
-            (approve, "status_400", YesWithModifications),
-        ] {
-            let found = RetryEligible::of(Some(operation_type), code);
-            assert_eq!(found, expected, "{operation_type} {code}");
+            (
+                LoanApprove,
+                Yes,
+                &["status_500", "status_503", "status_409"],
+            ),
+            (LoanApprove, Yes, &["error.msg.platform.server.side.error"]),
+            (
+                LoanApprove,
+                Yes,
+                &["error.msg.platform.service.loan.conflict"],
+            ),
+            (
+                ClientCreate,
+                Yes,
+                &[
+                    "error.msg.persistence.error",
+                    "error.msg.data.integrity.issue",
+                ],
+            ),
+            // Not yet.
+            (
+                LoanDisburse,
+                Yes,
+                &["error.msg.loan.disbursal.account.is.not.approve.not.disbursed.state"],
+            ),
+            // Not any more.
+            (
+                LoanApprove,
+                No,
+                &["error.msg.loan.approve.account.is.not.submitted.and.pending.state"],
+            ),
+            (
+                LoanUpdate,
+                No,
+                &["error.msg.loan.cannot.modify.loan.in.its.present.state"],
+            ),
+            (
+                LoanDelete,
+                No,
+                &["error.msg.loan.cannot.delete.loan.in.its.present.state"],
+            ),
+            (LoanApprove, No, &["done_by_another"]),
+            (
+                LoanDisburse,
+                No,
+                &["error.msg.loan.disbursement.duplicate.externalId"],
+            ),
+            (
+                LoanDelete,
+                No,
+                &[
+                    "not_found",
+                    "status_404",
+                    "error.msg.loan.external.id.invalid",
+                ],
+            ),
+            // For what it says: the check, our own guards, Fineract's rules.
+            (
+                LoanApprove,
+                YesWithModifications,
+                &["invalid_row", "invalid_payload", "status_400"],
+            ),
+            (
+                LoanApprove,
+                YesWithModifications,
+                &["not_found", "error.msg.loan.external.id.invalid"],
+            ),
+            (
+                LoanUpdate,
+                YesWithModifications,
+                &["term_not_a_multiple", "tranches_exceed_principal"],
+            ),
+            (
+                LoanDisburse,
+                YesWithModifications,
+                &["reference_used", "exceeds_approved_principal"],
+            ),
+            (
+                LoanDisburse,
+                YesWithModifications,
+                &["no_open_tranche", "nothing_to_pay"],
+            ),
+            (
+                LoanApprove,
+                YesWithModifications,
+                &["validation.msg.loan.approvedOnDate.cannot.be.blank"],
+            ),
+            (
+                LoanApprove,
+                YesWithModifications,
+                &["error.msg.loan.approval.cannot.be.before.submittal.date"],
+            ),
+            (
+                ClientCreate,
+                YesWithModifications,
+                &["error.msg.client.duplicate.externalId"],
+            ),
+            (
+                ClientCreate,
+                YesWithModifications,
+                &["error.msg.client.duplicate.mobileNo"],
+            ),
+            (
+                LoanCreate,
+                YesWithModifications,
+                &["error.msg.loan.with.externalId.already.used"],
+            ),
+            (
+                LoanDisburse,
+                YesWithModifications,
+                &["error.msg.loan.disburse.amount.must.be.less.than.approved.principal"],
+            ),
+        ];
+        for (operation_type, expected, codes) in table {
+            for code in *codes {
+                let found = RetryEligible::of(Some(*operation_type), code);
+                assert_eq!(found, *expected, "{operation_type} {code}");
+            }
         }
         assert_eq!(RetryEligible::of(None, "invalid_row"), YesWithModifications);
     }

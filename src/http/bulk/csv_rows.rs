@@ -7,7 +7,7 @@ use csv::{ByteRecord, ReaderBuilder, StringRecord};
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::{
-    request::{name_fault, problem},
+    request::{checked_name, problem},
     rows::{Draft, Rows},
 };
 use crate::{
@@ -41,12 +41,9 @@ impl<R: Read> Table<R> {
     /// Reads the header row, which must have these columns, and each column once.
     pub(super) fn open(reader: R, required: &[&str]) -> Result<Self, Vec<Problem>> {
         let mut reader = ReaderBuilder::new().flexible(true).from_reader(reader);
-        let header = match reader.headers() {
-            Ok(header) => header.clone(),
-            Err(_) => {
-                let message = "must be CSV in UTF-8, with a header row";
-                return Err(vec![problem("", "broken_csv", message)]);
-            }
+        let Ok(header) = reader.headers().cloned() else {
+            let message = "must be CSV in UTF-8, with a header row";
+            return Err(vec![problem("", "broken_csv", message)]);
         };
         let mut problems = Vec::new();
         let mut seen = HashSet::new();
@@ -103,22 +100,14 @@ fn add(rows: &mut Rows, header: &StringRecord, record: Result<StringRecord, Prob
         }
     };
     let mut problems = Vec::new();
-    let consent_id = cell(header, &record, "consent_id").and_then(|name| match name_fault(name) {
-        None => Some(name.to_owned()),
-        Some((code, message)) => {
-            problems.push(problem("/consent_id", code, message));
-            None
-        }
-    });
-    let entry = match cell(header, &record, "status") {
-        Some(status) => envelope::entry_of(status)
-            .map_err(|fault| problems.push(fault))
-            .ok(),
-        None => {
-            problems.push(problem("/status", "required", "is required"));
-            None
-        }
-    };
+    let consent_id = cell(header, &record, "consent_id")
+        .map(|name| checked_name("/consent_id", name.to_owned()))
+        .and_then(|name| name.map_err(|fault| problems.push(fault)).ok());
+    let entry = cell(header, &record, "status")
+        .ok_or_else(|| problem("/status", "required", "is required"))
+        .and_then(envelope::entry_of)
+        .map_err(|fault| problems.push(fault))
+        .ok();
     let data = payload(
         entry,
         &cells(header, &record, &["status", "consent_id"]),

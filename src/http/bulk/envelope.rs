@@ -4,10 +4,9 @@ use axum::Json;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
-use super::BulkError;
+use super::error::{BulkError, RowProblems};
 use crate::{
     http::{error::ApiError, observe::RequestId},
-    operations::Problem,
     store::{Batch, Summary as Counts},
     telemetry::wall_clock,
 };
@@ -63,12 +62,14 @@ struct ErrorItem<'a> {
 
 /// The body of an error of a bulk route.
 pub(in crate::http) fn error_body(error: &ApiError, request_id: &str) -> Vec<u8> {
-    let (rows, not_listed): (&[(Option<i32>, Problem)], usize) = match error {
-        ApiError::Bulk(BulkError::InvalidRows(problems)) => (&problems.listed, problems.not_listed),
-        _ => (&[], 0),
+    let nothing = RowProblems::default();
+    let rows = if let ApiError::Bulk(BulkError::InvalidRows(problems)) = error {
+        problems
+    } else {
+        &nothing
     };
     let around = error.problems().iter().map(|problem| (None, problem));
-    let problems = around.chain(rows.iter().map(|(row, problem)| (*row, problem)));
+    let problems = around.chain(rows.listed.iter().map(|(row, problem)| (*row, problem)));
     let body = ErrorBody {
         ver: VERSION,
         timestamp: timestamp(wall_clock()),
@@ -83,7 +84,7 @@ pub(in crate::http) fn error_body(error: &ApiError, request_id: &str) -> Vec<u8>
                 message: &problem.message,
             })
             .collect(),
-        errors_not_listed: (not_listed > 0).then_some(not_listed),
+        errors_not_listed: (rows.not_listed > 0).then_some(rows.not_listed),
     };
     // Texts and numbers alone: writing them does not fail.
     serde_json::to_vec(&body).unwrap_or_default()

@@ -12,7 +12,7 @@ use serde::{
 use serde_json::value::RawValue;
 
 use super::{
-    request::{name_fault, problem},
+    request::{checked_name, problem},
     rows::{Draft, Rows},
 };
 use crate::{http::envelope, operations::Entries};
@@ -72,21 +72,12 @@ fn draft<'a>(entries: &[(String, &'a RawValue)]) -> Draft<'a> {
     let consent_id = entries
         .iter()
         .find(|(key, value)| key == "consent_id" && value.get() != "null")
-        .and_then(
-            |(_, value)| match serde_json::from_str::<String>(value.get()) {
-                Ok(name) => match name_fault(&name) {
-                    None => Some(name),
-                    Some((code, message)) => {
-                        problems.push(problem("/consent_id", code, message));
-                        None
-                    }
-                },
-                Err(_) => {
-                    problems.push(problem("/consent_id", "wrong_type", "must be a text"));
-                    None
-                }
-            },
-        );
+        .map(|(_, value)| {
+            serde_json::from_str(value.get())
+                .or(Err(problem("/consent_id", "wrong_type", "must be a text")))
+                .and_then(|name| checked_name("/consent_id", name))
+        })
+        .and_then(|name| name.map_err(|fault| problems.push(fault)).ok());
     Draft {
         consent_id,
         entry,

@@ -88,13 +88,9 @@ impl Request {
     /// A name that may be missing or `null`.
     pub(super) fn optional_name(&mut self, key: &'static str) -> Option<String> {
         let name = self.optional::<String>(key, "a text")?;
-        match name_fault(&name) {
-            None => Some(name),
-            Some((code, message)) => {
-                self.note(key, code, message);
-                None
-            }
-        }
+        checked_name(&format!("/{key}"), name)
+            .map_err(|fault| self.problems.push(fault))
+            .ok()
     }
 
     /// A name that must be there.
@@ -138,17 +134,18 @@ impl Request {
     }
 }
 
-/// What is wrong with a name that is to be kept.
-pub(super) fn name_fault(name: &str) -> Option<(&'static str, &'static str)> {
-    if name.trim().is_empty() {
-        Some(("blank", "must not be blank"))
+/// A name that may be kept, or what is wrong with it.
+pub(super) fn checked_name(pointer: &str, name: String) -> Result<String, Problem> {
+    let (code, message) = if name.trim().is_empty() {
+        ("blank", "must not be blank")
     } else if name.chars().count() > LONGEST_NAME {
-        Some(("too_long", "must have at most 255 characters"))
+        ("too_long", "must have at most 255 characters")
     } else if name.contains(char::is_control) {
-        Some(("forbidden_character", "must not contain control characters"))
+        ("forbidden_character", "must not contain control characters")
     } else {
-        None
-    }
+        return Ok(name);
+    };
+    Err(problem(pointer, code, message))
 }
 
 pub(super) fn problem(pointer: &str, code: &'static str, message: impl Into<String>) -> Problem {

@@ -25,7 +25,7 @@ pub(super) struct Rows {
     client: String,
     limit: usize,
     /// The rows, as they are taken if the good ones are asked for.
-    pub(super) rows: Vec<NewRow>,
+    pub(super) taken: Vec<NewRow>,
     /// What is wrong with the others.
     pub(super) problems: RowProblems,
     /// Whether there were more than a batch may have.
@@ -53,7 +53,7 @@ impl Rows {
             deployment,
             client,
             limit,
-            rows: Vec::new(),
+            taken: Vec::new(),
             problems: RowProblems::default(),
             too_many: false,
             felled: HashMap::new(),
@@ -71,11 +71,11 @@ impl Rows {
 
     /// Checks a row and adds it; `false` when there are too many.
     pub(super) fn add(&mut self, draft: Draft<'_>) -> bool {
-        if self.rows.len() >= self.limit {
+        if self.taken.len() >= self.limit {
             self.too_many = true;
             return false;
         }
-        let number = i32::try_from(self.rows.len() + 1).unwrap_or(i32::MAX);
+        let number = i32::try_from(self.taken.len() + 1).unwrap_or(i32::MAX);
         let checked = draft
             .entry
             .zip(draft.data)
@@ -93,7 +93,7 @@ impl Rows {
                 self.refuse(number, entry, data, problems)
             }
         };
-        self.rows.push(NewRow {
+        self.taken.push(NewRow {
             consent_id: draft.consent_id,
             content,
         });

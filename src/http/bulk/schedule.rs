@@ -101,7 +101,7 @@ pub(super) async fn schedule_batch(
         digest,
         file_name: header.file_name,
         global_config: header.global_config,
-        rows: rows.rows,
+        rows: rows.taken,
     };
     let accepted = api.store.accept_batch(&batch).await?;
     let known = read_batch(&api, &client, &batch.reference_id).await?;
@@ -188,7 +188,7 @@ impl Header {
             }
         };
         let mut problems = request.into_problems();
-        if rows.rows.is_empty() {
+        if rows.taken.is_empty() {
             let message = "must be at least one operation";
             problems.push(problem("/operations", "required", message));
         }

@@ -158,14 +158,12 @@ async fn an_upload_that_breaks_off_is_no_batch(pool: PgPool) {
 async fn ten_thousand_rows_are_a_batch_and_one_more_is_not(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
     let bulk = Bulk::new(gateway.address);
-    let mut table = "status,external_loan_id,actualDisbursementDate,transactionAmount\n".to_owned();
-    for row in 0..10_000 {
-        // Five in each lane.
-        table += &format!(
-            "LOAN_DISBURSE,L-{},11 January 2026,1{row}.50\n",
-            row % 2_000
-        );
-    }
+    // Five in each lane.
+    let row = |n| format!("LOAN_DISBURSE,L-{},11 January 2026,1{n}.50\n", n % 2_000);
+    let header = "status,external_loan_id,actualDisbursementDate,transactionAmount\n".to_owned();
+    let mut table: String = std::iter::once(header)
+        .chain((0..10_000).map(row))
+        .collect();
     let answer = Answer::of(bulk.post("schedule?reference_id=r", "text/csv", table.clone())).await;
     assert_eq!(answer.status, 202, "{}", answer.text);
     assert_eq!(answer.json()["summary"]["ready"], 10_000);
