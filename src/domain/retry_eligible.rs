@@ -119,135 +119,102 @@ mod tests {
     use super::RetryEligible::{No, Yes, YesWithModifications};
     use super::*;
 
-    #[test]
-    fn how_a_row_ended_says_whether_it_may_be_sent_again() {
-        use OperationType::{
-            ClientCreate, LoanApprove, LoanCreate, LoanDelete, LoanDisburse, LoanUpdate,
-        };
-        let table: &[(OperationType, RetryEligible, &[&str])] = &[
-            // Never sent, for nothing of its own.
-            (LoanApprove, Yes, &["behind_failed", "cancelled", "expired"]),
-            (LoanCreate, Yes, &["error.msg.client.not.active.exception"]),
-            // Inside Fineract, without an effect.
-            (
-                LoanApprove,
-                Yes,
-                &["status_500", "status_503", "status_409"],
-            ),
-            (LoanApprove, Yes, &["error.msg.platform.server.side.error"]),
-            (
-                LoanApprove,
-                Yes,
-                &["error.msg.platform.service.loan.conflict"],
-            ),
-            (
-                ClientCreate,
-                Yes,
-                &[
-                    "error.msg.persistence.error",
-                    "error.msg.data.integrity.issue",
-                ],
-            ),
-            // Not yet.
-            (
-                LoanDisburse,
-                Yes,
-                &["error.msg.loan.disbursal.account.is.not.approve.not.disbursed.state"],
-            ),
-            // Not any more.
-            (
-                LoanApprove,
-                No,
-                &["error.msg.loan.approve.account.is.not.submitted.and.pending.state"],
-            ),
-            (
-                LoanUpdate,
-                No,
-                &["error.msg.loan.cannot.modify.loan.in.its.present.state"],
-            ),
-            (
-                LoanDelete,
-                No,
-                &["error.msg.loan.cannot.delete.loan.in.its.present.state"],
-            ),
-            (LoanApprove, No, &["done_by_another"]),
-            (
-                LoanDisburse,
-                No,
-                &["error.msg.loan.disbursement.duplicate.externalId"],
-            ),
-            (
-                LoanDelete,
-                No,
-                &[
-                    "not_found",
-                    "status_404",
-                    "error.msg.loan.external.id.invalid",
-                ],
-            ),
-            // For what it says: the check, our own guards, Fineract's rules.
-            (
-                LoanApprove,
-                YesWithModifications,
-                &["invalid_row", "invalid_payload", "status_400"],
-            ),
-            (
-                LoanApprove,
-                YesWithModifications,
-                &["not_found", "error.msg.loan.external.id.invalid"],
-            ),
-            (
-                LoanUpdate,
-                YesWithModifications,
-                &["term_not_a_multiple", "tranches_exceed_principal"],
-            ),
-            (
-                LoanDisburse,
-                YesWithModifications,
-                &["reference_used", "exceeds_approved_principal"],
-            ),
-            (
-                LoanDisburse,
-                YesWithModifications,
-                &["no_open_tranche", "nothing_to_pay"],
-            ),
-            (
-                LoanApprove,
-                YesWithModifications,
-                &["validation.msg.loan.approvedOnDate.cannot.be.blank"],
-            ),
-            (
-                LoanApprove,
-                YesWithModifications,
-                &["error.msg.loan.approval.cannot.be.before.submittal.date"],
-            ),
-            (
-                ClientCreate,
-                YesWithModifications,
-                &["error.msg.client.duplicate.externalId"],
-            ),
-            (
-                ClientCreate,
-                YesWithModifications,
-                &["error.msg.client.duplicate.mobileNo"],
-            ),
-            (
-                LoanCreate,
-                YesWithModifications,
-                &["error.msg.loan.with.externalId.already.used"],
-            ),
-            (
-                LoanDisburse,
-                YesWithModifications,
-                &["error.msg.loan.disburse.amount.must.be.less.than.approved.principal"],
-            ),
-        ];
-        for (operation_type, expected, codes) in table {
-            for code in *codes {
-                let found = RetryEligible::of(Some(*operation_type), code);
-                assert_eq!(found, *expected, "{operation_type} {code}");
-            }
+    use OperationType::{
+        ClientCreate, LoanApprove, LoanCreate, LoanDelete, LoanDisburse, LoanUpdate,
+    };
+
+    fn check(expected: RetryEligible, operation_type: OperationType, codes: &[&str]) {
+        for code in codes {
+            let found = RetryEligible::of(Some(operation_type), code);
+            assert_eq!(found, expected, "{operation_type} {code}");
         }
+    }
+
+    #[test]
+    fn what_nothing_is_wrong_with_goes_again_as_it_is() {
+        check(Yes, LoanApprove, &["behind_failed", "cancelled", "expired"]);
+        check(Yes, LoanCreate, &["error.msg.client.not.active.exception"]);
+        check(
+            Yes,
+            LoanApprove,
+            &["status_500", "status_503", "status_409"],
+        );
+        check(Yes, LoanApprove, &["error.msg.platform.server.side.error"]);
+        check(
+            Yes,
+            LoanApprove,
+            &["error.msg.platform.service.loan.conflict"],
+        );
+        check(Yes, ClientCreate, &["error.msg.persistence.error"]);
+        check(Yes, ClientCreate, &["error.msg.data.integrity.issue"]);
+        let not_yet = "error.msg.loan.disbursal.account.is.not.approve.not.disbursed.state";
+        check(Yes, LoanDisburse, &[not_yet]);
+    }
+
+    #[test]
+    fn what_has_moved_on_goes_no_more() {
+        let approved = "error.msg.loan.approve.account.is.not.submitted.and.pending.state";
+        check(No, LoanApprove, &[approved, "done_by_another"]);
+        check(
+            No,
+            LoanUpdate,
+            &["error.msg.loan.cannot.modify.loan.in.its.present.state"],
+        );
+        check(
+            No,
+            LoanDelete,
+            &["error.msg.loan.cannot.delete.loan.in.its.present.state"],
+        );
+        check(
+            No,
+            LoanDelete,
+            &[
+                "not_found",
+                "status_404",
+                "error.msg.loan.external.id.invalid",
+            ],
+        );
+        check(
+            No,
+            LoanDisburse,
+            &["error.msg.loan.disbursement.duplicate.externalId"],
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_by_what_it_says_needs_other_data() {
+        let check =
+            |operation_type, codes: &[&str]| check(YesWithModifications, operation_type, codes);
+        check(
+            LoanApprove,
+            &["invalid_row", "invalid_payload", "status_400", "not_found"],
+        );
+        check(LoanApprove, &["error.msg.loan.external.id.invalid"]);
+        check(
+            LoanUpdate,
+            &["term_not_a_multiple", "tranches_exceed_principal"],
+        );
+        check(
+            LoanDisburse,
+            &[
+                "reference_used",
+                "exceeds_approved_principal",
+                "no_open_tranche",
+            ],
+        );
+        check(
+            LoanApprove,
+            &["validation.msg.loan.approvedOnDate.cannot.be.blank"],
+        );
+        check(
+            LoanApprove,
+            &["error.msg.loan.approval.cannot.be.before.submittal.date"],
+        );
+        check(ClientCreate, &["error.msg.client.duplicate.externalId"]);
+        check(ClientCreate, &["error.msg.client.duplicate.mobileNo"]);
+        check(LoanCreate, &["error.msg.loan.with.externalId.already.used"]);
+        let amount = "error.msg.loan.disburse.amount.must.be.less.than.approved.principal";
+        check(LoanDisburse, &[amount]);
         assert_eq!(RetryEligible::of(None, "invalid_row"), YesWithModifications);
     }
 

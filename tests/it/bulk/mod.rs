@@ -1,8 +1,11 @@
 //! Bulk, over TCP.
 #![expect(clippy::indexing_slicing, reason = "a missing key fails the test")]
 
+mod balances;
 mod cancel;
+mod command;
 mod retry;
+mod runs;
 mod schedule;
 mod status;
 mod uploads;
