@@ -11,7 +11,9 @@ mod fineract_health;
 mod id;
 mod lane;
 mod operation_type;
+mod raw_body;
 mod request;
+mod resolution;
 mod retry_eligible;
 mod state;
 
@@ -29,6 +31,8 @@ pub use fineract_health::FineractHealth;
 pub use id::{InvalidTrackingId, OperationId, TrackingId};
 pub use lane::{Access, Lane, LaneAccess};
 pub use operation_type::OperationType;
+pub use raw_body::untouched;
 pub use request::{IdempotencyKey, Method, Request, ResourceId};
+pub use resolution::Resolution;
 pub use retry_eligible::RetryEligible;
 pub use state::State;

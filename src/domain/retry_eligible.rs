@@ -71,6 +71,7 @@ fn cause(code: &str) -> Cause {
         "behind_failed"
         | "cancelled"
         | "expired"
+        | "resolved_as_failed"
         | "error.msg.client.not.active.exception"
         | "error.msg.loan.locked"
         // (sic) `CONTRACT.md` section 14.
@@ -132,7 +133,16 @@ mod tests {
 
     #[test]
     fn what_nothing_is_wrong_with_goes_again_as_it_is() {
-        check(Yes, LoanApprove, &["behind_failed", "cancelled", "expired"]);
+        check(
+            Yes,
+            LoanApprove,
+            &[
+                "behind_failed",
+                "cancelled",
+                "expired",
+                "resolved_as_failed",
+            ],
+        );
         check(Yes, LoanCreate, &["error.msg.client.not.active.exception"]);
         check(
             Yes,

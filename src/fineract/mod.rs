@@ -4,10 +4,13 @@
 
 mod accounts;
 mod client;
+mod exchange;
 mod lookups;
+mod uptime;
 
 pub use self::{
     accounts::Account,
     client::{Fineract, SetupError},
+    exchange::{Exchange, Kind, Observer},
     lookups::{ReadFailure, Subject},
 };

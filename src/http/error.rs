@@ -1,20 +1,19 @@
-//! What can go wrong in a request, and how it is told: RFC 9457 to the caller, once to the log.
+//! What can go wrong in a request.
 
 use std::{error::Error as _, sync::Arc};
 
 use axum::{
     BoxError,
-    body::Body,
-    http::{
-        HeaderValue, StatusCode,
-        header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
-    },
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
-use serde::Serialize;
 
-use super::bulk::{self, BulkError};
-use crate::{operations::Problem, store::StoreError, telemetry::chain};
+use super::bulk::BulkError;
+use crate::{
+    operations::Problem,
+    store::{ActionError, StoreError, Unfit},
+    telemetry::chain,
+};
 
 /// Everything that a caller can be refused for.
 #[derive(Debug, thiserror::Error)]
@@ -31,9 +30,15 @@ pub(super) enum ApiError {
     /// The path names nothing that could be a tracking id.
     #[error("A tracking id reads OPERATION_TYPE|<uuid>.")]
     MalformedTrackingId,
+    /// The query of a list is not one of its.
+    #[error("The query must be state=parked, and may have limit (1 to 1000) and cursor.")]
+    InvalidQuery,
     /// No token, or not one of ours.
     #[error("X-Internal-Token is missing or not known.")]
     Unauthorized,
+    /// The token is good, but not for this.
+    #[error("This takes a token with the ops scope.")]
+    Forbidden,
     /// No operation has this id and type.
     #[error("There is no operation with this tracking id.")]
     UnknownTrackingId,
@@ -43,6 +48,9 @@ pub(super) enum ApiError {
     /// The route does not take this method.
     #[error("This path does not take this method; Allow names those it takes.")]
     MethodNotAllowed,
+    /// The action does not fit where the operation stands.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
     /// The body did not arrive in time.
     #[error("The body took too long to arrive.")]
     BodyTooSlow,
@@ -72,17 +80,29 @@ pub(super) enum ApiError {
     Unavailable(#[from] StoreError),
 }
 
+impl From<ActionError> for ApiError {
+    fn from(error: ActionError) -> Self {
+        match error {
+            ActionError::Unfit(unfit) => unfit.into(),
+            ActionError::Store(error) => error.into(),
+        }
+    }
+}
+
 impl ApiError {
     /// The HTTP status.
-    fn status(&self) -> StatusCode {
+    pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::BrokenJson(_)
             | Self::UnreadableBody(_)
             | Self::InvalidIdempotencyKey
-            | Self::MalformedTrackingId => StatusCode::BAD_REQUEST,
+            | Self::MalformedTrackingId
+            | Self::InvalidQuery => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Forbidden => StatusCode::FORBIDDEN,
             Self::UnknownTrackingId | Self::UnknownRoute => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Unfit(_) => StatusCode::CONFLICT,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -101,10 +121,13 @@ impl ApiError {
             Self::UnreadableBody(_) => "unreadable_body",
             Self::InvalidIdempotencyKey => "invalid_idempotency_key",
             Self::MalformedTrackingId => "malformed_tracking_id",
+            Self::InvalidQuery => "invalid_query",
             Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
             Self::UnknownTrackingId => "unknown_tracking_id",
             Self::UnknownRoute => "unknown_route",
             Self::MethodNotAllowed => "method_not_allowed",
+            Self::Unfit(unfit) => unfit.code(),
             Self::BodyTooSlow => "body_too_slow",
             Self::BodyTooLarge => "body_too_large",
             Self::NotJson => "not_json",
@@ -118,7 +141,7 @@ impl ApiError {
     }
 
     /// When it is worth trying again, in seconds.
-    fn retry_after(&self) -> Option<u16> {
+    pub(super) fn retry_after(&self) -> Option<u16> {
         match self.status() {
             StatusCode::TOO_MANY_REQUESTS => Some(10),
             StatusCode::SERVICE_UNAVAILABLE => Some(5),
@@ -148,7 +171,8 @@ impl ApiError {
         }
     }
 
-    fn log(&self) {
+    /// Logs it, once.
+    pub(super) fn log(&self) {
         let status = self.status();
         let cause = self.source().map(|source| chain(source).to_string());
         if status.is_server_error() {
@@ -159,81 +183,13 @@ impl ApiError {
     }
 }
 
-/// Carries the error to [`tell`], the one place that knows the request's id.
+/// Carries the error to [`tell`](super::tell::tell), the one place that knows the request's id.
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = self.status().into_response();
         response.extensions_mut().insert(Arc::new(self));
         response
     }
-}
-
-/// The body of an error (RFC 9457).
-#[derive(Debug, Serialize)]
-struct ProblemBody<'a> {
-    r#type: String,
-    title: &'a str,
-    status: u16,
-    detail: String,
-    code: &'a str,
-    request_id: &'a str,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    errors: Vec<ProblemItem<'a>>,
-}
-
-#[derive(Debug, Serialize)]
-struct ProblemItem<'a> {
-    pointer: &'a str,
-    code: &'a str,
-    message: &'a str,
-}
-
-/// Writes the error that an answer carries, if it does, into its body, as the route tells its errors, and
-/// logs it.
-pub(super) fn tell(mut response: Response, request_id: &str, is_bulk: bool) -> Response {
-    let Some(error) = response.extensions_mut().remove::<Arc<ApiError>>() else {
-        return response;
-    };
-    error.log();
-    let (body, content_type, secret) = if is_bulk {
-        let body = bulk::error_body(&error, request_id);
-        (body, "application/json", "client_secret")
-    } else {
-        let body = problem_body(&error, request_id);
-        (body, "application/problem+json", "X-Internal-Token")
-    };
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    if let Some(seconds) = error.retry_after() {
-        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
-    }
-    if error.status() == StatusCode::UNAUTHORIZED
-        && let Ok(challenge) = HeaderValue::try_from(format!("ApiKey header=\"{secret}\""))
-    {
-        headers.insert(WWW_AUTHENTICATE, challenge);
-    }
-    *response.body_mut() = Body::from(body);
-    response
-}
-
-fn problem_body(error: &ApiError, request_id: &str) -> Vec<u8> {
-    let status = error.status();
-    let errors = error.problems().iter().map(|problem| ProblemItem {
-        pointer: &problem.pointer,
-        code: problem.code,
-        message: &problem.message,
-    });
-    let body = ProblemBody {
-        r#type: format!("urn:problem-type:fineract-gateway:{}", error.code()),
-        title: status.canonical_reason().unwrap_or_default(),
-        status: status.as_u16(),
-        detail: error.detail(),
-        code: error.code(),
-        request_id,
-        errors: errors.collect(),
-    };
-    // Texts and numbers alone: writing them does not fail.
-    serde_json::to_vec(&body).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -252,11 +208,18 @@ mod tests {
                 "invalid_idempotency_key",
             ),
             (ApiError::MalformedTrackingId, 400, "malformed_tracking_id"),
+            (ApiError::InvalidQuery, 400, "invalid_query"),
             (ApiError::Unauthorized, 401, "unauthorized"),
+            (ApiError::Forbidden, 403, "forbidden"),
             (ApiError::UnknownTrackingId, 404, "unknown_tracking_id"),
             (ApiError::UnknownRoute, 404, "unknown_route"),
             (ApiError::MethodNotAllowed, 405, "method_not_allowed"),
             (ApiError::BodyTooSlow, 408, "body_too_slow"),
+            (Unfit::Running.into(), 409, "operation_running"),
+            (Unfit::UnderWay.into(), 409, "operation_under_way"),
+            (Unfit::Sent.into(), 409, "operation_sent"),
+            (Unfit::Ended.into(), 409, "operation_ended"),
+            (Unfit::NotParked.into(), 409, "operation_not_parked"),
             (ApiError::BodyTooLarge, 413, "body_too_large"),
             (ApiError::NotJson, 415, "not_json"),
             (ApiError::Invalid(Vec::new()), 422, "invalid_request"),

@@ -11,7 +11,7 @@ use axum::{
 use tracing::{Instrument as _, field};
 use uuid::Uuid;
 
-use super::{bulk, error};
+use super::{bulk, tell};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const LONGEST_REQUEST_ID: usize = 128;
@@ -40,7 +40,7 @@ pub(super) async fn observe_request(mut request: Request, next: Next) -> Respons
     );
     let started = Instant::now();
     async {
-        let mut response = error::tell(next.run(request).await, &id, is_bulk);
+        let mut response = tell::tell(next.run(request).await, &id, is_bulk);
         let headers = response.headers_mut();
         // The id is visible ASCII.
         if let Ok(value) = HeaderValue::from_str(&id) {

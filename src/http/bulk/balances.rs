@@ -23,7 +23,7 @@ use crate::{
 const PAGE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Reads at once, over all pages: few, so that the writes come first. The worker's own limit adapts to
 /// Fineract; this one stays below whatever it comes to.
-const READS: usize = 4;
+const READS: usize = 2;
 
 /// The accounts behind a row; `None` where Fineract did not say.
 pub(super) type AccountDetails = Option<Vec<Account>>;

@@ -148,7 +148,8 @@ async fn end_unsent(
     // A statement of its own: that of the lock sees the attempts as they were before it was granted.
     sqlx::query_scalar!(
         "UPDATE operation o
-            SET state = 'failed', due_at = NULL, why = NULL, why_since = NULL, ended_at = now()
+            SET state = 'failed', due_at = NULL, why = NULL, why_since = NULL, resolution = NULL,
+                ended_at = now()
           WHERE o.id = ANY ($1)
             AND NOT EXISTS (SELECT FROM attempt a WHERE a.operation_id = o.id)
       RETURNING o.id",
