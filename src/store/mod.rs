@@ -6,6 +6,7 @@
 mod accept;
 mod attempt;
 mod backlog;
+mod bulk;
 mod cascade;
 mod claim;
 mod connect;
@@ -28,6 +29,10 @@ use tokio_util::task::TaskTracker;
 pub use self::{
     accept::{Accepted, CallerKey, NewOperation},
     attempt::{SeenLoan, StartAttempt},
+    bulk::{
+        Batch, BatchAccepted, BatchPage, Candidate, NewBatch, NewRow, Record, RecordFilter,
+        RefusedRow, Retry, RowContent, RowFailure, RowStatus, Summary,
+    },
     claim::{ClaimLimits, Claimed, Places},
     connect::{DatabaseProblem, connect, migrate, require_migrated},
     ends::{Ends, Waiter},
