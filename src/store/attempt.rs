@@ -78,8 +78,10 @@ async fn insert(pool: &PgPool, batch: &[StartAttempt]) -> Result<HashSet<Uuid>, 
               ORDER BY o.id
                 FOR NO KEY UPDATE OF o
          )
-         INSERT INTO attempt (operation_id, number, key_number, method, path, body, foreseen, currency, pays_off)
-         SELECT s.id, s.number, s.key_number, s.method, s.path, s.body, s.foreseen, s.currency, s.pays_off
+         INSERT INTO attempt (operation_id, number, key_number, method, path, body, foreseen,
+                              currency, pays_off)
+         SELECT s.id, s.number, s.key_number, s.method, s.path, s.body, s.foreseen,
+                s.currency, s.pays_off
            FROM started s
            JOIN held USING (id)
       RETURNING operation_id",

@@ -11,7 +11,7 @@ use crate::{
         decision::{self, Decision, Finding, History, Scope},
     },
     fineract::{ReadFailure, Subject},
-    operations::{Context, Evidence, InvalidPayload, Plan},
+    operations::{Context, Entry, Evidence, InvalidPayload, Plan},
     store::{End, SeenLoan, Verdict},
     telemetry::chain,
 };
@@ -31,19 +31,13 @@ pub(super) struct Prepared {
 }
 
 impl Runner {
-    /// What is known without sending anything: a success that came late, that a checker has to be waited
-    /// for, or that it is too late to send anything.
+    /// What is known without sending anything: a success that came late, or that a checker has to be
+    /// waited for.
     pub(super) async fn known_already(&self, case: Case<'_>) -> Option<Conclusion> {
         if case.history().success().is_some() {
             Some(self.succeeded(case).await)
         } else if case.awaits_checker() {
             Some(self.ask_checker(case).await)
-        } else if case.claimed.is_past_expiry
-            && !case.attempts.iter().any(Attempt::may_have_arrived)
-        {
-            // Nothing was sent in time, and nothing will be.
-            let message = "Not sent: expires_at had passed when its turn came".to_owned();
-            Some(refused_unsent("expired", message, (case.entry.fells)(&[])))
         } else {
             None
         }
@@ -91,19 +85,6 @@ impl Runner {
         }
     }
 
-    /// What is kept of the loan for those who read the transaction.
-    fn seen(&self, case: Case<'_>, facts: &Facts) -> SeenLoan {
-        let Some(loan) = &facts.loan else {
-            return SeenLoan::default();
-        };
-        let moved = (case.entry.moves)(&case.claimed.payload, &self.deployment);
-        SeenLoan {
-            currency: loan.currency.as_ref().map(|currency| currency.code.clone()),
-            is_paid_off: moved
-                .is_ok_and(|moved| moved.is_some_and(|movement| movement.pays_off(loan))),
-        }
-    }
-
     /// What an earlier key has brought about by now needs no second.
     async fn look_before_a_new_key(&self, case: Case<'_>) -> Result<(), Conclusion> {
         match self.find(case).await? {
@@ -118,6 +99,19 @@ impl Runner {
             self.again_or_park(case.claimed, MAY_STILL_RUN, false, None)
         } else {
             refusal
+        }
+    }
+
+    /// What is kept of the loan for those who read the transaction.
+    fn seen(&self, case: Case<'_>, facts: &Facts) -> SeenLoan {
+        let Some(loan) = &facts.loan else {
+            return SeenLoan::default();
+        };
+        let moved = (case.entry.moves)(&case.claimed.payload, &self.deployment);
+        SeenLoan {
+            currency: loan.currency.as_ref().map(|currency| currency.code.clone()),
+            is_paid_off: moved
+                .is_ok_and(|moved| moved.is_some_and(|movement| movement.pays_off(loan))),
         }
     }
 
@@ -184,4 +178,10 @@ pub(super) fn resend(attempts: &[Attempt], key_number: i32) -> Option<Prepared> 
             foreseen: attempt.foreseen,
             seen: SeenLoan::default(),
         })
+}
+
+/// Nothing was sent in time, and nothing will be.
+pub(super) fn expired(entry: &Entry) -> Conclusion {
+    let message = "Not sent: expires_at had passed when its turn came".to_owned();
+    refused_unsent("expired", message, (entry.fells)(&[]))
 }

@@ -1,5 +1,7 @@
 //! Operations that may be sent until a moment only, and those that an operator holds back.
 
+use std::collections::HashMap;
+
 use fineract_gateway::{
     domain::{Method, OperationType, Request, TrackingId},
     store::{ClaimLimits, SeenLoan, StartAttempt},
@@ -71,11 +73,12 @@ async fn nothing_is_sent_for_the_first_time_once_it_has_expired(pool: PgPool) {
         count: 1,
         lease: std::time::Duration::from_mins(1),
         types: OperationType::ALL.iter().map(ToString::to_string).collect(),
-        held_by_lender: std::collections::HashMap::new(),
-        per_lender: 1,
+        held_by_lender: HashMap::new(),
+        per_lender: i64::MAX,
     };
     assert_eq!(gateway.store.claim(&limits).await.unwrap().len(), 1);
     let start = |number, path: &str| StartAttempt {
+        foreseen: false,
         id: id.id,
         number,
         key_number: 1,
@@ -84,7 +87,6 @@ async fn nothing_is_sent_for_the_first_time_once_it_has_expired(pool: PgPool) {
             path: path.to_owned(),
             body: None,
         },
-        foreseen: false,
         seen: SeenLoan::default(),
     };
     let expire = || async {
@@ -156,8 +158,8 @@ async fn one_that_is_held_keeps_its_place_and_is_not_claimed(pool: PgPool) {
         count: 10,
         lease: std::time::Duration::from_mins(1),
         types: OperationType::ALL.iter().map(ToString::to_string).collect(),
-        held_by_lender: std::collections::HashMap::new(),
-        per_lender: 1,
+        held_by_lender: HashMap::new(),
+        per_lender: i64::MAX,
     };
 
     for _ in 0..2 {

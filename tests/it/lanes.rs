@@ -4,7 +4,10 @@ use std::{collections::HashMap, time::Duration};
 
 use fineract_gateway::{
     domain::{Checked, Lane, LaneAccess, OperationId, OperationType, ResourceId},
-    store::{Accepted, ClaimLimits, Claimed, End, Ends, NewOperation, Settlement, Store, Verdict},
+    store::{
+        Accepted, ClaimLimits, Claimed, End, Ends, NewOperation, Operator, Settlement, Store,
+        Verdict,
+    },
 };
 use proptest::{
     prelude::*,
@@ -24,6 +27,8 @@ enum Step {
     Claim(i64),
     /// End the n-th of what is claimed.
     End { index: usize, how: How },
+    /// Cancel the n-th of what is not claimed.
+    Cancel { index: usize },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -45,6 +50,7 @@ fn step() -> impl Strategy<Value = Step> {
             1 => Just(How::FailureThatFells),
             2 => Just(How::Again),
         ]).prop_map(|(index, how)| Step::End { index, how }),
+        1 => any::<usize>().prop_map(|index| Step::Cancel { index }),
     ]
 }
 
@@ -77,6 +83,11 @@ impl Model {
                 reads: None,
             },
         };
+        let checked = Checked {
+            lanes: lanes.clone(),
+            reference: None,
+            lender: None,
+        };
         let id = OperationId::new();
         let accepted = self
             .store
@@ -84,11 +95,7 @@ impl Model {
                 id,
                 operation_type: OperationType::LoanUpdate,
                 payload: RawValue::from_string("{}".to_owned()).unwrap(),
-                checked: Checked {
-                    lanes: lanes.clone(),
-                    reference: None,
-                    lender: None,
-                },
+                checked,
                 caller: "test".to_owned(),
                 caller_key: None,
                 retry_of: None,
@@ -97,13 +104,8 @@ impl Model {
             .await
             .unwrap();
         assert_eq!(accepted, Accepted::New);
-        self.live.insert(
-            id,
-            Live {
-                order: self.accepted,
-                lanes,
-            },
-        );
+        let order = self.accepted;
+        self.live.insert(id, Live { order, lanes });
         self.accepted += 1;
     }
 
@@ -157,10 +159,7 @@ impl Model {
         }
         let claimed = self.claimed.swap_remove(index % self.claimed.len());
         let verdict = match how {
-            How::Success => Verdict::End(End::Succeeded {
-                body: "{}".to_owned(),
-                resource_id: ResourceId::Unchanged,
-            }),
+            How::Success => success(),
             How::Failure | How::FailureThatFells => Verdict::End(End::Failed {
                 body: None,
                 message: "refused".to_owned(),
@@ -196,6 +195,24 @@ impl Model {
         }
     }
 
+    async fn cancel(&mut self, index: usize) {
+        let mut unclaimed: Vec<_> = self.live.keys().copied().collect();
+        unclaimed.retain(|id| self.claimed.iter().all(|claimed| claimed.id != *id));
+        unclaimed.sort_unstable();
+        let Some(&id) = unclaimed.get(index % unclaimed.len().max(1)) else {
+            return;
+        };
+        let found = self.store.find(id).await.unwrap().unwrap();
+        let operator = Operator {
+            name: "test".to_owned(),
+            request_id: "test".to_owned(),
+        };
+        self.store.cancel(&found, &operator).await.unwrap();
+        self.ended += 1;
+        let live = self.live.remove(&id).unwrap();
+        self.fallen.push((live.lanes.writes, live.order));
+    }
+
     /// Operations the store has ended by itself are no longer in anybody's way.
     async fn forget_fallen(&mut self, pool: &PgPool) {
         let failed = sqlx::query_scalar!(
@@ -221,6 +238,7 @@ impl Model {
                 Step::Accept { client, loan } => self.accept(client, loan).await,
                 Step::Claim(count) => drop(self.claim(count).await),
                 Step::End { index, how } => self.end(index, how).await,
+                Step::Cancel { index } => self.cancel(index).await,
             }
             while self.store.fell_some().await.unwrap() {}
             self.forget_fallen(pool).await;
@@ -276,4 +294,10 @@ async fn nothing_runs_early_and_nothing_stays_behind(pool: PgPool) {
         }
         model.run(&pool, steps).await;
     }
+}
+
+fn success() -> Verdict {
+    let body = "{}".to_owned();
+    let resource_id = ResourceId::Unchanged;
+    Verdict::End(End::Succeeded { body, resource_id })
 }

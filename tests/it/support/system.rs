@@ -182,7 +182,14 @@ impl Caller {
 
     /// What the gateway answers to a GET without a token.
     pub(crate) async fn get(&self, path: &str) -> Answer {
-        Answer::of(self.request(reqwest::Method::GET, path)).await
+        Answer::of(self.client.get(format!("http://{}{path}", self.address))).await
+    }
+
+    /// What the gateway answers to an operation.
+    pub(crate) async fn operate(&self, operation_type: &str, data: Value) -> Answer {
+        let url = format!("http://{}/fineract/operate", self.address);
+        let request = self.client.post(url).header("X-Internal-Token", TOKEN);
+        Answer::of(request.json(&json!({ "status": operation_type, "data": data }))).await
     }
 
     /// A request without anything.
@@ -195,30 +202,21 @@ impl Caller {
     pub(crate) async fn transaction(&self, id: &str, key: &str) -> Value {
         let request = self.request(reqwest::Method::GET, &format!("/transactions/{id}"));
         let request = request.header("Authorization", format!("Token {key}"));
-        Answer::of(request).await.json()
-    }
-
-    /// What the gateway answers to an operation.
-    pub(crate) async fn operate(&self, operation_type: &str, data: Value) -> Answer {
-        let body = json!({ "status": operation_type, "data": data });
-        self.operate_with(&body).await
-    }
-
-    /// The same, of a whole body.
-    async fn operate_with(&self, body: &Value) -> Answer {
-        let request = self.request(reqwest::Method::POST, "/fineract/operate");
-        Answer::of(request.header("X-Internal-Token", TOKEN).json(body)).await
+        let answer = request.send().await.expect("the gateway answers");
+        answer.json().await.expect("JSON")
     }
 
     /// Has an operation accepted; its tracking id.
     pub(crate) async fn send(&self, operation_type: &str, data: Value) -> String {
-        let body = json!({ "status": operation_type, "data": data });
-        self.submit(&body).await
+        self.submit(&json!({ "status": operation_type, "data": data }))
+            .await
     }
 
     /// The same, of a whole body.
     pub(crate) async fn submit(&self, body: &Value) -> String {
-        let answer = self.operate_with(body).await;
+        let url = format!("http://{}/fineract/operate", self.address);
+        let request = self.client.post(url).header("X-Internal-Token", TOKEN);
+        let answer = Answer::of(request.json(body)).await;
         assert_eq!(answer.status, 202, "{}", answer.text);
         answer.json()["tracking_id"]
             .as_str()
