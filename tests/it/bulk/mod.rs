@@ -4,6 +4,7 @@
 mod balances;
 mod cancel;
 mod command;
+mod pages;
 mod retry;
 mod runs;
 mod schedule;

@@ -1,11 +1,12 @@
 //! `POST /bulk/retry`.
 
 use fineract_gateway::store::End;
+use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use super::{Bulk, approve, client, disburse, errors_of, loan};
-use crate::support::{Answer, TestGateway, system::System};
+use crate::support::{Answer, OPS_TOKEN, TestGateway, system::System};
 
 fn failed(code: &str, fells: bool) -> End {
     End::Failed {
@@ -175,6 +176,25 @@ async fn what_cannot_be_sent_again_is_told_why(pool: PgPool) {
             .collect();
         assert_eq!(found, pointers, "{request}");
     }
+}
+
+#[sqlx::test]
+async fn a_row_shows_the_operation_that_an_operator_runs_in_its_place(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    let bulk = Bulk::new(gateway.address);
+    bulk.schedule("r", vec![client("A")]).await;
+    gateway.end_next(failed("done_by_another", false)).await;
+    let query = json!({ "reference_id": "r" });
+    let before = bulk.status(&query).await;
+    let id = before["records"][0]["consent_id"].as_str().unwrap();
+    let request = gateway
+        .request(Method::POST, &format!("/fineract/operations/{id}/retry"))
+        .header("X-Internal-Token", OPS_TOKEN);
+    let retried = Answer::of(request).await;
+    assert!(retried.status.is_success(), "{}", retried.text);
+    let after = bulk.status(&query).await;
+    assert_eq!(after["batch_status"], "READY");
+    assert_ne!(after["records"][0]["consent_id"], id);
 }
 
 #[sqlx::test]
