@@ -7,7 +7,7 @@ use sqlx::PgPool;
 
 use crate::support::{
     Answer, OPS_TOKEN, TestGateway, client_create,
-    operators::{Operator, audit, park, uuid},
+    operators::{Operator, audit, park},
     system::{Caller, System},
 };
 
