@@ -203,10 +203,8 @@ impl Model {
             return;
         };
         let found = self.store.find(id).await.unwrap().unwrap();
-        let operator = Operator {
-            name: "test".to_owned(),
-            request_id: "test".to_owned(),
-        };
+        let [name, request_id] = ["test"; 2].map(str::to_owned);
+        let operator = Operator { name, request_id };
         self.store.cancel(&found, &operator).await.unwrap();
         self.ended += 1;
         let live = self.live.remove(&id).unwrap();

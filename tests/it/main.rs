@@ -29,6 +29,7 @@ mod operators_cancel;
 mod operators_inspect;
 mod operators_list;
 mod operators_resolve;
+mod operators_resolve_checker;
 mod operators_retry;
 mod operators_scope;
 mod outcomes;

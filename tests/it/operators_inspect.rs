@@ -75,10 +75,10 @@ async fn a_parked_one_shows_its_attempts_and_a_waiting_one_whom_it_waits_for(poo
             "retried_by": null, "waits_for": [],
             "attempts": [
                 { "number": 1, "idempotency_key": format!("{key}-1"), "method": "POST",
-                  "path": "/clients", "body": { "locale": "en" }, "sent_at": "time",
+                  "path": "/clients", "body": { "locale": "en" }, "foreseen": false, "sent_at": "time",
                   "answered_at": null, "status": null, "cached": null, "answer": null, "error": null },
                 { "number": 3, "idempotency_key": format!("{key}-2"), "method": "POST",
-                  "path": "/clients", "body": { "a": 1.10 }, "sent_at": "time",
+                  "path": "/clients", "body": { "a": 1.10 }, "foreseen": false, "sent_at": "time",
                   "answered_at": "time", "status": 425, "cached": true, "answer": "<busy>",
                   "error": null }
             ],
