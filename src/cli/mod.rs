@@ -2,6 +2,7 @@
 
 mod migrate;
 mod postgres;
+mod prove;
 mod sandbox;
 mod serve;
 mod settings;
@@ -30,6 +31,8 @@ enum Command {
     Migrate(migrate::Arguments),
     /// Runs a stand-in for Fineract, in memory.
     Sandbox(sandbox::Arguments),
+    /// Shows that nothing is lost, done twice or out of order, whatever dies and whenever.
+    Prove(prove::Arguments),
     /// Runs a command beside a private Postgres.
     Postgres(postgres::Arguments),
 }
@@ -56,6 +59,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
             Command::Serve(arguments) => serve::run(arguments).await,
             Command::Migrate(arguments) => migrate::run(arguments).await,
             Command::Sandbox(arguments) => sandbox::run(arguments).await,
+            Command::Prove(arguments) => prove::run(arguments).await,
             Command::Postgres(arguments) => postgres::run(arguments).await,
         }
     })

@@ -5,7 +5,10 @@ use std::collections::HashMap;
 use anyhow::{Context as _, anyhow};
 use secrecy::SecretString;
 
-use crate::config::Config;
+use crate::{config::Config, points};
+
+/// The variable of [`order`].
+pub(super) const ORDER: &str = "PROVE_ORDER";
 
 /// Reads every setting; all problems are in the one error.
 pub(super) fn read() -> anyhow::Result<Config> {
@@ -18,6 +21,13 @@ pub(super) fn database_url() -> anyhow::Result<SecretString> {
     variables()?("DATABASE_URL")
         .map(SecretString::from)
         .context("DATABASE_URL is not set")
+}
+
+/// Reads what `prove` has this gateway do to itself: no setting, and set by `prove` only.
+pub(super) fn order() -> anyhow::Result<Option<points::Order>> {
+    variables()?(ORDER)
+        .map(|text| text.parse().context(ORDER))
+        .transpose()
 }
 
 /// The variables of the environment, and of `.env` in the working folder or above it.

@@ -12,6 +12,7 @@ mod connect;
 mod ends;
 mod group_commit;
 mod lanes;
+mod oversight;
 mod results;
 mod settle;
 mod settlement;
@@ -28,6 +29,7 @@ pub use self::{
     claim::{ClaimLimits, Claimed, Places},
     connect::{DatabaseProblem, connect, migrate, require_migrated},
     ends::{Ends, Waiter},
+    oversight::{Oversight, Standing},
     settlement::{End, Settlement, Verdict},
     track::Tracked,
 };

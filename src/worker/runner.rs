@@ -13,6 +13,7 @@ use crate::{
     domain::{Attempt, IdempotencyKey, Request, decision::Patience},
     fineract::Fineract,
     operations::{self, Deployment},
+    points::{self, Point},
     store::{Claimed, Settlement, StartAttempt, Store, StoreError, Verdict},
     telemetry::chain,
 };
@@ -114,7 +115,10 @@ impl Runner {
             reply: conclusion.reply,
             verdict: conclusion.verdict,
         };
-        match self.store.settle(settlement).await {
+        points::reach(Point::BeforeSettle, claimed.operation_type);
+        let settled = self.store.settle(settlement).await;
+        points::reach(Point::AfterSettle, claimed.operation_type);
+        match settled {
             Ok(true) => {}
             Ok(false) => {
                 tracing::warn!(operation.id = %claimed.id, operation.attempt = claimed.attempt, "settled too late: the claim is lost, the answer is kept");
@@ -185,6 +189,7 @@ impl Runner {
         claimed: &Claimed,
         request: Request,
     ) -> Result<Option<Attempt>, Conclusion> {
+        points::reach(Point::BeforeAttemptCommit, claimed.operation_type);
         let started = self
             .store
             .start_attempt(StartAttempt {
@@ -206,7 +211,10 @@ impl Runner {
             id: claimed.id,
             number: claimed.key_number,
         };
-        let reply = self.fineract.send(&request, key).await;
+        points::reach(Point::AfterAttemptCommit, claimed.operation_type);
+        let sending = self.fineract.send(&request, key);
+        let reply = points::on_the_wire(claimed.operation_type, sending).await;
+        points::reach(Point::AfterAnswer, claimed.operation_type);
         Ok(Some(Attempt {
             number: claimed.attempt,
             key_number: claimed.key_number,
