@@ -27,6 +27,8 @@ pub mod fineract;
 pub mod http;
 pub mod operations;
 pub mod points;
+#[cfg(feature = "sabotage")]
+pub mod sabotage;
 pub mod sandbox;
 pub mod store;
 pub mod telemetry;

@@ -22,6 +22,10 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     if let Some(order) = settings::order()? {
         points::arm(order);
     }
+    #[cfg(feature = "sabotage")]
+    if let Some(sabotage) = settings::sabotage()? {
+        crate::sabotage::begin(sabotage);
+    }
     if !arguments.no_migrate {
         app::migrate(&config).await?;
     }

@@ -9,6 +9,9 @@ use crate::{config::Config, points};
 
 /// The variable of [`order`].
 pub(super) const ORDER: &str = "PROVE_ORDER";
+/// The variable of [`sabotage`].
+#[cfg(feature = "sabotage")]
+pub(super) const SABOTAGE: &str = "SABOTAGE";
 
 /// Reads every setting; all problems are in the one error.
 pub(super) fn read() -> anyhow::Result<Config> {
@@ -27,6 +30,14 @@ pub(super) fn database_url() -> anyhow::Result<SecretString> {
 pub(super) fn order() -> anyhow::Result<Option<points::Order>> {
     variables()?(ORDER)
         .map(|text| text.parse().context(ORDER))
+        .transpose()
+}
+
+/// Reads what this gateway does wrong on purpose.
+#[cfg(feature = "sabotage")]
+pub(super) fn sabotage() -> anyhow::Result<Option<crate::sabotage::Sabotage>> {
+    variables()?(SABOTAGE)
+        .map(|text| text.parse().context(SABOTAGE))
         .transpose()
 }
 

@@ -17,6 +17,8 @@ mod results;
 mod settle;
 mod settlement;
 mod track;
+#[cfg(feature = "sabotage")]
+mod unfenced;
 
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 

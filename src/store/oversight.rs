@@ -1,5 +1,7 @@
 //! What `prove` asks of the database itself, past the API and past the gateways.
 
+use std::time::Duration;
+
 use sqlx::PgPool;
 use uuid::Uuid;
 
@@ -21,6 +23,8 @@ pub struct Standing {
     pub state: State,
     /// Why it is parked, or tried again.
     pub why: Option<String>,
+    /// How long it took from its acceptance to its end.
+    pub took: Option<Duration>,
 }
 
 impl Oversight {
@@ -33,7 +37,9 @@ impl Oversight {
     pub async fn standings(&self, ids: &[OperationId]) -> Result<Vec<Standing>, StoreError> {
         let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
         sqlx::query!(
-            "SELECT id, state, why FROM operation WHERE id = ANY ($1)",
+            "SELECT id, state, why, EXTRACT(EPOCH FROM ended_at - accepted_at)::float8 AS seconds
+               FROM operation
+              WHERE id = ANY ($1)",
             &ids
         )
         .fetch_all(&self.pool)
@@ -45,6 +51,7 @@ impl Oversight {
                 id: OperationId(row.id),
                 state: State::from_name(&row.state).ok_or(StoreError::Unknown { what: "state" })?,
                 why: row.why,
+                took: row.seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
             })
         })
         .collect()

@@ -74,6 +74,10 @@ impl Runner {
     }
 
     async fn look(&self, case: Case<'_>) -> Result<Evidence, Conclusion> {
+        #[cfg(feature = "sabotage")]
+        if crate::sabotage::is(crate::sabotage::Sabotage::NoReconcile) {
+            return Ok(Evidence::Absent);
+        }
         let unreadable = |_| {
             Conclusion::unsent(Verdict::Park {
                 why: "payload_unreadable",

@@ -11,6 +11,8 @@ mod held;
 mod pace;
 mod prepare;
 mod runner;
+#[cfg(feature = "sabotage")]
+mod sabotaged;
 
 use std::{sync::Arc, time::Duration};
 

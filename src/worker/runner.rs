@@ -107,6 +107,8 @@ impl Runner {
             tracing::warn!(operation.id = %claimed.id, operation.attempt = claimed.attempt, "the lease is gone; nothing was sent");
             return;
         };
+        #[cfg(feature = "sabotage")]
+        let conclusion = super::sabotaged::with_new_key(conclusion);
         log(&claimed, &conclusion);
         let settlement = Settlement {
             id: claimed.id,
@@ -157,6 +159,8 @@ impl Runner {
                 Err(conclusion) => return Some(conclusion),
             },
         };
+        #[cfg(feature = "sabotage")]
+        let request = super::sabotaged::by_external_id(request, claimed);
         let attempt = match self.send(claimed, request).await {
             Ok(Some(attempt)) => attempt,
             Ok(None) => return None,

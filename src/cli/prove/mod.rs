@@ -60,6 +60,10 @@ pub(super) struct Arguments {
     /// Ends with the first round that has a violation.
     #[arg(long)]
     until_violation: bool,
+    /// Has the gateways do something wrong, which is to be found out.
+    #[cfg(feature = "sabotage")]
+    #[arg(long)]
+    sabotage: Option<String>,
     /// Where the logs go; they are kept where something was not [default: a temporary folder].
     #[arg(long)]
     logs: Option<PathBuf>,
@@ -78,7 +82,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     anstream::println!("seed {seed}, logs in {}", folder.display());
     let started = Instant::now();
     let tally = Tally::default();
-    let system = System::start(&folder, usize::from(arguments.gateways), &[]).await?;
+    let system = System::start(&folder, usize::from(arguments.gateways), &more_settings(&arguments)).await?;
     let played = play(&system, &tally, &arguments, seed).await;
     system.end().await?;
     played?;
@@ -97,6 +101,19 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         );
     }
     Ok(ExitCode::FAILURE)
+}
+
+/// Settings of the gateways, beside those of every run.
+#[cfg(feature = "sabotage")]
+fn more_settings(arguments: &Arguments) -> Vec<(String, String)> {
+    let name = super::settings::SABOTAGE.to_owned();
+    arguments.sabotage.clone().map(|sabotage| (name, sabotage)).into_iter().collect()
+}
+
+/// Settings of the gateways, beside those of every run: none.
+#[cfg(not(feature = "sabotage"))]
+fn more_settings(_: &Arguments) -> Vec<(String, String)> {
+    Vec::new()
 }
 
 async fn play(

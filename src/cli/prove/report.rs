@@ -25,20 +25,23 @@ pub(super) fn print(counts: &Counts, seed: u64, took: Duration) {
         let broken = counts.violations.iter().filter(|(_, v)| v.rule == rule);
         anstream::println!("{rule:<40} {:>10}", broken.count());
     }
-    let (slowest, slowest_round) = counts.slowest;
+    let in_seconds = |(time, round): (Duration, u32)| {
+        let tenths = time.subsec_millis() / 100;
+        format!("{}.{tenths} s (round {round})", time.as_secs())
+    };
     anstream::println!(
-        "\nseed {seed}: {} rounds in {} s; {} operations accepted: {} succeeded, {} failed, {} parked; \
-         {} violations; slowest recovery {}.{} s (round {slowest_round}); {} gateways ended by themselves",
+        "\nseed {seed}: {} rounds in {} s\n{} operations accepted: {} succeeded, {} failed, {} parked\n\
+         slowest recovery {}, slowest operation {}\n{} gateways ended by themselves\n{} violations",
         counts.rounds,
         took.as_secs(),
         counts.accepted,
         counts.succeeded,
         counts.failed,
         counts.parked,
-        counts.violations.len(),
-        slowest.as_secs(),
-        slowest.subsec_millis() / 100,
+        in_seconds(counts.slowest_recovery),
+        in_seconds(counts.slowest_operation),
         counts.unasked,
+        counts.violations.len(),
     );
 }
 

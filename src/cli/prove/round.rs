@@ -78,14 +78,14 @@ pub(super) async fn play(system: &System, tally: &Tally, plan: Plan) -> anyhow::
         let recovery = trouble_and_peace(&havoc, &callers, &cards, &mut rng).await?;
         read_books(system, callers, &cards, &mut rng)
             .await
-            .map(|books| (books, recovery))
+            .map(|(books, slowest)| (books, recovery, slowest))
     };
-    let (books, recovery) = tokio::select! {
+    let (books, recovery, slowest) = tokio::select! {
         played = playing => played?,
         failed = attending => match failed? {},
     };
     let violations = judge::judge(&books);
-    tally.end_round(round, &books.operations, recovery);
+    tally.end_round(round, &books.operations, recovery, slowest);
     tally.object(round, &violations);
     if !violations.is_empty() {
         let story = format!("cards: {cards:?}\norders: {orders:?}\n");
@@ -156,13 +156,13 @@ fn stands(standing: &store::Standing) -> Standing {
     }
 }
 
-/// Reads the three books.
+/// Reads the three books; and how long the slowest operation took.
 async fn read_books(
     system: &System,
     callers: Callers<'_>,
     cards: &[Card],
     rng: &mut Rng,
-) -> anyhow::Result<Books> {
+) -> anyhow::Result<(Books, Duration)> {
     callers.read_ends(rng).await?;
     tokio::time::sleep(APART).await;
     callers.read_ends(rng).await?;
@@ -180,11 +180,13 @@ async fn read_books(
             operation.standing = Standing::Parked { why };
         }
     }
-    Ok(Books {
+    let books = Books {
         ledger: system.fineract.ledger().await?,
         things: read_things(system, &operations).await?,
         operations,
-    })
+    };
+    let slowest = standings.iter().filter_map(|standing| standing.took).max();
+    Ok((books, slowest.unwrap_or_default()))
 }
 
 async fn until_read(

@@ -41,8 +41,10 @@ pub(super) struct Counts {
     pub(super) unasked: u64,
     /// Every violation, and its round.
     pub(super) violations: Vec<(u32, Violation)>,
-    /// The longest time from the last fault to the last end, and its round.
-    pub(super) slowest: (Duration, u32),
+    /// The longest time from the end of all trouble to the last end, and its round.
+    pub(super) slowest_recovery: (Duration, u32),
+    /// The longest time from an acceptance to its end, and its round.
+    pub(super) slowest_operation: (Duration, u32),
 }
 
 /// The counts, shared by all that goes on in a round.
@@ -76,10 +78,17 @@ impl Tally {
     }
 
     /// A round is over.
-    pub(super) fn end_round(&self, round: u32, operations: &[Accepted], recovery: Duration) {
+    pub(super) fn end_round(
+        &self,
+        round: u32,
+        operations: &[Accepted],
+        recovery: Duration,
+        slowest: Duration,
+    ) {
         let mut counts = self.counts();
         counts.rounds += 1;
-        counts.slowest = counts.slowest.max((recovery, round));
+        counts.slowest_recovery = counts.slowest_recovery.max((recovery, round));
+        counts.slowest_operation = counts.slowest_operation.max((slowest, round));
         for operation in operations {
             counts.accepted += 1;
             match operation.standing {
