@@ -1,12 +1,14 @@
-//! What the process says about itself on stderr.
+//! What the process says about itself, on stderr or into a file.
 
 use std::error::Error;
 use std::fmt;
+use std::fs::File;
 use std::io::{self, IsTerminal};
+use std::sync::Arc;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
-use tracing_subscriber::fmt::Subscriber;
+use tracing_subscriber::fmt::{MakeWriter, Subscriber};
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
 use crate::config::{Log, LogFormat};
@@ -24,8 +26,19 @@ pub enum TelemetryError {
 
 /// Starts the log: lines of text where stderr is a terminal, else JSON, unless the settings say.
 pub fn init(log: &Log) -> Result<(), TelemetryError> {
+    start(log, io::stderr, io::stderr().is_terminal())
+}
+
+/// Starts the log in a file, for a command whose screen is its own.
+pub fn init_in(file: File, log: &Log) -> Result<(), TelemetryError> {
+    start(log, Arc::new(file), false)
+}
+
+fn start<W>(log: &Log, writer: W, is_terminal: bool) -> Result<(), TelemetryError>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
     let filter = EnvFilter::try_new(&log.filter).map_err(TelemetryError::Filter)?;
-    let is_terminal = io::stderr().is_terminal();
     let default = if is_terminal {
         LogFormat::Text
     } else {
@@ -33,7 +46,7 @@ pub fn init(log: &Log) -> Result<(), TelemetryError> {
     };
     let builder = Subscriber::builder()
         .with_env_filter(filter)
-        .with_writer(io::stderr)
+        .with_writer(writer)
         .with_ansi(is_terminal);
     let started = match log.format.unwrap_or(default) {
         LogFormat::Text => builder.finish().try_init(),

@@ -1,11 +1,14 @@
 //! The command line: one file per subcommand, each of which reads its own arguments.
 
+mod demo;
+mod load;
 mod migrate;
 mod postgres;
 mod prove;
 mod sandbox;
 mod serve;
 mod settings;
+mod setup_fineract;
 
 use std::process::ExitCode;
 
@@ -27,12 +30,18 @@ struct Cli {
 enum Command {
     /// Runs the gateway until SIGTERM or Ctrl-C.
     Serve(serve::Arguments),
+    /// Shows the whole gateway: starts all it takes, sends the documents' examples, and stays up.
+    Demo(demo::Arguments),
     /// Brings the database's schema up to this gateway's.
     Migrate(migrate::Arguments),
     /// Runs a stand-in for Fineract, in memory.
     Sandbox(sandbox::Arguments),
     /// Shows that nothing is lost, done twice or out of order, whatever dies and whenever.
     Prove(prove::Arguments),
+    /// Sends operations as fast as they are taken, and checks every answer.
+    Load(load::Arguments),
+    /// Makes what a Fineract lacks before its first loan: currency, payment type, charge, products.
+    SetupFineract(setup_fineract::Arguments),
     /// Runs a command beside a private Postgres.
     Postgres(postgres::Arguments),
 }
@@ -57,9 +66,12 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
     runtime.block_on(async {
         match command {
             Command::Serve(arguments) => serve::run(arguments).await,
+            Command::Demo(arguments) => demo::run(arguments).await,
             Command::Migrate(arguments) => migrate::run(arguments).await,
             Command::Sandbox(arguments) => sandbox::run(arguments).await,
             Command::Prove(arguments) => prove::run(arguments).await,
+            Command::Load(arguments) => load::run(arguments).await,
+            Command::SetupFineract(arguments) => setup_fineract::run(arguments).await,
             Command::Postgres(arguments) => postgres::run(arguments).await,
         }
     })

@@ -5,7 +5,10 @@ use std::collections::HashMap;
 use anyhow::{Context as _, anyhow};
 use secrecy::SecretString;
 
-use crate::{config::Config, points};
+use crate::{
+    config::{Config, Fineract, Operations},
+    points,
+};
 
 /// The variable of [`order`].
 pub(super) const ORDER: &str = "PROVE_ORDER";
@@ -41,8 +44,13 @@ pub(super) fn sabotage() -> anyhow::Result<Option<crate::sabotage::Sabotage>> {
         .transpose()
 }
 
+/// Reads what it takes to reach Fineract, and what differs between deployments there.
+pub(super) fn fineract() -> anyhow::Result<(Fineract, Operations)> {
+    Ok(Config::read_fineract(variables()?)?)
+}
+
 /// The variables of the environment, and of `.env` in the working folder or above it.
-fn variables() -> anyhow::Result<impl Fn(&str) -> Option<String>> {
+pub(super) fn variables() -> anyhow::Result<impl Fn(&str) -> Option<String>> {
     let from_file: HashMap<_, _> = match dotenvy::dotenv_iter() {
         Ok(variables) => variables.collect::<Result<_, _>>().map_err(unreadable)?,
         Err(error) if error.not_found() => HashMap::new(),

@@ -164,6 +164,16 @@ impl Config {
         });
         reader.finish(config)
     }
+
+    /// Reads only what it takes to reach Fineract, and what differs between deployments there.
+    pub fn read_fineract(
+        lookup: impl Fn(&str) -> Option<String>,
+    ) -> Result<(Fineract, Operations), ConfigProblems> {
+        let mut reader = Reader::new(&lookup);
+        let fineract = Fineract::read(&mut reader, Role::Worker);
+        let operations = Operations::read(&mut reader);
+        reader.finish(fineract.map(|fineract| (fineract, operations)))
+    }
 }
 
 impl Http {

@@ -5,7 +5,8 @@ use std::{
     time::Duration,
 };
 
-use super::{Store, StoreError, chain, failed_to};
+use super::{Store, StoreError, failed_to};
+use crate::telemetry::chain;
 
 /// How old the count may be.
 const EVERY: Duration = Duration::from_secs(2);
@@ -25,7 +26,9 @@ impl Store {
         loop {
             match self.count_backlog().await {
                 Ok(count) => self.backlog.0.store(count, Ordering::Relaxed),
-                Err(error) => tracing::debug!(error = chain(&error), "the backlog was not counted"),
+                Err(error) => {
+                    tracing::debug!(error = %chain(&error), "the backlog was not counted");
+                }
             }
             tokio::time::sleep(EVERY).await;
         }

@@ -6,13 +6,16 @@ use sqlx::{PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Fells, Store, StoreError, chain,
+    Fells, Store, StoreError,
     claim::Places,
     failed_to,
     lanes::{self, Departed, Departures},
     results::Results,
 };
-use crate::domain::{OperationId, OperationType, TrackingId};
+use crate::{
+    domain::{OperationId, OperationType, TrackingId},
+    telemetry::chain,
+};
 
 /// Operations ended in one transaction.
 const CHUNK: i64 = 500;
@@ -31,7 +34,7 @@ impl Store {
                     Ok(true) => continue,
                     Ok(false) => {}
                     Err(error) => {
-                        tracing::warn!(error = chain(&error), "falling operations wait");
+                        tracing::warn!(error = %chain(&error), "falling operations wait");
                     }
                 }
                 drop(tokio::time::timeout(SAFETY_NET, signalled).await);

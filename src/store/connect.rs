@@ -4,6 +4,7 @@ use std::{str::FromStr, time::Duration};
 
 use sqlx::{
     ConnectOptions, Connection, PgPool,
+    error::DatabaseError,
     migrate::{MigrateError, Migrator},
     postgres::{PgConnectOptions, PgPoolOptions},
 };
@@ -129,12 +130,21 @@ pub(super) async fn check(pool: &PgPool) -> Result<(), StoreError> {
     )
     .fetch_one(pool)
     .await
+    .or_else(|error| if is_undefined_table(&error) { Ok(false) } else { Err(error) })
     .map_err(failed_to("read its migrations"))?;
     if applied {
         Ok(())
     } else {
         Err(StoreError::Unknown { what: "schema" })
     }
+}
+
+fn is_undefined_table(error: &sqlx::Error) -> bool {
+    error
+        .as_database_error()
+        .and_then(DatabaseError::code)
+        .as_deref()
+        == Some("42P01")
 }
 
 /// Whether a transaction whose commit was not answered has taken place. Asks until Postgres knows.

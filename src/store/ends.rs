@@ -14,8 +14,8 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
-use super::{RETRY_PAUSE, chain};
-use crate::domain::OperationId;
+use super::RETRY_PAUSE;
+use crate::{domain::OperationId, telemetry::chain};
 
 /// The channel of ended operations; a payload is a list of ids, each of 32 hexadecimal digits.
 const ENDED: &str = "operation_ended";
@@ -180,7 +180,7 @@ async fn listen(ends: Ends, pool: PgPool, stop: CancellationToken) {
         loop {
             if let Err(error) = ends.listen_once(&pool).await {
                 tracing::warn!(
-                    error = chain(&error),
+                    error = %chain(&error),
                     "the database's notifications are away"
                 );
             }
@@ -210,7 +210,7 @@ async fn tell(
         };
         if let Err(error) = told {
             tracing::debug!(
-                error = chain(&error),
+                error = %chain(&error),
                 "a notification was not sent; the others poll"
             );
         }

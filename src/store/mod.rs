@@ -20,7 +20,7 @@ mod track;
 #[cfg(feature = "sabotage")]
 mod unfenced;
 
-use std::{error::Error, fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use sqlx::PgPool;
 use tokio_util::task::TaskTracker;
@@ -129,16 +129,4 @@ impl Store {
     pub async fn check(&self) -> Result<(), StoreError> {
         connect::check(&self.pool).await
     }
-}
-
-/// An error with its causes, in one line.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    text
 }

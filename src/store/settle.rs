@@ -7,12 +7,15 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::{
-    End, Ends, RETRY_PAUSE, Settlement, Store, StoreError, Verdict, chain, connect, failed_to,
+    End, Ends, RETRY_PAUSE, Settlement, Store, StoreError, Verdict, connect, failed_to,
     group_commit::GroupCommit,
     lanes::{self, Departed, Departures},
     results::Results,
 };
-use crate::domain::{Reply, State};
+use crate::{
+    domain::{Reply, State},
+    telemetry::chain,
+};
 
 /// Starts the task that settles.
 pub(super) fn start(
@@ -56,7 +59,7 @@ async fn settle(
             return results;
         }
         tracing::error!(
-            error = chain(&error),
+            error = %chain(&error),
             operations = batch.len(),
             "what Fineract said could not be written yet; trying again"
         );

@@ -70,10 +70,9 @@ impl Runner {
             ReadFailure::Missing(_) => {
                 return Conclusion::again(claimed, "product_missing", Some(SET_UP));
             }
+            // Half an answer, or a proxy's: nothing was asked for that could not be asked for again.
             ReadFailure::Unreadable(_) => {
-                return Conclusion::unsent(Verdict::Park {
-                    why: "read_unreadable",
-                });
+                return self.again_or_park(claimed, "read_unreadable", None);
             }
             ReadFailure::Refused(answer) => answer,
         };

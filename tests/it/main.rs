@@ -6,8 +6,10 @@
     reason = "helpers of tests are not #[test] functions themselves"
 )]
 
+mod bad_start;
 mod config;
 mod crowd;
+mod demo;
 mod embedded_postgres;
 mod http_health;
 mod http_log;
@@ -20,5 +22,6 @@ mod lifecycle;
 mod refusals;
 mod replay;
 mod sandbox;
+mod setup_fineract;
 mod support;
 mod tidy;

@@ -39,7 +39,7 @@ const SETTINGS: [(&str, &str); 9] = [
     ("FINERACT_TIMEOUT_SECONDS", "2"),
     ("FINERACT_STUCK_AFTER_SECONDS", "3"),
     ("FINERACT_MAX_IN_FLIGHT", "8"),
-    ("RETRY_PARK_AFTER_SECONDS", "8"),
+    ("RETRY_PARK_AFTER_SECONDS", "14"),
     ("WORKER_LEASE_SECONDS", "3"),
     ("SHUTDOWN_GRACE_SECONDS", "10"),
     ("LOG_FORMAT", "text"),

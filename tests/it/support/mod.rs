@@ -1,6 +1,8 @@
 //! A gateway for tests: the production router, on a port of its own.
 #![expect(clippy::indexing_slicing, reason = "a missing key fails the test")]
 
+pub(crate) mod command;
+pub(crate) mod sandbox;
 pub(crate) mod system;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};

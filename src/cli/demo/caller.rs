@@ -1,0 +1,152 @@
+//! A caller of our own API, over HTTP, as a loan origination system is one.
+
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, bail};
+use reqwest::{Client, StatusCode};
+use serde::Deserialize;
+use serde_json::{Value, value::RawValue};
+
+use super::script::Expected;
+
+/// The secret that the caller shows.
+pub(super) const TOKEN: &str = "demo-token";
+
+/// Who calls, and where.
+#[derive(Debug)]
+pub(super) struct Caller {
+    http: Client,
+    base: String,
+    /// How long an operation may take before the demo calls it stuck.
+    patience: Duration,
+}
+
+/// An accepted operation.
+#[derive(Debug)]
+pub(super) struct Sent {
+    /// What it is polled with.
+    pub(super) tracking_id: String,
+    /// How long the 202 took.
+    pub(super) accepted_in: Duration,
+    at: Instant,
+}
+
+/// What track said last.
+#[derive(Debug)]
+pub(super) struct Seen {
+    /// `success`, `failed`, or still `processing`.
+    pub(super) status: String,
+    /// What came of it; `None` where it has not ended.
+    pub(super) end: Option<Expected>,
+    /// Fineract's answer, or why there is none, on one line.
+    pub(super) answer: String,
+    /// From the POST to the end.
+    pub(super) took: Duration,
+}
+
+#[derive(Debug, Deserialize)]
+struct Accepted {
+    tracking_id: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Tracked {
+    status: String,
+    success_response: Option<Box<RawValue>>,
+    failure_response: Option<Value>,
+    error_message: Option<String>,
+}
+
+impl Caller {
+    /// A caller of the API at that address.
+    pub(super) fn new(api: SocketAddr, patience: Duration) -> anyhow::Result<Self> {
+        let http = Client::builder()
+            .timeout(Duration::from_secs(30))
+            .no_proxy()
+            .build()
+            .context("cannot make an HTTP client")?;
+        Ok(Self {
+            http,
+            base: format!("http://{api}/api/v1"),
+            patience,
+        })
+    }
+
+    /// Has an operation accepted.
+    pub(super) async fn send(&self, body: &str) -> anyhow::Result<Sent> {
+        let sent_at = Instant::now();
+        let request = self
+            .http
+            .post(format!("{}/fineract/operate", self.base))
+            .header("X-Internal-Token", TOKEN)
+            .header("Content-Type", "application/json")
+            .body(body.to_owned());
+        let answer = request.send().await.context("the gateway is gone")?;
+        let status = answer.status();
+        let text = answer.text().await.context("the gateway is gone")?;
+        if status != StatusCode::ACCEPTED {
+            bail!("the gateway answered {status}: {text}");
+        }
+        let Accepted { tracking_id } = serde_json::from_str(&text)?;
+        Ok(Sent {
+            tracking_id,
+            accepted_in: sent_at.elapsed(),
+            at: sent_at,
+        })
+    }
+
+    /// Polls until an operation has ended or the patience has.
+    pub(super) async fn follow(&self, sent: &Sent) -> anyhow::Result<Seen> {
+        let url = format!("{}/fineract/track/{}", self.base, sent.tracking_id);
+        loop {
+            let request = self
+                .http
+                .get(&url)
+                .header("X-Internal-Token", TOKEN)
+                .header("Prefer", "wait=5");
+            let answer = request.send().await.context("the gateway is gone")?;
+            let tracked: Tracked = answer
+                .json()
+                .await
+                .context("track answered with something else than a state")?;
+            let took = sent.at.elapsed();
+            if tracked.status != "processing" || took > self.patience {
+                return Ok(Seen::new(tracked, took));
+            }
+        }
+    }
+}
+
+impl Seen {
+    fn new(tracked: Tracked, took: Duration) -> Self {
+        let end = match (tracked.status.as_str(), &tracked.failure_response) {
+            ("success", _) => Some(Expected::Success),
+            ("failed", Some(_)) => Some(Expected::Refusal),
+            ("failed", None) => Some(Expected::RefusalUnsent),
+            _ => None,
+        };
+        let message = tracked.error_message.unwrap_or_default();
+        let answer = match (tracked.success_response, tracked.failure_response) {
+            (Some(success), _) => success.get().to_owned(),
+            (None, Some(failure)) => format!("{message}: {}", reason(&failure)),
+            (None, None) => message,
+        };
+        Self {
+            status: tracked.status,
+            end,
+            answer: answer.split_whitespace().collect::<Vec<_>>().join(" "),
+            took,
+        }
+    }
+}
+
+/// What Fineract's error says to people.
+fn reason(failure: &Value) -> &str {
+    ["/errors/0/defaultUserMessage", "/defaultUserMessage"]
+        .into_iter()
+        .find_map(|pointer| failure.pointer(pointer)?.as_str())
+        .unwrap_or("it does not say why")
+}

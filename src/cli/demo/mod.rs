@@ -1,0 +1,133 @@
+//! `demo`: the whole gateway on one machine, and the documents' examples sent through it over HTTP.
+
+mod caller;
+mod screen;
+mod script;
+mod stage;
+
+use std::{net::SocketAddr, process::ExitCode, time::Duration};
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use self::{
+    caller::Caller,
+    screen::Summary,
+    script::{Chapter, Examples},
+    stage::Stage,
+};
+
+/// How long one operation may take: the sandbox answers at once, a real Fineract just started does not.
+const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE_WITH_FINERACT: Duration = Duration::from_mins(3);
+
+/// The arguments of `demo`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// End after the examples: with 0 if all went as expected, else with 1.
+    #[arg(long)]
+    once: bool,
+    /// Run against this Fineract, up to and with /api/v1, instead of the sandbox. Makes there what is
+    /// missing first; see `setup-fineract`. `FINERACT_USER`, `FINERACT_PASSWORD` and `FINERACT_TENANT`
+    /// say who it is done as (mifos, password, default).
+    #[arg(long, value_name = "URL")]
+    fineract: Option<String>,
+    /// Address of the API [default: 127.0.0.1:8080, or a free port where that is taken]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+}
+
+/// Starts everything, sends the examples, and stays up until Ctrl-C or SIGTERM.
+pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let mut interrupt = Interrupt::new()?;
+    let stage = tokio::select! {
+        stage = Stage::set(&arguments) => stage?,
+        () = interrupt.wait() => return Ok(ExitCode::FAILURE),
+    };
+    let performed = tokio::select! {
+        performed = perform(&stage, &arguments) => Some(performed),
+        () = interrupt.wait() => None,
+        () = stage.failed() => None,
+    };
+    let is_good = match performed {
+        Some(Ok(is_good)) if arguments.once => is_good,
+        Some(Ok(is_good)) => tokio::select! {
+            () = interrupt.wait() => is_good,
+            () = stage.failed() => false,
+        },
+        Some(Err(error)) => {
+            anstream::eprintln!("the demo broke off: {error:#}");
+            false
+        }
+        None => false,
+    };
+    if !is_good {
+        stage.show_complaints();
+    }
+    stage.clear().await?;
+    Ok(if is_good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// Sends the examples; whether all ended as they should.
+async fn perform(stage: &Stage, arguments: &Arguments) -> anyhow::Result<bool> {
+    let is_real = arguments.fineract.is_some();
+    let patience = if is_real {
+        PATIENCE_WITH_FINERACT
+    } else {
+        PATIENCE
+    };
+    let caller = Caller::new(stage.address, patience)?;
+    let examples = Examples::read(is_real.then(|| fastrand::u32(..100_000_000)))?;
+    let mut summary = Summary::default();
+    for chapter in examples.script(&stage.lenders) {
+        screen::show_title(chapter.title);
+        play(&caller, &chapter, &mut summary).await?;
+    }
+    summary.show();
+    if !arguments.once {
+        screen::show_what_to_try(stage, &examples, &summary);
+    }
+    Ok(summary.is_good())
+}
+
+async fn play(caller: &Caller, chapter: &Chapter, summary: &mut Summary) -> anyhow::Result<()> {
+    let mut under_way = Vec::new();
+    for step in &chapter.steps {
+        under_way.push((caller.send(&step.body).await?, step));
+        if chapter.is_at_once && under_way.len() < chapter.steps.len() {
+            continue;
+        }
+        for (sent, step) in under_way.drain(..) {
+            let seen = caller.follow(&sent).await?;
+            screen::show_step(step, &sent, &seen);
+            summary.add(&sent, &seen, step.expected);
+        }
+    }
+    Ok(())
+}
+
+/// Ctrl-C, and SIGTERM.
+#[derive(Debug)]
+struct Interrupt {
+    interrupts: Signal,
+    terminations: Signal,
+}
+
+impl Interrupt {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            interrupts: signal(SignalKind::interrupt())?,
+            terminations: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.interrupts.recv() => {}
+            _ = self.terminations.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! A gateway that cannot start says why in one line and exits with 2.
+
+use sqlx::{ConnectOptions as _, PgPool};
+
+use crate::support::command::{Ended, run};
+
+const ENOUGH: [(&str, &str); 4] = [
+    ("INTERNAL_TOKENS", "los=hush"),
+    (
+        "FINERACT_URL",
+        "http://127.0.0.1:9/fineract-provider/api/v1",
+    ),
+    ("FINERACT_USER", "mifos"),
+    ("FINERACT_PASSWORD", "password"),
+];
+
+/// What a start with these settings complains about.
+async fn complaint(arguments: &[&str], variables: &[(&str, &str)]) -> String {
+    let Ended {
+        code,
+        stdout,
+        stderr,
+    } = run(arguments, variables).await;
+    assert_eq!(code, Some(2), "{stdout}{stderr}");
+    assert_eq!(stdout, "");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(!stderr.contains("hush"), "a secret is shown: {stderr}");
+    stderr
+}
+
+#[tokio::test]
+async fn every_missing_or_contradicting_setting_is_named_at_once() {
+    let said = complaint(
+        &["serve"],
+        &[
+            ("FINERACT_URL", "ftp://fineract"),
+            ("FINERACT_USER", "mifos"),
+            ("OPS_TOKENS", "ops"),
+            ("WORKER_LEASE_SECONDS", "0"),
+        ],
+    )
+    .await;
+    for variable in [
+        "DATABASE_URL",
+        "INTERNAL_TOKENS",
+        "OPS_TOKENS",
+        "FINERACT_URL",
+        "FINERACT_PASSWORD",
+        "WORKER_LEASE_SECONDS",
+    ] {
+        assert!(said.contains(variable), "{variable}: {said}");
+    }
+    let contradiction = [
+        (
+            "DATABASE_URL",
+            "postgres://gateway:hush@127.0.0.1:9/gateway",
+        ),
+        ("WORKER_LEASE_SECONDS", "30"),
+        ("FINERACT_TIMEOUT_SECONDS", "30"),
+    ];
+    let said = complaint(&["serve"], &[&ENOUGH[..], &contradiction].concat()).await;
+    assert!(said.contains("WORKER_LEASE_SECONDS is 30 s"), "{said}");
+    assert!(said.contains("FINERACT_TIMEOUT_SECONDS"), "{said}");
+}
+
+#[tokio::test]
+async fn an_absent_database_is_said() {
+    let url = "postgres://gateway:hush@127.0.0.1:9/gateway";
+    let variables = [&ENOUGH[..], &[("DATABASE_URL", url)]].concat();
+    for arguments in [&["serve"][..], &["serve", "--no-migrate"], &["migrate"]] {
+        let said = complaint(arguments, &variables).await;
+        let expected = "fineract-gateway: the database of DATABASE_URL cannot be reached";
+        assert!(said.starts_with(expected), "{said}");
+    }
+}
+
+#[sqlx::test(migrations = false)]
+async fn a_database_that_is_not_migrated_is_said(pool: PgPool) {
+    let url = pool.connect_options().to_url_lossy().to_string();
+    let variables = [&ENOUGH[..], &[("DATABASE_URL", &url)]].concat();
+    let said = complaint(&["serve", "--no-migrate"], &variables).await;
+    let expected =
+        "fineract-gateway: the database is not migrated: run `fineract-gateway migrate`\n";
+    assert_eq!(said, expected);
+}
