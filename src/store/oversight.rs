@@ -51,7 +51,9 @@ impl Oversight {
                 id: OperationId(row.id),
                 state: State::from_name(&row.state).ok_or(StoreError::Unknown { what: "state" })?,
                 why: row.why,
-                took: row.seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
+                took: row
+                    .seconds
+                    .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
             })
         })
         .collect()

@@ -242,7 +242,8 @@ pub(super) async fn end(
                 fells,
             } => {
                 #[cfg(feature = "sabotage")]
-                let fells = &(*fells && !crate::sabotage::is(crate::sabotage::Sabotage::CascadeOff));
+                let fells =
+                    &(*fells && !crate::sabotage::is(crate::sabotage::Sabotage::CascadeOff));
                 let failure = Some((code.clone(), message.clone(), *fells));
                 results.push(row.id, None, body.clone(), failure);
                 if *fells {

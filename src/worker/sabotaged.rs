@@ -30,9 +30,10 @@ pub(super) fn by_external_id(request: Request, claimed: &Claimed) -> Request {
         return request;
     }
     let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
-    let numbered = path.rsplit_once('/').filter(|(_, id)| id.parse::<i64>().is_ok());
-    let (Some((kind, _)), Some((_, external_id))) =
-        (numbered, claimed.places.lane.split_once(':'))
+    let numbered = path
+        .rsplit_once('/')
+        .filter(|(_, id)| id.parse::<i64>().is_ok());
+    let (Some((kind, _)), Some((_, external_id))) = (numbered, claimed.places.lane.split_once(':'))
     else {
         return request;
     };

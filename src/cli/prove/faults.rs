@@ -112,6 +112,14 @@ const BACK_OFFICE: [(&str, Plot); 4] = [
     ("re-creates", other_writer::recreates),
 ];
 
+/// An operation that is parked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Parked<'a> {
+    pub(super) operation_type: OperationType,
+    pub(super) why: &'a str,
+    pub(super) has_effect: bool,
+}
+
 impl Card {
     /// The whole deck, unshuffled.
     pub(super) fn deck() -> Vec<Self> {
@@ -187,22 +195,24 @@ impl Card {
         Some((json, None))
     }
 
-    /// Whether it leaves an operation of this type to a person, for this reason.
-    pub(super) fn may_park(self, operation_type: OperationType, why: &str) -> bool {
-        let is_update = matches!(
-            operation_type,
+    /// Whether it leaves such an operation to a person.
+    pub(super) fn may_park(self, parked: &Parked<'_>) -> bool {
+        let why = parked.why;
+        // An update gets no new key while the first may still run. Nor is a refusal under a second key the
+        // last word; but what is there is to be found.
+        let is_undecided = matches!(
+            parked.operation_type,
             OperationType::ClientUpdate | OperationType::LoanUpdate
-        );
+        ) || (why == "an_attempt_may_still_run" && !parked.has_effect);
         if let Self::Sandbox(index) = self {
             return SANDBOX.get(index).is_some_and(|fault| match fault.name {
-                "stuck" | "late_effect" => is_update,
+                "stuck" | "late_effect" => is_undecided,
                 "unauthorized" => why == "unauthenticated",
                 "redirect" => why == "redirected",
                 _ => false,
             });
         }
-        // An update gets no new key while the first may still run.
-        (self == Self::SandboxRestart && is_update)
+        (self == Self::SandboxRestart && is_undecided)
             || (matches!(self, Self::Checker { .. }) && why.contains("checker"))
     }
 }

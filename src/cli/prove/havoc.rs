@@ -2,7 +2,7 @@
 
 use std::{
     convert::Infallible,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
@@ -16,7 +16,10 @@ use super::{
     system::{LEASE, System},
     tally::Tally,
 };
-use crate::domain::OperationType;
+use crate::{
+    domain::OperationType,
+    points::{Order, Point},
+};
 
 /// How often dead and stopped gateways are looked for.
 const WATCH: Duration = Duration::from_millis(50);
@@ -49,6 +52,28 @@ impl Havoc<'_> {
         } else {
             return Ok(());
         };
+        self.system.fineract.add_fault(&fault).await
+    }
+
+    /// Where a gateway dies between a command and its answer, the answer takes a moment.
+    pub(super) async fn prepare_for(&self, order: Order, rng: &mut Rng) -> anyhow::Result<()> {
+        let Some(operation_type) = order
+            .operation_type
+            .filter(|_| order.point == Point::AfterSend)
+        else {
+            return Ok(());
+        };
+        let (method, path, command) = match operation_type {
+            OperationType::ClientCreate => ("POST", "/clients", ""),
+            OperationType::ClientUpdate => ("PUT", "/clients", ""),
+            OperationType::LoanCreate => ("POST", "/loans", ""),
+            OperationType::LoanUpdate => ("PUT", "/loans", ""),
+            OperationType::LoanApprove => ("POST", "/loans", "approve"),
+            OperationType::LoanDisburse => ("POST", "/loans", "disburse"),
+            OperationType::LoanDelete => ("DELETE", "/loans", ""),
+        };
+        let fault = json!({ "match": { "method": method, "path": path, "command": command },
+                            "fault": "slow", "times": 100, "delay_ms": rng.u64(100..400) });
         self.system.fineract.add_fault(&fault).await
     }
 
@@ -180,7 +205,7 @@ impl Havoc<'_> {
                 }
                 let after = match stopped {
                     Some(_) => stop_lasts,
-                    None if self.is_over.load(Ordering::Relaxed) => Duration::ZERO,
+                    None if self.is_over.load(Relaxed) => Duration::ZERO,
                     None => Duration::from_millis(rng.u64(0..1_500)),
                 };
                 if *back_at.get_or_insert(Instant::now() + after) > Instant::now() {

@@ -82,7 +82,12 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     anstream::println!("seed {seed}, logs in {}", folder.display());
     let started = Instant::now();
     let tally = Tally::default();
-    let system = System::start(&folder, usize::from(arguments.gateways), &more_settings(&arguments)).await?;
+    let system = System::start(
+        &folder,
+        usize::from(arguments.gateways),
+        &more_settings(&arguments),
+    )
+    .await?;
     let played = play(&system, &tally, &arguments, seed).await;
     system.end().await?;
     played?;
@@ -107,7 +112,12 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 #[cfg(feature = "sabotage")]
 fn more_settings(arguments: &Arguments) -> Vec<(String, String)> {
     let name = super::settings::SABOTAGE.to_owned();
-    arguments.sabotage.clone().map(|sabotage| (name, sabotage)).into_iter().collect()
+    arguments
+        .sabotage
+        .clone()
+        .map(|sabotage| (name, sabotage))
+        .into_iter()
+        .collect()
 }
 
 /// Settings of the gateways, beside those of every run: none.

@@ -13,7 +13,7 @@ use futures_util::future::{join, try_join, try_join_all};
 
 use super::{
     caller::Callers,
-    faults::Card,
+    faults::{Card, Parked},
     havoc::Havoc,
     judge::{self, Accepted, Books, Standing, Thing, Violation},
     plan::Plan,
@@ -66,6 +66,9 @@ pub(super) async fn play(system: &System, tally: &Tally, plan: Plan) -> anyhow::
     };
     for card in &cards {
         havoc.prepare(*card, &mut rng).await?;
+    }
+    for order in orders.iter().flatten() {
+        havoc.prepare_for(*order, &mut rng).await?;
     }
     let stop_lasts = if cards.contains(&Card::WriteLate) {
         WOKEN_BY_CARD
@@ -167,6 +170,7 @@ async fn read_books(
     tokio::time::sleep(APART).await;
     callers.read_ends(rng).await?;
     let standings = until_read(system, &callers).await?;
+    let ledger = system.fineract.ledger().await?;
     let mut operations = callers.into_accepted();
     for operation in &mut operations {
         let id = operation.id();
@@ -175,13 +179,17 @@ async fn read_books(
             && found.state == State::Parked
         {
             let why = found.why.clone().unwrap_or_default();
-            let may_park = |card: &Card| card.may_park(operation.operation_type, &why);
-            operation.may_be_parked = cards.iter().any(may_park);
+            let parked = Parked {
+                operation_type: operation.operation_type,
+                why: &why,
+                has_effect: ledger.iter().any(|effect| effect.operation() == id),
+            };
+            operation.may_be_parked = cards.iter().any(|card| card.may_park(&parked));
             operation.standing = Standing::Parked { why };
         }
     }
     let books = Books {
-        ledger: system.fineract.ledger().await?,
+        ledger,
         things: read_things(system, &operations).await?,
         operations,
     };

@@ -123,7 +123,7 @@ impl Accepted {
 
 impl Effect {
     /// The operation whose key it came with, where it is one of a gateway's: `<uuid>-<k>`.
-    pub(super) fn operation(&self) -> Option<OperationId> {
+    pub(in crate::cli::prove) fn operation(&self) -> Option<OperationId> {
         let (id, _) = self.key.rsplit_once('-')?;
         id.parse().ok().map(OperationId)
     }

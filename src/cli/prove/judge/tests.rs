@@ -31,8 +31,8 @@ fn accepted(n: u32, operation_type: Type, lane: &str) -> Accepted {
 const CLIENT: &str = "client:c";
 const LOAN: &str = "loan:l";
 
-fn amount(amount: i64) -> Option<Amount> {
-    Some(Amount(amount.into()))
+fn rupees(amount: i64) -> Amount {
+    Amount(amount.into())
 }
 
 /// Its effect, under its first key.
@@ -59,7 +59,7 @@ fn books() -> Books {
     ];
     operations[0].value = Some("Rao".to_owned());
     operations[1].value = Some("100".to_owned());
-    operations[3].amount = amount(100);
+    operations[3].amount = Some(rupees(100));
     operations[4].value = Some("Das".to_owned());
     let thing = |value: &str, approved| Thing {
         value: value.to_owned(),
@@ -73,7 +73,7 @@ fn books() -> Books {
         operations,
         things: [
             (CLIENT.to_owned(), thing("Das", None)),
-            (LOAN.to_owned(), thing("100", amount(100))),
+            (LOAN.to_owned(), thing("100", Some(rupees(100)))),
         ]
         .into(),
     }
@@ -212,7 +212,7 @@ fn a_failure_with_an_effect_is_found() {
 fn an_effect_that_nobody_asked_for_is_found() {
     type Doctor = fn(&mut Books);
     let doctors: [Doctor; 5] = [
-        |books| books.ledger[3].amount = amount(99),
+        |books| books.ledger[3].amount = Some(rupees(99)),
         |books| books.ledger[3].transaction = None,
         |books| books.ledger[2].lane = "loan:other".to_owned(),
         |books| books.ledger[4].operation_type = Some(Type::ClientCreate),
@@ -275,7 +275,7 @@ fn an_overpaid_loan_is_found() {
     let paid_again = |key: Option<&str>| {
         found(|books| {
             let mut again = accepted(6, Type::LoanDisburse, LOAN);
-            again.amount = amount(1);
+            again.amount = Some(rupees(1));
             let mut paid = effect(6, &again);
             if let Some(key) = key {
                 paid.key = key.to_owned();
