@@ -16,8 +16,9 @@ use super::{
     requests::Request,
     story::{Step, Story},
     system::{System, TOKEN},
+    track::{Tracked, ended, track, until_answered},
 };
-use crate::domain::{Answer, OperationId, TrackingId};
+use crate::domain::{OperationId, TrackingId};
 
 /// For how long a caller tries to have an operation accepted.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -33,13 +34,6 @@ pub(super) struct Callers<'a> {
     round: u32,
     started: Instant,
     accepted: Mutex<Vec<Accepted>>,
-}
-
-/// What track says of an operation.
-enum Tracked {
-    NotEnded,
-    Unknown,
-    Ended(String),
 }
 
 impl<'a> Callers<'a> {
@@ -181,7 +175,7 @@ impl<'a> Callers<'a> {
         let started = Instant::now();
         for id in ids {
             while started.elapsed() < END_PATIENCE {
-                if let Ok(Tracked::Ended(reading)) = self.track(*id, rng).await {
+                if let Ok(Tracked::Ended(reading)) = track(self.system, *id, rng).await {
                     self.note_failure_read(*id, &reading);
                     break;
                 }
@@ -198,11 +192,6 @@ impl<'a> Callers<'a> {
                 operation.failure_read_at.get_or_insert(now);
             }
         }
-    }
-
-    async fn track(&self, id: TrackingId, rng: &mut Rng) -> anyhow::Result<Tracked> {
-        let gateway = rng.choice(&self.system.gateways).context("no gateway")?;
-        track(self.system, gateway.address, id).await
     }
 
     /// Reads all ends once more into the books.
@@ -236,58 +225,6 @@ impl<'a> Callers<'a> {
     }
 }
 
-/// Reads an end again, long after its round.
-pub(super) async fn read_again(
-    system: &System,
-    operation: &mut Accepted,
-    rng: &mut Rng,
-) -> anyhow::Result<()> {
-    let Some(id) = operation.tracking_ids.first() else {
-        return Ok(());
-    };
-    let reading = match until_answered(system, *id, rng).await? {
-        Tracked::Ended(reading) => reading,
-        Tracked::NotEnded => "processing".to_owned(),
-        Tracked::Unknown => "unknown".to_owned(),
-    };
-    operation.readings.push(reading);
-    Ok(())
-}
-
-async fn until_answered(system: &System, id: TrackingId, rng: &mut Rng) -> anyhow::Result<Tracked> {
-    let started = Instant::now();
-    while started.elapsed() < PATIENCE {
-        let gateway = rng.choice(&system.gateways).context("no gateway")?;
-        match track(system, gateway.address, id).await {
-            Ok(tracked) => return Ok(tracked),
-            Err(error) => tracing::debug!(%error, %id, "not tracked; asked again"),
-        }
-        tokio::time::sleep(PAUSE).await;
-    }
-    bail!("track never answered about {id}")
-}
-
-async fn track(
-    system: &System,
-    gateway: std::net::SocketAddr,
-    id: TrackingId,
-) -> anyhow::Result<Tracked> {
-    let url = format!("http://{gateway}/fineract/track/{id}");
-    let request = system.http.get(url).header("X-Internal-Token", TOKEN);
-    let answer = request.send().await?;
-    match answer.status() {
-        StatusCode::OK => {
-            let body = answer.text().await?;
-            Ok(match serde_json::from_str::<Value>(&body)?.get("status") {
-                Some(Value::String(status)) if status == "processing" => Tracked::NotEnded,
-                _ => Tracked::Ended(body),
-            })
-        }
-        StatusCode::NOT_FOUND => Ok(Tracked::Unknown),
-        status => bail!("track answers {status}"),
-    }
-}
-
 /// The tracking id of an accepted operation; `None`: it is to be sent again.
 async fn accepted(answer: Response, sent: &str) -> anyhow::Result<Option<TrackingId>> {
     let status = answer.status();
@@ -303,23 +240,5 @@ async fn accepted(answer: Response, sent: &str) -> anyhow::Result<Option<Trackin
         }
         status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => Ok(None),
         status => bail!("the gateway refuses, with {status}, {sent}: {body}"),
-    }
-}
-
-/// Where an operation stands that track says has ended.
-fn ended(reading: &str) -> Standing {
-    let body: Value = serde_json::from_str(reading).unwrap_or_default();
-    if body.get("status").and_then(Value::as_str) == Some("success") {
-        return Standing::Succeeded;
-    }
-    let failure = body.get("failure_response").map(Value::to_string);
-    let answer = Answer {
-        status: 0,
-        cached: false,
-        body: failure.unwrap_or_default(),
-        retry_after: None,
-    };
-    Standing::Failed {
-        codes: answer.codes(),
     }
 }

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `system`, `gateway`, `fineract` | what is put to the test: Postgres, the sandbox, gateway processes |
 //! | `plan`, `story`, `requests`, `faults` | what a round does, from the seed alone |
-//! | `caller`, `havoc`, `other_writer` | doing it |
+//! | `caller`, `track`, `havoc`, `other_writer` | doing it |
 //! | `round`, `judge` | the three books, and their comparison |
 //! | `tally`, `report` | what the run says in the end |
 
@@ -22,6 +22,7 @@ mod round;
 mod story;
 mod system;
 mod tally;
+mod track;
 
 use std::{
     path::{Path, PathBuf},
@@ -180,7 +181,7 @@ async fn read_all_again(
         let mut violations: Vec<Violation> = Vec::new();
         for operation in operations.iter_mut().filter(|o| !o.readings.is_empty()) {
             let was_final = judge::final_end(operation).is_none();
-            caller::read_again(system, operation, &mut rng).await?;
+            track::read_again(system, operation, &mut rng).await?;
             violations.extend(judge::final_end(operation).filter(|_| was_final));
         }
         tally.object(round, &violations);

@@ -25,6 +25,11 @@ pub(super) fn print(counts: &Counts, seed: u64, took: Duration) {
         let broken = counts.violations.iter().filter(|(_, v)| v.rule == rule);
         anstream::println!("{rule:<40} {:>10}", broken.count());
     }
+    for rule in Rule::ALL {
+        if counts.violations.iter().any(|(_, v)| v.rule == rule) {
+            anstream::println!("broken: {rule}");
+        }
+    }
     let in_seconds = |(time, round): (Duration, u32)| {
         let tenths = time.subsec_millis() / 100;
         format!("{}.{tenths} s (round {round})", time.as_secs())
