@@ -13,12 +13,16 @@ use crate::{
     http::{self, ApiState, Tokens},
     operations::{self, Deployment},
     store::{self, DatabaseProblem, Ends, Store},
+    telemetry,
     worker::{self, Gate, Runner, Settings},
 };
 
 /// Connections to Postgres: accepting, claiming, starting and settling each write one batch at a time,
 /// and the rest are for reads.
 const CONNECTIONS: u32 = 16;
+
+/// How long requests are still taken after the readiness has failed, at most.
+const NOTICE: Duration = Duration::from_secs(1);
 
 /// Why a gateway could not start.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +66,8 @@ pub async fn migrate(config: &Config) -> Result<(), DatabaseProblem> {
 
 /// Starts a gateway on a migrated database. Fineract being away is no reason not to start.
 pub async fn start(config: &Config) -> Result<Gateway, StartError> {
+    // From here on the parts count what they do.
+    telemetry::metrics::prometheus();
     let pool = store::connect(config.database.url.expose_secret(), CONNECTIONS).await?;
     store::require_migrated(&pool).await?;
     let fineract = config.fineract.as_ref().map(Fineract::new).transpose()?;
@@ -78,20 +84,17 @@ pub async fn start(config: &Config) -> Result<Gateway, StartError> {
     let store = Store::start(pool, ends, &gateway.writers, operations::fells_unsent);
     let deployment = Arc::new(deployment(config));
     let gate = Gate::default();
+    gateway.run_aside(telemetry::metrics::keep_up());
     if config.role.serves_api() {
         let state = api_state(config, &store, &deployment, &gate, &gateway.draining);
-        gateway.watch_backlog(&store);
+        gateway.run_aside(store.clone().watch_backlog());
         gateway.listen(config.http.listen, state).await?;
     }
     if let (true, Some(fineract)) = (config.role.works_queue(), fineract) {
         let settings = settings(config);
         let runner = Runner::new(store.clone(), fineract, deployment, settings, gate);
-        gateway
-            .work
-            .spawn(worker::run(Arc::new(runner), gateway.stopping.clone()));
-        gateway
-            .work
-            .spawn(store.run_cascade(gateway.stopping.clone()));
+        gateway.run(worker::run(Arc::new(runner), gateway.stopping.clone()));
+        gateway.run(store.run_cascade(gateway.stopping.clone()));
     }
     Ok(gateway)
 }
@@ -102,25 +105,29 @@ impl Gateway {
         self.address
     }
 
+    /// Runs a part until the gateway stops; a part that ends or panics by itself stops the gateway.
+    fn run(&self, part: impl Future<Output = ()> + Send + 'static) {
+        let stops_the_gateway = self.stopping.clone().drop_guard();
+        self.work.spawn(async move {
+            part.await;
+            drop(stops_the_gateway);
+        });
+    }
+
     async fn listen(&mut self, address: SocketAddr, state: ApiState) -> Result<(), StartError> {
         let failed = |source| StartError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         self.address = Some(listener.local_addr().map_err(failed)?);
         let stopping = self.stopping.clone();
-        self.work.spawn(async move {
-            if let Err(error) = http::serve(listener, state, stopping.clone()).await {
-                tracing::error!(error = %crate::telemetry::chain(&error), "the API has ended");
-                stopping.cancel();
-            }
-        });
+        self.run(http::serve(listener, state, stopping));
         Ok(())
     }
 
-    fn watch_backlog(&self, store: &Store) {
-        let watching = store.clone().watch_backlog();
+    /// Runs something that nothing waits for, to the very end.
+    fn run_aside(&self, aside: impl Future<Output = ()> + Send + 'static) {
         let ending = self.ending.clone();
         self.writers.spawn(async move {
-            ending.run_until_cancelled(watching).await;
+            ending.run_until_cancelled(aside).await;
         });
     }
 
@@ -133,9 +140,14 @@ impl Gateway {
     /// ends. What is left after the grace runs elsewhere after its lease. Whether nothing was left.
     pub async fn shut_down(self) -> bool {
         self.draining.cancel();
+        let notice = NOTICE.min(self.grace / 10);
+        if self.address.is_some() {
+            // Whoever routes to us sees the readiness fail, and goes elsewhere, before anybody is refused.
+            tokio::time::sleep(notice).await;
+        }
         self.stopping.cancel();
         self.work.close();
-        let finished = tokio::time::timeout(self.grace, self.work.wait())
+        let finished = tokio::time::timeout(self.grace.saturating_sub(notice), self.work.wait())
             .await
             .is_ok();
         self.ending.cancel();
@@ -158,8 +170,7 @@ fn settings(config: &Config) -> Settings {
         lease: config.worker.lease,
         max_in_flight: fineract.map_or(1, |fineract| fineract.max_in_flight),
         loan_create_per_lender: fineract
-            .and_then(|fineract| usize::try_from(fineract.loan_create_per_lender).ok())
-            .unwrap_or(1),
+            .map_or(1, |fineract| fineract.loan_create_per_lender.into()),
         patience: Patience {
             stuck_after: config.worker.stuck_after,
         },

@@ -15,7 +15,7 @@ pub(super) struct Arguments {
     no_migrate: bool,
 }
 
-/// Migrates, starts, and drains at the end.
+/// Migrates, starts, and drains at the end; a second signal ends at once.
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let config = settings::read()?;
     telemetry::init(&config.log)?;
@@ -43,9 +43,13 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         () = gateway.failed() => true,
     };
     tracing::info!("shutting down");
-    let finished = gateway.shut_down().await;
+    let finished = tokio::select! {
+        finished = gateway.shut_down() => finished,
+        _ = terminated.recv() => false,
+        _ = interrupted.recv() => false,
+    };
     if !finished {
-        tracing::warn!("not all ended within the grace; it runs elsewhere after its lease");
+        tracing::warn!("not all had ended; it runs elsewhere after its lease");
     }
     Ok(if failed || !finished {
         ExitCode::FAILURE

@@ -55,4 +55,7 @@ pub struct Attempt {
     pub reply: Option<Reply>,
     /// How long ago it was sent, by the database's clock.
     pub age: Duration,
+    /// Whether Fineract looked, before this was sent, as if it had been done already: what a reading
+    /// finds later is then no evidence of it. Looked at before an operation's first attempt.
+    pub foreseen: bool,
 }

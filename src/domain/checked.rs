@@ -18,10 +18,15 @@ pub struct Checked {
 pub struct Reads {
     /// The external id of the client.
     pub client: Option<String>,
+    /// The number of the client, where a command was sent to one: it is read by it, then, since an
+    /// external id may have come to name another.
+    pub client_id: Option<i64>,
     /// The name of the product.
     pub product: Option<String>,
     /// The external id of the loan, read with its charges, tranches and transactions.
     pub loan: Option<String>,
+    /// The number of the loan, as [`client_id`](Self::client_id).
+    pub loan_id: Option<i64>,
     /// The name of the payment type.
     pub payment_type: Option<String>,
     /// The external id of a transaction of `loan`, read by itself: an undone one is missing from the

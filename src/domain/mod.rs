@@ -11,7 +11,9 @@ mod fineract_health;
 mod id;
 mod lane;
 mod operation_type;
+mod raw_body;
 mod request;
+mod resolution;
 mod state;
 
 pub use amount::Amount;
@@ -28,5 +30,7 @@ pub use fineract_health::FineractHealth;
 pub use id::{InvalidTrackingId, OperationId, TrackingId};
 pub use lane::{Access, Lane, LaneAccess};
 pub use operation_type::OperationType;
+pub use raw_body::untouched;
 pub use request::{IdempotencyKey, Method, Request, ResourceId};
+pub use resolution::Resolution;
 pub use state::State;

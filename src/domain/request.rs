@@ -47,6 +47,23 @@ pub struct Request {
     pub body: Option<String>,
 }
 
+impl Request {
+    /// The number of the client that it is about; `None` where there is none yet.
+    pub fn client_id(&self) -> Option<i64> {
+        self.number_behind("/clients/")
+    }
+
+    /// The number of the loan that it is about; `None` where there is none yet.
+    pub fn loan_id(&self) -> Option<i64> {
+        self.number_behind("/loans/")
+    }
+
+    fn number_behind(&self, folder: &str) -> Option<i64> {
+        let rest = self.path.strip_prefix(folder)?;
+        rest.split(['/', '?']).next()?.parse().ok()
+    }
+}
+
 /// What makes Fineract run a command at most once: `<uuid>-<k>`, 38 to 47 characters of the 50 that
 /// it stores (`CONTRACT.md` section 12.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, Mutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use reqwest::{
@@ -12,7 +12,10 @@ use reqwest::{
 };
 use secrecy::{ExposeSecret, SecretString};
 
-use super::lookups::Cache;
+use super::{
+    exchange::{Exchange, Kind, Observer},
+    lookups::Cache,
+};
 use crate::{
     config,
     domain::{Answer, Failure, IdempotencyKey, Method, Reply, Request},
@@ -35,10 +38,11 @@ pub enum SetupError {
 /// Fineract, as the gateway's user sees it. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Fineract {
-    http: Client,
-    base: Arc<str>,
+    pub(super) http: Client,
+    pub(super) base: Arc<str>,
     user: Arc<str>,
     password: SecretString,
+    observer: Option<Observer>,
     pub(super) cache: Arc<Mutex<Cache>>,
 }
 
@@ -67,8 +71,18 @@ impl Fineract {
             base: settings.url.as_str().trim_end_matches('/').into(),
             user: settings.user.as_str().into(),
             password: settings.password.clone(),
+            observer: None,
             cache: Arc::default(),
         })
+    }
+
+    /// The same client, whose every exchange `observer` is told of.
+    #[must_use]
+    pub fn observed_by(self, observer: Observer) -> Self {
+        Self {
+            observer: Some(observer),
+            ..self
+        }
     }
 
     /// The gateway's user.
@@ -86,7 +100,8 @@ impl Fineract {
         if let Some(body) = &request.body {
             builder = builder.body(body.clone());
         }
-        match exchange(builder).await {
+        let kind = Kind::of(request.method, &request.path);
+        match self.exchange(kind, builder).await {
             Ok(answer) => Reply::Answer(answer),
             Err(failure) => Reply::Failure(failure),
         }
@@ -94,18 +109,42 @@ impl Fineract {
 
     /// Reads.
     pub async fn get(&self, path: &str) -> Result<Answer, Failure> {
-        exchange(self.request(Method::Get, path)).await
+        let kind = Kind::of(Method::Get, path);
+        self.exchange(kind, self.request(Method::Get, path)).await
     }
 
-    /// Whether Fineract takes anything of us at all: a read that every deployment allows.
+    /// Whether Fineract takes anything of us at all: a read, which it may refuse for want of a permission.
     pub async fn probe(&self) -> bool {
         match self.get("/paymenttypes").await {
             Ok(answer) => {
-                answer.status == 200
-                    && serde_json::from_str::<Vec<serde::de::IgnoredAny>>(&answer.body).is_ok()
+                let listed = serde_json::from_str::<Vec<serde::de::IgnoredAny>>(&answer.body);
+                let known = answer
+                    .codes()
+                    .iter()
+                    .any(|code| code == "error.msg.not.authorized");
+                (answer.status == 200 && listed.is_ok()) || (answer.status == 403 && known)
             }
             Err(_) => false,
         }
+    }
+
+    async fn exchange(
+        &self,
+        kind: Kind,
+        builder: reqwest::RequestBuilder,
+    ) -> Result<Answer, Failure> {
+        let started = Instant::now();
+        let result = exchange(builder).await;
+        let exchange = Exchange {
+            kind,
+            took: started.elapsed(),
+            result: &result,
+        };
+        exchange.record();
+        if let Some(observer) = &self.observer {
+            observer.observe(&exchange);
+        }
+        result
     }
 
     fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {

@@ -7,7 +7,12 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_e
 use super::Fineract;
 use crate::domain::{
     Answer, Client, Facts, Failure, Loan, PaymentType, Product, Reads, Transaction,
+    decision::PendingCommand,
 };
+
+/// What Fineract answers about a transaction of another loan: its external id is taken, not free
+/// (`CONTRACT.md` section 16.1).
+const ELSEWHERE: &str = "error.msg.loan.transaction.id.invalid";
 
 /// Products and payment types by name: they hardly ever change, and a miss reads them anew.
 #[derive(Debug, Default)]
@@ -29,6 +34,8 @@ pub enum Subject {
     PaymentType,
     /// A transaction of the loan.
     Transaction,
+    /// The commands that wait for a checker.
+    PendingCommands,
 }
 
 /// Why something could not be read.
@@ -54,29 +61,22 @@ impl Fineract {
     ) -> Result<Facts, ReadFailure> {
         let mut facts = Facts::default();
         if let Some(external_id) = &reads.client {
-            let path = format!("/clients/external-id/{}", encode(external_id));
+            let path = format!("/clients/{}", address(reads.client_id, external_id));
             facts.client = self
                 .read(&path, Subject::Client, absent_is_a_finding, Client::parse)
                 .await?;
         }
         if let Some(external_id) = &reads.loan {
-            let id = encode(external_id);
             let path = format!(
-                "/loans/external-id/{id}?associations=charges,multiDisburseDetails,transactions"
+                "/loans/{}?associations=charges,multiDisburseDetails,transactions",
+                address(reads.loan_id, external_id)
             );
             facts.loan = self
                 .read(&path, Subject::Loan, absent_is_a_finding, Loan::parse)
                 .await?;
-            if let (Some(loan), Some(transaction)) = (&facts.loan, &reads.transaction) {
-                let path = format!(
-                    "/loans/{}/transactions/external-id/{}",
-                    loan.id,
-                    encode(transaction)
-                );
-                facts.transaction = self
-                    .read(&path, Subject::Transaction, true, Transaction::parse)
-                    .await?;
-            }
+        }
+        if let (Some(loan), Some(external_id)) = (&facts.loan, &reads.transaction) {
+            facts.transaction = self.transaction(loan.id, external_id).await?;
         }
         if let Some(name) = &reads.product {
             facts.product = Some(self.product(name).await?);
@@ -85,6 +85,24 @@ impl Fineract {
             facts.payment_type = Some(self.payment_type(name).await?);
         }
         Ok(facts)
+    }
+
+    /// Reads the commands of a kind that wait for a checker, as far as this user is shown them.
+    pub async fn pending_commands(
+        &self,
+        action: &str,
+        entity: &str,
+    ) -> Result<Vec<PendingCommand>, ReadFailure> {
+        let path = format!("/makercheckers?actionName={action}&entityName={entity}");
+        let pending = self
+            .read(
+                &path,
+                Subject::PendingCommands,
+                false,
+                PendingCommand::parse_list,
+            )
+            .await?;
+        Ok(pending.unwrap_or_default())
     }
 
     /// Forgets what is known of products and payment types: the next look-up reads them anew.
@@ -106,9 +124,25 @@ impl Fineract {
                 Err(_) => Err(ReadFailure::Unreadable(subject)),
             },
             // Without one of Fineract's codes it is the path that is not there.
+            404 if answer.codes().iter().any(|code| code == ELSEWHERE) => {
+                Err(ReadFailure::Unreadable(subject))
+            }
             404 if absent_is_a_finding && !answer.codes().is_empty() => Ok(None),
             _ => Err(ReadFailure::Refused(answer)),
         }
+    }
+
+    async fn transaction(
+        &self,
+        loan_id: i64,
+        external_id: &str,
+    ) -> Result<Option<Transaction>, ReadFailure> {
+        let path = format!(
+            "/loans/{loan_id}/transactions/external-id/{}",
+            encode(external_id)
+        );
+        self.read(&path, Subject::Transaction, true, Transaction::parse)
+            .await
     }
 
     async fn product(&self, name: &str) -> Result<Product, ReadFailure> {
@@ -167,6 +201,14 @@ impl Fineract {
         }
         cached(self).ok_or(ReadFailure::Missing(Subject::PaymentType))
     }
+}
+
+/// Where a client or a loan is found: by its number, where that is known, else by its external id.
+fn address(number: Option<i64>, external_id: &str) -> String {
+    number.map_or_else(
+        || format!("external-id/{}", encode(external_id)),
+        |number| number.to_string(),
+    )
 }
 
 /// What stands in a path segment as it is: RFC 3986's unreserved characters.

@@ -3,9 +3,12 @@
 //! It says what came back; what that means is decided in [`domain::decision`](crate::domain::decision).
 
 mod client;
+mod exchange;
 mod lookups;
+mod uptime;
 
 pub use self::{
     client::{Fineract, SetupError},
+    exchange::{Exchange, Kind, Observer},
     lookups::{ReadFailure, Subject},
 };

@@ -13,7 +13,11 @@ use axum::{
 };
 use serde::Serialize;
 
-use crate::{operations::Problem, store::StoreError, telemetry::chain};
+use crate::{
+    operations::Problem,
+    store::{ActionError, StoreError, Unfit},
+    telemetry::chain,
+};
 
 /// Everything that a caller can be refused for.
 #[derive(Debug, thiserror::Error)]
@@ -30,9 +34,15 @@ pub(super) enum ApiError {
     /// The path names nothing that could be a tracking id.
     #[error("A tracking id reads OPERATION_TYPE|<uuid>.")]
     MalformedTrackingId,
+    /// The query of a list is not one of its.
+    #[error("The query must be state=parked, and may have limit (1 to 1000) and cursor.")]
+    InvalidQuery,
     /// No token, or not one of ours.
     #[error("X-Internal-Token is missing or not known.")]
     Unauthorized,
+    /// The token is good, but not for this.
+    #[error("This takes a token with the ops scope.")]
+    Forbidden,
     /// No operation has this id and type.
     #[error("There is no operation with this tracking id.")]
     UnknownTrackingId,
@@ -42,6 +52,9 @@ pub(super) enum ApiError {
     /// The route does not take this method.
     #[error("This path does not take this method; Allow names those it takes.")]
     MethodNotAllowed,
+    /// The action does not fit where the operation stands.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
     /// The body did not arrive in time.
     #[error("The body took too long to arrive.")]
     BodyTooSlow,
@@ -68,6 +81,15 @@ pub(super) enum ApiError {
     Unavailable(#[from] StoreError),
 }
 
+impl From<ActionError> for ApiError {
+    fn from(error: ActionError) -> Self {
+        match error {
+            ActionError::Unfit(unfit) => unfit.into(),
+            ActionError::Store(error) => error.into(),
+        }
+    }
+}
+
 impl ApiError {
     /// The HTTP status.
     fn status(&self) -> StatusCode {
@@ -75,10 +97,13 @@ impl ApiError {
             Self::BrokenJson(_)
             | Self::UnreadableBody(_)
             | Self::InvalidIdempotencyKey
-            | Self::MalformedTrackingId => StatusCode::BAD_REQUEST,
+            | Self::MalformedTrackingId
+            | Self::InvalidQuery => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Forbidden => StatusCode::FORBIDDEN,
             Self::UnknownTrackingId | Self::UnknownRoute => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Unfit(_) => StatusCode::CONFLICT,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -96,10 +121,13 @@ impl ApiError {
             Self::UnreadableBody(_) => "unreadable_body",
             Self::InvalidIdempotencyKey => "invalid_idempotency_key",
             Self::MalformedTrackingId => "malformed_tracking_id",
+            Self::InvalidQuery => "invalid_query",
             Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
             Self::UnknownTrackingId => "unknown_tracking_id",
             Self::UnknownRoute => "unknown_route",
             Self::MethodNotAllowed => "method_not_allowed",
+            Self::Unfit(unfit) => unfit.code(),
             Self::BodyTooSlow => "body_too_slow",
             Self::BodyTooLarge => "body_too_large",
             Self::NotJson => "not_json",
@@ -236,11 +264,18 @@ mod tests {
                 "invalid_idempotency_key",
             ),
             (ApiError::MalformedTrackingId, 400, "malformed_tracking_id"),
+            (ApiError::InvalidQuery, 400, "invalid_query"),
             (ApiError::Unauthorized, 401, "unauthorized"),
+            (ApiError::Forbidden, 403, "forbidden"),
             (ApiError::UnknownTrackingId, 404, "unknown_tracking_id"),
             (ApiError::UnknownRoute, 404, "unknown_route"),
             (ApiError::MethodNotAllowed, 405, "method_not_allowed"),
             (ApiError::BodyTooSlow, 408, "body_too_slow"),
+            (Unfit::Running.into(), 409, "operation_running"),
+            (Unfit::UnderWay.into(), 409, "operation_under_way"),
+            (Unfit::Sent.into(), 409, "operation_sent"),
+            (Unfit::Ended.into(), 409, "operation_ended"),
+            (Unfit::NotParked.into(), 409, "operation_not_parked"),
             (ApiError::BodyTooLarge, 413, "body_too_large"),
             (ApiError::NotJson, 415, "not_json"),
             (ApiError::Invalid(Vec::new()), 422, "invalid_request"),

@@ -33,8 +33,9 @@ pub(super) struct Readiness {
     fineract: Fineract,
 }
 
+/// What the worker of this process last saw of Fineract.
 #[derive(Debug, Serialize)]
-struct Fineract {
+pub(super) struct Fineract {
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,

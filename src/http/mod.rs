@@ -8,9 +8,12 @@ mod error;
 mod health;
 mod idempotency_key;
 mod json_body;
+mod metrics;
 mod observe;
 mod operate;
+mod operators;
 mod prefer;
+mod serve;
 mod tokens;
 mod track;
 
@@ -24,14 +27,14 @@ use axum::{
     response::IntoResponse as _,
     routing::{get, post},
 };
-use tokio::{net::TcpListener, sync::watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tower_http::{
     catch_panic::CatchPanicLayer, sensitive_headers::SetSensitiveRequestHeadersLayer,
 };
 
-pub use self::tokens::Tokens;
 use self::{error::ApiError, tokens::Caller};
+pub use self::{serve::serve, tokens::Tokens};
 use crate::{domain::FineractHealth, operations::Deployment, store::Store};
 
 /// The largest body of a request, in bytes.
@@ -57,31 +60,46 @@ pub struct ApiState {
     pub draining: CancellationToken,
 }
 
-/// Serves every route until `stop`, then ends the requests that are under way.
-pub async fn serve(
-    listener: TcpListener,
-    state: ApiState,
-    stop: CancellationToken,
-) -> std::io::Result<()> {
-    axum::serve(listener, router(state))
-        .with_graceful_shutdown(stop.cancelled_owned())
-        .await
-}
-
 /// Every route, under each base path and under none: a proxy may strip its prefix.
 pub fn router(state: ApiState) -> Router {
-    let bare = Router::new()
+    let mut bare = Router::new()
         .route("/fineract/operate", post(operate::submit_operation))
         .route("/fineract/track/{tracking_id}", get(track::track_operation))
         .route("/healthz", get(health::report_liveness))
-        .route("/readyz", get(health::report_readiness))
-        .method_not_allowed_fallback(async || ApiError::MethodNotAllowed);
-    let mut all = bare.clone().fallback(async || ApiError::UnknownRoute);
+        .route("/readyz", get(health::report_readiness));
+    if state.tokens.know_operators() {
+        bare = bare.merge(operators_routes());
+    }
+    let bare = bare.method_not_allowed_fallback(async || ApiError::MethodNotAllowed);
+    let mut all = bare
+        .clone()
+        .route("/metrics", get(metrics::report_metrics))
+        .fallback(async || ApiError::UnknownRoute);
     // The base path `/` is the bare one.
     for base_path in state.base_paths.iter().filter(|path| !path.is_empty()) {
         all = all.nest(base_path, bare.clone());
     }
     surround(all).with_state(Arc::new(state))
+}
+
+/// The operators' routes; each asks for the `ops` scope.
+fn operators_routes() -> Router<Arc<ApiState>> {
+    const OPERATION: &str = "/fineract/operations/{id}";
+    Router::new()
+        .route("/fineract/operations", get(operators::list_operations))
+        .route(OPERATION, get(operators::inspect_operation))
+        .route(
+            &format!("{OPERATION}/cancel"),
+            post(operators::cancel_operation),
+        )
+        .route(
+            &format!("{OPERATION}/retry"),
+            post(operators::retry_operation),
+        )
+        .route(
+            &format!("{OPERATION}/resolve"),
+            post(operators::resolve_operation),
+        )
 }
 
 /// What goes around every request, the outermost last.

@@ -1,6 +1,6 @@
 //! What surrounds every request: its id, its span, its error's telling.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use axum::{
     extract::{MatchedPath, Request},
@@ -16,16 +16,21 @@ use super::error;
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const LONGEST_REQUEST_ID: usize = 128;
 
+/// The request's id, as its answer bears it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct RequestId(pub(super) Arc<str>);
+
 /// Runs a request in a span of its own. No payload, token or query is in it.
-pub(super) async fn observe_request(request: Request, next: Next) -> Response {
-    let id = request_id(request.headers());
+pub(super) async fn observe_request(mut request: Request, next: Next) -> Response {
+    let id: Arc<str> = request_id(request.headers()).into();
+    request.extensions_mut().insert(RequestId(Arc::clone(&id)));
     let route = request
         .extensions()
         .get::<MatchedPath>()
         .map_or("", MatchedPath::as_str);
     let span = tracing::info_span!(
         "request",
-        request_id = id,
+        request_id = &*id,
         method = request.method().as_str(),
         route,
         caller = field::Empty,

@@ -48,6 +48,7 @@ pub(super) async fn submit_operation(
         checked: submission.checked,
         caller: caller.name.to_string(),
         caller_key,
+        retry_of: None,
     };
     let (tracking_id, is_replay) = match api.store.accept(operation).await? {
         Accepted::New => (TrackingId { operation_type, id }, false),

@@ -66,12 +66,15 @@ pub struct Context<'a> {
     pub same_reference: Option<TrackingId>,
     /// The request of the operation's last attempt, as it was stored; `None` before the first.
     pub sent: Option<&'a Request>,
+    /// Whether it waited for a checker, whose name Fineract then keeps instead of the gateway's user's.
+    pub checked: bool,
 }
 
 impl Context<'_> {
-    /// Whether a user that Fineract names is the gateway's; some databases know no case.
+    /// Whether a user that Fineract names is the gateway's, or may be its checker; some databases know no
+    /// case.
     fn is_own(&self, user: Option<&str>) -> bool {
-        user.is_some_and(|user| user.eq_ignore_ascii_case(self.user))
+        user.is_some_and(|user| self.checked || user.eq_ignore_ascii_case(self.user))
     }
 }
 
@@ -152,6 +155,16 @@ trait Operation: Sized {
 
     /// Whether it happened, and by whom. A client or loan that Fineract does not have is `None` in `facts`.
     fn evidence(&self, facts: &Facts, context: &Context<'_>) -> Evidence;
+
+    /// What to read after a success for [`alarm`](Self::alarm); `None`: nothing.
+    fn reads_after(&self) -> Option<Reads> {
+        None
+    }
+
+    /// What is wrong although the operation succeeded, as a stable code: somebody has to look at it.
+    fn alarm(_: &Facts) -> Option<&'static str> {
+        None
+    }
 }
 
 /// An operation type as the rest of the gateway uses it. Every function reads the payload anew, by the
@@ -174,6 +187,10 @@ pub struct Entry {
     pub evidence_reads: fn(&RawValue, &Deployment, OperationId) -> Result<Reads, InvalidPayload>,
     /// Whether it happened, and by whom.
     pub evidence: fn(&RawValue, &Facts, &Context<'_>) -> Result<Evidence, InvalidPayload>,
+    /// What to read after a success for `alarm`.
+    pub reads_after: fn(&RawValue, &Deployment) -> Result<Option<Reads>, InvalidPayload>,
+    /// What is wrong although it succeeded.
+    pub alarm: fn(&Facts) -> Option<&'static str>,
 }
 
 impl Entry {
@@ -195,6 +212,8 @@ impl Entry {
             evidence: |payload, facts, context| {
                 Ok(decode::<O>(payload, context.deployment)?.evidence(facts, context))
             },
+            reads_after: |payload, deployment| Ok(decode::<O>(payload, deployment)?.reads_after()),
+            alarm: O::alarm,
         }
     }
 }

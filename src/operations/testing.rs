@@ -40,6 +40,7 @@ pub(super) struct Case<'a> {
     pub(super) known_id: Option<i64>,
     pub(super) same_reference: Option<TrackingId>,
     pub(super) sent: Option<&'a Request>,
+    pub(super) checked: bool,
 }
 
 impl<'a> Case<'a> {
@@ -51,6 +52,7 @@ impl<'a> Case<'a> {
             known_id: self.known_id,
             same_reference: self.same_reference,
             sent: self.sent,
+            checked: self.checked,
         }
     }
 }

@@ -20,6 +20,8 @@ pub struct StartAttempt {
     pub key_number: i32,
     /// The command.
     pub request: Request,
+    /// Whether Fineract looked, before it, as if it had been done already.
+    pub foreseen: bool,
 }
 
 /// Starts the task that commits attempts before they are sent.
@@ -28,7 +30,7 @@ pub(super) fn start(
     tasks: &TaskTracker,
 ) -> GroupCommit<StartAttempt, Result<bool, StoreError>> {
     let pool = pool.clone();
-    GroupCommit::start(tasks, move |batch| {
+    GroupCommit::start(tasks, "attempt", move |batch| {
         let pool = pool.clone();
         async move {
             match insert(&pool, &batch).await {
@@ -50,8 +52,9 @@ async fn insert(pool: &PgPool, batch: &[StartAttempt]) -> Result<HashSet<Uuid>, 
     sqlx::query_scalar!(
         "WITH started AS (
              SELECT *
-               FROM unnest($1::uuid[], $2::int[], $3::int[], $4::text[], $5::text[], $6::text[])
-                    AS s (id, number, key_number, method, path, body)
+               FROM unnest($1::uuid[], $2::int[], $3::int[], $4::text[], $5::text[], $6::text[],
+                           $7::bool[])
+                    AS s (id, number, key_number, method, path, body, foreseen)
          ), held AS (
              -- Locked, so that nobody claims it between this look and the commit.
              SELECT o.id
@@ -61,8 +64,8 @@ async fn insert(pool: &PgPool, batch: &[StartAttempt]) -> Result<HashSet<Uuid>, 
               ORDER BY o.id
                 FOR NO KEY UPDATE OF o
          )
-         INSERT INTO attempt (operation_id, number, key_number, method, path, body)
-         SELECT s.id, s.number, s.key_number, s.method, s.path, s.body
+         INSERT INTO attempt (operation_id, number, key_number, method, path, body, foreseen)
+         SELECT s.id, s.number, s.key_number, s.method, s.path, s.body, s.foreseen
            FROM started s
            JOIN held USING (id)
       RETURNING operation_id",
@@ -81,6 +84,7 @@ async fn insert(pool: &PgPool, batch: &[StartAttempt]) -> Result<HashSet<Uuid>, 
             .iter()
             .map(|row| row.request.body.clone())
             .collect::<Vec<_>>() as &[Option<String>],
+        &batch.iter().map(|row| row.foreseen).collect::<Vec<_>>(),
     )
     .fetch_all(pool)
     .await
@@ -105,7 +109,7 @@ impl Store {
     pub async fn attempts(&self, id: OperationId) -> Result<Vec<Attempt>, StoreError> {
         sqlx::query!(
             "SELECT number, key_number, method, path, body, status, cached, answer, error,
-                    EXTRACT(EPOCH FROM now() - sent_at)::float8 AS \"age_seconds!\"
+                    foreseen, EXTRACT(EPOCH FROM now() - sent_at)::float8 AS \"age_seconds!\"
                FROM attempt
               WHERE operation_id = $1
               ORDER BY number",
@@ -142,6 +146,7 @@ impl Store {
                 },
                 reply: answer.or(failure),
                 age: Duration::try_from_secs_f64(row.age_seconds).unwrap_or_default(),
+                foreseen: row.foreseen,
             })
         })
         .collect()

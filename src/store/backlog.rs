@@ -25,7 +25,11 @@ impl Store {
     pub async fn watch_backlog(self) {
         loop {
             match self.count_backlog().await {
-                Ok(count) => self.backlog.0.store(count, Ordering::Relaxed),
+                Ok(Count { waiting, parked }) => {
+                    self.backlog.0.store(waiting, Ordering::Relaxed);
+                    metrics::gauge!("gateway_backlog").set(gauge(waiting));
+                    metrics::gauge!("gateway_parked").set(gauge(parked));
+                }
                 Err(error) => {
                     tracing::debug!(error = %chain(&error), "the backlog was not counted");
                 }
@@ -34,12 +38,28 @@ impl Store {
         }
     }
 
-    async fn count_backlog(&self) -> Result<u64, StoreError> {
+    async fn count_backlog(&self) -> Result<Count, StoreError> {
         // Every operation that has not ended writes exactly one lane.
-        let count = sqlx::query_scalar!("SELECT count(*) AS \"count!\" FROM place WHERE writes")
-            .fetch_one(&self.pool)
-            .await
-            .map_err(failed_to("count what is waiting"))?;
-        Ok(u64::try_from(count).unwrap_or_default())
+        let count = sqlx::query!(
+            "SELECT (SELECT count(*) FROM place WHERE writes) AS \"waiting!\",
+                    (SELECT count(*) FROM operation WHERE state = 'parked') AS \"parked!\""
+        )
+        .fetch_one(&self.pool)
+        .await
+        .map_err(failed_to("count what is waiting"))?;
+        Ok(Count {
+            waiting: u64::try_from(count.waiting).unwrap_or_default(),
+            parked: u64::try_from(count.parked).unwrap_or_default(),
+        })
     }
+}
+
+/// What a count found.
+struct Count {
+    waiting: u64,
+    parked: u64,
+}
+
+fn gauge(count: u64) -> f64 {
+    u32::try_from(count).unwrap_or(u32::MAX).into()
 }

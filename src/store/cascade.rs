@@ -8,12 +8,12 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Fells, Store, StoreError,
     claim::Places,
-    failed_to,
+    connect, failed_to,
     lanes::{self, Departed, Departures},
     results::Results,
 };
 use crate::{
-    domain::{OperationId, OperationType, TrackingId},
+    domain::{OperationId, OperationType, State, TrackingId},
     telemetry::chain,
 };
 
@@ -73,16 +73,13 @@ async fn fell_chunk(
     fells: Fells,
 ) -> Result<(Vec<OperationId>, Departed), StoreError> {
     const ACTION: &str = "end falling operations";
-    let mut transaction = pool.begin().await.map_err(failed_to(ACTION))?;
+    let mut transaction = connect::begin(pool).await.map_err(failed_to(ACTION))?;
     // Which lanes they stand in is known only after a look; the lanes are locked in their order, and
     // the look is taken again.
     let mut keys: Vec<String> = read_falling(&mut transaction, lane)
         .await?
         .iter()
-        .flat_map(|falling| {
-            let read = falling.places.read.as_ref().map(|(lane, _)| lane.clone());
-            std::iter::once(falling.places.lane.clone()).chain(read)
-        })
+        .flat_map(|falling| falling.places.lanes())
         .chain([lane.to_owned()])
         .collect();
     keys.sort_unstable();
@@ -111,6 +108,9 @@ async fn fell_chunk(
         end_fallen(&mut transaction, lane, &falling, fells).await?
     };
     transaction.commit().await.map_err(failed_to(ACTION))?;
+    for fallen in &falling {
+        super::count_end(fallen.operation_type, State::Failed);
+    }
     Ok((
         falling.into_iter().map(|falling| falling.id).collect(),
         departed,

@@ -1,13 +1,16 @@
 //! Claiming what is due: ready operations, and those whose worker's lease has run out.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
 use sqlx::types::Json;
 
 use super::{Store, StoreError, failed_to};
-use crate::domain::{OperationId, OperationType, TrackingId};
+use crate::domain::{OperationId, OperationType, Resolution, TrackingId};
 
 /// An operation that this worker holds until its lease runs out.
 #[derive(Debug)]
@@ -32,12 +35,16 @@ pub struct Claimed {
     pub reference: Option<String>,
     /// Fineract's numeric id of what it changes, as answered to our own create.
     pub known_id: Option<i64>,
-    /// When it was accepted.
-    pub accepted_at: DateTime<Utc>,
+    /// How an operator says that it ended: nothing is sent any more.
+    pub resolution: Option<Resolution>,
+    /// Why it is troubled, if it is: a stable code.
+    pub why: Option<String>,
     /// Since when it is troubled, if it is.
     pub why_since: Option<DateTime<Utc>>,
     /// How long it had been troubled when it was claimed, by the database's clock.
     pub troubled_for: Duration,
+    /// How long ago it had been accepted when it was claimed, by the database's clock.
+    pub age: Duration,
     /// When the claim was asked for, by the monotonic clock: the lease is at least this old.
     pub claimed_at: Instant,
 }
@@ -63,6 +70,21 @@ pub struct Places {
     pub read: Option<(String, i64)>,
 }
 
+impl Places {
+    /// The lanes it stands in.
+    pub(super) fn lanes(&self) -> Vec<String> {
+        let read = self.read.as_ref().map(|(lane, _)| lane.clone());
+        std::iter::once(self.lane.clone()).chain(read).collect()
+    }
+}
+
+/// Reads a resolution's word; an unknown one must not pass for none, or the operation would be sent.
+pub(super) fn read_resolution(word: Option<&str>) -> Result<Option<Resolution>, StoreError> {
+    let unknown = StoreError::Unknown { what: "resolution" };
+    word.map(|word| Resolution::from_name(word).ok_or(unknown))
+        .transpose()
+}
+
 /// What a worker asks for.
 #[derive(Clone, Debug)]
 pub struct ClaimLimits {
@@ -72,24 +94,33 @@ pub struct ClaimLimits {
     pub lease: Duration,
     /// The types this gateway runs.
     pub types: Vec<String>,
-    /// The lenders that have as much under way as they can take.
-    pub busy_lenders: Vec<String>,
+    /// How many this worker holds already, of each lender that has any.
+    pub held_by_lender: HashMap<String, i64>,
+    /// How many it may hold of one lender.
+    pub per_lender: i64,
 }
 
 impl Store {
     /// Claims what is due, the longest due first. It is committed when this returns.
     pub async fn claim(&self, limits: &ClaimLimits) -> Result<Vec<Claimed>, StoreError> {
         let claimed_at = Instant::now();
+        let (lenders, held): (Vec<_>, Vec<_>) = limits.held_by_lender.clone().into_iter().unzip();
         let rows = sqlx::query!(
-            r#"WITH due AS MATERIALIZED (
-                 SELECT id
+            r#"WITH held AS (
+                 SELECT * FROM unnest($4::text[], $5::bigint[]) AS h (lender, count)
+               ), due AS MATERIALIZED (
+                 SELECT id, lender, due_at
                    FROM operation
-                  WHERE due_at <= now()
-                    AND type = ANY ($3)
-                    AND (lender IS NULL OR lender <> ALL ($4))
+                  WHERE due_at <= now() AND type = ANY ($3)
+                    AND (lender IS NULL OR lender <> ALL (ARRAY(SELECT lender FROM held WHERE count >= $6)))
                   ORDER BY due_at, id
-                  LIMIT $1
-                    FOR UPDATE SKIP LOCKED
+                  LIMIT $1 FOR UPDATE SKIP LOCKED
+               ), taken AS (
+                 -- What is too much for a lender stays as it is: the lock ends with this statement.
+                 SELECT d.id
+                   FROM (SELECT *, row_number() OVER (PARTITION BY lender ORDER BY due_at, id) AS number FROM due) d
+                   LEFT JOIN held h USING (lender)
+                  WHERE lender IS NULL OR d.number + COALESCE(h.count, 0) <= $6
                )
                UPDATE operation o
                   SET state = 'running',
@@ -97,18 +128,20 @@ impl Store {
                       attempt = o.attempt + 1,
                       -- Still running, but due: its lease ran out with its process.
                       lost = o.lost + (o.state = 'running')::int::smallint
-                 FROM due
-                 JOIN payload p ON p.operation_id = due.id
-                WHERE o.id = due.id
+                 FROM taken JOIN payload p ON p.operation_id = taken.id
+                WHERE o.id = taken.id
             RETURNING o.id, o.type, o.attempt, o.key_number, o.lost, o.lane, o.position, o.read_lane,
-                      o.read_position, o.lender, o.accepted_at, o.why_since,
+                      o.read_position, o.lender, o.resolution, o.why, o.why_since,
+                      EXTRACT(EPOCH FROM now() - o.accepted_at)::float8 AS age_seconds,
                       EXTRACT(EPOCH FROM now() - o.why_since)::float8 AS troubled_seconds,
                       p.data AS "data: Json<Box<RawValue>>", p.reference,
                       (SELECT resource_id FROM lane WHERE key = o.lane) AS known_id"#,
             limits.count,
             limits.lease.as_secs_f64(),
             &limits.types,
-            &limits.busy_lenders,
+            &lenders,
+            &held,
+            limits.per_lender,
         )
         .fetch_all(&self.pool)
         .await
@@ -117,8 +150,7 @@ impl Store {
             .map(|row| {
                 Ok(Claimed {
                     id: OperationId(row.id),
-                    operation_type: OperationType::from_name(&row.r#type)
-                        .ok_or(StoreError::Unknown { what: "type" })?,
+                    operation_type: operation_type(&row.r#type)?,
                     payload: row.data.0,
                     attempt: row.attempt,
                     key_number: row.key_number,
@@ -131,12 +163,11 @@ impl Store {
                     lender: row.lender,
                     reference: row.reference,
                     known_id: row.known_id,
-                    accepted_at: row.accepted_at,
+                    resolution: read_resolution(row.resolution.as_deref())?,
+                    why: row.why,
                     why_since: row.why_since,
-                    troubled_for: Duration::try_from_secs_f64(
-                        row.troubled_seconds.unwrap_or_default(),
-                    )
-                    .unwrap_or_default(),
+                    troubled_for: seconds(row.troubled_seconds),
+                    age: seconds(row.age_seconds),
                     claimed_at,
                 })
             })
@@ -192,11 +223,18 @@ impl Store {
         earlier
             .map(|row| {
                 Ok(TrackingId {
-                    operation_type: OperationType::from_name(&row.r#type)
-                        .ok_or(StoreError::Unknown { what: "type" })?,
+                    operation_type: operation_type(&row.r#type)?,
                     id: OperationId(row.id),
                 })
             })
             .transpose()
     }
+}
+
+fn operation_type(name: &str) -> Result<OperationType, StoreError> {
+    OperationType::from_name(name).ok_or(StoreError::Unknown { what: "type" })
+}
+
+fn seconds(seconds: Option<f64>) -> Duration {
+    Duration::try_from_secs_f64(seconds.unwrap_or_default()).unwrap_or_default()
 }

@@ -1,10 +1,13 @@
 //! Reaching the database, and finding out at the start what would go wrong later.
 
-use std::{str::FromStr, time::Duration};
+use std::{
+    borrow::Cow,
+    str::FromStr,
+    time::{Duration, Instant},
+};
 
 use sqlx::{
-    ConnectOptions, Connection, PgPool,
-    error::DatabaseError,
+    ConnectOptions, Connection, PgPool, Postgres, Transaction,
     migrate::{MigrateError, Migrator},
     postgres::{PgConnectOptions, PgPoolOptions},
 };
@@ -15,6 +18,12 @@ static MIGRATOR: Migrator = sqlx::migrate!();
 
 /// How long a request waits for a connection before it is told that the database is away.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How long a connection is trusted after its last use. After a restart of Postgres each pooled one is
+/// broken; asking each time, also under load, would cost 40 % (29,000 against 48,000 selects/s).
+const TRUSTED_FOR: Duration = Duration::from_secs(1);
+/// How long a commit whose answer got lost is asked for.
+const COMMIT_ASKED_FOR: Duration = Duration::from_secs(10);
 
 /// Why the gateway cannot work on this database: one line for whoever starts it.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +69,14 @@ pub async fn connect(url: &str, connections: u32) -> Result<PgPool, DatabaseProb
         .max_connections(connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .test_before_acquire(false)
+        .before_acquire(|connection, meta| {
+            Box::pin(async move {
+                if meta.idle_for > TRUSTED_FOR {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
         .max_lifetime(Duration::from_mins(30))
         .connect_lazy_with(options))
 }
@@ -140,24 +157,52 @@ pub(super) async fn check(pool: &PgPool) -> Result<(), StoreError> {
 }
 
 fn is_undefined_table(error: &sqlx::Error) -> bool {
-    error
-        .as_database_error()
-        .and_then(DatabaseError::code)
-        .as_deref()
-        == Some("42P01")
+    code(error).is_some_and(|code| code == "42P01")
 }
 
-/// Whether a transaction whose commit was not answered has taken place. Asks until Postgres knows.
+/// Begins a transaction. Pooled connections that a restart of Postgres broke are passed over: nothing has
+/// been sent on them yet.
+pub(super) async fn begin(pool: &PgPool) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    let mut may_be_broken = pool.size();
+    loop {
+        match pool.begin().await {
+            Err(error) if may_be_broken > 0 && is_broken(&error) => may_be_broken -= 1,
+            result => return result,
+        }
+    }
+}
+
+/// Whether it is the connection that failed, or the backend behind it (SQLSTATE class 57P: shutdown, crash).
+fn is_broken(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Io(_)) || code(error).is_some_and(|code| code.starts_with("57P"))
+}
+
+/// Whether a transaction whose commit was not answered has taken place: waits until it is over. Fails
+/// when the database stays away.
+///
+/// A crash of Postgres may forget a transaction and give its id to another one, whose end this tells
+/// then: where that matters, look at the rows as well.
 pub(super) async fn has_committed(pool: &PgPool, id: &str) -> Result<bool, StoreError> {
+    /// `invalid_parameter_value`: no transaction has had this id yet.
+    const FORGOTTEN: &str = "22023";
+    let give_up = Instant::now() + COMMIT_ASKED_FOR;
     loop {
         let status = sqlx::query_scalar!("SELECT pg_xact_status($1::text::xid8)", id)
             .fetch_one(pool)
-            .await
-            .map_err(failed_to("say whether a transaction was committed"))?;
-        match status.as_deref() {
-            Some("committed") => return Ok(true),
-            Some("in progress") => tokio::time::sleep(RETRY_PAUSE).await,
-            Some(_) | None => return Ok(false),
+            .await;
+        let error = match status.as_ref().map(Option::as_deref) {
+            Ok(Some("in progress")) => sqlx::Error::PoolTimedOut,
+            Ok(status) => return Ok(status == Some("committed")),
+            Err(error) if code(error).as_deref() == Some(FORGOTTEN) => return Ok(false),
+            Err(_) => status.err().unwrap_or(sqlx::Error::PoolTimedOut),
+        };
+        if Instant::now() >= give_up {
+            return Err(failed_to("say whether a transaction was committed")(error));
         }
+        tokio::time::sleep(RETRY_PAUSE).await;
     }
+}
+
+fn code(error: &sqlx::Error) -> Option<Cow<'_, str>> {
+    error.as_database_error()?.code()
 }

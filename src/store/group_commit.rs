@@ -32,7 +32,8 @@ impl<T, R> fmt::Debug for GroupCommit<T, R> {
 impl<T: Send + 'static, R: Send + 'static> GroupCommit<T, R> {
     /// Starts the task. `flush` is given each batch in the order of arrival, and answers row by row in
     /// that order. The task ends when the last handle is dropped.
-    pub(super) fn start<F, Fut>(tasks: &TaskTracker, mut flush: F) -> Self
+    /// `name` is what the metrics call it.
+    pub(super) fn start<F, Fut>(tasks: &TaskTracker, name: &'static str, mut flush: F) -> Self
     where
         F: FnMut(Vec<T>) -> Fut + Send + 'static,
         Fut: Future<Output = Vec<R>> + Send,
@@ -41,6 +42,8 @@ impl<T: Send + 'static, R: Send + 'static> GroupCommit<T, R> {
         tasks.spawn(async move {
             let mut batch = Vec::new();
             while arrivals.recv_many(&mut batch, LARGEST_BATCH).await > 0 {
+                metrics::histogram!("gateway_batch_rows", "of" => name)
+                    .record(u32::try_from(batch.len()).unwrap_or(u32::MAX));
                 let (rows, waiting): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
                 for (reply, result) in waiting.into_iter().zip(flush(rows).await) {
                     // Whoever asked may have gone: the row is written all the same.

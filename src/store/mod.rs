@@ -12,6 +12,7 @@ mod connect;
 mod ends;
 mod group_commit;
 mod lanes;
+mod operators;
 mod oversight;
 mod results;
 mod settle;
@@ -31,11 +32,14 @@ pub use self::{
     claim::{ClaimLimits, Claimed, Places},
     connect::{DatabaseProblem, connect, migrate, require_migrated},
     ends::{Ends, Waiter},
+    operators::{
+        ActionError, Found, Inspected, Operator, ParkedCursor, ParkedOperation, Retryable, Unfit,
+    },
     oversight::{Oversight, Standing},
     settlement::{End, Settlement, Verdict},
     track::Tracked,
 };
-use crate::domain::OperationType;
+use crate::domain::{OperationType, State};
 
 use self::{backlog::Backlog, group_commit::GroupCommit};
 
@@ -129,4 +133,14 @@ impl Store {
     pub async fn check(&self) -> Result<(), StoreError> {
         connect::check(&self.pool).await
     }
+}
+
+/// Counts an end in the metrics, after its commit.
+pub(crate) fn count_end(operation_type: OperationType, state: State) {
+    metrics::counter!(
+        "gateway_operations_ended_total",
+        "type" => operation_type.as_str(),
+        "state" => state.as_str(),
+    )
+    .increment(1);
 }

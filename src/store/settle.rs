@@ -7,13 +7,13 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::{
-    End, Ends, RETRY_PAUSE, Settlement, Store, StoreError, Verdict, connect, failed_to,
+    End, Ends, Places, RETRY_PAUSE, Settlement, Store, StoreError, Verdict, connect, failed_to,
     group_commit::GroupCommit,
     lanes::{self, Departed, Departures},
     results::Results,
 };
 use crate::{
-    domain::{Reply, State},
+    domain::{OperationId, Reply, State},
     telemetry::chain,
 };
 
@@ -24,7 +24,7 @@ pub(super) fn start(
     tasks: &TaskTracker,
 ) -> GroupCommit<Settlement, Result<bool, StoreError>> {
     let (pool, ends) = (pool.clone(), ends.clone());
-    GroupCommit::start(tasks, move |batch| {
+    GroupCommit::start(tasks, "settle", move |batch| {
         let (pool, ends) = (pool.clone(), ends.clone());
         async move { settle(&pool, &ends, batch).await }
     })
@@ -83,17 +83,14 @@ async fn settle_all(
     batch: &[Settlement],
 ) -> Result<(HashSet<Uuid>, Departed), StoreError> {
     const ACTION: &str = "settle operations";
-    let mut transaction = pool.begin().await.map_err(failed_to(ACTION))?;
+    let mut transaction = connect::begin(pool).await.map_err(failed_to(ACTION))?;
     keep_replies(&mut transaction, batch)
         .await
         .map_err(failed_to(ACTION))?;
     let mut keys: Vec<String> = batch
         .iter()
         .filter(|row| row.verdict.state().is_end())
-        .flat_map(|row| {
-            let read = row.places.read.as_ref().map(|(lane, _)| lane.clone());
-            std::iter::once(row.places.lane.clone()).chain(read)
-        })
+        .flat_map(|row| row.places.lanes())
         .collect();
     keys.sort_unstable();
     keys.dedup();
@@ -107,11 +104,11 @@ async fn settle_all(
     let (held, transaction_id) = update_operations(&mut transaction, batch)
         .await
         .map_err(failed_to(ACTION))?;
-    let ended: Vec<(&Settlement, &End)> = batch
+    let ended: Vec<Ended<'_>> = batch
         .iter()
         .filter(|row| held.contains(&row.id.0))
         .filter_map(|row| match &row.verdict {
-            Verdict::End(end) => Some((row, end)),
+            Verdict::End(end) => Some((row.id, &row.places, end)),
             Verdict::Again { .. } | Verdict::Park { .. } => None,
         })
         .collect();
@@ -122,18 +119,28 @@ async fn settle_all(
             .await
             .map_err(failed_to(ACTION))?
     };
-    if let Err(source) = transaction.commit().await {
-        match transaction_id {
-            Some(id) if connect::has_committed(pool, &id).await? => {}
-            Some(_) | None => {
-                return Err(StoreError::Database {
-                    action: ACTION,
-                    source,
-                });
-            }
-        }
+    if let Err(source) = transaction.commit().await
+        && !has_committed(pool, transaction_id).await
+    {
+        return Err(failed_to(ACTION)(source));
     }
     Ok((held, departed))
+}
+
+/// Whether the transaction has taken place; asks until Postgres says so.
+async fn has_committed(pool: &PgPool, transaction_id: Option<String>) -> bool {
+    let Some(id) = transaction_id else {
+        return false;
+    };
+    loop {
+        match connect::has_committed(pool, &id).await {
+            Ok(has_committed) => return has_committed,
+            Err(error) => tracing::error!(
+                error = %chain(&error),
+                "it is not known yet whether what Fineract said was written; asking again"
+            ),
+        }
+    }
 }
 
 /// Keeps what came back, whoever holds the operation by now.
@@ -203,6 +210,7 @@ async fn update_operations(
                   why = s.why,
                   why_since = CASE WHEN s.why IS NOT NULL THEN
                       CASE s.state WHEN 'parked' THEN now() ELSE COALESCE(o.why_since, now()) END END,
+                  resolution = CASE WHEN s.state <> 'parked' THEN o.resolution END,
                   ended_at = CASE WHEN s.state IN ('succeeded', 'failed') THEN now() END
              FROM unnest($1::uuid[], $2::int[], $3::text[], $4::float8[], $5::bool[], $6::text[])
                   AS s (id, attempt, state, delay, new_key, why)
@@ -221,19 +229,22 @@ async fn update_operations(
     Ok((rows.into_iter().map(|row| row.id).collect(), transaction_id))
 }
 
-/// Writes the results of ended operations and takes them out of their lanes.
+/// An operation that has ended, where it stood, and how it ended.
+pub(super) type Ended<'a> = (OperationId, &'a Places, &'a End);
+
+/// Writes the results of ended operations and takes them out of their lanes, which are locked.
 pub(super) async fn end(
     connection: &mut PgConnection,
-    ended: &[(&Settlement, &End)],
+    ended: &[Ended<'_>],
 ) -> Result<Departed, sqlx::Error> {
     let mut departures = Departures::default();
     let mut results = Results::default();
-    for (row, end) in ended {
-        departures.leave(&row.places);
+    for &(id, places, end) in ended {
+        departures.leave(places);
         match end {
             End::Succeeded { body, resource_id } => {
-                results.push(row.id, Some(body.clone()), None, None);
-                departures.learn(&row.places.lane, *resource_id);
+                results.push(id, Some(body.clone()), None, None);
+                departures.learn(&places.lane, *resource_id);
             }
             End::Failed {
                 body,
@@ -245,9 +256,9 @@ pub(super) async fn end(
                 let fells =
                     &(*fells && !crate::sabotage::is(crate::sabotage::Sabotage::CascadeOff));
                 let failure = Some((code.clone(), message.clone(), *fells));
-                results.push(row.id, None, body.clone(), failure);
+                results.push(id, None, body.clone(), failure);
                 if *fells {
-                    departures.fell(&row.places, row.id.0);
+                    departures.fell(places, id.0);
                 }
             }
         }

@@ -65,7 +65,8 @@ pub enum End {
 }
 
 impl Verdict {
-    pub(super) fn state(&self) -> State {
+    /// The state it leads to.
+    pub fn state(&self) -> State {
         match self {
             Self::End(End::Succeeded { .. }) => State::Succeeded,
             Self::End(End::Failed { .. }) => State::Failed,

@@ -1,12 +1,12 @@
 //! One claimed operation with what is known of it.
 
 use crate::{
-    domain::{Attempt, decision::History},
+    domain::{Attempt, Reads, Request, decision::History},
     operations::{Context, Entry},
     store::Claimed,
 };
 
-use super::runner::Runner;
+use super::{checker, runner::Runner};
 
 /// A claimed operation, its type, and its attempts so far.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +22,11 @@ impl<'a> Case<'a> {
         History::new(self.attempts)
     }
 
+    /// Whether it waits for a checker: as Fineract answered, or as its list showed.
+    pub(super) fn awaits_checker(&self) -> bool {
+        self.history().awaits_checker() || checker::awaited(self.claimed).is_some()
+    }
+
     /// What the type's pure functions know beside the payload and what was read.
     pub(super) fn context(&self, runner: &'a Runner) -> Context<'a> {
         Context {
@@ -31,6 +36,18 @@ impl<'a> Case<'a> {
             known_id: self.claimed.known_id,
             same_reference: None,
             sent: self.history().request(),
+            checked: self.awaits_checker(),
+        }
+    }
+
+    /// What to read, by the numbers of what a command was sent to already: since then another client or
+    /// loan may have got its external id.
+    pub(super) fn addressed(&self, reads: Reads) -> Reads {
+        let sent = self.history().request();
+        Reads {
+            client_id: sent.and_then(Request::client_id),
+            loan_id: sent.and_then(Request::loan_id),
+            ..reads
         }
     }
 }

@@ -2,18 +2,15 @@
 
 use std::time::Duration;
 
-use super::{case::Case, pace, runner::Runner};
+use super::{case::Case, checker, pace, runner::Runner};
 use crate::{
     domain::{
         Answer, Reply, State,
-        decision::{self, Decision, Scope},
+        decision::{self, ANSWER_ABOUT_ANOTHER, Decision, History},
     },
     operations::Entry,
     store::{Claimed, End, Verdict},
 };
-
-/// How long an operation waits before a missing permission, or a lender, is tried again.
-pub(super) const SET_UP: Duration = Duration::from_secs(30);
 
 /// What an attempt came to.
 #[derive(Debug)]
@@ -33,7 +30,7 @@ impl Conclusion {
         }
     }
 
-    /// Tries again later, under the same key.
+    /// Tries again later, under the same key, for as long as it takes.
     pub(super) fn again(claimed: &Claimed, why: &'static str, asked: Option<Duration>) -> Self {
         let delay = pace::delay(claimed.troubled_for, asked);
         Self::unsent(Verdict::Again {
@@ -41,6 +38,11 @@ impl Conclusion {
             new_key: false,
             why,
         })
+    }
+
+    /// Leaves it to a person.
+    pub(super) fn park(why: &'static str) -> Self {
+        Self::unsent(Verdict::Park { why })
     }
 
     /// Fineract's refusal, word for word.
@@ -89,104 +91,115 @@ pub(super) fn refused_unsent(code: &str, message: String, fells: bool) -> Conclu
 impl Runner {
     /// Decides what the last attempt's reply means, reading Fineract where its key cannot tell.
     pub(super) async fn weigh(&self, case: Case<'_>) -> Conclusion {
-        let last = case.attempts.last();
-        let Some((last, reply)) =
-            last.and_then(|last| last.reply.as_ref().map(|reply| (last, reply)))
-        else {
+        let Some(reply) = case.attempts.last().and_then(|last| last.reply.as_ref()) else {
             return Conclusion::again(case.claimed, "not_sent", None);
         };
-        let decision = decision::decide(reply, &case.history(), self.settings().patience);
-        let concluded = match (decision, reply) {
-            (Decision::Succeeded, Reply::Answer(answer)) => {
-                self.note_success();
-                Conclusion::unsent(Verdict::End(End::Succeeded {
-                    resource_id: last.request.learned_id(&answer.body),
-                    body: answer.body.clone(),
-                }))
-            }
-            (Decision::Refused, Reply::Answer(answer)) => Conclusion::refused(answer, case.entry),
-            (Decision::SameKey { why }, Reply::Answer(answer)) => {
-                self.again_or_park(case.claimed, why, answer.retry_after)
-            }
-            // An unreachable Fineract is nothing a person decides operation by operation.
-            (Decision::SameKey { why }, Reply::Failure(_)) => {
-                Conclusion::again(case.claimed, why, None)
-            }
-            (Decision::Read(question), Reply::Answer(answer)) => {
-                self.read(case, question, answer).await
-            }
-            (Decision::AwaitChecker, _) => Conclusion::unsent(Verdict::Park {
-                why: "awaiting_checker",
-            }),
-            (Decision::Suspect { scope, why }, _) => {
-                let key_has_ended = !case.history().may_still_run();
-                self.suspect(case.claimed, scope, why, key_has_ended).await
-            }
-            (Decision::Park { why }, _) => Conclusion::unsent(Verdict::Park { why }),
-            (Decision::Succeeded | Decision::Refused | Decision::Read(_), Reply::Failure(_)) => {
-                Conclusion::unsent(Verdict::Park {
-                    why: "unclassified_answer",
-                })
-            }
-        };
-        if matches!(concluded.verdict, Verdict::End(_)) {
-            self.gate().open();
+        let history = self.watched.look_at(case.claimed.id, case.history());
+        let decision = decision::decide(reply, &history, self.settings().patience);
+        match decision {
+            Decision::Succeeded
+            | Decision::Refused
+            | Decision::Read(_)
+            | Decision::AwaitChecker => self.note_taken(case.claimed),
+            Decision::SameKey { .. } | Decision::Suspect { .. } | Decision::Park { .. } => {}
         }
+        let concluded = self.follow(case, decision, reply).await;
         Conclusion {
             reply: Some(reply.clone()),
             verdict: concluded.verdict,
         }
     }
 
-    /// Something may be wrong with more than this operation: with everything, if a probe fails too.
-    pub(super) async fn suspect(
-        &self,
-        claimed: &Claimed,
-        scope: Scope,
-        why: &'static str,
-        key_has_ended: bool,
-    ) -> Conclusion {
-        match scope {
-            Scope::Deployment => {
-                if self.fineract.probe().await {
-                    Conclusion::unsent(Verdict::Park { why })
-                } else {
-                    self.gate().block(why);
-                    Conclusion::again(claimed, why, None)
-                }
+    async fn follow(&self, case: Case<'_>, decision: Decision, reply: &Reply) -> Conclusion {
+        let claimed = case.claimed;
+        let answer = match reply {
+            Reply::Answer(answer) => Some(answer),
+            Reply::Failure(_) => None,
+        };
+        match (decision, answer) {
+            (Decision::Succeeded, _) => self.succeeded(case).await,
+            (Decision::Refused, Some(answer)) => Conclusion::refused(answer, case.entry),
+            (Decision::Read(question), Some(answer)) => self.read(case, question, answer).await,
+            (Decision::SameKey { why, outage }, _) => {
+                let asked = answer.and_then(|answer| answer.retry_after);
+                self.again_or_park(claimed, why, outage, asked)
             }
-            Scope::Type => Conclusion::again(claimed, why, Some(SET_UP)),
-            Scope::Lender => {
-                // The refusal is stored under the key: what is set up by then is tried under a new one.
-                self.fineract.forget();
-                let delay = pace::delay(claimed.troubled_for, Some(SET_UP));
-                let verdict = Verdict::Again {
-                    delay,
-                    new_key: key_has_ended,
-                    why,
-                };
-                Conclusion::unsent(verdict)
+            (Decision::AwaitChecker, _) => checker::await_checker(claimed),
+            (Decision::Suspect { scope, why }, _) => {
+                self.suspect(claimed, scope, why, may_take_new_key(case))
+                    .await
+            }
+            (Decision::Park { why }, _) => {
+                if why == ANSWER_ABOUT_ANOTHER {
+                    tracing::error!(
+                        operation.id = %claimed.id,
+                        operation.type = %claimed.operation_type,
+                        alarm = why,
+                        "Fineract answered about another client or loan than it was asked about"
+                    );
+                }
+                Conclusion::park(why)
+            }
+            // Only an answer refuses, or has to be read about.
+            (Decision::Refused | Decision::Read(_), None) => {
+                Conclusion::park("unclassified_answer")
             }
         }
     }
 
-    /// Tries again under the same key, or parks what has been tried for too long.
+    /// Ends it with the success that an attempt was answered.
+    pub(super) async fn succeeded(&self, case: Case<'_>) -> Conclusion {
+        let history = case.history();
+        let (Some(answer), Some(request)) = (history.success(), history.request()) else {
+            return Conclusion::park("unclassified_answer");
+        };
+        self.note_success();
+        self.look_after(case).await;
+        Conclusion::unsent(Verdict::End(End::Succeeded {
+            resource_id: request.learned_id(&answer.body),
+            body: answer.body.clone(),
+        }))
+    }
+
+    /// Reads once more what an operation changed that has succeeded, and raises the alarm where something
+    /// is wrong all the same. What cannot be read now changes nothing.
+    pub(super) async fn look_after(&self, case: Case<'_>) {
+        let claimed = case.claimed;
+        let Ok(Some(reads)) = (case.entry.reads_after)(&claimed.payload, &self.deployment) else {
+            return;
+        };
+        match self.fineract.look_up(&case.addressed(reads), true).await {
+            Ok(facts) => {
+                if let Some(alarm) = (case.entry.alarm)(&facts) {
+                    tracing::error!(
+                        operation.id = %claimed.id,
+                        operation.type = %claimed.operation_type,
+                        alarm,
+                        "the operation succeeded, but Fineract's books are not as they should be"
+                    );
+                }
+            }
+            Err(failure) => {
+                tracing::debug!(operation.id = %claimed.id, ?failure, "what a success left behind could not be read");
+            }
+        }
+    }
+
+    /// Tries again under the same key, or parks what has been tried for too long. An outage is nothing to
+    /// decide operation by operation, unless others go through.
     pub(super) fn again_or_park(
         &self,
         claimed: &Claimed,
         why: &'static str,
+        outage: bool,
         asked: Option<Duration>,
     ) -> Conclusion {
-        let delay = pace::delay(claimed.troubled_for, asked);
-        self.park_when_late(
-            claimed,
-            Verdict::Again {
-                delay,
-                new_key: false,
-                why,
-            },
-            why,
-        )
+        let again = Conclusion::again(claimed, why, asked);
+        if outage && !self.succeeded_within(self.settings().park_after) {
+            again
+        } else {
+            self.park_when_late(claimed, again.verdict, why)
+        }
     }
 
     /// Parks what has been tried for too long.
@@ -197,9 +210,15 @@ impl Runner {
         why: &'static str,
     ) -> Conclusion {
         if claimed.troubled_for >= self.settings().park_after {
-            Conclusion::unsent(Verdict::Park { why })
+            Conclusion::park(why)
         } else {
             Conclusion::unsent(verdict)
         }
     }
+}
+
+/// Whether what has to be set up first may be tried under a new key: the refusal is stored under this one.
+fn may_take_new_key(case: Case<'_>) -> bool {
+    let history: History<'_> = case.history();
+    history.key_has_ended() && (case.entry.late_command_harmless || !history.may_still_run())
 }

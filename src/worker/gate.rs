@@ -1,27 +1,23 @@
-//! Whether Fineract takes anything at all: open, or blocked and why.
+//! Whether Fineract takes anything at all: open, or blocked and why. The breaker.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use tokio::sync::{Notify, watch};
 
+use super::{breaker::Breaker, pace};
 use crate::{domain::FineractHealth, telemetry::wall_clock};
 
-/// How long a blocked gate waits between two operations that may open it.
-const TRIAL_EVERY: Duration = Duration::from_secs(5);
+/// The reason of a gate that was shut because nothing came back.
+pub(super) const UNREACHABLE: &str = "fineract_unreachable";
 
-#[derive(Debug)]
-struct Blockage {
-    next_trial: Instant,
-}
-
-/// The gate in front of Fineract. Blocked, it lets one real operation through from time to time; the
+/// The gate in front of Fineract. Blocked, it lets one real operation through after a time that grows; the
 /// first that is answered as it should be opens it. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Gate {
-    blockage: Arc<Mutex<Option<Blockage>>>,
+    breaker: Arc<Mutex<Breaker>>,
     changed: Arc<Notify>,
     health: watch::Sender<FineractHealth>,
 }
@@ -29,9 +25,23 @@ pub struct Gate {
 impl Default for Gate {
     fn default() -> Self {
         Self {
-            blockage: Arc::default(),
+            breaker: Arc::default(),
             changed: Arc::default(),
             health: watch::Sender::new(FineractHealth::Unknown),
+        }
+    }
+}
+
+/// Leave to send. Dropped, a trial is over, whatever came of it.
+#[derive(Debug)]
+pub(super) struct Pass {
+    trial_of: Option<Gate>,
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        if let Some(gate) = &self.trial_of {
+            gate.lock().end_trial();
         }
     }
 }
@@ -42,20 +52,36 @@ impl Gate {
         self.health.subscribe()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Blockage>> {
-        self.blockage.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Breaker> {
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many of `free` places may be used now.
+    /// How many of `free` places may be filled now.
     pub(super) fn admits(&self, free: usize) -> usize {
-        match self.lock().as_mut() {
-            None => free,
-            Some(blockage) if blockage.next_trial <= Instant::now() => {
-                blockage.next_trial = Instant::now() + TRIAL_EVERY;
-                free.min(1)
-            }
-            Some(_) => 0,
+        let breaker = self.lock();
+        if breaker.is_closed() {
+            free
+        } else if breaker.may_try(Instant::now()) {
+            free.min(1)
+        } else {
+            0
         }
+    }
+
+    /// Whether everything may be sent.
+    pub(super) fn is_open(&self) -> bool {
+        self.lock().is_closed()
+    }
+
+    /// Leave to send one operation now; blocked, only the next trial gets it.
+    pub(super) fn enter(&self) -> Option<Pass> {
+        let mut breaker = self.lock();
+        if breaker.is_closed() {
+            return Some(Pass { trial_of: None });
+        }
+        breaker.start_trial(Instant::now()).then(|| Pass {
+            trial_of: Some(self.clone()),
+        })
     }
 
     /// Waits until the gate has opened.
@@ -65,8 +91,9 @@ impl Gate {
 
     /// Fineract answered as it should.
     pub(super) fn open(&self) {
-        if self.lock().take().is_some() {
-            tracing::info!("Fineract takes operations again");
+        if let Some(reason) = self.lock().close() {
+            tracing::info!(reason, "Fineract takes operations again");
+            metrics::gauge!("gateway_fineract_blocked", "reason" => reason).set(0);
             self.changed.notify_one();
         }
         self.health.send_if_modified(|health| {
@@ -78,16 +105,40 @@ impl Gate {
 
     /// Fineract takes nothing of us: stop sending, keep everything waiting, say so.
     pub(super) fn block(&self, reason: &'static str) {
-        let mut blockage = self.lock();
-        if blockage.is_none() {
-            tracing::error!(reason, "Fineract takes nothing: operations wait");
-            self.health.send_replace(FineractHealth::Blocked {
-                reason,
-                since: wall_clock(),
-            });
+        let mut breaker = self.lock();
+        let before = breaker.reason();
+        if !breaker.open(reason, Instant::now(), pace::jitter) || before == Some(reason) {
+            return;
         }
-        *blockage = Some(Blockage {
-            next_trial: Instant::now() + TRIAL_EVERY,
+        drop(breaker);
+        tracing::error!(reason, "Fineract takes nothing: operations wait");
+        if let Some(before) = before {
+            metrics::gauge!("gateway_fineract_blocked", "reason" => before).set(0);
+        }
+        metrics::gauge!("gateway_fineract_blocked", "reason" => reason).set(1);
+        self.health.send_modify(|health| {
+            let since = match *health {
+                FineractHealth::Blocked { since, .. } => since,
+                FineractHealth::Unknown | FineractHealth::Open => wall_clock(),
+            };
+            *health = FineractHealth::Blocked { reason, since };
         });
+    }
+
+    /// Something came back from Fineract: it is there. Whether the gate had been shut because it was not.
+    pub(super) fn note_answer(&self) -> bool {
+        let was_away = self.lock().note_answer() == Some(UNREACHABLE);
+        if was_away {
+            self.open();
+        }
+        was_away
+    }
+
+    /// Nothing came back from Fineract. Often enough in a row, it is away.
+    pub(super) fn note_silence(&self) {
+        let is_away = self.lock().note_silence();
+        if is_away {
+            self.block(UNREACHABLE);
+        }
     }
 }

@@ -72,18 +72,13 @@ impl Held {
         })
     }
 
-    /// The lenders that have as many operations here as they may have at once.
-    pub(super) fn busy_lenders(&self, at_once: usize) -> Vec<String> {
-        let mut counts: HashMap<&str, usize> = HashMap::new();
-        let leases = self.lock();
-        for lender in leases.values().filter_map(|lease| lease.lender.as_deref()) {
+    /// How many operations are held of each lender that has any.
+    pub(super) fn by_lender(&self) -> HashMap<String, i64> {
+        let mut counts = HashMap::new();
+        for lender in self.lock().values().filter_map(|held| held.lender.clone()) {
             *counts.entry(lender).or_default() += 1;
         }
         counts
-            .into_iter()
-            .filter(|(_, count)| *count >= at_once)
-            .map(|(lender, _)| lender.to_owned())
-            .collect()
     }
 
     /// Renews all leases, three times in the life of one.

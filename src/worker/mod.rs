@@ -3,16 +3,26 @@
 //! A claim is committed before anything else happens, an attempt before it is sent, and no transaction
 //! is open while Fineract is called.
 
+mod blocked;
+mod breaker;
 mod case;
+mod checker;
 mod conclude;
 mod evidence;
 mod gate;
 mod held;
+mod limit;
+mod limiter;
 mod pace;
 mod prepare;
+mod report;
+mod resolve;
+mod retry_budget;
 mod runner;
 #[cfg(feature = "sabotage")]
 mod sabotaged;
+mod suspect;
+mod watched;
 
 use std::{sync::Arc, time::Duration};
 
@@ -23,7 +33,10 @@ pub use self::{
     gate::Gate,
     runner::{Runner, Settings},
 };
-use crate::store::{ClaimLimits, Claimed};
+use crate::{
+    operations,
+    store::{ClaimLimits, Claimed},
+};
 
 /// How often due work is looked for when nobody said that there is some. With jitter.
 const POLL: Duration = Duration::from_millis(500);
@@ -40,10 +53,8 @@ pub async fn run(runner: Arc<Runner>, stop: CancellationToken) {
     let renewing = stop_with(&tasks, Arc::clone(&runner));
     while !stop.is_cancelled() {
         let free = runner.capacity().saturating_sub(tasks.len() - 1);
-        let wanted = runner.gate().admits(free);
-        let claimed = claim(&runner, wanted).await;
-        let more_may_wait = claimed.len() >= wanted;
-        for operation in claimed {
+        let claim = claim(&runner, runner.gate().admits(free)).await;
+        for operation in claim.operations {
             let (runner, finished) = (Arc::clone(&runner), Arc::clone(&finished));
             let stop = stop.clone();
             let held = runner.held().hold(&operation);
@@ -53,10 +64,13 @@ pub async fn run(runner: Arc<Runner>, stop: CancellationToken) {
                 finished.notify_one();
             });
         }
+        if claim.look_again {
+            continue;
+        }
         tokio::select! {
             () = stop.cancelled() => {}
-            () = finished.notified(), if more_may_wait => {}
-            () = runner.store().ends().work(), if !more_may_wait => {}
+            () = finished.notified(), if claim.waits_for_room => {}
+            () = runner.store().ends().work(), if !claim.is_full => {}
             () = runner.gate().changed() => {}
             () = tokio::time::sleep(pace::jitter(POLL)) => {}
         }
@@ -79,24 +93,68 @@ fn stop_with(tasks: &TaskTracker, runner: Arc<Runner>) -> CancellationToken {
     stop
 }
 
-async fn claim(runner: &Runner, count: usize) -> Vec<Claimed> {
+/// What a claim brought, and what it says about the next one.
+#[derive(Debug, Default)]
+struct Claim {
+    operations: Vec<Claimed>,
+    /// All places are taken, so that new work changes nothing.
+    is_full: bool,
+    /// More may be due than there was room for: as soon as one ends, the next claim may bring some.
+    waits_for_room: bool,
+    /// A lender has as many as it may have only since this claim, which passed over its other operations: what
+    /// stands behind those comes with the next.
+    look_again: bool,
+}
+
+async fn claim(runner: &Runner, count: usize) -> Claim {
     if count == 0 {
-        return Vec::new();
+        return Claim {
+            is_full: true,
+            waits_for_room: true,
+            ..Claim::default()
+        };
     }
+    let mut held = runner.held().by_lender();
+    let per_lender = runner.settings().loan_create_per_lender;
     let limits = ClaimLimits {
         count: i64::try_from(count).unwrap_or(i64::MAX),
         lease: runner.settings().lease,
-        types: runner::types(),
-        busy_lenders: runner
-            .held()
-            .busy_lenders(runner.settings().loan_create_per_lender),
+        types: types(),
+        held_by_lender: held.clone(),
+        per_lender,
     };
-    match runner.store().claim(&limits).await {
-        Ok(claimed) => claimed,
-        Err(error) => {
-            tracing::warn!(error = %crate::telemetry::chain(&error), "nothing could be claimed");
-            tokio::time::sleep(PAUSE).await;
-            Vec::new()
+    let mut operations = Vec::new();
+    for limits in runner.blocked.claims(limits, &runner.lenders()) {
+        match runner.store().claim(&limits).await {
+            Ok(more) => operations.extend(more),
+            Err(error) => {
+                tracing::warn!(error = %crate::telemetry::chain(&error), "nothing could be claimed");
+                tokio::time::sleep(PAUSE).await;
+                break;
+            }
         }
     }
+    let were_busy = held.values().filter(|held| **held >= per_lender).count();
+    for lender in operations
+        .iter()
+        .filter_map(|claimed| claimed.lender.clone())
+    {
+        *held.entry(lender).or_default() += 1;
+    }
+    let are_busy = held.values().filter(|held| **held >= per_lender).count();
+    let is_full = operations.len() >= count;
+    Claim {
+        operations,
+        is_full,
+        waits_for_room: is_full || are_busy > 0,
+        look_again: are_busy > were_busy && !is_full,
+    }
+}
+
+/// The types this gateway runs; others wait for a gateway that does.
+fn types() -> Vec<String> {
+    operations::REGISTRY
+        .iter()
+        .map(|entry| entry.operation_type.as_str().to_owned())
+        .collect()
 }

@@ -2,31 +2,59 @@
 
 use super::{
     case::Case,
-    conclude::{Conclusion, SET_UP, refused_unsent},
+    conclude::{Conclusion, refused_unsent},
     runner::Runner,
 };
 use crate::{
     domain::{
         Failure, Reply, Request, ResourceId,
-        decision::{self, Decision, History},
+        decision::{self, Decision, Finding, History, Scope},
     },
     fineract::{ReadFailure, Subject},
-    operations::{Context, InvalidPayload, Plan},
+    operations::{Context, Evidence, InvalidPayload, Plan},
     store::{End, Verdict},
     telemetry::chain,
 };
 
+/// Why an operation waits although its plan is to refuse it.
+const MAY_STILL_RUN: &str = "an_attempt_may_still_run";
+
+/// A command that may be sent.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    /// The command.
+    pub(super) request: Request,
+    /// Whether Fineract looks as if it had been done already, before an operation's first attempt.
+    pub(super) foreseen: bool,
+}
+
 impl Runner {
+    /// What is known without sending anything: a success that came late, or that a checker has to be
+    /// waited for.
+    pub(super) async fn known_already(&self, case: Case<'_>) -> Option<Conclusion> {
+        if case.history().success().is_some() {
+            Some(self.succeeded(case).await)
+        } else if case.awaits_checker() {
+            Some(self.ask_checker(case).await)
+        } else {
+            None
+        }
+    }
+
     /// Reads what the operation needs and plans it. `Err`: it is not to be sent now.
-    pub(super) async fn prepare(&self, case: Case<'_>) -> Result<Request, Conclusion> {
+    pub(super) async fn prepare(&self, case: Case<'_>) -> Result<Prepared, Conclusion> {
         let Case { claimed, entry, .. } = case;
-        let reads = (entry.reads)(&claimed.payload, &self.deployment, claimed.id)
-            .map_err(|invalid| invalid_by_now(&invalid))?;
+        let invalid = |invalid: InvalidPayload| self.invalid_by_now(case, &invalid);
+        if !case.attempts.is_empty() {
+            self.look_before_a_new_key(case).await?;
+        }
+        let reads =
+            (entry.reads)(&claimed.payload, &self.deployment, claimed.id).map_err(invalid)?;
         let same_reference = self.store.same_reference(claimed).await.map_err(|error| {
             tracing::warn!(operation.id = %claimed.id, error = %chain(&error), "a reference could not be looked for");
             Conclusion::again(claimed, "database_away", None)
         })?;
-        let facts = match self.fineract.look_up(&reads, false).await {
+        let facts = match self.fineract.look_up(&case.addressed(reads), false).await {
             Ok(facts) => facts,
             Err(failure) => return Err(self.unread(case, failure).await),
         };
@@ -34,23 +62,40 @@ impl Runner {
             same_reference,
             ..case.context(self)
         };
-        match (entry.plan)(&claimed.payload, &facts, &context)
-            .map_err(|invalid| invalid_by_now(&invalid))?
-        {
-            Plan::Send(request) => Ok(request),
+        match (entry.plan)(&claimed.payload, &facts, &context).map_err(invalid)? {
+            Plan::Send(request) => {
+                let evidence =
+                    (entry.evidence)(&claimed.payload, &facts, &context).map_err(invalid)?;
+                Ok(Prepared {
+                    request,
+                    foreseen: matches!(evidence, Evidence::Ours(_)),
+                })
+            }
             Plan::Done(body) => Err(Conclusion::unsent(Verdict::End(End::Succeeded {
                 body,
                 resource_id: ResourceId::Unchanged,
             }))),
-            // A "no" while an attempt may still run is not the last word.
-            Plan::Refuse(_) if case.history().may_still_run() => {
-                Err(Conclusion::again(claimed, "an_attempt_may_still_run", None))
-            }
-            Plan::Refuse(refusal) => Err(refused_unsent(
-                refusal.code,
-                refusal.message,
-                (entry.fells)(&[]),
+            Plan::Refuse(refusal) => Err(self.unless_it_may_run(
+                case,
+                refused_unsent(refusal.code, refusal.message, (entry.fells)(&[])),
             )),
+        }
+    }
+
+    /// What an earlier key has brought about by now needs no second.
+    async fn look_before_a_new_key(&self, case: Case<'_>) -> Result<(), Conclusion> {
+        match self.find(case).await? {
+            (Finding::Ours, evidence) => Err(self.succeeded_by(case, evidence).await),
+            (Finding::NotOurs | Finding::Absent | Finding::CannotTell, _) => Ok(()),
+        }
+    }
+
+    /// A "no" while an attempt may still run, or has run without our knowing, is not the last word.
+    fn unless_it_may_run(&self, case: Case<'_>, refusal: Conclusion) -> Conclusion {
+        if case.history().may_have_run() {
+            self.again_or_park(case.claimed, MAY_STILL_RUN, false, None)
+        } else {
+            refusal
         }
     }
 
@@ -65,41 +110,46 @@ impl Runner {
                 return Conclusion::again(claimed, "read_unanswered", None);
             }
             ReadFailure::Missing(Subject::PaymentType) => {
-                return Conclusion::again(claimed, "payment_type_missing", Some(SET_UP));
+                return self
+                    .suspect(claimed, Scope::Type, "payment_type_missing", false)
+                    .await;
             }
             ReadFailure::Missing(_) => {
-                return Conclusion::again(claimed, "product_missing", Some(SET_UP));
+                return self
+                    .suspect(claimed, Scope::Lender, "product_missing", false)
+                    .await;
             }
-            // Half an answer, or a proxy's: nothing was asked for that could not be asked for again.
+            // Half an answer, or a proxy's: it can be asked for again.
             ReadFailure::Unreadable(_) => {
-                return self.again_or_park(claimed, "read_unreadable", None);
+                return self.again_or_park(claimed, "read_unreadable", false, None);
             }
             ReadFailure::Refused(answer) => answer,
         };
         let reply = Reply::Answer(answer.clone());
         match decision::decide(&reply, &History::new(&[]), self.settings().patience) {
             // Fineract does not have the client or the loan, or does not take the id.
-            Decision::Refused if case.history().may_still_run() => {
-                Conclusion::again(claimed, "an_attempt_may_still_run", None)
+            Decision::Refused => {
+                self.unless_it_may_run(case, Conclusion::refused(&answer, case.entry))
             }
-            Decision::Refused => Conclusion::refused(&answer, case.entry),
             Decision::Suspect { scope, why } => self.suspect(claimed, scope, why, false).await,
-            Decision::SameKey { why } => Conclusion::again(claimed, why, answer.retry_after),
+            Decision::SameKey { why, outage } => {
+                self.again_or_park(claimed, why, outage, answer.retry_after)
+            }
             Decision::Succeeded
             | Decision::Read(_)
             | Decision::AwaitChecker
-            | Decision::Park { .. } => self.again_or_park(claimed, "read_failed", None),
+            | Decision::Park { .. } => self.again_or_park(claimed, "read_failed", false, None),
         }
     }
-}
 
-/// The door let it in, but the settings have changed since.
-fn invalid_by_now(invalid: &InvalidPayload) -> Conclusion {
-    let fields: Vec<&str> = invalid
-        .problems
-        .iter()
-        .map(|problem| problem.pointer.as_str())
-        .collect();
-    let message = format!("Not sent: no longer valid at {}", fields.join(", "));
-    refused_unsent("invalid_payload", message, true)
+    /// The door let it in, but the settings have changed since.
+    fn invalid_by_now(&self, case: Case<'_>, invalid: &InvalidPayload) -> Conclusion {
+        let fields: Vec<&str> = invalid
+            .problems
+            .iter()
+            .map(|problem| problem.pointer.as_str())
+            .collect();
+        let message = format!("Not sent: no longer valid at {}", fields.join(", "));
+        self.unless_it_may_run(case, refused_unsent("invalid_payload", message, true))
+    }
 }

@@ -5,12 +5,22 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::{case::Case, conclude::Conclusion, gate::Gate, held::Held};
+use super::{
+    blocked::Blocked,
+    case::Case,
+    checker,
+    conclude::Conclusion,
+    gate::{Gate, Pass},
+    held::Held,
+    limiter::{Limiter, Permit},
+    prepare::Prepared,
+    report,
+    watched::Watched,
+};
 use crate::{
-    domain::{Attempt, IdempotencyKey, Request, decision::Patience},
+    domain::{Attempt, IdempotencyKey, decision::Patience},
     fineract::Fineract,
     operations::{self, Deployment},
     points::{self, Point},
@@ -21,6 +31,9 @@ use crate::{
 /// The most attempts that may end with their process before a person has to look.
 const LOST_AT_MOST: i16 = 5;
 
+/// Operations that are held ready beside those under way and as many again.
+const NEXT: usize = 8;
+
 /// The worker's settings.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -29,7 +42,7 @@ pub struct Settings {
     /// The most calls at once.
     pub max_in_flight: usize,
     /// The most `LOAN_CREATE` at once for one lender.
-    pub loan_create_per_lender: usize,
+    pub loan_create_per_lender: i64,
     /// How long things may take before something else is tried.
     pub patience: Patience,
     /// How long an operation that cannot be decided is tried before it is parked.
@@ -45,7 +58,9 @@ pub struct Runner {
     settings: Settings,
     gate: Gate,
     held: Held,
-    in_flight: Semaphore,
+    pub(super) blocked: Blocked,
+    pub(super) watched: Watched,
+    limiter: Arc<Limiter>,
     last_success: Mutex<Option<Instant>>,
 }
 
@@ -58,14 +73,17 @@ impl Runner {
         settings: Settings,
         gate: Gate,
     ) -> Self {
+        let limiter = Arc::new(Limiter::new(settings.max_in_flight, gate.clone()));
         Self {
             store,
-            fineract,
+            fineract: fineract.observed_by(limiter.observer()),
             deployment,
-            in_flight: Semaphore::new(settings.max_in_flight),
+            limiter,
             settings,
             gate,
             held: Held::default(),
+            blocked: Blocked::default(),
+            watched: Watched::default(),
             last_success: Mutex::default(),
         }
     }
@@ -86,22 +104,24 @@ impl Runner {
         &self.held
     }
 
-    /// How many operations may be held: as many again as are in flight, so that a settle never waits for
-    /// a claim.
+    /// The lenders that operations may name.
+    pub(super) fn lenders(&self) -> Vec<String> {
+        let names = self.deployment.lenders.iter().map(|(name, _)| name.clone());
+        names.collect()
+    }
+
+    /// How many operations may be held: more than may be under way, so that the next is there when one
+    /// ends, and few enough to leave the others to other processes.
     pub(super) fn capacity(&self) -> usize {
-        2 * self.settings.max_in_flight
+        2 * self.limiter.limit() + NEXT
     }
 
     /// Runs a claimed operation and settles it. What has not been sent when `stop` is cancelled is
     /// handed back.
     pub(super) async fn run(&self, claimed: Claimed, stop: &CancellationToken) {
-        let conclusion = match self.in_flight.acquire().await {
-            Ok(_permit) if !stop.is_cancelled() => self.conclude(&claimed).await,
-            Ok(_) | Err(_) => Some(Conclusion::unsent(Verdict::Again {
-                delay: Duration::ZERO,
-                new_key: false,
-                why: "handed_back",
-            })),
+        let conclusion = match self.admit(&claimed, stop).await {
+            Ok(_admission) => self.conclude(&claimed).await,
+            Err(conclusion) => Some(conclusion),
         };
         let Some(conclusion) = conclusion else {
             tracing::warn!(operation.id = %claimed.id, operation.attempt = claimed.attempt, "the lease is gone; nothing was sent");
@@ -109,18 +129,20 @@ impl Runner {
         };
         #[cfg(feature = "sabotage")]
         let conclusion = super::sabotaged::with_new_key(conclusion);
-        log(&claimed, &conclusion);
+        report::conclusion(&claimed, &conclusion);
         let settlement = Settlement {
             id: claimed.id,
             attempt: claimed.attempt,
             places: claimed.places.clone(),
             reply: conclusion.reply,
-            verdict: conclusion.verdict,
+            verdict: checker::still_awaited(&claimed, conclusion.verdict),
         };
+        let state = settlement.verdict.state();
         points::reach(Point::BeforeSettle, claimed.operation_type);
         let settled = self.store.settle(settlement).await;
         points::reach(Point::AfterSettle, claimed.operation_type);
         match settled {
+            Ok(true) if state.is_end() => report::end(&claimed, state),
             Ok(true) => {}
             Ok(false) => {
                 tracing::warn!(operation.id = %claimed.id, operation.attempt = claimed.attempt, "settled too late: the claim is lost, the answer is kept");
@@ -129,6 +151,29 @@ impl Runner {
                 tracing::error!(operation.id = %claimed.id, error = %chain(&error), "not settled; the lease will run out");
             }
         }
+    }
+
+    /// Waits for its turn. `Err`: it has none now, here.
+    async fn admit(
+        &self,
+        claimed: &Claimed,
+        stop: &CancellationToken,
+    ) -> Result<(Permit<'_>, Pass), Conclusion> {
+        let is_retry = claimed.why_since.is_some();
+        if !self.limiter.affords(is_retry) {
+            return Err(Conclusion::again(claimed, "too_many_retries", None));
+        }
+        let handed_back = || {
+            Conclusion::unsent(Verdict::Again {
+                delay: Duration::ZERO,
+                new_key: false,
+                why: "handed_back",
+            })
+        };
+        let turn = stop.run_until_cancelled(self.limiter.acquire()).await;
+        let permit = turn.ok_or_else(handed_back)?;
+        let pass = self.gate.enter().ok_or_else(handed_back)?;
+        Ok((permit, pass))
     }
 
     /// Prepares, commits and sends one attempt, and decides what came back. `None`: the claim is lost.
@@ -145,23 +190,27 @@ impl Runner {
             Ok(attempts) => attempts,
             Err(conclusion) => return Some(conclusion),
         };
-        let request = match resend(&attempts, claimed.key_number) {
-            Some(request) => request,
-            None => match self
-                .prepare(Case {
-                    claimed,
-                    entry,
-                    attempts: &attempts,
-                })
-                .await
-            {
-                Ok(request) => request,
+        let case = Case {
+            claimed,
+            entry,
+            attempts: &attempts,
+        };
+        if let Some(resolution) = claimed.resolution {
+            return Some(self.resolve(case, resolution).await);
+        }
+        if let Some(conclusion) = self.known_already(case).await {
+            return Some(conclusion);
+        }
+        let prepared = match resend(&attempts, claimed.key_number) {
+            Some(prepared) => prepared,
+            None => match self.prepare(case).await {
+                Ok(prepared) => prepared,
                 Err(conclusion) => return Some(conclusion),
             },
         };
         #[cfg(feature = "sabotage")]
-        let request = super::sabotaged::by_external_id(request, claimed);
-        let attempt = match self.send(claimed, request).await {
+        let prepared = super::sabotaged::by_external_id(prepared, claimed);
+        let attempt = match self.send(claimed, prepared).await {
             Ok(Some(attempt)) => attempt,
             Ok(None) => return None,
             Err(conclusion) => return Some(conclusion),
@@ -191,7 +240,7 @@ impl Runner {
     async fn send(
         &self,
         claimed: &Claimed,
-        request: Request,
+        Prepared { request, foreseen }: Prepared,
     ) -> Result<Option<Attempt>, Conclusion> {
         points::reach(Point::BeforeAttemptCommit, claimed.operation_type);
         let started = self
@@ -201,6 +250,7 @@ impl Runner {
                 number: claimed.attempt,
                 key_number: claimed.key_number,
                 request: request.clone(),
+                foreseen,
             })
             .await
             .map_err(|error| database_away(claimed, &error))?;
@@ -225,6 +275,7 @@ impl Runner {
             request,
             reply: Some(reply),
             age: Duration::ZERO,
+            foreseen,
         }))
     }
 
@@ -246,35 +297,15 @@ impl Runner {
 }
 
 /// The command to send again, word for word, when one was sent under this key.
-fn resend(attempts: &[Attempt], key_number: i32) -> Option<Request> {
+fn resend(attempts: &[Attempt], key_number: i32) -> Option<Prepared> {
     attempts
         .iter()
         .rev()
         .find(|attempt| attempt.key_number == key_number)
-        .map(|attempt| attempt.request.clone())
-}
-
-/// The types this gateway runs; others wait for a gateway that does.
-pub(super) fn types() -> Vec<String> {
-    operations::REGISTRY
-        .iter()
-        .map(|entry| entry.operation_type.as_str().to_owned())
-        .collect()
-}
-
-fn log(claimed: &Claimed, conclusion: &Conclusion) {
-    let (state, why) = conclusion.summary();
-    tracing::info!(
-        operation.id = %claimed.id,
-        operation.type = %claimed.operation_type,
-        operation.attempt = claimed.attempt,
-        operation.key = claimed.key_number,
-        operation.state = state,
-        fineract.status = conclusion.status(),
-        why,
-        duration_ms = u64::try_from(claimed.claimed_at.elapsed().as_millis()).unwrap_or(u64::MAX),
-        "attempt concluded"
-    );
+        .map(|attempt| Prepared {
+            request: attempt.request.clone(),
+            foreseen: attempt.foreseen,
+        })
 }
 
 fn database_away(claimed: &Claimed, error: &StoreError) -> Conclusion {

@@ -1,6 +1,6 @@
 //! What a sabotaged worker does with keys and addresses.
 
-use super::conclude::Conclusion;
+use super::{conclude::Conclusion, prepare::Prepared};
 use crate::{
     domain::{Failure, Reply, Request},
     sabotage::{self, Sabotage},
@@ -25,25 +25,29 @@ pub(super) fn with_new_key(mut conclusion: Conclusion) -> Conclusion {
 }
 
 /// `/loans/7?command=approve` becomes `/loans/external-id/LOAN-1?command=approve`.
-pub(super) fn by_external_id(request: Request, claimed: &Claimed) -> Request {
+pub(super) fn by_external_id(prepared: Prepared, claimed: &Claimed) -> Prepared {
     if !sabotage::is(Sabotage::HistoryByExternalId) {
-        return request;
+        return prepared;
     }
+    let request = &prepared.request;
     let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
     let numbered = path
         .rsplit_once('/')
         .filter(|(_, id)| id.parse::<i64>().is_ok());
     let (Some((kind, _)), Some((_, external_id))) = (numbered, claimed.places.lane.split_once(':'))
     else {
-        return request;
+        return prepared;
     };
     let query = if query.is_empty() {
         String::new()
     } else {
         format!("?{query}")
     };
-    Request {
-        path: format!("{kind}/external-id/{external_id}{query}"),
-        ..request
+    Prepared {
+        request: Request {
+            path: format!("{kind}/external-id/{external_id}{query}"),
+            ..request.clone()
+        },
+        ..prepared
     }
 }

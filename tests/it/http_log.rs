@@ -11,7 +11,10 @@ use sqlx::PgPool;
 use tracing::Dispatch;
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
-use crate::support::{Answer, TOKEN, TestGateway, client_create};
+use crate::support::{
+    Answer, OPS_TOKEN, TOKEN, TestGateway, client_create,
+    operators::{Operator, uuid},
+};
 
 /// The log of this test alone: its thread runs the gateway as well.
 #[derive(Clone, Default)]
@@ -81,6 +84,10 @@ async fn an_error_is_logged_once_with_its_cause_and_nobodys_data_ever(pool: PgPo
             .header("X-Request-Id", "wrong"),
     )
     .await;
+    let unsent = gateway.accept(&client_create("INC-77002")).await;
+    let operator = Operator::of(gateway.address);
+    operator.inspect(&unsent).await;
+    operator.act(&unsent, "cancel").await;
     pool.close().await;
     Answer::of(gateway.get(&path).header("X-Request-Id", "failing")).await;
 
@@ -105,15 +112,24 @@ async fn an_error_is_logged_once_with_its_cause_and_nobodys_data_ever(pool: PgPo
         .unwrap();
     assert_eq!(answered["span"]["status"], 503);
     assert!(answered["span"]["duration_ms"].is_u64());
+    let lines = log.of("request-1");
+    let acted = lines
+        .iter()
+        .find(|line| line["fields"]["message"] == "an operator acted")
+        .unwrap();
+    assert_eq!(acted["fields"]["action"], "cancel");
+    assert_eq!(acted["fields"]["operation.id"], *uuid(&unsent).to_string());
+    assert_eq!(acted["span"]["caller"], "admin");
     assert!(log.of("wrong").iter().all(|line| line["level"] != "ERROR"));
     for data in [
         "Jayesh",
         "Badgujar",
-        "INC-77001",
+        "INC-7700",
         "9966999999",
         "@example.com",
         "of Fineract",
         TOKEN,
+        OPS_TOKEN,
     ] {
         assert!(!log.text().contains(data), "{data} is in the log");
     }

@@ -91,6 +91,7 @@ impl Model {
                 },
                 caller: "test".to_owned(),
                 caller_key: None,
+                retry_of: None,
             })
             .await
             .unwrap();
@@ -110,7 +111,8 @@ impl Model {
             count,
             lease: Duration::from_mins(10),
             types: vec![OperationType::LoanUpdate.as_str().to_owned()],
-            busy_lenders: vec![],
+            held_by_lender: HashMap::new(),
+            per_lender: i64::MAX,
         };
         let claimed = self.store.claim(&limits).await.unwrap();
         for operation in &claimed {

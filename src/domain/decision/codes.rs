@@ -1,26 +1,34 @@
 //! Fineract's error codes, sorted by what they mean for an operation that met them.
 
 /// What a refusal means. Judged by codes, never by texts, and by every code of the answer: a state
-/// error may stand behind field errors (`CONTRACT.md` section 2.1).
+/// error may stand behind field errors (`CONTRACT.md` section 2.1). Of several codes the most telling
+/// counts, which is the first in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Meaning {
     /// The gateway's password has expired: nothing will be taken.
     PasswordExpired,
-    /// The gateway's user lacks a permission; said before the key is looked at.
+    /// The gateway's user lacks a permission.
     PermissionMissing,
     /// A job holds the loan, or the scheduler everything; nothing is stored, said before the key.
     Locked,
     /// This server takes no writes: another may.
     ReadOnlyServer,
-    /// Two wrote at once; stored under the key.
+    /// Two wrote at once.
     Conflict,
     /// The database spoke: anything may be behind it.
     Ambiguous,
     /// What a lender needs is missing.
     LenderUnready,
+    /// The office of new clients is missing.
+    OfficeMissing,
+    /// The payment type of references is missing.
+    PaymentTypeMissing,
     /// It is there already, or the state has moved on.
     AlreadyThere,
-    /// Refused: by a rule, or for what was sent.
+    /// The request cannot be read; said before the key.
+    Unreadable,
+    /// Refused: by a rule, or for what was sent. Codes are an open set (`CONTRACT.md` section 19), and
+    /// what nobody has sorted is such a refusal.
     Rule,
 }
 
@@ -34,9 +42,13 @@ fn meaning(code: &str) -> Meaning {
         "error.msg.invalid.instance.type" => Meaning::ReadOnlyServer,
         "error.msg.persistence.error" | "error.msg.data.integrity.issue" => Meaning::Ambiguous,
         "error.msg.loanproduct.id.invalid"
-        | "error.msg.office.id.invalid"
-        | "error.msg.payment.type.invalid"
-        | "error.msg.office.product.not.found" => Meaning::LenderUnready,
+        | "error.msg.transactions.processing.strategy.code.invalid" => Meaning::LenderUnready,
+        "error.msg.office.id.invalid" => Meaning::OfficeMissing,
+        "error.msg.payment.type.invalid" => Meaning::PaymentTypeMissing,
+        "error.msg.invalid.request.body"
+        | "error.msg.invalid.json"
+        | "error.msg.query.parameter.value.unsupported"
+        | "error.msg.command.unsupported" => Meaning::Unreadable,
         _ if is_already_there(code) => Meaning::AlreadyThere,
         _ if code.starts_with("error.msg.platform.service.") && code.ends_with(".conflict") => {
             Meaning::Conflict
@@ -52,6 +64,7 @@ fn is_already_there(code: &str) -> bool {
         code,
         "error.msg.client.duplicate.externalId"
             | "error.msg.client.duplicate.mobileNo"
+            | "error.msg.client.duplicate.accountNo"
             | "error.msg.client.unknown.data.integrity.issue"
             | "error.msg.loan.with.externalId.already.used"
             | "error.msg.loan.duplicate.externalId"
@@ -59,14 +72,13 @@ fn is_already_there(code: &str) -> bool {
             | "error.msg.loan.disbursement.duplicate.externalId"
             | "error.msg.loan.disbursement.unknown.data.integrity.issue"
             | "validation.msg.loan.transaction.externalId.value.must.be.unique"
-            | "error.msg.loan.approve.account.is.not.submitted.and.pending.state"
-            | "error.msg.loan.disbursal.account.is.not.approve.not.disbursed.state"
             | "error.msg.loan.disburse.amount.must.be.less.than.approved.amount"
             | "error.msg.loan.disburse.amount.must.be.less.than.approved.principal"
             | "error.msg.loan.cannot.modify.loan.in.its.present.state"
             | "error.msg.loan.cannot.delete.loan.in.its.present.state"
             | "error.msg.loan.withdraw.cannot.withdraw"
             | "error.msg.loan.must.be.active.fully.paid.or.overpaid"
+            | "error.msg.clients.already.active"
     ) || (code.starts_with("error.msg.loan.") && code.contains(".account.is.not."))
 }
 

@@ -2,71 +2,89 @@
 
 use std::time::Duration;
 
-use crate::domain::{Answer, Attempt, Failure, Reply};
+use super::{
+    said::{Key, Said},
+    success,
+};
+use crate::domain::{Answer, Attempt, Reply, Request};
 
-/// All attempts of an operation, the first one first, the one that was just answered last.
+/// How far clocks and a dying server may be off: so much longer than a restarted Fineract has been up,
+/// an attempt must be ago before it counts as ended with the old one. A stopping Fineract is gone 38 s
+/// after it was told to (`MEASURED.md` section 3).
+const RESTART_MARGIN: Duration = Duration::from_mins(1);
+
+/// All attempts of an operation, the first one first, the one that was just answered last; and what
+/// else is known of the time since.
 #[derive(Clone, Copy, Debug)]
 pub struct History<'a> {
     attempts: &'a [Attempt],
+    watched: Option<Duration>,
+    uptime: Option<Duration>,
 }
 
-/// What a reply says about its key.
+/// What a reply leaves of its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Trace {
-    /// Nothing reached Fineract.
-    NotSent,
+    /// What it was.
+    Nothing,
     /// It may have run, or may run still.
     Unknown,
-    /// It has ended, and is stored under its key.
+    /// An earlier attempt has not ended; this one did nothing.
+    Running,
+    /// It waits for a checker.
+    Pending,
+    /// It has ended.
     Ended,
-    /// It was refused before the key was looked at: it says nothing of earlier attempts.
-    NotLookedAt,
+}
+
+fn said(attempt: &Attempt) -> Said {
+    Said::by(attempt.reply.as_ref(), Some(&attempt.request))
 }
 
 fn trace(attempt: &Attempt) -> Trace {
-    match &attempt.reply {
-        None | Some(Reply::Failure(Failure::TimedOut | Failure::Closed)) => Trace::Unknown,
-        Some(Reply::Failure(Failure::NotConnected)) => Trace::NotSent,
-        Some(Reply::Answer(answer)) => trace_answer(answer),
+    match said(attempt) {
+        Said::NotSent | Said::NotNow { .. } => Trace::Nothing,
+        Said::Done | Said::Failed | Said::Conflicted => Trace::Ended,
+        Said::Pending => Trace::Pending,
+        Said::Running(_) => Trace::Running,
+        Said::AboutAnother | Said::Unclear { .. } | Said::Unclassified => Trace::Unknown,
+        Said::Refused { key, .. } | Said::Unready { key, .. } => match key {
+            Key::Ended => Trace::Ended,
+            Key::NotLookedAt => Trace::Nothing,
+            Key::Unclear => Trace::Unknown,
+        },
     }
 }
 
-fn trace_answer(answer: &Answer) -> Trace {
-    match answer.status {
-        // Not ended yet.
-        409 if answer.cached => Trace::Unknown,
-        409 if answer
-            .codes()
-            .iter()
-            .any(|code| code == "error.msg.loan.locked") =>
-        {
-            Trace::NotLookedAt
-        }
-        401 | 404 | 405 | 415 | 429 | 300..=399 => Trace::NotLookedAt,
-        403 if answer
-            .codes()
-            .iter()
-            .any(|code| code == "error.msg.not.authorized") =>
-        {
-            Trace::NotLookedAt
-        }
-        503 if answer
-            .codes()
-            .iter()
-            .any(|code| code == "error.msg.sheduler.job.currently.running") =>
-        {
-            Trace::NotLookedAt
-        }
-        200 | 500 => Trace::Ended,
-        400 | 403 | 409 | 503 if !answer.codes().is_empty() => Trace::Ended,
-        _ => Trace::Unknown,
+fn answer(attempt: &Attempt) -> Option<&Answer> {
+    match attempt.reply.as_ref()? {
+        Reply::Answer(answer) => Some(answer),
+        Reply::Failure(_) => None,
     }
 }
 
 impl<'a> History<'a> {
     /// The history that these attempts make.
     pub fn new(attempts: &'a [Attempt]) -> Self {
-        Self { attempts }
+        Self {
+            attempts,
+            watched: None,
+            uptime: None,
+        }
+    }
+
+    /// How long the process has known that the key is not ended, by its monotonic clock: `None` where
+    /// it was told by another, and only the database's clock can say.
+    #[must_use]
+    pub fn watched_for(self, watched: Option<Duration>) -> Self {
+        Self { watched, ..self }
+    }
+
+    /// How long Fineract's one process has been up, where that is known: what was sent before it began
+    /// runs no more.
+    #[must_use]
+    pub fn up_for(self, uptime: Option<Duration>) -> Self {
+        Self { uptime, ..self }
     }
 
     fn current(&self) -> Option<&'a Attempt> {
@@ -84,72 +102,152 @@ impl<'a> History<'a> {
     }
 
     /// The request of the last attempt.
-    pub fn request(&self) -> Option<&'a crate::domain::Request> {
+    pub fn request(&self) -> Option<&'a Request> {
         self.current().map(|attempt| &attempt.request)
     }
 
-    /// How long ago the current key was first sent.
-    pub fn key_age(&self) -> Duration {
+    /// The success that an attempt was answered with, be it one that had lost its claim by then.
+    pub fn success(&self) -> Option<&'a Answer> {
+        self.attempts
+            .iter()
+            .rev()
+            .find(|attempt| said(attempt) == Said::Done)
+            .and_then(answer)
+    }
+
+    /// Whether Fineract looked, before anything was sent, as if it had been done already.
+    pub fn foreseen(&self) -> bool {
+        self.attempts
+            .first()
+            .is_some_and(|attempt| attempt.foreseen)
+    }
+
+    /// Whether an attempt was answered that it waits for a checker.
+    pub fn awaits_checker(&self) -> bool {
+        self.attempts
+            .iter()
+            .any(|attempt| said(attempt) == Said::Pending)
+    }
+
+    /// The number of the command that waits for a checker, where an answer told it.
+    pub fn pending_command(&self) -> Option<i64> {
+        self.attempts
+            .iter()
+            .rev()
+            .filter_map(answer)
+            .find_map(success::pending_command)
+    }
+
+    fn not_ended_answers(&self) -> impl Iterator<Item = &'a Attempt> + use<'a> {
         self.of_key(self.key_number())
-            .map(|attempt| attempt.age)
-            .max()
-            .unwrap_or_default()
+            .filter(|attempt| trace(attempt) == Trace::Running)
+    }
+
+    /// Whether the last answer is that the key has not ended yet.
+    pub fn is_asking(&self) -> bool {
+        self.current()
+            .is_some_and(|attempt| trace(attempt) == Trace::Running)
     }
 
     /// How often the current key was answered "not ended yet".
     pub fn askings(&self) -> usize {
-        self.of_key(self.key_number())
-            .filter(|attempt| match &attempt.reply {
-                Some(Reply::Answer(answer)) => {
-                    answer.status == 425 || (answer.status == 409 && answer.cached)
-                }
-                Some(Reply::Failure(_)) | None => false,
-            })
-            .count()
+        self.not_ended_answers().count()
     }
 
-    /// Whether an attempt under a key may have run, or run still, and no later answer under that key has
-    /// told its end.
-    fn key_is_unknown(&self, key_number: i32) -> bool {
-        let mut unknown = false;
-        for attempt in self.of_key(key_number) {
-            match trace(attempt) {
-                Trace::Unknown => unknown = true,
-                Trace::Ended => unknown = false,
-                Trace::NotSent | Trace::NotLookedAt => {}
-            }
-        }
-        unknown
+    /// For how long the current key has been answered "not ended yet": from the first such answer, since
+    /// an attempt before it may have been run late, by both clocks that know of it.
+    pub fn stuck_for(&self) -> Duration {
+        let asked = self.not_ended_answers().map(|attempt| attempt.age).max();
+        let asked = asked.unwrap_or_default();
+        self.watched.map_or(asked, |watched| asked.min(watched))
     }
 
-    /// Whether an attempt under an earlier key is unknown.
-    pub fn other_key_unknown(&self) -> bool {
-        (1..self.key_number()).any(|key| self.key_is_unknown(key))
-    }
-
-    /// Whether an attempt before the last one, under the same key, was unknown when the last was sent.
-    pub fn resent_after_unknown(&self) -> bool {
-        let Some((_, earlier)) = self.attempts.split_last() else {
-            return false;
-        };
-        History::new(earlier).attempts.iter().any(|attempt| {
-            attempt.key_number == self.key_number() && trace(attempt) == Trace::Unknown
+    /// Whether an attempt was sent to a Fineract that has been restarted since.
+    fn ended_with_fineract(&self, attempt: &Attempt) -> bool {
+        self.uptime.is_some_and(|uptime| {
+            uptime >= RESTART_MARGIN && attempt.age >= uptime.saturating_add(RESTART_MARGIN)
         })
     }
 
-    /// Whether any attempt may still run, or have run without our knowing.
-    pub fn may_still_run(&self) -> bool {
-        (1..=self.key_number()).any(|key| self.key_is_unknown(key))
+    /// Whether, of a key, an attempt is unknown that `counts`, and no later answer has told its end.
+    fn is_open(&self, key_number: i32, counts: impl Fn(&Attempt) -> bool) -> bool {
+        // An attempt without any reply may be sent yet, by a process that only slept.
+        let (mut unknown, mut unsent, mut met_unknown) = (false, false, false);
+        for attempt in self.of_key(key_number) {
+            match trace(attempt) {
+                Trace::Nothing => {}
+                Trace::Unknown => {
+                    met_unknown = true;
+                    unknown |= counts(attempt);
+                    unsent |= attempt.reply.is_none();
+                }
+                // One of those before it holds the key, so none begins any more. Where all of them are
+                // known to have done nothing, nobody knows who.
+                Trace::Running => {
+                    unknown |= !met_unknown && counts(attempt);
+                    (unsent, met_unknown) = (false, true);
+                }
+                Trace::Pending => (unknown, met_unknown) = (true, true),
+                Trace::Ended => (unknown, unsent, met_unknown) = (false, false, false),
+            }
+        }
+        unknown || unsent
     }
 
-    /// How many keys have ended in a 500.
-    pub fn keys_failed_inside(&self) -> usize {
+    /// Whether an attempt under an earlier key may have run without our knowing.
+    pub fn other_key_unknown(&self) -> bool {
+        (1..self.key_number()).any(|key| self.is_open(key, |_| true))
+    }
+
+    /// Whether any attempt may have run, or run still, without our knowing.
+    pub fn may_have_run(&self) -> bool {
+        (1..=self.key_number()).any(|key| self.is_open(key, |_| true))
+    }
+
+    /// Whether any attempt may still run, or take effect late.
+    pub fn may_still_run(&self) -> bool {
         (1..=self.key_number())
-            .filter(|&key| {
-                self.of_key(key).any(|attempt| {
-                    matches!(&attempt.reply, Some(Reply::Answer(answer)) if answer.status == 500)
-                })
+            .any(|key| self.is_open(key, |attempt| !self.ended_with_fineract(attempt)))
+    }
+
+    /// Whether the current key has ended: under it the same answer would come for ever.
+    pub fn key_has_ended(&self) -> bool {
+        self.current()
+            .is_some_and(|attempt| trace(attempt) == Trace::Ended)
+    }
+
+    /// Whether the last answer was made just now, although an attempt before it, under the same key, may
+    /// have run: then Fineract did not know that key any more, if it ever did.
+    pub fn resent_in_vain(&self) -> bool {
+        let Some((current, earlier)) = self.attempts.split_last() else {
+            return false;
+        };
+        answer(current).is_some_and(|answer| !answer.cached)
+            && earlier.iter().any(|attempt| {
+                attempt.key_number == current.key_number
+                    && match trace(attempt) {
+                        Trace::Unknown | Trace::Running | Trace::Pending => true,
+                        Trace::Nothing | Trace::Ended => false,
+                    }
             })
-            .count()
+    }
+
+    fn failures(&self) -> impl Iterator<Item = &'a Attempt> + use<'a> {
+        self.attempts
+            .iter()
+            .filter(|attempt| said(attempt) == Said::Failed)
+    }
+
+    /// How many keys have ended in a failure that says nothing of the effect.
+    pub fn keys_failed(&self) -> usize {
+        let mut keys: Vec<i32> = self.failures().map(|attempt| attempt.key_number).collect();
+        keys.dedup();
+        keys.len()
+    }
+
+    /// How long ago the first attempt was sent that ended so.
+    pub fn failing_for(&self) -> Duration {
+        let ages = self.failures().map(|attempt| attempt.age);
+        ages.max().unwrap_or_default()
     }
 }

@@ -2,10 +2,14 @@
 //!
 //! The same key comes first: the answer stored under it is the only proof of whose effect it was.
 //! Reading decides only where the key cannot (`CONTRACT.md` sections 12.5 and 18; DESIGN.md section 4).
+//! `docs/DECISIONS.md` lists every case; the tests write it.
 
+mod checker;
 mod codes;
 mod history;
+mod reading;
 mod refusal;
+mod said;
 mod success;
 
 #[cfg(test)]
@@ -13,9 +17,14 @@ mod tests;
 
 use std::time::Duration;
 
-pub use self::{codes::Meaning, history::History};
-use self::{refusal::read_refusal, success::read_success};
-use super::{Answer, Failure, Reply};
+use self::said::Said;
+pub use self::{
+    checker::{Checked, Listing, PendingCommand, decide_checked},
+    codes::Meaning,
+    history::History,
+    reading::{Circumstances, Finding, Question, Verdict, decide_reading},
+};
+use super::Reply;
 
 /// How long things may take before something else is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,9 +37,9 @@ pub struct Patience {
 const ASKINGS: usize = 3;
 
 /// What an answer, or its absence, means for its operation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Decision {
-    /// The effect is there, and ours.
+    /// The effect is there, and ours: [`History::success`] says so.
     Succeeded,
     /// Refused for good, without an effect.
     Refused,
@@ -38,6 +47,8 @@ pub enum Decision {
     SameKey {
         /// Why, as a stable code.
         why: &'static str,
+        /// Whether Fineract as a whole may be away, which nobody has to decide operation by operation.
+        outage: bool,
     },
     /// The key cannot tell: read, then decide.
     Read(Question),
@@ -62,168 +73,51 @@ pub enum Decision {
 pub enum Scope {
     /// Everything: credentials, tenant, address.
     Deployment,
-    /// One operation type: a permission is missing.
+    /// One operation type: a permission, or something that all of it need, is missing.
     Type,
     /// One lender: its product, or what it needs, is missing.
     Lender,
 }
 
-/// What is asked of a reading, and so what its absence of evidence means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Question {
-    /// A refusal says that it is there already, or that the state has moved on: was it us?
-    AlreadyThere,
-    /// The key does not answer any more (425, or a cached 409, that stays): has it happened?
-    Stuck,
-    /// A failure is stored under the key, mostly without the effect (500, 409 conflict, a database's
-    /// hiccup): did it happen all the same?
-    FailedInside,
-    /// A refusal that is given before the key is looked at, after an attempt whose outcome is unknown.
-    BeforeTheKey,
-}
-
-/// What a reading found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Finding {
-    /// There, and ours.
-    Ours,
-    /// There, and not ours.
-    NotOurs,
-    /// Not there.
-    Absent,
-    /// Reading cannot tell.
-    CannotTell,
-}
-
-/// What a reading decides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Verdict {
-    /// It has happened, by us.
-    Succeeded,
-    /// It will not happen by us.
-    Refused,
-    /// A new key may be used.
-    NewKey {
-        /// Why, as a stable code.
-        why: &'static str,
-    },
-    /// Not yet: the same key again, later.
-    SameKey {
-        /// Why, as a stable code.
-        why: &'static str,
-    },
-    /// Only a person can decide it.
-    Park {
-        /// Why, as a stable code.
-        why: &'static str,
-    },
-}
-
 /// Decides what the last attempt's reply means.
 pub fn decide(reply: &Reply, history: &History<'_>, patience: Patience) -> Decision {
-    match reply {
-        Reply::Failure(Failure::NotConnected) => Decision::SameKey {
-            why: "fineract_unreachable",
-        },
-        Reply::Failure(Failure::TimedOut) => Decision::SameKey {
-            why: "answer_timed_out",
-        },
-        Reply::Failure(Failure::Closed) => Decision::SameKey {
-            why: "connection_closed",
-        },
-        Reply::Answer(answer) => decide_answer(answer, history, patience),
+    // Nothing that comes later takes a success back: not even one that came late.
+    if history.success().is_some() {
+        return Decision::Succeeded;
     }
-}
-
-fn decide_answer(answer: &Answer, history: &History<'_>, patience: Patience) -> Decision {
-    match answer.status {
-        200 => read_success(answer, history),
-        300..=399 => Decision::Suspect {
-            scope: Scope::Deployment,
-            why: "redirected",
+    match Said::by(Some(reply), history.request()) {
+        Said::NotSent => Decision::SameKey {
+            why: "fineract_unreachable",
+            outage: true,
         },
-        425 => not_ended_yet(history, patience, "still_running"),
-        409 if answer.cached => not_ended_yet(history, patience, "between_retries"),
-        429 => Decision::SameKey {
-            why: "too_many_requests",
+        Said::Done => Decision::Succeeded,
+        Said::Pending => Decision::AwaitChecker,
+        Said::AboutAnother => Decision::Park {
+            why: ANSWER_ABOUT_ANOTHER,
         },
-        400..=499 | 503 => read_refusal(answer, history),
-        500 => Decision::Read(Question::FailedInside),
-        502 | 504 => Decision::SameKey {
-            why: "gateway_error",
-        },
-        // Any other success has lost its body on the way; any other failure is nobody's we know.
-        201..=299 => Decision::SameKey {
-            why: "unreadable_success",
-        },
-        0..=199 | 501 | 505..=u16::MAX => Decision::Park {
+        Said::Running(why) => not_ended_yet(history, patience, why),
+        Said::Unclear { why, outage } | Said::NotNow { why, outage } => {
+            Decision::SameKey { why, outage }
+        }
+        Said::Failed => Decision::Read(Question::Failed),
+        Said::Conflicted => Decision::Read(Question::Conflicted),
+        Said::Refused { already_there, key } => refusal::weigh(already_there, key, history),
+        Said::Unready { scope, why, key: _ } => Decision::Suspect { scope, why },
+        Said::Unclassified => Decision::Park {
             why: "unclassified_answer",
         },
     }
 }
 
-/// The command runs, or its server died while it ran: the same answer for both (`CONTRACT.md` 12.3).
+/// An answer about another client or loan than the one asked about.
+pub const ANSWER_ABOUT_ANOTHER: &str = "answer_about_another";
+
+/// The command runs, or its server died while it ran, or it waits for a checker: the same answer for
+/// all (`CONTRACT.md` section 12.3).
 fn not_ended_yet(history: &History<'_>, patience: Patience, why: &'static str) -> Decision {
-    if history.key_age() >= patience.stuck_after && history.askings() >= ASKINGS {
+    if history.stuck_for() >= patience.stuck_after && history.askings() >= ASKINGS {
         Decision::Read(Question::Stuck)
     } else {
-        Decision::SameKey { why }
-    }
-}
-
-/// How far 500s have to go before they count as a refusal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Elsewhere {
-    /// Whether other operations succeeded since this one's first failure: it is not Fineract as a whole.
-    pub others_succeeded: bool,
-    /// Whether a first command that is executed late can do no harm, or can no more be executed.
-    pub late_command_harmless: bool,
-}
-
-/// Decides what a reading means.
-pub fn decide_reading(
-    question: Question,
-    finding: Finding,
-    history: &History<'_>,
-    elsewhere: Elsewhere,
-) -> Verdict {
-    match (finding, question) {
-        (Finding::Ours, _) => Verdict::Succeeded,
-        (Finding::CannotTell, _) => Verdict::Park {
-            why: "evidence_cannot_tell",
-        },
-        (Finding::NotOurs, _) if history.may_still_run() => Verdict::SameKey {
-            why: "an_attempt_may_still_run",
-        },
-        (Finding::NotOurs, _) => Verdict::Refused,
-        (Finding::Absent, Question::AlreadyThere | Question::BeforeTheKey) => {
-            if history.may_still_run() {
-                Verdict::SameKey {
-                    why: "an_attempt_may_still_run",
-                }
-            } else {
-                Verdict::Refused
-            }
-        }
-        (Finding::Absent, Question::Stuck) => {
-            if elsewhere.late_command_harmless {
-                Verdict::NewKey {
-                    why: "left_without_effect",
-                }
-            } else {
-                Verdict::SameKey {
-                    why: "an_attempt_may_still_run",
-                }
-            }
-        }
-        (Finding::Absent, Question::FailedInside) => {
-            if history.keys_failed_inside() >= 2 && elsewhere.others_succeeded {
-                Verdict::Refused
-            } else {
-                Verdict::NewKey {
-                    why: "failed_inside_fineract",
-                }
-            }
-        }
+        Decision::SameKey { why, outage: false }
     }
 }

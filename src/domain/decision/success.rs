@@ -2,85 +2,97 @@
 
 use serde::Deserialize;
 
-use super::{Answer, Decision, History};
-use crate::domain::{Method, Request, ResourceId};
+use super::said::Said;
+use crate::domain::{Answer, Method, Request, ResourceId};
 
 /// What counts of a command's result (`CONTRACT.md` section 4.1); in a replay any key may be null.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct CommandResult {
+    command_id: Option<i64>,
     client_id: Option<i64>,
     loan_id: Option<i64>,
     resource_id: Option<i64>,
     rollback_transaction: Option<bool>,
+    /// A maker's answer has empty objects here (section 13).
     resource_external_id: Option<serde_json::Value>,
+    sub_resource_external_id: Option<serde_json::Value>,
 }
 
-/// Decides about a 200.
-pub(super) fn read_success(answer: &Answer, history: &History<'_>) -> Decision {
-    let Ok(result) = serde_json::from_str::<CommandResult>(&answer.body) else {
-        return Decision::SameKey {
-            why: "unreadable_success",
-        };
+impl CommandResult {
+    fn of(answer: &Answer) -> Option<Self> {
+        serde_json::from_str(&answer.body).ok()
+    }
+}
+
+/// What a 200 says.
+pub(super) fn read(answer: &Answer, request: Option<&Request>) -> Said {
+    let unclear = |why| Said::Unclear { why, outage: false };
+    let Some(result) = CommandResult::of(answer) else {
+        return unclear("unreadable_success");
     };
     if result.rollback_transaction == Some(true) {
-        return Decision::AwaitChecker;
+        return Said::Pending;
     }
     if result.resource_id.is_none() {
-        return Decision::SameKey {
-            why: "success_without_id",
-        };
+        return unclear("success_without_id");
     }
-    match history.request() {
-        Some(request) if is_about_another(&result, request) => Decision::Park {
-            why: "answer_about_another",
-        },
-        Some(_) | None => Decision::Succeeded,
+    if request.is_some_and(|request| is_about_another(&result, request)) {
+        return Said::AboutAnother;
     }
+    Said::Done
 }
 
-/// Whether the result is of another client or loan than the request's: keys know neither
-/// (`CONTRACT.md` section 12.1).
+/// The number under which a command waits for its checker, as the maker was told.
+pub(super) fn pending_command(answer: &Answer) -> Option<i64> {
+    CommandResult::of(answer)
+        .filter(|result| result.rollback_transaction == Some(true))
+        .and_then(|result| result.command_id)
+}
+
+/// What counts of a command's body.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Command {
+    external_id: Option<String>,
+    client_id: Option<i64>,
+}
+
+/// Whether the result is of another client, loan or payment than the request's: keys know none of them
+/// (`CONTRACT.md` section 12.1). What the result does not name is not held against it.
 fn is_about_another(result: &CommandResult, request: &Request) -> bool {
-    let path = request.path.split('?').next().unwrap_or_default();
-    let mut segments = path.split('/').skip(1);
-    let kind = segments.next().unwrap_or_default();
-    match segments.next() {
-        Some(id) => {
-            let answered = if kind == "loans" {
-                result.loan_id
-            } else {
-                result.client_id
-            };
-            id.parse::<i64>()
-                .is_ok_and(|id| answered.is_some_and(|answered| answered != id))
+    let body = request.body.as_deref().unwrap_or_default();
+    let command: Command = serde_json::from_str(body).unwrap_or_default();
+    let text = |id: &Option<serde_json::Value>| {
+        let text = id.as_ref().and_then(serde_json::Value::as_str);
+        text.map(str::to_owned)
+    };
+    let differs = |sent: Option<String>, answered: Option<String>| {
+        sent.zip(answered)
+            .is_some_and(|(sent, answered)| sent != answered)
+    };
+    let other = |sent: Option<i64>, answered: Option<i64>| {
+        sent.zip(answered)
+            .is_some_and(|(sent, answered)| sent != answered)
+    };
+    match (request.loan_id(), request.client_id()) {
+        (None, None) => {
+            differs(command.external_id, text(&result.resource_external_id))
+                || other(command.client_id, result.client_id)
         }
-        None if request.method == Method::Post => {
-            let answered = result
-                .resource_external_id
-                .as_ref()
-                .and_then(|id| id.as_str());
-            external_id(request).is_some_and(|ours| answered.is_some_and(|id| id != ours))
+        (loan @ Some(_), _) => {
+            let paid = request.method == Method::Post;
+            other(loan, result.loan_id)
+                || (paid && differs(command.external_id, text(&result.sub_resource_external_id)))
         }
-        None => false,
+        (None, client) => other(client, result.client_id),
     }
-}
-
-fn external_id(request: &Request) -> Option<String> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Body {
-        external_id: Option<String>,
-    }
-    serde_json::from_str::<Body>(request.body.as_deref()?)
-        .ok()?
-        .external_id
 }
 
 impl Request {
     /// What a success of this command says of the numeric id of what it is about.
     pub fn learned_id(&self, success: &str) -> ResourceId {
-        let creates = self.path == "/clients" || self.path == "/loans";
+        let creates = self.loan_id().or(self.client_id()).is_none();
         match self.method {
             Method::Delete => ResourceId::Gone,
             Method::Post if creates => serde_json::from_str::<CommandResult>(success)

@@ -144,6 +144,19 @@ impl Operation for LoanDisburse {
             Some(_) => Evidence::NotOurs("The disbursement was made, and then undone".to_owned()),
         }
     }
+
+    fn reads_after(&self) -> Option<Reads> {
+        Some(Reads {
+            loan: Some(self.loan.clone()),
+            ..Reads::default()
+        })
+    }
+
+    /// Others pay without the guard, and Fineract pays them (`CONTRACT.md` section 10.5).
+    fn alarm(facts: &Facts) -> Option<&'static str> {
+        let loan = facts.loan.as_ref()?;
+        (loan.paid() > loan.approved_principal).then_some("paid_more_than_approved")
+    }
 }
 
 impl LoanDisburse {

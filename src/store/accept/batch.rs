@@ -46,7 +46,7 @@ async fn accept_all(
     batch: &[NewOperation],
 ) -> Result<Vec<Accepted>, StoreError> {
     const ACTION: &str = "accept operations";
-    let mut transaction = pool.begin().await.map_err(failed_to(ACTION))?;
+    let mut transaction = connect::begin(pool).await.map_err(failed_to(ACTION))?;
     let taken = insert_caller_keys(&mut transaction, batch)
         .await
         .map_err(failed_to(ACTION))?;
@@ -69,7 +69,8 @@ async fn accept_all(
             source,
         };
         match transaction_id {
-            Some(id) if connect::has_committed(pool, &id).await? => {}
+            Some(id)
+                if connect::has_committed(pool, &id).await? && are_there(pool, &new).await? => {}
             Some(_) | None => return Err(error),
         }
     }
@@ -90,4 +91,18 @@ fn pass(point: Point, batch: &[NewOperation]) {
     for new in batch {
         points::reach(point, new.operation_type);
     }
+}
+
+/// Whether the rows of a batch are there: all of them, or none is.
+async fn are_there(pool: &PgPool, new: &[&NewOperation]) -> Result<bool, StoreError> {
+    let Some(first) = new.first() else {
+        return Ok(true);
+    };
+    sqlx::query_scalar!(
+        "SELECT EXISTS (SELECT FROM operation WHERE id = $1) AS \"is_there!\"",
+        first.id.0
+    )
+    .fetch_one(pool)
+    .await
+    .map_err(failed_to("look for accepted operations"))
 }

@@ -5,10 +5,13 @@ mod caller_keys;
 mod placing;
 mod rows;
 
+use std::time::Instant;
+
 use serde_json::value::RawValue;
 use sqlx::PgPool;
 use tokio_util::task::TaskTracker;
 
+pub(in crate::store) use self::{placing::place_in_lanes, rows::insert_operations};
 use super::{Ends, Store, StoreError, group_commit::GroupCommit};
 use crate::domain::{Checked, OperationId, OperationType, TrackingId};
 
@@ -27,6 +30,8 @@ pub struct NewOperation {
     pub caller: String,
     /// The caller's own `Idempotency-Key`.
     pub caller_key: Option<CallerKey>,
+    /// The failed operation that it runs again.
+    pub retry_of: Option<OperationId>,
 }
 
 /// A caller's own `Idempotency-Key`.
@@ -56,7 +61,7 @@ pub(super) fn start(
     tasks: &TaskTracker,
 ) -> GroupCommit<NewOperation, Result<Accepted, StoreError>> {
     let (pool, ends) = (pool.clone(), ends.clone());
-    GroupCommit::start(tasks, move |batch| {
+    GroupCommit::start(tasks, "accept", move |batch| {
         let (pool, ends) = (pool.clone(), ends.clone());
         async move { batch::accept(&pool, &ends, batch).await }
     })
@@ -65,9 +70,18 @@ pub(super) fn start(
 impl Store {
     /// Makes an operation durable, at the tail of its lanes. `Ok` is returned after the commit.
     pub async fn accept(&self, operation: NewOperation) -> Result<Accepted, StoreError> {
-        self.accepting
+        let operation_type = operation.operation_type.as_str();
+        let started = Instant::now();
+        let accepted = self
+            .accepting
             .submit(operation)
             .await
-            .unwrap_or(Err(StoreError::Closed))
+            .unwrap_or(Err(StoreError::Closed))?;
+        metrics::histogram!("gateway_accept_seconds").record(started.elapsed());
+        if accepted == Accepted::New {
+            metrics::counter!("gateway_operations_accepted_total", "type" => operation_type)
+                .increment(1);
+        }
+        Ok(accepted)
     }
 }

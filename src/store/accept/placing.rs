@@ -13,13 +13,13 @@ use super::NewOperation;
 const WINDOW_SECONDS: f64 = 60.0;
 
 /// Where a new operation stands.
-pub(super) struct Placed {
-    pub(super) position: i64,
-    pub(super) read_position: Option<i64>,
-    pub(super) ungranted: i16,
-    pub(super) granted: bool,
-    pub(super) read_granted: bool,
-    pub(super) falls: bool,
+pub(in crate::store) struct Placed {
+    pub(in crate::store) position: i64,
+    pub(in crate::store) read_position: Option<i64>,
+    pub(in crate::store) ungranted: i16,
+    pub(in crate::store) granted: bool,
+    pub(in crate::store) read_granted: bool,
+    pub(in crate::store) falls: bool,
 }
 
 /// What a batch adds to a lane, then what it finds there.
@@ -49,7 +49,7 @@ impl Tail {
 }
 
 /// Takes positions in the lanes, which stay locked until the commit.
-pub(super) async fn place_in_lanes(
+pub(in crate::store) async fn place_in_lanes(
     connection: &mut PgConnection,
     new: &[&NewOperation],
 ) -> Result<Vec<Placed>, sqlx::Error> {

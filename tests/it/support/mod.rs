@@ -2,10 +2,11 @@
 #![expect(clippy::indexing_slicing, reason = "a missing key fails the test")]
 
 pub(crate) mod command;
+pub(crate) mod operators;
 pub(crate) mod sandbox;
 pub(crate) mod system;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use fineract_gateway::{
     domain::{FineractHealth, OperationType},
@@ -145,7 +146,8 @@ impl TestGateway {
             count: 1,
             lease: Duration::from_mins(1),
             types: OperationType::ALL.iter().map(ToString::to_string).collect(),
-            busy_lenders: Vec::new(),
+            held_by_lender: HashMap::new(),
+            per_lender: i64::MAX,
         };
         let claim = async {
             loop {

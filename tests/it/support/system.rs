@@ -17,10 +17,11 @@ use sqlx::{ConnectOptions as _, PgPool};
 use tokio::{
     net::TcpListener,
     process::{Child, Command},
+    time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 
-use super::TOKEN;
+use super::{Answer, TOKEN};
 
 /// No test waits longer for anything.
 const DEADLINE: Duration = Duration::from_mins(1);
@@ -43,6 +44,11 @@ impl Drop for System {
 impl System {
     /// Starts a sandbox; gateways are started one by one.
     pub(crate) async fn start(pool: &PgPool) -> Self {
+        Self::on(pool.connect_options().to_url_lossy().as_str()).await
+    }
+
+    /// The same, on another database.
+    pub(crate) async fn on(database_url: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let sandbox = listener.local_addr().expect("an address");
         let stop = CancellationToken::new();
@@ -50,10 +56,7 @@ impl System {
         #[expect(clippy::disallowed_methods, reason = "ends with the test's runtime")]
         tokio::spawn(serving);
         let settings = [
-            (
-                "DATABASE_URL",
-                pool.connect_options().to_url_lossy().to_string(),
-            ),
+            ("DATABASE_URL", database_url.to_owned()),
             ("HTTP_LISTEN", "127.0.0.1:0".to_owned()),
             ("INTERNAL_TOKENS", format!("los={TOKEN}")),
             (
@@ -64,6 +67,7 @@ impl System {
             ("FINERACT_PASSWORD", "password".to_owned()),
             ("FINERACT_TIMEOUT_SECONDS", "2".to_owned()),
             ("WORKER_LEASE_SECONDS", "4".to_owned()),
+            ("SHUTDOWN_GRACE_SECONDS", "10".to_owned()),
         ];
         Self {
             sandbox,
@@ -176,20 +180,23 @@ impl Caller {
         }
     }
 
+    /// What the gateway answers to a GET without a token.
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        Answer::of(self.client.get(format!("http://{}{path}", self.address))).await
+    }
+
+    /// What the gateway answers to an operation.
+    pub(crate) async fn operate(&self, operation_type: &str, data: Value) -> Answer {
+        let url = format!("http://{}/fineract/operate", self.address);
+        let request = self.client.post(url).header("X-Internal-Token", TOKEN);
+        Answer::of(request.json(&json!({ "status": operation_type, "data": data }))).await
+    }
+
     /// Has an operation accepted; its tracking id.
     pub(crate) async fn send(&self, operation_type: &str, data: Value) -> String {
-        let answer = self
-            .client
-            .post(format!("http://{}/fineract/operate", self.address))
-            .header("X-Internal-Token", TOKEN)
-            .json(&json!({ "status": operation_type, "data": data }))
-            .send()
-            .await
-            .expect("the gateway answers");
-        let status = answer.status();
-        let body: Value = answer.json().await.expect("JSON");
-        assert_eq!(status, 202, "{body}");
-        body["tracking_id"]
+        let answer = self.operate(operation_type, data).await;
+        assert_eq!(answer.status, 202, "{}", answer.text);
+        answer.json()["tracking_id"]
             .as_str()
             .expect("a tracking id")
             .to_owned()
@@ -218,6 +225,22 @@ impl Caller {
     pub(crate) async fn run(&self, operation_type: &str, data: Value) -> Value {
         let tracking_id = self.send(operation_type, data).await;
         self.end_of(&tracking_id).await
+    }
+
+    /// The process's id.
+    pub(crate) fn pid(&self) -> u32 {
+        let process = self.process.as_ref().expect("a process of its own");
+        process.id().expect("it runs")
+    }
+
+    /// The process's exit code, once it has ended.
+    pub(crate) async fn exit_code(&mut self) -> Option<i32> {
+        let process = self.process.as_mut().expect("a process of its own");
+        let ended = timeout(DEADLINE, process.wait()).await;
+        ended
+            .expect("it ends in time")
+            .expect("it was there")
+            .code()
     }
 
     /// Kills the process, at once.

@@ -1,4 +1,6 @@
-//! What the process says about itself, on stderr or into a file.
+//! What the process says about itself: the log on stderr or in a file, and the metrics.
+
+pub mod metrics;
 
 use std::error::Error;
 use std::fmt;

@@ -1,0 +1,137 @@
+//! What a reading of Fineract decides where a key cannot.
+
+use super::History;
+
+/// What is asked of a reading, and so what its absence of evidence means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Question {
+    /// A refusal says that it is there already, or comes while another key is unknown: was it us?
+    AlreadyThere,
+    /// A refusal that is given before the key is looked at, after an attempt that is unknown.
+    BeforeTheKey,
+    /// The key does not answer any more (425, or a cached 409, that stays): has it happened?
+    Stuck,
+    /// A failure is stored under the key, mostly without the effect (a 500, a database's hiccup): did it
+    /// happen all the same?
+    Failed,
+    /// Fineract gave up because others wrote at the same time.
+    Conflicted,
+}
+
+/// What a reading found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Finding {
+    /// There, and ours.
+    Ours,
+    /// There, and not ours.
+    NotOurs,
+    /// Not there, or there already before anything was sent: no evidence that it happened.
+    Absent,
+    /// Reading cannot tell.
+    CannotTell,
+}
+
+/// What else a reading's decision rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Circumstances {
+    /// Whether other operations succeeded since this one's first failure: it is not Fineract as a whole.
+    pub others_succeeded: bool,
+    /// Whether a first command that is executed late, after a second under a new key, can do no harm.
+    pub late_command_harmless: bool,
+    /// Whether the commands that wait for a checker could be read: one of them would look as stuck.
+    pub checkers_readable: bool,
+}
+
+/// What a reading decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// It has happened, by us.
+    Succeeded,
+    /// It will not happen by us.
+    Refused,
+    /// A new key may be used.
+    NewKey {
+        /// Why, as a stable code.
+        why: &'static str,
+    },
+    /// Not yet: the same key again, later.
+    SameKey {
+        /// Why, as a stable code.
+        why: &'static str,
+    },
+    /// Only a person can decide it.
+    Park {
+        /// Why, as a stable code.
+        why: &'static str,
+    },
+}
+
+/// How many keys have to end in a failure before it counts as a refusal.
+const KEYS: usize = 2;
+
+/// Why an operation waits although what was read speaks against it.
+const MAY_STILL_RUN: &str = "an_attempt_may_still_run";
+
+/// Decides what a reading means.
+pub fn decide_reading(
+    question: Question,
+    finding: Finding,
+    history: &History<'_>,
+    circumstances: Circumstances,
+) -> Verdict {
+    match finding {
+        Finding::Ours => Verdict::Succeeded,
+        Finding::CannotTell => Verdict::Park {
+            why: "evidence_cannot_tell",
+        },
+        Finding::NotOurs => refuse_unless_it_may_run(history),
+        Finding::Absent => decide_absence(question, history, circumstances),
+    }
+}
+
+fn decide_absence(
+    question: Question,
+    history: &History<'_>,
+    circumstances: Circumstances,
+) -> Verdict {
+    match question {
+        // "Already there", and yet not: asked once more, the key tells whether it was refused.
+        Question::AlreadyThere if history.resent_in_vain() && !history.may_still_run() => {
+            Verdict::SameKey {
+                why: "refused_but_absent",
+            }
+        }
+        Question::AlreadyThere | Question::BeforeTheKey => refuse_unless_it_may_run(history),
+        Question::Stuck if !circumstances.checkers_readable => Verdict::SameKey {
+            why: "checkers_unreadable",
+        },
+        Question::Stuck => new_key(history, circumstances, "left_without_effect"),
+        Question::Failed
+            if history.keys_failed() >= KEYS
+                && circumstances.others_succeeded
+                && !history.may_still_run() =>
+        {
+            Verdict::Refused
+        }
+        Question::Failed => new_key(history, circumstances, "failed_inside_fineract"),
+        Question::Conflicted => new_key(history, circumstances, "written_by_others"),
+    }
+}
+
+/// A refusal is final only where nothing of the operation may still run.
+fn refuse_unless_it_may_run(history: &History<'_>) -> Verdict {
+    if history.may_still_run() {
+        Verdict::SameKey { why: MAY_STILL_RUN }
+    } else {
+        Verdict::Refused
+    }
+}
+
+/// A second command, if the first can no more be executed, or would be refused.
+fn new_key(history: &History<'_>, circumstances: Circumstances, why: &'static str) -> Verdict {
+    if circumstances.late_command_harmless || !history.may_still_run() {
+        Verdict::NewKey { why }
+    } else {
+        Verdict::SameKey { why: MAY_STILL_RUN }
+    }
+}

@@ -1,1 +1,0 @@
-//! What each answer means, row by row (`CONTRACT.md` section 18).

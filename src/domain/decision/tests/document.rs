@@ -1,0 +1,229 @@
+//! The tables are right, and `docs/DECISIONS.md` says what they say.
+
+use std::{fmt::Write as _, path::Path, time::Duration};
+
+use super::{
+    super::{
+        Checked, Circumstances, Decision, Finding, History, Listing, Patience, Question, Scope,
+        Verdict, decide, decide_checked, decide_reading,
+    },
+    attempts::attempts,
+    cases::{CHECKERS, FIRST, LATER, READINGS, rows},
+    recorded,
+};
+
+const PATIENCE: Patience = Patience {
+    stuck_after: Duration::from_secs(300),
+};
+
+fn in_words(decision: Decision) -> String {
+    match decision {
+        Decision::Succeeded => "succeeded".to_owned(),
+        Decision::Refused => "refused".to_owned(),
+        Decision::SameKey { why, .. } => format!("same key: {why}"),
+        Decision::Read(question) => format!("read: {}", asked(question)),
+        Decision::AwaitChecker => "wait for the checker".to_owned(),
+        Decision::Suspect { scope, why } => match scope {
+            Scope::Deployment => format!("blocked if a probe fails too: {why}"),
+            Scope::Type => format!("its type is blocked: {why}"),
+            Scope::Lender => format!("its lender is blocked: {why}"),
+        },
+        Decision::Park { why } => format!("park: {why}"),
+    }
+}
+
+fn asked(question: Question) -> &'static str {
+    match question {
+        Question::AlreadyThere => "is what is there already ours?",
+        Question::BeforeTheKey => "has it happened although it cannot be asked?",
+        Question::Stuck => "has it happened although its key is stuck?",
+        Question::Failed => "did it happen although it failed?",
+        Question::Conflicted => "did it happen although others wrote?",
+    }
+}
+
+fn decided(words: &str) -> String {
+    let attempts = attempts(words);
+    let reply = attempts.last().unwrap().reply.as_ref().unwrap();
+    in_words(decide(reply, &History::new(&attempts), PATIENCE))
+}
+
+fn finding(name: &str) -> Finding {
+    let all = [
+        Finding::Ours,
+        Finding::NotOurs,
+        Finding::Absent,
+        Finding::CannotTell,
+    ];
+    all.into_iter()
+        .find(|finding| format!("{finding:?}") == name)
+        .unwrap()
+}
+
+fn question(name: &str) -> Question {
+    let all = [
+        Question::AlreadyThere,
+        Question::BeforeTheKey,
+        Question::Stuck,
+        Question::Failed,
+        Question::Conflicted,
+    ];
+    all.into_iter()
+        .find(|question| format!("{question:?}") == name)
+        .unwrap()
+}
+
+fn read(question_name: &str, found: &str, words: &str, known: &str) -> String {
+    let attempts = attempts(words);
+    let up = known
+        .split_whitespace()
+        .find_map(|word| word.strip_prefix("up:"));
+    let up = up.map(|seconds| Duration::from_secs(seconds.parse().unwrap()));
+    let knows = |word| known.split_whitespace().any(|known| known == word);
+    let circumstances = Circumstances {
+        others_succeeded: knows("others"),
+        late_command_harmless: knows("harmless"),
+        checkers_readable: !knows("hidden"),
+    };
+    let history = History::new(&attempts).up_for(up);
+    match decide_reading(
+        question(question_name),
+        finding(found),
+        &history,
+        circumstances,
+    ) {
+        Verdict::Succeeded => "succeeded".to_owned(),
+        Verdict::Refused => "refused".to_owned(),
+        Verdict::NewKey { why } => format!("new key: {why}"),
+        Verdict::SameKey { why } => format!("same key: {why}"),
+        Verdict::Park { why } => format!("park: {why}"),
+    }
+}
+
+fn checked(listing: &str, found: &str, words: &str) -> String {
+    let all = [
+        Listing::Listed,
+        Listing::Gone,
+        Listing::NeverSeen,
+        Listing::Unreadable,
+    ];
+    let listing = all
+        .into_iter()
+        .find(|one| format!("{one:?}") == listing)
+        .unwrap();
+    match decide_checked(listing, finding(found), &History::new(&attempts(words))) {
+        Checked::Succeeded => "succeeded".to_owned(),
+        Checked::Rejected => "failed: rejected_by_checker".to_owned(),
+        Checked::Waits => "waits for the checker".to_owned(),
+        Checked::Unseen => "waits, at last parked".to_owned(),
+        Checked::Park { why } => format!("park: {why}"),
+    }
+}
+
+#[test]
+fn each_answer_means_what_the_table_says() {
+    for [what, words, expected, _] in rows(FIRST).chain(rows(LATER)) {
+        assert_eq!(decided(words), expected, "{what}: {words}");
+    }
+}
+
+#[test]
+fn each_reading_decides_what_the_table_says() {
+    for [asked, found, words, known, expected] in rows(READINGS) {
+        assert_eq!(
+            read(asked, found, words, known),
+            expected,
+            "{asked} {found} {words} {known}"
+        );
+    }
+}
+
+#[test]
+fn a_checker_is_waited_for_until_the_command_is_seen_to_be_gone() {
+    for [listing, found, words, expected] in rows(CHECKERS) {
+        assert_eq!(
+            checked(listing, found, words),
+            expected,
+            "{listing} {found} {words}"
+        );
+    }
+}
+
+const HEAD: &str = include_str!("document.md");
+
+fn table(out: &mut String, cases: &str) {
+    out.push_str("| what came back | what the gateway does | rule |\n| --- | --- | --- |\n");
+    for [what, _, decision, source] in rows(cases) {
+        writeln!(out, "| {what} | {decision} | {source} |").unwrap();
+    }
+}
+
+/// Attempts as an operator reads them.
+fn told(words: &str) -> String {
+    words.split_whitespace().collect::<Vec<_>>().join(" → ")
+}
+
+fn document() -> String {
+    let mut parts = HEAD.split("<!-- table -->\n");
+    let mut out = parts.next().unwrap().to_owned();
+    let mut next = |out: &mut String| out.push_str(parts.next().unwrap());
+    table(&mut out, FIRST);
+    next(&mut out);
+    table(&mut out, LATER);
+    next(&mut out);
+    out.push_str("| question | found | attempts | known | what the gateway does |\n| --- | --- | --- | --- | --- |\n");
+    for [question_name, found, words, known, expected] in rows(READINGS) {
+        let (asked, told) = (asked(question(question_name)), told(words));
+        writeln!(out, "| {asked} | {found} | {told} | {known} | {expected} |").unwrap();
+    }
+    next(&mut out);
+    out.push_str(
+        "| in the list | found | attempts | what the gateway does |\n| --- | --- | --- | --- |\n",
+    );
+    for [listing, found, words, expected] in rows(CHECKERS) {
+        writeln!(
+            out,
+            "| {listing} | {found} | {} | {expected} |",
+            told(words)
+        )
+        .unwrap();
+    }
+    next(&mut out);
+    out.push_str(
+        "| status | stored | codes | what the gateway does |\n| --- | --- | --- | --- |\n",
+    );
+    for (answer, decision) in
+        recorded::refusals(|reply| in_words(decide(reply, &History::new(&[]), PATIENCE)))
+    {
+        let stored = if answer.cached { "yes" } else { "" };
+        let codes = answer.codes().join(", ");
+        writeln!(
+            out,
+            "| {} | {stored} | {codes} | {decision} |",
+            answer.status
+        )
+        .unwrap();
+    }
+    next(&mut out);
+    out
+}
+
+#[test]
+fn the_document_says_what_the_tables_say() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/DECISIONS.md");
+    let document = document();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "asked for by whoever runs the test"
+    )]
+    let rewrite = std::env::var("UPDATE_DOCS").is_ok_and(|value| value == "1");
+    if rewrite {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, &document).unwrap();
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        kept == document,
+        "run the tests with UPDATE_DOCS=1, and read what has changed"
+    );
+}

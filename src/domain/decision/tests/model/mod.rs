@@ -1,0 +1,186 @@
+//! The engine against a model of Fineract that does its worst: whatever happens in whatever order, no
+//! second effect, no success without one, no failure with one.
+
+mod fineract;
+
+use std::{collections::BTreeMap, time::Duration};
+
+use self::fineract::{Dice, Fineract, Kind, send};
+use super::attempts::{answered, reply};
+use crate::domain::{
+    Attempt,
+    decision::{
+        Circumstances, Decision, Finding, History, Patience, Question, Scope, Verdict, decide,
+        decide_reading,
+    },
+};
+
+const STUCK_AFTER: u64 = 300;
+const RUNS: u64 = 30_000;
+
+#[derive(Debug, PartialEq)]
+enum End {
+    Succeeded,
+    Failed,
+    Open,
+}
+
+struct Run {
+    fineract: Fineract,
+    dice: Dice,
+    sent: Vec<(u64, Attempt)>,
+    log: Vec<String>,
+}
+
+impl Run {
+    fn new(seed: u64) -> Self {
+        let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+        let kinds = [Kind::Natural, Kind::Foreseen, Kind::Update];
+        let kind = kinds[usize::try_from(dice.below(3)).unwrap()];
+        Self {
+            fineract: Fineract {
+                kind,
+                now: 1_000,
+                started_at: 0,
+                rows: BTreeMap::new(),
+                travelling: Vec::new(),
+                effects: 0,
+                theirs: false,
+            },
+            dice,
+            sent: Vec::new(),
+            log: vec![format!("{kind:?}")],
+        }
+    }
+
+    /// One attempt under a key, and what is decided after it.
+    fn attempt(&mut self, key_number: i32) -> Decision {
+        let sent_at = self.fineract.now;
+        let said = send(&mut self.fineract, key_number, &mut self.dice);
+        self.log.push(format!("{sent_at} k{key_number} {said:?}"));
+        let attempt = Attempt {
+            number: i32::try_from(self.sent.len()).unwrap() + 1,
+            key_number,
+            reply: said.as_deref().map(reply),
+            foreseen: self.fineract.kind == Kind::Foreseen,
+            ..answered(reply("closed"))
+        };
+        self.sent.push((sent_at, attempt));
+        let attempts = self.attempts();
+        let Some(reply) = attempts.last().unwrap().reply.clone() else {
+            return Decision::SameKey {
+                why: "our process died",
+                outage: false,
+            };
+        };
+        let patience = Patience {
+            stuck_after: Duration::from_secs(STUCK_AFTER),
+        };
+        decide(&reply, &History::new(&attempts), patience)
+    }
+
+    fn attempts(&self) -> Vec<Attempt> {
+        let age = |sent_at| Duration::from_secs(self.fineract.now - sent_at);
+        self.sent
+            .iter()
+            .map(|(sent_at, attempt)| Attempt {
+                age: age(*sent_at),
+                ..attempt.clone()
+            })
+            .collect()
+    }
+
+    fn read(&mut self, question: Question) -> Verdict {
+        let finding = self.fineract.look();
+        let up = Duration::from_secs(self.fineract.now - self.fineract.started_at);
+        let attempts = self.attempts();
+        let history = History::new(&attempts).up_for(self.dice.one_in(2).then_some(up));
+        let circumstances = Circumstances {
+            others_succeeded: self.dice.one_in(2),
+            late_command_harmless: self.fineract.kind != Kind::Update,
+            checkers_readable: true,
+        };
+        let verdict = decide_reading(question, finding, &history, circumstances);
+        self.log
+            .push(format!("{question:?} {finding:?} → {verdict:?}"));
+        verdict
+    }
+
+    fn run(&mut self) -> End {
+        let mut key_number = 1;
+        for _ in 0..40 {
+            let seconds = 1 + self.dice.below(90);
+            self.fineract.pass(seconds, &mut self.dice);
+            if self.dice.one_in(15) {
+                self.fineract.crash(&mut self.dice);
+                self.log.push(format!("{} crash", self.fineract.now));
+            }
+            if self.dice.one_in(40) && self.fineract.effects == 0 {
+                self.fineract.theirs = true;
+            }
+            // Before a new key, what is there is read once more.
+            let is_new = self
+                .sent
+                .last()
+                .is_some_and(|(_, last)| last.key_number < key_number);
+            if is_new && self.fineract.look() == Finding::Ours {
+                return End::Succeeded;
+            }
+            let verdict = match self.attempt(key_number) {
+                Decision::Succeeded => return End::Succeeded,
+                Decision::Refused => return End::Failed,
+                Decision::SameKey { .. } => continue,
+                Decision::Read(question) => self.read(question),
+                Decision::Suspect { scope, .. } => {
+                    assert_eq!(scope, Scope::Type);
+                    continue;
+                }
+                Decision::AwaitChecker | Decision::Park { .. } => return End::Open,
+            };
+            match verdict {
+                Verdict::Succeeded => return End::Succeeded,
+                Verdict::Refused => return End::Failed,
+                Verdict::NewKey { .. } => key_number += 1,
+                Verdict::SameKey { .. } => {}
+                Verdict::Park { .. } => return End::Open,
+            }
+        }
+        End::Open
+    }
+}
+
+#[test]
+fn whatever_fineract_does_nothing_happens_twice_or_in_secret() {
+    let mut ends = BTreeMap::new();
+    for seed in 1..=RUNS {
+        let mut run = Run::new(seed);
+        let end = run.run();
+        // What is on its way arrives, what runs ends.
+        run.fineract.pass(10_000, &mut run.dice);
+        run.fineract.pass(10_000, &mut run.dice);
+        let effects = run.fineract.effects;
+        let right = match end {
+            End::Succeeded => effects == 1,
+            End::Failed => effects == 0,
+            End::Open => effects <= 1,
+        };
+        assert!(
+            right,
+            "seed {seed}: {end:?} with {effects} effects\n{}",
+            run.log.join("\n")
+        );
+        *ends
+            .entry((format!("{:?}", run.fineract.kind), format!("{end:?}")))
+            .or_insert(0) += 1;
+    }
+    // Most of them come to an end all the same.
+    let count = |kind: Kind, end: End| {
+        ends.get(&(format!("{kind:?}"), format!("{end:?}")))
+            .copied()
+            .unwrap_or(0)
+    };
+    for kind in [Kind::Natural, Kind::Foreseen, Kind::Update] {
+        let ended = count(kind, End::Succeeded) + count(kind, End::Failed);
+        assert!(ended > 3 * count(kind, End::Open), "{ends:?}");
+    }
+}

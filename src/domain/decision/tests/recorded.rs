@@ -1,0 +1,126 @@
+//! Every refusal of a command that a real Fineract gave when it was recorded.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use serde_json::Value;
+
+use super::{
+    super::{Decision, History, Patience, Question, decide},
+    attempts,
+};
+use crate::domain::{Answer, Reply};
+
+/// Each of them once, with what `decide` says of it.
+pub(super) fn refusals(decide: impl Fn(&Reply) -> String) -> Vec<(Answer, String)> {
+    let mut all = BTreeMap::new();
+    for answer in answers().into_iter().filter(|answer| answer.status != 200) {
+        let key = (answer.status, answer.codes(), answer.cached);
+        let decision = decide(&Reply::Answer(answer.clone()));
+        let (_, known) = all.entry(key).or_insert_with(|| (answer, decision.clone()));
+        assert_eq!(*known, decision, "the same answer");
+    }
+    all.into_values().collect()
+}
+
+/// The answers to commands.
+fn answers() -> Vec<Answer> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded");
+    let mut answers = Vec::new();
+    for file in fs::read_dir(folder).unwrap() {
+        let text = fs::read_to_string(file.unwrap().path()).unwrap();
+        let scenario: Value = serde_json::from_str(&text).unwrap();
+        let steps = scenario["steps"].as_array().cloned().unwrap_or_default();
+        let commands = steps
+            .iter()
+            .filter(|step| !step["request"].is_null() && step["request"]["method"] != "GET");
+        answers.extend(commands.map(|step| answer(&step["response"])));
+    }
+    assert!(answers.len() > 200, "the recordings are there");
+    answers
+}
+
+fn answer(response: &Value) -> Answer {
+    Answer {
+        status: response["status"].as_u64().unwrap().try_into().unwrap(),
+        cached: response["headers"]["x-served-from-cache"] == "true",
+        body: match &response["body"] {
+            Value::String(text) => text.clone(),
+            Value::Null => String::new(),
+            body => numbered(body).to_string(),
+        },
+        retry_after: None,
+    }
+}
+
+/// The recordings have names in the place of ids.
+fn numbered(body: &Value) -> Value {
+    let mut body = body.clone();
+    for key in [
+        "clientId",
+        "loanId",
+        "resourceId",
+        "subResourceId",
+        "commandId",
+    ] {
+        if body[key].is_string() {
+            body[key] = 9.into();
+        }
+    }
+    body
+}
+
+/// What each recorded success of a command looks like to the engine, with its own request before it.
+#[test]
+fn recorded_successes_are_believed_and_a_makers_is_not() {
+    let patience = Patience {
+        stuck_after: std::time::Duration::from_secs(300),
+    };
+    let (mut done, mut pending) = (0, 0);
+    for answer in answers().into_iter().filter(|answer| answer.status == 200) {
+        let body: Value = serde_json::from_str(&answer.body).unwrap();
+        if body["resourceId"].is_null() && body["rollbackTransaction"].is_null() {
+            // Products and other things that this gateway does not write.
+            continue;
+        }
+        let expected = if body["rollbackTransaction"] == true {
+            pending += 1;
+            Decision::AwaitChecker
+        } else {
+            done += 1;
+            Decision::Succeeded
+        };
+        assert_eq!(
+            decide(&Reply::Answer(answer), &History::new(&[]), patience),
+            expected
+        );
+    }
+    assert!(done > 50 && pending == 2, "{done} {pending}");
+}
+
+/// The rule behind the list: what a first attempt is refused with for good is a 4xx in Fineract's words.
+#[test]
+fn only_a_command_that_fineract_looked_at_is_refused_for_good() {
+    let patience = Patience {
+        stuck_after: std::time::Duration::from_secs(300),
+    };
+    for answer in answers() {
+        let attempt = attempts::answered(Reply::Answer(answer.clone()));
+        let reply = attempt.reply.clone().unwrap();
+        let decision = decide(&reply, &History::new(&[attempt]), patience);
+        match decision {
+            Decision::Refused => {
+                assert!((400..=404).contains(&answer.status), "{answer:?}");
+                assert!(!answer.codes().is_empty(), "{answer:?}");
+            }
+            Decision::Read(question) => {
+                assert!(answer.cached, "{answer:?}");
+                assert_eq!(question, Question::Failed);
+            }
+            Decision::Succeeded
+            | Decision::SameKey { .. }
+            | Decision::AwaitChecker
+            | Decision::Suspect { .. }
+            | Decision::Park { .. } => {}
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! How long Fineract has been up, as its own metrics say.
+
+use std::time::Duration;
+
+use chrono::DateTime;
+use reqwest::header::{CONNECTION, DATE};
+use rust_decimal::{Decimal, prelude::ToPrimitive as _};
+
+use super::Fineract;
+
+/// How often it is asked, each time on a connection of its own: where several processes answer, the
+/// start of one says nothing of what the others run.
+const READINGS: usize = 3;
+
+/// A reading of the metrics.
+#[derive(Debug, PartialEq, Eq)]
+struct Reading {
+    started_at: Decimal,
+    uptime: Duration,
+}
+
+impl Fineract {
+    /// For how long Fineract's one process has been up, by its own clock; `None` where its metrics
+    /// (`/actuator/prometheus`) cannot be had, or more than one process answers.
+    pub async fn uptime(&self) -> Option<Duration> {
+        let url = format!("{}/actuator/prometheus", self.base.strip_suffix("/api/v1")?);
+        let mut readings = Vec::new();
+        for _ in 0..READINGS {
+            readings.push(self.read_metrics(&url).await?);
+        }
+        let (first, others) = readings.split_first()?;
+        let one = others
+            .iter()
+            .all(|other| other.started_at == first.started_at);
+        one.then_some(first.uptime)
+    }
+
+    async fn read_metrics(&self, url: &str) -> Option<Reading> {
+        let response = self
+            .http
+            .get(url)
+            .header(CONNECTION, "close")
+            .send()
+            .await
+            .ok()?;
+        if !response.status().is_success() {
+            return None;
+        }
+        let date = response.headers().get(DATE)?.to_str().ok()?.to_owned();
+        Reading::of(&response.text().await.ok()?, &date)
+    }
+}
+
+impl Reading {
+    /// What metrics say that were answered at a time by the same clock. Of its age and the time since
+    /// its start the longer counts: a clock that was put right makes one of them too short.
+    fn of(metrics: &str, date: &str) -> Option<Self> {
+        let started_at = sample(metrics, "process_start_time_seconds")?;
+        let answered_at = DateTime::parse_from_rfc2822(date).ok()?.timestamp();
+        let since = Decimal::from(answered_at) - started_at;
+        let age = sample(metrics, "process_uptime_seconds").unwrap_or(since);
+        let milliseconds = (since.max(age) * Decimal::ONE_THOUSAND).to_u64()?;
+        Some(Self {
+            started_at,
+            uptime: Duration::from_millis(milliseconds),
+        })
+    }
+}
+
+/// The value of a metric that stands once in Prometheus' text format.
+fn sample(metrics: &str, name: &str) -> Option<Decimal> {
+    metrics.lines().find_map(|line| {
+        let rest = line.strip_prefix(name)?;
+        let value = if rest.starts_with('{') {
+            rest.rsplit_once('}')?.1
+        } else {
+            rest.strip_prefix(' ')?
+        };
+        let value = value.split_whitespace().next()?;
+        Decimal::from_scientific(value)
+            .or_else(|_| value.parse())
+            .ok()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fineract_says_how_long_it_has_been_up() {
+        let date = "Sat, 21 Nov 2026 08:30:55 GMT";
+        for (metrics, seconds) in [
+            ("process_start_time_seconds 1.795249755E9", Some(100)),
+            (
+                "# HELP process_start_time_seconds …\nprocess_start_time_seconds{application=\"a b\",} 1795249755.0\n",
+                Some(100),
+            ),
+            (
+                "process_uptime_seconds 90.5\nprocess_start_time_seconds 1795249755",
+                Some(100),
+            ),
+            // Its clock ran ahead when it began.
+            (
+                "process_uptime_seconds 500\nprocess_start_time_seconds 1795249855.5",
+                Some(500),
+            ),
+            ("process_start_time_seconds 1795249956", None),
+            ("process_start_time_seconds_total 1795249755", None),
+            ("", None),
+        ] {
+            let uptime = Reading::of(metrics, date).map(|reading| reading.uptime);
+            assert_eq!(uptime, seconds.map(Duration::from_secs), "{metrics}");
+        }
+        assert_eq!(Reading::of("process_start_time_seconds 1", "now"), None);
+    }
+}

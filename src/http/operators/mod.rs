@@ -1,0 +1,134 @@
+//! What operators do with single operations: one file per endpoint, and the same answer of all actions.
+
+mod cancel;
+mod inspect;
+mod list;
+mod resolve;
+mod retry;
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{FromRequestParts, Path, rejection::PathRejection},
+    http::{HeaderName, HeaderValue, Uri, header::LOCATION, request::Parts},
+    response::AppendHeaders,
+};
+use serde::Serialize;
+use uuid::Uuid;
+
+pub(super) use self::{
+    cancel::cancel_operation, inspect::inspect_operation, list::list_operations,
+    resolve::resolve_operation, retry::retry_operation,
+};
+use super::{ApiState, Caller, error::ApiError, observe::RequestId, tokens::Scope};
+use crate::{
+    domain::{OperationId, TrackingId},
+    store::{Found, Operator},
+};
+
+/// The path under which operations are, by their ids.
+const OPERATIONS: &str = "/fineract/operations/";
+
+/// A caller who has the `ops` scope.
+#[derive(Debug)]
+pub(super) struct Ops(Operator);
+
+impl FromRequestParts<Arc<ApiState>> for Ops {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        api: &Arc<ApiState>,
+    ) -> Result<Self, Self::Rejection> {
+        let caller = Caller::from_request_parts(parts, api).await?;
+        if caller.scope != Scope::Ops {
+            return Err(ApiError::Forbidden);
+        }
+        let RequestId(request_id) = parts.extensions.get().cloned().unwrap_or_default();
+        Ok(Self(Operator {
+            name: caller.name.to_string(),
+            request_id: request_id.to_string(),
+        }))
+    }
+}
+
+/// The operation that a path names, by its uuid or its tracking id.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Named {
+    Uuid(OperationId),
+    TrackingId(TrackingId),
+}
+
+impl FromRequestParts<Arc<ApiState>> for Named {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        api: &Arc<ApiState>,
+    ) -> Result<Self, Self::Rejection> {
+        let path: Result<Path<String>, PathRejection> = Path::from_request_parts(parts, api).await;
+        let Path(text) = path.or(Err(ApiError::MalformedTrackingId))?;
+        if let Ok(tracking_id) = text.parse() {
+            return Ok(Self::TrackingId(tracking_id));
+        }
+        Uuid::try_parse(&text)
+            .map(|id| Self::Uuid(OperationId(id)))
+            .or(Err(ApiError::MalformedTrackingId))
+    }
+}
+
+impl Named {
+    const fn id(self) -> OperationId {
+        match self {
+            Self::Uuid(id) => id,
+            Self::TrackingId(tracking_id) => tracking_id.id,
+        }
+    }
+
+    /// Looks for the operation; a tracking id of another type names none.
+    async fn find(self, api: &ApiState) -> Result<Found, ApiError> {
+        api.store
+            .find(self.id())
+            .await?
+            .filter(|found| match self {
+                Self::Uuid(_) => true,
+                Self::TrackingId(tracking_id) => found.tracking_id == tracking_id,
+            })
+            .ok_or(ApiError::UnknownTrackingId)
+    }
+}
+
+/// What an action has led to. `Location` says where to follow it.
+#[derive(Debug, Serialize)]
+pub(super) struct ActionBody {
+    tracking_id: TrackingId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_of: Option<TrackingId>,
+    status: &'static str,
+}
+
+type ActionAnswer = (
+    AppendHeaders<Option<(HeaderName, HeaderValue)>>,
+    Json<ActionBody>,
+);
+
+/// Tells the operator, and the log.
+fn acted(action: &'static str, uri: &Uri, body: ActionBody) -> ActionAnswer {
+    tracing::info!(
+        operation.id = %body.tracking_id.id,
+        operation.type = %body.tracking_id.operation_type,
+        action,
+        "an operator acted"
+    );
+    let location = uri
+        .path()
+        .split_once(OPERATIONS)
+        .and_then(|(base_path, _)| {
+            HeaderValue::try_from(format!("{base_path}{OPERATIONS}{}", body.tracking_id.id)).ok()
+        });
+    (
+        AppendHeaders(location.map(|url| (LOCATION, url))),
+        Json(body),
+    )
+}

@@ -1,0 +1,76 @@
+//! `POST /fineract/operations/{id}/resolve`: a person says how a parked operation ended.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{OriginalUri, State},
+    http::StatusCode,
+    response::IntoResponse,
+};
+use serde::Deserialize;
+
+use super::{ActionBody, Named, Ops, acted};
+use crate::{
+    domain::Resolution,
+    http::{ApiState, error::ApiError, json_body::JsonBody},
+    operations::Problem,
+};
+
+/// The longest note, in characters.
+const LONGEST_NOTE: usize = 1_000;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ResolveBody {
+    outcome: Resolution,
+    note: Option<String>,
+}
+
+/// Notes how an operator says that a parked operation ended. A worker asks Fineract: it ends the
+/// operation when that agrees, else parks it again, and sends nothing.
+pub(in crate::http) async fn resolve_operation(
+    Ops(operator): Ops,
+    State(api): State<Arc<ApiState>>,
+    OriginalUri(uri): OriginalUri,
+    named: Named,
+    JsonBody(body): JsonBody,
+) -> Result<impl IntoResponse, ApiError> {
+    let ResolveBody { outcome, note } = read(&body)?;
+    let found = named.find(&api).await?;
+    api.store
+        .resolve(&found, outcome, note.as_deref(), &operator)
+        .await?;
+    let body = ActionBody {
+        tracking_id: found.tracking_id,
+        retry_of: None,
+        status: "processing",
+    };
+    Ok((StatusCode::ACCEPTED, acted("resolve", &uri, body)))
+}
+
+fn read(body: &[u8]) -> Result<ResolveBody, ApiError> {
+    let problem = |pointer: &str, code, message: &str| {
+        ApiError::Invalid(vec![Problem {
+            pointer: pointer.to_owned(),
+            code,
+            message: message.to_owned(),
+        }])
+    };
+    let read: ResolveBody = serde_json::from_slice(body).map_err(|error| {
+        if error.is_data() {
+            let message = "must have an outcome, succeeded or failed, and may have a note";
+            problem("", "invalid_resolution", message)
+        } else {
+            ApiError::BrokenJson(error)
+        }
+    })?;
+    let is_too_long = |note: &String| note.chars().count() > LONGEST_NOTE;
+    if read.note.as_ref().is_some_and(is_too_long) {
+        return Err(problem(
+            "/note",
+            "too_long",
+            "must have at most 1000 characters",
+        ));
+    }
+    Ok(read)
+}

@@ -1,0 +1,85 @@
+//! Accepting connections, and ending them.
+
+use std::{io, time::Duration};
+
+use axum::{body::Body, http::Request};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tower::ServiceExt as _;
+
+use super::{ApiState, router};
+
+/// How long a request's head may take to arrive, and how long a connection may be idle before it.
+/// Longer than the usual proxy keeps its own, so that it is the proxy that closes.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
+/// How long answers may take to leave once all are made; whoever is still sending a head then has no request.
+const LAST_BYTES: Duration = Duration::from_secs(1);
+/// How long nothing is accepted after an accept failed for lack of something, such as file descriptors.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Serves every route until `stop`, then ends the requests that are under way. Idle connections, and those
+/// that never finish a request, hold nothing up.
+pub async fn serve(listener: TcpListener, state: ApiState, stop: CancellationToken) {
+    let router = router(state);
+    let connections = TaskTracker::new();
+    let requests = TaskTracker::new();
+    let graceful = GracefulShutdown::new();
+    let closing = CancellationToken::new();
+    while let Some(stream) = stop.run_until_cancelled(accept(&listener)).await {
+        let (router, requests) = (router.clone(), requests.clone());
+        let service = service_fn(move |request: Request<Incoming>| {
+            requests.track_future(router.clone().oneshot(request.map(Body::new)))
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIMEOUT)
+            .serve_connection(TokioIo::new(stream), service);
+        let connection = graceful.watch(connection);
+        let closing = closing.clone();
+        connections.spawn(async move {
+            if let Some(Err(error)) = closing.run_until_cancelled(connection).await {
+                tracing::debug!(%error, "a connection broke");
+            }
+        });
+    }
+    drop(listener);
+    let all_closed = graceful.shutdown();
+    requests.close();
+    requests.wait().await;
+    drop(tokio::time::timeout(LAST_BYTES, all_closed).await);
+    closing.cancel();
+    connections.close();
+    connections.wait().await;
+}
+
+async fn accept(listener: &TcpListener) -> TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%error, "a connection waits for full packets");
+                }
+                return stream;
+            }
+            Err(error) if is_of_the_connection(&error) => {}
+            Err(error) => {
+                tracing::error!(%error, "no connection could be accepted");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+fn is_of_the_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+    )
+}

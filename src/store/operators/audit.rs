@@ -1,0 +1,61 @@
+//! Who did what: written in the transaction of what was done.
+
+use serde_json::Value;
+use sqlx::PgConnection;
+
+use crate::{
+    domain::OperationId,
+    store::{StoreError, failed_to},
+};
+
+/// Who acts, and by which request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operator {
+    /// The name of the token.
+    pub name: String,
+    /// The request's id.
+    pub request_id: String,
+}
+
+/// What an operator can do with an operation.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Action {
+    Cancel,
+    Retry,
+    Resolve,
+}
+
+impl Action {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cancel => "cancel",
+            Self::Retry => "retry",
+            Self::Resolve => "resolve",
+        }
+    }
+}
+
+impl Operator {
+    /// Writes down an action. The detail says where the operation stood and what was asked for.
+    pub(super) async fn leaves(
+        &self,
+        connection: &mut PgConnection,
+        action: Action,
+        id: OperationId,
+        detail: Value,
+    ) -> Result<(), StoreError> {
+        sqlx::query!(
+            "INSERT INTO audit (operator, action, operation_id, request_id, detail)
+             VALUES ($1, $2, $3, $4, $5)",
+            self.name,
+            action.as_str(),
+            id.0,
+            self.request_id,
+            detail
+        )
+        .execute(connection)
+        .await
+        .map(drop)
+        .map_err(failed_to("write an audit row"))
+    }
+}

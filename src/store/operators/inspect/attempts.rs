@@ -1,0 +1,63 @@
+//! What was sent, and what came back.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use sqlx::PgConnection;
+
+use crate::{
+    domain::{IdempotencyKey, OperationId, untouched},
+    store::{StoreError, failed_to},
+};
+
+/// An attempt, word for word.
+#[derive(Debug, Serialize)]
+pub(super) struct InspectedAttempt {
+    number: i32,
+    idempotency_key: String,
+    method: String,
+    path: String,
+    body: Option<Box<RawValue>>,
+    sent_at: DateTime<Utc>,
+    /// Null: it is open, or ended with its process.
+    answered_at: Option<DateTime<Utc>>,
+    status: Option<i16>,
+    /// Whether Fineract gave an answer that it had stored under the key.
+    cached: Option<bool>,
+    answer: Option<Box<RawValue>>,
+    /// Why no answer came, as a code.
+    error: Option<String>,
+}
+
+pub(super) async fn read_attempts(
+    connection: &mut PgConnection,
+    id: OperationId,
+) -> Result<Vec<InspectedAttempt>, StoreError> {
+    let rows = sqlx::query!(
+        "SELECT number, key_number, method, path, body, sent_at, answered_at, status, cached, answer, error
+           FROM attempt
+          WHERE operation_id = $1
+          ORDER BY number",
+        id.0
+    )
+    .fetch_all(connection)
+    .await
+    .map_err(failed_to("inspect attempts"))?;
+    let attempts = rows.into_iter().map(|row| {
+        let number = row.key_number;
+        InspectedAttempt {
+            number: row.number,
+            idempotency_key: IdempotencyKey { id, number }.to_string(),
+            method: row.method,
+            path: row.path,
+            body: row.body.and_then(untouched),
+            sent_at: row.sent_at,
+            answered_at: row.answered_at,
+            status: row.status,
+            cached: row.cached,
+            answer: row.answer.and_then(untouched),
+            error: row.error,
+        }
+    });
+    Ok(attempts.collect())
+}

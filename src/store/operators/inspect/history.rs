@@ -1,0 +1,106 @@
+//! Whom it waits for, and what operators did with it.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use sqlx::{PgConnection, types::Json};
+
+use crate::{
+    domain::{OperationId, TrackingId},
+    store::{
+        StoreError, failed_to,
+        operators::{read_state, tracking_id},
+    },
+};
+
+/// The most operations of a lane that are named as being ahead.
+const AHEAD: i64 = 10;
+
+/// An operation that stands before it.
+#[derive(Debug, Serialize)]
+pub(super) struct Ahead {
+    tracking_id: TrackingId,
+    state: &'static str,
+    why: Option<String>,
+    lane: String,
+    position: i64,
+}
+
+/// Reads who has to end first: what stands before it in the lane that it writes, and the writers
+/// before it in the lane that it reads.
+pub(super) async fn read_ahead(
+    connection: &mut PgConnection,
+    id: OperationId,
+) -> Result<Vec<Ahead>, StoreError> {
+    sqlx::query!(
+        "WITH ahead AS (
+             (SELECT p.lane, p.position, p.operation_id
+                FROM operation o
+                JOIN place p ON p.lane = o.lane AND p.position < o.position
+               WHERE o.id = $1 AND o.state = 'waiting'
+               ORDER BY p.position
+               LIMIT $2)
+              UNION ALL
+             (SELECT p.lane, p.position, p.operation_id
+                FROM operation o
+                JOIN place p ON p.lane = o.read_lane AND p.position < o.read_position AND p.writes
+               WHERE o.id = $1 AND o.state = 'waiting'
+               ORDER BY p.position
+               LIMIT $2)
+         )
+         SELECT o.id, o.type, o.state, o.why, a.lane AS \"lane!\", a.position AS \"position!\"
+           FROM ahead a
+           JOIN operation o ON o.id = a.operation_id
+          ORDER BY a.lane, a.position",
+        id.0,
+        AHEAD
+    )
+    .fetch_all(connection)
+    .await
+    .map_err(failed_to("read who is ahead"))?
+    .into_iter()
+    .map(|row| {
+        Ok(Ahead {
+            tracking_id: tracking_id(row.id, &row.r#type)?,
+            state: read_state(&row.state)?.as_str(),
+            why: row.why,
+            lane: row.lane,
+            position: row.position,
+        })
+    })
+    .collect()
+}
+
+/// What an operator did.
+#[derive(Debug, Serialize)]
+pub(super) struct AuditEntry {
+    at: DateTime<Utc>,
+    operator: String,
+    action: String,
+    request_id: String,
+    detail: Box<RawValue>,
+}
+
+pub(super) async fn read_audit(
+    connection: &mut PgConnection,
+    id: OperationId,
+) -> Result<Vec<AuditEntry>, StoreError> {
+    let rows = sqlx::query!(
+        r#"SELECT at, operator, action, request_id, detail AS "detail: Json<Box<RawValue>>"
+             FROM audit
+            WHERE operation_id = $1
+            ORDER BY id"#,
+        id.0
+    )
+    .fetch_all(connection)
+    .await
+    .map_err(failed_to("read the audit"))?;
+    let entries = rows.into_iter().map(|row| AuditEntry {
+        at: row.at,
+        operator: row.operator,
+        action: row.action,
+        request_id: row.request_id,
+        detail: row.detail.0,
+    });
+    Ok(entries.collect())
+}

@@ -1,0 +1,58 @@
+//! One operation with all that is known of it, as operators are shown it. That does not count as a
+//! caller's reading of its failure.
+
+mod attempts;
+mod history;
+mod operation;
+
+use serde::Serialize;
+
+use self::{
+    attempts::{InspectedAttempt, read_attempts},
+    history::{Ahead, AuditEntry, read_ahead, read_audit},
+    operation::{InspectedOperation, read_operation},
+};
+use super::retry::read_retry;
+use crate::{
+    domain::{OperationId, TrackingId},
+    store::{Store, StoreError, failed_to},
+};
+
+/// An operation with all that is known of it.
+#[derive(Debug, Serialize)]
+pub struct Inspected {
+    #[serde(flatten)]
+    operation: InspectedOperation,
+    /// The operation that runs it again.
+    retried_by: Option<TrackingId>,
+    /// Those before it in its lanes, at most ten of each; empty once it has its turn.
+    waits_for: Vec<Ahead>,
+    /// Every attempt, the first one first.
+    attempts: Vec<InspectedAttempt>,
+    /// What operators did with it, the first first.
+    audit: Vec<AuditEntry>,
+}
+
+impl Store {
+    /// Reads an operation as of one moment; `None` when there is none of that id.
+    pub async fn inspect(&self, id: OperationId) -> Result<Option<Inspected>, StoreError> {
+        const ACTION: &str = "inspect an operation";
+        let mut transaction = self
+            .pool
+            .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            .await
+            .map_err(failed_to(ACTION))?;
+        let Some(operation) = read_operation(&mut transaction, id).await? else {
+            return Ok(None);
+        };
+        let inspected = Inspected {
+            operation,
+            retried_by: read_retry(&mut transaction, id).await?,
+            waits_for: read_ahead(&mut transaction, id).await?,
+            attempts: read_attempts(&mut transaction, id).await?,
+            audit: read_audit(&mut transaction, id).await?,
+        };
+        transaction.commit().await.map_err(failed_to(ACTION))?;
+        Ok(Some(inspected))
+    }
+}

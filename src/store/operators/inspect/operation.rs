@@ -1,0 +1,118 @@
+//! The operation itself, its payload and its result.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use sqlx::{PgConnection, types::Json};
+
+use crate::{
+    domain::{OperationId, OperationType, TrackingId, untouched},
+    store::{
+        StoreError, failed_to,
+        operators::{read_state, tracking_id},
+    },
+};
+
+/// An operation's row, its payload and its result.
+#[derive(Debug, Serialize)]
+pub(super) struct InspectedOperation {
+    tracking_id: TrackingId,
+    operation_type: OperationType,
+    state: &'static str,
+    /// Why it is parked, blocked or tried again, as a stable code, and since when.
+    why: Option<String>,
+    why_since: Option<DateTime<Utc>>,
+    /// How an operator says that it ended; a worker is asked to look.
+    resolution: Option<String>,
+    caller: String,
+    accepted_at: DateTime<Utc>,
+    /// Ready: when it is tried next. Running: when its lease runs out.
+    due_at: Option<DateTime<Utc>>,
+    ended_at: Option<DateTime<Utc>>,
+    /// How often it was claimed; not every claim comes to an attempt.
+    claims: i32,
+    /// `k` of the Idempotency-Key in use.
+    key_number: i32,
+    /// Claims that ended with their process.
+    lost: i16,
+    lanes: Vec<Stand>,
+    retry_of: Option<TrackingId>,
+    payload: Box<RawValue>,
+    result: Option<InspectedResult>,
+}
+
+/// Where it stands in a lane, or stood.
+#[derive(Debug, Serialize)]
+struct Stand {
+    lane: String,
+    position: i64,
+    writes: bool,
+}
+
+/// How it ended.
+#[derive(Debug, Serialize)]
+struct InspectedResult {
+    code: Option<String>,
+    success_response: Option<Box<RawValue>>,
+    failure_response: Option<Box<RawValue>>,
+    error_message: Option<String>,
+}
+
+pub(super) async fn read_operation(
+    connection: &mut PgConnection,
+    id: OperationId,
+) -> Result<Option<InspectedOperation>, StoreError> {
+    let row = sqlx::query!(
+        r#"SELECT o.id, o.type, o.state, o.why, o.why_since, o.resolution, o.accepted_at, o.due_at,
+                  o.ended_at, o.attempt, o.key_number, o.lost, o.lane, o.position, o.read_lane,
+                  o.read_position, p.caller, p.data AS "data: Json<Box<RawValue>>",
+                  r.code, r.success, r.failure, r.message,
+                  first.id AS "first_id?", first.type AS "first_type?"
+             FROM operation o
+             JOIN payload p ON p.operation_id = o.id
+             LEFT JOIN result r ON r.operation_id = o.id
+             LEFT JOIN operation first ON first.id = o.retry_of
+            WHERE o.id = $1"#,
+        id.0
+    )
+    .fetch_optional(connection)
+    .await
+    .map_err(failed_to("inspect an operation"))?;
+    let Some(row) = row else { return Ok(None) };
+    let name = tracking_id(row.id, &row.r#type)?;
+    let stand = |writes| {
+        move |(lane, position)| Stand {
+            lane,
+            position,
+            writes,
+        }
+    };
+    let read = row.read_lane.zip(row.read_position).map(stand(false));
+    let first = row.first_id.zip(row.first_type);
+    Ok(Some(InspectedOperation {
+        tracking_id: name,
+        operation_type: name.operation_type,
+        state: read_state(&row.state)?.as_str(),
+        why: row.why,
+        why_since: row.why_since,
+        resolution: row.resolution,
+        caller: row.caller,
+        accepted_at: row.accepted_at,
+        due_at: row.due_at,
+        ended_at: row.ended_at,
+        claims: row.attempt,
+        key_number: row.key_number,
+        lost: row.lost,
+        lanes: std::iter::once(stand(true)((row.lane, row.position)))
+            .chain(read)
+            .collect(),
+        retry_of: first.map(|(id, name)| tracking_id(id, &name)).transpose()?,
+        payload: row.data.0,
+        result: row.ended_at.map(|_| InspectedResult {
+            code: row.code,
+            success_response: row.success.and_then(untouched),
+            failure_response: row.failure.and_then(untouched),
+            error_message: row.message,
+        }),
+    }))
+}

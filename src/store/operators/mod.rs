@@ -1,0 +1,116 @@
+//! What operators do with single operations: each action and its audit row are one transaction.
+
+mod audit;
+mod cancel;
+mod inspect;
+mod parked;
+mod resolve;
+mod retry;
+
+use super::{Store, StoreError, claim::Places, failed_to};
+use crate::domain::{OperationId, OperationType, State, TrackingId};
+
+pub use self::{
+    audit::Operator,
+    inspect::Inspected,
+    parked::{ParkedCursor, ParkedOperation},
+    retry::Retryable,
+};
+
+/// Why an action was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum ActionError {
+    /// It does not fit where the operation stands.
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
+    /// The database did not do its part.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why an action does not fit where an operation stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    /// A worker holds it.
+    #[error("A worker runs this operation just now.")]
+    Running,
+    /// It will run, or runs, by itself.
+    #[error("This operation has not ended and is not parked: it goes on by itself.")]
+    UnderWay,
+    /// An attempt was committed: Fineract may have it.
+    #[error("This operation was sent to Fineract, or may have been.")]
+    Sent,
+    /// Nothing will change it any more.
+    #[error("This operation has ended.")]
+    Ended,
+    /// Only a parked one is for a person to decide.
+    #[error("This operation is not parked.")]
+    NotParked,
+    /// It is run again already.
+    #[error("This operation is run again already, as {0}.")]
+    Retried(TrackingId),
+}
+
+impl Unfit {
+    /// The stable name that operators' tools may rely on.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Running => "operation_running",
+            Self::UnderWay => "operation_under_way",
+            Self::Sent => "operation_sent",
+            Self::Ended => "operation_ended",
+            Self::NotParked => "operation_not_parked",
+            Self::Retried(_) => "operation_retried",
+        }
+    }
+}
+
+/// An operation that an action is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The name by which callers know it.
+    pub tracking_id: TrackingId,
+    /// Where it stood when it was looked for.
+    pub state: State,
+    /// Where it stands in its lanes, or stood.
+    pub places: Places,
+}
+
+impl Store {
+    /// Looks for an operation.
+    pub async fn find(&self, id: OperationId) -> Result<Option<Found>, StoreError> {
+        sqlx::query!(
+            "SELECT type, state, lane, position, read_lane, read_position
+               FROM operation
+              WHERE id = $1",
+            id.0
+        )
+        .fetch_optional(&self.pool)
+        .await
+        .map_err(failed_to("look for an operation"))?
+        .map(|row| {
+            Ok(Found {
+                tracking_id: tracking_id(id.0, &row.r#type)?,
+                state: read_state(&row.state)?,
+                places: Places {
+                    lane: row.lane,
+                    position: row.position,
+                    read: row.read_lane.zip(row.read_position),
+                },
+            })
+        })
+        .transpose()
+    }
+}
+
+fn tracking_id(id: uuid::Uuid, name: &str) -> Result<TrackingId, StoreError> {
+    Ok(TrackingId {
+        operation_type: OperationType::from_name(name)
+            .ok_or(StoreError::Unknown { what: "type" })?,
+        id: OperationId(id),
+    })
+}
+
+fn read_state(word: &str) -> Result<State, StoreError> {
+    State::from_name(word).ok_or(StoreError::Unknown { what: "state" })
+}

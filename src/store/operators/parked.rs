@@ -1,0 +1,120 @@
+//! Finding what only a person can decide.
+
+use std::{fmt, str::FromStr};
+
+use chrono::{DateTime, Utc};
+use serde::{Serialize, Serializer};
+use uuid::Uuid;
+
+use super::tracking_id;
+use crate::{
+    domain::TrackingId,
+    store::{Store, StoreError, failed_to},
+};
+
+/// A parked operation, as a list shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ParkedOperation {
+    /// The name by which callers know it.
+    pub tracking_id: TrackingId,
+    /// Why, as a stable code.
+    pub why: String,
+    /// Since when.
+    pub why_since: DateTime<Utc>,
+    /// When it was accepted.
+    pub accepted_at: DateTime<Utc>,
+    /// The lane that it keeps shut.
+    pub lane: String,
+    /// The name of the token it came with.
+    pub caller: String,
+}
+
+/// The last operation of a page: since when it is parked, in microseconds, and its id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ParkedCursor {
+    since: DateTime<Utc>,
+    id: Uuid,
+}
+
+impl fmt::Display for ParkedCursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}_{}", self.since.timestamp_micros(), self.id)
+    }
+}
+
+impl Serialize for ParkedCursor {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// A text that is no cursor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a cursor of this list")]
+pub struct InvalidCursor;
+
+impl FromStr for ParkedCursor {
+    type Err = InvalidCursor;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (micros, id) = text.split_once('_').ok_or(InvalidCursor)?;
+        // Times before 1970 may be out of Postgres' range.
+        let micros: u64 = micros.parse().or(Err(InvalidCursor))?;
+        let micros = i64::try_from(micros).or(Err(InvalidCursor))?;
+        Ok(Self {
+            since: DateTime::from_timestamp_micros(micros).ok_or(InvalidCursor)?,
+            id: Uuid::try_parse(id).or(Err(InvalidCursor))?,
+        })
+    }
+}
+
+impl Store {
+    /// The parked operations, those first that have been so for the longest; with a cursor, those
+    /// behind it. The second is the cursor of the next page, if there is one.
+    pub async fn parked(
+        &self,
+        limit: u16,
+        after: Option<ParkedCursor>,
+    ) -> Result<(Vec<ParkedOperation>, Option<ParkedCursor>), StoreError> {
+        let rows = sqlx::query!(
+            "SELECT o.id, o.type, o.why AS \"why!\", o.why_since AS \"why_since!\", o.accepted_at,
+                    o.lane, p.caller
+               FROM operation o
+               JOIN payload p ON p.operation_id = o.id
+              WHERE o.state = 'parked'
+                AND (o.why_since, o.id) > (COALESCE($1, '-infinity'::timestamptz),
+                                           COALESCE($2, '00000000-0000-0000-0000-000000000000'::uuid))
+              ORDER BY o.why_since, o.id
+              LIMIT $3",
+            after.map(|cursor| cursor.since),
+            after.map(|cursor| cursor.id),
+            i64::from(limit) + 1
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed_to("list parked operations"))?;
+        let limit = usize::from(limit);
+        let next = (rows.len() > limit)
+            .then(|| rows.iter().take(limit).next_back())
+            .flatten()
+            .map(|last| ParkedCursor {
+                since: last.why_since,
+                id: last.id,
+            });
+        let page = rows
+            .into_iter()
+            .take(limit)
+            .map(|row| {
+                Ok(ParkedOperation {
+                    tracking_id: tracking_id(row.id, &row.r#type)?,
+                    why: row.why,
+                    why_since: row.why_since,
+                    accepted_at: row.accepted_at,
+                    lane: row.lane,
+                    caller: row.caller,
+                })
+            })
+            .collect::<Result<_, StoreError>>()?;
+        Ok((page, next))
+    }
+}

@@ -1,0 +1,47 @@
+//! A person says how a parked operation ended: a worker asks Fineract, and ends it when that agrees.
+
+use serde_json::json;
+
+use super::{ActionError, Found, Operator, Unfit, audit::Action};
+use crate::{
+    domain::Resolution,
+    store::{Store, failed_to},
+};
+
+impl Store {
+    /// Has a worker look whether a parked operation ended as an operator says. The note is kept in the
+    /// audit.
+    pub async fn resolve(
+        &self,
+        found: &Found,
+        resolution: Resolution,
+        note: Option<&str>,
+        operator: &Operator,
+    ) -> Result<(), ActionError> {
+        const ACTION: &str = "resolve an operation";
+        let id = found.tracking_id.id;
+        let mut transaction = self.pool.begin().await.map_err(failed_to(ACTION))?;
+        let parked = sqlx::query!(
+            "UPDATE operation o
+                SET state = 'ready', due_at = now(), resolution = $2, lost = 0,
+                    why = 'being_resolved', why_since = now()
+               FROM (SELECT id, why FROM operation WHERE id = $1 AND state = 'parked'
+                        FOR NO KEY UPDATE) was
+              WHERE o.id = was.id
+          RETURNING was.why AS \"why!\"",
+            id.0,
+            resolution.as_str(),
+        )
+        .fetch_optional(&mut *transaction)
+        .await
+        .map_err(failed_to(ACTION))?
+        .ok_or(Unfit::NotParked)?;
+        let detail = json!({ "outcome": resolution.as_str(), "note": note, "why": parked.why });
+        operator
+            .leaves(&mut transaction, Action::Resolve, id, detail)
+            .await?;
+        transaction.commit().await.map_err(failed_to(ACTION))?;
+        self.ends.announce_work();
+        Ok(())
+    }
+}

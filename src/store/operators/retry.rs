@@ -1,0 +1,122 @@
+//! Running an operation again: a parked one goes on, a failed one becomes a new operation.
+
+use serde_json::{json, value::RawValue};
+use sqlx::{PgConnection, types::Json};
+
+use super::{ActionError, Found, Operator, Unfit, audit::Action, tracking_id};
+use crate::{
+    domain::{OperationId, TrackingId},
+    store::{
+        NewOperation, Store, StoreError,
+        accept::{insert_operations, place_in_lanes},
+        failed_to, lanes,
+        track::note_failure_read,
+    },
+};
+
+const ACTION: &str = "run an operation again";
+
+/// What a failed operation was made of.
+#[derive(Debug)]
+pub struct Retryable {
+    /// Its payload, word for word.
+    pub payload: Box<RawValue>,
+    /// The name of the token it came with.
+    pub caller: String,
+}
+
+impl Store {
+    /// Makes a parked operation ready at once, with the key and the attempts it has.
+    pub async fn retry_parked(
+        &self,
+        found: &Found,
+        operator: &Operator,
+    ) -> Result<(), ActionError> {
+        let id = found.tracking_id.id;
+        let mut transaction = self.pool.begin().await.map_err(failed_to(ACTION))?;
+        let parked = sqlx::query!(
+            "UPDATE operation o
+                SET state = 'ready', due_at = now(), lost = 0, why = NULL, why_since = NULL
+               FROM (SELECT id, why FROM operation WHERE id = $1 AND state = 'parked'
+                        FOR NO KEY UPDATE) was
+              WHERE o.id = was.id
+          RETURNING was.why AS \"why!\"",
+            id.0
+        )
+        .fetch_optional(&mut *transaction)
+        .await
+        .map_err(failed_to(ACTION))?
+        .ok_or(Unfit::NotParked)?;
+        let detail = json!({ "state": "parked", "why": parked.why });
+        operator
+            .leaves(&mut transaction, Action::Retry, id, detail)
+            .await?;
+        transaction.commit().await.map_err(failed_to(ACTION))?;
+        self.ends.announce_work();
+        Ok(())
+    }
+
+    /// What a failed operation was made of, to be checked once more.
+    pub async fn retryable(&self, id: OperationId) -> Result<Retryable, StoreError> {
+        sqlx::query!(
+            "SELECT caller, data AS \"data: Json<Box<RawValue>>\" FROM payload WHERE operation_id = $1",
+            id.0
+        )
+        .fetch_one(&self.pool)
+        .await
+        .map(|row| Retryable {
+            payload: row.data.0,
+            caller: row.caller,
+        })
+        .map_err(failed_to("read a payload"))
+    }
+
+    /// Accepts a failed operation anew, at the tails of its lanes.
+    pub async fn retry_failed(
+        &self,
+        failed: &Found,
+        new: &NewOperation,
+        operator: &Operator,
+    ) -> Result<(), ActionError> {
+        let id = failed.tracking_id.id;
+        let mut transaction = self.pool.begin().await.map_err(failed_to(ACTION))?;
+        // Whoever else runs it again waits for these lanes.
+        lanes::lock(&mut transaction, &failed.places.lanes())
+            .await
+            .map_err(failed_to(ACTION))?;
+        if let Some(retry) = read_retry(&mut transaction, id).await? {
+            return Err(Unfit::Retried(retry).into());
+        }
+        // Or it would fall with the failure that it is to mend.
+        note_failure_read(&mut *transaction, id.0).await?;
+        let placed = place_in_lanes(&mut transaction, &[new])
+            .await
+            .map_err(failed_to(ACTION))?;
+        insert_operations(&mut transaction, &[new], &placed)
+            .await
+            .map_err(failed_to(ACTION))?;
+        let detail = json!({ "state": "failed", "retry": new.id.0 });
+        operator
+            .leaves(&mut transaction, Action::Retry, id, detail)
+            .await?;
+        transaction.commit().await.map_err(failed_to(ACTION))?;
+        self.ends.announce_work();
+        if placed.iter().any(|place| place.falls) {
+            self.ends.announce_fall();
+        }
+        Ok(())
+    }
+}
+
+/// The operation that runs this one again, if there is one.
+pub(super) async fn read_retry(
+    connection: &mut PgConnection,
+    id: OperationId,
+) -> Result<Option<TrackingId>, StoreError> {
+    sqlx::query!("SELECT id, type FROM operation WHERE retry_of = $1", id.0)
+        .fetch_optional(connection)
+        .await
+        .map_err(failed_to("look for a retry"))?
+        .map(|row| tracking_id(row.id, &row.r#type))
+        .transpose()
+}

@@ -1,0 +1,58 @@
+//! When something may be wrong with more than one operation.
+
+use std::time::Duration;
+
+use super::{blocked::Part, conclude::Conclusion, pace, runner::Runner};
+use crate::{
+    domain::decision::Scope,
+    store::{Claimed, Verdict},
+};
+
+/// How long an operation waits before what it lacks is looked for again.
+const SET_UP: Duration = Duration::from_secs(30);
+
+impl Runner {
+    /// Something may be wrong with more than this operation: with everything, if a probe fails too.
+    pub(super) async fn suspect(
+        &self,
+        claimed: &Claimed,
+        scope: Scope,
+        why: &'static str,
+        new_key: bool,
+    ) -> Conclusion {
+        match scope {
+            Scope::Deployment => {
+                if self.fineract.probe().await {
+                    Conclusion::park(why)
+                } else {
+                    self.gate().block(why);
+                    Conclusion::again(claimed, why, None)
+                }
+            }
+            Scope::Type | Scope::Lender => {
+                // What is missing may be there, and the cache old.
+                self.fineract.forget();
+                self.blocked.block(part(claimed, scope), why);
+                Conclusion::unsent(Verdict::Again {
+                    delay: pace::delay(claimed.troubled_for, Some(SET_UP)),
+                    new_key,
+                    why,
+                })
+            }
+        }
+    }
+
+    /// Notes that Fineract took a command: what was blocked for its like is so no more.
+    pub(super) fn note_taken(&self, claimed: &Claimed) {
+        self.gate().open();
+        self.blocked.open(&Part::Type(claimed.operation_type));
+        self.blocked.open(&part(claimed, Scope::Lender));
+    }
+}
+
+fn part(claimed: &Claimed, scope: Scope) -> Part {
+    match (scope, &claimed.lender) {
+        (Scope::Lender, Some(lender)) => Part::Lender(claimed.operation_type, lender.clone()),
+        (Scope::Deployment | Scope::Type | Scope::Lender, _) => Part::Type(claimed.operation_type),
+    }
+}

@@ -1,0 +1,225 @@
+//! The database goes away, and comes back.
+
+use std::time::{Duration, Instant};
+
+use fineract_gateway::embedded_postgres::{EmbeddedPostgres, Options};
+use serde_json::{Value, json};
+use sqlx::{Connection as _, PgConnection, PgPool};
+use tokio::task::block_in_place;
+
+use crate::support::{
+    Answer,
+    system::{Caller, System},
+};
+
+const DEADLINE: Duration = Duration::from_secs(40);
+
+fn client(external_id: &str) -> Value {
+    json!({ "firstname": "Jayesh", "lastname": "Badgujar", "externalId": external_id,
+            "activationDate": "01 January 2026" })
+}
+
+fn postgres() -> EmbeddedPostgres {
+    let options = Options {
+        durable: false,
+        ..Options::default()
+    };
+    block_in_place(|| EmbeddedPostgres::start(options)).expect("a private Postgres")
+}
+
+/// Waits until `holds` gives `true`.
+async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let started = Instant::now();
+    while !holds().await {
+        assert!(started.elapsed() < DEADLINE, "never: {what}");
+        tokio::task::yield_now().await;
+    }
+}
+
+fn assert_unavailable(answer: &Answer) {
+    let problem = answer.problem();
+    assert_eq!(problem, (503, "database_unavailable".to_owned()));
+    assert_eq!(answer.header("retry-after"), "5");
+}
+
+async fn count(connection: &mut PgConnection, table: &str) -> i64 {
+    let query = format!("SELECT count(*) FROM {table}");
+    sqlx::query_scalar(sqlx::AssertSqlSafe(query))
+        .fetch_one(connection)
+        .await
+        .expect("a count")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_was_away_is_used_again_at_the_first_request() {
+    let mut postgres = postgres();
+    let system = System::on(&postgres.url("postgres")).await;
+    let gateway = system.process().await;
+    // A pool full of connections, each of which will be broken.
+    let accepted = futures_util::future::join_all((0..40).map(|n| {
+        let data = client(&format!("BEFORE-{n}"));
+        gateway.send("CLIENT_CREATE", data)
+    }));
+    for tracking_id in accepted.await {
+        assert_eq!(gateway.end_of(&tracking_id).await["status"], "success");
+    }
+
+    block_in_place(|| postgres.kill_immediately()).expect("a kill");
+    for _ in 0..2 {
+        assert_unavailable(&gateway.operate("CLIENT_CREATE", client("AWAY")).await);
+    }
+    assert_eq!(gateway.get("/readyz").await.status, 503);
+    assert_eq!(gateway.get("/healthz").await.status, 200);
+
+    block_in_place(|| postgres.start_again()).expect("a start");
+    for n in 0..20 {
+        let end = gateway
+            .run("CLIENT_CREATE", client(&format!("AFTER-{n}")))
+            .await;
+        assert_eq!(end["status"], "success", "{end}");
+    }
+    assert_eq!(gateway.get("/readyz").await.status, 200);
+    let mut connection = PgConnection::connect(&postgres.url("postgres"))
+        .await
+        .expect("a connection");
+    assert_eq!(
+        count(&mut connection, "operation").await,
+        60,
+        "those refused left nothing"
+    );
+    assert_eq!(system.ledger().await.len(), 60);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fineract_said_while_the_database_was_away_is_not_lost() {
+    let mut postgres = postgres();
+    let system = System::on(&postgres.url("postgres")).await;
+    let slow =
+        json!({"match": {"method": "POST", "path": "/clients"}, "fault": "slow", "delay_ms": 1000});
+    system.fault(slow).await;
+    let gateway = system.process().await;
+    let tracking_id = gateway.send("CLIENT_CREATE", client("C")).await;
+    let mut connection = PgConnection::connect(&postgres.url("postgres"))
+        .await
+        .expect("a connection");
+    until("sent", async || {
+        count(&mut connection, "attempt").await == 1
+    })
+    .await;
+    block_in_place(|| postgres.kill_immediately()).expect("a kill");
+    until("executed", async || system.ledger().await.len() == 1).await;
+    assert_unavailable(&gateway.operate("CLIENT_CREATE", client("AWAY")).await);
+
+    block_in_place(|| postgres.start_again()).expect("a start");
+    let end = gateway.end_of(&tracking_id).await;
+    assert_eq!(end["success_response"]["resourceExternalId"], "C", "{end}");
+    let mut connection = PgConnection::connect(&postgres.url("postgres"))
+        .await
+        .expect("a connection");
+    assert_eq!(
+        count(&mut connection, "attempt").await,
+        1,
+        "it was not asked again"
+    );
+}
+
+#[sqlx::test]
+async fn killed_backends_halve_nothing(pool: PgPool) {
+    let system = System::start(&pool).await;
+    let gateway = system.process().await;
+    let mut accepted = Vec::new();
+    let mut refused = 0;
+    for round in 0..40 {
+        let killing = sqlx::query_scalar!(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+              WHERE application_name = 'fineract-gateway' AND datname = current_database()"
+        );
+        let ids: Vec<_> = (0..4).map(|n| format!("C-{round}-{n}")).collect();
+        let posts = futures_util::future::join_all(
+            ids.iter()
+                .map(|id| gateway.operate("CLIENT_CREATE", client(id))),
+        );
+        let (answers, killed) = tokio::join!(posts, killing.fetch_one(&pool));
+        assert!(killed.unwrap().is_some());
+        for answer in answers {
+            if answer.status == 202 {
+                accepted.push(answer.json()["tracking_id"].as_str().unwrap().to_owned());
+            } else {
+                assert_unavailable(&answer);
+                refused += 1;
+            }
+        }
+    }
+    assert!(!accepted.is_empty(), "{refused} refused");
+    for tracking_id in &accepted {
+        assert_eq!(gateway.end_of(tracking_id).await["status"], "success");
+    }
+    let mut connection = pool.acquire().await.unwrap();
+    for table in ["operation", "payload", "result", "lane"] {
+        let rows = count(&mut connection, table).await;
+        assert_eq!(usize::try_from(rows).unwrap(), accepted.len(), "{table}");
+    }
+    assert_eq!(system.ledger().await.len(), accepted.len());
+}
+
+/// Makes writes to a table fail as they do on a full disk, until it is emptied again.
+async fn fill_disk(pool: &PgPool, table: &str) {
+    let statements = format!(
+        "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$
+         BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END $$;
+         CREATE TRIGGER full_disk BEFORE INSERT ON {table} EXECUTE FUNCTION full_disk()"
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(statements))
+        .execute(pool)
+        .await
+        .expect("a full disk");
+}
+
+async fn empty_disk(pool: &PgPool) {
+    let emptied = sqlx::raw_sql("DROP FUNCTION full_disk CASCADE")
+        .execute(pool)
+        .await;
+    emptied.expect("an empty disk");
+}
+
+async fn ends_well(gateway: &Caller, tracking_id: &str) {
+    let end = gateway.end_of(tracking_id).await;
+    assert_eq!(end["status"], "success", "{end}");
+}
+
+#[sqlx::test]
+async fn a_full_disk_refuses_whole_operations(pool: PgPool) {
+    let system = System::start(&pool).await;
+    let gateway = system.gateway().await;
+    // The last table of the transaction: what stands before it must go as well.
+    fill_disk(&pool, "place").await;
+    assert_unavailable(&gateway.operate("CLIENT_CREATE", client("C")).await);
+    let mut connection = pool.acquire().await.unwrap();
+    for table in ["operation", "payload", "lane", "idempotency"] {
+        assert_eq!(count(&mut connection, table).await, 0, "{table}");
+    }
+    empty_disk(&pool).await;
+    let tracking_id = gateway.send("CLIENT_CREATE", client("C")).await;
+    ends_well(&gateway, &tracking_id).await;
+}
+
+#[sqlx::test]
+async fn a_settle_that_finds_the_disk_full_is_tried_until_it_is_written(pool: PgPool) {
+    let system = System::start(&pool).await;
+    let gateway = system.gateway().await;
+    fill_disk(&pool, "result").await;
+    let tracking_id = gateway.send("CLIENT_CREATE", client("C")).await;
+    until("executed", async || system.ledger().await.len() == 1).await;
+    let answer = gateway.send("CLIENT_CREATE", client("D")).await;
+    until("executed", async || system.ledger().await.len() == 2).await;
+    let mut connection = pool.acquire().await.unwrap();
+    assert_eq!(count(&mut connection, "result").await, 0);
+    empty_disk(&pool).await;
+    ends_well(&gateway, &tracking_id).await;
+    ends_well(&gateway, &answer).await;
+    assert_eq!(
+        count(&mut connection, "attempt").await,
+        2,
+        "neither was asked again"
+    );
+}

@@ -1,0 +1,283 @@
+//! What Fineract is spared, and what `/metrics` says of it.
+
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use fineract_gateway::{
+    domain::{Checked, Lane, LaneAccess, OperationId, OperationType},
+    sandbox::Sandbox,
+    store::{ClaimLimits, NewOperation, Store},
+};
+use serde_json::{Value, json, value::RawValue};
+use sqlx::PgPool;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::support::{
+    TestGateway,
+    system::{Caller, System},
+};
+
+const DEADLINE: Duration = Duration::from_secs(40);
+
+fn client(external_id: &str) -> Value {
+    json!({ "firstname": "Jayesh", "lastname": "Badgujar", "externalId": external_id,
+            "activationDate": "01 January 2026" })
+}
+
+fn loan(external_id: &str, lender: &str) -> Value {
+    json!({ "lenderConfig": lender, "externalId": external_id, "principal": 100_000,
+            "submittedOnDate": "11 January 2026", "loanTermFrequency": 12,
+            "numberOfRepayments": 12, "interestRatePerPeriod": 8, "clientId": "C" })
+}
+
+/// The metric's value, summed over the series whose labels hold `labels`.
+async fn metric(gateway: &Caller, name: &str, labels: &str) -> f64 {
+    let answer = gateway.get("/metrics").await;
+    assert_eq!(answer.status, 200);
+    let series = answer.text.lines().filter_map(|line| line.rsplit_once(' '));
+    series
+        .filter(|(series, _)| series.split('{').next() == Some(name) && series.contains(labels))
+        .map(|(_, value)| value.parse::<f64>().expect("a number"))
+        .sum()
+}
+
+async fn blocked_by(gateway: &Caller) -> Option<String> {
+    let fineract = gateway.get("/readyz").await.json()["fineract"].take();
+    fineract["reason"].as_str().map(str::to_owned)
+}
+
+async fn accept(store: &Store, lender: Option<&str>) -> OperationId {
+    let id = OperationId::new();
+    let checked = Checked {
+        lanes: LaneAccess {
+            writes: Lane::loan(&id.to_string()),
+            reads: None,
+        },
+        lender: lender.map(str::to_owned),
+        reference: None,
+    };
+    let operation = NewOperation {
+        id,
+        operation_type: OperationType::LoanCreate,
+        payload: RawValue::from_string("{}".to_owned()).expect("JSON"),
+        checked,
+        caller: "los".to_owned(),
+        caller_key: None,
+        retry_of: None,
+    };
+    store.accept(operation).await.expect("it is accepted");
+    id
+}
+
+#[sqlx::test]
+async fn a_claim_takes_of_a_lender_what_it_has_room_for_and_the_rest_of_the_others(pool: PgPool) {
+    let gateway = TestGateway::start(pool).await;
+    let store = &gateway.store;
+    let mut ids = Vec::new();
+    for lender in [Some("A"), Some("A"), Some("A"), Some("B"), None, Some("A")] {
+        ids.push(accept(store, lender).await);
+    }
+    let claim = async |held: &[(&str, i64)], count| {
+        let limits = ClaimLimits {
+            count,
+            lease: Duration::from_mins(1),
+            types: vec!["LOAN_CREATE".to_owned()],
+            held_by_lender: held
+                .iter()
+                .map(|(lender, held)| ((*lender).to_owned(), *held))
+                .collect(),
+            per_lender: 2,
+        };
+        let mut claimed: Vec<_> = store
+            .claim(&limits)
+            .await
+            .expect("a claim")
+            .iter()
+            .map(|claimed| claimed.id)
+            .collect();
+        claimed.sort_by_key(|id| id.0);
+        claimed
+    };
+    assert_eq!(
+        claim(&[("A", 1)], 3).await,
+        [ids[0]],
+        "room for one of A; the others are passed over"
+    );
+    assert_eq!(
+        claim(&[("A", 2)], 2).await,
+        [ids[3], ids[4]],
+        "A is busy: the next are others"
+    );
+    assert_eq!(claim(&[("A", 2)], 9).await, []);
+    assert_eq!(claim(&[], 9).await, [ids[1], ids[2]]);
+    assert_eq!(
+        claim(&[("A", 1), ("B", 1)], 9).await,
+        [ids[5]],
+        "what was passed over was left as it was"
+    );
+}
+
+#[sqlx::test]
+async fn one_lenders_loans_are_created_two_at_a_time_and_hold_nobody_up(pool: PgPool) {
+    let system = System::start(&pool).await;
+    let gateway = system.gateway().await;
+    assert_eq!(
+        gateway.run("CLIENT_CREATE", client("C")).await["status"],
+        "success"
+    );
+    let matching = json!({"method": "POST", "path": "/loans"});
+    system
+        .fault(json!({"match": matching, "fault": "slow", "delay_ms": 300}))
+        .await;
+    let mut loans = Vec::new();
+    for n in 0..40 {
+        loans.push(
+            gateway
+                .send("LOAN_CREATE", loan(&format!("L-{n}"), "UGRO"))
+                .await,
+        );
+    }
+    let running = async || {
+        sqlx::query_scalar!(
+            "SELECT count(*) FROM operation WHERE state = 'running' AND lender = 'UGRO'"
+        )
+        .fetch_one(&pool)
+        .await
+        .expect("a count")
+        .expect("a count")
+    };
+    let started = Instant::now();
+    let mut most = 0;
+    while most < 2 {
+        most = most.max(running().await);
+        assert!(started.elapsed() < DEADLINE);
+    }
+    let other = gateway.send("LOAN_CREATE", loan("OTHER", "DMI")).await;
+    let next = gateway.send("CLIENT_CREATE", client("D")).await;
+    for tracking_id in [other, next] {
+        assert_eq!(gateway.end_of(&tracking_id).await["status"], "success");
+    }
+    assert!(
+        started.elapsed() < Duration::from_secs(4),
+        "40 loans take 6 s, two at a time"
+    );
+    while sqlx::query_scalar!("SELECT count(*) FROM operation WHERE ended_at IS NULL")
+        .fetch_one(&pool)
+        .await
+        .expect("a count")
+        != Some(0)
+    {
+        most = most.max(running().await);
+        assert!(started.elapsed() < DEADLINE);
+    }
+    assert_eq!(most, 2);
+    assert_eq!(system.ledger().await.len(), 43);
+    assert!(
+        started.elapsed() < Duration::from_secs(12),
+        "the next two begin as soon as two have ended"
+    );
+}
+
+#[sqlx::test]
+async fn a_fineract_that_is_away_is_left_alone_and_used_again_when_it_is_back(pool: PgPool) {
+    let mut system = System::start(&pool).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    drop(listener);
+    system.set(
+        "FINERACT_URL",
+        &format!("http://{address}/fineract-provider/api/v1"),
+    );
+    let gateway = system.gateway().await;
+    let mut accepted = Vec::new();
+    for n in 0..30 {
+        accepted.push(
+            gateway
+                .send("CLIENT_CREATE", client(&format!("C-{n}")))
+                .await,
+        );
+    }
+    let started = Instant::now();
+    while blocked_by(&gateway).await.as_deref() != Some("fineract_unreachable") {
+        assert!(started.elapsed() < DEADLINE, "it is never said");
+    }
+    assert!(metric(&gateway, "gateway_fineract_blocked", "fineract_unreachable").await > 0.0);
+    let tried = async || {
+        let claims = sqlx::query_scalar!("SELECT sum(attempt) FROM operation");
+        claims
+            .fetch_one(&pool)
+            .await
+            .expect("a sum")
+            .unwrap_or_default()
+    };
+    // Shut, it lets one through after 1 s, 2 s, 4 s, ...: not 30 every half second.
+    let (before, since) = (tried().await, Instant::now());
+    while since.elapsed() < Duration::from_secs(4) {
+        let trials = tried().await - before;
+        assert!(trials <= 20, "{trials} claims");
+    }
+
+    let listener = TcpListener::bind(address).await.expect("the same port");
+    let stop = CancellationToken::new();
+    #[expect(clippy::disallowed_methods, reason = "ends with the test's runtime")]
+    tokio::spawn(Sandbox::new().serve(listener, stop.clone()));
+    for tracking_id in accepted {
+        assert_eq!(gateway.end_of(&tracking_id).await["status"], "success");
+    }
+    assert_eq!(blocked_by(&gateway).await, None);
+    stop.cancel();
+}
+
+#[sqlx::test]
+async fn metrics_tell_what_happens_and_nothing_about_anybody(pool: PgPool) {
+    let system = System::start(&pool).await;
+    let gateway = system.gateway().await;
+    let secret = "NOBODY-SEES-THIS";
+    gateway.run("CLIENT_CREATE", client(secret)).await;
+    gateway.run("CLIENT_CREATE", client(secret)).await;
+    let expected = HashMap::from([
+        (("gateway_operations_accepted_total", "CLIENT_CREATE"), 2.0),
+        (
+            ("gateway_operations_ended_total", r#"state="succeeded""#),
+            1.0,
+        ),
+        (("gateway_operations_ended_total", r#"state="failed""#), 1.0),
+        (("gateway_attempts_total", r#"result="403""#), 1.0),
+        (
+            (
+                "gateway_fineract_call_seconds_count",
+                r#"method="POST",resource="clients",command="",result="200""#,
+            ),
+            1.0,
+        ),
+        (
+            ("gateway_operation_seconds_count", r#"type="CLIENT_CREATE""#),
+            2.0,
+        ),
+        (("gateway_accept_seconds_count", ""), 2.0),
+        (("gateway_batch_rows_count", r#"of="settle""#), 2.0),
+        (("gateway_in_flight_limit", ""), 1.0),
+    ]);
+    for ((name, labels), least) in expected {
+        // The tests of this process share one recorder.
+        let value = metric(&gateway, name, labels).await;
+        assert!(value >= least, "{name} {labels}: {value}");
+    }
+    let answer = gateway.get("/metrics").await;
+    assert_eq!(
+        answer.header("content-type"),
+        "text/plain; version=0.0.4; charset=utf-8"
+    );
+    for name in ["gateway_backlog", "gateway_parked", "gateway_in_flight"] {
+        assert!(
+            answer.text.contains(&format!("\n# TYPE {name} gauge\n")),
+            "{name}"
+        );
+    }
+    for private in [secret, "Jayesh", "Badgujar"] {
+        assert!(!answer.text.contains(private));
+    }
+}

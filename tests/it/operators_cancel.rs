@@ -1,0 +1,188 @@
+//! `POST /fineract/operations/{id}/cancel`: only what was never sent, and with it what rests on it.
+
+use std::{collections::HashMap, time::Duration};
+
+use fineract_gateway::{
+    domain::OperationType,
+    store::{ClaimLimits, Claimed, End, Settlement, Verdict},
+};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use sqlx::PgPool;
+
+use crate::support::{
+    Answer, TestGateway, client_create,
+    operators::{Operator, audit, leave_attempt, park},
+};
+
+fn client_update(external_id: &str) -> Value {
+    json!({ "status": "CLIENT_UPDATE", "data": { "externalId": external_id, "lastname": "Rao" } })
+}
+
+fn loan_approve(external_id: &str) -> Value {
+    json!({ "status": "LOAN_APPROVE",
+            "data": { "external_loan_id": external_id, "approvedOnDate": "11 January 2026" } })
+}
+
+fn loan_create(external_id: &str, client: &str) -> Value {
+    json!({ "status": "LOAN_CREATE",
+            "data": { "lenderConfig": "UGRO", "externalId": external_id, "principal": 100_000,
+                      "submittedOnDate": "11 January 2026", "loanTermFrequency": 12,
+                      "numberOfRepayments": 12, "interestRatePerPeriod": 8, "clientId": client } })
+}
+
+async fn claim(gateway: &TestGateway, count: i64) -> Vec<Claimed> {
+    let limits = ClaimLimits {
+        count,
+        lease: Duration::from_mins(1),
+        types: OperationType::ALL.iter().map(ToString::to_string).collect(),
+        held_by_lender: HashMap::new(),
+        per_lender: i64::MAX,
+    };
+    let claimed = gateway.store.claim(&limits).await;
+    claimed.expect("the database is there")
+}
+
+async fn track(gateway: &TestGateway, tracking_id: &str) -> Value {
+    Answer::of(gateway.get(&format!("/fineract/track/{tracking_id}")))
+        .await
+        .json()
+}
+
+#[sqlx::test]
+async fn what_was_never_sent_ends_whether_waiting_ready_or_parked(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    let operator = Operator::of(gateway.address);
+    let ready = gateway.accept(&client_update("A")).await;
+    let waiting = gateway.accept(&client_update("A")).await;
+    let parked = gateway.accept(&client_update("B")).await;
+    park(&pool, &parked).await;
+    for (id, state) in [
+        (&waiting, "waiting"),
+        (&ready, "ready"),
+        (&parked, "parked"),
+    ] {
+        assert_eq!(operator.inspect(id).await["state"], state);
+        let answer = operator.act(id, "cancel").await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+        assert_eq!(
+            answer.json(),
+            json!({ "tracking_id": id, "status": "failed" })
+        );
+        let uuid = id.split_once('|').unwrap().1;
+        assert_eq!(
+            answer.header("location"),
+            format!("/fineract/operations/{uuid}")
+        );
+
+        let end = track(&gateway, id).await;
+        assert_eq!(end["status"], "failed");
+        assert_eq!(end["error_message"], "Cancelled before it was sent");
+        assert_eq!(end["failure_response"], Value::Null);
+        assert_eq!(operator.inspect(id).await["result"]["code"], "cancelled");
+        assert_eq!(
+            audit(&pool, id).await,
+            [json!(["admin", "cancel", "request-1", { "state": state }])]
+        );
+        let again = operator.act(id, "cancel").await;
+        assert_eq!(again.problem(), (409, "operation_ended".to_owned()));
+    }
+    let left = sqlx::query_scalar!("SELECT count(*) FROM place")
+        .fetch_one(&pool)
+        .await;
+    assert_eq!(left.unwrap(), Some(0));
+}
+
+#[sqlx::test]
+async fn what_runs_or_may_have_been_sent_goes_on(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    let operator = Operator::of(gateway.address);
+    let sent = gateway.accept(&client_update("A")).await;
+    park(&pool, &sent).await;
+    leave_attempt(&pool, &sent).await;
+    let running = gateway.accept(&client_update("B")).await;
+    assert_eq!(claim(&gateway, 9).await.len(), 1);
+    for (id, code) in [(&sent, "operation_sent"), (&running, "operation_running")] {
+        let before = operator.inspect(id).await;
+        let answer = operator.act(id, "cancel").await;
+        assert_eq!(answer.problem(), (409, code.to_owned()));
+        assert_eq!(operator.inspect(id).await, before);
+        assert_eq!(audit(&pool, id).await.len(), 0);
+    }
+}
+
+#[sqlx::test]
+async fn those_that_rest_on_it_fall_with_it_and_the_others_go_on(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    let operator = Operator::of(gateway.address);
+    let client = gateway.accept(&client_create("C")).await;
+    let loan = gateway.accept(&loan_create("L", "C")).await;
+    let approve = gateway.accept(&loan_approve("L")).await;
+    let update = gateway.accept(&client_update("D")).await;
+    let behind_update = gateway.accept(&client_update("D")).await;
+    for id in [&client, &update] {
+        assert_eq!(operator.act(id, "cancel").await.status, StatusCode::OK);
+    }
+    while gateway.store.fell_some().await.unwrap() {}
+    for (id, cause) in [(&loan, &client), (&approve, &client)] {
+        let fallen = track(&gateway, id).await;
+        let message = fallen["error_message"].as_str().unwrap();
+        let names = message.starts_with("Not sent: ");
+        assert!(
+            names && (message.contains(cause.as_str()) || message.contains(&loan)),
+            "{message}"
+        );
+    }
+    assert_eq!(operator.inspect(&behind_update).await["state"], "ready");
+    // The cancelled one's end has been read: what comes now is by someone who knows.
+    track(&gateway, &client).await;
+    let anew = gateway.accept(&client_create("C")).await;
+    assert_eq!(operator.inspect(&anew).await["state"], "ready");
+}
+
+#[sqlx::test]
+async fn of_a_cancel_and_a_claim_exactly_one_wins(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    let operator = Operator::of(gateway.address);
+    let mut cancelled = 0;
+    for round in 0..60 {
+        let id = gateway.accept(&client_update(&format!("A-{round}"))).await;
+        let claim = async {
+            // Later by some queries, so that now the one comes first and now the other.
+            for _ in 0..round % 10 {
+                gateway.store.check().await.expect("the database is there");
+            }
+            claim(&gateway, 1).await
+        };
+        let (answer, claimed) = tokio::join!(operator.act(&id, "cancel"), claim);
+        let is_cancelled = answer.status == StatusCode::OK;
+        assert_ne!(
+            is_cancelled,
+            claimed.len() == 1,
+            "{}: {claimed:?}",
+            answer.text
+        );
+        if is_cancelled {
+            cancelled += 1;
+            assert_eq!(operator.inspect(&id).await["state"], "failed");
+        } else {
+            assert_eq!(answer.problem().1, "operation_running");
+        }
+        for claimed in claimed {
+            let settlement = Settlement {
+                id: claimed.id,
+                attempt: claimed.attempt,
+                places: claimed.places,
+                reply: None,
+                verdict: Verdict::End(End::Failed {
+                    body: None,
+                    message: "refused".to_owned(),
+                    code: "test".to_owned(),
+                    fells: false,
+                }),
+            };
+            assert!(gateway.store.settle(settlement).await.unwrap());
+        }
+    }
+    assert!((1..60).contains(&cancelled), "{cancelled} cancels won");
+}

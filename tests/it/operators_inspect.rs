@@ -1,0 +1,181 @@
+//! `GET /fineract/operations/{id}`: all that is known of an operation.
+
+use fineract_gateway::{domain::FineractHealth, store::End};
+use serde_json::{Value, json};
+use sqlx::PgPool;
+
+use crate::support::{
+    TestGateway, client_create,
+    operators::{Operator, leave_attempt, park, uuid},
+};
+
+const TIMES: [&str; 8] = [
+    "at",
+    "since",
+    "why_since",
+    "accepted_at",
+    "due_at",
+    "ended_at",
+    "sent_at",
+    "answered_at",
+];
+
+/// Puts `time` for each time, so that the rest can be compared.
+fn hide_times(value: &mut Value) {
+    if let Some(items) = value.as_array_mut() {
+        items.iter_mut().for_each(hide_times);
+    }
+    for (name, field) in value.as_object_mut().into_iter().flatten() {
+        if let (Some(time), true) = (field.as_str(), TIMES.contains(&name.as_str())) {
+            chrono::DateTime::parse_from_rfc3339(time).expect("a time");
+            assert!(time.ends_with('Z'), "{time}");
+            *field = "time".into();
+        }
+        hide_times(field);
+    }
+}
+
+fn loan_create(external_id: &str) -> Value {
+    json!({ "status": "LOAN_CREATE",
+            "data": { "lenderConfig": "UGRO", "externalId": external_id, "principal": 100_000,
+                      "submittedOnDate": "11 January 2026", "loanTermFrequency": 12,
+                      "numberOfRepayments": 12, "interestRatePerPeriod": 8, "clientId": "C" } })
+}
+
+#[sqlx::test]
+async fn a_parked_one_shows_its_attempts_and_a_waiting_one_whom_it_waits_for(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    let operator = Operator::of(gateway.address);
+    let client = gateway.accept(&client_create("C")).await;
+    park(&pool, &client).await;
+    leave_attempt(&pool, &client).await;
+    sqlx::query!(
+        "INSERT INTO attempt (operation_id, number, key_number, method, path, body, answered_at, status, cached, answer)
+         VALUES ($1, 3, 2, 'POST', '/clients', '{\"a\":1.10}', now(), 425, true, '<busy>')",
+        uuid(&client)
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    let loan = gateway.accept(&loan_create("L")).await;
+    gateway.accept(&loan_create("L")).await;
+    let last = gateway.accept(&loan_create("L")).await;
+
+    let key = uuid(&client);
+    let mut inspected = operator.inspect(&client).await;
+    hide_times(&mut inspected);
+    assert_eq!(
+        inspected.to_string(),
+        json!({
+            "tracking_id": client, "operation_type": "CLIENT_CREATE", "state": "parked",
+            "why": "evidence_cannot_tell", "why_since": "time", "resolution": null, "caller": "los",
+            "accepted_at": "time", "due_at": null, "ended_at": null, "claims": 0, "key_number": 1,
+            "lost": 5, "lanes": [{ "lane": "client:c", "position": 1, "writes": true }],
+            "retry_of": null, "payload": client_create("C")["data"], "result": null,
+            "retried_by": null, "waits_for": [],
+            "attempts": [
+                { "number": 1, "idempotency_key": format!("{key}-1"), "method": "POST",
+                  "path": "/clients", "body": { "locale": "en" }, "sent_at": "time",
+                  "answered_at": null, "status": null, "cached": null, "answer": null, "error": null },
+                { "number": 3, "idempotency_key": format!("{key}-2"), "method": "POST",
+                  "path": "/clients", "body": { "a": 1.10 }, "sent_at": "time",
+                  "answered_at": "time", "status": 425, "cached": true, "answer": "<busy>",
+                  "error": null }
+            ],
+            "audit": [],
+            "fineract": { "state": "unknown" }
+        })
+        .to_string()
+    );
+    let waiting = operator.inspect(&last).await;
+    assert_eq!(waiting["state"], "waiting");
+    let ahead: Vec<_> = waiting["waits_for"].as_array().unwrap().clone();
+    assert_eq!(
+        ahead[0],
+        json!({ "tracking_id": client, "state": "parked", "why": "evidence_cannot_tell",
+                "lane": "client:c", "position": 1 })
+    );
+    assert_eq!(
+        ahead[1],
+        json!({ "tracking_id": loan, "state": "waiting", "why": null, "lane": "loan:l", "position": 1 })
+    );
+    assert_eq!(
+        ahead.len(),
+        3,
+        "readers do not wait for each other: {ahead:?}"
+    );
+}
+
+#[sqlx::test]
+async fn no_more_than_ten_of_those_ahead_are_named(pool: PgPool) {
+    let gateway = TestGateway::start(pool).await;
+    let operator = Operator::of(gateway.address);
+    let mut ids = Vec::new();
+    for _ in 0..13 {
+        ids.push(gateway.accept(&client_create("C")).await);
+    }
+    let last = operator.inspect(&ids[12]).await;
+    let ahead: Vec<_> = last["waits_for"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["tracking_id"].as_str().unwrap())
+        .collect();
+    assert_eq!(ahead, ids[..10]);
+}
+
+#[sqlx::test]
+async fn an_ended_one_shows_its_result_and_the_failure_still_counts_as_unread(pool: PgPool) {
+    let gateway = TestGateway::start(pool).await;
+    let operator = Operator::of(gateway.address);
+    let id = gateway.accept(&client_create("C")).await;
+    gateway
+        .end_next(End::Failed {
+            body: Some(r#"{"httpStatusCode":"403","amount":100000.10}"#.to_owned()),
+            message: "Fineract returned 403".to_owned(),
+            code: "error.msg.client".to_owned(),
+            fells: true,
+        })
+        .await;
+    let ended = operator.inspect(&id).await;
+    assert_eq!(ended["state"], "failed");
+    assert!(ended["ended_at"].is_string());
+    assert_eq!(
+        ended["result"].to_string(),
+        r#"{"code":"error.msg.client","success_response":null,"failure_response":{"httpStatusCode":"403","amount":100000.1},"error_message":"Fineract returned 403"}"#
+    );
+    let raw = operator
+        .request(reqwest::Method::GET, &format!("/{id}"))
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    assert!(
+        raw.contains(r#""failure_response":{"httpStatusCode":"403","amount":100000.10}"#),
+        "{raw}"
+    );
+    // That an operator looked does not mean that the caller knows.
+    let behind = gateway.accept(&loan_create("L")).await;
+    while gateway.store.fell_some().await.unwrap() {}
+    assert_eq!(
+        operator.inspect(&behind).await["result"]["code"],
+        "behind_failed"
+    );
+}
+
+#[sqlx::test]
+async fn whether_fineract_takes_anything_is_shown(pool: PgPool) {
+    let gateway = TestGateway::start(pool).await;
+    let operator = Operator::of(gateway.address);
+    let id = gateway.accept(&client_create("C")).await;
+    gateway.fineract.send_replace(FineractHealth::Blocked {
+        reason: "unauthorized",
+        since: "2026-01-01T00:00:00Z".parse().unwrap(),
+    });
+    assert_eq!(
+        operator.inspect(&id).await["fineract"],
+        json!({ "state": "blocked", "reason": "unauthorized", "since": "2026-01-01T00:00:00Z" })
+    );
+}

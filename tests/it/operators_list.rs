@@ -1,0 +1,115 @@
+//! `GET /fineract/operations?state=parked`: finding what only a person can decide.
+
+use reqwest::{Method, StatusCode};
+use serde_json::Value;
+use sqlx::PgPool;
+
+use crate::support::{
+    Answer, TestGateway, client_create,
+    operators::{Operator, park},
+};
+
+async fn page(operator: &Operator, query: &str) -> Value {
+    let answer = Answer::of(operator.request(Method::GET, &format!("?{query}"))).await;
+    assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+    answer.json()
+}
+
+fn names(page: &Value) -> Vec<&str> {
+    let operations = page["operations"].as_array().expect("a list").iter();
+    operations
+        .map(|operation| operation["tracking_id"].as_str().expect("a tracking id"))
+        .collect()
+}
+
+#[sqlx::test]
+async fn pages_show_each_parked_operation_once_the_longest_parked_first(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    let operator = Operator::of(gateway.address);
+    assert_eq!(
+        page(&operator, "state=parked").await.to_string(),
+        r#"{"operations":[],"next_cursor":null}"#
+    );
+    let mut parked = Vec::new();
+    for number in 0..5 {
+        let id = gateway.accept(&client_create(&format!("C-{number}"))).await;
+        gateway.accept(&client_create(&format!("D-{number}"))).await;
+        park(&pool, &id).await;
+        parked.push(id);
+    }
+    // Parked at one moment, the three of them: their ids decide.
+    sqlx::query!(
+        "UPDATE operation SET why_since = '2026-01-01T00:00:00.000001Z' WHERE lane = ANY ($1)",
+        &[
+            "client:c-1".to_owned(),
+            "client:c-2".to_owned(),
+            "client:c-4".to_owned()
+        ]
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    let order = [1, 2, 4, 0, 3].map(|number: usize| parked[number].as_str());
+
+    let all = page(&operator, "state=parked").await;
+    assert_eq!(names(&all), order);
+    assert_eq!(all["next_cursor"], Value::Null);
+    let first = all["operations"][0].as_object().unwrap();
+    let keys: Vec<_> = first.keys().collect();
+    assert_eq!(
+        keys,
+        [
+            "tracking_id",
+            "why",
+            "why_since",
+            "accepted_at",
+            "lane",
+            "caller"
+        ]
+    );
+    assert_eq!(first["why"], "evidence_cannot_tell");
+    assert_eq!(first["why_since"], "2026-01-01T00:00:00.000001Z");
+    assert_eq!(
+        (&first["lane"], &first["caller"]),
+        (&"client:c-1".into(), &"los".into())
+    );
+
+    let (mut seen, mut query) = (Vec::new(), "state=parked&limit=2".to_owned());
+    loop {
+        let page = page(&operator, &query).await;
+        seen.extend(names(&page).into_iter().map(str::to_owned));
+        let Some(cursor) = page["next_cursor"].as_str() else {
+            break;
+        };
+        assert_eq!(names(&page).len(), 2);
+        query = format!("state=parked&limit=2&cursor={cursor}");
+    }
+    assert_eq!(seen, order);
+    let exact = page(&operator, "state=parked&limit=5").await;
+    assert_eq!(exact["next_cursor"], Value::Null);
+}
+
+#[sqlx::test]
+async fn any_other_query_is_refused(pool: PgPool) {
+    let gateway = TestGateway::start(pool).await;
+    let operator = Operator::of(gateway.address);
+    for query in [
+        "",
+        "?state=ready",
+        "?state=parked&limit=0",
+        "?state=parked&limit=1001",
+        "?state=parked&limit=x",
+        "?state=parked&page=2",
+        "?state=parked&cursor=",
+        "?state=parked&cursor=1_x",
+        "?state=parked&cursor=-1_406362bf-f3da-4bc6-a506-d67e0878b7b6",
+        "?state=parked&cursor=9223372036854775807_406362bf-f3da-4bc6-a506-d67e0878b7b6",
+    ] {
+        let answer = Answer::of(operator.request(Method::GET, query)).await;
+        assert_eq!(
+            answer.problem(),
+            (400, "invalid_query".to_owned()),
+            "{query}"
+        );
+    }
+}

@@ -1,0 +1,293 @@
+//! `POST /fineract/operations/{id}/resolve`: a person's word is believed when Fineract agrees.
+#![expect(clippy::indexing_slicing, reason = "a missing key fails the test")]
+
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use sqlx::PgPool;
+
+use crate::support::{
+    Answer, OPS_TOKEN, TestGateway, client_create,
+    operators::{Operator, audit, park, uuid},
+    system::{Caller, System},
+};
+
+/// A gateway that parks what is stuck for a second, before it reads by itself, and its operator.
+async fn start(pool: &PgPool, stuck_after: &str) -> (System, Caller, Operator) {
+    let mut system = System::start(pool).await;
+    system.set("OPS_TOKENS", &format!("admin={OPS_TOKEN}"));
+    system.set("FINERACT_STUCK_AFTER_SECONDS", stuck_after);
+    system.set("RETRY_PARK_AFTER_SECONDS", "1");
+    let gateway = system.gateway().await;
+    let operator = Operator::of(gateway.address);
+    (system, gateway, operator)
+}
+
+fn client() -> Value {
+    client_create("C")["data"].clone()
+}
+
+/// Has an update get stuck in Fineract, with its effect or without, until it is parked.
+async fn stuck_update(
+    (system, gateway, operator): &(System, Caller, Operator),
+    has_effect: bool,
+) -> String {
+    assert_eq!(
+        gateway.run("CLIENT_CREATE", client()).await["status"],
+        "success"
+    );
+    system
+        .fault(
+            json!({ "match": { "method": "PUT", "path": "/clients/" }, "fault": "stuck",
+                       "effect": has_effect }),
+        )
+        .await;
+    let update = json!({ "externalId": "C", "lastname": "Rao" });
+    let id = gateway.send("CLIENT_UPDATE", update).await;
+    operator.in_state(&id, "parked").await;
+    id
+}
+
+/// Resolves, and gives back what became of it: it has ended, or is parked once more.
+async fn resolved(operator: &Operator, id: &str, outcome: &str) -> Value {
+    let before = operator.inspect(id).await;
+    let answer = operator.resolve(id, outcome).await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
+    assert_eq!(
+        answer.json(),
+        json!({ "tracking_id": id, "status": "processing" })
+    );
+    assert_eq!(
+        answer.header("location"),
+        format!("/fineract/operations/{}", uuid(id))
+    );
+    let is_done =
+        |operation: &Value| !matches!(operation["state"].as_str(), Some("ready" | "running"));
+    let after = operator.once(id, is_done).await;
+    assert_eq!(after["attempts"], before["attempts"], "something was sent");
+    after
+}
+
+#[sqlx::test]
+async fn what_fineract_agrees_with_ends_as_the_operator_says(pool: PgPool) {
+    let parts = start(&pool, "3").await;
+    let (system, gateway, operator) = &parts;
+    let id = stuck_update(&parts, false).await;
+    let behind = gateway
+        .send(
+            "CLIENT_UPDATE",
+            json!({ "externalId": "C", "firstname": "Uma" }),
+        )
+        .await;
+    let effects = system.ledger().await.len();
+
+    let denied = resolved(operator, &id, "succeeded").await;
+    assert_eq!(
+        (&denied["state"], &denied["why"]),
+        (&"parked".into(), &"resolution_disagrees".into())
+    );
+    assert_eq!(denied["resolution"], Value::Null);
+    assert_eq!(
+        operator.inspect(&behind).await["state"],
+        "waiting",
+        "the lane stays shut"
+    );
+
+    let ended = resolved(operator, &id, "failed").await;
+    assert_eq!(ended["state"], "failed");
+    assert_eq!(ended["result"]["code"], "resolved_as_failed");
+    let end = gateway.end_of(&id).await;
+    assert_eq!(end["failure_response"], Value::Null);
+    assert_eq!(
+        end["error_message"],
+        "It had no effect in Fineract, as an operator has made sure"
+    );
+    assert_eq!(
+        gateway.end_of(&behind).await["status"],
+        "success",
+        "nobody rests on an update"
+    );
+    assert_eq!(system.ledger().await.len(), effects + 1);
+    let rows = audit(&pool, &id).await;
+    let row = |outcome: &str, why: &Value| json!(["admin", "resolve", "request-1", { "outcome": outcome, "note": null, "why": why }]);
+    assert_eq!(rows.len(), 2);
+    assert_eq!(rows[1], row("failed", &"resolution_disagrees".into()));
+}
+
+#[sqlx::test]
+async fn an_effect_that_is_there_is_a_success_whatever_the_operator_says(pool: PgPool) {
+    let parts = start(&pool, "3").await;
+    let (system, gateway, operator) = &parts;
+    let id = stuck_update(&parts, true).await;
+    let effects = system.ledger().await.len();
+
+    let denied = resolved(operator, &id, "failed").await;
+    assert_eq!(
+        (&denied["state"], &denied["why"]),
+        (&"parked".into(), &"resolution_disagrees".into())
+    );
+
+    let ended = resolved(operator, &id, "succeeded").await;
+    assert_eq!(ended["state"], "succeeded");
+    assert_eq!(ended["resolution"], "succeeded");
+    let end = gateway.end_of(&id).await;
+    assert_eq!(
+        end["success_response"],
+        json!({ "officeId": 1, "clientId": 1, "resourceId": 1, "resourceExternalId": "C" })
+    );
+    assert_eq!(system.ledger().await.len(), effects);
+    assert_eq!(
+        operator.resolve(&id, "succeeded").await.problem().1,
+        "operation_not_parked"
+    );
+}
+
+#[sqlx::test]
+async fn a_failure_is_believed_only_when_nothing_sent_can_still_take_effect(pool: PgPool) {
+    let (system, gateway, operator) = start(&pool, "6").await;
+    assert_eq!(
+        gateway.run("CLIENT_CREATE", client()).await["status"],
+        "success"
+    );
+    system
+        .fault(
+            json!({ "match": { "method": "PUT", "path": "/clients/" }, "fault": "late_effect",
+                       "delay_ms": 5000 }),
+        )
+        .await;
+    let id = gateway
+        .send(
+            "CLIENT_UPDATE",
+            json!({ "externalId": "C", "lastname": "Rao" }),
+        )
+        .await;
+    operator.in_state(&id, "parked").await;
+    let effects = system.ledger().await.len();
+    assert_eq!(effects, 1, "the update has not taken effect yet");
+
+    let denied = resolved(&operator, &id, "failed").await;
+    assert_eq!(
+        (&denied["state"], &denied["why"]),
+        (&"parked".into(), &"resolution_disagrees".into())
+    );
+    assert_eq!(system.ledger().await.len(), 2);
+    assert_eq!(
+        resolved(&operator, &id, "succeeded").await["state"],
+        "succeeded"
+    );
+}
+
+/// A `CLIENT_CREATE` that was parked before any worker started.
+async fn parked_create(pool: &PgPool) -> (System, Operator, String) {
+    let mut system = System::start(pool).await;
+    system.set("OPS_TOKENS", &format!("admin={OPS_TOKEN}"));
+    system.set("ROLE", "api");
+    let gateway = system.gateway().await;
+    let id = gateway.send("CLIENT_CREATE", client()).await;
+    park(pool, &id).await;
+    system.set("ROLE", "all");
+    (system, Operator::of(gateway.address), id)
+}
+
+#[sqlx::test]
+async fn fineract_is_asked_until_it_answers(pool: PgPool) {
+    let (system, operator, id) = parked_create(&pool).await;
+    let _worker = system.gateway().await;
+    system
+        .fault(
+            json!({ "match": { "method": "GET", "path": "/clients/" }, "fault": "garbage_after" }),
+        )
+        .await;
+    let ended = resolved(&operator, &id, "failed").await;
+    assert_eq!(ended["state"], "failed");
+    assert_eq!(ended["claims"], 2);
+    assert!(system.ledger().await.is_empty());
+}
+
+#[sqlx::test]
+async fn what_waits_for_a_checker_has_not_failed(pool: PgPool) {
+    let (system, operator, id) = parked_create(&pool).await;
+    sqlx::query!(
+        "WITH sent AS (
+             INSERT INTO attempt (operation_id, number, key_number, method, path, body, answered_at,
+                                  status, cached, answer)
+             VALUES ($1, 1, 1, 'POST', '/clients', '{}', now(), 200, false,
+                     '{\"commandId\":7,\"rollbackTransaction\":true}')
+         )
+         UPDATE operation SET attempt = 1 WHERE id = $1",
+        uuid(&id)
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    let _worker = system.gateway().await;
+    let parked = resolved(&operator, &id, "failed").await;
+    assert_eq!(
+        (&parked["state"], &parked["why"]),
+        (&"parked".into(), &"awaiting_checker".into())
+    );
+}
+
+#[sqlx::test]
+async fn only_a_parked_one_is_resolved_and_only_by_a_word_that_is_known(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    let operator = Operator::of(gateway.address);
+    let parked = gateway.accept(&client_create("C")).await;
+    park(&pool, &parked).await;
+    let waiting = gateway.accept(&client_create("C")).await;
+    let ready = gateway.accept(&client_create("D")).await;
+    for id in [&waiting, &ready] {
+        let answer = operator.resolve(id, "failed").await;
+        assert_eq!(answer.problem(), (409, "operation_not_parked".to_owned()));
+    }
+    let send = |body: String| {
+        let request = operator.request(Method::POST, &format!("/{parked}/resolve"));
+        Answer::of(
+            request
+                .header("Content-Type", "application/json")
+                .body(body),
+        )
+    };
+    let too_long = "é".repeat(1001);
+    for (body, status, code) in [
+        (r#"{"outcome":"maybe"}"#.to_owned(), 422, "invalid_request"),
+        (r#"{"note":"x"}"#.to_owned(), 422, "invalid_request"),
+        (
+            r#"{"outcome":"failed","why":"x"}"#.to_owned(),
+            422,
+            "invalid_request",
+        ),
+        (
+            format!(r#"{{"outcome":"failed","note":"{too_long}"}}"#),
+            422,
+            "invalid_request",
+        ),
+        ("[]".to_owned(), 422, "invalid_request"),
+        ("{".to_owned(), 400, "broken_json"),
+    ] {
+        assert_eq!(
+            send(body.clone()).await.problem(),
+            (status, code.to_owned()),
+            "{body}"
+        );
+    }
+    let without_type = operator.act(&parked, "resolve").await;
+    assert_eq!(without_type.problem(), (415, "not_json".to_owned()));
+    assert_eq!(operator.inspect(&parked).await["state"], "parked");
+
+    let note = "é".repeat(1000);
+    let answer = send(json!({ "outcome": "failed", "note": note }).to_string()).await;
+    assert_eq!(answer.status, StatusCode::ACCEPTED);
+    let asked = operator.inspect(&parked).await;
+    assert_eq!(
+        (&asked["state"], &asked["resolution"]),
+        (&"ready".into(), &"failed".into())
+    );
+    assert_eq!(
+        (&asked["why"], &asked["lost"]),
+        (&"being_resolved".into(), &0.into())
+    );
+    assert_eq!(asked["audit"][0]["detail"]["note"], note);
+    // Nothing was sent: it can still be cancelled.
+    assert_eq!(operator.act(&parked, "cancel").await.status, StatusCode::OK);
+    assert_eq!(audit(&pool, &parked).await.len(), 2);
+}

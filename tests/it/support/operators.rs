@@ -1,0 +1,119 @@
+//! What operators do, over TCP, and how tests bring operations where operators find them.
+
+use std::{net::SocketAddr, time::Instant};
+
+use fineract_gateway::domain::TrackingId;
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use super::{Answer, DEADLINE, OPS_TOKEN};
+
+/// An operator of a gateway.
+pub(crate) struct Operator {
+    address: SocketAddr,
+    client: Client,
+}
+
+impl Operator {
+    /// The operator `admin` of the gateway that listens there.
+    pub(crate) fn of(address: SocketAddr) -> Self {
+        let client = Client::builder().timeout(DEADLINE).build();
+        Self {
+            address,
+            client: client.expect("a client"),
+        }
+    }
+
+    /// A request with the token of `admin`.
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client
+            .request(
+                method,
+                format!("http://{}/fineract/operations{path}", self.address),
+            )
+            .header("X-Internal-Token", OPS_TOKEN)
+            .header("X-Request-Id", "request-1")
+    }
+
+    /// Acts on an operation.
+    pub(crate) async fn act(&self, id: &str, action: &str) -> Answer {
+        Answer::of(self.request(Method::POST, &format!("/{id}/{action}"))).await
+    }
+
+    /// Says how an operation ended.
+    pub(crate) async fn resolve(&self, id: &str, outcome: &str) -> Answer {
+        let request = self.request(Method::POST, &format!("/{id}/resolve"));
+        Answer::of(request.json(&json!({ "outcome": outcome }))).await
+    }
+
+    /// All that is known of an operation.
+    pub(crate) async fn inspect(&self, id: &str) -> Value {
+        let answer = Answer::of(self.request(Method::GET, &format!("/{id}"))).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+        answer.json()
+    }
+
+    /// All that is known of an operation once it is in this state.
+    pub(crate) async fn in_state(&self, id: &str, state: &str) -> Value {
+        self.once(id, |operation| operation["state"] == state).await
+    }
+
+    /// All that is known of an operation once it is as wanted.
+    pub(crate) async fn once(&self, id: &str, is_wanted: impl Fn(&Value) -> bool) -> Value {
+        let started = Instant::now();
+        loop {
+            let operation = self.inspect(id).await;
+            if is_wanted(&operation) {
+                return operation;
+            }
+            assert!(started.elapsed() < DEADLINE, "{operation:#}");
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// The uuid of a tracking id.
+pub(crate) fn uuid(tracking_id: &str) -> Uuid {
+    let tracking_id: TrackingId = tracking_id.parse().expect("a tracking id");
+    tracking_id.id.0
+}
+
+/// Parks a ready operation, as one that only a person can decide.
+pub(crate) async fn park(pool: &PgPool, tracking_id: &str) {
+    let parked = sqlx::query!(
+        "UPDATE operation
+            SET state = 'parked', due_at = NULL, why = 'evidence_cannot_tell', why_since = now(), lost = 5
+          WHERE id = $1 AND state = 'ready'",
+        uuid(tracking_id)
+    );
+    let parked = parked.execute(pool).await.expect("the database is there");
+    assert_eq!(parked.rows_affected(), 1, "{tracking_id} was not ready");
+}
+
+/// Writes an attempt of which nobody knows what became.
+pub(crate) async fn leave_attempt(pool: &PgPool, tracking_id: &str) {
+    sqlx::query!(
+        "INSERT INTO attempt (operation_id, number, key_number, method, path, body)
+         VALUES ($1, 1, 1, 'POST', '/clients', '{\"locale\":\"en\"}')",
+        uuid(tracking_id)
+    )
+    .execute(pool)
+    .await
+    .expect("the database is there");
+}
+
+/// What the audit says of an operation: who did what, by which request, and the detail.
+pub(crate) async fn audit(pool: &PgPool, tracking_id: &str) -> Vec<Value> {
+    sqlx::query_scalar!(
+        "SELECT json_build_array(operator, action, request_id, detail) AS \"row!\"
+           FROM audit
+          WHERE operation_id = $1
+          ORDER BY id",
+        uuid(tracking_id)
+    )
+    .fetch_all(pool)
+    .await
+    .expect("the database is there")
+}
