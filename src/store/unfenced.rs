@@ -20,7 +20,7 @@ pub(super) async fn take_over(
         )]
         sqlx::query(
             "UPDATE operation
-                SET attempt = $2, state = 'running', due_at = now(), why = NULL, why_since = NULL
+                SET attempt = $2, state = 'running', due_at = now()
               WHERE id = $1 AND state IN ('ready', 'running', 'parked')",
         )
         .bind(row.id.0)

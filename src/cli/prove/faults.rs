@@ -1,11 +1,12 @@
 //! What goes wrong in a round: a deck of cards, of which each round plays two.
 
-use std::time::Duration;
-
 use fastrand::Rng;
-use serde_json::{Value, json};
 
-use super::{fineract::WITH_EFFECT, other_writer, story::Step};
+use super::{
+    other_writer,
+    sandbox_faults::{SANDBOX, SandboxFault, Told},
+    story::Step,
+};
 use crate::domain::OperationType;
 
 /// One thing that goes wrong.
@@ -39,68 +40,6 @@ pub(super) enum Card {
     /// The back office pays, renames, deletes or re-creates what we work on.
     BackOffice(usize),
 }
-
-/// A fault of the sandbox.
-#[derive(Clone, Copy, Debug)]
-struct SandboxFault {
-    name: &'static str,
-    /// How many requests it strikes.
-    times: u32,
-    /// Milliseconds.
-    delay: (u64, u64),
-    /// Whether it strikes everything for a while, reads as well.
-    is_total: bool,
-    /// Whether a stuck command has its effect.
-    effect: bool,
-}
-
-const fn some(name: &'static str, times: u32) -> SandboxFault {
-    SandboxFault {
-        name,
-        times,
-        delay: (0, 1),
-        is_total: false,
-        effect: false,
-    }
-}
-
-const fn late(name: &'static str, times: u32, delay: (u64, u64)) -> SandboxFault {
-    SandboxFault {
-        delay,
-        ..some(name, times)
-    }
-}
-
-/// Every fault of the sandbox. An effect that is late comes after a GET has said "absent" (after 3 s).
-const SANDBOX: [SandboxFault; 18] = [
-    some("reset_before", 8),
-    some("reset_after", 8),
-    late("slow", 8, (1_500, 3_500)),
-    some("status_500", 3),
-    some("status_502_after", 8),
-    some("truncated_after", 8),
-    some("garbage_after", 8),
-    some("stuck", 3),
-    SandboxFault {
-        effect: true,
-        ..some("stuck", 3)
-    },
-    some("conflict_409", 3),
-    some("loan_locked", 6),
-    some("scheduler_503", 6),
-    SandboxFault {
-        is_total: true,
-        ..some("redirect", 0)
-    },
-    SandboxFault {
-        is_total: true,
-        ..some("unauthorized", 0)
-    },
-    some("forbidden", 2),
-    late("late_effect", 3, (3_500, 7_000)),
-    late("conflict_passes", 4, (1_500, 5_000)),
-    some("delivered_twice", 8),
-];
 
 /// A story that needs the back office, by the ids of a client and a loan.
 type Plot = fn(&str, &str) -> Vec<Step>;
@@ -156,10 +95,9 @@ impl Card {
             Self::TerminateBackends => "backends terminated".to_owned(),
             Self::SandboxAway => "Fineract away".to_owned(),
             Self::SandboxRestart => "Fineract restarted".to_owned(),
-            Self::Sandbox(index) => SANDBOX.get(index).map_or_else(String::new, |fault| {
-                let effect = if fault.effect { WITH_EFFECT } else { "" };
-                format!("{}{effect}", fault.name)
-            }),
+            Self::Sandbox(index) => SANDBOX
+                .get(index)
+                .map_or_else(String::new, SandboxFault::full_name),
             Self::Checker { approves: false } => "a checker rejects".to_owned(),
             Self::Checker { approves: true } => "a checker approves".to_owned(),
             Self::BackOffice(index) => BACK_OFFICE
@@ -176,23 +114,12 @@ impl Card {
         BACK_OFFICE.get(index).map(|(_, plot)| *plot)
     }
 
-    /// The fault that the sandbox gets for it, and for how long where it strikes everything.
-    pub(super) fn sandbox_fault(self, rng: &mut Rng) -> Option<(Value, Option<Duration>)> {
+    /// What the sandbox is told for it.
+    pub(super) fn sandbox_fault(self, rng: &mut Rng) -> Option<Told> {
         let Self::Sandbox(index) = self else {
             return None;
         };
-        let fault = SANDBOX.get(index)?;
-        if fault.is_total {
-            let lasts = Duration::from_millis(rng.u64(500..1_500));
-            let json = json!({ "fault": fault.name, "times": 1_000_000 });
-            return Some((json, Some(lasts)));
-        }
-        let (shortest, longest) = fault.delay;
-        let json = json!({
-            "fault": fault.name, "times": fault.times, "probability": 0.25, "effect": fault.effect,
-            "delay_ms": rng.u64(shortest..longest),
-        });
-        Some((json, None))
+        SANDBOX.get(index).map(|fault| fault.tell(rng))
     }
 
     /// Whether it leaves such an operation to a person.

@@ -13,6 +13,7 @@ use super::{
     faults::Card,
     gateway::{Death, Gateway},
     judge::Effect,
+    sandbox_faults::commands_of,
     system::{LEASE, System},
     tally::Tally,
 };
@@ -38,42 +39,37 @@ pub(super) struct Havoc<'a> {
 }
 
 impl Havoc<'_> {
-    /// Has the sandbox do its part, before the first caller calls.
-    pub(super) async fn prepare(&self, card: Card, rng: &mut Rng) -> anyhow::Result<()> {
+    /// Has the sandbox do its part, before the first caller calls; for how long it holds something back.
+    pub(super) async fn prepare(&self, card: Card, rng: &mut Rng) -> anyhow::Result<Duration> {
         self.tally.try_fault(card.name());
-        let fault = if card == Card::SandboxRestart {
-            json!({ "fault": "late_effect", "times": 4, "probability": 0.25, "delay_ms": 2_500 })
+        let (fault, holds_back) = if card == Card::SandboxRestart {
+            let late = json!({ "fault": "late_effect", "times": 4, "probability": 0.25, "delay_ms": 2_500 });
+            (late, Duration::from_millis(2_500))
         } else if matches!(card, Card::Checker { .. }) {
-            json!({ "fault": "maker_checker", "times": 3, "probability": 0.2 })
+            let held = json!({ "fault": "maker_checker", "times": 3, "probability": 0.2 });
+            (held, Duration::ZERO)
         } else if card == Card::WriteLate {
-            json!({ "fault": "status_500", "match": { "method": "PUT", "path": "/clients" }, "times": 6 })
-        } else if let Some((fault, None)) = card.sandbox_fault(rng) {
-            fault
+            let aim = commands_of(OperationType::ClientUpdate);
+            let broken = json!({ "fault": "status_500", "match": aim, "times": 6 });
+            (broken, Duration::ZERO)
         } else {
-            return Ok(());
+            match card.sandbox_fault(rng) {
+                Some(told) if told.lasts.is_none() => (told.fault, told.holds_back),
+                Some(_) | None => return Ok(Duration::ZERO),
+            }
         };
-        self.system.fineract.add_fault(&fault).await
+        self.system.fineract.add_fault(&fault).await?;
+        Ok(holds_back)
     }
 
     /// Where a gateway dies between a command and its answer, the answer takes a moment.
     pub(super) async fn prepare_for(&self, order: Order, rng: &mut Rng) -> anyhow::Result<()> {
-        let Some(operation_type) = order
-            .operation_type
-            .filter(|_| order.point == Point::AfterSend)
-        else {
+        let operation_type = order.operation_type;
+        let Some(aim) = operation_type.filter(|_| order.point == Point::AfterSend) else {
             return Ok(());
         };
-        let (method, path, command) = match operation_type {
-            OperationType::ClientCreate => ("POST", "/clients", ""),
-            OperationType::ClientUpdate => ("PUT", "/clients", ""),
-            OperationType::LoanCreate => ("POST", "/loans", ""),
-            OperationType::LoanUpdate => ("PUT", "/loans", ""),
-            OperationType::LoanApprove => ("POST", "/loans", "approve"),
-            OperationType::LoanDisburse => ("POST", "/loans", "disburse"),
-            OperationType::LoanDelete => ("DELETE", "/loans", ""),
-        };
-        let fault = json!({ "match": { "method": method, "path": path, "command": command },
-                            "fault": "slow", "times": 100, "delay_ms": rng.u64(100..400) });
+        let fault = json!({ "match": commands_of(aim), "fault": "slow", "times": 100,
+                            "delay_ms": rng.u64(100..400) });
         self.system.fineract.add_fault(&fault).await
     }
 
@@ -107,8 +103,10 @@ impl Havoc<'_> {
                 self.struck(card, 1);
             }
             Card::Sandbox(_) => {
-                if let Some((fault, Some(lasts))) = card.sandbox_fault(&mut rng) {
-                    fineract.add_fault(&fault).await?;
+                if let Some(told) = card.sandbox_fault(&mut rng)
+                    && let Some(lasts) = told.lasts
+                {
+                    fineract.add_fault(&told.fault).await?;
                     tokio::time::sleep(lasts).await;
                     self.clear_faults().await?;
                 }
@@ -147,7 +145,7 @@ impl Havoc<'_> {
             return Ok(());
         };
         self.clear_faults().await?;
-        let slow = json!({ "fault": "slow", "match": { "method": "PUT", "path": "/clients" },
+        let slow = json!({ "fault": "slow", "match": commands_of(OperationType::ClientUpdate),
                            "times": 20, "delay_ms": 1_700 });
         let fineract = &self.system.fineract;
         fineract.add_fault(&slow).await?;

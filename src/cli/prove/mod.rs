@@ -3,7 +3,7 @@
 //! | module | owns |
 //! | --- | --- |
 //! | `system`, `gateway`, `fineract` | what is put to the test: Postgres, the sandbox, gateway processes |
-//! | `plan`, `story`, `requests`, `faults` | what a round does, from the seed alone |
+//! | `plan`, `story`, `requests`, `faults`, `sandbox_faults` | what a round does, from the seed alone |
 //! | `caller`, `track`, `havoc`, `other_writer` | doing it |
 //! | `round`, `judge` | the three books, and their comparison |
 //! | `tally`, `report` | what the run says in the end |
@@ -19,6 +19,7 @@ mod plan;
 mod report;
 mod requests;
 mod round;
+mod sandbox_faults;
 mod story;
 mod system;
 mod tally;

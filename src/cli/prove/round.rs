@@ -28,8 +28,6 @@ use crate::{domain::State, store};
 const DEADLINE: Duration = Duration::from_mins(1);
 /// How often the judge looks whether all have ended.
 const LOOK: Duration = Duration::from_millis(100);
-/// The longest that the sandbox holds an effect back.
-const LATEST_EFFECT: Duration = Duration::from_millis(7_200);
 /// How long a gateway that stopped itself stays so, where another card wakes it.
 const WOKEN_BY_CARD: Duration = Duration::from_secs(12);
 /// Between two readings of the same end.
@@ -64,8 +62,9 @@ pub(super) async fn play(system: &System, tally: &Tally, plan: Plan) -> anyhow::
         tally,
         is_over: AtomicBool::new(false),
     };
+    let mut held_back = Duration::ZERO;
     for card in &cards {
-        havoc.prepare(*card, &mut rng).await?;
+        held_back = held_back.max(havoc.prepare(*card, &mut rng).await?);
     }
     for order in orders.iter().flatten() {
         havoc.prepare_for(*order, &mut rng).await?;
@@ -79,6 +78,8 @@ pub(super) async fn play(system: &System, tally: &Tally, plan: Plan) -> anyhow::
     let attending = try_join(havoc.attend(stop_lasts, rng.fork()), havoc.check(&cards));
     let playing = async {
         let recovery = trouble_and_peace(&havoc, &callers, &cards, &mut rng).await?;
+        // What the sandbox still holds back is an effect too.
+        tokio::time::sleep(held_back.saturating_sub(recovery)).await;
         read_books(system, callers, &cards, &mut rng)
             .await
             .map(|(books, slowest)| (books, recovery, slowest))
@@ -121,10 +122,6 @@ async fn trouble_and_peace(
         tokio::time::sleep(LOOK).await;
     }
     let recovery = peace.elapsed();
-    let is_late = |card: &Card| matches!(card, Card::Sandbox(_) | Card::SandboxRestart);
-    if cards.iter().any(is_late) {
-        tokio::time::sleep_until((peace + LATEST_EFFECT).into()).await;
-    }
     Ok(recovery)
 }
 
