@@ -174,7 +174,8 @@ impl Store {
             .collect()
     }
 
-    /// Renews the leases of attempts that are still under way; gives back those that are still held.
+    /// Renews the leases of attempts that are still under way; gives back those that were. What is just being
+    /// started or settled is left out: its turn comes with the next call.
     pub async fn renew(
         &self,
         held: &[(OperationId, i32)],
@@ -183,10 +184,18 @@ impl Store {
         let ids: Vec<_> = held.iter().map(|(id, _)| id.0).collect();
         let attempts: Vec<_> = held.iter().map(|(_, attempt)| *attempt).collect();
         let renewed = sqlx::query_scalar!(
-            "UPDATE operation o
+            "WITH free AS (
+                 -- What is locked is being started or settled: to wait for it would be to deadlock with it.
+                 SELECT o.id
+                   FROM operation o
+                   JOIN unnest($1::uuid[], $2::int[]) AS h (id, attempt) USING (id, attempt)
+                  WHERE o.state = 'running'
+                    FOR NO KEY UPDATE OF o SKIP LOCKED
+             )
+             UPDATE operation o
                 SET due_at = now() + make_interval(secs => $3)
-               FROM unnest($1::uuid[], $2::int[]) AS h (id, attempt)
-              WHERE o.id = h.id AND o.attempt = h.attempt AND o.state = 'running'
+               FROM free
+              WHERE o.id = free.id
           RETURNING o.id",
             &ids,
             &attempts,

@@ -24,7 +24,7 @@ use crate::{
     fineract::Fineract,
     operations::{self, Deployment},
     points::{self, Point},
-    store::{Claimed, Settlement, StartAttempt, Store, StoreError, Verdict},
+    store::{Claimed, Settlement, StartAttempt, Store, Verdict},
     telemetry::chain,
 };
 
@@ -233,7 +233,7 @@ impl Runner {
         self.store
             .attempts(claimed.id)
             .await
-            .map_err(|error| database_away(claimed, &error))
+            .map_err(|error| Conclusion::database_away(claimed, &error))
     }
 
     /// Commits the attempt, then sends it. `None`: the lease is gone, or too short for a call.
@@ -253,7 +253,7 @@ impl Runner {
                 foreseen,
             })
             .await
-            .map_err(|error| database_away(claimed, &error))?;
+            .map_err(|error| Conclusion::database_away(claimed, &error))?;
         if !started
             || !self
                 .held
@@ -306,9 +306,4 @@ fn resend(attempts: &[Attempt], key_number: i32) -> Option<Prepared> {
             request: attempt.request.clone(),
             foreseen: attempt.foreseen,
         })
-}
-
-fn database_away(claimed: &Claimed, error: &StoreError) -> Conclusion {
-    tracing::warn!(operation.id = %claimed.id, error = %chain(error), "the database failed before anything was sent");
-    Conclusion::again(claimed, "database_away", None)
 }

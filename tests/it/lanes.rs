@@ -4,7 +4,10 @@ use std::{collections::HashMap, time::Duration};
 
 use fineract_gateway::{
     domain::{Checked, Lane, LaneAccess, OperationId, OperationType, ResourceId},
-    store::{Accepted, ClaimLimits, Claimed, End, Ends, NewOperation, Settlement, Store, Verdict},
+    store::{
+        Accepted, ClaimLimits, Claimed, End, Ends, NewOperation, Operator, Settlement, Store,
+        Verdict,
+    },
 };
 use proptest::{
     prelude::*,
@@ -24,6 +27,8 @@ enum Step {
     Claim(i64),
     /// End the n-th of what is claimed.
     End { index: usize, how: How },
+    /// Cancel the n-th of what is not claimed.
+    Cancel { index: usize },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -45,6 +50,7 @@ fn step() -> impl Strategy<Value = Step> {
             1 => Just(How::FailureThatFells),
             2 => Just(How::Again),
         ]).prop_map(|(index, how)| Step::End { index, how }),
+        1 => any::<usize>().prop_map(|index| Step::Cancel { index }),
     ]
 }
 
@@ -195,6 +201,24 @@ impl Model {
         }
     }
 
+    async fn cancel(&mut self, index: usize) {
+        let mut unclaimed: Vec<_> = self.live.keys().copied().collect();
+        unclaimed.retain(|id| self.claimed.iter().all(|claimed| claimed.id != *id));
+        unclaimed.sort_unstable();
+        let Some(&id) = unclaimed.get(index % unclaimed.len().max(1)) else {
+            return;
+        };
+        let found = self.store.find(id).await.unwrap().unwrap();
+        let operator = Operator {
+            name: "test".to_owned(),
+            request_id: "test".to_owned(),
+        };
+        self.store.cancel(&found, &operator).await.unwrap();
+        self.ended += 1;
+        let live = self.live.remove(&id).unwrap();
+        self.fallen.push((live.lanes.writes, live.order));
+    }
+
     /// Operations the store has ended by itself are no longer in anybody's way.
     async fn forget_fallen(&mut self, pool: &PgPool) {
         let failed = sqlx::query_scalar!(
@@ -220,6 +244,7 @@ impl Model {
                 Step::Accept { client, loan } => self.accept(client, loan).await,
                 Step::Claim(count) => drop(self.claim(count).await),
                 Step::End { index, how } => self.end(index, how).await,
+                Step::Cancel { index } => self.cancel(index).await,
             }
             while self.store.fell_some().await.unwrap() {}
             self.forget_fallen(pool).await;
