@@ -1,6 +1,6 @@
 //! Reading Fineract where a key cannot tell.
 
-use super::{case::Case, checker, conclude::Conclusion, pace, runner::Runner};
+use super::{case::Case, conclude::Conclusion, pace, runner::Runner};
 use crate::{
     domain::{
         Answer,
@@ -31,7 +31,7 @@ impl Runner {
             | Question::Conflicted => Ok(Listing::NeverSeen),
         };
         let checkers_readable = match listing {
-            Ok(Listing::Listed) => return checker::listed(case.claimed),
+            Ok(Listing::Listed) => return self.listed(case.claimed),
             Ok(listing) => listing != Listing::Unreadable,
             Err(conclusion) => return conclusion,
         };

@@ -8,7 +8,7 @@ use std::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    blocked::Blocked,
+    blocked::{Blocked, TRIAL_EVERY},
     case::Case,
     checker,
     conclude::Conclusion,
@@ -49,6 +49,14 @@ pub struct Settings {
     pub park_after: Duration,
 }
 
+impl Settings {
+    /// How long what somebody else has to see to is left alone: never longer than a 425 is believed, so
+    /// that one setting says how quick a deployment is.
+    pub(super) fn left_alone(&self, at_most: Duration) -> Duration {
+        at_most.min(self.patience.stuck_after)
+    }
+}
+
 /// Runs claimed operations.
 #[derive(Debug)]
 pub struct Runner {
@@ -79,10 +87,10 @@ impl Runner {
             fineract: fineract.observed_by(limiter.observer()),
             deployment,
             limiter,
+            blocked: Blocked::new(settings.left_alone(TRIAL_EVERY)),
             settings,
             gate,
             held: Held::default(),
-            blocked: Blocked::default(),
             watched: Watched::default(),
             last_success: Mutex::default(),
         }
