@@ -31,8 +31,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use fastrand::Rng;
+use tokio::signal::unix::{SignalKind, signal};
 
 use self::{
     judge::{Accepted, Violation},
@@ -90,7 +91,12 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         &more_settings(&arguments),
     )
     .await?;
-    let played = play(&system, &tally, &arguments, seed).await;
+    let mut terminated = signal(SignalKind::terminate())?;
+    let played = tokio::select! {
+        played = play(&system, &tally, &arguments, seed) => played,
+        interrupted = tokio::signal::ctrl_c() => interrupted.map_err(Into::into).and_then(|()| broken_off()),
+        _ = terminated.recv() => broken_off(),
+    };
     system.end().await?;
     played?;
     let counts = tally.counts();
@@ -108,6 +114,11 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         );
     }
     Ok(ExitCode::FAILURE)
+}
+
+/// Nothing is left running, and nothing is proven.
+fn broken_off() -> anyhow::Result<()> {
+    bail!("broken off")
 }
 
 /// Settings of the gateways, beside those of every run.
