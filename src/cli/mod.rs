@@ -5,6 +5,7 @@ mod demo;
 mod load;
 mod migrate;
 mod postgres;
+mod prove;
 mod sandbox;
 mod serve;
 mod settings;
@@ -38,6 +39,8 @@ enum Command {
     Sandbox(sandbox::Arguments),
     /// Sends a file of operations as one batch, shows where it stands, sends its failed rows again.
     Bulk(bulk::Arguments),
+    /// Shows that nothing is lost, done twice or out of order, whatever dies and whenever.
+    Prove(prove::Arguments),
     /// Sends operations as fast as they are taken, and checks every answer.
     Load(load::Arguments),
     /// Makes what a Fineract lacks before its first loan: currency, payment type, charge, products.
@@ -70,6 +73,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
             Command::Migrate(arguments) => migrate::run(arguments).await,
             Command::Sandbox(arguments) => sandbox::run(arguments).await,
             Command::Bulk(arguments) => bulk::run(arguments).await,
+            Command::Prove(arguments) => prove::run(arguments).await,
             Command::Load(arguments) => load::run(arguments).await,
             Command::SetupFineract(arguments) => setup_fineract::run(arguments).await,
             Command::Postgres(arguments) => postgres::run(arguments).await,

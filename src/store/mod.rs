@@ -15,11 +15,14 @@ mod group_commit;
 mod key_usage;
 mod lanes;
 mod operators;
+mod oversight;
 mod results;
 mod settle;
 mod settlement;
 mod track;
 mod transaction;
+#[cfg(feature = "sabotage")]
+mod unfenced;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -40,6 +43,7 @@ pub use self::{
     operators::{
         ActionError, Found, Inspected, Operator, ParkedCursor, ParkedOperation, Retryable, Unfit,
     },
+    oversight::{Oversight, Standing},
     settlement::{End, Settlement, Verdict},
     track::Tracked,
     transaction::{MoneyMovement, Progress},

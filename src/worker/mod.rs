@@ -19,6 +19,8 @@ mod report;
 mod resolve;
 mod retry_budget;
 mod runner;
+#[cfg(feature = "sabotage")]
+mod sabotaged;
 mod suspect;
 mod watched;
 
