@@ -136,11 +136,8 @@ impl Model {
     fn check_its_turn(&self, id: OperationId) {
         let claimed = &self.live[&id];
         assert!(!self.falls(claimed), "it should have fallen");
-        for other in self
-            .live
-            .values()
-            .filter(|other| other.order < claimed.order)
-        {
+        let is_earlier = |other: &&Live| other.order < claimed.order;
+        for other in self.live.values().filter(is_earlier) {
             let writes = other.lanes.writes == claimed.lanes.writes
                 || Some(&other.lanes.writes) == claimed.lanes.reads.as_ref();
             let reads = other.lanes.reads.as_ref() == Some(&claimed.lanes.writes);
