@@ -1,7 +1,8 @@
 use serde::Serialize;
 
 use super::{
-    Checked, Client, Context, Day, Deployment, Evidence, Facts, Operation, Plan, Reads,
+    Checked, Client, Context, DONE_BY_ANOTHER, Day, Deployment, Evidence, Facts, Operation, Plan,
+    Reads,
     body::{DATE_FORMAT, LOCALE, Success, send},
     fields::Fields,
     rules,
@@ -77,7 +78,7 @@ impl Operation for ClientCreate {
     fn fells(codes: &[String]) -> bool {
         !codes
             .iter()
-            .any(|code| code == "error.msg.client.duplicate.externalId")
+            .any(|code| code == "error.msg.client.duplicate.externalId" || code == DONE_BY_ANOTHER)
     }
 
     fn reads(&self, _: &Deployment, _: OperationId) -> Reads {
@@ -225,9 +226,9 @@ mod tests {
         assert!(ClientCreate::fells(&[
             "error.msg.client.duplicate.mobileNo".to_owned()
         ]));
-        assert!(!ClientCreate::fells(&[
-            "error.msg.client.duplicate.externalId".to_owned()
-        ]));
+        for there in ["error.msg.client.duplicate.externalId", DONE_BY_ANOTHER] {
+            assert!(!ClientCreate::fells(&[there.to_owned()]));
+        }
     }
 
     #[test]

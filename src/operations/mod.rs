@@ -159,6 +159,9 @@ impl Movement {
     }
 }
 
+/// The code of a failure whose effect is there, but not by us; in `fells` it stands beside Fineract's codes.
+pub const DONE_BY_ANOTHER: &str = "done_by_another";
+
 /// One operation type. Implemented by its payload; called through [`Entry`] only.
 trait Operation: Sized {
     /// The type.

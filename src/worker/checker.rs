@@ -98,7 +98,7 @@ impl Runner {
             Some(LISTED) => Listing::Gone,
             Some(_) | None => Listing::NeverSeen,
         };
-        match self.fineract.pending_commands(&action, entity).await {
+        match self.fineract.pending_commands(action, entity).await {
             Ok(pending) if history.is_among(&pending, self.fineract.user()) => Ok(Listing::Listed),
             Ok(_) => Ok(not_listed),
             Err(ReadFailure::Refused(_) | ReadFailure::Unreadable(_) | ReadFailure::Missing(_)) => {

@@ -7,12 +7,9 @@ use crate::{
         decision::{self, Circumstances, Finding, Listing, Question},
     },
     fineract::ReadFailure,
-    operations::Evidence,
+    operations::{DONE_BY_ANOTHER, Evidence},
     store::{End, Verdict},
 };
-
-/// The code of a failure whose effect is there, but not ours.
-const DONE_BY_ANOTHER: &str = "done_by_another";
 
 impl Runner {
     /// Reads Fineract, and decides by what is there.
@@ -62,13 +59,14 @@ impl Runner {
         match (verdict, evidence) {
             (decision::Verdict::Succeeded, evidence) => self.succeeded_by(case, evidence).await,
             (decision::Verdict::Refused, Evidence::NotOurs(message)) => {
+                let code = DONE_BY_ANOTHER.to_owned();
                 let codes = answer.codes();
                 Conclusion::unsent(Verdict::End(End::Failed {
                     // An answer that is no refusal, a 425's echo of the request, is nobody's failure.
                     body: Some(answer.body.clone()).filter(|_| !codes.is_empty()),
                     message,
-                    code: DONE_BY_ANOTHER.to_owned(),
-                    fells: (case.entry.fells)(&codes),
+                    fells: (case.entry.fells)(&[codes, vec![code.clone()]].concat()),
+                    code,
                 }))
             }
             (decision::Verdict::Refused, _) => Conclusion::refused(answer, case.entry),

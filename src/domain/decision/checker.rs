@@ -30,7 +30,7 @@ impl PendingCommand {
 impl Request {
     /// The action and the entity under which Fineract keeps this command (`CONTRACT.md` section 12.1);
     /// `None` where this gateway sends no such command.
-    pub fn task(&self) -> Option<(String, &'static str)> {
+    pub fn task(&self) -> Option<(&'static str, &'static str)> {
         let (path, query) = self.path.split_once('?').unwrap_or((&self.path, ""));
         let entity = match path.split('/').nth(1)? {
             "clients" => "CLIENT",
@@ -38,11 +38,17 @@ impl Request {
             _ => return None,
         };
         let action = match (self.method, query.strip_prefix("command=")) {
-            (Method::Post, Some(command)) => command.to_ascii_uppercase(),
-            (Method::Post, None) => "CREATE".to_owned(),
-            (Method::Put, _) => "UPDATE".to_owned(),
-            (Method::Delete, _) => "DELETE".to_owned(),
-            (Method::Get, _) => return None,
+            (Method::Post, Some("approve")) => "APPROVE",
+            (Method::Post, Some("undoapproval")) => "APPROVALUNDO",
+            (Method::Post, Some("disburse")) => "DISBURSE",
+            (Method::Post, Some("undodisbursal")) => "DISBURSALUNDO",
+            (Method::Post, Some("repayment")) => "REPAYMENT",
+            (Method::Post, Some("reject")) => "REJECT",
+            (Method::Post, Some("withdrawnByApplicant")) => "WITHDRAW",
+            (Method::Post, None) => "CREATE",
+            (Method::Put, None) => "UPDATE",
+            (Method::Delete, None) => "DELETE",
+            (Method::Get | Method::Post | Method::Put | Method::Delete, _) => return None,
         };
         Some((action, entity))
     }
@@ -126,5 +132,60 @@ pub fn decide_checked(listing: Listing, finding: Finding, history: &History<'_>)
             Listing::NeverSeen | Listing::Unreadable,
             Finding::Absent | Finding::NotOurs | Finding::CannotTell,
         ) => Checked::Unseen,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_command_has_the_name_under_which_fineract_keeps_it() {
+        for (method, path, action, entity) in [
+            (Method::Post, "/clients", "CREATE", "CLIENT"),
+            (Method::Put, "/clients/7", "UPDATE", "CLIENT"),
+            (Method::Post, "/loans", "CREATE", "LOAN"),
+            (Method::Put, "/loans/9", "UPDATE", "LOAN"),
+            (Method::Delete, "/loans/9", "DELETE", "LOAN"),
+            (Method::Post, "/loans/9?command=approve", "APPROVE", "LOAN"),
+            (
+                Method::Post,
+                "/loans/9?command=undoapproval",
+                "APPROVALUNDO",
+                "LOAN",
+            ),
+            (
+                Method::Post,
+                "/loans/9?command=disburse",
+                "DISBURSE",
+                "LOAN",
+            ),
+            (
+                Method::Post,
+                "/loans/9?command=undodisbursal",
+                "DISBURSALUNDO",
+                "LOAN",
+            ),
+            (
+                Method::Post,
+                "/loans/9/transactions?command=repayment",
+                "REPAYMENT",
+                "LOAN",
+            ),
+            (Method::Post, "/loans/9?command=reject", "REJECT", "LOAN"),
+            (
+                Method::Post,
+                "/loans/9?command=withdrawnByApplicant",
+                "WITHDRAW",
+                "LOAN",
+            ),
+        ] {
+            let request = Request {
+                method,
+                path: path.to_owned(),
+                body: None,
+            };
+            assert_eq!(request.task(), Some((action, entity)), "{path}");
+        }
     }
 }

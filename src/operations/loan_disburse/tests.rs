@@ -186,6 +186,25 @@ fn no_transaction_of_ours_means_no_effect() {
 }
 
 #[test]
+fn what_others_paid_beyond_the_approval_raises_the_alarm() {
+    let undone = paid(3, "9.000000", r#","reversedOnDate":[2024,1,12]"#);
+    for (more, alarm) in [
+        (Vec::new(), None),
+        (vec![paid(2, "40000.000000", "")], None),
+        (vec![paid(2, "40000.000000", ""), undone], None),
+        (
+            vec![paid(2, "40000.010000", "")],
+            Some("paid_more_than_approved"),
+        ),
+    ] {
+        let list = transactions(&[vec![own_paid("")], more].concat());
+        let facts = loan(&[ACTIVE, ("\"transactions\":[]", &list)]);
+        assert_eq!(LoanDisburse::alarm(&facts), alarm, "{list}");
+    }
+    assert_eq!(LoanDisburse::alarm(&Facts::default()), None);
+}
+
+#[test]
 fn every_problem_is_told_at_once() {
     let long = |length| "x".repeat(length);
     let note = |note: usize, reference: usize| {
