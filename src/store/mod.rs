@@ -8,15 +8,18 @@ mod attempt;
 mod backlog;
 mod cascade;
 mod claim;
+mod claimed;
 mod connect;
 mod ends;
 mod group_commit;
+mod key_usage;
 mod lanes;
 mod operators;
 mod results;
 mod settle;
 mod settlement;
 mod track;
+mod transaction;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -25,15 +28,18 @@ use tokio_util::task::TaskTracker;
 
 pub use self::{
     accept::{Accepted, CallerKey, NewOperation},
-    attempt::StartAttempt,
-    claim::{ClaimLimits, Claimed, Places},
+    attempt::{SeenLoan, StartAttempt},
+    claim::ClaimLimits,
+    claimed::{Claimed, Places},
     connect::{DatabaseProblem, connect, migrate, require_migrated},
     ends::{Ends, Waiter},
+    key_usage::{Block, BlockRequest},
     operators::{
         ActionError, Found, Inspected, Operator, ParkedCursor, ParkedOperation, Retryable, Unfit,
     },
     settlement::{End, Settlement, Verdict},
     track::Tracked,
+    transaction::{MoneyMovement, Progress},
 };
 use crate::domain::{OperationType, State};
 

@@ -4,10 +4,7 @@ use std::{collections::HashMap, time::Duration};
 
 use fineract_gateway::{
     domain::{Checked, Lane, LaneAccess, OperationId, OperationType, ResourceId},
-    store::{
-        Accepted, ClaimLimits, Claimed, End, Ends, NewOperation, Operator, Settlement, Store,
-        Verdict,
-    },
+    store::{Accepted, Claimed, End, Ends, NewOperation, Operator, Settlement, Store, Verdict},
 };
 use proptest::{
     prelude::*,
@@ -17,6 +14,8 @@ use proptest::{
 use serde_json::value::RawValue;
 use sqlx::PgPool;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::support::claim_limits;
 
 /// One step of a random history.
 #[derive(Clone, Debug)]
@@ -83,6 +82,11 @@ impl Model {
                 reads: None,
             },
         };
+        let checked = Checked {
+            lanes: lanes.clone(),
+            reference: None,
+            lender: None,
+        };
         let id = OperationId::new();
         let accepted = self
             .store
@@ -90,36 +94,22 @@ impl Model {
                 id,
                 operation_type: OperationType::LoanUpdate,
                 payload: RawValue::from_string("{}".to_owned()).unwrap(),
-                checked: Checked {
-                    lanes: lanes.clone(),
-                    reference: None,
-                    lender: None,
-                },
+                checked,
                 caller: "test".to_owned(),
                 caller_key: None,
                 retry_of: None,
+                expires_at: None,
             })
             .await
             .unwrap();
         assert_eq!(accepted, Accepted::New);
-        self.live.insert(
-            id,
-            Live {
-                order: self.accepted,
-                lanes,
-            },
-        );
+        let order = self.accepted;
+        self.live.insert(id, Live { order, lanes });
         self.accepted += 1;
     }
 
     async fn claim(&mut self, count: i64) -> usize {
-        let limits = ClaimLimits {
-            count,
-            lease: Duration::from_mins(10),
-            types: vec![OperationType::LoanUpdate.as_str().to_owned()],
-            held_by_lender: HashMap::new(),
-            per_lender: i64::MAX,
-        };
+        let limits = claim_limits(count, [OperationType::LoanUpdate]);
         let claimed = self.store.claim(&limits).await.unwrap();
         for operation in &claimed {
             self.check_its_turn(operation.id);
@@ -162,10 +152,7 @@ impl Model {
         }
         let claimed = self.claimed.swap_remove(index % self.claimed.len());
         let verdict = match how {
-            How::Success => Verdict::End(End::Succeeded {
-                body: "{}".to_owned(),
-                resource_id: ResourceId::Unchanged,
-            }),
+            How::Success => success(),
             How::Failure | How::FailureThatFells => Verdict::End(End::Failed {
                 body: None,
                 message: "refused".to_owned(),
@@ -300,4 +287,10 @@ async fn nothing_runs_early_and_nothing_stays_behind(pool: PgPool) {
         }
         model.run(&pool, steps).await;
     }
+}
+
+fn success() -> Verdict {
+    let body = "{}".to_owned();
+    let resource_id = ResourceId::Unchanged;
+    Verdict::End(End::Succeeded { body, resource_id })
 }

@@ -4,13 +4,14 @@
 pub(crate) mod command;
 pub(crate) mod operators;
 pub(crate) mod sandbox;
+pub(crate) mod steps;
 pub(crate) mod system;
 
 use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use fineract_gateway::{
     domain::{FineractHealth, OperationType},
-    http::{ApiState, Tokens, router},
+    http::{ApiState, Budgets, Tokens, router},
     operations::Deployment,
     store::{ClaimLimits, End, Ends, Settlement, Store, Verdict},
 };
@@ -30,6 +31,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub(crate) const TOKEN: &str = "los-secret";
 /// The secret of the caller `admin`, who has the `ops` scope.
 pub(crate) const OPS_TOKEN: &str = "admin-secret";
+/// The API key of `lender`.
+pub(crate) const API_KEY: &str = "lender-key";
 /// No test waits longer for anything.
 const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -84,6 +87,17 @@ impl TestGateway {
                 ],
                 &[secret("admin", OPS_TOKEN)],
             ),
+            api_keys: Tokens::new(
+                &[
+                    secret("lender", API_KEY),
+                    secret("other", "other-key"),
+                    secret("third", "third-key"),
+                    secret("fourth", "fourth-key"),
+                ],
+                &[],
+            ),
+            budgets: Budgets::default(),
+            currency: "INR".to_owned(),
             base_paths: vec!["/api".to_owned(), "/api/v1".to_owned()],
             max_waiting: 1_000,
             fineract: fineract_seen,
@@ -142,13 +156,7 @@ impl TestGateway {
 
     /// Ends the next operation that is due, as a worker does; waits for one if there is none.
     pub(crate) async fn end_next(&self, end: End) {
-        let limits = ClaimLimits {
-            count: 1,
-            lease: Duration::from_mins(1),
-            types: OperationType::ALL.iter().map(ToString::to_string).collect(),
-            held_by_lender: HashMap::new(),
-            per_lender: i64::MAX,
-        };
+        let limits = claim_limits(1, OperationType::ALL);
         let claim = async {
             loop {
                 let claimed = self
@@ -253,6 +261,17 @@ impl Answer {
             self.status.as_u16(),
             body["code"].as_str().expect("a code").to_owned(),
         )
+    }
+}
+
+/// A claim of up to so many operations of these types, whatever their lenders.
+pub(crate) fn claim_limits<const N: usize>(count: i64, types: [OperationType; N]) -> ClaimLimits {
+    ClaimLimits {
+        count,
+        lease: Duration::from_mins(10),
+        types: types.iter().map(ToString::to_string).collect(),
+        held_by_lender: HashMap::new(),
+        per_lender: i64::MAX,
     }
 }
 
