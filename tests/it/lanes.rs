@@ -109,7 +109,7 @@ impl Model {
     }
 
     async fn claim(&mut self, count: i64) -> usize {
-        let limits = claim_limits(count, [OperationType::LoanUpdate]);
+        let limits = claim_limits(count, &[OperationType::LoanUpdate]);
         let claimed = self.store.claim(&limits).await.unwrap();
         for operation in &claimed {
             self.check_its_turn(operation.id);

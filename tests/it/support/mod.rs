@@ -265,7 +265,7 @@ impl Answer {
 }
 
 /// A claim of up to so many operations of these types, whatever their lenders.
-pub(crate) fn claim_limits<const N: usize>(count: i64, types: [OperationType; N]) -> ClaimLimits {
+pub(crate) fn claim_limits(count: i64, types: &[OperationType]) -> ClaimLimits {
     ClaimLimits {
         count,
         lease: Duration::from_mins(10),
