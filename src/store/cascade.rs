@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Fells, Store, StoreError,
-    claim::Places,
+    claimed::Places,
     connect, failed_to,
     lanes::{self, Departed, Departures},
     results::Results,

@@ -5,87 +5,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
-use sqlx::types::{Json, Uuid};
+use sqlx::types::Json;
 
-use super::{Store, StoreError, failed_to};
-use crate::domain::{OperationId, OperationType, Resolution, TrackingId};
-
-/// An operation that this worker holds until its lease runs out.
-#[derive(Debug)]
-pub struct Claimed {
-    /// Its id.
-    pub id: OperationId,
-    /// Its type.
-    pub operation_type: OperationType,
-    /// Its payload, as it was accepted.
-    pub payload: Box<RawValue>,
-    /// The number of this attempt: the fence.
-    pub attempt: i32,
-    /// `k` of its Idempotency-Key.
-    pub key_number: i32,
-    /// Attempts that ended with their process.
-    pub lost: i16,
-    /// Where it stands.
-    pub places: Places,
-    /// Its lender, when its type is run one at a time for each inside Fineract.
-    pub lender: Option<String>,
-    /// Its reference (UTR).
-    pub reference: Option<String>,
-    /// Fineract's numeric id of what it changes, as answered to our own create.
-    pub known_id: Option<i64>,
-    /// How an operator says that it ended: nothing is sent any more.
-    pub resolution: Option<Resolution>,
-    /// Why it is troubled, if it is: a stable code.
-    pub why: Option<String>,
-    /// Whether the time until which it may be sent has passed, by the database's clock.
-    pub is_past_expiry: bool,
-    /// Since when it is troubled, if it is.
-    pub why_since: Option<DateTime<Utc>>,
-    /// How long it had been troubled when it was claimed, by the database's clock.
-    pub troubled_for: Duration,
-    /// How long ago it had been accepted when it was claimed, by the database's clock.
-    pub age: Duration,
-    /// When the claim was asked for, by the monotonic clock: the lease is at least this old.
-    pub claimed_at: Instant,
-}
-
-impl Claimed {
-    /// The name by which callers know it.
-    pub fn tracking_id(&self) -> TrackingId {
-        TrackingId {
-            operation_type: self.operation_type,
-            id: self.id,
-        }
-    }
-}
-
-/// Where an operation stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Places {
-    /// The lane it writes.
-    pub lane: String,
-    /// Its position there.
-    pub position: i64,
-    /// The lane it reads, and its position there.
-    pub read: Option<(String, i64)>,
-}
-
-impl Places {
-    /// The lanes it stands in.
-    pub(super) fn lanes(&self) -> Vec<String> {
-        let read = self.read.as_ref().map(|(lane, _)| lane.clone());
-        std::iter::once(self.lane.clone()).chain(read).collect()
-    }
-}
-
-/// Reads a resolution's word; an unknown one must not pass for none, or the operation would be sent.
-pub(super) fn read_resolution(word: Option<&str>) -> Result<Option<Resolution>, StoreError> {
-    let unknown = StoreError::Unknown { what: "resolution" };
-    word.map(|word| Resolution::from_name(word).ok_or(unknown))
-        .transpose()
-}
+use super::{
+    Store, StoreError,
+    claimed::{Claimed, Row, operation_type},
+    failed_to,
+};
+use crate::domain::{OperationId, TrackingId};
 
 /// What a worker asks for.
 #[derive(Clone, Debug)]
@@ -126,11 +54,11 @@ impl Store {
                   UNION ALL
                  SELECT o.id, o.due_at
                    FROM lender l
-                   LEFT JOIN unnest($4::text[], $5::bigint[]) AS h (name, held) USING (name)
+                   LEFT JOIN unnest($4::text[], $5::bigint[]) AS h (name, count) USING (name)
                   CROSS JOIN LATERAL (
                         SELECT id, due_at FROM operation
                          WHERE lender = l.name AND due_at <= now() AND NOT held AND type = ANY ($3)
-                         ORDER BY due_at, id LIMIT least($1, greatest($6 - COALESCE(h.held, 0), 0))
+                         ORDER BY due_at, id LIMIT least($1, greatest($6 - COALESCE(h.count, 0), 0))
                            FOR UPDATE SKIP LOCKED) o
                ), taken AS MATERIALIZED (
                  SELECT id FROM due ORDER BY due_at, id LIMIT $1
@@ -227,63 +155,4 @@ impl Store {
             })
             .transpose()
     }
-}
-
-/// A claimed operation as the columns have it.
-struct Row {
-    id: Uuid,
-    r#type: String,
-    attempt: i32,
-    key_number: i32,
-    lost: i16,
-    lane: String,
-    position: i64,
-    read_lane: Option<String>,
-    read_position: Option<i64>,
-    lender: Option<String>,
-    resolution: Option<String>,
-    is_past_expiry: bool,
-    why: Option<String>,
-    why_since: Option<DateTime<Utc>>,
-    age_seconds: Option<f64>,
-    troubled_seconds: Option<f64>,
-    data: Json<Box<RawValue>>,
-    reference: Option<String>,
-    known_id: Option<i64>,
-}
-
-impl Row {
-    fn claimed(self, claimed_at: Instant) -> Result<Claimed, StoreError> {
-        Ok(Claimed {
-            id: OperationId(self.id),
-            operation_type: operation_type(&self.r#type)?,
-            payload: self.data.0,
-            attempt: self.attempt,
-            key_number: self.key_number,
-            lost: self.lost,
-            places: Places {
-                lane: self.lane,
-                position: self.position,
-                read: self.read_lane.zip(self.read_position),
-            },
-            lender: self.lender,
-            reference: self.reference,
-            known_id: self.known_id,
-            resolution: read_resolution(self.resolution.as_deref())?,
-            is_past_expiry: self.is_past_expiry,
-            why: self.why,
-            why_since: self.why_since,
-            troubled_for: seconds(self.troubled_seconds),
-            age: seconds(self.age_seconds),
-            claimed_at,
-        })
-    }
-}
-
-fn operation_type(name: &str) -> Result<OperationType, StoreError> {
-    OperationType::from_name(name).ok_or(StoreError::Unknown { what: "type" })
-}
-
-fn seconds(seconds: Option<f64>) -> Duration {
-    Duration::try_from_secs_f64(seconds.unwrap_or_default()).unwrap_or_default()
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::claim::Places;
+use super::claimed::Places;
 use crate::domain::ResourceId;
 
 /// What leaves a lane when operations end.

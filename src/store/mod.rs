@@ -9,6 +9,7 @@ mod backlog;
 mod bulk;
 mod cascade;
 mod claim;
+mod claimed;
 mod connect;
 mod ends;
 mod group_commit;
@@ -36,7 +37,8 @@ pub use self::{
         Batch, BatchAccepted, BatchPage, Candidate, NewBatch, NewRow, Record, RecordFilter,
         RefusedRow, Retry, RowContent, RowFailure, RowStatus, Summary,
     },
-    claim::{ClaimLimits, Claimed, Places},
+    claim::ClaimLimits,
+    claimed::{Claimed, Places},
     connect::{DatabaseProblem, connect, migrate, require_migrated},
     ends::{Ends, Waiter},
     key_usage::{Block, BlockRequest},

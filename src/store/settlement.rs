@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::claim::Places;
+use super::claimed::Places;
 use crate::domain::{OperationId, Reply, ResourceId, State};
 
 /// What an attempt concluded.

@@ -4,10 +4,7 @@ use std::{collections::HashMap, time::Duration};
 
 use fineract_gateway::{
     domain::{Checked, Lane, LaneAccess, OperationId, OperationType, ResourceId},
-    store::{
-        Accepted, ClaimLimits, Claimed, End, Ends, NewOperation, Operator, Settlement, Store,
-        Verdict,
-    },
+    store::{Accepted, Claimed, End, Ends, NewOperation, Operator, Settlement, Store, Verdict},
 };
 use proptest::{
     prelude::*,
@@ -17,6 +14,8 @@ use proptest::{
 use serde_json::value::RawValue;
 use sqlx::PgPool;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::support::claim_limits;
 
 /// One step of a random history.
 #[derive(Clone, Debug)]
@@ -110,13 +109,7 @@ impl Model {
     }
 
     async fn claim(&mut self, count: i64) -> usize {
-        let limits = ClaimLimits {
-            count,
-            lease: Duration::from_mins(10),
-            types: vec![OperationType::LoanUpdate.as_str().to_owned()],
-            held_by_lender: HashMap::new(),
-            per_lender: i64::MAX,
-        };
+        let limits = claim_limits(count, &[OperationType::LoanUpdate]);
         let claimed = self.store.claim(&limits).await.unwrap();
         for operation in &claimed {
             self.check_its_turn(operation.id);

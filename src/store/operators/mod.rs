@@ -8,7 +8,7 @@ mod parked;
 mod resolve;
 mod retry;
 
-use super::{Store, StoreError, claim::Places, failed_to};
+use super::{Store, StoreError, claimed::Places, failed_to};
 use crate::domain::{OperationId, OperationType, State, TrackingId};
 
 pub use self::{

@@ -157,13 +157,7 @@ impl TestGateway {
 
     /// Ends the next operation that is due, as a worker does; waits for one if there is none.
     pub(crate) async fn end_next(&self, end: End) {
-        let limits = ClaimLimits {
-            count: 1,
-            lease: Duration::from_mins(1),
-            types: OperationType::ALL.iter().map(ToString::to_string).collect(),
-            held_by_lender: HashMap::new(),
-            per_lender: i64::MAX,
-        };
+        let limits = claim_limits(1, OperationType::ALL);
         let claim = async {
             loop {
                 let claimed = self
@@ -268,6 +262,17 @@ impl Answer {
             self.status.as_u16(),
             body["code"].as_str().expect("a code").to_owned(),
         )
+    }
+}
+
+/// A claim of up to so many operations of these types, whatever their lenders.
+pub(crate) fn claim_limits(count: i64, types: &[OperationType]) -> ClaimLimits {
+    ClaimLimits {
+        count,
+        lease: Duration::from_mins(10),
+        types: types.iter().map(ToString::to_string).collect(),
+        held_by_lender: HashMap::new(),
+        per_lender: i64::MAX,
     }
 }
 

@@ -1,0 +1,145 @@
+//! What a claim brings.
+
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use serde_json::value::RawValue;
+use sqlx::types::{Json, Uuid};
+
+use super::StoreError;
+use crate::domain::{OperationId, OperationType, Resolution, TrackingId};
+
+/// An operation that this worker holds until its lease runs out.
+#[derive(Debug)]
+pub struct Claimed {
+    /// Its id.
+    pub id: OperationId,
+    /// Its type.
+    pub operation_type: OperationType,
+    /// Its payload, as it was accepted.
+    pub payload: Box<RawValue>,
+    /// The number of this attempt: the fence.
+    pub attempt: i32,
+    /// `k` of its Idempotency-Key.
+    pub key_number: i32,
+    /// Attempts that ended with their process.
+    pub lost: i16,
+    /// Where it stands.
+    pub places: Places,
+    /// Its lender, when its type is run one at a time for each inside Fineract.
+    pub lender: Option<String>,
+    /// Its reference (UTR).
+    pub reference: Option<String>,
+    /// Fineract's numeric id of what it changes, as answered to our own create.
+    pub known_id: Option<i64>,
+    /// How an operator says that it ended: nothing is sent any more.
+    pub resolution: Option<Resolution>,
+    /// Why it is troubled, if it is: a stable code.
+    pub why: Option<String>,
+    /// Whether the time until which it may be sent has passed, by the database's clock.
+    pub is_past_expiry: bool,
+    /// Since when it is troubled, if it is.
+    pub why_since: Option<DateTime<Utc>>,
+    /// How long it had been troubled when it was claimed, by the database's clock.
+    pub troubled_for: Duration,
+    /// How long ago it had been accepted when it was claimed, by the database's clock.
+    pub age: Duration,
+    /// When the claim was asked for, by the monotonic clock: the lease is at least this old.
+    pub claimed_at: Instant,
+}
+
+impl Claimed {
+    /// The name by which callers know it.
+    pub fn tracking_id(&self) -> TrackingId {
+        TrackingId {
+            operation_type: self.operation_type,
+            id: self.id,
+        }
+    }
+}
+
+/// Where an operation stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Places {
+    /// The lane it writes.
+    pub lane: String,
+    /// Its position there.
+    pub position: i64,
+    /// The lane it reads, and its position there.
+    pub read: Option<(String, i64)>,
+}
+
+impl Places {
+    /// The lanes it stands in.
+    pub(super) fn lanes(&self) -> Vec<String> {
+        let read = self.read.as_ref().map(|(lane, _)| lane.clone());
+        std::iter::once(self.lane.clone()).chain(read).collect()
+    }
+}
+
+/// Reads a resolution's word; an unknown one must not pass for none, or the operation would be sent.
+pub(super) fn read_resolution(word: Option<&str>) -> Result<Option<Resolution>, StoreError> {
+    let unknown = StoreError::Unknown { what: "resolution" };
+    word.map(|word| Resolution::from_name(word).ok_or(unknown))
+        .transpose()
+}
+
+/// A claimed operation as the columns have it.
+pub(super) struct Row {
+    pub(super) id: Uuid,
+    pub(super) r#type: String,
+    pub(super) attempt: i32,
+    pub(super) key_number: i32,
+    pub(super) lost: i16,
+    pub(super) lane: String,
+    pub(super) position: i64,
+    pub(super) read_lane: Option<String>,
+    pub(super) read_position: Option<i64>,
+    pub(super) lender: Option<String>,
+    pub(super) resolution: Option<String>,
+    pub(super) why: Option<String>,
+    pub(super) why_since: Option<DateTime<Utc>>,
+    pub(super) is_past_expiry: bool,
+    pub(super) age_seconds: Option<f64>,
+    pub(super) troubled_seconds: Option<f64>,
+    pub(super) data: Json<Box<RawValue>>,
+    pub(super) reference: Option<String>,
+    pub(super) known_id: Option<i64>,
+}
+
+impl Row {
+    /// The operation, whose claim was asked for at `claimed_at`.
+    pub(super) fn claimed(self, claimed_at: Instant) -> Result<Claimed, StoreError> {
+        Ok(Claimed {
+            id: OperationId(self.id),
+            operation_type: operation_type(&self.r#type)?,
+            payload: self.data.0,
+            attempt: self.attempt,
+            key_number: self.key_number,
+            lost: self.lost,
+            places: Places {
+                lane: self.lane,
+                position: self.position,
+                read: self.read_lane.zip(self.read_position),
+            },
+            lender: self.lender,
+            reference: self.reference,
+            known_id: self.known_id,
+            resolution: read_resolution(self.resolution.as_deref())?,
+            why: self.why,
+            is_past_expiry: self.is_past_expiry,
+            why_since: self.why_since,
+            troubled_for: seconds(self.troubled_seconds),
+            age: seconds(self.age_seconds),
+            claimed_at,
+        })
+    }
+}
+
+pub(super) fn operation_type(name: &str) -> Result<OperationType, StoreError> {
+    OperationType::from_name(name).ok_or(StoreError::Unknown { what: "type" })
+}
+
+fn seconds(seconds: Option<f64>) -> Duration {
+    Duration::try_from_secs_f64(seconds.unwrap_or_default()).unwrap_or_default()
+}
