@@ -1,4 +1,4 @@
-//! What can go wrong in a request.
+//! What can go wrong in a request; how that is told is in `tell`.
 
 use std::{error::Error as _, sync::Arc};
 
@@ -10,6 +10,7 @@ use axum::{
 
 use super::bulk::BulkError;
 use crate::{
+    domain::OperationId,
     operations::Problem,
     store::{ActionError, StoreError, Unfit},
     telemetry::chain,
@@ -33,6 +34,21 @@ pub(super) enum ApiError {
     /// The query of a list is not one of its.
     #[error("The query must be state=parked, and may have limit (1 to 1000) and cursor.")]
     InvalidQuery,
+    /// The path names nothing that could be a transaction.
+    #[error("A transaction ID is a UUID, or a tracking ID.")]
+    InvalidTransactionId,
+    /// No API key, or not one of ours.
+    #[error("Authorization must be \"Token\" with a known API key.")]
+    UnknownKey,
+    /// No operation that moves money has this id.
+    #[error("Transaction with ID {0} not found")]
+    UnknownTransaction(OperationId),
+    /// The key was used as often as it may be this minute.
+    #[error("Too many requests with this API key; try again after the window's end.")]
+    RateLimited {
+        /// When the window ends, in seconds.
+        retry_after: u16,
+    },
     /// No token, or not one of ours.
     #[error("X-Internal-Token is missing or not known.")]
     Unauthorized,
@@ -97,17 +113,20 @@ impl ApiError {
             | Self::UnreadableBody(_)
             | Self::InvalidIdempotencyKey
             | Self::MalformedTrackingId
+            | Self::InvalidTransactionId
             | Self::InvalidQuery => StatusCode::BAD_REQUEST,
-            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Unauthorized | Self::UnknownKey => StatusCode::UNAUTHORIZED,
             Self::Forbidden => StatusCode::FORBIDDEN,
-            Self::UnknownTrackingId | Self::UnknownRoute => StatusCode::NOT_FOUND,
+            Self::UnknownTrackingId | Self::UnknownTransaction(_) | Self::UnknownRoute => {
+                StatusCode::NOT_FOUND
+            }
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Unfit(_) => StatusCode::CONFLICT,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Invalid(_) | Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Overloaded => StatusCode::TOO_MANY_REQUESTS,
+            Self::Overloaded | Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Bulk(error) => error.status(),
             Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -122,6 +141,10 @@ impl ApiError {
             Self::InvalidIdempotencyKey => "invalid_idempotency_key",
             Self::MalformedTrackingId => "malformed_tracking_id",
             Self::InvalidQuery => "invalid_query",
+            Self::InvalidTransactionId => "invalid_transaction_id",
+            Self::UnknownKey => "authentication_failed",
+            Self::UnknownTransaction(_) => "transaction_not_found",
+            Self::RateLimited { .. } => "rate_limit_exceeded",
             Self::Unauthorized => "unauthorized",
             Self::Forbidden => "forbidden",
             Self::UnknownTrackingId => "unknown_tracking_id",
@@ -142,6 +165,9 @@ impl ApiError {
 
     /// When it is worth trying again, in seconds.
     pub(super) fn retry_after(&self) -> Option<u16> {
+        if let Self::RateLimited { retry_after } = self {
+            return Some(*retry_after);
+        }
         match self.status() {
             StatusCode::TOO_MANY_REQUESTS => Some(10),
             StatusCode::SERVICE_UNAVAILABLE => Some(5),
@@ -219,6 +245,7 @@ mod tests {
             (Unfit::UnderWay.into(), 409, "operation_under_way"),
             (Unfit::Sent.into(), 409, "operation_sent"),
             (Unfit::Ended.into(), 409, "operation_ended"),
+            (Unfit::Parked.into(), 409, "operation_parked"),
             (Unfit::NotParked.into(), 409, "operation_not_parked"),
             (ApiError::BodyTooLarge, 413, "body_too_large"),
             (ApiError::NotJson, 415, "not_json"),

@@ -48,10 +48,15 @@ pub async fn serve(listener: TcpListener, state: ApiState, stop: CancellationTok
         });
     }
     drop(listener);
-    let all_closed = graceful.shutdown();
     requests.close();
-    requests.wait().await;
-    drop(tokio::time::timeout(LAST_BYTES, all_closed).await);
+    let all_answered = async {
+        requests.wait().await;
+        tokio::time::sleep(LAST_BYTES).await;
+    };
+    tokio::select! {
+        () = graceful.shutdown() => {}
+        () = all_answered => {}
+    }
     closing.cancel();
     connections.close();
     connections.wait().await;

@@ -1,4 +1,4 @@
-//! How errors are told: RFC 9457 to callers, the document's envelope to bulk's, and once to the log.
+//! Telling errors: the one place that knows the request's id, and in which shape a route tells.
 
 use std::sync::Arc;
 
@@ -12,7 +12,19 @@ use axum::{
 };
 use serde::Serialize;
 
-use super::{bulk, error::ApiError};
+use super::{bulk, error::ApiError, transactions};
+
+/// The shape in which a route tells its errors; stands on the answers of those that do not use the first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// RFC 9457.
+    #[default]
+    Problem,
+    /// Document 002's.
+    Bulk,
+    /// Document 003's.
+    Transaction,
+}
 
 /// The body of an error (RFC 9457).
 #[derive(Debug, Serialize)]
@@ -34,50 +46,77 @@ struct ProblemItem<'a> {
     message: &'a str,
 }
 
-/// Writes the error that an answer carries, if it does, into its body, as the route tells its errors, and
-/// logs it.
-pub(super) fn tell(mut response: Response, request_id: &str, is_bulk: bool) -> Response {
+impl<'a> ProblemBody<'a> {
+    fn new(error: &'a ApiError, request_id: &'a str) -> Self {
+        let status = error.status();
+        let errors = error.problems().iter().map(|problem| ProblemItem {
+            pointer: &problem.pointer,
+            code: problem.code,
+            message: &problem.message,
+        });
+        Self {
+            r#type: format!("urn:problem-type:fineract-gateway:{}", error.code()),
+            title: status.canonical_reason().unwrap_or_default(),
+            status: status.as_u16(),
+            detail: error.detail(),
+            code: error.code(),
+            request_id,
+            errors: errors.collect(),
+        }
+    }
+}
+
+impl Shape {
+    fn content_type(self) -> &'static str {
+        match self {
+            Self::Problem => "application/problem+json",
+            Self::Bulk | Self::Transaction => "application/json",
+        }
+    }
+
+    /// How a caller may say who it is.
+    fn challenge(self) -> &'static str {
+        match self {
+            Self::Problem => "ApiKey header=\"X-Internal-Token\"",
+            Self::Bulk => "ApiKey header=\"client_secret\"",
+            Self::Transaction => "Token",
+        }
+    }
+
+    fn body(self, error: &ApiError, request_id: &str) -> Vec<u8> {
+        let body = match self {
+            Self::Problem => serde_json::to_vec(&ProblemBody::new(error, request_id)),
+            Self::Bulk => Ok(bulk::error_body(error, request_id)),
+            Self::Transaction => {
+                serde_json::to_vec(&transactions::ErrorBody::new(error, request_id))
+            }
+        };
+        // Texts and numbers alone: writing them does not fail.
+        body.unwrap_or_default()
+    }
+}
+
+/// Writes the error that an answer carries, if it does, into its body, in the shape of its route or the
+/// one that stands on it, and logs it.
+pub(super) fn tell(mut response: Response, request_id: &str, shape: Option<Shape>) -> Response {
     let Some(error) = response.extensions_mut().remove::<Arc<ApiError>>() else {
         return response;
     };
     error.log();
-    let (body, content_type, secret) = if is_bulk {
-        let body = bulk::error_body(&error, request_id);
-        (body, "application/json", "client_secret")
-    } else {
-        let body = problem_body(&error, request_id);
-        (body, "application/problem+json", "X-Internal-Token")
-    };
+    let shape = shape
+        .or_else(|| response.extensions_mut().remove::<Shape>())
+        .unwrap_or_default();
+    *response.body_mut() = Body::from(shape.body(&error, request_id));
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(shape.content_type()));
     if let Some(seconds) = error.retry_after() {
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
-    if error.status() == StatusCode::UNAUTHORIZED
-        && let Ok(challenge) = HeaderValue::try_from(format!("ApiKey header=\"{secret}\""))
-    {
-        headers.insert(WWW_AUTHENTICATE, challenge);
+    if error.status() == StatusCode::UNAUTHORIZED {
+        headers.insert(
+            WWW_AUTHENTICATE,
+            HeaderValue::from_static(shape.challenge()),
+        );
     }
-    *response.body_mut() = Body::from(body);
     response
-}
-
-fn problem_body(error: &ApiError, request_id: &str) -> Vec<u8> {
-    let status = error.status();
-    let errors = error.problems().iter().map(|problem| ProblemItem {
-        pointer: &problem.pointer,
-        code: problem.code,
-        message: &problem.message,
-    });
-    let body = ProblemBody {
-        r#type: format!("urn:problem-type:fineract-gateway:{}", error.code()),
-        title: status.canonical_reason().unwrap_or_default(),
-        status: status.as_u16(),
-        detail: error.detail(),
-        code: error.code(),
-        request_id,
-        errors: errors.collect(),
-    };
-    // Texts and numbers alone: writing them does not fail.
-    serde_json::to_vec(&body).unwrap_or_default()
 }

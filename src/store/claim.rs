@@ -7,7 +7,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
-use sqlx::types::Json;
+use sqlx::types::{Json, Uuid};
 
 use super::{Store, StoreError, failed_to};
 use crate::domain::{OperationId, OperationType, Resolution, TrackingId};
@@ -39,6 +39,8 @@ pub struct Claimed {
     pub resolution: Option<Resolution>,
     /// Why it is troubled, if it is: a stable code.
     pub why: Option<String>,
+    /// Whether the time until which it may be sent has passed, by the database's clock.
+    pub is_past_expiry: bool,
     /// Since when it is troubled, if it is.
     pub why_since: Option<DateTime<Utc>>,
     /// How long it had been troubled when it was claimed, by the database's clock.
@@ -105,34 +107,44 @@ impl Store {
     pub async fn claim(&self, limits: &ClaimLimits) -> Result<Vec<Claimed>, StoreError> {
         let claimed_at = Instant::now();
         let (lenders, held): (Vec<_>, Vec<_>) = limits.held_by_lender.clone().into_iter().unzip();
-        let rows = sqlx::query!(
-            r#"WITH held AS (
-                 SELECT * FROM unnest($4::text[], $5::bigint[]) AS h (lender, count)
-               ), due AS MATERIALIZED (
-                 SELECT id, lender, due_at
-                   FROM operation
-                  WHERE due_at <= now() AND type = ANY ($3)
-                    AND (lender IS NULL OR lender <> ALL (ARRAY(SELECT lender FROM held WHERE count >= $6)))
-                  ORDER BY due_at, id
-                  LIMIT $1 FOR UPDATE SKIP LOCKED
-               ), taken AS (
-                 -- What is too much for a lender stays as it is: the lock ends with this statement.
-                 SELECT d.id
-                   FROM (SELECT *, row_number() OVER (PARTITION BY lender ORDER BY due_at, id) AS number FROM due) d
-                   LEFT JOIN held h USING (lender)
-                  WHERE lender IS NULL OR d.number + COALESCE(h.count, 0) <= $6
+        let rows = sqlx::query_as!(
+            Row,
+            r#"WITH RECURSIVE lender AS (
+                 -- Those that wait for something: one step down the index for each, however much waits.
+                 (SELECT o.lender AS name FROM operation o
+                   WHERE o.lender IS NOT NULL AND o.due_at IS NOT NULL ORDER BY o.lender LIMIT 1)
+                  UNION ALL
+                 SELECT (SELECT o.lender FROM operation o
+                          WHERE o.lender > l.name AND o.due_at IS NOT NULL ORDER BY o.lender LIMIT 1)
+                   FROM lender l
+                  WHERE l.name IS NOT NULL
+               ), due AS (
+                 SELECT o.id, o.due_at
+                   FROM (SELECT id, due_at FROM operation
+                          WHERE lender IS NULL AND due_at <= now() AND NOT held AND type = ANY ($3)
+                          ORDER BY due_at, id LIMIT $1 FOR UPDATE SKIP LOCKED) o
+                  UNION ALL
+                 SELECT o.id, o.due_at
+                   FROM lender l
+                   LEFT JOIN unnest($4::text[], $5::bigint[]) AS h (name, held) USING (name)
+                  CROSS JOIN LATERAL (
+                        SELECT id, due_at FROM operation
+                         WHERE lender = l.name AND due_at <= now() AND NOT held AND type = ANY ($3)
+                         ORDER BY due_at, id LIMIT least($1, greatest($6 - COALESCE(h.held, 0), 0))
+                           FOR UPDATE SKIP LOCKED) o
+               ), taken AS MATERIALIZED (
+                 SELECT id FROM due ORDER BY due_at, id LIMIT $1
                )
                UPDATE operation o
-                  SET state = 'running',
+                  SET state = 'running', attempt = o.attempt + 1,
                       due_at = now() + make_interval(secs => $2),
-                      attempt = o.attempt + 1,
                       -- Still running, but due: its lease ran out with its process.
                       lost = o.lost + (o.state = 'running')::int::smallint
-                 FROM taken JOIN payload p ON p.operation_id = taken.id
-                WHERE o.id = taken.id
+                 FROM taken JOIN payload p ON p.operation_id = taken.id WHERE o.id = taken.id
             RETURNING o.id, o.type, o.attempt, o.key_number, o.lost, o.lane, o.position, o.read_lane,
                       o.read_position, o.lender, o.resolution, o.why, o.why_since,
                       EXTRACT(EPOCH FROM now() - o.accepted_at)::float8 AS age_seconds,
+                      COALESCE(o.expires_at <= now(), false) AS "is_past_expiry!",
                       EXTRACT(EPOCH FROM now() - o.why_since)::float8 AS troubled_seconds,
                       p.data AS "data: Json<Box<RawValue>>", p.reference,
                       (SELECT resource_id FROM lane WHERE key = o.lane) AS known_id"#,
@@ -147,34 +159,12 @@ impl Store {
         .await
         .map_err(failed_to("claim operations"))?;
         rows.into_iter()
-            .map(|row| {
-                Ok(Claimed {
-                    id: OperationId(row.id),
-                    operation_type: operation_type(&row.r#type)?,
-                    payload: row.data.0,
-                    attempt: row.attempt,
-                    key_number: row.key_number,
-                    lost: row.lost,
-                    places: Places {
-                        lane: row.lane,
-                        position: row.position,
-                        read: row.read_lane.zip(row.read_position),
-                    },
-                    lender: row.lender,
-                    reference: row.reference,
-                    known_id: row.known_id,
-                    resolution: read_resolution(row.resolution.as_deref())?,
-                    why: row.why,
-                    why_since: row.why_since,
-                    troubled_for: seconds(row.troubled_seconds),
-                    age: seconds(row.age_seconds),
-                    claimed_at,
-                })
-            })
+            .map(|row| row.claimed(claimed_at))
             .collect()
     }
 
-    /// Renews the leases of attempts that are still under way; gives back those that are still held.
+    /// Renews the leases of attempts that are still under way; gives back those that were. What is just being
+    /// started or settled is left out: its turn comes with the next call.
     pub async fn renew(
         &self,
         held: &[(OperationId, i32)],
@@ -183,10 +173,18 @@ impl Store {
         let ids: Vec<_> = held.iter().map(|(id, _)| id.0).collect();
         let attempts: Vec<_> = held.iter().map(|(_, attempt)| *attempt).collect();
         let renewed = sqlx::query_scalar!(
-            "UPDATE operation o
+            "WITH free AS (
+                 -- What is locked is being started or settled: to wait for it would be to deadlock with it.
+                 SELECT o.id
+                   FROM operation o
+                   JOIN unnest($1::uuid[], $2::int[]) AS h (id, attempt) USING (id, attempt)
+                  WHERE o.state = 'running'
+                    FOR NO KEY UPDATE OF o SKIP LOCKED
+             )
+             UPDATE operation o
                 SET due_at = now() + make_interval(secs => $3)
-               FROM unnest($1::uuid[], $2::int[]) AS h (id, attempt)
-              WHERE o.id = h.id AND o.attempt = h.attempt AND o.state = 'running'
+               FROM free
+              WHERE o.id = free.id
           RETURNING o.id",
             &ids,
             &attempts,
@@ -228,6 +226,57 @@ impl Store {
                 })
             })
             .transpose()
+    }
+}
+
+/// A claimed operation as the columns have it.
+struct Row {
+    id: Uuid,
+    r#type: String,
+    attempt: i32,
+    key_number: i32,
+    lost: i16,
+    lane: String,
+    position: i64,
+    read_lane: Option<String>,
+    read_position: Option<i64>,
+    lender: Option<String>,
+    resolution: Option<String>,
+    is_past_expiry: bool,
+    why: Option<String>,
+    why_since: Option<DateTime<Utc>>,
+    age_seconds: Option<f64>,
+    troubled_seconds: Option<f64>,
+    data: Json<Box<RawValue>>,
+    reference: Option<String>,
+    known_id: Option<i64>,
+}
+
+impl Row {
+    fn claimed(self, claimed_at: Instant) -> Result<Claimed, StoreError> {
+        Ok(Claimed {
+            id: OperationId(self.id),
+            operation_type: operation_type(&self.r#type)?,
+            payload: self.data.0,
+            attempt: self.attempt,
+            key_number: self.key_number,
+            lost: self.lost,
+            places: Places {
+                lane: self.lane,
+                position: self.position,
+                read: self.read_lane.zip(self.read_position),
+            },
+            lender: self.lender,
+            reference: self.reference,
+            known_id: self.known_id,
+            resolution: read_resolution(self.resolution.as_deref())?,
+            is_past_expiry: self.is_past_expiry,
+            why: self.why,
+            why_since: self.why_since,
+            troubled_for: seconds(self.troubled_seconds),
+            age: seconds(self.age_seconds),
+            claimed_at,
+        })
     }
 }
 

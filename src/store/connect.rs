@@ -141,11 +141,13 @@ pub(super) async fn check(pool: &PgPool) -> Result<(), StoreError> {
         .map(|migration| migration.version)
         .max()
         .unwrap_or_default();
-    let applied = sqlx::query_scalar!(
-        "SELECT EXISTS (SELECT FROM _sqlx_migrations WHERE version = $1 AND success) AS \"applied!\"",
-        newest
-    )
-    .fetch_one(pool)
+    let applied = past_broken(pool, || {
+        sqlx::query_scalar!(
+            "SELECT EXISTS (SELECT FROM _sqlx_migrations WHERE version = $1 AND success) AS \"applied!\"",
+            newest
+        )
+        .fetch_one(pool)
+    })
     .await
     .or_else(|error| if is_undefined_table(&error) { Ok(false) } else { Err(error) })
     .map_err(failed_to("read its migrations"))?;
@@ -160,12 +162,23 @@ fn is_undefined_table(error: &sqlx::Error) -> bool {
     code(error).is_some_and(|code| code == "42P01")
 }
 
-/// Begins a transaction. Pooled connections that a restart of Postgres broke are passed over: nothing has
-/// been sent on them yet.
+/// Begins a transaction.
 pub(super) async fn begin(pool: &PgPool) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    past_broken(pool, || pool.begin()).await
+}
+
+/// Does what may be done twice, a read or a begin, on the next connection where one is broken: after a
+/// restart of Postgres that is each pooled one.
+pub(super) async fn past_broken<T, F>(
+    pool: &PgPool,
+    mut run: impl FnMut() -> F,
+) -> Result<T, sqlx::Error>
+where
+    F: Future<Output = Result<T, sqlx::Error>>,
+{
     let mut may_be_broken = pool.size();
     loop {
-        match pool.begin().await {
+        match run().await {
             Err(error) if may_be_broken > 0 && is_broken(&error) => may_be_broken -= 1,
             result => return result,
         }

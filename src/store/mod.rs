@@ -12,12 +12,14 @@ mod claim;
 mod connect;
 mod ends;
 mod group_commit;
+mod key_usage;
 mod lanes;
 mod operators;
 mod results;
 mod settle;
 mod settlement;
 mod track;
+mod transaction;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -26,7 +28,7 @@ use tokio_util::task::TaskTracker;
 
 pub use self::{
     accept::{Accepted, CallerKey, NewOperation},
-    attempt::StartAttempt,
+    attempt::{SeenLoan, StartAttempt},
     bulk::{
         Batch, BatchAccepted, BatchPage, Candidate, NewBatch, NewRow, Record, RecordFilter,
         RefusedRow, Retry, RowContent, RowFailure, RowStatus, Summary,
@@ -34,11 +36,13 @@ pub use self::{
     claim::{ClaimLimits, Claimed, Places},
     connect::{DatabaseProblem, connect, migrate, require_migrated},
     ends::{Ends, Waiter},
+    key_usage::{Block, BlockRequest},
     operators::{
         ActionError, Found, Inspected, Operator, ParkedCursor, ParkedOperation, Retryable, Unfit,
     },
     settlement::{End, Settlement, Verdict},
     track::Tracked,
+    transaction::{MoneyMovement, Progress},
 };
 use crate::domain::{OperationType, State};
 

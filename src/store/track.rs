@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgExecutor;
 use uuid::Uuid;
 
-use super::{Store, StoreError, failed_to};
+use super::{Store, StoreError, connect, failed_to};
 use crate::domain::{OperationType, State, TrackingId};
 
 /// An operation as its caller sees it.
@@ -28,15 +28,17 @@ impl Store {
     /// Reading a failure, or what fell with it, is noted on the lane: operations accepted later are by
     /// someone who knows of it, and do not fall with it.
     pub async fn track(&self, tracking_id: TrackingId) -> Result<Option<Tracked>, StoreError> {
-        let row = sqlx::query!(
-            "SELECT o.type, o.state, o.ended_at, r.success, r.failure, r.message,
-                    r.marked AS \"marked?\"
-               FROM operation o
-               LEFT JOIN result r ON r.operation_id = o.id
-              WHERE o.id = $1",
-            tracking_id.id.0
-        )
-        .fetch_optional(&self.pool)
+        let row = connect::past_broken(&self.pool, || {
+            sqlx::query!(
+                "SELECT o.type, o.state, o.ended_at, r.success, r.failure, r.message,
+                        r.marked AS \"marked?\"
+                   FROM operation o
+                   LEFT JOIN result r ON r.operation_id = o.id
+                  WHERE o.id = $1",
+                tracking_id.id.0
+            )
+            .fetch_optional(&self.pool)
+        })
         .await
         .map_err(failed_to("read an operation"))?;
         let Some(row) = row else { return Ok(None) };

@@ -9,7 +9,8 @@ use crate::{
         decision::{self, ANSWER_ABOUT_ANOTHER, Decision, History},
     },
     operations::Entry,
-    store::{Claimed, End, Verdict},
+    store::{Claimed, End, StoreError, Verdict},
+    telemetry::chain,
 };
 
 /// What an attempt came to.
@@ -38,6 +39,12 @@ impl Conclusion {
             new_key: false,
             why,
         })
+    }
+
+    /// Tries again once the database is back: nothing was sent.
+    pub(super) fn database_away(claimed: &Claimed, error: &StoreError) -> Self {
+        tracing::warn!(operation.id = %claimed.id, error = %chain(error), "the database failed before anything was sent");
+        Self::again(claimed, "database_away", None)
     }
 
     /// Leaves it to a person.

@@ -8,9 +8,12 @@ use super::{
     runner::Runner,
 };
 use crate::{
-    domain::{Reply, Resolution, decision::Finding},
+    domain::{
+        Reply, Resolution,
+        decision::{Finding, Listing},
+    },
     operations::Evidence,
-    store::{End, Verdict},
+    store::Verdict,
 };
 
 /// The code of a failure that an operator has stated.
@@ -19,28 +22,18 @@ const CODE: &str = "resolved_as_failed";
 impl Runner {
     /// Reads Fineract, and ends the operation as the operator says, or parks it again.
     pub(super) async fn resolve(&self, case: Case<'_>, resolution: Resolution) -> Conclusion {
-        let failed = resolution == Resolution::Failed;
-        if failed && case.awaits_checker() {
-            return Conclusion::park("awaiting_checker");
-        }
-        if let Some(delay) = self.may_still_run_for(case).filter(|_| failed) {
-            return Conclusion::unsent(Verdict::Again {
-                delay,
-                new_key: false,
-                why: "an_attempt_may_still_run",
-            });
+        if resolution == Resolution::Failed
+            && let Err(conclusion) = self.nothing_is_to_come(case).await
+        {
+            return conclusion;
         }
         let (finding, evidence) = match self.find(case).await {
             Ok(found) => found,
             Err(conclusion) => return conclusion,
         };
         match (resolution, finding, evidence) {
-            (Resolution::Succeeded, _, Evidence::Ours(body)) => {
-                let learned = case.history().request().map(|sent| sent.learned_id(&body));
-                Conclusion::unsent(Verdict::End(End::Succeeded {
-                    body,
-                    resource_id: learned.unwrap_or_default(),
-                }))
+            (Resolution::Succeeded, _, ours @ Evidence::Ours(_)) => {
+                self.succeeded_by(case, ours).await
             }
             (Resolution::Failed, Finding::Absent, _) => {
                 let message = "It had no effect in Fineract, as an operator has made sure";
@@ -55,15 +48,34 @@ impl Runner {
         }
     }
 
-    /// For how long a GET would come too early to say that nothing has happened: what was sent a moment
-    /// ago, with an end that is not known, may take effect after it.
-    fn may_still_run_for(&self, case: Case<'_>) -> Option<Duration> {
-        let last = case.attempts.last()?;
-        self.settings()
-            .patience
-            .stuck_after
-            .checked_sub(last.age)
-            .filter(|left| !left.is_zero() && case.history().may_still_run())
+    /// Makes sure, as far as can be seen, that no command of the operation takes effect after it was
+    /// looked for in vain: none waits for a checker, and none was sent a moment ago. `Err`: that is not
+    /// sure.
+    async fn nothing_is_to_come(&self, case: Case<'_>) -> Result<(), Conclusion> {
+        match self.listing(case).await? {
+            Listing::Listed => return Err(Conclusion::park("awaiting_checker")),
+            Listing::Unreadable if case.awaits_checker() => {
+                return Err(Conclusion::park("awaiting_checker"));
+            }
+            // Rejected, as the operator says, or never put before a checker.
+            Listing::Unreadable | Listing::Gone | Listing::NeverSeen => {}
+        }
+        let mut history = case.history();
+        if history.may_still_run() {
+            history = history.up_for(self.fineract.uptime().await);
+        }
+        let age = case.attempts.last().map(|last| last.age);
+        let left = age.map_or(Duration::ZERO, |age| {
+            self.settings().patience.stuck_after.saturating_sub(age)
+        });
+        if left.is_zero() || !history.may_still_run() {
+            return Ok(());
+        }
+        Err(Conclusion::unsent(Verdict::Again {
+            delay: left,
+            new_key: false,
+            why: "an_attempt_may_still_run",
+        }))
     }
 }
 

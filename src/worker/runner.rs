@@ -15,7 +15,7 @@ use super::{
     gate::{Gate, Pass},
     held::Held,
     limiter::{Limiter, Permit},
-    prepare::Prepared,
+    prepare::{Prepared, expired, resend},
     report,
     watched::Watched,
 };
@@ -23,7 +23,7 @@ use crate::{
     domain::{Attempt, IdempotencyKey, decision::Patience},
     fineract::Fineract,
     operations::{self, Deployment},
-    store::{Claimed, Settlement, StartAttempt, Store, StoreError, Verdict},
+    store::{Claimed, Settlement, StartAttempt, Store, Verdict},
     telemetry::chain,
 };
 
@@ -192,6 +192,9 @@ impl Runner {
         if let Some(resolution) = claimed.resolution {
             return Some(self.resolve(case, resolution).await);
         }
+        if claimed.is_past_expiry && !attempts.iter().any(Attempt::may_have_arrived) {
+            return Some(expired(entry));
+        }
         if let Some(conclusion) = self.known_already(case).await {
             return Some(conclusion);
         }
@@ -225,14 +228,18 @@ impl Runner {
         self.store
             .attempts(claimed.id)
             .await
-            .map_err(|error| database_away(claimed, &error))
+            .map_err(|error| Conclusion::database_away(claimed, &error))
     }
 
     /// Commits the attempt, then sends it. `None`: the lease is gone, or too short for a call.
     async fn send(
         &self,
         claimed: &Claimed,
-        Prepared { request, foreseen }: Prepared,
+        Prepared {
+            request,
+            foreseen,
+            seen,
+        }: Prepared,
     ) -> Result<Option<Attempt>, Conclusion> {
         let started = self
             .store
@@ -242,9 +249,10 @@ impl Runner {
                 key_number: claimed.key_number,
                 request: request.clone(),
                 foreseen,
+                seen,
             })
             .await
-            .map_err(|error| database_away(claimed, &error))?;
+            .map_err(|error| Conclusion::database_away(claimed, &error))?;
         if !started
             || !self
                 .held
@@ -282,21 +290,4 @@ impl Runner {
             .unwrap_or_else(PoisonError::into_inner);
         last.is_some_and(|last| last.elapsed() < time)
     }
-}
-
-/// The command to send again, word for word, when one was sent under this key.
-fn resend(attempts: &[Attempt], key_number: i32) -> Option<Prepared> {
-    attempts
-        .iter()
-        .rev()
-        .find(|attempt| attempt.key_number == key_number)
-        .map(|attempt| Prepared {
-            request: attempt.request.clone(),
-            foreseen: attempt.foreseen,
-        })
-}
-
-fn database_away(claimed: &Claimed, error: &StoreError) -> Conclusion {
-    tracing::warn!(operation.id = %claimed.id, error = %chain(error), "the database failed before anything was sent");
-    Conclusion::again(claimed, "database_away", None)
 }

@@ -6,6 +6,7 @@ use fineract_gateway::embedded_postgres::{EmbeddedPostgres, Options};
 use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection, PgPool};
 use tokio::task::block_in_place;
+use tokio_util::sync::CancellationToken;
 
 use crate::support::{
     Answer,
@@ -160,6 +161,78 @@ async fn killed_backends_halve_nothing(pool: PgPool) {
         assert_eq!(usize::try_from(rows).unwrap(), accepted.len(), "{table}");
     }
     assert_eq!(system.ledger().await.len(), accepted.len());
+}
+
+/// Terminates the gateway's backend that `waits`, as soon as there is one.
+async fn terminate_who(waits: &str, connection: &mut PgConnection) {
+    let terminate = format!(
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+          WHERE application_name = 'fineract-gateway' AND {waits} AND query = 'COMMIT'"
+    );
+    until(waits, async || {
+        let terminated: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(terminate.clone()))
+            .fetch_one(&mut *connection)
+            .await
+            .expect("a count");
+        terminated == 1
+    })
+    .await;
+}
+
+async fn run(statement: &'static str, connection: &mut PgConnection) {
+    let ran = sqlx::raw_sql(statement).execute(connection).await;
+    ran.expect("the statement runs");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_was_not_answered_is_asked_for() {
+    let postgres = postgres();
+    let mut system = System::on(&postgres.url("postgres")).await;
+    system.set("ROLE", "api");
+    let gateway = system.process().await;
+    let mut connection = PgConnection::connect(&postgres.url("postgres"))
+        .await
+        .expect("a connection");
+    // Terminated in the middle of its commit: it has not taken place.
+    run(
+        "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$
+         BEGIN PERFORM pg_sleep(20); RETURN NULL; END $$;
+         CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON operation DEFERRABLE INITIALLY DEFERRED
+                FOR EACH ROW EXECUTE FUNCTION slow()",
+        &mut connection,
+    )
+    .await;
+    let (answer, ()) = tokio::join!(
+        gateway.operate("CLIENT_CREATE", client("C")),
+        terminate_who("wait_event = 'PgSleep'", &mut connection)
+    );
+    assert_unavailable(&answer);
+    assert_eq!(count(&mut connection, "operation").await, 0);
+
+    // Terminated while it waits for a standby, after the commit: it has.
+    run("DROP FUNCTION slow CASCADE", &mut connection).await;
+    run(
+        "ALTER SYSTEM SET synchronous_standby_names = 'nobody'",
+        &mut connection,
+    )
+    .await;
+    run("SELECT pg_reload_conf()", &mut connection).await;
+    let terminated = CancellationToken::new();
+    let sending = async {
+        let mut sent = 0;
+        // The first ones may be quicker than the setting.
+        while !terminated.is_cancelled() {
+            gateway.send("CLIENT_CREATE", client("C")).await;
+            sent += 1;
+        }
+        sent
+    };
+    let terminating = async {
+        terminate_who("wait_event = 'SyncRep'", &mut connection).await;
+        terminated.cancel();
+    };
+    let (sent, ()) = tokio::join!(sending, terminating);
+    assert_eq!(count(&mut connection, "operation").await, sent);
 }
 
 /// Makes writes to a table fail as they do on a full disk, until it is emptied again.

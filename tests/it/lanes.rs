@@ -4,7 +4,10 @@ use std::{collections::HashMap, time::Duration};
 
 use fineract_gateway::{
     domain::{Checked, Lane, LaneAccess, OperationId, OperationType, ResourceId},
-    store::{Accepted, ClaimLimits, Claimed, End, Ends, NewOperation, Settlement, Store, Verdict},
+    store::{
+        Accepted, ClaimLimits, Claimed, End, Ends, NewOperation, Operator, Settlement, Store,
+        Verdict,
+    },
 };
 use proptest::{
     prelude::*,
@@ -24,6 +27,8 @@ enum Step {
     Claim(i64),
     /// End the n-th of what is claimed.
     End { index: usize, how: How },
+    /// Cancel the n-th of what is not claimed.
+    Cancel { index: usize },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -45,6 +50,7 @@ fn step() -> impl Strategy<Value = Step> {
             1 => Just(How::FailureThatFells),
             2 => Just(How::Again),
         ]).prop_map(|(index, how)| Step::End { index, how }),
+        1 => any::<usize>().prop_map(|index| Step::Cancel { index }),
     ]
 }
 
@@ -77,6 +83,11 @@ impl Model {
                 reads: None,
             },
         };
+        let checked = Checked {
+            lanes: lanes.clone(),
+            reference: None,
+            lender: None,
+        };
         let id = OperationId::new();
         let accepted = self
             .store
@@ -84,32 +95,24 @@ impl Model {
                 id,
                 operation_type: OperationType::LoanUpdate,
                 payload: RawValue::from_string("{}".to_owned()).unwrap(),
-                checked: Checked {
-                    lanes: lanes.clone(),
-                    reference: None,
-                    lender: None,
-                },
+                checked,
                 caller: "test".to_owned(),
                 caller_key: None,
                 retry_of: None,
+                expires_at: None,
             })
             .await
             .unwrap();
         assert_eq!(accepted, Accepted::New);
-        self.live.insert(
-            id,
-            Live {
-                order: self.accepted,
-                lanes,
-            },
-        );
+        let order = self.accepted;
+        self.live.insert(id, Live { order, lanes });
         self.accepted += 1;
     }
 
     async fn claim(&mut self, count: i64) -> usize {
         let limits = ClaimLimits {
             count,
-            lease: Duration::from_secs(600),
+            lease: Duration::from_mins(10),
             types: vec![OperationType::LoanUpdate.as_str().to_owned()],
             held_by_lender: HashMap::new(),
             per_lender: i64::MAX,
@@ -156,10 +159,7 @@ impl Model {
         }
         let claimed = self.claimed.swap_remove(index % self.claimed.len());
         let verdict = match how {
-            How::Success => Verdict::End(End::Succeeded {
-                body: "{}".to_owned(),
-                resource_id: ResourceId::Unchanged,
-            }),
+            How::Success => success(),
             How::Failure | How::FailureThatFells => Verdict::End(End::Failed {
                 body: None,
                 message: "refused".to_owned(),
@@ -195,6 +195,22 @@ impl Model {
         }
     }
 
+    async fn cancel(&mut self, index: usize) {
+        let mut unclaimed: Vec<_> = self.live.keys().copied().collect();
+        unclaimed.retain(|id| self.claimed.iter().all(|claimed| claimed.id != *id));
+        unclaimed.sort_unstable();
+        let Some(&id) = unclaimed.get(index % unclaimed.len().max(1)) else {
+            return;
+        };
+        let found = self.store.find(id).await.unwrap().unwrap();
+        let [name, request_id] = ["test"; 2].map(str::to_owned);
+        let operator = Operator { name, request_id };
+        self.store.cancel(&found, &operator).await.unwrap();
+        self.ended += 1;
+        let live = self.live.remove(&id).unwrap();
+        self.fallen.push((live.lanes.writes, live.order));
+    }
+
     /// Operations the store has ended by itself are no longer in anybody's way.
     async fn forget_fallen(&mut self, pool: &PgPool) {
         let failed = sqlx::query_scalar!(
@@ -220,6 +236,7 @@ impl Model {
                 Step::Accept { client, loan } => self.accept(client, loan).await,
                 Step::Claim(count) => drop(self.claim(count).await),
                 Step::End { index, how } => self.end(index, how).await,
+                Step::Cancel { index } => self.cancel(index).await,
             }
             while self.store.fell_some().await.unwrap() {}
             self.forget_fallen(pool).await;
@@ -244,6 +261,7 @@ impl Model {
 }
 
 #[sqlx::test]
+#[expect(clippy::print_stdout, reason = "shown when the test fails")]
 async fn nothing_runs_early_and_nothing_stays_behind(pool: PgPool) {
     let tasks = TaskTracker::new();
     let ends = Ends::start(&pool, &tasks, &CancellationToken::new());
@@ -269,8 +287,13 @@ async fn nothing_runs_early_and_nothing_stays_behind(pool: PgPool) {
             accepted: 0,
             ended: 0,
         };
-        let history = format!("{steps:?}");
-        println!("{history}");
+        println!("{steps:?}");
         model.run(&pool, steps).await;
     }
+}
+
+fn success() -> Verdict {
+    let body = "{}".to_owned();
+    let resource_id = ResourceId::Unchanged;
+    Verdict::End(End::Succeeded { body, resource_id })
 }

@@ -68,17 +68,17 @@ async fn a_parked_one_shows_its_attempts_and_a_waiting_one_whom_it_waits_for(poo
         inspected.to_string(),
         json!({
             "tracking_id": client, "operation_type": "CLIENT_CREATE", "state": "parked",
-            "why": "evidence_cannot_tell", "why_since": "time", "resolution": null, "caller": "los",
-            "accepted_at": "time", "due_at": null, "ended_at": null, "claims": 0, "key_number": 1,
+            "held": false, "why": "evidence_cannot_tell", "why_since": "time", "resolution": null,
+            "caller": "los", "accepted_at": "time", "expires_at": null, "due_at": null, "ended_at": null, "claims": 0, "key_number": 1,
             "lost": 5, "lanes": [{ "lane": "client:c", "position": 1, "writes": true }],
             "retry_of": null, "payload": client_create("C")["data"], "result": null,
             "retried_by": null, "waits_for": [],
             "attempts": [
                 { "number": 1, "idempotency_key": format!("{key}-1"), "method": "POST",
-                  "path": "/clients", "body": { "locale": "en" }, "sent_at": "time",
+                  "path": "/clients", "body": { "locale": "en" }, "foreseen": false, "sent_at": "time",
                   "answered_at": null, "status": null, "cached": null, "answer": null, "error": null },
                 { "number": 3, "idempotency_key": format!("{key}-2"), "method": "POST",
-                  "path": "/clients", "body": { "a": 1.10 }, "sent_at": "time",
+                  "path": "/clients", "body": { "a": 1.10 }, "foreseen": false, "sent_at": "time",
                   "answered_at": "time", "status": 425, "cached": true, "answer": "<busy>",
                   "error": null }
             ],

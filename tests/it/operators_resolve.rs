@@ -7,7 +7,7 @@ use sqlx::PgPool;
 
 use crate::support::{
     Answer, OPS_TOKEN, TestGateway, client_create,
-    operators::{Operator, audit, park, uuid},
+    operators::{Operator, audit, park},
     system::{Caller, System},
 };
 
@@ -47,26 +47,6 @@ async fn stuck_update(
     id
 }
 
-/// Resolves, and gives back what became of it: it has ended, or is parked once more.
-async fn resolved(operator: &Operator, id: &str, outcome: &str) -> Value {
-    let before = operator.inspect(id).await;
-    let answer = operator.resolve(id, outcome).await;
-    assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
-    assert_eq!(
-        answer.json(),
-        json!({ "tracking_id": id, "status": "processing" })
-    );
-    assert_eq!(
-        answer.header("location"),
-        format!("/fineract/operations/{}", uuid(id))
-    );
-    let is_done =
-        |operation: &Value| !matches!(operation["state"].as_str(), Some("ready" | "running"));
-    let after = operator.once(id, is_done).await;
-    assert_eq!(after["attempts"], before["attempts"], "something was sent");
-    after
-}
-
 #[sqlx::test]
 async fn what_fineract_agrees_with_ends_as_the_operator_says(pool: PgPool) {
     let parts = start(&pool, "3").await;
@@ -80,7 +60,7 @@ async fn what_fineract_agrees_with_ends_as_the_operator_says(pool: PgPool) {
         .await;
     let effects = system.ledger().await.len();
 
-    let denied = resolved(operator, &id, "succeeded").await;
+    let denied = operator.resolved(&id, "succeeded").await;
     assert_eq!(
         (&denied["state"], &denied["why"]),
         (&"parked".into(), &"resolution_disagrees".into())
@@ -92,7 +72,7 @@ async fn what_fineract_agrees_with_ends_as_the_operator_says(pool: PgPool) {
         "the lane stays shut"
     );
 
-    let ended = resolved(operator, &id, "failed").await;
+    let ended = operator.resolved(&id, "failed").await;
     assert_eq!(ended["state"], "failed");
     assert_eq!(ended["result"]["code"], "resolved_as_failed");
     let end = gateway.end_of(&id).await;
@@ -120,13 +100,13 @@ async fn an_effect_that_is_there_is_a_success_whatever_the_operator_says(pool: P
     let id = stuck_update(&parts, true).await;
     let effects = system.ledger().await.len();
 
-    let denied = resolved(operator, &id, "failed").await;
+    let denied = operator.resolved(&id, "failed").await;
     assert_eq!(
         (&denied["state"], &denied["why"]),
         (&"parked".into(), &"resolution_disagrees".into())
     );
 
-    let ended = resolved(operator, &id, "succeeded").await;
+    let ended = operator.resolved(&id, "succeeded").await;
     assert_eq!(ended["state"], "succeeded");
     assert_eq!(ended["resolution"], "succeeded");
     let end = gateway.end_of(&id).await;
@@ -164,14 +144,14 @@ async fn a_failure_is_believed_only_when_nothing_sent_can_still_take_effect(pool
     let effects = system.ledger().await.len();
     assert_eq!(effects, 1, "the update has not taken effect yet");
 
-    let denied = resolved(&operator, &id, "failed").await;
+    let denied = operator.resolved(&id, "failed").await;
     assert_eq!(
         (&denied["state"], &denied["why"]),
         (&"parked".into(), &"resolution_disagrees".into())
     );
     assert_eq!(system.ledger().await.len(), 2);
     assert_eq!(
-        resolved(&operator, &id, "succeeded").await["state"],
+        operator.resolved(&id, "succeeded").await["state"],
         "succeeded"
     );
 }
@@ -197,34 +177,10 @@ async fn fineract_is_asked_until_it_answers(pool: PgPool) {
             json!({ "match": { "method": "GET", "path": "/clients/" }, "fault": "garbage_after" }),
         )
         .await;
-    let ended = resolved(&operator, &id, "failed").await;
+    let ended = operator.resolved(&id, "failed").await;
     assert_eq!(ended["state"], "failed");
     assert_eq!(ended["claims"], 2);
     assert!(system.ledger().await.is_empty());
-}
-
-#[sqlx::test]
-async fn what_waits_for_a_checker_has_not_failed(pool: PgPool) {
-    let (system, operator, id) = parked_create(&pool).await;
-    sqlx::query!(
-        "WITH sent AS (
-             INSERT INTO attempt (operation_id, number, key_number, method, path, body, answered_at,
-                                  status, cached, answer)
-             VALUES ($1, 1, 1, 'POST', '/clients', '{}', now(), 200, false,
-                     '{\"commandId\":7,\"rollbackTransaction\":true}')
-         )
-         UPDATE operation SET attempt = 1 WHERE id = $1",
-        uuid(&id)
-    )
-    .execute(&pool)
-    .await
-    .unwrap();
-    let _worker = system.gateway().await;
-    let parked = resolved(&operator, &id, "failed").await;
-    assert_eq!(
-        (&parked["state"], &parked["why"]),
-        (&"parked".into(), &"awaiting_checker".into())
-    );
 }
 
 #[sqlx::test]

@@ -110,8 +110,9 @@ async fn under_load_it_ends_within_the_grace_and_nothing_is_lost(pool: PgPool) {
     assert!(terminated_at.elapsed() < Duration::from_secs(10));
 
     let while_unready: usize = sent.iter().map(|(_, count)| count).sum();
+    // Each may have one request under way when the gateway stops to listen.
     assert!(
-        while_unready > 0,
+        while_unready > names.len(),
         "the readiness fails before anybody is turned away"
     );
     let running = sqlx::query_scalar!("SELECT count(*) FROM operation WHERE state = 'running'");

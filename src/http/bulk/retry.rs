@@ -223,6 +223,7 @@ fn operation_of(
         checked,
         caller: client.0.to_string(),
         caller_key: None,
+        expires_at: None,
         retry_of: candidate.operation_id,
     })
 }

@@ -122,6 +122,7 @@ impl Rows {
                 caller: self.client.clone(),
                 caller_key: None,
                 retry_of: None,
+                expires_at: None,
             }));
         };
         if operations::fells_unsent(entry.operation_type) {

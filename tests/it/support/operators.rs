@@ -48,6 +48,26 @@ impl Operator {
         Answer::of(request.json(&json!({ "outcome": outcome }))).await
     }
 
+    /// Says how an operation ended, and waits for what becomes of it: it has ended, or is parked once more.
+    pub(crate) async fn resolved(&self, id: &str, outcome: &str) -> Value {
+        let before = self.inspect(id).await;
+        let answer = self.resolve(id, outcome).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
+        assert_eq!(
+            answer.json(),
+            json!({ "tracking_id": id, "status": "processing" })
+        );
+        assert_eq!(
+            answer.header("location"),
+            format!("/fineract/operations/{}", uuid(id))
+        );
+        let is_over =
+            |operation: &Value| !matches!(operation["state"].as_str(), Some("ready" | "running"));
+        let after = self.once(id, is_over).await;
+        assert_eq!(after["attempts"], before["attempts"], "something was sent");
+        after
+    }
+
     /// All that is known of an operation.
     pub(crate) async fn inspect(&self, id: &str) -> Value {
         let answer = Answer::of(self.request(Method::GET, &format!("/{id}"))).await;

@@ -1,7 +1,7 @@
 //! The cases: what happened, in the words of [`attempts`](super::attempts), and what is decided.
 
 /// A first attempt's answer: what an operator calls it, the answer, the decision, and the rule.
-pub(super) const FIRST: &str = r#"
+pub(super) const FIRST: &str = "
 no connection: nothing was sent | unreachable | same key: fineract_unreachable | 18
 no answer in time | timeout | same key: answer_timed_out | 18
 the connection ended without a whole answer | closed | same key: connection_closed | 18
@@ -67,7 +67,7 @@ a stored refusal that lost its body | 400c:empty | read: did it happen although 
 503 a scheduler job runs | 503:error.msg.sheduler.job.currently.running | same key: locked_in_fineract | 18
 503 with any other code | 503:error.msg.loan.status.not.written.off.update.not.allowed | refused | 18
 a status that nobody uses | 999 | park: unclassified_answer | issue
-"#;
+";
 
 /// An answer after others: the attempts in their order, the last one just answered.
 pub(super) const LATER: &str = r#"
@@ -108,7 +108,7 @@ waits for a checker; then 425 | pending@90 425c | same key: still_running | 13
 /// What a reading decides: the question, what was found, the attempts, and what else is known: whether a
 /// late first command is `harmless`, `others` succeed meanwhile, the checkers' list is `hidden`, and
 /// since how many seconds Fineract is `up`.
-pub(super) const READINGS: &str = r#"
+pub(super) const READINGS: &str = "
 AlreadyThere | Ours | timeout@40 403:already | harmless | succeeded
 AlreadyThere | NotOurs | timeout@40 403:already | harmless | refused
 AlreadyThere | CannotTell | timeout@40 403:already | harmless | park: evidence_cannot_tell
@@ -144,10 +144,10 @@ Failed | NotOurs | 500@40 500c | harmless | refused
 Conflicted | Absent | 409:conflict |  | new key: written_by_others
 Conflicted | Absent | 409:conflict@90 k2-409:conflict | others | new key: written_by_others
 Conflicted | Ours | 409:conflict |  | succeeded
-"#;
+";
 
 /// A command that waits for a checker: where it stands in the list, what was found, the attempts.
-pub(super) const CHECKERS: &str = r#"
+pub(super) const CHECKERS: &str = "
 Listed | Absent | pending | waits for the checker
 Listed | Ours | pending | waits for the checker
 Gone | Ours | pending | succeeded
@@ -162,7 +162,7 @@ NeverSeen | NotOurs | pending | waits, at last parked
 Unreadable | Ours | pending | succeeded
 Unreadable | Absent | pending | waits, at last parked
 Unreadable | CannotTell | pending | waits, at last parked
-"#;
+";
 
 /// The cells of a table's lines.
 pub(super) fn rows<const N: usize>(table: &str) -> impl Iterator<Item = [&str; N]> {

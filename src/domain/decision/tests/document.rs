@@ -4,16 +4,13 @@ use std::{fmt::Write as _, path::Path, time::Duration};
 
 use super::{
     super::{
-        Checked, Circumstances, Decision, Finding, History, Listing, Patience, Question, Scope,
-        Verdict, decide, decide_checked, decide_reading,
+        Checked, Circumstances, Decision, Finding, History, Listing, Question, Scope, Verdict,
+        decide, decide_checked, decide_reading,
     },
+    PATIENCE,
     attempts::attempts,
     cases::{CHECKERS, FIRST, LATER, READINGS, rows},
     recorded,
-};
-
-const PATIENCE: Patience = Patience {
-    stuck_after: Duration::from_secs(300),
 };
 
 fn in_words(decision: Decision) -> String {
@@ -79,11 +76,11 @@ fn read(question_name: &str, found: &str, words: &str, known: &str) -> String {
         .split_whitespace()
         .find_map(|word| word.strip_prefix("up:"));
     let up = up.map(|seconds| Duration::from_secs(seconds.parse().unwrap()));
-    let knows = |word| known.split_whitespace().any(|known| known == word);
+    let has = |word| known.split_whitespace().any(|other| other == word);
     let circumstances = Circumstances {
-        others_succeeded: knows("others"),
-        late_command_harmless: knows("harmless"),
-        checkers_readable: !knows("hidden"),
+        others_succeeded: has("others"),
+        late_command_harmless: has("harmless"),
+        checkers_readable: !has("hidden"),
     };
     let history = History::new(&attempts).up_for(up);
     match decide_reading(
@@ -163,6 +160,20 @@ fn told(words: &str) -> String {
     words.split_whitespace().collect::<Vec<_>>().join(" → ")
 }
 
+/// The codes without repetition, and without those that only name the kind of error.
+fn telling(mut codes: Vec<String>) -> Vec<String> {
+    codes.retain(|code| {
+        !matches!(
+            code.as_str(),
+            "validation.msg.validation.errors.exist"
+                | "validation.msg.domain.rule.violation"
+                | "error.msg.resource.not.found"
+        )
+    });
+    codes.dedup();
+    codes
+}
+
 fn document() -> String {
     let mut parts = HEAD.split("<!-- table -->\n");
     let mut out = parts.next().unwrap().to_owned();
@@ -196,7 +207,7 @@ fn document() -> String {
         recorded::refusals(|reply| in_words(decide(reply, &History::new(&[]), PATIENCE)))
     {
         let stored = if answer.cached { "yes" } else { "" };
-        let codes = answer.codes().join(", ");
+        let codes = telling(answer.codes()).join(", ");
         writeln!(
             out,
             "| {} | {stored} | {codes} | {decision} |",

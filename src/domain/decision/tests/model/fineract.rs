@@ -170,11 +170,10 @@ impl Fineract {
     /// What reading finds.
     pub(super) fn look(&self) -> Finding {
         match (self.kind, self.effects > 0, self.theirs) {
-            // It looks like ours, and is not: the worker knows it was so before.
-            (Kind::Foreseen, _, _) => Finding::Absent,
-            (_, true, _) => Finding::Ours,
-            (_, false, true) => Finding::NotOurs,
-            (_, false, false) => Finding::Absent,
+            (Kind::Natural | Kind::Update, true, _) => Finding::Ours,
+            (Kind::Natural | Kind::Update, false, true) => Finding::NotOurs,
+            // What looks like ours, but looked so before, is no evidence either.
+            (Kind::Foreseen, _, _) | (_, false, false) => Finding::Absent,
         }
     }
 }

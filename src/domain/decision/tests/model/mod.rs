@@ -6,16 +6,17 @@ mod fineract;
 use std::{collections::BTreeMap, time::Duration};
 
 use self::fineract::{Dice, Fineract, Kind, send};
-use super::attempts::{answered, reply};
+use super::{
+    PATIENCE,
+    attempts::{answered, reply},
+};
 use crate::domain::{
     Attempt,
     decision::{
-        Circumstances, Decision, Finding, History, Patience, Question, Scope, Verdict, decide,
-        decide_reading,
+        Circumstances, Decision, Finding, History, Question, Scope, Verdict, decide, decide_reading,
     },
 };
 
-const STUCK_AFTER: u64 = 300;
 const RUNS: u64 = 30_000;
 
 #[derive(Debug, PartialEq)]
@@ -73,10 +74,7 @@ impl Run {
                 outage: false,
             };
         };
-        let patience = Patience {
-            stuck_after: Duration::from_secs(STUCK_AFTER),
-        };
-        decide(&reply, &History::new(&attempts), patience)
+        decide(&reply, &History::new(&attempts), PATIENCE)
     }
 
     fn attempts(&self) -> Vec<Attempt> {

@@ -1,0 +1,97 @@
+//! What is wrong with more than one operation: nothing is sent until it is set right.
+
+use sqlx::PgPool;
+
+use super::{Bench, CLIENT, LOAN_DONE, Standing, approve, client, loan, stands};
+use crate::fake_fineract::refusal;
+
+#[sqlx::test]
+async fn wrong_credentials_block_everything_until_they_are_right(pool: PgPool) {
+    let bench = Bench::start(pool).await;
+    bench.fake.answers("C-", &["401 {}"]);
+    bench.fake.reads("/paymenttypes", "401 {}");
+    let gateway = bench.gateway().await;
+    let first = gateway.send("CLIENT_CREATE", client("C-1")).await;
+    bench.until(&first, "ready", "unauthenticated").await;
+    let second = gateway.send("CLIENT_CREATE", client("C-2")).await;
+    bench.until_commands(2).await;
+    // Two real operations have been tried, and none since: one at a time, from time to time.
+    assert!(
+        bench.fake.commands().len() <= 3,
+        "{:?}",
+        bench.fake.commands()
+    );
+
+    bench.fake.answers("C-1", &[CLIENT]);
+    bench.fake.answers("C-2", &[&CLIENT.replace("C-1", "C-2")]);
+    bench.fake.answers("C-", &[CLIENT]);
+    bench.fake.reads("/paymenttypes", "200 []");
+    for id in [first, second] {
+        let end = bench.end_of(&gateway, &id).await;
+        assert_eq!(end["status"], "success", "{end}");
+    }
+    assert!(bench.fake.keys().iter().all(|key| *key == 1));
+}
+
+#[sqlx::test]
+async fn a_401_of_one_operation_alone_is_for_a_person(pool: PgPool) {
+    let bench = Bench::start(pool).await;
+    bench.fake.answers("C-1", &["401 {}"]);
+    let gateway = bench.gateway().await;
+    let id = gateway.send("CLIENT_CREATE", client("C-1")).await;
+    bench.until(&id, "parked", "unauthenticated").await;
+    assert!(gateway.shut_down().await);
+}
+
+#[sqlx::test]
+async fn a_missing_permission_blocks_its_type_and_no_other(pool: PgPool) {
+    let bench = Bench::start(pool).await;
+    stands(&bench.fake, &loan(&[]));
+    let forbidden = refusal(403, "error.msg.not.authorized");
+    bench.fake.answers("C-1", &[&forbidden]);
+    bench.fake.answers("C-2", &[&CLIENT.replace("C-1", "C-2")]);
+    bench.fake.answers("approve", &[LOAN_DONE]);
+    let gateway = bench.gateway().await;
+    let first = gateway.send("CLIENT_CREATE", client("C-1")).await;
+    bench.until(&first, "ready", "permission_missing").await;
+    let second = gateway.send("CLIENT_CREATE", client("C-2")).await;
+    let other = gateway.run("LOAN_APPROVE", approve()).await;
+    assert_eq!(other["status"], "success", "{other}");
+    let waits = Standing {
+        state: "ready".to_owned(),
+        why: None,
+    };
+    assert_eq!(
+        bench.standing(&second).await,
+        waits,
+        "its like was not tried"
+    );
+
+    // Granted meanwhile: another process knows of no block, and the first success lifts this one's.
+    assert!(gateway.shut_down().await);
+    bench.fake.answers("C-1", &[CLIENT]);
+    let gateway = bench.gateway().await;
+    for id in [first, second] {
+        let end = bench.end_of(&gateway, &id).await;
+        assert_eq!(end["status"], "success", "{end}");
+    }
+    assert!(bench.fake.keys().iter().all(|key| *key == 1));
+}
+
+/// The handler said it, so that it is stored: the same key would never get another answer.
+#[sqlx::test]
+async fn a_stored_want_of_permission_is_tried_again_under_a_new_key(pool: PgPool) {
+    let bench = Bench::start(pool).await;
+    let forbidden = refusal(403, "error.msg.not.authorized");
+    bench
+        .fake
+        .answers("C-1", &[&forbidden.replacen("403", "403c", 1), CLIENT]);
+    let gateway = bench.gateway().await;
+    let id = gateway.send("CLIENT_CREATE", client("C-1")).await;
+    bench.until(&id, "ready", "permission_missing").await;
+    assert!(gateway.shut_down().await);
+    let gateway = bench.gateway().await;
+    let end = bench.end_of(&gateway, &id).await;
+    assert_eq!(end["status"], "success", "{end}");
+    assert_eq!(bench.fake.keys(), [1, 2]);
+}

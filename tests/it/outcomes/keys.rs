@@ -1,0 +1,144 @@
+//! The key first: what is not known is asked again under it, byte for byte.
+
+use sqlx::PgPool;
+
+use super::{Bench, CLIENT, CLIENT_STORED, LOAN_DONE, approve, approved_by, client, loan, stands};
+use crate::fake_fineract::{not_found, refusal};
+
+#[sqlx::test]
+async fn what_was_not_answered_is_sent_again_byte_for_byte(pool: PgPool) {
+    let bench = Bench::start(pool).await;
+    let answers = [
+        "hang",
+        "close",
+        "502",
+        "200 {\"clientId\":",
+        "500",
+        "425c {}",
+        CLIENT_STORED,
+    ];
+    bench.fake.answers("C-1", &answers);
+    let gateway = bench.gateway().await;
+    let id = gateway.send("CLIENT_CREATE", client("C-1")).await;
+    let end = bench.end_of(&gateway, &id).await;
+    assert_eq!(end["status"], "success", "{end}");
+    assert_eq!(end["success_response"]["clientId"], 7);
+    let commands = bench.fake.commands();
+    assert_eq!(commands.len(), answers.len());
+    assert!(
+        commands.iter().all(|command| *command == commands[0]),
+        "{commands:?}"
+    );
+    assert!(commands[0].key.ends_with("-1"), "{commands:?}");
+}
+
+#[sqlx::test]
+async fn a_worker_that_dies_is_followed_by_one_that_sends_the_same_again(pool: PgPool) {
+    let mut bench = Bench::start(pool).await;
+    bench.system.set("FINERACT_TIMEOUT_SECONDS", "30");
+    let held = CLIENT.replacen("200", "hold 200", 1);
+    bench.fake.answers("C-1", &[&held, "425c {}"]);
+    let gateway = bench.gateway().await;
+    let id = gateway.send("CLIENT_CREATE", client("C-1")).await;
+    bench.fake.until_commands(1).await;
+
+    // The lease runs out before the answer is there.
+    sqlx::query!("UPDATE operation SET due_at = now() - interval '1 second'")
+        .execute(&bench.pool)
+        .await
+        .unwrap();
+    bench.fake.until_commands(2).await;
+    let commands = bench.fake.commands();
+    assert_eq!(commands[0], commands[1]);
+    bench.until(&id, "ready", "still_running").await;
+
+    // The late answer is kept, and changes nothing by itself; the next owner goes by it.
+    bench.fake.release();
+    let end = bench.end_of(&gateway, &id).await;
+    assert_eq!(end["status"], "success", "{end}");
+    let attempts = sqlx::query!("SELECT number, status FROM attempt ORDER BY number")
+        .fetch_all(&bench.pool)
+        .await
+        .unwrap();
+    assert_eq!((attempts[0].number, attempts[0].status), (1, Some(200)));
+    assert!(
+        attempts[1..]
+            .iter()
+            .all(|attempt| attempt.status == Some(425))
+    );
+}
+
+#[sqlx::test]
+async fn two_keys_that_failed_inside_are_a_refusal_where_others_succeed(pool: PgPool) {
+    let bench = Bench::start(pool).await;
+    let failing = ["500 {}", r#"500c {"Exception":"x"}"#];
+    let answers = [failing, failing, failing].concat();
+    bench.fake.answers("C-1", &answers);
+    bench.fake.answers("C-2", &[&CLIENT.replace("C-1", "C-2")]);
+    let gateway = bench.gateway().await;
+    let failing = gateway.send("CLIENT_CREATE", client("C-1")).await;
+    bench.until_commands(4).await;
+    // Nothing has gone well meanwhile: it may be Fineract as a whole.
+    bench
+        .until(&failing, "ready", "failed_inside_fineract")
+        .await;
+    let other = gateway.run("CLIENT_CREATE", client("C-2")).await;
+    assert_eq!(other["status"], "success", "{other}");
+    let end = bench.end_of(&gateway, &failing).await;
+    assert_eq!(end["status"], "failed", "{end}");
+    assert_eq!(end["error_message"], "Fineract returned 500");
+    assert!(bench.fake.keys().contains(&2), "{:?}", bench.fake.keys());
+}
+
+#[sqlx::test]
+async fn an_answer_about_another_loan_is_never_believed(pool: PgPool) {
+    let bench = Bench::start(pool).await;
+    stands(&bench.fake, &loan(&[]));
+    let another = LOAN_DONE
+        .replace("\"loanId\":9", "\"loanId\":10")
+        .replace("200", "200c");
+    bench.fake.answers("approve", &[&another]);
+    let gateway = bench.gateway().await;
+    let id = gateway.send("LOAN_APPROVE", approve()).await;
+    bench.until(&id, "parked", "answer_about_another").await;
+    assert_eq!(bench.fake.commands().len(), 1);
+}
+
+/// Two approvals of one loan: the second finds the first's and must not take it for its own.
+#[sqlx::test]
+async fn what_was_there_before_is_no_evidence(pool: PgPool) {
+    let bench = Bench::start(pool).await;
+    stands(&bench.fake, &approved_by("gateway"));
+    let state = "error.msg.loan.approve.account.is.not.submitted.and.pending.state";
+    let refused = refusal(400, state);
+    bench.fake.answers(
+        "approve",
+        &["close", &refused, &refused.replacen("400", "400c", 1)],
+    );
+    let gateway = bench.gateway().await;
+    let id = gateway.send("LOAN_APPROVE", approve()).await;
+    let end = bench.end_of(&gateway, &id).await;
+    assert_eq!(end["status"], "failed", "{end}");
+    assert_eq!(end["error_message"], "Fineract returned 400");
+    assert_eq!(bench.fake.keys(), [1, 1, 1]);
+}
+
+/// Renamed by somebody meanwhile: its external id is not found, but the loan is there.
+#[sqlx::test]
+async fn a_deletion_is_only_believed_of_the_number_that_it_named(pool: PgPool) {
+    let bench = Bench::start(pool).await;
+    stands(&bench.fake, &loan(&[]));
+    bench.fake.answers(
+        "/loans/9",
+        &["hang", &not_found(), "200c {\"loanId\":9,\"resourceId\":9}"],
+    );
+    let gateway = bench.gateway().await;
+    let payload = serde_json::json!({ "external_loan_id": "L-1" });
+    let id = gateway.send("LOAN_DELETE", payload).await;
+    bench.until_commands(1).await;
+    bench.fake.reads("/loans/external-id/L-1?", &not_found());
+    bench.until(&id, "ready", "an_attempt_may_still_run").await;
+    let end = bench.end_of(&gateway, &id).await;
+    assert_eq!(end["status"], "success", "{end}");
+    assert_eq!(bench.fake.keys(), [1, 1, 1]);
+}

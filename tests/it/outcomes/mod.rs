@@ -1,0 +1,187 @@
+//! What becomes of an operation when Fineract answers badly, late, twice or not at all.
+
+mod blocked;
+mod checker;
+mod keys;
+mod stuck;
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use sqlx::PgPool;
+
+use crate::{
+    fake_fineract::FakeFineract,
+    support::system::{Caller, System},
+};
+
+/// No test waits longer for anything.
+const DEADLINE: Duration = Duration::from_secs(40);
+
+const CLIENT: &str = r#"200 {"officeId":1,"clientId":7,"resourceId":7,"resourceExternalId":"C-1"}"#;
+const CLIENT_STORED: &str =
+    r#"200c {"officeId":1,"clientId":7,"resourceId":7,"resourceExternalId":"C-1"}"#;
+const LOAN_DONE: &str = r#"200 {"officeId":1,"clientId":7,"loanId":9,"resourceId":9}"#;
+
+/// A gateway before a fake.
+struct Bench {
+    fake: FakeFineract,
+    system: System,
+    pool: PgPool,
+}
+
+/// Where an operation stands.
+#[derive(Debug, PartialEq)]
+struct Standing {
+    state: String,
+    why: Option<String>,
+}
+
+impl Bench {
+    async fn start(pool: PgPool) -> Self {
+        let fake = FakeFineract::start().await;
+        let mut system = System::start(&pool).await;
+        system.set("FINERACT_URL", &fake.url());
+        system.set("FINERACT_USER", "gateway");
+        system.set("FINERACT_TIMEOUT_SECONDS", "1");
+        system.set("WORKER_LEASE_SECONDS", "60");
+        Self { fake, system, pool }
+    }
+
+    async fn gateway(&self) -> Caller {
+        self.system.gateway().await
+    }
+
+    /// Nothing has to wait for its next try, but what waits for this reason.
+    async fn hurry_unless(&self, why: &str) {
+        sqlx::query!(
+            "UPDATE operation SET due_at = now() WHERE state = 'ready' AND why IS DISTINCT FROM $1",
+            why
+        )
+        .execute(&self.pool)
+        .await
+        .unwrap();
+    }
+
+    /// Nothing has to wait for its next try.
+    async fn hurry(&self) {
+        self.hurry_unless("").await;
+    }
+
+    /// Makes everything that was sent so much older.
+    async fn age(&self, seconds: f64) {
+        sqlx::query!(
+            "UPDATE attempt SET sent_at = sent_at - make_interval(secs => $1)",
+            seconds
+        )
+        .execute(&self.pool)
+        .await
+        .unwrap();
+    }
+
+    /// Makes every trouble two days old.
+    async fn age_troubles(&self) {
+        sqlx::query!("UPDATE operation SET why_since = why_since - interval '2 days'")
+            .execute(&self.pool)
+            .await
+            .unwrap();
+    }
+
+    async fn standing(&self, tracking_id: &str) -> Standing {
+        let id = tracking_id.split_once('|').unwrap().1.parse::<uuid::Uuid>();
+        let row = sqlx::query!(
+            "SELECT state, why FROM operation WHERE id = $1",
+            id.unwrap()
+        )
+        .fetch_one(&self.pool)
+        .await
+        .unwrap();
+        Standing {
+            state: row.state,
+            why: row.why,
+        }
+    }
+
+    /// Hurries until the operation stands so, for that reason.
+    async fn until(&self, tracking_id: &str, state: &str, why: &str) {
+        let started = Instant::now();
+        let wanted = Standing {
+            state: state.to_owned(),
+            why: Some(why.to_owned()),
+        };
+        loop {
+            let standing = self.standing(tracking_id).await;
+            if standing == wanted {
+                return;
+            }
+            assert!(started.elapsed() < DEADLINE, "{standing:?}, not {wanted:?}");
+            let hurried = if state == "ready" { why } else { "" };
+            self.hurry_unless(hurried).await;
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Hurries until so many commands have arrived.
+    async fn until_commands(&self, count: usize) {
+        let started = Instant::now();
+        while self.fake.commands().len() < count {
+            assert!(started.elapsed() < DEADLINE, "{:?}", self.fake.commands());
+            self.hurry().await;
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Hurries until the operation has ended.
+    async fn end_of(&self, gateway: &Caller, tracking_id: &str) -> Value {
+        let hurrying = async {
+            loop {
+                self.hurry().await;
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            end = gateway.end_of(tracking_id) => end,
+            () = hurrying => unreachable!(),
+        }
+    }
+}
+
+fn client(external_id: &str) -> Value {
+    json!({ "firstname": "A", "lastname": "B", "externalId": external_id,
+            "activationDate": "01 January 2026" })
+}
+
+fn approve() -> Value {
+    json!({ "external_loan_id": "L-1", "approvedOnDate": "10 January 2024" })
+}
+
+/// The fake's answer for loan 9, some of its parts replaced.
+fn loan(parts: &[(&str, &str)]) -> String {
+    let loan = r#"200 {"id":9,"externalId":"L-1","status":{"id":100},"clientId":7,"clientOfficeId":1,
+        "loanProductId":2,"principal":100000.000000,"approvedPrincipal":100000.000000,
+        "proposedPrincipal":100000.000000,"termFrequency":12,"termPeriodFrequencyType":{"id":2},
+        "numberOfRepayments":12,"repaymentEvery":1,"interestRatePerPeriod":8.000000,
+        "amortizationType":{"id":1},"interestType":{"id":0},"interestCalculationPeriodType":{"id":1},
+        "transactionProcessingStrategyCode":"mifos-standard-strategy","timeline":{
+        "submittedOnDate":[2024,1,10],"submittedByUsername":"gateway"},"transactions":[]}"#;
+    parts.iter().fold(loan.to_owned(), |loan, (from, to)| {
+        assert!(loan.contains(from), "{from}");
+        loan.replace(from, to)
+    })
+}
+
+/// Loan 9, approved on the day of [`approve`] by this user.
+fn approved_by(user: &str) -> String {
+    let timeline =
+        format!(r#""timeline":{{"approvedOnDate":[2024,1,10],"approvedByUsername":"{user}","#);
+    loan(&[
+        (r#""status":{"id":100}"#, r#""status":{"id":200}"#),
+        (r#""timeline":{"#, &timeline),
+    ])
+}
+
+/// Has the fake know loan 9, by its external id and by its number.
+fn stands(fake: &FakeFineract, loan: &str) {
+    fake.reads("/loans/external-id/L-1?", loan);
+    fake.reads("/loans/9?", loan);
+}

@@ -1,0 +1,122 @@
+//! Keys that do not answer any more: what a crash of Fineract leaves behind.
+
+use serde_json::{Value, json};
+use sqlx::PgPool;
+
+use super::{Bench, CLIENT, Caller, LOAN_DONE, client, loan, stands};
+use crate::fake_fineract::NOW;
+
+fn update() -> Value {
+    json!({ "externalId": "L-1", "principal": 50_000 })
+}
+
+/// Asked three times, and long ago for the first time, as only the database knows: the gateway that was
+/// asked has been restarted.
+async fn long_stuck(bench: &Bench, gateway: Caller, seconds: f64) -> Caller {
+    bench.until_commands(3).await;
+    assert!(gateway.shut_down().await);
+    bench.age(seconds).await;
+    bench.gateway().await
+}
+
+#[sqlx::test]
+async fn a_create_that_is_stuck_and_absent_gets_a_new_key(pool: PgPool) {
+    let bench = Bench::start(pool).await;
+    bench.fake.answers("C-1", &["425c {}"]);
+    let gateway = bench.gateway().await;
+    let id = gateway.send("CLIENT_CREATE", client("C-1")).await;
+    let gateway = long_stuck(&bench, gateway, 400.0).await;
+    bench.until(&id, "ready", "left_without_effect").await;
+    bench.fake.answers("C-1", &[CLIENT]);
+    let end = bench.end_of(&gateway, &id).await;
+    assert_eq!(end["status"], "success", "{end}");
+    let keys = bench.fake.keys();
+    assert_eq!(keys.last(), Some(&2), "{keys:?}");
+    assert_eq!(keys.iter().filter(|key| **key == 2).count(), 1);
+    let commands = bench.fake.commands();
+    assert_eq!(
+        commands.first().unwrap().body,
+        commands.last().unwrap().body
+    );
+}
+
+#[sqlx::test]
+async fn a_create_whose_effect_has_come_needs_no_new_key(pool: PgPool) {
+    let bench = Bench::start(pool).await;
+    bench.fake.answers("C-1", &["425c {}"]);
+    let gateway = bench.gateway().await;
+    let id = gateway.send("CLIENT_CREATE", client("C-1")).await;
+    let gateway = long_stuck(&bench, gateway, 400.0).await;
+    bench.until(&id, "ready", "left_without_effect").await;
+    // It commits after a reading has said that it is not there.
+    bench.fake.reads(
+        "/clients/external-id/C-1",
+        r#"200 {"id":7,"externalId":"C-1","officeId":1,"firstname":"A","lastname":"B",
+            "activationDate":[2026,1,1],"timeline":{"activatedByUsername":"gateway"}}"#,
+    );
+    let end = bench.end_of(&gateway, &id).await;
+    assert_eq!(end["status"], "success", "{end}");
+    assert_eq!(end["success_response"]["clientId"], 7);
+    assert!(
+        bench.fake.keys().iter().all(|key| *key == 1),
+        "{:?}",
+        bench.fake.keys()
+    );
+}
+
+#[sqlx::test]
+async fn a_clock_that_jumps_makes_nothing_stuck(pool: PgPool) {
+    let bench = Bench::start(pool).await;
+    bench.fake.answers("C-1", &["425c {}"]);
+    let gateway = bench.gateway().await;
+    let id = gateway.send("CLIENT_CREATE", client("C-1")).await;
+    bench.until_commands(3).await;
+    bench.age(100_000.0).await;
+    bench.until_commands(6).await;
+    bench.until(&id, "ready", "still_running").await;
+    assert!(
+        bench.fake.keys().iter().all(|key| *key == 1),
+        "{:?}",
+        bench.fake.keys()
+    );
+    assert!(gateway.shut_down().await);
+}
+
+#[sqlx::test]
+async fn an_update_that_is_stuck_waits_and_is_parked(pool: PgPool) {
+    let bench = Bench::start(pool).await;
+    stands(&bench.fake, &loan(&[]));
+    bench.fake.answers("/loans/9", &["425c {}"]);
+    let gateway = bench.gateway().await;
+    let id = gateway.send("LOAN_UPDATE", update()).await;
+    let _gateway = long_stuck(&bench, gateway, 4_000.0).await;
+    bench.until(&id, "ready", "an_attempt_may_still_run").await;
+    bench.age_troubles().await;
+    bench.until(&id, "parked", "an_attempt_may_still_run").await;
+    assert!(
+        bench.fake.keys().iter().all(|key| *key == 1),
+        "{:?}",
+        bench.fake.keys()
+    );
+}
+
+#[sqlx::test]
+async fn an_update_gets_a_new_key_once_fineract_was_restarted(pool: PgPool) {
+    let bench = Bench::start(pool).await;
+    stands(&bench.fake, &loan(&[]));
+    bench.fake.answers("/loans/9", &["425c {}"]);
+    let gateway = bench.gateway().await;
+    let id = gateway.send("LOAN_UPDATE", update()).await;
+    let started_at = NOW - 1_000;
+    bench.fake.reads(
+        "/fineract-provider/actuator/prometheus",
+        &format!("200 process_start_time_seconds {started_at}.0\n"),
+    );
+    let gateway = long_stuck(&bench, gateway, 4_000.0).await;
+    bench.until(&id, "ready", "left_without_effect").await;
+    bench.fake.answers("/loans/9", &[LOAN_DONE]);
+    let end = bench.end_of(&gateway, &id).await;
+    assert_eq!(end["status"], "success", "{end}");
+    let keys = bench.fake.keys();
+    assert_eq!(keys.iter().filter(|key| **key == 2).count(), 1, "{keys:?}");
+}
