@@ -80,13 +80,10 @@ async fn a_cancelled_batch_can_be_sent_again(pool: PgPool) {
     system.set("ROLE", "api");
     let door = system.gateway().await;
     let bulk = Bulk::new(door.address);
-    let rows: Vec<_> = (0..600)
-        .flat_map(|n| {
-            let (client_id, loan_id) = (format!("C-{}", n % 3), format!("L-{n}"));
-            let first = (n < 3).then(|| client(&client_id));
-            first.into_iter().chain([loan(&loan_id, &client_id)])
-        })
-        .collect();
+    // More than are ended in one transaction, and chains across that border.
+    let clients = (0..520).map(|n| client(&format!("C-{n}")));
+    let loans = (0..20).map(|n| loan(&format!("L-{n}"), &format!("C-{}", 26 * n)));
+    let rows: Vec<_> = clients.chain(loans).collect();
     let total = rows.len();
     bulk.schedule("r", rows).await;
     let cancelled = bulk
