@@ -33,3 +33,12 @@ pub struct Reads {
     /// loan's list (`CONTRACT.md` section 16.5).
     pub transaction: Option<String>,
 }
+
+/// Which way an operation moves money (document 003).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// In: a loan is repaid.
+    Payment,
+    /// Out: a loan is paid out.
+    Withdrawal,
+}

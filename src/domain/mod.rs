@@ -19,12 +19,12 @@ mod state;
 pub use amount::Amount;
 pub use answer::Answer;
 pub use attempt::{Attempt, Failure, Reply};
-pub use checked::{Checked, Reads};
+pub use checked::{Checked, Direction, Reads};
 pub use day::Day;
 pub(crate) use facts::total;
 pub use facts::{
-    Choice, Client, ClientTimeline, Facts, Loan, LoanCharge, LoanTimeline, PaymentDetail,
-    PaymentType, Product, ProductCharge, Tranche, Transaction,
+    Choice, Client, ClientTimeline, Currency, Facts, Loan, LoanCharge, LoanSummary, LoanTimeline,
+    PaymentDetail, PaymentType, Product, ProductCharge, Tranche, Transaction,
 };
 pub use fineract_health::FineractHealth;
 pub use id::{InvalidTrackingId, OperationId, TrackingId};

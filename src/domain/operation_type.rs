@@ -4,53 +4,61 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// What an operation does, as callers write it in `status` (document 001).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum OperationType {
+/// Writes the enum, the list of all and the names from one line a type.
+macro_rules! operation_types {
+    ($($(#[$doc:meta])+ $variant:ident = $name:literal,)+) => {
+        /// What an operation does, as callers write it in `status` (document 001).
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum OperationType {
+            $($(#[$doc])+ $variant,)+
+        }
+
+        impl OperationType {
+            /// Every type, in the order of document 001.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The name callers use.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)+
+                }
+            }
+        }
+    };
+}
+
+operation_types! {
     /// Creates an active client.
-    ClientCreate,
+    ClientCreate = "CLIENT_CREATE",
     /// Changes a client's names, contacts or activation date.
-    ClientUpdate,
+    ClientUpdate = "CLIENT_UPDATE",
     /// Files a loan application.
-    LoanCreate,
+    LoanCreate = "LOAN_CREATE",
     /// Changes a loan application before its approval.
-    LoanUpdate,
+    LoanUpdate = "LOAN_UPDATE",
     /// Approves a loan application.
-    LoanApprove,
+    LoanApprove = "LOAN_APPROVE",
     /// Pays a loan out.
-    LoanDisburse,
+    LoanDisburse = "LOAN_DISBURSE",
     /// Deletes a loan application before its approval.
-    LoanDelete,
+    LoanDelete = "LOAN_DELETE",
+    /// Books what a borrower has paid back.
+    LoanRepayment = "LOAN_REPAYMENT",
+    /// Rejects a loan application, for good.
+    LoanReject = "LOAN_REJECT",
+    /// Withdraws a loan application for its client, for good.
+    LoanWithdraw = "LOAN_WITHDRAW",
+    /// Takes an approval back.
+    LoanUndoApproval = "LOAN_UNDO_APPROVAL",
+    /// Takes every payout of a loan back, and all its other transactions.
+    LoanUndoDisbursal = "LOAN_UNDO_DISBURSAL",
 }
 
 impl OperationType {
-    /// Every type, in the order of document 001.
-    pub const ALL: [Self; 7] = [
-        Self::ClientCreate,
-        Self::ClientUpdate,
-        Self::LoanCreate,
-        Self::LoanUpdate,
-        Self::LoanApprove,
-        Self::LoanDisburse,
-        Self::LoanDelete,
-    ];
-
-    /// The name callers use.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::ClientCreate => "CLIENT_CREATE",
-            Self::ClientUpdate => "CLIENT_UPDATE",
-            Self::LoanCreate => "LOAN_CREATE",
-            Self::LoanUpdate => "LOAN_UPDATE",
-            Self::LoanApprove => "LOAN_APPROVE",
-            Self::LoanDisburse => "LOAN_DISBURSE",
-            Self::LoanDelete => "LOAN_DELETE",
-        }
-    }
-
     /// The type of that name, if there is one.
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|known| known.as_str() == name)
+        let mut all = Self::ALL.iter().copied();
+        all.find(|known| known.as_str() == name)
     }
 }
 

@@ -1,5 +1,6 @@
-//! What a body of operate says: `{"status": TYPE, "data": {...}}`.
+//! What a body of operate says: `{"status": TYPE, "data": {...}, "expires_at"?: TIME}`.
 
+use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
 
 use super::error::ApiError;
@@ -17,6 +18,8 @@ pub(super) struct Submission<'a> {
     pub(super) data: &'a RawValue,
     /// What the check says of `data`.
     pub(super) checked: Checked,
+    /// Until when it may be sent.
+    pub(super) expires_at: Option<DateTime<Utc>>,
 }
 
 /// Reads and checks a body. All of its problems are reported at once, as far as they can be told: the
@@ -37,6 +40,11 @@ pub(super) fn read<'a>(
     let entry = value("status", &entries, &mut problems)
         .and_then(|status| entry(status).map_err(|problem| problems.push(problem)).ok());
     let data = value("data", &entries, &mut problems);
+    let expires_at = optional("expires_at", &entries).and_then(|time| {
+        read_time(time)
+            .map_err(|problem| problems.push(problem))
+            .ok()
+    });
     let checked = entry
         .zip(data)
         .map(|(entry, data)| (entry.check)(data, deployment));
@@ -45,6 +53,7 @@ pub(super) fn read<'a>(
             operation_type: entry.operation_type,
             data,
             checked,
+            expires_at,
         }),
         (_, _, Some(Err(InvalidPayload { problems: theirs }))) => {
             problems.extend(theirs);
@@ -60,13 +69,32 @@ fn value<'a>(
     entries: &[(String, &'a RawValue)],
     problems: &mut Vec<Problem>,
 ) -> Option<&'a RawValue> {
-    let found = entries
-        .iter()
-        .find(|(name, value)| name == key && value.get() != "null");
+    let found = optional(key, entries);
     if found.is_none() {
         problems.push(problem(format!("/{key}"), "required", "is required"));
     }
-    found.map(|(_, value)| *value)
+    found
+}
+
+/// The value of a key that may be missing or `null`.
+fn optional<'a>(key: &str, entries: &[(String, &'a RawValue)]) -> Option<&'a RawValue> {
+    entries
+        .iter()
+        .find(|(name, value)| name == key && value.get() != "null")
+        .map(|(_, value)| *value)
+}
+
+/// A moment, with its offset. One that has passed is taken too: a request that is sent again must be
+/// answered as it was.
+fn read_time(time: &RawValue) -> Result<DateTime<Utc>, Problem> {
+    serde_json::from_str::<String>(time.get())
+        .ok()
+        .and_then(|text| DateTime::parse_from_rfc3339(&text).ok())
+        .map(|time| time.to_utc())
+        .ok_or_else(|| {
+            let message = "must be a time with its offset (RFC 3339), such as 2026-01-11T10:00:00Z";
+            problem("/expires_at".to_owned(), "invalid_time", message)
+        })
 }
 
 fn entry(status: &RawValue) -> Result<&'static Entry, Problem> {
@@ -94,8 +122,8 @@ fn unknown_and_repeated(entries: &[(String, &RawValue)]) -> Vec<Problem> {
     for (index, (key, _)) in entries.iter().enumerate() {
         // RFC 6901 escapes two characters of a key.
         let pointer = || format!("/{}", key.replace('~', "~0").replace('/', "~1"));
-        if !matches!(key.as_str(), "status" | "data") {
-            let message = "is no field of a request; it has status and data";
+        if !matches!(key.as_str(), "status" | "data" | "expires_at") {
+            let message = "is no field of a request; it has status, data and expires_at";
             problems.push(problem(pointer(), "unknown_field", message));
         } else if entries
             .iter()

@@ -1,19 +1,15 @@
-//! What can go wrong in a request, and how it is told: RFC 9457 to the caller, once to the log.
+//! What can go wrong in a request; how that is told is in `tell`.
 
 use std::{error::Error as _, sync::Arc};
 
 use axum::{
-    body::Body,
     extract::rejection::BytesRejection,
-    http::{
-        HeaderValue, StatusCode,
-        header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
-    },
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
-use serde::Serialize;
 
 use crate::{
+    domain::OperationId,
     operations::Problem,
     store::{ActionError, StoreError, Unfit},
     telemetry::chain,
@@ -37,6 +33,21 @@ pub(super) enum ApiError {
     /// The query of a list is not one of its.
     #[error("The query must be state=parked, and may have limit (1 to 1000) and cursor.")]
     InvalidQuery,
+    /// The path names nothing that could be a transaction.
+    #[error("A transaction ID is a UUID, or a tracking ID.")]
+    InvalidTransactionId,
+    /// No API key, or not one of ours.
+    #[error("Authorization must be \"Token\" with a known API key.")]
+    UnknownKey,
+    /// No operation that moves money has this id.
+    #[error("Transaction with ID {0} not found")]
+    UnknownTransaction(OperationId),
+    /// The key was used as often as it may be this minute.
+    #[error("Too many requests with this API key; try again after the window's end.")]
+    RateLimited {
+        /// When the window ends, in seconds.
+        retry_after: u16,
+    },
     /// No token, or not one of ours.
     #[error("X-Internal-Token is missing or not known.")]
     Unauthorized,
@@ -92,36 +103,43 @@ impl From<ActionError> for ApiError {
 
 impl ApiError {
     /// The HTTP status.
-    fn status(&self) -> StatusCode {
+    pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::BrokenJson(_)
             | Self::UnreadableBody(_)
             | Self::InvalidIdempotencyKey
             | Self::MalformedTrackingId
+            | Self::InvalidTransactionId
             | Self::InvalidQuery => StatusCode::BAD_REQUEST,
-            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Unauthorized | Self::UnknownKey => StatusCode::UNAUTHORIZED,
             Self::Forbidden => StatusCode::FORBIDDEN,
-            Self::UnknownTrackingId | Self::UnknownRoute => StatusCode::NOT_FOUND,
+            Self::UnknownTrackingId | Self::UnknownTransaction(_) | Self::UnknownRoute => {
+                StatusCode::NOT_FOUND
+            }
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Unfit(_) => StatusCode::CONFLICT,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Invalid(_) | Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Overloaded => StatusCode::TOO_MANY_REQUESTS,
+            Self::Overloaded | Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
     /// The stable name that callers may rely on.
-    fn code(&self) -> &'static str {
+    pub(super) fn code(&self) -> &'static str {
         match self {
             Self::BrokenJson(_) => "broken_json",
             Self::UnreadableBody(_) => "unreadable_body",
             Self::InvalidIdempotencyKey => "invalid_idempotency_key",
             Self::MalformedTrackingId => "malformed_tracking_id",
             Self::InvalidQuery => "invalid_query",
+            Self::InvalidTransactionId => "invalid_transaction_id",
+            Self::UnknownKey => "authentication_failed",
+            Self::UnknownTransaction(_) => "transaction_not_found",
+            Self::RateLimited { .. } => "rate_limit_exceeded",
             Self::Unauthorized => "unauthorized",
             Self::Forbidden => "forbidden",
             Self::UnknownTrackingId => "unknown_tracking_id",
@@ -140,7 +158,10 @@ impl ApiError {
     }
 
     /// When it is worth trying again, in seconds.
-    fn retry_after(&self) -> Option<u16> {
+    pub(super) fn retry_after(&self) -> Option<u16> {
+        if let Self::RateLimited { retry_after } = self {
+            return Some(*retry_after);
+        }
         match self.status() {
             StatusCode::TOO_MANY_REQUESTS => Some(10),
             StatusCode::SERVICE_UNAVAILABLE => Some(5),
@@ -149,7 +170,7 @@ impl ApiError {
     }
 
     /// The problems of a 422.
-    fn problems(&self) -> &[Problem] {
+    pub(super) fn problems(&self) -> &[Problem] {
         if let Self::Invalid(problems) = self {
             problems
         } else {
@@ -158,7 +179,7 @@ impl ApiError {
     }
 
     /// What the caller is told: the error's own sentence, never its source. Broken JSON adds the place.
-    fn detail(&self) -> String {
+    pub(super) fn detail(&self) -> String {
         if let Self::BrokenJson(error) = self {
             format!(
                 "{self} It breaks at line {}, column {}.",
@@ -170,7 +191,7 @@ impl ApiError {
         }
     }
 
-    fn log(&self) {
+    pub(super) fn log(&self) {
         let status = self.status();
         let cause = self.source().map(|source| chain(source).to_string());
         if status.is_server_error() {
@@ -181,71 +202,13 @@ impl ApiError {
     }
 }
 
-/// Carries the error to [`tell`], the one place that knows the request's id.
+/// Carries the error to [`tell`](super::tell::tell), the one place that knows the request's id.
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = self.status().into_response();
         response.extensions_mut().insert(Arc::new(self));
         response
     }
-}
-
-/// The body of an error (RFC 9457).
-#[derive(Debug, Serialize)]
-struct ProblemBody<'a> {
-    r#type: String,
-    title: &'a str,
-    status: u16,
-    detail: String,
-    code: &'a str,
-    request_id: &'a str,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    errors: Vec<ProblemItem<'a>>,
-}
-
-#[derive(Debug, Serialize)]
-struct ProblemItem<'a> {
-    pointer: &'a str,
-    code: &'a str,
-    message: &'a str,
-}
-
-/// Writes the error that an answer carries, if it does, into its body, and logs it.
-pub(super) fn tell(mut response: Response, request_id: &str) -> Response {
-    let Some(error) = response.extensions_mut().remove::<Arc<ApiError>>() else {
-        return response;
-    };
-    error.log();
-    let status = error.status();
-    let errors = error.problems().iter().map(|problem| ProblemItem {
-        pointer: &problem.pointer,
-        code: problem.code,
-        message: &problem.message,
-    });
-    let body = ProblemBody {
-        r#type: format!("urn:problem-type:fineract-gateway:{}", error.code()),
-        title: status.canonical_reason().unwrap_or_default(),
-        status: status.as_u16(),
-        detail: error.detail(),
-        code: error.code(),
-        request_id,
-        errors: errors.collect(),
-    };
-    let headers = response.headers_mut();
-    headers.insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("application/problem+json"),
-    );
-    if let Some(seconds) = error.retry_after() {
-        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
-    }
-    if status == StatusCode::UNAUTHORIZED {
-        let challenge = HeaderValue::from_static("ApiKey header=\"X-Internal-Token\"");
-        headers.insert(WWW_AUTHENTICATE, challenge);
-    }
-    // Texts and numbers alone: writing them does not fail.
-    *response.body_mut() = Body::from(serde_json::to_vec(&body).unwrap_or_default());
-    response
 }
 
 #[cfg(test)]
@@ -275,6 +238,7 @@ mod tests {
             (Unfit::UnderWay.into(), 409, "operation_under_way"),
             (Unfit::Sent.into(), 409, "operation_sent"),
             (Unfit::Ended.into(), 409, "operation_ended"),
+            (Unfit::Parked.into(), 409, "operation_parked"),
             (Unfit::NotParked.into(), 409, "operation_not_parked"),
             (ApiError::BodyTooLarge, 413, "body_too_large"),
             (ApiError::NotJson, 415, "not_json"),

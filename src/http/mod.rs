@@ -14,8 +14,10 @@ mod operate;
 mod operators;
 mod prefer;
 mod serve;
+mod tell;
 mod tokens;
 mod track;
+mod transactions;
 
 use std::sync::Arc;
 
@@ -34,7 +36,7 @@ use tower_http::{
 };
 
 use self::{error::ApiError, tokens::Caller};
-pub use self::{serve::serve, tokens::Tokens};
+pub use self::{serve::serve, tokens::Tokens, transactions::Budgets};
 use crate::{domain::FineractHealth, operations::Deployment, store::Store};
 
 /// The largest body of a request, in bytes.
@@ -49,6 +51,12 @@ pub struct ApiState {
     pub deployment: Arc<Deployment>,
     /// Who may call.
     pub tokens: Tokens,
+    /// Who may read transactions.
+    pub api_keys: Tokens,
+    /// How often they have done so this minute.
+    pub budgets: Budgets,
+    /// The currency of a transaction before the loan's is known.
+    pub currency: String,
     /// The prefixes under which the routes are served beside the bare paths; each starts with `/` and
     /// does not end with it.
     pub base_paths: Vec<String>,
@@ -62,24 +70,27 @@ pub struct ApiState {
 
 /// Every route, under each base path and under none: a proxy may strip its prefix.
 pub fn router(state: ApiState) -> Router {
+    let api = Arc::new(state);
     let mut bare = Router::new()
         .route("/fineract/operate", post(operate::submit_operation))
         .route("/fineract/track/{tracking_id}", get(track::track_operation))
         .route("/healthz", get(health::report_liveness))
         .route("/readyz", get(health::report_readiness));
-    if state.tokens.know_operators() {
+    if api.tokens.know_operators() {
         bare = bare.merge(operators_routes());
     }
-    let bare = bare.method_not_allowed_fallback(async || ApiError::MethodNotAllowed);
+    let bare = bare
+        .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
+        .merge(transactions::routes(&api));
     let mut all = bare
         .clone()
         .route("/metrics", get(metrics::report_metrics))
         .fallback(async || ApiError::UnknownRoute);
     // The base path `/` is the bare one.
-    for base_path in state.base_paths.iter().filter(|path| !path.is_empty()) {
+    for base_path in api.base_paths.iter().filter(|path| !path.is_empty()) {
         all = all.nest(base_path, bare.clone());
     }
-    surround(all).with_state(Arc::new(state))
+    surround(all).with_state(api)
 }
 
 /// The operators' routes; each asks for the `ops` scope.
@@ -95,6 +106,14 @@ fn operators_routes() -> Router<Arc<ApiState>> {
         .route(
             &format!("{OPERATION}/retry"),
             post(operators::retry_operation),
+        )
+        .route(
+            &format!("{OPERATION}/hold"),
+            post(operators::hold_operation),
+        )
+        .route(
+            &format!("{OPERATION}/release"),
+            post(operators::release_operation),
         )
         .route(
             &format!("{OPERATION}/resolve"),

@@ -11,7 +11,7 @@ use axum::{
 use tracing::{Instrument as _, field};
 use uuid::Uuid;
 
-use super::error;
+use super::tell::tell;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const LONGEST_REQUEST_ID: usize = 128;
@@ -39,7 +39,7 @@ pub(super) async fn observe_request(mut request: Request, next: Next) -> Respons
     );
     let started = Instant::now();
     async {
-        let mut response = error::tell(next.run(request).await, &id);
+        let mut response = tell(next.run(request).await, &id);
         let headers = response.headers_mut();
         // The id is visible ASCII.
         if let Ok(value) = HeaderValue::from_str(&id) {

@@ -49,6 +49,7 @@ pub(super) async fn submit_operation(
         caller: caller.name.to_string(),
         caller_key,
         retry_of: None,
+        expires_at: submission.expires_at,
     };
     let (tracking_id, is_replay) = match api.store.accept(operation).await? {
         Accepted::New => (TrackingId { operation_type, id }, false),

@@ -75,7 +75,7 @@ impl Tokens {
 
     /// Whose secret this is. The time it takes tells nothing of the secrets: digests are compared, each
     /// in constant time, and always all of them.
-    fn caller(&self, secret: &[u8]) -> Option<Caller> {
+    pub(super) fn caller(&self, secret: &[u8]) -> Option<Caller> {
         let digest = digest(secret);
         let known = self.0.iter().fold(None, |found, token| {
             if token.digest.ct_eq(&digest).into() {

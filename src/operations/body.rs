@@ -85,6 +85,15 @@ impl<'a> Success<'a> {
         }
     }
 
+    /// Of a repayment: what it acted on is the transaction (`CONTRACT.md` section 11.3).
+    pub(super) fn repayment(loan: &'a Loan, transaction: &'a Transaction) -> Self {
+        Self {
+            resource_id: Some(transaction.id),
+            resource_external_id: transaction.external_id.as_deref(),
+            ..Self::loan(loan)
+        }
+    }
+
     /// Of a delete: the loan cannot be asked any more.
     pub(super) fn deleted_loan(id: Option<i64>, external_id: &'a str) -> Self {
         Self {

@@ -13,7 +13,13 @@ mod loan_approve;
 mod loan_create;
 mod loan_delete;
 mod loan_disburse;
+mod loan_reject;
+mod loan_repayment;
+mod loan_undo_approval;
+mod loan_undo_disbursal;
 mod loan_update;
+mod loan_withdraw;
+mod payment;
 mod rules;
 #[cfg(test)]
 mod testing;
@@ -21,8 +27,8 @@ mod testing;
 use serde_json::value::RawValue;
 
 use crate::domain::{
-    Checked, Choice, Client, Day, Facts, Loan, OperationId, OperationType, Product, Reads, Request,
-    TrackingId, Transaction, total,
+    Amount, Checked, Choice, Client, Day, Direction, Facts, Loan, OperationId, OperationType,
+    Product, Reads, Request, TrackingId, Transaction, total,
 };
 
 pub(crate) use self::fields::Entries;
@@ -122,6 +128,33 @@ pub enum Evidence {
     CannotTell(&'static str),
 }
 
+/// The money that an operation moves, as its payload says it (document 003).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Movement {
+    /// Which way.
+    pub direction: Direction,
+    /// The external id of the loan.
+    pub loan: String,
+    /// How much; `None` leaves it to the loan's terms.
+    pub amount: Option<Amount>,
+    /// The reference (UTR).
+    pub reference: Option<String>,
+    /// The payment type under which it is booked.
+    pub method: Option<String>,
+}
+
+impl Movement {
+    /// Whether it repays all that is outstanding of the loan, or more.
+    pub fn pays_off(&self, loan: &Loan) -> bool {
+        let summary = loan.summary.as_ref();
+        let outstanding = summary.and_then(|summary| summary.total_outstanding);
+        match (self.direction, self.amount, outstanding) {
+            (Direction::Payment, Some(amount), Some(outstanding)) => amount >= outstanding,
+            (Direction::Payment | Direction::Withdrawal, ..) => false,
+        }
+    }
+}
+
 /// One operation type. Implemented by its payload; called through [`Entry`] only.
 trait Operation: Sized {
     /// The type.
@@ -140,6 +173,11 @@ trait Operation: Sized {
     /// Whether those behind it in the lane that it writes rest on it: whether they fail, unsent, when
     /// this one fails with these codes of Fineract's (none where it was refused unsent).
     fn fells(codes: &[String]) -> bool;
+
+    /// The money it moves; most types move none.
+    fn moves(&self, _: &Deployment) -> Option<Movement> {
+        None
+    }
 
     /// What to read before [`plan`](Self::plan).
     fn reads(&self, deployment: &Deployment, id: OperationId) -> Reads;
@@ -179,6 +217,8 @@ pub struct Entry {
     pub check: fn(&RawValue, &Deployment) -> Result<Checked, InvalidPayload>,
     /// Whether those behind it fail with it, given Fineract's codes.
     pub fells: fn(&[String]) -> bool,
+    /// The money it moves, if it does.
+    pub moves: fn(&RawValue, &Deployment) -> Result<Option<Movement>, InvalidPayload>,
     /// What to read before `plan`.
     pub reads: fn(&RawValue, &Deployment, OperationId) -> Result<Reads, InvalidPayload>,
     /// What to send, or to refuse.
@@ -200,6 +240,7 @@ impl Entry {
             late_command_harmless: O::LATE_COMMAND_HARMLESS,
             check: |payload, deployment| Ok(decode::<O>(payload, deployment)?.checked()),
             fells: O::fells,
+            moves: |payload, deployment| Ok(decode::<O>(payload, deployment)?.moves(deployment)),
             reads: |payload, deployment, id| {
                 Ok(decode::<O>(payload, deployment)?.reads(deployment, id))
             },
@@ -233,6 +274,11 @@ pub static REGISTRY: &[Entry] = &[
     Entry::of::<loan_approve::LoanApprove>(),
     Entry::of::<loan_disburse::LoanDisburse>(),
     Entry::of::<loan_delete::LoanDelete>(),
+    Entry::of::<loan_repayment::LoanRepayment>(),
+    Entry::of::<loan_reject::LoanReject>(),
+    Entry::of::<loan_withdraw::LoanWithdraw>(),
+    Entry::of::<loan_undo_approval::LoanUndoApproval>(),
+    Entry::of::<loan_undo_disbursal::LoanUndoDisbursal>(),
 ];
 
 /// The entry of a type, if this gateway runs it.

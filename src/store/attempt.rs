@@ -22,6 +22,17 @@ pub struct StartAttempt {
     pub request: Request,
     /// Whether Fineract looked, before it, as if it had been done already.
     pub foreseen: bool,
+    /// What was known of its loan.
+    pub seen: SeenLoan,
+}
+
+/// What was known of a loan when a command was planned: kept for those who read the transaction.
+#[derive(Clone, Debug, Default)]
+pub struct SeenLoan {
+    /// Its currency, where a loan was read.
+    pub currency: Option<String>,
+    /// Whether the command repays all that was outstanding.
+    pub is_paid_off: bool,
 }
 
 /// Starts the task that commits attempts before they are sent.
@@ -53,19 +64,24 @@ async fn insert(pool: &PgPool, batch: &[StartAttempt]) -> Result<HashSet<Uuid>, 
         "WITH started AS (
              SELECT *
                FROM unnest($1::uuid[], $2::int[], $3::int[], $4::text[], $5::text[], $6::text[],
-                           $7::bool[])
-                    AS s (id, number, key_number, method, path, body, foreseen)
+                           $7::bool[], $8::text[], $9::bool[])
+                    AS s (id, number, key_number, method, path, body, foreseen, currency, pays_off)
          ), held AS (
              -- Locked, so that nobody claims it between this look and the commit.
              SELECT o.id
                FROM operation o
                JOIN started s ON o.id = s.id
               WHERE o.attempt = s.number AND o.state = 'running' AND o.due_at > now()
+                AND (o.expires_at IS NULL OR o.expires_at > now() OR EXISTS (
+                    SELECT FROM attempt a
+                     WHERE a.operation_id = o.id AND a.error IS DISTINCT FROM 'not_connected'))
               ORDER BY o.id
                 FOR NO KEY UPDATE OF o
          )
-         INSERT INTO attempt (operation_id, number, key_number, method, path, body, foreseen)
-         SELECT s.id, s.number, s.key_number, s.method, s.path, s.body, s.foreseen
+         INSERT INTO attempt (operation_id, number, key_number, method, path, body, foreseen,
+                              currency, pays_off)
+         SELECT s.id, s.number, s.key_number, s.method, s.path, s.body, s.foreseen,
+                s.currency, s.pays_off
            FROM started s
            JOIN held USING (id)
       RETURNING operation_id",
@@ -85,6 +101,14 @@ async fn insert(pool: &PgPool, batch: &[StartAttempt]) -> Result<HashSet<Uuid>, 
             .map(|row| row.request.body.clone())
             .collect::<Vec<_>>() as &[Option<String>],
         &batch.iter().map(|row| row.foreseen).collect::<Vec<_>>(),
+        &batch
+            .iter()
+            .map(|row| row.seen.currency.clone())
+            .collect::<Vec<_>>() as &[Option<String>],
+        &batch
+            .iter()
+            .map(|row| row.seen.is_paid_off)
+            .collect::<Vec<_>>(),
     )
     .fetch_all(pool)
     .await
@@ -92,8 +116,8 @@ async fn insert(pool: &PgPool, batch: &[StartAttempt]) -> Result<HashSet<Uuid>, 
 }
 
 impl Store {
-    /// Commits an attempt that is about to be sent. `false`: the lease is gone, nothing was written, and
-    /// nothing may be sent.
+    /// Commits an attempt that is about to be sent. `false`: the lease is gone, or the time until which
+    /// the operation may be sent; nothing was written, and nothing may be sent.
     pub async fn start_attempt(&self, attempt: StartAttempt) -> Result<bool, StoreError> {
         #[cfg(feature = "sabotage")]
         if crate::sabotage::is(crate::sabotage::Sabotage::AttemptNotCommitted) {

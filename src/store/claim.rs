@@ -39,6 +39,8 @@ pub struct Claimed {
     pub resolution: Option<Resolution>,
     /// Why it is troubled, if it is: a stable code.
     pub why: Option<String>,
+    /// Whether the time until which it may be sent has passed, by the database's clock.
+    pub is_past_expiry: bool,
     /// Since when it is troubled, if it is.
     pub why_since: Option<DateTime<Utc>>,
     /// How long it had been troubled when it was claimed, by the database's clock.
@@ -106,33 +108,31 @@ impl Store {
         let claimed_at = Instant::now();
         let (lenders, held): (Vec<_>, Vec<_>) = limits.held_by_lender.clone().into_iter().unzip();
         let rows = sqlx::query!(
-            r#"WITH held AS (
-                 SELECT * FROM unnest($4::text[], $5::bigint[]) AS h (lender, count)
-               ), due AS MATERIALIZED (
+            r#"WITH busy AS (SELECT * FROM unnest($4::text[], $5::bigint[]) AS h (lender, count)),
+               due AS MATERIALIZED (
                  SELECT id, lender, due_at
                    FROM operation
-                  WHERE due_at <= now() AND type = ANY ($3)
-                    AND (lender IS NULL OR lender <> ALL (ARRAY(SELECT lender FROM held WHERE count >= $6)))
+                  WHERE due_at <= now() AND NOT held AND type = ANY ($3)
+                    AND (lender IS NULL OR lender <> ALL (ARRAY(SELECT lender FROM busy WHERE count >= $6)))
                   ORDER BY due_at, id
                   LIMIT $1 FOR UPDATE SKIP LOCKED
                ), taken AS (
                  -- What is too much for a lender stays as it is: the lock ends with this statement.
                  SELECT d.id
                    FROM (SELECT *, row_number() OVER (PARTITION BY lender ORDER BY due_at, id) AS number FROM due) d
-                   LEFT JOIN held h USING (lender)
+                   LEFT JOIN busy h USING (lender)
                   WHERE lender IS NULL OR d.number + COALESCE(h.count, 0) <= $6
                )
                UPDATE operation o
-                  SET state = 'running',
+                  SET state = 'running', attempt = o.attempt + 1,
                       due_at = now() + make_interval(secs => $2),
-                      attempt = o.attempt + 1,
                       -- Still running, but due: its lease ran out with its process.
                       lost = o.lost + (o.state = 'running')::int::smallint
-                 FROM taken JOIN payload p ON p.operation_id = taken.id
-                WHERE o.id = taken.id
+                 FROM taken JOIN payload p ON p.operation_id = taken.id WHERE o.id = taken.id
             RETURNING o.id, o.type, o.attempt, o.key_number, o.lost, o.lane, o.position, o.read_lane,
                       o.read_position, o.lender, o.resolution, o.why, o.why_since,
                       EXTRACT(EPOCH FROM now() - o.accepted_at)::float8 AS age_seconds,
+                      COALESCE(o.expires_at <= now(), false) AS "is_past_expiry!",
                       EXTRACT(EPOCH FROM now() - o.why_since)::float8 AS troubled_seconds,
                       p.data AS "data: Json<Box<RawValue>>", p.reference,
                       (SELECT resource_id FROM lane WHERE key = o.lane) AS known_id"#,
@@ -165,6 +165,7 @@ impl Store {
                     known_id: row.known_id,
                     resolution: read_resolution(row.resolution.as_deref())?,
                     why: row.why,
+                    is_past_expiry: row.is_past_expiry,
                     why_since: row.why_since,
                     troubled_for: seconds(row.troubled_seconds),
                     age: seconds(row.age_seconds),

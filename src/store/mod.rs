@@ -11,6 +11,7 @@ mod claim;
 mod connect;
 mod ends;
 mod group_commit;
+mod key_usage;
 mod lanes;
 mod operators;
 mod oversight;
@@ -18,6 +19,7 @@ mod results;
 mod settle;
 mod settlement;
 mod track;
+mod transaction;
 #[cfg(feature = "sabotage")]
 mod unfenced;
 
@@ -28,16 +30,18 @@ use tokio_util::task::TaskTracker;
 
 pub use self::{
     accept::{Accepted, CallerKey, NewOperation},
-    attempt::StartAttempt,
+    attempt::{SeenLoan, StartAttempt},
     claim::{ClaimLimits, Claimed, Places},
     connect::{DatabaseProblem, connect, migrate, require_migrated},
     ends::{Ends, Waiter},
+    key_usage::{Block, BlockRequest},
     operators::{
         ActionError, Found, Inspected, Operator, ParkedCursor, ParkedOperation, Retryable, Unfit,
     },
     oversight::{Oversight, Standing},
     settlement::{End, Settlement, Verdict},
     track::Tracked,
+    transaction::{MoneyMovement, Progress},
 };
 use crate::domain::{OperationType, State};
 

@@ -7,12 +7,12 @@ use super::{
 };
 use crate::{
     domain::{
-        Failure, Reply, Request, ResourceId,
+        Attempt, Facts, Failure, Reply, Request, ResourceId,
         decision::{self, Decision, Finding, History, Scope},
     },
     fineract::{ReadFailure, Subject},
-    operations::{Context, Evidence, InvalidPayload, Plan},
-    store::{End, Verdict},
+    operations::{Context, Entry, Evidence, InvalidPayload, Plan},
+    store::{End, SeenLoan, Verdict},
     telemetry::chain,
 };
 
@@ -26,6 +26,8 @@ pub(super) struct Prepared {
     pub(super) request: Request,
     /// Whether Fineract looks as if it had been done already, before an operation's first attempt.
     pub(super) foreseen: bool,
+    /// What was known of its loan.
+    pub(super) seen: SeenLoan,
 }
 
 impl Runner {
@@ -69,6 +71,7 @@ impl Runner {
                 Ok(Prepared {
                     request,
                     foreseen: matches!(evidence, Evidence::Ours(_)),
+                    seen: self.seen(case, &facts),
                 })
             }
             Plan::Done(body) => Err(Conclusion::unsent(Verdict::End(End::Succeeded {
@@ -96,6 +99,19 @@ impl Runner {
             self.again_or_park(case.claimed, MAY_STILL_RUN, false, None)
         } else {
             refusal
+        }
+    }
+
+    /// What is kept of the loan for those who read the transaction.
+    fn seen(&self, case: Case<'_>, facts: &Facts) -> SeenLoan {
+        let Some(loan) = &facts.loan else {
+            return SeenLoan::default();
+        };
+        let moved = (case.entry.moves)(&case.claimed.payload, &self.deployment);
+        SeenLoan {
+            currency: loan.currency.as_ref().map(|currency| currency.code.clone()),
+            is_paid_off: moved
+                .is_ok_and(|moved| moved.is_some_and(|movement| movement.pays_off(loan))),
         }
     }
 
@@ -152,4 +168,23 @@ impl Runner {
         let message = format!("Not sent: no longer valid at {}", fields.join(", "));
         self.unless_it_may_run(case, refused_unsent("invalid_payload", message, true))
     }
+}
+
+/// The command to send again, word for word, when one was sent under this key.
+pub(super) fn resend(attempts: &[Attempt], key_number: i32) -> Option<Prepared> {
+    attempts
+        .iter()
+        .rev()
+        .find(|attempt| attempt.key_number == key_number)
+        .map(|attempt| Prepared {
+            request: attempt.request.clone(),
+            foreseen: attempt.foreseen,
+            seen: SeenLoan::default(),
+        })
+}
+
+/// Nothing was sent in time, and nothing will be.
+pub(super) fn expired(entry: &Entry) -> Conclusion {
+    let message = "Not sent: expires_at had passed when its turn came".to_owned();
+    refused_unsent("expired", message, (entry.fells)(&[]))
 }

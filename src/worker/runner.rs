@@ -15,7 +15,7 @@ use super::{
     gate::{Gate, Pass},
     held::Held,
     limiter::{Limiter, Permit},
-    prepare::Prepared,
+    prepare::{Prepared, expired, resend},
     report,
     watched::Watched,
 };
@@ -206,6 +206,9 @@ impl Runner {
         if let Some(resolution) = claimed.resolution {
             return Some(self.resolve(case, resolution).await);
         }
+        if claimed.is_past_expiry && !attempts.iter().any(Attempt::may_have_arrived) {
+            return Some(expired(entry));
+        }
         if let Some(conclusion) = self.known_already(case).await {
             return Some(conclusion);
         }
@@ -248,7 +251,11 @@ impl Runner {
     async fn send(
         &self,
         claimed: &Claimed,
-        Prepared { request, foreseen }: Prepared,
+        Prepared {
+            request,
+            foreseen,
+            seen,
+        }: Prepared,
     ) -> Result<Option<Attempt>, Conclusion> {
         points::reach(Point::BeforeAttemptCommit, claimed.operation_type);
         let started = self
@@ -259,6 +266,7 @@ impl Runner {
                 key_number: claimed.key_number,
                 request: request.clone(),
                 foreseen,
+                seen,
             })
             .await
             .map_err(|error| Conclusion::database_away(claimed, &error))?;
@@ -302,16 +310,4 @@ impl Runner {
             .unwrap_or_else(PoisonError::into_inner);
         last.is_some_and(|last| last.elapsed() < time)
     }
-}
-
-/// The command to send again, word for word, when one was sent under this key.
-fn resend(attempts: &[Attempt], key_number: i32) -> Option<Prepared> {
-    attempts
-        .iter()
-        .rev()
-        .find(|attempt| attempt.key_number == key_number)
-        .map(|attempt| Prepared {
-            request: attempt.request.clone(),
-            foreseen: attempt.foreseen,
-        })
 }

@@ -83,6 +83,11 @@ impl Model {
                 reads: None,
             },
         };
+        let checked = Checked {
+            lanes: lanes.clone(),
+            reference: None,
+            lender: None,
+        };
         let id = OperationId::new();
         let accepted = self
             .store
@@ -90,25 +95,17 @@ impl Model {
                 id,
                 operation_type: OperationType::LoanUpdate,
                 payload: RawValue::from_string("{}".to_owned()).unwrap(),
-                checked: Checked {
-                    lanes: lanes.clone(),
-                    reference: None,
-                    lender: None,
-                },
+                checked,
                 caller: "test".to_owned(),
                 caller_key: None,
                 retry_of: None,
+                expires_at: None,
             })
             .await
             .unwrap();
         assert_eq!(accepted, Accepted::New);
-        self.live.insert(
-            id,
-            Live {
-                order: self.accepted,
-                lanes,
-            },
-        );
+        let order = self.accepted;
+        self.live.insert(id, Live { order, lanes });
         self.accepted += 1;
     }
 
@@ -162,10 +159,7 @@ impl Model {
         }
         let claimed = self.claimed.swap_remove(index % self.claimed.len());
         let verdict = match how {
-            How::Success => Verdict::End(End::Succeeded {
-                body: "{}".to_owned(),
-                resource_id: ResourceId::Unchanged,
-            }),
+            How::Success => success(),
             How::Failure | How::FailureThatFells => Verdict::End(End::Failed {
                 body: None,
                 message: "refused".to_owned(),
@@ -300,4 +294,10 @@ async fn nothing_runs_early_and_nothing_stays_behind(pool: PgPool) {
         }
         model.run(&pool, steps).await;
     }
+}
+
+fn success() -> Verdict {
+    let body = "{}".to_owned();
+    let resource_id = ResourceId::Unchanged;
+    Verdict::End(End::Succeeded { body, resource_id })
 }

@@ -67,6 +67,7 @@ async fn accept(store: &Store, lender: Option<&str>) -> OperationId {
         caller: "los".to_owned(),
         caller_key: None,
         retry_of: None,
+        expires_at: None,
     };
     store.accept(operation).await.expect("it is accepted");
     id

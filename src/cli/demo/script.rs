@@ -1,15 +1,16 @@
 //! What the demo sends, and what must come of it: the examples of document 001, word for word but for
-//! the ids, in an order in which they succeed.
+//! the ids, and one of each type beside them, in an order in which they succeed.
 
 use anyhow::Context as _;
 use serde::Deserialize;
 use serde_json::{json, value::RawValue};
 
 use crate::domain::OperationType::{
-    self, ClientCreate, ClientUpdate, LoanApprove, LoanCreate, LoanDelete, LoanDisburse, LoanUpdate,
+    self, ClientCreate, ClientUpdate, LoanApprove, LoanCreate, LoanDelete, LoanDisburse,
+    LoanReject, LoanRepayment, LoanUndoApproval, LoanUndoDisbursal, LoanUpdate, LoanWithdraw,
 };
 
-/// The seven examples of document 001.
+/// The seven examples of document 001, and one of each type that it does not know.
 const DOCUMENTS: &str = include_str!("documents.json");
 
 /// A part of the demo.
@@ -169,7 +170,29 @@ impl Examples {
                     of_second(LoanDisburse).with("200000", "100000"),
                 ],
             ),
+            self.other_ways(),
         ]
+    }
+
+    /// Repaid, rejected, withdrawn, and taken back.
+    fn other_ways(&self) -> Chapter {
+        let steps = [
+            (LoanCreate, "LOAN-125"),
+            (LoanApprove, "LOAN-125"),
+            (LoanUndoApproval, "LOAN-125"),
+            (LoanReject, "LOAN-125"),
+            (LoanCreate, "LOAN-126"),
+            (LoanWithdraw, "LOAN-126"),
+            (LoanRepayment, "LOAN-123"),
+            (LoanUndoDisbursal, "LOAN-123"),
+        ];
+        Chapter {
+            title: "Repaid, rejected, withdrawn, and taken back",
+            is_at_once: false,
+            steps: steps
+                .map(|(operation_type, loan)| self.step(operation_type, 1, loan))
+                .to_vec(),
+        }
     }
 }
 

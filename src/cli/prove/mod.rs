@@ -3,7 +3,7 @@
 //! | module | owns |
 //! | --- | --- |
 //! | `system`, `gateway`, `fineract` | what is put to the test: Postgres, the sandbox, gateway processes |
-//! | `plan`, `story`, `requests`, `faults`, `sandbox_faults` | what a round does, from the seed alone |
+//! | `plan`, `story`, `plots`, `requests`, `faults`, `sandbox_faults` | what a round does, from the seed alone |
 //! | `caller`, `track`, `havoc`, `other_writer` | doing it |
 //! | `round`, `judge` | the three books, and their comparison |
 //! | `tally`, `report` | what the run says in the end |
@@ -16,6 +16,7 @@ mod havoc;
 mod judge;
 mod other_writer;
 mod plan;
+mod plots;
 mod report;
 mod requests;
 mod round;

@@ -103,3 +103,32 @@ impl Request {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(method: Method, path: &str) -> Request {
+        Request {
+            method,
+            path: path.to_owned(),
+            body: None,
+        }
+    }
+
+    #[test]
+    fn a_transaction_is_its_loans_and_its_number_is_no_loans() {
+        let repaid = r#"{"officeId":1,"clientId":42,"loanId":9,"resourceId":21}"#;
+        let result = serde_json::from_str::<CommandResult>(repaid).unwrap();
+        for (path, is_another) in [
+            ("/loans/9/transactions?command=repayment", false),
+            ("/loans/21/transactions?command=repayment", true),
+            ("/loans/9?command=undodisbursal", false),
+            ("/loans/10?command=reject", true),
+        ] {
+            let request = request(Method::Post, path);
+            assert_eq!(is_about_another(&result, &request), is_another, "{path}");
+            assert_eq!(request.learned_id(repaid), ResourceId::Unchanged, "{path}");
+        }
+    }
+}

@@ -26,6 +26,8 @@ pub struct Loan {
     pub client_office_id: Option<i64>,
     /// The product's number.
     pub loan_product_id: i64,
+    /// The currency of its amounts.
+    pub currency: Option<Currency>,
     /// What was applied for.
     pub proposed_principal: Amount,
     /// What may be paid out; what was applied for until an approval lowers it.
@@ -81,6 +83,8 @@ pub struct Loan {
     /// Who did what, and when.
     #[serde(default)]
     pub timeline: LoanTimeline,
+    /// What is owed; there from the first payout on.
+    pub summary: Option<LoanSummary>,
     /// The charges.
     #[serde(default)]
     pub charges: Vec<LoanCharge>,
@@ -90,6 +94,21 @@ pub struct Loan {
     /// The transactions, without the undone disbursements (`CONTRACT.md` section 16.5).
     #[serde(default)]
     pub transactions: Vec<Transaction>,
+}
+
+/// What is owed of a loan (`CONTRACT.md` section 16.4).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LoanSummary {
+    /// Principal, interest, fees and penalties that are still to be repaid.
+    pub total_outstanding: Option<Amount>,
+}
+
+/// A currency.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Currency {
+    /// Its three letters.
+    pub code: String,
 }
 
 /// Who did what to a loan, and when.
@@ -106,6 +125,16 @@ pub struct LoanTimeline {
     pub approved_by_username: Option<String>,
     /// When it is to be paid out.
     pub expected_disbursement_date: Option<Day>,
+    /// By whom it was paid out.
+    pub disbursed_by_username: Option<String>,
+    /// When it was rejected.
+    pub rejected_on_date: Option<Day>,
+    /// By whom.
+    pub rejected_by_username: Option<String>,
+    /// When it was withdrawn.
+    pub withdrawn_on_date: Option<Day>,
+    /// By whom.
+    pub withdrawn_by_username: Option<String>,
 }
 
 /// A charge of a loan.
@@ -174,9 +203,19 @@ impl Loan {
 
     /// The disbursements that stand.
     pub fn disbursements(&self) -> impl Iterator<Item = &Transaction> {
+        self.standing(1)
+    }
+
+    /// The repayments that stand.
+    pub fn repayments(&self) -> impl Iterator<Item = &Transaction> {
+        self.standing(2)
+    }
+
+    /// The transactions of a kind (`CONTRACT.md` section 16.5) that stand.
+    fn standing(&self, kind: i32) -> impl Iterator<Item = &Transaction> {
         self.transactions
             .iter()
-            .filter(|transaction| transaction.kind.id == 1 && transaction.stands())
+            .filter(move |transaction| transaction.kind.id == kind && transaction.stands())
     }
 
     /// What was really paid out: the sum of the transactions, never a figure of the loan's own, which

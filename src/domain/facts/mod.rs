@@ -5,7 +5,9 @@ mod loan;
 use serde::{Deserialize, Serialize, Serializer};
 
 pub(crate) use self::loan::total;
-pub use self::loan::{Loan, LoanCharge, LoanTimeline, PaymentDetail, Tranche, Transaction};
+pub use self::loan::{
+    Currency, Loan, LoanCharge, LoanSummary, LoanTimeline, PaymentDetail, Tranche, Transaction,
+};
 use crate::domain::{Amount, Day};
 
 /// The answers to [`Reads`](super::Reads): `None` is what was not read, or is not there.

@@ -1,6 +1,7 @@
 //! What operators do with single operations: one file per endpoint, and the same answer of all actions.
 
 mod cancel;
+mod hold;
 mod inspect;
 mod list;
 mod resolve;
@@ -18,8 +19,12 @@ use serde::Serialize;
 use uuid::Uuid;
 
 pub(super) use self::{
-    cancel::cancel_operation, inspect::inspect_operation, list::list_operations,
-    resolve::resolve_operation, retry::retry_operation,
+    cancel::cancel_operation,
+    hold::{hold_operation, release_operation},
+    inspect::inspect_operation,
+    list::list_operations,
+    resolve::resolve_operation,
+    retry::retry_operation,
 };
 use super::{ApiState, Caller, error::ApiError, observe::RequestId, tokens::Scope};
 use crate::{

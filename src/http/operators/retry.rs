@@ -65,6 +65,7 @@ async fn accept_anew(
         caller: original.caller,
         caller_key: None,
         retry_of: Some(id),
+        expires_at: None,
     };
     api.store.retry_failed(failed, &new, operator).await?;
     Ok(TrackingId {

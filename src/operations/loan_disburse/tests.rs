@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    domain::TrackingId,
+    domain::{TrackingId, Transaction},
     operations::testing::{Case, ID, body_of, checked, evidence, loan, plan, problems},
 };
 

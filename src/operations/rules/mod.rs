@@ -69,10 +69,10 @@ pub(super) fn email_address(value: &RawValue) -> Checked<String> {
     text(value, 150)
 }
 
-/// The longest note on a disbursement.
+/// The longest note on a command.
 pub(super) const LONGEST_NOTE: usize = 1000;
 
-/// A note on a disbursement.
+/// A note on a command.
 pub(super) fn note(value: &RawValue) -> Checked<String> {
     text(value, LONGEST_NOTE)
 }

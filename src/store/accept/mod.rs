@@ -7,6 +7,7 @@ mod rows;
 
 use std::time::Instant;
 
+use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
 use sqlx::PgPool;
 use tokio_util::task::TaskTracker;
@@ -32,6 +33,8 @@ pub struct NewOperation {
     pub caller_key: Option<CallerKey>,
     /// The failed operation that it runs again.
     pub retry_of: Option<OperationId>,
+    /// Until when it may be sent.
+    pub expires_at: Option<DateTime<Utc>>,
 }
 
 /// A caller's own `Idempotency-Key`.

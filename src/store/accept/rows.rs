@@ -1,5 +1,6 @@
 //! The rows of new operations.
 
+use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -14,12 +15,12 @@ pub(in crate::store) async fn insert_operations(
     let positions: Vec<i64> = placed.iter().map(|place| place.position).collect();
     let read_positions: Vec<Option<i64>> = placed.iter().map(|place| place.read_position).collect();
     let transaction_id = sqlx::query_scalar!(
-        r#"INSERT INTO operation (id, type, state, lane, position, read_lane, read_position, ungranted, lender, retry_of, due_at)
+        r#"INSERT INTO operation (id, type, state, lane, position, read_lane, read_position, ungranted, lender, retry_of, expires_at, due_at)
            SELECT n.id, n.type, CASE n.ungranted WHEN 0 THEN 'ready' ELSE 'waiting' END,
-                  n.lane, n.position, n.read_lane, n.read_position, n.ungranted, n.lender, n.retry_of,
+                  n.lane, n.position, n.read_lane, n.read_position, n.ungranted, n.lender, n.retry_of, n.expires_at,
                   CASE n.ungranted WHEN 0 THEN now() END
-             FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::bigint[], $7::smallint[], $8::text[], $9::uuid[])
-                  AS n (id, type, lane, position, read_lane, read_position, ungranted, lender, retry_of)
+             FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::bigint[], $7::smallint[], $8::text[], $9::uuid[], $10::timestamptz[])
+                  AS n (id, type, lane, position, read_lane, read_position, ungranted, lender, retry_of, expires_at)
         RETURNING pg_current_xact_id()::text AS "transaction_id!""#,
         &ids(new),
         &new.iter().map(|n| n.operation_type.as_str().to_owned()).collect::<Vec<_>>(),
@@ -30,6 +31,7 @@ pub(in crate::store) async fn insert_operations(
         &placed.iter().map(|place| place.ungranted).collect::<Vec<_>>(),
         &new.iter().map(|n| n.checked.lender.clone()).collect::<Vec<_>>() as &[Option<String>],
         &new.iter().map(|n| n.retry_of.map(|id| id.0)).collect::<Vec<_>>() as &[Option<Uuid>],
+        &new.iter().map(|n| n.expires_at).collect::<Vec<_>>() as &[Option<DateTime<Utc>>],
     )
     .fetch_all(&mut *connection)
     .await?

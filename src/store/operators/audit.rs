@@ -23,6 +23,8 @@ pub(super) enum Action {
     Cancel,
     Retry,
     Resolve,
+    Hold,
+    Release,
 }
 
 impl Action {
@@ -31,6 +33,8 @@ impl Action {
             Self::Cancel => "cancel",
             Self::Retry => "retry",
             Self::Resolve => "resolve",
+            Self::Hold => "hold",
+            Self::Release => "release",
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod audit;
 mod cancel;
+mod hold;
 mod inspect;
 mod parked;
 mod resolve;
@@ -43,6 +44,9 @@ pub enum Unfit {
     /// Nothing will change it any more.
     #[error("This operation has ended.")]
     Ended,
+    /// It waits for a person already.
+    #[error("This operation is parked: it waits for a decision already.")]
+    Parked,
     /// Only a parked one is for a person to decide.
     #[error("This operation is not parked.")]
     NotParked,
@@ -59,6 +63,7 @@ impl Unfit {
             Self::UnderWay => "operation_under_way",
             Self::Sent => "operation_sent",
             Self::Ended => "operation_ended",
+            Self::Parked => "operation_parked",
             Self::NotParked => "operation_not_parked",
             Self::Retried(_) => "operation_retried",
         }

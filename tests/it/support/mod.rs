@@ -4,13 +4,14 @@
 pub(crate) mod command;
 pub(crate) mod operators;
 pub(crate) mod sandbox;
+pub(crate) mod steps;
 pub(crate) mod system;
 
 use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use fineract_gateway::{
     domain::{FineractHealth, OperationType},
-    http::{ApiState, Tokens, router},
+    http::{ApiState, Budgets, Tokens, router},
     operations::Deployment,
     store::{ClaimLimits, End, Ends, Settlement, Store, Verdict},
 };
@@ -30,6 +31,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub(crate) const TOKEN: &str = "los-secret";
 /// The secret of the caller `admin`, who has the `ops` scope.
 pub(crate) const OPS_TOKEN: &str = "admin-secret";
+/// The API key of `lender`.
+pub(crate) const API_KEY: &str = "lender-key";
 /// No test waits longer for anything.
 const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -84,6 +87,17 @@ impl TestGateway {
                 ],
                 &[secret("admin", OPS_TOKEN)],
             ),
+            api_keys: Tokens::new(
+                &[
+                    secret("lender", API_KEY),
+                    secret("other", "other-key"),
+                    secret("third", "third-key"),
+                    secret("fourth", "fourth-key"),
+                ],
+                &[],
+            ),
+            budgets: Budgets::default(),
+            currency: "INR".to_owned(),
             base_paths: vec!["/api".to_owned(), "/api/v1".to_owned()],
             max_waiting: 1_000,
             fineract: fineract_seen,

@@ -11,7 +11,7 @@ use fineract_gateway::{
     config::Config,
     sandbox::Sandbox,
 };
-use reqwest::Client;
+use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions as _, PgPool};
 use tokio::{
@@ -192,9 +192,31 @@ impl Caller {
         Answer::of(request.json(&json!({ "status": operation_type, "data": data }))).await
     }
 
+    /// A request without anything.
+    pub(crate) fn request(&self, method: reqwest::Method, path: &str) -> RequestBuilder {
+        let url = format!("http://{}{path}", self.address);
+        self.client.request(method, url)
+    }
+
+    /// What is told of a transaction.
+    pub(crate) async fn transaction(&self, id: &str, key: &str) -> Value {
+        let request = self.request(reqwest::Method::GET, &format!("/transactions/{id}"));
+        let request = request.header("Authorization", format!("Token {key}"));
+        let answer = request.send().await.expect("the gateway answers");
+        answer.json().await.expect("JSON")
+    }
+
     /// Has an operation accepted; its tracking id.
     pub(crate) async fn send(&self, operation_type: &str, data: Value) -> String {
-        let answer = self.operate(operation_type, data).await;
+        self.submit(&json!({ "status": operation_type, "data": data }))
+            .await
+    }
+
+    /// The same, of a whole body.
+    pub(crate) async fn submit(&self, body: &Value) -> String {
+        let url = format!("http://{}/fineract/operate", self.address);
+        let request = self.client.post(url).header("X-Internal-Token", TOKEN);
+        let answer = Answer::of(request.json(body)).await;
         assert_eq!(answer.status, 202, "{}", answer.text);
         answer.json()["tracking_id"]
             .as_str()

@@ -86,13 +86,20 @@ fn fells(operation: &Accepted) -> bool {
         return false;
     };
     match operation.operation_type {
-        OperationType::LoanCreate | OperationType::LoanUpdate | OperationType::LoanApprove => true,
+        OperationType::LoanCreate
+        | OperationType::LoanUpdate
+        | OperationType::LoanApprove
+        | OperationType::LoanUndoApproval
+        | OperationType::LoanUndoDisbursal => true,
         OperationType::ClientCreate => {
             !codes.is_empty() && !codes.iter().any(|code| code == CLIENT_IS_THERE)
         }
-        OperationType::ClientUpdate | OperationType::LoanDisburse | OperationType::LoanDelete => {
-            false
-        }
+        OperationType::ClientUpdate
+        | OperationType::LoanDisburse
+        | OperationType::LoanDelete
+        | OperationType::LoanRepayment
+        | OperationType::LoanReject
+        | OperationType::LoanWithdraw => false,
     }
 }
 

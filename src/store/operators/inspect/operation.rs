@@ -19,6 +19,8 @@ pub(super) struct InspectedOperation {
     tracking_id: TrackingId,
     operation_type: OperationType,
     state: &'static str,
+    /// Whether an operator holds it back.
+    held: bool,
     /// Why it is parked, blocked or tried again, as a stable code, and since when.
     why: Option<String>,
     why_since: Option<DateTime<Utc>>,
@@ -26,6 +28,8 @@ pub(super) struct InspectedOperation {
     resolution: Option<String>,
     caller: String,
     accepted_at: DateTime<Utc>,
+    /// Until when it may be sent.
+    expires_at: Option<DateTime<Utc>>,
     /// Ready: when it is tried next. Running: when its lease runs out.
     due_at: Option<DateTime<Utc>>,
     ended_at: Option<DateTime<Utc>>,
@@ -63,7 +67,7 @@ pub(super) async fn read_operation(
     id: OperationId,
 ) -> Result<Option<InspectedOperation>, StoreError> {
     let row = sqlx::query!(
-        r#"SELECT o.id, o.type, o.state, o.why, o.why_since, o.resolution, o.accepted_at, o.due_at,
+        r#"SELECT o.id, o.type, o.state, o.held, o.expires_at, o.why, o.why_since, o.resolution, o.accepted_at, o.due_at,
                   o.ended_at, o.attempt, o.key_number, o.lost, o.lane, o.position, o.read_lane,
                   o.read_position, p.caller, p.data AS "data: Json<Box<RawValue>>",
                   r.code, r.success, r.failure, r.message,
@@ -93,11 +97,13 @@ pub(super) async fn read_operation(
         tracking_id: name,
         operation_type: name.operation_type,
         state: read_state(&row.state)?.as_str(),
+        held: row.held,
         why: row.why,
         why_since: row.why_since,
         resolution: row.resolution,
         caller: row.caller,
         accepted_at: row.accepted_at,
+        expires_at: row.expires_at,
         due_at: row.due_at,
         ended_at: row.ended_at,
         claims: row.attempt,

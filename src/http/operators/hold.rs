@@ -1,0 +1,52 @@
+//! `POST /fineract/operations/{id}/hold` and `…/release`: holds one back, and lets it go on.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{OriginalUri, State},
+    http::Uri,
+    response::IntoResponse,
+};
+
+use super::{ActionAnswer, ActionBody, Named, Ops, acted};
+use crate::{
+    http::{ApiState, error::ApiError},
+    store::Operator,
+};
+
+/// Holds an operation back: it keeps its place, and those behind it wait with it.
+pub(in crate::http) async fn hold_operation(
+    Ops(operator): Ops,
+    State(api): State<Arc<ApiState>>,
+    OriginalUri(uri): OriginalUri,
+    named: Named,
+) -> Result<impl IntoResponse, ApiError> {
+    hold(&api, named, true, &operator, &uri).await
+}
+
+/// Lets an operation go on that was held back.
+pub(in crate::http) async fn release_operation(
+    Ops(operator): Ops,
+    State(api): State<Arc<ApiState>>,
+    OriginalUri(uri): OriginalUri,
+    named: Named,
+) -> Result<impl IntoResponse, ApiError> {
+    hold(&api, named, false, &operator, &uri).await
+}
+
+async fn hold(
+    api: &ApiState,
+    named: Named,
+    is_held: bool,
+    operator: &Operator,
+    uri: &Uri,
+) -> Result<ActionAnswer, ApiError> {
+    let found = named.find(api).await?;
+    api.store.hold(&found, is_held, operator).await?;
+    let body = ActionBody {
+        tracking_id: found.tracking_id,
+        retry_of: None,
+        status: if is_held { "on_hold" } else { "processing" },
+    };
+    Ok(acted(if is_held { "hold" } else { "release" }, uri, body))
+}

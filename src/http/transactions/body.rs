@@ -1,0 +1,152 @@
+//! A transaction as document 003 shows it, key for key.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::status::Status;
+use crate::{
+    domain::{Amount, Direction},
+    operations::Movement,
+    store::MoneyMovement,
+};
+
+/// A transaction.
+#[derive(Debug, Serialize)]
+pub(super) struct TransactionBody {
+    id: String,
+    operation_type: &'static str,
+    status: Status,
+    /// `null` until it is known, where the caller left it to the loan's terms.
+    amount: Option<Amount>,
+    currency: String,
+    merchant_reference: String,
+    created_at: String,
+    updated_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    completion_details: Option<CompletionDetails>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transfer_details: Option<TransferDetails>,
+}
+
+/// How it ended, if it ended well.
+#[derive(Debug, Serialize)]
+struct CompletionDetails {
+    completed_at: String,
+    authorization_code: Option<String>,
+    reference_number: String,
+}
+
+/// Where the money of a withdrawal goes.
+#[derive(Debug, Serialize)]
+struct TransferDetails {
+    transfer_method: Option<String>,
+    beneficiary_account: String,
+    estimated_completion: Option<String>,
+}
+
+/// What the gateway sent.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Sent {
+    transaction_amount: Option<Amount>,
+    receipt_number: Option<String>,
+}
+
+/// The ids of Fineract's success; a payout is the loan's sub-resource, a repayment the resource itself
+/// (`CONTRACT.md` sections 4.2 and 11.3).
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Success {
+    resource_id: Option<i64>,
+    sub_resource_id: Option<i64>,
+}
+
+impl TransactionBody {
+    /// Puts together what is known: from the payload, from what was sent, and from the answer.
+    pub(super) fn new(
+        read: &MoneyMovement,
+        movement: Movement,
+        currency: &str,
+        estimated_end: Option<DateTime<Utc>>,
+    ) -> Self {
+        let status = Status::of(&read.progress);
+        let id = read.tracking_id.id.to_string();
+        let sent: Sent = parsed(read.request.as_deref());
+        let completion_details =
+            read.ended_at
+                .filter(|_| status.is_completed())
+                .map(|at| CompletionDetails {
+                    completed_at: iso_8601(at),
+                    authorization_code: authorization_code(read, movement.direction),
+                    reference_number: sent.receipt_number.unwrap_or_else(|| id.clone()),
+                });
+        let transfer_details = match movement.direction {
+            Direction::Payment => None,
+            Direction::Withdrawal => Some(TransferDetails {
+                transfer_method: movement.method,
+                beneficiary_account: masked(&movement.loan),
+                estimated_completion: estimated_end.map(iso_8601),
+            }),
+        };
+        Self {
+            id,
+            operation_type: match movement.direction {
+                Direction::Payment => "payment",
+                Direction::Withdrawal => "withdrawal",
+            },
+            status,
+            amount: movement.amount.or(sent.transaction_amount),
+            currency: read.currency.clone().unwrap_or_else(|| currency.to_owned()),
+            merchant_reference: movement.reference.unwrap_or(movement.loan),
+            created_at: iso_8601(read.accepted_at),
+            updated_at: iso_8601(read.updated_at),
+            completion_details,
+            transfer_details,
+        }
+    }
+}
+
+/// Fineract's number of the transaction.
+fn authorization_code(read: &MoneyMovement, direction: Direction) -> Option<String> {
+    let success: Success = parsed(read.success.as_deref());
+    let id = match direction {
+        Direction::Payment => success.resource_id,
+        Direction::Withdrawal => success.sub_resource_id,
+    };
+    id.map(|id| id.to_string())
+}
+
+/// What a stored text holds of these keys; nothing, if it is not what it should be.
+fn parsed<T: Default + for<'de> Deserialize<'de>>(text: Option<&str>) -> T {
+    text.and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default()
+}
+
+/// An account of which the last four characters are shown, and at least as many are not.
+fn masked(account: &str) -> String {
+    let length = account.chars().count();
+    let shown = account.chars().skip(length - (length / 2).min(4));
+    "****".chars().chain(shown).collect()
+}
+
+fn iso_8601(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Micros, true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_shows_at_most_its_last_four() {
+        for (account, shown) in [
+            ("LOAN-000123", "****0123"),
+            ("LOAN-123", "****-123"),
+            ("L-123", "****23"),
+            ("L", "****"),
+            ("ऋण-१२३४५", "****२३४५"),
+        ] {
+            assert_eq!(masked(account), shown, "{account}");
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! How often a key may still be used this minute: exactly, and without asking Postgres each time.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::{
+    store::{Block, BlockRequest, Store, StoreError},
+    telemetry::wall_clock,
+};
+
+/// Requests a minute with one key, over all gateways (document 003).
+pub(super) const LIMIT: i32 = 300;
+/// What gateways may hold of it unspent at once, together: 5 %.
+const SLACK: i32 = LIMIT / 20;
+/// The window, in seconds: it begins with the minute.
+const WINDOW: i64 = 60;
+
+const X_LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
+const X_REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
+const X_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
+const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+
+/// The keys' budgets, as far as this gateway has them. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Budgets(Arc<Mutex<Keys>>);
+
+type Keys = HashMap<Arc<str>, Arc<tokio::sync::Mutex<Budget>>>;
+
+impl fmt::Debug for Budgets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Budgets").finish_non_exhaustive()
+    }
+}
+
+/// What this gateway has of a key's minute.
+#[derive(Debug, Default)]
+struct Budget {
+    block: Option<Block>,
+    /// Of the block's requests, those that were not let in yet.
+    unspent: i32,
+}
+
+/// What is left of a key's minute, as an answer tells it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Allowance {
+    remaining: i32,
+    /// When the minute ends, in seconds since 1970.
+    reset: i64,
+    resets_in: Duration,
+}
+
+impl Budgets {
+    /// Lets a request in, or not; and what is left after it.
+    pub(super) async fn spend(
+        &self,
+        store: &Store,
+        key: &Arc<str>,
+    ) -> Result<(bool, Allowance), StoreError> {
+        let budget = {
+            let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(keys.entry(Arc::clone(key)).or_default())
+        };
+        // Those that come while a block is asked for wait for it, and share it.
+        let mut budget = budget.lock().await;
+        let block = match budget.usable() {
+            Some(block) => block,
+            None => budget.refill(store, key).await?,
+        };
+        let is_let_in = budget.unspent > 0;
+        budget.unspent -= i32::from(is_let_in);
+        let allowance = Allowance {
+            remaining: LIMIT - block.granted + budget.unspent,
+            reset: WINDOW * (block.minute + 1),
+            resets_in: block.ends_at.saturating_duration_since(Instant::now()),
+        };
+        Ok((is_let_in, allowance))
+    }
+}
+
+impl Budget {
+    /// The block that still counts: of this minute, with something left, or the last one there is.
+    fn usable(&self) -> Option<Block> {
+        let is_last = |block: &Block| block.granted >= LIMIT;
+        self.block
+            .filter(|block| block.ends_at > Instant::now())
+            .filter(|block| self.unspent > 0 || is_last(block))
+    }
+
+    async fn refill(&mut self, store: &Store, key: &str) -> Result<Block, StoreError> {
+        let asked = BlockRequest {
+            limit: LIMIT,
+            slack: SLACK,
+            spent: self.block.map(|block| (block.minute, block.size)),
+        };
+        // Dropped with its request, it is asked for again, and what it would have brought stays unspent.
+        let block = store.take_block(key, asked).await?;
+        self.block = Some(block);
+        self.unspent = block.size;
+        Ok(block)
+    }
+}
+
+impl Allowance {
+    /// For who has no key, or while it cannot be counted: nothing is left.
+    pub(super) fn none() -> Self {
+        let now = wall_clock().timestamp();
+        let resets_in = WINDOW - now.rem_euclid(WINDOW);
+        Self {
+            remaining: 0,
+            reset: now + resets_in,
+            resets_in: Duration::from_secs(resets_in.unsigned_abs()),
+        }
+    }
+
+    /// Whole seconds until the minute ends, at least one.
+    pub(super) fn seconds(&self) -> u16 {
+        let seconds = self.resets_in.as_millis().div_ceil(1_000).max(1);
+        u16::try_from(seconds).unwrap_or(u16::MAX)
+    }
+
+    /// Writes the document's three headers, and the IETF's two beside them.
+    pub(super) fn write(&self, headers: &mut HeaderMap) {
+        let (remaining, seconds) = (self.remaining, self.seconds());
+        headers.insert(X_LIMIT, LIMIT.into());
+        headers.insert(X_REMAINING, remaining.into());
+        headers.insert(X_RESET, self.reset.into());
+        for (name, value) in [
+            (POLICY, format!("\"transactions\";q={LIMIT};w={WINDOW}")),
+            (
+                RATE_LIMIT,
+                format!("\"transactions\";r={remaining};t={seconds}"),
+            ),
+        ] {
+            if let Ok(value) = HeaderValue::try_from(value) {
+                headers.insert(name, value);
+            }
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! `GET /transactions/{id}`, with and without the last slash (document 003).
+//!
+//! A transaction is an operation that moves money. Everything around it is the document's as well: the
+//! keys, the limit of their use, and the errors.
+
+mod body;
+mod budget;
+mod error;
+mod status;
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    extract::{Path, Request, State, rejection::PathRejection},
+    http::{HeaderMap, header::AUTHORIZATION},
+    middleware::{self, Next},
+    response::{IntoResponse as _, Response},
+    routing::get,
+};
+use tracing::Span;
+use uuid::Uuid;
+
+pub use self::budget::Budgets;
+pub(super) use self::error::ErrorBody;
+use self::{body::TransactionBody, budget::Allowance};
+use super::{ApiState, error::ApiError, tell::Shape};
+use crate::{
+    domain::{Direction, OperationId, TrackingId},
+    operations,
+    store::StoreError,
+};
+
+/// The routes, each request counted.
+pub(super) fn routes(api: &Arc<ApiState>) -> Router<Arc<ApiState>> {
+    Router::new()
+        .route("/transactions/{id}", get(read_transaction))
+        .route("/transactions/{id}/", get(read_transaction))
+        .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
+        .layer(middleware::from_fn_with_state(Arc::clone(api), meter))
+}
+
+/// Asks for the key, counts the request, and says on every answer what is left.
+async fn meter(State(api): State<Arc<ApiState>>, request: Request, next: Next) -> Response {
+    let (admission, allowance) = admit(&api, request.headers()).await;
+    let mut response = match admission {
+        Ok(()) => next.run(request).await,
+        Err(error) => error.into_response(),
+    };
+    allowance.write(response.headers_mut());
+    response.extensions_mut().insert(Shape::Transaction);
+    response
+}
+
+async fn admit(api: &ApiState, headers: &HeaderMap) -> (Result<(), ApiError>, Allowance) {
+    let key = headers
+        .get(AUTHORIZATION)
+        .and_then(|value| key(value.as_bytes()));
+    let Some(caller) = key.and_then(|key| api.api_keys.caller(key)) else {
+        return (Err(ApiError::UnknownKey), Allowance::none());
+    };
+    Span::current().record("caller", &*caller.name);
+    match api.budgets.spend(&api.store, &caller.name).await {
+        Ok((true, allowance)) => (Ok(()), allowance),
+        Ok((false, allowance)) => {
+            let retry_after = allowance.seconds();
+            (Err(ApiError::RateLimited { retry_after }), allowance)
+        }
+        Err(error) => (Err(error.into()), Allowance::none()),
+    }
+}
+
+/// The key of `Authorization: Token key`; a scheme's case does not count (RFC 9110 section 11.1).
+fn key(authorization: &[u8]) -> Option<&[u8]> {
+    let (scheme, key) = authorization.split_at_checked(b"Token ".len())?;
+    scheme
+        .eq_ignore_ascii_case(b"Token ")
+        .then(|| key.trim_ascii())
+}
+
+/// Says where a transaction stands.
+async fn read_transaction(
+    State(api): State<Arc<ApiState>>,
+    path: Result<Path<String>, PathRejection>,
+) -> Result<Json<TransactionBody>, ApiError> {
+    let Path(id) = path.or(Err(ApiError::InvalidTransactionId))?;
+    let named = Named::read(&id).ok_or(ApiError::InvalidTransactionId)?;
+    let unknown = || ApiError::UnknownTransaction(named.id);
+    let read = api
+        .store
+        .money_movement(named.id)
+        .await?
+        .filter(|read| named.is(read.tracking_id))
+        .ok_or_else(unknown)?;
+    let tracking_id = read.tracking_id;
+    let entry = operations::entry(tracking_id.operation_type).ok_or_else(unknown)?;
+    let movement = (entry.moves)(&read.payload, &api.deployment)
+        .or(Err(StoreError::Unknown { what: "payload" }))?
+        .ok_or_else(unknown)?;
+    let is_under_way = movement.direction == Direction::Withdrawal && !read.progress.state.is_end();
+    let estimated_end = if is_under_way {
+        api.store.estimated_end(tracking_id.operation_type).await?
+    } else {
+        None
+    };
+    let body = TransactionBody::new(&read, movement, &api.currency, estimated_end);
+    Ok(Json(body))
+}
+
+/// A transaction's name in a path: the uuid, or the tracking id with the type in front of it.
+#[derive(Clone, Copy, Debug)]
+struct Named {
+    id: OperationId,
+    tracking_id: Option<TrackingId>,
+}
+
+impl Named {
+    fn read(text: &str) -> Option<Self> {
+        let tracking_id = text.parse::<TrackingId>().ok();
+        let id = match tracking_id {
+            Some(tracking_id) => tracking_id.id,
+            None => OperationId(Uuid::try_parse(text).ok()?),
+        };
+        Some(Self { id, tracking_id })
+    }
+
+    fn is(&self, tracking_id: TrackingId) -> bool {
+        self.tracking_id.is_none_or(|named| named == tracking_id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_stands_behind_its_scheme() {
+        for (header, expected) in [
+            ("Token abc", Some("abc")),
+            ("token abc", Some("abc")),
+            ("TOKEN  abc ", Some("abc")),
+            ("Token ", Some("")),
+            ("Token", None),
+            ("Bearer abc", None),
+            ("abc", None),
+            ("", None),
+        ] {
+            assert_eq!(
+                key(header.as_bytes()),
+                expected.map(str::as_bytes),
+                "{header}"
+            );
+        }
+    }
+}

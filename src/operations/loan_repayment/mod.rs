@@ -1,0 +1,136 @@
+//! Repayments of loans. Fineract takes the same one again and again; what keeps it from that is the
+//! transaction externalId, the same in every attempt.
+
+#[cfg(test)]
+mod tests;
+
+use serde::Serialize;
+
+use super::{
+    Checked, Context, Day, Deployment, Evidence, Facts, Movement, Operation, Plan, Reads, Refusal,
+    body::{DATE_FORMAT, LOCALE, Success, send},
+    fields::Fields,
+    payment::{self, Remarks, RemarksBody, own},
+    rules,
+};
+use crate::domain::{Amount, Direction, Lane, LaneAccess, Method, OperationId, OperationType};
+
+/// Books what a borrower has paid back (`CONTRACT.md` section 11.3).
+#[derive(Debug)]
+pub(super) struct LoanRepayment {
+    loan: String,
+    paid_on: Day,
+    amount: Amount,
+    remarks: Remarks,
+}
+
+/// What Fineract gets.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Body<'a> {
+    transaction_date: Day,
+    transaction_amount: Amount,
+    external_id: String,
+    #[serde(flatten)]
+    remarks: RemarksBody<'a>,
+    locale: &'static str,
+    date_format: &'static str,
+}
+
+impl Operation for LoanRepayment {
+    const TYPE: OperationType = OperationType::LoanRepayment;
+    /// Both commands carry the same transaction externalId.
+    const LATE_COMMAND_HARMLESS: bool = true;
+
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let loan = fields.required("external_loan_id", rules::external_id);
+        let paid_on = fields.required("transactionDate", rules::day);
+        let amount = fields.required("transactionAmount", rules::money);
+        let remarks = Remarks::read(fields);
+        Some(Self {
+            loan: loan?,
+            paid_on: paid_on?,
+            amount: amount?,
+            remarks,
+        })
+    }
+
+    fn checked(&self) -> Checked {
+        Checked {
+            lanes: LaneAccess {
+                writes: Lane::loan(&self.loan),
+                reads: None,
+            },
+            reference: self.remarks.reference.clone(),
+            lender: None,
+        }
+    }
+
+    fn fells(_: &[String]) -> bool {
+        false
+    }
+
+    fn moves(&self, deployment: &Deployment) -> Option<Movement> {
+        Some(Movement {
+            direction: Direction::Payment,
+            loan: self.loan.clone(),
+            amount: Some(self.amount),
+            reference: self.remarks.reference.clone(),
+            method: self.remarks.method(deployment),
+        })
+    }
+
+    fn reads(&self, deployment: &Deployment, id: OperationId) -> Reads {
+        self.remarks.reads(&self.loan, deployment, id)
+    }
+
+    fn plan(&self, facts: &Facts, context: &Context<'_>) -> Plan {
+        let Some(loan) = &facts.loan else {
+            return Refusal::not_found("loan");
+        };
+        match own(loan, facts, context.id) {
+            Some(paid) if paid.stands() => {
+                return Plan::Done(Success::repayment(loan, paid).body());
+            }
+            Some(_) => {
+                return Plan::Refuse(Refusal {
+                    code: "repayment_undone",
+                    message: "Not sent: this repayment was booked already, and then undone"
+                        .to_owned(),
+                });
+            }
+            None => {}
+        }
+        let standing = loan.repayments();
+        if let Err(refusal) = self.remarks.check_reference(standing, context, "repayment") {
+            return Plan::Refuse(refusal);
+        }
+        send(
+            Method::Post,
+            format!("/loans/{}/transactions?command=repayment", loan.id),
+            &Body {
+                transaction_date: self.paid_on,
+                transaction_amount: self.amount,
+                external_id: context.id.to_string(),
+                remarks: self.remarks.body(facts.payment_type),
+                locale: LOCALE,
+                date_format: DATE_FORMAT,
+            },
+        )
+    }
+
+    fn evidence_reads(&self, _: &Deployment, id: OperationId) -> Reads {
+        payment::evidence_reads(&self.loan, id)
+    }
+
+    fn evidence(&self, facts: &Facts, context: &Context<'_>) -> Evidence {
+        let Some(loan) = &facts.loan else {
+            return Evidence::CannotTell("loan_not_found");
+        };
+        match own(loan, facts, context.id) {
+            None => Evidence::Absent,
+            Some(paid) if paid.stands() => Evidence::Ours(Success::repayment(loan, paid).body()),
+            Some(_) => Evidence::NotOurs("The repayment was booked, and then undone".to_owned()),
+        }
+    }
+}

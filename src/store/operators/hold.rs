@@ -1,0 +1,62 @@
+//! Holding an operation back, and letting it go on: it keeps its place, and those behind it wait.
+
+use serde_json::json;
+
+use super::{ActionError, Found, Operator, Unfit, audit::Action, read_state};
+use crate::{
+    domain::State,
+    store::{Store, failed_to},
+};
+
+impl Store {
+    /// Holds an operation back that no worker has just now, or lets it go on. Done twice, it is done once.
+    pub async fn hold(
+        &self,
+        found: &Found,
+        is_held: bool,
+        operator: &Operator,
+    ) -> Result<(), ActionError> {
+        const ACTION: &str = "hold an operation back";
+        let id = found.tracking_id.id;
+        let mut transaction = self.pool.begin().await.map_err(failed_to(ACTION))?;
+        let row = sqlx::query!(
+            "SELECT state, held FROM operation WHERE id = $1 FOR NO KEY UPDATE",
+            id.0
+        )
+        .fetch_one(&mut *transaction)
+        .await
+        .map_err(failed_to(ACTION))?;
+        let state = read_state(&row.state)?;
+        match state {
+            State::Waiting | State::Ready => {}
+            State::Running => return Err(Unfit::Running.into()),
+            State::Parked => return Err(Unfit::Parked.into()),
+            State::Succeeded | State::Failed => return Err(Unfit::Ended.into()),
+        }
+        if row.held == is_held {
+            return Ok(());
+        }
+        sqlx::query!(
+            "UPDATE operation SET held = $2 WHERE id = $1",
+            id.0,
+            is_held
+        )
+        .execute(&mut *transaction)
+        .await
+        .map_err(failed_to(ACTION))?;
+        let action = if is_held {
+            Action::Hold
+        } else {
+            Action::Release
+        };
+        let detail = json!({ "state": state.as_str() });
+        operator
+            .leaves(&mut transaction, action, id, detail)
+            .await?;
+        transaction.commit().await.map_err(failed_to(ACTION))?;
+        if !is_held {
+            self.ends.announce_work();
+        }
+        Ok(())
+    }
+}
