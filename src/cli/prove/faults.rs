@@ -125,11 +125,14 @@ impl Card {
     /// Whether it leaves such an operation to a person.
     pub(super) fn may_park(self, parked: &Parked<'_>) -> bool {
         let why = parked.why;
-        // An update gets no new key while the first may still run. Nor is a refusal under a second key the
-        // last word; but what is there is to be found.
+        // Updates and undos get no new key while the first may still run. Nor is a refusal under a second
+        // key the last word; but what is there is to be found.
         let is_undecided = matches!(
             parked.operation_type,
-            OperationType::ClientUpdate | OperationType::LoanUpdate
+            OperationType::ClientUpdate
+                | OperationType::LoanUpdate
+                | OperationType::LoanUndoApproval
+                | OperationType::LoanUndoDisbursal
         ) || (why == "an_attempt_may_still_run" && !parked.has_effect);
         if let Self::Sandbox(index) = self {
             return SANDBOX.get(index).is_some_and(|fault| match fault.name {

@@ -62,6 +62,11 @@ impl From<Line> for Effect {
             ("APPROVE", "LOAN") => Some(OperationType::LoanApprove),
             ("DISBURSE", "LOAN") => Some(OperationType::LoanDisburse),
             ("DELETE", "LOAN") => Some(OperationType::LoanDelete),
+            ("REPAYMENT", "LOAN") => Some(OperationType::LoanRepayment),
+            ("REJECT", "LOAN") => Some(OperationType::LoanReject),
+            ("WITHDRAW", "LOAN") => Some(OperationType::LoanWithdraw),
+            ("APPROVALUNDO", "LOAN") => Some(OperationType::LoanUndoApproval),
+            ("DISBURSALUNDO", "LOAN") => Some(OperationType::LoanUndoDisbursal),
             _ => None,
         };
         Self {

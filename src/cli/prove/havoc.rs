@@ -185,10 +185,12 @@ impl Havoc<'_> {
         self.system.fineract.clear_faults().await
     }
 
-    /// Brings dead gateways back after a while, and those that stopped themselves after `stop_lasts`.
+    /// Brings dead gateways back after a while, the first one with an order, and those that stopped
+    /// themselves after `stop_lasts`.
     pub(super) async fn attend(
         &self,
         stop_lasts: Duration,
+        mut next_order: Option<Order>,
         mut rng: Rng,
     ) -> anyhow::Result<Infallible> {
         let mut back_at: Vec<Option<Instant>> = vec![None; self.system.gateways.len()];
@@ -210,7 +212,9 @@ impl Havoc<'_> {
                     continue;
                 }
                 if is_dead {
-                    gateway.start(None).await?;
+                    let is_over = self.is_over.load(Relaxed);
+                    let order = if is_over { None } else { next_order.take() };
+                    gateway.start(order).await?;
                 } else {
                     self.struck(Card::StopAtPoint, 1);
                     gateway.resume().await;

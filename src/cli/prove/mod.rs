@@ -3,7 +3,7 @@
 //! | module | owns |
 //! | --- | --- |
 //! | `system`, `gateway`, `fineract` | what is put to the test: Postgres, the sandbox, gateway processes |
-//! | `plan`, `story`, `requests`, `faults`, `sandbox_faults` | what a round does, from the seed alone |
+//! | `plan`, `story`, `plots`, `requests`, `faults`, `sandbox_faults` | what a round does, from the seed alone |
 //! | `caller`, `track`, `havoc`, `other_writer` | doing it |
 //! | `round`, `judge` | the three books, and their comparison |
 //! | `tally`, `report` | what the run says in the end |
@@ -16,6 +16,7 @@ mod havoc;
 mod judge;
 mod other_writer;
 mod plan;
+mod plots;
 mod report;
 mod requests;
 mod round;
@@ -41,18 +42,6 @@ use self::{
     system::System,
     tally::Tally,
 };
-use crate::domain::OperationType;
-
-/// The types that the load is made of.
-const TYPES: [OperationType; 7] = [
-    OperationType::ClientCreate,
-    OperationType::ClientUpdate,
-    OperationType::LoanCreate,
-    OperationType::LoanUpdate,
-    OperationType::LoanApprove,
-    OperationType::LoanDisburse,
-    OperationType::LoanDelete,
-];
 
 /// The arguments of `prove`.
 #[derive(Debug, clap::Args)]

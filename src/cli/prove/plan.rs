@@ -10,8 +10,9 @@ use crate::{
 
 /// How many things go wrong in a round, beside gateways that die at a point.
 const CARDS_A_ROUND: usize = 2;
-/// How many gateways die at a point in a round.
-const DEATHS_A_ROUND: usize = 2;
+/// How many gateways die at a point in a round: so many that there is always one left, and one more when
+/// the first is back.
+const DEATHS_A_ROUND: usize = 3;
 
 /// A round as it is planned.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub(super) struct Plan {
     pub(super) cards: Vec<Card>,
     /// What each gateway does to itself.
     pub(super) orders: Vec<Option<Order>>,
+    /// And the first that comes back from its death.
+    pub(super) next_order: Option<Order>,
     /// For everything else.
     pub(super) rng: Rng,
 }
@@ -34,7 +37,8 @@ pub(super) fn passings() -> Vec<Passing> {
     let mut all = Vec::new();
     for point in Point::ALL {
         if point.is_of_one_operation() {
-            all.extend(super::TYPES.map(|operation_type| (point, Some(operation_type))));
+            let types = OperationType::ALL.iter();
+            all.extend(types.map(|operation_type| (point, Some(*operation_type))));
         } else {
             all.push((point, None));
         }
@@ -48,9 +52,7 @@ impl Plan {
         let mut rng = Rng::with_seed(seed ^ (u64::from(round) << 32));
         let before = usize::try_from(round.saturating_sub(1)).unwrap_or(0);
         let cards = deal(seed, before * CARDS_A_ROUND, CARDS_A_ROUND, &Card::deck());
-        // Somebody has to be there when the others die.
-        let deaths = DEATHS_A_ROUND.min(gateways.saturating_sub(1));
-        let deaths = deal(seed, before * DEATHS_A_ROUND, deaths, &passings());
+        let deaths = deal(seed, before * DEATHS_A_ROUND, DEATHS_A_ROUND, &passings());
         let mut orders: Vec<Option<Order>> = deaths
             .into_iter()
             .map(|(point, operation_type)| Order {
@@ -61,6 +63,9 @@ impl Plan {
             })
             .map(Some)
             .collect();
+        let next_order = orders.pop().flatten();
+        // Somebody has to be there when the others die.
+        orders.truncate(gateways.saturating_sub(1));
         orders.resize(gateways, None);
         if let Some(last) = orders.last_mut() {
             *last = cards.iter().find_map(|card| stop(*card, &mut rng));
@@ -70,6 +75,7 @@ impl Plan {
             round,
             cards,
             orders,
+            next_order,
             rng,
         }
     }
@@ -87,7 +93,10 @@ fn stop(card: Card, rng: &mut Rng) -> Option<Order> {
             Point::AfterAnswer,
             Point::BeforeSettle,
         ];
-        (rng.choice(points)?, rng.choice(super::TYPES))
+        (
+            rng.choice(points)?,
+            rng.choice(OperationType::ALL.iter().copied()),
+        )
     } else {
         return None;
     };
@@ -128,10 +137,12 @@ mod tests {
 
     #[test]
     fn every_card_and_every_point_comes_round() {
-        let plans: Vec<Plan> = (1..=58).map(|round| Plan::of(3, round, 3)).collect();
+        let plans: Vec<Plan> = (1..=40).map(|round| Plan::of(3, round, 3)).collect();
         let cards: BTreeSet<Card> = plans.iter().flat_map(|plan| plan.cards.clone()).collect();
         assert_eq!(cards, Card::deck().into_iter().collect());
-        let orders = plans.iter().flat_map(|plan| plan.orders.iter().flatten());
+        let orders = plans
+            .iter()
+            .flat_map(|plan| plan.orders.iter().flatten().chain(&plan.next_order));
         let deaths: BTreeSet<Passing> = orders
             .filter(|order| order.deed == Deed::Die)
             .map(|order| (order.point, order.operation_type))

@@ -51,16 +51,26 @@ pub(super) fn print(counts: &Counts, seed: u64, took: Duration) {
 }
 
 fn print_points(counts: &Counts) {
+    // LOAN_UNDO_APPROVAL: L_UND_A.
     let short = |operation_type: OperationType| {
-        let words = operation_type.as_str().split('_');
-        words
-            .map(|word| word.get(..3).unwrap_or(word))
-            .collect::<Vec<_>>()
-            .join("_")
+        let mut words = operation_type.as_str().split('_');
+        let first = words
+            .next()
+            .and_then(|word| word.get(..1))
+            .unwrap_or_default();
+        let second = words
+            .next()
+            .and_then(|word| word.get(..3))
+            .unwrap_or_default();
+        let third = words
+            .next()
+            .and_then(|word| word.get(..1))
+            .unwrap_or_default();
+        format!("{first}{second}{third}")
     };
-    let heads: Vec<String> = super::TYPES
-        .into_iter()
-        .map(|operation_type| format!("{:>8}", short(operation_type)))
+    let heads: Vec<String> = OperationType::ALL
+        .iter()
+        .map(|operation_type| format!("{:>7}", short(*operation_type)))
         .collect();
     anstream::println!("\n{:<22} {}", "died at", heads.join(" "));
     for point in Point::ALL {
@@ -69,12 +79,12 @@ fn print_points(counts: &Counts) {
             counts.points.get(&passing).copied().unwrap_or(0)
         };
         let cells: Vec<String> = if point.is_of_one_operation() {
-            let types = super::TYPES.into_iter();
+            let types = OperationType::ALL.iter();
             types
-                .map(|known| format!("{:>8}", died(Some(known))))
+                .map(|known| format!("{:>7}", died(Some(*known))))
                 .collect()
         } else {
-            vec![format!("{:>8}", died(None))]
+            vec![format!("{:>7}", died(None))]
         };
         anstream::println!("{:<22} {}", point.as_str(), cells.join(" "));
     }

@@ -1,4 +1,4 @@
-//! What the judge's LOS sends: the seven operation types, with small variations.
+//! What the judge's LOS sends: every operation type, with small variations.
 
 use serde_json::{Value, json};
 
@@ -128,4 +128,33 @@ pub(super) fn loan_disburse(loan: &str, amount: Option<i64>) -> Request {
 pub(super) fn loan_delete(loan: &str) -> Request {
     let data = json!({ "external_loan_id": loan });
     of_loan(OperationType::LoanDelete, loan, data)
+}
+
+pub(super) fn loan_repayment(loan: &str, amount: i64) -> Request {
+    let data = json!({ "external_loan_id": loan, "transactionDate": "12 January 2026",
+                       "transactionAmount": amount });
+    Request {
+        amount: Some(Amount(amount.into())),
+        ..of_loan(OperationType::LoanRepayment, loan, data)
+    }
+}
+
+pub(super) fn loan_reject(loan: &str) -> Request {
+    let data = json!({ "external_loan_id": loan, "rejectedOnDate": "12 January 2026" });
+    of_loan(OperationType::LoanReject, loan, data)
+}
+
+pub(super) fn loan_withdraw(loan: &str) -> Request {
+    let data = json!({ "external_loan_id": loan, "withdrawnOnDate": "12 January 2026" });
+    of_loan(OperationType::LoanWithdraw, loan, data)
+}
+
+pub(super) fn loan_undo_approval(loan: &str) -> Request {
+    let data = json!({ "external_loan_id": loan });
+    of_loan(OperationType::LoanUndoApproval, loan, data)
+}
+
+pub(super) fn loan_undo_disbursal(loan: &str) -> Request {
+    let data = json!({ "external_loan_id": loan });
+    of_loan(OperationType::LoanUndoDisbursal, loan, data)
 }

@@ -48,6 +48,7 @@ pub(super) async fn play(system: &System, tally: &Tally, plan: Plan) -> anyhow::
         round,
         cards,
         orders,
+        next_order,
         mut rng,
     } = plan;
     system.fineract.reset().await?;
@@ -66,7 +67,7 @@ pub(super) async fn play(system: &System, tally: &Tally, plan: Plan) -> anyhow::
     for card in &cards {
         held_back = held_back.max(havoc.prepare(*card, &mut rng).await?);
     }
-    for order in orders.iter().flatten() {
+    for order in orders.iter().flatten().chain(&next_order) {
         havoc.prepare_for(*order, &mut rng).await?;
     }
     let stop_lasts = if cards.contains(&Card::WriteLate) {
@@ -75,7 +76,10 @@ pub(super) async fn play(system: &System, tally: &Tally, plan: Plan) -> anyhow::
         LEASE + Duration::from_millis(rng.u64(500..2_500))
     };
     let callers = Callers::new(system, round);
-    let attending = try_join(havoc.attend(stop_lasts, rng.fork()), havoc.check(&cards));
+    let attending = try_join(
+        havoc.attend(stop_lasts, next_order, rng.fork()),
+        havoc.check(&cards),
+    );
     let playing = async {
         let recovery = trouble_and_peace(&havoc, &callers, &cards, &mut rng).await?;
         // What the sandbox still holds back is an effect too.
@@ -92,7 +96,7 @@ pub(super) async fn play(system: &System, tally: &Tally, plan: Plan) -> anyhow::
     tally.end_round(round, &books.operations, recovery, slowest);
     tally.object(round, &violations);
     if !violations.is_empty() {
-        let story = format!("cards: {cards:?}\norders: {orders:?}\n");
+        let story = format!("cards: {cards:?}\norders: {orders:?}, then {next_order:?}\n");
         write_down(system, round, &story, &books, &violations).await?;
     }
     Ok(Ended {

@@ -101,7 +101,9 @@ impl SandboxFault {
         }
         let (shortest, longest) = self.delay;
         let delay_ms = rng.u64(shortest..longest);
-        let aim = rng.choice(super::TYPES).filter(|_| rng.bool());
+        let aim = rng
+            .choice(OperationType::ALL.iter().copied())
+            .filter(|_| rng.bool());
         Told {
             fault: json!({
                 "fault": self.name,
@@ -127,7 +129,7 @@ pub(super) fn commands_of(operation_type: OperationType) -> Value {
         OperationType::LoanApprove => ("POST", "/loans", "approve"),
         OperationType::LoanDisburse => ("POST", "/loans", "disburse"),
         OperationType::LoanDelete => ("DELETE", "/loans", ""),
-        OperationType::LoanRepayment => ("POST", "/loans", "repayment"),
+        OperationType::LoanRepayment => ("POST", "/transactions", "repayment"),
         OperationType::LoanReject => ("POST", "/loans", "reject"),
         OperationType::LoanWithdraw => ("POST", "/loans", "withdrawnByApplicant"),
         OperationType::LoanUndoApproval => ("POST", "/loans", "undoapproval"),

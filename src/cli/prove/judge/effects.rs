@@ -53,9 +53,12 @@ fn listed(effects: &[&Effect]) -> String {
 }
 
 fn differs(operation: &Accepted, effect: &Effect) -> Option<String> {
-    let transaction = (operation.operation_type == OperationType::LoanDisburse)
-        .then(|| operation.id().map(|id| id.to_string()))
-        .flatten();
+    let moves_money = matches!(
+        operation.operation_type,
+        OperationType::LoanDisburse | OperationType::LoanRepayment
+    );
+    let id = operation.id().filter(|_| moves_money);
+    let transaction = id.map(|id| id.to_string());
     if effect.operation_type != Some(operation.operation_type) || effect.lane != operation.lane {
         Some(format!("effect {} is of another kind", effect.seq))
     } else if operation.amount.is_some() && effect.amount != operation.amount {
@@ -101,10 +104,16 @@ pub(super) fn without_operation(books: &Books) -> Vec<Violation> {
 pub(super) fn left_behind(books: &Books) -> Vec<Violation> {
     let mut last: HashMap<&str, &Effect> = HashMap::new();
     for effect in &books.ledger {
-        let writes_values = match effect.operation_type {
-            Some(OperationType::LoanApprove | OperationType::LoanDisburse) => false,
-            Some(_) | None => true,
-        };
+        let writes_values = matches!(
+            effect.operation_type,
+            Some(
+                OperationType::ClientCreate
+                    | OperationType::ClientUpdate
+                    | OperationType::LoanCreate
+                    | OperationType::LoanUpdate
+                    | OperationType::LoanDelete
+            )
+        );
         if writes_values {
             last.insert(&effect.lane, effect);
         }
@@ -133,14 +142,12 @@ pub(super) fn overpaid(books: &Books) -> Vec<Violation> {
     let mut paid: HashMap<&str, Decimal> = HashMap::new();
     let mut violations = Vec::new();
     for effect in &books.ledger {
-        let Some(amount) = effect.amount else {
-            continue;
-        };
-        if effect.operation_type != Some(OperationType::LoanDisburse) {
-            continue;
-        }
         let sum = paid.entry(&effect.lane).or_default();
-        *sum += amount.0;
+        match (effect.operation_type, effect.amount) {
+            (Some(OperationType::LoanDisburse), Some(amount)) => *sum += amount.0,
+            (Some(OperationType::LoanUndoDisbursal), _) => *sum = Decimal::ZERO,
+            _ => continue,
+        }
         let approved = books
             .things
             .get(&effect.lane)
