@@ -8,7 +8,7 @@ use std::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    blocked::{Blocked, TRIAL_EVERY},
+    blocked::Blocked,
     case::Case,
     checker,
     conclude::Conclusion,
@@ -87,7 +87,7 @@ impl Runner {
             fineract: fineract.observed_by(limiter.observer()),
             deployment,
             limiter,
-            blocked: Blocked::new(settings.left_alone(TRIAL_EVERY)),
+            blocked: Blocked::default(),
             settings,
             gate,
             held: Held::default(),

@@ -1,15 +1,10 @@
 //! When something may be wrong with more than one operation.
 
-use std::time::Duration;
-
 use super::{blocked::Part, conclude::Conclusion, pace, runner::Runner};
 use crate::{
     domain::decision::Scope,
     store::{Claimed, Verdict},
 };
-
-/// How long an operation waits before what it lacks is looked for again.
-const SET_UP: Duration = Duration::from_secs(30);
 
 impl Runner {
     /// Something may be wrong with more than this operation: with everything, if a probe fails too.
@@ -34,10 +29,7 @@ impl Runner {
                 self.fineract.forget();
                 self.blocked.block(part(claimed, scope), why);
                 Conclusion::unsent(Verdict::Again {
-                    delay: pace::delay(
-                        claimed.troubled_for,
-                        Some(self.settings().left_alone(SET_UP)),
-                    ),
+                    delay: pace::delay(claimed.troubled_for, None),
                     new_key,
                     why,
                 })

@@ -117,12 +117,18 @@ impl FakeFineract {
         self.state.lock().unwrap().pages.clone()
     }
 
+    /// A condition is looked at so often, and the processor is left to others between.
+    pub(crate) async fn tick(&self) {
+        let soon = tokio::time::Instant::now() + Duration::from_millis(20);
+        tokio::time::interval_at(soon, DEADLINE).tick().await;
+    }
+
     /// Waits until so many commands have arrived.
     pub(crate) async fn until_commands(&self, count: usize) {
         let started = Instant::now();
         while self.commands().len() < count {
             assert!(started.elapsed() < DEADLINE, "{:?}", self.commands());
-            tokio::task::yield_now().await;
+            self.tick().await;
         }
     }
 

@@ -117,7 +117,7 @@ impl Bench {
             assert!(started.elapsed() < DEADLINE, "{standing:?}, not {wanted:?}");
             let hurried = if state == "ready" { why } else { "" };
             self.hurry_unless(hurried).await;
-            tokio::task::yield_now().await;
+            self.fake.tick().await;
         }
     }
 
@@ -127,7 +127,7 @@ impl Bench {
         while self.fake.commands().len() < count {
             assert!(started.elapsed() < DEADLINE, "{:?}", self.fake.commands());
             self.hurry().await;
-            tokio::task::yield_now().await;
+            self.fake.tick().await;
         }
     }
 
@@ -136,7 +136,7 @@ impl Bench {
         let hurrying = async {
             loop {
                 self.hurry().await;
-                tokio::task::yield_now().await;
+                self.fake.tick().await;
             }
         };
         tokio::select! {
