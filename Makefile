@@ -5,7 +5,7 @@ export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 # Queries are checked against .sqlx, so that building needs no database.
 export SQLX_OFFLINE := true
 
-.PHONY: run test fmt lint sqlx install
+.PHONY: run test prove prove-sabotage fmt lint sqlx install
 
 # The whole gateway, with a private Postgres and a stand-in for Fineract; Ctrl-C ends it.
 run: install
@@ -19,6 +19,17 @@ test: install
 	cargo run --locked --quiet -- postgres run --no-fsync -- scripts/test-with-database.sh
 	RUSTDOCFLAGS=-Dwarnings cargo doc --locked --no-deps --document-private-items
 	if cargo deny --version >/dev/null 2>&1; then cargo deny check bans licenses sources; fi
+
+# The judge: kills, stops and lies to gateways under load, and compares the books. ROUNDS=200, SEED=7.
+ROUNDS ?= 20
+prove: install
+	cargo build --locked
+	target/debug/fineract-gateway prove --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
+
+# The judge judged: gateways that do something wrong on purpose are found out.
+prove-sabotage: install
+	cargo build --locked --features sabotage
+	scripts/prove-sabotage.sh target/debug/fineract-gateway
 
 fmt:
 	cargo fmt

@@ -10,7 +10,7 @@ use crate::{
     config::{Config, NamedSecret},
     domain::decision::Patience,
     fineract::{Fineract, SetupError},
-    http::{self, ApiState, Budgets, Tokens},
+    http::{self, ApiState, Balances, Budgets, Bulk, BulkClients, Tokens},
     operations::{self, Deployment},
     store::{self, DatabaseProblem, Ends, Store},
     telemetry,
@@ -86,7 +86,8 @@ pub async fn start(config: &Config) -> Result<Gateway, StartError> {
     let gate = Gate::default();
     gateway.run_aside(telemetry::metrics::keep_up());
     if config.role.serves_api() {
-        let state = api_state(config, &store, &deployment, &gate, &gateway.draining);
+        let mut state = api_state(config, &store, &deployment, &gate, &gateway.draining);
+        state.bulk = bulk(config, fineract.clone());
         gateway.run_aside(store.clone().watch_backlog());
         gateway.listen(config.http.listen, state).await?;
     }
@@ -201,9 +202,18 @@ fn api_state(
         api_keys: Tokens::new(&named(&config.http.api_keys), &[]),
         budgets: Budgets::default(),
         currency: config.http.currency.clone(),
+        bulk: Bulk::off(),
         base_paths: config.http.base_paths.clone(),
         max_waiting: u64::try_from(config.http.admission_max_waiting).unwrap_or(u64::MAX),
         fineract: gate.health(),
         draining: draining.clone(),
     }
+}
+
+fn bulk(config: &Config, fineract: Option<Fineract>) -> Bulk {
+    Bulk::new(
+        BulkClients::new(&config.http.bulk_clients),
+        config.http.bulk_max_rows,
+        fineract.map(Balances::new),
+    )
 }

@@ -13,6 +13,7 @@
 //! | [`fineract`] | the only caller of Fineract |
 //! | [`domain`] | the vocabulary, and the decision what an answer means |
 //! | [`config`] | the settings, read once and checked all at once |
+//! | [`points`] | where `prove` kills or stops a gateway |
 //! | [`embedded_postgres`] | a private Postgres for `demo` and tests |
 //! | [`sandbox`] | a stand-in for Fineract, as recorded |
 //! | [`telemetry`] | the log |
@@ -25,6 +26,9 @@ pub mod embedded_postgres;
 pub mod fineract;
 pub mod http;
 pub mod operations;
+pub mod points;
+#[cfg(feature = "sabotage")]
+pub mod sabotage;
 pub mod sandbox;
 pub mod store;
 pub mod telemetry;

@@ -1,9 +1,11 @@
 //! The command line: one file per subcommand, each of which reads its own arguments.
 
+mod bulk;
 mod demo;
 mod load;
 mod migrate;
 mod postgres;
+mod prove;
 mod sandbox;
 mod serve;
 mod settings;
@@ -35,6 +37,10 @@ enum Command {
     Migrate(migrate::Arguments),
     /// Runs a stand-in for Fineract, in memory.
     Sandbox(sandbox::Arguments),
+    /// Sends a file of operations as one batch, shows where it stands, sends its failed rows again.
+    Bulk(bulk::Arguments),
+    /// Shows that nothing is lost, done twice or out of order, whatever dies and whenever.
+    Prove(prove::Arguments),
     /// Sends operations as fast as they are taken, and checks every answer.
     Load(load::Arguments),
     /// Makes what a Fineract lacks before its first loan: currency, payment type, charge, products.
@@ -66,6 +72,8 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
             Command::Demo(arguments) => demo::run(arguments).await,
             Command::Migrate(arguments) => migrate::run(arguments).await,
             Command::Sandbox(arguments) => sandbox::run(arguments).await,
+            Command::Bulk(arguments) => bulk::run(arguments).await,
+            Command::Prove(arguments) => prove::run(arguments).await,
             Command::Load(arguments) => load::run(arguments).await,
             Command::SetupFineract(arguments) => setup_fineract::run(arguments).await,
             Command::Postgres(arguments) => postgres::run(arguments).await,

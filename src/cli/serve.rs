@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::settings;
-use crate::{app, telemetry};
+use crate::{app, points, telemetry};
 
 /// The arguments of `serve`.
 #[derive(Debug, clap::Args)]
@@ -19,6 +19,13 @@ pub(super) struct Arguments {
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let config = settings::read()?;
     telemetry::init(&config.log)?;
+    if let Some(order) = settings::order()? {
+        points::arm(order);
+    }
+    #[cfg(feature = "sabotage")]
+    if let Some(sabotage) = settings::sabotage()? {
+        crate::sabotage::begin(sabotage);
+    }
     if !arguments.no_migrate {
         app::migrate(&config).await?;
     }

@@ -5,7 +5,16 @@ use std::collections::HashMap;
 use anyhow::{Context as _, anyhow};
 use secrecy::SecretString;
 
-use crate::config::{Config, Fineract, Operations};
+use crate::{
+    config::{Config, Fineract, Operations},
+    points,
+};
+
+/// The variable of [`order`].
+pub(super) const ORDER: &str = "PROVE_ORDER";
+/// The variable of [`sabotage`].
+#[cfg(feature = "sabotage")]
+pub(super) const SABOTAGE: &str = "SABOTAGE";
 
 /// Reads every setting; all problems are in the one error.
 pub(super) fn read() -> anyhow::Result<Config> {
@@ -18,6 +27,21 @@ pub(super) fn database_url() -> anyhow::Result<SecretString> {
     variables()?("DATABASE_URL")
         .map(SecretString::from)
         .context("DATABASE_URL is not set")
+}
+
+/// Reads what `prove` has this gateway do to itself: no setting, and set by `prove` only.
+pub(super) fn order() -> anyhow::Result<Option<points::Order>> {
+    variables()?(ORDER)
+        .map(|text| text.parse().context(ORDER))
+        .transpose()
+}
+
+/// Reads what this gateway does wrong on purpose.
+#[cfg(feature = "sabotage")]
+pub(super) fn sabotage() -> anyhow::Result<Option<crate::sabotage::Sabotage>> {
+    variables()?(SABOTAGE)
+        .map(|text| text.parse().context(SABOTAGE))
+        .transpose()
 }
 
 /// Reads what it takes to reach Fineract, and what differs between deployments there.

@@ -14,6 +14,7 @@ mod operation_type;
 mod raw_body;
 mod request;
 mod resolution;
+mod retry_eligible;
 mod state;
 
 pub use amount::Amount;
@@ -33,4 +34,5 @@ pub use operation_type::OperationType;
 pub use raw_body::untouched;
 pub use request::{IdempotencyKey, Method, Request, ResourceId};
 pub use resolution::Resolution;
+pub use retry_eligible::RetryEligible;
 pub use state::State;

@@ -110,7 +110,8 @@ impl Fineract {
         *self.cache.lock().unwrap_or_else(PoisonError::into_inner) = Cache::default();
     }
 
-    async fn read<T>(
+    /// Reads one thing; where Fineract does not have it, `None` or its refusal.
+    pub(super) async fn read<T>(
         &self,
         path: &str,
         subject: Subject,
@@ -218,6 +219,6 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-fn encode(segment: &str) -> PercentEncode<'_> {
+pub(super) fn encode(segment: &str) -> PercentEncode<'_> {
     utf8_percent_encode(segment, SEGMENT)
 }

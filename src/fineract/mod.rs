@@ -2,12 +2,14 @@
 //!
 //! It says what came back; what that means is decided in [`domain::decision`](crate::domain::decision).
 
+mod accounts;
 mod client;
 mod exchange;
 mod lookups;
 mod uptime;
 
 pub use self::{
+    accounts::Account,
     client::{Fineract, SetupError},
     exchange::{Exchange, Kind, Observer},
     lookups::{ReadFailure, Subject},

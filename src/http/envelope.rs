@@ -36,7 +36,7 @@ pub(super) fn read<'a>(
         }
         Err(error) => return Err(ApiError::BrokenJson(error)),
     };
-    let mut problems = unknown_and_repeated(&entries);
+    let mut problems = unknown_and_repeated(&entries, &["status", "data", "expires_at"]);
     let entry = value("status", &entries, &mut problems)
         .and_then(|status| entry(status).map_err(|problem| problems.push(problem)).ok());
     let data = value("data", &entries, &mut problems);
@@ -64,7 +64,7 @@ pub(super) fn read<'a>(
 }
 
 /// The value of a key; notes when it is missing, for which `null` counts.
-fn value<'a>(
+pub(super) fn value<'a>(
     key: &str,
     entries: &[(String, &'a RawValue)],
     problems: &mut Vec<Problem>,
@@ -97,15 +97,21 @@ fn read_time(time: &RawValue) -> Result<DateTime<Utc>, Problem> {
         })
 }
 
-fn entry(status: &RawValue) -> Result<&'static Entry, Problem> {
-    let Ok(name) = serde_json::from_str::<String>(status.get()) else {
-        return Err(problem(
+/// The entry of the type that `status` names.
+pub(super) fn entry(status: &RawValue) -> Result<&'static Entry, Problem> {
+    match serde_json::from_str::<String>(status.get()) {
+        Ok(name) => entry_of(&name),
+        Err(_) => Err(problem(
             "/status".to_owned(),
             "wrong_type",
             "must be a text",
-        ));
-    };
-    OperationType::from_name(&name)
+        )),
+    }
+}
+
+/// The entry of the type of that name.
+pub(super) fn entry_of(name: &str) -> Result<&'static Entry, Problem> {
+    OperationType::from_name(name)
         .and_then(operations::entry)
         .ok_or_else(|| {
             let known: Vec<_> = operations::REGISTRY
@@ -117,13 +123,17 @@ fn entry(status: &RawValue) -> Result<&'static Entry, Problem> {
         })
 }
 
-fn unknown_and_repeated(entries: &[(String, &RawValue)]) -> Vec<Problem> {
+/// What is wrong with the keys of a request that knows these.
+pub(super) fn unknown_and_repeated(
+    entries: &[(String, &RawValue)],
+    known: &[&str],
+) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (index, (key, _)) in entries.iter().enumerate() {
         // RFC 6901 escapes two characters of a key.
         let pointer = || format!("/{}", key.replace('~', "~0").replace('/', "~1"));
-        if !matches!(key.as_str(), "status" | "data" | "expires_at") {
-            let message = "is no field of a request; it has status, data and expires_at";
+        if !known.contains(&key.as_str()) {
+            let message = format!("is no field of a request; it has {}", known.join(", "));
             problems.push(problem(pointer(), "unknown_field", message));
         } else if entries
             .iter()

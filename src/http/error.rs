@@ -3,11 +3,12 @@
 use std::{error::Error as _, sync::Arc};
 
 use axum::{
-    extract::rejection::BytesRejection,
+    BoxError,
     http::StatusCode,
     response::{IntoResponse, Response},
 };
 
+use super::bulk::BulkError;
 use crate::{
     domain::OperationId,
     operations::Problem,
@@ -23,7 +24,7 @@ pub(super) enum ApiError {
     BrokenJson(#[source] serde_json::Error),
     /// The body stopped in the middle.
     #[error("The body could not be read to its end.")]
-    UnreadableBody(#[source] BytesRejection),
+    UnreadableBody(#[source] BoxError),
     /// The caller's own key is of no use.
     #[error("Idempotency-Key must be given once, as 1 to 255 visible ASCII characters.")]
     InvalidIdempotencyKey,
@@ -84,6 +85,9 @@ pub(super) enum ApiError {
     /// Too much is waiting.
     #[error("Too many operations are waiting; try again later.")]
     Overloaded,
+    /// A bulk request was refused.
+    #[error(transparent)]
+    Bulk(#[from] BulkError),
     /// A handler panicked.
     #[error("The gateway failed; its log says why, by request_id.")]
     Panicked,
@@ -123,6 +127,7 @@ impl ApiError {
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Invalid(_) | Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Overloaded | Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::Bulk(error) => error.status(),
             Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -152,6 +157,7 @@ impl ApiError {
             Self::Invalid(_) => "invalid_request",
             Self::IdempotencyKeyReused => "idempotency_key_reused",
             Self::Overloaded => "too_much_waiting",
+            Self::Bulk(error) => error.code(),
             Self::Panicked => "internal_error",
             Self::Unavailable(_) => "database_unavailable",
         }
@@ -191,6 +197,7 @@ impl ApiError {
         }
     }
 
+    /// Logs it, once.
     pub(super) fn log(&self) {
         let status = self.status();
         let cause = self.source().map(|source| chain(source).to_string());

@@ -30,7 +30,7 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
             .or(Err(ApiError::BodyTooSlow))?
             .map_err(|rejection| match rejection.status() {
                 StatusCode::PAYLOAD_TOO_LARGE => ApiError::BodyTooLarge,
-                _ => ApiError::UnreadableBody(rejection),
+                _ => ApiError::UnreadableBody(rejection.into()),
             })?;
         Ok(Self(body))
     }

@@ -3,6 +3,7 @@
 //! Nothing here knows Fineract: accepting and tracking go on whatever it does. What it takes to
 //! understand a payload is [`operations`](crate::operations)'; what is durable is [`store`](crate::store)'s.
 
+mod bulk;
 mod envelope;
 mod error;
 mod health;
@@ -35,8 +36,13 @@ use tower_http::{
     catch_panic::CatchPanicLayer, sensitive_headers::SetSensitiveRequestHeadersLayer,
 };
 
+pub use self::{
+    bulk::{Balances, Bulk, BulkClients},
+    serve::serve,
+    tokens::Tokens,
+    transactions::Budgets,
+};
 use self::{error::ApiError, tokens::Caller};
-pub use self::{serve::serve, tokens::Tokens, transactions::Budgets};
 use crate::{domain::FineractHealth, operations::Deployment, store::Store};
 
 /// The largest body of a request, in bytes.
@@ -57,6 +63,8 @@ pub struct ApiState {
     pub budgets: Budgets,
     /// The currency of a transaction before the loan's is known.
     pub currency: String,
+    /// Bulk, and who may use it.
+    pub bulk: Bulk,
     /// The prefixes under which the routes are served beside the bare paths; each starts with `/` and
     /// does not end with it.
     pub base_paths: Vec<String>,
@@ -76,6 +84,9 @@ pub fn router(state: ApiState) -> Router {
         .route("/fineract/track/{tracking_id}", get(track::track_operation))
         .route("/healthz", get(health::report_liveness))
         .route("/readyz", get(health::report_readiness));
+    if api.bulk.is_on() {
+        bare = bare.merge(bulk::routes());
+    }
     if api.tokens.know_operators() {
         bare = bare.merge(operators_routes());
     }
@@ -131,6 +142,7 @@ fn surround<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
         .layer(middleware::from_fn(observe::observe_request))
         .layer(SetSensitiveRequestHeadersLayer::new([
             tokens::HEADER,
+            bulk::CLIENT_SECRET,
             AUTHORIZATION,
         ]))
 }

@@ -11,7 +11,10 @@ use axum::{
 use tracing::{Instrument as _, field};
 use uuid::Uuid;
 
-use super::tell::tell;
+use super::{
+    bulk,
+    tell::{Shape, tell},
+};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const LONGEST_REQUEST_ID: usize = 128;
@@ -28,6 +31,7 @@ pub(super) async fn observe_request(mut request: Request, next: Next) -> Respons
         .extensions()
         .get::<MatchedPath>()
         .map_or("", MatchedPath::as_str);
+    let shape = bulk::is_route(route).then_some(Shape::Bulk);
     let span = tracing::info_span!(
         "request",
         request_id = &*id,
@@ -39,7 +43,7 @@ pub(super) async fn observe_request(mut request: Request, next: Next) -> Respons
     );
     let started = Instant::now();
     async {
-        let mut response = tell(next.run(request).await, &id);
+        let mut response = tell(next.run(request).await, &id, shape);
         let headers = response.headers_mut();
         // The id is visible ASCII.
         if let Ok(value) = HeaderValue::from_str(&id) {

@@ -12,7 +12,7 @@ use axum::{
 };
 use serde::Serialize;
 
-use super::{error::ApiError, transactions};
+use super::{bulk, error::ApiError, transactions};
 
 /// The shape in which a route tells its errors; stands on the answers of those that do not use the first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub(super) enum Shape {
     /// RFC 9457.
     #[default]
     Problem,
+    /// Document 002's.
+    Bulk,
     /// Document 003's.
     Transaction,
 }
@@ -68,7 +70,7 @@ impl Shape {
     fn content_type(self) -> &'static str {
         match self {
             Self::Problem => "application/problem+json",
-            Self::Transaction => "application/json",
+            Self::Bulk | Self::Transaction => "application/json",
         }
     }
 
@@ -76,6 +78,7 @@ impl Shape {
     fn challenge(self) -> &'static str {
         match self {
             Self::Problem => "ApiKey header=\"X-Internal-Token\"",
+            Self::Bulk => "ApiKey header=\"client_secret\"",
             Self::Transaction => "Token",
         }
     }
@@ -83,6 +86,7 @@ impl Shape {
     fn body(self, error: &ApiError, request_id: &str) -> Vec<u8> {
         let body = match self {
             Self::Problem => serde_json::to_vec(&ProblemBody::new(error, request_id)),
+            Self::Bulk => Ok(bulk::error_body(error, request_id)),
             Self::Transaction => {
                 serde_json::to_vec(&transactions::ErrorBody::new(error, request_id))
             }
@@ -92,15 +96,15 @@ impl Shape {
     }
 }
 
-/// Writes the error that an answer carries, if it does, into its body, and logs it.
-pub(super) fn tell(mut response: Response, request_id: &str) -> Response {
+/// Writes the error that an answer carries, if it does, into its body, in the shape of its route or the
+/// one that stands on it, and logs it.
+pub(super) fn tell(mut response: Response, request_id: &str, shape: Option<Shape>) -> Response {
     let Some(error) = response.extensions_mut().remove::<Arc<ApiError>>() else {
         return response;
     };
     error.log();
-    let shape = response
-        .extensions_mut()
-        .remove::<Shape>()
+    let shape = shape
+        .or_else(|| response.extensions_mut().remove::<Shape>())
         .unwrap_or_default();
     *response.body_mut() = Body::from(shape.body(&error, request_id));
     let headers = response.headers_mut();

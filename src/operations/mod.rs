@@ -19,6 +19,7 @@ mod loan_undo_approval;
 mod loan_undo_disbursal;
 mod loan_update;
 mod loan_withdraw;
+mod named_lane;
 mod payment;
 mod rules;
 #[cfg(test)]
@@ -33,7 +34,10 @@ use crate::domain::{
 
 pub(crate) use self::fields::Entries;
 use self::fields::Fields;
-pub use self::fields::{InvalidPayload, Problem};
+pub use self::{
+    fields::{InvalidPayload, Problem},
+    named_lane::named_lane,
+};
 
 /// What differs from one deployment to the next.
 #[derive(Clone, Debug)]

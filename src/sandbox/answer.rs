@@ -12,7 +12,7 @@ use super::Sandbox;
 use super::auth;
 use super::books::Books;
 use super::call::Call;
-use super::commands::Begun;
+use super::commands::{Begun, Row};
 use super::failure::{Failure, standard};
 use super::faults::{Asked, Kind};
 use super::reply::Reply;
@@ -85,7 +85,11 @@ impl Sandbox {
             Kind::Forbidden => Sent::Whole(Failure::NotAuthorized.reply(&call.path)),
             Kind::LoanLocked => Sent::Whole(Failure::Locked.reply(&call.path)),
             Kind::Scheduler503 => Sent::Whole(Failure::SchedulerRunning.reply(&call.path)),
-            Kind::LateEffect => self.commit_later(&call, delay),
+            Kind::LateEffect => self.commit_later(&call, delay, Row::UnderProcessing),
+            Kind::ConflictPasses => {
+                let conflict = Failure::Conflict.reply(&call.path);
+                self.commit_later(&call, delay, Row::Ended(conflict))
+            }
             Kind::Slow => {
                 let reply = self.serve_call(&call, Twist::None).await;
                 sleep(delay).await;
@@ -189,14 +193,19 @@ impl Sandbox {
         write.map_err(|failure| failure.reply(&call.path))
     }
 
-    /// Records the command, drops the connection, and commits the effect when the delay is over.
-    fn commit_later(&self, call: &Call, delay: Duration) -> Sent {
+    /// Records the command, drops the connection, and commits the effect when the delay is over; meanwhile its row
+    /// is as given.
+    fn commit_later(&self, call: &Call, delay: Duration, meanwhile: Row) -> Sent {
         let Ok(write) = self.understand(call, &Twist::None) else {
             return Sent::Nothing;
         };
         let (begun, started_at) = {
             let mut state = self.lock();
-            (state.begin(&write), state.started_at)
+            let begun = state.begin(&write);
+            if let Begun::Started(id) = begun {
+                state.commands.set(id, meanwhile);
+            }
+            (begun, state.started_at)
         };
         if let Begun::Started(id) = begun {
             let sandbox = self.clone();

@@ -42,11 +42,13 @@ pub(super) enum Kind {
     MakerChecker,
     /// The connection dies, the row stands, and the effect commits after the delay.
     LateEffect,
+    /// The same, and until then the row shows the conflict that Fineract itself tries again after: a cached 409.
+    ConflictPasses,
     /// The request is processed twice; the second answer is given.
     DeliveredTwice,
 }
 
-const NAMES: [(&str, Kind); 17] = [
+const NAMES: [(&str, Kind); 18] = [
     ("reset_before", Kind::ResetBefore),
     ("reset_after", Kind::ResetAfter),
     ("slow", Kind::Slow),
@@ -63,6 +65,7 @@ const NAMES: [(&str, Kind); 17] = [
     ("forbidden", Kind::Forbidden),
     ("maker_checker", Kind::MakerChecker),
     ("late_effect", Kind::LateEffect),
+    ("conflict_passes", Kind::ConflictPasses),
     ("delivered_twice", Kind::DeliveredTwice),
 ];
 
@@ -75,6 +78,7 @@ impl Kind {
             | Self::Scheduler503
             | Self::MakerChecker
             | Self::LateEffect
+            | Self::ConflictPasses
             | Self::DeliveredTwice => true,
             Self::ResetBefore
             | Self::ResetAfter

@@ -119,6 +119,10 @@ impl Store {
     /// Commits an attempt that is about to be sent. `false`: the lease is gone, or the time until which
     /// the operation may be sent; nothing was written, and nothing may be sent.
     pub async fn start_attempt(&self, attempt: StartAttempt) -> Result<bool, StoreError> {
+        #[cfg(feature = "sabotage")]
+        if crate::sabotage::is(crate::sabotage::Sabotage::AttemptNotCommitted) {
+            return Ok(true);
+        }
         self.starting
             .submit(attempt)
             .await

@@ -7,7 +7,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
-use sqlx::types::Json;
+use sqlx::types::{Json, Uuid};
 
 use super::{Store, StoreError, failed_to};
 use crate::domain::{OperationId, OperationType, Resolution, TrackingId};
@@ -107,21 +107,33 @@ impl Store {
     pub async fn claim(&self, limits: &ClaimLimits) -> Result<Vec<Claimed>, StoreError> {
         let claimed_at = Instant::now();
         let (lenders, held): (Vec<_>, Vec<_>) = limits.held_by_lender.clone().into_iter().unzip();
-        let rows = sqlx::query!(
-            r#"WITH busy AS (SELECT * FROM unnest($4::text[], $5::bigint[]) AS h (lender, count)),
-               due AS MATERIALIZED (
-                 SELECT id, lender, due_at
-                   FROM operation
-                  WHERE due_at <= now() AND NOT held AND type = ANY ($3)
-                    AND (lender IS NULL OR lender <> ALL (ARRAY(SELECT lender FROM busy WHERE count >= $6)))
-                  ORDER BY due_at, id
-                  LIMIT $1 FOR UPDATE SKIP LOCKED
-               ), taken AS (
-                 -- What is too much for a lender stays as it is: the lock ends with this statement.
-                 SELECT d.id
-                   FROM (SELECT *, row_number() OVER (PARTITION BY lender ORDER BY due_at, id) AS number FROM due) d
-                   LEFT JOIN busy h USING (lender)
-                  WHERE lender IS NULL OR d.number + COALESCE(h.count, 0) <= $6
+        let rows = sqlx::query_as!(
+            Row,
+            r#"WITH RECURSIVE lender AS (
+                 -- Those that wait for something: one step down the index for each, however much waits.
+                 (SELECT o.lender AS name FROM operation o
+                   WHERE o.lender IS NOT NULL AND o.due_at IS NOT NULL ORDER BY o.lender LIMIT 1)
+                  UNION ALL
+                 SELECT (SELECT o.lender FROM operation o
+                          WHERE o.lender > l.name AND o.due_at IS NOT NULL ORDER BY o.lender LIMIT 1)
+                   FROM lender l
+                  WHERE l.name IS NOT NULL
+               ), due AS (
+                 SELECT o.id, o.due_at
+                   FROM (SELECT id, due_at FROM operation
+                          WHERE lender IS NULL AND due_at <= now() AND NOT held AND type = ANY ($3)
+                          ORDER BY due_at, id LIMIT $1 FOR UPDATE SKIP LOCKED) o
+                  UNION ALL
+                 SELECT o.id, o.due_at
+                   FROM lender l
+                   LEFT JOIN unnest($4::text[], $5::bigint[]) AS h (name, held) USING (name)
+                  CROSS JOIN LATERAL (
+                        SELECT id, due_at FROM operation
+                         WHERE lender = l.name AND due_at <= now() AND NOT held AND type = ANY ($3)
+                         ORDER BY due_at, id LIMIT least($1, greatest($6 - COALESCE(h.held, 0), 0))
+                           FOR UPDATE SKIP LOCKED) o
+               ), taken AS MATERIALIZED (
+                 SELECT id FROM due ORDER BY due_at, id LIMIT $1
                )
                UPDATE operation o
                   SET state = 'running', attempt = o.attempt + 1,
@@ -147,31 +159,7 @@ impl Store {
         .await
         .map_err(failed_to("claim operations"))?;
         rows.into_iter()
-            .map(|row| {
-                Ok(Claimed {
-                    id: OperationId(row.id),
-                    operation_type: operation_type(&row.r#type)?,
-                    payload: row.data.0,
-                    attempt: row.attempt,
-                    key_number: row.key_number,
-                    lost: row.lost,
-                    places: Places {
-                        lane: row.lane,
-                        position: row.position,
-                        read: row.read_lane.zip(row.read_position),
-                    },
-                    lender: row.lender,
-                    reference: row.reference,
-                    known_id: row.known_id,
-                    resolution: read_resolution(row.resolution.as_deref())?,
-                    why: row.why,
-                    is_past_expiry: row.is_past_expiry,
-                    why_since: row.why_since,
-                    troubled_for: seconds(row.troubled_seconds),
-                    age: seconds(row.age_seconds),
-                    claimed_at,
-                })
-            })
+            .map(|row| row.claimed(claimed_at))
             .collect()
     }
 
@@ -238,6 +226,57 @@ impl Store {
                 })
             })
             .transpose()
+    }
+}
+
+/// A claimed operation as the columns have it.
+struct Row {
+    id: Uuid,
+    r#type: String,
+    attempt: i32,
+    key_number: i32,
+    lost: i16,
+    lane: String,
+    position: i64,
+    read_lane: Option<String>,
+    read_position: Option<i64>,
+    lender: Option<String>,
+    resolution: Option<String>,
+    is_past_expiry: bool,
+    why: Option<String>,
+    why_since: Option<DateTime<Utc>>,
+    age_seconds: Option<f64>,
+    troubled_seconds: Option<f64>,
+    data: Json<Box<RawValue>>,
+    reference: Option<String>,
+    known_id: Option<i64>,
+}
+
+impl Row {
+    fn claimed(self, claimed_at: Instant) -> Result<Claimed, StoreError> {
+        Ok(Claimed {
+            id: OperationId(self.id),
+            operation_type: operation_type(&self.r#type)?,
+            payload: self.data.0,
+            attempt: self.attempt,
+            key_number: self.key_number,
+            lost: self.lost,
+            places: Places {
+                lane: self.lane,
+                position: self.position,
+                read: self.read_lane.zip(self.read_position),
+            },
+            lender: self.lender,
+            reference: self.reference,
+            known_id: self.known_id,
+            resolution: read_resolution(self.resolution.as_deref())?,
+            is_past_expiry: self.is_past_expiry,
+            why: self.why,
+            why_since: self.why_since,
+            troubled_for: seconds(self.troubled_seconds),
+            age: seconds(self.age_seconds),
+            claimed_at,
+        })
     }
 }
 

@@ -6,6 +6,7 @@
 mod accept;
 mod attempt;
 mod backlog;
+mod bulk;
 mod cascade;
 mod claim;
 mod connect;
@@ -14,11 +15,14 @@ mod group_commit;
 mod key_usage;
 mod lanes;
 mod operators;
+mod oversight;
 mod results;
 mod settle;
 mod settlement;
 mod track;
 mod transaction;
+#[cfg(feature = "sabotage")]
+mod unfenced;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -28,6 +32,10 @@ use tokio_util::task::TaskTracker;
 pub use self::{
     accept::{Accepted, CallerKey, NewOperation},
     attempt::{SeenLoan, StartAttempt},
+    bulk::{
+        Batch, BatchAccepted, BatchPage, Candidate, NewBatch, NewRow, Record, RecordFilter,
+        RefusedRow, Retry, RowContent, RowFailure, RowStatus, Summary,
+    },
     claim::{ClaimLimits, Claimed, Places},
     connect::{DatabaseProblem, connect, migrate, require_migrated},
     ends::{Ends, Waiter},
@@ -35,6 +43,7 @@ pub use self::{
     operators::{
         ActionError, Found, Inspected, Operator, ParkedCursor, ParkedOperation, Retryable, Unfit,
     },
+    oversight::{Oversight, Standing},
     settlement::{End, Settlement, Verdict},
     track::Tracked,
     transaction::{MoneyMovement, Progress},

@@ -97,6 +97,10 @@ async fn settle_all(
     lanes::lock(&mut transaction, &keys)
         .await
         .map_err(failed_to(ACTION))?;
+    #[cfg(feature = "sabotage")]
+    super::unfenced::take_over(&mut transaction, batch)
+        .await
+        .map_err(failed_to(ACTION))?;
     let (held, transaction_id) = update_operations(&mut transaction, batch)
         .await
         .map_err(failed_to(ACTION))?;
@@ -248,6 +252,9 @@ pub(super) async fn end(
                 code,
                 fells,
             } => {
+                #[cfg(feature = "sabotage")]
+                let fells =
+                    &(*fells && !crate::sabotage::is(crate::sabotage::Sabotage::CascadeOff));
                 let failure = Some((code.clone(), message.clone(), *fells));
                 results.push(id, None, body.clone(), failure);
                 if *fells {

@@ -9,7 +9,7 @@ use std::{
 use crate::{domain::OperationType, store::ClaimLimits};
 
 /// How often one of the operations that wait is tried.
-const TRIAL_EVERY: Duration = Duration::from_secs(30);
+pub(super) const TRIAL_EVERY: Duration = Duration::from_secs(30);
 
 /// What may be blocked by itself.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -21,12 +21,21 @@ pub(super) enum Part {
 }
 
 /// What is blocked. However many operations wait for it, one at a time is tried.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Blocked {
+    trial_every: Duration,
     next_trials: Mutex<HashMap<Part, Instant>>,
 }
 
 impl Blocked {
+    /// Nothing is blocked yet.
+    pub(super) fn new(trial_every: Duration) -> Self {
+        Self {
+            trial_every,
+            next_trials: Mutex::default(),
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<Part, Instant>> {
         self.next_trials
             .lock()
@@ -35,7 +44,7 @@ impl Blocked {
 
     /// Keeps others of this part from being claimed.
     pub(super) fn block(&self, part: Part, why: &'static str) {
-        let next_trial = Instant::now() + TRIAL_EVERY;
+        let next_trial = Instant::now() + self.trial_every;
         let text = format!("{part:?}");
         if self.lock().insert(part, next_trial).is_none() {
             tracing::error!(
@@ -62,7 +71,7 @@ impl Blocked {
             .iter_mut()
             .find(|(_, next_trial)| **next_trial <= now);
         let trial = due.map(|(part, next_trial)| {
-            *next_trial = now + TRIAL_EVERY;
+            *next_trial = now + self.trial_every;
             trial_of(part, &limits, lenders)
         });
         let mut others = limits;

@@ -61,7 +61,7 @@ impl Runner {
             Err(conclusion) => return conclusion,
         };
         if listing == Listing::Listed {
-            return listed(case.claimed);
+            return self.listed(case.claimed);
         }
         let (finding, evidence) = match self.find(case).await {
             Ok(found) => found,
@@ -79,9 +79,9 @@ impl Runner {
                 };
                 refused_unsent("rejected_by_checker", message, (case.entry.fells)(&[]))
             }
-            Checked::Waits => listed(case.claimed),
+            Checked::Waits => self.listed(case.claimed),
             Checked::Unseen => {
-                let again = await_checker(case.claimed).verdict;
+                let again = self.await_checker(case.claimed).verdict;
                 self.park_when_late(case.claimed, again, AWAITING)
             }
             Checked::Park { why } => Conclusion::park(why),
@@ -125,15 +125,18 @@ impl Runner {
             body,
         }))
     }
-}
 
-/// Waits for the checker.
-pub(super) fn await_checker(claimed: &Claimed) -> Conclusion {
-    let why = awaited(claimed).unwrap_or(AWAITING);
-    Conclusion::again(claimed, why, Some(GIVEN))
-}
+    /// Waits for the checker.
+    pub(super) fn await_checker(&self, claimed: &Claimed) -> Conclusion {
+        self.wait_on(claimed, awaited(claimed).unwrap_or(AWAITING))
+    }
 
-/// Waits: it is in the list.
-pub(super) fn listed(claimed: &Claimed) -> Conclusion {
-    Conclusion::again(claimed, LISTED, Some(GIVEN))
+    /// Waits: it is in the list.
+    pub(super) fn listed(&self, claimed: &Claimed) -> Conclusion {
+        self.wait_on(claimed, LISTED)
+    }
+
+    fn wait_on(&self, claimed: &Claimed, why: &'static str) -> Conclusion {
+        Conclusion::again(claimed, why, Some(self.settings().left_alone(GIVEN)))
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{case::Case, checker, pace, runner::Runner};
+use super::{case::Case, pace, runner::Runner};
 use crate::{
     domain::{
         Answer, Reply, State,
@@ -131,7 +131,7 @@ impl Runner {
                 let asked = answer.and_then(|answer| answer.retry_after);
                 self.again_or_park(claimed, why, outage, asked)
             }
-            (Decision::AwaitChecker, _) => checker::await_checker(claimed),
+            (Decision::AwaitChecker, _) => self.await_checker(claimed),
             (Decision::Suspect { scope, why }, _) => {
                 self.suspect(claimed, scope, why, may_take_new_key(case))
                     .await

@@ -1,6 +1,6 @@
 //! Reading Fineract where a key cannot tell.
 
-use super::{case::Case, checker, conclude::Conclusion, pace, runner::Runner};
+use super::{case::Case, conclude::Conclusion, pace, runner::Runner};
 use crate::{
     domain::{
         Answer,
@@ -31,7 +31,7 @@ impl Runner {
             | Question::Conflicted => Ok(Listing::NeverSeen),
         };
         let checkers_readable = match listing {
-            Ok(Listing::Listed) => return checker::listed(case.claimed),
+            Ok(Listing::Listed) => return self.listed(case.claimed),
             Ok(listing) => listing != Listing::Unreadable,
             Err(conclusion) => return conclusion,
         };
@@ -92,6 +92,10 @@ impl Runner {
     /// Reads what there is of the operation in Fineract.
     pub(super) async fn find(&self, case: Case<'_>) -> Result<(Finding, Evidence), Conclusion> {
         let unreadable = |_| Conclusion::park("payload_unreadable");
+        #[cfg(feature = "sabotage")]
+        if crate::sabotage::is(crate::sabotage::Sabotage::NoReconcile) {
+            return Ok((Finding::Absent, Evidence::Absent));
+        }
         let claimed = case.claimed;
         let reads = (case.entry.evidence_reads)(&claimed.payload, &self.deployment, claimed.id)
             .map_err(unreadable)?;

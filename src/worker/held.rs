@@ -8,6 +8,7 @@ use std::{
 
 use crate::{
     domain::OperationId,
+    points::{self, Point},
     store::{Claimed, Store},
 };
 
@@ -92,6 +93,7 @@ impl Held {
             if held.is_empty() {
                 continue;
             }
+            points::reach(Point::InLeaseRenewal, None);
             let asked_at = Instant::now();
             match store.renew(&held, lease).await {
                 Ok(renewed) => {

@@ -19,6 +19,8 @@ mod report;
 mod resolve;
 mod retry_budget;
 mod runner;
+#[cfg(feature = "sabotage")]
+mod sabotaged;
 mod suspect;
 mod watched;
 
@@ -62,9 +64,6 @@ pub async fn run(runner: Arc<Runner>, stop: CancellationToken) {
                 finished.notify_one();
             });
         }
-        if claim.look_again {
-            continue;
-        }
         tokio::select! {
             () = stop.cancelled() => {}
             () = finished.notified(), if claim.waits_for_room => {}
@@ -99,9 +98,6 @@ struct Claim {
     is_full: bool,
     /// More may be due than there was room for: as soon as one ends, the next claim may bring some.
     waits_for_room: bool,
-    /// A lender has as many as it may have only since this claim, which passed over its other operations: what
-    /// stands behind those comes with the next.
-    look_again: bool,
 }
 
 async fn claim(runner: &Runner, count: usize) -> Claim {
@@ -132,20 +128,17 @@ async fn claim(runner: &Runner, count: usize) -> Claim {
             }
         }
     }
-    let were_busy = held.values().filter(|held| **held >= per_lender).count();
     for lender in operations
         .iter()
         .filter_map(|claimed| claimed.lender.clone())
     {
         *held.entry(lender).or_default() += 1;
     }
-    let are_busy = held.values().filter(|held| **held >= per_lender).count();
     let is_full = operations.len() >= count;
     Claim {
         operations,
         is_full,
-        waits_for_room: is_full || are_busy > 0,
-        look_again: are_busy > were_busy && !is_full,
+        waits_for_room: is_full || held.values().any(|held| *held >= per_lender),
     }
 }
 

@@ -135,7 +135,10 @@ impl Runner {
                     .suspect(claimed, Scope::Lender, "product_missing", false)
                     .await;
             }
-            ReadFailure::Unreadable(_) => return Conclusion::park("read_unreadable"),
+            // Half an answer, or a proxy's: it can be asked for again.
+            ReadFailure::Unreadable(_) => {
+                return self.again_or_park(claimed, "read_unreadable", false, None);
+            }
             ReadFailure::Refused(answer) => answer,
         };
         let reply = Reply::Answer(answer.clone());

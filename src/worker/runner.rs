@@ -8,7 +8,7 @@ use std::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    blocked::Blocked,
+    blocked::{Blocked, TRIAL_EVERY},
     case::Case,
     checker,
     conclude::Conclusion,
@@ -23,6 +23,7 @@ use crate::{
     domain::{Attempt, IdempotencyKey, decision::Patience},
     fineract::Fineract,
     operations::{self, Deployment},
+    points::{self, Point},
     store::{Claimed, Settlement, StartAttempt, Store, Verdict},
     telemetry::chain,
 };
@@ -46,6 +47,14 @@ pub struct Settings {
     pub patience: Patience,
     /// How long an operation that cannot be decided is tried before it is parked.
     pub park_after: Duration,
+}
+
+impl Settings {
+    /// How long what somebody else has to see to is left alone: never longer than a 425 is believed, so
+    /// that one setting says how quick a deployment is.
+    pub(super) fn left_alone(&self, at_most: Duration) -> Duration {
+        at_most.min(self.patience.stuck_after)
+    }
 }
 
 /// Runs claimed operations.
@@ -78,10 +87,10 @@ impl Runner {
             fineract: fineract.observed_by(limiter.observer()),
             deployment,
             limiter,
+            blocked: Blocked::new(settings.left_alone(TRIAL_EVERY)),
             settings,
             gate,
             held: Held::default(),
-            blocked: Blocked::default(),
             watched: Watched::default(),
             last_success: Mutex::default(),
         }
@@ -126,6 +135,8 @@ impl Runner {
             tracing::warn!(operation.id = %claimed.id, operation.attempt = claimed.attempt, "the lease is gone; nothing was sent");
             return;
         };
+        #[cfg(feature = "sabotage")]
+        let conclusion = super::sabotaged::with_new_key(conclusion);
         report::conclusion(&claimed, &conclusion);
         let settlement = Settlement {
             id: claimed.id,
@@ -135,7 +146,10 @@ impl Runner {
             verdict: checker::still_awaited(&claimed, conclusion.verdict),
         };
         let state = settlement.verdict.state();
-        match self.store.settle(settlement).await {
+        points::reach(Point::BeforeSettle, claimed.operation_type);
+        let settled = self.store.settle(settlement).await;
+        points::reach(Point::AfterSettle, claimed.operation_type);
+        match settled {
             Ok(true) if state.is_end() => report::end(&claimed, state),
             Ok(true) => {}
             Ok(false) => {
@@ -205,6 +219,8 @@ impl Runner {
                 Err(conclusion) => return Some(conclusion),
             },
         };
+        #[cfg(feature = "sabotage")]
+        let prepared = super::sabotaged::by_external_id(prepared, claimed);
         let attempt = match self.send(claimed, prepared).await {
             Ok(Some(attempt)) => attempt,
             Ok(None) => return None,
@@ -241,6 +257,7 @@ impl Runner {
             seen,
         }: Prepared,
     ) -> Result<Option<Attempt>, Conclusion> {
+        points::reach(Point::BeforeAttemptCommit, claimed.operation_type);
         let started = self
             .store
             .start_attempt(StartAttempt {
@@ -264,7 +281,10 @@ impl Runner {
             id: claimed.id,
             number: claimed.key_number,
         };
-        let reply = self.fineract.send(&request, key).await;
+        points::reach(Point::AfterAttemptCommit, claimed.operation_type);
+        let sending = self.fineract.send(&request, key);
+        let reply = points::on_the_wire(claimed.operation_type, sending).await;
+        points::reach(Point::AfterAnswer, claimed.operation_type);
         Ok(Some(Attempt {
             number: claimed.attempt,
             key_number: claimed.key_number,

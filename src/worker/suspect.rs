@@ -34,7 +34,10 @@ impl Runner {
                 self.fineract.forget();
                 self.blocked.block(part(claimed, scope), why);
                 Conclusion::unsent(Verdict::Again {
-                    delay: pace::delay(claimed.troubled_for, Some(SET_UP)),
+                    delay: pace::delay(
+                        claimed.troubled_for,
+                        Some(self.settings().left_alone(SET_UP)),
+                    ),
                     new_key,
                     why,
                 })

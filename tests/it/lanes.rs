@@ -258,6 +258,7 @@ impl Model {
 }
 
 #[sqlx::test]
+#[expect(clippy::print_stdout, reason = "shown when the test fails")]
 async fn nothing_runs_early_and_nothing_stays_behind(pool: PgPool) {
     let tasks = TaskTracker::new();
     let ends = Ends::start(&pool, &tasks, &CancellationToken::new());
@@ -283,10 +284,7 @@ async fn nothing_runs_early_and_nothing_stays_behind(pool: PgPool) {
             accepted: 0,
             ended: 0,
         };
-        #[expect(clippy::print_stdout, reason = "shown when the test fails")]
-        {
-            println!("{steps:?}");
-        }
+        println!("{steps:?}");
         model.run(&pool, steps).await;
     }
 }

@@ -103,17 +103,14 @@ async fn a_claim_takes_of_a_lender_what_it_has_room_for_and_the_rest_of_the_othe
         claimed
     };
     assert_eq!(
-        claim(&[("A", 1)], 3).await,
-        [ids[0]],
-        "room for one of A; the others are passed over"
+        claim(&[("A", 1)], 2).await,
+        [ids[0], ids[3]],
+        "room for one of A; the next of it are passed over"
     );
-    assert_eq!(
-        claim(&[("A", 2)], 2).await,
-        [ids[3], ids[4]],
-        "A is busy: the next are others"
-    );
+    assert_eq!(claim(&[("A", 2), ("B", 1)], 9).await, [ids[4]], "A is busy");
     assert_eq!(claim(&[("A", 2)], 9).await, []);
-    assert_eq!(claim(&[], 9).await, [ids[1], ids[2]]);
+    assert_eq!(claim(&[], 1).await, [ids[1]], "the longest due first");
+    assert_eq!(claim(&[("A", 1)], 9).await, [ids[2]]);
     assert_eq!(
         claim(&[("A", 1), ("B", 1)], 9).await,
         [ids[5]],

@@ -7,6 +7,7 @@
 )]
 
 mod bad_start;
+mod bulk;
 mod config;
 mod crowd;
 mod demo;

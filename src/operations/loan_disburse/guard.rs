@@ -13,6 +13,10 @@ const ACTIVE: i32 = 300;
 ///
 /// Only the transactions count: the loan's own figures leave out what was paid beyond its tranches.
 pub(super) fn amount_to_pay(loan: &Loan, asked: Option<Amount>) -> Result<Amount, Refusal> {
+    #[cfg(feature = "sabotage")]
+    if crate::sabotage::is(crate::sabotage::Sabotage::GuardOff) {
+        return Ok(asked.unwrap_or(loan.approved_principal));
+    }
     if loan.status.id == ACTIVE && loan.disbursements().next().is_none() {
         return refuse(
             "disbursements_unreadable",

@@ -10,7 +10,10 @@ use super::{
     placing::place_in_lanes,
     rows::insert_operations,
 };
-use crate::store::{Ends, StoreError, connect, failed_to};
+use crate::{
+    points::{self, Point},
+    store::{Ends, StoreError, connect, failed_to},
+};
 
 /// Accepts a batch, and says of each what became of it. A row that the database refuses fails alone.
 pub(in crate::store) async fn accept(
@@ -58,6 +61,7 @@ async fn accept_all(
         .await
         .map_err(failed_to(ACTION))?;
     let replays = read_caller_keys(&mut transaction, batch, &taken).await?;
+    pass(Point::InGroupCommit, batch);
     if let Err(source) = transaction.commit().await {
         // Nobody knows whether it took place: Postgres does, once it answers again.
         let error = StoreError::Database {
@@ -70,6 +74,7 @@ async fn accept_all(
             Some(_) | None => return Err(error),
         }
     }
+    pass(Point::AfterGroupCommit, batch);
     if placed.iter().any(|place| place.ungranted == 0) {
         ends.announce_work();
     }
@@ -80,6 +85,12 @@ async fn accept_all(
         .iter()
         .map(|operation| replays.get(&operation.id).copied().unwrap_or(Accepted::New))
         .collect())
+}
+
+fn pass(point: Point, batch: &[NewOperation]) {
+    for new in batch {
+        points::reach(point, new.operation_type);
+    }
 }
 
 /// Whether the rows of a batch are there: all of them, or none is.

@@ -38,7 +38,33 @@ pub(in crate::store) async fn insert_operations(
     .pop();
     insert_payloads(connection, new).await?;
     insert_places(connection, new, placed).await?;
+    follow_retries(connection, new).await?;
     Ok(transaction_id)
+}
+
+/// Makes the rows of batches follow: whoever runs a failed operation again, its row shows it.
+async fn follow_retries(
+    connection: &mut PgConnection,
+    new: &[&NewOperation],
+) -> Result<(), sqlx::Error> {
+    let retries: (Vec<Uuid>, Vec<Uuid>) = new
+        .iter()
+        .filter_map(|operation| Some((operation.id.0, operation.retry_of?.0)))
+        .unzip();
+    if retries.0.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        "UPDATE batch_row r
+            SET operation_id = n.id
+           FROM unnest($1::uuid[], $2::uuid[]) AS n (id, retry_of)
+          WHERE r.operation_id = n.retry_of",
+        &retries.0,
+        &retries.1
+    )
+    .execute(connection)
+    .await
+    .map(drop)
 }
 
 async fn insert_payloads(

@@ -72,18 +72,16 @@ async fn each_fault_is_seen_and_leaves_what_it_should() {
 
 #[tokio::test]
 async fn a_late_effect_comes_after_the_connection_closed() {
-    let bench = Bench::start().await;
-    bench
-        .admin(
-            "faults",
-            &json!([{"fault": "late_effect", "delay_ms": 300}]),
-        )
-        .await;
-    assert_eq!(bench.create("k").await.0, Closed);
-    assert_eq!(bench.create("k").await.0, Stored(425));
-    assert!(bench.effects(1).await, "the effect never came");
-    assert_eq!(bench.create("k").await.0, Stored(200));
-    assert_eq!(bench.list("ledger").await.len(), 1);
+    for (fault, meanwhile) in [("late_effect", 425), ("conflict_passes", 409)] {
+        let bench = Bench::start().await;
+        let late = json!([{"fault": fault, "delay_ms": 300}]);
+        bench.admin("faults", &late).await;
+        assert_eq!(bench.create("k").await.0, Closed);
+        assert_eq!(bench.create("k").await.0, Stored(meanwhile), "{fault}");
+        assert!(bench.effects(1).await, "the effect never came");
+        assert_eq!(bench.create("k").await.0, Stored(200));
+        assert_eq!(bench.list("ledger").await.len(), 1);
+    }
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use fineract_gateway::{
     domain::{FineractHealth, OperationType},
-    http::{ApiState, Budgets, Tokens, router},
+    http::{ApiState, Budgets, Bulk, BulkClients, Tokens, router},
     operations::Deployment,
     store::{ClaimLimits, End, Ends, Settlement, Store, Verdict},
 };
@@ -98,6 +98,7 @@ impl TestGateway {
             ),
             budgets: Budgets::default(),
             currency: "INR".to_owned(),
+            bulk: Bulk::new(BulkClients::new(&crate::bulk::clients()), 10_000, None),
             base_paths: vec!["/api".to_owned(), "/api/v1".to_owned()],
             max_waiting: 1_000,
             fineract: fineract_seen,

@@ -60,6 +60,10 @@ impl System {
             ("HTTP_LISTEN", "127.0.0.1:0".to_owned()),
             ("INTERNAL_TOKENS", format!("los={TOKEN}")),
             (
+                "BULK_CLIENTS",
+                "lender=lender-id:lender-secret:lender-app:lender-org".to_owned(),
+            ),
+            (
                 "FINERACT_URL",
                 format!("http://{sandbox}/fineract-provider/api/v1"),
             ),

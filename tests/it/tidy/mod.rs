@@ -25,6 +25,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "fineract",
             "http",
             "operations",
+            "points",
+            "sabotage",
             "sandbox",
             "store",
             "telemetry",
@@ -54,12 +56,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "domain",
             "fineract",
             "operations",
+            "points",
+            "sabotage",
             "store",
             "telemetry",
         ],
     ),
-    ("operations", &["domain"]),
-    ("store", &["domain", "telemetry"]),
+    ("operations", &["domain", "sabotage"]),
+    ("sabotage", &[]),
+    ("points", &["domain"]),
+    ("store", &["domain", "points", "sabotage", "telemetry"]),
     ("fineract", &["config", "domain", "telemetry"]),
     ("config", &["domain", "operations"]),
     ("telemetry", &["config"]),
@@ -68,6 +74,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("lib", &[]),
 ];
+
+/// The one file that does what its module may not: the balances of a bulk page come from Fineract.
+const EXCEPT: (&str, &str) = ("src/http/bulk/balances.rs", "fineract");
 
 /// Which modules may use a crate that belongs to one part of the gateway.
 const CRATE_BELONGS_TO: &[(&str, &[&str])] = &[
@@ -87,7 +96,8 @@ fn modules_use_only_what_stands_below_them() {
             continue;
         };
         for used in file.modules_used() {
-            if used != module && !allowed.contains(&used.as_str()) {
+            let is_excepted = EXCEPT == (file.to_string().as_str(), used.as_str());
+            if used != module && !allowed.contains(&used.as_str()) && !is_excepted {
                 offences.push(format!("{file}: {module} uses {used}"));
             }
         }

@@ -1,0 +1,92 @@
+//! `bulk retry`.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Connection, connection::Caller, follow::follow, submit::report};
+
+/// The most rows that are named one by one.
+const SHOWN: usize = 50;
+
+/// The arguments of `bulk retry`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    caller: Caller,
+    /// The name of the batch.
+    #[arg(long)]
+    reference_id: String,
+    /// Failed rows as they were written out, corrected; without it all that can go as they are.
+    file: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    taken: Vec<u64>,
+    not_taken: Vec<NotTaken>,
+}
+
+#[derive(Deserialize)]
+struct NotTaken {
+    id: u64,
+    code: String,
+    message: String,
+    #[serde(default)]
+    errors: Vec<FieldError>,
+}
+
+#[derive(Deserialize)]
+struct FieldError {
+    pointer: String,
+    message: String,
+}
+
+/// Sends the failed rows again and waits until they have ended. Whether every row has succeeded now.
+pub(super) async fn run(arguments: Arguments) -> anyhow::Result<bool> {
+    let Arguments {
+        caller,
+        reference_id,
+        file,
+    } = arguments;
+    let connection = Connection::new(caller)?;
+    let answer: Answer = if let Some(file) = file {
+        let table =
+            std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        let query = [("reference_id", reference_id.as_str())];
+        connection.post("retry", &query, "text/csv", table).await?
+    } else {
+        let body = json!({ "reference_id": reference_id }).to_string();
+        let body = body.into_bytes();
+        connection
+            .post("retry", &[], "application/json", body)
+            .await?
+    };
+    answer.print();
+    let status = follow(&connection, &reference_id).await?;
+    report(&connection, &reference_id, &status, None).await
+}
+
+impl Answer {
+    fn print(&self) {
+        let (taken, not_taken) = (self.taken.len(), self.not_taken.len());
+        anstream::println!("{taken} rows are sent again, {not_taken} are not");
+        for row in self.not_taken.iter().take(SHOWN) {
+            let NotTaken {
+                id,
+                code,
+                message,
+                errors,
+            } = row;
+            anstream::println!("  record {id} {message} ({code})");
+            for FieldError { pointer, message } in errors {
+                anstream::println!("    {pointer} {message}");
+            }
+        }
+        if not_taken > SHOWN {
+            anstream::println!("  and {} more", not_taken - SHOWN);
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! A file of operations: what is sent of it, and its rows as cells.
+
+use std::{
+    ffi::OsStr,
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, bail};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::operations::Entries;
+
+/// A row: the names of its columns, and its texts.
+pub(super) type Row = Vec<(String, String)>;
+
+/// A file of operations.
+#[derive(Debug)]
+pub(super) struct Source {
+    path: PathBuf,
+    kind: Kind,
+    content: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Json,
+    Lines,
+    Csv,
+}
+
+/// The body of a batch in JSON.
+#[derive(Serialize)]
+struct Batch<'a> {
+    reference_id: &'a str,
+    file_name: &'a str,
+    accept: &'a str,
+    global_config: Option<Box<RawValue>>,
+    operations: Box<RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Written {
+    global_config: Option<Box<RawValue>>,
+    operations: Box<RawValue>,
+}
+
+impl Source {
+    /// Reads a file; its ending says what it is.
+    pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
+        let kind = match path.extension().and_then(OsStr::to_str) {
+            Some("csv") => Kind::Csv,
+            Some("ndjson" | "jsonl") => Kind::Lines,
+            Some("json") => Kind::Json,
+            _ => bail!(
+                "{} ends in none of .csv, .ndjson, .jsonl, .json",
+                path.display()
+            ),
+        };
+        let content =
+            std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        Ok(Self {
+            path: path.to_owned(),
+            kind,
+            content,
+        })
+    }
+
+    /// The file's own name.
+    pub(super) fn name(&self) -> String {
+        let name = self.path.file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    }
+
+    /// Where its failed rows are written unless something else is said.
+    pub(super) fn failed_path(&self) -> PathBuf {
+        self.path.with_extension("failed.csv")
+    }
+
+    pub(super) fn media_type(&self) -> &'static str {
+        match self.kind {
+            Kind::Json => "application/json",
+            Kind::Lines => "application/x-ndjson",
+            Kind::Csv => "text/csv",
+        }
+    }
+
+    /// The parameters of the query: JSON carries them in its body.
+    pub(super) fn query<'a>(
+        &self,
+        reference_id: &'a str,
+        name: &'a str,
+        accept: &'a str,
+    ) -> Vec<(&'static str, &'a str)> {
+        match self.kind {
+            Kind::Json => Vec::new(),
+            Kind::Lines | Kind::Csv => vec![
+                ("reference_id", reference_id),
+                ("file_name", name),
+                ("accept", accept),
+            ],
+        }
+    }
+
+    /// What is sent. A JSON file is a list of operations, or an object that has one.
+    pub(super) fn body(&self, reference_id: &str, accept: &str) -> anyhow::Result<Vec<u8>> {
+        if self.kind != Kind::Json {
+            return Ok(self.content.clone());
+        }
+        let Written {
+            global_config,
+            operations,
+        } = self.written()?;
+        let batch = Batch {
+            reference_id,
+            file_name: &self.name(),
+            accept,
+            global_config,
+            operations,
+        };
+        Ok(serde_json::to_vec(&batch)?)
+    }
+
+    fn written(&self) -> anyhow::Result<Written> {
+        let text = std::str::from_utf8(&self.content).context("the file is not UTF-8")?;
+        if text.trim_start().starts_with('[') {
+            return Ok(Written {
+                global_config: None,
+                operations: RawValue::from_string(text.trim().to_owned())
+                    .context("the file is not JSON")?,
+            });
+        }
+        serde_json::from_str(text).context("the file is no list of operations, nor has one")
+    }
+
+    /// Its rows, in their order; a row that cannot be read has no cells.
+    pub(super) fn rows(&self) -> anyhow::Result<Vec<Row>> {
+        match self.kind {
+            Kind::Csv => Ok(csv_rows(self.content.as_slice())),
+            Kind::Lines => Ok(self
+                .content
+                .split(|byte| *byte == b'\n')
+                .map(<[u8]>::trim_ascii)
+                .filter(|line| !line.is_empty())
+                .map(json_row)
+                .collect()),
+            Kind::Json => {
+                let operations = self.written()?.operations;
+                let rows: Vec<Box<RawValue>> = serde_json::from_str(operations.get())?;
+                Ok(rows
+                    .iter()
+                    .map(|row| json_row(row.get().as_bytes()))
+                    .collect())
+            }
+        }
+    }
+}
+
+fn csv_rows(content: impl Read) -> Vec<Row> {
+    let mut reader = csv::ReaderBuilder::new()
+        .flexible(true)
+        .from_reader(content);
+    let Ok(header) = reader.headers().cloned() else {
+        return Vec::new();
+    };
+    reader
+        .records()
+        .map(|record| {
+            let record = record.unwrap_or_default();
+            let cells = header.iter().zip(&record);
+            cells
+                .map(|(name, text)| (name.to_owned(), text.to_owned()))
+                .collect()
+        })
+        .collect()
+}
+
+fn json_row(text: &[u8]) -> Row {
+    let Ok(Entries(entries)) = serde_json::from_slice(text) else {
+        return Row::new();
+    };
+    let mut row = Row::new();
+    for (key, value) in entries {
+        match serde_json::from_str(value.get()) {
+            Ok(Entries(cells)) if key == "data" => {
+                row.extend(cells.into_iter().map(|(key, value)| (key, cell(value))));
+            }
+            Ok(_) | Err(_) => row.push((key, cell(value))),
+        }
+    }
+    row
+}
+
+/// What a value is in a cell: a text is itself, a number its digits.
+fn cell(value: &RawValue) -> String {
+    let text = value.get();
+    if text == "null" {
+        return String::new();
+    }
+    serde_json::from_str(text).unwrap_or_else(|_| text.to_owned())
+}

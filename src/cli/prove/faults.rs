@@ -1,0 +1,145 @@
+//! What goes wrong in a round: a deck of cards, of which each round plays two.
+
+use fastrand::Rng;
+
+use super::{
+    other_writer,
+    sandbox_faults::{SANDBOX, SandboxFault, Told},
+    story::Step,
+};
+use crate::domain::OperationType;
+
+/// One thing that goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Card {
+    /// `kill -9` of a gateway at a random instant.
+    Kill,
+    /// SIGTERM of a gateway under load.
+    Shutdown,
+    /// SIGSTOP of a gateway for longer than its lease, at a random instant.
+    Stop,
+    /// A gateway stops itself at a point, for longer than its lease.
+    StopAtPoint,
+    /// A gateway stops itself before it writes "under a new key", and writes it while that runs elsewhere.
+    WriteLate,
+    /// Postgres crashes and comes back.
+    CrashPostgres,
+    /// Connections to Postgres are terminated, whichever they are.
+    TerminateBackends,
+    /// Fineract refuses connections for a while.
+    SandboxAway,
+    /// Fineract's process is started anew: what ran there is gone, its rows stay.
+    SandboxRestart,
+    /// A fault of the sandbox strikes some requests.
+    Sandbox(usize),
+    /// Commands wait for a checker, who rejects or approves them.
+    Checker {
+        /// Which.
+        approves: bool,
+    },
+    /// The back office pays, renames, deletes or re-creates what we work on.
+    BackOffice(usize),
+}
+
+/// A story that needs the back office, by the ids of a client and a loan.
+type Plot = fn(&str, &str) -> Vec<Step>;
+
+const BACK_OFFICE: [(&str, Plot); 4] = [
+    ("pays", other_writer::pays),
+    ("renames", other_writer::renames),
+    ("deletes", other_writer::deletes),
+    ("re-creates", other_writer::recreates),
+];
+
+/// An operation that is parked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Parked<'a> {
+    pub(super) operation_type: OperationType,
+    pub(super) why: &'a str,
+    pub(super) has_effect: bool,
+}
+
+impl Card {
+    /// The whole deck, unshuffled.
+    pub(super) fn deck() -> Vec<Self> {
+        let mut deck = vec![
+            Self::Kill,
+            Self::Kill,
+            Self::Shutdown,
+            Self::Stop,
+            Self::StopAtPoint,
+            Self::StopAtPoint,
+            Self::WriteLate,
+            Self::CrashPostgres,
+            Self::CrashPostgres,
+            Self::TerminateBackends,
+            Self::SandboxAway,
+            Self::SandboxRestart,
+            Self::Checker { approves: false },
+            Self::Checker { approves: true },
+        ];
+        deck.extend((0..SANDBOX.len()).map(Self::Sandbox));
+        deck.extend((0..BACK_OFFICE.len()).map(Self::BackOffice));
+        deck
+    }
+
+    /// How the table names it.
+    pub(super) fn name(self) -> String {
+        match self {
+            Self::Kill => "kill -9".to_owned(),
+            Self::Shutdown => "SIGTERM under load".to_owned(),
+            Self::Stop => "SIGSTOP, SIGCONT".to_owned(),
+            Self::StopAtPoint => "SIGSTOP at a point".to_owned(),
+            Self::WriteLate => "a zombie settles late".to_owned(),
+            Self::CrashPostgres => "Postgres crashes".to_owned(),
+            Self::TerminateBackends => "backends terminated".to_owned(),
+            Self::SandboxAway => "Fineract away".to_owned(),
+            Self::SandboxRestart => "Fineract restarted".to_owned(),
+            Self::Sandbox(index) => SANDBOX
+                .get(index)
+                .map_or_else(String::new, SandboxFault::full_name),
+            Self::Checker { approves: false } => "a checker rejects".to_owned(),
+            Self::Checker { approves: true } => "a checker approves".to_owned(),
+            Self::BackOffice(index) => BACK_OFFICE
+                .get(index)
+                .map_or_else(String::new, |(deed, _)| format!("another writer {deed}")),
+        }
+    }
+
+    /// The story that it needs.
+    pub(super) fn story(self) -> Option<Plot> {
+        let Self::BackOffice(index) = self else {
+            return None;
+        };
+        BACK_OFFICE.get(index).map(|(_, plot)| *plot)
+    }
+
+    /// What the sandbox is told for it.
+    pub(super) fn sandbox_fault(self, rng: &mut Rng) -> Option<Told> {
+        let Self::Sandbox(index) = self else {
+            return None;
+        };
+        SANDBOX.get(index).map(|fault| fault.tell(rng))
+    }
+
+    /// Whether it leaves such an operation to a person.
+    pub(super) fn may_park(self, parked: &Parked<'_>) -> bool {
+        let why = parked.why;
+        // An update gets no new key while the first may still run. Nor is a refusal under a second key the
+        // last word; but what is there is to be found.
+        let is_undecided = matches!(
+            parked.operation_type,
+            OperationType::ClientUpdate | OperationType::LoanUpdate
+        ) || (why == "an_attempt_may_still_run" && !parked.has_effect);
+        if let Self::Sandbox(index) = self {
+            return SANDBOX.get(index).is_some_and(|fault| match fault.name {
+                "stuck" | "late_effect" => is_undecided,
+                "unauthorized" => why == "unauthenticated",
+                "redirect" => why == "redirected",
+                _ => false,
+            });
+        }
+        (self == Self::SandboxRestart && is_undecided)
+            || (matches!(self, Self::Checker { .. }) && why.contains("checker"))
+    }
+}

@@ -1,0 +1,244 @@
+//! What goes wrong while the callers call, and who brings it back.
+
+use std::{
+    convert::Infallible,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    time::{Duration, Instant},
+};
+
+use fastrand::Rng;
+use serde_json::json;
+
+use super::{
+    faults::Card,
+    gateway::{Death, Gateway},
+    judge::Effect,
+    sandbox_faults::commands_of,
+    system::{LEASE, System},
+    tally::Tally,
+};
+use crate::{
+    domain::OperationType,
+    points::{Order, Point},
+};
+
+/// How often dead and stopped gateways are looked for.
+const WATCH: Duration = Duration::from_millis(50);
+/// How often the checker looks for work.
+const CHECKS: Duration = Duration::from_millis(300);
+/// How long a gateway that is to write late is waited for.
+const LATE_WRITER: Duration = Duration::from_secs(8);
+
+/// A round's troubles.
+#[derive(Debug)]
+pub(super) struct Havoc<'a> {
+    pub(super) system: &'a System,
+    pub(super) tally: &'a Tally,
+    /// From then on nothing goes wrong any more, but for what was under way.
+    pub(super) is_over: AtomicBool,
+}
+
+impl Havoc<'_> {
+    /// Has the sandbox do its part, before the first caller calls; for how long it holds something back.
+    pub(super) async fn prepare(&self, card: Card, rng: &mut Rng) -> anyhow::Result<Duration> {
+        self.tally.try_fault(card.name());
+        let (fault, holds_back) = if card == Card::SandboxRestart {
+            let late = json!({ "fault": "late_effect", "times": 4, "probability": 0.25, "delay_ms": 2_500 });
+            (late, Duration::from_millis(2_500))
+        } else if matches!(card, Card::Checker { .. }) {
+            let held = json!({ "fault": "maker_checker", "times": 3, "probability": 0.2 });
+            (held, Duration::ZERO)
+        } else if card == Card::WriteLate {
+            let aim = commands_of(OperationType::ClientUpdate);
+            let broken = json!({ "fault": "status_500", "match": aim, "times": 6 });
+            (broken, Duration::ZERO)
+        } else {
+            match card.sandbox_fault(rng) {
+                Some(told) if told.lasts.is_none() => (told.fault, told.holds_back),
+                Some(_) | None => return Ok(Duration::ZERO),
+            }
+        };
+        self.system.fineract.add_fault(&fault).await?;
+        Ok(holds_back)
+    }
+
+    /// Where a gateway dies between a command and its answer, the answer takes a moment.
+    pub(super) async fn prepare_for(&self, order: Order, rng: &mut Rng) -> anyhow::Result<()> {
+        let operation_type = order.operation_type;
+        let Some(aim) = operation_type.filter(|_| order.point == Point::AfterSend) else {
+            return Ok(());
+        };
+        let fault = json!({ "match": commands_of(aim), "fault": "slow", "times": 100,
+                            "delay_ms": rng.u64(100..400) });
+        self.system.fineract.add_fault(&fault).await
+    }
+
+    /// Plays a card, at some moment while there is load; over when what it did is undone.
+    pub(super) async fn play(&self, card: Card, mut rng: Rng) -> anyhow::Result<()> {
+        tokio::time::sleep(Duration::from_millis(rng.u64(100..2_500))).await;
+        let fineract = &self.system.fineract;
+        match card {
+            Card::Kill | Card::Shutdown | Card::Stop => self.hurt(card, &mut rng).await,
+            Card::WriteLate => self.write_late().await?,
+            Card::CrashPostgres => {
+                let away = Duration::from_millis(rng.u64(0..1_500));
+                self.system.crash_postgres(away).await?;
+                self.struck(card, 1);
+            }
+            Card::TerminateBackends => {
+                for _ in 0..5 {
+                    let count = self.system.oversight.terminate_backends(8).await;
+                    self.struck(card, count.unwrap_or(0));
+                    tokio::time::sleep(Duration::from_millis(rng.u64(50..400))).await;
+                }
+            }
+            Card::SandboxAway => {
+                self.system.sandbox_away().await;
+                tokio::time::sleep(Duration::from_millis(rng.u64(500..4_000))).await;
+                self.system.sandbox_back().await?;
+                self.struck(card, 1);
+            }
+            Card::SandboxRestart => {
+                fineract.restart().await?;
+                self.struck(card, 1);
+            }
+            Card::Sandbox(_) => {
+                if let Some(told) = card.sandbox_fault(&mut rng)
+                    && let Some(lasts) = told.lasts
+                {
+                    fineract.add_fault(&told.fault).await?;
+                    tokio::time::sleep(lasts).await;
+                    self.clear_faults().await?;
+                }
+            }
+            Card::StopAtPoint | Card::Checker { .. } => {}
+            Card::BackOffice(_) => self.struck(card, 1),
+        }
+        Ok(())
+    }
+
+    fn struck(&self, card: Card, times: u64) {
+        self.tally.strike(card.name(), times);
+    }
+
+    async fn hurt(&self, card: Card, rng: &mut Rng) {
+        let Some(gateway) = rng.choice(&self.system.gateways) else {
+            return;
+        };
+        let has_struck = if card == Card::Kill {
+            gateway.kill().await
+        } else if card == Card::Shutdown {
+            gateway.terminate().await
+        } else {
+            let has_stopped = gateway.stop().await;
+            tokio::time::sleep(LEASE + Duration::from_millis(rng.u64(500..2_500))).await;
+            gateway.resume().await;
+            has_stopped
+        };
+        self.struck(card, u64::from(has_struck));
+    }
+
+    /// A gateway has stopped itself before it writes that a client's update is to be tried under a new
+    /// key. When another one has done so and its command is under way, the first one wakes and writes.
+    async fn write_late(&self) -> anyhow::Result<()> {
+        let Some(zombie) = self.stopped_gateway().await else {
+            return Ok(());
+        };
+        self.clear_faults().await?;
+        let slow = json!({ "fault": "slow", "match": commands_of(OperationType::ClientUpdate),
+                           "times": 20, "delay_ms": 1_700 });
+        let fineract = &self.system.fineract;
+        fineract.add_fault(&slow).await?;
+        let of_second_key = |effect: &Effect| {
+            effect.operation_type == Some(OperationType::ClientUpdate) && effect.key.ends_with("-2")
+        };
+        // Until its lease has run out, such effects are of other operations.
+        tokio::time::sleep(LEASE * 5 / 6).await;
+        let ledger = fineract.ledger().await?;
+        let last = ledger.last().map_or(0, |effect| effect.seq);
+        let awaited = fineract.await_ledger(|effect| effect.seq > last && of_second_key(effect));
+        if tokio::time::timeout(LATE_WRITER, awaited).await.is_ok() {
+            self.struck(Card::WriteLate, 1);
+        }
+        zombie.resume().await;
+        Ok(())
+    }
+
+    async fn stopped_gateway(&self) -> Option<&Gateway> {
+        let started = Instant::now();
+        while started.elapsed() < LATE_WRITER {
+            for gateway in &self.system.gateways {
+                if gateway.has_stopped_itself().await.is_some() {
+                    return Some(gateway);
+                }
+            }
+            tokio::time::sleep(WATCH).await;
+        }
+        None
+    }
+
+    /// Has the sandbox behave, and counts what its faults have struck.
+    pub(super) async fn clear_faults(&self) -> anyhow::Result<()> {
+        for (name, hits) in self.system.fineract.hits().await? {
+            self.tally.strike(name, hits);
+        }
+        self.system.fineract.clear_faults().await
+    }
+
+    /// Brings dead gateways back after a while, and those that stopped themselves after `stop_lasts`.
+    pub(super) async fn attend(
+        &self,
+        stop_lasts: Duration,
+        mut rng: Rng,
+    ) -> anyhow::Result<Infallible> {
+        let mut back_at: Vec<Option<Instant>> = vec![None; self.system.gateways.len()];
+        loop {
+            for (gateway, back_at) in self.system.gateways.iter().zip(&mut back_at) {
+                self.notice_death(gateway).await;
+                let is_dead = !gateway.is_alive().await;
+                let stopped = gateway.has_stopped_itself().await;
+                if !is_dead && stopped.is_none() {
+                    *back_at = None;
+                    continue;
+                }
+                let after = match stopped {
+                    Some(_) => stop_lasts,
+                    None if self.is_over.load(Relaxed) => Duration::ZERO,
+                    None => Duration::from_millis(rng.u64(0..1_500)),
+                };
+                if *back_at.get_or_insert(Instant::now() + after) > Instant::now() {
+                    continue;
+                }
+                if is_dead {
+                    gateway.start(None).await?;
+                } else {
+                    self.struck(Card::StopAtPoint, 1);
+                    gateway.resume().await;
+                }
+            }
+            tokio::time::sleep(WATCH).await;
+        }
+    }
+
+    async fn notice_death(&self, gateway: &Gateway) {
+        match gateway.bury().await {
+            Some(Death::AtPoint(order)) => self.tally.died_at((order.point, order.operation_type)),
+            Some(Death::Unasked) => self.tally.ended_unasked(),
+            Some(Death::ByUs) | None => {}
+        }
+    }
+
+    /// Decides what waits for a checker, again and again.
+    pub(super) async fn check(&self, cards: &[Card]) -> anyhow::Result<Infallible> {
+        loop {
+            for card in cards {
+                if let Card::Checker { approves } = card {
+                    let command = if *approves { "approve" } else { "reject" };
+                    let checked = self.system.fineract.check(command).await;
+                    self.struck(*card, checked.unwrap_or(0));
+                }
+            }
+            tokio::time::sleep(CHECKS).await;
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! The three books: what was accepted, what track says, what the ledger says.
+
+use std::{collections::HashMap, time::Duration};
+
+use crate::domain::{Amount, OperationId, OperationType, TrackingId};
+
+/// Everything that a round leaves behind.
+#[derive(Clone, Debug, Default)]
+pub(in crate::cli::prove) struct Books {
+    /// What was accepted, in the order of the answers, and what track says of it.
+    pub(in crate::cli::prove) operations: Vec<Accepted>,
+    /// Every effect in Fineract, in order.
+    pub(in crate::cli::prove) ledger: Vec<Effect>,
+    /// How the clients and loans look at the end, by their lanes; what is not there is gone.
+    pub(in crate::cli::prove) things: HashMap<String, Thing>,
+}
+
+/// An operation that was accepted.
+#[derive(Clone, Debug)]
+pub(in crate::cli::prove) struct Accepted {
+    /// The `Idempotency-Key` it was sent with.
+    pub(in crate::cli::prove) caller_key: String,
+    /// Its type.
+    pub(in crate::cli::prove) operation_type: OperationType,
+    /// The lane that it writes.
+    pub(in crate::cli::prove) lane: String,
+    /// The lane that it reads.
+    pub(in crate::cli::prove) reads: Option<String>,
+    /// What Fineract holds after it: a client's last name, or a loan's principal.
+    pub(in crate::cli::prove) value: Option<String>,
+    /// What it asked to be paid out.
+    pub(in crate::cli::prove) amount: Option<Amount>,
+    /// When it was first sent, since the start of the round.
+    pub(in crate::cli::prove) sent_at: Duration,
+    /// When its acceptance was first heard of.
+    pub(in crate::cli::prove) heard_at: Duration,
+    /// When its failure was first read.
+    pub(in crate::cli::prove) failure_read_at: Option<Duration>,
+    /// The tracking ids that its key was answered with.
+    pub(in crate::cli::prove) tracking_ids: Vec<TrackingId>,
+    /// Where it stands at the end of the round.
+    pub(in crate::cli::prove) standing: Standing,
+    /// Whether a fault of the round leaves it to a person.
+    pub(in crate::cli::prove) may_be_parked: bool,
+    /// What track said of its end, each time it was asked.
+    pub(in crate::cli::prove) readings: Vec<String>,
+}
+
+/// Where an operation stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::cli::prove) enum Standing {
+    /// Nobody knows of it.
+    Missing,
+    /// It has not ended.
+    Open,
+    /// A person has to decide it.
+    Parked {
+        /// Why.
+        why: String,
+    },
+    /// `success`.
+    Succeeded,
+    /// `failed`.
+    Failed {
+        /// Fineract's codes.
+        codes: Vec<String>,
+    },
+}
+
+/// One effect in Fineract.
+#[derive(Clone, Debug)]
+pub(in crate::cli::prove) struct Effect {
+    /// Its place in the order of all.
+    pub(in crate::cli::prove) seq: i64,
+    /// The type of operation that has it; another writer may have others.
+    pub(in crate::cli::prove) operation_type: Option<OperationType>,
+    /// The lane of the client or loan.
+    pub(in crate::cli::prove) lane: String,
+    /// The transaction's external id.
+    pub(in crate::cli::prove) transaction: Option<String>,
+    /// What was paid out.
+    pub(in crate::cli::prove) amount: Option<Amount>,
+    /// The `Idempotency-Key` it came with.
+    pub(in crate::cli::prove) key: String,
+}
+
+/// A client or a loan as Fineract shows it.
+#[derive(Clone, Debug, Default)]
+pub(in crate::cli::prove) struct Thing {
+    /// A client's last name, or a loan's principal.
+    pub(in crate::cli::prove) value: String,
+    /// What may be paid out.
+    pub(in crate::cli::prove) approved: Option<Amount>,
+}
+
+/// What the keys of another writer begin with.
+pub(in crate::cli::prove) const OTHER: &str = "other-";
+
+impl Accepted {
+    /// Its id, by the first answer.
+    pub(in crate::cli::prove) fn id(&self) -> Option<OperationId> {
+        self.tracking_ids.first().map(|tracking_id| tracking_id.id)
+    }
+
+    /// How reports name it.
+    pub(super) fn name(&self) -> String {
+        let id = self.tracking_ids.first();
+        id.map_or_else(|| self.caller_key.clone(), ToString::to_string)
+    }
+
+    /// Whether its acceptance was heard of before the other one was sent: then it stands before it.
+    pub(super) fn is_before(&self, other: &Self) -> bool {
+        self.heard_at < other.sent_at
+    }
+
+    /// Whether it stands in a lane with the other one, and one of them writes that lane.
+    pub(super) fn shares_a_lane(&self, other: &Self) -> bool {
+        self.lane == other.lane
+            || self.reads.as_ref() == Some(&other.lane)
+            || other.reads.as_ref() == Some(&self.lane)
+    }
+}
+
+impl Effect {
+    /// The operation whose key it came with, where it is one of a gateway's: `<uuid>-<k>`.
+    pub(in crate::cli::prove) fn operation(&self) -> Option<OperationId> {
+        let (id, _) = self.key.rsplit_once('-')?;
+        id.parse().ok().map(OperationId)
+    }
+
+    /// Whether another writer had it.
+    pub(super) fn is_anothers(&self) -> bool {
+        self.key.starts_with(OTHER)
+    }
+}
+
+impl Books {
+    /// The effects that an operation's keys had.
+    pub(super) fn effects_of(&self, operation: &Accepted) -> Vec<&Effect> {
+        let ids: Vec<OperationId> = operation.tracking_ids.iter().map(|id| id.id).collect();
+        let is_its = |effect: &&Effect| effect.operation().is_some_and(|id| ids.contains(&id));
+        self.ledger.iter().filter(is_its).collect()
+    }
+}

@@ -1,0 +1,235 @@
+//! `prove`: kills, stops and lies to gateways under load, and judges what they made of it.
+//!
+//! | module | owns |
+//! | --- | --- |
+//! | `system`, `gateway`, `fineract` | what is put to the test: Postgres, the sandbox, gateway processes |
+//! | `plan`, `story`, `requests`, `faults`, `sandbox_faults` | what a round does, from the seed alone |
+//! | `caller`, `track`, `havoc`, `other_writer` | doing it |
+//! | `round`, `judge` | the three books, and their comparison |
+//! | `tally`, `report` | what the run says in the end |
+
+mod caller;
+mod faults;
+mod fineract;
+mod gateway;
+mod havoc;
+mod judge;
+mod other_writer;
+mod plan;
+mod report;
+mod requests;
+mod round;
+mod sandbox_faults;
+mod story;
+mod system;
+mod tally;
+mod track;
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, bail};
+use fastrand::Rng;
+use tokio::signal::unix::{SignalKind, signal};
+
+use self::{
+    judge::{Accepted, Violation},
+    plan::Plan,
+    system::System,
+    tally::Tally,
+};
+use crate::domain::OperationType;
+
+/// The types that the load is made of.
+const TYPES: [OperationType; 7] = [
+    OperationType::ClientCreate,
+    OperationType::ClientUpdate,
+    OperationType::LoanCreate,
+    OperationType::LoanUpdate,
+    OperationType::LoanApprove,
+    OperationType::LoanDisburse,
+    OperationType::LoanDelete,
+];
+
+/// The arguments of `prove`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// How many rounds.
+    #[arg(long, default_value_t = 20)]
+    rounds: u32,
+    /// Repeats the rounds of an earlier run: what is sent, and what goes wrong when.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Plays this round of the seed alone.
+    #[arg(long)]
+    only: Option<u32>,
+    /// How many gateway processes.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..))]
+    gateways: u8,
+    /// Begins no further round after so many minutes.
+    #[arg(long)]
+    minutes: Option<u64>,
+    /// Ends with the first round that has a violation.
+    #[arg(long)]
+    until_violation: bool,
+    /// Has the gateways do something wrong, which is to be found out.
+    #[cfg(feature = "sabotage")]
+    #[arg(long)]
+    sabotage: Option<String>,
+    /// Where the logs go; they are kept where something was not [default: a temporary folder].
+    #[arg(long)]
+    logs: Option<PathBuf>,
+}
+
+/// Plays the rounds; 1 where a promise was not kept, or too little was tried.
+pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let seed = arguments
+        .seed
+        .unwrap_or_else(|| fastrand::u64(0..1_000_000));
+    let folder = arguments.logs.clone().unwrap_or_else(|| {
+        let name = format!("fineract-gateway-prove-{}", std::process::id());
+        std::env::temp_dir().join(name)
+    });
+    std::fs::create_dir_all(&folder).context("there is no place for the logs")?;
+    anstream::println!("seed {seed}, logs in {}", folder.display());
+    let started = Instant::now();
+    let tally = Tally::default();
+    let system = System::start(
+        &folder,
+        usize::from(arguments.gateways),
+        &more_settings(&arguments),
+    )
+    .await?;
+    let mut terminated = signal(SignalKind::terminate())?;
+    let played = tokio::select! {
+        played = play(&system, &tally, &arguments, seed) => played,
+        interrupted = tokio::signal::ctrl_c() => interrupted.map_err(Into::into).and_then(|()| broken_off()),
+        _ = terminated.recv() => broken_off(),
+    };
+    system.end().await?;
+    played?;
+    let counts = tally.counts();
+    report::print(&counts, seed, started.elapsed());
+    let has_missed = complain_of_missed(report::missed(&counts));
+    if counts.violations.is_empty() && !has_missed {
+        remove(&folder, &arguments);
+        return Ok(ExitCode::SUCCESS);
+    }
+    for (round, violation) in &counts.violations {
+        anstream::println!("round {round}: {violation}");
+        anstream::println!(
+            "  again: prove --seed {seed} --only {round}; books and logs in {}",
+            folder.display()
+        );
+    }
+    Ok(ExitCode::FAILURE)
+}
+
+/// Nothing is left running, and nothing is proven.
+fn broken_off() -> anyhow::Result<()> {
+    bail!("broken off")
+}
+
+/// Settings of the gateways, beside those of every run.
+#[cfg(feature = "sabotage")]
+fn more_settings(arguments: &Arguments) -> Vec<(String, String)> {
+    let name = super::settings::SABOTAGE.to_owned();
+    arguments
+        .sabotage
+        .clone()
+        .map(|sabotage| (name, sabotage))
+        .into_iter()
+        .collect()
+}
+
+/// Settings of the gateways, beside those of every run: none.
+#[cfg(not(feature = "sabotage"))]
+fn more_settings(_: &Arguments) -> Vec<(String, String)> {
+    Vec::new()
+}
+
+async fn play(
+    system: &System,
+    tally: &Tally,
+    arguments: &Arguments,
+    seed: u64,
+) -> anyhow::Result<()> {
+    let started = Instant::now();
+    let ends_at = arguments
+        .minutes
+        .map(|minutes| started + Duration::from_secs(60 * minutes));
+    let rounds = arguments
+        .only
+        .map_or(1..=arguments.rounds, |only| only..=only);
+    let mut earlier: Vec<(u32, Vec<Accepted>)> = Vec::new();
+    for round in rounds {
+        if ends_at.is_some_and(|ends_at| ends_at <= Instant::now()) {
+            break;
+        }
+        let plan = Plan::of(seed, round, system.gateways.len());
+        let names: Vec<String> = plan.cards.iter().map(|card| card.name()).collect();
+        let began = Instant::now();
+        let ended = round::play(system, tally, plan).await.with_context(|| {
+            format!(
+                "round {round} of seed {seed} broke off; logs in {}",
+                system.folder.display()
+            )
+        })?;
+        anstream::println!(
+            "round {round}: {} operations, {} violations, {} s: {}",
+            ended.operations.len(),
+            ended.violations.len(),
+            began.elapsed().as_secs(),
+            names.join(" + ")
+        );
+        let is_violated = !ended.violations.is_empty();
+        earlier.push((round, ended.operations));
+        if is_violated && arguments.until_violation {
+            break;
+        }
+    }
+    read_all_again(system, tally, earlier).await
+}
+
+/// Ended never changes: all ends of the run are read once more.
+async fn read_all_again(
+    system: &System,
+    tally: &Tally,
+    rounds: Vec<(u32, Vec<Accepted>)>,
+) -> anyhow::Result<()> {
+    let mut rng = Rng::new();
+    for (round, mut operations) in rounds {
+        let mut violations: Vec<Violation> = Vec::new();
+        for operation in operations.iter_mut().filter(|o| !o.readings.is_empty()) {
+            let was_final = judge::final_end(operation).is_none();
+            track::read_again(system, operation, &mut rng).await?;
+            violations.extend(judge::final_end(operation).filter(|_| was_final));
+        }
+        tally.object(round, &violations);
+    }
+    Ok(())
+}
+
+/// Whether a run that was long enough has tried too little.
+fn complain_of_missed(missed: Option<Vec<String>>) -> bool {
+    let Some(missed) = missed else {
+        anstream::println!("too short a run to demand that every fault and every point was hit");
+        return false;
+    };
+    for missed in &missed {
+        anstream::println!("not hit often enough: {missed}");
+    }
+    !missed.is_empty()
+}
+
+/// Nothing is wrong: the logs tell nobody anything.
+fn remove(folder: &Path, arguments: &Arguments) {
+    if arguments.logs.is_none()
+        && let Err(error) = std::fs::remove_dir_all(folder)
+    {
+        tracing::debug!(%error, "the logs stay");
+    }
+}

@@ -1,0 +1,141 @@
+//! What a round does, from the run's seed and its own number alone: that repeats it.
+
+use fastrand::Rng;
+
+use super::faults::Card;
+use crate::{
+    domain::OperationType,
+    points::{Deed, Order, Point},
+};
+
+/// How many things go wrong in a round, beside gateways that die at a point.
+const CARDS_A_ROUND: usize = 2;
+/// How many gateways die at a point in a round.
+const DEATHS_A_ROUND: usize = 2;
+
+/// A round as it is planned.
+#[derive(Debug)]
+pub(super) struct Plan {
+    /// Its number, from 1.
+    pub(super) round: u32,
+    /// What goes wrong.
+    pub(super) cards: Vec<Card>,
+    /// What each gateway does to itself.
+    pub(super) orders: Vec<Option<Order>>,
+    /// For everything else.
+    pub(super) rng: Rng,
+}
+
+/// A point, and whose passing of it counts.
+pub(super) type Passing = (Point, Option<OperationType>);
+
+/// Every point with every type.
+pub(super) fn passings() -> Vec<Passing> {
+    let mut all = Vec::new();
+    for point in Point::ALL {
+        if point.is_of_one_operation() {
+            all.extend(super::TYPES.map(|operation_type| (point, Some(operation_type))));
+        } else {
+            all.push((point, None));
+        }
+    }
+    all
+}
+
+impl Plan {
+    /// Plans a round.
+    pub(super) fn of(seed: u64, round: u32, gateways: usize) -> Self {
+        let mut rng = Rng::with_seed(seed ^ (u64::from(round) << 32));
+        let before = usize::try_from(round.saturating_sub(1)).unwrap_or(0);
+        let cards = deal(seed, before * CARDS_A_ROUND, CARDS_A_ROUND, &Card::deck());
+        // Somebody has to be there when the others die.
+        let deaths = DEATHS_A_ROUND.min(gateways.saturating_sub(1));
+        let deaths = deal(seed, before * DEATHS_A_ROUND, deaths, &passings());
+        let mut orders: Vec<Option<Order>> = deaths
+            .into_iter()
+            .map(|(point, operation_type)| Order {
+                deed: Deed::Die,
+                point,
+                operation_type,
+                passing: rng.u32(1..=2),
+            })
+            .map(Some)
+            .collect();
+        orders.resize(gateways, None);
+        if let Some(last) = orders.last_mut() {
+            *last = cards.iter().find_map(|card| stop(*card, &mut rng));
+        }
+        rng.shuffle(&mut orders);
+        Self {
+            round,
+            cards,
+            orders,
+            rng,
+        }
+    }
+}
+
+/// The order of the gateway that stops itself.
+fn stop(card: Card, rng: &mut Rng) -> Option<Order> {
+    let (point, operation_type) = if card == Card::WriteLate {
+        (Point::BeforeSettle, Some(OperationType::ClientUpdate))
+    } else if card == Card::StopAtPoint {
+        let points = [
+            Point::BeforeAttemptCommit,
+            Point::AfterAttemptCommit,
+            Point::AfterSend,
+            Point::AfterAnswer,
+            Point::BeforeSettle,
+        ];
+        (rng.choice(points)?, rng.choice(super::TYPES))
+    } else {
+        return None;
+    };
+    Some(Order {
+        deed: Deed::Stop,
+        point,
+        operation_type,
+        passing: 1,
+    })
+}
+
+/// Deals from a deck that is shuffled anew each time it is used up.
+fn deal<T: Copy>(seed: u64, dealt: usize, count: usize, deck: &[T]) -> Vec<T> {
+    (dealt..dealt + count)
+        .filter_map(|number| {
+            let times = number.checked_div(deck.len())?;
+            let mut shuffled = deck.to_vec();
+            let times = u64::try_from(times).unwrap_or(u64::MAX);
+            Rng::with_seed(seed.wrapping_add(times)).shuffle(&mut shuffled);
+            shuffled.get(number.checked_rem(deck.len())?).copied()
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_round_is_planned_the_same_again() {
+        let plan = |seed, round| format!("{:?}", Plan::of(seed, round, 3));
+        assert_eq!(plan(7, 12), plan(7, 12));
+        assert_ne!(plan(7, 12), plan(8, 12));
+        assert_ne!(plan(7, 12), plan(7, 13));
+    }
+
+    #[test]
+    fn every_card_and_every_point_comes_round() {
+        let plans: Vec<Plan> = (1..=58).map(|round| Plan::of(3, round, 3)).collect();
+        let cards: BTreeSet<Card> = plans.iter().flat_map(|plan| plan.cards.clone()).collect();
+        assert_eq!(cards, Card::deck().into_iter().collect());
+        let orders = plans.iter().flat_map(|plan| plan.orders.iter().flatten());
+        let deaths: BTreeSet<Passing> = orders
+            .filter(|order| order.deed == Deed::Die)
+            .map(|order| (order.point, order.operation_type))
+            .collect();
+        assert_eq!(deaths, passings().into_iter().collect());
+    }
+}

@@ -1,0 +1,261 @@
+//! One round: load and havoc, then peace, then the judgement.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt::Write as _,
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, bail};
+use fastrand::Rng;
+use futures_util::future::{join, try_join, try_join_all};
+
+use super::{
+    caller::Callers,
+    faults::{Card, Parked},
+    havoc::Havoc,
+    judge::{self, Accepted, Books, Standing, Thing, Violation},
+    plan::Plan,
+    story::stories,
+    system::{LEASE, System},
+    tally::Tally,
+};
+use crate::{domain::State, store};
+
+/// How long everything may take to end once nothing goes wrong any more. A missing permission alone is
+/// left alone for half a minute.
+const DEADLINE: Duration = Duration::from_mins(1);
+/// How often the judge looks whether all have ended.
+const LOOK: Duration = Duration::from_millis(100);
+/// How long a gateway that stopped itself stays so, where another card wakes it.
+const WOKEN_BY_CARD: Duration = Duration::from_secs(12);
+/// Between two readings of the same end.
+const APART: Duration = Duration::from_millis(300);
+
+/// What is left of a round.
+#[derive(Debug)]
+pub(super) struct Ended {
+    /// Its operations; their ends are read once more when the run is over.
+    pub(super) operations: Vec<Accepted>,
+    /// What was not kept.
+    pub(super) violations: Vec<Violation>,
+}
+
+/// Plays a round and judges it.
+pub(super) async fn play(system: &System, tally: &Tally, plan: Plan) -> anyhow::Result<Ended> {
+    let Plan {
+        round,
+        cards,
+        orders,
+        mut rng,
+    } = plan;
+    system.fineract.reset().await?;
+    for (gateway, order) in system.gateways.iter().zip(&orders) {
+        if order.is_some() || gateway.is_armed().await || !gateway.is_alive().await {
+            gateway.restart(*order).await?;
+        }
+    }
+    system.until_ready().await?;
+    let havoc = Havoc {
+        system,
+        tally,
+        is_over: AtomicBool::new(false),
+    };
+    let mut held_back = Duration::ZERO;
+    for card in &cards {
+        held_back = held_back.max(havoc.prepare(*card, &mut rng).await?);
+    }
+    for order in orders.iter().flatten() {
+        havoc.prepare_for(*order, &mut rng).await?;
+    }
+    let stop_lasts = if cards.contains(&Card::WriteLate) {
+        WOKEN_BY_CARD
+    } else {
+        LEASE + Duration::from_millis(rng.u64(500..2_500))
+    };
+    let callers = Callers::new(system, round);
+    let attending = try_join(havoc.attend(stop_lasts, rng.fork()), havoc.check(&cards));
+    let playing = async {
+        let recovery = trouble_and_peace(&havoc, &callers, &cards, &mut rng).await?;
+        // What the sandbox still holds back is an effect too.
+        tokio::time::sleep(held_back.saturating_sub(recovery)).await;
+        read_books(system, callers, &cards, &mut rng)
+            .await
+            .map(|(books, slowest)| (books, recovery, slowest))
+    };
+    let (books, recovery, slowest) = tokio::select! {
+        played = playing => played?,
+        failed = attending => match failed? {},
+    };
+    let violations = judge::judge(&books);
+    tally.end_round(round, &books.operations, recovery, slowest);
+    tally.object(round, &violations);
+    if !violations.is_empty() {
+        let story = format!("cards: {cards:?}\norders: {orders:?}\n");
+        write_down(system, round, &story, &books, &violations).await?;
+    }
+    Ok(Ended {
+        operations: books.operations,
+        violations,
+    })
+}
+
+/// Load while things go wrong, then peace until all have ended; how long that took.
+async fn trouble_and_peace(
+    havoc: &Havoc<'_>,
+    callers: &Callers<'_>,
+    cards: &[Card],
+    rng: &mut Rng,
+) -> anyhow::Result<Duration> {
+    let wanted: Vec<_> = cards.iter().filter_map(|card| card.story()).collect();
+    let stories = stories(callers.round(), &wanted, rng);
+    let playing = cards.iter().map(|card| havoc.play(*card, rng.fork()));
+    let playing = try_join_all(playing.collect::<Vec<_>>());
+    let (told, played) = join(callers.tell(stories, rng), playing).await;
+    told?;
+    played?;
+    havoc.is_over.store(true, Ordering::Relaxed);
+    havoc.clear_faults().await?;
+    let peace = Instant::now();
+    while !look(havoc.system, callers).await && peace.elapsed() < DEADLINE {
+        tokio::time::sleep(LOOK).await;
+    }
+    let recovery = peace.elapsed();
+    Ok(recovery)
+}
+
+/// Whether all have ended, are parked, or stand behind what is parked, and no gateway is stopped.
+async fn look(system: &System, callers: &Callers<'_>) -> bool {
+    for gateway in &system.gateways {
+        if gateway.is_stopped().await {
+            return false;
+        }
+    }
+    let Ok(standings) = system.oversight.standings(&callers.ids()).await else {
+        return false;
+    };
+    let operations = callers.standing_so(|id| {
+        let standing = standings.iter().find(|standing| standing.id == id)?;
+        Some(stands(standing))
+    });
+    judge::is_settled(&Books {
+        operations,
+        ..Books::default()
+    })
+}
+
+fn stands(standing: &store::Standing) -> Standing {
+    match standing.state {
+        State::Waiting | State::Ready | State::Running => Standing::Open,
+        State::Parked => Standing::Parked {
+            why: standing.why.clone().unwrap_or_default(),
+        },
+        State::Succeeded => Standing::Succeeded,
+        State::Failed => Standing::Failed { codes: Vec::new() },
+    }
+}
+
+/// Reads the three books; and how long the slowest operation took.
+async fn read_books(
+    system: &System,
+    callers: Callers<'_>,
+    cards: &[Card],
+    rng: &mut Rng,
+) -> anyhow::Result<(Books, Duration)> {
+    callers.read_ends(rng).await?;
+    tokio::time::sleep(APART).await;
+    callers.read_ends(rng).await?;
+    let standings = until_read(system, &callers).await?;
+    let ledger = system.fineract.ledger().await?;
+    let mut operations = callers.into_accepted();
+    for operation in &mut operations {
+        let id = operation.id();
+        let found = standings.iter().find(|standing| Some(standing.id) == id);
+        if let (Standing::Open, Some(found)) = (&operation.standing, found)
+            && found.state == State::Parked
+        {
+            let why = found.why.clone().unwrap_or_default();
+            let parked = Parked {
+                operation_type: operation.operation_type,
+                why: &why,
+                has_effect: ledger.iter().any(|effect| effect.operation() == id),
+            };
+            operation.may_be_parked = cards.iter().any(|card| card.may_park(&parked));
+            operation.standing = Standing::Parked { why };
+        }
+    }
+    let books = Books {
+        ledger,
+        things: read_things(system, &operations).await?,
+        operations,
+    };
+    let slowest = standings.iter().filter_map(|standing| standing.took).max();
+    Ok((books, slowest.unwrap_or_default()))
+}
+
+async fn until_read(
+    system: &System,
+    callers: &Callers<'_>,
+) -> anyhow::Result<Vec<store::Standing>> {
+    let started = Instant::now();
+    loop {
+        match system.oversight.standings(&callers.ids()).await {
+            Ok(standings) => return Ok(standings),
+            Err(error) if started.elapsed() > DEADLINE => bail!(error),
+            Err(_) => tokio::time::sleep(LOOK).await,
+        }
+    }
+}
+
+/// How the clients and loans of the round look now.
+async fn read_things(
+    system: &System,
+    operations: &[Accepted],
+) -> anyhow::Result<HashMap<String, Thing>> {
+    let lanes: BTreeSet<&str> = operations.iter().map(|o| o.lane.as_str()).collect();
+    let mut things = HashMap::new();
+    for lane in lanes {
+        let thing = match lane.split_once(':') {
+            Some(("client", id)) => system.fineract.client(id).await?.map(|client| Thing {
+                value: client.lastname.unwrap_or_default(),
+                approved: None,
+            }),
+            Some((_, id)) => system.fineract.loan(id).await?.map(|loan| Thing {
+                value: loan.proposed_principal.0.normalize().to_string(),
+                approved: Some(loan.approved_principal),
+            }),
+            None => None,
+        };
+        things.extend(thing.map(|thing| (lane.to_owned(), thing)));
+    }
+    Ok(things)
+}
+
+/// Keeps the books of a round in which something was not kept.
+async fn write_down(
+    system: &System,
+    round: u32,
+    story: &str,
+    books: &Books,
+    violations: &[Violation],
+) -> anyhow::Result<()> {
+    let mut text = story.to_owned();
+    for violation in violations {
+        writeln!(text, "{violation}")?;
+    }
+    for operation in &books.operations {
+        writeln!(text, "\n{operation:?}")?;
+        if let Some(id) = operation.id() {
+            for line in system.oversight.attempts(id).await? {
+                writeln!(text, "  {line}")?;
+            }
+        }
+    }
+    for effect in &books.ledger {
+        writeln!(text, "{effect:?}")?;
+    }
+    writeln!(text, "{:#?}", books.things)?;
+    let path = system.folder.join(format!("round-{round}.txt"));
+    std::fs::write(&path, text).context("the books cannot be written down")
+}

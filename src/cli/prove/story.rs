@@ -1,0 +1,250 @@
+//! What callers do in a round: stories about one client or one loan each, told side by side.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+
+use super::{
+    other_writer::Deed,
+    requests::{
+        Request, SINGLE, TRANCHES, client_create, client_create_too_early, client_update,
+        loan_approve, loan_create, loan_create_too_early, loan_delete, loan_disburse, loan_update,
+    },
+};
+
+/// What happens next in a story.
+#[derive(Clone, Debug)]
+pub(super) enum Step {
+    /// An operation is sent, and its acceptance waited for.
+    Send(Request),
+    /// All that this story has sent so far ends.
+    Ended,
+    /// Another writer, or Fineract itself, does something.
+    Other(Deed),
+}
+
+/// One story.
+#[derive(Clone, Debug)]
+pub(super) struct Story {
+    /// When it begins, after the start of the round.
+    pub(super) begins: Duration,
+    /// What happens, in order.
+    pub(super) steps: Vec<Step>,
+}
+
+/// The lenders whose loans take the same terms.
+const LENDERS: [&str; 6] = ["UGRO", "DMI", "ARTHMATE", "VIVRITI", "GB", "IKF"];
+/// Within how long the stories begin.
+const BEGINNINGS: u64 = 2_000;
+
+/// Names for what a story is about, different in every story of the run.
+struct Names<'a> {
+    round: u32,
+    story: usize,
+    rng: &'a mut Rng,
+}
+
+impl Names<'_> {
+    fn id(&self, kind: char, number: usize) -> String {
+        format!("r{}-{kind}{}-{number}", self.round, self.story)
+    }
+
+    fn client(&self) -> String {
+        self.id('c', 0)
+    }
+
+    fn loan(&self, number: usize) -> String {
+        self.id('l', number)
+    }
+
+    /// A last name that nobody else in the round has.
+    fn lastname(&self, number: usize) -> String {
+        format!("Rao {}", self.id('n', number))
+    }
+
+    fn lender(&mut self) -> &'static str {
+        self.rng.choice(LENDERS).unwrap_or(SINGLE)
+    }
+}
+
+type Plot = fn(&mut Names<'_>) -> Vec<Step>;
+
+/// How often each plot is told in a round.
+const PLOTS: [(Plot, usize); 7] = [
+    (lifecycle, 4),
+    (lifecycle_step_by_step, 1),
+    (hot_client, 1),
+    (hot_loan, 2),
+    (deleted, 3),
+    (refused, 2),
+    (paid_twice, 2),
+];
+
+/// The stories of a round, and those that its faults want.
+pub(super) fn stories(
+    round: u32,
+    wanted: &[fn(&str, &str) -> Vec<Step>],
+    rng: &mut Rng,
+) -> Vec<Story> {
+    let mut stories = Vec::new();
+    for plot in PLOTS
+        .iter()
+        .flat_map(|(plot, count)| std::iter::repeat_n(plot, *count))
+    {
+        let mut names = Names {
+            round,
+            story: stories.len(),
+            rng,
+        };
+        let steps = plot(&mut names);
+        let begins = Duration::from_millis(rng.u64(0..BEGINNINGS));
+        stories.push(Story { begins, steps });
+    }
+    for plot in wanted {
+        let names = Names {
+            round,
+            story: stories.len(),
+            rng,
+        };
+        let steps = plot(&names.client(), &names.loan(0));
+        stories.push(Story {
+            begins: Duration::ZERO,
+            steps,
+        });
+    }
+    stories
+}
+
+fn send(requests: impl IntoIterator<Item = Request>) -> Vec<Step> {
+    requests.into_iter().map(Step::Send).collect()
+}
+
+/// All four steps of a loan at once, and a little more.
+fn lifecycle(names: &mut Names<'_>) -> Vec<Step> {
+    let (client, loan, lender) = (names.client(), names.loan(0), names.lender());
+    let mut requests = vec![client_create(&client, &names.lastname(0))];
+    if names.rng.bool() {
+        requests.push(client_update(&client, &names.lastname(1)));
+    }
+    requests.push(loan_create(&loan, &client, lender));
+    if names.rng.bool() {
+        requests.push(loan_update(&loan, names.rng.i64(50..100) * 1_000));
+    }
+    requests.push(loan_approve(&loan));
+    requests.push(loan_disburse(&loan, None));
+    if names.rng.bool() {
+        requests.push(client_update(&client, &names.lastname(2)));
+    }
+    send(requests)
+}
+
+/// As the document's client does it: each step after the end of the one before.
+fn lifecycle_step_by_step(names: &mut Names<'_>) -> Vec<Step> {
+    let (client, loan, lender) = (names.client(), names.loan(0), names.lender());
+    let steps = send([
+        client_create(&client, &names.lastname(0)),
+        loan_create(&loan, &client, lender),
+        loan_approve(&loan),
+        loan_disburse(&loan, Some(40_000)),
+    ]);
+    steps
+        .into_iter()
+        .flat_map(|step| [step, Step::Ended])
+        .collect()
+}
+
+/// Everybody wants to change one client, and his loans come in between.
+fn hot_client(names: &mut Names<'_>) -> Vec<Step> {
+    let client = names.client();
+    let mut requests = vec![client_create(&client, &names.lastname(0))];
+    for number in 1..8 {
+        requests.push(client_update(&client, &names.lastname(number)));
+        if names.rng.bool() {
+            requests.push(loan_create(&names.loan(number), &client, names.lender()));
+        }
+    }
+    send(requests)
+}
+
+/// Everybody wants to change one loan.
+fn hot_loan(names: &mut Names<'_>) -> Vec<Step> {
+    let (client, loan) = (names.client(), names.loan(0));
+    let mut requests = vec![
+        client_create(&client, &names.lastname(0)),
+        loan_create(&loan, &client, SINGLE),
+    ];
+    for number in 1..5 {
+        requests.push(loan_update(
+            &loan,
+            number * 10_000 + names.rng.i64(0..9_000),
+        ));
+    }
+    requests.extend([
+        loan_approve(&loan),
+        loan_disburse(&loan, Some(5_000)),
+        // Paid out already: refused.
+        loan_disburse(&loan, Some(4_000)),
+        loan_delete(&loan),
+    ]);
+    send(requests)
+}
+
+/// Created, deleted, and created again under the same id.
+fn deleted(names: &mut Names<'_>) -> Vec<Step> {
+    let (client, loan) = (names.client(), names.loan(0));
+    let (first, second) = (names.lender(), names.lender());
+    let mut requests = vec![
+        client_create(&client, &names.lastname(0)),
+        loan_create(&loan, &client, first),
+        loan_delete(&loan),
+        loan_create(&loan, &client, second),
+    ];
+    if names.rng.bool() {
+        requests.push(loan_update(&loan, 60_000));
+    }
+    requests.push(loan_delete(&loan));
+    send(requests)
+}
+
+/// What Fineract refuses, and what rests on it.
+fn refused(names: &mut Names<'_>) -> Vec<Step> {
+    let (client, loan) = (names.client(), names.loan(0));
+    let mut requests = vec![client_create(&client, &names.lastname(0))];
+    match names.rng.u8(0..4) {
+        // Nothing of a client that is not there.
+        0 => {
+            requests = vec![client_create_too_early(&client)];
+            requests.push(loan_create(&loan, &client, SINGLE));
+        }
+        // A second client of the same id; the first one's loan goes on.
+        1 => {
+            requests.push(client_create(&client, &names.lastname(1)));
+            requests.push(loan_create(&loan, &client, SINGLE));
+        }
+        // A loan older than its client.
+        2 => requests.push(loan_create_too_early(&loan, &client)),
+        // Approved twice: the second approval fails, and the payment falls with it.
+        _ => {
+            requests.push(loan_create(&loan, &client, SINGLE));
+            requests.push(loan_approve(&loan));
+        }
+    }
+    requests.push(loan_approve(&loan));
+    requests.push(loan_disburse(&loan, None));
+    requests.push(loan_delete(&loan));
+    send(requests)
+}
+
+/// What Fineract itself pays twice: only the guard keeps it from that.
+fn paid_twice(names: &mut Names<'_>) -> Vec<Step> {
+    let (client, loan) = (names.client(), names.loan(0));
+    let amount = names.rng.bool().then_some(70_000);
+    send([
+        client_create(&client, &names.lastname(0)),
+        loan_create(&loan, &client, TRANCHES),
+        loan_approve(&loan),
+        loan_disburse(&loan, amount),
+        loan_disburse(&loan, amount),
+        loan_disburse(&loan, Some(1_000)),
+    ])
+}

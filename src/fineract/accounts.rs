@@ -1,0 +1,115 @@
+//! Accounts as Fineract states them, for callers that ask for balances.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Fineract, ReadFailure, Subject, lookups::encode};
+use crate::domain::Amount;
+
+/// A loan account, with Fineract's own digits; what it does not state is `None`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Account {
+    /// Fineract's number for the loan.
+    pub loan_id: i64,
+    /// The account's number.
+    pub account_no: Option<String>,
+    /// The LOS's id.
+    pub external_id: Option<String>,
+    /// The state, as Fineract words it.
+    pub status: Option<String>,
+    /// The currency's code.
+    pub currency: Option<String>,
+    /// What was paid out.
+    pub principal_disbursed: Option<Amount>,
+    /// What of it is still to be paid back; a client's list does not state it.
+    pub principal_outstanding: Option<Amount>,
+    /// The same with interest and charges.
+    pub total_outstanding: Option<Amount>,
+}
+
+/// What counts of a loan (`CONTRACT.md` sections 16.3 and 16.4), and of a line of a client's list (5.5).
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LoanAccount {
+    id: i64,
+    account_no: Option<String>,
+    external_id: Option<String>,
+    status: Option<Status>,
+    currency: Option<Currency>,
+    summary: Option<Summary>,
+    original_loan: Option<Amount>,
+    loan_balance: Option<Amount>,
+}
+
+#[derive(Deserialize)]
+struct Status {
+    value: String,
+}
+
+#[derive(Deserialize)]
+struct Currency {
+    code: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Summary {
+    principal_disbursed: Option<Amount>,
+    principal_outstanding: Option<Amount>,
+    total_outstanding: Option<Amount>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ClientAccounts {
+    /// Not there when there are none.
+    #[serde(default)]
+    loan_accounts: Vec<LoanAccount>,
+}
+
+impl From<LoanAccount> for Account {
+    fn from(loan: LoanAccount) -> Self {
+        let summary = loan.summary.as_ref();
+        Self {
+            loan_id: loan.id,
+            principal_disbursed: summary
+                .and_then(|summary| summary.principal_disbursed)
+                .or(loan.original_loan),
+            principal_outstanding: summary.and_then(|summary| summary.principal_outstanding),
+            total_outstanding: summary
+                .and_then(|summary| summary.total_outstanding)
+                .or(loan.loan_balance),
+            account_no: loan.account_no,
+            external_id: loan.external_id,
+            status: loan.status.map(|status| status.value),
+            currency: loan.currency.map(|currency| currency.code),
+        }
+    }
+}
+
+impl Fineract {
+    /// The account of a loan; none where Fineract has no such loan.
+    pub async fn loan_account(&self, external_id: &str) -> Result<Vec<Account>, ReadFailure> {
+        let path = format!("/loans/external-id/{}", encode(external_id));
+        let loan = self
+            .read(&path, Subject::Loan, true, |body| {
+                serde_json::from_str::<LoanAccount>(body)
+            })
+            .await?;
+        Ok(loan.into_iter().map(Account::from).collect())
+    }
+
+    /// The loan accounts of a client; none where Fineract has no such client.
+    pub async fn client_accounts(&self, external_id: &str) -> Result<Vec<Account>, ReadFailure> {
+        let path = format!("/clients/external-id/{}/accounts", encode(external_id));
+        let accounts = self
+            .read(&path, Subject::Client, true, |body| {
+                serde_json::from_str::<ClientAccounts>(body)
+            })
+            .await?;
+        Ok(accounts
+            .into_iter()
+            .flat_map(|client| client.loan_accounts)
+            .map(Account::from)
+            .collect())
+    }
+}

@@ -1,0 +1,40 @@
+//! `POST /bulk/cancel`: ends the rows that nothing was sent for.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use serde::Serialize;
+
+use super::{
+    clients::BulkClient,
+    envelope::BatchBody,
+    request::Request,
+    schedule::{body_of, read_batch},
+};
+use crate::http::{ApiState, error::ApiError, json_body::JsonBody};
+
+/// Where the batch stands after it.
+#[derive(Debug, Serialize)]
+pub(super) struct CancelBody {
+    #[serde(flatten)]
+    batch: BatchBody,
+    cancelled: usize,
+}
+
+/// Cancels what can be; what has been sent goes on.
+pub(super) async fn cancel_batch(
+    client: BulkClient,
+    State(api): State<Arc<ApiState>>,
+    JsonBody(body): JsonBody,
+) -> Result<Json<CancelBody>, ApiError> {
+    let mut request = Request::parse(&body)?;
+    let reference_id = request.required_name("reference_id").unwrap_or_default();
+    request.finish()?;
+    let batch = read_batch(&api, &client, &reference_id).await?;
+    let cancelled = api.store.cancel_batch(&batch).await?;
+    tracing::info!(batch.id = %batch.id, cancelled, "cancelled a batch");
+    Ok(Json(CancelBody {
+        batch: body_of(&api, &batch).await?,
+        cancelled,
+    }))
+}

@@ -1,0 +1,204 @@
+//! The document's envelopes, key for key and in its order.
+
+use axum::Json;
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::Serialize;
+
+use super::error::{BulkError, RowProblems};
+use crate::{
+    http::{error::ApiError, observe::RequestId},
+    store::{Batch, Summary as Counts},
+    telemetry::wall_clock,
+};
+
+const VERSION: &str = "1.0";
+
+/// A success.
+#[derive(Debug, Serialize)]
+pub(super) struct Envelope<T> {
+    ver: &'static str,
+    timestamp: String,
+    txnid: String,
+    status: &'static str,
+    message: &'static str,
+    data: T,
+}
+
+impl<T: Serialize> Envelope<T> {
+    /// Puts an answer into its envelope; `txnid` is the request's id, by which the log knows it.
+    pub(super) fn success(request_id: &RequestId, message: &'static str, data: T) -> Json<Self> {
+        Json(Self {
+            ver: VERSION,
+            timestamp: timestamp(wall_clock()),
+            txnid: request_id.0.to_string(),
+            status: "success",
+            message,
+            data,
+        })
+    }
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ErrorBody<'a> {
+    ver: &'static str,
+    timestamp: String,
+    txnid: &'a str,
+    error_code: String,
+    error_msg: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<ErrorItem<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errors_not_listed: Option<usize>,
+}
+
+#[derive(Debug, Serialize)]
+struct ErrorItem<'a> {
+    row: Option<i32>,
+    pointer: &'a str,
+    code: &'a str,
+    message: &'a str,
+}
+
+/// The body of an error of a bulk route.
+pub(in crate::http) fn error_body(error: &ApiError, request_id: &str) -> Vec<u8> {
+    let nothing = RowProblems::default();
+    let rows = if let ApiError::Bulk(BulkError::InvalidRows(problems)) = error {
+        problems
+    } else {
+        &nothing
+    };
+    let around = error.problems().iter().map(|problem| (None, problem));
+    let problems = around.chain(rows.listed.iter().map(|(row, problem)| (*row, problem)));
+    let body = ErrorBody {
+        ver: VERSION,
+        timestamp: timestamp(wall_clock()),
+        txnid: request_id,
+        error_code: without_underscores(error.code()),
+        error_msg: error.detail(),
+        errors: problems
+            .map(|(row, problem)| ErrorItem {
+                row,
+                pointer: &problem.pointer,
+                code: problem.code,
+                message: &problem.message,
+            })
+            .collect(),
+        errors_not_listed: (rows.not_listed > 0).then_some(rows.not_listed),
+    };
+    // Texts and numbers alone: writing them does not fail.
+    serde_json::to_vec(&body).unwrap_or_default()
+}
+
+/// `batch_not_found` as the document writes it: `BatchNotFound`.
+fn without_underscores(code: &str) -> String {
+    code.split('_')
+        .flat_map(|word| {
+            let mut letters = word.chars();
+            let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+            first.into_iter().chain(letters)
+        })
+        .collect()
+}
+
+/// A time as the document writes it.
+pub(super) fn timestamp(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// How many rows stand where.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct Summary {
+    total: i64,
+    ready: i64,
+    in_progress: i64,
+    completed: i64,
+    failed: i64,
+}
+
+impl From<Counts> for Summary {
+    fn from(counts: Counts) -> Self {
+        Self {
+            total: counts.total,
+            ready: counts.ready,
+            in_progress: counts.in_progress,
+            completed: counts.completed,
+            failed: counts.failed,
+        }
+    }
+}
+
+/// Where a batch as a whole stands.
+pub(super) fn batch_status(counts: Counts) -> &'static str {
+    if counts.ready == counts.total {
+        "READY"
+    } else if counts.completed + counts.failed < counts.total {
+        "IN_PROGRESS"
+    } else if counts.failed == 0 {
+        "COMPLETED"
+    } else {
+        "FAILED"
+    }
+}
+
+/// How much of a batch has ended, in whole percent: 100 only when all has.
+pub(super) fn progress_percentage(counts: Counts) -> i64 {
+    (counts.completed + counts.failed) * 100 / counts.total.max(1)
+}
+
+/// What is said of a batch that was just changed.
+#[derive(Debug, Serialize)]
+pub(super) struct BatchBody {
+    reference_id: String,
+    batch_id: String,
+    batch_status: &'static str,
+    summary: Summary,
+}
+
+impl BatchBody {
+    pub(super) fn of(batch: &Batch, counts: Counts) -> Self {
+        Self {
+            reference_id: batch.reference_id.clone(),
+            batch_id: batch.id.to_string(),
+            batch_status: batch_status(counts),
+            summary: counts.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_stands_where_its_rows_do() {
+        for ([ready, in_progress, completed, failed], status, percentage) in [
+            ([3, 0, 0, 0], "READY", 0),
+            ([2, 1, 0, 0], "IN_PROGRESS", 0),
+            ([0, 3, 0, 0], "IN_PROGRESS", 0),
+            ([2, 0, 1, 0], "IN_PROGRESS", 33),
+            ([2, 0, 0, 1], "IN_PROGRESS", 33),
+            ([0, 1, 199, 0], "IN_PROGRESS", 99),
+            ([0, 0, 3, 0], "COMPLETED", 100),
+            ([0, 0, 2, 1], "FAILED", 100),
+            ([0, 0, 0, 3], "FAILED", 100),
+        ] {
+            let total = ready + in_progress + completed + failed;
+            let counts = Counts {
+                total,
+                ready,
+                in_progress,
+                completed,
+                failed,
+            };
+            assert_eq!(batch_status(counts), status, "{counts:?}");
+            assert_eq!(progress_percentage(counts), percentage, "{counts:?}");
+        }
+    }
+
+    #[test]
+    fn codes_are_written_as_the_document_does() {
+        assert_eq!(without_underscores("batch_not_found"), "BatchNotFound");
+        assert_eq!(without_underscores("unauthorized"), "Unauthorized");
+    }
+}

@@ -1,0 +1,104 @@
+//! What a bulk request can be refused for, beside what any request can.
+
+use axum::http::StatusCode;
+
+use crate::operations::Problem;
+
+/// The most problems that one answer lists.
+const LISTED: usize = 1_000;
+
+/// Everything that only a bulk request can be refused for.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::http) enum BulkError {
+    /// The four headers match no client.
+    #[error(
+        "client_id, client_secret, appIdentifier and organisationId are not those of one client."
+    )]
+    UnknownClient,
+    /// The client has no batch of this name.
+    #[error("No batch found with reference_id '{reference_id}'")]
+    BatchNotFound {
+        /// The name.
+        reference_id: String,
+    },
+    /// The client has used the name for another batch.
+    #[error("This reference_id was used with another body.")]
+    ReferenceIdReused,
+    /// The upload is larger than the limit.
+    #[error("The body is larger than 32 MiB.")]
+    UploadTooLarge,
+    /// The upload has more rows than a batch may have.
+    #[error("A batch may have at most {limit} rows.")]
+    TooManyRows {
+        /// The limit.
+        limit: usize,
+    },
+    /// The upload is of no kind that is read here.
+    #[error("Content-Type must be application/json, application/x-ndjson or text/csv.")]
+    UnknownUploadType,
+    /// The same, where there is no stream of rows.
+    #[error("Content-Type must be application/json or text/csv.")]
+    UnknownRetryType,
+    /// Rows, or what stands around them, are not valid.
+    #[error("The request is not valid; errors lists what is wrong with it.")]
+    InvalidRows(RowProblems),
+}
+
+impl BulkError {
+    /// The HTTP status.
+    pub(in crate::http) fn status(&self) -> StatusCode {
+        match self {
+            Self::UnknownClient => StatusCode::UNAUTHORIZED,
+            Self::BatchNotFound { .. } => StatusCode::NOT_FOUND,
+            Self::ReferenceIdReused => StatusCode::CONFLICT,
+            Self::UploadTooLarge | Self::TooManyRows { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnknownUploadType | Self::UnknownRetryType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::InvalidRows(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        }
+    }
+
+    /// The stable name, which `errorCode` has without underscores.
+    pub(in crate::http) fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownClient => "unauthorized",
+            Self::BatchNotFound { .. } => "batch_not_found",
+            Self::ReferenceIdReused => "reference_id_reused",
+            Self::UploadTooLarge => "body_too_large",
+            Self::TooManyRows { .. } => "too_many_rows",
+            Self::UnknownUploadType | Self::UnknownRetryType => "unsupported_media_type",
+            Self::InvalidRows(_) => "invalid_request",
+        }
+    }
+}
+
+/// What is wrong with an upload, row by row.
+#[derive(Debug, Default)]
+pub(in crate::http) struct RowProblems {
+    /// The first problems, each with the number of its row; what stands around the rows has none.
+    pub(super) listed: Vec<(Option<i32>, Problem)>,
+    /// How many more there are.
+    pub(super) not_listed: usize,
+}
+
+impl RowProblems {
+    /// Adds what is wrong with one row.
+    pub(super) fn add(&mut self, row: Option<i32>, problems: Vec<Problem>) {
+        for problem in problems {
+            if self.listed.len() < LISTED {
+                self.listed.push((row, problem));
+            } else {
+                self.not_listed += 1;
+            }
+        }
+    }
+
+    /// Puts what is wrong around the rows in front.
+    pub(super) fn put_first(&mut self, problems: Vec<Problem>) {
+        let problems = problems.into_iter().map(|problem| (None, problem));
+        self.listed.splice(0..0, problems);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.listed.is_empty()
+    }
+}

@@ -1,0 +1,142 @@
+//! Rows in JSON: `{"status": TYPE, "data": {...}, "consent_id"?}`, in an array or one a line.
+
+use std::{
+    fmt,
+    io::{BufRead, BufReader, Read},
+};
+
+use serde::{
+    Deserializer as _,
+    de::{self, DeserializeSeed, MapAccess, SeqAccess, Visitor},
+};
+use serde_json::value::RawValue;
+
+use super::{
+    request::{checked_name, problem},
+    rows::{Draft, Rows},
+};
+use crate::{http::envelope, operations::Entries};
+
+/// What stands beside `operations`.
+type Around = Vec<(String, Box<RawValue>)>;
+
+/// Reads one object, whose `operations` are the rows; what stands beside them is given back.
+pub(super) fn read_object(reader: impl Read, rows: &mut Rows) -> Result<Around, serde_json::Error> {
+    let mut json = serde_json::Deserializer::from_reader(BufReader::new(reader));
+    let around = json.deserialize_map(UploadVisitor { rows })?;
+    json.end()?;
+    Ok(around)
+}
+
+/// Reads one row a line; blank lines are none.
+pub(super) fn read_lines(reader: impl Read, rows: &mut Rows) -> std::io::Result<()> {
+    let mut reader = BufReader::new(reader);
+    let mut line = Vec::new();
+    while reader.read_until(b'\n', &mut line)? > 0 {
+        let text = line.trim_ascii();
+        if !text.is_empty() && !add(rows, serde_json::from_slice(text)) {
+            break;
+        }
+        line.clear();
+    }
+    Ok(())
+}
+
+/// Adds a row; `false` when there are too many.
+fn add(rows: &mut Rows, read: Result<Entries<'_>, serde_json::Error>) -> bool {
+    match read {
+        Ok(Entries(entries)) => rows.add(draft(&entries)),
+        Err(error) => {
+            let fault = if error.is_data() {
+                problem("", "wrong_type", "must be a JSON object")
+            } else {
+                let message = format!("is not valid JSON; it breaks at column {}", error.column());
+                problem("", "broken_json", message)
+            };
+            rows.add(Draft {
+                problems: vec![fault],
+                ..Draft::default()
+            })
+        }
+    }
+}
+
+fn draft<'a>(entries: &[(String, &'a RawValue)]) -> Draft<'a> {
+    let mut problems = envelope::unknown_and_repeated(entries, &["status", "data", "consent_id"]);
+    let entry = envelope::value("status", entries, &mut problems).and_then(|status| {
+        envelope::entry(status)
+            .map_err(|fault| problems.push(fault))
+            .ok()
+    });
+    let data = envelope::value("data", entries, &mut problems);
+    let consent_id = entries
+        .iter()
+        .find(|(key, value)| key == "consent_id" && value.get() != "null")
+        .map(|(_, value)| {
+            serde_json::from_str(value.get())
+                .or(Err(problem("/consent_id", "wrong_type", "must be a text")))
+                .and_then(|name| checked_name("/consent_id", name))
+        })
+        .and_then(|name| name.map_err(|fault| problems.push(fault)).ok());
+    Draft {
+        consent_id,
+        entry,
+        data,
+        problems,
+    }
+}
+
+struct UploadVisitor<'a> {
+    rows: &'a mut Rows,
+}
+
+impl<'de> Visitor<'de> for UploadVisitor<'_> {
+    type Value = Around;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut around = Around::new();
+        let mut has_rows = false;
+        while let Some(key) = map.next_key::<String>()? {
+            if key == "operations" && !has_rows {
+                map.next_value_seed(RowsSeed { rows: self.rows })?;
+                has_rows = true;
+            } else {
+                around.push((key, map.next_value()?));
+            }
+        }
+        Ok(around)
+    }
+}
+
+struct RowsSeed<'a> {
+    rows: &'a mut Rows,
+}
+
+impl<'de> DeserializeSeed<'de> for RowsSeed<'_> {
+    type Value = ();
+
+    fn deserialize<D: de::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for RowsSeed<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of operations")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<(), A::Error> {
+        while let Some(row) = rows.next_element::<Box<RawValue>>()? {
+            if !add(self.rows, serde_json::from_str(row.get())) {
+                return Err(de::Error::custom("too many rows"));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,184 @@
+//! What a retry asks for: which rows, and with what other data. In JSON, or as a table, such as the
+//! failed rows that were written out and corrected.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use axum::extract::{Query, rejection::QueryRejection};
+use serde::Deserialize;
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::{
+    csv_rows::{self, Table, cell, cells},
+    error::{BulkError, RowProblems},
+    request::{Request, problem},
+};
+use crate::{
+    http::error::ApiError,
+    operations::{Deployment, Entry},
+};
+
+/// Columns of a table that are no part of a payload: the last three only tell why the row failed.
+const OWN_COLUMNS: [&str; 6] = [
+    "id",
+    "status",
+    "consent_id",
+    "error_code",
+    "error_message",
+    "retry_eligible",
+];
+
+/// A request to send rows again.
+#[derive(Debug)]
+pub(super) struct RetryRequest {
+    /// The batch.
+    pub(super) reference_id: String,
+    /// The rows; `None`: all that have failed.
+    pub(super) records: Option<BTreeSet<i32>>,
+    /// What is other than it was.
+    pub(super) modifications: BTreeMap<i32, Modification>,
+}
+
+/// What is other than it was in one row.
+#[derive(Debug)]
+pub(super) struct Modification {
+    /// The type, which only a row without a known one needs.
+    pub(super) status: Option<String>,
+    /// The payload.
+    pub(super) data: NewData,
+}
+
+/// A new payload, as it was written.
+#[derive(Debug)]
+pub(super) enum NewData {
+    /// In JSON.
+    Json(Box<RawValue>),
+    /// In the cells of a table: keys and texts.
+    Cells(Vec<(String, String)>),
+}
+
+impl NewData {
+    /// The payload, for an operation of this type.
+    pub(super) fn into_payload(self, entry: &Entry, deployment: &Deployment) -> Box<RawValue> {
+        match self {
+            Self::Json(data) => data,
+            Self::Cells(cells) => {
+                let cells: Vec<(&str, &str)> = cells
+                    .iter()
+                    .map(|(key, text)| (key.as_str(), text.as_str()))
+                    .collect();
+                csv_rows::payload(Some(entry), &cells, deployment)
+            }
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    id: i32,
+    status: Option<String>,
+    data: Box<RawValue>,
+}
+
+impl RetryRequest {
+    /// Reads `{reference_id, records?, modifications?}`. A modification names its row as well.
+    pub(super) fn of_json(body: &[u8]) -> Result<Self, ApiError> {
+        let mut request = Request::parse(body)?;
+        let reference_id = request.required_name("reference_id").unwrap_or_default();
+        let records: Option<BTreeSet<i32>> = request.optional("records", "a list of whole numbers");
+        let written: Vec<Written> = request
+            .optional(
+                "modifications",
+                "a list of objects of id, data and perhaps status",
+            )
+            .unwrap_or_default();
+        let mut modifications = BTreeMap::new();
+        for Written { id, status, data } in written {
+            let data = NewData::Json(data);
+            if modifications
+                .insert(id, Modification { status, data })
+                .is_some()
+            {
+                let message = format!("name record {id} more than once");
+                request.note("modifications", "repeated_record", message);
+            }
+        }
+        request.finish()?;
+        let records = records.map(|mut records| {
+            records.extend(modifications.keys());
+            records
+        });
+        Ok(Self {
+            reference_id,
+            records,
+            modifications,
+        })
+    }
+
+    /// Reads a table with the columns `id` and the payloads' keys: each of its rows is sent again with
+    /// what it says. The batch is named by the query.
+    pub(super) fn of_table(
+        body: &[u8],
+        parameters: Result<Query<Vec<(String, String)>>, QueryRejection>,
+    ) -> Result<Self, ApiError> {
+        let parameters = parameters
+            .map(|Query(parameters)| parameters)
+            .unwrap_or_default();
+        let texts = parameters
+            .into_iter()
+            .filter_map(|(key, value)| Some((key, to_raw_value(&value).ok()?)));
+        let mut request = Request::of(texts.collect());
+        let reference_id = request.required_name("reference_id").unwrap_or_default();
+        request.finish()?;
+        let mut problems = RowProblems::default();
+        let mut modifications = BTreeMap::new();
+        match Table::open(body, &["id"]) {
+            Ok(table) => read_table(table, &mut modifications, &mut problems),
+            Err(header) => problems.add(None, header),
+        }
+        if !problems.is_empty() {
+            return Err(BulkError::InvalidRows(problems).into());
+        }
+        Ok(Self {
+            reference_id,
+            records: Some(modifications.keys().copied().collect()),
+            modifications,
+        })
+    }
+}
+
+fn read_table(
+    mut table: Table<&[u8]>,
+    modifications: &mut BTreeMap<i32, Modification>,
+    problems: &mut RowProblems,
+) {
+    let mut number = 0;
+    while let Some(record) = table.next() {
+        number += 1;
+        let record = match record {
+            Ok(record) => record,
+            Err(fault) => {
+                problems.add(Some(number), vec![fault]);
+                continue;
+            }
+        };
+        let id = cell(&table.header, &record, "id").and_then(|id| id.parse().ok());
+        let Some(id) = id else {
+            let fault = problem("/id", "wrong_type", "must be a whole number");
+            problems.add(Some(number), vec![fault]);
+            continue;
+        };
+        let cells = cells(&table.header, &record, &OWN_COLUMNS);
+        let owned = cells
+            .into_iter()
+            .map(|(key, text)| (key.to_owned(), text.to_owned()));
+        let modification = Modification {
+            status: cell(&table.header, &record, "status").map(str::to_owned),
+            data: NewData::Cells(owned.collect()),
+        };
+        if modifications.insert(id, modification).is_some() {
+            let fault = problem("/id", "repeated_record", "stands here more than once");
+            problems.add(Some(number), vec![fault]);
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Reading what stands around the rows: every key once, every problem noted.
+
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
+use crate::{
+    http::error::ApiError,
+    operations::{Entries, Problem},
+};
+
+/// The longest name that is kept.
+const LONGEST_NAME: usize = 255;
+
+/// The keys of a request.
+#[derive(Debug, Default)]
+pub(super) struct Request {
+    entries: Vec<(String, Box<RawValue>)>,
+    known: Vec<&'static str>,
+    problems: Vec<Problem>,
+}
+
+impl Request {
+    /// Reads a body, which must be an object.
+    pub(super) fn parse(body: &[u8]) -> Result<Self, ApiError> {
+        match serde_json::from_slice::<Entries<'_>>(body) {
+            Ok(Entries(entries)) => Ok(Self::of(
+                entries
+                    .into_iter()
+                    .map(|(key, value)| (key, value.to_owned()))
+                    .collect(),
+            )),
+            Err(error) if error.is_data() => Err(ApiError::Invalid(vec![problem(
+                "",
+                "wrong_type",
+                "must be a JSON object",
+            )])),
+            Err(error) => Err(ApiError::BrokenJson(error)),
+        }
+    }
+
+    /// Takes keys that were read elsewhere.
+    pub(super) fn of(entries: Vec<(String, Box<RawValue>)>) -> Self {
+        Self {
+            entries,
+            ..Self::default()
+        }
+    }
+
+    /// The value of a key that may be missing or `null`; `None` also once its problem is noted.
+    pub(super) fn optional<T: DeserializeOwned>(
+        &mut self,
+        key: &'static str,
+        expected: &str,
+    ) -> Option<T> {
+        self.known.push(key);
+        let mut values = self.entries.iter().filter(|(name, _)| name == key);
+        let value = values.next().map(|(_, value)| value.get())?;
+        if values.next().is_some() {
+            self.note(key, "repeated_field", "stands here more than once");
+            return None;
+        }
+        if value == "null" {
+            return None;
+        }
+        let read = serde_json::from_str(value).ok();
+        if read.is_none() {
+            self.note(key, "wrong_type", format!("must be {expected}"));
+        }
+        read
+    }
+
+    /// An object that may be missing or `null`; serde would read a struct from an array as well.
+    pub(super) fn optional_object<T: DeserializeOwned>(
+        &mut self,
+        key: &'static str,
+        expected: &str,
+    ) -> Option<T> {
+        let is_array =
+            |(name, value): &(String, Box<RawValue>)| name == key && value.get().starts_with('[');
+        if self.entries.iter().any(is_array) {
+            self.known.push(key);
+            self.note(key, "wrong_type", format!("must be {expected}"));
+            return None;
+        }
+        self.optional(key, expected)
+    }
+
+    /// A name that may be missing or `null`.
+    pub(super) fn optional_name(&mut self, key: &'static str) -> Option<String> {
+        let name = self.optional::<String>(key, "a text")?;
+        checked_name(&format!("/{key}"), name)
+            .map_err(|fault| self.problems.push(fault))
+            .ok()
+    }
+
+    /// A name that must be there.
+    pub(super) fn required_name(&mut self, key: &'static str) -> Option<String> {
+        let before = self.problems.len();
+        let name = self.optional_name(key);
+        if name.is_none() && self.problems.len() == before {
+            self.note(key, "required", "is required");
+        }
+        name
+    }
+
+    /// Notes what is wrong with a key's value.
+    pub(super) fn note(&mut self, key: &str, code: &'static str, message: impl Into<String>) {
+        self.problems
+            .push(problem(&format!("/{key}"), code, message));
+    }
+
+    /// Every problem; the keys that nobody asked for are unknown.
+    pub(super) fn into_problems(mut self) -> Vec<Problem> {
+        let unknown: Vec<String> = self
+            .entries
+            .iter()
+            .filter(|(key, _)| !self.known.contains(&key.as_str()))
+            .map(|(key, _)| key.replace('~', "~0").replace('/', "~1"))
+            .collect();
+        for key in unknown {
+            self.note(&key, "unknown_field", "is no field of this request");
+        }
+        self.problems
+    }
+
+    /// Nothing, if there is no problem.
+    pub(super) fn finish(self) -> Result<(), ApiError> {
+        let problems = self.into_problems();
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(ApiError::Invalid(problems))
+        }
+    }
+}
+
+/// A name that may be kept, or what is wrong with it.
+pub(super) fn checked_name(pointer: &str, name: String) -> Result<String, Problem> {
+    let (code, message) = if name.trim().is_empty() {
+        ("blank", "must not be blank")
+    } else if name.chars().count() > LONGEST_NAME {
+        ("too_long", "must have at most 255 characters")
+    } else if name.contains(char::is_control) {
+        ("forbidden_character", "must not contain control characters")
+    } else {
+        return Ok(name);
+    };
+    Err(problem(pointer, code, message))
+}
+
+pub(super) fn problem(pointer: &str, code: &'static str, message: impl Into<String>) -> Problem {
+    Problem {
+        pointer: pointer.to_owned(),
+        code,
+        message: message.into(),
+    }
+}

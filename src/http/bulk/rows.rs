@@ -1,0 +1,170 @@
+//! The rows of an upload: each checked as a single operation is, and gathered.
+
+use std::{collections::HashMap, sync::Arc};
+
+use serde_json::value::RawValue;
+
+use super::error::RowProblems;
+use crate::{
+    domain::{Checked, Lane, OperationId},
+    operations::{self, Deployment, Entry, InvalidPayload, Problem},
+    store::{NewOperation, NewRow, RefusedRow, RowContent},
+};
+
+/// Why a row was refused at the door.
+const INVALID: &str = "invalid_row";
+/// Why those that rest on it were: the same code as when they fall later.
+const BEHIND: &str = "behind_failed";
+/// The most problems that a row's own message names.
+const NAMED: usize = 10;
+
+/// The rows of an upload, in its order.
+#[derive(Debug)]
+pub(super) struct Rows {
+    deployment: Arc<Deployment>,
+    client: String,
+    limit: usize,
+    /// The rows, as they are taken if the good ones are asked for.
+    pub(super) taken: Vec<NewRow>,
+    /// What is wrong with the others.
+    pub(super) problems: RowProblems,
+    /// Whether there were more than a batch may have.
+    pub(super) too_many: bool,
+    /// The lanes in which a row was refused that others rest on, and which row.
+    felled: HashMap<Lane, i32>,
+}
+
+/// A row as it was read.
+#[derive(Debug, Default)]
+pub(super) struct Draft<'a> {
+    /// The caller's own name for it.
+    pub(super) consent_id: Option<String>,
+    /// Its type's entry, where the type is known.
+    pub(super) entry: Option<&'static Entry>,
+    /// Its payload, where it has one.
+    pub(super) data: Option<&'a RawValue>,
+    /// What is wrong with what stands around the payload.
+    pub(super) problems: Vec<Problem>,
+}
+
+impl Rows {
+    pub(super) fn new(deployment: Arc<Deployment>, client: String, limit: usize) -> Self {
+        Self {
+            deployment,
+            client,
+            limit,
+            taken: Vec::new(),
+            problems: RowProblems::default(),
+            too_many: false,
+            felled: HashMap::new(),
+        }
+    }
+
+    pub(super) fn deployment(&self) -> &Deployment {
+        &self.deployment
+    }
+
+    /// The most rows a batch may have.
+    pub(super) fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Checks a row and adds it; `false` when there are too many.
+    pub(super) fn add(&mut self, draft: Draft<'_>) -> bool {
+        if self.taken.len() >= self.limit {
+            self.too_many = true;
+            return false;
+        }
+        let number = i32::try_from(self.taken.len() + 1).unwrap_or(i32::MAX);
+        let checked = draft
+            .entry
+            .zip(draft.data)
+            .map(|(entry, data)| (entry.check)(data, &self.deployment));
+        let content = match (draft.entry, draft.data, checked) {
+            (Some(entry), Some(data), Some(Ok(checked))) if draft.problems.is_empty() => {
+                self.take(number, entry, data, checked)
+            }
+            (entry, data, checked) => {
+                let theirs = match checked {
+                    Some(Err(InvalidPayload { problems })) => problems,
+                    Some(Ok(_)) | None => Vec::new(),
+                };
+                let problems = [draft.problems, theirs].concat();
+                self.refuse(number, entry, data, problems)
+            }
+        };
+        self.taken.push(NewRow {
+            consent_id: draft.consent_id,
+            content,
+        });
+        true
+    }
+
+    /// A good row runs, unless it rests on one that does not.
+    fn take(
+        &mut self,
+        number: i32,
+        entry: &Entry,
+        data: &RawValue,
+        checked: Checked,
+    ) -> RowContent {
+        let lanes = &checked.lanes;
+        let cause = std::iter::once(&lanes.writes)
+            .chain(&lanes.reads)
+            .find_map(|lane| self.felled.get(lane))
+            .copied();
+        let Some(cause) = cause else {
+            return RowContent::Operation(Box::new(NewOperation {
+                id: OperationId::new(),
+                operation_type: entry.operation_type,
+                payload: data.to_owned(),
+                checked,
+                caller: self.client.clone(),
+                caller_key: None,
+                retry_of: None,
+                expires_at: None,
+            }));
+        };
+        if operations::fells_unsent(entry.operation_type) {
+            self.felled.entry(lanes.writes.clone()).or_insert(number);
+        }
+        RowContent::Refused(Box::new(RefusedRow {
+            operation_type: Some(entry.operation_type),
+            lane: Some(checked.lanes.writes),
+            data: Some(data.to_owned()),
+            code: BEHIND,
+            message: format!("Not sent: record {cause}, which it rests on, failed"),
+        }))
+    }
+
+    fn refuse(
+        &mut self,
+        number: i32,
+        entry: Option<&Entry>,
+        data: Option<&RawValue>,
+        problems: Vec<Problem>,
+    ) -> RowContent {
+        let operation_type = entry.map(|entry| entry.operation_type);
+        let lane = operation_type
+            .zip(data)
+            .and_then(|(operation_type, data)| operations::named_lane(operation_type, data));
+        if let Some(lane) = &lane
+            && operation_type.is_some_and(operations::fells_unsent)
+        {
+            self.felled.entry(lane.clone()).or_insert(number);
+        }
+        let named: Vec<String> = problems
+            .iter()
+            .take(NAMED)
+            .map(|problem| format!("{} {}", problem.pointer, problem.message))
+            .collect();
+        self.problems.add(Some(number), problems);
+        RowContent::Refused(Box::new(RefusedRow {
+            operation_type,
+            lane,
+            data: None,
+            code: INVALID,
+            message: format!("Not accepted: {}", named.join("; ")),
+        }))
+    }
+}

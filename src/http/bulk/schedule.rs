@@ -1,0 +1,203 @@
+//! `POST /bulk/schedule`: a batch of operations, accepted as one.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    body::Body,
+    extract::{Query, State, rejection::QueryRejection},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode},
+    response::{AppendHeaders, IntoResponse},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
+use uuid::Uuid;
+
+use super::{
+    clients::BulkClient,
+    envelope::BatchBody,
+    error::BulkError,
+    request::{Request, problem},
+    rows::Rows,
+    upload::{self, Format, Upload},
+};
+use crate::{
+    http::{ApiState, error::ApiError},
+    operations::Problem,
+    store::{Batch, BatchAccepted, NewBatch, RecordFilter},
+};
+
+const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+type Parameters = Result<Query<Vec<(String, String)>>, QueryRejection>;
+
+/// What stands around the rows.
+#[derive(Debug)]
+struct Header {
+    reference_id: Option<String>,
+    file_name: Option<String>,
+    global_config: Option<Box<RawValue>>,
+    /// Whether the good rows are asked for where others are not.
+    takes_valid: bool,
+    problems: Vec<Problem>,
+}
+
+/// What is kept for the caller and given back (document 002).
+#[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(super) struct GlobalConfig {
+    fi_data_range_from: Option<String>,
+    fi_data_range_to: Option<String>,
+    config_id: Option<String>,
+}
+
+/// Accepts a batch, once all of its rows are checked: all, or with `accept=valid` the good ones.
+pub(super) async fn schedule_batch(
+    client: BulkClient,
+    State(api): State<Arc<ApiState>>,
+    headers: HeaderMap,
+    parameters: Parameters,
+    body: Body,
+) -> Result<impl IntoResponse, ApiError> {
+    let format = Format::of(&headers).ok_or(BulkError::UnknownUploadType)?;
+    let bulk = &api.bulk;
+    let _permit = bulk.uploads.acquire().await;
+    let rows = Rows::new(
+        Arc::clone(&api.deployment),
+        client.0.to_string(),
+        bulk.max_rows,
+    );
+    let Upload {
+        around,
+        mut rows,
+        digest,
+    } = upload::read(body, format, rows).await?;
+    let header = match format {
+        Format::Json => Header::read(around, &rows),
+        Format::Lines | Format::Csv => Header::read(texts(parameters), &rows),
+    };
+    // What is here already is not checked again: the settings may have changed since.
+    if let Some(reference_id) = &header.reference_id
+        && let Some(known) = api.store.batch(&client.0, reference_id).await?
+    {
+        return replay(&api, &known, digest).await;
+    }
+    let is_refused =
+        !header.problems.is_empty() || !(rows.problems.is_empty() || header.takes_valid);
+    let reference_id = match header.reference_id {
+        Some(reference_id) if !is_refused => reference_id,
+        _ => {
+            rows.problems.put_first(header.problems);
+            return Err(BulkError::InvalidRows(rows.problems).into());
+        }
+    };
+    if api.store.backlog() >= api.max_waiting {
+        return Err(ApiError::Overloaded);
+    }
+    let batch = NewBatch {
+        id: Uuid::now_v7(),
+        client: client.0.to_string(),
+        reference_id,
+        digest,
+        file_name: header.file_name,
+        global_config: header.global_config,
+        rows: rows.taken,
+    };
+    let accepted = api.store.accept_batch(&batch).await?;
+    let known = read_batch(&api, &client, &batch.reference_id).await?;
+    if accepted == BatchAccepted::Known {
+        return replay(&api, &known, digest).await;
+    }
+    tracing::info!(
+        batch.id = %batch.id,
+        batch.rows = batch.rows.len(),
+        "accepted a batch"
+    );
+    Ok(answer(
+        StatusCode::ACCEPTED,
+        false,
+        body_of(&api, &known).await?,
+    ))
+}
+
+/// A batch of this client's.
+pub(super) async fn read_batch(
+    api: &ApiState,
+    client: &BulkClient,
+    reference_id: &str,
+) -> Result<Batch, ApiError> {
+    let found = api.store.batch(&client.0, reference_id).await?;
+    Ok(found.ok_or_else(|| BulkError::BatchNotFound {
+        reference_id: reference_id.to_owned(),
+    })?)
+}
+
+/// What is said of a batch that was just changed.
+pub(super) async fn body_of(api: &ApiState, batch: &Batch) -> Result<BatchBody, ApiError> {
+    let nothing = RecordFilter::default();
+    let page = api.store.batch_page(batch, &nothing, 0, 0).await?;
+    Ok(BatchBody::of(batch, page.summary))
+}
+
+type Answer = (
+    StatusCode,
+    AppendHeaders<Option<(HeaderName, HeaderValue)>>,
+    Json<BatchBody>,
+);
+
+/// The same upload again brings in nothing new; another under the same name is refused.
+async fn replay(api: &ApiState, known: &Batch, digest: [u8; 32]) -> Result<Answer, ApiError> {
+    if known.digest != digest {
+        return Err(BulkError::ReferenceIdReused.into());
+    }
+    Ok(answer(StatusCode::OK, true, body_of(api, known).await?))
+}
+
+fn answer(status: StatusCode, is_replay: bool, body: BatchBody) -> Answer {
+    let replayed = is_replay.then_some((IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true")));
+    (status, AppendHeaders(replayed), Json(body))
+}
+
+/// The query's parameters, as JSON texts; one that cannot be read is missing.
+fn texts(parameters: Parameters) -> Vec<(String, Box<RawValue>)> {
+    let parameters = parameters
+        .map(|Query(parameters)| parameters)
+        .unwrap_or_default();
+    parameters
+        .into_iter()
+        .filter_map(|(key, value)| Some((key, to_raw_value(&value).ok()?)))
+        .collect()
+}
+
+impl Header {
+    fn read(around: Vec<(String, Box<RawValue>)>, rows: &Rows) -> Self {
+        let mut request = Request::of(around);
+        let reference_id = request.required_name("reference_id");
+        let file_name = request.optional_name("file_name");
+        let config: Option<GlobalConfig> = request.optional_object(
+            "global_config",
+            "an object of the texts fiDataRangeFrom, fiDataRangeTo and configId",
+        );
+        let accept: Option<String> = request.optional("accept", "a text");
+        let takes_valid = match accept.as_deref() {
+            None | Some("all") => false,
+            Some("valid") => true,
+            Some(_) => {
+                request.note("accept", "unknown_value", "must be all or valid");
+                false
+            }
+        };
+        let mut problems = request.into_problems();
+        if rows.taken.is_empty() {
+            let message = "must be at least one operation";
+            problems.push(problem("/operations", "required", message));
+        }
+        Self {
+            reference_id,
+            file_name,
+            global_config: config.and_then(|config| to_raw_value(&config).ok()),
+            takes_valid,
+            problems,
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! Reading an upload while it arrives: row by row, never the whole file at once.
+
+use std::{
+    io::{self, Read},
+    time::Duration,
+};
+
+use axum::{
+    body::{Body, Bytes},
+    http::{HeaderMap, header::CONTENT_TYPE},
+};
+use futures_util::StreamExt as _;
+use serde_json::value::RawValue;
+use sha2::{Digest as _, Sha256};
+use tokio::{sync::mpsc, task::spawn_blocking, time::timeout};
+
+use super::{
+    csv_rows,
+    error::{BulkError, RowProblems},
+    json_rows,
+    request::problem,
+    rows::Rows,
+};
+use crate::http::error::ApiError;
+
+/// The largest upload, in bytes.
+const BODY_LIMIT: usize = 32 * 1024 * 1024;
+/// How long an upload may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_mins(2);
+/// Pieces of the body that wait to be read.
+const PIECES: usize = 8;
+
+/// How rows are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    /// One object, whose `operations` are the rows.
+    Json,
+    /// One row a line.
+    Lines,
+    /// A table.
+    Csv,
+}
+
+impl Format {
+    /// The format that `Content-Type` names.
+    pub(super) fn of(headers: &HeaderMap) -> Option<Self> {
+        let value = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+        let media_type = value.split(';').next()?.trim().to_ascii_lowercase();
+        match media_type.as_str() {
+            "application/json" => Some(Self::Json),
+            "application/x-ndjson" => Some(Self::Lines),
+            "text/csv" => Some(Self::Csv),
+            _ => None,
+        }
+    }
+}
+
+/// An upload that has been read.
+#[derive(Debug)]
+pub(super) struct Upload {
+    /// What stands around the rows; nothing but in JSON.
+    pub(super) around: Vec<(String, Box<RawValue>)>,
+    /// The rows.
+    pub(super) rows: Rows,
+    /// SHA-256 of the body.
+    pub(super) digest: [u8; 32],
+}
+
+/// Reads an upload; its rows are checked while it arrives.
+pub(super) async fn read(body: Body, format: Format, rows: Rows) -> Result<Upload, ApiError> {
+    let (sender, pieces) = mpsc::channel(PIECES);
+    let reading = spawn_blocking(move || {
+        let mut rows = rows;
+        let pieces = Pieces {
+            pieces,
+            current: Bytes::new(),
+        };
+        let around = read_rows(pieces, format, &mut rows);
+        (around, rows)
+    });
+    let passed_on = timeout(BODY_TIMEOUT, pass_on(body, sender)).await;
+    let (around, rows) = reading.await.or(Err(ApiError::Panicked))?;
+    // A body that broke off may look whole to its reader: what befell it comes first.
+    let digest = passed_on.or(Err(ApiError::BodyTooSlow))??;
+    if rows.too_many {
+        return Err(BulkError::TooManyRows {
+            limit: rows.limit(),
+        }
+        .into());
+    }
+    Ok(Upload {
+        around: around?,
+        rows,
+        digest,
+    })
+}
+
+/// Reads a body that is needed whole.
+pub(super) async fn read_whole(body: Body) -> Result<Vec<u8>, ApiError> {
+    let (sender, mut pieces) = mpsc::channel::<Bytes>(PIECES);
+    let gathering = async {
+        let mut whole = Vec::new();
+        while let Some(piece) = pieces.recv().await {
+            whole.extend_from_slice(&piece);
+        }
+        whole
+    };
+    let (passed_on, whole) = tokio::join!(timeout(BODY_TIMEOUT, pass_on(body, sender)), gathering);
+    passed_on.or(Err(ApiError::BodyTooSlow))??;
+    Ok(whole)
+}
+
+/// Passes a body on to its reader, to its end even where that has given up, so that the caller can hear
+/// why; its digest.
+async fn pass_on(body: Body, sender: mpsc::Sender<Bytes>) -> Result<[u8; 32], ApiError> {
+    let mut stream = body.into_data_stream();
+    let mut digest = Sha256::new();
+    let mut size = 0;
+    while let Some(piece) = stream.next().await {
+        let piece = piece.map_err(|error| ApiError::UnreadableBody(error.into()))?;
+        size += piece.len();
+        if size > BODY_LIMIT {
+            return Err(BulkError::UploadTooLarge.into());
+        }
+        digest.update(&piece);
+        drop(sender.send(piece).await);
+    }
+    Ok(digest.finalize().into())
+}
+
+fn read_rows(
+    pieces: Pieces,
+    format: Format,
+    rows: &mut Rows,
+) -> Result<Vec<(String, Box<RawValue>)>, ApiError> {
+    match format {
+        Format::Json => json_rows::read_object(pieces, rows).map_err(|error| {
+            if error.is_data() {
+                let message = "must be a JSON object whose operations are an array";
+                ApiError::Invalid(vec![problem("", "wrong_type", message)])
+            } else {
+                ApiError::BrokenJson(error)
+            }
+        }),
+        Format::Lines => json_rows::read_lines(pieces, rows)
+            .map(|()| Vec::new())
+            .map_err(|error| ApiError::UnreadableBody(error.into())),
+        Format::Csv => match csv_rows::read_rows(pieces, rows) {
+            Ok(()) => Ok(Vec::new()),
+            Err(header) => {
+                let mut problems = RowProblems::default();
+                problems.add(None, header);
+                Err(BulkError::InvalidRows(problems).into())
+            }
+        },
+    }
+}
+
+/// The pieces of a body as they arrive; read in a thread of its own.
+struct Pieces {
+    pieces: mpsc::Receiver<Bytes>,
+    current: Bytes,
+}
+
+impl Read for Pieces {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.current.is_empty() {
+            match self.pieces.blocking_recv() {
+                Some(piece) => self.current = piece,
+                None => return Ok(0),
+            }
+        }
+        let mut rest: &[u8] = &self.current;
+        let count = rest.read(buffer)?;
+        drop(self.current.split_to(count));
+        Ok(count)
+    }
+}

@@ -1,0 +1,240 @@
+//! The points at which `prove` kills or stops a gateway, to see what the others make of it.
+//!
+//! Nothing is armed in production, where passing a point costs one relaxed atomic load.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::pin,
+    process::Command,
+    str::FromStr,
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use crate::domain::OperationType;
+
+/// How long a command is given to leave and an answer to come: on one machine it is on the wire by then.
+const ON_THE_WIRE: Duration = Duration::from_millis(25);
+
+/// A place in the life of an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Point {
+    /// Its acceptance is written, and not committed.
+    InGroupCommit,
+    /// Its acceptance is committed, and not answered.
+    AfterGroupCommit,
+    /// What is to be sent is known, and not committed.
+    BeforeAttemptCommit,
+    /// The attempt is committed, and not sent.
+    AfterAttemptCommit,
+    /// The command is on the wire, and its answer not read.
+    AfterSend,
+    /// The answer is read, and not weighed.
+    AfterAnswer,
+    /// The end, or the next try, is decided, and not written.
+    BeforeSettle,
+    /// It is written.
+    AfterSettle,
+    /// The leases of what is held are about to be renewed; of no operation in particular.
+    InLeaseRenewal,
+}
+
+impl Point {
+    /// Every point, in the order of an operation's life.
+    pub const ALL: [Self; 9] = [
+        Self::InGroupCommit,
+        Self::AfterGroupCommit,
+        Self::BeforeAttemptCommit,
+        Self::AfterAttemptCommit,
+        Self::AfterSend,
+        Self::AfterAnswer,
+        Self::BeforeSettle,
+        Self::AfterSettle,
+        Self::InLeaseRenewal,
+    ];
+
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InGroupCommit => "in_group_commit",
+            Self::AfterGroupCommit => "after_group_commit",
+            Self::BeforeAttemptCommit => "before_attempt_commit",
+            Self::AfterAttemptCommit => "after_attempt_commit",
+            Self::AfterSend => "after_send",
+            Self::AfterAnswer => "after_answer",
+            Self::BeforeSettle => "before_settle",
+            Self::AfterSettle => "after_settle",
+            Self::InLeaseRenewal => "in_lease_renewal",
+        }
+    }
+
+    /// Whether it is passed by one operation, or by all that are held.
+    pub const fn is_of_one_operation(self) -> bool {
+        !matches!(self, Self::InLeaseRenewal)
+    }
+}
+
+/// What the process does to itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Deed {
+    /// It dies, as by `kill -9`.
+    Die,
+    /// It stops, until somebody continues it.
+    Stop,
+}
+
+impl Deed {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Die => "die",
+            Self::Stop => "stop",
+        }
+    }
+}
+
+/// What happens at a point: `die:after_send:LOAN_DISBURSE:2`, or `die:in_lease_renewal::1`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Order {
+    /// What.
+    pub deed: Deed,
+    /// Where.
+    pub point: Point,
+    /// Whose passing counts; `None`: anybody's.
+    pub operation_type: Option<OperationType>,
+    /// At which passing, from 1.
+    pub passing: u32,
+}
+
+/// The text is no [`Order`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("reads die|stop:POINT:[OPERATION_TYPE]:PASSING")]
+pub struct InvalidOrder;
+
+impl fmt::Display for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let operation_type = self.operation_type.map_or("", OperationType::as_str);
+        let (deed, point) = (self.deed.as_str(), self.point.as_str());
+        write!(f, "{deed}:{point}:{operation_type}:{}", self.passing)
+    }
+}
+
+impl FromStr for Order {
+    type Err = InvalidOrder;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let words: Vec<&str> = text.split(':').collect();
+        let &[deed, point, operation_type, passing] = words.as_slice() else {
+            return Err(InvalidOrder);
+        };
+        Ok(Self {
+            deed: [Deed::Die, Deed::Stop]
+                .into_iter()
+                .find(|known| known.as_str() == deed)
+                .ok_or(InvalidOrder)?,
+            point: Point::ALL
+                .into_iter()
+                .find(|known| known.as_str() == point)
+                .ok_or(InvalidOrder)?,
+            operation_type: match operation_type {
+                "" => None,
+                name => Some(OperationType::from_name(name).ok_or(InvalidOrder)?),
+            },
+            passing: passing.parse().or(Err(InvalidOrder))?,
+        })
+    }
+}
+
+struct Armed {
+    order: Order,
+    passings: AtomicU32,
+}
+
+static IS_ARMED: AtomicBool = AtomicBool::new(false);
+static ARMED: OnceLock<Armed> = OnceLock::new();
+
+/// Arms this process, once.
+pub fn arm(order: Order) {
+    let passings = AtomicU32::new(0);
+    if ARMED.set(Armed { order, passings }).is_ok() {
+        IS_ARMED.store(true, Ordering::Release);
+    }
+}
+
+fn armed(point: Point, operation_type: Option<OperationType>) -> Option<&'static Armed> {
+    if !IS_ARMED.load(Ordering::Relaxed) {
+        return None;
+    }
+    ARMED.get().filter(|armed| {
+        armed.order.point == point
+            && (armed.order.operation_type.is_none()
+                || armed.order.operation_type == operation_type)
+    })
+}
+
+/// Passes a point. The armed one does what its order says.
+pub fn reach(point: Point, operation_type: impl Into<Option<OperationType>>) {
+    let Some(armed) = armed(point, operation_type.into()) else {
+        return;
+    };
+    if armed.passings.fetch_add(1, Ordering::AcqRel) + 1 == armed.order.passing {
+        carry_out(armed.order);
+    }
+}
+
+/// Waits for a command's answer, and passes [`Point::AfterSend`] while it is out. Where that is armed, an
+/// answer that comes at once is no passing: nothing tells that it was not read already.
+pub async fn on_the_wire<T>(operation_type: OperationType, sending: impl Future<Output = T>) -> T {
+    if armed(Point::AfterSend, Some(operation_type)).is_none() {
+        return sending.await;
+    }
+    let mut sending = pin!(sending);
+    if let Ok(answer) = tokio::time::timeout(ON_THE_WIRE, &mut sending).await {
+        return answer;
+    }
+    reach(Point::AfterSend, operation_type);
+    sending.await
+}
+
+/// Through the shell, which has `kill` built in: the one way without unsafe code.
+fn carry_out(order: Order) {
+    tracing::warn!(%order, "{CARRIED_OUT}");
+    let command = match order.deed {
+        Deed::Die => "kill -KILL $PPID",
+        Deed::Stop => "kill -STOP $PPID",
+    };
+    if let Err(error) = Command::new("sh").args(["-c", command]).status() {
+        tracing::error!(%error, "an order at a point cannot be carried out");
+    }
+}
+
+/// What the log says when an order is carried out.
+pub const CARRIED_OUT: &str = "the point of the order is reached";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_reads_as_it_is_written() {
+        for (text, known) in [
+            ("die:after_send:LOAN_DISBURSE:2", true),
+            ("stop:before_settle:CLIENT_UPDATE:1", true),
+            ("die:in_lease_renewal::3", true),
+            ("die:in_lease_renewal:3", false),
+            ("wait:after_send:LOAN_DISBURSE:2", false),
+            ("die:after_lunch:LOAN_DISBURSE:2", false),
+            ("die:after_send:LOAN_PAY:2", false),
+            ("die:after_send:LOAN_DISBURSE:soon", false),
+        ] {
+            let order = text.parse::<Order>();
+            assert_eq!(order.is_ok(), known, "{text}");
+            if let Ok(order) = order {
+                assert_eq!(order.to_string(), text);
+            }
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Accepting a batch: all of its rows in one transaction, in the lanes in the order of the file.
+
+use serde_json::value::RawValue;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::{
+    domain::{Lane, OperationType},
+    store::{
+        NewOperation, Store, StoreError,
+        accept::{insert_operations, place_in_lanes},
+        connect, failed_to,
+    },
+};
+
+const ACTION: &str = "accept a batch";
+
+/// A checked batch that is to be accepted.
+#[derive(Debug)]
+pub struct NewBatch {
+    /// Its id, made by the caller of this function.
+    pub id: Uuid,
+    /// The client's name.
+    pub client: String,
+    /// The client's own name for it.
+    pub reference_id: String,
+    /// SHA-256 of its body.
+    pub digest: [u8; 32],
+    /// The file's name.
+    pub file_name: Option<String>,
+    /// What is kept and given back.
+    pub global_config: Option<Box<RawValue>>,
+    /// The rows, in the order of the file.
+    pub rows: Vec<NewRow>,
+}
+
+/// A row of a new batch.
+#[derive(Debug)]
+pub struct NewRow {
+    /// The caller's own name for it.
+    pub consent_id: Option<String>,
+    /// What becomes of it.
+    pub content: RowContent,
+}
+
+/// What becomes of a row.
+#[derive(Debug)]
+pub enum RowContent {
+    /// It runs.
+    Operation(Box<NewOperation>),
+    /// It has failed already.
+    Refused(Box<RefusedRow>),
+}
+
+/// A row that was refused at the door, where only the good ones were asked for.
+#[derive(Debug)]
+pub struct RefusedRow {
+    /// Its type, where it could be told.
+    pub operation_type: Option<OperationType>,
+    /// The lane it would write, where it could be told.
+    pub lane: Option<Lane>,
+    /// Its payload, where nothing is wrong with it.
+    pub data: Option<Box<RawValue>>,
+    /// Why, as a stable code.
+    pub code: &'static str,
+    /// Why, as a sentence.
+    pub message: String,
+}
+
+/// What became of a request to accept a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BatchAccepted {
+    /// It is committed.
+    New,
+    /// The client has used this reference before: for the same batch, or another.
+    Known,
+}
+
+impl Store {
+    /// Makes a batch durable. `Ok` is returned after the commit.
+    pub async fn accept_batch(&self, batch: &NewBatch) -> Result<BatchAccepted, StoreError> {
+        let operations: Vec<&NewOperation> = batch
+            .rows
+            .iter()
+            .filter_map(|row| match &row.content {
+                RowContent::Operation(operation) => Some(&**operation),
+                RowContent::Refused(_) => None,
+            })
+            .collect();
+        let mut transaction = self.pool.begin().await.map_err(failed_to(ACTION))?;
+        // Of two at once, the second waits here for the first's commit.
+        let Some(transaction_id) = insert_batch(&mut transaction, batch)
+            .await
+            .map_err(failed_to(ACTION))?
+        else {
+            return Ok(BatchAccepted::Known);
+        };
+        let placed = place_in_lanes(&mut transaction, &operations)
+            .await
+            .map_err(failed_to(ACTION))?;
+        insert_operations(&mut transaction, &operations, &placed)
+            .await
+            .map_err(failed_to(ACTION))?;
+        insert_rows(&mut transaction, batch)
+            .await
+            .map_err(failed_to(ACTION))?;
+        if let Err(source) = transaction.commit().await
+            && !connect::has_committed(&self.pool, &transaction_id).await?
+        {
+            return Err(failed_to(ACTION)(source));
+        }
+        if placed.iter().any(|place| place.ungranted == 0) {
+            self.ends.announce_work();
+        }
+        if placed.iter().any(|place| place.falls) {
+            self.ends.announce_fall();
+        }
+        Ok(BatchAccepted::New)
+    }
+}
+
+/// Inserts the batch; the transaction's id, unless the client has used the reference.
+async fn insert_batch(
+    connection: &mut PgConnection,
+    batch: &NewBatch,
+) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar!(
+        r#"INSERT INTO batch (id, client, reference_id, digest, file_name, global_config, total)
+           VALUES ($1, $2, $3, $4, $5, $6::text::json, $7)
+               ON CONFLICT (client, reference_id) DO NOTHING
+        RETURNING pg_current_xact_id()::text AS "transaction_id!""#,
+        batch.id,
+        batch.client,
+        batch.reference_id,
+        &batch.digest,
+        batch.file_name,
+        batch.global_config.as_deref().map(RawValue::get),
+        i32::try_from(batch.rows.len()).unwrap_or(i32::MAX),
+    )
+    .fetch_optional(connection)
+    .await
+}
+
+async fn insert_rows(connection: &mut PgConnection, batch: &NewBatch) -> Result<(), sqlx::Error> {
+    let refused = |row: &NewRow| match &row.content {
+        RowContent::Operation(_) => None,
+        RowContent::Refused(refused) => Some((
+            refused
+                .operation_type
+                .map(|known| known.as_str().to_owned()),
+            refused.lane.as_ref().map(|lane| lane.as_str().to_owned()),
+            refused.data.as_ref().map(|data| data.get().to_owned()),
+            refused.code.to_owned(),
+            refused.message.clone(),
+        )),
+    };
+    let ids = batch.rows.iter().map(|row| match &row.content {
+        RowContent::Operation(operation) => Some(operation.id.0),
+        RowContent::Refused(_) => None,
+    });
+    let refused: Vec<_> = batch.rows.iter().map(refused).collect();
+    sqlx::query!(
+        "INSERT INTO batch_row (batch_id, number, operation_id, consent_id, type, lane, data, code, message)
+         SELECT $1, r.number, r.operation_id, r.consent_id, r.type, r.lane, r.data::json, r.code, r.message
+           FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[])
+                WITH ORDINALITY AS r (operation_id, consent_id, type, lane, data, code, message, number)",
+        batch.id,
+        &ids.collect::<Vec<_>>() as &[Option<Uuid>],
+        &batch.rows.iter().map(|row| row.consent_id.clone()).collect::<Vec<_>>() as &[Option<String>],
+        &refused.iter().map(|row| row.as_ref()?.0.clone()).collect::<Vec<_>>() as &[Option<String>],
+        &refused.iter().map(|row| row.as_ref()?.1.clone()).collect::<Vec<_>>() as &[Option<String>],
+        &refused.iter().map(|row| row.as_ref()?.2.clone()).collect::<Vec<_>>() as &[Option<String>],
+        &refused.iter().map(|row| Some(row.as_ref()?.3.clone())).collect::<Vec<_>>() as &[Option<String>],
+        &refused.iter().map(|row| Some(row.as_ref()?.4.clone())).collect::<Vec<_>>() as &[Option<String>],
+    )
+    .execute(connection)
+    .await
+    .map(drop)
+}

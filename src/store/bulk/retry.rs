@@ -1,0 +1,226 @@
+//! Sending failed rows again: each as a new operation that takes the row's place.
+
+use std::collections::{BTreeSet, HashMap};
+
+use serde_json::value::RawValue;
+use sqlx::{PgConnection, types::Json};
+use uuid::Uuid;
+
+use super::{Batch, RowFailure, failures_read};
+use crate::{
+    domain::{OperationId, OperationType, RetryEligible},
+    store::{
+        NewOperation, Store, StoreError,
+        accept::{insert_operations, place_in_lanes},
+        connect, failed_to, lanes,
+    },
+};
+
+const ACTION: &str = "send rows again";
+
+/// A row that may be sent again.
+#[derive(Debug)]
+pub struct Candidate {
+    /// Its place in the file.
+    pub number: i32,
+    /// The operation that failed; none where the row was refused at the door.
+    pub operation_id: Option<OperationId>,
+    /// Its type, where it is known.
+    pub operation_type: Option<OperationType>,
+    /// Its payload, where there is one that was ever good.
+    pub payload: Option<Box<RawValue>>,
+    /// Why it failed; `None`: it has not.
+    pub failure: Option<RowFailure>,
+}
+
+/// A failed row, and what is to take its place.
+#[derive(Debug)]
+pub struct Retry {
+    /// Its place in the file.
+    pub number: i32,
+    /// The operation to replace, as it was read; none where the row was refused at the door.
+    pub failed: Option<OperationId>,
+    /// The operation to replace it.
+    pub operation: NewOperation,
+}
+
+impl Store {
+    /// Reads the named rows of a batch, or all of its failed ones, in their order.
+    pub async fn retry_candidates(
+        &self,
+        batch: &Batch,
+        numbers: Option<&[i32]>,
+    ) -> Result<Vec<Candidate>, StoreError> {
+        let rows = sqlx::query!(
+            r#"SELECT b.number AS "number!", b.operation_id, b.type, b.code, b.message,
+                      COALESCE(p.data, r.data) AS "data: Json<Box<RawValue>>"
+                 FROM batch_record b
+                 JOIN batch_row r ON r.batch_id = b.batch_id AND r.number = b.number
+                 LEFT JOIN payload p ON p.operation_id = b.operation_id
+                WHERE b.batch_id = $1
+                  AND CASE WHEN $2::int[] IS NULL THEN b.status = 'FAILED' ELSE b.number = ANY ($2) END
+                ORDER BY b.number"#,
+            batch.id,
+            numbers as Option<&[i32]>
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed_to("read failed rows"))?;
+        Ok(rows
+            .into_iter()
+            .map(|row| {
+                let operation_type = row.r#type.as_deref().and_then(OperationType::from_name);
+                Candidate {
+                    number: row.number,
+                    operation_id: row.operation_id.map(OperationId),
+                    operation_type,
+                    payload: row.data.map(|data| data.0),
+                    failure: row.code.zip(row.message).map(|(code, message)| RowFailure {
+                        retry_eligible: RetryEligible::of(operation_type, &code),
+                        code,
+                        message,
+                    }),
+                }
+            })
+            .collect())
+    }
+
+    /// Accepts the operations at the tails of their lanes, in the order given, each in the place of the
+    /// operation that its row pointed to. The numbers of the rows that still pointed there: of two
+    /// retries at once, a row is one's.
+    pub async fn retry_rows(
+        &self,
+        batch: &Batch,
+        retries: &[Retry],
+    ) -> Result<BTreeSet<i32>, StoreError> {
+        let failed: Vec<Uuid> = retries
+            .iter()
+            .filter_map(|retry| retry.failed.map(|id| id.0))
+            .collect();
+        let keys = self.lanes_of(retries, &failed).await?;
+        let mut transaction = self.pool.begin().await.map_err(failed_to(ACTION))?;
+        lanes::lock(&mut transaction, &keys)
+            .await
+            .map_err(failed_to(ACTION))?;
+        let current = lock_rows(&mut transaction, batch, retries)
+            .await
+            .map_err(failed_to(ACTION))?;
+        let taken: Vec<&Retry> = retries
+            .iter()
+            .filter(|retry| {
+                current.get(&retry.number).copied() == Some(retry.failed.map(|id| id.0))
+            })
+            .collect();
+        // Or they would fall with the failure that they are to mend.
+        failures_read::note(&mut transaction, &failed, &keys)
+            .await
+            .map_err(failed_to(ACTION))?;
+        let operations: Vec<&NewOperation> = taken.iter().map(|retry| &retry.operation).collect();
+        let placed = place_in_lanes(&mut transaction, &operations)
+            .await
+            .map_err(failed_to(ACTION))?;
+        let transaction_id = insert_operations(&mut transaction, &operations, &placed)
+            .await
+            .map_err(failed_to(ACTION))?;
+        point_refused_rows(&mut transaction, batch, &taken)
+            .await
+            .map_err(failed_to(ACTION))?;
+        if let Err(source) = transaction.commit().await {
+            match transaction_id {
+                Some(id) if connect::has_committed(&self.pool, &id).await? => {}
+                Some(_) | None => return Err(failed_to(ACTION)(source)),
+            }
+        }
+        if placed.iter().any(|place| place.ungranted == 0) {
+            self.ends.announce_work();
+        }
+        if placed.iter().any(|place| place.falls) {
+            self.ends.announce_fall();
+        }
+        Ok(taken.iter().map(|retry| retry.number).collect())
+    }
+
+    /// The lanes that failed operations and those in their place stand in; they are there when this
+    /// returns, so that they can be locked in their order.
+    async fn lanes_of(
+        &self,
+        retries: &[Retry],
+        failed: &[Uuid],
+    ) -> Result<Vec<String>, StoreError> {
+        let new: BTreeSet<String> = retries
+            .iter()
+            .flat_map(|retry| {
+                let lanes = &retry.operation.checked.lanes;
+                std::iter::once(&lanes.writes).chain(&lanes.reads)
+            })
+            .map(|lane| lane.as_str().to_owned())
+            .collect();
+        let new: Vec<String> = new.into_iter().collect();
+        sqlx::query!(
+            "INSERT INTO lane (key) SELECT * FROM unnest($1::text[]) ON CONFLICT DO NOTHING",
+            &new
+        )
+        .execute(&self.pool)
+        .await
+        .map_err(failed_to(ACTION))?;
+        let old = sqlx::query!(
+            "SELECT lane, read_lane FROM operation WHERE id = ANY ($1)",
+            failed
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed_to(ACTION))?;
+        let old = old
+            .into_iter()
+            .flat_map(|row| std::iter::once(row.lane).chain(row.read_lane));
+        let keys: BTreeSet<String> = old.chain(new).collect();
+        Ok(keys.into_iter().collect())
+    }
+}
+
+/// Locks the rows: their numbers, and the operations that they point to now.
+async fn lock_rows(
+    connection: &mut PgConnection,
+    batch: &Batch,
+    retries: &[Retry],
+) -> Result<HashMap<i32, Option<Uuid>>, sqlx::Error> {
+    let rows = sqlx::query!(
+        "SELECT number, operation_id
+           FROM batch_row
+          WHERE batch_id = $1 AND number = ANY ($2)
+          ORDER BY number
+            FOR NO KEY UPDATE",
+        batch.id,
+        &retries.iter().map(|retry| retry.number).collect::<Vec<_>>()
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.number, row.operation_id))
+        .collect())
+}
+
+/// Makes rows that were refused at the door point to their first operation.
+async fn point_refused_rows(
+    connection: &mut PgConnection,
+    batch: &Batch,
+    taken: &[&Retry],
+) -> Result<(), sqlx::Error> {
+    let refused: Vec<_> = taken
+        .iter()
+        .filter(|retry| retry.failed.is_none())
+        .collect();
+    sqlx::query!(
+        "UPDATE batch_row r
+            SET operation_id = n.id, type = NULL, lane = NULL, data = NULL, code = NULL, message = NULL
+           FROM unnest($2::int[], $3::uuid[]) AS n (number, id)
+          WHERE r.batch_id = $1 AND r.number = n.number",
+        batch.id,
+        &refused.iter().map(|retry| retry.number).collect::<Vec<_>>(),
+        &refused.iter().map(|retry| retry.operation.id.0).collect::<Vec<_>>(),
+    )
+    .execute(connection)
+    .await
+    .map(drop)
+}

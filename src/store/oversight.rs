@@ -1,0 +1,94 @@
+//! What `prove` asks of the database itself, past the API and past the gateways.
+
+use std::time::Duration;
+
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use super::{StoreError, failed_to};
+use crate::domain::{OperationId, State};
+
+/// A look at the queue from outside.
+#[derive(Clone, Debug)]
+pub struct Oversight {
+    pool: PgPool,
+}
+
+/// Where an operation stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The operation.
+    pub id: OperationId,
+    /// Its state.
+    pub state: State,
+    /// Why it is parked, or tried again.
+    pub why: Option<String>,
+    /// How long it took from its acceptance to its end.
+    pub took: Option<Duration>,
+}
+
+impl Oversight {
+    /// Looks through this pool.
+    pub fn new(pool: PgPool) -> Self {
+        Self { pool }
+    }
+
+    /// Where these operations stand; those that are not there are left out.
+    pub async fn standings(&self, ids: &[OperationId]) -> Result<Vec<Standing>, StoreError> {
+        let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+        sqlx::query!(
+            "SELECT id, state, why, EXTRACT(EPOCH FROM ended_at - accepted_at)::float8 AS seconds
+               FROM operation
+              WHERE id = ANY ($1)",
+            &ids
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed_to("read where operations stand"))?
+        .into_iter()
+        .map(|row| {
+            Ok(Standing {
+                id: OperationId(row.id),
+                state: State::from_name(&row.state).ok_or(StoreError::Unknown { what: "state" })?,
+                why: row.why,
+                took: row
+                    .seconds
+                    .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
+            })
+        })
+        .collect()
+    }
+
+    /// An operation's attempts, a line each, for people.
+    pub async fn attempts(&self, id: OperationId) -> Result<Vec<String>, StoreError> {
+        sqlx::query_scalar!(
+            r#"SELECT format('%s %s-%s %s %s sent %s answered %s: %s %s %s', number, operation_id, key_number,
+                             method, path, sent_at::time, answered_at::time, status,
+                             CASE WHEN cached THEN 'cached' END, error) AS "line!"
+                 FROM attempt
+                WHERE operation_id = $1
+                ORDER BY number"#,
+            id.0
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed_to("read attempts"))
+    }
+
+    /// Terminates so many connections, whichever they are; how many there were.
+    pub async fn terminate_backends(&self, count: i64) -> Result<u64, StoreError> {
+        let terminated = sqlx::query_scalar!(
+            "SELECT pg_terminate_backend(pid)
+               FROM (SELECT pid
+                       FROM pg_stat_activity
+                      WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()
+                      ORDER BY random()
+                      LIMIT $1) chosen",
+            count
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed_to("terminate backends"))?;
+        Ok(u64::try_from(terminated.len()).unwrap_or(u64::MAX))
+    }
+}

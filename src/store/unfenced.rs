@@ -1,0 +1,32 @@
+//! How a sabotaged store settles: whoever comes writes, unless the operation has ended.
+
+use sqlx::PgConnection;
+
+use super::Settlement;
+use crate::sabotage::{self, Sabotage};
+
+/// Makes each settlement's attempt the one that holds its operation.
+pub(super) async fn take_over(
+    connection: &mut PgConnection,
+    batch: &[Settlement],
+) -> Result<(), sqlx::Error> {
+    if !sabotage::is(Sabotage::NoFence) {
+        return Ok(());
+    }
+    for row in batch {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "not in the product: .sqlx knows the product's queries only"
+        )]
+        sqlx::query(
+            "UPDATE operation
+                SET attempt = $2, state = 'running', due_at = now()
+              WHERE id = $1 AND state IN ('ready', 'running', 'parked')",
+        )
+        .bind(row.id.0)
+        .bind(row.attempt)
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
+}

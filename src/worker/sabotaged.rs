@@ -1,0 +1,53 @@
+//! What a sabotaged worker does with keys and addresses.
+
+use super::{conclude::Conclusion, prepare::Prepared};
+use crate::{
+    domain::{Failure, Reply, Request},
+    sabotage::{self, Sabotage},
+    store::{Claimed, Verdict},
+};
+
+/// A new key where the same one is due.
+pub(super) fn with_new_key(mut conclusion: Conclusion) -> Conclusion {
+    let is_wanted = match &conclusion.reply {
+        Some(Reply::Failure(Failure::TimedOut | Failure::Closed)) => {
+            sabotage::is(Sabotage::NewKeyAfterUnknown)
+        }
+        Some(Reply::Answer(answer)) if answer.status == 409 && answer.cached => {
+            sabotage::is(Sabotage::NewKeyOnCached409)
+        }
+        Some(Reply::Answer(_) | Reply::Failure(Failure::NotConnected)) | None => false,
+    };
+    if let (true, Verdict::Again { new_key, .. }) = (is_wanted, &mut conclusion.verdict) {
+        *new_key = true;
+    }
+    conclusion
+}
+
+/// `/loans/7?command=approve` becomes `/loans/external-id/LOAN-1?command=approve`.
+pub(super) fn by_external_id(prepared: Prepared, claimed: &Claimed) -> Prepared {
+    if !sabotage::is(Sabotage::HistoryByExternalId) {
+        return prepared;
+    }
+    let request = &prepared.request;
+    let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
+    let numbered = path
+        .rsplit_once('/')
+        .filter(|(_, id)| id.parse::<i64>().is_ok());
+    let (Some((kind, _)), Some((_, external_id))) = (numbered, claimed.places.lane.split_once(':'))
+    else {
+        return prepared;
+    };
+    let query = if query.is_empty() {
+        String::new()
+    } else {
+        format!("?{query}")
+    };
+    Prepared {
+        request: Request {
+            path: format!("{kind}/external-id/{external_id}{query}"),
+            ..request.clone()
+        },
+        ..prepared
+    }
+}

@@ -1,0 +1,115 @@
+//! `POST /bulk/cancel`.
+
+use fineract_gateway::{domain::ResourceId, store::End};
+use serde_json::json;
+use sqlx::PgPool;
+
+use super::{Bulk, approve, client, disburse, loan};
+use crate::support::{TestGateway, system::System};
+
+#[sqlx::test]
+async fn what_was_not_sent_ends_and_the_rest_goes_on(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    let bulk = Bulk::new(gateway.address);
+    bulk.schedule(
+        "r",
+        vec![
+            client("A"),
+            client("B"),
+            client("C"),
+            loan("L", "C"),
+            approve("L"),
+        ],
+    )
+    .await;
+    bulk.schedule("later", vec![disburse("L"), client("A")])
+        .await;
+    gateway
+        .end_next(End::Succeeded {
+            body: "{}".to_owned(),
+            resource_id: ResourceId::Unchanged,
+        })
+        .await;
+    // B has been sent; C is claimed, but its worker still reads.
+    sqlx::query!(
+        "UPDATE operation SET state = 'running', attempt = 1 WHERE lane IN ('client:b', 'client:c')"
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    sqlx::query!(
+        "INSERT INTO attempt (operation_id, number, key_number, method, path)
+         SELECT id, 1, 1, 'POST', '/clients' FROM operation WHERE lane = 'client:b'"
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+
+    let answer = bulk.send("cancel", &json!({ "reference_id": "r" })).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert_eq!(answer.json()["cancelled"], 3);
+    assert_eq!(
+        answer.json()["summary"],
+        json!({"total": 5, "ready": 0, "in_progress": 1, "completed": 1, "failed": 3})
+    );
+    let status = bulk
+        .status(&json!({ "reference_id": "r", "filters": {"status": ["FAILED"]} }))
+        .await;
+    for record in status["records"].as_array().unwrap() {
+        let error = json!({"code": "cancelled", "message": "Cancelled before it was sent"});
+        assert_eq!(record["error"], error);
+        assert_eq!(record["retry_eligible"], "Yes");
+    }
+    let again = bulk.send("cancel", &json!({ "reference_id": "r" })).await;
+    assert_eq!(again.json()["cancelled"], 0);
+    // What is left stands alone, and what comes now does not fall: whoever cancelled knows.
+    bulk.schedule("next", vec![approve("L")]).await;
+    let lane = sqlx::query!("SELECT members, writers, failure_read FROM lane WHERE key = 'loan:l'")
+        .fetch_one(&pool);
+    let lane = lane.await.unwrap();
+    assert_eq!(
+        (lane.members, lane.writers, lane.failure_read),
+        (2, 2, true)
+    );
+}
+
+#[sqlx::test]
+async fn a_cancelled_batch_can_be_sent_again(pool: PgPool) {
+    let mut system = System::start(&pool).await;
+    // Nobody works until the batch is cancelled.
+    system.set("ROLE", "api");
+    let door = system.gateway().await;
+    let bulk = Bulk::new(door.address);
+    let rows: Vec<_> = (0..600)
+        .flat_map(|n| {
+            let (client_id, loan_id) = (format!("C-{}", n % 3), format!("L-{n}"));
+            let first = (n < 3).then(|| client(&client_id));
+            first.into_iter().chain([loan(&loan_id, &client_id)])
+        })
+        .collect();
+    let total = rows.len();
+    bulk.schedule("r", rows).await;
+    let cancelled = bulk
+        .send("cancel", &json!({ "reference_id": "r" }))
+        .await
+        .json();
+    assert_eq!(cancelled["cancelled"], total);
+    assert_eq!(cancelled["batch_status"], "FAILED");
+    let left = sqlx::query!(
+        r#"SELECT (SELECT count(*) FROM place) AS "places!", sum(members) AS "members!" FROM lane"#
+    );
+    let left = left.fetch_one(&pool).await.unwrap();
+    assert_eq!((left.places, left.members), (0, 0));
+
+    system.set("ROLE", "all");
+    let gateway = system.gateway().await;
+    let retried = bulk
+        .send("retry", &json!({ "reference_id": "r" }))
+        .await
+        .json();
+    assert_eq!(retried["taken"].as_array().unwrap().len(), total);
+    let ended = bulk.end_of("r").await;
+    assert_eq!(ended["batch_status"], "COMPLETED", "{}", ended["summary"]);
+    assert_eq!(system.ledger().await.len(), total);
+    assert!(gateway.shut_down().await);
+}

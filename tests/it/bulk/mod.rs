@@ -1,0 +1,173 @@
+//! Bulk, over TCP.
+#![expect(clippy::indexing_slicing, reason = "a missing key fails the test")]
+
+mod balances;
+mod cancel;
+mod command;
+mod pages;
+mod retry;
+mod runs;
+mod schedule;
+mod status;
+mod uploads;
+
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use fineract_gateway::config::BulkClient;
+use reqwest::{Client, RequestBuilder};
+use serde_json::{Value, json};
+
+use crate::support::Answer;
+
+/// No batch takes longer.
+const DEADLINE: Duration = Duration::from_mins(2);
+
+/// Two clients of bulk, each with four values that bear its name.
+pub(crate) fn clients() -> Vec<BulkClient> {
+    ["lender", "other"]
+        .into_iter()
+        .map(|name| BulkClient {
+            name: name.to_owned(),
+            client_id: format!("{name}-id"),
+            client_secret: format!("{name}-secret").into(),
+            app_identifier: format!("{name}-app"),
+            organisation_id: format!("{name}-org"),
+        })
+        .collect()
+}
+
+/// A client of bulk.
+#[derive(Clone)]
+struct Bulk {
+    http: Client,
+    base: String,
+    name: &'static str,
+}
+
+impl Bulk {
+    fn new(address: SocketAddr) -> Self {
+        Self {
+            http: Client::builder().timeout(DEADLINE).build().unwrap(),
+            base: format!("http://{address}/bulk"),
+            name: "lender",
+        }
+    }
+
+    /// The same, as another client.
+    fn other(&self) -> Self {
+        Self {
+            name: "other",
+            ..self.clone()
+        }
+    }
+
+    /// A request with the four headers.
+    fn post(&self, path: &str, media_type: &str, body: impl Into<reqwest::Body>) -> RequestBuilder {
+        let name = self.name;
+        self.http
+            .post(format!("{}/{path}", self.base))
+            .header("client_id", format!("{name}-id"))
+            .header("client_secret", format!("{name}-secret"))
+            .header("appIdentifier", format!("{name}-app"))
+            .header("organisationId", format!("{name}-org"))
+            .header("Content-Type", media_type)
+            .body(body)
+    }
+
+    async fn send(&self, path: &str, body: &Value) -> Answer {
+        Answer::of(self.post(path, "application/json", body.to_string())).await
+    }
+
+    /// Has a batch accepted.
+    async fn schedule(&self, reference_id: &str, operations: Vec<Value>) -> Value {
+        let body = json!({ "reference_id": reference_id, "operations": operations });
+        let answer = self.send("schedule", &body).await;
+        assert_eq!(answer.status, 202, "{}", answer.text);
+        answer.json()
+    }
+
+    /// The `data` of a status.
+    async fn status(&self, query: &Value) -> Value {
+        let answer = self.send("status", query).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.json()["data"].take()
+    }
+
+    /// The `data` of the status once every row has ended.
+    async fn end_of(&self, reference_id: &str) -> Value {
+        let started = Instant::now();
+        loop {
+            let query = json!({ "reference_id": reference_id, "limit": 1000 });
+            let status = self.status(&query).await;
+            if status["metadata"]["progress_percentage"] == 100 {
+                return status;
+            }
+            assert!(started.elapsed() < DEADLINE, "it never ended: {status}");
+        }
+    }
+}
+
+/// The error of a bulk route in its one shape: status, `errorCode` and `errorMsg`.
+fn error_of(answer: &Answer) -> (u16, String, String) {
+    let body = answer.json();
+    let keys: Vec<&String> = body.as_object().unwrap().keys().collect();
+    assert_eq!(
+        keys[..5],
+        ["ver", "timestamp", "txnid", "errorCode", "errorMsg"]
+    );
+    assert_eq!(body["ver"], "1.0");
+    assert_eq!(body["txnid"], answer.header("x-request-id"));
+    assert_eq!(answer.header("content-type"), "application/json");
+    let text = |key: &str| body[key].as_str().unwrap().to_owned();
+    (answer.status.as_u16(), text("errorCode"), text("errorMsg"))
+}
+
+/// The errors of a refused upload: row, pointer and code.
+fn errors_of(answer: &Answer) -> Vec<(Option<i64>, String, String)> {
+    let (status, code, _) = error_of(answer);
+    assert_eq!(
+        (status, code.as_str()),
+        (422, "InvalidRequest"),
+        "{}",
+        answer.text
+    );
+    let body = answer.json();
+    let text = |error: &Value, key: &str| error[key].as_str().unwrap().to_owned();
+    let errors = body["errors"].as_array().unwrap().iter();
+    errors
+        .map(|error| {
+            assert!(!text(error, "message").is_empty());
+            (
+                error["row"].as_i64(),
+                text(error, "pointer"),
+                text(error, "code"),
+            )
+        })
+        .collect()
+}
+
+fn client(external_id: &str) -> Value {
+    json!({ "status": "CLIENT_CREATE",
+            "data": { "firstname": "Jayesh", "lastname": "Badgujar", "externalId": external_id,
+                      "activationDate": "01 January 2026" } })
+}
+
+fn loan(external_id: &str, client: &str) -> Value {
+    json!({ "status": "LOAN_CREATE",
+            "data": { "lenderConfig": "UGRO", "externalId": external_id, "principal": 100_000,
+                      "submittedOnDate": "11 January 2026", "loanTermFrequency": 12,
+                      "numberOfRepayments": 12, "interestRatePerPeriod": 8, "clientId": client } })
+}
+
+fn approve(loan: &str) -> Value {
+    json!({ "status": "LOAN_APPROVE",
+            "data": { "external_loan_id": loan, "approvedOnDate": "11 January 2026" } })
+}
+
+fn disburse(loan: &str) -> Value {
+    json!({ "status": "LOAN_DISBURSE",
+            "data": { "external_loan_id": loan, "actualDisbursementDate": "11 January 2026" } })
+}
