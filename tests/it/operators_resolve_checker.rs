@@ -44,6 +44,11 @@ async fn a_command_that_waits_is_seen_in_the_list_until_it_is_rejected(pool: PgP
         })
         .await;
     park(&pool, &id).await;
+    // Long ago, so that a look alone decides.
+    sqlx::query!("UPDATE attempt SET sent_at = sent_at - interval '1 hour'")
+        .execute(&pool)
+        .await
+        .unwrap();
 
     let still_waits = async || {
         let parked = operator.resolved(&id, "failed").await;
