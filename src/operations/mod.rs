@@ -53,10 +53,8 @@ pub struct Deployment {
 impl Deployment {
     /// The product's name of a `lenderConfig`, if it is allowed.
     pub fn product_of(&self, lender: &str) -> Option<&str> {
-        self.lenders
-            .iter()
-            .find(|(name, _)| name == lender)
-            .map(|(_, product)| product.as_str())
+        let found = self.lenders.iter().find(|(name, _)| name == lender);
+        found.map(|(_, product)| product.as_str())
     }
 }
 
@@ -295,8 +293,7 @@ pub fn entry(operation_type: OperationType) -> Option<&'static Entry> {
         .find(|entry| entry.operation_type == operation_type)
 }
 
-/// Whether those behind an operation of this type rest on it: whether they fail with it when it fails
-/// unsent.
+/// Whether those behind an operation of this type fail with it when it fails unsent.
 pub fn fells_unsent(operation_type: OperationType) -> bool {
     entry(operation_type).is_some_and(|entry| (entry.fells)(&[]))
 }

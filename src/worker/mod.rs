@@ -21,6 +21,7 @@ mod retry_budget;
 mod runner;
 #[cfg(feature = "sabotage")]
 mod sabotaged;
+mod settings;
 mod suspect;
 mod watched;
 
@@ -29,10 +30,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub use self::{
-    gate::Gate,
-    runner::{Runner, Settings},
-};
+pub use self::{gate::Gate, runner::Runner, settings::Settings};
 use crate::{
     operations,
     store::{ClaimLimits, Claimed},

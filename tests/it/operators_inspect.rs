@@ -67,15 +67,9 @@ async fn a_parked_one_shows_its_attempts_and_a_waiting_one_whom_it_waits_for(poo
     assert_eq!(
         inspected.to_string(),
         json!({
-<<<<<<< HEAD
-            "tracking_id": client, "operation_type": "CLIENT_CREATE", "state": "parked", "held": false,
-            "why": "evidence_cannot_tell", "why_since": "time", "resolution": null, "caller": "los",
-            "accepted_at": "time", "expires_at": null, "due_at": null, "ended_at": null, "claims": 0, "key_number": 1,
-=======
             "tracking_id": client, "operation_type": "CLIENT_CREATE", "state": "parked",
             "held": false, "why": "evidence_cannot_tell", "why_since": "time", "resolution": null,
             "caller": "los", "accepted_at": "time", "expires_at": null, "due_at": null, "ended_at": null, "claims": 0, "key_number": 1,
->>>>>>> operators
             "lost": 5, "lanes": [{ "lane": "client:c", "position": 1, "writes": true }],
             "retry_of": null, "payload": client_create("C")["data"], "result": null,
             "retried_by": null, "waits_for": [],
