@@ -3,9 +3,8 @@
 use fastrand::Rng;
 
 use super::{
-    other_writer,
+    encounters::{ENCOUNTERS, Encounter},
     sandbox_faults::{SANDBOX, SandboxFault, Told},
-    story::Step,
 };
 use crate::domain::OperationType;
 
@@ -37,19 +36,9 @@ pub(super) enum Card {
         /// Which.
         approves: bool,
     },
-    /// The back office pays, renames, deletes or re-creates what we work on.
-    BackOffice(usize),
+    /// Somebody gets in the way of one client or loan: the back office, or Fineract with a late effect.
+    Encounter(usize),
 }
-
-/// A story that needs the back office, by the ids of a client and a loan.
-type Plot = fn(&str, &str) -> Vec<Step>;
-
-const BACK_OFFICE: [(&str, Plot); 4] = [
-    ("pays", other_writer::pays),
-    ("renames", other_writer::renames),
-    ("deletes", other_writer::deletes),
-    ("re-creates", other_writer::recreates),
-];
 
 /// An operation that is parked.
 #[derive(Clone, Copy, Debug)]
@@ -79,7 +68,7 @@ impl Card {
             Self::Checker { approves: true },
         ];
         deck.extend((0..SANDBOX.len()).map(Self::Sandbox));
-        deck.extend((0..BACK_OFFICE.len()).map(Self::BackOffice));
+        deck.extend((0..ENCOUNTERS.len()).map(Self::Encounter));
         deck
     }
 
@@ -100,18 +89,18 @@ impl Card {
                 .map_or_else(String::new, SandboxFault::full_name),
             Self::Checker { approves: false } => "a checker rejects".to_owned(),
             Self::Checker { approves: true } => "a checker approves".to_owned(),
-            Self::BackOffice(index) => BACK_OFFICE
+            Self::Encounter(index) => ENCOUNTERS
                 .get(index)
-                .map_or_else(String::new, |(deed, _)| format!("another writer {deed}")),
+                .map_or_else(String::new, |encounter| encounter.name.to_owned()),
         }
     }
 
-    /// The story that it needs.
-    pub(super) fn story(self) -> Option<Plot> {
-        let Self::BackOffice(index) = self else {
+    /// The story that it is.
+    pub(super) fn encounter(self) -> Option<&'static Encounter> {
+        let Self::Encounter(index) = self else {
             return None;
         };
-        BACK_OFFICE.get(index).map(|(_, plot)| *plot)
+        ENCOUNTERS.get(index)
     }
 
     /// What the sandbox is told for it.

@@ -52,6 +52,8 @@ impl Havoc<'_> {
             let aim = commands_of(OperationType::ClientUpdate);
             let broken = json!({ "fault": "status_500", "match": aim, "times": 6 });
             (broken, Duration::ZERO)
+        } else if let Some(encounter) = card.encounter() {
+            return Ok(encounter.holds_back);
         } else {
             match card.sandbox_fault(rng) {
                 Some(told) if told.lasts.is_none() => (told.fault, told.holds_back),
@@ -112,7 +114,7 @@ impl Havoc<'_> {
                 }
             }
             Card::StopAtPoint | Card::Checker { .. } => {}
-            Card::BackOffice(_) => self.struck(card, 1),
+            Card::Encounter(_) => self.struck(card, 1),
         }
         Ok(())
     }

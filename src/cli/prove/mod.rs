@@ -4,17 +4,18 @@
 //! | --- | --- |
 //! | `system`, `gateway`, `fineract` | what is put to the test: Postgres, the sandbox, gateway processes |
 //! | `plan`, `story`, `plots`, `requests`, `faults`, `sandbox_faults` | what a round does, from the seed alone |
-//! | `caller`, `track`, `havoc`, `other_writer` | doing it |
+//! | `caller`, `track`, `havoc`, `encounters`, `deeds` | doing it |
 //! | `round`, `judge` | the three books, and their comparison |
 //! | `tally`, `report` | what the run says in the end |
 
 mod caller;
+mod deeds;
+mod encounters;
 mod faults;
 mod fineract;
 mod gateway;
 mod havoc;
 mod judge;
-mod other_writer;
 mod plan;
 mod plots;
 mod report;

@@ -112,8 +112,8 @@ async fn trouble_and_peace(
     cards: &[Card],
     rng: &mut Rng,
 ) -> anyhow::Result<Duration> {
-    let wanted: Vec<_> = cards.iter().filter_map(|card| card.story()).collect();
-    let stories = stories(callers.round(), &wanted, rng);
+    let encounters: Vec<_> = cards.iter().filter_map(|card| card.encounter()).collect();
+    let stories = stories(callers.round(), &encounters, rng);
     let playing = cards.iter().map(|card| havoc.play(*card, rng.fork()));
     let playing = try_join_all(playing.collect::<Vec<_>>());
     let (told, played) = join(callers.tell(stories, rng), playing).await;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use fastrand::Rng;
 
 use super::{
-    other_writer::Deed,
+    deeds::Deed,
+    encounters::Encounter,
     plots::{Names, PLOTS},
     requests::Request,
 };
@@ -34,11 +35,7 @@ pub(super) struct Story {
 const BEGINNINGS: u64 = 2_000;
 
 /// The stories of a round, and those that its faults want.
-pub(super) fn stories(
-    round: u32,
-    wanted: &[fn(&str, &str) -> Vec<Step>],
-    rng: &mut Rng,
-) -> Vec<Story> {
+pub(super) fn stories(round: u32, encounters: &[&Encounter], rng: &mut Rng) -> Vec<Story> {
     let mut stories = Vec::new();
     for plot in PLOTS
         .iter()
@@ -53,16 +50,15 @@ pub(super) fn stories(
         let begins = Duration::from_millis(rng.u64(0..BEGINNINGS));
         stories.push(Story { begins, steps });
     }
-    for plot in wanted {
+    for encounter in encounters {
         let names = Names {
             round,
             story: stories.len(),
             rng,
         };
-        let steps = plot(&names.client(), &names.loan(0));
         stories.push(Story {
-            begins: Duration::ZERO,
-            steps,
+            begins: encounter.begins,
+            steps: (encounter.plot)(&names.client(), &names.loan(0)),
         });
     }
     stories

@@ -1,0 +1,107 @@
+//! What others do in a story: the back office, as `clerk`, and Fineract itself.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{fineract::SandboxClient, sandbox_faults::commands_of};
+use crate::domain::OperationType;
+
+/// What somebody else does.
+#[derive(Clone, Debug)]
+pub(super) enum Deed {
+    /// From now on every answer about this client or loan to this method is lost, after the effect.
+    LoseAnswers { method: &'static str, lane: String },
+    /// The next command of this type commits this much later, unanswered; of this client or loan only,
+    /// where one is named.
+    HoldBack {
+        operation_type: OperationType,
+        lane: Option<String>,
+        by: Duration,
+    },
+    /// It waits until an operation of this type has had its effect.
+    AwaitEffect {
+        operation_type: OperationType,
+        lane: String,
+    },
+    /// It pays a loan out.
+    Pay { loan: String },
+    /// It gives a client another external id.
+    Rename { client: String },
+    /// It deletes a loan.
+    Delete { loan: String },
+    /// It files an application under the same external id.
+    Recreate { loan: String, client: String },
+}
+
+impl Deed {
+    /// Does it.
+    pub(super) async fn run(&self, sandbox: &SandboxClient) -> anyhow::Result<()> {
+        match self {
+            Self::LoseAnswers { method, lane } => {
+                let Some(path) = sandbox.path_of(lane).await? else {
+                    return Ok(());
+                };
+                let fault = json!({ "match": { "method": method, "path": path },
+                                    "fault": "reset_after", "times": 4 });
+                sandbox.add_fault(&fault).await
+            }
+            Self::HoldBack {
+                operation_type,
+                lane,
+                by,
+            } => {
+                let mut aim = commands_of(*operation_type);
+                if let (Some(lane), Some(path)) = (lane, aim.get_mut("path"))
+                    && let Some(of_lane) = sandbox.path_of(lane).await?
+                {
+                    *path = json!(of_lane);
+                }
+                let by = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+                let fault =
+                    json!({ "match": aim, "fault": "late_effect", "times": 1, "delay_ms": by });
+                sandbox.add_fault(&fault).await
+            }
+            Self::AwaitEffect {
+                operation_type,
+                lane,
+            } => sandbox.await_effect(*operation_type, lane).await,
+            Self::Pay { loan } => {
+                let body = json!({ "actualDisbursementDate": "11 January 2026", "transactionAmount": 60_000,
+                                   "locale": "en", "dateFormat": "dd MMMM yyyy" });
+                let path = format!("/loans/external-id/{loan}?command=disburse");
+                sandbox.write("POST", &path, &body).await
+            }
+            Self::Rename { client } => {
+                let path = format!("/clients/external-id/{client}");
+                let body = json!({ "externalId": format!("{client}-renamed") });
+                sandbox.write("PUT", &path, &body).await
+            }
+            Self::Delete { loan } => {
+                let path = format!("/loans/external-id/{loan}");
+                sandbox.write("DELETE", &path, &Value::Null).await
+            }
+            Self::Recreate { loan, client } => {
+                let client = sandbox.client(client).await?;
+                let client = client.map_or(0, |client| client.id);
+                sandbox
+                    .write("POST", "/loans", &application(loan, client))
+                    .await
+            }
+        }
+    }
+}
+
+/// An application as the back office files it, on the terms of the product of `SINGLE`.
+fn application(loan: &str, client: i64) -> Value {
+    json!({
+        "clientId": client, "productId": 2, "externalId": loan, "loanType": "individual",
+        "principal": 55_000, "submittedOnDate": "11 January 2026",
+        "expectedDisbursementDate": "11 January 2026",
+        "loanTermFrequency": 12, "loanTermFrequencyType": 2, "numberOfRepayments": 12,
+        "repaymentEvery": 1, "repaymentFrequencyType": 2, "interestRatePerPeriod": 9,
+        "amortizationType": 1, "interestType": 0, "interestCalculationPeriodType": 1,
+        "transactionProcessingStrategyCode": "mifos-standard-strategy",
+        "locale": "en", "dateFormat": "dd MMMM yyyy",
+    })
+}

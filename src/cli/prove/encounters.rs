@@ -1,0 +1,173 @@
+//! Stories in which somebody gets in our way: the back office, or Fineract with a late effect.
+
+use std::time::Duration;
+
+use super::{
+    deeds::Deed,
+    requests::{
+        SINGLE, TRANCHES, client_create, client_lane, client_update, loan_approve, loan_create,
+        loan_delete, loan_disburse, loan_lane, loan_undo_approval, loan_update,
+    },
+    story::Step,
+};
+use crate::domain::OperationType;
+
+/// A story in which somebody gets in our way.
+#[derive(Debug)]
+pub(super) struct Encounter {
+    /// How the table names it.
+    pub(super) name: &'static str,
+    /// When it begins.
+    pub(super) begins: Duration,
+    /// For how long it has something held back, from its beginning at most.
+    pub(super) holds_back: Duration,
+    /// What happens, by the ids of a client and a loan.
+    pub(super) plot: fn(&str, &str) -> Vec<Step>,
+}
+
+/// So late does Fineract come: after a GET has said "absent", and a second command has been undone.
+const LATE: Duration = Duration::from_secs(12);
+
+const fn of_back_office(name: &'static str, plot: fn(&str, &str) -> Vec<Step>) -> Encounter {
+    Encounter {
+        name,
+        begins: Duration::ZERO,
+        holds_back: Duration::ZERO,
+        plot,
+    }
+}
+
+const fn late(name: &'static str, plot: fn(&str, &str) -> Vec<Step>) -> Encounter {
+    Encounter {
+        // When the other stories have sent all that they send.
+        begins: Duration::from_secs(5),
+        holds_back: Duration::from_secs(20),
+        ..of_back_office(name, plot)
+    }
+}
+
+/// All of them.
+pub(super) const ENCOUNTERS: [Encounter; 6] = [
+    of_back_office("another writer pays", pays),
+    of_back_office("another writer renames", renames),
+    of_back_office("another writer deletes", deletes),
+    of_back_office("another writer re-creates", recreates),
+    late("a create late, after our delete", created_late),
+    late("an approval late, after our undo", approved_late),
+];
+
+/// The back office pays a loan out before we do: Fineract would pay it a second time.
+fn pays(client: &str, loan: &str) -> Vec<Step> {
+    vec![
+        Step::Send(client_create(client, "Rao")),
+        Step::Send(loan_create(loan, client, TRANCHES)),
+        Step::Send(loan_approve(loan)),
+        Step::Ended,
+        Step::Other(Deed::Pay {
+            loan: loan.to_owned(),
+        }),
+        Step::Send(loan_disburse(loan, Some(60_000))),
+        Step::Send(loan_disburse(loan, None)),
+    ]
+}
+
+/// The back office renames a client after our change of it, and before we know that it was made.
+fn renames(client: &str, _: &str) -> Vec<Step> {
+    let mut change = client_update(client, "Badgujar");
+    change.value = None;
+    vec![
+        Step::Send(client_create(client, "Rao")),
+        Step::Ended,
+        Step::Other(Deed::LoseAnswers {
+            method: "PUT",
+            lane: client_lane(client),
+        }),
+        Step::Send(change.clone()),
+        Step::Other(Deed::AwaitEffect {
+            operation_type: OperationType::ClientUpdate,
+            lane: client_lane(client),
+        }),
+        Step::Other(Deed::Rename {
+            client: client.to_owned(),
+        }),
+        Step::Send(change),
+    ]
+}
+
+/// The back office deletes a loan after our change of it, and before we know that it was made.
+fn deletes(client: &str, loan: &str) -> Vec<Step> {
+    vec![
+        Step::Send(client_create(client, "Rao")),
+        Step::Send(loan_create(loan, client, SINGLE)),
+        Step::Ended,
+        Step::Other(Deed::LoseAnswers {
+            method: "PUT",
+            lane: loan_lane(loan),
+        }),
+        Step::Send(loan_update(loan, 70_000)),
+        Step::Other(Deed::AwaitEffect {
+            operation_type: OperationType::LoanUpdate,
+            lane: loan_lane(loan),
+        }),
+        Step::Other(Deed::Delete {
+            loan: loan.to_owned(),
+        }),
+        Step::Send(loan_approve(loan)),
+        Step::Send(loan_delete(loan)),
+    ]
+}
+
+/// The back office files a loan again that we deleted, before we know that we did.
+fn recreates(client: &str, loan: &str) -> Vec<Step> {
+    vec![
+        Step::Send(client_create(client, "Rao")),
+        Step::Send(loan_create(loan, client, SINGLE)),
+        Step::Ended,
+        Step::Other(Deed::LoseAnswers {
+            method: "DELETE",
+            lane: loan_lane(loan),
+        }),
+        Step::Send(loan_delete(loan)),
+        Step::Other(Deed::AwaitEffect {
+            operation_type: OperationType::LoanDelete,
+            lane: loan_lane(loan),
+        }),
+        Step::Other(Deed::Recreate {
+            loan: loan.to_owned(),
+            client: client.to_owned(),
+        }),
+        Step::Send(loan_approve(loan)),
+        Step::Send(loan_disburse(loan, None)),
+    ]
+}
+
+/// Fineract files our application a second time, when we have deleted what the second command made.
+fn created_late(client: &str, loan: &str) -> Vec<Step> {
+    vec![
+        Step::Send(client_create(client, "Rao")),
+        Step::Ended,
+        Step::Other(Deed::HoldBack {
+            operation_type: OperationType::LoanCreate,
+            lane: None,
+            by: LATE,
+        }),
+        Step::Send(loan_create(loan, client, SINGLE)),
+        Step::Send(loan_delete(loan)),
+    ]
+}
+
+/// Fineract approves a second time, when we have taken back what the second command did.
+fn approved_late(client: &str, loan: &str) -> Vec<Step> {
+    vec![
+        Step::Send(client_create(client, "Rao")),
+        Step::Send(loan_create(loan, client, SINGLE)),
+        Step::Ended,
+        Step::Other(Deed::HoldBack {
+            operation_type: OperationType::LoanApprove,
+            lane: Some(loan_lane(loan)),
+            by: LATE,
+        }),
+        Step::Send(loan_approve(loan)),
+        Step::Send(loan_undo_approval(loan)),
+    ]
+}
