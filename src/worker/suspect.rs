@@ -7,7 +7,8 @@ use crate::{
 };
 
 impl Runner {
-    /// Something may be wrong with more than this operation: with everything, if a probe fails too.
+    /// Something may be wrong with more than this operation: with everything, if a probe fails too. If it
+    /// does not, this operation is parked, once it has been answered so for a while.
     pub(super) async fn suspect(
         &self,
         claimed: &Claimed,
@@ -17,11 +18,14 @@ impl Runner {
     ) -> Conclusion {
         match scope {
             Scope::Deployment => {
-                if self.fineract.probe().await {
-                    Conclusion::park(why)
-                } else {
+                if !self.fineract.probe().await {
                     self.gate().block(why);
                     Conclusion::again(claimed, why, None)
+                } else if claimed.troubled_for < self.settings().patience.stuck_after {
+                    // One answer alone may be a connection's, or a node's.
+                    Conclusion::again(claimed, why, None)
+                } else {
+                    Conclusion::park(why)
                 }
             }
             Scope::Type | Scope::Lender => {

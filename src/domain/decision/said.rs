@@ -182,7 +182,8 @@ impl Said {
             401 => suspect("unauthenticated", Key::NotLookedAt),
             // A replay may have lost its body (section 12.4).
             _ if answer.cached => Self::Failed,
-            400 => suspect("bad_request_without_code", Key::NotLookedAt),
+            // A tenant that is not known; but also any server that has lost the thread of a connection.
+            400 => suspect("bad_request_without_code", Key::Unclear),
             // A firewall judges answers as well.
             403 => suspect("forbidden_without_code", Key::Unclear),
             404 | 405 => suspect("no_such_path", Key::NotLookedAt),

@@ -39,6 +39,9 @@ async fn a_401_of_one_operation_alone_is_for_a_person(pool: PgPool) {
     bench.fake.answers("C-1", &["401 {}"]);
     let gateway = bench.gateway().await;
     let id = gateway.send("CLIENT_CREATE", client("C-1")).await;
+    bench.until_commands(2).await;
+    bench.until(&id, "ready", "unauthenticated").await;
+    bench.age_troubles().await;
     bench.until(&id, "parked", "unauthenticated").await;
     assert!(gateway.shut_down().await);
 }

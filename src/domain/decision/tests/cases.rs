@@ -95,6 +95,7 @@ an earlier key has ended in a 500; "already there" | 500@90 500c@60 k2-403:alrea
 timeout, then 404 before the key | timeout@40 404:error.msg.loan.id.invalid | read: has it happened although it cannot be asked? | 18
 timeout, then a stored 404 | timeout@40 404c:error.msg.client.id.invalid | refused | 12.3
 timeout, then JSON that cannot be read | timeout@40 400:error.msg.invalid.request.body | read: has it happened although it cannot be asked? | 12.2
+a broken connection's 400, then 404 | 400:empty@40 404:error.msg.loan.id.invalid | read: has it happened although it cannot be asked? | 18
 a firewall's 403, then 404 | 403:html@40 404:error.msg.loan.id.invalid | read: has it happened although it cannot be asked? | 18
 no permission, then 404: nothing had run | 403:not-authorized@40 404:error.msg.loan.id.invalid | refused | 12.2
 timeout, then 403 no permission | timeout@40 403:not-authorized | its type is blocked: permission_missing | DESIGN
