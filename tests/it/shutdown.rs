@@ -33,6 +33,14 @@ async fn slow_system(pool: &PgPool, delay_ms: u64) -> System {
     system
 }
 
+/// A system in which a call lasts so long that whatever a test does meanwhile comes in time.
+async fn very_slow_system(pool: &PgPool) -> System {
+    let mut system = slow_system(pool, 8000).await;
+    system.set("FINERACT_TIMEOUT_SECONDS", "10");
+    system.set("WORKER_LEASE_SECONDS", "11");
+    system
+}
+
 async fn terminate(gateway: &Caller) {
     let pid = gateway.pid().to_string();
     let sent = Command::new("kill").args(["-TERM", &pid]).status().await;
@@ -155,7 +163,7 @@ async fn connections_without_a_request_hold_nothing_up(pool: PgPool) {
 
 #[sqlx::test]
 async fn a_second_signal_ends_it_at_once_and_another_gateway_goes_on(pool: PgPool) {
-    let system = slow_system(&pool, 1500).await;
+    let system = very_slow_system(&pool).await;
     let mut gateway = system.process().await;
     let tracking_id = gateway.send("CLIENT_CREATE", client("C")).await;
     until(&pool, UNANSWERED).await;
@@ -172,7 +180,7 @@ async fn a_second_signal_ends_it_at_once_and_another_gateway_goes_on(pool: PgPoo
 
 #[sqlx::test]
 async fn what_takes_longer_than_the_grace_runs_elsewhere(pool: PgPool) {
-    let mut system = slow_system(&pool, 1900).await;
+    let mut system = very_slow_system(&pool).await;
     system.set("SHUTDOWN_GRACE_SECONDS", "1");
     let mut gateway = system.process().await;
     let tracking_id = gateway.send("CLIENT_CREATE", client("C")).await;
