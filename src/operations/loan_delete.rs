@@ -15,6 +15,7 @@ const PATH: &str = "/loans/";
 impl Operation for LoanDelete {
     const TYPE: OperationType = OperationType::LoanDelete;
     const LATE_COMMAND_HARMLESS: bool = true;
+    const REOPENS: bool = true;
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let loan = fields.required("external_loan_id", rules::external_id)?;

@@ -27,6 +27,7 @@ impl Operation for LoanUndoApproval {
     const TYPE: OperationType = OperationType::LoanUndoApproval;
     /// Executed late, it would take back what was done since.
     const LATE_COMMAND_HARMLESS: bool = false;
+    const REOPENS: bool = true;
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let loan = fields.required("external_loan_id", rules::external_id);

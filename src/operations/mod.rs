@@ -169,6 +169,10 @@ trait Operation: Sized {
     /// true where natural keys (external ids, the status machine) refuse the later of the two.
     const LATE_COMMAND_HARMLESS: bool;
 
+    /// Whether it takes away what stands in the way of an earlier command that is executed late: a loan
+    /// that is deleted, or whose approval is taken back, can be made, or approved, again.
+    const REOPENS: bool = false;
+
     /// Reads and checks the payload. Problems are kept by `fields`, all of them; `None` when there is any.
     fn read(fields: &mut Fields<'_>) -> Option<Self>;
 
@@ -218,6 +222,8 @@ pub struct Entry {
     pub operation_type: OperationType,
     /// Whether a first command that is executed late can do no harm.
     pub late_command_harmless: bool,
+    /// Whether it takes away what stands in the way of an earlier command that is executed late.
+    pub reopens: bool,
     /// Checks a payload.
     pub check: fn(&RawValue, &Deployment) -> Result<Checked, InvalidPayload>,
     /// Whether those behind it fail with it, given Fineract's codes.
@@ -243,6 +249,7 @@ impl Entry {
         Self {
             operation_type: O::TYPE,
             late_command_harmless: O::LATE_COMMAND_HARMLESS,
+            reopens: O::REOPENS,
             check: |payload, deployment| Ok(decode::<O>(payload, deployment)?.checked()),
             fells: O::fells,
             moves: |payload, deployment| Ok(decode::<O>(payload, deployment)?.moves(deployment)),

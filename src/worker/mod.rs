@@ -11,6 +11,7 @@ mod conclude;
 mod evidence;
 mod gate;
 mod held;
+mod late;
 mod limit;
 mod limiter;
 mod pace;

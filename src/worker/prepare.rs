@@ -50,6 +50,9 @@ impl Runner {
         if !case.attempts.is_empty() {
             self.look_before_a_new_key(case).await?;
         }
+        if entry.reopens {
+            self.wait_for_late_commands(claimed).await?;
+        }
         let reads =
             (entry.reads)(&claimed.payload, &self.deployment, claimed.id).map_err(invalid)?;
         let same_reference = self.store.same_reference(claimed).await.map_err(|error| {

@@ -1,6 +1,6 @@
 //! What an operation's attempts say together.
 
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
 use super::{
     said::{Key, Said},
@@ -201,13 +201,33 @@ impl<'a> History<'a> {
 
     /// Whether any attempt may have run, or run still, without our knowing.
     pub fn may_have_run(&self) -> bool {
-        (1..=self.key_number()).any(|key| self.is_open(key, |_| true))
+        self.keys().any(|key| self.is_open(key, |_| true))
     }
 
     /// Whether any attempt may still run, or take effect late.
     pub fn may_still_run(&self) -> bool {
-        (1..=self.key_number())
-            .any(|key| self.is_open(key, |attempt| !self.ended_with_fineract(attempt)))
+        self.keys().any(|key| self.may_still_run_under(key))
+    }
+
+    fn keys(&self) -> RangeInclusive<i32> {
+        1..=self.key_number()
+    }
+
+    fn may_still_run_under(&self, key: i32) -> bool {
+        self.is_open(key, |attempt| !self.ended_with_fineract(attempt))
+    }
+
+    /// The commands that may still be executed, each with the number of its key, and whether Fineract has
+    /// that key in its books, so that asking once more executes nothing.
+    pub fn open_commands(&self) -> Vec<(i32, &'a Request, bool)> {
+        self.keys()
+            .filter(|key| self.may_still_run_under(*key))
+            .filter_map(|key| {
+                let first = self.of_key(key).next()?;
+                let is_kept = self.of_key(key).any(|sent| trace(sent) == Trace::Running);
+                Some((key, &first.request, is_kept))
+            })
+            .collect()
     }
 
     /// Whether the current key has ended: under it the same answer would come for ever.
