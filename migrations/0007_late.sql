@@ -1,5 +1,3 @@
--- A command that is executed late does harm once what stood in its way is taken away.
+-- What takes away what stands in the way of a late command asks for the operations that may have one: few ever do.
 
-ALTER TABLE lane ADD COLUMN rekeyed uuid[] NOT NULL DEFAULT '{}';
-
-COMMENT ON COLUMN lane.rekeyed IS 'Operations of the lane that were given a new key: a command under an older one may be executed yet.';
+CREATE INDEX operation_rekeyed ON operation (lane, position) WHERE key_number > 1;

@@ -17,4 +17,5 @@ fi
 
 # Not cargo-nextest: there is one test binary, whose tests cargo runs in parallel as well, and a bare
 # machine would have to build or download the runner first.
-cargo test --locked
+# Most tests wait most of the time, for a call or a lease.
+RUST_TEST_THREADS=${RUST_TEST_THREADS:-$(($(nproc) * 2))} cargo test --locked

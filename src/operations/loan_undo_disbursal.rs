@@ -28,6 +28,7 @@ impl Operation for LoanUndoDisbursal {
     const TYPE: OperationType = OperationType::LoanUndoDisbursal;
     /// Executed late, it would take back what was done since.
     const LATE_COMMAND_HARMLESS: bool = false;
+    const REOPENS: bool = true;
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let loan = fields.required("external_loan_id", rules::external_id);

@@ -19,6 +19,7 @@ mod loan_undo_approval;
 mod loan_undo_disbursal;
 mod loan_update;
 mod loan_withdraw;
+mod movement;
 mod named_lane;
 mod payment;
 mod rules;
@@ -28,14 +29,15 @@ mod testing;
 use serde_json::value::RawValue;
 
 use crate::domain::{
-    Amount, Checked, Choice, Client, Day, Direction, Facts, Loan, OperationId, OperationType,
-    Product, Reads, Request, TrackingId, Transaction, total,
+    Checked, Choice, Client, Day, Facts, Loan, OperationId, OperationType, Product, Reads, Request,
+    TrackingId, Transaction, total,
 };
 
 pub(crate) use self::fields::Entries;
 use self::fields::Fields;
 pub use self::{
     fields::{InvalidPayload, Problem},
+    movement::Movement,
     named_lane::named_lane,
 };
 
@@ -130,33 +132,6 @@ pub enum Evidence {
     CannotTell(&'static str),
 }
 
-/// The money that an operation moves, as its payload says it (document 003).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Movement {
-    /// Which way.
-    pub direction: Direction,
-    /// The external id of the loan.
-    pub loan: String,
-    /// How much; `None` leaves it to the loan's terms.
-    pub amount: Option<Amount>,
-    /// The reference (UTR).
-    pub reference: Option<String>,
-    /// The payment type under which it is booked.
-    pub method: Option<String>,
-}
-
-impl Movement {
-    /// Whether it repays all that is outstanding of the loan, or more.
-    pub fn pays_off(&self, loan: &Loan) -> bool {
-        let summary = loan.summary.as_ref();
-        let outstanding = summary.and_then(|summary| summary.total_outstanding);
-        match (self.direction, self.amount, outstanding) {
-            (Direction::Payment, Some(amount), Some(outstanding)) => amount >= outstanding,
-            (Direction::Payment | Direction::Withdrawal, ..) => false,
-        }
-    }
-}
-
 /// The code of a failure whose effect is there, but not by us; in `fells` it stands beside Fineract's codes.
 pub const DONE_BY_ANOTHER: &str = "done_by_another";
 
@@ -170,7 +145,7 @@ trait Operation: Sized {
     const LATE_COMMAND_HARMLESS: bool;
 
     /// Whether it takes away what stands in the way of an earlier command that is executed late: a loan
-    /// that is deleted, or whose approval is taken back, can be made, or approved, again.
+    /// that is deleted, or whose approval or disbursal is undone, can be made, approved or paid again.
     const REOPENS: bool = false;
 
     /// Reads and checks the payload. Problems are kept by `fields`, all of them; `None` when there is any.

@@ -124,6 +124,19 @@ impl Store {
         Ok(renewed.into_iter().map(OperationId).collect())
     }
 
+    /// The operations before this one in its lane that were given more than one key.
+    pub async fn rekeyed_before(&self, claimed: &Claimed) -> Result<Vec<OperationId>, StoreError> {
+        let ids = sqlx::query_scalar!(
+            "SELECT id FROM operation WHERE lane = $1 AND position < $2 AND key_number > 1",
+            claimed.places.lane,
+            claimed.places.position,
+        )
+        .fetch_all(&self.pool)
+        .await
+        .map_err(failed_to("look for operations with older keys"))?;
+        Ok(ids.into_iter().map(OperationId).collect())
+    }
+
     /// The operation before this one in its lane that used the same reference and has not failed.
     pub async fn same_reference(
         &self,

@@ -89,7 +89,7 @@ async fn settle_all(
         .map_err(failed_to(ACTION))?;
     let mut keys: Vec<String> = batch
         .iter()
-        .filter(|row| row.verdict.state().is_end() || row.verdict.takes_new_key())
+        .filter(|row| row.verdict.state().is_end())
         .flat_map(|row| row.places.lanes())
         .collect();
     keys.sort_unstable();
@@ -112,9 +112,6 @@ async fn settle_all(
             Verdict::Again { .. } | Verdict::Park { .. } => None,
         })
         .collect();
-    note_new_keys(&mut transaction, batch, &held)
-        .await
-        .map_err(failed_to(ACTION))?;
     let departed = if ended.is_empty() {
         Departed::default()
     } else {
@@ -204,7 +201,7 @@ async fn update_operations(
         Verdict::Again { why, .. } | Verdict::Park { why } => Some((*why).to_owned()),
         Verdict::End(_) => None,
     };
-    let new_key = |row: &Settlement| row.verdict.takes_new_key();
+    let new_key = |row: &Settlement| matches!(row.verdict, Verdict::Again { new_key: true, .. });
     let rows = sqlx::query!(
         r#"UPDATE operation o
               SET state = s.state,
@@ -230,35 +227,6 @@ async fn update_operations(
     .await?;
     let transaction_id = rows.first().map(|row| row.transaction_id.clone());
     Ok((rows.into_iter().map(|row| row.id).collect(), transaction_id))
-}
-
-/// Notes on the lanes which of their operations were given a new key.
-async fn note_new_keys(
-    connection: &mut PgConnection,
-    batch: &[Settlement],
-    held: &HashSet<Uuid>,
-) -> Result<(), sqlx::Error> {
-    let rekeyed = batch
-        .iter()
-        .filter(|row| row.verdict.takes_new_key() && held.contains(&row.id.0));
-    let (lanes, ids): (Vec<String>, Vec<Uuid>) = rekeyed
-        .map(|row| (row.places.lane.clone(), row.id.0))
-        .unzip();
-    if ids.is_empty() {
-        return Ok(());
-    }
-    // A lane's writers run one at a time: none has two in one batch.
-    sqlx::query!(
-        "UPDATE lane l
-            SET rekeyed = l.rekeyed || r.id
-           FROM unnest($1::text[], $2::uuid[]) AS r (lane, id)
-          WHERE l.key = r.lane AND r.id <> ALL (l.rekeyed)",
-        &lanes,
-        &ids
-    )
-    .execute(connection)
-    .await
-    .map(drop)
 }
 
 /// An operation that has ended, where it stood, and how it ended.
@@ -300,15 +268,6 @@ pub(super) async fn end(
 }
 
 impl Store {
-    /// The operations of a lane that were given a new key.
-    pub async fn rekeyed(&self, lane: &str) -> Result<Vec<OperationId>, StoreError> {
-        let rekeyed = sqlx::query_scalar!("SELECT rekeyed FROM lane WHERE key = $1", lane)
-            .fetch_optional(&self.pool)
-            .await
-            .map_err(failed_to("look for older keys"))?;
-        Ok(rekeyed.into_iter().flatten().map(OperationId).collect())
-    }
-
     /// Writes what an attempt concluded, trying until it is written. `false`: the attempt had lost its
     /// claim, so only what came back was kept.
     pub async fn settle(&self, settlement: Settlement) -> Result<bool, StoreError> {

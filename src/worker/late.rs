@@ -14,12 +14,7 @@ impl Runner {
     /// refusal under the key. Only then may that be taken away.
     pub(super) async fn wait_for_late_commands(&self, claimed: &Claimed) -> Result<(), Conclusion> {
         let away = |error| Conclusion::database_away(claimed, &error);
-        let rekeyed = self
-            .store
-            .rekeyed(&claimed.places.lane)
-            .await
-            .map_err(away)?;
-        for earlier in rekeyed.into_iter().filter(|id| *id != claimed.id) {
+        for earlier in self.store.rekeyed_before(claimed).await.map_err(away)? {
             let attempts = self.store.attempts(earlier).await.map_err(away)?;
             if self.may_come_late(earlier, attempts).await {
                 return Err(self.again_or_park(claimed, "an_attempt_may_still_run", false, None));

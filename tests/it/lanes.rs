@@ -203,20 +203,20 @@ impl Model {
 
     /// Operations the store has ended by itself are no longer in anybody's way.
     async fn forget_fallen(&mut self, pool: &PgPool) {
-        let failed = sqlx::query_scalar!(
-            "SELECT o.id FROM operation o JOIN result r ON r.operation_id = o.id
-              WHERE r.code = 'behind_failed'"
-        )
-        .fetch_all(pool)
-        .await
-        .unwrap();
-        for id in failed {
-            if let Some(live) = self.live.remove(&OperationId(id)) {
-                self.ended += 1;
-                assert!(self.falls(&live), "fell without a cause");
-                // It is of a type whose failure fells: those behind it in its own lane fall too.
-                self.fallen.push((live.lanes.writes, live.order));
-            }
+        let failed =
+            sqlx::query_scalar!("SELECT operation_id FROM result WHERE code = 'behind_failed'")
+                .fetch_all(pool)
+                .await
+                .unwrap();
+        let fallen = failed.into_iter().map(OperationId);
+        let mut fallen: Vec<Live> = fallen.filter_map(|id| self.live.remove(&id)).collect();
+        // One falls with another that fell before it.
+        fallen.sort_unstable_by_key(|live| live.order);
+        for live in fallen {
+            self.ended += 1;
+            assert!(self.falls(&live), "fell without a cause");
+            // It is of a type whose failure fells: those behind it in its own lane fall too.
+            self.fallen.push((live.lanes.writes, live.order));
         }
     }
 

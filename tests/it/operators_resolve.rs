@@ -157,7 +157,7 @@ async fn a_failure_is_believed_only_when_nothing_sent_can_still_take_effect(pool
 }
 
 /// A `CLIENT_CREATE` that was parked before any worker started.
-async fn parked_create(pool: &PgPool) -> (System, Operator, String) {
+async fn parked_create(pool: &PgPool) -> (System, Caller, Operator, String) {
     let mut system = System::start(pool).await;
     system.set("OPS_TOKENS", &format!("admin={OPS_TOKEN}"));
     system.set("ROLE", "api");
@@ -165,12 +165,13 @@ async fn parked_create(pool: &PgPool) -> (System, Operator, String) {
     let id = gateway.send("CLIENT_CREATE", client()).await;
     park(pool, &id).await;
     system.set("ROLE", "all");
-    (system, Operator::of(gateway.address), id)
+    let operator = Operator::of(gateway.address);
+    (system, gateway, operator, id)
 }
 
 #[sqlx::test]
 async fn fineract_is_asked_until_it_answers(pool: PgPool) {
-    let (system, operator, id) = parked_create(&pool).await;
+    let (system, _door, operator, id) = parked_create(&pool).await;
     let _worker = system.gateway().await;
     system
         .fault(

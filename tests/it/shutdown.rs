@@ -26,7 +26,8 @@ fn client(external_id: &str) -> Value {
 }
 
 async fn slow_system(pool: &PgPool, delay_ms: u64) -> System {
-    let system = System::start(pool).await;
+    let mut system = System::start(pool).await;
+    system.set("SHUTDOWN_GRACE_SECONDS", "10");
     let matching = json!({"method": "POST", "path": "/clients"});
     let slow = json!({"match": matching, "fault": "slow", "delay_ms": delay_ms});
     system.fault(slow).await;

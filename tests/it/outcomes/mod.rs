@@ -61,6 +61,10 @@ impl Bench {
         .execute(&self.pool)
         .await
         .unwrap();
+        sqlx::query!("SELECT pg_notify($1, $2)", "operation_ready", "")
+            .execute(&self.pool)
+            .await
+            .unwrap();
     }
 
     /// Nothing has to wait for its next try.

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use super::{Bench, CLIENT, Caller, LOAN_DONE, client, loan, stands};
-use crate::fake_fineract::NOW;
+use super::{Bench, CLIENT, Caller, LOAN_DONE, approve, approved_by, client, loan, stands};
+use crate::fake_fineract::{NOW, refusal};
 
 fn update() -> Value {
     json!({ "externalId": "L-1", "principal": 50_000 })
@@ -119,4 +119,47 @@ async fn an_update_gets_a_new_key_once_fineract_was_restarted(pool: PgPool) {
     assert_eq!(end["status"], "success", "{end}");
     let keys = bench.fake.keys();
     assert_eq!(keys.iter().filter(|key| **key == 2).count(), 1, "{keys:?}");
+}
+
+/// The approval is given under a second key, while a command under the first may be executed yet: taken
+/// back now, it would be given again by that one.
+#[sqlx::test]
+async fn an_undo_waits_for_an_approval_that_may_come_late(pool: PgPool) {
+    let bench = Bench::start(pool).await;
+    stands(&bench.fake, &loan(&[]));
+    bench.fake.answers("command=approve", &["425c {}"]);
+    let gateway = bench.gateway().await;
+    let id = gateway.send("LOAN_APPROVE", approve()).await;
+    let gateway = long_stuck(&bench, gateway, 400.0).await;
+    bench.until(&id, "ready", "left_without_effect").await;
+    bench
+        .fake
+        .answers("command=approve", &[LOAN_DONE, "425c {}"]);
+    let end = bench.end_of(&gateway, &id).await;
+    assert_eq!(end["status"], "success", "{end}");
+
+    stands(&bench.fake, &approved_by("gateway"));
+    bench.fake.answers("undoapproval", &[LOAN_DONE]);
+    let undo = json!({ "external_loan_id": "L-1" });
+    let undo = gateway.send("LOAN_UNDO_APPROVAL", undo).await;
+    bench
+        .until(&undo, "ready", "an_attempt_may_still_run")
+        .await;
+    let undone = || {
+        let commands = bench.fake.commands();
+        let undos = commands.iter().filter(|seen| seen.path.contains("undo"));
+        undos.count()
+    };
+    assert_eq!(undone(), 0);
+    // The late one meets what the second has brought about, and that is what its key says from now on.
+    let already = refusal(
+        400,
+        "validation.msg.loan.approve.account.is.not.submitted.and.pending.state",
+    );
+    bench
+        .fake
+        .answers("command=approve", &[&already.replacen("400", "400c", 1)]);
+    let end = bench.end_of(&gateway, &undo).await;
+    assert_eq!(end["status"], "success", "{end}");
+    assert_eq!(undone(), 1);
 }

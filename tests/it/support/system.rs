@@ -71,7 +71,7 @@ impl System {
             ("FINERACT_PASSWORD", "password".to_owned()),
             ("FINERACT_TIMEOUT_SECONDS", "2".to_owned()),
             ("WORKER_LEASE_SECONDS", "4".to_owned()),
-            ("SHUTDOWN_GRACE_SECONDS", "10".to_owned()),
+            ("SHUTDOWN_GRACE_SECONDS", "3".to_owned()),
         ];
         Self {
             sandbox,
@@ -164,6 +164,16 @@ pub(crate) struct Caller {
     client: Client,
     gateway: Option<Gateway>,
     process: Option<Child>,
+}
+
+/// The database cannot be dropped while a gateway uses it.
+impl Drop for Caller {
+    fn drop(&mut self) {
+        if let Some(gateway) = self.gateway.take() {
+            #[expect(clippy::disallowed_methods, reason = "ends with the test's runtime")]
+            tokio::spawn(gateway.shut_down());
+        }
+    }
 }
 
 impl Caller {
