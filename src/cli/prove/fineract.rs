@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 
 use super::{
     judge::{Effect, OTHER},
-    requests::{client_lane, loan_lane},
+    ledger::Line,
 };
-use crate::domain::{self, Amount, Loan, OperationType};
+use crate::domain::{self, Loan, OperationType};
 
 /// Below this are Fineract's own routes.
 pub(super) const API: &str = "/fineract-provider/api/v1";
@@ -36,51 +36,6 @@ pub(super) struct SandboxClient {
     http: Client,
     address: SocketAddr,
     writes: AtomicU32,
-}
-
-/// A line of the ledger.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Line {
-    seq: i64,
-    action: String,
-    entity: String,
-    external_id: Option<String>,
-    transaction_external_id: Option<String>,
-    amount: Option<Amount>,
-    idempotency_key: String,
-}
-
-impl From<Line> for Effect {
-    fn from(line: Line) -> Self {
-        let id = line.external_id.unwrap_or_default();
-        let operation_type = match (line.action.as_str(), line.entity.as_str()) {
-            ("CREATE", "CLIENT") => Some(OperationType::ClientCreate),
-            ("UPDATE", "CLIENT") => Some(OperationType::ClientUpdate),
-            ("CREATE", "LOAN") => Some(OperationType::LoanCreate),
-            ("UPDATE", "LOAN") => Some(OperationType::LoanUpdate),
-            ("APPROVE", "LOAN") => Some(OperationType::LoanApprove),
-            ("DISBURSE", "LOAN") => Some(OperationType::LoanDisburse),
-            ("DELETE", "LOAN") => Some(OperationType::LoanDelete),
-            ("REPAYMENT", "LOAN") => Some(OperationType::LoanRepayment),
-            ("REJECT", "LOAN") => Some(OperationType::LoanReject),
-            ("WITHDRAW", "LOAN") => Some(OperationType::LoanWithdraw),
-            ("APPROVALUNDO", "LOAN") => Some(OperationType::LoanUndoApproval),
-            ("DISBURSALUNDO", "LOAN") => Some(OperationType::LoanUndoDisbursal),
-            _ => None,
-        };
-        Self {
-            seq: line.seq,
-            operation_type,
-            lane: match line.entity.as_str() {
-                "LOAN" => loan_lane(&id),
-                _ => client_lane(&id),
-            },
-            transaction: line.transaction_external_id,
-            amount: line.amount,
-            key: line.idempotency_key,
-        }
-    }
 }
 
 impl SandboxClient {
@@ -105,17 +60,24 @@ impl SandboxClient {
             .header("Fineract-Platform-TenantId", "default")
     }
 
+    /// Asks the sandbox itself, which is waited for while it is away.
     async fn administer(
         &self,
         method: Method,
         path: &str,
         body: &Value,
     ) -> anyhow::Result<Response> {
-        let request = self.admin(method, path).body(body.to_string());
-        let answer = request
-            .send()
-            .await
-            .context("the sandbox does not answer")?;
+        let started = Instant::now();
+        let answer = loop {
+            let request = self.admin(method.clone(), path).body(body.to_string());
+            match request.send().await {
+                // Another card has it away.
+                Err(error) if error.is_connect() && started.elapsed() < PATIENCE => {
+                    tokio::time::sleep(POLL).await;
+                }
+                answer => break answer.context("the sandbox does not answer")?,
+            }
+        };
         answer.error_for_status().context("the sandbox refuses")
     }
 

@@ -5,7 +5,7 @@
 //! | `system`, `gateway`, `fineract` | what is put to the test: Postgres, the sandbox, gateway processes |
 //! | `plan`, `story`, `plots`, `requests`, `faults`, `sandbox_faults` | what a round does, from the seed alone |
 //! | `caller`, `track`, `havoc`, `encounters`, `deeds` | doing it |
-//! | `round`, `judge` | the three books, and their comparison |
+//! | `round`, `judge`, `ledger` | the three books, and their comparison |
 //! | `tally`, `report` | what the run says in the end |
 
 mod caller;
@@ -16,6 +16,7 @@ mod fineract;
 mod gateway;
 mod havoc;
 mod judge;
+mod ledger;
 mod plan;
 mod plots;
 mod report;
