@@ -37,6 +37,8 @@ pub enum Point {
     AfterAnswer,
     /// The end, or the next try, is decided, and not written.
     BeforeSettle,
+    /// That it goes on under a new key is decided, and not written.
+    BeforeNewKey,
     /// It is written.
     AfterSettle,
     /// The leases of what is held are about to be renewed; of no operation in particular.
@@ -45,7 +47,7 @@ pub enum Point {
 
 impl Point {
     /// Every point, in the order of an operation's life.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::InGroupCommit,
         Self::AfterGroupCommit,
         Self::BeforeAttemptCommit,
@@ -53,6 +55,7 @@ impl Point {
         Self::AfterSend,
         Self::AfterAnswer,
         Self::BeforeSettle,
+        Self::BeforeNewKey,
         Self::AfterSettle,
         Self::InLeaseRenewal,
     ];
@@ -67,14 +70,15 @@ impl Point {
             Self::AfterSend => "after_send",
             Self::AfterAnswer => "after_answer",
             Self::BeforeSettle => "before_settle",
+            Self::BeforeNewKey => "before_new_key",
             Self::AfterSettle => "after_settle",
             Self::InLeaseRenewal => "in_lease_renewal",
         }
     }
 
-    /// Whether it is passed by one operation, or by all that are held.
-    pub const fn is_of_one_operation(self) -> bool {
-        !matches!(self, Self::InLeaseRenewal)
+    /// Whether operations of each type pass it: leases are renewed together, and a new key is rare.
+    pub const fn is_of_each_type(self) -> bool {
+        !matches!(self, Self::InLeaseRenewal | Self::BeforeNewKey)
     }
 }
 

@@ -59,10 +59,3 @@ pub struct Attempt {
     /// finds later is then no evidence of it. Looked at before an operation's first attempt.
     pub foreseen: bool,
 }
-
-impl Attempt {
-    /// Whether Fineract may have got it.
-    pub fn may_have_arrived(&self) -> bool {
-        !matches!(self.reply, Some(Reply::Failure(Failure::NotConnected)))
-    }
-}

@@ -15,7 +15,8 @@ const PATH: &str = "/loans/";
 impl Operation for LoanDelete {
     const TYPE: OperationType = OperationType::LoanDelete;
     const LATE_COMMAND_HARMLESS: bool = true;
-    const REOPENS: bool = true;
+    /// A late application would be taken once the external id is free.
+    const REOPENS: Option<OperationType> = Some(OperationType::LoanCreate);
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let loan = fields.required("external_loan_id", rules::external_id)?;

@@ -27,7 +27,8 @@ impl Operation for LoanUndoApproval {
     const TYPE: OperationType = OperationType::LoanUndoApproval;
     /// Executed late, it would take back what was done since.
     const LATE_COMMAND_HARMLESS: bool = false;
-    const REOPENS: bool = true;
+    /// A late approval would approve the loan again.
+    const REOPENS: Option<OperationType> = Some(OperationType::LoanApprove);
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let loan = fields.required("external_loan_id", rules::external_id);
@@ -70,13 +71,14 @@ impl Operation for LoanUndoApproval {
     }
 
     /// An undo leaves nothing behind that names who did it. What can be told is that it has not
-    /// happened: while what stands is our own, for ours come after it in its lane.
+    /// happened: while what stands is our own, for ours come after it in its lane; not where a checker's
+    /// name stands under everything.
     fn evidence(&self, facts: &Facts, context: &Context<'_>) -> Evidence {
         let Some(loan) = &facts.loan else {
             return Evidence::CannotTell("loan_not_found");
         };
         let approver = loan.timeline.approved_by_username.as_deref();
-        if loan.status.id == APPROVED && context.is_own(approver) {
+        if loan.status.id == APPROVED && !context.checked && context.is_own(approver) {
             Evidence::Absent
         } else {
             Evidence::CannotTell("undo_leaves_no_trace")

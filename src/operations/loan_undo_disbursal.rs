@@ -28,7 +28,6 @@ impl Operation for LoanUndoDisbursal {
     const TYPE: OperationType = OperationType::LoanUndoDisbursal;
     /// Executed late, it would take back what was done since.
     const LATE_COMMAND_HARMLESS: bool = false;
-    const REOPENS: bool = true;
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let loan = fields.required("external_loan_id", rules::external_id);
@@ -71,13 +70,14 @@ impl Operation for LoanUndoDisbursal {
     }
 
     /// An undo leaves nothing behind that names who did it. What can be told is that it has not
-    /// happened: while what stands is our own, for ours come after it in its lane.
+    /// happened: while what stands is our own, for ours come after it in its lane; not where a checker's
+    /// name stands under everything.
     fn evidence(&self, facts: &Facts, context: &Context<'_>) -> Evidence {
         let Some(loan) = &facts.loan else {
             return Evidence::CannotTell("loan_not_found");
         };
         let payer = loan.timeline.disbursed_by_username.as_deref();
-        if loan.status.id == ACTIVE && context.is_own(payer) {
+        if loan.status.id == ACTIVE && !context.checked && context.is_own(payer) {
             Evidence::Absent
         } else {
             Evidence::CannotTell("undo_leaves_no_trace")

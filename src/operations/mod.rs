@@ -144,9 +144,14 @@ trait Operation: Sized {
     /// true where natural keys (external ids, the status machine) refuse the later of the two.
     const LATE_COMMAND_HARMLESS: bool;
 
-    /// Whether it takes away what stands in the way of an earlier command that is executed late: a loan
-    /// that is deleted, or whose approval or disbursal is undone, can be made, approved or paid again.
-    const REOPENS: bool = false;
+    /// The type whose commands it would let in again when they are executed late: it takes away what
+    /// stands in their way. A payment that was undone is in nobody's: its external id stays taken
+    /// (`CONTRACT.md` section 10.4).
+    const REOPENS: Option<OperationType> = None;
+
+    /// Whether Fineract would carry it out although others have done the same meanwhile, so that it is
+    /// planned anew before it is sent again.
+    const GUARDED: bool = false;
 
     /// Reads and checks the payload. Problems are kept by `fields`, all of them; `None` when there is any.
     fn read(fields: &mut Fields<'_>) -> Option<Self>;
@@ -197,8 +202,10 @@ pub struct Entry {
     pub operation_type: OperationType,
     /// Whether a first command that is executed late can do no harm.
     pub late_command_harmless: bool,
-    /// Whether it takes away what stands in the way of an earlier command that is executed late.
-    pub reopens: bool,
+    /// The type whose late commands it would let in again.
+    pub reopens: Option<OperationType>,
+    /// Whether it is planned anew before it is sent again.
+    pub guarded: bool,
     /// Checks a payload.
     pub check: fn(&RawValue, &Deployment) -> Result<Checked, InvalidPayload>,
     /// Whether those behind it fail with it, given Fineract's codes.
@@ -225,6 +232,7 @@ impl Entry {
             operation_type: O::TYPE,
             late_command_harmless: O::LATE_COMMAND_HARMLESS,
             reopens: O::REOPENS,
+            guarded: O::GUARDED,
             check: |payload, deployment| Ok(decode::<O>(payload, deployment)?.checked()),
             fells: O::fells,
             moves: |payload, deployment| Ok(decode::<O>(payload, deployment)?.moves(deployment)),

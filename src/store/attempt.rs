@@ -22,6 +22,8 @@ pub struct StartAttempt {
     pub request: Request,
     /// Whether Fineract looked, before it, as if it had been done already.
     pub foreseen: bool,
+    /// Whether an earlier attempt may have run: then it is sent again, whatever its time.
+    pub may_have_run: bool,
     /// What was known of its loan.
     pub seen: SeenLoan,
 }
@@ -64,17 +66,16 @@ async fn insert(pool: &PgPool, batch: &[StartAttempt]) -> Result<HashSet<Uuid>, 
         "WITH started AS (
              SELECT *
                FROM unnest($1::uuid[], $2::int[], $3::int[], $4::text[], $5::text[], $6::text[],
-                           $7::bool[], $8::text[], $9::bool[])
-                    AS s (id, number, key_number, method, path, body, foreseen, currency, pays_off)
+                           $7::bool[], $8::text[], $9::bool[], $10::bool[])
+                    AS s (id, number, key_number, method, path, body, foreseen, currency, pays_off,
+                          may_have_run)
          ), held AS (
              -- Locked, so that nobody claims it between this look and the commit.
              SELECT o.id
                FROM operation o
                JOIN started s ON o.id = s.id
               WHERE o.attempt = s.number AND o.state = 'running' AND o.due_at > now()
-                AND (o.expires_at IS NULL OR o.expires_at > now() OR EXISTS (
-                    SELECT FROM attempt a
-                     WHERE a.operation_id = o.id AND a.error IS DISTINCT FROM 'not_connected'))
+                AND (o.expires_at IS NULL OR o.expires_at > now() OR s.may_have_run)
               ORDER BY o.id
                 FOR NO KEY UPDATE OF o
          )
@@ -109,6 +110,7 @@ async fn insert(pool: &PgPool, batch: &[StartAttempt]) -> Result<HashSet<Uuid>, 
             .iter()
             .map(|row| row.seen.is_paid_off)
             .collect::<Vec<_>>(),
+        &batch.iter().map(|row| row.may_have_run).collect::<Vec<_>>(),
     )
     .fetch_all(pool)
     .await

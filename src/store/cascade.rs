@@ -88,8 +88,9 @@ async fn fell_chunk(
         .await
         .map_err(failed_to(ACTION))?;
     let locked: HashSet<String> = keys.into_iter().collect();
-    let falling: Vec<Falling> = read_falling(&mut transaction, lane)
-        .await?
+    let all = read_falling(&mut transaction, lane).await?;
+    let none_is_left = all.is_empty();
+    let falling: Vec<Falling> = all
         .into_iter()
         .filter(|falling| {
             locked.contains(&falling.places.lane)
@@ -100,7 +101,7 @@ async fn fell_chunk(
                     .is_none_or(|(lane, _)| locked.contains(lane))
         })
         .collect();
-    let departed = if falling.is_empty() {
+    let departed = if none_is_left {
         finish(&mut transaction, lane)
             .await
             .map_err(failed_to(ACTION))?
@@ -117,7 +118,8 @@ async fn fell_chunk(
     ))
 }
 
-/// The first operations of a lane that fall, in their order.
+/// The first operations of a lane that fall, in their order. One that has had its turn does not fall:
+/// it was accepted after the failure had been forgotten, whatever a clock says by now.
 async fn read_falling(
     connection: &mut PgConnection,
     lane: &str,
@@ -127,7 +129,7 @@ async fn read_falling(
            FROM lane l
            JOIN place p ON p.lane = l.key
                        AND p.position > l.failed_position AND p.position < l.failed_below
-           JOIN operation o ON o.id = p.operation_id
+           JOIN operation o ON o.id = p.operation_id AND o.state = 'waiting'
           WHERE l.key = $1 AND l.falling
           ORDER BY p.position
           LIMIT $2",

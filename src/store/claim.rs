@@ -13,7 +13,7 @@ use super::{
     claimed::{Claimed, Row, operation_type},
     failed_to,
 };
-use crate::domain::{OperationId, TrackingId};
+use crate::domain::{OperationId, OperationType, TrackingId};
 
 /// What a worker asks for.
 #[derive(Clone, Debug)]
@@ -124,12 +124,19 @@ impl Store {
         Ok(renewed.into_iter().map(OperationId).collect())
     }
 
-    /// The operations before this one in its lane that were given more than one key.
-    pub async fn rekeyed_before(&self, claimed: &Claimed) -> Result<Vec<OperationId>, StoreError> {
+    /// The operations of a type before this one in its lane that were given more than one key.
+    pub async fn rekeyed_before(
+        &self,
+        claimed: &Claimed,
+        operation_type: OperationType,
+    ) -> Result<Vec<OperationId>, StoreError> {
         let ids = sqlx::query_scalar!(
-            "SELECT id FROM operation WHERE lane = $1 AND position < $2 AND key_number > 1",
+            "SELECT id
+               FROM operation
+              WHERE lane = $1 AND position < $2 AND key_number > 1 AND type = $3",
             claimed.places.lane,
             claimed.places.position,
+            operation_type.as_str(),
         )
         .fetch_all(&self.pool)
         .await

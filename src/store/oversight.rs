@@ -6,7 +6,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::{StoreError, failed_to};
-use crate::domain::{OperationId, State};
+use crate::domain::{OperationId, OperationType, State};
 
 /// A look at the queue from outside.
 #[derive(Clone, Debug)]
@@ -73,6 +73,23 @@ impl Oversight {
         .fetch_all(&self.pool)
         .await
         .map_err(failed_to("read attempts"))
+    }
+
+    /// Whether an operation of a type has been sent under a second key although a first attempt of it
+    /// was never settled.
+    pub async fn went_on_without(&self, operation_type: OperationType) -> Result<bool, StoreError> {
+        sqlx::query_scalar!(
+            r#"SELECT EXISTS (
+                   SELECT
+                     FROM operation o
+                     JOIN attempt left_alone ON left_alone.operation_id = o.id AND left_alone.answered_at IS NULL
+                     JOIN attempt next ON next.operation_id = o.id AND next.key_number > left_alone.key_number
+                    WHERE o.type = $1 AND o.state IN ('ready', 'running')) AS "went_on!""#,
+            operation_type.as_str()
+        )
+        .fetch_one(&self.pool)
+        .await
+        .map_err(failed_to("look for a second key"))
     }
 
     /// Terminates so many connections, whichever they are; how many there were.

@@ -201,7 +201,7 @@ async fn update_operations(
         Verdict::Again { why, .. } | Verdict::Park { why } => Some((*why).to_owned()),
         Verdict::End(_) => None,
     };
-    let new_key = |row: &Settlement| matches!(row.verdict, Verdict::Again { new_key: true, .. });
+    let new_key = |row: &Settlement| row.verdict.takes_new_key();
     let rows = sqlx::query!(
         r#"UPDATE operation o
               SET state = s.state,

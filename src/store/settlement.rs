@@ -65,6 +65,11 @@ pub enum End {
 }
 
 impl Verdict {
+    /// Whether it goes on under a new key.
+    pub fn takes_new_key(&self) -> bool {
+        matches!(self, Self::Again { new_key: true, .. })
+    }
+
     /// The state it leads to.
     pub fn state(&self) -> State {
         match self {

@@ -4,17 +4,22 @@ use std::time::Duration;
 
 use super::{conclude::Conclusion, runner::Runner};
 use crate::{
-    domain::{Attempt, IdempotencyKey, OperationId, decision::History},
+    domain::{Attempt, IdempotencyKey, OperationId, OperationType, decision::History},
     store::Claimed,
 };
 
 impl Runner {
-    /// Waits until no earlier operation of the lane has a command left, under an older key, that could be
-    /// executed late: while what the second brought about stands, Fineract refuses it, and keeps that
-    /// refusal under the key. Only then may that be taken away.
-    pub(super) async fn wait_for_late_commands(&self, claimed: &Claimed) -> Result<(), Conclusion> {
+    /// Waits until no earlier operation of that type in the lane has a command left, under an older key,
+    /// that could be executed late: while what the second brought about stands, Fineract refuses it, and
+    /// keeps that refusal under the key. Only then may that be taken away.
+    pub(super) async fn wait_for_late_commands(
+        &self,
+        claimed: &Claimed,
+        reopened: OperationType,
+    ) -> Result<(), Conclusion> {
         let away = |error| Conclusion::database_away(claimed, &error);
-        for earlier in self.store.rekeyed_before(claimed).await.map_err(away)? {
+        let rekeyed = self.store.rekeyed_before(claimed, reopened).await;
+        for earlier in rekeyed.map_err(away)? {
             let attempts = self.store.attempts(earlier).await.map_err(away)?;
             if self.may_come_late(earlier, attempts).await {
                 return Err(self.again_or_park(claimed, "an_attempt_may_still_run", false, None));

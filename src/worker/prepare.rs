@@ -11,7 +11,7 @@ use crate::{
         decision::{self, Decision, Finding, History, Scope},
     },
     fineract::{ReadFailure, Subject},
-    operations::{Context, Entry, Evidence, InvalidPayload, Plan},
+    operations::{Context, Entry, Evidence, InvalidPayload, Plan, Refusal},
     store::{End, SeenLoan, Verdict},
     telemetry::chain,
 };
@@ -50,9 +50,58 @@ impl Runner {
         if !case.attempts.is_empty() {
             self.look_before_a_new_key(case).await?;
         }
-        if entry.reopens {
-            self.wait_for_late_commands(claimed).await?;
+        if let Some(reopened) = entry.reopens {
+            self.wait_for_late_commands(claimed, reopened).await?;
         }
+        let (plan, facts, context) = self.plan(case).await?;
+        match plan {
+            Plan::Send(request) => {
+                let evidence =
+                    (entry.evidence)(&claimed.payload, &facts, &context).map_err(invalid)?;
+                Ok(Prepared {
+                    request,
+                    foreseen: matches!(evidence, Evidence::Ours(_)),
+                    seen: self.seen(case, &facts),
+                })
+            }
+            Plan::Done(body) => Err(Conclusion::unsent(Verdict::End(End::Succeeded {
+                body,
+                resource_id: ResourceId::Unchanged,
+            }))),
+            Plan::Refuse(refusal) => Err(self.refuse(case, refusal)),
+        }
+    }
+
+    /// The command that was sent in vain, if it may be sent again. Others may have paid meanwhile, and
+    /// Fineract would pay once more: so the guard is asked again, unless the key is in Fineract's books.
+    pub(super) async fn prepare_again(
+        &self,
+        case: Case<'_>,
+        stored: Prepared,
+    ) -> Result<Prepared, Conclusion> {
+        let history = case.history();
+        if !case.entry.guarded || history.is_kept() {
+            return Ok(stored);
+        }
+        match self.plan(case).await?.0 {
+            Plan::Done(_) => Ok(stored),
+            Plan::Send(request) if request == stored.request => Ok(stored),
+            // Fineract has never seen the first one.
+            Plan::Send(request) if !history.may_have_run() => Ok(Prepared { request, ..stored }),
+            Plan::Send(_) => Err(self.again_or_park(case.claimed, MAY_STILL_RUN, false, None)),
+            Plan::Refuse(refusal) => Err(self.refuse(case, refusal)),
+        }
+    }
+
+    fn refuse(&self, case: Case<'_>, refusal: Refusal) -> Conclusion {
+        let fells = (case.entry.fells)(&[]);
+        self.unless_it_may_run(case, refused_unsent(refusal.code, refusal.message, fells))
+    }
+
+    /// Reads what the operation needs and plans it.
+    async fn plan<'a>(&'a self, case: Case<'a>) -> Result<(Plan, Facts, Context<'a>), Conclusion> {
+        let Case { claimed, entry, .. } = case;
+        let invalid = |invalid: InvalidPayload| self.invalid_by_now(case, &invalid);
         let reads =
             (entry.reads)(&claimed.payload, &self.deployment, claimed.id).map_err(invalid)?;
         let same_reference = self.store.same_reference(claimed).await.map_err(|error| {
@@ -67,25 +116,8 @@ impl Runner {
             same_reference,
             ..case.context(self)
         };
-        match (entry.plan)(&claimed.payload, &facts, &context).map_err(invalid)? {
-            Plan::Send(request) => {
-                let evidence =
-                    (entry.evidence)(&claimed.payload, &facts, &context).map_err(invalid)?;
-                Ok(Prepared {
-                    request,
-                    foreseen: matches!(evidence, Evidence::Ours(_)),
-                    seen: self.seen(case, &facts),
-                })
-            }
-            Plan::Done(body) => Err(Conclusion::unsent(Verdict::End(End::Succeeded {
-                body,
-                resource_id: ResourceId::Unchanged,
-            }))),
-            Plan::Refuse(refusal) => Err(self.unless_it_may_run(
-                case,
-                refused_unsent(refusal.code, refusal.message, (entry.fells)(&[])),
-            )),
-        }
+        let plan = (entry.plan)(&claimed.payload, &facts, &context).map_err(invalid)?;
+        Ok((plan, facts, context))
     }
 
     /// What an earlier key has brought about by now needs no second.

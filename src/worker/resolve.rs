@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::{
     case::Case,
     conclude::{Conclusion, refused_unsent},
@@ -9,19 +11,23 @@ use super::{
 };
 use crate::{
     domain::{
-        Reply, Resolution,
+        Reply, Resolution, ResourceId,
         decision::{Finding, Listing},
     },
     operations::Evidence,
-    store::Verdict,
+    store::{End, Verdict},
 };
 
 /// The code of a failure that an operator has stated.
 const CODE: &str = "resolved_as_failed";
 
 impl Runner {
-    /// Reads Fineract, and ends the operation as the operator says, or parks it again.
+    /// Reads Fineract, and ends the operation as the operator says, or parks it again. Where Fineract's
+    /// books cannot tell, they do not disagree; a success that came late is nobody's to take back.
     pub(super) async fn resolve(&self, case: Case<'_>, resolution: Resolution) -> Conclusion {
+        if case.history().success().is_some() {
+            return self.succeeded(case).await;
+        }
         if resolution == Resolution::Failed
             && let Err(conclusion) = self.nothing_is_to_come(case).await
         {
@@ -35,7 +41,14 @@ impl Runner {
             (Resolution::Succeeded, _, ours @ Evidence::Ours(_)) => {
                 self.succeeded_by(case, ours).await
             }
-            (Resolution::Failed, Finding::Absent, _) => {
+            (Resolution::Succeeded, Finding::CannotTell, _) => match done(case) {
+                Some(body) => Conclusion::unsent(Verdict::End(End::Succeeded {
+                    body,
+                    resource_id: ResourceId::Unchanged,
+                })),
+                None => Conclusion::park("resolution_disagrees"),
+            },
+            (Resolution::Failed, Finding::Absent | Finding::CannotTell, _) => {
                 let message = "It had no effect in Fineract, as an operator has made sure";
                 refused_unsent(CODE, message.to_owned(), fells(case))
             }
@@ -77,6 +90,21 @@ impl Runner {
             why: "an_attempt_may_still_run",
         }))
     }
+}
+
+/// What is said of a success that only the operator knows of: the number that the command was sent to.
+/// A create was sent to none, and what it made can be seen.
+fn done(case: Case<'_>) -> Option<String> {
+    let history = case.history();
+    let request = history.request()?;
+    let body = match (request.loan_id(), request.client_id()) {
+        (Some(loan), _) => json!({ "loanId": loan, "resourceId": loan }),
+        (None, client) => {
+            let client = client?;
+            json!({ "clientId": client, "resourceId": client })
+        }
+    };
+    Some(body.to_string())
 }
 
 /// Whether those behind it rest on it, as far as Fineract's last answer tells.

@@ -125,6 +125,9 @@ impl Runner {
         };
         let state = settlement.verdict.state();
         points::reach(Point::BeforeSettle, claimed.operation_type);
+        if settlement.verdict.takes_new_key() {
+            points::reach(Point::BeforeNewKey, claimed.operation_type);
+        }
         let settled = self.store.settle(settlement).await;
         points::reach(Point::AfterSettle, claimed.operation_type);
         match settled {
@@ -184,22 +187,23 @@ impl Runner {
         if let Some(resolution) = claimed.resolution {
             return Some(self.resolve(case, resolution).await);
         }
-        if claimed.is_past_expiry && !attempts.iter().any(Attempt::may_have_arrived) {
+        if claimed.is_past_expiry && !case.history().may_have_run() {
             return Some(expired(entry));
         }
         if let Some(conclusion) = self.known_already(case).await {
             return Some(conclusion);
         }
         let prepared = match resend(&attempts, claimed.key_number) {
-            Some(prepared) => prepared,
-            None => match self.prepare(case).await {
-                Ok(prepared) => prepared,
-                Err(conclusion) => return Some(conclusion),
-            },
+            Some(stored) => self.prepare_again(case, stored).await,
+            None => self.prepare(case).await,
+        };
+        let prepared = match prepared {
+            Ok(prepared) => prepared,
+            Err(conclusion) => return Some(conclusion),
         };
         #[cfg(feature = "sabotage")]
         let prepared = super::sabotaged::by_external_id(prepared, claimed);
-        let attempt = match self.send(claimed, prepared).await {
+        let attempt = match self.send(case, prepared).await {
             Ok(Some(attempt)) => attempt,
             Ok(None) => return None,
             Err(conclusion) => return Some(conclusion),
@@ -228,13 +232,14 @@ impl Runner {
     /// Commits the attempt, then sends it. `None`: the lease is gone, or too short for a call.
     async fn send(
         &self,
-        claimed: &Claimed,
+        case: Case<'_>,
         Prepared {
             request,
             foreseen,
             seen,
         }: Prepared,
     ) -> Result<Option<Attempt>, Conclusion> {
+        let claimed = case.claimed;
         points::reach(Point::BeforeAttemptCommit, claimed.operation_type);
         let started = self
             .store
@@ -244,6 +249,7 @@ impl Runner {
                 key_number: claimed.key_number,
                 request: request.clone(),
                 foreseen,
+                may_have_run: case.history().may_have_run(),
                 seen,
             })
             .await

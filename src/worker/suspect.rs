@@ -8,7 +8,8 @@ use crate::{
 
 impl Runner {
     /// Something may be wrong with more than this operation: with everything, if a probe fails too. If it
-    /// does not, this operation is parked, once it has been answered so for a while.
+    /// does not, this operation is parked, once it has been in trouble for a while and is answered so
+    /// again.
     pub(super) async fn suspect(
         &self,
         claimed: &Claimed,
@@ -21,7 +22,9 @@ impl Runner {
                 if !self.fineract.probe().await {
                     self.gate().block(why);
                     Conclusion::again(claimed, why, None)
-                } else if claimed.troubled_for < self.settings().patience.stuck_after {
+                } else if claimed.why.as_deref() != Some(why)
+                    || claimed.troubled_for < self.settings().patience.stuck_after
+                {
                     // One answer alone may be a connection's, or a node's.
                     Conclusion::again(claimed, why, None)
                 } else {

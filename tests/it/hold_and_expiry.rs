@@ -77,16 +77,17 @@ async fn nothing_is_sent_for_the_first_time_once_it_has_expired(pool: PgPool) {
         per_lender: i64::MAX,
     };
     assert_eq!(gateway.store.claim(&limits).await.unwrap().len(), 1);
-    let start = |number, path: &str| StartAttempt {
+    let start = |number, may_have_run| StartAttempt {
         foreseen: false,
         id: id.id,
         number,
         key_number: 1,
         request: Request {
             method: Method::Post,
-            path: path.to_owned(),
+            path: "/a".to_owned(),
             body: None,
         },
+        may_have_run,
         seen: SeenLoan::default(),
     };
     let expire = || async {
@@ -99,20 +100,21 @@ async fn nothing_is_sent_for_the_first_time_once_it_has_expired(pool: PgPool) {
         .unwrap();
     };
     expire().await;
-    assert!(!gateway.store.start_attempt(start(1, "/a")).await.unwrap());
+    assert!(!gateway.store.start_attempt(start(1, false)).await.unwrap());
 
-    // What was sent is asked for again, whatever the time.
+    // What may have run is asked for again, whatever the time.
     sqlx::query!("UPDATE operation SET expires_at = NULL")
         .execute(&pool)
         .await
         .unwrap();
-    assert!(gateway.store.start_attempt(start(1, "/a")).await.unwrap());
+    assert!(gateway.store.start_attempt(start(1, false)).await.unwrap());
     expire().await;
     sqlx::query!("UPDATE operation SET attempt = 2")
         .execute(&pool)
         .await
         .unwrap();
-    assert!(gateway.store.start_attempt(start(2, "/a")).await.unwrap());
+    assert!(!gateway.store.start_attempt(start(2, false)).await.unwrap());
+    assert!(gateway.store.start_attempt(start(2, true)).await.unwrap());
 }
 
 #[sqlx::test]

@@ -14,6 +14,7 @@ mod demo;
 mod embedded_postgres;
 mod failover;
 mod fake_fineract;
+mod falling;
 mod hold_and_expiry;
 mod http_health;
 mod http_log;

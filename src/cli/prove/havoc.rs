@@ -12,7 +12,6 @@ use serde_json::json;
 use super::{
     faults::Card,
     gateway::{Death, Gateway},
-    judge::Effect,
     sandbox_faults::commands_of,
     system::{LEASE, System},
     tally::Tally,
@@ -27,7 +26,9 @@ const WATCH: Duration = Duration::from_millis(50);
 /// How often the checker looks for work.
 const CHECKS: Duration = Duration::from_millis(300);
 /// How long a gateway that is to write late is waited for.
-const LATE_WRITER: Duration = Duration::from_secs(8);
+const LATE_WRITER: Duration = Duration::from_secs(12);
+/// How late the effect of the command is that the other gateway sends meanwhile.
+const LATE_EFFECT: Duration = Duration::from_secs(5);
 
 /// A round's troubles.
 #[derive(Debug)]
@@ -141,28 +142,33 @@ impl Havoc<'_> {
     }
 
     /// A gateway has stopped itself before it writes that a client's update is to be tried under a new
-    /// key. When another one has done so and its command is under way, the first one wakes and writes.
+    /// key. When another one has done so, and its command takes effect late, the first one wakes and
+    /// writes.
     async fn write_late(&self) -> anyhow::Result<()> {
         let Some(zombie) = self.stopped_gateway().await else {
             return Ok(());
         };
         self.clear_faults().await?;
-        let slow = json!({ "fault": "slow", "match": commands_of(OperationType::ClientUpdate),
-                           "times": 20, "delay_ms": 1_700 });
-        let fineract = &self.system.fineract;
-        fineract.add_fault(&slow).await?;
-        let of_second_key = |effect: &Effect| {
-            effect.operation_type == Some(OperationType::ClientUpdate) && effect.key.ends_with("-2")
-        };
-        // Until its lease has run out, such effects are of other operations.
-        tokio::time::sleep(LEASE * 5 / 6).await;
-        let ledger = fineract.ledger().await?;
-        let last = ledger.last().map_or(0, |effect| effect.seq);
-        let awaited = fineract.await_ledger(|effect| effect.seq > last && of_second_key(effect));
-        if tokio::time::timeout(LATE_WRITER, awaited).await.is_ok() {
-            self.struck(Card::WriteLate, 1);
+        let aim = commands_of(OperationType::ClientUpdate);
+        let delay_ms = u64::try_from(LATE_EFFECT.as_millis())?;
+        let late =
+            json!({ "fault": "late_effect", "match": aim, "times": 20, "delay_ms": delay_ms });
+        self.system.fineract.add_fault(&late).await?;
+        let started = Instant::now();
+        while started.elapsed() < LATE_WRITER {
+            let went_on = self
+                .system
+                .oversight
+                .went_on_without(OperationType::ClientUpdate);
+            if went_on.await.unwrap_or(false) {
+                self.struck(Card::WriteLate, 1);
+                break;
+            }
+            tokio::time::sleep(WATCH).await;
         }
         zombie.resume().await;
+        self.clear_faults().await?;
+        tokio::time::sleep(LATE_EFFECT).await;
         Ok(())
     }
 

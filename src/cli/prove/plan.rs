@@ -36,7 +36,7 @@ pub(super) type Passing = (Point, Option<OperationType>);
 pub(super) fn passings() -> Vec<Passing> {
     let mut all = Vec::new();
     for point in Point::ALL {
-        if point.is_of_one_operation() {
+        if point.is_of_each_type() {
             let types = OperationType::ALL.iter();
             all.extend(types.map(|operation_type| (point, Some(*operation_type))));
         } else {
@@ -84,7 +84,7 @@ impl Plan {
 /// The order of the gateway that stops itself.
 fn stop(card: Card, rng: &mut Rng) -> Option<Order> {
     let (point, operation_type) = if card == Card::WriteLate {
-        (Point::BeforeSettle, Some(OperationType::ClientUpdate))
+        (Point::BeforeNewKey, Some(OperationType::ClientUpdate))
     } else if card == Card::StopAtPoint {
         let points = [
             Point::BeforeAttemptCommit,

@@ -78,7 +78,7 @@ fn print_points(counts: &Counts) {
             let passing = (point, operation_type);
             counts.points.get(&passing).copied().unwrap_or(0)
         };
-        let cells: Vec<String> = if point.is_of_one_operation() {
+        let cells: Vec<String> = if point.is_of_each_type() {
             let types = OperationType::ALL.iter();
             types
                 .map(|known| format!("{:>7}", died(Some(*known))))

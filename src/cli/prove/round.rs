@@ -29,7 +29,7 @@ const DEADLINE: Duration = Duration::from_mins(1);
 /// How often the judge looks whether all have ended.
 const LOOK: Duration = Duration::from_millis(100);
 /// How long a gateway that stopped itself stays so, where another card wakes it.
-const WOKEN_BY_CARD: Duration = Duration::from_secs(12);
+const WOKEN_BY_CARD: Duration = Duration::from_secs(20);
 /// Between two readings of the same end.
 const APART: Duration = Duration::from_millis(300);
 

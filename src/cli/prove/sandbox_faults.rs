@@ -21,7 +21,12 @@ pub(super) struct SandboxFault {
     is_total: bool,
     /// Whether a stuck command has its effect.
     effect: bool,
+    /// The commands of one of these types; none: any's, or one type's.
+    aims: &'static [OperationType],
 }
+
+/// What nothing in Fineract keeps from taking effect twice.
+const REPEATABLE: [OperationType; 2] = [OperationType::ClientUpdate, OperationType::LoanUpdate];
 
 const fn some(name: &'static str, times: u32) -> SandboxFault {
     SandboxFault {
@@ -30,6 +35,7 @@ const fn some(name: &'static str, times: u32) -> SandboxFault {
         delay: (0, 1),
         is_total: false,
         effect: false,
+        aims: &[],
     }
 }
 
@@ -68,7 +74,10 @@ pub(super) const SANDBOX: [SandboxFault; 18] = [
     },
     some("forbidden", 2),
     late("late_effect", 3, (3_500, 12_000)),
-    late("conflict_passes", 4, (1_500, 5_000)),
+    SandboxFault {
+        aims: &REPEATABLE,
+        ..late("conflict_passes", 4, (1_500, 5_000))
+    },
     some("delivered_twice", 8),
 ];
 
@@ -101,9 +110,12 @@ impl SandboxFault {
         }
         let (shortest, longest) = self.delay;
         let delay_ms = rng.u64(shortest..longest);
-        let aim = rng
-            .choice(OperationType::ALL.iter().copied())
-            .filter(|_| rng.bool());
+        let aim = if self.aims.is_empty() {
+            rng.choice(OperationType::ALL.iter().copied())
+                .filter(|_| rng.bool())
+        } else {
+            rng.choice(self.aims.iter().copied())
+        };
         Told {
             fault: json!({
                 "fault": self.name,

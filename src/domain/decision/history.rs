@@ -230,6 +230,11 @@ impl<'a> History<'a> {
             .collect()
     }
 
+    /// Whether Fineract has the current key in its books, so that sending it again executes nothing.
+    pub fn is_kept(&self) -> bool {
+        self.askings() > 0
+    }
+
     /// Whether the current key has ended: under it the same answer would come for ever.
     pub fn key_has_ended(&self) -> bool {
         self.current()

@@ -43,6 +43,7 @@ impl Operation for LoanDisburse {
     const TYPE: OperationType = OperationType::LoanDisburse;
     /// Both commands carry the same transaction externalId.
     const LATE_COMMAND_HARMLESS: bool = true;
+    const GUARDED: bool = true;
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let loan = fields.required("external_loan_id", rules::external_id);

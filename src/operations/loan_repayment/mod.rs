@@ -41,6 +41,7 @@ impl Operation for LoanRepayment {
     const TYPE: OperationType = OperationType::LoanRepayment;
     /// Both commands carry the same transaction externalId.
     const LATE_COMMAND_HARMLESS: bool = true;
+    const GUARDED: bool = true;
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let loan = fields.required("external_loan_id", rules::external_id);

@@ -3,6 +3,7 @@
 mod blocked;
 mod checker;
 mod keys;
+mod payments;
 mod stuck;
 
 use std::time::{Duration, Instant};

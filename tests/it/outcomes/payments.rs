@@ -1,0 +1,77 @@
+//! A payment that was sent in vain: others may have paid before it is sent again.
+
+use serde_json::{Value, json};
+use sqlx::PgPool;
+
+use super::{Bench, LOAN_DONE, approved_by, loan, stands};
+use crate::fake_fineract::refusal;
+
+fn disburse() -> Value {
+    json!({ "external_loan_id": "L-1", "actualDisbursementDate": "11 January 2024" })
+}
+
+/// Loan 9, paid out by somebody else.
+fn paid() -> String {
+    let paid =
+        r#""transactions":[{"id":5,"type":{"id":1},"amount":100000.000000,"externalId":"X"}]"#;
+    loan(&[
+        (r#""status":{"id":100}"#, r#""status":{"id":300}"#),
+        (r#""transactions":[]"#, paid),
+    ])
+}
+
+#[sqlx::test]
+async fn what_others_have_paid_meanwhile_is_not_paid_again(pool: PgPool) {
+    let bench = Bench::start(pool).await;
+    stands(&bench.fake, &approved_by("gateway"));
+    let locked = refusal(409, "error.msg.loan.locked");
+    bench.fake.answers("disburse", &[&locked]);
+    let gateway = bench.gateway().await;
+    let id = gateway.send("LOAN_DISBURSE", disburse()).await;
+    bench.until(&id, "ready", "locked_in_fineract").await;
+    stands(&bench.fake, &paid());
+    bench.fake.answers("disburse", &[LOAN_DONE]);
+    let end = bench.end_of(&gateway, &id).await;
+    assert_eq!(end["status"], "failed", "{end}");
+    assert_eq!(
+        end["error_message"],
+        "Not sent: with what is paid out already, it would exceed the approved principal"
+    );
+}
+
+#[sqlx::test]
+async fn one_that_may_have_run_waits_where_others_have_paid(pool: PgPool) {
+    let bench = Bench::start(pool).await;
+    stands(&bench.fake, &approved_by("gateway"));
+    bench.fake.answers("disburse", &["hang", LOAN_DONE]);
+    let gateway = bench.gateway().await;
+    let id = gateway.send("LOAN_DISBURSE", disburse()).await;
+    bench.fake.until_commands(1).await;
+    stands(&bench.fake, &paid());
+    bench.until(&id, "ready", "an_attempt_may_still_run").await;
+    assert_eq!(bench.fake.commands().len(), 1);
+
+    // It was undone: the guard has nothing against it any more, and the key is asked.
+    stands(&bench.fake, &approved_by("gateway"));
+    let end = bench.end_of(&gateway, &id).await;
+    assert_eq!(end["status"], "success", "{end}");
+    let commands = bench.fake.commands();
+    assert_eq!(commands.len(), 2);
+    assert_eq!(commands[0], commands[1]);
+}
+
+/// Asking for a key that Fineract has executes nothing, whatever others have done.
+#[sqlx::test]
+async fn a_key_in_fineracts_books_is_asked_whatever_others_have_paid(pool: PgPool) {
+    let bench = Bench::start(pool).await;
+    stands(&bench.fake, &approved_by("gateway"));
+    let done = LOAN_DONE.replacen("200", "200c", 1);
+    bench.fake.answers("disburse", &["hang", "425c {}", &done]);
+    let gateway = bench.gateway().await;
+    let id = gateway.send("LOAN_DISBURSE", disburse()).await;
+    bench.until_commands(2).await;
+    stands(&bench.fake, &paid());
+    let end = bench.end_of(&gateway, &id).await;
+    assert_eq!(end["status"], "success", "{end}");
+    assert!(bench.fake.keys().iter().all(|key| *key == 1));
+}
