@@ -79,7 +79,7 @@ impl Stage {
         }
         app::migrate(&config).await?;
         let gateway = app::start(&config).await?;
-        let address = gateway.address().context("the gateway has no address")?;
+        let address = gateway.address();
         screen::show_place("Gateway", &format!("http://{address}/api/v1"));
         if arguments.listen.is_none() && address != USUAL_ADDRESS {
             screen::show_place("", &format!("({USUAL_ADDRESS} is taken)"));
