@@ -107,7 +107,7 @@ fn pointers(value: &Value) -> Vec<String> {
                 .iter()
                 .map(|value| (format!("{at}/-"), value))
                 .collect(),
-            _ => Vec::new(),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
         };
         for (at, value) in inner {
             found.push(at.clone());
