@@ -9,7 +9,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     config::{Config, NamedSecret},
     domain::decision::Patience,
-    fineract::{Fineract, SetupError},
+    fineract::{Fineract, Permits, SetupError},
     http::{self, ApiState, Balances, Budgets, Bulk, BulkClients, Tokens},
     operations::{self, Deployment},
     store::{self, DatabaseProblem, Ends, Store},
@@ -20,6 +20,9 @@ use crate::{
 /// Connections to Postgres: accepting, claiming, starting and settling each write one batch at a time,
 /// and the rest are for reads.
 const CONNECTIONS: u32 = 16;
+
+/// Reads of Fineract at once for callers of a process that works no queue, and so learns no limit.
+const READS: usize = 2;
 
 /// How long requests are still taken after the readiness has failed, at most.
 const NOTICE: Duration = Duration::from_secs(1);
@@ -46,7 +49,7 @@ pub enum StartError {
 /// A running gateway.
 #[derive(Debug)]
 pub struct Gateway {
-    address: Option<SocketAddr>,
+    address: SocketAddr,
     /// Readiness fails and long polls end; nothing new is accepted.
     draining: CancellationToken,
     /// No new connection, no new claim.
@@ -56,6 +59,8 @@ pub struct Gateway {
     work: TaskTracker,
     writers: TaskTracker,
     grace: Duration,
+    /// How long whoever routes callers to this process has to notice that it ends.
+    notice: Duration,
 }
 
 /// Migrates the database that the settings name.
@@ -71,38 +76,54 @@ pub async fn start(config: &Config) -> Result<Gateway, StartError> {
     let pool = store::connect(config.database.url.expose_secret(), CONNECTIONS).await?;
     store::require_migrated(&pool).await?;
     let fineract = config.fineract.as_ref().map(Fineract::new).transpose()?;
-    let mut gateway = Gateway {
-        address: None,
+    let (listener, address) = listen(config.http.listen).await?;
+    let gateway = Gateway {
+        address,
         draining: CancellationToken::new(),
         stopping: CancellationToken::new(),
         ending: CancellationToken::new(),
         work: TaskTracker::new(),
         writers: TaskTracker::new(),
         grace: config.worker.shutdown_grace,
+        notice: notice(config),
     };
     let ends = Ends::start(&pool, &gateway.writers, &gateway.ending);
     let store = Store::start(pool, ends, &gateway.writers, operations::fells_unsent);
     let deployment = Arc::new(deployment(config));
     let gate = Gate::default();
     gateway.run_aside(telemetry::metrics::keep_up());
+    let mut state = api_state(config, &store, &deployment, &gate, &gateway.draining);
+    let runner = fineract
+        .clone()
+        .filter(|_| config.role.works_queue())
+        .map(|fineract| Runner::new(store.clone(), fineract, deployment, settings(config), gate));
+    let reads = match &runner {
+        Some(runner) => Some(runner.reads()),
+        None => fineract.map(|fineract| (fineract, Arc::new(Permits::new(READS)))),
+    };
     if config.role.serves_api() {
-        let mut state = api_state(config, &store, &deployment, &gate, &gateway.draining);
-        state.bulk = bulk(config, fineract.clone());
+        state.bulk = bulk(config, reads);
         gateway.run_aside(store.clone().watch_backlog());
-        gateway.listen(config.http.listen, state).await?;
     }
-    if let (true, Some(fineract)) = (config.role.works_queue(), fineract) {
-        let settings = settings(config);
-        let runner = Runner::new(store.clone(), fineract, deployment, settings, gate);
+    let serving = http::serve(listener, state, gateway.stopping.clone());
+    gateway.run(serving);
+    if let Some(runner) = runner {
         gateway.run(worker::run(Arc::new(runner), gateway.stopping.clone()));
         gateway.run(store.run_cascade(gateway.stopping.clone()));
     }
     Ok(gateway)
 }
 
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |source| StartError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
+}
+
 impl Gateway {
-    /// Where the API listens, when this gateway serves it.
-    pub fn address(&self) -> Option<SocketAddr> {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
         self.address
     }
 
@@ -113,15 +134,6 @@ impl Gateway {
             part.await;
             drop(stops_the_gateway);
         });
-    }
-
-    async fn listen(&mut self, address: SocketAddr, state: ApiState) -> Result<(), StartError> {
-        let failed = |source| StartError::Listen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(failed)?;
-        self.address = Some(listener.local_addr().map_err(failed)?);
-        let stopping = self.stopping.clone();
-        self.run(http::serve(listener, state, stopping));
-        Ok(())
     }
 
     /// Runs something that nothing waits for, to the very end.
@@ -141,19 +153,26 @@ impl Gateway {
     /// ends. What is left after the grace runs elsewhere after its lease. Whether nothing was left.
     pub async fn shut_down(self) -> bool {
         self.draining.cancel();
-        let notice = NOTICE.min(self.grace / 10);
-        if self.address.is_some() {
-            // Whoever routes to us sees the readiness fail, and goes elsewhere, before anybody is refused.
-            tokio::time::sleep(notice).await;
-        }
+        // Whoever routes to us sees the readiness fail, and goes elsewhere, before anybody is refused.
+        tokio::time::sleep(self.notice).await;
         self.stopping.cancel();
         self.work.close();
-        let finished = tokio::time::timeout(self.grace.saturating_sub(notice), self.work.wait())
-            .await
-            .is_ok();
+        let finished =
+            tokio::time::timeout(self.grace.saturating_sub(self.notice), self.work.wait())
+                .await
+                .is_ok();
         self.ending.cancel();
         self.writers.close();
         finished
+    }
+}
+
+/// A process without callers need not wait until nobody is routed to it.
+fn notice(config: &Config) -> Duration {
+    if config.role.serves_api() {
+        NOTICE.min(config.worker.shutdown_grace / 10)
+    } else {
+        Duration::ZERO
     }
 }
 
@@ -193,6 +212,7 @@ fn api_state(
             .collect()
     };
     ApiState {
+        has_callers: config.role.serves_api(),
         store: store.clone(),
         deployment: Arc::clone(deployment),
         tokens: Tokens::new(
@@ -210,10 +230,10 @@ fn api_state(
     }
 }
 
-fn bulk(config: &Config, fineract: Option<Fineract>) -> Bulk {
+fn bulk(config: &Config, reads: Option<(Fineract, Arc<Permits>)>) -> Bulk {
     Bulk::new(
         BulkClients::new(&config.http.bulk_clients),
         config.http.bulk_max_rows,
-        fineract.map(Balances::new),
+        reads.map(|(fineract, permits)| Balances::new(fineract, permits)),
     )
 }

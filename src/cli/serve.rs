@@ -31,7 +31,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     }
     let gateway = app::start(&config).await?;
     tracing::info!(
-        address = gateway.address().map(tracing::field::display),
+        address = %gateway.address(),
         role = ?config.role,
         "the gateway runs"
     );

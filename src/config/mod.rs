@@ -47,7 +47,7 @@ pub struct Config {
 /// The gateway's own HTTP interface.
 #[derive(Debug, Clone)]
 pub struct Http {
-    /// `HTTP_LISTEN`: the address and port to listen on (`127.0.0.1:8080`).
+    /// `HTTP_LISTEN`: the address and port to listen on; a worker only tells there how it is (`127.0.0.1:8080`).
     pub listen: SocketAddr,
     /// `HTTP_BASE_PATH`: the prefixes before every route, without a last slash (none).
     pub base_paths: Vec<String>,

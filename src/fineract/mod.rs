@@ -6,6 +6,7 @@ mod accounts;
 mod client;
 mod exchange;
 mod lookups;
+mod permits;
 mod uptime;
 
 pub use self::{
@@ -13,4 +14,5 @@ pub use self::{
     client::{Fineract, SetupError},
     exchange::{Exchange, Kind, Observer},
     lookups::{ReadFailure, Subject},
+    permits::{Permit, Permits},
 };

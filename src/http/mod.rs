@@ -51,6 +51,8 @@ const BODY_LIMIT: usize = 64 * 1024;
 /// What the endpoints work with.
 #[derive(Clone, Debug)]
 pub struct ApiState {
+    /// Whether callers come here; else the process is only asked how it is.
+    pub has_callers: bool,
     /// The queue.
     pub store: Store,
     /// What payloads are checked against.
@@ -79,20 +81,14 @@ pub struct ApiState {
 /// Every route, under each base path and under none: a proxy may strip its prefix.
 pub fn router(state: ApiState) -> Router {
     let api = Arc::new(state);
-    let mut bare = Router::new()
-        .route("/fineract/operate", post(operate::submit_operation))
-        .route("/fineract/track/{tracking_id}", get(track::track_operation))
+    let probes = Router::new()
         .route("/healthz", get(health::report_liveness))
         .route("/readyz", get(health::report_readiness));
-    if api.bulk.is_on() {
-        bare = bare.merge(bulk::routes());
-    }
-    if api.tokens.know_operators() {
-        bare = bare.merge(operators_routes());
-    }
-    let bare = bare
-        .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
-        .merge(transactions::routes(&api));
+    let bare = if api.has_callers {
+        with_callers_routes(probes, &api)
+    } else {
+        probes.method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
+    };
     let mut all = bare
         .clone()
         .route("/metrics", get(metrics::report_metrics))
@@ -102,6 +98,23 @@ pub fn router(state: ApiState) -> Router {
         all = all.nest(base_path, bare.clone());
     }
     surround(all).with_state(api)
+}
+
+fn with_callers_routes(
+    probes: Router<Arc<ApiState>>,
+    api: &Arc<ApiState>,
+) -> Router<Arc<ApiState>> {
+    let mut bare = probes
+        .route("/fineract/operate", post(operate::submit_operation))
+        .route("/fineract/track/{tracking_id}", get(track::track_operation));
+    if api.bulk.is_on() {
+        bare = bare.merge(bulk::routes());
+    }
+    if api.tokens.know_operators() {
+        bare = bare.merge(operators_routes());
+    }
+    bare.method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
+        .merge(transactions::routes(api))
 }
 
 /// The operators' routes; each asks for the `ops` scope.

@@ -1,8 +1,6 @@
 //! Reading one operation, as its caller sees it.
 
 use chrono::{DateTime, Utc};
-use sqlx::PgExecutor;
-use uuid::Uuid;
 
 use super::{Store, StoreError, connect, failed_to};
 use crate::domain::{OperationType, State, TrackingId};
@@ -46,7 +44,7 @@ impl Store {
             return Ok(None);
         }
         if row.marked == Some(true) {
-            note_failure_read(&self.pool, tracking_id.id.0).await?;
+            self.note_failures_read(&[tracking_id.id.0]).await?;
         }
         Ok(Some(Tracked {
             state: State::from_name(&row.state).ok_or(StoreError::Unknown { what: "state" })?,
@@ -56,25 +54,4 @@ impl Store {
             ended_at: row.ended_at,
         }))
     }
-}
-
-/// Notes on an operation's lanes that its failure, or the one it fell with, has been read.
-pub(super) async fn note_failure_read(
-    connection: impl PgExecutor<'_>,
-    id: Uuid,
-) -> Result<(), StoreError> {
-    sqlx::query!(
-        "UPDATE lane l
-            SET failure_read = true
-           FROM operation o
-          WHERE o.id = $1
-            AND l.key IN (o.lane, o.read_lane)
-            AND l.failed_at <= o.ended_at
-            AND NOT l.failure_read",
-        id
-    )
-    .execute(connection)
-    .await
-    .map(drop)
-    .map_err(failed_to("note that a failure was read"))
 }

@@ -5,8 +5,6 @@ use std::{
     time::Instant,
 };
 
-use tokio::sync::{Semaphore, SemaphorePermit};
-
 use super::{
     gate::Gate,
     limit::{Limit, Sample},
@@ -14,16 +12,16 @@ use super::{
 };
 use crate::{
     domain::Failure,
-    fineract::{Exchange, Observer},
+    fineract::{Exchange, Observer, Permit, Permits},
 };
 
 /// Bounds the operations that call Fineract at once, by what their calls say.
 ///
-/// A permit is for an operation, from its reads to its answer: it makes one call at a time, so that there
-/// are never more calls than permits, reads among them.
+/// A permit is for an operation, from its reads to its answer. The reads of callers that look at balances
+/// take what no operation waits for, and are learnt from like all others.
 #[derive(Debug)]
 pub(super) struct Limiter {
-    permits: Semaphore,
+    permits: Arc<Permits>,
     state: Mutex<State>,
     gate: Gate,
 }
@@ -31,44 +29,17 @@ pub(super) struct Limiter {
 #[derive(Debug)]
 struct State {
     limit: Limit,
-    in_flight: usize,
-    /// Permits to take back when they are returned: the limit fell while they were out.
-    overdrawn: usize,
     retries: RetryBudget,
-}
-
-/// Leave for one operation to call Fineract.
-#[derive(Debug)]
-pub(super) struct Permit<'a> {
-    limiter: &'a Limiter,
-    permit: Option<SemaphorePermit<'a>>,
-}
-
-impl Drop for Permit<'_> {
-    fn drop(&mut self) {
-        let mut state = self.limiter.lock();
-        state.in_flight -= 1;
-        metrics::gauge!("gateway_in_flight").set(gauge(state.in_flight));
-        if state.overdrawn > 0 {
-            state.overdrawn -= 1;
-            if let Some(permit) = self.permit.take() {
-                permit.forget();
-            }
-        }
-    }
 }
 
 impl Limiter {
     /// A limiter that never lets more than `most` through at once.
     pub(super) fn new(most: usize, gate: Gate) -> Self {
         let limit = Limit::new(most);
-        metrics::gauge!("gateway_in_flight_limit").set(gauge(limit.value()));
         Self {
-            permits: Semaphore::new(limit.value()),
+            permits: Arc::new(Permits::new(limit.value())),
             state: Mutex::new(State {
                 limit,
-                in_flight: 0,
-                overdrawn: 0,
                 retries: RetryBudget::new(Instant::now()),
             }),
             gate,
@@ -90,17 +61,14 @@ impl Limiter {
         self.lock().limit.value()
     }
 
+    /// The permits, for those that do not go first.
+    pub(super) fn permits(&self) -> &Arc<Permits> {
+        &self.permits
+    }
+
     /// Waits for its turn, in the order of arrival.
     pub(super) async fn acquire(&self) -> Permit<'_> {
-        // The semaphore is never closed.
-        let permit = self.permits.acquire().await.ok();
-        let mut state = self.lock();
-        state.in_flight += 1;
-        metrics::gauge!("gateway_in_flight").set(gauge(state.in_flight));
-        Permit {
-            limiter: self,
-            permit,
-        }
+        self.permits.acquire().await
     }
 
     /// Whether the budget has one more: of what is new all, of retries a share. The one trial of a blocked
@@ -140,23 +108,8 @@ impl Limiter {
     /// Changes the limit, and brings the permits in line with it.
     fn change(&self, change: impl FnOnce(&mut Limit, usize)) {
         let mut state = self.lock();
-        let before = state.limit.value();
-        let in_flight = state.in_flight;
-        change(&mut state.limit, in_flight);
-        let after = state.limit.value();
-        if after > before {
-            let added = after - before;
-            let kept = state.overdrawn.min(added);
-            state.overdrawn -= kept;
-            self.permits.add_permits(added - kept);
-        } else {
-            let removed = before - after;
-            state.overdrawn += removed - self.permits.forget_permits(removed);
-        }
-        if after != before {
-            metrics::gauge!("gateway_in_flight_limit").set(gauge(after));
-            tracing::debug!(before, after, "the limit of calls in flight");
-        }
+        change(&mut state.limit, self.permits.in_flight());
+        self.permits.set_limit(state.limit.value());
     }
 }
 
@@ -174,13 +127,11 @@ fn sample(exchange: &Exchange<'_>) -> Option<Sample> {
     }
 }
 
-fn gauge(count: usize) -> f64 {
-    u32::try_from(count).unwrap_or(u32::MAX).into()
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use futures_util::FutureExt as _;
 
     use super::*;
     use crate::{
@@ -205,44 +156,21 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn permits_follow_the_limit_up_and_down() {
+    async fn the_permits_follow_what_is_learnt() {
         let limiter = Limiter::new(32, Gate::default());
-        let mut permits = Vec::new();
+        let mut out = Vec::new();
         for _ in 0..4 {
-            permits.push(limiter.acquire().await);
+            out.push(limiter.acquire().await);
         }
-        assert_eq!(limiter.permits.available_permits(), 0);
         learn(&limiter, 200, 8);
-        assert_eq!(
-            (limiter.limit(), limiter.permits.available_permits()),
-            (5, 1)
-        );
-        permits.push(limiter.acquire().await);
-
+        assert_eq!(limiter.limit(), 5);
+        out.push(limiter.acquire().await);
         learn(&limiter, 429, 1);
         assert_eq!(limiter.limit(), 2);
-        permits.truncate(2);
-        assert_eq!(
-            limiter.permits.available_permits(),
-            0,
-            "two are out, two are allowed"
-        );
-        permits.truncate(1);
-        assert_eq!(limiter.permits.available_permits(), 1);
-    }
-
-    #[tokio::test]
-    async fn a_cut_that_is_made_up_for_before_the_permits_return_costs_none() {
-        let limiter = Limiter::new(4, Gate::default());
-        let mut permits = Vec::new();
-        for _ in 0..4 {
-            permits.push(limiter.acquire().await);
-        }
-        learn(&limiter, 503, 1);
-        assert_eq!(limiter.limit(), 2);
-        learn(&limiter, 200, 3 + 8 + 8 + 8);
-        assert_eq!(limiter.limit(), 4);
-        permits.clear();
-        assert_eq!(limiter.permits.available_permits(), 4);
+        out.truncate(1);
+        let second = limiter.acquire().now_or_never();
+        assert!(second.is_some());
+        let third = limiter.acquire().now_or_never();
+        assert!(third.is_none(), "two are out, two are allowed");
     }
 }

@@ -14,7 +14,7 @@ use super::{
     conclude::Conclusion,
     gate::{Gate, Pass},
     held::Held,
-    limiter::{Limiter, Permit},
+    limiter::Limiter,
     prepare::{Prepared, expired, resend},
     report,
     settings::Settings,
@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     domain::{Attempt, IdempotencyKey},
-    fineract::Fineract,
+    fineract::{Fineract, Permit, Permits},
     operations::{self, Deployment},
     points::{self, Point},
     store::{Claimed, Settlement, StartAttempt, Store, Verdict},
@@ -72,6 +72,11 @@ impl Runner {
             watched: Watched::default(),
             last_success: Mutex::default(),
         }
+    }
+
+    /// The same Fineract for reads on behalf of callers, and the permits that they take what is left of.
+    pub fn reads(&self) -> (Fineract, Arc<Permits>) {
+        (self.fineract.clone(), Arc::clone(self.limiter.permits()))
     }
 
     pub(super) fn settings(&self) -> &Settings {

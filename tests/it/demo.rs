@@ -19,6 +19,16 @@ use crate::support::{
 /// Port 8080 belongs to whoever works on this machine.
 const ANYWHERE: [&str; 3] = ["demo", "--listen", "127.0.0.1:0"];
 
+/// The ready-made lines, in their order, and what a GET with the demo's secrets is answered.
+const WHAT_TO_TRY: [(&str, u16); 6] = [
+    ("operate", 405),
+    ("track", 200),
+    ("bulk/status", 405),
+    ("transactions", 200),
+    ("readyz", 200),
+    ("ledger", 200),
+];
+
 #[tokio::test]
 async fn once_shows_every_type_and_leaves_nothing_behind() {
     let folder = TemporaryFolder::new();
@@ -37,16 +47,39 @@ async fn once_shows_every_type_and_leaves_nothing_behind() {
         assert!(stdout.contains(&line), "{operation_type}: {stdout}");
     }
     let ok = stdout.lines().filter(|line| line.starts_with("  ok  "));
-    assert_eq!(ok.count(), 31, "{stdout}");
+    assert_eq!(ok.count(), 37, "{stdout}");
     assert!(
-        stdout.contains("31 operations, all as expected."),
+        stdout.contains("36 operations, all as expected."),
         "{stdout}"
     );
+    shows_a_batch_and_a_transaction(&stdout);
     assert!(!stdout.contains('\u{1b}'), "colours without a terminal");
     assert!(folder.is_empty());
     PgConnection::connect(place(&stdout, "Postgres"))
         .await
         .expect_err("Postgres is gone");
+}
+
+fn shows_a_batch_and_a_transaction(stdout: &str) {
+    let has = |start: &str, words: &[&str]| {
+        stdout.lines().any(|line| {
+            let line = line.trim_start();
+            line.starts_with(start) && words.iter().all(|word| line.contains(word))
+        })
+    };
+    let ended = "FAILED: of 5 rows 0 ready, 0 in progress, 4 completed, 1 failed";
+    assert!(has(ended, &[]), "{stdout}");
+    let payout = ["LOAN_DISBURSE|", "COMPLETED"];
+    assert!(has("ok  LOAN-400", &payout), "{stdout}");
+    let failed = ["LOAN_APPROVE|", "FAILED", "YesWithModifications"];
+    assert!(has("ok  LOAN-124", &failed), "{stdout}");
+    let transaction = [
+        r#""operation_type":"withdrawal""#,
+        r#""status":"success""#,
+        r#""amount":100000"#,
+        r#""completion_details":{"#,
+    ];
+    assert!(has(r#"{"id":""#, &transaction), "{stdout}");
 }
 
 #[tokio::test]
@@ -70,14 +103,16 @@ async fn it_stays_up_with_lines_that_work_until_a_signal() {
             .flat_map(|line| line.split([' ', '\'']))
             .filter(|word| word.starts_with("http"))
             .collect();
-        for (url, path) in urls.iter().zip(["operate", "track", "readyz", "ledger"]) {
+        for (url, (path, expected)) in urls.iter().zip(WHAT_TO_TRY) {
             assert!(url.contains(path), "{path}: {url}");
-            let request = client.get(*url).header("X-Internal-Token", "demo-token");
+            let request = client
+                .get(*url)
+                .header("X-Internal-Token", "demo-token")
+                .header("Authorization", "Token demo-key");
             let answer = request.send().await.expect("somebody listens");
-            let expected = if path == "operate" { 405 } else { 200 };
             assert_eq!(answer.status(), expected, "{url}");
         }
-        assert_eq!(urls.len(), 4, "{shown}");
+        assert_eq!(urls.len(), WHAT_TO_TRY.len(), "{shown}");
 
         let pid = demo.id().expect("it runs").to_string();
         let sent = Command::new("kill").args(["-s", signal, &pid]).status();

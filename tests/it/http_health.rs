@@ -6,7 +6,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::json;
 use sqlx::PgPool;
 
-use crate::support::{Answer, TestGateway};
+use crate::support::{Answer, TestGateway, system::System};
 
 async fn get(gateway: &TestGateway, path: &str) -> Answer {
     Answer::of(gateway.request(Method::GET, path)).await
@@ -67,4 +67,34 @@ async fn a_gateway_without_its_schema_or_its_database_is_not_ready_but_alive(poo
         get(&gateway, "/healthz").await.text,
         r#"{"status":"alive"}"#
     );
+}
+
+#[sqlx::test]
+async fn a_worker_tells_how_it_is_and_has_no_callers(pool: PgPool) {
+    let mut system = System::start(&pool).await;
+    system.set("ROLE", "worker");
+    system.set("INTERNAL_TOKENS", "");
+    let worker = system.gateway().await;
+    assert_eq!(worker.get("/healthz").await.text, r#"{"status":"alive"}"#);
+    let ready = worker.get("/readyz").await;
+    assert_eq!(ready.status, StatusCode::OK, "{}", ready.text);
+    let metrics = worker.get("/metrics").await;
+    assert_eq!(metrics.status, StatusCode::OK);
+    assert!(metrics.text.contains("gateway_in_flight_limit"));
+    for path in [
+        "/fineract/track/CLIENT_CREATE|1",
+        "/fineract/operations",
+        "/transactions/1/",
+        "/bulk/status",
+    ] {
+        let answer = worker.get(path).await;
+        assert_eq!(
+            answer.problem(),
+            (404, "unknown_route".to_owned()),
+            "{path}"
+        );
+    }
+    let answer = worker.operate("CLIENT_CREATE", json!({})).await;
+    assert_eq!(answer.problem(), (404, "unknown_route".to_owned()));
+    assert!(worker.shut_down().await);
 }

@@ -1,11 +1,15 @@
 //! `GET /fineract/track/{tracking_id}`, over TCP.
 
+use std::time::{Duration, Instant};
+
 use fineract_gateway::{domain::TrackingId, store::End};
 use reqwest::StatusCode;
 use serde_json::json;
 use sqlx::PgPool;
 
 use crate::support::{Answer, TOKEN, TestGateway, client_create};
+
+const DEADLINE: Duration = Duration::from_secs(20);
 
 /// `processed_at` as the database knows it.
 async fn ended_at(pool: &PgPool, tracking_id: &str) -> String {
@@ -141,4 +145,63 @@ async fn what_is_no_tracking_id_is_told_from_one_that_is_not_known(pool: PgPool)
         Answer::of(request).await.problem(),
         (401, "unauthorized".to_owned())
     );
+}
+
+#[sqlx::test]
+async fn a_failure_that_is_read_is_noted_on_its_lanes_in_their_order(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    let loan = json!({ "status": "LOAN_CREATE",
+        "data": { "lenderConfig": "UGRO", "externalId": "L", "principal": 100_000,
+                  "submittedOnDate": "11 January 2026", "loanTermFrequency": 12,
+                  "numberOfRepayments": 12, "interestRatePerPeriod": 8, "clientId": "C" } });
+    let id = gateway.accept(&loan).await;
+    gateway
+        .end_next(End::Failed {
+            body: None,
+            message: "Fineract returned 403".to_owned(),
+            code: "test".to_owned(),
+            fells: true,
+        })
+        .await;
+    // As if it had fallen with its client's failure.
+    sqlx::query!(
+        "UPDATE lane l SET failed_by = r.failed_by, failed_at = r.failed_at
+           FROM lane r WHERE l.key = 'client:c' AND r.key = 'loan:l'"
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    let mut other = pool.begin().await.unwrap();
+    sqlx::query!("SELECT key FROM lane WHERE key = 'client:c' FOR NO KEY UPDATE")
+        .fetch_one(&mut *other)
+        .await
+        .unwrap();
+
+    let reading = Answer::of(gateway.get(&format!("/fineract/track/{id}")));
+    let locking = async {
+        let started = Instant::now();
+        let waits = || {
+            sqlx::query_scalar!(
+                r#"SELECT count(*) AS "n!" FROM pg_stat_activity
+                    WHERE datname = current_database() AND wait_event_type = 'Lock'"#
+            )
+            .fetch_one(&pool)
+        };
+        while waits().await.unwrap() == 0 {
+            assert!(started.elapsed() < DEADLINE, "it never waits for the lane");
+        }
+        // The reader waits for the first lane, and holds none behind it.
+        sqlx::query!("SELECT key FROM lane WHERE key = 'loan:l' FOR NO KEY UPDATE NOWAIT")
+            .fetch_one(&mut *other)
+            .await
+            .expect("nobody has it");
+        other.rollback().await.unwrap();
+    };
+    let (answer, ()) = tokio::join!(reading, locking);
+
+    assert_eq!(answer.json()["status"], "failed");
+    let unread = sqlx::query_scalar!("SELECT count(*) FROM lane WHERE NOT failure_read")
+        .fetch_one(&pool)
+        .await;
+    assert_eq!(unread.unwrap(), Some(0));
 }

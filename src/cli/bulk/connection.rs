@@ -197,6 +197,19 @@ impl Status {
         self.word == "COMPLETED"
     }
 
+    /// How many rows have ended.
+    pub(super) fn ended(&self) -> u64 {
+        self.summary.completed + self.summary.failed
+    }
+
+    /// Whether the summary is of so many rows, each of them counted once.
+    pub(super) fn adds_up_to(&self, total: u64) -> bool {
+        let Summary {
+            ready, in_progress, ..
+        } = self.summary;
+        self.summary.total == total && ready + in_progress + self.ended() == total
+    }
+
     /// One line for people.
     pub(super) fn text(&self) -> String {
         let Summary {

@@ -6,14 +6,24 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use reqwest::{Client, StatusCode};
-use serde::Deserialize;
+use reqwest::{Client, RequestBuilder, StatusCode};
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, value::RawValue};
 
 use super::script::Expected;
 
 /// The secret that the caller shows.
 pub(super) const TOKEN: &str = "demo-token";
+
+/// The four values that a client of bulk shows.
+pub(super) const BULK_HEADERS: [(&str, &str); 4] = [
+    ("client_id", "demo-client"),
+    ("client_secret", "demo-secret"),
+    ("appIdentifier", "demo-app"),
+    ("organisationId", "demo-org"),
+];
+/// The key that the reader of transactions shows.
+pub(super) const API_KEY: &str = "demo-key";
 
 /// Who calls, and where.
 #[derive(Debug)]
@@ -73,6 +83,33 @@ impl Caller {
             base: format!("http://{api}/api/v1"),
             patience,
         })
+    }
+
+    /// How long an operation may take.
+    pub(super) fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    /// Posts to a route of bulk.
+    pub(super) async fn bulk<T: DeserializeOwned>(
+        &self,
+        route: &str,
+        body: &Value,
+    ) -> anyhow::Result<T> {
+        let url = format!("{}/bulk/{route}", self.base);
+        let request = BULK_HEADERS
+            .iter()
+            .fold(self.http.post(url), |request, (name, value)| {
+                request.header(*name, *value)
+            });
+        Ok(serde_json::from_str(&answer(request.json(body)).await?)?)
+    }
+
+    /// Reads a transaction, word for word.
+    pub(super) async fn transaction(&self, id: &str) -> anyhow::Result<String> {
+        let url = format!("{}/transactions/{id}/", self.base);
+        let request = self.http.get(url);
+        answer(request.header("Authorization", format!("Token {API_KEY}"))).await
     }
 
     /// Has an operation accepted.
@@ -141,6 +178,17 @@ impl Seen {
             took,
         }
     }
+}
+
+/// The body of a good answer.
+async fn answer(request: RequestBuilder) -> anyhow::Result<String> {
+    let answer = request.send().await.context("the gateway is gone")?;
+    let status = answer.status();
+    let text = answer.text().await.context("the gateway is gone")?;
+    if !status.is_success() {
+        bail!("the gateway answered {status}: {text}");
+    }
+    Ok(text)
 }
 
 /// What Fineract's error says to people.

@@ -1,5 +1,6 @@
 //! `demo`: the whole gateway on one machine, and the documents' examples sent through it over HTTP.
 
+mod batch;
 mod caller;
 mod screen;
 mod script;
@@ -86,6 +87,7 @@ async fn perform(stage: &Stage, arguments: &Arguments) -> anyhow::Result<bool> {
         screen::show_title(chapter.title);
         play(&caller, &chapter, &mut summary).await?;
     }
+    batch::play(&caller, &examples, &mut summary).await?;
     summary.show();
     if !arguments.once {
         screen::show_what_to_try(stage, &examples, &summary);

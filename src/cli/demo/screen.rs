@@ -5,7 +5,8 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 
 use super::{
-    caller::{Seen, Sent, TOKEN},
+    batch::REFERENCE_ID,
+    caller::{API_KEY, BULK_HEADERS, Seen, Sent, TOKEN},
     script::{Examples, Expected, Step},
     stage::Stage,
 };
@@ -46,6 +47,19 @@ pub(super) fn show_step(step: &Step, sent: &Sent, seen: &Seen) {
     }
 }
 
+/// Something that has ended, and whether as it should have.
+pub(super) fn show_row(about: &str, id: &str, status: &str, is_met: bool, detail: &str) {
+    let (mark, colour) = if is_met { ("ok", GREEN) } else { ("!!", RED) };
+    anstream::println!(
+        "  {colour}{mark}{colour:#}  {about:<11}  {id:<50}  {colour}{status:<10}{colour:#}  {DIM}{detail}{DIM:#}"
+    );
+}
+
+/// What is told on the way, as it is told.
+pub(super) fn show_progress(text: &str) {
+    anstream::println!("      {DIM}{text}{DIM:#}");
+}
+
 fn in_words(expected: Expected) -> &'static str {
     match expected {
         Expected::Success => "success",
@@ -64,19 +78,34 @@ fn cut(text: &str) -> String {
 /// What came of the demo.
 #[derive(Debug, Default)]
 pub(super) struct Summary {
+    count: usize,
     accepted_in: Vec<Duration>,
     took: Vec<Duration>,
     unexpected: usize,
     last: Option<String>,
+    transaction: Option<String>,
 }
 
 impl Summary {
     /// Counts a step.
     pub(super) fn add(&mut self, sent: &Sent, seen: &Seen, expected: Expected) {
+        self.count += 1;
         self.accepted_in.push(sent.accepted_in);
         self.took.push(seen.took);
         self.unexpected += usize::from(seen.end != Some(expected));
         self.last = Some(sent.tracking_id.clone());
+    }
+
+    /// Counts a row of a batch.
+    pub(super) fn add_row(&mut self, is_met: bool) {
+        self.count += 1;
+        self.unexpected += usize::from(!is_met);
+    }
+
+    /// Notes what was told of an operation that was counted.
+    pub(super) fn note_transaction(&mut self, id: &str, is_met: bool) {
+        self.unexpected += usize::from(!is_met);
+        self.transaction = Some(id.to_owned());
     }
 
     /// Whether every step ended as it should have.
@@ -86,7 +115,7 @@ impl Summary {
 
     /// The whole in two lines.
     pub(super) fn show(&self) {
-        let count = self.took.len();
+        let count = self.count;
         if self.is_good() {
             anstream::println!("\n{GREEN}{count} operations, all as expected.{GREEN:#}");
         } else {
@@ -121,6 +150,16 @@ pub(super) fn show_what_to_try(stage: &Stage, examples: &Examples, summary: &Sum
     );
     if let Some(tracking_id) = &summary.last {
         anstream::println!("  curl '{api}/api/v1/fineract/track/{tracking_id}' {token}");
+    }
+    let headers = BULK_HEADERS.map(|(name, value)| format!("-H '{name}: {value}'"));
+    anstream::println!(
+        "  curl {api}/api/v1/bulk/status {} -H 'Content-Type: application/json' \\\n       -d '{{\"reference_id\": \"{REFERENCE_ID}\"}}'",
+        headers.join(" ")
+    );
+    if let Some(id) = &summary.transaction {
+        anstream::println!(
+            "  curl {api}/api/v1/transactions/{id}/ -H 'Authorization: Token {API_KEY}'"
+        );
     }
     anstream::println!("  curl {api}/readyz");
     if let Some(sandbox) = stage.sandbox {

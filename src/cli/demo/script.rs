@@ -198,7 +198,7 @@ impl Examples {
 
 impl Step {
     /// The same with another text in place of one of its own.
-    fn with(self, text: &str, other: &str) -> Self {
+    pub(super) fn with(self, text: &str, other: &str) -> Self {
         Self {
             body: self.body.replace(text, other),
             ..self

@@ -9,7 +9,11 @@ use std::{
 use anyhow::Context as _;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{Arguments, caller::TOKEN, screen};
+use super::{
+    Arguments,
+    caller::{API_KEY, BULK_HEADERS, TOKEN},
+    screen,
+};
 use crate::{
     app::{self, Gateway},
     cli::{settings, setup_fineract},
@@ -79,7 +83,7 @@ impl Stage {
         }
         app::migrate(&config).await?;
         let gateway = app::start(&config).await?;
-        let address = gateway.address().context("the gateway has no address")?;
+        let address = gateway.address();
         screen::show_place("Gateway", &format!("http://{address}/api/v1"));
         if arguments.listen.is_none() && address != USUAL_ADDRESS {
             screen::show_place("", &format!("({USUAL_ADDRESS} is taken)"));
@@ -146,6 +150,11 @@ fn config(
         "HTTP_LISTEN" => Some(arguments.listen.unwrap_or_else(free_address).to_string()),
         "HTTP_BASE_PATH" => Some("/api,/api/v1".to_owned()),
         "INTERNAL_TOKENS" => Some(format!("los={TOKEN}")),
+        "BULK_CLIENTS" => {
+            let values = BULK_HEADERS.map(|(_, value)| value);
+            Some(format!("lender={}", values.join(":")))
+        }
+        "API_KEYS" => Some(format!("lender={API_KEY}")),
         "OPS_TOKENS" => Some("ops=demo-ops-token".to_owned()),
         "FINERACT_URL" => Some(fineract.to_owned()),
         "SHUTDOWN_GRACE_SECONDS" => Some("5".to_owned()),

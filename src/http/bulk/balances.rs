@@ -8,22 +8,18 @@ use std::{
 
 use futures_util::{StreamExt as _, stream};
 use serde_json::value::RawValue;
-use tokio::{
-    sync::Semaphore,
-    time::{Instant, timeout_at},
-};
+use tokio::time::{Instant, timeout_at};
 
 use crate::{
     domain::{OperationId, OperationType, Reads},
-    fineract::{Account, Fineract},
+    fineract::{Account, Fineract, Permits},
     operations::{self, Deployment},
 };
 
 /// How long the reads of one page may take together.
 const PAGE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Reads at once, over all pages: few, so that the writes come first. The worker's own limit adapts to
-/// Fineract; this one stays below whatever it comes to.
-const READS: usize = 2;
+/// Reads of one page that wait for a permit at once; what is left for them is less than that.
+const READS: usize = 8;
 
 /// The accounts behind a row; `None` where Fineract did not say.
 pub(super) type AccountDetails = Option<Vec<Account>>;
@@ -41,16 +37,13 @@ pub(super) enum Subject {
 #[derive(Clone, Debug)]
 pub struct Balances {
     fineract: Fineract,
-    reads: Arc<Semaphore>,
+    permits: Arc<Permits>,
 }
 
 impl Balances {
-    /// Reads them from this Fineract.
-    pub fn new(fineract: Fineract) -> Self {
-        Self {
-            fineract,
-            reads: Arc::new(Semaphore::new(READS)),
-        }
+    /// Reads them from this Fineract, with permits that no operation waits for.
+    pub fn new(fineract: Fineract, permits: Arc<Permits>) -> Self {
+        Self { fineract, permits }
     }
 
     /// Whose accounts an operation is about.
@@ -94,7 +87,7 @@ impl Balances {
     }
 
     async fn read_one(&self, subject: &Subject) -> AccountDetails {
-        let _permit = self.reads.acquire().await.ok()?;
+        let _permit = self.permits.acquire_spare().await;
         let read = match subject {
             Subject::Client(external_id) => self.fineract.client_accounts(external_id).await,
             Subject::Loan(external_id) => self.fineract.loan_account(external_id).await,

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::error::{BulkError, RowProblems};
 use crate::{
     http::{error::ApiError, observe::RequestId},
-    store::{Batch, Summary as Counts},
+    store::{Batch, BatchPage, Summary as Counts},
     telemetry::wall_clock,
 };
 
@@ -128,9 +128,9 @@ impl From<Counts> for Summary {
     }
 }
 
-/// Where a batch as a whole stands.
-pub(super) fn batch_status(counts: Counts) -> &'static str {
-    if counts.ready == counts.total {
+/// Where a batch as a whole stands; once rows were sent again, it has begun, though none of them may have.
+pub(super) fn batch_status(counts: Counts, has_changed: bool) -> &'static str {
+    if counts.ready == counts.total && !has_changed {
         "READY"
     } else if counts.completed + counts.failed < counts.total {
         "IN_PROGRESS"
@@ -156,12 +156,12 @@ pub(super) struct BatchBody {
 }
 
 impl BatchBody {
-    pub(super) fn of(batch: &Batch, counts: Counts) -> Self {
+    pub(super) fn of(batch: &Batch, page: &BatchPage) -> Self {
         Self {
             reference_id: batch.reference_id.clone(),
             batch_id: batch.id.to_string(),
-            batch_status: batch_status(counts),
-            summary: counts.into(),
+            batch_status: batch_status(page.summary, page.has_changed(batch)),
+            summary: page.summary.into(),
         }
     }
 }
@@ -174,6 +174,7 @@ mod tests {
     fn a_batch_stands_where_its_rows_do() {
         for ([ready, in_progress, completed, failed], status, percentage) in [
             ([3, 0, 0, 0], "READY", 0),
+            ([3, 0, 0, 0], "IN_PROGRESS", 0),
             ([2, 1, 0, 0], "IN_PROGRESS", 0),
             ([0, 3, 0, 0], "IN_PROGRESS", 0),
             ([2, 0, 1, 0], "IN_PROGRESS", 33),
@@ -191,7 +192,8 @@ mod tests {
                 completed,
                 failed,
             };
-            assert_eq!(batch_status(counts), status, "{counts:?}");
+            let has_changed = status != "READY";
+            assert_eq!(batch_status(counts, has_changed), status, "{counts:?}");
             assert_eq!(progress_percentage(counts), percentage, "{counts:?}");
         }
     }

@@ -136,7 +136,7 @@ pub(super) async fn read_batch(
 pub(super) async fn body_of(api: &ApiState, batch: &Batch) -> Result<BatchBody, ApiError> {
     let nothing = RecordFilter::default();
     let page = api.store.batch_page(batch, &nothing, 0, 0).await?;
-    Ok(BatchBody::of(batch, page.summary))
+    Ok(BatchBody::of(batch, &page))
 }
 
 type Answer = (

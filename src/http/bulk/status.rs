@@ -229,11 +229,12 @@ impl StatusBody {
         let total_pages = page.matching.div_ceil(query.limit as usize);
         let config = batch.global_config.as_ref();
         let config = config.and_then(|config| serde_json::from_str(config.get()).ok());
+        let batch_status = batch_status(page.summary, page.has_changed(batch));
         let records = page.records.into_iter();
         Self {
             reference_id: batch.reference_id.clone(),
             batch_id: batch.id.to_string(),
-            batch_status: batch_status(page.summary),
+            batch_status,
             summary: page.summary.into(),
             metadata: Metadata {
                 file_name: batch.file_name.clone(),

@@ -5,7 +5,6 @@
 
 mod accept;
 mod cancel;
-mod failures_read;
 mod record;
 mod retry;
 mod status;

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::Batch;
 use crate::domain::{IdempotencyKey, OperationId, OperationType, RetryEligible};
 
 /// Where a row stands (document 002).
@@ -104,4 +105,11 @@ pub struct BatchPage {
     pub matching: usize,
     /// Those of the page.
     pub records: Vec<Record>,
+}
+
+impl BatchPage {
+    /// Whether anything has happened since the batch was accepted; a claim alone is nothing.
+    pub fn has_changed(&self, batch: &Batch) -> bool {
+        self.changed_at > batch.accepted_at
+    }
 }

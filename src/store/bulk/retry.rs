@@ -6,13 +6,13 @@ use serde_json::value::RawValue;
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
-use super::{Batch, RowFailure, failures_read};
+use super::{Batch, RowFailure};
 use crate::{
     domain::{OperationId, OperationType, RetryEligible},
     store::{
         NewOperation, Store, StoreError,
         accept::{insert_operations, place_in_lanes},
-        connect, failed_to, lanes,
+        connect, failed_to, failures_read, lanes,
     },
 };
 

@@ -9,8 +9,7 @@ use crate::{
     store::{
         NewOperation, Store, StoreError,
         accept::{insert_operations, place_in_lanes},
-        failed_to, lanes,
-        track::note_failure_read,
+        failed_to, failures_read, lanes,
     },
 };
 
@@ -81,14 +80,17 @@ impl Store {
         let id = failed.tracking_id.id;
         let mut transaction = self.pool.begin().await.map_err(failed_to(ACTION))?;
         // Whoever else runs it again waits for these lanes.
-        lanes::lock(&mut transaction, &failed.places.lanes())
+        let locked = failed.places.lanes();
+        lanes::lock(&mut transaction, &locked)
             .await
             .map_err(failed_to(ACTION))?;
         if let Some(retry) = read_retry(&mut transaction, id).await? {
             return Err(Unfit::Retried(retry).into());
         }
         // Or it would fall with the failure that it is to mend.
-        note_failure_read(&mut *transaction, id.0).await?;
+        failures_read::note(&mut transaction, &[id.0], &locked)
+            .await
+            .map_err(failed_to(ACTION))?;
         let placed = place_in_lanes(&mut transaction, &[new])
             .await
             .map_err(failed_to(ACTION))?;

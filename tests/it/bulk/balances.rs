@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use super::{Bulk, approve, client, disburse, loan};
-use crate::support::system::System;
+use crate::{fake_fineract::FakeFineract, support::system::System};
 
 #[sqlx::test]
 async fn account_details_are_what_fineract_says_now(pool: PgPool) {
@@ -68,5 +68,39 @@ async fn account_details_are_what_fineract_says_now(pool: PgPool) {
         Value::Null
     );
     assert!(answer.text.contains(r#""account_details":null"#));
+    assert!(gateway.shut_down().await);
+}
+
+#[sqlx::test]
+async fn balances_take_only_what_no_write_takes(pool: PgPool) {
+    let fineract = FakeFineract::start().await;
+    fineract.answers("/clients", &[r#"hold 200 {"clientId":1,"resourceId":1}"#]);
+    fineract.reads("/clients/external-id/A/accounts", "200 {}");
+    let mut system = System::start(&pool).await;
+    system.set("FINERACT_URL", &fineract.url());
+    system.set("FINERACT_MAX_IN_FLIGHT", "1");
+    system.set("FINERACT_TIMEOUT_SECONDS", "30");
+    system.set("WORKER_LEASE_SECONDS", "40");
+    let gateway = system.gateway().await;
+    let bulk = Bulk::new(gateway.address);
+    bulk.schedule("r", vec![client("A")]).await;
+    fineract.until_commands(1).await;
+    let query = json!({ "reference_id": "r", "include_balances": true });
+
+    let answer = bulk.send("status", &query).await;
+
+    let was_read = |fineract: &FakeFineract| {
+        let pages = fineract.pages();
+        pages.iter().any(|page| page.contains("/accounts"))
+    };
+    assert!(!was_read(&fineract), "{:?}", fineract.pages());
+    assert_ne!(answer.header("warning"), "");
+    assert!(answer.text.contains(r#""account_details":null"#));
+
+    fineract.release();
+    bulk.end_of("r").await;
+    let answer = bulk.send("status", &query).await;
+    assert!(was_read(&fineract));
+    assert!(answer.text.contains(r#""account_details":[]"#));
     assert!(gateway.shut_down().await);
 }

@@ -16,14 +16,15 @@ async fn bulk(address: SocketAddr, reference_id: &str, arguments: &[&str]) -> En
         .chain(arguments.iter().copied())
         .chain(["--url", &url, "--reference-id", reference_id])
         .collect();
-    let variables = [
-        ("BULK_CLIENT_ID", "lender-id"),
-        ("BULK_CLIENT_SECRET", "lender-secret"),
-        ("BULK_APP_IDENTIFIER", "lender-app"),
-        ("BULK_ORGANISATION_ID", "lender-org"),
-    ];
-    run(&arguments, &variables).await
+    run(&arguments, &VARIABLES).await
 }
+
+const VARIABLES: [(&str, &str); 4] = [
+    ("BULK_CLIENT_ID", "lender-id"),
+    ("BULK_CLIENT_SECRET", "lender-secret"),
+    ("BULK_APP_IDENTIFIER", "lender-app"),
+    ("BULK_ORGANISATION_ID", "lender-org"),
+];
 
 const HEADER: &str = "status,externalId,firstname,lastname,activationDate,mobileNo";
 
@@ -170,5 +171,31 @@ async fn json_files_are_lists_or_objects_and_lines(pool: PgPool) {
         "{}",
         unknown.stderr
     );
+    assert!(gateway.shut_down().await);
+}
+
+#[sqlx::test]
+async fn a_batch_that_is_measured_is_consistent_to_its_end(pool: PgPool) {
+    let system = System::start(&pool).await;
+    let gateway = system.gateway().await;
+    let url = format!("http://{}", gateway.address);
+    let pid = std::process::id().to_string();
+    let arguments = ["bulk", "measure", "202", "--url", &url, "--pid", &pid];
+    let Ended {
+        code,
+        stdout,
+        stderr,
+    } = run(&arguments, &VARIABLES).await;
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
+    for said in [
+        "accepted in ",
+        "202 rows ended within ",
+        "each row once",
+        "2 failed rows are sent again",
+        "peak memory at the end: ",
+        "COMPLETED: 100% of 202 rows; 0 ready, 0 in progress, 202 completed, 0 failed",
+    ] {
+        assert!(stdout.contains(said), "{said}: {stdout}");
+    }
     assert!(gateway.shut_down().await);
 }

@@ -4,6 +4,7 @@
 mod balances;
 mod cancel;
 mod command;
+mod document;
 mod pages;
 mod retry;
 mod runs;

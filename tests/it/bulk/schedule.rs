@@ -262,18 +262,20 @@ async fn with_accept_valid_the_good_rows_run_and_those_behind_a_bad_one_do_not(p
 #[sqlx::test]
 async fn the_same_batch_twice_is_one_and_another_under_its_name_is_refused(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
+    let beside = TestGateway::start(pool.clone()).await;
     let bulk = Bulk::new(gateway.address);
+    let other_door = Bulk::new(beside.address);
     let body = json!({ "reference_id": "r", "operations": [client("A"), client("B")] }).to_string();
-    let post = || Answer::of(bulk.post("schedule", "application/json", body.clone()));
+    let send = |bulk: &Bulk| Answer::of(bulk.post("schedule", "application/json", body.clone()));
 
-    let (first, second, third) = tokio::join!(post(), post(), post());
+    let (first, second, third) = tokio::join!(send(&bulk), send(&other_door), send(&bulk));
     let mut statuses = [&first, &second, &third].map(|answer| answer.status.as_u16());
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 200, 202]);
     assert_eq!(first.text, second.text);
     assert_eq!(first.text, third.text);
     assert_eq!(counts(&pool).await, (1, 2));
-    let again = post().await;
+    let again = send(&bulk).await;
     assert_eq!(again.header("idempotency-replayed"), "true");
 
     let another = json!({ "reference_id": "r", "operations": [client("A")] });

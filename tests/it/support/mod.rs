@@ -77,6 +77,7 @@ impl TestGateway {
         );
         let secret = |name: &str, secret: &str| (name.to_owned(), SecretString::from(secret));
         let mut state = ApiState {
+            has_callers: true,
             store: store.clone(),
             deployment: Arc::new(deployment()),
             tokens: Tokens::new(
@@ -181,12 +182,8 @@ impl TestGateway {
             reply: None,
             verdict: Verdict::End(end),
         };
-        assert!(
-            self.store
-                .settle(settlement)
-                .await
-                .expect("the database is there")
-        );
+        let settled = self.store.settle(settlement).await;
+        assert!(settled.expect("the database is there"));
     }
 
     /// Sends bytes as they are, and reads the answer until the gateway closes the connection.

@@ -102,7 +102,7 @@ impl System {
         };
         let config = Config::read(lookup).expect("the settings are right");
         let gateway = app::start(&config).await.expect("the gateway starts");
-        let address = gateway.address().expect("it serves the API");
+        let address = gateway.address();
         Caller {
             address,
             client: self.client.clone(),

@@ -3,12 +3,12 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::store::{Store, StoreError, failed_to, lanes};
+use super::{Store, StoreError, failed_to, lanes};
 
 const ACTION: &str = "note that failures were read";
 
 impl Store {
-    /// Notes on their lanes that these failed operations were read.
+    /// Notes on their lanes that the failures of these operations, or those that they fell with, were read.
     pub(super) async fn note_failures_read(&self, ids: &[Uuid]) -> Result<(), StoreError> {
         let unread = sqlx::query_scalar!(
             "SELECT DISTINCT l.key
