@@ -43,8 +43,16 @@ impl Runner {
         }
     }
 
-    /// Reads what the operation needs and plans it. `Err`: it is not to be sent now.
+    /// What is to be sent: what was sent under this key, or else what is planned now. `Err`: it is not to be
+    /// sent now.
     pub(super) async fn prepare(&self, case: Case<'_>) -> Result<Prepared, Conclusion> {
+        match resend(case.attempts, case.claimed.key_number) {
+            Some(stored) => self.prepare_again(case, stored).await,
+            None => self.prepare_new(case).await,
+        }
+    }
+
+    async fn prepare_new(&self, case: Case<'_>) -> Result<Prepared, Conclusion> {
         let Case { claimed, entry, .. } = case;
         let invalid = |invalid: InvalidPayload| self.invalid_by_now(case, &invalid);
         if !case.attempts.is_empty() {
@@ -74,7 +82,7 @@ impl Runner {
 
     /// The command that was sent in vain, if it may be sent again. Others may have paid meanwhile, and
     /// Fineract would pay once more: so the guard is asked again, unless the key is in Fineract's books.
-    pub(super) async fn prepare_again(
+    async fn prepare_again(
         &self,
         case: Case<'_>,
         stored: Prepared,
@@ -206,7 +214,7 @@ impl Runner {
 }
 
 /// The command to send again, word for word, when one was sent under this key.
-pub(super) fn resend(attempts: &[Attempt], key_number: i32) -> Option<Prepared> {
+fn resend(attempts: &[Attempt], key_number: i32) -> Option<Prepared> {
     attempts
         .iter()
         .rev()

@@ -15,7 +15,7 @@ use super::{
     gate::{Gate, Pass},
     held::Held,
     limiter::Limiter,
-    prepare::{Prepared, expired, resend},
+    prepare::{Prepared, expired},
     report,
     settings::Settings,
     watched::Watched,
@@ -198,11 +198,7 @@ impl Runner {
         if let Some(conclusion) = self.known_already(case).await {
             return Some(conclusion);
         }
-        let prepared = match resend(&attempts, claimed.key_number) {
-            Some(stored) => self.prepare_again(case, stored).await,
-            None => self.prepare(case).await,
-        };
-        let prepared = match prepared {
+        let prepared = match self.prepare(case).await {
             Ok(prepared) => prepared,
             Err(conclusion) => return Some(conclusion),
         };
