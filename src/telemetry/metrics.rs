@@ -71,7 +71,7 @@ fn describe() {
     );
     describe_gauge!(
         "gateway_in_flight",
-        "Operations of this process that may be calling Fineract."
+        "Operations of this process, and reads for callers, that may be calling Fineract."
     );
     describe_gauge!(
         "gateway_in_flight_limit",
