@@ -35,8 +35,9 @@ pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
         let out_of_order = bed.queue.out_of_order().await?.unsigned_abs();
         bed.clear().await?;
         let what = format!(
-            "drain of a backlog of {}, {gateways} gateway process(es)",
-            Milli::whole(backlog)
+            "drain of a backlog of {} by {gateways} gateway process{}",
+            Milli::whole(backlog),
+            if gateways == 1 { "" } else { "es" },
         );
         let per_second = Milli::ratio(backlog * 1_000_000, micros);
         rows.push(Row::stated(&what, format!("{per_second}/s")));
