@@ -1,10 +1,12 @@
 //! The command line: one file per subcommand, each of which reads its own arguments.
 
+mod bench;
 mod bulk;
 mod demo;
 mod load;
 mod migrate;
 mod postgres;
+mod private;
 mod prove;
 mod sandbox;
 mod serve;
@@ -43,6 +45,8 @@ enum Command {
     Prove(prove::Arguments),
     /// Sends operations as fast as they are taken, and checks every answer.
     Load(load::Arguments),
+    /// Measures the goals of speed on servers of its own, and prints them as a table.
+    Bench(bench::Arguments),
     /// Makes what a Fineract lacks before its first loan: currency, payment type, charge, products.
     SetupFineract(setup_fineract::Arguments),
     /// Runs a command beside a private Postgres.
@@ -75,6 +79,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
             Command::Bulk(arguments) => bulk::run(arguments).await,
             Command::Prove(arguments) => prove::run(arguments).await,
             Command::Load(arguments) => load::run(arguments).await,
+            Command::Bench(arguments) => bench::run(arguments).await,
             Command::SetupFineract(arguments) => setup_fineract::run(arguments).await,
             Command::Postgres(arguments) => postgres::run(arguments).await,
         }

@@ -40,6 +40,7 @@ pub use self::{
     bulk::{Balances, Bulk, BulkClients},
     serve::serve,
     tokens::Tokens,
+    track::{EndedBody, TrackBody},
     transactions::Budgets,
 };
 use self::{error::ApiError, tokens::Caller};

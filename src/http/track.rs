@@ -19,7 +19,7 @@ use crate::{
 /// The three shapes of the document, key for key and in its order.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-pub(super) enum TrackBody {
+pub enum TrackBody {
     /// Not ended, or accepted just now.
     Processing {
         /// The operation.
@@ -33,7 +33,7 @@ pub(super) enum TrackBody {
 
 /// An operation's end.
 #[derive(Debug, Serialize)]
-pub(super) struct EndedBody {
+pub struct EndedBody {
     tracking_id: TrackingId,
     operation_type: OperationType,
     status: &'static str,
@@ -45,7 +45,7 @@ pub(super) struct EndedBody {
 
 impl TrackBody {
     /// The shape of an operation that has not ended.
-    pub(super) fn processing(tracking_id: TrackingId) -> Self {
+    pub fn processing(tracking_id: TrackingId) -> Self {
         Self::Processing {
             tracking_id,
             status: "processing",
@@ -53,7 +53,7 @@ impl TrackBody {
     }
 
     /// The shape of an operation as it was read.
-    pub(super) fn of(tracking_id: TrackingId, tracked: Tracked) -> Self {
+    pub fn of(tracking_id: TrackingId, tracked: Tracked) -> Self {
         let status = match tracked.state {
             OperationState::Waiting
             | OperationState::Ready

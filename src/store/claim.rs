@@ -6,7 +6,12 @@ use std::{
 };
 
 use serde_json::value::RawValue;
-use sqlx::types::Json;
+use sqlx::{
+    Postgres,
+    postgres::{PgArguments, PgRow},
+    query::Map,
+    types::Json,
+};
 
 use super::{
     Store, StoreError,
@@ -30,62 +35,69 @@ pub struct ClaimLimits {
     pub per_lender: i64,
 }
 
+/// The claim.
+pub(super) fn statement(
+    limits: &ClaimLimits,
+) -> Map<'static, Postgres, impl FnMut(PgRow) -> Result<Row, sqlx::Error> + use<>, PgArguments> {
+    let (lenders, held): (Vec<_>, Vec<_>) = limits.held_by_lender.clone().into_iter().unzip();
+    sqlx::query_as!(
+        Row,
+        r#"WITH RECURSIVE lender AS (
+             -- Those that wait for something: one step down the index for each, however much waits.
+             (SELECT o.lender AS name FROM operation o
+               WHERE o.lender IS NOT NULL AND o.due_at IS NOT NULL ORDER BY o.lender LIMIT 1)
+              UNION ALL
+             SELECT (SELECT o.lender FROM operation o
+                      WHERE o.lender > l.name AND o.due_at IS NOT NULL ORDER BY o.lender LIMIT 1)
+               FROM lender l
+              WHERE l.name IS NOT NULL
+           ), due AS (
+             SELECT o.id, o.due_at
+               FROM (SELECT id, due_at FROM operation
+                      WHERE lender IS NULL AND due_at <= now() AND NOT held AND type = ANY ($3)
+                      ORDER BY due_at, id LIMIT $1 FOR UPDATE SKIP LOCKED) o
+              UNION ALL
+             SELECT o.id, o.due_at
+               FROM lender l
+               LEFT JOIN unnest($4::text[], $5::bigint[]) AS h (name, count) USING (name)
+              CROSS JOIN LATERAL (
+                    SELECT id, due_at FROM operation
+                     WHERE lender = l.name AND due_at <= now() AND NOT held AND type = ANY ($3)
+                     ORDER BY due_at, id LIMIT least($1, greatest($6 - COALESCE(h.count, 0), 0))
+                       FOR UPDATE SKIP LOCKED) o
+           ), taken AS MATERIALIZED (
+             SELECT id FROM due ORDER BY due_at, id LIMIT $1
+           )
+           UPDATE operation o
+              SET state = 'running', attempt = o.attempt + 1,
+                  due_at = now() + make_interval(secs => $2),
+                  -- Still running, but due: its lease ran out with its process.
+                  lost = o.lost + (o.state = 'running')::int::smallint
+             FROM taken JOIN payload p ON p.operation_id = taken.id WHERE o.id = taken.id
+        RETURNING o.id, o.type, o.attempt, o.key_number, o.lost, o.lane, o.position, o.read_lane,
+                  o.read_position, o.lender, o.resolution, o.why, o.why_since,
+                  EXTRACT(EPOCH FROM now() - o.accepted_at)::float8 AS age_seconds,
+                  COALESCE(o.expires_at <= now(), false) AS "is_past_expiry!",
+                  EXTRACT(EPOCH FROM now() - o.why_since)::float8 AS troubled_seconds,
+                  p.data AS "data: Json<Box<RawValue>>", p.reference,
+                  (SELECT resource_id FROM lane WHERE key = o.lane) AS known_id"#,
+        limits.count,
+        limits.lease.as_secs_f64(),
+        &limits.types,
+        &lenders,
+        &held,
+        limits.per_lender,
+    )
+}
+
 impl Store {
     /// Claims what is due, the longest due first. It is committed when this returns.
     pub async fn claim(&self, limits: &ClaimLimits) -> Result<Vec<Claimed>, StoreError> {
         let claimed_at = Instant::now();
-        let (lenders, held): (Vec<_>, Vec<_>) = limits.held_by_lender.clone().into_iter().unzip();
-        let rows = sqlx::query_as!(
-            Row,
-            r#"WITH RECURSIVE lender AS (
-                 -- Those that wait for something: one step down the index for each, however much waits.
-                 (SELECT o.lender AS name FROM operation o
-                   WHERE o.lender IS NOT NULL AND o.due_at IS NOT NULL ORDER BY o.lender LIMIT 1)
-                  UNION ALL
-                 SELECT (SELECT o.lender FROM operation o
-                          WHERE o.lender > l.name AND o.due_at IS NOT NULL ORDER BY o.lender LIMIT 1)
-                   FROM lender l
-                  WHERE l.name IS NOT NULL
-               ), due AS (
-                 SELECT o.id, o.due_at
-                   FROM (SELECT id, due_at FROM operation
-                          WHERE lender IS NULL AND due_at <= now() AND NOT held AND type = ANY ($3)
-                          ORDER BY due_at, id LIMIT $1 FOR UPDATE SKIP LOCKED) o
-                  UNION ALL
-                 SELECT o.id, o.due_at
-                   FROM lender l
-                   LEFT JOIN unnest($4::text[], $5::bigint[]) AS h (name, count) USING (name)
-                  CROSS JOIN LATERAL (
-                        SELECT id, due_at FROM operation
-                         WHERE lender = l.name AND due_at <= now() AND NOT held AND type = ANY ($3)
-                         ORDER BY due_at, id LIMIT least($1, greatest($6 - COALESCE(h.count, 0), 0))
-                           FOR UPDATE SKIP LOCKED) o
-               ), taken AS MATERIALIZED (
-                 SELECT id FROM due ORDER BY due_at, id LIMIT $1
-               )
-               UPDATE operation o
-                  SET state = 'running', attempt = o.attempt + 1,
-                      due_at = now() + make_interval(secs => $2),
-                      -- Still running, but due: its lease ran out with its process.
-                      lost = o.lost + (o.state = 'running')::int::smallint
-                 FROM taken JOIN payload p ON p.operation_id = taken.id WHERE o.id = taken.id
-            RETURNING o.id, o.type, o.attempt, o.key_number, o.lost, o.lane, o.position, o.read_lane,
-                      o.read_position, o.lender, o.resolution, o.why, o.why_since,
-                      EXTRACT(EPOCH FROM now() - o.accepted_at)::float8 AS age_seconds,
-                      COALESCE(o.expires_at <= now(), false) AS "is_past_expiry!",
-                      EXTRACT(EPOCH FROM now() - o.why_since)::float8 AS troubled_seconds,
-                      p.data AS "data: Json<Box<RawValue>>", p.reference,
-                      (SELECT resource_id FROM lane WHERE key = o.lane) AS known_id"#,
-            limits.count,
-            limits.lease.as_secs_f64(),
-            &limits.types,
-            &lenders,
-            &held,
-            limits.per_lender,
-        )
-        .fetch_all(&self.pool)
-        .await
-        .map_err(failed_to("claim operations"))?;
+        let rows = statement(limits)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(failed_to("claim operations"))?;
         rows.into_iter()
             .map(|row| row.claimed(claimed_at))
             .collect()

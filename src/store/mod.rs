@@ -19,6 +19,7 @@ mod key_usage;
 mod lanes;
 mod operators;
 mod oversight;
+mod rehearsal;
 mod results;
 mod settle;
 mod settlement;
@@ -48,6 +49,7 @@ pub use self::{
         ActionError, Found, Inspected, Operator, ParkedCursor, ParkedOperation, Retryable, Unfit,
     },
     oversight::{Oversight, Standing},
+    rehearsal::{Cost, Rehearsal},
     settlement::{End, Settlement, Verdict},
     track::Tracked,
     transaction::{MoneyMovement, Progress},

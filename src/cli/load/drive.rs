@@ -14,7 +14,6 @@ use reqwest::Client;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::task::JoinSet;
-use uuid::Uuid;
 
 use super::{Mix, Report};
 
@@ -32,6 +31,10 @@ pub(in crate::cli) struct Plan {
     pub(in crate::cli) connections: usize,
     /// For how long new operations are sent.
     pub(in crate::cli) duration: Duration,
+    /// After how many borrowers each connection ends, if not by the duration alone.
+    pub(in crate::cli) borrowers: Option<usize>,
+    /// What the borrowers' names begin with: an earlier load's, to go on with its borrowers.
+    pub(in crate::cli) run: String,
     /// Operations a second; `None`: as fast as they are taken.
     pub(in crate::cli) rate: Option<u32>,
     /// What is sent.
@@ -57,13 +60,12 @@ pub(in crate::cli) async fn drive(plan: &Plan, bar: &ProgressBar) -> anyhow::Res
         .context("no HTTP client")?;
     let started = Instant::now();
     let sent = Arc::new(AtomicU64::new(0));
-    let run = Uuid::now_v7().simple().to_string();
     let mut connections = JoinSet::new();
     for number in 0..plan.connections {
         let connection = Connection {
             client: client.clone(),
             plan: plan.clone(),
-            name: format!("{run}-{number}"),
+            name: format!("{}-{number}", plan.run),
             started,
             sent: Arc::clone(&sent),
             report: Report::default(),
@@ -100,7 +102,8 @@ struct Connection {
 impl Connection {
     async fn run(mut self, number: usize) -> anyhow::Result<Report> {
         let mut borrower = 0_usize;
-        while self.started.elapsed() < self.plan.duration {
+        let most = self.plan.borrowers.unwrap_or(usize::MAX);
+        while borrower < most && self.started.elapsed() < self.plan.duration {
             let name = format!("{}-{borrower}", self.name);
             let operations = self.plan.mix.operations(&name, number + borrower);
             let mut accepted = Vec::with_capacity(operations.len());

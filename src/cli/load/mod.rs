@@ -9,6 +9,7 @@ use std::{process::ExitCode, time::Duration};
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use reqwest::Url;
+use uuid::Uuid;
 
 pub(super) use self::{
     drive::{Plan, drive},
@@ -49,6 +50,11 @@ pub(super) struct Arguments {
     json: bool,
 }
 
+/// A beginning of names that no other load has.
+pub(super) fn new_run() -> String {
+    Uuid::now_v7().simple().to_string()
+}
+
 /// Runs the load, prints its figures, and fails when an answer was not as it should be.
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let plan = Plan {
@@ -56,6 +62,8 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         token: arguments.token,
         connections: arguments.connections,
         duration: Duration::from_secs(arguments.seconds),
+        borrowers: None,
+        run: new_run(),
         rate: arguments.rate,
         mix: arguments.mix,
         follow: arguments.follow,

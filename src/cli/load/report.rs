@@ -119,6 +119,16 @@ impl Report {
         self.accept_micros.len()
     }
 
+    /// How long accepting took, in microseconds, at most, of so many in a thousand.
+    pub(in crate::cli) fn accept_micros(&self, per_mille: usize) -> u32 {
+        quantile(&self.accept_micros, per_mille)
+    }
+
+    /// The same from the submission to the end.
+    pub(in crate::cli) fn end_micros(&self, per_mille: usize) -> u32 {
+        quantile(&self.end_micros, per_mille)
+    }
+
     pub(super) fn text(&self) -> String {
         let mut text = format!(
             "{} operations in {:.1?}: {}/s\naccept            {}",

@@ -15,10 +15,11 @@ use super::{
     judge::{Effect, OTHER},
     ledger::Line,
 };
-use crate::domain::{self, Loan, OperationType};
+use crate::{
+    cli::private::API,
+    domain::{self, Loan, OperationType},
+};
 
-/// Below this are Fineract's own routes.
-pub(super) const API: &str = "/fineract-provider/api/v1";
 /// The back office's user, and its password.
 const CLERK: &str = "clerk";
 /// What follows the name of a fault that leaves the effect.

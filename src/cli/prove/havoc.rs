@@ -11,12 +11,12 @@ use serde_json::json;
 
 use super::{
     faults::Card,
-    gateway::{Death, Gateway},
     sandbox_faults::commands_of,
     system::{LEASE, System},
     tally::Tally,
 };
 use crate::{
+    cli::private::{Death, Gateway},
     domain::OperationType,
     points::{Order, Point},
 };
@@ -85,7 +85,7 @@ impl Havoc<'_> {
             Card::WriteLate => self.write_late().await?,
             Card::CrashPostgres => {
                 let away = Duration::from_millis(rng.u64(0..1_500));
-                self.system.crash_postgres(away).await?;
+                self.system.servers.crash_postgres(away).await?;
                 self.struck(card, 1);
             }
             Card::TerminateBackends => {
@@ -96,9 +96,9 @@ impl Havoc<'_> {
                 }
             }
             Card::SandboxAway => {
-                self.system.sandbox_away().await;
+                self.system.servers.sandbox_away().await;
                 tokio::time::sleep(Duration::from_millis(rng.u64(500..4_000))).await;
-                self.system.sandbox_back().await?;
+                self.system.servers.sandbox_back().await?;
                 self.struck(card, 1);
             }
             Card::SandboxRestart => {

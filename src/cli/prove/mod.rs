@@ -2,7 +2,7 @@
 //!
 //! | module | owns |
 //! | --- | --- |
-//! | `system`, `gateway`, `fineract` | what is put to the test: Postgres, the sandbox, gateway processes |
+//! | `system`, `fineract` | what is put to the test: Postgres, the sandbox, gateway processes |
 //! | `plan`, `story`, `plots`, `requests`, `faults`, `sandbox_faults` | what a round does, from the seed alone |
 //! | `caller`, `track`, `havoc`, `encounters`, `deeds` | doing it |
 //! | `round`, `judge`, `ledger` | the three books, and their comparison |
@@ -13,7 +13,6 @@ mod deeds;
 mod encounters;
 mod faults;
 mod fineract;
-mod gateway;
 mod havoc;
 mod judge;
 mod ledger;

@@ -6,9 +6,11 @@ use std::{
     os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
     process::Stdio,
+    time::{Duration, Instant},
 };
 
-use anyhow::Context;
+use anyhow::{Context, bail};
+use reqwest::Client;
 use tokio::{
     process::{Child, Command},
     sync::Mutex,
@@ -19,11 +21,16 @@ use crate::{
     points::{self, Deed, Order},
 };
 
+/// How long a gateway may take to start.
+const START: Duration = Duration::from_secs(30);
+/// How often that is looked at.
+const LOOK: Duration = Duration::from_millis(50);
+
 /// A gateway that is started as often as it dies.
 #[derive(Debug)]
-pub(super) struct Gateway {
+pub(in crate::cli) struct Gateway {
     /// Where it listens, in every life.
-    pub(super) address: SocketAddr,
+    pub(in crate::cli) address: SocketAddr,
     number: usize,
     folder: PathBuf,
     settings: Vec<(String, String)>,
@@ -44,7 +51,7 @@ struct Life {
 
 /// How a life ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Death {
+pub(in crate::cli) enum Death {
     /// By a signal of ours.
     ByUs,
     /// By its own hand, at the point of its order.
@@ -55,7 +62,7 @@ pub(super) enum Death {
 
 impl Gateway {
     /// A gateway that is yet to be started; it writes its logs into `folder`.
-    pub(super) fn new(
+    pub(in crate::cli) fn new(
         number: usize,
         address: SocketAddr,
         folder: &Path,
@@ -71,7 +78,7 @@ impl Gateway {
     }
 
     /// Begins a life, with an order for it; does nothing while one lasts.
-    pub(super) async fn start(&self, order: Option<Order>) -> anyhow::Result<()> {
+    pub(in crate::cli) async fn start(&self, order: Option<Order>) -> anyhow::Result<()> {
         let mut life = self.life.lock().await;
         if life.child.is_some() {
             return Ok(());
@@ -101,13 +108,34 @@ impl Gateway {
         Ok(())
     }
 
+    /// Waits until it takes operations.
+    pub(in crate::cli) async fn until_ready(&self, http: &Client) -> anyhow::Result<()> {
+        let started = Instant::now();
+        let url = format!("http://{}/readyz", self.address);
+        loop {
+            let answer = http.get(&url).send().await;
+            if answer.is_ok_and(|answer| answer.status().is_success()) {
+                return Ok(());
+            }
+            if started.elapsed() > START {
+                bail!("a gateway does not start");
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// The number of its process, while it lives.
+    pub(in crate::cli) async fn process(&self) -> Option<u32> {
+        self.life.lock().await.child.as_ref().and_then(Child::id)
+    }
+
     fn log(&self, life: u32) -> PathBuf {
         self.folder
             .join(format!("gateway-{}.{life}.log", self.number))
     }
 
     /// Begins a new life, whatever becomes of the old one.
-    pub(super) async fn restart(&self, order: Option<Order>) -> anyhow::Result<()> {
+    pub(in crate::cli) async fn restart(&self, order: Option<Order>) -> anyhow::Result<()> {
         self.kill().await;
         let old = self.life.lock().await.child.take();
         if let Some(mut old) = old {
@@ -117,7 +145,7 @@ impl Gateway {
     }
 
     /// Kills it, as `kill -9`; whether it lived.
-    pub(super) async fn kill(&self) -> bool {
+    pub(in crate::cli) async fn kill(&self) -> bool {
         let mut life = self.life.lock().await;
         life.by_us = true;
         life.child
@@ -126,19 +154,19 @@ impl Gateway {
     }
 
     /// Asks it to end, by SIGTERM; whether it lived.
-    pub(super) async fn terminate(&self) -> bool {
+    pub(in crate::cli) async fn terminate(&self) -> bool {
         self.life.lock().await.by_us = true;
         self.signal("TERM").await
     }
 
     /// Stops it, by SIGSTOP; whether it lived.
-    pub(super) async fn stop(&self) -> bool {
+    pub(in crate::cli) async fn stop(&self) -> bool {
         self.life.lock().await.is_stopped = true;
         self.signal("STOP").await
     }
 
     /// Lets it go on.
-    pub(super) async fn resume(&self) -> bool {
+    pub(in crate::cli) async fn resume(&self) -> bool {
         {
             let mut life = self.life.lock().await;
             life.is_stopped = false;
@@ -159,7 +187,7 @@ impl Gateway {
     }
 
     /// Whether it has stopped itself, by its order.
-    pub(super) async fn has_stopped_itself(&self) -> Option<Order> {
+    pub(in crate::cli) async fn has_stopped_itself(&self) -> Option<Order> {
         let life = self.life.lock().await;
         let order = life.order.filter(|order| order.deed == Deed::Stop)?;
         if life.was_resumed || life.child.is_none() {
@@ -173,24 +201,24 @@ impl Gateway {
     }
 
     /// Whether it lives.
-    pub(super) async fn is_alive(&self) -> bool {
+    pub(in crate::cli) async fn is_alive(&self) -> bool {
         self.life.lock().await.child.is_some()
     }
 
     /// Whether it is stopped, by us or by itself.
-    pub(super) async fn is_stopped(&self) -> bool {
+    pub(in crate::cli) async fn is_stopped(&self) -> bool {
         let by_us = self.life.lock().await.is_stopped;
         by_us || self.has_stopped_itself().await.is_some()
     }
 
     /// Whether it has an order that it has not carried out.
-    pub(super) async fn is_armed(&self) -> bool {
+    pub(in crate::cli) async fn is_armed(&self) -> bool {
         let life = self.life.lock().await;
         life.order.is_some() && !self.carried_out(&life)
     }
 
     /// Notices a death.
-    pub(super) async fn bury(&self) -> Option<Death> {
+    pub(in crate::cli) async fn bury(&self) -> Option<Death> {
         let mut life = self.life.lock().await;
         let status = life.child.as_mut()?.try_wait().ok().flatten()?;
         life.child = None;

@@ -1,0 +1,112 @@
+//! What processes have used, as Linux tells it.
+
+use std::{fs, path::Path};
+
+use anyhow::Context as _;
+
+/// Linux counts CPU time for `/proc` in hundredths of a second, whatever its own clock does.
+const TICK_MICROS: u64 = 10_000;
+
+/// CPU time of a process since its start, in microseconds.
+pub(super) fn cpu_micros(process: u32) -> anyhow::Result<u64> {
+    let stat = Stat::read(process)?;
+    Ok((stat.own_ticks) * TICK_MICROS)
+}
+
+/// CPU time of Postgres since its start, in microseconds: of the server, what it runs, and what it has run.
+pub(super) fn postgres_cpu_micros(cluster: &Path) -> anyhow::Result<u64> {
+    let file = fs::read_to_string(cluster.join("data/postmaster.pid"))?;
+    let server: u32 = file
+        .lines()
+        .next()
+        .and_then(|line| line.trim().parse().ok())
+        .context("postmaster.pid names no process")?;
+    let stat = Stat::read(server)?;
+    let mut ticks = stat.own_ticks + stat.ended_children_ticks;
+    for entry in fs::read_dir("/proc")? {
+        let Some(process) = entry?
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse().ok())
+        else {
+            continue;
+        };
+        // A process may end while it is looked at.
+        if let Ok(stat) = Stat::read(process)
+            && stat.parent == server
+        {
+            ticks += stat.own_ticks;
+        }
+    }
+    Ok(ticks * TICK_MICROS)
+}
+
+/// What of a process is in memory, in kilobytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Memory {
+    /// Now.
+    pub(super) now: u64,
+    /// At the most so far.
+    pub(super) peak: u64,
+}
+
+impl Memory {
+    /// Of a process.
+    pub(super) fn of(process: u32) -> anyhow::Result<Self> {
+        let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+        let kilobytes = |name: &str| {
+            status
+                .lines()
+                .find_map(|line| {
+                    line.strip_prefix(name)?
+                        .split_whitespace()
+                        .next()?
+                        .parse()
+                        .ok()
+                })
+                .with_context(|| format!("/proc does not tell {name}"))
+        };
+        Ok(Self {
+            now: kilobytes("VmRSS:")?,
+            peak: kilobytes("VmHWM:")?,
+        })
+    }
+}
+
+struct Stat {
+    parent: u32,
+    own_ticks: u64,
+    ended_children_ticks: u64,
+}
+
+impl Stat {
+    fn read(process: u32) -> anyhow::Result<Self> {
+        let text = fs::read_to_string(format!("/proc/{process}/stat"))?;
+        Self::parse(&text).context("/proc tells something else")
+    }
+
+    /// The program's name stands in brackets and may hold blanks and brackets itself.
+    fn parse(text: &str) -> Option<Self> {
+        let (_, fields) = text.rsplit_once(')')?;
+        let fields: Vec<&str> = fields.split_whitespace().collect();
+        let number = |at: usize| fields.get(at)?.parse::<u64>().ok();
+        Some(Self {
+            parent: fields.get(1)?.parse().ok()?,
+            own_ticks: number(11)? + number(12)?,
+            ended_children_ticks: number(13)? + number(14)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stat_line_is_read_behind_the_name() {
+        let stat = Stat::parse("7 (a) b (c) S 3 7 7 0 -1 0 1 2 3 4 50 6 70 8 20 0 1 0").unwrap();
+        assert_eq!(stat.parent, 3);
+        assert_eq!(stat.own_ticks, 56);
+        assert_eq!(stat.ended_children_ticks, 78);
+    }
+}

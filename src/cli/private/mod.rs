@@ -1,0 +1,9 @@
+//! What `prove` and `bench` run on: a private Postgres, the sandbox, and gateways as processes of their own.
+
+mod gateway;
+mod servers;
+
+pub(super) use self::{
+    gateway::{Death, Gateway},
+    servers::{API, Servers, free_address},
+};
