@@ -28,10 +28,10 @@ prove: install
 	cargo build --locked
 	target/debug/fineract-gateway prove --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
 
-# The goals of speed, measured side by side; alone on the machine. ONLY=accept,cpu, MINUTES=30.
+# The goals of speed, measured side by side; alone on the machine. ONLY=accept,cpu, MINUTES=30, CLIENTS=64.
 bench: install
 	cargo build --release --locked
-	target/release/fineract-gateway bench $(if $(ONLY),--only $(ONLY)) $(if $(MINUTES),--minutes $(MINUTES))
+	target/release/fineract-gateway bench $(if $(ONLY),--only $(ONLY)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(CLIENTS),--clients $(CLIENTS))
 
 # The judge judged: gateways that do something wrong on purpose are found out.
 prove-sabotage: install

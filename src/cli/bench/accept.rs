@@ -1,13 +1,15 @@
 //! How fast operations are accepted, over what anyone can have of the same Postgres; and how long each takes.
 
+use std::fmt;
+
 use super::{
     Scale,
-    bed::{Bed, CLIENTS},
+    bed::Bed,
     figures::{Milli, Samples},
-    pgbench,
+    pgbench, process,
     table::Row,
 };
-use crate::cli::load::Mix;
+use crate::cli::load::{Mix, Plan};
 
 /// Accepts and inserts by turns, then accepts at half the pace.
 pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
@@ -17,17 +19,26 @@ pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
     let url = bed.servers.url("postgres").await;
     let lasts = scale.seconds(10, 2);
     // The first turn warms both up, and shows how large the rows are.
-    let plan = bed.plan(Mix::Clients, scale.seconds(5, 1))?;
-    Bed::drive(&plan).await?;
+    let clients = scale.clients;
+    let plan = |lasts| {
+        let plan = bed.plan(Mix::Clients, lasts)?;
+        anyhow::Ok(Plan {
+            connections: clients,
+            ..plan
+        })
+    };
+    Bed::drive(&plan(scale.seconds(5, 1))?).await?;
     let bytes = u64::try_from(bed.queue.accepted_bytes().await?)?;
-    let (mut ours, mut theirs, mut ratio) =
-        (Samples::default(), Samples::default(), Samples::default());
+    let [mut ours, mut theirs, mut ratio] = [(); 3].map(|()| Samples::default());
+    let mut cost = Cost::default();
     for _ in 0..scale.times() {
         bed.queue.run("CHECKPOINT").await?;
         let inserted =
-            pgbench::inserts_per_second(&url, &bed.folder, CLIENTS, lasts, bytes).await?;
+            pgbench::inserts_per_second(&url, &bed.folder, clients, lasts, bytes).await?;
         bed.queue.run("CHECKPOINT").await?;
-        let accepted = Bed::drive(&bed.plan(Mix::Clients, lasts)?).await?;
+        let before = Cost::so_far(&bed).await?;
+        let accepted = Bed::drive(&plan(lasts)?).await?;
+        cost.add(&before, &Cost::so_far(&bed).await?, accepted.count());
         let accepted = Milli::whole(accepted.per_second());
         ratio.push(Milli::ratio(accepted.0, inserted.0));
         ours.push(accepted);
@@ -36,7 +47,7 @@ pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
     let half = u32::try_from(ours.median().0 / 2000)?;
     let mut p99 = Samples::default();
     for _ in 0..scale.times() {
-        let mut plan = bed.plan(Mix::Clients, lasts)?;
+        let mut plan = plan(lasts)?;
         plan.rate = Some(half);
         let report = Bed::drive(&plan).await?;
         p99.push(Milli(u64::from(report.accept_micros(990))));
@@ -50,7 +61,7 @@ pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
             Milli::whole(2),
         )
         .note(&format!(
-            "{ours}/s over {theirs}/s, {CLIENTS} clients, {bytes} bytes a row"
+            "{ours}/s over {theirs}/s, {clients} clients, {bytes} bytes a row; CPU an operation: {cost}"
         )),
         Row::at_most(
             "accept p99 at half that load",
@@ -60,4 +71,45 @@ pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
         )
         .note(&format!("at {half}/s")),
     ])
+}
+
+/// CPU time, in microseconds, and for how many operations.
+#[derive(Debug, Default)]
+struct Cost {
+    gateway: u64,
+    postgres: u64,
+    load: u64,
+    operations: u64,
+}
+
+impl Cost {
+    async fn so_far(bed: &Bed) -> anyhow::Result<Self> {
+        let (gateway, postgres) = bed.cpu_micros().await?;
+        Ok(Self {
+            gateway,
+            postgres,
+            load: process::cpu_micros(std::process::id())?,
+            operations: 0,
+        })
+    }
+
+    fn add(&mut self, before: &Self, after: &Self, operations: usize) {
+        self.gateway += after.gateway - before.gateway;
+        self.postgres += after.postgres - before.postgres;
+        self.load += after.load - before.load;
+        self.operations += u64::try_from(operations).unwrap_or(u64::MAX);
+    }
+}
+
+impl fmt::Display for Cost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let each = |micros: u64| micros / self.operations.max(1);
+        write!(
+            f,
+            "gateway {} µs, Postgres {} µs, the load itself {} µs",
+            each(self.gateway),
+            each(self.postgres),
+            each(self.load)
+        )
+    }
 }

@@ -21,7 +21,7 @@ use crate::{
 pub(super) const TOKEN: &str = "bench";
 /// How often the queue is asked whether all has ended.
 const LOOK: Duration = Duration::from_millis(100);
-/// Requests at once, where nothing else is said; also the clients of `pgbench`.
+/// Requests at once, where nothing else is said.
 pub(super) const CLIENTS: usize = 64;
 
 /// Servers and gateways, of which nothing is left when it is cleared or dropped.

@@ -2,7 +2,7 @@
 
 use super::{
     Scale,
-    bed::{Bed, CLIENTS},
+    bed::Bed,
     figures::{Milli, Samples},
     pgbench,
     table::Row,
@@ -29,12 +29,13 @@ pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
     for _ in 0..scale.times() {
         bed.queue.run("CHECKPOINT").await?;
         let inserted =
-            pgbench::inserts_per_second(&url, &bed.folder, CLIENTS, lasts, bytes).await?;
+            pgbench::inserts_per_second(&url, &bed.folder, scale.clients, lasts, bytes).await?;
         inserts.push(inserted);
         for (mix, samples) in [(Mix::Clients, &mut clients), (Mix::Lives, &mut lives)] {
             bed.queue.run("CHECKPOINT").await?;
             let mut plan = bed.plan(mix, lasts)?;
             plan.follow = true;
+            plan.connections = scale.clients;
             let ended = Milli::whole(Bed::drive(&plan).await?.per_second());
             samples.push(ended);
             if mix == Mix::Clients {

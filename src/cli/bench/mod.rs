@@ -40,6 +40,16 @@ pub(super) struct Arguments {
     /// How long the long one takes.
     #[arg(long, default_value_t = 30)]
     minutes: u64,
+    /// Requests at once, and clients of `pgbench`, where the two are compared; Postgres takes 200.
+    #[arg(long, default_value_t = bed::CLIENTS, value_parser = clients)]
+    clients: usize,
+}
+
+/// Reads how many clients; beside them, the gateway has connections too.
+fn clients(text: &str) -> anyhow::Result<usize> {
+    let clients = text.parse()?;
+    anyhow::ensure!((1..=150).contains(&clients), "1 to 150");
+    Ok(clients)
 }
 
 /// What can be measured.
@@ -82,6 +92,7 @@ const ALL: [Measure; 9] = [
 struct Scale {
     is_quick: bool,
     minutes: u64,
+    clients: usize,
 }
 
 impl Scale {
@@ -104,6 +115,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let scale = Scale {
         is_quick: arguments.quick,
         minutes: arguments.minutes,
+        clients: arguments.clients,
     };
     let measures = if arguments.only.is_empty() {
         ALL.to_vec()
