@@ -98,7 +98,7 @@ pub struct Fineract {
 /// The worker.
 #[derive(Debug, Clone)]
 pub struct Worker {
-    /// `WORKER_LEASE_SECONDS`: how long a claimed operation is this process's own (60).
+    /// `WORKER_LEASE_SECONDS`: how long a claimed operation is this process's own (50).
     pub lease: Duration,
     /// `SHUTDOWN_GRACE_SECONDS`: how long what is in flight may take to end at SIGTERM (30).
     pub shutdown_grace: Duration,
@@ -250,7 +250,7 @@ impl Worker {
     fn read(reader: &mut Reader<'_>) -> Self {
         let any = 1..=LONGEST_SECONDS;
         Self {
-            lease: reader.seconds("WORKER_LEASE_SECONDS", 60, any.clone()),
+            lease: reader.seconds("WORKER_LEASE_SECONDS", 50, any.clone()),
             shutdown_grace: reader.seconds("SHUTDOWN_GRACE_SECONDS", 30, 0..=LONGEST_SECONDS),
             stuck_after: reader.seconds("FINERACT_STUCK_AFTER_SECONDS", 300, any.clone()),
             park_after: reader.seconds("RETRY_PARK_AFTER_SECONDS", 86_400, any),

@@ -41,7 +41,7 @@ fn enough_settings_and_the_defaults() {
     assert_eq!(config.http.listen.to_string(), "127.0.0.1:8080");
     assert!(config.http.base_paths.is_empty());
     assert_eq!(config.operations.lenders.len(), 9);
-    assert_eq!(config.worker.lease.as_secs(), 60);
+    assert_eq!(config.worker.lease.as_secs(), 50);
     let fineract = config.fineract.expect("a worker's way to Fineract");
     assert_eq!(
         fineract.url.join("clients").expect("a path").as_str(),
