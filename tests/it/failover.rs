@@ -94,7 +94,9 @@ async fn a_database_that_was_away_is_used_again_at_the_first_request() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_fineract_said_while_the_database_was_away_is_not_lost() {
     let mut postgres = postgres();
-    let system = System::on(&postgres.url("postgres")).await;
+    let mut system = System::on(&postgres.url("postgres")).await;
+    system.set("FINERACT_TIMEOUT_SECONDS", "30");
+    system.set("WORKER_LEASE_SECONDS", "40");
     let slow =
         json!({"match": {"method": "POST", "path": "/clients"}, "fault": "slow", "delay_ms": 1000});
     system.fault(slow).await;
