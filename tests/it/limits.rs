@@ -120,6 +120,9 @@ async fn a_claim_takes_of_a_lender_what_it_has_room_for_and_the_rest_of_the_othe
 
 #[sqlx::test]
 async fn one_lenders_loans_are_created_two_at_a_time_and_hold_nobody_up(pool: PgPool) {
+    const RUNNING: &str =
+        "SELECT count(*) FROM operation WHERE state = 'running' AND lender = 'UGRO'";
+    const LEFT: &str = "SELECT count(*) FROM operation WHERE ended_at IS NULL AND lender = 'UGRO'";
     let mut system = System::start(&pool).await;
     let gateway = system.gateway().await;
     assert_eq!(
@@ -147,9 +150,6 @@ async fn one_lenders_loans_are_created_two_at_a_time_and_hold_nobody_up(pool: Pg
             .await
             .expect("a count")
     };
-    const RUNNING: &str =
-        "SELECT count(*) FROM operation WHERE state = 'running' AND lender = 'UGRO'";
-    const LEFT: &str = "SELECT count(*) FROM operation WHERE ended_at IS NULL AND lender = 'UGRO'";
     let mut most = 0;
     let watching = async {
         while count(LEFT).await > 0 {
