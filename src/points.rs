@@ -76,9 +76,14 @@ impl Point {
         }
     }
 
-    /// Whether operations of each type pass it: leases are renewed together, and a new key is rare.
+    /// Whether operations of each type pass it: leases are renewed together.
     pub const fn is_of_each_type(self) -> bool {
-        !matches!(self, Self::InLeaseRenewal | Self::BeforeNewKey)
+        !matches!(self, Self::InLeaseRenewal)
+    }
+
+    /// Whether gateways die there: a new key is too rare to be waited for, so there one is only stopped.
+    pub const fn is_deadly(self) -> bool {
+        !matches!(self, Self::BeforeNewKey)
     }
 }
 

@@ -26,7 +26,9 @@ const WATCH: Duration = Duration::from_millis(50);
 /// How often the checker looks for work.
 const CHECKS: Duration = Duration::from_millis(300);
 /// How long a gateway that is to write late is waited for.
-const LATE_WRITER: Duration = Duration::from_secs(12);
+const LATE_WRITER: Duration = Duration::from_secs(8);
+/// How often the second key is looked for: soon it is sent.
+const SECOND_KEY: Duration = Duration::from_millis(10);
 /// How late the effect of the command is that the other gateway sends meanwhile.
 const LATE_EFFECT: Duration = Duration::from_secs(5);
 
@@ -149,27 +151,34 @@ impl Havoc<'_> {
             return Ok(());
         };
         self.clear_faults().await?;
-        let aim = commands_of(OperationType::ClientUpdate);
-        let delay_ms = u64::try_from(LATE_EFFECT.as_millis())?;
-        let late =
-            json!({ "fault": "late_effect", "match": aim, "times": 20, "delay_ms": delay_ms });
-        self.system.fineract.add_fault(&late).await?;
-        let started = Instant::now();
-        while started.elapsed() < LATE_WRITER {
-            let went_on = self
-                .system
-                .oversight
-                .went_on_without(OperationType::ClientUpdate);
-            if went_on.await.unwrap_or(false) {
+        if self.await_second_key(false).await {
+            let aim = commands_of(OperationType::ClientUpdate);
+            let delay_ms = u64::try_from(LATE_EFFECT.as_millis())?;
+            let late =
+                json!({ "fault": "late_effect", "match": aim, "times": 20, "delay_ms": delay_ms });
+            self.system.fineract.add_fault(&late).await?;
+            if self.await_second_key(true).await {
                 self.struck(Card::WriteLate, 1);
-                break;
             }
-            tokio::time::sleep(WATCH).await;
         }
         zombie.resume().await;
         self.clear_faults().await?;
         tokio::time::sleep(LATE_EFFECT).await;
         Ok(())
+    }
+
+    /// Waits until an update goes on under a second key, or has been sent under it.
+    async fn await_second_key(&self, is_sent: bool) -> bool {
+        let oversight = &self.system.oversight;
+        let started = Instant::now();
+        while started.elapsed() < LATE_WRITER {
+            let went_on = oversight.went_on_without(OperationType::ClientUpdate).await;
+            if went_on.is_ok_and(|went_on| went_on.is_some_and(|sent| sent || !is_sent)) {
+                return true;
+            }
+            tokio::time::sleep(SECOND_KEY).await;
+        }
+        false
     }
 
     async fn stopped_gateway(&self) -> Option<&Gateway> {

@@ -35,7 +35,7 @@ pub(super) type Passing = (Point, Option<OperationType>);
 /// Every point with every type.
 pub(super) fn passings() -> Vec<Passing> {
     let mut all = Vec::new();
-    for point in Point::ALL {
+    for point in Point::ALL.into_iter().filter(|point| point.is_deadly()) {
         if point.is_of_each_type() {
             let types = OperationType::ALL.iter();
             all.extend(types.map(|operation_type| (point, Some(*operation_type))));
@@ -59,7 +59,11 @@ impl Plan {
                 deed: Deed::Die,
                 point,
                 operation_type,
-                passing: rng.u32(1..=2),
+                passing: if operation_type.is_some_and(is_rare) {
+                    1
+                } else {
+                    rng.u32(1..=2)
+                },
             })
             .map(Some)
             .collect();
@@ -79,6 +83,17 @@ impl Plan {
             rng,
         }
     }
+}
+
+/// Whether a round has few of a type.
+fn is_rare(operation_type: OperationType) -> bool {
+    matches!(
+        operation_type,
+        OperationType::LoanReject
+            | OperationType::LoanWithdraw
+            | OperationType::LoanUndoApproval
+            | OperationType::LoanUndoDisbursal
+    )
 }
 
 /// The order of the gateway that stops itself.

@@ -73,7 +73,7 @@ fn print_points(counts: &Counts) {
         .map(|operation_type| format!("{:>7}", short(*operation_type)))
         .collect();
     anstream::println!("\n{:<22} {}", "died at", heads.join(" "));
-    for point in Point::ALL {
+    for point in Point::ALL.into_iter().filter(|point| point.is_deadly()) {
         let died = |operation_type| {
             let passing = (point, operation_type);
             counts.points.get(&passing).copied().unwrap_or(0)

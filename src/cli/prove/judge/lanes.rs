@@ -3,8 +3,12 @@
 use super::{Accepted, Books, Rule, Standing, Violation};
 use crate::domain::OperationType;
 
-/// Fineract's word for a client that is there already: nobody falls with that.
-const CLIENT_IS_THERE: &str = "error.msg.client.duplicate.externalId";
+/// Fineract's words for a client that is there already: nobody falls with that. A conflict is no refusal by
+/// itself: a create fails with it where another one's client was found afterwards.
+const CLIENT_IS_THERE: [&str; 2] = [
+    "error.msg.client.duplicate.externalId",
+    "error.msg.platform.service.lock.conflict",
+];
 
 /// What has neither ended nor is parked, and does not stand behind what is parked.
 pub(super) fn lost(books: &Books) -> Vec<Violation> {
@@ -92,7 +96,10 @@ fn fells(operation: &Accepted) -> bool {
         | OperationType::LoanUndoApproval
         | OperationType::LoanUndoDisbursal => true,
         OperationType::ClientCreate => {
-            !codes.is_empty() && !codes.iter().any(|code| code == CLIENT_IS_THERE)
+            !codes.is_empty()
+                && !codes
+                    .iter()
+                    .any(|code| CLIENT_IS_THERE.contains(&code.as_str()))
         }
         OperationType::ClientUpdate
         | OperationType::LoanDisburse
