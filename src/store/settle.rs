@@ -104,6 +104,10 @@ async fn settle_all(
     let (held, transaction_id) = update_operations(&mut transaction, batch)
         .await
         .map_err(failed_to(ACTION))?;
+    #[cfg(feature = "sabotage")]
+    super::unfenced::number_on(&mut transaction, batch)
+        .await
+        .map_err(failed_to(ACTION))?;
     let ended: Vec<Ended<'_>> = batch
         .iter()
         .filter(|row| held.contains(&row.id.0))

@@ -30,3 +30,29 @@ pub(super) async fn take_over(
     }
     Ok(())
 }
+
+/// The next attempt is numbered after the last one that was made, as if nobody had taken over.
+pub(super) async fn number_on(
+    connection: &mut PgConnection,
+    batch: &[Settlement],
+) -> Result<(), sqlx::Error> {
+    if !sabotage::is(Sabotage::NoFence) {
+        return Ok(());
+    }
+    for row in batch {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "not in the product: .sqlx knows the product's queries only"
+        )]
+        sqlx::query(
+            "UPDATE operation o
+                SET attempt = greatest(o.attempt, (
+                        SELECT max(a.number) FROM attempt a WHERE a.operation_id = o.id))
+              WHERE o.id = $1 AND o.state IN ('ready', 'parked')",
+        )
+        .bind(row.id.0)
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
+}
