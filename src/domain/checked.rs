@@ -1,6 +1,6 @@
 //! What an operation says of itself before anything is read.
 
-use super::LaneAccess;
+use super::{Lane, LaneAccess};
 
 /// What a checked payload says about where its operation stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +11,20 @@ pub struct Checked {
     pub reference: Option<String>,
     /// The lender whose product Fineract locks while it runs (`LOAN_CREATE`; `MEASURED.md` section 1a).
     pub lender: Option<String>,
+}
+
+impl Checked {
+    /// An operation that writes a lane, and is known for nothing else.
+    pub fn on(lane: Lane) -> Self {
+        Self {
+            lanes: LaneAccess {
+                writes: lane,
+                reads: None,
+            },
+            reference: None,
+            lender: None,
+        }
+    }
 }
 
 /// What to read from Fineract; what is `None` is not read.
@@ -32,6 +46,16 @@ pub struct Reads {
     /// The external id of a transaction of `loan`, read by itself: an undone one is missing from the
     /// loan's list (`CONTRACT.md` section 16.5).
     pub transaction: Option<String>,
+}
+
+impl Reads {
+    /// A loan alone, by its external id.
+    pub fn of_loan(external_id: &str) -> Self {
+        Self {
+            loan: Some(external_id.to_owned()),
+            ..Self::default()
+        }
+    }
 }
 
 /// Which way an operation moves money (document 003).

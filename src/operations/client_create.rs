@@ -7,7 +7,7 @@ use super::{
     fields::Fields,
     rules,
 };
-use crate::domain::{Lane, LaneAccess, Method, OperationId, OperationType};
+use crate::domain::{Lane, Method, OperationId, OperationType};
 
 /// Creates an active client (`CONTRACT.md` section 5.2).
 #[derive(Debug)]
@@ -64,14 +64,7 @@ impl Operation for ClientCreate {
     }
 
     fn checked(&self) -> Checked {
-        Checked {
-            lanes: LaneAccess {
-                writes: Lane::client(&self.external_id),
-                reads: None,
-            },
-            reference: None,
-            lender: None,
-        }
+        Checked::on(Lane::client(&self.external_id))
     }
 
     /// Nothing of a client's can go well without the client, but it may have been there already.

@@ -7,7 +7,7 @@ use super::{
     fields::Fields,
     rules,
 };
-use crate::domain::{Lane, LaneAccess, Method, OperationId, OperationType};
+use crate::domain::{Lane, Method, OperationId, OperationType};
 
 /// Changes a client's names, contacts or activation date (`CONTRACT.md` section 5.3).
 #[derive(Debug)]
@@ -69,14 +69,7 @@ impl Operation for ClientUpdate {
     }
 
     fn checked(&self) -> Checked {
-        Checked {
-            lanes: LaneAccess {
-                writes: Lane::client(&self.external_id),
-                reads: None,
-            },
-            reference: None,
-            lender: None,
-        }
+        Checked::on(Lane::client(&self.external_id))
     }
 
     fn fells(_: &[String]) -> bool {

@@ -6,7 +6,7 @@ use super::{
     fields::Fields,
     rules,
 };
-use crate::domain::{Lane, LaneAccess, Method, OperationId, OperationType};
+use crate::domain::{Lane, Method, OperationId, OperationType};
 
 /// Approves a loan application (`CONTRACT.md` section 9).
 #[derive(Debug)]
@@ -40,14 +40,7 @@ impl Operation for LoanApprove {
     }
 
     fn checked(&self) -> Checked {
-        Checked {
-            lanes: LaneAccess {
-                writes: Lane::loan(&self.loan),
-                reads: None,
-            },
-            reference: None,
-            lender: None,
-        }
+        Checked::on(Lane::loan(&self.loan))
     }
 
     fn fells(_: &[String]) -> bool {
@@ -55,10 +48,7 @@ impl Operation for LoanApprove {
     }
 
     fn reads(&self, _: &Deployment, _: OperationId) -> Reads {
-        Reads {
-            loan: Some(self.loan.clone()),
-            ..Reads::default()
-        }
+        Reads::of_loan(&self.loan)
     }
 
     fn plan(&self, facts: &Facts, _: &Context<'_>) -> Plan {

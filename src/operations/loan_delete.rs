@@ -2,7 +2,7 @@ use super::{
     Checked, Context, Deployment, Evidence, Facts, Operation, Plan, Reads, Refusal, body::Success,
     fields::Fields, rules,
 };
-use crate::domain::{Lane, LaneAccess, Method, OperationId, OperationType, Request};
+use crate::domain::{Lane, Method, OperationId, OperationType, Request};
 
 /// Deletes a loan application (`CONTRACT.md` section 11.1).
 #[derive(Debug)]
@@ -24,14 +24,7 @@ impl Operation for LoanDelete {
     }
 
     fn checked(&self) -> Checked {
-        Checked {
-            lanes: LaneAccess {
-                writes: Lane::loan(&self.loan),
-                reads: None,
-            },
-            reference: None,
-            lender: None,
-        }
+        Checked::on(Lane::loan(&self.loan))
     }
 
     fn fells(_: &[String]) -> bool {
@@ -39,10 +32,7 @@ impl Operation for LoanDelete {
     }
 
     fn reads(&self, _: &Deployment, _: OperationId) -> Reads {
-        Reads {
-            loan: Some(self.loan.clone()),
-            ..Reads::default()
-        }
+        Reads::of_loan(&self.loan)
     }
 
     /// By number: by its external id a deleted loan answers 404 before its key is looked at.

@@ -1,109 +1,33 @@
-use serde::Serialize;
-
-use super::{
-    Checked, Context, Day, Deployment, Evidence, Facts, Operation, Plan, Reads, Refusal,
-    body::{DATE_FORMAT, LOCALE, Success, send},
-    fields::Fields,
-    rules,
-};
-use crate::domain::{Lane, LaneAccess, Method, OperationId, OperationType};
+use super::ending::{Ending, Way};
+use crate::domain::{Day, LoanTimeline, OperationType};
 
 /// Rejects a loan application, for good (`CONTRACT.md` section 11.2).
+pub(super) type LoanReject = Ending<Rejection>;
+
+/// The lender says no.
 #[derive(Debug)]
-pub(super) struct LoanReject {
-    loan: String,
-    rejected_on: Day,
-    note: Option<String>,
-}
+pub(super) enum Rejection {}
 
-/// What Fineract gets.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Body<'a> {
-    rejected_on_date: Day,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    note: Option<&'a str>,
-    locale: &'static str,
-    date_format: &'static str,
-}
-
-/// The state that it leads to; nothing leads out of it (`CONTRACT.md` section 16.2).
-const REJECTED: i32 = 500;
-
-impl Operation for LoanReject {
+impl Way for Rejection {
     const TYPE: OperationType = OperationType::LoanReject;
-    /// A second command finds the loan rejected already.
-    const LATE_COMMAND_HARMLESS: bool = true;
+    const COMMAND: &'static str = "reject";
+    const DAY: &'static str = "rejectedOnDate";
+    const STATE: i32 = 500;
+    const BY_ANOTHER: &'static str = "The loan was rejected by somebody else";
 
-    fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        let loan = fields.required("external_loan_id", rules::external_id);
-        let rejected_on = fields.required("rejectedOnDate", rules::day);
-        let note = fields.optional("note", rules::note);
-        Some(Self {
-            loan: loan?,
-            rejected_on: rejected_on?,
-            note,
-        })
+    fn on(timeline: &LoanTimeline) -> Option<Day> {
+        timeline.rejected_on_date
     }
 
-    fn checked(&self) -> Checked {
-        Checked {
-            lanes: LaneAccess {
-                writes: Lane::loan(&self.loan),
-                reads: None,
-            },
-            reference: None,
-            lender: None,
-        }
-    }
-
-    fn fells(_: &[String]) -> bool {
-        false
-    }
-
-    fn reads(&self, _: &Deployment, _: OperationId) -> Reads {
-        Reads {
-            loan: Some(self.loan.clone()),
-            ..Reads::default()
-        }
-    }
-
-    fn plan(&self, facts: &Facts, _: &Context<'_>) -> Plan {
-        let Some(loan) = &facts.loan else {
-            return Refusal::not_found("loan");
-        };
-        send(
-            Method::Post,
-            format!("/loans/{}?command=reject", loan.id),
-            &Body {
-                rejected_on_date: self.rejected_on,
-                note: self.note.as_deref(),
-                locale: LOCALE,
-                date_format: DATE_FORMAT,
-            },
-        )
-    }
-
-    fn evidence(&self, facts: &Facts, context: &Context<'_>) -> Evidence {
-        let Some(loan) = &facts.loan else {
-            return Evidence::CannotTell("loan_not_found");
-        };
-        let timeline = &loan.timeline;
-        if loan.status.id != REJECTED {
-            Evidence::Absent
-        } else if timeline.rejected_on_date == Some(self.rejected_on)
-            && context.is_own(timeline.rejected_by_username.as_deref())
-        {
-            Evidence::Ours(Success::loan(loan).body())
-        } else {
-            Evidence::NotOurs("The loan was rejected by somebody else".to_owned())
-        }
+    fn by(timeline: &LoanTimeline) -> Option<&str> {
+        timeline.rejected_by_username.as_deref()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::{Facts, Method};
     use crate::operations::testing::{Case, body_of, evidence, loan, plan, problems};
 
     const PAYLOAD: &str =

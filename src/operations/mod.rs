@@ -7,6 +7,7 @@
 mod body;
 mod client_create;
 mod client_update;
+mod ending;
 mod fields;
 mod loan_application;
 mod loan_approve;
@@ -25,6 +26,7 @@ mod payment;
 mod rules;
 #[cfg(test)]
 mod testing;
+mod undo;
 
 use serde_json::value::RawValue;
 

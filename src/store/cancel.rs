@@ -17,7 +17,7 @@ const CODE: &str = "cancelled";
 /// The same for its caller.
 const MESSAGE: &str = "Cancelled before it was sent";
 
-/// An operation that is to be cancelled, if nothing was sent for it.
+/// An operation that is to end without having been sent: cancelled, or fallen.
 #[derive(Debug)]
 pub(super) struct Unsent {
     pub(super) id: OperationId,

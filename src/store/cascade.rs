@@ -7,13 +7,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Fells, Store, StoreError,
+    cancel::Unsent,
     claimed::Places,
     connect, failed_to,
     lanes::{self, Departed, Departures},
+    names,
     results::Results,
 };
 use crate::{
-    domain::{OperationId, OperationType, State, TrackingId},
+    domain::{OperationId, State, TrackingId},
     telemetry::chain,
 };
 
@@ -60,13 +62,6 @@ impl Store {
     }
 }
 
-/// An operation that falls.
-struct Falling {
-    id: OperationId,
-    operation_type: OperationType,
-    places: Places,
-}
-
 async fn fell_chunk(
     pool: &PgPool,
     lane: &str,
@@ -90,7 +85,7 @@ async fn fell_chunk(
     let locked: HashSet<String> = keys.into_iter().collect();
     let all = read_falling(&mut transaction, lane).await?;
     let none_is_left = all.is_empty();
-    let falling: Vec<Falling> = all
+    let falling: Vec<Unsent> = all
         .into_iter()
         .filter(|falling| {
             locked.contains(&falling.places.lane)
@@ -123,7 +118,7 @@ async fn fell_chunk(
 async fn read_falling(
     connection: &mut PgConnection,
     lane: &str,
-) -> Result<Vec<Falling>, StoreError> {
+) -> Result<Vec<Unsent>, StoreError> {
     sqlx::query!(
         "SELECT o.id, o.type, o.lane, o.position, o.read_lane, o.read_position
            FROM lane l
@@ -141,10 +136,9 @@ async fn read_falling(
     .map_err(failed_to("read falling operations"))?
     .into_iter()
     .map(|row| {
-        Ok(Falling {
+        Ok(Unsent {
             id: OperationId(row.id),
-            operation_type: OperationType::from_name(&row.r#type)
-                .ok_or(StoreError::Unknown { what: "type" })?,
+            operation_type: names::operation_type(&row.r#type)?,
             places: Places {
                 lane: row.lane,
                 position: row.position,
@@ -158,7 +152,7 @@ async fn read_falling(
 async fn end_fallen(
     connection: &mut PgConnection,
     lane: &str,
-    falling: &[Falling],
+    falling: &[Unsent],
     fells: Fells,
 ) -> Result<Departed, StoreError> {
     const ACTION: &str = "end falling operations";
@@ -209,8 +203,7 @@ async fn read_cause(connection: &mut PgConnection, lane: &str) -> Result<Trackin
     .await
     .map_err(failed_to("read a lane's mark"))?;
     Ok(TrackingId {
-        operation_type: OperationType::from_name(&cause.r#type)
-            .ok_or(StoreError::Unknown { what: "type" })?,
+        operation_type: names::operation_type(&cause.r#type)?,
         id: OperationId(cause.id),
     })
 }

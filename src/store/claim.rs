@@ -15,8 +15,8 @@ use sqlx::{
 
 use super::{
     Store, StoreError,
-    claimed::{Claimed, Row, operation_type},
-    failed_to,
+    claimed::{Claimed, Row},
+    failed_to, names,
 };
 use crate::domain::{OperationId, OperationType, TrackingId};
 
@@ -181,7 +181,7 @@ impl Store {
         earlier
             .map(|row| {
                 Ok(TrackingId {
-                    operation_type: operation_type(&row.r#type)?,
+                    operation_type: names::operation_type(&row.r#type)?,
                     id: OperationId(row.id),
                 })
             })

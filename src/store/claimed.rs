@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
 use sqlx::types::{Json, Uuid};
 
-use super::StoreError;
+use super::{StoreError, names};
 use crate::domain::{OperationId, OperationType, Resolution, TrackingId};
 
 /// An operation that this worker holds until its lease runs out.
@@ -112,7 +112,7 @@ impl Row {
     pub(super) fn claimed(self, claimed_at: Instant) -> Result<Claimed, StoreError> {
         Ok(Claimed {
             id: OperationId(self.id),
-            operation_type: operation_type(&self.r#type)?,
+            operation_type: names::operation_type(&self.r#type)?,
             payload: self.data.0,
             attempt: self.attempt,
             key_number: self.key_number,
@@ -134,10 +134,6 @@ impl Row {
             claimed_at,
         })
     }
-}
-
-pub(super) fn operation_type(name: &str) -> Result<OperationType, StoreError> {
-    OperationType::from_name(name).ok_or(StoreError::Unknown { what: "type" })
 }
 
 fn seconds(seconds: Option<f64>) -> Duration {

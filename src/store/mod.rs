@@ -17,6 +17,7 @@ mod failures_read;
 mod group_commit;
 mod key_usage;
 mod lanes;
+mod names;
 mod operators;
 mod oversight;
 mod rehearsal;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::{StoreError, failed_to};
+use super::{StoreError, failed_to, names};
 use crate::domain::{OperationId, OperationType, State};
 
 /// A look at the queue from outside.
@@ -49,7 +49,7 @@ impl Oversight {
         .map(|row| {
             Ok(Standing {
                 id: OperationId(row.id),
-                state: State::from_name(&row.state).ok_or(StoreError::Unknown { what: "state" })?,
+                state: names::state(&row.state)?,
                 why: row.why,
                 took: row
                     .seconds

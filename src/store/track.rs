@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Store, StoreError, connect, failed_to};
+use super::{Store, StoreError, connect, failed_to, names};
 use crate::domain::{OperationType, State, TrackingId};
 
 /// An operation as its caller sees it.
@@ -47,7 +47,7 @@ impl Store {
             self.note_failures_read(&[tracking_id.id.0]).await?;
         }
         Ok(Some(Tracked {
-            state: State::from_name(&row.state).ok_or(StoreError::Unknown { what: "state" })?,
+            state: names::state(&row.state)?,
             success: row.success,
             failure: row.failure,
             message: row.message,

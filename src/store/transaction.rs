@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
 use sqlx::types::Json;
 
-use super::{Store, StoreError, failed_to};
+use super::{Store, StoreError, failed_to, names};
 use crate::domain::{OperationId, OperationType, State, TrackingId};
 
 /// An operation with what is told of a movement of money.
@@ -93,13 +93,12 @@ impl Store {
         .await
         .map_err(failed_to("read a transaction"))?;
         let Some(row) = row else { return Ok(None) };
-        let operation_type =
-            OperationType::from_name(&row.r#type).ok_or(StoreError::Unknown { what: "type" })?;
+        let operation_type = names::operation_type(&row.r#type)?;
         Ok(Some(MoneyMovement {
             tracking_id: TrackingId { operation_type, id },
             payload: row.payload.0,
             progress: Progress {
-                state: State::from_name(&row.state).ok_or(StoreError::Unknown { what: "state" })?,
+                state: names::state(&row.state)?,
                 is_held: row.held,
                 was_claimed: row.attempt > 0,
                 was_sent: row.was_sent,

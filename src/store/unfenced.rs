@@ -10,31 +10,29 @@ pub(super) async fn take_over(
     connection: &mut PgConnection,
     batch: &[Settlement],
 ) -> Result<(), sqlx::Error> {
-    if !sabotage::is(Sabotage::NoFence) {
-        return Ok(());
-    }
-    for row in batch {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "not in the product: .sqlx knows the product's queries only"
-        )]
-        sqlx::query(
-            "UPDATE operation
-                SET attempt = $2, state = 'running', due_at = now()
-              WHERE id = $1 AND state IN ('ready', 'running', 'parked')",
-        )
-        .bind(row.id.0)
-        .bind(row.attempt)
-        .execute(&mut *connection)
-        .await?;
-    }
-    Ok(())
+    let statement = "UPDATE operation
+                        SET attempt = $2, state = 'running', due_at = now()
+                      WHERE id = $1 AND state IN ('ready', 'running', 'parked')";
+    for_each(connection, batch, statement).await
 }
 
 /// The next attempt is numbered after the last one that was made, as if nobody had taken over.
 pub(super) async fn number_on(
     connection: &mut PgConnection,
     batch: &[Settlement],
+) -> Result<(), sqlx::Error> {
+    let statement = "UPDATE operation o
+                        SET attempt = greatest($2, (
+                                SELECT max(a.number) FROM attempt a WHERE a.operation_id = o.id))
+                      WHERE o.id = $1 AND o.state IN ('ready', 'parked')";
+    for_each(connection, batch, statement).await
+}
+
+/// Executes a statement with each settlement's operation and attempt.
+async fn for_each(
+    connection: &mut PgConnection,
+    batch: &[Settlement],
+    statement: &'static str,
 ) -> Result<(), sqlx::Error> {
     if !sabotage::is(Sabotage::NoFence) {
         return Ok(());
@@ -44,15 +42,11 @@ pub(super) async fn number_on(
             clippy::disallowed_methods,
             reason = "not in the product: .sqlx knows the product's queries only"
         )]
-        sqlx::query(
-            "UPDATE operation o
-                SET attempt = greatest(o.attempt, (
-                        SELECT max(a.number) FROM attempt a WHERE a.operation_id = o.id))
-              WHERE o.id = $1 AND o.state IN ('ready', 'parked')",
-        )
-        .bind(row.id.0)
-        .execute(&mut *connection)
-        .await?;
+        sqlx::query(statement)
+            .bind(row.id.0)
+            .bind(row.attempt)
+            .execute(&mut *connection)
+            .await?;
     }
     Ok(())
 }

@@ -13,7 +13,6 @@ use crate::{
     fineract::{ReadFailure, Subject},
     operations::{Context, Entry, Evidence, InvalidPayload, Plan, Refusal},
     store::{End, SeenLoan, Verdict},
-    telemetry::chain,
 };
 
 /// Why an operation waits although its plan is to refuse it.
@@ -112,10 +111,11 @@ impl Runner {
         let invalid = |invalid: InvalidPayload| self.invalid_by_now(case, &invalid);
         let reads =
             (entry.reads)(&claimed.payload, &self.deployment, claimed.id).map_err(invalid)?;
-        let same_reference = self.store.same_reference(claimed).await.map_err(|error| {
-            tracing::warn!(operation.id = %claimed.id, error = %chain(&error), "a reference could not be looked for");
-            Conclusion::again(claimed, "database_away", None)
-        })?;
+        let same_reference = self
+            .store
+            .same_reference(claimed)
+            .await
+            .map_err(|error| Conclusion::database_away(claimed, &error))?;
         let facts = match self.fineract.look_up(&case.addressed(reads), false).await {
             Ok(facts) => facts,
             Err(failure) => return Err(self.unread(case, failure).await),

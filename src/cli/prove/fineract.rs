@@ -145,20 +145,14 @@ impl SandboxClient {
         operation_type: OperationType,
         lane: &str,
     ) -> anyhow::Result<()> {
-        self.await_ledger(|effect| {
-            effect.operation_type == Some(operation_type) && effect.lane == lane
-        })
-        .await
-    }
-
-    /// Waits until the ledger holds such an effect, or for as long as patience lasts.
-    pub(super) async fn await_ledger(&self, is_it: impl Fn(&Effect) -> bool) -> anyhow::Result<()> {
+        let is_it =
+            |effect: &Effect| effect.operation_type == Some(operation_type) && effect.lane == lane;
         let started = Instant::now();
         while started.elapsed() < PATIENCE {
             if self
                 .ledger()
                 .await
-                .is_ok_and(|ledger| ledger.iter().any(&is_it))
+                .is_ok_and(|ledger| ledger.iter().any(is_it))
             {
                 break;
             }

@@ -138,8 +138,8 @@ impl<'a> History<'a> {
             .find_map(success::pending_command)
     }
 
-    fn not_ended_answers(&self) -> impl Iterator<Item = &'a Attempt> + use<'a> {
-        self.of_key(self.key_number())
+    fn not_ended_answers(&self, key: i32) -> impl Iterator<Item = &'a Attempt> + use<'a> {
+        self.of_key(key)
             .filter(|attempt| trace(attempt) == Trace::Running)
     }
 
@@ -151,13 +151,16 @@ impl<'a> History<'a> {
 
     /// How often the current key was answered "not ended yet".
     pub fn askings(&self) -> usize {
-        self.not_ended_answers().count()
+        self.not_ended_answers(self.key_number()).count()
     }
 
     /// For how long the current key has been answered "not ended yet": from the first such answer, since
     /// an attempt before it may have been run late, by both clocks that know of it.
     pub fn stuck_for(&self) -> Duration {
-        let asked = self.not_ended_answers().map(|attempt| attempt.age).max();
+        let asked = self
+            .not_ended_answers(self.key_number())
+            .map(|attempt| attempt.age)
+            .max();
         let asked = asked.unwrap_or_default();
         self.watched.map_or(asked, |watched| asked.min(watched))
     }
@@ -224,8 +227,11 @@ impl<'a> History<'a> {
             .filter(|key| self.may_still_run_under(*key))
             .filter_map(|key| {
                 let first = self.of_key(key).next()?;
-                let is_kept = self.of_key(key).any(|sent| trace(sent) == Trace::Running);
-                Some((key, &first.request, is_kept))
+                Some((
+                    key,
+                    &first.request,
+                    self.not_ended_answers(key).next().is_some(),
+                ))
             })
             .collect()
     }

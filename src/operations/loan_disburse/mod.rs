@@ -14,7 +14,7 @@ use super::{
     payment::{self, Remarks, RemarksBody, own},
     rules,
 };
-use crate::domain::{Amount, Direction, Lane, LaneAccess, Method, OperationId, OperationType};
+use crate::domain::{Amount, Direction, Lane, Method, OperationId, OperationType};
 
 /// Pays a loan out, or its next tranche (`CONTRACT.md` section 10).
 #[derive(Debug)]
@@ -60,12 +60,8 @@ impl Operation for LoanDisburse {
 
     fn checked(&self) -> Checked {
         Checked {
-            lanes: LaneAccess {
-                writes: Lane::loan(&self.loan),
-                reads: None,
-            },
             reference: self.remarks.reference.clone(),
-            lender: None,
+            ..Checked::on(Lane::loan(&self.loan))
         }
     }
 
@@ -137,10 +133,7 @@ impl Operation for LoanDisburse {
     }
 
     fn reads_after(&self) -> Option<Reads> {
-        Some(Reads {
-            loan: Some(self.loan.clone()),
-            ..Reads::default()
-        })
+        Some(Reads::of_loan(&self.loan))
     }
 
     /// Others pay without the guard, and Fineract pays them (`CONTRACT.md` section 10.5).

@@ -13,7 +13,7 @@ use super::{
     payment::{self, Remarks, RemarksBody, own},
     rules,
 };
-use crate::domain::{Amount, Direction, Lane, LaneAccess, Method, OperationId, OperationType};
+use crate::domain::{Amount, Direction, Lane, Method, OperationId, OperationType};
 
 /// Books what a borrower has paid back (`CONTRACT.md` section 11.3).
 #[derive(Debug)]
@@ -58,12 +58,8 @@ impl Operation for LoanRepayment {
 
     fn checked(&self) -> Checked {
         Checked {
-            lanes: LaneAccess {
-                writes: Lane::loan(&self.loan),
-                reads: None,
-            },
             reference: self.remarks.reference.clone(),
-            lender: None,
+            ..Checked::on(Lane::loan(&self.loan))
         }
     }
 

@@ -11,7 +11,7 @@ use super::{
     loan_application::{Application, Terms, Tranche, check_term, repayment_every},
     rules, total,
 };
-use crate::domain::{Amount, Lane, LaneAccess, Method, OperationId, OperationType};
+use crate::domain::{Amount, Lane, Method, OperationId, OperationType};
 
 /// Changes a loan application. Fineract would take what is left out for deleted, so the stored one is
 /// read, overlaid and sent whole (`CONTRACT.md` section 8).
@@ -59,14 +59,7 @@ impl Operation for LoanUpdate {
     }
 
     fn checked(&self) -> Checked {
-        Checked {
-            lanes: LaneAccess {
-                writes: Lane::loan(&self.external_id),
-                reads: None,
-            },
-            reference: None,
-            lender: None,
-        }
+        Checked::on(Lane::loan(&self.external_id))
     }
 
     fn fells(_: &[String]) -> bool {
@@ -74,10 +67,7 @@ impl Operation for LoanUpdate {
     }
 
     fn reads(&self, _: &Deployment, _: OperationId) -> Reads {
-        Reads {
-            loan: Some(self.external_id.clone()),
-            ..Reads::default()
-        }
+        Reads::of_loan(&self.external_id)
     }
 
     /// A loan that is approved already is sent too: Fineract's own refusal says it best.

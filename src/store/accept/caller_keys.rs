@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::{Accepted, NewOperation};
 use crate::{
-    domain::{OperationId, OperationType, TrackingId},
-    store::{StoreError, failed_to},
+    domain::{OperationId, TrackingId},
+    store::{StoreError, failed_to, names},
 };
 
 /// Inserts the callers' keys, in their order, and gives back the operations whose key was taken.
@@ -76,8 +76,7 @@ pub(super) async fn read_caller_keys(
         .fetch_one(&mut *connection)
         .await
         .map_err(failed_to("read a caller's key"))?;
-        let operation_type =
-            OperationType::from_name(&first.r#type).ok_or(StoreError::Unknown { what: "type" })?;
+        let operation_type = names::operation_type(&first.r#type)?;
         let accepted = if first.digest == key.digest {
             Accepted::Replayed(TrackingId {
                 operation_type,

@@ -5,12 +5,13 @@ use uuid::Uuid;
 
 use super::Batch;
 use crate::{
-    domain::{OperationId, OperationType},
+    domain::OperationId,
     store::{
         Places, Store, StoreError,
         cancel::{Unsent, end_unsent},
         failed_to,
         lanes::{self, Departed},
+        names,
     },
 };
 
@@ -87,8 +88,7 @@ async fn read_unended(
     .map(|row| {
         let unsent = Unsent {
             id: OperationId(row.id),
-            operation_type: OperationType::from_name(&row.r#type)
-                .ok_or(StoreError::Unknown { what: "type" })?,
+            operation_type: names::operation_type(&row.r#type)?,
             places: Places {
                 lane: row.lane,
                 position: row.position,

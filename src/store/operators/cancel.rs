@@ -3,13 +3,13 @@
 use serde_json::json;
 use sqlx::PgConnection;
 
-use super::{ActionError, Found, Operator, Unfit, audit::Action, read_state};
+use super::{ActionError, Found, Operator, Unfit, audit::Action};
 use crate::{
     domain::State,
     store::{
         Store,
         cancel::{Unsent, end_unsent},
-        failed_to, lanes,
+        failed_to, lanes, names,
     },
 };
 
@@ -58,7 +58,7 @@ async fn lock_idle(connection: &mut PgConnection, found: &Found) -> Result<State
     .fetch_one(connection)
     .await
     .map_err(failed_to(ACTION))?;
-    let state = read_state(&state)?;
+    let state = names::state(&state)?;
     match state {
         State::Running => Err(Unfit::Running.into()),
         State::Succeeded | State::Failed => Err(Unfit::Ended.into()),

@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use super::{ActionError, Found, Operator, Unfit, audit::Action, read_state};
+use super::{ActionError, Found, Operator, Unfit, audit::Action};
 use crate::{
     domain::State,
-    store::{Store, failed_to},
+    store::{Store, failed_to, names},
 };
 
 impl Store {
@@ -26,7 +26,7 @@ impl Store {
         .fetch_one(&mut *transaction)
         .await
         .map_err(failed_to(ACTION))?;
-        let state = read_state(&row.state)?;
+        let state = names::state(&row.state)?;
         match state {
             State::Waiting | State::Ready => {}
             State::Running => return Err(Unfit::Running.into()),

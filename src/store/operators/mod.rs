@@ -8,8 +8,8 @@ mod parked;
 mod resolve;
 mod retry;
 
-use super::{Store, StoreError, claimed::Places, failed_to};
-use crate::domain::{OperationId, OperationType, State, TrackingId};
+use super::{Store, StoreError, claimed::Places, failed_to, names};
+use crate::domain::{OperationId, State, TrackingId};
 
 pub use self::{
     audit::Operator,
@@ -96,7 +96,7 @@ impl Store {
         .map(|row| {
             Ok(Found {
                 tracking_id: tracking_id(id.0, &row.r#type)?,
-                state: read_state(&row.state)?,
+                state: names::state(&row.state)?,
                 places: Places {
                     lane: row.lane,
                     position: row.position,
@@ -110,12 +110,7 @@ impl Store {
 
 fn tracking_id(id: uuid::Uuid, name: &str) -> Result<TrackingId, StoreError> {
     Ok(TrackingId {
-        operation_type: OperationType::from_name(name)
-            .ok_or(StoreError::Unknown { what: "type" })?,
+        operation_type: names::operation_type(name)?,
         id: OperationId(id),
     })
-}
-
-fn read_state(word: &str) -> Result<State, StoreError> {
-    State::from_name(word).ok_or(StoreError::Unknown { what: "state" })
 }

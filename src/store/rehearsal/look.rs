@@ -8,7 +8,7 @@ use crate::{
     domain::{OperationId, TrackingId},
     store::{
         claim::{ClaimLimits, statement},
-        claimed::operation_type,
+        names,
     },
 };
 
@@ -73,7 +73,7 @@ impl Rehearsal {
         .into_iter()
         .map(|row| {
             Ok(TrackingId {
-                operation_type: operation_type(&row.r#type)?,
+                operation_type: names::operation_type(&row.r#type)?,
                 id: OperationId(row.id),
             })
         })

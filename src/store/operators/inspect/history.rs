@@ -7,10 +7,7 @@ use sqlx::{PgConnection, types::Json};
 
 use crate::{
     domain::{OperationId, TrackingId},
-    store::{
-        StoreError, failed_to,
-        operators::{read_state, tracking_id},
-    },
+    store::{StoreError, failed_to, names, operators::tracking_id},
 };
 
 /// The most operations of a lane that are named as being ahead.
@@ -62,7 +59,7 @@ pub(super) async fn read_ahead(
     .map(|row| {
         Ok(Ahead {
             tracking_id: tracking_id(row.id, &row.r#type)?,
-            state: read_state(&row.state)?.as_str(),
+            state: names::state(&row.state)?.as_str(),
             why: row.why,
             lane: row.lane,
             position: row.position,

@@ -7,10 +7,7 @@ use sqlx::{PgConnection, types::Json};
 
 use crate::{
     domain::{OperationId, OperationType, TrackingId, untouched},
-    store::{
-        StoreError, failed_to,
-        operators::{read_state, tracking_id},
-    },
+    store::{StoreError, failed_to, names, operators::tracking_id},
 };
 
 /// An operation's row, its payload and its result.
@@ -96,7 +93,7 @@ pub(super) async fn read_operation(
     Ok(Some(InspectedOperation {
         tracking_id: name,
         operation_type: name.operation_type,
-        state: read_state(&row.state)?.as_str(),
+        state: names::state(&row.state)?.as_str(),
         held: row.held,
         why: row.why,
         why_since: row.why_since,
