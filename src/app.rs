@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Connections to Postgres: accepting, claiming, starting and settling each write one batch at a time,
-/// and the rest are for reads.
+/// tracking reads one, and the rest are for other reads.
 const CONNECTIONS: u32 = 16;
 
 /// Reads of Fineract at once for callers of a process that works no queue, and so learns no limit.

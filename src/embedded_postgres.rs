@@ -195,7 +195,7 @@ fn supervisor_command(options: Options) -> Result<Command, EmbeddedPostgresError
     let durable = if options.durable { "on" } else { "off" };
     let settings = format!(
         "-c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections={} \
-         -c fsync={durable} -c full_page_writes={durable}",
+         -c fsync={durable} -c full_page_writes={durable} -c min_wal_size=1GB",
         options.max_connections
     );
     let mut command = Command::new("sh");

@@ -6,7 +6,7 @@ use sqlx::PgPool;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use super::{Store, StoreError, failed_to, group_commit::GroupCommit};
+use super::{Store, StoreError, batcher::Batcher, failed_to};
 use crate::domain::{Answer, Attempt, Failure, Method, OperationId, Reply, Request};
 
 /// A command that is about to be sent.
@@ -41,9 +41,9 @@ pub struct SeenLoan {
 pub(super) fn start(
     pool: &PgPool,
     tasks: &TaskTracker,
-) -> GroupCommit<StartAttempt, Result<bool, StoreError>> {
+) -> Batcher<StartAttempt, Result<bool, StoreError>> {
     let pool = pool.clone();
-    GroupCommit::start(tasks, "attempt", move |batch| {
+    Batcher::start(tasks, "attempt", move |batch| {
         let pool = pool.clone();
         async move {
             match insert(&pool, &batch).await {

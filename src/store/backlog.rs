@@ -2,7 +2,7 @@
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use super::{Store, StoreError, failed_to};
@@ -10,6 +10,8 @@ use crate::telemetry::chain;
 
 /// How old the count may be.
 const EVERY: Duration = Duration::from_secs(2);
+/// The pause, over the time that the count took: it grows with what is waiting, and others want the database.
+const PAUSE: u32 = 50;
 
 /// The count, shared by the parts of the store.
 #[derive(Debug, Default)]
@@ -24,6 +26,7 @@ impl Store {
     /// Counts from time to time, for ever.
     pub async fn watch_backlog(self) {
         loop {
+            let started = Instant::now();
             match self.count_backlog().await {
                 Ok(Count { waiting, parked }) => {
                     self.backlog.0.store(waiting, Ordering::Relaxed);
@@ -34,7 +37,7 @@ impl Store {
                     tracing::debug!(error = %chain(&error), "the backlog was not counted");
                 }
             }
-            tokio::time::sleep(EVERY).await;
+            tokio::time::sleep(EVERY.max(PAUSE * started.elapsed())).await;
         }
     }
 

@@ -183,12 +183,8 @@ async fn end_fallen(
     .execute(&mut *connection)
     .await
     .map_err(failed_to(ACTION))?;
-    results
-        .insert(connection)
-        .await
-        .map_err(failed_to(ACTION))?;
     departures
-        .write(connection)
+        .write(&results, connection)
         .await
         .map_err(failed_to(ACTION))
 }

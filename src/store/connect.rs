@@ -61,6 +61,11 @@ pub async fn connect(url: &str, connections: u32) -> Result<PgPool, DatabaseProb
         .application_name("fineract-gateway")
         .options([
             ("synchronous_commit", "on"),
+            // A plan that was made while a table was small would read all of it until it is analyzed.
+            ("enable_seqscan", "off"),
+            ("jit", "off"),
+            // Whoever counts much leaves the other cores to those that accept.
+            ("max_parallel_workers_per_gather", "0"),
             ("idle_in_transaction_session_timeout", "60s"),
         ])
         .log_statements(tracing::log::LevelFilter::Off);

@@ -19,7 +19,7 @@ use crate::{domain::OperationId, telemetry::chain};
 
 /// The channel of ended operations; a payload is a list of ids, each of 32 hexadecimal digits.
 const ENDED: &str = "operation_ended";
-/// The channel that says that there is work.
+/// The channel that says that there is work; a payload is the process that says it.
 const READY: &str = "operation_ready";
 /// `NOTIFY` carries less than 8,000 bytes.
 const IDS_A_NOTIFICATION: usize = 240;
@@ -33,6 +33,7 @@ pub struct Ends {
     work: Arc<Notify>,
     falls: Arc<Notify>,
     tell_work: Arc<Notify>,
+    process: Uuid,
     tell_ended: mpsc::UnboundedSender<OperationId>,
 }
 
@@ -78,15 +79,11 @@ impl Ends {
             work: Arc::default(),
             falls: Arc::default(),
             tell_work: Arc::default(),
+            process: Uuid::new_v4(),
             tell_ended,
         };
         tasks.spawn(listen(ends.clone(), pool.clone(), stop.clone()));
-        tasks.spawn(tell(
-            Arc::clone(&ends.tell_work),
-            ended,
-            pool.clone(),
-            stop.clone(),
-        ));
+        tasks.spawn(tell(ends.clone(), ended, pool.clone(), stop.clone()));
         ends
     }
 
@@ -154,7 +151,10 @@ impl Ends {
 
     fn heard(&self, notification: &PgNotification) {
         if notification.channel() == READY {
-            self.work.notify_one();
+            // Postgres tells it to whoever said it as well.
+            if Uuid::try_parse(notification.payload()) != Ok(self.process) {
+                self.work.notify_one();
+            }
         } else {
             let (ids, _) = notification.payload().as_bytes().as_chunks::<32>();
             ids.iter()
@@ -193,16 +193,17 @@ async fn listen(ends: Ends, pool: PgPool, stop: CancellationToken) {
 /// Tells the other gateways, outside of the transactions it tells of: a `NOTIFY` in there takes a
 /// cluster-wide lock at commit (25,800 inserts/s fell to 6,600).
 async fn tell(
-    work: Arc<Notify>,
+    ends: Ends,
     mut ended: mpsc::UnboundedReceiver<OperationId>,
     pool: PgPool,
     stop: CancellationToken,
 ) {
+    let process = ends.process.to_string();
     let mut ids = Vec::new();
     loop {
         let told = tokio::select! {
             () = stop.cancelled() => return,
-            () = work.notified() => notify(&pool, READY, "").await,
+            () = ends.tell_work.notified() => notify(&pool, READY, &process).await,
             _ = ended.recv_many(&mut ids, IDS_A_NOTIFICATION) => {
                 let payload: String = ids.drain(..).map(|id| id.0.simple().to_string()).collect();
                 notify(&pool, ENDED, &payload).await

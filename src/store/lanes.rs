@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::claimed::Places;
+use super::{claimed::Places, results::Results};
 use crate::domain::ResourceId;
 
 /// What leaves a lane when operations end.
@@ -53,25 +53,26 @@ impl Departures {
         }
     }
 
-    /// Writes it all, on lanes that are locked, and grants what has become first.
+    /// Writes it all with the results, on lanes that are locked, and grants what has become first.
     pub(super) async fn write(
         self,
+        results: &Results,
         connection: &mut PgConnection,
     ) -> Result<Departed, sqlx::Error> {
         let (lanes, positions): (Vec<_>, Vec<_>) = self.places.into_iter().unzip();
-        sqlx::query!(
-            "DELETE FROM place p
-              USING unnest($1::text[], $2::bigint[]) AS gone (lane, position)
-              WHERE p.lane = gone.lane AND p.position = gone.position",
-            &lanes,
-            &positions
-        )
-        .execute(&mut *connection)
-        .await?;
         let keys: Vec<String> = self.lanes.keys().cloned().collect();
         let leaving: Vec<&Leaving> = self.lanes.values().collect();
-        let falling = sqlx::query_scalar!(
-            "UPDATE lane l
+        let left = sqlx::query!(
+            r#"WITH gone AS (
+                DELETE FROM place p
+                 USING unnest($8::text[], $9::bigint[]) AS g (lane, position)
+                 WHERE p.lane = g.lane AND p.position = g.position
+             ), told AS (
+                INSERT INTO result (operation_id, success, failure, code, message, marked)
+                SELECT *
+                  FROM unnest($10::uuid[], $11::text[], $12::text[], $13::text[], $14::text[], $15::bool[])
+             )
+             UPDATE lane l
                 SET members = l.members - n.members,
                     writers = l.writers - n.writers,
                     resource_id = CASE WHEN n.learned THEN n.resource_id ELSE l.resource_id END,
@@ -89,7 +90,7 @@ impl Departures {
                             AS u (key, members, writers, learned, resource_id, failed_by, position)
                        JOIN lane o ON o.key = u.key) AS n
               WHERE l.key = n.key
-          RETURNING l.falling",
+          RETURNING l.key, l.falling, l.members > 0 AS "is_used!""#,
             &keys,
             &leaving.iter().map(|lane| lane.members).collect::<Vec<_>>(),
             &leaving.iter().map(|lane| lane.writers).collect::<Vec<_>>(),
@@ -97,12 +98,26 @@ impl Departures {
             &leaving.iter().map(|lane| lane.resource_id.known()).collect::<Vec<_>>() as &[Option<i64>],
             &leaving.iter().map(|lane| lane.failed.map(|(_, id)| id)).collect::<Vec<_>>() as &[Option<Uuid>],
             &leaving.iter().map(|lane| lane.failed.map(|(position, _)| position)).collect::<Vec<_>>() as &[Option<i64>],
+            &lanes,
+            &positions,
+            &results.ids,
+            &results.successes as &[Option<String>],
+            &results.failures as &[Option<String>],
+            &results.codes as &[Option<String>],
+            &results.messages as &[Option<String>],
+            &results.marked,
         )
         .fetch_all(&mut *connection)
         .await?;
+        let falls = left.iter().any(|lane| lane.falling);
+        let used: Vec<String> = left
+            .into_iter()
+            .filter(|lane| lane.is_used)
+            .map(|lane| lane.key)
+            .collect();
         Ok(Departed {
-            work: grant(connection, &keys).await?,
-            falls: falling.contains(&true),
+            work: !used.is_empty() && grant(connection, &used).await?,
+            falls,
         })
     }
 }

@@ -6,6 +6,7 @@
 mod accept;
 mod attempt;
 mod backlog;
+mod batcher;
 mod bulk;
 mod cancel;
 mod cascade;
@@ -14,7 +15,6 @@ mod claimed;
 mod connect;
 mod ends;
 mod failures_read;
-mod group_commit;
 mod key_usage;
 mod lanes;
 mod names;
@@ -55,9 +55,9 @@ pub use self::{
     track::Tracked,
     transaction::{MoneyMovement, Progress},
 };
-use crate::domain::{OperationType, State};
+use crate::domain::{OperationId, OperationType, State};
 
-use self::{backlog::Backlog, group_commit::GroupCommit};
+use self::{backlog::Backlog, batcher::Batcher};
 
 /// What went wrong between the gateway and its database.
 #[derive(Debug, thiserror::Error)]
@@ -79,7 +79,7 @@ pub enum StoreError {
     /// The task that writes has ended: the process is shutting down.
     #[error("the gateway is shutting down")]
     Closed,
-    /// The batch that held this row failed; its cause was logged with the batch.
+    /// The batch that held this row failed, and why.
     #[error("the batch that held this row failed")]
     Batch(#[source] Arc<StoreError>),
 }
@@ -106,9 +106,10 @@ impl StoreError {
 #[derive(Clone)]
 pub struct Store {
     pool: PgPool,
-    accepting: GroupCommit<NewOperation, Result<Accepted, StoreError>>,
-    starting: GroupCommit<StartAttempt, Result<bool, StoreError>>,
-    settling: GroupCommit<Settlement, Result<bool, StoreError>>,
+    accepting: Batcher<NewOperation, Result<Accepted, StoreError>>,
+    starting: Batcher<StartAttempt, Result<bool, StoreError>>,
+    settling: Batcher<Settlement, Result<bool, StoreError>>,
+    tracking: Batcher<OperationId, Result<Option<Arc<track::Row>>, StoreError>>,
     ends: Ends,
     backlog: Arc<Backlog>,
     fells: Fells,
@@ -133,6 +134,7 @@ impl Store {
             accepting: accept::start(&pool, &ends, tasks),
             starting: attempt::start(&pool, tasks),
             settling: settle::start(&pool, &ends, tasks),
+            tracking: track::start(&pool, tasks),
             backlog: Arc::default(),
             fells,
             pool,

@@ -1,19 +1,18 @@
 //! What track says of ended operations.
 
-use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::domain::OperationId;
 
 /// The columns of new rows of `result`.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Results {
-    ids: Vec<Uuid>,
-    successes: Vec<Option<String>>,
-    failures: Vec<Option<String>>,
-    codes: Vec<Option<String>>,
-    messages: Vec<Option<String>>,
-    marked: Vec<bool>,
+    pub(super) ids: Vec<Uuid>,
+    pub(super) successes: Vec<Option<String>>,
+    pub(super) failures: Vec<Option<String>>,
+    pub(super) codes: Vec<Option<String>>,
+    pub(super) messages: Vec<Option<String>>,
+    pub(super) marked: Vec<bool>,
 }
 
 impl Results {
@@ -34,23 +33,5 @@ impl Results {
         let (code, message) = failed.map(|(code, message, _)| (code, message)).unzip();
         self.codes.push(code);
         self.messages.push(message);
-    }
-
-    /// Inserts them.
-    pub(super) async fn insert(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-        sqlx::query!(
-            "INSERT INTO result (operation_id, success, failure, code, message, marked)
-             SELECT *
-               FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bool[])",
-            &self.ids,
-            &self.successes as &[Option<String>],
-            &self.failures as &[Option<String>],
-            &self.codes as &[Option<String>],
-            &self.messages as &[Option<String>],
-            &self.marked,
-        )
-        .execute(connection)
-        .await
-        .map(drop)
     }
 }

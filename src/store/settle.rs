@@ -7,9 +7,10 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::{
-    End, Ends, Places, RETRY_PAUSE, Settlement, Store, StoreError, Verdict, connect, failed_to,
-    group_commit::GroupCommit,
-    lanes::{self, Departed, Departures},
+    End, Ends, Places, RETRY_PAUSE, Settlement, Store, StoreError, Verdict,
+    batcher::Batcher,
+    connect, failed_to,
+    lanes::{Departed, Departures},
     results::Results,
 };
 use crate::{
@@ -22,9 +23,9 @@ pub(super) fn start(
     pool: &PgPool,
     ends: &Ends,
     tasks: &TaskTracker,
-) -> GroupCommit<Settlement, Result<bool, StoreError>> {
+) -> Batcher<Settlement, Result<bool, StoreError>> {
     let (pool, ends) = (pool.clone(), ends.clone());
-    GroupCommit::start(tasks, "settle", move |batch| {
+    Batcher::start(tasks, "settle", move |batch| {
         let (pool, ends) = (pool.clone(), ends.clone());
         async move { settle(&pool, &ends, batch).await }
     })
@@ -84,9 +85,6 @@ async fn settle_all(
 ) -> Result<(HashSet<Uuid>, Departed), StoreError> {
     const ACTION: &str = "settle operations";
     let mut transaction = connect::begin(pool).await.map_err(failed_to(ACTION))?;
-    keep_replies(&mut transaction, batch)
-        .await
-        .map_err(failed_to(ACTION))?;
     let mut keys: Vec<String> = batch
         .iter()
         .filter(|row| row.verdict.state().is_end())
@@ -94,7 +92,7 @@ async fn settle_all(
         .collect();
     keys.sort_unstable();
     keys.dedup();
-    lanes::lock(&mut transaction, &keys)
+    keep_replies(&mut transaction, batch, &keys)
         .await
         .map_err(failed_to(ACTION))?;
     #[cfg(feature = "sabotage")]
@@ -147,18 +145,16 @@ async fn has_committed(pool: &PgPool, transaction_id: Option<String>) -> bool {
     }
 }
 
-/// Keeps what came back, whoever holds the operation by now.
+/// Keeps what came back, whoever holds the operation by now, and locks lanes, in the order of their keys.
 async fn keep_replies(
     connection: &mut PgConnection,
     batch: &[Settlement],
+    lanes: &[String],
 ) -> Result<(), sqlx::Error> {
     let replied: Vec<(&Settlement, &Reply)> = batch
         .iter()
         .filter_map(|row| row.reply.as_ref().map(|reply| (row, reply)))
         .collect();
-    if replied.is_empty() {
-        return Ok(());
-    }
     let answer = |reply: &&Reply| match reply {
         Reply::Answer(answer) => Some(answer.clone()),
         Reply::Failure(_) => None,
@@ -172,11 +168,14 @@ async fn keep_replies(
         })
         .collect();
     sqlx::query!(
-        "UPDATE attempt a
-            SET answered_at = now(), status = r.status, cached = r.cached, answer = r.answer, error = r.error
-           FROM unnest($1::uuid[], $2::int[], $3::smallint[], $4::bool[], $5::text[], $6::text[])
-                AS r (id, number, status, cached, answer, error)
-          WHERE a.operation_id = r.id AND a.number = r.number AND a.answered_at IS NULL",
+        "WITH kept AS (
+            UPDATE attempt a
+               SET answered_at = now(), status = r.status, cached = r.cached, answer = r.answer, error = r.error
+              FROM unnest($1::uuid[], $2::int[], $3::smallint[], $4::bool[], $5::text[], $6::text[])
+                   AS r (id, number, status, cached, answer, error)
+             WHERE a.operation_id = r.id AND a.number = r.number AND a.answered_at IS NULL
+         )
+         SELECT key FROM lane WHERE key = ANY ($7) ORDER BY key FOR NO KEY UPDATE",
         &replied.iter().map(|(row, _)| row.id.0).collect::<Vec<_>>(),
         &replied.iter().map(|(row, _)| row.attempt).collect::<Vec<_>>(),
         &answers
@@ -186,8 +185,9 @@ async fn keep_replies(
         &answers.iter().map(|a| a.as_ref().map(|a| a.cached)).collect::<Vec<_>>() as &[Option<bool>],
         &answers.into_iter().map(|a| a.map(|a| a.body)).collect::<Vec<_>>() as &[Option<String>],
         &errors as &[Option<String>],
+        lanes,
     )
-    .execute(connection)
+    .fetch_all(connection)
     .await
     .map(drop)
 }
@@ -267,8 +267,7 @@ pub(super) async fn end(
             }
         }
     }
-    results.insert(connection).await?;
-    departures.write(connection).await
+    departures.write(&results, connection).await
 }
 
 impl Store {

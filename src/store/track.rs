@@ -1,9 +1,14 @@
-//! Reading one operation, as its caller sees it.
+//! Reading single operations, as their callers see them: those that are asked for at once by one statement.
+
+use std::{collections::HashMap, sync::Arc};
 
 use chrono::{DateTime, Utc};
+use sqlx::PgPool;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
-use super::{Store, StoreError, connect, failed_to, names};
-use crate::domain::{OperationType, State, TrackingId};
+use super::{Store, StoreError, batcher::Batcher, connect, failed_to, names};
+use crate::domain::{OperationId, OperationType, State, TrackingId};
 
 /// An operation as its caller sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,37 +25,92 @@ pub struct Tracked {
     pub ended_at: Option<DateTime<Utc>>,
 }
 
+/// What is read of an operation.
+pub(super) struct Row {
+    id: Uuid,
+    r#type: String,
+    state: String,
+    ended_at: Option<DateTime<Utc>>,
+    success: Option<String>,
+    failure: Option<String>,
+    message: Option<String>,
+    marked: Option<bool>,
+}
+
+impl Row {
+    fn is_of(&self, operation_type: OperationType) -> bool {
+        OperationType::from_name(&self.r#type) == Some(operation_type)
+    }
+}
+
+/// Starts the task that reads.
+pub(super) fn start(
+    pool: &PgPool,
+    tasks: &TaskTracker,
+) -> Batcher<OperationId, Result<Option<Arc<Row>>, StoreError>> {
+    let pool = pool.clone();
+    Batcher::start(tasks, "track", move |batch: Vec<OperationId>| {
+        let pool = pool.clone();
+        async move {
+            match read(&pool, &batch).await {
+                Ok(rows) => batch
+                    .iter()
+                    .map(|id| Ok(rows.get(&id.0).cloned()))
+                    .collect(),
+                Err(error) => {
+                    let error = Arc::new(error);
+                    let failed = || Err(StoreError::Batch(Arc::clone(&error)));
+                    batch.iter().map(|_| failed()).collect()
+                }
+            }
+        }
+    })
+}
+
+async fn read(pool: &PgPool, batch: &[OperationId]) -> Result<HashMap<Uuid, Arc<Row>>, StoreError> {
+    let ids: Vec<Uuid> = batch.iter().map(|id| id.0).collect();
+    let rows = connect::past_broken(pool, || {
+        sqlx::query_as!(
+            Row,
+            r#"SELECT o.id AS "id!", o.type AS "type!", o.state AS "state!", o.ended_at,
+                      r.success AS "success?", r.failure AS "failure?",
+                      r.message AS "message?", r.marked AS "marked?"
+                 FROM operation o
+                 LEFT JOIN result r ON r.operation_id = o.id
+                WHERE o.id = ANY ($1)"#,
+            &ids
+        )
+        .fetch_all(pool)
+    })
+    .await
+    .map_err(failed_to("read operations"))?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.id, Arc::new(row)))
+        .collect())
+}
+
 impl Store {
     /// Reads an operation; `None` when there is none of that id and type.
     ///
     /// Reading a failure, or what fell with it, is noted on the lane: operations accepted later are by
     /// someone who knows of it, and do not fall with it.
     pub async fn track(&self, tracking_id: TrackingId) -> Result<Option<Tracked>, StoreError> {
-        let row = connect::past_broken(&self.pool, || {
-            sqlx::query!(
-                "SELECT o.type, o.state, o.ended_at, r.success, r.failure, r.message,
-                        r.marked AS \"marked?\"
-                   FROM operation o
-                   LEFT JOIN result r ON r.operation_id = o.id
-                  WHERE o.id = $1",
-                tracking_id.id.0
-            )
-            .fetch_optional(&self.pool)
-        })
-        .await
-        .map_err(failed_to("read an operation"))?;
+        let row = self
+            .tracking
+            .submit(tracking_id.id)
+            .await
+            .unwrap_or(Err(StoreError::Closed))?
+            .filter(|row| row.is_of(tracking_id.operation_type));
         let Some(row) = row else { return Ok(None) };
-        if OperationType::from_name(&row.r#type) != Some(tracking_id.operation_type) {
-            return Ok(None);
-        }
         if row.marked == Some(true) {
-            self.note_failures_read(&[tracking_id.id.0]).await?;
+            self.note_failures_read(&[row.id]).await?;
         }
         Ok(Some(Tracked {
             state: names::state(&row.state)?,
-            success: row.success,
-            failure: row.failure,
-            message: row.message,
+            success: row.success.clone(),
+            failure: row.failure.clone(),
+            message: row.message.clone(),
             ended_at: row.ended_at,
         }))
     }

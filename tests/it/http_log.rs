@@ -100,7 +100,9 @@ async fn an_error_is_logged_once_with_its_cause_and_nobodys_data_ever(pool: PgPo
     assert_eq!(errors[0]["fields"]["code"], "database_unavailable");
     let cause = errors[0]["fields"]["cause"].as_str().unwrap();
     assert!(
-        cause.starts_with("the database failed to read an operation: "),
+        cause.starts_with(
+            "the batch that held this row failed: the database failed to read operations: "
+        ),
         "{cause}"
     );
     assert_eq!(errors[0]["span"]["route"], "/fineract/track/{tracking_id}");

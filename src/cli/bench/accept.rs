@@ -49,6 +49,7 @@ pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
     for _ in 0..scale.times() {
         let mut plan = plan(lasts)?;
         plan.rate = Some(half);
+        bed.queue.run("CHECKPOINT").await?;
         let report = Bed::drive(&plan).await?;
         p99.push(Milli(u64::from(report.accept_micros(990))));
     }

@@ -68,10 +68,8 @@ async fn accept_all(
             action: ACTION,
             source,
         };
-        match transaction_id {
-            Some(id)
-                if connect::has_committed(pool, &id).await? && are_there(pool, &new).await? => {}
-            Some(_) | None => return Err(error),
+        if !connect::has_committed(pool, &transaction_id).await? || !are_there(pool, &new).await? {
+            return Err(error);
         }
     }
     pass(Point::AfterGroupCommit, batch);
@@ -94,7 +92,10 @@ fn pass(point: Point, batch: &[NewOperation]) {
 }
 
 /// Whether the rows of a batch are there: all of them, or none is.
-async fn are_there(pool: &PgPool, new: &[&NewOperation]) -> Result<bool, StoreError> {
+pub(in crate::store) async fn are_there(
+    pool: &PgPool,
+    new: &[&NewOperation],
+) -> Result<bool, StoreError> {
     let Some(first) = new.first() else {
         return Ok(true);
     };

@@ -12,8 +12,10 @@ use serde_json::value::RawValue;
 use sqlx::PgPool;
 use tokio_util::task::TaskTracker;
 
-pub(in crate::store) use self::{placing::place_in_lanes, rows::insert_operations};
-use super::{Ends, Store, StoreError, group_commit::GroupCommit};
+pub(in crate::store) use self::{
+    batch::are_there, placing::place_in_lanes, rows::insert_operations,
+};
+use super::{Ends, Store, StoreError, batcher::Batcher};
 use crate::domain::{Checked, OperationId, OperationType, TrackingId};
 
 /// A checked operation that is to be accepted.
@@ -62,9 +64,9 @@ pub(super) fn start(
     pool: &PgPool,
     ends: &Ends,
     tasks: &TaskTracker,
-) -> GroupCommit<NewOperation, Result<Accepted, StoreError>> {
+) -> Batcher<NewOperation, Result<Accepted, StoreError>> {
     let (pool, ends) = (pool.clone(), ends.clone());
-    GroupCommit::start(tasks, "accept", move |batch| {
+    Batcher::start(tasks, "accept", move |batch| {
         let (pool, ends) = (pool.clone(), ends.clone());
         async move { batch::accept(&pool, &ends, batch).await }
     })

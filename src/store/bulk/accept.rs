@@ -8,7 +8,7 @@ use crate::{
     domain::{Lane, OperationType},
     store::{
         NewOperation, Store, StoreError,
-        accept::{insert_operations, place_in_lanes},
+        accept::{are_there, insert_operations, place_in_lanes},
         connect, failed_to,
     },
 };
@@ -105,7 +105,8 @@ impl Store {
             .await
             .map_err(failed_to(ACTION))?;
         if let Err(source) = transaction.commit().await
-            && !connect::has_committed(&self.pool, &transaction_id).await?
+            && !(connect::has_committed(&self.pool, &transaction_id).await?
+                && are_there(&self.pool, &operations).await?)
         {
             return Err(failed_to(ACTION)(source));
         }

@@ -11,7 +11,7 @@ use crate::{
     domain::{OperationId, OperationType, RetryEligible},
     store::{
         NewOperation, Store, StoreError,
-        accept::{insert_operations, place_in_lanes},
+        accept::{are_there, insert_operations, place_in_lanes},
         connect, failed_to, failures_read, lanes,
     },
 };
@@ -125,11 +125,11 @@ impl Store {
         point_refused_rows(&mut transaction, batch, &taken)
             .await
             .map_err(failed_to(ACTION))?;
-        if let Err(source) = transaction.commit().await {
-            match transaction_id {
-                Some(id) if connect::has_committed(&self.pool, &id).await? => {}
-                Some(_) | None => return Err(failed_to(ACTION)(source)),
-            }
+        if let Err(source) = transaction.commit().await
+            && !(connect::has_committed(&self.pool, &transaction_id).await?
+                && are_there(&self.pool, &operations).await?)
+        {
+            return Err(failed_to(ACTION)(source));
         }
         if placed.iter().any(|place| place.ungranted == 0) {
             self.ends.announce_work();

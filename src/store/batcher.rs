@@ -1,4 +1,5 @@
-//! Group commit without a timer: what arrived while the last batch was in flight makes the next one.
+//! Batches without a timer: what arrived while the last batch was in flight makes the next one. Of writes
+//! that is a group commit.
 
 use std::{fmt, future::Future};
 
@@ -10,12 +11,12 @@ const LARGEST_BATCH: usize = 500;
 
 type Waiting<T, R> = (T, oneshot::Sender<R>);
 
-/// Hands rows to a task that writes them in batches.
-pub(super) struct GroupCommit<T, R> {
+/// Hands rows to a task that writes, or reads, them in batches.
+pub(super) struct Batcher<T, R> {
     queue: mpsc::Sender<Waiting<T, R>>,
 }
 
-impl<T, R> Clone for GroupCommit<T, R> {
+impl<T, R> Clone for Batcher<T, R> {
     fn clone(&self) -> Self {
         Self {
             queue: self.queue.clone(),
@@ -23,13 +24,13 @@ impl<T, R> Clone for GroupCommit<T, R> {
     }
 }
 
-impl<T, R> fmt::Debug for GroupCommit<T, R> {
+impl<T, R> fmt::Debug for Batcher<T, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("GroupCommit").finish_non_exhaustive()
+        f.debug_struct("Batcher").finish_non_exhaustive()
     }
 }
 
-impl<T: Send + 'static, R: Send + 'static> GroupCommit<T, R> {
+impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
     /// Starts the task. `flush` is given each batch in the order of arrival, and answers row by row in
     /// that order. The task ends when the last handle is dropped.
     /// `name` is what the metrics call it.
@@ -54,7 +55,7 @@ impl<T: Send + 'static, R: Send + 'static> GroupCommit<T, R> {
         Self { queue }
     }
 
-    /// Has a row written; `None` when the task has ended.
+    /// Has a row written or read; `None` when the task has ended.
     pub(super) async fn submit(&self, row: T) -> Option<R> {
         let (reply, result) = oneshot::channel();
         self.queue.send((row, reply)).await.ok()?;
