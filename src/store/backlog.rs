@@ -11,7 +11,7 @@ use crate::telemetry::chain;
 /// How old the count may be.
 const EVERY: Duration = Duration::from_secs(2);
 /// The pause, over the time that the count took: it grows with what is waiting, and others want the database.
-const PAUSE: u32 = 50;
+const PAUSE: u32 = 200;
 
 /// The count, shared by the parts of the store.
 #[derive(Debug, Default)]
