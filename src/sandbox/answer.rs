@@ -71,6 +71,7 @@ impl Sandbox {
             method: &call.method,
             path: &call.path,
             command,
+            key: call.header("Idempotency-Key"),
         };
         let strike = self.lock().faults.strike(&asked);
         let Some((fault, delay)) = strike else {

@@ -100,6 +100,7 @@ pub(super) struct Asked<'a> {
     pub(super) method: &'a Method,
     pub(super) path: &'a str,
     pub(super) command: Option<&'a str>,
+    pub(super) key: Option<&'a str>,
 }
 
 /// A fault and the requests it is for.
@@ -110,6 +111,8 @@ struct Fault {
     method: Option<String>,
     path: Option<String>,
     command: Option<String>,
+    /// How its Idempotency-Key ends.
+    key: Option<String>,
     /// How often it still strikes; without end where a probability is given.
     left: Option<u64>,
     /// Of 1,000,000.
@@ -174,6 +177,7 @@ impl Fault {
             method: wanted("method"),
             path: wanted("path"),
             command: wanted("command"),
+            key: wanted("key"),
             left: match (count("times"), probability) {
                 (None, Some(_)) => None,
                 (times, _) => Some(times.unwrap_or(1)),
@@ -198,6 +202,10 @@ impl Fault {
                 .path
                 .as_ref()
                 .is_none_or(|path| asked.path.contains(path.as_str()))
+            && self
+                .key
+                .as_ref()
+                .is_none_or(|end| asked.key.is_some_and(|key| key.ends_with(end.as_str())))
     }
 }
 

@@ -75,24 +75,21 @@ impl Oversight {
         .map_err(failed_to("read attempts"))
     }
 
-    /// Whether an operation of a type that goes on under another key although an attempt of it was never
-    /// settled has been sent under that key; `None`: there is no such operation.
-    pub async fn went_on_without(
-        &self,
-        operation_type: OperationType,
-    ) -> Result<Option<bool>, StoreError> {
+    /// Whether an operation of a type has been sent under another key although an attempt of it was never
+    /// settled.
+    pub async fn went_on_without(&self, operation_type: OperationType) -> Result<bool, StoreError> {
         sqlx::query_scalar!(
             r#"SELECT EXISTS (
-                   SELECT FROM attempt next
-                    WHERE next.operation_id = o.id AND next.key_number = o.key_number) AS "is_sent!"
-                 FROM operation o
-                 JOIN attempt left_alone ON left_alone.operation_id = o.id
-                WHERE o.type = $1 AND o.state IN ('ready', 'running')
-                  AND left_alone.answered_at IS NULL AND left_alone.key_number < o.key_number
-                LIMIT 1"#,
+                   SELECT
+                     FROM operation o
+                     JOIN attempt left_alone ON left_alone.operation_id = o.id
+                     JOIN attempt next ON next.operation_id = o.id
+                    WHERE o.type = $1 AND o.state IN ('ready', 'running')
+                      AND left_alone.answered_at IS NULL AND left_alone.key_number < o.key_number
+                      AND next.key_number = o.key_number) AS "went_on!""#,
             operation_type.as_str()
         )
-        .fetch_optional(&self.pool)
+        .fetch_one(&self.pool)
         .await
         .map_err(failed_to("look for a second key"))
     }

@@ -53,7 +53,7 @@ impl Havoc<'_> {
             (held, Duration::ZERO)
         } else if card == Card::WriteLate {
             let aim = commands_of(OperationType::ClientUpdate);
-            let broken = json!({ "fault": "status_500", "match": aim, "times": 6 });
+            let broken = json!({ "fault": "status_500", "match": aim, "times": 15 });
             (broken, Duration::ZERO)
         } else if let Some(encounter) = card.encounter() {
             return Ok(encounter.holds_back);
@@ -151,15 +151,16 @@ impl Havoc<'_> {
             return Ok(());
         };
         self.clear_faults().await?;
-        if self.await_second_key(false).await {
-            let aim = commands_of(OperationType::ClientUpdate);
-            let delay_ms = u64::try_from(LATE_EFFECT.as_millis())?;
-            let late =
-                json!({ "fault": "late_effect", "match": aim, "times": 20, "delay_ms": delay_ms });
-            self.system.fineract.add_fault(&late).await?;
-            if self.await_second_key(true).await {
-                self.struck(Card::WriteLate, 1);
-            }
+        let mut aim = commands_of(OperationType::ClientUpdate);
+        if let Some(aim) = aim.as_object_mut() {
+            aim.insert("key".to_owned(), json!("-2"));
+        }
+        let delay_ms = u64::try_from(LATE_EFFECT.as_millis())?;
+        let late =
+            json!({ "fault": "late_effect", "match": aim, "times": 20, "delay_ms": delay_ms });
+        self.system.fineract.add_fault(&late).await?;
+        if self.await_second_key().await {
+            self.struck(Card::WriteLate, 1);
         }
         zombie.resume().await;
         self.clear_faults().await?;
@@ -167,13 +168,13 @@ impl Havoc<'_> {
         Ok(())
     }
 
-    /// Waits until an update goes on under a second key, or has been sent under it.
-    async fn await_second_key(&self, is_sent: bool) -> bool {
+    /// Waits until an update has been sent under a second key, by another gateway than had the first.
+    async fn await_second_key(&self) -> bool {
         let oversight = &self.system.oversight;
         let started = Instant::now();
         while started.elapsed() < LATE_WRITER {
             let went_on = oversight.went_on_without(OperationType::ClientUpdate).await;
-            if went_on.is_ok_and(|went_on| went_on.is_some_and(|sent| sent || !is_sent)) {
+            if went_on.is_ok_and(|went_on| went_on) {
                 return true;
             }
             tokio::time::sleep(SECOND_KEY).await;

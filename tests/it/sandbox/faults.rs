@@ -122,10 +122,12 @@ async fn a_fault_strikes_only_what_it_is_for() {
     let faults = json!([
         {"match": matched, "fault": "reset_before"},
         {"match": {"path": "/loanproducts"}, "fault": "reset_before"},
+        {"match": {"key": "-2"}, "fault": "reset_before"},
         {"fault": "reset_before", "probability": 0},
     ]);
     assert_eq!(bench.admin("faults", &faults).await, 200);
-    assert_eq!(bench.create("k").await.0, Fresh(200));
+    assert_eq!(bench.create("k-1").await.0, Fresh(200));
+    assert_eq!(bench.create("k-2").await.0, Closed);
     let other = bench
         .post("/loans/1?command=reject", &json!({}))
         .send()
