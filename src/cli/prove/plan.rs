@@ -2,7 +2,7 @@
 
 use fastrand::Rng;
 
-use super::faults::Card;
+use super::{faults::Card, plots::plot_of_rare};
 use crate::{
     domain::OperationType,
     points::{Deed, Order, Point},
@@ -59,7 +59,7 @@ impl Plan {
                 deed: Deed::Die,
                 point,
                 operation_type,
-                passing: if operation_type.is_some_and(is_rare) {
+                passing: if operation_type.and_then(plot_of_rare).is_some() {
                     1
                 } else {
                     rng.u32(1..=2)
@@ -83,17 +83,6 @@ impl Plan {
             rng,
         }
     }
-}
-
-/// Whether a round has few of a type.
-fn is_rare(operation_type: OperationType) -> bool {
-    matches!(
-        operation_type,
-        OperationType::LoanReject
-            | OperationType::LoanWithdraw
-            | OperationType::LoanUndoApproval
-            | OperationType::LoanUndoDisbursal
-    )
 }
 
 /// The order of the gateway that stops itself.

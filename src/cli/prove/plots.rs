@@ -10,6 +10,7 @@ use super::{
     },
     story::Step,
 };
+use crate::domain::OperationType;
 
 /// The lenders whose loans take the same terms.
 const LENDERS: [&str; 6] = ["UGRO", "DMI", "ARTHMATE", "VIVRITI", "GB", "IKF"];
@@ -61,6 +62,22 @@ pub(super) const PLOTS: [(Plot, usize); 10] = [
     (undone, 3),
     (turned_away, 3),
 ];
+
+/// The plot that is told more often where a gateway is to die with a type that a round has few of.
+pub(super) fn plot_of_rare(operation_type: OperationType) -> Option<Plot> {
+    match operation_type {
+        OperationType::LoanReject | OperationType::LoanWithdraw => Some(turned_away),
+        OperationType::LoanUndoApproval | OperationType::LoanUndoDisbursal => Some(undone),
+        OperationType::ClientCreate
+        | OperationType::ClientUpdate
+        | OperationType::LoanCreate
+        | OperationType::LoanUpdate
+        | OperationType::LoanApprove
+        | OperationType::LoanDisburse
+        | OperationType::LoanDelete
+        | OperationType::LoanRepayment => None,
+    }
+}
 
 fn send(requests: impl IntoIterator<Item = Request>) -> Vec<Step> {
     requests.into_iter().map(Step::Send).collect()

@@ -21,7 +21,10 @@ use super::{
     system::{LEASE, System},
     tally::Tally,
 };
-use crate::{domain::State, store};
+use crate::{
+    domain::{OperationType, State},
+    store,
+};
 
 /// How long everything may take to end once nothing goes wrong any more. A missing permission alone is
 /// left alone for half a minute.
@@ -70,6 +73,12 @@ pub(super) async fn play(system: &System, tally: &Tally, plan: Plan) -> anyhow::
     for order in orders.iter().flatten().chain(&next_order) {
         havoc.prepare_for(*order, &mut rng).await?;
     }
+    let deaths: Vec<OperationType> = orders
+        .iter()
+        .flatten()
+        .chain(&next_order)
+        .filter_map(|order| order.operation_type)
+        .collect();
     let stop_lasts = if cards.contains(&Card::WriteLate) {
         WOKEN_BY_CARD
     } else {
@@ -81,7 +90,7 @@ pub(super) async fn play(system: &System, tally: &Tally, plan: Plan) -> anyhow::
         havoc.check(&cards),
     );
     let playing = async {
-        let recovery = trouble_and_peace(&havoc, &callers, &cards, &mut rng).await?;
+        let recovery = trouble_and_peace(&havoc, &callers, &cards, &deaths, &mut rng).await?;
         // What the sandbox still holds back is an effect too.
         tokio::time::sleep(held_back.saturating_sub(recovery)).await;
         read_books(system, callers, &cards, &mut rng)
@@ -110,10 +119,11 @@ async fn trouble_and_peace(
     havoc: &Havoc<'_>,
     callers: &Callers<'_>,
     cards: &[Card],
+    deaths: &[OperationType],
     rng: &mut Rng,
 ) -> anyhow::Result<Duration> {
     let encounters: Vec<_> = cards.iter().filter_map(|card| card.encounter()).collect();
-    let stories = stories(callers.round(), &encounters, rng);
+    let stories = stories(callers.round(), deaths, &encounters, rng);
     let playing = cards.iter().map(|card| havoc.play(*card, rng.fork()));
     let playing = try_join_all(playing.collect::<Vec<_>>());
     let (told, played) = join(callers.tell(stories, rng), playing).await;

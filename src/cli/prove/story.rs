@@ -7,9 +7,10 @@ use fastrand::Rng;
 use super::{
     deeds::Deed,
     encounters::Encounter,
-    plots::{Names, PLOTS},
+    plots::{Names, PLOTS, plot_of_rare},
     requests::Request,
 };
+use crate::domain::OperationType;
 
 /// What happens next in a story.
 #[derive(Clone, Debug)]
@@ -34,13 +35,20 @@ pub(super) struct Story {
 /// Within how long the stories begin.
 const BEGINNINGS: u64 = 2_000;
 
-/// The stories of a round, and those that its faults want.
-pub(super) fn stories(round: u32, encounters: &[&Encounter], rng: &mut Rng) -> Vec<Story> {
+/// How often more the plot of a rare type is told for each gateway that is to die with one.
+const RARE: usize = 4;
+
+/// The stories of a round, and those that its deaths and its faults want.
+pub(super) fn stories(
+    round: u32,
+    deaths: &[OperationType],
+    encounters: &[&Encounter],
+    rng: &mut Rng,
+) -> Vec<Story> {
     let mut stories = Vec::new();
-    for plot in PLOTS
-        .iter()
-        .flat_map(|(plot, count)| std::iter::repeat_n(plot, *count))
-    {
+    let rare = deaths.iter().copied().filter_map(plot_of_rare);
+    let told = PLOTS.into_iter().chain(rare.map(|plot| (plot, RARE)));
+    for plot in told.flat_map(|(plot, count)| std::iter::repeat_n(plot, count)) {
         let mut names = Names {
             round,
             story: stories.len(),
