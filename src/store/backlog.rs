@@ -12,6 +12,8 @@ use crate::telemetry::chain;
 const EVERY: Duration = Duration::from_secs(2);
 /// The pause, over the time that the count took: it grows with what is waiting, and others want the database.
 const PAUSE: u32 = 200;
+/// How old it may be all the same.
+const AT_MOST: Duration = Duration::from_secs(30);
 
 /// The count, shared by the parts of the store.
 #[derive(Debug, Default)]
@@ -27,17 +29,19 @@ impl Store {
     pub async fn watch_backlog(self) {
         loop {
             let started = Instant::now();
-            match self.count_backlog().await {
+            let pause = match self.count_backlog().await {
                 Ok(Count { waiting, parked }) => {
                     self.backlog.0.store(waiting, Ordering::Relaxed);
                     metrics::gauge!("gateway_backlog").set(gauge(waiting));
                     metrics::gauge!("gateway_parked").set(gauge(parked));
+                    (PAUSE * started.elapsed()).clamp(EVERY, AT_MOST)
                 }
                 Err(error) => {
                     tracing::debug!(error = %chain(&error), "the backlog was not counted");
+                    EVERY
                 }
-            }
-            tokio::time::sleep(EVERY.max(PAUSE * started.elapsed())).await;
+            };
+            tokio::time::sleep(pause).await;
         }
     }
 

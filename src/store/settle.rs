@@ -206,6 +206,9 @@ async fn update_operations(
         Verdict::End(_) => None,
     };
     let new_key = |row: &Settlement| row.verdict.takes_new_key();
+    // In the order in which whoever cancels locks them.
+    let mut batch: Vec<&Settlement> = batch.iter().collect();
+    batch.sort_unstable_by_key(|row| row.id.0);
     let rows = sqlx::query!(
         r#"UPDATE operation o
               SET state = s.state,
@@ -223,9 +226,9 @@ async fn update_operations(
         &batch.iter().map(|row| row.id.0).collect::<Vec<_>>(),
         &batch.iter().map(|row| row.attempt).collect::<Vec<_>>(),
         &batch.iter().map(|row| row.verdict.state().as_str().to_owned()).collect::<Vec<_>>(),
-        &batch.iter().map(delay).collect::<Vec<_>>() as &[Option<f64>],
-        &batch.iter().map(new_key).collect::<Vec<_>>(),
-        &batch.iter().map(why).collect::<Vec<_>>() as &[Option<String>],
+        &batch.iter().copied().map(delay).collect::<Vec<_>>() as &[Option<f64>],
+        &batch.iter().copied().map(new_key).collect::<Vec<_>>(),
+        &batch.iter().copied().map(why).collect::<Vec<_>>() as &[Option<String>],
     )
     .fetch_all(connection)
     .await?;

@@ -1,6 +1,6 @@
 //! Reading single operations, as their callers see them: those that are asked for at once by one statement.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, io, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
@@ -9,6 +9,9 @@ use uuid::Uuid;
 
 use super::{Store, StoreError, batcher::Batcher, connect, failed_to, names};
 use crate::domain::{OperationId, OperationType, State, TrackingId};
+
+/// How long a reading may take: those that are asked for meanwhile wait for it.
+const LONGEST: Duration = Duration::from_secs(5);
 
 /// An operation as its caller sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +72,7 @@ pub(super) fn start(
 
 async fn read(pool: &PgPool, batch: &[OperationId]) -> Result<HashMap<Uuid, Arc<Row>>, StoreError> {
     let ids: Vec<Uuid> = batch.iter().map(|id| id.0).collect();
-    let rows = connect::past_broken(pool, || {
+    let reading = connect::past_broken(pool, || {
         sqlx::query_as!(
             Row,
             r#"SELECT o.id AS "id!", o.type AS "type!", o.state AS "state!", o.ended_at,
@@ -81,9 +84,11 @@ async fn read(pool: &PgPool, batch: &[OperationId]) -> Result<HashMap<Uuid, Arc<
             &ids
         )
         .fetch_all(pool)
-    })
-    .await
-    .map_err(failed_to("read operations"))?;
+    });
+    let rows = tokio::time::timeout(LONGEST, reading)
+        .await
+        .unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()))
+        .map_err(failed_to("read operations"))?;
     Ok(rows
         .into_iter()
         .map(|row| (row.id, Arc::new(row)))

@@ -205,3 +205,23 @@ async fn a_failure_that_is_read_is_noted_on_its_lanes_in_their_order(pool: PgPoo
         .await;
     assert_eq!(unread.unwrap(), Some(0));
 }
+
+#[sqlx::test]
+async fn a_reading_that_hangs_is_an_error_and_does_not_hang_the_next_one(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    let id = gateway.accept(&client_create("INC-1")).await;
+    let path = format!("/fineract/track/{id}");
+    let mut lock = pool.begin().await.expect("a transaction");
+    sqlx::query!("LOCK TABLE result IN ACCESS EXCLUSIVE MODE")
+        .execute(&mut *lock)
+        .await
+        .expect("the lock");
+
+    let hung = Answer::of(gateway.get(&path)).await;
+    assert_eq!(hung.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(hung.json()["code"], "database_unavailable");
+
+    lock.rollback().await.expect("the end of the transaction");
+    let next = Answer::of(gateway.get(&path)).await;
+    assert_eq!(next.status, StatusCode::OK);
+}

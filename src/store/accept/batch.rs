@@ -99,11 +99,13 @@ pub(in crate::store) async fn are_there(
     let Some(first) = new.first() else {
         return Ok(true);
     };
-    sqlx::query_scalar!(
-        "SELECT EXISTS (SELECT FROM operation WHERE id = $1) AS \"is_there!\"",
-        first.id.0
-    )
-    .fetch_one(pool)
+    connect::past_broken(pool, || {
+        sqlx::query_scalar!(
+            "SELECT EXISTS (SELECT FROM operation WHERE id = $1) AS \"is_there!\"",
+            first.id.0
+        )
+        .fetch_one(pool)
+    })
     .await
     .map_err(failed_to("look for accepted operations"))
 }
