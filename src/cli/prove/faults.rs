@@ -125,7 +125,8 @@ impl Card {
         ) || (why == "an_attempt_may_still_run" && !parked.has_effect);
         if let Self::Sandbox(index) = self {
             return SANDBOX.get(index).is_some_and(|fault| match fault.name {
-                "stuck" | "late_effect" => is_undecided,
+                // Where the first answer died with its gateway, a stored conflict looks like one that runs.
+                "stuck" | "late_effect" | "conflict_409" => is_undecided,
                 "unauthorized" => why == "unauthenticated",
                 "redirect" => why == "redirected",
                 _ => false,

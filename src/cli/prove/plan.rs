@@ -59,7 +59,8 @@ impl Plan {
                 deed: Deed::Die,
                 point,
                 operation_type,
-                passing: if operation_type.and_then(plot_of_rare).is_some() {
+                // What comes seldom is not waited for twice.
+                passing: if operation_type.is_none_or(|it| plot_of_rare(it).is_some()) {
                     1
                 } else {
                     rng.u32(1..=2)
