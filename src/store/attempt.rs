@@ -51,11 +51,7 @@ pub(super) fn start(
                     .iter()
                     .map(|row| Ok(held.contains(&row.id.0)))
                     .collect(),
-                Err(source) => {
-                    let error = std::sync::Arc::new(failed_to("write attempts")(source));
-                    let failed = || Err(StoreError::Batch(std::sync::Arc::clone(&error)));
-                    batch.iter().map(|_| failed()).collect()
-                }
+                Err(source) => failed_to("write attempts")(source).of_each(batch.len()),
             }
         }
     })

@@ -90,6 +90,13 @@ fn failed_to(action: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
 }
 
 impl StoreError {
+    /// What each of so many rows gets whose batch failed with this.
+    fn of_each<R>(self, rows: usize) -> Vec<Result<R, Self>> {
+        let error = Arc::new(self);
+        let failed = || Err(Self::Batch(Arc::clone(&error)));
+        std::iter::repeat_with(failed).take(rows).collect()
+    }
+
     /// Whether the row itself is at fault (SQLSTATE classes 22 and 23), so that others can do without it.
     fn is_data_error(&self) -> bool {
         match self {

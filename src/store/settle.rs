@@ -92,7 +92,7 @@ async fn settle_all(
         .collect();
     keys.sort_unstable();
     keys.dedup();
-    keep_replies(&mut transaction, batch, &keys)
+    keep_replies_and_lock(&mut transaction, batch, &keys)
         .await
         .map_err(failed_to(ACTION))?;
     #[cfg(feature = "sabotage")]
@@ -146,7 +146,7 @@ async fn has_committed(pool: &PgPool, transaction_id: Option<String>) -> bool {
 }
 
 /// Keeps what came back, whoever holds the operation by now, and locks lanes, in the order of their keys.
-async fn keep_replies(
+async fn keep_replies_and_lock(
     connection: &mut PgConnection,
     batch: &[Settlement],
     lanes: &[String],

@@ -60,11 +60,7 @@ pub(super) fn start(
                     .iter()
                     .map(|id| Ok(rows.get(&id.0).cloned()))
                     .collect(),
-                Err(error) => {
-                    let error = Arc::new(error);
-                    let failed = || Err(StoreError::Batch(Arc::clone(&error)));
-                    batch.iter().map(|_| failed()).collect()
-                }
+                Err(error) => error.of_each(batch.len()),
             }
         }
     })

@@ -1,7 +1,5 @@
 //! The transaction that accepts a batch: lanes first, then the operations.
 
-use std::sync::Arc;
-
 use sqlx::PgPool;
 
 use super::{
@@ -30,13 +28,7 @@ pub(in crate::store) async fn accept(
             results.extend(Box::pin(accept(pool, ends, second)).await);
             results
         }
-        Err(error) => {
-            let error = Arc::new(error);
-            batch
-                .iter()
-                .map(|_| Err(StoreError::Batch(Arc::clone(&error))))
-                .collect()
-        }
+        Err(error) => error.of_each(batch.len()),
     }
 }
 
@@ -62,15 +54,10 @@ async fn accept_all(
         .map_err(failed_to(ACTION))?;
     let replays = read_caller_keys(&mut transaction, batch, &taken).await?;
     pass(Point::InGroupCommit, batch);
-    if let Err(source) = transaction.commit().await {
-        // Nobody knows whether it took place: Postgres does, once it answers again.
-        let error = StoreError::Database {
-            action: ACTION,
-            source,
-        };
-        if !connect::has_committed(pool, &transaction_id).await? || !are_there(pool, &new).await? {
-            return Err(error);
-        }
+    if let Err(source) = transaction.commit().await
+        && !is_accepted(pool, &transaction_id, &new).await?
+    {
+        return Err(failed_to(ACTION)(source));
     }
     pass(Point::AfterGroupCommit, batch);
     if placed.iter().any(|place| place.ungranted == 0) {
@@ -91,11 +78,16 @@ fn pass(point: Point, batch: &[NewOperation]) {
     }
 }
 
-/// Whether the rows of a batch are there: all of them, or none is.
-pub(in crate::store) async fn are_there(
+/// Whether a transaction that accepted these operations, and whose commit was not answered, has taken
+/// place: Postgres knows, once it answers again. All of the rows are there, or none is.
+pub(in crate::store) async fn is_accepted(
     pool: &PgPool,
+    transaction_id: &str,
     new: &[&NewOperation],
 ) -> Result<bool, StoreError> {
+    if !connect::has_committed(pool, transaction_id).await? {
+        return Ok(false);
+    }
     let Some(first) = new.first() else {
         return Ok(true);
     };

@@ -13,7 +13,7 @@ use sqlx::PgPool;
 use tokio_util::task::TaskTracker;
 
 pub(in crate::store) use self::{
-    batch::are_there, placing::place_in_lanes, rows::insert_operations,
+    batch::is_accepted, placing::place_in_lanes, rows::insert_operations,
 };
 use super::{Ends, Store, StoreError, batcher::Batcher};
 use crate::domain::{Checked, OperationId, OperationType, TrackingId};

@@ -11,8 +11,8 @@ use crate::{
     domain::{OperationId, OperationType, RetryEligible},
     store::{
         NewOperation, Store, StoreError,
-        accept::{are_there, insert_operations, place_in_lanes},
-        connect, failed_to, failures_read, lanes,
+        accept::{insert_operations, is_accepted, place_in_lanes},
+        failed_to, failures_read, lanes,
     },
 };
 
@@ -126,8 +126,7 @@ impl Store {
             .await
             .map_err(failed_to(ACTION))?;
         if let Err(source) = transaction.commit().await
-            && !(connect::has_committed(&self.pool, &transaction_id).await?
-                && are_there(&self.pool, &operations).await?)
+            && !is_accepted(&self.pool, &transaction_id, &operations).await?
         {
             return Err(failed_to(ACTION)(source));
         }
