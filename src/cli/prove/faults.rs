@@ -116,17 +116,19 @@ impl Card {
         let why = parked.why;
         // Updates and undos get no new key while the first may still run. Nor is a refusal under a second
         // key the last word; but what is there is to be found.
+        let may_still_run = why == "an_attempt_may_still_run" && !parked.has_effect;
         let is_undecided = matches!(
             parked.operation_type,
             OperationType::ClientUpdate
                 | OperationType::LoanUpdate
                 | OperationType::LoanUndoApproval
                 | OperationType::LoanUndoDisbursal
-        ) || (why == "an_attempt_may_still_run" && !parked.has_effect);
+        ) || may_still_run;
         if let Self::Sandbox(index) = self {
             return SANDBOX.get(index).is_some_and(|fault| match fault.name {
+                "stuck" | "late_effect" => is_undecided,
                 // Where the first answer died with its gateway, a stored conflict looks like one that runs.
-                "stuck" | "late_effect" | "conflict_409" => is_undecided,
+                "conflict_409" => may_still_run,
                 "unauthorized" => why == "unauthenticated",
                 "redirect" => why == "redirected",
                 _ => false,

@@ -27,8 +27,6 @@ const WATCH: Duration = Duration::from_millis(50);
 const CHECKS: Duration = Duration::from_millis(300);
 /// How long a gateway that is to write late is waited for.
 const LATE_WRITER: Duration = Duration::from_secs(8);
-/// How often the second key is looked for: soon it is sent.
-const SECOND_KEY: Duration = Duration::from_millis(10);
 /// How late the effect of the command is that the other gateway sends meanwhile.
 const LATE_EFFECT: Duration = Duration::from_secs(5);
 
@@ -174,10 +172,10 @@ impl Havoc<'_> {
         let started = Instant::now();
         while started.elapsed() < LATE_WRITER {
             let went_on = oversight.went_on_without(OperationType::ClientUpdate).await;
-            if went_on.is_ok_and(|went_on| went_on) {
+            if went_on.unwrap_or(false) {
                 return true;
             }
-            tokio::time::sleep(SECOND_KEY).await;
+            tokio::time::sleep(WATCH).await;
         }
         false
     }

@@ -63,7 +63,7 @@ pub(super) const PLOTS: [(Plot, usize); 10] = [
     (turned_away, 3),
 ];
 
-/// The plot that is told more often where a gateway is to die with a type that a round has few of.
+/// The plot that is told more often where a gateway has an order with a type that a round has few of.
 pub(super) fn plot_of_rare(operation_type: OperationType) -> Option<Plot> {
     match operation_type {
         OperationType::LoanReject | OperationType::LoanWithdraw => Some(turned_away),

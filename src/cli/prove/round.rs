@@ -70,15 +70,11 @@ pub(super) async fn play(system: &System, tally: &Tally, plan: Plan) -> anyhow::
     for card in &cards {
         held_back = held_back.max(havoc.prepare(*card, &mut rng).await?);
     }
+    let mut ordered = Vec::new();
     for order in orders.iter().flatten().chain(&next_order) {
         havoc.prepare_for(*order, &mut rng).await?;
+        ordered.extend(order.operation_type);
     }
-    let deaths: Vec<OperationType> = orders
-        .iter()
-        .flatten()
-        .chain(&next_order)
-        .filter_map(|order| order.operation_type)
-        .collect();
     let stop_lasts = if cards.contains(&Card::WriteLate) {
         WOKEN_BY_CARD
     } else {
@@ -90,7 +86,7 @@ pub(super) async fn play(system: &System, tally: &Tally, plan: Plan) -> anyhow::
         havoc.check(&cards),
     );
     let playing = async {
-        let recovery = trouble_and_peace(&havoc, &callers, &cards, &deaths, &mut rng).await?;
+        let recovery = trouble_and_peace(&havoc, &callers, &cards, &ordered, &mut rng).await?;
         // What the sandbox still holds back is an effect too.
         tokio::time::sleep(held_back.saturating_sub(recovery)).await;
         read_books(system, callers, &cards, &mut rng)
@@ -119,11 +115,11 @@ async fn trouble_and_peace(
     havoc: &Havoc<'_>,
     callers: &Callers<'_>,
     cards: &[Card],
-    deaths: &[OperationType],
+    ordered: &[OperationType],
     rng: &mut Rng,
 ) -> anyhow::Result<Duration> {
     let encounters: Vec<_> = cards.iter().filter_map(|card| card.encounter()).collect();
-    let stories = stories(callers.round(), deaths, &encounters, rng);
+    let stories = stories(callers.round(), ordered, &encounters, rng);
     let playing = cards.iter().map(|card| havoc.play(*card, rng.fork()));
     let playing = try_join_all(playing.collect::<Vec<_>>());
     let (told, played) = join(callers.tell(stories, rng), playing).await;

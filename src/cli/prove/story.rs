@@ -35,18 +35,18 @@ pub(super) struct Story {
 /// Within how long the stories begin.
 const BEGINNINGS: u64 = 2_000;
 
-/// How often more the plot of a rare type is told for each gateway that is to die with one.
+/// How often more the plot of a rare type is told for each gateway that has an order with one.
 const RARE: usize = 4;
 
-/// The stories of a round, and those that its deaths and its faults want.
+/// The stories of a round, and those that its orders and its faults want.
 pub(super) fn stories(
     round: u32,
-    deaths: &[OperationType],
+    ordered: &[OperationType],
     encounters: &[&Encounter],
     rng: &mut Rng,
 ) -> Vec<Story> {
     let mut stories = Vec::new();
-    let rare = deaths.iter().copied().filter_map(plot_of_rare);
+    let rare = ordered.iter().copied().filter_map(plot_of_rare);
     let told = PLOTS.into_iter().chain(rare.map(|plot| (plot, RARE)));
     for plot in told.flat_map(|(plot, count)| std::iter::repeat_n(plot, count)) {
         let mut names = Names {
