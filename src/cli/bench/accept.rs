@@ -45,7 +45,7 @@ pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
         theirs.push(inserted);
     }
     // Ours alone from here on: nobody vacuums the other table meanwhile.
-    bed.queue.run("DROP TABLE pgbench_row").await?;
+    bed.queue.run(pgbench::NO_TABLE).await?;
     let half = u32::try_from(ours.median().0 / 2000)?;
     let mut p99 = Samples::default();
     for _ in 0..scale.times() {

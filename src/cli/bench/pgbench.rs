@@ -17,6 +17,9 @@ exec pgbench "$@"
 pub(super) const TABLE: &str = "CREATE TABLE IF NOT EXISTS pgbench_row \
      (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, body text NOT NULL)";
 
+/// Takes it away.
+pub(super) const NO_TABLE: &str = "DROP TABLE pgbench_row";
+
 /// Inserts rows of this size for a while; how many a second, each committed by itself.
 pub(super) async fn inserts_per_second(
     url: &str,
