@@ -38,8 +38,6 @@ pub(super) async fn observe_request(mut request: Request, next: Next) -> Respons
         method = request.method().as_str(),
         route,
         caller = field::Empty,
-        status = field::Empty,
-        duration_ms = field::Empty,
     );
     let started = Instant::now();
     async {
@@ -52,16 +50,14 @@ pub(super) async fn observe_request(mut request: Request, next: Next) -> Respons
         headers
             .entry(CACHE_CONTROL)
             .or_insert(HeaderValue::from_static("no-store"));
-        let span = tracing::Span::current();
-        span.record("status", response.status().as_u16());
-        span.record(
-            "duration_ms",
-            u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        tracing::debug!(
+            status = response.status().as_u16(),
+            duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            "answered"
         );
-        tracing::debug!("answered");
         response
     }
-    .instrument(span.clone())
+    .instrument(span)
     .await
 }
 

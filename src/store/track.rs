@@ -105,7 +105,8 @@ impl Store {
             .filter(|row| row.is_of(tracking_id.operation_type));
         let Some(row) = row else { return Ok(None) };
         if row.marked == Some(true) {
-            self.note_failures_read(&[row.id]).await?;
+            // Seldom, and large: each waiting caller would hold room for it.
+            Box::pin(self.note_failures_read(&[row.id])).await?;
         }
         Ok(Some(Tracked {
             state: names::state(&row.state)?,

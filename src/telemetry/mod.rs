@@ -52,7 +52,13 @@ where
         .with_ansi(is_terminal);
     let started = match log.format.unwrap_or(default) {
         LogFormat::Text => builder.finish().try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).finish().try_init(),
+        // No span stands in another one: a list of them would be written, and read, twice.
+        LogFormat::Json => builder
+            .json()
+            .flatten_event(true)
+            .with_span_list(false)
+            .finish()
+            .try_init(),
     };
     started.map_err(TelemetryError::Start)
 }

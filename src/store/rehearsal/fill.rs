@@ -65,6 +65,9 @@ impl Rehearsal {
                                           'activationDate', '01 January 2026'),
                         'client:' || lower(name)
                    FROM row
+             ), lanes AS (
+                 INSERT INTO lane (key, next_position, members, writers, resource_id)
+                 SELECT 'client:' || lower(name), 2, 0, 0, n FROM row
              )
              INSERT INTO result (operation_id, success)
              SELECT id, format('{\"officeId\":1,\"clientId\":%s,\"resourceId\":%s,\"resourceExternalId\":\"%s\"}', n, n, name)
