@@ -26,7 +26,7 @@ const SETTINGS: [(&str, &str); 6] = [
     ("FINERACT_TIMEOUT_SECONDS", "2"),
     ("FINERACT_STUCK_AFTER_SECONDS", "3"),
     ("FINERACT_MAX_IN_FLIGHT", "8"),
-    // Twice as long as what follows an outage takes until a stuck key was asked three times.
+    // Longer than the longest backoffs take until a key that is stuck after an outage was asked three times.
     ("RETRY_PARK_AFTER_SECONDS", "20"),
     ("WORKER_LEASE_SECONDS", "3"),
     ("SHUTDOWN_GRACE_SECONDS", "10"),
