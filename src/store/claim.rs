@@ -45,10 +45,12 @@ pub(super) fn statement(
         r#"WITH RECURSIVE lender AS (
              -- Those that wait for something: one step down the index for each, however much waits.
              (SELECT o.lender AS name FROM operation o
-               WHERE o.lender IS NOT NULL AND o.due_at IS NOT NULL ORDER BY o.lender LIMIT 1)
+               WHERE o.lender IS NOT NULL AND o.due_at IS NOT NULL AND NOT o.held
+               ORDER BY o.lender LIMIT 1)
               UNION ALL
              SELECT (SELECT o.lender FROM operation o
-                      WHERE o.lender > l.name AND o.due_at IS NOT NULL ORDER BY o.lender LIMIT 1)
+                      WHERE o.lender > l.name AND o.due_at IS NOT NULL AND NOT o.held
+                      ORDER BY o.lender LIMIT 1)
                FROM lender l
               WHERE l.name IS NOT NULL
            ), due AS (
