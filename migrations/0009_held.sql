@@ -1,4 +1,5 @@
 -- What an operator holds back is not due: with many held, each claim met all of them first.
+-- A gateway from before this finds the lenders by reading the whole table while a deployment rolls: slow, not wrong.
 
 DROP INDEX operation_due;
 DROP INDEX operation_due_of_lender;
