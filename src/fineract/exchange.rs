@@ -5,12 +5,14 @@ use std::{fmt, sync::Arc, time::Duration};
 use crate::domain::{Answer, Failure, Method};
 
 /// The commands that may stand in a path (`CONTRACT.md` sections 5 to 11).
-const COMMANDS: [&str; 5] = [
+const COMMANDS: [&str; 7] = [
     "approve",
     "disburse",
+    "reject",
     "repayment",
     "undoapproval",
     "undodisbursal",
+    "withdrawnByApplicant",
 ];
 /// What the paths begin with.
 const RESOURCES: [&str; 4] = ["clients", "loans", "loanproducts", "paymenttypes"];
@@ -104,6 +106,11 @@ mod tests {
             ("/clients", "clients", ""),
             ("/clients/external-id/approve", "clients", ""),
             ("/loans/17?command=approve", "loans", "approve"),
+            (
+                "/loans/17?command=withdrawnByApplicant",
+                "loans",
+                "withdrawnByApplicant",
+            ),
             (
                 "/loans/external-id/L-1?associations=charges,transactions",
                 "loans",
