@@ -35,7 +35,14 @@ impl fmt::Display for Milli {
             0..10 => write!(f, "{whole}.{:02}", rest / 10),
             10..100 => write!(f, "{whole}.{}", rest / 100),
             100..10_000 => write!(f, "{whole}"),
-            _ => write!(f, "{},{:03}", whole / 1000, whole % 1000),
+            10_000..1_000_000 => write!(f, "{},{:03}", whole / 1000, whole % 1000),
+            _ => write!(
+                f,
+                "{},{:03},{:03}",
+                whole / 1_000_000,
+                whole / 1000 % 1000,
+                whole % 1000
+            ),
         }
     }
 }
@@ -92,6 +99,7 @@ mod tests {
             ("12.5", "12.5"),
             ("1234.567", "1234"),
             ("23230", "23,230"),
+            ("10000007", "10,000,007"),
         ] {
             assert_eq!(Milli::parse(text).unwrap().to_string(), expected, "{text}");
         }
