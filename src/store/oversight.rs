@@ -75,18 +75,18 @@ impl Oversight {
         .map_err(failed_to("read attempts"))
     }
 
-    /// Whether an operation of a type has been sent under another key although an attempt of it was never
-    /// settled.
+    /// Whether all operations of a type whose attempt has been left alone for a second have been sent under
+    /// another key since, and there are such.
     pub async fn went_on_without(&self, operation_type: OperationType) -> Result<bool, StoreError> {
         sqlx::query_scalar!(
-            r#"SELECT EXISTS (
-                   SELECT
-                     FROM operation o
-                     JOIN attempt left_alone ON left_alone.operation_id = o.id
-                     JOIN attempt next ON next.operation_id = o.id
-                    WHERE o.type = $1 AND o.state IN ('ready', 'running')
-                      AND left_alone.answered_at IS NULL AND left_alone.key_number < o.key_number
-                      AND next.key_number = o.key_number) AS "went_on!""#,
+            r#"SELECT COALESCE(bool_and(left_alone.key_number < o.key_number AND EXISTS (
+                          SELECT FROM attempt next
+                           WHERE next.operation_id = o.id AND next.key_number = o.key_number)), false)
+                      AS "went_on!"
+                 FROM operation o
+                 JOIN attempt left_alone ON left_alone.operation_id = o.id
+                WHERE o.type = $1 AND o.state IN ('ready', 'running')
+                  AND left_alone.answered_at IS NULL AND left_alone.sent_at < now() - interval '1 second'"#,
             operation_type.as_str()
         )
         .fetch_one(&self.pool)

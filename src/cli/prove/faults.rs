@@ -59,6 +59,7 @@ impl Card {
             Self::StopAtPoint,
             Self::StopAtPoint,
             Self::WriteLate,
+            Self::WriteLate,
             Self::CrashPostgres,
             Self::CrashPostgres,
             Self::TerminateBackends,
