@@ -93,14 +93,23 @@ impl Rehearsal {
     /// How many operations were sent before one ended that stands before them in one of their lanes.
     pub async fn out_of_order(&self) -> Result<i64, StoreError> {
         sqlx::query_scalar!(
-            "SELECT count(*) AS \"count!\"
-               FROM (SELECT a.sent_at,
-                            lag(o.ended_at) OVER (PARTITION BY o.lane ORDER BY o.position) AS written_before,
-                            (SELECT max(w.ended_at) FROM operation w
-                              WHERE w.lane = o.read_lane AND w.position < o.read_position) AS read_before
-                       FROM operation o
-                       JOIN attempt a ON a.operation_id = o.id) sent
-              WHERE sent_at < written_before OR sent_at < read_before"
+            "WITH sent AS (
+                 SELECT o.lane, o.position, o.read_lane, o.read_position, o.ended_at, min(a.sent_at) AS sent_at
+                   FROM operation o
+                   JOIN attempt a ON a.operation_id = o.id
+                  GROUP BY o.id
+             ), place AS (
+                 SELECT lane, position, true AS writes, sent_at, ended_at FROM sent
+                  UNION ALL
+                 SELECT read_lane, read_position, false, sent_at, ended_at FROM sent WHERE read_lane IS NOT NULL
+             )
+             SELECT count(*) AS \"count!\"
+               FROM (SELECT sent_at, writes, max(ended_at) OVER before AS ended_before,
+                            max(ended_at) FILTER (WHERE writes) OVER before AS written_before
+                       FROM place
+                     WINDOW before AS (PARTITION BY lane ORDER BY position
+                                       ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) stood
+              WHERE sent_at < CASE WHEN writes THEN ended_before ELSE written_before END"
         )
         .fetch_one(&self.pool)
         .await
