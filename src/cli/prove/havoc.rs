@@ -142,7 +142,7 @@ impl Havoc<'_> {
     }
 
     /// A gateway has stopped itself before it writes that a client's update is to be tried under a new
-    /// key. When another one has done so, and its command takes effect late, the first one wakes and
+    /// key. When all updates that it held have been sent so by others, and take effect late, it wakes and
     /// writes.
     async fn write_late(&self) -> anyhow::Result<()> {
         let Some(zombie) = self.stopped_gateway().await else {
@@ -166,7 +166,7 @@ impl Havoc<'_> {
         Ok(())
     }
 
-    /// Waits until an update has been sent under a second key, by another gateway than had the first.
+    /// Waits until the updates that were left alone have been sent under a second key.
     async fn await_second_key(&self) -> bool {
         let oversight = &self.system.oversight;
         let started = Instant::now();
