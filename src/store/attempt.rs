@@ -6,7 +6,7 @@ use sqlx::PgPool;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use super::{Store, StoreError, batcher::Batcher, failed_to};
+use super::{Asking, Store, StoreError, batcher::Batcher};
 use crate::domain::{Answer, Attempt, Failure, Method, OperationId, Reply, Request};
 
 /// A command that is about to be sent.
@@ -46,12 +46,12 @@ pub(super) fn start(
     Batcher::start(tasks, "attempt", move |batch| {
         let pool = pool.clone();
         async move {
-            match insert(&pool, &batch).await {
+            match insert(&pool, &batch).or_fail_to("write attempts").await {
                 Ok(held) => batch
                     .iter()
                     .map(|row| Ok(held.contains(&row.id.0)))
                     .collect(),
-                Err(source) => failed_to("write attempts")(source).of_each(batch.len()),
+                Err(error) => error.of_each(batch.len()),
             }
         }
     })
@@ -138,8 +138,8 @@ impl Store {
             id.0
         )
         .fetch_all(&self.pool)
-        .await
-        .map_err(failed_to("read attempts"))?
+        .or_fail_to("read attempts")
+        .await?
         .into_iter()
         .map(|row| {
             let answer = match (row.status, row.cached, row.answer) {

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Store, StoreError, failed_to};
+use super::{Asking, Store, StoreError};
 use crate::telemetry::chain;
 
 /// How old the count may be.
@@ -52,8 +52,8 @@ impl Store {
                     (SELECT count(*) FROM operation WHERE state = 'parked') AS \"parked!\""
         )
         .fetch_one(&self.pool)
-        .await
-        .map_err(failed_to("count what is waiting"))?;
+        .or_fail_to("count what is waiting")
+        .await?;
         Ok(Count {
             waiting: u64::try_from(count.waiting).unwrap_or_default(),
             parked: u64::try_from(count.parked).unwrap_or_default(),

@@ -6,10 +6,10 @@ use sqlx::{PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Fells, Store, StoreError,
+    Asking, Fells, Store, StoreError,
     cancel::Unsent,
     claimed::Places,
-    connect, failed_to,
+    connect,
     lanes::{self, Departed, Departures},
     names,
     results::Results,
@@ -50,8 +50,8 @@ impl Store {
         const ACTION: &str = "end falling operations";
         let lane = sqlx::query_scalar!("SELECT key FROM lane WHERE falling ORDER BY key LIMIT 1")
             .fetch_optional(&self.pool)
-            .await
-            .map_err(failed_to(ACTION))?;
+            .or_fail_to(ACTION)
+            .await?;
         let Some(lane) = lane else { return Ok(false) };
         let (ended, departed) = fell_chunk(&self.pool, &lane, self.fells).await?;
         self.ends.announce_ended(ended);
@@ -68,7 +68,7 @@ async fn fell_chunk(
     fells: Fells,
 ) -> Result<(Vec<OperationId>, Departed), StoreError> {
     const ACTION: &str = "end falling operations";
-    let mut transaction = connect::begin(pool).await.map_err(failed_to(ACTION))?;
+    let mut transaction = connect::begin(pool).or_fail_to(ACTION).await?;
     // Which lanes they stand in is known only after a look; the lanes are locked in their order, and
     // the look is taken again.
     let mut keys: Vec<String> = read_falling(&mut transaction, lane)
@@ -80,8 +80,8 @@ async fn fell_chunk(
     keys.sort_unstable();
     keys.dedup();
     lanes::lock(&mut transaction, &keys)
-        .await
-        .map_err(failed_to(ACTION))?;
+        .or_fail_to(ACTION)
+        .await?;
     let locked: HashSet<String> = keys.into_iter().collect();
     let all = read_falling(&mut transaction, lane).await?;
     let none_is_left = all.is_empty();
@@ -97,13 +97,11 @@ async fn fell_chunk(
         })
         .collect();
     let departed = if none_is_left {
-        finish(&mut transaction, lane)
-            .await
-            .map_err(failed_to(ACTION))?
+        finish(&mut transaction, lane).or_fail_to(ACTION).await?
     } else {
         end_fallen(&mut transaction, lane, &falling, fells).await?
     };
-    transaction.commit().await.map_err(failed_to(ACTION))?;
+    transaction.commit().or_fail_to(ACTION).await?;
     for fallen in &falling {
         super::count_end(fallen.operation_type, State::Failed);
     }
@@ -132,8 +130,8 @@ async fn read_falling(
         CHUNK
     )
     .fetch_all(connection)
-    .await
-    .map_err(failed_to("read falling operations"))?
+    .or_fail_to("read falling operations")
+    .await?
     .into_iter()
     .map(|row| {
         Ok(Unsent {
@@ -181,12 +179,12 @@ async fn end_fallen(
         &falling.iter().map(|fallen| fallen.id.0).collect::<Vec<_>>()
     )
     .execute(&mut *connection)
-    .await
-    .map_err(failed_to(ACTION))?;
+    .or_fail_to(ACTION)
+    .await?;
     departures
         .write(&results, connection)
+        .or_fail_to(ACTION)
         .await
-        .map_err(failed_to(ACTION))
 }
 
 /// The operation whose failure marks the lane.
@@ -196,8 +194,8 @@ async fn read_cause(connection: &mut PgConnection, lane: &str) -> Result<Trackin
         lane
     )
     .fetch_one(connection)
-    .await
-    .map_err(failed_to("read a lane's mark"))?;
+    .or_fail_to("read a lane's mark")
+    .await?;
     Ok(TrackingId {
         operation_type: names::operation_type(&cause.r#type)?,
         id: OperationId(cause.id),

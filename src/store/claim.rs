@@ -14,9 +14,9 @@ use sqlx::{
 };
 
 use super::{
-    Store, StoreError,
+    Asking, Store, StoreError,
     claimed::{Claimed, Row},
-    failed_to, names,
+    names,
 };
 use crate::domain::{OperationId, OperationType, TrackingId};
 
@@ -98,8 +98,8 @@ impl Store {
         let claimed_at = Instant::now();
         let rows = statement(limits)
             .fetch_all(&self.pool)
-            .await
-            .map_err(failed_to("claim operations"))?;
+            .or_fail_to("claim operations")
+            .await?;
         rows.into_iter()
             .map(|row| row.claimed(claimed_at))
             .collect()
@@ -133,8 +133,8 @@ impl Store {
             lease.as_secs_f64(),
         )
         .fetch_all(&self.pool)
-        .await
-        .map_err(failed_to("renew leases"))?;
+        .or_fail_to("renew leases")
+        .await?;
         Ok(renewed.into_iter().map(OperationId).collect())
     }
 
@@ -153,8 +153,8 @@ impl Store {
             operation_type.as_str(),
         )
         .fetch_all(&self.pool)
-        .await
-        .map_err(failed_to("look for operations with older keys"))?;
+        .or_fail_to("look for operations with older keys")
+        .await?;
         Ok(ids.into_iter().map(OperationId).collect())
     }
 
@@ -178,8 +178,8 @@ impl Store {
             claimed.places.position,
         )
         .fetch_optional(&self.pool)
-        .await
-        .map_err(failed_to("look for a reference"))?;
+        .or_fail_to("look for a reference")
+        .await?;
         earlier
             .map(|row| {
                 Ok(TrackingId {

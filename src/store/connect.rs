@@ -12,7 +12,7 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
-use super::{RETRY_PAUSE, StoreError, failed_to};
+use super::{RETRY_PAUSE, StoreError, failed_to, patience};
 
 static MIGRATOR: Migrator = sqlx::migrate!();
 
@@ -66,7 +66,7 @@ pub async fn connect(url: &str, connections: u32) -> Result<PgPool, DatabaseProb
             ("jit", "off"),
             // Whoever counts much leaves the other cores to those that accept.
             ("max_parallel_workers_per_gather", "0"),
-            ("idle_in_transaction_session_timeout", "60s"),
+            ("idle_in_transaction_session_timeout", "10s"),
         ])
         .log_statements(tracing::log::LevelFilter::Off);
     refuse_transaction_pooler(&options).await?;
@@ -205,9 +205,8 @@ pub(super) async fn has_committed(pool: &PgPool, id: &str) -> Result<bool, Store
     const FORGOTTEN: &str = "22023";
     let give_up = Instant::now() + COMMIT_ASKED_FOR;
     loop {
-        let status = sqlx::query_scalar!("SELECT pg_xact_status($1::text::xid8)", id)
-            .fetch_one(pool)
-            .await;
+        let asking = sqlx::query_scalar!("SELECT pg_xact_status($1::text::xid8)", id);
+        let status = patience::within(COMMIT_ASKED_FOR, asking.fetch_one(pool)).await;
         let error = match status.as_ref().map(Option::as_deref) {
             Ok(Some("in progress")) => sqlx::Error::PoolTimedOut,
             Ok(status) => return Ok(status == Some("committed")),

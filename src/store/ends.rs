@@ -4,17 +4,21 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use sqlx::{
     PgPool,
     postgres::{PgListener, PgNotification},
 };
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::{
+    sync::{Notify, mpsc, watch},
+    time::timeout,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
-use super::RETRY_PAUSE;
+use super::{Asking, RETRY_PAUSE, StoreError, patience};
 use crate::{domain::OperationId, telemetry::chain};
 
 /// The channel of ended operations; a payload is a list of ids, each of 32 hexadecimal digits.
@@ -23,6 +27,9 @@ const ENDED: &str = "operation_ended";
 const READY: &str = "operation_ready";
 /// `NOTIFY` carries less than 8,000 bytes.
 const IDS_A_NOTIFICATION: usize = 240;
+
+/// How long a connection that hears nothing is believed to be alive; then another one listens.
+const TRUSTED_SILENCE: Duration = Duration::from_mins(1);
 
 type Waiters = HashMap<OperationId, (watch::Sender<()>, usize)>;
 
@@ -164,12 +171,19 @@ impl Ends {
     }
 
     async fn listen_once(&self, pool: &PgPool) -> Result<(), sqlx::Error> {
-        let mut listener = PgListener::connect_with(pool).await?;
-        listener.listen_all([ENDED, READY]).await?;
+        let listening = async {
+            let mut listener = PgListener::connect_with(pool).await?;
+            listener.listen_all([ENDED, READY]).await?;
+            Ok(listener)
+        };
+        let mut listener = patience::within(TRUSTED_SILENCE, listening).await?;
         // What was said while nobody listened is not said again.
         self.wake_all();
-        while let Some(notification) = listener.try_recv().await? {
-            self.heard(&notification);
+        while let Ok(heard) = timeout(TRUSTED_SILENCE, listener.try_recv()).await {
+            match heard? {
+                Some(notification) => self.heard(&notification),
+                None => return Ok(()),
+            }
         }
         Ok(())
     }
@@ -218,9 +232,10 @@ async fn tell(
     }
 }
 
-async fn notify(pool: &PgPool, channel: &str, payload: &str) -> Result<(), sqlx::Error> {
+async fn notify(pool: &PgPool, channel: &str, payload: &str) -> Result<(), StoreError> {
     sqlx::query!("SELECT pg_notify($1, $2)", channel, payload)
         .execute(pool)
+        .or_fail_to("tell the other gateways")
         .await
         .map(drop)
 }

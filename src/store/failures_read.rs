@@ -3,7 +3,7 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Store, StoreError, failed_to, lanes};
+use super::{Asking, Store, StoreError, lanes};
 
 const ACTION: &str = "note that failures were read";
 
@@ -22,19 +22,19 @@ impl Store {
             ids
         )
         .fetch_all(&self.pool)
-        .await
-        .map_err(failed_to(ACTION))?;
+        .or_fail_to(ACTION)
+        .await?;
         if unread.is_empty() {
             return Ok(());
         }
-        let mut transaction = self.pool.begin().await.map_err(failed_to(ACTION))?;
+        let mut transaction = self.pool.begin().or_fail_to(ACTION).await?;
         lanes::lock(&mut transaction, &unread)
-            .await
-            .map_err(failed_to(ACTION))?;
+            .or_fail_to(ACTION)
+            .await?;
         note(&mut transaction, ids, &unread)
-            .await
-            .map_err(failed_to(ACTION))?;
-        transaction.commit().await.map_err(failed_to(ACTION))
+            .or_fail_to(ACTION)
+            .await?;
+        transaction.commit().or_fail_to(ACTION).await
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Store, StoreError, failed_to};
+use super::{Asking, Store, StoreError};
 
 /// What a gateway asks for when it has used up what it had.
 #[derive(Clone, Copy, Debug)]
@@ -61,8 +61,8 @@ impl Store {
             spent,
         )
         .fetch_one(&self.pool)
-        .await
-        .map_err(failed_to("count the use of a key"))?;
+        .or_fail_to("count the use of a key")
+        .await?;
         let left = Duration::try_from_secs_f64(taken.seconds_left).unwrap_or_default();
         Ok(Block {
             minute: taken.minute,

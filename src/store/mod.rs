@@ -1,7 +1,8 @@
 //! The only SQL: the queue in Postgres, and who waits for an operation's end.
 //!
 //! Lanes are locked before operations, each in the order of their keys, everywhere: that is why
-//! nothing here can deadlock. No transaction is open while anything outside Postgres is waited for.
+//! nothing here can deadlock. No transaction is open while anything outside Postgres is waited for, and
+//! no answer is waited for longer than `patience` allows.
 
 mod accept;
 mod attempt;
@@ -20,6 +21,7 @@ mod lanes;
 mod names;
 mod operators;
 mod oversight;
+mod patience;
 mod rehearsal;
 mod results;
 mod settle;
@@ -57,7 +59,7 @@ pub use self::{
 };
 use crate::domain::{OperationId, OperationType, State};
 
-use self::{backlog::Backlog, batcher::Batcher};
+use self::{backlog::Backlog, batcher::Batcher, patience::Asking};
 
 /// What went wrong between the gateway and its database.
 #[derive(Debug, thiserror::Error)]
@@ -84,7 +86,7 @@ pub enum StoreError {
     Batch(#[source] Arc<StoreError>),
 }
 
-/// Gives a database error its context in one word: `.map_err(failed_to("claim operations"))`.
+/// Gives a database error its context in one word. Whoever should not wait for ever says [`Asking::or_fail_to`] instead.
 fn failed_to(action: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
     move |source| StoreError::Database { action, source }
 }

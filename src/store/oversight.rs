@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::{StoreError, failed_to, names};
+use super::{Asking, StoreError, names};
 use crate::domain::{OperationId, OperationType, State};
 
 /// A look at the queue from outside.
@@ -43,8 +43,8 @@ impl Oversight {
             &ids
         )
         .fetch_all(&self.pool)
-        .await
-        .map_err(failed_to("read where operations stand"))?
+        .or_fail_to("read where operations stand")
+        .await?
         .into_iter()
         .map(|row| {
             Ok(Standing {
@@ -71,8 +71,8 @@ impl Oversight {
             id.0
         )
         .fetch_all(&self.pool)
+        .or_fail_to("read attempts")
         .await
-        .map_err(failed_to("read attempts"))
     }
 
     /// Whether all operations of a type whose attempt has been left alone for a second have been sent under
@@ -90,8 +90,8 @@ impl Oversight {
             operation_type.as_str()
         )
         .fetch_one(&self.pool)
+        .or_fail_to("look for a second key")
         .await
-        .map_err(failed_to("look for a second key"))
     }
 
     /// Terminates so many connections, whichever they are; how many there were.
@@ -106,8 +106,8 @@ impl Oversight {
             count
         )
         .fetch_all(&self.pool)
-        .await
-        .map_err(failed_to("terminate backends"))?;
+        .or_fail_to("terminate backends")
+        .await?;
         Ok(u64::try_from(terminated.len()).unwrap_or(u64::MAX))
     }
 }

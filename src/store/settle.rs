@@ -7,9 +7,9 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::{
-    End, Ends, Places, RETRY_PAUSE, Settlement, Store, StoreError, Verdict,
+    Asking, End, Ends, Places, RETRY_PAUSE, Settlement, Store, StoreError, Verdict,
     batcher::Batcher,
-    connect, failed_to,
+    connect,
     lanes::{Departed, Departures},
     results::Results,
 };
@@ -84,7 +84,7 @@ async fn settle_all(
     batch: &[Settlement],
 ) -> Result<(HashSet<Uuid>, Departed), StoreError> {
     const ACTION: &str = "settle operations";
-    let mut transaction = connect::begin(pool).await.map_err(failed_to(ACTION))?;
+    let mut transaction = connect::begin(pool).or_fail_to(ACTION).await?;
     let mut keys: Vec<String> = batch
         .iter()
         .filter(|row| row.verdict.state().is_end())
@@ -93,19 +93,19 @@ async fn settle_all(
     keys.sort_unstable();
     keys.dedup();
     keep_replies_and_lock(&mut transaction, batch, &keys)
-        .await
-        .map_err(failed_to(ACTION))?;
+        .or_fail_to(ACTION)
+        .await?;
     #[cfg(feature = "sabotage")]
     super::unfenced::take_over(&mut transaction, batch)
-        .await
-        .map_err(failed_to(ACTION))?;
+        .or_fail_to(ACTION)
+        .await?;
     let (held, transaction_id) = update_operations(&mut transaction, batch)
-        .await
-        .map_err(failed_to(ACTION))?;
+        .or_fail_to(ACTION)
+        .await?;
     #[cfg(feature = "sabotage")]
     super::unfenced::number_on(&mut transaction, batch)
-        .await
-        .map_err(failed_to(ACTION))?;
+        .or_fail_to(ACTION)
+        .await?;
     let ended: Vec<Ended<'_>> = batch
         .iter()
         .filter(|row| held.contains(&row.id.0))
@@ -117,14 +117,12 @@ async fn settle_all(
     let departed = if ended.is_empty() {
         Departed::default()
     } else {
-        end(&mut transaction, &ended)
-            .await
-            .map_err(failed_to(ACTION))?
+        end(&mut transaction, &ended).or_fail_to(ACTION).await?
     };
-    if let Err(source) = transaction.commit().await
+    if let Err(error) = transaction.commit().or_fail_to(ACTION).await
         && !has_committed(pool, transaction_id).await
     {
-        return Err(failed_to(ACTION)(source));
+        return Err(error);
     }
     Ok((held, departed))
 }

@@ -1,13 +1,13 @@
 //! Reading single operations, as their callers see them: those that are asked for at once by one statement.
 
-use std::{collections::HashMap, io, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use super::{Store, StoreError, batcher::Batcher, connect, failed_to, names};
+use super::{Store, StoreError, batcher::Batcher, connect, failed_to, names, patience};
 use crate::domain::{OperationId, OperationType, State, TrackingId};
 
 /// How long a reading may take: those that are asked for meanwhile wait for it.
@@ -81,9 +81,8 @@ async fn read(pool: &PgPool, batch: &[OperationId]) -> Result<HashMap<Uuid, Arc<
         )
         .fetch_all(pool)
     });
-    let rows = tokio::time::timeout(LONGEST, reading)
+    let rows = patience::within(LONGEST, reading)
         .await
-        .unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()))
         .map_err(failed_to("read operations"))?;
     Ok(rows
         .into_iter()

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
 use sqlx::types::Json;
 
-use super::{Store, StoreError, failed_to, names};
+use super::{Asking, Store, StoreError, names};
 use crate::domain::{OperationId, OperationType, State, TrackingId};
 
 /// An operation with what is told of a movement of money.
@@ -90,8 +90,8 @@ impl Store {
             id.0
         )
         .fetch_optional(&self.pool)
-        .await
-        .map_err(failed_to("read a transaction"))?;
+        .or_fail_to("read a transaction")
+        .await?;
         let Some(row) = row else { return Ok(None) };
         let operation_type = names::operation_type(&row.r#type)?;
         Ok(Some(MoneyMovement {
@@ -134,7 +134,7 @@ impl Store {
             RECENT
         )
         .fetch_one(&self.pool)
+        .or_fail_to("read the recent pace")
         .await
-        .map_err(failed_to("read the recent pace"))
     }
 }

@@ -15,12 +15,12 @@ use crate::support::{
 
 const DEADLINE: Duration = Duration::from_secs(40);
 
-fn client(external_id: &str) -> Value {
+pub(crate) fn client(external_id: &str) -> Value {
     json!({ "firstname": "Jayesh", "lastname": "Badgujar", "externalId": external_id,
             "activationDate": "01 January 2026" })
 }
 
-fn postgres() -> EmbeddedPostgres {
+pub(crate) fn postgres() -> EmbeddedPostgres {
     let options = Options {
         durable: false,
         ..Options::default()
@@ -29,7 +29,7 @@ fn postgres() -> EmbeddedPostgres {
 }
 
 /// Waits until `holds` gives `true`.
-async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let started = Instant::now();
     while !holds().await {
         assert!(started.elapsed() < DEADLINE, "never: {what}");
@@ -37,13 +37,13 @@ async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     }
 }
 
-fn assert_unavailable(answer: &Answer) {
+pub(crate) fn assert_unavailable(answer: &Answer) {
     let problem = answer.problem();
     assert_eq!(problem, (503, "database_unavailable".to_owned()));
     assert_eq!(answer.header("retry-after"), "5");
 }
 
-async fn count(connection: &mut PgConnection, table: &str) -> i64 {
+pub(crate) async fn count(connection: &mut PgConnection, table: &str) -> i64 {
     let query = format!("SELECT count(*) FROM {table}");
     sqlx::query_scalar(sqlx::AssertSqlSafe(query))
         .fetch_one(connection)
@@ -181,7 +181,7 @@ async fn terminate_who(waits: &str, connection: &mut PgConnection) {
     .await;
 }
 
-async fn run(statement: &'static str, connection: &mut PgConnection) {
+pub(crate) async fn run(statement: &'static str, connection: &mut PgConnection) {
     let ran = sqlx::raw_sql(statement).execute(connection).await;
     ran.expect("the statement runs");
 }

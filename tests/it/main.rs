@@ -10,6 +10,7 @@ mod bad_start;
 mod bulk;
 mod config;
 mod crowd;
+mod dead_connections;
 mod demo;
 mod embedded_postgres;
 mod failover;

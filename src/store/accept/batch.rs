@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     points::{self, Point},
-    store::{Ends, StoreError, connect, failed_to},
+    store::{Asking, Ends, StoreError, connect},
 };
 
 /// Accepts a batch, and says of each what became of it. A row that the database refuses fails alone.
@@ -38,26 +38,26 @@ async fn accept_all(
     batch: &[NewOperation],
 ) -> Result<Vec<Accepted>, StoreError> {
     const ACTION: &str = "accept operations";
-    let mut transaction = connect::begin(pool).await.map_err(failed_to(ACTION))?;
+    let mut transaction = connect::begin(pool).or_fail_to(ACTION).await?;
     let taken = insert_caller_keys(&mut transaction, batch)
-        .await
-        .map_err(failed_to(ACTION))?;
+        .or_fail_to(ACTION)
+        .await?;
     let new: Vec<&NewOperation> = batch
         .iter()
         .filter(|operation| !taken.contains(&operation.id))
         .collect();
     let placed = place_in_lanes(&mut transaction, &new)
-        .await
-        .map_err(failed_to(ACTION))?;
+        .or_fail_to(ACTION)
+        .await?;
     let transaction_id = insert_operations(&mut transaction, &new, &placed)
-        .await
-        .map_err(failed_to(ACTION))?;
+        .or_fail_to(ACTION)
+        .await?;
     let replays = read_caller_keys(&mut transaction, batch, &taken).await?;
     pass(Point::InGroupCommit, batch);
-    if let Err(source) = transaction.commit().await
+    if let Err(error) = transaction.commit().or_fail_to(ACTION).await
         && !is_accepted(pool, &transaction_id, &new).await?
     {
-        return Err(failed_to(ACTION)(source));
+        return Err(error);
     }
     pass(Point::AfterGroupCommit, batch);
     if placed.iter().any(|place| place.ungranted == 0) {
@@ -98,6 +98,6 @@ pub(in crate::store) async fn is_accepted(
         )
         .fetch_one(pool)
     })
+    .or_fail_to("look for accepted operations")
     .await
-    .map_err(failed_to("look for accepted operations"))
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{Accepted, NewOperation};
 use crate::{
     domain::{OperationId, TrackingId},
-    store::{StoreError, failed_to, names},
+    store::{Asking, StoreError, names},
 };
 
 /// Inserts the callers' keys, in their order, and gives back the operations whose key was taken.
@@ -74,8 +74,8 @@ pub(super) async fn read_caller_keys(
             key.key
         )
         .fetch_one(&mut *connection)
-        .await
-        .map_err(failed_to("read a caller's key"))?;
+        .or_fail_to("read a caller's key")
+        .await?;
         let operation_type = names::operation_type(&first.r#type)?;
         let accepted = if first.digest == key.digest {
             Accepted::Replayed(TrackingId {

@@ -7,9 +7,8 @@ use uuid::Uuid;
 use crate::{
     domain::{Lane, OperationType},
     store::{
-        NewOperation, Store, StoreError,
+        Asking, NewOperation, Store, StoreError,
         accept::{insert_operations, is_accepted, place_in_lanes},
-        failed_to,
     },
 };
 
@@ -87,27 +86,27 @@ impl Store {
                 RowContent::Refused(_) => None,
             })
             .collect();
-        let mut transaction = self.pool.begin().await.map_err(failed_to(ACTION))?;
+        let mut transaction = self.pool.begin().or_fail_to(ACTION).await?;
         // Of two at once, the second waits here for the first's commit.
         let Some(transaction_id) = insert_batch(&mut transaction, batch)
-            .await
-            .map_err(failed_to(ACTION))?
+            .or_fail_to(ACTION)
+            .await?
         else {
             return Ok(BatchAccepted::Known);
         };
         let placed = place_in_lanes(&mut transaction, &operations)
-            .await
-            .map_err(failed_to(ACTION))?;
+            .or_fail_to(ACTION)
+            .await?;
         insert_operations(&mut transaction, &operations, &placed)
-            .await
-            .map_err(failed_to(ACTION))?;
+            .or_fail_to(ACTION)
+            .await?;
         insert_rows(&mut transaction, batch)
-            .await
-            .map_err(failed_to(ACTION))?;
-        if let Err(source) = transaction.commit().await
+            .or_fail_to(ACTION)
+            .await?;
+        if let Err(error) = transaction.commit().or_fail_to(ACTION).await
             && !is_accepted(&self.pool, &transaction_id, &operations).await?
         {
-            return Err(failed_to(ACTION)(source));
+            return Err(error);
         }
         if placed.iter().any(|place| place.ungranted == 0) {
             self.ends.announce_work();

@@ -7,9 +7,8 @@ use super::Batch;
 use crate::{
     domain::OperationId,
     store::{
-        Places, Store, StoreError,
+        Asking, Places, Store, StoreError,
         cancel::{Unsent, end_unsent},
-        failed_to,
         lanes::{self, Departed},
         names,
     },
@@ -41,7 +40,7 @@ async fn cancel_chunk(
     batch: Uuid,
     below: i32,
 ) -> Result<Option<(i32, Vec<Unsent>, Departed)>, StoreError> {
-    let mut transaction = store.pool.begin().await.map_err(failed_to(ACTION))?;
+    let mut transaction = store.pool.begin().or_fail_to(ACTION).await?;
     let (numbers, candidates): (Vec<i32>, Vec<Unsent>) =
         read_unended(&mut transaction, batch, below)
             .await?
@@ -52,15 +51,15 @@ async fn cancel_chunk(
     };
     let lanes = candidates.iter().flat_map(|unsent| unsent.places.lanes());
     lanes::lock(&mut transaction, &lanes.collect::<Vec<_>>())
-        .await
-        .map_err(failed_to(ACTION))?;
+        .or_fail_to(ACTION)
+        .await?;
     let (cancelled, departed) = end_unsent(&mut transaction, candidates, store.fells)
-        .await
-        .map_err(failed_to(ACTION))?;
+        .or_fail_to(ACTION)
+        .await?;
     note_known(&mut transaction, &cancelled)
-        .await
-        .map_err(failed_to(ACTION))?;
-    transaction.commit().await.map_err(failed_to(ACTION))?;
+        .or_fail_to(ACTION)
+        .await?;
+    transaction.commit().or_fail_to(ACTION).await?;
     Ok(Some((first, cancelled, departed)))
 }
 
@@ -82,8 +81,8 @@ async fn read_unended(
         CHUNK
     )
     .fetch_all(connection)
-    .await
-    .map_err(failed_to(ACTION))?
+    .or_fail_to(ACTION)
+    .await?
     .into_iter()
     .map(|row| {
         let unsent = Unsent {

@@ -18,7 +18,7 @@ pub use self::{
     record::{BatchPage, Record, RecordFilter, RowFailure, RowStatus, Summary},
     retry::{Candidate, Retry},
 };
-use super::{Store, StoreError, failed_to};
+use super::{Asking, Store, StoreError};
 
 /// A batch, as it was accepted.
 #[derive(Clone, Debug)]
@@ -54,8 +54,8 @@ impl Store {
             reference_id
         )
         .fetch_optional(&self.pool)
-        .await
-        .map_err(failed_to("read a batch"))?;
+        .or_fail_to("read a batch")
+        .await?;
         Ok(row.map(|row| Batch {
             id: row.id,
             reference_id: row.reference_id,

@@ -10,9 +10,9 @@ use super::{Batch, RowFailure};
 use crate::{
     domain::{OperationId, OperationType, RetryEligible},
     store::{
-        NewOperation, Store, StoreError,
+        Asking, NewOperation, Store, StoreError,
         accept::{insert_operations, is_accepted, place_in_lanes},
-        failed_to, failures_read, lanes,
+        failures_read, lanes,
     },
 };
 
@@ -64,8 +64,8 @@ impl Store {
             numbers as Option<&[i32]>
         )
         .fetch_all(&self.pool)
-        .await
-        .map_err(failed_to("read failed rows"))?;
+        .or_fail_to("read failed rows")
+        .await?;
         Ok(rows
             .into_iter()
             .map(|row| {
@@ -98,13 +98,13 @@ impl Store {
             .filter_map(|retry| retry.failed.map(|id| id.0))
             .collect();
         let keys = self.lanes_of(retries, &failed).await?;
-        let mut transaction = self.pool.begin().await.map_err(failed_to(ACTION))?;
+        let mut transaction = self.pool.begin().or_fail_to(ACTION).await?;
         lanes::lock(&mut transaction, &keys)
-            .await
-            .map_err(failed_to(ACTION))?;
+            .or_fail_to(ACTION)
+            .await?;
         let current = lock_rows(&mut transaction, batch, retries)
-            .await
-            .map_err(failed_to(ACTION))?;
+            .or_fail_to(ACTION)
+            .await?;
         let taken: Vec<&Retry> = retries
             .iter()
             .filter(|retry| {
@@ -113,22 +113,22 @@ impl Store {
             .collect();
         // Or they would fall with the failure that they are to mend.
         failures_read::note(&mut transaction, &failed, &keys)
-            .await
-            .map_err(failed_to(ACTION))?;
+            .or_fail_to(ACTION)
+            .await?;
         let operations: Vec<&NewOperation> = taken.iter().map(|retry| &retry.operation).collect();
         let placed = place_in_lanes(&mut transaction, &operations)
-            .await
-            .map_err(failed_to(ACTION))?;
+            .or_fail_to(ACTION)
+            .await?;
         let transaction_id = insert_operations(&mut transaction, &operations, &placed)
-            .await
-            .map_err(failed_to(ACTION))?;
+            .or_fail_to(ACTION)
+            .await?;
         point_refused_rows(&mut transaction, batch, &taken)
-            .await
-            .map_err(failed_to(ACTION))?;
-        if let Err(source) = transaction.commit().await
+            .or_fail_to(ACTION)
+            .await?;
+        if let Err(error) = transaction.commit().or_fail_to(ACTION).await
             && !is_accepted(&self.pool, &transaction_id, &operations).await?
         {
-            return Err(failed_to(ACTION)(source));
+            return Err(error);
         }
         if placed.iter().any(|place| place.ungranted == 0) {
             self.ends.announce_work();
@@ -160,15 +160,15 @@ impl Store {
             &new
         )
         .execute(&self.pool)
-        .await
-        .map_err(failed_to(ACTION))?;
+        .or_fail_to(ACTION)
+        .await?;
         let old = sqlx::query!(
             "SELECT lane, read_lane FROM operation WHERE id = ANY ($1)",
             failed
         )
         .fetch_all(&self.pool)
-        .await
-        .map_err(failed_to(ACTION))?;
+        .or_fail_to(ACTION)
+        .await?;
         let old = old
             .into_iter()
             .flat_map(|row| std::iter::once(row.lane).chain(row.read_lane));

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{Batch, BatchPage, Record, RecordFilter, RowFailure, RowStatus, Summary};
 use crate::{
     domain::{IdempotencyKey, OperationId, OperationType, RetryEligible},
-    store::{Store, StoreError, failed_to},
+    store::{Asking, Store, StoreError},
 };
 
 const ACTION: &str = "read where a batch stands";
@@ -27,18 +27,12 @@ impl Store {
         offset: usize,
         limit: usize,
     ) -> Result<BatchPage, StoreError> {
-        let mut moment = self
-            .pool
-            .begin_with(ONE_MOMENT)
-            .await
-            .map_err(failed_to(ACTION))?;
-        let (summary, changed_at) = summarize(&mut moment, batch)
-            .await
-            .map_err(failed_to(ACTION))?;
+        let mut moment = self.pool.begin_with(ONE_MOMENT).or_fail_to(ACTION).await?;
+        let (summary, changed_at) = summarize(&mut moment, batch).or_fail_to(ACTION).await?;
         let numbers = select(&mut moment, batch, filter).await?;
         let page: Vec<i32> = numbers.iter().skip(offset).take(limit).copied().collect();
         let records = read_records(&mut moment, batch.id, &page).await?;
-        moment.commit().await.map_err(failed_to(ACTION))?;
+        moment.commit().or_fail_to(ACTION).await?;
         let failed: Vec<Uuid> = records
             .iter()
             .filter(|record| record.failure.is_some())
@@ -68,8 +62,8 @@ impl Store {
             &ids
         )
         .fetch_all(&self.pool)
-        .await
-        .map_err(failed_to("read payloads"))?;
+        .or_fail_to("read payloads")
+        .await?;
         Ok(rows
             .into_iter()
             .map(|row| (OperationId(row.operation_id), row.data.0))
@@ -145,8 +139,8 @@ async fn select(
         filter.search,
     )
     .fetch_all(connection)
+    .or_fail_to(ACTION)
     .await
-    .map_err(failed_to(ACTION))
 }
 
 /// The ways in which rows of the batch have failed that have this value: types, and codes beside them.
@@ -162,8 +156,8 @@ async fn endings(
         batch.id
     )
     .fetch_all(connection)
-    .await
-    .map_err(failed_to(ACTION))?;
+    .or_fail_to(ACTION)
+    .await?;
     Ok(endings
         .into_iter()
         .filter(|ending| {
@@ -189,8 +183,8 @@ async fn read_records(
         numbers
     )
     .fetch_all(connection)
-    .await
-    .map_err(failed_to(ACTION))?
+    .or_fail_to(ACTION)
+    .await?
     .into_iter()
     .map(|row| {
         let operation_type = row.r#type.as_deref().and_then(OperationType::from_name);

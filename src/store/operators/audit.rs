@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 
 use crate::{
     domain::OperationId,
-    store::{StoreError, failed_to},
+    store::{Asking, StoreError},
 };
 
 /// Who acts, and by which request.
@@ -58,8 +58,8 @@ impl Operator {
             detail
         )
         .execute(connection)
+        .or_fail_to("write an audit row")
         .await
         .map(drop)
-        .map_err(failed_to("write an audit row"))
     }
 }

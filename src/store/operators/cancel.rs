@@ -7,9 +7,9 @@ use super::{ActionError, Found, Operator, Unfit, audit::Action};
 use crate::{
     domain::State,
     store::{
-        Store,
+        Asking, Store,
         cancel::{Unsent, end_unsent},
-        failed_to, lanes, names,
+        lanes, names,
     },
 };
 
@@ -18,10 +18,10 @@ const ACTION: &str = "cancel an operation";
 impl Store {
     /// Ends an operation of which nothing was ever sent; those that rest on it fall with it.
     pub async fn cancel(&self, found: &Found, operator: &Operator) -> Result<(), ActionError> {
-        let mut transaction = self.pool.begin().await.map_err(failed_to(ACTION))?;
+        let mut transaction = self.pool.begin().or_fail_to(ACTION).await?;
         lanes::lock(&mut transaction, &found.places.lanes())
-            .await
-            .map_err(failed_to(ACTION))?;
+            .or_fail_to(ACTION)
+            .await?;
         let state = lock_idle(&mut transaction, found).await?;
         let candidate = Unsent {
             id: found.tracking_id.id,
@@ -29,8 +29,8 @@ impl Store {
             places: found.places.clone(),
         };
         let (cancelled, departed) = end_unsent(&mut transaction, vec![candidate], self.fells)
-            .await
-            .map_err(failed_to(ACTION))?;
+            .or_fail_to(ACTION)
+            .await?;
         if cancelled.is_empty() {
             return Err(Unfit::Sent.into());
         }
@@ -43,7 +43,7 @@ impl Store {
                 detail,
             )
             .await?;
-        transaction.commit().await.map_err(failed_to(ACTION))?;
+        transaction.commit().or_fail_to(ACTION).await?;
         self.announce_cancelled(&cancelled, departed);
         Ok(())
     }
@@ -56,8 +56,8 @@ async fn lock_idle(connection: &mut PgConnection, found: &Found) -> Result<State
         found.tracking_id.id.0
     )
     .fetch_one(connection)
-    .await
-    .map_err(failed_to(ACTION))?;
+    .or_fail_to(ACTION)
+    .await?;
     let state = names::state(&state)?;
     match state {
         State::Running => Err(Unfit::Running.into()),

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{ActionError, Found, Operator, Unfit, audit::Action};
 use crate::{
     domain::State,
-    store::{Store, failed_to, names},
+    store::{Asking, Store, names},
 };
 
 impl Store {
@@ -18,14 +18,14 @@ impl Store {
     ) -> Result<(), ActionError> {
         const ACTION: &str = "hold an operation back";
         let id = found.tracking_id.id;
-        let mut transaction = self.pool.begin().await.map_err(failed_to(ACTION))?;
+        let mut transaction = self.pool.begin().or_fail_to(ACTION).await?;
         let row = sqlx::query!(
             "SELECT state, held FROM operation WHERE id = $1 FOR NO KEY UPDATE",
             id.0
         )
         .fetch_one(&mut *transaction)
-        .await
-        .map_err(failed_to(ACTION))?;
+        .or_fail_to(ACTION)
+        .await?;
         let state = names::state(&row.state)?;
         match state {
             State::Waiting | State::Ready => {}
@@ -42,8 +42,8 @@ impl Store {
             is_held
         )
         .execute(&mut *transaction)
-        .await
-        .map_err(failed_to(ACTION))?;
+        .or_fail_to(ACTION)
+        .await?;
         let action = if is_held {
             Action::Hold
         } else {
@@ -53,7 +53,7 @@ impl Store {
         operator
             .leaves(&mut transaction, action, id, detail)
             .await?;
-        transaction.commit().await.map_err(failed_to(ACTION))?;
+        transaction.commit().or_fail_to(ACTION).await?;
         if !is_held {
             self.ends.announce_work();
         }

@@ -8,7 +8,7 @@ mod parked;
 mod resolve;
 mod retry;
 
-use super::{Store, StoreError, claimed::Places, failed_to, names};
+use super::{Asking, Store, StoreError, claimed::Places, names};
 use crate::domain::{OperationId, State, TrackingId};
 
 pub use self::{
@@ -91,8 +91,8 @@ impl Store {
             id.0
         )
         .fetch_optional(&self.pool)
-        .await
-        .map_err(failed_to("look for an operation"))?
+        .or_fail_to("look for an operation")
+        .await?
         .map(|row| {
             Ok(Found {
                 tracking_id: tracking_id(id.0, &row.r#type)?,

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::tracking_id;
 use crate::{
     domain::TrackingId,
-    store::{Store, StoreError, failed_to},
+    store::{Asking, Store, StoreError},
 };
 
 /// A parked operation, as a list shows it.
@@ -91,8 +91,8 @@ impl Store {
             i64::from(limit) + 1
         )
         .fetch_all(&self.pool)
-        .await
-        .map_err(failed_to("list parked operations"))?;
+        .or_fail_to("list parked operations")
+        .await?;
         let limit = usize::from(limit);
         let next = (rows.len() > limit)
             .then(|| rows.iter().take(limit).next_back())

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{ActionError, Found, Operator, Unfit, audit::Action};
 use crate::{
     domain::Resolution,
-    store::{Store, failed_to},
+    store::{Asking, Store},
 };
 
 impl Store {
@@ -20,7 +20,7 @@ impl Store {
     ) -> Result<(), ActionError> {
         const ACTION: &str = "resolve an operation";
         let id = found.tracking_id.id;
-        let mut transaction = self.pool.begin().await.map_err(failed_to(ACTION))?;
+        let mut transaction = self.pool.begin().or_fail_to(ACTION).await?;
         let parked = sqlx::query!(
             "UPDATE operation o
                 SET state = 'ready', due_at = now(), resolution = $2, lost = 0,
@@ -33,14 +33,14 @@ impl Store {
             resolution.as_str(),
         )
         .fetch_optional(&mut *transaction)
-        .await
-        .map_err(failed_to(ACTION))?
+        .or_fail_to(ACTION)
+        .await?
         .ok_or(Unfit::NotParked)?;
         let detail = json!({ "outcome": resolution.as_str(), "note": note, "why": parked.why });
         operator
             .leaves(&mut transaction, Action::Resolve, id, detail)
             .await?;
-        transaction.commit().await.map_err(failed_to(ACTION))?;
+        transaction.commit().or_fail_to(ACTION).await?;
         self.ends.announce_work();
         Ok(())
     }

@@ -7,9 +7,9 @@ use super::{ActionError, Found, Operator, Unfit, audit::Action, tracking_id};
 use crate::{
     domain::{OperationId, TrackingId},
     store::{
-        NewOperation, Store, StoreError,
+        Asking, NewOperation, Store, StoreError,
         accept::{insert_operations, place_in_lanes},
-        failed_to, failures_read, lanes,
+        failures_read, lanes,
     },
 };
 
@@ -32,7 +32,7 @@ impl Store {
         operator: &Operator,
     ) -> Result<(), ActionError> {
         let id = found.tracking_id.id;
-        let mut transaction = self.pool.begin().await.map_err(failed_to(ACTION))?;
+        let mut transaction = self.pool.begin().or_fail_to(ACTION).await?;
         let parked = sqlx::query!(
             "UPDATE operation o
                 SET state = 'ready', due_at = now(), lost = 0, why = NULL, why_since = NULL
@@ -43,14 +43,14 @@ impl Store {
             id.0
         )
         .fetch_optional(&mut *transaction)
-        .await
-        .map_err(failed_to(ACTION))?
+        .or_fail_to(ACTION)
+        .await?
         .ok_or(Unfit::NotParked)?;
         let detail = json!({ "state": "parked", "why": parked.why });
         operator
             .leaves(&mut transaction, Action::Retry, id, detail)
             .await?;
-        transaction.commit().await.map_err(failed_to(ACTION))?;
+        transaction.commit().or_fail_to(ACTION).await?;
         self.ends.announce_work();
         Ok(())
     }
@@ -62,12 +62,12 @@ impl Store {
             id.0
         )
         .fetch_one(&self.pool)
+        .or_fail_to("read a payload")
         .await
         .map(|row| Retryable {
             payload: row.data.0,
             caller: row.caller,
         })
-        .map_err(failed_to("read a payload"))
     }
 
     /// Accepts a failed operation anew, at the tails of its lanes.
@@ -78,30 +78,30 @@ impl Store {
         operator: &Operator,
     ) -> Result<(), ActionError> {
         let id = failed.tracking_id.id;
-        let mut transaction = self.pool.begin().await.map_err(failed_to(ACTION))?;
+        let mut transaction = self.pool.begin().or_fail_to(ACTION).await?;
         // Whoever else runs it again waits for these lanes.
         let locked = failed.places.lanes();
         lanes::lock(&mut transaction, &locked)
-            .await
-            .map_err(failed_to(ACTION))?;
+            .or_fail_to(ACTION)
+            .await?;
         if let Some(retry) = read_retry(&mut transaction, id).await? {
             return Err(Unfit::Retried(retry).into());
         }
         // Or it would fall with the failure that it is to mend.
         failures_read::note(&mut transaction, &[id.0], &locked)
-            .await
-            .map_err(failed_to(ACTION))?;
+            .or_fail_to(ACTION)
+            .await?;
         let placed = place_in_lanes(&mut transaction, &[new])
-            .await
-            .map_err(failed_to(ACTION))?;
+            .or_fail_to(ACTION)
+            .await?;
         insert_operations(&mut transaction, &[new], &placed)
-            .await
-            .map_err(failed_to(ACTION))?;
+            .or_fail_to(ACTION)
+            .await?;
         let detail = json!({ "state": "failed", "retry": new.id.0 });
         operator
             .leaves(&mut transaction, Action::Retry, id, detail)
             .await?;
-        transaction.commit().await.map_err(failed_to(ACTION))?;
+        transaction.commit().or_fail_to(ACTION).await?;
         self.ends.announce_work();
         if placed.iter().any(|place| place.falls) {
             self.ends.announce_fall();
@@ -117,8 +117,8 @@ pub(super) async fn read_retry(
 ) -> Result<Option<TrackingId>, StoreError> {
     sqlx::query!("SELECT id, type FROM operation WHERE retry_of = $1", id.0)
         .fetch_optional(connection)
-        .await
-        .map_err(failed_to("look for a retry"))?
+        .or_fail_to("look for a retry")
+        .await?
         .map(|row| tracking_id(row.id, &row.r#type))
         .transpose()
 }

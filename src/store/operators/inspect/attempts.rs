@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 
 use crate::{
     domain::{IdempotencyKey, OperationId, untouched},
-    store::{StoreError, failed_to},
+    store::{Asking, StoreError},
 };
 
 /// An attempt, word for word.
@@ -44,8 +44,8 @@ pub(super) async fn read_attempts(
         id.0
     )
     .fetch_all(connection)
-    .await
-    .map_err(failed_to("inspect attempts"))?;
+    .or_fail_to("inspect attempts")
+    .await?;
     let attempts = rows.into_iter().map(|row| {
         let number = row.key_number;
         InspectedAttempt {

@@ -7,7 +7,7 @@ use sqlx::{PgConnection, types::Json};
 
 use crate::{
     domain::{OperationId, TrackingId},
-    store::{StoreError, failed_to, names, operators::tracking_id},
+    store::{Asking, StoreError, names, operators::tracking_id},
 };
 
 /// The most operations of a lane that are named as being ahead.
@@ -53,8 +53,8 @@ pub(super) async fn read_ahead(
         AHEAD
     )
     .fetch_all(connection)
-    .await
-    .map_err(failed_to("read who is ahead"))?
+    .or_fail_to("read who is ahead")
+    .await?
     .into_iter()
     .map(|row| {
         Ok(Ahead {
@@ -90,8 +90,8 @@ pub(super) async fn read_audit(
         id.0
     )
     .fetch_all(connection)
-    .await
-    .map_err(failed_to("read the audit"))?;
+    .or_fail_to("read the audit")
+    .await?;
     let entries = rows.into_iter().map(|row| AuditEntry {
         at: row.at,
         operator: row.operator,

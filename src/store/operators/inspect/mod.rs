@@ -15,7 +15,7 @@ use self::{
 use super::retry::read_retry;
 use crate::{
     domain::{OperationId, TrackingId},
-    store::{Store, StoreError, failed_to},
+    store::{Asking, Store, StoreError},
 };
 
 /// An operation with all that is known of it.
@@ -40,8 +40,8 @@ impl Store {
         let mut transaction = self
             .pool
             .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            .await
-            .map_err(failed_to(ACTION))?;
+            .or_fail_to(ACTION)
+            .await?;
         let Some(operation) = read_operation(&mut transaction, id).await? else {
             return Ok(None);
         };
@@ -52,7 +52,7 @@ impl Store {
             attempts: read_attempts(&mut transaction, id).await?,
             audit: read_audit(&mut transaction, id).await?,
         };
-        transaction.commit().await.map_err(failed_to(ACTION))?;
+        transaction.commit().or_fail_to(ACTION).await?;
         Ok(Some(inspected))
     }
 }

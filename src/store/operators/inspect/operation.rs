@@ -7,7 +7,7 @@ use sqlx::{PgConnection, types::Json};
 
 use crate::{
     domain::{OperationId, OperationType, TrackingId, untouched},
-    store::{StoreError, failed_to, names, operators::tracking_id},
+    store::{Asking, StoreError, names, operators::tracking_id},
 };
 
 /// An operation's row, its payload and its result.
@@ -77,8 +77,8 @@ pub(super) async fn read_operation(
         id.0
     )
     .fetch_optional(connection)
-    .await
-    .map_err(failed_to("inspect an operation"))?;
+    .or_fail_to("inspect an operation")
+    .await?;
     let Some(row) = row else { return Ok(None) };
     let name = tracking_id(row.id, &row.r#type)?;
     let stand = |writes| {

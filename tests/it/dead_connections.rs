@@ -1,0 +1,214 @@
+//! Connections to the database that die without a word: no answer, no end, nothing refused.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use fineract_gateway::embedded_postgres::EmbeddedPostgres;
+use serde_json::json;
+use sqlx::{Connection as _, PgConnection};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream, tcp::OwnedReadHalf},
+    sync::watch,
+};
+
+use crate::{
+    failover::{assert_unavailable, client, count, postgres, run, until},
+    support::system::{Caller, System},
+};
+
+/// What stands between the gateway and its database.
+struct Line {
+    address: SocketAddr,
+    /// Raised: the connections there are pass nothing on any more. Those that come later do.
+    deaths: watch::Sender<u32>,
+    /// The next connection that commits dies when its commit has been passed on.
+    dies_at_commit: Arc<AtomicBool>,
+}
+
+impl Line {
+    async fn to(upstream: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let line = Self {
+            address: listener.local_addr().expect("an address"),
+            deaths: watch::Sender::new(0),
+            dies_at_commit: Arc::default(),
+        };
+        let (deaths, dies_at_commit) = (line.deaths.clone(), Arc::clone(&line.dies_at_commit));
+        #[expect(clippy::disallowed_methods, reason = "ends with the test's runtime")]
+        tokio::spawn(async move {
+            while let Ok((near, _)) = listener.accept().await {
+                let far = TcpStream::connect(upstream).await.expect("the database");
+                let passing = pass_on(near, far, deaths.subscribe(), Arc::clone(&dies_at_commit));
+                tokio::spawn(passing);
+            }
+        });
+        line
+    }
+
+    fn kill(&self) {
+        self.deaths.send_modify(|deaths| *deaths += 1);
+    }
+
+    fn kill_at_commit(&self) {
+        self.dies_at_commit.store(true, Ordering::Relaxed);
+    }
+
+    async fn until_dead_at_commit(&self) {
+        until("a commit", async || {
+            !self.dies_at_commit.load(Ordering::Relaxed)
+        })
+        .await;
+    }
+}
+
+/// Passes both ways on until one side ends, or the connection dies; then both sides are held open, for ever.
+async fn pass_on(
+    near: TcpStream,
+    far: TcpStream,
+    mut deaths: watch::Receiver<u32>,
+    dies_at_commit: Arc<AtomicBool>,
+) {
+    let (mut from_near, mut to_near) = near.into_split();
+    let (mut from_far, mut to_far) = far.into_split();
+    loop {
+        tokio::select! {
+            _ = deaths.changed() => break,
+            bytes = read(&mut from_far) => match bytes {
+                Some(bytes) => to_near.write_all(&bytes).await.expect("the gateway takes it"),
+                None => return,
+            },
+            bytes = read(&mut from_near) => {
+                let Some(bytes) = bytes else { return };
+                let commits = bytes.windows(6).any(|word| word == b"COMMIT");
+                to_far.write_all(&bytes).await.expect("the database takes it");
+                if commits && dies_at_commit.swap(false, Ordering::Relaxed) {
+                    break;
+                }
+            }
+        }
+    }
+    std::future::pending::<()>().await;
+}
+
+async fn read(from: &mut OwnedReadHalf) -> Option<Vec<u8>> {
+    let mut bytes = vec![0; 65_536];
+    let length = from
+        .read(&mut bytes)
+        .await
+        .ok()
+        .filter(|&length| length > 0)?;
+    bytes.truncate(length);
+    Some(bytes)
+}
+
+/// A gateway whose database is at the other end of a line, and the database itself.
+struct Bed {
+    line: Line,
+    system: System,
+    gateway: Caller,
+    database: PgConnection,
+}
+
+impl Bed {
+    async fn make(postgres: &EmbeddedPostgres, name: &'static str) -> Self {
+        let url = postgres.url("postgres");
+        let mut database = PgConnection::connect(&url).await.expect("a connection");
+        let create = format!("CREATE DATABASE {name}");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(create))
+            .execute(&mut database)
+            .await
+            .expect("a database");
+        let url = postgres.url(name);
+        let (_, host) = url.rsplit_once('@').expect("a host");
+        let (host, _) = host.split_once('/').expect("a path");
+        let line = Line::to(host.parse().expect("an address")).await;
+        let mut system = System::on(&url.replace(host, &line.address.to_string())).await;
+        system.set("WORKER_LEASE_SECONDS", "60");
+        Self {
+            gateway: system.process().await,
+            database: PgConnection::connect(&url).await.expect("a connection"),
+            line,
+            system,
+        }
+    }
+
+    /// That a client was created, and once.
+    async fn ends_once(&self, tracking_id: &str) {
+        let end = self.gateway.end_of(tracking_id).await;
+        assert_eq!(end["status"], "success", "{end}");
+        assert_eq!(self.system.ledger().await.len(), 1);
+    }
+}
+
+async fn in_the_middle_of_statements(postgres: &EmbeddedPostgres) {
+    let mut bed = Bed::make(postgres, "statements").await;
+    run("BEGIN; LOCK TABLE result", &mut bed.database).await;
+    let settled = bed.gateway.send("CLIENT_CREATE", client("SETTLED")).await;
+    until("executed", async || bed.system.ledger().await.len() == 1).await;
+    run("LOCK TABLE payload", &mut bed.database).await;
+    let dying = async {
+        // Accepting, claiming and settling, each in the middle of a statement.
+        until("all three wait", async || {
+            sqlx::query_scalar::<_, i64>(
+                "SELECT count(*) FROM pg_stat_activity
+                  WHERE wait_event_type = 'Lock' AND datname = current_database()",
+            )
+            .fetch_one(&mut bed.database)
+            .await
+            .expect("a count")
+                >= 3
+        })
+        .await;
+        bed.line.kill();
+        run("ROLLBACK", &mut bed.database).await;
+    };
+    let (refused, ()) = tokio::join!(
+        bed.gateway.operate("CLIENT_CREATE", client("REFUSED")),
+        dying
+    );
+    assert_unavailable(&refused);
+    bed.ends_once(&settled).await;
+    assert_eq!(count(&mut bed.database, "operation").await, 1);
+    let later = bed.gateway.run("CLIENT_CREATE", client("LATER")).await;
+    assert_eq!(later["status"], "success", "{later}");
+}
+
+async fn after_the_commit_of_an_accept(postgres: &EmbeddedPostgres) {
+    let bed = Bed::make(postgres, "accepts").await;
+    bed.line.kill_at_commit();
+    let accepted = bed.gateway.send("CLIENT_CREATE", client("C")).await;
+    bed.line.until_dead_at_commit().await;
+    bed.ends_once(&accepted).await;
+}
+
+async fn after_the_commit_of_a_settle(postgres: &EmbeddedPostgres) {
+    let mut bed = Bed::make(postgres, "settles").await;
+    bed.system
+        .fault(json!({"match": {"method": "POST", "path": "/clients"}, "fault": "slow", "delay_ms": 1000}))
+        .await;
+    let settled = bed.gateway.send("CLIENT_CREATE", client("C")).await;
+    until("sent", async || {
+        count(&mut bed.database, "attempt").await == 1
+    })
+    .await;
+    bed.line.kill_at_commit();
+    bed.line.until_dead_at_commit().await;
+    bed.ends_once(&settled).await;
+    assert_eq!(count(&mut bed.database, "attempt").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_die_without_a_word_lose_nothing_and_hold_nothing_up() {
+    let postgres = postgres();
+    tokio::join!(
+        in_the_middle_of_statements(&postgres),
+        after_the_commit_of_an_accept(&postgres),
+        after_the_commit_of_a_settle(&postgres),
+    );
+}
