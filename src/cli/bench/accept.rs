@@ -1,4 +1,4 @@
-//! How fast operations are accepted, over what anyone can have of the same Postgres; and how long each takes.
+//! How fast operations are accepted, and how long each takes, beside what anyone can have of the same Postgres.
 
 use std::fmt;
 
@@ -6,12 +6,13 @@ use super::{
     Scale,
     bed::Bed,
     figures::{Milli, Samples},
-    pgbench, process,
+    pgbench::{self, Inserts},
+    process,
     table::Row,
 };
 use crate::cli::load::{Mix, Plan};
 
-/// Accepts and inserts by turns, then accepts at half the pace.
+/// Accepts and inserts by turns, then both at half the pace of accepting.
 pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
     let mut bed = Bed::make("accept").await?;
     bed.start_gateway("api", "postgres").await?;
@@ -29,12 +30,18 @@ pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
     };
     Bed::drive(&plan(scale.seconds(5, 1))?).await?;
     let bytes = u64::try_from(bed.queue.accepted_bytes().await?)?;
+    let inserts = Inserts {
+        url: &url,
+        folder: &bed.folder,
+        clients,
+        lasts,
+        row_bytes: bytes,
+    };
     let [mut ours, mut theirs, mut ratio] = [(); 3].map(|()| Samples::default());
     let mut cost = Cost::default();
     for _ in 0..scale.times() {
         bed.queue.run("CHECKPOINT").await?;
-        let inserted =
-            pgbench::inserts_per_second(&url, &bed.folder, clients, lasts, bytes).await?;
+        let inserted = inserts.per_second().await?;
         bed.queue.run("CHECKPOINT").await?;
         let before = Cost::so_far(&bed).await?;
         let accepted = Bed::drive(&plan(lasts)?).await?;
@@ -44,11 +51,12 @@ pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
         ours.push(accepted);
         theirs.push(inserted);
     }
-    // Ours alone from here on: nobody vacuums the other table meanwhile.
-    bed.queue.run(pgbench::NO_TABLE).await?;
     let half = u32::try_from(ours.median().0 / 2000)?;
-    let mut p99 = Samples::default();
+    let [mut p99, mut their_p99] = [(); 2].map(|()| Samples::default());
     for _ in 0..scale.times() {
+        bed.queue.run("CHECKPOINT").await?;
+        their_p99.push(inserts.p99_at(half).await?);
+        bed.queue.run(pgbench::NO_ROWS).await?;
         let mut plan = plan(lasts)?;
         plan.rate = Some(half);
         bed.queue.run("CHECKPOINT").await?;
@@ -72,7 +80,7 @@ pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
             " ms",
             Milli::whole(10),
         )
-        .note(&format!("at {half}/s")),
+        .note(&format!("at {half}/s, where `pgbench`'s is {their_p99} ms")),
     ])
 }
 

@@ -4,7 +4,7 @@ use super::{
     Scale,
     bed::Bed,
     figures::{Milli, Samples},
-    pgbench,
+    pgbench::{self, Inserts},
     table::Row,
 };
 use crate::cli::load::Mix;
@@ -25,12 +25,18 @@ pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
     plan.follow = true;
     Bed::drive(&plan).await?;
     let bytes = u64::try_from(bed.queue.accepted_bytes().await?)?;
-    let [mut clients, mut lives, mut inserts, mut ratio] = [(); 4].map(|()| Samples::default());
+    let inserts = Inserts {
+        url: &url,
+        folder: &bed.folder,
+        clients: scale.clients,
+        lasts,
+        row_bytes: bytes,
+    };
+    let [mut clients, mut lives, mut theirs, mut ratio] = [(); 4].map(|()| Samples::default());
     for _ in 0..scale.times() {
         bed.queue.run("CHECKPOINT").await?;
-        let inserted =
-            pgbench::inserts_per_second(&url, &bed.folder, scale.clients, lasts, bytes).await?;
-        inserts.push(inserted);
+        let inserted = inserts.per_second().await?;
+        theirs.push(inserted);
         for (mix, samples) in [(Mix::Clients, &mut clients), (Mix::Lives, &mut lives)] {
             bed.queue.run("CHECKPOINT").await?;
             let mut plan = bed.plan(mix, lasts)?;
@@ -53,7 +59,7 @@ pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
             "",
             GOAL,
         )
-        .note(&format!("{clients}/s over {inserts}/s")),
+        .note(&format!("{clients}/s over {theirs}/s")),
         Row::at_least(
             &format!("{what}, new clients, on this machine"),
             &clients,

@@ -1,11 +1,11 @@
-//! What anyone can have of Postgres: `pgbench` with one insert a transaction.
+//! What anyone can have of Postgres: `pgbench` with one insert a transaction, of a row of the same size.
 
 use std::{path::Path, process::Stdio, time::Duration};
 
 use anyhow::{Context as _, bail};
 use tokio::process::Command;
 
-use super::figures::Milli;
+use super::figures::{Milli, quantile};
 
 /// Debian and Ubuntu keep it beside the server's programs, out of `PATH`.
 const SCRIPT: &str = r#"
@@ -17,45 +17,79 @@ exec pgbench "$@"
 pub(super) const TABLE: &str = "CREATE TABLE IF NOT EXISTS pgbench_row \
      (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, body text NOT NULL)";
 
-/// Takes it away.
-pub(super) const NO_TABLE: &str = "DROP TABLE pgbench_row";
+/// Empties it, so that nobody vacuums it later.
+pub(super) const NO_ROWS: &str = "TRUNCATE pgbench_row";
 
-/// Inserts rows of this size for a while; how many a second, each committed by itself.
-pub(super) async fn inserts_per_second(
-    url: &str,
-    folder: &Path,
-    clients: usize,
-    lasts: Duration,
-    row_bytes: u64,
-) -> anyhow::Result<Milli> {
-    let file = folder.join("insert.sql");
-    let body = "x".repeat(usize::try_from(row_bytes)?);
-    std::fs::write(
-        &file,
-        format!("INSERT INTO pgbench_row (body) VALUES ('{body}');\n"),
-    )?;
-    let output = Command::new("sh")
-        .args([
-            "-c",
-            SCRIPT,
-            "pgbench",
-            "--no-vacuum",
-            "--protocol=prepared",
-        ])
-        .arg(format!("--client={clients}"))
-        .arg(format!("--jobs={}", clients.min(2)))
-        .arg(format!("--time={}", lasts.as_secs()))
-        .arg(format!("--file={}", file.display()))
-        .arg(url)
-        .stdin(Stdio::null())
-        .output()
-        .await
-        .context("pgbench cannot be started")?;
-    if !output.status.success() {
-        bail!("pgbench: {}", String::from_utf8_lossy(&output.stderr));
+/// What it inserts, where, and how many at once.
+#[derive(Debug)]
+pub(super) struct Inserts<'a> {
+    /// The database.
+    pub(super) url: &'a str,
+    /// For its files.
+    pub(super) folder: &'a Path,
+    /// Connections.
+    pub(super) clients: usize,
+    /// For how long.
+    pub(super) lasts: Duration,
+    /// How large a row is.
+    pub(super) row_bytes: u64,
+}
+
+impl Inserts<'_> {
+    /// How many a second, each committed by itself, as fast as it goes.
+    pub(super) async fn per_second(&self) -> anyhow::Result<Milli> {
+        let text = self.run(&[]).await?;
+        text.lines()
+            .find_map(|line| Milli::parse(line.strip_prefix("tps = ")?.split(' ').next()?))
+            .with_context(|| format!("pgbench says no tps: {text}"))
     }
-    let text = String::from_utf8_lossy(&output.stdout);
-    text.lines()
-        .find_map(|line| Milli::parse(line.strip_prefix("tps = ")?.split(' ').next()?))
-        .with_context(|| format!("pgbench says no tps: {text}"))
+
+    /// What 99 in 100 do not exceed, from when they were due, at a pace; in milliseconds.
+    pub(super) async fn p99_at(&self, per_second: u32) -> anyhow::Result<Milli> {
+        let logs = self.folder.join("pgbench-log");
+        std::fs::create_dir(&logs)?;
+        let rate = format!("--rate={per_second}");
+        let prefix = format!("--log-prefix={}", logs.join("x").display());
+        self.run(&["--log", &rate, &prefix]).await?;
+        let mut micros = Vec::new();
+        for file in std::fs::read_dir(&logs)? {
+            let text = std::fs::read_to_string(file?.path())?;
+            // Client, number, microseconds, …
+            let times = text.lines().filter_map(|line| line.split(' ').nth(2));
+            micros.extend(times.filter_map(|time| time.parse::<u64>().ok()));
+        }
+        std::fs::remove_dir_all(&logs)?;
+        Ok(Milli(quantile(&mut micros, 990)))
+    }
+
+    async fn run(&self, options: &[&str]) -> anyhow::Result<String> {
+        let file = self.folder.join("insert.sql");
+        let body = "x".repeat(usize::try_from(self.row_bytes)?);
+        std::fs::write(
+            &file,
+            format!("INSERT INTO pgbench_row (body) VALUES ('{body}');\n"),
+        )?;
+        let output = Command::new("sh")
+            .args([
+                "-c",
+                SCRIPT,
+                "pgbench",
+                "--no-vacuum",
+                "--protocol=prepared",
+            ])
+            .args(options)
+            .arg(format!("--client={}", self.clients))
+            .arg(format!("--jobs={}", self.clients.min(2)))
+            .arg(format!("--time={}", self.lasts.as_secs()))
+            .arg(format!("--file={}", file.display()))
+            .arg(self.url)
+            .stdin(Stdio::null())
+            .output()
+            .await
+            .context("pgbench cannot be started")?;
+        if !output.status.success() {
+            bail!("pgbench: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
 }
