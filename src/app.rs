@@ -65,7 +65,7 @@ pub struct Gateway {
 
 /// Migrates the database that the settings name.
 pub async fn migrate(config: &Config) -> Result<(), DatabaseProblem> {
-    let pool = store::connect(config.database.url.expose_secret(), 2).await?;
+    let pool = store::connect(config.database.url.expose_secret(), 2, None).await?;
     store::migrate(&pool).await
 }
 
@@ -73,7 +73,8 @@ pub async fn migrate(config: &Config) -> Result<(), DatabaseProblem> {
 pub async fn start(config: &Config) -> Result<Gateway, StartError> {
     // From here on the parts count what they do.
     telemetry::metrics::prometheus();
-    let pool = store::connect(config.database.url.expose_secret(), CONNECTIONS).await?;
+    let url = config.database.url.expose_secret();
+    let pool = store::connect(url, CONNECTIONS, Some(store::STATEMENT_TIMEOUT)).await?;
     store::require_migrated(&pool).await?;
     let fineract = config.fineract.as_ref().map(Fineract::new).transpose()?;
     let (listener, address) = listen(config.http.listen).await?;

@@ -15,7 +15,7 @@ pub(super) struct Arguments {}
 /// Migrates. Needs no more of the settings than `DATABASE_URL`.
 pub(super) async fn run(_arguments: Arguments) -> anyhow::Result<ExitCode> {
     let url = settings::database_url()?;
-    let pool = store::connect(url.expose_secret(), 2).await?;
+    let pool = store::connect(url.expose_secret(), 2, None).await?;
     store::migrate(&pool).await?;
     anstream::eprintln!("the database is migrated");
     Ok(ExitCode::SUCCESS)

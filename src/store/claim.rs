@@ -16,7 +16,7 @@ use sqlx::{
 use super::{
     Asking, Store, StoreError,
     claimed::{Claimed, Row},
-    names,
+    failed_to, names, patience,
 };
 use crate::domain::{OperationId, OperationType, TrackingId};
 
@@ -114,7 +114,7 @@ impl Store {
     ) -> Result<Vec<OperationId>, StoreError> {
         let ids: Vec<_> = held.iter().map(|(id, _)| id.0).collect();
         let attempts: Vec<_> = held.iter().map(|(_, attempt)| *attempt).collect();
-        let renewed = sqlx::query_scalar!(
+        let renewing = sqlx::query_scalar!(
             "WITH free AS (
                  -- What is locked is being started or settled: to wait for it would be to deadlock with it.
                  SELECT o.id
@@ -131,10 +131,11 @@ impl Store {
             &ids,
             &attempts,
             lease.as_secs_f64(),
-        )
-        .fetch_all(&self.pool)
-        .or_fail_to("renew leases")
-        .await?;
+        );
+        // Of no use when it comes late: the next call is a third of a lease away.
+        let renewed = patience::within(lease / 6, renewing.fetch_all(&self.pool))
+            .await
+            .map_err(failed_to("renew leases"))?;
         Ok(renewed.into_iter().map(OperationId).collect())
     }
 

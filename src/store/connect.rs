@@ -22,7 +22,9 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a connection is trusted after its last use. After a restart of Postgres each pooled one is
 /// broken; asking each time, also under load, would cost 40 % (29,000 against 48,000 selects/s).
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
-/// How long a commit whose answer got lost is asked for.
+/// How long it is asked; another one takes its place.
+const PING_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a commit whose answer got lost is asked for while the database is away.
 const COMMIT_ASKED_FOR: Duration = Duration::from_secs(10);
 
 /// Why the gateway cannot work on this database: one line for whoever starts it.
@@ -55,7 +57,17 @@ pub enum DatabaseProblem {
 
 /// Opens a pool and refuses a transaction pooler (`PgBouncer`), which gives other queries' results,
 /// silently.
-pub async fn connect(url: &str, connections: u32) -> Result<PgPool, DatabaseProblem> {
+///
+/// `statement_timeout` is how long Postgres works on one statement.
+pub async fn connect(
+    url: &str,
+    connections: u32,
+    statement_timeout: Option<Duration>,
+) -> Result<PgPool, DatabaseProblem> {
+    let statement_millis = statement_timeout
+        .unwrap_or_default()
+        .as_millis()
+        .to_string();
     let options = PgConnectOptions::from_str(url)
         .map_err(DatabaseProblem::Url)?
         .application_name("fineract-gateway")
@@ -67,6 +79,7 @@ pub async fn connect(url: &str, connections: u32) -> Result<PgPool, DatabaseProb
             // Whoever counts much leaves the other cores to those that accept.
             ("max_parallel_workers_per_gather", "0"),
             ("idle_in_transaction_session_timeout", "10s"),
+            ("statement_timeout", &statement_millis),
         ])
         .log_statements(tracing::log::LevelFilter::Off);
     refuse_transaction_pooler(&options).await?;
@@ -77,7 +90,7 @@ pub async fn connect(url: &str, connections: u32) -> Result<PgPool, DatabaseProb
         .before_acquire(|connection, meta| {
             Box::pin(async move {
                 if meta.idle_for > TRUSTED_FOR {
-                    connection.ping().await?;
+                    patience::within(PING_TIMEOUT, connection.ping()).await?;
                 }
                 Ok(true)
             })
@@ -169,7 +182,25 @@ fn is_undefined_table(error: &sqlx::Error) -> bool {
 
 /// Begins a transaction.
 pub(super) async fn begin(pool: &PgPool) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
-    past_broken(pool, || pool.begin()).await
+    begin_with(pool, "BEGIN").await
+}
+
+/// Begins a transaction as `statement` says.
+///
+/// In a task of its own: of a `BEGIN` that is given up before its answer, sqlx 0.9 hands the connection to
+/// the next one in the middle of that transaction, whose commits are none then (its issue 4393).
+pub(super) async fn begin_with(
+    pool: &PgPool,
+    statement: &'static str,
+) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    let pool = pool.clone();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it ends by itself, and takes back what nobody waits for"
+    )]
+    let beginning =
+        tokio::spawn(async move { past_broken(&pool, || pool.begin_with(statement)).await });
+    beginning.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
 }
 
 /// Does what may be done twice, a read or a begin, on the next connection where one is broken: after a
@@ -203,12 +234,15 @@ fn is_broken(error: &sqlx::Error) -> bool {
 pub(super) async fn has_committed(pool: &PgPool, id: &str) -> Result<bool, StoreError> {
     /// `invalid_parameter_value`: no transaction has had this id yet.
     const FORGOTTEN: &str = "22023";
-    let give_up = Instant::now() + COMMIT_ASKED_FOR;
+    let mut give_up = Instant::now() + COMMIT_ASKED_FOR;
     loop {
         let asking = sqlx::query_scalar!("SELECT pg_xact_status($1::text::xid8)", id);
         let status = patience::within(COMMIT_ASKED_FOR, asking.fetch_one(pool)).await;
         let error = match status.as_ref().map(Option::as_deref) {
-            Ok(Some("in progress")) => sqlx::Error::PoolTimedOut,
+            Ok(Some("in progress")) => {
+                give_up = Instant::now() + COMMIT_ASKED_FOR;
+                sqlx::Error::PoolTimedOut
+            }
             Ok(status) => return Ok(status == Some("committed")),
             Err(error) if code(error).as_deref() == Some(FORGOTTEN) => return Ok(false),
             Err(_) => status.err().unwrap_or(sqlx::Error::PoolTimedOut),

@@ -3,7 +3,7 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Asking, Store, StoreError, lanes};
+use super::{Asking, Store, StoreError, connect, lanes};
 
 const ACTION: &str = "note that failures were read";
 
@@ -27,7 +27,7 @@ impl Store {
         if unread.is_empty() {
             return Ok(());
         }
-        let mut transaction = self.pool.begin().or_fail_to(ACTION).await?;
+        let mut transaction = connect::begin(&self.pool).or_fail_to(ACTION).await?;
         lanes::lock(&mut transaction, &unread)
             .or_fail_to(ACTION)
             .await?;

@@ -52,6 +52,7 @@ pub use self::{
         ActionError, Found, Inspected, Operator, ParkedCursor, ParkedOperation, Retryable, Unfit,
     },
     oversight::{Oversight, Standing},
+    patience::STATEMENT_TIMEOUT,
     rehearsal::{Cost, Rehearsal},
     settlement::{End, Settlement, Verdict},
     track::Tracked,

@@ -12,6 +12,10 @@ use super::{StoreError, failed_to};
 /// to find out: whoever waits, and all behind it, would wait as long as the process lives.
 const LONGEST: Duration = Duration::from_secs(30);
 
+/// How long Postgres works on one statement, the wait for a lock included. Shorter: what nobody waits for
+/// any more is over, and holds neither a lock nor a connection.
+pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(25);
+
 /// Ends a wait for the database after so long, as if its connection had broken: what was asked may have
 /// taken place all the same.
 pub(super) fn within<T>(

@@ -25,55 +25,61 @@ use crate::{
 /// What stands between the gateway and its database.
 struct Line {
     address: SocketAddr,
+    faults: Arc<Faults>,
+}
+
+#[derive(Default)]
+struct Faults {
     /// Raised: the connections there are pass nothing on any more. Those that come later do.
     deaths: watch::Sender<u32>,
     /// The next connection that commits dies when its commit has been passed on.
-    dies_at_commit: Arc<AtomicBool>,
+    dies_at_commit: AtomicBool,
+    /// No transaction begins while this is set: what begins one is passed on afterwards.
+    holds_begins: watch::Sender<bool>,
 }
 
 impl Line {
     async fn to(upstream: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let faults = Arc::new(Faults::default());
         let line = Self {
             address: listener.local_addr().expect("an address"),
-            deaths: watch::Sender::new(0),
-            dies_at_commit: Arc::default(),
+            faults: Arc::clone(&faults),
         };
-        let (deaths, dies_at_commit) = (line.deaths.clone(), Arc::clone(&line.dies_at_commit));
         #[expect(clippy::disallowed_methods, reason = "ends with the test's runtime")]
         tokio::spawn(async move {
             while let Ok((near, _)) = listener.accept().await {
                 let far = TcpStream::connect(upstream).await.expect("the database");
-                let passing = pass_on(near, far, deaths.subscribe(), Arc::clone(&dies_at_commit));
-                tokio::spawn(passing);
+                tokio::spawn(pass_on(near, far, Arc::clone(&faults)));
             }
         });
         line
     }
 
     fn kill(&self) {
-        self.deaths.send_modify(|deaths| *deaths += 1);
+        self.faults.deaths.send_modify(|deaths| *deaths += 1);
     }
 
     fn kill_at_commit(&self) {
-        self.dies_at_commit.store(true, Ordering::Relaxed);
+        self.faults.dies_at_commit.store(true, Ordering::Relaxed);
     }
 
     async fn until_dead_at_commit(&self) {
         until("a commit", async || {
-            !self.dies_at_commit.load(Ordering::Relaxed)
+            !self.faults.dies_at_commit.load(Ordering::Relaxed)
         })
         .await;
+    }
+
+    fn hold_begins(&self, held: bool) {
+        self.faults.holds_begins.send_replace(held);
     }
 }
 
 /// Passes both ways on until one side ends, or the connection dies; then both sides are held open, for ever.
-async fn pass_on(
-    near: TcpStream,
-    far: TcpStream,
-    mut deaths: watch::Receiver<u32>,
-    dies_at_commit: Arc<AtomicBool>,
-) {
+async fn pass_on(near: TcpStream, far: TcpStream, faults: Arc<Faults>) {
+    let mut deaths = faults.deaths.subscribe();
+    let mut holds_begins = faults.holds_begins.subscribe();
     let (mut from_near, mut to_near) = near.into_split();
     let (mut from_far, mut to_far) = far.into_split();
     loop {
@@ -85,15 +91,21 @@ async fn pass_on(
             },
             bytes = read(&mut from_near) => {
                 let Some(bytes) = bytes else { return };
-                let commits = bytes.windows(6).any(|word| word == b"COMMIT");
+                if says(&bytes, b"BEGIN") {
+                    holds_begins.wait_for(|held| !held).await.expect("the line is there");
+                }
                 to_far.write_all(&bytes).await.expect("the database takes it");
-                if commits && dies_at_commit.swap(false, Ordering::Relaxed) {
+                if says(&bytes, b"COMMIT") && faults.dies_at_commit.swap(false, Ordering::Relaxed) {
                     break;
                 }
             }
         }
     }
     std::future::pending::<()>().await;
+}
+
+fn says(bytes: &[u8], word: &[u8]) -> bool {
+    bytes.windows(word.len()).any(|part| part == word)
 }
 
 async fn read(from: &mut OwnedReadHalf) -> Option<Vec<u8>> {
@@ -116,7 +128,7 @@ struct Bed {
 }
 
 impl Bed {
-    async fn make(postgres: &EmbeddedPostgres, name: &'static str) -> Self {
+    async fn make(postgres: &EmbeddedPostgres, name: &'static str, role: &str) -> Self {
         let url = postgres.url("postgres");
         let mut database = PgConnection::connect(&url).await.expect("a connection");
         let create = format!("CREATE DATABASE {name}");
@@ -130,6 +142,7 @@ impl Bed {
         let line = Line::to(host.parse().expect("an address")).await;
         let mut system = System::on(&url.replace(host, &line.address.to_string())).await;
         system.set("WORKER_LEASE_SECONDS", "60");
+        system.set("ROLE", role);
         Self {
             gateway: system.process().await,
             database: PgConnection::connect(&url).await.expect("a connection"),
@@ -147,7 +160,7 @@ impl Bed {
 }
 
 async fn in_the_middle_of_statements(postgres: &EmbeddedPostgres) {
-    let mut bed = Bed::make(postgres, "statements").await;
+    let mut bed = Bed::make(postgres, "statements", "all").await;
     run("BEGIN; LOCK TABLE result", &mut bed.database).await;
     let settled = bed.gateway.send("CLIENT_CREATE", client("SETTLED")).await;
     until("executed", async || bed.system.ledger().await.len() == 1).await;
@@ -180,7 +193,7 @@ async fn in_the_middle_of_statements(postgres: &EmbeddedPostgres) {
 }
 
 async fn after_the_commit_of_an_accept(postgres: &EmbeddedPostgres) {
-    let bed = Bed::make(postgres, "accepts").await;
+    let bed = Bed::make(postgres, "accepts", "all").await;
     bed.line.kill_at_commit();
     let accepted = bed.gateway.send("CLIENT_CREATE", client("C")).await;
     bed.line.until_dead_at_commit().await;
@@ -188,7 +201,7 @@ async fn after_the_commit_of_an_accept(postgres: &EmbeddedPostgres) {
 }
 
 async fn after_the_commit_of_a_settle(postgres: &EmbeddedPostgres) {
-    let mut bed = Bed::make(postgres, "settles").await;
+    let mut bed = Bed::make(postgres, "settles", "all").await;
     bed.system
         .fault(json!({"match": {"method": "POST", "path": "/clients"}, "fault": "slow", "delay_ms": 1000}))
         .await;
@@ -203,6 +216,29 @@ async fn after_the_commit_of_a_settle(postgres: &EmbeddedPostgres) {
     assert_eq!(count(&mut bed.database, "attempt").await, 1);
 }
 
+async fn before_a_transaction_begins(postgres: &EmbeddedPostgres) {
+    let mut bed = Bed::make(postgres, "begins", "api").await;
+    bed.line.hold_begins(true);
+    let refused = bed.gateway.operate("CLIENT_CREATE", client("REFUSED"));
+    assert_unavailable(&refused.await);
+    // It begins all the same, and nobody may be given its connection before it has been rolled back.
+    bed.line.hold_begins(false);
+    until("rolled back", async || {
+        sqlx::query_scalar::<_, bool>(
+            "SELECT EXISTS (SELECT FROM pg_stat_activity
+              WHERE application_name = 'fineract-gateway' AND query = 'ROLLBACK' AND state = 'idle'
+                AND datname = current_database())",
+        )
+        .fetch_one(&mut bed.database)
+        .await
+        .expect("an answer")
+    })
+    .await;
+    assert_eq!(count(&mut bed.database, "operation").await, 0);
+    bed.gateway.send("CLIENT_CREATE", client("LATER")).await;
+    assert_eq!(count(&mut bed.database, "operation").await, 1);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_that_die_without_a_word_lose_nothing_and_hold_nothing_up() {
     let postgres = postgres();
@@ -210,5 +246,6 @@ async fn connections_that_die_without_a_word_lose_nothing_and_hold_nothing_up() 
         in_the_middle_of_statements(&postgres),
         after_the_commit_of_an_accept(&postgres),
         after_the_commit_of_a_settle(&postgres),
+        before_a_transaction_begins(&postgres),
     );
 }

@@ -64,7 +64,7 @@ impl Bed {
     }
 
     async fn queue_of(servers: &Servers, database: &str) -> anyhow::Result<Rehearsal> {
-        let pool = store::connect(&servers.url(database).await, 4).await?;
+        let pool = store::connect(&servers.url(database).await, 4, None).await?;
         store::migrate(&pool).await?;
         Ok(Rehearsal::new(pool))
     }

@@ -61,7 +61,7 @@ impl System {
             ..Options::default()
         })
         .await?;
-        let pool = store::connect(&servers.url("postgres").await, 4).await?;
+        let pool = store::connect(&servers.url("postgres").await, 4, None).await?;
         store::migrate(&pool).await?;
         let http = Client::builder()
             .timeout(REQUEST_TIMEOUT)

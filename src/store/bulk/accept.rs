@@ -9,6 +9,7 @@ use crate::{
     store::{
         Asking, NewOperation, Store, StoreError,
         accept::{insert_operations, is_accepted, place_in_lanes},
+        connect,
     },
 };
 
@@ -86,7 +87,7 @@ impl Store {
                 RowContent::Refused(_) => None,
             })
             .collect();
-        let mut transaction = self.pool.begin().or_fail_to(ACTION).await?;
+        let mut transaction = connect::begin(&self.pool).or_fail_to(ACTION).await?;
         // Of two at once, the second waits here for the first's commit.
         let Some(transaction_id) = insert_batch(&mut transaction, batch)
             .or_fail_to(ACTION)

@@ -9,6 +9,7 @@ use crate::{
     store::{
         Asking, Places, Store, StoreError,
         cancel::{Unsent, end_unsent},
+        connect,
         lanes::{self, Departed},
         names,
     },
@@ -40,7 +41,7 @@ async fn cancel_chunk(
     batch: Uuid,
     below: i32,
 ) -> Result<Option<(i32, Vec<Unsent>, Departed)>, StoreError> {
-    let mut transaction = store.pool.begin().or_fail_to(ACTION).await?;
+    let mut transaction = connect::begin(&store.pool).or_fail_to(ACTION).await?;
     let (numbers, candidates): (Vec<i32>, Vec<Unsent>) =
         read_unended(&mut transaction, batch, below)
             .await?

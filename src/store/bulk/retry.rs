@@ -12,7 +12,7 @@ use crate::{
     store::{
         Asking, NewOperation, Store, StoreError,
         accept::{insert_operations, is_accepted, place_in_lanes},
-        failures_read, lanes,
+        connect, failures_read, lanes,
     },
 };
 
@@ -98,7 +98,7 @@ impl Store {
             .filter_map(|retry| retry.failed.map(|id| id.0))
             .collect();
         let keys = self.lanes_of(retries, &failed).await?;
-        let mut transaction = self.pool.begin().or_fail_to(ACTION).await?;
+        let mut transaction = connect::begin(&self.pool).or_fail_to(ACTION).await?;
         lanes::lock(&mut transaction, &keys)
             .or_fail_to(ACTION)
             .await?;

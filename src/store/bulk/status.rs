@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::{Batch, BatchPage, Record, RecordFilter, RowFailure, RowStatus, Summary};
 use crate::{
     domain::{IdempotencyKey, OperationId, OperationType, RetryEligible},
-    store::{Asking, Store, StoreError},
+    store::{Asking, Store, StoreError, connect},
 };
 
 const ACTION: &str = "read where a batch stands";
@@ -27,7 +27,9 @@ impl Store {
         offset: usize,
         limit: usize,
     ) -> Result<BatchPage, StoreError> {
-        let mut moment = self.pool.begin_with(ONE_MOMENT).or_fail_to(ACTION).await?;
+        let mut moment = connect::begin_with(&self.pool, ONE_MOMENT)
+            .or_fail_to(ACTION)
+            .await?;
         let (summary, changed_at) = summarize(&mut moment, batch).or_fail_to(ACTION).await?;
         let numbers = select(&mut moment, batch, filter).await?;
         let page: Vec<i32> = numbers.iter().skip(offset).take(limit).copied().collect();

@@ -9,7 +9,7 @@ use crate::{
     store::{
         Asking, Store,
         cancel::{Unsent, end_unsent},
-        lanes, names,
+        connect, lanes, names,
     },
 };
 
@@ -18,7 +18,7 @@ const ACTION: &str = "cancel an operation";
 impl Store {
     /// Ends an operation of which nothing was ever sent; those that rest on it fall with it.
     pub async fn cancel(&self, found: &Found, operator: &Operator) -> Result<(), ActionError> {
-        let mut transaction = self.pool.begin().or_fail_to(ACTION).await?;
+        let mut transaction = connect::begin(&self.pool).or_fail_to(ACTION).await?;
         lanes::lock(&mut transaction, &found.places.lanes())
             .or_fail_to(ACTION)
             .await?;

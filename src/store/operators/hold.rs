@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{ActionError, Found, Operator, Unfit, audit::Action};
 use crate::{
     domain::State,
-    store::{Asking, Store, names},
+    store::{Asking, Store, connect, names},
 };
 
 impl Store {
@@ -18,7 +18,7 @@ impl Store {
     ) -> Result<(), ActionError> {
         const ACTION: &str = "hold an operation back";
         let id = found.tracking_id.id;
-        let mut transaction = self.pool.begin().or_fail_to(ACTION).await?;
+        let mut transaction = connect::begin(&self.pool).or_fail_to(ACTION).await?;
         let row = sqlx::query!(
             "SELECT state, held FROM operation WHERE id = $1 FOR NO KEY UPDATE",
             id.0

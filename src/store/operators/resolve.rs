@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{ActionError, Found, Operator, Unfit, audit::Action};
 use crate::{
     domain::Resolution,
-    store::{Asking, Store},
+    store::{Asking, Store, connect},
 };
 
 impl Store {
@@ -20,7 +20,7 @@ impl Store {
     ) -> Result<(), ActionError> {
         const ACTION: &str = "resolve an operation";
         let id = found.tracking_id.id;
-        let mut transaction = self.pool.begin().or_fail_to(ACTION).await?;
+        let mut transaction = connect::begin(&self.pool).or_fail_to(ACTION).await?;
         let parked = sqlx::query!(
             "UPDATE operation o
                 SET state = 'ready', due_at = now(), resolution = $2, lost = 0,

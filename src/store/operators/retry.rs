@@ -9,7 +9,7 @@ use crate::{
     store::{
         Asking, NewOperation, Store, StoreError,
         accept::{insert_operations, place_in_lanes},
-        failures_read, lanes,
+        connect, failures_read, lanes,
     },
 };
 
@@ -32,7 +32,7 @@ impl Store {
         operator: &Operator,
     ) -> Result<(), ActionError> {
         let id = found.tracking_id.id;
-        let mut transaction = self.pool.begin().or_fail_to(ACTION).await?;
+        let mut transaction = connect::begin(&self.pool).or_fail_to(ACTION).await?;
         let parked = sqlx::query!(
             "UPDATE operation o
                 SET state = 'ready', due_at = now(), lost = 0, why = NULL, why_since = NULL
@@ -78,7 +78,7 @@ impl Store {
         operator: &Operator,
     ) -> Result<(), ActionError> {
         let id = failed.tracking_id.id;
-        let mut transaction = self.pool.begin().or_fail_to(ACTION).await?;
+        let mut transaction = connect::begin(&self.pool).or_fail_to(ACTION).await?;
         // Whoever else runs it again waits for these lanes.
         let locked = failed.places.lanes();
         lanes::lock(&mut transaction, &locked)

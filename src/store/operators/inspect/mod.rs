@@ -15,7 +15,7 @@ use self::{
 use super::retry::read_retry;
 use crate::{
     domain::{OperationId, TrackingId},
-    store::{Asking, Store, StoreError},
+    store::{Asking, Store, StoreError, connect},
 };
 
 /// An operation with all that is known of it.
@@ -37,11 +37,12 @@ impl Store {
     /// Reads an operation as of one moment; `None` when there is none of that id.
     pub async fn inspect(&self, id: OperationId) -> Result<Option<Inspected>, StoreError> {
         const ACTION: &str = "inspect an operation";
-        let mut transaction = self
-            .pool
-            .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            .or_fail_to(ACTION)
-            .await?;
+        let mut transaction = connect::begin_with(
+            &self.pool,
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        )
+        .or_fail_to(ACTION)
+        .await?;
         let Some(operation) = read_operation(&mut transaction, id).await? else {
             return Ok(None);
         };
