@@ -18,8 +18,8 @@ const PARTS: u32 = 6;
 struct Part {
     accept: Milli,
     end: Milli,
-    bytes_an_operation: u64,
-    hot_bytes: u64,
+    bytes_an_operation: Milli,
+    hot_bytes: Milli,
 }
 
 /// Finds out what is possible, and goes on at 70 % of it.
@@ -38,44 +38,28 @@ pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
         parts.push(part(&bed, rate, lasts / PARTS).await?);
     }
     bed.clear().await?;
-    let (Some(first), Some(last)) = (parts.first(), parts.last()) else {
-        anyhow::bail!("nothing was measured");
-    };
     let what = format!(
         "{} min at {rate}/s, 70 % load, last part over the first",
         lasts.as_secs() / 60
     );
-    let compare = |name: &str, first: u64, last: u64, note: &str| {
-        let ratio = Samples::from(Milli::ratio(last, first));
-        Row::at_most(&format!("{what}: {name}"), &ratio, "", Milli(1200)).note(note)
+    let compare = |name: &str, unit: &str, figure: fn(&Part) -> Milli| {
+        let figures: Vec<Milli> = parts.iter().map(figure).collect();
+        let (first, last) = (figures.first(), figures.last());
+        let [first, last] = [first, last].map(|figure| figure.copied().unwrap_or_default());
+        let all: Vec<String> = figures.iter().map(Milli::to_string).collect();
+        let ratio = Samples::from(Milli::ratio(last.0, first.0));
+        Row::at_most(&format!("{what}: {name}"), &ratio, "", Milli(1200))
+            .note(&format!("{} {unit}", all.join(", ")))
     };
-    let millis = |first: Milli, last: Milli| format!("{last} ms over {first} ms");
-    let bytes = |first: u64, last: u64| format!("{last} bytes over {first}");
     Ok(vec![
-        compare(
-            "accept p99",
-            first.accept.0,
-            last.accept.0,
-            &millis(first.accept, last.accept),
-        ),
-        compare(
-            "submit → ended p99",
-            first.end.0,
-            last.end.0,
-            &millis(first.end, last.end),
-        ),
-        compare(
-            "what the database grows by an operation",
-            first.bytes_an_operation,
-            last.bytes_an_operation,
-            &bytes(first.bytes_an_operation, last.bytes_an_operation),
-        ),
-        compare(
-            "places and the indexes of what is due",
-            first.hot_bytes,
-            last.hot_bytes,
-            &bytes(first.hot_bytes, last.hot_bytes),
-        ),
+        compare("accept p99", "ms", |part| part.accept),
+        compare("submit → ended p99", "ms", |part| part.end),
+        compare("what the database grows by an operation", "bytes", |part| {
+            part.bytes_an_operation
+        }),
+        compare("places and the indexes of what is due", "bytes", |part| {
+            part.hot_bytes
+        }),
     ])
 }
 
@@ -95,7 +79,7 @@ async fn part(bed: &Bed, rate: u32, lasts: Duration) -> anyhow::Result<Part> {
     Ok(Part {
         accept: Milli(u64::from(report.accept_micros(990))),
         end: Milli(u64::from(report.end_micros(990))),
-        bytes_an_operation: (after - before).unsigned_abs() / operations,
-        hot_bytes: hot.unsigned_abs(),
+        bytes_an_operation: Milli::whole((after - before).unsigned_abs() / operations),
+        hot_bytes: Milli::whole(hot.unsigned_abs()),
     })
 }
