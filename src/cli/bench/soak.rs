@@ -26,7 +26,7 @@ struct Part {
 pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
     let mut bed = Bed::make("soak").await?;
     bed.start_gateway("all", "postgres").await?;
-    let mut plan = bed.plan(Mix::Lives, scale.seconds(20, 2))?;
+    let mut plan = bed.plan(Mix::Lives, scale.seconds(120, 2))?;
     plan.follow = true;
     let rate = u32::try_from(Bed::drive(&plan).await?.per_second() * 7 / 10)?;
     let lasts = scale.size(

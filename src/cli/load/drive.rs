@@ -107,9 +107,11 @@ impl Connection {
             let name = format!("{}-{borrower}", self.name);
             let operations = self.plan.mix.operations(&name, number + borrower);
             let mut accepted = Vec::with_capacity(operations.len());
+            // A borrower's operations are sent at once: to wait in between would be counted as theirs.
+            let mut due = self.due(operations.len()).await;
             for operation in operations {
-                let due = self.due().await;
                 accepted.push((due, self.submit(&operation, due).await?));
+                due = Instant::now();
             }
             if self.plan.follow {
                 for (submitted, tracking_id) in accepted {
@@ -121,9 +123,10 @@ impl Connection {
         Ok(self.report)
     }
 
-    /// When the next operation is due: now, or by the rate, which all connections share.
-    async fn due(&self) -> Instant {
-        let number = self.sent.fetch_add(1, Ordering::Relaxed);
+    /// When the next operations are due: now, or by the rate, which all connections share.
+    async fn due(&self, operations: usize) -> Instant {
+        let operations = u64::try_from(operations).unwrap_or(u64::MAX);
+        let number = self.sent.fetch_add(operations, Ordering::Relaxed);
         let Some(rate) = self.plan.rate else {
             return Instant::now();
         };
