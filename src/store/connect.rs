@@ -185,11 +185,18 @@ pub(super) async fn begin(pool: &PgPool) -> Result<Transaction<'static, Postgres
     begin_with(pool, "BEGIN").await
 }
 
+/// Begins a transaction that sees the database as of one moment, and writes nothing.
+pub(super) async fn begin_one_moment(
+    pool: &PgPool,
+) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    begin_with(pool, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await
+}
+
 /// Begins a transaction as `statement` says.
 ///
 /// In a task of its own: of a `BEGIN` that is given up before its answer, sqlx 0.9 hands the connection to
 /// the next one in the middle of that transaction, whose commits are none then (its issue 4393).
-pub(super) async fn begin_with(
+async fn begin_with(
     pool: &PgPool,
     statement: &'static str,
 ) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
@@ -237,18 +244,16 @@ pub(super) async fn has_committed(pool: &PgPool, id: &str) -> Result<bool, Store
     let mut give_up = Instant::now() + COMMIT_ASKED_FOR;
     loop {
         let asking = sqlx::query_scalar!("SELECT pg_xact_status($1::text::xid8)", id);
-        let status = patience::within(COMMIT_ASKED_FOR, asking.fetch_one(pool)).await;
-        let error = match status.as_ref().map(Option::as_deref) {
-            Ok(Some("in progress")) => {
+        match patience::within(COMMIT_ASKED_FOR, asking.fetch_one(pool)).await {
+            Ok(status) if status.as_deref() == Some("in progress") => {
                 give_up = Instant::now() + COMMIT_ASKED_FOR;
-                sqlx::Error::PoolTimedOut
             }
-            Ok(status) => return Ok(status == Some("committed")),
-            Err(error) if code(error).as_deref() == Some(FORGOTTEN) => return Ok(false),
-            Err(_) => status.err().unwrap_or(sqlx::Error::PoolTimedOut),
-        };
-        if Instant::now() >= give_up {
-            return Err(failed_to("say whether a transaction was committed")(error));
+            Ok(status) => return Ok(status.as_deref() == Some("committed")),
+            Err(error) if code(&error).as_deref() == Some(FORGOTTEN) => return Ok(false),
+            Err(error) if Instant::now() >= give_up => {
+                return Err(failed_to("say whether a transaction was committed")(error));
+            }
+            Err(_) => {}
         }
         tokio::time::sleep(RETRY_PAUSE).await;
     }

@@ -14,8 +14,6 @@ use crate::{
 };
 
 const ACTION: &str = "read where a batch stands";
-/// Everything that is read of one batch is of one moment.
-const ONE_MOMENT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 impl Store {
     /// Reads where a batch stands, and `limit` of the rows that are as asked for, after `offset` of them.
@@ -27,7 +25,7 @@ impl Store {
         offset: usize,
         limit: usize,
     ) -> Result<BatchPage, StoreError> {
-        let mut moment = connect::begin_with(&self.pool, ONE_MOMENT)
+        let mut moment = connect::begin_one_moment(&self.pool)
             .or_fail_to(ACTION)
             .await?;
         let (summary, changed_at) = summarize(&mut moment, batch).or_fail_to(ACTION).await?;

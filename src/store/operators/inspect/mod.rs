@@ -37,12 +37,9 @@ impl Store {
     /// Reads an operation as of one moment; `None` when there is none of that id.
     pub async fn inspect(&self, id: OperationId) -> Result<Option<Inspected>, StoreError> {
         const ACTION: &str = "inspect an operation";
-        let mut transaction = connect::begin_with(
-            &self.pool,
-            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-        )
-        .or_fail_to(ACTION)
-        .await?;
+        let mut transaction = connect::begin_one_moment(&self.pool)
+            .or_fail_to(ACTION)
+            .await?;
         let Some(operation) = read_operation(&mut transaction, id).await? else {
             return Ok(None);
         };
