@@ -110,7 +110,8 @@ pub async fn start(config: &Config) -> Result<Gateway, StartError> {
     gateway.run(serving);
     if let Some(runner) = runner {
         gateway.run(worker::run(Arc::new(runner), gateway.stopping.clone()));
-        gateway.run(store.run_cascade(gateway.stopping.clone()));
+        gateway.run(store.clone().run_cascade(gateway.stopping.clone()));
+        gateway.run(store.run_expiry(gateway.stopping.clone()));
     }
     Ok(gateway)
 }
@@ -195,6 +196,7 @@ fn settings(config: &Config) -> Settings {
         patience: Patience {
             stuck_after: config.worker.stuck_after,
         },
+        keys_kept_for: config.worker.keys_kept_for,
         park_after: config.worker.park_after,
     }
 }

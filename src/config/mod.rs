@@ -104,6 +104,8 @@ pub struct Worker {
     pub shutdown_grace: Duration,
     /// `FINERACT_STUCK_AFTER_SECONDS`: how long a 425 may stay before a GET decides (300).
     pub stuck_after: Duration,
+    /// `FINERACT_KEYS_KEPT_DAYS`: how long Fineract keeps the keys of commands that it has processed (30).
+    pub keys_kept_for: Duration,
     /// `RETRY_PARK_AFTER_SECONDS`: how long an operation that cannot be decided is tried before it
     /// is parked (86400).
     pub park_after: Duration,
@@ -253,6 +255,9 @@ impl Worker {
             lease: reader.seconds("WORKER_LEASE_SECONDS", 50, any.clone()),
             shutdown_grace: reader.seconds("SHUTDOWN_GRACE_SECONDS", 30, 0..=LONGEST_SECONDS),
             stuck_after: reader.seconds("FINERACT_STUCK_AFTER_SECONDS", 300, any.clone()),
+            keys_kept_for: Duration::from_hours(
+                24 * reader.number("FINERACT_KEYS_KEPT_DAYS", 30_u64, 1..=36_500),
+            ),
             park_after: reader.seconds("RETRY_PARK_AFTER_SECONDS", 86_400, any),
         }
     }

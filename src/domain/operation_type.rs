@@ -55,6 +55,12 @@ operation_types! {
 }
 
 impl OperationType {
+    /// Whether it makes what its lane is about: what comes behind it in the lane depends on it, and it on
+    /// nothing that failed there before.
+    pub const fn is_create(self) -> bool {
+        matches!(self, Self::ClientCreate | Self::LoanCreate)
+    }
+
     /// The type of that name, if there is one.
     pub fn from_name(name: &str) -> Option<Self> {
         let mut all = Self::ALL.iter().copied();

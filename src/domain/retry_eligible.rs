@@ -20,6 +20,8 @@ pub enum RetryEligible {
 enum Cause {
     /// Nothing of its own: it never was sent, or could not have been taken.
     Circumstances,
+    /// It was stopped: cancelled, not sent by its deadline, or behind one that was.
+    Stopped,
     /// Fineract failed inside, without an effect.
     FailedInside,
     /// Too early: what it is about is not there yet in the state it needs.
@@ -42,12 +44,20 @@ impl RetryEligible {
     /// type of a row refused at the door may not be known.
     pub fn of(operation_type: Option<OperationType>, code: &str) -> Self {
         match cause(code) {
-            Cause::Circumstances | Cause::FailedInside | Cause::TooEarly => Self::Yes,
+            Cause::Circumstances | Cause::Stopped | Cause::FailedInside | Cause::TooEarly => {
+                Self::Yes
+            }
             Cause::TooLate | Cause::DoneByAnother => Self::No,
             // What is to be deleted is gone, whoever did it.
             Cause::NotThere if operation_type == Some(OperationType::LoanDelete) => Self::No,
             Cause::NotThere | Cause::Request => Self::YesWithModifications,
         }
+    }
+
+    /// Whether an operation that failed with this code is only run again by who names it: somebody, or its
+    /// deadline, stopped it, and "all that failed" does not mean that.
+    pub fn must_be_named(code: &str) -> bool {
+        cause(code) == Cause::Stopped
     }
 
     /// The document's word.
@@ -68,9 +78,8 @@ impl RetryEligible {
 /// The cause behind a code; what is not named here was refused for what it says (`CONTRACT.md` section 18).
 fn cause(code: &str) -> Cause {
     match code {
+        "cancelled" | "expired" | "behind_stopped" => Cause::Stopped,
         "behind_failed"
-        | "cancelled"
-        | "expired"
         | "resolved_as_failed"
         | "error.msg.client.not.active.exception"
         | "error.msg.loan.locked"
@@ -138,6 +147,7 @@ mod tests {
             LoanApprove,
             &[
                 "behind_failed",
+                "behind_stopped",
                 "cancelled",
                 "expired",
                 "resolved_as_failed",
@@ -226,6 +236,19 @@ mod tests {
         let amount = "error.msg.loan.disburse.amount.must.be.less.than.approved.principal";
         check(LoanDisburse, &[amount]);
         assert_eq!(RetryEligible::of(None, "invalid_row"), YesWithModifications);
+    }
+
+    #[test]
+    fn what_was_stopped_goes_again_only_when_it_is_named() {
+        for (code, expected) in [
+            ("cancelled", true),
+            ("expired", true),
+            ("behind_stopped", true),
+            ("behind_failed", false),
+            ("status_500", false),
+        ] {
+            assert_eq!(RetryEligible::must_be_named(code), expected, "{code}");
+        }
     }
 
     #[test]

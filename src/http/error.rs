@@ -247,6 +247,7 @@ mod tests {
             (Unfit::Ended.into(), 409, "operation_ended"),
             (Unfit::Parked.into(), 409, "operation_parked"),
             (Unfit::NotParked.into(), 409, "operation_not_parked"),
+            (Unfit::Expired.into(), 409, "operation_expired"),
             (ApiError::BodyTooLarge, 413, "body_too_large"),
             (ApiError::NotJson, 415, "not_json"),
             (ApiError::Invalid(Vec::new()), 422, "invalid_request"),

@@ -22,7 +22,7 @@ pub struct StartAttempt {
     pub request: Request,
     /// Whether Fineract looked, before it, as if it had been done already.
     pub foreseen: bool,
-    /// Whether an earlier attempt may have run: then it is sent again, whatever its time.
+    /// Whether an earlier attempt under the same key may have run: then it is sent again, whatever its time.
     pub may_have_run: bool,
     /// What was known of its loan.
     pub seen: SeenLoan,

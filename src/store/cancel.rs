@@ -1,4 +1,4 @@
-//! Ending what was never sent: the one way to it, for an operator's cancel and for a batch's.
+//! Ending what was never sent: the one way to it, for an operator's cancel, a batch's, and a deadline.
 
 use std::collections::HashSet;
 
@@ -7,15 +7,40 @@ use uuid::Uuid;
 
 use super::{
     End, Fells, Places, Store, count_end,
-    lanes::Departed,
+    lanes::{Departed, Departures},
     settle::{self, Ended},
 };
 use crate::domain::{OperationId, OperationType, State};
 
-/// Why a cancelled operation failed.
-const CODE: &str = "cancelled";
-/// The same for its caller.
-const MESSAGE: &str = "Cancelled before it was sent";
+/// The code of an operation whose `expires_at` had passed before it took effect.
+pub const EXPIRED: &str = "expired";
+/// What its caller is told where nothing of it was ever sent.
+pub const EXPIRED_UNSENT: &str = "Not sent: expires_at had passed when its turn came";
+
+/// Why an operation ends that was never sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// Somebody cancelled it.
+    Cancelled,
+    /// Its `expires_at` has passed.
+    Expired,
+}
+
+impl Reason {
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Cancelled => "cancelled",
+            Self::Expired => EXPIRED,
+        }
+    }
+
+    const fn message(self) -> &'static str {
+        match self {
+            Self::Cancelled => "Cancelled before it was sent",
+            Self::Expired => EXPIRED_UNSENT,
+        }
+    }
+}
 
 /// An operation that is to end without having been sent: cancelled, or fallen.
 #[derive(Debug)]
@@ -30,38 +55,44 @@ pub(super) struct Unsent {
 pub(super) async fn end_unsent(
     connection: &mut PgConnection,
     candidates: Vec<Unsent>,
+    reason: Reason,
     fells: Fells,
 ) -> Result<(Vec<Unsent>, Departed), sqlx::Error> {
     let ids: Vec<Uuid> = candidates.iter().map(|unsent| unsent.id.0).collect();
-    let cancelled = update_unsent(connection, &ids).await?;
-    let cancelled: Vec<Unsent> = candidates
+    let ended = update_unsent(connection, &ids, reason).await?;
+    let unsent: Vec<Unsent> = candidates
         .into_iter()
-        .filter(|unsent| cancelled.contains(&unsent.id.0))
+        .filter(|unsent| ended.contains(&unsent.id.0))
         .collect();
-    if cancelled.is_empty() {
-        return Ok((cancelled, Departed::default()));
+    if unsent.is_empty() {
+        return Ok((unsent, Departed::default()));
     }
-    let ends: Vec<End> = cancelled
+    let ends: Vec<End> = unsent
         .iter()
         .map(|unsent| End::Failed {
             body: None,
-            message: MESSAGE.to_owned(),
-            code: CODE.to_owned(),
+            message: reason.message().to_owned(),
+            code: reason.code().to_owned(),
             fells: fells(unsent.operation_type),
         })
         .collect();
-    let ended: Vec<Ended<'_>> = cancelled
+    let ended: Vec<Ended<'_>> = unsent
         .iter()
         .zip(&ends)
         .map(|(unsent, end)| (unsent.id, &unsent.places, end))
         .collect();
-    let departed = settle::end(connection, &ended).await?;
-    Ok((cancelled, departed))
+    let departures = match reason {
+        Reason::Cancelled => Departures::known(),
+        Reason::Expired => Departures::default(),
+    };
+    let departed = settle::end(connection, &ended, departures).await?;
+    Ok((unsent, departed))
 }
 
 async fn update_unsent(
     connection: &mut PgConnection,
     ids: &[Uuid],
+    reason: Reason,
 ) -> Result<HashSet<Uuid>, sqlx::Error> {
     let locked = sqlx::query_scalar!(
         "SELECT id FROM operation
@@ -73,28 +104,32 @@ async fn update_unsent(
     .fetch_all(&mut *connection)
     .await?;
     // A statement of its own: that of the lock sees the attempts as they were before it was granted.
-    let cancelled = sqlx::query_scalar!(
+    // An attempt that never met Fineract is none for a deadline; whoever cancels is told of it.
+    let ended = sqlx::query_scalar!(
         "UPDATE operation o
             SET state = 'failed', due_at = NULL, why = NULL, why_since = NULL, resolution = NULL,
                 ended_at = now()
           WHERE o.id = ANY ($1)
-            AND NOT EXISTS (SELECT FROM attempt a WHERE a.operation_id = o.id)
+            AND NOT EXISTS (SELECT FROM attempt a
+                             WHERE a.operation_id = o.id
+                               AND NOT ($2 AND a.error IS NOT DISTINCT FROM 'not_connected'))
       RETURNING o.id",
-        &locked
+        &locked,
+        reason == Reason::Expired
     )
     .fetch_all(connection)
     .await?;
-    Ok(cancelled.into_iter().collect())
+    Ok(ended.into_iter().collect())
 }
 
 impl Store {
-    /// Says, after the commit, what was cancelled and what that has set going.
-    pub(super) fn announce_cancelled(&self, cancelled: &[Unsent], departed: Departed) {
-        for unsent in cancelled {
+    /// Says, after the commit, what has ended unsent and what that has set going.
+    pub(super) fn announce_unsent(&self, ended: &[Unsent], departed: Departed) {
+        for unsent in ended {
             count_end(unsent.operation_type, State::Failed);
         }
         self.ends
-            .announce_ended(cancelled.iter().map(|unsent| unsent.id));
+            .announce_ended(ended.iter().map(|unsent| unsent.id));
         if departed.work {
             self.ends.announce_work();
         }

@@ -15,7 +15,7 @@ use super::{
     results::Results,
 };
 use crate::{
-    domain::{OperationId, State, TrackingId},
+    domain::{OperationId, RetryEligible, State, TrackingId},
     telemetry::chain,
 };
 
@@ -23,8 +23,10 @@ use crate::{
 const CHUNK: i64 = 500;
 /// How often falling lanes are looked for when nobody said that there is one.
 const SAFETY_NET: Duration = Duration::from_secs(1);
-/// Why a fallen operation failed, for operators.
-const CODE: &str = "behind_failed";
+/// Why an operation failed that depends on one that failed, for operators.
+const BEHIND_FAILED: &str = "behind_failed";
+/// The same behind one that was cancelled, or was not sent by its deadline.
+const BEHIND_STOPPED: &str = "behind_stopped";
 
 impl Store {
     /// Ends what falls, until it is cancelled.
@@ -83,7 +85,12 @@ async fn fell_chunk(
         .or_fail_to(ACTION)
         .await?;
     let locked: HashSet<String> = keys.into_iter().collect();
-    let all = read_falling(&mut transaction, lane).await?;
+    let mut all = read_falling(&mut transaction, lane).await?;
+    // A create depends on nothing that failed before it, and what comes behind it on the create.
+    let create = all
+        .iter()
+        .position(|unsent| unsent.operation_type.is_create() && unsent.places.lane == lane);
+    let ends_at = create.and_then(|index| all.drain(index..).next());
     let none_is_left = all.is_empty();
     let falling: Vec<Unsent> = all
         .into_iter()
@@ -97,7 +104,10 @@ async fn fell_chunk(
         })
         .collect();
     let departed = if none_is_left {
-        finish(&mut transaction, lane).or_fail_to(ACTION).await?
+        let ends_at = ends_at.map(|create| create.places.position);
+        finish(&mut transaction, lane, ends_at)
+            .or_fail_to(ACTION)
+            .await?
     } else {
         end_fallen(&mut transaction, lane, &falling, fells).await?
     };
@@ -154,7 +164,7 @@ async fn end_fallen(
     fells: Fells,
 ) -> Result<Departed, StoreError> {
     const ACTION: &str = "end falling operations";
-    let cause = read_cause(connection, lane).await?;
+    let (cause, code) = read_cause(connection, lane).await?;
     let mut departures = Departures::default();
     let mut results = Results::default();
     for fallen in falling {
@@ -169,7 +179,7 @@ async fn end_fallen(
             fallen.id,
             None,
             None,
-            Some((CODE.to_owned(), message, true)),
+            Some((code.to_owned(), message, true)),
         );
     }
     sqlx::query!(
@@ -187,26 +197,55 @@ async fn end_fallen(
         .await
 }
 
-/// The operation whose failure marks the lane.
-async fn read_cause(connection: &mut PgConnection, lane: &str) -> Result<TrackingId, StoreError> {
+/// The operation whose failure marks the lane, and the code of those that fail with it.
+async fn read_cause(
+    connection: &mut PgConnection,
+    lane: &str,
+) -> Result<(TrackingId, &'static str), StoreError> {
     let cause = sqlx::query!(
-        "SELECT o.id, o.type FROM lane l JOIN operation o ON o.id = l.failed_by WHERE l.key = $1",
+        "SELECT o.id, o.type, r.code
+           FROM lane l
+           JOIN operation o ON o.id = l.failed_by
+           JOIN result r ON r.operation_id = o.id
+          WHERE l.key = $1",
         lane
     )
     .fetch_one(connection)
     .or_fail_to("read a lane's mark")
     .await?;
-    Ok(TrackingId {
+    let tracking_id = TrackingId {
         operation_type: names::operation_type(&cause.r#type)?,
         id: OperationId(cause.id),
-    })
+    };
+    let was_stopped = cause
+        .code
+        .as_deref()
+        .is_some_and(RetryEligible::must_be_named);
+    let code = if was_stopped {
+        BEHIND_STOPPED
+    } else {
+        BEHIND_FAILED
+    };
+    Ok((tracking_id, code))
 }
 
-/// All have fallen: the lane goes on with what came later.
-async fn finish(connection: &mut PgConnection, lane: &str) -> Result<Departed, sqlx::Error> {
-    sqlx::query!("UPDATE lane SET falling = false WHERE key = $1", lane)
-        .execute(&mut *connection)
-        .await?;
+/// All have failed with it that are to: the lane goes on with what came later. Where that is a create, the
+/// failure before it covers nothing any more.
+async fn finish(
+    connection: &mut PgConnection,
+    lane: &str,
+    ends_at: Option<i64>,
+) -> Result<Departed, sqlx::Error> {
+    sqlx::query!(
+        "UPDATE lane
+            SET falling = false, failed_below = COALESCE($2, failed_below),
+                failure_read = failure_read OR $2 IS NOT NULL
+          WHERE key = $1",
+        lane,
+        ends_at
+    )
+    .execute(&mut *connection)
+    .await?;
     let work = lanes::grant(connection, &[lane.to_owned()]).await?;
     Ok(Departed { work, falls: false })
 }

@@ -35,6 +35,12 @@ pub struct ClaimLimits {
     pub per_lender: i64,
 }
 
+/// Why an operation is parked whose worker died five times before it committed an attempt.
+pub const KILLS_ITS_WORKER: &str = "kills_its_worker";
+
+/// So many times an operation may have been held by a process that died, before it is run alone.
+pub const SUSPECT_AFTER: i16 = 2;
+
 /// The claim.
 pub(super) fn statement(
     limits: &ClaimLimits,
@@ -73,10 +79,18 @@ pub(super) fn statement(
            UPDATE operation o
               SET state = 'running', attempt = o.attempt + 1,
                   due_at = now() + make_interval(secs => $2),
-                  -- Still running, but due: its lease ran out with its process.
-                  lost = o.lost + (o.state = 'running')::int::smallint
+                  -- While it is due and nobody takes it (an outage, no worker, a backlog) nothing is tried.
+                  why_since = o.why_since + (now() - o.due_at),
+                  -- Still running, but due: its lease ran out with its process. What only stood in line there
+                  -- is not at fault: from the second death on, only a claim that was begun alone counts.
+                  lost = o.lost + CASE WHEN o.state = 'running' THEN
+                      EXISTS (SELECT FROM attempt a WHERE a.operation_id = o.id AND a.number = o.attempt)::int::smallint
+                      ELSE 0 END,
+                  deaths = o.deaths + CASE WHEN o.state = 'running' AND (o.deaths < $7 OR o.begun = o.attempt) THEN
+                      (NOT EXISTS (SELECT FROM attempt a WHERE a.operation_id = o.id AND a.number = o.attempt))::int::smallint
+                      ELSE 0 END
              FROM taken JOIN payload p ON p.operation_id = taken.id WHERE o.id = taken.id
-        RETURNING o.id, o.type, o.attempt, o.key_number, o.lost, o.lane, o.position, o.read_lane,
+        RETURNING o.id, o.type, o.attempt, o.key_number, o.lost, o.deaths, o.why_counts, o.lane, o.position, o.read_lane,
                   o.read_position, o.lender, o.resolution, o.why, o.why_since,
                   EXTRACT(EPOCH FROM now() - o.accepted_at)::float8 AS age_seconds,
                   COALESCE(o.expires_at <= now(), false) AS "is_past_expiry!",
@@ -89,6 +103,7 @@ pub(super) fn statement(
         &lenders,
         &held,
         limits.per_lender,
+        SUSPECT_AFTER,
     )
 }
 
@@ -137,6 +152,20 @@ impl Store {
             .await
             .map_err(failed_to("renew leases"))?;
         Ok(renewed.into_iter().map(OperationId).collect())
+    }
+
+    /// Notes that a claim is begun: if its process dies now, that counts against the operation. `false`: the
+    /// claim is lost.
+    pub async fn note_begun(&self, id: OperationId, attempt: i32) -> Result<bool, StoreError> {
+        let noted = sqlx::query!(
+            "UPDATE operation SET begun = $2 WHERE id = $1 AND attempt = $2 AND state = 'running'",
+            id.0,
+            attempt
+        )
+        .execute(&self.pool)
+        .or_fail_to("note that an operation is begun")
+        .await?;
+        Ok(noted.rows_affected() == 1)
     }
 
     /// The operations of a type before this one in its lane that were given more than one key.

@@ -22,8 +22,10 @@ pub struct Claimed {
     pub attempt: i32,
     /// `k` of its Idempotency-Key.
     pub key_number: i32,
-    /// Attempts that ended with their process.
+    /// Claims that ended with their process after an attempt was committed.
     pub lost: i16,
+    /// Claims that ended with their process, or in a panic, before any attempt was committed.
+    pub deaths: i16,
     /// Where it stands.
     pub places: Places,
     /// Its lender, when its type is run one at a time for each inside Fineract.
@@ -40,8 +42,11 @@ pub struct Claimed {
     pub is_past_expiry: bool,
     /// Since when it is troubled, if it is.
     pub why_since: Option<DateTime<Utc>>,
-    /// How long it had been troubled when it was claimed, by the database's clock.
+    /// How long it had been troubled when it was claimed, by the database's clock; without the time that
+    /// it was due and nobody could take it.
     pub troubled_for: Duration,
+    /// Whether that time counts towards being parked.
+    pub why_counts: bool,
     /// How long ago it had been accepted when it was claimed, by the database's clock.
     pub age: Duration,
     /// When the claim was asked for, by the monotonic clock: the lease is at least this old.
@@ -54,6 +59,16 @@ impl Claimed {
         TrackingId {
             operation_type: self.operation_type,
             id: self.id,
+        }
+    }
+
+    /// How long it has been tried in vain, as far as that counts towards being parked: an outage that has
+    /// just ended is no trouble of its own.
+    pub fn parkable_for(&self) -> Duration {
+        if self.why_counts {
+            self.troubled_for
+        } else {
+            Duration::ZERO
         }
     }
 }
@@ -91,6 +106,8 @@ pub(super) struct Row {
     pub(super) attempt: i32,
     pub(super) key_number: i32,
     pub(super) lost: i16,
+    pub(super) deaths: i16,
+    pub(super) why_counts: bool,
     pub(super) lane: String,
     pub(super) position: i64,
     pub(super) read_lane: Option<String>,
@@ -117,6 +134,8 @@ impl Row {
             attempt: self.attempt,
             key_number: self.key_number,
             lost: self.lost,
+            deaths: self.deaths,
+            why_counts: self.why_counts,
             places: Places {
                 lane: self.lane,
                 position: self.position,

@@ -22,9 +22,19 @@ struct Leaving {
 pub(super) struct Departures {
     lanes: BTreeMap<String, Leaving>,
     places: Vec<(String, i64)>,
+    /// Whether whoever sends the next ones knows of these failures.
+    known: bool,
 }
 
 impl Departures {
+    /// Changes by somebody who cancels, and so knows of it: what comes next does not fail with it.
+    pub(super) fn known() -> Self {
+        Self {
+            known: true,
+            ..Self::default()
+        }
+    }
+
     /// Takes an ended operation out of its lanes.
     pub(super) fn leave(&mut self, places: &Places) {
         let written = self.lanes.entry(places.lane.clone()).or_default();
@@ -80,7 +90,9 @@ impl Departures {
                     failed_at = CASE WHEN n.marks THEN now() ELSE l.failed_at END,
                     failed_position = CASE WHEN n.marks THEN n.position ELSE l.failed_position END,
                     failed_below = CASE WHEN n.marks THEN l.next_position ELSE l.failed_below END,
-                    failure_read = l.failure_read AND NOT n.marks,
+                    -- An unread failure further back, which this one's mark replaces, stays unread.
+                    failure_read = CASE WHEN n.marks THEN $16 AND (l.failed_by IS NULL OR l.failure_read)
+                                        ELSE l.failure_read END,
                     falling = l.falling OR (n.marks AND l.members > n.members)
                FROM (SELECT u.*,
                             -- While a failure further ahead still fells, it covers this one.
@@ -106,6 +118,7 @@ impl Departures {
             &results.codes as &[Option<String>],
             &results.messages as &[Option<String>],
             &results.marked,
+            self.known,
         )
         .fetch_all(&mut *connection)
         .await?;

@@ -15,6 +15,7 @@ mod claim;
 mod claimed;
 mod connect;
 mod ends;
+mod expiry;
 mod failures_read;
 mod key_usage;
 mod lanes;
@@ -43,7 +44,8 @@ pub use self::{
         Batch, BatchAccepted, BatchPage, Candidate, NewBatch, NewRow, Record, RecordFilter,
         RefusedRow, Retry, RowContent, RowFailure, RowStatus, Summary,
     },
-    claim::ClaimLimits,
+    cancel::{EXPIRED, EXPIRED_UNSENT},
+    claim::{ClaimLimits, KILLS_ITS_WORKER, SUSPECT_AFTER},
     claimed::{Claimed, Places},
     connect::{DatabaseProblem, connect, migrate, require_migrated},
     ends::{Ends, Waiter},

@@ -117,7 +117,9 @@ async fn settle_all(
     let departed = if ended.is_empty() {
         Departed::default()
     } else {
-        end(&mut transaction, &ended).or_fail_to(ACTION).await?
+        end(&mut transaction, &ended, Departures::default())
+            .or_fail_to(ACTION)
+            .await?
     };
     if let Err(error) = transaction.commit().or_fail_to(ACTION).await
         && !has_committed(pool, transaction_id).await
@@ -204,6 +206,10 @@ async fn update_operations(
         Verdict::End(_) => None,
     };
     let new_key = |row: &Settlement| row.verdict.takes_new_key();
+    let counts = |row: &Settlement| match &row.verdict {
+        Verdict::Again { counts, .. } => *counts,
+        Verdict::End(_) | Verdict::Park { .. } => true,
+    };
     // In the order in which whoever cancels locks them.
     let mut batch: Vec<&Settlement> = batch.iter().collect();
     batch.sort_unstable_by_key(|row| row.id.0);
@@ -213,12 +219,16 @@ async fn update_operations(
                   due_at = CASE s.state WHEN 'ready' THEN now() + make_interval(secs => s.delay) END,
                   key_number = o.key_number + s.new_key::int,
                   why = s.why,
+                  -- Trouble begins anew where what came before it was nobody's, such as an outage.
                   why_since = CASE WHEN s.why IS NOT NULL THEN
-                      CASE s.state WHEN 'parked' THEN now() ELSE COALESCE(o.why_since, now()) END END,
-                  resolution = CASE WHEN s.state <> 'parked' THEN o.resolution END,
+                      CASE WHEN s.state = 'parked' OR (s.counts AND NOT o.why_counts) THEN now()
+                           ELSE COALESCE(o.why_since, now()) END END,
+                  why_counts = s.counts,
+                  -- A success that came late wins over what an operator believed.
+                  resolution = CASE WHEN s.state IN ('ready', o.resolution) THEN o.resolution END,
                   ended_at = CASE WHEN s.state IN ('succeeded', 'failed') THEN now() END
-             FROM unnest($1::uuid[], $2::int[], $3::text[], $4::float8[], $5::bool[], $6::text[])
-                  AS s (id, attempt, state, delay, new_key, why)
+             FROM unnest($1::uuid[], $2::int[], $3::text[], $4::float8[], $5::bool[], $6::text[], $7::bool[])
+                  AS s (id, attempt, state, delay, new_key, why, counts)
             WHERE o.id = s.id AND o.attempt = s.attempt AND o.state = 'running'
         RETURNING o.id, pg_current_xact_id()::text AS "transaction_id!""#,
         &batch.iter().map(|row| row.id.0).collect::<Vec<_>>(),
@@ -227,6 +237,7 @@ async fn update_operations(
         &batch.iter().copied().map(delay).collect::<Vec<_>>() as &[Option<f64>],
         &batch.iter().copied().map(new_key).collect::<Vec<_>>(),
         &batch.iter().copied().map(why).collect::<Vec<_>>() as &[Option<String>],
+        &batch.iter().copied().map(counts).collect::<Vec<_>>(),
     )
     .fetch_all(connection)
     .await?;
@@ -241,8 +252,8 @@ pub(super) type Ended<'a> = (OperationId, &'a Places, &'a End);
 pub(super) async fn end(
     connection: &mut PgConnection,
     ended: &[Ended<'_>],
+    mut departures: Departures,
 ) -> Result<Departed, sqlx::Error> {
-    let mut departures = Departures::default();
     let mut results = Results::default();
     for &(id, places, end) in ended {
         departures.leave(places);

@@ -33,6 +33,9 @@ pub enum Verdict {
         new_key: bool,
         /// Why, as a stable code.
         why: &'static str,
+        /// Whether the time it waits for this reason counts towards being parked: not while nobody could
+        /// have it done, as during an outage.
+        counts: bool,
     },
     /// Only a person can decide it; its lanes stay shut.
     Park {

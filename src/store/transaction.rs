@@ -45,11 +45,9 @@ pub struct Progress {
     pub was_claimed: bool,
     /// Whether anything was sent, or may have been.
     pub was_sent: bool,
-    /// Whether the time until which it may be sent has passed, by the database's clock.
-    pub is_past_expiry: bool,
     /// Whether it repays all that was outstanding of its loan.
     pub pays_off: bool,
-    /// Why it failed, as a stable code.
+    /// Why it failed, or why it is parked or tried again, as a stable code.
     pub code: Option<String>,
     /// Whether Fineract's own refusal is its failure.
     pub is_refused: bool,
@@ -61,16 +59,16 @@ pub struct Progress {
 const RECENT: i64 = 500;
 
 impl Store {
-    /// Reads an operation; `None` when there is none of that id.
+    /// Reads an operation; `None` when there is none of that id. Reading a failure is noted on its lanes.
     pub async fn money_movement(
         &self,
         id: OperationId,
     ) -> Result<Option<MoneyMovement>, StoreError> {
         let row = sqlx::query!(
             r#"SELECT o.type, o.state, o.held, o.attempt, o.accepted_at, o.ended_at,
-                      COALESCE(o.expires_at <= now(), false) AS "is_past_expiry!",
                       p.data AS "payload: Json<Box<RawValue>>",
-                      r.success AS "success?", r.code AS "code?", r.failure IS NOT NULL AS "is_refused!",
+                      r.success AS "success?", COALESCE(r.code, o.why) AS code, r.failure IS NOT NULL AS "is_refused!",
+                      COALESCE(r.marked, false) AS "marked!",
                       a.body AS request, a.currency, a.status, COALESCE(a.was_sent, false) AS "was_sent!",
                       COALESCE(a.pays_off, false) AS "pays_off!",
                       GREATEST(o.accepted_at, a.changed_at, o.ended_at) AS "updated_at!"
@@ -93,6 +91,9 @@ impl Store {
         .or_fail_to("read a transaction")
         .await?;
         let Some(row) = row else { return Ok(None) };
+        if row.marked {
+            self.note_failures_read(&[id.0]).await?;
+        }
         let operation_type = names::operation_type(&row.r#type)?;
         Ok(Some(MoneyMovement {
             tracking_id: TrackingId { operation_type, id },
@@ -102,7 +103,6 @@ impl Store {
                 is_held: row.held,
                 was_claimed: row.attempt > 0,
                 was_sent: row.was_sent,
-                is_past_expiry: row.is_past_expiry,
                 pays_off: row.pays_off,
                 code: row.code,
                 is_refused: row.is_refused,

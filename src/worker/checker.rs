@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{
     case::Case,
     conclude::{Conclusion, refused_unsent},
+    pace,
     runner::Runner,
 };
 use crate::{
@@ -42,11 +43,13 @@ pub(super) fn still_awaited(claimed: &Claimed, verdict: Verdict) -> Verdict {
                 delay,
                 new_key,
                 why: now,
+                counts,
             },
         ) if now != LISTED => Verdict::Again {
             delay,
             new_key,
             why,
+            counts,
         },
         (_, verdict) => verdict,
     }
@@ -81,8 +84,9 @@ impl Runner {
             }
             Checked::Waits => self.listed(case.claimed),
             Checked::Unseen => {
-                let again = self.await_checker(case.claimed).verdict;
-                self.park_when_late(case.claimed, again, AWAITING)
+                let claimed = case.claimed;
+                let delay = pace::delay(claimed.troubled_for, Some(self.checkers_time()));
+                self.retry_or_park(claimed, AWAITING, delay, false)
             }
             Checked::Park { why } => Conclusion::park(why),
         }
@@ -137,6 +141,11 @@ impl Runner {
     }
 
     fn wait_on(&self, claimed: &Claimed, why: &'static str) -> Conclusion {
-        Conclusion::again(claimed, why, Some(self.settings().left_alone(GIVEN)))
+        Conclusion::again(claimed, why, Some(self.checkers_time()))
+    }
+
+    /// How long a checker is given.
+    fn checkers_time(&self) -> Duration {
+        self.settings().left_alone(GIVEN)
     }
 }

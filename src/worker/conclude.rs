@@ -31,13 +31,14 @@ impl Conclusion {
         }
     }
 
-    /// Tries again later, under the same key, for as long as it takes.
+    /// Tries again later, under the same key, for as long as it takes: nothing here is for a person to
+    /// decide.
     pub(super) fn again(claimed: &Claimed, why: &'static str, asked: Option<Duration>) -> Self {
-        let delay = pace::delay(claimed.troubled_for, asked);
         Self::unsent(Verdict::Again {
-            delay,
+            delay: pace::delay(claimed.troubled_for, asked),
             new_key: false,
             why,
+            counts: false,
         })
     }
 
@@ -201,25 +202,35 @@ impl Runner {
         outage: bool,
         asked: Option<Duration>,
     ) -> Conclusion {
-        let again = Conclusion::again(claimed, why, asked);
         if outage && !self.succeeded_within(self.settings().park_after) {
-            again
+            Conclusion::again(claimed, why, asked)
         } else {
-            self.park_when_late(claimed, again.verdict, why)
+            self.retry_or_park(
+                claimed,
+                why,
+                pace::delay(claimed.troubled_for, asked),
+                false,
+            )
         }
     }
 
-    /// Parks what has been tried for too long.
-    pub(super) fn park_when_late(
+    /// Tries again after `delay`, or parks what has been tried for too long.
+    pub(super) fn retry_or_park(
         &self,
         claimed: &Claimed,
-        verdict: Verdict,
         why: &'static str,
+        delay: Duration,
+        new_key: bool,
     ) -> Conclusion {
-        if claimed.troubled_for >= self.settings().park_after {
+        if claimed.parkable_for() >= self.settings().park_after {
             Conclusion::park(why)
         } else {
-            Conclusion::unsent(verdict)
+            Conclusion::unsent(Verdict::Again {
+                delay,
+                new_key,
+                why,
+                counts: true,
+            })
         }
     }
 }

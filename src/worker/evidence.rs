@@ -1,6 +1,6 @@
 //! Reading Fineract where a key cannot tell.
 
-use super::{case::Case, conclude::Conclusion, pace, runner::Runner};
+use super::{case::Case, conclude::Conclusion, pace, prepare::expired, runner::Runner};
 use crate::{
     domain::{
         Answer,
@@ -25,7 +25,9 @@ impl Runner {
             Question::AlreadyThere
             | Question::BeforeTheKey
             | Question::Failed
-            | Question::Conflicted => Ok(Listing::NeverSeen),
+            | Question::Conflicted
+            | Question::Closing
+            | Question::Forgotten => Ok(Listing::NeverSeen),
         };
         let checkers_readable = match listing {
             Ok(Listing::Listed) => return self.listed(case.claimed),
@@ -36,6 +38,21 @@ impl Runner {
             Ok(found) => found,
             Err(conclusion) => return conclusion,
         };
+        let verdict = self.judge(case, question, finding, checkers_readable).await;
+        if case.claimed.is_past_expiry && matches!(verdict, decision::Verdict::NewKey { .. }) {
+            return self.close(case, expired(case)).await;
+        }
+        self.follow_reading(case, verdict, evidence, answer).await
+    }
+
+    /// Decides by what was found, and by what is known of Fineract's process.
+    async fn judge(
+        &self,
+        case: Case<'_>,
+        question: Question,
+        finding: Finding,
+        checkers_readable: bool,
+    ) -> decision::Verdict {
         let mut history = case.history();
         if history.may_still_run() {
             history = history.up_for(self.fineract.uptime().await);
@@ -45,8 +62,44 @@ impl Runner {
             late_command_harmless: case.entry.late_command_harmless,
             checkers_readable,
         };
-        let verdict = decision::decide_reading(question, finding, &history, circumstances);
-        self.follow_reading(case, verdict, evidence, answer).await
+        decision::decide_reading(question, finding, &history, circumstances)
+    }
+
+    /// Ends an operation without another try, with this refusal, unless an attempt of it has taken effect,
+    /// or may still do so: closed is not without effect until Fineract has been read.
+    pub(super) async fn close(&self, case: Case<'_>, refusal: Conclusion) -> Conclusion {
+        if !case.history().reached_fineract() {
+            return refusal;
+        }
+        let (finding, evidence) = match self.find(case).await {
+            Ok(found) => found,
+            Err(conclusion) => return conclusion,
+        };
+        match self.judge(case, Question::Closing, finding, true).await {
+            decision::Verdict::Succeeded => self.succeeded_by(case, evidence).await,
+            decision::Verdict::Refused => refusal,
+            decision::Verdict::NewKey { why } | decision::Verdict::SameKey { why } => {
+                self.again_or_park(case.claimed, why, false, None)
+            }
+            decision::Verdict::Park { why } => Conclusion::park(reason(why, &evidence)),
+        }
+    }
+
+    /// Reads Fineract before a command is sent again that is so old that Fineract may have purged its
+    /// key: it would run anew. `Err`: it is not to be sent.
+    pub(super) async fn look_before_it_runs_anew(&self, case: Case<'_>) -> Result<(), Conclusion> {
+        let (finding, evidence) = self.find(case).await?;
+        Err(
+            match self.judge(case, Question::Forgotten, finding, true).await {
+                decision::Verdict::NewKey { .. } => return Ok(()),
+                decision::Verdict::Succeeded => self.succeeded_by(case, evidence).await,
+                decision::Verdict::Refused => done_by_another(case, evidence, None),
+                decision::Verdict::SameKey { why } => {
+                    self.again_or_park(case.claimed, why, false, None)
+                }
+                decision::Verdict::Park { why } => Conclusion::park(reason(why, &evidence)),
+            },
+        )
     }
 
     async fn follow_reading(
@@ -58,32 +111,18 @@ impl Runner {
     ) -> Conclusion {
         match (verdict, evidence) {
             (decision::Verdict::Succeeded, evidence) => self.succeeded_by(case, evidence).await,
-            (decision::Verdict::Refused, Evidence::NotOurs(message)) => {
-                let code = DONE_BY_ANOTHER.to_owned();
-                let codes = answer.codes();
-                Conclusion::unsent(Verdict::End(End::Failed {
-                    // An answer that is no refusal, a 425's echo of the request, is nobody's failure.
-                    body: Some(answer.body.clone()).filter(|_| !codes.is_empty()),
-                    message,
-                    fells: (case.entry.fells)(&[codes, vec![code.clone()]].concat()),
-                    code,
-                }))
+            (decision::Verdict::Refused, not_ours @ Evidence::NotOurs(_)) => {
+                done_by_another(case, not_ours, Some(answer))
             }
             (decision::Verdict::Refused, _) => Conclusion::refused(answer, case.entry),
             (decision::Verdict::NewKey { why }, _) => {
                 let delay = pace::delay(case.claimed.troubled_for, answer.retry_after);
-                let verdict = Verdict::Again {
-                    delay,
-                    new_key: true,
-                    why,
-                };
-                self.park_when_late(case.claimed, verdict, why)
+                self.retry_or_park(case.claimed, why, delay, true)
             }
             (decision::Verdict::SameKey { why }, _) => {
                 self.again_or_park(case.claimed, why, false, None)
             }
-            (decision::Verdict::Park { .. }, Evidence::CannotTell(why))
-            | (decision::Verdict::Park { why }, _) => Conclusion::park(why),
+            (decision::Verdict::Park { why }, evidence) => Conclusion::park(reason(why, &evidence)),
         }
     }
 
@@ -117,5 +156,33 @@ impl Runner {
             Evidence::CannotTell(_) => Finding::CannotTell,
         };
         Ok((finding, evidence))
+    }
+}
+
+/// Ends it as what somebody else has done, with Fineract's refusal where there is one.
+fn done_by_another(case: Case<'_>, evidence: Evidence, answer: Option<&Answer>) -> Conclusion {
+    let code = DONE_BY_ANOTHER.to_owned();
+    let codes = answer.map(Answer::codes).unwrap_or_default();
+    Conclusion::unsent(Verdict::End(End::Failed {
+        // An answer that is no refusal, a 425's echo of the request, is nobody's failure.
+        body: answer
+            .map(|answer| answer.body.clone())
+            .filter(|_| !codes.is_empty()),
+        message: match evidence {
+            Evidence::NotOurs(message) => message,
+            Evidence::Ours(_) | Evidence::Absent | Evidence::CannotTell(_) => {
+                "It was done by somebody else".to_owned()
+            }
+        },
+        fells: (case.entry.fells)(&[codes, vec![code.clone()]].concat()),
+        code,
+    }))
+}
+
+/// Why a person has to decide, as the type's own evidence says it where that cannot tell.
+fn reason(why: &'static str, evidence: &Evidence) -> &'static str {
+    match evidence {
+        Evidence::CannotTell(why) => why,
+        Evidence::Ours(_) | Evidence::NotOurs(_) | Evidence::Absent => why,
     }
 }

@@ -38,7 +38,7 @@ impl Runner {
         let uptime = self.fineract.uptime().await;
         let open: Vec<_> = history
             .up_for(uptime)
-            .open_commands()
+            .open_commands(self.settings().keys_kept_for)
             .into_iter()
             .map(|(key_number, request, is_kept)| (key_number, request.clone(), is_kept))
             .collect();

@@ -3,6 +3,7 @@
 //! A claim is committed before anything else happens, an attempt before it is sent, and no transaction
 //! is open while Fineract is called.
 
+mod admission;
 mod blocked;
 mod breaker;
 mod case;

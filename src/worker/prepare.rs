@@ -11,8 +11,8 @@ use crate::{
         decision::{self, Decision, Finding, History, Scope},
     },
     fineract::{ReadFailure, Subject},
-    operations::{Context, Entry, Evidence, InvalidPayload, Plan, Refusal},
-    store::{End, SeenLoan, Verdict},
+    operations::{Context, Evidence, InvalidPayload, Plan, Refusal},
+    store::{EXPIRED, EXPIRED_UNSENT, End, SeenLoan, Verdict},
 };
 
 /// Why an operation waits although its plan is to refuse it.
@@ -53,7 +53,6 @@ impl Runner {
 
     async fn prepare_new(&self, case: Case<'_>) -> Result<Prepared, Conclusion> {
         let Case { claimed, entry, .. } = case;
-        let invalid = |invalid: InvalidPayload| self.invalid_by_now(case, &invalid);
         if !case.attempts.is_empty() {
             self.look_before_a_new_key(case).await?;
         }
@@ -63,8 +62,10 @@ impl Runner {
         let (plan, facts, context) = self.plan(case).await?;
         match plan {
             Plan::Send(request) => {
-                let evidence =
-                    (entry.evidence)(&claimed.payload, &facts, &context).map_err(invalid)?;
+                let evidence = match (entry.evidence)(&claimed.payload, &facts, &context) {
+                    Ok(evidence) => evidence,
+                    Err(invalid) => return Err(self.invalid_by_now(case, &invalid).await),
+                };
                 Ok(Prepared {
                     request,
                     foreseen: matches!(evidence, Evidence::Ours(_)),
@@ -75,19 +76,23 @@ impl Runner {
                 body,
                 resource_id: ResourceId::Unchanged,
             }))),
-            Plan::Refuse(refusal) => Err(self.refuse(case, refusal)),
+            Plan::Refuse(refusal) => Err(self.refuse(case, refusal).await),
         }
     }
 
     /// The command that was sent in vain, if it may be sent again. Others may have paid meanwhile, and
     /// Fineract would pay once more: so the guard is asked again, unless the key is in Fineract's books.
+    /// Where Fineract may have purged the key, it is read first: the command would run anew.
     async fn prepare_again(
         &self,
         case: Case<'_>,
         stored: Prepared,
     ) -> Result<Prepared, Conclusion> {
-        let history = case.history();
-        if !case.entry.guarded || history.is_kept() {
+        let (history, kept_for) = (case.history(), self.settings().keys_kept_for);
+        if history.may_be_forgotten(case.claimed.key_number, kept_for) {
+            self.look_before_it_runs_anew(case).await?;
+        }
+        if !case.entry.guarded || history.is_kept(kept_for) {
             return Ok(stored);
         }
         match self.plan(case).await?.0 {
@@ -96,21 +101,23 @@ impl Runner {
             // Fineract has never seen the first one.
             Plan::Send(request) if !history.may_have_run() => Ok(Prepared { request, ..stored }),
             Plan::Send(_) => Err(self.again_or_park(case.claimed, MAY_STILL_RUN, false, None)),
-            Plan::Refuse(refusal) => Err(self.refuse(case, refusal)),
+            Plan::Refuse(refusal) => Err(self.refuse(case, refusal).await),
         }
     }
 
-    fn refuse(&self, case: Case<'_>, refusal: Refusal) -> Conclusion {
+    async fn refuse(&self, case: Case<'_>, refusal: Refusal) -> Conclusion {
         let fells = (case.entry.fells)(&[]);
-        self.unless_it_may_run(case, refused_unsent(refusal.code, refusal.message, fells))
+        let refused = refused_unsent(refusal.code, refusal.message, fells);
+        self.close(case, refused).await
     }
 
     /// Reads what the operation needs and plans it.
     async fn plan<'a>(&'a self, case: Case<'a>) -> Result<(Plan, Facts, Context<'a>), Conclusion> {
         let Case { claimed, entry, .. } = case;
-        let invalid = |invalid: InvalidPayload| self.invalid_by_now(case, &invalid);
-        let reads =
-            (entry.reads)(&claimed.payload, &self.deployment, claimed.id).map_err(invalid)?;
+        let reads = match (entry.reads)(&claimed.payload, &self.deployment, claimed.id) {
+            Ok(reads) => reads,
+            Err(invalid) => return Err(self.invalid_by_now(case, &invalid).await),
+        };
         let same_reference = self
             .store
             .same_reference(claimed)
@@ -124,8 +131,10 @@ impl Runner {
             same_reference,
             ..case.context(self)
         };
-        let plan = (entry.plan)(&claimed.payload, &facts, &context).map_err(invalid)?;
-        Ok((plan, facts, context))
+        match (entry.plan)(&claimed.payload, &facts, &context) {
+            Ok(plan) => Ok((plan, facts, context)),
+            Err(invalid) => Err(self.invalid_by_now(case, &invalid).await),
+        }
     }
 
     /// What an earlier key has brought about by now needs no second.
@@ -133,15 +142,6 @@ impl Runner {
         match self.find(case).await? {
             (Finding::Ours, evidence) => Err(self.succeeded_by(case, evidence).await),
             (Finding::NotOurs | Finding::Absent | Finding::CannotTell, _) => Ok(()),
-        }
-    }
-
-    /// A "no" while an attempt may still run, or has run without our knowing, is not the last word.
-    fn unless_it_may_run(&self, case: Case<'_>, refusal: Conclusion) -> Conclusion {
-        if case.history().may_have_run() {
-            self.again_or_park(case.claimed, MAY_STILL_RUN, false, None)
-        } else {
-            refusal
         }
     }
 
@@ -188,7 +188,8 @@ impl Runner {
         match decision::decide(&reply, &History::new(&[]), self.settings().patience) {
             // Fineract does not have the client or the loan, or does not take the id.
             Decision::Refused => {
-                self.unless_it_may_run(case, Conclusion::refused(&answer, case.entry))
+                self.close(case, Conclusion::refused(&answer, case.entry))
+                    .await
             }
             Decision::Suspect { scope, why } => self.suspect(claimed, scope, why, false).await,
             Decision::SameKey { why, outage } => {
@@ -202,14 +203,15 @@ impl Runner {
     }
 
     /// The door let it in, but the settings have changed since.
-    fn invalid_by_now(&self, case: Case<'_>, invalid: &InvalidPayload) -> Conclusion {
+    async fn invalid_by_now(&self, case: Case<'_>, invalid: &InvalidPayload) -> Conclusion {
         let fields: Vec<&str> = invalid
             .problems
             .iter()
             .map(|problem| problem.pointer.as_str())
             .collect();
         let message = format!("Not sent: no longer valid at {}", fields.join(", "));
-        self.unless_it_may_run(case, refused_unsent("invalid_payload", message, true))
+        self.close(case, refused_unsent("invalid_payload", message, true))
+            .await
     }
 }
 
@@ -226,8 +228,13 @@ fn resend(attempts: &[Attempt], key_number: i32) -> Option<Prepared> {
         })
 }
 
-/// Nothing was sent in time, and nothing will be.
-pub(super) fn expired(entry: &Entry) -> Conclusion {
-    let message = "Not sent: expires_at had passed when its turn came".to_owned();
-    refused_unsent("expired", message, (entry.fells)(&[]))
+/// Nothing took effect in time, and nothing will be sent any more.
+pub(super) fn expired(case: Case<'_>) -> Conclusion {
+    let message = if case.attempts.is_empty() {
+        EXPIRED_UNSENT
+    } else {
+        "It had no effect in Fineract when expires_at passed, and is not sent again"
+    };
+    let fells = (case.entry.fells)(&[]);
+    refused_unsent(EXPIRED, message.to_owned(), fells)
 }

@@ -12,7 +12,7 @@ use super::{
     case::Case,
     checker,
     conclude::Conclusion,
-    gate::{Gate, Pass},
+    gate::Gate,
     held::Held,
     limiter::Limiter,
     prepare::{Prepared, expired},
@@ -22,14 +22,14 @@ use super::{
 };
 use crate::{
     domain::{Attempt, IdempotencyKey},
-    fineract::{Fineract, Permit, Permits},
+    fineract::{Fineract, Permits},
     operations::{self, Deployment},
     points::{self, Point},
-    store::{Claimed, Settlement, StartAttempt, Store, Verdict},
+    store::{Claimed, KILLS_ITS_WORKER, Settlement, StartAttempt, Store},
     telemetry::chain,
 };
 
-/// The most attempts that may end with their process before a person has to look.
+/// The most claims that may end with their process before a person has to look.
 const LOST_AT_MOST: i16 = 5;
 
 /// Operations that are held ready beside those under way and as many again.
@@ -46,8 +46,10 @@ pub struct Runner {
     held: Held,
     pub(super) blocked: Blocked,
     pub(super) watched: Watched,
-    limiter: Arc<Limiter>,
+    pub(super) limiter: Arc<Limiter>,
     last_success: Mutex<Option<Instant>>,
+    /// Held by the one operation that runs although processes died that held it.
+    pub(super) suspects: tokio::sync::Mutex<()>,
 }
 
 impl Runner {
@@ -71,6 +73,7 @@ impl Runner {
             held: Held::default(),
             watched: Watched::default(),
             last_success: Mutex::default(),
+            suspects: tokio::sync::Mutex::default(),
         }
     }
 
@@ -147,39 +150,11 @@ impl Runner {
         }
     }
 
-    /// Waits for its turn. `Err`: it has none now, here.
-    async fn admit(
-        &self,
-        claimed: &Claimed,
-        stop: &CancellationToken,
-    ) -> Result<(Permit<'_>, Pass), Conclusion> {
-        let is_retry = claimed.why_since.is_some();
-        if !self.limiter.affords(is_retry) {
-            return Err(Conclusion::again(claimed, "too_many_retries", None));
-        }
-        let handed_back = || {
-            Conclusion::unsent(Verdict::Again {
-                delay: Duration::ZERO,
-                new_key: false,
-                why: "handed_back",
-            })
-        };
-        let turn = stop.run_until_cancelled(self.limiter.acquire()).await;
-        let permit = turn.ok_or_else(handed_back)?;
-        let pass = self.gate.enter().ok_or_else(handed_back)?;
-        Ok((permit, pass))
-    }
-
     /// Prepares, commits and sends one attempt, and decides what came back. `None`: the claim is lost.
     async fn conclude(&self, claimed: &Claimed) -> Option<Conclusion> {
         let Some(entry) = operations::entry(claimed.operation_type) else {
             return Some(Conclusion::again(claimed, "unknown_type", None));
         };
-        if claimed.lost >= LOST_AT_MOST {
-            return Some(Conclusion::unsent(Verdict::Park {
-                why: "ended_with_its_process",
-            }));
-        }
         let mut attempts = match self.history(claimed).await {
             Ok(attempts) => attempts,
             Err(conclusion) => return Some(conclusion),
@@ -189,14 +164,21 @@ impl Runner {
             entry,
             attempts: &attempts,
         };
+        if claimed.lost.max(claimed.deaths) >= LOST_AT_MOST && case.history().success().is_none() {
+            return Some(Conclusion::park(if attempts.is_empty() {
+                KILLS_ITS_WORKER
+            } else {
+                "ended_with_its_process"
+            }));
+        }
         if let Some(resolution) = claimed.resolution {
             return Some(self.resolve(case, resolution).await);
         }
-        if claimed.is_past_expiry && !case.history().may_have_run() {
-            return Some(expired(entry));
-        }
         if let Some(conclusion) = self.known_already(case).await {
             return Some(conclusion);
+        }
+        if claimed.is_past_expiry && !case.history().may_have_run_under(claimed.key_number) {
+            return Some(self.close(case, expired(case)).await);
         }
         let prepared = match self.prepare(case).await {
             Ok(prepared) => prepared,
@@ -250,7 +232,7 @@ impl Runner {
                 key_number: claimed.key_number,
                 request: request.clone(),
                 foreseen,
-                may_have_run: case.history().may_have_run(),
+                may_have_run: case.history().may_have_run_under(claimed.key_number),
                 seen,
             })
             .await

@@ -15,6 +15,8 @@ pub struct Settings {
     pub loan_create_per_lender: i64,
     /// How long things may take before something else is tried.
     pub patience: Patience,
+    /// How long Fineract keeps the keys of commands that it has processed (`FINERACT_KEYS_KEPT_DAYS`).
+    pub keys_kept_for: Duration,
     /// How long an operation that cannot be decided is tried before it is parked.
     pub park_after: Duration,
 }

@@ -39,6 +39,7 @@ impl Runner {
                     delay: pace::delay(claimed.troubled_for, None),
                     new_key,
                     why,
+                    counts: false,
                 })
             }
         }

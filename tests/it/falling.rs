@@ -4,10 +4,13 @@ use fineract_gateway::{
     domain::{OperationType, ResourceId},
     store::{End, Settlement, Verdict},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use crate::support::{TestGateway, claim_limits, client_create};
+use crate::{
+    bulk::Bulk,
+    support::{API_KEY, Answer, OPS_TOKEN, TestGateway, claim_limits, client_create},
+};
 
 async fn states(pool: &PgPool) -> Vec<String> {
     sqlx::query_scalar!("SELECT state FROM operation ORDER BY position")
@@ -58,4 +61,162 @@ async fn what_runs_already_does_not_fall_when_a_clock_steps_back(pool: PgPool) {
     };
     assert!(gateway.store.settle(settlement).await.unwrap());
     assert_eq!(states(&pool).await, ["failed", "succeeded", "failed"]);
+}
+
+fn failure() -> End {
+    End::Failed {
+        body: None,
+        message: "refused".to_owned(),
+        code: "test".to_owned(),
+        fells: true,
+    }
+}
+
+fn success() -> End {
+    End::Succeeded {
+        body: "{}".to_owned(),
+        resource_id: ResourceId::Unchanged,
+    }
+}
+
+fn update() -> Value {
+    json!({ "status": "CLIENT_UPDATE", "data": { "externalId": "C", "lastname": "Rao" } })
+}
+
+fn loan(id: &str) -> Value {
+    json!({ "status": "LOAN_CREATE", "data": { "lenderConfig": "UGRO", "externalId": id,
+            "principal": 100_000, "submittedOnDate": "11 January 2026", "loanTermFrequency": 12,
+            "numberOfRepayments": 12, "interestRatePerPeriod": 8, "clientId": "C" } })
+}
+
+fn approve(id: &str) -> Value {
+    json!({ "status": "LOAN_APPROVE",
+            "data": { "external_loan_id": id, "approvedOnDate": "11 January 2026" } })
+}
+
+/// The states in the order of acceptance.
+async fn in_order(pool: &PgPool) -> Vec<String> {
+    sqlx::query_scalar!("SELECT state FROM operation ORDER BY accepted_at, id")
+        .fetch_all(pool)
+        .await
+        .unwrap()
+}
+
+/// Whoever sends a corrected create at once has not read the failure yet: it does not fail with what it
+/// corrects, and what comes behind it depends on it.
+#[sqlx::test]
+async fn a_corrected_create_does_not_fail_with_what_it_corrects(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    gateway.accept(&client_create("C")).await;
+    gateway.end_next(failure()).await;
+    gateway.accept(&update()).await;
+    gateway.accept(&client_create("C")).await;
+    gateway.accept(&update()).await;
+    gateway.accept(&loan("L")).await;
+    while gateway.store.fell_some().await.unwrap() {}
+    assert_eq!(
+        in_order(&pool).await,
+        ["failed", "failed", "ready", "waiting", "waiting"]
+    );
+    gateway.end_next(success()).await;
+    gateway.end_next(success()).await;
+    gateway.end_next(success()).await;
+    assert_eq!(
+        in_order(&pool).await,
+        ["failed", "failed", "succeeded", "succeeded", "succeeded"]
+    );
+}
+
+/// The same, all sent before the first has failed.
+#[sqlx::test]
+async fn a_create_stands_on_its_own_also_when_it_waited(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    for body in [
+        client_create("C"),
+        update(),
+        loan("L-1"),
+        client_create("C"),
+        update(),
+        loan("L-2"),
+        loan("L-2"),
+        approve("L-2"),
+    ] {
+        gateway.accept(&body).await;
+    }
+    gateway.end_next(failure()).await;
+    while gateway.store.fell_some().await.unwrap() {}
+    assert_eq!(
+        in_order(&pool).await,
+        [
+            "failed", "failed", "failed", "ready", "waiting", "waiting", "waiting", "waiting"
+        ]
+    );
+    gateway.end_next(failure()).await;
+    while gateway.store.fell_some().await.unwrap() {}
+    assert_eq!(in_order(&pool).await, ["failed"; 8]);
+}
+
+/// A loan's create reads its client's lane, where it depends on the client.
+#[sqlx::test]
+async fn a_loan_fails_with_its_client_and_not_with_an_earlier_application(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    gateway.accept(&loan("L")).await;
+    gateway.end_next(failure()).await;
+    gateway.accept(&loan("L")).await;
+    gateway.end_next(success()).await;
+    gateway.accept(&client_create("C")).await;
+    gateway.end_next(failure()).await;
+    gateway.accept(&loan("L")).await;
+    while gateway.store.fell_some().await.unwrap() {}
+    assert_eq!(
+        in_order(&pool).await,
+        ["failed", "succeeded", "failed", "failed"]
+    );
+}
+
+/// Every surface that shows a failure counts as having read it.
+#[sqlx::test]
+async fn whatever_shows_a_failure_counts_as_reading_it(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    let bulk = Bulk::new(gateway.address);
+    let disburse = json!({ "status": "LOAN_DISBURSE",
+        "data": { "external_loan_id": "L", "actualDisbursementDate": "11 January 2026" } });
+    let is_read = async |lane: &str| {
+        sqlx::query_scalar!("SELECT failure_read FROM lane WHERE key = $1", lane)
+            .fetch_one(&pool)
+            .await
+            .unwrap()
+    };
+
+    // A batch's summary, on a page that shows none of its rows.
+    bulk.schedule("r", vec![client_create("C-1")]).await;
+    gateway.end_next(failure()).await;
+    assert!(!is_read("client:c-1").await);
+    bulk.status(&json!({ "reference_id": "r", "filters": {"status": ["READY"]} }))
+        .await;
+    assert!(is_read("client:c-1").await);
+
+    // A transaction.
+    let id = gateway.accept(&disburse).await;
+    gateway.end_next(failure()).await;
+    assert!(!is_read("loan:l").await);
+    let request = gateway.request(reqwest::Method::GET, &format!("/transactions/{id}"));
+    Answer::of(request.header("Authorization", format!("Token {API_KEY}"))).await;
+    assert!(is_read("loan:l").await);
+
+    // An operator's look, and an operator's cancel.
+    let id = gateway.accept(&client_create("C-2")).await;
+    gateway.end_next(failure()).await;
+    assert!(!is_read("client:c-2").await);
+    let request = gateway.request(reqwest::Method::GET, &format!("/fineract/operations/{id}"));
+    Answer::of(request.header("X-Internal-Token", OPS_TOKEN)).await;
+    assert!(is_read("client:c-2").await);
+    let id = gateway.accept(&client_create("C-3")).await;
+    let request = gateway.request(
+        reqwest::Method::POST,
+        &format!("/fineract/operations/{id}/cancel"),
+    );
+    let cancelled = Answer::of(request.header("X-Internal-Token", OPS_TOKEN)).await;
+    assert_eq!(cancelled.status, 200);
+    assert!(is_read("client:c-3").await);
 }

@@ -51,18 +51,6 @@ async fn what_is_not_sent_in_time_fails_unsent(pool: PgPool) {
 }
 
 #[sqlx::test]
-async fn a_transaction_that_waits_says_at_once_that_it_has_expired(pool: PgPool) {
-    let gateway = TestGateway::start(pool).await;
-    for (loan_id, expires_at, status) in [("L-1", PAST, "expired"), ("L-2", FUTURE, "pending")] {
-        let body = until("LOAN_DISBURSE", &disburse(loan_id), expires_at);
-        let id = gateway.accept(&body).await;
-        let request = gateway.request(reqwest::Method::GET, &format!("/transactions/{id}"));
-        let request = request.header("Authorization", format!("Token {API_KEY}"));
-        assert_eq!(Answer::of(request).await.json()["status"], status);
-    }
-}
-
-#[sqlx::test]
 async fn nothing_is_sent_for_the_first_time_once_it_has_expired(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
     let id = gateway

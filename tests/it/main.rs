@@ -13,6 +13,7 @@ mod crowd;
 mod dead_connections;
 mod demo;
 mod embedded_postgres;
+mod expiry;
 mod failover;
 mod fake_fineract;
 mod falling;

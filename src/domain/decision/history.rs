@@ -3,15 +3,20 @@
 use std::{ops::RangeInclusive, time::Duration};
 
 use super::{
-    said::{Key, Said},
+    said::Said,
     success,
+    trace::{Trace, answer, ended_unread, said, trace},
 };
-use crate::domain::{Answer, Attempt, Reply, Request};
+use crate::domain::{Answer, Attempt, Request};
 
 /// How far clocks and a dying server may be off: so much longer than a restarted Fineract has been up,
 /// an attempt must be ago before it counts as ended with the old one. A stopping Fineract is gone 38 s
 /// after it was told to (`MEASURED.md` section 3).
 const RESTART_MARGIN: Duration = Duration::from_mins(1);
+
+/// How much sooner than its setting says Fineract may forget a key: its purge counts calendar days in a
+/// time zone of its own.
+const PURGE_MARGIN: Duration = Duration::from_hours(24);
 
 /// All attempts of an operation, the first one first, the one that was just answered last; and what
 /// else is known of the time since.
@@ -20,47 +25,6 @@ pub struct History<'a> {
     attempts: &'a [Attempt],
     watched: Option<Duration>,
     uptime: Option<Duration>,
-}
-
-/// What a reply leaves of its key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Trace {
-    /// What it was.
-    Nothing,
-    /// It may have run, or may run still.
-    Unknown,
-    /// An earlier attempt has not ended; this one did nothing.
-    Running,
-    /// It waits for a checker.
-    Pending,
-    /// It has ended.
-    Ended,
-}
-
-fn said(attempt: &Attempt) -> Said {
-    Said::by(attempt.reply.as_ref(), Some(&attempt.request))
-}
-
-fn trace(attempt: &Attempt) -> Trace {
-    match said(attempt) {
-        Said::NotSent | Said::NotNow { .. } => Trace::Nothing,
-        Said::Done | Said::Failed | Said::Conflicted => Trace::Ended,
-        Said::Pending => Trace::Pending,
-        Said::Running(_) => Trace::Running,
-        Said::AboutAnother | Said::Unclear { .. } | Said::Unclassified => Trace::Unknown,
-        Said::Refused { key, .. } | Said::Unready { key, .. } => match key {
-            Key::Ended => Trace::Ended,
-            Key::NotLookedAt => Trace::Nothing,
-            Key::Unclear => Trace::Unknown,
-        },
-    }
-}
-
-fn answer(attempt: &Attempt) -> Option<&Answer> {
-    match attempt.reply.as_ref()? {
-        Reply::Answer(answer) => Some(answer),
-        Reply::Failure(_) => None,
-    }
 }
 
 impl<'a> History<'a> {
@@ -204,7 +168,45 @@ impl<'a> History<'a> {
 
     /// Whether any attempt may have run, or run still, without our knowing.
     pub fn may_have_run(&self) -> bool {
-        self.keys().any(|key| self.is_open(key, |_| true))
+        self.keys().any(|key| self.may_have_run_under(key))
+    }
+
+    /// Whether an attempt under this key may have run, or run still, without our knowing: to send the
+    /// command again under the same key may then start nothing new.
+    pub fn may_have_run_under(&self, key_number: i32) -> bool {
+        self.is_open(key_number, |_| true)
+    }
+
+    /// Whether Fineract may have looked at any attempt as a command: what it answered, a stored failure
+    /// too, then says nothing of the effect until Fineract has been read.
+    pub fn reached_fineract(&self) -> bool {
+        self.attempts
+            .iter()
+            .any(|attempt| trace(attempt) != Trace::Nothing)
+    }
+
+    /// The same of the attempts before the one that was just answered, leaving out those that were
+    /// answered that something has to be set up first, which is said without an effect.
+    pub fn left_unread(&self) -> bool {
+        let earlier = self.attempts.split_last().map_or(&[][..], |(_, rest)| rest);
+        self.may_have_run() || earlier.iter().any(ended_unread)
+    }
+
+    /// The same of the attempts under other keys than the current one.
+    pub fn other_key_left_unread(&self) -> bool {
+        let current = self.key_number();
+        self.other_key_unknown()
+            || self
+                .attempts
+                .iter()
+                .any(|attempt| attempt.key_number != current && ended_unread(attempt))
+    }
+
+    /// Whether Fineract may have purged the row of this key: the first attempt under it is as old as
+    /// the rows that Fineract's "Purge Processed Commands" job removes (`CONTRACT.md` section 12.3).
+    pub fn may_be_forgotten(&self, key_number: i32, kept_for: Duration) -> bool {
+        let oldest = self.of_key(key_number).map(|attempt| attempt.age).max();
+        oldest.is_some_and(|age| age.saturating_add(PURGE_MARGIN) >= kept_for)
     }
 
     /// Whether any attempt may still run, or take effect late.
@@ -221,24 +223,23 @@ impl<'a> History<'a> {
     }
 
     /// The commands that may still be executed, each with the number of its key, and whether Fineract has
-    /// that key in its books, so that asking once more executes nothing.
-    pub fn open_commands(&self) -> Vec<(i32, &'a Request, bool)> {
+    /// that key in its books (which it keeps for `kept_for`), so that asking once more executes nothing.
+    pub fn open_commands(&self, kept_for: Duration) -> Vec<(i32, &'a Request, bool)> {
         self.keys()
             .filter(|key| self.may_still_run_under(*key))
             .filter_map(|key| {
                 let first = self.of_key(key).next()?;
-                Some((
-                    key,
-                    &first.request,
-                    self.not_ended_answers(key).next().is_some(),
-                ))
+                let is_kept = self.not_ended_answers(key).next().is_some()
+                    && !self.may_be_forgotten(key, kept_for);
+                Some((key, &first.request, is_kept))
             })
             .collect()
     }
 
-    /// Whether Fineract has the current key in its books, so that sending it again executes nothing.
-    pub fn is_kept(&self) -> bool {
-        self.askings() > 0
+    /// Whether Fineract has the current key in its books (which it keeps for `kept_for`), so that sending
+    /// it again executes nothing.
+    pub fn is_kept(&self, kept_for: Duration) -> bool {
+        self.askings() > 0 && !self.may_be_forgotten(self.key_number(), kept_for)
     }
 
     /// Whether the current key has ended: under it the same answer would come for ever.

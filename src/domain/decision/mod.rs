@@ -11,6 +11,7 @@ mod reading;
 mod refusal;
 mod said;
 mod success;
+mod trace;
 
 #[cfg(test)]
 mod tests;

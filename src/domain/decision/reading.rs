@@ -16,6 +16,11 @@ pub enum Question {
     Failed,
     /// Fineract gave up because others wrote at the same time.
     Conflicted,
+    /// It is to end without another try (it may be sent no more, or a plan refuses it): has an attempt of
+    /// it happened all the same?
+    Closing,
+    /// Its key is so old that Fineract may have purged it: sent again, it would run anew.
+    Forgotten,
 }
 
 /// What a reading found.
@@ -101,7 +106,10 @@ fn decide_absence(
                 why: "refused_but_absent",
             }
         }
-        Question::AlreadyThere | Question::BeforeTheKey => refuse_unless_it_may_run(history),
+        Question::AlreadyThere | Question::BeforeTheKey | Question::Closing => {
+            refuse_unless_it_may_run(history)
+        }
+        Question::Forgotten => new_key(history, circumstances, "key_forgotten"),
         Question::Stuck if !circumstances.checkers_readable => Verdict::SameKey {
             why: "checkers_unreadable",
         },

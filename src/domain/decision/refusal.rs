@@ -3,15 +3,15 @@
 use super::{Decision, History, Question, said::Key};
 
 /// Decides about a refusal. It is final only where nothing of the operation may have run, or may run
-/// still.
+/// still; what it refuses may be what an earlier attempt did, also one that ended in a stored failure.
 pub(super) fn weigh(already_there: bool, key: Key, history: &History<'_>) -> Decision {
     let before_the_key = match key {
         Key::Ended => false,
         Key::NotLookedAt | Key::Unclear => true,
     };
-    if before_the_key && history.may_have_run() {
+    if before_the_key && history.left_unread() {
         Decision::Read(Question::BeforeTheKey)
-    } else if history.other_key_unknown() || (already_there && history.resent_in_vain()) {
+    } else if history.other_key_left_unread() || (already_there && history.resent_in_vain()) {
         Decision::Read(Question::AlreadyThere)
     } else {
         Decision::Refused

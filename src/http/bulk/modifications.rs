@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::extract::{Query, rejection::QueryRejection};
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -14,13 +15,14 @@ use super::{
 };
 use crate::{
     http::error::ApiError,
-    operations::{Deployment, Entry},
+    operations::{Deployment, Entry, Problem},
 };
 
 /// Columns of a table that are no part of a payload: the last three only tell why the row failed.
-const OWN_COLUMNS: [&str; 6] = [
+const OWN_COLUMNS: [&str; 7] = [
     "id",
     "status",
+    "expires_at",
     "consent_id",
     "error_code",
     "error_message",
@@ -36,6 +38,8 @@ pub(super) struct RetryRequest {
     pub(super) records: Option<BTreeSet<i32>>,
     /// What is other than it was.
     pub(super) modifications: BTreeMap<i32, Modification>,
+    /// Until when the rows may be sent, where neither they nor their modifications say otherwise.
+    pub(super) expires_at: Option<DateTime<Utc>>,
 }
 
 /// What is other than it was in one row.
@@ -45,6 +49,8 @@ pub(super) struct Modification {
     pub(super) status: Option<String>,
     /// The payload.
     pub(super) data: NewData,
+    /// Until when it may be sent.
+    pub(super) expires_at: Option<DateTime<Utc>>,
 }
 
 /// A new payload, as it was written.
@@ -78,10 +84,11 @@ struct Written {
     id: i32,
     status: Option<String>,
     data: Box<RawValue>,
+    expires_at: Option<DateTime<Utc>>,
 }
 
 impl RetryRequest {
-    /// Reads `{reference_id, records?, modifications?}`. A modification names its row as well.
+    /// Reads `{reference_id, records?, modifications?, expires_at?}`. A modification names its row as well.
     pub(super) fn of_json(body: &[u8]) -> Result<Self, ApiError> {
         let mut request = Request::parse(body)?;
         let reference_id = request.required_name("reference_id").unwrap_or_default();
@@ -89,16 +96,19 @@ impl RetryRequest {
         let written: Vec<Written> = request
             .optional(
                 "modifications",
-                "a list of objects of id, data and perhaps status",
+                "a list of objects of id, data and perhaps status and expires_at",
             )
             .unwrap_or_default();
         let mut modifications = BTreeMap::new();
-        for Written { id, status, data } in written {
-            let data = NewData::Json(data);
-            if modifications
-                .insert(id, Modification { status, data })
-                .is_some()
-            {
+        let expires_at = request.optional("expires_at", TIME);
+        for written in written {
+            let id = written.id;
+            let modification = Modification {
+                status: written.status,
+                data: NewData::Json(written.data),
+                expires_at: written.expires_at,
+            };
+            if modifications.insert(id, modification).is_some() {
                 let message = format!("name record {id} more than once");
                 request.note("modifications", "repeated_record", message);
             }
@@ -112,6 +122,7 @@ impl RetryRequest {
             reference_id,
             records,
             modifications,
+            expires_at,
         })
     }
 
@@ -129,6 +140,7 @@ impl RetryRequest {
             .filter_map(|(key, value)| Some((key, to_raw_value(&value).ok()?)));
         let mut request = Request::of(texts.collect());
         let reference_id = request.required_name("reference_id").unwrap_or_default();
+        let expires_at = request.optional("expires_at", TIME);
         request.finish()?;
         let mut problems = RowProblems::default();
         let mut modifications = BTreeMap::new();
@@ -143,8 +155,22 @@ impl RetryRequest {
             reference_id,
             records: Some(modifications.keys().copied().collect()),
             modifications,
+            expires_at,
         })
     }
+}
+
+/// What a deadline has to be.
+const TIME: &str = "a time with its offset (RFC 3339), such as 2026-01-11T10:00:00Z";
+
+fn time(text: &str) -> Result<DateTime<Utc>, Problem> {
+    DateTime::parse_from_rfc3339(text)
+        .map(|time| time.to_utc())
+        .or(Err(problem(
+            "/expires_at",
+            "invalid_time",
+            format!("must be {TIME}"),
+        )))
 }
 
 fn read_table(
@@ -168,6 +194,14 @@ fn read_table(
             problems.add(Some(number), vec![fault]);
             continue;
         };
+        let expires_at = match cell(&table.header, &record, "expires_at").map(time) {
+            Some(Ok(time)) => Some(time),
+            None => None,
+            Some(Err(fault)) => {
+                problems.add(Some(number), vec![fault]);
+                continue;
+            }
+        };
         let cells = cells(&table.header, &record, &OWN_COLUMNS);
         let owned = cells
             .into_iter()
@@ -175,6 +209,7 @@ fn read_table(
         let modification = Modification {
             status: cell(&table.header, &record, "status").map(str::to_owned),
             data: NewData::Cells(owned.collect()),
+            expires_at,
         };
         if modifications.insert(id, modification).is_some() {
             let fault = problem("/id", "repeated_record", "stands here more than once");

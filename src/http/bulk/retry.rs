@@ -11,6 +11,7 @@ use axum::{
     extract::{Query, State, rejection::QueryRejection},
     http::{HeaderMap, StatusCode},
 };
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::{
@@ -25,7 +26,7 @@ use crate::{
     domain::{OperationId, RetryEligible},
     http::{ApiState, envelope, error::ApiError},
     operations::{self, InvalidPayload},
-    store::{Candidate, NewOperation, Retry},
+    store::{Candidate, NewOperation, Retry, RowFailure},
 };
 
 /// What was taken, what was not, and why.
@@ -81,22 +82,24 @@ pub(super) async fn retry_batch(
         Format::Csv => RetryRequest::of_table(&body, parameters)?,
         Format::Json | Format::Lines => RetryRequest::of_json(&body)?,
     };
-    let RetryRequest {
-        reference_id,
-        records,
-        mut modifications,
-    } = request;
-    let batch = read_batch(&api, &client, &reference_id).await?;
+    let batch = read_batch(&api, &client, &request.reference_id).await?;
     if api.store.backlog() >= api.max_waiting {
         return Err(ApiError::Overloaded);
     }
+    let mut modifications = request.modifications;
+    let records = request.records;
     let named: Option<Vec<i32>> = records.map(|records| records.into_iter().collect());
     let candidates = api.store.retry_candidates(&batch, named.as_deref()).await?;
     let mut not_taken = unknown(named.as_deref(), &modifications, &candidates);
     let mut retries = Vec::new();
     for candidate in candidates {
         let modification = modifications.remove(&candidate.number);
-        match operation_of(&api, &client, &candidate, modification) {
+        let wanted = Wanted {
+            is_named: named.is_some() || modification.is_some(),
+            modification,
+            expires_at: request.expires_at,
+        };
+        match operation_of(&api, &client, &candidate, wanted) {
             Ok(operation) => retries.push(Retry {
                 number: candidate.number,
                 failed: candidate.operation_id,
@@ -165,27 +168,58 @@ fn unknown(
         .collect()
 }
 
+/// What is asked of one row.
+struct Wanted {
+    /// Whether it was named, or only meant by "all that failed".
+    is_named: bool,
+    modification: Option<Modification>,
+    /// Until when it may be sent, where its modification does not say.
+    expires_at: Option<DateTime<Utc>>,
+}
+
+/// Whether a row that failed so may be sent again as it is asked for.
+fn check_eligible(failure: &RowFailure, wanted: &Wanted) -> Result<(), (&'static str, String)> {
+    if !wanted.is_named && RetryEligible::must_be_named(&failure.code) {
+        let message = "was cancelled, or not sent in time: name it in records to send it again";
+        return Err(("needs_naming", message.to_owned()));
+    }
+    match (failure.retry_eligible, &wanted.modification) {
+        (RetryEligible::No, _) => {
+            let message = format!("cannot be sent again after {}", failure.code);
+            Err(("not_eligible", message))
+        }
+        (RetryEligible::YesWithModifications, None) => {
+            let message = format!("needs other data after {}", failure.code);
+            Err(("needs_modification", message))
+        }
+        (RetryEligible::Yes, _) | (RetryEligible::YesWithModifications, Some(_)) => Ok(()),
+    }
+}
+
 /// The operation that takes a failed row's place.
 fn operation_of(
     api: &ApiState,
     client: &BulkClient,
     candidate: &Candidate,
-    modification: Option<Modification>,
+    wanted: Wanted,
 ) -> Result<NewOperation, NotTaken> {
     let refuse = |code, message: String| NotTaken::new(candidate.number, code, message);
     let Some(failure) = &candidate.failure else {
         return Err(refuse("not_failed", "has not failed".to_owned()));
     };
-    match (failure.retry_eligible, &modification) {
-        (RetryEligible::No, _) => {
-            let message = format!("cannot be sent again after {}", failure.code);
-            return Err(refuse("not_eligible", message));
-        }
-        (RetryEligible::YesWithModifications, None) => {
-            let message = format!("needs other data after {}", failure.code);
-            return Err(refuse("needs_modification", message));
-        }
-        (RetryEligible::Yes, _) | (RetryEligible::YesWithModifications, Some(_)) => {}
+    check_eligible(failure, &wanted).map_err(|(code, message)| refuse(code, message))?;
+    let Wanted {
+        modification,
+        expires_at,
+        ..
+    } = wanted;
+    let own = modification
+        .as_ref()
+        .and_then(|modification| modification.expires_at);
+    let expires_at = own.or(expires_at);
+    if expires_at.is_none() && candidate.is_past_expiry {
+        let message = "needs a new expires_at: the one it had has passed";
+        return Err(refuse("needs_expires_at", message.to_owned()));
     }
     let named = modification
         .as_ref()
@@ -223,7 +257,7 @@ fn operation_of(
         checked,
         caller: client.0.to_string(),
         caller_key: None,
-        expires_at: None,
+        expires_at: expires_at.or(candidate.expires_at),
         retry_of: candidate.operation_id,
     })
 }

@@ -3,18 +3,52 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::{OriginalUri, State},
-    http::StatusCode,
+    body::HttpBody as _,
+    extract::{FromRequest, OriginalUri, Request, State},
+    http::{StatusCode, header::CONTENT_TYPE},
     response::IntoResponse,
 };
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
 
 use super::{ActionBody, Named, Ops, acted};
 use crate::{
     domain::{OperationId, State as OperationState, TrackingId},
-    http::{ApiState, error::ApiError},
-    operations,
+    http::{ApiState, error::ApiError, json_body::JsonBody},
+    operations::{self, Problem},
     store::{Found, NewOperation, Operator, StoreError, Unfit},
 };
+
+/// What may be said of a retry: `{"expires_at": TIME}`, or nothing at all.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct RetryBody {
+    /// Until when it may be sent, in place of what was said before.
+    expires_at: Option<DateTime<Utc>>,
+}
+
+impl<S: Send + Sync> FromRequest<S> for RetryBody {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
+        if !request.headers().contains_key(CONTENT_TYPE) && request.body().is_end_stream() {
+            return Ok(Self::default());
+        }
+        let JsonBody(body) = JsonBody::from_request(request, state).await?;
+        serde_json::from_slice(&body).map_err(|error| {
+            if error.is_data() {
+                let message = "may have expires_at, a time with its offset (RFC 3339)";
+                ApiError::Invalid(vec![Problem {
+                    pointer: String::new(),
+                    code: "invalid_retry",
+                    message: message.to_owned(),
+                }])
+            } else {
+                ApiError::BrokenJson(error)
+            }
+        })
+    }
+}
 
 /// Runs an operation again: under its old key when it is parked, as a new operation when it failed.
 pub(in crate::http) async fn retry_operation(
@@ -22,11 +56,14 @@ pub(in crate::http) async fn retry_operation(
     State(api): State<Arc<ApiState>>,
     OriginalUri(uri): OriginalUri,
     named: Named,
+    RetryBody { expires_at }: RetryBody,
 ) -> Result<impl IntoResponse, ApiError> {
     let found = named.find(&api).await?;
     let body = match found.state {
         OperationState::Parked => {
-            api.store.retry_parked(&found, &operator).await?;
+            api.store
+                .retry_parked(&found, expires_at, &operator)
+                .await?;
             ActionBody {
                 tracking_id: found.tracking_id,
                 retry_of: None,
@@ -34,7 +71,7 @@ pub(in crate::http) async fn retry_operation(
             }
         }
         OperationState::Failed => ActionBody {
-            tracking_id: accept_anew(&api, &found, &operator).await?,
+            tracking_id: accept_anew(&api, &found, expires_at, &operator).await?,
             retry_of: Some(found.tracking_id),
             status: "processing",
         },
@@ -50,11 +87,15 @@ pub(in crate::http) async fn retry_operation(
 async fn accept_anew(
     api: &ApiState,
     failed: &Found,
+    expires_at: Option<DateTime<Utc>>,
     operator: &Operator,
 ) -> Result<TrackingId, ApiError> {
     let TrackingId { operation_type, id } = failed.tracking_id;
     let entry = operations::entry(operation_type).ok_or(StoreError::Unknown { what: "type" })?;
     let original = api.store.retryable(id).await?;
+    if expires_at.is_none() && original.is_past_expiry {
+        return Err(Unfit::Expired.into());
+    }
     let checked = (entry.check)(&original.payload, &api.deployment)
         .map_err(|invalid| ApiError::Invalid(invalid.problems))?;
     let new = NewOperation {
@@ -65,7 +106,7 @@ async fn accept_anew(
         caller: original.caller,
         caller_key: None,
         retry_of: Some(id),
-        expires_at: None,
+        expires_at: expires_at.or(original.expires_at),
     };
     api.store.retry_failed(failed, &new, operator).await?;
     Ok(TrackingId {

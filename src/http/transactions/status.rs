@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use crate::{domain::State, store::Progress};
+use crate::{
+    domain::State,
+    store::{KILLS_ITS_WORKER, Progress},
+};
 
 /// A status of document 003. Two of its words cannot arise here: `in_transit`, for money is either with
 /// Fineract or not, and `authorized`, which is of cards.
@@ -43,20 +46,17 @@ impl Status {
             State::Succeeded if progress.pays_off => Self::PaidFull,
             State::Succeeded => Self::Success,
             State::Failed => Self::of_failure(progress),
+            // Nothing was ever sent: a person has to look at it, but not for what became of it.
+            State::Parked if progress.code.as_deref() == Some(KILLS_ITS_WORKER) => Self::OnHold,
             State::Parked => Self::Unknown,
             State::Waiting | State::Ready | State::Running => Self::of_open(progress),
         }
     }
 
-    /// Of one that has not ended. What was not sent in time is never sent, whatever comes: it need not
-    /// wait for its turn to say so.
+    /// Of one that has not ended. That its time has passed is not told before it has ended: an attempt may
+    /// be about to be committed.
     fn of_open(progress: &Progress) -> Self {
         match progress {
-            Progress {
-                is_past_expiry: true,
-                was_sent: false,
-                ..
-            } => Self::Expired,
             Progress { is_held: true, .. } => Self::OnHold,
             Progress { was_sent: true, .. } => Self::SentToProvider,
             Progress {
@@ -70,7 +70,7 @@ impl Status {
         match progress.code.as_deref() {
             Some("cancelled") => Self::Canceled,
             Some("expired") => Self::Expired,
-            Some("behind_failed") => Self::Rejected,
+            Some("behind_failed" | "behind_stopped") => Self::Rejected,
             Some("done_by_another") => Self::Declined,
             Some(_) | None if !progress.is_refused => {
                 if progress.was_sent {
@@ -99,7 +99,6 @@ mod tests {
         is_held: false,
         was_claimed: false,
         was_sent: false,
-        is_past_expiry: false,
         pays_off: false,
         code: None,
         is_refused: false,
@@ -131,10 +130,6 @@ mod tests {
             was_sent: true,
             ..running.clone()
         };
-        let late = |progress| Progress {
-            is_past_expiry: true,
-            ..progress
-        };
         let held = |progress| Progress {
             is_held: true,
             ..progress
@@ -146,7 +141,7 @@ mod tests {
         check(&[
             (OPEN, "pending"),
             (ready.clone(), "pending"),
-            (claimed, "processing"),
+            (claimed.clone(), "processing"),
             (running.clone(), "processing"),
             (sent.clone(), "sent_to_provider"),
             (
@@ -158,12 +153,15 @@ mod tests {
             ),
             (held(OPEN), "on_hold"),
             (held(ready.clone()), "on_hold"),
-            (late(OPEN), "expired"),
-            (late(held(ready.clone())), "expired"),
-            (late(running), "expired"),
-            (late(sent), "sent_to_provider"),
-            (parked.clone(), "Unknown"),
-            (late(parked), "Unknown"),
+            (parked, "Unknown"),
+            (
+                Progress {
+                    state: State::Parked,
+                    code: Some("kills_its_worker".to_owned()),
+                    ..claimed.clone()
+                },
+                "on_hold",
+            ),
         ]);
     }
 
@@ -207,6 +205,7 @@ mod tests {
             (failed("cancelled", false, None), "canceled"),
             (failed("expired", false, None), "expired"),
             (failed("behind_failed", false, None), "rejected"),
+            (failed("behind_stopped", false, None), "rejected"),
             (failed("reference_used", false, None), "rejected"),
             (failed("no_open_tranche", false, None), "rejected"),
             (failed("error.msg.loan.x", true, Some(403)), "declined"),

@@ -22,7 +22,16 @@ pub(in crate::store) struct Placed {
     pub(in crate::store) falls: bool,
 }
 
-/// What a batch adds to a lane, then what it finds there.
+/// What a batch adds to a lane.
+#[derive(Default)]
+struct Added {
+    members: i32,
+    writers: i32,
+    /// How many of them stand before the first that creates what the lane is about.
+    before_create: Option<i32>,
+}
+
+/// What a batch finds in a lane.
 #[derive(Default)]
 struct Tail {
     members: i32,
@@ -84,47 +93,58 @@ async fn extend_lanes(
     connection: &mut PgConnection,
     new: &[&NewOperation],
 ) -> Result<HashMap<String, Tail>, sqlx::Error> {
-    let mut added: BTreeMap<&str, (i32, i32)> = BTreeMap::new();
+    let mut added: BTreeMap<&str, Added> = BTreeMap::new();
     for operation in new {
         let lanes = &operation.checked.lanes;
         let written = added.entry(lanes.writes.as_str()).or_default();
-        *written = (written.0 + 1, written.1 + 1);
+        if operation.operation_type.is_create() {
+            written.before_create.get_or_insert(written.members);
+        }
+        written.members += 1;
+        written.writers += 1;
         if let Some(read) = &lanes.reads {
-            added.entry(read.as_str()).or_default().0 += 1;
+            added.entry(read.as_str()).or_default().members += 1;
         }
     }
     let keys: Vec<String> = added.keys().map(|&key| key.to_owned()).collect();
-    let members: Vec<i32> = added.values().map(|(members, _)| *members).collect();
-    let writers: Vec<i32> = added.values().map(|(_, writers)| *writers).collect();
+    let members: Vec<i32> = added.values().map(|added| added.members).collect();
+    let writers: Vec<i32> = added.values().map(|added| added.writers).collect();
+    let before_create: Vec<Option<i32>> = added.values().map(|added| added.before_create).collect();
     let tails = sqlx::query!(
-        "INSERT INTO lane AS l (key, next_position, members, writers)
-         SELECT n.key, 1 + n.members, n.members, n.writers
-           FROM unnest($1::text[], $2::int[], $3::int[]) AS n (key, members, writers)
+        "INSERT INTO lane AS l (key, next_position, members, writers, failed_below, failure_read)
+         -- The last two say how many of these a mark may cover, and whether a create ends it: a lane that
+         -- is new has no mark, so they mean nothing there.
+         SELECT n.key, 1 + n.members, n.members, n.writers,
+                COALESCE(n.before_create, n.members), n.before_create IS NOT NULL
+           FROM unnest($1::text[], $2::int[], $3::int[], $5::int[]) AS n (key, members, writers, before_create)
              ON CONFLICT (key) DO UPDATE
             SET next_position = l.next_position + excluded.members,
                 members = l.members + excluded.members,
                 writers = l.writers + excluded.writers,
-                -- Whoever sent these cannot know of the failure yet: they fall with it.
-                (failed_below, falling) = (
-                    SELECT CASE WHEN fresh THEN l.next_position + excluded.members ELSE l.failed_below END,
-                           fresh OR l.falling
+                -- Whoever sent these cannot know of the failure yet: they fail with it. A create depends on
+                -- nothing before it, and what comes behind it depends on the create.
+                (failed_below, falling, failure_read) = (
+                    SELECT CASE WHEN fresh THEN l.next_position + excluded.failed_below ELSE l.failed_below END,
+                           (fresh AND excluded.failed_below > 0) OR l.falling,
+                           l.failure_read OR excluded.failure_read
                       FROM (SELECT l.failed_by IS NOT NULL AND NOT l.failure_read
                                    AND l.failed_at > now() - make_interval(secs => $4) AS fresh) mark)
          RETURNING key, next_position, members, writers, falling",
         &keys,
         &members,
         &writers,
-        WINDOW_SECONDS
+        WINDOW_SECONDS,
+        &before_create as &[Option<i32>],
     )
     .fetch_all(connection)
     .await?
     .into_iter()
     .map(|row| {
-        let (members, writers) = added.get(row.key.as_str()).copied().unwrap_or_default();
+        let added = added.remove(row.key.as_str()).unwrap_or_default();
         let tail = Tail {
-            members: row.members - members,
-            writers: row.writers - writers,
-            position: row.next_position - i64::from(members),
+            members: row.members - added.members,
+            writers: row.writers - added.writers,
+            position: row.next_position - i64::from(added.members),
             falling: row.falling,
         };
         (row.key, tail)

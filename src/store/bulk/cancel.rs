@@ -8,7 +8,7 @@ use crate::{
     domain::OperationId,
     store::{
         Asking, Places, Store, StoreError,
-        cancel::{Unsent, end_unsent},
+        cancel::{Reason, Unsent, end_unsent},
         connect,
         lanes::{self, Departed},
         names,
@@ -27,7 +27,7 @@ impl Store {
         let mut count = 0;
         let mut below = i32::MAX;
         while let Some((first, cancelled, departed)) = cancel_chunk(self, batch.id, below).await? {
-            self.announce_cancelled(&cancelled, departed);
+            self.announce_unsent(&cancelled, departed);
             count += cancelled.len();
             below = first;
         }
@@ -54,12 +54,10 @@ async fn cancel_chunk(
     lanes::lock(&mut transaction, &lanes.collect::<Vec<_>>())
         .or_fail_to(ACTION)
         .await?;
-    let (cancelled, departed) = end_unsent(&mut transaction, candidates, store.fells)
-        .or_fail_to(ACTION)
-        .await?;
-    note_known(&mut transaction, &cancelled)
-        .or_fail_to(ACTION)
-        .await?;
+    let (cancelled, departed) =
+        end_unsent(&mut transaction, candidates, Reason::Cancelled, store.fells)
+            .or_fail_to(ACTION)
+            .await?;
     transaction.commit().or_fail_to(ACTION).await?;
     Ok(Some((first, cancelled, departed)))
 }
@@ -98,23 +96,4 @@ async fn read_unended(
         Ok((row.number, unsent))
     })
     .collect()
-}
-
-/// Whoever cancels a batch knows of it: what comes next in its lanes is not to fall with it.
-async fn note_known(
-    connection: &mut PgConnection,
-    cancelled: &[Unsent],
-) -> Result<(), sqlx::Error> {
-    let (lanes, ids): (Vec<String>, Vec<Uuid>) = cancelled
-        .iter()
-        .map(|unsent| (unsent.places.lane.clone(), unsent.id.0))
-        .unzip();
-    sqlx::query!(
-        "UPDATE lane SET failure_read = true WHERE key = ANY ($1) AND failed_by = ANY ($2)",
-        &lanes,
-        &ids
-    )
-    .execute(connection)
-    .await
-    .map(drop)
 }

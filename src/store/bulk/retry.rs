@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
@@ -31,6 +32,10 @@ pub struct Candidate {
     pub payload: Option<Box<RawValue>>,
     /// Why it failed; `None`: it has not.
     pub failure: Option<RowFailure>,
+    /// Until when it might be sent.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// Whether that has passed, by the database's clock.
+    pub is_past_expiry: bool,
 }
 
 /// A failed row, and what is to take its place.
@@ -53,10 +58,12 @@ impl Store {
     ) -> Result<Vec<Candidate>, StoreError> {
         let rows = sqlx::query!(
             r#"SELECT b.number AS "number!", b.operation_id, b.type, b.code, b.message,
-                      COALESCE(p.data, r.data) AS "data: Json<Box<RawValue>>"
+                      COALESCE(p.data, r.data) AS "data: Json<Box<RawValue>>",
+                      o.expires_at AS "expires_at?", COALESCE(o.expires_at <= now(), false) AS "is_past_expiry!"
                  FROM batch_record b
                  JOIN batch_row r ON r.batch_id = b.batch_id AND r.number = b.number
                  LEFT JOIN payload p ON p.operation_id = b.operation_id
+                 LEFT JOIN operation o ON o.id = b.operation_id
                 WHERE b.batch_id = $1
                   AND CASE WHEN $2::int[] IS NULL THEN b.status = 'FAILED' ELSE b.number = ANY ($2) END
                 ORDER BY b.number"#,
@@ -75,6 +82,8 @@ impl Store {
                     operation_id: row.operation_id.map(OperationId),
                     operation_type,
                     payload: row.data.map(|data| data.0),
+                    expires_at: row.expires_at,
+                    is_past_expiry: row.is_past_expiry,
                     failure: row.code.zip(row.message).map(|(code, message)| RowFailure {
                         retry_eligible: RetryEligible::of(operation_type, &code),
                         code,

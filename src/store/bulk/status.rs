@@ -17,7 +17,7 @@ const ACTION: &str = "read where a batch stands";
 
 impl Store {
     /// Reads where a batch stands, and `limit` of the rows that are as asked for, after `offset` of them.
-    /// Reading failures is noted on their lanes.
+    /// The summary tells of every failure, so all of them count as read.
     pub async fn batch_page(
         &self,
         batch: &Batch,
@@ -33,12 +33,10 @@ impl Store {
         let page: Vec<i32> = numbers.iter().skip(offset).take(limit).copied().collect();
         let records = read_records(&mut moment, batch.id, &page).await?;
         moment.commit().or_fail_to(ACTION).await?;
-        let failed: Vec<Uuid> = records
-            .iter()
-            .filter(|record| record.failure.is_some())
-            .filter_map(|record| record.operation_id.map(|id| id.0))
-            .collect();
-        self.note_failures_read(&failed).await?;
+        if summary.failed > 0 {
+            let failed = self.unread_failures(batch).await?;
+            self.note_failures_read(&failed).await?;
+        }
         Ok(BatchPage {
             summary,
             changed_at: changed_at
@@ -47,6 +45,22 @@ impl Store {
             matching: numbers.len(),
             records,
         })
+    }
+
+    /// The failed operations of a batch whose lanes do not know yet that their failure was read.
+    async fn unread_failures(&self, batch: &Batch) -> Result<Vec<Uuid>, StoreError> {
+        sqlx::query_scalar!(
+            "SELECT DISTINCT o.id
+               FROM batch_row b
+               JOIN result r ON r.operation_id = b.operation_id AND r.marked
+               JOIN operation o ON o.id = r.operation_id
+               JOIN lane l ON l.key IN (o.lane, o.read_lane)
+              WHERE b.batch_id = $1 AND l.failed_at <= o.ended_at AND NOT l.failure_read",
+            batch.id
+        )
+        .fetch_all(&self.pool)
+        .or_fail_to(ACTION)
+        .await
     }
 
     /// The payloads of operations.

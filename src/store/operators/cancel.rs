@@ -8,7 +8,7 @@ use crate::{
     domain::State,
     store::{
         Asking, Store,
-        cancel::{Unsent, end_unsent},
+        cancel::{Reason, Unsent, end_unsent},
         connect, lanes, names,
     },
 };
@@ -28,9 +28,13 @@ impl Store {
             operation_type: found.tracking_id.operation_type,
             places: found.places.clone(),
         };
-        let (cancelled, departed) = end_unsent(&mut transaction, vec![candidate], self.fells)
-            .or_fail_to(ACTION)
-            .await?;
+        let ending = end_unsent(
+            &mut transaction,
+            vec![candidate],
+            Reason::Cancelled,
+            self.fells,
+        );
+        let (cancelled, departed) = ending.or_fail_to(ACTION).await?;
         if cancelled.is_empty() {
             return Err(Unfit::Sent.into());
         }
@@ -44,7 +48,7 @@ impl Store {
             )
             .await?;
         transaction.commit().or_fail_to(ACTION).await?;
-        self.announce_cancelled(&cancelled, departed);
+        self.announce_unsent(&cancelled, departed);
         Ok(())
     }
 }

@@ -37,7 +37,10 @@ impl Store {
             return Ok(());
         }
         sqlx::query!(
-            "UPDATE operation SET held = $2 WHERE id = $1",
+            // Being held is no trouble of its own: what comes after it begins anew.
+            "UPDATE operation
+                SET held = $2, why_since = CASE WHEN why IS NOT NULL THEN now() END
+              WHERE id = $1",
             id.0,
             is_held
         )

@@ -50,6 +50,9 @@ pub enum Unfit {
     /// Only a parked one is for a person to decide.
     #[error("This operation is not parked.")]
     NotParked,
+    /// Its deadline has passed, and no other is given.
+    #[error("The expires_at of this operation has passed: name a new one to run it again.")]
+    Expired,
     /// It is run again already.
     #[error("This operation is run again already, as {0}.")]
     Retried(TrackingId),
@@ -65,6 +68,7 @@ impl Unfit {
             Self::Ended => "operation_ended",
             Self::Parked => "operation_parked",
             Self::NotParked => "operation_not_parked",
+            Self::Expired => "operation_expired",
             Self::Retried(_) => "operation_retried",
         }
     }

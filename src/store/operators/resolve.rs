@@ -23,7 +23,7 @@ impl Store {
         let mut transaction = connect::begin(&self.pool).or_fail_to(ACTION).await?;
         let parked = sqlx::query!(
             "UPDATE operation o
-                SET state = 'ready', due_at = now(), resolution = $2, lost = 0,
+                SET state = 'ready', due_at = now(), resolution = $2, lost = 0, deaths = 0,
                     why = 'being_resolved', why_since = now()
                FROM (SELECT id, why FROM operation WHERE id = $1 AND state = 'parked'
                         FOR NO KEY UPDATE) was

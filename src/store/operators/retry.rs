@@ -1,5 +1,6 @@
 //! Running an operation again: a parked one goes on, a failed one becomes a new operation.
 
+use chrono::{DateTime, Utc};
 use serde_json::{json, value::RawValue};
 use sqlx::{PgConnection, types::Json};
 
@@ -22,25 +23,33 @@ pub struct Retryable {
     pub payload: Box<RawValue>,
     /// The name of the token it came with.
     pub caller: String,
+    /// Until when it might be sent.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// Whether that has passed, by the database's clock.
+    pub is_past_expiry: bool,
 }
 
 impl Store {
-    /// Makes a parked operation ready at once, with the key and the attempts it has.
+    /// Makes a parked operation ready at once, with the key and the attempts it has, and with another
+    /// deadline where one is given.
     pub async fn retry_parked(
         &self,
         found: &Found,
+        expires_at: Option<DateTime<Utc>>,
         operator: &Operator,
     ) -> Result<(), ActionError> {
         let id = found.tracking_id.id;
         let mut transaction = connect::begin(&self.pool).or_fail_to(ACTION).await?;
         let parked = sqlx::query!(
             "UPDATE operation o
-                SET state = 'ready', due_at = now(), lost = 0, why = NULL, why_since = NULL
+                SET state = 'ready', due_at = now(), lost = 0, deaths = 0, why = NULL, why_since = NULL,
+                    expires_at = COALESCE($2, o.expires_at)
                FROM (SELECT id, why FROM operation WHERE id = $1 AND state = 'parked'
                         FOR NO KEY UPDATE) was
               WHERE o.id = was.id
           RETURNING was.why AS \"why!\"",
-            id.0
+            id.0,
+            expires_at
         )
         .fetch_optional(&mut *transaction)
         .or_fail_to(ACTION)
@@ -58,7 +67,11 @@ impl Store {
     /// What a failed operation was made of, to be checked once more.
     pub async fn retryable(&self, id: OperationId) -> Result<Retryable, StoreError> {
         sqlx::query!(
-            "SELECT caller, data AS \"data: Json<Box<RawValue>>\" FROM payload WHERE operation_id = $1",
+            r#"SELECT p.caller, p.data AS "data: Json<Box<RawValue>>", o.expires_at,
+                      COALESCE(o.expires_at <= now(), false) AS "is_past_expiry!"
+                 FROM payload p
+                 JOIN operation o ON o.id = p.operation_id
+                WHERE p.operation_id = $1"#,
             id.0
         )
         .fetch_one(&self.pool)
@@ -67,6 +80,8 @@ impl Store {
         .map(|row| Retryable {
             payload: row.data.0,
             caller: row.caller,
+            expires_at: row.expires_at,
+            is_past_expiry: row.is_past_expiry,
         })
     }
 

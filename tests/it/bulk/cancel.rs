@@ -100,8 +100,18 @@ async fn a_cancelled_batch_can_be_sent_again(pool: PgPool) {
 
     system.set("ROLE", "all");
     let gateway = system.gateway().await;
-    let retried = bulk
+    // "All that failed" does not mean what somebody stopped.
+    let unnamed = bulk
         .send("retry", &json!({ "reference_id": "r" }))
+        .await
+        .json();
+    assert_eq!(unnamed["taken"], json!([]));
+    let not_taken = unnamed["not_taken"].as_array().unwrap();
+    assert_eq!(not_taken.len(), total);
+    assert!(not_taken.iter().all(|row| row["code"] == "needs_naming"));
+    let records: Vec<usize> = (1..=total).collect();
+    let retried = bulk
+        .send("retry", &json!({ "reference_id": "r", "records": records }))
         .await
         .json();
     assert_eq!(retried["taken"].as_array().unwrap().len(), total);

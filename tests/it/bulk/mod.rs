@@ -7,6 +7,7 @@ mod command;
 mod document;
 mod pages;
 mod retry;
+mod retry_stopped;
 mod runs;
 mod schedule;
 mod status;
@@ -42,14 +43,14 @@ pub(crate) fn clients() -> Vec<BulkClient> {
 
 /// A client of bulk.
 #[derive(Clone)]
-struct Bulk {
+pub(crate) struct Bulk {
     http: Client,
     base: String,
     name: &'static str,
 }
 
 impl Bulk {
-    fn new(address: SocketAddr) -> Self {
+    pub(crate) fn new(address: SocketAddr) -> Self {
         Self {
             http: Client::builder().timeout(DEADLINE).build().unwrap(),
             base: format!("http://{address}/bulk"),
@@ -83,7 +84,7 @@ impl Bulk {
     }
 
     /// Has a batch accepted.
-    async fn schedule(&self, reference_id: &str, operations: Vec<Value>) -> Value {
+    pub(crate) async fn schedule(&self, reference_id: &str, operations: Vec<Value>) -> Value {
         let body = json!({ "reference_id": reference_id, "operations": operations });
         let answer = self.send("schedule", &body).await;
         assert_eq!(answer.status, 202, "{}", answer.text);
@@ -91,7 +92,7 @@ impl Bulk {
     }
 
     /// The `data` of a status.
-    async fn status(&self, query: &Value) -> Value {
+    pub(crate) async fn status(&self, query: &Value) -> Value {
         let answer = self.send("status", query).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
         answer.json()["data"].take()

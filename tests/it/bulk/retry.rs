@@ -8,7 +8,7 @@ use sqlx::PgPool;
 use super::{Bulk, approve, client, disburse, errors_of, loan};
 use crate::support::{Answer, OPS_TOKEN, TestGateway, system::System};
 
-fn failed(code: &str, fells: bool) -> End {
+pub(super) fn failed(code: &str, fells: bool) -> End {
     End::Failed {
         body: Some("{}".to_owned()),
         message: "Fineract returned 403".to_owned(),
@@ -17,7 +17,7 @@ fn failed(code: &str, fells: bool) -> End {
     }
 }
 
-fn codes(answer: &Value) -> Vec<(i64, &str)> {
+pub(super) fn codes(answer: &Value) -> Vec<(i64, &str)> {
     let rows = answer["not_taken"].as_array().unwrap().iter();
     rows.map(|row| (row["id"].as_i64().unwrap(), row["code"].as_str().unwrap()))
         .collect()

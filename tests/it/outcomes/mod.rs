@@ -2,7 +2,9 @@
 
 mod blocked;
 mod checker;
+mod closing;
 mod keys;
+mod parking;
 mod payments;
 mod stuck;
 

@@ -91,7 +91,13 @@ an earlier key is unknown; "already there" | timeout@900 425c@400 k2-403:already
 an earlier key is unknown; "already there", stored | timeout@900 k2-timeout@40 k2-403c:already | read: is what is there already ours? | DESIGN
 an earlier key is unknown; any other refusal | timeout@900 k2-400:rule | read: is what is there already ours? | DESIGN
 an earlier key is unknown; success | timeout@900 k2-done | succeeded | 12.5
-an earlier key has ended in a 500; "already there" | 500@90 500c@60 k2-403:already | refused | DESIGN
+an earlier key has ended in a 500; "already there" | 500@90 500c@60 k2-403:already | read: is what is there already ours? | DESIGN
+an earlier key has ended in a 500; any other refusal | 500@90 500c@60 k2-400:rule | read: is what is there already ours? | DESIGN
+an earlier key has ended in a 500; gone | 500@90 500c@60 k2-404:error.msg.loan.id.invalid | read: has it happened although it cannot be asked? | DESIGN
+the stored 500 could not be read about; gone | 500@90 500c@60 404:error.msg.loan.id.invalid | read: has it happened although it cannot be asked? | DESIGN
+an earlier key has ended in a conflict; "already there" | 409:conflict@90 k2-403:already | read: is what is there already ours? | DESIGN
+an earlier key was refused, and asked about in vain; "already there" | timeout@900 403:already@600 k2-403:already | read: is what is there already ours? | DESIGN
+an earlier key was refused for want of a permission; "already there": it cannot be ours | 403c:not-authorized@90 k2-403:already | refused | DESIGN
 timeout, then 404 before the key | timeout@40 404:error.msg.loan.id.invalid | read: has it happened although it cannot be asked? | 18
 timeout, then a stored 404 | timeout@40 404c:error.msg.client.id.invalid | refused | 12.3
 timeout, then JSON that cannot be read | timeout@40 400:error.msg.invalid.request.body | read: has it happened although it cannot be asked? | 12.2
@@ -145,6 +151,24 @@ Failed | NotOurs | 500@40 500c | harmless | refused
 Conflicted | Absent | 409:conflict |  | new key: written_by_others
 Conflicted | Absent | 409:conflict@90 k2-409:conflict | others | new key: written_by_others
 Conflicted | Ours | 409:conflict |  | succeeded
+AlreadyThere | Ours | 500@90 500c@60 k2-403:already | harmless others | succeeded
+AlreadyThere | NotOurs | 500@90 500c@60 k2-403:already | harmless others | refused
+AlreadyThere | Absent | 500@90 500c@60 k2-403:already | harmless others | refused
+BeforeTheKey | Ours | 500@90 500c@60 404:error.msg.loan.id.invalid | others | succeeded
+BeforeTheKey | Absent | 500@90 500c@60 404:error.msg.loan.id.invalid | others | refused
+Closing | Ours | 500@90 500c |  | succeeded
+Closing | NotOurs | 500@90 500c |  | refused
+Closing | Absent | 500@90 500c |  | refused
+Closing | CannotTell | 500@90 500c |  | park: evidence_cannot_tell
+Closing | Absent | timeout@40 |  | same key: an_attempt_may_still_run
+Closing | Absent | timeout@900 | up:600 | refused
+Closing | Absent | timeout@900 425c@400 k2-500@60 k2-500c | harmless | same key: an_attempt_may_still_run
+Forgotten | Ours | timeout@2505600 |  | succeeded
+Forgotten | NotOurs | timeout@2505600 |  | same key: an_attempt_may_still_run
+Forgotten | Absent | timeout@2505600 |  | same key: an_attempt_may_still_run
+Forgotten | Absent | timeout@2505600 | harmless | new key: key_forgotten
+Forgotten | Absent | timeout@2505600 | up:600 | new key: key_forgotten
+Forgotten | CannotTell | timeout@2505600 |  | park: evidence_cannot_tell
 ";
 
 /// A command that waits for a checker: where it stands in the list, what was found, the attempts.

@@ -36,6 +36,8 @@ fn asked(question: Question) -> &'static str {
         Question::Stuck => "has it happened although its key is stuck?",
         Question::Failed => "did it happen although it failed?",
         Question::Conflicted => "did it happen although others wrote?",
+        Question::Closing => "has it happened although it is to end unsent?",
+        Question::Forgotten => "has it happened, now that its key may be purged?",
     }
 }
 
@@ -64,6 +66,8 @@ fn question(name: &str) -> Question {
         Question::Stuck,
         Question::Failed,
         Question::Conflicted,
+        Question::Closing,
+        Question::Forgotten,
     ];
     all.into_iter()
         .find(|question| format!("{question:?}") == name)

@@ -1,5 +1,5 @@
-//! One operation with all that is known of it, as operators are shown it. That does not count as a
-//! caller's reading of its failure.
+//! One operation with all that is known of it, as operators are shown it. Whoever is shown a failure knows
+//! of it, so that is noted on its lanes.
 
 mod attempts;
 mod history;
@@ -51,6 +51,7 @@ impl Store {
             audit: read_audit(&mut transaction, id).await?,
         };
         transaction.commit().or_fail_to(ACTION).await?;
+        self.note_failures_read(&[id.0]).await?;
         Ok(Some(inspected))
     }
 }

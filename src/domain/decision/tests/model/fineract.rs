@@ -145,8 +145,13 @@ impl Fineract {
             return None;
         }
         let fails = ["500:", "403:database", "409:conflict", "400:rule"];
-        let answer = match dice.below(12) {
+        let answer = match dice.below(13) {
             number @ 0..=3 => fails[usize::try_from(number).unwrap()],
+            // The effect is there, and a failure is stored.
+            12 => {
+                self.execute();
+                "500:"
+            }
             // The effect is there, but the row cannot be written.
             4 => {
                 self.execute();

@@ -88,7 +88,14 @@ impl Run {
             .collect()
     }
 
+    /// What a reading decides; what cannot be read now is asked about again, under the same key.
     fn read(&mut self, question: Question) -> Verdict {
+        if self.dice.one_in(4) {
+            self.log.push(format!("{question:?} unreadable"));
+            return Verdict::SameKey {
+                why: "evidence_unread",
+            };
+        }
         let finding = self.fineract.look();
         let up = Duration::from_secs(self.fineract.now - self.fineract.started_at);
         let attempts = self.attempts();
@@ -104,8 +111,31 @@ impl Run {
         verdict
     }
 
+    /// What is done once the operation may be sent no more: what may have run is asked for again under
+    /// its key; all else ends, unless Fineract shows that it has happened. `None`: not yet.
+    fn close(&mut self, key_number: i32) -> Option<End> {
+        let attempts = self.attempts();
+        let history = History::new(&attempts);
+        if history.success().is_some() {
+            return Some(End::Succeeded);
+        }
+        if history.may_have_run_under(key_number) {
+            return None;
+        }
+        if !history.reached_fineract() {
+            return Some(End::Failed);
+        }
+        match self.read(Question::Closing) {
+            Verdict::Succeeded => Some(End::Succeeded),
+            Verdict::Refused => Some(End::Failed),
+            Verdict::NewKey { .. } | Verdict::SameKey { .. } => None,
+            Verdict::Park { .. } => Some(End::Open),
+        }
+    }
+
     fn run(&mut self) -> End {
         let mut key_number = 1;
+        let expires_at = self.fineract.now + self.dice.below(6_000);
         for _ in 0..40 {
             let seconds = 1 + self.dice.below(90);
             self.fineract.pass(seconds, &mut self.dice);
@@ -115,6 +145,16 @@ impl Run {
             }
             if self.dice.one_in(40) && self.fineract.effects == 0 {
                 self.fineract.theirs = true;
+            }
+            let is_past_expiry = self.fineract.now > expires_at;
+            if is_past_expiry {
+                if let Some(end) = self.close(key_number) {
+                    return end;
+                }
+                let attempts = self.attempts();
+                if !History::new(&attempts).may_have_run_under(key_number) {
+                    continue;
+                }
             }
             // Before a new key, what is there is read once more.
             let is_new = self
@@ -138,6 +178,7 @@ impl Run {
             match verdict {
                 Verdict::Succeeded => return End::Succeeded,
                 Verdict::Refused => return End::Failed,
+                Verdict::NewKey { .. } if is_past_expiry => {}
                 Verdict::NewKey { .. } => key_number += 1,
                 Verdict::SameKey { .. } => {}
                 Verdict::Park { .. } => return End::Open,

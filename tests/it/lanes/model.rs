@@ -1,76 +1,65 @@
-//! Lanes and readiness: whatever ends in whatever order, nothing runs early and nothing stays behind.
+//! A model of the lanes: who may run, who fails with whom.
 
 use std::{collections::HashMap, time::Duration};
 
 use fineract_gateway::{
     domain::{Checked, Lane, LaneAccess, OperationId, OperationType, ResourceId},
-    store::{Accepted, Claimed, End, Ends, NewOperation, Operator, Settlement, Store, Verdict},
-};
-use proptest::{
-    prelude::*,
-    strategy::ValueTree as _,
-    test_runner::{Config, TestRunner},
+    store::{Accepted, Claimed, End, NewOperation, Operator, Settlement, Store, Verdict},
 };
 use serde_json::value::RawValue;
 use sqlx::PgPool;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use super::{How, Step};
 use crate::support::claim_limits;
 
-/// One step of a random history.
-#[derive(Clone, Debug)]
-enum Step {
-    /// Accept an operation that writes this loan's or this client's lane, and may read that client's.
-    Accept { client: u8, loan: Option<u8> },
-    /// Claim so many.
-    Claim(i64),
-    /// End the n-th of what is claimed.
-    End { index: usize, how: How },
-    /// Cancel the n-th of what is not claimed.
-    Cancel { index: usize },
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum How {
-    Success,
-    Failure,
-    FailureThatFells,
-    Again,
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        5 => (0..2_u8, proptest::option::weighted(0.75, 0..3_u8))
-            .prop_map(|(client, loan)| Step::Accept { client, loan }),
-        2 => (1..6_i64).prop_map(Step::Claim),
-        5 => (any::<usize>(), prop_oneof![
-            6 => Just(How::Success),
-            2 => Just(How::Failure),
-            1 => Just(How::FailureThatFells),
-            2 => Just(How::Again),
-        ]).prop_map(|(index, how)| Step::End { index, how }),
-        1 => any::<usize>().prop_map(|index| Step::Cancel { index }),
-    ]
-}
-
 /// An accepted operation that has not been seen to end.
+#[derive(Debug)]
 struct Live {
     order: usize,
     lanes: LaneAccess,
+    creates: bool,
 }
 
-struct Model {
+/// Where an operation has failed on which the later ones depend, up to one: a create depends on nothing before
+/// it in its lane, and what comes behind it on the create; and what is accepted after somebody cancelled
+/// is by one who knows of that.
+#[derive(Debug)]
+struct Fallen {
+    lane: Lane,
+    order: usize,
+    below: usize,
+}
+
+impl Fallen {
+    fn covers(&self, live: &Live) -> bool {
+        self.order < live.order && live.order < self.below
+    }
+}
+
+/// What must hold, kept beside the store.
+pub(super) struct Model {
     store: Store,
     live: HashMap<OperationId, Live>,
     claimed: Vec<Claimed>,
-    /// Where an operation has failed on which the later ones rest.
-    fallen: Vec<(Lane, usize)>,
+    fallen: Vec<Fallen>,
     accepted: usize,
     ended: usize,
 }
 
 impl Model {
-    async fn accept(&mut self, client: u8, loan: Option<u8>) {
+    /// Nothing accepted yet.
+    pub(super) fn new(store: Store) -> Self {
+        Self {
+            store,
+            live: HashMap::new(),
+            claimed: vec![],
+            fallen: vec![],
+            accepted: 0,
+            ended: 0,
+        }
+    }
+
+    async fn accept(&mut self, client: u8, loan: Option<u8>, creates: bool) {
         let client = Lane::client(&format!("C-{client}"));
         let lanes = match loan {
             Some(loan) => LaneAccess {
@@ -88,11 +77,21 @@ impl Model {
             lender: None,
         };
         let id = OperationId::new();
+        if creates {
+            let failed = self.fallen.iter_mut();
+            for failed in failed.filter(|failed| failed.lane == lanes.writes) {
+                failed.below = failed.below.min(self.accepted);
+            }
+        }
         let accepted = self
             .store
             .accept(NewOperation {
                 id,
-                operation_type: OperationType::LoanUpdate,
+                operation_type: match (creates, loan) {
+                    (true, Some(_)) => OperationType::LoanCreate,
+                    (true, None) => OperationType::ClientCreate,
+                    (false, _) => OperationType::LoanUpdate,
+                },
                 payload: RawValue::from_string("{}".to_owned()).unwrap(),
                 checked,
                 caller: "test".to_owned(),
@@ -104,12 +103,17 @@ impl Model {
             .unwrap();
         assert_eq!(accepted, Accepted::New);
         let order = self.accepted;
-        self.live.insert(id, Live { order, lanes });
+        let live = Live {
+            order,
+            lanes,
+            creates,
+        };
+        self.live.insert(id, live);
         self.accepted += 1;
     }
 
     async fn claim(&mut self, count: i64) -> usize {
-        let limits = claim_limits(count, &[OperationType::LoanUpdate]);
+        let limits = claim_limits(count, OperationType::ALL);
         let claimed = self.store.claim(&limits).await.unwrap();
         for operation in &claimed {
             self.check_its_turn(operation.id);
@@ -120,15 +124,33 @@ impl Model {
     }
 
     fn falls(&self, live: &Live) -> bool {
-        self.fallen.iter().any(|(lane, order)| {
-            live.order > *order
-                && (*lane == live.lanes.writes || Some(lane) == live.lanes.reads.as_ref())
+        self.fallen.iter().any(|failed| {
+            let covers = failed.covers(live);
+            covers
+                && (failed.lane == live.lanes.writes
+                    || Some(&failed.lane) == live.lanes.reads.as_ref())
         })
+    }
+
+    fn note_fallen(&mut self, live: Live, below: usize) {
+        let creates = self.live.values().filter(|other| {
+            other.creates && other.lanes.writes == live.lanes.writes && other.order > live.order
+        });
+        let below = creates.map(|create| create.order).fold(below, usize::min);
+        self.fallen.push(Fallen {
+            lane: live.lanes.writes,
+            order: live.order,
+            below,
+        });
     }
 
     fn check_its_turn(&self, id: OperationId) {
         let claimed = &self.live[&id];
-        assert!(!self.falls(claimed), "it should have fallen");
+        assert!(
+            !self.falls(claimed),
+            "it should have fallen: {claimed:?} with {:?}",
+            self.fallen
+        );
         let is_earlier = |other: &&Live| other.order < claimed.order;
         for other in self.live.values().filter(is_earlier) {
             let writes = other.lanes.writes == claimed.lanes.writes
@@ -157,6 +179,7 @@ impl Model {
                 fells: how == How::FailureThatFells,
             }),
             How::Again => Verdict::Again {
+                counts: true,
                 delay: Duration::ZERO,
                 new_key: false,
                 why: "test",
@@ -180,7 +203,7 @@ impl Model {
         self.ended += 1;
         let live = self.live.remove(&claimed.id).unwrap();
         if how == How::FailureThatFells {
-            self.fallen.push((live.lanes.writes, live.order));
+            self.note_fallen(live, usize::MAX);
             while self.store.fell_some().await.unwrap() {}
         }
     }
@@ -198,13 +221,14 @@ impl Model {
         self.store.cancel(&found, &operator).await.unwrap();
         self.ended += 1;
         let live = self.live.remove(&id).unwrap();
-        self.fallen.push((live.lanes.writes, live.order));
+        // An unread failure further back in the lane goes on to cover what is accepted later.
+        self.note_fallen(live, self.accepted);
     }
 
     /// Operations the store has ended by itself are no longer in anybody's way.
     async fn forget_fallen(&mut self, pool: &PgPool) {
         let failed =
-            sqlx::query_scalar!("SELECT operation_id FROM result WHERE code = 'behind_failed'")
+            sqlx::query_scalar!("SELECT operation_id FROM result WHERE code LIKE 'behind_%'")
                 .fetch_all(pool)
                 .await
                 .unwrap();
@@ -215,15 +239,25 @@ impl Model {
         for live in fallen {
             self.ended += 1;
             assert!(self.falls(&live), "fell without a cause");
-            // It is of a type whose failure fells: those behind it in its own lane fall too.
-            self.fallen.push((live.lanes.writes, live.order));
+            // Those behind it in its own lane fail too: with what it fell with, or with itself.
+            let own = self
+                .fallen
+                .iter()
+                .filter(|failed| failed.lane == live.lanes.writes && failed.covers(&live));
+            let below = own.map(|failed| failed.below).max();
+            self.note_fallen(live, below.unwrap_or(usize::MAX));
         }
     }
 
-    async fn run(mut self, pool: &PgPool, steps: Vec<Step>) {
+    /// Plays a history to its end.
+    pub(super) async fn run(mut self, pool: &PgPool, steps: Vec<Step>) {
         for step in steps {
             match step {
-                Step::Accept { client, loan } => self.accept(client, loan).await,
+                Step::Accept {
+                    client,
+                    loan,
+                    creates,
+                } => self.accept(client, loan, creates).await,
                 Step::Claim(count) => drop(self.claim(count).await),
                 Step::End { index, how } => self.end(index, how).await,
                 Step::Cancel { index } => self.cancel(index).await,
@@ -247,38 +281,6 @@ impl Model {
             .await
             .unwrap();
         assert_eq!(left, Some(0));
-    }
-}
-
-#[sqlx::test]
-#[expect(clippy::print_stdout, reason = "shown when the test fails")]
-async fn nothing_runs_early_and_nothing_stays_behind(pool: PgPool) {
-    let tasks = TaskTracker::new();
-    let ends = Ends::start(&pool, &tasks, &CancellationToken::new());
-    let store = Store::start(
-        pool.clone(),
-        ends,
-        &tasks,
-        fineract_gateway::operations::fells_unsent,
-    );
-    let mut runner = TestRunner::new(Config::default());
-    let histories = proptest::collection::vec(step(), 1..60);
-    for _ in 0..60 {
-        let steps = histories.new_tree(&mut runner).unwrap().current();
-        sqlx::raw_sql("TRUNCATE lane, operation, place, payload, result, attempt")
-            .execute(&pool)
-            .await
-            .unwrap();
-        let model = Model {
-            store: store.clone(),
-            live: HashMap::new(),
-            claimed: vec![],
-            fallen: vec![],
-            accepted: 0,
-            ended: 0,
-        };
-        println!("{steps:?}");
-        model.run(&pool, steps).await;
     }
 }
 

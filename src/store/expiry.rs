@@ -1,0 +1,93 @@
+//! Ending what was not sent in time, wherever it stands in its lane: only a row that has ended so is told to
+//! have expired.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Asking, Places, Store, StoreError,
+    cancel::{Reason, Unsent, end_unsent},
+    connect, lanes, names,
+};
+use crate::{domain::OperationId, telemetry::chain};
+
+const ACTION: &str = "end expired operations";
+/// Operations ended in one transaction.
+const CHUNK: i64 = 500;
+/// How often they are looked for.
+const EVERY: Duration = Duration::from_secs(1);
+
+impl Store {
+    /// Ends what expires, until it is cancelled.
+    pub async fn run_expiry(self, stop: CancellationToken) {
+        let running = async {
+            loop {
+                match self.end_expired().await {
+                    Ok(true) => continue,
+                    Ok(false) => {}
+                    Err(error) => {
+                        tracing::warn!(error = %chain(&error), "expired operations could not be ended; trying again");
+                    }
+                }
+                tokio::time::sleep(EVERY).await;
+            }
+        };
+        stop.run_until_cancelled(running).await;
+    }
+
+    /// Ends one chunk of the operations whose `expires_at` has passed and of which no attempt ever met
+    /// Fineract; whether there may be more. The others are a worker's: it reads Fineract first.
+    pub async fn end_expired(&self) -> Result<bool, StoreError> {
+        let candidates = self.read_expired().await?;
+        let is_full = i64::try_from(candidates.len()).is_ok_and(|count| count >= CHUNK);
+        if candidates.is_empty() {
+            return Ok(false);
+        }
+        let mut keys: Vec<String> = candidates
+            .iter()
+            .flat_map(|unsent| unsent.places.lanes())
+            .collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let mut transaction = connect::begin(&self.pool).or_fail_to(ACTION).await?;
+        lanes::lock(&mut transaction, &keys)
+            .or_fail_to(ACTION)
+            .await?;
+        let ending = end_unsent(&mut transaction, candidates, Reason::Expired, self.fells);
+        let (ended, departed) = ending.or_fail_to(ACTION).await?;
+        transaction.commit().or_fail_to(ACTION).await?;
+        self.announce_unsent(&ended, departed);
+        Ok(is_full && !ended.is_empty())
+    }
+
+    async fn read_expired(&self) -> Result<Vec<Unsent>, StoreError> {
+        let rows = sqlx::query!(
+            "SELECT o.id, o.type, o.lane, o.position, o.read_lane, o.read_position
+               FROM operation o
+              WHERE o.expires_at <= now() AND o.ended_at IS NULL
+                AND NOT EXISTS (SELECT FROM attempt a
+                                 WHERE a.operation_id = o.id
+                                   AND a.error IS DISTINCT FROM 'not_connected')
+              ORDER BY o.expires_at
+              LIMIT $1",
+            CHUNK
+        )
+        .fetch_all(&self.pool)
+        .or_fail_to(ACTION)
+        .await?;
+        // A type that this gateway does not know is for one that does.
+        let known = rows.into_iter().filter_map(|row| {
+            Some(Unsent {
+                id: OperationId(row.id),
+                operation_type: names::operation_type(&row.r#type).ok()?,
+                places: Places {
+                    lane: row.lane,
+                    position: row.position,
+                    read: row.read_lane.zip(row.read_position),
+                },
+            })
+        });
+        Ok(known.collect())
+    }
+}

@@ -1,0 +1,293 @@
+//! Closed is not without effect: nothing ends unread that may have happened.
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use sqlx::PgPool;
+
+use super::{Bench, LOAN_DONE, approve, approved_by, client, loan, stands};
+use crate::{
+    fake_fineract::{not_found, refusal},
+    support::{
+        OPS_TOKEN,
+        operators::{Operator, park},
+        system::Caller,
+    },
+};
+
+const FAILED_AND_STORED: [&str; 2] = ["500 {}", r#"500c {"Exception":"x"}"#];
+/// Longer than Fineract keeps keys, in seconds.
+const FORTY_DAYS: f64 = 3_456_000.0;
+const STATE: &str = "error.msg.loan.approve.account.is.not.submitted.and.pending.state";
+
+impl Bench {
+    /// The deadline of everything that has not ended has passed.
+    async fn expire(&self) {
+        sqlx::query!(
+            "UPDATE operation SET expires_at = now() - interval '1 second' WHERE ended_at IS NULL"
+        )
+        .execute(&self.pool)
+        .await
+        .unwrap();
+    }
+
+    /// An approval whose evidence cannot be read since its first command, and whose deadline passes.
+    async fn unread_past_its_deadline(&self, answers: &[&str]) -> (Caller, String) {
+        stands(&self.fake, &loan(&[]));
+        self.fake.answers("approve", answers);
+        let gateway = self.gateway().await;
+        let id = gateway.send("LOAN_APPROVE", approve()).await;
+        self.until_commands(1).await;
+        self.fake.reads("/loans/9?", "502 ");
+        self.until(&id, "ready", "evidence_unread").await;
+        self.expire().await;
+        // Tried once more, with its deadline gone.
+        let claims = self.claims(&id).await;
+        while self.claims(&id).await < claims + 2 {
+            self.hurry().await;
+            self.fake.tick().await;
+        }
+        let standing = self.standing(&id).await;
+        assert!(
+            standing.state != "failed" && standing.state != "parked",
+            "{standing:?}"
+        );
+        (gateway, id)
+    }
+
+    pub(super) async fn claims(&self, tracking_id: &str) -> i32 {
+        let id = crate::support::operators::uuid(tracking_id);
+        sqlx::query_scalar!("SELECT attempt FROM operation WHERE id = $1", id)
+            .fetch_one(&self.pool)
+            .await
+            .unwrap()
+    }
+
+    async fn code(&self, tracking_id: &str) -> Option<String> {
+        let id = crate::support::operators::uuid(tracking_id);
+        sqlx::query_scalar!("SELECT code FROM result WHERE operation_id = $1", id)
+            .fetch_one(&self.pool)
+            .await
+            .unwrap()
+    }
+}
+
+#[sqlx::test]
+async fn a_stored_failure_is_read_also_when_the_deadline_has_passed(pool: PgPool) {
+    let bench = Bench::start(pool).await;
+    let (gateway, id) = bench.unread_past_its_deadline(&FAILED_AND_STORED).await;
+    bench.fake.reads("/loans/9?", &approved_by("gateway"));
+    let end = bench.end_of(&gateway, &id).await;
+    assert_eq!(end["status"], "success", "{end}");
+    assert!(bench.fake.keys().iter().all(|key| *key == 1));
+}
+
+#[sqlx::test]
+async fn what_had_no_effect_by_its_deadline_gets_no_new_key(pool: PgPool) {
+    let bench = Bench::start(pool).await;
+    let (gateway, id) = bench.unread_past_its_deadline(&FAILED_AND_STORED).await;
+    bench.fake.reads("/loans/9?", &loan(&[]));
+    let end = bench.end_of(&gateway, &id).await;
+    assert_eq!(end["status"], "failed", "{end}");
+    assert_eq!(
+        end["error_message"],
+        "It had no effect in Fineract when expires_at passed, and is not sent again"
+    );
+    assert_eq!(bench.code(&id).await.as_deref(), Some("expired"));
+    assert!(bench.fake.keys().iter().all(|key| *key == 1));
+}
+
+/// A key that Fineract has forgotten: what it says is there already may be ours.
+#[sqlx::test]
+async fn already_there_is_read_also_when_the_deadline_has_passed(pool: PgPool) {
+    let bench = Bench::start(pool).await;
+    let (gateway, id) = bench
+        .unread_past_its_deadline(&["close", &refusal(400, STATE)])
+        .await;
+    bench.fake.reads("/loans/9?", &approved_by("gateway"));
+    let end = bench.end_of(&gateway, &id).await;
+    assert_eq!(end["status"], "success", "{end}");
+}
+
+/// A second key is granted, and the deadline passes before it is sent, while the first may still run.
+#[sqlx::test]
+async fn a_new_key_is_not_sent_once_the_deadline_has_passed(pool: PgPool) {
+    let bench = Bench::start(pool).await;
+    stands(&bench.fake, &loan(&[]));
+    bench.fake.answers("approve", &FAILED_AND_STORED);
+    let gateway = bench.gateway().await;
+    let id = gateway.send("LOAN_APPROVE", approve()).await;
+    bench.until(&id, "ready", "failed_inside_fineract").await;
+    bench.until_commands(2).await;
+    bench.until(&id, "ready", "failed_inside_fineract").await;
+    let sent = bench.fake.commands().len();
+    bench.expire().await;
+    let end = bench.end_of(&gateway, &id).await;
+    assert_eq!(bench.code(&id).await.as_deref(), Some("expired"), "{end}");
+    assert_eq!(bench.fake.commands().len(), sent);
+}
+
+/// The first key ended in a stored failure, without an effect as it seemed; what the second one meets may
+/// be what the first one did.
+#[sqlx::test]
+async fn already_there_under_a_second_key_is_read(pool: PgPool) {
+    let bench = Bench::start(pool).await;
+    stands(&bench.fake, &loan(&[]));
+    let held = format!("hold {}", refusal(400, STATE));
+    let answers = [FAILED_AND_STORED[0], FAILED_AND_STORED[1], &held];
+    bench.fake.answers("approve", &answers);
+    let gateway = bench.gateway().await;
+    let id = gateway.send("LOAN_APPROVE", approve()).await;
+    bench.until_commands(3).await;
+    assert_eq!(bench.fake.keys(), [1, 1, 2]);
+    stands(&bench.fake, &approved_by("gateway"));
+    bench.fake.release();
+    let end = gateway.end_of(&id).await;
+    assert_eq!(end["status"], "success", "{end}");
+}
+
+/// The loan is gone, and so is whatever could tell who deleted it but the number.
+#[sqlx::test]
+async fn a_deletion_that_failed_inside_is_read_when_the_next_key_finds_nothing(pool: PgPool) {
+    let bench = Bench::start(pool).await;
+    stands(&bench.fake, &loan(&[]));
+    let held = format!("hold {}", not_found());
+    bench.fake.answers(
+        "/loans/9",
+        &[FAILED_AND_STORED[0], FAILED_AND_STORED[1], &held],
+    );
+    let gateway = bench.gateway().await;
+    let payload = json!({ "external_loan_id": "L-1" });
+    let id = gateway.send("LOAN_DELETE", payload).await;
+    bench.until_commands(3).await;
+    stands(&bench.fake, &not_found());
+    bench.fake.release();
+    let end = gateway.end_of(&id).await;
+    assert_eq!(end["status"], "success", "{end}");
+    assert_eq!(end["success_response"]["loanId"], 9);
+}
+
+/// A plan that says no is not the last word on what a stored failure may have done.
+#[sqlx::test]
+async fn a_guards_no_is_not_the_end_of_what_failed_inside(pool: PgPool) {
+    let bench = Bench::start(pool).await;
+    stands(&bench.fake, &approved_by("gateway"));
+    let held = format!("hold {}", FAILED_AND_STORED[1]);
+    bench
+        .fake
+        .answers("disburse", &[FAILED_AND_STORED[0], &held]);
+    let gateway = bench.gateway().await;
+    let disburse =
+        json!({ "external_loan_id": "L-1", "actualDisbursementDate": "11 January 2024" });
+    let id = gateway.send("LOAN_DISBURSE", disburse).await;
+    bench.until_commands(2).await;
+    stands(&bench.fake, "502 ");
+    bench.fake.release();
+    bench.until(&id, "ready", "evidence_unread").await;
+    stands(&bench.fake, &not_found());
+    bench.until(&id, "parked", "loan_not_found").await;
+    assert!(bench.fake.keys().iter().all(|key| *key == 1));
+}
+
+/// An update that was sent, and parked, for longer than Fineract keeps keys.
+async fn forgotten(bench: &mut Bench, lastname: &str) -> (Caller, Operator, String) {
+    bench
+        .system
+        .set("OPS_TOKENS", &format!("admin={OPS_TOKEN}"));
+    let stored = format!(
+        r#"200 {{"id":7,"externalId":"C-1","officeId":1,"firstname":"A","lastname":"{lastname}",
+            "activationDate":[2026,1,1]}}"#
+    );
+    let read = |lastname: &str| stored.replace(&format!("\"{lastname}\""), "\"B\"");
+    for path in ["/clients/external-id/C-1", "/clients/7"] {
+        bench.fake.reads(path, &read(lastname));
+    }
+    bench.fake.answers("/clients/7", &["close"]);
+    let gateway = bench.gateway().await;
+    let operator = Operator::of(gateway.address);
+    let update = json!({ "externalId": "C-1", "lastname": "Rao" });
+    let id = gateway.send("CLIENT_UPDATE", update).await;
+    bench.until(&id, "ready", "connection_closed").await;
+    park(&bench.pool, &id).await;
+    for path in ["/clients/external-id/C-1", "/clients/7"] {
+        bench.fake.reads(path, &stored);
+    }
+    bench.age(FORTY_DAYS).await;
+    (gateway, operator, id)
+}
+
+#[sqlx::test]
+async fn what_is_old_enough_to_be_forgotten_is_read_before_it_is_sent_again(pool: PgPool) {
+    let mut bench = Bench::start(pool).await;
+    let (gateway, operator, id) = forgotten(&mut bench, "Rao").await;
+    let sent = bench.fake.commands().len();
+    assert_eq!(
+        operator.act(&id, "retry").await.status,
+        StatusCode::ACCEPTED
+    );
+    let end = bench.end_of(&gateway, &id).await;
+    assert_eq!(end["status"], "success", "{end}");
+    assert_eq!(bench.fake.commands().len(), sent, "the key would run anew");
+}
+
+#[sqlx::test]
+async fn an_update_that_is_forgotten_does_not_overwrite_what_came_later(pool: PgPool) {
+    let mut bench = Bench::start(pool).await;
+    let (_gateway, operator, id) = forgotten(&mut bench, "Later").await;
+    let sent = bench.fake.commands().len();
+    operator.act(&id, "retry").await;
+    bench.until(&id, "ready", "an_attempt_may_still_run").await;
+    assert_eq!(bench.fake.commands().len(), sent);
+}
+
+/// Asking an old key of an approval would approve anew what is about to be taken back.
+#[sqlx::test]
+async fn a_forgotten_key_is_not_asked_before_an_undo(pool: PgPool) {
+    let bench = Bench::start(pool).await;
+    stands(&bench.fake, &loan(&[]));
+    bench.fake.answers("command=approve", &["425c {}"]);
+    let gateway = bench.gateway().await;
+    let id = gateway.send("LOAN_APPROVE", approve()).await;
+    bench.until_commands(3).await;
+    assert!(gateway.shut_down().await);
+    bench.age(400.0).await;
+    let gateway = bench.gateway().await;
+    bench.until(&id, "ready", "left_without_effect").await;
+    bench.fake.answers("command=approve", &[LOAN_DONE]);
+    assert_eq!(bench.end_of(&gateway, &id).await["status"], "success");
+    bench.age(FORTY_DAYS).await;
+    stands(&bench.fake, &approved_by("gateway"));
+    bench.fake.answers("undoapproval", &[LOAN_DONE]);
+    let sent = bench.fake.commands().len();
+    let undo = json!({ "external_loan_id": "L-1" });
+    let undo = gateway.send("LOAN_UNDO_APPROVAL", undo).await;
+    bench
+        .until(&undo, "ready", "an_attempt_may_still_run")
+        .await;
+    assert_eq!(bench.fake.commands().len(), sent);
+}
+
+#[sqlx::test]
+async fn a_success_that_came_late_wins_over_what_an_operator_believes(pool: PgPool) {
+    let mut bench = Bench::start(pool).await;
+    bench
+        .system
+        .set("OPS_TOKENS", &format!("admin={OPS_TOKEN}"));
+    bench.fake.answers("C-1", &["close"]);
+    let gateway = bench.gateway().await;
+    let operator = Operator::of(gateway.address);
+    let id = gateway.send("CLIENT_CREATE", client("C-1")).await;
+    bench.until(&id, "ready", "connection_closed").await;
+    park(&bench.pool, &id).await;
+    sqlx::query!(
+        "UPDATE attempt SET status = 200, cached = false, error = NULL, answer = $1 WHERE number = 1",
+        r#"{"officeId":1,"clientId":7,"resourceId":7,"resourceExternalId":"C-1"}"#
+    )
+    .execute(&bench.pool)
+    .await
+    .unwrap();
+    let after = operator.resolved(&id, "failed").await;
+    assert_eq!(after["state"], "succeeded", "{after}");
+    assert_eq!(after["resolution"], Value::Null);
+    let end = gateway.end_of(&id).await;
+    assert_eq!(end["success_response"]["clientId"], 7);
+}

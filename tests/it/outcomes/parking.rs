@@ -1,0 +1,156 @@
+//! What counts towards parking an operation, and what does not.
+
+use reqwest::StatusCode;
+use serde_json::json;
+use sqlx::PgPool;
+
+use super::{Bench, Standing, approve, loan, stands};
+use crate::{
+    fake_fineract::refusal,
+    support::{OPS_TOKEN, operators::Operator},
+};
+
+/// Trouble that is nobody's, an outage, does not count towards being parked.
+#[sqlx::test]
+async fn an_outage_that_has_ended_parks_nothing(pool: PgPool) {
+    let bench = Bench::start(pool).await;
+    stands(&bench.fake, &loan(&[]));
+    bench.fake.answers("approve", &["hang"]);
+    let gateway = bench.gateway().await;
+    let id = gateway.send("LOAN_APPROVE", approve()).await;
+    bench.until(&id, "ready", "answer_timed_out").await;
+    bench.age_troubles().await;
+    let locked = refusal(409, "error.msg.loan.locked");
+    bench.fake.answers("approve", &[&locked]);
+    bench.until(&id, "ready", "locked_in_fineract").await;
+    // And it begins to count now.
+    bench.age_troubles().await;
+    bench.until(&id, "parked", "locked_in_fineract").await;
+}
+
+/// Nobody could take it, since no worker ran or the circuit was open: that is no trouble of its own.
+#[sqlx::test]
+async fn time_in_which_nobody_could_take_it_parks_nothing(pool: PgPool) {
+    let bench = Bench::start(pool).await;
+    stands(&bench.fake, &loan(&[]));
+    let locked = refusal(409, "error.msg.loan.locked");
+    bench.fake.answers("approve", &[&locked]);
+    let gateway = bench.gateway().await;
+    let id = gateway.send("LOAN_APPROVE", approve()).await;
+    bench.until(&id, "ready", "locked_in_fineract").await;
+    assert!(gateway.shut_down().await);
+    sqlx::query!(
+        "UPDATE operation SET why_since = why_since - interval '2 days', due_at = why_since - interval '2 days'"
+    )
+    .execute(&bench.pool)
+    .await
+    .unwrap();
+    let claims = bench.claims(&id).await;
+    let _gateway = bench.gateway().await;
+    while bench.claims(&id).await == claims {
+        bench.fake.tick().await;
+    }
+    bench.until(&id, "ready", "locked_in_fineract").await;
+}
+
+#[sqlx::test]
+async fn a_hold_that_has_ended_parks_nothing(pool: PgPool) {
+    let mut bench = Bench::start(pool).await;
+    bench
+        .system
+        .set("OPS_TOKENS", &format!("admin={OPS_TOKEN}"));
+    stands(&bench.fake, &loan(&[]));
+    let locked = refusal(409, "error.msg.loan.locked");
+    bench.fake.answers("approve", &[&locked]);
+    let gateway = bench.gateway().await;
+    let operator = Operator::of(gateway.address);
+    let id = gateway.send("LOAN_APPROVE", approve()).await;
+    bench.until(&id, "ready", "locked_in_fineract").await;
+    assert_eq!(operator.act(&id, "hold").await.status, StatusCode::OK);
+    bench.age_troubles().await;
+    assert_eq!(operator.act(&id, "release").await.status, StatusCode::OK);
+    let claims = bench.claims(&id).await;
+    while bench.claims(&id).await == claims {
+        bench.hurry().await;
+        bench.fake.tick().await;
+    }
+    bench.until(&id, "ready", "locked_in_fineract").await;
+}
+
+/// What has killed the worker five times before it sent anything is for a person, who may cancel it: it
+/// is not unknown what became of it.
+#[sqlx::test]
+async fn what_kills_its_worker_is_parked_and_may_be_cancelled(pool: PgPool) {
+    let mut bench = Bench::start(pool).await;
+    bench
+        .system
+        .set("OPS_TOKENS", &format!("admin={OPS_TOKEN}"));
+    bench.system.set("API_KEYS", "lender=lender-key");
+    stands(&bench.fake, "hang");
+    let gateway = bench.gateway().await;
+    let operator = Operator::of(gateway.address);
+    let disburse =
+        json!({ "external_loan_id": "L-1", "actualDisbursementDate": "11 January 2024" });
+    let id = gateway.send("LOAN_DISBURSE", disburse).await;
+    bench.until(&id, "ready", "read_unanswered").await;
+    sqlx::query!("UPDATE operation SET deaths = 5")
+        .execute(&bench.pool)
+        .await
+        .unwrap();
+    bench.until(&id, "parked", "kills_its_worker").await;
+    let seen = gateway.transaction(&id, "lender-key").await;
+    assert_eq!(seen["status"], "on_hold");
+    assert_eq!(operator.act(&id, "cancel").await.status, StatusCode::OK);
+    assert_eq!(
+        gateway.transaction(&id, "lender-key").await["status"],
+        "canceled"
+    );
+}
+
+/// Those that only stood in line in a process that died are not at fault.
+#[sqlx::test]
+async fn only_a_claim_that_was_begun_alone_counts_from_the_second_death_on(pool: PgPool) {
+    let bench = Bench::start(pool).await;
+    stands(&bench.fake, "hang");
+    let gateway = bench.gateway().await;
+    let id = gateway.send("LOAN_APPROVE", approve()).await;
+    bench.until(&id, "ready", "read_unanswered").await;
+    assert!(gateway.shut_down().await);
+    let die = async |begun: bool| {
+        sqlx::query!(
+            "UPDATE operation SET state = 'running', due_at = now(), attempt = attempt + 1,
+                                  begun = CASE WHEN $1 THEN attempt + 1 END",
+            begun
+        )
+        .execute(&bench.pool)
+        .await
+        .unwrap();
+        let claims = bench.claims(&id).await;
+        let gateway = bench.gateway().await;
+        while bench.claims(&id).await == claims || bench.standing(&id).await.state == "running" {
+            bench.fake.tick().await;
+        }
+        assert!(gateway.shut_down().await);
+        sqlx::query!("SELECT deaths, lost, begun = attempt AS begun_alone FROM operation")
+            .fetch_one(&bench.pool)
+            .await
+            .unwrap()
+    };
+    for (begun, deaths, runs_alone) in [
+        (false, 1, false),
+        (false, 2, true),
+        (false, 2, true),
+        (true, 3, true),
+        (true, 4, true),
+    ] {
+        let row = die(begun).await;
+        assert_eq!((row.deaths, row.lost), (deaths, 0));
+        assert_eq!(row.begun_alone.unwrap_or(false), runs_alone, "{deaths}");
+    }
+    die(true).await;
+    let expected = Standing {
+        state: "parked".to_owned(),
+        why: Some("kills_its_worker".to_owned()),
+    };
+    assert_eq!(bench.standing(&id).await, expected);
+}
