@@ -1,10 +1,12 @@
 //! Closed is not without effect: nothing ends unread that may have happened.
 
+use std::time::Instant;
+
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use super::{Bench, LOAN_DONE, approve, approved_by, client, loan, stands};
+use super::{Bench, DEADLINE, LOAN_DONE, approve, approved_by, client, loan, stands};
 use crate::{
     fake_fineract::{not_found, refusal},
     support::{
@@ -40,18 +42,44 @@ impl Bench {
         self.fake.reads("/loans/9?", "502 ");
         self.until(&id, "ready", "evidence_unread").await;
         self.expire().await;
-        // Tried once more, with its deadline gone.
-        let claims = self.claims(&id).await;
-        while self.claims(&id).await < claims + 2 {
-            self.hurry().await;
-            self.fake.tick().await;
-        }
+        // Tried twice more, with its deadline gone.
+        self.until_claimed(&id, 2).await;
         let standing = self.standing(&id).await;
         assert!(
             standing.state != "failed" && standing.state != "parked",
             "{standing:?}"
         );
         (gateway, id)
+    }
+
+    /// Hurries until the operation was claimed so many times more.
+    pub(super) async fn until_claimed(&self, tracking_id: &str, times: i32) {
+        let wanted = self.claims(tracking_id).await + times;
+        let hurrying = async {
+            loop {
+                self.hurry().await;
+                self.fake.tick().await;
+            }
+        };
+        tokio::select! {
+            () = self.until_claims(tracking_id, wanted) => {}
+            () = hurrying => unreachable!(),
+        }
+    }
+
+    /// Waits until the operation was claimed so often, and no worker has it.
+    pub(super) async fn until_claims(&self, tracking_id: &str, wanted: i32) {
+        let started = Instant::now();
+        while self.claims(tracking_id).await < wanted
+            || self.standing(tracking_id).await.state == "running"
+        {
+            let standing = self.standing(tracking_id).await;
+            assert!(
+                started.elapsed() < DEADLINE,
+                "not claimed again: {standing:?}"
+            );
+            self.fake.tick().await;
+        }
     }
 
     pub(super) async fn claims(&self, tracking_id: &str) -> i32 {

@@ -47,10 +47,10 @@ async fn time_in_which_nobody_could_take_it_parks_nothing(pool: PgPool) {
     .unwrap();
     let claims = bench.claims(&id).await;
     let _gateway = bench.gateway().await;
-    while bench.claims(&id).await == claims {
-        bench.fake.tick().await;
-    }
-    bench.until(&id, "ready", "locked_in_fineract").await;
+    bench.until_claims(&id, claims + 1).await;
+    let standing = bench.standing(&id).await;
+    assert_eq!(standing.why.as_deref(), Some("locked_in_fineract"));
+    assert_eq!(standing.state, "ready");
 }
 
 #[sqlx::test]
@@ -69,11 +69,7 @@ async fn a_hold_that_has_ended_parks_nothing(pool: PgPool) {
     assert_eq!(operator.act(&id, "hold").await.status, StatusCode::OK);
     bench.age_troubles().await;
     assert_eq!(operator.act(&id, "release").await.status, StatusCode::OK);
-    let claims = bench.claims(&id).await;
-    while bench.claims(&id).await == claims {
-        bench.hurry().await;
-        bench.fake.tick().await;
-    }
+    bench.until_claimed(&id, 1).await;
     bench.until(&id, "ready", "locked_in_fineract").await;
 }
 
@@ -127,9 +123,7 @@ async fn only_a_claim_that_was_begun_alone_counts_from_the_second_death_on(pool:
         .unwrap();
         let claims = bench.claims(&id).await;
         let gateway = bench.gateway().await;
-        while bench.claims(&id).await == claims || bench.standing(&id).await.state == "running" {
-            bench.fake.tick().await;
-        }
+        bench.until_claims(&id, claims + 1).await;
         assert!(gateway.shut_down().await);
         sqlx::query!("SELECT deaths, lost, begun = attempt AS begun_alone FROM operation")
             .fetch_one(&bench.pool)
