@@ -183,12 +183,9 @@ impl Sandbox {
         if call.has_wrong_type() {
             return Err(standard(StatusCode::UNSUPPORTED_MEDIA_TYPE, &call.path));
         }
-        if let (Resource::MakerChecker(id), &Method::POST) = (&resource, &call.method) {
-            let (approve, checker) = (
-                call.query("command") == Some("approve"),
-                user.who.username.clone(),
-            );
-            return Err(state.check(*id, approve, &checker, &call.path));
+        if let Resource::MakerChecker(id) = resource {
+            let user = user.clone();
+            return Err(state.check(call, id, &user).unwrap_or_else(no_method));
         }
         let write = routes::write(&state, call, &resource, user).ok_or_else(no_method)?;
         write.map_err(|failure| failure.reply(&call.path))

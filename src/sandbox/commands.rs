@@ -21,6 +21,8 @@ pub(super) struct Command {
     key: String,
     pub(super) maker: String,
     pub(super) made_at: SystemTime,
+    /// Who approved or rejected it, and when.
+    pub(super) checked: Option<(String, SystemTime)>,
     pub(super) row: Row,
 }
 
@@ -33,6 +35,8 @@ pub(super) enum Row {
     Ended(Reply),
     /// Waiting for a checker.
     AwaitingApproval,
+    /// Rejected by one: its key has no other answer than that of a command that waits.
+    Rejected,
 }
 
 /// What a key leads to.
@@ -70,7 +74,7 @@ impl Commands {
         if let Some(command) = known {
             return match &command.row {
                 Row::Ended(reply) => Begun::Replayed(reply.clone().cached()),
-                Row::UnderProcessing | Row::AwaitingApproval => Begun::Busy,
+                Row::UnderProcessing | Row::AwaitingApproval | Row::Rejected => Begun::Busy,
             };
         }
         if key.chars().count() > LONGEST_KEY {
@@ -84,6 +88,7 @@ impl Commands {
             key: key.to_owned(),
             maker: maker.to_owned(),
             made_at: SystemTime::now(),
+            checked: None,
             row: Row::UnderProcessing,
         };
         self.by_key.insert(full_key, command.id);
@@ -98,6 +103,13 @@ impl Commands {
     pub(super) fn set(&mut self, id: i64, row: Row) {
         if let Some(command) = self.rows.get_mut(&id) {
             command.row = row;
+        }
+    }
+
+    /// Notes who has approved or rejected the command.
+    pub(super) fn note_check(&mut self, id: i64, checker: &str) {
+        if let Some(command) = self.rows.get_mut(&id) {
+            command.checked = Some((checker.to_owned(), SystemTime::now()));
         }
     }
 

@@ -5,7 +5,7 @@
 //! | --- | --- |
 //! | `wire`, `call`, `auth`, `routes` | from the connection to what is asked for |
 //! | `answer` | one request from its arrival to its answer, with its fault |
-//! | `state`, `commands`, `operations` | running a command under its key |
+//! | `state`, `commands`, `operations`, `checkers` | running a command under its key, at once or when a checker approves |
 //! | `books`, `clients`, `loans`, `products`, `setup`, `users` | the business |
 //! | `params`, `failure`, `json`, `dates`, `reply` | how Fineract reads and speaks |
 //! | `faults`, `ledger`, `admin` | what a real Fineract does not have |
@@ -15,6 +15,7 @@ mod answer;
 mod auth;
 mod books;
 mod call;
+mod checkers;
 mod clients;
 mod commands;
 mod dates;

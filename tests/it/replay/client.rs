@@ -14,7 +14,7 @@ use super::recorded::{Names, filled, filled_text, parse, write};
 pub(super) const RUN: &str = "abcdef";
 
 /// What a user of the recordings may do, beside `mifos`, who may do everything.
-const USERS: [(&str, &[&str]); 3] = [
+const USERS: [(&str, &[&str]); 5] = [
     ("reader", &["READ_CLIENT", "READ_LOAN"]),
     (
         "maker",
@@ -29,6 +29,8 @@ const USERS: [(&str, &[&str]); 3] = [
         "gateway",
         &["APPROVE_LOAN", "DISBURSE_LOAN", "DELETE_LOAN", "READ_LOAN"],
     ),
+    ("auditor", &["APPROVE_LOAN", "READ_LOAN", "READ_AUDIT"]),
+    ("plain", &["APPROVE_LOAN", "READ_LOAN"]),
 ];
 
 /// A sandbox of its own, and what is needed to speak to it.

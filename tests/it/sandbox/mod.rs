@@ -1,12 +1,14 @@
 //! What the sandbox has beside Fineract: faults, the ledger, and how both look over a real connection.
 
+mod checkers;
 mod faults;
+mod rules;
 mod wire;
 
 use std::time::Duration;
 
 use fineract_gateway::sandbox::Sandbox;
-use reqwest::{Client, RequestBuilder, redirect};
+use reqwest::{Client, Method, RequestBuilder, redirect};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
@@ -45,10 +47,15 @@ impl Bench {
     }
 
     fn post(&self, path: &str, body: &Value) -> RequestBuilder {
+        self.call("mifos", Method::POST, path, body)
+    }
+
+    /// A request of a user whose password is `password`.
+    fn call(&self, user: &str, method: Method, path: &str, body: &Value) -> RequestBuilder {
         let call = self
             .http
-            .post(format!("http://{}{API}{path}", self.address));
-        let call = call.basic_auth("mifos", Some("password"));
+            .request(method, format!("http://{}{API}{path}", self.address));
+        let call = call.basic_auth(user, Some("password"));
         let call = call.header("Fineract-Platform-TenantId", "default");
         call.header("Content-Type", "application/json")
             .body(body.to_string())
@@ -56,12 +63,19 @@ impl Bench {
 
     /// Creates a client under the key.
     async fn create(&self, key: &str) -> (Seen, Value) {
-        let sent = self
-            .post("/clients", &client("C-1"))
-            .header("Idempotency-Key", key)
-            .send()
-            .await;
-        let Ok(answer) = sent else {
+        let call = self.post("/clients", &client("C-1"));
+        self.see(call.header("Idempotency-Key", key)).await
+    }
+
+    /// Does something of Fineract's that succeeds.
+    async fn done(&self, method: Method, path: &str, body: &Value) -> Value {
+        let (seen, answer) = self.see(self.call("mifos", method, path, body)).await;
+        assert_eq!(seen, Seen::Fresh(200), "{path}: {answer}");
+        answer
+    }
+
+    async fn see(&self, call: RequestBuilder) -> (Seen, Value) {
+        let Ok(answer) = call.send().await else {
             return (Seen::Closed, Value::Null);
         };
         let stored = answer.headers().contains_key("x-served-from-cache");
@@ -117,6 +131,11 @@ impl Bench {
         let come = async { while self.list("ledger").await.len() < count {} };
         timeout(DEADLINE, come).await.is_ok()
     }
+}
+
+fn code(refusal: &Value) -> &str {
+    let code = refusal.pointer("/errors/0/userMessageGlobalisationCode");
+    code.and_then(Value::as_str).unwrap_or_default()
 }
 
 fn client(external_id: &str) -> Value {
