@@ -35,6 +35,7 @@ mod operators_resolve_checker;
 mod operators_retry;
 mod operators_scope;
 mod outcomes;
+mod products;
 mod rate_limit;
 mod refusals;
 mod replay;

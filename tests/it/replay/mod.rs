@@ -6,6 +6,7 @@
 )]
 
 mod client;
+mod facts;
 mod products;
 mod recorded;
 
