@@ -23,6 +23,7 @@ impl State {
         let tried = write.operation.run(
             &mut Desk {
                 books: &mut books,
+                release: self.release,
                 today,
                 user,
             },

@@ -29,6 +29,8 @@ pub(super) struct Command {
 /// A row's state.
 #[derive(Clone, Debug)]
 pub(super) enum Row {
+    /// Begun, and not yet committed as such.
+    Starting,
     /// Running, or left so by a crash: nobody sweeps it.
     UnderProcessing,
     /// Ended, well or not: the answer that every re-send gets.
@@ -48,6 +50,10 @@ pub(super) enum Begun {
     Replayed(Reply),
     /// The row is there and has no answer.
     Busy,
+    /// The row is there and has no answer before a checker gives one, or for ever.
+    Held,
+    /// Another call with this key is about to make the row.
+    Raced,
     /// The key does not fit; nothing was stored.
     KeyTooLong,
 }
@@ -74,7 +80,9 @@ impl Commands {
         if let Some(command) = known {
             return match &command.row {
                 Row::Ended(reply) => Begun::Replayed(reply.clone().cached()),
-                Row::UnderProcessing | Row::AwaitingApproval | Row::Rejected => Begun::Busy,
+                Row::Starting => Begun::Raced,
+                Row::UnderProcessing => Begun::Busy,
+                Row::AwaitingApproval | Row::Rejected => Begun::Held,
             };
         }
         if key.chars().count() > LONGEST_KEY {

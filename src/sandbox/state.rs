@@ -14,6 +14,7 @@ use super::faults::Faults;
 use super::json::Json;
 use super::ledger::Ledger;
 use super::operations::{Operation, Order};
+use super::release::Release;
 use super::reply::Reply;
 use super::users::{User, Users};
 
@@ -21,6 +22,7 @@ use super::users::{User, Users};
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) books: Books,
+    pub(super) release: Release,
     pub(super) users: Users,
     pub(super) commands: Commands,
     pub(super) ledger: Ledger,
@@ -58,9 +60,10 @@ pub(super) enum Twist {
 }
 
 impl State {
-    pub(super) fn new(books: Books, today: Option<NaiveDate>) -> Self {
+    pub(super) fn new(books: Books, release: Release, today: Option<NaiveDate>) -> Self {
         Self {
             books,
+            release,
             users: Users::default(),
             commands: Commands::default(),
             ledger: Ledger::default(),
@@ -119,6 +122,7 @@ impl State {
         let today = self.today();
         let mut desk = Desk {
             books: &mut self.books,
+            release: self.release,
             today,
             user,
         };

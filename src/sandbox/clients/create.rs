@@ -201,9 +201,6 @@ pub(super) fn dates_hold(
         let code = format!("error.msg.clients.{parameter}.{what}");
         checks.push(Item::new(code, parameter, vec![date.to_string().into()]));
     };
-    if submitted_on > today {
-        refuse("in.the.future", "submittedOnDate", submitted_on);
-    }
     if let Some(activated_on) = activated_on {
         if submitted_on > activated_on {
             refuse("after.activation.date", "submittedOnDate", submitted_on);
@@ -215,6 +212,9 @@ pub(super) fn dates_hold(
             let what = "cannot.be.before.office.activation.date";
             refuse(what, "activationDate", activated_on);
         }
+    }
+    if submitted_on > today {
+        refuse("in.the.future", "submittedOnDate", submitted_on);
     }
     checks.finish()
 }

@@ -4,7 +4,7 @@ use fineract_gateway::domain::{Client, Loan, Named, Product, Transaction};
 use serde_json::{Value, json};
 
 use super::recorded::write;
-use super::{SCENARIOS, recording};
+use super::scenarios::{recording, scenarios};
 
 /// Keys that bear a number, for which the recordings have a name.
 const NUMBERS: [&str; 5] = ["id", "clientId", "loanProductId", "chargeId", "loanId"];
@@ -57,8 +57,8 @@ fn understood(path: &str, mut body: Value) -> Option<Result<(), serde_json::Erro
 #[test]
 fn every_recorded_read_is_understood() {
     let (mut read, mut failures) = (0, Vec::new());
-    for scenario in SCENARIOS {
-        let recording = recording(scenario);
+    for (release, scenario) in scenarios() {
+        let recording = recording(release, scenario);
         for step in recording["steps"].as_array().expect("steps") {
             let (request, response) = (&step["request"], &step["response"]);
             let is_whole = response.get("only_keys").is_none();
@@ -68,7 +68,9 @@ fn every_recorded_read_is_understood() {
             let path = request["path"].as_str().expect("a path");
             match understood(path, numbered(&response["body"])) {
                 Some(Ok(())) => read += 1,
-                Some(Err(error)) => failures.push(format!("{scenario} {path}: {error}")),
+                Some(Err(error)) => {
+                    failures.push(format!("{release:?} {scenario} {path}: {error}"));
+                }
                 None => {}
             }
         }

@@ -1,19 +1,21 @@
-use fineract_gateway::sandbox::Sandbox;
+use fineract_gateway::sandbox::{Release, Sandbox};
 use serde_json::json;
 
+use super::Replay;
 use super::client::Client;
 use super::recorded::{Comparison, Names};
-use super::{Replay, recording};
+use super::scenarios::recording;
 
 /// What only the read of a single product has (`product-reads`).
 const NOT_LISTED: [&str; 4] = ["paymentAllocation", "creditAllocation", "charges", "rates"];
 
 #[tokio::test]
 async fn products_read_as_recorded_also_those_that_setup_made() {
-    let recording = recording("products");
-    let mut made = Replay::start("setup").await;
+    let release = Release::Develop;
+    let recording = recording(release, "products");
+    let mut made = Replay::start(release, "setup").await;
     made.run().await;
-    for client in [Client::start(Sandbox::new()).await, made.client] {
+    for client in [Client::start(Sandbox::new(), release).await, made.client] {
         let listed = client.get("/loanproducts").await;
         let listed = listed.as_array().expect("products");
         for product in listed {

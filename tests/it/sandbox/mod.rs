@@ -2,6 +2,7 @@
 
 mod checkers;
 mod faults;
+mod release;
 mod rules;
 mod wire;
 
@@ -36,9 +37,13 @@ enum Seen {
 
 impl Bench {
     async fn start() -> Self {
+        Self::serving(Sandbox::new()).await
+    }
+
+    async fn serving(sandbox: Sandbox) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address").to_string();
-        TaskTracker::new().spawn(Sandbox::new().serve(listener, CancellationToken::new()));
+        TaskTracker::new().spawn(sandbox.serve(listener, CancellationToken::new()));
         let http = Client::builder().redirect(redirect::Policy::none()).build();
         Self {
             address,
@@ -141,4 +146,15 @@ fn code(refusal: &Value) -> &str {
 fn client(external_id: &str) -> Value {
     json!({"officeId": 1, "legalFormId": 1, "firstname": "A", "lastname": "B", "externalId": external_id,
         "active": true, "activationDate": "01 January 2024", "locale": "en", "dateFormat": "dd MMMM yyyy"})
+}
+
+/// An application of client 1.
+fn application(product: &Value, external_id: &str) -> Value {
+    json!({"clientId": 1, "productId": product, "loanType": "individual", "principal": 100_000,
+        "submittedOnDate": "10 January 2024", "expectedDisbursementDate": "10 January 2024",
+        "loanTermFrequency": 12, "loanTermFrequencyType": 2, "numberOfRepayments": 12, "repaymentEvery": 1,
+        "repaymentFrequencyType": 2, "interestRatePerPeriod": 8, "interestType": 0,
+        "interestCalculationPeriodType": 0, "amortizationType": 1, "externalId": external_id,
+        "transactionProcessingStrategyCode": "mifos-standard-strategy", "locale": "en",
+        "dateFormat": "dd MMMM yyyy"})
 }

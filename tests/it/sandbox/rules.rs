@@ -5,18 +5,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::Seen::Fresh;
-use super::{Bench, client, code};
-
-/// An application of client 1.
-fn application(product: &Value, external_id: &str) -> Value {
-    json!({"clientId": 1, "productId": product, "loanType": "individual", "principal": 100_000,
-        "submittedOnDate": "10 January 2024", "expectedDisbursementDate": "10 January 2024",
-        "loanTermFrequency": 12, "loanTermFrequencyType": 2, "numberOfRepayments": 12, "repaymentEvery": 1,
-        "repaymentFrequencyType": 2, "interestRatePerPeriod": 8, "interestType": 0,
-        "interestCalculationPeriodType": 0, "amortizationType": 1, "externalId": external_id,
-        "transactionProcessingStrategyCode": "mifos-standard-strategy", "locale": "en",
-        "dateFormat": "dd MMMM yyyy"})
-}
+use super::{Bench, application, client, code};
 
 #[tokio::test]
 async fn a_loan_shows_a_greatest_balance_only_where_it_has_one() {
