@@ -141,6 +141,10 @@ impl Fineract {
             result: &result,
         };
         exchange.record();
+        // Whoever comes back may be another process, with other settings or books.
+        if let Err(Failure::NotConnected | Failure::Closed) = &result {
+            self.forget();
+        }
         if let Some(observer) = &self.observer {
             observer.observe(&exchange);
         }

@@ -1,12 +1,15 @@
 //! What operations ask to be read before they can be decided.
 
-use std::{collections::HashMap, sync::PoisonError};
+use std::{
+    sync::{MutexGuard, PoisonError},
+    time::Instant,
+};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 
-use super::Fineract;
+use super::{Fineract, kept::Kept};
 use crate::domain::{
-    Answer, Client, Facts, Failure, Loan, PaymentType, Product, Reads, Transaction,
+    Answer, Client, Facts, Failure, Loan, Named, Product, Reads, Transaction,
     decision::PendingCommand,
 };
 
@@ -14,11 +17,11 @@ use crate::domain::{
 /// (`CONTRACT.md` section 16.1).
 const ELSEWHERE: &str = "error.msg.loan.transaction.id.invalid";
 
-/// Products and payment types by name: they hardly ever change, and a miss reads them anew.
+/// Products and payment types' numbers: they hardly ever change.
 #[derive(Debug, Default)]
 pub(super) struct Cache {
-    products: HashMap<String, Product>,
-    payment_types: HashMap<String, i64>,
+    products: Kept<Product>,
+    payment_types: Kept<i64>,
 }
 
 /// What a reading was about.
@@ -107,7 +110,18 @@ impl Fineract {
 
     /// Forgets what is known of products and payment types: the next look-up reads them anew.
     pub fn forget(&self) {
-        *self.cache.lock().unwrap_or_else(PoisonError::into_inner) = Cache::default();
+        self.forget_until(Instant::now());
+    }
+
+    /// Forgets what was asked for up to then.
+    pub(super) fn forget_until(&self, until: Instant) {
+        let mut cache = self.cache();
+        cache.products.forget_until(until);
+        cache.payment_types.forget_until(until);
+    }
+
+    fn cache(&self) -> MutexGuard<'_, Cache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads one thing; where Fineract does not have it, `None` or its refusal.
@@ -146,61 +160,50 @@ impl Fineract {
             .await
     }
 
+    /// Reads the product of that name whole: the list of all leaves its charges out (`CONTRACT.md` section
+    /// 22.1).
     async fn product(&self, name: &str) -> Result<Product, ReadFailure> {
-        let cached = |fineract: &Self| {
-            let cache = fineract
-                .cache
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            cache.products.get(name).cloned()
-        };
-        if let Some(product) = cached(self) {
+        let now = Instant::now();
+        if let Some(product) = self.cache().products.get(name, now) {
             return Ok(product);
         }
-        let products = self
+        let id = self.id_of("/loanproducts", Subject::Product, name).await?;
+        let product = self
             .read(
-                "/loanproducts",
+                &format!("/loanproducts/{id}"),
                 Subject::Product,
-                false,
-                Product::parse_list,
+                true,
+                Product::parse,
             )
             .await?
-            .unwrap_or_default();
-        {
-            let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-            cache.products = products
-                .into_iter()
-                .map(|product| (product.name.clone(), product))
-                .collect();
-        }
-        cached(self).ok_or(ReadFailure::Missing(Subject::Product))
+            // It may have been renamed between the two.
+            .filter(|product| product.name == name)
+            .ok_or(ReadFailure::Missing(Subject::Product))?;
+        self.cache().products.put(name, product.clone(), now);
+        Ok(product)
     }
 
     async fn payment_type(&self, name: &str) -> Result<i64, ReadFailure> {
-        let cached = |fineract: &Self| {
-            let cache = fineract
-                .cache
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            cache.payment_types.get(name).copied()
-        };
-        if let Some(id) = cached(self) {
+        let now = Instant::now();
+        if let Some(id) = self.cache().payment_types.get(name, now) {
             return Ok(id);
         }
-        let types = self
-            .read(
-                "/paymenttypes",
-                Subject::PaymentType,
-                false,
-                PaymentType::parse_list,
-            )
-            .await?
-            .unwrap_or_default();
-        {
-            let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-            cache.payment_types = types.into_iter().map(|kind| (kind.name, kind.id)).collect();
-        }
-        cached(self).ok_or(ReadFailure::Missing(Subject::PaymentType))
+        let id = self
+            .id_of("/paymenttypes", Subject::PaymentType, name)
+            .await?;
+        self.cache().payment_types.put(name, id, now);
+        Ok(id)
+    }
+
+    /// The number of what has that name in a list.
+    async fn id_of(&self, list: &str, subject: Subject, name: &str) -> Result<i64, ReadFailure> {
+        let listed = self.read(list, subject, false, Named::parse_list).await?;
+        listed
+            .into_iter()
+            .flatten()
+            .find(|listed| listed.name == name)
+            .map(|found| found.id)
+            .ok_or(ReadFailure::Missing(subject))
     }
 }
 

@@ -5,6 +5,7 @@
 mod accounts;
 mod client;
 mod exchange;
+mod kept;
 mod lookups;
 mod permits;
 mod uptime;

@@ -1,6 +1,6 @@
 //! How long Fineract has been up, as its own metrics say.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::DateTime;
 use reqwest::header::{CONNECTION, DATE};
@@ -32,7 +32,14 @@ impl Fineract {
         let one = others
             .iter()
             .all(|other| other.started_at == first.started_at);
-        one.then_some(first.uptime)
+        if !one {
+            return None;
+        }
+        // What was read before it started is another process' word.
+        if let Some(started_at) = Instant::now().checked_sub(first.uptime) {
+            self.forget_until(started_at);
+        }
+        Some(first.uptime)
     }
 
     async fn read_metrics(&self, url: &str) -> Option<Reading> {

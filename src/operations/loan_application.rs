@@ -173,7 +173,7 @@ impl<'a> Application<'a> {
         let charges = loan.charges.iter().map(|charge| AppliedCharge {
             id: Some(charge.id),
             charge_id: charge.charge_id,
-            amount: charge.amount_or_percentage.unwrap_or(charge.amount),
+            amount: charge.amount_or_percentage,
             due_date: charge.due_date,
         });
         Self {

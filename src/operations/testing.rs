@@ -158,4 +158,4 @@ pub(super) const PRODUCT: &str = r#"{"id":2,"name":"UGRO","shortName":"UGR","sta
     "interestType":{"id":0},"interestCalculationPeriodType":{"id":1},
     "allowPartialPeriodInterestCalculation":false,
     "transactionProcessingStrategyCode":"mifos-standard-strategy","charges":[],
-    "multiDisburseLoan":false,"isEqualAmortization":false}"#;
+    "multiDisburseLoan":false,"disallowExpectedDisbursements":false,"isEqualAmortization":false}"#;

@@ -142,10 +142,11 @@ pub(super) async fn health() -> Response<Body> {
 }
 
 /// `GET /actuator/info`.
-pub(super) async fn info() -> Response<Body> {
+pub(super) async fn info(Handle(sandbox): Handle<Sandbox>) -> Response<Body> {
+    let git = || object! {"branch": "develop", "commit": object! {"id": "4198b0bcf9a9"}};
     let body = object! {
-        "git": object! {"branch": "develop", "commit": object! {"id": "4198b0bcf9a9"}},
-        "build": object! {"artifact": "fineract-provider", "version": "1.11.0-SNAPSHOT", "name": "sandbox"},
+        "git": (!sandbox.release.is_1_10_1()).then(git),
+        "build": object! {"artifact": "fineract-provider", "version": sandbox.release.version(), "name": "sandbox"},
     };
     Reply::ok(Json::from(body).compact()).into_response()
 }

@@ -30,6 +30,15 @@ enum Sent {
     Nothing,
 }
 
+/// What came of a command.
+enum Attempt {
+    Answered(Reply),
+    /// Its row is there; it is to be run.
+    Begun(i64),
+    /// Its row is running.
+    Busy,
+}
+
 /// Answers a request of Fineract's API.
 pub(super) async fn answer(Handle(sandbox): Handle<Sandbox>, request: Request) -> Response<Body> {
     let (head, body) = request.into_parts();
@@ -133,31 +142,56 @@ impl Sandbox {
 
     /// Answers a request as Fineract would.
     async fn serve_call(&self, call: &Call, twist: Twist) -> Reply {
+        let reply = self.execute(call, twist).await;
+        self.release.worded(call, reply)
+    }
+
+    async fn execute(&self, call: &Call, twist: Twist) -> Reply {
         let write = match self.understand(call, &twist) {
             Ok(write) => write,
             Err(reply) => return reply,
         };
         // Fineract asks a running command three times before it gives up.
         for wait in [self.pause / 3, self.pause * 2 / 3, Duration::ZERO] {
-            if let Some(reply) = self.attempt(&write, &twist) {
-                return reply;
+            match self.attempt(&write, &twist) {
+                Attempt::Answered(reply) => return reply,
+                Attempt::Begun(id) => return self.finish_later(id, write, twist).await,
+                Attempt::Busy => sleep(wait).await,
             }
-            sleep(wait).await;
         }
         echo(&write)
     }
 
-    /// Runs the command, or finds its answer; `None` while its row is running.
-    fn attempt(&self, write: &Write, twist: &Twist) -> Option<Reply> {
+    /// Runs the command, or finds its answer.
+    fn attempt(&self, write: &Write, twist: &Twist) -> Attempt {
         let mut state = self.lock();
+        let is_1_10_1 = self.release.is_1_10_1();
         match state.begin(write) {
-            Begun::Started(id) => Some(state.finish(id, write, twist.clone())),
-            Begun::Replayed(reply) => Some(reply),
-            Begun::KeyTooLong => {
-                Some(Failure::constraint("error.msg.data.integrity.issue").reply(&write.path))
+            Begun::Started(id) if is_1_10_1 => {
+                state.commands.set(id, Row::Starting);
+                Attempt::Begun(id)
             }
-            Begun::Busy => None,
+            Begun::Started(id) => Attempt::Answered(state.finish(id, write, twist.clone())),
+            Begun::Replayed(reply) => Attempt::Answered(reply),
+            Begun::Held if !is_1_10_1 => Attempt::Busy,
+            Begun::Busy => Attempt::Busy,
+            Begun::Held | Begun::Raced | Begun::KeyTooLong => Attempt::Answered(
+                Failure::constraint("error.msg.data.integrity.issue").reply(&write.path),
+            ),
         }
+    }
+
+    /// Leaves others the time to come with the same key, and runs the command, whether or not its caller waits.
+    async fn finish_later(&self, id: i64, write: Write, twist: Twist) -> Reply {
+        let (sandbox, path) = (self.clone(), write.path.clone());
+        let finished = self.tasks.spawn(async move {
+            sleep(sandbox.pause / 3).await;
+            let mut state = sandbox.lock();
+            state.commands.set(id, Row::UnderProcessing);
+            state.finish(id, &write, twist)
+        });
+        let broken = |_ended| Failure::Unmapped("ended".to_owned()).reply(&path);
+        finished.await.unwrap_or_else(broken)
     }
 
     /// Everything before a command is recorded; a read is answered here.
@@ -183,12 +217,9 @@ impl Sandbox {
         if call.has_wrong_type() {
             return Err(standard(StatusCode::UNSUPPORTED_MEDIA_TYPE, &call.path));
         }
-        if let (Resource::MakerChecker(id), &Method::POST) = (&resource, &call.method) {
-            let (approve, checker) = (
-                call.query("command") == Some("approve"),
-                user.who.username.clone(),
-            );
-            return Err(state.check(*id, approve, &checker, &call.path));
+        if let Resource::MakerChecker(id) = resource {
+            let user = user.clone();
+            return Err(state.check(call, id, &user).unwrap_or_else(no_method));
         }
         let write = routes::write(&state, call, &resource, user).ok_or_else(no_method)?;
         write.map_err(|failure| failure.reply(&call.path))

@@ -10,6 +10,7 @@ use super::failure::Failure;
 use super::json::{Json, Object, object};
 use super::loans::{Loan, Transaction};
 use super::products::{Product, recorded};
+use super::release::Release;
 use super::users::User;
 
 /// The last id given out, for each kind of thing; a failed insert leaves a gap.
@@ -62,6 +63,7 @@ pub(super) enum Named {
 #[derive(Debug)]
 pub(super) struct Desk<'a> {
     pub(super) books: &'a mut Books,
+    pub(super) release: Release,
     pub(super) today: NaiveDate,
     pub(super) user: &'a User,
 }

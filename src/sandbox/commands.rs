@@ -21,18 +21,24 @@ pub(super) struct Command {
     key: String,
     pub(super) maker: String,
     pub(super) made_at: SystemTime,
+    /// Who approved or rejected it, and when.
+    pub(super) checked: Option<(String, SystemTime)>,
     pub(super) row: Row,
 }
 
 /// A row's state.
 #[derive(Clone, Debug)]
 pub(super) enum Row {
+    /// Begun, and not yet committed as such.
+    Starting,
     /// Running, or left so by a crash: nobody sweeps it.
     UnderProcessing,
     /// Ended, well or not: the answer that every re-send gets.
     Ended(Reply),
     /// Waiting for a checker.
     AwaitingApproval,
+    /// Rejected by one: its key has no other answer than that of a command that waits.
+    Rejected,
 }
 
 /// What a key leads to.
@@ -44,6 +50,10 @@ pub(super) enum Begun {
     Replayed(Reply),
     /// The row is there and has no answer.
     Busy,
+    /// The row is there and has no answer before a checker gives one, or for ever.
+    Held,
+    /// Another call with this key is about to make the row.
+    Raced,
     /// The key does not fit; nothing was stored.
     KeyTooLong,
 }
@@ -70,7 +80,9 @@ impl Commands {
         if let Some(command) = known {
             return match &command.row {
                 Row::Ended(reply) => Begun::Replayed(reply.clone().cached()),
-                Row::UnderProcessing | Row::AwaitingApproval => Begun::Busy,
+                Row::Starting => Begun::Raced,
+                Row::UnderProcessing => Begun::Busy,
+                Row::AwaitingApproval | Row::Rejected => Begun::Held,
             };
         }
         if key.chars().count() > LONGEST_KEY {
@@ -84,6 +96,7 @@ impl Commands {
             key: key.to_owned(),
             maker: maker.to_owned(),
             made_at: SystemTime::now(),
+            checked: None,
             row: Row::UnderProcessing,
         };
         self.by_key.insert(full_key, command.id);
@@ -98,6 +111,13 @@ impl Commands {
     pub(super) fn set(&mut self, id: i64, row: Row) {
         if let Some(command) = self.rows.get_mut(&id) {
             command.row = row;
+        }
+    }
+
+    /// Notes who has approved or rejected the command.
+    pub(super) fn note_check(&mut self, id: i64, checker: &str) {
+        if let Some(command) = self.rows.get_mut(&id) {
+            command.checked = Some((checker.to_owned(), SystemTime::now()));
         }
     }
 

@@ -5,9 +5,9 @@
 //! | --- | --- |
 //! | `wire`, `call`, `auth`, `routes` | from the connection to what is asked for |
 //! | `answer` | one request from its arrival to its answer, with its fault |
-//! | `state`, `commands`, `operations` | running a command under its key |
+//! | `state`, `commands`, `operations`, `checkers` | running a command under its key, at once or when a checker approves |
 //! | `books`, `clients`, `loans`, `products`, `setup`, `users` | the business |
-//! | `params`, `failure`, `json`, `dates`, `reply` | how Fineract reads and speaks |
+//! | `params`, `failure`, `json`, `dates`, `reply`, `release` | how Fineract reads and speaks |
 //! | `faults`, `ledger`, `admin` | what a real Fineract does not have |
 
 mod admin;
@@ -15,6 +15,7 @@ mod answer;
 mod auth;
 mod books;
 mod call;
+mod checkers;
 mod clients;
 mod commands;
 mod dates;
@@ -26,6 +27,7 @@ mod loans;
 mod operations;
 mod params;
 mod products;
+mod release;
 mod reply;
 mod routes;
 mod setup;
@@ -45,6 +47,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use books::Books;
+pub use release::Release;
 use state::State;
 
 /// A handle on the sandbox; clones share the state.
@@ -52,6 +55,7 @@ use state::State;
 pub struct Sandbox {
     state: Arc<Mutex<State>>,
     books: fn() -> Books,
+    release: Release,
     pause: Duration,
     tasks: TaskTracker,
 }
@@ -75,15 +79,18 @@ impl Sandbox {
     }
 
     fn with_books(books: fn() -> Books) -> Self {
+        let release = Release::default();
         Self {
-            state: Arc::new(Mutex::new(State::new(books(), None))),
+            state: Arc::new(Mutex::new(State::new(books(), release, None))),
             books,
+            release,
             pause: Duration::from_millis(3),
             tasks: TaskTracker::new(),
         }
     }
 
-    /// How long a key that is still running is asked again before the answer is 425; a real Fineract takes 3.1 s.
+    /// How long a key that is still running is asked again before the answer is 425; a real Fineract takes 3.1 s. Under
+    /// release 1.10.1, calls with one key race for a third of it.
     #[must_use]
     pub fn with_pause(self, pause: Duration) -> Self {
         Self { pause, ..self }
@@ -92,8 +99,20 @@ impl Sandbox {
     /// Fixes the business date; without it, it is today in Asia/Kolkata.
     #[must_use]
     pub fn with_today(self, today: NaiveDate) -> Self {
+        self.anew(Some(today))
+    }
+
+    /// Stands in for this release.
+    #[must_use]
+    pub fn with_release(self, release: Release) -> Self {
+        let today = self.lock().fixed_today();
+        Self { release, ..self }.anew(today)
+    }
+
+    fn anew(self, today: Option<NaiveDate>) -> Self {
+        let state = State::new((self.books)(), self.release, today);
         Self {
-            state: Arc::new(Mutex::new(State::new((self.books)(), Some(today)))),
+            state: Arc::new(Mutex::new(state)),
             ..self
         }
     }
@@ -135,6 +154,6 @@ impl Sandbox {
     fn reset(&self) {
         let mut state = self.lock();
         let today = state.fixed_today();
-        *state = State::new((self.books)(), today);
+        *state = State::new((self.books)(), self.release, today);
     }
 }

@@ -8,14 +8,28 @@ use super::json::{Json, Object};
 /// The nine lenders' products, one that is closed, and the payment type, as a real server gave them.
 const RECORDED: &str = include_str!("products.json");
 
-/// A loan product: its JSON, as reads give it, and the rules read out of it.
+/// A loan product: its JSON, as the read of this one gives it, and the rules read out of it.
 #[derive(Clone, Debug)]
 pub(super) struct Product {
     pub(super) id: i64,
     pub(super) json: Object,
 }
 
+/// What a product has only where it is read alone (`CONTRACT.md` sections 6.1 and 22.1).
+const NOT_LISTED: &[&str] = &[
+    "paymentAllocation",
+    "creditAllocation",
+    "charges",
+    "rates",
+    "delinquencyBucketOptions",
+];
+
 impl Product {
+    /// The product as the list of all gives it.
+    pub(super) fn listed(&self) -> Object {
+        self.json.clone().without(NOT_LISTED)
+    }
+
     pub(super) fn decimal(&self, key: &str) -> Option<Decimal> {
         self.json.get(key).and_then(Json::as_decimal)
     }

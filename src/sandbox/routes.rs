@@ -6,6 +6,7 @@ use super::failure::Failure;
 use super::json::{Json, Object, object};
 use super::operations::{self as to, Operation, Order};
 use super::params::Params;
+use super::products::Product;
 use super::reply::Reply;
 use super::state::{State, Write};
 use super::users::User;
@@ -30,6 +31,7 @@ pub(super) enum Resource {
     Transaction(Named, Named),
     MakerCheckers,
     MakerChecker(i64),
+    Audit(i64),
 }
 
 impl Resource {
@@ -62,6 +64,7 @@ impl Resource {
             }
             ["makercheckers"] => Self::MakerCheckers,
             ["makercheckers", id] => Self::MakerChecker(number(id)?),
+            ["audits", id] => Self::Audit(number(id)?),
             _ => return None,
         })
     }
@@ -104,7 +107,8 @@ pub(super) fn read(state: &State, call: &Call, resource: &Resource, user: &User)
             all(&mut books.payment_types.values())
         }),
         Resource::Products => ("READ_LOANPRODUCT", &|| {
-            all(&mut books.products.values().map(|product| &product.json))
+            let listed = books.products.values().map(Product::listed);
+            Ok(listed.collect::<Vec<_>>().into())
         }),
         Resource::Product(id) => ("READ_LOANPRODUCT", &|| {
             Ok(books.product(*id)?.json.clone().into())
@@ -130,11 +134,12 @@ pub(super) fn read(state: &State, call: &Call, resource: &Resource, user: &User)
         Resource::TransactionTemplate(loan) => ("READ_LOAN", &|| {
             Ok(loans::template(books, books.loan_id(loan)?, &asked, today)?.into())
         }),
-        Resource::MakerCheckers => ("READ_MAKERCHECKER", &|| {
-            Ok(state
-                .pending(call.query("actionName"), call.query("entityName"))
-                .into())
-        }),
+        Resource::Audit(id) => ("READ_AUDIT", &|| Ok(state.audit(*id)?.into())),
+        Resource::MakerCheckers => {
+            let (action, entity) = (call.query("actionName"), call.query("entityName"));
+            let listed = state.pending(user, action, entity);
+            return Some(Reply::ok(Json::from(listed).compact()));
+        }
         Resource::Transactions(_) | Resource::MakerChecker(_) => return None,
     };
     let answer = if user.may(permission) {

@@ -11,10 +11,10 @@ use super::commands::{Begun, Commands, Row};
 use super::dates;
 use super::failure::Failure;
 use super::faults::Faults;
-use super::json::{Json, Object, object};
+use super::json::Json;
 use super::ledger::Ledger;
-use super::loans::Loan;
-use super::operations::{Operation, Order, Outcome};
+use super::operations::{Operation, Order};
+use super::release::Release;
 use super::reply::Reply;
 use super::users::{User, Users};
 
@@ -22,6 +22,7 @@ use super::users::{User, Users};
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) books: Books,
+    pub(super) release: Release,
     pub(super) users: Users,
     pub(super) commands: Commands,
     pub(super) ledger: Ledger,
@@ -59,9 +60,10 @@ pub(super) enum Twist {
 }
 
 impl State {
-    pub(super) fn new(books: Books, today: Option<NaiveDate>) -> Self {
+    pub(super) fn new(books: Books, release: Release, today: Option<NaiveDate>) -> Self {
         Self {
             books,
+            release,
             users: Users::default(),
             commands: Commands::default(),
             ledger: Ledger::default(),
@@ -110,10 +112,17 @@ impl State {
         }
     }
 
-    fn run(&mut self, id: i64, write: &Write, user: &User, command_id: Option<i64>) -> Reply {
+    pub(super) fn run(
+        &mut self,
+        id: i64,
+        write: &Write,
+        user: &User,
+        command_id: Option<i64>,
+    ) -> Reply {
         let today = self.today();
         let mut desk = Desk {
             books: &mut self.books,
+            release: self.release,
             today,
             user,
         };
@@ -136,7 +145,7 @@ impl State {
         }
     }
 
-    fn refuse(&mut self, id: i64, write: &Write, failure: &Failure) -> Reply {
+    pub(super) fn refuse(&mut self, id: i64, write: &Write, failure: &Failure) -> Reply {
         let reply = failure.reply(&write.path);
         let is_unmapped = matches!(failure, Failure::Unmapped(_));
         if failure.is_stored() {
@@ -150,82 +159,6 @@ impl State {
             self.commands.forget(id);
         }
         reply
-    }
-
-    /// A maker's command is run and rolled back, and then waits.
-    fn hold(&mut self, id: i64, write: &Write, user: &User) -> Reply {
-        let today = self.today();
-        let mut books = self.books.clone();
-        let tried = write.operation.run(
-            &mut Desk {
-                books: &mut books,
-                today,
-                user,
-            },
-            &write.order,
-        );
-        if let Err(failure) = tried {
-            return self.refuse(id, write, &failure);
-        }
-        self.commands.set(id, Row::AwaitingApproval);
-        let resource_id = (write.order.id > 0).then_some(write.order.id);
-        Reply::ok(Json::from(Outcome::pending(id, resource_id)).compact())
-    }
-
-    /// The commands that wait for a checker, as `GET /makercheckers` lists them.
-    pub(super) fn pending(&self, action: Option<&str>, entity: Option<&str>) -> Vec<Object> {
-        let wanted = |wanted: Option<&str>, found: &str| {
-            wanted.is_none_or(|wanted| wanted.eq_ignore_ascii_case(found))
-        };
-        let listed = self.commands.awaiting().filter(|command| {
-            wanted(action, command.operation.action) && wanted(entity, command.operation.entity)
-        });
-        listed
-            .map(|command| {
-                let resource_id = (command.order.id > 0).then_some(command.order.id);
-                let loan = self.books.loans.get(&command.order.id).filter(|_| command.operation.entity == "LOAN");
-                let folder = if command.operation.entity == "LOAN" { "loans" } else { "clients" };
-                let made_at = command.made_at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-                object! {
-                    "id": command.id,
-                    "actionName": command.operation.action,
-                    "entityName": command.operation.entity,
-                    "resourceId": resource_id,
-                    "maker": command.maker.as_str(),
-                    "madeOnDate": i64::try_from(made_at.as_millis()).unwrap_or(i64::MAX),
-                    "loanAccountNo": loan.map(Loan::account_no),
-                    "loanId": loan.map(|loan| loan.id),
-                    "url": resource_id.map_or_else(|| format!("/{folder}"), |id| format!("/{folder}/{id}")),
-                }
-            })
-            .collect()
-    }
-
-    /// A checker approves or rejects a waiting command.
-    pub(super) fn check(&mut self, id: i64, approve: bool, checker: &str, path: &str) -> Reply {
-        let waiting = self
-            .commands
-            .get(id)
-            .filter(|command| matches!(command.row, Row::AwaitingApproval));
-        let Some(command) = waiting else {
-            return Failure::not_found("error.msg.command.id.invalid", vec![id.into()]).reply(path);
-        };
-        let write = Write {
-            operation: command.operation,
-            order: command.order.clone(),
-            key: command.key().to_owned(),
-            username: checker.to_owned(),
-            is_json: true,
-            path: path.to_owned(),
-        };
-        let Some(user) = self.users.get(checker).cloned() else {
-            return Failure::NotAuthorized.reply(path);
-        };
-        if approve {
-            return self.run(id, &write, &user, Some(id));
-        }
-        self.commands.forget(id);
-        Reply::ok(Json::from(object! {"commandId": id, "resourceId": id}).compact())
     }
 }
 

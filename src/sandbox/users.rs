@@ -32,6 +32,11 @@ impl User {
         self.may("BYPASS_LOAN_WRITE_PROTECTION")
     }
 
+    /// Whether the user may check the commands that this permission makes; others are not even shown them.
+    pub(super) fn may_check(&self, permission: &str) -> bool {
+        self.is_checker() || self.may(&format!("{permission}_CHECKER"))
+    }
+
     pub(super) fn is_checker(&self) -> bool {
         self.may("CHECKER_SUPER_USER")
     }

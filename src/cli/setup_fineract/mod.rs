@@ -10,7 +10,11 @@ use serde_json::json;
 
 use self::{tenant::Tenant, wanted::Wanted};
 use super::settings;
-use crate::{config::Operations, domain::Method, fineract::Fineract};
+use crate::{
+    config::Operations,
+    domain::{Method, Named},
+    fineract::Fineract,
+};
 
 /// The arguments of `setup-fineract`.
 #[derive(Debug, clap::Args)]
@@ -79,13 +83,6 @@ async fn set_up_currency(tenant: &Tenant<'_>, wanted: &str) -> anyhow::Result<()
         .await?;
     say("currency", wanted, &done.to_string());
     Ok(())
-}
-
-/// What is known by a name and a number.
-#[derive(Debug, Deserialize)]
-struct Named {
-    id: i64,
-    name: String,
 }
 
 async fn set_up_payment_type(tenant: &Tenant<'_>, name: &str) -> anyhow::Result<()> {

@@ -49,18 +49,14 @@ pub struct Loan {
     /// Daily or by instalment.
     pub interest_calculation_period_type: Choice,
     /// Whether interest counts parts of an instalment's period.
-    #[serde(default)]
     pub allow_partial_period_interest_calculation: bool,
     /// The order in which payments settle what is due.
     pub transaction_processing_strategy_code: String,
     /// Whether instalments carry equal principals.
-    #[serde(default)]
     pub is_equal_amortization: bool,
     /// Whether it is paid out in tranches.
-    #[serde(default)]
     pub multi_disburse_loan: bool,
     /// Whether its tranches are not planned beforehand.
-    #[serde(default)]
     pub disallow_expected_disbursements: bool,
     /// The greatest balance of a loan with tranches.
     pub max_outstanding_loan_balance: Option<Amount>,
@@ -81,17 +77,16 @@ pub struct Loan {
     /// The first instalment's day, where it was fixed.
     pub expected_first_repayment_on_date: Option<Day>,
     /// Who did what, and when.
-    #[serde(default)]
     pub timeline: LoanTimeline,
     /// What is owed; there from the first payout on.
     pub summary: Option<LoanSummary>,
-    /// The charges.
+    /// The charges; not there where there are none.
     #[serde(default)]
     pub charges: Vec<LoanCharge>,
     /// The planned tranches, in no order; not what was paid beyond them.
-    #[serde(default)]
     pub disbursement_details: Vec<Tranche>,
-    /// The transactions, without the undone disbursements (`CONTRACT.md` section 16.5).
+    /// The transactions, without the undone disbursements (`CONTRACT.md` section 16.5); release 1.10.1 leaves
+    /// them out where there are none.
     #[serde(default)]
     pub transactions: Vec<Transaction>,
 }
@@ -145,10 +140,8 @@ pub struct LoanCharge {
     pub id: i64,
     /// The charge's number.
     pub charge_id: i64,
-    /// The amount that came of it.
-    pub amount: Amount,
     /// What it was made from: an amount, or a percentage.
-    pub amount_or_percentage: Option<Amount>,
+    pub amount_or_percentage: Amount,
     /// When it is due, where that was fixed.
     pub due_date: Option<Day>,
 }
@@ -179,7 +172,6 @@ pub struct Transaction {
     /// The external id.
     pub external_id: Option<String>,
     /// Whether it was undone by itself.
-    #[serde(default)]
     pub manually_reversed: bool,
     /// When it was undone, alone or with others.
     pub reversed_on_date: Option<Day>,

@@ -1,4 +1,7 @@
 //! What was read from Fineract, as far as operations look at it.
+//!
+//! What a real Fineract always shows must be there: its absence is an answer that is not understood, not a
+//! "no" or a "none". Only what recorded answers leave out, too, is optional.
 
 mod loan;
 
@@ -59,7 +62,6 @@ pub struct Client {
     /// Since when it is active; a pending client has none.
     pub activation_date: Option<Day>,
     /// Who did what.
-    #[serde(default)]
     pub timeline: ClientTimeline,
 }
 
@@ -97,23 +99,18 @@ pub struct Product {
     /// Daily or by instalment.
     pub interest_calculation_period_type: Choice,
     /// Whether interest counts parts of an instalment's period.
-    #[serde(default)]
     pub allow_partial_period_interest_calculation: bool,
     /// The order in which payments settle what is due.
     pub transaction_processing_strategy_code: String,
     /// Whether instalments carry equal principals.
-    #[serde(default)]
     pub is_equal_amortization: bool,
     /// Whether a loan is paid out in tranches.
-    #[serde(default)]
     pub multi_disburse_loan: bool,
     /// Whether tranches are not planned beforehand.
-    #[serde(default)]
     pub disallow_expected_disbursements: bool,
     /// The greatest balance of a loan with tranches.
     pub outstanding_loan_balance: Option<Amount>,
-    /// The charges; Fineract does not put them on a loan by itself.
-    #[serde(default)]
+    /// The charges, an empty list where there are none; Fineract does not put them on a loan by itself.
     pub charges: Vec<ProductCharge>,
 }
 
@@ -130,23 +127,23 @@ pub struct ProductCharge {
 }
 
 impl Product {
-    /// Reads Fineract's list of all products.
-    pub fn parse_list(body: &str) -> Result<Vec<Self>, serde_json::Error> {
+    /// Reads Fineract's answer for one product; an entry of the list of all lacks what counts.
+    pub fn parse(body: &str) -> Result<Self, serde_json::Error> {
         serde_json::from_str(body)
     }
 }
 
-/// A payment type.
+/// What an entry of one of Fineract's lists (products, payment types, charges) is known by.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-pub struct PaymentType {
+pub struct Named {
     /// The number.
     pub id: i64,
     /// The name.
     pub name: String,
 }
 
-impl PaymentType {
-    /// Reads Fineract's list of all payment types.
+impl Named {
+    /// Reads a list.
     pub fn parse_list(body: &str) -> Result<Vec<Self>, serde_json::Error> {
         serde_json::from_str(body)
     }

@@ -17,7 +17,7 @@ fn facts(product: &[(&str, &str)]) -> Facts {
         .fold(PRODUCT.to_owned(), |json, (from, to)| with(&json, from, to));
     Facts {
         client: Some(Client::parse(CLIENT).unwrap()),
-        product: Product::parse_list(&format!("[{product}]")).unwrap().pop(),
+        product: Some(Product::parse(&product).unwrap()),
         ..Facts::default()
     }
 }
@@ -126,8 +126,13 @@ fn each_lenders_product_shapes_the_body() {
 
 #[test]
 fn tranches_that_must_not_be_planned_are_not() {
-    let product = r#""multiDisburseLoan":true,"disallowExpectedDisbursements":true"#;
-    let facts = facts(&[(r#""multiDisburseLoan":false"#, product)]);
+    let facts = facts(&[
+        (
+            r#""multiDisburseLoan":false"#,
+            r#""multiDisburseLoan":true"#,
+        ),
+        (r#"Disbursements":false"#, r#"Disbursements":true"#),
+    ]);
     let sent = plan::<LoanCreate>(PAYLOAD, &facts, Case::default());
     assert!(!body_of(&sent, Method::Post, "/loans").contains("disbursementData"));
 }

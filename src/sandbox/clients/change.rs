@@ -1,4 +1,4 @@
-use super::create::{activation_date_holds, check_lengths, constraints_hold};
+use super::create::{check_lengths, constraints_hold, dates_hold};
 use super::{ACTIVE, CLOSED, Client, Names, PENDING};
 use crate::sandbox::books::{Books, Desk};
 use crate::sandbox::failure::{Failure, Item};
@@ -52,9 +52,6 @@ pub(in crate::sandbox) fn update(desk: &mut Desk<'_>, order: &Order) -> Result<O
     let born_on = params.date("dateOfBirth")?;
     fields_hold(params)?;
     let mut client = desk.books.client(order.id)?.clone();
-    if let Some(date) = activated_on {
-        activation_date_holds(date, desk.today)?;
-    }
     let mut changes = Object::default();
     let texts = [
         ("accountNo", &mut client.account_no),
@@ -97,6 +94,8 @@ pub(in crate::sandbox) fn update(desk: &mut Desk<'_>, order: &Order) -> Result<O
         changes.set("dateFormat", params.text("dateFormat"));
         changes.set("locale", params.text("locale"));
     }
+    let activated_on = client.activation.as_ref().map(|(on, _)| *on);
+    dates_hold(client.submitted_on, activated_on, desk.today)?;
     constraints_hold(desk.books, &client)?;
     let outcome = Outcome {
         changes: Some(changes),
@@ -177,9 +176,8 @@ pub(in crate::sandbox) fn activate(desk: &mut Desk<'_>, order: &Order) -> Result
             args,
         ));
     }
-    activation_date_holds(date, desk.today)?;
+    dates_hold(client.submitted_on, Some(date), desk.today)?;
     client.status = ACTIVE;
-    client.submitted_on = client.submitted_on.min(date);
     client.activation = Some((date, desk.user.who.clone()));
     let outcome = client.outcome();
     replace(desk.books, client);

@@ -52,34 +52,23 @@ pub(in crate::sandbox) fn create(desk: &mut Desk<'_>, order: &Order) -> Result<O
     if fields.active && !desk.user.may("ACTIVATE_CLIENT") {
         return Err(Failure::NotAuthorized);
     }
-    if let Some(date) = fields.activated_on {
-        activation_date_holds(date, desk.today)?;
-    }
-    if fields.submitted_on.is_some_and(|date| date > desk.today) {
-        let args = vec![fields.submitted_on.map(|date| date.to_string()).into()];
-        return Err(Failure::invalid(
-            "error.msg.clients.submittedOnDate.in.the.future",
-            "submittedOnDate",
-            args,
-        ));
-    }
+    // Whoever is active at once was submitted by then.
+    let submitted_on = fields.submitted_on.unwrap_or(desk.today);
+    let submitted_on = fields
+        .activated_on
+        .map_or(submitted_on, |activated_on| submitted_on.min(activated_on));
+    dates_hold(submitted_on, fields.activated_on, desk.today)?;
     let client = Client {
         id: next(&mut desk.books.ids.client),
         external_id: params.text("externalId"),
         account_no: params.text("accountNo"),
         names: fields.names,
-        mobile_no: params.text("mobileNo"),
-        email_address: params.text("emailAddress"),
+        mobile_no: trimmed(params, "mobileNo"),
+        email_address: trimmed(params, "emailAddress"),
         date_of_birth: fields.born_on,
         legal_form: fields.legal_form,
         status: if fields.active { ACTIVE } else { PENDING },
-        submitted_on: match (
-            fields.submitted_on.unwrap_or(desk.today),
-            fields.activated_on,
-        ) {
-            (submitted, Some(activated)) => submitted.min(activated),
-            (submitted, None) => submitted,
-        },
+        submitted_on,
         submitted_by: desk.user.who.clone(),
         activation: fields
             .activated_on
@@ -150,13 +139,18 @@ impl Fields {
     }
 }
 
+/// A text as a new client keeps it: without the blanks around it.
+fn trimmed(params: &Params, name: &str) -> Option<String> {
+    params.text(name).map(|text| text.trim().to_owned())
+}
+
 /// First and last name, or one in full, or an item that says what is missing.
 fn names(params: &Params, checks: &mut Checks) -> Names {
     let names = Names {
-        first: params.text("firstname"),
-        middle: params.text("middlename"),
-        last: params.text("lastname"),
-        full: params.text("fullname"),
+        first: trimmed(params, "firstname"),
+        middle: trimmed(params, "middlename"),
+        last: trimmed(params, "lastname"),
+        full: trimmed(params, "fullname"),
     };
     let parts_sent = ["firstname", "middlename", "lastname"]
         .iter()
@@ -195,22 +189,34 @@ pub(super) fn check_lengths(names: &Names, checks: &mut Checks) {
     checks.longest("fullname", names.full.as_deref(), 160);
 }
 
-/// Neither in the future nor before the office opened.
-pub(super) fn activation_date_holds(date: NaiveDate, today: NaiveDate) -> Result<(), Failure> {
-    let refuse = |code: &str| {
-        Err(Failure::invalid(
-            code,
-            "activationDate",
-            vec![date.to_string().into()],
-        ))
+/// None in the future, the activation neither before the submission nor before the office opened; all that is wrong is
+/// said at once.
+pub(super) fn dates_hold(
+    submitted_on: NaiveDate,
+    activated_on: Option<NaiveDate>,
+    today: NaiveDate,
+) -> Result<(), Failure> {
+    let mut checks = Checks::of("client");
+    let mut refuse = |what: &str, parameter: &str, date: NaiveDate| {
+        let code = format!("error.msg.clients.{parameter}.{what}");
+        checks.push(Item::new(code, parameter, vec![date.to_string().into()]));
     };
-    if date > today {
-        return refuse("error.msg.clients.activationDate.in.the.future");
+    if let Some(activated_on) = activated_on {
+        if submitted_on > activated_on {
+            refuse("after.activation.date", "submittedOnDate", submitted_on);
+        }
+        if activated_on > today {
+            refuse("in.the.future", "activationDate", activated_on);
+        }
+        if NaiveDate::from_ymd_opt(2009, 1, 1).is_some_and(|opened| activated_on < opened) {
+            let what = "cannot.be.before.office.activation.date";
+            refuse(what, "activationDate", activated_on);
+        }
     }
-    if NaiveDate::from_ymd_opt(2009, 1, 1).is_some_and(|opened| date < opened) {
-        return refuse("error.msg.clients.activationDate.cannot.be.before.office.activation.date");
+    if submitted_on > today {
+        refuse("in.the.future", "submittedOnDate", submitted_on);
     }
-    Ok(())
+    checks.finish()
 }
 
 /// What only the database finds out: a mail too long, an external id or a mobile number that another client has.

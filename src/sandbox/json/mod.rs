@@ -191,6 +191,14 @@ impl Object {
         self.0.iter().map(|(key, value)| (key.as_str(), value))
     }
 
+    /// Puts these members first, in this order.
+    pub(super) fn beginning_with(mut self, keys: &[&str]) -> Self {
+        let place = |key: &str| keys.iter().position(|first| *first == key);
+        self.0
+            .sort_by_key(|(key, _)| place(key).unwrap_or(keys.len()));
+        self
+    }
+
     /// Puts the members into the order in which Java's `HashMap` would list them (`CONTRACT.md` section 4.2).
     pub(super) fn in_hash_order(mut self) -> Self {
         let capacity = if self.0.len() > 12 { 32 } else { 16 };

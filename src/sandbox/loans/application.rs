@@ -1,11 +1,10 @@
-use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use super::rules::{dates_hold, strategy_holds, term_holds};
 use super::terms::Draft;
 use super::tranches::Planned;
 use super::{Loan, SUBMITTED, Terms, charges, money, tranches};
-use crate::sandbox::books::{Books, Desk, next};
+use crate::sandbox::books::{Desk, next};
 use crate::sandbox::failure::Failure;
 use crate::sandbox::json::Json;
 use crate::sandbox::operations::{Order, Outcome};
@@ -96,9 +95,13 @@ struct Application {
 
 impl Application {
     /// Reads an application, with the checks in the order of `CONTRACT.md` section 7.4.
-    fn read(params: &Params, books: &Books, today: NaiveDate) -> Result<Self, Failure> {
+    fn read(params: &Params, desk: &Desk<'_>) -> Result<Self, Failure> {
         params.only(SUPPORTED)?;
+        let (books, today) = (&*desk.books, desk.today);
         let Some(product_id) = params.id("productId")? else {
+            if desk.release.is_1_10_1() {
+                return Err(Failure::constraint("error.msg.data.integrity.issue"));
+            }
             let code = "validation.msg.loans.productId.cannot.be.blank";
             return Err(Failure::invalid(code, "productId", vec![0_i64.into()]));
         };
@@ -156,7 +159,7 @@ pub(in crate::sandbox) fn create(desk: &mut Desk<'_>, order: &Order) -> Result<O
         client_id,
         planned,
         asked,
-    } = Application::read(&order.params, desk.books, desk.today)?;
+    } = Application::read(&order.params, desk)?;
     let id = next(&mut desk.books.ids.loan);
     if terms.principal >= Decimal::from(TOO_MUCH) {
         return Err(Failure::constraint(

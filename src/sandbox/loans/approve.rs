@@ -2,7 +2,7 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use super::tranches::Planned;
-use super::{APPROVED, Loan, SUBMITTED, Stamp, charges, status, tranches};
+use super::{APPROVED, Loan, SUBMITTED, Stamp, charges, status, tranches, wrong_state};
 use crate::sandbox::books::Desk;
 use crate::sandbox::failure::{Failure, Item};
 use crate::sandbox::json::{Json, Object, object};
@@ -56,6 +56,9 @@ pub(in crate::sandbox) fn approve(desk: &mut Desk<'_>, order: &Order) -> Result<
     let params = &order.params;
     let asked = Asked::read(params)?;
     let loan = desk.books.loan(order.id)?.clone();
+    if desk.release.is_1_10_1() && loan.status != SUBMITTED {
+        return Err(wrong_state(NOT_PENDING));
+    }
     desk.books.client(loan.client_id)?.must_be_active()?;
     let product = desk.books.product(loan.terms.product_id)?;
     let expected_on = asked.expected_on.unwrap_or(loan.terms.expected_on);
@@ -75,7 +78,7 @@ pub(in crate::sandbox) fn approve(desk: &mut Desk<'_>, order: &Order) -> Result<
         tranches::hold(&planned, product, principal, expected_on, &mut checks)?;
         checks.finish()?;
     }
-    amount_dates_and_state_hold(&loan, params, &asked, desk.today)?;
+    amount_dates_and_state_hold(&loan, params, &asked, desk)?;
 
     let changes = changes(&loan, params, &asked, &planned);
     let stamp = Stamp {
@@ -105,7 +108,7 @@ fn amount_dates_and_state_hold(
     loan: &Loan,
     params: &Params,
     asked: &Asked,
-    today: NaiveDate,
+    desk: &Desk<'_>,
 ) -> Result<(), Failure> {
     let demanded = loan.terms.principal;
     if asked.amount.is_some_and(|amount| amount > demanded) {
@@ -113,13 +116,17 @@ fn amount_dates_and_state_hold(
         let code = "error.msg.loan.approval.amount.can't.be.greater.than.loan.amount.demanded";
         return Err(Failure::rule(code, args));
     }
-    let expected_on = asked.expected_on.unwrap_or(loan.terms.expected_on);
-    if asked.approved_on > expected_on {
+    let stored = (!desk.release.is_1_10_1()).then_some(loan.terms.expected_on);
+    if let Some(expected_on) = asked
+        .expected_on
+        .or(stored)
+        .filter(|expected_on| asked.approved_on > *expected_on)
+    {
         let args = vec![shown(asked.approved_on), shown(expected_on)];
         let code = "error.msg.loan.expecteddisbursal.should.be.on.or.after.approval.date";
         return Err(Failure::rule(code, args));
     }
-    if asked.approved_on > today {
+    if asked.approved_on > desk.today {
         let args = vec![shown(asked.approved_on)];
         return Err(Failure::rule(
             "error.msg.loan.approval.cannot.be.a.future.date",

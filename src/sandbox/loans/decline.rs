@@ -42,6 +42,10 @@ fn ending(
     if loan.status != SUBMITTED {
         return Err(wrong);
     }
+    if on < loan.terms.submitted_on && action == "withdrawn" {
+        // Fineract trips over its own refusal (`CONTRACT.md` section 22.2).
+        return Err(Failure::Unmapped("before the submission".to_owned()));
+    }
     if on < loan.terms.submitted_on {
         let args = vec![
             on.to_string().into(),

@@ -2,7 +2,7 @@ use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use super::{
-    ACTIVE, APPROVED, Kind, Loan, Parts, Stamp, Transaction, charges, payment, schedule, status,
+    ACTIVE, Kind, Loan, Parts, Stamp, Transaction, charges, payment, schedule, status, tranches,
 };
 use crate::sandbox::books::{Books, Desk};
 use crate::sandbox::failure::{Failure, Item};
@@ -40,13 +40,15 @@ pub(in crate::sandbox) fn disburse(desk: &mut Desk<'_>, order: &Order) -> Result
     let asked = params.decimal("transactionAmount")?;
     checks.positive("transactionAmount", asked);
     payment::check(params, &mut checks);
-    let Some(paid_on) = paid_on else {
-        return Err(checks.into_failure());
-    };
+    if desk.release.is_1_10_1() {
+        checks.finish()?;
+        checks = Checks::of("loan.disbursement");
+    }
     let mut loan = desk.books.loan(order.id)?.clone();
     desk.books.client(loan.client_id)?.must_be_active()?;
     let product = desk.books.product(loan.terms.product_id)?.clone();
-    state_and_date_hold(&loan, &product, paid_on, checks)?;
+    let is_payable = tranches::is_payable(&loan, &product, desk.release);
+    let paid_on = state_and_date_hold(&loan, is_payable, paid_on, checks)?;
     if paid_on > desk.today {
         let args = vec![paid_on.to_string().into()];
         return Err(Failure::rule(
@@ -184,17 +186,16 @@ fn accrue(desk: &mut Desk<'_>, loan: &mut Loan, product: &Product) {
     loan.transactions.push(accrued);
 }
 
-/// "Before the approval" beats a wrong state, and that beats everything after it.
+/// "Before the approval" beats a wrong state, which joins what is wrong with the fields and beats everything after it.
 fn state_and_date_hold(
     loan: &Loan,
-    product: &Product,
-    paid_on: NaiveDate,
+    is_payable: bool,
+    paid_on: Option<NaiveDate>,
     mut checks: Checks,
-) -> Result<(), Failure> {
-    if let Some(approved) = loan
-        .approved
-        .as_ref()
-        .filter(|approved| paid_on < approved.on)
+) -> Result<NaiveDate, Failure> {
+    if let Some((paid_on, approved)) = paid_on
+        .zip(loan.approved.as_ref())
+        .filter(|(paid_on, approved)| *paid_on < approved.on)
     {
         let args = vec![paid_on.to_string().into(), approved.on.to_string().into()];
         return Err(Failure::rule(
@@ -202,13 +203,14 @@ fn state_and_date_hold(
             args,
         ));
     }
-    let can_be_paid =
-        loan.status == APPROVED || (loan.status == ACTIVE && product.is_multi_disburse());
-    if !can_be_paid {
+    if !is_payable {
         let code = "error.msg.loan.disbursal.account.is.not.approve.not.disbursed.state";
         checks.push(Item::new(code, "id", Vec::new()));
     }
-    checks.finish()
+    match paid_on {
+        Some(paid_on) => checks.finish().map(|()| paid_on),
+        None => Err(checks.into_failure()),
+    }
 }
 
 /// Takes the amount from the open tranche, or, where none is open, from nowhere: Fineract pays the whole principal again,

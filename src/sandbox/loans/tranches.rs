@@ -1,12 +1,13 @@
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
-use super::Tranche;
+use super::{ACTIVE, APPROVED, Loan, Tranche};
 use crate::sandbox::books::{Ids, next};
 use crate::sandbox::failure::Failure;
 use crate::sandbox::json::{Json, Object};
 use crate::sandbox::params::{Checks, Params};
 use crate::sandbox::products::Product;
+use crate::sandbox::release::Release;
 
 /// A tranche as sent.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -132,4 +133,12 @@ pub(super) fn stored(
         net_disbursal,
     };
     planned.iter().map(tranche).collect()
+}
+
+/// Whether the loan's state lets it be paid; the develop branch does not ask for an open tranche (`CONTRACT.md` section
+/// 10.5).
+pub(super) fn is_payable(loan: &Loan, product: &Product, release: Release) -> bool {
+    let pays_more = product.is_multi_disburse()
+        && (!release.is_1_10_1() || loan.tranches.iter().any(Tranche::is_open));
+    loan.status == APPROVED || (loan.status == ACTIVE && pays_more)
 }

@@ -36,6 +36,9 @@ pub(in crate::sandbox) fn update(desk: &mut Desk<'_>, order: &Order) -> Result<O
         .books
         .product(product_id.unwrap_or(loan.terms.product_id))?
         .clone();
+    // Whoever it is or would be of: that comes before what is wrong with the fields.
+    let of = params.id("clientId")?.unwrap_or(loan.client_id);
+    desk.books.client(of)?.must_be_active()?;
     let (draft, planned) = checked(params, &loan, &product)?;
     if product_id.is_none() {
         return Err(Failure::constraint("error.msg.data.integrity.issue"));
@@ -45,9 +48,7 @@ pub(in crate::sandbox) fn update(desk: &mut Desk<'_>, order: &Order) -> Result<O
         .ok_or_else(|| Failure::Unmapped("null".to_owned()))?;
     let client_id = named_client(params)?;
     params.only(&scheduled())?;
-    let client = desk.books.client(client_id)?;
-    client.must_be_active()?;
-    dates_hold(&terms, &product, desk.today, client)?;
+    dates_hold(&terms, &product, desk.today, desk.books.client(client_id)?)?;
     strategy_holds(&terms, &product)?;
     external_id_is_free(desk, &loan, &terms)?;
     let asked = charges::read(params, desk.books)?;
@@ -166,6 +167,12 @@ fn differences(params: &Params, loan: &Loan, terms: &Terms, planned: &[Planned])
             before.max_balance != terms.max_balance,
         ),
     ];
+    if params
+        .id("clientId")
+        .is_ok_and(|id| id.is_some_and(|id| id != loan.client_id))
+    {
+        differing.set("clientId", params.number("clientId"));
+    }
     for (name, _) in figures.into_iter().filter(|(_, differs)| *differs) {
         differing.set(name, params.number(name));
     }

@@ -5,12 +5,17 @@ use crate::sandbox::loans::product_choices;
 use crate::sandbox::params::Params;
 use crate::sandbox::products::recorded;
 
+/// What a product shows only where it was made with it.
+const ONLY_WHERE_SET: &[&str] = &["outstandingLoanBalance"];
+
 /// The product as reads give it: a recorded one of the same kind has every field, the request overrides what it names.
 pub(super) fn described(params: &Params, id: i64, desk: &Desk<'_>) -> Result<Object, Failure> {
     let closes_on = params.date("closeDate")?;
     let is_closed = closes_on.is_some_and(|closes_on| closes_on < desk.today);
     let mut json = Object::default();
-    for (key, value) in template(params).iter() {
+    let template = template(params);
+    let unset = |key: &str| ONLY_WHERE_SET.contains(&key) && !params.has(key);
+    for (key, value) in template.iter().filter(|(key, _)| !unset(key)) {
         json.set(key, value.clone());
         if key == "useBorrowerCycle" {
             json.set("startDate", params.date("startDate")?);

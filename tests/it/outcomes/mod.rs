@@ -180,8 +180,10 @@ fn loan(parts: &[(&str, &str)]) -> String {
         "proposedPrincipal":100000.000000,"termFrequency":12,"termPeriodFrequencyType":{"id":2},
         "numberOfRepayments":12,"repaymentEvery":1,"interestRatePerPeriod":8.000000,
         "amortizationType":{"id":1},"interestType":{"id":0},"interestCalculationPeriodType":{"id":1},
+        "allowPartialPeriodInterestCalculation":false,"disallowExpectedDisbursements":false,
+        "multiDisburseLoan":false,"isEqualAmortization":false,
         "transactionProcessingStrategyCode":"mifos-standard-strategy","timeline":{
-        "submittedOnDate":[2024,1,10],"submittedByUsername":"gateway"},"transactions":[]}"#;
+        "submittedOnDate":[2024,1,10],"submittedByUsername":"gateway"},"disbursementDetails":[],"transactions":[]}"#;
     parts.iter().fold(loan.to_owned(), |loan, (from, to)| {
         assert!(loan.contains(from), "{from}");
         loan.replace(from, to)

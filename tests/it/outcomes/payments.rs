@@ -12,8 +12,8 @@ fn disburse() -> Value {
 
 /// Loan 9, paid out by somebody else.
 fn paid() -> String {
-    let paid =
-        r#""transactions":[{"id":5,"type":{"id":1},"amount":100000.000000,"externalId":"X"}]"#;
+    let paid = r#""transactions":[{"id":5,"type":{"id":1},"amount":100000.000000,"externalId":"X",
+            "manuallyReversed":false}]"#;
     loan(&[
         (r#""status":{"id":100}"#, r#""status":{"id":300}"#),
         (r#""transactions":[]"#, paid),

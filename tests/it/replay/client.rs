@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
-use fineract_gateway::sandbox::Sandbox;
+use fineract_gateway::sandbox::{Release, Sandbox};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -14,7 +14,7 @@ use super::recorded::{Names, filled, filled_text, parse, write};
 pub(super) const RUN: &str = "abcdef";
 
 /// What a user of the recordings may do, beside `mifos`, who may do everything.
-const USERS: [(&str, &[&str]); 3] = [
+const USERS: [(&str, &[&str]); 5] = [
     ("reader", &["READ_CLIENT", "READ_LOAN"]),
     (
         "maker",
@@ -29,6 +29,8 @@ const USERS: [(&str, &[&str]); 3] = [
         "gateway",
         &["APPROVE_LOAN", "DISBURSE_LOAN", "DELETE_LOAN", "READ_LOAN"],
     ),
+    ("auditor", &["APPROVE_LOAN", "READ_LOAN", "READ_AUDIT"]),
+    ("plain", &["APPROVE_LOAN", "READ_LOAN"]),
 ];
 
 /// A sandbox of its own, and what is needed to speak to it.
@@ -47,11 +49,16 @@ pub(super) struct Answer {
 }
 
 impl Client {
-    /// Serves the sandbox on the day of the recordings, with their users.
-    pub(super) async fn start(sandbox: Sandbox) -> Self {
+    /// Serves the sandbox on the day when the release was recorded, with the recordings' users.
+    pub(super) async fn start(sandbox: Sandbox, release: Release) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let base = format!("http://{}", listener.local_addr().expect("an address"));
-        let sandbox = sandbox.with_today(NaiveDate::from_ymd_opt(2026, 11, 21).expect("a date"));
+        let day = match release {
+            Release::Develop => 21,
+            Release::V1_10_1 => 28,
+        };
+        let today = NaiveDate::from_ymd_opt(2026, 11, day).expect("a date");
+        let sandbox = sandbox.with_release(release).with_today(today);
         TaskTracker::new().spawn(sandbox.serve(listener, CancellationToken::new()));
         let http = reqwest::Client::builder().build().expect("a client");
         let client = Self { base, http };

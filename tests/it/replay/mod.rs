@@ -6,120 +6,34 @@
 )]
 
 mod client;
+mod facts;
+mod products;
 mod recorded;
+mod scenarios;
 
-use std::path::Path;
-
-use fineract_gateway::sandbox::Sandbox;
+use fineract_gateway::sandbox::{Release, Sandbox};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use client::{Answer, Client, RUN};
-use recorded::{Comparison, Names, parse};
-
-const SCENARIOS: [&str; 18] = [
-    "setup",
-    "transport",
-    "client-create",
-    "client-update",
-    "loan-create",
-    "loan-create-refused",
-    "loan-update",
-    "loan-approve",
-    "loan-disburse",
-    "loan-disburse-tranches",
-    "loan-delete",
-    "overpayment",
-    "idempotency",
-    "idempotency-more",
-    "crashed",
-    "concurrency",
-    "permissions",
-    "lifecycle",
-];
-
-/// What was done before a step otherwise than by a recorded request, mostly by SQL, and is done here by routes of the
-/// sandbox's own.
-const BEFORE: [(&str, usize, &str, &str); 6] = [
-    (
-        "client-update",
-        15,
-        "/clients",
-        r#"{"officeId": 1, "legalFormId": 1, "fullname": "U2", "externalId": "client.u2-x", "locale": "en"}"#,
-    ),
-    (
-        "crashed",
-        3,
-        "/sandbox/locks",
-        r#"{"externalId": "loan.cr-x"}"#,
-    ),
-    (
-        "crashed",
-        6,
-        "/sandbox/locks",
-        r#"{"externalId": "loan.cr-x", "locked": false}"#,
-    ),
-    (
-        "crashed",
-        8,
-        "/sandbox/strand",
-        r#"{"action": "DISBURSE", "entity": "LOAN", "key": "cr-abcdef-2"}"#,
-    ),
-    (
-        "crashed",
-        12,
-        "/sandbox/strand",
-        r#"{"action": "DELETE", "entity": "LOAN", "key": "cr-abcdef-3"}"#,
-    ),
-    (
-        "permissions",
-        8,
-        "/sandbox/maker-checker",
-        r#"["APPROVE_LOAN", "CREATE_CLIENT"]"#,
-    ),
-];
+use recorded::{Comparison, Names};
+use scenarios::{BEFORE, recording, scenarios};
 
 #[tokio::test]
 #[expect(clippy::print_stdout, reason = "the count is what the test reports")]
 async fn the_sandbox_answers_as_recorded() {
     let mut failures = Vec::new();
-    for scenario in SCENARIOS {
-        let (right, all, differences) = Replay::start(scenario).await.run().await;
-        println!("{scenario}: {right} of {all} exchanges");
+    for (release, scenario) in scenarios() {
+        let (right, all, differences) = Replay::start(release, scenario).await.run().await;
+        println!("{release:?} {scenario}: {right} of {all} exchanges");
         failures.extend(differences);
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
-#[tokio::test]
-async fn products_read_as_recorded_also_those_that_setup_made() {
-    let recording = recording("products");
-    let mut made = Replay::start("setup").await;
-    made.run().await;
-    for client in [Client::start(Sandbox::new()).await, made.client] {
-        let products = client.get("/loanproducts").await;
-        let products = products.as_array().expect("products");
-        for product in products {
-            let name = product["name"].as_str().expect("a name");
-            let names = Names::new();
-            let mut comparison = Comparison {
-                names: &names,
-                is_read: true,
-                differences: vec![],
-            };
-            comparison.value(name, &recording["products"][name], product);
-            assert!(
-                comparison.differences.is_empty(),
-                "{:#?}",
-                comparison.differences
-            );
-        }
-        assert_eq!(products.len(), 10);
-    }
-}
-
 /// A scenario on a sandbox of its own.
 struct Replay {
+    release: Release,
     scenario: &'static str,
     client: Client,
     names: Names,
@@ -127,20 +41,15 @@ struct Replay {
     last_client: Value,
 }
 
-fn recording(name: &str) -> Value {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/recorded/{name}.json"));
-    parse(&std::fs::read_to_string(file).expect("a recording")).expect("JSON")
-}
-
 impl Replay {
-    async fn start(scenario: &'static str) -> Self {
+    async fn start(release: Release, scenario: &'static str) -> Self {
         let is_fresh = scenario == "setup";
         let sandbox = if is_fresh {
             Sandbox::unprepared()
         } else {
             Sandbox::new()
         };
-        let client = Client::start(sandbox).await;
+        let client = Client::start(sandbox, release).await;
         let mut names = Names::new();
         for (name, value) in [("run", RUN), ("mobile", "9999999999"), ("tx.1", "T-1")] {
             names.insert(name.to_owned(), value.into());
@@ -157,6 +66,7 @@ impl Replay {
             }
         }
         Self {
+            release,
             scenario,
             client,
             names,
@@ -166,7 +76,7 @@ impl Replay {
 
     /// Sends every step; counts the exchanges that are as recorded, and says what is not.
     async fn run(&mut self) -> (usize, usize, Vec<String>) {
-        let recording = recording(self.scenario);
+        let recording = recording(self.release, self.scenario);
         let steps = recording["steps"].as_array().expect("steps");
         let (mut right, mut all, mut failures, mut index) = (0, 0, Vec::new(), 0);
         while index < steps.len() {
@@ -187,7 +97,9 @@ impl Replay {
                 right += usize::from(differences.is_empty());
                 let request = &step["request"];
                 let at = format!("{} {}", request["method"], request["path"]);
-                let told = |difference: String| format!("{} {at}: {difference}", self.scenario);
+                let told = |difference: String| {
+                    format!("{:?} {} {at}: {difference}", self.release, self.scenario)
+                };
                 failures.extend(differences.into_iter().map(told));
             }
         }

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+/// The members of an object, in their order.
+type Members = serde_json::Map<String, Value>;
+
 /// What the placeholders of a scenario stand for.
 pub(super) type Names = BTreeMap<String, Value>;
 
@@ -110,6 +113,7 @@ const IDS: &[&str] = &[
     "savingsProductName",
     "url",
     "madeOnDate",
+    "checkedOnDate",
     "transactions",
 ];
 
@@ -152,11 +156,7 @@ impl Comparison<'_> {
     pub(super) fn value(&mut self, path: &str, recorded: &Value, given: &Value) {
         match (recorded, given) {
             (Value::Object(recorded), Value::Object(given)) => {
-                let (keys, given_keys): (Vec<_>, Vec<_>) =
-                    (recorded.keys().collect(), given.keys().collect());
-                if keys != given_keys {
-                    self.differ(path, &format!("keys {keys:?}"), &format!("{given_keys:?}"));
-                }
+                self.same_keys(path, recorded, given);
                 let is_accrual = recorded.get("type").and_then(|kind| kind.get("id"))
                     == Some(&Value::from("#10"));
                 for (key, value) in recorded {
@@ -177,13 +177,7 @@ impl Comparison<'_> {
             }
             (Value::Array(recorded), Value::Array(given)) => {
                 let given = &self.as_ordered(recorded, given);
-                if recorded.len() != given.len() {
-                    self.differ(
-                        path,
-                        &format!("{} items", recorded.len()),
-                        &format!("{}", given.len()),
-                    );
-                }
+                self.same_length(path, recorded, given);
                 for (index, (recorded, given)) in recorded.iter().zip(given).enumerate() {
                     self.value(&format!("{path}/{index}"), recorded, given);
                 }
@@ -224,20 +218,31 @@ impl Comparison<'_> {
             .is_some_and(|text| text.starts_with("{{") && filled(value, self.names) != *value)
     }
 
-    /// Compares only the kind: both numbers, both texts, lists or objects alike.
+    /// Compares only the kind: both numbers, both texts, lists of as many, objects with the same keys.
     fn kind(&mut self, path: &str, recorded: &Value, given: &Value) {
         let (recorded_kind, given_kind) = (kind_of(&filled(recorded, self.names)), kind_of(given));
         if recorded_kind != given_kind {
             self.differ(path, recorded_kind, given_kind);
         }
         match (recorded, given) {
-            (Value::Array(recorded), Value::Array(given))
-                if recorded
-                    .first()
-                    .is_some_and(|item| item.get("type").is_some()) =>
-            {
-                let (recorded, given) = (Value::from(recorded.clone()), Value::from(given.clone()));
-                self.value(path, &recorded, &given);
+            (Value::Array(recorded), Value::Array(given)) => {
+                self.same_length(path, recorded, given);
+                for (index, (recorded, given)) in recorded.iter().zip(given).enumerate() {
+                    let below = format!("{path}/{index}");
+                    if recorded.get("type").is_some() {
+                        self.value(&below, recorded, given);
+                    } else {
+                        self.kind(&below, recorded, given);
+                    }
+                }
+            }
+            (Value::Object(recorded), Value::Object(given)) => {
+                self.same_keys(path, recorded, given);
+                for (key, value) in recorded {
+                    if let Some(given) = given.get(key) {
+                        self.kind(&format!("{path}/{key}"), value, given);
+                    }
+                }
             }
             (
                 Value::Null
@@ -248,6 +253,21 @@ impl Comparison<'_> {
                 | Value::Object(_),
                 _,
             ) => {}
+        }
+    }
+
+    fn same_keys(&mut self, path: &str, recorded: &Members, given: &Members) {
+        let keys = |members: &Members| members.keys().cloned().collect::<Vec<_>>();
+        let (recorded, given) = (keys(recorded), keys(given));
+        if recorded != given {
+            self.differ(path, &format!("keys {recorded:?}"), &format!("{given:?}"));
+        }
+    }
+
+    fn same_length(&mut self, path: &str, recorded: &[Value], given: &[Value]) {
+        if recorded.len() != given.len() {
+            let items = format!("{} items", recorded.len());
+            self.differ(path, &items, &given.len().to_string());
         }
     }
 
@@ -268,7 +288,7 @@ fn kind_of(value: &Value) -> &'static str {
     }
 }
 
-fn is_about_an_id(item: &serde_json::Map<String, Value>) -> bool {
+fn is_about_an_id(item: &Members) -> bool {
     let code = item
         .get("userMessageGlobalisationCode")
         .and_then(Value::as_str);

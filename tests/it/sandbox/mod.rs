@@ -1,12 +1,15 @@
 //! What the sandbox has beside Fineract: faults, the ledger, and how both look over a real connection.
 
+mod checkers;
 mod faults;
+mod release;
+mod rules;
 mod wire;
 
 use std::time::Duration;
 
 use fineract_gateway::sandbox::Sandbox;
-use reqwest::{Client, RequestBuilder, redirect};
+use reqwest::{Client, Method, RequestBuilder, redirect};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
@@ -34,9 +37,13 @@ enum Seen {
 
 impl Bench {
     async fn start() -> Self {
+        Self::serving(Sandbox::new()).await
+    }
+
+    async fn serving(sandbox: Sandbox) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address").to_string();
-        TaskTracker::new().spawn(Sandbox::new().serve(listener, CancellationToken::new()));
+        TaskTracker::new().spawn(sandbox.serve(listener, CancellationToken::new()));
         let http = Client::builder().redirect(redirect::Policy::none()).build();
         Self {
             address,
@@ -45,10 +52,15 @@ impl Bench {
     }
 
     fn post(&self, path: &str, body: &Value) -> RequestBuilder {
+        self.call("mifos", Method::POST, path, body)
+    }
+
+    /// A request of a user whose password is `password`.
+    fn call(&self, user: &str, method: Method, path: &str, body: &Value) -> RequestBuilder {
         let call = self
             .http
-            .post(format!("http://{}{API}{path}", self.address));
-        let call = call.basic_auth("mifos", Some("password"));
+            .request(method, format!("http://{}{API}{path}", self.address));
+        let call = call.basic_auth(user, Some("password"));
         let call = call.header("Fineract-Platform-TenantId", "default");
         call.header("Content-Type", "application/json")
             .body(body.to_string())
@@ -56,12 +68,19 @@ impl Bench {
 
     /// Creates a client under the key.
     async fn create(&self, key: &str) -> (Seen, Value) {
-        let sent = self
-            .post("/clients", &client("C-1"))
-            .header("Idempotency-Key", key)
-            .send()
-            .await;
-        let Ok(answer) = sent else {
+        let call = self.post("/clients", &client("C-1"));
+        self.see(call.header("Idempotency-Key", key)).await
+    }
+
+    /// Does something of Fineract's that succeeds.
+    async fn done(&self, method: Method, path: &str, body: &Value) -> Value {
+        let (seen, answer) = self.see(self.call("mifos", method, path, body)).await;
+        assert_eq!(seen, Seen::Fresh(200), "{path}: {answer}");
+        answer
+    }
+
+    async fn see(&self, call: RequestBuilder) -> (Seen, Value) {
+        let Ok(answer) = call.send().await else {
             return (Seen::Closed, Value::Null);
         };
         let stored = answer.headers().contains_key("x-served-from-cache");
@@ -119,7 +138,23 @@ impl Bench {
     }
 }
 
+fn code(refusal: &Value) -> &str {
+    let code = refusal.pointer("/errors/0/userMessageGlobalisationCode");
+    code.and_then(Value::as_str).unwrap_or_default()
+}
+
 fn client(external_id: &str) -> Value {
     json!({"officeId": 1, "legalFormId": 1, "firstname": "A", "lastname": "B", "externalId": external_id,
         "active": true, "activationDate": "01 January 2024", "locale": "en", "dateFormat": "dd MMMM yyyy"})
+}
+
+/// An application of client 1.
+fn application(product: &Value, external_id: &str) -> Value {
+    json!({"clientId": 1, "productId": product, "loanType": "individual", "principal": 100_000,
+        "submittedOnDate": "10 January 2024", "expectedDisbursementDate": "10 January 2024",
+        "loanTermFrequency": 12, "loanTermFrequencyType": 2, "numberOfRepayments": 12, "repaymentEvery": 1,
+        "repaymentFrequencyType": 2, "interestRatePerPeriod": 8, "interestType": 0,
+        "interestCalculationPeriodType": 0, "amortizationType": 1, "externalId": external_id,
+        "transactionProcessingStrategyCode": "mifos-standard-strategy", "locale": "en",
+        "dateFormat": "dd MMMM yyyy"})
 }

@@ -1,0 +1,161 @@
+//! Makers and checkers: commands that wait for a person, and what becomes of them (`CONTRACT.md` sections 13 and 22.4).
+
+use std::time::SystemTime;
+
+use axum::http::Method;
+
+use super::books::Desk;
+use super::call::Call;
+use super::commands::{Command, Row};
+use super::failure::Failure;
+use super::json::{Json, Object, object};
+use super::loans::Loan;
+use super::operations::Outcome;
+use super::reply::Reply;
+use super::state::{State, Write};
+use super::users::User;
+
+impl State {
+    /// A maker's command is run and rolled back, and then waits.
+    pub(super) fn hold(&mut self, id: i64, write: &Write, user: &User) -> Reply {
+        let today = self.today();
+        let mut books = self.books.clone();
+        let tried = write.operation.run(
+            &mut Desk {
+                books: &mut books,
+                release: self.release,
+                today,
+                user,
+            },
+            &write.order,
+        );
+        if let Err(failure) = tried {
+            return self.refuse(id, write, &failure);
+        }
+        self.commands.set(id, Row::AwaitingApproval);
+        let resource_id = (write.order.id > 0).then_some(write.order.id);
+        Reply::ok(Json::from(Outcome::pending(id, resource_id)).compact())
+    }
+
+    /// The commands that wait for a checker, as `GET /makercheckers` lists them to a user: those that this one may check.
+    pub(super) fn pending(
+        &self,
+        user: &User,
+        action: Option<&str>,
+        entity: Option<&str>,
+    ) -> Vec<Object> {
+        let wanted = |wanted: Option<&str>, found: &str| {
+            wanted.is_none_or(|wanted| wanted.eq_ignore_ascii_case(found))
+        };
+        self.commands
+            .awaiting()
+            .filter(|command| {
+                wanted(action, command.operation.action)
+                    && wanted(entity, command.operation.entity)
+                    && user.may_check(&command.operation.permission())
+            })
+            .map(|command| self.described(command))
+            .collect()
+    }
+
+    /// A command's row, as `GET /audits/{id}` shows it. Nothing in it tells an approval from a rejection, and a row that is
+    /// not there breaks Fineract.
+    pub(super) fn audit(&self, id: i64) -> Result<Object, Failure> {
+        let missing =
+            || Failure::Unmapped("Incorrect result size: expected 1, actual 0".to_owned());
+        let command = self.commands.get(id).ok_or_else(missing)?;
+        Ok(self.described(command))
+    }
+
+    fn described(&self, command: &Command) -> Object {
+        let operation = command.operation;
+        let is_loan = operation.entity == "LOAN";
+        let resource_id = (command.order.id > 0).then_some(command.order.id);
+        let loan = self.books.loans.get(&command.order.id);
+        let loan = loan.filter(|_| is_loan);
+        let folder = if is_loan { "loans" } else { "clients" };
+        let checked = command.checked.as_ref();
+        object! {
+            "id": command.id,
+            "actionName": operation.action,
+            "entityName": operation.entity,
+            "resourceId": resource_id,
+            "maker": command.maker.as_str(),
+            "madeOnDate": milliseconds(command.made_at),
+            "checker": checked.map(|(checker, _)| checker.as_str()),
+            "checkedOnDate": checked.map(|(_, at)| milliseconds(*at)),
+            "loanAccountNo": loan.map(Loan::account_no),
+            "loanId": loan.map(|loan| loan.id),
+            "url": resource_id.map_or_else(|| format!("/{folder}"), |id| format!("/{folder}/{id}")),
+        }
+    }
+
+    /// What a checker does to a waiting command: approves it, rejects it or takes it from the list; `None` where the method
+    /// is another.
+    pub(super) fn check(&mut self, call: &Call, id: i64, checker: &User) -> Option<Reply> {
+        let verdict = match (&call.method, call.query("command")) {
+            (&Method::POST, Some("approve")) => Verdict::Approved,
+            (&Method::POST, _) => Verdict::Rejected,
+            (&Method::DELETE, _) => Verdict::Deleted,
+            _ => return None,
+        };
+        let waiting = self
+            .commands
+            .get(id)
+            .filter(|command| matches!(command.row, Row::AwaitingApproval));
+        let Some(command) = waiting else {
+            let failure = Failure::not_found("error.msg.command.id.invalid", vec![id.into()]);
+            return Some(failure.reply(&call.path));
+        };
+        if !checker.may_check(&command.operation.permission()) {
+            return Some(Failure::NotAuthorized.reply(&call.path));
+        }
+        let done = || Reply::ok(Json::from(object! {"commandId": id}).compact());
+        Some(match verdict {
+            Verdict::Approved => self.approve(id, checker, &call.path),
+            Verdict::Rejected => {
+                self.commands.set(id, Row::Rejected);
+                self.commands.note_check(id, &checker.who.username);
+                done()
+            }
+            Verdict::Deleted => {
+                self.commands.forget(id);
+                done()
+            }
+        })
+    }
+
+    /// Runs the command under its maker's key; one that is refused counts as unchecked, with the refusal stored.
+    fn approve(&mut self, id: i64, checker: &User, path: &str) -> Reply {
+        let Some(command) = self.commands.get(id) else {
+            return Failure::NotAuthorized.reply(path);
+        };
+        let write = Write {
+            operation: command.operation,
+            order: command.order.clone(),
+            key: command.key().to_owned(),
+            username: checker.who.username.clone(),
+            is_json: true,
+            path: path.to_owned(),
+        };
+        let reply = self.run(id, &write, checker, Some(id));
+        if reply.status.is_success() {
+            self.commands.note_check(id, &checker.who.username);
+        }
+        reply
+    }
+}
+
+enum Verdict {
+    Approved,
+    Rejected,
+    Deleted,
+}
+
+/// Milliseconds since the epoch, as Fineract writes a time.
+fn milliseconds(at: SystemTime) -> i64 {
+    let since = at
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
