@@ -69,8 +69,8 @@ pub struct Context<'a> {
     pub id: OperationId,
     /// The deployment.
     pub deployment: &'a Deployment,
-    /// The gateway's user in Fineract.
-    pub user: &'a str,
+    /// The users in Fineract as which the operation was sent; before its first attempt the gateway's user.
+    pub users: Vec<&'a str>,
     /// The numeric id that Fineract answered when an earlier operation of ours created the client or
     /// the loan of the lane that is written; `None` when none did.
     pub known_id: Option<i64>,
@@ -83,10 +83,11 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// Whether a user that Fineract names is the gateway's, or may be its checker; some databases know no
-    /// case.
+    /// Whether a user that Fineract names is one that sent the operation, or may be its checker; some
+    /// databases know no case.
     fn is_own(&self, user: Option<&str>) -> bool {
-        user.is_some_and(|user| self.checked || user.eq_ignore_ascii_case(self.user))
+        let sent = |user: &str| self.users.iter().any(|own| user.eq_ignore_ascii_case(own));
+        user.is_some_and(|user| self.checked || sent(user))
     }
 }
 

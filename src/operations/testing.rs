@@ -48,7 +48,7 @@ impl<'a> Case<'a> {
         Context {
             id: ID,
             deployment,
-            user: "mifos",
+            users: vec!["mifos"],
             known_id: self.known_id,
             same_reference: self.same_reference,
             sent: self.sent,

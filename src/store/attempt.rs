@@ -26,6 +26,8 @@ pub struct StartAttempt {
     pub may_have_run: bool,
     /// What was known of its loan.
     pub seen: SeenLoan,
+    /// The user in Fineract that it is sent as.
+    pub user: String,
 }
 
 /// What was known of a loan when a command was planned: kept for those who read the transaction.
@@ -62,9 +64,9 @@ async fn insert(pool: &PgPool, batch: &[StartAttempt]) -> Result<HashSet<Uuid>, 
         "WITH started AS (
              SELECT *
                FROM unnest($1::uuid[], $2::int[], $3::int[], $4::text[], $5::text[], $6::text[],
-                           $7::bool[], $8::text[], $9::bool[], $10::bool[])
+                           $7::bool[], $8::text[], $9::bool[], $10::bool[], $11::text[])
                     AS s (id, number, key_number, method, path, body, foreseen, currency, pays_off,
-                          may_have_run)
+                          may_have_run, username)
          ), held AS (
              -- Locked, so that nobody claims it between this look and the commit.
              SELECT o.id
@@ -76,9 +78,9 @@ async fn insert(pool: &PgPool, batch: &[StartAttempt]) -> Result<HashSet<Uuid>, 
                 FOR NO KEY UPDATE OF o
          )
          INSERT INTO attempt (operation_id, number, key_number, method, path, body, foreseen,
-                              currency, pays_off)
+                              currency, pays_off, username)
          SELECT s.id, s.number, s.key_number, s.method, s.path, s.body, s.foreseen,
-                s.currency, s.pays_off
+                s.currency, s.pays_off, s.username
            FROM started s
            JOIN held USING (id)
       RETURNING operation_id",
@@ -107,6 +109,7 @@ async fn insert(pool: &PgPool, batch: &[StartAttempt]) -> Result<HashSet<Uuid>, 
             .map(|row| row.seen.is_paid_off)
             .collect::<Vec<_>>(),
         &batch.iter().map(|row| row.may_have_run).collect::<Vec<_>>(),
+        &batch.iter().map(|row| row.user.clone()).collect::<Vec<_>>(),
     )
     .fetch_all(pool)
     .await
@@ -131,7 +134,7 @@ impl Store {
     pub async fn attempts(&self, id: OperationId) -> Result<Vec<Attempt>, StoreError> {
         sqlx::query!(
             "SELECT number, key_number, method, path, body, status, cached, answer, error,
-                    foreseen, EXTRACT(EPOCH FROM now() - sent_at)::float8 AS \"age_seconds!\"
+                    foreseen, username, EXTRACT(EPOCH FROM now() - sent_at)::float8 AS \"age_seconds!\"
                FROM attempt
               WHERE operation_id = $1
               ORDER BY number",
@@ -166,6 +169,7 @@ impl Store {
                     path: row.path,
                     body: row.body,
                 },
+                user: row.username,
                 reply: answer.or(failure),
                 age: Duration::try_from_secs_f64(row.age_seconds).unwrap_or_default(),
                 foreseen: row.foreseen,

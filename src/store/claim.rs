@@ -33,6 +33,8 @@ pub struct ClaimLimits {
     pub held_by_lender: HashMap<String, i64>,
     /// How many it may hold of one lender.
     pub per_lender: i64,
+    /// The lenders that this gateway knows; those of others wait for a gateway that does.
+    pub lenders: Vec<String>,
 }
 
 /// Why an operation is parked whose worker died five times before it committed an attempt.
@@ -67,6 +69,7 @@ pub(super) fn statement(
               UNION ALL
              SELECT o.id, o.due_at
                FROM lender l
+               JOIN unnest($8::text[]) AS known (name) USING (name)
                LEFT JOIN unnest($4::text[], $5::bigint[]) AS h (name, count) USING (name)
               CROSS JOIN LATERAL (
                     SELECT id, due_at FROM operation
@@ -104,6 +107,7 @@ pub(super) fn statement(
         &held,
         limits.per_lender,
         SUSPECT_AFTER,
+        &limits.lenders,
     )
 }
 

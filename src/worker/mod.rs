@@ -116,6 +116,7 @@ async fn claim(runner: &Runner, count: usize) -> Claim {
         types: types(),
         held_by_lender: held.clone(),
         per_lender,
+        lenders: runner.lenders(),
     };
     let mut operations = Vec::new();
     for limits in runner.blocked.claims(limits, &runner.lenders()) {

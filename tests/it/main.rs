@@ -25,6 +25,7 @@ mod http_routes;
 mod http_track;
 mod http_wait;
 mod lanes;
+mod lenders;
 mod lifecycle;
 mod limits;
 mod more_operations;

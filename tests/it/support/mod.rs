@@ -270,6 +270,7 @@ pub(crate) fn claim_limits(count: i64, types: &[OperationType]) -> ClaimLimits {
         types: types.iter().map(ToString::to_string).collect(),
         held_by_lender: HashMap::new(),
         per_lender: i64::MAX,
+        lenders: ["DMI", "GB", "UGRO"].map(str::to_owned).to_vec(),
     }
 }
 
