@@ -26,6 +26,7 @@ mod http_wait;
 mod lanes;
 mod lifecycle;
 mod limits;
+mod log_reader;
 mod more_operations;
 mod operators_cancel;
 mod operators_inspect;
