@@ -21,8 +21,17 @@ const MESSAGE: &str = "Cancelled before it was sent";
 #[derive(Debug)]
 pub(super) struct Unsent {
     pub(super) id: OperationId,
-    pub(super) operation_type: OperationType,
+    /// `None`: one that this gateway does not know, accepted by a newer one.
+    pub(super) operation_type: Option<OperationType>,
     pub(super) places: Places,
+}
+
+impl Unsent {
+    /// Whether those behind it fall with it when it ends. Of a type that this gateway does not know they do: whether they rest on
+    /// it cannot be told, and what was not sent can be sent again by whoever wants it, but what was sent cannot be taken back.
+    pub(super) fn fells(&self, fells: Fells) -> bool {
+        self.operation_type.is_none_or(fells)
+    }
 }
 
 /// Ends those that nothing was sent for, in lanes that are locked: which they are, and what that has set
@@ -47,7 +56,7 @@ pub(super) async fn end_unsent(
             body: None,
             message: MESSAGE.to_owned(),
             code: CODE.to_owned(),
-            fells: fells(unsent.operation_type),
+            fells: unsent.fells(fells),
         })
         .collect();
     let ended: Vec<Ended<'_>> = cancelled

@@ -94,6 +94,14 @@ fn describe() {
         "gateway_fineract_blocked",
         "1 while nothing but a trial is sent, by reason."
     );
+    describe_gauge!(
+        "gateway_unwritten_answers",
+        "What attempts came to, and is not written to the database yet."
+    );
+    describe_gauge!(
+        "gateway_oldest_unwritten_answer_seconds",
+        "How long the oldest of them has not been written."
+    );
     describe_histogram!(
         "gateway_accept_seconds",
         "From a checked request to its commit."

@@ -8,7 +8,7 @@ mod parked;
 mod resolve;
 mod retry;
 
-use super::{Asking, Store, StoreError, claimed::Places, names};
+use super::{Asking, Store, StoreError, TrackingName, claimed::Places, names};
 use crate::domain::{OperationId, State, TrackingId};
 
 pub use self::{
@@ -30,7 +30,7 @@ pub enum ActionError {
 }
 
 /// Why an action does not fit where an operation stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
     /// A worker holds it.
     #[error("A worker runs this operation just now.")]
@@ -52,7 +52,7 @@ pub enum Unfit {
     NotParked,
     /// It is run again already.
     #[error("This operation is run again already, as {0}.")]
-    Retried(TrackingId),
+    Retried(TrackingName),
 }
 
 impl Unfit {
@@ -95,7 +95,10 @@ impl Store {
         .await?
         .map(|row| {
             Ok(Found {
-                tracking_id: tracking_id(id.0, &row.r#type)?,
+                tracking_id: TrackingId {
+                    operation_type: names::operation_type(&row.r#type)?,
+                    id,
+                },
                 state: names::state(&row.state)?,
                 places: Places {
                     lane: row.lane,
@@ -106,11 +109,4 @@ impl Store {
         })
         .transpose()
     }
-}
-
-fn tracking_id(id: uuid::Uuid, name: &str) -> Result<TrackingId, StoreError> {
-    Ok(TrackingId {
-        operation_type: names::operation_type(name)?,
-        id: OperationId(id),
-    })
 }

@@ -75,3 +75,16 @@ async fn a_key_in_fineracts_books_is_asked_whatever_others_have_paid(pool: PgPoo
     assert_eq!(end["status"], "success", "{end}");
     assert!(bench.fake.keys().iter().all(|key| *key == 1));
 }
+
+#[sqlx::test]
+async fn a_refusal_whose_code_no_text_of_the_databases_can_hold_ends_it_all_the_same(pool: PgPool) {
+    let bench = Bench::start(pool).await;
+    stands(&bench.fake, &approved_by("gateway"));
+    let odd = refusal(403, r"error.msg.\u0000.odd");
+    bench.fake.answers("disburse", &[&odd]);
+    let gateway = bench.gateway().await;
+    let id = gateway.send("LOAN_DISBURSE", disburse()).await;
+    let end = bench.end_of(&gateway, &id).await;
+    assert_eq!(end["error_message"], "Fineract returned 403", "{end}");
+    assert_eq!(bench.fake.commands().len(), 1);
+}
