@@ -32,7 +32,7 @@ use serde_json::value::RawValue;
 
 use crate::domain::{
     Checked, Choice, Client, Day, Facts, Loan, OperationId, OperationType, Product, Reads, Request,
-    TrackingId, Transaction, total,
+    Transaction, total,
 };
 
 pub(crate) use self::fields::Entries;
@@ -74,8 +74,8 @@ pub struct Context<'a> {
     /// The numeric id that Fineract answered when an earlier operation of ours created the client or
     /// the loan of the lane that is written; `None` when none did.
     pub known_id: Option<i64>,
-    /// The operation, not failed, that used the same reference on this lane before.
-    pub same_reference: Option<TrackingId>,
+    /// The tracking id of the operation, not failed, that used the same reference on this lane before.
+    pub same_reference: Option<String>,
     /// The request of the operation's last attempt, as it was stored; `None` before the first.
     pub sent: Option<&'a Request>,
     /// Whether it waited for a checker, whose name Fineract then keeps instead of the gateway's user's.

@@ -74,8 +74,8 @@ impl Remarks {
                 message: format!("Not sent: this utr_payment_id was used for the loan by {by}"),
             })
         };
-        if let Some(earlier) = context.same_reference {
-            return used(earlier.to_string());
+        if let Some(earlier) = &context.same_reference {
+            return used(earlier.clone());
         }
         let receipt = |paid: &Transaction| {
             let detail = paid.payment_detail_data.as_ref()?;

@@ -50,7 +50,7 @@ impl<'a> Case<'a> {
             deployment,
             users: vec!["mifos"],
             known_id: self.known_id,
-            same_reference: self.same_reference,
+            same_reference: self.same_reference.map(|earlier| earlier.to_string()),
             sent: self.sent,
             checked: self.checked,
         }

@@ -6,7 +6,7 @@ use sqlx::PgPool;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use super::{Asking, Store, StoreError, batcher::Batcher};
+use super::{Asking, Store, StoreError, batcher::Batcher, locks};
 use crate::domain::{Answer, Attempt, Failure, Method, OperationId, Reply, Request};
 
 /// A command that is about to be sent.
@@ -47,16 +47,34 @@ pub(super) fn start(
     let pool = pool.clone();
     Batcher::start(tasks, "attempt", move |batch| {
         let pool = pool.clone();
-        async move {
-            match insert(&pool, &batch).or_fail_to("write attempts").await {
-                Ok(held) => batch
-                    .iter()
-                    .map(|row| Ok(held.contains(&row.id.0)))
-                    .collect(),
-                Err(error) => error.of_each(batch.len()),
-            }
-        }
+        async move { start_all(&pool, batch).await }
     })
+}
+
+/// Commits a batch, without those whose operations somebody else has locked: those fail.
+async fn start_all(pool: &PgPool, batch: Vec<StartAttempt>) -> Vec<Result<bool, StoreError>> {
+    let error = match insert(pool, &batch).or_fail_to("write attempts").await {
+        Ok(held) => {
+            return batch
+                .iter()
+                .map(|row| Ok(held.contains(&row.id.0)))
+                .collect();
+        }
+        Err(error) => error,
+    };
+    let ids: Vec<Uuid> = batch.iter().map(|row| row.id.0).collect();
+    match locks::find(pool, &[], &ids).await {
+        Ok(locked) if error.is_lock_timeout() && !locked.is_empty() => {
+            locks::leave_out(
+                batch,
+                |row| locked.operations.contains(&row.id.0),
+                |free| Box::pin(start_all(pool, free)),
+                |_| Err(StoreError::Locked),
+            )
+            .await
+        }
+        _ => error.of_each(batch.len()),
+    }
 }
 
 async fn insert(pool: &PgPool, batch: &[StartAttempt]) -> Result<HashSet<Uuid>, sqlx::Error> {

@@ -14,11 +14,14 @@ use sqlx::{
 };
 
 use super::{
-    Asking, Store, StoreError,
+    Asking, Store, StoreError, TrackingName,
     claimed::{Claimed, Row},
-    failed_to, names, patience,
+    failed_to, patience,
 };
-use crate::domain::{OperationId, OperationType, TrackingId};
+use crate::{
+    domain::{OperationId, OperationType},
+    telemetry::chain,
+};
 
 /// What a worker asks for.
 #[derive(Clone, Debug)]
@@ -112,16 +115,23 @@ pub(super) fn statement(
 }
 
 impl Store {
-    /// Claims what is due, the longest due first. It is committed when this returns.
+    /// Claims what is due, the longest due first. It is committed when this returns. One that this gateway cannot read is left to its
+    /// lease: nothing is sent for it, and the others run.
     pub async fn claim(&self, limits: &ClaimLimits) -> Result<Vec<Claimed>, StoreError> {
         let claimed_at = Instant::now();
         let rows = statement(limits)
             .fetch_all(&self.pool)
             .or_fail_to("claim operations")
             .await?;
-        rows.into_iter()
-            .map(|row| row.claimed(claimed_at))
-            .collect()
+        let claimed = rows.into_iter().filter_map(|row| {
+            let id = row.id;
+            row.claimed(claimed_at)
+                .inspect_err(|error| {
+                    tracing::error!(operation.id = %id, error = %chain(error), "an operation was claimed that cannot be read");
+                })
+                .ok()
+        });
+        Ok(claimed.collect())
     }
 
     /// Renews the leases of attempts that are still under way; gives back those that were. What is just being
@@ -196,7 +206,7 @@ impl Store {
     pub async fn same_reference(
         &self,
         claimed: &Claimed,
-    ) -> Result<Option<TrackingId>, StoreError> {
+    ) -> Result<Option<TrackingName>, StoreError> {
         let Some(reference) = &claimed.reference else {
             return Ok(None);
         };
@@ -214,13 +224,6 @@ impl Store {
         .fetch_optional(&self.pool)
         .or_fail_to("look for a reference")
         .await?;
-        earlier
-            .map(|row| {
-                Ok(TrackingId {
-                    operation_type: names::operation_type(&row.r#type)?,
-                    id: OperationId(row.id),
-                })
-            })
-            .transpose()
+        Ok(earlier.map(|row| TrackingName::new(&row.r#type, row.id)))
     }
 }

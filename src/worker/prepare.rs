@@ -128,7 +128,7 @@ impl Runner {
             Err(failure) => return Err(self.unread(case, failure).await),
         };
         let context = Context {
-            same_reference,
+            same_reference: same_reference.map(|earlier| earlier.to_string()),
             ..case.context(self)
         };
         match (entry.plan)(&claimed.payload, &facts, &context) {

@@ -42,7 +42,7 @@ async fn very_slow_system(pool: &PgPool) -> System {
     system
 }
 
-async fn terminate(gateway: &Caller) {
+pub(crate) async fn terminate(gateway: &Caller) {
     let pid = gateway.pid().to_string();
     let sent = Command::new("kill").args(["-TERM", &pid]).status().await;
     assert!(sent.expect("kill runs").success());

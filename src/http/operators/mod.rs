@@ -29,7 +29,7 @@ pub(super) use self::{
 use super::{ApiState, Caller, error::ApiError, observe::RequestId, tokens::Scope};
 use crate::{
     domain::{OperationId, TrackingId},
-    store::{Found, Operator},
+    store::{Found, Operator, TrackingName},
 };
 
 /// The path under which operations are, by their ids.
@@ -88,6 +88,14 @@ impl Named {
         match self {
             Self::Uuid(id) => id,
             Self::TrackingId(tracking_id) => tracking_id.id,
+        }
+    }
+
+    /// Whether it names the operation of this tracking id.
+    fn is(self, name: &TrackingName) -> bool {
+        match self {
+            Self::Uuid(_) => true,
+            Self::TrackingId(tracking_id) => tracking_id.to_string() == name.to_string(),
         }
     }
 

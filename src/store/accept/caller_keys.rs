@@ -56,12 +56,13 @@ pub(super) async fn insert_caller_keys(
         .collect())
 }
 
-/// Finds what the taken keys brought in before: in this batch, or earlier.
+/// Finds what the taken keys brought in before: in this batch, or earlier. One that brought in what this gateway
+/// does not know fails alone.
 pub(super) async fn read_caller_keys(
     connection: &mut PgConnection,
     batch: &[NewOperation],
     taken: &HashSet<OperationId>,
-) -> Result<HashMap<OperationId, Accepted>, StoreError> {
+) -> Result<HashMap<OperationId, Result<Accepted, StoreError>>, StoreError> {
     let mut replays = HashMap::new();
     for new in batch.iter().filter(|new| taken.contains(&new.id)) {
         let Some(key) = &new.caller_key else { continue };
@@ -76,14 +77,15 @@ pub(super) async fn read_caller_keys(
         .fetch_one(&mut *connection)
         .or_fail_to("read a caller's key")
         .await?;
-        let operation_type = names::operation_type(&first.r#type)?;
         let accepted = if first.digest == key.digest {
-            Accepted::Replayed(TrackingId {
-                operation_type,
-                id: OperationId(first.id),
+            names::operation_type(&first.r#type).map(|operation_type| {
+                Accepted::Replayed(TrackingId {
+                    operation_type,
+                    id: OperationId(first.id),
+                })
             })
         } else {
-            Accepted::KeyReused
+            Ok(Accepted::KeyReused)
         };
         replays.insert(new.id, accepted);
     }

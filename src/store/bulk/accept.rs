@@ -87,14 +87,19 @@ impl Store {
                 RowContent::Refused(_) => None,
             })
             .collect();
-        let mut transaction = connect::begin(&self.pool).or_fail_to(ACTION).await?;
-        // Of two at once, the second waits here for the first's commit.
+        // Of two at once, the second waits here for the first's commit; lanes are not waited for as long.
+        let mut transaction = connect::begin_patiently(&self.pool)
+            .or_fail_to(ACTION)
+            .await?;
         let Some(transaction_id) = insert_batch(&mut transaction, batch)
             .or_fail_to(ACTION)
             .await?
         else {
             return Ok(BatchAccepted::Known);
         };
+        connect::wait_no_longer(&mut transaction)
+            .or_fail_to(ACTION)
+            .await?;
         let placed = place_in_lanes(&mut transaction, &operations)
             .or_fail_to(ACTION)
             .await?;

@@ -100,3 +100,16 @@ async fn a_payout_is_the_same_whatever_its_receipt(pool: PgPool) {
     assert_eq!(commands.len(), 2);
     assert_eq!(commands[0], commands[1], "byte for byte");
 }
+
+#[sqlx::test]
+async fn a_refusal_whose_code_no_text_of_the_databases_can_hold_ends_it_all_the_same(pool: PgPool) {
+    let bench = Bench::start(pool).await;
+    stands(&bench.fake, &approved_by("gateway"));
+    let odd = refusal(403, r"error.msg.\u0000.odd");
+    bench.fake.answers("disburse", &[&odd]);
+    let gateway = bench.gateway().await;
+    let id = gateway.send("LOAN_DISBURSE", disburse()).await;
+    let end = bench.end_of(&gateway, &id).await;
+    assert_eq!(end["error_message"], "Fineract returned 403", "{end}");
+    assert_eq!(bench.fake.commands().len(), 1);
+}
