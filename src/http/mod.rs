@@ -19,6 +19,7 @@ mod tell;
 mod tokens;
 mod track;
 mod transactions;
+mod unread;
 
 use std::sync::Arc;
 

@@ -12,6 +12,7 @@ mod config;
 mod crowd;
 mod dead_connections;
 mod demo;
+mod early_answers;
 mod embedded_postgres;
 mod failover;
 mod fake_fineract;

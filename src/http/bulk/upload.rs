@@ -24,7 +24,7 @@ use super::{
 use crate::http::error::ApiError;
 
 /// The largest upload, in bytes.
-const BODY_LIMIT: usize = 32 * 1024 * 1024;
+pub(in crate::http) const BODY_LIMIT: usize = 32 * 1024 * 1024;
 /// How long an upload may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_mins(2);
 /// Pieces of the body that wait to be read.
