@@ -108,7 +108,7 @@ fn with_callers_routes(
 ) -> Router<Arc<ApiState>> {
     let mut bare = probes
         .route("/fineract/operate", post(operate::submit_operation))
-        .route("/fineract/track/{tracking_id}", get(track::track_operation));
+        .route(track::ROUTE, get(track::track_operation));
     if api.bulk.is_on() {
         bare = bare.merge(bulk::routes());
     }
@@ -191,6 +191,25 @@ mod tests {
                 "code": "internal_error",
                 "request_id": "id-1"
             })
+        );
+    }
+
+    #[tokio::test]
+    async fn a_panic_of_track_is_told_as_an_operation_under_way() {
+        let panics = get(async || -> () { panic!("cause") });
+        let router =
+            surround(Router::new().nest("/api", Router::new().route(track::ROUTE, panics)));
+        let id = "CLIENT_CREATE|406362bf-f3da-4bc6-a506-d67e0878b7b6";
+        let path = format!("/api/fineract/track/{}", id.replace('|', "%7C"));
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        let response = router.oneshot(request).await.unwrap();
+        assert_eq!(response.status(), 500);
+        assert_eq!(response.headers()["retry-after"], "2");
+        assert_eq!(response.headers()["content-type"], "application/json");
+        let body = to_bytes(response.into_body(), BODY_LIMIT).await.unwrap();
+        assert_eq!(
+            serde_json::from_slice::<serde_json::Value>(&body).unwrap(),
+            json!({ "tracking_id": id, "status": "processing" })
         );
     }
 }

@@ -13,8 +13,11 @@ use axum::{
 };
 
 use super::{
-    ApiState, Caller, envelope, error::ApiError, idempotency_key::KeyedBody, prefer::Wait,
-    track::TrackBody,
+    ApiState, Caller, envelope,
+    error::ApiError,
+    idempotency_key::KeyedBody,
+    prefer::Wait,
+    track::{POLL_AFTER_SECONDS, TrackBody},
 };
 use crate::{
     domain::{OperationId, TrackingId},
@@ -23,8 +26,6 @@ use crate::{
 };
 
 const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
-/// When the document's client polls (document 000: every 2 to 3 seconds).
-const POLL_AFTER_SECONDS: u16 = 2;
 
 /// Accepts an operation: answers once it is durable, and does not wait for Fineract unless it is asked
 /// to with `Prefer: wait=N`.

@@ -36,6 +36,7 @@ mod operators_resolve_checker;
 mod operators_retry;
 mod operators_scope;
 mod outcomes;
+mod poll_loop;
 mod rate_limit;
 mod refusals;
 mod replay;
