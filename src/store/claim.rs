@@ -18,7 +18,7 @@ use super::{
     claimed::{Claimed, Row},
     failed_to, names, patience,
 };
-use crate::domain::{OperationId, OperationType, TrackingId};
+use crate::domain::{OperationId, OperationType, TrackingId, comparable_reference};
 
 /// What a worker asks for.
 #[derive(Clone, Debug)]
@@ -167,21 +167,25 @@ impl Store {
         let Some(reference) = &claimed.reference else {
             return Ok(None);
         };
-        let earlier = sqlx::query!(
-            "SELECT o.id, o.type
+        let comparable = comparable_reference(reference);
+        let perhaps = sqlx::query!(
+            r#"SELECT o.id, o.type, p.reference AS "reference!"
                FROM payload p
                JOIN operation o ON o.id = p.operation_id
-              WHERE p.lane = $1 AND p.reference = $2 AND o.position < $3 AND o.state <> 'failed'
-              ORDER BY o.position
-              LIMIT 1",
+              WHERE p.lane = $1 AND p.reference IS NOT NULL
+                AND (plain_reference(p.reference) = $2 OR plain_reference(p.reference) IS NULL)
+                AND o.position < $3 AND o.state <> 'failed'
+              ORDER BY o.position"#,
             claimed.places.lane,
-            reference,
+            comparable,
             claimed.places.position,
         )
-        .fetch_optional(&self.pool)
+        .fetch_all(&self.pool)
         .or_fail_to("look for a reference")
         .await?;
-        earlier
+        perhaps
+            .into_iter()
+            .find(|row| comparable_reference(&row.reference) == comparable)
             .map(|row| {
                 Ok(TrackingId {
                     operation_type: names::operation_type(&row.r#type)?,

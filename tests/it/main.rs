@@ -38,6 +38,7 @@ mod operators_scope;
 mod outcomes;
 mod poll_loop;
 mod rate_limit;
+mod references;
 mod refusals;
 mod replay;
 mod sandbox;
