@@ -9,6 +9,8 @@ mod error;
 mod health;
 mod idempotency_key;
 mod json_body;
+mod json_value;
+mod location;
 mod metrics;
 mod observe;
 mod operate;
@@ -33,8 +35,11 @@ use axum::{
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use tower::Layer as _;
 use tower_http::{
-    catch_panic::CatchPanicLayer, sensitive_headers::SetSensitiveRequestHeadersLayer,
+    catch_panic::CatchPanicLayer,
+    normalize_path::{NormalizePath, NormalizePathLayer},
+    sensitive_headers::SetSensitiveRequestHeadersLayer,
 };
 
 pub use self::{
@@ -80,8 +85,9 @@ pub struct ApiState {
     pub draining: CancellationToken,
 }
 
-/// Every route, under each base path and under none: a proxy may strip its prefix.
-pub fn router(state: ApiState) -> Router {
+/// Every route, under each base path and under none: a proxy may strip its prefix. Slashes at the end of a
+/// path do not count.
+fn router(state: ApiState) -> NormalizePath<Router> {
     let api = Arc::new(state);
     let probes = Router::new()
         .route("/healthz", get(health::report_liveness))
@@ -99,7 +105,7 @@ pub fn router(state: ApiState) -> Router {
     for base_path in api.base_paths.iter().filter(|path| !path.is_empty()) {
         all = all.nest(base_path, bare.clone());
     }
-    surround(all).with_state(api)
+    NormalizePathLayer::trim_trailing_slash().layer(surround(all).with_state(api))
 }
 
 fn with_callers_routes(

@@ -2,7 +2,7 @@
 
 use std::{io, time::Duration};
 
-use axum::http::Request;
+use axum::{extract::OriginalUri, http::Request};
 use futures_util::TryFutureExt as _;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
@@ -36,7 +36,10 @@ pub async fn serve(listener: TcpListener, state: ApiState, stop: CancellationTok
         let unread = Unread::default();
         let reading_on = unread.clone().read_on();
         let service = service_fn(move |request: Request<Incoming>| {
-            let (request, lending) = unread.lend(request);
+            let (mut request, lending) = unread.lend(request);
+            // With the slashes at its end, which the router takes away: a relative `Location` depends on them.
+            let uri = OriginalUri(request.uri().clone());
+            request.extensions_mut().insert(uri);
             let answering = router.clone().oneshot(request);
             requests.track_future(answering.map_ok(move |mut response| {
                 lending.mark(&mut response);

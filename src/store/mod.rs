@@ -8,6 +8,7 @@ mod accept;
 mod attempt;
 mod backlog;
 mod batcher;
+mod body_digest;
 mod bulk;
 mod cancel;
 mod cascade;
@@ -39,6 +40,7 @@ use tokio_util::task::TaskTracker;
 pub use self::{
     accept::{Accepted, CallerKey, NewOperation},
     attempt::{SeenLoan, StartAttempt},
+    body_digest::BodyDigest,
     bulk::{
         Batch, BatchAccepted, BatchPage, Candidate, NewBatch, NewRow, Record, RecordFilter,
         RefusedRow, Retry, RowContent, RowFailure, RowStatus, Summary,

@@ -26,8 +26,9 @@ async fn an_accepted_operation_is_durable_and_says_where_to_poll(pool: PgPool) {
         answer.text,
         format!(r#"{{"tracking_id":"{tracking_id}","status":"processing"}}"#)
     );
-    let location = format!("/api/v1/fineract/track/CLIENT_CREATE%7C{}", tracking_id.id);
+    let location = format!("track/CLIENT_CREATE%7C{}", tracking_id.id);
     assert_eq!(answer.header("location"), location);
+    let location = format!("/api/v1/fineract/{location}");
     assert_eq!(answer.header("retry-after"), "2");
     let stored = sqlx::query!(
         r#"SELECT o.type, p.caller, p.data::text AS "data!"

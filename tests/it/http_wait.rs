@@ -29,7 +29,7 @@ async fn an_answer_is_held_until_the_operation_ends(pool: PgPool) {
     let shown = answer.json();
     assert_eq!(shown["status"], "success");
     assert_eq!(shown["success_response"], json!({"clientId": 42}));
-    let location = answer.header("location").to_owned();
+    let location = format!("/fineract/{}", answer.header("location"));
     assert_eq!(Answer::of(gateway.get(&location)).await.text, answer.text);
 }
 

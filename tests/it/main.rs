@@ -24,6 +24,7 @@ mod http_operate;
 mod http_routes;
 mod http_track;
 mod http_wait;
+mod idempotency;
 mod lanes;
 mod lifecycle;
 mod limits;

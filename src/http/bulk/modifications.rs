@@ -10,7 +10,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::{
     csv_rows::{self, Table, cell, cells},
     error::{BulkError, RowProblems},
-    request::{Request, problem},
+    request::{Request, Whole, problem},
 };
 use crate::{
     http::error::ApiError,
@@ -75,7 +75,7 @@ impl NewData {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
-    id: i32,
+    id: Whole<i32>,
     status: Option<String>,
     data: Box<RawValue>,
 }
@@ -85,7 +85,8 @@ impl RetryRequest {
     pub(super) fn of_json(body: &[u8]) -> Result<Self, ApiError> {
         let mut request = Request::parse(body)?;
         let reference_id = request.required_name("reference_id").unwrap_or_default();
-        let records: Option<BTreeSet<i32>> = request.optional("records", "a list of whole numbers");
+        let records: Option<BTreeSet<Whole<i32>>> =
+            request.optional("records", "a list of whole numbers");
         let written: Vec<Written> = request
             .optional(
                 "modifications",
@@ -93,7 +94,12 @@ impl RetryRequest {
             )
             .unwrap_or_default();
         let mut modifications = BTreeMap::new();
-        for Written { id, status, data } in written {
+        for Written {
+            id: Whole(id),
+            status,
+            data,
+        } in written
+        {
             let data = NewData::Json(data);
             if modifications
                 .insert(id, Modification { status, data })
@@ -104,9 +110,9 @@ impl RetryRequest {
             }
         }
         request.finish()?;
-        let records = records.map(|mut records| {
-            records.extend(modifications.keys());
-            records
+        let records = records.map(|records| {
+            let named = records.into_iter().map(|Whole(id)| id);
+            named.chain(modifications.keys().copied()).collect()
         });
         Ok(Self {
             reference_id,

@@ -8,6 +8,7 @@ mod document;
 mod pages;
 mod retry;
 mod runs;
+mod same_again;
 mod schedule;
 mod status;
 mod uploads;
