@@ -33,7 +33,7 @@ struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Runs the gateway until SIGTERM or Ctrl-C.
+    /// Runs the gateway until SIGTERM, SIGHUP or Ctrl-C.
     Serve(serve::Arguments),
     /// Shows the whole gateway: starts all it takes, sends the documents' examples, and stays up.
     Demo(demo::Arguments),

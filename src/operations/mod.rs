@@ -198,7 +198,7 @@ trait Operation: Sized {
 }
 
 /// An operation type as the rest of the gateway uses it. Every function reads the payload anew, by the
-/// same check as the door's.
+/// same rules as `check`, which alone also asks what was not always asked of a new one.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {
     /// The type.
@@ -236,7 +236,7 @@ impl Entry {
             late_command_harmless: O::LATE_COMMAND_HARMLESS,
             reopens: O::REOPENS,
             guarded: O::GUARDED,
-            check: |payload, deployment| Ok(decode::<O>(payload, deployment)?.checked()),
+            check: |payload, deployment| Ok(read::<O>(payload, deployment, true)?.checked()),
             fells: O::fells,
             moves: |payload, deployment| Ok(decode::<O>(payload, deployment)?.moves(deployment)),
             reads: |payload, deployment, id| {
@@ -257,8 +257,17 @@ impl Entry {
     }
 }
 
+/// Reads a payload that has passed the check.
 fn decode<O: Operation>(payload: &RawValue, deployment: &Deployment) -> Result<O, InvalidPayload> {
-    let mut fields = Fields::new(payload, deployment);
+    read(payload, deployment, false)
+}
+
+fn read<O: Operation>(
+    payload: &RawValue,
+    deployment: &Deployment,
+    is_new: bool,
+) -> Result<O, InvalidPayload> {
+    let mut fields = Fields::new(payload, deployment, is_new);
     let operation = O::read(&mut fields);
     fields.finish(operation)
 }

@@ -19,7 +19,7 @@ use super::{
     failed_to, patience,
 };
 use crate::{
-    domain::{OperationId, OperationType},
+    domain::{OperationId, OperationType, comparable_reference},
     telemetry::chain,
 };
 
@@ -210,20 +210,25 @@ impl Store {
         let Some(reference) = &claimed.reference else {
             return Ok(None);
         };
-        let earlier = sqlx::query!(
-            "SELECT o.id, o.type
+        let comparable = comparable_reference(reference);
+        let perhaps = sqlx::query!(
+            r#"SELECT o.id, o.type, p.reference AS "reference!"
                FROM payload p
                JOIN operation o ON o.id = p.operation_id
-              WHERE p.lane = $1 AND p.reference = $2 AND o.position < $3 AND o.state <> 'failed'
-              ORDER BY o.position
-              LIMIT 1",
+              WHERE p.lane = $1 AND p.reference IS NOT NULL
+                AND (plain_reference(p.reference) = $2 OR plain_reference(p.reference) IS NULL)
+                AND o.position < $3 AND o.state <> 'failed'
+              ORDER BY o.position"#,
             claimed.places.lane,
-            reference,
+            comparable,
             claimed.places.position,
         )
-        .fetch_optional(&self.pool)
+        .fetch_all(&self.pool)
         .or_fail_to("look for a reference")
         .await?;
-        Ok(earlier.map(|row| TrackingName::new(&row.r#type, row.id)))
+        Ok(perhaps
+            .into_iter()
+            .find(|row| comparable_reference(&row.reference) == comparable)
+            .map(|row| TrackingName::new(&row.r#type, row.id)))
     }
 }

@@ -8,6 +8,7 @@ mod accept;
 mod attempt;
 mod backlog;
 mod batcher;
+mod body_digest;
 mod bulk;
 mod cancel;
 mod cascade;
@@ -45,6 +46,7 @@ use uuid::Uuid;
 pub use self::{
     accept::{Accepted, CallerKey, NewOperation},
     attempt::{SeenLoan, StartAttempt},
+    body_digest::BodyDigest,
     bulk::{
         Batch, BatchAccepted, BatchPage, Candidate, NewBatch, NewRow, Record, RecordFilter,
         RefusedRow, Retry, RowContent, RowFailure, RowStatus, Summary,

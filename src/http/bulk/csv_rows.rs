@@ -22,9 +22,7 @@ pub(super) type Cells<'a> = Vec<(&'a str, &'a str)>;
 pub(super) fn read_rows(reader: impl Read, rows: &mut Rows) -> Result<(), Vec<Problem>> {
     let mut table = Table::open(reader, &["status"])?;
     while let Some(record) = table.next() {
-        if !add(rows, &table.header, record) {
-            break;
-        }
+        add(rows, &table.header, record);
     }
     Ok(())
 }
@@ -89,14 +87,15 @@ impl<R: Read> Table<R> {
     }
 }
 
-fn add(rows: &mut Rows, header: &StringRecord, record: Result<StringRecord, Problem>) -> bool {
+fn add(rows: &mut Rows, header: &StringRecord, record: Result<StringRecord, Problem>) {
     let record = match record {
         Ok(record) => record,
         Err(fault) => {
-            return rows.add(Draft {
+            rows.add(Draft {
                 problems: vec![fault],
                 ..Draft::default()
             });
+            return;
         }
     };
     let mut problems = Vec::new();
@@ -118,7 +117,7 @@ fn add(rows: &mut Rows, header: &StringRecord, record: Result<StringRecord, Prob
         entry,
         data: Some(&data),
         problems,
-    })
+    });
 }
 
 /// The text of a column, unless it is empty.

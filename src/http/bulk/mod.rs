@@ -24,7 +24,10 @@ use axum::{Router, routing::post};
 use tokio::sync::Semaphore;
 
 pub use self::{balances::Balances, clients::BulkClients};
-pub(super) use self::{clients::CLIENT_SECRET, envelope::error_body, error::BulkError};
+pub(super) use self::{
+    clients::CLIENT_SECRET, envelope::error_body, error::BulkError,
+    upload::BODY_LIMIT as UPLOAD_LIMIT,
+};
 use super::ApiState;
 
 /// Uploads that are read at once: each holds a thread, and its rows in memory.

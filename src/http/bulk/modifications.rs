@@ -11,7 +11,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::{
     csv_rows::{self, Table, cell, cells},
     error::{BulkError, RowProblems},
-    request::{Request, problem},
+    request::{Request, Whole, problem},
 };
 use crate::{
     http::error::ApiError,
@@ -81,7 +81,7 @@ impl NewData {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
-    id: i32,
+    id: Whole<i32>,
     status: Option<String>,
     data: Box<RawValue>,
     expires_at: Option<DateTime<Utc>>,
@@ -92,7 +92,8 @@ impl RetryRequest {
     pub(super) fn of_json(body: &[u8]) -> Result<Self, ApiError> {
         let mut request = Request::parse(body)?;
         let reference_id = request.required_name("reference_id").unwrap_or_default();
-        let records: Option<BTreeSet<i32>> = request.optional("records", "a list of whole numbers");
+        let records: Option<BTreeSet<Whole<i32>>> =
+            request.optional("records", "a list of whole numbers");
         let written: Vec<Written> = request
             .optional(
                 "modifications",
@@ -102,7 +103,7 @@ impl RetryRequest {
         let mut modifications = BTreeMap::new();
         let expires_at = request.optional("expires_at", TIME);
         for written in written {
-            let id = written.id;
+            let Whole(id) = written.id;
             let modification = Modification {
                 status: written.status,
                 data: NewData::Json(written.data),
@@ -114,9 +115,9 @@ impl RetryRequest {
             }
         }
         request.finish()?;
-        let records = records.map(|mut records| {
-            records.extend(modifications.keys());
-            records
+        let records = records.map(|records| {
+            let named = records.into_iter().map(|Whole(id)| id);
+            named.chain(modifications.keys().copied()).collect()
         });
         Ok(Self {
             reference_id,

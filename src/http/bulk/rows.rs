@@ -69,11 +69,12 @@ impl Rows {
         self.limit
     }
 
-    /// Checks a row and adds it; `false` when there are too many.
-    pub(super) fn add(&mut self, draft: Draft<'_>) -> bool {
+    /// Checks a row and adds it. Those that are too many are only noted: who sends a batch again that came in
+    /// under a larger limit is still to be known by what stands behind them.
+    pub(super) fn add(&mut self, draft: Draft<'_>) {
         if self.taken.len() >= self.limit {
             self.too_many = true;
-            return false;
+            return;
         }
         let number = i32::try_from(self.taken.len() + 1).unwrap_or(i32::MAX);
         let checked = draft
@@ -97,7 +98,6 @@ impl Rows {
             consent_id: draft.consent_id,
             content,
         });
-        true
     }
 
     /// A good row runs, unless it rests on one that does not.

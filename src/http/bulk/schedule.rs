@@ -24,7 +24,7 @@ use super::{
 use crate::{
     http::{ApiState, error::ApiError},
     operations::Problem,
-    store::{Batch, BatchAccepted, NewBatch, RecordFilter},
+    store::{Batch, BatchAccepted, BodyDigest, NewBatch, RecordFilter},
 };
 
 const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -81,6 +81,10 @@ pub(super) async fn schedule_batch(
         && let Some(known) = api.store.batch(&client.0, reference_id).await?
     {
         return replay(&api, &known, digest).await;
+    }
+    if rows.too_many {
+        let limit = rows.limit();
+        return Err(BulkError::TooManyRows { limit }.into());
     }
     let is_refused =
         !header.problems.is_empty() || !(rows.problems.is_empty() || header.takes_valid);
@@ -146,8 +150,8 @@ type Answer = (
 );
 
 /// The same upload again brings in nothing new; another under the same name is refused.
-async fn replay(api: &ApiState, known: &Batch, digest: [u8; 32]) -> Result<Answer, ApiError> {
-    if known.digest != digest {
+async fn replay(api: &ApiState, known: &Batch, digest: BodyDigest) -> Result<Answer, ApiError> {
+    if !known.is_of(digest) {
         return Err(BulkError::ReferenceIdReused.into());
     }
     Ok(answer(StatusCode::OK, true, body_of(api, known).await?))

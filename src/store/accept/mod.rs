@@ -18,7 +18,7 @@ pub(in crate::store) use self::{
     placing::place_in_lanes,
     rows::insert_operations,
 };
-use super::{Ends, Store, StoreError, batcher::Batcher, locks::TRIES};
+use super::{BodyDigest, Ends, Store, StoreError, batcher::Batcher, locks::TRIES};
 use crate::domain::{Checked, OperationId, OperationType, TrackingId};
 
 /// A checked operation that is to be accepted.
@@ -47,8 +47,8 @@ pub struct NewOperation {
 pub struct CallerKey {
     /// The header's value.
     pub key: String,
-    /// SHA-256 of the request's body.
-    pub digest: [u8; 32],
+    /// The request's body.
+    pub digest: BodyDigest,
 }
 
 /// What became of a request to accept an operation.
@@ -79,6 +79,16 @@ pub(super) fn start(
 }
 
 impl Store {
+    /// What a caller's key has brought in before, if anything. [`accept`](Self::accept) looks by itself:
+    /// this is for a request that cannot be accepted now, and may have been.
+    pub async fn brought_in_by(
+        &self,
+        caller: &str,
+        key: &CallerKey,
+    ) -> Result<Option<Accepted>, StoreError> {
+        caller_keys::read(&self.pool, caller, key).await
+    }
+
     /// Makes an operation durable, at the tail of its lanes. `Ok` is returned after the commit.
     pub async fn accept(&self, operation: NewOperation) -> Result<Accepted, StoreError> {
         let operation_type = operation.operation_type.as_str();

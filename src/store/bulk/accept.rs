@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::{
     domain::{Lane, OperationType},
     store::{
-        Asking, NewOperation, Store, StoreError,
+        Asking, BodyDigest, NewOperation, Store, StoreError,
         accept::{insert_operations, is_accepted, place_in_lanes},
         connect,
     },
@@ -24,8 +24,8 @@ pub struct NewBatch {
     pub client: String,
     /// The client's own name for it.
     pub reference_id: String,
-    /// SHA-256 of its body.
-    pub digest: [u8; 32],
+    /// Its body.
+    pub digest: BodyDigest,
     /// The file's name.
     pub file_name: Option<String>,
     /// What is kept and given back.
@@ -130,14 +130,15 @@ async fn insert_batch(
     batch: &NewBatch,
 ) -> Result<Option<String>, sqlx::Error> {
     sqlx::query_scalar!(
-        r#"INSERT INTO batch (id, client, reference_id, digest, file_name, global_config, total)
-           VALUES ($1, $2, $3, $4, $5, $6::text::json, $7)
+        r#"INSERT INTO batch (id, client, reference_id, digest, value_digest, file_name, global_config, total)
+           VALUES ($1, $2, $3, $4, $5, $6, $7::text::json, $8)
                ON CONFLICT (client, reference_id) DO NOTHING
         RETURNING pg_current_xact_id()::text AS "transaction_id!""#,
         batch.id,
         batch.client,
         batch.reference_id,
-        &batch.digest,
+        &batch.digest.bytes,
+        batch.digest.value.as_ref().map(<[u8; 32]>::as_slice),
         batch.file_name,
         batch.global_config.as_deref().map(RawValue::get),
         i32::try_from(batch.rows.len()).unwrap_or(i32::MAX),

@@ -9,6 +9,7 @@ mod pages;
 mod retry;
 mod retry_stopped;
 mod runs;
+mod same_again;
 mod schedule;
 mod status;
 mod uploads;
