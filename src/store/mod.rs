@@ -61,7 +61,7 @@ pub use self::{
     operators::{
         ActionError, Found, Inspected, Operator, ParkedCursor, ParkedOperation, Retryable, Unfit,
     },
-    oversight::{Oversight, Standing},
+    oversight::{Held, Oversight, Standing},
     patience::STATEMENT_TIMEOUT,
     rehearsal::{Cost, Rehearsal},
     settlement::{End, Settlement, Verdict},

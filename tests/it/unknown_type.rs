@@ -3,7 +3,7 @@
 
 use fineract_gateway::{
     domain::{Checked, Lane, LaneAccess, OperationId, OperationType},
-    store::{Accepted, CallerKey, End, NewOperation},
+    store::{Accepted, BodyDigest, CallerKey, End, NewOperation},
 };
 use reqwest::Method;
 use serde_json::{Value, json, value::RawValue};
@@ -127,7 +127,10 @@ fn with_key(key: &str, client: &str) -> NewOperation {
         caller: "test".to_owned(),
         caller_key: Some(CallerKey {
             key: key.to_owned(),
-            digest: [0; 32],
+            digest: BodyDigest {
+                bytes: [0; 32],
+                value: None,
+            },
         }),
         retry_of: None,
         expires_at: None,

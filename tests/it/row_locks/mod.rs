@@ -111,6 +111,7 @@ async fn an_attempt_is_started_beside_a_locked_operation(pool: PgPool) {
             foreseen: false,
             may_have_run: false,
             seen: SeenLoan::default(),
+            user: "mifos".to_owned(),
         };
         timeout(SOON, gateway.store.start_attempt(attempt))
             .await

@@ -1,10 +1,13 @@
 //! What `prove` asks of the database itself, past the API and past the gateways.
 
+mod rows;
+
 use std::time::Duration;
 
 use sqlx::PgPool;
 use uuid::Uuid;
 
+pub use self::rows::Held;
 use super::{Asking, StoreError, names};
 use crate::domain::{OperationId, OperationType, State};
 
@@ -23,6 +26,8 @@ pub struct Standing {
     pub state: State,
     /// Why it is parked, or tried again.
     pub why: Option<String>,
+    /// Why it failed, as the gateway's own code, or the first of Fineract's.
+    pub code: Option<String>,
     /// How long it took from its acceptance to its end.
     pub took: Option<Duration>,
 }
@@ -37,9 +42,11 @@ impl Oversight {
     pub async fn standings(&self, ids: &[OperationId]) -> Result<Vec<Standing>, StoreError> {
         let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
         sqlx::query!(
-            "SELECT id, state, why, EXTRACT(EPOCH FROM ended_at - accepted_at)::float8 AS seconds
-               FROM operation
-              WHERE id = ANY ($1)",
+            r#"SELECT o.id AS "id!", o.state AS "state!", o.why, r.code AS "code?",
+                      EXTRACT(EPOCH FROM o.ended_at - o.accepted_at)::float8 AS seconds
+                 FROM operation o
+                 LEFT JOIN result r ON r.operation_id = o.id
+                WHERE o.id = ANY ($1)"#,
             &ids
         )
         .fetch_all(&self.pool)
@@ -51,6 +58,7 @@ impl Oversight {
                 id: OperationId(row.id),
                 state: names::state(&row.state)?,
                 why: row.why,
+                code: row.code,
                 took: row
                     .seconds
                     .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
@@ -92,6 +100,19 @@ impl Oversight {
         .fetch_one(&self.pool)
         .or_fail_to("look for a second key")
         .await
+    }
+
+    /// How many operations whose `expires_at` has passed wait because Fineract could not be read about them.
+    pub async fn unread_past_expiry(&self) -> Result<u64, StoreError> {
+        let count = sqlx::query_scalar!(
+            r#"SELECT count(*) AS "count!"
+                 FROM operation
+                WHERE why = 'evidence_unread' AND expires_at <= now() AND ended_at IS NULL"#
+        )
+        .fetch_one(&self.pool)
+        .or_fail_to("look for what is unread past its deadline")
+        .await?;
+        Ok(u64::try_from(count).unwrap_or_default())
     }
 
     /// Terminates so many connections, whichever they are; how many there were.
