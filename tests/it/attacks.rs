@@ -1,0 +1,117 @@
+//! What a reviewer found: each test fails until it is mended.
+
+use std::time::{Duration, Instant};
+
+use fineract_gateway::{
+    domain::{OperationType, ResourceId},
+    store::{End, Settlement, Verdict},
+};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use sqlx::PgPool;
+
+use crate::support::{
+    OPS_TOKEN, TestGateway, claim_limits, client_create,
+    operators::{Operator, park, uuid},
+    steps::{approve, disburse},
+};
+
+const PAST: &str = "2020-01-01T05:30:00+05:30";
+const FUTURE: &str = "2099-01-01T00:00:00Z";
+
+fn failure() -> End {
+    End::Failed {
+        body: None,
+        message: "refused".to_owned(),
+        code: "test".to_owned(),
+        fells: true,
+    }
+}
+
+fn success() -> End {
+    End::Succeeded {
+        body: "{}".to_owned(),
+        resource_id: ResourceId::Unchanged,
+    }
+}
+
+fn create() -> Value {
+    json!({ "status": "LOAN_CREATE", "data": { "lenderConfig": "UGRO", "externalId": "L",
+            "principal": 100_000, "submittedOnDate": "11 January 2026", "loanTermFrequency": 12,
+            "numberOfRepayments": 12, "interestRatePerPeriod": 8, "clientId": "C" } })
+}
+
+fn update() -> Value {
+    json!({ "status": "LOAN_UPDATE", "data": { "externalId": "L", "principal": 5 } })
+}
+
+fn payout() -> Value {
+    json!({ "status": "LOAN_DISBURSE", "data": disburse("L") })
+}
+
+fn by(deadline: &str, mut body: Value) -> Value {
+    body["expires_at"] = json!(deadline);
+    body
+}
+
+async fn state(pool: &PgPool, id: &str) -> String {
+    sqlx::query_scalar("SELECT state FROM operation WHERE id = $1")
+        .bind(uuid(id))
+        .fetch_one(pool)
+        .await
+        .unwrap()
+}
+
+/// the second one's was never set. The payout behind an update that expired is made all the same.
+#[sqlx::test]
+async fn what_stands_behind_the_second_of_two_that_expire_together_fails_with_it(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    gateway.accept(&client_create("C")).await;
+    gateway.accept(&by(PAST, create())).await;
+    gateway.accept(&create()).await;
+    let update = gateway.accept(&by(PAST, update())).await;
+    let payout = gateway.accept(&payout()).await;
+    while gateway.store.end_expired().await.unwrap() {}
+    while gateway.store.fell_some().await.unwrap() {}
+    assert_eq!(state(&pool, &update).await, "failed");
+    gateway.end_next(success()).await;
+    gateway.end_next(success()).await;
+    assert_eq!(state(&pool, &payout).await, "failed");
+}
+
+/// The same where somebody cancels while the failure further ahead still fells.
+#[sqlx::test]
+async fn what_stands_behind_one_that_is_cancelled_in_a_falling_lane_fails_with_it(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    gateway.accept(&client_create("C")).await;
+    gateway.accept(&create()).await;
+    gateway.accept(&create()).await;
+    let update = gateway.accept(&update()).await;
+    let payout = gateway.accept(&payout()).await;
+    gateway.end_next(success()).await;
+    gateway.end_next(failure()).await;
+    let cancelled = Operator::of(gateway.address).act(&update, "cancel").await;
+    assert_eq!(cancelled.status, StatusCode::OK, "{}", cancelled.text);
+    while gateway.store.fell_some().await.unwrap() {}
+    gateway.end_next(success()).await;
+    assert_eq!(state(&pool, &payout).await, "failed");
+}
+
+/// not make it read: what is accepted within the minute does not know of it.
+#[sqlx::test]
+async fn an_unread_failure_behind_a_create_stays_unread_when_one_before_it_fails(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    gateway.accept(&client_create("C")).await;
+    gateway.accept(&create()).await;
+    gateway.accept(&create()).await;
+    gateway.accept(&by(PAST, update())).await;
+    while gateway.store.end_expired().await.unwrap() {}
+    while gateway.store.fell_some().await.unwrap() {}
+    gateway.end_next(success()).await;
+    gateway.end_next(failure()).await;
+    while gateway.store.fell_some().await.unwrap() {}
+    let payout = gateway.accept(&payout()).await;
+    while gateway.store.fell_some().await.unwrap() {}
+    gateway.end_next(success()).await;
+    assert_eq!(state(&pool, &payout).await, "failed");
+}
