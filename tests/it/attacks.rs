@@ -115,3 +115,39 @@ async fn an_unread_failure_behind_a_create_stays_unread_when_one_before_it_fails
     gateway.end_next(success()).await;
     assert_eq!(state(&pool, &payout).await, "failed");
 }
+
+/// A sweep has chosen it, and waits for its lane; meanwhile an operator is told that it runs until 2099.
+#[sqlx::test]
+async fn a_sweep_looks_at_the_deadline_once_more_when_it_has_the_row(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    let operator = Operator::of(gateway.address);
+    let id = gateway.accept(&by(PAST, client_create("C"))).await;
+    park(&pool, &id).await;
+    let mut other = pool.begin().await.unwrap();
+    sqlx::query("SELECT FROM lane WHERE key = 'client:c' FOR NO KEY UPDATE")
+        .fetch_one(&mut *other)
+        .await
+        .unwrap();
+    let store = gateway.store.clone();
+    let sweeping = async { store.end_expired().await.unwrap() };
+    let retrying = async {
+        let started = Instant::now();
+        let waits = "SELECT EXISTS (SELECT FROM pg_stat_activity
+            WHERE datname = current_database() AND wait_event_type = 'Lock')";
+        while !sqlx::query_scalar::<_, bool>(waits)
+            .fetch_one(&pool)
+            .await
+            .unwrap()
+        {
+            assert!(started.elapsed() < Duration::from_secs(20));
+        }
+        let retry = operator
+            .request(Method::POST, &format!("/{}/retry", uuid(&id)))
+            .json(&json!({ "expires_at": FUTURE }));
+        let retry = crate::support::Answer::of(retry).await;
+        assert_eq!(retry.status, StatusCode::ACCEPTED, "{}", retry.text);
+        other.commit().await.unwrap();
+    };
+    tokio::join!(sweeping, retrying);
+    assert_eq!(state(&pool, &id).await, "ready");
+}
