@@ -151,3 +151,29 @@ async fn a_sweep_looks_at_the_deadline_once_more_when_it_has_the_row(pool: PgPoo
     tokio::join!(sweeping, retrying);
     assert_eq!(state(&pool, &id).await, "ready");
 }
+
+/// future; it is not parked, and tried at the quickest pace, for as long again as it was held.
+#[sqlx::test]
+async fn a_hold_does_not_move_trouble_into_the_future(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    let operator = Operator::of(gateway.address);
+    let id = gateway.accept(&client_create("C")).await;
+    sqlx::raw_sql("UPDATE operation SET why = 'locked_in_fineract', why_since = now()")
+        .execute(&pool)
+        .await
+        .unwrap();
+    assert_eq!(operator.act(&id, "hold").await.status, StatusCode::OK);
+    // Two days pass.
+    sqlx::raw_sql("UPDATE operation SET why_since = why_since - interval '2 days', due_at = due_at - interval '2 days'")
+        .execute(&pool)
+        .await
+        .unwrap();
+    assert_eq!(operator.act(&id, "release").await.status, StatusCode::OK);
+    let limits = claim_limits(1, OperationType::ALL);
+    assert_eq!(gateway.store.claim(&limits).await.unwrap().len(), 1);
+    let is_past: bool = sqlx::query_scalar("SELECT why_since <= now() FROM operation")
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    assert!(is_past, "the trouble begins in the future");
+}
