@@ -177,3 +177,43 @@ async fn a_hold_does_not_move_trouble_into_the_future(pool: PgPool) {
         .unwrap();
     assert!(is_past, "the trouble begins in the future");
 }
+
+/// Fineract for days is parked, however often it was passed over in between.
+#[sqlx::test]
+async fn being_passed_over_for_want_of_budget_does_not_begin_trouble_anew(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    gateway.accept(&client_create("C")).await;
+    let limits = claim_limits(1, OperationType::ALL);
+    for (why, counts) in [
+        ("locked_in_fineract", true),
+        ("too_many_retries", false),
+        ("locked_in_fineract", true),
+    ] {
+        let claimed = gateway.store.claim(&limits).await.unwrap().pop().unwrap();
+        let settlement = Settlement {
+            id: claimed.id,
+            attempt: claimed.attempt,
+            places: claimed.places,
+            reply: None,
+            verdict: Verdict::Again {
+                delay: Duration::ZERO,
+                new_key: false,
+                why,
+                counts,
+            },
+        };
+        assert!(gateway.store.settle(settlement).await.unwrap());
+        if why == "locked_in_fineract" && counts {
+            sqlx::raw_sql("UPDATE operation SET why_since = why_since - interval '1 day'")
+                .execute(&pool)
+                .await
+                .unwrap();
+        }
+    }
+    let claimed = gateway.store.claim(&limits).await.unwrap().pop().unwrap();
+    assert!(
+        claimed.parkable_for() >= Duration::from_hours(47),
+        "{:?}",
+        claimed.parkable_for()
+    );
+}
