@@ -217,3 +217,25 @@ async fn being_passed_over_for_want_of_budget_does_not_begin_trouble_anew(pool: 
         claimed.parkable_for()
     );
 }
+
+/// An older failure that nobody ever read is long forgotten; whoever cancels today knows of what he does.
+#[sqlx::test]
+async fn what_follows_a_cancel_does_not_fall_because_of_a_forgotten_failure(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    let operator = Operator::of(gateway.address);
+    gateway.accept(&update()).await;
+    gateway.end_next(failure()).await;
+    sqlx::raw_sql("UPDATE lane SET failed_at = failed_at - interval '1 day'")
+        .execute(&pool)
+        .await
+        .unwrap();
+    let mistaken = gateway.accept(&update()).await;
+    assert_eq!(
+        operator.act(&mistaken, "cancel").await.status,
+        StatusCode::OK
+    );
+    let next = json!({ "status": "LOAN_APPROVE", "data": approve("L") });
+    let next = gateway.accept(&next).await;
+    while gateway.store.fell_some().await.unwrap() {}
+    assert_eq!(state(&pool, &next).await, "ready");
+}
