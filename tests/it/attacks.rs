@@ -239,3 +239,20 @@ async fn what_follows_a_cancel_does_not_fall_because_of_a_forgotten_failure(pool
     while gateway.store.fell_some().await.unwrap() {}
     assert_eq!(state(&pool, &next).await, "ready");
 }
+
+/// Rows of a newer gateway fill each look of the sweep; what this one knows never expires.
+#[sqlx::test]
+async fn expired_rows_of_an_unknown_type_do_not_hide_the_others(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    sqlx::raw_sql(
+        "INSERT INTO operation (id, type, state, lane, position, ungranted, expires_at)
+         SELECT gen_random_uuid(), 'LOAN_FUTURE', 'waiting', 'loan:z-' || n, 2, 1, '2019-01-01'
+           FROM generate_series(1, 500) n",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    let id = gateway.accept(&by(PAST, client_create("C"))).await;
+    while gateway.store.end_expired().await.unwrap() {}
+    assert_eq!(state(&pool, &id).await, "failed");
+}
