@@ -256,3 +256,20 @@ async fn expired_rows_of_an_unknown_type_do_not_hide_the_others(pool: PgPool) {
     while gateway.store.end_expired().await.unwrap() {}
     assert_eq!(state(&pool, &id).await, "failed");
 }
+
+/// Many clients send a content type with every POST; so did scripts before a retry had a body.
+#[sqlx::test]
+async fn a_retry_with_a_content_type_and_no_body_is_a_retry(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    let id = gateway.accept(&client_create("C")).await;
+    park(&pool, &id).await;
+    let retry = gateway
+        .request(
+            Method::POST,
+            &format!("/fineract/operations/{}/retry", uuid(&id)),
+        )
+        .header("X-Internal-Token", OPS_TOKEN)
+        .header("Content-Type", "application/json");
+    let retry = crate::support::Answer::of(retry).await;
+    assert_eq!(retry.status, StatusCode::ACCEPTED, "{}", retry.text);
+}
