@@ -266,7 +266,7 @@ impl Worker {
             shutdown_grace: reader.seconds("SHUTDOWN_GRACE_SECONDS", 30, 0..=LONGEST_SECONDS),
             stuck_after: reader.seconds("FINERACT_STUCK_AFTER_SECONDS", 300, any.clone()),
             keys_kept_for: Duration::from_hours(
-                24 * reader.number("FINERACT_KEYS_KEPT_DAYS", 30_u64, 1..=36_500),
+                24 * reader.number("FINERACT_KEYS_KEPT_DAYS", 30_u64, 3..=36_500),
             ),
             park_after: reader.seconds("RETRY_PARK_AFTER_SECONDS", 86_400, any),
         }

@@ -83,8 +83,7 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// Whether a user that Fineract names is one that sent the operation, or may be its checker; some
-    /// databases know no case.
+    /// Whether a user that Fineract names sent the operation, or may be its checker, in whatever case.
     fn is_own(&self, user: Option<&str>) -> bool {
         let sent = |user: &str| self.users.iter().any(|own| user.eq_ignore_ascii_case(own));
         user.is_some_and(|user| self.checked || sent(user))
@@ -110,7 +109,7 @@ impl Refusal {
     }
 }
 
-/// What to do with an operation whose facts are known and of which no attempt is unknown.
+/// What to do with an operation whose facts are known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Plan {
     /// Send this.

@@ -4,6 +4,7 @@ use std::{collections::HashSet, time::Duration};
 
 use sqlx::{PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::{
     Asking, Fells, Store, StoreError,
@@ -95,19 +96,27 @@ async fn fell_chunk(
     let mut transaction = connect::begin_batch(pool).or_fail_to(ACTION).await?;
     // Which lanes they stand in is known only after a look; the lanes are locked in their order, and
     // the look is taken again.
-    let mut keys: Vec<String> = read_falling(&mut transaction, lane)
-        .await?
-        .iter()
-        .flat_map(|falling| falling.places.lanes())
-        .chain([lane.to_owned()])
-        .collect();
+    let first = read_failure(&mut transaction, lane).await?;
+    let mut keys: Vec<String> = match &first {
+        Some(failure) => read_falling(&mut transaction, lane, failure).await?,
+        None => Vec::new(),
+    }
+    .iter()
+    .flat_map(|falling| falling.places.lanes())
+    .chain([lane.to_owned()])
+    .collect();
     keys.sort_unstable();
     keys.dedup();
     lanes::lock(&mut transaction, &keys)
         .or_fail_to(ACTION)
         .await?;
     let locked: HashSet<String> = keys.into_iter().collect();
-    let mut all = read_falling(&mut transaction, lane).await?;
+    let Some(failure) = read_failure(&mut transaction, lane).await? else {
+        let departed = finish(&mut transaction, lane).or_fail_to(ACTION).await?;
+        transaction.commit().or_fail_to(ACTION).await?;
+        return Ok((Vec::new(), departed));
+    };
+    let mut all = read_falling(&mut transaction, lane, &failure).await?;
     // A create depends on nothing that failed before it, and what comes behind it on the create.
     let create = all.iter().position(|unsent| {
         unsent.operation_type.is_some_and(OperationType::is_create) && unsent.places.lane == lane
@@ -127,11 +136,12 @@ async fn fell_chunk(
         .collect();
     let departed = if none_is_left {
         let ends_at = ends_at.map(|create| create.places.position);
-        finish(&mut transaction, lane, ends_at)
+        forget_failure(&mut transaction, lane, &failure, ends_at)
             .or_fail_to(ACTION)
-            .await?
+            .await?;
+        Departed::default()
     } else {
-        end_fallen(&mut transaction, lane, &falling, fells).await?
+        end_fallen(&mut transaction, (lane, &failure), &falling, fells).await?
     };
     transaction.commit().or_fail_to(ACTION).await?;
     for fallen in &falling {
@@ -143,23 +153,55 @@ async fn fell_chunk(
     ))
 }
 
+/// A failure whose dependents are still to be ended.
+struct Failure {
+    position: i64,
+    below: i64,
+    failed_by: Uuid,
+}
+
+/// The first of a lane's failures whose dependents are still to be ended. A gateway from before they were
+/// kept by themselves leaves only the lane's mark.
+async fn read_failure(
+    connection: &mut PgConnection,
+    lane: &str,
+) -> Result<Option<Failure>, StoreError> {
+    sqlx::query_as!(
+        Failure,
+        r#"SELECT position AS "position!", max(below) AS "below!", failed_by AS "failed_by!"
+             FROM (SELECT position, below, failed_by FROM lane_failure WHERE lane = $1
+                    UNION ALL
+                   SELECT failed_position, failed_below, failed_by
+                     FROM lane
+                    WHERE key = $1 AND falling AND failed_below > failed_position) failure
+            GROUP BY position, failed_by
+            ORDER BY position
+            LIMIT 1"#,
+        lane
+    )
+    .fetch_optional(connection)
+    .or_fail_to("read a lane's failures")
+    .await
+}
+
 /// The first operations of a lane that fall, in their order. One that has had its turn does not fall:
 /// it was accepted after the failure had been forgotten, whatever a clock says by now.
 async fn read_falling(
     connection: &mut PgConnection,
     lane: &str,
+    failure: &Failure,
 ) -> Result<Vec<Unsent>, StoreError> {
     sqlx::query!(
         "SELECT o.id, o.type, o.lane, o.position, o.read_lane, o.read_position
-           FROM lane l
-           JOIN place p ON p.lane = l.key
-                       AND p.position > l.failed_position AND p.position < l.failed_below
+           FROM place p
            JOIN operation o ON o.id = p.operation_id AND o.state = 'waiting'
-          WHERE l.key = $1 AND l.falling
+          WHERE p.lane = $1 AND p.position > $3 AND p.position < $4
           ORDER BY p.position
           LIMIT $2",
         lane,
-        CHUNK
+        CHUNK,
+        failure.position,
+        failure.below
     )
     .fetch_all(connection)
     .or_fail_to("read falling operations")
@@ -180,12 +222,12 @@ async fn read_falling(
 
 async fn end_fallen(
     connection: &mut PgConnection,
-    lane: &str,
+    (lane, failure): (&str, &Failure),
     falling: &[Unsent],
     fells: Fells,
 ) -> Result<Departed, StoreError> {
     const ACTION: &str = "end falling operations";
-    let (cause, code) = read_cause(connection, lane).await?;
+    let (cause, code) = read_cause(connection, failure).await?;
     let mut departures = Departures::default();
     let mut results = Results::default();
     for fallen in falling {
@@ -196,12 +238,7 @@ async fn end_fallen(
             departures.fell(&fallen.places, fallen.id.0);
         }
         let message = format!("Not sent: {cause}, which it rests on, failed");
-        results.push(
-            fallen.id,
-            None,
-            None,
-            Some((code.to_owned(), message, true)),
-        );
+        results.push_dependent(fallen.id, (code.to_owned(), message), failure.failed_by);
     }
     sqlx::query!(
         "UPDATE operation
@@ -218,21 +255,20 @@ async fn end_fallen(
         .await
 }
 
-/// The operation whose failure marks the lane, and the code of those that fail with it.
+/// The operation that failed, and the code of those that fail with it.
 async fn read_cause(
     connection: &mut PgConnection,
-    lane: &str,
+    failure: &Failure,
 ) -> Result<(TrackingName, &'static str), StoreError> {
     let cause = sqlx::query!(
         "SELECT o.id, o.type, r.code
-           FROM lane l
-           JOIN operation o ON o.id = l.failed_by
+           FROM operation o
            JOIN result r ON r.operation_id = o.id
-          WHERE l.key = $1",
-        lane
+          WHERE o.id = $1",
+        failure.failed_by
     )
     .fetch_one(connection)
-    .or_fail_to("read a lane's mark")
+    .or_fail_to("read a lane's failure")
     .await?;
     let name = TrackingName::new(&cause.r#type, cause.id);
     let was_stopped = cause
@@ -247,23 +283,36 @@ async fn read_cause(
     Ok((name, code))
 }
 
-/// All have failed with it that are to: the lane goes on with what came later. Where that is a create, the
-/// failure before it covers nothing any more.
-async fn finish(
+/// All have failed with it that are to. Where a create ended that, and the lane's mark stands before it, what
+/// is accepted now depends on the create, and on that mark no more.
+async fn forget_failure(
     connection: &mut PgConnection,
     lane: &str,
+    failure: &Failure,
     ends_at: Option<i64>,
-) -> Result<Departed, sqlx::Error> {
+) -> Result<(), sqlx::Error> {
     sqlx::query!(
-        "UPDATE lane
-            SET falling = false, failed_below = COALESCE($2, failed_below),
-                failure_read = failure_read OR $2 IS NOT NULL
+        "WITH gone AS (
+            DELETE FROM lane_failure WHERE lane = $1 AND position = $2
+         )
+         UPDATE lane
+            SET failed_below = CASE WHEN failed_position = $2 THEN failed_position ELSE failed_below END,
+                failure_read = failure_read OR COALESCE(failed_position < $3, false)
           WHERE key = $1",
         lane,
+        failure.position,
         ends_at
     )
-    .execute(&mut *connection)
-    .await?;
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+/// No failure has dependents left to be ended: the lane goes on with what came later.
+async fn finish(connection: &mut PgConnection, lane: &str) -> Result<Departed, sqlx::Error> {
+    sqlx::query!("UPDATE lane SET falling = false WHERE key = $1", lane)
+        .execute(&mut *connection)
+        .await?;
     let work = lanes::grant(connection, &[lane.to_owned()]).await?;
     Ok(Departed { work, falls: false })
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{claimed::Places, results::Results};
+use super::{accept::WINDOW_SECONDS, claimed::Places, results::Results};
 use crate::domain::ResourceId;
 
 /// What leaves a lane when operations end.
@@ -14,7 +14,8 @@ struct Leaving {
     members: i32,
     writers: i32,
     resource_id: ResourceId,
-    failed: Option<(i64, Uuid)>,
+    /// Where the operations stood whose failure fails their dependents, and which they are.
+    failed: BTreeMap<i64, Uuid>,
 }
 
 /// The changes of a transaction that ends operations, gathered lane by lane.
@@ -54,13 +55,10 @@ impl Departures {
         }
     }
 
-    /// Marks the lane that an operation writes with its failure, which fells those behind it. Of several
-    /// the first counts.
+    /// Notes that those behind an operation in the lane that it writes fail with it.
     pub(super) fn fell(&mut self, places: &Places, failed_by: Uuid) {
-        let failed = &mut self.lanes.entry(places.lane.clone()).or_default().failed;
-        if failed.is_none_or(|(position, _)| places.position < position) {
-            *failed = Some((places.position, failed_by));
-        }
+        let lane = self.lanes.entry(places.lane.clone()).or_default();
+        lane.failed.insert(places.position, failed_by);
     }
 
     /// Writes it all with the results, on lanes that are locked, and grants what has become first.
@@ -72,15 +70,17 @@ impl Departures {
         let (lanes, positions): (Vec<_>, Vec<_>) = self.places.into_iter().unzip();
         let keys: Vec<String> = self.lanes.keys().cloned().collect();
         let leaving: Vec<&Leaving> = self.lanes.values().collect();
+        let furthest = |lane: &Leaving| lane.failed.last_key_value().map(|(at, by)| (*at, *by));
         let left = sqlx::query!(
             r#"WITH gone AS (
                 DELETE FROM place p
                  USING unnest($8::text[], $9::bigint[]) AS g (lane, position)
                  WHERE p.lane = g.lane AND p.position = g.position
              ), told AS (
-                INSERT INTO result (operation_id, success, failure, code, message, marked)
+                INSERT INTO result (operation_id, success, failure, code, message, marked, failed_with)
                 SELECT *
-                  FROM unnest($10::uuid[], $11::text[], $12::text[], $13::text[], $14::text[], $15::bool[])
+                  FROM unnest($10::uuid[], $11::text[], $12::text[], $13::text[], $14::text[], $15::bool[],
+                              $18::uuid[])
              )
              UPDATE lane l
                 SET members = l.members - n.members,
@@ -90,17 +90,17 @@ impl Departures {
                     failed_at = CASE WHEN n.marks THEN now() ELSE l.failed_at END,
                     failed_position = CASE WHEN n.marks THEN n.position ELSE l.failed_position END,
                     failed_below = CASE WHEN n.marks THEN l.next_position ELSE l.failed_below END,
-                    -- An unread failure further back, which this one's mark replaces, stays unread.
-                    failure_read = CASE WHEN n.marks THEN $16 AND (l.failed_by IS NULL OR l.failure_read)
-                                        ELSE l.failure_read END,
-                    falling = l.falling OR (n.marks AND l.members > n.members)
-               FROM (SELECT u.*,
-                            -- While a failure further ahead still fells, it covers this one.
+                    -- Where the one before it is unread, what comes next may depend on that as well.
+                    failure_read = CASE WHEN n.marks THEN $16 AND NOT n.is_unread ELSE l.failure_read END,
+                    falling = l.falling OR (n.failed_by IS NOT NULL AND l.members > n.members)
+               FROM (SELECT u.*, is_unread,
                             u.failed_by IS NOT NULL
-                            AND NOT (o.falling AND o.failed_position < u.position) AS marks
+                            AND NOT (is_unread AND o.failed_position > u.position) AS marks
                        FROM unnest($1::text[], $2::int[], $3::int[], $4::bool[], $5::bigint[], $6::uuid[], $7::bigint[])
                             AS u (key, members, writers, learned, resource_id, failed_by, position)
-                       JOIN lane o ON o.key = u.key) AS n
+                       JOIN lane o ON o.key = u.key
+                      CROSS JOIN LATERAL (SELECT o.failed_by IS NOT NULL AND NOT o.failure_read
+                                                 AND o.failed_at > now() - make_interval(secs => $17)) AS m (is_unread)) AS n
               WHERE l.key = n.key
           RETURNING l.key, l.falling, l.members > 0 AS "is_used!""#,
             &keys,
@@ -108,8 +108,8 @@ impl Departures {
             &leaving.iter().map(|lane| lane.writers).collect::<Vec<_>>(),
             &leaving.iter().map(|lane| lane.resource_id != ResourceId::Unchanged).collect::<Vec<_>>(),
             &leaving.iter().map(|lane| lane.resource_id.known()).collect::<Vec<_>>() as &[Option<i64>],
-            &leaving.iter().map(|lane| lane.failed.map(|(_, id)| id)).collect::<Vec<_>>() as &[Option<Uuid>],
-            &leaving.iter().map(|lane| lane.failed.map(|(position, _)| position)).collect::<Vec<_>>() as &[Option<i64>],
+            &leaving.iter().map(|lane| furthest(lane).map(|(_, id)| id)).collect::<Vec<_>>() as &[Option<Uuid>],
+            &leaving.iter().map(|lane| furthest(lane).map(|(position, _)| position)).collect::<Vec<_>>() as &[Option<i64>],
             &lanes,
             &positions,
             &results.ids,
@@ -119,9 +119,12 @@ impl Departures {
             &results.messages as &[Option<String>],
             &results.marked,
             self.known,
+            WINDOW_SECONDS,
+            &results.failed_with as &[Option<Uuid>],
         )
         .fetch_all(&mut *connection)
         .await?;
+        note_failures(&self.lanes, connection).await?;
         let falls = left.iter().any(|lane| lane.falling);
         let used: Vec<String> = left
             .into_iter()
@@ -133,6 +136,36 @@ impl Departures {
             falls,
         })
     }
+}
+
+/// Notes the failures whose dependents are there, each by itself: a create between two of them parts them.
+async fn note_failures(
+    lanes: &BTreeMap<String, Leaving>,
+    connection: &mut PgConnection,
+) -> Result<(), sqlx::Error> {
+    let (mut keys, mut positions, mut failed) = (Vec::new(), Vec::new(), Vec::new());
+    for (key, leaving) in lanes {
+        for (position, failed_by) in &leaving.failed {
+            keys.push(key.clone());
+            positions.push(*position);
+            failed.push(*failed_by);
+        }
+    }
+    if failed.is_empty() {
+        return Ok(());
+    }
+    sqlx::query!(
+        "INSERT INTO lane_failure (lane, position, below, failed_by)
+         SELECT f.lane, f.position, l.next_position, f.failed_by
+           FROM unnest($1::text[], $2::bigint[], $3::uuid[]) AS f (lane, position, failed_by)
+           JOIN lane l ON l.key = f.lane AND l.members > 0",
+        &keys,
+        &positions,
+        &failed,
+    )
+    .execute(connection)
+    .await
+    .map(drop)
 }
 
 /// What a transaction that ended operations has set going.

@@ -13,6 +13,7 @@ pub(super) struct Results {
     pub(super) codes: Vec<Option<String>>,
     pub(super) messages: Vec<Option<String>>,
     pub(super) marked: Vec<bool>,
+    pub(super) failed_with: Vec<Option<Uuid>>,
 }
 
 impl Results {
@@ -36,5 +37,20 @@ impl Results {
             .unzip();
         self.codes.push(code);
         self.messages.push(message);
+        self.failed_with.push(None);
+    }
+
+    /// Adds the row of one that failed, unsent, with another's failure.
+    pub(super) fn push_dependent(
+        &mut self,
+        id: OperationId,
+        failed: (String, String),
+        failed_with: Uuid,
+    ) {
+        let (code, message) = failed;
+        self.push(id, None, None, Some((code, message, true)));
+        if let Some(last) = self.failed_with.last_mut() {
+            *last = Some(failed_with);
+        }
     }
 }

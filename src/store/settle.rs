@@ -168,7 +168,7 @@ async fn update_operations(
     let new_key = |row: &Settlement| row.verdict.takes_new_key();
     let counts = |row: &Settlement| match &row.verdict {
         Verdict::Again { counts, .. } => *counts,
-        Verdict::End(_) | Verdict::Park { .. } => true,
+        Verdict::End(_) | Verdict::Park { .. } => Some(true),
     };
     // In the order in which whoever cancels locks them.
     let mut batch: Vec<&Settlement> = batch.iter().collect();
@@ -181,9 +181,9 @@ async fn update_operations(
                   why = s.why,
                   -- Trouble begins anew where what came before it was nobody's, such as an outage.
                   why_since = CASE WHEN s.why IS NOT NULL THEN
-                      CASE WHEN s.state = 'parked' OR (s.counts AND NOT o.why_counts) THEN now()
+                      CASE WHEN s.state = 'parked' OR (s.counts IS TRUE AND NOT o.why_counts) THEN now()
                            ELSE COALESCE(o.why_since, now()) END END,
-                  why_counts = s.counts,
+                  why_counts = COALESCE(s.counts, o.why_counts),
                   -- A success that came late wins over what an operator believed.
                   resolution = CASE WHEN s.state IN ('ready', o.resolution) THEN o.resolution END,
                   ended_at = CASE WHEN s.state IN ('succeeded', 'failed') THEN now() END
@@ -197,7 +197,7 @@ async fn update_operations(
         &batch.iter().copied().map(delay).collect::<Vec<_>>() as &[Option<f64>],
         &batch.iter().copied().map(new_key).collect::<Vec<_>>(),
         &batch.iter().copied().map(why).collect::<Vec<_>>() as &[Option<String>],
-        &batch.iter().copied().map(counts).collect::<Vec<_>>(),
+        &batch.iter().copied().map(counts).collect::<Vec<_>>() as &[Option<bool>],
     )
     .fetch_all(connection)
     .await?;

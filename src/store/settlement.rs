@@ -43,8 +43,8 @@ pub enum Verdict {
         /// Why, as a stable code.
         why: &'static str,
         /// Whether the time it waits for this reason counts towards being parked: not while nobody could
-        /// have it done, as during an outage.
-        counts: bool,
+        /// have it done, as during an outage. `None`: it was only passed over, which changes nothing.
+        counts: Option<bool>,
     },
     /// Only a person can decide it; its lanes stay shut.
     Park {

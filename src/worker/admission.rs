@@ -5,11 +5,15 @@ use std::time::Duration;
 use tokio::sync::MutexGuard;
 use tokio_util::sync::CancellationToken;
 
-use super::{conclude::Conclusion, gate::Pass, runner::Runner};
+use super::{conclude::Conclusion, gate::Pass, pace, runner::Runner};
 use crate::{
     fineract::Permit,
-    store::{Claimed, SUSPECT_AFTER, Verdict},
+    store::{Claimed, SUSPECT_AFTER},
 };
+
+/// How long an operation that is to run alone is left while another one does, before jitter: it must not keep
+/// the place of one that can run.
+const SUSPECTS_WAIT: Duration = Duration::from_secs(4);
 
 impl Runner {
     /// Waits for its turn. `Err`: it has none now, here. What may have killed the processes that held it
@@ -21,23 +25,16 @@ impl Runner {
     ) -> Result<(Permit<'_>, Pass, Option<MutexGuard<'_, ()>>), Conclusion> {
         let is_retry = claimed.why_since.is_some();
         if !self.limiter.affords(is_retry) {
-            return Err(Conclusion::again(claimed, "too_many_retries", None));
+            let delay = pace::delay(claimed.troubled_for, None);
+            return Err(Conclusion::passed_over("too_many_retries", delay));
         }
-        let handed_back = || {
-            Conclusion::unsent(Verdict::Again {
-                delay: Duration::ZERO,
-                new_key: false,
-                why: "handed_back",
-                counts: false,
-            })
-        };
+        let handed_back = || Conclusion::passed_over("handed_back", Duration::ZERO);
         let alone = match claimed.deaths {
             0..SUSPECT_AFTER => None,
-            _ => Some(
-                stop.run_until_cancelled(self.suspects.lock())
-                    .await
-                    .ok_or_else(handed_back)?,
-            ),
+            _ => Some(self.suspects.try_lock().or(Err(Conclusion::passed_over(
+                "runs_alone",
+                pace::jitter(SUSPECTS_WAIT),
+            )))?),
         };
         let turn = stop.run_until_cancelled(self.limiter.acquire()).await;
         let permit = turn.ok_or_else(handed_back)?;

@@ -38,14 +38,24 @@ impl Conclusion {
             delay: pace::delay(claimed.troubled_for, asked),
             new_key: false,
             why,
-            counts: false,
+            counts: Some(false),
+        })
+    }
+
+    /// Leaves it to its next turn, here or elsewhere: nothing was tried.
+    pub(super) fn passed_over(why: &'static str, delay: Duration) -> Self {
+        Self::unsent(Verdict::Again {
+            delay,
+            new_key: false,
+            why,
+            counts: None,
         })
     }
 
     /// Tries again once the database is back: nothing was sent.
     pub(super) fn database_away(claimed: &Claimed, error: &StoreError) -> Self {
         tracing::warn!(operation.id = %claimed.id, error = %chain(error), "the database failed before anything was sent");
-        Self::again(claimed, "database_away", None)
+        Self::passed_over("database_away", pace::delay(claimed.troubled_for, None))
     }
 
     /// Leaves it to a person.
@@ -229,7 +239,7 @@ impl Runner {
                 delay,
                 new_key,
                 why,
-                counts: true,
+                counts: Some(true),
             })
         }
     }

@@ -38,23 +38,31 @@ impl Runner {
             Ok(found) => found,
             Err(conclusion) => return conclusion,
         };
-        let verdict = self.judge(case, question, finding, checkers_readable).await;
+        let verdict = match self.judge(case, question, finding, checkers_readable).await {
+            Ok(verdict) => verdict,
+            Err(conclusion) => return conclusion,
+        };
         if case.claimed.is_past_expiry && matches!(verdict, decision::Verdict::NewKey { .. }) {
             return self.close(case, expired(case)).await;
         }
         self.follow_reading(case, verdict, evidence, answer).await
     }
 
-    /// Decides by what was found, and by what is known of Fineract's process.
+    /// Decides by what was found, and by what is known of Fineract's process. `Err`: a command that may have
+    /// run waits for a checker; a restart does not end that (`CONTRACT.md` section 22.4).
     async fn judge(
         &self,
         case: Case<'_>,
         question: Question,
         finding: Finding,
         checkers_readable: bool,
-    ) -> decision::Verdict {
+    ) -> Result<decision::Verdict, Conclusion> {
         let mut history = case.history();
         if history.may_still_run() {
+            let is_looked_for = question == Question::Stuck || finding == Finding::Ours;
+            if !is_looked_for && self.listing(case).await? == Listing::Listed {
+                return Err(self.listed(case.claimed));
+            }
             history = history.up_for(self.fineract.uptime().await);
         }
         let circumstances = Circumstances {
@@ -62,7 +70,12 @@ impl Runner {
             late_command_harmless: case.entry.late_command_harmless,
             checkers_readable,
         };
-        decision::decide_reading(question, finding, &history, circumstances)
+        Ok(decision::decide_reading(
+            question,
+            finding,
+            &history,
+            circumstances,
+        ))
     }
 
     /// Ends an operation without another try, with this refusal, unless an attempt of it has taken effect,
@@ -79,9 +92,16 @@ impl Runner {
             Ok(found) => found,
             Err(conclusion) => return conclusion,
         };
-        match self.judge(case, Question::Closing, finding, true).await {
+        let verdict = match self.judge(case, Question::Closing, finding, true).await {
+            Ok(verdict) => verdict,
+            Err(conclusion) => return conclusion,
+        };
+        match verdict {
             decision::Verdict::Succeeded => self.succeeded_by(case, evidence).await,
-            decision::Verdict::Refused => refusal,
+            decision::Verdict::Refused => match evidence {
+                Evidence::NotOurs(_) => done_by_another(case, evidence, None),
+                Evidence::Ours(_) | Evidence::Absent | Evidence::CannotTell(_) => refusal,
+            },
             decision::Verdict::NewKey { why } | decision::Verdict::SameKey { why } => {
                 self.again_or_park(case.claimed, why, false, None)
             }
@@ -94,7 +114,8 @@ impl Runner {
     pub(super) async fn look_before_it_runs_anew(&self, case: Case<'_>) -> Result<(), Conclusion> {
         let (finding, evidence) = self.find(case).await?;
         Err(
-            match self.judge(case, Question::Forgotten, finding, true).await {
+            match self.judge(case, Question::Forgotten, finding, true).await? {
+                decision::Verdict::NewKey { .. } if case.claimed.is_past_expiry => expired(case),
                 decision::Verdict::NewKey { .. } => return Ok(()),
                 decision::Verdict::Succeeded => self.succeeded_by(case, evidence).await,
                 decision::Verdict::Refused => done_by_another(case, evidence, None),

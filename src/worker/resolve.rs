@@ -88,7 +88,7 @@ impl Runner {
             delay: left,
             new_key: false,
             why: "an_attempt_may_still_run",
-            counts: true,
+            counts: Some(true),
         }))
     }
 }

@@ -117,10 +117,11 @@ impl Runner {
             Ok(_admission) => self.conclude(&claimed).await,
             Err(conclusion) => Some(conclusion),
         };
-        let Some(conclusion) = conclusion else {
-            tracing::warn!(operation.id = %claimed.id, operation.attempt = claimed.attempt, "the lease is gone; nothing was sent");
-            return;
-        };
+        let conclusion = conclusion.unwrap_or_else(|| {
+            tracing::warn!(operation.id = %claimed.id, operation.attempt = claimed.attempt, "its lease or its time ran out; nothing was sent");
+            // Where another holds it by now, this changes nothing.
+            Conclusion::passed_over("handed_back", Duration::ZERO)
+        });
         #[cfg(feature = "sabotage")]
         let conclusion = super::sabotaged::with_new_key(conclusion);
         report::conclusion(&claimed, &conclusion);

@@ -39,7 +39,7 @@ impl Runner {
                     delay: pace::delay(claimed.troubled_for, None),
                     new_key,
                     why,
-                    counts: false,
+                    counts: Some(false),
                 })
             }
         }

@@ -134,7 +134,7 @@ fn every_bad_value_is_named_by_its_variable() {
         ("WORKER_LEASE_SECONDS", "30"),
         ("SHUTDOWN_GRACE_SECONDS", "99999999999"),
         ("FINERACT_STUCK_AFTER_SECONDS", "x"),
-        ("FINERACT_KEYS_KEPT_DAYS", "0"),
+        ("FINERACT_KEYS_KEPT_DAYS", "2"),
         ("FINERACT_SINGLE_PROCESS", "yes"),
         ("RETRY_PARK_AFTER_SECONDS", "0"),
         ("LOG_FORMAT", "xml"),

@@ -253,7 +253,7 @@ async fn an_attempt_that_lost_its_claim_ends_nothing_beside_the_one_that_has_it(
         delay: Duration::ZERO,
         new_key: false,
         why: "test",
-        counts: true,
+        counts: Some(true),
     };
     // At once, so in one batch.
     let (of_lost, of_holding) = tokio::join!(settle(&lost, end), settle(&holding, again));

@@ -6,6 +6,7 @@
     reason = "helpers of tests are not #[test] functions themselves"
 )]
 
+mod attacks;
 mod bad_start;
 mod bulk;
 mod config;

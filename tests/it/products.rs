@@ -149,6 +149,7 @@ fn fineract(url: &str) -> Fineract {
             "FINERACT_URL" => url,
             "FINERACT_USER" => "mifos",
             "FINERACT_PASSWORD" => "password",
+            "FINERACT_SINGLE_PROCESS" => "true",
             _ => return None,
         };
         Some(value.to_owned())

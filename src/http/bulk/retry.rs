@@ -86,28 +86,12 @@ pub(super) async fn retry_batch(
     if api.store.backlog() >= api.max_waiting {
         return Err(ApiError::Overloaded);
     }
-    let mut modifications = request.modifications;
-    let records = request.records;
-    let named: Option<Vec<i32>> = records.map(|records| records.into_iter().collect());
+    let named = request.records.as_ref();
+    let named: Option<Vec<i32>> = named.map(|records| records.iter().copied().collect());
     let candidates = api.store.retry_candidates(&batch, named.as_deref()).await?;
-    let mut not_taken = unknown(named.as_deref(), &modifications, &candidates);
-    let mut retries = Vec::new();
-    for candidate in candidates {
-        let modification = modifications.remove(&candidate.number);
-        let wanted = Wanted {
-            is_named: named.is_some() || modification.is_some(),
-            modification,
-            expires_at: request.expires_at,
-        };
-        match operation_of(&api, &client, &candidate, wanted) {
-            Ok(operation) => retries.push(Retry {
-                number: candidate.number,
-                failed: candidate.operation_id,
-                operation,
-            }),
-            Err(refused) => not_taken.push(refused),
-        }
-    }
+    let mut not_taken = unknown(named.as_deref(), &request.modifications, &candidates);
+    let (retries, refused) = choose(&api, &client, request, candidates);
+    not_taken.extend(refused);
     let taken = if retries.is_empty() {
         BTreeSet::new()
     } else {
@@ -139,6 +123,44 @@ pub(super) async fn retry_batch(
             not_taken,
         }),
     ))
+}
+
+/// Which rows are sent again, and as what; and why the others are not.
+fn choose(
+    api: &ApiState,
+    client: &BulkClient,
+    mut request: RetryRequest,
+    candidates: Vec<Candidate>,
+) -> (Vec<Retry>, Vec<NotTaken>) {
+    let mut retries: Vec<Retry> = Vec::new();
+    let mut refused = Vec::new();
+    for candidate in candidates {
+        let modification = request.modifications.remove(&candidate.number);
+        let is_named = request.records.is_some() || modification.is_some();
+        let is_alone = candidate.failed_with.is_some_and(|cause| {
+            let is_taken = retries.iter().any(|retry| retry.failed == Some(cause));
+            !is_named && !is_taken
+        });
+        if is_alone {
+            let message = "failed with one that is not sent again: name it in records to send it all the same";
+            refused.push(NotTaken::new(candidate.number, "needs_naming", message));
+            continue;
+        }
+        let wanted = Wanted {
+            is_named,
+            modification,
+            expires_at: request.expires_at,
+        };
+        match operation_of(api, client, &candidate, wanted) {
+            Ok(operation) => retries.push(Retry {
+                number: candidate.number,
+                failed: candidate.operation_id,
+                operation,
+            }),
+            Err(not_taken) => refused.push(not_taken),
+        }
+    }
+    (retries, refused)
 }
 
 /// The rows that were asked for, but cannot be meant.

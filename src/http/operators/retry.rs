@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{
     body::HttpBody as _,
     extract::{FromRequest, OriginalUri, Request, State},
-    http::{StatusCode, header::CONTENT_TYPE},
+    http::StatusCode,
     response::IntoResponse,
 };
 use chrono::{DateTime, Utc};
@@ -31,7 +31,7 @@ impl<S: Send + Sync> FromRequest<S> for RetryBody {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
-        if !request.headers().contains_key(CONTENT_TYPE) && request.body().is_end_stream() {
+        if request.body().is_end_stream() {
             return Ok(Self::default());
         }
         let JsonBody(body) = JsonBody::from_request(request, state).await?;

@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 
 pub(in crate::store) use self::{
     batch::{Tried, is_accepted},
-    placing::place_in_lanes,
+    placing::{WINDOW_SECONDS, place_in_lanes},
     rows::insert_operations,
 };
 use super::{BodyDigest, Ends, Store, StoreError, batcher::Batcher, locks::TRIES};

@@ -10,7 +10,7 @@ use super::NewOperation;
 ///
 /// Who sends all steps of a loan at once cannot know of the failure; who has read it, or comes a minute
 /// later, does.
-const WINDOW_SECONDS: f64 = 60.0;
+pub(in crate::store) const WINDOW_SECONDS: f64 = 60.0;
 
 /// Where a new operation stands.
 pub(in crate::store) struct Placed {
@@ -136,19 +136,41 @@ async fn extend_lanes(
         WINDOW_SECONDS,
         &before_create as &[Option<i32>],
     )
-    .fetch_all(connection)
-    .await?
-    .into_iter()
-    .map(|row| {
-        let added = added.remove(row.key.as_str()).unwrap_or_default();
-        let tail = Tail {
-            members: row.members - added.members,
-            writers: row.writers - added.writers,
-            position: row.next_position - i64::from(added.members),
-            falling: row.falling,
-        };
-        (row.key, tail)
-    })
-    .collect();
+    .fetch_all(&mut *connection)
+    .await?;
+    let falling = tails.iter().filter(|row| row.falling);
+    let falling: Vec<String> = falling.map(|row| row.key.clone()).collect();
+    if !falling.is_empty() {
+        cover(connection, &falling).await?;
+    }
+    let tails = tails
+        .into_iter()
+        .map(|row| {
+            let added = added.remove(row.key.as_str()).unwrap_or_default();
+            let tail = Tail {
+                members: row.members - added.members,
+                writers: row.writers - added.writers,
+                position: row.next_position - i64::from(added.members),
+                falling: row.falling,
+            };
+            (row.key, tail)
+        })
+        .collect();
     Ok(tails)
+}
+
+/// Has the failures that mark these lanes cover what was just accepted there, where the marks say so.
+async fn cover(connection: &mut PgConnection, lanes: &[String]) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "INSERT INTO lane_failure (lane, position, below, failed_by)
+         SELECT key, failed_position, failed_below, failed_by
+           FROM lane
+          WHERE key = ANY ($1) AND failed_below > failed_position
+             ON CONFLICT (lane, position) DO UPDATE
+            SET below = greatest(lane_failure.below, excluded.below)",
+        lanes
+    )
+    .execute(connection)
+    .await
+    .map(drop)
 }

@@ -32,6 +32,8 @@ pub struct Candidate {
     pub payload: Option<Box<RawValue>>,
     /// Why it failed; `None`: it has not.
     pub failure: Option<RowFailure>,
+    /// The operation that it failed with, unsent, unless that one is run again already.
+    pub failed_with: Option<OperationId>,
     /// Until when it might be sent.
     pub expires_at: Option<DateTime<Utc>>,
     /// Whether that has passed, by the database's clock.
@@ -59,11 +61,14 @@ impl Store {
         let rows = sqlx::query!(
             r#"SELECT b.number AS "number!", b.operation_id, b.type, b.code, b.message,
                       COALESCE(p.data, r.data) AS "data: Json<Box<RawValue>>",
+                      CASE WHEN NOT EXISTS (SELECT FROM operation again WHERE again.retry_of = f.failed_with)
+                           THEN f.failed_with END AS failed_with,
                       o.expires_at AS "expires_at?", COALESCE(o.expires_at <= now(), false) AS "is_past_expiry!"
                  FROM batch_record b
                  JOIN batch_row r ON r.batch_id = b.batch_id AND r.number = b.number
                  LEFT JOIN payload p ON p.operation_id = b.operation_id
                  LEFT JOIN operation o ON o.id = b.operation_id
+                 LEFT JOIN result f ON f.operation_id = b.operation_id
                 WHERE b.batch_id = $1
                   AND CASE WHEN $2::int[] IS NULL THEN b.status = 'FAILED' ELSE b.number = ANY ($2) END
                 ORDER BY b.number"#,
@@ -82,6 +87,7 @@ impl Store {
                     operation_id: row.operation_id.map(OperationId),
                     operation_type,
                     payload: row.data.map(|data| data.0),
+                    failed_with: row.failed_with.map(OperationId),
                     expires_at: row.expires_at,
                     is_past_expiry: row.is_past_expiry,
                     failure: row.code.zip(row.message).map(|(code, message)| RowFailure {

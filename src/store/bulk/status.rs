@@ -33,8 +33,8 @@ impl Store {
         let page: Vec<i32> = numbers.iter().skip(offset).take(limit).copied().collect();
         let records = read_records(&mut moment, batch.id, &page).await?;
         moment.commit().or_fail_to(ACTION).await?;
-        if summary.failed > 0 {
-            let failed = self.unread_failures(batch).await?;
+        if let Some(changed_at) = changed_at.filter(|_| summary.failed > 0) {
+            let failed = self.unread_failures(batch, changed_at).await?;
             self.note_failures_read(&failed).await?;
         }
         Ok(BatchPage {
@@ -47,16 +47,23 @@ impl Store {
         })
     }
 
-    /// The failed operations of a batch whose lanes do not know yet that their failure was read.
-    async fn unread_failures(&self, batch: &Batch) -> Result<Vec<Uuid>, StoreError> {
+    /// The operations of a batch that had failed by then, and whose lanes do not know yet that their failure
+    /// was read.
+    async fn unread_failures(
+        &self,
+        batch: &Batch,
+        by: DateTime<Utc>,
+    ) -> Result<Vec<Uuid>, StoreError> {
         sqlx::query_scalar!(
             "SELECT DISTINCT o.id
                FROM batch_row b
                JOIN result r ON r.operation_id = b.operation_id AND r.marked
                JOIN operation o ON o.id = r.operation_id
                JOIN lane l ON l.key IN (o.lane, o.read_lane)
-              WHERE b.batch_id = $1 AND l.failed_at <= o.ended_at AND NOT l.failure_read",
-            batch.id
+              WHERE b.batch_id = $1 AND o.ended_at <= $2
+                AND l.failed_at <= o.ended_at AND NOT l.failure_read",
+            batch.id,
+            by
         )
         .fetch_all(&self.pool)
         .or_fail_to(ACTION)

@@ -113,3 +113,23 @@ async fn a_retry_keeps_its_deadline(pool: PgPool) {
     let fourth = deadline(4, None).await.unwrap();
     assert_eq!(fourth.to_rfc3339(), "2096-01-01T00:00:00+00:00");
 }
+
+/// The update has to be corrected first, so it is not sent again; the payout behind it fell with it, and is
+/// not made on an application that was never changed.
+#[sqlx::test]
+async fn what_fell_with_a_row_that_is_not_sent_again_is_not_sent_again_by_itself(pool: PgPool) {
+    let gateway = TestGateway::start(pool).await;
+    let bulk = Bulk::new(gateway.address);
+    let update = json!({ "status": "LOAN_UPDATE", "data": { "externalId": "L", "principal": 5 } });
+    bulk.schedule("r", vec![update, disburse("L")]).await;
+    gateway
+        .end_next(failed("validation.msg.loan.principal.not.valid", true))
+        .await;
+    while gateway.store.fell_some().await.unwrap() {}
+    let body = bulk
+        .send("retry", &json!({ "reference_id": "r" }))
+        .await
+        .json();
+    assert_eq!(codes(&body)[0], (1, "needs_modification"), "{body}");
+    assert_eq!(body["taken"], json!([]), "{body}");
+}

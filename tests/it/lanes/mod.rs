@@ -67,9 +67,9 @@ async fn nothing_runs_early_and_nothing_stays_behind(pool: PgPool) {
     );
     let mut runner = TestRunner::new(Config::default());
     let histories = proptest::collection::vec(step(), 1..60);
-    for _ in 0..60 {
+    for _ in 0..120 {
         let steps = histories.new_tree(&mut runner).unwrap().current();
-        sqlx::raw_sql("TRUNCATE lane, operation, place, payload, result, attempt")
+        sqlx::raw_sql("TRUNCATE lane, lane_failure, operation, place, payload, result, attempt")
             .execute(&pool)
             .await
             .unwrap();

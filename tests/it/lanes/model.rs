@@ -179,7 +179,7 @@ impl Model {
                 fells: how == How::FailureThatFells,
             }),
             How::Again => Verdict::Again {
-                counts: true,
+                counts: Some(true),
                 delay: Duration::ZERO,
                 new_key: false,
                 why: "test",

@@ -20,7 +20,7 @@ const STATE: &str = "error.msg.loan.approve.account.is.not.submitted.and.pending
 
 impl Bench {
     /// The deadline of everything that has not ended has passed.
-    async fn expire(&self) {
+    pub(super) async fn expire(&self) {
         sqlx::query!(
             "UPDATE operation SET expires_at = now() - interval '1 second' WHERE ended_at IS NULL"
         )
@@ -237,4 +237,44 @@ async fn a_success_that_came_late_wins_over_what_an_operator_believes(pool: PgPo
     assert_eq!(after["resolution"], Value::Null);
     let end = gateway.end_of(&id).await;
     assert_eq!(end["success_response"]["clientId"], 7);
+}
+
+/// What somebody else has done, or undone, is told so, as it is before the deadline: "expired" would say
+/// that it had no effect, and that it may be sent again.
+#[sqlx::test]
+async fn what_another_has_done_by_the_deadline_has_not_expired(pool: PgPool) {
+    let bench = Bench::start(pool).await;
+    let (gateway, id) = bench.unread_past_its_deadline(&FAILED_AND_STORED).await;
+    bench.fake.reads("/loans/9?", &approved_by("clerk"));
+    let end = bench.end_of(&gateway, &id).await;
+    assert_eq!(
+        bench.code(&id).await.as_deref(),
+        Some("done_by_another"),
+        "{end}"
+    );
+}
+
+/// A client that somebody else has created is there: the loans behind it do not fall with its create.
+#[sqlx::test]
+async fn a_client_that_is_there_at_the_deadline_fells_nobody(pool: PgPool) {
+    let bench = Bench::start(pool).await;
+    bench.fake.answers("C-1", &FAILED_AND_STORED);
+    let gateway = bench.gateway().await;
+    let id = gateway.send("CLIENT_CREATE", client("C-1")).await;
+    bench.until_commands(1).await;
+    bench.fake.reads("/clients/external-id/C-1", "502 ");
+    bench.until(&id, "ready", "evidence_unread").await;
+    bench.expire().await;
+    bench.until_claimed(&id, 1).await;
+    bench.fake.reads(
+        "/clients/external-id/C-1",
+        r#"200 {"id":7,"externalId":"C-1","officeId":1,"firstname":"A","lastname":"B",
+            "activationDate":[2026,1,1],"timeline":{"activatedByUsername":"clerk"}}"#,
+    );
+    bench.end_of(&gateway, &id).await;
+    let marked: bool = sqlx::query_scalar("SELECT failed_by IS NOT NULL FROM lane")
+        .fetch_one(&bench.pool)
+        .await
+        .unwrap();
+    assert!(!marked, "the client is there");
 }

@@ -91,3 +91,32 @@ async fn a_forgotten_key_is_not_asked_before_an_undo(pool: PgPool) {
         .await;
     assert_eq!(bench.fake.commands().len(), sent);
 }
+
+/// Sent again, a key that Fineract has forgotten runs anew, as a new key would: not past its deadline.
+#[sqlx::test]
+async fn a_forgotten_payout_is_not_made_anew_past_its_deadline(pool: PgPool) {
+    let mut bench = Bench::start(pool).await;
+    bench
+        .system
+        .set("OPS_TOKENS", &format!("admin={OPS_TOKEN}"));
+    stands(&bench.fake, &approved_by("gateway"));
+    bench.fake.answers("disburse", &["close"]);
+    let gateway = bench.gateway().await;
+    let operator = Operator::of(gateway.address);
+    let disburse =
+        json!({ "external_loan_id": "L-1", "actualDisbursementDate": "11 January 2024" });
+    let id = gateway.send("LOAN_DISBURSE", disburse).await;
+    bench.until(&id, "ready", "connection_closed").await;
+    park(&bench.pool, &id).await;
+    bench.age(FORTY_DAYS).await;
+    bench.expire().await;
+    let sent = bench.fake.commands().len();
+    bench.fake.answers("disburse", &[LOAN_DONE]);
+    let claims = bench.claims(&id).await;
+    assert_eq!(
+        operator.act(&id, "retry").await.status,
+        StatusCode::ACCEPTED
+    );
+    bench.until_claims(&id, claims + 1).await;
+    assert_eq!(bench.fake.commands().len(), sent, "it was paid out anew");
+}

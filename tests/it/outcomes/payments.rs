@@ -113,3 +113,32 @@ async fn a_refusal_whose_code_no_text_of_the_databases_can_hold_ends_it_all_the_
     assert_eq!(end["error_message"], "Fineract returned 403", "{end}");
     assert_eq!(bench.fake.commands().len(), 1);
 }
+
+/// Its answer was lost, Fineract was restarted, and others have paid: what waits for a checker outlives a
+/// restart, and is carried out when he approves it.
+#[sqlx::test]
+async fn a_guards_no_does_not_end_what_waits_for_a_checker(pool: PgPool) {
+    let bench = Bench::start(pool).await;
+    stands(&bench.fake, &approved_by("gateway"));
+    bench.fake.answers("disburse", &["close"]);
+    bench.fake.reads(
+        "/makercheckers?actionName=DISBURSE&entityName=LOAN",
+        r#"200 [{"id":77,"actionName":"DISBURSE","entityName":"LOAN","resourceId":9,
+            "maker":"gateway","madeOnDate":1795253123552,"loanId":9,"url":"/loans/9"}]"#,
+    );
+    let gateway = bench.gateway().await;
+    let id = gateway.send("LOAN_DISBURSE", disburse()).await;
+    bench.until(&id, "ready", "connection_closed").await;
+    bench.age(4_000.0).await;
+    bench.fake.reads(
+        "/fineract-provider/actuator/prometheus",
+        &format!(
+            "200 process_start_time_seconds {}.0\n",
+            crate::fake_fineract::NOW - 1_000
+        ),
+    );
+    stands(&bench.fake, &paid());
+    bench.until_claimed(&id, 1).await;
+    let standing = bench.standing(&id).await;
+    assert_ne!(standing.state, "failed", "{standing:?}");
+}

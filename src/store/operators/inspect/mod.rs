@@ -58,7 +58,9 @@ impl Store {
             audit: read_audit(&mut transaction, id).await?,
         };
         transaction.commit().or_fail_to(ACTION).await?;
-        self.note_failures_read(&[id.0]).await?;
+        if inspected.operation.has_ended() {
+            self.note_failures_read(&[id.0]).await?;
+        }
         Ok(Some(inspected))
     }
 }

@@ -59,6 +59,13 @@ struct InspectedResult {
     error_message: Option<String>,
 }
 
+impl InspectedOperation {
+    /// Whether it is shown that the operation has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended_at.is_some()
+    }
+}
+
 pub(super) async fn read_operation(
     connection: &mut PgConnection,
     id: OperationId,

@@ -1,0 +1,275 @@
+//! Sequences by which a reviewer made an earlier version pay, tell or wait wrongly.
+
+use std::time::{Duration, Instant};
+
+use fineract_gateway::{
+    domain::{OperationType, ResourceId},
+    store::{End, Settlement, Verdict},
+};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use sqlx::PgPool;
+
+use crate::support::{
+    OPS_TOKEN, TestGateway, claim_limits, client_create,
+    operators::{Operator, park, uuid},
+    steps::{approve, disburse},
+};
+
+const PAST: &str = "2020-01-01T05:30:00+05:30";
+const FUTURE: &str = "2099-01-01T00:00:00Z";
+
+fn failure() -> End {
+    End::Failed {
+        body: None,
+        message: "refused".to_owned(),
+        code: "test".to_owned(),
+        fells: true,
+    }
+}
+
+fn success() -> End {
+    End::Succeeded {
+        body: "{}".to_owned(),
+        resource_id: ResourceId::Unchanged,
+    }
+}
+
+fn create() -> Value {
+    json!({ "status": "LOAN_CREATE", "data": { "lenderConfig": "UGRO", "externalId": "L",
+            "principal": 100_000, "submittedOnDate": "11 January 2026", "loanTermFrequency": 12,
+            "numberOfRepayments": 12, "interestRatePerPeriod": 8, "clientId": "C" } })
+}
+
+fn update() -> Value {
+    json!({ "status": "LOAN_UPDATE", "data": { "externalId": "L", "principal": 5 } })
+}
+
+fn payout() -> Value {
+    json!({ "status": "LOAN_DISBURSE", "data": disburse("L") })
+}
+
+fn by(deadline: &str, mut body: Value) -> Value {
+    body["expires_at"] = json!(deadline);
+    body
+}
+
+async fn state(pool: &PgPool, id: &str) -> String {
+    sqlx::query_scalar("SELECT state FROM operation WHERE id = $1")
+        .bind(uuid(id))
+        .fetch_one(pool)
+        .await
+        .unwrap()
+}
+
+/// the second one's was never set. The payout behind an update that expired is made all the same.
+#[sqlx::test]
+async fn what_stands_behind_the_second_of_two_that_expire_together_fails_with_it(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    gateway.accept(&client_create("C")).await;
+    gateway.accept(&by(PAST, create())).await;
+    gateway.accept(&create()).await;
+    let update = gateway.accept(&by(PAST, update())).await;
+    let payout = gateway.accept(&payout()).await;
+    while gateway.store.end_expired().await.unwrap() {}
+    while gateway.store.fell_some().await.unwrap() {}
+    assert_eq!(state(&pool, &update).await, "failed");
+    gateway.end_next(success()).await;
+    gateway.end_next(success()).await;
+    assert_eq!(state(&pool, &payout).await, "failed");
+}
+
+/// The same where somebody cancels while the failure further ahead still fells.
+#[sqlx::test]
+async fn what_stands_behind_one_that_is_cancelled_in_a_falling_lane_fails_with_it(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    gateway.accept(&client_create("C")).await;
+    gateway.accept(&create()).await;
+    gateway.accept(&create()).await;
+    let update = gateway.accept(&update()).await;
+    let payout = gateway.accept(&payout()).await;
+    gateway.end_next(success()).await;
+    gateway.end_next(failure()).await;
+    let cancelled = Operator::of(gateway.address).act(&update, "cancel").await;
+    assert_eq!(cancelled.status, StatusCode::OK, "{}", cancelled.text);
+    while gateway.store.fell_some().await.unwrap() {}
+    gateway.end_next(success()).await;
+    assert_eq!(state(&pool, &payout).await, "failed");
+}
+
+/// not make it read: what is accepted within the minute does not know of it.
+#[sqlx::test]
+async fn an_unread_failure_behind_a_create_stays_unread_when_one_before_it_fails(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    gateway.accept(&client_create("C")).await;
+    gateway.accept(&create()).await;
+    gateway.accept(&create()).await;
+    gateway.accept(&by(PAST, update())).await;
+    while gateway.store.end_expired().await.unwrap() {}
+    while gateway.store.fell_some().await.unwrap() {}
+    gateway.end_next(success()).await;
+    gateway.end_next(failure()).await;
+    while gateway.store.fell_some().await.unwrap() {}
+    let payout = gateway.accept(&payout()).await;
+    while gateway.store.fell_some().await.unwrap() {}
+    gateway.end_next(success()).await;
+    assert_eq!(state(&pool, &payout).await, "failed");
+}
+
+/// A sweep has chosen it, and waits for its lane; meanwhile an operator is told that it runs until 2099.
+#[sqlx::test]
+async fn a_sweep_looks_at_the_deadline_once_more_when_it_has_the_row(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    let operator = Operator::of(gateway.address);
+    let id = gateway.accept(&by(PAST, client_create("C"))).await;
+    park(&pool, &id).await;
+    let mut other = pool.begin().await.unwrap();
+    sqlx::query!("SELECT FROM lane WHERE key = 'client:c' FOR NO KEY UPDATE")
+        .fetch_one(&mut *other)
+        .await
+        .unwrap();
+    let store = gateway.store.clone();
+    let sweeping = async { store.end_expired().await.unwrap() };
+    let retrying = async {
+        let started = Instant::now();
+        let waits = "SELECT EXISTS (SELECT FROM pg_stat_activity
+            WHERE datname = current_database() AND wait_event_type = 'Lock')";
+        while !sqlx::query_scalar::<_, bool>(waits)
+            .fetch_one(&pool)
+            .await
+            .unwrap()
+        {
+            assert!(started.elapsed() < Duration::from_secs(20));
+        }
+        let retry = operator
+            .request(Method::POST, &format!("/{}/retry", uuid(&id)))
+            .json(&json!({ "expires_at": FUTURE }));
+        let retry = crate::support::Answer::of(retry).await;
+        assert_eq!(retry.status, StatusCode::ACCEPTED, "{}", retry.text);
+        other.commit().await.unwrap();
+    };
+    tokio::join!(sweeping, retrying);
+    assert_eq!(state(&pool, &id).await, "ready");
+}
+
+/// future; it is not parked, and tried at the quickest pace, for as long again as it was held.
+#[sqlx::test]
+async fn a_hold_does_not_move_trouble_into_the_future(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    let operator = Operator::of(gateway.address);
+    let id = gateway.accept(&client_create("C")).await;
+    sqlx::raw_sql("UPDATE operation SET why = 'locked_in_fineract', why_since = now()")
+        .execute(&pool)
+        .await
+        .unwrap();
+    assert_eq!(operator.act(&id, "hold").await.status, StatusCode::OK);
+    // Two days pass.
+    sqlx::raw_sql("UPDATE operation SET why_since = why_since - interval '2 days', due_at = due_at - interval '2 days'")
+        .execute(&pool)
+        .await
+        .unwrap();
+    assert_eq!(operator.act(&id, "release").await.status, StatusCode::OK);
+    let limits = claim_limits(1, OperationType::ALL);
+    assert_eq!(gateway.store.claim(&limits).await.unwrap().len(), 1);
+    let is_past: bool = sqlx::query_scalar("SELECT why_since <= now() FROM operation")
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    assert!(is_past, "the trouble begins in the future");
+}
+
+/// Fineract for days is parked, however often it was passed over in between.
+#[sqlx::test]
+async fn being_passed_over_for_want_of_budget_does_not_begin_trouble_anew(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    gateway.accept(&client_create("C")).await;
+    let limits = claim_limits(1, OperationType::ALL);
+    for (why, counts) in [
+        ("locked_in_fineract", Some(true)),
+        ("too_many_retries", None),
+        ("locked_in_fineract", Some(true)),
+    ] {
+        let claimed = gateway.store.claim(&limits).await.unwrap().pop().unwrap();
+        let settlement = Settlement {
+            id: claimed.id,
+            attempt: claimed.attempt,
+            places: claimed.places,
+            reply: None,
+            verdict: Verdict::Again {
+                delay: Duration::ZERO,
+                new_key: false,
+                why,
+                counts,
+            },
+        };
+        assert!(gateway.store.settle(settlement).await.unwrap());
+        if counts == Some(true) {
+            sqlx::raw_sql("UPDATE operation SET why_since = why_since - interval '1 day'")
+                .execute(&pool)
+                .await
+                .unwrap();
+        }
+    }
+    let claimed = gateway.store.claim(&limits).await.unwrap().pop().unwrap();
+    assert!(
+        claimed.parkable_for() >= Duration::from_hours(47),
+        "{:?}",
+        claimed.parkable_for()
+    );
+}
+
+/// An older failure that nobody ever read is long forgotten; whoever cancels today knows of what he does.
+#[sqlx::test]
+async fn what_follows_a_cancel_does_not_fall_because_of_a_forgotten_failure(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    let operator = Operator::of(gateway.address);
+    gateway.accept(&update()).await;
+    gateway.end_next(failure()).await;
+    sqlx::raw_sql("UPDATE lane SET failed_at = failed_at - interval '1 day'")
+        .execute(&pool)
+        .await
+        .unwrap();
+    let mistaken = gateway.accept(&update()).await;
+    assert_eq!(
+        operator.act(&mistaken, "cancel").await.status,
+        StatusCode::OK
+    );
+    let next = json!({ "status": "LOAN_APPROVE", "data": approve("L") });
+    let next = gateway.accept(&next).await;
+    while gateway.store.fell_some().await.unwrap() {}
+    assert_eq!(state(&pool, &next).await, "ready");
+}
+
+/// Rows of a newer gateway fill each look of the sweep; what this one knows never expires.
+#[sqlx::test]
+async fn expired_rows_of_an_unknown_type_do_not_hide_the_others(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    sqlx::raw_sql(
+        "INSERT INTO operation (id, type, state, lane, position, ungranted, expires_at)
+         SELECT gen_random_uuid(), 'LOAN_FUTURE', 'waiting', 'loan:z-' || n, 2, 1, '2019-01-01'
+           FROM generate_series(1, 500) n",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    let id = gateway.accept(&by(PAST, client_create("C"))).await;
+    while gateway.store.end_expired().await.unwrap() {}
+    assert_eq!(state(&pool, &id).await, "failed");
+}
+
+/// Many clients send a content type with every POST; so did scripts before a retry had a body.
+#[sqlx::test]
+async fn a_retry_with_a_content_type_and_no_body_is_a_retry(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    let id = gateway.accept(&client_create("C")).await;
+    park(&pool, &id).await;
+    let retry = gateway
+        .request(
+            Method::POST,
+            &format!("/fineract/operations/{}/retry", uuid(&id)),
+        )
+        .header("X-Internal-Token", OPS_TOKEN)
+        .header("Content-Type", "application/json");
+    let retry = crate::support::Answer::of(retry).await;
+    assert_eq!(retry.status, StatusCode::ACCEPTED, "{}", retry.text);
+}
