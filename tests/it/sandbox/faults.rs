@@ -123,13 +123,10 @@ async fn what_a_command_was_about_may_be_hidden_for_a_while() {
     let hides = json!([{"match": {"method": "PUT"}, "fault": "slow", "hides_ms": 60_000}]);
     bench.admin("faults", &hides).await;
     assert_eq!(read().await, 200);
-    let change = json!({"lastname": "Rao"});
+    // Whether it is refused does not matter.
     let url = format!("http://{}{API}/clients/1", bench.address);
     let changing = bench.http.put(url).basic_auth("mifos", Some("password"));
-    let changing = changing.header("Fineract-Platform-TenantId", "default");
-    let changing = changing.header("Content-Type", "application/json");
-    let changed = changing.body(change.to_string()).send().await;
-    assert_eq!(changed.expect("an answer").status(), 200);
+    changing.body("{}").send().await.expect("an answer");
     assert_eq!(read().await, 502);
 }
 
