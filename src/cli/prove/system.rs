@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// How many keys the callers have for transactions, `key-0` and so on: each may be used 300 times a minute.
-pub(super) const API_KEYS: u8 = 24;
+pub(super) const API_KEYS: u8 = 12;
 /// What the callers send to bulk's routes.
 pub(super) const BULK_CLIENT: [(&str, &str); 4] = [
     ("client_id", "id"),
