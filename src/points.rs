@@ -208,14 +208,15 @@ pub async fn on_the_wire<T>(operation_type: OperationType, sending: impl Future<
     sending.await
 }
 
-/// Through the shell, which has `kill` built in: the one way without unsafe code.
+/// Through the shell, which has `kill` built in: the one way without unsafe code. It says so first, past the
+/// log's own writer, which would not come to it any more.
 fn carry_out(order: Order) {
-    tracing::warn!(%order, "{CARRIED_OUT}");
     let command = match order.deed {
-        Deed::Die => "kill -KILL $PPID",
-        Deed::Stop => "kill -STOP $PPID",
+        Deed::Die => "echo \"$0\" >&2; kill -KILL $PPID",
+        Deed::Stop => "echo \"$0\" >&2; kill -STOP $PPID",
     };
-    if let Err(error) = Command::new("sh").args(["-c", command]).status() {
+    let said = format!("{CARRIED_OUT}: {order}");
+    if let Err(error) = Command::new("sh").args(["-c", command, &said]).status() {
         tracing::error!(%error, "an order at a point cannot be carried out");
     }
 }

@@ -59,14 +59,14 @@ impl Callers<'_> {
         for row in &rows {
             batch.note(row, sent_at, None)?;
         }
-        tokio::time::sleep(Duration::from_millis(rng.u64(0..600))).await;
+        tokio::time::sleep(Duration::from_millis(rng.u64(0..400))).await;
         batch.ask("cancel", json!({}), rng).await?;
         rows = batch.retry(rows, json!({}), rng).await?;
-        let deadline = Duration::from_millis(rng.u64(100..1_500));
+        let deadline = Duration::from_millis(rng.u64(100..800));
         let named: Vec<usize> = rows.iter().map(|row| row.id).collect();
         let named = json!({ "records": named, "expires_at": moment_in(deadline) });
         rows = batch.retry(rows, named, rng).await?;
-        tokio::time::sleep(deadline + Duration::from_millis(rng.u64(0..1_000))).await;
+        tokio::time::sleep(deadline + Duration::from_millis(rng.u64(0..300))).await;
         batch.retry(rows, json!({}), rng).await.map(drop)
     }
 }

@@ -19,10 +19,13 @@ pub(super) enum Deed {
         lane: Option<String>,
         by: Duration,
     },
-    /// The next repayment of this loan takes effect and is answered with a 500, which is stored.
-    BreakRepayment { loan: String },
-    /// For so long this loan cannot be read.
-    Hide { loan: String, lasts: Duration },
+    /// The next command of this type about this loan takes effect, and is answered with a 500 that is
+    /// stored. When it is sent again, the loan cannot be read for so long.
+    BreakAndHide {
+        operation_type: OperationType,
+        loan: String,
+        hides: Duration,
+    },
     /// It waits until an operation of this type has had its effect.
     AwaitEffect {
         operation_type: OperationType,
@@ -58,21 +61,22 @@ impl Deed {
                 {
                     *path = json!(of_lane);
                 }
-                let by = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
-                let fault =
-                    json!({ "match": aim, "fault": "late_effect", "times": 1, "delay_ms": by });
+                let fault = json!({ "match": aim, "fault": "late_effect", "times": 1,
+                                    "delay_ms": in_millis(*by) });
                 sandbox.add_fault(&fault).await
             }
-            Self::BreakRepayment { loan } => {
-                let fault = json!({ "match": { "method": "POST", "command": "repayment" },
-                                    "fault": "status_500", "effect": true, "times": 1 });
-                aim_at(sandbox, &loan_lane(loan), fault).await
-            }
-            Self::Hide { loan, lasts } => {
-                let lasts = u64::try_from(lasts.as_millis()).unwrap_or(u64::MAX);
-                let fault = json!({ "match": { "method": "GET" }, "fault": "status_502_after",
-                                    "times": 1_000_000, "lasts_ms": lasts });
-                aim_at(sandbox, &loan_lane(loan), fault).await
+            Self::BreakAndHide {
+                operation_type,
+                loan,
+                hides,
+            } => {
+                let matched = commands_of(*operation_type);
+                let breaks =
+                    json!({ "match": matched.clone(), "fault": "status_500", "effect": true });
+                aim_at(sandbox, &loan_lane(loan), breaks).await?;
+                let hides =
+                    json!({ "match": matched, "fault": "slow", "hides_ms": in_millis(*hides) });
+                aim_at(sandbox, &loan_lane(loan), hides).await
             }
             Self::AwaitEffect {
                 operation_type,
@@ -102,6 +106,10 @@ impl Deed {
             }
         }
     }
+}
+
+fn in_millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Has a fault strike what is about this client or loan, if that is there.

@@ -5,8 +5,9 @@ use std::time::Duration;
 use super::{
     deeds::Deed,
     requests::{
-        SINGLE, TRANCHES, client_create, client_lane, client_update, loan_approve, loan_create,
-        loan_delete, loan_disburse, loan_lane, loan_repayment, loan_undo_approval, loan_update,
+        Request, SINGLE, TRANCHES, client_create, client_lane, client_update, loan_approve,
+        loan_create, loan_delete, loan_disburse, loan_lane, loan_repayment, loan_undo_approval,
+        loan_update,
     },
     story::Step,
 };
@@ -28,9 +29,11 @@ pub(super) struct Encounter {
 /// The story in which an operation's deadline passes while Fineract cannot be read about it.
 pub(super) const UNREADABLE: &str = "unreadable past a deadline";
 /// For how long it cannot be read.
-const HIDDEN: Duration = Duration::from_secs(5);
+const HIDDEN: Duration = Duration::from_millis(3_500);
+/// So long it takes at most until a command is sent again that was answered with a 500.
+const SENT_AGAIN: Duration = Duration::from_secs(1);
 /// The deadline, which passes meanwhile.
-const DEADLINE: Duration = Duration::from_millis(2_500);
+const DEADLINE: Duration = Duration::from_millis(1_500);
 
 /// So late does Fineract come: after a GET has said "absent", and a second command has been undone.
 const LATE: Duration = Duration::from_secs(12);
@@ -149,29 +152,31 @@ fn recreates(client: &str, loan: &str) -> Vec<Step> {
     ]
 }
 
-/// A repayment is made and answered with a 500, its deadline passes, and nobody can read whether it was.
+/// A loan is approved and repaid, which is answered with a 500 each time; the deadline passes, and nobody can
+/// read whether it was done.
 fn hides(client: &str, loan: &str) -> Vec<Step> {
-    vec![
+    let hidden = |operation_type, request: Request| {
+        [
+            Step::Other(Deed::BreakAndHide {
+                operation_type,
+                loan: loan.to_owned(),
+                hides: HIDDEN,
+            }),
+            Step::Send(request.within(DEADLINE)),
+            Step::Pause(HIDDEN + SENT_AGAIN),
+        ]
+    };
+    let mut steps = vec![
         Step::Send(client_create(client, "Rao")),
         Step::Send(loan_create(loan, client, SINGLE)),
-        Step::Send(loan_approve(loan)),
-        Step::Send(loan_disburse(loan, None)),
         Step::Ended,
-        Step::Other(Deed::BreakRepayment {
-            loan: loan.to_owned(),
-        }),
-        Step::Send(loan_repayment(loan, 7_000).within(DEADLINE)),
-        Step::Other(Deed::AwaitEffect {
-            operation_type: OperationType::LoanRepayment,
-            lane: loan_lane(loan),
-        }),
-        Step::Other(Deed::Hide {
-            loan: loan.to_owned(),
-            lasts: HIDDEN,
-        }),
-        Step::Pause(HIDDEN),
-        Step::Send(loan_repayment(loan, 3_000)),
-    ]
+    ];
+    steps.extend(hidden(OperationType::LoanApprove, loan_approve(loan)));
+    steps.extend([Step::Send(loan_disburse(loan, None)), Step::Ended]);
+    let repayment = loan_repayment(loan, 7_000);
+    steps.extend(hidden(OperationType::LoanRepayment, repayment));
+    steps.push(Step::Send(loan_repayment(loan, 3_000)));
+    steps
 }
 
 /// Fineract files our application a second time, when we have deleted what the second command made.

@@ -235,6 +235,7 @@ impl Havoc<'_> {
                     let is_over = self.is_over.load(Relaxed);
                     let order = if is_over { None } else { next_order.take() };
                     gateway.start(order).await?;
+                    *back_at = None;
                 } else {
                     self.struck(Card::StopAtPoint, 1);
                     gateway.resume().await;

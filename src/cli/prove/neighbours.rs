@@ -41,8 +41,8 @@ impl Havoc<'_> {
     /// Holds rows of lanes and of operations, each for longer than gateways wait.
     pub(super) async fn hold_rows(&self, rng: &mut Rng) {
         let started = Instant::now();
-        for held in [Held::Lanes, Held::Operations, Held::Lanes] {
-            let time = Duration::from_millis(rng.u64(2_500..4_500));
+        for held in [Held::Lanes, Held::Operations] {
+            let time = Duration::from_millis(rng.u64(2_500..4_000));
             // Others take the judge's connection away as well; and there may be nothing yet.
             while started.elapsed() < PATIENCE {
                 let locked = self.system.oversight.hold_rows(held, HELD, time).await;

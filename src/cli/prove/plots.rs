@@ -52,17 +52,17 @@ pub(super) type Plot = fn(&mut Names<'_>) -> Vec<Step>;
 
 /// How often each plot is told in a round.
 pub(super) const PLOTS: [(Plot, usize); 13] = [
-    (lifecycle, 3),
+    (lifecycle, 2),
     (lifecycle_step_by_step, 1),
     (hot_client, 1),
     (hot_loan, 2),
-    (deleted, 3),
+    (deleted, 2),
     (refused, 2),
     (paid_twice, 2),
     (repaid, 2),
     (undone, 3),
     (turned_away, 3),
-    (corrected, 2),
+    (corrected, 1),
     (hurried, 2),
     (in_a_batch, 1),
 ];

@@ -12,7 +12,7 @@ use super::{caller::Callers, judge::Accepted, system::API_KEYS};
 use crate::domain::{OperationId, OperationType};
 
 /// How often: with so many keys no key is used more often than it may be.
-const EVERY: Duration = Duration::from_millis(500);
+const EVERY: Duration = Duration::from_millis(750);
 /// What is said of one that has not ended.
 const OPEN: [&str; 5] = [
     "pending",

@@ -175,7 +175,7 @@ async fn read_books(
     cards: &[Card],
     rng: &mut Rng,
 ) -> anyhow::Result<(Books, Duration)> {
-    let unanswered = system.unanswered().await;
+    let unanswered = system.unanswered().await?;
     callers.poll_all(rng).await?;
     callers.read_ends(rng).await?;
     tokio::time::sleep(APART).await;

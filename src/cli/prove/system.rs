@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// How many keys the callers have for transactions, `key-0` and so on: each may be used 300 times a minute.
-pub(super) const API_KEYS: u8 = 24;
+pub(super) const API_KEYS: u8 = 12;
 /// What the callers send to bulk's routes.
 pub(super) const BULK_CLIENT: [(&str, &str); 4] = [
     ("client_id", "id"),
@@ -150,8 +150,8 @@ impl System {
     }
 
     /// What the gateways do not answer that they have to, whatever else there is: what was never accepted,
-    /// and what is parked.
-    pub(super) async fn unanswered(&self) -> Vec<String> {
+    /// and what is parked. Those that fail to are started anew, so that the books can be read.
+    pub(super) async fn unanswered(&self) -> anyhow::Result<Vec<String>> {
         let mut unanswered = Vec::new();
         for gateway in &self.gateways {
             for (token, path, expected) in [
@@ -165,10 +165,12 @@ impl System {
                 let url = format!("http://{}/fineract/{path}", gateway.address);
                 if !self.answers(token, &url, expected).await {
                     unanswered.push(url);
+                    gateway.restart(None).await?;
+                    gateway.until_ready(&self.http).await?;
                 }
             }
         }
-        unanswered
+        Ok(unanswered)
     }
 
     /// Whether a request is answered so within [`PATIENCE`].

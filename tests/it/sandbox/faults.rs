@@ -110,16 +110,24 @@ async fn a_second_key_meets_what_the_first_did_after_its_500() {
 }
 
 #[tokio::test]
-async fn a_fault_may_last_for_a_while_only() {
+async fn what_a_command_was_about_may_be_hidden_for_a_while() {
     let bench = Bench::start().await;
-    let faults = json!([
-        {"fault": "status_500", "match": {"method": "GET"}, "times": 100, "lasts_ms": 0},
-        {"fault": "status_502_after", "match": {"method": "GET"}, "times": 100, "lasts_ms": 60_000},
-    ]);
-    bench.admin("faults", &faults).await;
-    let url = format!("http://{}{API}/clients/external-id/nobody", bench.address);
-    let answer = bench.http.get(url).send().await;
-    assert_eq!(answer.expect("an answer").status(), 502);
+    let read = || async {
+        let url = format!("http://{}{API}/clients/1", bench.address);
+        let request = bench.http.get(url).basic_auth("mifos", Some("password"));
+        let request = request.header("Fineract-Platform-TenantId", "default");
+        request.send().await.expect("an answer").status().as_u16()
+    };
+    assert_eq!(bench.create("k").await.0, Fresh(200));
+    assert_eq!(read().await, 200);
+    let hides = json!([{"match": {"method": "PUT"}, "fault": "slow", "hides_ms": 60_000}]);
+    bench.admin("faults", &hides).await;
+    assert_eq!(read().await, 200);
+    // Whether it is refused does not matter.
+    let url = format!("http://{}{API}/clients/1", bench.address);
+    let changing = bench.http.put(url).basic_auth("mifos", Some("password"));
+    changing.body("{}").send().await.expect("an answer");
+    assert_eq!(read().await, 502);
 }
 
 #[tokio::test]

@@ -1,111 +1,16 @@
 //! Faults on demand: `POST /sandbox/faults` says which requests go wrong, and how.
 
+mod kind;
+
 use std::time::{Duration, Instant};
 
 use axum::http::Method;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
+pub(super) use self::kind::{Effect, Kind};
+use self::kind::{MET_LATER, NAMES};
 use super::json::{Json, Object};
-
-/// When a command that breaks takes effect.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Effect {
-    Never,
-    /// Before it breaks.
-    Before,
-    /// When another key asks for the same, which meets what is done already.
-    BeforeNextKey,
-}
-
-/// How a request goes wrong.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Kind {
-    /// The connection dies before anything happens.
-    ResetBefore,
-    /// The connection dies after the commit, unanswered.
-    ResetAfter,
-    /// The answer is late.
-    Slow,
-    /// An exception: stored, replayed in another shape.
-    Status500(Effect),
-    /// A proxy's page in place of the answer.
-    Status502After,
-    /// Half an answer.
-    TruncatedAfter,
-    /// An answer that is no JSON.
-    GarbageAfter,
-    /// The command's row stays "running": 425 for ever, with or without the effect.
-    Stuck {
-        effect: bool,
-    },
-    /// Fineract's own retries used up: 409, stored.
-    Conflict409,
-    /// The nightly job holds the loan: 409, not stored.
-    LoanLocked,
-    /// A job forbids writes: 503, not stored.
-    Scheduler503,
-    Redirect,
-    Unauthorized,
-    Forbidden,
-    /// The command waits for a checker.
-    MakerChecker,
-    /// The connection dies, the row stands, and the effect commits after the delay.
-    LateEffect,
-    /// The same, and until then the row shows the conflict that Fineract itself tries again after: a cached 409.
-    ConflictPasses,
-    /// The request is processed twice; the second answer is given.
-    DeliveredTwice,
-}
-
-const MET_LATER: Kind = Kind::Status500(Effect::BeforeNextKey);
-
-const NAMES: [(&str, Kind); 19] = [
-    ("reset_before", Kind::ResetBefore),
-    ("reset_after", Kind::ResetAfter),
-    ("slow", Kind::Slow),
-    ("status_500", Kind::Status500(Effect::Never)),
-    ("status_500_late", Kind::Status500(Effect::BeforeNextKey)),
-    ("status_502_after", Kind::Status502After),
-    ("truncated_after", Kind::TruncatedAfter),
-    ("garbage_after", Kind::GarbageAfter),
-    ("stuck", Kind::Stuck { effect: false }),
-    ("conflict_409", Kind::Conflict409),
-    ("loan_locked", Kind::LoanLocked),
-    ("scheduler_503", Kind::Scheduler503),
-    ("redirect", Kind::Redirect),
-    ("unauthorized", Kind::Unauthorized),
-    ("forbidden", Kind::Forbidden),
-    ("maker_checker", Kind::MakerChecker),
-    ("late_effect", Kind::LateEffect),
-    ("conflict_passes", Kind::ConflictPasses),
-    ("delivered_twice", Kind::DeliveredTwice),
-];
-
-impl Kind {
-    fn is_of_writes(self) -> bool {
-        match self {
-            Self::Stuck { .. }
-            | Self::Conflict409
-            | Self::LoanLocked
-            | Self::Scheduler503
-            | Self::MakerChecker
-            | Self::LateEffect
-            | Self::ConflictPasses
-            | Self::DeliveredTwice => true,
-            Self::ResetBefore
-            | Self::ResetAfter
-            | Self::Slow
-            | Self::Status500(_)
-            | Self::Status502After
-            | Self::TruncatedAfter
-            | Self::GarbageAfter
-            | Self::Redirect
-            | Self::Unauthorized
-            | Self::Forbidden => false,
-        }
-    }
-}
 
 /// What a fault looks for in a request.
 #[derive(Clone, Debug)]
@@ -131,8 +36,8 @@ struct Fault {
     /// Of 1,000,000.
     chance: u64,
     delay: Duration,
-    /// It strikes until then.
-    until: Option<Instant>,
+    /// For how long what the request is about cannot be read from then on.
+    hides: Duration,
     hits: i64,
 }
 
@@ -145,7 +50,7 @@ impl Fault {
             "times",
             "probability",
             "delay_ms",
-            "lasts_ms",
+            "hides_ms",
             "effect",
         ];
         if let Some((key, _)) = json.iter().find(|(key, _)| !known.contains(key)) {
@@ -185,6 +90,7 @@ impl Fault {
                 .and_then(Json::as_integer)
                 .and_then(|count| u64::try_from(count).ok())
         };
+        let millis = |key: &str| Duration::from_millis(count(key).unwrap_or(0));
         let probability = json.get("probability").and_then(Json::as_decimal);
         let chance = probability.map_or(Some(1_000_000), |share| {
             (share * Decimal::from(1_000_000)).to_u64()
@@ -201,9 +107,8 @@ impl Fault {
                 (times, _) => Some(times.unwrap_or(1)),
             },
             chance: chance.ok_or("probability is a number from 0 to 1")?,
-            delay: Duration::from_millis(count("delay_ms").unwrap_or(0)),
-            until: count("lasts_ms")
-                .and_then(|lasts| Instant::now().checked_add(Duration::from_millis(lasts))),
+            delay: millis("delay_ms"),
+            hides: millis("hides_ms"),
             hits: 0,
         })
     }
@@ -215,7 +120,6 @@ impl Fault {
                 .is_none_or(|wanted| wanted.eq_ignore_ascii_case(found))
         };
         self.left != Some(0)
-            && self.until.is_none_or(|until| Instant::now() < until)
             && !(self.kind.is_of_writes() && asked.method == Method::GET)
             && is(&self.method, asked.method.as_str())
             && is(&self.command, asked.command.unwrap_or_default())
@@ -234,6 +138,8 @@ impl Fault {
 #[derive(Debug)]
 pub(super) struct Faults {
     list: Vec<Fault>,
+    /// Paths that cannot be read until then.
+    hidden: Vec<(String, Instant)>,
     dice: u64,
 }
 
@@ -241,6 +147,7 @@ impl Default for Faults {
     fn default() -> Self {
         Self {
             list: Vec::new(),
+            hidden: Vec::new(),
             dice: 0x9E37_79B9_7F4A_7C15,
         }
     }
@@ -258,12 +165,22 @@ impl Faults {
 
     /// The fault that strikes this request, and its delay.
     pub(super) fn strike(&mut self, asked: &Asked<'_>) -> Option<(Kind, Duration)> {
+        let now = Instant::now();
+        let is_hidden =
+            |(path, until): &(String, Instant)| now < *until && asked.path.contains(path);
+        if asked.method == Method::GET && self.hidden.iter().any(is_hidden) {
+            return Some((Kind::Status502After, Duration::ZERO));
+        }
         let dice = &mut self.dice;
         let fault = self
             .list
             .iter_mut()
             .find(|fault| fault.is_for(asked) && roll(dice) < fault.chance)?;
         fault.left = fault.left.map(|left| left.saturating_sub(1));
+        if !fault.hides.is_zero() {
+            let path = asked.path.trim_end_matches("/transactions").to_owned();
+            self.hidden.push((path, now + fault.hides));
+        }
         // What another key is to meet has struck when that has come.
         fault.hits += i64::from(fault.kind != MET_LATER);
         Some((fault.kind, fault.delay))
