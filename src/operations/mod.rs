@@ -22,6 +22,7 @@ mod loan_update;
 mod loan_withdraw;
 mod movement;
 mod named_lane;
+mod names;
 mod payment;
 mod rules;
 #[cfg(test)]
@@ -41,6 +42,7 @@ pub use self::{
     fields::{InvalidPayload, Problem},
     movement::Movement,
     named_lane::named_lane,
+    names::{Named, named_by, names_of},
 };
 
 /// What differs from one deployment to the next.

@@ -1,4 +1,4 @@
-//! Rows in JSON: `{"status": TYPE, "data": {...}, "consent_id"?}`, in an array or one a line.
+//! Rows in JSON: `{"status": TYPE, "data": {...}, "consent_id"?, "expires_at"?}`, in an array or one a line.
 
 use std::{
     fmt,
@@ -32,9 +32,11 @@ pub(super) fn read_object(reader: impl Read, rows: &mut Rows) -> Result<Around, 
 pub(super) fn read_lines(reader: impl Read, rows: &mut Rows) -> std::io::Result<()> {
     let mut reader = BufReader::new(reader);
     let mut line = Vec::new();
+    let mut number = 0;
     while reader.read_until(b'\n', &mut line)? > 0 {
+        number += 1;
         let text = line.trim_ascii();
-        if !text.is_empty() && !add(rows, serde_json::from_slice(text)) {
+        if !text.is_empty() && !add(rows, Some(number), serde_json::from_slice(text)) {
             break;
         }
         line.clear();
@@ -43,9 +45,12 @@ pub(super) fn read_lines(reader: impl Read, rows: &mut Rows) -> std::io::Result<
 }
 
 /// Adds a row; `false` when there are too many.
-fn add(rows: &mut Rows, read: Result<Entries<'_>, serde_json::Error>) -> bool {
+fn add(rows: &mut Rows, line: Option<usize>, read: Result<Entries<'_>, serde_json::Error>) -> bool {
     match read {
-        Ok(Entries(entries)) => rows.add(draft(&entries)),
+        Ok(Entries(entries)) => rows.add(Draft {
+            line,
+            ..draft(&entries)
+        }),
         Err(error) => {
             let fault = if error.is_data() {
                 problem("", "wrong_type", "must be a JSON object")
@@ -54,6 +59,7 @@ fn add(rows: &mut Rows, read: Result<Entries<'_>, serde_json::Error>) -> bool {
                 problem("", "broken_json", message)
             };
             rows.add(Draft {
+                line,
                 problems: vec![fault],
                 ..Draft::default()
             })
@@ -62,7 +68,8 @@ fn add(rows: &mut Rows, read: Result<Entries<'_>, serde_json::Error>) -> bool {
 }
 
 fn draft<'a>(entries: &[(String, &'a RawValue)]) -> Draft<'a> {
-    let mut problems = envelope::unknown_and_repeated(entries, &["status", "data", "consent_id"]);
+    let known = ["status", "data", "consent_id", "expires_at"];
+    let mut problems = envelope::unknown_and_repeated(entries, &known);
     let entry = envelope::value("status", entries, &mut problems).and_then(|status| {
         envelope::entry(status)
             .map_err(|fault| problems.push(fault))
@@ -78,10 +85,13 @@ fn draft<'a>(entries: &[(String, &'a RawValue)]) -> Draft<'a> {
                 .and_then(|name| checked_name("/consent_id", name))
         })
         .and_then(|name| name.map_err(|fault| problems.push(fault)).ok());
+    let expires_at = envelope::expiry(entries, &mut problems);
     Draft {
         consent_id,
+        expires_at,
         entry,
         data,
+        line: None,
         problems,
     }
 }
@@ -133,7 +143,7 @@ impl<'de> Visitor<'de> for RowsSeed<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<(), A::Error> {
         while let Some(row) = rows.next_element::<Box<RawValue>>()? {
-            if !add(self.rows, serde_json::from_str(row.get())) {
+            if !add(self.rows, None, serde_json::from_str(row.get())) {
                 return Err(de::Error::custom("too many rows"));
             }
         }

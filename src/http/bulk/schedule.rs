@@ -16,13 +16,13 @@ use uuid::Uuid;
 use super::{
     clients::BulkClient,
     envelope::BatchBody,
-    error::BulkError,
+    error::{At, BulkError},
     request::{Request, problem},
     rows::Rows,
     upload::{self, Format, Upload},
 };
 use crate::{
-    http::{ApiState, error::ApiError},
+    http::{ApiState, error::ApiError, json_body::check_coding},
     operations::Problem,
     store::{Batch, BatchAccepted, NewBatch, RecordFilter},
 };
@@ -60,8 +60,9 @@ pub(super) async fn schedule_batch(
     body: Body,
 ) -> Result<impl IntoResponse, ApiError> {
     let format = Format::of(&headers).ok_or(BulkError::UnknownUploadType)?;
+    check_coding(&headers)?;
     let bulk = &api.bulk;
-    let _permit = bulk.uploads.acquire().await;
+    let _permit = bulk.upload_permit(&client).await;
     let rows = Rows::new(
         Arc::clone(&api.deployment),
         client.0.to_string(),
@@ -87,7 +88,7 @@ pub(super) async fn schedule_batch(
     let reference_id = match header.reference_id {
         Some(reference_id) if !is_refused => reference_id,
         _ => {
-            rows.problems.put_first(header.problems);
+            rows.problems.put_first(At::default(), header.problems);
             return Err(BulkError::InvalidRows(rows.problems).into());
         }
     };

@@ -1,7 +1,7 @@
 //! Reading an upload while it arrives: row by row, never the whole file at once.
 
 use std::{
-    io::{self, Read},
+    io::{self, Cursor, Read},
     time::Duration,
 };
 
@@ -14,17 +14,13 @@ use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 use tokio::{sync::mpsc, task::spawn_blocking, time::timeout};
 
-use super::{
-    csv_rows,
-    error::{BulkError, RowProblems},
-    json_rows,
-    request::problem,
-    rows::Rows,
-};
-use crate::http::error::ApiError;
+use super::{csv_rows, error::BulkError, json_rows, request::problem, rows::Rows};
+use crate::{http::error::ApiError, table::without_byte_order_mark};
 
 /// The largest upload, in bytes.
 const BODY_LIMIT: usize = 32 * 1024 * 1024;
+/// How long an upload may bring nothing.
+const PIECE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an upload may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_mins(2);
 /// Pieces of the body that wait to be read.
@@ -75,7 +71,7 @@ pub(super) async fn read(body: Body, format: Format, rows: Rows) -> Result<Uploa
             pieces,
             current: Bytes::new(),
         };
-        let around = read_rows(pieces, format, &mut rows);
+        let around = read_rows(without_mark(pieces), format, &mut rows);
         (around, rows)
     });
     let passed_on = timeout(BODY_TIMEOUT, pass_on(body, sender)).await;
@@ -116,7 +112,10 @@ async fn pass_on(body: Body, sender: mpsc::Sender<Bytes>) -> Result<[u8; 32], Ap
     let mut stream = body.into_data_stream();
     let mut digest = Sha256::new();
     let mut size = 0;
-    while let Some(piece) = stream.next().await {
+    while let Some(piece) = timeout(PIECE_TIMEOUT, stream.next())
+        .await
+        .or(Err(ApiError::BodyTooSlow))?
+    {
         let piece = piece.map_err(|error| ApiError::UnreadableBody(error.into()))?;
         size += piece.len();
         if size > BODY_LIMIT {
@@ -129,7 +128,7 @@ async fn pass_on(body: Body, sender: mpsc::Sender<Bytes>) -> Result<[u8; 32], Ap
 }
 
 fn read_rows(
-    pieces: Pieces,
+    pieces: impl Read,
     format: Format,
     rows: &mut Rows,
 ) -> Result<Vec<(String, Box<RawValue>)>, ApiError> {
@@ -145,15 +144,21 @@ fn read_rows(
         Format::Lines => json_rows::read_lines(pieces, rows)
             .map(|()| Vec::new())
             .map_err(|error| ApiError::UnreadableBody(error.into())),
-        Format::Csv => match csv_rows::read_rows(pieces, rows) {
-            Ok(()) => Ok(Vec::new()),
-            Err(header) => {
-                let mut problems = RowProblems::default();
-                problems.add(None, header);
-                Err(BulkError::InvalidRows(problems).into())
-            }
-        },
+        Format::Csv => csv_rows::read_rows(pieces, rows)
+            .map(|()| Vec::new())
+            .map_err(|csv_rows::Unreadable| {
+                BulkError::InvalidRows(std::mem::take(&mut rows.problems)).into()
+            }),
     }
+}
+
+/// The same text without a byte order mark.
+fn without_mark(mut text: impl Read) -> impl Read {
+    let mut first = Vec::new();
+    // What befalls the body is told by who passes it on.
+    let _read = text.by_ref().take(3).read_to_end(&mut first);
+    let first = without_byte_order_mark(&first).to_vec();
+    Cursor::new(first).chain(text)
 }
 
 /// The pieces of a body as they arrive; read in a thread of its own.

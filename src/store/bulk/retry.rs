@@ -1,6 +1,6 @@
 //! Sending failed rows again: each as a new operation that takes the row's place.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
@@ -30,6 +30,8 @@ pub struct Candidate {
     pub operation_type: Option<OperationType>,
     /// Its payload, where there is one that was ever good.
     pub payload: Option<Box<RawValue>>,
+    /// Where that is missing: the fields by which it named clients, loans and payments, as it was refused.
+    pub names: Vec<(String, String)>,
     /// Why it failed; `None`: it has not.
     pub failure: Option<RowFailure>,
     /// Until when it might be sent.
@@ -59,7 +61,9 @@ impl Store {
         let rows = sqlx::query!(
             r#"SELECT b.number AS "number!", b.operation_id, b.type, b.code, b.message,
                       COALESCE(p.data, r.data) AS "data: Json<Box<RawValue>>",
-                      o.expires_at AS "expires_at?", COALESCE(o.expires_at <= now(), false) AS "is_past_expiry!"
+                      r.names AS "names: Json<BTreeMap<String, String>>",
+                      COALESCE(o.expires_at, r.expires_at) AS expires_at,
+                      COALESCE(COALESCE(o.expires_at, r.expires_at) <= now(), false) AS "is_past_expiry!"
                  FROM batch_record b
                  JOIN batch_row r ON r.batch_id = b.batch_id AND r.number = b.number
                  LEFT JOIN payload p ON p.operation_id = b.operation_id
@@ -82,6 +86,7 @@ impl Store {
                     operation_id: row.operation_id.map(OperationId),
                     operation_type,
                     payload: row.data.map(|data| data.0),
+                    names: row.names.into_iter().flat_map(|names| names.0).collect(),
                     expires_at: row.expires_at,
                     is_past_expiry: row.is_past_expiry,
                     failure: row.code.zip(row.message).map(|(code, message)| RowFailure {
@@ -221,7 +226,8 @@ async fn point_refused_rows(
         .collect();
     sqlx::query!(
         "UPDATE batch_row r
-            SET operation_id = n.id, type = NULL, lane = NULL, data = NULL, code = NULL, message = NULL
+            SET operation_id = n.id, type = NULL, lane = NULL, data = NULL, names = NULL, expires_at = NULL,
+                code = NULL, message = NULL
            FROM unnest($2::int[], $3::uuid[]) AS n (number, id)
           WHERE r.batch_id = $1 AND r.number = n.number",
         batch.id,
