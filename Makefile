@@ -5,7 +5,7 @@ export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 # Queries are checked against .sqlx, so that building needs no database.
 export SQLX_OFFLINE := true
 
-.PHONY: run test prove bench prove-sabotage fmt lint sqlx install
+.PHONY: run test prove bench prove-sabotage early-answers fmt lint sqlx install
 
 # The whole gateway, with a private Postgres and a stand-in for Fineract; Ctrl-C ends it.
 run: install
@@ -37,6 +37,11 @@ bench: install
 prove-sabotage: install
 	cargo build --locked --features sabotage
 	scripts/prove-sabotage.sh target/debug/fineract-gateway
+
+# Whether answers that are given before a body was read arrive, for the HTTP clients that are installed here.
+early-answers: install
+	cargo build --locked
+	scripts/early-answers.sh target/debug/fineract-gateway
 
 fmt:
 	cargo fmt

@@ -99,7 +99,7 @@ fn plan_of_a_loan(bencher: Bencher<'_, '_>) {
     let context = Context {
         id: ID,
         deployment: &deployment,
-        user: "mifos",
+        users: vec!["mifos"],
         known_id: None,
         same_reference: None,
         sent: None,

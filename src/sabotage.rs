@@ -22,10 +22,12 @@ pub enum Sabotage {
     HistoryByExternalId,
     /// What rests on a failed operation goes on.
     CascadeOff,
+    /// What ends unsent ends so without a look at what an earlier attempt of it has done.
+    ExpireUnread,
 }
 
 impl Sabotage {
-    const ALL: [(&str, Self); 8] = [
+    const ALL: [(&str, Self); 9] = [
         ("no_reconcile", Self::NoReconcile),
         ("no_fence", Self::NoFence),
         ("new_key_after_unknown", Self::NewKeyAfterUnknown),
@@ -34,6 +36,7 @@ impl Sabotage {
         ("attempt_not_committed", Self::AttemptNotCommitted),
         ("history_by_external_id", Self::HistoryByExternalId),
         ("cascade_off", Self::CascadeOff),
+        ("expire_unread", Self::ExpireUnread),
     ];
 }
 

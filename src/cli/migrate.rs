@@ -6,7 +6,7 @@ use clap::Args;
 use secrecy::ExposeSecret as _;
 
 use super::settings;
-use crate::store;
+use crate::{store, telemetry};
 
 /// The arguments of `migrate`: none.
 #[derive(Debug, Args)]
@@ -17,6 +17,6 @@ pub(super) async fn run(_arguments: Arguments) -> anyhow::Result<ExitCode> {
     let url = settings::database_url()?;
     let pool = store::connect(url.expose_secret(), 2, None).await?;
     store::migrate(&pool).await?;
-    anstream::eprintln!("the database is migrated");
+    telemetry::say("the database is migrated");
     Ok(ExitCode::SUCCESS)
 }

@@ -18,6 +18,8 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 
+use crate::telemetry;
+
 /// The exit code of a command that could not start: bad arguments (clap's own), settings, database.
 const BAD_START: u8 = 2;
 
@@ -31,7 +33,7 @@ struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Runs the gateway until SIGTERM or Ctrl-C.
+    /// Runs the gateway until SIGTERM, SIGHUP or Ctrl-C.
     Serve(serve::Arguments),
     /// Shows the whole gateway: starts all it takes, sends the documents' examples, and stays up.
     Demo(demo::Arguments),
@@ -56,10 +58,12 @@ enum Command {
 /// Runs the subcommand that the arguments name, and says in one line why it could not.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
-    match execute(cli.command) {
+    let executed = execute(cli.command);
+    telemetry::flush();
+    match executed {
         Ok(code) => code,
         Err(error) => {
-            anstream::eprintln!("fineract-gateway: {error:#}");
+            telemetry::say(&format!("fineract-gateway: {error:#}"));
             ExitCode::from(BAD_START)
         }
     }

@@ -1,4 +1,4 @@
-//! `serve`: runs the gateway until SIGTERM or Ctrl-C.
+//! `serve`: runs the gateway until SIGTERM, SIGHUP or Ctrl-C.
 
 use std::process::ExitCode;
 
@@ -37,9 +37,11 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     );
     let mut terminated = signal(SignalKind::terminate())?;
     let mut interrupted = signal(SignalKind::interrupt())?;
+    let mut hung_up = signal(SignalKind::hangup())?;
     let failed = tokio::select! {
         _ = terminated.recv() => false,
         _ = interrupted.recv() => false,
+        _ = hung_up.recv() => false,
         () = gateway.failed() => true,
     };
     tracing::info!("shutting down");
@@ -47,6 +49,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         finished = gateway.shut_down() => finished,
         _ = terminated.recv() => false,
         _ = interrupted.recv() => false,
+        _ = hung_up.recv() => false,
     };
     if !finished {
         tracing::warn!("not all had ended; it runs elsewhere after its lease");

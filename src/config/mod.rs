@@ -91,6 +91,9 @@ pub struct Fineract {
     pub timeout: Duration,
     /// `FINERACT_MAX_IN_FLIGHT`: the upper limit of this process's calls at once (32).
     pub max_in_flight: usize,
+    /// `FINERACT_SINGLE_PROCESS`: whether one process is all of this Fineract, so that its restart ends every
+    /// command that ran in it (false).
+    pub single_process: bool,
     /// `FINERACT_LOAN_CREATE_PER_LENDER`: `LOAN_CREATE` operations at once for one lender (2).
     pub loan_create_per_lender: u32,
 }
@@ -230,6 +233,12 @@ impl Fineract {
         let max_in_flight = reader.number("FINERACT_MAX_IN_FLIGHT", 32, 1..=10_000);
         let loan_create_per_lender =
             reader.number("FINERACT_LOAN_CREATE_PER_LENDER", 2, 1..=10_000);
+        let single_process = reader
+            .choice(
+                "FINERACT_SINGLE_PROCESS",
+                &[("false", false), ("true", true)],
+            )
+            .unwrap_or(false);
         if needed {
             reader.require("FINERACT_URL", url.as_ref());
             reader.require("FINERACT_USER", user.as_ref());
@@ -243,6 +252,7 @@ impl Fineract {
             certificates,
             timeout,
             max_in_flight,
+            single_process,
             loan_create_per_lender,
         })
     }

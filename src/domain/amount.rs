@@ -17,13 +17,36 @@ impl Amount {
     /// Nothing.
     pub const ZERO: Self = Self(Decimal::ZERO);
 
-    /// Reads a JSON number, with or without an exponent; `None` where it has more digits than fit (28).
+    /// The same amount without the zeros behind so many decimals: `100000.000000` is `100000.00`.
+    #[must_use]
+    pub fn without_zeros_beyond(self, decimals: u32) -> Self {
+        let mut cut = self.0;
+        if cut.normalize().scale() <= decimals && cut.scale() > decimals {
+            // Only zeros go.
+            cut.rescale(decimals);
+        }
+        Self(cut)
+    }
+
+    /// The whole number that it is, if it is one: `12.0` is 12.
+    pub fn whole(self) -> Option<i128> {
+        let value = self.0.normalize();
+        (value.scale() == 0).then(|| value.mantissa())
+    }
+
+    /// Reads a JSON number, with or without an exponent; `None` where it has more digits than fit (28), not
+    /// counting zeros at its end.
     pub fn from_json_number(text: &str) -> Option<Self> {
         let (mantissa, exponent) = match text.split_once(['e', 'E']) {
             Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
             None => (text, 0),
         };
-        let value = Decimal::from_str_exact(mantissa).ok()?;
+        let value = Decimal::from_str_exact(mantissa)
+            .or_else(|_| Decimal::from_str_exact(without_last_zeros(mantissa)))
+            .ok()?;
+        if value.is_zero() && exponent > 0 {
+            return Some(Self::ZERO);
+        }
         let scale = i64::from(value.scale()) - i64::from(exponent);
         if scale >= 0 {
             let mut shifted = value;
@@ -33,6 +56,15 @@ impl Amount {
         let factor = 10_i128.checked_pow(u32::try_from(-scale).ok()?)?;
         let digits = value.mantissa().checked_mul(factor)?;
         Decimal::try_from_i128_with_scale(digits, 0).ok().map(Self)
+    }
+}
+
+/// A number without the zeros at the end of its decimals.
+fn without_last_zeros(number: &str) -> &str {
+    if number.contains('.') {
+        number.trim_end_matches('0').trim_end_matches('.')
+    } else {
+        number
     }
 }
 
@@ -72,6 +104,10 @@ mod tests {
             ("0.000001", "0.000001"),
             ("-3", "-3"),
             ("100000.000000", "100000.000000"),
+            ("1.50000000000000000000000000000000000000", "1.5"),
+            ("100000.0000000000000000000000000000000", "100000"),
+            ("0e400", "0"),
+            ("0.00e400", "0"),
         ] {
             let amount = Amount::from_json_number(text).unwrap();
             assert_eq!(serde_json::to_string(&amount).unwrap(), written, "{text}");

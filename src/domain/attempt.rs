@@ -51,6 +51,8 @@ pub struct Attempt {
     pub key_number: i32,
     /// The command.
     pub request: Request,
+    /// The user in Fineract that it was sent as; `None` where an older gateway sent it.
+    pub user: Option<String>,
     /// What came back; `None`: it is open, or ended with its process.
     pub reply: Option<Reply>,
     /// How long ago it was sent, by the database's clock.

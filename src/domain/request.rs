@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use super::OperationId;
+use serde::Deserialize;
+
+use super::{Amount, OperationId};
 
 /// The HTTP methods of Fineract's commands and reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -56,6 +58,24 @@ impl Request {
     /// The number of the loan that it is about; `None` where there is none yet.
     pub fn loan_id(&self) -> Option<i64> {
         self.number_behind("/loans/")
+    }
+
+    /// Whether it pays the same as another: the same amount on the same loan, under the same external id, which
+    /// Fineract takes once. What else it says (payment type, receipt, note) may have been set otherwise
+    /// since.
+    pub fn is_same_payment(&self, other: &Self) -> bool {
+        #[derive(PartialEq, Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Payment {
+            external_id: String,
+            transaction_amount: Amount,
+        }
+        let payment = |request: &Self| {
+            let body = request.body.as_deref()?;
+            serde_json::from_str::<Payment>(body).ok()
+        };
+        let (ours, theirs) = (payment(self), payment(other));
+        self.method == other.method && self.path == other.path && ours.is_some() && ours == theirs
     }
 
     fn number_behind(&self, folder: &str) -> Option<i64> {

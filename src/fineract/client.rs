@@ -42,6 +42,7 @@ pub struct Fineract {
     pub(super) base: Arc<str>,
     user: Arc<str>,
     password: SecretString,
+    pub(super) single_process: bool,
     observer: Option<Observer>,
     pub(super) cache: Arc<Mutex<Cache>>,
 }
@@ -71,6 +72,7 @@ impl Fineract {
             base: settings.url.as_str().trim_end_matches('/').into(),
             user: settings.user.as_str().into(),
             password: settings.password.clone(),
+            single_process: settings.single_process,
             observer: None,
             cache: Arc::default(),
         })

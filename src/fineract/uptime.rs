@@ -21,7 +21,8 @@ struct Reading {
 
 impl Fineract {
     /// For how long Fineract's one process has been up, by its own clock; `None` where its metrics
-    /// (`/actuator/prometheus`) cannot be had, or more than one process answers.
+    /// (`/actuator/prometheus`) cannot be had, more than one process answers, or `FINERACT_SINGLE_PROCESS`
+    /// does not say that there is only one: a balancer may send each reading to the same one of several.
     pub async fn uptime(&self) -> Option<Duration> {
         let url = format!("{}/actuator/prometheus", self.base.strip_suffix("/api/v1")?);
         let mut readings = Vec::new();
@@ -39,7 +40,7 @@ impl Fineract {
         if let Some(started_at) = Instant::now().checked_sub(first.uptime) {
             self.forget_until(started_at);
         }
-        Some(first.uptime)
+        self.single_process.then_some(first.uptime)
     }
 
     async fn read_metrics(&self, url: &str) -> Option<Reading> {

@@ -31,6 +31,8 @@ pub(super) struct Readiness {
     database: &'static str,
     draining: bool,
     fineract: Fineract,
+    /// How long the oldest answer of Fineract's has not been written; 0: all are. Accepting goes on without it.
+    oldest_unwritten_answer_seconds: u64,
 }
 
 /// What the worker of this process last saw of Fineract.
@@ -67,6 +69,7 @@ pub(super) async fn report_readiness(
         database,
         draining,
         fineract: (*api.fineract.borrow()).into(),
+        oldest_unwritten_answer_seconds: api.store.oldest_unwritten_answer().as_secs(),
     };
     let status = if is_ready {
         StatusCode::OK

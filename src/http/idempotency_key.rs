@@ -7,8 +7,8 @@ use axum::{
 };
 use sha2::{Digest as _, Sha256};
 
-use super::{error::ApiError, json_body::JsonBody};
-use crate::store::CallerKey;
+use super::{error::ApiError, json_body::JsonBody, json_value};
+use crate::store::{BodyDigest, CallerKey};
 
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 const LONGEST: usize = 255;
@@ -30,7 +30,10 @@ impl<S: Send + Sync> FromRequest<S> for KeyedBody {
         let JsonBody(body) = JsonBody::from_request(request, state).await?;
         let caller_key = key.map(|key| CallerKey {
             key,
-            digest: Sha256::digest(&body).into(),
+            digest: BodyDigest {
+                bytes: Sha256::digest(&body).into(),
+                value: json_value::digest(&body),
+            },
         });
         Ok(Self { body, caller_key })
     }

@@ -9,6 +9,8 @@ mod error;
 mod health;
 mod idempotency_key;
 mod json_body;
+mod json_value;
+mod location;
 mod metrics;
 mod observe;
 mod operate;
@@ -19,6 +21,7 @@ mod tell;
 mod tokens;
 mod track;
 mod transactions;
+mod unread;
 
 use std::sync::Arc;
 
@@ -32,8 +35,11 @@ use axum::{
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+use tower::Layer as _;
 use tower_http::{
-    catch_panic::CatchPanicLayer, sensitive_headers::SetSensitiveRequestHeadersLayer,
+    catch_panic::CatchPanicLayer,
+    normalize_path::{NormalizePath, NormalizePathLayer},
+    sensitive_headers::SetSensitiveRequestHeadersLayer,
 };
 
 pub use self::{
@@ -79,8 +85,9 @@ pub struct ApiState {
     pub draining: CancellationToken,
 }
 
-/// Every route, under each base path and under none: a proxy may strip its prefix.
-pub fn router(state: ApiState) -> Router {
+/// Every route, under each base path and under none: a proxy may strip its prefix. Slashes at the end of a
+/// path do not count.
+fn router(state: ApiState) -> NormalizePath<Router> {
     let api = Arc::new(state);
     let probes = Router::new()
         .route("/healthz", get(health::report_liveness))
@@ -98,7 +105,7 @@ pub fn router(state: ApiState) -> Router {
     for base_path in api.base_paths.iter().filter(|path| !path.is_empty()) {
         all = all.nest(base_path, bare.clone());
     }
-    surround(all).with_state(api)
+    NormalizePathLayer::trim_trailing_slash().layer(surround(all).with_state(api))
 }
 
 fn with_callers_routes(
@@ -107,7 +114,7 @@ fn with_callers_routes(
 ) -> Router<Arc<ApiState>> {
     let mut bare = probes
         .route("/fineract/operate", post(operate::submit_operation))
-        .route("/fineract/track/{tracking_id}", get(track::track_operation));
+        .route(track::ROUTE, get(track::track_operation));
     if api.bulk.is_on() {
         bare = bare.merge(bulk::routes());
     }
@@ -190,6 +197,25 @@ mod tests {
                 "code": "internal_error",
                 "request_id": "id-1"
             })
+        );
+    }
+
+    #[tokio::test]
+    async fn a_panic_of_track_is_told_as_an_operation_under_way() {
+        let panics = get(async || -> () { panic!("cause") });
+        let router =
+            surround(Router::new().nest("/api", Router::new().route(track::ROUTE, panics)));
+        let id = "CLIENT_CREATE|406362bf-f3da-4bc6-a506-d67e0878b7b6";
+        let path = format!("/api/fineract/track/{}", id.replace('|', "%7C"));
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        let response = router.oneshot(request).await.unwrap();
+        assert_eq!(response.status(), 500);
+        assert_eq!(response.headers()["retry-after"], "2");
+        assert_eq!(response.headers()["content-type"], "application/json");
+        let body = to_bytes(response.into_body(), BODY_LIMIT).await.unwrap();
+        assert_eq!(
+            serde_json::from_slice::<serde_json::Value>(&body).unwrap(),
+            json!({ "tracking_id": id, "status": "processing" })
         );
     }
 }

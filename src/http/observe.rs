@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::{
     bulk,
     tell::{Shape, tell},
+    track,
 };
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -31,7 +32,11 @@ pub(super) async fn observe_request(mut request: Request, next: Next) -> Respons
         .extensions()
         .get::<MatchedPath>()
         .map_or("", MatchedPath::as_str);
-    let shape = bulk::is_route(route).then_some(Shape::Bulk);
+    let shape = if bulk::is_route(route) {
+        Some(Shape::Bulk)
+    } else {
+        track::named(route, request.uri()).map(Shape::Track)
+    };
     let span = tracing::info_span!(
         "request",
         request_id = &*id,

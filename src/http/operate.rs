@@ -6,25 +6,27 @@ use axum::{
     Json,
     extract::{OriginalUri, State},
     http::{
-        HeaderName, HeaderValue, StatusCode, Uri,
+        HeaderName, HeaderValue, StatusCode,
         header::{LOCATION, RETRY_AFTER},
     },
     response::{AppendHeaders, IntoResponse},
 };
 
 use super::{
-    ApiState, Caller, envelope, error::ApiError, idempotency_key::KeyedBody, prefer::Wait,
-    track::TrackBody,
+    ApiState, Caller, envelope,
+    error::ApiError,
+    idempotency_key::KeyedBody,
+    location,
+    prefer::Wait,
+    track::{POLL_AFTER_SECONDS, TrackBody},
 };
 use crate::{
     domain::{OperationId, TrackingId},
-    store::{Accepted, NewOperation},
+    store::{Accepted, CallerKey, NewOperation},
     telemetry::chain,
 };
 
 const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
-/// When the document's client polls (document 000: every 2 to 3 seconds).
-const POLL_AFTER_SECONDS: u16 = 2;
 
 /// Accepts an operation: answers once it is durable, and does not wait for Fineract unless it is asked
 /// to with `Prefer: wait=N`.
@@ -35,26 +37,9 @@ pub(super) async fn submit_operation(
     wait: Wait,
     KeyedBody { body, caller_key }: KeyedBody,
 ) -> Result<impl IntoResponse, ApiError> {
-    let submission = envelope::read(&body, &api.deployment)?;
-    if api.store.backlog() >= api.max_waiting {
-        return Err(ApiError::Overloaded);
-    }
-    let id = OperationId::new();
-    let operation_type = submission.operation_type;
-    let operation = NewOperation {
-        id,
-        operation_type,
-        payload: submission.data.to_owned(),
-        checked: submission.checked,
-        caller: caller.name.to_string(),
-        caller_key,
-        retry_of: None,
-        expires_at: submission.expires_at,
-    };
-    let (tracking_id, is_replay) = match api.store.accept(operation).await? {
-        Accepted::New => (TrackingId { operation_type, id }, false),
-        Accepted::Replayed(tracking_id) => (tracking_id, true),
-        Accepted::KeyReused => return Err(ApiError::IdempotencyKeyReused),
+    let (tracking_id, is_replay) = match new_operation(&api, &caller, &body, caller_key.clone()) {
+        Ok(new) => accept(&api, new).await?,
+        Err(refused) => (first_of(&api, &caller, caller_key, refused).await?, true),
     };
     tracing::info!(
         operation.id = %tracking_id.id,
@@ -70,7 +55,12 @@ pub(super) async fn submit_operation(
         StatusCode::ACCEPTED
     };
     let headers = [
-        track_url(&uri, tracking_id).map(|url| (LOCATION, url)),
+        location::relative(
+            &uri,
+            0,
+            &format!("track/{}%7C{}", tracking_id.operation_type, tracking_id.id),
+        )
+        .map(|url| (LOCATION, url)),
         (!is_ended).then_some((RETRY_AFTER, HeaderValue::from(POLL_AFTER_SECONDS))),
         is_replay.then_some((IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"))),
         wait.applied(),
@@ -80,6 +70,61 @@ pub(super) async fn submit_operation(
         AppendHeaders(headers.into_iter().flatten()),
         Json(body),
     ))
+}
+
+/// The operation that a body asks for, if there is room for it.
+fn new_operation(
+    api: &ApiState,
+    caller: &Caller,
+    body: &[u8],
+    caller_key: Option<CallerKey>,
+) -> Result<NewOperation, ApiError> {
+    let submission = envelope::read(body, &api.deployment)?;
+    if api.store.backlog() >= api.max_waiting {
+        return Err(ApiError::Overloaded);
+    }
+    Ok(NewOperation {
+        id: OperationId::new(),
+        operation_type: submission.operation_type,
+        payload: submission.data.to_owned(),
+        checked: submission.checked,
+        caller: caller.name.to_string(),
+        caller_key,
+        retry_of: None,
+        expires_at: submission.expires_at,
+    })
+}
+
+/// Accepts an operation; the one that is run for it, and whether that is one of before.
+async fn accept(api: &ApiState, new: NewOperation) -> Result<(TrackingId, bool), ApiError> {
+    let tracking_id = TrackingId {
+        operation_type: new.operation_type,
+        id: new.id,
+    };
+    match api.store.accept(new).await? {
+        Accepted::New => Ok((tracking_id, false)),
+        Accepted::Replayed(first) => Ok((first, true)),
+        Accepted::KeyReused => Err(ApiError::IdempotencyKeyReused),
+    }
+}
+
+/// The operation that the key of a refused request has brought in before: since then the settings may have
+/// changed, or too much may be waiting. A body that cannot be read has no value to compare, and is told so.
+async fn first_of(
+    api: &ApiState,
+    caller: &Caller,
+    key: Option<CallerKey>,
+    refused: ApiError,
+) -> Result<TrackingId, ApiError> {
+    let is_read = matches!(refused, ApiError::Invalid(_) | ApiError::Overloaded);
+    let Some(key) = key.filter(|_| is_read) else {
+        return Err(refused);
+    };
+    match api.store.brought_in_by(&caller.name, &key).await? {
+        Some(Accepted::Replayed(first)) => Ok(first),
+        Some(Accepted::KeyReused) => Err(ApiError::IdempotencyKeyReused),
+        Some(Accepted::New) | None => Err(refused),
+    }
 }
 
 /// Where an accepted operation stands once the caller's wait is over. It is durable: whatever goes wrong
@@ -101,14 +146,4 @@ async fn state_after(api: &ApiState, wait: Wait, tracking_id: TrackingId) -> Tra
             TrackBody::processing(tracking_id)
         }
     }
-}
-
-/// Where to poll, under the base path that the request came by.
-fn track_url(operate: &Uri, tracking_id: TrackingId) -> Option<HeaderValue> {
-    let TrackingId { operation_type, id } = tracking_id;
-    let base_path = operate.path().strip_suffix("/fineract/operate")?;
-    HeaderValue::try_from(format!(
-        "{base_path}/fineract/track/{operation_type}%7C{id}"
-    ))
-    .ok()
 }

@@ -6,7 +6,7 @@ use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, HeaderName, HeaderValue, request::Parts},
 };
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::ApiState;
 use crate::{
@@ -16,8 +16,12 @@ use crate::{
 
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
-/// Longer waits are cut to this: proxies close what is silent for much longer.
-const LONGEST_WAIT_SECONDS: u64 = 60;
+/// Longer waits are cut to this: proxies commonly give up after 60 s, and then the tracking id is lost.
+const LONGEST_WAIT_SECONDS: u64 = 50;
+/// How long a wait goes on without the database: a restart is mostly over by then.
+const LONGEST_OUTAGE: Duration = Duration::from_secs(5);
+/// How long after a reading that failed the next one is tried.
+const PAUSE: Duration = Duration::from_millis(250);
 
 /// How long the caller would like to wait, if it said so.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +34,8 @@ impl Wait {
     }
 
     /// Looks at an operation, and again whenever it is said to have ended, until it has, the time is up
-    /// or the process shuts down. `None` when there is no such operation.
+    /// or the process shuts down. `None` when there is no such operation. `Err` when the database has been
+    /// away for 5 s, or for all of the wait.
     pub(super) async fn track(
         self,
         api: &ApiState,
@@ -43,7 +48,7 @@ impl Wait {
         let mut waiter = api.store.ends().wait_for(tracking_id.id);
         let mut time_is_up = false;
         loop {
-            let tracked = api.store.track(tracking_id).await?;
+            let tracked = read_patiently(api, tracking_id, deadline).await?;
             if time_is_up
                 || tracked
                     .as_ref()
@@ -81,6 +86,29 @@ impl Wait {
     }
 }
 
+/// Reads an operation, again and again for 5 s while the database is away, but not past the deadline.
+async fn read_patiently(
+    api: &ApiState,
+    tracking_id: TrackingId,
+    deadline: Instant,
+) -> Result<Option<Tracked>, StoreError> {
+    let patient_until = deadline.min(Instant::now() + LONGEST_OUTAGE);
+    let mut read = api.store.track(tracking_id).await;
+    while let Err(error) = read {
+        let pause_until = Instant::now() + PAUSE;
+        if pause_until >= patient_until || api.draining.is_cancelled() {
+            return Err(error);
+        }
+        tokio::select! {
+            () = sleep_until(pause_until) => {}
+            () = api.draining.cancelled() => {}
+        }
+        let reading = timeout_at(patient_until, api.store.track(tracking_id));
+        read = reading.await.unwrap_or(Err(error));
+    }
+    read
+}
+
 impl FromRequestParts<Arc<ApiState>> for Wait {
     type Rejection = Infallible;
 
@@ -102,7 +130,9 @@ mod tests {
             (&[][..], None),
             (&["wait=25"], Some(25)),
             (&["wait=0"], Some(0)),
-            (&["wait=61"], Some(60)),
+            (&["wait=50"], Some(50)),
+            (&["wait=51"], Some(50)),
+            (&["wait=18446744073709551615"], Some(50)),
             (&["respond-async, Wait = \"10\"; foo=bar"], Some(10)),
             (&["respond-async", "wait=3"], Some(3)),
             (&["wait=3, wait=4"], Some(3)),

@@ -2,7 +2,8 @@
 
 use std::{io, time::Duration};
 
-use axum::{body::Body, http::Request};
+use axum::{extract::OriginalUri, http::Request};
+use futures_util::TryFutureExt as _;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -12,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt as _;
 
-use super::{ApiState, router};
+use super::{ApiState, router, unread::Unread};
 
 /// How long a request's head may take to arrive, and how long a connection may be idle before it.
 /// Longer than the usual proxy keeps its own, so that it is the proxy that closes.
@@ -32,8 +33,18 @@ pub async fn serve(listener: TcpListener, state: ApiState, stop: CancellationTok
     let closing = CancellationToken::new();
     while let Some(stream) = stop.run_until_cancelled(accept(&listener)).await {
         let (router, requests) = (router.clone(), requests.clone());
+        let unread = Unread::default();
+        let reading_on = unread.clone().read_on();
         let service = service_fn(move |request: Request<Incoming>| {
-            requests.track_future(router.clone().oneshot(request.map(Body::new)))
+            let (mut request, lending) = unread.lend(request);
+            // With the slashes at its end, which the router takes away: a relative `Location` depends on them.
+            let uri = OriginalUri(request.uri().clone());
+            request.extensions_mut().insert(uri);
+            let answering = router.clone().oneshot(request);
+            requests.track_future(answering.map_ok(move |mut response| {
+                lending.mark(&mut response);
+                response
+            }))
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -42,7 +53,13 @@ pub async fn serve(listener: TcpListener, state: ApiState, stop: CancellationTok
         let connection = graceful.watch(connection);
         let closing = closing.clone();
         connections.spawn(async move {
-            if let Some(Err(error)) = closing.run_until_cancelled(connection).await {
+            let ended = tokio::select! {
+                biased;
+                ended = connection => ended,
+                never = reading_on => match never {},
+                () = closing.cancelled() => Ok(()),
+            };
+            if let Err(error) = ended {
                 tracing::debug!(%error, "a connection broke");
             }
         });

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use axum::{
     Json,
     extract::{Path, State, rejection::PathRejection},
+    http::Uri,
     response::{AppendHeaders, IntoResponse},
 };
+use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -15,6 +17,22 @@ use crate::{
     domain::{OperationType, State as OperationState, TrackingId, untouched},
     store::Tracked,
 };
+
+/// The route, behind any base path.
+pub(super) const ROUTE: &str = "/fineract/track/{tracking_id}";
+
+/// When the document's client polls (document 000: every 2 to 3 seconds).
+pub(super) const POLL_AFTER_SECONDS: u16 = 2;
+
+/// The operation that a request to this route names, where it names one.
+pub(super) fn named(matched_path: &str, uri: &Uri) -> Option<TrackingId> {
+    let (_, last) = uri.path().rsplit_once('/')?;
+    let text = percent_decode_str(last).decode_utf8().ok()?;
+    matched_path
+        .ends_with(ROUTE)
+        .then(|| text.parse().ok())
+        .flatten()
+}
 
 /// The three shapes of the document, key for key and in its order.
 #[derive(Debug, Serialize)]
@@ -76,7 +94,8 @@ impl TrackBody {
     }
 }
 
-/// Says where an operation stands; with `Prefer: wait=N`, once it has ended or the time is up.
+/// Says where an operation stands; with `Prefer: wait=N`, once it has ended or the time is up. Errors that may
+/// pass are told in the shape of an operation that has not ended ([`Shape::Track`](super::tell::Shape)).
 pub(super) async fn track_operation(
     _: Caller,
     State(api): State<Arc<ApiState>>,

@@ -49,7 +49,7 @@ impl Operation for ClientCreate {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let firstname = fields.required("firstname", rules::name);
         let lastname = fields.required("lastname", rules::name);
-        let external_id = fields.required("externalId", rules::external_id);
+        let external_id = fields.required_id("externalId");
         let mobile_no = fields.optional("mobileNo", rules::mobile_no);
         let email_address = fields.optional("emailAddress", rules::email_address);
         let activation_date = fields.required("activationDate", rules::day);

@@ -45,7 +45,7 @@ impl Operation for ClientUpdate {
     const LATE_COMMAND_HARMLESS: bool = false;
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        let external_id = fields.required("externalId", rules::external_id);
+        let external_id = fields.required_id("externalId");
         let activation_date = fields.optional("activationDate", rules::day);
         let firstname = fields.optional("firstname", rules::name);
         let lastname = fields.optional("lastname", rules::name);

@@ -59,7 +59,7 @@ impl<W: Way> Operation for Ending<W> {
     const LATE_COMMAND_HARMLESS: bool = true;
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        let loan = fields.required("external_loan_id", rules::external_id);
+        let loan = fields.required_id("external_loan_id");
         let on = fields.required(W::DAY, rules::day);
         let note = fields.optional("note", rules::note);
         Some(Self {

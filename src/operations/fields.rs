@@ -8,7 +8,10 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
-use super::{Deployment, rules::Fault};
+use super::{
+    Deployment,
+    rules::{self, Fault},
+};
 
 /// One thing that is wrong with a payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,12 +41,15 @@ pub(super) struct Fields<'a> {
     is_object: bool,
     known: Vec<&'static str>,
     problems: Vec<Problem>,
+    is_new: bool,
 }
 
 impl<'a> Fields<'a> {
-    /// Splits an object into its fields, whose values stay as they were written.
-    pub(super) fn new(payload: &'a RawValue, deployment: &'a Deployment) -> Self {
+    /// Splits an object into its fields, whose values stay as they were written. Of a payload that was
+    /// accepted before, perhaps by an older gateway, less is asked than of a new one.
+    pub(super) fn new(payload: &'a RawValue, deployment: &'a Deployment, is_new: bool) -> Self {
         let mut fields = Self {
+            is_new,
             deployment,
             entries: Vec::new(),
             is_object: true,
@@ -93,6 +99,34 @@ impl<'a> Fields<'a> {
                 self.problem(key, code, message);
                 None
             }
+        }
+    }
+
+    /// The external id of a client or a loan.
+    pub(super) fn required_id(&mut self, key: &'static str) -> Option<String> {
+        let id = self.required(key, rules::external_id);
+        self.newly(key, id, rules::visible)
+    }
+
+    /// A payment reference (UTR).
+    pub(super) fn optional_reference(&mut self, key: &'static str) -> Option<String> {
+        let reference = self.optional(key, rules::reference);
+        self.newly(key, reference, rules::telling)
+    }
+
+    /// Asks of a new payload what was not always asked.
+    fn newly(
+        &mut self,
+        key: &str,
+        text: Option<String>,
+        rule: impl FnOnce(&str) -> Result<(), Fault>,
+    ) -> Option<String> {
+        match rule(text.as_deref()?) {
+            Err(Fault { code, message }) if self.is_new => {
+                self.problem(key, code, message);
+                None
+            }
+            Ok(()) | Err(_) => text,
         }
     }
 
@@ -207,7 +241,7 @@ mod tests {
         ] {
             let payload = raw(&format!("{{\"{key}\":1}}"));
             let deployment = deployment();
-            let mut fields = Fields::new(&payload, &deployment);
+            let mut fields = Fields::new(&payload, &deployment, true);
             let anything = |_: &RawValue| Ok(());
             assert_eq!(fields.optional("mobileNo", anything), None);
             assert_eq!(fields.optional("emailAddress", anything), None);

@@ -31,7 +31,7 @@ impl Operation for LoanApprove {
     const LATE_COMMAND_HARMLESS: bool = true;
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        let loan = fields.required("external_loan_id", rules::external_id);
+        let loan = fields.required_id("external_loan_id");
         let approved_on_date = fields.required("approvedOnDate", rules::day);
         Some(Self {
             loan: loan?,

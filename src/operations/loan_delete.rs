@@ -1,6 +1,6 @@
 use super::{
     Checked, Context, Deployment, Evidence, Facts, Operation, Plan, Reads, Refusal, body::Success,
-    fields::Fields, rules,
+    fields::Fields,
 };
 use crate::domain::{Lane, Method, OperationId, OperationType, Request};
 
@@ -19,7 +19,7 @@ impl Operation for LoanDelete {
     const REOPENS: Option<OperationType> = Some(OperationType::LoanCreate);
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        let loan = fields.required("external_loan_id", rules::external_id)?;
+        let loan = fields.required_id("external_loan_id")?;
         Some(Self { loan })
     }
 

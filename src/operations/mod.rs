@@ -21,7 +21,6 @@ mod loan_undo_disbursal;
 mod loan_update;
 mod loan_withdraw;
 mod movement;
-mod named_lane;
 mod names;
 mod payment;
 mod rules;
@@ -33,7 +32,7 @@ use serde_json::value::RawValue;
 
 use crate::domain::{
     Checked, Choice, Client, Day, Facts, Loan, OperationId, OperationType, Product, Reads, Request,
-    TrackingId, Transaction, total,
+    Transaction, total,
 };
 
 pub(crate) use self::fields::Entries;
@@ -41,8 +40,7 @@ use self::fields::Fields;
 pub use self::{
     fields::{InvalidPayload, Problem},
     movement::Movement,
-    named_lane::named_lane,
-    names::{Named, named_by, names_of},
+    names::{Named, named_by, named_lane, names_of},
 };
 
 /// What differs from one deployment to the next.
@@ -71,13 +69,13 @@ pub struct Context<'a> {
     pub id: OperationId,
     /// The deployment.
     pub deployment: &'a Deployment,
-    /// The gateway's user in Fineract.
-    pub user: &'a str,
+    /// The users in Fineract as which the operation was sent; before its first attempt the gateway's user.
+    pub users: Vec<&'a str>,
     /// The numeric id that Fineract answered when an earlier operation of ours created the client or
     /// the loan of the lane that is written; `None` when none did.
     pub known_id: Option<i64>,
-    /// The operation, not failed, that used the same reference on this lane before.
-    pub same_reference: Option<TrackingId>,
+    /// The tracking id of the operation, not failed, that used the same reference on this lane before.
+    pub same_reference: Option<String>,
     /// The request of the operation's last attempt, as it was stored; `None` before the first.
     pub sent: Option<&'a Request>,
     /// Whether it waited for a checker, whose name Fineract then keeps instead of the gateway's user's.
@@ -85,10 +83,11 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// Whether a user that Fineract names is the gateway's, or may be its checker; some databases know no
-    /// case.
+    /// Whether a user that Fineract names is one that sent the operation, or may be its checker; some
+    /// databases know no case.
     fn is_own(&self, user: Option<&str>) -> bool {
-        user.is_some_and(|user| self.checked || user.eq_ignore_ascii_case(self.user))
+        let sent = |user: &str| self.users.iter().any(|own| user.eq_ignore_ascii_case(own));
+        user.is_some_and(|user| self.checked || sent(user))
     }
 }
 
@@ -199,7 +198,7 @@ trait Operation: Sized {
 }
 
 /// An operation type as the rest of the gateway uses it. Every function reads the payload anew, by the
-/// same check as the door's.
+/// same rules as `check`, which alone also asks what was not always asked of a new one.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {
     /// The type.
@@ -237,7 +236,7 @@ impl Entry {
             late_command_harmless: O::LATE_COMMAND_HARMLESS,
             reopens: O::REOPENS,
             guarded: O::GUARDED,
-            check: |payload, deployment| Ok(decode::<O>(payload, deployment)?.checked()),
+            check: |payload, deployment| Ok(read::<O>(payload, deployment, true)?.checked()),
             fells: O::fells,
             moves: |payload, deployment| Ok(decode::<O>(payload, deployment)?.moves(deployment)),
             reads: |payload, deployment, id| {
@@ -258,8 +257,17 @@ impl Entry {
     }
 }
 
+/// Reads a payload that has passed the check.
 fn decode<O: Operation>(payload: &RawValue, deployment: &Deployment) -> Result<O, InvalidPayload> {
-    let mut fields = Fields::new(payload, deployment);
+    read(payload, deployment, false)
+}
+
+fn read<O: Operation>(
+    payload: &RawValue,
+    deployment: &Deployment,
+    is_new: bool,
+) -> Result<O, InvalidPayload> {
+    let mut fields = Fields::new(payload, deployment, is_new);
     let operation = O::read(&mut fields);
     fields.finish(operation)
 }

@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::{Context, Deployment, Loan, Reads, Refusal, Transaction, fields::Fields, rules};
-use crate::domain::{Facts, OperationId};
+use crate::domain::{Facts, OperationId, comparable_reference};
 
 /// What a payment says beside its day and amount.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ impl Remarks {
     /// Reads `utr_payment_id` and `note`.
     pub(super) fn read(fields: &mut Fields<'_>) -> Self {
         let remarks = Self {
-            reference: fields.optional("utr_payment_id", rules::reference),
+            reference: fields.optional_reference("utr_payment_id"),
             note: fields.optional("note", rules::note),
         };
         if let Some(note) = remarks.note_with_reference()
@@ -74,19 +74,21 @@ impl Remarks {
                 message: format!("Not sent: this utr_payment_id was used for the loan by {by}"),
             })
         };
-        if let Some(earlier) = context.same_reference {
-            return used(earlier.to_string());
+        if let Some(earlier) = &context.same_reference {
+            return used(earlier.clone());
         }
-        let receipt = |paid: &Transaction| {
-            let detail = paid.payment_detail_data.as_ref()?;
-            detail.receipt_number.clone()
+        let Some(reference) = self.reference.as_deref().map(comparable_reference) else {
+            return Ok(());
         };
-        match &self.reference {
-            Some(reference) if standing.any(|paid| receipt(paid).as_ref() == Some(reference)) => {
-                used(format!("another {what} that stands"))
-            }
-            _ => Ok(()),
+        let bears_it = |paid: &Transaction| {
+            let detail = paid.payment_detail_data.as_ref();
+            let receipt = detail.and_then(|detail| detail.receipt_number.as_deref());
+            receipt.is_some_and(|receipt| comparable_reference(receipt) == reference)
+        };
+        if standing.any(bears_it) {
+            return used(format!("another {what} that stands"));
         }
+        Ok(())
     }
 
     /// As Fineract gets them: the reference as receipt number where there is a payment type, else in

@@ -48,9 +48,9 @@ impl<'a> Case<'a> {
         Context {
             id: ID,
             deployment,
-            user: "mifos",
+            users: vec!["mifos"],
             known_id: self.known_id,
-            same_reference: self.same_reference,
+            same_reference: self.same_reference.map(|earlier| earlier.to_string()),
             sent: self.sent,
             checked: self.checked,
         }
@@ -67,7 +67,7 @@ fn read<O: Operation>(payload: &str) -> O {
 
 /// Pointer and code of each problem.
 pub(super) fn problems<O: Operation>(payload: &str) -> Vec<String> {
-    let problems = decode::<O>(&raw(payload), &deployment())
+    let problems = super::read::<O>(&raw(payload), &deployment(), true)
         .err()
         .map(|invalid| invalid.problems);
     let line = |problem: Problem| format!("{} {}", problem.pointer, problem.code);

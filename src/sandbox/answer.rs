@@ -14,7 +14,7 @@ use super::books::Books;
 use super::call::Call;
 use super::commands::{Begun, Row};
 use super::failure::{Failure, standard};
-use super::faults::{Asked, Kind};
+use super::faults::{Asked, Effect, Kind};
 use super::reply::Reply;
 use super::routes::{self, Resource};
 use super::state::{Twist, Write, echo};
@@ -105,14 +105,15 @@ impl Sandbox {
                 sleep(delay).await;
                 Sent::Whole(reply)
             }
-            Kind::Status500 => {
-                let broken = Failure::Unmapped("injected by the sandbox".to_owned());
-                Sent::Whole(self.serve_call(&call, Twist::Broken(broken)).await)
+            Kind::Status500(effect) => {
+                let failure = Failure::Unmapped("injected by the sandbox".to_owned());
+                let broken = Twist::Broken(failure, effect);
+                Sent::Whole(self.serve_call(&call, broken).await)
             }
-            Kind::Conflict409 => Sent::Whole(
-                self.serve_call(&call, Twist::Broken(Failure::Conflict))
-                    .await,
-            ),
+            Kind::Conflict409 => {
+                let broken = Twist::Broken(Failure::Conflict, Effect::Never);
+                Sent::Whole(self.serve_call(&call, broken).await)
+            }
             Kind::Stuck { effect } => {
                 Sent::Whole(self.serve_call(&call, Twist::Stuck { effect }).await)
             }
@@ -206,7 +207,7 @@ impl Sandbox {
             Resource::of(&segments).ok_or_else(|| standard(StatusCode::NOT_FOUND, &call.path))?;
         let no_method = || standard(StatusCode::METHOD_NOT_ALLOWED, &call.path);
         if call.method == Method::GET {
-            if let Twist::Broken(failure) = twist {
+            if let Twist::Broken(failure, _) = twist {
                 return Err(failure.reply(&call.path));
             }
             return Err(routes::read(&state, call, &resource, user).unwrap_or_else(no_method));

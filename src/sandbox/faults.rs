@@ -1,12 +1,22 @@
 //! Faults on demand: `POST /sandbox/faults` says which requests go wrong, and how.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::http::Method;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
 
 use super::json::{Json, Object};
+
+/// When a command that breaks takes effect.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Effect {
+    Never,
+    /// Before it breaks.
+    Before,
+    /// When another key asks for the same, which meets what is done already.
+    BeforeNextKey,
+}
 
 /// How a request goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -17,8 +27,8 @@ pub(super) enum Kind {
     ResetAfter,
     /// The answer is late.
     Slow,
-    /// An exception without an effect: stored, replayed in another shape.
-    Status500,
+    /// An exception: stored, replayed in another shape.
+    Status500(Effect),
     /// A proxy's page in place of the answer.
     Status502After,
     /// Half an answer.
@@ -48,11 +58,14 @@ pub(super) enum Kind {
     DeliveredTwice,
 }
 
-const NAMES: [(&str, Kind); 18] = [
+const MET_LATER: Kind = Kind::Status500(Effect::BeforeNextKey);
+
+const NAMES: [(&str, Kind); 19] = [
     ("reset_before", Kind::ResetBefore),
     ("reset_after", Kind::ResetAfter),
     ("slow", Kind::Slow),
-    ("status_500", Kind::Status500),
+    ("status_500", Kind::Status500(Effect::Never)),
+    ("status_500_late", Kind::Status500(Effect::BeforeNextKey)),
     ("status_502_after", Kind::Status502After),
     ("truncated_after", Kind::TruncatedAfter),
     ("garbage_after", Kind::GarbageAfter),
@@ -83,7 +96,7 @@ impl Kind {
             Self::ResetBefore
             | Self::ResetAfter
             | Self::Slow
-            | Self::Status500
+            | Self::Status500(_)
             | Self::Status502After
             | Self::TruncatedAfter
             | Self::GarbageAfter
@@ -118,6 +131,8 @@ struct Fault {
     /// Of 1,000,000.
     chance: u64,
     delay: Duration,
+    /// It strikes until then.
+    until: Option<Instant>,
     hits: i64,
 }
 
@@ -130,6 +145,7 @@ impl Fault {
             "times",
             "probability",
             "delay_ms",
+            "lasts_ms",
             "effect",
         ];
         if let Some((key, _)) = json.iter().find(|(key, _)| !known.contains(key)) {
@@ -152,6 +168,8 @@ impl Fault {
         let effect = json.get("effect").is_some_and(Json::is_true);
         let kind = if kind == (Kind::Stuck { effect: false }) {
             Kind::Stuck { effect }
+        } else if kind == Kind::Status500(Effect::Never) && effect {
+            Kind::Status500(Effect::Before)
         } else {
             kind
         };
@@ -184,6 +202,8 @@ impl Fault {
             },
             chance: chance.ok_or("probability is a number from 0 to 1")?,
             delay: Duration::from_millis(count("delay_ms").unwrap_or(0)),
+            until: count("lasts_ms")
+                .and_then(|lasts| Instant::now().checked_add(Duration::from_millis(lasts))),
             hits: 0,
         })
     }
@@ -195,6 +215,7 @@ impl Fault {
                 .is_none_or(|wanted| wanted.eq_ignore_ascii_case(found))
         };
         self.left != Some(0)
+            && self.until.is_none_or(|until| Instant::now() < until)
             && !(self.kind.is_of_writes() && asked.method == Method::GET)
             && is(&self.method, asked.method.as_str())
             && is(&self.command, asked.command.unwrap_or_default())
@@ -243,8 +264,16 @@ impl Faults {
             .iter_mut()
             .find(|fault| fault.is_for(asked) && roll(dice) < fault.chance)?;
         fault.left = fault.left.map(|left| left.saturating_sub(1));
-        fault.hits += 1;
+        // What another key is to meet has struck when that has come.
+        fault.hits += i64::from(fault.kind != MET_LATER);
         Some((fault.kind, fault.delay))
+    }
+
+    /// Another key has met what it did not know to be done.
+    pub(super) fn note_met(&mut self) {
+        if let Some(fault) = self.list.iter_mut().find(|fault| fault.kind == MET_LATER) {
+            fault.hits += 1;
+        }
     }
 
     /// The faults as given, each with how often it struck.

@@ -10,7 +10,7 @@ use super::books::{Books, Desk};
 use super::commands::{Begun, Commands, Row};
 use super::dates;
 use super::failure::Failure;
-use super::faults::Faults;
+use super::faults::{Effect, Faults};
 use super::json::Json;
 use super::ledger::Ledger;
 use super::operations::{Operation, Order};
@@ -30,11 +30,13 @@ pub(super) struct State {
     /// The permissions that a checker must confirm.
     pub(super) maker_checker: BTreeSet<String>,
     pub(super) started_at: SystemTime,
+    /// Commands whose rows have ended in a 500, and whose effects come before the next key's for the same.
+    belated: Vec<(i64, Write)>,
     fixed_today: Option<NaiveDate>,
 }
 
 /// A write after its route was found: what to do, to what, and how the request was labelled.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Write {
     pub(super) operation: &'static Operation,
     pub(super) order: Order,
@@ -51,8 +53,8 @@ pub(super) enum Twist {
     None,
     /// It waits for a checker.
     Maker,
-    /// It breaks without an effect, and that is stored.
-    Broken(Failure),
+    /// It breaks, and that is stored.
+    Broken(Failure, Effect),
     /// Its row stays "running".
     Stuck {
         effect: bool,
@@ -70,6 +72,7 @@ impl State {
             faults: Faults::default(),
             maker_checker: BTreeSet::new(),
             started_at: SystemTime::now(),
+            belated: Vec::new(),
             fixed_today: today,
         }
     }
@@ -84,6 +87,7 @@ impl State {
     }
 
     pub(super) fn begin(&mut self, write: &Write) -> Begun {
+        self.catch_up_before(write);
         self.commands
             .begin(write.operation, &write.order, &write.key, &write.username)
     }
@@ -96,7 +100,17 @@ impl State {
         };
         let held = self.maker_checker.contains(&write.operation.permission()) && !user.is_checker();
         match twist {
-            Twist::Broken(failure) => self.refuse(id, write, &failure),
+            Twist::Broken(failure, effect) => {
+                if effect == Effect::Before {
+                    let reply = self.run(id, write, &user, None);
+                    if !reply.status.is_success() {
+                        return reply;
+                    }
+                } else if effect == Effect::BeforeNextKey {
+                    self.belated.push((id, write.clone()));
+                }
+                self.refuse(id, write, &failure)
+            }
             Twist::Maker => self.hold(id, write, &user),
             Twist::None if held => self.hold(id, write, &user),
             Twist::Stuck { effect: false } => echo(write),
@@ -159,6 +173,28 @@ impl State {
             self.commands.forget(id);
         }
         reply
+    }
+
+    /// Lets the effect come that was left to be done before another key asks for the same.
+    fn catch_up_before(&mut self, next: &Write) {
+        let is_before = |write: &Write| {
+            std::ptr::eq(write.operation, next.operation)
+                && write.key != next.key
+                && (write.order.id, write.order.transaction_id)
+                    == (next.order.id, next.order.transaction_id)
+                && write.order.params.0 == next.order.params.0
+        };
+        let Some(index) = self.belated.iter().position(|(_, write)| is_before(write)) else {
+            return;
+        };
+        let (id, write) = self.belated.swap_remove(index);
+        let row = self.commands.get(id).map(|command| command.row.clone());
+        if let (Some(row), Some(user)) = (row, self.users.get(&write.username).cloned()) {
+            if self.run(id, &write, &user, None).status.is_success() {
+                self.faults.note_met();
+            }
+            self.commands.set(id, row);
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use sqlx::PgPool;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use super::{Asking, Store, StoreError, batcher::Batcher};
+use super::{Asking, Store, StoreError, batcher::Batcher, locks};
 use crate::domain::{Answer, Attempt, Failure, Method, OperationId, Reply, Request};
 
 /// A command that is about to be sent.
@@ -26,6 +26,8 @@ pub struct StartAttempt {
     pub may_have_run: bool,
     /// What was known of its loan.
     pub seen: SeenLoan,
+    /// The user in Fineract that it is sent as.
+    pub user: String,
 }
 
 /// What was known of a loan when a command was planned: kept for those who read the transaction.
@@ -45,16 +47,34 @@ pub(super) fn start(
     let pool = pool.clone();
     Batcher::start(tasks, "attempt", move |batch| {
         let pool = pool.clone();
-        async move {
-            match insert(&pool, &batch).or_fail_to("write attempts").await {
-                Ok(held) => batch
-                    .iter()
-                    .map(|row| Ok(held.contains(&row.id.0)))
-                    .collect(),
-                Err(error) => error.of_each(batch.len()),
-            }
-        }
+        async move { start_all(&pool, batch).await }
     })
+}
+
+/// Commits a batch, without those whose operations somebody else has locked: those fail.
+async fn start_all(pool: &PgPool, batch: Vec<StartAttempt>) -> Vec<Result<bool, StoreError>> {
+    let error = match insert(pool, &batch).or_fail_to("write attempts").await {
+        Ok(held) => {
+            return batch
+                .iter()
+                .map(|row| Ok(held.contains(&row.id.0)))
+                .collect();
+        }
+        Err(error) => error,
+    };
+    let ids: Vec<Uuid> = batch.iter().map(|row| row.id.0).collect();
+    match locks::find(pool, &[], &ids).await {
+        Ok(locked) if error.is_lock_timeout() && !locked.is_empty() => {
+            locks::leave_out(
+                batch,
+                |row| locked.operations.contains(&row.id.0),
+                |free| Box::pin(start_all(pool, free)),
+                |_| Err(StoreError::Locked),
+            )
+            .await
+        }
+        _ => error.of_each(batch.len()),
+    }
 }
 
 async fn insert(pool: &PgPool, batch: &[StartAttempt]) -> Result<HashSet<Uuid>, sqlx::Error> {
@@ -62,9 +82,9 @@ async fn insert(pool: &PgPool, batch: &[StartAttempt]) -> Result<HashSet<Uuid>, 
         "WITH started AS (
              SELECT *
                FROM unnest($1::uuid[], $2::int[], $3::int[], $4::text[], $5::text[], $6::text[],
-                           $7::bool[], $8::text[], $9::bool[], $10::bool[])
+                           $7::bool[], $8::text[], $9::bool[], $10::bool[], $11::text[])
                     AS s (id, number, key_number, method, path, body, foreseen, currency, pays_off,
-                          may_have_run)
+                          may_have_run, username)
          ), held AS (
              -- Locked, so that nobody claims it between this look and the commit.
              SELECT o.id
@@ -76,9 +96,9 @@ async fn insert(pool: &PgPool, batch: &[StartAttempt]) -> Result<HashSet<Uuid>, 
                 FOR NO KEY UPDATE OF o
          )
          INSERT INTO attempt (operation_id, number, key_number, method, path, body, foreseen,
-                              currency, pays_off)
+                              currency, pays_off, username)
          SELECT s.id, s.number, s.key_number, s.method, s.path, s.body, s.foreseen,
-                s.currency, s.pays_off
+                s.currency, s.pays_off, s.username
            FROM started s
            JOIN held USING (id)
       RETURNING operation_id",
@@ -107,6 +127,7 @@ async fn insert(pool: &PgPool, batch: &[StartAttempt]) -> Result<HashSet<Uuid>, 
             .map(|row| row.seen.is_paid_off)
             .collect::<Vec<_>>(),
         &batch.iter().map(|row| row.may_have_run).collect::<Vec<_>>(),
+        &batch.iter().map(|row| row.user.clone()).collect::<Vec<_>>(),
     )
     .fetch_all(pool)
     .await
@@ -131,7 +152,7 @@ impl Store {
     pub async fn attempts(&self, id: OperationId) -> Result<Vec<Attempt>, StoreError> {
         sqlx::query!(
             "SELECT number, key_number, method, path, body, status, cached, answer, error,
-                    foreseen, EXTRACT(EPOCH FROM now() - sent_at)::float8 AS \"age_seconds!\"
+                    foreseen, username, EXTRACT(EPOCH FROM now() - sent_at)::float8 AS \"age_seconds!\"
                FROM attempt
               WHERE operation_id = $1
               ORDER BY number",
@@ -166,6 +187,7 @@ impl Store {
                     path: row.path,
                     body: row.body,
                 },
+                user: row.username,
                 reply: answer.or(failure),
                 age: Duration::try_from_secs_f64(row.age_seconds).unwrap_or_default(),
                 foreseen: row.foreseen,

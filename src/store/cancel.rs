@@ -2,12 +2,13 @@
 
 use std::collections::HashSet;
 
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::{
-    End, Fells, Places, Store, count_end,
+    End, Fells, Places, Store, StoreError, count_end,
     lanes::{Departed, Departures},
+    locks::{self, Locked},
     settle::{self, Ended},
 };
 use crate::domain::{OperationId, OperationType, State};
@@ -46,8 +47,17 @@ impl Reason {
 #[derive(Debug)]
 pub(super) struct Unsent {
     pub(super) id: OperationId,
-    pub(super) operation_type: OperationType,
+    /// `None`: one that this gateway does not know, accepted by a newer one.
+    pub(super) operation_type: Option<OperationType>,
     pub(super) places: Places,
+}
+
+impl Unsent {
+    /// Whether those behind it fall with it when it ends. Of a type that this gateway does not know they do: whether they rest on
+    /// it cannot be told, and what was not sent can be sent again by whoever wants it, but what was sent cannot be taken back.
+    pub(super) fn fells(&self, fells: Fells) -> bool {
+        self.operation_type.is_none_or(fells)
+    }
 }
 
 /// Ends those that nothing was sent for, in lanes that are locked: which they are, and what that has set
@@ -73,7 +83,7 @@ pub(super) async fn end_unsent(
             body: None,
             message: reason.message().to_owned(),
             code: reason.code().to_owned(),
-            fells: fells(unsent.operation_type),
+            fells: unsent.fells(fells),
         })
         .collect();
     let ended: Vec<Ended<'_>> = unsent
@@ -120,6 +130,28 @@ async fn update_unsent(
     .fetch_all(connection)
     .await?;
     Ok(ended.into_iter().collect())
+}
+
+/// Those that nobody has locked.
+pub(super) fn without(mut candidates: Vec<Unsent>, locked: &Locked) -> Vec<Unsent> {
+    candidates.retain(|unsent| {
+        let lanes = unsent.places.lanes();
+        !locked.concerns(unsent.id.0, lanes.iter().map(String::as_str))
+    });
+    candidates
+}
+
+/// Finds out which of these somebody has locked.
+pub(super) async fn find_locked(
+    pool: &PgPool,
+    candidates: &[Unsent],
+) -> Result<Locked, StoreError> {
+    let lanes: Vec<String> = candidates
+        .iter()
+        .flat_map(|unsent| unsent.places.lanes())
+        .collect();
+    let ids: Vec<Uuid> = candidates.iter().map(|unsent| unsent.id.0).collect();
+    locks::find(pool, &lanes, &ids).await
 }
 
 impl Store {

@@ -11,11 +11,11 @@ use super::{
     claimed::Places,
     connect,
     lanes::{self, Departed, Departures},
-    names,
+    names::TrackingName,
     results::Results,
 };
 use crate::{
-    domain::{OperationId, RetryEligible, State, TrackingId},
+    domain::{OperationId, OperationType, RetryEligible, State},
     telemetry::chain,
 };
 
@@ -47,21 +47,43 @@ impl Store {
         stop.run_until_cancelled(running).await;
     }
 
-    /// Ends one chunk; whether there may be more.
+    /// Ends a chunk of each falling lane; whether there may be more. What cannot be ended in one lane holds up no
+    /// other: it is tried again with the next call.
     pub async fn fell_some(&self) -> Result<bool, StoreError> {
-        const ACTION: &str = "end falling operations";
-        let lane = sqlx::query_scalar!("SELECT key FROM lane WHERE falling ORDER BY key LIMIT 1")
-            .fetch_optional(&self.pool)
-            .or_fail_to(ACTION)
-            .await?;
-        let Some(lane) = lane else { return Ok(false) };
-        let (ended, departed) = fell_chunk(&self.pool, &lane, self.fells).await?;
-        self.ends.announce_ended(ended);
-        if departed.work {
-            self.ends.announce_work();
+        let mut some_fell = false;
+        let mut lane = String::new();
+        while let Some(next) = next_falling(&self.pool, &lane).await? {
+            lane = next;
+            match fell_chunk(&self.pool, &lane, self.fells).await {
+                Ok((ended, departed)) => {
+                    some_fell = true;
+                    self.ends.announce_ended(ended);
+                    if departed.work {
+                        self.ends.announce_work();
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(error = %chain(&error), "the operations that fall in a lane wait");
+                }
+            }
         }
-        Ok(true)
+        Ok(some_fell)
     }
+}
+
+/// The falling lane that comes after this key, of those that nobody has locked.
+async fn next_falling(pool: &PgPool, after: &str) -> Result<Option<String>, StoreError> {
+    sqlx::query_scalar!(
+        "SELECT key FROM lane
+          WHERE falling AND key > $1
+          ORDER BY key
+          LIMIT 1
+            FOR NO KEY UPDATE SKIP LOCKED",
+        after
+    )
+    .fetch_optional(pool)
+    .or_fail_to("look for falling lanes")
+    .await
 }
 
 async fn fell_chunk(
@@ -70,7 +92,7 @@ async fn fell_chunk(
     fells: Fells,
 ) -> Result<(Vec<OperationId>, Departed), StoreError> {
     const ACTION: &str = "end falling operations";
-    let mut transaction = connect::begin(pool).or_fail_to(ACTION).await?;
+    let mut transaction = connect::begin_batch(pool).or_fail_to(ACTION).await?;
     // Which lanes they stand in is known only after a look; the lanes are locked in their order, and
     // the look is taken again.
     let mut keys: Vec<String> = read_falling(&mut transaction, lane)
@@ -87,9 +109,9 @@ async fn fell_chunk(
     let locked: HashSet<String> = keys.into_iter().collect();
     let mut all = read_falling(&mut transaction, lane).await?;
     // A create depends on nothing that failed before it, and what comes behind it on the create.
-    let create = all
-        .iter()
-        .position(|unsent| unsent.operation_type.is_create() && unsent.places.lane == lane);
+    let create = all.iter().position(|unsent| {
+        unsent.operation_type.is_some_and(OperationType::is_create) && unsent.places.lane == lane
+    });
     let ends_at = create.and_then(|index| all.drain(index..).next());
     let none_is_left = all.is_empty();
     let falling: Vec<Unsent> = all
@@ -141,20 +163,19 @@ async fn read_falling(
     )
     .fetch_all(connection)
     .or_fail_to("read falling operations")
-    .await?
-    .into_iter()
-    .map(|row| {
-        Ok(Unsent {
+    .await
+    .map(|rows| {
+        let falling = rows.into_iter().map(|row| Unsent {
             id: OperationId(row.id),
-            operation_type: names::operation_type(&row.r#type)?,
+            operation_type: OperationType::from_name(&row.r#type),
             places: Places {
                 lane: row.lane,
                 position: row.position,
                 read: row.read_lane.zip(row.read_position),
             },
-        })
+        });
+        falling.collect()
     })
-    .collect()
 }
 
 async fn end_fallen(
@@ -170,7 +191,7 @@ async fn end_fallen(
     for fallen in falling {
         departures.leave(&fallen.places);
         // In its own lane the first failure's mark stands; in another it makes one of its own.
-        let fells = fallen.places.lane != lane && fells(fallen.operation_type);
+        let fells = fallen.places.lane != lane && fallen.fells(fells);
         if fells {
             departures.fell(&fallen.places, fallen.id.0);
         }
@@ -201,7 +222,7 @@ async fn end_fallen(
 async fn read_cause(
     connection: &mut PgConnection,
     lane: &str,
-) -> Result<(TrackingId, &'static str), StoreError> {
+) -> Result<(TrackingName, &'static str), StoreError> {
     let cause = sqlx::query!(
         "SELECT o.id, o.type, r.code
            FROM lane l
@@ -213,10 +234,7 @@ async fn read_cause(
     .fetch_one(connection)
     .or_fail_to("read a lane's mark")
     .await?;
-    let tracking_id = TrackingId {
-        operation_type: names::operation_type(&cause.r#type)?,
-        id: OperationId(cause.id),
-    };
+    let name = TrackingName::new(&cause.r#type, cause.id);
     let was_stopped = cause
         .code
         .as_deref()
@@ -226,7 +244,7 @@ async fn read_cause(
     } else {
         BEHIND_FAILED
     };
-    Ok((tracking_id, code))
+    Ok((name, code))
 }
 
 /// All have failed with it that are to: the lane goes on with what came later. Where that is a create, the

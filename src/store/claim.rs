@@ -14,11 +14,14 @@ use sqlx::{
 };
 
 use super::{
-    Asking, Store, StoreError,
+    Asking, Store, StoreError, TrackingName,
     claimed::{Claimed, Row},
-    failed_to, names, patience,
+    failed_to, patience,
 };
-use crate::domain::{OperationId, OperationType, TrackingId};
+use crate::{
+    domain::{OperationId, OperationType, comparable_reference},
+    telemetry::chain,
+};
 
 /// What a worker asks for.
 #[derive(Clone, Debug)]
@@ -33,6 +36,8 @@ pub struct ClaimLimits {
     pub held_by_lender: HashMap<String, i64>,
     /// How many it may hold of one lender.
     pub per_lender: i64,
+    /// The lenders that this gateway knows; those of others wait for a gateway that does.
+    pub lenders: Vec<String>,
 }
 
 /// Why an operation is parked whose worker died five times before it committed an attempt.
@@ -67,6 +72,7 @@ pub(super) fn statement(
               UNION ALL
              SELECT o.id, o.due_at
                FROM lender l
+               JOIN unnest($8::text[]) AS known (name) USING (name)
                LEFT JOIN unnest($4::text[], $5::bigint[]) AS h (name, count) USING (name)
               CROSS JOIN LATERAL (
                     SELECT id, due_at FROM operation
@@ -104,20 +110,28 @@ pub(super) fn statement(
         &held,
         limits.per_lender,
         SUSPECT_AFTER,
+        &limits.lenders,
     )
 }
 
 impl Store {
-    /// Claims what is due, the longest due first. It is committed when this returns.
+    /// Claims what is due, the longest due first. It is committed when this returns. One that this gateway cannot read is left to its
+    /// lease: nothing is sent for it, and the others run.
     pub async fn claim(&self, limits: &ClaimLimits) -> Result<Vec<Claimed>, StoreError> {
         let claimed_at = Instant::now();
         let rows = statement(limits)
             .fetch_all(&self.pool)
             .or_fail_to("claim operations")
             .await?;
-        rows.into_iter()
-            .map(|row| row.claimed(claimed_at))
-            .collect()
+        let claimed = rows.into_iter().filter_map(|row| {
+            let id = row.id;
+            row.claimed(claimed_at)
+                .inspect_err(|error| {
+                    tracing::error!(operation.id = %id, error = %chain(error), "an operation was claimed that cannot be read");
+                })
+                .ok()
+        });
+        Ok(claimed.collect())
     }
 
     /// Renews the leases of attempts that are still under way; gives back those that were. What is just being
@@ -192,31 +206,29 @@ impl Store {
     pub async fn same_reference(
         &self,
         claimed: &Claimed,
-    ) -> Result<Option<TrackingId>, StoreError> {
+    ) -> Result<Option<TrackingName>, StoreError> {
         let Some(reference) = &claimed.reference else {
             return Ok(None);
         };
-        let earlier = sqlx::query!(
-            "SELECT o.id, o.type
+        let comparable = comparable_reference(reference);
+        let perhaps = sqlx::query!(
+            r#"SELECT o.id, o.type, p.reference AS "reference!"
                FROM payload p
                JOIN operation o ON o.id = p.operation_id
-              WHERE p.lane = $1 AND p.reference = $2 AND o.position < $3 AND o.state <> 'failed'
-              ORDER BY o.position
-              LIMIT 1",
+              WHERE p.lane = $1 AND p.reference IS NOT NULL
+                AND (plain_reference(p.reference) = $2 OR plain_reference(p.reference) IS NULL)
+                AND o.position < $3 AND o.state <> 'failed'
+              ORDER BY o.position"#,
             claimed.places.lane,
-            reference,
+            comparable,
             claimed.places.position,
         )
-        .fetch_optional(&self.pool)
+        .fetch_all(&self.pool)
         .or_fail_to("look for a reference")
         .await?;
-        earlier
-            .map(|row| {
-                Ok(TrackingId {
-                    operation_type: names::operation_type(&row.r#type)?,
-                    id: OperationId(row.id),
-                })
-            })
-            .transpose()
+        Ok(perhaps
+            .into_iter()
+            .find(|row| comparable_reference(&row.reference) == comparable)
+            .map(|row| TrackingName::new(&row.r#type, row.id)))
     }
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use sqlx::{
-    ConnectOptions, Connection, PgPool, Postgres, Transaction,
+    ConnectOptions, Connection, PgConnection, PgPool, Postgres, Transaction,
     migrate::{MigrateError, Migrator},
     postgres::{PgConnectOptions, PgPoolOptions},
 };
@@ -58,7 +58,7 @@ pub enum DatabaseProblem {
 /// Opens a pool and refuses a transaction pooler (`PgBouncer`), which gives other queries' results,
 /// silently.
 ///
-/// `statement_timeout` is how long Postgres works on one statement.
+/// `statement_timeout` is how long Postgres works on one statement; with one, a wait for a lock is short.
 pub async fn connect(
     url: &str,
     connections: u32,
@@ -66,6 +66,11 @@ pub async fn connect(
 ) -> Result<PgPool, DatabaseProblem> {
     let statement_millis = statement_timeout
         .unwrap_or_default()
+        .as_millis()
+        .to_string();
+    // A migration waits for as long as it takes.
+    let lock_millis = statement_timeout
+        .map_or(Duration::ZERO, |_| patience::LOCK_TIMEOUT)
         .as_millis()
         .to_string();
     let options = PgConnectOptions::from_str(url)
@@ -80,6 +85,7 @@ pub async fn connect(
             ("max_parallel_workers_per_gather", "0"),
             ("idle_in_transaction_session_timeout", "10s"),
             ("statement_timeout", &statement_millis),
+            ("lock_timeout", &lock_millis),
         ])
         .log_statements(tracing::log::LevelFilter::Off);
     refuse_transaction_pooler(&options).await?;
@@ -183,6 +189,29 @@ fn is_undefined_table(error: &sqlx::Error) -> bool {
 /// Begins a transaction.
 pub(super) async fn begin(pool: &PgPool) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
     begin_with(pool, "BEGIN").await
+}
+
+/// Begins a transaction of a batch, which waits for each lock only as long as those behind it can wait.
+pub(super) async fn begin_batch(
+    pool: &PgPool,
+) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    // One round trip, as any begin.
+    begin_with(pool, "BEGIN; SET LOCAL lock_timeout = '250ms'").await
+}
+
+/// Begins a transaction whose first statement may have to wait for one that is as long as itself.
+pub(super) async fn begin_patiently(
+    pool: &PgPool,
+) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    begin_with(pool, "BEGIN; SET LOCAL lock_timeout = '20s'").await
+}
+
+/// Has a transaction wait for locks no longer than any other does.
+pub(super) async fn wait_no_longer(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::query!("RESET lock_timeout")
+        .execute(connection)
+        .await
+        .map(drop)
 }
 
 /// Begins a transaction that sees the database as of one moment, and writes nothing.

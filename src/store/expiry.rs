@@ -1,16 +1,19 @@
 //! Ending what was not sent in time, wherever it stands in its lane: only a row that has ended so is told to
 //! have expired.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Asking, Places, Store, StoreError,
-    cancel::{Reason, Unsent, end_unsent},
-    connect, lanes, names,
+    cancel::{Reason, Unsent, end_unsent, find_locked, without},
+    connect, lanes,
 };
-use crate::{domain::OperationId, telemetry::chain};
+use crate::{
+    domain::{OperationId, OperationType},
+    telemetry::chain,
+};
 
 const ACTION: &str = "end expired operations";
 /// Operations ended in one transaction.
@@ -37,24 +40,31 @@ impl Store {
     }
 
     /// Ends one chunk of the operations whose `expires_at` has passed and of which no attempt ever met
-    /// Fineract; whether there may be more. The others are a worker's: it reads Fineract first.
+    /// Fineract; whether there may be more. The others are a worker's: it reads Fineract first. What somebody
+    /// has locked is left for the next look.
     pub async fn end_expired(&self) -> Result<bool, StoreError> {
-        let candidates = self.read_expired().await?;
-        let is_full = i64::try_from(candidates.len()).is_ok_and(|count| count >= CHUNK);
-        if candidates.is_empty() {
+        match self.end_chunk(self.read_expired().await?).await {
+            Err(error) if error.is_lock_timeout() => {
+                let expired = self.read_expired().await?;
+                let locked = find_locked(&self.pool, &expired).await?;
+                self.end_chunk(without(expired, &locked)).await
+            }
+            result => result,
+        }
+    }
+
+    async fn end_chunk(&self, expired: Vec<Unsent>) -> Result<bool, StoreError> {
+        let is_full = i64::try_from(expired.len()).is_ok_and(|count| count >= CHUNK);
+        if expired.is_empty() {
             return Ok(false);
         }
-        let mut keys: Vec<String> = candidates
-            .iter()
-            .flat_map(|unsent| unsent.places.lanes())
-            .collect();
-        keys.sort_unstable();
-        keys.dedup();
-        let mut transaction = connect::begin(&self.pool).or_fail_to(ACTION).await?;
-        lanes::lock(&mut transaction, &keys)
+        let lanes = expired.iter().flat_map(|unsent| unsent.places.lanes());
+        let lanes: BTreeSet<String> = lanes.collect();
+        let mut transaction = connect::begin_batch(&self.pool).or_fail_to(ACTION).await?;
+        lanes::lock(&mut transaction, &Vec::from_iter(lanes))
             .or_fail_to(ACTION)
             .await?;
-        let ending = end_unsent(&mut transaction, candidates, Reason::Expired, self.fells);
+        let ending = end_unsent(&mut transaction, expired, Reason::Expired, self.fells);
         let (ended, departed) = ending.or_fail_to(ACTION).await?;
         transaction.commit().or_fail_to(ACTION).await?;
         self.announce_unsent(&ended, departed);
@@ -76,18 +86,15 @@ impl Store {
         .fetch_all(&self.pool)
         .or_fail_to(ACTION)
         .await?;
-        // A type that this gateway does not know is for one that does.
-        let known = rows.into_iter().filter_map(|row| {
-            Some(Unsent {
-                id: OperationId(row.id),
-                operation_type: names::operation_type(&row.r#type).ok()?,
-                places: Places {
-                    lane: row.lane,
-                    position: row.position,
-                    read: row.read_lane.zip(row.read_position),
-                },
-            })
+        let expired = rows.into_iter().map(|row| Unsent {
+            id: OperationId(row.id),
+            operation_type: OperationType::from_name(&row.r#type),
+            places: Places {
+                lane: row.lane,
+                position: row.position,
+                read: row.read_lane.zip(row.read_position),
+            },
         });
-        Ok(known.collect())
+        Ok(expired.collect())
     }
 }

@@ -8,6 +8,7 @@ mod accept;
 mod attempt;
 mod backlog;
 mod batcher;
+mod body_digest;
 mod bulk;
 mod cancel;
 mod cascade;
@@ -19,6 +20,7 @@ mod expiry;
 mod failures_read;
 mod key_usage;
 mod lanes;
+mod locks;
 mod names;
 mod operators;
 mod oversight;
@@ -27,19 +29,24 @@ mod rehearsal;
 mod results;
 mod settle;
 mod settlement;
+mod settling;
 mod track;
 mod transaction;
 #[cfg(feature = "sabotage")]
 mod unfenced;
+mod unwritten;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 use sqlx::PgPool;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::task::TaskTracker;
+use uuid::Uuid;
 
 pub use self::{
     accept::{Accepted, CallerKey, NewOperation},
     attempt::{SeenLoan, StartAttempt},
+    body_digest::BodyDigest,
     bulk::{
         Batch, BatchAccepted, BatchPage, Candidate, NewBatch, NewRow, Record, RecordFilter,
         RefusedRow, Retry, RowContent, RowFailure, RowStatus, Summary,
@@ -50,10 +57,11 @@ pub use self::{
     connect::{DatabaseProblem, connect, migrate, require_migrated},
     ends::{Ends, Waiter},
     key_usage::{Block, BlockRequest},
+    names::TrackingName,
     operators::{
         ActionError, Found, Inspected, Operator, ParkedCursor, ParkedOperation, Retryable, Unfit,
     },
-    oversight::{Oversight, Standing},
+    oversight::{Held, Oversight, Standing},
     patience::STATEMENT_TIMEOUT,
     rehearsal::{Cost, Rehearsal},
     settlement::{End, Settlement, Verdict},
@@ -62,7 +70,7 @@ pub use self::{
 };
 use crate::domain::{OperationId, OperationType, State};
 
-use self::{backlog::Backlog, batcher::Batcher, patience::Asking};
+use self::{backlog::Backlog, batcher::Batcher, patience::Asking, unwritten::Unwritten};
 
 /// What went wrong between the gateway and its database.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +89,9 @@ pub enum StoreError {
         /// Which column.
         what: &'static str,
     },
+    /// Somebody else has rows locked that this needs, and has had them for too long: nothing was written.
+    #[error("the rows that this needs stay locked")]
+    Locked,
     /// The task that writes has ended: the process is shutting down.
     #[error("the gateway is shutting down")]
     Closed,
@@ -102,15 +113,31 @@ impl StoreError {
         std::iter::repeat_with(failed).take(rows).collect()
     }
 
+    /// What Postgres said, as its SQLSTATE.
+    fn code(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Database { source, .. } => source.as_database_error()?.code(),
+            Self::Unknown { .. } | Self::Locked | Self::Closed | Self::Batch(_) => None,
+        }
+    }
+
     /// Whether the row itself is at fault (SQLSTATE classes 22 and 23), so that others can do without it.
     fn is_data_error(&self) -> bool {
-        match self {
-            Self::Database { source, .. } => source
-                .as_database_error()
-                .and_then(sqlx::error::DatabaseError::code)
-                .is_some_and(|code| code.starts_with("22") || code.starts_with("23")),
-            Self::Unknown { .. } | Self::Closed | Self::Batch(_) => false,
-        }
+        self.code()
+            .is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
+    }
+
+    /// Whether a lock was waited for in vain (`lock_not_available`).
+    fn is_lock_timeout(&self) -> bool {
+        self.code().as_deref() == Some("55P03")
+    }
+
+    /// Whether Postgres refused what it was given, maybe only a row of it: neither it nor the way to it is away, full, or
+    /// about to end (SQLSTATE classes 08, 25, 40, 53, 57P and 58).
+    fn may_be_of_one_row(&self) -> bool {
+        const OF_ALL: [&str; 6] = ["08", "25", "40", "53", "57P", "58"];
+        self.code()
+            .is_some_and(|code| !OF_ALL.iter().any(|class| code.starts_with(class)))
     }
 }
 
@@ -118,9 +145,13 @@ impl StoreError {
 #[derive(Clone)]
 pub struct Store {
     pool: PgPool,
-    accepting: Batcher<NewOperation, Result<Accepted, StoreError>>,
+    accepting: Batcher<NewOperation, Result<accept::Tried, StoreError>>,
+    accepting_alone: Arc<Semaphore>,
     starting: Batcher<StartAttempt, Result<bool, StoreError>>,
-    settling: Batcher<Settlement, Result<bool, StoreError>>,
+    settling: Batcher<Settlement, settling::Tried>,
+    settling_alone: Arc<Semaphore>,
+    unwritten: Unwritten,
+    noting_later: mpsc::Sender<Uuid>,
     tracking: Batcher<OperationId, Result<Option<Arc<track::Row>>, StoreError>>,
     ends: Ends,
     backlog: Arc<Backlog>,
@@ -139,13 +170,20 @@ impl fmt::Debug for Store {
 /// How long a statement that nobody waits for may be tried again before the next try.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
 
+/// How many rows that were left out of their batches are tried at once, each on a connection of its own.
+const ALONE: usize = 2;
+
 impl Store {
     /// Starts the tasks that commit in groups, on a migrated database.
     pub fn start(pool: PgPool, ends: Ends, tasks: &TaskTracker, fells: Fells) -> Self {
         Self {
             accepting: accept::start(&pool, &ends, tasks),
+            accepting_alone: Arc::new(Semaphore::new(ALONE)),
             starting: attempt::start(&pool, tasks),
-            settling: settle::start(&pool, &ends, tasks),
+            settling: settling::start(&pool, &ends, tasks),
+            settling_alone: Arc::new(Semaphore::new(ALONE)),
+            unwritten: Unwritten::default(),
+            noting_later: failures_read::start(&pool, tasks),
             tracking: track::start(&pool, tasks),
             backlog: Arc::default(),
             fells,
@@ -165,11 +203,11 @@ impl Store {
     }
 }
 
-/// Counts an end in the metrics, after its commit.
-pub(crate) fn count_end(operation_type: OperationType, state: State) {
+/// Counts an end in the metrics, after its commit; of a type that this gateway does not know, as `unknown`.
+pub(crate) fn count_end(operation_type: Option<OperationType>, state: State) {
     metrics::counter!(
         "gateway_operations_ended_total",
-        "type" => operation_type.as_str(),
+        "type" => operation_type.map_or("unknown", OperationType::as_str),
         "state" => state.as_str(),
     )
     .increment(1);

@@ -16,6 +16,9 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// any more is over, and holds neither a lock nor a connection.
 pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(25);
 
+/// How long a statement waits for a lock: who else writes holds one for milliseconds, but a person may forget one.
+pub(super) const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// Ends a wait for the database after so long, as if its connection had broken: what was asked may have
 /// taken place all the same.
 pub(super) fn within<T>(

@@ -30,7 +30,10 @@ impl Results {
         self.failures.push(failure);
         self.marked
             .push(failed.as_ref().is_some_and(|(_, _, marked)| *marked));
-        let (code, message) = failed.map(|(code, message, _)| (code, message)).unzip();
+        // A code is Fineract's own word, and Postgres takes no NUL.
+        let (code, message) = failed
+            .map(|(code, message, _)| (code.replace('\0', "\u{fffd}"), message))
+            .unzip();
         self.codes.push(code);
         self.messages.push(message);
     }

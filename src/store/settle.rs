@@ -1,15 +1,12 @@
-//! Settling: an attempt's end or next try is written back, fenced by the attempt that holds it.
+//! The transaction that settles: an attempt's end or next try is written back, fenced by the attempt that holds it.
 
 use std::collections::HashSet;
 
 use sqlx::{PgConnection, PgPool};
-use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::{
-    Asking, End, Ends, Places, RETRY_PAUSE, Settlement, Store, StoreError, Verdict,
-    batcher::Batcher,
-    connect,
+    Asking, End, Ends, Places, Settlement, StoreError, Verdict, connect,
     lanes::{Departed, Departures},
     results::Results,
 };
@@ -18,59 +15,25 @@ use crate::{
     telemetry::chain,
 };
 
-/// Starts the task that settles.
-pub(super) fn start(
+/// The settlements whose attempts still held their operations: ids and attempts.
+pub(super) type Held = HashSet<(Uuid, i32)>;
+
+/// Settles all of these or none, and says so to those who wait for it; which of them still held their operations.
+pub(super) async fn settle_all(
     pool: &PgPool,
     ends: &Ends,
-    tasks: &TaskTracker,
-) -> Batcher<Settlement, Result<bool, StoreError>> {
-    let (pool, ends) = (pool.clone(), ends.clone());
-    Batcher::start(tasks, "settle", move |batch| {
-        let (pool, ends) = (pool.clone(), ends.clone());
-        async move { settle(&pool, &ends, batch).await }
-    })
+    batch: &[Settlement],
+) -> Result<Held, StoreError> {
+    let (held, departed) = write_all(pool, batch).await?;
+    announce(ends, batch, &held, departed);
+    Ok(held)
 }
 
-/// Settles a batch. While the database is away it is tried again and again: what Fineract said is known
-/// nowhere else. A row that the database refuses fails alone.
-async fn settle(
-    pool: &PgPool,
-    ends: &Ends,
-    batch: Vec<Settlement>,
-) -> Vec<Result<bool, StoreError>> {
-    loop {
-        let error = match settle_all(pool, &batch).await {
-            Ok((held, departed)) => {
-                announce(ends, &batch, &held, departed);
-                return batch
-                    .iter()
-                    .map(|row| Ok(held.contains(&row.id.0)))
-                    .collect();
-            }
-            Err(error) => error,
-        };
-        if error.is_data_error() {
-            if batch.len() == 1 {
-                return vec![Err(error)];
-            }
-            let mut first = batch;
-            let second = first.split_off(first.len() / 2);
-            let mut results = Box::pin(settle(pool, ends, first)).await;
-            results.extend(Box::pin(settle(pool, ends, second)).await);
-            return results;
-        }
-        tracing::error!(
-            error = %chain(&error),
-            operations = batch.len(),
-            "what Fineract said could not be written yet; trying again"
-        );
-        tokio::time::sleep(RETRY_PAUSE).await;
-    }
-}
-
-fn announce(ends: &Ends, batch: &[Settlement], held: &HashSet<Uuid>, departed: Departed) {
-    let ended = batch.iter().filter(|row| row.verdict.state().is_end());
-    ends.announce_ended(ended.map(|row| row.id).filter(|id| held.contains(&id.0)));
+fn announce(ends: &Ends, batch: &[Settlement], held: &Held, departed: Departed) {
+    let ended = batch
+        .iter()
+        .filter(|row| row.verdict.state().is_end() && held.contains(&row.fence()));
+    ends.announce_ended(ended.map(|row| row.id));
     if departed.work || batch.iter().any(|row| row.verdict.state() == State::Ready) {
         ends.announce_work();
     }
@@ -79,12 +42,9 @@ fn announce(ends: &Ends, batch: &[Settlement], held: &HashSet<Uuid>, departed: D
     }
 }
 
-async fn settle_all(
-    pool: &PgPool,
-    batch: &[Settlement],
-) -> Result<(HashSet<Uuid>, Departed), StoreError> {
+async fn write_all(pool: &PgPool, batch: &[Settlement]) -> Result<(Held, Departed), StoreError> {
     const ACTION: &str = "settle operations";
-    let mut transaction = connect::begin(pool).or_fail_to(ACTION).await?;
+    let mut transaction = connect::begin_batch(pool).or_fail_to(ACTION).await?;
     let mut keys: Vec<String> = batch
         .iter()
         .filter(|row| row.verdict.state().is_end())
@@ -108,7 +68,7 @@ async fn settle_all(
         .await?;
     let ended: Vec<Ended<'_>> = batch
         .iter()
-        .filter(|row| held.contains(&row.id.0))
+        .filter(|row| held.contains(&row.fence()))
         .filter_map(|row| match &row.verdict {
             Verdict::End(end) => Some((row.id, &row.places, end)),
             Verdict::Again { .. } | Verdict::Park { .. } => None,
@@ -146,7 +106,7 @@ async fn has_committed(pool: &PgPool, transaction_id: Option<String>) -> bool {
 }
 
 /// Keeps what came back, whoever holds the operation by now, and locks lanes, in the order of their keys.
-async fn keep_replies_and_lock(
+pub(super) async fn keep_replies_and_lock(
     connection: &mut PgConnection,
     batch: &[Settlement],
     lanes: &[String],
@@ -196,7 +156,7 @@ async fn keep_replies_and_lock(
 async fn update_operations(
     connection: &mut PgConnection,
     batch: &[Settlement],
-) -> Result<(HashSet<Uuid>, Option<String>), sqlx::Error> {
+) -> Result<(Held, Option<String>), sqlx::Error> {
     let delay = |row: &Settlement| match &row.verdict {
         Verdict::Again { delay, .. } => Some(delay.as_secs_f64()),
         Verdict::End(_) | Verdict::Park { .. } => None,
@@ -230,7 +190,7 @@ async fn update_operations(
              FROM unnest($1::uuid[], $2::int[], $3::text[], $4::float8[], $5::bool[], $6::text[], $7::bool[])
                   AS s (id, attempt, state, delay, new_key, why, counts)
             WHERE o.id = s.id AND o.attempt = s.attempt AND o.state = 'running'
-        RETURNING o.id, pg_current_xact_id()::text AS "transaction_id!""#,
+        RETURNING o.id, o.attempt, pg_current_xact_id()::text AS "transaction_id!""#,
         &batch.iter().map(|row| row.id.0).collect::<Vec<_>>(),
         &batch.iter().map(|row| row.attempt).collect::<Vec<_>>(),
         &batch.iter().map(|row| row.verdict.state().as_str().to_owned()).collect::<Vec<_>>(),
@@ -242,7 +202,8 @@ async fn update_operations(
     .fetch_all(connection)
     .await?;
     let transaction_id = rows.first().map(|row| row.transaction_id.clone());
-    Ok((rows.into_iter().map(|row| row.id).collect(), transaction_id))
+    let held = rows.into_iter().map(|row| (row.id, row.attempt)).collect();
+    Ok((held, transaction_id))
 }
 
 /// An operation that has ended, where it stood, and how it ended.
@@ -280,15 +241,4 @@ pub(super) async fn end(
         }
     }
     departures.write(&results, connection).await
-}
-
-impl Store {
-    /// Writes what an attempt concluded, trying until it is written. `false`: the attempt had lost its
-    /// claim, so only what came back was kept.
-    pub async fn settle(&self, settlement: Settlement) -> Result<bool, StoreError> {
-        self.settling
-            .submit(settlement)
-            .await
-            .unwrap_or(Err(StoreError::Closed))
-    }
 }

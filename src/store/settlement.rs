@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use super::claimed::Places;
 use crate::domain::{OperationId, Reply, ResourceId, State};
 
@@ -18,6 +20,13 @@ pub struct Settlement {
     pub reply: Option<Reply>,
     /// What becomes of the operation.
     pub verdict: Verdict,
+}
+
+impl Settlement {
+    /// What it is fenced by: the operation, and the attempt that holds it.
+    pub(super) fn fence(&self) -> (Uuid, i32) {
+        (self.id.0, self.attempt)
+    }
 }
 
 /// What becomes of an operation.

@@ -17,6 +17,9 @@ const ROWS: [f64; 9] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0];
 
 const KEEP_UP_EVERY: Duration = Duration::from_secs(5);
 
+/// Lines of the log that were not written.
+pub(super) const LOG_LINES_LOST: &str = "gateway_log_lines_lost_total";
+
 /// One recorder for the process, also where tests run several gateways in one: their numbers add up.
 static PROMETHEUS: OnceLock<PrometheusHandle> = OnceLock::new();
 
@@ -53,6 +56,12 @@ fn with_buckets(builder: PrometheusBuilder) -> Result<PrometheusBuilder, BuildEr
 
 fn describe() {
     describe_counter!(
+        LOG_LINES_LOST,
+        "Lines of the log that could not be written, or for which there was no room."
+    );
+    // What is counted from zero shows its first loss.
+    metrics::counter!(LOG_LINES_LOST).absolute(0);
+    describe_counter!(
         "gateway_operations_accepted_total",
         "Operations that were committed, by type."
     );
@@ -63,6 +72,10 @@ fn describe() {
     describe_counter!(
         "gateway_attempts_total",
         "Attempts that were concluded, by what came back (an HTTP status, a failure, or nothing sent) and the state that it led to."
+    );
+    describe_counter!(
+        "gateway_notifications_lost_total",
+        "Ends that the other gateways were not told of: they find them by looking."
     );
     describe_gauge!("gateway_backlog", "Operations that have not ended.");
     describe_gauge!(
@@ -80,6 +93,14 @@ fn describe() {
     describe_gauge!(
         "gateway_fineract_blocked",
         "1 while nothing but a trial is sent, by reason."
+    );
+    describe_gauge!(
+        "gateway_unwritten_answers",
+        "What attempts came to, and is not written to the database yet."
+    );
+    describe_gauge!(
+        "gateway_oldest_unwritten_answer_seconds",
+        "How long the oldest of them has not been written."
     );
     describe_histogram!(
         "gateway_accept_seconds",

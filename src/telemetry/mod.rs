@@ -1,19 +1,29 @@
 //! What the process says about itself: the log on stderr or in a file, and the metrics.
 
 pub mod metrics;
+mod writer;
 
 use std::error::Error;
 use std::fmt;
 use std::fs::File;
-use std::io::{self, IsTerminal};
-use std::sync::Arc;
+use std::io::{self, IsTerminal, Write};
+use std::panic;
+use std::sync::OnceLock;
+use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
-use tracing_subscriber::fmt::{MakeWriter, Subscriber};
+use tracing_subscriber::fmt::Subscriber;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
+use self::writer::LossyWriter;
 use crate::config::{Log, LogFormat};
+
+/// How long the end of the process waits for whoever reads the last lines.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
+/// The process's log, once it is started.
+static LOG: OnceLock<LossyWriter> = OnceLock::new();
 
 /// Why nothing can be logged.
 #[derive(Debug, thiserror::Error)]
@@ -24,23 +34,63 @@ pub enum TelemetryError {
     /// Something in this process logs already.
     #[error("cannot start the log")]
     Start(#[source] TryInitError),
+    /// There is no thread for it.
+    #[error("cannot start the thread that writes the log")]
+    Thread(#[source] io::Error),
 }
 
 /// Starts the log: lines of text where stderr is a terminal, else JSON, unless the settings say.
+///
+/// Nobody waits for whoever reads stderr, nor does anybody panic when that one is gone: the lines are lost then.
 pub fn init(log: &Log) -> Result<(), TelemetryError> {
-    start(log, io::stderr, io::stderr().is_terminal())
+    start(log, io::stderr(), io::stderr().is_terminal())?;
+    log_panics();
+    Ok(())
 }
 
-/// Starts the log in a file, for a command whose screen is its own.
+/// Starts the log in a file, for a command whose screen is its own. When the disk is full, lines are lost.
 pub fn init_in(file: File, log: &Log) -> Result<(), TelemetryError> {
-    start(log, Arc::new(file), false)
+    start(log, file, false)
 }
 
-fn start<W>(log: &Log, writer: W, is_terminal: bool) -> Result<(), TelemetryError>
-where
-    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
-{
+/// Has the last lines written, at the end of the process; a reader that stalls does not hold that up for long.
+pub fn flush() {
+    if let Some(log) = LOG.get() {
+        log.flush(LAST_LINES);
+    }
+}
+
+/// Says a line on stderr for whoever started the process. It is lost when nobody reads there.
+pub fn say(line: &str) {
+    if let Ok(mut stderr) = LossyWriter::start(io::stderr()) {
+        stderr.write_all(format!("{line}\n").as_bytes()).ok();
+        stderr.flush(LAST_LINES);
+    }
+}
+
+/// Tells of panics in the log: the standard library's hook would wait for whoever reads stderr.
+fn log_panics() {
+    panic::set_hook(Box::new(|panic| {
+        tracing::error!(
+            location = panic.location().map(tracing::field::display),
+            // One that was put together may hold somebody's data.
+            reason = panic.payload().downcast_ref::<&'static str>(),
+            thread = std::thread::current().name(),
+            "a panic"
+        );
+    }));
+}
+
+fn start(
+    log: &Log,
+    target: impl Write + Send + 'static,
+    is_terminal: bool,
+) -> Result<(), TelemetryError> {
     let filter = EnvFilter::try_new(&log.filter).map_err(TelemetryError::Filter)?;
+    // From here on lost lines are counted.
+    metrics::prometheus();
+    let writer = LossyWriter::start(target).map_err(TelemetryError::Thread)?;
+    let writer = LOG.get_or_init(|| writer);
     let default = if is_terminal {
         LogFormat::Text
     } else {
@@ -48,7 +98,9 @@ where
     };
     let builder = Subscriber::builder()
         .with_env_filter(filter)
-        .with_writer(writer)
+        .with_writer(|| writer.clone())
+        // It would print them to stderr.
+        .log_internal_errors(false)
         .with_ansi(is_terminal);
     let started = match log.format.unwrap_or(default) {
         LogFormat::Text => builder.finish().try_init(),
@@ -84,8 +136,37 @@ pub fn wall_clock() -> chrono::DateTime<chrono::Utc> {
 
 #[cfg(test)]
 mod tests {
-    use super::{TelemetryError, chain};
+    use std::{io::Read as _, panic, sync::Arc};
+
+    use super::{TelemetryError, chain, log_panics};
     use tracing_subscriber::EnvFilter;
+
+    #[test]
+    fn a_panic_is_told_in_the_log_without_what_was_put_together() {
+        let (mut log, writer) = std::io::pipe().unwrap();
+        let subscriber = tracing_subscriber::fmt()
+            .json()
+            .with_writer(Arc::new(writer))
+            .finish();
+        let name = "somebody";
+        log_panics();
+        let results = tracing::subscriber::with_default(subscriber, || {
+            [
+                panic::catch_unwind(|| panic!("as written")),
+                panic::catch_unwind(|| panic!("about {name}")),
+            ]
+        });
+        drop(panic::take_hook());
+        assert!(results.iter().all(Result::is_err));
+        let mut text = String::new();
+        log.read_to_string(&mut text).unwrap();
+        assert_eq!(text.matches(r#""message":"a panic""#).count(), 2, "{text}");
+        assert_eq!(text.matches("src/telemetry/mod.rs:").count(), 2, "{text}");
+        assert!(
+            text.contains("as written") && !text.contains(name),
+            "{text}"
+        );
+    }
 
     #[test]
     fn chain_shows_every_source() {

@@ -120,6 +120,7 @@ mod tests {
             types: vec!["CLIENT_CREATE".to_owned(), "LOAN_CREATE".to_owned()],
             held_by_lender: HashMap::from([("DMI".to_owned(), 1)]),
             per_lender: 2,
+            lenders: ["DMI", "GB", "UGRO"].map(str::to_owned).to_vec(),
         }
     }
 

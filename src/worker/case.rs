@@ -32,12 +32,28 @@ impl<'a> Case<'a> {
         Context {
             id: self.claimed.id,
             deployment: &runner.deployment,
-            user: runner.fineract.user(),
+            users: self.users(runner),
             known_id: self.claimed.known_id,
             same_reference: None,
             sent: self.history().request(),
             checked: self.awaits_checker(),
         }
+    }
+
+    /// The users as which the operation was sent, else the one that would send it now: a rotation changes
+    /// it, and gateways may have one each.
+    pub(super) fn users(&self, runner: &'a Runner) -> Vec<&'a str> {
+        let now = runner.fineract.user();
+        if self.attempts.is_empty() {
+            return vec![now];
+        }
+        let sent = self.attempts.iter();
+        let mut users: Vec<&str> = sent
+            .map(|attempt| attempt.user.as_deref().unwrap_or(now))
+            .collect();
+        users.sort_unstable();
+        users.dedup();
+        users
     }
 
     /// What to read, by the numbers of what a command was sent to already: since then another client or

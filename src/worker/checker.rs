@@ -103,7 +103,7 @@ impl Runner {
             Some(_) | None => Listing::NeverSeen,
         };
         match self.fineract.pending_commands(action, entity).await {
-            Ok(pending) if history.is_among(&pending, self.fineract.user()) => Ok(Listing::Listed),
+            Ok(pending) if history.is_among(&pending, &case.users(self)) => Ok(Listing::Listed),
             Ok(_) => Ok(not_listed),
             Err(ReadFailure::Refused(_) | ReadFailure::Unreadable(_) | ReadFailure::Missing(_)) => {
                 Ok(Listing::Unreadable)

@@ -68,6 +68,10 @@ impl Runner {
     /// Ends an operation without another try, with this refusal, unless an attempt of it has taken effect,
     /// or may still do so: closed is not without effect until Fineract has been read.
     pub(super) async fn close(&self, case: Case<'_>, refusal: Conclusion) -> Conclusion {
+        #[cfg(feature = "sabotage")]
+        if crate::sabotage::is(crate::sabotage::Sabotage::ExpireUnread) {
+            return refusal;
+        }
         if !case.history().reached_fineract() {
             return refusal;
         }

@@ -55,6 +55,7 @@ impl Runner {
                 number: 0,
                 key_number: number,
                 request,
+                user: None,
                 reply: Some(reply),
                 age: Duration::ZERO,
                 foreseen: false,

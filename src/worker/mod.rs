@@ -52,7 +52,9 @@ pub async fn run(runner: Arc<Runner>, stop: CancellationToken) {
     let finished = Arc::new(Notify::new());
     let renewing = stop_with(&tasks, Arc::clone(&runner));
     while !stop.is_cancelled() {
-        let free = runner.capacity().saturating_sub(tasks.len() - 1);
+        // What only waits to be settled, alone, keeps nobody else from running.
+        let busy = (tasks.len() - 1).saturating_sub(runner.store().left_alone());
+        let free = runner.capacity().saturating_sub(busy);
         let claim = claim(&runner, runner.gate().admits(free)).await;
         for operation in claim.operations {
             let (runner, finished) = (Arc::clone(&runner), Arc::clone(&finished));
@@ -116,6 +118,7 @@ async fn claim(runner: &Runner, count: usize) -> Claim {
         types: types(),
         held_by_lender: held.clone(),
         per_lender,
+        lenders: runner.lenders(),
     };
     let mut operations = Vec::new();
     for limits in runner.blocked.claims(limits, &runner.lenders()) {

@@ -97,7 +97,7 @@ impl Runner {
         }
         match self.plan(case).await?.0 {
             Plan::Done(_) => Ok(stored),
-            Plan::Send(request) if request == stored.request => Ok(stored),
+            Plan::Send(request) if request.is_same_payment(&stored.request) => Ok(stored),
             // Fineract has never seen the first one.
             Plan::Send(request) if !history.may_have_run() => Ok(Prepared { request, ..stored }),
             Plan::Send(_) => Err(self.again_or_park(case.claimed, MAY_STILL_RUN, false, None)),
@@ -128,7 +128,7 @@ impl Runner {
             Err(failure) => return Err(self.unread(case, failure).await),
         };
         let context = Context {
-            same_reference,
+            same_reference: same_reference.map(|earlier| earlier.to_string()),
             ..case.context(self)
         };
         match (entry.plan)(&claimed.payload, &facts, &context) {

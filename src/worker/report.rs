@@ -24,7 +24,7 @@ fn count(conclusion: &Conclusion) {
 
 /// Counts an end, once it is written.
 pub(super) fn end(claimed: &Claimed, state: State) {
-    store::count_end(claimed.operation_type, state);
+    store::count_end(Some(claimed.operation_type), state);
     metrics::histogram!(
         "gateway_operation_seconds",
         "type" => claimed.operation_type.as_str(),

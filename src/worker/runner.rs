@@ -234,6 +234,7 @@ impl Runner {
                 foreseen,
                 may_have_run: case.history().may_have_run_under(claimed.key_number),
                 seen,
+                user: self.fineract.user().to_owned(),
             })
             .await
             .map_err(|error| Conclusion::database_away(claimed, &error))?;
@@ -256,6 +257,7 @@ impl Runner {
             number: claimed.attempt,
             key_number: claimed.key_number,
             request,
+            user: Some(self.fineract.user().to_owned()),
             reply: Some(reply),
             age: Duration::ZERO,
             foreseen,

@@ -134,6 +134,8 @@ fn every_bad_value_is_named_by_its_variable() {
         ("WORKER_LEASE_SECONDS", "30"),
         ("SHUTDOWN_GRACE_SECONDS", "99999999999"),
         ("FINERACT_STUCK_AFTER_SECONDS", "x"),
+        ("FINERACT_KEYS_KEPT_DAYS", "0"),
+        ("FINERACT_SINGLE_PROCESS", "yes"),
         ("RETRY_PARK_AFTER_SECONDS", "0"),
         ("LOG_FORMAT", "xml"),
         ("LOG_FILTER", "info,=="),

@@ -102,3 +102,30 @@ async fn until_a_lock_is_waited_for(pool: &PgPool) {
         );
     }
 }
+
+/// A lock that somebody forgot holds up what stands there, and nothing else.
+#[sqlx::test]
+async fn a_locked_lane_expires_later_than_the_others(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    for loan_id in ["L-1", "L-2", "L-3"] {
+        let body =
+            json!({ "status": "LOAN_DISBURSE", "data": disburse(loan_id), "expires_at": PAST });
+        gateway.accept(&body).await;
+    }
+    let mut forgotten = pool.begin().await.unwrap();
+    sqlx::query!("SELECT key FROM lane WHERE key = 'loan:l-2' FOR UPDATE")
+        .fetch_one(&mut *forgotten)
+        .await
+        .unwrap();
+    let states = async || {
+        sqlx::query_scalar!("SELECT state FROM operation ORDER BY lane")
+            .fetch_all(&pool)
+            .await
+            .unwrap()
+    };
+    gateway.store.end_expired().await.unwrap();
+    assert_eq!(states().await, ["failed", "ready", "failed"]);
+    forgotten.rollback().await.unwrap();
+    gateway.store.end_expired().await.unwrap();
+    assert_eq!(states().await, ["failed"; 3]);
+}

@@ -1,8 +1,10 @@
-//! What falls with a failure, and what does not.
+//! What falls with a failure, and what does not; and who ends what.
+
+use std::time::Duration;
 
 use fineract_gateway::{
     domain::{OperationType, ResourceId},
-    store::{End, Settlement, Verdict},
+    store::{Claimed, End, Settlement, Verdict},
 };
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -219,4 +221,46 @@ async fn whatever_shows_a_failure_counts_as_reading_it(pool: PgPool) {
     let cancelled = Answer::of(request.header("X-Internal-Token", OPS_TOKEN)).await;
     assert_eq!(cancelled.status, 200);
     assert!(is_read("client:c-3").await);
+}
+
+#[sqlx::test]
+async fn an_attempt_that_lost_its_claim_ends_nothing_beside_the_one_that_has_it(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    gateway.accept(&client_create("C")).await;
+    let limits = claim_limits(1, OperationType::ALL);
+    let lost = gateway.store.claim(&limits).await.unwrap().pop().unwrap();
+    sqlx::query!("UPDATE operation SET due_at = now()")
+        .execute(&pool)
+        .await
+        .unwrap();
+    let holding = gateway.store.claim(&limits).await.unwrap().pop().unwrap();
+    assert_eq!((lost.attempt, holding.attempt), (1, 2));
+    let settle = |claimed: &Claimed, verdict| {
+        let settlement = Settlement {
+            id: claimed.id,
+            attempt: claimed.attempt,
+            places: claimed.places.clone(),
+            reply: None,
+            verdict,
+        };
+        gateway.store.settle(settlement)
+    };
+    let end = Verdict::End(End::Succeeded {
+        body: "{}".to_owned(),
+        resource_id: ResourceId::Unchanged,
+    });
+    let again = Verdict::Again {
+        delay: Duration::ZERO,
+        new_key: false,
+        why: "test",
+        counts: true,
+    };
+    // At once, so in one batch.
+    let (of_lost, of_holding) = tokio::join!(settle(&lost, end), settle(&holding, again));
+    assert!(!of_lost.unwrap());
+    assert!(of_holding.unwrap());
+    assert_eq!(states(&pool).await, ["ready"]);
+    let left = "SELECT (SELECT count(*) FROM place) - (SELECT count(*) FROM result)";
+    let left: i64 = sqlx::query_scalar(left).fetch_one(&pool).await.unwrap();
+    assert_eq!(left, 1, "it keeps its place, and has no result");
 }

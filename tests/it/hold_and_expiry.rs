@@ -1,17 +1,15 @@
 //! Operations that may be sent until a moment only, and those that an operator holds back.
 
-use std::collections::HashMap;
-
 use fineract_gateway::{
     domain::{Method, OperationType, Request, TrackingId},
-    store::{ClaimLimits, SeenLoan, StartAttempt},
+    store::{SeenLoan, StartAttempt},
 };
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use crate::support::{
-    API_KEY, Answer, OPS_TOKEN, TOKEN, TestGateway, client_create,
+    API_KEY, Answer, OPS_TOKEN, TOKEN, TestGateway, claim_limits, client_create,
     steps::{client, disburse},
     system::System,
 };
@@ -57,13 +55,7 @@ async fn nothing_is_sent_for_the_first_time_once_it_has_expired(pool: PgPool) {
         .accept(&until("CLIENT_CREATE", &client("C"), FUTURE))
         .await;
     let id: TrackingId = id.parse().unwrap();
-    let limits = ClaimLimits {
-        count: 1,
-        lease: std::time::Duration::from_mins(1),
-        types: OperationType::ALL.iter().map(ToString::to_string).collect(),
-        held_by_lender: HashMap::new(),
-        per_lender: i64::MAX,
-    };
+    let limits = claim_limits(1, OperationType::ALL);
     assert_eq!(gateway.store.claim(&limits).await.unwrap().len(), 1);
     let start = |number, may_have_run| StartAttempt {
         foreseen: false,
@@ -77,6 +69,7 @@ async fn nothing_is_sent_for_the_first_time_once_it_has_expired(pool: PgPool) {
         },
         may_have_run,
         seen: SeenLoan::default(),
+        user: "mifos".to_owned(),
     };
     let expire = || async {
         sqlx::query!(
@@ -144,13 +137,7 @@ async fn one_that_is_held_keeps_its_place_and_is_not_claimed(pool: PgPool) {
     let first = gateway.accept(&body).await;
     let second = gateway.accept(&body).await;
     let other = gateway.accept(&client_create("INC-1")).await;
-    let limits = ClaimLimits {
-        count: 10,
-        lease: std::time::Duration::from_mins(1),
-        types: OperationType::ALL.iter().map(ToString::to_string).collect(),
-        held_by_lender: HashMap::new(),
-        per_lender: i64::MAX,
-    };
+    let limits = claim_limits(10, OperationType::ALL);
 
     for _ in 0..2 {
         let held = act(&gateway, &first, "hold", OPS_TOKEN).await;

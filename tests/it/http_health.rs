@@ -32,7 +32,8 @@ async fn fineracts_state_is_told_and_makes_nothing_unready(pool: PgPool) {
         assert_eq!(answer.status, StatusCode::OK);
         assert_eq!(
             answer.json(),
-            json!({"status": "ready", "database": "ready", "draining": false, "fineract": expected})
+            json!({"status": "ready", "database": "ready", "draining": false, "fineract": expected,
+                   "oldest_unwritten_answer_seconds": 0})
         );
     }
 }

@@ -83,6 +83,7 @@ async fn a_claim_takes_of_a_lender_what_it_has_room_for_and_the_rest_of_the_othe
     }
     let claim = async |held: &[(&str, i64)], count| {
         let limits = ClaimLimits {
+            lenders: ["A", "B"].map(str::to_owned).to_vec(),
             count,
             lease: Duration::from_mins(1),
             types: vec!["LOAN_CREATE".to_owned()],

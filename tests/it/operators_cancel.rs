@@ -1,17 +1,15 @@
 //! `POST /fineract/operations/{id}/cancel`: only what was never sent, and with it what rests on it.
 
-use std::{collections::HashMap, time::Duration};
-
 use fineract_gateway::{
     domain::OperationType,
-    store::{ClaimLimits, Claimed, End, Settlement, Verdict},
+    store::{Claimed, End, Settlement, Verdict},
 };
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use crate::support::{
-    Answer, TestGateway, client_create,
+    Answer, TestGateway, claim_limits, client_create,
     operators::{Operator, audit, leave_attempt, park},
 };
 
@@ -32,13 +30,7 @@ fn loan_create(external_id: &str, client: &str) -> Value {
 }
 
 async fn claim(gateway: &TestGateway, count: i64) -> Vec<Claimed> {
-    let limits = ClaimLimits {
-        count,
-        lease: Duration::from_mins(1),
-        types: OperationType::ALL.iter().map(ToString::to_string).collect(),
-        held_by_lender: HashMap::new(),
-        per_lender: i64::MAX,
-    };
+    let limits = claim_limits(count, OperationType::ALL);
     let claimed = gateway.store.claim(&limits).await;
     claimed.expect("the database is there")
 }
@@ -70,10 +62,7 @@ async fn what_was_never_sent_ends_whether_waiting_ready_or_parked(pool: PgPool) 
             json!({ "tracking_id": id, "status": "failed" })
         );
         let uuid = id.split_once('|').unwrap().1;
-        assert_eq!(
-            answer.header("location"),
-            format!("/fineract/operations/{uuid}")
-        );
+        assert_eq!(answer.header("location"), format!("../{uuid}"));
 
         let end = track(&gateway, id).await;
         assert_eq!(end["status"], "failed");

@@ -1,4 +1,4 @@
-//! SIGTERM: a gateway that is told to end, ends, and loses nothing.
+//! SIGTERM, and SIGHUP: a gateway that is told to end, ends, and loses nothing.
 
 use std::time::{Duration, Instant};
 
@@ -42,9 +42,13 @@ async fn very_slow_system(pool: &PgPool) -> System {
     system
 }
 
-async fn terminate(gateway: &Caller) {
+pub(crate) async fn terminate(gateway: &Caller) {
+    signal(gateway, "-TERM").await;
+}
+
+async fn signal(gateway: &Caller, name: &str) {
     let pid = gateway.pid().to_string();
-    let sent = Command::new("kill").args(["-TERM", &pid]).status().await;
+    let sent = Command::new("kill").args([name, &pid]).status().await;
     assert!(sent.expect("kill runs").success());
 }
 
@@ -193,4 +197,16 @@ async fn what_takes_longer_than_the_grace_runs_elsewhere(pool: PgPool) {
     let next = system.process().await;
     assert_eq!(next.end_of(&tracking_id).await["status"], "success");
     assert_eq!(system.ledger().await.len(), 1);
+}
+
+#[sqlx::test]
+async fn a_hangup_drains_as_well(pool: PgPool) {
+    let system = slow_system(&pool, 1000).await;
+    let mut gateway = system.process().await;
+    let tracking_id = gateway.send("CLIENT_CREATE", client("C")).await;
+    until(&pool, UNANSWERED).await;
+    signal(&gateway, "-HUP").await;
+    assert_eq!(gateway.exit_code().await, Some(0));
+    let state = sqlx::query_scalar!("SELECT state FROM operation").fetch_one(&pool);
+    assert_eq!(state.await.unwrap(), "succeeded", "{tracking_id}");
 }

@@ -102,5 +102,6 @@ fn limits() -> ClaimLimits {
             .collect(),
         held_by_lender: HashMap::new(),
         per_lender: 2,
+        lenders: Vec::new(),
     }
 }

@@ -102,7 +102,7 @@ async fn poll(http: Client, url: String, id: TrackingId) -> anyhow::Result<u64> 
         let tracked: Tracked = http
             .get(format!("{url}/fineract/track/{id}"))
             .header("X-Internal-Token", TOKEN)
-            .header("Prefer", "wait=60")
+            .header("Prefer", "wait=50")
             .send()
             .await
             .context("the gateway does not answer")?

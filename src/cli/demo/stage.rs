@@ -177,6 +177,8 @@ fn config(
             Some("password".to_owned())
         }
         "FINERACT_PAYMENT_TYPE" => Some("Bank transfer".to_owned()),
+        // The sandbox is one process, and so is a Fineract that is only tried out.
+        "FINERACT_SINGLE_PROCESS" => Some("true".to_owned()),
         _ => None,
     };
     Ok(Config::read(|name| {

@@ -16,6 +16,7 @@ use tokio::{
     sync::Mutex,
 };
 
+use super::stderr::Stderr;
 use crate::{
     cli::settings::ORDER,
     points::{self, Deed, Order},
@@ -26,11 +27,15 @@ const START: Duration = Duration::from_secs(30);
 /// How often that is looked at.
 const LOOK: Duration = Duration::from_millis(50);
 
+const CANNOT_START: &str = "a gateway cannot be started";
+
 /// A gateway that is started as often as it dies.
 #[derive(Debug)]
 pub(in crate::cli) struct Gateway {
     /// Where it listens, in every life.
     pub(in crate::cli) address: SocketAddr,
+    /// Where the log of this life goes.
+    pub(in crate::cli) stderr: Mutex<Stderr>,
     number: usize,
     folder: PathBuf,
     settings: Vec<(String, String)>,
@@ -70,6 +75,7 @@ impl Gateway {
     ) -> Self {
         Self {
             address,
+            stderr: Mutex::default(),
             number,
             folder: folder.to_owned(),
             settings,
@@ -85,8 +91,42 @@ impl Gateway {
         }
         let lives = life.lives + 1;
         let log = File::create(self.log(lives)).context("a log cannot be written")?;
+        let child = self.command(order)?.stderr(log).spawn();
+        *self.stderr.lock().await = Stderr::ToFile;
+        *life = Life {
+            child: Some(child.context(CANNOT_START)?),
+            order,
+            lives,
+            ..Life::default()
+        };
+        Ok(())
+    }
+
+    /// Begins a new life without an order, whatever becomes of the old one: a talkative one, whose log goes
+    /// through a pipe.
+    pub(in crate::cli) async fn restart_piped(&self) -> anyhow::Result<()> {
+        self.end_life().await?;
+        let mut life = self.life.lock().await;
+        let lives = life.lives + 1;
+        let log = File::create(self.log(lives)).context("a log cannot be written")?;
+        let mut command = self.command(None)?;
+        let talkative = command.env("LOG_FILTER", "debug").stderr(Stdio::piped());
+        let mut child = talkative.spawn().context(CANNOT_START)?;
+        if let Some(stderr) = child.stderr.take() {
+            *self.stderr.lock().await = Stderr::through_pipe(stderr, log);
+        }
+        *life = Life {
+            child: Some(child),
+            lives,
+            ..Life::default()
+        };
+        Ok(())
+    }
+
+    fn command(&self, order: Option<Order>) -> anyhow::Result<Command> {
         let program = std::env::current_exe().context("this program cannot be found")?;
-        let child = Command::new(program)
+        let mut command = Command::new(program);
+        command
             .arg("serve")
             .env_clear()
             .envs(self.settings.iter().cloned())
@@ -95,17 +135,8 @@ impl Gateway {
             .current_dir(&self.folder)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(log)
-            .kill_on_drop(true)
-            .spawn()
-            .context("a gateway cannot be started")?;
-        *life = Life {
-            child: Some(child),
-            order,
-            lives,
-            ..Life::default()
-        };
-        Ok(())
+            .kill_on_drop(true);
+        Ok(command)
     }
 
     /// Waits until it takes operations.
@@ -136,12 +167,17 @@ impl Gateway {
 
     /// Begins a new life, whatever becomes of the old one.
     pub(in crate::cli) async fn restart(&self, order: Option<Order>) -> anyhow::Result<()> {
+        self.end_life().await?;
+        self.start(order).await
+    }
+
+    async fn end_life(&self) -> anyhow::Result<()> {
         self.kill().await;
         let old = self.life.lock().await.child.take();
         if let Some(mut old) = old {
             old.wait().await.context("a gateway does not die")?;
         }
-        self.start(order).await
+        Ok(())
     }
 
     /// Kills it, as `kill -9`; whether it lived.

@@ -2,6 +2,7 @@
 
 mod gateway;
 mod servers;
+mod stderr;
 
 pub(super) use self::{
     gateway::{Death, Gateway},

@@ -66,6 +66,7 @@ impl Servers {
             ("FINERACT_URL", fineract),
             ("FINERACT_USER", "mifos".to_owned()),
             ("FINERACT_PASSWORD", "password".to_owned()),
+            ("FINERACT_SINGLE_PROCESS", "true".to_owned()),
             ("LOG_FORMAT", "text".to_owned()),
             ("LOG_FILTER", "info".to_owned()),
         ]

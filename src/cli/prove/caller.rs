@@ -2,10 +2,11 @@
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use anyhow::{Context, bail};
+use chrono::{DateTime, SecondsFormat, Utc};
 use fastrand::Rng;
 use futures_util::future::{join, try_join_all};
 use reqwest::{Response, StatusCode};
@@ -21,16 +22,16 @@ use super::{
 use crate::domain::{OperationId, TrackingId};
 
 /// For how long a caller tries to have an operation accepted.
-const PATIENCE: Duration = Duration::from_mins(1);
+pub(super) const PATIENCE: Duration = Duration::from_mins(1);
 /// What it waits before it tries again.
-const PAUSE: Duration = Duration::from_millis(50);
+pub(super) const PAUSE: Duration = Duration::from_millis(50);
 /// For how long a caller waits for an end before it goes on with its story: it may be parked.
 const END_PATIENCE: Duration = Duration::from_secs(8);
 
 /// All callers of a round.
 #[derive(Debug)]
 pub(super) struct Callers<'a> {
-    system: &'a System,
+    pub(super) system: &'a System,
     round: u32,
     started: Instant,
     accepted: Mutex<Vec<Accepted>>,
@@ -47,7 +48,12 @@ impl<'a> Callers<'a> {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Accepted>> {
+    /// Since the start of the round.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Vec<Accepted>> {
         self.accepted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -100,6 +106,11 @@ impl<'a> Callers<'a> {
                     let key = format!("r{}-{story}-{number}", self.round);
                     sent.push(self.send(&key, request, &mut rng).await?);
                 }
+                Step::Batch(requests) => {
+                    let reference = format!("r{}-{story}-{number}", self.round);
+                    self.tell_batch(&reference, requests, &mut rng).await?;
+                }
+                Step::Pause(time) => tokio::time::sleep(time).await,
                 // Who has waited in vain once goes on without.
                 Step::Ended if is_patient => {
                     is_patient = self.until_ended(&sent, &mut rng).await;
@@ -116,7 +127,10 @@ impl<'a> Callers<'a> {
     /// Sends an operation until it is accepted, sometimes twice at once, sometimes once more afterwards.
     async fn send(&self, key: &str, request: Request, rng: &mut Rng) -> anyhow::Result<TrackingId> {
         let sent_at = self.started.elapsed();
-        let body = json!({ "status": request.operation_type.as_str(), "data": request.data });
+        let mut body = json!({ "status": request.operation_type.as_str(), "data": request.data });
+        if let (Some(expires_in), Some(fields)) = (request.expires_in, body.as_object_mut()) {
+            fields.insert("expires_at".to_owned(), json!(moment_in(expires_in)));
+        }
         let body = body.to_string();
         let (first, second) = match rng.u8(0..8) {
             0 => {
@@ -134,22 +148,13 @@ impl<'a> Callers<'a> {
             }
             _ => (self.submit(key, &body, rng).await?, None),
         };
-        let operation = Accepted {
-            caller_key: key.to_owned(),
-            operation_type: request.operation_type,
-            lane: request.lane,
-            reads: request.reads,
-            value: request.value,
-            amount: request.amount,
+        self.lock().push(Accepted::new(
+            key.to_owned(),
+            &request,
             sent_at,
-            heard_at: self.started.elapsed(),
-            failure_read_at: None,
-            tracking_ids: [first].into_iter().chain(second).collect(),
-            standing: Standing::Open,
-            may_be_parked: false,
-            readings: Vec::new(),
-        };
-        self.lock().push(operation);
+            self.started.elapsed(),
+            [first].into_iter().chain(second).collect(),
+        ));
         Ok(first)
     }
 
@@ -233,6 +238,11 @@ impl<'a> Callers<'a> {
         }
         Ok(())
     }
+}
+
+/// The moment after so much time, as callers write it.
+pub(super) fn moment_in(time: Duration) -> String {
+    DateTime::<Utc>::from(SystemTime::now() + time).to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 /// The tracking id of an accepted operation; `None`: it is to be sent again.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{fineract::SandboxClient, sandbox_faults::commands_of};
+use super::{fineract::SandboxClient, requests::loan_lane, sandbox_faults::commands_of};
 use crate::domain::OperationType;
 
 /// What somebody else does.
@@ -19,6 +19,10 @@ pub(super) enum Deed {
         lane: Option<String>,
         by: Duration,
     },
+    /// The next repayment of this loan takes effect and is answered with a 500, which is stored.
+    BreakRepayment { loan: String },
+    /// For so long this loan cannot be read.
+    Hide { loan: String, lasts: Duration },
     /// It waits until an operation of this type has had its effect.
     AwaitEffect {
         operation_type: OperationType,
@@ -39,12 +43,9 @@ impl Deed {
     pub(super) async fn run(&self, sandbox: &SandboxClient) -> anyhow::Result<()> {
         match self {
             Self::LoseAnswers { method, lane } => {
-                let Some(path) = sandbox.path_of(lane).await? else {
-                    return Ok(());
-                };
-                let fault = json!({ "match": { "method": method, "path": path },
-                                    "fault": "reset_after", "times": 4 });
-                sandbox.add_fault(&fault).await
+                let fault =
+                    json!({ "match": { "method": method }, "fault": "reset_after", "times": 4 });
+                aim_at(sandbox, lane, fault).await
             }
             Self::HoldBack {
                 operation_type,
@@ -61,6 +62,17 @@ impl Deed {
                 let fault =
                     json!({ "match": aim, "fault": "late_effect", "times": 1, "delay_ms": by });
                 sandbox.add_fault(&fault).await
+            }
+            Self::BreakRepayment { loan } => {
+                let fault = json!({ "match": { "method": "POST", "command": "repayment" },
+                                    "fault": "status_500", "effect": true, "times": 1 });
+                aim_at(sandbox, &loan_lane(loan), fault).await
+            }
+            Self::Hide { loan, lasts } => {
+                let lasts = u64::try_from(lasts.as_millis()).unwrap_or(u64::MAX);
+                let fault = json!({ "match": { "method": "GET" }, "fault": "status_502_after",
+                                    "times": 1_000_000, "lasts_ms": lasts });
+                aim_at(sandbox, &loan_lane(loan), fault).await
             }
             Self::AwaitEffect {
                 operation_type,
@@ -90,6 +102,17 @@ impl Deed {
             }
         }
     }
+}
+
+/// Has a fault strike what is about this client or loan, if that is there.
+async fn aim_at(sandbox: &SandboxClient, lane: &str, mut fault: Value) -> anyhow::Result<()> {
+    let Some(path) = sandbox.path_of(lane).await? else {
+        return Ok(());
+    };
+    if let Some(matched) = fault.get_mut("match").and_then(Value::as_object_mut) {
+        matched.insert("path".to_owned(), json!(path));
+    }
+    sandbox.add_fault(&fault).await
 }
 
 /// An application as the back office files it, on the terms of the product of `SINGLE`.

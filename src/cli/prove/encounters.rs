@@ -6,7 +6,7 @@ use super::{
     deeds::Deed,
     requests::{
         SINGLE, TRANCHES, client_create, client_lane, client_update, loan_approve, loan_create,
-        loan_delete, loan_disburse, loan_lane, loan_undo_approval, loan_update,
+        loan_delete, loan_disburse, loan_lane, loan_repayment, loan_undo_approval, loan_update,
     },
     story::Step,
 };
@@ -24,6 +24,13 @@ pub(super) struct Encounter {
     /// What happens, by the ids of a client and a loan.
     pub(super) plot: fn(&str, &str) -> Vec<Step>,
 }
+
+/// The story in which an operation's deadline passes while Fineract cannot be read about it.
+pub(super) const UNREADABLE: &str = "unreadable past a deadline";
+/// For how long it cannot be read.
+const HIDDEN: Duration = Duration::from_secs(5);
+/// The deadline, which passes meanwhile.
+const DEADLINE: Duration = Duration::from_millis(2_500);
 
 /// So late does Fineract come: after a GET has said "absent", and a second command has been undone.
 const LATE: Duration = Duration::from_secs(12);
@@ -47,11 +54,12 @@ const fn late(name: &'static str, plot: fn(&str, &str) -> Vec<Step>) -> Encounte
 }
 
 /// All of them.
-pub(super) const ENCOUNTERS: [Encounter; 6] = [
+pub(super) const ENCOUNTERS: [Encounter; 7] = [
     of_back_office("another writer pays", pays),
     of_back_office("another writer renames", renames),
     of_back_office("another writer deletes", deletes),
     of_back_office("another writer re-creates", recreates),
+    of_back_office(UNREADABLE, hides),
     late("a create late, after our delete", created_late),
     late("an approval late, after our undo", approved_late),
 ];
@@ -138,6 +146,31 @@ fn recreates(client: &str, loan: &str) -> Vec<Step> {
         }),
         Step::Send(loan_approve(loan)),
         Step::Send(loan_disburse(loan, None)),
+    ]
+}
+
+/// A repayment is made and answered with a 500, its deadline passes, and nobody can read whether it was.
+fn hides(client: &str, loan: &str) -> Vec<Step> {
+    vec![
+        Step::Send(client_create(client, "Rao")),
+        Step::Send(loan_create(loan, client, SINGLE)),
+        Step::Send(loan_approve(loan)),
+        Step::Send(loan_disburse(loan, None)),
+        Step::Ended,
+        Step::Other(Deed::BreakRepayment {
+            loan: loan.to_owned(),
+        }),
+        Step::Send(loan_repayment(loan, 7_000).within(DEADLINE)),
+        Step::Other(Deed::AwaitEffect {
+            operation_type: OperationType::LoanRepayment,
+            lane: loan_lane(loan),
+        }),
+        Step::Other(Deed::Hide {
+            loan: loan.to_owned(),
+            lasts: HIDDEN,
+        }),
+        Step::Pause(HIDDEN),
+        Step::Send(loan_repayment(loan, 3_000)),
     ]
 }
 

@@ -3,7 +3,7 @@
 use fastrand::Rng;
 
 use super::{
-    encounters::{ENCOUNTERS, Encounter},
+    encounters::{ENCOUNTERS, Encounter, UNREADABLE},
     sandbox_faults::{SANDBOX, SandboxFault, Told},
 };
 use crate::domain::OperationType;
@@ -29,6 +29,15 @@ pub(super) enum Card {
     SandboxAway,
     /// Fineract's process is started anew: what ran there is gone, its rows stay.
     SandboxRestart,
+    /// Nobody reads a talkative gateway's log while it works, or its reader goes away.
+    Log {
+        /// Which.
+        is_closed: bool,
+    },
+    /// Somebody holds rows locked for longer than gateways wait for them.
+    HoldRows,
+    /// A newer gateway has left operations behind of a type that none knows.
+    UnknownType,
     /// A fault of the sandbox strikes some requests.
     Sandbox(usize),
     /// Commands wait for a checker, who rejects or approves them.
@@ -65,6 +74,10 @@ impl Card {
             Self::TerminateBackends,
             Self::SandboxAway,
             Self::SandboxRestart,
+            Self::Log { is_closed: false },
+            Self::Log { is_closed: true },
+            Self::HoldRows,
+            Self::UnknownType,
             Self::Checker { approves: false },
             Self::Checker { approves: true },
         ];
@@ -85,6 +98,10 @@ impl Card {
             Self::TerminateBackends => "backends terminated".to_owned(),
             Self::SandboxAway => "Fineract away".to_owned(),
             Self::SandboxRestart => "Fineract restarted".to_owned(),
+            Self::Log { is_closed: false } => "stderr stalled".to_owned(),
+            Self::Log { is_closed: true } => "stderr dead".to_owned(),
+            Self::HoldRows => "rows locked".to_owned(),
+            Self::UnknownType => "an unknown type".to_owned(),
             Self::Sandbox(index) => SANDBOX
                 .get(index)
                 .map_or_else(String::new, SandboxFault::full_name),
@@ -102,6 +119,12 @@ impl Card {
             return None;
         };
         ENCOUNTERS.get(index)
+    }
+
+    /// Whether it is the story of an operation that cannot be read about.
+    pub(super) fn is_of_the_unreadable(self) -> bool {
+        self.encounter()
+            .is_some_and(|encounter| encounter.name == UNREADABLE)
     }
 
     /// What the sandbox is told for it.

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// How often dead and stopped gateways are looked for.
-const WATCH: Duration = Duration::from_millis(50);
+pub(super) const WATCH: Duration = Duration::from_millis(50);
 /// How often the checker looks for work.
 const CHECKS: Duration = Duration::from_millis(300);
 /// How long a gateway that is to write late is waited for.
@@ -114,13 +114,17 @@ impl Havoc<'_> {
                     self.clear_faults().await?;
                 }
             }
+            Card::Log { is_closed } => self.leave_log(card, is_closed).await,
+            Card::HoldRows => self.hold_rows(&mut rng).await,
+            Card::UnknownType => self.plant_unknown().await?,
             Card::StopAtPoint | Card::Checker { .. } => {}
+            Card::Encounter(_) if card.is_of_the_unreadable() => self.count_unread(card).await,
             Card::Encounter(_) => self.struck(card, 1),
         }
         Ok(())
     }
 
-    fn struck(&self, card: Card, times: u64) {
+    pub(super) fn struck(&self, card: Card, times: u64) {
         self.tally.strike(card.name(), times);
     }
 

@@ -3,21 +3,25 @@
 //! | module | owns |
 //! | --- | --- |
 //! | `system`, `fineract` | what is put to the test: Postgres, the sandbox, gateway processes |
-//! | `plan`, `story`, `plots`, `requests`, `faults`, `sandbox_faults` | what a round does, from the seed alone |
-//! | `caller`, `track`, `havoc`, `encounters`, `deeds` | doing it |
+//! | `plan`, `story`, `plots`, `impatient`, `requests`, `faults`, `sandbox_faults` | what a round does, from the seed alone |
+//! | `caller`, `batch`, `poller`, `track`, `havoc`, `neighbours`, `encounters`, `deeds` | doing it |
 //! | `round`, `judge`, `ledger` | the three books, and their comparison |
 //! | `tally`, `report` | what the run says in the end |
 
+mod batch;
 mod caller;
 mod deeds;
 mod encounters;
 mod faults;
 mod fineract;
 mod havoc;
+mod impatient;
 mod judge;
 mod ledger;
+mod neighbours;
 mod plan;
 mod plots;
+mod poller;
 mod report;
 mod requests;
 mod round;

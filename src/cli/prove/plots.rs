@@ -3,6 +3,7 @@
 use fastrand::Rng;
 
 use super::{
+    impatient::{corrected, hurried, in_a_batch},
     requests::{
         Request, SINGLE, TRANCHES, client_create, client_create_too_early, client_update,
         loan_approve, loan_create, loan_create_too_early, loan_delete, loan_disburse, loan_reject,
@@ -37,11 +38,11 @@ impl Names<'_> {
     }
 
     /// A last name that nobody else in the round has.
-    fn lastname(&self, number: usize) -> String {
+    pub(super) fn lastname(&self, number: usize) -> String {
         format!("Rao {}", self.id('n', number))
     }
 
-    fn lender(&mut self) -> &'static str {
+    pub(super) fn lender(&mut self) -> &'static str {
         self.rng.choice(LENDERS).unwrap_or(SINGLE)
     }
 }
@@ -50,7 +51,7 @@ impl Names<'_> {
 pub(super) type Plot = fn(&mut Names<'_>) -> Vec<Step>;
 
 /// How often each plot is told in a round.
-pub(super) const PLOTS: [(Plot, usize); 10] = [
+pub(super) const PLOTS: [(Plot, usize); 13] = [
     (lifecycle, 3),
     (lifecycle_step_by_step, 1),
     (hot_client, 1),
@@ -61,6 +62,9 @@ pub(super) const PLOTS: [(Plot, usize); 10] = [
     (repaid, 2),
     (undone, 3),
     (turned_away, 3),
+    (corrected, 2),
+    (hurried, 2),
+    (in_a_batch, 1),
 ];
 
 /// The plot that is told more often where a gateway has an order with a type that a round has few of.
@@ -79,7 +83,8 @@ pub(super) fn plot_of_rare(operation_type: OperationType) -> Option<Plot> {
     }
 }
 
-fn send(requests: impl IntoIterator<Item = Request>) -> Vec<Step> {
+/// All of it, one after the other.
+pub(super) fn send(requests: impl IntoIterator<Item = Request>) -> Vec<Step> {
     requests.into_iter().map(Step::Send).collect()
 }
 

@@ -1,5 +1,7 @@
 //! What the judge's LOS sends: every operation type, with small variations.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::domain::{Amount, OperationType};
@@ -17,6 +19,18 @@ pub(super) struct Request {
     pub(super) value: Option<String>,
     /// What it asks to be paid out.
     pub(super) amount: Option<Amount>,
+    /// Until when it may be sent, from the moment at which it is handed in.
+    pub(super) expires_in: Option<Duration>,
+}
+
+impl Request {
+    /// The same, with a deadline.
+    pub(super) fn within(self, expires_in: Duration) -> Self {
+        Self {
+            expires_in: Some(expires_in),
+            ..self
+        }
+    }
 }
 
 /// What every loan is about, unless it is said.
@@ -34,6 +48,7 @@ fn of_client(operation_type: OperationType, client: &str, data: Value) -> Reques
         reads: None,
         value: None,
         amount: None,
+        expires_in: None,
     }
 }
 

@@ -55,12 +55,8 @@ pub(super) async fn play(system: &System, tally: &Tally, plan: Plan) -> anyhow::
         mut rng,
     } = plan;
     system.fineract.reset().await?;
-    for (gateway, order) in system.gateways.iter().zip(&orders) {
-        if order.is_some() || gateway.is_armed().await || !gateway.is_alive().await {
-            gateway.restart(*order).await?;
-        }
-    }
-    system.until_ready().await?;
+    let logs = cards.iter().filter(|card| matches!(card, Card::Log { .. }));
+    system.begin_lives(&orders, logs.count()).await?;
     let havoc = Havoc {
         system,
         tally,
@@ -89,9 +85,9 @@ pub(super) async fn play(system: &System, tally: &Tally, plan: Plan) -> anyhow::
         let recovery = trouble_and_peace(&havoc, &callers, &cards, &ordered, &mut rng).await?;
         // What the sandbox still holds back is an effect too.
         tokio::time::sleep(held_back.saturating_sub(recovery)).await;
-        read_books(system, callers, &cards, &mut rng)
-            .await
-            .map(|(books, slowest)| (books, recovery, slowest))
+        let read = read_books(system, callers, &cards, &mut rng).await;
+        havoc.count_full_logs().await;
+        read.map(|(books, slowest)| (books, recovery, slowest))
     };
     let (books, recovery, slowest) = tokio::select! {
         played = playing => played?,
@@ -122,17 +118,23 @@ async fn trouble_and_peace(
     let stories = stories(callers.round(), ordered, &encounters, rng);
     let playing = cards.iter().map(|card| havoc.play(*card, rng.fork()));
     let playing = try_join_all(playing.collect::<Vec<_>>());
-    let (told, played) = join(callers.tell(stories, rng), playing).await;
-    told?;
-    played?;
-    havoc.is_over.store(true, Ordering::Relaxed);
-    havoc.clear_faults().await?;
-    let peace = Instant::now();
-    while !look(havoc.system, callers).await && peace.elapsed() < DEADLINE {
-        tokio::time::sleep(LOOK).await;
+    let polling = callers.poll(rng.fork());
+    let recovering = async {
+        let (told, played) = join(callers.tell(stories, rng), playing).await;
+        told?;
+        played?;
+        havoc.is_over.store(true, Ordering::Relaxed);
+        havoc.clear_faults().await?;
+        let peace = Instant::now();
+        while !look(havoc.system, callers).await && peace.elapsed() < DEADLINE {
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(peace.elapsed())
+    };
+    tokio::select! {
+        recovered = recovering => recovered,
+        failed = polling => match failed? {},
     }
-    let recovery = peace.elapsed();
-    Ok(recovery)
 }
 
 /// Whether all have ended, are parked, or stand behind what is parked, and no gateway is stopped.
@@ -173,15 +175,19 @@ async fn read_books(
     cards: &[Card],
     rng: &mut Rng,
 ) -> anyhow::Result<(Books, Duration)> {
+    let unanswered = system.unanswered().await;
+    callers.poll_all(rng).await?;
     callers.read_ends(rng).await?;
     tokio::time::sleep(APART).await;
     callers.read_ends(rng).await?;
+    callers.poll_all(rng).await?;
     let standings = until_read(system, &callers).await?;
     let ledger = system.fineract.ledger().await?;
     let mut operations = callers.into_accepted();
     for operation in &mut operations {
         let id = operation.id();
         let found = standings.iter().find(|standing| Some(standing.id) == id);
+        operation.code = found.and_then(|found| found.code.clone());
         if let (Standing::Open, Some(found)) = (&operation.standing, found)
             && found.state == State::Parked
         {
@@ -195,8 +201,10 @@ async fn read_books(
             operation.standing = Standing::Parked { why };
         }
     }
+    system.oversight.remove_planted().await?;
     let books = Books {
         ledger,
+        unanswered,
         things: read_things(system, &operations).await?,
         operations,
     };

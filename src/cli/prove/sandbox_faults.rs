@@ -19,7 +19,7 @@ pub(super) struct SandboxFault {
     delay: (u64, u64),
     /// Whether it strikes everything for a while, reads as well.
     is_total: bool,
-    /// Whether a stuck command has its effect.
+    /// Whether a command that is stuck, or ends in a 500, has its effect.
     effect: bool,
     /// The commands of one of these types; none: any's, or one type's.
     aims: &'static [OperationType],
@@ -27,6 +27,15 @@ pub(super) struct SandboxFault {
 
 /// What nothing in Fineract keeps from taking effect twice, however late.
 const REPEATABLE: [OperationType; 1] = [OperationType::ClientUpdate];
+
+/// What Fineract refuses to do twice: a second key meets what is there already.
+const ONCE_ONLY: [OperationType; 5] = [
+    OperationType::ClientCreate,
+    OperationType::LoanCreate,
+    OperationType::LoanApprove,
+    OperationType::LoanDisburse,
+    OperationType::LoanRepayment,
+];
 
 const fn some(name: &'static str, times: u32) -> SandboxFault {
     SandboxFault {
@@ -48,11 +57,19 @@ const fn late(name: &'static str, times: u32, delay: (u64, u64)) -> SandboxFault
 
 /// Every fault of the sandbox. A late effect may come after a GET has said "absent" (from 3 s on), and after
 /// a second command under a new key.
-pub(super) const SANDBOX: [SandboxFault; 18] = [
+pub(super) const SANDBOX: [SandboxFault; 20] = [
     some("reset_before", 8),
     some("reset_after", 8),
     late("slow", 8, (1_500, 3_500)),
     some("status_500", 3),
+    SandboxFault {
+        effect: true,
+        ..some("status_500", 4)
+    },
+    SandboxFault {
+        aims: &ONCE_ONLY,
+        ..some("status_500_late", 6)
+    },
     some("status_502_after", 8),
     some("truncated_after", 8),
     some("garbage_after", 8),

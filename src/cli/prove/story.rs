@@ -17,8 +17,12 @@ use crate::domain::OperationType;
 pub(super) enum Step {
     /// An operation is sent, and its acceptance waited for.
     Send(Request),
+    /// A batch is sent and stopped, and what failed of it sent again.
+    Batch(Vec<Request>),
     /// All that this story has sent so far ends.
     Ended,
+    /// Nothing is done for so long.
+    Pause(Duration),
     /// Another writer, or Fineract itself, does something.
     Other(Deed),
 }

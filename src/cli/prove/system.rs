@@ -2,23 +2,40 @@
 
 use std::{
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context;
-use reqwest::Client;
+use reqwest::{Client, StatusCode};
 
 use super::fineract::SandboxClient;
 use crate::{
     cli::private::{Gateway, Servers, free_address},
     embedded_postgres::Options,
+    points::Order,
     store::{self, Oversight},
 };
 
+/// How many keys the callers have for transactions, `key-0` and so on: each may be used 300 times a minute.
+pub(super) const API_KEYS: u8 = 24;
+/// What the callers send to bulk's routes.
+pub(super) const BULK_CLIENT: [(&str, &str); 4] = [
+    ("client_id", "id"),
+    ("client_secret", "bulk-secret"),
+    ("appIdentifier", "app"),
+    ("organisationId", "organisation"),
+];
+/// An operator's token.
+pub(super) const OPS_TOKEN: &str = "prove-operator";
 /// The callers' token.
 pub(super) const TOKEN: &str = "prove";
 /// No request of the judge waits longer; a gateway may be dead, or stopped.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// For how long a gateway may fail to answer once nothing goes wrong any more.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// What is waited before it is asked again.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Settings that make a round short: everything waits for seconds where production waits for minutes.
 pub(super) const LEASE: Duration = Duration::from_secs(3);
@@ -68,10 +85,19 @@ impl System {
             .no_proxy()
             .build()?;
         let own = SETTINGS.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let token = ("INTERNAL_TOKENS".to_owned(), format!("los={TOKEN}"));
+        let keys: Vec<String> = (0..API_KEYS).map(|n| format!("los-{n}=key-{n}")).collect();
+        let callers = [
+            ("INTERNAL_TOKENS", format!("los={TOKEN}")),
+            ("OPS_TOKENS", format!("operator={OPS_TOKEN}")),
+            ("API_KEYS", keys.join(",")),
+            (
+                "BULK_CLIENTS",
+                format!("los={}", BULK_CLIENT.map(|(_, value)| value).join(":")),
+            ),
+        ];
         let mut settings = servers.settings("postgres").await;
         settings.extend(own);
-        settings.push(token);
+        settings.extend(callers.map(|(name, value)| (name.to_owned(), value)));
         settings.extend_from_slice(more_settings);
         let mut list = Vec::new();
         for number in 1..=gateways {
@@ -88,8 +114,32 @@ impl System {
         })
     }
 
+    /// Begins the lives that have to begin anew: of gateways with an order, of those that had one, and of
+    /// so many whose log goes through a pipe. All take operations then.
+    pub(super) async fn begin_lives(
+        &self,
+        orders: &[Option<Order>],
+        piped: usize,
+    ) -> anyhow::Result<()> {
+        // Those that have no order come first: whether one was carried out is read in a log.
+        let mut gateways: Vec<_> = self.gateways.iter().zip(orders).collect();
+        gateways.sort_by_key(|(_, order)| order.is_some());
+        for (number, (gateway, order)) in gateways.into_iter().enumerate() {
+            if number < piped {
+                gateway.restart_piped().await?;
+            } else if order.is_some()
+                || gateway.is_armed().await
+                || !gateway.is_alive().await
+                || gateway.stderr.lock().await.is_piped()
+            {
+                gateway.restart(*order).await?;
+            }
+        }
+        self.until_ready().await
+    }
+
     /// Waits until every gateway takes operations.
-    pub(super) async fn until_ready(&self) -> anyhow::Result<()> {
+    async fn until_ready(&self) -> anyhow::Result<()> {
         for gateway in &self.gateways {
             gateway
                 .until_ready(&self.http)
@@ -97,6 +147,45 @@ impl System {
                 .with_context(|| format!("the gateways' logs are in {}", self.folder.display()))?;
         }
         Ok(())
+    }
+
+    /// What the gateways do not answer that they have to, whatever else there is: what was never accepted,
+    /// and what is parked.
+    pub(super) async fn unanswered(&self) -> Vec<String> {
+        let mut unanswered = Vec::new();
+        for gateway in &self.gateways {
+            for (token, path, expected) in [
+                (
+                    TOKEN,
+                    "track/LOAN_CREATE|00000000-0000-7000-8000-000000000000",
+                    StatusCode::NOT_FOUND,
+                ),
+                (OPS_TOKEN, "operations?state=parked", StatusCode::OK),
+            ] {
+                let url = format!("http://{}/fineract/{path}", gateway.address);
+                if !self.answers(token, &url, expected).await {
+                    unanswered.push(url);
+                }
+            }
+        }
+        unanswered
+    }
+
+    /// Whether a request is answered so within [`PATIENCE`].
+    async fn answers(&self, token: &str, url: &str, expected: StatusCode) -> bool {
+        let started = Instant::now();
+        while started.elapsed() < PATIENCE {
+            let request = self.http.get(url).header("X-Internal-Token", token);
+            if request
+                .send()
+                .await
+                .is_ok_and(|answer| answer.status() == expected)
+            {
+                return true;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        false
     }
 
     /// Ends everything.

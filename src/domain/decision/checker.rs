@@ -62,12 +62,12 @@ impl History<'_> {
     }
 
     /// Whether a command of this operation is among those that wait. Where its number is not known, any
-    /// of the same user about the same thing may be it, and of a create any of the same user at all.
-    pub fn is_among(&self, pending: &[PendingCommand], user: &str) -> bool {
+    /// of the users that sent it about the same thing may be it, and of a create any of theirs at all.
+    pub fn is_among(&self, pending: &[PendingCommand], users: &[&str]) -> bool {
         let (told, about) = (self.pending_command(), self.about());
         let may_be_ours = |command: &PendingCommand| {
             let maker = command.maker.as_deref();
-            maker.is_none_or(|maker| maker.eq_ignore_ascii_case(user))
+            maker.is_none_or(|maker| users.iter().any(|user| maker.eq_ignore_ascii_case(user)))
                 && (about.is_none() || command.resource_id == about)
         };
         pending

@@ -16,40 +16,30 @@ use crate::{
     table::{Cells, Fault, Table},
 };
 
-/// The table cannot be read, or not to its end: why stands among the problems of the rows, in front.
-#[derive(Debug)]
-pub(super) struct Unreadable;
-
-/// Reads every row.
-pub(super) fn read_rows(reader: impl Read, rows: &mut Rows) -> Result<(), Unreadable> {
-    let opened = Table::open(BufReader::new(reader), &["status"]);
-    let mut table = opened.map_err(|(line, faults)| {
-        rows.problems
-            .put_first(At::line(line), faults.into_iter().map(told).collect());
-        Unreadable
-    })?;
+/// Reads every row, as far as they can be told apart.
+pub(super) fn read_rows(reader: impl Read, rows: &mut Rows) {
+    let mut table = match Table::open(BufReader::new(reader), &["status"]) {
+        Ok(table) => table,
+        Err((line, faults)) => {
+            let faults = faults.into_iter().map(told).collect();
+            return rows.break_off(At::line(line), faults);
+        }
+    };
     while let Some(row) = table.next_row() {
         let at = At {
             row: Some(row.number),
             line: Some(row.line),
         };
-        let is_taken = match row.cells {
-            Err(fault) if row.is_broken => {
-                rows.problems.put_first(at, vec![told(fault)]);
-                return Err(Unreadable);
-            }
+        match row.cells {
+            Err(fault) if row.is_broken => rows.break_off(at, vec![told(fault)]),
             Err(fault) => rows.add(Draft {
                 line: Some(row.line),
                 problems: vec![told(fault)],
                 ..Draft::default()
             }),
             Ok(cells) => add(rows, row.line, &cells),
-        };
-        if !is_taken {
-            break;
         }
     }
-    Ok(())
 }
 
 /// What is wrong with a table, as a problem of the request.
@@ -58,7 +48,7 @@ pub(super) fn told(fault: Fault) -> Problem {
     problem(&pointer.unwrap_or_default(), fault.code, fault.message)
 }
 
-fn add(rows: &mut Rows, line: usize, cells: &Cells<'_>) -> bool {
+fn add(rows: &mut Rows, line: usize, cells: &Cells<'_>) {
     let mut problems = Vec::new();
     let consent_id = cells
         .get("consent_id")
@@ -94,5 +84,5 @@ fn add(rows: &mut Rows, line: usize, cells: &Cells<'_>) -> bool {
         data: Some(&data),
         line: Some(line),
         problems,
-    })
+    });
 }

@@ -15,37 +15,48 @@ use super::{
     request::{checked_name, problem},
     rows::{Draft, Rows},
 };
-use crate::{http::envelope, operations::Entries};
+use crate::{
+    http::{envelope, json_value::RowsDigest},
+    operations::Entries,
+};
 
 /// What stands beside `operations`.
 type Around = Vec<(String, Box<RawValue>)>;
 
 /// Reads one object, whose `operations` are the rows; what stands beside them is given back.
-pub(super) fn read_object(reader: impl Read, rows: &mut Rows) -> Result<Around, serde_json::Error> {
+pub(super) fn read_object(
+    reader: impl Read,
+    rows: &mut Rows,
+    digest: &mut RowsDigest,
+) -> Result<Around, serde_json::Error> {
     let mut json = serde_json::Deserializer::from_reader(BufReader::new(reader));
-    let around = json.deserialize_map(UploadVisitor { rows })?;
+    let around = json.deserialize_map(UploadVisitor { rows, digest })?;
     json.end()?;
     Ok(around)
 }
 
 /// Reads one row a line; blank lines are none.
-pub(super) fn read_lines(reader: impl Read, rows: &mut Rows) -> std::io::Result<()> {
+pub(super) fn read_lines(
+    reader: impl Read,
+    rows: &mut Rows,
+    digest: &mut RowsDigest,
+) -> std::io::Result<()> {
     let mut reader = BufReader::new(reader);
     let mut line = Vec::new();
     let mut number = 0;
     while reader.read_until(b'\n', &mut line)? > 0 {
         number += 1;
         let text = line.trim_ascii();
-        if !text.is_empty() && !add(rows, Some(number), serde_json::from_slice(text)) {
-            break;
+        if !text.is_empty() {
+            digest.add(text);
+            add(rows, Some(number), serde_json::from_slice(text));
         }
         line.clear();
     }
     Ok(())
 }
 
-/// Adds a row; `false` when there are too many.
-fn add(rows: &mut Rows, line: Option<usize>, read: Result<Entries<'_>, serde_json::Error>) -> bool {
+fn add(rows: &mut Rows, line: Option<usize>, read: Result<Entries<'_>, serde_json::Error>) {
     match read {
         Ok(Entries(entries)) => rows.add(Draft {
             line,
@@ -62,7 +73,7 @@ fn add(rows: &mut Rows, line: Option<usize>, read: Result<Entries<'_>, serde_jso
                 line,
                 problems: vec![fault],
                 ..Draft::default()
-            })
+            });
         }
     }
 }
@@ -98,6 +109,7 @@ fn draft<'a>(entries: &[(String, &'a RawValue)]) -> Draft<'a> {
 
 struct UploadVisitor<'a> {
     rows: &'a mut Rows,
+    digest: &'a mut RowsDigest,
 }
 
 impl<'de> Visitor<'de> for UploadVisitor<'_> {
@@ -112,9 +124,15 @@ impl<'de> Visitor<'de> for UploadVisitor<'_> {
         let mut has_rows = false;
         while let Some(key) = map.next_key::<String>()? {
             if key == "operations" && !has_rows {
-                map.next_value_seed(RowsSeed { rows: self.rows })?;
+                map.next_value_seed(RowsSeed {
+                    rows: self.rows,
+                    digest: self.digest,
+                })?;
                 has_rows = true;
             } else {
+                if key == "operations" {
+                    *self.digest = RowsDigest::none();
+                }
                 around.push((key, map.next_value()?));
             }
         }
@@ -124,6 +142,7 @@ impl<'de> Visitor<'de> for UploadVisitor<'_> {
 
 struct RowsSeed<'a> {
     rows: &'a mut Rows,
+    digest: &'a mut RowsDigest,
 }
 
 impl<'de> DeserializeSeed<'de> for RowsSeed<'_> {
@@ -143,9 +162,8 @@ impl<'de> Visitor<'de> for RowsSeed<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<(), A::Error> {
         while let Some(row) = rows.next_element::<Box<RawValue>>()? {
-            if !add(self.rows, None, serde_json::from_str(row.get())) {
-                return Err(de::Error::custom("too many rows"));
-            }
+            self.digest.add(row.get().as_bytes());
+            add(self.rows, None, serde_json::from_str(row.get()));
         }
         Ok(())
     }

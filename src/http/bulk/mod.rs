@@ -29,7 +29,10 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use self::clients::BulkClient;
 pub use self::{balances::Balances, clients::BulkClients};
-pub(super) use self::{clients::CLIENT_SECRET, envelope::error_body, error::BulkError};
+pub(super) use self::{
+    clients::CLIENT_SECRET, envelope::error_body, error::BulkError,
+    upload::BODY_LIMIT as UPLOAD_LIMIT,
+};
 use super::ApiState;
 
 /// Uploads of one client that are read at once: each holds a thread, and its rows in memory.

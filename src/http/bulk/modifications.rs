@@ -12,7 +12,7 @@ use super::{
     csv_payload::{self, CsvPayload},
     csv_rows::told,
     error::{At, BulkError, RowProblems},
-    request::{Request, problem},
+    request::{Request, Whole, problem},
 };
 use crate::{
     http::{
@@ -91,7 +91,7 @@ impl NewData {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
-    id: i32,
+    id: Whole<i32>,
     status: Option<String>,
     data: Box<RawValue>,
     expires_at: Option<DateTime<Utc>>,
@@ -102,7 +102,8 @@ impl RetryRequest {
     pub(super) fn of_json(body: &[u8]) -> Result<Self, ApiError> {
         let mut request = Request::parse(body)?;
         let reference_id = request.required_name("reference_id").unwrap_or_default();
-        let records: Option<BTreeSet<i32>> = request.optional("records", "a list of whole numbers");
+        let records: Option<BTreeSet<Whole<i32>>> =
+            request.optional("records", "a list of whole numbers");
         let written: Vec<Written> = request
             .optional(
                 "modifications",
@@ -112,7 +113,7 @@ impl RetryRequest {
         let mut modifications = BTreeMap::new();
         let expires_at = request.optional("expires_at", TIME);
         for written in written {
-            let id = written.id;
+            let Whole(id) = written.id;
             let modification = Modification {
                 status: written.status,
                 data: NewData::Json(written.data),
@@ -124,9 +125,9 @@ impl RetryRequest {
             }
         }
         request.finish()?;
-        let records = records.map(|mut records| {
-            records.extend(modifications.keys());
-            records
+        let records = records.map(|records| {
+            let named = records.into_iter().map(|Whole(id)| id);
+            named.chain(modifications.keys().copied()).collect()
         });
         Ok(Self {
             reference_id,

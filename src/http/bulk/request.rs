@@ -1,15 +1,31 @@
 //! Reading what stands around the rows: every key once, every problem noted.
 
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, de};
 use serde_json::value::RawValue;
 
 use crate::{
+    domain::Amount,
     http::error::ApiError,
     operations::{Entries, Problem},
 };
 
 /// The longest name that is kept.
 const LONGEST_NAME: usize = 255;
+
+/// A whole number, however it is written: `12.0` is 12.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Whole<T>(pub(super) T);
+
+impl<'de, T: TryFrom<i128>> Deserialize<'de> for Whole<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = Box::<RawValue>::deserialize(deserializer)?;
+        Amount::from_json_number(number.get())
+            .and_then(Amount::whole)
+            .and_then(|whole| T::try_from(whole).ok())
+            .map(Self)
+            .ok_or_else(|| de::Error::custom("no whole number that fits"))
+    }
+}
 
 /// The keys of a request.
 #[derive(Debug, Default)]
@@ -47,7 +63,7 @@ impl Request {
     }
 
     /// The value of a key that may be missing or `null`; `None` also once its problem is noted.
-    pub(super) fn optional<T: DeserializeOwned>(
+    pub(super) fn optional<T: de::DeserializeOwned>(
         &mut self,
         key: &'static str,
         expected: &str,
@@ -70,7 +86,7 @@ impl Request {
     }
 
     /// An object that may be missing or `null`; serde would read a struct from an array as well.
-    pub(super) fn optional_object<T: DeserializeOwned>(
+    pub(super) fn optional_object<T: de::DeserializeOwned>(
         &mut self,
         key: &'static str,
         expected: &str,

@@ -32,6 +32,8 @@ pub(super) struct Rows {
     pub(super) taken: Vec<NewRow>,
     /// What is wrong with the others.
     pub(super) problems: RowProblems,
+    /// Whether it is not certain where rows begin and end, so that not even the good ones can be taken.
+    pub(super) is_unreadable: bool,
     /// Whether there were more than a batch may have.
     pub(super) too_many: bool,
     /// The lanes in which a row was refused that others rest on, and which row.
@@ -63,6 +65,7 @@ impl Rows {
             limit,
             taken: Vec::new(),
             problems: RowProblems::default(),
+            is_unreadable: false,
             too_many: false,
             felled: HashMap::new(),
         }
@@ -77,11 +80,18 @@ impl Rows {
         self.limit
     }
 
-    /// Checks a row and adds it; `false` when there are too many.
-    pub(super) fn add(&mut self, mut draft: Draft<'_>) -> bool {
+    /// Notes why the rows cannot be read, or not to their end.
+    pub(super) fn break_off(&mut self, at: At, problems: Vec<Problem>) {
+        self.is_unreadable = true;
+        self.problems.put_first(at, problems);
+    }
+
+    /// Checks a row and adds it. Those that are too many are only noted: who sends a batch again that came in
+    /// under a larger limit is still to be known by what stands behind them.
+    pub(super) fn add(&mut self, mut draft: Draft<'_>) {
         if self.taken.len() >= self.limit {
             self.too_many = true;
-            return false;
+            return;
         }
         let number = i32::try_from(self.taken.len() + 1).unwrap_or(i32::MAX);
         let checked = draft
@@ -106,7 +116,6 @@ impl Rows {
             consent_id: draft.consent_id,
             content,
         });
-        true
     }
 
     /// A good row runs, unless it rests on one that does not.

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     http::{ApiState, error::ApiError, json_body::check_coding},
     operations::Problem,
-    store::{Batch, BatchAccepted, NewBatch, RecordFilter},
+    store::{Batch, BatchAccepted, BodyDigest, NewBatch, RecordFilter},
 };
 
 const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -83,8 +83,13 @@ pub(super) async fn schedule_batch(
     {
         return replay(&api, &known, digest).await;
     }
-    let is_refused =
-        !header.problems.is_empty() || !(rows.problems.is_empty() || header.takes_valid);
+    if rows.too_many {
+        let limit = rows.limit();
+        return Err(BulkError::TooManyRows { limit }.into());
+    }
+    let is_refused = !header.problems.is_empty()
+        || rows.is_unreadable
+        || !(rows.problems.is_empty() || header.takes_valid);
     let reference_id = match header.reference_id {
         Some(reference_id) if !is_refused => reference_id,
         _ => {
@@ -147,8 +152,8 @@ type Answer = (
 );
 
 /// The same upload again brings in nothing new; another under the same name is refused.
-async fn replay(api: &ApiState, known: &Batch, digest: [u8; 32]) -> Result<Answer, ApiError> {
-    if known.digest != digest {
+async fn replay(api: &ApiState, known: &Batch, digest: BodyDigest) -> Result<Answer, ApiError> {
+    if !known.is_of(digest) {
         return Err(BulkError::ReferenceIdReused.into());
     }
     Ok(answer(StatusCode::OK, true, body_of(api, known).await?))
@@ -189,7 +194,7 @@ impl Header {
             }
         };
         let mut problems = request.into_problems();
-        if rows.taken.is_empty() {
+        if rows.taken.is_empty() && !rows.is_unreadable {
             let message = "must be at least one operation";
             problems.push(problem("/operations", "required", message));
         }

@@ -15,7 +15,7 @@ use super::{
     balances::{AccountDetails, Balances},
     clients::BulkClient,
     envelope::{Envelope, Summary, batch_status, progress_percentage, timestamp},
-    request::Request,
+    request::{Request, Whole},
     schedule::{GlobalConfig, read_batch},
 };
 use crate::{
@@ -167,13 +167,15 @@ impl Query {
             )
             .unwrap_or_default();
         let filter = read_filter(&mut request, filters);
-        let page = request.optional("page", "a whole number").unwrap_or(1);
+        let Whole(page) = request
+            .optional("page", "a whole number")
+            .unwrap_or(Whole(1));
         if page == 0 {
             request.note("page", "out_of_range", "must be at least 1");
         }
-        let limit = request
+        let Whole(limit) = request
             .optional("limit", "a whole number")
-            .unwrap_or(PAGE_SIZE);
+            .unwrap_or(Whole(PAGE_SIZE));
         if !(1..=LARGEST_PAGE).contains(&limit) {
             let message = format!("must lie between 1 and {LARGEST_PAGE}");
             request.note("limit", "out_of_range", message);

@@ -15,10 +15,14 @@ use sha2::{Digest as _, Sha256};
 use tokio::{sync::mpsc, task::spawn_blocking, time::timeout};
 
 use super::{csv_rows, error::BulkError, json_rows, request::problem, rows::Rows};
-use crate::{http::error::ApiError, table::without_byte_order_mark};
+use crate::{
+    http::{error::ApiError, json_value::RowsDigest},
+    store::BodyDigest,
+    table::without_byte_order_mark,
+};
 
 /// The largest upload, in bytes.
-const BODY_LIMIT: usize = 32 * 1024 * 1024;
+pub(in crate::http) const BODY_LIMIT: usize = 32 * 1024 * 1024;
 /// How long an upload may bring nothing.
 const PIECE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an upload may take to arrive.
@@ -58,8 +62,8 @@ pub(super) struct Upload {
     pub(super) around: Vec<(String, Box<RawValue>)>,
     /// The rows.
     pub(super) rows: Rows,
-    /// SHA-256 of the body.
-    pub(super) digest: [u8; 32],
+    /// The body.
+    pub(super) digest: BodyDigest,
 }
 
 /// Reads an upload; its rows are checked while it arrives.
@@ -71,23 +75,18 @@ pub(super) async fn read(body: Body, format: Format, rows: Rows) -> Result<Uploa
             pieces,
             current: Bytes::new(),
         };
-        let around = read_rows(without_mark(pieces), format, &mut rows);
-        (around, rows)
+        let read = read_rows(without_mark(pieces), format, &mut rows);
+        (read, rows)
     });
     let passed_on = timeout(BODY_TIMEOUT, pass_on(body, sender)).await;
-    let (around, rows) = reading.await.or(Err(ApiError::Panicked))?;
+    let (read, rows) = reading.await.or(Err(ApiError::Panicked))?;
     // A body that broke off may look whole to its reader: what befell it comes first.
-    let digest = passed_on.or(Err(ApiError::BodyTooSlow))??;
-    if rows.too_many {
-        return Err(BulkError::TooManyRows {
-            limit: rows.limit(),
-        }
-        .into());
-    }
+    let bytes = passed_on.or(Err(ApiError::BodyTooSlow))??;
+    let (around, value) = read?;
     Ok(Upload {
-        around: around?,
+        around,
         rows,
-        digest,
+        digest: BodyDigest { bytes, value },
     })
 }
 
@@ -127,29 +126,33 @@ async fn pass_on(body: Body, sender: mpsc::Sender<Bytes>) -> Result<[u8; 32], Ap
     Ok(digest.finalize().into())
 }
 
-fn read_rows(
-    pieces: impl Read,
-    format: Format,
-    rows: &mut Rows,
-) -> Result<Vec<(String, Box<RawValue>)>, ApiError> {
-    match format {
-        Format::Json => json_rows::read_object(pieces, rows).map_err(|error| {
+/// What stands around the rows, and the digest of what the whole says: of a table, which is no JSON, none.
+type Contents = (Vec<(String, Box<RawValue>)>, Option<[u8; 32]>);
+
+fn read_rows(pieces: impl Read, format: Format, rows: &mut Rows) -> Result<Contents, ApiError> {
+    let mut digest = RowsDigest::new();
+    let around = match format {
+        Format::Json => json_rows::read_object(pieces, rows, &mut digest).map_err(|error| {
             if error.is_data() {
                 let message = "must be a JSON object whose operations are an array";
                 ApiError::Invalid(vec![problem("", "wrong_type", message)])
             } else {
                 ApiError::BrokenJson(error)
             }
-        }),
-        Format::Lines => json_rows::read_lines(pieces, rows)
-            .map(|()| Vec::new())
-            .map_err(|error| ApiError::UnreadableBody(error.into())),
-        Format::Csv => csv_rows::read_rows(pieces, rows)
-            .map(|()| Vec::new())
-            .map_err(|csv_rows::Unreadable| {
-                BulkError::InvalidRows(std::mem::take(&mut rows.problems)).into()
-            }),
-    }
+        })?,
+        Format::Lines => {
+            json_rows::read_lines(pieces, rows, &mut digest)
+                .map_err(|error| ApiError::UnreadableBody(error.into()))?;
+            Vec::new()
+        }
+        Format::Csv => {
+            digest = RowsDigest::none();
+            csv_rows::read_rows(pieces, rows);
+            Vec::new()
+        }
+    };
+    let value = digest.finish(&around);
+    Ok((around, value))
 }
 
 /// The same text without a byte order mark.

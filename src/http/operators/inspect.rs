@@ -25,11 +25,11 @@ pub(in crate::http) async fn inspect_operation(
     State(api): State<Arc<ApiState>>,
     named: Named,
 ) -> Result<Json<InspectBody>, ApiError> {
-    let found = named.find(&api).await?;
     let operation = api
         .store
-        .inspect(found.tracking_id.id)
+        .inspect(named.id())
         .await?
+        .filter(|operation| named.is(operation.tracking_id()))
         .ok_or(ApiError::UnknownTrackingId)?;
     Ok(Json(InspectBody {
         operation,

@@ -26,14 +26,11 @@ pub(super) use self::{
     resolve::resolve_operation,
     retry::retry_operation,
 };
-use super::{ApiState, Caller, error::ApiError, observe::RequestId, tokens::Scope};
+use super::{ApiState, Caller, error::ApiError, location, observe::RequestId, tokens::Scope};
 use crate::{
     domain::{OperationId, TrackingId},
-    store::{Found, Operator},
+    store::{Found, Operator, TrackingName},
 };
-
-/// The path under which operations are, by their ids.
-const OPERATIONS: &str = "/fineract/operations/";
 
 /// A caller who has the `ops` scope.
 #[derive(Debug)]
@@ -91,6 +88,14 @@ impl Named {
         }
     }
 
+    /// Whether it names the operation of this tracking id.
+    fn is(self, name: &TrackingName) -> bool {
+        match self {
+            Self::Uuid(_) => true,
+            Self::TrackingId(tracking_id) => tracking_id.to_string() == name.to_string(),
+        }
+    }
+
     /// Looks for the operation; a tracking id of another type names none.
     async fn find(self, api: &ApiState) -> Result<Found, ApiError> {
         api.store
@@ -126,12 +131,8 @@ fn acted(action: &'static str, uri: &Uri, body: ActionBody) -> ActionAnswer {
         action,
         "an operator acted"
     );
-    let location = uri
-        .path()
-        .split_once(OPERATIONS)
-        .and_then(|(base_path, _)| {
-            HeaderValue::try_from(format!("{base_path}{OPERATIONS}{}", body.tracking_id.id)).ok()
-        });
+    // From `operations/{id}/{action}`.
+    let location = location::relative(uri, 1, &body.tracking_id.id.to_string());
     (
         AppendHeaders(location.map(|url| (LOCATION, url))),
         Json(body),

@@ -1,4 +1,4 @@
-//! `GET /transactions/{id}`, with and without the last slash (document 003).
+//! `GET /transactions/{id}/` (document 003).
 //!
 //! A transaction is an operation that moves money. Everything around it is the document's as well: the
 //! keys, the limit of their use, and the errors.
@@ -35,7 +35,6 @@ use crate::{
 pub(super) fn routes(api: &Arc<ApiState>) -> Router<Arc<ApiState>> {
     Router::new()
         .route("/transactions/{id}", get(read_transaction))
-        .route("/transactions/{id}/", get(read_transaction))
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .layer(middleware::from_fn_with_state(Arc::clone(api), meter))
 }

@@ -46,7 +46,7 @@ impl Operation for LoanDisburse {
     const GUARDED: bool = true;
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        let loan = fields.required("external_loan_id", rules::external_id);
+        let loan = fields.required_id("external_loan_id");
         let paid_on = fields.required("actualDisbursementDate", rules::day);
         let amount = fields.optional("transactionAmount", rules::money);
         let remarks = Remarks::read(fields);

@@ -1,15 +1,18 @@
 use super::*;
 use crate::{
     domain::{TrackingId, Transaction},
-    operations::testing::{Case, ID, body_of, checked, evidence, loan, plan, problems},
+    operations::{
+        entry,
+        testing::{Case, ID, body_of, checked, deployment, evidence, loan, plan, problems, raw},
+    },
 };
 
 const PAYLOAD: &str = r#"{"external_loan_id":"LOAN-123","transactionDate":"10 February 2024",
-    "transactionAmount":8700.250,"utr_payment_id":"UTR-R1","note":"First"}"#;
+    "transactionAmount":8700.251,"utr_payment_id":"UTR-R1","note":"First"}"#;
 
 /// The payload with an amount that is taken.
 fn payload() -> String {
-    PAYLOAD.replace("8700.250", "8700.25")
+    PAYLOAD.replace("8700.251", "8700.25")
 }
 
 fn repaid(more: &str) -> String {
@@ -118,6 +121,12 @@ fn a_reference_is_used_once_for_a_loan() {
         ),
         (receipt("UTR-R2", ""), Case::default(), None),
         (
+            receipt("utr \u{2013} r1", ""),
+            Case::default(),
+            Some("reference_used"),
+        ),
+        (receipt("-", ""), Case::default(), None),
+        (
             receipt("UTR-R1", r#","reversedOnDate":[2024,2,11]"#),
             Case::default(),
             None,
@@ -168,4 +177,22 @@ fn its_reference_is_known_to_the_lane() {
     let checked = checked::<LoanRepayment>(&payload());
     assert_eq!(checked.reference.as_deref(), Some("UTR-R1"));
     assert_eq!(checked.lanes.writes, Lane::loan("LOAN-123"));
+}
+
+#[test]
+fn what_was_accepted_before_there_was_a_rule_is_still_read() {
+    for (given, hidden) in [
+        ("LOAN-123", "LOAN\u{200b}-123"),
+        ("UTR-R1", "UTR\u{feff}-R1"),
+        ("UTR-R1", "--"),
+    ] {
+        let payload = raw(&payload().replace(given, hidden));
+        let entry = entry(OperationType::LoanRepayment).unwrap();
+        assert!(
+            (entry.check)(&payload, &deployment()).is_err(),
+            "{hidden:?}"
+        );
+        let movement = (entry.moves)(&payload, &deployment()).unwrap();
+        assert!(movement.is_some(), "{hidden:?}");
+    }
 }

@@ -31,7 +31,7 @@ impl Operation for LoanUpdate {
     const LATE_COMMAND_HARMLESS: bool = false;
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        let external_id = fields.required("externalId", rules::external_id);
+        let external_id = fields.required_id("externalId");
         let principal = fields.optional("principal", rules::money);
         let submitted_on = fields.optional("submittedOnDate", rules::day);
         let term = fields.optional("loanTermFrequency", rules::count);

@@ -7,7 +7,7 @@ use chrono::Datelike;
 use serde_json::value::RawValue;
 
 use super::{Choice, Day, Deployment};
-use crate::domain::Amount;
+use crate::domain::{Amount, comparable_reference, is_invisible};
 
 /// Why a field's value is not taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,6 +105,27 @@ pub(super) fn external_id(value: &RawValue) -> Checked<String> {
     trimmed(id)
 }
 
+/// A name that is new here must look like itself: with what cannot be seen in it, it would be taken for
+/// another, by people and by Fineract in turn.
+pub(super) fn visible(name: &str) -> Checked<()> {
+    if name.contains(is_invisible) {
+        return fault(
+            "invisible_character",
+            "must not contain characters that cannot be seen, such as a zero-width blank or a byte order mark",
+        );
+    }
+    Ok(())
+}
+
+/// A reference that is new here: visible, and with something in it that tells it from others.
+pub(super) fn telling(reference: &str) -> Checked<()> {
+    visible(reference)?;
+    if comparable_reference(reference).is_empty() {
+        return fault("blank", "must not consist of blanks and dashes");
+    }
+    Ok(())
+}
+
 fn trimmed(text: String) -> Checked<String> {
     if text.trim() == text {
         Ok(text)
@@ -140,7 +161,7 @@ pub(super) fn rate(value: &RawValue) -> Checked<Amount> {
     decimal(value, 6)
 }
 
-/// Both are counted on the number written out, without an exponent.
+/// Both are counted on the number written out, without an exponent; zeros at its end are no decimals.
 const LONGEST_NUMBER: usize = 19;
 
 fn decimal(value: &RawValue, decimals: u32) -> Checked<Amount> {
@@ -159,34 +180,40 @@ fn decimal(value: &RawValue, decimals: u32) -> Checked<Amount> {
         message: format!("must have at most {LONGEST_NUMBER} digits"),
     };
     let amount = Amount::from_json_number(number).ok_or_else(too_long)?;
-    let written = amount.to_string();
+    let cut = amount.without_zeros_beyond(decimals);
+    let written = cut.to_string();
     if written.bytes().filter(u8::is_ascii_digit).count() > LONGEST_NUMBER {
         return Err(too_long());
     }
-    if amount.0.scale() > decimals {
+    if cut.0.scale() > decimals {
         return fault(
             "too_many_decimals",
             format!("must have at most {decimals} digits after the point"),
         );
     }
-    Ok(amount)
+    Ok(cut)
 }
 
-/// A count: a whole number above zero, as large as Fineract's integers.
+/// A count: a whole number above zero, as large as Fineract's integers; `12.0` and `1.2e1` are 12.
 pub(super) fn count(value: &RawValue) -> Checked<i32> {
     let number = value.get();
-    match number.parse::<i32>() {
-        Ok(count) if count > 0 => Ok(count),
-        _ if number
-            .bytes()
-            .all(|byte| byte == b'-' || byte.is_ascii_digit()) =>
-        {
-            fault(
-                "out_of_range",
-                format!("must lie between 1 and {}", i32::MAX),
-            )
-        }
-        _ => fault("wrong_type", "must be a whole JSON number"),
+    let out_of_range = || {
+        let message = format!("must lie between 1 and {}", i32::MAX);
+        fault("out_of_range", message)
+    };
+    if !number.starts_with(|c: char| c == '-' || c.is_ascii_digit()) {
+        return fault("wrong_type", "must be a whole JSON number");
+    }
+    // A number that has more digits than fit is out of range, or no whole one.
+    let Some(amount) = Amount::from_json_number(number) else {
+        return out_of_range();
+    };
+    match amount.whole() {
+        Some(whole) => match i32::try_from(whole) {
+            Ok(count) if count > 0 => Ok(count),
+            Ok(_) | Err(_) => out_of_range(),
+        },
+        None => fault("wrong_type", "must be a whole JSON number"),
     }
 }
 

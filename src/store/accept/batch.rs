@@ -9,36 +9,98 @@ use super::{
     rows::insert_operations,
 };
 use crate::{
+    domain::Lane,
     points::{self, Point},
-    store::{Asking, Ends, StoreError, connect},
+    store::{
+        Asking, Ends, StoreError, connect,
+        locks::{self, Locked},
+    },
 };
 
-/// Accepts a batch, and says of each what became of it. A row that the database refuses fails alone.
+/// What became of a row of a batch.
+pub(in crate::store) enum Tried {
+    /// It is known whether it is accepted.
+    Done(Accepted),
+    /// It was left out, since somebody else has its lanes locked, and is given back.
+    LeftOut(Box<NewOperation>),
+}
+
+/// Accepts a batch, and says of each what became of it. A row that the database refuses fails alone; one
+/// whose lanes are locked is left out.
 pub(in crate::store) async fn accept(
     pool: &PgPool,
     ends: &Ends,
     batch: Vec<NewOperation>,
-) -> Vec<Result<Accepted, StoreError>> {
+    tries: usize,
+) -> Vec<Result<Tried, StoreError>> {
     match accept_all(pool, ends, &batch).await {
-        Ok(results) => results.into_iter().map(Ok).collect(),
+        Ok(results) => results
+            .into_iter()
+            .map(|accepted| accepted.map(Tried::Done))
+            .collect(),
+        Err(error) if error.is_lock_timeout() => {
+            tracing::warn!(
+                operations = batch.len(),
+                "a batch could not be accepted as a whole: lanes are locked"
+            );
+            without_locked(pool, ends, batch, tries).await
+        }
         Err(error) if error.is_data_error() && batch.len() > 1 => {
             let mut first = batch;
             let second = first.split_off(first.len() / 2);
-            let mut results = Box::pin(accept(pool, ends, first)).await;
-            results.extend(Box::pin(accept(pool, ends, second)).await);
+            let mut results = Box::pin(accept(pool, ends, first, tries)).await;
+            results.extend(Box::pin(accept(pool, ends, second, tries)).await);
             results
         }
         Err(error) => error.of_each(batch.len()),
     }
 }
 
-async fn accept_all(
+async fn without_locked(
+    pool: &PgPool,
+    ends: &Ends,
+    batch: Vec<NewOperation>,
+    tries: usize,
+) -> Vec<Result<Tried, StoreError>> {
+    let locked = if batch.len() > 1 {
+        let lanes: Vec<String> = batch.iter().flat_map(lanes).map(str::to_owned).collect();
+        match locks::find(pool, &lanes, &[]).await {
+            Ok(locked) => locked,
+            Err(error) => return error.of_each(batch.len()),
+        }
+    } else {
+        Locked::default()
+    };
+    let all = locked.is_empty();
+    if all && batch.len() > 1 && tries > 1 {
+        // Whoever was in the way has just gone.
+        return Box::pin(accept(pool, ends, batch, tries - 1)).await;
+    }
+    // Else it is something that is not looked for: each goes by itself.
+    locks::leave_out(
+        batch,
+        |new| all || locked.concerns(new.id.0, lanes(new)),
+        |free| Box::pin(accept(pool, ends, free, tries)),
+        |new| Ok(Tried::LeftOut(Box::new(new))),
+    )
+    .await
+}
+
+fn lanes(new: &NewOperation) -> impl Iterator<Item = &str> {
+    let lanes = &new.checked.lanes;
+    std::iter::once(&lanes.writes)
+        .chain(&lanes.reads)
+        .map(Lane::as_str)
+}
+
+/// Accepts all of a batch or, when this fails, none of it.
+pub(in crate::store) async fn accept_all(
     pool: &PgPool,
     ends: &Ends,
     batch: &[NewOperation],
-) -> Result<Vec<Accepted>, StoreError> {
+) -> Result<Vec<Result<Accepted, StoreError>>, StoreError> {
     const ACTION: &str = "accept operations";
-    let mut transaction = connect::begin(pool).or_fail_to(ACTION).await?;
+    let mut transaction = connect::begin_batch(pool).or_fail_to(ACTION).await?;
     let taken = insert_caller_keys(&mut transaction, batch)
         .or_fail_to(ACTION)
         .await?;
@@ -52,7 +114,7 @@ async fn accept_all(
     let transaction_id = insert_operations(&mut transaction, &new, &placed)
         .or_fail_to(ACTION)
         .await?;
-    let replays = read_caller_keys(&mut transaction, batch, &taken).await?;
+    let mut replays = read_caller_keys(&mut transaction, batch, &taken).await?;
     pass(Point::InGroupCommit, batch);
     if let Err(error) = transaction.commit().or_fail_to(ACTION).await
         && !is_accepted(pool, &transaction_id, &new).await?
@@ -68,7 +130,7 @@ async fn accept_all(
     }
     Ok(batch
         .iter()
-        .map(|operation| replays.get(&operation.id).copied().unwrap_or(Accepted::New))
+        .map(|new| replays.remove(&new.id).unwrap_or(Ok(Accepted::New)))
         .collect())
 }
 

@@ -2,10 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgExecutor};
 use uuid::Uuid;
 
-use super::{Accepted, NewOperation};
+use super::{Accepted, CallerKey, NewOperation};
 use crate::{
     domain::{OperationId, TrackingId},
     store::{Asking, StoreError, names},
@@ -32,17 +32,22 @@ pub(super) async fn insert_caller_keys(
     let keys: Vec<String> = keyed.iter().map(|(_, key, _)| key.key.clone()).collect();
     let digests: Vec<Vec<u8>> = keyed
         .iter()
-        .map(|(_, key, _)| key.digest.to_vec())
+        .map(|(_, key, _)| key.digest.bytes.to_vec())
+        .collect();
+    let value_digests: Vec<Option<Vec<u8>>> = keyed
+        .iter()
+        .map(|(_, key, _)| key.digest.value.map(Vec::from))
         .collect();
     let ids: Vec<Uuid> = keyed.iter().map(|(.., id)| id.0).collect();
     let inserted: HashSet<Uuid> = sqlx::query_scalar!(
-        "INSERT INTO idempotency (caller, key, digest, operation_id)
-         SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::uuid[])
+        "INSERT INTO idempotency (caller, key, digest, value_digest, operation_id)
+         SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::bytea[], $5::uuid[])
          ON CONFLICT DO NOTHING
          RETURNING operation_id",
         &callers,
         &keys,
         &digests,
+        &value_digests as &[Option<Vec<u8>>],
         &ids
     )
     .fetch_all(connection)
@@ -56,36 +61,58 @@ pub(super) async fn insert_caller_keys(
         .collect())
 }
 
-/// Finds what the taken keys brought in before: in this batch, or earlier.
+/// Finds what the taken keys brought in before: in this batch, or earlier. One that brought in what this gateway
+/// does not know fails alone.
 pub(super) async fn read_caller_keys(
     connection: &mut PgConnection,
     batch: &[NewOperation],
     taken: &HashSet<OperationId>,
-) -> Result<HashMap<OperationId, Accepted>, StoreError> {
+) -> Result<HashMap<OperationId, Result<Accepted, StoreError>>, StoreError> {
     let mut replays = HashMap::new();
     for new in batch.iter().filter(|new| taken.contains(&new.id)) {
         let Some(key) = &new.caller_key else { continue };
-        let first = sqlx::query!(
-            "SELECT o.id, o.type, i.digest
-               FROM idempotency i
-               JOIN operation o ON o.id = i.operation_id
-              WHERE i.caller = $1 AND i.key = $2",
-            new.caller,
-            key.key
-        )
-        .fetch_one(&mut *connection)
-        .or_fail_to("read a caller's key")
-        .await?;
-        let operation_type = names::operation_type(&first.r#type)?;
-        let accepted = if first.digest == key.digest {
-            Accepted::Replayed(TrackingId {
-                operation_type,
-                id: OperationId(first.id),
-            })
-        } else {
-            Accepted::KeyReused
+        let accepted = match read(&mut *connection, &new.caller, key).await {
+            Ok(Some(accepted)) => Ok(accepted),
+            // A key stands with its operation, or not at all.
+            Ok(None) => Err(StoreError::Unknown { what: "key" }),
+            Err(unknown @ StoreError::Unknown { .. }) => Err(unknown),
+            Err(error) => return Err(error),
         };
         replays.insert(new.id, accepted);
     }
     Ok(replays)
+}
+
+/// Finds what a key has brought in, and whether with this body.
+pub(super) async fn read(
+    executor: impl PgExecutor<'_>,
+    caller: &str,
+    key: &CallerKey,
+) -> Result<Option<Accepted>, StoreError> {
+    let first = sqlx::query!(
+        "SELECT o.id, o.type, i.digest, i.value_digest
+           FROM idempotency i
+           JOIN operation o ON o.id = i.operation_id
+          WHERE i.caller = $1 AND i.key = $2",
+        caller,
+        key.key
+    )
+    .fetch_optional(executor)
+    .or_fail_to("read a caller's key")
+    .await?;
+    let Some(first) = first else {
+        return Ok(None);
+    };
+    let operation_type = names::operation_type(&first.r#type)?;
+    let is_same = key
+        .digest
+        .is_of_same(&first.digest, first.value_digest.as_deref());
+    Ok(Some(if is_same {
+        Accepted::Replayed(TrackingId {
+            operation_type,
+            id: OperationId(first.id),
+        })
+    } else {
+        Accepted::KeyReused
+    }))
 }

@@ -5,17 +5,20 @@ mod caller_keys;
 mod placing;
 mod rows;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
 use sqlx::PgPool;
+use tokio::time::timeout_at;
 use tokio_util::task::TaskTracker;
 
 pub(in crate::store) use self::{
-    batch::is_accepted, placing::place_in_lanes, rows::insert_operations,
+    batch::{Tried, is_accepted},
+    placing::place_in_lanes,
+    rows::insert_operations,
 };
-use super::{Ends, Store, StoreError, batcher::Batcher};
+use super::{BodyDigest, Ends, Store, StoreError, batcher::Batcher, locks::TRIES};
 use crate::domain::{Checked, OperationId, OperationType, TrackingId};
 
 /// A checked operation that is to be accepted.
@@ -44,8 +47,8 @@ pub struct NewOperation {
 pub struct CallerKey {
     /// The header's value.
     pub key: String,
-    /// SHA-256 of the request's body.
-    pub digest: [u8; 32],
+    /// The request's body.
+    pub digest: BodyDigest,
 }
 
 /// What became of a request to accept an operation.
@@ -59,34 +62,65 @@ pub enum Accepted {
     KeyReused,
 }
 
+/// How long an operation whose lanes are locked waits for them: its caller waits too.
+const LONGEST_ALONE: Duration = Duration::from_secs(5);
+
 /// Starts the task that accepts.
 pub(super) fn start(
     pool: &PgPool,
     ends: &Ends,
     tasks: &TaskTracker,
-) -> Batcher<NewOperation, Result<Accepted, StoreError>> {
+) -> Batcher<NewOperation, Result<Tried, StoreError>> {
     let (pool, ends) = (pool.clone(), ends.clone());
     Batcher::start(tasks, "accept", move |batch| {
         let (pool, ends) = (pool.clone(), ends.clone());
-        async move { batch::accept(&pool, &ends, batch).await }
+        async move { batch::accept(&pool, &ends, batch, TRIES).await }
     })
 }
 
 impl Store {
+    /// What a caller's key has brought in before, if anything. [`accept`](Self::accept) looks by itself:
+    /// this is for a request that cannot be accepted now, and may have been.
+    pub async fn brought_in_by(
+        &self,
+        caller: &str,
+        key: &CallerKey,
+    ) -> Result<Option<Accepted>, StoreError> {
+        caller_keys::read(&self.pool, caller, key).await
+    }
+
     /// Makes an operation durable, at the tail of its lanes. `Ok` is returned after the commit.
     pub async fn accept(&self, operation: NewOperation) -> Result<Accepted, StoreError> {
         let operation_type = operation.operation_type.as_str();
         let started = Instant::now();
-        let accepted = self
-            .accepting
-            .submit(operation)
-            .await
-            .unwrap_or(Err(StoreError::Closed))?;
+        let tried = self.accepting.submit(operation).await;
+        let accepted = match tried.unwrap_or(Err(StoreError::Closed))? {
+            Tried::Done(accepted) => accepted,
+            Tried::LeftOut(operation) => self.accept_alone(&operation).await?,
+        };
         metrics::histogram!("gateway_accept_seconds").record(started.elapsed());
         if accepted == Accepted::New {
             metrics::counter!("gateway_operations_accepted_total", "type" => operation_type)
                 .increment(1);
         }
         Ok(accepted)
+    }
+
+    /// Accepts an operation that was left out of its batch, once its lanes are free. An error after a while: nothing
+    /// of it was written, since a transaction that waits for a lock in vain is rolled back before its commit.
+    async fn accept_alone(&self, operation: &NewOperation) -> Result<Accepted, StoreError> {
+        let give_up = Instant::now() + LONGEST_ALONE;
+        let alone = std::slice::from_ref(operation);
+        loop {
+            let permit = timeout_at(give_up.into(), self.accepting_alone.acquire()).await;
+            let Ok(_permit) = permit else {
+                return Err(StoreError::Locked);
+            };
+            match batch::accept_all(&self.pool, &self.ends, alone).await {
+                Ok(mut results) => return results.pop().unwrap_or(Err(StoreError::Closed)),
+                Err(error) if error.is_lock_timeout() && Instant::now() < give_up => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 }

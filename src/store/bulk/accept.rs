@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::{
     domain::{Lane, OperationType},
     store::{
-        Asking, NewOperation, Store, StoreError,
+        Asking, BodyDigest, NewOperation, Store, StoreError,
         accept::{insert_operations, is_accepted, place_in_lanes},
         connect,
     },
@@ -27,8 +27,8 @@ pub struct NewBatch {
     pub client: String,
     /// The client's own name for it.
     pub reference_id: String,
-    /// SHA-256 of its body.
-    pub digest: [u8; 32],
+    /// Its body.
+    pub digest: BodyDigest,
     /// The file's name.
     pub file_name: Option<String>,
     /// What is kept and given back.
@@ -95,14 +95,19 @@ impl Store {
                 RowContent::Refused(_) => None,
             })
             .collect();
-        let mut transaction = connect::begin(&self.pool).or_fail_to(ACTION).await?;
-        // Of two at once, the second waits here for the first's commit.
+        // Of two at once, the second waits here for the first's commit; lanes are not waited for as long.
+        let mut transaction = connect::begin_patiently(&self.pool)
+            .or_fail_to(ACTION)
+            .await?;
         let Some(transaction_id) = insert_batch(&mut transaction, batch)
             .or_fail_to(ACTION)
             .await?
         else {
             return Ok(BatchAccepted::Known);
         };
+        connect::wait_no_longer(&mut transaction)
+            .or_fail_to(ACTION)
+            .await?;
         let placed = place_in_lanes(&mut transaction, &operations)
             .or_fail_to(ACTION)
             .await?;
@@ -133,14 +138,15 @@ async fn insert_batch(
     batch: &NewBatch,
 ) -> Result<Option<String>, sqlx::Error> {
     sqlx::query_scalar!(
-        r#"INSERT INTO batch (id, client, reference_id, digest, file_name, global_config, total)
-           VALUES ($1, $2, $3, $4, $5, $6::text::json, $7)
+        r#"INSERT INTO batch (id, client, reference_id, digest, value_digest, file_name, global_config, total)
+           VALUES ($1, $2, $3, $4, $5, $6, $7::text::json, $8)
                ON CONFLICT (client, reference_id) DO NOTHING
         RETURNING pg_current_xact_id()::text AS "transaction_id!""#,
         batch.id,
         batch.client,
         batch.reference_id,
-        &batch.digest,
+        &batch.digest.bytes,
+        batch.digest.value.as_ref().map(<[u8; 32]>::as_slice),
         batch.file_name,
         batch.global_config.as_deref().map(RawValue::get),
         i32::try_from(batch.rows.len()).unwrap_or(i32::MAX),

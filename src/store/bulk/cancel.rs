@@ -1,17 +1,17 @@
 //! Ending those rows of a batch that nothing was sent for.
 
-use sqlx::PgConnection;
+use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::Batch;
 use crate::{
-    domain::OperationId,
+    domain::{OperationId, OperationType},
     store::{
         Asking, Places, Store, StoreError,
-        cancel::{Reason, Unsent, end_unsent},
+        cancel::{Reason, Unsent, end_unsent, find_locked, without},
         connect,
         lanes::{self, Departed},
-        names,
+        locks::Locked,
     },
 };
 
@@ -22,34 +22,49 @@ const CHUNK: i64 = 500;
 impl Store {
     /// Ends the rows that nothing was sent for; the rest goes on. How many were ended.
     ///
-    /// From the last row to the first: none is granted only because the one before it was cancelled.
+    /// From the last row to the first: none is granted only because the one before it was cancelled. Where somebody
+    /// has a row locked, the others are ended and this fails: whoever asked must not believe that it is cancelled too.
     pub async fn cancel_batch(&self, batch: &Batch) -> Result<usize, StoreError> {
         let mut count = 0;
         let mut below = i32::MAX;
-        while let Some((first, cancelled, departed)) = cancel_chunk(self, batch.id, below).await? {
-            self.announce_unsent(&cancelled, departed);
-            count += cancelled.len();
-            below = first;
+        let mut locked = Locked::default();
+        let mut some_are_left = false;
+        while let Some((first, candidates)) = read_unended(&self.pool, batch.id, below).await? {
+            let read = candidates.len();
+            match cancel_chunk(self, without(candidates, &locked)).await {
+                Ok((tried, cancelled, departed)) => {
+                    self.announce_unsent(&cancelled, departed);
+                    count += cancelled.len();
+                    some_are_left |= tried < read;
+                    below = first;
+                    locked = Locked::default();
+                }
+                Err(error) if error.is_lock_timeout() && locked.is_empty() => {
+                    let (_, again) = read_unended(&self.pool, batch.id, below)
+                        .await?
+                        .unwrap_or_default();
+                    locked = find_locked(&self.pool, &again).await?;
+                    if locked.is_empty() {
+                        return Err(error);
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if some_are_left {
+            return Err(StoreError::Locked);
         }
         Ok(count)
     }
 }
 
-/// Ends one chunk, if there is one: the number of its first row, and what was ended.
+/// Ends one chunk: of how many it was tried, and what was ended.
 async fn cancel_chunk(
     store: &Store,
-    batch: Uuid,
-    below: i32,
-) -> Result<Option<(i32, Vec<Unsent>, Departed)>, StoreError> {
+    candidates: Vec<Unsent>,
+) -> Result<(usize, Vec<Unsent>, Departed), StoreError> {
+    let tried = candidates.len();
     let mut transaction = connect::begin(&store.pool).or_fail_to(ACTION).await?;
-    let (numbers, candidates): (Vec<i32>, Vec<Unsent>) =
-        read_unended(&mut transaction, batch, below)
-            .await?
-            .into_iter()
-            .unzip();
-    let Some(&first) = numbers.last() else {
-        return Ok(None);
-    };
     let lanes = candidates.iter().flat_map(|unsent| unsent.places.lanes());
     lanes::lock(&mut transaction, &lanes.collect::<Vec<_>>())
         .or_fail_to(ACTION)
@@ -59,16 +74,16 @@ async fn cancel_chunk(
             .or_fail_to(ACTION)
             .await?;
     transaction.commit().or_fail_to(ACTION).await?;
-    Ok(Some((first, cancelled, departed)))
+    Ok((tried, cancelled, departed))
 }
 
-/// The last rows below a number that have not ended, the last one first.
+/// The last rows below a number that have not ended, the last one first, and the number of the first; if there are any.
 async fn read_unended(
-    connection: &mut PgConnection,
+    pool: &PgPool,
     batch: Uuid,
     below: i32,
-) -> Result<Vec<(i32, Unsent)>, StoreError> {
-    sqlx::query!(
+) -> Result<Option<(i32, Vec<Unsent>)>, StoreError> {
+    let rows = sqlx::query!(
         "SELECT r.number, o.id, o.type, o.lane, o.position, o.read_lane, o.read_position
            FROM batch_row r
            JOIN operation o ON o.id = r.operation_id
@@ -79,21 +94,20 @@ async fn read_unended(
         below,
         CHUNK
     )
-    .fetch_all(connection)
+    .fetch_all(pool)
     .or_fail_to(ACTION)
-    .await?
-    .into_iter()
-    .map(|row| {
-        let unsent = Unsent {
-            id: OperationId(row.id),
-            operation_type: names::operation_type(&row.r#type)?,
-            places: Places {
-                lane: row.lane,
-                position: row.position,
-                read: row.read_lane.zip(row.read_position),
-            },
-        };
-        Ok((row.number, unsent))
-    })
-    .collect()
+    .await?;
+    let Some(first) = rows.last().map(|row| row.number) else {
+        return Ok(None);
+    };
+    let unended = rows.into_iter().map(|row| Unsent {
+        id: OperationId(row.id),
+        operation_type: OperationType::from_name(&row.r#type),
+        places: Places {
+            lane: row.lane,
+            position: row.position,
+            read: row.read_lane.zip(row.read_position),
+        },
+    });
+    Ok(Some((first, unended.collect())))
 }

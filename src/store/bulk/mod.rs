@@ -18,7 +18,7 @@ pub use self::{
     record::{BatchPage, Record, RecordFilter, RowFailure, RowStatus, Summary},
     retry::{Candidate, Retry},
 };
-use super::{Asking, Store, StoreError};
+use super::{Asking, BodyDigest, Store, StoreError};
 
 /// A batch, as it was accepted.
 #[derive(Clone, Debug)]
@@ -28,7 +28,9 @@ pub struct Batch {
     /// Its client's own name for it.
     pub reference_id: String,
     /// SHA-256 of its body.
-    pub digest: Vec<u8>,
+    digest: Vec<u8>,
+    /// SHA-256 of what that says.
+    value_digest: Option<Vec<u8>>,
     /// The file's name, as it was given.
     pub file_name: Option<String>,
     /// What was given to be kept, as JSON.
@@ -39,6 +41,13 @@ pub struct Batch {
     pub accepted_at: DateTime<Utc>,
 }
 
+impl Batch {
+    /// Whether it came with this body.
+    pub fn is_of(&self, body: BodyDigest) -> bool {
+        body.is_of_same(&self.digest, self.value_digest.as_deref())
+    }
+}
+
 impl Store {
     /// The batch that this client calls so, if there is one; nobody sees another's.
     pub async fn batch(
@@ -47,7 +56,7 @@ impl Store {
         reference_id: &str,
     ) -> Result<Option<Batch>, StoreError> {
         let row = sqlx::query!(
-            "SELECT id, reference_id, digest, file_name, global_config::text, total, accepted_at
+            "SELECT id, reference_id, digest, value_digest, file_name, global_config::text, total, accepted_at
                FROM batch
               WHERE client = $1 AND reference_id = $2",
             client,
@@ -60,6 +69,7 @@ impl Store {
             id: row.id,
             reference_id: row.reference_id,
             digest: row.digest,
+            value_digest: row.value_digest,
             file_name: row.file_name,
             global_config: row
                 .global_config

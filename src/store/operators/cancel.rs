@@ -25,7 +25,7 @@ impl Store {
         let state = lock_idle(&mut transaction, found).await?;
         let candidate = Unsent {
             id: found.tracking_id.id,
-            operation_type: found.tracking_id.operation_type,
+            operation_type: Some(found.tracking_id.operation_type),
             places: found.places.clone(),
         };
         let ending = end_unsent(

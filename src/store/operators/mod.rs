@@ -8,7 +8,7 @@ mod parked;
 mod resolve;
 mod retry;
 
-use super::{Asking, Store, StoreError, claimed::Places, names};
+use super::{Asking, Store, StoreError, TrackingName, claimed::Places, names};
 use crate::domain::{OperationId, State, TrackingId};
 
 pub use self::{
@@ -30,7 +30,7 @@ pub enum ActionError {
 }
 
 /// Why an action does not fit where an operation stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
     /// A worker holds it.
     #[error("A worker runs this operation just now.")]
@@ -55,7 +55,7 @@ pub enum Unfit {
     Expired,
     /// It is run again already.
     #[error("This operation is run again already, as {0}.")]
-    Retried(TrackingId),
+    Retried(TrackingName),
 }
 
 impl Unfit {
@@ -99,7 +99,10 @@ impl Store {
         .await?
         .map(|row| {
             Ok(Found {
-                tracking_id: tracking_id(id.0, &row.r#type)?,
+                tracking_id: TrackingId {
+                    operation_type: names::operation_type(&row.r#type)?,
+                    id,
+                },
                 state: names::state(&row.state)?,
                 places: Places {
                     lane: row.lane,
@@ -110,11 +113,4 @@ impl Store {
         })
         .transpose()
     }
-}
-
-fn tracking_id(id: uuid::Uuid, name: &str) -> Result<TrackingId, StoreError> {
-    Ok(TrackingId {
-        operation_type: names::operation_type(name)?,
-        id: OperationId(id),
-    })
 }

@@ -6,17 +6,13 @@ use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
-use super::tracking_id;
-use crate::{
-    domain::TrackingId,
-    store::{Asking, Store, StoreError},
-};
+use crate::store::{Asking, Store, StoreError, TrackingName};
 
 /// A parked operation, as a list shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ParkedOperation {
     /// The name by which callers know it.
-    pub tracking_id: TrackingId,
+    pub tracking_id: TrackingName,
     /// Why, as a stable code.
     pub why: String,
     /// Since when.
@@ -104,17 +100,15 @@ impl Store {
         let page = rows
             .into_iter()
             .take(limit)
-            .map(|row| {
-                Ok(ParkedOperation {
-                    tracking_id: tracking_id(row.id, &row.r#type)?,
-                    why: row.why,
-                    why_since: row.why_since,
-                    accepted_at: row.accepted_at,
-                    lane: row.lane,
-                    caller: row.caller,
-                })
+            .map(|row| ParkedOperation {
+                tracking_id: TrackingName::new(&row.r#type, row.id),
+                why: row.why,
+                why_since: row.why_since,
+                accepted_at: row.accepted_at,
+                lane: row.lane,
+                caller: row.caller,
             })
-            .collect::<Result<_, StoreError>>()?;
+            .collect();
         Ok((page, next))
     }
 }

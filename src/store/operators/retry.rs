@@ -4,11 +4,11 @@ use chrono::{DateTime, Utc};
 use serde_json::{json, value::RawValue};
 use sqlx::{PgConnection, types::Json};
 
-use super::{ActionError, Found, Operator, Unfit, audit::Action, tracking_id};
+use super::{ActionError, Found, Operator, Unfit, audit::Action};
 use crate::{
-    domain::{OperationId, TrackingId},
+    domain::OperationId,
     store::{
-        Asking, NewOperation, Store, StoreError,
+        Asking, NewOperation, Store, StoreError, TrackingName,
         accept::{insert_operations, place_in_lanes},
         connect, failures_read, lanes,
     },
@@ -129,11 +129,10 @@ impl Store {
 pub(super) async fn read_retry(
     connection: &mut PgConnection,
     id: OperationId,
-) -> Result<Option<TrackingId>, StoreError> {
+) -> Result<Option<TrackingName>, StoreError> {
     sqlx::query!("SELECT id, type FROM operation WHERE retry_of = $1", id.0)
         .fetch_optional(connection)
         .or_fail_to("look for a retry")
-        .await?
-        .map(|row| tracking_id(row.id, &row.r#type))
-        .transpose()
+        .await
+        .map(|row| row.map(|row| TrackingName::new(&row.r#type, row.id)))
 }

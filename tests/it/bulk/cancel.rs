@@ -2,7 +2,10 @@
 
 use fineract_gateway::{domain::ResourceId, store::End};
 use serde_json::json;
-use sqlx::PgPool;
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
 
 use super::{Bulk, approve, client, disburse, loan};
 use crate::support::{TestGateway, system::System};
@@ -119,4 +122,35 @@ async fn a_cancelled_batch_can_be_sent_again(pool: PgPool) {
     assert_eq!(ended["batch_status"], "COMPLETED", "{}", ended["summary"]);
     assert_eq!(system.ledger().await.len(), total);
     assert!(gateway.shut_down().await);
+}
+
+#[sqlx::test]
+async fn beside_a_locked_row_the_others_end_and_whoever_asked_is_told(pool: PgPool) {
+    let options = PgConnectOptions::clone(&pool.connect_options());
+    let options = options.options([("lock_timeout", "500ms")]);
+    let gateway = TestGateway::start(PgPoolOptions::new().connect_lazy_with(options)).await;
+    let bulk = Bulk::new(gateway.address);
+    bulk.schedule("r", vec![client("A"), client("B"), client("C")])
+        .await;
+    // One of a newer gateway's is cancelled like any other.
+    sqlx::query!("UPDATE operation SET type = 'CLIENT_MERGE' WHERE lane = 'client:c'")
+        .execute(&pool)
+        .await
+        .unwrap();
+    let mut locking = pool.begin().await.unwrap();
+    sqlx::query_scalar!("SELECT key FROM lane WHERE key = 'client:b' FOR UPDATE")
+        .fetch_one(&mut *locking)
+        .await
+        .unwrap();
+    let cancel = json!({ "reference_id": "r" });
+    let answer = bulk.send("cancel", &cancel).await;
+    assert_eq!(answer.status, 503, "{}", answer.text);
+    let left = "SELECT string_agg(lane, ',') FROM operation WHERE ended_at IS NULL";
+    let left: String = sqlx::query_scalar(left).fetch_one(&pool).await.unwrap();
+    assert_eq!(left, "client:b");
+    locking.rollback().await.unwrap();
+    let answer = bulk.send("cancel", &cancel).await;
+    assert_eq!(answer.json()["cancelled"], 1, "{}", answer.text);
+    let failed = &answer.json()["summary"]["failed"];
+    assert_eq!(*failed, 3);
 }

@@ -12,6 +12,7 @@ mod reading;
 mod retry;
 mod retry_stopped;
 mod runs;
+mod same_again;
 mod schedule;
 mod spreadsheets;
 mod status;

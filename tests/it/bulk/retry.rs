@@ -52,7 +52,7 @@ async fn a_failed_chain_is_sent_again_with_what_was_wrong_corrected(pool: PgPool
     let bare = bulk
         .send(
             "retry",
-            &json!({ "reference_id": "r", "records": [1, 2, 9] }),
+            &json!({ "reference_id": "r", "records": [1, 2.0, 9] }),
         )
         .await;
     assert_eq!(bare.status, 200, "{}", bare.text);

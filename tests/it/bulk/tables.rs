@@ -92,6 +92,22 @@ async fn a_quote_swallows_no_row(pool: PgPool) {
     assert_eq!(operations(&pool).await, 0);
 }
 
+/// A table that was taken before quotes were held to their rules is still known when it is sent again.
+#[sqlx::test]
+async fn a_table_that_was_taken_once_is_known_again(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    let bulk = Bulk::new(gateway.address);
+    let table = "status,external_loan_id\nLOAN_DELETE,L-1\n";
+    let answer = Answer::of(bulk.post("schedule?reference_id=r", "text/csv", table)).await;
+    assert_eq!(answer.status, 202, "{}", answer.text);
+    let lenient = table.replace("L-1", "\"L\"-1");
+    let taken = sqlx::query!("UPDATE batch SET digest = sha256($1)", lenient.as_bytes());
+    taken.execute(&pool).await.unwrap();
+    let answer = Answer::of(bulk.post("schedule?reference_id=r", "text/csv", lenient)).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert_eq!(answer.header("idempotency-replayed"), "true");
+}
+
 #[sqlx::test]
 async fn what_a_spreadsheet_leaves_empty_is_no_row(pool: PgPool) {
     let gateway = TestGateway::start_with(pool.clone(), |state| {

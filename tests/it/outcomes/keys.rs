@@ -142,3 +142,20 @@ async fn a_deletion_is_only_believed_of_the_number_that_it_named(pool: PgPool) {
     assert_eq!(end["status"], "success", "{end}");
     assert_eq!(bench.fake.keys(), [1, 1, 1]);
 }
+
+/// The user was rotated after the approval was sent: what it did is still ours.
+#[sqlx::test]
+async fn what_was_sent_as_another_user_is_ours_as_well(pool: PgPool) {
+    let mut bench = Bench::start(pool).await;
+    stands(&bench.fake, &loan(&[]));
+    bench.fake.answers("approve", &["500", "500c {}"]);
+    let gateway = bench.gateway().await;
+    let id = gateway.send("LOAN_APPROVE", approve()).await;
+    bench.until_commands(1).await;
+    assert!(gateway.shut_down().await);
+    stands(&bench.fake, &approved_by("gateway"));
+    bench.system.set("FINERACT_USER", "gateway-2");
+    let gateway = bench.gateway().await;
+    let end = bench.end_of(&gateway, &id).await;
+    assert_eq!(end["status"], "success", "{end}");
+}

@@ -3,6 +3,7 @@
 mod blocked;
 mod checker;
 mod closing;
+mod forgotten;
 mod keys;
 mod parking;
 mod payments;

@@ -75,3 +75,41 @@ async fn a_key_in_fineracts_books_is_asked_whatever_others_have_paid(pool: PgPoo
     assert_eq!(end["status"], "success", "{end}");
     assert!(bench.fake.keys().iter().all(|key| *key == 1));
 }
+
+/// The payment type was set while a payout was unknown: it is the same payment all the same, and goes again
+/// as it was.
+#[sqlx::test]
+async fn a_payout_is_the_same_whatever_its_receipt(pool: PgPool) {
+    let mut bench = Bench::start(pool).await;
+    stands(&bench.fake, &approved_by("gateway"));
+    bench.fake.answers("disburse", &["close", LOAN_DONE]);
+    let gateway = bench.gateway().await;
+    let mut payout = disburse();
+    payout["utr_payment_id"] = json!("UTR-1");
+    let id = gateway.send("LOAN_DISBURSE", payout).await;
+    bench.until(&id, "ready", "connection_closed").await;
+    assert!(gateway.shut_down().await);
+    bench.system.set("FINERACT_PAYMENT_TYPE", "Bank transfer");
+    bench
+        .fake
+        .reads("/paymenttypes", r#"200 [{"id":1,"name":"Bank transfer"}]"#);
+    let gateway = bench.gateway().await;
+    let end = bench.end_of(&gateway, &id).await;
+    assert_eq!(end["status"], "success", "{end}");
+    let commands = bench.fake.commands();
+    assert_eq!(commands.len(), 2);
+    assert_eq!(commands[0], commands[1], "byte for byte");
+}
+
+#[sqlx::test]
+async fn a_refusal_whose_code_no_text_of_the_databases_can_hold_ends_it_all_the_same(pool: PgPool) {
+    let bench = Bench::start(pool).await;
+    stands(&bench.fake, &approved_by("gateway"));
+    let odd = refusal(403, r"error.msg.\u0000.odd");
+    bench.fake.answers("disburse", &[&odd]);
+    let gateway = bench.gateway().await;
+    let id = gateway.send("LOAN_DISBURSE", disburse()).await;
+    let end = bench.end_of(&gateway, &id).await;
+    assert_eq!(end["error_message"], "Fineract returned 403", "{end}");
+    assert_eq!(bench.fake.commands().len(), 1);
+}

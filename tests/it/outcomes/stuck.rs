@@ -163,3 +163,22 @@ async fn an_undo_waits_for_an_approval_that_may_come_late(pool: PgPool) {
     assert_eq!(end["status"], "success", "{end}");
     assert_eq!(undone(), 1);
 }
+
+/// Behind a balancer each reading may have met the same one of several processes.
+#[sqlx::test]
+async fn a_restart_proves_nothing_unless_there_is_one_process(pool: PgPool) {
+    let mut bench = Bench::start(pool).await;
+    bench.system.set("FINERACT_SINGLE_PROCESS", "false");
+    stands(&bench.fake, &loan(&[]));
+    bench.fake.answers("/loans/9", &["425c {}"]);
+    let gateway = bench.gateway().await;
+    let id = gateway.send("LOAN_UPDATE", update()).await;
+    let started_at = NOW - 1_000;
+    bench.fake.reads(
+        "/fineract-provider/actuator/prometheus",
+        &format!("200 process_start_time_seconds {started_at}.0\n"),
+    );
+    let _gateway = long_stuck(&bench, gateway, 4_000.0).await;
+    bench.until(&id, "ready", "an_attempt_may_still_run").await;
+    assert!(bench.fake.keys().iter().all(|key| *key == 1));
+}

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::Bench;
 use super::Seen::{self, Closed, Fresh, Garbage, Stored};
+use super::{API, Bench};
 
 /// A fault; what the first request sees; the effects then; what the same key sees again; the effects then.
 type Row = (Value, Seen, usize, Seen, usize);
@@ -21,6 +21,13 @@ fn table() -> Vec<Row> {
             1,
         ),
         (fault("status_500"), Fresh(500), 0, Stored(500), 0),
+        (
+            json!({"fault": "status_500", "effect": true}),
+            Fresh(500),
+            1,
+            Stored(500),
+            1,
+        ),
         (fault("status_502_after"), Fresh(502), 1, Stored(200), 1),
         (fault("truncated_after"), Closed, 1, Stored(200), 1),
         (fault("garbage_after"), Garbage, 1, Stored(200), 1),
@@ -82,6 +89,37 @@ async fn a_late_effect_comes_after_the_connection_closed() {
         assert_eq!(bench.create("k").await.0, Stored(200));
         assert_eq!(bench.list("ledger").await.len(), 1);
     }
+}
+
+#[tokio::test]
+async fn a_second_key_meets_what_the_first_did_after_its_500() {
+    let bench = Bench::start().await;
+    bench
+        .admin("faults", &json!([{"fault": "status_500_late"}]))
+        .await;
+    assert_eq!(bench.create("k-1").await.0, Fresh(500));
+    assert_eq!(bench.create("k-1").await.0, Stored(500));
+    assert_eq!(bench.list("ledger").await.len(), 0);
+    assert_eq!(bench.list("faults").await[0]["hits"], 0);
+    assert_eq!(bench.create("k-2").await.0, Fresh(403));
+    let ledger = bench.list("ledger").await;
+    assert_eq!(ledger.len(), 1);
+    assert_eq!(ledger[0]["idempotencyKey"], "k-1");
+    assert_eq!(bench.list("faults").await[0]["hits"], 1);
+    assert_eq!(bench.create("k-1").await.0, Stored(500));
+}
+
+#[tokio::test]
+async fn a_fault_may_last_for_a_while_only() {
+    let bench = Bench::start().await;
+    let faults = json!([
+        {"fault": "status_500", "match": {"method": "GET"}, "times": 100, "lasts_ms": 0},
+        {"fault": "status_502_after", "match": {"method": "GET"}, "times": 100, "lasts_ms": 60_000},
+    ]);
+    bench.admin("faults", &faults).await;
+    let url = format!("http://{}{API}/clients/external-id/nobody", bench.address);
+    let answer = bench.http.get(url).send().await;
+    assert_eq!(answer.expect("an answer").status(), 502);
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! A gateway for tests: the production router, on a port of its own.
+//! A gateway for tests: the production server, on a port of its own.
 #![expect(clippy::indexing_slicing, reason = "a missing key fails the test")]
 
 pub(crate) mod command;
@@ -11,7 +11,7 @@ use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use fineract_gateway::{
     domain::{FineractHealth, OperationType},
-    http::{ApiState, Budgets, Bulk, BulkClients, Tokens, router},
+    http::{self, ApiState, Budgets, Bulk, BulkClients, Tokens},
     operations::Deployment,
     store::{ClaimLimits, End, Ends, Settlement, Store, Verdict},
 };
@@ -108,9 +108,7 @@ impl TestGateway {
         adjust(&mut state);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let serving = axum::serve(listener, router(state))
-            .with_graceful_shutdown(stop.clone().cancelled_owned());
-        tasks.spawn(async move { serving.await.expect("the listener lives") });
+        tasks.spawn(http::serve(listener, state, stop.clone()));
         let client = Client::builder()
             .timeout(DEADLINE)
             .build()
@@ -270,6 +268,7 @@ pub(crate) fn claim_limits(count: i64, types: &[OperationType]) -> ClaimLimits {
         types: types.iter().map(ToString::to_string).collect(),
         held_by_lender: HashMap::new(),
         per_lender: i64::MAX,
+        lenders: ["DMI", "GB", "UGRO"].map(str::to_owned).to_vec(),
     }
 }
 

@@ -69,6 +69,7 @@ impl System {
             ),
             ("FINERACT_USER", "mifos".to_owned()),
             ("FINERACT_PASSWORD", "password".to_owned()),
+            ("FINERACT_SINGLE_PROCESS", "true".to_owned()),
             ("FINERACT_TIMEOUT_SECONDS", "2".to_owned()),
             ("WORKER_LEASE_SECONDS", "4".to_owned()),
             ("SHUTDOWN_GRACE_SECONDS", "3".to_owned()),
@@ -113,6 +114,11 @@ impl System {
 
     /// Starts a gateway as a process of its own.
     pub(crate) async fn process(&self) -> Caller {
+        self.process_with_log("warn", Stdio::inherit()).await
+    }
+
+    /// The same, with a log of this filter, to there.
+    pub(crate) async fn process_with_log(&self, filter: &str, stderr: Stdio) -> Caller {
         let port = TcpListener::bind("127.0.0.1:0")
             .await
             .and_then(|listener| listener.local_addr())
@@ -122,9 +128,10 @@ impl System {
             .env_clear()
             .envs(self.settings.iter().cloned())
             .env("HTTP_LISTEN", port.to_string())
-            .env("LOG_FILTER", "warn")
+            .env("LOG_FILTER", filter)
             .current_dir(std::env::temp_dir())
             .stdin(Stdio::null())
+            .stderr(stderr)
             .kill_on_drop(true)
             .spawn()
             .expect("the gateway starts");
@@ -141,13 +148,8 @@ impl System {
     /// Every effect in Fineract, in order.
     pub(crate) async fn ledger(&self) -> Vec<Value> {
         let url = format!("http://{}/sandbox/ledger", self.sandbox);
-        let answer = self
-            .client
-            .get(url)
-            .send()
-            .await
-            .expect("the sandbox answers");
-        answer.json().await.expect("a list")
+        let answer = Answer::of(self.client.get(url)).await;
+        serde_json::from_str(&answer.text).expect("a list")
     }
 
     /// Has the sandbox misbehave.

@@ -2,7 +2,10 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use crate::domain::{Amount, OperationId, OperationType, TrackingId};
+use crate::{
+    cli::prove::requests::Request,
+    domain::{Amount, OperationId, OperationType, TrackingId},
+};
 
 /// Everything that a round leaves behind.
 #[derive(Clone, Debug, Default)]
@@ -11,6 +14,8 @@ pub(in crate::cli::prove) struct Books {
     pub(in crate::cli::prove) operations: Vec<Accepted>,
     /// Every effect in Fineract, in order.
     pub(in crate::cli::prove) ledger: Vec<Effect>,
+    /// What a gateway does not answer although nothing goes wrong any more.
+    pub(in crate::cli::prove) unanswered: Vec<String>,
     /// How the clients and loans look at the end, by their lanes; what is not there is gone.
     pub(in crate::cli::prove) things: HashMap<String, Thing>,
 }
@@ -30,6 +35,8 @@ pub(in crate::cli::prove) struct Accepted {
     pub(in crate::cli::prove) value: Option<String>,
     /// What it asked to be paid out.
     pub(in crate::cli::prove) amount: Option<Amount>,
+    /// The operation in whose place it runs, where "all that failed" was asked for.
+    pub(in crate::cli::prove) in_place_of: Option<OperationId>,
     /// When it was first sent, since the start of the round.
     pub(in crate::cli::prove) sent_at: Duration,
     /// When its acceptance was first heard of.
@@ -40,10 +47,14 @@ pub(in crate::cli::prove) struct Accepted {
     pub(in crate::cli::prove) tracking_ids: Vec<TrackingId>,
     /// Where it stands at the end of the round.
     pub(in crate::cli::prove) standing: Standing,
+    /// Why it failed, as the gateway's own code, or the first of Fineract's.
+    pub(in crate::cli::prove) code: Option<String>,
     /// Whether a fault of the round leaves it to a person.
     pub(in crate::cli::prove) may_be_parked: bool,
     /// What track said of its end, each time it was asked.
     pub(in crate::cli::prove) readings: Vec<String>,
+    /// What was said of it as a transaction: each status that is another than the one before.
+    pub(in crate::cli::prove) told: Vec<String>,
 }
 
 /// Where an operation stands.
@@ -97,6 +108,34 @@ pub(in crate::cli::prove) struct Thing {
 pub(in crate::cli::prove) const OTHER: &str = "other-";
 
 impl Accepted {
+    /// An operation that was sent at one time and whose acceptance was heard of at another.
+    pub(in crate::cli::prove) fn new(
+        caller_key: String,
+        request: &Request,
+        sent_at: Duration,
+        heard_at: Duration,
+        tracking_ids: Vec<TrackingId>,
+    ) -> Self {
+        Self {
+            caller_key,
+            operation_type: request.operation_type,
+            lane: request.lane.clone(),
+            reads: request.reads.clone(),
+            value: request.value.clone(),
+            amount: request.amount,
+            in_place_of: None,
+            sent_at,
+            heard_at,
+            failure_read_at: None,
+            tracking_ids,
+            standing: Standing::Open,
+            code: None,
+            may_be_parked: false,
+            readings: Vec::new(),
+            told: Vec::new(),
+        }
+    }
+
     /// Its id, by the first answer.
     pub(in crate::cli::prove) fn id(&self) -> Option<OperationId> {
         self.tracking_ids.first().map(|tracking_id| tracking_id.id)

@@ -66,6 +66,7 @@ pub(super) fn standing_though_it_fell(books: &Books) -> Vec<Violation> {
             fells(earlier)
                 && (later.lane == earlier.lane || later.reads.as_ref() == Some(&earlier.lane))
                 && matches!(later.standing, Standing::Succeeded)
+                && !rests_on_a_create(books, earlier, later)
                 && !was_known(books, earlier, later)
         })
         .map(|(earlier, later)| {
@@ -73,6 +74,30 @@ pub(super) fn standing_though_it_fell(books: &Books) -> Vec<Violation> {
             Violation::of(Rule::FallsWithIt, later, detail)
         })
         .collect()
+}
+
+/// Whether the later one creates what the lane is about, or may stand behind another one that does.
+fn rests_on_a_create(books: &Books, earlier: &Accepted, later: &Accepted) -> bool {
+    books.operations.iter().any(|create| {
+        create.operation_type.is_create()
+            && create.lane == earlier.lane
+            && create.caller_key != earlier.caller_key
+            && !create.is_before(earlier)
+            && !later.is_before(create)
+    })
+}
+
+/// A create that failed with what failed before it, and not in a lane that it reads.
+pub(super) fn fallen_create(books: &Books, operation: &Accepted) -> Option<Violation> {
+    let code = operation.code.as_deref()?;
+    let has_fallen =
+        operation.operation_type.is_create() && ["behind_failed", "behind_stopped"].contains(&code);
+    let is_cause = |other: &Accepted| {
+        operation.reads.as_ref() == Some(&other.lane)
+            && matches!(other.standing, Standing::Failed { .. })
+    };
+    (has_fallen && !books.operations.iter().any(is_cause))
+        .then(|| Violation::of(Rule::CreatesStandAlone, operation, code))
 }
 
 /// Whether somebody had read of the failure, or of one that fell with it, before the later one was accepted.

@@ -3,8 +3,10 @@
 mod books;
 mod effects;
 mod lanes;
+mod stopped;
 #[cfg(test)]
 mod tests;
+mod told;
 
 use std::fmt;
 
@@ -37,11 +39,19 @@ pub(super) enum Rule {
     EndsAreFinal,
     /// The same `Idempotency-Key` brings in one operation.
     OneOperationAKey,
+    /// An end that was told of a transaction is its end.
+    ToldIsNeverUntold,
+    /// What somebody, or its deadline, stopped is run again only when it is named.
+    StoppedStaysStopped,
+    /// A create does not fail with what failed before it in its own lane.
+    CreatesStandAlone,
+    /// Every gateway answers, once nothing goes wrong any more.
+    GatewaysAnswer,
 }
 
 impl Rule {
     /// Every rule.
-    pub(super) const ALL: [Self; 12] = [
+    pub(super) const ALL: [Self; 16] = [
         Self::NothingIsLost,
         Self::ParkedForCause,
         Self::SuccessHasItsEffect,
@@ -54,6 +64,10 @@ impl Rule {
         Self::NotOverpaid,
         Self::EndsAreFinal,
         Self::OneOperationAKey,
+        Self::ToldIsNeverUntold,
+        Self::StoppedStaysStopped,
+        Self::CreatesStandAlone,
+        Self::GatewaysAnswer,
     ];
 }
 
@@ -72,6 +86,10 @@ impl fmt::Display for Rule {
             Self::NotOverpaid => "never more disbursed than approved",
             Self::EndsAreFinal => "ended never changes",
             Self::OneOperationAKey => "one Idempotency-Key, one operation",
+            Self::ToldIsNeverUntold => "a told end is never untold",
+            Self::StoppedStaysStopped => "what was stopped runs only if named",
+            Self::CreatesStandAlone => "no create fails with what is before it",
+            Self::GatewaysAnswer => "every gateway answers",
         })
     }
 }
@@ -109,6 +127,9 @@ pub(super) fn judge(books: &Books) -> Vec<Violation> {
     for operation in &books.operations {
         violations.extend(one_operation(operation));
         violations.extend(final_end(operation));
+        violations.extend(told::untold(operation));
+        violations.extend(stopped::run_again(books, operation));
+        violations.extend(lanes::fallen_create(books, operation));
         violations.extend(effects::of_operation(books, operation));
     }
     violations.extend(effects::without_operation(books));
@@ -117,6 +138,11 @@ pub(super) fn judge(books: &Books) -> Vec<Violation> {
     violations.extend(lanes::lost(books));
     violations.extend(lanes::out_of_order(books));
     violations.extend(lanes::standing_though_it_fell(books));
+    violations.extend(books.unanswered.iter().map(|what| Violation {
+        rule: Rule::GatewaysAnswer,
+        subject: what.clone(),
+        detail: "no answer".to_owned(),
+    }));
     violations
 }
 

@@ -80,6 +80,7 @@ pub(super) fn answered(reply: Reply) -> Attempt {
         number: 1,
         key_number: 1,
         request: command(),
+        user: None,
         reply: Some(reply),
         age: Duration::ZERO,
         foreseen: false,

@@ -6,8 +6,8 @@ use serde_json::value::RawValue;
 use sqlx::{PgConnection, types::Json};
 
 use crate::{
-    domain::{OperationId, TrackingId},
-    store::{Asking, StoreError, names, operators::tracking_id},
+    domain::OperationId,
+    store::{Asking, StoreError, TrackingName},
 };
 
 /// The most operations of a lane that are named as being ahead.
@@ -16,8 +16,8 @@ const AHEAD: i64 = 10;
 /// An operation that stands before it.
 #[derive(Debug, Serialize)]
 pub(super) struct Ahead {
-    tracking_id: TrackingId,
-    state: &'static str,
+    tracking_id: TrackingName,
+    state: String,
     why: Option<String>,
     lane: String,
     position: i64,
@@ -29,7 +29,7 @@ pub(super) async fn read_ahead(
     connection: &mut PgConnection,
     id: OperationId,
 ) -> Result<Vec<Ahead>, StoreError> {
-    sqlx::query!(
+    let rows = sqlx::query!(
         "WITH ahead AS (
              (SELECT p.lane, p.position, p.operation_id
                 FROM operation o
@@ -54,18 +54,15 @@ pub(super) async fn read_ahead(
     )
     .fetch_all(connection)
     .or_fail_to("read who is ahead")
-    .await?
-    .into_iter()
-    .map(|row| {
-        Ok(Ahead {
-            tracking_id: tracking_id(row.id, &row.r#type)?,
-            state: names::state(&row.state)?.as_str(),
-            why: row.why,
-            lane: row.lane,
-            position: row.position,
-        })
-    })
-    .collect()
+    .await?;
+    let ahead = rows.into_iter().map(|row| Ahead {
+        tracking_id: TrackingName::new(&row.r#type, row.id),
+        state: row.state,
+        why: row.why,
+        lane: row.lane,
+        position: row.position,
+    });
+    Ok(ahead.collect())
 }
 
 /// What an operator did.

@@ -14,8 +14,8 @@ use self::{
 };
 use super::retry::read_retry;
 use crate::{
-    domain::{OperationId, TrackingId},
-    store::{Asking, Store, StoreError, connect},
+    domain::OperationId,
+    store::{Asking, Store, StoreError, TrackingName, connect},
 };
 
 /// An operation with all that is known of it.
@@ -24,13 +24,20 @@ pub struct Inspected {
     #[serde(flatten)]
     operation: InspectedOperation,
     /// The operation that runs it again.
-    retried_by: Option<TrackingId>,
+    retried_by: Option<TrackingName>,
     /// Those before it in its lanes, at most ten of each; empty once it has its turn.
     waits_for: Vec<Ahead>,
     /// Every attempt, the first one first.
     attempts: Vec<InspectedAttempt>,
     /// What operators did with it, the first first.
     audit: Vec<AuditEntry>,
+}
+
+impl Inspected {
+    /// The name by which callers know it.
+    pub fn tracking_id(&self) -> &TrackingName {
+        &self.operation.tracking_id
+    }
 }
 
 impl Store {

@@ -6,16 +6,16 @@ use serde_json::value::RawValue;
 use sqlx::{PgConnection, types::Json};
 
 use crate::{
-    domain::{OperationId, OperationType, TrackingId, untouched},
-    store::{Asking, StoreError, names, operators::tracking_id},
+    domain::{OperationId, untouched},
+    store::{Asking, StoreError, TrackingName},
 };
 
 /// An operation's row, its payload and its result.
 #[derive(Debug, Serialize)]
 pub(super) struct InspectedOperation {
-    tracking_id: TrackingId,
-    operation_type: OperationType,
-    state: &'static str,
+    pub(super) tracking_id: TrackingName,
+    operation_type: String,
+    state: String,
     /// Whether an operator holds it back.
     held: bool,
     /// Why it is parked, blocked or tried again, as a stable code, and since when.
@@ -37,7 +37,7 @@ pub(super) struct InspectedOperation {
     /// Claims that ended with their process.
     lost: i16,
     lanes: Vec<Stand>,
-    retry_of: Option<TrackingId>,
+    retry_of: Option<TrackingName>,
     payload: Box<RawValue>,
     result: Option<InspectedResult>,
 }
@@ -80,7 +80,6 @@ pub(super) async fn read_operation(
     .or_fail_to("inspect an operation")
     .await?;
     let Some(row) = row else { return Ok(None) };
-    let name = tracking_id(row.id, &row.r#type)?;
     let stand = |writes| {
         move |(lane, position)| Stand {
             lane,
@@ -91,9 +90,9 @@ pub(super) async fn read_operation(
     let read = row.read_lane.zip(row.read_position).map(stand(false));
     let first = row.first_id.zip(row.first_type);
     Ok(Some(InspectedOperation {
-        tracking_id: name,
-        operation_type: name.operation_type,
-        state: names::state(&row.state)?.as_str(),
+        tracking_id: TrackingName::new(&row.r#type, row.id),
+        operation_type: row.r#type,
+        state: row.state,
         held: row.held,
         why: row.why,
         why_since: row.why_since,
@@ -109,7 +108,7 @@ pub(super) async fn read_operation(
         lanes: std::iter::once(stand(true)((row.lane, row.position)))
             .chain(read)
             .collect(),
-        retry_of: first.map(|(id, name)| tracking_id(id, &name)).transpose()?,
+        retry_of: first.map(|(id, name)| TrackingName::new(&name, id)),
         payload: row.data.0,
         result: row.ended_at.map(|_| InspectedResult {
             code: row.code,

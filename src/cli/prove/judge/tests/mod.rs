@@ -1,10 +1,14 @@
 //! The judge judged: books that somebody has doctored.
 
 mod lanes;
+mod told;
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::*;
+use crate::cli::prove::requests::Request;
 use crate::domain::{Amount, OperationId, OperationType as Type, TrackingId};
 
 /// An operation of one of three lanes, the n-th to be accepted.
@@ -13,20 +17,25 @@ fn accepted(n: u32, operation_type: Type, lane: &str) -> Accepted {
         operation_type,
         id: OperationId(uuid::Uuid::from_u128(u128::from(n))),
     };
-    Accepted {
-        caller_key: format!("key-{n}"),
+    let request = Request {
         operation_type,
+        data: Value::Null,
         lane: lane.to_owned(),
         reads: (operation_type == Type::LoanCreate).then(|| CLIENT.to_owned()),
         value: None,
         amount: None,
-        sent_at: Duration::from_secs(u64::from(2 * n)),
-        heard_at: Duration::from_secs(u64::from(2 * n + 1)),
-        failure_read_at: None,
-        tracking_ids: vec![tracking_id],
+        expires_in: None,
+    };
+    Accepted {
         standing: Standing::Succeeded,
-        may_be_parked: false,
         readings: vec!["end".to_owned(), "end".to_owned()],
+        ..Accepted::new(
+            format!("key-{n}"),
+            &request,
+            Duration::from_secs(u64::from(2 * n)),
+            Duration::from_secs(u64::from(2 * n + 1)),
+            vec![tracking_id],
+        )
     }
 }
 
@@ -78,6 +87,7 @@ fn books() -> Books {
             (LOAN.to_owned(), thing("100", Some(rupees(100)))),
         ]
         .into(),
+        unanswered: Vec::new(),
     }
 }
 

@@ -1,0 +1,68 @@
+//! What callers do who do not wait: they correct at once, set deadlines, and stop what they have sent.
+
+use std::time::Duration;
+
+use super::{
+    plots::{Names, send},
+    requests::{
+        SINGLE, client_create, client_create_too_early, client_update, loan_approve, loan_create,
+        loan_create_too_early, loan_disburse, loan_repayment,
+    },
+    story::Step,
+};
+
+/// What Fineract refuses is sent again at once, corrected: it rests on nothing that failed.
+pub(super) fn corrected(names: &mut Names<'_>) -> Vec<Step> {
+    let (client, loan) = (names.client(), names.loan(0));
+    let mut steps = send([
+        client_create_too_early(&client),
+        client_create(&client, &names.lastname(0)),
+        client_update(&client, &names.lastname(1)),
+    ]);
+    if names.rng.bool() {
+        // The failure is there, and nobody has read it.
+        steps.insert(1, Step::Pause(Duration::from_secs(1)));
+    }
+    steps.extend(send([
+        loan_create_too_early(&loan, &client),
+        loan_create(&loan, &client, SINGLE),
+        loan_approve(&loan),
+        loan_disburse(&loan, None),
+    ]));
+    steps
+}
+
+/// Everything has a deadline, and some do not meet it.
+pub(super) fn hurried(names: &mut Names<'_>) -> Vec<Step> {
+    let (client, loan, lender) = (names.client(), names.loan(0), names.lender());
+    let mut requests = vec![
+        client_create(&client, &names.lastname(0)),
+        loan_create(&loan, &client, lender),
+        loan_approve(&loan),
+        loan_disburse(&loan, None),
+    ];
+    for _ in 0..3 {
+        requests.push(loan_repayment(&loan, names.rng.i64(1_000..20_000)));
+    }
+    let requests = requests.into_iter().map(|request| {
+        let expires_in = names.rng.u64(200..4_000);
+        request.within(Duration::from_millis(expires_in))
+    });
+    send(requests)
+}
+
+/// All of it in a batch, which is stopped and sent again.
+pub(super) fn in_a_batch(names: &mut Names<'_>) -> Vec<Step> {
+    let client = names.client();
+    let mut requests = vec![client_create(&client, &names.lastname(0))];
+    for number in 0..2 {
+        let loan = names.loan(number);
+        requests.extend([
+            loan_create(&loan, &client, SINGLE),
+            loan_approve(&loan),
+            loan_disburse(&loan, None),
+            loan_repayment(&loan, names.rng.i64(1_000..20_000)),
+        ]);
+    }
+    vec![Step::Batch(requests)]
+}

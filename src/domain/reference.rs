@@ -1,0 +1,126 @@
+//! Payment references (UTRs): when two of them are the same, and what cannot be told apart by looking.
+
+use icu_casemap::CaseMapper;
+use icu_normalizer::ComposingNormalizer;
+use icu_properties::{
+    CodePointMapData, CodePointSetData,
+    props::{Dash, DefaultIgnorableCodePoint, GeneralCategory, WhiteSpace},
+};
+
+/// A reference as it is compared: compatible characters are one (NFKC), case does not count, and blanks,
+/// dashes and what cannot be seen are left out. On a real Fineract `HDFC1` and `hdfc1` were two repayments.
+pub fn comparable_reference(reference: &str) -> String {
+    let mut comparable = reference.to_owned();
+    // What is left out may part what composes, and what composes may bring in a blank.
+    loop {
+        let next = fold(&comparable);
+        if next == comparable {
+            return next;
+        }
+        comparable = next;
+    }
+}
+
+fn fold(text: &str) -> String {
+    let normalizer = ComposingNormalizer::new_nfkc();
+    let folded = CaseMapper::new()
+        .fold_string(&normalizer.normalize(text))
+        .into_owned();
+    let is_left_out = |character: char| {
+        CodePointSetData::new::<WhiteSpace>().contains(character)
+            || CodePointSetData::new::<Dash>().contains(character)
+            || is_invisible(character)
+    };
+    folded
+        .chars()
+        .filter(|character| !is_left_out(*character))
+        .collect()
+}
+
+/// Whether a character leaves no mark of its own: a zero-width blank, a byte order mark, a direction, a
+/// variant of what stands before it, the end of a line. Two texts that differ by one look the same.
+pub fn is_invisible(character: char) -> bool {
+    let category = CodePointMapData::<GeneralCategory>::new().get(character);
+    CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(character)
+        || matches!(
+            category,
+            GeneralCategory::Format
+                | GeneralCategory::LineSeparator
+                | GeneralCategory::ParagraphSeparator
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn references_are_the_same_however_they_are_typed() {
+        for (reference, comparable) in [
+            ("HDFC1", "hdfc1"),
+            ("hdfc1", "hdfc1"),
+            ("HDFC-0012 34", "hdfc001234"),
+            ("ＨＤＦＣ１", "hdfc1"),
+            ("HDFC\u{a0}1\u{3000}2", "hdfc12"),
+            (
+                "a\u{2010}b\u{2011}c\u{2013}d\u{2014}e\u{2212}f\u{ff0d}g\u{fe63}h",
+                "abcdefgh",
+            ),
+            ("a\u{200b}b\u{feff}c\u{ad}d\u{202e}e\u{fe0f}", "abcde"),
+            ("Stra\u{df}e", "strasse"),
+            ("STRA\u{1e9e}E", "strasse"),
+            ("\u{212a}1", "k1"),
+            ("\u{130}", "i\u{307}"),
+            ("ΟΣ", "οσ"),
+            ("ος", "οσ"),
+            ("e\u{301}", "\u{e9}"),
+            ("e\u{200d}\u{301}", "\u{e9}"),
+            ("①", "1"),
+            ("ऋण-१", "ऋण१"),
+            ("A_1/2.3", "a_1/2.3"),
+            (" -\u{2014}\u{200b}", ""),
+        ] {
+            assert_eq!(comparable_reference(reference), comparable, "{reference:?}");
+        }
+    }
+
+    #[test]
+    fn what_leaves_no_mark_is_invisible() {
+        for character in [
+            '\u{ad}',
+            '\u{34f}',
+            '\u{61c}',
+            '\u{115f}',
+            '\u{180e}',
+            '\u{200b}',
+            '\u{200d}',
+            '\u{200e}',
+            '\u{2028}',
+            '\u{202e}',
+            '\u{2060}',
+            '\u{2066}',
+            '\u{3164}',
+            '\u{fe0f}',
+            '\u{feff}',
+            '\u{e0001}',
+            '\u{e0100}',
+        ] {
+            assert!(is_invisible(character), "{character:?}");
+        }
+        for character in [
+            'a', '-', ' ', 'é', 'अ', '\u{93c}', '\u{301}', '漢', '😀', '\u{a0}',
+        ] {
+            assert!(!is_invisible(character), "{character:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_comparable_form_is_its_own(reference: String) {
+            let comparable = comparable_reference(&reference);
+            prop_assert_eq!(comparable_reference(&comparable), comparable);
+        }
+    }
+}

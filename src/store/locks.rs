@@ -1,0 +1,127 @@
+//! Whose rows somebody else has locked: a person's forgotten `SELECT … FOR UPDATE` must not stop what does
+//! not need them.
+//!
+//! A batch waits for its locks, briefly, as ever: those who share a lane with it hold them for milliseconds,
+//! and waiting is fair. Only when that takes too long is it looked for what is locked; it is left out, the rest goes
+//! on at once, and each row that was left out is tried by itself. Nothing is asked on the way of a batch that
+//! meets no such lock.
+
+use std::collections::HashSet;
+
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use super::{Asking, StoreError};
+
+/// How often a batch is tried that a lock is in the way of which cannot be found.
+pub(super) const TRIES: usize = 3;
+
+/// What is locked of what was asked for.
+#[derive(Debug, Default)]
+pub(super) struct Locked {
+    pub(super) lanes: HashSet<String>,
+    /// Operations whose row, or one of whose attempts, is locked.
+    pub(super) operations: HashSet<Uuid>,
+}
+
+impl Locked {
+    /// Whether nothing is.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lanes.is_empty() && self.operations.is_empty()
+    }
+
+    /// Whether an operation is in the way, or one of these lanes.
+    pub(super) fn concerns<'a>(&self, id: Uuid, lanes: impl IntoIterator<Item = &'a str>) -> bool {
+        self.operations.contains(&id) || lanes.into_iter().any(|lane| self.lanes.contains(lane))
+    }
+}
+
+/// Finds out which of these are locked just now, without waiting for any of them, nor keeping any.
+pub(super) async fn find(
+    pool: &PgPool,
+    lanes: &[String],
+    operations: &[Uuid],
+) -> Result<Locked, StoreError> {
+    let rows = sqlx::query!(
+        r#"WITH free_lane AS (
+             SELECT key FROM lane WHERE key = ANY ($1) FOR NO KEY UPDATE SKIP LOCKED
+           ), free_operation AS (
+             SELECT id FROM operation WHERE id = ANY ($2) FOR NO KEY UPDATE SKIP LOCKED
+           ), free_attempt AS (
+             SELECT operation_id, number FROM attempt WHERE operation_id = ANY ($2)
+                FOR NO KEY UPDATE SKIP LOCKED
+           )
+           SELECT key AS "lane?", NULL::uuid AS "operation?"
+             FROM lane
+            WHERE key = ANY ($1) AND key NOT IN (SELECT key FROM free_lane)
+            UNION ALL
+           SELECT NULL, id
+             FROM operation
+            WHERE id = ANY ($2) AND id NOT IN (SELECT id FROM free_operation)
+            UNION ALL
+           SELECT NULL, operation_id
+             FROM attempt
+            WHERE operation_id = ANY ($2)
+              AND (operation_id, number) NOT IN (SELECT operation_id, number FROM free_attempt)"#,
+        lanes,
+        operations
+    )
+    .fetch_all(pool)
+    .or_fail_to("look for locked rows")
+    .await?;
+    let mut locked = Locked::default();
+    for row in rows {
+        locked.lanes.extend(row.lane);
+        locked.operations.extend(row.operation);
+    }
+    Ok(locked)
+}
+
+/// Does to the rows of a batch that are free what is done to a batch, and something else to each of the others; both answer in
+/// the order of the rows.
+pub(super) async fn leave_out<T, R, Fut: Future<Output = Vec<R>>>(
+    batch: Vec<T>,
+    is_locked: impl Fn(&T) -> bool,
+    go_on: impl FnOnce(Vec<T>) -> Fut,
+    of_locked: impl FnMut(T) -> R,
+) -> Vec<R> {
+    let flags: Vec<bool> = batch.iter().map(&is_locked).collect();
+    let (locked, free): (Vec<T>, Vec<T>) = batch.into_iter().partition(is_locked);
+    let done = if free.is_empty() {
+        Vec::new()
+    } else {
+        go_on(free).await
+    };
+    let (mut locked, mut done) = (locked.into_iter().map(of_locked), done.into_iter());
+    let results = flags.into_iter().filter_map(|is_locked| {
+        if is_locked {
+            locked.next()
+        } else {
+            done.next()
+        }
+    });
+    results.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::leave_out;
+
+    #[tokio::test]
+    async fn results_are_in_the_order_of_the_rows() {
+        let results = leave_out(
+            vec![1, 2, 3, 4, 5],
+            |row| row % 2 == 0,
+            async |free| free.into_iter().map(|row| ("done", row)).collect(),
+            |row| ("left out", row),
+        );
+        let expected = [
+            ("done", 1),
+            ("left out", 2),
+            ("done", 3),
+            ("left out", 4),
+            ("done", 5),
+        ];
+        assert_eq!(results.await, expected);
+    }
+}

@@ -1,0 +1,121 @@
+//! What a caller sends again is known by what it says, whatever has changed since.
+
+use reqwest::{RequestBuilder, StatusCode};
+use serde_json::json;
+use sqlx::PgPool;
+
+use crate::support::{Answer, TestGateway, client_create};
+
+fn keyed(gateway: &TestGateway, key: &'static str, body: &str) -> RequestBuilder {
+    let request = gateway.post("/fineract/operate", body.to_owned());
+    request.header("Idempotency-Key", key)
+}
+
+fn reused() -> (u16, String) {
+    (422, "idempotency_key_reused".to_owned())
+}
+
+async fn assert_replayed(request: RequestBuilder, first: &Answer) {
+    let again = Answer::of(request).await;
+    assert_eq!(again.status, StatusCode::OK, "{}", again.text);
+    assert_eq!(again.header("idempotency-replayed"), "true");
+    assert_eq!(again.json()["tracking_id"], first.json()["tracking_id"]);
+}
+
+fn loan(lender: &str, external_id: &str) -> String {
+    json!({ "status": "LOAN_CREATE",
+            "data": { "lenderConfig": lender, "externalId": external_id, "principal": 100_000,
+                      "submittedOnDate": "11 January 2026", "loanTermFrequency": 12,
+                      "numberOfRepayments": 12, "interestRatePerPeriod": 8, "clientId": "C" } })
+    .to_string()
+}
+
+#[sqlx::test]
+async fn a_key_is_looked_up_before_a_request_is_refused(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    let first = Answer::of(keyed(&gateway, "k", &loan("UGRO", "L"))).await;
+    assert_eq!(first.status, StatusCode::ACCEPTED, "{}", first.text);
+
+    // The lender is gone, and too much is waiting.
+    let changed = TestGateway::start_with(pool.clone(), |state| {
+        let mut deployment = (*state.deployment).clone();
+        deployment.lenders = vec![("DMI".to_owned(), "DMI".to_owned())];
+        state.deployment = deployment.into();
+    })
+    .await;
+    let full = TestGateway::start_with(pool.clone(), |state| state.max_waiting = 0).await;
+    for gateway in [&changed, &full] {
+        assert_replayed(keyed(gateway, "k", &loan("UGRO", "L")), &first).await;
+        for other in [
+            loan("UGRO", "M"),
+            loan("DMI", "L"),
+            "{}".to_owned(),
+            "[]".to_owned(),
+        ] {
+            let answer = Answer::of(keyed(gateway, "k", &other)).await;
+            assert_eq!(answer.problem(), reused(), "{other}");
+        }
+        // What cannot be read has no value to compare.
+        let answer = Answer::of(keyed(gateway, "k", "{")).await;
+        assert_eq!(answer.problem(), (400, "broken_json".to_owned()));
+    }
+    // A key of a refused request is not taken.
+    let refused = Answer::of(keyed(&changed, "new", &loan("UGRO", "N"))).await;
+    assert_eq!(refused.problem(), (422, "invalid_request".to_owned()));
+    let refused = Answer::of(keyed(&full, "new", &loan("UGRO", "N"))).await;
+    assert_eq!(refused.problem(), (429, "too_much_waiting".to_owned()));
+    let taken = Answer::of(keyed(&gateway, "new", &loan("UGRO", "O"))).await;
+    assert_eq!(taken.status, StatusCode::ACCEPTED, "{}", taken.text);
+}
+
+#[sqlx::test]
+async fn the_same_value_is_the_same_body(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    let body = r#"{"status":"LOAN_DISBURSE","data":{"external_loan_id":"L\u00e9","note":null,"transactionAmount":100000.10,"actualDisbursementDate":"11 January 2026"}}"#;
+    let same = r#" { "data": { "actualDisbursementDate": "11 January 2026", "transactionAmount": 1.000001e5,
+        "external_loan_id": "Lé", "note": null }, "status": "LOAN\u005fDISBURSE" } "#;
+    let first = Answer::of(keyed(&gateway, "k", body)).await;
+    assert_eq!(first.status, StatusCode::ACCEPTED, "{}", first.text);
+    assert_replayed(keyed(&gateway, "k", same), &first).await;
+    for other in [
+        body.replace("100000.10", "100000.11"),
+        body.replace("100000.10", "100000.10000000000000000000000000001"),
+        body.replace("100000.10", "\"100000.10\""),
+        body.replace("100000.10", "1e400"),
+        body.replace(r#""note":null,"#, ""),
+        body.replace(r"\u00e9", r"e\u0301"),
+        body.replace(r"\u00e9", r"\u00c9"),
+        // Which of the two would it mean?
+        body.replace(r#""note":null,"#, r#""note":null,"note":null,"#),
+    ] {
+        assert_eq!(
+            Answer::of(keyed(&gateway, "k", &other)).await.problem(),
+            reused(),
+            "{other}"
+        );
+    }
+
+    // As an older gateway left it.
+    sqlx::query!("UPDATE idempotency SET value_digest = NULL")
+        .execute(&pool)
+        .await
+        .unwrap();
+    assert_replayed(keyed(&gateway, "k", body), &first).await;
+    assert_eq!(
+        Answer::of(keyed(&gateway, "k", same)).await.problem(),
+        reused()
+    );
+}
+
+/// An older gateway beside this one knows the same bytes again.
+#[sqlx::test]
+async fn the_digest_of_the_bytes_is_kept(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    let body = client_create("C").to_string();
+    Answer::of(keyed(&gateway, "k", &body)).await;
+    let kept = sqlx::query_scalar!(
+        r#"SELECT digest = sha256(convert_to($1, 'UTF8')) AS "is_kept!" FROM idempotency"#,
+        body
+    );
+    assert!(kept.fetch_one(&pool).await.unwrap());
+}
