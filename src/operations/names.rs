@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn it_is_the_lane_that_a_good_payload_writes() {
-        let deployment = crate::operations::testing::deployment();
+        let deployment = deployment();
         for entry in crate::operations::REGISTRY {
             // Every type names itself by one of the two keys: with both, one is unknown, and no other.
             let ids = raw(r#"{"externalId":"A","external_loan_id":"A"}"#);
