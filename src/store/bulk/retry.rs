@@ -62,12 +62,12 @@ impl Store {
             r#"SELECT b.number AS "number!", b.operation_id, b.type, b.code, b.message,
                       COALESCE(p.data, r.data) AS "data: Json<Box<RawValue>>",
                       r.names AS "names: Json<BTreeMap<String, String>>",
-                      COALESCE(o.expires_at, r.expires_at) AS expires_at,
-                      COALESCE(COALESCE(o.expires_at, r.expires_at) <= now(), false) AS "is_past_expiry!"
+                      e.expires_at AS "expires_at?", COALESCE(e.expires_at <= now(), false) AS "is_past_expiry!"
                  FROM batch_record b
                  JOIN batch_row r ON r.batch_id = b.batch_id AND r.number = b.number
                  LEFT JOIN payload p ON p.operation_id = b.operation_id
                  LEFT JOIN operation o ON o.id = b.operation_id
+                CROSS JOIN LATERAL (SELECT CASE WHEN o.id IS NULL THEN r.expires_at ELSE o.expires_at END) AS e (expires_at)
                 WHERE b.batch_id = $1
                   AND CASE WHEN $2::int[] IS NULL THEN b.status = 'FAILED' ELSE b.number = ANY ($2) END
                 ORDER BY b.number"#,
