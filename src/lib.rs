@@ -16,6 +16,7 @@
 //! | [`points`] | where `prove` kills or stops a gateway |
 //! | [`embedded_postgres`] | a private Postgres for `demo` and tests |
 //! | [`sandbox`] | a stand-in for Fineract, as recorded |
+//! | [`table`] | CSV as people make it, read strictly |
 //! | [`telemetry`] | the log |
 
 pub mod app;
@@ -31,5 +32,6 @@ pub mod points;
 pub mod sabotage;
 pub mod sandbox;
 pub mod store;
+pub mod table;
 pub mod telemetry;
 pub mod worker;

@@ -40,11 +40,7 @@ pub(super) fn read<'a>(
     let entry = value("status", &entries, &mut problems)
         .and_then(|status| entry(status).map_err(|problem| problems.push(problem)).ok());
     let data = value("data", &entries, &mut problems);
-    let expires_at = optional("expires_at", &entries).and_then(|time| {
-        read_time(time)
-            .map_err(|problem| problems.push(problem))
-            .ok()
-    });
+    let expires_at = expiry(&entries, &mut problems);
     let checked = entry
         .zip(data)
         .map(|(entry, data)| (entry.check)(data, deployment));
@@ -84,17 +80,29 @@ fn optional<'a>(key: &str, entries: &[(String, &'a RawValue)]) -> Option<&'a Raw
         .map(|(_, value)| *value)
 }
 
+/// Until when the operation may be sent, if its caller says so.
+pub(super) fn expiry(
+    entries: &[(String, &RawValue)],
+    problems: &mut Vec<Problem>,
+) -> Option<DateTime<Utc>> {
+    let value = optional("expires_at", entries)?;
+    let text: String = serde_json::from_str(value.get()).unwrap_or_default();
+    time(&text).map_err(|problem| problems.push(problem)).ok()
+}
+
+/// What a time has to be.
+pub(super) const TIME: &str = "a time with its offset (RFC 3339), such as 2026-01-11T10:00:00Z";
+
 /// A moment, with its offset. One that has passed is taken too: a request that is sent again must be
 /// answered as it was.
-fn read_time(time: &RawValue) -> Result<DateTime<Utc>, Problem> {
-    serde_json::from_str::<String>(time.get())
-        .ok()
-        .and_then(|text| DateTime::parse_from_rfc3339(&text).ok())
+pub(super) fn time(text: &str) -> Result<DateTime<Utc>, Problem> {
+    DateTime::parse_from_rfc3339(text)
         .map(|time| time.to_utc())
-        .ok_or_else(|| {
-            let message = "must be a time with its offset (RFC 3339), such as 2026-01-11T10:00:00Z";
-            problem("/expires_at".to_owned(), "invalid_time", message)
-        })
+        .or(Err(problem(
+            "/expires_at".to_owned(),
+            "invalid_time",
+            format!("must be {TIME}"),
+        )))
 }
 
 /// The entry of the type that `status` names.

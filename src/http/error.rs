@@ -76,6 +76,9 @@ pub(super) enum ApiError {
     /// The body is not said to be JSON.
     #[error("Content-Type must be application/json.")]
     NotJson,
+    /// The body is compressed, or encoded otherwise.
+    #[error("The body must not be encoded: send it as it is, without Content-Encoding.")]
+    EncodedBody,
     /// The body is JSON, but no operation.
     #[error("The request is not valid; errors lists all that is wrong with it.")]
     Invalid(Vec<Problem>),
@@ -124,7 +127,7 @@ impl ApiError {
             Self::Unfit(_) => StatusCode::CONFLICT,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::NotJson | Self::EncodedBody => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Invalid(_) | Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Overloaded | Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Bulk(error) => error.status(),
@@ -154,6 +157,7 @@ impl ApiError {
             Self::BodyTooSlow => "body_too_slow",
             Self::BodyTooLarge => "body_too_large",
             Self::NotJson => "not_json",
+            Self::EncodedBody => "encoded_body",
             Self::Invalid(_) => "invalid_request",
             Self::IdempotencyKeyReused => "idempotency_key_reused",
             Self::Overloaded => "too_much_waiting",
@@ -250,6 +254,7 @@ mod tests {
             (Unfit::Expired.into(), 409, "operation_expired"),
             (ApiError::BodyTooLarge, 413, "body_too_large"),
             (ApiError::NotJson, 415, "not_json"),
+            (ApiError::EncodedBody, 415, "encoded_body"),
             (ApiError::Invalid(Vec::new()), 422, "invalid_request"),
             (
                 ApiError::IdempotencyKeyReused,

@@ -5,11 +5,15 @@ use std::time::Duration;
 use axum::{
     body::Bytes,
     extract::{FromRequest, Request},
-    http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
+    http::{
+        HeaderMap, StatusCode,
+        header::{CONTENT_ENCODING, CONTENT_TYPE},
+    },
 };
 use tokio::time::timeout;
 
 use super::error::ApiError;
+use crate::table::without_byte_order_mark;
 
 /// How long a body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -25,6 +29,7 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
         if !is_json(request.headers()) {
             return Err(ApiError::NotJson);
         }
+        check_coding(request.headers())?;
         let body = timeout(BODY_TIMEOUT, Bytes::from_request(request, state))
             .await
             .or(Err(ApiError::BodyTooSlow))?
@@ -32,7 +37,17 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
                 StatusCode::PAYLOAD_TOO_LARGE => ApiError::BodyTooLarge,
                 _ => ApiError::UnreadableBody(rejection.into()),
             })?;
-        Ok(Self(body))
+        Ok(Self(body.slice_ref(without_byte_order_mark(&body))))
+    }
+}
+
+/// No body is decoded here, and one that was encoded would only be called broken.
+pub(super) fn check_coding(headers: &HeaderMap) -> Result<(), ApiError> {
+    let mut codings = headers.get_all(CONTENT_ENCODING).iter();
+    if codings.all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        Ok(())
+    } else {
+        Err(ApiError::EncodedBody)
     }
 }
 

@@ -21,7 +21,7 @@ mod loan_undo_disbursal;
 mod loan_update;
 mod loan_withdraw;
 mod movement;
-mod named_lane;
+mod names;
 mod payment;
 mod rules;
 #[cfg(test)]
@@ -40,7 +40,7 @@ use self::fields::Fields;
 pub use self::{
     fields::{InvalidPayload, Problem},
     movement::Movement,
-    named_lane::named_lane,
+    names::{Named, named_by, named_lane, names_of},
 };
 
 /// What differs from one deployment to the next.

@@ -86,7 +86,7 @@ pub(super) fn statement(
               SET state = 'running', attempt = o.attempt + 1,
                   due_at = now() + make_interval(secs => $2),
                   -- While it is due and nobody takes it (an outage, no worker, a backlog) nothing is tried.
-                  why_since = least(now(), o.why_since + (now() - o.due_at)),
+                  why_since = o.why_since + least(now() - o.due_at, now() - o.why_since),
                   -- Still running, but due: its lease ran out with its process. What only stood in line there
                   -- is not at fault: from the second death on, only a claim that was begun alone counts.
                   lost = o.lost + CASE WHEN o.state = 'running' THEN

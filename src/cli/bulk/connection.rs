@@ -101,6 +101,7 @@ struct Refusal {
 #[derive(Deserialize)]
 struct Problem {
     row: Option<u64>,
+    line: Option<u64>,
     pointer: String,
     message: String,
 }
@@ -172,11 +173,13 @@ impl Refusal {
         let problems = self.errors.iter().take(SHOWN).map(|problem| {
             let Problem {
                 row,
+                line,
                 pointer,
                 message,
             } = problem;
             let row = row.map(|row| format!("row {row} ")).unwrap_or_default();
-            format!("\n  {row}{pointer} {message}")
+            let line = line.map(|line| format!("(line {line}) "));
+            format!("\n  {row}{}{pointer} {message}", line.unwrap_or_default())
         });
         let summary = format!("{} ({})", self.error_msg, self.error_code);
         std::iter::once(summary)

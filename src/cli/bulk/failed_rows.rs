@@ -1,6 +1,6 @@
 //! The failed rows of a batch, written so that they can be corrected and sent back with `bulk retry`.
 
-use std::path::Path;
+use std::{fs::File, io::Write as _, path::Path};
 
 use anyhow::Context as _;
 use serde_json::json;
@@ -31,8 +31,12 @@ pub(super) async fn write(
             names.push(name);
         }
     }
-    let mut table =
-        csv::Writer::from_path(path).with_context(|| format!("cannot write {}", path.display()))?;
+    let cannot_write = || format!("cannot write {}", path.display());
+    let mut file = File::create(path).with_context(cannot_write)?;
+    // Without it spreadsheets take a file for one in their own character set.
+    file.write_all("\u{feff}".as_bytes())
+        .with_context(cannot_write)?;
+    let mut table = csv::Writer::from_writer(file);
     table.write_record(["id"].into_iter().chain(names.iter().copied()).chain(WHY))?;
     for record in &failed {
         let id = record.id.to_string();
@@ -51,9 +55,7 @@ pub(super) async fn write(
             .chain([eligible]);
         table.write_record(line)?;
     }
-    table
-        .flush()
-        .with_context(|| format!("cannot write {}", path.display()))?;
+    table.flush().with_context(cannot_write)?;
     Ok(failed.len())
 }
 

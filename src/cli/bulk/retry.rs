@@ -19,6 +19,9 @@ pub(super) struct Arguments {
     /// The name of the batch.
     #[arg(long)]
     reference_id: String,
+    /// Takes rows that name another client or loan than they did.
+    #[arg(long)]
+    allow_other_ids: bool,
     /// Failed rows as they were written out, corrected; without it all that can go as they are.
     file: Option<PathBuf>,
 }
@@ -49,13 +52,18 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<bool> {
     let Arguments {
         caller,
         reference_id,
+        allow_other_ids,
         file,
     } = arguments;
     let connection = Connection::new(caller)?;
     let answer: Answer = if let Some(file) = file {
         let table =
             std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
-        let query = [("reference_id", reference_id.as_str())];
+        let allowed = if allow_other_ids { "true" } else { "false" };
+        let query = [
+            ("reference_id", reference_id.as_str()),
+            ("allow_other_ids", allowed),
+        ];
         connection.post("retry", &query, "text/csv", table).await?
     } else {
         let body = json!({ "reference_id": reference_id }).to_string();

@@ -2,7 +2,6 @@
 
 use std::{
     ffi::OsStr,
-    io::Read,
     path::{Path, PathBuf},
 };
 
@@ -10,7 +9,10 @@ use anyhow::{Context as _, bail};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::operations::Entries;
+use crate::{
+    operations::Entries,
+    table::{Table, without_byte_order_mark},
+};
 
 /// A row: the names of its columns, and its texts.
 pub(super) type Row = Vec<(String, String)>;
@@ -123,7 +125,8 @@ impl Source {
     }
 
     fn written(&self) -> anyhow::Result<Written> {
-        let text = std::str::from_utf8(&self.content).context("the file is not UTF-8")?;
+        let text = std::str::from_utf8(without_byte_order_mark(&self.content))
+            .context("the file is not UTF-8")?;
         if text.trim_start().starts_with('[') {
             return Ok(Written {
                 global_config: None,
@@ -137,9 +140,8 @@ impl Source {
     /// Its rows, in their order; a row that cannot be read has no cells.
     pub(super) fn rows(&self) -> anyhow::Result<Vec<Row>> {
         match self.kind {
-            Kind::Csv => Ok(csv_rows(self.content.as_slice())),
-            Kind::Lines => Ok(self
-                .content
+            Kind::Csv => Ok(csv_rows(without_byte_order_mark(&self.content))),
+            Kind::Lines => Ok(without_byte_order_mark(&self.content)
                 .split(|byte| *byte == b'\n')
                 .map(<[u8]>::trim_ascii)
                 .filter(|line| !line.is_empty())
@@ -157,23 +159,23 @@ impl Source {
     }
 }
 
-fn csv_rows(content: impl Read) -> Vec<Row> {
-    let mut reader = csv::ReaderBuilder::new()
-        .flexible(true)
-        .from_reader(content);
-    let Ok(header) = reader.headers().cloned() else {
+/// By their numbers, as the gateway counts them.
+fn csv_rows(content: &[u8]) -> Vec<Row> {
+    let Ok(mut table) = Table::open(content, &[]) else {
         return Vec::new();
     };
-    reader
-        .records()
-        .map(|record| {
-            let record = record.unwrap_or_default();
-            let cells = header.iter().zip(&record);
+    let mut rows = Vec::new();
+    while let Some(row) = table.next_row() {
+        let cells = row.cells.as_ref().ok();
+        let owned = cells.map(|cells| {
+            let cells = cells.filled();
             cells
                 .map(|(name, text)| (name.to_owned(), text.to_owned()))
                 .collect()
-        })
-        .collect()
+        });
+        rows.push(owned.unwrap_or_default());
+    }
+    rows
 }
 
 fn json_row(text: &[u8]) -> Row {

@@ -53,6 +53,11 @@ impl BulkClients {
         Self(known.collect())
     }
 
+    /// Their names, some more than once.
+    pub(super) fn names(&self) -> impl Iterator<Item = Arc<str>> {
+        self.0.iter().map(|(name, _)| Arc::clone(name))
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

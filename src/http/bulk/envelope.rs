@@ -4,7 +4,7 @@ use axum::Json;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
-use super::error::{BulkError, RowProblems};
+use super::error::{At, BulkError, RowProblems};
 use crate::{
     http::{error::ApiError, observe::RequestId},
     store::{Batch, BatchPage, Summary as Counts},
@@ -55,6 +55,8 @@ struct ErrorBody<'a> {
 #[derive(Debug, Serialize)]
 struct ErrorItem<'a> {
     row: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<usize>,
     pointer: &'a str,
     code: &'a str,
     message: &'a str,
@@ -68,8 +70,11 @@ pub(in crate::http) fn error_body(error: &ApiError, request_id: &str) -> Vec<u8>
     } else {
         &nothing
     };
-    let around = error.problems().iter().map(|problem| (None, problem));
-    let problems = around.chain(rows.listed.iter().map(|(row, problem)| (*row, problem)));
+    let around = error
+        .problems()
+        .iter()
+        .map(|problem| (At::default(), problem));
+    let problems = around.chain(rows.listed.iter().map(|(at, problem)| (*at, problem)));
     let body = ErrorBody {
         ver: VERSION,
         timestamp: timestamp(wall_clock()),
@@ -77,8 +82,9 @@ pub(in crate::http) fn error_body(error: &ApiError, request_id: &str) -> Vec<u8>
         error_code: without_underscores(error.code()),
         error_msg: error.detail(),
         errors: problems
-            .map(|(row, problem)| ErrorItem {
+            .map(|(At { row, line }, problem)| ErrorItem {
                 row,
+                line,
                 pointer: &problem.pointer,
                 code: problem.code,
                 message: &problem.message,

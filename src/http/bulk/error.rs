@@ -71,30 +71,49 @@ impl BulkError {
     }
 }
 
+/// Where in an upload a problem lies; what stands around the rows has no row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::http) struct At {
+    /// The number of the row.
+    pub(super) row: Option<i32>,
+    /// The line of the file in which it begins, where the file has lines.
+    pub(super) line: Option<usize>,
+}
+
+impl At {
+    /// A line that is no row.
+    pub(super) fn line(line: usize) -> Self {
+        Self {
+            row: None,
+            line: Some(line),
+        }
+    }
+}
+
 /// What is wrong with an upload, row by row.
 #[derive(Debug, Default)]
 pub(in crate::http) struct RowProblems {
-    /// The first problems, each with the number of its row; what stands around the rows has none.
-    pub(super) listed: Vec<(Option<i32>, Problem)>,
+    /// The first problems, and where they lie.
+    pub(super) listed: Vec<(At, Problem)>,
     /// How many more there are.
     pub(super) not_listed: usize,
 }
 
 impl RowProblems {
-    /// Adds what is wrong with one row.
-    pub(super) fn add(&mut self, row: Option<i32>, problems: Vec<Problem>) {
+    /// Adds what is wrong in one place.
+    pub(super) fn add(&mut self, at: At, problems: Vec<Problem>) {
         for problem in problems {
             if self.listed.len() < LISTED {
-                self.listed.push((row, problem));
+                self.listed.push((at, problem));
             } else {
                 self.not_listed += 1;
             }
         }
     }
 
-    /// Puts what is wrong around the rows in front.
-    pub(super) fn put_first(&mut self, problems: Vec<Problem>) {
-        let problems = problems.into_iter().map(|problem| (None, problem));
+    /// Puts in front what is wrong in one place.
+    pub(super) fn put_first(&mut self, at: At, problems: Vec<Problem>) {
+        let problems = problems.into_iter().map(|problem| (at, problem));
         self.listed.splice(0..0, problems);
     }
 

@@ -1,4 +1,4 @@
-//! Rows in JSON: `{"status": TYPE, "data": {...}, "consent_id"?}`, in an array or one a line.
+//! Rows in JSON: `{"status": TYPE, "data": {...}, "consent_id"?, "expires_at"?}`, in an array or one a line.
 
 use std::{
     fmt,
@@ -43,20 +43,25 @@ pub(super) fn read_lines(
 ) -> std::io::Result<()> {
     let mut reader = BufReader::new(reader);
     let mut line = Vec::new();
+    let mut number = 0;
     while reader.read_until(b'\n', &mut line)? > 0 {
+        number += 1;
         let text = line.trim_ascii();
         if !text.is_empty() {
             digest.add(text);
-            add(rows, serde_json::from_slice(text));
+            add(rows, Some(number), serde_json::from_slice(text));
         }
         line.clear();
     }
     Ok(())
 }
 
-fn add(rows: &mut Rows, read: Result<Entries<'_>, serde_json::Error>) {
+fn add(rows: &mut Rows, line: Option<usize>, read: Result<Entries<'_>, serde_json::Error>) {
     match read {
-        Ok(Entries(entries)) => rows.add(draft(&entries)),
+        Ok(Entries(entries)) => rows.add(Draft {
+            line,
+            ..draft(&entries)
+        }),
         Err(error) => {
             let fault = if error.is_data() {
                 problem("", "wrong_type", "must be a JSON object")
@@ -65,6 +70,7 @@ fn add(rows: &mut Rows, read: Result<Entries<'_>, serde_json::Error>) {
                 problem("", "broken_json", message)
             };
             rows.add(Draft {
+                line,
                 problems: vec![fault],
                 ..Draft::default()
             });
@@ -73,7 +79,8 @@ fn add(rows: &mut Rows, read: Result<Entries<'_>, serde_json::Error>) {
 }
 
 fn draft<'a>(entries: &[(String, &'a RawValue)]) -> Draft<'a> {
-    let mut problems = envelope::unknown_and_repeated(entries, &["status", "data", "consent_id"]);
+    let known = ["status", "data", "consent_id", "expires_at"];
+    let mut problems = envelope::unknown_and_repeated(entries, &known);
     let entry = envelope::value("status", entries, &mut problems).and_then(|status| {
         envelope::entry(status)
             .map_err(|fault| problems.push(fault))
@@ -89,10 +96,13 @@ fn draft<'a>(entries: &[(String, &'a RawValue)]) -> Draft<'a> {
                 .and_then(|name| checked_name("/consent_id", name))
         })
         .and_then(|name| name.map_err(|fault| problems.push(fault)).ok());
+    let expires_at = envelope::expiry(entries, &mut problems);
     Draft {
         consent_id,
+        expires_at,
         entry,
         data,
+        line: None,
         problems,
     }
 }
@@ -153,7 +163,7 @@ impl<'de> Visitor<'de> for RowsSeed<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<(), A::Error> {
         while let Some(row) = rows.next_element::<Box<RawValue>>()? {
             self.digest.add(row.get().as_bytes());
-            add(self.rows, serde_json::from_str(row.get()));
+            add(self.rows, None, serde_json::from_str(row.get()));
         }
         Ok(())
     }

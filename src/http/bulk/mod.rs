@@ -6,23 +6,28 @@
 mod balances;
 mod cancel;
 mod clients;
+mod csv_payload;
 mod csv_rows;
 mod envelope;
 mod error;
 mod json_rows;
 mod modifications;
+mod names;
 mod request;
 mod retry;
+mod retry_row;
 mod rows;
 mod schedule;
+mod spreadsheet;
 mod status;
 mod upload;
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use axum::{Router, routing::post};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
+use self::clients::BulkClient;
 pub use self::{balances::Balances, clients::BulkClients};
 pub(super) use self::{
     clients::CLIENT_SECRET, envelope::error_body, error::BulkError,
@@ -30,7 +35,7 @@ pub(super) use self::{
 };
 use super::ApiState;
 
-/// Uploads that are read at once: each holds a thread, and its rows in memory.
+/// Uploads of one client that are read at once: each holds a thread, and its rows in memory.
 const UPLOADS: usize = 4;
 
 /// What the bulk endpoints work with, beside what all do.
@@ -41,23 +46,33 @@ pub struct Bulk {
     max_rows: usize,
     /// What Fineract says of accounts; without it, nothing is said of them.
     balances: Option<Balances>,
-    uploads: Arc<Semaphore>,
+    /// Each client's own, so that a slow one waits only for itself.
+    uploads: Arc<HashMap<Arc<str>, Semaphore>>,
 }
 
 impl Bulk {
     /// Bulk for these clients; without any it is off.
     pub fn new(clients: BulkClients, max_rows: usize, balances: Option<Balances>) -> Self {
+        let uploads = clients
+            .names()
+            .map(|name| (name, Semaphore::new(UPLOADS)))
+            .collect();
         Self {
             clients,
             max_rows,
             balances,
-            uploads: Arc::new(Semaphore::new(UPLOADS)),
+            uploads: Arc::new(uploads),
         }
     }
 
     /// No bulk.
     pub fn off() -> Self {
         Self::new(BulkClients::new(&[]), 0, None)
+    }
+
+    /// Waits until one more upload of this client's may be read.
+    async fn upload_permit(&self, client: &BulkClient) -> Option<SemaphorePermit<'_>> {
+        self.uploads.get(&client.0)?.acquire().await.ok()
     }
 
     /// Whether anybody may use it.

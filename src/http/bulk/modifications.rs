@@ -9,13 +9,18 @@ use serde::Deserialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::{
-    csv_rows::{self, Table, cell, cells},
-    error::{BulkError, RowProblems},
+    csv_payload::{self, CsvPayload},
+    csv_rows::told,
+    error::{At, BulkError, RowProblems},
     request::{Request, Whole, problem},
 };
 use crate::{
-    http::error::ApiError,
+    http::{
+        envelope::{self, TIME},
+        error::ApiError,
+    },
     operations::{Deployment, Entry, Problem},
+    table::{Cells, Table},
 };
 
 /// Columns of a table that are no part of a payload: the last three only tell why the row failed.
@@ -40,6 +45,8 @@ pub(super) struct RetryRequest {
     pub(super) modifications: BTreeMap<i32, Modification>,
     /// Until when the rows may be sent, where neither they nor their modifications say otherwise.
     pub(super) expires_at: Option<DateTime<Utc>>,
+    /// Whether a table may name other clients and loans than the rows did; what is sent in JSON may.
+    pub(super) takes_other_ids: bool,
 }
 
 /// What is other than it was in one row.
@@ -64,15 +71,18 @@ pub(super) enum NewData {
 
 impl NewData {
     /// The payload, for an operation of this type.
-    pub(super) fn into_payload(self, entry: &Entry, deployment: &Deployment) -> Box<RawValue> {
+    pub(super) fn into_payload(self, entry: &Entry, deployment: &Deployment) -> CsvPayload {
         match self {
-            Self::Json(data) => data,
+            Self::Json(data) => CsvPayload {
+                data,
+                problems: Vec::new(),
+            },
             Self::Cells(cells) => {
                 let cells: Vec<(&str, &str)> = cells
                     .iter()
                     .map(|(key, text)| (key.as_str(), text.as_str()))
                     .collect();
-                csv_rows::payload(Some(entry), &cells, deployment)
+                csv_payload::payload(Some(entry), &cells, deployment)
             }
         }
     }
@@ -124,11 +134,12 @@ impl RetryRequest {
             records,
             modifications,
             expires_at,
+            takes_other_ids: true,
         })
     }
 
     /// Reads a table with the columns `id` and the payloads' keys: each of its rows is sent again with
-    /// what it says. The batch is named by the query.
+    /// what it says. The batch is named by the query, which also says whether `allow_other_ids`.
     pub(super) fn of_table(
         body: &[u8],
         parameters: Result<Query<Vec<(String, String)>>, QueryRejection>,
@@ -142,12 +153,19 @@ impl RetryRequest {
         let mut request = Request::of(texts.collect());
         let reference_id = request.required_name("reference_id").unwrap_or_default();
         let expires_at = request.optional("expires_at", TIME);
+        let other_ids: Option<String> = request.optional("allow_other_ids", "a text");
+        let takes_other_ids = other_ids.as_deref() == Some("true");
+        if !takes_other_ids && other_ids.is_some_and(|word| word != "false") {
+            request.note("allow_other_ids", "unknown_value", "must be true or false");
+        }
         request.finish()?;
         let mut problems = RowProblems::default();
         let mut modifications = BTreeMap::new();
         match Table::open(body, &["id"]) {
             Ok(table) => read_table(table, &mut modifications, &mut problems),
-            Err(header) => problems.add(None, header),
+            Err((line, faults)) => {
+                problems.add(At::line(line), faults.into_iter().map(told).collect());
+            }
         }
         if !problems.is_empty() {
             return Err(BulkError::InvalidRows(problems).into());
@@ -157,21 +175,9 @@ impl RetryRequest {
             records: Some(modifications.keys().copied().collect()),
             modifications,
             expires_at,
+            takes_other_ids,
         })
     }
-}
-
-/// What a deadline has to be.
-const TIME: &str = "a time with its offset (RFC 3339), such as 2026-01-11T10:00:00Z";
-
-fn time(text: &str) -> Result<DateTime<Utc>, Problem> {
-    DateTime::parse_from_rfc3339(text)
-        .map(|time| time.to_utc())
-        .or(Err(problem(
-            "/expires_at",
-            "invalid_time",
-            format!("must be {TIME}"),
-        )))
 }
 
 fn read_table(
@@ -179,42 +185,36 @@ fn read_table(
     modifications: &mut BTreeMap<i32, Modification>,
     problems: &mut RowProblems,
 ) {
-    let mut number = 0;
-    while let Some(record) = table.next() {
-        number += 1;
-        let record = match record {
-            Ok(record) => record,
-            Err(fault) => {
-                problems.add(Some(number), vec![fault]);
-                continue;
+    while let Some(row) = table.next_row() {
+        let at = At {
+            row: Some(row.number),
+            line: Some(row.line),
+        };
+        let read = row.cells.map_err(told).and_then(|cells| read_row(&cells));
+        match read {
+            Err(fault) if row.is_broken => problems.put_first(at, vec![fault]),
+            Err(fault) => problems.add(at, vec![fault]),
+            Ok((id, modification)) => {
+                if modifications.insert(id, modification).is_some() {
+                    let fault = problem("/id", "repeated_record", "stands here more than once");
+                    problems.add(at, vec![fault]);
+                }
             }
-        };
-        let id = cell(&table.header, &record, "id").and_then(|id| id.parse().ok());
-        let Some(id) = id else {
-            let fault = problem("/id", "wrong_type", "must be a whole number");
-            problems.add(Some(number), vec![fault]);
-            continue;
-        };
-        let expires_at = match cell(&table.header, &record, "expires_at").map(time) {
-            Some(Ok(time)) => Some(time),
-            None => None,
-            Some(Err(fault)) => {
-                problems.add(Some(number), vec![fault]);
-                continue;
-            }
-        };
-        let cells = cells(&table.header, &record, &OWN_COLUMNS);
-        let owned = cells
-            .into_iter()
-            .map(|(key, text)| (key.to_owned(), text.to_owned()));
-        let modification = Modification {
-            status: cell(&table.header, &record, "status").map(str::to_owned),
-            data: NewData::Cells(owned.collect()),
-            expires_at,
-        };
-        if modifications.insert(id, modification).is_some() {
-            let fault = problem("/id", "repeated_record", "stands here more than once");
-            problems.add(Some(number), vec![fault]);
         }
     }
+}
+
+fn read_row(cells: &Cells<'_>) -> Result<(i32, Modification), Problem> {
+    let id = cells.get("id").and_then(|id| id.parse().ok());
+    let id = id.ok_or_else(|| problem("/id", "wrong_type", "must be a whole number"))?;
+    let data = cells
+        .filled()
+        .filter(|(name, _)| !OWN_COLUMNS.contains(name))
+        .map(|(key, text)| (key.to_owned(), text.to_owned()));
+    let modification = Modification {
+        status: cells.get("status").map(str::to_owned),
+        data: NewData::Cells(data.collect()),
+        expires_at: cells.get("expires_at").map(envelope::time).transpose()?,
+    };
+    Ok((id, modification))
 }

@@ -1,7 +1,7 @@
 //! `POST /bulk/retry`: sends failed rows again, as new operations in their place.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     sync::Arc,
 };
 
@@ -11,7 +11,6 @@ use axum::{
     extract::{Query, State, rejection::QueryRejection},
     http::{HeaderMap, StatusCode},
 };
-use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::{
@@ -19,14 +18,14 @@ use super::{
     envelope::BatchBody,
     error::BulkError,
     modifications::{Modification, RetryRequest},
+    retry_row::{NotTaken, Wanted, operation_of},
     schedule::{body_of, read_batch},
     upload::{self, Format},
 };
 use crate::{
-    domain::{OperationId, RetryEligible},
-    http::{ApiState, envelope, error::ApiError},
-    operations::{self, InvalidPayload},
-    store::{Candidate, NewOperation, Retry, RowFailure},
+    http::{ApiState, error::ApiError, json_body::check_coding},
+    store::{Candidate, Retry},
+    table::without_byte_order_mark,
 };
 
 /// What was taken, what was not, and why.
@@ -36,34 +35,6 @@ pub(super) struct RetryBody {
     batch: BatchBody,
     taken: BTreeSet<i32>,
     not_taken: Vec<NotTaken>,
-}
-
-/// A row that is not sent again.
-#[derive(Debug, Serialize)]
-struct NotTaken {
-    id: i32,
-    code: &'static str,
-    message: String,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    errors: Vec<FieldError>,
-}
-
-#[derive(Debug, Serialize)]
-struct FieldError {
-    pointer: String,
-    code: &'static str,
-    message: String,
-}
-
-impl NotTaken {
-    fn new(id: i32, code: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            id,
-            code,
-            message: message.into(),
-            errors: Vec::new(),
-        }
-    }
 }
 
 /// Sends again what may be: the named rows, or all that have failed.
@@ -76,11 +47,13 @@ pub(super) async fn retry_batch(
 ) -> Result<(StatusCode, Json<RetryBody>), ApiError> {
     let format = Format::of(&headers).filter(|format| *format != Format::Lines);
     let format = format.ok_or(BulkError::UnknownRetryType)?;
-    let _permit = api.bulk.uploads.acquire().await;
+    check_coding(&headers)?;
+    let _permit = api.bulk.upload_permit(&client).await;
     let body = upload::read_whole(body).await?;
+    let body = without_byte_order_mark(&body);
     let request = match format {
-        Format::Csv => RetryRequest::of_table(&body, parameters)?,
-        Format::Json | Format::Lines => RetryRequest::of_json(&body)?,
+        Format::Csv => RetryRequest::of_table(body, parameters)?,
+        Format::Json | Format::Lines => RetryRequest::of_json(body)?,
     };
     let batch = read_batch(&api, &client, &request.reference_id).await?;
     if api.store.backlog() >= api.max_waiting {
@@ -133,15 +106,15 @@ fn choose(
     candidates: Vec<Candidate>,
 ) -> (Vec<Retry>, Vec<NotTaken>) {
     let mut retries: Vec<Retry> = Vec::new();
+    let mut chosen = HashSet::new();
     let mut refused = Vec::new();
     for candidate in candidates {
         let modification = request.modifications.remove(&candidate.number);
         let is_named = request.records.is_some() || modification.is_some();
-        let is_alone = candidate.failed_with.is_some_and(|cause| {
-            let is_taken = retries.iter().any(|retry| retry.failed == Some(cause));
-            !is_named && !is_taken
-        });
-        if is_alone {
+        let cause = candidate
+            .failed_with
+            .filter(|cause| !chosen.contains(cause));
+        if cause.is_some() && !is_named {
             let message = "failed with one that is not sent again: name it in records to send it all the same";
             refused.push(NotTaken::new(candidate.number, "needs_naming", message));
             continue;
@@ -150,13 +123,17 @@ fn choose(
             is_named,
             modification,
             expires_at: request.expires_at,
+            takes_other_ids: request.takes_other_ids,
         };
         match operation_of(api, client, &candidate, wanted) {
-            Ok(operation) => retries.push(Retry {
-                number: candidate.number,
-                failed: candidate.operation_id,
-                operation,
-            }),
+            Ok(operation) => {
+                chosen.extend(candidate.operation_id);
+                retries.push(Retry {
+                    number: candidate.number,
+                    failed: candidate.operation_id,
+                    operation,
+                });
+            }
             Err(not_taken) => refused.push(not_taken),
         }
     }
@@ -188,114 +165,4 @@ fn unknown(
         .difference(&known)
         .map(|id| NotTaken::new(*id, "unknown_record", message))
         .collect()
-}
-
-/// What is asked of one row.
-struct Wanted {
-    /// Whether it was named, or only meant by "all that failed".
-    is_named: bool,
-    modification: Option<Modification>,
-    /// Until when it may be sent, where its modification does not say.
-    expires_at: Option<DateTime<Utc>>,
-}
-
-/// Whether a row that failed so may be sent again as it is asked for.
-fn check_eligible(failure: &RowFailure, wanted: &Wanted) -> Result<(), (&'static str, String)> {
-    if !wanted.is_named && RetryEligible::must_be_named(&failure.code) {
-        let message = "was cancelled, or not sent in time: name it in records to send it again";
-        return Err(("needs_naming", message.to_owned()));
-    }
-    match (failure.retry_eligible, &wanted.modification) {
-        (RetryEligible::No, _) => {
-            let message = format!("cannot be sent again after {}", failure.code);
-            Err(("not_eligible", message))
-        }
-        (RetryEligible::YesWithModifications, None) => {
-            let message = format!("needs other data after {}", failure.code);
-            Err(("needs_modification", message))
-        }
-        (RetryEligible::Yes, _) | (RetryEligible::YesWithModifications, Some(_)) => Ok(()),
-    }
-}
-
-/// The operation that takes a failed row's place.
-fn operation_of(
-    api: &ApiState,
-    client: &BulkClient,
-    candidate: &Candidate,
-    wanted: Wanted,
-) -> Result<NewOperation, NotTaken> {
-    let refuse = |code, message: String| NotTaken::new(candidate.number, code, message);
-    let Some(failure) = &candidate.failure else {
-        return Err(refuse("not_failed", "has not failed".to_owned()));
-    };
-    check_eligible(failure, &wanted).map_err(|(code, message)| refuse(code, message))?;
-    let Wanted {
-        modification,
-        expires_at,
-        ..
-    } = wanted;
-    let own = modification
-        .as_ref()
-        .and_then(|modification| modification.expires_at);
-    let expires_at = own.or(expires_at);
-    if expires_at.is_none() && candidate.is_past_expiry {
-        let message = "needs a new expires_at: the one it had has passed";
-        return Err(refuse("needs_expires_at", message.to_owned()));
-    }
-    let named = modification
-        .as_ref()
-        .and_then(|modification| modification.status.as_deref());
-    let entry = match (candidate.operation_type, named) {
-        (Some(known), Some(named))
-            if known.as_str() != named && candidate.operation_id.is_some() =>
-        {
-            return Err(refuse(
-                "status_changed",
-                format!("is a {known} and stays one"),
-            ));
-        }
-        (_, Some(named)) => envelope::entry_of(named)
-            .map_err(|problem| refuse("invalid_status", format!("status {}", problem.message)))?,
-        (Some(known), None) => operations::entry(known)
-            .ok_or_else(|| refuse("invalid_status", format!("{known} is not run here")))?,
-        (None, None) => {
-            let message = "needs its status beside its data: it had none that is known";
-            return Err(refuse("invalid_status", message.to_owned()));
-        }
-    };
-    let payload = match modification {
-        Some(modification) => Some(modification.data.into_payload(entry, &api.deployment)),
-        None => candidate.payload.clone(),
-    };
-    let payload =
-        payload.ok_or_else(|| refuse("needs_modification", "needs its data".to_owned()))?;
-    let checked = (entry.check)(&payload, &api.deployment)
-        .map_err(|invalid| invalid_data(candidate.number, invalid))?;
-    Ok(NewOperation {
-        id: OperationId::new(),
-        operation_type: entry.operation_type,
-        payload,
-        checked,
-        caller: client.0.to_string(),
-        caller_key: None,
-        expires_at: expires_at.or(candidate.expires_at),
-        retry_of: candidate.operation_id,
-    })
-}
-
-fn invalid_data(number: i32, invalid: InvalidPayload) -> NotTaken {
-    let errors = invalid.problems.into_iter().map(|problem| FieldError {
-        pointer: problem.pointer,
-        code: problem.code,
-        message: problem.message,
-    });
-    NotTaken {
-        errors: errors.collect(),
-        ..NotTaken::new(
-            number,
-            "invalid_data",
-            "is not valid; errors lists what is wrong with it",
-        )
-    }
 }

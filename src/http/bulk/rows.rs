@@ -2,9 +2,13 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
 
-use super::error::RowProblems;
+use super::{
+    csv_payload::merged,
+    error::{At, RowProblems},
+};
 use crate::{
     domain::{Checked, Lane, OperationId},
     operations::{self, Deployment, Entry, InvalidPayload, Problem},
@@ -28,6 +32,8 @@ pub(super) struct Rows {
     pub(super) taken: Vec<NewRow>,
     /// What is wrong with the others.
     pub(super) problems: RowProblems,
+    /// Whether it is not certain where rows begin and end, so that not even the good ones can be taken.
+    pub(super) is_unreadable: bool,
     /// Whether there were more than a batch may have.
     pub(super) too_many: bool,
     /// The lanes in which a row was refused that others rest on, and which row.
@@ -39,11 +45,15 @@ pub(super) struct Rows {
 pub(super) struct Draft<'a> {
     /// The caller's own name for it.
     pub(super) consent_id: Option<String>,
+    /// Until when it may be sent.
+    pub(super) expires_at: Option<DateTime<Utc>>,
     /// Its type's entry, where the type is known.
     pub(super) entry: Option<&'static Entry>,
     /// Its payload, where it has one.
     pub(super) data: Option<&'a RawValue>,
-    /// What is wrong with what stands around the payload.
+    /// The line of the file in which it begins, where the file has lines.
+    pub(super) line: Option<usize>,
+    /// What is wrong with what stands around the payload, or with the cells that it was made of.
     pub(super) problems: Vec<Problem>,
 }
 
@@ -55,6 +65,7 @@ impl Rows {
             limit,
             taken: Vec::new(),
             problems: RowProblems::default(),
+            is_unreadable: false,
             too_many: false,
             felled: HashMap::new(),
         }
@@ -69,9 +80,15 @@ impl Rows {
         self.limit
     }
 
+    /// Notes why the rows cannot be read, or not to their end.
+    pub(super) fn break_off(&mut self, at: At, problems: Vec<Problem>) {
+        self.is_unreadable = true;
+        self.problems.put_first(at, problems);
+    }
+
     /// Checks a row and adds it. Those that are too many are only noted: who sends a batch again that came in
     /// under a larger limit is still to be known by what stands behind them.
-    pub(super) fn add(&mut self, draft: Draft<'_>) {
+    pub(super) fn add(&mut self, mut draft: Draft<'_>) {
         if self.taken.len() >= self.limit {
             self.too_many = true;
             return;
@@ -81,17 +98,18 @@ impl Rows {
             .entry
             .zip(draft.data)
             .map(|(entry, data)| (entry.check)(data, &self.deployment));
+        let (is_good, expires_at) = (draft.problems.is_empty(), draft.expires_at);
         let content = match (draft.entry, draft.data, checked) {
-            (Some(entry), Some(data), Some(Ok(checked))) if draft.problems.is_empty() => {
-                self.take(number, entry, data, checked)
+            (Some(entry), Some(data), Some(Ok(checked))) if is_good => {
+                self.take(number, (entry, data), checked, expires_at)
             }
-            (entry, data, checked) => {
+            (_, _, checked) => {
                 let theirs = match checked {
                     Some(Err(InvalidPayload { problems })) => problems,
                     Some(Ok(_)) | None => Vec::new(),
                 };
-                let problems = [draft.problems, theirs].concat();
-                self.refuse(number, entry, data, problems)
+                let problems = merged(std::mem::take(&mut draft.problems), theirs);
+                self.refuse(number, &draft, problems)
             }
         };
         self.taken.push(NewRow {
@@ -104,9 +122,9 @@ impl Rows {
     fn take(
         &mut self,
         number: i32,
-        entry: &Entry,
-        data: &RawValue,
+        (entry, data): (&Entry, &RawValue),
         checked: Checked,
+        expires_at: Option<DateTime<Utc>>,
     ) -> RowContent {
         let lanes = &checked.lanes;
         let cause = std::iter::once(&lanes.writes)
@@ -122,7 +140,7 @@ impl Rows {
                 caller: self.client.clone(),
                 caller_key: None,
                 retry_of: None,
-                expires_at: None,
+                expires_at,
             }));
         };
         if operations::fells_unsent(entry.operation_type) {
@@ -132,18 +150,15 @@ impl Rows {
             operation_type: Some(entry.operation_type),
             lane: Some(checked.lanes.writes),
             data: Some(data.to_owned()),
+            names: None,
+            expires_at,
             code: BEHIND,
             message: format!("Not sent: record {cause}, which it rests on, failed"),
         }))
     }
 
-    fn refuse(
-        &mut self,
-        number: i32,
-        entry: Option<&Entry>,
-        data: Option<&RawValue>,
-        problems: Vec<Problem>,
-    ) -> RowContent {
+    fn refuse(&mut self, number: i32, draft: &Draft<'_>, problems: Vec<Problem>) -> RowContent {
+        let Draft { entry, data, .. } = *draft;
         let operation_type = entry.map(|entry| entry.operation_type);
         let lane = operation_type
             .zip(data)
@@ -158,11 +173,17 @@ impl Rows {
             .take(NAMED)
             .map(|problem| format!("{} {}", problem.pointer, problem.message))
             .collect();
-        self.problems.add(Some(number), problems);
+        let at = At {
+            row: Some(number),
+            line: draft.line,
+        };
+        self.problems.add(at, problems);
         RowContent::Refused(Box::new(RefusedRow {
             operation_type,
             lane,
             data: None,
+            names: data.map(|data| operations::names_of(data).into_iter().collect()),
+            expires_at: draft.expires_at,
             code: INVALID,
             message: format!("Not accepted: {}", named.join("; ")),
         }))

@@ -16,13 +16,13 @@ use uuid::Uuid;
 use super::{
     clients::BulkClient,
     envelope::BatchBody,
-    error::BulkError,
+    error::{At, BulkError},
     request::{Request, problem},
     rows::Rows,
     upload::{self, Format, Upload},
 };
 use crate::{
-    http::{ApiState, error::ApiError},
+    http::{ApiState, error::ApiError, json_body::check_coding},
     operations::Problem,
     store::{Batch, BatchAccepted, BodyDigest, NewBatch, RecordFilter},
 };
@@ -60,8 +60,9 @@ pub(super) async fn schedule_batch(
     body: Body,
 ) -> Result<impl IntoResponse, ApiError> {
     let format = Format::of(&headers).ok_or(BulkError::UnknownUploadType)?;
+    check_coding(&headers)?;
     let bulk = &api.bulk;
-    let _permit = bulk.uploads.acquire().await;
+    let _permit = bulk.upload_permit(&client).await;
     let rows = Rows::new(
         Arc::clone(&api.deployment),
         client.0.to_string(),
@@ -86,12 +87,13 @@ pub(super) async fn schedule_batch(
         let limit = rows.limit();
         return Err(BulkError::TooManyRows { limit }.into());
     }
-    let is_refused =
-        !header.problems.is_empty() || !(rows.problems.is_empty() || header.takes_valid);
+    let is_refused = !header.problems.is_empty()
+        || rows.is_unreadable
+        || !(rows.problems.is_empty() || header.takes_valid);
     let reference_id = match header.reference_id {
         Some(reference_id) if !is_refused => reference_id,
         _ => {
-            rows.problems.put_first(header.problems);
+            rows.problems.put_first(At::default(), header.problems);
             return Err(BulkError::InvalidRows(rows.problems).into());
         }
     };
@@ -192,7 +194,7 @@ impl Header {
             }
         };
         let mut problems = request.into_problems();
-        if rows.taken.is_empty() {
+        if rows.taken.is_empty() && !rows.is_unreadable {
             let message = "must be at least one operation";
             problems.push(problem("/operations", "required", message));
         }

@@ -1,7 +1,7 @@
 //! Reading an upload while it arrives: row by row, never the whole file at once.
 
 use std::{
-    io::{self, Read},
+    io::{self, Cursor, Read},
     time::Duration,
 };
 
@@ -14,20 +14,17 @@ use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 use tokio::{sync::mpsc, task::spawn_blocking, time::timeout};
 
-use super::{
-    csv_rows,
-    error::{BulkError, RowProblems},
-    json_rows,
-    request::problem,
-    rows::Rows,
-};
+use super::{csv_rows, error::BulkError, json_rows, request::problem, rows::Rows};
 use crate::{
     http::{error::ApiError, json_value::RowsDigest},
     store::BodyDigest,
+    table::without_byte_order_mark,
 };
 
 /// The largest upload, in bytes.
 pub(in crate::http) const BODY_LIMIT: usize = 32 * 1024 * 1024;
+/// How long an upload may bring nothing.
+const PIECE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an upload may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_mins(2);
 /// Pieces of the body that wait to be read.
@@ -78,7 +75,7 @@ pub(super) async fn read(body: Body, format: Format, rows: Rows) -> Result<Uploa
             pieces,
             current: Bytes::new(),
         };
-        let read = read_rows(pieces, format, &mut rows);
+        let read = read_rows(without_mark(pieces), format, &mut rows);
         (read, rows)
     });
     let passed_on = timeout(BODY_TIMEOUT, pass_on(body, sender)).await;
@@ -114,7 +111,10 @@ async fn pass_on(body: Body, sender: mpsc::Sender<Bytes>) -> Result<[u8; 32], Ap
     let mut stream = body.into_data_stream();
     let mut digest = Sha256::new();
     let mut size = 0;
-    while let Some(piece) = stream.next().await {
+    while let Some(piece) = timeout(PIECE_TIMEOUT, stream.next())
+        .await
+        .or(Err(ApiError::BodyTooSlow))?
+    {
         let piece = piece.map_err(|error| ApiError::UnreadableBody(error.into()))?;
         size += piece.len();
         if size > BODY_LIMIT {
@@ -129,7 +129,7 @@ async fn pass_on(body: Body, sender: mpsc::Sender<Bytes>) -> Result<[u8; 32], Ap
 /// What stands around the rows, and the digest of what the whole says: of a table, which is no JSON, none.
 type Contents = (Vec<(String, Box<RawValue>)>, Option<[u8; 32]>);
 
-fn read_rows(pieces: Pieces, format: Format, rows: &mut Rows) -> Result<Contents, ApiError> {
+fn read_rows(pieces: impl Read, format: Format, rows: &mut Rows) -> Result<Contents, ApiError> {
     let mut digest = RowsDigest::new();
     let around = match format {
         Format::Json => json_rows::read_object(pieces, rows, &mut digest).map_err(|error| {
@@ -147,16 +147,21 @@ fn read_rows(pieces: Pieces, format: Format, rows: &mut Rows) -> Result<Contents
         }
         Format::Csv => {
             digest = RowsDigest::none();
-            csv_rows::read_rows(pieces, rows).map_err(|header| {
-                let mut problems = RowProblems::default();
-                problems.add(None, header);
-                BulkError::InvalidRows(problems)
-            })?;
+            csv_rows::read_rows(pieces, rows);
             Vec::new()
         }
     };
     let value = digest.finish(&around);
     Ok((around, value))
+}
+
+/// The same text without a byte order mark.
+fn without_mark(mut text: impl Read) -> impl Read {
+    let mut first = Vec::new();
+    // What befalls the body is told by who passes it on.
+    let _read = text.by_ref().take(3).read_to_end(&mut first);
+    let first = without_byte_order_mark(&first).to_vec();
+    Cursor::new(first).chain(text)
 }
 
 /// The pieces of a body as they arrive; read in a thread of its own.

@@ -1,5 +1,8 @@
 //! Accepting a batch: all of its rows in one transaction, in the lanes in the order of the file.
 
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -61,6 +64,11 @@ pub struct RefusedRow {
     pub lane: Option<Lane>,
     /// Its payload, where nothing is wrong with it.
     pub data: Option<Box<RawValue>>,
+    /// Where that is missing: the fields by which it names clients, loans and payments, as far as they
+    /// could be read.
+    pub names: Option<BTreeMap<String, String>>,
+    /// Until when it might have been sent.
+    pub expires_at: Option<DateTime<Utc>>,
     /// Why, as a stable code.
     pub code: &'static str,
     /// Why, as a sentence.
@@ -148,38 +156,49 @@ async fn insert_batch(
 }
 
 async fn insert_rows(connection: &mut PgConnection, batch: &NewBatch) -> Result<(), sqlx::Error> {
-    let refused = |row: &NewRow| match &row.content {
-        RowContent::Operation(_) => None,
-        RowContent::Refused(refused) => Some((
-            refused
-                .operation_type
-                .map(|known| known.as_str().to_owned()),
-            refused.lane.as_ref().map(|lane| lane.as_str().to_owned()),
-            refused.data.as_ref().map(|data| data.get().to_owned()),
-            refused.code.to_owned(),
-            refused.message.clone(),
-        )),
-    };
-    let ids = batch.rows.iter().map(|row| match &row.content {
-        RowContent::Operation(operation) => Some(operation.id.0),
-        RowContent::Refused(_) => None,
-    });
-    let refused: Vec<_> = batch.rows.iter().map(refused).collect();
+    let ids: Vec<_> = batch
+        .rows
+        .iter()
+        .map(|row| match &row.content {
+            RowContent::Operation(operation) => Some(operation.id.0),
+            RowContent::Refused(_) => None,
+        })
+        .collect();
+    let consent_ids: Vec<_> = batch
+        .rows
+        .iter()
+        .map(|row| row.consent_id.clone())
+        .collect();
     sqlx::query!(
-        "INSERT INTO batch_row (batch_id, number, operation_id, consent_id, type, lane, data, code, message)
-         SELECT $1, r.number, r.operation_id, r.consent_id, r.type, r.lane, r.data::json, r.code, r.message
-           FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[])
-                WITH ORDINALITY AS r (operation_id, consent_id, type, lane, data, code, message, number)",
+        "INSERT INTO batch_row (batch_id, number, operation_id, consent_id, type, lane, data, names, expires_at,
+                                code, message)
+         SELECT $1, r.number, r.operation_id, r.consent_id, r.type, r.lane, r.data::json, r.names::json, r.expires_at,
+                r.code, r.message
+           FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[],
+                       $9::text[], $10::text[])
+                WITH ORDINALITY AS r (operation_id, consent_id, type, lane, data, names, expires_at, code, message,
+                                      number)",
         batch.id,
-        &ids.collect::<Vec<_>>() as &[Option<Uuid>],
-        &batch.rows.iter().map(|row| row.consent_id.clone()).collect::<Vec<_>>() as &[Option<String>],
-        &refused.iter().map(|row| row.as_ref()?.0.clone()).collect::<Vec<_>>() as &[Option<String>],
-        &refused.iter().map(|row| row.as_ref()?.1.clone()).collect::<Vec<_>>() as &[Option<String>],
-        &refused.iter().map(|row| row.as_ref()?.2.clone()).collect::<Vec<_>>() as &[Option<String>],
-        &refused.iter().map(|row| Some(row.as_ref()?.3.clone())).collect::<Vec<_>>() as &[Option<String>],
-        &refused.iter().map(|row| Some(row.as_ref()?.4.clone())).collect::<Vec<_>>() as &[Option<String>],
+        &ids as &[Option<Uuid>],
+        &consent_ids as &[Option<String>],
+        &refused(batch, |row| Some(row.operation_type?.as_str().to_owned())) as &[Option<String>],
+        &refused(batch, |row| Some(row.lane.as_ref()?.as_str().to_owned())) as &[Option<String>],
+        &refused(batch, |row| Some(row.data.as_ref()?.get().to_owned())) as &[Option<String>],
+        &refused(batch, |row| serde_json::to_string(row.names.as_ref()?).ok()) as &[Option<String>],
+        &refused(batch, |row| row.expires_at) as &[Option<DateTime<Utc>>],
+        &refused(batch, |row| Some(row.code.to_owned())) as &[Option<String>],
+        &refused(batch, |row| Some(row.message.clone())) as &[Option<String>],
     )
     .execute(connection)
     .await
     .map(drop)
+}
+
+/// A column of the rows that were refused; the others have nothing in it.
+fn refused<T>(batch: &NewBatch, value: impl Fn(&RefusedRow) -> Option<T>) -> Vec<Option<T>> {
+    let of_row = |row: &NewRow| match &row.content {
+        RowContent::Operation(_) => None,
+        RowContent::Refused(refused) => value(refused),
+    };
+    batch.rows.iter().map(of_row).collect()
 }

@@ -1,6 +1,6 @@
 //! Sending failed rows again: each as a new operation that takes the row's place.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
@@ -30,6 +30,8 @@ pub struct Candidate {
     pub operation_type: Option<OperationType>,
     /// Its payload, where there is one that was ever good.
     pub payload: Option<Box<RawValue>>,
+    /// Where that is missing: the fields by which it named clients, loans and payments, as it was refused.
+    pub names: Vec<(String, String)>,
     /// Why it failed; `None`: it has not.
     pub failure: Option<RowFailure>,
     /// The operation that it failed with, unsent, unless that one is run again already.
@@ -61,14 +63,16 @@ impl Store {
         let rows = sqlx::query!(
             r#"SELECT b.number AS "number!", b.operation_id, b.type, b.code, b.message,
                       COALESCE(p.data, r.data) AS "data: Json<Box<RawValue>>",
+                      r.names AS "names: Json<BTreeMap<String, String>>",
                       CASE WHEN NOT EXISTS (SELECT FROM operation again WHERE again.retry_of = f.failed_with)
                            THEN f.failed_with END AS failed_with,
-                      o.expires_at AS "expires_at?", COALESCE(o.expires_at <= now(), false) AS "is_past_expiry!"
+                      e.expires_at AS "expires_at?", COALESCE(e.expires_at <= now(), false) AS "is_past_expiry!"
                  FROM batch_record b
                  JOIN batch_row r ON r.batch_id = b.batch_id AND r.number = b.number
                  LEFT JOIN payload p ON p.operation_id = b.operation_id
                  LEFT JOIN operation o ON o.id = b.operation_id
                  LEFT JOIN result f ON f.operation_id = b.operation_id
+                CROSS JOIN LATERAL (SELECT CASE WHEN o.id IS NULL THEN r.expires_at ELSE o.expires_at END) AS e (expires_at)
                 WHERE b.batch_id = $1
                   AND CASE WHEN $2::int[] IS NULL THEN b.status = 'FAILED' ELSE b.number = ANY ($2) END
                 ORDER BY b.number"#,
@@ -88,6 +92,7 @@ impl Store {
                     operation_type,
                     payload: row.data.map(|data| data.0),
                     failed_with: row.failed_with.map(OperationId),
+                    names: row.names.into_iter().flat_map(|names| names.0).collect(),
                     expires_at: row.expires_at,
                     is_past_expiry: row.is_past_expiry,
                     failure: row.code.zip(row.message).map(|(code, message)| RowFailure {
@@ -227,7 +232,8 @@ async fn point_refused_rows(
         .collect();
     sqlx::query!(
         "UPDATE batch_row r
-            SET operation_id = n.id, type = NULL, lane = NULL, data = NULL, code = NULL, message = NULL
+            SET operation_id = n.id, type = NULL, lane = NULL, data = NULL, names = NULL, expires_at = NULL,
+                code = NULL, message = NULL
            FROM unnest($2::int[], $3::uuid[]) AS n (number, id)
           WHERE r.batch_id = $1 AND r.number = n.number",
         batch.id,

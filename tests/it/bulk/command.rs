@@ -9,7 +9,7 @@ use crate::support::{
     system::System,
 };
 
-async fn bulk(address: SocketAddr, reference_id: &str, arguments: &[&str]) -> Ended {
+pub(super) async fn bulk(address: SocketAddr, reference_id: &str, arguments: &[&str]) -> Ended {
     let url = format!("http://{address}");
     let arguments: Vec<&str> = ["bulk"]
         .into_iter()
@@ -44,7 +44,9 @@ async fn a_file_is_sent_and_its_failed_rows_are_corrected_and_sent_again(pool: P
     let refused = bulk(gateway.address, "r", &["submit", path]).await;
     assert_eq!(refused.code, Some(2), "{}", refused.stdout);
     assert!(
-        refused.stderr.contains("row 3 /data/firstname is required"),
+        refused
+            .stderr
+            .contains("row 3 (line 4) /data/firstname is required"),
         "{}",
         refused.stderr
     );
@@ -63,11 +65,11 @@ async fn a_file_is_sent_and_its_failed_rows_are_corrected_and_sent_again(pool: P
     let second = lines[1].split(',').next().unwrap();
     assert_eq!(
         lines[0],
-        "id,status,externalId,firstname,lastname,activationDate,mobileNo,error_code,error_message,retry_eligible"
+        "\u{feff}id,status,externalId,firstname,lastname,activationDate,mobileNo,error_code,error_message,retry_eligible"
     );
     assert!(
         lines[1].ends_with(
-            "error.msg.client.duplicate.mobileNo,Fineract returned 403,YesWithModifications"
+            "error.msg.client.duplicate.mobileNo,Fineract returned 403: Sandbox: client duplicate mobileNo.,YesWithModifications"
         ),
         "{}",
         lines[1]
@@ -94,7 +96,10 @@ async fn a_file_is_sent_and_its_failed_rows_are_corrected_and_sent_again(pool: P
         "id,mobileNo,externalId,firstname,lastname,activationDate\n{second},1,C-9,A,B,01 January 2026\n"
     );
     fs::write(failed, corrected).unwrap();
-    let retried = bulk(gateway.address, "r", &["retry", failed]).await;
+    let refused = bulk(gateway.address, "r", &["retry", failed]).await;
+    assert!(refused.stdout.contains("(other_id)"), "{}", refused.stdout);
+    let arguments = ["retry", failed, "--allow-other-ids"];
+    let retried = bulk(gateway.address, "r", &arguments).await;
     assert_eq!(
         retried.code,
         Some(0),
@@ -155,7 +160,7 @@ async fn json_files_are_lists_or_objects_and_lines(pool: PgPool) {
         let written = fs::read_to_string(file.with_extension("failed.csv")).unwrap();
         let id = format!("{}2", reference.to_uppercase());
         let expected = format!(
-            "id,status,activationDate,externalId,firstname,lastname,error_code,error_message,retry_eligible\n\
+            "\u{feff}id,status,activationDate,externalId,firstname,lastname,error_code,error_message,retry_eligible\n\
              2,CLIENT_CREATE,01 January 2026,{id},,Badgujar,invalid_row,Not accepted: /data/firstname must not be blank,YesWithModifications\n"
         );
         let mut found: Vec<_> = written.lines().flat_map(|line| line.split(',')).collect();

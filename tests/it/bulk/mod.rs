@@ -3,15 +3,20 @@
 
 mod balances;
 mod cancel;
+mod cells;
 mod command;
+mod deadlines;
 mod document;
 mod pages;
+mod reading;
 mod retry;
 mod retry_stopped;
 mod runs;
 mod same_again;
 mod schedule;
+mod spreadsheets;
 mod status;
+mod tables;
 mod uploads;
 
 use std::{

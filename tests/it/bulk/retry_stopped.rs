@@ -67,10 +67,10 @@ async fn a_retry_keeps_its_deadline(pool: PgPool) {
     }
     let deadline = async |row: i32, to: Option<&str>| {
         let moved = sqlx::query!(
-            "UPDATE operation SET expires_at = COALESCE($2::text::timestamptz, expires_at)
+            "UPDATE operation o SET expires_at = COALESCE($2::text::timestamptz, o.expires_at)
                FROM batch_row r
-              WHERE r.operation_id = id AND r.number = $1
-          RETURNING expires_at",
+              WHERE r.operation_id = o.id AND r.number = $1
+          RETURNING o.expires_at",
             row,
             to
         );

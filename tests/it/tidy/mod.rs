@@ -29,6 +29,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "sabotage",
             "sandbox",
             "store",
+            "table",
             "telemetry",
         ],
     ),
@@ -47,7 +48,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "http",
-        &["config", "domain", "operations", "store", "telemetry"],
+        &[
+            "config",
+            "domain",
+            "operations",
+            "store",
+            "table",
+            "telemetry",
+        ],
     ),
     (
         "worker",
@@ -70,6 +78,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("config", &["domain", "operations"]),
     ("telemetry", &["config"]),
     ("sandbox", &["domain"]),
+    ("table", &[]),
     ("embedded_postgres", &[]),
     ("domain", &[]),
     ("lib", &[]),

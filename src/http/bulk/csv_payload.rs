@@ -1,0 +1,152 @@
+//! What the cells of a row are in its payload.
+
+use std::collections::HashMap;
+
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::{
+    request::problem,
+    spreadsheet::{self, Sign},
+};
+use crate::operations::{Deployment, Entry, InvalidPayload, Problem, named_by};
+
+/// A payload made of cells.
+#[derive(Debug)]
+pub(super) struct CsvPayload {
+    /// The payload.
+    pub(super) data: Box<RawValue>,
+    /// What is wrong with cells as such; it takes the place of what the check says of the same fields.
+    pub(super) problems: Vec<Problem>,
+}
+
+/// The payload of a row. A cell is a text, which a phone number stays; where the type's own check wants
+/// another kind of value and the cell reads as a JSON number, it stands as that number, digit for digit.
+/// A day may be written in two more ways than in JSON.
+pub(super) fn payload(
+    entry: Option<&Entry>,
+    cells: &[(&str, &str)],
+    deployment: &Deployment,
+) -> CsvPayload {
+    let mut problems: HashMap<&str, Problem> = HashMap::new();
+    for &(key, text) in cells {
+        if let Some(sign) = spreadsheet::sign(text, named_by(key).is_some()) {
+            problems.insert(key, told(key, sign));
+        }
+    }
+    let texts = object(cells, &HashMap::new());
+    let mut values = HashMap::new();
+    let checked = entry.map(|entry| (entry.check)(&texts, deployment));
+    if let Some(Err(InvalidPayload { problems: theirs })) = checked {
+        for Problem { pointer, code, .. } in theirs {
+            let found = cells.iter().find(|(key, _)| pointer == pointer_of(key));
+            let Some(&(key, text)) = found else { continue };
+            match value(code, text) {
+                Some(Ok(value)) => {
+                    values.insert(key, value);
+                }
+                Some(Err(sign)) => {
+                    problems.entry(key).or_insert_with(|| told(key, sign));
+                }
+                None => {}
+            }
+        }
+    }
+    CsvPayload {
+        data: object(cells, &values),
+        problems: cells
+            .iter()
+            .filter_map(|(key, _)| problems.remove(key))
+            .collect(),
+    }
+}
+
+/// The value that a cell is where a text has this problem, in JSON, or what is wrong with it.
+fn value(code: &str, text: &str) -> Option<Result<String, Sign>> {
+    let value = match code {
+        "wrong_type" if spreadsheet::is_rounded(text) => {
+            Err((spreadsheet::ROUNDED, spreadsheet::HOW_TO_WRITE_ALL_DIGITS))
+        }
+        "wrong_type" if is_json_number(text) => Ok(text.to_owned()),
+        "wrong_type" => {
+            let message = "must be a number like 100000.50: digits, and a point before decimals, without commas, blanks, a currency or zeros in front";
+            Err(spreadsheet::sign(text, true).unwrap_or(("wrong_type", message)))
+        }
+        "invalid_date" => {
+            let message = "must be a day of the calendar, written like 11 January 2026, 2026-01-11 or 11-Jan-2026 (with all four digits of the year)";
+            spreadsheet::day(text)
+                .map(|day| json_text(&day.to_string()))
+                .ok_or_else(|| spreadsheet::sign(text, true).unwrap_or(("invalid_date", message)))
+        }
+        _ => return None,
+    };
+    Some(value)
+}
+
+/// The problems of cells as such, and the check's own where they stand for none of these.
+pub(super) fn merged(mut own: Vec<Problem>, theirs: Vec<Problem>) -> Vec<Problem> {
+    let mut theirs: Vec<Problem> = theirs
+        .into_iter()
+        .map(|problem| {
+            let same = own.iter().position(|own| own.pointer == problem.pointer);
+            same.map_or(problem, |index| own.remove(index))
+        })
+        .collect();
+    own.append(&mut theirs);
+    own
+}
+
+fn told(key: &str, (code, message): Sign) -> Problem {
+    problem(&pointer_of(key), code, message)
+}
+
+fn pointer_of(key: &str) -> String {
+    format!("/data/{}", key.replace('~', "~0").replace('/', "~1"))
+}
+
+fn object(cells: &[(&str, &str)], values: &HashMap<&str, String>) -> Box<RawValue> {
+    let members: Vec<String> = cells
+        .iter()
+        .map(|&(key, text)| {
+            let value = values.get(key).cloned().unwrap_or_else(|| json_text(text));
+            format!("{}:{value}", json_text(key))
+        })
+        .collect();
+    let object = format!("{{{}}}", members.join(","));
+    RawValue::from_string(object).unwrap_or_default()
+}
+
+fn json_text(text: &str) -> String {
+    to_raw_value(text)
+        .map(|raw| raw.get().to_owned())
+        .unwrap_or_default()
+}
+
+fn is_json_number(text: &str) -> bool {
+    text.starts_with(|first: char| first == '-' || first.is_ascii_digit())
+        && serde_json::from_str::<&RawValue>(text).is_ok_and(|raw| raw.get() == text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_what_json_calls_one() {
+        for (text, expected) in [
+            ("100000.10", true),
+            ("-1", true),
+            ("1e5", true),
+            ("0", true),
+            ("007", false),
+            ("1.", false),
+            ("+1", false),
+            (" 1", false),
+            ("1 ", false),
+            ("1,000", false),
+            ("true", false),
+            ("", false),
+        ] {
+            assert_eq!(is_json_number(text), expected, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Whether a row that comes back in a table still names the client, the loan and the payment that it did.
+
+use super::{request::problem, spreadsheet};
+use crate::operations::{Named, Problem, named_by};
+
+/// The code of a name that a spreadsheet changed.
+pub(super) const CHANGED: &str = "changed_by_spreadsheet";
+/// The code of a name of somebody else.
+pub(super) const OTHER: &str = "other_id";
+
+/// What is wrong with the cells of a row that had these names; other clients and loans are taken only where
+/// they were allowed. What a spreadsheet changed comes first.
+pub(super) fn faults(
+    stored: &[(String, String)],
+    cells: &[(String, String)],
+    takes_other_ids: bool,
+) -> Vec<Problem> {
+    let pairs = cells.iter().filter_map(|(key, cell)| {
+        let (_, text) = stored.iter().find(|(name, _)| name == key)?;
+        Some((key, named_by(key)?, as_meant(text), cell))
+    });
+    let mut faults: Vec<Problem> = pairs
+        .filter(|(_, _, text, cell)| text != cell && !text.is_empty())
+        .filter_map(|(key, named, text, cell)| {
+            let pointer = format!("/data/{key}");
+            if spreadsheet::may_have_changed(text, cell) {
+                let message = "is not what it was, but what a spreadsheet makes of it: write it as it was, with its column formatted as text";
+                return Some(problem(&pointer, CHANGED, message));
+            }
+            // What a spreadsheet rounded before it first came here was never a name.
+            let is_other = named == Named::ClientOrLoan && !spreadsheet::is_rounded(text);
+            let message = "is another client or loan than it was: allow_other_ids=true takes it";
+            (is_other && !takes_other_ids).then(|| problem(&pointer, OTHER, message))
+        })
+        .collect();
+    faults.sort_by_key(|fault| fault.code != CHANGED);
+    faults
+}
+
+/// A text without what a spreadsheet puts around it: that may be taken off again.
+fn as_meant(text: &str) -> &str {
+    let text = text.trim();
+    let inner = text
+        .strip_prefix("=\"")
+        .and_then(|rest| rest.strip_suffix('"'));
+    inner.unwrap_or(text).trim_start_matches('\'').trim()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_names_whom_it_named() {
+        for (key, stored, cell, expected) in [
+            ("external_loan_id", "0007", "0007", None),
+            ("external_loan_id", "0007", "7", Some(CHANGED)),
+            ("external_loan_id", "0007", "0008", Some(OTHER)),
+            ("external_loan_id", "7", "0007", Some(OTHER)),
+            ("clientId", "1E5", "100000", Some(CHANGED)),
+            ("externalId", "l-1", "L-1", Some(OTHER)),
+            ("utr_payment_id", "00123456", "123456", Some(CHANGED)),
+            ("utr_payment_id", "HDFC1", "HDFC2", None),
+            ("mobileNo", "+919966999999", "919966999999", Some(CHANGED)),
+            ("mobileNo", "099", "1", None),
+            ("note", "007", "7", None),
+            // What was never a name is corrected.
+            ("externalId", " 0007", "0007", None),
+            ("externalId", "'0007", "0007", None),
+            ("externalId", "=\"0007\"", "0007", None),
+            ("externalId", "'0007", "7", Some(CHANGED)),
+            ("externalId", "6.01E+11", "601234567890", None),
+            ("externalId", " ", "C-1", None),
+        ] {
+            let pair = |text: &str| vec![(key.to_owned(), text.to_owned())];
+            let codes = |takes_other_ids| {
+                let faults = faults(&pair(stored), &pair(cell), takes_other_ids);
+                faults.first().map(|fault| fault.code)
+            };
+            assert_eq!(codes(false), expected, "{key} {stored} {cell}");
+            let where_allowed = expected.filter(|code| *code != OTHER);
+            assert_eq!(codes(true), where_allowed, "{key} {stored} {cell}");
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! One row that is to be sent again: whether it may be, and the operation that takes its place.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::{
+    clients::BulkClient,
+    csv_payload::{CsvPayload, merged},
+    modifications::{Modification, NewData},
+    names,
+};
+use crate::{
+    domain::{OperationId, RetryEligible},
+    http::{ApiState, envelope},
+    operations::{self, InvalidPayload, Problem},
+    store::{Candidate, NewOperation, RowFailure},
+};
+
+/// A row that is not sent again.
+#[derive(Debug, Serialize)]
+pub(super) struct NotTaken {
+    pub(super) id: i32,
+    code: &'static str,
+    message: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FieldError>,
+}
+
+#[derive(Debug, Serialize)]
+struct FieldError {
+    pointer: String,
+    code: &'static str,
+    message: String,
+}
+
+impl NotTaken {
+    pub(super) fn new(id: i32, code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            id,
+            code,
+            message: message.into(),
+            errors: Vec::new(),
+        }
+    }
+
+    /// The same, with what is wrong with its fields.
+    fn with(self, problems: Vec<Problem>) -> Self {
+        let errors = problems.into_iter().map(|problem| FieldError {
+            pointer: problem.pointer,
+            code: problem.code,
+            message: problem.message,
+        });
+        Self {
+            errors: errors.collect(),
+            ..self
+        }
+    }
+}
+
+/// What is asked of one row.
+pub(super) struct Wanted {
+    /// Whether it was named, or only meant by "all that failed".
+    pub(super) is_named: bool,
+    pub(super) modification: Option<Modification>,
+    /// Until when it may be sent, where its modification does not say.
+    pub(super) expires_at: Option<DateTime<Utc>>,
+    /// Whether it may name another client or loan than it did.
+    pub(super) takes_other_ids: bool,
+}
+
+/// Whether a row that failed so may be sent again as it is asked for.
+fn check_eligible(failure: &RowFailure, wanted: &Wanted) -> Result<(), (&'static str, String)> {
+    if !wanted.is_named && RetryEligible::must_be_named(&failure.code) {
+        let message = "was cancelled, or not sent in time: name it in records to send it again";
+        return Err(("needs_naming", message.to_owned()));
+    }
+    match (failure.retry_eligible, &wanted.modification) {
+        (RetryEligible::No, _) => {
+            let message = format!("cannot be sent again after {}", failure.code);
+            Err(("not_eligible", message))
+        }
+        (RetryEligible::YesWithModifications, None) => {
+            let message = format!("needs other data after {}", failure.code);
+            Err(("needs_modification", message))
+        }
+        (RetryEligible::Yes, _) | (RetryEligible::YesWithModifications, Some(_)) => Ok(()),
+    }
+}
+
+/// The operation that takes a failed row's place.
+pub(super) fn operation_of(
+    api: &ApiState,
+    client: &BulkClient,
+    candidate: &Candidate,
+    wanted: Wanted,
+) -> Result<NewOperation, NotTaken> {
+    let refuse = |code, message: String| NotTaken::new(candidate.number, code, message);
+    let Some(failure) = &candidate.failure else {
+        return Err(refuse("not_failed", "has not failed".to_owned()));
+    };
+    check_eligible(failure, &wanted).map_err(|(code, message)| refuse(code, message))?;
+    check_names(candidate, &wanted)?;
+    let Wanted {
+        modification,
+        expires_at,
+        ..
+    } = wanted;
+    let own = modification
+        .as_ref()
+        .and_then(|modification| modification.expires_at);
+    let expires_at = own.or(expires_at);
+    if expires_at.is_none() && candidate.is_past_expiry {
+        let message = "needs a new expires_at: the one it had has passed";
+        return Err(refuse("needs_expires_at", message.to_owned()));
+    }
+    let named = modification
+        .as_ref()
+        .and_then(|modification| modification.status.as_deref());
+    let entry = match (candidate.operation_type, named) {
+        (Some(known), Some(named))
+            if known.as_str() != named && candidate.operation_id.is_some() =>
+        {
+            return Err(refuse(
+                "status_changed",
+                format!("is a {known} and stays one"),
+            ));
+        }
+        (_, Some(named)) => envelope::entry_of(named)
+            .map_err(|problem| refuse("invalid_status", format!("status {}", problem.message)))?,
+        (Some(known), None) => operations::entry(known)
+            .ok_or_else(|| refuse("invalid_status", format!("{known} is not run here")))?,
+        (None, None) => {
+            let message = "needs its status beside its data: it had none that is known";
+            return Err(refuse("invalid_status", message.to_owned()));
+        }
+    };
+    let CsvPayload {
+        data: payload,
+        problems,
+    } = match (modification, &candidate.payload) {
+        (Some(modification), _) => modification.data.into_payload(entry, &api.deployment),
+        (None, Some(data)) => CsvPayload {
+            data: data.clone(),
+            problems: Vec::new(),
+        },
+        (None, None) => return Err(refuse("needs_modification", "needs its data".to_owned())),
+    };
+    let checked = match (entry.check)(&payload, &api.deployment) {
+        Ok(checked) if problems.is_empty() => checked,
+        checked => {
+            let theirs = checked.err().map(|InvalidPayload { problems }| problems);
+            let problems = merged(problems, theirs.unwrap_or_default());
+            let message = "is not valid; errors lists what is wrong with it";
+            return Err(refuse("invalid_data", message.to_owned()).with(problems));
+        }
+    };
+    Ok(NewOperation {
+        id: OperationId::new(),
+        operation_type: entry.operation_type,
+        payload,
+        checked,
+        caller: client.0.to_string(),
+        caller_key: None,
+        expires_at: expires_at.or(candidate.expires_at),
+        retry_of: candidate.operation_id,
+    })
+}
+
+/// Whether a row that comes back in a table still names whom it named.
+fn check_names(candidate: &Candidate, wanted: &Wanted) -> Result<(), NotTaken> {
+    let Some(NewData::Cells(cells)) = wanted.modification.as_ref().map(|new| &new.data) else {
+        return Ok(());
+    };
+    let payload = candidate.payload.as_deref();
+    let stored = payload.map_or_else(|| candidate.names.clone(), operations::names_of);
+    let faults = names::faults(&stored, cells, wanted.takes_other_ids);
+    let Some(code) = faults.first().map(|fault| fault.code) else {
+        return Ok(());
+    };
+    let message = if code == names::CHANGED {
+        "has cells that a spreadsheet changed; errors lists them"
+    } else {
+        "names another client or loan than it did; errors lists where"
+    };
+    Err(NotTaken::new(candidate.number, code, message).with(faults))
+}

@@ -1,0 +1,235 @@
+//! Tables as people make them: strict CSV (RFC 4180) with a header row, less what spreadsheets add to it.
+//!
+//! A crate was looked for: those there are read on where quotes are wrong, and so join rows.
+
+mod records;
+
+use std::{collections::HashSet, io::BufRead};
+
+use self::records::{Record, Records};
+
+const MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// A text without the byte order mark that some programs put before it.
+pub fn without_byte_order_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix(MARK).unwrap_or(text)
+}
+
+/// A table whose header row has been read. Rows and columns that are empty are none of its.
+#[derive(Debug)]
+pub struct Table<R> {
+    records: Records<R>,
+    /// The names of the columns; those of empty columns are empty.
+    columns: Vec<String>,
+    rows: i32,
+    is_broken: bool,
+}
+
+/// What is wrong with a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The column; none where it is the row, or the table, as a whole.
+    pub column: Option<String>,
+    /// A stable code.
+    pub code: &'static str,
+    /// What must be otherwise; never what the caller sent, but for the names of columns.
+    pub message: String,
+}
+
+impl Fault {
+    fn whole(code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            column: None,
+            code,
+            message: message.into(),
+        }
+    }
+}
+
+/// One row.
+#[derive(Debug)]
+pub struct Row<'a> {
+    /// Its place among the rows that are not empty, from 1.
+    pub number: i32,
+    /// The line of the file in which it begins.
+    pub line: usize,
+    /// Its cells, or what is wrong with it.
+    pub cells: Result<Cells<'a>, Fault>,
+    /// Whether the table ends here, unread: where this row ends is not certain.
+    pub is_broken: bool,
+}
+
+/// The cells of a row.
+#[derive(Debug)]
+pub struct Cells<'a> {
+    columns: &'a [String],
+    texts: Vec<String>,
+}
+
+impl Cells<'_> {
+    /// Those that are not empty: the names of their columns, and their texts.
+    pub fn filled(&self) -> impl Iterator<Item = (&str, &str)> {
+        let names = self.columns.iter().map(String::as_str);
+        let texts = self.texts.iter().map(String::as_str);
+        names.zip(texts).filter(|(_, text)| !text.is_empty())
+    }
+
+    /// The text of a column, unless it is empty.
+    pub fn get(&self, column: &str) -> Option<&str> {
+        let mut filled = self.filled();
+        filled
+            .find(|(name, _)| *name == column)
+            .map(|(_, text)| text)
+    }
+}
+
+impl<R: BufRead> Table<R> {
+    /// Reads the header row, which must have these columns, and each column once. `Err`: everything that is
+    /// wrong with it, and its line.
+    pub fn open(input: R, required: &[&str]) -> Result<Self, (usize, Vec<Fault>)> {
+        let mut records = Records::new(input);
+        let (line, columns) = header(&mut records)?;
+        let problems = faults_of(&columns, required);
+        if problems.is_empty() {
+            Ok(Self {
+                records,
+                columns,
+                rows: 0,
+                is_broken: false,
+            })
+        } else {
+            Err((line, problems))
+        }
+    }
+
+    /// The next row that is not empty.
+    pub fn next_row(&mut self) -> Option<Row<'_>> {
+        let Record { line, cells } = loop {
+            let record = self.records.next().filter(|_| !self.is_broken)?;
+            if !is_empty(&record) {
+                break record;
+            }
+        };
+        self.rows += 1;
+        self.is_broken = cells.is_err();
+        let cells = cells.map_err(|broken| {
+            let message = format!(
+                "the row that begins in line {line} {broken}: the file cannot be read from there on"
+            );
+            Fault::whole("broken_quotes", message)
+        });
+        Some(Row {
+            number: self.rows,
+            line,
+            cells: cells.and_then(|cells| cells_of(&self.columns, cells)),
+            is_broken: self.is_broken,
+        })
+    }
+}
+
+/// The first record that is not empty.
+fn header<R: BufRead>(
+    records: &mut Records<R>,
+) -> Result<(usize, Vec<String>), (usize, Vec<Fault>)> {
+    while let Some(record) = records.next() {
+        if is_empty(&record) {
+            continue;
+        }
+        let line = record.line;
+        let cells = record.cells.map_err(|broken| {
+            let message = format!("the header row, which begins in line {line}, {broken}");
+            (line, vec![Fault::whole("broken_quotes", message)])
+        })?;
+        let cells = cells.into_iter().map(String::from_utf8);
+        let columns = cells.collect::<Result<_, _>>().or(Err((
+            line,
+            vec![Fault::whole(
+                "broken_csv",
+                "must be CSV in UTF-8, with a header row",
+            )],
+        )))?;
+        return Ok((line, columns));
+    }
+    Ok((1, Vec::new()))
+}
+
+fn is_empty(record: &Record) -> bool {
+    let is_blank =
+        |cell: &Vec<u8>| std::str::from_utf8(cell).is_ok_and(|text| text.trim().is_empty());
+    record
+        .cells
+        .as_ref()
+        .is_ok_and(|cells| cells.iter().all(is_blank))
+}
+
+fn faults_of(columns: &[String], required: &[&str]) -> Vec<Fault> {
+    if let Some(fault) = format_fault(columns) {
+        return vec![fault];
+    }
+    let mut faults = Vec::new();
+    let mut seen = HashSet::new();
+    let of_column = |column: &str, code, message: &str| Fault {
+        column: Some(column.to_owned()),
+        ..Fault::whole(code, message)
+    };
+    for name in columns.iter().filter(|name| !name.is_empty()) {
+        if !seen.insert(name.as_str()) {
+            let message = "stands more than once in the header row";
+            faults.push(of_column(name, "repeated_field", message));
+        }
+    }
+    for name in required.iter().filter(|name| !seen.contains(**name)) {
+        let message = "must be a column of the header row";
+        faults.push(of_column(name, "required", message));
+    }
+    faults
+}
+
+/// What shows that the file as a whole was not written as it has to be.
+fn format_fault(columns: &[String]) -> Option<Fault> {
+    let first = columns.first()?;
+    if first.to_ascii_lowercase().starts_with("sep=") {
+        let message = "must begin with the header row, without a line sep=, and its separator must be the comma";
+        return Some(Fault::whole("wrong_separator", message));
+    }
+    // A byte order mark, read in a character set of Windows.
+    if first.starts_with("\u{ef}\u{bb}\u{bf}") {
+        let message =
+            "was opened in another character set than UTF-8, and saved so: its letters are lost";
+        return Some(Fault::whole("wrong_character_set", message));
+    }
+    let separators = [(';', "semicolons"), ('\t', "tabs"), ('|', "bars")];
+    let (_, name) = separators
+        .into_iter()
+        .find(|(separator, _)| columns.iter().any(|column| column.contains(*separator)))?;
+    let message = format!(
+        "must have commas between its cells; the header row has {name}: save it as CSV with the comma as its separator"
+    );
+    Some(Fault::whole("wrong_separator", message))
+}
+
+fn cells_of(columns: &[String], cells: Vec<Vec<u8>>) -> Result<Cells<'_>, Fault> {
+    let texts = cells.into_iter().map(String::from_utf8);
+    let texts: Vec<String> = texts
+        .collect::<Result<_, _>>()
+        .or(Err(Fault::whole("not_utf8", "must be UTF-8")))?;
+    let is_filled = |text: &String| !text.trim().is_empty();
+    let beyond = texts.get(columns.len()..).unwrap_or_default();
+    if texts.len() < columns.len() || beyond.iter().any(is_filled) {
+        let (cells, columns) = (texts.len(), columns.len());
+        let message = format!("has {cells} cells where the header row has {columns}");
+        return Err(Fault::whole("wrong_length", message));
+    }
+    let nameless = columns.iter().zip(&texts);
+    if nameless
+        .filter(|(name, _)| name.is_empty())
+        .any(|(_, text)| is_filled(text))
+    {
+        let message = "has a cell in a column that has no name in the header row";
+        return Err(Fault::whole("nameless_column", message));
+    }
+    Ok(Cells { columns, texts })
+}
+
+#[cfg(test)]
+mod tests;
