@@ -19,7 +19,10 @@ use super::{
     system::{System, TOKEN},
     track::{Tracked, ended, track, until_answered},
 };
-use crate::domain::{OperationId, TrackingId};
+use crate::{
+    domain::{OperationId, State, TrackingId},
+    store,
+};
 
 /// For how long a caller tries to have an operation accepted.
 pub(super) const PATIENCE: Duration = Duration::from_mins(1);
@@ -87,13 +90,34 @@ impl<'a> Callers<'a> {
         self.lock().iter().filter_map(Accepted::id).collect()
     }
 
-    /// Tells all stories, side by side.
+    /// Tells all stories, side by side; those that come last when the others are told.
     pub(super) async fn tell(&self, stories: Vec<Story>, rng: &mut Rng) -> anyhow::Result<()> {
-        let told = stories
-            .into_iter()
-            .enumerate()
-            .map(|(number, story)| self.tell_one(number, story, rng.fork()));
-        try_join_all(told).await.map(drop)
+        let told = stories.into_iter().enumerate().map(|(number, story)| {
+            let comes_last = story.comes_last;
+            (comes_last, self.tell_one(number, story, rng.fork()))
+        });
+        let (last, first): (Vec<_>, Vec<_>) = told.partition(|(comes_last, _)| *comes_last);
+        try_join_all(first.into_iter().map(|(_, telling)| telling)).await?;
+        if !last.is_empty() {
+            self.until_quiet().await;
+        }
+        try_join_all(last.into_iter().map(|(_, telling)| telling)).await?;
+        Ok(())
+    }
+
+    /// Waits until all that was accepted has ended or is parked, but no longer than anybody waits for an end.
+    async fn until_quiet(&self) {
+        let started = Instant::now();
+        while started.elapsed() < END_PATIENCE {
+            let standings = self.system.oversight.standings(&self.ids()).await;
+            let is_open = |standing: &store::Standing| {
+                !standing.state.is_end() && standing.state != State::Parked
+            };
+            if standings.is_ok_and(|standings| !standings.iter().any(is_open)) {
+                break;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 
     async fn tell_one(&self, story: usize, told: Story, mut rng: Rng) -> anyhow::Result<()> {

@@ -18,8 +18,8 @@ use crate::domain::OperationType;
 pub(super) struct Encounter {
     /// How the table names it.
     pub(super) name: &'static str,
-    /// When it begins.
-    pub(super) begins: Duration,
+    /// Whether it begins only when what the other stories have sent has come to an end.
+    pub(super) comes_last: bool,
     /// For how long it has something held back, from its beginning at most.
     pub(super) holds_back: Duration,
     /// What happens, by the ids of a client and a loan.
@@ -41,7 +41,7 @@ const LATE: Duration = Duration::from_secs(12);
 const fn of_back_office(name: &'static str, plot: fn(&str, &str) -> Vec<Step>) -> Encounter {
     Encounter {
         name,
-        begins: Duration::ZERO,
+        comes_last: false,
         holds_back: Duration::ZERO,
         plot,
     }
@@ -49,8 +49,8 @@ const fn of_back_office(name: &'static str, plot: fn(&str, &str) -> Vec<Step>) -
 
 const fn late(name: &'static str, plot: fn(&str, &str) -> Vec<Step>) -> Encounter {
     Encounter {
-        // When the other stories have sent all that they send.
-        begins: Duration::from_secs(5),
+        // What is held back is the next command of a type, whosever it is.
+        comes_last: true,
         holds_back: Duration::from_secs(20),
         ..of_back_office(name, plot)
     }

@@ -32,6 +32,8 @@ pub(super) enum Step {
 pub(super) struct Story {
     /// When it begins, after the start of the round.
     pub(super) begins: Duration,
+    /// Whether it begins only when what the others have sent has come to an end.
+    pub(super) comes_last: bool,
     /// What happens, in order.
     pub(super) steps: Vec<Step>,
 }
@@ -60,7 +62,11 @@ pub(super) fn stories(
         };
         let steps = plot(&mut names);
         let begins = Duration::from_millis(rng.u64(0..BEGINNINGS));
-        stories.push(Story { begins, steps });
+        stories.push(Story {
+            begins,
+            comes_last: false,
+            steps,
+        });
     }
     for encounter in encounters {
         let names = Names {
@@ -69,7 +75,8 @@ pub(super) fn stories(
             rng,
         };
         stories.push(Story {
-            begins: encounter.begins,
+            begins: Duration::ZERO,
+            comes_last: encounter.comes_last,
             steps: (encounter.plot)(&names.client(), &names.loan(0)),
         });
     }
