@@ -13,7 +13,7 @@ use super::failure::Failure;
 use super::faults::{Effect, Faults};
 use super::json::Json;
 use super::ledger::Ledger;
-use super::operations::{Operation, Order};
+use super::operations::{Operation, Order, Outcome};
 use super::release::Release;
 use super::reply::Reply;
 use super::users::{User, Users};
@@ -107,6 +107,10 @@ impl State {
                         return reply;
                     }
                 } else if effect == Effect::BeforeNextKey {
+                    // What is refused now would be refused then: it may have met another key's effect.
+                    if let Err(refused) = self.rehearse(write, &user) {
+                        return self.refuse(id, write, &refused);
+                    }
                     self.belated.push((id, write.clone()));
                 }
                 self.refuse(id, write, &failure)
@@ -124,6 +128,17 @@ impl State {
             }
             Twist::None => self.run(id, write, &user, None),
         }
+    }
+
+    /// Whether a command would run as the books are now, which stay as they are.
+    fn rehearse(&self, write: &Write, user: &User) -> Result<Outcome, Failure> {
+        let mut desk = Desk {
+            books: &mut self.books.clone(),
+            release: self.release,
+            today: self.today(),
+            user,
+        };
+        write.operation.run(&mut desk, &write.order)
     }
 
     pub(super) fn run(

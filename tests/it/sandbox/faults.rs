@@ -109,6 +109,16 @@ async fn a_second_key_meets_what_the_first_did_after_its_500() {
     assert_eq!(bench.create("k-1").await.0, Stored(500));
 }
 
+/// What has met another key's effect leaves nothing to come: later it might be done a second time.
+#[tokio::test]
+async fn a_second_key_that_breaks_as_well_is_refused_for_what_it_meets() {
+    let bench = Bench::start().await;
+    let twice = json!([{"fault": "status_500_late", "times": 2}]);
+    bench.admin("faults", &twice).await;
+    assert_eq!(bench.create("k-1").await.0, Fresh(500));
+    assert_eq!(bench.create("k-2").await.0, Fresh(403));
+}
+
 #[tokio::test]
 async fn what_a_command_was_about_may_be_hidden_for_a_while() {
     let bench = Bench::start().await;
