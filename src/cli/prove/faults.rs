@@ -151,6 +151,8 @@ impl Card {
         if let Self::Sandbox(index) = self {
             return SANDBOX.get(index).is_some_and(|fault| match fault.name {
                 "stuck" | "late_effect" => is_undecided,
+                // An undo that was done, and answered as one that failed: nothing shows whose it was.
+                "status_500" if fault.effect => why == "undo_leaves_no_trace" && parked.has_effect,
                 // Where the first answer died with its gateway, a stored conflict looks like one that runs.
                 "conflict_409" => may_still_run,
                 "unauthorized" => why == "unauthenticated",

@@ -20,7 +20,7 @@ pub(super) struct SandboxFault {
     /// Whether it strikes everything for a while, reads as well.
     is_total: bool,
     /// Whether a command that is stuck, or ends in a 500, has its effect.
-    effect: bool,
+    pub(super) effect: bool,
     /// The commands of one of these types; none: any's, or one type's.
     aims: &'static [OperationType],
 }
