@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use fineract_gateway::{
-    domain::{OperationType, ResourceId},
-    store::{End, Settlement, Verdict},
+    domain::OperationType,
+    store::{Settlement, Verdict},
 };
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -12,33 +12,16 @@ use sqlx::PgPool;
 
 use crate::support::{
     OPS_TOKEN, TestGateway, claim_limits, client_create,
+    ends::{done, refused},
     operators::{Operator, park, uuid},
-    steps::{approve, disburse},
+    steps::{approve, disburse, envelope, loan},
 };
 
 const PAST: &str = "2020-01-01T05:30:00+05:30";
 const FUTURE: &str = "2099-01-01T00:00:00Z";
 
-fn failure() -> End {
-    End::Failed {
-        body: None,
-        message: "refused".to_owned(),
-        code: "test".to_owned(),
-        fells: true,
-    }
-}
-
-fn success() -> End {
-    End::Succeeded {
-        body: "{}".to_owned(),
-        resource_id: ResourceId::Unchanged,
-    }
-}
-
 fn create() -> Value {
-    json!({ "status": "LOAN_CREATE", "data": { "lenderConfig": "UGRO", "externalId": "L",
-            "principal": 100_000, "submittedOnDate": "11 January 2026", "loanTermFrequency": 12,
-            "numberOfRepayments": 12, "interestRatePerPeriod": 8, "clientId": "C" } })
+    envelope("LOAN_CREATE", loan("L", "C"))
 }
 
 fn update() -> Value {
@@ -46,7 +29,7 @@ fn update() -> Value {
 }
 
 fn payout() -> Value {
-    json!({ "status": "LOAN_DISBURSE", "data": disburse("L") })
+    envelope("LOAN_DISBURSE", disburse("L"))
 }
 
 fn by(deadline: &str, mut body: Value) -> Value {
@@ -62,7 +45,8 @@ async fn state(pool: &PgPool, id: &str) -> String {
         .unwrap()
 }
 
-/// the second one's was never set. The payout behind an update that expired is made all the same.
+/// Both failures have dependents: the second one's are not forgotten for the first one's. The payout behind an
+/// update that expired is not made.
 #[sqlx::test]
 async fn what_stands_behind_the_second_of_two_that_expire_together_fails_with_it(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
@@ -74,12 +58,12 @@ async fn what_stands_behind_the_second_of_two_that_expire_together_fails_with_it
     while gateway.store.end_expired().await.unwrap() {}
     while gateway.store.fell_some().await.unwrap() {}
     assert_eq!(state(&pool, &update).await, "failed");
-    gateway.end_next(success()).await;
-    gateway.end_next(success()).await;
+    gateway.end_next(done()).await;
+    gateway.end_next(done()).await;
     assert_eq!(state(&pool, &payout).await, "failed");
 }
 
-/// The same where somebody cancels while the failure further ahead still fells.
+/// The same where somebody cancels while dependents of a failure further ahead are still to be ended.
 #[sqlx::test]
 async fn what_stands_behind_one_that_is_cancelled_in_a_falling_lane_fails_with_it(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
@@ -88,16 +72,17 @@ async fn what_stands_behind_one_that_is_cancelled_in_a_falling_lane_fails_with_i
     gateway.accept(&create()).await;
     let update = gateway.accept(&update()).await;
     let payout = gateway.accept(&payout()).await;
-    gateway.end_next(success()).await;
-    gateway.end_next(failure()).await;
+    gateway.end_next(done()).await;
+    gateway.end_next(refused()).await;
     let cancelled = Operator::of(gateway.address).act(&update, "cancel").await;
     assert_eq!(cancelled.status, StatusCode::OK, "{}", cancelled.text);
     while gateway.store.fell_some().await.unwrap() {}
-    gateway.end_next(success()).await;
+    gateway.end_next(done()).await;
     assert_eq!(state(&pool, &payout).await, "failed");
 }
 
-/// not make it read: what is accepted within the minute does not know of it.
+/// A failure before the create, which is told later, does not make the one behind the create read: what is
+/// accepted within the minute does not know of it.
 #[sqlx::test]
 async fn an_unread_failure_behind_a_create_stays_unread_when_one_before_it_fails(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
@@ -107,16 +92,16 @@ async fn an_unread_failure_behind_a_create_stays_unread_when_one_before_it_fails
     gateway.accept(&by(PAST, update())).await;
     while gateway.store.end_expired().await.unwrap() {}
     while gateway.store.fell_some().await.unwrap() {}
-    gateway.end_next(success()).await;
-    gateway.end_next(failure()).await;
+    gateway.end_next(done()).await;
+    gateway.end_next(refused()).await;
     while gateway.store.fell_some().await.unwrap() {}
     let payout = gateway.accept(&payout()).await;
     while gateway.store.fell_some().await.unwrap() {}
-    gateway.end_next(success()).await;
+    gateway.end_next(done()).await;
     assert_eq!(state(&pool, &payout).await, "failed");
 }
 
-/// A sweep has chosen it, and waits for its lane; meanwhile an operator is told that it runs until 2099.
+/// A sweep has chosen it, and waits for its lane; meanwhile an operator is told that it may run until 2099.
 #[sqlx::test]
 async fn a_sweep_looks_at_the_deadline_once_more_when_it_has_the_row(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
@@ -152,7 +137,8 @@ async fn a_sweep_looks_at_the_deadline_once_more_when_it_has_the_row(pool: PgPoo
     assert_eq!(state(&pool, &id).await, "ready");
 }
 
-/// future; it is not parked, and tried at the quickest pace, for as long again as it was held.
+/// The time that it was on hold is left out of its trouble, which must not begin in the future for that: it
+/// would not be parked, and tried at the quickest pace, for as long again.
 #[sqlx::test]
 async fn a_hold_does_not_move_trouble_into_the_future(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
@@ -178,7 +164,7 @@ async fn a_hold_does_not_move_trouble_into_the_future(pool: PgPool) {
     assert!(is_past, "the trouble begins in the future");
 }
 
-/// Fineract for days is parked, however often it was passed over in between.
+/// What Fineract has kept locked for days is parked, however often it was passed over in between.
 #[sqlx::test]
 async fn being_passed_over_for_want_of_budget_does_not_begin_trouble_anew(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
@@ -224,7 +210,7 @@ async fn what_follows_a_cancel_does_not_fall_because_of_a_forgotten_failure(pool
     let gateway = TestGateway::start(pool.clone()).await;
     let operator = Operator::of(gateway.address);
     gateway.accept(&update()).await;
-    gateway.end_next(failure()).await;
+    gateway.end_next(refused()).await;
     sqlx::raw_sql("UPDATE lane SET failed_at = failed_at - interval '1 day'")
         .execute(&pool)
         .await
@@ -240,7 +226,7 @@ async fn what_follows_a_cancel_does_not_fall_because_of_a_forgotten_failure(pool
     assert_eq!(state(&pool, &next).await, "ready");
 }
 
-/// Rows of a newer gateway fill each look of the sweep; what this one knows never expires.
+/// Rows of a newer gateway could fill each look of the sweep; what this one knows expires all the same.
 #[sqlx::test]
 async fn expired_rows_of_an_unknown_type_do_not_hide_the_others(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;

@@ -3,15 +3,19 @@
 use std::time::Duration;
 
 use fineract_gateway::{
-    domain::{OperationType, ResourceId},
-    store::{Claimed, End, Settlement, Verdict},
+    domain::OperationType,
+    store::{Claimed, Settlement, Verdict},
 };
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use crate::{
     bulk::Bulk,
-    support::{API_KEY, Answer, OPS_TOKEN, TestGateway, claim_limits, client_create},
+    support::{
+        API_KEY, Answer, OPS_TOKEN, TestGateway, claim_limits, client_create,
+        ends::{done, refused},
+        steps::{self, envelope, rename},
+    },
 };
 
 async fn states(pool: &PgPool) -> Vec<String> {
@@ -26,21 +30,13 @@ async fn states(pool: &PgPool) -> Vec<String> {
 #[sqlx::test]
 async fn what_runs_already_does_not_fall_when_a_clock_steps_back(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
-    let update =
-        json!({ "status": "CLIENT_UPDATE", "data": { "externalId": "C", "lastname": "Rao" } });
     gateway.accept(&client_create("C")).await;
-    let failed = End::Failed {
-        body: None,
-        message: "refused".to_owned(),
-        code: "test".to_owned(),
-        fells: true,
-    };
-    gateway.end_next(failed).await;
+    gateway.end_next(refused()).await;
     sqlx::query!("UPDATE lane SET failed_at = failed_at - interval '2 minutes'")
         .execute(&pool)
         .await
         .unwrap();
-    gateway.accept(&update).await;
+    gateway.accept(&update()).await;
     let limits = claim_limits(1, OperationType::ALL);
     let claimed = gateway.store.claim(&limits).await.unwrap().pop().unwrap();
 
@@ -48,7 +44,7 @@ async fn what_runs_already_does_not_fall_when_a_clock_steps_back(pool: PgPool) {
         .execute(&pool)
         .await
         .unwrap();
-    gateway.accept(&update).await;
+    gateway.accept(&update()).await;
     while gateway.store.fell_some().await.unwrap() {}
     assert_eq!(states(&pool).await, ["failed", "running", "failed"]);
     let settlement = Settlement {
@@ -56,44 +52,22 @@ async fn what_runs_already_does_not_fall_when_a_clock_steps_back(pool: PgPool) {
         attempt: claimed.attempt,
         places: claimed.places,
         reply: None,
-        verdict: Verdict::End(End::Succeeded {
-            body: "{}".to_owned(),
-            resource_id: ResourceId::Unchanged,
-        }),
+        verdict: Verdict::End(done()),
     };
     assert!(gateway.store.settle(settlement).await.unwrap());
     assert_eq!(states(&pool).await, ["failed", "succeeded", "failed"]);
 }
 
-fn failure() -> End {
-    End::Failed {
-        body: None,
-        message: "refused".to_owned(),
-        code: "test".to_owned(),
-        fells: true,
-    }
-}
-
-fn success() -> End {
-    End::Succeeded {
-        body: "{}".to_owned(),
-        resource_id: ResourceId::Unchanged,
-    }
-}
-
 fn update() -> Value {
-    json!({ "status": "CLIENT_UPDATE", "data": { "externalId": "C", "lastname": "Rao" } })
+    envelope("CLIENT_UPDATE", rename("C"))
 }
 
 fn loan(id: &str) -> Value {
-    json!({ "status": "LOAN_CREATE", "data": { "lenderConfig": "UGRO", "externalId": id,
-            "principal": 100_000, "submittedOnDate": "11 January 2026", "loanTermFrequency": 12,
-            "numberOfRepayments": 12, "interestRatePerPeriod": 8, "clientId": "C" } })
+    envelope("LOAN_CREATE", steps::loan(id, "C"))
 }
 
 fn approve(id: &str) -> Value {
-    json!({ "status": "LOAN_APPROVE",
-            "data": { "external_loan_id": id, "approvedOnDate": "11 January 2026" } })
+    envelope("LOAN_APPROVE", steps::approve(id))
 }
 
 /// The states in the order of acceptance.
@@ -110,7 +84,7 @@ async fn in_order(pool: &PgPool) -> Vec<String> {
 async fn a_corrected_create_does_not_fail_with_what_it_corrects(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
     gateway.accept(&client_create("C")).await;
-    gateway.end_next(failure()).await;
+    gateway.end_next(refused()).await;
     gateway.accept(&update()).await;
     gateway.accept(&client_create("C")).await;
     gateway.accept(&update()).await;
@@ -120,9 +94,9 @@ async fn a_corrected_create_does_not_fail_with_what_it_corrects(pool: PgPool) {
         in_order(&pool).await,
         ["failed", "failed", "ready", "waiting", "waiting"]
     );
-    gateway.end_next(success()).await;
-    gateway.end_next(success()).await;
-    gateway.end_next(success()).await;
+    gateway.end_next(done()).await;
+    gateway.end_next(done()).await;
+    gateway.end_next(done()).await;
     assert_eq!(
         in_order(&pool).await,
         ["failed", "failed", "succeeded", "succeeded", "succeeded"]
@@ -145,7 +119,7 @@ async fn a_create_stands_on_its_own_also_when_it_waited(pool: PgPool) {
     ] {
         gateway.accept(&body).await;
     }
-    gateway.end_next(failure()).await;
+    gateway.end_next(refused()).await;
     while gateway.store.fell_some().await.unwrap() {}
     assert_eq!(
         in_order(&pool).await,
@@ -153,7 +127,7 @@ async fn a_create_stands_on_its_own_also_when_it_waited(pool: PgPool) {
             "failed", "failed", "failed", "ready", "waiting", "waiting", "waiting", "waiting"
         ]
     );
-    gateway.end_next(failure()).await;
+    gateway.end_next(refused()).await;
     while gateway.store.fell_some().await.unwrap() {}
     assert_eq!(in_order(&pool).await, ["failed"; 8]);
 }
@@ -163,11 +137,11 @@ async fn a_create_stands_on_its_own_also_when_it_waited(pool: PgPool) {
 async fn a_loan_fails_with_its_client_and_not_with_an_earlier_application(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
     gateway.accept(&loan("L")).await;
-    gateway.end_next(failure()).await;
+    gateway.end_next(refused()).await;
     gateway.accept(&loan("L")).await;
-    gateway.end_next(success()).await;
+    gateway.end_next(done()).await;
     gateway.accept(&client_create("C")).await;
-    gateway.end_next(failure()).await;
+    gateway.end_next(refused()).await;
     gateway.accept(&loan("L")).await;
     while gateway.store.fell_some().await.unwrap() {}
     assert_eq!(
@@ -192,7 +166,7 @@ async fn whatever_shows_a_failure_counts_as_reading_it(pool: PgPool) {
 
     // A batch's summary, on a page that shows none of its rows.
     bulk.schedule("r", vec![client_create("C-1")]).await;
-    gateway.end_next(failure()).await;
+    gateway.end_next(refused()).await;
     assert!(!is_read("client:c-1").await);
     bulk.status(&json!({ "reference_id": "r", "filters": {"status": ["READY"]} }))
         .await;
@@ -200,7 +174,7 @@ async fn whatever_shows_a_failure_counts_as_reading_it(pool: PgPool) {
 
     // A transaction.
     let id = gateway.accept(&disburse).await;
-    gateway.end_next(failure()).await;
+    gateway.end_next(refused()).await;
     assert!(!is_read("loan:l").await);
     let request = gateway.request(reqwest::Method::GET, &format!("/transactions/{id}"));
     Answer::of(request.header("Authorization", format!("Token {API_KEY}"))).await;
@@ -208,7 +182,7 @@ async fn whatever_shows_a_failure_counts_as_reading_it(pool: PgPool) {
 
     // An operator's look, and an operator's cancel.
     let id = gateway.accept(&client_create("C-2")).await;
-    gateway.end_next(failure()).await;
+    gateway.end_next(refused()).await;
     assert!(!is_read("client:c-2").await);
     let request = gateway.request(reqwest::Method::GET, &format!("/fineract/operations/{id}"));
     Answer::of(request.header("X-Internal-Token", OPS_TOKEN)).await;
@@ -245,10 +219,7 @@ async fn an_attempt_that_lost_its_claim_ends_nothing_beside_the_one_that_has_it(
         };
         gateway.store.settle(settlement)
     };
-    let end = Verdict::End(End::Succeeded {
-        body: "{}".to_owned(),
-        resource_id: ResourceId::Unchanged,
-    });
+    let end = Verdict::End(done());
     let again = Verdict::Again {
         delay: Duration::ZERO,
         new_key: false,

@@ -3,7 +3,7 @@
 
 use fineract_gateway::{
     domain::{Checked, Lane, LaneAccess, OperationId, OperationType},
-    store::{Accepted, BodyDigest, CallerKey, End, NewOperation},
+    store::{Accepted, BodyDigest, CallerKey, NewOperation},
 };
 use reqwest::Method;
 use serde_json::{Value, json, value::RawValue};
@@ -11,7 +11,9 @@ use sqlx::PgPool;
 
 use crate::support::{
     Answer, TestGateway, claim_limits, client_create,
+    ends::refused,
     operators::{Operator, park, uuid},
+    steps::{self, envelope, rename},
 };
 
 /// Makes an operation one of a newer gateway's; its tracking id there.
@@ -28,29 +30,19 @@ async fn make_unknown(pool: &PgPool, tracking_id: &str) -> String {
 }
 
 fn update(id: &str) -> Value {
-    json!({ "status": "CLIENT_UPDATE", "data": { "externalId": id, "lastname": "Rao" } })
+    envelope("CLIENT_UPDATE", rename(id))
 }
 
 fn loan(id: &str, client: &str) -> Value {
-    json!({ "status": "LOAN_CREATE",
-            "data": { "lenderConfig": "UGRO", "externalId": id, "principal": 100_000,
-                      "submittedOnDate": "11 January 2026", "loanTermFrequency": 12,
-                      "numberOfRepayments": 12, "interestRatePerPeriod": 8, "clientId": client } })
+    envelope("LOAN_CREATE", steps::loan(id, client))
 }
 
 fn approve(loan: &str) -> Value {
-    json!({ "status": "LOAN_APPROVE",
-            "data": { "external_loan_id": loan, "approvedOnDate": "11 January 2026" } })
+    envelope("LOAN_APPROVE", steps::approve(loan))
 }
 
 async fn fail_next(gateway: &TestGateway) {
-    let failed = End::Failed {
-        body: None,
-        message: "refused".to_owned(),
-        code: "test".to_owned(),
-        fells: true,
-    };
-    gateway.end_next(failed).await;
+    gateway.end_next(refused()).await;
 }
 
 async fn tracked(gateway: &TestGateway, id: &str) -> Value {

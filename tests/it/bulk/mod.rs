@@ -28,7 +28,10 @@ use fineract_gateway::config::BulkClient;
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 
-use crate::support::Answer;
+use crate::support::{
+    Answer,
+    steps::{self, envelope},
+};
 
 /// No batch takes longer.
 const DEADLINE: Duration = Duration::from_mins(2);
@@ -158,24 +161,17 @@ fn errors_of(answer: &Answer) -> Vec<(Option<i64>, String, String)> {
 }
 
 fn client(external_id: &str) -> Value {
-    json!({ "status": "CLIENT_CREATE",
-            "data": { "firstname": "Jayesh", "lastname": "Badgujar", "externalId": external_id,
-                      "activationDate": "01 January 2026" } })
+    envelope("CLIENT_CREATE", steps::client(external_id))
 }
 
 fn loan(external_id: &str, client: &str) -> Value {
-    json!({ "status": "LOAN_CREATE",
-            "data": { "lenderConfig": "UGRO", "externalId": external_id, "principal": 100_000,
-                      "submittedOnDate": "11 January 2026", "loanTermFrequency": 12,
-                      "numberOfRepayments": 12, "interestRatePerPeriod": 8, "clientId": client } })
+    envelope("LOAN_CREATE", steps::loan(external_id, client))
 }
 
 fn approve(loan: &str) -> Value {
-    json!({ "status": "LOAN_APPROVE",
-            "data": { "external_loan_id": loan, "approvedOnDate": "11 January 2026" } })
+    envelope("LOAN_APPROVE", steps::approve(loan))
 }
 
 fn disburse(loan: &str) -> Value {
-    json!({ "status": "LOAN_DISBURSE",
-            "data": { "external_loan_id": loan, "actualDisbursementDate": "11 January 2026" } })
+    envelope("LOAN_DISBURSE", steps::disburse(loan))
 }

@@ -3,11 +3,8 @@
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use super::{
-    Bulk, client, error_of, errors_of,
-    status::{failed, succeeded},
-};
-use crate::support::{Answer, TestGateway};
+use super::{Bulk, client, error_of, errors_of, status::failed};
+use crate::support::{Answer, TestGateway, ends::done};
 
 #[sqlx::test]
 async fn filters_and_pages_change_the_records_and_never_the_summary(pool: PgPool) {
@@ -18,7 +15,7 @@ async fn filters_and_pages_change_the_records_and_never_the_summary(pool: PgPool
     rows[4]["consent_id"] = json!("My-Consent");
     bulk.schedule("r", rows).await;
     for end in [
-        succeeded(),
+        done(),
         failed("error.msg.client.duplicate.externalId"),
         failed("status_500"),
         failed("done_by_another"),

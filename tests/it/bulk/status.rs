@@ -1,18 +1,11 @@
 //! `POST /bulk/status` (document 002).
 
-use fineract_gateway::{domain::ResourceId, store::End};
+use fineract_gateway::store::End;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use super::{Bulk, approve, client, error_of, loan};
-use crate::support::{Answer, TestGateway};
-
-pub(super) fn succeeded() -> End {
-    End::Succeeded {
-        body: "{}".to_owned(),
-        resource_id: ResourceId::Unchanged,
-    }
-}
+use crate::support::{Answer, TestGateway, ends::done};
 
 pub(super) fn failed(code: &str) -> End {
     End::Failed {
@@ -152,7 +145,7 @@ async fn rows_and_batches_stand_where_their_operations_do(pool: PgPool) {
     let stands =
         |batch: &str, percentage: i64, rows: &str| (batch.to_owned(), percentage, rows.to_owned());
     assert_eq!(at().await, stands("READY", 0, "READY READY READY READY"));
-    gateway.end_next(succeeded()).await;
+    gateway.end_next(done()).await;
     assert_eq!(
         at().await,
         stands("IN_PROGRESS", 25, "COMPLETED READY READY READY")

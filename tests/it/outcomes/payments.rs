@@ -130,13 +130,7 @@ async fn a_guards_no_does_not_end_what_waits_for_a_checker(pool: PgPool) {
     let id = gateway.send("LOAN_DISBURSE", disburse()).await;
     bench.until(&id, "ready", "connection_closed").await;
     bench.age(4_000.0).await;
-    bench.fake.reads(
-        "/fineract-provider/actuator/prometheus",
-        &format!(
-            "200 process_start_time_seconds {}.0\n",
-            crate::fake_fineract::NOW - 1_000
-        ),
-    );
+    bench.shows_when_it_started();
     stands(&bench.fake, &paid());
     bench.until_claimed(&id, 1).await;
     let standing = bench.standing(&id).await;

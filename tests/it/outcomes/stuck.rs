@@ -10,6 +10,17 @@ fn update() -> Value {
     json!({ "externalId": "L-1", "principal": 50_000 })
 }
 
+impl Bench {
+    /// Fineract's metrics tell when its process started: after every command that is 1,000 s old.
+    pub(super) fn shows_when_it_started(&self) {
+        let started_at = NOW - 1_000;
+        self.fake.reads(
+            "/fineract-provider/actuator/prometheus",
+            &format!("200 process_start_time_seconds {started_at}.0\n"),
+        );
+    }
+}
+
 /// Asked three times, and long ago for the first time, as only the database knows: the gateway that was
 /// asked has been restarted.
 async fn long_stuck(bench: &Bench, gateway: Caller, seconds: f64) -> Caller {
@@ -107,11 +118,7 @@ async fn an_update_gets_a_new_key_once_fineract_was_restarted(pool: PgPool) {
     bench.fake.answers("/loans/9", &["425c {}"]);
     let gateway = bench.gateway().await;
     let id = gateway.send("LOAN_UPDATE", update()).await;
-    let started_at = NOW - 1_000;
-    bench.fake.reads(
-        "/fineract-provider/actuator/prometheus",
-        &format!("200 process_start_time_seconds {started_at}.0\n"),
-    );
+    bench.shows_when_it_started();
     let gateway = long_stuck(&bench, gateway, 4_000.0).await;
     bench.until(&id, "ready", "left_without_effect").await;
     bench.fake.answers("/loans/9", &[LOAN_DONE]);
@@ -173,11 +180,7 @@ async fn a_restart_proves_nothing_unless_there_is_one_process(pool: PgPool) {
     bench.fake.answers("/loans/9", &["425c {}"]);
     let gateway = bench.gateway().await;
     let id = gateway.send("LOAN_UPDATE", update()).await;
-    let started_at = NOW - 1_000;
-    bench.fake.reads(
-        "/fineract-provider/actuator/prometheus",
-        &format!("200 process_start_time_seconds {started_at}.0\n"),
-    );
+    bench.shows_when_it_started();
     let _gateway = long_stuck(&bench, gateway, 4_000.0).await;
     bench.until(&id, "ready", "an_attempt_may_still_run").await;
     assert!(bench.fake.keys().iter().all(|key| *key == 1));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fineract_gateway::{
     domain::{Method, OperationType, Request},
-    store::{End, SeenLoan, StartAttempt},
+    store::{SeenLoan, StartAttempt},
 };
 use serde_json::{Value, json};
 use sqlx::{
@@ -18,7 +18,12 @@ use tokio::time::timeout;
 
 use crate::{
     failover::{assert_unavailable, client, until},
-    support::{Answer, TestGateway, claim_limits, client_create, system::System},
+    support::{
+        Answer, TestGateway, claim_limits, client_create,
+        ends::refused,
+        steps::{envelope, rename},
+        system::System,
+    },
 };
 
 /// Others may be held up for so long.
@@ -124,17 +129,8 @@ async fn an_attempt_is_started_beside_a_locked_operation(pool: PgPool) {
     assert!(start("client:locked").await.unwrap());
 }
 
-fn failed() -> End {
-    End::Failed {
-        body: None,
-        message: "refused".to_owned(),
-        code: "test".to_owned(),
-        fells: true,
-    }
-}
-
 fn update(id: &str) -> Value {
-    json!({ "status": "CLIENT_UPDATE", "data": { "externalId": id, "lastname": "Rao" } })
+    envelope("CLIENT_UPDATE", rename(id))
 }
 
 #[sqlx::test]
@@ -144,8 +140,8 @@ async fn operations_fall_beside_a_locked_lane(pool: PgPool) {
         gateway.accept(&client_create(id)).await;
         gateway.accept(&update(id)).await;
     }
-    gateway.end_next(failed()).await;
-    gateway.end_next(failed()).await;
+    gateway.end_next(refused()).await;
+    gateway.end_next(refused()).await;
     let locked = lock(&pool, "SELECT key FROM lane WHERE key = 'client:a'").await;
     let fall = async || while gateway.store.fell_some().await.unwrap() {};
     timeout(SOON, fall()).await.expect("soon");
@@ -162,7 +158,7 @@ async fn operations_fall_beside_a_locked_lane(pool: PgPool) {
 async fn a_failure_is_read_beside_its_locked_lane_and_noted_afterwards(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
     let id = gateway.accept(&client_create("A")).await;
-    gateway.end_next(failed()).await;
+    gateway.end_next(refused()).await;
     let locked = lock(&pool, "SELECT key FROM lane").await;
     let request = gateway.get(&format!("/fineract/track/{id}"));
     let read = timeout(Duration::from_secs(8), Answer::of(request)).await;

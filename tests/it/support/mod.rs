@@ -2,6 +2,7 @@
 #![expect(clippy::indexing_slicing, reason = "a missing key fails the test")]
 
 pub(crate) mod command;
+pub(crate) mod ends;
 pub(crate) mod operators;
 pub(crate) mod sandbox;
 pub(crate) mod steps;

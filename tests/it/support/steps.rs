@@ -4,10 +4,22 @@ use serde_json::{Value, json};
 
 use super::system::Caller;
 
+/// An operation as it is handed in.
+pub(crate) fn envelope(operation_type: &str, data: Value) -> Value {
+    let mut body = json!({ "status": operation_type });
+    body["data"] = data;
+    body
+}
+
 /// `CLIENT_CREATE`.
 pub(crate) fn client(external_id: &str) -> Value {
     json!({ "firstname": "Jayesh", "lastname": "Badgujar", "externalId": external_id,
             "activationDate": "01 January 2026" })
+}
+
+/// `CLIENT_UPDATE`.
+pub(crate) fn rename(external_id: &str) -> Value {
+    json!({ "externalId": external_id, "lastname": "Rao" })
 }
 
 /// `LOAN_CREATE` of 100,000.
