@@ -53,6 +53,24 @@ pub(super) struct Unsent {
 }
 
 impl Unsent {
+    /// One as its row names it: its own lane and position there, and those of the lane that it reads.
+    pub(super) fn of(
+        id: Uuid,
+        type_name: &str,
+        (lane, position): (String, i64),
+        read: Option<(String, i64)>,
+    ) -> Self {
+        Self {
+            id: OperationId(id),
+            operation_type: OperationType::from_name(type_name),
+            places: Places {
+                lane,
+                position,
+                read,
+            },
+        }
+    }
+
     /// Whether those behind it fall with it when it ends. Of a type that this gateway does not know they do: whether they rest on
     /// it cannot be told, and what was not sent can be sent again by whoever wants it, but what was sent cannot be taken back.
     pub(super) fn fells(&self, fells: Fells) -> bool {

@@ -6,14 +6,11 @@ use std::{collections::BTreeSet, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Asking, Places, Store, StoreError,
+    Asking, Store, StoreError,
     cancel::{Reason, Unsent, end_unsent, find_locked, without},
     connect, lanes,
 };
-use crate::{
-    domain::{OperationId, OperationType},
-    telemetry::chain,
-};
+use crate::telemetry::chain;
 
 const ACTION: &str = "end expired operations";
 /// Operations ended in one transaction.
@@ -86,14 +83,9 @@ impl Store {
         .fetch_all(&self.pool)
         .or_fail_to(ACTION)
         .await?;
-        let expired = rows.into_iter().map(|row| Unsent {
-            id: OperationId(row.id),
-            operation_type: OperationType::from_name(&row.r#type),
-            places: Places {
-                lane: row.lane,
-                position: row.position,
-                read: row.read_lane.zip(row.read_position),
-            },
+        let expired = rows.into_iter().map(|row| {
+            let read = row.read_lane.zip(row.read_position);
+            Unsent::of(row.id, &row.r#type, (row.lane, row.position), read)
         });
         Ok(expired.collect())
     }

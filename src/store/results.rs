@@ -16,41 +16,38 @@ pub(super) struct Results {
     pub(super) failed_with: Vec<Option<Uuid>>,
 }
 
+/// What the row of a failure has beside its body.
+#[derive(Debug)]
+pub(super) struct FailureRow {
+    pub(super) code: String,
+    pub(super) message: String,
+    /// Whether a lane is marked with it.
+    pub(super) marked: bool,
+    /// The operation with whose failure it failed, unsent.
+    pub(super) failed_with: Option<Uuid>,
+}
+
 impl Results {
-    /// Adds a row: the success or the failure body, and of a failure code, sentence, and whether a lane is
-    /// marked with it.
+    /// Adds a row: the success or the failure body, and what else is known of a failure.
     pub(super) fn push(
         &mut self,
         id: OperationId,
         success: Option<String>,
         failure: Option<String>,
-        failed: Option<(String, String, bool)>,
+        failed: Option<FailureRow>,
     ) {
         self.ids.push(id.0);
         self.successes.push(success);
         self.failures.push(failure);
         self.marked
-            .push(failed.as_ref().is_some_and(|(_, _, marked)| *marked));
+            .push(failed.as_ref().is_some_and(|failed| failed.marked));
+        self.failed_with
+            .push(failed.as_ref().and_then(|failed| failed.failed_with));
         // A code is Fineract's own word, and Postgres takes no NUL.
         let (code, message) = failed
-            .map(|(code, message, _)| (code.replace('\0', "\u{fffd}"), message))
+            .map(|failed| (failed.code.replace('\0', "\u{fffd}"), failed.message))
             .unzip();
         self.codes.push(code);
         self.messages.push(message);
-        self.failed_with.push(None);
-    }
-
-    /// Adds the row of one that failed, unsent, with another's failure.
-    pub(super) fn push_dependent(
-        &mut self,
-        id: OperationId,
-        failed: (String, String),
-        failed_with: Uuid,
-    ) {
-        let (code, message) = failed;
-        self.push(id, None, None, Some((code, message, true)));
-        if let Some(last) = self.failed_with.last_mut() {
-            *last = Some(failed_with);
-        }
     }
 }

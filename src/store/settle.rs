@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{
     Asking, End, Ends, Places, Settlement, StoreError, Verdict, connect,
     lanes::{Departed, Departures},
-    results::Results,
+    results::{FailureRow, Results},
 };
 use crate::{
     domain::{OperationId, Reply, State},
@@ -232,8 +232,13 @@ pub(super) async fn end(
                 #[cfg(feature = "sabotage")]
                 let fells =
                     &(*fells && !crate::sabotage::is(crate::sabotage::Sabotage::CascadeOff));
-                let failure = Some((code.clone(), message.clone(), *fells));
-                results.push(id, None, body.clone(), failure);
+                let failed = FailureRow {
+                    code: code.clone(),
+                    message: message.clone(),
+                    marked: *fells,
+                    failed_with: None,
+                };
+                results.push(id, None, body.clone(), Some(failed));
                 if *fells {
                     departures.fell(places, id.0);
                 }

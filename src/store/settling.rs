@@ -80,11 +80,7 @@ async fn settle(pool: &PgPool, ends: &Ends, batch: Vec<Settlement>, tries: usize
     // Else it is a row that is refused, or something that is not looked for: each goes by itself.
     locks::leave_out(
         batch,
-        |row| {
-            let read = row.places.read.as_ref().map(|(lane, _)| lane.as_str());
-            let lanes = std::iter::once(row.places.lane.as_str()).chain(read);
-            all || locked.concerns(row.id.0, lanes)
-        },
+        |row| all || locked.concerns(row.id.0, row.places.lanes().iter().map(String::as_str)),
         |free| Box::pin(settle(pool, ends, free, tries)),
         |row| Tried::LeftOut(Box::new(row)),
     )

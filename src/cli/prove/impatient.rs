@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    plots::{Names, send},
+    plots::{Names, repaid_in_parts, send},
     requests::{
         SINGLE, client_create, client_create_too_early, client_update, loan_approve, loan_create,
         loan_create_too_early, loan_disburse, loan_repayment,
@@ -11,7 +11,7 @@ use super::{
     story::Step,
 };
 
-/// What Fineract refuses is sent again at once, corrected: it rests on nothing that failed.
+/// What Fineract refuses is sent again at once, corrected: it depends on nothing that failed.
 pub(super) fn corrected(names: &mut Names<'_>) -> Vec<Step> {
     let (client, loan) = (names.client(), names.loan(0));
     let mut steps = send([
@@ -34,17 +34,7 @@ pub(super) fn corrected(names: &mut Names<'_>) -> Vec<Step> {
 
 /// Everything has a deadline, and some do not meet it.
 pub(super) fn hurried(names: &mut Names<'_>) -> Vec<Step> {
-    let (client, loan, lender) = (names.client(), names.loan(0), names.lender());
-    let mut requests = vec![
-        client_create(&client, &names.lastname(0)),
-        loan_create(&loan, &client, lender),
-        loan_approve(&loan),
-        loan_disburse(&loan, None),
-    ];
-    for _ in 0..3 {
-        requests.push(loan_repayment(&loan, names.rng.i64(1_000..20_000)));
-    }
-    let requests = requests.into_iter().map(|request| {
+    let requests = repaid_in_parts(names).into_iter().map(|request| {
         let expires_in = names.rng.u64(200..4_000);
         request.within(Duration::from_millis(expires_in))
     });

@@ -220,6 +220,11 @@ fn paid_twice(names: &mut Names<'_>) -> Vec<Step> {
 
 /// Paid out, and paid back in parts.
 fn repaid(names: &mut Names<'_>) -> Vec<Step> {
+    send(repaid_in_parts(names))
+}
+
+/// A loan that is paid out, and paid back in parts.
+pub(super) fn repaid_in_parts(names: &mut Names<'_>) -> Vec<Request> {
     let (client, loan, lender) = (names.client(), names.loan(0), names.lender());
     let mut requests = vec![
         client_create(&client, &names.lastname(0)),
@@ -230,7 +235,7 @@ fn repaid(names: &mut Names<'_>) -> Vec<Step> {
     for _ in 0..3 {
         requests.push(loan_repayment(&loan, names.rng.i64(1_000..20_000)));
     }
-    send(requests)
+    requests
 }
 
 /// Approved, taken back, approved again; paid out, taken back, paid out again.

@@ -4,15 +4,12 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::Batch;
-use crate::{
-    domain::{OperationId, OperationType},
-    store::{
-        Asking, Places, Store, StoreError,
-        cancel::{Reason, Unsent, end_unsent, find_locked, without},
-        connect,
-        lanes::{self, Departed},
-        locks::Locked,
-    },
+use crate::store::{
+    Asking, Store, StoreError,
+    cancel::{Reason, Unsent, end_unsent, find_locked, without},
+    connect,
+    lanes::{self, Departed},
+    locks::Locked,
 };
 
 const ACTION: &str = "cancel a batch";
@@ -100,14 +97,9 @@ async fn read_unended(
     let Some(first) = rows.last().map(|row| row.number) else {
         return Ok(None);
     };
-    let unended = rows.into_iter().map(|row| Unsent {
-        id: OperationId(row.id),
-        operation_type: OperationType::from_name(&row.r#type),
-        places: Places {
-            lane: row.lane,
-            position: row.position,
-            read: row.read_lane.zip(row.read_position),
-        },
+    let unended = rows.into_iter().map(|row| {
+        let read = row.read_lane.zip(row.read_position);
+        Unsent::of(row.id, &row.r#type, (row.lane, row.position), read)
     });
     Ok(Some((first, unended.collect())))
 }

@@ -11,15 +11,11 @@ use self::failure::{Failure, forget_failure, read_cause, read_failure};
 use super::{
     Asking, Fells, Store, StoreError,
     cancel::Unsent,
-    claimed::Places,
     connect,
     lanes::{self, Departed, Departures},
-    results::Results,
+    results::{FailureRow, Results},
 };
-use crate::{
-    domain::{OperationId, OperationType, State},
-    telemetry::chain,
-};
+use crate::{domain::OperationType, telemetry::chain};
 
 /// Operations ended in one transaction.
 const CHUNK: i64 = 500;
@@ -55,10 +51,7 @@ impl Store {
             match fell_chunk(&self.pool, &lane, self.fells).await {
                 Ok((ended, departed)) => {
                     some_fell = true;
-                    self.ends.announce_ended(ended);
-                    if departed.work {
-                        self.ends.announce_work();
-                    }
+                    self.announce_unsent(&ended, departed);
                 }
                 Err(error) => {
                     tracing::warn!(error = %chain(&error), "the operations that fall in a lane wait");
@@ -88,7 +81,7 @@ async fn fell_chunk(
     pool: &PgPool,
     lane: &str,
     fells: Fells,
-) -> Result<(Vec<OperationId>, Departed), StoreError> {
+) -> Result<(Vec<Unsent>, Departed), StoreError> {
     const ACTION: &str = "end falling operations";
     let mut transaction = connect::begin_batch(pool).or_fail_to(ACTION).await?;
     // Which lanes they stand in is known only after a look; the lanes are locked in their order, and
@@ -141,13 +134,7 @@ async fn fell_chunk(
         end_fallen(&mut transaction, (lane, &failure), &falling, fells).await?
     };
     transaction.commit().or_fail_to(ACTION).await?;
-    for fallen in &falling {
-        super::count_end(fallen.operation_type, State::Failed);
-    }
-    Ok((
-        falling.into_iter().map(|falling| falling.id).collect(),
-        departed,
-    ))
+    Ok((falling, departed))
 }
 
 /// The first operations of a lane that fall, in their order. One that has had its turn does not fall:
@@ -173,14 +160,9 @@ async fn read_falling(
     .or_fail_to("read falling operations")
     .await
     .map(|rows| {
-        let falling = rows.into_iter().map(|row| Unsent {
-            id: OperationId(row.id),
-            operation_type: OperationType::from_name(&row.r#type),
-            places: Places {
-                lane: row.lane,
-                position: row.position,
-                read: row.read_lane.zip(row.read_position),
-            },
+        let falling = rows.into_iter().map(|row| {
+            let read = row.read_lane.zip(row.read_position);
+            Unsent::of(row.id, &row.r#type, (row.lane, row.position), read)
         });
         falling.collect()
     })
@@ -204,7 +186,13 @@ async fn end_fallen(
             departures.fell(&fallen.places, fallen.id.0);
         }
         let message = format!("Not sent: {cause}, which it rests on, failed");
-        results.push_dependent(fallen.id, (code.to_owned(), message), failure.failed_by);
+        let failed = FailureRow {
+            code: code.to_owned(),
+            message,
+            marked: true,
+            failed_with: Some(failure.failed_by),
+        };
+        results.push(fallen.id, None, None, Some(failed));
     }
     sqlx::query!(
         "UPDATE operation

@@ -1,4 +1,4 @@
-//! What was told, what was stopped, and what a create rests on.
+//! What was told, what was stopped, and what a create depends on.
 
 use super::*;
 
