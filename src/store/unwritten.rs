@@ -13,7 +13,7 @@ use super::{Settlement, Store};
 /// The most operations that wait to be settled by themselves without taking a place from others.
 const MOST_PLACES: usize = 256;
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Waiting {
     since: Instant,
     is_alone: bool,
@@ -28,6 +28,7 @@ pub(super) struct Unwritten(Arc<Mutex<HashMap<(Uuid, i32), Waiting>>>);
 pub(super) struct UnwrittenOne {
     all: Unwritten,
     fence: (Uuid, i32),
+    since: Instant,
 }
 
 impl Drop for UnwrittenOne {
@@ -46,8 +47,7 @@ impl UnwrittenOne {
 
     /// How long it has waited.
     pub(super) fn age(&self) -> Duration {
-        let waiting = self.all.lock().get(&self.fence).copied();
-        waiting.map_or(Duration::ZERO, |waiting| waiting.since.elapsed())
+        self.since.elapsed()
     }
 }
 
@@ -59,14 +59,16 @@ impl Unwritten {
     /// Adds one that is to be written.
     pub(super) fn add(&self, settlement: &Settlement) -> UnwrittenOne {
         let fence = settlement.fence();
+        let since = Instant::now();
         let waiting = Waiting {
-            since: Instant::now(),
+            since,
             is_alone: false,
         };
         self.lock().insert(fence, waiting);
         UnwrittenOne {
             all: self.clone(),
             fence,
+            since,
         }
     }
 }
