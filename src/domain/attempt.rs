@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Answer, Request};
+use super::{Answer, Referent, Request};
 
 /// Why an attempt has no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,4 +60,8 @@ pub struct Attempt {
     /// Whether Fineract looked, before this was sent, as if it had been done already: what a reading
     /// finds later is then no evidence of it. Looked at before an operation's first attempt.
     pub foreseen: bool,
+    /// What the numbers in the command meant when it was planned; empty where an older gateway sent it.
+    pub referents: Vec<Referent>,
+    /// The epoch of Fineract's books that it was sent to.
+    pub epoch: i32,
 }

@@ -43,6 +43,8 @@ pub struct Reads {
     pub loan_id: Option<i64>,
     /// The name of the payment type.
     pub payment_type: Option<String>,
+    /// The number of the office.
+    pub office: Option<i64>,
     /// The external id of a transaction of `loan`, read by itself: an undone one is missing from the
     /// loan's list (`CONTRACT.md` section 16.5).
     pub transaction: Option<String>,

@@ -101,22 +101,35 @@ impl fmt::Display for IdempotencyKey {
 }
 
 /// What a command's success says of the numeric id of what it is about.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ResourceId {
     /// Nothing new.
     #[default]
     Unchanged,
-    /// Created under this number.
-    Known(i64),
+    /// Created.
+    Known {
+        /// The number under which it was.
+        number: i64,
+        /// Its external id, as it was sent.
+        external_id: Option<String>,
+    },
     /// Deleted.
     Gone,
 }
 
 impl ResourceId {
     /// The number, where there is one.
-    pub const fn known(self) -> Option<i64> {
+    pub const fn known(&self) -> Option<i64> {
         match self {
-            Self::Known(id) => Some(id),
+            Self::Known { number, .. } => Some(*number),
+            Self::Unchanged | Self::Gone => None,
+        }
+    }
+
+    /// The external id that was sent for the number.
+    pub fn external_id(&self) -> Option<&str> {
+        match self {
+            Self::Known { external_id, .. } => external_id.as_deref(),
             Self::Unchanged | Self::Gone => None,
         }
     }

@@ -1,7 +1,10 @@
 //! One HTTP client for one tenant of one Fineract.
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -45,6 +48,7 @@ pub struct Fineract {
     pub(super) single_process: bool,
     observer: Option<Observer>,
     pub(super) cache: Arc<Mutex<Cache>>,
+    lost_connections: Arc<AtomicU64>,
 }
 
 impl Fineract {
@@ -75,6 +79,7 @@ impl Fineract {
             single_process: settings.single_process,
             observer: None,
             cache: Arc::default(),
+            lost_connections: Arc::default(),
         })
     }
 
@@ -85,6 +90,11 @@ impl Fineract {
             observer: Some(observer),
             ..self
         }
+    }
+
+    /// How often a connection could not be made, or broke off.
+    pub fn lost_connections(&self) -> u64 {
+        self.lost_connections.load(Ordering::Relaxed)
     }
 
     /// The gateway's user.
@@ -146,6 +156,7 @@ impl Fineract {
         // Whoever comes back may be another process, with other settings or books.
         if let Err(Failure::NotConnected | Failure::Closed) = &result {
             self.forget();
+            self.lost_connections.fetch_add(1, Ordering::Relaxed);
         }
         if let Some(observer) = &self.observer {
             observer.observe(&exchange);

@@ -17,11 +17,17 @@ use crate::domain::{
 /// (`CONTRACT.md` section 16.1).
 const ELSEWHERE: &str = "error.msg.loan.transaction.id.invalid";
 
-/// Products and payment types' numbers: they hardly ever change.
+/// The list of payment types.
+pub(super) const PAYMENT_TYPES: &str = "/paymenttypes";
+/// The list of offices.
+pub(super) const OFFICES: &str = "/offices";
+
+/// Products, payment types and offices: they hardly ever change.
 #[derive(Debug, Default)]
 pub(super) struct Cache {
     products: Kept<Product>,
-    payment_types: Kept<i64>,
+    payment_types: Kept<Named>,
+    offices: Kept<Named>,
 }
 
 /// What a reading was about.
@@ -35,6 +41,10 @@ pub enum Subject {
     Product,
     /// The payment type of UTRs.
     PaymentType,
+    /// A charge.
+    Charge,
+    /// The office of new clients.
+    Office,
     /// A transaction of the loan.
     Transaction,
     /// The commands that wait for a checker.
@@ -87,6 +97,9 @@ impl Fineract {
         if let Some(name) = &reads.payment_type {
             facts.payment_type = Some(self.payment_type(name).await?);
         }
+        if let Some(number) = reads.office {
+            facts.office = self.office(number).await;
+        }
         Ok(facts)
     }
 
@@ -108,7 +121,7 @@ impl Fineract {
         Ok(pending.unwrap_or_default())
     }
 
-    /// Forgets what is known of products and payment types: the next look-up reads them anew.
+    /// Forgets what is known of products, payment types and offices: the next look-up reads them anew.
     pub fn forget(&self) {
         self.forget_until(Instant::now());
     }
@@ -118,6 +131,7 @@ impl Fineract {
         let mut cache = self.cache();
         cache.products.forget_until(until);
         cache.payment_types.forget_until(until);
+        cache.offices.forget_until(until);
     }
 
     fn cache(&self) -> MutexGuard<'_, Cache> {
@@ -167,14 +181,14 @@ impl Fineract {
         if let Some(product) = self.cache().products.get(name, now) {
             return Ok(product);
         }
-        let id = self.id_of("/loanproducts", Subject::Product, name).await?;
+        let listed = self
+            .listed("/loanproducts", Subject::Product, |listed| {
+                listed.name == name
+            })
+            .await?
+            .ok_or(ReadFailure::Missing(Subject::Product))?;
         let product = self
-            .read(
-                &format!("/loanproducts/{id}"),
-                Subject::Product,
-                true,
-                Product::parse,
-            )
+            .product_of(listed.id)
             .await?
             // It may have been renamed between the two.
             .filter(|product| product.name == name)
@@ -183,27 +197,55 @@ impl Fineract {
         Ok(product)
     }
 
-    async fn payment_type(&self, name: &str) -> Result<i64, ReadFailure> {
-        let now = Instant::now();
-        if let Some(id) = self.cache().payment_types.get(name, now) {
-            return Ok(id);
-        }
-        let id = self
-            .id_of("/paymenttypes", Subject::PaymentType, name)
-            .await?;
-        self.cache().payment_types.put(name, id, now);
-        Ok(id)
+    /// Reads the product of that number whole; `None`: there is none.
+    pub(super) async fn product_of(&self, number: i64) -> Result<Option<Product>, ReadFailure> {
+        let path = format!("/loanproducts/{number}");
+        self.read(&path, Subject::Product, true, Product::parse)
+            .await
     }
 
-    /// The number of what has that name in a list.
-    async fn id_of(&self, list: &str, subject: Subject, name: &str) -> Result<i64, ReadFailure> {
+    async fn payment_type(&self, name: &str) -> Result<Named, ReadFailure> {
+        let now = Instant::now();
+        if let Some(known) = self.cache().payment_types.get(name, now) {
+            return Ok(known);
+        }
+        let known = self
+            .listed(PAYMENT_TYPES, Subject::PaymentType, |listed| {
+                listed.name == name
+            })
+            .await?
+            .ok_or(ReadFailure::Missing(Subject::PaymentType))?;
+        self.cache().payment_types.put(name, known.clone(), now);
+        Ok(known)
+    }
+
+    /// The office of that number, where Fineract shows it: nothing is planned by its name, so that the gateway's
+    /// user needs no right to read it.
+    async fn office(&self, number: i64) -> Option<Named> {
+        let now = Instant::now();
+        if let Some(office) = self.cache().offices.get(&number.to_string(), now) {
+            return Some(office);
+        }
+        let office = self
+            .listed(OFFICES, Subject::Office, |listed| listed.id == number)
+            .await
+            .ok()
+            .flatten()?;
+        self.cache()
+            .offices
+            .put(&number.to_string(), office.clone(), now);
+        Some(office)
+    }
+
+    /// The first of a list that is meant.
+    pub(super) async fn listed(
+        &self,
+        list: &str,
+        subject: Subject,
+        is_meant: impl Fn(&Named) -> bool,
+    ) -> Result<Option<Named>, ReadFailure> {
         let listed = self.read(list, subject, false, Named::parse_list).await?;
-        listed
-            .into_iter()
-            .flatten()
-            .find(|listed| listed.name == name)
-            .map(|found| found.id)
-            .ok_or(ReadFailure::Missing(subject))
+        Ok(listed.into_iter().flatten().find(is_meant))
     }
 }
 

@@ -8,6 +8,7 @@ mod exchange;
 mod kept;
 mod lookups;
 mod permits;
+mod referents;
 mod uptime;
 
 pub use self::{
@@ -16,4 +17,5 @@ pub use self::{
     exchange::{Exchange, Kind, Observer},
     lookups::{ReadFailure, Subject},
     permits::{Permit, Permits},
+    referents::Shown,
 };

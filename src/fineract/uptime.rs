@@ -24,11 +24,7 @@ impl Fineract {
     /// (`/actuator/prometheus`) cannot be had, more than one process answers, or `FINERACT_SINGLE_PROCESS`
     /// does not say that there is only one: a balancer may send each reading to the same one of several.
     pub async fn uptime(&self) -> Option<Duration> {
-        let url = format!("{}/actuator/prometheus", self.base.strip_suffix("/api/v1")?);
-        let mut readings = Vec::new();
-        for _ in 0..READINGS {
-            readings.push(self.read_metrics(&url).await?);
-        }
+        let readings = self.readings().await?;
         let (first, others) = readings.split_first()?;
         let one = others
             .iter()
@@ -43,7 +39,28 @@ impl Fineract {
         self.single_process.then_some(first.uptime)
     }
 
-    async fn read_metrics(&self, url: &str) -> Option<Reading> {
+    /// When the process began that answers now (`process_start_time_seconds`); `None` where that cannot be had.
+    pub async fn process_start(&self) -> Option<Decimal> {
+        Some(self.read_metrics().await?.started_at)
+    }
+
+    /// Whether every process that answers has run for longer than that: since then Fineract was not restored
+    /// from a backup. `false` where it cannot be known.
+    pub async fn has_run_for(&self, time: Duration) -> bool {
+        let readings = self.readings().await.unwrap_or_default();
+        !readings.is_empty() && readings.iter().all(|reading| reading.uptime > time)
+    }
+
+    async fn readings(&self) -> Option<Vec<Reading>> {
+        let mut readings = Vec::new();
+        for _ in 0..READINGS {
+            readings.push(self.read_metrics().await?);
+        }
+        Some(readings)
+    }
+
+    async fn read_metrics(&self) -> Option<Reading> {
+        let url = format!("{}/actuator/prometheus", self.base.strip_suffix("/api/v1")?);
         let response = self
             .http
             .get(url)

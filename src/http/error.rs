@@ -58,6 +58,9 @@ pub(super) enum ApiError {
     /// No operation has this id and type.
     #[error("There is no operation with this tracking id.")]
     UnknownTrackingId,
+    /// Nothing was ever accepted for this lane.
+    #[error("There is no such lane.")]
+    UnknownLane,
     /// No route has this path.
     #[error("There is nothing at this path.")]
     UnknownRoute,
@@ -120,9 +123,10 @@ impl ApiError {
             | Self::InvalidQuery => StatusCode::BAD_REQUEST,
             Self::Unauthorized | Self::UnknownKey => StatusCode::UNAUTHORIZED,
             Self::Forbidden => StatusCode::FORBIDDEN,
-            Self::UnknownTrackingId | Self::UnknownTransaction(_) | Self::UnknownRoute => {
-                StatusCode::NOT_FOUND
-            }
+            Self::UnknownTrackingId
+            | Self::UnknownTransaction(_)
+            | Self::UnknownLane
+            | Self::UnknownRoute => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Unfit(_) => StatusCode::CONFLICT,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
@@ -151,6 +155,7 @@ impl ApiError {
             Self::Unauthorized => "unauthorized",
             Self::Forbidden => "forbidden",
             Self::UnknownTrackingId => "unknown_tracking_id",
+            Self::UnknownLane => "unknown_lane",
             Self::UnknownRoute => "unknown_route",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::Unfit(unfit) => unfit.code(),
@@ -252,6 +257,8 @@ mod tests {
             (Unfit::Parked.into(), 409, "operation_parked"),
             (Unfit::NotParked.into(), 409, "operation_not_parked"),
             (Unfit::Expired.into(), 409, "operation_expired"),
+            (Unfit::OtherEpoch.into(), 409, "other_epoch"),
+            (ApiError::UnknownLane, 404, "unknown_lane"),
             (ApiError::BodyTooLarge, 413, "body_too_large"),
             (ApiError::NotJson, 415, "not_json"),
             (ApiError::EncodedBody, 415, "encoded_body"),

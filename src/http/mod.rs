@@ -129,6 +129,12 @@ fn with_callers_routes(
 fn operators_routes() -> Router<Arc<ApiState>> {
     const OPERATION: &str = "/fineract/operations/{id}";
     Router::new()
+        .route("/fineract/books", get(operators::show_books))
+        .route("/fineract/books/epochs", post(operators::confirm_books))
+        .route(
+            "/fineract/lanes/{lane}/number",
+            post(operators::confirm_number),
+        )
         .route("/fineract/operations", get(operators::list_operations))
         .route(OPERATION, get(operators::inspect_operation))
         .route(

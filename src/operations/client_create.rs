@@ -74,8 +74,11 @@ impl Operation for ClientCreate {
             .any(|code| code == "error.msg.client.duplicate.externalId" || code == DONE_BY_ANOTHER)
     }
 
-    fn reads(&self, _: &Deployment, _: OperationId) -> Reads {
-        Reads::default()
+    fn reads(&self, deployment: &Deployment, _: OperationId) -> Reads {
+        Reads {
+            office: Some(deployment.office_id),
+            ..Reads::default()
+        }
     }
 
     fn plan(&self, _: &Facts, context: &Context<'_>) -> Plan {

@@ -15,6 +15,7 @@ const PATH: &str = "/loans/";
 impl Operation for LoanDelete {
     const TYPE: OperationType = OperationType::LoanDelete;
     const LATE_COMMAND_HARMLESS: bool = true;
+    const LEAVES_NOTHING: bool = true;
     /// A late application would be taken once the external id is free.
     const REOPENS: Option<OperationType> = Some(OperationType::LoanCreate);
 

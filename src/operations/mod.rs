@@ -155,6 +155,9 @@ trait Operation: Sized {
     /// planned anew before it is sent again.
     const GUARDED: bool = false;
 
+    /// Whether what shows that it was done is that its loan is not there: a restored Fineract looks the same.
+    const LEAVES_NOTHING: bool = false;
+
     /// Reads and checks the payload. Problems are kept by `fields`, all of them; `None` when there is any.
     fn read(fields: &mut Fields<'_>) -> Option<Self>;
 
@@ -208,6 +211,8 @@ pub struct Entry {
     pub reopens: Option<OperationType>,
     /// Whether it is planned anew before it is sent again.
     pub guarded: bool,
+    /// Whether what shows that it was done is that its loan is not there.
+    pub leaves_nothing: bool,
     /// Checks a payload.
     pub check: fn(&RawValue, &Deployment) -> Result<Checked, InvalidPayload>,
     /// Whether those behind it fail with it, given Fineract's codes.
@@ -235,6 +240,7 @@ impl Entry {
             late_command_harmless: O::LATE_COMMAND_HARMLESS,
             reopens: O::REOPENS,
             guarded: O::GUARDED,
+            leaves_nothing: O::LEAVES_NOTHING,
             check: |payload, deployment| Ok(read::<O>(payload, deployment, true)?.checked()),
             fells: O::fells,
             moves: |payload, deployment| Ok(decode::<O>(payload, deployment)?.moves(deployment)),

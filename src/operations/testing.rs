@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{
     Checked, Context, Deployment, Evidence, Facts, Loan, Operation, Plan, Problem, decode,
 };
-use crate::domain::{Method, OperationId, Request, TrackingId};
+use crate::domain::{Method, Named, OperationId, Request, TrackingId};
 
 /// A deployment with the nine lenders, of which one has another product's name.
 pub(super) fn deployment() -> Deployment {
@@ -124,6 +124,14 @@ pub(super) fn loan(parts: &[(&str, &str)]) -> Facts {
     }
 }
 
+/// A payment type of that number.
+pub(super) fn payment_type(id: i64) -> Named {
+    Named {
+        id,
+        name: "Bank transfer".to_owned(),
+    }
+}
+
 /// A client as recorded.
 pub(super) const CLIENT: &str = r#"{"id":42,"accountNo":"000000042","externalId":"INC-1001",
     "status":{"id":300,"code":"clientStatusType.active","value":"Active"},"active":true,
@@ -157,5 +165,5 @@ pub(super) const PRODUCT: &str = r#"{"id":2,"name":"UGRO","shortName":"UGR","sta
     "interestRateFrequencyType":{"id":3},"annualInterestRate":8.000000,"amortizationType":{"id":1},
     "interestType":{"id":0},"interestCalculationPeriodType":{"id":1},
     "allowPartialPeriodInterestCalculation":false,
-    "transactionProcessingStrategyCode":"mifos-standard-strategy","charges":[],
+    "transactionProcessingStrategyCode":"mifos-standard-strategy","loanProductName":"DMI","charges":[],
     "multiDisburseLoan":false,"disallowExpectedDisbursements":false,"isEqualAmortization":false}"#;

@@ -23,6 +23,7 @@ pub(super) fn routes() -> Router<Sandbox> {
         .route("/ledger", get(show_ledger))
         .route("/reset", post(reset))
         .route("/restart", post(restart))
+        .route("/renumber", post(renumber_loan))
         .route("/users", post(add_user))
         .route("/locks", post(lock_loan))
         .route("/maker-checker", post(set_maker_checker))
@@ -61,6 +62,23 @@ async fn reset(Handle(sandbox): Handle<Sandbox>) -> Response<Body> {
 async fn restart(Handle(sandbox): Handle<Sandbox>) -> Response<Body> {
     sandbox.lock().started_at = SystemTime::now();
     done()
+}
+
+/// `{"externalId"}`: the loan gets the next number, and one of the back office's, as it stands, has its number now,
+/// as after a restore.
+async fn renumber_loan(Handle(sandbox): Handle<Sandbox>, body: String) -> Response<Body> {
+    let external_id = object_of(&body)
+        .as_ref()
+        .and_then(|json| json.get("externalId"))
+        .and_then(Json::as_text)
+        .map(str::to_owned);
+    let renumbered =
+        external_id.is_some_and(|external_id| sandbox.lock().books.renumber(&external_id));
+    if renumbered {
+        done()
+    } else {
+        refused("no such loan")
+    }
 }
 
 /// `{"name", "password", "permissions": [...]}`; without permissions the user may do everything.

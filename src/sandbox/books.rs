@@ -172,6 +172,28 @@ impl Books {
             .ok_or_else(|| Failure::not_found("error.msg.loanproduct.id.invalid", vec![id.into()]))
     }
 
+    /// Gives a loan the next number, and its own to a copy of it under another external id; whether it is there.
+    pub(super) fn renumber(&mut self, external_id: &str) -> bool {
+        let Some(number) = self.loans_by_external_id.get(external_id).copied() else {
+            return false;
+        };
+        let Some(mut loan) = self.loans.get(&number).cloned() else {
+            return false;
+        };
+        loan.id = next(&mut self.ids.loan);
+        let others = format!("{external_id}-others");
+        if let Some(other) = self.loans.get_mut(&number) {
+            other.terms.external_id = Some(others.clone());
+        }
+        self.loans_by_external_id.insert(others, number);
+        self.loans_by_external_id
+            .insert(external_id.to_owned(), loan.id);
+        let of_client = self.loans_by_client.entry(loan.client_id).or_default();
+        of_client.push(loan.id);
+        self.loans.insert(loan.id, loan);
+        true
+    }
+
     /// The loan's transaction by number or external id (`CONTRACT.md` section 16.1).
     pub(super) fn transaction(&self, loan: &Loan, name: &Named) -> Result<&Transaction, Failure> {
         let id = match name {

@@ -2,12 +2,12 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use sqlx::PgPool;
+use sqlx::{PgPool, types::Json};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::{Asking, Store, StoreError, batcher::Batcher, locks};
-use crate::domain::{Answer, Attempt, Failure, Method, OperationId, Reply, Request};
+use crate::domain::{Answer, Attempt, Failure, Method, OperationId, Referent, Reply, Request};
 
 /// A command that is about to be sent.
 #[derive(Clone, Debug)]
@@ -28,6 +28,10 @@ pub struct StartAttempt {
     pub seen: SeenLoan,
     /// The user in Fineract that it is sent as.
     pub user: String,
+    /// What the numbers in the command mean.
+    pub referents: Vec<Referent>,
+    /// The epoch of Fineract's books in which the operation was claimed.
+    pub epoch: i32,
 }
 
 /// What was known of a loan when a command was planned: kept for those who read the transaction.
@@ -82,9 +86,9 @@ async fn insert(pool: &PgPool, batch: &[StartAttempt]) -> Result<HashSet<Uuid>, 
         "WITH started AS (
              SELECT *
                FROM unnest($1::uuid[], $2::int[], $3::int[], $4::text[], $5::text[], $6::text[],
-                           $7::bool[], $8::text[], $9::bool[], $10::bool[], $11::text[])
+                           $7::bool[], $8::text[], $9::bool[], $10::bool[], $11::text[], $12::jsonb[], $13::int[])
                     AS s (id, number, key_number, method, path, body, foreseen, currency, pays_off,
-                          may_have_run, username)
+                          may_have_run, username, referents, epoch)
          ), held AS (
              -- Locked, so that nobody claims it between this look and the commit.
              SELECT o.id
@@ -92,13 +96,14 @@ async fn insert(pool: &PgPool, batch: &[StartAttempt]) -> Result<HashSet<Uuid>, 
                JOIN started s ON o.id = s.id
               WHERE o.attempt = s.number AND o.state = 'running' AND o.due_at > now()
                 AND (o.expires_at IS NULL OR o.expires_at > now() OR s.may_have_run)
+                AND s.epoch = (SELECT epoch FROM books)
               ORDER BY o.id
                 FOR NO KEY UPDATE OF o
          )
          INSERT INTO attempt (operation_id, number, key_number, method, path, body, foreseen,
-                              currency, pays_off, username)
+                              currency, pays_off, username, referents, epoch)
          SELECT s.id, s.number, s.key_number, s.method, s.path, s.body, s.foreseen,
-                s.currency, s.pays_off, s.username
+                s.currency, s.pays_off, s.username, s.referents, s.epoch
            FROM started s
            JOIN held USING (id)
       RETURNING operation_id",
@@ -128,6 +133,11 @@ async fn insert(pool: &PgPool, batch: &[StartAttempt]) -> Result<HashSet<Uuid>, 
             .collect::<Vec<_>>(),
         &batch.iter().map(|row| row.may_have_run).collect::<Vec<_>>(),
         &batch.iter().map(|row| row.user.clone()).collect::<Vec<_>>(),
+        &batch
+            .iter()
+            .map(|row| Json(row.referents.clone()))
+            .collect::<Vec<_>>() as &[Json<Vec<Referent>>],
+        &batch.iter().map(|row| row.epoch).collect::<Vec<_>>(),
     )
     .fetch_all(pool)
     .await
@@ -136,7 +146,7 @@ async fn insert(pool: &PgPool, batch: &[StartAttempt]) -> Result<HashSet<Uuid>, 
 
 impl Store {
     /// Commits an attempt that is about to be sent. `false`: the lease is gone, or the time until which
-    /// the operation may be sent; nothing was written, and nothing may be sent.
+    /// the operation may be sent, or Fineract's books are others by now; nothing was written, and nothing may be sent.
     pub async fn start_attempt(&self, attempt: StartAttempt) -> Result<bool, StoreError> {
         #[cfg(feature = "sabotage")]
         if crate::sabotage::is(crate::sabotage::Sabotage::AttemptNotCommitted) {
@@ -151,11 +161,12 @@ impl Store {
     /// Reads an operation's attempts, the first one first.
     pub async fn attempts(&self, id: OperationId) -> Result<Vec<Attempt>, StoreError> {
         sqlx::query!(
-            "SELECT number, key_number, method, path, body, status, cached, answer, error,
-                    foreseen, username, EXTRACT(EPOCH FROM now() - sent_at)::float8 AS \"age_seconds!\"
+            r#"SELECT number, key_number, method, path, body, status, cached, answer, error, foreseen, username,
+                    referents AS "referents: Json<Vec<Referent>>", epoch,
+                    EXTRACT(EPOCH FROM now() - sent_at)::float8 AS "age_seconds!"
                FROM attempt
               WHERE operation_id = $1
-              ORDER BY number",
+              ORDER BY number"#,
             id.0
         )
         .fetch_all(&self.pool)
@@ -191,6 +202,8 @@ impl Store {
                 reply: answer.or(failure),
                 age: Duration::try_from_secs_f64(row.age_seconds).unwrap_or_default(),
                 foreseen: row.foreseen,
+                referents: row.referents.map(|Json(referents)| referents).unwrap_or_default(),
+                epoch: row.epoch,
             })
         })
         .collect()

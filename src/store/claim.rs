@@ -95,14 +95,16 @@ pub(super) fn statement(
                   deaths = o.deaths + CASE WHEN o.state = 'running' AND (o.deaths < $7 OR o.begun = o.attempt) THEN
                       (NOT EXISTS (SELECT FROM attempt a WHERE a.operation_id = o.id AND a.number = o.attempt))::int::smallint
                       ELSE 0 END
-             FROM taken JOIN payload p ON p.operation_id = taken.id WHERE o.id = taken.id
+             FROM taken JOIN payload p ON p.operation_id = taken.id CROSS JOIN books b WHERE o.id = taken.id
         RETURNING o.id, o.type, o.attempt, o.key_number, o.lost, o.deaths, o.why_counts, o.lane, o.position, o.read_lane,
                   o.read_position, o.lender, o.resolution, o.why, o.why_since,
                   EXTRACT(EPOCH FROM now() - o.accepted_at)::float8 AS age_seconds,
                   COALESCE(o.expires_at <= now(), false) AS "is_past_expiry!",
                   EXTRACT(EPOCH FROM now() - o.why_since)::float8 AS troubled_seconds,
                   p.data AS "data: Json<Box<RawValue>>", p.reference,
-                  (SELECT resource_id FROM lane WHERE key = o.lane) AS known_id"#,
+                  (SELECT resource_id FROM lane WHERE key = o.lane AND resource_epoch = b.epoch) AS known_id,
+                  (SELECT resource_id FROM lane WHERE key = o.read_lane AND resource_epoch = b.epoch) AS read_known_id,
+                  b.epoch"#,
         limits.count,
         limits.lease.as_secs_f64(),
         &limits.types,

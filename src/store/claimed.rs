@@ -34,6 +34,10 @@ pub struct Claimed {
     pub reference: Option<String>,
     /// Fineract's numeric id of what it changes, as answered to our own create.
     pub known_id: Option<i64>,
+    /// The same of what it only reads.
+    pub read_known_id: Option<i64>,
+    /// The epoch of Fineract's books when it was claimed.
+    pub epoch: i32,
     /// How an operator says that it ended: nothing is sent any more.
     pub resolution: Option<Resolution>,
     /// Why it is troubled, if it is: a stable code.
@@ -122,6 +126,8 @@ pub(super) struct Row {
     pub(super) data: Json<Box<RawValue>>,
     pub(super) reference: Option<String>,
     pub(super) known_id: Option<i64>,
+    pub(super) read_known_id: Option<i64>,
+    pub(super) epoch: i32,
 }
 
 impl Row {
@@ -144,6 +150,8 @@ impl Row {
             lender: self.lender,
             reference: self.reference,
             known_id: self.known_id,
+            read_known_id: self.read_known_id,
+            epoch: self.epoch,
             resolution: read_resolution(self.resolution.as_deref())?,
             why: self.why,
             is_past_expiry: self.is_past_expiry,

@@ -49,9 +49,9 @@ impl Departures {
     }
 
     /// Notes what is known of the numeric id of the lane's client or loan.
-    pub(super) fn learn(&mut self, lane: &str, resource_id: ResourceId) {
-        if resource_id != ResourceId::Unchanged {
-            self.lanes.entry(lane.to_owned()).or_default().resource_id = resource_id;
+    pub(super) fn learn(&mut self, lane: &str, resource_id: &ResourceId) {
+        if *resource_id != ResourceId::Unchanged {
+            self.lanes.entry(lane.to_owned()).or_default().resource_id = resource_id.clone();
         }
     }
 
@@ -81,11 +81,23 @@ impl Departures {
                 SELECT *
                   FROM unnest($10::uuid[], $11::text[], $12::text[], $13::text[], $14::text[], $15::bool[],
                               $18::uuid[])
+             ), shared AS (
+                -- Fineract gives a number but once: its books are others, or were restored.
+                INSERT INTO number_conflict (lane, other_lane, number)
+                SELECT u.key, o.key, u.number
+                  FROM unnest($1::text[], $5::bigint[]) AS u (key, number)
+                  JOIN lane o ON split_part(o.key, ':', 1) = split_part(u.key, ':', 1)
+                             AND o.resource_id = u.number AND o.key <> u.key
+                             AND o.resource_epoch = (SELECT epoch FROM books)
+                    ON CONFLICT DO NOTHING
+             RETURNING lane
              )
              UPDATE lane l
                 SET members = l.members - n.members,
                     writers = l.writers - n.writers,
                     resource_id = CASE WHEN n.learned THEN n.resource_id ELSE l.resource_id END,
+                    resource_name = CASE WHEN n.learned THEN n.resource_name ELSE l.resource_name END,
+                    resource_epoch = CASE WHEN n.learned THEN (SELECT epoch FROM books) ELSE l.resource_epoch END,
                     failed_by = CASE WHEN n.marks THEN n.failed_by ELSE l.failed_by END,
                     failed_at = CASE WHEN n.marks THEN now() ELSE l.failed_at END,
                     failed_position = CASE WHEN n.marks THEN n.position ELSE l.failed_position END,
@@ -96,13 +108,15 @@ impl Departures {
                FROM (SELECT u.*, is_unread,
                             u.failed_by IS NOT NULL
                             AND NOT (is_unread AND o.failed_position > u.position) AS marks
-                       FROM unnest($1::text[], $2::int[], $3::int[], $4::bool[], $5::bigint[], $6::uuid[], $7::bigint[])
-                            AS u (key, members, writers, learned, resource_id, failed_by, position)
+                       FROM unnest($1::text[], $2::int[], $3::int[], $4::bool[], $5::bigint[], $6::uuid[], $7::bigint[],
+                                   $19::text[])
+                            AS u (key, members, writers, learned, resource_id, failed_by, position, resource_name)
                        JOIN lane o ON o.key = u.key
                       CROSS JOIN LATERAL (SELECT o.failed_by IS NOT NULL AND NOT o.failure_read
                                                  AND o.failed_at > now() - make_interval(secs => $17)) AS m (is_unread)) AS n
               WHERE l.key = n.key
-          RETURNING l.key, l.falling, l.members > 0 AS "is_used!""#,
+          RETURNING l.key, l.falling, l.members > 0 AS "is_used!",
+                    EXISTS (SELECT FROM shared s WHERE s.lane = l.key) AS "shares_its_number!""#,
             &keys,
             &leaving.iter().map(|lane| lane.members).collect::<Vec<_>>(),
             &leaving.iter().map(|lane| lane.writers).collect::<Vec<_>>(),
@@ -121,11 +135,14 @@ impl Departures {
             self.known,
             WINDOW_SECONDS,
             &results.failed_with as &[Option<Uuid>],
+            &leaving.iter().map(|lane| lane.resource_id.external_id().map(str::to_owned)).collect::<Vec<_>>()
+                as &[Option<String>],
         )
         .fetch_all(&mut *connection)
         .await?;
         note_failures(&self.lanes, connection).await?;
         let falls = left.iter().any(|lane| lane.falling);
+        let shares_numbers = left.iter().any(|lane| lane.shares_its_number);
         let used: Vec<String> = left
             .into_iter()
             .filter(|lane| lane.is_used)
@@ -134,6 +151,7 @@ impl Departures {
         Ok(Departed {
             work: !used.is_empty() && grant(connection, &used).await?,
             falls,
+            shares_numbers,
         })
     }
 }
@@ -175,6 +193,8 @@ pub(super) struct Departed {
     pub(super) work: bool,
     /// A lane is falling.
     pub(super) falls: bool,
+    /// A lane has learned a number that another has.
+    pub(super) shares_numbers: bool,
 }
 
 /// Locks lanes, in the order of their keys.

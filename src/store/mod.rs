@@ -9,6 +9,7 @@ mod attempt;
 mod backlog;
 mod batcher;
 mod body_digest;
+mod books;
 mod bulk;
 mod cancel;
 mod cascade;
@@ -47,6 +48,7 @@ pub use self::{
     accept::{Accepted, CallerKey, NewOperation},
     attempt::{SeenLoan, StartAttempt},
     body_digest::BodyDigest,
+    books::KnownClient,
     bulk::{
         Batch, BatchAccepted, BatchPage, Candidate, NewBatch, NewRow, Record, RecordFilter,
         RefusedRow, Retry, RowContent, RowFailure, RowStatus, Summary,
@@ -59,7 +61,8 @@ pub use self::{
     key_usage::{Block, BlockRequest},
     names::TrackingName,
     operators::{
-        ActionError, Found, Inspected, Operator, ParkedCursor, ParkedOperation, Retryable, Unfit,
+        ActionError, BooksReport, Found, Inspected, NewEpoch, NumberConfirmation, NumberConflict,
+        Operator, ParkedCursor, ParkedOperation, Retryable, Unfit,
     },
     oversight::{Held, Oversight, Standing},
     patience::STATEMENT_TIMEOUT,

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     domain::{OperationId, Reply, State},
-    telemetry::chain,
+    telemetry::{chain, metrics::count_alarm},
 };
 
 /// The settlements whose attempts still held their operations: ids and attempts.
@@ -39,6 +39,13 @@ fn announce(ends: &Ends, batch: &[Settlement], held: &Held, departed: Departed) 
     }
     if departed.falls {
         ends.announce_fall();
+    }
+    if departed.shares_numbers {
+        tracing::error!(
+            alarm = "number_conflict",
+            "Fineract gave a number that another client or loan has: its books were restored, or are others (table number_conflict)"
+        );
+        count_alarm("number_conflict");
     }
 }
 
@@ -221,7 +228,7 @@ pub(super) async fn end(
         match end {
             End::Succeeded { body, resource_id } => {
                 results.push(id, Some(body.clone()), None, None);
-                departures.learn(&places.lane, *resource_id);
+                departures.learn(&places.lane, resource_id);
             }
             End::Failed {
                 body,

@@ -54,7 +54,16 @@ fn with_buckets(builder: PrometheusBuilder) -> Result<PrometheusBuilder, BuildEr
         .set_buckets_for_metric(Matcher::Suffix("_rows".to_owned()), &ROWS)
 }
 
+/// Counts an alarm: something that a person has to look at.
+pub(crate) fn count_alarm(alarm: &'static str) {
+    metrics::counter!("gateway_alarms_total", "alarm" => alarm).increment(1);
+}
+
 fn describe() {
+    describe_counter!(
+        "gateway_alarms_total",
+        "What a person has to look at, by the alarm's name in the log."
+    );
     describe_counter!(
         LOG_LINES_LOST,
         "Lines of the log that could not be written, or for which there was no room."

@@ -27,6 +27,22 @@ impl<'a> Case<'a> {
         self.history().awaits_checker() || checker::awaited(self.claimed).is_some()
     }
 
+    /// Whether it was sent when Fineract's books were others than now: its numbers mean nothing in these.
+    pub(super) fn is_of_other_books(&self) -> bool {
+        let mut epochs = self.attempts.iter().map(|attempt| attempt.epoch);
+        epochs.any(|epoch| epoch != self.claimed.epoch)
+    }
+
+    /// Whether Fineract gave us the number of what it writes or reads, or it was sent to one.
+    pub(super) fn knows_a_number(&self) -> bool {
+        self.claimed.known_id.is_some()
+            || self.claimed.read_known_id.is_some()
+            || self
+                .attempts
+                .iter()
+                .any(|attempt| !attempt.request.numbers().is_empty())
+    }
+
     /// What the type's pure functions know beside the payload and what was read.
     pub(super) fn context(&self, runner: &'a Runner) -> Context<'a> {
         Context {
@@ -59,7 +75,8 @@ impl<'a> Case<'a> {
     /// What to read, by the numbers of what a command was sent to already: since then another client or
     /// loan may have got its external id.
     pub(super) fn addressed(&self, reads: Reads) -> Reads {
-        let sent = self.history().request();
+        let of_these_books = !self.is_of_other_books();
+        let sent = self.history().request().filter(|_| of_these_books);
         Reads {
             client_id: sent.and_then(Request::client_id),
             loan_id: sent.and_then(Request::loan_id),

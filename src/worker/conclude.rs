@@ -10,7 +10,7 @@ use crate::{
     },
     operations::Entry,
     store::{Claimed, End, StoreError, Verdict},
-    telemetry::chain,
+    telemetry::{chain, metrics::count_alarm},
 };
 
 /// What an attempt came to.
@@ -136,7 +136,13 @@ impl Runner {
         };
         match (decision, answer) {
             (Decision::Succeeded, _) => self.succeeded(case).await,
-            (Decision::Refused, Some(answer)) => Conclusion::refused(answer, case.entry),
+            (Decision::Refused, Some(answer)) => {
+                let is_known = answer.status == 404 && case.knows_a_number();
+                match self.check_books_of_missing(claimed, is_known).await {
+                    Ok(()) => Conclusion::refused(answer, case.entry),
+                    Err(conclusion) => conclusion,
+                }
+            }
             (Decision::Read(question), Some(answer)) => self.read(case, question, answer).await,
             (Decision::SameKey { why, outage }, _) => {
                 let asked = answer.and_then(|answer| answer.retry_after);
@@ -149,6 +155,7 @@ impl Runner {
             }
             (Decision::Park { why }, _) => {
                 if why == ANSWER_ABOUT_ANOTHER {
+                    count_alarm(why);
                     tracing::error!(
                         operation.id = %claimed.id,
                         operation.type = %claimed.operation_type,
@@ -189,6 +196,7 @@ impl Runner {
         match self.fineract.look_up(&case.addressed(reads), true).await {
             Ok(facts) => {
                 if let Some(alarm) = (case.entry.alarm)(&facts) {
+                    count_alarm(alarm);
                     tracing::error!(
                         operation.id = %claimed.id,
                         operation.type = %claimed.operation_type,

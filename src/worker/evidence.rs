@@ -161,17 +161,19 @@ impl Runner {
         let claimed = case.claimed;
         let reads = (case.entry.evidence_reads)(&claimed.payload, &self.deployment, claimed.id)
             .map_err(unreadable)?;
-        let facts = self
-            .fineract
-            .look_up(&case.addressed(reads), true)
-            .await
-            .map_err(|failure| {
-                tracing::debug!(operation.id = %claimed.id, ?failure, "the evidence could not be read");
-                let outage = matches!(failure, ReadFailure::NoAnswer(_));
-                self.again_or_park(claimed, "evidence_unread", outage, None)
-            })?;
+        let facts = self.look_up(case, reads, true).await?.map_err(|failure| {
+            tracing::debug!(operation.id = %claimed.id, ?failure, "the evidence could not be read");
+            let outage = matches!(failure, ReadFailure::NoAnswer(_));
+            self.again_or_park(claimed, "evidence_unread", outage, None)
+        })?;
         let evidence = (case.entry.evidence)(&claimed.payload, &facts, &case.context(self))
             .map_err(unreadable)?;
+        let evidence = match evidence {
+            Evidence::Ours(_) if case.entry.leaves_nothing && !self.is_as_sent_to(case).await => {
+                Evidence::CannotTell("absent_after_a_restart")
+            }
+            evidence => evidence,
+        };
         let finding = match &evidence {
             // It looked so before anything was sent: that says nothing of what was sent.
             Evidence::Ours(_) if case.history().foreseen() => Finding::Absent,
@@ -181,6 +183,17 @@ impl Runner {
             Evidence::CannotTell(_) => Finding::CannotTell,
         };
         Ok((finding, evidence))
+    }
+}
+
+impl Runner {
+    /// Whether Fineract has run all the time since the operation was first sent: it was not restored since, so that
+    /// what is gone was there.
+    async fn is_as_sent_to(&self, case: Case<'_>) -> bool {
+        let ages = case.attempts.iter().map(|attempt| attempt.age);
+        let since = case.claimed.claimed_at.elapsed();
+        let age = ages.max().unwrap_or_default().saturating_add(since);
+        self.fineract.has_run_for(age).await
     }
 }
 

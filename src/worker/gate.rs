@@ -5,6 +5,7 @@ use std::{
     time::Instant,
 };
 
+use chrono::{DateTime, Utc};
 use tokio::sync::{Notify, watch};
 
 use super::{breaker::Breaker, pace};
@@ -20,6 +21,8 @@ pub struct Gate {
     breaker: Arc<Mutex<Breaker>>,
     changed: Arc<Notify>,
     health: watch::Sender<FineractHealth>,
+    /// Why nothing may be sent whatever Fineract answers, and since when.
+    shut: Arc<Mutex<Option<(&'static str, DateTime<Utc>)>>>,
 }
 
 impl Default for Gate {
@@ -28,6 +31,7 @@ impl Default for Gate {
             breaker: Arc::default(),
             changed: Arc::default(),
             health: watch::Sender::new(FineractHealth::Unknown),
+            shut: Arc::default(),
         }
     }
 }
@@ -58,6 +62,9 @@ impl Gate {
 
     /// How many of `free` places may be filled now.
     pub(super) fn admits(&self, free: usize) -> usize {
+        if self.shut_for().is_some() {
+            return 0;
+        }
         let breaker = self.lock();
         if breaker.is_closed() {
             free
@@ -75,6 +82,9 @@ impl Gate {
 
     /// Leave to send one operation now; blocked, only the next trial gets it.
     pub(super) fn enter(&self) -> Option<Pass> {
+        if self.shut_for().is_some() {
+            return None;
+        }
         let mut breaker = self.lock();
         if breaker.is_closed() {
             return Some(Pass { trial_of: None });
@@ -96,10 +106,50 @@ impl Gate {
             metrics::gauge!("gateway_fineract_blocked", "reason" => reason).set(0);
             self.changed.notify_one();
         }
-        self.health.send_if_modified(|health| {
-            let opens = *health != FineractHealth::Open;
-            *health = FineractHealth::Open;
-            opens
+        self.show(FineractHealth::Open);
+    }
+
+    /// Sends nothing until [`readmit`](Self::readmit), whatever Fineract answers.
+    pub(super) fn shut(&self, reason: &'static str) {
+        *self.shut.lock().unwrap_or_else(PoisonError::into_inner) = Some((reason, wall_clock()));
+        tracing::error!(
+            reason,
+            "nothing is sent to Fineract until an operator has looked"
+        );
+        metrics::gauge!("gateway_fineract_blocked", "reason" => reason).set(1);
+        self.show(FineractHealth::Unknown);
+    }
+
+    /// What [`shut`](Self::shut) it is over.
+    pub(super) fn readmit(&self) {
+        let shut = self
+            .shut
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some((reason, _)) = shut {
+            tracing::info!(reason, "operations are sent to Fineract again");
+            metrics::gauge!("gateway_fineract_blocked", "reason" => reason).set(0);
+        }
+        self.show(FineractHealth::Unknown);
+        self.changed.notify_one();
+    }
+
+    fn shut_for(&self) -> Option<(&'static str, DateTime<Utc>)> {
+        *self.shut.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Shows Fineract's state, or what nothing is sent for whatever that is.
+    fn show(&self, health: FineractHealth) {
+        let shut = self.shut_for();
+        let health = shut.map_or(health, |(reason, since)| FineractHealth::Blocked {
+            reason,
+            since,
+        });
+        self.health.send_if_modified(|shown| {
+            let differs = *shown != health;
+            *shown = health;
+            differs
         });
     }
 
@@ -116,13 +166,11 @@ impl Gate {
             metrics::gauge!("gateway_fineract_blocked", "reason" => before).set(0);
         }
         metrics::gauge!("gateway_fineract_blocked", "reason" => reason).set(1);
-        self.health.send_modify(|health| {
-            let since = match *health {
-                FineractHealth::Blocked { since, .. } => since,
-                FineractHealth::Unknown | FineractHealth::Open => wall_clock(),
-            };
-            *health = FineractHealth::Blocked { reason, since };
-        });
+        let since = match *self.health.borrow() {
+            FineractHealth::Blocked { since, .. } => since,
+            FineractHealth::Unknown | FineractHealth::Open => wall_clock(),
+        };
+        self.show(FineractHealth::Blocked { reason, since });
     }
 
     /// Something came back from Fineract: it is there. Whether the gate had been shut because it was not.

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use super::{conclude::Conclusion, runner::Runner};
+use super::{
+    conclude::Conclusion,
+    referents::{Meaning, number_means_another},
+    runner::Runner,
+};
 use crate::{
     domain::{Attempt, IdempotencyKey, OperationId, OperationType, decision::History},
     store::Claimed,
@@ -21,7 +25,7 @@ impl Runner {
         let rekeyed = self.store.rekeyed_before(claimed, reopened).await;
         for earlier in rekeyed.map_err(away)? {
             let attempts = self.store.attempts(earlier).await.map_err(away)?;
-            if self.may_come_late(earlier, attempts).await {
+            if self.may_come_late(claimed, earlier, attempts).await? {
                 return Err(self.again_or_park(claimed, "an_attempt_may_still_run", false, None));
             }
         }
@@ -30,38 +34,50 @@ impl Runner {
 
     /// Whether a command of an operation that has ended may still be executed. Its keys are asked: what
     /// has been executed, or refused, by now is answered from Fineract's books.
-    async fn may_come_late(&self, id: OperationId, mut attempts: Vec<Attempt>) -> bool {
+    async fn may_come_late(
+        &self,
+        claimed: &Claimed,
+        id: OperationId,
+        mut attempts: Vec<Attempt>,
+    ) -> Result<bool, Conclusion> {
+        // What was sent to other books comes in none of these.
+        attempts.retain(|attempt| attempt.epoch == claimed.epoch);
         let history = History::new(&attempts);
         if !history.may_still_run() {
-            return false;
+            return Ok(false);
         }
         let uptime = self.fineract.uptime().await;
         let open: Vec<_> = history
             .up_for(uptime)
             .open_commands(self.settings().keys_kept_for)
             .into_iter()
-            .map(|(key_number, request, is_kept)| (key_number, request.clone(), is_kept))
+            .map(|(sent, is_kept)| (sent.clone(), is_kept))
             .collect();
-        for (number, request, is_kept) in open {
+        for (sent, is_kept) in open {
             if !is_kept {
-                return true;
+                return Ok(true);
             }
+            match self.meaning_of(claimed, &sent).await? {
+                Meaning::Same => self.check_books(claimed).await?,
+                Meaning::Gone(_) => return Ok(true),
+                Meaning::Another => return Err(number_means_another(claimed)),
+            }
+            let number = sent.key_number;
             let reply = self
                 .fineract
-                .send(&request, IdempotencyKey { id, number })
+                .send(&sent.request, IdempotencyKey { id, number })
                 .await;
             let place = attempts.partition_point(|attempt| attempt.key_number <= number);
             let asked = Attempt {
                 number: 0,
-                key_number: number,
-                request,
                 user: None,
                 reply: Some(reply),
                 age: Duration::ZERO,
                 foreseen: false,
+                ..sent
             };
             attempts.insert(place, asked);
         }
-        History::new(&attempts).up_for(uptime).may_still_run()
+        Ok(History::new(&attempts).up_for(uptime).may_still_run())
     }
 }

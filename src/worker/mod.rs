@@ -5,6 +5,7 @@
 
 mod admission;
 mod blocked;
+mod books;
 mod breaker;
 mod case;
 mod checker;
@@ -17,6 +18,7 @@ mod limit;
 mod limiter;
 mod pace;
 mod prepare;
+mod referents;
 mod report;
 mod resolve;
 mod retry_budget;
@@ -55,6 +57,8 @@ pub async fn run(runner: Arc<Runner>, stop: CancellationToken) {
         // What only waits to be settled, alone, keeps nobody else from running.
         let busy = (tasks.len() - 1).saturating_sub(runner.store().left_alone());
         let free = runner.capacity().saturating_sub(busy);
+        let may_claim = stop.run_until_cancelled(runner.keep_books()).await;
+        let free = if may_claim == Some(true) { free } else { 0 };
         let claim = claim(&runner, runner.gate().admits(free)).await;
         for operation in claim.operations {
             let (runner, finished) = (Arc::clone(&runner), Arc::clone(&finished));

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     domain::{
-        Attempt, Facts, Failure, Reply, Request, ResourceId,
+        Answer, Attempt, Facts, Failure, Referent, Reply, Request, ResourceId,
         decision::{self, Decision, Finding, History, Scope},
     },
     fineract::{ReadFailure, Subject},
@@ -27,6 +27,8 @@ pub(super) struct Prepared {
     pub(super) foreseen: bool,
     /// What was known of its loan.
     pub(super) seen: SeenLoan,
+    /// What the numbers in it mean.
+    pub(super) referents: Vec<Referent>,
 }
 
 impl Runner {
@@ -45,15 +47,15 @@ impl Runner {
     /// What is to be sent: what was sent under this key, or else what is planned now. `Err`: it is not to be
     /// sent now.
     pub(super) async fn prepare(&self, case: Case<'_>) -> Result<Prepared, Conclusion> {
-        match resend(case.attempts, case.claimed.key_number) {
-            Some(stored) => self.prepare_again(case, stored).await,
+        match sent_under(case.attempts, case.claimed.key_number) {
+            Some(sent) => self.prepare_again(case, sent).await,
             None => self.prepare_new(case).await,
         }
     }
 
     async fn prepare_new(&self, case: Case<'_>) -> Result<Prepared, Conclusion> {
         let Case { claimed, entry, .. } = case;
-        if !case.attempts.is_empty() {
+        if case.history().reached_fineract() {
             self.look_before_a_new_key(case).await?;
         }
         if let Some(reopened) = entry.reopens {
@@ -67,6 +69,7 @@ impl Runner {
                     Err(invalid) => return Err(self.invalid_by_now(case, &invalid).await),
                 };
                 Ok(Prepared {
+                    referents: facts.referents(&request),
                     request,
                     foreseen: matches!(evidence, Evidence::Ours(_)),
                     seen: self.seen(case, &facts),
@@ -80,25 +83,22 @@ impl Runner {
         }
     }
 
-    /// The command that was sent in vain, if it may be sent again. Others may have paid meanwhile, and
+    /// The command that was sent in vain, if it may be sent again: while its numbers mean what they meant. Others may have paid meanwhile, and
     /// Fineract would pay once more: so the guard is asked again, unless the key is in Fineract's books.
     /// Where Fineract may have purged the key, it is read first: the command would run anew.
-    async fn prepare_again(
-        &self,
-        case: Case<'_>,
-        stored: Prepared,
-    ) -> Result<Prepared, Conclusion> {
+    async fn prepare_again(&self, case: Case<'_>, sent: &Attempt) -> Result<Prepared, Conclusion> {
+        let stored = Prepared::again(sent);
         let (history, kept_for) = (case.history(), self.settings().keys_kept_for);
         if history.may_be_forgotten(case.claimed.key_number, kept_for) {
             self.look_before_it_runs_anew(case).await?;
         }
+        self.still_means(case, sent).await?;
         if !case.entry.guarded || history.is_kept(kept_for) {
             return Ok(stored);
         }
         match self.plan(case).await?.0 {
             Plan::Done(_) => Ok(stored),
             Plan::Send(request) if request.is_same_payment(&stored.request) => Ok(stored),
-            // Fineract has never seen the first one.
             Plan::Send(request) if !history.may_have_run() => Ok(Prepared { request, ..stored }),
             Plan::Send(_) => Err(self.again_or_park(case.claimed, MAY_STILL_RUN, false, None)),
             Plan::Refuse(refusal) => Err(self.refuse(case, refusal).await),
@@ -123,7 +123,7 @@ impl Runner {
             .same_reference(claimed)
             .await
             .map_err(|error| Conclusion::database_away(claimed, &error))?;
-        let facts = match self.fineract.look_up(&case.addressed(reads), false).await {
+        let facts = match self.look_up(case, reads, false).await? {
             Ok(facts) => facts,
             Err(failure) => return Err(self.unread(case, failure).await),
         };
@@ -187,10 +187,7 @@ impl Runner {
         let reply = Reply::Answer(answer.clone());
         match decision::decide(&reply, &History::new(&[]), self.settings().patience) {
             // Fineract does not have the client or the loan, or does not take the id.
-            Decision::Refused => {
-                self.close(case, Conclusion::refused(&answer, case.entry))
-                    .await
-            }
+            Decision::Refused => self.refused(case, &answer).await,
             Decision::Suspect { scope, why } => self.suspect(claimed, scope, why, false).await,
             Decision::SameKey { why, outage } => {
                 self.again_or_park(claimed, why, outage, answer.retry_after)
@@ -199,6 +196,18 @@ impl Runner {
             | Decision::Read(_)
             | Decision::AwaitChecker
             | Decision::Park { .. } => self.again_or_park(claimed, "read_failed", false, None),
+        }
+    }
+
+    /// Ends it with Fineract's refusal; what is not there although we know its number is looked for in its books first.
+    async fn refused(&self, case: Case<'_>, answer: &Answer) -> Conclusion {
+        let is_known = answer.status == 404 && case.knows_a_number();
+        match self.check_books_of_missing(case.claimed, is_known).await {
+            Ok(()) => {
+                self.close(case, Conclusion::refused(answer, case.entry))
+                    .await
+            }
+            Err(conclusion) => conclusion,
         }
     }
 
@@ -215,17 +224,25 @@ impl Runner {
     }
 }
 
-/// The command to send again, word for word, when one was sent under this key.
-fn resend(attempts: &[Attempt], key_number: i32) -> Option<Prepared> {
-    attempts
+impl Prepared {
+    /// A command that is sent again, word for word.
+    fn again(sent: &Attempt) -> Self {
+        Self {
+            request: sent.request.clone(),
+            foreseen: sent.foreseen,
+            seen: SeenLoan::default(),
+            referents: sent.referents.clone(),
+        }
+    }
+}
+
+/// The last attempt under this key, where Fineract may have seen one: what it never saw is planned anew.
+fn sent_under(attempts: &[Attempt], key_number: i32) -> Option<&Attempt> {
+    let last = attempts
         .iter()
         .rev()
-        .find(|attempt| attempt.key_number == key_number)
-        .map(|attempt| Prepared {
-            request: attempt.request.clone(),
-            foreseen: attempt.foreseen,
-            seen: SeenLoan::default(),
-        })
+        .find(|attempt| attempt.key_number == key_number);
+    last.filter(|_| History::new(attempts).reached_fineract_under(key_number))
 }
 
 /// Nothing took effect in time, and nothing will be sent any more.

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     blocked::Blocked,
+    books::Books,
     case::Case,
     checker,
     conclude::Conclusion,
@@ -29,6 +30,9 @@ use crate::{
     telemetry::chain,
 };
 
+/// Why an operation is parked that was sent before an operator confirmed that Fineract's books are others now.
+const SENT_TO_OTHER_BOOKS: &str = "sent_to_other_books";
+
 /// The most claims that may end with their process before a person has to look.
 const LOST_AT_MOST: i16 = 5;
 
@@ -45,6 +49,7 @@ pub struct Runner {
     gate: Gate,
     held: Held,
     pub(super) blocked: Blocked,
+    pub(super) books: Books,
     pub(super) watched: Watched,
     pub(super) limiter: Arc<Limiter>,
     last_success: Mutex<Option<Instant>>,
@@ -68,6 +73,7 @@ impl Runner {
             deployment,
             limiter,
             blocked: Blocked::default(),
+            books: Books::default(),
             settings,
             gate,
             held: Held::default(),
@@ -153,6 +159,10 @@ impl Runner {
 
     /// Prepares, commits and sends one attempt, and decides what came back. `None`: the claim is lost.
     async fn conclude(&self, claimed: &Claimed) -> Option<Conclusion> {
+        // Nothing that Fineract shows says anything, unless its books are ours.
+        if let Err(conclusion) = self.check_books(claimed).await {
+            return Some(conclusion);
+        }
         let Some(entry) = operations::entry(claimed.operation_type) else {
             return Some(Conclusion::again(claimed, "unknown_type", None));
         };
@@ -171,6 +181,12 @@ impl Runner {
             } else {
                 "ended_with_its_process"
             }));
+        }
+        if case.is_of_other_books() && case.history().success().is_none() {
+            return Some(match claimed.resolution {
+                Some(resolution) => self.resolve(case, resolution).await,
+                None => Conclusion::park(SENT_TO_OTHER_BOOKS),
+            });
         }
         if let Some(resolution) = claimed.resolution {
             return Some(self.resolve(case, resolution).await);
@@ -221,9 +237,11 @@ impl Runner {
             request,
             foreseen,
             seen,
+            referents,
         }: Prepared,
     ) -> Result<Option<Attempt>, Conclusion> {
         let claimed = case.claimed;
+        self.check_books(claimed).await?;
         points::reach(Point::BeforeAttemptCommit, claimed.operation_type);
         let started = self
             .store
@@ -236,6 +254,8 @@ impl Runner {
                 may_have_run: case.history().may_have_run_under(claimed.key_number),
                 seen,
                 user: self.fineract.user().to_owned(),
+                referents: referents.clone(),
+                epoch: claimed.epoch,
             })
             .await
             .map_err(|error| Conclusion::database_away(claimed, &error))?;
@@ -262,6 +282,8 @@ impl Runner {
             reply: Some(reply),
             age: Duration::ZERO,
             foreseen,
+            referents,
+            epoch: claimed.epoch,
         }))
     }
 

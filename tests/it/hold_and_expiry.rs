@@ -70,6 +70,8 @@ async fn nothing_is_sent_for_the_first_time_once_it_has_expired(pool: PgPool) {
         may_have_run,
         seen: SeenLoan::default(),
         user: "mifos".to_owned(),
+        referents: Vec::new(),
+        epoch: 1,
     };
     let expire = || async {
         sqlx::query!(

@@ -8,6 +8,7 @@
 
 mod attacks;
 mod bad_start;
+mod books;
 mod bulk;
 mod config;
 mod crowd;

@@ -131,7 +131,10 @@ async fn a_retry_stands_at_the_tails_of_its_lanes(pool: PgPool) {
     gateway
         .end_next(End::Succeeded {
             body: "{}".to_owned(),
-            resource_id: ResourceId::Known(1),
+            resource_id: ResourceId::Known {
+                number: 1,
+                external_id: None,
+            },
         })
         .await;
     assert_eq!(operator.inspect(&retry).await["state"], "ready");
@@ -164,7 +167,10 @@ async fn what_goes_on_by_itself_or_succeeded_is_not_run_again(pool: PgPool) {
     gateway
         .end_next(End::Succeeded {
             body: "{}".to_owned(),
-            resource_id: ResourceId::Known(1),
+            resource_id: ResourceId::Known {
+                number: 1,
+                external_id: None,
+            },
         })
         .await;
     let ready = gateway.accept(&client_create("C")).await;

@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 use super::{fineract::SandboxClient, requests::loan_lane, sandbox_faults::commands_of};
 use crate::domain::OperationType;
 
+/// The fault of a command that never arrives.
+const LOST_ON_ITS_WAY: &str = "reset_before";
+
 /// What somebody else does.
 #[derive(Clone, Debug)]
 pub(super) enum Deed {
@@ -26,6 +29,13 @@ pub(super) enum Deed {
         loan: String,
         hides: Duration,
     },
+    /// The next command of this type about this loan is lost on its way.
+    LoseOnItsWay {
+        operation_type: OperationType,
+        loan: String,
+    },
+    /// Once something was lost on its way, the loan's number is another's, as after a restore.
+    Renumber { loan: String },
     /// It waits until an operation of this type has had its effect.
     AwaitEffect {
         operation_type: OperationType,
@@ -77,6 +87,18 @@ impl Deed {
                 let hides =
                     json!({ "match": matched, "fault": "slow", "hides_ms": in_millis(*hides) });
                 aim_at(sandbox, &loan_lane(loan), hides).await
+            }
+            Self::Renumber { loan } => {
+                sandbox.await_hit(LOST_ON_ITS_WAY).await?;
+                sandbox.renumber(loan).await
+            }
+            Self::LoseOnItsWay {
+                operation_type,
+                loan,
+            } => {
+                let matched = commands_of(*operation_type);
+                let fault = json!({ "match": matched, "fault": LOST_ON_ITS_WAY, "times": 1 });
+                aim_at(sandbox, &loan_lane(loan), fault).await
             }
             Self::AwaitEffect {
                 operation_type,

@@ -28,6 +28,11 @@ pub(super) struct Encounter {
 
 /// The story in which an operation's deadline passes while Fineract cannot be read about it.
 pub(super) const UNREADABLE: &str = "unreadable past a deadline";
+/// The story in which a loan's number is given to another, as after a restore.
+pub(super) const RENUMBERED: &str = "a number given to another";
+/// The stories in which the back office gives a client another external id, and deletes a loan.
+pub(super) const RENAMES: &str = "another writer renames";
+pub(super) const DELETES: &str = "another writer deletes";
 /// For how long it cannot be read.
 const HIDDEN: Duration = Duration::from_millis(3_500);
 /// So long it takes at most until a command is sent again that was answered with a 500.
@@ -57,12 +62,13 @@ const fn late(name: &'static str, plot: fn(&str, &str) -> Vec<Step>) -> Encounte
 }
 
 /// All of them.
-pub(super) const ENCOUNTERS: [Encounter; 7] = [
+pub(super) const ENCOUNTERS: [Encounter; 8] = [
     of_back_office("another writer pays", pays),
-    of_back_office("another writer renames", renames),
-    of_back_office("another writer deletes", deletes),
+    of_back_office(RENAMES, renames),
+    of_back_office(DELETES, deletes),
     of_back_office("another writer re-creates", recreates),
     of_back_office(UNREADABLE, hides),
+    of_back_office(RENUMBERED, renumbers),
     late("a create late, after our delete", created_late),
     late("an approval late, after our undo", approved_late),
 ];
@@ -182,6 +188,24 @@ fn hides(client: &str, loan: &str) -> Vec<Step> {
     steps.extend(hidden(OperationType::LoanRepayment, repayment));
     steps.push(Step::Send(loan_repayment(loan, 3_000)));
     steps
+}
+
+/// A payout was lost on its way, and the loan's number is given to another before it is sent again.
+fn renumbers(client: &str, loan: &str) -> Vec<Step> {
+    vec![
+        Step::Send(client_create(client, "Rao")),
+        Step::Send(loan_create(loan, client, SINGLE)),
+        Step::Send(loan_approve(loan)),
+        Step::Ended,
+        Step::Other(Deed::LoseOnItsWay {
+            operation_type: OperationType::LoanDisburse,
+            loan: loan.to_owned(),
+        }),
+        Step::Send(loan_disburse(loan, None)),
+        Step::Other(Deed::Renumber {
+            loan: loan.to_owned(),
+        }),
+    ]
 }
 
 /// Fineract files our application a second time, when we have deleted what the second command made.

@@ -3,7 +3,8 @@
 use fastrand::Rng;
 
 use super::{
-    encounters::{ENCOUNTERS, Encounter, UNREADABLE},
+    encounters::{DELETES, ENCOUNTERS, Encounter, RENAMES, RENUMBERED, UNREADABLE},
+    fineract::OTHER_USER,
     sandbox_faults::{SANDBOX, SandboxFault, Told},
 };
 use crate::domain::OperationType;
@@ -36,6 +37,10 @@ pub(super) enum Card {
     },
     /// Somebody holds rows locked for longer than gateways wait for them.
     HoldRows,
+    /// Another gateway on the same database is set to another Fineract.
+    OtherFineract,
+    /// Another gateway on the same database is set otherwise.
+    SetOtherwise(Setting),
     /// A newer gateway has left operations behind of a type that none knows.
     UnknownType,
     /// A fault of the sandbox strikes some requests.
@@ -47,6 +52,30 @@ pub(super) enum Card {
     },
     /// Somebody gets in the way of one client or loan: the back office, or Fineract with a late effect.
     Encounter(usize),
+}
+
+/// A setting that gateways on one database may have each for itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Setting {
+    /// `FINERACT_USER`.
+    User,
+    /// `LENDERS`.
+    Lenders,
+    /// `FINERACT_PAYMENT_TYPE`.
+    PaymentType,
+}
+
+impl Setting {
+    const ALL: [Self; 3] = [Self::User, Self::Lenders, Self::PaymentType];
+
+    /// What one more gateway is set to.
+    pub(super) fn otherwise(self) -> (&'static str, String) {
+        match self {
+            Self::User => ("FINERACT_USER", OTHER_USER.to_owned()),
+            Self::Lenders => ("LENDERS", "UGRO".to_owned()),
+            Self::PaymentType => ("FINERACT_PAYMENT_TYPE", "Money Transfer".to_owned()),
+        }
+    }
 }
 
 /// An operation that is parked.
@@ -77,10 +106,12 @@ impl Card {
             Self::Log { is_closed: false },
             Self::Log { is_closed: true },
             Self::HoldRows,
+            Self::OtherFineract,
             Self::UnknownType,
             Self::Checker { approves: false },
             Self::Checker { approves: true },
         ];
+        deck.extend(Setting::ALL.map(Self::SetOtherwise));
         deck.extend((0..SANDBOX.len()).map(Self::Sandbox));
         deck.extend((0..ENCOUNTERS.len()).map(Self::Encounter));
         deck
@@ -101,6 +132,10 @@ impl Card {
             Self::Log { is_closed: false } => "stderr stalled".to_owned(),
             Self::Log { is_closed: true } => "stderr dead".to_owned(),
             Self::HoldRows => "rows locked".to_owned(),
+            Self::OtherFineract => "another Fineract".to_owned(),
+            Self::SetOtherwise(Setting::User) => "another user".to_owned(),
+            Self::SetOtherwise(Setting::Lenders) => "other lenders".to_owned(),
+            Self::SetOtherwise(Setting::PaymentType) => "another payment type".to_owned(),
             Self::UnknownType => "an unknown type".to_owned(),
             Self::Sandbox(index) => SANDBOX
                 .get(index)
@@ -171,7 +206,19 @@ impl Card {
                 _ => false,
             });
         }
-        (self == Self::SandboxRestart && is_undecided)
+        let is_gone = why == "subject_is_gone" || why == "absent_after_a_restart";
+        if let Some(encounter) = self.encounter() {
+            return match encounter.name {
+                // A number that comes to mean another, or nothing, is left to a person.
+                RENUMBERED => why == "number_means_another" && !parked.has_effect,
+                RENAMES => why == "number_means_another",
+                DELETES => is_gone,
+                _ => false,
+            };
+        }
+        // What is gone may have been gone with the old process' books.
+        let is_deleted = parked.operation_type == OperationType::LoanDelete && is_gone;
+        (self == Self::SandboxRestart && (is_undecided || is_deleted))
             || (matches!(self, Self::Checker { .. }) && why.contains("checker"))
     }
 }

@@ -22,6 +22,8 @@ use crate::{
 
 /// The back office's user, and its password.
 const CLERK: &str = "clerk";
+/// A second user of the gateways, with the first one's password.
+pub(super) const OTHER_USER: &str = "gateway";
 /// What follows the name of a fault that leaves the effect.
 pub(super) const WITH_EFFECT: &str = ", with the effect";
 /// How often a write of the back office is tried when a fault strikes it.
@@ -82,13 +84,14 @@ impl SandboxClient {
         answer.error_for_status().context("the sandbox refuses")
     }
 
-    /// Begins anew: no client, no loan, no ledger; a clerk of the back office.
+    /// Begins anew: no client, no loan, no ledger; a clerk of the back office, and a second user of the gateways.
     pub(super) async fn reset(&self) -> anyhow::Result<()> {
         self.administer(Method::POST, "reset", &Value::Null).await?;
-        let clerk = json!({ "name": CLERK, "password": CLERK });
-        self.administer(Method::POST, "users", &clerk)
-            .await
-            .map(drop)
+        for (name, password) in [(CLERK, CLERK), (OTHER_USER, "password")] {
+            let user = json!({ "name": name, "password": password });
+            self.administer(Method::POST, "users", &user).await?;
+        }
+        Ok(())
     }
 
     /// As if Fineract's process had been started anew.
@@ -96,6 +99,27 @@ impl SandboxClient {
         self.administer(Method::POST, "restart", &Value::Null)
             .await
             .map(drop)
+    }
+
+    /// Has a loan's number be another's from now on, as after a restore.
+    pub(super) async fn renumber(&self, loan: &str) -> anyhow::Result<()> {
+        let loan = json!({ "externalId": loan });
+        self.administer(Method::POST, "renumber", &loan)
+            .await
+            .map(drop)
+    }
+
+    /// Waits until a fault has struck.
+    pub(super) async fn await_hit(&self, fault: &str) -> anyhow::Result<()> {
+        let started = Instant::now();
+        while started.elapsed() < PATIENCE {
+            let hits = self.hits().await?;
+            if hits.iter().any(|(name, hits)| name == fault && *hits > 0) {
+                break;
+            }
+            tokio::time::sleep(POLL).await;
+        }
+        Ok(())
     }
 
     /// Has the sandbox misbehave.

@@ -2,7 +2,7 @@
 
 use std::{
     convert::Infallible,
-    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
@@ -37,6 +37,8 @@ pub(super) struct Havoc<'a> {
     pub(super) tally: &'a Tally,
     /// From then on nothing goes wrong any more, but for what was under way.
     pub(super) is_over: AtomicBool,
+    /// The effects in another Fineract, which a gateway on the same database was set to.
+    pub(super) elsewhere: AtomicUsize,
 }
 
 impl Havoc<'_> {
@@ -116,6 +118,8 @@ impl Havoc<'_> {
             }
             Card::Log { is_closed } => self.leave_log(card, is_closed).await,
             Card::HoldRows => self.hold_rows(&mut rng).await,
+            Card::OtherFineract => self.run_before_another().await?,
+            Card::SetOtherwise(setting) => self.run_set_otherwise(setting).await?,
             Card::UnknownType => self.plant_unknown().await?,
             Card::StopAtPoint | Card::Checker { .. } => {}
             Card::Encounter(_) if card.is_of_the_unreadable() => self.count_unread(card).await,

@@ -1,17 +1,26 @@
-//! What goes wrong around the gateways: their logs, and what others do with the database's rows.
+//! What goes wrong around the gateways: their logs, what others do with the database's rows, and a gateway that is set
+//! to another Fineract.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
 
 use fastrand::Rng;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 use super::{
-    faults::Card,
+    faults::{Card, Setting},
+    fineract::SandboxClient,
     havoc::{Havoc, WATCH},
 };
-use crate::store::Held;
+use crate::{cli::private::API, sandbox::Sandbox, store::Held};
 
 /// For how long something is waited for that a card is about.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// For how long a gateway runs that is set otherwise than the others.
+const ELSEWHERE: Duration = Duration::from_secs(4);
 /// Rows that are held at once.
 const HELD: i64 = 3;
 
@@ -69,6 +78,48 @@ impl Havoc<'_> {
                 Err(_) => tokio::time::sleep(WATCH).await,
             }
         }
+    }
+
+    /// Runs a gateway on the same database before another Fineract, once a number is known by which it can see that.
+    pub(super) async fn run_before_another(&self) -> anyhow::Result<()> {
+        let started = Instant::now();
+        let oversight = &self.system.oversight;
+        while !oversight.knows_a_client().await.unwrap_or(false) {
+            if started.elapsed() > PATIENCE {
+                return Ok(());
+            }
+            tokio::time::sleep(WATCH).await;
+        }
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let fineract = SandboxClient::new(self.system.http.clone(), address);
+        let url = format!("http://{address}{API}");
+        let gateway = self.system.gateway_with(&[("FINERACT_URL", url)]).await?;
+        let running = async {
+            gateway.start(None).await?;
+            tokio::time::sleep(ELSEWHERE).await;
+            gateway.kill().await;
+            fineract.ledger().await
+        };
+        let serving = Sandbox::new().serve(listener, CancellationToken::new());
+        tokio::select! {
+            served = serving => served?,
+            effects = running => {
+                self.elsewhere.fetch_add(effects?.len(), Ordering::Relaxed);
+                self.struck(Card::OtherFineract, 1);
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs a gateway more that is set otherwise than the others, until it is killed: what it began they take over.
+    pub(super) async fn run_set_otherwise(&self, setting: Setting) -> anyhow::Result<()> {
+        let gateway = self.system.gateway_with(&[setting.otherwise()]).await?;
+        gateway.start(None).await?;
+        tokio::time::sleep(ELSEWHERE).await;
+        let has_run = gateway.kill().await;
+        self.struck(Card::SetOtherwise(setting), u64::from(has_run));
+        Ok(())
     }
 
     /// Waits until an operation cannot be read about whose deadline has passed.

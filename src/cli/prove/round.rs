@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeSet, HashMap},
     fmt::Write as _,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
 
@@ -54,6 +54,8 @@ pub(super) async fn play(system: &System, tally: &Tally, plan: Plan) -> anyhow::
         next_order,
         mut rng,
     } = plan;
+    // Every round has a Fineract of its own.
+    system.oversight.begin_epoch().await?;
     system.fineract.reset().await?;
     let logs = cards.iter().filter(|card| matches!(card, Card::Log { .. }));
     system.begin_lives(&orders, logs.count()).await?;
@@ -61,6 +63,7 @@ pub(super) async fn play(system: &System, tally: &Tally, plan: Plan) -> anyhow::
         system,
         tally,
         is_over: AtomicBool::new(false),
+        elsewhere: AtomicUsize::new(0),
     };
     let mut held_back = Duration::ZERO;
     for card in &cards {
@@ -93,7 +96,10 @@ pub(super) async fn play(system: &System, tally: &Tally, plan: Plan) -> anyhow::
         played = playing => played?,
         failed = attending => match failed? {},
     };
-    let violations = judge::judge(&books);
+    let mut violations = judge::judge(&books);
+    violations.extend(judge::sent_elsewhere(
+        havoc.elsewhere.load(Ordering::Relaxed),
+    ));
     tally.end_round(round, &books.operations, recovery, slowest);
     tally.object(round, &violations);
     if !violations.is_empty() {

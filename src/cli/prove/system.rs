@@ -60,6 +60,7 @@ pub(super) struct System {
     pub(super) fineract: SandboxClient,
     /// The judge's own way to the database.
     pub(super) oversight: Oversight,
+    settings: Vec<(String, String)>,
     /// The callers' client.
     pub(super) http: Client,
     /// Where the logs are.
@@ -106,6 +107,7 @@ impl System {
         }
         Ok(Self {
             gateways: list,
+            settings,
             fineract: SandboxClient::new(http.clone(), servers.sandbox_address()),
             servers,
             oversight: Oversight::new(pool),
@@ -136,6 +138,23 @@ impl System {
             }
         }
         self.until_ready().await
+    }
+
+    /// A gateway more on the same database, yet to be started, with settings that the others do not have.
+    pub(super) async fn gateway_with(&self, others: &[(&str, String)]) -> anyhow::Result<Gateway> {
+        let is_other = |name: &str| others.iter().any(|(other, _)| *other == name);
+        let same = self.settings.iter().filter(|(name, _)| !is_other(name));
+        let others = others
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone()));
+        let settings = same.cloned().chain(others).collect();
+        let number = self.gateways.len() + 1;
+        Ok(Gateway::new(
+            number,
+            free_address().await?,
+            &self.folder,
+            settings,
+        ))
     }
 
     /// Waits until every gateway takes operations.

@@ -79,10 +79,14 @@ impl<'a> History<'a> {
             .and_then(answer)
     }
 
-    /// Whether Fineract looked, before anything was sent, as if it had been done already.
+    /// Whether Fineract looked, before anything reached it, as if it had been done already.
     pub fn foreseen(&self) -> bool {
-        self.attempts
-            .first()
+        let first = self
+            .attempts
+            .iter()
+            .find(|attempt| trace(attempt) != Trace::Nothing);
+        first
+            .or(self.attempts.last())
             .is_some_and(|attempt| attempt.foreseen)
     }
 
@@ -185,6 +189,12 @@ impl<'a> History<'a> {
             .any(|attempt| trace(attempt) != Trace::Nothing)
     }
 
+    /// The same of the attempts under this key.
+    pub fn reached_fineract_under(&self, key_number: i32) -> bool {
+        self.of_key(key_number)
+            .any(|attempt| trace(attempt) != Trace::Nothing)
+    }
+
     /// The same of the attempts before the one that was just answered, leaving out those that were
     /// answered that something has to be set up first, which is said without an effect.
     pub fn left_unread(&self) -> bool {
@@ -222,16 +232,16 @@ impl<'a> History<'a> {
         self.is_open(key, |attempt| !self.ended_with_fineract(attempt))
     }
 
-    /// The commands that may still be executed, each with the number of its key, and whether Fineract has
+    /// The commands that may still be executed, each as it was first sent under its key, and whether Fineract has
     /// that key in its books (which it keeps for `kept_for`), so that asking once more executes nothing.
-    pub fn open_commands(&self, kept_for: Duration) -> Vec<(i32, &'a Request, bool)> {
+    pub fn open_commands(&self, kept_for: Duration) -> Vec<(&'a Attempt, bool)> {
         self.keys()
             .filter(|key| self.may_still_run_under(*key))
             .filter_map(|key| {
                 let first = self.of_key(key).next()?;
                 let is_kept = self.not_ended_answers(key).next().is_some()
                     && !self.may_be_forgotten(key, kept_for);
-                Some((key, &first.request, is_kept))
+                Some((first, is_kept))
             })
             .collect()
     }

@@ -58,11 +58,17 @@ struct Command {
     client_id: Option<i64>,
 }
 
+impl Command {
+    fn of(request: &Request) -> Self {
+        let body = request.body.as_deref().unwrap_or_default();
+        serde_json::from_str(body).unwrap_or_default()
+    }
+}
+
 /// Whether the result is of another client, loan or payment than the request's: keys know none of them
 /// (`CONTRACT.md` section 12.1). What the result does not name is not held against it.
 fn is_about_another(result: &CommandResult, request: &Request) -> bool {
-    let body = request.body.as_deref().unwrap_or_default();
-    let command: Command = serde_json::from_str(body).unwrap_or_default();
+    let command = Command::of(request);
     let text = |id: &Option<serde_json::Value>| {
         let text = id.as_ref().and_then(serde_json::Value::as_str);
         text.map(str::to_owned)
@@ -98,7 +104,10 @@ impl Request {
             Method::Post if creates => serde_json::from_str::<CommandResult>(success)
                 .ok()
                 .and_then(|result| result.resource_id)
-                .map_or(ResourceId::Unchanged, ResourceId::Known),
+                .map_or(ResourceId::Unchanged, |number| ResourceId::Known {
+                    number,
+                    external_id: Command::of(self).external_id,
+                }),
             Method::Get | Method::Post | Method::Put => ResourceId::Unchanged,
         }
     }

@@ -26,6 +26,8 @@ pub struct Loan {
     pub client_office_id: Option<i64>,
     /// The product's number.
     pub loan_product_id: i64,
+    /// The product's name.
+    pub loan_product_name: String,
     /// The currency of its amounts.
     pub currency: Option<Currency>,
     /// What was applied for.
@@ -140,6 +142,8 @@ pub struct LoanCharge {
     pub id: i64,
     /// The charge's number.
     pub charge_id: i64,
+    /// The charge's name.
+    pub name: String,
     /// What it was made from: an amount, or a percentage.
     pub amount_or_percentage: Amount,
     /// When it is due, where that was fixed.

@@ -22,10 +22,19 @@ pub struct Facts {
     pub product: Option<Product>,
     /// The loan.
     pub loan: Option<Loan>,
-    /// The number of the payment type.
-    pub payment_type: Option<i64>,
+    /// The payment type.
+    pub payment_type: Option<Named>,
+    /// The office; not there either where Fineract did not show it.
+    pub office: Option<Named>,
     /// The transaction, standing or undone.
     pub transaction: Option<Transaction>,
+}
+
+impl Facts {
+    /// The number of the payment type.
+    pub fn payment_type_id(&self) -> Option<i64> {
+        self.payment_type.as_ref().map(|known| known.id)
+    }
 }
 
 /// One of Fineract's enum values; its number is what requests carry (`CONTRACT.md` section 6.4).
@@ -120,6 +129,8 @@ pub struct Product {
 pub struct ProductCharge {
     /// The charge's number.
     pub id: i64,
+    /// Its name.
+    pub name: String,
     /// The amount, or the percentage.
     pub amount: Amount,
     /// When it is due.

@@ -1,5 +1,6 @@
 //! What operators do with single operations: one file per endpoint, and the same answer of all actions.
 
+mod books;
 mod cancel;
 mod hold;
 mod inspect;
@@ -19,6 +20,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 pub(super) use self::{
+    books::{confirm_books, confirm_number, show_books},
     cancel::cancel_operation,
     hold::{hold_operation, release_operation},
     inspect::inspect_operation,

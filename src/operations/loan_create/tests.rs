@@ -59,8 +59,8 @@ fn the_body_is_what_fineract_took_when_recorded() {
 /// What sets each lender's product apart, as recorded, and what of it the body shows.
 #[test]
 fn each_lenders_product_shapes_the_body() {
-    let charge = r#""charges":[{"id":1,"amount":2.000000,"chargeTimeType":{"id":1}},
-        {"id":8,"amount":5.000000,"chargeTimeType":{"id":9}}]"#;
+    let charge = r#""charges":[{"id":1,"name":"Processing fee","amount":2.000000,"chargeTimeType":{"id":1}},
+        {"id":8,"name":"Penalty","amount":5.000000,"chargeTimeType":{"id":9}}]"#;
     let tranches = r#""multiDisburseLoan":true,"outstandingLoanBalance":500000.000000"#;
     let multi = r#""multiDisburseLoan":false"#;
     for (lender, product, shown) in [

@@ -108,7 +108,7 @@ impl Operation for LoanDisburse {
                     actual_disbursement_date: self.paid_on,
                     transaction_amount: amount,
                     external_id: context.id.to_string(),
-                    remarks: self.remarks.body(facts.payment_type),
+                    remarks: self.remarks.body(facts.payment_type_id()),
                     locale: LOCALE,
                     date_format: DATE_FORMAT,
                 },

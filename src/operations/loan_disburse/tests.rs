@@ -1,7 +1,9 @@
 use super::*;
 use crate::{
     domain::{TrackingId, Transaction},
-    operations::testing::{Case, ID, body_of, checked, evidence, loan, plan, problems},
+    operations::testing::{
+        Case, ID, body_of, checked, evidence, loan, payment_type, plan, problems,
+    },
 };
 
 const PAYLOAD: &str = r#"{"external_loan_id":"LOAN-123","actualDisbursementDate":"11 January 2024",
@@ -39,7 +41,7 @@ fn a_reference_is_the_receipt_number_where_there_is_a_payment_type() {
         r#"{{"actualDisbursementDate":"11 January 2024","transactionAmount":100000.00,"externalId":"{ID}","#
     );
     let (utr, note) = (r#","utr_payment_id":"UTR-001""#, r#","note":"Paid""#);
-    for (without, payment_type, sent) in [
+    for (without, payment_type_id, sent) in [
         (
             "",
             Some(4),
@@ -62,7 +64,7 @@ fn a_reference_is_the_receipt_number_where_there_is_a_payment_type() {
             &payload
         };
         let facts = Facts {
-            payment_type,
+            payment_type: payment_type_id.map(payment_type),
             ..loan(&[APPROVED])
         };
         let plan = plan::<LoanDisburse>(payload, &facts, Case::default());

@@ -109,7 +109,7 @@ impl Operation for LoanRepayment {
                 transaction_date: self.paid_on,
                 transaction_amount: self.amount,
                 external_id: context.id.to_string(),
-                remarks: self.remarks.body(facts.payment_type),
+                remarks: self.remarks.body(facts.payment_type_id()),
                 locale: LOCALE,
                 date_format: DATE_FORMAT,
             },

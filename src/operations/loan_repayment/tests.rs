@@ -3,7 +3,10 @@ use crate::{
     domain::{TrackingId, Transaction},
     operations::{
         entry,
-        testing::{Case, ID, body_of, checked, deployment, evidence, loan, plan, problems, raw},
+        testing::{
+            Case, ID, body_of, checked, deployment, evidence, loan, payment_type, plan, problems,
+            raw,
+        },
     },
 };
 
@@ -45,7 +48,7 @@ fn refused(facts: &Facts, case: Case<'_>) -> Option<&'static str> {
 #[test]
 fn it_carries_the_operations_own_external_id() {
     let facts = Facts {
-        payment_type: Some(4),
+        payment_type: Some(payment_type(4)),
         ..loan(&[])
     };
     let plan = plan::<LoanRepayment>(&payload(), &facts, Case::default());

@@ -88,8 +88,8 @@ fn what_is_not_given_stays() {
 fn charges_tranches_and_grace_are_sent_again() {
     let charges = (
         "\"isEqualAmortization\":false",
-        r#""isEqualAmortization":false,"charges":[{"id":3,"chargeId":1,"amount":2000.000000,
-            "amountOrPercentage":2.000000,"percentage":2.000000},{"id":4,"chargeId":5,
+        r#""isEqualAmortization":false,"charges":[{"id":3,"chargeId":1,"name":"Processing fee","amount":2000.000000,
+            "amountOrPercentage":2.000000,"percentage":2.000000},{"id":4,"chargeId":5,"name":"Visit",
             "amount":150.000000,"amountOrPercentage":150.000000,"dueDate":[2024,2,1]}],
             "graceOnPrincipalPayment":2,"expectedFirstRepaymentOnDate":[2024,2,15]"#,
     );

@@ -215,5 +215,8 @@ async fn finish(connection: &mut PgConnection, lane: &str) -> Result<Departed, s
         .execute(&mut *connection)
         .await?;
     let work = lanes::grant(connection, &[lane.to_owned()]).await?;
-    Ok(Departed { work, falls: false })
+    Ok(Departed {
+        work,
+        ..Departed::default()
+    })
 }

@@ -17,7 +17,7 @@ pub struct Operator {
     pub request_id: String,
 }
 
-/// What an operator can do with an operation.
+/// What an operator can do.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Action {
     Cancel,
@@ -25,6 +25,8 @@ pub(super) enum Action {
     Resolve,
     Hold,
     Release,
+    ConfirmBooks,
+    ConfirmNumber,
 }
 
 impl Action {
@@ -35,6 +37,8 @@ impl Action {
             Self::Resolve => "resolve",
             Self::Hold => "hold",
             Self::Release => "release",
+            Self::ConfirmBooks => "confirm_books",
+            Self::ConfirmNumber => "confirm_number",
         }
     }
 }
@@ -48,12 +52,32 @@ impl Operator {
         id: OperationId,
         detail: Value,
     ) -> Result<(), StoreError> {
+        self.write(connection, action, Some(id), detail).await
+    }
+
+    /// Writes down an action that is about more than one operation.
+    pub(super) async fn leaves_of_all(
+        &self,
+        connection: &mut PgConnection,
+        action: Action,
+        detail: Value,
+    ) -> Result<(), StoreError> {
+        self.write(connection, action, None, detail).await
+    }
+
+    async fn write(
+        &self,
+        connection: &mut PgConnection,
+        action: Action,
+        id: Option<OperationId>,
+        detail: Value,
+    ) -> Result<(), StoreError> {
         sqlx::query!(
             "INSERT INTO audit (operator, action, operation_id, request_id, detail)
              VALUES ($1, $2, $3, $4, $5)",
             self.name,
             action.as_str(),
-            id.0,
+            id.map(|id| id.0),
             self.request_id,
             detail
         )

@@ -1,6 +1,7 @@
 //! What operators do with single operations: each action and its audit row are one transaction.
 
 mod audit;
+mod books;
 mod cancel;
 mod hold;
 mod inspect;
@@ -13,6 +14,7 @@ use crate::domain::{OperationId, State, TrackingId};
 
 pub use self::{
     audit::Operator,
+    books::{BooksReport, NewEpoch, NumberConfirmation, NumberConflict},
     inspect::Inspected,
     parked::{ParkedCursor, ParkedOperation},
     retry::Retryable,
@@ -53,6 +55,9 @@ pub enum Unfit {
     /// Its deadline has passed, and no other is given.
     #[error("The expires_at of this operation has passed: name a new one to run it again.")]
     Expired,
+    /// Another epoch of Fineract's books has begun already.
+    #[error("Fineract's books are in another epoch by now: look at them once more.")]
+    OtherEpoch,
     /// It is run again already.
     #[error("This operation is run again already, as {0}.")]
     Retried(TrackingName),
@@ -69,6 +74,7 @@ impl Unfit {
             Self::Parked => "operation_parked",
             Self::NotParked => "operation_not_parked",
             Self::Expired => "operation_expired",
+            Self::OtherEpoch => "other_epoch",
             Self::Retried(_) => "operation_retried",
         }
     }

@@ -8,7 +8,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 pub use self::rows::Held;
-use super::{Asking, StoreError, names};
+use super::{Asking, StoreError, failed_to, names};
 use crate::domain::{OperationId, OperationType, State};
 
 /// A look at the queue from outside.
@@ -113,6 +113,27 @@ impl Oversight {
         .or_fail_to("look for what is unread past its deadline")
         .await?;
         Ok(u64::try_from(count).unwrap_or_default())
+    }
+
+    /// Begins a new epoch of Fineract's books while nothing is under way, as an operator does when they are others.
+    pub async fn begin_epoch(&self) -> Result<(), StoreError> {
+        sqlx::query!("UPDATE books SET epoch = epoch + 1, began_at = now()")
+            .execute(&self.pool)
+            .await
+            .map(drop)
+            .map_err(failed_to("begin an epoch of Fineract's books"))
+    }
+
+    /// Whether the number of a client is known.
+    pub async fn knows_a_client(&self) -> Result<bool, StoreError> {
+        sqlx::query_scalar!(
+            r#"SELECT EXISTS (SELECT FROM lane
+                               WHERE split_part(key, ':', 1) = 'client' AND resource_id IS NOT NULL
+                                 AND resource_epoch = (SELECT epoch FROM books)) AS "is_known!""#
+        )
+        .fetch_one(&self.pool)
+        .or_fail_to("look for a client's number")
+        .await
     }
 
     /// Terminates so many connections, whichever they are; how many there were.

@@ -28,17 +28,17 @@ const CLIENT_STORED: &str =
 const LOAN_DONE: &str = r#"200 {"officeId":1,"clientId":7,"loanId":9,"resourceId":9}"#;
 
 /// What is to be tried again stays where it is until the test goes on with it: so it can be looked at.
-const NOTHING_BY_ITSELF: &str = "
+pub(crate) const NOTHING_BY_ITSELF: &str = "
     CREATE OR REPLACE FUNCTION stay() RETURNS trigger LANGUAGE plpgsql AS
         $$ BEGIN NEW.due_at := now() + interval '1 hour'; RETURN NEW; END $$;
     CREATE OR REPLACE TRIGGER stay BEFORE UPDATE ON operation
        FOR EACH ROW WHEN (OLD.state = 'running' AND NEW.state = 'ready') EXECUTE FUNCTION stay()";
 
 /// A gateway before a fake.
-struct Bench {
-    fake: FakeFineract,
-    system: System,
-    pool: PgPool,
+pub(crate) struct Bench {
+    pub(crate) fake: FakeFineract,
+    pub(crate) system: System,
+    pub(crate) pool: PgPool,
 }
 
 /// Where an operation stands.
@@ -49,7 +49,7 @@ struct Standing {
 }
 
 impl Bench {
-    async fn start(pool: PgPool) -> Self {
+    pub(crate) async fn start(pool: PgPool) -> Self {
         let fake = FakeFineract::start().await;
         let mut system = System::start(&pool).await;
         system.set("FINERACT_URL", &fake.url());
@@ -63,7 +63,7 @@ impl Bench {
         Self { fake, system, pool }
     }
 
-    async fn gateway(&self) -> Caller {
+    pub(crate) async fn gateway(&self) -> Caller {
         self.system.gateway().await
     }
 
@@ -122,7 +122,7 @@ impl Bench {
     }
 
     /// Hurries until the operation stands so, for that reason.
-    async fn until(&self, tracking_id: &str, state: &str, why: &str) {
+    pub(crate) async fn until(&self, tracking_id: &str, state: &str, why: &str) {
         let started = Instant::now();
         let wanted = Standing {
             state: state.to_owned(),
@@ -141,7 +141,7 @@ impl Bench {
     }
 
     /// Hurries until so many commands have arrived.
-    async fn until_commands(&self, count: usize) {
+    pub(crate) async fn until_commands(&self, count: usize) {
         let started = Instant::now();
         while self.fake.commands().len() < count {
             assert!(started.elapsed() < DEADLINE, "{:?}", self.fake.commands());
@@ -151,7 +151,7 @@ impl Bench {
     }
 
     /// Hurries until the operation has ended.
-    async fn end_of(&self, gateway: &Caller, tracking_id: &str) -> Value {
+    pub(crate) async fn end_of(&self, gateway: &Caller, tracking_id: &str) -> Value {
         let hurrying = async {
             loop {
                 self.hurry().await;
@@ -165,7 +165,7 @@ impl Bench {
     }
 }
 
-fn client(external_id: &str) -> Value {
+pub(crate) fn client(external_id: &str) -> Value {
     json!({ "firstname": "A", "lastname": "B", "externalId": external_id,
             "activationDate": "01 January 2026" })
 }
@@ -177,7 +177,7 @@ fn approve() -> Value {
 /// The fake's answer for loan 9, some of its parts replaced.
 fn loan(parts: &[(&str, &str)]) -> String {
     let loan = r#"200 {"id":9,"externalId":"L-1","status":{"id":100},"clientId":7,"clientOfficeId":1,
-        "loanProductId":2,"principal":100000.000000,"approvedPrincipal":100000.000000,
+        "loanProductId":2,"loanProductName":"UGRO","principal":100000.000000,"approvedPrincipal":100000.000000,
         "proposedPrincipal":100000.000000,"termFrequency":12,"termPeriodFrequencyType":{"id":2},
         "numberOfRepayments":12,"repaymentEvery":1,"interestRatePerPeriod":8.000000,
         "amortizationType":{"id":1},"interestType":{"id":0},"interestCalculationPeriodType":{"id":1},
@@ -192,7 +192,7 @@ fn loan(parts: &[(&str, &str)]) -> String {
 }
 
 /// Loan 9, approved on the day of [`approve`] by this user.
-fn approved_by(user: &str) -> String {
+pub(crate) fn approved_by(user: &str) -> String {
     let timeline =
         format!(r#""timeline":{{"approvedOnDate":[2024,1,10],"approvedByUsername":"{user}","#);
     loan(&[
@@ -202,7 +202,7 @@ fn approved_by(user: &str) -> String {
 }
 
 /// Has the fake know loan 9, by its external id and by its number.
-fn stands(fake: &FakeFineract, loan: &str) {
+pub(crate) fn stands(fake: &FakeFineract, loan: &str) {
     fake.reads("/loans/external-id/L-1?", loan);
-    fake.reads("/loans/9?", loan);
+    fake.reads("/loans/9", loan);
 }

@@ -117,6 +117,8 @@ async fn an_attempt_is_started_beside_a_locked_operation(pool: PgPool) {
             may_have_run: false,
             seen: SeenLoan::default(),
             user: "mifos".to_owned(),
+            referents: Vec::new(),
+            epoch: 1,
         };
         timeout(SOON, gateway.store.start_attempt(attempt))
             .await

@@ -37,6 +37,22 @@ impl Operator {
             .header("X-Request-Id", "request-1")
     }
 
+    /// Asks for what is shown to operators of more than one operation.
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        Answer::of(self.beside(Method::GET, path)).await
+    }
+
+    /// Acts on more than one operation.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+        Answer::of(self.beside(Method::POST, path).json(body)).await
+    }
+
+    fn beside(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client
+            .request(method, format!("http://{}/fineract{path}", self.address))
+            .header("X-Internal-Token", OPS_TOKEN)
+    }
+
     /// Acts on an operation.
     pub(crate) async fn act(&self, id: &str, action: &str) -> Answer {
         Answer::of(self.request(Method::POST, &format!("/{id}/{action}"))).await

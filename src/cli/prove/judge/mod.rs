@@ -47,11 +47,13 @@ pub(super) enum Rule {
     CreatesStandAlone,
     /// Every gateway answers, once nothing goes wrong any more.
     GatewaysAnswer,
+    /// Nothing is sent to another Fineract than the one that the numbers come from.
+    OneFineract,
 }
 
 impl Rule {
     /// Every rule.
-    pub(super) const ALL: [Self; 16] = [
+    pub(super) const ALL: [Self; 17] = [
         Self::NothingIsLost,
         Self::ParkedForCause,
         Self::SuccessHasItsEffect,
@@ -68,6 +70,7 @@ impl Rule {
         Self::StoppedStaysStopped,
         Self::CreatesStandAlone,
         Self::GatewaysAnswer,
+        Self::OneFineract,
     ];
 }
 
@@ -90,8 +93,18 @@ impl fmt::Display for Rule {
             Self::StoppedStaysStopped => "what was stopped runs only if named",
             Self::CreatesStandAlone => "no create fails with what is before it",
             Self::GatewaysAnswer => "every gateway answers",
+            Self::OneFineract => "nothing is sent to another Fineract",
         })
     }
+}
+
+/// That there are effects in another Fineract.
+pub(super) fn sent_elsewhere(effects: usize) -> Option<Violation> {
+    (effects > 0).then(|| Violation {
+        rule: Rule::OneFineract,
+        subject: "a gateway before another Fineract".to_owned(),
+        detail: format!("{effects} effects there"),
+    })
 }
 
 /// Where a promise was not kept.

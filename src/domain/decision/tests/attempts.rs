@@ -84,6 +84,8 @@ pub(super) fn answered(reply: Reply) -> Attempt {
         reply: Some(reply),
         age: Duration::ZERO,
         foreseen: false,
+        referents: Vec::new(),
+        epoch: 1,
     }
 }
 

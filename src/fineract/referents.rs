@@ -1,0 +1,95 @@
+//! What a number means now, read from Fineract past everything that is kept.
+
+use serde::Deserialize;
+
+use super::{
+    Fineract,
+    lookups::{OFFICES, PAYMENT_TYPES, ReadFailure, Subject},
+};
+use crate::domain::{Product, ReferentKind};
+
+/// What Fineract shows under a number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// A thing of that external id, or name; `None` where it has none.
+    Named(Option<String>),
+    /// Nothing: its own, coded 404, or a list without the number.
+    Nothing,
+}
+
+/// A client or a loan, as far as it says who it is.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Identified {
+    external_id: Option<String>,
+}
+
+impl Identified {
+    fn parse(body: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(body)
+    }
+}
+
+impl Fineract {
+    /// Reads what a number means now. A charge is looked for among those of `product`, where there is one,
+    /// before the list of all is asked for, which needs a right of its own.
+    pub async fn shown_under(
+        &self,
+        kind: ReferentKind,
+        number: i64,
+        product: Option<i64>,
+    ) -> Result<Shown, ReadFailure> {
+        let list = match kind {
+            ReferentKind::Client => {
+                return self.identified("clients", Subject::Client, number).await;
+            }
+            ReferentKind::Loan => return self.identified("loans", Subject::Loan, number).await,
+            ReferentKind::Product => {
+                let product = self.product_of(number).await?;
+                return Ok(shown(product.map(|product| product.name)));
+            }
+            ReferentKind::Charge => {
+                if let Some(name) = self.charge_of(product, number).await? {
+                    return Ok(Shown::Named(Some(name)));
+                }
+                ("/charges", Subject::Charge)
+            }
+            ReferentKind::PaymentType => (PAYMENT_TYPES, Subject::PaymentType),
+            ReferentKind::Office => (OFFICES, Subject::Office),
+        };
+        let (path, subject) = list;
+        let listed = self
+            .listed(path, subject, |listed| listed.id == number)
+            .await?;
+        Ok(shown(listed.map(|listed| listed.name)))
+    }
+
+    async fn identified(
+        &self,
+        folder: &str,
+        subject: Subject,
+        number: i64,
+    ) -> Result<Shown, ReadFailure> {
+        let path = format!("/{folder}/{number}");
+        let read = self.read(&path, subject, true, Identified::parse).await?;
+        Ok(read.map_or(Shown::Nothing, |read| Shown::Named(read.external_id)))
+    }
+
+    async fn charge_of(
+        &self,
+        product: Option<i64>,
+        number: i64,
+    ) -> Result<Option<String>, ReadFailure> {
+        let Some(product) = product else {
+            return Ok(None);
+        };
+        let product: Option<Product> = self.product_of(product).await?;
+        let charges = product.into_iter().flat_map(|product| product.charges);
+        let mut charges = charges.filter(|charge| charge.id == number);
+        Ok(charges.next().map(|charge| charge.name))
+    }
+}
+
+fn shown(name: Option<String>) -> Shown {
+    name.map_or(Shown::Nothing, |name| Shown::Named(Some(name)))
+}

@@ -1,0 +1,145 @@
+//! `/fineract/books` and `/fineract/lanes/{lane}/number`: whose books Fineract's numbers are of, as operators say.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{Path, State, rejection::PathRejection},
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::Ops;
+use crate::{
+    http::{ApiState, error::ApiError, json_body::JsonBody},
+    operations::Problem,
+    store::{BooksReport, NewEpoch, NumberConfirmation},
+};
+
+/// The longest reason and external id, in characters.
+const LONGEST: usize = 1_000;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EpochBody {
+    epoch: i32,
+    reason: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NumberBody {
+    number: i64,
+    external_id: String,
+    reason: String,
+}
+
+/// What a confirmed number has led to.
+#[derive(Debug, Serialize)]
+pub(in crate::http) struct ConfirmedBody {
+    lane: String,
+    number: i64,
+    /// How many parked operations go on.
+    released: u64,
+}
+
+/// Shows the epoch of Fineract's books, and the numbers that two lanes have learned.
+pub(in crate::http) async fn show_books(
+    Ops(_): Ops,
+    State(api): State<Arc<ApiState>>,
+) -> Result<Json<BooksReport>, ApiError> {
+    Ok(Json(api.store.books().await?))
+}
+
+/// Begins a new epoch, as an operator confirms that Fineract's books are others than before.
+pub(in crate::http) async fn confirm_books(
+    Ops(operator): Ops,
+    State(api): State<Arc<ApiState>>,
+    JsonBody(body): JsonBody,
+) -> Result<Json<NewEpoch>, ApiError> {
+    let message = "must have the epoch that ends, as GET /fineract/books shows it, and a reason";
+    let EpochBody { epoch, reason } = read(&body, message)?;
+    check(&[("/reason", &reason)])?;
+    let begun = api.store.confirm_books(epoch, &reason, &operator).await?;
+    tracing::warn!(
+        epoch = begun.epoch,
+        parked = begun.parked,
+        "an operator began a new epoch of Fineract's books"
+    );
+    Ok(Json(begun))
+}
+
+/// Notes that a number still means a lane's client or loan, which the back office gave another external id.
+pub(in crate::http) async fn confirm_number(
+    Ops(operator): Ops,
+    State(api): State<Arc<ApiState>>,
+    lane: Result<Path<String>, PathRejection>,
+    JsonBody(body): JsonBody,
+) -> Result<Json<ConfirmedBody>, ApiError> {
+    let Path(lane) = lane.or(Err(ApiError::UnknownLane))?;
+    let message =
+        "must have the number, the external_id that Fineract shows under it now, and a reason";
+    let NumberBody {
+        number,
+        external_id,
+        reason,
+    } = read(&body, message)?;
+    check(&[("/external_id", &external_id), ("/reason", &reason)])?;
+    let confirmed = NumberConfirmation {
+        lane,
+        number,
+        external_id,
+        reason,
+    };
+    let released = api.store.confirm_number(&confirmed, &operator).await?;
+    let released = released.ok_or(ApiError::UnknownLane)?;
+    tracing::warn!(
+        fineract.number = number,
+        released,
+        "an operator confirmed what a number means"
+    );
+    Ok(Json(ConfirmedBody {
+        lane: confirmed.lane,
+        number,
+        released,
+    }))
+}
+
+fn read<T: DeserializeOwned>(body: &[u8], message: &str) -> Result<T, ApiError> {
+    serde_json::from_slice(body).map_err(|error| {
+        if error.is_data() {
+            ApiError::Invalid(vec![Problem {
+                pointer: String::new(),
+                code: "invalid_confirmation",
+                message: message.to_owned(),
+            }])
+        } else {
+            ApiError::BrokenJson(error)
+        }
+    })
+}
+
+/// Each of these texts says something, and not too much.
+fn check(texts: &[(&str, &str)]) -> Result<(), ApiError> {
+    let problems: Vec<Problem> = texts
+        .iter()
+        .filter_map(|(pointer, text)| {
+            let (code, message) = if text.trim().is_empty() {
+                ("empty", "must not be empty")
+            } else if text.chars().count() > LONGEST {
+                ("too_long", "must have at most 1000 characters")
+            } else {
+                return None;
+            };
+            Some(Problem {
+                pointer: (*pointer).to_owned(),
+                code,
+                message: message.to_owned(),
+            })
+        })
+        .collect();
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(ApiError::Invalid(problems))
+    }
+}

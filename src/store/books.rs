@@ -1,0 +1,72 @@
+//! What is known of Fineract's books: the epoch, the numbers of clients, and what operators have confirmed.
+
+use super::{Asking, Store, StoreError};
+use crate::domain::Lane;
+
+/// A client of ours, and the number that Fineract gave it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownClient {
+    /// Its lane.
+    pub lane: String,
+    /// The number.
+    pub number: i64,
+    /// Its external id, as it was sent; `None` where an older gateway learned the number.
+    pub external_id: Option<String>,
+}
+
+impl KnownClient {
+    /// Whether it is known by this external id, or may be, as far as was kept.
+    pub fn is_named(&self, external_id: &str) -> bool {
+        match &self.external_id {
+            Some(own) => own == external_id,
+            None => Lane::client(external_id).as_str() == self.lane,
+        }
+    }
+}
+
+impl Store {
+    /// The epoch of Fineract's books: numbers of an earlier one mean nothing any more.
+    pub async fn epoch(&self) -> Result<i32, StoreError> {
+        sqlx::query_scalar!("SELECT epoch FROM books")
+            .fetch_one(&self.pool)
+            .or_fail_to("read the epoch of Fineract's books")
+            .await
+    }
+
+    /// The clients of ours with the highest numbers of this epoch: the newest.
+    pub async fn newest_clients(&self, count: i64) -> Result<Vec<KnownClient>, StoreError> {
+        sqlx::query_as!(
+            KnownClient,
+            r#"SELECT key AS lane, resource_id AS "number!", resource_name AS external_id
+                 FROM lane
+                WHERE split_part(key, ':', 1) = 'client' AND resource_id IS NOT NULL
+                  AND resource_epoch = (SELECT epoch FROM books)
+                ORDER BY resource_id DESC LIMIT $1"#,
+            count
+        )
+        .fetch_all(&self.pool)
+        .or_fail_to("read the newest clients")
+        .await
+    }
+
+    /// Whether an operator has made sure that a number still means the lane's client or loan, although Fineract
+    /// shows it under this external id.
+    pub async fn is_confirmed(
+        &self,
+        lane: &str,
+        number: i64,
+        external_id: &str,
+    ) -> Result<bool, StoreError> {
+        sqlx::query_scalar!(
+            r#"SELECT EXISTS (SELECT FROM confirmed_number
+                               WHERE lane = $1 AND number = $2 AND external_id = $3
+                                 AND epoch = (SELECT epoch FROM books)) AS "is_confirmed!""#,
+            lane,
+            number,
+            external_id
+        )
+        .fetch_one(&self.pool)
+        .or_fail_to("read confirmed numbers")
+        .await
+    }
+}

@@ -1,0 +1,171 @@
+//! What operators say about Fineract's books: that they are others now, or that a number still means what it meant.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::json;
+
+use super::{ActionError, Operator, Unfit, audit::Action};
+use crate::store::{Asking, Store, StoreError, connect};
+
+/// So many conflicts are shown at most.
+const CONFLICTS: i64 = 100;
+
+/// Fineract's books, as this database knows them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct BooksReport {
+    /// The epoch.
+    pub epoch: i32,
+    /// When it began.
+    pub began_at: DateTime<Utc>,
+    /// Numbers that two lanes have learned, the last found first; at most 100.
+    pub number_conflicts: Vec<NumberConflict>,
+}
+
+/// A number of Fineract's, which gives each but once, that two lanes have learned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NumberConflict {
+    /// The lane that learned it last.
+    pub lane: String,
+    /// The lane that had learned it before.
+    pub other_lane: String,
+    /// The number.
+    pub number: i64,
+    /// When it was found.
+    pub found_at: DateTime<Utc>,
+}
+
+/// What the confirmation of other books has led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct NewEpoch {
+    /// The new epoch.
+    pub epoch: i32,
+    /// How many operations were parked: they had been sent to the books of before.
+    pub parked: u64,
+}
+
+/// That a number still means a lane's client or loan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NumberConfirmation {
+    /// The lane.
+    pub lane: String,
+    /// The number.
+    pub number: i64,
+    /// The external id that Fineract shows under it now.
+    pub external_id: String,
+    /// Why it is the same.
+    pub reason: String,
+}
+
+impl Store {
+    /// What is known of Fineract's books.
+    pub async fn books(&self) -> Result<BooksReport, StoreError> {
+        const ACTION: &str = "read what is known of Fineract's books";
+        let books = sqlx::query!("SELECT epoch, began_at FROM books")
+            .fetch_one(&self.pool)
+            .or_fail_to(ACTION)
+            .await?;
+        let number_conflicts = sqlx::query_as!(
+            NumberConflict,
+            "SELECT lane, other_lane, number, found_at FROM number_conflict
+              ORDER BY found_at DESC, lane, other_lane LIMIT $1",
+            CONFLICTS
+        )
+        .fetch_all(&self.pool)
+        .or_fail_to(ACTION)
+        .await?;
+        Ok(BooksReport {
+            epoch: books.epoch,
+            began_at: books.began_at,
+            number_conflicts,
+        })
+    }
+
+    /// Begins a new epoch: numbers learned before it are not used any more, and what was sent before it and has not
+    /// ended is parked and never sent again. The epoch that ends is named, so that it is done once.
+    pub async fn confirm_books(
+        &self,
+        ending: i32,
+        reason: &str,
+        operator: &Operator,
+    ) -> Result<NewEpoch, ActionError> {
+        const ACTION: &str = "begin a new epoch of Fineract's books";
+        let mut transaction = connect::begin(&self.pool).or_fail_to(ACTION).await?;
+        let epoch = sqlx::query_scalar!(
+            "UPDATE books SET epoch = epoch + 1, began_at = now() WHERE epoch = $1 RETURNING epoch",
+            ending
+        )
+        .fetch_optional(&mut *transaction)
+        .or_fail_to(ACTION)
+        .await?
+        .ok_or(Unfit::OtherEpoch)?;
+        let parked = sqlx::query!(
+            "WITH sent AS (
+                 SELECT o.id FROM operation o
+                  WHERE o.due_at IS NOT NULL
+                    AND EXISTS (SELECT FROM attempt a WHERE a.operation_id = o.id)
+                  ORDER BY o.id
+                    FOR NO KEY UPDATE OF o
+             )
+             UPDATE operation o
+                SET state = 'parked', due_at = NULL, why = 'sent_to_other_books', why_since = now()
+               FROM sent
+              WHERE o.id = sent.id AND o.due_at IS NOT NULL",
+        )
+        .execute(&mut *transaction)
+        .or_fail_to(ACTION)
+        .await?
+        .rows_affected();
+        let detail = json!({ "epoch": epoch, "parked": parked, "reason": reason });
+        operator
+            .leaves_of_all(&mut transaction, Action::ConfirmBooks, detail)
+            .await?;
+        transaction.commit().or_fail_to(ACTION).await?;
+        self.ends.announce_work();
+        Ok(NewEpoch { epoch, parked })
+    }
+
+    /// Notes that a number still means a lane's client or loan, whatever external id Fineract shows under it by now;
+    /// what was parked for that in the lane goes on. How many did; `None`: there is no such lane.
+    pub async fn confirm_number(
+        &self,
+        confirmed: &NumberConfirmation,
+        operator: &Operator,
+    ) -> Result<Option<u64>, ActionError> {
+        const ACTION: &str = "confirm a number";
+        let mut transaction = connect::begin(&self.pool).or_fail_to(ACTION).await?;
+        let known = sqlx::query!(
+            "INSERT INTO confirmed_number (lane, number, external_id, epoch, operator, reason)
+             SELECT key, $2, $3, (SELECT epoch FROM books), $4, $5 FROM lane WHERE key = $1
+                 ON CONFLICT (lane, number, external_id, epoch)
+                 DO UPDATE SET operator = excluded.operator, reason = excluded.reason, confirmed_at = now()",
+            confirmed.lane,
+            confirmed.number,
+            confirmed.external_id,
+            operator.name,
+            confirmed.reason,
+        )
+        .execute(&mut *transaction)
+        .or_fail_to(ACTION)
+        .await?;
+        if known.rows_affected() == 0 {
+            return Ok(None);
+        }
+        let gone_on = sqlx::query!(
+            "UPDATE operation
+                SET state = 'ready', due_at = now(), why = NULL, why_since = NULL
+              WHERE (lane = $1 OR read_lane = $1) AND state = 'parked' AND why = 'number_means_another'",
+            confirmed.lane
+        )
+        .execute(&mut *transaction)
+        .or_fail_to(ACTION)
+        .await?
+        .rows_affected();
+        let detail = json!({ "lane": confirmed.lane, "number": confirmed.number, "reason": confirmed.reason });
+        operator
+            .leaves_of_all(&mut transaction, Action::ConfirmNumber, detail)
+            .await?;
+        transaction.commit().or_fail_to(ACTION).await?;
+        self.ends.announce_work();
+        Ok(Some(gone_on))
+    }
+}

@@ -1,0 +1,278 @@
+//! Whether Fineract's books are still those from which this database's numbers come.
+//!
+//! A restore of Fineract, or another server or tenant behind the same setting, gives our numbers to strangers. Its
+//! newest clients of ours are read by number to see that: Fineract refuses to delete an active client.
+
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use rust_decimal::Decimal;
+
+use super::{conclude::Conclusion, pace, runner::Runner};
+use crate::{
+    domain::{Failure, ReferentKind},
+    fineract::{ReadFailure, Shown},
+    store::{Claimed, KnownClient, StoreError},
+    telemetry::{chain, metrics::count_alarm},
+};
+
+/// Why everything waits when the books are another Fineract's.
+pub(super) const ANOTHER: &str = "another_fineract";
+/// Why an operation waits until that is known.
+const UNREAD: &str = "books_unread";
+
+/// How many of the newest clients are looked at.
+const NEWEST: i64 = 5;
+/// How long a look counts, and how often there is one at most, unless Fineract's process is another.
+const PAUSE: Duration = Duration::from_mins(1);
+/// After this time there is a look in any case.
+const DAILY: Duration = Duration::from_hours(24);
+/// How soon a look that told nothing is tried again by whoever has nothing to send.
+const AGAIN: Duration = Duration::from_secs(5);
+/// So many processes of Fineract are remembered at most.
+const PROCESSES: usize = 32;
+
+/// What has been seen of the books.
+#[derive(Debug, Default)]
+pub(super) struct Books {
+    seen: Mutex<Seen>,
+    /// Held by the one that looks.
+    turn: tokio::sync::Mutex<()>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Seen {
+    /// When the books were last found to be ours.
+    looked_at: Option<Instant>,
+    /// When it was last tried.
+    tried_at: Option<Instant>,
+    /// When it was last asked which process answers.
+    asked_at: Option<Instant>,
+    /// When the processes began in whose time the books were found to be ours.
+    processes: Vec<Decimal>,
+    /// Whether any client was read for that: else another look costs nothing.
+    has_read: bool,
+    /// How many connections had been lost by then.
+    lost_connections: u64,
+    /// In which epoch they are another's.
+    another_in: Option<i32>,
+}
+
+impl Seen {
+    /// Whether nothing has happened since the last look that would ask for another.
+    fn is_current(&self, lost_connections: u64) -> bool {
+        self.another_in.is_none()
+            && self.lost_connections == lost_connections
+            && self.looked_at.is_some_and(|at| at.elapsed() < DAILY)
+            && self.asked_at.is_some_and(|at| at.elapsed() < PAUSE)
+    }
+
+    fn has_just_read(&self) -> bool {
+        self.has_read && self.looked_at.is_some_and(|at| at.elapsed() < PAUSE)
+    }
+}
+
+/// What a look said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// They are ours, or nothing is known that could tell.
+    Ours,
+    /// They are another's.
+    Another,
+    /// Fineract or the database could not be read.
+    Unread,
+}
+
+impl Books {
+    fn lock(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Runner {
+    /// Makes sure, before anything is sent, that the books are still ours, as far as something has happened that
+    /// asks for a look. `Err`: it is not to be sent now.
+    pub(super) async fn check_books(&self, claimed: &Claimed) -> Result<(), Conclusion> {
+        if self
+            .books
+            .lock()
+            .is_current(self.fineract.lost_connections())
+        {
+            return Ok(());
+        }
+        let _turn = self.books.turn.lock().await;
+        let seen = self.books.lock().clone();
+        if seen.is_current(self.fineract.lost_connections()) {
+            return Ok(());
+        }
+        let lost_connections = self.fineract.lost_connections();
+        let process = self.fineract.process_start().await;
+        let is_known = process.is_some_and(|process| seen.processes.contains(&process));
+        let is_due = seen.another_in.is_some()
+            || !seen.looked_at.is_some_and(|at| at.elapsed() < DAILY)
+            || (process.is_some() && !is_known)
+            // Nothing says whether it is the same process: its books are looked at instead, now and then.
+            || (process.is_none()
+                && seen.lost_connections != lost_connections
+                && !seen.has_just_read());
+        if !is_due {
+            let mut seen = self.books.lock();
+            (seen.asked_at, seen.lost_connections) = (Some(Instant::now()), lost_connections);
+            return Ok(());
+        }
+        self.conclude_look(claimed, self.look(process).await)
+    }
+
+    /// Makes sure that the books are still ours before it is believed that something is not there whose number we
+    /// know. `Err`: nothing may be concluded from that now.
+    pub(super) async fn check_books_of_missing(
+        &self,
+        claimed: &Claimed,
+        is_number_known: bool,
+    ) -> Result<(), Conclusion> {
+        if !is_number_known {
+            return Ok(());
+        }
+        let _turn = self.books.turn.lock().await;
+        let seen = self.books.lock().clone();
+        let process = self.fineract.process_start().await;
+        let is_known = process.is_some_and(|process| seen.processes.contains(&process));
+        match (seen.has_just_read(), is_known, process) {
+            (true, true, _) if seen.another_in.is_none() => Ok(()),
+            (true, false, None) => {
+                let delay = pace::delay(claimed.troubled_for, Some(AGAIN));
+                Err(Conclusion::passed_over(UNREAD, delay))
+            }
+            (true | false, _, _) => self.conclude_look(claimed, self.look(process).await),
+        }
+    }
+
+    fn conclude_look(&self, claimed: &Claimed, standing: Standing) -> Result<(), Conclusion> {
+        match standing {
+            Standing::Ours => Ok(()),
+            Standing::Another => Err(Conclusion::again(claimed, ANOTHER, None)),
+            Standing::Unread => Err(self.again_or_park(claimed, UNREAD, true, None)),
+        }
+    }
+
+    /// Looks at the books where that is due although nothing is to be sent: at the start, and while they are
+    /// another's. Whether anything may be claimed.
+    pub(super) async fn keep_books(&self) -> bool {
+        let seen = self.books.lock().clone();
+        let tried_within = |time| seen.tried_at.is_some_and(|at| at.elapsed() < time);
+        let is_due = match seen.another_in {
+            Some(epoch) => {
+                let is_over = self.store.epoch().await.is_ok_and(|now| now != epoch);
+                is_over || !tried_within(PAUSE)
+            }
+            None => seen.looked_at.is_none() && !tried_within(AGAIN),
+        };
+        if is_due && let Ok(_turn) = self.books.turn.try_lock() {
+            let process = self.fineract.process_start().await;
+            self.look(process).await;
+        }
+        self.books.lock().another_in.is_none()
+    }
+
+    /// Reads the newest clients of ours by number, and keeps what that says.
+    async fn look(&self, process: Option<Decimal>) -> Standing {
+        let lost_connections = self.fineract.lost_connections();
+        self.books.lock().tried_at = Some(Instant::now());
+        let (epoch, has_read, standing) = match self.read_books().await {
+            Ok(read) => read,
+            Err(error) => {
+                tracing::warn!(error = %chain(&error), "what is known of Fineract's books could not be read");
+                return Standing::Unread;
+            }
+        };
+        let now = Instant::now();
+        let mut seen = self.books.lock();
+        match standing {
+            Standing::Ours => {
+                (seen.looked_at, seen.has_read) = (Some(now), has_read);
+                seen.asked_at = Some(now);
+                seen.lost_connections = lost_connections;
+                if let Some(process) = process.filter(|process| !seen.processes.contains(process)) {
+                    if seen.processes.len() >= PROCESSES {
+                        seen.processes.remove(0);
+                    }
+                    seen.processes.push(process);
+                }
+                if seen.another_in.take().is_some() {
+                    self.gate().readmit();
+                }
+            }
+            Standing::Another => {
+                // Whatever was found in its time does not count any more.
+                seen.processes.clear();
+                if seen.another_in.replace(epoch).is_none() {
+                    count_alarm(ANOTHER);
+                    self.gate().shut(ANOTHER);
+                }
+            }
+            Standing::Unread => {}
+        }
+        standing
+    }
+
+    async fn read_books(&self) -> Result<(i32, bool, Standing), StoreError> {
+        let epoch = self.store.epoch().await?;
+        let clients = self.store.newest_clients(NEWEST).await?;
+        let (mut wrong, mut unanswered) = (Vec::new(), false);
+        for client in &clients {
+            let shown = self
+                .fineract
+                .shown_under(ReferentKind::Client, client.number, None)
+                .await;
+            match shown {
+                Ok(shown) if self.is_shown(client, &shown).await? => {}
+                Ok(_) => wrong.push(client),
+                Err(failure) if may_pass(&failure) => {
+                    unanswered = true;
+                    break;
+                }
+                // Whoever may not read clients does not see whose they are.
+                Err(_) => {}
+            }
+        }
+        let standing = match (wrong.as_slice(), clients.as_slice()) {
+            ([_, _, ..], _) | ([_], [_]) => Standing::Another,
+            _ if unanswered => Standing::Unread,
+            _ => Standing::Ours,
+        };
+        if standing != Standing::Another {
+            for client in wrong {
+                count_alarm("client_not_there");
+                tracing::error!(
+                    alarm = "client_not_there",
+                    fineract.client_id = client.number,
+                    "a client of ours is not under its number in Fineract"
+                );
+            }
+        }
+        Ok((epoch, !clients.is_empty(), standing))
+    }
+
+    async fn is_shown(&self, client: &KnownClient, shown: &Shown) -> Result<bool, StoreError> {
+        let Shown::Named(Some(name)) = shown else {
+            return Ok(false);
+        };
+        if client.is_named(name) {
+            return Ok(true);
+        }
+        self.store
+            .is_confirmed(&client.lane, client.number, name)
+            .await
+    }
+}
+
+/// Whether a reading that failed may go well soon: Fineract was not there, or not well.
+fn may_pass(failure: &ReadFailure) -> bool {
+    match failure {
+        ReadFailure::NoAnswer(Failure::NotConnected | Failure::TimedOut | Failure::Closed) => true,
+        ReadFailure::Refused(answer) => answer.status >= 500 || answer.status == 429,
+        ReadFailure::Missing(_) | ReadFailure::Unreadable(_) => false,
+    }
+}

@@ -1,0 +1,231 @@
+//! Before a command is sent again: whether the numbers in it still mean what they meant when it was planned.
+
+use super::{case::Case, conclude::Conclusion, runner::Runner};
+use crate::{
+    domain::{Attempt, Facts, Lane, Reads, Referent, ReferentKind},
+    fineract::{ReadFailure, Shown},
+    store::{Claimed, StoreError},
+    telemetry::metrics::count_alarm,
+};
+
+/// Why an operation is parked whose number means something else in Fineract than it did.
+pub(super) const NUMBER_MEANS_ANOTHER: &str = "number_means_another";
+/// Why an operation is parked that was sent to what is not there any more.
+const SUBJECT_IS_GONE: &str = "subject_is_gone";
+/// Why an operation waits whose number could not be read about.
+const UNREAD: &str = "number_unread";
+
+/// What reading said about the numbers in a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// They mean what they meant.
+    Same,
+    /// One means nothing now: Fineract has its own 404 for it.
+    Gone(ReferentKind),
+    /// One means something else.
+    Another,
+}
+
+impl Runner {
+    /// Reads what the numbers in the command of an attempt mean now. `Err`: that cannot be known now.
+    pub(super) async fn meaning_of(
+        &self,
+        claimed: &Claimed,
+        attempt: &Attempt,
+    ) -> Result<Meaning, Conclusion> {
+        #[cfg(feature = "sabotage")]
+        if crate::sabotage::is(crate::sabotage::Sabotage::TrustsNumbers) {
+            return Ok(Meaning::Same);
+        }
+        let numbers = attempt.request.numbers();
+        let product = numbers
+            .iter()
+            .find(|(kind, _)| *kind == ReferentKind::Product)
+            .map(|(_, number)| *number);
+        for (kind, number) in numbers {
+            let Some(meant) = Meant::of(claimed, attempt, kind, number) else {
+                continue;
+            };
+            let shown = self.fineract.shown_under(kind, number, product).await;
+            let shown = shown.map_err(|failure| self.number_unread(claimed, &failure))?;
+            let meaning = match shown {
+                Shown::Nothing => Meaning::Gone(kind),
+                Shown::Named(name) => {
+                    let is_same = self.is_meant(&meant, number, name.as_deref()).await;
+                    match is_same {
+                        Ok(true) => Meaning::Same,
+                        Ok(false) => Meaning::Another,
+                        Err(error) => return Err(Conclusion::database_away(claimed, &error)),
+                    }
+                }
+            };
+            if meaning != Meaning::Same {
+                return Ok(meaning);
+            }
+        }
+        Ok(Meaning::Same)
+    }
+
+    /// Makes sure, before a command is sent again, that its numbers mean what they meant. `Err`: it is not to be
+    /// sent.
+    pub(super) async fn still_means(
+        &self,
+        case: Case<'_>,
+        attempt: &Attempt,
+    ) -> Result<(), Conclusion> {
+        match self.meaning_of(case.claimed, attempt).await? {
+            Meaning::Same => Ok(()),
+            Meaning::Another => Err(number_means_another(case.claimed)),
+            Meaning::Gone(kind) => {
+                self.check_books_of_missing(case.claimed, true).await?;
+                if case.entry.leaves_nothing && kind == ReferentKind::Loan {
+                    return match self.find(case).await? {
+                        (crate::domain::decision::Finding::Ours, evidence) => {
+                            Err(self.succeeded_by(case, evidence).await)
+                        }
+                        _ => Err(Conclusion::park(SUBJECT_IS_GONE)),
+                    };
+                }
+                Err(Conclusion::park(SUBJECT_IS_GONE))
+            }
+        }
+    }
+
+    /// Reads what an operation asks for, what a command of it went to by its number; what is found there must be what
+    /// it was.
+    pub(super) async fn look_up(
+        &self,
+        case: Case<'_>,
+        reads: Reads,
+        absent_is_a_finding: bool,
+    ) -> Result<Result<Facts, ReadFailure>, Conclusion> {
+        let claimed = case.claimed;
+        let reads = case.addressed(reads);
+        let facts = match self.fineract.look_up(&reads, absent_is_a_finding).await {
+            Ok(facts) => facts,
+            Err(failure) => return Ok(Err(failure)),
+        };
+        let client = facts.client.as_ref();
+        let client = client.map(|client| client.external_id.as_deref());
+        let loan = facts.loan.as_ref();
+        let loan = loan.map(|loan| loan.external_id.as_deref());
+        for (kind, number, shown) in [
+            (ReferentKind::Client, reads.client_id, client),
+            (ReferentKind::Loan, reads.loan_id, loan),
+        ] {
+            let (Some(number), Some(shown), Some(sent)) = (number, shown, case.attempts.last())
+            else {
+                continue;
+            };
+            let Some(meant) = Meant::of(claimed, sent, kind, number) else {
+                continue;
+            };
+            let is_meant = self.is_meant(&meant, number, shown).await;
+            if !is_meant.map_err(|error| Conclusion::database_away(claimed, &error))? {
+                return Err(number_means_another(claimed));
+            }
+        }
+        let is_missing = (reads.client_id.is_some() && facts.client.is_none())
+            || (reads.loan_id.is_some() && facts.loan.is_none());
+        self.check_books_of_missing(claimed, is_missing).await?;
+        Ok(Ok(facts))
+    }
+
+    fn number_unread(&self, claimed: &Claimed, failure: &ReadFailure) -> Conclusion {
+        tracing::debug!(operation.id = %claimed.id, ?failure, "what a number means could not be read");
+        let outage = matches!(failure, ReadFailure::NoAnswer(_));
+        self.again_or_park(claimed, UNREAD, outage, None)
+    }
+
+    async fn is_meant(
+        &self,
+        meant: &Meant<'_>,
+        number: i64,
+        shown: Option<&str>,
+    ) -> Result<bool, StoreError> {
+        match (shown, meant) {
+            (None, _) => Ok(false),
+            (Some(shown), Meant::Named { name, .. }) if shown == *name => Ok(true),
+            (Some(shown), Meant::InLane(lane)) if in_lane(lane, shown) => Ok(true),
+            (
+                Some(shown),
+                Meant::Named {
+                    lane: Some(lane), ..
+                },
+            ) => self.store.is_confirmed(lane, number, shown).await,
+            (Some(shown), Meant::InLane(lane)) => {
+                self.store.is_confirmed(lane, number, shown).await
+            }
+            (Some(_), Meant::Named { lane: None, .. }) => Ok(false),
+        }
+    }
+}
+
+/// What a number meant.
+#[derive(Clone, Debug)]
+enum Meant<'a> {
+    /// What bore this external id or name, and its lane, where it has one.
+    Named { name: &'a str, lane: Option<String> },
+    /// What the operation's lane is of: an older gateway kept no name.
+    InLane(&'a str),
+}
+
+impl<'a> Meant<'a> {
+    /// What a number meant when the attempt was sent, as far as that was kept.
+    fn of(
+        claimed: &'a Claimed,
+        attempt: &'a Attempt,
+        kind: ReferentKind,
+        number: i64,
+    ) -> Option<Self> {
+        let is_it = |known: &&Referent| known.kind == kind && known.number == number;
+        if let Some(known) = attempt.referents.iter().find(is_it) {
+            return Some(Self::Named {
+                name: &known.name,
+                lane: lane_of(kind, &known.name).map(|lane| lane.to_string()),
+            });
+        }
+        // Nothing has a lane of its own but clients and loans.
+        let prefix = match kind {
+            ReferentKind::Client => "client:",
+            ReferentKind::Loan => "loan:",
+            ReferentKind::Product
+            | ReferentKind::Charge
+            | ReferentKind::PaymentType
+            | ReferentKind::Office => return None,
+        };
+        let read = claimed.places.read.as_ref().map(|(lane, _)| lane.as_str());
+        let mut lanes = [Some(claimed.places.lane.as_str()), read].into_iter();
+        let lane = lanes.find_map(|lane| lane.filter(|lane| lane.starts_with(prefix)));
+        lane.map(Self::InLane)
+    }
+}
+
+fn lane_of(kind: ReferentKind, external_id: &str) -> Option<Lane> {
+    match kind {
+        ReferentKind::Client => Some(Lane::client(external_id)),
+        ReferentKind::Loan => Some(Lane::loan(external_id)),
+        ReferentKind::Product
+        | ReferentKind::Charge
+        | ReferentKind::PaymentType
+        | ReferentKind::Office => None,
+    }
+}
+
+fn in_lane(lane: &str, external_id: &str) -> bool {
+    [Lane::client(external_id), Lane::loan(external_id)]
+        .iter()
+        .any(|of| of.as_str() == lane)
+}
+
+/// Parks an operation whose number has come to mean another client or loan, and raises the alarm.
+pub(super) fn number_means_another(claimed: &Claimed) -> Conclusion {
+    count_alarm(NUMBER_MEANS_ANOTHER);
+    tracing::error!(
+        operation.id = %claimed.id,
+        operation.type = %claimed.operation_type,
+        alarm = NUMBER_MEANS_ANOTHER,
+        "a number in the command means another client, loan, product, charge, payment type or office in Fineract now"
+    );
+    Conclusion::park(NUMBER_MEANS_ANOTHER)
+}

@@ -1,0 +1,141 @@
+//! Another Fineract, or another tenant, behind the same database: everything is blocked until an operator has looked.
+
+use fineract_gateway::sandbox::Sandbox;
+use serde_json::{Value, json};
+use sqlx::PgPool;
+
+use super::bed::Bed;
+use crate::support::{operators::Operator, sandbox::ServedSandbox, steps};
+
+/// A second gateway has another URL; loan 1 of that server is not ours.
+#[sqlx::test]
+async fn a_gateway_before_another_fineract_sends_nothing(pool: PgPool) {
+    let mut bed = Bed::start(pool).await;
+    let right = bed.gateway().await;
+    right.file("L-A").await;
+    right.succeeds("CLIENT_CREATE", steps::client("C-2")).await;
+    right.succeeds("LOAN_APPROVE", steps::approve("L-A")).await;
+    let id = bed
+        .lose_answer(&right, "LOAN_DISBURSE", steps::disburse("L-A"))
+        .await;
+    right.shut_down().await;
+
+    let other = ServedSandbox::start(Sandbox::new()).await;
+    bed.system.set("FINERACT_URL", &other.url());
+    let wrong = bed.gateway().await;
+    bed.until_fineract_is(&wrong, "blocked", &json!("another_fineract"))
+        .await;
+    bed.go_on().await;
+    // Accepting goes on.
+    let waiting = wrong.send("CLIENT_CREATE", steps::client("C-3")).await;
+    let metrics = wrong.get("/metrics").await.text;
+    let blocked = r#"gateway_fineract_blocked{reason="another_fineract"} 1"#;
+    assert!(metrics.contains(blocked), "{metrics}");
+
+    bed.system.set("FINERACT_URL", &bed.fineract.url());
+    let right = bed.gateway().await;
+    for id in [&id, &waiting] {
+        let end = right.end_of(id).await;
+        assert_eq!(end["status"], "success", "{end}");
+    }
+    assert_eq!(other.get("/clients").await["totalFilteredRecords"], 0);
+}
+
+/// Fineract came back empty; the LOS goes on. An operator confirms that, and looks at what had been sent.
+#[sqlx::test]
+async fn an_operator_confirms_that_the_books_are_others(pool: PgPool) {
+    let bed = Bed::start(pool).await;
+    let gateway = bed.gateway().await;
+    gateway.file("L-A").await;
+    gateway
+        .succeeds("CLIENT_CREATE", steps::client("C-2"))
+        .await;
+    gateway
+        .succeeds("LOAN_APPROVE", steps::approve("L-A"))
+        .await;
+    let sent = bed
+        .lose_answer(&gateway, "LOAN_DISBURSE", steps::disburse("L-A"))
+        .await;
+    bed.restore_to_nothing().await;
+    bed.go_on().await;
+    bed.until_fineract_is(&gateway, "blocked", &json!("another_fineract"))
+        .await;
+    let waiting = gateway.send("CLIENT_CREATE", steps::client("C-A")).await;
+
+    let operator = Operator::of(gateway.address);
+    for (body, status) in [
+        (json!({ "epoch": 1 }), 422),
+        (json!({ "epoch": 1, "reason": "" }), 422),
+        (json!({ "epoch": 2, "reason": "Restored" }), 409),
+    ] {
+        let answer = operator.post("/books/epochs", &body).await;
+        assert_eq!(answer.status, status, "{}", answer.text);
+    }
+    let restored = json!({ "epoch": 1, "reason": "Restored from the night's backup" });
+    let answer = operator.post("/books/epochs", &restored).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert_eq!(answer.json()["epoch"], 2);
+    assert_eq!(operator.post("/books/epochs", &restored).await.status, 409);
+
+    let end = gateway.end_of(&waiting).await;
+    assert_eq!(end["status"], "success", "{end}");
+    bed.until_fineract_is(&gateway, "open", &Value::Null).await;
+    let operation = operator.in_state(&sent, "parked").await;
+    assert_eq!(operation["why"], "sent_to_other_books", "{operation}");
+
+    // Never sent again, not even by who does not know better.
+    bed.file_for_others("L-B").await;
+    bed.approve_for_others(1).await;
+    let answer = operator.act(&sent, "retry").await;
+    assert!(answer.status.is_success(), "{}", answer.text);
+    let operation = operator.in_state(&sent, "parked").await;
+    assert_eq!(operation["why"], "sent_to_other_books", "{operation}");
+    assert_eq!(bed.fineract.get("/loans/1").await["status"]["id"], 200);
+    let end = operator.resolved(&sent, "failed").await;
+    assert_eq!(end["state"], "failed", "{end}");
+}
+
+/// One client that is not there is one client's matter.
+#[sqlx::test]
+async fn one_of_several_clients_is_no_other_fineract(pool: PgPool) {
+    let bed = Bed::start(pool).await;
+    let gateway = bed.gateway().await;
+    for external_id in ["C-1", "C-2", "C-3"] {
+        gateway
+            .succeeds("CLIENT_CREATE", steps::client(external_id))
+            .await;
+    }
+    let renamed = json!({ "externalId": "C-9" });
+    bed.fineract
+        .request(reqwest::Method::PUT, "/clients/external-id/C-3", &renamed)
+        .await;
+    bed.restart().await;
+    let id = bed
+        .lose_answer(&gateway, "CLIENT_CREATE", steps::client("C-4"))
+        .await;
+    bed.go_on().await;
+    let end = gateway.end_of(&id).await;
+    assert_eq!(end["status"], "success", "{end}");
+    let metrics = gateway.get("/metrics").await.text;
+    let alarm = r#"gateway_alarms_total{alarm="client_not_there"}"#;
+    assert!(metrics.contains(alarm), "{metrics}");
+    bed.until_fineract_is(&gateway, "open", &Value::Null).await;
+}
+
+/// What is not there although we know its number is not refused before the books were looked at.
+#[sqlx::test]
+async fn nothing_is_refused_by_other_books(pool: PgPool) {
+    let bed = Bed::start(pool).await;
+    let gateway = bed.gateway().await;
+    gateway.file("L-A").await;
+    gateway
+        .succeeds("CLIENT_CREATE", steps::client("C-2"))
+        .await;
+    bed.restore_to_nothing().await;
+    let id = gateway.send("LOAN_APPROVE", steps::approve("L-A")).await;
+    bed.until_fineract_is(&gateway, "blocked", &json!("another_fineract"))
+        .await;
+    let waits = |operation: &Value| operation["state"] == "ready";
+    let operation = Operator::of(gateway.address).once(&id, waits).await;
+    assert_eq!(operation["why"], "another_fineract", "{operation}");
+}

@@ -1,0 +1,182 @@
+//! A gateway before a sandbox that is restored, restarted, and used by others.
+
+use std::time::{Duration, Instant};
+
+use fineract_gateway::sandbox::Sandbox;
+use reqwest::{Client, Method};
+use serde_json::{Value, json};
+use sqlx::PgPool;
+
+use crate::{
+    outcomes::NOTHING_BY_ITSELF,
+    support::{
+        OPS_TOKEN,
+        operators::Operator,
+        sandbox::ServedSandbox,
+        system::{Caller, System},
+    },
+};
+
+/// No test waits longer for anything.
+const DEADLINE: Duration = Duration::from_secs(40);
+
+pub(super) struct Bed {
+    pub(super) fineract: ServedSandbox,
+    pub(super) system: System,
+    pub(super) pool: PgPool,
+}
+
+impl Bed {
+    pub(super) async fn start(pool: PgPool) -> Self {
+        let fineract = ServedSandbox::start(Sandbox::new()).await;
+        let mut system = System::start(&pool).await;
+        system.set("FINERACT_URL", &fineract.url());
+        system.set("WORKER_LEASE_SECONDS", "60");
+        system.set("OPS_TOKENS", &format!("admin={OPS_TOKEN}"));
+        let bed = Self {
+            fineract,
+            system,
+            pool,
+        };
+        bed.nothing_by_itself().await;
+        bed
+    }
+
+    pub(super) async fn gateway(&self) -> Caller {
+        self.system.gateway().await
+    }
+
+    /// Nothing is tried again before the test [goes on](Self::go_on).
+    pub(super) async fn nothing_by_itself(&self) {
+        sqlx::raw_sql(NOTHING_BY_ITSELF)
+            .execute(&self.pool)
+            .await
+            .unwrap();
+    }
+
+    /// What waits for its next try is tried, and so again.
+    pub(super) async fn go_on(&self) {
+        let sql = "DROP TRIGGER stay ON operation;
+                   UPDATE operation SET due_at = now() WHERE state = 'ready';
+                   NOTIFY operation_ready";
+        sqlx::raw_sql(sql).execute(&self.pool).await.unwrap();
+    }
+
+    /// Sends an operation that takes effect, and whose answer is lost; it waits for its next try then.
+    pub(super) async fn lose_answer(
+        &self,
+        gateway: &Caller,
+        operation_type: &str,
+        data: Value,
+    ) -> String {
+        let method = match operation_type {
+            "LOAN_DELETE" => "DELETE",
+            _ => "POST",
+        };
+        self.admin(
+            "faults",
+            &json!([{ "match": { "method": method }, "fault": "reset_after", "times": 1 }]),
+        )
+        .await;
+        let id = gateway.send(operation_type, data).await;
+        let operator = Operator::of(gateway.address);
+        let waits =
+            |operation: &Value| operation["state"] == "ready" && operation["why"].is_string();
+        operator.once(&id, waits).await;
+        id
+    }
+
+    /// Fineract comes back from a backup of before anything was done in it.
+    pub(super) async fn restore_to_nothing(&self) {
+        self.admin("reset", &Value::Null).await;
+    }
+
+    /// Fineract's process is another, its books are the same.
+    pub(super) async fn restart(&self) {
+        self.admin("restart", &Value::Null).await;
+    }
+
+    async fn admin(&self, route: &str, body: &Value) {
+        let url = self
+            .fineract
+            .url()
+            .replace("fineract-provider/api/v1", "sandbox");
+        let answer = Client::new()
+            .post(format!("{url}/{route}"))
+            .json(body)
+            .send()
+            .await;
+        let answer = answer.expect("the sandbox answers");
+        assert!(answer.status().is_success(), "{route}: {}", answer.status());
+    }
+
+    /// How many loans have been deleted.
+    pub(super) async fn deletions(&self) -> usize {
+        let url = self
+            .fineract
+            .url()
+            .replace("fineract-provider/api/v1", "sandbox/ledger");
+        let ledger: Vec<Value> = reqwest::get(url).await.unwrap().json().await.unwrap();
+        let is_deletion = |effect: &&Value| effect.to_string().contains("DELETE");
+        ledger.iter().filter(is_deletion).count()
+    }
+
+    /// The back office creates a client.
+    pub(super) async fn create_client_for_others(&self, external_id: &str) -> i64 {
+        let client = json!({
+            "officeId": 1, "legalFormId": 1, "firstname": "B", "lastname": "B", "externalId": external_id,
+            "active": true, "activationDate": "01 January 2026", "submittedOnDate": "01 January 2026",
+            "locale": "en", "dateFormat": "dd MMMM yyyy",
+        });
+        let created = self
+            .fineract
+            .request(Method::POST, "/clients", &client)
+            .await;
+        created["clientId"].as_i64().unwrap()
+    }
+
+    /// The back office files an application for a client of its own.
+    pub(super) async fn file_for_others(&self, external_id: &str) {
+        let client = self
+            .create_client_for_others(&format!("C-{external_id}"))
+            .await;
+        let loan = json!({
+            "clientId": client, "productId": 2, "externalId": external_id, "loanType": "individual",
+            "principal": 55_000, "submittedOnDate": "11 January 2026",
+            "expectedDisbursementDate": "11 January 2026",
+            "loanTermFrequency": 12, "loanTermFrequencyType": 2, "numberOfRepayments": 12,
+            "repaymentEvery": 1, "repaymentFrequencyType": 2, "interestRatePerPeriod": 9,
+            "amortizationType": 1, "interestType": 0, "interestCalculationPeriodType": 1,
+            "transactionProcessingStrategyCode": "mifos-standard-strategy",
+            "locale": "en", "dateFormat": "dd MMMM yyyy",
+        });
+        self.fineract.request(Method::POST, "/loans", &loan).await;
+    }
+
+    pub(super) async fn approve_for_others(&self, loan: i64) {
+        let body = json!({ "approvedOnDate": "11 January 2026", "locale": "en", "dateFormat": "dd MMMM yyyy" });
+        let path = format!("/loans/{loan}?command=approve");
+        self.fineract.request(Method::POST, &path, &body).await;
+    }
+
+    pub(super) async fn pay_out_for_others(&self, loan: i64) {
+        let body = json!({ "actualDisbursementDate": "11 January 2026", "locale": "en", "dateFormat": "dd MMMM yyyy" });
+        let path = format!("/loans/{loan}?command=disburse");
+        self.fineract.request(Method::POST, &path, &body).await;
+    }
+
+    /// Waits until a gateway says that of Fineract, while it is ready.
+    pub(super) async fn until_fineract_is(&self, gateway: &Caller, state: &str, reason: &Value) {
+        let started = Instant::now();
+        loop {
+            let answer = gateway.get("/readyz").await;
+            assert_eq!(answer.status, 200, "{}", answer.text);
+            let fineract = &answer.json()["fineract"];
+            if fineract["state"] == state && fineract["reason"] == *reason {
+                return;
+            }
+            assert!(started.elapsed() < DEADLINE, "{fineract}");
+            tokio::task::yield_now().await;
+        }
+    }
+}

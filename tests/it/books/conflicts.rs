@@ -1,0 +1,55 @@
+//! Two lanes that learn one number: recorded, and never a failed completion.
+
+use fineract_gateway::{
+    domain::{OperationType, ResourceId},
+    store::{End, Settlement, Verdict},
+};
+use serde_json::json;
+use sqlx::PgPool;
+
+use crate::support::{TestGateway, claim_limits, client_create, operators::Operator};
+
+#[sqlx::test]
+async fn a_number_that_another_lane_has_is_recorded(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    for external_id in ["C-1", "c-2", "C-3"] {
+        gateway.accept(&client_create(external_id)).await;
+    }
+    let limits = claim_limits(10, &[OperationType::ClientCreate]);
+    for claimed in gateway.store.claim(&limits).await.unwrap() {
+        let (number, external_id) = match claimed.places.lane.as_str() {
+            "client:c-1" => (1, "C-1"),
+            "client:c-2" => (1, "c-2"),
+            _ => (3, "C-3"),
+        };
+        let settlement = Settlement {
+            id: claimed.id,
+            attempt: claimed.attempt,
+            places: claimed.places,
+            reply: None,
+            verdict: Verdict::End(End::Succeeded {
+                body: "{}".to_owned(),
+                resource_id: ResourceId::Known {
+                    number,
+                    external_id: Some(external_id.to_owned()),
+                },
+            }),
+        };
+        assert!(gateway.store.settle(settlement).await.unwrap());
+    }
+    let books = Operator::of(gateway.address).get("/books").await.json();
+    assert_eq!(books["epoch"], 1);
+    let conflicts = books["number_conflicts"].as_array().unwrap();
+    assert_eq!(conflicts.len(), 1, "{books}");
+    let mut lanes = [&conflicts[0]["lane"], &conflicts[0]["other_lane"]];
+    lanes.sort_by_key(|lane| lane.to_string());
+    assert_eq!(lanes, [&json!("client:c-1"), &json!("client:c-2")]);
+    assert_eq!(conflicts[0]["number"], 1);
+    let newest = gateway.store.newest_clients(5).await.unwrap();
+    let names: Vec<_> = newest
+        .iter()
+        .map(|client| client.external_id.as_deref())
+        .collect();
+    assert_eq!(names[0], Some("C-3"), "the newest first, as it was sent");
+    assert_eq!(names.len(), 3);
+}

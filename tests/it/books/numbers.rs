@@ -1,0 +1,229 @@
+//! A command is sent again only while the numbers in it mean what they meant.
+
+use serde_json::{Value, json};
+use sqlx::PgPool;
+
+use crate::{
+    outcomes::{Bench, approved_by, client, stands},
+    support::{OPS_TOKEN, operators::Operator, steps},
+};
+
+const PRODUCT: &str = r#"200 {"id":2,"name":"UGRO","amortizationType":{"id":1},"interestType":{"id":0},
+    "interestCalculationPeriodType":{"id":1},"allowPartialPeriodInterestCalculation":false,
+    "transactionProcessingStrategyCode":"mifos-standard-strategy","isEqualAmortization":false,
+    "multiDisburseLoan":false,"disallowExpectedDisbursements":false,
+    "charges":[{"id":3,"name":"Processing fee","amount":2.0,"chargeTimeType":{"id":1}}]}"#;
+const PAYMENT_TYPES: &str = r#"200 [{"id":4,"name":"UTR"}]"#;
+const OFFICES: &str = r#"200 [{"id":1,"name":"Head Office"}]"#;
+const BORROWER: &str = r#"200 {"id":7,"externalId":"C-1","officeId":1,"timeline":{}}"#;
+
+/// Everything that commands go to by number, by what it is read.
+fn books() -> [(&'static str, String); 7] {
+    let list = r#"200 [{"id":2,"name":"UGRO"}]"#;
+    [
+        ("/loans/9", approved_by("gateway")),
+        ("/clients/7", BORROWER.to_owned()),
+        ("/clients/external-id/C-1", BORROWER.to_owned()),
+        ("/loanproducts", list.to_owned()),
+        ("/loanproducts/2", PRODUCT.to_owned()),
+        ("/paymenttypes", PAYMENT_TYPES.to_owned()),
+        ("/offices", OFFICES.to_owned()),
+    ]
+}
+
+/// A bench before those books, with an operator.
+async fn bench(pool: PgPool) -> Bench {
+    let mut bench = Bench::start(pool).await;
+    bench
+        .system
+        .set("OPS_TOKENS", &format!("admin={OPS_TOKEN}"));
+    bench.system.set("FINERACT_PAYMENT_TYPE", "UTR");
+    bench.system.set("LENDERS", "UGRO");
+    stands(&bench.fake, &approved_by("gateway"));
+    for (path, answer) in books() {
+        bench.fake.reads(path, &answer);
+    }
+    bench
+}
+
+fn disburse() -> Value {
+    json!({ "external_loan_id": "L-1", "actualDisbursementDate": "11 January 2024", "utr_payment_id": "U-1" })
+}
+
+/// Sends an operation in vain, has what is read there say `to` instead of `from`, and sees that the command is not sent
+/// again before it says what it said.
+async fn is_not_sent_to_another(
+    pool: PgPool,
+    (operation_type, data): (&str, Value),
+    (path, from, to): (&'static str, &str, &str),
+) {
+    let bench = bench(pool).await;
+    bench.fake.answers("/", &["close"]);
+    let gateway = bench.gateway().await;
+    let id = gateway.send(operation_type, data).await;
+    bench.fake.until_commands(1).await;
+    let (_, before) = books()
+        .into_iter()
+        .find(|(known, _)| *known == path)
+        .unwrap();
+    assert!(before.contains(from), "{before}");
+    bench.fake.reads(path, &before.replace(from, to));
+    bench.until(&id, "parked", "number_means_another").await;
+    assert_eq!(bench.fake.commands().len(), 1);
+
+    bench.fake.reads(path, &before);
+    let answer = Operator::of(gateway.address).act(&id, "retry").await;
+    assert!(answer.status.is_success(), "{}", answer.text);
+    bench.until_commands(2).await;
+    let commands = bench.fake.commands();
+    assert_eq!(commands[0], commands[1]);
+}
+
+#[sqlx::test]
+async fn a_payout_is_not_sent_to_another_loan(pool: PgPool) {
+    let other = ("/loans/9", "L-1", "L-2");
+    is_not_sent_to_another(pool, ("LOAN_DISBURSE", disburse()), other).await;
+}
+
+/// Lanes are case-folded, Fineract's external ids are not.
+#[sqlx::test]
+async fn an_approval_is_not_sent_to_a_loan_of_another_case(pool: PgPool) {
+    let approval = ("LOAN_APPROVE", steps::approve("L-1"));
+    is_not_sent_to_another(pool, approval, ("/loans/9", "L-1", "l-1")).await;
+}
+
+#[sqlx::test]
+async fn an_update_is_not_sent_to_another_client(pool: PgPool) {
+    let update = ("CLIENT_UPDATE", steps::rename("C-1"));
+    is_not_sent_to_another(pool, update, ("/clients/7", "C-1", "C-2")).await;
+}
+
+#[sqlx::test]
+async fn an_application_is_not_filed_for_another_client(pool: PgPool) {
+    let create = ("LOAN_CREATE", steps::loan("L-2", "C-1"));
+    is_not_sent_to_another(pool, create, ("/clients/7", "C-1", "C-2")).await;
+}
+
+#[sqlx::test]
+async fn an_application_is_not_filed_under_another_product(pool: PgPool) {
+    let create = ("LOAN_CREATE", steps::loan("L-2", "C-1"));
+    is_not_sent_to_another(pool, create, ("/loanproducts/2", "UGRO", "GB")).await;
+}
+
+#[sqlx::test]
+async fn an_application_is_not_filed_with_another_charge(pool: PgPool) {
+    let create = ("LOAN_CREATE", steps::loan("L-2", "C-1"));
+    let other = ("/loanproducts/2", "Processing fee", "Insurance");
+    is_not_sent_to_another(pool, create, other).await;
+}
+
+#[sqlx::test]
+async fn a_payout_is_not_sent_with_another_payment_type(pool: PgPool) {
+    let other = ("/paymenttypes", "UTR", "Cash");
+    is_not_sent_to_another(pool, ("LOAN_DISBURSE", disburse()), other).await;
+}
+
+#[sqlx::test]
+async fn a_client_is_not_created_in_another_office(pool: PgPool) {
+    let create = ("CLIENT_CREATE", client("C-9"));
+    is_not_sent_to_another(pool, create, ("/offices", "Head Office", "Branch")).await;
+}
+
+/// What cannot be read now is asked about again, and the same key is sent then.
+#[sqlx::test]
+async fn what_cannot_be_read_is_not_sent_to(pool: PgPool) {
+    let bench = bench(pool).await;
+    bench.fake.answers("/", &["close"]);
+    let gateway = bench.gateway().await;
+    let id = gateway.send("LOAN_APPROVE", steps::approve("L-1")).await;
+    bench.fake.until_commands(1).await;
+    bench.fake.reads("/loans/9", "503 ");
+    bench.until(&id, "ready", "number_unread").await;
+    assert_eq!(bench.fake.commands().len(), 1);
+    bench.fake.reads("/loans/9", &approved_by("gateway"));
+    bench.until_commands(2).await;
+    assert_eq!(bench.fake.keys(), [1, 1]);
+}
+
+/// A client that the back office gave another external id is the same when an operator has made sure of it.
+#[sqlx::test]
+async fn an_operator_confirms_what_a_number_means(pool: PgPool) {
+    let bench = bench(pool).await;
+    bench.fake.answers(
+        "/clients/7",
+        &["close", r#"200c {"clientId":7,"resourceId":7}"#],
+    );
+    let gateway = bench.gateway().await;
+    let id = gateway.send("CLIENT_UPDATE", steps::rename("C-1")).await;
+    bench.fake.until_commands(1).await;
+    bench
+        .fake
+        .reads("/clients/7", &BORROWER.replace("C-1", "C-1-renamed"));
+    bench.until(&id, "parked", "number_means_another").await;
+
+    let operator = Operator::of(gateway.address);
+    for (path, body, status) in [
+        ("/lanes/client%3Ac-1/number", json!({ "number": 7 }), 422),
+        (
+            "/lanes/client%3Ac-1/number",
+            json!({ "number": 7, "external_id": "", "reason": " " }),
+            422,
+        ),
+        (
+            "/lanes/client%3Anobody/number",
+            json!({ "number": 7, "external_id": "C-1-renamed", "reason": "Renamed" }),
+            404,
+        ),
+        // Another number, and another name, than those that are meant.
+        (
+            "/lanes/client%3Ac-1/number",
+            json!({ "number": 8, "external_id": "C-1-renamed", "reason": "Renamed" }),
+            200,
+        ),
+        (
+            "/lanes/client%3Ac-1/number",
+            json!({ "number": 7, "external_id": "C-2", "reason": "Renamed" }),
+            200,
+        ),
+    ] {
+        let answer = operator.post(path, &body).await;
+        assert_eq!(answer.status, status, "{body} {}", answer.text);
+        bench.until(&id, "parked", "number_means_another").await;
+    }
+    assert_eq!(bench.fake.commands().len(), 1);
+
+    let meant =
+        json!({ "number": 7, "external_id": "C-1-renamed", "reason": "Renamed by the branch" });
+    let answer = operator.post("/lanes/client%3Ac-1/number", &meant).await;
+    assert_eq!(
+        answer.json(),
+        json!({ "lane": "client:c-1", "number": 7, "released": 1 })
+    );
+    let end = bench.end_of(&gateway, &id).await;
+    assert_eq!(end["status"], "success", "{end}");
+    assert_eq!(bench.fake.keys(), [1, 1]);
+    let reason = sqlx::query_scalar::<_, String>(
+        "SELECT detail->>'reason' FROM audit WHERE action = 'confirm_number' ORDER BY id DESC LIMIT 1",
+    );
+    let reason = reason.fetch_one(&bench.pool).await.unwrap();
+    assert_eq!(reason, "Renamed by the branch");
+}
+
+/// What an older gateway sent says less of what it meant: the lane it stands in has to do.
+#[sqlx::test]
+async fn what_an_older_gateway_sent_is_compared_with_its_lane(pool: PgPool) {
+    let bench = bench(pool).await;
+    bench.fake.answers("/", &["close"]);
+    let gateway = bench.gateway().await;
+    let id = gateway.send("LOAN_DISBURSE", disburse()).await;
+    bench.fake.until_commands(1).await;
+    bench.until(&id, "ready", "no_answer").await;
+    sqlx::query("UPDATE attempt SET referents = NULL")
+        .execute(&bench.pool)
+        .await
+        .unwrap();
+    let (_, before) = books().into_iter().next().unwrap();
+    bench.fake.reads("/loans/9", &before.replace("L-1", "L-2"));
+    bench.until(&id, "parked", "number_means_another").await;
+    assert_eq!(bench.fake.commands().len(), 1);
+}

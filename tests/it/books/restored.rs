@@ -1,0 +1,133 @@
+//! Fineract was restored from a backup of before: numbers that we know were given to others, or to nobody.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use sqlx::PgPool;
+
+use super::bed::Bed;
+use crate::support::{operators::Operator, steps};
+
+/// A's payout has number 1 in its path, and so has B's loan after the restore.
+#[sqlx::test]
+async fn a_payout_is_not_made_to_who_has_its_number_now(pool: PgPool) {
+    let bed = Bed::start(pool).await;
+    let gateway = bed.gateway().await;
+    gateway.file("L-A").await;
+    gateway
+        .succeeds("LOAN_APPROVE", steps::approve("L-A"))
+        .await;
+    let id = bed
+        .lose_answer(&gateway, "LOAN_DISBURSE", steps::disburse("L-A"))
+        .await;
+
+    // The client was in the backup, the loan was not.
+    bed.restore_to_nothing().await;
+    bed.create_client_for_others("C-L-A").await;
+    bed.file_for_others("L-B").await;
+    bed.approve_for_others(1).await;
+    bed.go_on().await;
+    let operation = Operator::of(gateway.address).in_state(&id, "parked").await;
+    assert_eq!(operation["why"], "number_means_another", "{operation}");
+    let loan = bed.fineract.get("/loans/1").await;
+    assert_eq!(
+        loan["status"]["id"], 200,
+        "B's loan is approved, and not paid out"
+    );
+}
+
+#[sqlx::test]
+async fn an_application_is_not_filed_for_who_has_the_clients_number_now(pool: PgPool) {
+    let bed = Bed::start(pool).await;
+    let gateway = bed.gateway().await;
+    for external_id in ["C-0", "C-A"] {
+        let client = steps::client(external_id);
+        gateway.succeeds("CLIENT_CREATE", client).await;
+    }
+    let id = bed
+        .lose_answer(&gateway, "LOAN_CREATE", steps::loan("L-A", "C-A"))
+        .await;
+
+    bed.restore_to_nothing().await;
+    bed.create_client_for_others("C-0").await;
+    bed.create_client_for_others("C-B").await;
+    bed.go_on().await;
+    let operation = Operator::of(gateway.address).in_state(&id, "parked").await;
+    assert_eq!(operation["why"], "number_means_another", "{operation}");
+    let accounts = bed.fineract.get("/clients/2/accounts").await;
+    assert_eq!(accounts.get("loanAccounts"), None, "{accounts}");
+}
+
+#[sqlx::test]
+async fn an_undo_does_not_take_back_anothers_payout(pool: PgPool) {
+    let bed = Bed::start(pool).await;
+    let gateway = bed.gateway().await;
+    gateway.pay_out("L-A").await;
+    let undo = json!({ "external_loan_id": "L-A" });
+    let id = bed.lose_answer(&gateway, "LOAN_UNDO_DISBURSAL", undo).await;
+
+    bed.restore_to_nothing().await;
+    bed.create_client_for_others("C-L-A").await;
+    bed.file_for_others("L-B").await;
+    bed.approve_for_others(1).await;
+    bed.pay_out_for_others(1).await;
+    bed.go_on().await;
+    let operation = Operator::of(gateway.address).in_state(&id, "parked").await;
+    assert_eq!(operation["why"], "number_means_another", "{operation}");
+    let loan = bed.fineract.get("/loans/1").await;
+    assert_eq!(loan["status"]["id"], 300, "B's loan is still paid out");
+}
+
+/// Gone is done only while the process that was asked to delete it has run all the time.
+#[sqlx::test]
+async fn what_is_gone_after_a_restart_is_not_known_to_be_deleted(pool: PgPool) {
+    let bed = Bed::start(pool).await;
+    let gateway = bed.gateway().await;
+    gateway.file("L-1").await;
+    let delete = json!({ "external_loan_id": "L-1" });
+    let id = bed
+        .lose_answer(&gateway, "LOAN_DELETE", delete.clone())
+        .await;
+    bed.go_on().await;
+    let end = gateway.end_of(&id).await;
+    assert_eq!(end["status"], "success", "it has run all the time: {end}");
+
+    bed.nothing_by_itself().await;
+    gateway.file("L-2").await;
+    let id = bed
+        .lose_answer(
+            &gateway,
+            "LOAN_DELETE",
+            json!({ "external_loan_id": "L-2" }),
+        )
+        .await;
+    bed.restart().await;
+    bed.go_on().await;
+    let operation = Operator::of(gateway.address).in_state(&id, "parked").await;
+    assert_eq!(operation["why"], "subject_is_gone", "{operation}");
+    assert_eq!(bed.deletions().await, 2, "and it was not sent again");
+}
+
+/// What is not there is not sent to again.
+#[sqlx::test]
+async fn what_is_not_there_is_not_sent_to_again(pool: PgPool) {
+    let bed = Bed::start(pool).await;
+    let gateway = bed.gateway().await;
+    gateway.file("L-1").await;
+    let id = bed
+        .lose_answer(&gateway, "LOAN_APPROVE", steps::approve("L-1"))
+        .await;
+    bed.fineract
+        .request(
+            Method::POST,
+            "/loans/external-id/L-1?command=undoapproval",
+            &json!({}),
+        )
+        .await;
+    bed.fineract
+        .request(Method::DELETE, "/loans/external-id/L-1", &Value::Null)
+        .await;
+    bed.go_on().await;
+    let operation = Operator::of(gateway.address).in_state(&id, "parked").await;
+    assert_eq!(operation["why"], "subject_is_gone", "{operation}");
+    assert_eq!(operation["attempts"].as_array().unwrap().len(), 1);
+}
