@@ -94,6 +94,8 @@ pub struct Fineract {
     /// `FINERACT_SINGLE_PROCESS`: whether one process is all of this Fineract, so that its restart ends every
     /// command that ran in it (false).
     pub single_process: bool,
+    /// `FINERACT_MAKER_CHECKER`: whether a command of the gateway's may have to wait for a checker (true).
+    pub maker_checker: bool,
     /// `FINERACT_LOAN_CREATE_PER_LENDER`: `LOAN_CREATE` operations at once for one lender (2).
     pub loan_create_per_lender: u32,
 }
@@ -239,6 +241,12 @@ impl Fineract {
                 &[("false", false), ("true", true)],
             )
             .unwrap_or(false);
+        let maker_checker = reader
+            .choice(
+                "FINERACT_MAKER_CHECKER",
+                &[("true", true), ("false", false)],
+            )
+            .unwrap_or(true);
         if needed {
             reader.require("FINERACT_URL", url.as_ref());
             reader.require("FINERACT_USER", user.as_ref());
@@ -253,6 +261,7 @@ impl Fineract {
             timeout,
             max_in_flight,
             single_process,
+            maker_checker,
             loan_create_per_lender,
         })
     }

@@ -13,6 +13,7 @@ use reqwest::{
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
+    audits::Checkers,
     exchange::{Exchange, Kind, Observer},
     lookups::Cache,
 };
@@ -45,6 +46,7 @@ pub struct Fineract {
     pub(super) single_process: bool,
     observer: Option<Observer>,
     pub(super) cache: Arc<Mutex<Cache>>,
+    pub(super) checkers: Arc<Checkers>,
 }
 
 impl Fineract {
@@ -75,6 +77,7 @@ impl Fineract {
             single_process: settings.single_process,
             observer: None,
             cache: Arc::default(),
+            checkers: Arc::new(Checkers::new(settings.maker_checker)),
         })
     }
 

@@ -30,18 +30,6 @@ pub(super) struct Prepared {
 }
 
 impl Runner {
-    /// What is known without sending anything: a success that came late, or that a checker has to be
-    /// waited for.
-    pub(super) async fn known_already(&self, case: Case<'_>) -> Option<Conclusion> {
-        if case.history().success().is_some() {
-            Some(self.succeeded(case).await)
-        } else if case.awaits_checker() {
-            Some(self.ask_checker(case).await)
-        } else {
-            None
-        }
-    }
-
     /// What is to be sent: what was sent under this key, or else what is planned now. `Err`: it is not to be
     /// sent now.
     pub(super) async fn prepare(&self, case: Case<'_>) -> Result<Prepared, Conclusion> {
@@ -89,6 +77,10 @@ impl Runner {
         stored: Prepared,
     ) -> Result<Prepared, Conclusion> {
         let (history, kept_for) = (case.history(), self.settings().keys_kept_for);
+        // Its audit has just been seen: the key is in Fineract's books.
+        if case.audit.is_some() {
+            return Ok(stored);
+        }
         if history.may_be_forgotten(case.claimed.key_number, kept_for) {
             self.look_before_it_runs_anew(case).await?;
         }
@@ -198,6 +190,7 @@ impl Runner {
             Decision::Succeeded
             | Decision::Read(_)
             | Decision::AwaitChecker
+            | Decision::Rejected
             | Decision::Park { .. } => self.again_or_park(claimed, "read_failed", false, None),
         }
     }

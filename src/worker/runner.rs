@@ -10,7 +10,6 @@ use tokio_util::sync::CancellationToken;
 use super::{
     blocked::Blocked,
     case::Case,
-    checker,
     conclude::Conclusion,
     gate::Gate,
     held::Held,
@@ -130,7 +129,7 @@ impl Runner {
             attempt: claimed.attempt,
             places: claimed.places.clone(),
             reply: conclusion.reply,
-            verdict: checker::still_awaited(&claimed, conclusion.verdict),
+            verdict: conclusion.verdict,
         };
         let state = settlement.verdict.state();
         points::reach(Point::BeforeSettle, claimed.operation_type);
@@ -164,6 +163,7 @@ impl Runner {
             claimed,
             entry,
             attempts: &attempts,
+            audit: None,
         };
         if claimed.lost.max(claimed.deaths) >= LOST_AT_MOST && case.history().success().is_none() {
             return Some(Conclusion::park(if attempts.is_empty() {
@@ -172,12 +172,11 @@ impl Runner {
                 "ended_with_its_process"
             }));
         }
-        if let Some(resolution) = claimed.resolution {
-            return Some(self.resolve(case, resolution).await);
-        }
-        if let Some(conclusion) = self.known_already(case).await {
-            return Some(conclusion);
-        }
+        let audit = match self.known_already(case).await {
+            Ok(audit) => audit,
+            Err(conclusion) => return Some(conclusion),
+        };
+        let case = Case { audit, ..case };
         if claimed.is_past_expiry && !case.history().may_have_run_under(claimed.key_number) {
             return Some(self.close(case, expired(case)).await);
         }
@@ -193,14 +192,18 @@ impl Runner {
             Err(conclusion) => return Some(conclusion),
         };
         attempts.push(attempt);
-        Some(
-            self.weigh(Case {
-                claimed,
-                entry,
-                attempts: &attempts,
-            })
-            .await,
-        )
+        let weighed = self.weigh(Case {
+            claimed,
+            entry,
+            attempts: &attempts,
+            audit,
+        });
+        let conclusion = weighed.await;
+        Some(if claimed.resolution.is_some() {
+            conclusion.for_a_person()
+        } else {
+            conclusion
+        })
     }
 
     async fn history(&self, claimed: &Claimed) -> Result<Vec<Attempt>, Conclusion> {
