@@ -235,18 +235,8 @@ impl Fineract {
         let max_in_flight = reader.number("FINERACT_MAX_IN_FLIGHT", 32, 1..=10_000);
         let loan_create_per_lender =
             reader.number("FINERACT_LOAN_CREATE_PER_LENDER", 2, 1..=10_000);
-        let single_process = reader
-            .choice(
-                "FINERACT_SINGLE_PROCESS",
-                &[("false", false), ("true", true)],
-            )
-            .unwrap_or(false);
-        let maker_checker = reader
-            .choice(
-                "FINERACT_MAKER_CHECKER",
-                &[("true", true), ("false", false)],
-            )
-            .unwrap_or(true);
+        let single_process = reader.truth("FINERACT_SINGLE_PROCESS", false);
+        let maker_checker = reader.truth("FINERACT_MAKER_CHECKER", true);
         if needed {
             reader.require("FINERACT_URL", url.as_ref());
             reader.require("FINERACT_USER", user.as_ref());

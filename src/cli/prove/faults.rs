@@ -3,6 +3,7 @@
 use fastrand::Rng;
 
 use super::{
+    checkers::Checker,
     encounters::{ENCOUNTERS, Encounter, UNREADABLE},
     sandbox_faults::{SANDBOX, SandboxFault, Told},
 };
@@ -40,11 +41,8 @@ pub(super) enum Card {
     UnknownType,
     /// A fault of the sandbox strikes some requests.
     Sandbox(usize),
-    /// Commands wait for a checker, who rejects or approves them.
-    Checker {
-        /// Which.
-        approves: bool,
-    },
+    /// Commands wait for such a checker.
+    Checker(Checker),
     /// Somebody gets in the way of one client or loan: the back office, or Fineract with a late effect.
     Encounter(usize),
 }
@@ -78,9 +76,8 @@ impl Card {
             Self::Log { is_closed: true },
             Self::HoldRows,
             Self::UnknownType,
-            Self::Checker { approves: false },
-            Self::Checker { approves: true },
         ];
+        deck.extend(Checker::ALL.map(Self::Checker));
         deck.extend((0..SANDBOX.len()).map(Self::Sandbox));
         deck.extend((0..ENCOUNTERS.len()).map(Self::Encounter));
         deck
@@ -105,8 +102,7 @@ impl Card {
             Self::Sandbox(index) => SANDBOX
                 .get(index)
                 .map_or_else(String::new, SandboxFault::full_name),
-            Self::Checker { approves: false } => "a checker rejects".to_owned(),
-            Self::Checker { approves: true } => "a checker approves".to_owned(),
+            Self::Checker(checker) => checker.name().to_owned(),
             Self::Encounter(index) => ENCOUNTERS
                 .get(index)
                 .map_or_else(String::new, |encounter| encounter.name.to_owned()),
@@ -172,6 +168,7 @@ impl Card {
             });
         }
         (self == Self::SandboxRestart && is_undecided)
-            || (matches!(self, Self::Checker { .. }) && why.contains("checker"))
+            // Where the answer that told its number died with its gateway, nobody can tell what becomes of it.
+            || (matches!(self, Self::Checker(_)) && (is_undecided || why.contains("checker")))
     }
 }

@@ -4,6 +4,7 @@
 //! Reading decides only where the key cannot (`CONTRACT.md` sections 12.5 and 18; DESIGN.md section 4).
 //! `docs/DECISIONS.md` lists every case; the tests write it.
 
+mod audited;
 mod checker;
 mod codes;
 mod history;
@@ -18,13 +19,14 @@ mod tests;
 
 use std::time::Duration;
 
-use self::{checker::Waiting, said::Said};
 pub use self::{
-    checker::{Audit, Audited, UNSEEN},
+    audited::Audited,
+    checker::{Audit, UNSEEN},
     codes::Meaning,
     history::History,
     reading::{Circumstances, Finding, Question, Verdict, decide_reading},
 };
+use self::{checker::Waiting, said::Said};
 use super::Reply;
 
 /// How long things may take before something else is tried.
