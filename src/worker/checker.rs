@@ -38,12 +38,14 @@ impl Runner {
         }
     }
 
-    /// Sees what the checker has done. `Ok`: the key is to be asked, which executes nothing.
+    /// Sees what the checker has done. `Ok`: the key is to be asked, which executes nothing; where nothing
+    /// can be seen, only for an operator, since a command that was deleted is put up again by it.
     async fn ask_checker(&self, case: Case<'_>) -> Result<Audit, Conclusion> {
         match self.audit(case).await? {
             Audit::Checked => Ok(Audit::Checked),
             Audit::Unchecked if self.is_to_be_asked(case) => Ok(Audit::Unchecked),
             Audit::Unchecked => Err(self.await_checker(case.claimed)),
+            Audit::Unseen if is_retried(case) => Ok(Audit::Unseen),
             Audit::Unseen => Err(self.unseen(case).await),
         }
     }
@@ -120,6 +122,12 @@ impl Runner {
     fn checkers_time(&self) -> Duration {
         self.settings().left_alone(GIVEN)
     }
+}
+
+/// Whether an operator has it run on: its trouble is forgotten then, and no claim of it was lost since.
+fn is_retried(case: Case<'_>) -> bool {
+    let claimed = case.claimed;
+    claimed.why.is_none() && claimed.lost == 0 && claimed.deaths == 0
 }
 
 /// Ends it as a checker has: without an effect.

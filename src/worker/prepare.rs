@@ -8,7 +8,7 @@ use super::{
 use crate::{
     domain::{
         Attempt, Facts, Failure, Reply, Request, ResourceId,
-        decision::{self, Decision, Finding, History, Scope},
+        decision::{self, Audit, Decision, Finding, History, Scope},
     },
     fineract::{ReadFailure, Subject},
     operations::{Context, Evidence, InvalidPayload, Plan, Refusal},
@@ -78,7 +78,7 @@ impl Runner {
     ) -> Result<Prepared, Conclusion> {
         let (history, kept_for) = (case.history(), self.settings().keys_kept_for);
         // Its audit has just been seen: the key is in Fineract's books.
-        if case.audit.is_some() {
+        if matches!(case.audit, Some(Audit::Unchecked | Audit::Checked)) {
             return Ok(stored);
         }
         if history.may_be_forgotten(case.claimed.key_number, kept_for) {

@@ -26,6 +26,24 @@ async fn check(system: &System, method: Method, path: &str) -> Value {
     answer.json().await.expect("JSON")
 }
 
+/// Has the sandbox forget everything, and stand in for this release of Fineract.
+async fn stand_in_for(system: &System, release: &str) {
+    let client = Client::builder().no_proxy().build().expect("a client");
+    let request = client
+        .post(format!("http://{}/sandbox/reset", system.sandbox))
+        .json(&json!({ "fineractVersion": release }));
+    let answer = request.send().await.expect("the sandbox answers");
+    assert!(answer.status().is_success(), "{}", answer.status());
+}
+
+/// The next command to create a client has to wait for a checker.
+async fn put_before_a_checker(system: &System) {
+    let creates = json!({ "method": "POST", "path": "/clients" });
+    system
+        .fault(json!({ "match": creates, "fault": "maker_checker" }))
+        .await;
+}
+
 /// A create that waits for its checker, and is parked.
 struct Waiting {
     system: System,
@@ -36,16 +54,15 @@ struct Waiting {
 }
 
 impl Waiting {
-    async fn start(pool: &PgPool) -> Self {
+    async fn start(pool: &PgPool, release: &str) -> Self {
         let mut system = System::start(pool).await;
+        stand_in_for(&system, release).await;
         system.set("OPS_TOKENS", &format!("admin={OPS_TOKEN}"));
         system.set("FINERACT_STUCK_AFTER_SECONDS", "1");
         system.set("FINERACT_MAKER_CHECKER", "");
         let gateway = system.gateway().await;
         let operator = Operator::of(gateway.address);
-        system
-            .fault(json!({ "match": { "method": "POST", "path": "/clients" }, "fault": "maker_checker" }))
-            .await;
+        put_before_a_checker(&system).await;
         let data = client_create("C")["data"].clone();
         let id = gateway.send("CLIENT_CREATE", data).await;
         let waiting = operator
@@ -91,7 +108,16 @@ impl Waiting {
 
 #[sqlx::test]
 async fn a_command_that_waits_has_not_failed_until_it_is_rejected(pool: PgPool) {
-    let waiting = Waiting::start(&pool).await;
+    waits_until_it_is_rejected(&pool, "develop").await;
+}
+
+#[sqlx::test]
+async fn nor_has_it_in_release_1_10_1(pool: PgPool) {
+    waits_until_it_is_rejected(&pool, "1.10.1").await;
+}
+
+async fn waits_until_it_is_rejected(pool: &PgPool, release: &str) {
+    let waiting = Waiting::start(pool, release).await;
     waiting.is_refused("awaiting_checker").await;
     // Nor when its audit cannot be read.
     waiting
@@ -110,7 +136,7 @@ async fn a_command_that_waits_has_not_failed_until_it_is_rejected(pool: PgPool) 
 
 #[sqlx::test]
 async fn a_command_that_was_approved_meanwhile_is_a_success_whatever_is_said(pool: PgPool) {
-    let waiting = Waiting::start(&pool).await;
+    let waiting = Waiting::start(&pool, "develop").await;
     let approve = format!("/{}?command=approve", waiting.command);
     check(&waiting.system, Method::POST, &approve).await;
     let ended = waiting.resolved_as_failed().await;
@@ -122,10 +148,10 @@ async fn a_command_that_was_approved_meanwhile_is_a_success_whatever_is_said(poo
     assert_eq!(waiting.system.ledger().await.len(), 1);
 }
 
-/// Nor is it put up again, by whatever an operator says or wants.
+/// Its key is free, and would put it up again.
 #[sqlx::test]
 async fn a_command_that_was_deleted_from_the_list_is_not_asked_about(pool: PgPool) {
-    let waiting = Waiting::start(&pool).await;
+    let waiting = Waiting::start(&pool, "develop").await;
     check(
         &waiting.system,
         Method::DELETE,
@@ -136,12 +162,24 @@ async fn a_command_that_was_deleted_from_the_list_is_not_asked_about(pool: PgPoo
     assert_eq!(check(&waiting.system, Method::GET, "").await, json!([]));
     let inspected = waiting.operator.inspect(&waiting.id).await;
     assert_eq!(inspected["attempts"].as_array().unwrap().len(), 1);
+
+    // But an operator may have it put up again, which gives the checker another chance.
+    put_before_a_checker(&waiting.system).await;
+    waiting.operator.act(&waiting.id, "retry").await;
+    let is_up = |operation: &Value| operation["why"] == "awaiting_checker";
+    let up = waiting.operator.once(&waiting.id, is_up).await;
+    let command = &up["attempts"][1]["answer"]["commandId"];
+    let reject = format!("/{command}?command=reject");
+    check(&waiting.system, Method::POST, &reject).await;
+    let end = waiting.gateway.end_of(&waiting.id).await;
+    assert_eq!(end["status"], "failed", "{end}");
+    assert!(waiting.system.ledger().await.is_empty());
 }
 
 /// The answer that told its number was lost.
 #[sqlx::test]
 async fn what_may_wait_for_a_checker_has_not_failed(pool: PgPool) {
-    let waiting = Waiting::start(&pool).await;
+    let waiting = Waiting::start(&pool, "develop").await;
     sqlx::query!(
         "UPDATE attempt
             SET answered_at = NULL, status = NULL, cached = NULL, answer = NULL

@@ -168,7 +168,9 @@ impl Card {
             });
         }
         (self == Self::SandboxRestart && is_undecided)
-            // Where the answer that told its number died with its gateway, nobody can tell what becomes of it.
-            || (matches!(self, Self::Checker(_)) && (is_undecided || why.contains("checker")))
+            // Where the answer that told its number died with its gateway, nobody can tell what becomes of it;
+            // release 1.10.1 answers then as if the database had spoken.
+            || (matches!(self, Self::Checker(_))
+                && (is_undecided || why.contains("checker") || why == "database_spoke"))
     }
 }
