@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use secrecy::ExposeSecret;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -94,6 +94,9 @@ pub async fn start(config: &Config) -> Result<Gateway, StartError> {
     let gate = Gate::default();
     gateway.run_aside(telemetry::metrics::keep_up());
     let mut state = api_state(config, &store, &deployment, &gate, &gateway.draining);
+    if let Some(fineract) = &fineract {
+        state.lacks_read_audit = fineract.lacks_read_audit();
+    }
     let runner = fineract
         .clone()
         .filter(|_| config.role.works_queue())
@@ -109,6 +112,7 @@ pub async fn start(config: &Config) -> Result<Gateway, StartError> {
     let serving = http::serve(listener, state, gateway.stopping.clone());
     gateway.run(serving);
     if let Some(runner) = runner {
+        gateway.run_aside(runner.reads().0.watch_right_to_audits());
         gateway.run(worker::run(Arc::new(runner), gateway.stopping.clone()));
         gateway.run(store.clone().run_cascade(gateway.stopping.clone()));
         gateway.run(store.run_expiry(gateway.stopping.clone()));
@@ -229,6 +233,7 @@ fn api_state(
         base_paths: config.http.base_paths.clone(),
         max_waiting: u64::try_from(config.http.admission_max_waiting).unwrap_or(u64::MAX),
         fineract: gate.health(),
+        lacks_read_audit: watch::channel(false).1,
         draining: draining.clone(),
     }
 }

@@ -94,6 +94,8 @@ pub struct Fineract {
     /// `FINERACT_SINGLE_PROCESS`: whether one process is all of this Fineract, so that its restart ends every
     /// command that ran in it (false).
     pub single_process: bool,
+    /// `FINERACT_MAKER_CHECKER`: whether a command of the gateway's may have to wait for a checker (true).
+    pub maker_checker: bool,
     /// `FINERACT_LOAN_CREATE_PER_LENDER`: `LOAN_CREATE` operations at once for one lender (2).
     pub loan_create_per_lender: u32,
 }
@@ -233,12 +235,8 @@ impl Fineract {
         let max_in_flight = reader.number("FINERACT_MAX_IN_FLIGHT", 32, 1..=10_000);
         let loan_create_per_lender =
             reader.number("FINERACT_LOAN_CREATE_PER_LENDER", 2, 1..=10_000);
-        let single_process = reader
-            .choice(
-                "FINERACT_SINGLE_PROCESS",
-                &[("false", false), ("true", true)],
-            )
-            .unwrap_or(false);
+        let single_process = reader.truth("FINERACT_SINGLE_PROCESS", false);
+        let maker_checker = reader.truth("FINERACT_MAKER_CHECKER", true);
         if needed {
             reader.require("FINERACT_URL", url.as_ref());
             reader.require("FINERACT_USER", user.as_ref());
@@ -253,6 +251,7 @@ impl Fineract {
             timeout,
             max_in_flight,
             single_process,
+            maker_checker,
             loan_create_per_lender,
         })
     }

@@ -175,6 +175,12 @@ impl<'a> Reader<'a> {
         choice
     }
 
+    /// The value as `true` or `false`.
+    pub(super) fn truth(&mut self, variable: &'static str, default: bool) -> bool {
+        self.choice(variable, &[("false", false), ("true", true)])
+            .unwrap_or(default)
+    }
+
     fn find(&self, variable: &str) -> Option<String> {
         let value = (self.lookup)(variable)?;
         let value = value.trim();

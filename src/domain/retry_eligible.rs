@@ -88,8 +88,10 @@ fn cause(code: &str) -> Cause {
         "error.msg.persistence.error"
         | "error.msg.data.integrity.issue"
         | "error.msg.platform.server.side.error" => Cause::FailedInside,
-        "error.msg.loan.disbursal.account.is.not.approve.not.disbursed.state"
-        | "error.msg.loan.must.be.active.fully.paid.or.overpaid" => Cause::TooEarly,
+        "error.msg.loan.must.be.active.fully.paid.or.overpaid" => Cause::TooEarly,
+        // Not approved yet, or paid out; up to 1.10.1 also without an open tranche (section 23): for that a
+        // payout as it is would be refused for ever.
+        "error.msg.loan.disbursal.account.is.not.approve.not.disbursed.state" => Cause::Request,
         "done_by_another"
         // A transaction has our id already, on whatever loan (`CONTRACT.md` section 16.1).
         | "error.msg.loan.disbursement.duplicate.externalId"
@@ -130,7 +132,7 @@ mod tests {
     use super::*;
 
     use OperationType::{
-        ClientCreate, LoanApprove, LoanCreate, LoanDelete, LoanDisburse, LoanUpdate,
+        ClientCreate, LoanApprove, LoanCreate, LoanDelete, LoanDisburse, LoanRepayment, LoanUpdate,
     };
 
     fn check(expected: RetryEligible, operation_type: OperationType, codes: &[&str]) {
@@ -167,8 +169,8 @@ mod tests {
         );
         check(Yes, ClientCreate, &["error.msg.persistence.error"]);
         check(Yes, ClientCreate, &["error.msg.data.integrity.issue"]);
-        let not_yet = "error.msg.loan.disbursal.account.is.not.approve.not.disbursed.state";
-        check(Yes, LoanDisburse, &[not_yet]);
+        let not_yet = "error.msg.loan.must.be.active.fully.paid.or.overpaid";
+        check(Yes, LoanRepayment, &[not_yet]);
     }
 
     #[test]
@@ -220,6 +222,7 @@ mod tests {
                 "reference_used",
                 "exceeds_approved_principal",
                 "no_open_tranche",
+                "error.msg.loan.disbursal.account.is.not.approve.not.disbursed.state",
             ],
         );
         check(

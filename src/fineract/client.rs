@@ -16,6 +16,7 @@ use reqwest::{
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
+    audits::Checkers,
     exchange::{Exchange, Kind, Observer},
     lookups::Cache,
 };
@@ -49,6 +50,7 @@ pub struct Fineract {
     observer: Option<Observer>,
     pub(super) cache: Arc<Mutex<Cache>>,
     lost_connections: Arc<AtomicU64>,
+    pub(super) checkers: Arc<Checkers>,
 }
 
 impl Fineract {
@@ -80,6 +82,7 @@ impl Fineract {
             observer: None,
             cache: Arc::default(),
             lost_connections: Arc::default(),
+            checkers: Arc::new(Checkers::new(settings.maker_checker)),
         })
     }
 

@@ -15,7 +15,7 @@ const COMMANDS: [&str; 7] = [
     "withdrawnByApplicant",
 ];
 /// What the paths begin with.
-const RESOURCES: [&str; 4] = ["clients", "loans", "loanproducts", "paymenttypes"];
+const RESOURCES: [&str; 5] = ["clients", "loans", "loanproducts", "paymenttypes", "audits"];
 
 /// What a call was about. Nothing in it names a client, a loan or a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

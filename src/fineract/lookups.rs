@@ -8,10 +8,7 @@ use std::{
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 
 use super::{Fineract, kept::Kept};
-use crate::domain::{
-    Answer, Client, Facts, Failure, Loan, Named, Product, Reads, Transaction,
-    decision::PendingCommand,
-};
+use crate::domain::{Answer, Client, Facts, Failure, Loan, Named, Product, Reads, Transaction};
 
 /// What Fineract answers about a transaction of another loan: its external id is taken, not free
 /// (`CONTRACT.md` section 16.1).
@@ -47,8 +44,8 @@ pub enum Subject {
     Office,
     /// A transaction of the loan.
     Transaction,
-    /// The commands that wait for a checker.
-    PendingCommands,
+    /// A command's audit.
+    Audit,
 }
 
 /// Why something could not be read.
@@ -101,24 +98,6 @@ impl Fineract {
             facts.office = self.office(number).await;
         }
         Ok(facts)
-    }
-
-    /// Reads the commands of a kind that wait for a checker, as far as this user is shown them.
-    pub async fn pending_commands(
-        &self,
-        action: &str,
-        entity: &str,
-    ) -> Result<Vec<PendingCommand>, ReadFailure> {
-        let path = format!("/makercheckers?actionName={action}&entityName={entity}");
-        let pending = self
-            .read(
-                &path,
-                Subject::PendingCommands,
-                false,
-                PendingCommand::parse_list,
-            )
-            .await?;
-        Ok(pending.unwrap_or_default())
     }
 
     /// Forgets what is known of products, payment types and offices: the next look-up reads them anew.

@@ -3,6 +3,7 @@
 //! It says what came back; what that means is decided in [`domain::decision`](crate::domain::decision).
 
 mod accounts;
+mod audits;
 mod client;
 mod exchange;
 mod kept;

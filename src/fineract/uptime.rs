@@ -22,7 +22,8 @@ struct Reading {
 impl Fineract {
     /// For how long Fineract's one process has been up, by its own clock; `None` where its metrics
     /// (`/actuator/prometheus`) cannot be had, more than one process answers, or `FINERACT_SINGLE_PROCESS`
-    /// does not say that there is only one: a balancer may send each reading to the same one of several.
+    /// does not say that there is only one: a balancer may send each reading to the same one of several. Nor
+    /// where a command may have to wait for a checker: a restart does not end that (`CONTRACT.md` section 22.4).
     pub async fn uptime(&self) -> Option<Duration> {
         let readings = self.readings().await?;
         let (first, others) = readings.split_first()?;
@@ -36,7 +37,7 @@ impl Fineract {
         if let Some(started_at) = Instant::now().checked_sub(first.uptime) {
             self.forget_until(started_at);
         }
-        self.single_process.then_some(first.uptime)
+        (self.single_process && !self.may_await_checker()).then_some(first.uptime)
     }
 
     /// When the process began that answers now (`process_start_time_seconds`); `None` where that cannot be had.

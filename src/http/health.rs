@@ -43,6 +43,9 @@ pub(super) struct Fineract {
     reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     since: Option<String>,
+    /// What the gateway's user may not do there, and should.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    missing_permissions: &'static [&'static str],
 }
 
 /// Says whether requests should come here: not while the database is away or not migrated, nor during
@@ -68,7 +71,7 @@ pub(super) async fn report_readiness(
         status: if is_ready { "ready" } else { "not_ready" },
         database,
         draining,
-        fineract: (*api.fineract.borrow()).into(),
+        fineract: Fineract::seen_by(&api),
         oldest_unwritten_answer_seconds: api.store.oldest_unwritten_answer().as_secs(),
     };
     let status = if is_ready {
@@ -79,9 +82,10 @@ pub(super) async fn report_readiness(
     (status, Json(readiness))
 }
 
-impl From<FineractHealth> for Fineract {
-    fn from(health: FineractHealth) -> Self {
-        let (state, blocked) = match health {
+impl Fineract {
+    /// As the worker of this process last saw it.
+    pub(super) fn seen_by(api: &ApiState) -> Self {
+        let (state, blocked) = match *api.fineract.borrow() {
             FineractHealth::Unknown => ("unknown", None),
             FineractHealth::Open => ("open", None),
             FineractHealth::Blocked { reason, since } => ("blocked", Some((reason, since))),
@@ -90,6 +94,11 @@ impl From<FineractHealth> for Fineract {
             state,
             reason: blocked.map(|(reason, _)| reason),
             since: blocked.map(|(_, since)| in_utc(since)),
+            missing_permissions: if *api.lacks_read_audit.borrow() {
+                &["READ_AUDIT"]
+            } else {
+                &[]
+            },
         }
     }
 }

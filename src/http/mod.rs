@@ -81,6 +81,8 @@ pub struct ApiState {
     pub max_waiting: u64,
     /// What the worker last saw of Fineract.
     pub fineract: watch::Receiver<FineractHealth>,
+    /// Whether the user in Fineract lacks `READ_AUDIT`.
+    pub lacks_read_audit: watch::Receiver<bool>,
     /// Cancelled when the process begins to shut down: held answers are given at once.
     pub draining: CancellationToken,
 }

@@ -53,9 +53,17 @@ async fn show_ledger(Handle(sandbox): Handle<Sandbox>) -> Response<Body> {
     Reply::ok(sandbox.lock().ledger.json().compact()).into_response()
 }
 
-async fn reset(Handle(sandbox): Handle<Sandbox>) -> Response<Body> {
-    sandbox.reset();
-    done()
+/// `{"fineractVersion"}`: everything is forgotten; without a version the release stays as it is.
+async fn reset(Handle(sandbox): Handle<Sandbox>, body: String) -> Response<Body> {
+    let asked = object_of(&body).unwrap_or_default();
+    let version = asked.get("fineractVersion").and_then(Json::as_text);
+    match version.map(str::parse).transpose() {
+        Ok(release) => {
+            sandbox.reset(release);
+            done()
+        }
+        Err(problem) => refused(problem),
+    }
 }
 
 /// As if the process had been started anew: data and rows stay, running commands end without an effect.
@@ -161,10 +169,11 @@ pub(super) async fn health() -> Response<Body> {
 
 /// `GET /actuator/info`.
 pub(super) async fn info(Handle(sandbox): Handle<Sandbox>) -> Response<Body> {
+    let release = sandbox.release();
     let git = || object! {"branch": "develop", "commit": object! {"id": "4198b0bcf9a9"}};
     let body = object! {
-        "git": (!sandbox.release.is_1_10_1()).then(git),
-        "build": object! {"artifact": "fineract-provider", "version": sandbox.release.version(), "name": "sandbox"},
+        "git": (!release.is_1_10_1()).then(git),
+        "build": object! {"artifact": "fineract-provider", "version": release.version(), "name": "sandbox"},
     };
     Reply::ok(Json::from(body).compact()).into_response()
 }

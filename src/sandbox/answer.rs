@@ -144,7 +144,7 @@ impl Sandbox {
     /// Answers a request as Fineract would.
     async fn serve_call(&self, call: &Call, twist: Twist) -> Reply {
         let reply = self.execute(call, twist).await;
-        self.release.worded(call, reply)
+        self.release().worded(call, reply)
     }
 
     async fn execute(&self, call: &Call, twist: Twist) -> Reply {
@@ -166,7 +166,7 @@ impl Sandbox {
     /// Runs the command, or finds its answer.
     fn attempt(&self, write: &Write, twist: &Twist) -> Attempt {
         let mut state = self.lock();
-        let is_1_10_1 = self.release.is_1_10_1();
+        let is_1_10_1 = state.release.is_1_10_1();
         match state.begin(write) {
             Begun::Started(id) if is_1_10_1 => {
                 state.commands.set(id, Row::Starting);

@@ -55,7 +55,6 @@ use state::State;
 pub struct Sandbox {
     state: Arc<Mutex<State>>,
     books: fn() -> Books,
-    release: Release,
     pause: Duration,
     tasks: TaskTracker,
 }
@@ -83,7 +82,6 @@ impl Sandbox {
         Self {
             state: Arc::new(Mutex::new(State::new(books(), release, None))),
             books,
-            release,
             pause: Duration::from_millis(3),
             tasks: TaskTracker::new(),
         }
@@ -99,18 +97,19 @@ impl Sandbox {
     /// Fixes the business date; without it, it is today in Asia/Kolkata.
     #[must_use]
     pub fn with_today(self, today: NaiveDate) -> Self {
-        self.anew(Some(today))
+        let release = self.release();
+        self.anew(release, Some(today))
     }
 
     /// Stands in for this release.
     #[must_use]
     pub fn with_release(self, release: Release) -> Self {
         let today = self.lock().fixed_today();
-        Self { release, ..self }.anew(today)
+        self.anew(release, today)
     }
 
-    fn anew(self, today: Option<NaiveDate>) -> Self {
-        let state = State::new((self.books)(), self.release, today);
+    fn anew(self, release: Release, today: Option<NaiveDate>) -> Self {
+        let state = State::new((self.books)(), release, today);
         Self {
             state: Arc::new(Mutex::new(state)),
             ..self
@@ -150,10 +149,16 @@ impl Sandbox {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Back to the first day: books, keys, ledger and faults.
-    fn reset(&self) {
+    /// The release that is stood in for.
+    fn release(&self) -> Release {
+        self.lock().release
+    }
+
+    /// Back to the first day, perhaps of another release: books, keys, ledger and faults.
+    fn reset(&self, release: Option<Release>) {
         let mut state = self.lock();
         let today = state.fixed_today();
-        *state = State::new((self.books)(), self.release, today);
+        let release = release.unwrap_or(state.release);
+        *state = State::new((self.books)(), release, today);
     }
 }

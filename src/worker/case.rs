@@ -1,12 +1,15 @@
 //! One claimed operation with what is known of it.
 
 use crate::{
-    domain::{Attempt, Reads, Request, decision::History},
+    domain::{
+        Attempt, Reads, Request,
+        decision::{Audit, History},
+    },
     operations::{Context, Entry},
     store::Claimed,
 };
 
-use super::{checker, runner::Runner};
+use super::runner::Runner;
 
 /// A claimed operation, its type, and its attempts so far.
 #[derive(Clone, Copy, Debug)]
@@ -14,17 +17,14 @@ pub(super) struct Case<'a> {
     pub(super) claimed: &'a Claimed,
     pub(super) entry: &'static Entry,
     pub(super) attempts: &'a [Attempt],
+    /// What Fineract showed of the command that waits for a checker, before its key is asked.
+    pub(super) audit: Option<Audit>,
 }
 
 impl<'a> Case<'a> {
     /// What the attempts say together.
     pub(super) fn history(&self) -> History<'a> {
-        History::new(self.attempts)
-    }
-
-    /// Whether it waits for a checker: as Fineract answered, or as its list showed.
-    pub(super) fn awaits_checker(&self) -> bool {
-        self.history().awaits_checker() || checker::awaited(self.claimed).is_some()
+        History::new(self.attempts).seen_in_audit(self.audit)
     }
 
     /// Whether it was sent when Fineract's books were others than now: its numbers mean nothing in these.
@@ -52,7 +52,7 @@ impl<'a> Case<'a> {
             known_id: self.claimed.known_id,
             same_reference: None,
             sent: self.history().request(),
-            checked: self.awaits_checker(),
+            checked: self.history().was_put_up(),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Operations that wait for a checker in Fineract (`CONTRACT.md` section 13).
+//! Operations that wait for a checker in Fineract (`CONTRACT.md` sections 13 and 22.4).
 
 use std::time::Duration;
 
@@ -9,10 +9,7 @@ use super::{
     runner::Runner,
 };
 use crate::{
-    domain::{
-        Request,
-        decision::{self, Checked, Listing},
-    },
+    domain::decision::{Audit, Finding, UNSEEN},
     fineract::ReadFailure,
     operations::Evidence,
     store::{Claimed, End, Verdict},
@@ -20,97 +17,82 @@ use crate::{
 
 /// Why an operation waits whose command Fineract has put before a checker.
 const AWAITING: &str = "awaiting_checker";
-/// The same, when it has been seen in the list of those: only then its absence means something.
-const LISTED: &str = "awaiting_checker_listed";
 
 /// How long a checker is given before it is looked at again.
 const GIVEN: Duration = Duration::from_mins(1);
-
-/// The reason, where an operation is known to wait for a checker: nothing else takes its place until it
-/// goes on, since it is all that is kept of having seen it in the list.
-pub(super) fn awaited(claimed: &Claimed) -> Option<&'static str> {
-    [AWAITING, LISTED]
-        .into_iter()
-        .find(|why| claimed.why.as_deref() == Some(why))
-}
-
-/// Keeps that reason when an operation is only tried again.
-pub(super) fn still_awaited(claimed: &Claimed, verdict: Verdict) -> Verdict {
-    match (awaited(claimed), verdict) {
-        (
-            Some(why),
-            Verdict::Again {
-                delay,
-                new_key,
-                why: now,
-                counts,
-            },
-        ) if now != LISTED => Verdict::Again {
-            delay,
-            new_key,
-            why,
-            counts,
-        },
-        (_, verdict) => verdict,
-    }
-}
+/// The longest time for which the key of a command that nobody has checked is not asked.
+const LONGEST_UNASKED: Duration = Duration::from_hours(1);
 
 impl Runner {
-    /// Sees what the checker has done. Nothing is sent: the key would answer "not ended yet", or make a
-    /// second command that waits.
-    pub(super) async fn ask_checker(&self, case: Case<'_>) -> Conclusion {
-        let listing = match self.listing(case).await {
-            Ok(listing) => listing,
-            Err(conclusion) => return conclusion,
-        };
-        if listing == Listing::Listed {
-            return self.listed(case.claimed);
-        }
-        let (finding, evidence) = match self.find(case).await {
-            Ok(found) => found,
-            Err(conclusion) => return conclusion,
-        };
-        match decision::decide_checked(listing, finding, &case.history()) {
-            Checked::Succeeded => self.succeeded_by(case, evidence).await,
-            Checked::Rejected => {
-                let message = match evidence {
-                    Evidence::NotOurs(message) => message,
-                    Evidence::Ours(_) | Evidence::Absent | Evidence::CannotTell(_) => {
-                        "Fineract had a checker look at the command, and did not carry it out"
-                            .to_owned()
-                    }
-                };
-                refused_unsent("rejected_by_checker", message, (case.entry.fells)(&[]))
-            }
-            Checked::Waits => self.listed(case.claimed),
-            Checked::Unseen => {
-                let claimed = case.claimed;
-                let delay = pace::delay(claimed.troubled_for, Some(self.checkers_time()));
-                self.retry_or_park(claimed, AWAITING, delay, false)
-            }
-            Checked::Park { why } => Conclusion::park(why),
+    /// What is known without sending anything: a success that came late, an operator's word, or that a checker
+    /// has to be waited for. `Ok`: the command may be sent; with an audit, to hear what has become of it.
+    pub(super) async fn known_already(&self, case: Case<'_>) -> Result<Option<Audit>, Conclusion> {
+        if case.history().success().is_some() {
+            Err(self.succeeded(case).await)
+        } else if let Some(resolution) = case.claimed.resolution {
+            self.resolve(case, resolution).await.map(Some)
+        } else if case.history().awaits_checker() {
+            self.ask_checker(case).await.map(Some)
+        } else {
+            Ok(None)
         }
     }
 
-    /// Where the operation's command stands among those that wait for a checker.
-    pub(super) async fn listing(&self, case: Case<'_>) -> Result<Listing, Conclusion> {
+    /// Sees what the checker has done. `Ok`: the key is to be asked, which executes nothing; where nothing
+    /// can be seen, only for an operator, since a command that was deleted is put up again by it.
+    async fn ask_checker(&self, case: Case<'_>) -> Result<Audit, Conclusion> {
+        match self.audit(case).await? {
+            Audit::Checked => Ok(Audit::Checked),
+            Audit::Unchecked if self.is_to_be_asked(case) => Ok(Audit::Unchecked),
+            Audit::Unchecked => Err(self.await_checker(case.claimed)),
+            Audit::Unseen if is_retried(case) => Ok(Audit::Unseen),
+            Audit::Unseen => Err(self.unseen(case).await),
+        }
+    }
+
+    /// What Fineract shows of the command that waits. `Err`: Fineract does not answer.
+    pub(super) async fn audit(&self, case: Case<'_>) -> Result<Audit, Conclusion> {
+        self.fineract.note_checker();
         let history = case.history();
-        let Some((action, entity)) = history.request().and_then(Request::task) else {
-            return Ok(Listing::Unreadable);
+        let number = case.attempts.last().map(|last| last.key_number);
+        let command = history
+            .pending_command()
+            // Another key would put up another command.
+            .filter(|_| number == Some(case.claimed.key_number));
+        let Some(command) = command else {
+            return Ok(Audit::Unseen);
         };
-        let not_listed = match awaited(case.claimed) {
-            Some(LISTED) => Listing::Gone,
-            Some(_) | None => Listing::NeverSeen,
-        };
-        match self.fineract.pending_commands(action, entity).await {
-            Ok(pending) if history.is_among(&pending, &case.users(self)) => Ok(Listing::Listed),
-            Ok(_) => Ok(not_listed),
+        match self.fineract.audited(command).await {
+            Ok(audited) => Ok(history.audit(&audited, &case.users(self))),
             Err(ReadFailure::Refused(_) | ReadFailure::Unreadable(_) | ReadFailure::Missing(_)) => {
-                Ok(Listing::Unreadable)
+                Ok(Audit::Unseen)
             }
             Err(ReadFailure::NoAnswer(_)) => {
                 Err(self.again_or_park(case.claimed, "evidence_unread", true, None))
             }
+        }
+    }
+
+    /// Whether the key of a command that nobody has checked is to be asked: an approval that Fineract refused
+    /// leaves it so. Ever more seldom, for each asking keeps Fineract busy for three seconds.
+    fn is_to_be_asked(&self, case: Case<'_>) -> bool {
+        let waiting = case.history().waiting_for_checker();
+        waiting.is_some_and(|(put_up, asked)| {
+            asked >= (put_up / 2).clamp(self.checkers_time(), LONGEST_UNASKED)
+        })
+    }
+
+    /// Nobody can see whether it still waits, and its key must not be asked: what is there decides, or at
+    /// last a person.
+    async fn unseen(&self, case: Case<'_>) -> Conclusion {
+        match self.find(case).await {
+            Ok((Finding::Ours, evidence)) => self.succeeded_by(case, evidence).await,
+            Ok((Finding::NotOurs | Finding::Absent | Finding::CannotTell, _)) => {
+                let claimed = case.claimed;
+                let delay = pace::delay(claimed.troubled_for, Some(self.checkers_time()));
+                self.retry_or_park(claimed, UNSEEN, delay, false)
+            }
+            Err(conclusion) => conclusion,
         }
     }
 
@@ -130,22 +112,30 @@ impl Runner {
         }))
     }
 
-    /// Waits for the checker.
+    /// Waits for the checker, however long that takes.
     pub(super) fn await_checker(&self, claimed: &Claimed) -> Conclusion {
-        self.wait_on(claimed, awaited(claimed).unwrap_or(AWAITING))
-    }
-
-    /// Waits: it is in the list.
-    pub(super) fn listed(&self, claimed: &Claimed) -> Conclusion {
-        self.wait_on(claimed, LISTED)
-    }
-
-    fn wait_on(&self, claimed: &Claimed, why: &'static str) -> Conclusion {
-        Conclusion::again(claimed, why, Some(self.checkers_time()))
+        self.fineract.note_checker();
+        Conclusion::again(claimed, AWAITING, Some(self.checkers_time()))
     }
 
     /// How long a checker is given.
     fn checkers_time(&self) -> Duration {
         self.settings().left_alone(GIVEN)
     }
+}
+
+/// Whether an operator has it run on: its trouble is forgotten then, and no claim of it was lost since.
+fn is_retried(case: Case<'_>) -> bool {
+    let claimed = case.claimed;
+    claimed.why.is_none() && claimed.lost == 0 && claimed.deaths == 0
+}
+
+/// Ends it as a checker has: without an effect.
+pub(super) fn rejected(case: Case<'_>) -> Conclusion {
+    let message = "A checker in Fineract rejected the command";
+    refused_unsent(
+        "rejected_by_checker",
+        message.to_owned(),
+        (case.entry.fells)(&[]),
+    )
 }

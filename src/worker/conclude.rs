@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{case::Case, pace, runner::Runner};
+use super::{case::Case, checker::rejected, pace, runner::Runner};
 use crate::{
     domain::{
         Answer, Reply, State,
@@ -77,6 +77,16 @@ impl Conclusion {
         }))
     }
 
+    /// The same for a person who has said how the operation ended: what is only to be tried again is that
+    /// person's again.
+    pub(super) fn for_a_person(self) -> Self {
+        let verdict = match self.verdict {
+            Verdict::Again { why, .. } => Verdict::Park { why },
+            verdict @ (Verdict::End(_) | Verdict::Park { .. }) => verdict,
+        };
+        Self { verdict, ..self }
+    }
+
     /// The state it leads to and why, for the log.
     pub(super) fn summary(&self) -> (&'static str, Option<&str>) {
         match &self.verdict {
@@ -118,7 +128,8 @@ impl Runner {
             Decision::Succeeded
             | Decision::Refused
             | Decision::Read(_)
-            | Decision::AwaitChecker => self.note_taken(case.claimed),
+            | Decision::AwaitChecker
+            | Decision::Rejected => self.note_taken(case.claimed),
             Decision::SameKey { .. } | Decision::Suspect { .. } | Decision::Park { .. } => {}
         }
         let concluded = self.follow(case, decision, reply).await;
@@ -149,6 +160,7 @@ impl Runner {
                 self.again_or_park(claimed, why, outage, asked)
             }
             (Decision::AwaitChecker, _) => self.await_checker(claimed),
+            (Decision::Rejected, _) => rejected(case),
             (Decision::Suspect { scope, why }, _) => {
                 self.suspect(claimed, scope, why, may_take_new_key(case))
                     .await

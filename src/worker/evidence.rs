@@ -4,7 +4,7 @@ use super::{case::Case, conclude::Conclusion, pace, prepare::expired, runner::Ru
 use crate::{
     domain::{
         Answer,
-        decision::{self, Circumstances, Finding, Listing, Question},
+        decision::{self, Circumstances, Finding, Question},
     },
     fineract::ReadFailure,
     operations::{DONE_BY_ANOTHER, Evidence},
@@ -19,63 +19,33 @@ impl Runner {
         question: Question,
         answer: &Answer,
     ) -> Conclusion {
-        // A command that waits for a checker looks as if it were stuck; it must not get a second one.
-        let listing = match question {
-            Question::Stuck => self.listing(case).await,
-            Question::AlreadyThere
-            | Question::BeforeTheKey
-            | Question::Failed
-            | Question::Conflicted
-            | Question::Closing
-            | Question::Forgotten => Ok(Listing::NeverSeen),
-        };
-        let checkers_readable = match listing {
-            Ok(Listing::Listed) => return self.listed(case.claimed),
-            Ok(listing) => listing != Listing::Unreadable,
-            Err(conclusion) => return conclusion,
-        };
         let (finding, evidence) = match self.find(case).await {
             Ok(found) => found,
             Err(conclusion) => return conclusion,
         };
-        let verdict = match self.judge(case, question, finding, checkers_readable).await {
-            Ok(verdict) => verdict,
-            Err(conclusion) => return conclusion,
-        };
+        let verdict = self.judge(case, question, finding).await;
         if case.claimed.is_past_expiry && matches!(verdict, decision::Verdict::NewKey { .. }) {
             return self.close(case, expired(case)).await;
         }
         self.follow_reading(case, verdict, evidence, answer).await
     }
 
-    /// Decides by what was found, and by what is known of Fineract's process. `Err`: a command that may have
-    /// run waits for a checker; a restart does not end that (`CONTRACT.md` section 22.4).
+    /// Decides by what was found, and by what is known of Fineract's process.
     async fn judge(
         &self,
         case: Case<'_>,
         question: Question,
         finding: Finding,
-        checkers_readable: bool,
-    ) -> Result<decision::Verdict, Conclusion> {
+    ) -> decision::Verdict {
         let mut history = case.history();
         if history.may_still_run() {
-            let is_looked_for = question == Question::Stuck || finding == Finding::Ours;
-            if !is_looked_for && self.listing(case).await? == Listing::Listed {
-                return Err(self.listed(case.claimed));
-            }
             history = history.up_for(self.fineract.uptime().await);
         }
         let circumstances = Circumstances {
             others_succeeded: self.succeeded_within(history.failing_for()),
             late_command_harmless: case.entry.late_command_harmless,
-            checkers_readable,
         };
-        Ok(decision::decide_reading(
-            question,
-            finding,
-            &history,
-            circumstances,
-        ))
+        decision::decide_reading(question, finding, &history, circumstances)
     }
 
     /// Ends an operation without another try, with this refusal, unless an attempt of it has taken effect,
@@ -92,11 +62,7 @@ impl Runner {
             Ok(found) => found,
             Err(conclusion) => return conclusion,
         };
-        let verdict = match self.judge(case, Question::Closing, finding, true).await {
-            Ok(verdict) => verdict,
-            Err(conclusion) => return conclusion,
-        };
-        match verdict {
+        match self.judge(case, Question::Closing, finding).await {
             decision::Verdict::Succeeded => self.succeeded_by(case, evidence).await,
             decision::Verdict::Refused => match evidence {
                 Evidence::NotOurs(_) => done_by_another(case, evidence, None),
@@ -113,18 +79,16 @@ impl Runner {
     /// key: it would run anew. `Err`: it is not to be sent.
     pub(super) async fn look_before_it_runs_anew(&self, case: Case<'_>) -> Result<(), Conclusion> {
         let (finding, evidence) = self.find(case).await?;
-        Err(
-            match self.judge(case, Question::Forgotten, finding, true).await? {
-                decision::Verdict::NewKey { .. } if case.claimed.is_past_expiry => expired(case),
-                decision::Verdict::NewKey { .. } => return Ok(()),
-                decision::Verdict::Succeeded => self.succeeded_by(case, evidence).await,
-                decision::Verdict::Refused => done_by_another(case, evidence, None),
-                decision::Verdict::SameKey { why } => {
-                    self.again_or_park(case.claimed, why, false, None)
-                }
-                decision::Verdict::Park { why } => Conclusion::park(reason(why, &evidence)),
-            },
-        )
+        Err(match self.judge(case, Question::Forgotten, finding).await {
+            decision::Verdict::NewKey { .. } if case.claimed.is_past_expiry => expired(case),
+            decision::Verdict::NewKey { .. } => return Ok(()),
+            decision::Verdict::Succeeded => self.succeeded_by(case, evidence).await,
+            decision::Verdict::Refused => done_by_another(case, evidence, None),
+            decision::Verdict::SameKey { why } => {
+                self.again_or_park(case.claimed, why, false, None)
+            }
+            decision::Verdict::Park { why } => Conclusion::park(reason(why, &evidence)),
+        })
     }
 
     async fn follow_reading(

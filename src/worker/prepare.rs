@@ -8,7 +8,7 @@ use super::{
 use crate::{
     domain::{
         Answer, Attempt, Facts, Failure, Referent, Reply, Request, ResourceId,
-        decision::{self, Decision, Finding, History, Scope},
+        decision::{self, Audit, Decision, Finding, History, Scope},
     },
     fineract::{ReadFailure, Subject},
     operations::{Context, Evidence, InvalidPayload, Plan, Refusal},
@@ -32,18 +32,6 @@ pub(super) struct Prepared {
 }
 
 impl Runner {
-    /// What is known without sending anything: a success that came late, or that a checker has to be
-    /// waited for.
-    pub(super) async fn known_already(&self, case: Case<'_>) -> Option<Conclusion> {
-        if case.history().success().is_some() {
-            Some(self.succeeded(case).await)
-        } else if case.awaits_checker() {
-            Some(self.ask_checker(case).await)
-        } else {
-            None
-        }
-    }
-
     /// What is to be sent: what was sent under this key, or else what is planned now. `Err`: it is not to be
     /// sent now.
     pub(super) async fn prepare(&self, case: Case<'_>) -> Result<Prepared, Conclusion> {
@@ -83,16 +71,21 @@ impl Runner {
         }
     }
 
-    /// The command that was sent in vain, if it may be sent again: while its numbers mean what they meant. Others may have paid meanwhile, and
-    /// Fineract would pay once more: so the guard is asked again, unless the key is in Fineract's books.
+    /// The command that was sent in vain, if it may be sent again: while its numbers mean what they meant. Others
+    /// may have paid meanwhile, and Fineract would pay once more: so the guard is asked again, unless the key is
+    /// in Fineract's books.
     /// Where Fineract may have purged the key, it is read first: the command would run anew.
     async fn prepare_again(&self, case: Case<'_>, sent: &Attempt) -> Result<Prepared, Conclusion> {
         let stored = Prepared::again(sent);
         let (history, kept_for) = (case.history(), self.settings().keys_kept_for);
+        self.still_means(case, sent).await?;
+        // Its audit has just been seen: the key is in Fineract's books.
+        if matches!(case.audit, Some(Audit::Unchecked | Audit::Checked)) {
+            return Ok(stored);
+        }
         if history.may_be_forgotten(case.claimed.key_number, kept_for) {
             self.look_before_it_runs_anew(case).await?;
         }
-        self.still_means(case, sent).await?;
         if !case.entry.guarded || history.is_kept(kept_for) {
             return Ok(stored);
         }
@@ -195,6 +188,7 @@ impl Runner {
             Decision::Succeeded
             | Decision::Read(_)
             | Decision::AwaitChecker
+            | Decision::Rejected
             | Decision::Park { .. } => self.again_or_park(claimed, "read_failed", false, None),
         }
     }

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     domain::{
         Reply, Resolution, ResourceId,
-        decision::{Finding, Listing},
+        decision::{Audit, Finding, UNSEEN},
     },
     operations::Evidence,
     store::{End, Verdict},
@@ -23,21 +23,29 @@ const CODE: &str = "resolved_as_failed";
 
 impl Runner {
     /// Reads Fineract, and ends the operation as the operator says, or parks it again. Where Fineract's
-    /// books cannot tell, they do not disagree; a success that came late is nobody's to take back.
-    pub(super) async fn resolve(&self, case: Case<'_>, resolution: Resolution) -> Conclusion {
-        if case.history().success().is_some() {
-            return self.succeeded(case).await;
-        }
-        if resolution == Resolution::Failed
-            && let Err(conclusion) = self.nothing_is_to_come(case).await
-        {
-            return conclusion;
-        }
-        let (finding, evidence) = match self.find(case).await {
-            Ok(found) => found,
-            Err(conclusion) => return conclusion,
+    /// books cannot tell, they do not disagree. `Ok`: the command was before a checker, and its key is to be
+    /// asked what became of it, which executes nothing.
+    pub(super) async fn resolve(
+        &self,
+        case: Case<'_>,
+        resolution: Resolution,
+    ) -> Result<Audit, Conclusion> {
+        // What was sent to other books neither waits nor comes in these.
+        let is_of_these = !case.is_of_other_books();
+        let audit = if is_of_these && case.history().awaits_checker() {
+            self.audit(case).await?
+        } else {
+            Audit::Unseen
         };
-        match (resolution, finding, evidence) {
+        match (audit, resolution) {
+            (Audit::Unchecked | Audit::Checked, _) => return Ok(audit),
+            (Audit::Unseen, Resolution::Failed) if is_of_these => {
+                self.nothing_is_to_come(case).await?;
+            }
+            (Audit::Unseen, Resolution::Failed | Resolution::Succeeded) => {}
+        }
+        let (finding, evidence) = self.find(case).await?;
+        Err(match (resolution, finding, evidence) {
             (Resolution::Succeeded, _, ours @ Evidence::Ours(_)) => {
                 self.succeeded_by(case, ours).await
             }
@@ -58,20 +66,17 @@ impl Runner {
             (Resolution::Succeeded | Resolution::Failed, _, _) => {
                 Conclusion::park("resolution_disagrees")
             }
-        }
+        })
     }
 
-    /// Makes sure, as far as can be seen, that no command of the operation takes effect after it was
-    /// looked for in vain: none waits for a checker, and none was sent a moment ago. `Err`: that is not
-    /// sure.
+    /// Makes sure that no command of the operation takes effect after it was looked for in vain: none may
+    /// wait for a checker, and none was sent a moment ago. `Err`: that is not sure.
     async fn nothing_is_to_come(&self, case: Case<'_>) -> Result<(), Conclusion> {
-        match self.listing(case).await? {
-            Listing::Listed => return Err(Conclusion::park("awaiting_checker")),
-            Listing::Unreadable if case.awaits_checker() => {
-                return Err(Conclusion::park("awaiting_checker"));
-            }
-            // Rejected, as the operator says, or never put before a checker.
-            Listing::Unreadable | Listing::Gone | Listing::NeverSeen => {}
+        if case.history().awaits_checker() {
+            return Err(Conclusion::park(UNSEEN));
+        }
+        if case.history().may_have_run() && self.fineract.may_await_checker() {
+            return Err(Conclusion::park("may_await_checker"));
         }
         let mut history = case.history();
         if history.may_still_run() {

@@ -11,7 +11,6 @@ use super::{
     blocked::Blocked,
     books::Books,
     case::Case,
-    checker,
     conclude::Conclusion,
     gate::Gate,
     held::Held,
@@ -136,7 +135,7 @@ impl Runner {
             attempt: claimed.attempt,
             places: claimed.places.clone(),
             reply: conclusion.reply,
-            verdict: checker::still_awaited(&claimed, conclusion.verdict),
+            verdict: conclusion.verdict,
         };
         let state = settlement.verdict.state();
         points::reach(Point::BeforeSettle, claimed.operation_type);
@@ -174,6 +173,7 @@ impl Runner {
             claimed,
             entry,
             attempts: &attempts,
+            audit: None,
         };
         if claimed.lost.max(claimed.deaths) >= LOST_AT_MOST && case.history().success().is_none() {
             return Some(Conclusion::park(if attempts.is_empty() {
@@ -183,17 +183,17 @@ impl Runner {
             }));
         }
         if case.is_of_other_books() && case.history().success().is_none() {
-            return Some(match claimed.resolution {
-                Some(resolution) => self.resolve(case, resolution).await,
-                None => Conclusion::park(SENT_TO_OTHER_BOOKS),
-            });
+            let resolved = match claimed.resolution {
+                Some(resolution) => self.resolve(case, resolution).await.err(),
+                None => None,
+            };
+            return Some(resolved.unwrap_or(Conclusion::park(SENT_TO_OTHER_BOOKS)));
         }
-        if let Some(resolution) = claimed.resolution {
-            return Some(self.resolve(case, resolution).await);
-        }
-        if let Some(conclusion) = self.known_already(case).await {
-            return Some(conclusion);
-        }
+        let audit = match self.known_already(case).await {
+            Ok(audit) => audit,
+            Err(conclusion) => return Some(conclusion),
+        };
+        let case = Case { audit, ..case };
         if claimed.is_past_expiry && !case.history().may_have_run_under(claimed.key_number) {
             return Some(self.close(case, expired(case)).await);
         }
@@ -209,14 +209,18 @@ impl Runner {
             Err(conclusion) => return Some(conclusion),
         };
         attempts.push(attempt);
-        Some(
-            self.weigh(Case {
-                claimed,
-                entry,
-                attempts: &attempts,
-            })
-            .await,
-        )
+        let weighed = self.weigh(Case {
+            claimed,
+            entry,
+            attempts: &attempts,
+            audit,
+        });
+        let conclusion = weighed.await;
+        Some(if claimed.resolution.is_some() {
+            conclusion.for_a_person()
+        } else {
+            conclusion
+        })
     }
 
     async fn history(&self, claimed: &Claimed) -> Result<Vec<Attempt>, Conclusion> {

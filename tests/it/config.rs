@@ -136,6 +136,7 @@ fn every_bad_value_is_named_by_its_variable() {
         ("FINERACT_STUCK_AFTER_SECONDS", "x"),
         ("FINERACT_KEYS_KEPT_DAYS", "2"),
         ("FINERACT_SINGLE_PROCESS", "yes"),
+        ("FINERACT_MAKER_CHECKER", "no"),
         ("RETRY_PARK_AFTER_SECONDS", "0"),
         ("LOG_FORMAT", "xml"),
         ("LOG_FILTER", "info,=="),

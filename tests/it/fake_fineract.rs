@@ -59,9 +59,7 @@ impl FakeFineract {
             state: Arc::default(),
             released: Arc::default(),
         };
-        for list in ["/paymenttypes", "/makercheckers"] {
-            fake.reads(list, "200 []");
-        }
+        fake.reads("/paymenttypes", "200 []");
         let serving = fake.clone();
         #[expect(clippy::disallowed_methods, reason = "ends with the test's runtime")]
         tokio::spawn(async move {

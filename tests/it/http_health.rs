@@ -1,12 +1,14 @@
 //! `/healthz` and `/readyz`, over TCP.
 
+use std::time::Instant;
+
 use chrono::{TimeZone as _, Utc};
 use fineract_gateway::domain::FineractHealth;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use sqlx::PgPool;
 
-use crate::support::{Answer, TestGateway, system::System};
+use crate::support::{Answer, DEADLINE, TestGateway, system::System};
 
 async fn get(gateway: &TestGateway, path: &str) -> Answer {
     Answer::of(gateway.request(Method::GET, path)).await
@@ -35,6 +37,25 @@ async fn fineracts_state_is_told_and_makes_nothing_unready(pool: PgPool) {
             json!({"status": "ready", "database": "ready", "draining": false, "fineract": expected,
                    "oldest_unwritten_answer_seconds": 0})
         );
+    }
+}
+
+/// Without it nobody sees what became of a command that waits for a checker.
+#[sqlx::test]
+async fn a_user_without_read_audit_is_told_of_and_makes_nothing_unready(pool: PgPool) {
+    let system = System::start(&pool).await;
+    let lost = json!({ "match": { "method": "GET", "path": "/audits" }, "fault": "forbidden" });
+    system.fault(lost).await;
+    let gateway = system.gateway().await;
+    let started = Instant::now();
+    loop {
+        let ready = gateway.get("/readyz").await;
+        assert_eq!(ready.status, StatusCode::OK);
+        if ready.json()["fineract"]["missing_permissions"] == json!(["READ_AUDIT"]) {
+            break;
+        }
+        assert!(started.elapsed() < DEADLINE, "{}", ready.text);
+        tokio::task::yield_now().await;
     }
 }
 

@@ -1,83 +1,199 @@
 //! What waits for a checker in Fineract has not failed, whatever an operator says.
 
-use reqwest::{Client, Method};
+use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use crate::support::{
     OPS_TOKEN, client_create,
     operators::{Operator, park, uuid},
-    system::System,
+    system::{Caller, System},
 };
 
-/// A checker rejects a command.
-async fn reject(system: &System, command: &Value) {
+/// What `checker` does to a command in Fineract.
+async fn check(system: &System, method: Method, path: &str) -> Value {
     let url = format!(
-        "http://{}/fineract-provider/api/v1/makercheckers/{command}?command=reject",
+        "http://{}/fineract-provider/api/v1/makercheckers{path}",
         system.sandbox
     );
     let client = Client::builder().no_proxy().build().expect("a client");
     let request = client
-        .request(Method::POST, url)
+        .request(method, url)
         .header("Fineract-Platform-TenantId", "default")
         .basic_auth("mifos", Some("password"));
     let answer = request.send().await.expect("the sandbox answers");
     assert!(answer.status().is_success(), "{}", answer.status());
+    answer.json().await.expect("JSON")
+}
+
+/// Has the sandbox forget everything, and stand in for this release of Fineract.
+async fn stand_in_for(system: &System, release: &str) {
+    let client = Client::builder().no_proxy().build().expect("a client");
+    let request = client
+        .post(format!("http://{}/sandbox/reset", system.sandbox))
+        .json(&json!({ "fineractVersion": release }));
+    let answer = request.send().await.expect("the sandbox answers");
+    assert!(answer.status().is_success(), "{}", answer.status());
+}
+
+/// The next command to create a client has to wait for a checker.
+async fn put_before_a_checker(system: &System) {
+    let creates = json!({ "method": "POST", "path": "/clients" });
+    system
+        .fault(json!({ "match": creates, "fault": "maker_checker" }))
+        .await;
+}
+
+/// A create that waits for its checker, and is parked.
+struct Waiting {
+    system: System,
+    gateway: Caller,
+    operator: Operator,
+    id: String,
+    command: String,
+}
+
+impl Waiting {
+    async fn start(pool: &PgPool, release: &str) -> Self {
+        let mut system = System::start(pool).await;
+        stand_in_for(&system, release).await;
+        system.set("OPS_TOKENS", &format!("admin={OPS_TOKEN}"));
+        system.set("FINERACT_STUCK_AFTER_SECONDS", "1");
+        system.set("FINERACT_MAKER_CHECKER", "");
+        let gateway = system.gateway().await;
+        let operator = Operator::of(gateway.address);
+        put_before_a_checker(&system).await;
+        let data = client_create("C")["data"].clone();
+        let id = gateway.send("CLIENT_CREATE", data).await;
+        let waiting = operator
+            .once(&id, |operation| {
+                operation["why"] == "awaiting_checker" && operation["state"] == "ready"
+            })
+            .await;
+        park(pool, &id).await;
+        // Long ago, so that a look alone decides.
+        sqlx::query!("UPDATE attempt SET sent_at = sent_at - interval '1 hour'")
+            .execute(pool)
+            .await
+            .unwrap();
+        let command = waiting["attempts"][0]["answer"]["commandId"].to_string();
+        Self {
+            system,
+            gateway,
+            operator,
+            id,
+            command,
+        }
+    }
+
+    /// What becomes of it when an operator says that it failed.
+    async fn resolved_as_failed(&self) -> Value {
+        let answer = self.operator.resolve(&self.id, "failed").await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
+        self.operator
+            .once(&self.id, |operation| {
+                !matches!(operation["state"].as_str(), Some("ready" | "running"))
+            })
+            .await
+    }
+
+    async fn is_refused(&self, why: &str) {
+        let parked = self.resolved_as_failed().await;
+        assert_eq!(
+            (&parked["state"], &parked["why"]),
+            (&"parked".into(), &why.into())
+        );
+    }
 }
 
 #[sqlx::test]
-async fn a_command_that_waits_is_seen_in_the_list_until_it_is_rejected(pool: PgPool) {
-    let mut system = System::start(&pool).await;
-    system.set("OPS_TOKENS", &format!("admin={OPS_TOKEN}"));
-    system.set("FINERACT_STUCK_AFTER_SECONDS", "1");
-    let gateway = system.gateway().await;
-    let operator = Operator::of(gateway.address);
-    let checked = |method: &str, path: &str, fault: &str| json!({ "match": { "method": method, "path": path }, "fault": fault });
-    system
-        .fault(checked("POST", "/clients", "maker_checker"))
-        .await;
-    let data = client_create("C")["data"].clone();
-    let id = gateway.send("CLIENT_CREATE", data).await;
-    let waiting = operator
-        .once(&id, |operation| {
-            operation["why"] == "awaiting_checker" && operation["state"] == "ready"
-        })
-        .await;
-    park(&pool, &id).await;
-    // Long ago, so that a look alone decides.
-    sqlx::query!("UPDATE attempt SET sent_at = sent_at - interval '1 hour'")
-        .execute(&pool)
-        .await
-        .unwrap();
+async fn a_command_that_waits_has_not_failed_until_it_is_rejected(pool: PgPool) {
+    waits_until_it_is_rejected(&pool, "develop").await;
+}
 
-    let still_waits = async || {
-        let parked = operator.resolved(&id, "failed").await;
-        assert_eq!(
-            (&parked["state"], &parked["why"]),
-            (&"parked".into(), &"awaiting_checker".into())
-        );
-    };
-    still_waits().await;
-    // Nor when the list cannot be read.
-    system
-        .fault(checked("GET", "/makercheckers", "forbidden"))
+#[sqlx::test]
+async fn nor_has_it_in_release_1_10_1(pool: PgPool) {
+    waits_until_it_is_rejected(&pool, "1.10.1").await;
+}
+
+async fn waits_until_it_is_rejected(pool: &PgPool, release: &str) {
+    let waiting = Waiting::start(pool, release).await;
+    waiting.is_refused("awaiting_checker").await;
+    // Nor when its audit cannot be read.
+    waiting
+        .system
+        .fault(json!({ "match": { "method": "GET", "path": "/audits" }, "fault": "forbidden" }))
         .await;
-    still_waits().await;
-    // Nor when the answer that said so was lost.
+    waiting.is_refused("awaiting_checker_unseen").await;
+
+    let reject = format!("/{}?command=reject", waiting.command);
+    check(&waiting.system, Method::POST, &reject).await;
+    let ended = waiting.resolved_as_failed().await;
+    assert_eq!(ended["state"], "failed", "{ended}");
+    assert_eq!(ended["result"]["code"], "rejected_by_checker");
+    assert!(waiting.system.ledger().await.is_empty());
+}
+
+#[sqlx::test]
+async fn a_command_that_was_approved_meanwhile_is_a_success_whatever_is_said(pool: PgPool) {
+    let waiting = Waiting::start(&pool, "develop").await;
+    let approve = format!("/{}?command=approve", waiting.command);
+    check(&waiting.system, Method::POST, &approve).await;
+    let ended = waiting.resolved_as_failed().await;
+    assert_eq!(ended["state"], "succeeded", "{ended}");
+    assert_eq!(
+        waiting.gateway.end_of(&waiting.id).await["status"],
+        "success"
+    );
+    assert_eq!(waiting.system.ledger().await.len(), 1);
+}
+
+/// Its key is free, and would put it up again.
+#[sqlx::test]
+async fn a_command_that_was_deleted_from_the_list_is_not_asked_about(pool: PgPool) {
+    let waiting = Waiting::start(&pool, "develop").await;
+    check(
+        &waiting.system,
+        Method::DELETE,
+        &format!("/{}", waiting.command),
+    )
+    .await;
+    waiting.is_refused("awaiting_checker_unseen").await;
+    assert_eq!(check(&waiting.system, Method::GET, "").await, json!([]));
+    let inspected = waiting.operator.inspect(&waiting.id).await;
+    assert_eq!(inspected["attempts"].as_array().unwrap().len(), 1);
+
+    // But an operator may have it put up again, which gives the checker another chance.
+    put_before_a_checker(&waiting.system).await;
+    waiting.operator.act(&waiting.id, "retry").await;
+    let is_up = |operation: &Value| operation["why"] == "awaiting_checker";
+    let up = waiting.operator.once(&waiting.id, is_up).await;
+    let command = &up["attempts"][1]["answer"]["commandId"];
+    let reject = format!("/{command}?command=reject");
+    check(&waiting.system, Method::POST, &reject).await;
+    let end = waiting.gateway.end_of(&waiting.id).await;
+    assert_eq!(end["status"], "failed", "{end}");
+    assert!(waiting.system.ledger().await.is_empty());
+}
+
+/// The answer that told its number was lost.
+#[sqlx::test]
+async fn what_may_wait_for_a_checker_has_not_failed(pool: PgPool) {
+    let waiting = Waiting::start(&pool, "develop").await;
     sqlx::query!(
         "UPDATE attempt
             SET answered_at = NULL, status = NULL, cached = NULL, answer = NULL
           WHERE operation_id = $1",
-        uuid(&id)
+        uuid(&waiting.id)
     )
     .execute(&pool)
     .await
     .unwrap();
-    still_waits().await;
-
-    reject(&system, &waiting["attempts"][0]["answer"]["commandId"]).await;
-    let ended = operator.resolved(&id, "failed").await;
-    assert_eq!(ended["state"], "failed");
-    assert_eq!(ended["result"]["code"], "resolved_as_failed");
-    assert!(system.ledger().await.is_empty());
+    waiting.is_refused("may_await_checker").await;
+    let approve = format!("/{}?command=approve", waiting.command);
+    check(&waiting.system, Method::POST, &approve).await;
+    waiting.is_refused("may_await_checker").await;
+    let ended = waiting.operator.resolved(&waiting.id, "succeeded").await;
+    assert_eq!(ended["state"], "succeeded", "{ended}");
+    assert_eq!(waiting.system.ledger().await.len(), 1);
 }

@@ -150,6 +150,7 @@ fn fineract(url: &str) -> Fineract {
             "FINERACT_USER" => "mifos",
             "FINERACT_PASSWORD" => "password",
             "FINERACT_SINGLE_PROCESS" => "true",
+            "FINERACT_MAKER_CHECKER" => "false",
             _ => return None,
         };
         Some(value.to_owned())

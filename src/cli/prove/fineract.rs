@@ -84,9 +84,11 @@ impl SandboxClient {
         answer.error_for_status().context("the sandbox refuses")
     }
 
-    /// Begins anew: no client, no loan, no ledger; a clerk of the back office, and a second user of the gateways.
-    pub(super) async fn reset(&self) -> anyhow::Result<()> {
-        self.administer(Method::POST, "reset", &Value::Null).await?;
+    /// Begins anew, as this release: no client, no loan, no ledger; a clerk of the back office, and a second user of the
+    /// gateways.
+    pub(super) async fn reset(&self, release: &str) -> anyhow::Result<()> {
+        let release = json!({ "fineractVersion": release });
+        self.administer(Method::POST, "reset", &release).await?;
         for (name, password) in [(CLERK, CLERK), (OTHER_USER, "password")] {
             let user = json!({ "name": name, "password": password });
             self.administer(Method::POST, "users", &user).await?;
@@ -190,28 +192,41 @@ impl SandboxClient {
         let number = self.writes.fetch_add(1, Ordering::Relaxed);
         let method = Method::from_bytes(method.as_bytes())?;
         for _ in 0..TRIES {
-            let mut request = self
-                .api(method.clone(), path)
-                .header("Content-Type", "application/json")
-                .header("Idempotency-Key", format!("{OTHER}{number}"));
-            if !body.is_null() {
-                request = request.body(body.to_string());
-            }
-            match request.send().await {
-                Ok(answer) if answer.status().is_success() => return Ok(()),
-                Ok(answer) => {
-                    let status = answer.status().as_u16();
-                    tracing::debug!(status, path, "the back office is refused");
-                }
-                Err(error) => tracing::debug!(%error, path, "the back office is not answered"),
+            if self.is_written(&method, path, body, number).await {
+                break;
             }
             tokio::time::sleep(POLL * 5).await;
         }
         Ok(())
     }
 
+    /// The same, once, and refused or not.
+    pub(super) async fn write_once(&self, method: &Method, path: &str, body: &Value) {
+        let number = self.writes.fetch_add(1, Ordering::Relaxed);
+        self.is_written(method, path, body, number).await;
+    }
+
+    async fn is_written(&self, method: &Method, path: &str, body: &Value, number: u32) -> bool {
+        let mut request = self
+            .api(method.clone(), path)
+            .header("Content-Type", "application/json")
+            .header("Idempotency-Key", format!("{OTHER}{number}"));
+        if !body.is_null() {
+            request = request.body(body.to_string());
+        }
+        match request.send().await {
+            Ok(answer) if answer.status().is_success() => return true,
+            Ok(answer) => {
+                let status = answer.status().as_u16();
+                tracing::debug!(status, path, "the back office is refused");
+            }
+            Err(error) => tracing::debug!(%error, path, "the back office is not answered"),
+        }
+        false
+    }
+
     /// Reads one thing; `None` where Fineract does not have it.
-    async fn read<T>(
+    pub(super) async fn read<T>(
         &self,
         path: &str,
         parse: fn(&str) -> Result<T, serde_json::Error>,
@@ -257,22 +272,5 @@ impl SandboxClient {
             }
             None => None,
         })
-    }
-
-    /// A checker decides all that waits for one; how many there were.
-    pub(super) async fn check(&self, command: &str) -> anyhow::Result<u64> {
-        #[derive(Deserialize)]
-        struct Waiting {
-            id: i64,
-        }
-        let waiting = self.read("/makercheckers", |text| {
-            serde_json::from_str::<Vec<Waiting>>(text)
-        });
-        let waiting = waiting.await?.unwrap_or_default();
-        for command_id in &waiting {
-            let path = format!("/makercheckers/{}?command={command}", command_id.id);
-            self.write("POST", &path, &json!({})).await?;
-        }
-        Ok(u64::try_from(waiting.len()).unwrap_or(u64::MAX))
     }
 }

@@ -10,6 +10,7 @@ use fastrand::Rng;
 use serde_json::json;
 
 use super::{
+    checkers::Desk,
     faults::Card,
     sandbox_faults::commands_of,
     system::{LEASE, System},
@@ -48,9 +49,11 @@ impl Havoc<'_> {
         let (fault, holds_back) = if card == Card::SandboxRestart {
             let late = json!({ "fault": "late_effect", "times": 4, "probability": 0.25, "delay_ms": 2_500 });
             (late, Duration::from_millis(2_500))
-        } else if matches!(card, Card::Checker { .. }) {
-            let held = json!({ "fault": "maker_checker", "times": 3, "probability": 0.2 });
-            (held, Duration::ZERO)
+        } else if let Card::Checker(checker) = card {
+            for fault in checker.faults() {
+                self.system.fineract.add_fault(&fault).await?;
+            }
+            return Ok(Duration::ZERO);
         } else if card == Card::WriteLate {
             let aim = commands_of(OperationType::ClientUpdate);
             let broken = json!({ "fault": "status_500", "match": aim, "times": 15 });
@@ -121,7 +124,7 @@ impl Havoc<'_> {
             Card::OtherFineract => self.run_before_another().await?,
             Card::SetOtherwise(setting) => self.run_set_otherwise(setting).await?,
             Card::UnknownType => self.plant_unknown().await?,
-            Card::StopAtPoint | Card::Checker { .. } => {}
+            Card::StopAtPoint | Card::Checker(_) => {}
             Card::Encounter(_) if card.is_of_the_unreadable() => self.count_unread(card).await,
             Card::Encounter(_) => self.struck(card, 1),
         }
@@ -257,15 +260,21 @@ impl Havoc<'_> {
         }
     }
 
-    /// Decides what waits for a checker, again and again.
+    /// Deals with what waits for a checker, again and again.
     pub(super) async fn check(&self, cards: &[Card]) -> anyhow::Result<Infallible> {
+        let mut desks: Vec<(Card, Desk)> = cards
+            .iter()
+            .filter_map(|card| {
+                let Card::Checker(checker) = card else {
+                    return None;
+                };
+                Some((*card, Desk::of(*checker)))
+            })
+            .collect();
         loop {
-            for card in cards {
-                if let Card::Checker { approves } = card {
-                    let command = if *approves { "approve" } else { "reject" };
-                    let checked = self.system.fineract.check(command).await;
-                    self.struck(*card, checked.unwrap_or(0));
-                }
+            for (card, desk) in &mut desks {
+                let dealt_with = desk.work(&self.system.fineract).await;
+                self.struck(*card, dealt_with.unwrap_or(0));
             }
             tokio::time::sleep(CHECKS).await;
         }

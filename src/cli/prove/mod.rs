@@ -4,12 +4,13 @@
 //! | --- | --- |
 //! | `system`, `fineract` | what is put to the test: Postgres, the sandbox, gateway processes |
 //! | `plan`, `story`, `plots`, `impatient`, `requests`, `faults`, `sandbox_faults` | what a round does, from the seed alone |
-//! | `caller`, `batch`, `poller`, `track`, `havoc`, `neighbours`, `encounters`, `deeds` | doing it |
+//! | `caller`, `batch`, `poller`, `track`, `havoc`, `checkers`, `neighbours`, `encounters`, `deeds` | doing it |
 //! | `round`, `judge`, `ledger` | the three books, and their comparison |
 //! | `tally`, `report` | what the run says in the end |
 
 mod batch;
 mod caller;
+mod checkers;
 mod deeds;
 mod encounters;
 mod faults;

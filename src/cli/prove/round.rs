@@ -33,6 +33,8 @@ const DEADLINE: Duration = Duration::from_mins(1);
 const LOOK: Duration = Duration::from_millis(100);
 /// How long a gateway that stopped itself stays so, where another card wakes it.
 const WOKEN_BY_CARD: Duration = Duration::from_secs(20);
+/// Every so many rounds Fineract is an older release (`CONTRACT.md` section 23).
+const OLD_EVERY: u32 = 4;
 /// Between two readings of the same end.
 const APART: Duration = Duration::from_millis(300);
 
@@ -54,9 +56,14 @@ pub(super) async fn play(system: &System, tally: &Tally, plan: Plan) -> anyhow::
         next_order,
         mut rng,
     } = plan;
+    let release = if round % OLD_EVERY == 0 {
+        "1.10.1"
+    } else {
+        "develop"
+    };
     // Every round has a Fineract of its own.
     system.oversight.begin_epoch().await?;
-    system.fineract.reset().await?;
+    system.fineract.reset(release).await?;
     let logs = cards.iter().filter(|card| matches!(card, Card::Log { .. }));
     system.begin_lives(&orders, logs.count()).await?;
     let havoc = Havoc {

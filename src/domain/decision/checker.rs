@@ -1,29 +1,124 @@
-//! Commands that wait for a checker (`CONTRACT.md` section 13).
+//! Commands that wait for a checker (`CONTRACT.md` sections 13 and 22.4).
 //!
-//! Fineract lists them to who may check them; to anyone else the list is empty. So that a command is
-//! missing from the list says something only after it has been seen there.
+//! Fineract's audit of a command tells whether somebody has checked it, and only the command's key with what
+//! result. The key may be asked only while the audit is there: that of a command that was deleted from the
+//! list is free again, and would put the command up a second time. Fineract's list of what waits says
+//! nothing: it is empty to who may not check.
 
-use serde::Deserialize;
+use std::time::Duration;
 
-use super::{Finding, History};
-use crate::domain::{Method, Request};
+use super::{
+    Audited, History,
+    said::Said,
+    success,
+    trace::{Trace, answer, said, trace},
+};
+use crate::domain::{Attempt, Method, Request};
 
-/// An entry of `GET /makercheckers`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PendingCommand {
-    /// Its number, which the maker was answered as `commandId`.
-    pub id: i64,
-    /// What it is about; a create has none.
-    pub resource_id: Option<i64>,
-    /// Who sent it.
-    pub maker: Option<String>,
+/// What Fineract shows of a command that was put before a checker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Audit {
+    /// Nobody has approved or rejected it.
+    Unchecked,
+    /// Somebody has: its key tells which.
+    Checked,
+    /// It cannot be seen: its number is not known, `READ_AUDIT` is missing, it was deleted from the list
+    /// (a 500), or the number is another command's. That says nothing of it, and its key is not to be asked.
+    Unseen,
 }
 
-impl PendingCommand {
-    /// Reads Fineract's list.
-    pub fn parse_list(body: &str) -> Result<Vec<Self>, serde_json::Error> {
-        serde_json::from_str(body)
+impl<'a> History<'a> {
+    /// Whether a command waits for a checker, as far as its key has told: it was answered so, and has not
+    /// ended since.
+    pub fn awaits_checker(&self) -> bool {
+        self.keys().any(|key| self.put_up(key).is_some())
+    }
+
+    /// The last answer that a key's command waits for a checker, if that is what it did last.
+    fn put_up(&self, key: i32) -> Option<&'a Attempt> {
+        self.of_key(key)
+            .fold(None, |put_up, attempt| match trace(attempt) {
+                Trace::Pending => Some(attempt),
+                Trace::Ended => None,
+                Trace::Nothing | Trace::Unknown | Trace::Running => put_up,
+            })
+    }
+
+    /// Whether an attempt was ever answered so: what took effect may stand under a checker's name.
+    pub fn was_put_up(&self) -> bool {
+        self.attempts
+            .iter()
+            .any(|attempt| said(attempt) == Said::Pending)
+    }
+
+    /// The number of the command that waits for a checker under the current key, where its answer told it.
+    pub fn pending_command(&self) -> Option<i64> {
+        self.put_up(self.key_number())
+            .and_then(answer)
+            .and_then(success::pending_command)
+    }
+
+    /// How long ago the command was put before its checker, and the key last asked.
+    pub fn waiting_for_checker(&self) -> Option<(Duration, Duration)> {
+        let put_up = self.put_up(self.key_number())?.age;
+        self.current().map(|last| (put_up, last.age))
+    }
+
+    /// What the audit of the command that waits says of it.
+    pub fn audit(&self, audited: &Audited, users: &[&str]) -> Audit {
+        let is_ours = self
+            .request()
+            .is_some_and(|request| audited.is_of(request, users));
+        if !is_ours {
+            Audit::Unseen
+        } else if audited.is_checked() {
+            Audit::Checked
+        } else {
+            Audit::Unchecked
+        }
+    }
+}
+
+/// Why an operation waits whose command may be before a checker, or was, and nobody can see what became of it.
+pub const UNSEEN: &str = "awaiting_checker_unseen";
+
+/// What a key's answer means that says neither yes nor no, where the audit of its command was seen before it
+/// was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Waiting {
+    /// For its checker, as long as that takes.
+    Waits,
+    /// Rejected: the key never says anything else.
+    Rejected,
+    /// Rejected, but a command under another key may wait as well.
+    OneOfSeveral,
+}
+
+/// Whether the answer is that of a command that waits for a checker or was rejected: 425, or up to 1.10.1 a
+/// 403 of the database (`CONTRACT.md` section 23).
+pub(super) fn waiting(reply: Said, history: &History<'_>) -> Option<Waiting> {
+    let is_neither = match reply {
+        Said::Running(why) => why == "still_running",
+        Said::Unclear { why, .. } => why == "database_spoke",
+        Said::NotSent
+        | Said::Done
+        | Said::Pending
+        | Said::AboutAnother
+        | Said::Failed
+        | Said::Conflicted
+        | Said::Refused { .. }
+        | Said::Unready { .. }
+        | Said::NotNow { .. }
+        | Said::Unclassified => false,
+    };
+    if !is_neither {
+        return None;
+    }
+    match history.seen_audit()? {
+        Audit::Unchecked => Some(Waiting::Waits),
+        Audit::Checked if history.other_key_unknown() => Some(Waiting::OneOfSeveral),
+        Audit::Checked => Some(Waiting::Rejected),
+        Audit::Unseen => None,
     }
 }
 
@@ -51,87 +146,6 @@ impl Request {
             (Method::Get | Method::Post | Method::Put | Method::Delete, _) => return None,
         };
         Some((action, entity))
-    }
-}
-
-impl History<'_> {
-    /// The number of what the operation is about; a create has none.
-    fn about(&self) -> Option<i64> {
-        self.request()
-            .and_then(|request| request.loan_id().or(request.client_id()))
-    }
-
-    /// Whether a command of this operation is among those that wait. Where its number is not known, any
-    /// of the users that sent it about the same thing may be it, and of a create any of theirs at all.
-    pub fn is_among(&self, pending: &[PendingCommand], users: &[&str]) -> bool {
-        let (told, about) = (self.pending_command(), self.about());
-        let may_be_ours = |command: &PendingCommand| {
-            let maker = command.maker.as_deref();
-            maker.is_none_or(|maker| users.iter().any(|user| maker.eq_ignore_ascii_case(user)))
-                && (about.is_none() || command.resource_id == about)
-        };
-        pending
-            .iter()
-            .any(|command| told.map_or_else(|| may_be_ours(command), |id| command.id == id))
-    }
-}
-
-/// Where a command stands among those that wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Listing {
-    /// It is listed: it waits.
-    Listed,
-    /// It was listed, and is no more.
-    Gone,
-    /// It was never seen there: it may be that this user is not shown it.
-    NeverSeen,
-    /// The list cannot be read.
-    Unreadable,
-}
-
-/// What becomes of an operation that waits for a checker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Checked {
-    /// Approved: the effect is there.
-    Succeeded,
-    /// Rejected, or its approval failed: there is no effect.
-    Rejected,
-    /// It waits for its checker, as long as that takes.
-    Waits,
-    /// Nobody can see whether it still waits: until it has to be parked.
-    Unseen,
-    /// Only a person can decide it.
-    Park {
-        /// Why, as a stable code.
-        why: &'static str,
-    },
-}
-
-/// Decides about an operation that waits for a checker. The list is read first: an effect is there before
-/// its command leaves it.
-pub fn decide_checked(listing: Listing, finding: Finding, history: &History<'_>) -> Checked {
-    match (listing, finding) {
-        // Whatever is there is somebody else's: this one has not been run.
-        (Listing::Listed, _) => Checked::Waits,
-        (Listing::Gone | Listing::NeverSeen | Listing::Unreadable, Finding::Ours) => {
-            Checked::Succeeded
-        }
-        (Listing::Gone, Finding::Absent | Finding::NotOurs) => {
-            // What was seen there may have been another create, and another key may be waiting as well.
-            let told_apart = history.pending_command().or(history.about()).is_some();
-            if history.other_key_unknown() || !told_apart {
-                Checked::Unseen
-            } else {
-                Checked::Rejected
-            }
-        }
-        (Listing::Gone, Finding::CannotTell) => Checked::Park {
-            why: "evidence_cannot_tell",
-        },
-        (
-            Listing::NeverSeen | Listing::Unreadable,
-            Finding::Absent | Finding::NotOurs | Finding::CannotTell,
-        ) => Checked::Unseen,
     }
 }
 

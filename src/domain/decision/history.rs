@@ -3,8 +3,8 @@
 use std::{ops::RangeInclusive, time::Duration};
 
 use super::{
+    checker::Audit,
     said::Said,
-    success,
     trace::{Trace, answer, ended_unread, said, trace},
 };
 use crate::domain::{Answer, Attempt, Request};
@@ -22,9 +22,10 @@ const PURGE_MARGIN: Duration = Duration::from_hours(24);
 /// else is known of the time since.
 #[derive(Clone, Copy, Debug)]
 pub struct History<'a> {
-    attempts: &'a [Attempt],
+    pub(super) attempts: &'a [Attempt],
     watched: Option<Duration>,
     uptime: Option<Duration>,
+    audit: Option<Audit>,
 }
 
 impl<'a> History<'a> {
@@ -34,6 +35,7 @@ impl<'a> History<'a> {
             attempts,
             watched: None,
             uptime: None,
+            audit: None,
         }
     }
 
@@ -51,15 +53,26 @@ impl<'a> History<'a> {
         Self { uptime, ..self }
     }
 
-    fn current(&self) -> Option<&'a Attempt> {
+    /// What Fineract showed, before the last attempt, of the command that waits for a checker; `None` where
+    /// none did.
+    #[must_use]
+    pub fn seen_in_audit(self, audit: Option<Audit>) -> Self {
+        Self { audit, ..self }
+    }
+
+    pub(super) fn seen_audit(&self) -> Option<Audit> {
+        self.audit
+    }
+
+    pub(super) fn current(&self) -> Option<&'a Attempt> {
         self.attempts.last()
     }
 
-    fn key_number(&self) -> i32 {
+    pub(super) fn key_number(&self) -> i32 {
         self.current().map_or(1, |attempt| attempt.key_number)
     }
 
-    fn of_key(&self, key_number: i32) -> impl Iterator<Item = &'a Attempt> + use<'a> {
+    pub(super) fn of_key(&self, key_number: i32) -> impl Iterator<Item = &'a Attempt> + use<'a> {
         self.attempts
             .iter()
             .filter(move |attempt| attempt.key_number == key_number)
@@ -88,22 +101,6 @@ impl<'a> History<'a> {
         first
             .or(self.attempts.last())
             .is_some_and(|attempt| attempt.foreseen)
-    }
-
-    /// Whether an attempt was answered that it waits for a checker.
-    pub fn awaits_checker(&self) -> bool {
-        self.attempts
-            .iter()
-            .any(|attempt| said(attempt) == Said::Pending)
-    }
-
-    /// The number of the command that waits for a checker, where an answer told it.
-    pub fn pending_command(&self) -> Option<i64> {
-        self.attempts
-            .iter()
-            .rev()
-            .filter_map(answer)
-            .find_map(success::pending_command)
     }
 
     fn not_ended_answers(&self, key: i32) -> impl Iterator<Item = &'a Attempt> + use<'a> {
@@ -224,7 +221,7 @@ impl<'a> History<'a> {
         self.keys().any(|key| self.may_still_run_under(key))
     }
 
-    fn keys(&self) -> RangeInclusive<i32> {
+    pub(super) fn keys(&self) -> RangeInclusive<i32> {
         1..=self.key_number()
     }
 

@@ -4,6 +4,7 @@
 //! Reading decides only where the key cannot (`CONTRACT.md` sections 12.5 and 18; DESIGN.md section 4).
 //! `docs/DECISIONS.md` lists every case; the tests write it.
 
+mod audited;
 mod checker;
 mod codes;
 mod history;
@@ -18,13 +19,14 @@ mod tests;
 
 use std::time::Duration;
 
-use self::said::Said;
 pub use self::{
-    checker::{Checked, Listing, PendingCommand, decide_checked},
+    audited::Audited,
+    checker::{Audit, UNSEEN},
     codes::Meaning,
     history::History,
     reading::{Circumstances, Finding, Question, Verdict, decide_reading},
 };
+use self::{checker::Waiting, said::Said};
 use super::Reply;
 
 /// How long things may take before something else is tried.
@@ -55,6 +57,8 @@ pub enum Decision {
     Read(Question),
     /// A checker has to approve it in Fineract first.
     AwaitChecker,
+    /// A checker has rejected it in Fineract.
+    Rejected,
     /// Fineract takes nothing of us, or nothing of this kind: see whether a probe fails too.
     Suspect {
         /// What may be blocked.
@@ -86,7 +90,18 @@ pub fn decide(reply: &Reply, history: &History<'_>, patience: Patience) -> Decis
     if history.success().is_some() {
         return Decision::Succeeded;
     }
-    match Said::by(Some(reply), history.request()) {
+    let said = Said::by(Some(reply), history.request());
+    if let Some(waiting) = checker::waiting(said, history) {
+        return match waiting {
+            Waiting::Waits => Decision::AwaitChecker,
+            Waiting::Rejected => Decision::Rejected,
+            Waiting::OneOfSeveral => Decision::SameKey {
+                why: UNSEEN,
+                outage: false,
+            },
+        };
+    }
+    match said {
         Said::NotSent => Decision::SameKey {
             why: "fineract_unreachable",
             outage: true,

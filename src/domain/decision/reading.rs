@@ -43,8 +43,6 @@ pub struct Circumstances {
     pub others_succeeded: bool,
     /// Whether a first command that is executed late, after a second under a new key, can do no harm.
     pub late_command_harmless: bool,
-    /// Whether the commands that wait for a checker could be read: one of them would look as stuck.
-    pub checkers_readable: bool,
 }
 
 /// What a reading decides.
@@ -110,9 +108,6 @@ fn decide_absence(
             refuse_unless_it_may_run(history)
         }
         Question::Forgotten => new_key(history, circumstances, "key_forgotten"),
-        Question::Stuck if !circumstances.checkers_readable => Verdict::SameKey {
-            why: "checkers_unreadable",
-        },
         Question::Stuck => new_key(history, circumstances, "left_without_effect"),
         Question::Failed
             if history.keys_failed() >= KEYS

@@ -11,7 +11,10 @@ pub(super) fn weigh(already_there: bool, key: Key, history: &History<'_>) -> Dec
     };
     if before_the_key && history.left_unread() {
         Decision::Read(Question::BeforeTheKey)
-    } else if history.other_key_left_unread() || (already_there && history.resent_in_vain()) {
+    // Fineract may have died between a checker's approval and noting it: approved again, it is refused.
+    } else if history.other_key_left_unread()
+        || (already_there && (history.resent_in_vain() || history.was_put_up()))
+    {
         Decision::Read(Question::AlreadyThere)
     } else {
         Decision::Refused

@@ -33,6 +33,6 @@ pub(in crate::http) async fn inspect_operation(
         .ok_or(ApiError::UnknownTrackingId)?;
     Ok(Json(InspectBody {
         operation,
-        fineract: (*api.fineract.borrow()).into(),
+        fineract: Fineract::seen_by(&api),
     }))
 }

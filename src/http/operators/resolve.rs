@@ -27,7 +27,7 @@ struct ResolveBody {
 }
 
 /// Notes how an operator says that a parked operation ended. A worker asks Fineract: it ends the
-/// operation when that agrees, else parks it again, and sends nothing.
+/// operation when that agrees, else parks it again, and sends nothing that would be executed.
 pub(in crate::http) async fn resolve_operation(
     Ops(operator): Ops,
     State(api): State<Arc<ApiState>>,

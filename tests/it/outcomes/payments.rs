@@ -118,14 +118,10 @@ async fn a_refusal_whose_code_no_text_of_the_databases_can_hold_ends_it_all_the_
 /// restart, and is carried out when he approves it.
 #[sqlx::test]
 async fn a_guards_no_does_not_end_what_waits_for_a_checker(pool: PgPool) {
-    let bench = Bench::start(pool).await;
+    let mut bench = Bench::start(pool).await;
+    bench.system.set("FINERACT_MAKER_CHECKER", "");
     stands(&bench.fake, &approved_by("gateway"));
     bench.fake.answers("disburse", &["close"]);
-    bench.fake.reads(
-        "/makercheckers?actionName=DISBURSE&entityName=LOAN",
-        r#"200 [{"id":77,"actionName":"DISBURSE","entityName":"LOAN","resourceId":9,
-            "maker":"gateway","madeOnDate":1795253123552,"loanId":9,"url":"/loans/9"}]"#,
-    );
     let gateway = bench.gateway().await;
     let id = gateway.send("LOAN_DISBURSE", disburse()).await;
     bench.until(&id, "ready", "connection_closed").await;

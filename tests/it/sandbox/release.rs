@@ -43,6 +43,21 @@ async fn a_committed_command_that_is_still_under_way_is_not_refused() {
 }
 
 #[tokio::test]
+async fn a_reset_may_name_another_release() {
+    let bench = Bench::start().await;
+    for (release, expected) in [
+        ("1.10.1", "error.msg.data.integrity.issue"),
+        ("develop", "validation.msg.loans.productId.cannot.be.blank"),
+    ] {
+        bench
+            .admin("reset", &json!({ "fineractVersion": release }))
+            .await;
+        let call = bench.call("mifos", Method::POST, "/loans", &json!({}));
+        assert_eq!(code(&bench.see(call).await.1), expected, "{release}");
+    }
+}
+
+#[tokio::test]
 async fn a_reset_or_a_fixed_day_does_not_change_the_release() {
     let bench = start().await;
     bench.admin("reset", &Value::Null).await;

@@ -35,7 +35,7 @@ pub(crate) const OPS_TOKEN: &str = "admin-secret";
 /// The API key of `lender`.
 pub(crate) const API_KEY: &str = "lender-key";
 /// No test waits longer for anything.
-const DEADLINE: Duration = Duration::from_secs(20);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
 /// A gateway that accepts and tracks; whoever started it ends the operations.
 pub(crate) struct TestGateway {
@@ -104,6 +104,7 @@ impl TestGateway {
             base_paths: vec!["/api".to_owned(), "/api/v1".to_owned()],
             max_waiting: 1_000,
             fineract: fineract_seen,
+            lacks_read_audit: watch::channel(false).1,
             draining: draining.clone(),
         };
         adjust(&mut state);

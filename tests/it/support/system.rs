@@ -70,6 +70,7 @@ impl System {
             ("FINERACT_USER", "mifos".to_owned()),
             ("FINERACT_PASSWORD", "password".to_owned()),
             ("FINERACT_SINGLE_PROCESS", "true".to_owned()),
+            ("FINERACT_MAKER_CHECKER", "false".to_owned()),
             ("FINERACT_TIMEOUT_SECONDS", "2".to_owned()),
             ("WORKER_LEASE_SECONDS", "4".to_owned()),
             ("SHUTDOWN_GRACE_SECONDS", "3".to_owned()),

@@ -109,12 +109,11 @@ timeout, then password expired | timeout@40 400:error.msg.password.outdated | bl
 timeout, then locked | timeout@40 409:error.msg.loan.locked | same key: locked_in_fineract | DESIGN
 500, then the stored 500 | 500@40 500c | read: did it happen although it failed? | 18
 timeout, then 500 before the key | timeout@40 500 | same key: failed_inside_fineract | 18
-waits for a checker; then 425 | pending@90 425c | same key: still_running | 13
+waits for a checker, whose audit cannot be seen; then 425 | pending@90 425c | same key: still_running | 22.4
 "#;
 
 /// What a reading decides: the question, what was found, the attempts, and what else is known: whether a
-/// late first command is `harmless`, `others` succeed meanwhile, the checkers' list is `hidden`, and
-/// since how many seconds Fineract is `up`.
+/// late first command is `harmless`, `others` succeed meanwhile, and since how many seconds Fineract is `up`.
 pub(super) const READINGS: &str = "
 AlreadyThere | Ours | timeout@40 403:already | harmless | succeeded
 AlreadyThere | NotOurs | timeout@40 403:already | harmless | refused
@@ -132,7 +131,6 @@ Stuck | Ours | timeout@400 425c@310 425c@100 425c |  | succeeded
 Stuck | NotOurs | timeout@400 425c@310 425c@100 425c | harmless | same key: an_attempt_may_still_run
 Stuck | CannotTell | timeout@400 425c@310 425c@100 425c | harmless | park: evidence_cannot_tell
 Stuck | Absent | timeout@400 425c@310 425c@100 425c | harmless | new key: left_without_effect
-Stuck | Absent | timeout@400 425c@310 425c@100 425c | harmless hidden | same key: checkers_unreadable
 Stuck | Absent | timeout@400 425c@310 425c@100 425c |  | same key: an_attempt_may_still_run
 Stuck | Absent | timeout@9000 425c@8000 425c@5000 425c |  | same key: an_attempt_may_still_run
 Stuck | Absent | timeout@900 425c@310 425c@100 425c | up:600 | new key: left_without_effect
@@ -171,22 +169,27 @@ Forgotten | Absent | timeout@2505600 | up:600 | new key: key_forgotten
 Forgotten | CannotTell | timeout@2505600 |  | park: evidence_cannot_tell
 ";
 
-/// A command that waits for a checker: where it stands in the list, what was found, the attempts.
+/// A command that was put before a checker: what its audit showed before its key was asked, the attempts.
 pub(super) const CHECKERS: &str = "
-Listed | Absent | pending | waits for the checker
-Listed | Ours | pending | waits for the checker
-Gone | Ours | pending | succeeded
-Gone | Absent | pending | failed: rejected_by_checker
-Gone | NotOurs | pending | failed: rejected_by_checker
-Gone | CannotTell | pending | park: evidence_cannot_tell
-Gone | Absent | timeout@900 k2-pending | waits, at last parked
-Gone | Absent | timeout@900 425c | failed: rejected_by_checker
-NeverSeen | Ours | pending | succeeded
-NeverSeen | Absent | pending | waits, at last parked
-NeverSeen | NotOurs | pending | waits, at last parked
-Unreadable | Ours | pending | succeeded
-Unreadable | Absent | pending | waits, at last parked
-Unreadable | CannotTell | pending | waits, at last parked
+Unchecked | pending@90 425c | wait for the checker
+Unchecked | pending@90 403:error.msg.data.integrity.issue | wait for the checker
+Unchecked | pending@90 400c:rule | refused
+Unchecked | pending@90 403c:already | read: is what is there already ours?
+Unchecked | pending@90 500c:html | read: did it happen although it failed?
+Unchecked | pending@90 done-c | succeeded
+Unchecked | pending@90 pending | wait for the checker
+Unchecked | pending@90 timeout | same key: answer_timed_out
+Checked | pending@90 done-c | succeeded
+Checked | pending@90 nulls-c | succeeded
+Checked | pending@90 425c | failed: rejected_by_checker
+Checked | pending@90 403:error.msg.data.integrity.issue | failed: rejected_by_checker
+Checked | timeout@90 pending@60 425c | failed: rejected_by_checker
+Checked | timeout@900 k2-pending@90 k2-425c | same key: awaiting_checker_unseen
+Checked | pending@90 404:error.msg.loan.id.invalid | read: has it happened although it cannot be asked?
+Checked | pending@90 403:not-authorized | its type is blocked: permission_missing
+Checked | pending@90 409:locked | same key: locked_in_fineract
+Checked | pending@90 409c:conflict | same key: between_retries
+Checked | pending@90 502 | same key: gateway_error
 ";
 
 /// The cells of a table's lines.

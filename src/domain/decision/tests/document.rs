@@ -4,8 +4,8 @@ use std::{fmt::Write as _, path::Path, time::Duration};
 
 use super::{
     super::{
-        Checked, Circumstances, Decision, Finding, History, Listing, Question, Scope, Verdict,
-        decide, decide_checked, decide_reading,
+        Audit, Circumstances, Decision, Finding, History, Question, Scope, Verdict, decide,
+        decide_reading,
     },
     PATIENCE,
     attempts::attempts,
@@ -20,6 +20,7 @@ fn in_words(decision: Decision) -> String {
         Decision::SameKey { why, .. } => format!("same key: {why}"),
         Decision::Read(question) => format!("read: {}", asked(question)),
         Decision::AwaitChecker => "wait for the checker".to_owned(),
+        Decision::Rejected => "failed: rejected_by_checker".to_owned(),
         Decision::Suspect { scope, why } => match scope {
             Scope::Deployment => format!("blocked if a probe fails too: {why}"),
             Scope::Type => format!("its type is blocked: {why}"),
@@ -84,7 +85,6 @@ fn read(question_name: &str, found: &str, words: &str, known: &str) -> String {
     let circumstances = Circumstances {
         others_succeeded: has("others"),
         late_command_harmless: has("harmless"),
-        checkers_readable: !has("hidden"),
     };
     let history = History::new(&attempts).up_for(up);
     match decide_reading(
@@ -101,24 +101,13 @@ fn read(question_name: &str, found: &str, words: &str, known: &str) -> String {
     }
 }
 
-fn checked(listing: &str, found: &str, words: &str) -> String {
-    let all = [
-        Listing::Listed,
-        Listing::Gone,
-        Listing::NeverSeen,
-        Listing::Unreadable,
-    ];
-    let listing = all
-        .into_iter()
-        .find(|one| format!("{one:?}") == listing)
-        .unwrap();
-    match decide_checked(listing, finding(found), &History::new(&attempts(words))) {
-        Checked::Succeeded => "succeeded".to_owned(),
-        Checked::Rejected => "failed: rejected_by_checker".to_owned(),
-        Checked::Waits => "waits for the checker".to_owned(),
-        Checked::Unseen => "waits, at last parked".to_owned(),
-        Checked::Park { why } => format!("park: {why}"),
-    }
+fn audited(audit: &str, words: &str) -> String {
+    let all = [Audit::Unchecked, Audit::Checked];
+    let audit = all.into_iter().find(|one| format!("{one:?}") == audit);
+    let attempts = attempts(words);
+    let reply = attempts.last().unwrap().reply.as_ref().unwrap();
+    let history = History::new(&attempts).seen_in_audit(Some(audit.unwrap()));
+    in_words(decide(reply, &history, PATIENCE))
 }
 
 #[test]
@@ -140,13 +129,30 @@ fn each_reading_decides_what_the_table_says() {
 }
 
 #[test]
-fn a_checker_is_waited_for_until_the_command_is_seen_to_be_gone() {
-    for [listing, found, words, expected] in rows(CHECKERS) {
-        assert_eq!(
-            checked(listing, found, words),
-            expected,
-            "{listing} {found} {words}"
-        );
+fn the_key_of_a_command_that_was_put_up_means_what_the_table_says() {
+    for [audit, words, expected] in rows(CHECKERS) {
+        assert_eq!(audited(audit, words), expected, "{audit} {words}");
+    }
+}
+
+/// It has no second command, and no end, before its key tells.
+#[test]
+fn a_command_waits_from_its_answer_until_its_key_has_ended() {
+    for (words, waits) in [
+        ("pending", true),
+        ("pending@90 425c@60 timeout", true),
+        ("pending@90 403:error.msg.data.integrity.issue", true),
+        ("pending@90 409:locked", true),
+        ("pending@90 k2-timeout", true),
+        ("pending@90 pending", true),
+        ("pending@90 done-c", false),
+        ("pending@90 400c:rule", false),
+        ("pending@90 500c:html", false),
+        ("pending@90 500c:html k2-pending", true),
+        ("timeout@90 425c", false),
+    ] {
+        let attempts = attempts(words);
+        assert_eq!(History::new(&attempts).awaits_checker(), waits, "{words}");
     }
 }
 
@@ -192,16 +198,9 @@ fn document() -> String {
         writeln!(out, "| {asked} | {found} | {told} | {known} | {expected} |").unwrap();
     }
     next(&mut out);
-    out.push_str(
-        "| in the list | found | attempts | what the gateway does |\n| --- | --- | --- | --- |\n",
-    );
-    for [listing, found, words, expected] in rows(CHECKERS) {
-        writeln!(
-            out,
-            "| {listing} | {found} | {} | {expected} |",
-            told(words)
-        )
-        .unwrap();
+    out.push_str("| audit | attempts | what the gateway does |\n| --- | --- | --- |\n");
+    for [audit, words, expected] in rows(CHECKERS) {
+        writeln!(out, "| {audit} | {} | {expected} |", told(words)).unwrap();
     }
     next(&mut out);
     out.push_str(

@@ -118,6 +118,7 @@ fn only_a_command_that_fineract_looked_at_is_refused_for_good() {
             Decision::Succeeded
             | Decision::SameKey { .. }
             | Decision::AwaitChecker
+            | Decision::Rejected
             | Decision::Suspect { .. }
             | Decision::Park { .. } => {}
         }

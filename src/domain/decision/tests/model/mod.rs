@@ -103,7 +103,6 @@ impl Run {
         let circumstances = Circumstances {
             others_succeeded: self.dice.one_in(2),
             late_command_harmless: self.fineract.kind != Kind::Update,
-            checkers_readable: true,
         };
         let verdict = decide_reading(question, finding, &history, circumstances);
         self.log
@@ -173,7 +172,9 @@ impl Run {
                     assert_eq!(scope, Scope::Type);
                     continue;
                 }
-                Decision::AwaitChecker | Decision::Park { .. } => return End::Open,
+                Decision::AwaitChecker | Decision::Rejected | Decision::Park { .. } => {
+                    return End::Open;
+                }
             };
             match verdict {
                 Verdict::Succeeded => return End::Succeeded,

@@ -1,0 +1,147 @@
+//! Checkers, and what they do to the commands that are put before them.
+
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::fineract::SandboxClient;
+
+/// So late does a checker come who comes late: when every key has long been stuck.
+const LATE: Duration = Duration::from_secs(8);
+
+/// A kind of checker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Checker {
+    Rejects,
+    Approves,
+    ApprovesLate,
+    /// Takes the command from the list: its key is free again.
+    Deletes,
+    /// Approves when the back office has seen to it that Fineract refuses.
+    Fails,
+    /// Approves while the gateways may not read audits.
+    IsUnseen,
+}
+
+impl Checker {
+    /// Every kind.
+    pub(super) const ALL: [Self; 6] = [
+        Self::Rejects,
+        Self::Approves,
+        Self::ApprovesLate,
+        Self::Deletes,
+        Self::Fails,
+        Self::IsUnseen,
+    ];
+
+    /// How the table names it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Rejects => "a checker rejects",
+            Self::Approves => "a checker approves",
+            Self::ApprovesLate => "a checker approves late",
+            Self::Deletes => "a checker deletes",
+            Self::Fails => "a checker's approval fails",
+            Self::IsUnseen => "READ_AUDIT lost",
+        }
+    }
+
+    /// What the sandbox is told for it.
+    pub(super) fn faults(self) -> Vec<Value> {
+        let mut faults = vec![json!({ "fault": "maker_checker", "times": 3, "probability": 0.2 })];
+        if self == Self::Fails {
+            let only = |command| json!({ "fault": "maker_checker", "times": 2, "match": { "command": command } });
+            faults = vec![only("approve"), only("disburse")];
+        }
+        if self == Self::IsUnseen {
+            let audits = json!({ "method": "GET", "path": "/audits" });
+            faults.push(json!({ "fault": "forbidden", "match": audits, "times": 1_000_000 }));
+        }
+        faults
+    }
+}
+
+/// An entry of the list.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Waiting {
+    id: i64,
+    action_name: String,
+    loan_id: Option<i64>,
+}
+
+/// A checker at work.
+#[derive(Debug)]
+pub(super) struct Desk {
+    checker: Checker,
+    seen: HashMap<i64, Instant>,
+}
+
+impl Desk {
+    pub(super) fn of(checker: Checker) -> Self {
+        Self {
+            checker,
+            seen: HashMap::new(),
+        }
+    }
+
+    /// Deals with all that waits; how many there were of what the checker is for.
+    pub(super) async fn work(&mut self, sandbox: &SandboxClient) -> anyhow::Result<u64> {
+        let list = |text: &str| serde_json::from_str::<Vec<Waiting>>(text);
+        let waiting = sandbox.read("/makercheckers", list).await?;
+        let mut count = 0;
+        for command in waiting.unwrap_or_default() {
+            count += u64::from(self.deal_with(&command, sandbox).await?);
+        }
+        Ok(count)
+    }
+
+    async fn deal_with(
+        &mut self,
+        command: &Waiting,
+        sandbox: &SandboxClient,
+    ) -> anyhow::Result<bool> {
+        let path = format!("/makercheckers/{}", command.id);
+        let approve = format!("{path}?command=approve");
+        let reject = format!("{path}?command=reject");
+        let since = self.seen.entry(command.id).or_insert_with(Instant::now);
+        match (self.checker, in_the_way(command)) {
+            (Checker::ApprovesLate, _) if since.elapsed() < LATE => return Ok(false),
+            (Checker::Approves | Checker::ApprovesLate | Checker::IsUnseen, _) => {
+                sandbox.write("POST", &approve, &json!({})).await?;
+            }
+            (Checker::Deletes, _) => sandbox.write("DELETE", &path, &json!({})).await?,
+            (Checker::Fails, Some((deed, body))) => {
+                sandbox.write("POST", &deed, &body).await?;
+                sandbox
+                    .write_once(&Method::POST, &approve, &json!({}))
+                    .await;
+            }
+            (Checker::Rejects, _) => sandbox.write("POST", &reject, &json!({})).await?,
+            (Checker::Fails, None) => {
+                sandbox.write("POST", &reject, &json!({})).await?;
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// What the back office does so that Fineract refuses the command.
+fn in_the_way(command: &Waiting) -> Option<(String, Value)> {
+    let loan = command.loan_id?;
+    match command.action_name.as_str() {
+        "APPROVE" => {
+            let on = json!({ "rejectedOnDate": "12 January 2026", "locale": "en",
+                             "dateFormat": "dd MMMM yyyy" });
+            Some((format!("/loans/{loan}?command=reject"), on))
+        }
+        "DISBURSE" => Some((format!("/loans/{loan}?command=undoapproval"), json!({}))),
+        _ => None,
+    }
+}
