@@ -129,6 +129,9 @@ fn with_callers_routes(
 fn operators_routes() -> Router<Arc<ApiState>> {
     const OPERATION: &str = "/fineract/operations/{id}";
     Router::new()
+        .route("/fineract/hold", get(operators::show_hold))
+        .route("/fineract/hold/release", post(operators::release_on_hold))
+        .route("/fineract/hold/end", post(operators::end_hold))
         .route("/fineract/operations", get(operators::list_operations))
         .route(OPERATION, get(operators::inspect_operation))
         .route(

@@ -2,6 +2,7 @@
 
 mod cancel;
 mod hold;
+mod hold_all;
 mod inspect;
 mod list;
 mod resolve;
@@ -21,6 +22,7 @@ use uuid::Uuid;
 pub(super) use self::{
     cancel::cancel_operation,
     hold::{hold_operation, release_operation},
+    hold_all::{end_hold, release_on_hold, show_hold},
     inspect::inspect_operation,
     list::list_operations,
     resolve::resolve_operation,

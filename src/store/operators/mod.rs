@@ -14,7 +14,7 @@ use crate::domain::{OperationId, State, TrackingId};
 pub use self::{
     audit::Operator,
     inspect::Inspected,
-    parked::{ParkedCursor, ParkedOperation},
+    parked::{ListCursor, ParkedOperation},
     retry::Retryable,
 };
 
@@ -53,6 +53,9 @@ pub enum Unfit {
     /// Its deadline has passed, and no other is given.
     #[error("The expires_at of this operation has passed: name a new one to run it again.")]
     Expired,
+    /// Not everything is on hold.
+    #[error("No hold of everything stands.")]
+    NoHold,
     /// It is run again already.
     #[error("This operation is run again already, as {0}.")]
     Retried(TrackingName),
@@ -69,6 +72,7 @@ impl Unfit {
             Self::Parked => "operation_parked",
             Self::NotParked => "operation_not_parked",
             Self::Expired => "operation_expired",
+            Self::NoHold => "no_hold",
             Self::Retried(_) => "operation_retried",
         }
     }
