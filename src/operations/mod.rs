@@ -22,6 +22,7 @@ mod loan_update;
 mod loan_withdraw;
 mod movement;
 mod names;
+mod noted;
 mod payment;
 mod rules;
 #[cfg(test)]

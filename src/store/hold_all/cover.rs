@@ -11,7 +11,7 @@ const ACTION: &str = "put everything on hold";
 /// Operations marked in one transaction.
 const CHUNK: i64 = 1_000;
 /// How long an operation whose row somebody else has locked is waited for.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
 /// Why a hold ended that another took the place of.
 const REPLACED: &str = "everything was put on hold once more";
 

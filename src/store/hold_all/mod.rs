@@ -27,7 +27,7 @@ pub use self::{
 pub(super) const LOCK: i64 = 0x0068_6f6c_645f_616c;
 
 /// How long whoever accepts is waited for: one that hangs is ended by Postgres after 10 s.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
 /// A hold of everything that stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
