@@ -142,7 +142,7 @@ async fn warn_at_start(config: &Config, store: &Store) {
     }
     if config.operations.payment_type.is_none() {
         tracing::warn!(
-            "FINERACT_PAYMENT_TYPE is not set: a UTR stands in a note, where only the gateway looks for it before it pays,              and only as far as Fineract shows the loan's notes"
+            "FINERACT_PAYMENT_TYPE is not set: a UTR stands in a note, where only the gateway looks for it before it pays, and only as far as Fineract shows the loan's notes"
         );
     }
 }
