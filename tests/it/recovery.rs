@@ -260,31 +260,3 @@ async fn a_repayment_that_ran_after_the_backup_is_not_booked_again(pool: PgPool)
         database.drop().await;
     }
 }
-
-/// A payout of a tranche, where the guard of the whole principal does not see the second one.
-#[sqlx::test]
-async fn a_tranche_that_was_paid_after_the_backup_is_not_paid_again(pool: PgPool) {
-    let database = Database::new(&pool);
-    let mut system = start(&pool).await;
-    let gateway = system.gateway().await;
-    gateway.file("L").await;
-    gateway.succeeds("LOAN_APPROVE", approve("L")).await;
-    database.back_up().await;
-    let mut payout = disburse("L");
-    payout["transactionAmount"] = json!(40_000);
-    payout["utr_payment_id"] = json!("HDFC-0001");
-    let first = gateway.send("LOAN_DISBURSE", payout.clone()).await;
-    let end = gateway.end_of(&first).await;
-    assert_eq!(end["status"], "success", "{end}");
-    assert!(gateway.shut_down().await);
-
-    let gateway = restored(&mut system, &database).await;
-    let operator = Operator::of(gateway.address);
-    let again = gateway.send("LOAN_DISBURSE", payout).await;
-    lift(&operator, json!({ "all": true }), 1).await;
-    let end = gateway.end_of(&again).await;
-    assert_eq!(end["status"], "failed", "{end}");
-    assert_eq!(effects(&system, "DISBURSE").await, 1);
-    assert!(gateway.shut_down().await);
-    database.drop().await;
-}
