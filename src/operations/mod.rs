@@ -22,7 +22,6 @@ mod loan_update;
 mod loan_withdraw;
 mod movement;
 mod names;
-mod noted;
 mod payment;
 mod rules;
 #[cfg(test)]

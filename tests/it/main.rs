@@ -53,6 +53,7 @@ mod row_locks;
 mod sandbox;
 mod setup_fineract;
 mod shutdown;
+mod standby;
 mod support;
 mod tidy;
 mod transactions;

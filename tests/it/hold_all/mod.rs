@@ -1,6 +1,7 @@
 //! Everything on hold, for every gateway on the database.
 
 mod lifting;
+mod restored;
 
 use std::time::Duration;
 
@@ -253,51 +254,47 @@ async fn the_command_and_the_flag_hold_every_gateway(pool: PgPool) {
     // A gateway that is started on hold leaves the hold that stands, and what was released.
     assert_eq!(operator.release(json!({ "all": true })).await, 1);
     assert_eq!(first.end_of(&accepted).await["status"], "success");
-    let mut third = system.process_with(&["--on-hold"]).await;
     let reason = async || {
         let shown = operator.hold(reqwest::Method::GET, "", &Value::Null).await;
         shown.json()["hold"]["reason"].clone()
     };
+    let listen = first.address.to_string();
+    let serve = async |flag: &str| {
+        // Its address is taken: it ends when it has done that.
+        let settings = [
+            ("DATABASE_URL", url.as_str()),
+            ("HTTP_LISTEN", listen.as_str()),
+            ("INTERNAL_TOKENS", "los=secret"),
+            ("ROLE", "api"),
+        ];
+        let ended = run(&["serve", flag], &settings).await;
+        assert!(
+            ended.stderr.contains("cannot be listened on"),
+            "{}",
+            ended.stderr
+        );
+    };
+    serve("--on-hold").await;
     assert_eq!(reason().await, REASON);
-    third.kill().await;
+    let accepted = first.send("CLIENT_CREATE", client("C-3")).await;
+    assert_eq!(
+        operator.release(json!({ "type": "CLIENT_CREATE" })).await,
+        1
+    );
+    serve("--on-hold").await;
+    assert_eq!(first.end_of(&accepted).await["status"], "success");
     let all_is_well = json!({ "reason": "all is well" });
     let ended = operator
         .hold(reqwest::Method::POST, "/end", &all_is_well)
         .await;
     assert_eq!(ended.json()["hold"], Value::Null);
-    first.succeeds("CLIENT_CREATE", client("C-3")).await;
+    first.succeeds("CLIENT_CREATE", client("C-4")).await;
 
     // Where none stands, it begins one before it runs anything.
-    let mut fourth = system.process_with(&["--on-hold=moved house"]).await;
+    serve("--on-hold=moved house").await;
     assert_eq!(reason().await, "moved house");
-    let accepted = fourth.send("CLIENT_CREATE", client("C-4")).await;
+    let accepted = first.send("CLIENT_CREATE", client("C-5")).await;
     assert_eq!(on_hold(&pool, &accepted).await, (true, true));
-    fourth.kill().await;
-    assert_eq!(system.ledger().await.len(), 3);
+    assert_eq!(system.ledger().await.len(), 4);
     assert!(first.shut_down().await && second.shut_down().await);
-}
-
-/// Whoever put everything on hold died between the two steps: a gateway that is started on hold completes it.
-#[sqlx::test]
-async fn a_hold_that_was_left_half_done_is_completed(pool: PgPool) {
-    let gateway = TestGateway::start(pool.clone()).await;
-    let id = gateway.accept(&client_create("C")).await;
-    sqlx::query!(
-        "INSERT INTO hold_all (reason, held_by) VALUES ($1, 'admin')",
-        REASON
-    )
-    .execute(&pool)
-    .await
-    .unwrap();
-    assert_eq!(on_hold(&pool, &id).await, (false, false));
-    for operations in [1, 0] {
-        let covered = store::keep_on_hold(&pool, "another", "serve")
-            .await
-            .unwrap();
-        assert_eq!(covered.operations, operations);
-    }
-    assert_eq!(on_hold(&pool, &id).await, (true, true));
-    let hold = gateway.store.standing_hold().await.unwrap().unwrap();
-    assert_eq!(hold.reason, REASON);
-    assert!(hold.covers_all_since.is_some());
 }

@@ -117,24 +117,14 @@ impl System {
         self.process_with_log("warn", Stdio::inherit()).await
     }
 
-    /// The same, with arguments of `serve`.
-    pub(crate) async fn process_with(&self, arguments: &[&str]) -> Caller {
-        self.serve(arguments, "warn", Stdio::inherit()).await
-    }
-
     /// The same, with a log of this filter, to there.
     pub(crate) async fn process_with_log(&self, filter: &str, stderr: Stdio) -> Caller {
-        self.serve(&[], filter, stderr).await
-    }
-
-    async fn serve(&self, arguments: &[&str], filter: &str, stderr: Stdio) -> Caller {
         let port = TcpListener::bind("127.0.0.1:0")
             .await
             .and_then(|listener| listener.local_addr())
             .expect("a free port");
         let process = Command::new(env!("CARGO_BIN_EXE_fineract-gateway"))
             .arg("serve")
-            .args(arguments)
             .env_clear()
             .envs(self.settings.iter().cloned())
             .env("HTTP_LISTEN", port.to_string())

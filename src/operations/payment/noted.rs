@@ -3,8 +3,7 @@
 //! An additional protection. Fineract's source has a repayment's note bear its transaction's number, and a payout's note be
 //! the loan's; no recording holds any. What is not there, or cannot be read, refuses nothing.
 
-use super::Transaction;
-use crate::domain::{Note, comparable_reference};
+use crate::domain::{Note, Transaction, comparable_reference};
 
 /// The shortest reference, as it is compared, that is looked for in words of other people: a shorter one may stand there
 /// for anything.

@@ -1,9 +1,11 @@
 //! What payouts and repayments have in common: a reference (UTR), a note, and a transaction externalId
 //! that is the same in every attempt.
 
+mod noted;
+
 use serde::Serialize;
 
-use super::{Context, Deployment, Loan, Reads, Refusal, Transaction, fields::Fields, noted, rules};
+use super::{Context, Deployment, Loan, Reads, Refusal, Transaction, fields::Fields, rules};
 use crate::domain::{Facts, OperationId, comparable_reference};
 
 /// What a payment says beside its day and amount.
