@@ -5,11 +5,15 @@ use std::process::Stdio;
 use reqwest::{Method, StatusCode, Url};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, PgPool};
-use tokio::process::Command;
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    process::Command,
+    time::timeout,
+};
 
 use crate::support::{
     API_KEY, Answer, OPS_TOKEN, TOKEN,
-    command::{TemporaryFolder, run},
+    command::{DEADLINE, TemporaryFolder, gateway, run},
     operators::Operator,
     steps::{approve, disburse, repayment},
     system::{Caller, System},
@@ -258,5 +262,38 @@ async fn a_repayment_that_ran_after_the_backup_is_not_booked_again(pool: PgPool)
         assert_eq!(effects(&system, "REPAYMENT").await, 2);
         assert!(gateway.shut_down().await);
         database.drop().await;
+    }
+}
+
+/// Each start says that a UTR has no place of its own in Fineract: then a restored database may not know it either.
+#[sqlx::test]
+async fn each_start_warns_while_the_payment_type_is_not_set(pool: PgPool) {
+    let url = Database::new(&pool).url.to_string();
+    for (payment_type, is_warned) in [("", true), ("Bank transfer", false)] {
+        let settings = [
+            ("DATABASE_URL", url.as_str()),
+            ("HTTP_LISTEN", "127.0.0.1:0"),
+            ("INTERNAL_TOKENS", "los=secret"),
+            ("ROLE", "api"),
+            ("FINERACT_PAYMENT_TYPE", payment_type),
+        ];
+        let mut serving = gateway(&["serve"], &settings)
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let mut lines = BufReader::new(serving.stderr.take().expect("a pipe")).lines();
+        let mut log = Vec::new();
+        while !log
+            .iter()
+            .any(|line: &String| line.contains("the gateway runs"))
+        {
+            let line = timeout(DEADLINE, lines.next_line()).await.expect("in time");
+            log.push(line.expect("text").expect("it runs"));
+        }
+        let warned = log.iter().any(|line| {
+            line.contains("\"WARN\"") && line.contains("FINERACT_PAYMENT_TYPE is not set")
+        });
+        assert_eq!(warned, is_warned, "{log:?}");
+        serving.kill().await.expect("it runs");
     }
 }

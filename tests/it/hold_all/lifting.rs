@@ -6,10 +6,9 @@ use sqlx::PgPool;
 
 use super::{REASON, hold_all, on_hold};
 use crate::support::{
-    API_KEY, Answer, OPS_TOKEN, TestGateway, client_create,
+    Answer, TestGateway, client_create,
     operators::{Operator, audit, leave_attempt, park, uuid},
-    steps::{client, disburse, envelope, loan, repayment},
-    system::System,
+    steps::{disburse, envelope, loan, repayment},
 };
 
 async fn listed(operator: &Operator, query: &str) -> Value {
