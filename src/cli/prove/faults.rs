@@ -36,6 +36,8 @@ pub(super) enum Card {
     },
     /// Somebody holds rows locked for longer than gateways wait for them.
     HoldRows,
+    /// Everything is put on hold, and lifted after a while.
+    HoldAll,
     /// A newer gateway has left operations behind of a type that none knows.
     UnknownType,
     /// A fault of the sandbox strikes some requests.
@@ -77,6 +79,7 @@ impl Card {
             Self::Log { is_closed: false },
             Self::Log { is_closed: true },
             Self::HoldRows,
+            Self::HoldAll,
             Self::UnknownType,
             Self::Checker { approves: false },
             Self::Checker { approves: true },
@@ -101,6 +104,7 @@ impl Card {
             Self::Log { is_closed: false } => "stderr stalled".to_owned(),
             Self::Log { is_closed: true } => "stderr dead".to_owned(),
             Self::HoldRows => "rows locked".to_owned(),
+            Self::HoldAll => "everything on hold".to_owned(),
             Self::UnknownType => "an unknown type".to_owned(),
             Self::Sandbox(index) => SANDBOX
                 .get(index)

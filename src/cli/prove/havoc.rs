@@ -116,6 +116,7 @@ impl Havoc<'_> {
             }
             Card::Log { is_closed } => self.leave_log(card, is_closed).await,
             Card::HoldRows => self.hold_rows(&mut rng).await,
+            Card::HoldAll => self.hold_all(&mut rng).await?,
             Card::UnknownType => self.plant_unknown().await?,
             Card::StopAtPoint | Card::Checker { .. } => {}
             Card::Encounter(_) if card.is_of_the_unreadable() => self.count_unread(card).await,

@@ -35,6 +35,13 @@ async fn a_hold_that_was_left_half_done_is_completed(pool: PgPool) {
     let hold = gateway.store.standing_hold().await.unwrap().unwrap();
     assert_eq!(hold.reason, REASON);
     assert!(hold.covers_all_since.is_some());
+
+    // What operators have released since stays released.
+    let operator = Operator::of(gateway.address);
+    assert_eq!(operator.release(json!({ "all": true })).await, 1);
+    let covered = store::keep_on_hold(&pool, "another", "serve").await;
+    assert_eq!(covered.unwrap().operations, 0);
+    assert_eq!(on_hold(&pool, &id).await, (false, false));
 }
 
 /// More may have happened to it than this database knows: that it was not sent in time is told only once Fineract has

@@ -47,11 +47,13 @@ pub(super) enum Rule {
     CreatesStandAlone,
     /// Every gateway answers, once nothing goes wrong any more.
     GatewaysAnswer,
+    /// Nothing is sent while everything is on hold.
+    HoldsHold,
 }
 
 impl Rule {
     /// Every rule.
-    pub(super) const ALL: [Self; 16] = [
+    pub(super) const ALL: [Self; 17] = [
         Self::NothingIsLost,
         Self::ParkedForCause,
         Self::SuccessHasItsEffect,
@@ -68,6 +70,7 @@ impl Rule {
         Self::StoppedStaysStopped,
         Self::CreatesStandAlone,
         Self::GatewaysAnswer,
+        Self::HoldsHold,
     ];
 }
 
@@ -90,6 +93,7 @@ impl fmt::Display for Rule {
             Self::StoppedStaysStopped => "what was stopped runs only if named",
             Self::CreatesStandAlone => "no create fails with what is before it",
             Self::GatewaysAnswer => "every gateway answers",
+            Self::HoldsHold => "nothing on hold is sent",
         })
     }
 }
@@ -142,6 +146,11 @@ pub(super) fn judge(books: &Books) -> Vec<Violation> {
         rule: Rule::GatewaysAnswer,
         subject: what.clone(),
         detail: "no answer".to_owned(),
+    }));
+    violations.extend(books.sent_on_hold.iter().map(|what| Violation {
+        rule: Rule::HoldsHold,
+        subject: what.clone(),
+        detail: "begun while everything was on hold".to_owned(),
     }));
     violations
 }
