@@ -117,7 +117,7 @@ impl Oversight {
 
     /// Puts everything on hold; how many operations that were not.
     pub async fn hold_all(&self) -> Result<u64, StoreError> {
-        let covered = hold_all::hold_all(&self.pool, "prove", "the judge").await?;
+        let covered = hold_all(&self.pool, "prove", "the judge").await?;
         Ok(covered.operations)
     }
 
