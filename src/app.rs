@@ -12,8 +12,8 @@ use crate::{
     fineract::{Fineract, Permits, SetupError},
     http::{self, ApiState, Balances, Budgets, Bulk, BulkClients, Tokens},
     operations::{self, Deployment},
-    store::{self, DatabaseProblem, Ends, Store},
-    telemetry,
+    store::{self, DatabaseProblem, Ends, Store, StoreError},
+    telemetry::{self, chain},
     worker::{self, Gate, Runner, Settings},
 };
 
@@ -33,6 +33,9 @@ pub enum StartError {
     /// The database is not as it has to be.
     #[error(transparent)]
     Database(#[from] DatabaseProblem),
+    /// Everything was to be on hold before anything runs, and is not.
+    #[error("not everything could be put on hold")]
+    Hold(#[from] StoreError),
     /// The client for Fineract cannot be made.
     #[error(transparent)]
     Fineract(#[from] SetupError),
@@ -69,6 +72,15 @@ pub async fn migrate(config: &Config) -> Result<(), DatabaseProblem> {
     store::migrate(&pool).await
 }
 
+/// Sees to it that everything is on hold in the database that the settings name, before anything runs.
+pub async fn keep_on_hold(config: &Config, reason: &str) -> Result<(), StartError> {
+    let url = config.database.url.expose_secret();
+    let pool = store::connect(url, 2, Some(store::STATEMENT_TIMEOUT)).await?;
+    store::require_migrated(&pool).await?;
+    store::keep_on_hold(&pool, reason, "serve --on-hold").await?;
+    Ok(())
+}
+
 /// Starts a gateway on a migrated database. Fineract being away is no reason not to start.
 pub async fn start(config: &Config) -> Result<Gateway, StartError> {
     // From here on the parts count what they do.
@@ -90,6 +102,7 @@ pub async fn start(config: &Config) -> Result<Gateway, StartError> {
     };
     let ends = Ends::start(&pool, &gateway.writers, &gateway.ending);
     let store = Store::start(pool, ends, &gateway.writers, operations::fells_unsent);
+    warn_at_start(config, &store).await;
     let deployment = Arc::new(deployment(config));
     let gate = Gate::default();
     gateway.run_aside(telemetry::metrics::keep_up());
@@ -118,6 +131,24 @@ pub async fn start(config: &Config) -> Result<Gateway, StartError> {
         gateway.run(store.run_expiry(gateway.stopping.clone()));
     }
     Ok(gateway)
+}
+
+/// Says at every start what whoever starts it should know.
+async fn warn_at_start(config: &Config, store: &Store) {
+    match store.standing_hold().await {
+        Ok(Some(hold)) => {
+            tracing::warn!(since = %hold.since, "everything is on hold: nothing is sent until operators release it");
+        }
+        Ok(None) => {}
+        Err(error) => {
+            tracing::warn!(error = %chain(&error), "it is not known yet whether everything is on hold");
+        }
+    }
+    if config.operations.payment_type.is_none() {
+        tracing::warn!(
+            "FINERACT_PAYMENT_TYPE is not set: a UTR stands in a note, where only the gateway looks for it before it pays, and only as far as Fineract shows the loan's notes"
+        );
+    }
 }
 
 async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {

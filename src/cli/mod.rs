@@ -3,6 +3,7 @@
 mod bench;
 mod bulk;
 mod demo;
+mod hold_all;
 mod load;
 mod migrate;
 mod postgres;
@@ -39,6 +40,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Brings the database's schema up to this gateway's.
     Migrate(migrate::Arguments),
+    /// Puts everything on hold, for every gateway on the database, until operators lift it.
+    HoldAll(hold_all::Arguments),
     /// Runs a stand-in for Fineract, in memory.
     Sandbox(sandbox::Arguments),
     /// Sends a file of operations as one batch, shows where it stands, sends its failed rows again.
@@ -79,6 +82,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
             Command::Serve(arguments) => serve::run(arguments).await,
             Command::Demo(arguments) => demo::run(arguments).await,
             Command::Migrate(arguments) => migrate::run(arguments).await,
+            Command::HoldAll(arguments) => hold_all::run(arguments).await,
             Command::Sandbox(arguments) => sandbox::run(arguments).await,
             Command::Bulk(arguments) => bulk::run(arguments).await,
             Command::Prove(arguments) => prove::run(arguments).await,

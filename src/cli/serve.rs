@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::settings;
+use super::{hold_all, settings};
 use crate::{app, points, telemetry};
 
 /// The arguments of `serve`.
@@ -13,6 +13,17 @@ pub(super) struct Arguments {
     /// Leave the schema as it is; start only when it is this gateway's.
     #[arg(long)]
     no_migrate: bool,
+    /// Put everything on hold before anything runs, for every gateway on the database, until operators lift it. A
+    /// hold that stands already stays as it is.
+    #[arg(
+        long,
+        value_name = "REASON",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = hold_all::STARTED_ON_HOLD,
+        value_parser = hold_all::reason
+    )]
+    on_hold: Option<String>,
 }
 
 /// Migrates, starts, and drains at the end; a second signal ends at once.
@@ -28,6 +39,9 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     }
     if !arguments.no_migrate {
         app::migrate(&config).await?;
+    }
+    if let Some(reason) = &arguments.on_hold {
+        app::keep_on_hold(&config, reason).await?;
     }
     let gateway = app::start(&config).await?;
     tracing::info!(

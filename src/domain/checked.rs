@@ -41,6 +41,8 @@ pub struct Reads {
     pub loan: Option<String>,
     /// The number of the loan, as [`client_id`](Self::client_id).
     pub loan_id: Option<i64>,
+    /// Whether the loan is read with its notes, too.
+    pub notes: bool,
     /// The name of the payment type.
     pub payment_type: Option<String>,
     /// The number of the office.

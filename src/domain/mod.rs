@@ -27,7 +27,7 @@ pub use day::Day;
 pub(crate) use facts::total;
 pub use facts::{
     Choice, Client, ClientTimeline, Currency, Facts, Loan, LoanCharge, LoanSummary, LoanTimeline,
-    Named, PaymentDetail, Product, ProductCharge, Tranche, Transaction,
+    Named, Note, PaymentDetail, Product, ProductCharge, Tranche, Transaction,
 };
 pub use fineract_health::FineractHealth;
 pub use id::{InvalidTrackingId, OperationId, TrackingId};

@@ -78,8 +78,9 @@ impl Fineract {
         }
         if let Some(external_id) = &reads.loan {
             let path = format!(
-                "/loans/{}?associations=charges,multiDisburseDetails,transactions",
-                address(reads.loan_id, external_id)
+                "/loans/{}?associations=charges,multiDisburseDetails,transactions{}",
+                address(reads.loan_id, external_id),
+                if reads.notes { ",notes" } else { "" }
             );
             facts.loan = self
                 .read(&path, Subject::Loan, absent_is_a_finding, Loan::parse)

@@ -32,7 +32,9 @@ pub(super) enum ApiError {
     #[error("A tracking id reads OPERATION_TYPE|<uuid>.")]
     MalformedTrackingId,
     /// The query of a list is not one of its.
-    #[error("The query must be state=parked, and may have limit (1 to 1000) and cursor.")]
+    #[error(
+        "The query must be state=parked or state=on_hold, and may have limit (1 to 1000) and cursor; what is on hold also type, lender, lane, accepted_after, accepted_before and sent."
+    )]
     InvalidQuery,
     /// The path names nothing that could be a transaction.
     #[error("A transaction ID is a UUID, or a tracking ID.")]
@@ -259,6 +261,7 @@ mod tests {
             (Unfit::Expired.into(), 409, "operation_expired"),
             (Unfit::OtherEpoch.into(), 409, "other_epoch"),
             (ApiError::UnknownLane, 404, "unknown_lane"),
+            (Unfit::NoHold.into(), 409, "no_hold"),
             (ApiError::BodyTooLarge, 413, "body_too_large"),
             (ApiError::NotJson, 415, "not_json"),
             (ApiError::EncodedBody, 415, "encoded_body"),

@@ -30,6 +30,8 @@ pub(super) struct Readiness {
     status: &'static str,
     database: &'static str,
     draining: bool,
+    /// Since when everything is on hold; null: it is not. Accepting goes on.
+    on_hold_since: Option<String>,
     fineract: Fineract,
     /// How long the oldest answer of Fineract's has not been written; 0: all are. Accepting goes on without it.
     oldest_unwritten_answer_seconds: u64,
@@ -65,12 +67,19 @@ pub(super) async fn report_readiness(
         }
         Err(_) => "away",
     };
+    let hold = if database == "ready" {
+        let asked = timeout(DATABASE_TIMEOUT, api.store.standing_hold()).await;
+        asked.ok().and_then(Result::ok).flatten()
+    } else {
+        None
+    };
     let draining = api.draining.is_cancelled();
     let is_ready = database == "ready" && !draining;
     let readiness = Readiness {
         status: if is_ready { "ready" } else { "not_ready" },
         database,
         draining,
+        on_hold_since: hold.map(|hold| in_utc(hold.since)),
         fineract: Fineract::seen_by(&api),
         oldest_unwritten_answer_seconds: api.store.oldest_unwritten_answer().as_secs(),
     };

@@ -137,6 +137,9 @@ fn operators_routes() -> Router<Arc<ApiState>> {
             "/fineract/lanes/{lane}/number",
             post(operators::confirm_number),
         )
+        .route("/fineract/hold", get(operators::show_hold))
+        .route("/fineract/hold/release", post(operators::release_on_hold))
+        .route("/fineract/hold/end", post(operators::end_hold))
         .route("/fineract/operations", get(operators::list_operations))
         .route(OPERATION, get(operators::inspect_operation))
         .route(

@@ -22,6 +22,7 @@ pub(super) struct Ids {
     pub(super) tranche: i64,
     pub(super) loan_charge: i64,
     pub(super) payment_detail: i64,
+    pub(super) note: i64,
 }
 
 /// Gives out the next id.

@@ -90,11 +90,11 @@ async fn insert(pool: &PgPool, batch: &[StartAttempt]) -> Result<HashSet<Uuid>, 
                     AS s (id, number, key_number, method, path, body, foreseen, currency, pays_off,
                           may_have_run, username, referents, epoch)
          ), held AS (
-             -- Locked, so that nobody claims it between this look and the commit.
+             -- Locked, so that nobody claims it, or puts it on hold, between this look and the commit.
              SELECT o.id
                FROM operation o
                JOIN started s ON o.id = s.id
-              WHERE o.attempt = s.number AND o.state = 'running' AND o.due_at > now()
+              WHERE o.attempt = s.number AND o.state = 'running' AND o.due_at > now() AND NOT o.held
                 AND (o.expires_at IS NULL OR o.expires_at > now() OR s.may_have_run)
                 AND s.epoch = (SELECT epoch FROM books)
               ORDER BY o.id
@@ -146,7 +146,8 @@ async fn insert(pool: &PgPool, batch: &[StartAttempt]) -> Result<HashSet<Uuid>, 
 
 impl Store {
     /// Commits an attempt that is about to be sent. `false`: the lease is gone, or the time until which
-    /// the operation may be sent, or Fineract's books are others by now; nothing was written, and nothing may be sent.
+    /// the operation may be sent, or it is on hold, or Fineract's books are others by now; nothing was written, and
+    /// nothing may be sent.
     pub async fn start_attempt(&self, attempt: StartAttempt) -> Result<bool, StoreError> {
         #[cfg(feature = "sabotage")]
         if crate::sabotage::is(crate::sabotage::Sabotage::AttemptNotCommitted) {

@@ -30,10 +30,17 @@ impl Store {
         loop {
             let started = Instant::now();
             let pause = match self.count_backlog().await {
-                Ok(Count { waiting, parked }) => {
+                Ok(Count {
+                    waiting,
+                    parked,
+                    on_hold,
+                    hold_stands,
+                }) => {
                     self.backlog.0.store(waiting, Ordering::Relaxed);
                     metrics::gauge!("gateway_backlog").set(gauge(waiting));
                     metrics::gauge!("gateway_parked").set(gauge(parked));
+                    metrics::gauge!("gateway_on_hold").set(gauge(on_hold));
+                    metrics::gauge!("gateway_hold_all").set(f64::from(hold_stands));
                     (PAUSE * started.elapsed()).clamp(EVERY, AT_MOST)
                 }
                 Err(error) => {
@@ -49,7 +56,9 @@ impl Store {
         // Every operation that has not ended writes exactly one lane.
         let count = sqlx::query!(
             "SELECT (SELECT count(*) FROM place WHERE writes) AS \"waiting!\",
-                    (SELECT count(*) FROM operation WHERE state = 'parked') AS \"parked!\""
+                    (SELECT count(*) FROM operation WHERE state = 'parked') AS \"parked!\",
+                    (SELECT count(*) FROM operation WHERE held AND ended_at IS NULL) AS \"on_hold!\",
+                    EXISTS (SELECT FROM hold_all WHERE ended_at IS NULL) AS \"hold_stands!\""
         )
         .fetch_one(&self.pool)
         .or_fail_to("count what is waiting")
@@ -57,6 +66,8 @@ impl Store {
         Ok(Count {
             waiting: u64::try_from(count.waiting).unwrap_or_default(),
             parked: u64::try_from(count.parked).unwrap_or_default(),
+            on_hold: u64::try_from(count.on_hold).unwrap_or_default(),
+            hold_stands: count.hold_stands,
         })
     }
 }
@@ -65,6 +76,8 @@ impl Store {
 struct Count {
     waiting: u64,
     parked: u64,
+    on_hold: u64,
+    hold_stands: bool,
 }
 
 fn gauge(count: u64) -> f64 {

@@ -139,7 +139,7 @@ async fn update_unsent(
                 ended_at = now()
           WHERE o.id = ANY ($1)
             -- An operator may have given it another deadline meanwhile.
-            AND (NOT $2 OR o.expires_at <= now())
+            AND (NOT $2 OR (o.expires_at <= now() AND NOT o.read_first))
             AND NOT EXISTS (SELECT FROM attempt a
                              WHERE a.operation_id = o.id
                                AND NOT ($2 AND a.error IS NOT DISTINCT FROM 'not_connected'))

@@ -99,7 +99,7 @@ pub(super) fn statement(
         RETURNING o.id, o.type, o.attempt, o.key_number, o.lost, o.deaths, o.why_counts, o.lane, o.position, o.read_lane,
                   o.read_position, o.lender, o.resolution, o.why, o.why_since,
                   EXTRACT(EPOCH FROM now() - o.accepted_at)::float8 AS age_seconds,
-                  COALESCE(o.expires_at <= now(), false) AS "is_past_expiry!",
+                  COALESCE(o.expires_at <= now(), false) AS "is_past_expiry!", o.read_first,
                   EXTRACT(EPOCH FROM now() - o.why_since)::float8 AS troubled_seconds,
                   p.data AS "data: Json<Box<RawValue>>", p.reference,
                   (SELECT resource_id FROM lane WHERE key = o.lane AND resource_epoch = b.epoch) AS known_id,

@@ -44,6 +44,9 @@ pub struct Claimed {
     pub why: Option<String>,
     /// Whether the time until which it may be sent has passed, by the database's clock.
     pub is_past_expiry: bool,
+    /// Whether more may have happened to it than is known here: it does not end as unsent until Fineract has been
+    /// read.
+    pub read_first: bool,
     /// Since when it is troubled, if it is.
     pub why_since: Option<DateTime<Utc>>,
     /// How long it had been troubled when it was claimed, by the database's clock; without the time that
@@ -121,6 +124,7 @@ pub(super) struct Row {
     pub(super) why: Option<String>,
     pub(super) why_since: Option<DateTime<Utc>>,
     pub(super) is_past_expiry: bool,
+    pub(super) read_first: bool,
     pub(super) age_seconds: Option<f64>,
     pub(super) troubled_seconds: Option<f64>,
     pub(super) data: Json<Box<RawValue>>,
@@ -155,6 +159,7 @@ impl Row {
             resolution: read_resolution(self.resolution.as_deref())?,
             why: self.why,
             is_past_expiry: self.is_past_expiry,
+            read_first: self.read_first,
             why_since: self.why_since,
             troubled_for: seconds(self.troubled_seconds),
             age: seconds(self.age_seconds),

@@ -199,6 +199,13 @@ pub(super) async fn begin_batch(
     begin_with(pool, "BEGIN; SET LOCAL lock_timeout = '250ms'").await
 }
 
+/// Begins a transaction that keeps everybody who accepts from doing so while it waits for its lock.
+pub(super) async fn begin_briefly(
+    pool: &PgPool,
+) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    begin_with(pool, "BEGIN; SET LOCAL lock_timeout = '100ms'").await
+}
+
 /// Begins a transaction whose first statement may have to wait for one that is as long as itself.
 pub(super) async fn begin_patiently(
     pool: &PgPool,

@@ -37,7 +37,7 @@ impl Store {
     }
 
     /// Ends one chunk of the operations whose `expires_at` has passed and of which no attempt ever met
-    /// Fineract; whether there may be more. The others are a worker's: it reads Fineract first. What somebody
+    /// Fineract, as far as can be known here; whether there may be more. The others are a worker's: it reads Fineract first. What somebody
     /// has locked is left for the next look.
     pub async fn end_expired(&self) -> Result<bool, StoreError> {
         match self.end_chunk(self.read_expired().await?).await {
@@ -72,7 +72,7 @@ impl Store {
         let rows = sqlx::query!(
             "SELECT o.id, o.type, o.lane, o.position, o.read_lane, o.read_position
                FROM operation o
-              WHERE o.expires_at <= now() AND o.ended_at IS NULL
+              WHERE o.expires_at <= now() AND o.ended_at IS NULL AND NOT o.read_first
                 AND NOT EXISTS (SELECT FROM attempt a
                                  WHERE a.operation_id = o.id
                                    AND a.error IS DISTINCT FROM 'not_connected')

@@ -19,6 +19,7 @@ mod connect;
 mod ends;
 mod expiry;
 mod failures_read;
+mod hold_all;
 mod key_usage;
 mod lanes;
 mod locks;
@@ -58,11 +59,14 @@ pub use self::{
     claimed::{Claimed, Places},
     connect::{DatabaseProblem, connect, migrate, require_migrated},
     ends::{Ends, Waiter},
+    hold_all::{
+        CountOnHold, Covered, HoldAll, HoldFilter, OnHold, Released, hold_all, keep_on_hold,
+    },
     key_usage::{Block, BlockRequest},
     names::TrackingName,
     operators::{
-        ActionError, BooksReport, Found, Inspected, NewEpoch, NumberConfirmation, NumberConflict,
-        Operator, ParkedCursor, ParkedOperation, Retryable, Unfit,
+        ActionError, BooksReport, Found, Inspected, ListCursor, NewEpoch, NumberConfirmation,
+        NumberConflict, Operator, ParkedOperation, Retryable, Unfit,
     },
     oversight::{Held, Oversight, Standing},
     patience::STATEMENT_TIMEOUT,

@@ -92,6 +92,14 @@ fn describe() {
         "Operations that only a person can decide."
     );
     describe_gauge!(
+        "gateway_on_hold",
+        "Operations on hold, with everything or each for itself."
+    );
+    describe_gauge!(
+        "gateway_hold_all",
+        "1 while everything is on hold, what is accepted too."
+    );
+    describe_gauge!(
         "gateway_in_flight",
         "Operations of this process, and reads for callers, that may be calling Fineract."
     );

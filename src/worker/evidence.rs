@@ -25,7 +25,7 @@ impl Runner {
         };
         let verdict = self.judge(case, question, finding).await;
         if case.claimed.is_past_expiry && matches!(verdict, decision::Verdict::NewKey { .. }) {
-            return self.close(case, expired(case)).await;
+            return self.expire(case).await;
         }
         self.follow_reading(case, verdict, evidence, answer).await
     }
@@ -58,6 +58,20 @@ impl Runner {
         if !case.history().reached_fineract() {
             return refusal;
         }
+        self.close_by_reading(case, refusal).await
+    }
+
+    /// Ends an operation because its time has passed: as any that is closed. Where more may have happened to it than
+    /// is known here, Fineract is read although no attempt is known.
+    pub(super) async fn expire(&self, case: Case<'_>) -> Conclusion {
+        if case.claimed.read_first {
+            self.close_by_reading(case, expired(case)).await
+        } else {
+            self.close(case, expired(case)).await
+        }
+    }
+
+    async fn close_by_reading(&self, case: Case<'_>, refusal: Conclusion) -> Conclusion {
         let (finding, evidence) = match self.find(case).await {
             Ok(found) => found,
             Err(conclusion) => return conclusion,

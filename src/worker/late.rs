@@ -22,6 +22,9 @@ impl Runner {
         reopened: OperationType,
     ) -> Result<(), Conclusion> {
         let away = |error| Conclusion::database_away(claimed, &error);
+        if self.store.is_held(claimed.id).await.map_err(away)? {
+            return Err(Conclusion::passed_over("on_hold", Duration::ZERO));
+        }
         let rekeyed = self.store.rekeyed_before(claimed, reopened).await;
         for earlier in rekeyed.map_err(away)? {
             let attempts = self.store.attempts(earlier).await.map_err(away)?;

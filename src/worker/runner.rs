@@ -8,17 +8,8 @@ use std::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    blocked::Blocked,
-    books::Books,
-    case::Case,
-    conclude::Conclusion,
-    gate::Gate,
-    held::Held,
-    limiter::Limiter,
-    prepare::{Prepared, expired},
-    report,
-    settings::Settings,
-    watched::Watched,
+    blocked::Blocked, books::Books, case::Case, conclude::Conclusion, gate::Gate, held::Held,
+    limiter::Limiter, prepare::Prepared, report, settings::Settings, watched::Watched,
 };
 use crate::{
     domain::{Attempt, IdempotencyKey},
@@ -123,7 +114,7 @@ impl Runner {
             Err(conclusion) => Some(conclusion),
         };
         let conclusion = conclusion.unwrap_or_else(|| {
-            tracing::warn!(operation.id = %claimed.id, operation.attempt = claimed.attempt, "its lease or its time ran out; nothing was sent");
+            tracing::warn!(operation.id = %claimed.id, operation.attempt = claimed.attempt, "its lease or its time ran out, or it is on hold; nothing was sent");
             // Where another holds it by now, this changes nothing.
             Conclusion::passed_over("handed_back", Duration::ZERO)
         });
@@ -195,7 +186,7 @@ impl Runner {
         };
         let case = Case { audit, ..case };
         if claimed.is_past_expiry && !case.history().may_have_run_under(claimed.key_number) {
-            return Some(self.close(case, expired(case)).await);
+            return Some(self.expire(case).await);
         }
         let prepared = match self.prepare(case).await {
             Ok(prepared) => prepared,

@@ -34,7 +34,7 @@ async fn fineracts_state_is_told_and_makes_nothing_unready(pool: PgPool) {
         assert_eq!(answer.status, StatusCode::OK);
         assert_eq!(
             answer.json(),
-            json!({"status": "ready", "database": "ready", "draining": false, "fineract": expected,
+            json!({"status": "ready", "database": "ready", "draining": false, "on_hold_since": null, "fineract": expected,
                    "oldest_unwritten_answer_seconds": 0})
         );
     }

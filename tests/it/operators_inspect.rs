@@ -68,7 +68,7 @@ async fn a_parked_one_shows_its_attempts_and_a_waiting_one_whom_it_waits_for(poo
         inspected.to_string(),
         json!({
             "tracking_id": client, "operation_type": "CLIENT_CREATE", "state": "parked",
-            "held": false, "why": "evidence_cannot_tell", "why_since": "time", "resolution": null,
+            "held": false, "hold_all": null, "why": "evidence_cannot_tell", "why_since": "time", "resolution": null,
             "caller": "los", "accepted_at": "time", "expires_at": null, "due_at": null, "ended_at": null, "claims": 0, "key_number": 1,
             "lost": 5, "lanes": [{ "lane": "client:c", "position": 1, "writes": true }],
             "retry_of": null, "payload": client_create("C")["data"], "result": null,

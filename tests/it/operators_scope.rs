@@ -9,8 +9,12 @@ use crate::support::{Answer, TOKEN, TestGateway, client_create, operators::Opera
 
 const ID: &str = "406362bf-f3da-4bc6-a506-d67e0878b7b6";
 
-fn routes() -> [(Method, String); 5] {
+fn routes() -> [(Method, String); 9] {
     [
+        (Method::GET, "/fineract/hold".to_owned()),
+        (Method::POST, "/fineract/hold/release".to_owned()),
+        (Method::POST, "/fineract/hold/end".to_owned()),
+        (Method::GET, "/fineract/operations?state=on_hold".to_owned()),
         (Method::GET, "/fineract/operations?state=parked".to_owned()),
         (Method::GET, format!("/fineract/operations/{ID}")),
         (Method::POST, format!("/fineract/operations/{ID}/cancel")),

@@ -42,6 +42,8 @@ pub(super) enum Card {
     OtherFineract,
     /// Another gateway on the same database is set otherwise.
     SetOtherwise(Setting),
+    /// Everything is put on hold, and lifted after a while.
+    HoldAll,
     /// A newer gateway has left operations behind of a type that none knows.
     UnknownType,
     /// A fault of the sandbox strikes some requests.
@@ -105,6 +107,7 @@ impl Card {
             Self::Log { is_closed: true },
             Self::HoldRows,
             Self::OtherFineract,
+            Self::HoldAll,
             Self::UnknownType,
         ];
         deck.extend(Setting::ALL.map(Self::SetOtherwise));
@@ -133,6 +136,7 @@ impl Card {
             Self::SetOtherwise(Setting::User) => "another user".to_owned(),
             Self::SetOtherwise(Setting::Lenders) => "other lenders".to_owned(),
             Self::SetOtherwise(Setting::PaymentType) => "another payment type".to_owned(),
+            Self::HoldAll => "everything on hold".to_owned(),
             Self::UnknownType => "an unknown type".to_owned(),
             Self::Sandbox(index) => SANDBOX
                 .get(index)

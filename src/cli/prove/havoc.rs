@@ -123,6 +123,7 @@ impl Havoc<'_> {
             Card::HoldRows => self.hold_rows(&mut rng).await,
             Card::OtherFineract => self.run_before_another().await?,
             Card::SetOtherwise(setting) => self.run_set_otherwise(setting).await?,
+            Card::HoldAll => self.hold_all(&mut rng).await?,
             Card::UnknownType => self.plant_unknown().await?,
             Card::StopAtPoint | Card::Checker(_) => {}
             Card::Encounter(_) if card.is_of_the_unreadable() => self.count_unread(card).await,

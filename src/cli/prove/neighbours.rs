@@ -6,9 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use anyhow::ensure;
 use fastrand::Rng;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use serde_json::json;
 
 use super::{
     faults::{Card, Setting},
@@ -21,6 +23,8 @@ use crate::{cli::private::API, sandbox::Sandbox, store::Held};
 const PATIENCE: Duration = Duration::from_secs(15);
 /// For how long a gateway runs that is set otherwise than the others.
 const ELSEWHERE: Duration = Duration::from_secs(4);
+/// How long what is on hold may take to be lifted: gateways are dead or stopped, and rows locked.
+const LIFTED_WITHIN: Duration = Duration::from_secs(45);
 /// Rows that are held at once.
 const HELD: i64 = 3;
 
@@ -63,6 +67,39 @@ impl Havoc<'_> {
                 tokio::time::sleep(WATCH).await;
             }
         }
+    }
+
+    /// Puts everything on hold, and lifts that as an operator does: first what is accepted, then what is on hold.
+    pub(super) async fn hold_all(&self, rng: &mut Rng) -> anyhow::Result<()> {
+        let started = Instant::now();
+        loop {
+            match self.system.oversight.hold_all().await {
+                Ok(covered) => {
+                    self.struck(Card::HoldAll, covered);
+                    break;
+                }
+                Err(error) if started.elapsed() > PATIENCE => return Err(error.into()),
+                // It may be half done, and is done again.
+                Err(_) => tokio::time::sleep(WATCH).await,
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(rng.u64(300..3_000))).await;
+        let started = Instant::now();
+        let reason = json!({ "reason": "prove" });
+        while !self.system.lift("end", &reason).await? {
+            ensure!(
+                started.elapsed() < LIFTED_WITHIN,
+                "the hold cannot be ended"
+            );
+        }
+        let all = json!({ "reason": "prove", "all": true, "limit": 100_000 });
+        while !self.system.lift("release", &all).await? {
+            ensure!(
+                started.elapsed() < LIFTED_WITHIN,
+                "what is on hold cannot be released"
+            );
+        }
+        Ok(())
     }
 
     /// Leaves operations behind that no gateway knows.

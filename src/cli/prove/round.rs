@@ -218,6 +218,7 @@ async fn read_books(
     let books = Books {
         ledger,
         unanswered,
+        sent_on_hold: system.oversight.sent_on_hold().await?,
         things: read_things(system, &operations).await?,
         operations,
     };

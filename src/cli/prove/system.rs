@@ -7,6 +7,7 @@ use std::{
 
 use anyhow::Context;
 use reqwest::{Client, StatusCode};
+use serde_json::Value;
 
 use super::fineract::SandboxClient;
 use crate::{
@@ -190,6 +191,27 @@ impl System {
             }
         }
         Ok(unanswered)
+    }
+
+    /// Asks one gateway after the other to lift what is on hold, until one says that nothing is left to be lifted.
+    pub(super) async fn lift(&self, action: &str, body: &Value) -> anyhow::Result<bool> {
+        for gateway in &self.gateways {
+            let url = format!("http://{}/fineract/hold/{action}", gateway.address);
+            let request = self.http.post(url).header("X-Internal-Token", OPS_TOKEN);
+            let Ok(answer) = request.json(body).send().await else {
+                continue;
+            };
+            // An answer that was lost may have ended it.
+            if answer.status() == StatusCode::CONFLICT {
+                return Ok(true);
+            }
+            if answer.status() == StatusCode::OK {
+                let lifted: Value = answer.json().await?;
+                return Ok(lifted.get("has_more") != Some(&Value::Bool(true)));
+            }
+        }
+        tokio::time::sleep(PAUSE).await;
+        Ok(false)
     }
 
     /// Whether a request is answered so within [`PATIENCE`].

@@ -1,7 +1,8 @@
 //! A loan as it was read.
 
 use rust_decimal::Decimal;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 use super::Choice;
 use crate::domain::{Amount, Day};
@@ -91,6 +92,35 @@ pub struct Loan {
     /// them out where there are none.
     #[serde(default)]
     pub transactions: Vec<Transaction>,
+    /// The notes, where they were asked for. No recording holds any: they are as Fineract's source has them, and what
+    /// is not so is left out.
+    #[serde(default, deserialize_with = "readable_notes")]
+    pub notes: Vec<Note>,
+}
+
+/// A note of a loan, or of one of its transactions: `associations=notes` lists both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// What it says.
+    pub text: String,
+    /// The number of the transaction that it is of. A repayment's note has one; a disbursement's is the loan's.
+    pub transaction: Option<i64>,
+}
+
+fn readable_notes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Note>, D::Error> {
+    let listed = Value::deserialize(deserializer)?;
+    let read = |note: &Value| {
+        Some(Note {
+            text: note.get("note")?.as_str()?.to_owned(),
+            transaction: note.get("loanTransactionId").and_then(Value::as_i64),
+        })
+    };
+    Ok(listed
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(read)
+        .collect())
 }
 
 /// What is owed of a loan (`CONTRACT.md` section 16.4).

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize, Serializer};
 
 pub(crate) use self::loan::total;
 pub use self::loan::{
-    Currency, Loan, LoanCharge, LoanSummary, LoanTimeline, PaymentDetail, Tranche, Transaction,
+    Currency, Loan, LoanCharge, LoanSummary, LoanTimeline, Note, PaymentDetail, Tranche,
+    Transaction,
 };
 use crate::domain::{Amount, Day};
 

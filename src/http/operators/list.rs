@@ -1,17 +1,19 @@
-//! `GET /fineract/operations?state=parked`: what only a person can decide.
+//! `GET /fineract/operations?state=parked`: what only a person can decide; `?state=on_hold`: what is on hold.
 
 use std::sync::Arc;
 
 use axum::{
     Json,
     extract::{Query, State, rejection::QueryRejection},
+    response::{IntoResponse as _, Response},
 };
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::Ops;
 use crate::{
     http::{ApiState, error::ApiError},
-    store::{ParkedCursor, ParkedOperation},
+    store::{HoldFilter, ListCursor},
 };
 
 const DEFAULT_LIMIT: u16 = 100;
@@ -24,44 +26,66 @@ pub(in crate::http) struct ListQuery {
     state: Listed,
     limit: Option<u16>,
     cursor: Option<String>,
+    // As `HoldFilter` has them: a query that is flattened loses its numbers.
+    r#type: Option<String>,
+    lender: Option<String>,
+    lane: Option<String>,
+    accepted_after: Option<DateTime<Utc>>,
+    accepted_before: Option<DateTime<Utc>>,
+    sent: Option<bool>,
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 enum Listed {
     Parked,
+    OnHold,
 }
 
 /// A page.
 #[derive(Debug, Serialize)]
-pub(in crate::http) struct ListBody {
-    operations: Vec<ParkedOperation>,
+struct ListBody<T> {
+    operations: Vec<T>,
     /// What to ask with for the next page; null on the last.
-    next_cursor: Option<ParkedCursor>,
+    next_cursor: Option<ListCursor>,
 }
 
-/// Lists parked operations, those first that have been so for the longest.
+/// Lists parked operations, those first that have been so for the longest; or those on hold that a filter means, those
+/// first that were accepted first.
 pub(in crate::http) async fn list_operations(
     _: Ops,
     State(api): State<Arc<ApiState>>,
     query: Result<Query<ListQuery>, QueryRejection>,
-) -> Result<Json<ListBody>, ApiError> {
-    let Query(ListQuery {
-        state: Listed::Parked,
-        limit,
-        cursor,
-    }) = query.or(Err(ApiError::InvalidQuery))?;
-    let limit = limit.unwrap_or(DEFAULT_LIMIT);
+) -> Result<Response, ApiError> {
+    let Query(query) = query.or(Err(ApiError::InvalidQuery))?;
+    let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
     if !(1..=LARGEST_LIMIT).contains(&limit) {
         return Err(ApiError::InvalidQuery);
     }
-    let after = cursor
+    let after = query
+        .cursor
         .map(|cursor| cursor.parse())
         .transpose()
         .or(Err(ApiError::InvalidQuery))?;
-    let (operations, next_cursor) = api.store.parked(limit, after).await?;
-    Ok(Json(ListBody {
+    let filter = HoldFilter {
+        operation_type: query.r#type,
+        lender: query.lender,
+        lane: query.lane,
+        accepted_after: query.accepted_after,
+        accepted_before: query.accepted_before,
+        sent: query.sent,
+    };
+    match query.state {
+        Listed::Parked if !filter.is_empty() => Err(ApiError::InvalidQuery),
+        Listed::Parked => Ok(page(api.store.parked(limit, after).await?)),
+        Listed::OnHold => Ok(page(api.store.on_hold(&filter, limit, after).await?)),
+    }
+}
+
+fn page<T: Serialize>((operations, next_cursor): (Vec<T>, Option<ListCursor>)) -> Response {
+    Json(ListBody {
         operations,
         next_cursor,
-    }))
+    })
+    .into_response()
 }

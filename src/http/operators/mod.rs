@@ -3,6 +3,7 @@
 mod books;
 mod cancel;
 mod hold;
+mod hold_all;
 mod inspect;
 mod list;
 mod resolve;
@@ -23,6 +24,7 @@ pub(super) use self::{
     books::{confirm_books, confirm_number, show_books},
     cancel::cancel_operation,
     hold::{hold_operation, release_operation},
+    hold_all::{end_hold, release_on_hold, show_hold},
     inspect::inspect_operation,
     list::list_operations,
     resolve::resolve_operation,

@@ -97,7 +97,7 @@ impl Operation for LoanDisburse {
             }),
             None => self
                 .remarks
-                .check_reference(loan.disbursements(), context, "disbursement")
+                .check_reference(loan, loan.disbursements(), context, "disbursement")
                 .and_then(|()| guard::amount_to_pay(loan, self.amount)),
         };
         match planned {

@@ -147,6 +147,16 @@ fn a_reference_is_used_once_for_a_loan() {
         same_reference: Some(earlier),
         ..Case::default()
     };
+    let noted = |note: &str, is_paid| {
+        let paid = if is_paid {
+            paid(1, "1", "")
+        } else {
+            String::new()
+        };
+        let list = format!(r#""transactions":[{paid}],"notes":[{{"id":1,"note":"{note}"}}]"#);
+        let status = if is_paid { ACTIVE } else { APPROVED };
+        loan(&[status, ("\"transactions\":[]", &list)])
+    };
     let undone = receipt("UTR-001", r#","reversedOnDate":[2024,1,12]"#);
     for (facts, case, expected) in [
         (
@@ -160,6 +170,16 @@ fn a_reference_is_used_once_for_a_loan() {
             Some(format!("{used}another disbursement that stands")),
         ),
         (receipt("UTR-002", ""), Case::default(), None),
+        (
+            noted("UTR utr001", true),
+            Case::default(),
+            Some(format!(
+                "{used}another disbursement that stands, as a note says"
+            )),
+        ),
+        // Nothing that was paid out stands, or a person wrote it.
+        (noted("UTR UTR-001", false), Case::default(), None),
+        (noted("UTR UTR-001 came back", true), Case::default(), None),
         (receipt("", ""), Case::default(), None),
         (undone, Case::default(), None),
     ] {

@@ -99,7 +99,10 @@ impl Operation for LoanRepayment {
             None => {}
         }
         let standing = loan.repayments();
-        if let Err(refusal) = self.remarks.check_reference(standing, context, "repayment") {
+        if let Err(refusal) = self
+            .remarks
+            .check_reference(loan, standing, context, "repayment")
+        {
             return Plan::Refuse(refusal);
         }
         send(

@@ -108,6 +108,13 @@ fn a_reference_is_used_once_for_a_loan() {
         let detail = format!(r#","paymentDetailData":{{"receiptNumber":"{number}"}}{more}"#);
         with(&repaid(&detail))
     };
+    let noted = |notes: &str| {
+        let list = format!(r#""transactions":[{}],"notes":[{notes}]"#, repaid(""));
+        loan(&[
+            ("\"id\":100,", "\"id\":300,"),
+            ("\"transactions\":[]", &list),
+        ])
+    };
     let earlier = Case {
         same_reference: Some(TrackingId {
             operation_type: OperationType::LoanDisburse,
@@ -123,6 +130,22 @@ fn a_reference_is_used_once_for_a_loan() {
             Some("reference_used"),
         ),
         (receipt("UTR-R2", ""), Case::default(), None),
+        (
+            noted(r#"{"id":1,"loanTransactionId":21,"note":"First (UTR UTR-R1)"}"#),
+            Case::default(),
+            Some("reference_used"),
+        ),
+        (
+            noted(r#"{"id":1,"loanTransactionId":22,"note":"UTR UTR-R1"}"#),
+            Case::default(),
+            None,
+        ),
+        // Not as Fineract's source has them: nothing is found, and the loan is read all the same.
+        (
+            noted(r#"{"loanTransactionId":21},{"note":5},"UTR UTR-R1",null"#),
+            Case::default(),
+            None,
+        ),
         (
             receipt("utr \u{2013} r1", ""),
             Case::default(),

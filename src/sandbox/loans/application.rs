@@ -186,6 +186,7 @@ pub(in crate::sandbox) fn create(desk: &mut Desk<'_>, order: &Order) -> Result<O
         charges,
         tranches: tranches::stored(&planned, None, &mut desk.books.ids),
         transactions: Vec::new(),
+        notes: Vec::new(),
         cycle: 0,
         terms,
     };

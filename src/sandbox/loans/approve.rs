@@ -98,6 +98,7 @@ pub(in crate::sandbox) fn approve(desk: &mut Desk<'_>, order: &Order) -> Result<
     }
     charges::recalculate(&mut approved, principal);
     approved.net_disbursal = principal - approved.charges_at_disbursement();
+    approved.note(desk, params, None);
     let outcome = approved.changed(changes);
     desk.books.loans.insert(approved.id, approved);
     Ok(outcome)

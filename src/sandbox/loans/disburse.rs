@@ -78,6 +78,7 @@ pub(in crate::sandbox) fn disburse(desk: &mut Desk<'_>, order: &Order) -> Result
     };
     let transaction_id = paid.id;
     book(desk, &mut loan, &product, paid);
+    loan.note(desk, params, None);
     let posting = Posting {
         external_id: loan.terms.external_id.clone(),
         transaction_external_id: external_id.clone(),

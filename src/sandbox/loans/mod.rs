@@ -8,6 +8,7 @@ mod decline;
 mod disburse;
 mod enums;
 mod money;
+mod notes;
 mod payment;
 mod read;
 mod repay;
@@ -84,6 +85,7 @@ pub(super) struct Loan {
     pub(super) charges: Vec<Charge>,
     pub(super) tranches: Vec<Tranche>,
     pub(super) transactions: Vec<Transaction>,
+    pub(super) notes: Vec<Note>,
     /// How often the client had been paid on this product when this loan was.
     pub(super) cycle: i64,
 }
@@ -126,6 +128,15 @@ pub(super) struct Transaction {
     pub(super) reversed_on: Option<NaiveDate>,
     /// Undone by itself, not with its loan's disbursement (`CONTRACT.md` section 16.5).
     pub(super) manually_reversed: bool,
+}
+
+/// A note of a loan, or of one of its transactions.
+#[derive(Clone, Debug)]
+pub(super) struct Note {
+    id: i64,
+    transaction: Option<i64>,
+    text: String,
+    by: Who,
 }
 
 /// What a transaction was made of.

@@ -1,6 +1,6 @@
 use chrono::NaiveDate;
 
-use super::{ACTIVE, CLOSED, Loan, OVERPAID, charges, enums, money, summary, transactions};
+use super::{ACTIVE, CLOSED, Loan, OVERPAID, charges, enums, money, notes, summary, transactions};
 use crate::sandbox::books::Books;
 use crate::sandbox::failure::Failure;
 use crate::sandbox::json::{Json, Object, object};
@@ -39,6 +39,10 @@ pub(in crate::sandbox) fn read(
     json.set("collateral", Vec::<Json>::new());
     if asked("multiDisburseDetails") {
         json.set("disbursementDetails", tranches(loan));
+    }
+    // The key is not there where there are none.
+    if asked("notes") && !loan.notes.is_empty() {
+        json.set("notes", notes::list(loan));
     }
     json.set("loanScheduleTypeOptions", enums::schedule_type_options());
     json.set(

@@ -63,6 +63,7 @@ pub(in crate::sandbox) fn repay(desk: &mut Desk<'_>, order: &Order) -> Result<Ou
         booked.external_id.clone_from(&external_id);
         booked.payment = payment;
     }
+    loan.note(desk, params, Some(transaction_id));
     settle_status(&mut loan, &product, desk);
     let posting = Posting {
         external_id: loan.terms.external_id.clone(),

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use sqlx::PgConnection;
 
 use super::NewOperation;
+use crate::store::hold_all;
 
 /// How long an operation that failed unread fells those accepted behind it.
 ///
@@ -88,7 +89,8 @@ pub(in crate::store) async fn place_in_lanes(
         .collect())
 }
 
-/// Makes room at the tails of the lanes, in the order of their keys.
+/// Makes room at the tails of the lanes, in the order of their keys. From here on to the commit, nobody puts
+/// everything on hold, or ends that: the statement that inserts the operations sees what stands.
 async fn extend_lanes(
     connection: &mut PgConnection,
     new: &[&NewOperation],
@@ -111,12 +113,13 @@ async fn extend_lanes(
     let writers: Vec<i32> = added.values().map(|added| added.writers).collect();
     let before_create: Vec<Option<i32>> = added.values().map(|added| added.before_create).collect();
     let tails = sqlx::query!(
-        "INSERT INTO lane AS l (key, next_position, members, writers, failed_below, failure_read)
+        "WITH alone AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared($6))
+         INSERT INTO lane AS l (key, next_position, members, writers, failed_below, failure_read)
          -- The last two say how many of these a mark may cover, and whether a create ends it: a lane that
          -- is new has no mark, so they mean nothing there.
          SELECT n.key, 1 + n.members, n.members, n.writers,
                 COALESCE(n.before_create, n.members), n.before_create IS NOT NULL
-           FROM unnest($1::text[], $2::int[], $3::int[], $5::int[]) AS n (key, members, writers, before_create)
+           FROM unnest($1::text[], $2::int[], $3::int[], $5::int[]) AS n (key, members, writers, before_create), alone
              ON CONFLICT (key) DO UPDATE
             SET next_position = l.next_position + excluded.members,
                 members = l.members + excluded.members,
@@ -135,6 +138,7 @@ async fn extend_lanes(
         &writers,
         WINDOW_SECONDS,
         &before_create as &[Option<i32>],
+        hold_all::LOCK,
     )
     .fetch_all(&mut *connection)
     .await?;

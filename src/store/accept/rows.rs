@@ -24,11 +24,13 @@ pub(in crate::store) async fn insert_operations(
                           read_granted, caller, data, reference)
            ), operations AS (
              INSERT INTO operation (id, type, state, lane, position, read_lane, read_position, ungranted,
-                                    lender, retry_of, expires_at, due_at)
-             SELECT id, type, CASE ungranted WHEN 0 THEN 'ready' ELSE 'waiting' END, lane, position,
+                                    lender, retry_of, expires_at, due_at, held, hold_all)
+             SELECT n.id, type, CASE ungranted WHEN 0 THEN 'ready' ELSE 'waiting' END, lane, position,
                     read_lane, read_position, ungranted, lender, retry_of, expires_at,
-                    CASE ungranted WHEN 0 THEN now() END
-               FROM new
+                    CASE ungranted WHEN 0 THEN now() END, hold.id IS NOT NULL, hold.id
+               FROM new n
+               -- Read by a statement of its own, after the lock that `place_in_lanes` takes.
+               LEFT JOIN hold_all hold ON hold.ended_at IS NULL
            ), payloads AS (
              INSERT INTO payload (operation_id, caller, data, reference, lane)
              SELECT id, caller, data::json, reference, lane FROM new

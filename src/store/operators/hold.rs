@@ -9,7 +9,8 @@ use crate::{
 };
 
 impl Store {
-    /// Holds an operation back that no worker has just now, or lets it go on. Done twice, it is done once.
+    /// Holds an operation back that no worker has just now, or lets it go on. Done twice, it is done once. One that is
+    /// on hold with everything is held back by itself from then on, and not released with the others.
     pub async fn hold(
         &self,
         found: &Found,
@@ -20,7 +21,7 @@ impl Store {
         let id = found.tracking_id.id;
         let mut transaction = connect::begin(&self.pool).or_fail_to(ACTION).await?;
         let row = sqlx::query!(
-            "SELECT state, held FROM operation WHERE id = $1 FOR NO KEY UPDATE",
+            "SELECT state, held, hold_all FROM operation WHERE id = $1 FOR NO KEY UPDATE",
             id.0
         )
         .fetch_one(&mut *transaction)
@@ -29,20 +30,24 @@ impl Store {
         let state = names::state(&row.state)?;
         match state {
             State::Waiting | State::Ready => {}
+            // With everything, these were put on hold too.
+            State::Running | State::Parked if row.held && !is_held => {}
             State::Running => return Err(Unfit::Running.into()),
             State::Parked => return Err(Unfit::Parked.into()),
             State::Succeeded | State::Failed => return Err(Unfit::Ended.into()),
         }
-        if row.held == is_held {
+        if row.held == is_held && row.hold_all.is_none() {
             return Ok(());
         }
         sqlx::query!(
             // Being held is no trouble of its own: what comes after it begins anew.
             "UPDATE operation
-                SET held = $2, why_since = CASE WHEN why IS NOT NULL THEN now() END
+                SET held = $2, hold_all = NULL,
+                    why_since = CASE WHEN state = $3 THEN why_since WHEN why IS NOT NULL THEN now() END
               WHERE id = $1",
             id.0,
-            is_held
+            is_held,
+            State::Parked.as_str()
         )
         .execute(&mut *transaction)
         .or_fail_to(ACTION)

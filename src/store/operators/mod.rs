@@ -16,7 +16,7 @@ pub use self::{
     audit::Operator,
     books::{BooksReport, NewEpoch, NumberConfirmation, NumberConflict},
     inspect::Inspected,
-    parked::{ParkedCursor, ParkedOperation},
+    parked::{ListCursor, ParkedOperation},
     retry::Retryable,
 };
 
@@ -58,6 +58,9 @@ pub enum Unfit {
     /// Another epoch of Fineract's books has begun already.
     #[error("Fineract's books are in another epoch by now: look at them once more.")]
     OtherEpoch,
+    /// Not everything is on hold.
+    #[error("No hold of everything stands.")]
+    NoHold,
     /// It is run again already.
     #[error("This operation is run again already, as {0}.")]
     Retried(TrackingName),
@@ -75,6 +78,7 @@ impl Unfit {
             Self::NotParked => "operation_not_parked",
             Self::Expired => "operation_expired",
             Self::OtherEpoch => "other_epoch",
+            Self::NoHold => "no_hold",
             Self::Retried(_) => "operation_retried",
         }
     }

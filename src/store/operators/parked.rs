@@ -25,20 +25,20 @@ pub struct ParkedOperation {
     pub caller: String,
 }
 
-/// The last operation of a page: since when it is parked, in microseconds, and its id.
+/// The last operation of a page: since when it is parked, or was accepted, in microseconds, and its id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ParkedCursor {
-    since: DateTime<Utc>,
-    id: Uuid,
+pub struct ListCursor {
+    pub(in crate::store) since: DateTime<Utc>,
+    pub(in crate::store) id: Uuid,
 }
 
-impl fmt::Display for ParkedCursor {
+impl fmt::Display for ListCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}_{}", self.since.timestamp_micros(), self.id)
     }
 }
 
-impl Serialize for ParkedCursor {
+impl Serialize for ListCursor {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
@@ -49,7 +49,7 @@ impl Serialize for ParkedCursor {
 #[error("not a cursor of this list")]
 pub struct InvalidCursor;
 
-impl FromStr for ParkedCursor {
+impl FromStr for ListCursor {
     type Err = InvalidCursor;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -70,8 +70,8 @@ impl Store {
     pub async fn parked(
         &self,
         limit: u16,
-        after: Option<ParkedCursor>,
-    ) -> Result<(Vec<ParkedOperation>, Option<ParkedCursor>), StoreError> {
+        after: Option<ListCursor>,
+    ) -> Result<(Vec<ParkedOperation>, Option<ListCursor>), StoreError> {
         let rows = sqlx::query!(
             "SELECT o.id, o.type, o.why AS \"why!\", o.why_since AS \"why_since!\", o.accepted_at,
                     o.lane, p.caller
@@ -93,7 +93,7 @@ impl Store {
         let next = (rows.len() > limit)
             .then(|| rows.iter().take(limit).next_back())
             .flatten()
-            .map(|last| ParkedCursor {
+            .map(|last| ListCursor {
                 since: last.why_since,
                 id: last.id,
             });

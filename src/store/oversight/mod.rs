@@ -8,7 +8,7 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 pub use self::rows::Held;
-use super::{Asking, StoreError, failed_to, names};
+use super::{Asking, StoreError, failed_to, hold_all, names};
 use crate::domain::{OperationId, OperationType, State};
 
 /// A look at the queue from outside.
@@ -133,6 +133,26 @@ impl Oversight {
         )
         .fetch_one(&self.pool)
         .or_fail_to("look for a client's number")
+        .await
+    }
+
+    /// Puts everything on hold; how many operations that were not.
+    pub async fn hold_all(&self) -> Result<u64, StoreError> {
+        let covered = hold_all(&self.pool, "prove", "the judge").await?;
+        Ok(covered.operations)
+    }
+
+    /// The attempts of the last minutes that were begun while everything was on hold.
+    pub async fn sent_on_hold(&self) -> Result<Vec<String>, StoreError> {
+        sqlx::query_scalar!(
+            r#"SELECT format('%s %s, attempt %s', o.type, o.id, a.number) AS "line!"
+                 FROM hold_all h
+                 JOIN attempt a ON a.sent_at > h.covers_all_since AND a.sent_at < h.ended_at
+                 JOIN operation o ON o.id = a.operation_id
+                WHERE h.since > now() - interval '5 minutes'"#
+        )
+        .fetch_all(&self.pool)
+        .or_fail_to("look for what was sent on hold")
         .await
     }
 

@@ -5,6 +5,7 @@ mod checker;
 mod closing;
 mod forgotten;
 mod keys;
+mod on_hold;
 mod parking;
 mod payments;
 mod stuck;

@@ -23,7 +23,7 @@ impl Bench {
 
 /// Asked three times, and long ago for the first time, as only the database knows: the gateway that was
 /// asked has been restarted.
-async fn long_stuck(bench: &Bench, gateway: Caller, seconds: f64) -> Caller {
+pub(super) async fn long_stuck(bench: &Bench, gateway: Caller, seconds: f64) -> Caller {
     bench.until_commands(3).await;
     assert!(gateway.shut_down().await);
     bench.age(seconds).await;

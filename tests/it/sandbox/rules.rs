@@ -96,3 +96,68 @@ async fn everything_that_is_wrong_with_a_clients_dates_is_said_at_once() {
     let read = bench.done(Method::GET, "/clients/1", &Value::Null).await;
     assert_eq!(read["firstname"], "A", "nothing of it is done");
 }
+
+/// No recording holds a note: they are as Fineract's source has them.
+#[tokio::test]
+async fn a_loan_lists_its_notes_and_those_of_its_transactions_where_they_are_asked_for() {
+    let bench = Bench::start().await;
+    bench.done(Method::POST, "/clients", &client("C-1")).await;
+    let products = bench.done(Method::GET, "/loanproducts", &Value::Null).await;
+    let listed = products.as_array().unwrap().iter();
+    let product = listed
+        .clone()
+        .find(|product| product["name"] == "UGRO")
+        .unwrap()["id"]
+        .clone();
+    bench
+        .done(Method::POST, "/loans", &application(&product, "L"))
+        .await;
+    let path = "/loans/external-id/L";
+    let dated = |name: &str, note: &str| json!({name: "10 January 2024", "locale": "en", "dateFormat": "dd MMMM yyyy", "note": note});
+    let read = async |associations: &str| {
+        let path = format!("{path}?associations={associations}");
+        bench.done(Method::GET, &path, &Value::Null).await
+    };
+    assert_eq!(read("notes").await.get("notes"), None, "there are none");
+    let approval = dated("approvedOnDate", "Approved");
+    bench
+        .done(Method::POST, &format!("{path}?command=approve"), &approval)
+        .await;
+    let mut payout = dated("actualDisbursementDate", "UTR 1");
+    payout["transactionAmount"] = json!(1_000);
+    bench
+        .done(Method::POST, &format!("{path}?command=disburse"), &payout)
+        .await;
+    let mut repayment = dated("transactionDate", "UTR 2");
+    repayment["transactionAmount"] = json!(10);
+    let repaid = bench
+        .done(
+            Method::POST,
+            &format!("{path}/transactions?command=repayment"),
+            &repayment,
+        )
+        .await;
+    let notes = read("notes").await["notes"].clone();
+    let notes: Vec<_> = notes
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|note| {
+            (
+                &note["note"],
+                &note["noteType"]["id"],
+                note.get("loanTransactionId"),
+            )
+        })
+        .map(|(note, kind, transaction)| json!([note, kind, transaction]))
+        .collect();
+    assert_eq!(
+        json!(notes),
+        json!([
+            ["UTR 2", 300, repaid["resourceId"]],
+            ["UTR 1", 200, null],
+            ["Approved", 200, null]
+        ])
+    );
+    assert_eq!(read("transactions").await.get("notes"), None);
+}

@@ -28,11 +28,31 @@ impl Operator {
 
     /// A request with the token of `admin`.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.at(method, &format!("/fineract/operations{path}"))
+    }
+
+    /// What is asked about everything that is on hold; a null body is none.
+    pub(crate) async fn hold(&self, method: Method, path: &str, body: &Value) -> Answer {
+        let request = self.at(method, &format!("/fineract/hold{path}"));
+        Answer::of(if body.is_null() {
+            request
+        } else {
+            request.json(body)
+        })
+        .await
+    }
+
+    /// Releases what a filter means; how many.
+    pub(crate) async fn release(&self, mut filter: Value) -> u64 {
+        filter["reason"] = json!("looked at");
+        let answer = self.hold(Method::POST, "/release", &filter).await;
+        assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
+        answer.json()["released"].as_u64().expect("a number")
+    }
+
+    fn at(&self, method: Method, path: &str) -> RequestBuilder {
         self.client
-            .request(
-                method,
-                format!("http://{}/fineract/operations{path}", self.address),
-            )
+            .request(method, format!("http://{}{path}", self.address))
             .header("X-Internal-Token", OPS_TOKEN)
             .header("X-Request-Id", "request-1")
     }

@@ -16,6 +16,8 @@ pub(in crate::cli::prove) struct Books {
     pub(in crate::cli::prove) ledger: Vec<Effect>,
     /// What a gateway does not answer although nothing goes wrong any more.
     pub(in crate::cli::prove) unanswered: Vec<String>,
+    /// What was sent while everything was on hold.
+    pub(in crate::cli::prove) sent_on_hold: Vec<String>,
     /// How the clients and loans look at the end, by their lanes; what is not there is gone.
     pub(in crate::cli::prove) things: HashMap<String, Thing>,
 }

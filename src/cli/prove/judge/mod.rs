@@ -49,11 +49,13 @@ pub(super) enum Rule {
     GatewaysAnswer,
     /// Nothing is sent to another Fineract than the one that the numbers come from.
     OneFineract,
+    /// Nothing is sent while everything is on hold.
+    HoldsHold,
 }
 
 impl Rule {
     /// Every rule.
-    pub(super) const ALL: [Self; 17] = [
+    pub(super) const ALL: [Self; 18] = [
         Self::NothingIsLost,
         Self::ParkedForCause,
         Self::SuccessHasItsEffect,
@@ -71,6 +73,7 @@ impl Rule {
         Self::CreatesStandAlone,
         Self::GatewaysAnswer,
         Self::OneFineract,
+        Self::HoldsHold,
     ];
 }
 
@@ -94,6 +97,7 @@ impl fmt::Display for Rule {
             Self::CreatesStandAlone => "no create fails with what is before it",
             Self::GatewaysAnswer => "every gateway answers",
             Self::OneFineract => "nothing is sent to another Fineract",
+            Self::HoldsHold => "nothing on hold is sent",
         })
     }
 }
@@ -155,6 +159,11 @@ pub(super) fn judge(books: &Books) -> Vec<Violation> {
         rule: Rule::GatewaysAnswer,
         subject: what.clone(),
         detail: "no answer".to_owned(),
+    }));
+    violations.extend(books.sent_on_hold.iter().map(|what| Violation {
+        rule: Rule::HoldsHold,
+        subject: what.clone(),
+        detail: "begun while everything was on hold".to_owned(),
     }));
     violations
 }

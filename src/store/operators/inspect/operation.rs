@@ -7,7 +7,7 @@ use sqlx::{PgConnection, types::Json};
 
 use crate::{
     domain::{OperationId, untouched},
-    store::{Asking, StoreError, TrackingName},
+    store::{Asking, HoldAll, StoreError, TrackingName},
 };
 
 /// An operation's row, its payload and its result.
@@ -16,8 +16,10 @@ pub(super) struct InspectedOperation {
     pub(super) tracking_id: TrackingName,
     operation_type: String,
     state: String,
-    /// Whether an operator holds it back.
+    /// Whether it is on hold.
     held: bool,
+    /// The hold of everything that it is on hold with; none where an operator holds back this one.
+    hold_all: Option<HoldAll>,
     /// Why it is parked, blocked or tried again, as a stable code, and since when.
     why: Option<String>,
     why_since: Option<DateTime<Utc>>,
@@ -71,7 +73,8 @@ pub(super) async fn read_operation(
     id: OperationId,
 ) -> Result<Option<InspectedOperation>, StoreError> {
     let row = sqlx::query!(
-        r#"SELECT o.id, o.type, o.state, o.held, o.expires_at, o.why, o.why_since, o.resolution, o.accepted_at, o.due_at,
+        r#"SELECT o.id, o.type, o.state, o.held, h.id AS "hold_id?", h.reason AS "hold_reason?",
+                  h.held_by AS "hold_by?", h.since AS "hold_since?", h.covers_all_since, o.expires_at, o.why, o.why_since, o.resolution, o.accepted_at, o.due_at,
                   o.ended_at, o.attempt, o.key_number, o.lost, o.lane, o.position, o.read_lane,
                   o.read_position, p.caller, p.data AS "data: Json<Box<RawValue>>",
                   r.code, r.success, r.failure, r.message,
@@ -80,6 +83,7 @@ pub(super) async fn read_operation(
              JOIN payload p ON p.operation_id = o.id
              LEFT JOIN result r ON r.operation_id = o.id
              LEFT JOIN operation first ON first.id = o.retry_of
+             LEFT JOIN hold_all h ON h.id = o.hold_all
             WHERE o.id = $1"#,
         id.0
     )
@@ -96,11 +100,21 @@ pub(super) async fn read_operation(
     };
     let read = row.read_lane.zip(row.read_position).map(stand(false));
     let first = row.first_id.zip(row.first_type);
+    let named = row.hold_id.zip(row.hold_reason);
+    let hold = named.zip(row.hold_by.zip(row.hold_since));
+    let hold = hold.map(|((id, reason), (by, since))| HoldAll {
+        id,
+        reason,
+        by,
+        since,
+        covers_all_since: row.covers_all_since,
+    });
     Ok(Some(InspectedOperation {
         tracking_id: TrackingName::new(&row.r#type, row.id),
         operation_type: row.r#type,
         state: row.state,
         held: row.held,
+        hold_all: hold,
         why: row.why,
         why_since: row.why_since,
         resolution: row.resolution,

@@ -88,6 +88,7 @@ fn books() -> Books {
         ]
         .into(),
         unanswered: Vec::new(),
+        sent_on_hold: Vec::new(),
     }
 }
 

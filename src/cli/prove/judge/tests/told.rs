@@ -83,3 +83,11 @@ fn a_gateway_that_does_not_answer_is_found() {
         [Rule::GatewaysAnswer]
     );
 }
+
+#[test]
+fn what_is_sent_while_everything_is_on_hold_is_found() {
+    assert_eq!(
+        found(|books| books.sent_on_hold.push("LOAN_DISBURSE".to_owned())),
+        [Rule::HoldsHold]
+    );
+}

@@ -1,6 +1,8 @@
 //! What payouts and repayments have in common: a reference (UTR), a note, and a transaction externalId
 //! that is the same in every attempt.
 
+mod noted;
+
 use serde::Serialize;
 
 use super::{Context, Deployment, Loan, Reads, Refusal, Transaction, fields::Fields, rules};
@@ -50,6 +52,7 @@ impl Remarks {
     pub(super) fn reads(&self, loan: &str, deployment: &Deployment, id: OperationId) -> Reads {
         Reads {
             payment_type: self.method(deployment),
+            notes: self.reference.is_some(),
             ..evidence_reads(loan, id)
         }
     }
@@ -61,10 +64,11 @@ impl Remarks {
     }
 
     /// One reference pays one loan once: refuses it where an operation of ours, or one of the
-    /// transactions that stand, has used it.
+    /// transactions that stand, has used it. Where there is no payment type, or was none, a note bears it.
     pub(super) fn check_reference<'a>(
         &self,
-        mut standing: impl Iterator<Item = &'a Transaction>,
+        loan: &Loan,
+        standing: impl Iterator<Item = &'a Transaction>,
         context: &Context<'_>,
         what: &str,
     ) -> Result<(), Refusal> {
@@ -85,8 +89,16 @@ impl Remarks {
             let receipt = detail.and_then(|detail| detail.receipt_number.as_deref());
             receipt.is_some_and(|receipt| comparable_reference(receipt) == reference)
         };
-        if standing.any(bears_it) {
+        let standing: Vec<&Transaction> = standing.collect();
+        if standing.iter().copied().any(bears_it) {
             return used(format!("another {what} that stands"));
+        }
+        if loan
+            .notes
+            .iter()
+            .any(|note| noted::pays(note, &reference, &standing))
+        {
+            return used(format!("another {what} that stands, as a note says"));
         }
         Ok(())
     }
@@ -107,8 +119,7 @@ impl Remarks {
 
     fn note_with_reference(&self) -> Option<String> {
         match (&self.note, &self.reference) {
-            (Some(note), Some(reference)) => Some(format!("{note} (UTR {reference})")),
-            (None, Some(reference)) => Some(format!("UTR {reference}")),
+            (note, Some(reference)) => Some(noted::written(note.as_deref(), reference)),
             (note, None) => note.clone(),
         }
     }

@@ -1,0 +1,62 @@
+//! `hold-all`: puts everything on hold, for every gateway on the database.
+
+use std::process::ExitCode;
+
+use anyhow::ensure;
+use clap::Args;
+use secrecy::ExposeSecret as _;
+
+use super::settings;
+use crate::{
+    store::{self, Covered},
+    telemetry,
+};
+
+/// Why `serve --on-hold` put everything on hold, where it does not say.
+pub(super) const STARTED_ON_HOLD: &str = "a gateway was started with --on-hold";
+
+/// The longest reason, in characters.
+const LONGEST_REASON: usize = 1_000;
+
+/// The arguments of `hold-all`.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Why, for those who lift it; nobody's data.
+    #[arg(long, value_parser = reason)]
+    reason: String,
+    /// Who does it.
+    #[arg(long, default_value = "the command line", value_parser = reason)]
+    by: String,
+}
+
+/// Puts everything on hold. Needs no more of the settings than `DATABASE_URL`.
+pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let url = settings::database_url()?;
+    let pool = store::connect(url.expose_secret(), 2, Some(store::STATEMENT_TIMEOUT)).await?;
+    store::require_migrated(&pool).await?;
+    let covered = store::hold_all(&pool, &arguments.reason, &arguments.by).await?;
+    telemetry::say(&told(covered));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn told(covered: Covered) -> String {
+    let Covered {
+        operations,
+        under_way,
+    } = covered;
+    format!(
+        "everything is on hold: {operations} operations, and what is accepted from now on; \
+         {under_way} had been sent before, and end as ever"
+    )
+}
+
+/// A text that says something.
+pub(super) fn reason(text: &str) -> anyhow::Result<String> {
+    let text = text.trim();
+    ensure!(!text.is_empty(), "must not be empty");
+    ensure!(
+        text.chars().count() <= LONGEST_REASON,
+        "must have at most {LONGEST_REASON} characters"
+    );
+    Ok(text.to_owned())
+}

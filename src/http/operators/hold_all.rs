@@ -1,0 +1,142 @@
+//! `/fineract/hold`: what operators do about everything that is on hold.
+//!
+//! It is put on hold by a command, where the database is restored, and lifted here, by whoever has looked.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::Ops;
+use crate::{
+    domain::OperationType,
+    http::{ApiState, error::ApiError, json_body::JsonBody},
+    operations::Problem,
+    store::{CountOnHold, HoldAll, HoldFilter, Released, Unfit},
+};
+
+/// The longest reason, in characters.
+const LONGEST_REASON: usize = 1_000;
+const DEFAULT_LIMIT: u32 = 10_000;
+const LARGEST_LIMIT: u32 = 100_000;
+
+/// What is on hold, and why.
+#[derive(Debug, Serialize)]
+pub(in crate::http) struct HoldBody {
+    /// The hold of everything that stands: what is accepted is on hold too. Null: none does.
+    hold: Option<HoldAll>,
+    on_hold: Vec<CountOnHold>,
+}
+
+/// What to release: what a filter means, or all. No part of a filter may be misspelt: it would be left out.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReleaseBody {
+    reason: String,
+    #[serde(default)]
+    all: bool,
+    limit: Option<u32>,
+    r#type: Option<String>,
+    lender: Option<String>,
+    lane: Option<String>,
+    accepted_after: Option<DateTime<Utc>>,
+    accepted_before: Option<DateTime<Utc>>,
+    sent: Option<bool>,
+}
+
+/// Why the hold ends.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EndBody {
+    reason: String,
+}
+
+/// Shows the hold that stands, and how many operations are on hold.
+pub(in crate::http) async fn show_hold(
+    _: Ops,
+    State(api): State<Arc<ApiState>>,
+) -> Result<Json<HoldBody>, ApiError> {
+    Ok(Json(HoldBody {
+        hold: api.store.standing_hold().await?,
+        on_hold: api.store.count_on_hold().await?,
+    }))
+}
+
+/// Lets operations go on that are on hold with everything.
+pub(in crate::http) async fn release_on_hold(
+    Ops(operator): Ops,
+    State(api): State<Arc<ApiState>>,
+    JsonBody(body): JsonBody,
+) -> Result<Json<Released>, ApiError> {
+    const MUST: &str = "must have a reason, and either a filter (type, lender, lane, accepted_after, accepted_before, sent) \
+                        or \"all\": true; may have a limit (1 to 100000)";
+    let body: ReleaseBody = read(&body, MUST)?;
+    let filter = HoldFilter {
+        operation_type: body.r#type,
+        lender: body.lender,
+        lane: body.lane,
+        accepted_after: body.accepted_after,
+        accepted_before: body.accepted_before,
+        sent: body.sent,
+    };
+    let limit = body.limit.unwrap_or(DEFAULT_LIMIT);
+    if body.all != filter.is_empty() || !(1..=LARGEST_LIMIT).contains(&limit) {
+        return Err(invalid("", MUST));
+    }
+    let is_known = |name: &String| OperationType::from_name(name).is_some();
+    if !filter.operation_type.as_ref().is_none_or(is_known) {
+        return Err(invalid("/type", "must be the type of an operation"));
+    }
+    let reason = checked(&body.reason)?;
+    let released = api
+        .store
+        .release_on_hold(&filter, limit.into(), reason, &operator)
+        .await?;
+    tracing::info!(
+        released = released.released,
+        "an operator released what was on hold"
+    );
+    Ok(Json(released))
+}
+
+/// Ends the hold of everything: what is accepted from now on runs.
+pub(in crate::http) async fn end_hold(
+    Ops(operator): Ops,
+    State(api): State<Arc<ApiState>>,
+    JsonBody(body): JsonBody,
+) -> Result<Json<HoldBody>, ApiError> {
+    let EndBody { reason } = read(&body, "must have a reason, and nothing else")?;
+    let reason = checked(&reason)?;
+    if api.store.end_hold(reason, &operator).await?.is_none() {
+        return Err(Unfit::NoHold.into());
+    }
+    tracing::info!("an operator ended the hold of everything");
+    show_hold(Ops(operator), State(api)).await
+}
+
+fn read<T: DeserializeOwned>(body: &[u8], must: &str) -> Result<T, ApiError> {
+    serde_json::from_slice(body).map_err(|error| {
+        if error.is_data() {
+            invalid("", must)
+        } else {
+            ApiError::BrokenJson(error)
+        }
+    })
+}
+
+fn checked(reason: &str) -> Result<&str, ApiError> {
+    let reason = reason.trim();
+    if reason.is_empty() || reason.chars().count() > LONGEST_REASON {
+        return Err(invalid("/reason", "must have 1 to 1000 characters"));
+    }
+    Ok(reason)
+}
+
+fn invalid(pointer: &str, message: &str) -> ApiError {
+    ApiError::Invalid(vec![Problem {
+        pointer: pointer.to_owned(),
+        code: "invalid_release",
+        message: message.to_owned(),
+    }])
+}

@@ -1,0 +1,162 @@
+//! Putting everything on hold: first what is accepted from now on, then what is there.
+
+use std::time::{Duration, Instant};
+
+use sqlx::PgPool;
+
+use super::{begin_alone, end_standing, standing};
+use crate::store::{Asking, RETRY_PAUSE, StoreError};
+
+const ACTION: &str = "put everything on hold";
+/// Operations marked in one transaction.
+const CHUNK: i64 = 1_000;
+/// How long an operation whose row somebody else has locked is waited for.
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
+/// Why a hold ended that another took the place of.
+const REPLACED: &str = "everything was put on hold once more";
+
+/// What was put on hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Covered {
+    /// Operations that are on hold now and were not before.
+    pub operations: u64,
+    /// Operations on hold of which an attempt had begun before, and whose answer is not written yet.
+    pub under_way: u64,
+}
+
+/// Puts everything on hold, for every gateway on the database: once this has returned, nothing that was accepted, and nothing that
+/// will be, is claimed, nor does an attempt of it begin, until operators release it. An attempt that had begun ends as
+/// ever.
+///
+/// On an error, what was marked so far stays on hold, and so does what is accepted: it may be done again.
+pub async fn hold_all(pool: &PgPool, reason: &str, by: &str) -> Result<Covered, StoreError> {
+    let mut transaction = begin_alone(pool).await?;
+    end_standing(&mut transaction, by, REPLACED)
+        .or_fail_to(ACTION)
+        .await?;
+    let id = sqlx::query_scalar!(
+        "INSERT INTO hold_all (reason, held_by) VALUES ($1, $2) RETURNING id",
+        reason,
+        by
+    )
+    .fetch_one(&mut *transaction)
+    .or_fail_to(ACTION)
+    .await?;
+    transaction.commit().or_fail_to(ACTION).await?;
+    cover(pool, id).await
+}
+
+/// Sees to it that a hold stands: where one does already, what operators have released stays released.
+pub async fn keep_on_hold(pool: &PgPool, reason: &str, by: &str) -> Result<Covered, StoreError> {
+    match standing(pool).await? {
+        Some(hold) if hold.covers_all_since.is_some() => Ok(Covered::default()),
+        // Whoever did it died at it, or is at it now: to mark twice is to mark once.
+        Some(hold) => cover(pool, hold.id).await,
+        None => hold_all(pool, reason, by).await,
+    }
+}
+
+/// Marks what was there when a hold began, and notes that it covers all.
+async fn cover(pool: &PgPool, hold: i64) -> Result<Covered, StoreError> {
+    let give_up = Instant::now() + LONGEST_WAIT;
+    let mut operations = 0;
+    loop {
+        let pass = mark_all(pool, hold).await?;
+        operations += pass.marked;
+        if pass.left == 0 {
+            break;
+        }
+        if Instant::now() >= give_up {
+            return Err(StoreError::Locked);
+        }
+        tokio::time::sleep(RETRY_PAUSE).await;
+    }
+    sqlx::query!(
+        "UPDATE hold_all SET covers_all_since = now() WHERE id = $1 AND covers_all_since IS NULL",
+        hold
+    )
+    .execute(pool)
+    .or_fail_to(ACTION)
+    .await?;
+    Ok(Covered {
+        operations,
+        under_way: count_under_way(pool).await?,
+    })
+}
+
+/// What a pass over the operations has done.
+#[derive(Default)]
+struct Pass {
+    marked: u64,
+    /// Those that somebody else had locked.
+    left: u64,
+}
+
+/// Passes once over all operations that have not ended. One that has not ended writes exactly one lane, so their
+/// places there are all there is to look at, however many have ended.
+async fn mark_all(pool: &PgPool, hold: i64) -> Result<Pass, StoreError> {
+    let mut pass = Pass::default();
+    let mut after = (String::new(), 0);
+    loop {
+        let chunk = sqlx::query!(
+            r#"WITH chunk AS (
+                 SELECT lane, position, operation_id
+                   FROM place
+                  WHERE writes AND (lane, position) > ($2, $3)
+                  ORDER BY lane, position
+                  LIMIT $4
+               ), open AS (
+                 SELECT o.id
+                   FROM operation o
+                   JOIN chunk ON chunk.operation_id = o.id
+                  WHERE o.ended_at IS NULL
+                    -- Left out: what is done already, and what was accepted under this hold.
+                    AND NOT (o.held AND (o.read_first OR o.hold_all IS NOT DISTINCT FROM $1))
+               ), free AS (
+                 -- Who commits an attempt of it has it locked until the commit: that attempt has begun.
+                 SELECT o.id
+                   FROM operation o
+                   JOIN open USING (id)
+                  WHERE o.ended_at IS NULL
+                    FOR NO KEY UPDATE OF o SKIP LOCKED
+               ), marked AS (
+                 UPDATE operation o
+                    SET held = true, read_first = true,
+                        -- One that an operator holds back stays that: it is not released with the others.
+                        hold_all = CASE WHEN o.held AND o.hold_all IS NULL THEN NULL ELSE $1 END
+                   FROM free
+                  WHERE o.id = free.id
+              RETURNING o.id
+               )
+               SELECT (SELECT count(*) FROM open) AS "open!", (SELECT count(*) FROM marked) AS "marked!",
+                      last.lane AS "lane!", last.position AS "position!"
+                 FROM (SELECT lane, position FROM chunk ORDER BY lane DESC, position DESC LIMIT 1) last"#,
+            hold,
+            after.0,
+            after.1,
+            CHUNK
+        )
+        .fetch_optional(pool)
+        .or_fail_to(ACTION)
+        .await?;
+        let Some(chunk) = chunk else {
+            return Ok(pass);
+        };
+        pass.marked += u64::try_from(chunk.marked).unwrap_or_default();
+        pass.left += u64::try_from(chunk.open - chunk.marked).unwrap_or_default();
+        after = (chunk.lane, chunk.position);
+    }
+}
+
+async fn count_under_way(pool: &PgPool) -> Result<u64, StoreError> {
+    let count = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!"
+             FROM operation o
+             JOIN attempt a ON a.operation_id = o.id AND a.number = o.attempt
+            WHERE o.held AND o.ended_at IS NULL AND o.state = 'running' AND a.answered_at IS NULL"#
+    )
+    .fetch_one(pool)
+    .or_fail_to(ACTION)
+    .await?;
+    Ok(u64::try_from(count).unwrap_or_default())
+}

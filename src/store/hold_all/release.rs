@@ -1,0 +1,233 @@
+//! What is on hold with everything: looking at it, and letting it go on, by filter.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use crate::{
+    domain::State,
+    store::{Asking, ListCursor, Operator, Store, StoreError, TrackingName},
+};
+
+/// Operations released in one transaction.
+const CHUNK: i64 = 500;
+
+/// Which of the operations on hold are meant: those for which all of this is so.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HoldFilter {
+    /// The type.
+    pub operation_type: Option<String>,
+    /// The lender; only `LOAN_CREATE` has one.
+    pub lender: Option<String>,
+    /// The lane that it writes: `client:<externalId>` or `loan:<externalId>`, in lower case.
+    pub lane: Option<String>,
+    /// Accepted then or later.
+    pub accepted_after: Option<DateTime<Utc>>,
+    /// Accepted earlier than then.
+    pub accepted_before: Option<DateTime<Utc>>,
+    /// Whether an attempt of it was ever begun, as far as this database knows.
+    pub sent: Option<bool>,
+}
+
+impl HoldFilter {
+    /// Whether it leaves nothing out.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// An operation on hold, as a list shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct OnHold {
+    /// The name by which callers know it.
+    pub tracking_id: TrackingName,
+    /// Where it stands.
+    pub state: String,
+    /// When it was accepted.
+    pub accepted_at: DateTime<Utc>,
+    /// The lane that it writes.
+    pub lane: String,
+    /// Its lender, of a `LOAN_CREATE`.
+    pub lender: Option<String>,
+    /// The name of the token it came with.
+    pub caller: String,
+    /// Whether an attempt of it was ever begun, as far as this database knows.
+    pub sent: bool,
+    /// Why everything was put on hold; `null`: an operator holds back this one, and `audit` knows more.
+    pub reason: Option<String>,
+    /// By whom.
+    pub by: Option<String>,
+    /// Since when.
+    pub since: Option<DateTime<Utc>>,
+}
+
+/// What was released.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Released {
+    /// How many operations.
+    pub released: u64,
+    /// Whether others that are meant are still on hold: above the limit, or locked by somebody.
+    pub has_more: bool,
+}
+
+impl Store {
+    /// What is on hold, those first that were accepted first; with a cursor, those behind it. The second is the
+    /// cursor of the next page, if there is one.
+    pub async fn on_hold(
+        &self,
+        filter: &HoldFilter,
+        limit: u16,
+        after: Option<ListCursor>,
+    ) -> Result<(Vec<OnHold>, Option<ListCursor>), StoreError> {
+        let mut rows = sqlx::query!(
+            r#"SELECT o.id, o.type, o.state, o.accepted_at, o.lane, o.lender, p.caller,
+                      EXISTS (SELECT FROM attempt a WHERE a.operation_id = o.id) AS "sent!",
+                      h.reason AS "reason?", h.held_by AS "by?", h.since AS "since?"
+                 FROM operation o
+                 JOIN payload p ON p.operation_id = o.id
+                 LEFT JOIN hold_all h ON h.id = o.hold_all
+                WHERE o.held AND o.ended_at IS NULL
+                  AND (o.accepted_at, o.id) > (COALESCE($1, '-infinity'::timestamptz),
+                                               COALESCE($2, '00000000-0000-0000-0000-000000000000'::uuid))
+                  AND ($3::text IS NULL OR o.type = $3)
+                  AND ($4::text IS NULL OR o.lender = $4)
+                  AND ($5::text IS NULL OR o.lane = $5)
+                  AND ($6::timestamptz IS NULL OR o.accepted_at >= $6)
+                  AND ($7::timestamptz IS NULL OR o.accepted_at < $7)
+                  AND ($8::bool IS NULL OR $8 = EXISTS (SELECT FROM attempt a WHERE a.operation_id = o.id))
+                ORDER BY o.accepted_at, o.id
+                LIMIT $9"#,
+            after.map(|cursor| cursor.since),
+            after.map(|cursor| cursor.id),
+            filter.operation_type,
+            filter.lender,
+            filter.lane,
+            filter.accepted_after,
+            filter.accepted_before,
+            filter.sent,
+            i64::from(limit) + 1
+        )
+        .fetch_all(&self.pool)
+        .or_fail_to("list what is on hold")
+        .await?;
+        let has_more = rows.len() > usize::from(limit);
+        rows.truncate(usize::from(limit));
+        let next = rows.last().filter(|_| has_more).map(|last| ListCursor {
+            since: last.accepted_at,
+            id: last.id,
+        });
+        let page = rows.into_iter().map(|row| OnHold {
+            tracking_id: TrackingName::new(&row.r#type, row.id),
+            state: row.state,
+            accepted_at: row.accepted_at,
+            lane: row.lane,
+            lender: row.lender,
+            caller: row.caller,
+            sent: row.sent,
+            reason: row.reason,
+            by: row.by,
+            since: row.since,
+        });
+        Ok((page.collect(), next))
+    }
+
+    /// Lets so many of the operations go on, at most, that are on hold with everything and are meant, those first that were accepted
+    /// first; each leaves a row in the audit. What an operator holds back by itself stays on hold.
+    pub async fn release_on_hold(
+        &self,
+        filter: &HoldFilter,
+        limit: i64,
+        reason: &str,
+        operator: &Operator,
+    ) -> Result<Released, StoreError> {
+        let mut released = 0;
+        while released < limit {
+            let count = CHUNK.min(limit - released);
+            let chunk = self.release_chunk(filter, count, reason, operator).await?;
+            if chunk == 0 {
+                break;
+            }
+            self.ends.announce_work();
+            released += chunk;
+        }
+        Ok(Released {
+            released: u64::try_from(released).unwrap_or_default(),
+            has_more: self.is_on_hold(filter).await?,
+        })
+    }
+
+    async fn release_chunk(
+        &self,
+        filter: &HoldFilter,
+        count: i64,
+        reason: &str,
+        operator: &Operator,
+    ) -> Result<i64, StoreError> {
+        sqlx::query_scalar!(
+            r#"WITH free AS (
+                 SELECT o.id, o.state, o.hold_all
+                   FROM operation o
+                  WHERE o.held AND o.ended_at IS NULL AND o.hold_all IS NOT NULL
+                    AND ($1::text IS NULL OR o.type = $1)
+                    AND ($2::text IS NULL OR o.lender = $2)
+                    AND ($3::text IS NULL OR o.lane = $3)
+                    AND ($4::timestamptz IS NULL OR o.accepted_at >= $4)
+                    AND ($5::timestamptz IS NULL OR o.accepted_at < $5)
+                    AND ($6::bool IS NULL OR $6 = EXISTS (SELECT FROM attempt a WHERE a.operation_id = o.id))
+                  ORDER BY o.accepted_at, o.id
+                  LIMIT $7
+                    FOR NO KEY UPDATE OF o SKIP LOCKED
+               ), noted AS (
+                 INSERT INTO audit (operator, action, operation_id, request_id, detail)
+                 SELECT $8, 'release', id, $9, json_build_object('state', state, 'hold_all', hold_all, 'reason', $10::text)
+                   FROM free
+               ), released AS (
+                 UPDATE operation o
+                    SET held = false, hold_all = NULL,
+                        -- To have been on hold is no trouble of its own: what comes after it begins anew.
+                        why_since = CASE WHEN o.state = $11 THEN o.why_since WHEN o.why IS NOT NULL THEN now() END
+                   FROM free
+                  WHERE o.id = free.id
+              RETURNING o.id
+               )
+               SELECT count(*) AS "count!" FROM released"#,
+            filter.operation_type,
+            filter.lender,
+            filter.lane,
+            filter.accepted_after,
+            filter.accepted_before,
+            filter.sent,
+            count,
+            operator.name,
+            operator.request_id,
+            reason,
+            State::Parked.as_str(),
+        )
+        .fetch_one(&self.pool)
+        .or_fail_to("release what is on hold")
+        .await
+    }
+
+    async fn is_on_hold(&self, filter: &HoldFilter) -> Result<bool, StoreError> {
+        sqlx::query_scalar!(
+            r#"SELECT EXISTS (
+                 SELECT FROM operation o
+                  WHERE o.held AND o.ended_at IS NULL AND o.hold_all IS NOT NULL
+                    AND ($1::text IS NULL OR o.type = $1)
+                    AND ($2::text IS NULL OR o.lender = $2)
+                    AND ($3::text IS NULL OR o.lane = $3)
+                    AND ($4::timestamptz IS NULL OR o.accepted_at >= $4)
+                    AND ($5::timestamptz IS NULL OR o.accepted_at < $5)
+                    AND ($6::bool IS NULL OR $6 = EXISTS (SELECT FROM attempt a WHERE a.operation_id = o.id))
+               ) AS "exists!""#,
+            filter.operation_type,
+            filter.lender,
+            filter.lane,
+            filter.accepted_after,
+            filter.accepted_before,
+            filter.sent,
+        )
+        .fetch_one(&self.pool)
+        .or_fail_to("look for what is on hold")
+        .await
+    }
+}

@@ -1,0 +1,300 @@
+//! Everything on hold, for every gateway on the database.
+
+mod lifting;
+mod restored;
+
+use std::time::Duration;
+
+use fineract_gateway::{
+    domain::{Method, OperationId, OperationType, Request, TrackingId},
+    store::{self, SeenLoan, Settlement, StartAttempt, Verdict},
+};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use sqlx::{ConnectOptions as _, PgPool};
+
+use crate::{
+    failover::until,
+    support::{
+        Answer, OPS_TOKEN, TestGateway, claim_limits, client_create,
+        command::run,
+        ends::done,
+        operators::{Operator, uuid},
+        steps::client,
+        system::System,
+    },
+};
+
+const REASON: &str = "restored from the backup of 10:00";
+
+/// Holds everything; how many were put on hold, and how many commands were under way.
+async fn hold_all(pool: &PgPool) -> (u64, u64) {
+    let covered = store::hold_all(pool, REASON, "admin").await;
+    let covered = covered.expect("the database is there");
+    (covered.operations, covered.under_way)
+}
+
+/// Whether an operation is on hold, and with everything.
+async fn on_hold(pool: &PgPool, id: &str) -> (bool, bool) {
+    let row = sqlx::query!(
+        r#"SELECT held, hold_all IS NOT NULL AS "with_all!" FROM operation WHERE id = $1"#,
+        uuid(id)
+    );
+    let row = row.fetch_one(pool).await.expect("the database is there");
+    (row.held, row.with_all)
+}
+
+fn start(id: OperationId, number: i32) -> StartAttempt {
+    StartAttempt {
+        id,
+        number,
+        key_number: 1,
+        request: Request {
+            method: Method::Post,
+            path: "/clients".to_owned(),
+            body: None,
+        },
+        foreseen: false,
+        may_have_run: false,
+        seen: SeenLoan::default(),
+        user: "mifos".to_owned(),
+    }
+}
+
+#[sqlx::test]
+async fn nothing_is_claimed_or_begun_and_what_had_begun_ends(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    let limits = claim_limits(1, OperationType::ALL);
+    let mut ids = Vec::new();
+    for number in 0..3 {
+        ids.push(gateway.accept(&client_create(&format!("C-{number}"))).await);
+    }
+    // Of three, one has begun, one is claimed, and one is ready.
+    let begun = gateway.store.claim(&limits).await.unwrap().remove(0);
+    let started = gateway.store.start_attempt(start(begun.id, 1)).await;
+    assert!(started.unwrap());
+    let claimed = gateway.store.claim(&limits).await.unwrap().remove(0);
+
+    assert_eq!(hold_all(&pool).await, (3, 1));
+    ids.push(gateway.accept(&client_create("C-3")).await);
+    for id in &ids {
+        assert_eq!(on_hold(&pool, id).await, (true, true), "{id}");
+    }
+    let started = gateway.store.start_attempt(start(claimed.id, 1)).await;
+    assert!(!started.unwrap(), "claimed just before");
+    let settle = async |claimed: store::Claimed, verdict| {
+        let settlement = Settlement {
+            id: claimed.id,
+            attempt: claimed.attempt,
+            places: claimed.places,
+            reply: None,
+            verdict,
+        };
+        assert!(gateway.store.settle(settlement).await.unwrap());
+    };
+    let again = Verdict::Again {
+        delay: Duration::ZERO,
+        new_key: false,
+        why: "handed_back",
+        counts: None,
+    };
+    let (begun_id, claimed_id) = (begun.id, claimed.id);
+    settle(claimed, again).await;
+    settle(begun, Verdict::End(done())).await;
+    let ended: TrackingId = ids[0].parse().unwrap();
+    assert_eq!(ended.id, begun_id);
+    let limits = claim_limits(10, OperationType::ALL);
+    assert!(gateway.store.claim(&limits).await.unwrap().is_empty());
+
+    // Nor does it count that it is tried once more after a lease.
+    sqlx::query!(
+        "UPDATE operation SET state = 'running', due_at = now() - interval '1 s' WHERE id = $1",
+        claimed_id.0
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    assert!(gateway.store.claim(&limits).await.unwrap().is_empty());
+}
+
+/// One that is just being accepted has read that nothing is on hold: it is waited for, and marked.
+#[sqlx::test]
+async fn what_is_just_being_accepted_is_on_hold_as_well(pool: PgPool) {
+    // An insert stops until the test lets it go on.
+    sqlx::raw_sql(
+        "CREATE FUNCTION stop_here() RETURNS trigger LANGUAGE plpgsql AS $$
+         BEGIN
+             PERFORM set_config('lock_timeout', '0', true);
+             PERFORM pg_advisory_xact_lock_shared(42);
+             RETURN NULL;
+         END $$;
+         CREATE TRIGGER stop_here AFTER INSERT ON operation EXECUTE FUNCTION stop_here()",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    let gateway = TestGateway::start(pool.clone()).await;
+    let mut stopping = pool.begin().await.unwrap();
+    sqlx::raw_sql("SELECT pg_advisory_xact_lock(42)")
+        .execute(&mut *stopping)
+        .await
+        .unwrap();
+    let stopped = "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 42 AND NOT granted)";
+    let waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid <> 42 AND NOT granted)
+                     OR EXISTS (SELECT FROM hold_all WHERE covers_all_since IS NOT NULL)";
+    let is_so = async |query: &'static str| {
+        let row = sqlx::query_scalar::<_, bool>(query).fetch_one(&pool).await;
+        row.expect("a row")
+    };
+    let body = client_create("C");
+    let accepting = gateway.accept(&body);
+    let holding = async {
+        until("it is being accepted", async || is_so(stopped).await).await;
+        hold_all(&pool).await
+    };
+    let letting_go = async {
+        until("it is waited for", async || is_so(waits).await).await;
+        stopping.rollback().await.unwrap();
+    };
+    let (id, covered, ()) = tokio::join!(accepting, holding, letting_go);
+    assert_eq!(covered, (1, 0));
+    assert_eq!(on_hold(&pool, &id).await, (true, true));
+    let limits = claim_limits(10, OperationType::ALL);
+    assert!(gateway.store.claim(&limits).await.unwrap().is_empty());
+}
+
+/// Under load, with rows that others have locked for a moment.
+#[sqlx::test]
+async fn however_much_is_accepted_meanwhile_all_of_it_is_on_hold(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    let sending = async |sender: usize| {
+        for number in 0..60 {
+            gateway
+                .accept(&client_create(&format!("C-{sender}-{number}")))
+                .await;
+        }
+    };
+    let holding = async {
+        until("some are there", async || {
+            let count = sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM operation"#);
+            count.fetch_one(&pool).await.unwrap() > 60
+        })
+        .await;
+        let mut locked = pool.begin().await.unwrap();
+        sqlx::query!("SELECT id FROM operation ORDER BY id LIMIT 5 FOR UPDATE")
+            .fetch_all(&mut *locked)
+            .await
+            .unwrap();
+        let freeing = async {
+            until("the others are on hold", async || {
+                let count = sqlx::query_scalar!(
+                    r#"SELECT count(*) AS "n!" FROM operation WHERE held AND read_first"#
+                );
+                count.fetch_one(&pool).await.unwrap() > 0
+            })
+            .await;
+            locked.rollback().await.unwrap();
+        };
+        tokio::join!(hold_all(&pool), freeing).0
+    };
+    let (covered, ..) = tokio::join!(holding, sending(1), sending(2), sending(3), sending(4));
+    assert!(covered.0 > 60, "{covered:?}");
+    let not_held = sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM operation WHERE NOT held"#);
+    assert_eq!(not_held.fetch_one(&pool).await.unwrap(), 0);
+}
+
+#[sqlx::test]
+async fn the_command_and_the_flag_hold_every_gateway(pool: PgPool) {
+    let url = pool.connect_options().to_url_lossy().to_string();
+    let database = [("DATABASE_URL", url.as_str())];
+    for arguments in [&["hold-all"][..], &["hold-all", "--reason", " "]] {
+        assert_eq!(run(arguments, &database).await.code, Some(2));
+    }
+    let mut system = System::start(&pool).await;
+    system.set("OPS_TOKENS", &format!("admin={OPS_TOKEN}"));
+    let (first, second) = (system.gateway().await, system.gateway().await);
+    first.succeeds("CLIENT_CREATE", client("C-1")).await;
+    let ready = |answer: Answer| answer.json()["on_hold_since"].clone();
+    assert_eq!(ready(second.get("/readyz").await), Value::Null);
+
+    let held = run(&["hold-all", "--reason", REASON], &database).await;
+    assert_eq!(held.code, Some(0), "{}", held.stderr);
+    assert_eq!(
+        held.stderr.trim_end(),
+        "everything is on hold: 0 operations, and what is accepted from now on; 0 had been sent before, and end as ever"
+    );
+    // 202 goes on.
+    let accepted = first.send("CLIENT_CREATE", client("C-2")).await;
+    let answer = second.get("/readyz").await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert!(ready(answer).is_string());
+    let operator = Operator::of(second.address);
+    let shown = operator
+        .hold(reqwest::Method::GET, "", &Value::Null)
+        .await
+        .json();
+    assert_eq!(
+        (
+            &shown["hold"]["reason"],
+            &shown["hold"]["by"],
+            &shown["on_hold"]
+        ),
+        (
+            &json!(REASON),
+            &json!("the command line"),
+            &json!([{ "type": "CLIENT_CREATE", "count": 1 }])
+        )
+    );
+    until("the metrics say so", async || {
+        let metrics = second.get("/metrics").await.text;
+        metrics.contains("gateway_on_hold 1") && metrics.contains("gateway_hold_all 1")
+    })
+    .await;
+
+    // A gateway that is started on hold leaves the hold that stands, and what was released.
+    assert_eq!(operator.release(json!({ "all": true })).await, 1);
+    assert_eq!(first.end_of(&accepted).await["status"], "success");
+    let reason = async || {
+        let shown = operator.hold(reqwest::Method::GET, "", &Value::Null).await;
+        shown.json()["hold"]["reason"].clone()
+    };
+    let listen = first.address.to_string();
+    let serve = async |flag: &str| {
+        // Its address is taken: it ends when it has done that.
+        let settings = [
+            ("DATABASE_URL", url.as_str()),
+            ("HTTP_LISTEN", listen.as_str()),
+            ("INTERNAL_TOKENS", "los=secret"),
+            ("ROLE", "api"),
+        ];
+        let ended = run(&["serve", flag], &settings).await;
+        assert!(
+            ended.stderr.contains("cannot be listened on"),
+            "{}",
+            ended.stderr
+        );
+    };
+    serve("--on-hold").await;
+    assert_eq!(reason().await, REASON);
+    let accepted = first.send("CLIENT_CREATE", client("C-3")).await;
+    assert_eq!(
+        operator.release(json!({ "type": "CLIENT_CREATE" })).await,
+        1
+    );
+    serve("--on-hold").await;
+    assert_eq!(first.end_of(&accepted).await["status"], "success");
+    let all_is_well = json!({ "reason": "all is well" });
+    let ended = operator
+        .hold(reqwest::Method::POST, "/end", &all_is_well)
+        .await;
+    assert_eq!(ended.json()["hold"], Value::Null);
+    first.succeeds("CLIENT_CREATE", client("C-4")).await;
+
+    // Where none stands, it begins one before it runs anything.
+    serve("--on-hold=moved house").await;
+    assert_eq!(reason().await, "moved house");
+    let accepted = first.send("CLIENT_CREATE", client("C-5")).await;
+    assert_eq!(on_hold(&pool, &accepted).await, (true, true));
+    assert_eq!(system.ledger().await.len(), 4);
+    assert!(first.shut_down().await && second.shut_down().await);
+}

@@ -1,0 +1,174 @@
+//! `docs/RECOVERY.md`, section 4: a standby takes over, with all that was committed, or without the last moments.
+
+use std::{fs, os::unix::fs::MetadataExt as _, process::Command};
+
+use fineract_gateway::embedded_postgres::EmbeddedPostgres;
+use reqwest::{Method, StatusCode, Url};
+use serde_json::json;
+use sqlx::{Connection as _, PgConnection};
+use tokio::task::block_in_place;
+
+use crate::{
+    failover::{postgres, until},
+    support::{
+        Answer, OPS_TOKEN, TOKEN,
+        command::run,
+        operators::Operator,
+        steps::{client, repayment},
+        system::System,
+    },
+};
+
+/// A standby of a running server: what was copied of it follows it from then on.
+async fn standby_of(primary: &EmbeddedPostgres) -> EmbeddedPostgres {
+    let mut standby = postgres();
+    block_in_place(|| {
+        standby.kill_immediately().expect("a kill");
+        let data = standby.folder().join("data");
+        let owner = fs::metadata(&data).expect("a folder");
+        fs::remove_dir_all(&data).expect("it is empty");
+        let copied = Command::new("pg_basebackup")
+            .args([
+                "--write-recovery-conf",
+                "--wal-method=stream",
+                "--checkpoint=fast",
+            ])
+            .arg(format!("--dbname={}", primary.url("postgres")))
+            .arg(format!("--pgdata={}", data.display()))
+            .status();
+        assert!(copied.expect("it runs").success());
+        // As root the server runs under another account.
+        let owner = format!("{}:{}", owner.uid(), owner.gid());
+        let given = Command::new("chown")
+            .arg("-R")
+            .arg(owner)
+            .arg(&data)
+            .status();
+        assert!(given.expect("it runs").success());
+        standby.start_again().expect("a start");
+    });
+    standby
+}
+
+/// The address of a standby, which has the primary's password.
+fn address(primary: &EmbeddedPostgres, standby: &EmbeddedPostgres) -> String {
+    let read = |postgres: &EmbeddedPostgres| Url::parse(&postgres.url("postgres")).expect("a URL");
+    let mut url = read(primary);
+    url.set_port(read(standby).port()).expect("a port");
+    url.to_string()
+}
+
+async fn connect(url: &str) -> PgConnection {
+    let connection = PgConnection::connect(url).await;
+    connection.expect("a connection")
+}
+
+async fn is_so(connection: &mut PgConnection, query: &'static str) -> bool {
+    let row = sqlx::query_scalar::<_, bool>(query)
+        .fetch_one(connection)
+        .await;
+    row.expect("a row")
+}
+
+async fn promote(standby: &str) {
+    assert!(is_so(&mut connect(standby).await, "SELECT pg_promote()").await);
+}
+
+async fn start(primary: &EmbeddedPostgres) -> System {
+    let mut system = System::on(&primary.url("postgres")).await;
+    system.set("OPS_TOKENS", &format!("admin={OPS_TOKEN}"));
+    system
+}
+
+/// The primary dies after the 202: the standby has the operation, and nothing is to be done.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_synchronous_standby_has_all_that_was_accepted() {
+    let mut primary = postgres();
+    let standby = standby_of(&primary).await;
+    let mut connection = connect(&primary.url("postgres")).await;
+    for statement in [
+        "ALTER SYSTEM SET synchronous_standby_names = '*'",
+        "SELECT pg_reload_conf()",
+    ] {
+        sqlx::raw_sql(statement)
+            .execute(&mut connection)
+            .await
+            .expect("it is set");
+    }
+    let in_sync = "SELECT EXISTS (SELECT FROM pg_stat_replication WHERE sync_state = 'sync')";
+    until("it is synchronous", async || {
+        is_so(&mut connection, in_sync).await
+    })
+    .await;
+    let mut system = start(&primary).await;
+    let mut gateway = system.process().await;
+    gateway.succeeds("CLIENT_CREATE", client("C-1")).await;
+    let slow = json!({"match": {"method": "POST", "path": "/clients"}, "fault": "slow", "delay_ms": 1500, "times": 1});
+    system.fault(slow).await;
+    let accepted = gateway.send("CLIENT_CREATE", client("C-2")).await;
+    block_in_place(|| primary.kill_immediately()).expect("a kill");
+    gateway.kill().await;
+
+    let url = address(&primary, &standby);
+    promote(&url).await;
+    system.set("DATABASE_URL", &url);
+    let mut gateway = system.process().await;
+    assert_eq!(gateway.end_of(&accepted).await["status"], "success");
+    assert_eq!(system.ledger().await.len(), 2);
+    gateway.kill().await;
+}
+
+/// It lacks the last moments, as a backup does: what was booked in them is not booked again.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_lacks_the_last_moments_is_a_restored_database() {
+    let mut primary = postgres();
+    let mut standby = standby_of(&primary).await;
+    let mut system = start(&primary).await;
+    let mut gateway = system.process().await;
+    gateway.pay_out("L").await;
+    let url = address(&primary, &standby);
+    let mut connection = connect(&url).await;
+    let has_it = "SELECT count(*) = 4 FROM operation WHERE state = 'succeeded'";
+    until("the standby has it", async || {
+        is_so(&mut connection, has_it).await
+    })
+    .await;
+    drop(connection);
+    block_in_place(|| standby.kill_immediately()).expect("a kill");
+    let mut booked = repayment("L", 10.0);
+    booked["utr_payment_id"] = json!("HDFC-0001");
+    let first = gateway.send("LOAN_REPAYMENT", booked.clone()).await;
+    assert_eq!(gateway.end_of(&first).await["status"], "success");
+    gateway.kill().await;
+    block_in_place(|| primary.kill_immediately()).expect("a kill");
+
+    block_in_place(|| standby.start_again()).expect("a start");
+    promote(&url).await;
+    let reason = ["hold-all", "--reason", "a standby was promoted"];
+    let held = run(&reason, &[("DATABASE_URL", &url)]).await;
+    assert_eq!(held.code, Some(0), "{}", held.stderr);
+    system.set("DATABASE_URL", &url);
+    let mut gateway = system.process().await;
+    let request = gateway.request(Method::GET, &format!("/fineract/track/{first}"));
+    let unknown = Answer::of(request.header("X-Internal-Token", TOKEN)).await;
+    assert_eq!(unknown.problem(), (404, "unknown_tracking_id".to_owned()));
+    let again = gateway.send("LOAN_REPAYMENT", booked).await;
+    let operator = Operator::of(gateway.address);
+    assert_eq!(operator.release(json!({ "lane": "loan:l" })).await, 1);
+    let ended = operator
+        .hold(Method::POST, "/end", &json!({ "reason": "done" }))
+        .await;
+    assert_eq!(ended.status, StatusCode::OK, "{}", ended.text);
+    let end = gateway.end_of(&again).await;
+    let message = end["error_message"].as_str().expect("a message");
+    assert!(
+        message.starts_with("Not sent: this utr_payment_id was used"),
+        "{end}"
+    );
+    let ledger = system.ledger().await;
+    let repaid = ledger
+        .iter()
+        .filter(|effect| effect["action"] == "REPAYMENT");
+    assert_eq!(repaid.count(), 1);
+    gateway.kill().await;
+}
