@@ -10,7 +10,7 @@ trap 'rm -f "$report"' EXIT
 unnoticed=
 
 for sabotage in no_reconcile no_fence new_key_after_unknown new_key_on_cached_409 guard_off \
-    attempt_not_committed history_by_external_id cascade_off expire_unread; do
+    attempt_not_committed history_by_external_id cascade_off expire_unread trusts_keys; do
     "$program" prove --sabotage "$sabotage" --rounds 50 --until-violation >"$report" 2>&1
     code=$?
     if [ $code -eq 1 ] && grep -q '^[1-9][0-9]* violations$' "$report"; then

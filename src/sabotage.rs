@@ -24,10 +24,12 @@ pub enum Sabotage {
     CascadeOff,
     /// What ends unsent ends so without a look at what an earlier attempt of it has done.
     ExpireUnread,
+    /// Nobody asks whether Fineract honours keys.
+    TrustsKeys,
 }
 
 impl Sabotage {
-    const ALL: [(&str, Self); 9] = [
+    const ALL: [(&str, Self); 10] = [
         ("no_reconcile", Self::NoReconcile),
         ("no_fence", Self::NoFence),
         ("new_key_after_unknown", Self::NewKeyAfterUnknown),
@@ -37,6 +39,7 @@ impl Sabotage {
         ("history_by_external_id", Self::HistoryByExternalId),
         ("cascade_off", Self::CascadeOff),
         ("expire_unread", Self::ExpireUnread),
+        ("trusts_keys", Self::TrustsKeys),
     ];
 }
 

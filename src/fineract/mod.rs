@@ -6,6 +6,7 @@ mod accounts;
 mod client;
 mod exchange;
 mod kept;
+mod key_probe;
 mod lookups;
 mod permits;
 mod uptime;
@@ -16,4 +17,5 @@ pub use self::{
     exchange::{Exchange, Kind, Observer},
     lookups::{ReadFailure, Subject},
     permits::{Permit, Permits},
+    uptime::Process,
 };

@@ -11,6 +11,7 @@ use axum::routing::{get, post};
 use super::Sandbox;
 use super::books::Named;
 use super::json::{Json, Object, object};
+use super::keys::KeySettings;
 use super::reply::Reply;
 
 /// The routes below `/sandbox`; none asks for credentials.
@@ -23,6 +24,7 @@ pub(super) fn routes() -> Router<Sandbox> {
         .route("/ledger", get(show_ledger))
         .route("/reset", post(reset))
         .route("/restart", post(restart))
+        .route("/keys", post(restart_with_keys))
         .route("/users", post(add_user))
         .route("/locks", post(lock_loan))
         .route("/maker-checker", post(set_maker_checker))
@@ -60,6 +62,17 @@ async fn reset(Handle(sandbox): Handle<Sandbox>) -> Response<Body> {
 /// As if the process had been started anew: data and rows stay, running commands end without an effect.
 async fn restart(Handle(sandbox): Handle<Sandbox>) -> Response<Body> {
     sandbox.lock().started_at = SystemTime::now();
+    done()
+}
+
+/// `{"header", "ignored"}`: started anew with these settings of keys, the usual ones where nothing is said.
+async fn restart_with_keys(Handle(sandbox): Handle<Sandbox>, body: String) -> Response<Body> {
+    let Some(json) = object_of(&body) else {
+        return refused("a JSON object is wanted");
+    };
+    let mut state = sandbox.lock();
+    state.keys = KeySettings::read(&json);
+    state.started_at = SystemTime::now();
     done()
 }
 

@@ -5,7 +5,7 @@
 //! | --- | --- |
 //! | `wire`, `call`, `auth`, `routes` | from the connection to what is asked for |
 //! | `answer` | one request from its arrival to its answer, with its fault |
-//! | `state`, `commands`, `operations`, `checkers` | running a command under its key, at once or when a checker approves |
+//! | `state`, `commands`, `keys`, `operations`, `checkers` | running a command under its key, at once or when a checker approves |
 //! | `books`, `clients`, `loans`, `products`, `setup`, `users` | the business |
 //! | `params`, `failure`, `json`, `dates`, `reply`, `release` | how Fineract reads and speaks |
 //! | `faults`, `ledger`, `admin` | what a real Fineract does not have |
@@ -22,6 +22,7 @@ mod dates;
 mod failure;
 mod faults;
 mod json;
+mod keys;
 mod ledger;
 mod loans;
 mod operations;
@@ -47,6 +48,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use books::Books;
+pub use keys::KeySettings;
 pub use release::Release;
 use state::State;
 
@@ -56,6 +58,7 @@ pub struct Sandbox {
     state: Arc<Mutex<State>>,
     books: fn() -> Books,
     release: Release,
+    keys: KeySettings,
     pause: Duration,
     tasks: TaskTracker,
 }
@@ -84,6 +87,7 @@ impl Sandbox {
             state: Arc::new(Mutex::new(State::new(books(), release, None))),
             books,
             release,
+            keys: KeySettings::default(),
             pause: Duration::from_millis(3),
             tasks: TaskTracker::new(),
         }
@@ -109,8 +113,21 @@ impl Sandbox {
         Self { release, ..self }.anew(today)
     }
 
+    /// Looks at these keys.
+    #[must_use]
+    pub fn with_keys(self, keys: KeySettings) -> Self {
+        let today = self.lock().fixed_today();
+        Self { keys, ..self }.anew(today)
+    }
+
+    fn first_day(&self, today: Option<NaiveDate>) -> State {
+        let mut state = State::new((self.books)(), self.release, today);
+        state.keys = self.keys.clone();
+        state
+    }
+
     fn anew(self, today: Option<NaiveDate>) -> Self {
-        let state = State::new((self.books)(), self.release, today);
+        let state = self.first_day(today);
         Self {
             state: Arc::new(Mutex::new(state)),
             ..self
@@ -154,6 +171,6 @@ impl Sandbox {
     fn reset(&self) {
         let mut state = self.lock();
         let today = state.fixed_today();
-        *state = State::new((self.books)(), self.release, today);
+        *state = self.first_day(today);
     }
 }

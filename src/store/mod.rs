@@ -18,6 +18,7 @@ mod connect;
 mod ends;
 mod expiry;
 mod failures_read;
+mod key_probe;
 mod key_usage;
 mod lanes;
 mod locks;
@@ -56,6 +57,7 @@ pub use self::{
     claimed::{Claimed, Places},
     connect::{DatabaseProblem, connect, migrate, require_migrated},
     ends::{Ends, Waiter},
+    key_probe::{KeyVerdict, NewKeyVerdict, Numbered},
     key_usage::{Block, BlockRequest},
     names::TrackingName,
     operators::{

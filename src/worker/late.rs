@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{conclude::Conclusion, runner::Runner};
 use crate::{
-    domain::{Attempt, IdempotencyKey, OperationId, OperationType, decision::History},
+    domain::{Attempt, CommandKind, IdempotencyKey, OperationId, OperationType, decision::History},
     store::Claimed,
 };
 
@@ -21,7 +21,7 @@ impl Runner {
         let rekeyed = self.store.rekeyed_before(claimed, reopened).await;
         for earlier in rekeyed.map_err(away)? {
             let attempts = self.store.attempts(earlier).await.map_err(away)?;
-            if self.may_come_late(earlier, attempts).await {
+            if self.may_come_late(earlier, reopened, attempts).await {
                 return Err(self.again_or_park(claimed, "an_attempt_may_still_run", false, None));
             }
         }
@@ -30,14 +30,24 @@ impl Runner {
 
     /// Whether a command of an operation that has ended may still be executed. Its keys are asked: what
     /// has been executed, or refused, by now is answered from Fineract's books.
-    async fn may_come_late(&self, id: OperationId, mut attempts: Vec<Attempt>) -> bool {
+    async fn may_come_late(
+        &self,
+        id: OperationId,
+        operation_type: OperationType,
+        mut attempts: Vec<Attempt>,
+    ) -> bool {
         let history = History::new(&attempts);
         if !history.may_still_run() {
             return false;
         }
+        // A key that is not honoured is not asked: the command would run.
+        let Ok(trust) = self.trust(CommandKind::of(operation_type), true).await else {
+            return true;
+        };
         let uptime = self.fineract.uptime().await;
         let open: Vec<_> = history
             .up_for(uptime)
+            .honoured_for(trust.honoured_for())
             .open_commands(self.settings().keys_kept_for)
             .into_iter()
             .map(|(key_number, request, is_kept)| (key_number, request.clone(), is_kept))

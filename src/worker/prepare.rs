@@ -88,7 +88,8 @@ impl Runner {
         case: Case<'_>,
         stored: Prepared,
     ) -> Result<Prepared, Conclusion> {
-        let (history, kept_for) = (case.history(), self.settings().keys_kept_for);
+        let history = case.history().honoured_for(self.honoured_for(case));
+        let kept_for = self.settings().keys_kept_for;
         if history.may_be_forgotten(case.claimed.key_number, kept_for) {
             self.look_before_it_runs_anew(case).await?;
         }
@@ -159,7 +160,7 @@ impl Runner {
     }
 
     /// What becomes of an operation whose reads failed.
-    async fn unread(&self, case: Case<'_>, failure: ReadFailure) -> Conclusion {
+    pub(super) async fn unread(&self, case: Case<'_>, failure: ReadFailure) -> Conclusion {
         let claimed = case.claimed;
         let answer = match failure {
             ReadFailure::NoAnswer(Failure::NotConnected) => {

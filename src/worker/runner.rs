@@ -14,6 +14,7 @@ use super::{
     conclude::Conclusion,
     gate::Gate,
     held::Held,
+    keys::Keys,
     limiter::Limiter,
     prepare::{Prepared, expired},
     report,
@@ -46,6 +47,7 @@ pub struct Runner {
     held: Held,
     pub(super) blocked: Blocked,
     pub(super) watched: Watched,
+    pub(super) keys: Keys,
     pub(super) limiter: Arc<Limiter>,
     last_success: Mutex<Option<Instant>>,
     /// Held by the one operation that runs although processes died that held it.
@@ -72,6 +74,7 @@ impl Runner {
             gate,
             held: Held::default(),
             watched: Watched::default(),
+            keys: Keys::default(),
             last_success: Mutex::default(),
             suspects: tokio::sync::Mutex::default(),
         }
@@ -181,6 +184,9 @@ impl Runner {
         if claimed.is_past_expiry && !case.history().may_have_run_under(claimed.key_number) {
             return Some(self.close(case, expired(case)).await);
         }
+        if let Err(conclusion) = self.require_keys(case).await {
+            return Some(conclusion);
+        }
         let prepared = match self.prepare(case).await {
             Ok(prepared) => prepared,
             Err(conclusion) => return Some(conclusion),
@@ -193,14 +199,14 @@ impl Runner {
             Err(conclusion) => return Some(conclusion),
         };
         attempts.push(attempt);
-        Some(
-            self.weigh(Case {
-                claimed,
-                entry,
-                attempts: &attempts,
-            })
-            .await,
-        )
+        let case = Case {
+            claimed,
+            entry,
+            attempts: &attempts,
+        };
+        let conclusion = self.weigh(case).await;
+        self.learn_of_keys(case, &conclusion).await;
+        Some(conclusion)
     }
 
     async fn history(&self, claimed: &Claimed) -> Result<Vec<Attempt>, Conclusion> {

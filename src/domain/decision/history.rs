@@ -25,6 +25,7 @@ pub struct History<'a> {
     attempts: &'a [Attempt],
     watched: Option<Duration>,
     uptime: Option<Duration>,
+    honoured_for: Option<Duration>,
 }
 
 impl<'a> History<'a> {
@@ -34,6 +35,7 @@ impl<'a> History<'a> {
             attempts,
             watched: None,
             uptime: None,
+            honoured_for: None,
         }
     }
 
@@ -49,6 +51,16 @@ impl<'a> History<'a> {
     #[must_use]
     pub fn up_for(self, uptime: Option<Duration>) -> Self {
         Self { uptime, ..self }
+    }
+
+    /// For how long Fineract has honoured keys, where that is known: what was sent before may not be stored
+    /// under its key.
+    #[must_use]
+    pub fn honoured_for(self, honoured_for: Option<Duration>) -> Self {
+        Self {
+            honoured_for,
+            ..self
+        }
     }
 
     fn current(&self) -> Option<&'a Attempt> {
@@ -202,11 +214,15 @@ impl<'a> History<'a> {
                 .any(|attempt| attempt.key_number != current && ended_unread(attempt))
     }
 
-    /// Whether Fineract may have purged the row of this key: the first attempt under it is as old as
-    /// the rows that Fineract's "Purge Processed Commands" job removes (`CONTRACT.md` section 12.3).
+    /// Whether Fineract may have no row of this key: the first attempt under it is as old as the rows that
+    /// Fineract's "Purge Processed Commands" job removes (`CONTRACT.md` section 12.3), or from a time when keys may
+    /// have been ignored.
     pub fn may_be_forgotten(&self, key_number: i32, kept_for: Duration) -> bool {
         let oldest = self.of_key(key_number).map(|attempt| attempt.age).max();
-        oldest.is_some_and(|age| age.saturating_add(PURGE_MARGIN) >= kept_for)
+        oldest.is_some_and(|age| {
+            age.saturating_add(PURGE_MARGIN) >= kept_for
+                || self.honoured_for.is_some_and(|honoured| age >= honoured)
+        })
     }
 
     /// Whether any attempt may still run, or take effect late.

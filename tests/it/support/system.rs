@@ -9,9 +9,11 @@ use std::{
 use fineract_gateway::{
     app::{self, Gateway},
     config::Config,
+    domain::CommandKind,
     sandbox::Sandbox,
 };
 use reqwest::{Client, RequestBuilder};
+use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions as _, PgPool};
 use tokio::{
@@ -33,6 +35,8 @@ pub(crate) struct System {
     settings: Vec<(String, String)>,
     client: Client,
     stop: CancellationToken,
+    /// Where it stands that Fineract honours keys, before a gateway asks.
+    trusting: Option<PgPool>,
 }
 
 impl Drop for System {
@@ -44,6 +48,13 @@ impl Drop for System {
 impl System {
     /// Starts a sandbox; gateways are started one by one.
     pub(crate) async fn start(pool: &PgPool) -> Self {
+        let mut system = Self::asking(pool).await;
+        system.trusting = Some(pool.clone());
+        system
+    }
+
+    /// The same; the gateways find out for themselves whether Fineract honours keys.
+    pub(crate) async fn asking(pool: &PgPool) -> Self {
         Self::on(pool.connect_options().to_url_lossy().as_str()).await
     }
 
@@ -84,7 +95,47 @@ impl System {
                 .build()
                 .expect("a client"),
             stop,
+            trusting: None,
         }
+    }
+
+    fn setting(&self, name: &str) -> Option<String> {
+        let found = self.settings.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.clone())
+    }
+
+    /// Writes down that the Fineract of the settings honours keys, where nothing is known of it.
+    async fn trust_keys(&self) {
+        let Some(pool) = &self.trusting else {
+            return;
+        };
+        let url = self.setting("FINERACT_URL").expect("a URL");
+        let url = url.replace("/api/v1", "/actuator/prometheus");
+        let started_at = match self.client.get(url).send().await {
+            Ok(answer) if answer.status().is_success() => {
+                let text = answer.text().await.unwrap_or_default();
+                let value = text.lines().find_map(|line| {
+                    let value = line.strip_prefix("process_start_time_seconds ")?;
+                    Decimal::from_scientific(value).ok()
+                });
+                value.map(|value| value.normalize().to_string())
+            }
+            _ => None,
+        };
+        let kinds: Vec<_> = CommandKind::ALL
+            .iter()
+            .map(|kind| kind.as_str().to_owned())
+            .collect();
+        sqlx::query!(
+            "INSERT INTO key_probe (command, honoured, asked_at, process_start, honoured_since)
+             SELECT command, true, now(), $2, now() - interval '10 years' FROM unnest($1::text[]) command
+                 ON CONFLICT DO NOTHING",
+            &kinds,
+            started_at,
+        )
+        .execute(pool)
+        .await
+        .expect("the database is there");
     }
 
     /// Changes a setting of the gateways that are started after this.
@@ -95,13 +146,8 @@ impl System {
 
     /// Starts a gateway in this process.
     pub(crate) async fn gateway(&self) -> Caller {
-        let lookup = |name: &str| {
-            self.settings
-                .iter()
-                .find(|(known, _)| known == name)
-                .map(|(_, value)| value.clone())
-        };
-        let config = Config::read(lookup).expect("the settings are right");
+        self.trust_keys().await;
+        let config = Config::read(|name| self.setting(name)).expect("the settings are right");
         let gateway = app::start(&config).await.expect("the gateway starts");
         let address = gateway.address();
         Caller {
@@ -119,6 +165,7 @@ impl System {
 
     /// The same, with a log of this filter, to there.
     pub(crate) async fn process_with_log(&self, filter: &str, stderr: Stdio) -> Caller {
+        self.trust_keys().await;
         let port = TcpListener::bind("127.0.0.1:0")
             .await
             .and_then(|listener| listener.local_addr())
@@ -150,6 +197,13 @@ impl System {
         let url = format!("http://{}/sandbox/ledger", self.sandbox);
         let answer = Answer::of(self.client.get(url)).await;
         serde_json::from_str(&answer.text).expect("a list")
+    }
+
+    /// Has the sandbox start anew with these settings of keys.
+    pub(crate) async fn restart_with_keys(&self, keys: Value) {
+        let url = format!("http://{}/sandbox/keys", self.sandbox);
+        let answer = self.client.post(url).json(&keys).send().await;
+        assert!(answer.expect("the sandbox answers").status().is_success());
     }
 
     /// Has the sandbox misbehave.
