@@ -70,9 +70,7 @@ async fn restart_with_keys(Handle(sandbox): Handle<Sandbox>, body: String) -> Re
     let Some(json) = object_of(&body) else {
         return refused("a JSON object is wanted");
     };
-    let mut state = sandbox.lock();
-    state.keys = KeySettings::read(&json);
-    state.started_at = SystemTime::now();
+    sandbox.restart_with_keys(KeySettings::read(&json));
     done()
 }
 

@@ -37,7 +37,7 @@ mod users;
 mod wire;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -161,6 +161,13 @@ impl Sandbox {
         axum::serve(wire::CuttableListener(listener), service)
             .with_graceful_shutdown(shutdown.cancelled_owned())
             .await
+    }
+
+    /// As if the process had been started anew with these settings of keys.
+    pub fn restart_with_keys(&self, keys: KeySettings) {
+        let mut state = self.lock();
+        state.keys = keys;
+        state.started_at = SystemTime::now();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

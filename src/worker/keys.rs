@@ -117,16 +117,19 @@ impl Keys {
         is_in_force.then(|| standing.trust.after(standing.since.elapsed()))
     }
 
-    /// The process that was looked at last, and for how long it has been up by now, if that was since then.
-    pub(super) fn process_since(&self, since: Option<Instant>) -> Option<Option<Process>> {
+    /// Whether Fineract's process has been looked at since then.
+    pub(super) fn has_looked(&self, since: Instant) -> bool {
+        self.lock().looked_at >= Some(since)
+    }
+
+    /// The process that was looked at last, and for how long it has been up by now.
+    pub(super) fn process(&self) -> Option<Process> {
         let known = self.lock();
-        let looked_at = known
-            .looked_at
-            .filter(|looked_at| since.is_none_or(|since| *looked_at >= since))?;
-        Some(known.process.clone().map(|process| Process {
+        let (process, looked_at) = known.process.clone().zip(known.looked_at)?;
+        Some(Process {
             up_for: process.up_for + looked_at.elapsed(),
             ..process
-        }))
+        })
     }
 
     /// Notes which process was there.
@@ -173,10 +176,10 @@ impl Trust {
 impl Runner {
     /// Whether the operation's command may be sent, for all that is known of keys. It asks where that is not
     /// known of Fineract's process; before a command is sent again, it looks whether that is still the same.
-    pub(super) async fn require_keys(&self, case: Case<'_>) -> Result<(), Conclusion> {
+    pub(super) async fn require_keys(&self, case: Case<'_>) -> Result<Trust, Conclusion> {
         #[cfg(feature = "sabotage")]
         if crate::sabotage::is(crate::sabotage::Sabotage::TrustsKeys) {
-            return Ok(());
+            return Ok(Trust::Unproven);
         }
         let claimed = case.claimed;
         let is_resent = was_sent(case);
@@ -184,7 +187,7 @@ impl Runner {
             Ok(Trust::Unproven) if is_resent && !case.entry.late_command_harmless => {
                 Err(self.again_or_park(claimed, UNPROVEN, false, None))
             }
-            Ok(Trust::Honoured(_) | Trust::Unproven) => Ok(()),
+            Ok(trust) => Ok(trust),
             Err(Doubt::NotHonoured) => Err(Conclusion::again(claimed, NOT_HONOURED, None)),
             Err(Doubt::BeingAsked) => Err(Conclusion::passed_over(
                 UNPROVEN,
@@ -211,13 +214,6 @@ impl Runner {
             Err(Doubt::BeingAsked | Doubt::Unread(_) | Doubt::Database(_)) => {}
         }
         asked
-    }
-
-    /// For how long the keys of an operation's kind have been honoured, as this process knows.
-    pub(super) fn honoured_for(&self, case: Case<'_>) -> Option<Duration> {
-        self.keys
-            .in_force(kind(case.entry), None, self.fineract.last_failure())
-            .and_then(Trust::honoured_for)
     }
 
     /// Whether the answer that an operation has just got may be used to learn of its kind's keys, of which

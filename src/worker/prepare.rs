@@ -3,6 +3,7 @@
 use super::{
     case::Case,
     conclude::{Conclusion, refused_unsent},
+    keys::Trust,
     runner::Runner,
 };
 use crate::{
@@ -42,11 +43,15 @@ impl Runner {
         }
     }
 
-    /// What is to be sent: what was sent under this key, or else what is planned now. `Err`: it is not to be
-    /// sent now.
-    pub(super) async fn prepare(&self, case: Case<'_>) -> Result<Prepared, Conclusion> {
+    /// What is to be sent: what was sent under this key, as far as that may be trusted, or else what is planned
+    /// now. `Err`: it is not to be sent now.
+    pub(super) async fn prepare(
+        &self,
+        case: Case<'_>,
+        trust: Trust,
+    ) -> Result<Prepared, Conclusion> {
         match resend(case.attempts, case.claimed.key_number) {
-            Some(stored) => self.prepare_again(case, stored).await,
+            Some(stored) => self.prepare_again(case, stored, trust).await,
             None => self.prepare_new(case).await,
         }
     }
@@ -82,13 +87,14 @@ impl Runner {
 
     /// The command that was sent in vain, if it may be sent again. Others may have paid meanwhile, and
     /// Fineract would pay once more: so the guard is asked again, unless the key is in Fineract's books.
-    /// Where Fineract may have purged the key, it is read first: the command would run anew.
+    /// Where Fineract may have purged the key, or never stored it, it is read first: the command would run anew.
     async fn prepare_again(
         &self,
         case: Case<'_>,
         stored: Prepared,
+        trust: Trust,
     ) -> Result<Prepared, Conclusion> {
-        let history = case.history().honoured_for(self.honoured_for(case));
+        let history = case.history().honoured_for(trust.honoured_for());
         let kept_for = self.settings().keys_kept_for;
         if history.may_be_forgotten(case.claimed.key_number, kept_for) {
             self.look_before_it_runs_anew(case).await?;

@@ -34,48 +34,43 @@ impl Runner {
         since: Instant,
     ) -> Result<Trust, Doubt> {
         let _asking = self.keys.asking.lock().await;
-        let process = match self.keys.process_since(Some(since)) {
-            Some(process) => process,
-            None => {
-                let looked_at = Instant::now();
-                let process = self.fineract.process().await?;
-                self.keys.note_process(process.clone(), looked_at);
-                process
-            }
-        };
+        if !self.keys.has_looked(since) {
+            let looked_at = Instant::now();
+            self.keys
+                .note_process(self.fineract.process().await?, looked_at);
+        }
         let last_failure = self.fineract.last_failure();
         if let Some(trust) = self.keys.in_force(kind, Some(since), last_failure) {
             return Ok(trust);
         }
         let last = self.store.key_verdict(kind).await?;
+        let process = self.keys.process();
         let is_same = last.process_start == process.as_ref().map(|process| process.start.clone());
         // Where processes cannot be told apart, only what was asked since the last failure counts.
         let is_fresh =
             is_same && (process.is_some() || last_failure.is_none_or(|at| last.age < at.elapsed()));
-        match last.honoured {
-            Some(true) if is_fresh && last.age < GOOD_FOR => {
+        match (last.honoured, GOOD_FOR.checked_sub(last.age)) {
+            (Some(true), Some(good_for)) if is_fresh => {
                 let trust = Trust::Honoured(last.honoured_for);
-                self.keys.note(kind, trust, GOOD_FOR - last.age);
+                self.keys.note(kind, trust, good_for);
                 return Ok(trust);
             }
-            Some(false) if is_same && last.age < ASKED_AGAIN => return Err(Doubt::NotHonoured),
-            Some(_) | None => {}
+            (Some(false), _) if is_same && last.age < ASKED_AGAIN => {
+                return Err(Doubt::NotHonoured);
+            }
+            (Some(_) | None, _) => {}
         }
-        if !self
-            .store
-            .begin_key_probe(kind, self.settings().lease)
-            .await?
-        {
+        let lease = self.settings().lease;
+        if !self.store.begin_key_probe(kind, lease).await? {
             return Err(Doubt::BeingAsked);
         }
-        let told = self.probe(kind, last.subject.as_deref()).await;
-        let concluded = match told {
-            Ok((KeySaid::Nothing, _)) => Ok(kept(&last, is_same)),
+        let trust = match self.probe(kind, last.subject.as_deref()).await {
+            Ok((KeySaid::Nothing, _)) => kept(&last, is_same),
             Ok((said, subject)) => return self.write_verdict(kind, said, subject, process).await,
             Err(doubt) => Err(doubt),
         };
         self.store.end_key_probe(kind).await?;
-        let trust = concluded??;
+        let trust = trust?;
         let good_for = match trust {
             Trust::Honoured(_) => GOOD_FOR,
             Trust::Unproven => LOOKED_FOR_AGAIN,
@@ -190,22 +185,17 @@ impl Runner {
             }
             Some(Reply::Answer(_) | Reply::Failure(_)) | None => KeySaid::Nothing,
         };
-        let Some(process) = self.keys.process_since(None) else {
-            return;
-        };
         if said == KeySaid::Nothing {
             return;
         }
-        match self
-            .write_verdict(kind(case.entry), said, None, process)
-            .await
-        {
-            Ok(_) => {}
-            Err(Doubt::NotHonoured) => self.block(kind(case.entry)),
+        let kind = kind(case.entry);
+        let process = self.keys.process();
+        match self.write_verdict(kind, said, None, process).await {
+            Err(Doubt::NotHonoured) => self.block(kind),
             Err(Doubt::Database(error)) => {
                 tracing::warn!(error = %chain(&error), "what was learnt of keys is not written");
             }
-            Err(Doubt::BeingAsked | Doubt::Unread(_)) => {}
+            Ok(_) | Err(Doubt::BeingAsked | Doubt::Unread(_)) => {}
         }
     }
 }

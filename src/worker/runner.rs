@@ -184,10 +184,11 @@ impl Runner {
         if claimed.is_past_expiry && !case.history().may_have_run_under(claimed.key_number) {
             return Some(self.close(case, expired(case)).await);
         }
-        if let Err(conclusion) = self.require_keys(case).await {
-            return Some(conclusion);
-        }
-        let prepared = match self.prepare(case).await {
+        let trust = match self.require_keys(case).await {
+            Ok(trust) => trust,
+            Err(conclusion) => return Some(conclusion),
+        };
+        let prepared = match self.prepare(case, trust).await {
             Ok(prepared) => prepared,
             Err(conclusion) => return Some(conclusion),
         };

@@ -3,7 +3,7 @@
 use fastrand::Rng;
 
 use super::{
-    encounters::{ENCOUNTERS, Encounter, UNREADABLE},
+    encounters::{ENCOUNTERS, Encounter, KEYS_IGNORED, KEYS_RENAMED, UNREADABLE},
     sandbox_faults::{SANDBOX, SandboxFault, Told},
 };
 use crate::domain::OperationType;
@@ -29,6 +29,8 @@ pub(super) enum Card {
     SandboxAway,
     /// Fineract's process is started anew: what ran there is gone, its rows stay.
     SandboxRestart,
+    /// Another process comes back for Fineract's, which ignores keys until it is mended.
+    KeysLost,
     /// Nobody reads a talkative gateway's log while it works, or its reader goes away.
     Log {
         /// Which.
@@ -74,6 +76,7 @@ impl Card {
             Self::TerminateBackends,
             Self::SandboxAway,
             Self::SandboxRestart,
+            Self::KeysLost,
             Self::Log { is_closed: false },
             Self::Log { is_closed: true },
             Self::HoldRows,
@@ -98,6 +101,7 @@ impl Card {
             Self::TerminateBackends => "backends terminated".to_owned(),
             Self::SandboxAway => "Fineract away".to_owned(),
             Self::SandboxRestart => "Fineract restarted".to_owned(),
+            Self::KeysLost => "keys lost at a restart".to_owned(),
             Self::Log { is_closed: false } => "stderr stalled".to_owned(),
             Self::Log { is_closed: true } => "stderr dead".to_owned(),
             Self::HoldRows => "rows locked".to_owned(),
@@ -125,6 +129,14 @@ impl Card {
     pub(super) fn is_of_the_unreadable(self) -> bool {
         self.encounter()
             .is_some_and(|encounter| encounter.name == UNREADABLE)
+    }
+
+    /// Whether keys are ignored for a while.
+    fn ignores_keys(self) -> bool {
+        let is_of_keys = |encounter: &Encounter| {
+            encounter.name == KEYS_IGNORED || encounter.name == KEYS_RENAMED
+        };
+        self == Self::KeysLost || self.encounter().is_some_and(is_of_keys)
     }
 
     /// What the sandbox is told for it.
@@ -160,7 +172,9 @@ impl Card {
                 _ => false,
             });
         }
-        (self == Self::SandboxRestart && is_undecided)
+        // What was sent to a Fineract that ignored its key is not sent again where reading cannot tell.
+        (self.ignores_keys() && (is_undecided || why == "undo_leaves_no_trace"))
+            || (self == Self::SandboxRestart && is_undecided)
             || (matches!(self, Self::Checker { .. }) && why.contains("checker"))
     }
 }

@@ -98,6 +98,11 @@ impl SandboxClient {
             .map(drop)
     }
 
+    /// As if it had been started anew with these settings of keys.
+    pub(super) async fn restart_with_keys(&self, keys: &Value) -> anyhow::Result<()> {
+        self.administer(Method::POST, "keys", keys).await.map(drop)
+    }
+
     /// Has the sandbox misbehave.
     pub(super) async fn add_fault(&self, fault: &Value) -> anyhow::Result<()> {
         self.administer(Method::POST, "faults", &json!([fault]))

@@ -19,6 +19,7 @@ use crate::{
     cli::private::{Death, Gateway},
     domain::OperationType,
     points::{Order, Point},
+    sandbox::KeySettings,
 };
 
 /// How often dead and stopped gateways are looked for.
@@ -46,6 +47,11 @@ impl Havoc<'_> {
         let (fault, holds_back) = if card == Card::SandboxRestart {
             let late = json!({ "fault": "late_effect", "times": 4, "probability": 0.25, "delay_ms": 2_500 });
             (late, Duration::from_millis(2_500))
+        } else if card == Card::KeysLost {
+            let aim = commands_of(OperationType::ClientUpdate);
+            let lost =
+                json!({ "fault": "reset_after", "match": aim, "times": 12, "probability": 0.5 });
+            (lost, Duration::ZERO)
         } else if matches!(card, Card::Checker { .. }) {
             let held = json!({ "fault": "maker_checker", "times": 3, "probability": 0.2 });
             (held, Duration::ZERO)
@@ -105,6 +111,7 @@ impl Havoc<'_> {
                 fineract.restart().await?;
                 self.struck(card, 1);
             }
+            Card::KeysLost => self.lose_keys(&mut rng).await?,
             Card::Sandbox(_) => {
                 if let Some(told) = card.sandbox_fault(&mut rng)
                     && let Some(lasts) = told.lasts
@@ -121,6 +128,22 @@ impl Havoc<'_> {
             Card::Encounter(_) if card.is_of_the_unreadable() => self.count_unread(card).await,
             Card::Encounter(_) => self.struck(card, 1),
         }
+        Ok(())
+    }
+
+    /// Fineract's process goes, another comes that ignores keys, and one that honours them again.
+    async fn lose_keys(&self, rng: &mut Rng) -> anyhow::Result<()> {
+        let servers = &self.system.servers;
+        for keys in [
+            KeySettings::default().ignoring_all(),
+            KeySettings::default(),
+        ] {
+            servers.sandbox_away().await;
+            tokio::time::sleep(Duration::from_millis(rng.u64(300..1_000))).await;
+            servers.sandbox_back_with_keys(keys).await?;
+            tokio::time::sleep(Duration::from_millis(rng.u64(1_500..3_000))).await;
+        }
+        self.struck(Card::KeysLost, 1);
         Ok(())
     }
 

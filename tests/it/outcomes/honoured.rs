@@ -3,7 +3,7 @@
 use serde_json::json;
 use sqlx::PgPool;
 
-use super::{Bench, CLIENT, CLIENT_STORED, LOAN_DONE, approve, client, loan, stands};
+use super::{Bench, LOAN_DONE, approve, client, loan, stands};
 use crate::fake_fineract::refusal;
 
 /// The fake's metrics, of a process that was started then.
@@ -11,6 +11,8 @@ fn process(started_at: u64) -> String {
     format!("200 process_start_time_seconds {started_at}")
 }
 
+const CLIENT: &str = r#"200 {"officeId":1,"clientId":7,"resourceId":7}"#;
+const CLIENT_STORED: &str = r#"200c {"officeId":1,"clientId":7,"resourceId":7}"#;
 const METRICS: &str = "/fineract-provider/actuator/prometheus";
 
 /// The keys under which probes came.
