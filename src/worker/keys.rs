@@ -8,10 +8,13 @@ use std::{
 
 use super::{blocked::Part, case::Case, conclude::Conclusion, pace, runner::Runner};
 use crate::{
-    domain::{CommandKind, Failure, Method},
+    domain::{
+        Answer, CommandKind, Failure, Method, Reply, Request,
+        decision::{self, Decision, History},
+    },
     fineract::{Process, ReadFailure},
     operations::Entry,
-    store::StoreError,
+    store::{Claimed, StoreError},
 };
 
 /// Why operations of a kind wait: Fineract ignores their keys.
@@ -193,8 +196,28 @@ impl Runner {
                 UNPROVEN,
                 pace::jitter(ASKED_ELSEWHERE),
             )),
+            Err(Doubt::Unread(ReadFailure::Refused(answer))) => {
+                Err(self.unasked(claimed, &answer).await)
+            }
             Err(Doubt::Unread(failure)) => Err(self.unread(case, failure).await),
             Err(Doubt::Database(error)) => Err(Conclusion::database_away(claimed, &error)),
+        }
+    }
+
+    /// What becomes of an operation that would be answered as what was to ask about its key: it waits for the
+    /// same reason, but is never refused, which only its own answer does.
+    async fn unasked(&self, claimed: &Claimed, answer: &Answer) -> Conclusion {
+        let reply = Reply::Answer(answer.clone());
+        match decision::decide(&reply, &History::new(&[]), self.settings().patience) {
+            Decision::Suspect { scope, why } => self.suspect(claimed, scope, why, false).await,
+            Decision::SameKey { why, outage } => {
+                self.again_or_park(claimed, why, outage, answer.retry_after)
+            }
+            Decision::Succeeded
+            | Decision::Refused
+            | Decision::Read(_)
+            | Decision::AwaitChecker
+            | Decision::Park { .. } => Conclusion::again(claimed, UNPROVEN, answer.retry_after),
         }
     }
 
@@ -219,7 +242,7 @@ impl Runner {
     /// Whether the answer that an operation has just got may be used to learn of its kind's keys, of which
     /// nothing is known; a delete's may not: sent again, it finds nothing.
     pub(super) fn is_to_learn(&self, case: Case<'_>) -> bool {
-        let is_delete = |request: &crate::domain::Request| request.method == Method::Delete;
+        let is_delete = |request: &Request| request.method == Method::Delete;
         !case.history().request().is_none_or(is_delete)
             && self
                 .keys

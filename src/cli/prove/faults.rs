@@ -117,6 +117,17 @@ impl Card {
         }
     }
 
+    /// The card of that name. `Err` names them all.
+    pub(super) fn named(name: &str) -> Result<Self, String> {
+        let deck = Self::deck();
+        let card = deck.iter().copied().find(|card| card.name() == name);
+        card.ok_or_else(|| {
+            let mut names: Vec<String> = deck.into_iter().map(Self::name).collect();
+            names.dedup();
+            format!("no card has this name; the cards are {}", names.join(", "))
+        })
+    }
+
     /// The story that it is.
     pub(super) fn encounter(self) -> Option<&'static Encounter> {
         let Self::Encounter(index) = self else {

@@ -42,6 +42,7 @@ use fastrand::Rng;
 use tokio::signal::unix::{SignalKind, signal};
 
 use self::{
+    faults::Card,
     judge::{Accepted, Violation},
     plan::Plan,
     system::System,
@@ -60,6 +61,9 @@ pub(super) struct Arguments {
     /// Plays this round of the seed alone.
     #[arg(long)]
     only: Option<u32>,
+    /// Has every round play this card too, by its name in the table.
+    #[arg(long, value_parser = Card::named)]
+    card: Option<Card>,
     /// How many gateway processes.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..))]
     gateways: u8,
@@ -115,11 +119,18 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     for (round, violation) in &counts.violations {
         anstream::println!("round {round}: {violation}");
         anstream::println!(
-            "  again: prove --seed {seed} --only {round}; books and logs in {}",
+            "  again: prove --seed {seed} --only {round}{}; books and logs in {}",
+            card_argument(&arguments),
             folder.display()
         );
     }
     Ok(ExitCode::FAILURE)
+}
+
+/// What repeats a round that was to play a card.
+fn card_argument(arguments: &Arguments) -> String {
+    let card = arguments.card.map(Card::name);
+    card.map_or_else(String::new, |name| format!(" --card '{name}'"))
 }
 
 /// Nothing is left running, and nothing is proven.
@@ -163,7 +174,7 @@ async fn play(
         if ends_at.is_some_and(|ends_at| ends_at <= Instant::now()) {
             break;
         }
-        let plan = Plan::of(seed, round, system.gateways.len());
+        let plan = Plan::of(seed, round, system.gateways.len(), arguments.card);
         let names: Vec<String> = plan.cards.iter().map(|card| card.name()).collect();
         let began = Instant::now();
         let ended = round::play(system, tally, plan).await.with_context(|| {

@@ -47,11 +47,17 @@ pub(super) fn passings() -> Vec<Passing> {
 }
 
 impl Plan {
-    /// Plans a round.
-    pub(super) fn of(seed: u64, round: u32, gateways: usize) -> Self {
+    /// Plans a round, in which this card is always played where one is given.
+    pub(super) fn of(seed: u64, round: u32, gateways: usize, always: Option<Card>) -> Self {
         let mut rng = Rng::with_seed(seed ^ (u64::from(round) << 32));
         let before = usize::try_from(round.saturating_sub(1)).unwrap_or(0);
-        let cards = deal(seed, before * CARDS_A_ROUND, CARDS_A_ROUND, &Card::deck());
+        let mut cards = deal(seed, before * CARDS_A_ROUND, CARDS_A_ROUND, &Card::deck());
+        if let Some(card) = always
+            && !cards.contains(&card)
+            && let Some(first) = cards.first_mut()
+        {
+            *first = card;
+        }
         let deaths = deal(seed, before * DEATHS_A_ROUND, DEATHS_A_ROUND, &passings());
         let mut orders: Vec<Option<Order>> = deaths
             .into_iter()
@@ -134,7 +140,7 @@ mod tests {
 
     #[test]
     fn a_round_is_planned_the_same_again() {
-        let plan = |seed, round| format!("{:?}", Plan::of(seed, round, 3));
+        let plan = |seed, round| format!("{:?}", Plan::of(seed, round, 3, None));
         assert_eq!(plan(7, 12), plan(7, 12));
         assert_ne!(plan(7, 12), plan(8, 12));
         assert_ne!(plan(7, 12), plan(7, 13));
@@ -142,7 +148,7 @@ mod tests {
 
     #[test]
     fn every_card_and_every_point_comes_round() {
-        let plans: Vec<Plan> = (1..=40).map(|round| Plan::of(3, round, 3)).collect();
+        let plans: Vec<Plan> = (1..=40).map(|round| Plan::of(3, round, 3, None)).collect();
         let cards: BTreeSet<Card> = plans.iter().flat_map(|plan| plan.cards.clone()).collect();
         assert_eq!(cards, Card::deck().into_iter().collect());
         let orders = plans
@@ -153,5 +159,14 @@ mod tests {
             .map(|order| (order.point, order.operation_type))
             .collect();
         assert_eq!(deaths, passings().into_iter().collect());
+    }
+
+    #[test]
+    fn a_card_may_be_asked_for_in_every_round() {
+        for round in 1..=40 {
+            let plan = Plan::of(3, round, 3, Some(Card::HoldRows));
+            assert!(plan.cards.contains(&Card::HoldRows), "{round}");
+            assert_eq!(plan.cards.len(), CARDS_A_ROUND, "{round}");
+        }
     }
 }

@@ -56,11 +56,9 @@ impl<'a> History<'a> {
     /// For how long Fineract has honoured keys, where that is known: what was sent before may not be stored
     /// under its key.
     #[must_use]
-    pub fn honoured_for(self, honoured_for: Option<Duration>) -> Self {
-        Self {
-            honoured_for,
-            ..self
-        }
+    pub fn honoured_for(mut self, honoured_for: Option<Duration>) -> Self {
+        self.honoured_for = honoured_for;
+        self
     }
 
     fn current(&self) -> Option<&'a Attempt> {

@@ -9,11 +9,9 @@ use std::{
 use fineract_gateway::{
     app::{self, Gateway},
     config::Config,
-    domain::CommandKind,
     sandbox::Sandbox,
 };
 use reqwest::{Client, RequestBuilder};
-use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions as _, PgPool};
 use tokio::{
@@ -23,7 +21,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Answer, TOKEN};
+use super::{Answer, TOKEN, keys::trust_keys};
 
 /// No test waits longer for anything.
 const DEADLINE: Duration = Duration::from_mins(1);
@@ -106,36 +104,9 @@ impl System {
 
     /// Writes down that the Fineract of the settings honours keys, where nothing is known of it.
     async fn trust_keys(&self) {
-        let Some(pool) = &self.trusting else {
-            return;
-        };
-        let url = self.setting("FINERACT_URL").expect("a URL");
-        let url = url.replace("/api/v1", "/actuator/prometheus");
-        let started_at = match self.client.get(url).send().await {
-            Ok(answer) if answer.status().is_success() => {
-                let text = answer.text().await.unwrap_or_default();
-                let value = text.lines().find_map(|line| {
-                    let value = line.strip_prefix("process_start_time_seconds ")?;
-                    Decimal::from_scientific(value).ok()
-                });
-                value.map(|value| value.normalize().to_string())
-            }
-            _ => None,
-        };
-        let kinds: Vec<_> = CommandKind::ALL
-            .iter()
-            .map(|kind| kind.as_str().to_owned())
-            .collect();
-        sqlx::query!(
-            "INSERT INTO key_probe (command, honoured, asked_at, process_start, honoured_since)
-             SELECT command, true, now(), $2, now() - interval '10 years' FROM unnest($1::text[]) command
-                 ON CONFLICT DO NOTHING",
-            &kinds,
-            started_at,
-        )
-        .execute(pool)
-        .await
-        .expect("the database is there");
+        if let (Some(pool), Some(url)) = (&self.trusting, self.setting("FINERACT_URL")) {
+            trust_keys(pool, &self.client, &url).await;
+        }
     }
 
     /// Changes a setting of the gateways that are started after this.
