@@ -69,12 +69,13 @@ async fn a_verdict_is_asked_for_again(pool: PgPool) {
     gateway.run("CLIENT_CREATE", client("C-2")).await;
     assert_eq!(bench.fake.probes().len(), 4, "a day later");
 
-    bench.fake.answers("C-3", &["close", CLIENT]);
+    bench.fake.answers("/clients", &["close", CLIENT]);
     let id = gateway.send("CLIENT_CREATE", client("C-3")).await;
     bench.end_of(&gateway, &id).await;
     assert_eq!(bench.fake.probes().len(), 4, "it is the same process");
+    assert_eq!(bench.fake.commands().len(), 4, "it was sent again");
 
-    bench.fake.answers("C-4", &["close", CLIENT]);
+    bench.fake.answers("/clients", &["close", CLIENT]);
     bench.fake.reads(METRICS, &process(1_795_100_000));
     let id = gateway.send("CLIENT_CREATE", client("C-4")).await;
     bench.end_of(&gateway, &id).await;

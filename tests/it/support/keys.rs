@@ -1,14 +1,18 @@
 //! What stands written of a Fineract that has been found to honour keys.
 
 use fineract_gateway::domain::CommandKind;
-use reqwest::Client;
 use rust_decimal::Decimal;
-use sqlx::PgPool;
 
-/// Writes down that the Fineract at this URL has honoured all keys for long, where nothing is known of it.
-pub(crate) async fn trust_keys(pool: &PgPool, client: &Client, url: &str) {
+use super::system::System;
+
+/// Writes down that the Fineract of the settings has honoured all keys for long, where nothing is known of it.
+pub(super) async fn trust_keys(system: &System) {
+    let Some(pool) = &system.trusting else {
+        return;
+    };
+    let url = system.setting("FINERACT_URL").expect("a URL");
     let url = url.replace("/api/v1", "/actuator/prometheus");
-    let metrics = match client.get(url).send().await {
+    let metrics = match system.client.get(url).send().await {
         Ok(answer) if answer.status().is_success() => answer.text().await.unwrap_or_default(),
         Ok(_) | Err(_) => String::new(),
     };

@@ -31,10 +31,10 @@ pub(crate) struct System {
     /// The sandbox's address.
     pub(crate) sandbox: SocketAddr,
     settings: Vec<(String, String)>,
-    client: Client,
+    pub(super) client: Client,
     stop: CancellationToken,
     /// Where it stands that Fineract honours keys, before a gateway asks.
-    trusting: Option<PgPool>,
+    pub(super) trusting: Option<PgPool>,
 }
 
 impl Drop for System {
@@ -97,16 +97,9 @@ impl System {
         }
     }
 
-    fn setting(&self, name: &str) -> Option<String> {
+    pub(super) fn setting(&self, name: &str) -> Option<String> {
         let found = self.settings.iter().find(|(known, _)| known == name);
         found.map(|(_, value)| value.clone())
-    }
-
-    /// Writes down that the Fineract of the settings honours keys, where nothing is known of it.
-    async fn trust_keys(&self) {
-        if let (Some(pool), Some(url)) = (&self.trusting, self.setting("FINERACT_URL")) {
-            trust_keys(pool, &self.client, &url).await;
-        }
     }
 
     /// Changes a setting of the gateways that are started after this.
@@ -117,7 +110,7 @@ impl System {
 
     /// Starts a gateway in this process.
     pub(crate) async fn gateway(&self) -> Caller {
-        self.trust_keys().await;
+        trust_keys(self).await;
         let config = Config::read(|name| self.setting(name)).expect("the settings are right");
         let gateway = app::start(&config).await.expect("the gateway starts");
         let address = gateway.address();
@@ -136,7 +129,7 @@ impl System {
 
     /// The same, with a log of this filter, to there.
     pub(crate) async fn process_with_log(&self, filter: &str, stderr: Stdio) -> Caller {
-        self.trust_keys().await;
+        trust_keys(self).await;
         let port = TcpListener::bind("127.0.0.1:0")
             .await
             .and_then(|listener| listener.local_addr())
@@ -161,27 +154,6 @@ impl System {
         };
         caller.until_ready().await;
         caller
-    }
-
-    /// Every effect in Fineract, in order.
-    pub(crate) async fn ledger(&self) -> Vec<Value> {
-        let url = format!("http://{}/sandbox/ledger", self.sandbox);
-        let answer = Answer::of(self.client.get(url)).await;
-        serde_json::from_str(&answer.text).expect("a list")
-    }
-
-    /// Has the sandbox start anew with these settings of keys.
-    pub(crate) async fn restart_with_keys(&self, keys: Value) {
-        let url = format!("http://{}/sandbox/keys", self.sandbox);
-        let answer = self.client.post(url).json(&keys).send().await;
-        assert!(answer.expect("the sandbox answers").status().is_success());
-    }
-
-    /// Has the sandbox misbehave.
-    pub(crate) async fn fault(&self, fault: Value) {
-        let url = format!("http://{}/sandbox/faults", self.sandbox);
-        let answer = self.client.post(url).json(&json!([fault])).send().await;
-        assert!(answer.expect("the sandbox answers").status().is_success());
     }
 }
 
