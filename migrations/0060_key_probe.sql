@@ -8,6 +8,8 @@ CREATE TABLE key_probe (
     honoured_since timestamptz,
     subject        text COLLATE "C",
     asking_until   timestamptz,
+    seen           text,
+    doubted        boolean     NOT NULL DEFAULT false,
     CONSTRAINT key_probe_verdict CHECK ((honoured IS NULL) = (asked_at IS NULL)),
     CONSTRAINT key_probe_since CHECK ((honoured IS TRUE) = (honoured_since IS NOT NULL))
 );
@@ -20,3 +22,5 @@ COMMENT ON COLUMN key_probe.process_start IS 'The process_start_time_seconds of 
 COMMENT ON COLUMN key_probe.honoured_since IS 'Since when keys have been honoured, as far as is known: what was sent before may not be stored under its key. The start of the first process that did, after none was known or one did not.';
 COMMENT ON COLUMN key_probe.subject IS 'The lane of the client or loan on which it was asked: tried first the next time; NULL: on none.';
 COMMENT ON COLUMN key_probe.asking_until IS 'Until when one gateway is asking, and the others wait; NULL: none is.';
+COMMENT ON COLUMN key_probe.seen IS 'The process_start_time_seconds of the Fineract about which was to be asked, while there is no verdict on it; empty: it does not show them; NULL: there is one.';
+COMMENT ON COLUMN key_probe.doubted IS 'Whether a process has gone, since the verdict, of which nobody had found out: what was sent to it may be stored under no key.';

@@ -72,25 +72,31 @@ impl Store {
         }))
     }
 
-    /// Leave to ask about a kind of command, for so long at most; `false`: another gateway is asking. No lock is
-    /// held meanwhile.
+    /// Leave to ask about a kind of command, for so long at most, of the process that was seen; `false`: another
+    /// gateway is asking. No lock is held meanwhile.
     pub async fn begin_key_probe(
         &self,
         kind: CommandKind,
+        process_start: Option<&str>,
         at_most: Duration,
     ) -> Result<bool, StoreError> {
-        let begun = sqlx::query!(
-            "INSERT INTO key_probe AS k (command, asking_until)
-             VALUES ($1, now() + make_interval(secs => $2))
-                 ON CONFLICT (command) DO UPDATE SET asking_until = excluded.asking_until
-              WHERE k.asking_until IS NULL OR k.asking_until <= now()",
+        sqlx::query_scalar!(
+            r#"INSERT INTO key_probe AS k (command, seen, asking_until)
+               VALUES ($1, $2, now() + make_interval(secs => $3))
+                   ON CONFLICT (command) DO UPDATE
+                  -- Unnamed, each may be another one.
+                  SET doubted = k.doubted OR COALESCE(k.seen <> excluded.seen OR k.seen = '', false),
+                      seen = excluded.seen,
+                      asking_until = CASE WHEN k.asking_until > now() THEN k.asking_until
+                                          ELSE excluded.asking_until END
+            RETURNING asking_until = now() + make_interval(secs => $3) AS "begun!""#,
             kind.as_str(),
+            process_start.unwrap_or_default(),
             at_most.as_secs_f64(),
         )
-        .execute(&self.pool)
+        .fetch_one(&self.pool)
         .or_fail_to("begin to ask whether keys are honoured")
-        .await?;
-        Ok(begun.rows_affected() == 1)
+        .await
     }
 
     /// Gives the leave back, without a verdict.
@@ -113,8 +119,12 @@ impl Store {
                    ON CONFLICT (command) DO UPDATE
                   SET honoured = excluded.honoured, asked_at = excluded.asked_at,
                       process_start = excluded.process_start,
-                      honoured_since = CASE WHEN excluded.honoured AND k.honoured THEN k.honoured_since
+                      honoured_since = CASE WHEN excluded.honoured AND k.honoured AND NOT k.doubted
+                                             AND COALESCE(k.seen = COALESCE(excluded.process_start, ''), true)
+                                            THEN k.honoured_since
                                             ELSE excluded.honoured_since END,
+                      doubted = false,
+                      seen = NULLIF(k.seen, COALESCE(excluded.process_start, '')),
                       subject = COALESCE(excluded.subject, k.subject), asking_until = NULL
             RETURNING EXTRACT(EPOCH FROM now() - honoured_since)::float8"#,
             verdict.kind.as_str(),

@@ -60,8 +60,9 @@ impl Runner {
             }
             (Some(_) | None, _) => {}
         }
+        let start = process.as_ref().map(|process| process.start.as_str());
         let lease = self.settings().lease;
-        if !self.store.begin_key_probe(kind, lease).await? {
+        if !self.store.begin_key_probe(kind, start, lease).await? {
             return Err(Doubt::BeingAsked);
         }
         let trust = match self.probe(kind, last.subject.as_deref()).await {

@@ -4,7 +4,7 @@ use serde_json::json;
 use sqlx::PgPool;
 
 use super::{Bench, LOAN_DONE, approve, client, loan, stands};
-use crate::fake_fineract::refusal;
+use crate::fake_fineract::{NOW, refusal};
 
 /// The fake's metrics, of a process that was started then.
 fn process(started_at: u64) -> String {
@@ -157,4 +157,49 @@ async fn what_is_harmless_twice_is_sent_again_unproven(pool: PgPool) {
     let end = bench.end_of(&gateway, &id).await;
     assert_eq!(end["status"], "success", "{end}");
     assert_eq!(bench.fake.keys(), [1, 1], "the stored answer proves it");
+}
+
+/// A process is looked at that cannot be asked, and goes; the next one honours keys. What the first one did with
+/// the key that it was sent, nobody knows.
+#[sqlx::test]
+async fn what_went_to_a_process_that_nobody_found_out_about_is_read(pool: PgPool) {
+    let bench = Bench::asking(pool).await;
+    let stored = |lastname: &str| {
+        format!(
+            r#"200 {{"id":7,"externalId":"C-1","officeId":1,"firstname":"A","lastname":"{lastname}",
+                "activationDate":[2026,1,1],"timeline":{{}}}}"#
+        )
+    };
+    let stands = |lastname: &str| {
+        for path in ["/clients/external-id/C-1", "/clients/7"] {
+            bench.fake.reads(path, &stored(lastname));
+        }
+    };
+    let update = |lastname: &str| json!({ "externalId": "C-1", "lastname": lastname });
+    stands("B");
+    bench.fake.answers("/clients", &[CLIENT]);
+    bench.fake.reads(METRICS, &process(1_795_000_000));
+    let gateway = bench.gateway().await;
+    gateway.run("CLIENT_CREATE", client("C-1")).await;
+    gateway.run("CLIENT_UPDATE", update("Asha")).await;
+    assert_eq!(bench.fake.probes().len(), 4);
+
+    bench.fake.answers("/clients", &["close"]);
+    bench.fake.reads(METRICS, &process(1_795_100_000));
+    bench.fake.answers_probes(&["close".to_owned()]);
+    let id = gateway.send("CLIENT_UPDATE", update("Rao")).await;
+    bench.until(&id, "ready", "read_unanswered").await;
+    assert_eq!(bench.fake.probes().len(), 5);
+    stands("Rao");
+    // It began after the update was sent.
+    bench.fake.reads(METRICS, &process(NOW));
+    let sent = bench.fake.commands().len();
+    let end = bench.end_of(&gateway, &id).await;
+    assert_eq!(end["status"], "success", "{end}");
+    assert_eq!(bench.fake.probes().len(), 7);
+    assert_eq!(
+        bench.fake.commands().len(),
+        sent,
+        "it was done, says what was read"
+    );
 }
