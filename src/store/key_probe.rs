@@ -148,7 +148,7 @@ impl Store {
     }
 
     /// Clients or loans of ours with a number, whose last success was one of these: the one that was asked the
-    /// last time first, then those with which nothing is under way, the newest first.
+    /// last time first, then the newest.
     pub async fn numbered(
         &self,
         left_by: &[OperationType],
@@ -171,7 +171,7 @@ impl Store {
                  FROM fitting f
                  JOIN lane l ON l.key = f.lane
                 WHERE l.resource_id IS NOT NULL
-                ORDER BY f.id IS NOT NULL, l.members > 0, f.id DESC
+                ORDER BY f.id IS NOT NULL, f.id DESC
                 LIMIT $3"#,
             &types,
             last_time,

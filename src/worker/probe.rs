@@ -23,6 +23,9 @@ use crate::{
 /// without a restart.
 const ASKED_AGAIN: Duration = Duration::from_secs(5);
 
+/// For how long it is believed that they are not, where nothing can be asked and processes cannot be told apart.
+const BELIEVED: Duration = Duration::from_mins(10);
+
 /// What asking has told, and on which lane.
 type Told = (KeySaid, Option<String>);
 
@@ -201,12 +204,14 @@ impl Runner {
     }
 }
 
-/// What a probe leaves that says nothing: the last verdict, if it is about the same process.
+/// What a probe leaves that says nothing: the last verdict, if it is about the same process. Where processes cannot
+/// be told apart, a bad one ends by itself: nothing else would find out that it was mended.
 fn kept(last: &KeyVerdict, is_same: bool) -> Result<Trust, Doubt> {
+    let is_named = last.process_start.is_some();
     match last.honoured {
-        Some(false) => Err(Doubt::NotHonoured),
+        Some(false) if is_same && (is_named || last.age < BELIEVED) => Err(Doubt::NotHonoured),
         Some(true) if is_same => Ok(Trust::Honoured(last.honoured_for)),
-        Some(true) | None => Ok(Trust::Unproven),
+        Some(_) | None => Ok(Trust::Unproven),
     }
 }
 

@@ -121,10 +121,13 @@ async fn a_probe_is_made_where_the_state_forbids_the_command(pool: PgPool) {
     gateway.succeeds("LOAN_CREATE", loan("L-3", "C-3")).await;
     gateway.succeeds("LOAN_APPROVE", approve("L-3")).await;
     // It can be asked on no other: what is approved is to be paid out.
-    sqlx::query!("UPDATE lane SET resource_id = NULL WHERE key = 'loan:l-3'")
-        .execute(&pool)
-        .await
-        .unwrap();
+    sqlx::query!(
+        "UPDATE lane SET resource_id = NULL WHERE key = $1",
+        "loan:l-3"
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
     gateway.succeeds("LOAN_DISBURSE", disburse("L-3")).await;
     gateway
         .succeeds("LOAN_REPAYMENT", repayment("L-3", 5_000.0))
@@ -207,6 +210,34 @@ async fn a_first_success_tells_that_keys_are_ignored(pool: PgPool) {
     let id = gateway.send("LOAN_APPROVE", approve("L-2")).await;
     until_why(&gateway, &id, "keys_not_honoured").await;
     assert_eq!(effects(&system, "APPROVE", "LOAN").await, 1);
+}
+
+/// Where nothing can be asked, what was found out of a process that is gone keeps nothing back.
+#[sqlx::test]
+async fn a_mended_fineract_of_which_nothing_can_be_asked_is_tried(pool: PgPool) {
+    let system = asking(&pool).await;
+    system
+        .restart_with_keys(json!({ "ignored": ["APPROVE_LOAN"] }))
+        .await;
+    let gateway = system.gateway().await;
+    gateway.file("L-1").await;
+    gateway.file("L-2").await;
+    gateway.succeeds("LOAN_APPROVE", approve("L-1")).await;
+    until_told(&gateway, &["approve"]).await;
+    // The only loan on which that could be asked is not known any more.
+    sqlx::query!(
+        "UPDATE lane SET resource_id = NULL WHERE key = $1",
+        "loan:l-1"
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    let id = gateway.send("LOAN_APPROVE", approve("L-2")).await;
+    until_why(&gateway, &id, "keys_not_honoured").await;
+    system.restart_with_keys(json!({})).await;
+    let end = gateway.end_of(&id).await;
+    assert_eq!(end["status"], "success", "{end}");
+    until_told(&gateway, &[]).await;
 }
 
 #[sqlx::test]

@@ -126,6 +126,8 @@ async fn release_1_10_1_refuses_the_probe_of_a_loan_in_its_own_way(pool: PgPool)
     let gateway = bench.gateway().await;
     let end = gateway.run("CLIENT_CREATE", client("C-1")).await;
     assert_eq!(end["status"], "success", "{end}");
+    assert_eq!(bench.fake.probes().len(), 2);
+    assert_eq!(bench.fake.keys(), [1], "nothing was left to be proven");
 }
 
 /// An update is no harm once, and may be one twice: unanswered, it is not sent again before keys are proven.
