@@ -10,11 +10,13 @@ trap 'rm -f "$report"' EXIT
 unnoticed=
 
 for sabotage in no_reconcile no_fence new_key_after_unknown new_key_on_cached_409 guard_off \
-    attempt_not_committed history_by_external_id cascade_off expire_unread; do
+    attempt_not_committed history_by_external_id cascade_off expire_unread trusts_keys; do
     card=
     case $sabotage in
     # It shows only where an operation's deadline passes while Fineract cannot be read about it.
     expire_unread) card='unreadable past a deadline' ;;
+    # It shows only where Fineract ignores keys.
+    trusts_keys) card='keys ignored' ;;
     esac
     "$program" prove --sabotage "$sabotage" ${card:+--card "$card"} --rounds 50 --until-violation >"$report" 2>&1
     code=$?

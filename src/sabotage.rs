@@ -26,10 +26,12 @@ pub enum Sabotage {
     ExpireUnread,
     /// A command is sent again without a look at what its numbers mean by now, and whose books these are.
     TrustsNumbers,
+    /// Nobody asks whether Fineract honours keys.
+    TrustsKeys,
 }
 
 impl Sabotage {
-    const ALL: [(&str, Self); 10] = [
+    const ALL: [(&str, Self); 11] = [
         ("no_reconcile", Self::NoReconcile),
         ("no_fence", Self::NoFence),
         ("new_key_after_unknown", Self::NewKeyAfterUnknown),
@@ -40,6 +42,7 @@ impl Sabotage {
         ("cascade_off", Self::CascadeOff),
         ("expire_unread", Self::ExpireUnread),
         ("trusts_numbers", Self::TrustsNumbers),
+        ("trusts_keys", Self::TrustsKeys),
     ];
 }
 

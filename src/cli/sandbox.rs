@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::sandbox::{Release, Sandbox};
+use crate::sandbox::{KeySettings, Release, Sandbox};
 
 /// The arguments of `sandbox`.
 #[derive(Debug, clap::Args)]
@@ -19,6 +19,12 @@ pub(super) struct Arguments {
     /// The release of Fineract that is stood in for: `develop` or `1.10.1`.
     #[arg(long, value_name = "VERSION", default_value = "develop")]
     fineract_version: Release,
+    /// The header in which keys are looked for.
+    #[arg(long, value_name = "HEADER", default_value = "Idempotency-Key")]
+    idempotency_header: String,
+    /// Looks at no key: each command is carried out however often it comes.
+    #[arg(long)]
+    ignore_keys: bool,
 }
 
 /// Serves the sandbox until SIGTERM or Ctrl-C.
@@ -30,7 +36,14 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     anstream::println!(
         "Sandbox on http://{address}/fineract-provider/api/v1 (user mifos, password password)"
     );
-    let sandbox = Sandbox::new().with_release(arguments.fineract_version);
+    let keys = KeySettings::default().under(&arguments.idempotency_header);
+    let sandbox = Sandbox::new()
+        .with_release(arguments.fineract_version)
+        .with_keys(if arguments.ignore_keys {
+            keys.ignoring_all()
+        } else {
+            keys
+        });
     let mut terminated = signal(SignalKind::terminate())?;
     let mut interrupted = signal(SignalKind::interrupt())?;
     tokio::select! {

@@ -10,7 +10,7 @@ mod values;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use reqwest::{Certificate, Url};
+use reqwest::{Certificate, Url, header::HeaderName};
 use secrecy::SecretString;
 
 pub use self::credentials::{BulkClient, NamedSecret};
@@ -81,6 +81,9 @@ pub struct Fineract {
     pub url: Url,
     /// `FINERACT_TENANT`: the tenant (`default`).
     pub tenant: String,
+    /// `FINERACT_IDEMPOTENCY_HEADER`: the header in which Fineract looks for a command's key, as its own
+    /// `FINERACT_IDEMPOTENCY_KEY_HEADER_NAME` says (`Idempotency-Key`).
+    pub idempotency_header: HeaderName,
     /// `FINERACT_USER`: the gateway's user.
     pub user: String,
     /// `FINERACT_PASSWORD`: its password.
@@ -230,6 +233,8 @@ impl Fineract {
         let user = reader.text("FINERACT_USER");
         let password = reader.secret("FINERACT_PASSWORD");
         let tenant = values::header_value(reader, "FINERACT_TENANT", "default");
+        let idempotency_header =
+            values::key_header(reader, "FINERACT_IDEMPOTENCY_HEADER", "Idempotency-Key");
         let certificates = values::certificates(reader, "FINERACT_CA_FILE");
         let timeout = reader.seconds("FINERACT_TIMEOUT_SECONDS", 30, 1..=3_600);
         let max_in_flight = reader.number("FINERACT_MAX_IN_FLIGHT", 32, 1..=10_000);
@@ -245,6 +250,7 @@ impl Fineract {
         Some(Self {
             url: url?,
             tenant,
+            idempotency_header: idempotency_header?,
             user: user?,
             password: password?,
             certificates,

@@ -1,6 +1,6 @@
 //! The settings that are more than a word or a number: their types, their syntax and their rules.
 
-use reqwest::{Certificate, Url};
+use reqwest::{Certificate, Url, header::HeaderName};
 use secrecy::{ExposeSecret, SecretString};
 use tracing_subscriber::EnvFilter;
 
@@ -170,6 +170,44 @@ pub(super) fn header_value(
         );
     }
     text
+}
+
+/// Reads the name of a header of our own: none that says something else already.
+pub(super) fn key_header(
+    reader: &mut Reader<'_>,
+    variable: &'static str,
+    default: &'static str,
+) -> Option<HeaderName> {
+    const TAKEN: [&str; 12] = [
+        "accept",
+        "accept-encoding",
+        "authorization",
+        "connection",
+        "content-length",
+        "content-type",
+        "expect",
+        "fineract-platform-tenantid",
+        "host",
+        "te",
+        "transfer-encoding",
+        "user-agent",
+    ];
+    let text = reader.text(variable).unwrap_or_else(|| default.to_owned());
+    let Ok(name) = text.parse::<HeaderName>() else {
+        reader.problem(
+            variable,
+            format!("is \"{text}\", which no header can be called"),
+        );
+        return None;
+    };
+    if TAKEN.contains(&name.as_str()) {
+        reader.problem(
+            variable,
+            format!("is \"{text}\", a header that says something else"),
+        );
+        return None;
+    }
+    Some(name)
 }
 
 pub(super) fn currency(reader: &mut Reader<'_>, variable: &'static str, default: &str) -> String {

@@ -9,6 +9,7 @@ pub mod decision;
 mod facts;
 mod fineract_health;
 mod id;
+mod key_probe;
 mod lane;
 mod operation_type;
 mod raw_body;
@@ -31,6 +32,7 @@ pub use facts::{
 };
 pub use fineract_health::FineractHealth;
 pub use id::{InvalidTrackingId, OperationId, TrackingId};
+pub use key_probe::{CommandKind, KeySaid, ProbeSubject};
 pub use lane::{Access, Lane, LaneAccess};
 pub use operation_type::OperationType;
 pub use raw_body::untouched;

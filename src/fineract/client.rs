@@ -1,16 +1,13 @@
 //! One HTTP client for one tenant of one Fineract.
 
 use std::{
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use reqwest::{
     Client, StatusCode,
-    header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER},
+    header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER},
     redirect,
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -47,9 +44,10 @@ pub struct Fineract {
     user: Arc<str>,
     password: SecretString,
     pub(super) single_process: bool,
+    key_header: HeaderName,
+    last_failure: Arc<Mutex<Option<Instant>>>,
     observer: Option<Observer>,
     pub(super) cache: Arc<Mutex<Cache>>,
-    lost_connections: Arc<AtomicU64>,
     pub(super) checkers: Arc<Checkers>,
 }
 
@@ -79,9 +77,10 @@ impl Fineract {
             user: settings.user.as_str().into(),
             password: settings.password.clone(),
             single_process: settings.single_process,
+            key_header: settings.idempotency_header.clone(),
+            last_failure: Arc::default(),
             observer: None,
             cache: Arc::default(),
-            lost_connections: Arc::default(),
             checkers: Arc::new(Checkers::new(settings.maker_checker)),
         })
     }
@@ -95,11 +94,6 @@ impl Fineract {
         }
     }
 
-    /// How often a connection could not be made, or broke off.
-    pub fn lost_connections(&self) -> u64 {
-        self.lost_connections.load(Ordering::Relaxed)
-    }
-
     /// The gateway's user.
     pub fn user(&self) -> &str {
         &self.user
@@ -107,19 +101,35 @@ impl Fineract {
 
     /// Sends a command under its key, once. The client never repeats what may have reached Fineract.
     pub async fn send(&self, request: &Request, key: IdempotencyKey) -> Reply {
+        match self.send_under(request, &key.to_string()).await {
+            Ok(answer) => Reply::Answer(answer),
+            Err(failure) => Reply::Failure(failure),
+        }
+    }
+
+    /// Sends a command under any key, once.
+    pub(super) async fn send_under(&self, request: &Request, key: &str) -> Result<Answer, Failure> {
         let mut builder = self
             .request(request.method, &request.path)
             // Also on a DELETE without a body: it makes Fineract keep the real answer (section 12.4).
             .header(CONTENT_TYPE, "application/json")
-            .header("Idempotency-Key", key.to_string());
+            .header(self.key_header.clone(), key);
         if let Some(body) = &request.body {
             builder = builder.body(body.clone());
         }
-        let kind = Kind::of(request.method, &request.path);
-        match self.exchange(kind, builder).await {
-            Ok(answer) => Reply::Answer(answer),
-            Err(failure) => Reply::Failure(failure),
-        }
+        self.exchange(Kind::of(request.method, &request.path), builder)
+            .await
+    }
+
+    /// When nothing, or only a proxy, came back the last time: whoever comes back then may be another process.
+    pub fn last_failure(&self) -> Option<Instant> {
+        *self.failure()
+    }
+
+    fn failure(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.last_failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads.
@@ -150,21 +160,28 @@ impl Fineract {
     ) -> Result<Answer, Failure> {
         let started = Instant::now();
         let result = exchange(builder).await;
-        let exchange = Exchange {
+        self.report(&Exchange {
             kind,
             took: started.elapsed(),
             result: &result,
-        };
+        });
+        result
+    }
+
+    /// Tells of an exchange, whoever learns from it.
+    pub(super) fn report(&self, exchange: &Exchange<'_>) {
         exchange.record();
         // Whoever comes back may be another process, with other settings or books.
-        if let Err(Failure::NotConnected | Failure::Closed) = &result {
+        if let Err(Failure::NotConnected | Failure::Closed) = exchange.result {
             self.forget();
-            self.lost_connections.fetch_add(1, Ordering::Relaxed);
+        }
+        let is_proxy = |answer: &Answer| matches!(answer.status, 502 | 504);
+        if exchange.result.as_ref().map_or(true, is_proxy) {
+            *self.failure() = Some(Instant::now());
         }
         if let Some(observer) = &self.observer {
-            observer.observe(&exchange);
+            observer.observe(exchange);
         }
-        result
     }
 
     fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
@@ -203,7 +220,7 @@ async fn exchange(builder: reqwest::RequestBuilder) -> Result<Answer, Failure> {
     })
 }
 
-fn failure(error: &reqwest::Error) -> Failure {
+pub(super) fn failure(error: &reqwest::Error) -> Failure {
     if error.is_connect() || error.is_builder() {
         Failure::NotConnected
     } else if error.is_timeout() {

@@ -7,6 +7,7 @@ mod audits;
 mod client;
 mod exchange;
 mod kept;
+mod key_probe;
 mod lookups;
 mod permits;
 mod referents;
@@ -19,4 +20,5 @@ pub use self::{
     lookups::{ReadFailure, Subject},
     permits::{Permit, Permits},
     referents::Shown,
+    uptime::Process,
 };

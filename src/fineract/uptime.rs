@@ -6,7 +6,12 @@ use chrono::DateTime;
 use reqwest::header::{CONNECTION, DATE};
 use rust_decimal::{Decimal, prelude::ToPrimitive as _};
 
-use super::Fineract;
+use super::{
+    Fineract,
+    client::failure,
+    exchange::{Exchange, Kind},
+};
+use crate::domain::{Failure, Method};
 
 /// How often it is asked, each time on a connection of its own: where several processes answer, the
 /// start of one says nothing of what the others run.
@@ -17,6 +22,15 @@ const READINGS: usize = 3;
 struct Reading {
     started_at: Decimal,
     uptime: Duration,
+}
+
+/// A process of Fineract's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Process {
+    /// Its `process_start_time_seconds`, by which it is known.
+    pub start: String,
+    /// For how long it has been up, by its own clock.
+    pub up_for: Duration,
 }
 
 impl Fineract {
@@ -40,9 +54,26 @@ impl Fineract {
         (self.single_process && !self.may_await_checker()).then_some(first.uptime)
     }
 
-    /// When the process began that answers now (`process_start_time_seconds`); `None` where that cannot be had.
-    pub async fn process_start(&self) -> Option<Decimal> {
-        Some(self.read_metrics().await?.started_at)
+    /// The process that answers now; `None` where it does not show its metrics.
+    pub async fn process(&self) -> Result<Option<Process>, Failure> {
+        let Some(base) = self.base.strip_suffix("/api/v1") else {
+            return Ok(None);
+        };
+        let asked_at = Instant::now();
+        let reading = self
+            .read_metrics(&format!("{base}/actuator/prometheus"))
+            .await;
+        let reading = reading.inspect_err(|failure| {
+            self.report(&Exchange {
+                kind: Kind::of(Method::Get, "/actuator/prometheus"),
+                took: asked_at.elapsed(),
+                result: &Err(*failure),
+            });
+        })?;
+        Ok(reading.map(|reading| Process {
+            start: reading.started_at.normalize().to_string(),
+            up_for: reading.uptime,
+        }))
     }
 
     /// Whether every process that answers has run for longer than that: since then Fineract was not restored
@@ -53,27 +84,24 @@ impl Fineract {
     }
 
     async fn readings(&self) -> Option<Vec<Reading>> {
+        let url = format!("{}/actuator/prometheus", self.base.strip_suffix("/api/v1")?);
         let mut readings = Vec::new();
         for _ in 0..READINGS {
-            readings.push(self.read_metrics().await?);
+            readings.push(self.read_metrics(&url).await.ok()??);
         }
         Some(readings)
     }
 
-    async fn read_metrics(&self) -> Option<Reading> {
-        let url = format!("{}/actuator/prometheus", self.base.strip_suffix("/api/v1")?);
-        let response = self
-            .http
-            .get(url)
-            .header(CONNECTION, "close")
-            .send()
-            .await
-            .ok()?;
+    async fn read_metrics(&self, url: &str) -> Result<Option<Reading>, Failure> {
+        let asking = self.http.get(url).header(CONNECTION, "close").send();
+        let response = asking.await.map_err(|error| failure(&error))?;
         if !response.status().is_success() {
-            return None;
+            return Ok(None);
         }
-        let date = response.headers().get(DATE)?.to_str().ok()?.to_owned();
-        Reading::of(&response.text().await.ok()?, &date)
+        let date = response.headers().get(DATE);
+        let date = date.and_then(|date| date.to_str().ok()).map(str::to_owned);
+        let metrics = response.text().await.map_err(|error| failure(&error))?;
+        Ok(date.and_then(|date| Reading::of(&metrics, &date)))
     }
 }
 

@@ -35,6 +35,9 @@ pub(super) struct Readiness {
     fineract: Fineract,
     /// How long the oldest answer of Fineract's has not been written; 0: all are. Accepting goes on without it.
     oldest_unwritten_answer_seconds: u64,
+    /// The kinds of commands whose keys Fineract ignores: their operations wait. Accepting goes on.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    keys_not_honoured: Vec<String>,
 }
 
 /// What the worker of this process last saw of Fineract.
@@ -73,6 +76,13 @@ pub(super) async fn report_readiness(
     } else {
         None
     };
+    let keys_not_honoured = if database == "ready" {
+        timeout(DATABASE_TIMEOUT, api.store.keys_not_honoured())
+            .await
+            .map_or_else(|_| Vec::new(), Result::unwrap_or_default)
+    } else {
+        Vec::new()
+    };
     let draining = api.draining.is_cancelled();
     let is_ready = database == "ready" && !draining;
     let readiness = Readiness {
@@ -82,6 +92,7 @@ pub(super) async fn report_readiness(
         on_hold_since: hold.map(|hold| in_utc(hold.since)),
         fineract: Fineract::seen_by(&api),
         oldest_unwritten_answer_seconds: api.store.oldest_unwritten_answer().as_secs(),
+        keys_not_honoured,
     };
     let status = if is_ready {
         StatusCode::OK

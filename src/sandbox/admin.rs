@@ -11,6 +11,7 @@ use axum::routing::{get, post};
 use super::Sandbox;
 use super::books::Named;
 use super::json::{Json, Object, object};
+use super::keys::KeySettings;
 use super::reply::Reply;
 
 /// The routes below `/sandbox`; none asks for credentials.
@@ -24,6 +25,7 @@ pub(super) fn routes() -> Router<Sandbox> {
         .route("/reset", post(reset))
         .route("/restart", post(restart))
         .route("/renumber", post(renumber_loan))
+        .route("/keys", post(restart_with_keys))
         .route("/users", post(add_user))
         .route("/locks", post(lock_loan))
         .route("/maker-checker", post(set_maker_checker))
@@ -87,6 +89,15 @@ async fn renumber_loan(Handle(sandbox): Handle<Sandbox>, body: String) -> Respon
     } else {
         refused("no such loan")
     }
+}
+
+/// `{"header", "ignored"}`: started anew with these settings of keys, the usual ones where nothing is said.
+async fn restart_with_keys(Handle(sandbox): Handle<Sandbox>, body: String) -> Response<Body> {
+    let Some(json) = object_of(&body) else {
+        return refused("a JSON object is wanted");
+    };
+    sandbox.restart_with_keys(KeySettings::read(&json));
+    done()
 }
 
 /// `{"name", "password", "permissions": [...]}`; without permissions the user may do everything.

@@ -76,13 +76,17 @@ impl Sandbox {
     /// Does what the request asks for, as the fault that strikes it allows.
     async fn process(&self, call: Call) -> Sent {
         let command = call.query("command");
-        let asked = Asked {
-            method: &call.method,
-            path: &call.path,
-            command,
-            key: call.header("Idempotency-Key"),
+        let strike = {
+            let mut state = self.lock();
+            let key = state.keys.sent(&call);
+            let asked = Asked {
+                method: &call.method,
+                path: &call.path,
+                command,
+                key,
+            };
+            state.faults.strike(&asked)
         };
-        let strike = self.lock().faults.strike(&asked);
         let Some((fault, delay)) = strike else {
             return Sent::Whole(self.serve_call(&call, Twist::None).await);
         };

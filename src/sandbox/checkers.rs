@@ -134,6 +134,7 @@ impl State {
             operation: command.operation,
             order: command.order.clone(),
             key: command.key().to_owned(),
+            sent_key: command.key().to_owned(),
             username: checker.who.username.clone(),
             is_json: true,
             path: path.to_owned(),

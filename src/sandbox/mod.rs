@@ -5,7 +5,7 @@
 //! | --- | --- |
 //! | `wire`, `call`, `auth`, `routes` | from the connection to what is asked for |
 //! | `answer` | one request from its arrival to its answer, with its fault |
-//! | `state`, `commands`, `operations`, `checkers` | running a command under its key, at once or when a checker approves |
+//! | `state`, `commands`, `keys`, `operations`, `checkers` | running a command under its key, at once or when a checker approves |
 //! | `books`, `clients`, `loans`, `products`, `setup`, `users` | the business |
 //! | `params`, `failure`, `json`, `dates`, `reply`, `release` | how Fineract reads and speaks |
 //! | `faults`, `ledger`, `admin` | what a real Fineract does not have |
@@ -22,6 +22,7 @@ mod dates;
 mod failure;
 mod faults;
 mod json;
+mod keys;
 mod ledger;
 mod loans;
 mod operations;
@@ -36,7 +37,7 @@ mod users;
 mod wire;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -47,6 +48,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use books::Books;
+pub use keys::KeySettings;
 pub use release::Release;
 use state::State;
 
@@ -55,6 +57,7 @@ use state::State;
 pub struct Sandbox {
     state: Arc<Mutex<State>>,
     books: fn() -> Books,
+    keys: KeySettings,
     pause: Duration,
     tasks: TaskTracker,
 }
@@ -82,6 +85,7 @@ impl Sandbox {
         Self {
             state: Arc::new(Mutex::new(State::new(books(), release, None))),
             books,
+            keys: KeySettings::default(),
             pause: Duration::from_millis(3),
             tasks: TaskTracker::new(),
         }
@@ -108,8 +112,21 @@ impl Sandbox {
         self.anew(release, today)
     }
 
+    /// Looks at these keys.
+    #[must_use]
+    pub fn with_keys(self, keys: KeySettings) -> Self {
+        let (release, today) = (self.release(), self.lock().fixed_today());
+        Self { keys, ..self }.anew(release, today)
+    }
+
+    fn first_day(&self, release: Release, today: Option<NaiveDate>) -> State {
+        let mut state = State::new((self.books)(), release, today);
+        state.keys = self.keys.clone();
+        state
+    }
+
     fn anew(self, release: Release, today: Option<NaiveDate>) -> Self {
-        let state = State::new((self.books)(), release, today);
+        let state = self.first_day(release, today);
         Self {
             state: Arc::new(Mutex::new(state)),
             ..self
@@ -145,6 +162,13 @@ impl Sandbox {
             .await
     }
 
+    /// As if the process had been started anew with these settings of keys.
+    pub fn restart_with_keys(&self, keys: KeySettings) {
+        let mut state = self.lock();
+        state.keys = keys;
+        state.started_at = SystemTime::now();
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -159,6 +183,6 @@ impl Sandbox {
         let mut state = self.lock();
         let today = state.fixed_today();
         let release = release.unwrap_or(state.release);
-        *state = State::new((self.books)(), release, today);
+        *state = self.first_day(release, today);
     }
 }

@@ -198,13 +198,13 @@ pub(super) fn write(
             transaction_id,
             params: call.params(operation.action)?,
         };
-        let key = call
-            .header("Idempotency-Key")
-            .map(|key| key.trim().to_owned());
+        let key = state.keys.key(call, operation);
+        let key = key.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
         Ok(Write {
             operation,
             order,
-            key: key.unwrap_or_else(|| uuid::Uuid::new_v4().to_string()),
+            sent_key: state.keys.sent(call).unwrap_or(&key).to_owned(),
+            key,
             username: user.who.username.clone(),
             is_json: call.is_json(),
             path: call.path.clone(),

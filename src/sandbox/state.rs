@@ -12,6 +12,7 @@ use super::dates;
 use super::failure::Failure;
 use super::faults::{Effect, Faults};
 use super::json::Json;
+use super::keys::KeySettings;
 use super::ledger::Ledger;
 use super::operations::{Operation, Order, Outcome};
 use super::release::Release;
@@ -23,6 +24,7 @@ use super::users::{User, Users};
 pub(super) struct State {
     pub(super) books: Books,
     pub(super) release: Release,
+    pub(super) keys: KeySettings,
     pub(super) users: Users,
     pub(super) commands: Commands,
     pub(super) ledger: Ledger,
@@ -41,6 +43,8 @@ pub(super) struct Write {
     pub(super) operation: &'static Operation,
     pub(super) order: Order,
     pub(super) key: String,
+    /// The key that the caller has sent, by which the ledger knows it.
+    pub(super) sent_key: String,
     pub(super) username: String,
     /// Sent with a JSON Content-Type: the stored answer is then the one on the wire.
     pub(super) is_json: bool,
@@ -66,6 +70,7 @@ impl State {
         Self {
             books,
             release,
+            keys: KeySettings::default(),
             users: Users::default(),
             commands: Commands::default(),
             ledger: Ledger::default(),
@@ -166,7 +171,7 @@ impl State {
                 self.commands.set(id, Row::Ended(stored));
                 if write.operation.is_business() {
                     self.ledger
-                        .post(write.operation, &outcome.posting, &write.key);
+                        .post(write.operation, &outcome.posting, &write.sent_key);
                 }
                 reply
             }

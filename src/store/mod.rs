@@ -20,6 +20,7 @@ mod ends;
 mod expiry;
 mod failures_read;
 mod hold_all;
+mod key_probe;
 mod key_usage;
 mod lanes;
 mod locks;
@@ -62,6 +63,7 @@ pub use self::{
     hold_all::{
         CountOnHold, Covered, HoldAll, HoldFilter, OnHold, Released, hold_all, keep_on_hold,
     },
+    key_probe::{KeyVerdict, NewKeyVerdict, Numbered},
     key_usage::{Block, BlockRequest},
     names::TrackingName,
     operators::{

@@ -112,6 +112,10 @@ fn describe() {
         "1 while nothing but a trial is sent, by reason."
     );
     describe_gauge!(
+        "gateway_keys_not_honoured",
+        "1 while operations wait because Fineract ignores the keys of a kind of command, by command."
+    );
+    describe_gauge!(
         "gateway_unwritten_answers",
         "What attempts came to, and is not written to the database yet."
     );

@@ -8,8 +8,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rust_decimal::Decimal;
-
 use super::{conclude::Conclusion, pace, runner::Runner};
 use crate::{
     domain::{Failure, ReferentKind},
@@ -51,20 +49,20 @@ struct Seen {
     /// When it was last asked which process answers.
     asked_at: Option<Instant>,
     /// When the processes began in whose time the books were found to be ours.
-    processes: Vec<Decimal>,
+    processes: Vec<String>,
     /// Whether any client was read for that: else another look costs nothing.
     has_read: bool,
-    /// How many connections had been lost by then.
-    lost_connections: u64,
+    /// The last failure of a call that had been seen by then.
+    last_failure: Option<Instant>,
     /// In which epoch they are another's.
     another_in: Option<i32>,
 }
 
 impl Seen {
     /// Whether nothing has happened since the last look that would ask for another.
-    fn is_current(&self, lost_connections: u64) -> bool {
+    fn is_current(&self, last_failure: Option<Instant>) -> bool {
         self.another_in.is_none()
-            && self.lost_connections == lost_connections
+            && self.last_failure == last_failure
             && self.looked_at.is_some_and(|at| at.elapsed() < DAILY)
             && self.asked_at.is_some_and(|at| at.elapsed() < PAUSE)
     }
@@ -95,31 +93,29 @@ impl Runner {
     /// Makes sure, before anything is sent, that the books are still ours, as far as something has happened that
     /// asks for a look. `Err`: it is not to be sent now.
     pub(super) async fn check_books(&self, claimed: &Claimed) -> Result<(), Conclusion> {
-        if self
-            .books
-            .lock()
-            .is_current(self.fineract.lost_connections())
-        {
+        if self.books.lock().is_current(self.fineract.last_failure()) {
             return Ok(());
         }
         let _turn = self.books.turn.lock().await;
         let seen = self.books.lock().clone();
-        if seen.is_current(self.fineract.lost_connections()) {
+        if seen.is_current(self.fineract.last_failure()) {
             return Ok(());
         }
-        let lost_connections = self.fineract.lost_connections();
-        let process = self.fineract.process_start().await;
-        let is_known = process.is_some_and(|process| seen.processes.contains(&process));
+        let last_failure = self.fineract.last_failure();
+        let process = self.process().await;
+        let is_known = process
+            .as_ref()
+            .is_some_and(|process| seen.processes.contains(process));
         let is_due = seen.another_in.is_some()
             || !seen.looked_at.is_some_and(|at| at.elapsed() < DAILY)
             || (process.is_some() && !is_known)
             // Nothing says whether it is the same process: its books are looked at instead, now and then.
             || (process.is_none()
-                && seen.lost_connections != lost_connections
+                && seen.last_failure != last_failure
                 && !seen.has_just_read());
         if !is_due {
             let mut seen = self.books.lock();
-            (seen.asked_at, seen.lost_connections) = (Some(Instant::now()), lost_connections);
+            (seen.asked_at, seen.last_failure) = (Some(Instant::now()), last_failure);
             return Ok(());
         }
         self.conclude_look(claimed, self.look(process).await)
@@ -137,9 +133,11 @@ impl Runner {
         }
         let _turn = self.books.turn.lock().await;
         let seen = self.books.lock().clone();
-        let process = self.fineract.process_start().await;
-        let is_known = process.is_some_and(|process| seen.processes.contains(&process));
-        match (seen.has_just_read(), is_known, process) {
+        let process = self.process().await;
+        let is_known = process
+            .as_ref()
+            .is_some_and(|process| seen.processes.contains(process));
+        match (seen.has_just_read(), is_known, &process) {
             (true, true, _) if seen.another_in.is_none() => Ok(()),
             (true, false, None) => {
                 let delay = pace::delay(claimed.troubled_for, Some(AGAIN));
@@ -147,6 +145,12 @@ impl Runner {
             }
             (true | false, _, _) => self.conclude_look(claimed, self.look(process).await),
         }
+    }
+
+    /// Which process of Fineract's answers now, as far as it shows that.
+    async fn process(&self) -> Option<String> {
+        let process = self.fineract.process().await.ok().flatten();
+        process.map(|process| process.start)
     }
 
     fn conclude_look(&self, claimed: &Claimed, standing: Standing) -> Result<(), Conclusion> {
@@ -170,15 +174,15 @@ impl Runner {
             None => seen.looked_at.is_none() && !tried_within(AGAIN),
         };
         if is_due && let Ok(_turn) = self.books.turn.try_lock() {
-            let process = self.fineract.process_start().await;
+            let process = self.process().await;
             self.look(process).await;
         }
         self.books.lock().another_in.is_none()
     }
 
     /// Reads the newest clients of ours by number, and keeps what that says.
-    async fn look(&self, process: Option<Decimal>) -> Standing {
-        let lost_connections = self.fineract.lost_connections();
+    async fn look(&self, process: Option<String>) -> Standing {
+        let last_failure = self.fineract.last_failure();
         self.books.lock().tried_at = Some(Instant::now());
         let (epoch, has_read, standing) = match self.read_books().await {
             Ok(read) => read,
@@ -193,7 +197,7 @@ impl Runner {
             Standing::Ours => {
                 (seen.looked_at, seen.has_read) = (Some(now), has_read);
                 seen.asked_at = Some(now);
-                seen.lost_connections = lost_connections;
+                seen.last_failure = last_failure;
                 if let Some(process) = process.filter(|process| !seen.processes.contains(process)) {
                     if seen.processes.len() >= PROCESSES {
                         seen.processes.remove(0);

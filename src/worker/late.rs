@@ -8,7 +8,7 @@ use super::{
     runner::Runner,
 };
 use crate::{
-    domain::{Attempt, IdempotencyKey, OperationId, OperationType, decision::History},
+    domain::{Attempt, CommandKind, IdempotencyKey, OperationId, OperationType, decision::History},
     store::Claimed,
 };
 
@@ -28,7 +28,10 @@ impl Runner {
         let rekeyed = self.store.rekeyed_before(claimed, reopened).await;
         for earlier in rekeyed.map_err(away)? {
             let attempts = self.store.attempts(earlier).await.map_err(away)?;
-            if self.may_come_late(claimed, earlier, attempts).await? {
+            if self
+                .may_come_late(claimed, (earlier, reopened), attempts)
+                .await?
+            {
                 return Err(self.again_or_park(claimed, "an_attempt_may_still_run", false, None));
             }
         }
@@ -40,7 +43,7 @@ impl Runner {
     async fn may_come_late(
         &self,
         claimed: &Claimed,
-        id: OperationId,
+        (id, operation_type): (OperationId, OperationType),
         mut attempts: Vec<Attempt>,
     ) -> Result<bool, Conclusion> {
         // What was sent to other books comes in none of these.
@@ -49,9 +52,14 @@ impl Runner {
         if !history.may_still_run() {
             return Ok(false);
         }
+        // A key that is not honoured is not asked: the command would run.
+        let Ok(trust) = self.trust(CommandKind::of(operation_type), true).await else {
+            return Ok(true);
+        };
         let uptime = self.fineract.uptime().await;
         let open: Vec<_> = history
             .up_for(uptime)
+            .honoured_for(trust.honoured_for())
             .open_commands(self.settings().keys_kept_for)
             .into_iter()
             .map(|(sent, is_kept)| (sent.clone(), is_kept))

@@ -3,6 +3,7 @@
 use super::{
     case::Case,
     conclude::{Conclusion, refused_unsent},
+    keys::Trust,
     runner::Runner,
 };
 use crate::{
@@ -32,11 +33,15 @@ pub(super) struct Prepared {
 }
 
 impl Runner {
-    /// What is to be sent: what was sent under this key, or else what is planned now. `Err`: it is not to be
-    /// sent now.
-    pub(super) async fn prepare(&self, case: Case<'_>) -> Result<Prepared, Conclusion> {
+    /// What is to be sent: what was sent under this key, as far as that may be trusted, or else what is planned
+    /// now. `Err`: it is not to be sent now.
+    pub(super) async fn prepare(
+        &self,
+        case: Case<'_>,
+        trust: Trust,
+    ) -> Result<Prepared, Conclusion> {
         match sent_under(case.attempts, case.claimed.key_number) {
-            Some(sent) => self.prepare_again(case, sent).await,
+            Some(sent) => self.prepare_again(case, sent, trust).await,
             None => self.prepare_new(case).await,
         }
     }
@@ -73,11 +78,17 @@ impl Runner {
 
     /// The command that was sent in vain, if it may be sent again: while its numbers mean what they meant. Others
     /// may have paid meanwhile, and Fineract would pay once more: so the guard is asked again, unless the key is
-    /// in Fineract's books.
-    /// Where Fineract may have purged the key, it is read first: the command would run anew.
-    async fn prepare_again(&self, case: Case<'_>, sent: &Attempt) -> Result<Prepared, Conclusion> {
+    /// in Fineract's books. Where Fineract may have purged the key, or never stored it, it is read first: the
+    /// command would run anew.
+    async fn prepare_again(
+        &self,
+        case: Case<'_>,
+        sent: &Attempt,
+        trust: Trust,
+    ) -> Result<Prepared, Conclusion> {
         let stored = Prepared::again(sent);
-        let (history, kept_for) = (case.history(), self.settings().keys_kept_for);
+        let history = case.history().honoured_for(trust.honoured_for());
+        let kept_for = self.settings().keys_kept_for;
         self.still_means(case, sent).await?;
         // Its audit has just been seen: the key is in Fineract's books.
         if matches!(case.audit, Some(Audit::Unchecked | Audit::Checked)) {
@@ -152,7 +163,7 @@ impl Runner {
     }
 
     /// What becomes of an operation whose reads failed.
-    async fn unread(&self, case: Case<'_>, failure: ReadFailure) -> Conclusion {
+    pub(super) async fn unread(&self, case: Case<'_>, failure: ReadFailure) -> Conclusion {
         let claimed = case.claimed;
         let answer = match failure {
             ReadFailure::NoAnswer(Failure::NotConnected) => {

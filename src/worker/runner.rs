@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     blocked::Blocked, books::Books, case::Case, conclude::Conclusion, gate::Gate, held::Held,
-    limiter::Limiter, prepare::Prepared, report, settings::Settings, watched::Watched,
+    keys::Keys, limiter::Limiter, prepare::Prepared, report, settings::Settings, watched::Watched,
 };
 use crate::{
     domain::{Attempt, IdempotencyKey},
@@ -41,6 +41,7 @@ pub struct Runner {
     pub(super) blocked: Blocked,
     pub(super) books: Books,
     pub(super) watched: Watched,
+    pub(super) keys: Keys,
     pub(super) limiter: Arc<Limiter>,
     last_success: Mutex<Option<Instant>>,
     /// Held by the one operation that runs although processes died that held it.
@@ -68,6 +69,7 @@ impl Runner {
             gate,
             held: Held::default(),
             watched: Watched::default(),
+            keys: Keys::default(),
             last_success: Mutex::default(),
             suspects: tokio::sync::Mutex::default(),
         }
@@ -188,7 +190,11 @@ impl Runner {
         if claimed.is_past_expiry && !case.history().may_have_run_under(claimed.key_number) {
             return Some(self.expire(case).await);
         }
-        let prepared = match self.prepare(case).await {
+        let trust = match self.require_keys(case).await {
+            Ok(trust) => trust,
+            Err(conclusion) => return Some(conclusion),
+        };
+        let prepared = match self.prepare(case, trust).await {
             Ok(prepared) => prepared,
             Err(conclusion) => return Some(conclusion),
         };
@@ -200,13 +206,14 @@ impl Runner {
             Err(conclusion) => return Some(conclusion),
         };
         attempts.push(attempt);
-        let weighed = self.weigh(Case {
+        let case = Case {
             claimed,
             entry,
             attempts: &attempts,
             audit,
-        });
-        let conclusion = weighed.await;
+        };
+        let conclusion = self.weigh(case).await;
+        self.learn_of_keys(case, &conclusion).await;
         Some(if claimed.resolution.is_some() {
             conclusion.for_a_person()
         } else {

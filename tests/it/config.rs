@@ -52,6 +52,7 @@ fn enough_settings_and_the_defaults() {
         ("default", 32)
     );
     assert_eq!(fineract.timeout, Duration::from_secs(30));
+    assert_eq!(fineract.idempotency_header, "idempotency-key");
 }
 
 #[test]
@@ -117,6 +118,9 @@ fn every_bad_value_is_named_by_its_variable() {
             "https://fineract.example/api/v1?tenantIdentifier=default",
         ),
         ("FINERACT_TENANT", "two words"),
+        ("FINERACT_IDEMPOTENCY_HEADER", "two words"),
+        ("FINERACT_IDEMPOTENCY_HEADER", "Authorization"),
+        ("FINERACT_IDEMPOTENCY_HEADER", "fineract-platform-tenantid"),
         ("FINERACT_USER", " "),
         ("FINERACT_PASSWORD", ""),
         ("FINERACT_CA_FILE", "/no/such/file"),

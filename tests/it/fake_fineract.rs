@@ -40,6 +40,8 @@ struct State {
     scripts: Vec<Script>,
     reads: Vec<(String, String)>,
     seen: Vec<Seen>,
+    probes: Vec<Seen>,
+    probed: VecDeque<String>,
     pages: Vec<String>,
 }
 
@@ -102,6 +104,16 @@ impl FakeFineract {
     /// The commands that arrived.
     pub(crate) fn commands(&self) -> Vec<Seen> {
         self.state.lock().unwrap().seen.clone()
+    }
+
+    /// Answers commands that ask whether keys are honoured, one after the other; then, and before, they are.
+    pub(crate) fn answers_probes(&self, words: &[String]) {
+        self.state.lock().unwrap().probed = words.to_vec().into();
+    }
+
+    /// The commands that arrived to ask that.
+    pub(crate) fn probes(&self) -> Vec<Seen> {
+        self.state.lock().unwrap().probes.clone()
     }
 
     /// The numbers of the keys of the commands that arrived.
@@ -187,6 +199,11 @@ impl FakeFineract {
 
     fn command(&self, seen: Seen) -> String {
         let mut state = self.state.lock().unwrap();
+        if seen.key.ends_with("-probe") {
+            state.probes.push(seen);
+            let word = state.probed.pop_front();
+            return word.unwrap_or_else(|| refusal(400, "validation").replacen("400", "400c", 1));
+        }
         let about = |script: &&mut Script| {
             seen.path.contains(&script.needle) || seen.body.contains(&script.needle)
         };

@@ -29,6 +29,7 @@ mod http_routes;
 mod http_track;
 mod http_wait;
 mod idempotency;
+mod key_probes;
 mod lanes;
 mod lenders;
 mod lifecycle;

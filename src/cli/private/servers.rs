@@ -12,7 +12,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     embedded_postgres::{EmbeddedPostgres, Options},
-    sandbox::Sandbox,
+    sandbox::{KeySettings, Sandbox},
 };
 
 /// Below this are Fineract's own routes.
@@ -77,6 +77,15 @@ impl Servers {
     /// Fineract goes away: connections are refused.
     pub(in crate::cli) async fn sandbox_away(&self) {
         self.serving.lock().await.cancel();
+    }
+
+    /// It comes back as another process, which looks at these keys.
+    pub(in crate::cli) async fn sandbox_back_with_keys(
+        &self,
+        keys: KeySettings,
+    ) -> anyhow::Result<()> {
+        self.sandbox.restart_with_keys(keys);
+        self.sandbox_back().await
     }
 
     /// It comes back, with all that it knew.

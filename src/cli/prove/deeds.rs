@@ -41,6 +41,8 @@ pub(super) enum Deed {
         operation_type: OperationType,
         lane: String,
     },
+    /// It is started anew, and looks at these keys.
+    RestartWithKeys(Value),
     /// It pays a loan out.
     Pay { loan: String },
     /// It gives a client another external id.
@@ -104,6 +106,7 @@ impl Deed {
                 operation_type,
                 lane,
             } => sandbox.await_effect(*operation_type, lane).await,
+            Self::RestartWithKeys(keys) => sandbox.restart_with_keys(keys).await,
             Self::Pay { loan } => {
                 let body = json!({ "actualDisbursementDate": "11 January 2026", "transactionAmount": 60_000,
                                    "locale": "en", "dateFormat": "dd MMMM yyyy" });

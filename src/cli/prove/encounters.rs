@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
 use super::{
     deeds::Deed,
     requests::{
@@ -33,6 +35,11 @@ pub(super) const RENUMBERED: &str = "a number given to another";
 /// The stories in which the back office gives a client another external id, and deletes a loan.
 pub(super) const RENAMES: &str = "another writer renames";
 pub(super) const DELETES: &str = "another writer deletes";
+/// The stories in which a command has to be sent again to a Fineract that looks at no key of ours.
+pub(super) const KEYS_IGNORED: &str = "keys ignored";
+pub(super) const KEYS_RENAMED: &str = "keys under another header";
+/// For how long, from when such a command has been done.
+const IGNORED: Duration = Duration::from_millis(2_500);
 /// For how long it cannot be read.
 const HIDDEN: Duration = Duration::from_millis(3_500);
 /// So long it takes at most until a command is sent again that was answered with a 500.
@@ -62,13 +69,15 @@ const fn late(name: &'static str, plot: fn(&str, &str) -> Vec<Step>) -> Encounte
 }
 
 /// All of them.
-pub(super) const ENCOUNTERS: [Encounter; 8] = [
+pub(super) const ENCOUNTERS: [Encounter; 10] = [
     of_back_office("another writer pays", pays),
     of_back_office(RENAMES, renames),
     of_back_office(DELETES, deletes),
     of_back_office("another writer re-creates", recreates),
     of_back_office(UNREADABLE, hides),
     of_back_office(RENUMBERED, renumbers),
+    of_back_office(KEYS_IGNORED, ignores_keys),
+    of_back_office(KEYS_RENAMED, renames_keys),
     late("a create late, after our delete", created_late),
     late("an approval late, after our undo", approved_late),
 ];
@@ -205,6 +214,36 @@ fn renumbers(client: &str, loan: &str) -> Vec<Step> {
         Step::Other(Deed::Renumber {
             loan: loan.to_owned(),
         }),
+    ]
+}
+
+/// Fineract is started anew without a look at keys, and loses the answer to a change.
+fn ignores_keys(client: &str, _: &str) -> Vec<Step> {
+    without_keys(client, json!({ "ignored": true }))
+}
+
+/// The same, where it looks for them under another header.
+fn renames_keys(client: &str, _: &str) -> Vec<Step> {
+    without_keys(client, json!({ "header": "X-Command-Key" }))
+}
+
+fn without_keys(client: &str, keys: Value) -> Vec<Step> {
+    vec![
+        Step::Send(client_create(client, "Rao")),
+        Step::Ended,
+        Step::Other(Deed::RestartWithKeys(keys)),
+        Step::Other(Deed::LoseAnswers {
+            method: "PUT",
+            lane: client_lane(client),
+        }),
+        Step::Send(client_update(client, "Badgujar")),
+        Step::Other(Deed::AwaitEffect {
+            operation_type: OperationType::ClientUpdate,
+            lane: client_lane(client),
+        }),
+        Step::Pause(IGNORED),
+        Step::Other(Deed::RestartWithKeys(json!({}))),
+        Step::Send(client_update(client, "Rao")),
     ]
 }
 

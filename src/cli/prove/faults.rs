@@ -4,7 +4,9 @@ use fastrand::Rng;
 
 use super::{
     checkers::Checker,
-    encounters::{DELETES, ENCOUNTERS, Encounter, RENAMES, RENUMBERED, UNREADABLE},
+    encounters::{
+        DELETES, ENCOUNTERS, Encounter, KEYS_IGNORED, KEYS_RENAMED, RENAMES, RENUMBERED, UNREADABLE,
+    },
     fineract::OTHER_USER,
     sandbox_faults::{SANDBOX, SandboxFault, Told},
 };
@@ -31,6 +33,8 @@ pub(super) enum Card {
     SandboxAway,
     /// Fineract's process is started anew: what ran there is gone, its rows stay.
     SandboxRestart,
+    /// Another process comes back for Fineract's, which ignores keys until it is mended.
+    KeysLost,
     /// Nobody reads a talkative gateway's log while it works, or its reader goes away.
     Log {
         /// Which.
@@ -103,6 +107,7 @@ impl Card {
             Self::TerminateBackends,
             Self::SandboxAway,
             Self::SandboxRestart,
+            Self::KeysLost,
             Self::Log { is_closed: false },
             Self::Log { is_closed: true },
             Self::HoldRows,
@@ -129,6 +134,7 @@ impl Card {
             Self::TerminateBackends => "backends terminated".to_owned(),
             Self::SandboxAway => "Fineract away".to_owned(),
             Self::SandboxRestart => "Fineract restarted".to_owned(),
+            Self::KeysLost => "keys lost at a restart".to_owned(),
             Self::Log { is_closed: false } => "stderr stalled".to_owned(),
             Self::Log { is_closed: true } => "stderr dead".to_owned(),
             Self::HoldRows => "rows locked".to_owned(),
@@ -173,6 +179,14 @@ impl Card {
             .is_some_and(|encounter| encounter.name == UNREADABLE)
     }
 
+    /// Whether keys are ignored for a while.
+    fn ignores_keys(self) -> bool {
+        let is_of_keys = |encounter: &Encounter| {
+            encounter.name == KEYS_IGNORED || encounter.name == KEYS_RENAMED
+        };
+        self == Self::KeysLost || self.encounter().is_some_and(is_of_keys)
+    }
+
     /// What the sandbox is told for it.
     pub(super) fn sandbox_fault(self, rng: &mut Rng) -> Option<Told> {
         let Self::Sandbox(index) = self else {
@@ -207,18 +221,21 @@ impl Card {
             });
         }
         let is_gone = why == "subject_is_gone" || why == "absent_after_a_restart";
+        // What was sent to a Fineract that ignored its key is not sent again where reading cannot tell.
+        let is_keyless = is_undecided || why == "undo_leaves_no_trace" || is_gone;
         if let Some(encounter) = self.encounter() {
             return match encounter.name {
                 // A number that comes to mean another, or nothing, is left to a person.
                 RENUMBERED => why == "number_means_another" && !parked.has_effect,
                 RENAMES => why == "number_means_another",
                 DELETES => is_gone,
-                _ => false,
+                _ => self.ignores_keys() && is_keyless,
             };
         }
         // What is gone may have been gone with the old process' books.
         let is_deleted = parked.operation_type == OperationType::LoanDelete && is_gone;
-        (self == Self::SandboxRestart && (is_undecided || is_deleted))
+        (self.ignores_keys() && is_keyless)
+            || (self == Self::SandboxRestart && (is_undecided || is_deleted))
             // Where the answer that told its number died with its gateway, nobody can tell what becomes of it;
             // release 1.10.1 answers then as if the database had spoken.
             || (matches!(self, Self::Checker(_))

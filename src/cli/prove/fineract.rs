@@ -111,6 +111,11 @@ impl SandboxClient {
             .map(drop)
     }
 
+    /// As if it had been started anew with these settings of keys.
+    pub(super) async fn restart_with_keys(&self, keys: &Value) -> anyhow::Result<()> {
+        self.administer(Method::POST, "keys", keys).await.map(drop)
+    }
+
     /// Waits until a fault has struck.
     pub(super) async fn await_hit(&self, fault: &str) -> anyhow::Result<()> {
         let started = Instant::now();

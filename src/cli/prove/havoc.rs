@@ -20,6 +20,7 @@ use crate::{
     cli::private::{Death, Gateway},
     domain::OperationType,
     points::{Order, Point},
+    sandbox::KeySettings,
 };
 
 /// How often dead and stopped gateways are looked for.
@@ -54,6 +55,11 @@ impl Havoc<'_> {
                 self.system.fineract.add_fault(&fault).await?;
             }
             return Ok(Duration::ZERO);
+        } else if card == Card::KeysLost {
+            let aim = commands_of(OperationType::ClientUpdate);
+            let lost =
+                json!({ "fault": "reset_after", "match": aim, "times": 12, "probability": 0.5 });
+            (lost, Duration::ZERO)
         } else if card == Card::WriteLate {
             let aim = commands_of(OperationType::ClientUpdate);
             let broken = json!({ "fault": "status_500", "match": aim, "times": 15 });
@@ -110,6 +116,7 @@ impl Havoc<'_> {
                 fineract.restart().await?;
                 self.struck(card, 1);
             }
+            Card::KeysLost => self.lose_keys(&mut rng).await?,
             Card::Sandbox(_) => {
                 if let Some(told) = card.sandbox_fault(&mut rng)
                     && let Some(lasts) = told.lasts
@@ -129,6 +136,22 @@ impl Havoc<'_> {
             Card::Encounter(_) if card.is_of_the_unreadable() => self.count_unread(card).await,
             Card::Encounter(_) => self.struck(card, 1),
         }
+        Ok(())
+    }
+
+    /// Fineract's process goes, another comes that ignores keys, and one that honours them again.
+    async fn lose_keys(&self, rng: &mut Rng) -> anyhow::Result<()> {
+        let servers = &self.system.servers;
+        for keys in [
+            KeySettings::default().ignoring_all(),
+            KeySettings::default(),
+        ] {
+            servers.sandbox_away().await;
+            tokio::time::sleep(Duration::from_millis(rng.u64(300..1_000))).await;
+            servers.sandbox_back_with_keys(keys).await?;
+            tokio::time::sleep(Duration::from_millis(rng.u64(1_500..3_000))).await;
+        }
+        self.struck(Card::KeysLost, 1);
         Ok(())
     }
 

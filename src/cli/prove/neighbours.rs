@@ -8,9 +8,9 @@ use std::{
 
 use anyhow::ensure;
 use fastrand::Rng;
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use serde_json::json;
 
 use super::{
     faults::{Card, Setting},

@@ -26,6 +26,7 @@ pub struct History<'a> {
     watched: Option<Duration>,
     uptime: Option<Duration>,
     audit: Option<Audit>,
+    honoured_for: Option<Duration>,
 }
 
 impl<'a> History<'a> {
@@ -36,6 +37,7 @@ impl<'a> History<'a> {
             watched: None,
             uptime: None,
             audit: None,
+            honoured_for: None,
         }
     }
 
@@ -51,6 +53,14 @@ impl<'a> History<'a> {
     #[must_use]
     pub fn up_for(self, uptime: Option<Duration>) -> Self {
         Self { uptime, ..self }
+    }
+
+    /// For how long Fineract has honoured keys, where that is known: what was sent before may not be stored
+    /// under its key.
+    #[must_use]
+    pub fn honoured_for(mut self, honoured_for: Option<Duration>) -> Self {
+        self.honoured_for = honoured_for;
+        self
     }
 
     /// What Fineract showed, before the last attempt, of the command that waits for a checker; `None` where
@@ -209,11 +219,15 @@ impl<'a> History<'a> {
                 .any(|attempt| attempt.key_number != current && ended_unread(attempt))
     }
 
-    /// Whether Fineract may have purged the row of this key: the first attempt under it is as old as
-    /// the rows that Fineract's "Purge Processed Commands" job removes (`CONTRACT.md` section 12.3).
+    /// Whether Fineract may have no row of this key: the first attempt under it is as old as the rows that
+    /// Fineract's "Purge Processed Commands" job removes (`CONTRACT.md` section 12.3), or from a time when keys may
+    /// have been ignored.
     pub fn may_be_forgotten(&self, key_number: i32, kept_for: Duration) -> bool {
         let oldest = self.of_key(key_number).map(|attempt| attempt.age).max();
-        oldest.is_some_and(|age| age.saturating_add(PURGE_MARGIN) >= kept_for)
+        oldest.is_some_and(|age| {
+            age.saturating_add(PURGE_MARGIN) >= kept_for
+                || self.honoured_for.is_some_and(|honoured| age >= honoured)
+        })
     }
 
     /// Whether any attempt may still run, or take effect late.

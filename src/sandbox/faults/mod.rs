@@ -12,6 +12,9 @@ pub(super) use self::kind::{Effect, Kind};
 use self::kind::{MET_LATER, NAMES};
 use super::json::{Json, Object};
 
+/// How keys end that are no operation's: their commands only ask whether keys are honoured.
+const PROBE: &str = "-probe";
+
 /// What a fault looks for in a request.
 #[derive(Clone, Debug)]
 pub(super) struct Asked<'a> {
@@ -31,6 +34,8 @@ struct Fault {
     command: Option<String>,
     /// How its Idempotency-Key ends.
     key: Option<String>,
+    /// Whether it leaves alone what only asks whether keys are honoured: it looks for something, and for no key.
+    spares_probes: bool,
     /// How often it still strikes; without end where a probability is given.
     left: Option<u64>,
     /// Of 1,000,000.
@@ -102,6 +107,7 @@ impl Fault {
             path: wanted("path"),
             command: wanted("command"),
             key: wanted("key"),
+            spares_probes: matched.is_some() && wanted("key").is_none(),
             left: match (count("times"), probability) {
                 (None, Some(_)) => None,
                 (times, _) => Some(times.unwrap_or(1)),
@@ -119,7 +125,9 @@ impl Fault {
                 .as_ref()
                 .is_none_or(|wanted| wanted.eq_ignore_ascii_case(found))
         };
+        let is_probe = asked.key.is_some_and(|key| key.ends_with(PROBE));
         self.left != Some(0)
+            && !(is_probe && self.spares_probes)
             && !(self.kind.is_of_writes() && asked.method == Method::GET)
             && is(&self.method, asked.method.as_str())
             && is(&self.command, asked.command.unwrap_or_default())

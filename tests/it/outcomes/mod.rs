@@ -4,6 +4,7 @@ mod blocked;
 mod checker;
 mod closing;
 mod forgotten;
+mod honoured;
 mod keys;
 mod on_hold;
 mod parking;
@@ -51,8 +52,18 @@ struct Standing {
 
 impl Bench {
     pub(crate) async fn start(pool: PgPool) -> Self {
+        let system = System::start(&pool).await;
+        Self::before_a_fake(pool, system).await
+    }
+
+    /// The same, where nobody knows whether the fake honours keys.
+    async fn asking(pool: PgPool) -> Self {
+        let system = System::asking(&pool).await;
+        Self::before_a_fake(pool, system).await
+    }
+
+    async fn before_a_fake(pool: PgPool, mut system: System) -> Self {
         let fake = FakeFineract::start().await;
-        let mut system = System::start(&pool).await;
         system.set("FINERACT_URL", &fake.url());
         system.set("FINERACT_USER", "gateway");
         system.set("FINERACT_TIMEOUT_SECONDS", "1");

@@ -2,6 +2,7 @@
 
 mod checkers;
 mod faults;
+mod keys;
 mod release;
 mod rules;
 mod wire;

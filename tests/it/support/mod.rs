@@ -3,6 +3,7 @@
 
 pub(crate) mod command;
 pub(crate) mod ends;
+pub(crate) mod keys;
 pub(crate) mod operators;
 pub(crate) mod sandbox;
 pub(crate) mod steps;

@@ -4,9 +4,11 @@ use std::net::SocketAddr;
 
 use fineract_gateway::sandbox::Sandbox;
 use reqwest::{Client, Response};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::{Answer, system::System};
 
 /// A sandbox on a port of its own.
 pub(crate) struct ServedSandbox {
@@ -56,5 +58,28 @@ impl ServedSandbox {
         let answer: Response = request.send().await.expect("the sandbox answers");
         assert!(answer.status().is_success(), "{path}: {}", answer.status());
         answer.json().await.expect("JSON")
+    }
+}
+
+impl System {
+    /// Every effect in Fineract, in order.
+    pub(crate) async fn ledger(&self) -> Vec<Value> {
+        let url = format!("http://{}/sandbox/ledger", self.sandbox);
+        let answer = Answer::of(self.client.get(url)).await;
+        serde_json::from_str(&answer.text).expect("a list")
+    }
+
+    /// Has the sandbox start anew with these settings of keys.
+    pub(crate) async fn restart_with_keys(&self, keys: Value) {
+        let url = format!("http://{}/sandbox/keys", self.sandbox);
+        let answer = self.client.post(url).json(&keys).send().await;
+        assert!(answer.expect("the sandbox answers").status().is_success());
+    }
+
+    /// Has the sandbox misbehave.
+    pub(crate) async fn fault(&self, fault: Value) {
+        let url = format!("http://{}/sandbox/faults", self.sandbox);
+        let answer = self.client.post(url).json(&json!([fault])).send().await;
+        assert!(answer.expect("the sandbox answers").status().is_success());
     }
 }

@@ -21,7 +21,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Answer, TOKEN};
+use super::{Answer, TOKEN, keys::trust_keys};
 
 /// No test waits longer for anything.
 const DEADLINE: Duration = Duration::from_mins(1);
@@ -31,8 +31,10 @@ pub(crate) struct System {
     /// The sandbox's address.
     pub(crate) sandbox: SocketAddr,
     settings: Vec<(String, String)>,
-    client: Client,
+    pub(super) client: Client,
     stop: CancellationToken,
+    /// Where it stands that Fineract honours keys, before a gateway asks.
+    pub(super) trusting: Option<PgPool>,
 }
 
 impl Drop for System {
@@ -44,6 +46,13 @@ impl Drop for System {
 impl System {
     /// Starts a sandbox; gateways are started one by one.
     pub(crate) async fn start(pool: &PgPool) -> Self {
+        let mut system = Self::asking(pool).await;
+        system.trusting = Some(pool.clone());
+        system
+    }
+
+    /// The same; the gateways find out for themselves whether Fineract honours keys.
+    pub(crate) async fn asking(pool: &PgPool) -> Self {
         Self::on(pool.connect_options().to_url_lossy().as_str()).await
     }
 
@@ -85,7 +94,13 @@ impl System {
                 .build()
                 .expect("a client"),
             stop,
+            trusting: None,
         }
+    }
+
+    pub(super) fn setting(&self, name: &str) -> Option<String> {
+        let found = self.settings.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.clone())
     }
 
     /// Changes a setting of the gateways that are started after this.
@@ -96,13 +111,8 @@ impl System {
 
     /// Starts a gateway in this process.
     pub(crate) async fn gateway(&self) -> Caller {
-        let lookup = |name: &str| {
-            self.settings
-                .iter()
-                .find(|(known, _)| known == name)
-                .map(|(_, value)| value.clone())
-        };
-        let config = Config::read(lookup).expect("the settings are right");
+        trust_keys(self).await;
+        let config = Config::read(|name| self.setting(name)).expect("the settings are right");
         let gateway = app::start(&config).await.expect("the gateway starts");
         let address = gateway.address();
         Caller {
@@ -120,6 +130,7 @@ impl System {
 
     /// The same, with a log of this filter, to there.
     pub(crate) async fn process_with_log(&self, filter: &str, stderr: Stdio) -> Caller {
+        trust_keys(self).await;
         let port = TcpListener::bind("127.0.0.1:0")
             .await
             .and_then(|listener| listener.local_addr())
@@ -144,20 +155,6 @@ impl System {
         };
         caller.until_ready().await;
         caller
-    }
-
-    /// Every effect in Fineract, in order.
-    pub(crate) async fn ledger(&self) -> Vec<Value> {
-        let url = format!("http://{}/sandbox/ledger", self.sandbox);
-        let answer = Answer::of(self.client.get(url)).await;
-        serde_json::from_str(&answer.text).expect("a list")
-    }
-
-    /// Has the sandbox misbehave.
-    pub(crate) async fn fault(&self, fault: Value) {
-        let url = format!("http://{}/sandbox/faults", self.sandbox);
-        let answer = self.client.post(url).json(&json!([fault])).send().await;
-        assert!(answer.expect("the sandbox answers").status().is_success());
     }
 }
 

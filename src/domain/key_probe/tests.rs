@@ -1,0 +1,95 @@
+use super::*;
+
+fn answer(text: &str) -> Answer {
+    let (head, code) = text.split_once(' ').unwrap_or((text, ""));
+    Answer {
+        status: head.trim_end_matches('c').parse().unwrap(),
+        cached: head.ends_with('c'),
+        body: if code.is_empty() {
+            "<html>".to_owned()
+        } else {
+            format!(r#"{{"userMessageGlobalisationCode":"{code}"}}"#)
+        },
+        retry_after: None,
+    }
+}
+
+#[test]
+fn only_two_refusals_or_a_success_speak_against_a_key() {
+    for (first, second, said) in [
+        ("400 validation", "400c validation", KeySaid::Honoured),
+        ("400 validation", "400 validation", KeySaid::NotHonoured),
+        ("403 state", "400 validation", KeySaid::NotHonoured),
+        (
+            "403 error.msg.data.integrity.issue",
+            "403c error.msg.data.integrity.issue",
+            KeySaid::Honoured,
+        ),
+        (
+            "403 error.msg.data.integrity.issue",
+            "403 error.msg.data.integrity.issue",
+            KeySaid::NotHonoured,
+        ),
+        ("400 validation", "200", KeySaid::NotHonoured),
+        ("200", "", KeySaid::NotHonoured),
+        ("401 unauthenticated", "", KeySaid::Nothing),
+        ("403 error.msg.not.authorized", "", KeySaid::Nothing),
+        ("404 error.msg.loan.id.invalid", "", KeySaid::Nothing),
+        ("409 locked", "", KeySaid::Nothing),
+        ("503 scheduler", "", KeySaid::Nothing),
+        ("500 broken", "", KeySaid::Nothing),
+        ("403", "", KeySaid::Nothing),
+        ("400 validation", "401 unauthenticated", KeySaid::Nothing),
+        (
+            "400 validation",
+            "403 error.msg.not.authorized",
+            KeySaid::Nothing,
+        ),
+        ("400 validation", "503 scheduler", KeySaid::Nothing),
+        ("400 validation", "409 locked", KeySaid::Nothing),
+        ("400 validation", "403", KeySaid::Nothing),
+    ] {
+        let heard = KeySaid::by_first(&answer(first))
+            .unwrap_or_else(|| KeySaid::by_second(&answer(second)));
+        assert_eq!(heard, said, "{first}, {second}");
+    }
+}
+
+#[test]
+fn a_probe_is_sent_only_where_the_state_forbids_the_command() {
+    for kind in CommandKind::ALL {
+        let allowed: &[i32] = match kind {
+            CommandKind::CreateClient | CommandKind::UpdateClient | CommandKind::CreateLoan => &[],
+            CommandKind::UpdateLoan
+            | CommandKind::Approve
+            | CommandKind::Reject
+            | CommandKind::Withdraw => &[100],
+            CommandKind::Disburse => &[200, 300, 600, 601, 602, 700],
+            CommandKind::UndoApproval => &[200],
+            CommandKind::Repay => &[300, 600, 700],
+        };
+        if let ProbeSubject::Loan { states, left_by } = kind.subject() {
+            assert!(
+                states.iter().all(|state| !allowed.contains(state)),
+                "{kind:?}"
+            );
+            assert!(!left_by.is_empty(), "{kind:?}");
+        }
+    }
+}
+
+#[test]
+fn a_delete_and_an_undone_payout_are_never_probed() {
+    for kind in CommandKind::ALL {
+        let probe = kind.probe(7);
+        assert_ne!(probe.method, Method::Delete);
+        assert!(!probe.path.contains("undodisbursal"), "{}", probe.path);
+    }
+    for (operation_type, kind) in [
+        (OperationType::LoanDelete, CommandKind::Reject),
+        (OperationType::LoanUndoDisbursal, CommandKind::UndoApproval),
+    ] {
+        assert_eq!(CommandKind::of(operation_type), kind);
+        assert!(kind.types().any(|of_kind| of_kind == operation_type));
+    }
+}

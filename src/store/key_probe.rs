@@ -1,0 +1,194 @@
+//! Whether Fineract honours keys: what was found out, for all gateways, and on what it can be asked.
+
+use std::time::Duration;
+
+use super::{Asking, Store, StoreError};
+use crate::domain::{CommandKind, OperationType};
+
+/// The last verdict on a kind of command.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeyVerdict {
+    /// Whether a key was honoured; `None`: not known yet.
+    pub honoured: Option<bool>,
+    /// The `process_start_time_seconds` of the Fineract that answered, where it shows them.
+    pub process_start: Option<String>,
+    /// How long ago it was found out, by the database's clock.
+    pub age: Duration,
+    /// For how long keys have been honoured, as far as is known.
+    pub honoured_for: Duration,
+    /// The lane of the client or loan on which it was asked.
+    pub subject: Option<String>,
+}
+
+/// What was just found out.
+#[derive(Clone, Debug)]
+pub struct NewKeyVerdict {
+    /// The kind of command.
+    pub kind: CommandKind,
+    /// Whether its keys are honoured.
+    pub honoured: bool,
+    /// The `process_start_time_seconds` of the Fineract that answered, where it shows them.
+    pub process_start: Option<String>,
+    /// For how long that process has been up.
+    pub up_for: Duration,
+    /// The lane of the client or loan on which it was asked.
+    pub subject: Option<String>,
+}
+
+/// A client or loan of ours on which a command may be tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Numbered {
+    /// Its lane.
+    pub lane: String,
+    /// Fineract's number for it.
+    pub number: i64,
+}
+
+/// How many subjects a probe has to choose from.
+const SUBJECTS: i64 = 5;
+/// Among how many of the newest operations they are looked for.
+const LOOKED_THROUGH: i64 = 5_000;
+
+impl Store {
+    /// The last verdict on a kind of command.
+    pub async fn key_verdict(&self, kind: CommandKind) -> Result<KeyVerdict, StoreError> {
+        let row = sqlx::query!(
+            "SELECT honoured, process_start, subject,
+                    EXTRACT(EPOCH FROM now() - asked_at)::float8 AS age_seconds,
+                    EXTRACT(EPOCH FROM now() - honoured_since)::float8 AS honoured_seconds
+               FROM key_probe
+              WHERE command = $1",
+            kind.as_str()
+        )
+        .fetch_optional(&self.pool)
+        .or_fail_to("read whether keys are honoured")
+        .await?;
+        Ok(row.map_or_else(KeyVerdict::default, |row| KeyVerdict {
+            honoured: row.honoured,
+            process_start: row.process_start,
+            age: seconds(row.age_seconds),
+            honoured_for: seconds(row.honoured_seconds),
+            subject: row.subject,
+        }))
+    }
+
+    /// Leave to ask about a kind of command, for so long at most, of the process that was seen; `false`: another
+    /// gateway is asking. No lock is held meanwhile.
+    pub async fn begin_key_probe(
+        &self,
+        kind: CommandKind,
+        process_start: Option<&str>,
+        at_most: Duration,
+    ) -> Result<bool, StoreError> {
+        sqlx::query_scalar!(
+            r#"INSERT INTO key_probe AS k (command, seen, asking_until)
+               VALUES ($1, $2, now() + make_interval(secs => $3))
+                   ON CONFLICT (command) DO UPDATE
+                  -- Unnamed, each may be another one.
+                  SET doubted = k.doubted OR COALESCE(k.seen <> excluded.seen OR k.seen = '', false),
+                      seen = excluded.seen,
+                      asking_until = CASE WHEN k.asking_until > now() THEN k.asking_until
+                                          ELSE excluded.asking_until END
+            RETURNING asking_until = now() + make_interval(secs => $3) AS "begun!""#,
+            kind.as_str(),
+            process_start.unwrap_or_default(),
+            at_most.as_secs_f64(),
+        )
+        .fetch_one(&self.pool)
+        .or_fail_to("begin to ask whether keys are honoured")
+        .await
+    }
+
+    /// Gives the leave back, without a verdict.
+    pub async fn end_key_probe(&self, kind: CommandKind) -> Result<(), StoreError> {
+        sqlx::query!(
+            "UPDATE key_probe SET asking_until = NULL WHERE command = $1",
+            kind.as_str()
+        )
+        .execute(&self.pool)
+        .or_fail_to("stop asking whether keys are honoured")
+        .await
+        .map(drop)
+    }
+
+    /// Writes a verdict, and gives the leave back; for how long keys have been honoured by it.
+    pub async fn write_key_verdict(&self, verdict: NewKeyVerdict) -> Result<Duration, StoreError> {
+        let honoured_seconds = sqlx::query_scalar!(
+            r#"INSERT INTO key_probe AS k (command, honoured, asked_at, process_start, honoured_since, subject)
+               VALUES ($1, $2, now(), $3, CASE WHEN $2 THEN now() - make_interval(secs => $4) END, $5)
+                   ON CONFLICT (command) DO UPDATE
+                  SET honoured = excluded.honoured, asked_at = excluded.asked_at,
+                      process_start = excluded.process_start,
+                      honoured_since = CASE WHEN excluded.honoured AND k.honoured AND NOT k.doubted
+                                             AND COALESCE(k.seen = COALESCE(excluded.process_start, ''), true)
+                                            THEN k.honoured_since
+                                            ELSE excluded.honoured_since END,
+                      doubted = false,
+                      seen = NULLIF(k.seen, COALESCE(excluded.process_start, '')),
+                      subject = COALESCE(excluded.subject, k.subject), asking_until = NULL
+            RETURNING EXTRACT(EPOCH FROM now() - honoured_since)::float8"#,
+            verdict.kind.as_str(),
+            verdict.honoured,
+            verdict.process_start,
+            verdict.up_for.as_secs_f64(),
+            verdict.subject,
+        )
+        .fetch_one(&self.pool)
+        .or_fail_to("write whether keys are honoured")
+        .await?;
+        Ok(seconds(honoured_seconds))
+    }
+
+    /// The kinds of commands whose keys are not honoured, by their names.
+    pub async fn keys_not_honoured(&self) -> Result<Vec<String>, StoreError> {
+        sqlx::query_scalar!("SELECT command FROM key_probe WHERE NOT honoured ORDER BY command")
+            .fetch_all(&self.pool)
+            .or_fail_to("read whether keys are honoured")
+            .await
+    }
+
+    /// Clients or loans of ours with a number, whose last success was one of these: the one that was asked the
+    /// last time first, then the newest.
+    pub async fn numbered(
+        &self,
+        left_by: &[OperationType],
+        last_time: Option<&str>,
+    ) -> Result<Vec<Numbered>, StoreError> {
+        let types: Vec<String> = left_by.iter().map(ToString::to_string).collect();
+        let rows = sqlx::query!(
+            r#"WITH recent AS (
+                 SELECT id, lane, type, state FROM operation ORDER BY id DESC LIMIT $4
+               ), last AS (
+                 SELECT DISTINCT ON (lane) lane, type, id FROM recent
+                  WHERE state = 'succeeded'
+                  ORDER BY lane, id DESC
+               ), fitting AS (
+                 SELECT lane, id FROM last WHERE type = ANY ($1)
+                  UNION ALL
+                 SELECT $2::text, NULL WHERE $2::text IS NOT NULL
+               )
+               SELECT l.key, l.resource_id AS "number!"
+                 FROM fitting f
+                 JOIN lane l ON l.key = f.lane
+                WHERE l.resource_id IS NOT NULL AND l.resource_epoch = (SELECT epoch FROM books)
+                ORDER BY f.id IS NOT NULL, f.id DESC
+                LIMIT $3"#,
+            &types,
+            last_time,
+            SUBJECTS,
+            LOOKED_THROUGH,
+        )
+        .fetch_all(&self.pool)
+        .or_fail_to("look for something to ask about keys on")
+        .await?;
+        let numbered = rows.into_iter().map(|row| Numbered {
+            lane: row.key,
+            number: row.number,
+        });
+        Ok(numbered.collect())
+    }
+}
+
+fn seconds(seconds: Option<f64>) -> Duration {
+    Duration::try_from_secs_f64(seconds.unwrap_or_default()).unwrap_or_default()
+}

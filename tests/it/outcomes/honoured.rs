@@ -1,0 +1,207 @@
+//! What answers say about keys, and what is sent on it.
+
+use serde_json::json;
+use sqlx::PgPool;
+
+use super::{Bench, LOAN_DONE, approve, client, loan, stands};
+use crate::fake_fineract::{NOW, refusal};
+
+/// The fake's metrics, of a process that was started then.
+fn process(started_at: u64) -> String {
+    format!("200 process_start_time_seconds {started_at}")
+}
+
+const CLIENT: &str = r#"200 {"officeId":1,"clientId":7,"resourceId":7}"#;
+const CLIENT_STORED: &str = r#"200c {"officeId":1,"clientId":7,"resourceId":7}"#;
+const METRICS: &str = "/fineract-provider/actuator/prometheus";
+
+/// The keys under which probes came.
+fn probe_keys(bench: &Bench) -> Vec<String> {
+    let probes = bench.fake.probes();
+    probes.into_iter().map(|probe| probe.key).collect()
+}
+
+/// How often it was looked which process is there.
+fn looks(bench: &Bench) -> usize {
+    let pages = bench.fake.pages();
+    pages.iter().filter(|page| *page == METRICS).count()
+}
+
+#[sqlx::test]
+async fn a_kind_is_asked_about_once_for_all_that_follow(pool: PgPool) {
+    let bench = Bench::asking(pool).await;
+    bench.fake.reads(METRICS, &process(1_795_000_000));
+    bench.fake.answers("/clients", &[CLIENT]);
+    let gateways = [bench.gateway().await, bench.gateway().await];
+    for (number, gateway) in gateways.iter().cycle().enumerate().take(40) {
+        let end = gateway
+            .run("CLIENT_CREATE", client(&format!("C-{number}")))
+            .await;
+        assert_eq!(end["status"], "success", "{end}");
+    }
+    let keys = probe_keys(&bench);
+    assert_eq!(keys.len(), 2, "{keys:?}");
+    assert_eq!(keys[0], keys[1]);
+    assert!(bench.fake.commands().iter().all(|seen| seen.key != keys[0]));
+    assert!(
+        looks(&bench) <= 2,
+        "one for each gateway: {}",
+        looks(&bench)
+    );
+}
+
+/// After a day, after a restart, and after a failure before which it was another process.
+#[sqlx::test]
+async fn a_verdict_is_asked_for_again(pool: PgPool) {
+    let bench = Bench::asking(pool.clone()).await;
+    bench.fake.reads(METRICS, &process(1_795_000_000));
+    bench.fake.answers("/clients", &[CLIENT]);
+    let gateway = bench.gateway().await;
+    gateway.run("CLIENT_CREATE", client("C-1")).await;
+    assert_eq!(bench.fake.probes().len(), 2);
+
+    sqlx::query!("UPDATE key_probe SET asked_at = now() - interval '25 hours'")
+        .execute(&pool)
+        .await
+        .unwrap();
+    assert!(gateway.shut_down().await);
+    let gateway = bench.gateway().await;
+    gateway.run("CLIENT_CREATE", client("C-2")).await;
+    assert_eq!(bench.fake.probes().len(), 4, "a day later");
+
+    bench.fake.answers("/clients", &["close", CLIENT]);
+    let id = gateway.send("CLIENT_CREATE", client("C-3")).await;
+    bench.end_of(&gateway, &id).await;
+    assert_eq!(bench.fake.probes().len(), 4, "it is the same process");
+    assert_eq!(bench.fake.commands().len(), 4, "it was sent again");
+
+    bench.fake.answers("/clients", &["close", CLIENT]);
+    bench.fake.reads(METRICS, &process(1_795_100_000));
+    let id = gateway.send("CLIENT_CREATE", client("C-4")).await;
+    bench.end_of(&gateway, &id).await;
+    assert_eq!(bench.fake.probes().len(), 6, "it is another one");
+}
+
+/// What says nothing about keys is asked again, and nothing is sent meanwhile that would get the same.
+#[sqlx::test]
+async fn an_outage_says_nothing_about_keys(pool: PgPool) {
+    let bench = Bench::asking(pool).await;
+    bench.fake.answers("/clients", &[CLIENT]);
+    let silence = ["close".to_owned(), "hang".to_owned()];
+    let outage = [refusal(503, "scheduler"), "502 <html>".to_owned()];
+    bench.fake.answers_probes(&[silence, outage].concat());
+    let gateway = bench.gateway().await;
+    let id = gateway.send("CLIENT_CREATE", client("C-1")).await;
+    let end = bench.end_of(&gateway, &id).await;
+    assert_eq!(end["status"], "success", "{end}");
+    assert_eq!(bench.fake.keys(), [1]);
+}
+
+/// Whoever may not do one thing may do another, and what is refused otherwise proves nothing.
+#[sqlx::test]
+async fn where_nothing_can_be_asked_the_first_success_is_sent_once_more(pool: PgPool) {
+    let bench = Bench::asking(pool).await;
+    bench.fake.answers("/clients", &[CLIENT, CLIENT_STORED]);
+    bench
+        .fake
+        .answers_probes(&[refusal(403, "error.msg.not.authorized")]);
+    let gateway = bench.gateway().await;
+    let end = gateway.run("CLIENT_CREATE", client("C-1")).await;
+    assert_eq!(end["status"], "success", "{end}");
+    let sent = bench.fake.commands();
+    assert_eq!(sent.len(), 2, "{sent:?}");
+    assert_eq!(sent[0], sent[1]);
+    gateway.run("CLIENT_CREATE", client("C-2")).await;
+    assert_eq!(bench.fake.commands().len(), 3);
+    assert_eq!(bench.fake.probes().len(), 1);
+}
+
+#[sqlx::test]
+async fn release_1_10_1_refuses_the_probe_of_a_loan_in_its_own_way(pool: PgPool) {
+    let bench = Bench::asking(pool).await;
+    let integrity = refusal(403, "error.msg.data.integrity.issue");
+    let stored = integrity.replacen("403", "403c", 1);
+    bench.fake.answers_probes(&[integrity, stored]);
+    bench.fake.answers("/clients", &[CLIENT]);
+    let gateway = bench.gateway().await;
+    let end = gateway.run("CLIENT_CREATE", client("C-1")).await;
+    assert_eq!(end["status"], "success", "{end}");
+    assert_eq!(bench.fake.probes().len(), 2);
+    assert_eq!(bench.fake.keys(), [1], "nothing was left to be proven");
+}
+
+/// An update is no harm once, and may be one twice: unanswered, it is not sent again before keys are proven.
+#[sqlx::test]
+async fn what_is_not_proven_is_sent_once(pool: PgPool) {
+    let bench = Bench::asking(pool).await;
+    let stored = r#"200 {"id":7,"externalId":"C-1","officeId":1,"firstname":"A","lastname":"B",
+        "activationDate":[2026,1,1],"timeline":{}}"#;
+    for path in ["/clients/external-id/C-1", "/clients/7"] {
+        bench.fake.reads(path, stored);
+    }
+    bench.fake.answers("/clients/7", &["close"]);
+    let gateway = bench.gateway().await;
+    let update = json!({ "externalId": "C-1", "lastname": "Rao" });
+    let id = gateway.send("CLIENT_UPDATE", update).await;
+    bench.until(&id, "ready", "keys_unproven").await;
+    assert_eq!(bench.fake.commands().len(), 1);
+}
+
+/// An approval that is answered late is harmless twice: it is sent again, proven or not.
+#[sqlx::test]
+async fn what_is_harmless_twice_is_sent_again_unproven(pool: PgPool) {
+    let bench = Bench::asking(pool).await;
+    stands(&bench.fake, &loan(&[]));
+    let stored = LOAN_DONE.replacen("200", "200c", 1);
+    bench.fake.answers("command=approve", &["close", &stored]);
+    let gateway = bench.gateway().await;
+    let id = gateway.send("LOAN_APPROVE", approve()).await;
+    let end = bench.end_of(&gateway, &id).await;
+    assert_eq!(end["status"], "success", "{end}");
+    assert_eq!(bench.fake.keys(), [1, 1], "the stored answer proves it");
+}
+
+/// A process is looked at that cannot be asked, and goes; the next one honours keys. What the first one did with
+/// the key that it was sent, nobody knows.
+#[sqlx::test]
+async fn what_went_to_a_process_that_nobody_found_out_about_is_read(pool: PgPool) {
+    let bench = Bench::asking(pool).await;
+    let stored = |lastname: &str| {
+        format!(
+            r#"200 {{"id":7,"externalId":"C-1","officeId":1,"firstname":"A","lastname":"{lastname}",
+                "activationDate":[2026,1,1],"timeline":{{}}}}"#
+        )
+    };
+    let stands = |lastname: &str| {
+        for path in ["/clients/external-id/C-1", "/clients/7"] {
+            bench.fake.reads(path, &stored(lastname));
+        }
+    };
+    let update = |lastname: &str| json!({ "externalId": "C-1", "lastname": lastname });
+    stands("B");
+    bench.fake.answers("/clients", &[CLIENT]);
+    bench.fake.reads(METRICS, &process(1_795_000_000));
+    let gateway = bench.gateway().await;
+    gateway.run("CLIENT_CREATE", client("C-1")).await;
+    gateway.run("CLIENT_UPDATE", update("Asha")).await;
+    assert_eq!(bench.fake.probes().len(), 4);
+
+    bench.fake.answers("/clients", &["close"]);
+    bench.fake.reads(METRICS, &process(1_795_100_000));
+    bench.fake.answers_probes(&["close".to_owned()]);
+    let id = gateway.send("CLIENT_UPDATE", update("Rao")).await;
+    bench.until(&id, "ready", "read_unanswered").await;
+    assert_eq!(bench.fake.probes().len(), 5);
+    stands("Rao");
+    // It began after the update was sent.
+    bench.fake.reads(METRICS, &process(NOW));
+    let sent = bench.fake.commands().len();
+    let end = bench.end_of(&gateway, &id).await;
+    assert_eq!(end["status"], "success", "{end}");
+    assert_eq!(bench.fake.probes().len(), 7);
+    assert_eq!(
+        bench.fake.commands().len(),
+        sent,
+        "it was done, says what was read"
+    );
+}
