@@ -25,6 +25,7 @@ mod names;
 mod operators;
 mod oversight;
 mod patience;
+mod pool;
 mod rehearsal;
 mod results;
 mod settle;
@@ -38,7 +39,6 @@ mod unwritten;
 
 use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
-use sqlx::PgPool;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -63,6 +63,7 @@ pub use self::{
     },
     oversight::{Held, Oversight, Standing},
     patience::STATEMENT_TIMEOUT,
+    pool::{Pool, UnfitSetting},
     rehearsal::{Cost, Rehearsal},
     settlement::{End, Settlement, Verdict},
     track::Tracked,
@@ -144,7 +145,7 @@ impl StoreError {
 /// The queue. Cheap to clone: the parts are shared.
 #[derive(Clone)]
 pub struct Store {
-    pool: PgPool,
+    pool: Pool,
     accepting: Batcher<NewOperation, Result<accept::Tried, StoreError>>,
     accepting_alone: Arc<Semaphore>,
     starting: Batcher<StartAttempt, Result<bool, StoreError>>,
@@ -175,7 +176,7 @@ const ALONE: usize = 2;
 
 impl Store {
     /// Starts the tasks that commit in groups, on a migrated database.
-    pub fn start(pool: PgPool, ends: Ends, tasks: &TaskTracker, fells: Fells) -> Self {
+    pub fn start(pool: Pool, ends: Ends, tasks: &TaskTracker, fells: Fells) -> Self {
         Self {
             accepting: accept::start(&pool, &ends, tasks),
             accepting_alone: Arc::new(Semaphore::new(ALONE)),

@@ -42,6 +42,7 @@ mod operators_retry;
 mod operators_scope;
 mod outcomes;
 mod poll_loop;
+mod poolers;
 mod products;
 mod rate_limit;
 mod references;

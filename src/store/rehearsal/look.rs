@@ -8,7 +8,7 @@ use crate::{
     domain::{OperationId, TrackingId},
     store::{
         claim::{ClaimLimits, statement},
-        names,
+        connect, names,
     },
 };
 
@@ -36,7 +36,9 @@ impl Rehearsal {
             "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {}",
             claim.sql().as_str()
         );
-        let mut transaction = self.pool.begin().await.map_err(failed_to(ACTION))?;
+        let mut transaction = connect::begin(&self.pool)
+            .await
+            .map_err(failed_to(ACTION))?;
         let row = sqlx::query_with(AssertSqlSafe(sql), arguments)
             .fetch_one(&mut *transaction)
             .await

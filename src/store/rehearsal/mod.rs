@@ -3,21 +3,21 @@
 mod fill;
 mod look;
 
-use sqlx::{AssertSqlSafe, PgPool};
+use sqlx::AssertSqlSafe;
 
-use super::{StoreError, failed_to};
+use super::{Pool, StoreError, failed_to};
 
 pub use self::look::Cost;
 
 /// A queue that is filled to be measured.
 #[derive(Clone, Debug)]
 pub struct Rehearsal {
-    pool: PgPool,
+    pool: Pool,
 }
 
 impl Rehearsal {
     /// The queue of this pool's database.
-    pub fn new(pool: PgPool) -> Self {
+    pub fn new(pool: Pool) -> Self {
         Self { pool }
     }
 
