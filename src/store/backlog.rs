@@ -30,7 +30,12 @@ impl Store {
         loop {
             let started = Instant::now();
             let pause = match self.count_backlog().await {
-                Ok(Count { waiting, parked }) => {
+                Ok(Count {
+                    waiting,
+                    parked,
+                    oldest_transaction,
+                }) => {
+                    metrics::gauge!("gateway_oldest_transaction_seconds").set(oldest_transaction);
                     self.backlog.0.store(waiting, Ordering::Relaxed);
                     metrics::gauge!("gateway_backlog").set(gauge(waiting));
                     metrics::gauge!("gateway_parked").set(gauge(parked));
@@ -49,7 +54,15 @@ impl Store {
         // Every operation that has not ended writes exactly one lane.
         let count = sqlx::query!(
             "SELECT (SELECT count(*) FROM place WHERE writes) AS \"waiting!\",
-                    (SELECT count(*) FROM operation WHERE state = 'parked') AS \"parked!\""
+                    (SELECT count(*) FROM operation WHERE state = 'parked') AS \"parked!\",
+                    -- That of whoever sees rows as they were; our own are seconds old.
+                    (SELECT COALESCE(EXTRACT(EPOCH FROM now() - min(began)), 0)::float8
+                       FROM (SELECT xact_start AS began FROM pg_stat_activity
+                              WHERE datname = current_database()
+                                AND (backend_xmin IS NOT NULL OR backend_xid IS NOT NULL)
+                              UNION ALL
+                             SELECT prepared FROM pg_prepared_xacts WHERE database = current_database()) t
+                    ) AS \"oldest_transaction!\""
         )
         .fetch_one(&self.pool)
         .or_fail_to("count what is waiting")
@@ -57,6 +70,7 @@ impl Store {
         Ok(Count {
             waiting: u64::try_from(count.waiting).unwrap_or_default(),
             parked: u64::try_from(count.parked).unwrap_or_default(),
+            oldest_transaction: count.oldest_transaction,
         })
     }
 }
@@ -65,6 +79,8 @@ impl Store {
 struct Count {
     waiting: u64,
     parked: u64,
+    /// The age of the oldest transaction in this database, in seconds.
+    oldest_transaction: f64,
 }
 
 fn gauge(count: u64) -> f64 {

@@ -15,6 +15,7 @@ mod cascade;
 mod claim;
 mod claimed;
 mod connect;
+mod due;
 mod ends;
 mod expiry;
 mod failures_read;
@@ -64,14 +65,14 @@ pub use self::{
     oversight::{Held, Oversight, Standing},
     patience::STATEMENT_TIMEOUT,
     pool::{Pool, UnfitSetting},
-    rehearsal::{Cost, Rehearsal},
+    rehearsal::{Cost, LongTransaction, Rehearsal},
     settlement::{End, Settlement, Verdict},
     track::Tracked,
     transaction::{MoneyMovement, Progress},
 };
 use crate::domain::{OperationId, OperationType, State};
 
-use self::{backlog::Backlog, batcher::Batcher, patience::Asking, unwritten::Unwritten};
+use self::{backlog::Backlog, batcher::Batcher, due::Due, patience::Asking, unwritten::Unwritten};
 
 /// What went wrong between the gateway and its database.
 #[derive(Debug, thiserror::Error)]
@@ -156,6 +157,7 @@ pub struct Store {
     tracking: Batcher<OperationId, Result<Option<Arc<track::Row>>, StoreError>>,
     ends: Ends,
     backlog: Arc<Backlog>,
+    due: Arc<Due>,
     fells: Fells,
 }
 
@@ -187,6 +189,7 @@ impl Store {
             noting_later: failures_read::start(&pool, tasks),
             tracking: track::start(&pool, tasks),
             backlog: Arc::default(),
+            due: Arc::default(),
             fells,
             pool,
             ends,

@@ -83,6 +83,10 @@ fn describe() {
         "Operations that only a person can decide."
     );
     describe_gauge!(
+        "gateway_oldest_transaction_seconds",
+        "How long the oldest transaction in the database has been open, whoever's: until it ends, nothing that ended since is removed."
+    );
+    describe_gauge!(
         "gateway_in_flight",
         "Operations of this process, and reads for callers, that may be calling Fineract."
     );

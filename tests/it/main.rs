@@ -32,6 +32,7 @@ mod lenders;
 mod lifecycle;
 mod limits;
 mod log_reader;
+mod long_transaction;
 mod more_operations;
 mod operators_cancel;
 mod operators_inspect;

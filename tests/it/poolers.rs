@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, PgPool};
 
 use crate::{
     bad_start::refusal,
-    failover::client,
+    failover::{assert_unavailable, client, until},
     support::{
         pgbouncer::PgBouncer,
         system::{Caller, System},
@@ -148,4 +148,29 @@ async fn a_database_that_cannot_be_made_fit_is_refused(pool: PgPool) {
         assert_eq!(refusal(&url).await, expected);
     }
     run(&pool, format!("DROP DATABASE \"{latin}\"")).await;
+}
+
+#[sqlx::test]
+async fn a_database_that_becomes_read_only_is_not_written(pool: PgPool) {
+    let options = pool.connect_options();
+    let database = options.get_database().expect("a name");
+    let set = |value: &str| {
+        format!(
+            "ALTER DATABASE \"{database}\" SET default_transaction_read_only = {value};
+             SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+              WHERE application_name = 'fineract-gateway' AND datname = '{database}'"
+        )
+    };
+    let system = System::on(&url(&pool)).await;
+    let gateway = system.process().await;
+    gateway.send("CLIENT_CREATE", client("BEFORE")).await;
+    run(&pool, set("on")).await;
+    let refused = gateway.operate("CLIENT_CREATE", client("REFUSED")).await;
+    assert_unavailable(&refused);
+    run(&pool, set("off")).await;
+    until("it is writable again", async || {
+        let answer = gateway.operate("CLIENT_CREATE", client("AFTER")).await;
+        answer.status == 202
+    })
+    .await;
 }
