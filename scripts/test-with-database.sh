@@ -5,6 +5,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
+scripts/pgbouncer.sh
 if [ -d .sqlx ]; then
     fresh=$(mktemp -d)
     trap 'rm -rf "$fresh"' EXIT

@@ -2,11 +2,11 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use sqlx::{PgPool, types::Json};
+use sqlx::types::Json;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use super::{Asking, Store, StoreError, batcher::Batcher, locks};
+use super::{Asking, Pool, Store, StoreError, batcher::Batcher, locks};
 use crate::domain::{Answer, Attempt, Failure, Method, OperationId, Referent, Reply, Request};
 
 /// A command that is about to be sent.
@@ -45,7 +45,7 @@ pub struct SeenLoan {
 
 /// Starts the task that commits attempts before they are sent.
 pub(super) fn start(
-    pool: &PgPool,
+    pool: &Pool,
     tasks: &TaskTracker,
 ) -> Batcher<StartAttempt, Result<bool, StoreError>> {
     let pool = pool.clone();
@@ -56,7 +56,7 @@ pub(super) fn start(
 }
 
 /// Commits a batch, without those whose operations somebody else has locked: those fail.
-async fn start_all(pool: &PgPool, batch: Vec<StartAttempt>) -> Vec<Result<bool, StoreError>> {
+async fn start_all(pool: &Pool, batch: Vec<StartAttempt>) -> Vec<Result<bool, StoreError>> {
     let error = match insert(pool, &batch).or_fail_to("write attempts").await {
         Ok(held) => {
             return batch
@@ -81,7 +81,7 @@ async fn start_all(pool: &PgPool, batch: Vec<StartAttempt>) -> Vec<Result<bool, 
     }
 }
 
-async fn insert(pool: &PgPool, batch: &[StartAttempt]) -> Result<HashSet<Uuid>, sqlx::Error> {
+async fn insert(pool: &Pool, batch: &[StartAttempt]) -> Result<HashSet<Uuid>, sqlx::Error> {
     sqlx::query_scalar!(
         "WITH started AS (
              SELECT *

@@ -35,7 +35,9 @@ impl Store {
                     parked,
                     on_hold,
                     hold_stands,
+                    oldest_transaction,
                 }) => {
+                    metrics::gauge!("gateway_oldest_transaction_seconds").set(oldest_transaction);
                     self.backlog.0.store(waiting, Ordering::Relaxed);
                     metrics::gauge!("gateway_backlog").set(gauge(waiting));
                     metrics::gauge!("gateway_parked").set(gauge(parked));
@@ -58,7 +60,15 @@ impl Store {
             "SELECT (SELECT count(*) FROM place WHERE writes) AS \"waiting!\",
                     (SELECT count(*) FROM operation WHERE state = 'parked') AS \"parked!\",
                     (SELECT count(*) FROM operation WHERE held AND ended_at IS NULL) AS \"on_hold!\",
-                    EXISTS (SELECT FROM hold_all WHERE ended_at IS NULL) AS \"hold_stands!\""
+                    EXISTS (SELECT FROM hold_all WHERE ended_at IS NULL) AS \"hold_stands!\",
+                    -- That of whoever sees rows as they were; our own are seconds old.
+                    (SELECT COALESCE(EXTRACT(EPOCH FROM now() - min(began)), 0)::float8
+                       FROM (SELECT xact_start AS began FROM pg_stat_activity
+                              WHERE datname = current_database()
+                                AND (backend_xmin IS NOT NULL OR backend_xid IS NOT NULL)
+                              UNION ALL
+                             SELECT prepared FROM pg_prepared_xacts WHERE database = current_database()) t
+                    ) AS \"oldest_transaction!\""
         )
         .fetch_one(&self.pool)
         .or_fail_to("count what is waiting")
@@ -68,6 +78,7 @@ impl Store {
             parked: u64::try_from(count.parked).unwrap_or_default(),
             on_hold: u64::try_from(count.on_hold).unwrap_or_default(),
             hold_stands: count.hold_stands,
+            oldest_transaction: count.oldest_transaction,
         })
     }
 }
@@ -78,6 +89,8 @@ struct Count {
     parked: u64,
     on_hold: u64,
     hold_stands: bool,
+    /// The age of the oldest transaction in this database, in seconds.
+    oldest_transaction: f64,
 }
 
 fn gauge(count: u64) -> f64 {

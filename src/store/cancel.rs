@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
-    End, Fells, Places, Store, StoreError, count_end,
+    End, Fells, Places, Pool, Store, StoreError, count_end,
     lanes::{Departed, Departures},
     locks::{self, Locked},
     settle::{self, Ended},
@@ -162,10 +162,7 @@ pub(super) fn without(mut candidates: Vec<Unsent>, locked: &Locked) -> Vec<Unsen
 }
 
 /// Finds out which of these somebody has locked.
-pub(super) async fn find_locked(
-    pool: &PgPool,
-    candidates: &[Unsent],
-) -> Result<Locked, StoreError> {
+pub(super) async fn find_locked(pool: &Pool, candidates: &[Unsent]) -> Result<Locked, StoreError> {
     let lanes: Vec<String> = candidates
         .iter()
         .flat_map(|unsent| unsent.places.lanes())

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
 use sqlx::{
     Postgres,
@@ -12,10 +13,12 @@ use sqlx::{
     query::Map,
     types::Json,
 };
+use uuid::Uuid;
 
 use super::{
     Asking, Store, StoreError, TrackingName,
     claimed::{Claimed, Row},
+    due::Look,
     failed_to, patience,
 };
 use crate::{
@@ -40,6 +43,16 @@ pub struct ClaimLimits {
     pub lenders: Vec<String>,
 }
 
+impl ClaimLimits {
+    /// The most that it takes of a lender, or of what has none.
+    pub(super) fn count_of(&self, lender: Option<&str>) -> i64 {
+        let held = |lender| self.held_by_lender.get(lender).copied().unwrap_or_default();
+        lender.map_or(self.count, |lender| {
+            self.count.min((self.per_lender - held(lender)).max(0))
+        })
+    }
+}
+
 /// Why an operation is parked whose worker died five times before it committed an attempt.
 pub const KILLS_ITS_WORKER: &str = "kills_its_worker";
 
@@ -49,38 +62,39 @@ pub const SUSPECT_AFTER: i16 = 2;
 /// The claim.
 pub(super) fn statement(
     limits: &ClaimLimits,
+    look: &Look,
 ) -> Map<'static, Postgres, impl FnMut(PgRow) -> Result<Row, sqlx::Error> + use<>, PgArguments> {
     let (lenders, held): (Vec<_>, Vec<_>) = limits.held_by_lender.clone().into_iter().unzip();
     sqlx::query_as!(
         Row,
-        r#"WITH RECURSIVE lender AS (
-             -- Those that wait for something: one step down the index for each, however much waits.
-             (SELECT o.lender AS name FROM operation o
-               WHERE o.lender IS NOT NULL AND o.due_at IS NOT NULL AND NOT o.held
-               ORDER BY o.lender LIMIT 1)
-              UNION ALL
-             SELECT (SELECT o.lender FROM operation o
-                      WHERE o.lender > l.name AND o.due_at IS NOT NULL AND NOT o.held
-                      ORDER BY o.lender LIMIT 1)
-               FROM lender l
-              WHERE l.name IS NOT NULL
+        r#"WITH list AS (
+             -- From where on: after that one, but never later than so long ago; else from the very beginning.
+             SELECT name, COALESCE(LEAST(after, ago), '-infinity') AS after,
+                    CASE WHEN after <= ago THEN id ELSE '00000000-0000-0000-0000-000000000000' END AS id
+               FROM unnest($8::text[], $9::timestamptz[], $10::uuid[], $11::float8[]) AS l (name, after, id, seconds)
+              CROSS JOIN LATERAL (SELECT now() - make_interval(secs => l.seconds) AS ago) AS a
            ), due AS (
              SELECT o.id, o.due_at
-               FROM (SELECT id, due_at FROM operation
-                      WHERE lender IS NULL AND due_at <= now() AND NOT held AND type = ANY ($3)
-                      ORDER BY due_at, id LIMIT $1 FOR UPDATE SKIP LOCKED) o
+               FROM list l
+              CROSS JOIN LATERAL (
+                    SELECT id, due_at FROM operation
+                     WHERE lender IS NULL AND (due_at, id) > (l.after, l.id) AND due_at <= now() AND NOT held
+                       AND type = ANY ($3)
+                     ORDER BY due_at, id LIMIT $1 FOR UPDATE SKIP LOCKED) o
+              WHERE l.name IS NULL
               UNION ALL
              SELECT o.id, o.due_at
-               FROM lender l
-               JOIN unnest($8::text[]) AS known (name) USING (name)
+               FROM list l
                LEFT JOIN unnest($4::text[], $5::bigint[]) AS h (name, count) USING (name)
               CROSS JOIN LATERAL (
                     SELECT id, due_at FROM operation
-                     WHERE lender = l.name AND due_at <= now() AND NOT held AND type = ANY ($3)
+                     WHERE lender = l.name AND (due_at, id) > (l.after, l.id) AND due_at <= now() AND NOT held
+                       AND type = ANY ($3)
                      ORDER BY due_at, id LIMIT least($1, greatest($6 - COALESCE(h.count, 0), 0))
                        FOR UPDATE SKIP LOCKED) o
+              WHERE l.name IS NOT NULL
            ), taken AS MATERIALIZED (
-             SELECT id FROM due ORDER BY due_at, id LIMIT $1
+             SELECT id, due_at FROM due ORDER BY due_at, id LIMIT $1
            )
            UPDATE operation o
               SET state = 'running', attempt = o.attempt + 1,
@@ -97,7 +111,7 @@ pub(super) fn statement(
                       ELSE 0 END
              FROM taken JOIN payload p ON p.operation_id = taken.id CROSS JOIN books b WHERE o.id = taken.id
         RETURNING o.id, o.type, o.attempt, o.key_number, o.lost, o.deaths, o.why_counts, o.lane, o.position, o.read_lane,
-                  o.read_position, o.lender, o.resolution, o.why, o.why_since,
+                  o.read_position, o.lender, o.resolution, o.why, o.why_since, taken.due_at AS "was_due_at!",
                   EXTRACT(EPOCH FROM now() - o.accepted_at)::float8 AS age_seconds,
                   COALESCE(o.expires_at <= now(), false) AS "is_past_expiry!", o.read_first,
                   EXTRACT(EPOCH FROM now() - o.why_since)::float8 AS troubled_seconds,
@@ -112,7 +126,10 @@ pub(super) fn statement(
         &held,
         limits.per_lender,
         SUSPECT_AFTER,
-        &limits.lenders,
+        &look.lenders as &[Option<String>],
+        &look.after as &[Option<DateTime<Utc>>],
+        &look.ids as &[Option<Uuid>],
+        &look.seconds as &[Option<f64>],
     )
 }
 
@@ -121,10 +138,12 @@ impl Store {
     /// lease: nothing is sent for it, and the others run.
     pub async fn claim(&self, limits: &ClaimLimits) -> Result<Vec<Claimed>, StoreError> {
         let claimed_at = Instant::now();
-        let rows = statement(limits)
+        let look = self.due.look(limits);
+        let rows = statement(limits, &look)
             .fetch_all(&self.pool)
             .or_fail_to("claim operations")
             .await?;
+        self.due.note(limits, look, &rows);
         let claimed = rows.into_iter().filter_map(|row| {
             let id = row.id;
             row.claimed(claimed_at)

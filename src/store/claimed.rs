@@ -120,6 +120,7 @@ pub(super) struct Row {
     pub(super) read_lane: Option<String>,
     pub(super) read_position: Option<i64>,
     pub(super) lender: Option<String>,
+    pub(super) was_due_at: DateTime<Utc>,
     pub(super) resolution: Option<String>,
     pub(super) why: Option<String>,
     pub(super) why_since: Option<DateTime<Utc>>,

@@ -2,28 +2,31 @@
 
 use std::{
     borrow::Cow,
+    io,
     str::FromStr,
     time::{Duration, Instant},
 };
 
 use sqlx::{
-    ConnectOptions, Connection, PgConnection, PgPool, Postgres, Transaction,
+    ConnectOptions, Connection, PgConnection,
     migrate::{MigrateError, Migrator},
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
-use super::{RETRY_PAUSE, StoreError, failed_to, patience};
+use super::{
+    RETRY_PAUSE, StoreError, failed_to, patience,
+    pool::{OPENED_WITHIN, Pool, Session, Transaction, UnfitSetting},
+};
 
 static MIGRATOR: Migrator = sqlx::migrate!();
-
-/// How long a request waits for a connection before it is told that the database is away.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How long a connection is trusted after its last use. After a restart of Postgres each pooled one is
 /// broken; asking each time, also under load, would cost 40 % (29,000 against 48,000 selects/s).
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
 /// How long it is asked; another one takes its place.
 const PING_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long the database is waited for while it is examined at the start.
+const EXAMINED_WITHIN: Duration = Duration::from_secs(10);
 /// How long a commit whose answer got lost is asked for while the database is away.
 const COMMIT_ASKED_FOR: Duration = Duration::from_secs(10);
 
@@ -36,11 +39,19 @@ pub enum DatabaseProblem {
     /// Nobody answers there.
     #[error("the database of DATABASE_URL cannot be reached")]
     Unreachable(#[source] sqlx::Error),
-    /// Two connections share one backend.
+    /// The database is another one at each statement.
     #[error(
-        "DATABASE_URL leads to a transaction pooler, which mixes up sessions: use Postgres itself or a session pooler"
+        "DATABASE_URL leads to a pooler in transaction mode, which mixes up sessions: use Postgres itself, or a pooler in session mode"
     )]
     TransactionPooler,
+    /// A second connection is not given.
+    #[error(
+        "DATABASE_URL leads to a pooler that gives no second connection: the gateway needs two, and uses up to 17"
+    )]
+    TooFewConnections,
+    /// Commits there are not durable, texts have no place there, or the like.
+    #[error(transparent)]
+    Unfit(UnfitSetting),
     /// The schema is older than this gateway.
     #[error("the database is not migrated: run `fineract-gateway migrate`")]
     NotMigrated,
@@ -55,44 +66,33 @@ pub enum DatabaseProblem {
     Examination(#[source] sqlx::Error),
 }
 
-/// Opens a pool and refuses a transaction pooler (`PgBouncer`), which gives other queries' results,
-/// silently.
+/// Opens a pool, of connections that are as they have to be, and refuses what cannot be made so.
 ///
 /// `statement_timeout` is how long Postgres works on one statement; with one, a wait for a lock is short.
 pub async fn connect(
     url: &str,
     connections: u32,
     statement_timeout: Option<Duration>,
-) -> Result<PgPool, DatabaseProblem> {
-    let statement_millis = statement_timeout
-        .unwrap_or_default()
-        .as_millis()
-        .to_string();
-    // A migration waits for as long as it takes.
-    let lock_millis = statement_timeout
-        .map_or(Duration::ZERO, |_| patience::LOCK_TIMEOUT)
-        .as_millis()
-        .to_string();
+) -> Result<Pool, DatabaseProblem> {
     let options = PgConnectOptions::from_str(url)
         .map_err(DatabaseProblem::Url)?
         .application_name("fineract-gateway")
-        .options([
-            ("synchronous_commit", "on"),
-            // A plan that was made while a table was small would read all of it until it is analyzed.
-            ("enable_seqscan", "off"),
-            ("jit", "off"),
-            // Whoever counts much leaves the other cores to those that accept.
-            ("max_parallel_workers_per_gather", "0"),
-            ("idle_in_transaction_session_timeout", "10s"),
-            ("statement_timeout", &statement_millis),
-            ("lock_timeout", &lock_millis),
-        ])
+        // A session pooler refuses it.
+        .extra_float_digits(None)
         .log_statements(tracing::log::LevelFilter::Off);
-    refuse_transaction_pooler(&options).await?;
-    Ok(PgPoolOptions::new()
+    let session = Session::new(statement_timeout);
+    examine(&options, &session).await?;
+    let pool = PgPoolOptions::new()
         .max_connections(connections)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .acquire_timeout(OPENED_WITHIN)
         .test_before_acquire(false)
+        .after_connect(move |connection, _| {
+            let session = session.clone();
+            Box::pin(async move {
+                let fit = session.begin(connection).await?;
+                fit.map_err(|unfit| sqlx::Error::Configuration(Box::new(unfit)))
+            })
+        })
         .before_acquire(|connection, meta| {
             Box::pin(async move {
                 if meta.idle_for > TRUSTED_FOR {
@@ -102,45 +102,78 @@ pub async fn connect(
             })
         })
         .max_lifetime(Duration::from_mins(30))
-        .connect_lazy_with(options))
+        .connect_lazy_with(options);
+    Ok(pool.into())
 }
 
-/// Two live connections that report one backend prove a transaction pooler.
-async fn refuse_transaction_pooler(options: &PgConnectOptions) -> Result<(), DatabaseProblem> {
-    use sqlx::{Executor, Row};
-
-    let mut backends = Vec::new();
-    let mut connections = Vec::new();
-    for _ in 0..2 {
-        let mut connection = options
-            .connect()
-            .await
-            .map_err(DatabaseProblem::Unreachable)?;
-        let row = connection
-            .fetch_one(sqlx::raw_sql("SELECT pg_backend_pid()"))
-            .await
-            .map_err(DatabaseProblem::Examination)?;
-        backends.push(
-            row.try_get::<i32, _>(0)
-                .map_err(DatabaseProblem::Examination)?,
-        );
-        connections.push(connection);
-    }
-    for connection in connections {
+/// Finds out at the start what would go wrong later.
+async fn examine(options: &PgConnectOptions, session: &Session) -> Result<(), DatabaseProblem> {
+    let options = options.clone().disable_statement_logging();
+    let connecting = || patience::within(EXAMINED_WITHIN, options.connect());
+    let mut first = connecting().await.map_err(DatabaseProblem::Unreachable)?;
+    patience::within(EXAMINED_WITHIN, session.begin(&mut first))
+        .await
+        .map_err(DatabaseProblem::Examination)?
+        .map_err(DatabaseProblem::Unfit)?;
+    let mut second = connecting().await.map_err(DatabaseProblem::Unreachable)?;
+    refuse_transaction_pooler(&mut first, &mut second).await?;
+    for connection in [first, second] {
         connection
             .close()
             .await
             .map_err(DatabaseProblem::Examination)?;
     }
-    match backends.as_slice() {
-        [first, second] if first == second => Err(DatabaseProblem::TransactionPooler),
-        _ => Ok(()),
+    Ok(())
+}
+
+/// Two live connections that share a backend, or one that changes it, prove a pooler in transaction mode: it would give
+/// other queries' results, silently.
+async fn refuse_transaction_pooler(
+    first: &mut PgConnection,
+    second: &mut PgConnection,
+) -> Result<(), DatabaseProblem> {
+    /// `feature_not_supported`, as `PgBouncer` says in statement mode.
+    const NO_TRANSACTIONS: &str = "08P01";
+    let before = backend(first, "SELECT pg_backend_pid()")
+        .await
+        .map_err(DatabaseProblem::Examination)?;
+    // The transaction keeps the backend that it begins on, be that the first one's.
+    let other = match backend(second, "BEGIN; SELECT pg_backend_pid()").await {
+        Ok(other) => other,
+        Err(error) if is_timeout(&error) => return Err(DatabaseProblem::TooFewConnections),
+        Err(error) if code(&error).as_deref() == Some(NO_TRANSACTIONS) => {
+            return Err(DatabaseProblem::TransactionPooler);
+        }
+        Err(error) => return Err(DatabaseProblem::Examination(error)),
+    };
+    if before == other {
+        return Err(DatabaseProblem::TransactionPooler);
+    }
+    let after = backend(first, "SELECT pg_backend_pid()")
+        .await
+        .map_err(DatabaseProblem::Examination)?;
+    if before == after {
+        Ok(())
+    } else {
+        Err(DatabaseProblem::TransactionPooler)
     }
 }
 
+/// The backend that answers a query for it.
+async fn backend(connection: &mut PgConnection, query: &'static str) -> Result<i32, sqlx::Error> {
+    use sqlx::{Executor, Row};
+
+    let asking = connection.fetch_one(sqlx::raw_sql(query));
+    patience::within(EXAMINED_WITHIN, asking).await?.try_get(0)
+}
+
+fn is_timeout(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Io(error) if error.kind() == io::ErrorKind::TimedOut)
+}
+
 /// Brings the schema up to this gateway's.
-pub async fn migrate(pool: &PgPool) -> Result<(), DatabaseProblem> {
-    match MIGRATOR.run(pool).await {
+pub async fn migrate(pool: &Pool) -> Result<(), DatabaseProblem> {
+    match MIGRATOR.run(pool.inner()).await {
         Ok(()) => Ok(()),
         Err(MigrateError::VersionMissing(_)) => Err(DatabaseProblem::Newer),
         Err(error) => Err(DatabaseProblem::Migration(Box::new(error))),
@@ -148,7 +181,7 @@ pub async fn migrate(pool: &PgPool) -> Result<(), DatabaseProblem> {
 }
 
 /// Whether the schema is this gateway's, without changing it.
-pub async fn require_migrated(pool: &PgPool) -> Result<(), DatabaseProblem> {
+pub async fn require_migrated(pool: &Pool) -> Result<(), DatabaseProblem> {
     match check(pool).await {
         Ok(()) => Ok(()),
         Err(StoreError::Database { source, .. }) if source.as_database_error().is_none() => {
@@ -159,7 +192,7 @@ pub async fn require_migrated(pool: &PgPool) -> Result<(), DatabaseProblem> {
 }
 
 /// Whether the database answers and has every migration of this gateway.
-pub(super) async fn check(pool: &PgPool) -> Result<(), StoreError> {
+pub(super) async fn check(pool: &Pool) -> Result<(), StoreError> {
     let newest = MIGRATOR
         .iter()
         .map(|migration| migration.version)
@@ -187,14 +220,12 @@ fn is_undefined_table(error: &sqlx::Error) -> bool {
 }
 
 /// Begins a transaction.
-pub(super) async fn begin(pool: &PgPool) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+pub(super) async fn begin(pool: &Pool) -> Result<Transaction, sqlx::Error> {
     begin_with(pool, "BEGIN").await
 }
 
 /// Begins a transaction of a batch, which waits for each lock only as long as those behind it can wait.
-pub(super) async fn begin_batch(
-    pool: &PgPool,
-) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+pub(super) async fn begin_batch(pool: &Pool) -> Result<Transaction, sqlx::Error> {
     // One round trip, as any begin.
     begin_with(pool, "BEGIN; SET LOCAL lock_timeout = '250ms'").await
 }
@@ -207,9 +238,7 @@ pub(super) async fn begin_briefly(
 }
 
 /// Begins a transaction whose first statement may have to wait for one that is as long as itself.
-pub(super) async fn begin_patiently(
-    pool: &PgPool,
-) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+pub(super) async fn begin_patiently(pool: &Pool) -> Result<Transaction, sqlx::Error> {
     begin_with(pool, "BEGIN; SET LOCAL lock_timeout = '20s'").await
 }
 
@@ -222,40 +251,24 @@ pub(super) async fn wait_no_longer(connection: &mut PgConnection) -> Result<(), 
 }
 
 /// Begins a transaction that sees the database as of one moment, and writes nothing.
-pub(super) async fn begin_one_moment(
-    pool: &PgPool,
-) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+pub(super) async fn begin_one_moment(pool: &Pool) -> Result<Transaction, sqlx::Error> {
     begin_with(pool, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await
 }
 
-/// Begins a transaction as `statement` says.
-///
-/// In a task of its own: of a `BEGIN` that is given up before its answer, sqlx 0.9 hands the connection to
-/// the next one in the middle of that transaction, whose commits are none then (its issue 4393).
-async fn begin_with(
-    pool: &PgPool,
-    statement: &'static str,
-) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
-    let pool = pool.clone();
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "it ends by itself, and takes back what nobody waits for"
-    )]
-    let beginning =
-        tokio::spawn(async move { past_broken(&pool, || pool.begin_with(statement)).await });
-    beginning.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
+async fn begin_with(pool: &Pool, statement: &'static str) -> Result<Transaction, sqlx::Error> {
+    past_broken(pool, || Transaction::begin(pool, statement)).await
 }
 
 /// Does what may be done twice, a read or a begin, on the next connection where one is broken: after a
 /// restart of Postgres that is each pooled one.
 pub(super) async fn past_broken<T, F>(
-    pool: &PgPool,
+    pool: &Pool,
     mut run: impl FnMut() -> F,
 ) -> Result<T, sqlx::Error>
 where
     F: Future<Output = Result<T, sqlx::Error>>,
 {
-    let mut may_be_broken = pool.size();
+    let mut may_be_broken = pool.most();
     loop {
         match run().await {
             Err(error) if may_be_broken > 0 && is_broken(&error) => may_be_broken -= 1,
@@ -274,7 +287,7 @@ fn is_broken(error: &sqlx::Error) -> bool {
 ///
 /// A crash of Postgres may forget a transaction and give its id to another one, whose end this tells
 /// then: where that matters, look at the rows as well.
-pub(super) async fn has_committed(pool: &PgPool, id: &str) -> Result<bool, StoreError> {
+pub(super) async fn has_committed(pool: &Pool, id: &str) -> Result<bool, StoreError> {
     /// `invalid_parameter_value`: no transaction has had this id yet.
     const FORGOTTEN: &str = "22023";
     let mut give_up = Instant::now() + COMMIT_ASKED_FOR;

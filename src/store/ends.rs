@@ -7,10 +7,7 @@ use std::{
     time::Duration,
 };
 
-use sqlx::{
-    PgPool,
-    postgres::{PgListener, PgNotification},
-};
+use sqlx::postgres::{PgListener, PgNotification};
 use tokio::{
     sync::{Notify, mpsc, watch},
     time::timeout,
@@ -18,7 +15,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
-use super::{RETRY_PAUSE, StoreError, failed_to, patience};
+use super::{Pool, RETRY_PAUSE, StoreError, failed_to, patience};
 use crate::{domain::OperationId, telemetry::chain};
 
 /// The channel of ended operations; a payload is a list of ids, each of 32 hexadecimal digits.
@@ -83,7 +80,7 @@ impl Drop for Waiter {
 impl Ends {
     /// Starts telling the other gateways on this database, and listening to them, until `stop`.
     /// Polling is enough without it; with it, they are quick.
-    pub fn start(pool: &PgPool, tasks: &TaskTracker, stop: &CancellationToken) -> Self {
+    pub fn start(pool: &Pool, tasks: &TaskTracker, stop: &CancellationToken) -> Self {
         let (tell_ended, ended) = mpsc::channel(MOST_UNTOLD);
         let ends = Self {
             waiters: Arc::default(),
@@ -174,9 +171,9 @@ impl Ends {
         }
     }
 
-    async fn listen_once(&self, pool: &PgPool) -> Result<(), sqlx::Error> {
+    async fn listen_once(&self, pool: &Pool) -> Result<(), sqlx::Error> {
         let listening = async {
-            let mut listener = PgListener::connect_with(pool).await?;
+            let mut listener = PgListener::connect_with(&pool.of_one()).await?;
             listener.listen_all([ENDED, READY]).await?;
             Ok(listener)
         };
@@ -193,7 +190,7 @@ impl Ends {
     }
 }
 
-async fn listen(ends: Ends, pool: PgPool, stop: CancellationToken) {
+async fn listen(ends: Ends, pool: Pool, stop: CancellationToken) {
     let listening = async {
         loop {
             if let Err(error) = ends.listen_once(&pool).await {
@@ -213,7 +210,7 @@ async fn listen(ends: Ends, pool: PgPool, stop: CancellationToken) {
 async fn tell(
     ends: Ends,
     mut ended: mpsc::Receiver<OperationId>,
-    pool: PgPool,
+    pool: Pool,
     stop: CancellationToken,
 ) {
     let process = ends.process.to_string();
@@ -245,7 +242,7 @@ fn count_lost(ends: usize) {
         .increment(u64::try_from(ends).unwrap_or(u64::MAX));
 }
 
-async fn notify(pool: &PgPool, channel: &str, payload: &str) -> Result<(), StoreError> {
+async fn notify(pool: &Pool, channel: &str, payload: &str) -> Result<(), StoreError> {
     let notifying = sqlx::query!("SELECT pg_notify($1, $2)", channel, payload).execute(pool);
     patience::within(LONGEST, notifying)
         .await

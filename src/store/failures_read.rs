@@ -5,12 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgConnection;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use super::{Asking, RETRY_PAUSE, Store, StoreError, connect, lanes};
+use super::{Asking, Pool, RETRY_PAUSE, Store, StoreError, connect, lanes};
 use crate::telemetry::chain;
 
 const ACTION: &str = "note that failures were read";
@@ -22,7 +22,7 @@ const FORGOTTEN_AFTER: Duration = Duration::from_mins(1);
 const MOST_LATER: usize = 1_000;
 
 /// Starts the task that notes what could not be noted when it was read, since somebody had the lane locked.
-pub(super) fn start(pool: &PgPool, tasks: &TaskTracker) -> mpsc::Sender<Uuid> {
+pub(super) fn start(pool: &Pool, tasks: &TaskTracker) -> mpsc::Sender<Uuid> {
     let (later, mut arrivals) = mpsc::channel(MOST_LATER);
     let pool = pool.clone();
     tasks.spawn(async move {
@@ -68,7 +68,7 @@ impl Store {
     }
 }
 
-async fn note_once(pool: &PgPool, ids: &[Uuid]) -> Result<(), StoreError> {
+async fn note_once(pool: &Pool, ids: &[Uuid]) -> Result<(), StoreError> {
     let unread = sqlx::query_scalar!(
         "SELECT DISTINCT l.key
            FROM result r

@@ -8,10 +8,9 @@
 
 use std::collections::HashSet;
 
-use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::{Asking, StoreError};
+use super::{Asking, Pool, StoreError};
 
 /// How often a batch is tried that a lock is in the way of which cannot be found.
 pub(super) const TRIES: usize = 3;
@@ -38,7 +37,7 @@ impl Locked {
 
 /// Finds out which of these are locked just now, without waiting for any of them, nor keeping any.
 pub(super) async fn find(
-    pool: &PgPool,
+    pool: &Pool,
     lanes: &[String],
     operations: &[Uuid],
 ) -> Result<Locked, StoreError> {

@@ -16,6 +16,7 @@ mod cascade;
 mod claim;
 mod claimed;
 mod connect;
+mod due;
 mod ends;
 mod expiry;
 mod failures_read;
@@ -28,6 +29,7 @@ mod names;
 mod operators;
 mod oversight;
 mod patience;
+mod pool;
 mod rehearsal;
 mod results;
 mod settle;
@@ -41,7 +43,6 @@ mod unwritten;
 
 use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
-use sqlx::PgPool;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -72,14 +73,15 @@ pub use self::{
     },
     oversight::{Held, Oversight, Standing},
     patience::STATEMENT_TIMEOUT,
-    rehearsal::{Cost, Rehearsal},
+    pool::{Pool, UnfitSetting},
+    rehearsal::{Cost, LongTransaction, Rehearsal},
     settlement::{End, Settlement, Verdict},
     track::Tracked,
     transaction::{MoneyMovement, Progress},
 };
 use crate::domain::{OperationId, OperationType, State};
 
-use self::{backlog::Backlog, batcher::Batcher, patience::Asking, unwritten::Unwritten};
+use self::{backlog::Backlog, batcher::Batcher, due::Due, patience::Asking, unwritten::Unwritten};
 
 /// What went wrong between the gateway and its database.
 #[derive(Debug, thiserror::Error)]
@@ -153,7 +155,7 @@ impl StoreError {
 /// The queue. Cheap to clone: the parts are shared.
 #[derive(Clone)]
 pub struct Store {
-    pool: PgPool,
+    pool: Pool,
     accepting: Batcher<NewOperation, Result<accept::Tried, StoreError>>,
     accepting_alone: Arc<Semaphore>,
     starting: Batcher<StartAttempt, Result<bool, StoreError>>,
@@ -164,6 +166,7 @@ pub struct Store {
     tracking: Batcher<OperationId, Result<Option<Arc<track::Row>>, StoreError>>,
     ends: Ends,
     backlog: Arc<Backlog>,
+    due: Arc<Due>,
     fells: Fells,
 }
 
@@ -184,7 +187,7 @@ const ALONE: usize = 2;
 
 impl Store {
     /// Starts the tasks that commit in groups, on a migrated database.
-    pub fn start(pool: PgPool, ends: Ends, tasks: &TaskTracker, fells: Fells) -> Self {
+    pub fn start(pool: Pool, ends: Ends, tasks: &TaskTracker, fells: Fells) -> Self {
         Self {
             accepting: accept::start(&pool, &ends, tasks),
             accepting_alone: Arc::new(Semaphore::new(ALONE)),
@@ -195,6 +198,7 @@ impl Store {
             noting_later: failures_read::start(&pool, tasks),
             tracking: track::start(&pool, tasks),
             backlog: Arc::default(),
+            due: Arc::default(),
             fells,
             pool,
             ends,

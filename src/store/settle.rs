@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
-    Asking, End, Ends, Places, Settlement, StoreError, Verdict, connect,
+    Asking, End, Ends, Places, Pool, Settlement, StoreError, Verdict, connect,
     lanes::{Departed, Departures},
     results::{FailureRow, Results},
 };
@@ -20,7 +20,7 @@ pub(super) type Held = HashSet<(Uuid, i32)>;
 
 /// Settles all of these or none, and says so to those who wait for it; which of them still held their operations.
 pub(super) async fn settle_all(
-    pool: &PgPool,
+    pool: &Pool,
     ends: &Ends,
     batch: &[Settlement],
 ) -> Result<Held, StoreError> {
@@ -49,7 +49,7 @@ fn announce(ends: &Ends, batch: &[Settlement], held: &Held, departed: Departed) 
     }
 }
 
-async fn write_all(pool: &PgPool, batch: &[Settlement]) -> Result<(Held, Departed), StoreError> {
+async fn write_all(pool: &Pool, batch: &[Settlement]) -> Result<(Held, Departed), StoreError> {
     const ACTION: &str = "settle operations";
     let mut transaction = connect::begin_batch(pool).or_fail_to(ACTION).await?;
     let mut keys: Vec<String> = batch
@@ -97,7 +97,7 @@ async fn write_all(pool: &PgPool, batch: &[Settlement]) -> Result<(Held, Departe
 }
 
 /// Whether the transaction has taken place; asks until Postgres says so.
-async fn has_committed(pool: &PgPool, transaction_id: Option<String>) -> bool {
+async fn has_committed(pool: &Pool, transaction_id: Option<String>) -> bool {
     let Some(id) = transaction_id else {
         return false;
     };

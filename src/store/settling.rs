@@ -10,12 +10,11 @@
 
 use std::time::Duration;
 
-use sqlx::PgPool;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::{
-    Asking, Ends, RETRY_PAUSE, Settlement, Store, StoreError,
+    Asking, Ends, Pool, RETRY_PAUSE, Settlement, Store, StoreError,
     batcher::Batcher,
     locks::{self, Locked, TRIES},
     settle::{keep_replies_and_lock, settle_all},
@@ -34,7 +33,7 @@ pub(super) enum Tried {
 }
 
 /// Starts the task that settles.
-pub(super) fn start(pool: &PgPool, ends: &Ends, tasks: &TaskTracker) -> Batcher<Settlement, Tried> {
+pub(super) fn start(pool: &Pool, ends: &Ends, tasks: &TaskTracker) -> Batcher<Settlement, Tried> {
     let (pool, ends) = (pool.clone(), ends.clone());
     Batcher::start(tasks, "settle", move |batch| {
         let (pool, ends) = (pool.clone(), ends.clone());
@@ -43,7 +42,7 @@ pub(super) fn start(pool: &PgPool, ends: &Ends, tasks: &TaskTracker) -> Batcher<
 }
 
 /// Settles a batch, without those that are in the others' way. While the database is away it is tried again and again.
-async fn settle(pool: &PgPool, ends: &Ends, batch: Vec<Settlement>, tries: usize) -> Vec<Tried> {
+async fn settle(pool: &Pool, ends: &Ends, batch: Vec<Settlement>, tries: usize) -> Vec<Tried> {
     let error = loop {
         match settle_all(pool, ends, &batch).await {
             Ok(held) => {
@@ -87,7 +86,7 @@ async fn settle(pool: &PgPool, ends: &Ends, batch: Vec<Settlement>, tries: usize
     .await
 }
 
-async fn find_locked(pool: &PgPool, batch: &[Settlement]) -> Locked {
+async fn find_locked(pool: &Pool, batch: &[Settlement]) -> Locked {
     let lanes: Vec<String> = batch.iter().flat_map(|row| row.places.lanes()).collect();
     let ids: Vec<Uuid> = batch.iter().map(|row| row.id.0).collect();
     locks::find(pool, &lanes, &ids)
@@ -143,9 +142,9 @@ impl Store {
     }
 }
 
-async fn keep_reply(pool: &PgPool, alone: &[Settlement]) -> Result<(), StoreError> {
+async fn keep_reply(pool: &Pool, alone: &[Settlement]) -> Result<(), StoreError> {
     let keeping = async {
-        let mut connection = pool.acquire().await?;
+        let mut connection = pool.lend().await?;
         keep_replies_and_lock(&mut connection, alone, &[]).await
     };
     keeping.or_fail_to("keep what Fineract said").await

@@ -3,11 +3,10 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use sqlx::PgPool;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use super::{Store, StoreError, batcher::Batcher, connect, failed_to, names, patience};
+use super::{Pool, Store, StoreError, batcher::Batcher, connect, failed_to, names, patience};
 use crate::domain::{OperationId, OperationType, State, TrackingId};
 
 /// How long a reading may take: those that are asked for meanwhile wait for it.
@@ -48,7 +47,7 @@ impl Row {
 
 /// Starts the task that reads.
 pub(super) fn start(
-    pool: &PgPool,
+    pool: &Pool,
     tasks: &TaskTracker,
 ) -> Batcher<OperationId, Result<Option<Arc<Row>>, StoreError>> {
     let pool = pool.clone();
@@ -66,7 +65,7 @@ pub(super) fn start(
     })
 }
 
-async fn read(pool: &PgPool, batch: &[OperationId]) -> Result<HashMap<Uuid, Arc<Row>>, StoreError> {
+async fn read(pool: &Pool, batch: &[OperationId]) -> Result<HashMap<Uuid, Arc<Row>>, StoreError> {
     let ids: Vec<Uuid> = batch.iter().map(|id| id.0).collect();
     let reading = connect::past_broken(pool, || {
         sqlx::query_as!(

@@ -100,6 +100,10 @@ fn describe() {
         "1 while everything is on hold, what is accepted too."
     );
     describe_gauge!(
+        "gateway_oldest_transaction_seconds",
+        "How long the oldest transaction in the database has been open, whoever's: until it ends, nothing that ended since is removed."
+    );
+    describe_gauge!(
         "gateway_in_flight",
         "Operations of this process, and reads for callers, that may be calling Fineract."
     );

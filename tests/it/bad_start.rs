@@ -83,3 +83,9 @@ async fn a_database_that_is_not_migrated_is_said(pool: PgPool) {
         "fineract-gateway: the database is not migrated: run `fineract-gateway migrate`\n";
     assert_eq!(said, expected);
 }
+
+/// What a start on this database complains about.
+pub(crate) async fn refusal(database_url: &str) -> String {
+    let variables = [&ENOUGH[..], &[("DATABASE_URL", database_url)]].concat();
+    complaint(&["serve"], &variables).await
+}

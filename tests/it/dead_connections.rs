@@ -6,9 +6,12 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use fineract_gateway::embedded_postgres::EmbeddedPostgres;
+use futures_util::future::join_all;
+use reqwest::Method;
 use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
 use tokio::{
@@ -19,7 +22,10 @@ use tokio::{
 
 use crate::{
     failover::{assert_unavailable, client, count, postgres, run, until},
-    support::system::{Caller, System},
+    support::{
+        Answer, OPS_TOKEN,
+        system::{Caller, System},
+    },
 };
 
 /// What stands between the gateway and its database.
@@ -143,6 +149,7 @@ impl Bed {
         let mut system = System::on(&url.replace(host, &line.address.to_string())).await;
         system.set("WORKER_LEASE_SECONDS", "60");
         system.set("ROLE", role);
+        system.set("OPS_TOKENS", "admin=admin-secret");
         Self {
             gateway: system.process().await,
             database: PgConnection::connect(&url).await.expect("a connection"),
@@ -168,14 +175,7 @@ async fn in_the_middle_of_statements(postgres: &EmbeddedPostgres) {
     let dying = async {
         // Accepting, claiming and settling, each in the middle of a statement.
         until("all three wait", async || {
-            sqlx::query_scalar::<_, i64>(
-                "SELECT count(*) FROM pg_stat_activity
-                  WHERE wait_event_type = 'Lock' AND datname = current_database()",
-            )
-            .fetch_one(&mut bed.database)
-            .await
-            .expect("a count")
-                >= 3
+            waiting(&mut bed.database).await >= 3
         })
         .await;
         bed.line.kill();
@@ -239,6 +239,51 @@ async fn before_a_transaction_begins(postgres: &EmbeddedPostgres) {
     assert_eq!(count(&mut bed.database, "operation").await, 1);
 }
 
+/// How many of the gateway's statements wait for a lock.
+async fn waiting(database: &mut PgConnection) -> i64 {
+    // In a transaction it would see the same again.
+    run("SELECT pg_stat_clear_snapshot()", database).await;
+    sqlx::query_scalar(
+        "SELECT count(*) FROM pg_stat_activity
+          WHERE wait_event_type = 'Lock' AND datname = current_database()",
+    )
+    .fetch_one(database)
+    .await
+    .expect("a count")
+}
+
+async fn under_every_connection(postgres: &EmbeddedPostgres) {
+    let mut bed = Bed::make(postgres, "every", "api").await;
+    run("BEGIN; LOCK TABLE operation", &mut bed.database).await;
+    let parked = || {
+        let request = bed
+            .gateway
+            .request(Method::GET, "/fineract/operations?state=parked");
+        Answer::of(request.header("X-Internal-Token", OPS_TOKEN))
+    };
+    let dying = async {
+        until("the pool is used up", async || {
+            waiting(&mut bed.database).await == 16
+        })
+        .await;
+        bed.line.kill();
+        run("ROLLBACK", &mut bed.database).await;
+    };
+    let (refused, ()) = tokio::join!(join_all((0..40).map(|_| parked())), dying);
+    for answer in &refused {
+        assert_unavailable(answer);
+    }
+    // All were given up by now; what replaces them is there a few seconds later.
+    let given_up = Instant::now();
+    until("accepted", async || {
+        let answer = bed.gateway.operate("CLIENT_CREATE", client("LATER")).await;
+        answer.status == 202
+    })
+    .await;
+    let took = given_up.elapsed();
+    assert!(took < Duration::from_secs(10), "{took:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_that_die_without_a_word_lose_nothing_and_hold_nothing_up() {
     let postgres = postgres();
@@ -247,5 +292,6 @@ async fn connections_that_die_without_a_word_lose_nothing_and_hold_nothing_up() 
         after_the_commit_of_an_accept(&postgres),
         after_the_commit_of_a_settle(&postgres),
         before_a_transaction_begins(&postgres),
+        under_every_connection(&postgres),
     );
 }

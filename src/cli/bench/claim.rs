@@ -73,7 +73,7 @@ async fn explain(queue: &mut Queue, counts: bool) -> anyhow::Result<()> {
     // whole when a checkpoint is over: that is no claim's cost.
     queue.rows.run("CHECKPOINT").await?;
     queue.rows.run("VACUUM ANALYZE").await?;
-    let cost = queue.rows.explain_claim(&limits()).await?;
+    let cost = queue.rows.explain_claim(&limits(COUNT)).await?;
     let brought = cost.rows;
     anyhow::ensure!(brought == COUNT.unsigned_abs(), "{brought} were claimed");
     if counts {
@@ -92,9 +92,10 @@ fn compare(claim: &str, unit: &str, much: &Samples, few: &Samples) -> Row {
         .note(&format!("{much} {unit} over {few} {unit}"))
 }
 
-fn limits() -> ClaimLimits {
+/// A claim of up to so many, whatever they are.
+pub(super) fn limits(count: i64) -> ClaimLimits {
     ClaimLimits {
-        count: COUNT,
+        count,
         lease: Duration::from_mins(1),
         types: operations::REGISTRY
             .iter()

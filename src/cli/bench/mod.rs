@@ -2,7 +2,7 @@
 //!
 //! | module | owns |
 //! | --- | --- |
-//! | `accept`, `closed`, `cpu`, `idle`, `claim`, `track`, `polls`, `drain`, `soak` | a measure each |
+//! | `accept`, `closed`, `cpu`, `idle`, `claim`, `long_transaction`, `track`, `polls`, `drain`, `soak` | a measure each |
 //! | `bed`, `process`, `pgbench` | what is measured, and with what |
 //! | `figures`, `table` | what is printed |
 
@@ -14,6 +14,7 @@ mod cpu;
 mod drain;
 mod figures;
 mod idle;
+mod long_transaction;
 mod pgbench;
 mod polls;
 mod process;
@@ -65,6 +66,8 @@ enum Measure {
     Idle,
     /// The claim, with much waiting.
     Claim,
+    /// The claim, beside a transaction that stays open.
+    LongTransaction,
     /// Reading by id, with many ended operations.
     Track,
     /// Many long polls.
@@ -75,12 +78,13 @@ enum Measure {
     Soak,
 }
 
-const ALL: [Measure; 9] = [
+const ALL: [Measure; 10] = [
     Measure::Accept,
     Measure::Closed,
     Measure::Cpu,
     Measure::Idle,
     Measure::Claim,
+    Measure::LongTransaction,
     Measure::Track,
     Measure::Polls,
     Measure::Drain,
@@ -147,6 +151,7 @@ impl Measure {
             Self::Cpu => cpu::measure(scale).await,
             Self::Idle => idle::measure(scale).await,
             Self::Claim => claim::measure(scale).await,
+            Self::LongTransaction => long_transaction::measure(scale).await,
             Self::Track => track::measure(scale).await,
             Self::Polls => polls::measure(scale).await,
             Self::Drain => drain::measure(scale).await,

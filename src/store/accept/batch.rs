@@ -1,7 +1,5 @@
 //! The transaction that accepts a batch: lanes first, then the operations.
 
-use sqlx::PgPool;
-
 use super::{
     Accepted, NewOperation,
     caller_keys::{insert_caller_keys, read_caller_keys},
@@ -12,7 +10,7 @@ use crate::{
     domain::Lane,
     points::{self, Point},
     store::{
-        Asking, Ends, StoreError, connect,
+        Asking, Ends, Pool, StoreError, connect,
         locks::{self, Locked},
     },
 };
@@ -28,7 +26,7 @@ pub(in crate::store) enum Tried {
 /// Accepts a batch, and says of each what became of it. A row that the database refuses fails alone; one
 /// whose lanes are locked is left out.
 pub(in crate::store) async fn accept(
-    pool: &PgPool,
+    pool: &Pool,
     ends: &Ends,
     batch: Vec<NewOperation>,
     tries: usize,
@@ -57,7 +55,7 @@ pub(in crate::store) async fn accept(
 }
 
 async fn without_locked(
-    pool: &PgPool,
+    pool: &Pool,
     ends: &Ends,
     batch: Vec<NewOperation>,
     tries: usize,
@@ -95,7 +93,7 @@ fn lanes(new: &NewOperation) -> impl Iterator<Item = &str> {
 
 /// Accepts all of a batch or, when this fails, none of it.
 pub(in crate::store) async fn accept_all(
-    pool: &PgPool,
+    pool: &Pool,
     ends: &Ends,
     batch: &[NewOperation],
 ) -> Result<Vec<Result<Accepted, StoreError>>, StoreError> {
@@ -143,7 +141,7 @@ fn pass(point: Point, batch: &[NewOperation]) {
 /// Whether a transaction that accepted these operations, and whose commit was not answered, has taken
 /// place: Postgres knows, once it answers again. All of the rows are there, or none is.
 pub(in crate::store) async fn is_accepted(
-    pool: &PgPool,
+    pool: &Pool,
     transaction_id: &str,
     new: &[&NewOperation],
 ) -> Result<bool, StoreError> {

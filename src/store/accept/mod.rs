@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
-use sqlx::PgPool;
 use tokio::time::timeout_at;
 use tokio_util::task::TaskTracker;
 
@@ -18,7 +17,7 @@ pub(in crate::store) use self::{
     placing::{WINDOW_SECONDS, place_in_lanes},
     rows::insert_operations,
 };
-use super::{BodyDigest, Ends, Store, StoreError, batcher::Batcher, locks::TRIES};
+use super::{BodyDigest, Ends, Pool, Store, StoreError, batcher::Batcher, locks::TRIES};
 use crate::domain::{Checked, OperationId, OperationType, TrackingId};
 
 /// A checked operation that is to be accepted.
@@ -67,7 +66,7 @@ const LONGEST_ALONE: Duration = Duration::from_secs(5);
 
 /// Starts the task that accepts.
 pub(super) fn start(
-    pool: &PgPool,
+    pool: &Pool,
     ends: &Ends,
     tasks: &TaskTracker,
 ) -> Batcher<NewOperation, Result<Tried, StoreError>> {

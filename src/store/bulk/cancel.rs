@@ -1,11 +1,10 @@
 //! Ending those rows of a batch that nothing was sent for.
 
-use sqlx::PgPool;
 use uuid::Uuid;
 
 use super::Batch;
 use crate::store::{
-    Asking, Store, StoreError,
+    Asking, Pool, Store, StoreError,
     cancel::{Reason, Unsent, end_unsent, find_locked, without},
     connect,
     lanes::{self, Departed},
@@ -76,7 +75,7 @@ async fn cancel_chunk(
 
 /// The last rows below a number that have not ended, the last one first, and the number of the first; if there are any.
 async fn read_unended(
-    pool: &PgPool,
+    pool: &Pool,
     batch: Uuid,
     below: i32,
 ) -> Result<Option<(i32, Vec<Unsent>)>, StoreError> {

@@ -4,12 +4,12 @@ mod failure;
 
 use std::{collections::HashSet, time::Duration};
 
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgConnection;
 use tokio_util::sync::CancellationToken;
 
 use self::failure::{Failure, forget_failure, read_cause, read_failure};
 use super::{
-    Asking, Fells, Store, StoreError,
+    Asking, Fells, Pool, Store, StoreError,
     cancel::Unsent,
     connect,
     lanes::{self, Departed, Departures},
@@ -63,7 +63,7 @@ impl Store {
 }
 
 /// The falling lane that comes after this key, of those that nobody has locked.
-async fn next_falling(pool: &PgPool, after: &str) -> Result<Option<String>, StoreError> {
+async fn next_falling(pool: &Pool, after: &str) -> Result<Option<String>, StoreError> {
     sqlx::query_scalar!(
         "SELECT key FROM lane
           WHERE falling AND key > $1
@@ -78,7 +78,7 @@ async fn next_falling(pool: &PgPool, after: &str) -> Result<Option<String>, Stor
 }
 
 async fn fell_chunk(
-    pool: &PgPool,
+    pool: &Pool,
     lane: &str,
     fells: Fells,
 ) -> Result<(Vec<Unsent>, Departed), StoreError> {

@@ -4,17 +4,16 @@ mod rows;
 
 use std::time::Duration;
 
-use sqlx::PgPool;
 use uuid::Uuid;
 
 pub use self::rows::Held;
-use super::{Asking, StoreError, failed_to, hold_all, names};
+use super::{Asking, Pool, StoreError, failed_to, hold_all, names};
 use crate::domain::{OperationId, OperationType, State};
 
 /// A look at the queue from outside.
 #[derive(Clone, Debug)]
 pub struct Oversight {
-    pool: PgPool,
+    pool: Pool,
 }
 
 /// Where an operation stands.
@@ -34,7 +33,7 @@ pub struct Standing {
 
 impl Oversight {
     /// Looks through this pool.
-    pub fn new(pool: PgPool) -> Self {
+    pub fn new(pool: Pool) -> Self {
         Self { pool }
     }
 

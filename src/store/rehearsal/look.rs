@@ -8,7 +8,7 @@ use crate::{
     domain::{OperationId, TrackingId},
     store::{
         claim::{ClaimLimits, statement},
-        names,
+        connect, names,
     },
 };
 
@@ -24,10 +24,21 @@ pub struct Cost {
 }
 
 impl Rehearsal {
-    /// What the claim costs as the queue is; it is rolled back.
+    /// Claims, as a worker does; how many. The next one goes on from there.
+    pub async fn claim(&self, limits: &ClaimLimits) -> Result<usize, StoreError> {
+        let look = self.due.look(limits);
+        let rows = statement(limits, &look)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(failed_to("claim operations"))?;
+        self.due.note(limits, look, &rows);
+        Ok(rows.len())
+    }
+
+    /// What the claim costs as the queue is, for who has not claimed for a while, or has just done so; it is rolled back.
     pub async fn explain_claim(&self, limits: &ClaimLimits) -> Result<Cost, StoreError> {
         const ACTION: &str = "explain the claim";
-        let mut claim = statement(limits);
+        let mut claim = statement(limits, &self.due.look(limits));
         let arguments = claim
             .take_arguments()
             .map_err(|error| failed_to(ACTION)(sqlx::Error::Encode(error)))?
@@ -36,7 +47,9 @@ impl Rehearsal {
             "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {}",
             claim.sql().as_str()
         );
-        let mut transaction = self.pool.begin().await.map_err(failed_to(ACTION))?;
+        let mut transaction = connect::begin(&self.pool)
+            .await
+            .map_err(failed_to(ACTION))?;
         let row = sqlx::query_with(AssertSqlSafe(sql), arguments)
             .fetch_one(&mut *transaction)
             .await

@@ -2,7 +2,7 @@
 
 mod model;
 
-use fineract_gateway::store::{Ends, Store};
+use fineract_gateway::store::{Ends, Pool, Store};
 use proptest::{
     prelude::*,
     strategy::ValueTree as _,
@@ -58,9 +58,10 @@ fn step() -> impl Strategy<Value = Step> {
 #[expect(clippy::print_stdout, reason = "shown when the test fails")]
 async fn nothing_runs_early_and_nothing_stays_behind(pool: PgPool) {
     let tasks = TaskTracker::new();
-    let ends = Ends::start(&pool, &tasks, &CancellationToken::new());
+    let queue = Pool::from(pool.clone());
+    let ends = Ends::start(&queue, &tasks, &CancellationToken::new());
     let store = Store::start(
-        pool.clone(),
+        queue,
         ends,
         &tasks,
         fineract_gateway::operations::fells_unsent,

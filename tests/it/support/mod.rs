@@ -5,6 +5,7 @@ pub(crate) mod command;
 pub(crate) mod ends;
 pub(crate) mod keys;
 pub(crate) mod operators;
+pub(crate) mod pgbouncer;
 pub(crate) mod sandbox;
 pub(crate) mod steps;
 pub(crate) mod system;
@@ -15,7 +16,7 @@ use fineract_gateway::{
     domain::{FineractHealth, OperationType},
     http::{self, ApiState, Budgets, Bulk, BulkClients, Tokens},
     operations::Deployment,
-    store::{ClaimLimits, End, Ends, Settlement, Store, Verdict},
+    store::{ClaimLimits, End, Ends, Pool, Settlement, Store, Verdict},
 };
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use secrecy::SecretString;
@@ -70,6 +71,7 @@ impl TestGateway {
         let stop = CancellationToken::new();
         let draining = CancellationToken::new();
         let (fineract, fineract_seen) = watch::channel(FineractHealth::Unknown);
+        let pool = Pool::from(pool);
         let ends = Ends::start(&pool, &tasks, &stop);
         let store = Store::start(
             pool,

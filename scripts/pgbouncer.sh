@@ -1,0 +1,34 @@
+#!/bin/sh
+# Brings PgBouncer for the tests, from Debian's or Ubuntu's package, into target/pgbouncer: downloaded
+# and unpacked, not installed, and no service is started. Does nothing where it is there already.
+set -eu
+cd "$(dirname "$0")/.."
+
+folder=target/pgbouncer
+[ ! -x $folder/usr/sbin/pgbouncer ] || exit 0
+command -v apt-get >/dev/null && command -v dpkg >/dev/null || {
+    echo "pgbouncer: the tests need PgBouncer as $PWD/$folder/usr/sbin/pgbouncer" >&2
+    exit 1
+}
+
+mkdir -p target
+fresh=$(mktemp -d target/pgbouncer.XXXXXX)
+trap 'rm -rf "$fresh"' EXIT
+# With the libraries that only it needs; the others come with Postgres.
+fetch() {
+    packages="pgbouncer $(apt-cache depends pgbouncer | sed -n 's/^ *Depends: \(libc-ares\|libevent\)/\1/p')"
+    # shellcheck disable=SC2086 # a list of words
+    (cd "$fresh" && apt-get download -qq -o APT::Sandbox::User=root $packages)
+}
+fetch || {
+    as_root=
+    [ "$(id -u)" -eq 0 ] || as_root=sudo
+    $as_root apt-get update -qq
+    fetch
+}
+for package in "$fresh"/*.deb; do
+    dpkg -x "$package" "$fresh/unpacked"
+    rm "$package"
+done
+rm -rf $folder
+mv "$fresh/unpacked" $folder

@@ -1,0 +1,82 @@
+//! A transaction of somebody else's that stays open, as that of `pg_dump` does.
+
+use std::time::{Duration, Instant};
+
+use fineract_gateway::{
+    domain::OperationType,
+    store::{Pool, Rehearsal},
+};
+use sqlx::PgPool;
+
+use crate::{
+    failover::until,
+    support::{TestGateway, claim_limits, client_create, system::System},
+};
+
+#[sqlx::test]
+async fn what_ended_beside_it_makes_no_claim_dear(pool: PgPool) {
+    const ENDED: usize = 2_000;
+    let limits = claim_limits(i64::try_from(ENDED).unwrap(), OperationType::ALL);
+    let queue = Rehearsal::new(Pool::from(pool.clone()));
+    queue.fill_due(limits.count).await.unwrap();
+    // What becomes due now is looked at again and again for a second.
+    queue
+        .run("UPDATE operation SET due_at = now() - interval '1 minute'")
+        .await
+        .unwrap();
+    queue.run("VACUUM ANALYZE").await.unwrap();
+    let long = queue.open_long_transaction().await.unwrap();
+    assert_eq!(queue.claim(&limits).await.unwrap(), ENDED);
+    queue
+        .run("UPDATE operation SET state = 'succeeded', due_at = NULL, ended_at = now()")
+        .await
+        .unwrap();
+
+    // One that begins to claim steps over all of it, once.
+    let queue = queue.anew();
+    let whole = queue.explain_claim(&limits).await.unwrap().buffers;
+    assert!(whole > 100, "{whole}: the transaction holds nothing back");
+    assert_eq!(queue.claim(&limits).await.unwrap(), 0);
+    let next = queue.explain_claim(&limits).await.unwrap().buffers;
+    assert!(next < 20, "{next}");
+    drop(long);
+}
+
+#[sqlx::test]
+async fn what_comes_in_behind_a_claim_is_not_missed(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    let limits = claim_limits(10, OperationType::ALL);
+    let claim = async || gateway.store.claim(&limits).await.unwrap().len();
+    assert_eq!(claim().await, 0);
+    gateway.accept(&client_create("C")).await;
+    // As one whose transaction took a minute, or that somebody had locked.
+    sqlx::raw_sql("UPDATE operation SET due_at = now() - interval '1 minute'")
+        .execute(&pool)
+        .await
+        .unwrap();
+    let started = Instant::now();
+    assert_eq!(claim().await, 0, "it looks from the beginning each time");
+    until("it is claimed", async || claim().await == 1).await;
+    let took = started.elapsed();
+    assert!(took < Duration::from_secs(5), "{took:?}");
+}
+
+#[sqlx::test]
+async fn how_old_it_is_is_told(pool: PgPool) {
+    let system = System::start(&pool).await;
+    let gateway = system.process().await;
+    let mut long = pool.begin().await.unwrap();
+    sqlx::raw_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM lane")
+        .execute(&mut *long)
+        .await
+        .unwrap();
+    until("it is told", async || {
+        let metrics = gateway.get("/metrics").await.text;
+        let age = metrics
+            .lines()
+            .find_map(|line| line.strip_prefix("gateway_oldest_transaction_seconds "))
+            .and_then(|age| age.parse::<f64>().ok());
+        age.is_some_and(|age| age > 3.0)
+    })
+    .await;
+}

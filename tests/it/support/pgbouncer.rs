@@ -1,0 +1,87 @@
+//! A real `PgBouncer` before the tests' Postgres: Debian's, which `scripts/pgbouncer.sh` brings.
+
+use std::{fs, path::Path, process::Stdio, time::Instant};
+
+use reqwest::Url;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    process::{Child, Command},
+};
+
+use super::command::{DEADLINE, TemporaryFolder};
+
+/// Ends when it is dropped.
+pub(crate) struct PgBouncer {
+    /// A database of the Postgres behind it, through it.
+    pub(crate) url: String,
+    _process: Child,
+    _folder: TemporaryFolder,
+}
+
+impl PgBouncer {
+    /// Starts one before this database, in a mode (`session`, `transaction`, `statement`), with so many connections to
+    /// Postgres for each database.
+    pub(crate) async fn start(database_url: &str, mode: &str, connections: usize) -> Self {
+        let unpacked = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/pgbouncer");
+        let program = unpacked.join("usr/sbin/pgbouncer");
+        assert!(
+            program.exists(),
+            "the tests need PgBouncer: run scripts/pgbouncer.sh"
+        );
+        let mut url = Url::parse(database_url).expect("a URL");
+        let postgres = format!(
+            "host={} port={} user={} password={}",
+            url.host_str().expect("a host"),
+            url.port().expect("a port"),
+            url.username(),
+            url.password().expect("a password"),
+        );
+        let port = free_port().await;
+        let folder = TemporaryFolder::new();
+        let settings = Path::new(folder.path()).join("pgbouncer.ini");
+        // `any` is who has no password here: whoever comes is the user of that line.
+        let text = format!(
+            "[databases]\n* = {postgres}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
+             unix_socket_dir =\nauth_type = any\nmax_client_conn = 1000\npool_mode = {mode}\n\
+             default_pool_size = {connections}\n"
+        );
+        fs::write(&settings, text).expect("the settings are written");
+        let libraries = fs::read_dir(unpacked.join("usr/lib"))
+            .expect("libraries")
+            .map(|entry| entry.expect("a folder").path())
+            .find(|path| path.to_string_lossy().ends_with("-linux-gnu"));
+        let process = Command::new(program)
+            // It does not run as root.
+            .args(rustix::process::getuid().is_root().then_some("--user=nobody"))
+            .arg("--quiet")
+            .arg(settings)
+            .env("LD_LIBRARY_PATH", libraries.expect("a folder of libraries"))
+            .stdin(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("PgBouncer starts");
+        url.set_port(Some(port)).expect("it has a host");
+        until_listening(port).await;
+        Self {
+            url: url.to_string(),
+            _process: process,
+            _folder: folder,
+        }
+    }
+}
+
+async fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0")
+        .await
+        .and_then(|listener| listener.local_addr())
+        .expect("a free port")
+        .port()
+}
+
+async fn until_listening(port: u16) {
+    let started = Instant::now();
+    while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+        assert!(started.elapsed() < DEADLINE, "PgBouncer never listened");
+        tokio::task::yield_now().await;
+    }
+}
