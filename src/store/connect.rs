@@ -232,8 +232,8 @@ pub(super) async fn begin_batch(pool: &Pool) -> Result<Transaction, sqlx::Error>
 
 /// Begins a transaction that keeps everybody who accepts from doing so while it waits for its lock.
 pub(super) async fn begin_briefly(
-    pool: &PgPool,
-) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    pool: &Pool,
+) -> Result<Transaction, sqlx::Error> {
     begin_with(pool, "BEGIN; SET LOCAL lock_timeout = '100ms'").await
 }
 

@@ -217,6 +217,7 @@ impl Runner {
             | Decision::Refused
             | Decision::Read(_)
             | Decision::AwaitChecker
+            | Decision::Rejected
             | Decision::Park { .. } => Conclusion::again(claimed, UNPROVEN, answer.retry_after),
         }
     }

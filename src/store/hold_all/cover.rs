@@ -2,10 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use sqlx::PgPool;
-
 use super::{begin_alone, end_standing, standing};
-use crate::store::{Asking, RETRY_PAUSE, StoreError};
+use crate::store::{Asking, Pool, RETRY_PAUSE, StoreError};
 
 const ACTION: &str = "put everything on hold";
 /// Operations marked in one transaction.
@@ -29,7 +27,7 @@ pub struct Covered {
 /// ever.
 ///
 /// On an error, what was marked so far stays on hold, and so does what is accepted: it may be done again.
-pub async fn hold_all(pool: &PgPool, reason: &str, by: &str) -> Result<Covered, StoreError> {
+pub async fn hold_all(pool: &Pool, reason: &str, by: &str) -> Result<Covered, StoreError> {
     let mut transaction = begin_alone(pool).await?;
     end_standing(&mut transaction, by, REPLACED)
         .or_fail_to(ACTION)
@@ -47,7 +45,7 @@ pub async fn hold_all(pool: &PgPool, reason: &str, by: &str) -> Result<Covered, 
 }
 
 /// Sees to it that a hold stands: where one does already, what operators have released stays released.
-pub async fn keep_on_hold(pool: &PgPool, reason: &str, by: &str) -> Result<Covered, StoreError> {
+pub async fn keep_on_hold(pool: &Pool, reason: &str, by: &str) -> Result<Covered, StoreError> {
     match standing(pool).await? {
         Some(hold) if hold.covers_all_since.is_some() => Ok(Covered::default()),
         // Whoever did it died at it, or is at it now: to mark twice is to mark once.
@@ -57,7 +55,7 @@ pub async fn keep_on_hold(pool: &PgPool, reason: &str, by: &str) -> Result<Cover
 }
 
 /// Marks what was there when a hold began, and notes that it covers all.
-async fn cover(pool: &PgPool, hold: i64) -> Result<Covered, StoreError> {
+async fn cover(pool: &Pool, hold: i64) -> Result<Covered, StoreError> {
     let give_up = Instant::now() + LONGEST_WAIT;
     let mut operations = 0;
     loop {
@@ -94,7 +92,7 @@ struct Pass {
 
 /// Passes once over all operations that have not ended. One that has not ended writes exactly one lane, so their
 /// places there are all there is to look at, however many have ended.
-async fn mark_all(pool: &PgPool, hold: i64) -> Result<Pass, StoreError> {
+async fn mark_all(pool: &Pool, hold: i64) -> Result<Pass, StoreError> {
     let mut pass = Pass::default();
     let mut after = (String::new(), 0);
     loop {
@@ -148,7 +146,7 @@ async fn mark_all(pool: &PgPool, hold: i64) -> Result<Pass, StoreError> {
     }
 }
 
-async fn count_under_way(pool: &PgPool) -> Result<u64, StoreError> {
+async fn count_under_way(pool: &Pool) -> Result<u64, StoreError> {
     let count = sqlx::query_scalar!(
         r#"SELECT count(*) AS "count!"
              FROM operation o

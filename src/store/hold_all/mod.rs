@@ -13,9 +13,8 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use sqlx::{PgPool, Postgres, Transaction};
 
-use super::{Asking, Operator, RETRY_PAUSE, Store, StoreError, connect};
+use super::{Asking, Operator, Pool, RETRY_PAUSE, Store, StoreError, connect, pool::Transaction};
 use crate::domain::OperationId;
 
 pub use self::{
@@ -55,7 +54,7 @@ pub struct CountOnHold {
 }
 
 /// The hold that stands, if one does.
-pub(super) async fn standing(pool: &PgPool) -> Result<Option<HoldAll>, StoreError> {
+pub(super) async fn standing(pool: &Pool) -> Result<Option<HoldAll>, StoreError> {
     connect::past_broken(pool, || {
         sqlx::query_as!(
             HoldAll,
@@ -116,7 +115,7 @@ impl Store {
 }
 
 async fn end_standing(
-    transaction: &mut Transaction<'static, Postgres>,
+    transaction: &mut Transaction,
     by: &str,
     reason: &str,
 ) -> Result<Option<HoldAll>, sqlx::Error> {
@@ -135,7 +134,7 @@ async fn end_standing(
 
 /// Begins a transaction while nobody accepts: it has seen the commits of all that did not know of it, and those that begin
 /// later know what it commits. Whoever accepts waits meanwhile, so each try is short.
-async fn begin_alone(pool: &PgPool) -> Result<Transaction<'static, Postgres>, StoreError> {
+async fn begin_alone(pool: &Pool) -> Result<Transaction, StoreError> {
     const ACTION: &str = "wait for those who accept";
     let give_up = Instant::now() + LONGEST_WAIT;
     loop {
