@@ -17,6 +17,7 @@ mod claimed;
 mod connect;
 mod due;
 mod ends;
+mod examine;
 mod expiry;
 mod failures_read;
 mod key_usage;
