@@ -18,6 +18,7 @@ mod claimed;
 mod connect;
 mod due;
 mod ends;
+mod examine;
 mod expiry;
 mod failures_read;
 mod hold_all;

@@ -18,21 +18,22 @@ fn url(pool: &PgPool) -> String {
     pool.connect_options().to_url_lossy().to_string()
 }
 
-/// Gives the database defaults that would lose commits, refuse some of them and end each statement, and has each operation
+/// Gives the database defaults that would lose commits, refuse some of them and end connections, and has each operation
 /// note under what it was accepted.
 async fn spoil(pool: &PgPool) {
     let statements = format!(
-        "CREATE TABLE seen (durable text, isolation text);
+        "CREATE TABLE seen (what text);
          CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS $$
          BEGIN
-             INSERT INTO seen VALUES (current_setting('synchronous_commit'), current_setting('transaction_isolation'));
+             INSERT INTO seen VALUES (concat_ws(', ', current_setting('synchronous_commit'),
+                 current_setting('transaction_isolation'), current_setting('statement_timeout')));
              RETURN NULL;
          END $$;
          CREATE TRIGGER see AFTER INSERT OR UPDATE ON operation FOR EACH ROW EXECUTE FUNCTION see();
          ALTER DATABASE \"{database}\" SET synchronous_commit = off;
          ALTER DATABASE \"{database}\" SET default_transaction_isolation = 'serializable';
-         ALTER DATABASE \"{database}\" SET statement_timeout = '1ms';
-         ALTER DATABASE \"{database}\" SET idle_session_timeout = '100ms'",
+         ALTER DATABASE \"{database}\" SET statement_timeout = '7s';
+         ALTER DATABASE \"{database}\" SET idle_session_timeout = '2s'",
         database = pool.connect_options().get_database().expect("a name")
     );
     run(pool, statements).await;
@@ -59,12 +60,11 @@ async fn runs_200(system: &System, gateway: &Caller) {
 }
 
 async fn assert_seen(pool: &PgPool) {
-    let seen: Vec<String> =
-        sqlx::query_scalar("SELECT DISTINCT durable || ', ' || isolation FROM seen")
-            .fetch_all(pool)
-            .await
-            .expect("what was seen");
-    assert_eq!(seen, ["on, read committed"]);
+    let seen: Vec<String> = sqlx::query_scalar("SELECT DISTINCT what FROM seen")
+        .fetch_all(pool)
+        .await
+        .expect("what was seen");
+    assert_eq!(seen, ["on, read committed, 25s"]);
 }
 
 #[sqlx::test]
@@ -154,20 +154,25 @@ async fn a_database_that_cannot_be_made_fit_is_refused(pool: PgPool) {
 async fn a_database_that_becomes_read_only_is_not_written(pool: PgPool) {
     let options = pool.connect_options();
     let database = options.get_database().expect("a name");
-    let set = |value: &str| {
-        format!(
-            "ALTER DATABASE \"{database}\" SET default_transaction_read_only = {value};
-             SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-              WHERE application_name = 'fineract-gateway' AND datname = '{database}'"
-        )
+    let set = async |value: &str| {
+        let statement = format!(
+            "BEGIN READ WRITE;
+             ALTER DATABASE \"{database}\" SET default_transaction_read_only = {value};
+             COMMIT"
+        );
+        run(&pool, statement).await;
+        // New connections have it.
+        let terminate = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+                          WHERE application_name = 'fineract-gateway' AND datname = current_database()";
+        run(&pool, terminate.to_owned()).await;
     };
     let system = System::on(&url(&pool)).await;
     let gateway = system.process().await;
     gateway.send("CLIENT_CREATE", client("BEFORE")).await;
-    run(&pool, set("on")).await;
+    set("on").await;
     let refused = gateway.operate("CLIENT_CREATE", client("REFUSED")).await;
     assert_unavailable(&refused);
-    run(&pool, set("off")).await;
+    set("off").await;
     until("it is writable again", async || {
         let answer = gateway.operate("CLIENT_CREATE", client("AFTER")).await;
         answer.status == 202
