@@ -1,6 +1,6 @@
 //! Databases as people set them up: behind `PgBouncer`, and with other defaults than Postgres'.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fs, path::Path};
 
 use futures_util::future::join_all;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, PgPool};
@@ -9,6 +9,7 @@ use crate::{
     bad_start::refusal,
     failover::{assert_unavailable, client, until},
     support::{
+        command::TemporaryFolder,
         pgbouncer::PgBouncer,
         system::{Caller, System},
     },
@@ -167,11 +168,17 @@ async fn a_database_that_becomes_read_only_is_not_written(pool: PgPool) {
         run(&pool, terminate.to_owned()).await;
     };
     let system = System::on(&url(&pool)).await;
-    let gateway = system.process().await;
+    let folder = TemporaryFolder::new();
+    let log = Path::new(folder.path()).join("log");
+    let file = fs::File::create(&log).expect("a log");
+    let gateway = system.process_with_log("warn", file.into()).await;
     gateway.send("CLIENT_CREATE", client("BEFORE")).await;
     set("on").await;
     let refused = gateway.operate("CLIENT_CREATE", client("REFUSED")).await;
     assert_unavailable(&refused);
+    let why = "the database's default_transaction_read_only is on, and has to be off";
+    let said = fs::read_to_string(&log).expect("a log");
+    assert!(said.contains(why), "{said}");
     set("off").await;
     until("it is writable again", async || {
         let answer = gateway.operate("CLIENT_CREATE", client("AFTER")).await;
