@@ -165,9 +165,7 @@ pub(super) async fn begin_batch(pool: &Pool) -> Result<Transaction, sqlx::Error>
 }
 
 /// Begins a transaction that keeps everybody who accepts from doing so while it waits for its lock.
-pub(super) async fn begin_briefly(
-    pool: &Pool,
-) -> Result<Transaction, sqlx::Error> {
+pub(super) async fn begin_briefly(pool: &Pool) -> Result<Transaction, sqlx::Error> {
     begin_with(pool, "BEGIN; SET LOCAL lock_timeout = '100ms'").await
 }
 

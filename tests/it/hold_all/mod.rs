@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use fineract_gateway::{
     domain::{Method, OperationId, OperationType, Request, TrackingId},
-    store::{self, SeenLoan, Settlement, StartAttempt, Verdict},
+    store::{self, Pool, SeenLoan, Settlement, StartAttempt, Verdict},
 };
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ const REASON: &str = "restored from the backup of 10:00";
 
 /// Holds everything; how many were put on hold, and how many commands were under way.
 async fn hold_all(pool: &PgPool) -> (u64, u64) {
-    let covered = store::hold_all(pool, REASON, "admin").await;
+    let covered = store::hold_all(&Pool::from(pool.clone()), REASON, "admin").await;
     let covered = covered.expect("the database is there");
     (covered.operations, covered.under_way)
 }
@@ -58,6 +58,8 @@ fn start(id: OperationId, number: i32) -> StartAttempt {
         may_have_run: false,
         seen: SeenLoan::default(),
         user: "mifos".to_owned(),
+        referents: Vec::new(),
+        epoch: 1,
     }
 }
 

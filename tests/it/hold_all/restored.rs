@@ -1,6 +1,6 @@
 //! What a hold of everything is for: a database that may know less than Fineract does.
 
-use fineract_gateway::store;
+use fineract_gateway::store::{self, Pool};
 use serde_json::json;
 use sqlx::PgPool;
 
@@ -26,7 +26,7 @@ async fn a_hold_that_was_left_half_done_is_completed(pool: PgPool) {
     .unwrap();
     assert_eq!(on_hold(&pool, &id).await, (false, false));
     for operations in [1, 0] {
-        let covered = store::keep_on_hold(&pool, "another", "serve")
+        let covered = store::keep_on_hold(&Pool::from(pool.clone()), "another", "serve")
             .await
             .unwrap();
         assert_eq!(covered.operations, operations);
@@ -39,7 +39,7 @@ async fn a_hold_that_was_left_half_done_is_completed(pool: PgPool) {
     // What operators have released since stays released.
     let operator = Operator::of(gateway.address);
     assert_eq!(operator.release(json!({ "all": true })).await, 1);
-    let covered = store::keep_on_hold(&pool, "another", "serve").await;
+    let covered = store::keep_on_hold(&Pool::from(pool.clone()), "another", "serve").await;
     assert_eq!(covered.unwrap().operations, 0);
     assert_eq!(on_hold(&pool, &id).await, (false, false));
 }
