@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// A standby of a running server: what was copied of it follows it from then on.
-async fn standby_of(primary: &EmbeddedPostgres) -> EmbeddedPostgres {
+fn standby_of(primary: &EmbeddedPostgres) -> EmbeddedPostgres {
     let mut standby = postgres();
     block_in_place(|| {
         standby.kill_immediately().expect("a kill");
@@ -84,7 +84,7 @@ async fn start(primary: &EmbeddedPostgres) -> System {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_synchronous_standby_has_all_that_was_accepted() {
     let mut primary = postgres();
-    let standby = standby_of(&primary).await;
+    let standby = standby_of(&primary);
     let mut connection = connect(&primary.url("postgres")).await;
     for statement in [
         "ALTER SYSTEM SET synchronous_standby_names = '*'",
@@ -122,7 +122,7 @@ async fn a_synchronous_standby_has_all_that_was_accepted() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_that_lacks_the_last_moments_is_a_restored_database() {
     let mut primary = postgres();
-    let mut standby = standby_of(&primary).await;
+    let mut standby = standby_of(&primary);
     let mut system = start(&primary).await;
     let mut gateway = system.process().await;
     gateway.pay_out("L").await;
