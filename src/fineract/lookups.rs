@@ -168,20 +168,18 @@ impl Fineract {
             .await?
             .ok_or(ReadFailure::Missing(Subject::Product))?;
         let product = self
-            .product_of(listed.id)
+            .read(
+                &format!("/loanproducts/{}", listed.id),
+                Subject::Product,
+                true,
+                Product::parse,
+            )
             .await?
             // It may have been renamed between the two.
             .filter(|product| product.name == name)
             .ok_or(ReadFailure::Missing(Subject::Product))?;
         self.cache().products.put(name, product.clone(), now);
         Ok(product)
-    }
-
-    /// Reads the product of that number whole; `None`: there is none.
-    pub(super) async fn product_of(&self, number: i64) -> Result<Option<Product>, ReadFailure> {
-        let path = format!("/loanproducts/{number}");
-        self.read(&path, Subject::Product, true, Product::parse)
-            .await
     }
 
     async fn payment_type(&self, name: &str) -> Result<Named, ReadFailure> {

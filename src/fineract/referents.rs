@@ -6,7 +6,7 @@ use super::{
     Fineract,
     lookups::{OFFICES, PAYMENT_TYPES, ReadFailure, Subject},
 };
-use crate::domain::{Product, ReferentKind};
+use crate::domain::{Named, ReferentKind};
 
 /// What Fineract shows under a number.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,10 +24,12 @@ struct Identified {
     external_id: Option<String>,
 }
 
-impl Identified {
-    fn parse(body: &str) -> Result<Self, serde_json::Error> {
-        serde_json::from_str(body)
-    }
+/// A product, as far as it says what it is, with its charges.
+#[derive(Deserialize)]
+struct NamedProduct {
+    name: String,
+    #[serde(default)]
+    charges: Vec<Named>,
 }
 
 impl Fineract {
@@ -45,7 +47,7 @@ impl Fineract {
             }
             ReferentKind::Loan => return self.identified("loans", Subject::Loan, number).await,
             ReferentKind::Product => {
-                let product = self.product_of(number).await?;
+                let product = self.named_product(number).await?;
                 return Ok(shown(product.map(|product| product.name)));
             }
             ReferentKind::Charge => {
@@ -71,8 +73,15 @@ impl Fineract {
         number: i64,
     ) -> Result<Shown, ReadFailure> {
         let path = format!("/{folder}/{number}");
-        let read = self.read(&path, subject, true, Identified::parse).await?;
+        let parse = |body: &str| serde_json::from_str::<Identified>(body);
+        let read = self.read(&path, subject, true, parse).await?;
         Ok(read.map_or(Shown::Nothing, |read| Shown::Named(read.external_id)))
+    }
+
+    async fn named_product(&self, number: i64) -> Result<Option<NamedProduct>, ReadFailure> {
+        let path = format!("/loanproducts/{number}");
+        let parse = |body: &str| serde_json::from_str(body);
+        self.read(&path, Subject::Product, true, parse).await
     }
 
     async fn charge_of(
@@ -83,7 +92,7 @@ impl Fineract {
         let Some(product) = product else {
             return Ok(None);
         };
-        let product: Option<Product> = self.product_of(product).await?;
+        let product = self.named_product(product).await?;
         let charges = product.into_iter().flat_map(|product| product.charges);
         let mut charges = charges.filter(|charge| charge.id == number);
         Ok(charges.next().map(|charge| charge.name))

@@ -7,6 +7,7 @@
 mod body;
 mod client_create;
 mod client_update;
+mod deployment;
 mod ending;
 mod fields;
 mod loan_application;
@@ -38,29 +39,11 @@ use crate::domain::{
 pub(crate) use self::fields::Entries;
 use self::fields::Fields;
 pub use self::{
+    deployment::Deployment,
     fields::{InvalidPayload, Problem},
     movement::Movement,
     names::{Named, named_by, named_lane, names_of},
 };
-
-/// What differs from one deployment to the next.
-#[derive(Clone, Debug)]
-pub struct Deployment {
-    /// The office of new clients (`FINERACT_OFFICE_ID`).
-    pub office_id: i64,
-    /// The payment type under which a UTR goes to `receiptNumber` (`FINERACT_PAYMENT_TYPE`).
-    pub payment_type: Option<String>,
-    /// The allowed values of `lenderConfig`, each with its product's name (`LENDERS`), in the order given.
-    pub lenders: Vec<(String, String)>,
-}
-
-impl Deployment {
-    /// The product's name of a `lenderConfig`, if it is allowed.
-    pub fn product_of(&self, lender: &str) -> Option<&str> {
-        let found = self.lenders.iter().find(|(name, _)| name == lender);
-        found.map(|(_, product)| product.as_str())
-    }
-}
 
 /// What a plan knows beside the payload and what was read.
 #[derive(Clone, Debug)]

@@ -67,11 +67,38 @@ impl Departures {
         results: &Results,
         connection: &mut PgConnection,
     ) -> Result<Departed, sqlx::Error> {
-        let (lanes, positions): (Vec<_>, Vec<_>) = self.places.into_iter().unzip();
+        let left = self.leave_lanes(results, connection).await?;
+        note_failures(&self.lanes, connection).await?;
+        let falls = left.iter().any(|lane| lane.falling);
+        let shares_numbers = left.iter().any(|lane| lane.shares_its_number);
+        let used: Vec<String> = left
+            .into_iter()
+            .filter(|lane| lane.is_used)
+            .map(|lane| lane.key)
+            .collect();
+        Ok(Departed {
+            work: !used.is_empty() && grant(connection, &used).await?,
+            falls,
+            shares_numbers,
+        })
+    }
+
+    /// Takes the operations out of their lanes, and writes their results.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one statement: each more is a round trip on every completion"
+    )]
+    async fn leave_lanes(
+        &self,
+        results: &Results,
+        connection: &mut PgConnection,
+    ) -> Result<Vec<Left>, sqlx::Error> {
+        let (lanes, positions): (Vec<_>, Vec<_>) = self.places.iter().cloned().unzip();
         let keys: Vec<String> = self.lanes.keys().cloned().collect();
         let leaving: Vec<&Leaving> = self.lanes.values().collect();
         let furthest = |lane: &Leaving| lane.failed.last_key_value().map(|(at, by)| (*at, *by));
-        let left = sqlx::query!(
+        sqlx::query_as!(
+            Left,
             r#"WITH gone AS (
                 DELETE FROM place p
                  USING unnest($8::text[], $9::bigint[]) AS g (lane, position)
@@ -138,22 +165,17 @@ impl Departures {
             &leaving.iter().map(|lane| lane.resource_id.external_id().map(str::to_owned)).collect::<Vec<_>>()
                 as &[Option<String>],
         )
-        .fetch_all(&mut *connection)
-        .await?;
-        note_failures(&self.lanes, connection).await?;
-        let falls = left.iter().any(|lane| lane.falling);
-        let shares_numbers = left.iter().any(|lane| lane.shares_its_number);
-        let used: Vec<String> = left
-            .into_iter()
-            .filter(|lane| lane.is_used)
-            .map(|lane| lane.key)
-            .collect();
-        Ok(Departed {
-            work: !used.is_empty() && grant(connection, &used).await?,
-            falls,
-            shares_numbers,
-        })
+        .fetch_all(connection)
+        .await
     }
+}
+
+/// What is left of a lane.
+struct Left {
+    key: String,
+    falling: bool,
+    is_used: bool,
+    shares_its_number: bool,
 }
 
 /// Notes the failures whose dependents are there, each by itself: a create between two of them parts them.

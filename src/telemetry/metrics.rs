@@ -60,6 +60,12 @@ pub(crate) fn count_alarm(alarm: &'static str) {
 }
 
 fn describe() {
+    describe_counters();
+    describe_gauges();
+    describe_histograms();
+}
+
+fn describe_counters() {
     describe_counter!(
         "gateway_alarms_total",
         "What a person has to look at, by the alarm's name in the log."
@@ -86,6 +92,9 @@ fn describe() {
         "gateway_notifications_lost_total",
         "Ends that the other gateways were not told of: they find them by looking."
     );
+}
+
+fn describe_gauges() {
     describe_gauge!("gateway_backlog", "Operations that have not ended.");
     describe_gauge!(
         "gateway_parked",
@@ -127,6 +136,9 @@ fn describe() {
         "gateway_oldest_unwritten_answer_seconds",
         "How long the oldest of them has not been written."
     );
+}
+
+fn describe_histograms() {
     describe_histogram!(
         "gateway_accept_seconds",
         "From a checked request to its commit."

@@ -107,7 +107,7 @@ impl Runner {
             .as_ref()
             .is_some_and(|process| seen.processes.contains(process));
         let is_due = seen.another_in.is_some()
-            || !seen.looked_at.is_some_and(|at| at.elapsed() < DAILY)
+            || seen.looked_at.is_none_or(|at| at.elapsed() >= DAILY)
             || (process.is_some() && !is_known)
             // Nothing says whether it is the same process: its books are looked at instead, now and then.
             || (process.is_none()
@@ -118,7 +118,8 @@ impl Runner {
             (seen.asked_at, seen.last_failure) = (Some(Instant::now()), last_failure);
             return Ok(());
         }
-        self.conclude_look(claimed, self.look(process).await)
+        self.withheld(claimed, self.look(process).await)
+            .map_or(Ok(()), Err)
     }
 
     /// Makes sure that the books are still ours before it is believed that something is not there whose number we
@@ -143,7 +144,9 @@ impl Runner {
                 let delay = pace::delay(claimed.troubled_for, Some(AGAIN));
                 Err(Conclusion::passed_over(UNREAD, delay))
             }
-            (true | false, _, _) => self.conclude_look(claimed, self.look(process).await),
+            (true | false, _, _) => self
+                .withheld(claimed, self.look(process).await)
+                .map_or(Ok(()), Err),
         }
     }
 
@@ -153,11 +156,12 @@ impl Runner {
         process.map(|process| process.start)
     }
 
-    fn conclude_look(&self, claimed: &Claimed, standing: Standing) -> Result<(), Conclusion> {
+    /// What becomes of an operation before books that stand so; `None`: it goes on.
+    fn withheld(&self, claimed: &Claimed, standing: Standing) -> Option<Conclusion> {
         match standing {
-            Standing::Ours => Ok(()),
-            Standing::Another => Err(Conclusion::again(claimed, ANOTHER, None)),
-            Standing::Unread => Err(self.again_or_park(claimed, UNREAD, true, None)),
+            Standing::Ours => None,
+            Standing::Another => Some(Conclusion::again(claimed, ANOTHER, None)),
+            Standing::Unread => Some(self.again_or_park(claimed, UNREAD, true, None)),
         }
     }
 

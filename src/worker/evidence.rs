@@ -146,12 +146,13 @@ impl Runner {
         })?;
         let evidence = (case.entry.evidence)(&claimed.payload, &facts, &case.context(self))
             .map_err(unreadable)?;
-        let evidence = match evidence {
-            Evidence::Ours(_) if case.entry.leaves_nothing && !self.is_as_sent_to(case).await => {
-                Evidence::CannotTell("absent_after_a_restart")
-            }
-            evidence => evidence,
-        };
+        if matches!(evidence, Evidence::Ours(_))
+            && case.entry.leaves_nothing
+            && !self.is_as_sent_to(case).await
+        {
+            let why = "absent_after_a_restart";
+            return Ok((Finding::CannotTell, Evidence::CannotTell(why)));
+        }
         let finding = match &evidence {
             // It looked so before anything was sent: that says nothing of what was sent.
             Evidence::Ours(_) if case.history().foreseen() => Finding::Absent,

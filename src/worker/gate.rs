@@ -22,7 +22,7 @@ pub struct Gate {
     changed: Arc<Notify>,
     health: watch::Sender<FineractHealth>,
     /// Why nothing may be sent whatever Fineract answers, and since when.
-    shut: Arc<Mutex<Option<(&'static str, DateTime<Utc>)>>>,
+    shut: Arc<Mutex<Option<Shut>>>,
 }
 
 impl Default for Gate {
@@ -35,6 +35,9 @@ impl Default for Gate {
         }
     }
 }
+
+/// Why nothing may be sent, and since when.
+type Shut = (&'static str, DateTime<Utc>);
 
 /// Leave to send. Dropped, a trial is over, whatever came of it.
 #[derive(Debug)]
@@ -135,7 +138,7 @@ impl Gate {
         self.changed.notify_one();
     }
 
-    fn shut_for(&self) -> Option<(&'static str, DateTime<Utc>)> {
+    fn shut_for(&self) -> Option<Shut> {
         *self.shut.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -27,6 +27,7 @@ mod retry_budget;
 mod runner;
 #[cfg(feature = "sabotage")]
 mod sabotaged;
+mod send;
 mod settings;
 mod suspect;
 mod watched;

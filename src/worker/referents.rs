@@ -143,20 +143,16 @@ impl Runner {
         number: i64,
         shown: Option<&str>,
     ) -> Result<bool, StoreError> {
-        match (shown, meant) {
-            (None, _) => Ok(false),
-            (Some(shown), Meant::Named { name, .. }) if shown == *name => Ok(true),
-            (Some(shown), Meant::InLane(lane)) if in_lane(lane, shown) => Ok(true),
-            (
-                Some(shown),
-                Meant::Named {
-                    lane: Some(lane), ..
-                },
-            ) => self.store.is_confirmed(lane, number, shown).await,
-            (Some(shown), Meant::InLane(lane)) => {
-                self.store.is_confirmed(lane, number, shown).await
-            }
-            (Some(_), Meant::Named { lane: None, .. }) => Ok(false),
+        let Some(shown) = shown else {
+            return Ok(false);
+        };
+        let (is_same, lane) = match meant {
+            Meant::Named { name, lane } => (shown == *name, lane.as_deref()),
+            Meant::InLane(lane) => (in_lane(lane, shown), Some(*lane)),
+        };
+        match lane {
+            Some(lane) if !is_same => self.store.is_confirmed(lane, number, shown).await,
+            Some(_) | None => Ok(is_same),
         }
     }
 }

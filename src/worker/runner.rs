@@ -9,14 +9,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     blocked::Blocked, books::Books, case::Case, conclude::Conclusion, gate::Gate, held::Held,
-    keys::Keys, limiter::Limiter, prepare::Prepared, report, settings::Settings, watched::Watched,
+    keys::Keys, limiter::Limiter, report, settings::Settings, watched::Watched,
 };
 use crate::{
-    domain::{Attempt, IdempotencyKey},
+    domain::Attempt,
     fineract::{Fineract, Permits},
     operations::{self, Deployment},
     points::{self, Point},
-    store::{Claimed, KILLS_ITS_WORKER, Settlement, StartAttempt, Store},
+    store::{Claimed, KILLS_ITS_WORKER, Settlement, Store},
     telemetry::chain,
 };
 
@@ -229,64 +229,6 @@ impl Runner {
             .attempts(claimed.id)
             .await
             .map_err(|error| Conclusion::database_away(claimed, &error))
-    }
-
-    /// Commits the attempt, then sends it. `None`: the lease is gone, or too short for a call.
-    async fn send(
-        &self,
-        case: Case<'_>,
-        Prepared {
-            request,
-            foreseen,
-            seen,
-            referents,
-        }: Prepared,
-    ) -> Result<Option<Attempt>, Conclusion> {
-        let claimed = case.claimed;
-        self.check_books(claimed).await?;
-        points::reach(Point::BeforeAttemptCommit, claimed.operation_type);
-        let started = self
-            .store
-            .start_attempt(StartAttempt {
-                id: claimed.id,
-                number: claimed.attempt,
-                key_number: claimed.key_number,
-                request: request.clone(),
-                foreseen,
-                may_have_run: case.history().may_have_run_under(claimed.key_number),
-                seen,
-                user: self.fineract.user().to_owned(),
-                referents: referents.clone(),
-                epoch: claimed.epoch,
-            })
-            .await
-            .map_err(|error| Conclusion::database_away(claimed, &error))?;
-        if !started
-            || !self
-                .held
-                .has_left(claimed, self.settings.lease, Duration::ZERO)
-        {
-            return Ok(None);
-        }
-        let key = IdempotencyKey {
-            id: claimed.id,
-            number: claimed.key_number,
-        };
-        points::reach(Point::AfterAttemptCommit, claimed.operation_type);
-        let sending = self.fineract.send(&request, key);
-        let reply = points::on_the_wire(claimed.operation_type, sending).await;
-        points::reach(Point::AfterAnswer, claimed.operation_type);
-        Ok(Some(Attempt {
-            number: claimed.attempt,
-            key_number: claimed.key_number,
-            request,
-            user: Some(self.fineract.user().to_owned()),
-            reply: Some(reply),
-            age: Duration::ZERO,
-            foreseen,
-            referents,
-            epoch: claimed.epoch,
-        }))
     }
 
     pub(super) fn note_success(&self) {

@@ -89,7 +89,7 @@ impl FakeFineract {
         state.scripts.push(script);
     }
 
-    /// Answers reads whose path begins so, from now on.
+    /// Answers reads whose path begins so, or is so where a `$` ends it, from now on.
     pub(crate) fn reads(&self, path: &str, answer: &str) {
         let mut state = self.state.lock().unwrap();
         state.reads.retain(|(known, _)| known != path);
@@ -191,7 +191,10 @@ impl FakeFineract {
         let answer = state
             .reads
             .iter()
-            .find(|(known, _)| path.starts_with(known.as_str()));
+            .find(|(known, _)| match known.strip_suffix('$') {
+                Some(whole) => path == whole,
+                None => path.starts_with(known.as_str()),
+            });
         let answer = answer.map_or_else(not_found, |(_, answer)| answer.clone());
         state.pages.push(path);
         answer

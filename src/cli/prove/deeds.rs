@@ -66,17 +66,7 @@ impl Deed {
                 operation_type,
                 lane,
                 by,
-            } => {
-                let mut aim = commands_of(*operation_type);
-                if let (Some(lane), Some(path)) = (lane, aim.get_mut("path"))
-                    && let Some(of_lane) = sandbox.path_of(lane).await?
-                {
-                    *path = json!(of_lane);
-                }
-                let fault = json!({ "match": aim, "fault": "late_effect", "times": 1,
-                                    "delay_ms": in_millis(*by) });
-                sandbox.add_fault(&fault).await
-            }
+            } => hold_back(sandbox, *operation_type, lane.as_deref(), *by).await,
             Self::BreakAndHide {
                 operation_type,
                 loan,
@@ -131,6 +121,23 @@ impl Deed {
             }
         }
     }
+}
+
+async fn hold_back(
+    sandbox: &SandboxClient,
+    operation_type: OperationType,
+    lane: Option<&str>,
+    by: Duration,
+) -> anyhow::Result<()> {
+    let mut aim = commands_of(operation_type);
+    if let (Some(lane), Some(path)) = (lane, aim.get_mut("path"))
+        && let Some(of_lane) = sandbox.path_of(lane).await?
+    {
+        *path = json!(of_lane);
+    }
+    let fault =
+        json!({ "match": aim, "fault": "late_effect", "times": 1, "delay_ms": in_millis(by) });
+    sandbox.add_fault(&fault).await
 }
 
 fn in_millis(time: Duration) -> u64 {

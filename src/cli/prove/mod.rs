@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `system`, `fineract` | what is put to the test: Postgres, the sandbox, gateway processes |
 //! | `plan`, `story`, `plots`, `impatient`, `requests`, `faults`, `sandbox_faults` | what a round does, from the seed alone |
-//! | `caller`, `batch`, `poller`, `track`, `havoc`, `checkers`, `neighbours`, `encounters`, `deeds` | doing it |
+//! | `caller`, `batch`, `poller`, `track`, `havoc`, `checkers`, `neighbours`, `late_writer`, `encounters`, `deeds` | doing it |
 //! | `round`, `judge`, `ledger` | the three books, and their comparison |
 //! | `tally`, `report` | what the run says in the end |
 
@@ -18,6 +18,7 @@ mod fineract;
 mod havoc;
 mod impatient;
 mod judge;
+mod late_writer;
 mod ledger;
 mod neighbours;
 mod plan;

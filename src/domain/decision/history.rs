@@ -284,23 +284,4 @@ impl<'a> History<'a> {
                     }
             })
     }
-
-    fn failures(&self) -> impl Iterator<Item = &'a Attempt> + use<'a> {
-        self.attempts
-            .iter()
-            .filter(|attempt| said(attempt) == Said::Failed)
-    }
-
-    /// How many keys have ended in a failure that says nothing of the effect.
-    pub fn keys_failed(&self) -> usize {
-        let mut keys: Vec<i32> = self.failures().map(|attempt| attempt.key_number).collect();
-        keys.dedup();
-        keys.len()
-    }
-
-    /// How long ago the first attempt was sent that ended so.
-    pub fn failing_for(&self) -> Duration {
-        let ages = self.failures().map(|attempt| attempt.age);
-        ages.max().unwrap_or_default()
-    }
 }

@@ -7,6 +7,7 @@
 mod audited;
 mod checker;
 mod codes;
+mod failed;
 mod history;
 mod reading;
 mod refusal;

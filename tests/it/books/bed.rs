@@ -89,6 +89,12 @@ impl Bed {
     /// Fineract comes back from a backup of before anything was done in it.
     pub(super) async fn restore_to_nothing(&self) {
         self.admin("reset", &Value::Null).await;
+        // That it honours keys is another matter.
+        sqlx::query("DELETE FROM key_probe")
+            .execute(&self.pool)
+            .await
+            .unwrap();
+        self.system.trust_keys().await;
     }
 
     /// Fineract's process is another, its books are the same.

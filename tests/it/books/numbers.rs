@@ -21,7 +21,7 @@ const BORROWER: &str = r#"200 {"id":7,"externalId":"C-1","officeId":1,"timeline"
 fn books() -> [(&'static str, String); 7] {
     let list = r#"200 [{"id":2,"name":"UGRO"}]"#;
     [
-        ("/loans/9", approved_by("gateway")),
+        ("/loans/9$", approved_by("gateway")),
         ("/clients/7", BORROWER.to_owned()),
         ("/clients/external-id/C-1", BORROWER.to_owned()),
         ("/loanproducts", list.to_owned()),
@@ -81,7 +81,7 @@ async fn is_not_sent_to_another(
 
 #[sqlx::test]
 async fn a_payout_is_not_sent_to_another_loan(pool: PgPool) {
-    let other = ("/loans/9", "L-1", "L-2");
+    let other = ("/loans/9$", "L-1", "L-2");
     is_not_sent_to_another(pool, ("LOAN_DISBURSE", disburse()), other).await;
 }
 
@@ -89,7 +89,7 @@ async fn a_payout_is_not_sent_to_another_loan(pool: PgPool) {
 #[sqlx::test]
 async fn an_approval_is_not_sent_to_a_loan_of_another_case(pool: PgPool) {
     let approval = ("LOAN_APPROVE", steps::approve("L-1"));
-    is_not_sent_to_another(pool, approval, ("/loans/9", "L-1", "l-1")).await;
+    is_not_sent_to_another(pool, approval, ("/loans/9$", "L-1", "l-1")).await;
 }
 
 #[sqlx::test]
@@ -137,10 +137,10 @@ async fn what_cannot_be_read_is_not_sent_to(pool: PgPool) {
     let gateway = bench.gateway().await;
     let id = gateway.send("LOAN_APPROVE", steps::approve("L-1")).await;
     bench.fake.until_commands(1).await;
-    bench.fake.reads("/loans/9", "503 ");
+    bench.fake.reads("/loans/9$", "503 ");
     bench.until(&id, "ready", "number_unread").await;
     assert_eq!(bench.fake.commands().len(), 1);
-    bench.fake.reads("/loans/9", &approved_by("gateway"));
+    bench.fake.reads("/loans/9$", &approved_by("gateway"));
     bench.until_commands(2).await;
     assert_eq!(bench.fake.keys(), [1, 1]);
 }
@@ -223,7 +223,7 @@ async fn what_an_older_gateway_sent_is_compared_with_its_lane(pool: PgPool) {
         .await
         .unwrap();
     let (_, before) = books().into_iter().next().unwrap();
-    bench.fake.reads("/loans/9", &before.replace("L-1", "L-2"));
+    bench.fake.reads("/loans/9$", &before.replace("L-1", "L-2"));
     bench.until(&id, "parked", "number_means_another").await;
     assert_eq!(bench.fake.commands().len(), 1);
 }

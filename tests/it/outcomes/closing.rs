@@ -36,7 +36,7 @@ impl Bench {
         let gateway = self.gateway().await;
         let id = gateway.send("LOAN_APPROVE", approve()).await;
         self.until_commands(1).await;
-        self.fake.reads("/loans/9", "502 ");
+        self.fake.reads("/loans/9?", "502 ");
         self.until(&id, "ready", "evidence_unread").await;
         self.expire().await;
         // Tried twice more, with its deadline gone.
@@ -100,7 +100,7 @@ impl Bench {
 async fn a_stored_failure_is_read_also_when_the_deadline_has_passed(pool: PgPool) {
     let bench = Bench::start(pool).await;
     let (gateway, id) = bench.unread_past_its_deadline(&FAILED_AND_STORED).await;
-    bench.fake.reads("/loans/9", &approved_by("gateway"));
+    bench.fake.reads("/loans/9?", &approved_by("gateway"));
     let end = bench.end_of(&gateway, &id).await;
     assert_eq!(end["status"], "success", "{end}");
     assert!(bench.fake.keys().iter().all(|key| *key == 1));
@@ -110,7 +110,7 @@ async fn a_stored_failure_is_read_also_when_the_deadline_has_passed(pool: PgPool
 async fn what_had_no_effect_by_its_deadline_gets_no_new_key(pool: PgPool) {
     let bench = Bench::start(pool).await;
     let (gateway, id) = bench.unread_past_its_deadline(&FAILED_AND_STORED).await;
-    bench.fake.reads("/loans/9", &loan(&[]));
+    bench.fake.reads("/loans/9?", &loan(&[]));
     let end = bench.end_of(&gateway, &id).await;
     assert_eq!(end["status"], "failed", "{end}");
     assert_eq!(
@@ -128,7 +128,7 @@ async fn already_there_is_read_also_when_the_deadline_has_passed(pool: PgPool) {
     let (gateway, id) = bench
         .unread_past_its_deadline(&["close", &refusal(400, STATE)])
         .await;
-    bench.fake.reads("/loans/9", &approved_by("gateway"));
+    bench.fake.reads("/loans/9?", &approved_by("gateway"));
     let end = bench.end_of(&gateway, &id).await;
     assert_eq!(end["status"], "success", "{end}");
 }
@@ -245,7 +245,7 @@ async fn a_success_that_came_late_wins_over_what_an_operator_believes(pool: PgPo
 async fn what_another_has_done_by_the_deadline_has_not_expired(pool: PgPool) {
     let bench = Bench::start(pool).await;
     let (gateway, id) = bench.unread_past_its_deadline(&FAILED_AND_STORED).await;
-    bench.fake.reads("/loans/9", &approved_by("clerk"));
+    bench.fake.reads("/loans/9?", &approved_by("clerk"));
     let end = bench.end_of(&gateway, &id).await;
     assert_eq!(
         bench.code(&id).await.as_deref(),

@@ -216,5 +216,7 @@ pub(crate) fn approved_by(user: &str) -> String {
 /// Has the fake know loan 9, by its external id and by its number.
 pub(crate) fn stands(fake: &FakeFineract, loan: &str) {
     fake.reads("/loans/external-id/L-1?", loan);
-    fake.reads("/loans/9", loan);
+    fake.reads("/loans/9?", loan);
+    fake.reads("/loans/9$", loan);
+    fake.reads("/loanproducts/2$", r#"200 {"id":2,"name":"UGRO"}"#);
 }
