@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use fineract_gateway::sandbox::Sandbox;
-use reqwest::{Client, Method};
+use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
@@ -90,7 +90,7 @@ impl Bed {
     pub(super) async fn restore_to_nothing(&self) {
         self.admin("reset", &Value::Null).await;
         // That it honours keys is another matter.
-        sqlx::query("DELETE FROM key_probe")
+        sqlx::query!("DELETE FROM key_probe")
             .execute(&self.pool)
             .await
             .unwrap();
@@ -107,7 +107,10 @@ impl Bed {
             .fineract
             .url()
             .replace("fineract-provider/api/v1", "sandbox");
-        let answer = Client::new()
+        let answer = reqwest::Client::builder()
+            .timeout(DEADLINE)
+            .build()
+            .expect("a client")
             .post(format!("{url}/{route}"))
             .json(body)
             .send()

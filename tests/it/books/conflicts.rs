@@ -42,7 +42,7 @@ async fn a_number_that_another_lane_has_is_recorded(pool: PgPool) {
     let conflicts = books["number_conflicts"].as_array().unwrap();
     assert_eq!(conflicts.len(), 1, "{books}");
     let mut lanes = [&conflicts[0]["lane"], &conflicts[0]["other_lane"]];
-    lanes.sort_by_key(|lane| lane.to_string());
+    lanes.sort_by_key(ToString::to_string);
     assert_eq!(lanes, [&json!("client:c-1"), &json!("client:c-2")]);
     assert_eq!(conflicts[0]["number"], 1);
     let newest = gateway.store.newest_clients(5).await.unwrap();

@@ -4,4 +4,5 @@ mod another_fineract;
 mod bed;
 mod conflicts;
 mod numbers;
+mod recovered;
 mod restored;

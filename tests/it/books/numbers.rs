@@ -202,11 +202,12 @@ async fn an_operator_confirms_what_a_number_means(pool: PgPool) {
     let end = bench.end_of(&gateway, &id).await;
     assert_eq!(end["status"], "success", "{end}");
     assert_eq!(bench.fake.keys(), [1, 1]);
-    let reason = sqlx::query_scalar::<_, String>(
+    let reason = sqlx::query_scalar!(
         "SELECT detail->>'reason' FROM audit WHERE action = 'confirm_number' ORDER BY id DESC LIMIT 1",
     );
     let reason = reason.fetch_one(&bench.pool).await.unwrap();
-    assert_eq!(reason, "Renamed by the branch");
+    let reason = reason.as_deref();
+    assert_eq!(reason, Some("Renamed by the branch"));
 }
 
 /// What an older gateway sent says less of what it meant: the lane it stands in has to do.
@@ -218,7 +219,7 @@ async fn what_an_older_gateway_sent_is_compared_with_its_lane(pool: PgPool) {
     let id = gateway.send("LOAN_DISBURSE", disburse()).await;
     bench.fake.until_commands(1).await;
     bench.until(&id, "ready", "no_answer").await;
-    sqlx::query("UPDATE attempt SET referents = NULL")
+    sqlx::query!("UPDATE attempt SET referents = NULL")
         .execute(&bench.pool)
         .await
         .unwrap();
