@@ -102,7 +102,7 @@ impl Runner {
             return Ok(());
         }
         let last_failure = self.fineract.last_failure();
-        let process = self.process().await;
+        let process = self.process_of_late().await;
         let is_known = process
             .as_ref()
             .is_some_and(|process| seen.processes.contains(process));
@@ -152,8 +152,21 @@ impl Runner {
 
     /// Which process of Fineract's answers now, as far as it shows that.
     async fn process(&self) -> Option<String> {
-        let process = self.fineract.process().await.ok().flatten();
+        let asked_at = Instant::now();
+        let process = self.fineract.process().await.ok()?;
+        self.keys.note_process(process.clone(), asked_at);
         process.map(|process| process.start)
+    }
+
+    /// The same of the last minute, unless a call has failed since: whoever asks about keys has mostly read it.
+    async fn process_of_late(&self) -> Option<String> {
+        let since = Instant::now()
+            .checked_sub(PAUSE)
+            .max(self.fineract.last_failure());
+        if since.is_some_and(|since| self.keys.has_looked(since)) {
+            return self.keys.process().map(|process| process.start);
+        }
+        self.process().await
     }
 
     /// What becomes of an operation before books that stand so; `None`: it goes on.
@@ -178,8 +191,7 @@ impl Runner {
             None => seen.looked_at.is_none() && !tried_within(AGAIN),
         };
         if is_due && let Ok(_turn) = self.books.turn.try_lock() {
-            let process = self.process().await;
-            self.look(process).await;
+            self.look(None).await;
         }
         self.books.lock().another_in.is_none()
     }

@@ -15,6 +15,7 @@ use crate::{
     fineract::{Process, ReadFailure},
     operations::Entry,
     store::{Claimed, StoreError},
+    telemetry::metrics::count_alarm,
 };
 
 /// Why operations of a kind wait: Fineract ignores their keys.
@@ -254,6 +255,7 @@ impl Runner {
     /// Has operations wait whose keys are ignored, and raises the alarm.
     pub(super) fn block(&self, kind: CommandKind) {
         if self.keys.note_blocked(kind) {
+            count_alarm(NOT_HONOURED);
             tracing::error!(
                 alarm = NOT_HONOURED,
                 command = kind.as_str(),

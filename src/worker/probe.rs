@@ -145,6 +145,10 @@ impl Runner {
         process: Option<Process>,
     ) -> Result<Trust, Doubt> {
         let honoured = said == KeySaid::Honoured;
+        // Before anybody can read it: nothing more of that kind goes out.
+        if !honoured {
+            self.block(kind);
+        }
         let honoured_for = self
             .store
             .write_key_verdict(NewKeyVerdict {
@@ -195,11 +199,10 @@ impl Runner {
         let kind = kind(case.entry);
         let process = self.keys.process();
         match self.write_verdict(kind, said, None, process).await {
-            Err(Doubt::NotHonoured) => self.block(kind),
             Err(Doubt::Database(error)) => {
                 tracing::warn!(error = %chain(&error), "what was learnt of keys is not written");
             }
-            Ok(_) | Err(Doubt::BeingAsked | Doubt::Unread(_)) => {}
+            Ok(_) | Err(Doubt::NotHonoured | Doubt::BeingAsked | Doubt::Unread(_)) => {}
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::{
     outcomes::NOTHING_BY_ITSELF,
     support::{
         OPS_TOKEN,
+        keys::trust_keys,
         operators::Operator,
         sandbox::ServedSandbox,
         system::{Caller, System},
@@ -94,7 +95,7 @@ impl Bed {
             .execute(&self.pool)
             .await
             .unwrap();
-        self.system.trust_keys().await;
+        trust_keys(&self.system).await;
     }
 
     /// Fineract's process is another, its books are the same.

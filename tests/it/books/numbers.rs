@@ -218,7 +218,7 @@ async fn what_an_older_gateway_sent_is_compared_with_its_lane(pool: PgPool) {
     let gateway = bench.gateway().await;
     let id = gateway.send("LOAN_DISBURSE", disburse()).await;
     bench.fake.until_commands(1).await;
-    bench.until(&id, "ready", "no_answer").await;
+    bench.until(&id, "ready", "connection_closed").await;
     sqlx::query!("UPDATE attempt SET referents = NULL")
         .execute(&bench.pool)
         .await

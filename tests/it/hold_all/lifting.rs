@@ -4,10 +4,10 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use super::{REASON, hold_all, on_hold};
+use super::{REASON, hold_all};
 use crate::support::{
     Answer, TestGateway, client_create,
-    operators::{Operator, audit, leave_attempt, park, uuid},
+    operators::{Operator, audit, leave_attempt, on_hold, park, uuid},
     steps::{disburse, envelope, loan, repayment},
 };
 

@@ -19,7 +19,7 @@ use crate::{
         Answer, OPS_TOKEN, TestGateway, claim_limits, client_create,
         command::run,
         ends::done,
-        operators::{Operator, uuid},
+        operators::{Operator, on_hold, uuid},
         steps::client,
         system::System,
     },
@@ -32,16 +32,6 @@ async fn hold_all(pool: &PgPool) -> (u64, u64) {
     let covered = store::hold_all(&Pool::from(pool.clone()), REASON, "admin").await;
     let covered = covered.expect("the database is there");
     (covered.operations, covered.under_way)
-}
-
-/// Whether an operation is on hold, and with everything.
-async fn on_hold(pool: &PgPool, id: &str) -> (bool, bool) {
-    let row = sqlx::query!(
-        r#"SELECT held, hold_all IS NOT NULL AS "with_all!" FROM operation WHERE id = $1"#,
-        uuid(id)
-    );
-    let row = row.fetch_one(pool).await.expect("the database is there");
-    (row.held, row.with_all)
 }
 
 fn start(id: OperationId, number: i32) -> StartAttempt {

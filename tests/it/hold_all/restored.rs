@@ -4,10 +4,10 @@ use fineract_gateway::store::{self, Pool};
 use serde_json::json;
 use sqlx::PgPool;
 
-use super::{REASON, hold_all, on_hold};
+use super::{REASON, hold_all};
 use crate::support::{
     API_KEY, OPS_TOKEN, TestGateway, client_create,
-    operators::{Operator, uuid},
+    operators::{Operator, on_hold, uuid},
     steps::{client, envelope, repayment},
     system::System,
 };

@@ -65,6 +65,7 @@ async fn a_verdict_is_asked_for_again(pool: PgPool) {
         .await
         .unwrap();
     assert!(gateway.shut_down().await);
+    bench.forget_numbers().await;
     let gateway = bench.gateway().await;
     gateway.run("CLIENT_CREATE", client("C-2")).await;
     assert_eq!(bench.fake.probes().len(), 4, "a day later");
@@ -76,6 +77,7 @@ async fn a_verdict_is_asked_for_again(pool: PgPool) {
     assert_eq!(bench.fake.commands().len(), 4, "it was sent again");
 
     bench.fake.answers("/clients", &["close", CLIENT]);
+    bench.forget_numbers().await;
     bench.fake.reads(METRICS, &process(1_795_100_000));
     let id = gateway.send("CLIENT_CREATE", client("C-4")).await;
     bench.end_of(&gateway, &id).await;

@@ -110,6 +110,14 @@ impl Bench {
         .unwrap();
     }
 
+    /// Forgets the numbers of clients and loans: the fake gives one to all, and shows none under it.
+    async fn forget_numbers(&self) {
+        sqlx::query!("UPDATE lane SET resource_id = NULL")
+            .execute(&self.pool)
+            .await
+            .unwrap();
+    }
+
     /// Makes every trouble two days old.
     async fn age_troubles(&self) {
         sqlx::query!("UPDATE operation SET why_since = why_since - interval '2 days'")

@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use super::system::System;
 
 /// Writes down that the Fineract of the settings has honoured all keys for long, where nothing is known of it.
-pub(super) async fn trust_keys(system: &System) {
+pub(crate) async fn trust_keys(system: &System) {
     let Some(pool) = &system.trusting else {
         return;
     };
@@ -18,8 +18,8 @@ pub(super) async fn trust_keys(system: &System) {
     };
     let started_at = metrics.lines().find_map(|line| {
         let value = line.strip_prefix("process_start_time_seconds ")?;
-        let value = Decimal::from_scientific(value).ok()?;
-        Some(value.normalize().to_string())
+        let value = Decimal::from_scientific(value).or_else(|_| value.parse());
+        Some(value.ok()?.normalize().to_string())
     });
     let kinds = CommandKind::ALL.map(|kind| kind.as_str().to_owned());
     sqlx::query!(

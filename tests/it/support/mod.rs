@@ -279,17 +279,10 @@ pub(crate) fn claim_limits(count: i64, types: &[OperationType]) -> ClaimLimits {
 
 /// The document's `CLIENT_CREATE`.
 pub(crate) fn client_create(external_id: &str) -> Value {
-    json!({
-        "status": "CLIENT_CREATE",
-        "data": {
-            "firstname": "Jayesh",
-            "lastname": "Badgujar",
-            "externalId": external_id,
-            "mobileNo": "9966999999",
-            "emailAddress": "jayesh@example.com",
-            "activationDate": "01 January 2026"
-        }
-    })
+    let mut data = steps::client(external_id);
+    data["mobileNo"] = json!("9966999999");
+    data["emailAddress"] = json!("jayesh@example.com");
+    steps::envelope("CLIENT_CREATE", data)
 }
 
 fn deployment() -> Deployment {

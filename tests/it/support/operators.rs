@@ -59,18 +59,13 @@ impl Operator {
 
     /// Asks for what is shown to operators of more than one operation.
     pub(crate) async fn get(&self, path: &str) -> Answer {
-        Answer::of(self.beside(Method::GET, path)).await
+        Answer::of(self.at(Method::GET, &format!("/fineract{path}"))).await
     }
 
     /// Acts on more than one operation.
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
-        Answer::of(self.beside(Method::POST, path).json(body)).await
-    }
-
-    fn beside(&self, method: Method, path: &str) -> RequestBuilder {
-        self.client
-            .request(method, format!("http://{}/fineract{path}", self.address))
-            .header("X-Internal-Token", OPS_TOKEN)
+        let request = self.at(Method::POST, &format!("/fineract{path}"));
+        Answer::of(request.json(body)).await
     }
 
     /// Acts on an operation.
@@ -169,4 +164,14 @@ pub(crate) async fn audit(pool: &PgPool, tracking_id: &str) -> Vec<Value> {
     .fetch_all(pool)
     .await
     .expect("the database is there")
+}
+
+/// Whether an operation is on hold, and with everything.
+pub(crate) async fn on_hold(pool: &PgPool, id: &str) -> (bool, bool) {
+    let row = sqlx::query!(
+        r#"SELECT held, hold_all IS NOT NULL AS "with_all!" FROM operation WHERE id = $1"#,
+        uuid(id)
+    );
+    let row = row.fetch_one(pool).await.expect("the database is there");
+    (row.held, row.with_all)
 }

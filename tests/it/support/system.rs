@@ -103,11 +103,6 @@ impl System {
         found.map(|(_, value)| value.clone())
     }
 
-    /// Writes down that the Fineract of the settings honours keys.
-    pub(crate) async fn trust_keys(&self) {
-        trust_keys(self).await;
-    }
-
     /// Changes a setting of the gateways that are started after this.
     pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.settings.retain(|(known, _)| known != name);
