@@ -19,7 +19,7 @@ use crate::{
         Answer, OPS_TOKEN, TestGateway, claim_limits, client_create,
         command::run,
         ends::done,
-        operators::{Operator, on_hold, uuid},
+        operators::{Operator, on_hold},
         steps::client,
         system::System,
     },
