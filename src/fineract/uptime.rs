@@ -113,7 +113,9 @@ impl Reading {
         let answered_at = DateTime::parse_from_rfc2822(date).ok()?.timestamp();
         let since = Decimal::from(answered_at) - started_at;
         let age = sample(metrics, "process_uptime_seconds").unwrap_or(since);
-        let milliseconds = (since.max(age) * Decimal::ONE_THOUSAND).to_u64()?;
+        // Its date is in whole seconds: that of one that has just started may lie before its start.
+        let up_for = since.max(age).max(Decimal::ZERO);
+        let milliseconds = (up_for * Decimal::ONE_THOUSAND).to_u64()?;
         Some(Self {
             started_at,
             uptime: Duration::from_millis(milliseconds),
@@ -154,6 +156,8 @@ mod tests {
                 "process_uptime_seconds 90.5\nprocess_start_time_seconds 1795249755",
                 Some(100),
             ),
+            // It has just begun: the date of its answer is in whole seconds.
+            ("process_start_time_seconds 1795249855.5", Some(0)),
             // Its clock ran ahead when it began.
             (
                 "process_uptime_seconds 500\nprocess_start_time_seconds 1795249855.5",

@@ -14,7 +14,7 @@ use tokio::{
 use crate::support::{
     API_KEY, Answer, OPS_TOKEN, TOKEN,
     command::{DEADLINE, TemporaryFolder, gateway, run},
-    operators::Operator,
+    operators::{Operator, begin_epoch},
     steps::{approve, disburse, repayment},
     system::{Caller, System},
 };
@@ -221,11 +221,7 @@ async fn a_repayment_that_ran_after_the_backup_is_not_booked_again(pool: PgPool)
     for payment_type in ["", "Bank transfer"] {
         let database = Database::new(&pool);
         let mut system = start(&pool).await;
-        // It has a Fineract of its own.
-        sqlx::query!("UPDATE books SET epoch = epoch + 1")
-            .execute(&pool)
-            .await
-            .unwrap();
+        begin_epoch(&pool).await;
         system.set("FINERACT_PAYMENT_TYPE", payment_type);
         let gateway = system.gateway().await;
         let loan_id = format!("L-{}", payment_type.len());

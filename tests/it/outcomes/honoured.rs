@@ -70,6 +70,7 @@ async fn a_verdict_is_asked_for_again(pool: PgPool) {
     gateway.run("CLIENT_CREATE", client("C-2")).await;
     assert_eq!(bench.fake.probes().len(), 4, "a day later");
 
+    bench.forget_numbers().await;
     bench.fake.answers("/clients", &["close", CLIENT]);
     let id = gateway.send("CLIENT_CREATE", client("C-3")).await;
     bench.end_of(&gateway, &id).await;

@@ -175,3 +175,11 @@ pub(crate) async fn on_hold(pool: &PgPool, id: &str) -> (bool, bool) {
     let row = row.fetch_one(pool).await.expect("the database is there");
     (row.held, row.with_all)
 }
+
+/// Has a database forget the numbers of its Fineract, as before another one.
+pub(crate) async fn begin_epoch(pool: &PgPool) {
+    sqlx::query!("UPDATE books SET epoch = epoch + 1")
+        .execute(pool)
+        .await
+        .expect("the database is there");
+}
