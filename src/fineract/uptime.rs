@@ -114,7 +114,12 @@ impl Reading {
         let since = Decimal::from(answered_at) - started_at;
         let age = sample(metrics, "process_uptime_seconds").unwrap_or(since);
         // Its date is in whole seconds: that of one that has just started may lie before its start.
-        let up_for = since.max(age).max(Decimal::ZERO);
+        let up_for = since.max(age);
+        let up_for = if up_for > -Decimal::ONE {
+            up_for.max(Decimal::ZERO)
+        } else {
+            up_for
+        };
         let milliseconds = (up_for * Decimal::ONE_THOUSAND).to_u64()?;
         Some(Self {
             started_at,
