@@ -9,8 +9,11 @@ use crate::support::{Answer, TOKEN, TestGateway, client_create, operators::Opera
 
 const ID: &str = "406362bf-f3da-4bc6-a506-d67e0878b7b6";
 
-fn routes() -> [(Method, String); 9] {
+fn routes() -> [(Method, String); 14] {
     [
+        (Method::GET, "/fineract/books".to_owned()),
+        (Method::POST, "/fineract/books/epochs".to_owned()),
+        (Method::POST, "/fineract/lanes/loan%3Al-1/number".to_owned()),
         (Method::GET, "/fineract/hold".to_owned()),
         (Method::POST, "/fineract/hold/release".to_owned()),
         (Method::POST, "/fineract/hold/end".to_owned()),
@@ -19,6 +22,8 @@ fn routes() -> [(Method, String); 9] {
         (Method::GET, format!("/fineract/operations/{ID}")),
         (Method::POST, format!("/fineract/operations/{ID}/cancel")),
         (Method::POST, format!("/fineract/operations/{ID}/retry")),
+        (Method::POST, format!("/fineract/operations/{ID}/hold")),
+        (Method::POST, format!("/fineract/operations/{ID}/release")),
         (Method::POST, format!("/fineract/operations/{ID}/resolve")),
     ]
 }
