@@ -21,7 +21,7 @@ COMMENT ON COLUMN lane.resource_name IS 'The external id as it was sent by the c
 COMMENT ON COLUMN lane.resource_epoch IS 'The epoch of the books in which resource_id was learned; in another one it counts for nothing.';
 
 -- Whose number it is; and the newest clients, which are looked at to see whose books these are.
-CREATE INDEX lane_number ON lane (split_part(key, ':', 1), resource_id) WHERE resource_id IS NOT NULL;
+CREATE INDEX lane_number ON lane (split_part(key, ':', 1), resource_epoch, resource_id) WHERE resource_id IS NOT NULL;
 
 CREATE TABLE number_conflict (
     lane       text COLLATE "C" NOT NULL,

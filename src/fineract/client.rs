@@ -1,7 +1,7 @@
 //! One HTTP client for one tenant of one Fineract.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
     time::{Duration, Instant},
 };
 
@@ -46,6 +46,7 @@ pub struct Fineract {
     pub(super) single_process: bool,
     key_header: HeaderName,
     last_failure: Arc<Mutex<Option<Instant>>>,
+    pub(super) shows_metrics: Arc<AtomicBool>,
     observer: Option<Observer>,
     pub(super) cache: Arc<Mutex<Cache>>,
     pub(super) checkers: Arc<Checkers>,
@@ -79,6 +80,7 @@ impl Fineract {
             single_process: settings.single_process,
             key_header: settings.idempotency_header.clone(),
             last_failure: Arc::default(),
+            shows_metrics: Arc::default(),
             observer: None,
             cache: Arc::default(),
             checkers: Arc::new(Checkers::new(settings.maker_checker)),

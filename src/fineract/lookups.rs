@@ -61,6 +61,19 @@ pub enum ReadFailure {
     Unreadable(Subject),
 }
 
+impl ReadFailure {
+    /// Whether Fineract itself says that this user may not read it.
+    pub fn is_forbidden(&self) -> bool {
+        match self {
+            Self::Refused(answer) => {
+                let codes = answer.codes();
+                answer.status == 403 && codes.iter().any(|code| code == "error.msg.not.authorized")
+            }
+            Self::NoAnswer(_) | Self::Missing(_) | Self::Unreadable(_) => false,
+        }
+    }
+}
+
 impl Fineract {
     /// Reads what `reads` names. Clients, loans and transactions that Fineract does not have are `None`
     /// where `absent_is_a_finding`, and a [`ReadFailure::Refused`] with its 404 otherwise.

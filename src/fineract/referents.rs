@@ -21,6 +21,7 @@ pub enum Shown {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Identified {
+    id: i64,
     external_id: Option<String>,
 }
 
@@ -75,7 +76,12 @@ impl Fineract {
         let path = format!("/{folder}/{number}");
         let parse = |body: &str| serde_json::from_str::<Identified>(body);
         let read = self.read(&path, subject, true, parse).await?;
-        Ok(read.map_or(Shown::Nothing, |read| Shown::Named(read.external_id)))
+        match read {
+            None => Ok(Shown::Nothing),
+            Some(read) if read.id == number => Ok(Shown::Named(read.external_id)),
+            // A proxy's word.
+            Some(_) => Err(ReadFailure::Unreadable(subject)),
+        }
     }
 
     async fn named_product(&self, number: i64) -> Result<Option<NamedProduct>, ReadFailure> {

@@ -1,6 +1,9 @@
 //! How long Fineract has been up, as its own metrics say.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
 
 use chrono::DateTime;
 use reqwest::header::{CONNECTION, DATE};
@@ -63,13 +66,23 @@ impl Fineract {
         let reading = self
             .read_metrics(&format!("{base}/actuator/prometheus"))
             .await;
-        let reading = reading.inspect_err(|failure| {
-            self.report(&Exchange {
-                kind: Kind::of(Method::Get, "/actuator/prometheus"),
-                took: asked_at.elapsed(),
-                result: &Err(*failure),
-            });
-        })?;
+        // Where they were never shown, somebody in between keeps them back: that is no outage.
+        let has_shown = &self.shows_metrics;
+        let reading = match reading {
+            Err(_) if !has_shown.load(Ordering::Relaxed) => None,
+            Err(failure) => {
+                self.report(&Exchange {
+                    kind: Kind::of(Method::Get, "/actuator/prometheus"),
+                    took: asked_at.elapsed(),
+                    result: &Err(failure),
+                });
+                return Err(failure);
+            }
+            Ok(reading) => reading,
+        };
+        if reading.is_some() {
+            has_shown.store(true, Ordering::Relaxed);
+        }
         Ok(reading.map(|reading| Process {
             start: reading.started_at.normalize().to_string(),
             up_for: reading.uptime,

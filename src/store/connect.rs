@@ -174,9 +174,10 @@ pub(super) async fn begin_patiently(pool: &Pool) -> Result<Transaction, sqlx::Er
     begin_with(pool, "BEGIN; SET LOCAL lock_timeout = '20s'").await
 }
 
-/// Has a transaction wait for locks no longer than any other does.
+/// Has a transaction wait for locks no longer than any other does. A `RESET` would give the server's default back, and
+/// for longer than the transaction: what each connection has was set on it.
 pub(super) async fn wait_no_longer(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    sqlx::query!("RESET lock_timeout")
+    sqlx::query!("SET LOCAL lock_timeout = '2s'")
         .execute(connection)
         .await
         .map(drop)

@@ -10,7 +10,7 @@ use std::{
 
 use super::{conclude::Conclusion, pace, runner::Runner};
 use crate::{
-    domain::{Failure, ReferentKind},
+    domain::ReferentKind,
     fineract::{ReadFailure, Shown},
     store::{Claimed, KnownClient, StoreError},
     telemetry::{chain, metrics::count_alarm},
@@ -115,7 +115,11 @@ impl Runner {
                 && !seen.has_just_read());
         if !is_due {
             let mut seen = self.books.lock();
-            (seen.asked_at, seen.last_failure) = (Some(Instant::now()), last_failure);
+            seen.asked_at = Some(Instant::now());
+            // Unnamed, it may be another one since then: that is looked at when the minute is over.
+            if process.is_some() {
+                seen.last_failure = last_failure;
+            }
             return Ok(());
         }
         self.withheld(claimed, self.look(process).await)
@@ -138,9 +142,11 @@ impl Runner {
         let is_known = process
             .as_ref()
             .is_some_and(|process| seen.processes.contains(process));
+        let looks_too_often =
+            seen.has_read && seen.looked_at.is_some_and(|at| at.elapsed() < AGAIN);
         match (seen.has_just_read(), is_known, &process) {
             (true, true, _) if seen.another_in.is_none() => Ok(()),
-            (true, false, None) => {
+            (true, false, None) if looks_too_often => {
                 let delay = pace::delay(claimed.troubled_for, Some(AGAIN));
                 Err(Conclusion::passed_over(UNREAD, delay))
             }
@@ -240,26 +246,28 @@ impl Runner {
     async fn read_books(&self) -> Result<(i32, bool, Standing), StoreError> {
         let epoch = self.store.epoch().await?;
         let clients = self.store.newest_clients(NEWEST).await?;
-        let (mut wrong, mut unanswered) = (Vec::new(), false);
+        let (mut right, mut wrong, mut forbidden, mut unread) = (0, Vec::new(), 0, 0);
         for client in &clients {
             let shown = self
                 .fineract
                 .shown_under(ReferentKind::Client, client.number, None)
                 .await;
             match shown {
-                Ok(shown) if self.is_shown(client, &shown).await? => {}
+                Ok(shown) if self.is_shown(client, &shown).await? => right += 1,
                 Ok(_) => wrong.push(client),
-                Err(failure) if may_pass(&failure) => {
-                    unanswered = true;
+                Err(ReadFailure::NoAnswer(_)) => {
+                    unread += 1;
                     break;
                 }
                 // Whoever may not read clients does not see whose they are.
-                Err(_) => {}
+                Err(failure) if failure.is_forbidden() => forbidden += 1,
+                Err(_) => unread += 1,
             }
         }
         let standing = match (wrong.as_slice(), clients.as_slice()) {
             ([_, _, ..], _) | ([_], [_]) => Standing::Another,
-            _ if unanswered => Standing::Unread,
+            ([_], _) if unread > 0 => Standing::Unread,
+            ([], _) if right + forbidden == 0 && unread > 0 => Standing::Unread,
             _ => Standing::Ours,
         };
         if standing != Standing::Another {
@@ -285,14 +293,5 @@ impl Runner {
         self.store
             .is_confirmed(&client.lane, client.number, name)
             .await
-    }
-}
-
-/// Whether a reading that failed may go well soon: Fineract was not there, or not well.
-fn may_pass(failure: &ReadFailure) -> bool {
-    match failure {
-        ReadFailure::NoAnswer(Failure::NotConnected | Failure::TimedOut | Failure::Closed) => true,
-        ReadFailure::Refused(answer) => answer.status >= 500 || answer.status == 429,
-        ReadFailure::Missing(_) | ReadFailure::Unreadable(_) => false,
     }
 }

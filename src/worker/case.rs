@@ -76,7 +76,8 @@ impl<'a> Case<'a> {
     /// loan may have got its external id.
     pub(super) fn addressed(&self, reads: Reads) -> Reads {
         let of_these_books = !self.is_of_other_books();
-        let sent = self.history().request().filter(|_| of_these_books);
+        let sent = self.history().last_reached().filter(|_| of_these_books);
+        let sent = sent.map(|attempt| &attempt.request);
         Reads {
             client_id: sent.and_then(Request::client_id),
             loan_id: sent.and_then(Request::loan_id),

@@ -130,12 +130,18 @@ fn is_retried(case: Case<'_>) -> bool {
     claimed.why.is_none() && claimed.lost == 0 && claimed.deaths == 0
 }
 
-/// Ends it as a checker has: without an effect.
-pub(super) fn rejected(case: Case<'_>) -> Conclusion {
-    let message = "A checker in Fineract rejected the command";
-    refused_unsent(
-        "rejected_by_checker",
-        message.to_owned(),
-        (case.entry.fells)(&[]),
-    )
+impl Runner {
+    /// Ends it as a checker has: without an effect, unless that is there all the same. Fineract may have died between
+    /// an approval and its note of it, and who is asked once more then rejects what has been done.
+    pub(super) async fn rejected(&self, case: Case<'_>) -> Conclusion {
+        match self.find(case).await {
+            Ok((Finding::Ours, evidence)) => self.succeeded_by(case, evidence).await,
+            Ok((Finding::NotOurs | Finding::Absent | Finding::CannotTell, _)) => refused_unsent(
+                "rejected_by_checker",
+                "A checker in Fineract rejected the command".to_owned(),
+                (case.entry.fells)(&[]),
+            ),
+            Err(conclusion) => conclusion,
+        }
+    }
 }

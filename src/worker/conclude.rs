@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::{case::Case, checker::rejected, pace, runner::Runner};
+use super::{case::Case, pace, runner::Runner};
 use crate::{
     domain::{
-        Answer, Reply, State,
+        Answer, Reply, ResourceId, State,
         decision::{self, ANSWER_ABOUT_ANOTHER, Decision, History},
     },
     operations::Entry,
@@ -160,7 +160,7 @@ impl Runner {
                 self.again_or_park(claimed, why, outage, asked)
             }
             (Decision::AwaitChecker, _) => self.await_checker(claimed),
-            (Decision::Rejected, _) => rejected(case),
+            (Decision::Rejected, _) => self.rejected(case).await,
             (Decision::Suspect { scope, why }, _) => {
                 self.suspect(claimed, scope, why, may_take_new_key(case))
                     .await
@@ -193,7 +193,12 @@ impl Runner {
         self.note_success();
         self.look_after(case).await;
         Conclusion::unsent(Verdict::End(End::Succeeded {
-            resource_id: request.learned_id(&answer.body),
+            // A number of other books means nothing in these.
+            resource_id: if case.is_of_other_books() {
+                ResourceId::Unchanged
+            } else {
+                request.learned_id(&answer.body)
+            },
             body: answer.body.clone(),
         }))
     }

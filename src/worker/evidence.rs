@@ -55,7 +55,7 @@ impl Runner {
         if crate::sabotage::is(crate::sabotage::Sabotage::ExpireUnread) {
             return refusal;
         }
-        if !case.history().reached_fineract() {
+        if !case.history().reached_fineract() && !case.claimed.read_first {
             return refusal;
         }
         self.close_by_reading(case, refusal).await

@@ -285,12 +285,10 @@ pub(super) fn kind(entry: &Entry) -> CommandKind {
     CommandKind::of(entry.operation_type)
 }
 
-/// Whether a command may have gone out under the key that is to be sent.
+/// Whether Fineract may have seen the key that is to be sent.
 fn was_sent(case: Case<'_>) -> bool {
-    let current = case.claimed.key_number;
-    case.attempts
-        .iter()
-        .any(|attempt| attempt.key_number == current)
+    case.history()
+        .reached_fineract_under(case.claimed.key_number)
 }
 
 fn gauge(kind: CommandKind) -> metrics::Gauge {

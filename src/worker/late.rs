@@ -46,8 +46,10 @@ impl Runner {
         (id, operation_type): (OperationId, OperationType),
         mut attempts: Vec<Attempt>,
     ) -> Result<bool, Conclusion> {
-        // What was sent to other books comes in none of these.
-        attempts.retain(|attempt| attempt.epoch == claimed.epoch);
+        // What was sent to other books comes in none of these, but what a checker may have before him once more.
+        if !History::new(&attempts).was_put_up() {
+            attempts.retain(|attempt| attempt.epoch == claimed.epoch);
+        }
         let history = History::new(&attempts);
         if !history.may_still_run() {
             return Ok(false);

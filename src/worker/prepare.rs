@@ -100,10 +100,15 @@ impl Runner {
         if !case.entry.guarded || history.is_kept(kept_for) {
             return Ok(stored);
         }
-        match self.plan(case).await?.0 {
+        let (plan, facts, _) = self.plan(case).await?;
+        match plan {
             Plan::Done(_) => Ok(stored),
             Plan::Send(request) if request.is_same_payment(&stored.request) => Ok(stored),
-            Plan::Send(request) if !history.may_have_run() => Ok(Prepared { request, ..stored }),
+            Plan::Send(request) if !history.may_have_run() => Ok(Prepared {
+                referents: facts.referents(&request),
+                request,
+                ..stored
+            }),
             Plan::Send(_) => Err(self.again_or_park(case.claimed, MAY_STILL_RUN, false, None)),
             Plan::Refuse(refusal) => Err(self.refuse(case, refusal).await),
         }

@@ -233,9 +233,9 @@ fn forbids(kind: CommandKind, facts: &Facts, lane: &str) -> bool {
     }
 }
 
-/// Whether it is not about the command at all.
+/// Whether it is not about the command at all. A 500 is about the client or loan: another one is tried.
 fn is_outage(answer: &Answer) -> bool {
-    matches!(answer.status, 300..=399 | 401 | 429 | 500..)
+    matches!(answer.status, 300..=399 | 401 | 429 | 502..=504)
 }
 
 fn is_harmless_success(entry: &Entry, conclusion: &Conclusion) -> bool {

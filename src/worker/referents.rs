@@ -113,8 +113,8 @@ impl Runner {
             (ReferentKind::Client, reads.client_id, client),
             (ReferentKind::Loan, reads.loan_id, loan),
         ] {
-            let (Some(number), Some(shown), Some(sent)) = (number, shown, case.attempts.last())
-            else {
+            let sent = case.history().last_reached();
+            let (Some(number), Some(shown), Some(sent)) = (number, shown, sent) else {
                 continue;
             };
             let Some(meant) = Meant::of(claimed, sent, kind, number) else {

@@ -30,19 +30,30 @@ impl Runner {
         case: Case<'_>,
         resolution: Resolution,
     ) -> Result<Audit, Conclusion> {
-        // What was sent to other books neither waits nor comes in these.
-        let is_of_these = !case.is_of_other_books();
-        let audit = if is_of_these && case.history().awaits_checker() {
+        let waits = case.history().awaits_checker();
+        let audit = if waits {
             self.audit(case).await?
         } else {
             Audit::Unseen
         };
+        // What is there is nobody's to deny, whatever else may still wait.
+        if resolution == Resolution::Succeeded
+            && let (_, ours @ Evidence::Ours(_)) = self.find(case).await?
+        {
+            return Err(self.succeeded_by(case, ours).await);
+        }
+        // Of what was sent to other books no key is asked: but a restored Fineract may have it wait once more.
+        let is_of_these = !case.is_of_other_books();
         match (audit, resolution) {
-            (Audit::Unchecked | Audit::Checked, _) => return Ok(audit),
+            (Audit::Unchecked | Audit::Checked, _) if is_of_these => return Ok(audit),
+            (Audit::Unchecked, Resolution::Failed) => {
+                return Err(Conclusion::park("awaiting_checker"));
+            }
+            (Audit::Unseen, Resolution::Failed) if waits => return Err(Conclusion::park(UNSEEN)),
             (Audit::Unseen, Resolution::Failed) if is_of_these => {
                 self.nothing_is_to_come(case).await?;
             }
-            (Audit::Unseen, Resolution::Failed | Resolution::Succeeded) => {}
+            (Audit::Unchecked | Audit::Checked | Audit::Unseen, _) => {}
         }
         let (finding, evidence) = self.find(case).await?;
         Err(match (resolution, finding, evidence) {

@@ -94,12 +94,19 @@ pub(super) enum Waiting {
     OneOfSeveral,
 }
 
+/// What 1.10.1 answers about a key whose command waits, or was rejected (`CONTRACT.md` section 23).
+const DATA_INTEGRITY: &str = "error.msg.data.integrity.issue";
+
 /// Whether the answer is that of a command that waits for a checker or was rejected: 425, or up to 1.10.1 a
 /// 403 of the database (`CONTRACT.md` section 23).
 pub(super) fn waiting(reply: Said, history: &History<'_>) -> Option<Waiting> {
     let is_neither = match reply {
         Said::Running(why) => why == "still_running",
-        Said::Unclear { why, .. } => why == "database_spoke",
+        // Any other word of the database may be a hiccup.
+        Said::Unclear { .. } => history.current().and_then(answer).is_some_and(|answer| {
+            let codes = answer.codes();
+            answer.status == 403 && codes.iter().any(|code| code == DATA_INTEGRITY)
+        }),
         Said::NotSent
         | Said::Done
         | Said::Pending

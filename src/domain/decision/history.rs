@@ -196,6 +196,12 @@ impl<'a> History<'a> {
             .any(|attempt| trace(attempt) != Trace::Nothing)
     }
 
+    /// The last attempt that Fineract may have looked at as a command.
+    pub fn last_reached(&self) -> Option<&'a Attempt> {
+        let reached = |attempt: &&Attempt| trace(attempt) != Trace::Nothing;
+        self.attempts.iter().rev().find(reached)
+    }
+
     /// The same of the attempts under this key.
     pub fn reached_fineract_under(&self, key_number: i32) -> bool {
         self.of_key(key_number)
@@ -249,7 +255,9 @@ impl<'a> History<'a> {
         self.keys()
             .filter(|key| self.may_still_run_under(*key))
             .filter_map(|key| {
-                let first = self.of_key(key).next()?;
+                let first = self
+                    .of_key(key)
+                    .find(|sent| trace(sent) != Trace::Nothing)?;
                 let is_kept = self.not_ended_answers(key).next().is_some()
                     && !self.may_be_forgotten(key, kept_for);
                 Some((first, is_kept))

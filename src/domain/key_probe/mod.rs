@@ -237,6 +237,13 @@ const fn is_done(answer: &Answer) -> bool {
     matches!(answer.status, 200..=299)
 }
 
+/// What Fineract says before it looks at a command or its key: of the caller, or of the node (`CONTRACT.md` section 1.3).
+const BEFORE_THE_KEY: [&str; 3] = [
+    "error.msg.not.authorized",
+    "error.msg.password.outdated",
+    "error.msg.invalid.instance.type",
+];
+
 /// Whether Fineract itself refused the command, as it would each time: not the caller, nor for now, nor
 /// somebody in between.
 fn is_refusal(answer: &Answer) -> bool {
@@ -244,7 +251,9 @@ fn is_refusal(answer: &Answer) -> bool {
     matches!(answer.status, 400..=499)
         && !matches!(answer.status, 401 | 404 | 408 | 409 | 425 | 429)
         && !codes.is_empty()
-        && codes.iter().all(|code| code != "error.msg.not.authorized")
+        && !codes
+            .iter()
+            .any(|code| BEFORE_THE_KEY.contains(&code.as_str()))
 }
 
 #[cfg(test)]

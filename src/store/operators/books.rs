@@ -100,8 +100,10 @@ impl Store {
         .ok_or(Unfit::OtherEpoch)?;
         let parked = sqlx::query!(
             "WITH sent AS (
-                 SELECT o.id FROM operation o
-                  WHERE o.due_at IS NOT NULL
+                 -- One that has not ended writes exactly one lane: its place there is found however many have ended.
+                 SELECT o.id FROM place p
+                   JOIN operation o ON o.id = p.operation_id
+                  WHERE p.writes AND o.due_at IS NOT NULL
                     AND EXISTS (SELECT FROM attempt a WHERE a.operation_id = o.id)
                   ORDER BY o.id
                     FOR NO KEY UPDATE OF o

@@ -9,7 +9,7 @@ use crate::{
 };
 
 impl Store {
-    /// Has a worker look whether a parked operation ended as an operator says. The note is kept in the
+    /// Has a worker look whether an operation that is parked, or on hold, ended as an operator says: nothing is sent for it. The note is kept in the
     /// audit.
     pub async fn resolve(
         &self,
@@ -24,8 +24,10 @@ impl Store {
         let parked = sqlx::query!(
             "UPDATE operation o
                 SET state = 'ready', due_at = now(), resolution = $2, lost = 0, deaths = 0,
-                    why = 'being_resolved', why_since = now()
-               FROM (SELECT id, why FROM operation WHERE id = $1 AND state = 'parked'
+                    why = 'being_resolved', why_since = now(), held = false, hold_all = NULL
+               -- What is on hold is not sent, and need not be first.
+               FROM (SELECT id, COALESCE(why, 'on_hold') AS why FROM operation
+                      WHERE id = $1 AND (state = 'parked' OR (state = 'ready' AND held))
                         FOR NO KEY UPDATE) was
               WHERE o.id = was.id
           RETURNING was.why AS \"why!\"",

@@ -4,7 +4,10 @@
 use sqlx::PgPool;
 
 use super::{Bench, LOAN_DONE, approve, approved_by, loan, stands};
-use crate::{fake_fineract::refusal, support::system::Caller};
+use crate::{
+    fake_fineract::refusal,
+    support::{OPS_TOKEN, operators::Operator, system::Caller},
+};
 
 const PENDING: &str = r#"200 {"commandId":77,"resourceId":9,"rollbackTransaction":true,
     "resourceExternalId":{},"subResourceExternalId":{}}"#;
@@ -80,6 +83,57 @@ async fn a_rejected_command_fails(pool: PgPool) {
         assert!(gateway.shut_down().await);
         begin_anew(&bench).await;
     }
+}
+
+/// Fineract died between the approval and its note of it: who is asked once more rejects what has been done.
+#[sqlx::test]
+async fn what_is_rejected_although_it_was_done_is_a_success(pool: PgPool) {
+    let bench = Bench::start(pool).await;
+    let (gateway, id) = waiting(&bench, UNCHECKED, "awaiting_checker").await;
+    stands(&bench.fake, &approved_by("mifos"));
+    bench.fake.reads(AUDIT, &checked());
+    let end = bench.end_of(&gateway, &id).await;
+    assert_eq!(end["status"], "success", "{end}");
+    assert!(bench.fake.keys().iter().all(|key| *key == 1));
+}
+
+/// Its database's hiccup is no rejection.
+#[sqlx::test]
+async fn another_word_of_the_database_is_no_rejection(pool: PgPool) {
+    let bench = Bench::start(pool).await;
+    let (_gateway, id) = waiting(&bench, UNCHECKED, "awaiting_checker").await;
+    let hiccup = refusal(403, "error.msg.persistence.error");
+    bench.fake.answers("approve", &[&hiccup]);
+    bench.fake.reads(AUDIT, &checked());
+    bench.until(&id, "ready", "database_spoke").await;
+}
+
+/// A restored Fineract may have it wait once more: an operator cannot call it failed.
+#[sqlx::test]
+async fn what_waits_again_in_restored_books_is_not_resolved_as_failed(pool: PgPool) {
+    let mut bench = Bench::start(pool).await;
+    bench
+        .system
+        .set("OPS_TOKENS", &format!("admin={OPS_TOKEN}"));
+    let (gateway, id) = waiting(&bench, UNCHECKED, "awaiting_checker").await;
+    let operator = Operator::of(gateway.address);
+    let restored = serde_json::json!({ "epoch": 1, "reason": "Restored" });
+    let answer = operator.post("/books/epochs", &restored).await;
+    assert_eq!(answer.json()["parked"], 1);
+    for (audit, why) in [
+        (UNCHECKED, "awaiting_checker"),
+        ("500 {}", "awaiting_checker_unseen"),
+    ] {
+        bench.fake.reads(AUDIT, audit);
+        let parked = operator.resolved(&id, "failed").await;
+        assert_eq!(
+            (&parked["state"], &parked["why"]),
+            (&"parked".into(), &why.into())
+        );
+    }
+    bench.fake.reads(AUDIT, &checked());
+    let end = operator.resolved(&id, "failed").await;
+    assert_eq!(end["state"], "failed", "{end}");
 }
 
 /// The next round has a loan of its own lane again.

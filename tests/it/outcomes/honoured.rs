@@ -50,6 +50,35 @@ async fn a_kind_is_asked_about_once_for_all_that_follow(pool: PgPool) {
     );
 }
 
+/// Where somebody in between keeps the metrics back, that is no outage.
+#[sqlx::test]
+async fn without_metrics_operations_go_on(pool: PgPool) {
+    let bench = Bench::asking(pool).await;
+    bench.fake.reads(METRICS, "close");
+    bench.fake.answers("/clients", &[CLIENT]);
+    let gateway = bench.gateway().await;
+    let end = gateway.run("CLIENT_CREATE", client("C-1")).await;
+    assert_eq!(end["status"], "success", "{end}");
+}
+
+/// What never reached Fineract is not sent again: it needs no proof of keys.
+#[sqlx::test]
+async fn what_never_arrived_needs_no_proof(pool: PgPool) {
+    let bench = Bench::asking(pool).await;
+    let stored = r#"200 {"id":7,"externalId":"C-1","officeId":1,"firstname":"A","lastname":"B",
+        "activationDate":[2026,1,1],"timeline":{}}"#;
+    for path in ["/clients/external-id/C-1", "/clients/7"] {
+        bench.fake.reads(path, stored);
+    }
+    let busy = refusal(503, "scheduler");
+    bench.fake.answers("/clients/7", &[&busy, CLIENT]);
+    let gateway = bench.gateway().await;
+    let update = json!({ "externalId": "C-1", "lastname": "Rao" });
+    let id = gateway.send("CLIENT_UPDATE", update).await;
+    let end = bench.end_of(&gateway, &id).await;
+    assert_eq!(end["status"], "success", "{end}");
+}
+
 /// After a day, after a restart, and after a failure before which it was another process.
 #[sqlx::test]
 async fn a_verdict_is_asked_for_again(pool: PgPool) {
