@@ -70,8 +70,7 @@ async fn what_never_arrived_needs_no_proof(pool: PgPool) {
     for path in ["/clients/external-id/C-1", "/clients/7"] {
         bench.fake.reads(path, stored);
     }
-    let busy = refusal(503, "scheduler");
-    bench.fake.answers("/clients/7", &[&busy, CLIENT]);
+    bench.fake.answers("/clients/7", &["429 {}", CLIENT]);
     let gateway = bench.gateway().await;
     let update = json!({ "externalId": "C-1", "lastname": "Rao" });
     let id = gateway.send("CLIENT_UPDATE", update).await;
