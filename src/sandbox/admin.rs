@@ -189,7 +189,7 @@ pub(super) async fn info(Handle(sandbox): Handle<Sandbox>) -> Response<Body> {
     Reply::ok(Json::from(body).compact()).into_response()
 }
 
-/// `GET /actuator/prometheus`: when the process was started, as Java prints a double.
+/// `GET /actuator/prometheus`: when the process was started, as Java prints a double, and how long ago.
 pub(super) async fn prometheus(Handle(sandbox): Handle<Sandbox>) -> Response<Body> {
     let started_at = sandbox.lock().started_at;
     let millis = started_at
@@ -198,9 +198,12 @@ pub(super) async fn prometheus(Handle(sandbox): Handle<Sandbox>) -> Response<Bod
         .as_millis()
         .to_string();
     let (first, rest) = millis.split_at_checked(1).unwrap_or(("0", "0"));
+    let uptime = started_at.elapsed().unwrap_or_default().as_secs_f64();
     let body = format!(
         "# HELP process_start_time_seconds Start time of the process since unix epoch.\n\
-         # TYPE process_start_time_seconds gauge\nprocess_start_time_seconds {first}.{rest}E9\n"
+         # TYPE process_start_time_seconds gauge\nprocess_start_time_seconds {first}.{rest}E9\n\
+         # HELP process_uptime_seconds The uptime of the Java virtual machine\n\
+         # TYPE process_uptime_seconds gauge\nprocess_uptime_seconds {uptime:.3}\n"
     );
     Reply {
         content_type: Some("text/plain;version=0.0.4;charset=utf-8"),
