@@ -102,20 +102,9 @@ impl Fineract {
 fn lacks_right(audited: &Result<Option<Audited>, ReadFailure>) -> Option<bool> {
     match audited {
         Ok(_) => Some(false),
-        Err(ReadFailure::Refused(answer)) => match answer.status {
-            403 => {
-                let codes = answer.codes();
-                codes
-                    .iter()
-                    .any(|code| code == "error.msg.not.authorized")
-                    .then_some(true)
-            }
-            // Fineract breaks on an audit that is not there (section 22.4); the right is looked at before.
-            500 => Some(false),
-            _ => None,
-        },
-        Err(ReadFailure::NoAnswer(_) | ReadFailure::Missing(_) | ReadFailure::Unreadable(_)) => {
-            None
-        }
+        Err(failure) if failure.is_forbidden() => Some(true),
+        // Fineract breaks on an audit that is not there (section 22.4); the right is looked at before.
+        Err(ReadFailure::Refused(answer)) if answer.status == 500 => Some(false),
+        Err(_) => None,
     }
 }

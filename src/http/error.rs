@@ -114,6 +114,15 @@ impl From<ActionError> for ApiError {
 }
 
 impl ApiError {
+    /// A body with one problem, at this JSON pointer.
+    pub(super) fn invalid(pointer: &str, code: &'static str, message: &str) -> Self {
+        Self::Invalid(vec![Problem {
+            pointer: pointer.to_owned(),
+            code,
+            message: message.to_owned(),
+        }])
+    }
+
     /// The HTTP status.
     pub(super) fn status(&self) -> StatusCode {
         match self {

@@ -10,6 +10,7 @@ use axum::{
         header::{CONTENT_ENCODING, CONTENT_TYPE},
     },
 };
+use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use super::error::ApiError;
@@ -21,6 +22,23 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// The bytes of a body whose content type is `application/json`.
 #[derive(Debug)]
 pub(super) struct JsonBody(pub(super) Bytes);
+
+impl JsonBody {
+    /// Reads it as what it has to be; else a problem of this code says what it must have.
+    pub(super) fn read<T: DeserializeOwned>(
+        &self,
+        code: &'static str,
+        must: &str,
+    ) -> Result<T, ApiError> {
+        serde_json::from_slice(&self.0).map_err(|error| {
+            if error.is_data() {
+                ApiError::invalid("", code, must)
+            } else {
+                ApiError::BrokenJson(error)
+            }
+        })
+    }
+}
 
 impl<S: Send + Sync> FromRequest<S> for JsonBody {
     type Rejection = ApiError;

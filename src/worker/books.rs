@@ -67,6 +67,11 @@ impl Seen {
             && self.asked_at.is_some_and(|at| at.elapsed() < PAUSE)
     }
 
+    /// Whether the books were found to be ours in the time of this process.
+    fn knows(&self, process: Option<&String>) -> bool {
+        process.is_some_and(|process| self.processes.contains(process))
+    }
+
     fn has_just_read(&self) -> bool {
         self.has_read && self.looked_at.is_some_and(|at| at.elapsed() < PAUSE)
     }
@@ -103,9 +108,7 @@ impl Runner {
         }
         let last_failure = self.fineract.last_failure();
         let process = self.process_of_late().await;
-        let is_known = process
-            .as_ref()
-            .is_some_and(|process| seen.processes.contains(process));
+        let is_known = seen.knows(process.as_ref());
         let is_due = seen.another_in.is_some()
             || seen.looked_at.is_none_or(|at| at.elapsed() >= DAILY)
             || (process.is_some() && !is_known)
@@ -122,8 +125,7 @@ impl Runner {
             }
             return Ok(());
         }
-        self.withheld(claimed, self.look(process).await)
-            .map_or(Ok(()), Err)
+        self.look_for(claimed, process).await
     }
 
     /// Makes sure that the books are still ours before it is believed that something is not there whose number we
@@ -139,9 +141,7 @@ impl Runner {
         let _turn = self.books.turn.lock().await;
         let seen = self.books.lock().clone();
         let process = self.process().await;
-        let is_known = process
-            .as_ref()
-            .is_some_and(|process| seen.processes.contains(process));
+        let is_known = seen.knows(process.as_ref());
         let looks_too_often =
             seen.has_read && seen.looked_at.is_some_and(|at| at.elapsed() < AGAIN);
         match (seen.has_just_read(), is_known, &process) {
@@ -150,9 +150,7 @@ impl Runner {
                 let delay = pace::delay(claimed.troubled_for, Some(AGAIN));
                 Err(Conclusion::passed_over(UNREAD, delay))
             }
-            (true | false, _, _) => self
-                .withheld(claimed, self.look(process).await)
-                .map_or(Ok(()), Err),
+            (true | false, _, _) => self.look_for(claimed, process).await,
         }
     }
 
@@ -175,12 +173,12 @@ impl Runner {
         self.process().await
     }
 
-    /// What becomes of an operation before books that stand so; `None`: it goes on.
-    fn withheld(&self, claimed: &Claimed, standing: Standing) -> Option<Conclusion> {
-        match standing {
-            Standing::Ours => None,
-            Standing::Another => Some(Conclusion::again(claimed, ANOTHER, None)),
-            Standing::Unread => Some(self.again_or_park(claimed, UNREAD, true, None)),
+    /// Looks at the books for an operation. `Err`: it does not go on before them.
+    async fn look_for(&self, claimed: &Claimed, process: Option<String>) -> Result<(), Conclusion> {
+        match self.look(process).await {
+            Standing::Ours => Ok(()),
+            Standing::Another => Err(Conclusion::again(claimed, ANOTHER, None)),
+            Standing::Unread => Err(self.again_or_park(claimed, UNREAD, true, None)),
         }
     }
 

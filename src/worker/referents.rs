@@ -2,7 +2,7 @@
 
 use super::{case::Case, conclude::Conclusion, runner::Runner};
 use crate::{
-    domain::{Attempt, Facts, Lane, Reads, Referent, ReferentKind},
+    domain::{Attempt, Facts, Lane, Reads, Referent, ReferentKind, decision::Finding},
     fineract::{ReadFailure, Shown},
     store::{Claimed, StoreError},
     telemetry::metrics::count_alarm,
@@ -52,16 +52,13 @@ impl Runner {
                 Shown::Nothing => Meaning::Gone(kind),
                 Shown::Named(name) => {
                     let is_same = self.is_meant(&meant, number, name.as_deref()).await;
-                    match is_same {
-                        Ok(true) => Meaning::Same,
-                        Ok(false) => Meaning::Another,
-                        Err(error) => return Err(Conclusion::database_away(claimed, &error)),
+                    if is_same.map_err(|error| Conclusion::database_away(claimed, &error))? {
+                        continue;
                     }
+                    Meaning::Another
                 }
             };
-            if meaning != Meaning::Same {
-                return Ok(meaning);
-            }
+            return Ok(meaning);
         }
         Ok(Meaning::Same)
     }
@@ -78,13 +75,11 @@ impl Runner {
             Meaning::Another => Err(number_means_another(case.claimed)),
             Meaning::Gone(kind) => {
                 self.check_books_of_missing(case.claimed, true).await?;
-                if case.entry.leaves_nothing && kind == ReferentKind::Loan {
-                    return match self.find(case).await? {
-                        (crate::domain::decision::Finding::Ours, evidence) => {
-                            Err(self.succeeded_by(case, evidence).await)
-                        }
-                        _ => Err(Conclusion::park(SUBJECT_IS_GONE)),
-                    };
+                if case.entry.leaves_nothing
+                    && kind == ReferentKind::Loan
+                    && let (Finding::Ours, evidence) = self.find(case).await?
+                {
+                    return Err(self.succeeded_by(case, evidence).await);
                 }
                 Err(Conclusion::park(SUBJECT_IS_GONE))
             }

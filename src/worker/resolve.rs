@@ -37,11 +37,15 @@ impl Runner {
             Audit::Unseen
         };
         // What is there is nobody's to deny, whatever else may still wait.
-        if resolution == Resolution::Succeeded
-            && let (_, ours @ Evidence::Ours(_)) = self.find(case).await?
-        {
-            return Err(self.succeeded_by(case, ours).await);
-        }
+        let found = match resolution {
+            Resolution::Succeeded => match self.find(case).await? {
+                (_, ours @ Evidence::Ours(_)) => {
+                    return Err(self.succeeded_by(case, ours).await);
+                }
+                found => Some(found),
+            },
+            Resolution::Failed => None,
+        };
         // Of what was sent to other books no key is asked: but a restored Fineract may have it wait once more.
         let is_of_these = !case.is_of_other_books();
         match (audit, resolution) {
@@ -55,11 +59,11 @@ impl Runner {
             }
             (Audit::Unchecked | Audit::Checked | Audit::Unseen, _) => {}
         }
-        let (finding, evidence) = self.find(case).await?;
+        let (finding, evidence) = match found {
+            Some(found) => found,
+            None => self.find(case).await?,
+        };
         Err(match (resolution, finding, evidence) {
-            (Resolution::Succeeded, _, ours @ Evidence::Ours(_)) => {
-                self.succeeded_by(case, ours).await
-            }
             (Resolution::Succeeded, Finding::CannotTell, _) => match done(case) {
                 Some(body) => Conclusion::unsent(Verdict::End(End::Succeeded {
                     body,

@@ -6,7 +6,7 @@ use axum::{
     Json,
     extract::{Path, State, rejection::PathRejection},
 };
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 
 use super::Ops;
 use crate::{
@@ -15,6 +15,8 @@ use crate::{
     store::{BooksReport, NewEpoch, NumberConfirmation},
 };
 
+/// The code of a body that is no confirmation.
+const INVALID: &str = "invalid_confirmation";
 /// The longest reason and external id, in characters.
 const LONGEST: usize = 1_000;
 
@@ -54,10 +56,10 @@ pub(in crate::http) async fn show_books(
 pub(in crate::http) async fn confirm_books(
     Ops(operator): Ops,
     State(api): State<Arc<ApiState>>,
-    JsonBody(body): JsonBody,
+    body: JsonBody,
 ) -> Result<Json<NewEpoch>, ApiError> {
     let message = "must have the epoch that ends, as GET /fineract/books shows it, and a reason";
-    let EpochBody { epoch, reason } = read(&body, message)?;
+    let EpochBody { epoch, reason } = body.read(INVALID, message)?;
     check(&[("/reason", &reason)])?;
     let begun = api.store.confirm_books(epoch, &reason, &operator).await?;
     tracing::warn!(
@@ -73,7 +75,7 @@ pub(in crate::http) async fn confirm_number(
     Ops(operator): Ops,
     State(api): State<Arc<ApiState>>,
     lane: Result<Path<String>, PathRejection>,
-    JsonBody(body): JsonBody,
+    body: JsonBody,
 ) -> Result<Json<ConfirmedBody>, ApiError> {
     let Path(lane) = lane.or(Err(ApiError::UnknownLane))?;
     let message =
@@ -82,7 +84,7 @@ pub(in crate::http) async fn confirm_number(
         number,
         external_id,
         reason,
-    } = read(&body, message)?;
+    } = body.read(INVALID, message)?;
     check(&[("/external_id", &external_id), ("/reason", &reason)])?;
     let confirmed = NumberConfirmation {
         lane,
@@ -102,20 +104,6 @@ pub(in crate::http) async fn confirm_number(
         number,
         released,
     }))
-}
-
-fn read<T: DeserializeOwned>(body: &[u8], message: &str) -> Result<T, ApiError> {
-    serde_json::from_slice(body).map_err(|error| {
-        if error.is_data() {
-            ApiError::Invalid(vec![Problem {
-                pointer: String::new(),
-                code: "invalid_confirmation",
-                message: message.to_owned(),
-            }])
-        } else {
-            ApiError::BrokenJson(error)
-        }
-    })
 }
 
 /// Each of these texts says something, and not too much.

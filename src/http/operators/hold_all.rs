@@ -6,16 +6,17 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State};
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 
 use super::Ops;
 use crate::{
     domain::OperationType,
     http::{ApiState, error::ApiError, json_body::JsonBody},
-    operations::Problem,
     store::{CountOnHold, HoldAll, HoldFilter, Released, Unfit},
 };
 
+/// The code of what is wrong with a body here.
+const INVALID: &str = "invalid_release";
 /// The longest reason, in characters.
 const LONGEST_REASON: usize = 1_000;
 const DEFAULT_LIMIT: u32 = 10_000;
@@ -67,11 +68,11 @@ pub(in crate::http) async fn show_hold(
 pub(in crate::http) async fn release_on_hold(
     Ops(operator): Ops,
     State(api): State<Arc<ApiState>>,
-    JsonBody(body): JsonBody,
+    body: JsonBody,
 ) -> Result<Json<Released>, ApiError> {
     const MUST: &str = "must have a reason, and either a filter (type, lender, lane, accepted_after, accepted_before, sent) \
                         or \"all\": true; may have a limit (1 to 100000)";
-    let body: ReleaseBody = read(&body, MUST)?;
+    let body: ReleaseBody = body.read(INVALID, MUST)?;
     let filter = HoldFilter {
         operation_type: body.r#type,
         lender: body.lender,
@@ -104,25 +105,15 @@ pub(in crate::http) async fn release_on_hold(
 pub(in crate::http) async fn end_hold(
     Ops(operator): Ops,
     State(api): State<Arc<ApiState>>,
-    JsonBody(body): JsonBody,
+    body: JsonBody,
 ) -> Result<Json<HoldBody>, ApiError> {
-    let EndBody { reason } = read(&body, "must have a reason, and nothing else")?;
+    let EndBody { reason } = body.read(INVALID, "must have a reason, and nothing else")?;
     let reason = checked(&reason)?;
     if api.store.end_hold(reason, &operator).await?.is_none() {
         return Err(Unfit::NoHold.into());
     }
     tracing::info!("an operator ended the hold of everything");
     show_hold(Ops(operator), State(api)).await
-}
-
-fn read<T: DeserializeOwned>(body: &[u8], must: &str) -> Result<T, ApiError> {
-    serde_json::from_slice(body).map_err(|error| {
-        if error.is_data() {
-            invalid("", must)
-        } else {
-            ApiError::BrokenJson(error)
-        }
-    })
 }
 
 fn checked(reason: &str) -> Result<&str, ApiError> {
@@ -134,9 +125,5 @@ fn checked(reason: &str) -> Result<&str, ApiError> {
 }
 
 fn invalid(pointer: &str, message: &str) -> ApiError {
-    ApiError::Invalid(vec![Problem {
-        pointer: pointer.to_owned(),
-        code: "invalid_release",
-        message: message.to_owned(),
-    }])
+    ApiError::invalid(pointer, INVALID, message)
 }

@@ -13,7 +13,6 @@ use super::{ActionBody, Named, Ops, acted};
 use crate::{
     domain::Resolution,
     http::{ApiState, error::ApiError, json_body::JsonBody},
-    operations::Problem,
 };
 
 /// The longest note, in characters.
@@ -33,7 +32,7 @@ pub(in crate::http) async fn resolve_operation(
     State(api): State<Arc<ApiState>>,
     OriginalUri(uri): OriginalUri,
     named: Named,
-    JsonBody(body): JsonBody,
+    body: JsonBody,
 ) -> Result<impl IntoResponse, ApiError> {
     let ResolveBody { outcome, note } = read(&body)?;
     let found = named.find(&api).await?;
@@ -48,29 +47,13 @@ pub(in crate::http) async fn resolve_operation(
     Ok((StatusCode::ACCEPTED, acted("resolve", &uri, body)))
 }
 
-fn read(body: &[u8]) -> Result<ResolveBody, ApiError> {
-    let problem = |pointer: &str, code, message: &str| {
-        ApiError::Invalid(vec![Problem {
-            pointer: pointer.to_owned(),
-            code,
-            message: message.to_owned(),
-        }])
-    };
-    let read: ResolveBody = serde_json::from_slice(body).map_err(|error| {
-        if error.is_data() {
-            let message = "must have an outcome, succeeded or failed, and may have a note";
-            problem("", "invalid_resolution", message)
-        } else {
-            ApiError::BrokenJson(error)
-        }
-    })?;
+fn read(body: &JsonBody) -> Result<ResolveBody, ApiError> {
+    let must = "must have an outcome, succeeded or failed, and may have a note";
+    let read: ResolveBody = body.read("invalid_resolution", must)?;
     let is_too_long = |note: &String| note.chars().count() > LONGEST_NOTE;
     if read.note.as_ref().is_some_and(is_too_long) {
-        return Err(problem(
-            "/note",
-            "too_long",
-            "must have at most 1000 characters",
-        ));
+        let must = "must have at most 1000 characters";
+        return Err(ApiError::invalid("/note", "too_long", must));
     }
     Ok(read)
 }
