@@ -32,8 +32,8 @@ impl Checked {
 pub struct Reads {
     /// The external id of the client.
     pub client: Option<String>,
-    /// The number of the client, where a command was sent to one: it is read by it, then, since an
-    /// external id may have come to name another.
+    /// The number of the client, where a command was sent to one, or where it was renamed: it is read by it, then,
+    /// since its external id may have come to name another, or none.
     pub client_id: Option<i64>,
     /// The name of the product.
     pub product: Option<String>,

@@ -21,8 +21,10 @@ pub const EXPIRED_UNSENT: &str = "Not sent: expires_at had passed when its turn 
 /// Why an operation ends that was never sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reason {
-    /// Somebody cancelled it.
+    /// An operator cancelled it, who has looked at it.
     Cancelled,
+    /// A caller cancelled its batch.
+    BatchCancelled,
     /// Its `expires_at` has passed.
     Expired,
 }
@@ -30,14 +32,14 @@ pub(super) enum Reason {
 impl Reason {
     const fn code(self) -> &'static str {
         match self {
-            Self::Cancelled => "cancelled",
+            Self::Cancelled | Self::BatchCancelled => "cancelled",
             Self::Expired => EXPIRED,
         }
     }
 
     const fn message(self) -> &'static str {
         match self {
-            Self::Cancelled => "Cancelled before it was sent",
+            Self::Cancelled | Self::BatchCancelled => "Cancelled before it was sent",
             Self::Expired => EXPIRED_UNSENT,
         }
     }
@@ -110,7 +112,7 @@ pub(super) async fn end_unsent(
         .map(|(unsent, end)| (unsent.id, &unsent.places, end))
         .collect();
     let departures = match reason {
-        Reason::Cancelled => Departures::known(),
+        Reason::Cancelled | Reason::BatchCancelled => Departures::known(),
         Reason::Expired => Departures::default(),
     };
     let departed = settle::end(connection, &ended, departures).await?;
@@ -139,13 +141,16 @@ async fn update_unsent(
                 ended_at = now()
           WHERE o.id = ANY ($1)
             -- An operator may have given it another deadline meanwhile.
-            AND (NOT $2 OR (o.expires_at <= now() AND NOT o.read_first))
+            AND (NOT $2 OR o.expires_at <= now())
+            -- It may have been sent: only an operator, who can look in Fineract, ends it unread.
+            AND (NOT o.read_first OR $3)
             AND NOT EXISTS (SELECT FROM attempt a
                              WHERE a.operation_id = o.id
                                AND NOT ($2 AND a.error IS NOT DISTINCT FROM 'not_connected'))
       RETURNING o.id",
         &locked,
-        reason == Reason::Expired
+        reason == Reason::Expired,
+        reason == Reason::Cancelled
     )
     .fetch_all(connection)
     .await?;

@@ -69,6 +69,15 @@ impl Claimed {
         }
     }
 
+    /// The lanes it stands in whose number Fineract has told us, each with it.
+    pub fn known_numbers(&self) -> impl Iterator<Item = (&str, i64)> {
+        let read = self.places.read.as_ref().map(|(lane, _)| lane.as_str());
+        let own = self
+            .known_id
+            .map(|number| (self.places.lane.as_str(), number));
+        own.into_iter().chain(read.zip(self.read_known_id))
+    }
+
     /// How long it has been tried in vain, as far as that counts towards being parked: an outage that has
     /// just ended is no trouble of its own.
     pub fn parkable_for(&self) -> Duration {

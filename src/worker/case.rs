@@ -79,8 +79,8 @@ impl<'a> Case<'a> {
         let sent = self.history().last_reached().filter(|_| of_these_books);
         let sent = sent.map(|attempt| &attempt.request);
         Reads {
-            client_id: sent.and_then(Request::client_id),
-            loan_id: sent.and_then(Request::loan_id),
+            client_id: sent.and_then(Request::client_id).or(reads.client_id),
+            loan_id: sent.and_then(Request::loan_id).or(reads.loan_id),
             ..reads
         }
     }

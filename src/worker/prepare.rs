@@ -132,7 +132,7 @@ impl Runner {
             .same_reference(claimed)
             .await
             .map_err(|error| Conclusion::database_away(claimed, &error))?;
-        let facts = match self.look_up(case, reads, false).await? {
+        let facts = match self.look_up_by_any_name(case, reads).await? {
             Ok(facts) => facts,
             Err(failure) => return Err(self.unread(case, failure).await),
         };

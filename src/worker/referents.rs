@@ -130,6 +130,56 @@ impl Runner {
         Ok(Ok(facts))
     }
 
+    /// Reads what an operation needs; what the back office has renamed, by its number, once an operator has confirmed
+    /// that. Fineract refuses to know the external id, which says nothing about what bears the number of its lane.
+    pub(super) async fn look_up_by_any_name(
+        &self,
+        case: Case<'_>,
+        reads: Reads,
+    ) -> Result<Result<Facts, ReadFailure>, Conclusion> {
+        let read = self.look_up(case, reads.clone(), false).await?;
+        let Err(ReadFailure::Refused(answer)) = &read else {
+            return Ok(read);
+        };
+        if answer.status != 404 {
+            return Ok(read);
+        }
+        let renamed = self.renamed(case, reads.clone()).await?;
+        if renamed == reads {
+            return Ok(read);
+        }
+        self.look_up(case, renamed, false).await
+    }
+
+    /// What to read, by number where the lane's client or loan bears another external id now. `Err`: nobody has
+    /// confirmed that it is the same.
+    async fn renamed(&self, case: Case<'_>, mut reads: Reads) -> Result<Reads, Conclusion> {
+        let claimed = case.claimed;
+        for (lane, number) in claimed.known_numbers() {
+            let (kind, read_by) = match lane.split_once(':') {
+                Some(("client", _)) => (ReferentKind::Client, &mut reads.client_id),
+                Some(("loan", _)) => (ReferentKind::Loan, &mut reads.loan_id),
+                Some(_) | None => continue,
+            };
+            self.check_books_of_missing(claimed, true).await?;
+            let shown = self.fineract.shown_under(kind, number, None).await;
+            let shown = shown.map_err(|failure| self.number_unread(claimed, &failure))?;
+            let name = match &shown {
+                Shown::Nothing => continue,
+                Shown::Named(name) => name.as_deref(),
+            };
+            if name.is_some_and(|name| in_lane(lane, name)) {
+                continue;
+            }
+            let is_meant = self.is_meant(&Meant::InLane(lane), number, name).await;
+            if !is_meant.map_err(|error| Conclusion::database_away(claimed, &error))? {
+                return Err(number_means_another(claimed));
+            }
+            *read_by = Some(number);
+        }
+        Ok(reads)
+    }
+
     fn number_unread(&self, claimed: &Claimed, failure: &ReadFailure) -> Conclusion {
         tracing::debug!(operation.id = %claimed.id, ?failure, "what a number means could not be read");
         let outage = matches!(failure, ReadFailure::NoAnswer(_));

@@ -65,10 +65,14 @@ async fn cancel_chunk(
     lanes::lock(&mut transaction, &lanes.collect::<Vec<_>>())
         .or_fail_to(ACTION)
         .await?;
-    let (cancelled, departed) =
-        end_unsent(&mut transaction, candidates, Reason::Cancelled, store.fells)
-            .or_fail_to(ACTION)
-            .await?;
+    let (cancelled, departed) = end_unsent(
+        &mut transaction,
+        candidates,
+        Reason::BatchCancelled,
+        store.fells,
+    )
+    .or_fail_to(ACTION)
+    .await?;
     transaction.commit().or_fail_to(ACTION).await?;
     Ok((tried, cancelled, departed))
 }

@@ -5,4 +5,5 @@ mod bed;
 mod conflicts;
 mod numbers;
 mod recovered;
+mod renamed;
 mod restored;

@@ -1,6 +1,9 @@
 //! `POST /bulk/cancel`.
 
-use fineract_gateway::{domain::ResourceId, store::End};
+use fineract_gateway::{
+    domain::ResourceId,
+    store::{self, End, Pool},
+};
 use serde_json::json;
 use sqlx::{
     PgPool,
@@ -8,7 +11,7 @@ use sqlx::{
 };
 
 use super::{Bulk, approve, client, disburse, loan};
-use crate::support::{TestGateway, system::System};
+use crate::support::{TestGateway, operators::Operator, system::System};
 
 #[sqlx::test]
 async fn what_was_not_sent_ends_and_the_rest_goes_on(pool: PgPool) {
@@ -74,6 +77,35 @@ async fn what_was_not_sent_ends_and_the_rest_goes_on(pool: PgPool) {
         (lane.members, lane.writers, lane.failure_read),
         (2, 2, true)
     );
+}
+
+/// What was there when everything was put on hold may have been sent in a time that a restored database has forgotten.
+#[sqlx::test]
+async fn what_a_restored_database_may_have_sent_is_left_to_operators(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    let bulk = Bulk::new(gateway.address);
+    bulk.schedule("before", vec![client("A"), client("B")])
+        .await;
+    store::hold_all(&Pool::from(pool.clone()), "restored", "admin")
+        .await
+        .unwrap();
+    bulk.schedule("under the hold", vec![client("C")]).await;
+    for (reference, cancelled) in [("before", 0), ("under the hold", 1)] {
+        let answer = bulk
+            .send("cancel", &json!({ "reference_id": reference }))
+            .await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        assert_eq!(answer.json()["cancelled"], cancelled, "{reference}");
+    }
+
+    let id = sqlx::query_scalar!("SELECT id FROM operation WHERE lane = 'client:a'")
+        .fetch_one(&pool)
+        .await
+        .unwrap();
+    let answer = Operator::of(gateway.address)
+        .act(&format!("CLIENT_CREATE|{id}"), "cancel")
+        .await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
 }
 
 #[sqlx::test]

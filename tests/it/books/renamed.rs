@@ -1,0 +1,52 @@
+//! The back office gave a client another external id: nothing of ours is refused for that, and nothing is sent to it
+//! before an operator has made sure that it is the same.
+
+use reqwest::Method;
+use serde_json::json;
+use sqlx::PgPool;
+
+use super::bed::Bed;
+use crate::support::{operators::Operator, steps};
+
+#[sqlx::test]
+async fn what_was_renamed_is_not_missing(pool: PgPool) {
+    let bed = Bed::start(pool).await;
+    let gateway = bed.gateway().await;
+    for external_id in ["C-1", "C-2"] {
+        let client = steps::client(external_id);
+        gateway.succeeds("CLIENT_CREATE", client).await;
+    }
+    let renamed = json!({ "externalId": "BRANCH-1" });
+    bed.fineract
+        .request(Method::PUT, "/clients/1", &renamed)
+        .await;
+    let update = gateway.send("CLIENT_UPDATE", steps::rename("C-1")).await;
+    let loan = gateway.send("LOAN_CREATE", steps::loan("L-1", "C-1")).await;
+    let operator = Operator::of(gateway.address);
+    let operation = operator.in_state(&update, "parked").await;
+    assert_eq!(operation["why"], "number_means_another", "{operation}");
+
+    let meant =
+        json!({ "number": 1, "external_id": "BRANCH-1", "reason": "Renamed by the branch" });
+    let answer = operator.post("/lanes/client%3Ac-1/number", &meant).await;
+    assert_eq!(answer.json()["released"], 1, "{}", answer.text);
+    for id in [&update, &loan] {
+        let end = gateway.end_of(id).await;
+        assert_eq!(end["status"], "success", "{end}");
+    }
+    let read = bed.fineract.get("/loans/1").await;
+    assert_eq!(read["clientId"], 1);
+}
+
+/// What was deleted bears no other name: Fineract's own refusal is the end.
+#[sqlx::test]
+async fn what_was_deleted_is_missing(pool: PgPool) {
+    let bed = Bed::start(pool).await;
+    let gateway = bed.gateway().await;
+    gateway.file("L-1").await;
+    bed.fineract
+        .request(Method::DELETE, "/loans/1", &json!(null))
+        .await;
+    let approval = gateway.send("LOAN_APPROVE", steps::approve("L-1")).await;
+    assert_eq!(gateway.end_of(&approval).await["status"], "failed");
+}
