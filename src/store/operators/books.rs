@@ -152,9 +152,10 @@ impl Store {
         if known.rows_affected() == 0 {
             return Ok(None);
         }
+        // Its `why` stays: without one it would count as retried by an operator, who says more by that.
         let gone_on = sqlx::query!(
             "UPDATE operation
-                SET state = 'ready', due_at = now(), why = NULL, why_since = NULL
+                SET state = 'ready', due_at = now(), why_since = now()
               WHERE (lane = $1 OR read_lane = $1) AND state = 'parked' AND why = 'number_means_another'",
             confirmed.lane
         )
