@@ -8,17 +8,27 @@ use icu_properties::{
 };
 
 /// A reference as it is compared: compatible characters are one (NFKC), case does not count, and blanks,
-/// dashes and what cannot be seen are left out. On a real Fineract `HDFC1` and `hdfc1` were two repayments.
+/// dashes and what cannot be seen are left out, and of a number the zeros in front, which spreadsheets take away. On
+/// a real Fineract `HDFC1` and `hdfc1` were two repayments.
 pub fn comparable_reference(reference: &str) -> String {
     let mut comparable = reference.to_owned();
     // What is left out may part what composes, and what composes may bring in a blank.
     loop {
         let next = fold(&comparable);
         if next == comparable {
-            return next;
+            return without_zeros(next);
         }
         comparable = next;
     }
+}
+
+fn without_zeros(text: String) -> String {
+    if text.bytes().all(|byte| byte.is_ascii_digit()) && text.starts_with('0') {
+        let digits = text.trim_start_matches('0');
+        // Of nothing but zeros, one stays: it is no empty reference.
+        return if digits.is_empty() { "0" } else { digits }.to_owned();
+    }
+    text
 }
 
 fn fold(text: &str) -> String {
@@ -80,6 +90,11 @@ mod tests {
             ("①", "1"),
             ("ऋण-१", "ऋण१"),
             ("A_1/2.3", "a_1/2.3"),
+            ("00123-456", "123456"),
+            ("０１２", "12"),
+            ("00", "0"),
+            ("0A1", "0a1"),
+            ("0.1", "0.1"),
             (" -\u{2014}\u{200b}", ""),
         ] {
             assert_eq!(comparable_reference(reference), comparable, "{reference:?}");

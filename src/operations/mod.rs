@@ -141,6 +141,9 @@ trait Operation: Sized {
     /// Whether what shows that it was done is that its loan is not there: a restored Fineract looks the same.
     const LEAVES_NOTHING: bool = false;
 
+    /// The field of the amount that may be left out, for all that there is to pay.
+    const ALL_WITHOUT: Option<&'static str> = None;
+
     /// Reads and checks the payload. Problems are kept by `fields`, all of them; `None` when there is any.
     fn read(fields: &mut Fields<'_>) -> Option<Self>;
 
@@ -196,6 +199,8 @@ pub struct Entry {
     pub guarded: bool,
     /// Whether what shows that it was done is that its loan is not there.
     pub leaves_nothing: bool,
+    /// The field of the amount that may be left out, for all that there is to pay.
+    pub all_without: Option<&'static str>,
     /// Checks a payload.
     pub check: fn(&RawValue, &Deployment) -> Result<Checked, InvalidPayload>,
     /// Whether those behind it fail with it, given Fineract's codes.
@@ -224,6 +229,7 @@ impl Entry {
             reopens: O::REOPENS,
             guarded: O::GUARDED,
             leaves_nothing: O::LEAVES_NOTHING,
+            all_without: O::ALL_WITHOUT,
             check: |payload, deployment| Ok(read::<O>(payload, deployment, true)?.checked()),
             fells: O::fells,
             moves: |payload, deployment| Ok(decode::<O>(payload, deployment)?.moves(deployment)),

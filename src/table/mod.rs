@@ -74,6 +74,14 @@ impl Cells<'_> {
         names.zip(texts).filter(|(_, text)| !text.is_empty())
     }
 
+    /// The names of the columns whose cell is empty.
+    pub fn empty(&self) -> impl Iterator<Item = &str> {
+        let names = self.columns.iter().zip(&self.texts);
+        names
+            .filter(|(_, text)| text.is_empty())
+            .map(|(name, _)| name.as_str())
+    }
+
     /// The text of a column, unless it is empty.
     pub fn get(&self, column: &str) -> Option<&str> {
         let mut filled = self.filled();
@@ -141,14 +149,19 @@ fn header<R: BufRead>(
             (line, vec![Fault::whole("broken_quotes", message)])
         })?;
         let cells = cells.into_iter().map(String::from_utf8);
-        let columns = cells.collect::<Result<_, _>>().or(Err((
+        let columns = cells.collect::<Result<Vec<_>, _>>().or(Err((
             line,
             vec![Fault::whole(
                 "broken_csv",
                 "must be CSV in UTF-8, with a header row",
             )],
         )))?;
-        return Ok((line, columns));
+        // One of blanks looks as if it were empty.
+        let columns = columns.into_iter().map(|name| match name.trim() {
+            "" => String::new(),
+            _ => name,
+        });
+        return Ok((line, columns.collect()));
     }
     Ok((1, Vec::new()))
 }

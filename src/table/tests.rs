@@ -30,7 +30,7 @@ fn what_a_spreadsheet_leaves_empty_is_nothing() {
 
 #[test]
 fn a_row_that_is_not_the_header_s_is_told() {
-    let table = "a,,b\n1,,2\n1,2,3\n1,,2,3\n1,\n5,,\"6\"\n7,,\"8\n9,,1\n";
+    let table = "a, ,b\n1,,2\n1,2,3\n1,,2,3\n1,\n5,,\"6\"\n7,,\"8\n9,,1\n";
     let expected = [
         (1, 2, "a=1 b=2"),
         (2, 3, "nameless_column"),

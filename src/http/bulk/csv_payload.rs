@@ -99,7 +99,7 @@ fn told(key: &str, (code, message): Sign) -> Problem {
     problem(&pointer_of(key), code, message)
 }
 
-fn pointer_of(key: &str) -> String {
+pub(super) fn pointer_of(key: &str) -> String {
     format!("/data/{}", key.replace('~', "~0").replace('/', "~1"))
 }
 

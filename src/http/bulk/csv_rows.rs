@@ -8,6 +8,7 @@ use super::{
     error::At,
     request::{checked_name, problem},
     rows::{Draft, Rows},
+    slips::Slips,
     spreadsheet,
 };
 use crate::{
@@ -25,6 +26,7 @@ pub(super) fn read_rows(reader: impl Read, rows: &mut Rows) {
             return rows.break_off(At::line(line), faults);
         }
     };
+    let mut slips = Slips::default();
     while let Some(row) = table.next_row() {
         let at = At {
             row: Some(row.number),
@@ -37,7 +39,7 @@ pub(super) fn read_rows(reader: impl Read, rows: &mut Rows) {
                 problems: vec![told(fault)],
                 ..Draft::default()
             }),
-            Ok(cells) => add(rows, row.line, &cells),
+            Ok(cells) => add(rows, &mut slips, (row.number, row.line), &cells),
         }
     }
 }
@@ -48,7 +50,7 @@ pub(super) fn told(fault: Fault) -> Problem {
     problem(&pointer.unwrap_or_default(), fault.code, fault.message)
 }
 
-fn add(rows: &mut Rows, line: usize, cells: &Cells<'_>) {
+fn add(rows: &mut Rows, slips: &mut Slips, (number, line): (i32, usize), cells: &Cells<'_>) {
     let mut problems = Vec::new();
     let consent_id = cells
         .get("consent_id")
@@ -77,6 +79,10 @@ fn add(rows: &mut Rows, line: usize, cells: &Cells<'_>) {
         problems: theirs,
     } = csv_payload::payload(entry, &payload, rows.deployment());
     problems.extend(theirs);
+    if let Some(entry) = entry {
+        let row = (entry, &*data);
+        problems.extend(slips.find(number, row, cells, rows.deployment()));
+    }
     rows.add(Draft {
         consent_id,
         expires_at,

@@ -18,6 +18,7 @@ mod retry;
 mod retry_row;
 mod rows;
 mod schedule;
+mod slips;
 mod spreadsheet;
 mod status;
 mod upload;

@@ -60,13 +60,32 @@ pub(super) struct Modification {
     pub(super) expires_at: Option<DateTime<Utc>>,
 }
 
+impl Modification {
+    /// Its cells, where it stood in a table.
+    pub(super) fn cells(&self) -> Option<&NewCells> {
+        match &self.data {
+            NewData::Cells(cells) => Some(cells),
+            NewData::Json(_) => None,
+        }
+    }
+}
+
 /// A new payload, as it was written.
 #[derive(Debug)]
 pub(super) enum NewData {
     /// In JSON.
     Json(Box<RawValue>),
-    /// In the cells of a table: keys and texts.
-    Cells(Vec<(String, String)>),
+    /// In the cells of a table.
+    Cells(NewCells),
+}
+
+/// The cells of a row that comes back in a table.
+#[derive(Debug)]
+pub(super) struct NewCells {
+    /// The keys and texts of those that are not empty.
+    pub(super) filled: Vec<(String, String)>,
+    /// The columns of the others.
+    pub(super) empty: Vec<String>,
 }
 
 impl NewData {
@@ -79,6 +98,7 @@ impl NewData {
             },
             Self::Cells(cells) => {
                 let cells: Vec<(&str, &str)> = cells
+                    .filled
                     .iter()
                     .map(|(key, text)| (key.as_str(), text.as_str()))
                     .collect();
@@ -207,13 +227,17 @@ fn read_table(
 fn read_row(cells: &Cells<'_>) -> Result<(i32, Modification), Problem> {
     let id = cells.get("id").and_then(|id| id.parse().ok());
     let id = id.ok_or_else(|| problem("/id", "wrong_type", "must be a whole number"))?;
-    let data = cells
+    let filled = cells
         .filled()
         .filter(|(name, _)| !OWN_COLUMNS.contains(name))
         .map(|(key, text)| (key.to_owned(), text.to_owned()));
+    let cells_of_row = NewCells {
+        filled: filled.collect(),
+        empty: cells.empty().map(str::to_owned).collect(),
+    };
     let modification = Modification {
         status: cells.get("status").map(str::to_owned),
-        data: NewData::Cells(data.collect()),
+        data: NewData::Cells(cells_of_row),
         expires_at: cells.get("expires_at").map(envelope::time).transpose()?,
     };
     Ok((id, modification))

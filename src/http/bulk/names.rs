@@ -1,12 +1,21 @@
 //! Whether a row that comes back in a table still names the client, the loan and the payment that it did.
 
 use super::{request::problem, spreadsheet};
-use crate::operations::{Named, Problem, named_by};
+use crate::{
+    operations::{Named, Problem, named_by, names_of},
+    store::Candidate,
+};
 
 /// The code of a name that a spreadsheet changed.
 pub(super) const CHANGED: &str = "changed_by_spreadsheet";
 /// The code of a name of somebody else.
 pub(super) const OTHER: &str = "other_id";
+
+/// What a row that failed named.
+pub(super) fn stored(candidate: &Candidate) -> Vec<(String, String)> {
+    let payload = candidate.payload.as_deref();
+    payload.map_or_else(|| candidate.names.clone(), names_of)
+}
 
 /// What is wrong with the cells of a row that had these names; other clients and loans are taken only where
 /// they were allowed. What a spreadsheet changed comes first.

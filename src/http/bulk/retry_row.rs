@@ -6,8 +6,8 @@ use serde::Serialize;
 use super::{
     clients::BulkClient,
     csv_payload::{CsvPayload, merged},
-    modifications::{Modification, NewData},
-    names,
+    modifications::Modification,
+    names, slips,
 };
 use crate::{
     domain::{OperationId, RetryEligible},
@@ -134,9 +134,11 @@ pub(super) fn operation_of(
             return Err(refuse("invalid_status", message.to_owned()));
         }
     };
+    let cells = modification.as_ref().and_then(Modification::cells);
+    let left_out = cells.map(|cells| slips::left_out(entry, candidate, cells));
     let CsvPayload {
         data: payload,
-        problems,
+        mut problems,
     } = match (modification, &candidate.payload) {
         (Some(modification), _) => modification.data.into_payload(entry, &api.deployment),
         (None, Some(data)) => CsvPayload {
@@ -145,6 +147,7 @@ pub(super) fn operation_of(
         },
         (None, None) => return Err(refuse("needs_modification", "needs its data".to_owned())),
     };
+    problems.extend(left_out.into_iter().flatten());
     let checked = match (entry.check)(&payload, &api.deployment) {
         Ok(checked) if problems.is_empty() => checked,
         checked => {
@@ -168,12 +171,11 @@ pub(super) fn operation_of(
 
 /// Whether a row that comes back in a table still names whom it named.
 fn check_names(candidate: &Candidate, wanted: &Wanted) -> Result<(), NotTaken> {
-    let Some(NewData::Cells(cells)) = wanted.modification.as_ref().map(|new| &new.data) else {
+    let Some(cells) = wanted.modification.as_ref().and_then(Modification::cells) else {
         return Ok(());
     };
-    let payload = candidate.payload.as_deref();
-    let stored = payload.map_or_else(|| candidate.names.clone(), operations::names_of);
-    let faults = names::faults(&stored, cells, wanted.takes_other_ids);
+    let stored = names::stored(candidate);
+    let faults = names::faults(&stored, &cells.filled, wanted.takes_other_ids);
     let Some(code) = faults.first().map(|fault| fault.code) else {
         return Ok(());
     };

@@ -16,6 +16,8 @@ use super::{
 };
 use crate::domain::{Amount, Direction, Lane, Method, OperationId, OperationType};
 
+const AMOUNT: &str = "transactionAmount";
+
 /// Pays a loan out, or its next tranche (`CONTRACT.md` section 10).
 #[derive(Debug)]
 pub(super) struct LoanDisburse {
@@ -44,11 +46,12 @@ impl Operation for LoanDisburse {
     /// Both commands carry the same transaction externalId.
     const LATE_COMMAND_HARMLESS: bool = true;
     const GUARDED: bool = true;
+    const ALL_WITHOUT: Option<&'static str> = Some(AMOUNT);
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let loan = fields.required_id("external_loan_id");
         let paid_on = fields.required("actualDisbursementDate", rules::day);
-        let amount = fields.optional("transactionAmount", rules::money);
+        let amount = fields.optional(AMOUNT, rules::money);
         let remarks = Remarks::read(fields);
         Some(Self {
             loan: loan?,

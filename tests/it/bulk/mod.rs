@@ -14,6 +14,7 @@ mod retry_stopped;
 mod runs;
 mod same_again;
 mod schedule;
+mod slips;
 mod spreadsheets;
 mod status;
 mod tables;

@@ -1,0 +1,161 @@
+//! Slips that the rows of a table show only together: a payment pasted twice, a number that has lost its zeros in
+//! one of two rows, an amount left empty in a column of amounts.
+
+use std::collections::{HashMap, hash_map};
+
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+
+use super::{csv_payload::pointer_of, modifications::NewCells, names, request::problem};
+use crate::{
+    domain::OperationType,
+    operations::{Deployment, Entry, Named, Problem, named_by},
+    store::Candidate,
+    table::Cells,
+};
+
+/// The field of a payment's reference (UTR).
+const REFERENCE: &str = "utr_payment_id";
+
+/// What the rows before have shown.
+#[derive(Debug, Default)]
+pub(super) struct Slips {
+    /// The names that are numbers, by what they name and their digits, each as it was first written, and where.
+    numbers: HashMap<(Bearer, String), (String, i32)>,
+    /// The payments that have no name of their own, each with its first row.
+    payments: HashMap<Vec<(String, String)>, i32>,
+}
+
+/// What bears a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Bearer {
+    Client,
+    Loan,
+    Payment,
+    Phone,
+}
+
+impl Bearer {
+    fn of(key: &str, operation_type: OperationType) -> Option<Self> {
+        let is_client = key == "clientId"
+            || matches!(
+                operation_type,
+                OperationType::ClientCreate | OperationType::ClientUpdate
+            );
+        Some(match named_by(key)? {
+            Named::ClientOrLoan if is_client => Self::Client,
+            Named::ClientOrLoan => Self::Loan,
+            Named::Payment => Self::Payment,
+            Named::Phone => Self::Phone,
+        })
+    }
+}
+
+impl Slips {
+    /// What is wrong with a row beside those before it.
+    pub(super) fn find(
+        &mut self,
+        row: i32,
+        (entry, data): (&Entry, &RawValue),
+        cells: &Cells<'_>,
+        deployment: &Deployment,
+    ) -> Vec<Problem> {
+        let mut problems = self.other_zeros(row, entry.operation_type, cells);
+        let is_payment = matches!((entry.moves)(data, deployment), Ok(Some(_)));
+        problems.extend(self.pasted(row, cells).filter(|_| is_payment));
+        problems.extend(empty_amount(entry, cells.empty()));
+        problems
+    }
+
+    fn other_zeros(
+        &mut self,
+        row: i32,
+        operation_type: OperationType,
+        cells: &Cells<'_>,
+    ) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for (key, text) in cells.filled() {
+            let bearer = Bearer::of(key, operation_type);
+            let Some((bearer, digits)) = bearer.zip(digits_of(text)) else {
+                continue;
+            };
+            let first = self.numbers.entry((bearer, digits.to_owned()));
+            let (first, first_row) = first.or_insert_with(|| (text.to_owned(), row));
+            if first != text {
+                let message = format!(
+                    "is the number of row {first_row} with other zeros, or another plus, in front: a spreadsheet may have taken them from one of the two"
+                );
+                problems.push(problem(&pointer_of(key), "other_zeros", message));
+            }
+        }
+        problems
+    }
+
+    /// Whether a row without a name of its own is another once more.
+    fn pasted(&mut self, row: i32, cells: &Cells<'_>) -> Option<Problem> {
+        if [REFERENCE, "consent_id"]
+            .iter()
+            .any(|name| cells.get(name).is_some())
+        {
+            return None;
+        }
+        let texts = cells
+            .filled()
+            .map(|(key, text)| (key.to_owned(), text.to_owned()));
+        match self.payments.entry(texts.collect()) {
+            hash_map::Entry::Vacant(new) => {
+                new.insert(row);
+                None
+            }
+            hash_map::Entry::Occupied(first) => {
+                let message = format!(
+                    "is row {} once more: if both are meant, give each its own utr_payment_id or consent_id",
+                    first.get()
+                );
+                Some(problem("", "repeated_payment", message))
+            }
+        }
+    }
+}
+
+/// An empty cell in a column of amounts is a slip; without the column all is meant.
+fn empty_amount<'a>(entry: &Entry, mut empty: impl Iterator<Item = &'a str>) -> Option<Problem> {
+    let amount = entry.all_without?;
+    empty.any(|column| column == amount).then(|| {
+        let message = "must be the amount: where there is such a column, an empty cell does not mean all that there is to pay";
+        problem(&pointer_of(amount), "empty_amount", message)
+    })
+}
+
+/// What a row that comes back in a table says no more, although it changes what is paid: its reference, which keeps it
+/// from being paid twice, and its amount, unless it had none.
+pub(super) fn left_out(entry: &Entry, candidate: &Candidate, cells: &NewCells) -> Vec<Problem> {
+    let is_filled = |key: &str| cells.filled.iter().any(|(name, _)| name == key);
+    let mut problems = Vec::new();
+    let names = names::stored(candidate);
+    if names.iter().any(|(key, _)| key == REFERENCE) && !is_filled(REFERENCE) {
+        let message = "must be there: the row had one, which keeps it from being paid twice";
+        problems.push(problem(&pointer_of(REFERENCE), "left_out", message));
+    }
+    let Some(amount) = entry.all_without.filter(|amount| !is_filled(amount)) else {
+        return problems;
+    };
+    if let Some(payload) = &candidate.payload {
+        let fields: Result<HashMap<String, IgnoredAny>, _> = serde_json::from_str(payload.get());
+        if fields.is_ok_and(|fields| fields.contains_key(amount)) {
+            let message = "must be there: the row had one";
+            problems.push(problem(&pointer_of(amount), "left_out", message));
+        }
+    } else {
+        // What it had is not known.
+        problems.extend(empty_amount(entry, cells.empty.iter().map(String::as_str)));
+    }
+    problems
+}
+
+/// The digits of a number as a spreadsheet keeps them; `None` of what is no number.
+fn digits_of(text: &str) -> Option<&str> {
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| digits.trim_start_matches('0'))
+}
