@@ -8,6 +8,8 @@ mod body;
 mod client_create;
 mod client_update;
 mod deployment;
+#[cfg(test)]
+mod document;
 mod ending;
 mod fields;
 mod loan_application;
