@@ -5,55 +5,60 @@ export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 # Queries are checked against .sqlx, so that building needs no database.
 export SQLX_OFFLINE := true
 
-.PHONY: run test prove bench prove-sabotage early-answers fmt lint sqlx install
+.PHONY: run test prove bench prove-sabotage early-answers fmt lint sqlx lab install
 
 # The whole gateway, with a private Postgres and a stand-in for Fineract; Ctrl-C ends it.
 run: install
-	cargo build --release --locked
-	cargo run --release --locked --quiet -- demo
+	cargo build --release --locked -p gateway-lab
+	target/release/gateway-lab demo
 
 # Every check that CI makes, the cheapest first.
 test: install
 	cargo fmt --check
-	cargo clippy --all-targets --locked -- -D warnings
-	cargo run --locked --quiet -- postgres run --no-fsync -- scripts/test-with-database.sh
-	cargo run --locked --quiet -- prove --rounds 20 --seed 41
-	RUSTDOCFLAGS=-Dwarnings cargo doc --locked --no-deps --document-private-items
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy --workspace --features gateway-lab/faults --locked -- -D warnings
+	cargo run --locked --quiet -p private-postgres -- run --no-fsync -- scripts/test-with-database.sh
+	$(MAKE) lab
+	target/debug/gateway-lab prove --rounds 20 --seed 41
+	RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --locked --no-deps --document-private-items
 	if cargo deny --version >/dev/null 2>&1; then cargo deny check bans licenses sources; fi
 
 # The judge: kills, stops and lies to gateways under load, and compares the books. ROUNDS=200, SEED=7.
 # `test` plays rounds that are always the same; here they are new ones each time.
 ROUNDS ?= 20
-prove: install
-	cargo build --locked
-	target/debug/fineract-gateway prove --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
+prove: install lab
+	target/debug/gateway-lab prove --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
 
 # The goals of speed, measured side by side; alone on the machine. ONLY=accept,cpu, MINUTES=30, CLIENTS=64.
 bench: install
 	cargo build --release --locked
-	target/release/fineract-gateway bench $(if $(ONLY),--only $(ONLY)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(CLIENTS),--clients $(CLIENTS))
+	cargo build --release --locked -p gateway-lab
+	target/release/gateway-lab bench $(if $(ONLY),--only $(ONLY)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(CLIENTS),--clients $(CLIENTS))
 
 # The judge judged: gateways that do something wrong on purpose are found out.
-prove-sabotage: install
-	cargo build --locked --features sabotage
-	scripts/prove-sabotage.sh target/debug/fineract-gateway
+prove-sabotage: install lab
+	scripts/prove-sabotage.sh target/debug/gateway-lab
 
 # Whether answers that are given before a body was read arrive, for the HTTP clients that are installed here.
 early-answers: install
-	cargo build --locked
+	cargo build --locked -p fineract-gateway -p private-postgres
 	scripts/early-answers.sh target/debug/fineract-gateway
 
 fmt:
 	cargo fmt
 
 lint:
-	cargo clippy --all-targets --locked -- -D warnings
+	cargo clippy --workspace --all-targets --locked -- -D warnings
 
-# Writes .sqlx anew, after a query or a migration has changed. The binary only brings the private
-# Postgres, so the last one that compiled will do.
+# Writes .sqlx anew, after a query or a migration has changed.
 sqlx:
-	cargo build --locked || test -x target/debug/fineract-gateway
-	target/debug/fineract-gateway postgres run --no-fsync -- scripts/sqlx-prepare.sh .sqlx
+	cargo run --locked --quiet -p private-postgres -- run --no-fsync -- scripts/sqlx-prepare.sh .sqlx
+
+# The product as it is deployed, and beside it the lab with the gateways that obey it. Two builds: what obeys is in no
+# build of the product.
+lab:
+	cargo build --locked
+	cargo build --locked -p gateway-lab --features faults
 
 install:
 	@scripts/install.sh

@@ -34,7 +34,7 @@ const REFUSAL: &str = r#"{"developerMessage":"x","httpStatusCode":"403","default
     "userMessageGlobalisationCode":"validation.msg.domain.rule.violation","errors":[{"developerMessage":"x",
     "defaultUserMessage":"x","userMessageGlobalisationCode":"error.msg.client.duplicate.externalId",
     "parameterName":"externalId","value":"INC-1001","args":[{"value":"INC-1001"}]}]}"#;
-const RECORDED: &str = include_str!("../src/sandbox/products.json");
+const RECORDED: &str = include_str!("../crates/fineract-sandbox/src/products.json");
 const ID: OperationId = OperationId(Uuid::from_u128(0x019b_76da_a800_7000_8000_0000_0000_0001));
 
 fn main() {

@@ -10,7 +10,7 @@ set -eu
 if [ -z "${EARLY_ANSWERS_INSIDE-}" ]; then
     program=$(realpath "$1")
     cd "$(dirname "$0")/.."
-    EARLY_ANSWERS_INSIDE=1 exec "$program" postgres run --no-fsync -- "scripts/early-answers.sh" "$program" "${2-50}"
+    EARLY_ANSWERS_INSIDE=1 exec "${program%/*}/private-postgres" run --no-fsync -- "scripts/early-answers.sh" "$program" "${2-50}"
 fi
 
 program=$1

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Has gateways do one thing wrong on purpose, each in turn, and expects `prove` to object to it.
 #
-#   scripts/prove-sabotage.sh PROGRAM     built with the feature `sabotage`
+#   scripts/prove-sabotage.sh GATEWAY_LAB     built with the feature `faults`
 set -u
 
 program=$1

@@ -17,8 +17,8 @@ done
 # Where the gateway keeps which migrations were applied; a query asks for it.
 psql --quiet --no-psqlrc --dbname="$DATABASE_URL" --command='CREATE TABLE _sqlx_migrations (version bigint PRIMARY KEY, success boolean NOT NULL)'
 # The macros write only when they run: nothing may be up to date.
-touch src/lib.rs tests/it/main.rs
-SQLX_OFFLINE=false SQLX_TMP=$fresh SQLX_OFFLINE_DIR=$fresh cargo check --all-targets --locked --quiet
+touch src/lib.rs tests/it/main.rs crates/gateway-lab/src/main.rs
+SQLX_OFFLINE=false SQLX_TMP=$fresh SQLX_OFFLINE_DIR=$fresh cargo check --workspace --all-targets --locked --quiet
 
 mkdir -p "$1"
 rm -f "$1"/query-*.json

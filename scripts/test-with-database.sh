@@ -16,7 +16,7 @@ if [ -d .sqlx ]; then
     fi
 fi
 
-# Not cargo-nextest: there is one test binary, whose tests cargo runs in parallel as well, and a bare
+# Not cargo-nextest: nearly all tests are in one binary, which cargo runs in parallel as well, and a bare
 # machine would have to build or download the runner first.
 # Most tests wait most of the time, for a call or a lease.
-RUST_TEST_THREADS=${RUST_TEST_THREADS:-$(($(nproc) * 2))} cargo test --locked
+RUST_TEST_THREADS=${RUST_TEST_THREADS:-$(($(nproc) * 2))} cargo test --workspace --locked

@@ -14,8 +14,6 @@
 //! | [`domain`] | the vocabulary, and the decision what an answer means |
 //! | [`config`] | the settings, read once and checked all at once |
 //! | [`points`] | where `prove` kills or stops a gateway |
-//! | [`embedded_postgres`] | a private Postgres for `demo` and tests |
-//! | [`sandbox`] | a stand-in for Fineract, as recorded |
 //! | [`table`] | CSV as people make it, read strictly |
 //! | [`telemetry`] | the log |
 
@@ -23,14 +21,12 @@ pub mod app;
 pub mod cli;
 pub mod config;
 pub mod domain;
-pub mod embedded_postgres;
 pub mod fineract;
 pub mod http;
 pub mod operations;
 pub mod points;
 #[cfg(feature = "sabotage")]
 pub mod sabotage;
-pub mod sandbox;
 pub mod store;
 pub mod table;
 pub mod telemetry;

@@ -1,18 +1,12 @@
 //! The command line: one file per subcommand, each of which reads its own arguments.
 
-mod bench;
-mod bulk;
-mod demo;
+pub mod bulk;
 mod hold_all;
-mod load;
+pub mod lab;
 mod migrate;
-mod postgres;
-mod private;
-mod prove;
-mod sandbox;
 mod serve;
-mod settings;
-mod setup_fineract;
+pub mod settings;
+pub mod setup_fineract;
 
 use std::process::ExitCode;
 
@@ -33,29 +27,18 @@ struct Cli {
 }
 
 #[derive(Debug, clap::Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one, for a moment")]
 enum Command {
     /// Runs the gateway until SIGTERM, SIGHUP or Ctrl-C.
     Serve(serve::Arguments),
-    /// Shows the whole gateway: starts all it takes, sends the documents' examples, and stays up.
-    Demo(demo::Arguments),
     /// Brings the database's schema up to this gateway's.
     Migrate(migrate::Arguments),
     /// Puts everything on hold, for every gateway on the database, until operators lift it.
     HoldAll(hold_all::Arguments),
-    /// Runs a stand-in for Fineract, in memory.
-    Sandbox(sandbox::Arguments),
     /// Sends a file of operations as one batch, shows where it stands, sends its failed rows again.
     Bulk(bulk::Arguments),
-    /// Shows that nothing is lost, done twice or out of order, whatever dies and whenever.
-    Prove(prove::Arguments),
-    /// Sends operations as fast as they are taken, and checks every answer.
-    Load(load::Arguments),
-    /// Measures the goals of speed on servers of its own, and prints them as a table.
-    Bench(bench::Arguments),
     /// Makes what a Fineract lacks before its first loan: currency, payment type, charge, products.
     SetupFineract(setup_fineract::Arguments),
-    /// Runs a command beside a private Postgres.
-    Postgres(postgres::Arguments),
 }
 
 /// Runs the subcommand that the arguments name, and says in one line why it could not.
@@ -80,16 +63,10 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
     runtime.block_on(async {
         match command {
             Command::Serve(arguments) => serve::run(arguments).await,
-            Command::Demo(arguments) => demo::run(arguments).await,
             Command::Migrate(arguments) => migrate::run(arguments).await,
             Command::HoldAll(arguments) => hold_all::run(arguments).await,
-            Command::Sandbox(arguments) => sandbox::run(arguments).await,
             Command::Bulk(arguments) => bulk::run(arguments).await,
-            Command::Prove(arguments) => prove::run(arguments).await,
-            Command::Load(arguments) => load::run(arguments).await,
-            Command::Bench(arguments) => bench::run(arguments).await,
             Command::SetupFineract(arguments) => setup_fineract::run(arguments).await,
-            Command::Postgres(arguments) => postgres::run(arguments).await,
         }
     })
 }

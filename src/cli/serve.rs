@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{hold_all, settings};
-use crate::{app, points, telemetry};
+use super::{hold_all, lab, settings};
+use crate::{app, telemetry};
 
 /// The arguments of `serve`.
 #[derive(Debug, clap::Args)]
@@ -30,13 +30,7 @@ pub(super) struct Arguments {
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let config = settings::read()?;
     telemetry::init(&config.log)?;
-    if let Some(order) = settings::order()? {
-        points::arm(order);
-    }
-    #[cfg(feature = "sabotage")]
-    if let Some(sabotage) = settings::sabotage()? {
-        crate::sabotage::begin(sabotage);
-    }
+    lab::obey(settings::variables()?)?;
     if !arguments.no_migrate {
         app::migrate(&config).await?;
     }

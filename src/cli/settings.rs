@@ -5,16 +5,7 @@ use std::collections::HashMap;
 use anyhow::{Context as _, anyhow};
 use secrecy::SecretString;
 
-use crate::{
-    config::{Config, Fineract, Operations},
-    points,
-};
-
-/// The variable of [`order`].
-pub(super) const ORDER: &str = "PROVE_ORDER";
-/// The variable of [`sabotage`].
-#[cfg(feature = "sabotage")]
-pub(super) const SABOTAGE: &str = "SABOTAGE";
+use crate::config::{Config, Fineract, Operations};
 
 /// Reads every setting; all problems are in the one error.
 pub(super) fn read() -> anyhow::Result<Config> {
@@ -29,28 +20,13 @@ pub(super) fn database_url() -> anyhow::Result<SecretString> {
         .context("DATABASE_URL is not set")
 }
 
-/// Reads what `prove` has this gateway do to itself: no setting, and set by `prove` only.
-pub(super) fn order() -> anyhow::Result<Option<points::Order>> {
-    variables()?(ORDER)
-        .map(|text| text.parse().context(ORDER))
-        .transpose()
-}
-
-/// Reads what this gateway does wrong on purpose.
-#[cfg(feature = "sabotage")]
-pub(super) fn sabotage() -> anyhow::Result<Option<crate::sabotage::Sabotage>> {
-    variables()?(SABOTAGE)
-        .map(|text| text.parse().context(SABOTAGE))
-        .transpose()
-}
-
 /// Reads what it takes to reach Fineract, and what differs between deployments there.
 pub(super) fn fineract() -> anyhow::Result<(Fineract, Operations)> {
     Ok(Config::read_fineract(variables()?)?)
 }
 
 /// The variables of the environment, and of `.env` in the working folder or above it.
-pub(super) fn variables() -> anyhow::Result<impl Fn(&str) -> Option<String>> {
+pub fn variables() -> anyhow::Result<impl Fn(&str) -> Option<String>> {
     let from_file: HashMap<_, _> = match dotenvy::dotenv_iter() {
         Ok(variables) => variables.collect::<Result<_, _>>().map_err(unreadable)?,
         Err(error) if error.not_found() => HashMap::new(),

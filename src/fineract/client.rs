@@ -96,6 +96,11 @@ impl Fineract {
         }
     }
 
+    /// The header in which keys are sent, in lower case.
+    pub fn key_header(&self) -> &str {
+        self.key_header.as_str()
+    }
+
     /// The gateway's user.
     pub fn user(&self) -> &str {
         &self.user
@@ -177,7 +182,9 @@ impl Fineract {
         if let Err(Failure::NotConnected | Failure::Closed) = exchange.result {
             self.forget();
         }
-        let is_proxy = |answer: &Answer| matches!(answer.status, 502 | 504);
+        // Where nothing of Fineract's is in it, it is a proxy's word for a Fineract that is away.
+        let is_proxy =
+            |answer: &Answer| matches!(answer.status, 502..=504) && answer.codes().is_empty();
         if exchange.result.as_ref().map_or(true, is_proxy) {
             *self.failure() = Some(Instant::now());
         }

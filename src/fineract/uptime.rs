@@ -96,6 +96,12 @@ impl Fineract {
         !readings.is_empty() && readings.iter().all(|reading| reading.uptime > time)
     }
 
+    /// Whether no process that answers shows that it has run for less than that. `true` also where none shows anything.
+    pub async fn may_have_run_for(&self, time: Duration) -> bool {
+        let readings = self.readings().await.unwrap_or_default();
+        readings.iter().all(|reading| reading.uptime > time)
+    }
+
     async fn readings(&self) -> Option<Vec<Reading>> {
         let url = format!("{}/actuator/prometheus", self.base.strip_suffix("/api/v1")?);
         let mut readings = Vec::new();

@@ -115,6 +115,9 @@ pub enum Evidence {
     NotOurs(String),
     /// Not there.
     Absent,
+    /// There, and made by us, but with other values than were sent: changed since, or made by a gateway whose history
+    /// is gone. The success body, for a person who has made sure that it is this one.
+    Changed(String),
     /// Reading cannot tell: why, for the operator.
     CannotTell(&'static str),
 }

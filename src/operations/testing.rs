@@ -99,7 +99,7 @@ pub(super) fn evidence<O: Operation>(payload: &str, facts: &Facts, case: Case<'_
         Evidence::Ours(body) => body,
         Evidence::NotOurs(why) => format!("not ours: {why}"),
         Evidence::Absent => "absent".to_owned(),
-        Evidence::CannotTell(_) => "cannot tell".to_owned(),
+        Evidence::Changed(_) | Evidence::CannotTell(_) => "cannot tell".to_owned(),
     }
 }
 

@@ -3,9 +3,9 @@
 use super::{Asking, Store, StoreError};
 use crate::domain::Lane;
 
-/// A client of ours, and the number that Fineract gave it.
+/// A client or loan of ours, and the number that Fineract gave it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KnownClient {
+pub struct KnownNumber {
     /// Its lane.
     pub lane: String,
     /// The number.
@@ -14,13 +14,14 @@ pub struct KnownClient {
     pub external_id: Option<String>,
 }
 
-impl KnownClient {
+impl KnownNumber {
     /// Whether it is known by this external id, or may be, as far as was kept.
     pub fn is_named(&self, external_id: &str) -> bool {
-        match &self.external_id {
-            Some(own) => own == external_id,
-            None => Lane::client(external_id).as_str() == self.lane,
+        if let Some(own) = &self.external_id {
+            return own == external_id;
         }
+        let lanes = [Lane::client(external_id), Lane::loan(external_id)];
+        lanes.iter().any(|lane| lane.as_str() == self.lane)
     }
 }
 
@@ -34,18 +35,28 @@ impl Store {
     }
 
     /// The clients of ours with the highest numbers of this epoch: the newest.
-    pub async fn newest_clients(&self, count: i64) -> Result<Vec<KnownClient>, StoreError> {
+    pub async fn newest_clients(&self, count: i64) -> Result<Vec<KnownNumber>, StoreError> {
+        self.newest("client", count).await
+    }
+
+    /// The loans of ours with the highest numbers of this epoch: the newest.
+    pub async fn newest_loans(&self, count: i64) -> Result<Vec<KnownNumber>, StoreError> {
+        self.newest("loan", count).await
+    }
+
+    async fn newest(&self, of: &str, count: i64) -> Result<Vec<KnownNumber>, StoreError> {
         sqlx::query_as!(
-            KnownClient,
+            KnownNumber,
             r#"SELECT key AS lane, resource_id AS "number!", resource_name AS external_id
                  FROM lane
-                WHERE split_part(key, ':', 1) = 'client' AND resource_id IS NOT NULL
+                WHERE split_part(key, ':', 1) = $1 AND resource_id IS NOT NULL
                   AND resource_epoch = (SELECT epoch FROM books)
-                ORDER BY resource_id DESC LIMIT $1"#,
+                ORDER BY resource_id DESC LIMIT $2"#,
+            of,
             count
         )
         .fetch_all(&self.pool)
-        .or_fail_to("read the newest clients")
+        .or_fail_to("read the newest clients or loans")
         .await
     }
 

@@ -1,6 +1,6 @@
 //! Ending what was never sent: the one way to it, for an operator's cancel, a batch's, and a deadline.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -92,7 +92,7 @@ pub(super) async fn end_unsent(
     let ended = update_unsent(connection, &ids, reason).await?;
     let unsent: Vec<Unsent> = candidates
         .into_iter()
-        .filter(|unsent| ended.contains(&unsent.id.0))
+        .filter(|unsent| ended.contains_key(&unsent.id.0))
         .collect();
     if unsent.is_empty() {
         return Ok((unsent, Departed::default()));
@@ -103,7 +103,8 @@ pub(super) async fn end_unsent(
             body: None,
             message: reason.message().to_owned(),
             code: reason.code().to_owned(),
-            fells: unsent.fells(fells),
+            // What is behind one that may have been done may have been done as well.
+            fells: unsent.fells(fells) && ended.get(&unsent.id.0) != Some(&true),
         })
         .collect();
     let ended: Vec<Ended<'_>> = unsent
@@ -119,11 +120,12 @@ pub(super) async fn end_unsent(
     Ok((unsent, departed))
 }
 
+/// Ends them; each that ended, with whether it may have been sent in a time that a restored database has forgotten.
 async fn update_unsent(
     connection: &mut PgConnection,
     ids: &[Uuid],
     reason: Reason,
-) -> Result<HashSet<Uuid>, sqlx::Error> {
+) -> Result<HashMap<Uuid, bool>, sqlx::Error> {
     let locked = sqlx::query_scalar!(
         "SELECT id FROM operation
           WHERE id = ANY ($1) AND ended_at IS NULL
@@ -135,7 +137,7 @@ async fn update_unsent(
     .await?;
     // A statement of its own: that of the lock sees the attempts as they were before it was granted.
     // An attempt that never met Fineract is none for a deadline; whoever cancels is told of it.
-    let ended = sqlx::query_scalar!(
+    let ended = sqlx::query!(
         "UPDATE operation o
             SET state = 'failed', due_at = NULL, why = NULL, why_since = NULL, resolution = NULL,
                 ended_at = now()
@@ -147,14 +149,17 @@ async fn update_unsent(
             AND NOT EXISTS (SELECT FROM attempt a
                              WHERE a.operation_id = o.id
                                AND NOT ($2 AND a.error IS NOT DISTINCT FROM 'not_connected'))
-      RETURNING o.id",
+      RETURNING o.id, o.read_first",
         &locked,
         reason == Reason::Expired,
         reason == Reason::Cancelled
     )
     .fetch_all(connection)
     .await?;
-    Ok(ended.into_iter().collect())
+    Ok(ended
+        .into_iter()
+        .map(|row| (row.id, row.read_first))
+        .collect())
 }
 
 /// Those that nobody has locked.

@@ -111,9 +111,12 @@ pub(super) fn statement(
                       ELSE 0 END
              FROM taken JOIN payload p ON p.operation_id = taken.id CROSS JOIN books b WHERE o.id = taken.id
         RETURNING o.id, o.type, o.attempt, o.key_number, o.lost, o.deaths, o.why_counts, o.lane, o.position, o.read_lane,
-                  o.read_position, o.lender, o.resolution, o.why, o.why_since, taken.due_at AS "was_due_at!",
+                  o.read_position, o.lender, o.resolution, o.nothing_waits, o.why, o.why_since, taken.due_at AS "was_due_at!",
                   EXTRACT(EPOCH FROM now() - o.accepted_at)::float8 AS age_seconds,
-                  COALESCE(o.expires_at <= now(), false) AS "is_past_expiry!", o.read_first,
+                  COALESCE(o.expires_at <= now(), false) AS "is_past_expiry!",
+                  CASE WHEN o.read_first THEN
+                      COALESCE(EXTRACT(EPOCH FROM now() - (SELECT max(since) FROM hold_all)), 0)::float8
+                      END AS forgotten_seconds,
                   EXTRACT(EPOCH FROM now() - o.why_since)::float8 AS troubled_seconds,
                   p.data AS "data: Json<Box<RawValue>>", p.reference,
                   (SELECT resource_id FROM lane WHERE key = o.lane AND resource_epoch = b.epoch) AS known_id,

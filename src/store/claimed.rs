@@ -40,13 +40,15 @@ pub struct Claimed {
     pub epoch: i32,
     /// How an operator says that it ended: nothing is sent any more.
     pub resolution: Option<Resolution>,
+    /// Whether that operator has seen that no command of it waits for a checker.
+    pub nothing_waits: bool,
     /// Why it is troubled, if it is: a stable code.
     pub why: Option<String>,
     /// Whether the time until which it may be sent has passed, by the database's clock.
     pub is_past_expiry: bool,
-    /// Whether more may have happened to it than is known here: it does not end as unsent until Fineract has been
-    /// read.
-    pub read_first: bool,
+    /// Where more may have happened to it than is known here, so that it does not end as unsent until Fineract has been
+    /// read: how long ago everything was put on hold. What this database has forgotten happened before.
+    pub forgotten_for: Option<Duration>,
     /// Since when it is troubled, if it is.
     pub why_since: Option<DateTime<Utc>>,
     /// How long it had been troubled when it was claimed, by the database's clock; without the time that
@@ -131,10 +133,11 @@ pub(super) struct Row {
     pub(super) lender: Option<String>,
     pub(super) was_due_at: DateTime<Utc>,
     pub(super) resolution: Option<String>,
+    pub(super) nothing_waits: bool,
     pub(super) why: Option<String>,
     pub(super) why_since: Option<DateTime<Utc>>,
     pub(super) is_past_expiry: bool,
-    pub(super) read_first: bool,
+    pub(super) forgotten_seconds: Option<f64>,
     pub(super) age_seconds: Option<f64>,
     pub(super) troubled_seconds: Option<f64>,
     pub(super) data: Json<Box<RawValue>>,
@@ -167,9 +170,10 @@ impl Row {
             read_known_id: self.read_known_id,
             epoch: self.epoch,
             resolution: read_resolution(self.resolution.as_deref())?,
+            nothing_waits: self.nothing_waits,
             why: self.why,
             is_past_expiry: self.is_past_expiry,
-            read_first: self.read_first,
+            forgotten_for: self.forgotten_seconds.map(|time| seconds(Some(time))),
             why_since: self.why_since,
             troubled_for: seconds(self.troubled_seconds),
             age: seconds(self.age_seconds),

@@ -12,6 +12,8 @@ pub struct KeyVerdict {
     pub honoured: Option<bool>,
     /// The `process_start_time_seconds` of the Fineract that answered, where it shows them.
     pub process_start: Option<String>,
+    /// The header in which keys were sent, in lower case.
+    pub header: String,
     /// How long ago it was found out, by the database's clock.
     pub age: Duration,
     /// For how long keys have been honoured, as far as is known.
@@ -31,6 +33,8 @@ pub struct NewKeyVerdict {
     pub process_start: Option<String>,
     /// For how long that process has been up.
     pub up_for: Duration,
+    /// The header in which keys were sent, in lower case.
+    pub header: String,
     /// The lane of the client or loan on which it was asked.
     pub subject: Option<String>,
 }
@@ -53,7 +57,7 @@ impl Store {
     /// The last verdict on a kind of command.
     pub async fn key_verdict(&self, kind: CommandKind) -> Result<KeyVerdict, StoreError> {
         let row = sqlx::query!(
-            "SELECT honoured, process_start, subject,
+            "SELECT honoured, process_start, header, subject,
                     EXTRACT(EPOCH FROM now() - asked_at)::float8 AS age_seconds,
                     EXTRACT(EPOCH FROM now() - honoured_since)::float8 AS honoured_seconds
                FROM key_probe
@@ -66,6 +70,7 @@ impl Store {
         Ok(row.map_or_else(KeyVerdict::default, |row| KeyVerdict {
             honoured: row.honoured,
             process_start: row.process_start,
+            header: row.header,
             age: seconds(row.age_seconds),
             honoured_for: seconds(row.honoured_seconds),
             subject: row.subject,
@@ -78,11 +83,12 @@ impl Store {
         &self,
         kind: CommandKind,
         process_start: Option<&str>,
+        header: &str,
         at_most: Duration,
     ) -> Result<bool, StoreError> {
         sqlx::query_scalar!(
-            r#"INSERT INTO key_probe AS k (command, seen, asking_until)
-               VALUES ($1, $2, now() + make_interval(secs => $3))
+            r#"INSERT INTO key_probe AS k (command, seen, asking_until, header)
+               VALUES ($1, $2, now() + make_interval(secs => $3), $4)
                    ON CONFLICT (command) DO UPDATE
                   -- Unnamed, each may be another one.
                   SET doubted = k.doubted OR COALESCE(k.seen <> excluded.seen OR k.seen = '', false),
@@ -93,6 +99,7 @@ impl Store {
             kind.as_str(),
             process_start.unwrap_or_default(),
             at_most.as_secs_f64(),
+            header,
         )
         .fetch_one(&self.pool)
         .or_fail_to("begin to ask whether keys are honoured")
@@ -114,16 +121,18 @@ impl Store {
     /// Writes a verdict, and gives the leave back; for how long keys have been honoured by it.
     pub async fn write_key_verdict(&self, verdict: NewKeyVerdict) -> Result<Duration, StoreError> {
         let honoured_seconds = sqlx::query_scalar!(
-            r#"INSERT INTO key_probe AS k (command, honoured, asked_at, process_start, honoured_since, subject)
-               VALUES ($1, $2, now(), $3, CASE WHEN $2 THEN now() - make_interval(secs => $4) END, $5)
+            r#"INSERT INTO key_probe AS k (command, honoured, asked_at, process_start, honoured_since, subject, header)
+               VALUES ($1, $2, now(), $3, CASE WHEN $2 THEN now() - make_interval(secs => $4) END, $5, $6)
                    ON CONFLICT (command) DO UPDATE
                   SET honoured = excluded.honoured, asked_at = excluded.asked_at,
                       process_start = excluded.process_start,
-                      honoured_since = CASE WHEN excluded.honoured AND k.honoured AND NOT k.doubted
+                      -- What was sent under another header is stored under no key, however long the process runs.
+                      honoured_since = CASE WHEN excluded.honoured AND k.header <> excluded.header THEN now()
+                                            WHEN excluded.honoured AND k.honoured AND NOT k.doubted
                                              AND COALESCE(k.seen = COALESCE(excluded.process_start, ''), true)
                                             THEN k.honoured_since
                                             ELSE excluded.honoured_since END,
-                      doubted = false,
+                      doubted = false, header = excluded.header,
                       seen = NULLIF(k.seen, COALESCE(excluded.process_start, '')),
                       subject = COALESCE(excluded.subject, k.subject), asking_until = NULL
             RETURNING EXTRACT(EPOCH FROM now() - honoured_since)::float8"#,
@@ -132,6 +141,7 @@ impl Store {
             verdict.process_start,
             verdict.up_for.as_secs_f64(),
             verdict.subject,
+            verdict.header,
         )
         .fetch_one(&self.pool)
         .or_fail_to("write whether keys are honoured")

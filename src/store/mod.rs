@@ -15,6 +15,8 @@ mod cancel;
 mod cascade;
 mod claim;
 mod claimed;
+#[cfg(feature = "lab")]
+mod claims;
 mod connect;
 mod due;
 mod ends;
@@ -28,10 +30,8 @@ mod lanes;
 mod locks;
 mod names;
 mod operators;
-mod oversight;
 mod patience;
 mod pool;
-mod rehearsal;
 mod results;
 mod settle;
 mod settlement;
@@ -48,11 +48,13 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
+#[cfg(feature = "lab")]
+pub use self::claims::{Claims, Cost};
 pub use self::{
     accept::{Accepted, CallerKey, NewOperation},
     attempt::{SeenLoan, StartAttempt},
     body_digest::BodyDigest,
-    books::KnownClient,
+    books::KnownNumber,
     bulk::{
         Batch, BatchAccepted, BatchPage, Candidate, NewBatch, NewRow, Record, RecordFilter,
         RefusedRow, Retry, RowContent, RowFailure, RowStatus, Summary,
@@ -72,10 +74,8 @@ pub use self::{
         ActionError, BooksReport, Found, Inspected, ListCursor, NewEpoch, NumberConfirmation,
         NumberConflict, Operator, ParkedOperation, Retryable, Unfit,
     },
-    oversight::{Held, Oversight, Standing},
     patience::STATEMENT_TIMEOUT,
     pool::{Pool, UnfitSetting},
-    rehearsal::{Cost, LongTransaction, Rehearsal},
     settlement::{End, Settlement, Verdict},
     track::Tracked,
     transaction::{MoneyMovement, Progress},

@@ -8,11 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{conclude::Conclusion, pace, runner::Runner};
+use super::{conclude::Conclusion, known::Standing, pace, runner::Runner};
 use crate::{
     domain::ReferentKind,
-    fineract::{ReadFailure, Shown},
-    store::{Claimed, KnownClient, StoreError},
+    store::{Claimed, StoreError},
     telemetry::{chain, metrics::count_alarm},
 };
 
@@ -75,17 +74,6 @@ impl Seen {
     fn has_just_read(&self) -> bool {
         self.has_read && self.looked_at.is_some_and(|at| at.elapsed() < PAUSE)
     }
-}
-
-/// What a look said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Standing {
-    /// They are ours, or nothing is known that could tell.
-    Ours,
-    /// They are another's.
-    Another,
-    /// Fineract or the database could not be read.
-    Unread,
 }
 
 impl Books {
@@ -244,52 +232,24 @@ impl Runner {
     async fn read_books(&self) -> Result<(i32, bool, Standing), StoreError> {
         let epoch = self.store.epoch().await?;
         let clients = self.store.newest_clients(NEWEST).await?;
-        let (mut right, mut wrong, mut forbidden, mut unread) = (0, Vec::new(), 0, 0);
-        for client in &clients {
-            let shown = self
-                .fineract
-                .shown_under(ReferentKind::Client, client.number, None)
-                .await;
-            match shown {
-                Ok(shown) if self.is_shown(client, &shown).await? => right += 1,
-                Ok(_) => wrong.push(client),
-                Err(ReadFailure::NoAnswer(_)) => {
-                    unread += 1;
-                    break;
-                }
-                // Whoever may not read clients does not see whose they are.
-                Err(failure) if failure.is_forbidden() => forbidden += 1,
-                Err(_) => unread += 1,
-            }
-        }
-        let standing = match (wrong.as_slice(), clients.as_slice()) {
-            ([_, _, ..], _) | ([_], [_]) => Standing::Another,
-            ([_], _) if unread > 0 => Standing::Unread,
-            ([], _) if right + forbidden == 0 && unread > 0 => Standing::Unread,
-            _ => Standing::Ours,
+        let (kind, known) = if clients.is_empty() {
+            (ReferentKind::Loan, self.store.newest_loans(NEWEST).await?)
+        } else {
+            (ReferentKind::Client, clients)
         };
+        let read = self.read_known(kind, &known).await?;
+        let standing = read.standing(known.len());
         if standing != Standing::Another {
-            for client in wrong {
+            for (lane, number) in read.wrong {
                 count_alarm("client_not_there");
                 tracing::error!(
                     alarm = "client_not_there",
-                    fineract.client_id = client.number,
-                    "a client of ours is not under its number in Fineract"
+                    fineract.number = number,
+                    kind = lane.split(':').next(),
+                    "a client or loan of ours is not under its number in Fineract"
                 );
             }
         }
-        Ok((epoch, !clients.is_empty(), standing))
-    }
-
-    async fn is_shown(&self, client: &KnownClient, shown: &Shown) -> Result<bool, StoreError> {
-        let Shown::Named(Some(name)) = shown else {
-            return Ok(false);
-        };
-        if client.is_named(name) {
-            return Ok(true);
-        }
-        self.store
-            .is_confirmed(&client.lane, client.number, name)
-            .await
+        Ok((epoch, !known.is_empty(), standing))
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{
     case::Case,
     conclude::{Conclusion, refused_unsent},
+    evidence::reason,
     pace,
     runner::Runner,
 };
@@ -17,6 +18,9 @@ use crate::{
 
 /// Why an operation waits whose command Fineract has put before a checker.
 const AWAITING: &str = "awaiting_checker";
+
+/// Why a person has to decide whether a command was rejected, or carried out all the same.
+const UNTOLD: &str = "evidence_cannot_tell";
 
 /// How long a checker is given before it is looked at again.
 const GIVEN: Duration = Duration::from_mins(1);
@@ -99,7 +103,7 @@ impl Runner {
     /// Ends it with the success that was read.
     pub(super) async fn succeeded_by(&self, case: Case<'_>, evidence: Evidence) -> Conclusion {
         let Evidence::Ours(body) = evidence else {
-            return Conclusion::park("evidence_cannot_tell");
+            return Conclusion::park(UNTOLD);
         };
         self.look_after(case).await;
         let learned = case
@@ -136,7 +140,8 @@ impl Runner {
     pub(super) async fn rejected(&self, case: Case<'_>) -> Conclusion {
         match self.find(case).await {
             Ok((Finding::Ours, evidence)) => self.succeeded_by(case, evidence).await,
-            Ok((Finding::NotOurs | Finding::Absent | Finding::CannotTell, _)) => refused_unsent(
+            Ok((Finding::CannotTell, evidence)) => Conclusion::park(reason(UNTOLD, &evidence)),
+            Ok((Finding::NotOurs | Finding::Absent, _)) => refused_unsent(
                 "rejected_by_checker",
                 "A checker in Fineract rejected the command".to_owned(),
                 (case.entry.fells)(&[]),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{case::Case, pace, runner::Runner};
+use super::{case::Case, meant::answer_about_another, pace, runner::Runner};
 use crate::{
     domain::{
         Answer, Reply, ResourceId, State,
@@ -167,13 +167,7 @@ impl Runner {
             }
             (Decision::Park { why }, _) => {
                 if why == ANSWER_ABOUT_ANOTHER {
-                    count_alarm(why);
-                    tracing::error!(
-                        operation.id = %claimed.id,
-                        operation.type = %claimed.operation_type,
-                        alarm = why,
-                        "Fineract answered about another client or loan than it was asked about"
-                    );
+                    return answer_about_another(claimed);
                 }
                 Conclusion::park(why)
             }
@@ -190,6 +184,11 @@ impl Runner {
         let (Some(answer), Some(request)) = (history.success(), history.request()) else {
             return Conclusion::park("unclassified_answer");
         };
+        match self.is_about_another(case, request, &answer.body).await {
+            Ok(false) => {}
+            Ok(true) => return answer_about_another(case.claimed),
+            Err(conclusion) => return conclusion,
+        }
         self.note_success();
         self.look_after(case).await;
         Conclusion::unsent(Verdict::End(End::Succeeded {

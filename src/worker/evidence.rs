@@ -11,6 +11,9 @@ use crate::{
     store::{End, Verdict},
 };
 
+/// Why an operation is left to a person that a restored database may have forgotten to have sent.
+const MAY_HAVE_BEEN_DONE: &str = "may_have_been_done";
+
 impl Runner {
     /// Reads Fineract, and decides by what is there.
     pub(super) async fn read(
@@ -55,20 +58,15 @@ impl Runner {
         if crate::sabotage::is(crate::sabotage::Sabotage::ExpireUnread) {
             return refusal;
         }
-        if !case.history().reached_fineract() && !case.claimed.read_first {
+        if !case.history().reached_fineract() && !is_forgotten(case) {
             return refusal;
         }
         self.close_by_reading(case, refusal).await
     }
 
-    /// Ends an operation because its time has passed: as any that is closed. Where more may have happened to it than
-    /// is known here, Fineract is read although no attempt is known.
+    /// Ends an operation because its time has passed: as any that is closed.
     pub(super) async fn expire(&self, case: Case<'_>) -> Conclusion {
-        if case.claimed.read_first {
-            self.close_by_reading(case, expired(case)).await
-        } else {
-            self.close(case, expired(case)).await
-        }
+        self.close(case, expired(case)).await
     }
 
     async fn close_by_reading(&self, case: Case<'_>, refusal: Conclusion) -> Conclusion {
@@ -78,9 +76,17 @@ impl Runner {
         };
         match self.judge(case, Question::Closing, finding).await {
             decision::Verdict::Succeeded => self.succeeded_by(case, evidence).await,
+            // Only a payment leaves a mark that nothing takes away, an undo included: that others have changed since
+            // what else was done looks the same as if it had not been.
+            decision::Verdict::Refused if is_forgotten(case) && !case.entry.guarded => {
+                Conclusion::park(MAY_HAVE_BEEN_DONE)
+            }
             decision::Verdict::Refused => match evidence {
                 Evidence::NotOurs(_) => done_by_another(case, evidence, None),
-                Evidence::Ours(_) | Evidence::Absent | Evidence::CannotTell(_) => refusal,
+                Evidence::Ours(_)
+                | Evidence::Changed(_)
+                | Evidence::Absent
+                | Evidence::CannotTell(_) => refusal,
             },
             decision::Verdict::NewKey { why } | decision::Verdict::SameKey { why } => {
                 self.again_or_park(case.claimed, why, false, None)
@@ -159,7 +165,7 @@ impl Runner {
             Evidence::Ours(_) => Finding::Ours,
             Evidence::NotOurs(_) => Finding::NotOurs,
             Evidence::Absent => Finding::Absent,
-            Evidence::CannotTell(_) => Finding::CannotTell,
+            Evidence::Changed(_) | Evidence::CannotTell(_) => Finding::CannotTell,
         };
         Ok((finding, evidence))
     }
@@ -176,6 +182,11 @@ impl Runner {
     }
 }
 
+/// Whether this database may have forgotten an attempt: it was restored.
+pub(super) fn is_forgotten(case: Case<'_>) -> bool {
+    case.claimed.forgotten_for.is_some()
+}
+
 /// Ends it as what somebody else has done, with Fineract's refusal where there is one.
 fn done_by_another(case: Case<'_>, evidence: Evidence, answer: Option<&Answer>) -> Conclusion {
     let code = DONE_BY_ANOTHER.to_owned();
@@ -187,9 +198,10 @@ fn done_by_another(case: Case<'_>, evidence: Evidence, answer: Option<&Answer>) 
             .filter(|_| !codes.is_empty()),
         message: match evidence {
             Evidence::NotOurs(message) => message,
-            Evidence::Ours(_) | Evidence::Absent | Evidence::CannotTell(_) => {
-                "It was done by somebody else".to_owned()
-            }
+            Evidence::Ours(_)
+            | Evidence::Changed(_)
+            | Evidence::Absent
+            | Evidence::CannotTell(_) => "It was done by somebody else".to_owned(),
         },
         fells: (case.entry.fells)(&[codes, vec![code.clone()]].concat()),
         code,
@@ -197,9 +209,10 @@ fn done_by_another(case: Case<'_>, evidence: Evidence, answer: Option<&Answer>) 
 }
 
 /// Why a person has to decide, as the type's own evidence says it where that cannot tell.
-fn reason(why: &'static str, evidence: &Evidence) -> &'static str {
+pub(super) fn reason(why: &'static str, evidence: &Evidence) -> &'static str {
     match evidence {
         Evidence::CannotTell(why) => why,
+        Evidence::Changed(_) => "created_with_other_values",
         Evidence::Ours(_) | Evidence::NotOurs(_) | Evidence::Absent => why,
     }
 }

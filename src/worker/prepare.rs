@@ -97,7 +97,7 @@ impl Runner {
         if history.may_be_forgotten(case.claimed.key_number, kept_for) {
             self.look_before_it_runs_anew(case).await?;
         }
-        if !case.entry.guarded || history.is_kept(kept_for) {
+        if !case.entry.guarded || self.is_still_kept(case, &history).await {
             return Ok(stored);
         }
         let (plan, facts, _) = self.plan(case).await?;
@@ -112,6 +112,21 @@ impl Runner {
             Plan::Send(_) => Err(self.again_or_park(case.claimed, MAY_STILL_RUN, false, None)),
             Plan::Refuse(refusal) => Err(self.refuse(case, refusal).await),
         }
+    }
+
+    /// Whether the key is in Fineract's books, so that asking for it executes nothing: it was seen there, and nothing
+    /// has happened since by which it may have gone. A checker may have deleted its command; a Fineract that was
+    /// restored has forgotten it.
+    async fn is_still_kept(&self, case: Case<'_>, history: &History<'_>) -> bool {
+        if !history.is_kept(self.settings().keys_kept_for) || case.audit == Some(Audit::Unseen) {
+            return false;
+        }
+        let seen = history.seen_in_books();
+        let has_failed = self
+            .fineract
+            .last_failure()
+            .is_some_and(|at| at.elapsed() <= seen);
+        !has_failed && self.fineract.may_have_run_for(seen).await
     }
 
     async fn refuse(&self, case: Case<'_>, refusal: Refusal) -> Conclusion {

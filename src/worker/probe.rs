@@ -6,12 +6,13 @@ use super::{
     case::Case,
     conclude::Conclusion,
     keys::{Doubt, GOOD_FOR, LOOKED_FOR_AGAIN, Trust, kind},
+    referents::Meaning,
     runner::Runner,
 };
 use crate::{
     domain::{
-        Answer, CommandKind, Facts, IdempotencyKey, KeySaid, Lane, OperationType, ProbeSubject,
-        Reads, Reply,
+        Answer, Attempt, CommandKind, Facts, IdempotencyKey, KeySaid, Lane, OperationType,
+        ProbeSubject, Reads, Reply,
     },
     fineract::{Process, ReadFailure},
     operations::Entry,
@@ -48,7 +49,8 @@ impl Runner {
         }
         let last = self.store.key_verdict(kind).await?;
         let process = self.keys.process();
-        let is_same = last.process_start == process.as_ref().map(|process| process.start.clone());
+        let is_same = last.process_start == process.as_ref().map(|process| process.start.clone())
+            && last.header == self.fineract.key_header();
         // Where processes cannot be told apart, only what was asked since the last failure counts.
         let is_fresh =
             is_same && (process.is_some() || last_failure.is_none_or(|at| last.age < at.elapsed()));
@@ -65,7 +67,11 @@ impl Runner {
         }
         let start = process.as_ref().map(|process| process.start.as_str());
         let lease = self.settings().lease;
-        if !self.store.begin_key_probe(kind, start, lease).await? {
+        if !self
+            .store
+            .begin_key_probe(kind, start, self.fineract.key_header(), lease)
+            .await?
+        {
             return Err(Doubt::BeingAsked);
         }
         let trust = match self.probe(kind, last.subject.as_deref()).await {
@@ -158,6 +164,7 @@ impl Runner {
                     .as_ref()
                     .map_or(Duration::ZERO, |process| process.up_for),
                 process_start: process.map(|process| process.start),
+                header: self.fineract.key_header().to_owned(),
                 subject,
             })
             .await?;
@@ -182,14 +189,7 @@ impl Runner {
         let said = match &last.reply {
             Some(Reply::Answer(answer)) if answer.cached => KeySaid::Honoured,
             Some(Reply::Answer(_)) if is_harmless_success(case.entry, conclusion) => {
-                let key = IdempotencyKey {
-                    id: case.claimed.id,
-                    number: last.key_number,
-                };
-                match self.fineract.send(&last.request, key).await {
-                    Reply::Answer(answer) => KeySaid::by_second(&answer),
-                    Reply::Failure(_) => KeySaid::Nothing,
-                }
+                self.send_once_more(case, last).await
             }
             Some(Reply::Answer(_) | Reply::Failure(_)) | None => KeySaid::Nothing,
         };
@@ -203,6 +203,26 @@ impl Runner {
                 tracing::warn!(error = %chain(&error), "what was learnt of keys is not written");
             }
             Ok(_) | Err(Doubt::NotHonoured | Doubt::BeingAsked | Doubt::Unread(_)) => {}
+        }
+    }
+}
+
+impl Runner {
+    /// Sends once more, under its key, what has just succeeded: as anything that is sent again, only while its numbers
+    /// mean what they meant, and not while it is on hold.
+    async fn send_once_more(&self, case: Case<'_>, last: &Attempt) -> KeySaid {
+        let is_same = matches!(self.meaning_of(case.claimed, last).await, Ok(Meaning::Same));
+        let is_held = self.store.is_held(case.claimed.id).await;
+        if !is_same || !matches!(is_held, Ok(false)) {
+            return KeySaid::Nothing;
+        }
+        let key = IdempotencyKey {
+            id: case.claimed.id,
+            number: last.key_number,
+        };
+        match self.fineract.send(&last.request, key).await {
+            Reply::Answer(answer) => KeySaid::by_second(&answer),
+            Reply::Failure(_) => KeySaid::Nothing,
         }
     }
 }

@@ -1,10 +1,15 @@
 //! Before a command is sent again: whether the numbers in it still mean what they meant when it was planned.
 
-use super::{case::Case, conclude::Conclusion, runner::Runner};
+use super::{
+    case::Case,
+    conclude::Conclusion,
+    meant::{Meant, in_lane},
+    runner::Runner,
+};
 use crate::{
-    domain::{Attempt, Facts, Lane, Reads, Referent, ReferentKind, decision::Finding},
+    domain::{Attempt, Facts, Reads, ReferentKind, decision::Finding},
     fineract::{ReadFailure, Shown},
-    store::{Claimed, StoreError},
+    store::Claimed,
     telemetry::metrics::count_alarm,
 };
 
@@ -185,82 +190,6 @@ impl Runner {
         let outage = matches!(failure, ReadFailure::NoAnswer(_));
         self.again_or_park(claimed, UNREAD, outage, None)
     }
-
-    async fn is_meant(
-        &self,
-        meant: &Meant<'_>,
-        number: i64,
-        shown: Option<&str>,
-    ) -> Result<bool, StoreError> {
-        let Some(shown) = shown else {
-            return Ok(false);
-        };
-        let (is_same, lane) = match meant {
-            Meant::Named { name, lane } => (shown == *name, lane.as_deref()),
-            Meant::InLane(lane) => (in_lane(lane, shown), Some(*lane)),
-        };
-        match lane {
-            Some(lane) if !is_same => self.store.is_confirmed(lane, number, shown).await,
-            Some(_) | None => Ok(is_same),
-        }
-    }
-}
-
-/// What a number meant.
-#[derive(Clone, Debug)]
-enum Meant<'a> {
-    /// What bore this external id or name, and its lane, where it has one.
-    Named { name: &'a str, lane: Option<String> },
-    /// What the operation's lane is of: an older gateway kept no name.
-    InLane(&'a str),
-}
-
-impl<'a> Meant<'a> {
-    /// What a number meant when the attempt was sent, as far as that was kept.
-    fn of(
-        claimed: &'a Claimed,
-        attempt: &'a Attempt,
-        kind: ReferentKind,
-        number: i64,
-    ) -> Option<Self> {
-        let is_it = |known: &&Referent| known.kind == kind && known.number == number;
-        if let Some(known) = attempt.referents.iter().find(is_it) {
-            return Some(Self::Named {
-                name: &known.name,
-                lane: lane_of(kind, &known.name).map(|lane| lane.to_string()),
-            });
-        }
-        // Nothing has a lane of its own but clients and loans.
-        let prefix = match kind {
-            ReferentKind::Client => "client:",
-            ReferentKind::Loan => "loan:",
-            ReferentKind::Product
-            | ReferentKind::Charge
-            | ReferentKind::PaymentType
-            | ReferentKind::Office => return None,
-        };
-        let read = claimed.places.read.as_ref().map(|(lane, _)| lane.as_str());
-        let mut lanes = [Some(claimed.places.lane.as_str()), read].into_iter();
-        let lane = lanes.find_map(|lane| lane.filter(|lane| lane.starts_with(prefix)));
-        lane.map(Self::InLane)
-    }
-}
-
-fn lane_of(kind: ReferentKind, external_id: &str) -> Option<Lane> {
-    match kind {
-        ReferentKind::Client => Some(Lane::client(external_id)),
-        ReferentKind::Loan => Some(Lane::loan(external_id)),
-        ReferentKind::Product
-        | ReferentKind::Charge
-        | ReferentKind::PaymentType
-        | ReferentKind::Office => None,
-    }
-}
-
-fn in_lane(lane: &str, external_id: &str) -> bool {
-    [Lane::client(external_id), Lane::loan(external_id)]
-        .iter()
-        .any(|of| of.as_str() == lane)
 }
 
 /// Parks an operation whose number has come to mean another client or loan, and raises the alarm.

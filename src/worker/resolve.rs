@@ -7,6 +7,7 @@ use serde_json::json;
 use super::{
     case::Case,
     conclude::{Conclusion, refused_unsent},
+    evidence::is_forgotten,
     runner::Runner,
 };
 use crate::{
@@ -53,8 +54,13 @@ impl Runner {
             (Audit::Unchecked, Resolution::Failed) => {
                 return Err(Conclusion::park("awaiting_checker"));
             }
-            (Audit::Unseen, Resolution::Failed) if waits => return Err(Conclusion::park(UNSEEN)),
-            (Audit::Unseen, Resolution::Failed) if is_of_these => {
+            // In these books Fineract itself has to show it; in others the command may never have been.
+            (Audit::Unseen, Resolution::Failed)
+                if waits && (is_of_these || !case.claimed.nothing_waits) =>
+            {
+                return Err(Conclusion::park(UNSEEN));
+            }
+            (Audit::Unseen, Resolution::Failed) => {
                 self.nothing_is_to_come(case).await?;
             }
             (Audit::Unchecked | Audit::Checked | Audit::Unseen, _) => {}
@@ -64,13 +70,21 @@ impl Runner {
             None => self.find(case).await?,
         };
         Err(match (resolution, finding, evidence) {
-            (Resolution::Succeeded, Finding::CannotTell, _) => match done(case) {
-                Some(body) => Conclusion::unsent(Verdict::End(End::Succeeded {
-                    body,
-                    resource_id: ResourceId::Unchanged,
-                })),
-                None => Conclusion::park("resolution_disagrees"),
-            },
+            (Resolution::Succeeded, _, Evidence::Changed(body)) => {
+                self.succeeded_by(case, Evidence::Ours(body)).await
+            }
+            // What came after it, which this database has forgotten as well, may have changed what it left behind.
+            (Resolution::Succeeded, finding, _)
+                if finding == Finding::CannotTell || is_forgotten(case) =>
+            {
+                match done(case) {
+                    Some(body) => Conclusion::unsent(Verdict::End(End::Succeeded {
+                        body,
+                        resource_id: ResourceId::Unchanged,
+                    })),
+                    None => Conclusion::park("resolution_disagrees"),
+                }
+            }
             (Resolution::Failed, Finding::Absent | Finding::CannotTell, _) => {
                 let message = "It had no effect in Fineract, as an operator has made sure";
                 refused_unsent(CODE, message.to_owned(), fells(case))
@@ -85,23 +99,28 @@ impl Runner {
     }
 
     /// Makes sure that no command of the operation takes effect after it was looked for in vain: none may
-    /// wait for a checker, and none was sent a moment ago. `Err`: that is not sure.
+    /// wait for a checker, and none was sent a moment ago, also in a time that a restored database has forgotten.
+    /// `Err`: that is not sure. Of other books' checkers nothing is known but what the operator has seen to before
+    /// confirming them (`docs/RECOVERY.md`).
     async fn nothing_is_to_come(&self, case: Case<'_>) -> Result<(), Conclusion> {
-        if case.history().awaits_checker() {
-            return Err(Conclusion::park(UNSEEN));
-        }
-        if case.history().may_have_run() && self.fineract.may_await_checker() {
+        let mut forgotten = case.claimed.forgotten_for;
+        let may_have_run = case.history().may_have_run() || forgotten.is_some();
+        if may_have_run && !case.is_of_other_books() && self.fineract.may_await_checker() {
             return Err(Conclusion::park("may_await_checker"));
         }
         let mut history = case.history();
-        if history.may_still_run() {
-            history = history.up_for(self.fineract.uptime().await);
+        if may_have_run {
+            let uptime = self.fineract.uptime().await;
+            history = history.up_for(uptime);
+            // Fineract has been started since: nothing of that time runs any more.
+            forgotten = forgotten.filter(|since| uptime.is_none_or(|uptime| uptime >= *since));
         }
         let age = case.attempts.last().map(|last| last.age);
+        let age = age.into_iter().chain(forgotten).min();
         let left = age.map_or(Duration::ZERO, |age| {
             self.settings().patience.stuck_after.saturating_sub(age)
         });
-        if left.is_zero() || !history.may_still_run() {
+        if left.is_zero() || !(history.may_still_run() || forgotten.is_some()) {
             return Ok(());
         }
         Err(Conclusion::unsent(Verdict::Again {
@@ -113,17 +132,20 @@ impl Runner {
     }
 }
 
-/// What is said of a success that only the operator knows of: the number that the command was sent to.
-/// A create was sent to none, and what it made can be seen.
+/// What is said of a success that only the operator knows of: the number that the command was sent to, or, where no
+/// attempt is known, would be. A create was sent to none, and what it made can be seen.
 fn done(case: Case<'_>) -> Option<String> {
     let history = case.history();
-    let request = history.request()?;
-    let body = match (request.loan_id(), request.client_id()) {
+    let (loan, client) = match history.request() {
+        Some(request) => (request.loan_id(), request.client_id()),
+        None if case.claimed.operation_type.is_create() => (None, None),
+        None if case.claimed.places.lane.starts_with("loan:") => (case.claimed.known_id, None),
+        None => (None, case.claimed.known_id),
+    };
+    let body = match (loan, client) {
         (Some(loan), _) => json!({ "loanId": loan, "resourceId": loan }),
-        (None, client) => {
-            let client = client?;
-            json!({ "clientId": client, "resourceId": client })
-        }
+        (None, Some(client)) => json!({ "clientId": client, "resourceId": client }),
+        (None, None) => return None,
     };
     Some(body.to_string())
 }

@@ -89,3 +89,52 @@ pub(crate) async fn refusal(database_url: &str) -> String {
     let variables = [&ENOUGH[..], &[("DATABASE_URL", database_url)]].concat();
     complaint(&["serve"], &variables).await
 }
+
+/// What the lab tells the gateways that it breaks is no setting, and no gateway of a deployment obeys it.
+#[tokio::test]
+async fn what_the_lab_says_is_not_obeyed() {
+    for (name, value) in [
+        ("PROVE_ORDER", "die:after_send::1"),
+        ("SABOTAGE", "guard_off"),
+    ] {
+        let said = complaint(
+            &["serve"],
+            &[
+                &ENOUGH[..],
+                &[
+                    (
+                        "DATABASE_URL",
+                        "postgres://gateway:hush@127.0.0.1:9/gateway",
+                    ),
+                    (name, value),
+                ],
+            ]
+            .concat(),
+        )
+        .await;
+        assert!(said.contains(name), "{said}");
+    }
+}
+
+/// Nothing of the lab is in the binary: no point at which it dies, no wrong that it does, no sandbox, no bench's SQL.
+#[test]
+fn nothing_of_the_lab_is_in_the_binary() {
+    let binary = std::fs::read(env!("CARGO_BIN_EXE_fineract-gateway")).expect("it is built");
+    let binary = String::from_utf8_lossy(&binary);
+    let holds = |text: &str| binary.contains(text);
+    // Looked for in the same way, and there.
+    assert!(holds("gateway_backlog"));
+    for text in [
+        "after_group_commit",
+        "in_lease_renewal",
+        "kill -KILL $PPID",
+        "attempt_not_committed",
+        "history_by_external_id",
+        "/sandbox/",
+        "pg_terminate_backend",
+        "TABLESAMPLE",
+        "initdb",
+    ] {
+        assert!(!holds(text), "{text}");
+    }
+}

@@ -9,8 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fineract_gateway::embedded_postgres::EmbeddedPostgres;
 use futures_util::future::join_all;
+use private_postgres::PrivatePostgres;
 use reqwest::Method;
 use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
@@ -134,7 +134,7 @@ struct Bed {
 }
 
 impl Bed {
-    async fn make(postgres: &EmbeddedPostgres, name: &'static str, role: &str) -> Self {
+    async fn make(postgres: &PrivatePostgres, name: &'static str, role: &str) -> Self {
         let url = postgres.url("postgres");
         let mut database = PgConnection::connect(&url).await.expect("a connection");
         let create = format!("CREATE DATABASE {name}");
@@ -166,7 +166,7 @@ impl Bed {
     }
 }
 
-async fn in_the_middle_of_statements(postgres: &EmbeddedPostgres) {
+async fn in_the_middle_of_statements(postgres: &PrivatePostgres) {
     let mut bed = Bed::make(postgres, "statements", "all").await;
     run("BEGIN; LOCK TABLE result", &mut bed.database).await;
     let settled = bed.gateway.send("CLIENT_CREATE", client("SETTLED")).await;
@@ -192,7 +192,7 @@ async fn in_the_middle_of_statements(postgres: &EmbeddedPostgres) {
     assert_eq!(later["status"], "success", "{later}");
 }
 
-async fn after_the_commit_of_an_accept(postgres: &EmbeddedPostgres) {
+async fn after_the_commit_of_an_accept(postgres: &PrivatePostgres) {
     let bed = Bed::make(postgres, "accepts", "all").await;
     bed.line.kill_at_commit();
     let accepted = bed.gateway.send("CLIENT_CREATE", client("C")).await;
@@ -200,7 +200,7 @@ async fn after_the_commit_of_an_accept(postgres: &EmbeddedPostgres) {
     bed.ends_once(&accepted).await;
 }
 
-async fn after_the_commit_of_a_settle(postgres: &EmbeddedPostgres) {
+async fn after_the_commit_of_a_settle(postgres: &PrivatePostgres) {
     let mut bed = Bed::make(postgres, "settles", "all").await;
     bed.system
         .fault(json!({"match": {"method": "POST", "path": "/clients"}, "fault": "slow", "delay_ms": 1000}))
@@ -216,7 +216,7 @@ async fn after_the_commit_of_a_settle(postgres: &EmbeddedPostgres) {
     assert_eq!(count(&mut bed.database, "attempt").await, 1);
 }
 
-async fn before_a_transaction_begins(postgres: &EmbeddedPostgres) {
+async fn before_a_transaction_begins(postgres: &PrivatePostgres) {
     let mut bed = Bed::make(postgres, "begins", "api").await;
     bed.line.hold_begins(true);
     let refused = bed.gateway.operate("CLIENT_CREATE", client("REFUSED"));
@@ -252,7 +252,7 @@ async fn waiting(database: &mut PgConnection) -> i64 {
     .expect("a count")
 }
 
-async fn under_every_connection(postgres: &EmbeddedPostgres) {
+async fn under_every_connection(postgres: &PrivatePostgres) {
     let mut bed = Bed::make(postgres, "every", "api").await;
     run("BEGIN; LOCK TABLE operation", &mut bed.database).await;
     let parked = || {

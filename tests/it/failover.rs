@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use fineract_gateway::embedded_postgres::{EmbeddedPostgres, Options};
+use private_postgres::{Options, PrivatePostgres};
 use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection, PgPool};
 use tokio::task::block_in_place;
@@ -20,12 +20,12 @@ pub(crate) fn client(external_id: &str) -> Value {
             "activationDate": "01 January 2026" })
 }
 
-pub(crate) fn postgres() -> EmbeddedPostgres {
+pub(crate) fn postgres() -> PrivatePostgres {
     let options = Options {
         durable: false,
         ..Options::default()
     };
-    block_in_place(|| EmbeddedPostgres::start(options)).expect("a private Postgres")
+    block_in_place(|| PrivatePostgres::start(options)).expect("a private Postgres")
 }
 
 /// Waits until `holds` gives `true`.

@@ -7,9 +7,9 @@ use std::{
 
 use fineract_gateway::{
     domain::{Checked, Lane, LaneAccess, OperationId, OperationType},
-    sandbox::Sandbox,
     store::{ClaimLimits, NewOperation, Store},
 };
+use fineract_sandbox::Sandbox;
 use serde_json::{Value, json, value::RawValue};
 use sqlx::PgPool;
 use tokio::net::TcpListener;

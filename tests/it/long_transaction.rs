@@ -2,45 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use fineract_gateway::{
-    domain::OperationType,
-    store::{Pool, Rehearsal},
-};
+use fineract_gateway::domain::OperationType;
 use sqlx::PgPool;
 
 use crate::{
     failover::until,
     support::{TestGateway, claim_limits, client_create, system::System},
 };
-
-#[sqlx::test]
-async fn what_ended_beside_it_makes_no_claim_dear(pool: PgPool) {
-    let all = claim_limits(2_000, OperationType::ALL);
-    let limits = claim_limits(32, OperationType::ALL);
-    let queue = Rehearsal::new(Pool::from(pool.clone()));
-    queue.fill_due(all.count).await.unwrap();
-    // What becomes due now is looked at again and again for a second.
-    queue
-        .run("UPDATE operation SET due_at = now() - interval '1 minute'")
-        .await
-        .unwrap();
-    queue.run("VACUUM ANALYZE").await.unwrap();
-    let long = queue.open_long_transaction().await.unwrap();
-    assert_eq!(queue.claim(&all).await.unwrap(), 2_000);
-    queue
-        .run("UPDATE operation SET state = 'succeeded', due_at = NULL, ended_at = now()")
-        .await
-        .unwrap();
-
-    // One that begins to claim steps over all of it, once.
-    let queue = queue.anew();
-    let whole = queue.explain_claim(&limits).await.unwrap().buffers;
-    assert!(whole > 100, "{whole}: the transaction holds nothing back");
-    assert_eq!(queue.claim(&limits).await.unwrap(), 0);
-    let next = queue.explain_claim(&limits).await.unwrap().buffers;
-    assert!(next < 20, "{next}");
-    drop(long);
-}
 
 #[sqlx::test]
 async fn what_comes_in_behind_a_claim_is_not_missed(pool: PgPool) {

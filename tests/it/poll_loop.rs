@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fineract_gateway::embedded_postgres::EmbeddedPostgres;
+use private_postgres::PrivatePostgres;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::{
@@ -27,7 +27,7 @@ const DEADLINE: Duration = Duration::from_mins(1);
 const LOOP: &str = include_str!("../clients/document_000.py");
 
 /// A system whose operations last for some seconds, and one of them.
-async fn slow_operation(postgres: &EmbeddedPostgres) -> (System, Caller, String) {
+async fn slow_operation(postgres: &PrivatePostgres) -> (System, Caller, String) {
     let mut system = System::on(&postgres.url("postgres")).await;
     system.set("FINERACT_TIMEOUT_SECONDS", "30");
     system.set("WORKER_LEASE_SECONDS", "40");

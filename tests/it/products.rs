@@ -6,8 +6,8 @@ use fineract_gateway::{
     config::Config,
     domain::{Product, Reads},
     fineract::{Fineract, ReadFailure, Subject},
-    sandbox::Sandbox,
 };
+use fineract_sandbox::Sandbox;
 use reqwest::Client;
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -24,8 +24,9 @@ const METRICS: &str = "/fineract-provider/actuator/prometheus";
 
 /// What was recorded in a scenario: the first exchange that `is_wanted`.
 fn recorded(scenario: &str, is_wanted: impl Fn(&Value) -> bool) -> Value {
-    let file =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/recorded/{scenario}.json"));
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!(
+        "crates/fineract-sandbox/tests/recorded/{scenario}.json"
+    ));
     let text = std::fs::read_to_string(file).expect("a recording");
     let recording: Value = serde_json::from_str(&text).expect("JSON");
     let mut steps = recording["steps"].as_array().expect("steps").iter();

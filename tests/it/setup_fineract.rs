@@ -1,6 +1,6 @@
 //! `setup-fineract` makes what is missing, once, and changes nothing that is there.
 
-use fineract_gateway::sandbox::Sandbox;
+use fineract_sandbox::Sandbox;
 use reqwest::Method;
 use serde_json::{Value, json};
 

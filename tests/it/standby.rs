@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::MetadataExt as _, process::Command};
 
-use fineract_gateway::embedded_postgres::EmbeddedPostgres;
+use private_postgres::PrivatePostgres;
 use reqwest::{Method, StatusCode, Url};
 use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// A standby of a running server: what was copied of it follows it from then on.
-fn standby_of(primary: &EmbeddedPostgres) -> EmbeddedPostgres {
+fn standby_of(primary: &PrivatePostgres) -> PrivatePostgres {
     let mut standby = postgres();
     block_in_place(|| {
         standby.kill_immediately().expect("a kill");
@@ -51,8 +51,8 @@ fn standby_of(primary: &EmbeddedPostgres) -> EmbeddedPostgres {
 }
 
 /// The address of a standby, which has the primary's password.
-fn address(primary: &EmbeddedPostgres, standby: &EmbeddedPostgres) -> String {
-    let read = |postgres: &EmbeddedPostgres| Url::parse(&postgres.url("postgres")).expect("a URL");
+fn address(primary: &PrivatePostgres, standby: &PrivatePostgres) -> String {
+    let read = |postgres: &PrivatePostgres| Url::parse(&postgres.url("postgres")).expect("a URL");
     let mut url = read(primary);
     url.set_port(read(standby).port()).expect("a port");
     url.to_string()
@@ -74,7 +74,7 @@ async fn promote(standby: &str) {
     assert!(is_so(&mut connect(standby).await, "SELECT pg_promote()").await);
 }
 
-async fn start(primary: &EmbeddedPostgres) -> System {
+async fn start(primary: &PrivatePostgres) -> System {
     let mut system = System::on(&primary.url("postgres")).await;
     system.set("OPS_TOKENS", &format!("admin={OPS_TOKEN}"));
     system

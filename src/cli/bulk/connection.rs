@@ -12,7 +12,7 @@ const SHOWN: usize = 50;
 
 /// Where the gateway is, and who calls it.
 #[derive(Debug, clap::Args)]
-pub(super) struct Caller {
+pub struct Caller {
     /// The gateway's address, with its base path.
     #[arg(long, default_value = "http://127.0.0.1:8080")]
     url: Url,
@@ -32,7 +32,7 @@ pub(super) struct Caller {
 
 /// A connection to the gateway.
 #[derive(Debug)]
-pub(super) struct Connection {
+pub struct Connection {
     http: Client,
     caller: Caller,
     base: String,
@@ -40,46 +40,67 @@ pub(super) struct Connection {
 
 /// Where a batch stands, as the gateway says it.
 #[derive(Debug, Deserialize)]
-pub(super) struct Status {
+pub struct Status {
+    /// `batch_status`.
     #[serde(rename = "batch_status")]
-    pub(super) word: String,
-    pub(super) summary: Summary,
-    pub(super) metadata: Metadata,
-    pub(super) pagination: Pagination,
-    pub(super) records: Vec<Record>,
+    pub word: String,
+    /// How many rows stand where.
+    pub summary: Summary,
+    /// How far it is.
+    pub metadata: Metadata,
+    /// Whether there is more.
+    pub pagination: Pagination,
+    /// The rows of this page.
+    pub records: Vec<Record>,
 }
 
+/// How many rows of a batch stand where.
 #[derive(Debug, Deserialize)]
-pub(super) struct Summary {
-    pub(super) total: u64,
-    pub(super) ready: u64,
-    pub(super) in_progress: u64,
-    pub(super) completed: u64,
-    pub(super) failed: u64,
+pub struct Summary {
+    /// All rows.
+    pub total: u64,
+    /// Those of which nothing was sent.
+    pub ready: u64,
+    /// Those on their way.
+    pub in_progress: u64,
+    /// Those that are done.
+    pub completed: u64,
+    /// Those that have ended without an effect.
+    pub failed: u64,
 }
 
+/// How far a batch is.
 #[derive(Debug, Deserialize)]
-pub(super) struct Metadata {
-    pub(super) progress_percentage: u64,
+pub struct Metadata {
+    /// How many of a hundred rows have ended.
+    pub progress_percentage: u64,
 }
 
+/// Which part of a batch a page is.
 #[derive(Debug, Deserialize)]
-pub(super) struct Pagination {
-    pub(super) has_next: bool,
+pub struct Pagination {
+    /// Whether another page follows.
+    pub has_next: bool,
 }
 
 /// A failed row.
 #[derive(Debug, Deserialize)]
-pub(super) struct Record {
-    pub(super) id: usize,
-    pub(super) retry_eligible: Option<String>,
-    pub(super) error: Option<RecordError>,
+pub struct Record {
+    /// Its place in the file, from 1.
+    pub id: usize,
+    /// Whether it may be sent again: `Yes`, `No`, `YesWithModifications`.
+    pub retry_eligible: Option<String>,
+    /// Why it failed.
+    pub error: Option<RecordError>,
 }
 
+/// Why a row failed.
 #[derive(Debug, Deserialize)]
-pub(super) struct RecordError {
-    pub(super) code: String,
-    pub(super) message: String,
+pub struct RecordError {
+    /// A stable code.
+    pub code: String,
+    /// A sentence for people.
+    pub message: String,
 }
 
 #[derive(Deserialize)]
@@ -107,7 +128,8 @@ struct Problem {
 }
 
 impl Connection {
-    pub(super) fn new(caller: Caller) -> anyhow::Result<Self> {
+    /// A connection for this caller.
+    pub fn new(caller: Caller) -> anyhow::Result<Self> {
         let http = Client::builder()
             .timeout(Duration::from_mins(3))
             .no_proxy()
@@ -118,7 +140,7 @@ impl Connection {
     }
 
     /// Posts a body; an error says why the gateway did not take it.
-    pub(super) async fn post<T: DeserializeOwned>(
+    pub async fn post<T: DeserializeOwned>(
         &self,
         path: &str,
         query: &[(&str, &str)],
@@ -150,7 +172,7 @@ impl Connection {
     }
 
     /// Reads a page of the rows that are as asked for.
-    pub(super) async fn status(
+    pub async fn status(
         &self,
         reference_id: &str,
         filters: Value,
@@ -191,30 +213,17 @@ impl Refusal {
 
 impl Status {
     /// Whether nothing will change any more.
-    pub(super) fn has_ended(&self) -> bool {
+    pub fn has_ended(&self) -> bool {
         self.metadata.progress_percentage == 100
     }
 
     /// Whether every row has succeeded.
-    pub(super) fn has_succeeded(&self) -> bool {
+    pub fn has_succeeded(&self) -> bool {
         self.word == "COMPLETED"
     }
 
-    /// How many rows have ended.
-    pub(super) fn ended(&self) -> u64 {
-        self.summary.completed + self.summary.failed
-    }
-
-    /// Whether the summary is of so many rows, each of them counted once.
-    pub(super) fn adds_up_to(&self, total: u64) -> bool {
-        let Summary {
-            ready, in_progress, ..
-        } = self.summary;
-        self.summary.total == total && ready + in_progress + self.ended() == total
-    }
-
     /// One line for people.
-    pub(super) fn text(&self) -> String {
+    pub fn text(&self) -> String {
         let Summary {
             total,
             ready,

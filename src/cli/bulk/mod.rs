@@ -1,9 +1,8 @@
 //! `bulk`: sends a file of operations, shows where a batch stands, and sends its failed rows again.
 
-mod connection;
+pub mod connection;
 mod failed_rows;
 mod follow;
-mod measure;
 mod retry;
 mod source;
 mod status;
@@ -28,8 +27,6 @@ enum Command {
     Status(status::Arguments),
     /// Sends the failed rows of a batch again and waits until they have ended.
     Retry(retry::Arguments),
-    /// Sends a large batch of its own making, and says what that took and whether what was told of it adds up.
-    Measure(measure::Arguments),
 }
 
 /// Runs a subcommand; the exit code says whether every row of the batch has succeeded.
@@ -38,7 +35,6 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Submit(arguments) => submit::run(arguments).await?,
         Command::Status(arguments) => status::run(arguments).await?,
         Command::Retry(arguments) => retry::run(arguments).await?,
-        Command::Measure(arguments) => measure::run(arguments).await?,
     };
     Ok(if succeeded {
         ExitCode::SUCCESS

@@ -38,7 +38,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 
 /// Makes the currency, the payment type and the lenders' products, and says of each what was done.
 /// Whether nothing is missing now, or would be without `is_dry_run`.
-pub(super) async fn set_up(
+pub async fn set_up(
     fineract: &Fineract,
     operations: &Operations,
     is_dry_run: bool,

@@ -56,7 +56,8 @@ mod tests {
     /// The bodies are those that a real Fineract took.
     #[test]
     fn the_products_are_the_recorded_ones() {
-        const RECORDED: &str = include_str!("../../../tests/recorded/setup.json");
+        const RECORDED: &str =
+            include_str!("../../../crates/fineract-sandbox/tests/recorded/setup.json");
         let wanted = Wanted::read().unwrap();
         let recorded: Value = serde_json::from_str(RECORDED).unwrap();
         let bodies = |path: &str| -> Vec<Value> {

@@ -129,6 +129,12 @@ impl<'a> History<'a> {
         self.not_ended_answers(self.key_number()).count()
     }
 
+    /// How long ago the current key was last answered "not ended yet".
+    pub fn seen_in_books(&self) -> Duration {
+        let answers = self.not_ended_answers(self.key_number());
+        answers.map(|sent| sent.age).min().unwrap_or_default()
+    }
+
     /// For how long the current key has been answered "not ended yet": from the first such answer, since
     /// an attempt before it may have been run late, by both clocks that know of it.
     pub fn stuck_for(&self) -> Duration {
@@ -265,8 +271,7 @@ impl<'a> History<'a> {
             .collect()
     }
 
-    /// Whether Fineract has the current key in its books (which it keeps for `kept_for`), so that sending
-    /// it again executes nothing.
+    /// Whether the current key was seen in Fineract's books, which keep it for `kept_for`.
     pub fn is_kept(&self, kept_for: Duration) -> bool {
         self.askings() > 0 && !self.may_be_forgotten(self.key_number(), kept_for)
     }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::said::Said;
-use crate::domain::{Answer, Method, Request, ResourceId};
+use crate::domain::{Answer, Method, ReferentKind, Request, ResourceId};
 
 /// What counts of a command's result (`CONTRACT.md` section 4.1); in a replay any key may be null.
 #[derive(Deserialize)]
@@ -96,6 +96,18 @@ fn is_about_another(result: &CommandResult, request: &Request) -> bool {
 }
 
 impl Request {
+    /// The external id that a success of this command gives to the client or the loan to which it was sent by number, and
+    /// that number; `None` where it names none. A transaction's answer names the transaction.
+    pub fn answered_name(&self, success: &str) -> Option<(ReferentKind, i64, String)> {
+        let result: CommandResult = serde_json::from_str(success).ok()?;
+        let name = result.resource_external_id?.as_str()?.to_owned();
+        match (self.loan_id(), self.client_id()) {
+            (Some(_), _) if self.path.contains("/transactions") => None,
+            (Some(loan), _) => Some((ReferentKind::Loan, loan, name)),
+            (None, client) => Some((ReferentKind::Client, client?, name)),
+        }
+    }
+
     /// What a success of this command says of the numeric id of what it is about.
     pub fn learned_id(&self, success: &str) -> ResourceId {
         let creates = self.loan_id().or(self.client_id()).is_none();

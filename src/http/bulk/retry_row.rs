@@ -12,7 +12,7 @@ use super::{
 use crate::{
     domain::{OperationId, RetryEligible},
     http::{ApiState, envelope},
-    operations::{self, InvalidPayload, Problem},
+    operations::{self, Entry, InvalidPayload, Problem},
     store::{Candidate, NewOperation, RowFailure},
 };
 
@@ -116,24 +116,7 @@ pub(super) fn operation_of(
     let named = modification
         .as_ref()
         .and_then(|modification| modification.status.as_deref());
-    let entry = match (candidate.operation_type, named) {
-        (Some(known), Some(named))
-            if known.as_str() != named && candidate.operation_id.is_some() =>
-        {
-            return Err(refuse(
-                "status_changed",
-                format!("is a {known} and stays one"),
-            ));
-        }
-        (_, Some(named)) => envelope::entry_of(named)
-            .map_err(|problem| refuse("invalid_status", format!("status {}", problem.message)))?,
-        (Some(known), None) => operations::entry(known)
-            .ok_or_else(|| refuse("invalid_status", format!("{known} is not run here")))?,
-        (None, None) => {
-            let message = "needs its status beside its data: it had none that is known";
-            return Err(refuse("invalid_status", message.to_owned()));
-        }
-    };
+    let entry = entry_of(candidate, named)?;
     let cells = modification.as_ref().and_then(Modification::cells);
     let left_out = cells.map(|cells| slips::left_out(entry, candidate, cells));
     let CsvPayload {
@@ -167,6 +150,29 @@ pub(super) fn operation_of(
         expires_at: expires_at.or(candidate.expires_at),
         retry_of: candidate.operation_id,
     })
+}
+
+/// The type of the row, which a modification names where the row had none that is known.
+fn entry_of(candidate: &Candidate, named: Option<&str>) -> Result<&'static Entry, NotTaken> {
+    let refuse = |code, message: String| NotTaken::new(candidate.number, code, message);
+    match (candidate.operation_type, named) {
+        (Some(known), Some(named))
+            if known.as_str() != named && candidate.operation_id.is_some() =>
+        {
+            Err(refuse(
+                "status_changed",
+                format!("is a {known} and stays one"),
+            ))
+        }
+        (_, Some(named)) => envelope::entry_of(named)
+            .map_err(|problem| refuse("invalid_status", format!("status {}", problem.message))),
+        (Some(known), None) => operations::entry(known)
+            .ok_or_else(|| refuse("invalid_status", format!("{known} is not run here"))),
+        (None, None) => {
+            let message = "needs its status beside its data: it had none that is known";
+            Err(refuse("invalid_status", message.to_owned()))
+        }
+    }
 }
 
 /// Whether a row that comes back in a table still names whom it named.

@@ -3,7 +3,6 @@
 
 use std::collections::{HashMap, hash_map};
 
-use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::{csv_payload::pointer_of, modifications::NewCells, names, request::problem};
@@ -141,7 +140,7 @@ pub(super) fn left_out(entry: &Entry, candidate: &Candidate, cells: &NewCells) -
         return problems;
     };
     if let Some(payload) = &candidate.payload {
-        let fields: Result<HashMap<String, IgnoredAny>, _> = serde_json::from_str(payload.get());
+        let fields: Result<HashMap<String, &RawValue>, _> = serde_json::from_str(payload.get());
         if fields.is_ok_and(|fields| fields.contains_key(amount)) {
             let message = "must be there: the row had one";
             problems.push(problem(&pointer_of(amount), "left_out", message));

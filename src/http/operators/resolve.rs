@@ -23,6 +23,8 @@ const LONGEST_NOTE: usize = 1_000;
 struct ResolveBody {
     outcome: Resolution,
     note: Option<String>,
+    #[serde(default)]
+    nothing_waits: bool,
 }
 
 /// Notes how an operator says that a parked operation ended. A worker asks Fineract: it ends the
@@ -34,10 +36,14 @@ pub(in crate::http) async fn resolve_operation(
     named: Named,
     body: JsonBody,
 ) -> Result<impl IntoResponse, ApiError> {
-    let ResolveBody { outcome, note } = read(&body)?;
+    let ResolveBody {
+        outcome,
+        note,
+        nothing_waits,
+    } = read(&body)?;
     let found = named.find(&api).await?;
     api.store
-        .resolve(&found, outcome, note.as_deref(), &operator)
+        .resolve(&found, (outcome, nothing_waits), note.as_deref(), &operator)
         .await?;
     let body = ActionBody {
         tracking_id: found.tracking_id,
@@ -48,7 +54,7 @@ pub(in crate::http) async fn resolve_operation(
 }
 
 fn read(body: &JsonBody) -> Result<ResolveBody, ApiError> {
-    let must = "must have an outcome, succeeded or failed, and may have a note";
+    let must = "must have an outcome, succeeded or failed, and may have a note, and nothing_waits, true or false";
     let read: ResolveBody = body.read("invalid_resolution", must)?;
     let is_too_long = |note: &String| note.chars().count() > LONGEST_NOTE;
     if read.note.as_ref().is_some_and(is_too_long) {

@@ -1,10 +1,11 @@
 //! Ending those rows of a batch that nothing was sent for.
 
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::Batch;
 use crate::store::{
-    Asking, Pool, Store, StoreError,
+    Asking, Fells, Pool, Store, StoreError,
     cancel::{Reason, Unsent, end_unsent, find_locked, without},
     connect,
     lanes::{self, Departed},
@@ -61,20 +62,31 @@ async fn cancel_chunk(
 ) -> Result<(usize, Vec<Unsent>, Departed), StoreError> {
     let tried = candidates.len();
     let mut transaction = connect::begin(&store.pool).or_fail_to(ACTION).await?;
+    match end_chunk(&mut transaction, candidates, store.fells).await {
+        Ok((cancelled, departed)) => {
+            transaction.commit().or_fail_to(ACTION).await?;
+            Ok((tried, cancelled, departed))
+        }
+        Err(error) => {
+            // Whoever looks for what somebody has locked would find what this one has.
+            transaction.rollback().or_fail_to(ACTION).await?;
+            Err(error)
+        }
+    }
+}
+
+async fn end_chunk(
+    connection: &mut PgConnection,
+    candidates: Vec<Unsent>,
+    fells: Fells,
+) -> Result<(Vec<Unsent>, Departed), StoreError> {
     let lanes = candidates.iter().flat_map(|unsent| unsent.places.lanes());
-    lanes::lock(&mut transaction, &lanes.collect::<Vec<_>>())
+    lanes::lock(connection, &lanes.collect::<Vec<_>>())
         .or_fail_to(ACTION)
         .await?;
-    let (cancelled, departed) = end_unsent(
-        &mut transaction,
-        candidates,
-        Reason::BatchCancelled,
-        store.fells,
-    )
-    .or_fail_to(ACTION)
-    .await?;
-    transaction.commit().or_fail_to(ACTION).await?;
-    Ok((tried, cancelled, departed))
+    end_unsent(connection, candidates, Reason::BatchCancelled, fells)
+        .or_fail_to(ACTION)
+        .await
 }
 
 /// The last rows below a number that have not ended, the last one first, and the number of the first; if there are any.

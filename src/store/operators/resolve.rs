@@ -9,12 +9,13 @@ use crate::{
 };
 
 impl Store {
-    /// Has a worker look whether an operation that is parked, or on hold, ended as an operator says: nothing is sent for it. The note is kept in the
-    /// audit.
+    /// Has a worker look whether an operation that is parked, or on hold, ended as an operator says: nothing is sent
+    /// for it. With the resolution comes whether the operator has seen that no command of it waits for a checker.
+    /// The note is kept in the audit.
     pub async fn resolve(
         &self,
         found: &Found,
-        resolution: Resolution,
+        (resolution, nothing_waits): (Resolution, bool),
         note: Option<&str>,
         operator: &Operator,
     ) -> Result<(), ActionError> {
@@ -23,7 +24,7 @@ impl Store {
         let mut transaction = connect::begin(&self.pool).or_fail_to(ACTION).await?;
         let parked = sqlx::query!(
             "UPDATE operation o
-                SET state = 'ready', due_at = now(), resolution = $2, lost = 0, deaths = 0,
+                SET state = 'ready', due_at = now(), resolution = $2, nothing_waits = $3, lost = 0, deaths = 0,
                     why = 'being_resolved', why_since = now(), held = false, hold_all = NULL
                -- What is on hold is not sent, and need not be first.
                FROM (SELECT id, COALESCE(why, 'on_hold') AS why FROM operation
@@ -33,12 +34,18 @@ impl Store {
           RETURNING was.why AS \"why!\"",
             id.0,
             resolution.as_str(),
+            nothing_waits,
         )
         .fetch_optional(&mut *transaction)
         .or_fail_to(ACTION)
         .await?
         .ok_or(Unfit::NotParked)?;
-        let detail = json!({ "outcome": resolution.as_str(), "note": note, "why": parked.why });
+        let outcome = resolution.as_str();
+        let detail = if nothing_waits {
+            json!({ "outcome": outcome, "nothing_waits": true, "note": note, "why": parked.why })
+        } else {
+            json!({ "outcome": outcome, "note": note, "why": parked.why })
+        };
         operator
             .leaves(&mut transaction, Action::Resolve, id, detail)
             .await?;

@@ -1,6 +1,6 @@
 //! Another Fineract, or another tenant, behind the same database: everything is blocked until an operator has looked.
 
-use fineract_gateway::sandbox::Sandbox;
+use fineract_sandbox::Sandbox;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
@@ -22,7 +22,8 @@ async fn a_gateway_before_another_fineract_sends_nothing(pool: PgPool) {
 
     let other = ServedSandbox::start(Sandbox::new()).await;
     bed.system.set("FINERACT_URL", &other.url());
-    let wrong = bed.gateway().await;
+    // A process of its own: its gauges are nobody else's.
+    let wrong = bed.system.process().await;
     bed.until_fineract_is(&wrong, "blocked", &json!("another_fineract"))
         .await;
     bed.go_on().await;
@@ -91,6 +92,7 @@ async fn an_operator_confirms_that_the_books_are_others(pool: PgPool) {
     let operation = operator.in_state(&sent, "parked").await;
     assert_eq!(operation["why"], "sent_to_other_books", "{operation}");
     assert_eq!(bed.fineract.get("/loans/1").await["status"]["id"], 200);
+    bed.age().await;
     let end = operator.resolved(&sent, "failed").await;
     assert_eq!(end["state"], "failed", "{end}");
 }
@@ -138,4 +140,22 @@ async fn nothing_is_refused_by_other_books(pool: PgPool) {
     let waits = |operation: &Value| operation["state"] == "ready";
     let operation = Operator::of(gateway.address).once(&id, waits).await;
     assert_eq!(operation["why"], "another_fineract", "{operation}");
+}
+
+/// Where the clients are the back office's, loans are all that the gateway knows.
+#[sqlx::test]
+async fn loans_tell_another_fineract_where_no_client_is_known(pool: PgPool) {
+    let bed = Bed::start(pool).await;
+    let gateway = bed.gateway().await;
+    bed.create_client_for_others("C-1").await;
+    for loan_id in ["L-1", "L-2"] {
+        gateway
+            .succeeds("LOAN_CREATE", steps::loan(loan_id, "C-1"))
+            .await;
+    }
+    assert!(gateway.shut_down().await);
+    bed.restore_to_nothing().await;
+    let gateway = bed.gateway().await;
+    bed.until_fineract_is(&gateway, "blocked", &json!("another_fineract"))
+        .await;
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use fineract_gateway::sandbox::Sandbox;
+use fineract_sandbox::Sandbox;
 use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -41,6 +41,14 @@ impl Bed {
         };
         bed.nothing_by_itself().await;
         bed
+    }
+
+    /// All that was sent is so old that none of it runs any more.
+    pub(super) async fn age(&self) {
+        sqlx::query!("UPDATE attempt SET sent_at = sent_at - interval '1 hour'")
+            .execute(&self.pool)
+            .await
+            .unwrap();
     }
 
     pub(super) async fn gateway(&self) -> Caller {

@@ -178,29 +178,3 @@ async fn json_files_are_lists_or_objects_and_lines(pool: PgPool) {
     );
     assert!(gateway.shut_down().await);
 }
-
-#[sqlx::test]
-async fn a_batch_that_is_measured_is_consistent_to_its_end(pool: PgPool) {
-    let system = System::start(&pool).await;
-    let gateway = system.gateway().await;
-    let url = format!("http://{}", gateway.address);
-    let pid = std::process::id().to_string();
-    let arguments = ["bulk", "measure", "202", "--url", &url, "--pid", &pid];
-    let Ended {
-        code,
-        stdout,
-        stderr,
-    } = run(&arguments, &VARIABLES).await;
-    assert_eq!(code, Some(0), "{stdout}{stderr}");
-    for said in [
-        "accepted in ",
-        "202 rows ended within ",
-        "each row once",
-        "2 failed rows are sent again",
-        "peak memory at the end: ",
-        "COMPLETED: 100% of 202 rows; 0 ready, 0 in progress, 202 completed, 0 failed",
-    ] {
-        assert!(stdout.contains(said), "{said}: {stdout}");
-    }
-    assert!(gateway.shut_down().await);
-}

@@ -1,7 +1,9 @@
 //! What becomes of an operation when Fineract answers badly, late, twice or not at all.
 
+mod believed;
 mod blocked;
 mod checker;
+mod checker_restored;
 mod closing;
 mod forgotten;
 mod honoured;

@@ -56,10 +56,6 @@ impl TemporaryFolder {
     pub(crate) fn path(&self) -> &str {
         self.0.to_str().expect("a path in UTF-8")
     }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        fs::read_dir(&self.0).expect("the folder").next().is_none()
-    }
 }
 
 impl Drop for TemporaryFolder {

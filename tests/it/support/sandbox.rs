@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use fineract_gateway::sandbox::Sandbox;
+use fineract_sandbox::Sandbox;
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;

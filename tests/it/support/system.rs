@@ -9,8 +9,8 @@ use std::{
 use fineract_gateway::{
     app::{self, Gateway},
     config::Config,
-    sandbox::Sandbox,
 };
+use fineract_sandbox::Sandbox;
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions as _, PgPool};

@@ -24,7 +24,8 @@ pub(super) fn refusals(decide: impl Fn(&Reply) -> String) -> Vec<(Answer, String
 
 /// The answers to commands.
 fn answers() -> Vec<Answer> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recorded");
+    let folder =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/fineract-sandbox/tests/recorded");
     let mut answers = Vec::new();
     for file in fs::read_dir(folder).unwrap() {
         let text = fs::read_to_string(file.unwrap().path()).unwrap();

@@ -1,0 +1,52 @@
+//! How a payment was made: the payment type and what was noted with it.
+
+use crate::books::{Books, next};
+use crate::failure::Failure;
+use crate::json::{Object, object};
+use crate::params::{Checks, Params};
+
+/// The payment details, in the order in which `changes` shows them.
+pub(super) const DETAILS: [&str; 5] = [
+    "accountNumber",
+    "checkNumber",
+    "routingCode",
+    "receiptNumber",
+    "bankNumber",
+];
+
+/// Gathers details and a note that are too long.
+pub(super) fn check(params: &Params, checks: &mut Checks) {
+    checks.longest("note", params.text("note").as_deref(), 1000);
+    for detail in DETAILS {
+        checks.longest(detail, params.text(detail).as_deref(), 50);
+    }
+}
+
+/// The payment type's JSON, where one is named.
+pub(super) fn payment_type(books: &Books, params: &Params) -> Result<Option<Object>, Failure> {
+    let Some(id) = params.id("paymentTypeId")? else {
+        return Ok(None);
+    };
+    let found = books.payment_types.get(&id).cloned().map(Some);
+    found.ok_or_else(|| Failure::not_found("error.msg.payment.type.invalid", vec![id.into()]))
+}
+
+/// The details sent; they count only beside a payment type.
+pub(super) fn changes(params: &Params) -> Object {
+    let details = DETAILS.iter().fold(Object::default(), |all, name| {
+        all.with(name, params.text(name))
+    });
+    details.with("paymentTypeId", params.raw("paymentTypeId").cloned())
+}
+
+/// The `paymentDetailData` of a transaction; what was not sent is empty.
+pub(super) fn described(books: &mut Books, payment_type: &Object, params: &Params) -> Object {
+    let member = |key: &str| payment_type.get(key).cloned();
+    let kind = object! {
+        "id": member("id"), "name": member("name"), "isSystemDefined": member("isSystemDefined"),
+    };
+    let payment = object! {"id": next(&mut books.ids.payment_detail), "paymentType": kind};
+    DETAILS.iter().fold(payment, |all, name| {
+        all.with(name, params.text(name).unwrap_or_default())
+    })
+}

@@ -1,0 +1,107 @@
+//! The rules between an application's fields, its product and its client.
+
+use std::cmp::Ordering;
+
+use chrono::NaiveDate;
+
+use super::Terms;
+use super::enums::{ADVANCED, strategy_name};
+use crate::clients::Client;
+use crate::failure::Failure;
+use crate::json::Json;
+use crate::params::Checks;
+use crate::products::Product;
+
+/// The rules that hold between the dates (`CONTRACT.md` section 7.4, step 7).
+pub(super) fn dates_hold(
+    terms: &Terms,
+    product: &Product,
+    today: NaiveDate,
+    client: &Client,
+) -> Result<(), Failure> {
+    let activated_on = client.activation.as_ref().map(|(on, _)| *on);
+    let submitted = terms.submitted_on;
+    let shown = |date: NaiveDate| Json::from(date.to_string());
+    let refuse = |code: &str, other: NaiveDate| {
+        Err(Failure::rule(code, vec![shown(submitted), shown(other)]))
+    };
+    if let Some(start) = product.date("startDate").filter(|start| submitted < *start) {
+        return refuse(
+            "error.msg.loan.application.submitted.on.date.cannot.be.before.the.loan.product.start.date",
+            start,
+        );
+    }
+    if let Some(close) = product.date("closeDate").filter(|close| submitted > *close) {
+        return refuse(
+            "error.msg.loan.application.submitted.on.date.cannot.be.after.the.loan.product.close.date",
+            close,
+        );
+    }
+    if submitted > today {
+        return refuse("error.msg.loan.submittal.cannot.be.a.future.date", today);
+    }
+    if let Some(activated) = activated_on.filter(|activated| submitted < *activated) {
+        return refuse(
+            "error.msg.loan.submittal.cannot.be.before.client.activation.date",
+            activated,
+        );
+    }
+    if submitted > terms.expected_on {
+        return refuse(
+            "error.msg.loan.submittal.cannot.be.after.expected.disbursement.date",
+            terms.expected_on,
+        );
+    }
+    Ok(())
+}
+
+/// The strategy is known and goes with the product's kind of schedule (step 8).
+pub(super) fn strategy_holds(terms: &Terms, product: &Product) -> Result<(), Failure> {
+    if strategy_name(&terms.strategy).is_none() {
+        let args = vec![terms.strategy.as_str().into()];
+        return Err(Failure::not_found(
+            "error.msg.transactions.processing.strategy.code.invalid",
+            args,
+        ));
+    }
+    match (product.is_progressive(), terms.strategy == ADVANCED) {
+        (true, false) => Err(Failure::rule(
+            "error.msg.loan.repayment.strategy.can.not.be.different.than.advanced.payment.allocation",
+            Vec::new(),
+        )),
+        (false, true) => Err(Failure::rule(
+            "error.msg.loan.repayment.strategy.can.not.be.equal.to.advanced.payment.allocation",
+            Vec::new(),
+        )),
+        (true, true) | (false, false) => Ok(()),
+    }
+}
+
+/// The term is the number of repayments times their distance, in the same unit (`CONTRACT.md` section 7.5).
+pub(super) fn term_holds(terms: &Terms) -> Result<(), Failure> {
+    let mut checks = Checks::of("loan");
+    if terms.term_unit == terms.unit {
+        let what = match terms
+            .term
+            .cmp(&terms.repayments.saturating_mul(terms.every))
+        {
+            Ordering::Less => "less.than.repayment.structure.suggests",
+            Ordering::Greater => "greater.than.repayment.structure.suggests",
+            Ordering::Equal => return Ok(()),
+        };
+        let args = vec![
+            terms.term.into(),
+            terms.repayments.into(),
+            terms.every.into(),
+        ];
+        checks.fail("loanTermFrequency", what, args);
+    } else {
+        let args = vec![terms.term_unit.into(), terms.unit.into()];
+        checks.fail(
+            "loanTermFrequencyType",
+            "not.the.same.as.repaymentFrequencyType",
+            args,
+        );
+    }
+    checks.finish()
+}

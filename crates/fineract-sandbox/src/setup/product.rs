@@ -1,0 +1,128 @@
+use crate::books::Desk;
+use crate::failure::Failure;
+use crate::json::{Json, Object};
+use crate::loans::product_choices;
+use crate::params::Params;
+use crate::products::recorded;
+
+/// What a product shows only where it was made with it.
+const ONLY_WHERE_SET: &[&str] = &["outstandingLoanBalance"];
+
+/// The product as reads give it: a recorded one of the same kind has every field, the request overrides what it names.
+pub(super) fn described(params: &Params, id: i64, desk: &Desk<'_>) -> Result<Object, Failure> {
+    let closes_on = params.date("closeDate")?;
+    let is_closed = closes_on.is_some_and(|closes_on| closes_on < desk.today);
+    let mut json = Object::default();
+    let template = template(params);
+    let unset = |key: &str| ONLY_WHERE_SET.contains(&key) && !params.has(key);
+    for (key, value) in template.iter().filter(|(key, _)| !unset(key)) {
+        json.set(key, value.clone());
+        if key == "useBorrowerCycle" {
+            json.set("startDate", params.date("startDate")?);
+            json.set("closeDate", closes_on);
+        }
+        if key == "status" {
+            json.set(
+                key,
+                if is_closed {
+                    "loanProduct.inActive"
+                } else {
+                    "loanProduct.active"
+                },
+            );
+        }
+        add_limits(&mut json, key, params)?;
+    }
+    json.set("id", id);
+    for key in ["name", "shortName", "transactionProcessingStrategyCode"] {
+        json.set(key, params.text(key));
+    }
+    for key in [
+        "principal",
+        "interestRatePerPeriod",
+        "outstandingLoanBalance",
+    ] {
+        json.set(key, params.decimal(key)?);
+    }
+    for key in ["numberOfRepayments", "repaymentEvery", "maxTrancheCount"] {
+        json.set(key, params.integer(key)?);
+    }
+    json.set(
+        "annualInterestRate",
+        params.decimal("interestRatePerPeriod")?,
+    );
+    json.set("charges", charges(params, desk));
+    let partial = "allowPartialPeriodInterestCalcualtion";
+    json.set(
+        "allowPartialPeriodInterestCalculation",
+        params.has(partial).then(|| params.is_true(partial)),
+    );
+    if let Some(overrides) = params
+        .raw("allowAttributeOverrides")
+        .and_then(Json::as_object)
+    {
+        json.set(
+            "allowAttributeOverrides",
+            overrides.clone().with("isNew", true),
+        );
+    }
+    Ok(json.and(&product_choices(params)?))
+}
+
+fn template(params: &Params) -> Object {
+    let is_progressive = params.text("loanScheduleType").as_deref() == Some("PROGRESSIVE");
+    let kind = match (is_progressive, params.is_true("multiDisburseLoan")) {
+        (true, _) => "LENDINGKART",
+        (false, true) => "ARTHMATE",
+        (false, false) => "UGRO",
+    };
+    let (products, ..) = recorded();
+    let of_that_kind = products
+        .into_iter()
+        .find(|product| product.text("name") == kind);
+    of_that_kind.map(|product| product.json).unwrap_or_default()
+}
+
+/// The limits of a field, which reads give right behind it.
+fn add_limits(json: &mut Object, field: &str, params: &Params) -> Result<(), Failure> {
+    match field {
+        "principal" => {
+            json.set("minPrincipal", params.decimal("minPrincipal")?);
+            json.set("maxPrincipal", params.decimal("maxPrincipal")?);
+        }
+        "numberOfRepayments" => {
+            json.set(
+                "minNumberOfRepayments",
+                params.integer("minNumberOfRepayments")?,
+            );
+            json.set(
+                "maxNumberOfRepayments",
+                params.integer("maxNumberOfRepayments")?,
+            );
+        }
+        "interestRatePerPeriod" => {
+            json.set(
+                "minInterestRatePerPeriod",
+                params.decimal("minInterestRatePerPeriod")?,
+            );
+            json.set(
+                "maxInterestRatePerPeriod",
+                params.decimal("maxInterestRatePerPeriod")?,
+            );
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn charges(params: &Params, desk: &Desk<'_>) -> Vec<Object> {
+    let named = params
+        .raw("charges")
+        .and_then(Json::as_list)
+        .unwrap_or_default();
+    let ids = named
+        .iter()
+        .filter_map(|charge| charge.as_object()?.get("id")?.as_integer());
+    ids.filter_map(|id| desk.books.charges.get(&id).cloned())
+        .collect()
+}

@@ -1,0 +1,200 @@
+//! What one measure runs on: servers of its own, and gateways over them.
+
+use std::{path::PathBuf, time::Duration};
+
+use anyhow::Context as _;
+use indicatif::ProgressBar;
+use reqwest::Client;
+use tokio::time::sleep;
+
+use super::{
+    process::{self, Memory},
+    queue::Queue,
+};
+use crate::{
+    load::{self, Mix, Plan, Report},
+    private::{Gateway, Servers, free_address},
+};
+use fineract_gateway::store;
+use private_postgres::Options;
+use sqlx::postgres::PgPoolOptions;
+
+/// The callers' token.
+pub(super) const TOKEN: &str = "bench";
+/// How often the queue is asked whether all has ended.
+const LOOK: Duration = Duration::from_millis(100);
+/// Requests at once, where nothing else is said.
+pub(super) const CLIENTS: usize = 64;
+
+/// Servers and gateways, of which nothing is left when it is cleared or dropped.
+#[derive(Debug)]
+pub(super) struct Bed {
+    /// Postgres and the sandbox.
+    pub(super) servers: Servers,
+    /// The database that the gateways use.
+    pub(super) queue: Queue,
+    /// For requests beside the load.
+    pub(super) http: Client,
+    /// For files.
+    pub(super) folder: PathBuf,
+    gateways: Vec<Gateway>,
+}
+
+impl Bed {
+    /// Starts the servers, with fsync on, and brings the schema up.
+    pub(super) async fn make(name: &str) -> anyhow::Result<Self> {
+        let folder = std::env::temp_dir().join(format!(
+            "fineract-gateway-bench-{}-{name}",
+            std::process::id()
+        ));
+        std::fs::create_dir_all(&folder).context("there is no place for the logs")?;
+        let servers = Servers::start(Options::default()).await?;
+        let queue = Self::queue_of(&servers, "postgres").await?;
+        let http = Client::builder()
+            .timeout(Duration::from_secs(70))
+            .pool_max_idle_per_host(usize::MAX)
+            .tcp_nodelay(true)
+            .no_proxy()
+            .build()?;
+        Ok(Self {
+            servers,
+            queue,
+            http,
+            folder,
+            gateways: Vec::new(),
+        })
+    }
+
+    async fn queue_of(servers: &Servers, database: &str) -> anyhow::Result<Queue> {
+        let url = servers.url(database).await;
+        store::migrate(&store::connect(&url, 1, None).await?).await?;
+        let pool = PgPoolOptions::new().max_connections(4).connect(&url);
+        Ok(Queue::new(pool.await?))
+    }
+
+    /// Makes another database beside the first.
+    pub(super) async fn another_queue(&self, database: &str) -> anyhow::Result<Queue> {
+        self.queue
+            .run(&format!("CREATE DATABASE {database}"))
+            .await?;
+        Self::queue_of(&self.servers, database).await
+    }
+
+    /// Starts a gateway over a database, and waits until it takes operations; gives back its number.
+    pub(super) async fn start_gateway(
+        &mut self,
+        role: &str,
+        database: &str,
+    ) -> anyhow::Result<usize> {
+        let mut settings = self.servers.settings(database).await;
+        let more = [
+            ("ROLE", role),
+            ("INTERNAL_TOKENS", "los=bench"),
+            ("ADMISSION_MAX_WAITING", "100000000"),
+        ];
+        settings.extend(more.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        let number = self.gateways.len();
+        let gateway = Gateway::new(number, free_address().await?, &self.folder, settings);
+        gateway.start(None).await?;
+        if role != "worker" {
+            gateway.until_ready(&self.http).await?;
+        }
+        self.gateways.push(gateway);
+        Ok(number)
+    }
+
+    /// Kills a gateway.
+    pub(super) async fn kill(&self, number: usize) -> anyhow::Result<()> {
+        let gateway = self.gateway(number)?;
+        gateway.kill().await;
+        while gateway.bury().await.is_none() {
+            sleep(Duration::from_millis(10)).await;
+        }
+        Ok(())
+    }
+
+    fn gateway(&self, number: usize) -> anyhow::Result<&Gateway> {
+        self.gateways
+            .get(number)
+            .context("there is no such gateway")
+    }
+
+    /// Where a gateway listens.
+    pub(super) fn url(&self, number: usize) -> anyhow::Result<String> {
+        Ok(format!("http://{}", self.gateway(number)?.address))
+    }
+
+    /// What of a gateway is in memory.
+    pub(super) async fn memory(&self, number: usize) -> anyhow::Result<Memory> {
+        let process = self.gateway(number)?.process().await;
+        Memory::of(process.context("a gateway has ended")?)
+    }
+
+    /// CPU time of all gateways that live, and of Postgres, in microseconds.
+    pub(super) async fn cpu_micros(&self) -> anyhow::Result<(u64, u64)> {
+        let mut gateways = 0;
+        for gateway in &self.gateways {
+            if let Some(process) = gateway.process().await {
+                gateways += process::cpu_micros(process)?;
+            }
+        }
+        let cluster = self.servers.postgres_folder().await;
+        Ok((gateways, process::postgres_cpu_micros(&cluster)?))
+    }
+
+    /// How many calls a gateway has made to Fineract.
+    pub(super) async fn calls(&self, number: usize) -> anyhow::Result<u64> {
+        let metrics = self
+            .http
+            .get(format!("{}/metrics", self.url(number)?))
+            .send()
+            .await?
+            .text()
+            .await?;
+        let counts = metrics
+            .lines()
+            .filter(|line| line.starts_with("gateway_fineract_call_seconds_count"))
+            .filter_map(|line| line.rsplit_once(' ')?.1.parse::<u64>().ok());
+        Ok(counts.sum())
+    }
+
+    /// A plan of a load on the first gateway: closed loop, accepting alone.
+    pub(super) fn plan(&self, mix: Mix, lasts: Duration) -> anyhow::Result<Plan> {
+        Ok(Plan {
+            url: self.url(0)?,
+            token: TOKEN.to_owned(),
+            connections: CLIENTS,
+            duration: lasts,
+            borrowers: None,
+            run: load::new_run(),
+            rate: None,
+            mix,
+            follow: false,
+        })
+    }
+
+    /// Drives a load; fails when an answer was not as it should be.
+    pub(super) async fn drive(plan: &Plan) -> anyhow::Result<Report> {
+        let report = load::drive(plan, &ProgressBar::hidden()).await?;
+        anyhow::ensure!(report.is_as_expected(), "an answer was not as it should be");
+        Ok(report)
+    }
+
+    /// Waits until everything has ended.
+    pub(super) async fn until_ended(&self) -> anyhow::Result<()> {
+        while self.queue.unended().await? > 0 {
+            sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
+    /// Ends everything.
+    pub(super) async fn clear(self) -> anyhow::Result<()> {
+        for gateway in &self.gateways {
+            gateway.kill().await;
+        }
+        drop(self.gateways);
+        self.servers.end().await?;
+        Ok(std::fs::remove_dir_all(&self.folder)?)
+    }
+}

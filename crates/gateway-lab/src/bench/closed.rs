@@ -1,0 +1,80 @@
+//! Operations from POST to ended, as fast as they go, and what the gateway's memory comes to.
+
+use super::{
+    Scale,
+    bed::Bed,
+    figures::{Milli, Samples},
+    pgbench::{self, Inserts},
+    table::Row,
+};
+use crate::load::Mix;
+
+/// `FastAPI` with Celery ends 300 operations a second where `pgbench` inserts 23,230 rows: ten times as many.
+const GOAL: Milli = Milli(129);
+/// The pace of that, on that machine.
+const GOAL_THERE: u64 = 3000;
+
+/// New clients and whole lives in a closed loop, `pgbench` in between.
+pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
+    let mut bed = Bed::make("closed").await?;
+    bed.start_gateway("all", "postgres").await?;
+    bed.queue.run(pgbench::TABLE).await?;
+    let url = bed.servers.url("postgres").await;
+    let lasts = scale.seconds(10, 2);
+    let mut plan = bed.plan(Mix::Lives, scale.seconds(5, 1))?;
+    plan.follow = true;
+    Bed::drive(&plan).await?;
+    let bytes = u64::try_from(bed.queue.accepted_bytes().await?)?;
+    let inserts = Inserts {
+        url: &url,
+        folder: &bed.folder,
+        clients: scale.clients,
+        lasts,
+        row_bytes: bytes,
+    };
+    let [mut clients, mut lives, mut theirs, mut ratio] = [(); 4].map(|()| Samples::default());
+    for _ in 0..scale.times() {
+        bed.queue.run("CHECKPOINT").await?;
+        let inserted = inserts.per_second().await?;
+        theirs.push(inserted);
+        for (mix, samples) in [(Mix::Clients, &mut clients), (Mix::Lives, &mut lives)] {
+            bed.queue.run("CHECKPOINT").await?;
+            let mut plan = bed.plan(mix, lasts)?;
+            plan.follow = true;
+            plan.connections = scale.clients;
+            let ended = Milli::whole(Bed::drive(&plan).await?.per_second());
+            samples.push(ended);
+            if mix == Mix::Clients {
+                ratio.push(Milli::ratio(ended.0, inserted.0));
+            }
+        }
+    }
+    let memory = bed.memory(0).await?;
+    bed.clear().await?;
+    let what = "operations/s from POST to ended";
+    Ok(vec![
+        Row::at_least(
+            &format!("{what}, over `pgbench` (FastAPI + Celery: 300 over 23,230)"),
+            &ratio,
+            "",
+            GOAL,
+        )
+        .note(&format!("{clients}/s over {theirs}/s")),
+        Row::at_least(
+            &format!("{what}, new clients, on this machine"),
+            &clients,
+            "/s",
+            Milli::whole(GOAL_THERE),
+        ),
+        Row::stated(
+            format!("{what}, lives of client, loan, approval and disbursement"),
+            format!("{lives}/s"),
+        ),
+        Row::at_most(
+            "peak memory of the gateway under full load",
+            &Milli(memory.peak).into(),
+            " MB",
+            Milli::whole(150),
+        ),
+    ])
+}

@@ -1,0 +1,108 @@
+//! Rows as accepting and settling leave them, in one go. Their ids are made of their numbers.
+
+use anyhow::Context as _;
+
+use super::Queue;
+
+const ACTION: &str = "fill the queue";
+
+impl Queue {
+    /// So many operations that are due, each first in a lane of its own.
+    pub(in crate::bench) async fn fill_due(&self, count: i64) -> anyhow::Result<()> {
+        self.fill_waiting(count, false).await
+    }
+
+    /// So many operations in one lane: the first is due, the others wait for it.
+    pub(in crate::bench) async fn fill_lane(&self, count: i64) -> anyhow::Result<()> {
+        self.fill_waiting(count, true).await
+    }
+
+    async fn fill_waiting(&self, count: i64, in_one_lane: bool) -> anyhow::Result<()> {
+        sqlx::query!(
+            "WITH row AS MATERIALIZED (
+                 SELECT (lpad(to_hex(CASE WHEN $2 THEN 1700000000000 ELSE 1750000000000 END + n), 12, '0')
+                         || '7' || substr(md5(n::text), 1, 3) || '8' || substr(md5(n::text), 4, 15))::uuid AS id,
+                        CASE WHEN $2 THEN 'client:one' ELSE 'client:due-' || n END AS lane,
+                        CASE WHEN $2 THEN n ELSE 1 END AS position,
+                        NOT $2 OR n = 1 AS granted
+                   FROM generate_series(1, $1::bigint) n
+             ), operations AS (
+                 INSERT INTO operation (id, type, state, lane, position, ungranted, due_at)
+                 SELECT id, 'CLIENT_UPDATE', CASE WHEN granted THEN 'ready' ELSE 'waiting' END,
+                        lane, position, (NOT granted)::int, CASE WHEN granted THEN now() END
+                   FROM row
+             ), payloads AS (
+                 INSERT INTO payload (operation_id, caller, data, lane)
+                 SELECT id, 'bench', json_build_object('externalId', lane, 'firstname', 'Load'), lane FROM row
+             ), places AS (
+                 INSERT INTO place (lane, position, operation_id, writes, granted)
+                 SELECT lane, position, id, true, granted FROM row
+             )
+             INSERT INTO lane (key, next_position, members, writers)
+             SELECT lane, max(position) + 1, count(*), count(*) FROM row GROUP BY lane",
+            count,
+            in_one_lane,
+        )
+        .execute(&self.pool)
+        .await
+        .map(drop)
+        .context(ACTION)
+    }
+
+    /// Operations that have succeeded, with the numbers from `first` to `last`.
+    pub(in crate::bench) async fn fill_ended(&self, first: i64, last: i64) -> anyhow::Result<()> {
+        sqlx::query!(
+            "WITH row AS MATERIALIZED (
+                 SELECT (lpad(to_hex(1700000000000 + n), 12, '0')
+                         || '7' || substr(md5(n::text), 1, 3) || '8' || substr(md5(n::text), 4, 15))::uuid AS id,
+                        'C-' || md5(n::text) AS name, n
+                   FROM generate_series($1::bigint, $2::bigint) n
+             ), operations AS (
+                 INSERT INTO operation (id, type, state, lane, position, ungranted, attempt, ended_at)
+                 SELECT id, 'CLIENT_CREATE', 'succeeded', 'client:' || lower(name), 1, 0, 1, now() FROM row
+             ), payloads AS (
+                 INSERT INTO payload (operation_id, caller, data, lane)
+                 SELECT id, 'bench',
+                        json_build_object('firstname', 'Load', 'lastname', 'Test', 'externalId', name,
+                                          'activationDate', '01 January 2026'),
+                        'client:' || lower(name)
+                   FROM row
+             ), lanes AS (
+                 -- Without their numbers: no Fineract has these clients.
+                 INSERT INTO lane (key, next_position, members, writers)
+                 SELECT 'client:' || lower(name), 2, 0, 0 FROM row
+             )
+             INSERT INTO result (operation_id, success)
+             SELECT id, format('{\"officeId\":1,\"clientId\":%s,\"resourceId\":%s,\"resourceExternalId\":\"%s\"}', n, n, name)
+               FROM row",
+            first,
+            last,
+        )
+        .execute(&self.pool)
+        .await
+        .map(drop)
+        .context(ACTION)
+    }
+
+    /// Holds everything back that has not ended.
+    pub(in crate::bench) async fn hold_all(&self) -> anyhow::Result<u64> {
+        let held = sqlx::query!("UPDATE operation SET held = true WHERE ended_at IS NULL")
+            .execute(&self.pool)
+            .await
+            .context("hold operations back")?;
+        Ok(held.rows_affected())
+    }
+
+    /// Lets so many of them go on; how many there were.
+    pub(in crate::bench) async fn release(&self, count: i64) -> anyhow::Result<u64> {
+        let released = sqlx::query!(
+            "UPDATE operation SET held = false
+              WHERE id IN (SELECT id FROM operation WHERE held ORDER BY id LIMIT $1)",
+            count
+        )
+        .execute(&self.pool)
+        .await
+        .context("release operations")?;
+        Ok(released.rows_affected())
+    }
+}

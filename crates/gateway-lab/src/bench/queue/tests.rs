@@ -1,0 +1,36 @@
+//! What the bench states of claims beside a long transaction, on a small queue.
+
+use sqlx::PgPool;
+
+use super::Queue;
+use crate::bench::claim::limits;
+
+#[sqlx::test(migrations = "../../migrations")]
+async fn what_ended_beside_it_makes_no_claim_dear(pool: PgPool) {
+    let all = limits(2_000);
+    let few = limits(32);
+    let queue = Queue::new(pool);
+    queue.fill_due(all.count).await.unwrap();
+    // What becomes due now is looked at again and again for a second.
+    queue
+        .run("UPDATE operation SET due_at = now() - interval '1 minute'")
+        .await
+        .unwrap();
+    queue.run("VACUUM ANALYZE").await.unwrap();
+    let worker = queue.claims();
+    let long = queue.open_long_transaction().await.unwrap();
+    assert_eq!(worker.claim(&all).await.unwrap(), 2_000);
+    queue
+        .run("UPDATE operation SET state = 'succeeded', due_at = NULL, ended_at = now()")
+        .await
+        .unwrap();
+
+    // One that begins to claim steps over all of it, once.
+    let worker = queue.claims();
+    let whole = worker.explain_claim(&few).await.unwrap().buffers;
+    assert!(whole > 100, "{whole}: the transaction holds nothing back");
+    assert_eq!(worker.claim(&few).await.unwrap(), 0);
+    let next = worker.explain_claim(&few).await.unwrap().buffers;
+    assert!(next < 20, "{next}");
+    drop(long);
+}

@@ -1,0 +1,174 @@
+//! A caller who sends a batch, stops it, and sends again what has failed: all that has, naming none.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use fastrand::Rng;
+use reqwest::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    caller::{Callers, PATIENCE, PAUSE, moment_in},
+    judge::Accepted,
+    requests::Request,
+    system::BULK_CLIENT,
+};
+use fineract_gateway::domain::{OperationId, TrackingId};
+
+/// A row of a batch, as its status tells of it.
+#[derive(Debug, Deserialize)]
+struct Row {
+    /// Its place, from 1.
+    id: usize,
+    /// The operation that runs it: these rows have no other name.
+    consent_id: uuid::Uuid,
+    status: String,
+}
+
+impl Row {
+    fn operation(&self) -> OperationId {
+        OperationId(self.consent_id)
+    }
+}
+
+impl Callers<'_> {
+    /// Sends a batch, and stops it while it runs; sends again all that has failed; then sends all of it
+    /// again by name, with a deadline that some do not meet, and once more all that has failed.
+    pub(super) async fn tell_batch(
+        &self,
+        reference: &str,
+        requests: Vec<Request>,
+        rng: &mut Rng,
+    ) -> anyhow::Result<()> {
+        let batch = Batch {
+            callers: self,
+            reference,
+            requests,
+        };
+        let operations: Vec<Value> = batch
+            .requests
+            .iter()
+            .map(|request| json!({ "status": request.operation_type.as_str(), "data": request.data }))
+            .collect();
+        let sent_at = self.elapsed();
+        batch
+            .ask("schedule", json!({ "operations": operations }), rng)
+            .await?;
+        let mut rows = batch.read(rng).await?;
+        for row in &rows {
+            batch.note(row, sent_at, None)?;
+        }
+        tokio::time::sleep(Duration::from_millis(rng.u64(0..400))).await;
+        batch.ask("cancel", json!({}), rng).await?;
+        rows = batch.retry(rows, json!({}), rng).await?;
+        let deadline = Duration::from_millis(rng.u64(100..800));
+        let named: Vec<usize> = rows.iter().map(|row| row.id).collect();
+        let named = json!({ "records": named, "expires_at": moment_in(deadline) });
+        rows = batch.retry(rows, named, rng).await?;
+        tokio::time::sleep(deadline + Duration::from_millis(rng.u64(0..300))).await;
+        batch.retry(rows, json!({}), rng).await.map(drop)
+    }
+}
+
+/// A batch while it is told of.
+struct Batch<'a> {
+    callers: &'a Callers<'a>,
+    reference: &'a str,
+    requests: Vec<Request>,
+}
+
+impl Batch<'_> {
+    /// Sends rows again, all that have failed or those that are named; the rows as they stand afterwards.
+    async fn retry(&self, rows: Vec<Row>, which: Value, rng: &mut Rng) -> anyhow::Result<Vec<Row>> {
+        let is_named = which.get("records").is_some();
+        let sent_at = self.callers.elapsed();
+        self.ask("retry", which, rng).await?;
+        let now = self.read(rng).await?;
+        for (before, after) in rows.iter().zip(&now) {
+            if before.operation() != after.operation() {
+                let before = Some(before.operation()).filter(|_| !is_named);
+                self.note(after, sent_at, before)?;
+            }
+        }
+        Ok(now)
+    }
+
+    /// Writes down the operation that runs a row.
+    fn note(
+        &self,
+        row: &Row,
+        sent_at: Duration,
+        in_place_of: Option<OperationId>,
+    ) -> anyhow::Result<()> {
+        let request = row.id.checked_sub(1).and_then(|id| self.requests.get(id));
+        let request = request.context("a row that was not sent")?;
+        let tracking_id = TrackingId {
+            operation_type: request.operation_type,
+            id: row.operation(),
+        };
+        let mut accepted = Accepted::new(
+            format!("{}#{}@{}", self.reference, row.id, sent_at.as_millis()),
+            request,
+            sent_at,
+            self.callers.elapsed(),
+            vec![tracking_id],
+        );
+        accepted.in_place_of = in_place_of;
+        self.callers.lock().push(accepted);
+        Ok(())
+    }
+
+    /// Where the rows stand. Their failures have been read with that.
+    async fn read(&self, rng: &mut Rng) -> anyhow::Result<Vec<Row>> {
+        let body = self.ask("status", json!({ "limit": 1_000 }), rng).await?;
+        let records = body.pointer("/data/records").cloned();
+        let rows: Vec<Row> = serde_json::from_value(records.context("a batch without records")?)?;
+        let now = self.callers.elapsed();
+        for operation in &mut *self.callers.lock() {
+            let has_failed =
+                |row: &Row| Some(row.operation()) == operation.id() && row.status == "FAILED";
+            if rows.iter().any(has_failed) {
+                operation.failure_read_at.get_or_insert(now);
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Asks one of bulk's routes about this batch until it is answered.
+    async fn ask(&self, route: &str, mut body: Value, rng: &mut Rng) -> anyhow::Result<Value> {
+        if let Some(fields) = body.as_object_mut() {
+            fields.insert("reference_id".to_owned(), json!(self.reference));
+        }
+        let system = self.callers.system;
+        let started = Instant::now();
+        while started.elapsed() < PATIENCE {
+            let gateway = rng.choice(&system.gateways).context("no gateway")?;
+            let url = format!("http://{}/bulk/{route}", gateway.address);
+            let request = BULK_CLIENT
+                .into_iter()
+                .fold(system.http.post(url), |request, (name, value)| {
+                    request.header(name, value)
+                });
+            let request = request.header("Content-Type", "application/json");
+            match request.body(body.to_string()).send().await {
+                Ok(answer) => {
+                    let status = answer.status();
+                    let text = answer.text().await;
+                    if !status.is_server_error() && status != StatusCode::TOO_MANY_REQUESTS {
+                        match text {
+                            Ok(text) if status.is_success() => {
+                                return Ok(serde_json::from_str(&text)?);
+                            }
+                            Ok(text) => bail!("bulk {route} is refused, with {status}: {text}"),
+                            Err(error) => tracing::debug!(%error, route, "half an answer"),
+                        }
+                    }
+                }
+                Err(error) => tracing::debug!(%error, route, "not answered; sent again"),
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        bail!("bulk {route} was never answered for {}", self.reference)
+    }
+}

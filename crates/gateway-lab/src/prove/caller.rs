@@ -1,0 +1,285 @@
+//! The judge's LOS: sends until it is answered, remembers what was accepted, and tracks.
+
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant, SystemTime},
+};
+
+use anyhow::{Context, bail};
+use chrono::{DateTime, SecondsFormat, Utc};
+use fastrand::Rng;
+use futures_util::future::{join, try_join_all};
+use reqwest::{Response, StatusCode};
+use serde_json::{Value, json};
+
+use super::{
+    judge::{Accepted, Standing},
+    requests::Request,
+    story::{Step, Story},
+    system::{System, TOKEN},
+    track::{Tracked, ended, track, until_answered},
+};
+use fineract_gateway::domain::{OperationId, State, TrackingId};
+
+/// For how long a caller tries to have an operation accepted.
+pub(super) const PATIENCE: Duration = Duration::from_mins(1);
+/// What it waits before it tries again.
+pub(super) const PAUSE: Duration = Duration::from_millis(50);
+/// For how long a caller waits for an end before it goes on with its story: it may be parked.
+const END_PATIENCE: Duration = Duration::from_secs(8);
+
+/// All callers of a round.
+#[derive(Debug)]
+pub(super) struct Callers<'a> {
+    pub(super) system: &'a System,
+    round: u32,
+    started: Instant,
+    accepted: Mutex<Vec<Accepted>>,
+}
+
+impl<'a> Callers<'a> {
+    /// Callers of the round that starts now.
+    pub(super) fn new(system: &'a System, round: u32) -> Self {
+        Self {
+            system,
+            round,
+            started: Instant::now(),
+            accepted: Mutex::default(),
+        }
+    }
+
+    /// Since the start of the round.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Vec<Accepted>> {
+        self.accepted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What has been accepted so far.
+    pub(super) fn into_accepted(self) -> Vec<Accepted> {
+        self.accepted
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The round's number.
+    pub(super) fn round(&self) -> u32 {
+        self.round
+    }
+
+    /// What has been accepted so far, standing as `standing` says.
+    pub(super) fn standing_so(
+        &self,
+        standing: impl Fn(OperationId) -> Option<Standing>,
+    ) -> Vec<Accepted> {
+        let mut operations = self.lock().clone();
+        for operation in &mut operations {
+            let found = operation.id().and_then(&standing);
+            operation.standing = found.unwrap_or(Standing::Missing);
+        }
+        operations
+    }
+
+    /// The ids of what has been accepted so far.
+    pub(super) fn ids(&self) -> Vec<OperationId> {
+        self.lock().iter().filter_map(Accepted::id).collect()
+    }
+
+    /// Tells all stories, side by side; those that come last when the others are told.
+    pub(super) async fn tell(&self, stories: Vec<Story>, rng: &mut Rng) -> anyhow::Result<()> {
+        let told = stories.into_iter().enumerate().map(|(number, story)| {
+            let comes_last = story.comes_last;
+            (comes_last, self.tell_one(number, story, rng.fork()))
+        });
+        let (last, first): (Vec<_>, Vec<_>) = told.partition(|(comes_last, _)| *comes_last);
+        try_join_all(first.into_iter().map(|(_, telling)| telling)).await?;
+        if !last.is_empty() {
+            self.until_quiet().await;
+        }
+        try_join_all(last.into_iter().map(|(_, telling)| telling)).await?;
+        Ok(())
+    }
+
+    /// Waits until all that was accepted has ended or is parked, but no longer than anybody waits for an end.
+    async fn until_quiet(&self) {
+        let started = Instant::now();
+        while started.elapsed() < END_PATIENCE {
+            let standings = self.system.oversight.standings(&self.ids()).await;
+            let is_open = |standing: &super::oversight::Standing| {
+                !standing.state.is_end() && standing.state != State::Parked
+            };
+            if standings.is_ok_and(|standings| !standings.iter().any(is_open)) {
+                break;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    async fn tell_one(&self, story: usize, told: Story, mut rng: Rng) -> anyhow::Result<()> {
+        tokio::time::sleep(told.begins).await;
+        let mut sent = Vec::new();
+        let mut is_patient = true;
+        for (number, step) in told.steps.into_iter().enumerate() {
+            match step {
+                Step::Send(request) => {
+                    let key = format!("r{}-{story}-{number}", self.round);
+                    sent.push(self.send(&key, request, &mut rng).await?);
+                }
+                Step::Batch(requests) => {
+                    let reference = format!("r{}-{story}-{number}", self.round);
+                    self.tell_batch(&reference, requests, &mut rng).await?;
+                }
+                Step::Pause(time) => tokio::time::sleep(time).await,
+                // Who has waited in vain once goes on without.
+                Step::Ended if is_patient => {
+                    is_patient = self.until_ended(&sent, &mut rng).await;
+                    sent.clear();
+                }
+                Step::Ended => {}
+                Step::Other(deed) => deed.run(&self.system.fineract).await?,
+            }
+            tokio::time::sleep(Duration::from_millis(rng.u64(0..150))).await;
+        }
+        Ok(())
+    }
+
+    /// Sends an operation until it is accepted, sometimes twice at once, sometimes once more afterwards.
+    async fn send(&self, key: &str, request: Request, rng: &mut Rng) -> anyhow::Result<TrackingId> {
+        let sent_at = self.started.elapsed();
+        let mut body = json!({ "status": request.operation_type.as_str(), "data": request.data });
+        if let (Some(expires_in), Some(fields)) = (request.expires_in, body.as_object_mut()) {
+            fields.insert("expires_at".to_owned(), json!(moment_in(expires_in)));
+        }
+        let body = body.to_string();
+        let (first, second) = match rng.u8(0..8) {
+            0 => {
+                let mut other = rng.fork();
+                let both = join(
+                    self.submit(key, &body, rng),
+                    self.submit(key, &body, &mut other),
+                );
+                let (first, second) = both.await;
+                (first?, Some(second?))
+            }
+            1 => {
+                let first = self.submit(key, &body, rng).await?;
+                (first, Some(self.submit(key, &body, rng).await?))
+            }
+            _ => (self.submit(key, &body, rng).await?, None),
+        };
+        self.lock().push(Accepted::new(
+            key.to_owned(),
+            &request,
+            sent_at,
+            self.started.elapsed(),
+            [first].into_iter().chain(second).collect(),
+        ));
+        Ok(first)
+    }
+
+    async fn submit(&self, key: &str, body: &str, rng: &mut Rng) -> anyhow::Result<TrackingId> {
+        let started = Instant::now();
+        while started.elapsed() < PATIENCE {
+            let gateway = rng.choice(&self.system.gateways).context("no gateway")?;
+            let url = format!("http://{}/fineract/operate", gateway.address);
+            let request = self.system.http.post(url).header("X-Internal-Token", TOKEN);
+            let request = request
+                .header("Content-Type", "application/json")
+                .header("Idempotency-Key", key)
+                .body(body.to_owned());
+            match request.send().await {
+                Ok(answer) => {
+                    if let Some(tracking_id) = accepted(answer, body).await? {
+                        return Ok(tracking_id);
+                    }
+                }
+                Err(error) => tracing::debug!(%error, key, "not answered; sent again"),
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        bail!("{key} was never accepted")
+    }
+
+    /// Waits until these have ended, and notes which failures were read; whether they have.
+    async fn until_ended(&self, ids: &[TrackingId], rng: &mut Rng) -> bool {
+        let started = Instant::now();
+        for id in ids {
+            loop {
+                if let Ok(Tracked::Ended(reading)) = track(self.system, *id, rng).await {
+                    self.note_failure_read(*id, &reading);
+                    break;
+                }
+                if started.elapsed() > END_PATIENCE {
+                    return false;
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+        true
+    }
+
+    fn note_failure_read(&self, id: TrackingId, reading: &str) {
+        let has_failed = matches!(ended(reading), Standing::Failed { .. });
+        let now = self.started.elapsed();
+        for operation in &mut *self.lock() {
+            if has_failed && operation.tracking_ids.contains(&id) {
+                operation.failure_read_at.get_or_insert(now);
+            }
+        }
+    }
+
+    /// Reads all ends once more into the books.
+    pub(super) async fn read_ends(&self, rng: &mut Rng) -> anyhow::Result<()> {
+        let all: Vec<TrackingId> = self
+            .lock()
+            .iter()
+            .filter_map(|operation| operation.tracking_ids.first().copied())
+            .collect();
+        for id in all {
+            let tracked = until_answered(self.system, id, rng).await?;
+            for operation in &mut *self.lock() {
+                if operation.tracking_ids.first() != Some(&id) {
+                    continue;
+                }
+                match &tracked {
+                    Tracked::Ended(reading) => {
+                        operation.standing = ended(reading);
+                        operation.readings.push(reading.clone());
+                    }
+                    Tracked::Unknown => operation.standing = Standing::Missing,
+                    // An end that was read before and is none any more is a reading too.
+                    Tracked::NotEnded if !operation.readings.is_empty() => {
+                        operation.readings.push("processing".to_owned());
+                    }
+                    Tracked::NotEnded => {}
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The moment after so much time, as callers write it.
+pub(super) fn moment_in(time: Duration) -> String {
+    DateTime::<Utc>::from(SystemTime::now() + time).to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+/// The tracking id of an accepted operation; `None`: it is to be sent again.
+async fn accepted(answer: Response, sent: &str) -> anyhow::Result<Option<TrackingId>> {
+    let status = answer.status();
+    let Ok(body) = answer.text().await else {
+        return Ok(None);
+    };
+    match status {
+        StatusCode::ACCEPTED | StatusCode::OK => {
+            let body: Value = serde_json::from_str(&body)?;
+            let tracking_id = body.get("tracking_id").and_then(Value::as_str);
+            let tracking_id = tracking_id.context("an acceptance without a tracking id")?;
+            Ok(Some(tracking_id.parse()?))
+        }
+        status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => Ok(None),
+        status => bail!("the gateway refuses, with {status}, {sent}: {body}"),
+    }
+}

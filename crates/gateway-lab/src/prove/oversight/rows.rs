@@ -1,0 +1,212 @@
+//! Rows that somebody else holds locked, or has left behind.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use fineract_gateway::domain::State;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::Oversight;
+
+/// What the names of the clients and loans begin with of which rows are planted: before those of others, so
+/// that these are the first that a gateway finds.
+const PLANTED: &str = "0-planted-";
+/// A type that no gateway knows yet.
+const UNKNOWN: &str = "LOAN_FORECLOSE";
+
+/// Which rows are held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::prove) enum Held {
+    /// Of lanes in which something that came of late has not ended.
+    Lanes,
+    /// Of such operations.
+    Operations,
+}
+
+/// A row of an operation that is planted.
+struct Row<'a> {
+    lane: &'a str,
+    position: i64,
+    operation_type: &'a str,
+    state: State,
+    has_expired: bool,
+}
+
+impl Oversight {
+    /// Locks so many rows at random, as a forgotten `SELECT … FOR UPDATE` does, for a while; how many there
+    /// were.
+    pub(in crate::prove) async fn hold_rows(
+        &self,
+        held: Held,
+        count: i64,
+        time: Duration,
+    ) -> anyhow::Result<usize> {
+        const ACTION: &str = "hold rows";
+        let mut transaction = self.pool.begin().await.context(ACTION)?;
+        let locked = match held {
+            Held::Lanes => sqlx::query_scalar!(
+                r#"SELECT key AS "key!" FROM lane
+                        WHERE key IN (SELECT lane FROM operation
+                                       WHERE state IN ('waiting', 'ready', 'running')
+                                         AND accepted_at > now() - interval '20 seconds')
+                        ORDER BY random() LIMIT $1 FOR UPDATE SKIP LOCKED"#,
+                count
+            )
+            .fetch_all(&mut *transaction)
+            .await
+            .context(ACTION)?
+            .len(),
+            Held::Operations => sqlx::query_scalar!(
+                r#"SELECT id AS "id!" FROM operation
+                        WHERE state IN ('waiting', 'ready', 'running')
+                          AND accepted_at > now() - interval '20 seconds'
+                        ORDER BY random() LIMIT $1 FOR UPDATE SKIP LOCKED"#,
+                count
+            )
+            .fetch_all(&mut *transaction)
+            .await
+            .context(ACTION)?
+            .len(),
+        };
+        if locked > 0 {
+            tokio::time::sleep(time).await;
+        }
+        transaction.rollback().await.context(ACTION)?;
+        Ok(locked)
+    }
+
+    /// Leaves behind what a newer gateway would have: well-formed operations of a type that none knows, one
+    /// that is due, one whose time has passed, one that is parked, and one that is to fail with what failed
+    /// before it. How many there are.
+    pub(in crate::prove) async fn plant_unknown(&self) -> anyhow::Result<u64> {
+        const ACTION: &str = "plant operations";
+        let mut transaction = self.pool.begin().await.context(ACTION)?;
+        let lane = |name: &str| format!("client:{PLANTED}{name}");
+        for (name, state, has_expired) in [
+            ("due", State::Ready, false),
+            ("expired", State::Ready, true),
+            ("parked", State::Parked, false),
+        ] {
+            let lane = lane(name);
+            plant_lane(&mut transaction, &lane, 2, None).await?;
+            let row = Row {
+                lane: &lane,
+                position: 1,
+                operation_type: UNKNOWN,
+                state,
+                has_expired,
+            };
+            plant(&mut transaction, &row).await?;
+        }
+        let lane = lane("falling");
+        let failed = Row {
+            lane: &lane,
+            position: 1,
+            operation_type: "CLIENT_UPDATE",
+            state: State::Failed,
+            has_expired: false,
+        };
+        let cause = plant(&mut transaction, &failed).await?;
+        plant_lane(&mut transaction, &lane, 3, Some(cause)).await?;
+        let falls = Row {
+            position: 2,
+            operation_type: UNKNOWN,
+            state: State::Waiting,
+            ..failed
+        };
+        plant(&mut transaction, &falls).await?;
+        transaction.commit().await.context(ACTION)?;
+        Ok(4)
+    }
+
+    /// Takes away all that was planted.
+    pub(in crate::prove) async fn remove_planted(&self) -> anyhow::Result<()> {
+        const ACTION: &str = "remove planted operations";
+        sqlx::query!(
+            "WITH planted AS (DELETE FROM operation WHERE lane LIKE $1 RETURNING id),
+                  payloads AS (DELETE FROM payload WHERE operation_id IN (SELECT id FROM planted)),
+                  results AS (DELETE FROM result WHERE operation_id IN (SELECT id FROM planted)),
+                  places AS (DELETE FROM place WHERE lane LIKE $1)
+             DELETE FROM lane WHERE key LIKE $1",
+            format!("client:{PLANTED}%")
+        )
+        .execute(&self.pool)
+        .await
+        .context(ACTION)
+        .map(drop)
+    }
+}
+
+/// A lane with one member, perhaps falling with what failed at its first place.
+async fn plant_lane(
+    connection: &mut PgConnection,
+    lane: &str,
+    next_position: i64,
+    failed_by: Option<Uuid>,
+) -> anyhow::Result<()> {
+    sqlx::query!(
+        "INSERT INTO lane (key, next_position, members, writers, failed_by, failed_at, failed_position,
+                           failed_below, falling)
+         VALUES ($1, $2, 1, 1, $3, CASE WHEN $3::uuid IS NOT NULL THEN now() END,
+                 CASE WHEN $3::uuid IS NOT NULL THEN 1 ELSE 0 END,
+                 CASE WHEN $3::uuid IS NOT NULL THEN $2::bigint ELSE 0 END, $3::uuid IS NOT NULL)",
+        lane,
+        next_position,
+        failed_by
+    )
+    .execute(connection)
+    .await.context("plant a lane")
+    .map(drop)
+}
+
+async fn plant(connection: &mut PgConnection, row: &Row<'_>) -> anyhow::Result<Uuid> {
+    const ACTION: &str = "plant an operation";
+    let id = Uuid::now_v7();
+    let state = row.state.as_str();
+    sqlx::query!(
+        "INSERT INTO operation (id, type, state, lane, position, ungranted, due_at, why, why_since, ended_at,
+                                expires_at)
+         VALUES ($1, $2, $3, $4, $5, CASE $3 WHEN 'waiting' THEN 1 ELSE 0 END,
+                 CASE $3 WHEN 'ready' THEN now() END, CASE $3 WHEN 'parked' THEN 'still_running' END,
+                 CASE $3 WHEN 'parked' THEN now() END, CASE $3 WHEN 'failed' THEN now() END,
+                 CASE WHEN $6 THEN now() END)",
+        id,
+        row.operation_type,
+        state,
+        row.lane,
+        row.position,
+        row.has_expired
+    )
+    .execute(&mut *connection)
+    .await.context(ACTION)?;
+    sqlx::query!(
+        "INSERT INTO payload (operation_id, caller, data, lane) VALUES ($1, 'prove', '{}', $2)",
+        id,
+        row.lane
+    )
+    .execute(&mut *connection)
+    .await
+    .context(ACTION)?;
+    if row.state == State::Failed {
+        sqlx::query!(
+            "INSERT INTO result (operation_id, code, message, marked)
+             VALUES ($1, 'planted', 'It was planted so', true)",
+            id
+        )
+        .execute(connection)
+        .await
+        .context(ACTION)?;
+    } else {
+        sqlx::query!(
+            "INSERT INTO place (lane, position, operation_id, writes, granted) VALUES ($1, $2, $3, true, $4)",
+            row.lane,
+            row.position,
+            id,
+            row.state != State::Waiting
+        )
+        .execute(connection)
+        .await.context(ACTION)?;
+    }
+    Ok(id)
+}

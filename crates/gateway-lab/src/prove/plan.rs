@@ -1,0 +1,172 @@
+//! What a round does, from the run's seed and its own number alone: that repeats it.
+
+use fastrand::Rng;
+
+use super::{faults::Card, plots::plot_of_rare};
+use fineract_gateway::{
+    domain::OperationType,
+    points::{Deed, Order, Point},
+};
+
+/// How many things go wrong in a round, beside gateways that die at a point.
+const CARDS_A_ROUND: usize = 2;
+/// How many gateways die at a point in a round: so many that there is always one left, and one more when
+/// the first is back.
+const DEATHS_A_ROUND: usize = 3;
+
+/// A round as it is planned.
+#[derive(Debug)]
+pub(super) struct Plan {
+    /// Its number, from 1.
+    pub(super) round: u32,
+    /// What goes wrong.
+    pub(super) cards: Vec<Card>,
+    /// What each gateway does to itself.
+    pub(super) orders: Vec<Option<Order>>,
+    /// And the first that comes back from its death.
+    pub(super) next_order: Option<Order>,
+    /// For everything else.
+    pub(super) rng: Rng,
+}
+
+/// A point, and whose passing of it counts.
+pub(super) type Passing = (Point, Option<OperationType>);
+
+/// Every point with every type.
+pub(super) fn passings() -> Vec<Passing> {
+    let mut all = Vec::new();
+    for point in Point::ALL.into_iter().filter(|point| point.is_deadly()) {
+        if point.is_of_each_type() {
+            let types = OperationType::ALL.iter();
+            all.extend(types.map(|operation_type| (point, Some(*operation_type))));
+        } else {
+            all.push((point, None));
+        }
+    }
+    all
+}
+
+impl Plan {
+    /// Plans a round, in which this card is always played where one is given.
+    pub(super) fn of(seed: u64, round: u32, gateways: usize, always: Option<Card>) -> Self {
+        let mut rng = Rng::with_seed(seed ^ (u64::from(round) << 32));
+        let before = usize::try_from(round.saturating_sub(1)).unwrap_or(0);
+        let mut cards = deal(seed, before * CARDS_A_ROUND, CARDS_A_ROUND, &Card::deck());
+        if let Some(card) = always
+            && !cards.contains(&card)
+            && let Some(first) = cards.first_mut()
+        {
+            *first = card;
+        }
+        let deaths = deal(seed, before * DEATHS_A_ROUND, DEATHS_A_ROUND, &passings());
+        let mut orders: Vec<Option<Order>> = deaths
+            .into_iter()
+            .map(|(point, operation_type)| Order {
+                deed: Deed::Die,
+                point,
+                operation_type,
+                // What comes seldom is not waited for twice.
+                passing: if operation_type.is_none_or(|it| plot_of_rare(it).is_some()) {
+                    1
+                } else {
+                    rng.u32(1..=2)
+                },
+            })
+            .map(Some)
+            .collect();
+        let next_order = orders.pop().flatten();
+        // Somebody has to be there when the others die.
+        orders.truncate(gateways.saturating_sub(1));
+        orders.resize(gateways, None);
+        if let Some(last) = orders.last_mut() {
+            *last = cards.iter().find_map(|card| stop(*card, &mut rng));
+        }
+        rng.shuffle(&mut orders);
+        Self {
+            round,
+            cards,
+            orders,
+            next_order,
+            rng,
+        }
+    }
+}
+
+/// The order of the gateway that stops itself.
+fn stop(card: Card, rng: &mut Rng) -> Option<Order> {
+    let (point, operation_type) = if card == Card::WriteLate {
+        (Point::BeforeNewKey, Some(OperationType::ClientUpdate))
+    } else if card == Card::StopAtPoint {
+        let points = [
+            Point::BeforeAttemptCommit,
+            Point::AfterAttemptCommit,
+            Point::AfterSend,
+            Point::AfterAnswer,
+            Point::BeforeSettle,
+        ];
+        (
+            rng.choice(points)?,
+            rng.choice(OperationType::ALL.iter().copied()),
+        )
+    } else {
+        return None;
+    };
+    Some(Order {
+        deed: Deed::Stop,
+        point,
+        operation_type,
+        passing: 1,
+    })
+}
+
+/// Deals from a deck that is shuffled anew each time it is used up.
+fn deal<T: Copy>(seed: u64, dealt: usize, count: usize, deck: &[T]) -> Vec<T> {
+    (dealt..dealt + count)
+        .filter_map(|number| {
+            let times = number.checked_div(deck.len())?;
+            let mut shuffled = deck.to_vec();
+            let times = u64::try_from(times).unwrap_or(u64::MAX);
+            Rng::with_seed(seed.wrapping_add(times)).shuffle(&mut shuffled);
+            shuffled.get(number.checked_rem(deck.len())?).copied()
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_round_is_planned_the_same_again() {
+        let plan = |seed, round| format!("{:?}", Plan::of(seed, round, 3, None));
+        assert_eq!(plan(7, 12), plan(7, 12));
+        assert_ne!(plan(7, 12), plan(8, 12));
+        assert_ne!(plan(7, 12), plan(7, 13));
+    }
+
+    #[test]
+    fn every_card_and_every_point_comes_round() {
+        let plans: Vec<Plan> = (1..=40).map(|round| Plan::of(3, round, 3, None)).collect();
+        let cards: BTreeSet<Card> = plans.iter().flat_map(|plan| plan.cards.clone()).collect();
+        assert_eq!(cards, Card::deck().into_iter().collect());
+        let orders = plans
+            .iter()
+            .flat_map(|plan| plan.orders.iter().flatten().chain(&plan.next_order));
+        let deaths: BTreeSet<Passing> = orders
+            .filter(|order| order.deed == Deed::Die)
+            .map(|order| (order.point, order.operation_type))
+            .collect();
+        assert_eq!(deaths, passings().into_iter().collect());
+    }
+
+    #[test]
+    fn a_card_may_be_asked_for_in_every_round() {
+        for round in 1..=40 {
+            let plan = Plan::of(3, round, 3, Some(Card::HoldRows));
+            assert!(plan.cards.contains(&Card::HoldRows), "{round}");
+            assert_eq!(plan.cards.len(), CARDS_A_ROUND, "{round}");
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! `bulk-measure` on a gateway before a sandbox: the demo's.
+
+use std::process::Stdio;
+
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    time::timeout,
+};
+
+use crate::{
+    command::{DEADLINE, Ended, TemporaryFolder, lab, run},
+    demo::{ANYWHERE, place, read_until},
+};
+
+const CLIENT: [(&str, &str); 4] = [
+    ("BULK_CLIENT_ID", "demo-client"),
+    ("BULK_CLIENT_SECRET", "demo-secret"),
+    ("BULK_APP_IDENTIFIER", "demo-app"),
+    ("BULK_ORGANISATION_ID", "demo-org"),
+];
+
+#[tokio::test]
+async fn a_batch_that_is_measured_is_consistent_to_its_end() {
+    let folder = TemporaryFolder::new();
+    let mut demo = lab(&ANYWHERE, &[("TMPDIR", folder.path())])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    let stdout = demo.stdout.take().expect("its output");
+    let mut lines = BufReader::new(stdout).lines();
+    let shown = timeout(DEADLINE, read_until(&mut lines, "Ctrl-C"))
+        .await
+        .expect("it is up in time");
+    let pid = demo.id().expect("it runs").to_string();
+    let url = place(&shown, "Gateway");
+    let arguments = ["bulk-measure", "202", "--url", url, "--pid", &pid];
+    let Ended {
+        code,
+        stdout,
+        stderr,
+    } = run(&arguments, &CLIENT).await;
+    assert_eq!(code, Some(0), "{stdout}{stderr}");
+    for said in [
+        "accepted in ",
+        "202 rows ended within ",
+        "each row once",
+        "2 failed rows are sent again",
+        "peak memory at the end: ",
+        "COMPLETED: 100% of 202 rows; 0 ready, 0 in progress, 202 completed, 0 failed",
+    ] {
+        assert!(stdout.contains(said), "{said}: {stdout}");
+    }
+}

@@ -1,0 +1,69 @@
+//! The lab's commands, as processes without an environment but what a test gives them.
+
+use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf, process::Stdio, time::Duration};
+
+use tokio::{process::Command, time::timeout};
+
+/// No command takes longer.
+pub(crate) const DEADLINE: Duration = Duration::from_mins(2);
+
+/// How a command ended.
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// A command in a folder without `.env`.
+pub(crate) fn lab(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gateway-lab"));
+    command
+        .args(arguments)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .envs(variables.iter().copied())
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    command
+}
+
+/// Runs a command to its end.
+pub(crate) async fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Ended {
+    let output = timeout(DEADLINE, lab(arguments, variables).output())
+        .await
+        .expect("it ends in time")
+        .expect("the binary runs");
+    Ended {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).expect("text"),
+        stderr: String::from_utf8(output.stderr).expect("text"),
+    }
+}
+
+/// A folder for what a command leaves in `TMPDIR`.
+pub(crate) struct TemporaryFolder(PathBuf);
+
+impl TemporaryFolder {
+    pub(crate) fn new() -> Self {
+        let path = std::env::temp_dir().join(format!("command-{}", uuid::Uuid::new_v4().simple()));
+        fs::create_dir(&path).expect("a new folder");
+        // As root the private Postgres runs under another account, which writes here too.
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o1777)).expect("a mode");
+        Self(path)
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        self.0.to_str().expect("a path in UTF-8")
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        fs::read_dir(&self.0).expect("the folder").next().is_none()
+    }
+}
+
+impl Drop for TemporaryFolder {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.0));
+    }
+}

@@ -1,0 +1,285 @@
+//! A private Postgres from the system's own binaries, for `demo`, `postgres run` and tests.
+//!
+//! A small shell supervisor (`supervisor.sh`) owns the server and its folder, and ends both
+//! when the pipe from this process closes. Whatever ends this process closes that pipe, so nothing
+//! is left behind after a panic, a Ctrl-C or a `kill -9` either.
+
+use std::ffi::OsString;
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::{env, fs};
+
+use secrecy::{ExposeSecret, SecretString};
+
+const SUPERVISOR: &str = include_str!("supervisor.sh");
+
+/// How often the start is tried: another process can take the free port before Postgres does.
+const PORTS_TRIED: usize = 5;
+
+/// How the private server runs.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Whether commits reach the disk. `false` is for tests: a commit then survives the server's
+    /// death, but not the machine's.
+    pub durable: bool,
+    /// How many connections the server takes at once.
+    pub max_connections: u16,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            durable: true,
+            max_connections: 200,
+        }
+    }
+}
+
+/// Why there is no private Postgres.
+#[derive(Debug, thiserror::Error)]
+pub enum PrivatePostgresError {
+    /// The machine has no Postgres server programs.
+    #[error(
+        "Postgres's programs initdb and pg_ctl are neither in PATH nor in \
+         /usr/lib/postgresql/*/bin (Debian and Ubuntu: apt-get install postgresql)"
+    )]
+    NotInstalled,
+    /// Postgres refuses to run as root, and the machine has no account to run it as.
+    #[error("Postgres does not run as root, and there is neither a user postgres nor a nobody")]
+    NoUnprivilegedUser,
+    /// The operating system refused something.
+    #[error("cannot {action}")]
+    System {
+        /// What was tried.
+        action: &'static str,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// Postgres refused something.
+    #[error("Postgres did not {action}: {output}")]
+    Postgres {
+        /// What was tried.
+        action: &'static str,
+        /// The last lines of its log.
+        output: String,
+    },
+}
+
+/// A running private Postgres; dropping it stops the server and removes its folder.
+#[derive(Debug)]
+pub struct PrivatePostgres {
+    supervisor: Child,
+    replies: BufReader<ChildStdout>,
+    folder: PathBuf,
+    port: u16,
+    password: SecretString,
+}
+
+impl PrivatePostgres {
+    /// Creates a cluster in a temporary folder and starts it on a free port of 127.0.0.1.
+    ///
+    /// Blocks its thread for about a second, as every function here does.
+    pub fn start(options: Options) -> Result<Self, PrivatePostgresError> {
+        let mut supervisor = supervisor_command(options)?
+            .spawn()
+            .map_err(system("start sh, the supervisor of the private Postgres"))?;
+        let replies = supervisor.stdout.take().ok_or_else(supervisor_gone)?;
+        let mut postgres = Self {
+            supervisor,
+            replies: BufReader::new(replies),
+            folder: PathBuf::new(),
+            port: 0,
+            password: uuid::Uuid::new_v4().simple().to_string().into(),
+        };
+        let password = postgres.password.clone();
+        postgres.folder = postgres
+            .ask("create a cluster", password.expose_secret())?
+            .into();
+        postgres.start_on_a_free_port()?;
+        Ok(postgres)
+    }
+
+    /// The address of one of its databases, as a superuser; `postgres` is there from the start.
+    pub fn url(&self, database: &str) -> String {
+        let password = self.password.expose_secret();
+        format!(
+            "postgres://gateway:{password}@127.0.0.1:{}/{database}",
+            self.port
+        )
+    }
+
+    /// The folder that holds the cluster and the server's log, gone when the server is.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Stops the server as a crash does: connections break, and nothing is flushed.
+    pub fn kill_immediately(&mut self) -> Result<(), PrivatePostgresError> {
+        self.ask("stop", "kill").map(drop)
+    }
+
+    /// Starts the killed server again, on the port it had.
+    pub fn start_again(&mut self) -> Result<(), PrivatePostgresError> {
+        let command = format!("start {}", self.port);
+        self.ask("start", &command).map(drop)
+    }
+
+    /// Stops the server, removes its folder, and waits until both are done.
+    pub fn stop(mut self) -> Result<(), PrivatePostgresError> {
+        self.wait_for_the_end()
+    }
+
+    fn start_on_a_free_port(&mut self) -> Result<(), PrivatePostgresError> {
+        let mut tries = 1;
+        loop {
+            self.port = free_port().map_err(system("find a free port"))?;
+            match self.start_again() {
+                Err(PrivatePostgresError::Postgres { .. }) if tries < PORTS_TRIED => tries += 1,
+                result => return result,
+            }
+        }
+    }
+
+    /// Sends the supervisor one line and gives back the words of its answer.
+    fn ask(&mut self, action: &'static str, line: &str) -> Result<String, PrivatePostgresError> {
+        let commands = self.supervisor.stdin.as_mut().ok_or_else(supervisor_gone)?;
+        // A supervisor that has ended already has said why: its answer matters, not our broken pipe.
+        let sent = writeln!(commands, "{line}");
+        let mut reply = String::new();
+        let read = self.replies.read_line(&mut reply);
+        read.map_err(system("read from the supervisor of the private Postgres"))?;
+        let reply = reply.trim_end();
+        match reply.split_once(' ').unwrap_or((reply, "")) {
+            ("ok", words) => Ok(words.to_owned()),
+            ("error", words) => Err(PrivatePostgresError::Postgres {
+                action,
+                output: words.to_owned(),
+            }),
+            ("absent", _) => Err(PrivatePostgresError::NotInstalled),
+            _ => {
+                sent.map_err(system("write to the supervisor of the private Postgres"))?;
+                Err(supervisor_gone())
+            }
+        }
+    }
+
+    fn wait_for_the_end(&mut self) -> Result<(), PrivatePostgresError> {
+        // Waiting closes the pipe first, which is the supervisor's sign to clean up.
+        let status = self
+            .supervisor
+            .wait()
+            .map_err(system("wait for the supervisor of the private Postgres"))?;
+        if status.success() {
+            Ok(())
+        } else {
+            Err(PrivatePostgresError::Postgres {
+                action: "stop",
+                output: status.to_string(),
+            })
+        }
+    }
+}
+
+impl Drop for PrivatePostgres {
+    fn drop(&mut self) {
+        if let Err(error) = self.wait_for_the_end() {
+            tracing::warn!(%error, "the private Postgres did not stop cleanly");
+        }
+    }
+}
+
+fn supervisor_command(options: Options) -> Result<Command, PrivatePostgresError> {
+    let durable = if options.durable { "on" } else { "off" };
+    let settings = format!(
+        "-c listen_addresses=127.0.0.1 -c unix_socket_directories= -c max_connections={} \
+         -c fsync={durable} -c full_page_writes={durable} -c min_wal_size=1GB",
+        options.max_connections
+    );
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", SUPERVISOR, "supervisor.sh"])
+        .arg(env::temp_dir())
+        .arg(settings)
+        // The gateway's secrets are none of the server's business.
+        .env_clear()
+        .env("PATH", env::var_os("PATH").unwrap_or_else(|| OsString::from("/usr/bin:/bin")))
+        .env("LC_ALL", "C")
+        .current_dir("/")
+        // A group of its own: the terminal's Ctrl-C goes to ours only.
+        .process_group(0)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    if is_root()? {
+        let passwd = fs::read_to_string("/etc/passwd").map_err(system("read /etc/passwd"))?;
+        let account = account(&passwd, "postgres").or_else(|| account(&passwd, "nobody"));
+        let (user, group) = account.ok_or(PrivatePostgresError::NoUnprivilegedUser)?;
+        command.uid(user).gid(group);
+    }
+    Ok(command)
+}
+
+fn is_root() -> Result<bool, PrivatePostgresError> {
+    let output = Command::new("id")
+        .arg("-u")
+        .output()
+        .map_err(system("run id -u"))?;
+    Ok(output.stdout.trim_ascii() == b"0")
+}
+
+/// The user and group number of an account, as `/etc/passwd` states them.
+fn account(passwd: &str, name: &str) -> Option<(u32, u32)> {
+    passwd.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        if fields.next()? != name {
+            return None;
+        }
+        let user = fields.nth(1)?.parse().ok()?;
+        let group = fields.next()?.parse().ok()?;
+        Some((user, group))
+    })
+}
+
+fn free_port() -> io::Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
+        .local_addr()?
+        .port())
+}
+
+fn system(action: &'static str) -> impl FnOnce(io::Error) -> PrivatePostgresError {
+    move |source| PrivatePostgresError::System { action, source }
+}
+
+fn supervisor_gone() -> PrivatePostgresError {
+    let action = "reach the supervisor of the private Postgres";
+    PrivatePostgresError::System {
+        action,
+        source: io::ErrorKind::BrokenPipe.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::account;
+
+    #[test]
+    fn account_is_found_by_its_whole_name() {
+        let passwd = "root:x:0:0:root:/root:/bin/bash\n\
+                      postgres-old:x:99:99::/:/bin/sh\n\
+                      postgres:x:101:104:PostgreSQL,,,:/var/lib/postgresql:/bin/bash\n\
+                      broken:x:not-a-number:1::/:\n\
+                      nobody:x:65534:65533:nobody:/nonexistent:/usr/sbin/nologin\n";
+        let cases = [
+            ("postgres", Some((101, 104))),
+            ("nobody", Some((65534, 65533))),
+            ("broken", None),
+            ("post", None),
+        ];
+        for (name, expected) in cases {
+            assert_eq!(account(passwd, name), expected, "{name}");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! `private-postgres run -- COMMAND`: runs a command beside a private Postgres.
+
+use std::ffi::OsString;
+use std::os::unix::process::ExitStatusExt;
+use std::process::{ExitCode, ExitStatus};
+
+use anyhow::Context as _;
+use clap::Parser as _;
+use private_postgres::{Options, PrivatePostgres};
+use tokio::process::Command;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// A private Postgres from the programs of this machine; it ends with whatever started it, and leaves nothing behind.
+#[derive(Debug, clap::Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Subcommand,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Subcommand {
+    /// Starts a private Postgres, runs a command with its address in `DATABASE_URL`, and ends with
+    /// the command's exit code.
+    Run {
+        /// Leaves out every flush to the disk: faster, for tests.
+        #[arg(long)]
+        no_fsync: bool,
+        /// The command and its arguments.
+        #[arg(last = true, required = true)]
+        command: Vec<OsString>,
+    },
+}
+
+/// The exit code where the command could not be run.
+const NOT_RUN: u8 = 2;
+
+#[tokio::main]
+#[expect(clippy::print_stderr, reason = "it has no log")]
+async fn main() -> ExitCode {
+    match run(Arguments::parse()).await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("private-postgres: {error:#}");
+            ExitCode::from(NOT_RUN)
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let Subcommand::Run { no_fsync, command } = arguments.command;
+    let (program, words) = command.split_first().context("no command was given")?;
+    let postgres = PrivatePostgres::start(Options {
+        durable: !no_fsync,
+        ..Options::default()
+    })?;
+    let mut command = Command::new(program);
+    command
+        .args(words)
+        .env("DATABASE_URL", postgres.url("postgres"))
+        .kill_on_drop(true);
+    let status = run_to_the_end(command)
+        .await
+        .with_context(|| format!("cannot run {}", program.display()))?;
+    postgres.stop()?;
+    Ok(exit_code(status))
+}
+
+/// Outlives a Ctrl-C, which the terminal sends to the command too; passes a SIGTERM on as a kill.
+async fn run_to_the_end(mut command: Command) -> std::io::Result<ExitStatus> {
+    let mut interrupts = signal(SignalKind::interrupt())?;
+    let mut terminations = signal(SignalKind::terminate())?;
+    let mut child = command.spawn()?;
+    loop {
+        tokio::select! {
+            status = child.wait() => return status,
+            _ = interrupts.recv() => {}
+            _ = terminations.recv() => child.start_kill()?,
+        }
+    }
+}
+
+/// The code a shell reports: the command's own, or 128 and the number of the signal that ended it.
+fn exit_code(status: ExitStatus) -> ExitCode {
+    let code = status
+        .code()
+        .or_else(|| status.signal().map(|signal| 128 + signal));
+    code.and_then(|code| u8::try_from(code).ok())
+        .map_or(ExitCode::FAILURE, ExitCode::from)
+}

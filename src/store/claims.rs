@@ -1,0 +1,88 @@
+//! What a claim costs, for the lab.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use sqlx::{AssertSqlSafe, Execute, Row};
+
+use super::{
+    Pool, StoreError,
+    claim::{ClaimLimits, statement},
+    connect,
+    due::Due,
+    failed_to,
+};
+
+/// What a statement cost, by its `EXPLAIN (ANALYZE, BUFFERS)`.
+#[derive(Clone, Debug)]
+pub struct Cost {
+    /// The pages that were looked at.
+    pub buffers: u64,
+    /// How long it took, in milliseconds, as Postgres writes it.
+    pub millis: String,
+    /// How many rows it brought.
+    pub rows: u64,
+}
+
+/// The claims of one worker.
+#[derive(Clone, Debug)]
+pub struct Claims {
+    pool: Pool,
+    due: Arc<Due>,
+}
+
+impl Claims {
+    /// Of a worker that has claimed nothing yet.
+    pub fn new(pool: Pool) -> Self {
+        Self {
+            pool,
+            due: Arc::default(),
+        }
+    }
+
+    /// Claims, as a worker does; how many. The next one goes on from there.
+    pub async fn claim(&self, limits: &ClaimLimits) -> Result<usize, StoreError> {
+        let look = self.due.look(limits);
+        let rows = statement(limits, &look)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(failed_to("claim operations"))?;
+        self.due.note(limits, look, &rows);
+        Ok(rows.len())
+    }
+
+    /// What the claim costs as the queue is, for who has not claimed for a while, or has just done so; it is rolled back.
+    pub async fn explain_claim(&self, limits: &ClaimLimits) -> Result<Cost, StoreError> {
+        const ACTION: &str = "explain the claim";
+        let mut claim = statement(limits, &self.due.look(limits));
+        let arguments = claim
+            .take_arguments()
+            .map_err(|error| failed_to(ACTION)(sqlx::Error::Encode(error)))?
+            .unwrap_or_default();
+        let sql = format!(
+            "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {}",
+            claim.sql().as_str()
+        );
+        let mut transaction = connect::begin(&self.pool)
+            .await
+            .map_err(failed_to(ACTION))?;
+        let row = sqlx::query_with(AssertSqlSafe(sql), arguments)
+            .fetch_one(&mut *transaction)
+            .await
+            .map_err(failed_to(ACTION))?;
+        transaction.rollback().await.map_err(failed_to(ACTION))?;
+        let explained: Value = row.try_get(0).map_err(failed_to(ACTION))?;
+        let number = |pointer: &str| {
+            let value = explained.pointer(pointer).and_then(Value::as_u64);
+            value.ok_or(StoreError::Unknown { what: "plan" })
+        };
+        let time = explained
+            .pointer("/0/Execution Time")
+            .ok_or(StoreError::Unknown { what: "plan" })?;
+        Ok(Cost {
+            buffers: number("/0/Plan/Shared Hit Blocks")? + number("/0/Plan/Shared Read Blocks")?,
+            millis: time.to_string(),
+            rows: number("/0/Plan/Actual Rows")?,
+        })
+    }
+}

@@ -1,0 +1,86 @@
+//! Whether Fineract shows the clients and loans of ours under the numbers that we know.
+
+use super::runner::Runner;
+use crate::{
+    domain::ReferentKind,
+    fineract::{ReadFailure, Shown},
+    store::{KnownNumber, StoreError},
+};
+
+/// What a look said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// They are ours, or nothing is known that could tell.
+    Ours,
+    /// They are another's.
+    Another,
+    /// Fineract or the database could not be read.
+    Unread,
+}
+
+/// What is shown under the numbers of ours.
+#[derive(Debug, Default)]
+pub(super) struct Read {
+    right: usize,
+    /// What bears another external id, or is not there: the lanes and numbers.
+    pub(super) wrong: Vec<(String, i64)>,
+    gone: usize,
+    forbidden: usize,
+    unread: usize,
+}
+
+impl Read {
+    /// What it says, of so many that are known.
+    pub(super) fn standing(&self, known: usize) -> Standing {
+        let readable = self.right + self.forbidden;
+        match (self.wrong.len(), self.gone) {
+            (2.., _) => Standing::Another,
+            (1, _) if known == 1 => Standing::Another,
+            (1, _) if self.unread > 0 => Standing::Unread,
+            (0, _) if readable == 0 && self.unread > 0 => Standing::Unread,
+            // None of several applications is there any more.
+            (0, 2..) if readable == 0 => Standing::Another,
+            (0 | 1, _) => Standing::Ours,
+        }
+    }
+}
+
+impl Runner {
+    /// Reads what is shown under these numbers.
+    pub(super) async fn read_known(
+        &self,
+        kind: ReferentKind,
+        known: &[KnownNumber],
+    ) -> Result<Read, StoreError> {
+        let mut read = Read::default();
+        for known in known {
+            let shown = self.fineract.shown_under(kind, known.number, None).await;
+            match shown {
+                Ok(shown) if self.is_shown(known, &shown).await? => read.right += 1,
+                // Unlike a client, an application may have been deleted.
+                Ok(Shown::Nothing) if kind == ReferentKind::Loan => read.gone += 1,
+                Ok(_) => read.wrong.push((known.lane.clone(), known.number)),
+                Err(ReadFailure::NoAnswer(_)) => {
+                    read.unread += 1;
+                    break;
+                }
+                // Whoever may not read clients does not see whose they are.
+                Err(failure) if failure.is_forbidden() => read.forbidden += 1,
+                Err(_) => read.unread += 1,
+            }
+        }
+        Ok(read)
+    }
+
+    async fn is_shown(&self, known: &KnownNumber, shown: &Shown) -> Result<bool, StoreError> {
+        let Shown::Named(Some(name)) = shown else {
+            return Ok(false);
+        };
+        if known.is_named(name) {
+            return Ok(true);
+        }
+        self.store
+            .is_confirmed(&known.lane, known.number, name)
+            .await
+    }
+}

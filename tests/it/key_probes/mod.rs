@@ -1,0 +1,285 @@
+//! Whether Fineract honours keys: asked of the sandbox, which may ignore them.
+
+mod header;
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use sqlx::PgPool;
+
+use crate::support::{
+    OPS_TOKEN,
+    operators::Operator,
+    steps::{approve, client, disburse, loan, rename, repayment},
+    system::{Caller, System},
+};
+
+/// No test waits longer for anything.
+const DEADLINE: Duration = Duration::from_secs(40);
+
+/// What is to be tried again stays where it is until the test goes on with it.
+const NOTHING_BY_ITSELF: &str = "
+    CREATE OR REPLACE FUNCTION stay() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN NEW.due_at := now() + interval '1 hour'; RETURN NEW; END $$;
+    CREATE OR REPLACE TRIGGER stay BEFORE UPDATE ON operation
+       FOR EACH ROW WHEN (OLD.state = 'running' AND NEW.state = 'ready') EXECUTE FUNCTION stay()";
+
+/// A system whose gateways have to find out, and its operator.
+async fn asking(pool: &PgPool) -> System {
+    let mut system = System::asking(pool).await;
+    system.set("OPS_TOKENS", &format!("admin={OPS_TOKEN}"));
+    system
+}
+
+/// The verdicts: the kind, whether its keys are honoured, and on what that was asked.
+async fn verdicts(pool: &PgPool) -> Vec<(String, Option<bool>, Option<String>)> {
+    sqlx::query!("SELECT command, honoured, subject FROM key_probe ORDER BY command")
+        .fetch_all(pool)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|row| (row.command, row.honoured, row.subject))
+        .collect()
+}
+
+/// Waits until the gateway tells of these kinds that their keys are ignored; it is ready all the same.
+async fn until_told(gateway: &Caller, kinds: &[&str]) {
+    let started = Instant::now();
+    loop {
+        let answer = gateway.get("/readyz").await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        let told = &answer.json()["keys_not_honoured"];
+        if *told == json!(kinds) || (kinds.is_empty() && told.is_null()) {
+            return;
+        }
+        assert!(started.elapsed() < DEADLINE, "{}", answer.text);
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Waits until an operation waits for that reason.
+async fn until_why(gateway: &Caller, id: &str, why: &str) {
+    let operator = Operator::of(gateway.address);
+    let waits = |operation: &Value| operation["why"] == why;
+    let operation = operator.once(id, waits).await;
+    assert_ne!(operation["state"], "parked", "{operation:#}");
+    assert_ne!(operation["state"], "failed", "{operation:#}");
+}
+
+/// Nothing has to wait for its next try.
+async fn hurry(pool: &PgPool) {
+    sqlx::raw_sql(
+        "UPDATE operation SET due_at = now() WHERE state = 'ready'; SELECT pg_notify('operation_ready', '')",
+    )
+    .execute(pool)
+    .await
+    .unwrap();
+}
+
+/// How many effects of this kind there are.
+async fn effects(system: &System, action: &str, entity: &str) -> usize {
+    let ledger = system.ledger().await;
+    let is_it = |line: &&Value| line["action"] == action && line["entity"] == entity;
+    ledger.iter().filter(is_it).count()
+}
+
+#[sqlx::test]
+async fn the_first_loan_of_a_fresh_installation_goes_through(pool: PgPool) {
+    let system = asking(&pool).await;
+    let gateway = system.gateway().await;
+    gateway.pay_out("L-1").await;
+    gateway
+        .succeeds("LOAN_REPAYMENT", repayment("L-1", 5_000.0))
+        .await;
+    // What could be asked on nothing else was asked by what had just been done.
+    let expected: Vec<_> = [
+        "approve",
+        "create_client",
+        "create_loan",
+        "disburse",
+        "repay",
+    ]
+    .map(|kind| (kind.to_owned(), Some(true), None))
+    .into();
+    assert_eq!(verdicts(&pool).await, expected);
+    assert_eq!(system.ledger().await.len(), 5, "each has one effect");
+}
+
+#[sqlx::test]
+async fn a_probe_is_made_where_the_state_forbids_the_command(pool: PgPool) {
+    let system = asking(&pool).await;
+    let gateway = system.gateway().await;
+    gateway.pay_out("Paid").await;
+    gateway.file("Pending").await;
+    assert!(gateway.shut_down().await);
+    sqlx::query!("DELETE FROM key_probe")
+        .execute(&pool)
+        .await
+        .unwrap();
+    let gateway = system.gateway().await;
+    let effects = system.ledger().await.len();
+    gateway.succeeds("CLIENT_UPDATE", rename("C-Paid")).await;
+    gateway.succeeds("CLIENT_CREATE", client("C-3")).await;
+    gateway.succeeds("LOAN_CREATE", loan("L-3", "C-3")).await;
+    gateway.succeeds("LOAN_APPROVE", approve("L-3")).await;
+    // It can be asked on no other: what is approved is to be paid out.
+    sqlx::query!(
+        "UPDATE lane SET resource_id = NULL WHERE key = $1",
+        "loan:l-3"
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    gateway.succeeds("LOAN_DISBURSE", disburse("L-3")).await;
+    gateway
+        .succeeds("LOAN_REPAYMENT", repayment("L-3", 5_000.0))
+        .await;
+    gateway
+        .succeeds("LOAN_DELETE", json!({ "external_loan_id": "Pending" }))
+        .await;
+    let expected: Vec<_> = [
+        ("approve", Some("loan:paid")),
+        ("create_client", None),
+        ("create_loan", None),
+        ("disburse", Some("loan:pending")),
+        ("reject", Some("loan:paid")),
+        ("repay", Some("loan:pending")),
+        ("update_client", Some("client:c-3")),
+    ]
+    .map(|(kind, on)| (kind.to_owned(), Some(true), on.map(str::to_owned)))
+    .into();
+    let found: Vec<_> = verdicts(&pool).await;
+    let kinds = |verdicts: &[(String, Option<bool>, Option<String>)]| {
+        verdicts
+            .iter()
+            .filter(|verdict| verdict.0 != "update_client")
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    // Whichever of the clients it was.
+    assert_eq!(kinds(&found), kinds(&expected));
+    assert_eq!(found.len(), expected.len());
+    assert_eq!(system.ledger().await.len(), effects + 7, "no probe has any");
+}
+
+#[sqlx::test]
+async fn what_fineract_ignores_the_keys_of_waits_until_it_is_mended(pool: PgPool) {
+    let system = asking(&pool).await;
+    system.restart_with_keys(json!({ "ignored": true })).await;
+    let gateway = system.gateway().await;
+    let id = gateway.send("CLIENT_CREATE", client("C-1")).await;
+    until_why(&gateway, &id, "keys_not_honoured").await;
+    until_told(&gateway, &["create_client"]).await;
+    let metrics = gateway.get("/metrics").await.text;
+    assert!(
+        metrics.contains(r#"gateway_keys_not_honoured{command="create_client"} 1"#),
+        "{metrics}"
+    );
+    assert_eq!(system.ledger().await, Vec::<Value>::new());
+
+    system.restart_with_keys(json!({})).await;
+    let end = gateway.end_of(&id).await;
+    assert_eq!(end["status"], "success", "{end}");
+    until_told(&gateway, &[]).await;
+}
+
+#[sqlx::test]
+async fn only_the_kind_waits_whose_keys_are_ignored(pool: PgPool) {
+    let system = asking(&pool).await;
+    system
+        .restart_with_keys(json!({ "ignored": ["CREATE_LOAN"] }))
+        .await;
+    let gateway = system.gateway().await;
+    gateway.succeeds("CLIENT_CREATE", client("C-1")).await;
+    let id = gateway.send("LOAN_CREATE", loan("L-1", "C-1")).await;
+    until_why(&gateway, &id, "keys_not_honoured").await;
+    gateway.succeeds("CLIENT_CREATE", client("C-2")).await;
+    until_told(&gateway, &["create_loan"]).await;
+}
+
+/// Nothing could be asked about the first approval: done once more, it was refused instead of answered.
+#[sqlx::test]
+async fn a_first_success_tells_that_keys_are_ignored(pool: PgPool) {
+    let system = asking(&pool).await;
+    system
+        .restart_with_keys(json!({ "ignored": ["APPROVE_LOAN"] }))
+        .await;
+    let gateway = system.gateway().await;
+    gateway.file("L-1").await;
+    gateway.file("L-2").await;
+    gateway.succeeds("LOAN_APPROVE", approve("L-1")).await;
+    until_told(&gateway, &["approve"]).await;
+    let id = gateway.send("LOAN_APPROVE", approve("L-2")).await;
+    until_why(&gateway, &id, "keys_not_honoured").await;
+    assert_eq!(effects(&system, "APPROVE", "LOAN").await, 1);
+}
+
+/// Where nothing can be asked, what was found out of a process that is gone keeps nothing back.
+#[sqlx::test]
+async fn a_mended_fineract_of_which_nothing_can_be_asked_is_tried(pool: PgPool) {
+    let system = asking(&pool).await;
+    system
+        .restart_with_keys(json!({ "ignored": ["APPROVE_LOAN"] }))
+        .await;
+    let gateway = system.gateway().await;
+    gateway.file("L-1").await;
+    gateway.file("L-2").await;
+    gateway.succeeds("LOAN_APPROVE", approve("L-1")).await;
+    until_told(&gateway, &["approve"]).await;
+    // The only loan on which that could be asked is not known any more.
+    sqlx::query!(
+        "UPDATE lane SET resource_id = NULL WHERE key = $1",
+        "loan:l-1"
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    let id = gateway.send("LOAN_APPROVE", approve("L-2")).await;
+    until_why(&gateway, &id, "keys_not_honoured").await;
+    system.restart_with_keys(json!({})).await;
+    let end = gateway.end_of(&id).await;
+    assert_eq!(end["status"], "success", "{end}");
+    until_told(&gateway, &[]).await;
+}
+
+/// An update is done, its answer is lost, and the Fineract that comes back ignores keys; then it honours them
+/// again, and has never heard of this one.
+#[sqlx::test]
+async fn what_was_sent_while_keys_were_ignored_is_read_before_it_is_sent_again(pool: PgPool) {
+    let system = asking(&pool).await;
+    let gateway = system.gateway().await;
+    gateway.succeeds("CLIENT_CREATE", client("C-1")).await;
+    gateway
+        .succeeds(
+            "CLIENT_UPDATE",
+            json!({ "externalId": "C-1", "firstname": "Asha" }),
+        )
+        .await;
+    sqlx::raw_sql(NOTHING_BY_ITSELF)
+        .execute(&pool)
+        .await
+        .unwrap();
+    system.restart_with_keys(json!({ "ignored": true })).await;
+    system
+        .fault(json!({ "match": { "method": "PUT", "path": "/clients" }, "fault": "reset_after" }))
+        .await;
+    let id = gateway.send("CLIENT_UPDATE", rename("C-1")).await;
+    until_why(&gateway, &id, "connection_closed").await;
+    hurry(&pool).await;
+    until_why(&gateway, &id, "keys_not_honoured").await;
+    assert_eq!(effects(&system, "UPDATE", "CLIENT").await, 2);
+
+    system.restart_with_keys(json!({})).await;
+    let hurrying = async {
+        loop {
+            hurry(&pool).await;
+            tokio::task::yield_now().await;
+        }
+    };
+    let end = tokio::select! {
+        end = gateway.end_of(&id) => end,
+        () = hurrying => unreachable!(),
+    };
+    assert_eq!(end["status"], "success", "{end}");
+    assert_eq!(effects(&system, "UPDATE", "CLIENT").await, 2);
+}
