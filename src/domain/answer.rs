@@ -10,7 +10,7 @@ pub struct Answer {
     /// The HTTP status.
     pub status: u16,
     /// Whether `x-served-from-cache: true` stood on it: nothing was executed now
-    /// (`CONTRACT.md` section 12.3).
+    /// (`docs/fineract/idempotency.md`, "The same key again").
     pub cached: bool,
     /// The body as it came; empty where there was none.
     pub body: String,
@@ -20,7 +20,7 @@ pub struct Answer {
 
 impl Answer {
     /// Every `userMessageGlobalisationCode` of an error body, the items' first, then the top's
-    /// (`CONTRACT.md` section 2.1); none where the body is no error of Fineract's.
+    /// (`docs/fineract/commands.md`, "The error body"); none where the body is no error of Fineract's.
     pub fn codes(&self) -> Vec<String> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]

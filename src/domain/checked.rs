@@ -9,7 +9,8 @@ pub struct Checked {
     pub lanes: LaneAccess,
     /// The reference (UTR) that may be used once on its lane.
     pub reference: Option<String>,
-    /// The lender whose product Fineract locks while it runs (`LOAN_CREATE`; `MEASURED.md` section 1a).
+    /// The lender whose product Fineract locks while it runs (`LOAN_CREATE`; `docs/fineract/outages.md`, "Filing
+    /// locks the product").
     pub lender: Option<String>,
 }
 
@@ -48,7 +49,7 @@ pub struct Reads {
     /// The number of the office.
     pub office: Option<i64>,
     /// The external id of a transaction of `loan`, read by itself: an undone one is missing from the
-    /// loan's list (`CONTRACT.md` section 16.5).
+    /// loan's list (`docs/fineract/payments.md`, "Undone payments").
     pub transaction: Option<String>,
 }
 

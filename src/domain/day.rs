@@ -21,7 +21,8 @@ const MONTHS: [&str; 12] = [
 ];
 
 /// A calendar day. Requests carry it as `11 January 2026`, and so is it written; Fineract's answers
-/// carry it as `[2026,1,11]`, and so is it read (`CONTRACT.md` sections 3.2 and 4.3).
+/// carry it as `[2026,1,11]`, and so is it read (`docs/fineract/commands.md`, "Dates in a request" and "Dates and
+/// digits in an answer").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Day(pub NaiveDate);
 

@@ -5,7 +5,7 @@ use std::fmt;
 /// A row of operations that run one after another: everything about one client, or one loan.
 ///
 /// Keys are case-folded: some databases under Fineract take `LOAN-1` and `loan-1` for the same
-/// (`CONTRACT.md` section 5.2), and one lane too few costs nothing but time.
+/// (`docs/fineract/clients.md`, "External ids"), and one lane too few costs nothing but time.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Lane(String);
 

@@ -85,7 +85,7 @@ impl Request {
 }
 
 /// What makes Fineract run a command at most once: `<uuid>-<k>`, 38 to 47 characters of the 50 that
-/// it stores (`CONTRACT.md` section 12.1).
+/// it stores (`docs/fineract/idempotency.md`, "What a key covers").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct IdempotencyKey {
     /// The operation.

@@ -75,7 +75,8 @@ impl RetryEligible {
     }
 }
 
-/// The cause behind a code; what is not named here was refused for what it says (`CONTRACT.md` section 18).
+/// The cause behind a code; what is not named here was refused for what it says (`docs/fineract/commands.md`, "What
+/// each answer says about a retry").
 fn cause(code: &str) -> Cause {
     match code {
         "cancelled" | "expired" | "behind_stopped" => Cause::Stopped,
@@ -83,17 +84,18 @@ fn cause(code: &str) -> Cause {
         | "resolved_as_failed"
         | "error.msg.client.not.active.exception"
         | "error.msg.loan.locked"
-        // (sic) `CONTRACT.md` section 14.
+        // (sic) `docs/fineract/outages.md`, "Scheduler jobs".
         | "error.msg.sheduler.job.currently.running" => Cause::Circumstances,
         "error.msg.persistence.error"
         | "error.msg.data.integrity.issue"
         | "error.msg.platform.server.side.error" => Cause::FailedInside,
         "error.msg.loan.must.be.active.fully.paid.or.overpaid" => Cause::TooEarly,
-        // Not approved yet, or paid out; up to 1.10.1 also without an open tranche (section 23): for that a
-        // payout as it is would be refused for ever.
+        // Not approved yet, or paid out; up to 1.10.1 also without an open tranche
+        // (`docs/fineract/release-1.10.1.md`, "Payouts and approvals"): for that a payout as it is would be refused
+        // for ever.
         "error.msg.loan.disbursal.account.is.not.approve.not.disbursed.state" => Cause::Request,
         "done_by_another"
-        // A transaction has our id already, on whatever loan (`CONTRACT.md` section 16.1).
+        // A transaction has our id already, on whatever loan (`docs/fineract/payments.md`, "Refusals of a payout").
         | "error.msg.loan.disbursement.duplicate.externalId"
         | "validation.msg.loan.transaction.externalId.value.must.be.unique" => Cause::DoneByAnother,
         "error.msg.loan.cannot.modify.loan.in.its.present.state"

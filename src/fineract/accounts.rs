@@ -26,7 +26,8 @@ pub struct Account {
     pub total_outstanding: Option<Amount>,
 }
 
-/// What counts of a loan (`CONTRACT.md` sections 16.3 and 16.4), and of a line of a client's list (5.5).
+/// What counts of a loan (`docs/fineract/loans.md`, "Reading a loan" and "The summary"), and of a line of a client's
+/// list (`docs/fineract/clients.md`, "Accounts of a client").
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct LoanAccount {

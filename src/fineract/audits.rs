@@ -103,7 +103,8 @@ fn lacks_right(audited: &Result<Option<Audited>, ReadFailure>) -> Option<bool> {
     match audited {
         Ok(_) => Some(false),
         Err(failure) if failure.is_forbidden() => Some(true),
-        // Fineract breaks on an audit that is not there (section 22.4); the right is looked at before.
+        // Fineract breaks on an audit that is not there (`docs/fineract/checkers.md`, "What became of it"); the right
+        // is looked at before.
         Err(ReadFailure::Refused(answer)) if answer.status == 500 => Some(false),
         Err(_) => None,
     }

@@ -22,7 +22,7 @@ use crate::{
     domain::{Answer, Failure, IdempotencyKey, Method, Reply, Request},
 };
 
-/// Fineract closes idle connections after 60 s (`MEASURED.md` section 3): ours go before.
+/// Fineract closes idle connections after 60 s (`docs/fineract/outages.md`, "Connections"): ours go before.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 
 /// Why no client could be made of the settings.
@@ -61,7 +61,8 @@ impl Fineract {
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         let mut builder = Client::builder()
             .default_headers(headers)
-            // A redirect (TLS expected) would turn a POST into something else: section 1.1.
+            // A redirect (TLS expected) would turn a POST into something else (`docs/fineract/commands.md`,
+            // "Addresses and headers").
             .redirect(redirect::Policy::none())
             .timeout(settings.timeout)
             .connect_timeout(settings.timeout.min(Duration::from_secs(5)))
@@ -118,7 +119,8 @@ impl Fineract {
     pub(super) async fn send_under(&self, request: &Request, key: &str) -> Result<Answer, Failure> {
         let mut builder = self
             .request(request.method, &request.path)
-            // Also on a DELETE without a body: it makes Fineract keep the real answer (section 12.4).
+            // Also on a DELETE without a body: it makes Fineract keep the real answer
+            // (`docs/fineract/idempotency.md`, "The body of a stored answer").
             .header(CONTENT_TYPE, "application/json")
             .header(self.key_header.clone(), key);
         if let Some(body) = &request.body {

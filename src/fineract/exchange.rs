@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use crate::domain::{Answer, Failure, Method};
 
-/// The commands that may stand in a path (`CONTRACT.md` sections 5 to 11).
+/// The commands that may stand in a path (`docs/fineract/commands.md`, "The commands").
 const COMMANDS: [&str; 7] = [
     "approve",
     "disburse",

@@ -11,7 +11,7 @@ use super::{Fineract, kept::Kept};
 use crate::domain::{Answer, Client, Facts, Failure, Loan, Named, Product, Reads, Transaction};
 
 /// What Fineract answers about a transaction of another loan: its external id is taken, not free
-/// (`CONTRACT.md` section 16.1).
+/// (`docs/fineract/payments.md`, "Reading one transaction").
 const ELSEWHERE: &str = "error.msg.loan.transaction.id.invalid";
 
 /// The list of payment types.
@@ -167,8 +167,8 @@ impl Fineract {
             .await
     }
 
-    /// Reads the product of that name whole: the list of all leaves its charges out (`CONTRACT.md` section
-    /// 22.1).
+    /// Reads the product of that name whole: the list of all leaves its charges out (`docs/fineract/loans.md`,
+    /// "Products").
     async fn product(&self, name: &str) -> Result<Product, ReadFailure> {
         let now = Instant::now();
         if let Some(product) = self.cache().products.get(name, now) {

@@ -40,7 +40,8 @@ impl Fineract {
     /// For how long Fineract's one process has been up, by its own clock; `None` where its metrics
     /// (`/actuator/prometheus`) cannot be had, more than one process answers, or `FINERACT_SINGLE_PROCESS`
     /// does not say that there is only one: a balancer may send each reading to the same one of several. Nor
-    /// where a command may have to wait for a checker: a restart does not end that (`CONTRACT.md` section 22.4).
+    /// where a command may have to wait for a checker: a restart does not end that (`docs/fineract/checkers.md`,
+    /// "What became of it").
     pub async fn uptime(&self) -> Option<Duration> {
         let readings = self.readings().await?;
         let (first, others) = readings.split_first()?;

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{Client, Loan, Plan, Transaction};
 use crate::domain::{Method, Request};
 
-/// The language of numbers and months in every request (`CONTRACT.md` section 3.2).
+/// The language of numbers and months in every request (`docs/fineract/commands.md`, "Dates in a request").
 pub(super) const LOCALE: &str = "en";
 /// How every request writes a day.
 pub(super) const DATE_FORMAT: &str = "dd MMMM yyyy";
@@ -27,8 +27,8 @@ fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("structs of texts and numbers always have a JSON text")
 }
 
-/// A success body made from what was read: the keys of `CONTRACT.md` section 4.2 in their order,
-/// without `changes`, which nobody knows any more.
+/// A success body made from what was read: the keys of its command in their order, without `changes`, which nobody
+/// knows any more (`docs/fineract/commands.md`, "The result body of each command").
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(
@@ -85,7 +85,7 @@ impl<'a> Success<'a> {
         }
     }
 
-    /// Of a repayment: what it acted on is the transaction (`CONTRACT.md` section 11.3).
+    /// Of a repayment: what it acted on is the transaction (`docs/fineract/payments.md`, "Repayments").
     pub(super) fn repayment(loan: &'a Loan, transaction: &'a Transaction) -> Self {
         Self {
             resource_id: Some(transaction.id),

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::domain::{Lane, Method, OperationId, OperationType};
 
-/// Creates an active client (`CONTRACT.md` section 5.2).
+/// Creates an active client (`docs/fineract/clients.md`, "Creating a client").
 #[derive(Debug)]
 pub(super) struct ClientCreate {
     firstname: String,

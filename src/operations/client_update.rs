@@ -9,7 +9,7 @@ use super::{
 };
 use crate::domain::{Lane, Method, OperationId, OperationType};
 
-/// Changes a client's names, contacts or activation date (`CONTRACT.md` section 5.3).
+/// Changes a client's names, contacts or activation date (`docs/fineract/clients.md`, "Changing a client").
 #[derive(Debug)]
 pub(super) struct ClientUpdate {
     external_id: String,

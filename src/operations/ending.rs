@@ -20,7 +20,7 @@ pub(super) trait Way {
     const COMMAND: &'static str;
     /// The key of its day, in the payload as in Fineract's body.
     const DAY: &'static str;
-    /// The state that it leads to; nothing leads out of it (`CONTRACT.md` section 16.2).
+    /// The state that it leads to; nothing leads out of it (`docs/fineract/loans.md`, "Rejecting and withdrawing").
     const STATE: i32;
     /// What is said where somebody else has ended it so.
     const BY_ANOTHER: &'static str;

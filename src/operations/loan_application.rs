@@ -9,8 +9,8 @@ use super::{
 };
 use crate::domain::Amount;
 
-/// A whole application: Fineract takes no less for a change than for a new one (`CONTRACT.md`
-/// sections 6.5, 7.1 and 8).
+/// A whole application: Fineract takes no less for a change than for a new one (`docs/fineract/loans.md`, "From a
+/// product to an application" and "Changing an application").
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Application<'a> {
@@ -243,7 +243,8 @@ impl From<&Loan> for Kept {
     }
 }
 
-/// Units between two instalments, where the term divides evenly (`CONTRACT.md` section 7.5).
+/// Units between two instalments, where the term divides evenly (`docs/fineract/loans.md`, "The term and the
+/// repayments").
 pub(super) fn repayment_every(term: i32, repayments: i32) -> Option<i32> {
     (term.checked_rem(repayments)? == 0).then_some(term / repayments)
 }

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::domain::{Lane, Method, OperationId, OperationType};
 
-/// Approves a loan application (`CONTRACT.md` section 9).
+/// Approves a loan application (`docs/fineract/loans.md`, "Approving").
 #[derive(Debug)]
 pub(super) struct LoanApprove {
     loan: String,

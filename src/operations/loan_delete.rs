@@ -4,7 +4,7 @@ use super::{
 };
 use crate::domain::{Lane, Method, OperationId, OperationType, Request};
 
-/// Deletes a loan application (`CONTRACT.md` section 11.1).
+/// Deletes a loan application (`docs/fineract/loans.md`, "Deleting an application").
 #[derive(Debug)]
 pub(super) struct LoanDelete {
     loan: String,

@@ -1,7 +1,7 @@
 use super::ending::{Ending, Way};
 use crate::domain::{Day, LoanTimeline, OperationType};
 
-/// Rejects a loan application, for good (`CONTRACT.md` section 11.2).
+/// Rejects a loan application, for good (`docs/fineract/loans.md`, "Rejecting and withdrawing").
 pub(super) type LoanReject = Ending<Rejection>;
 
 /// The lender says no.

@@ -1,7 +1,7 @@
 use super::undo::{Step, Undo};
 use crate::domain::{LoanTimeline, OperationType};
 
-/// Takes an approval back (`CONTRACT.md` section 11.2).
+/// Takes an approval back (`docs/fineract/loans.md`, "Undoing an approval").
 pub(super) type LoanUndoApproval = Undo<Approval>;
 
 /// An approved loan, not paid out.

@@ -1,8 +1,8 @@
 use super::undo::{Step, Undo};
 use crate::domain::{LoanTimeline, OperationType};
 
-/// Takes every payout of a loan back, and with them all its transactions, repayments too (`CONTRACT.md`
-/// section 11.2).
+/// Takes every payout of a loan back, and with them all its transactions, repayments too
+/// (`docs/fineract/payments.md`, "Undoing payouts").
 pub(super) type LoanUndoDisbursal = Undo<Disbursal>;
 
 /// A loan that has been paid out, and is running.

@@ -1,7 +1,7 @@
 use super::ending::{Ending, Way};
 use crate::domain::{Day, LoanTimeline, OperationType};
 
-/// Withdraws a loan application for its client, for good (`CONTRACT.md` section 11.2).
+/// Withdraws a loan application for its client, for good (`docs/fineract/loans.md`, "Rejecting and withdrawing").
 pub(super) type LoanWithdraw = Ending<Withdrawal>;
 
 /// The client does not want it any more.

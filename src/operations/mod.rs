@@ -101,15 +101,15 @@ pub enum Plan {
     Send(Request),
     /// Refuse it, unsent.
     Refuse(Refusal),
-    /// It has happened already, by us; the success body is built from what was read, with the keys of
-    /// `CONTRACT.md` section 4.2 but `changes`.
+    /// It has happened already, by us; the success body is built from what was read, with all keys but `changes`
+    /// (`docs/fineract/commands.md`, "The result body of each command").
     Done(String),
 }
 
 /// What reading Fineract says about an operation whose key cannot tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Evidence {
-    /// There, and ours: the success body, with the keys of `CONTRACT.md` section 4.2 but `changes`.
+    /// There, and ours: the success body, made as that of [`Plan::Done`].
     Ours(String),
     /// There, and not ours: a sentence that says so.
     NotOurs(String),
@@ -136,7 +136,7 @@ trait Operation: Sized {
 
     /// The type whose commands it would let in again when they are executed late: it takes away what
     /// stands in their way. A payment that was undone is in nobody's: its external id stays taken
-    /// (`CONTRACT.md` section 10.4).
+    /// (`docs/fineract/payments.md`, "Refusals of a payout").
     const REOPENS: Option<OperationType> = None;
 
     /// Whether Fineract would carry it out although others have done the same meanwhile, so that it is

@@ -1,4 +1,4 @@
-//! Operations that wait for a checker in Fineract (`CONTRACT.md` sections 13 and 22.4).
+//! Operations that wait for a checker in Fineract (`docs/fineract/checkers.md`).
 
 use std::time::Duration;
 

@@ -6,7 +6,7 @@ use std::{collections::HashMap, time::Duration};
 use crate::fineract::Kind;
 
 /// Where every process starts, also after Fineract was away: a real one on two cores is fullest there, and
-/// slower beyond (`MEASURED.md` section 1).
+/// slower beyond (`docs/fineract/outages.md`, "Load on two cores").
 const START: usize = 4;
 /// A call that takes so many times what is usual for its kind is slow.
 const SLOW: u32 = 3;
@@ -212,7 +212,7 @@ mod tests {
     fn it_stays_where_a_fineract_on_two_cores_is_fullest() {
         let mut limit = Limit::new(32);
         (0..8).for_each(|_| limit.learn(took(16), 1));
-        // `MEASURED.md` section 1, CLIENT_CREATE: 36 ms with 4 at once, 85 ms with 8.
+        // `docs/fineract/outages.md`, "Load on two cores": 39 ms with 4 at once, 85 ms with 8.
         for call in 0..2000 {
             let in_flight = limit.value();
             limit.learn(took(10 * u64::try_from(in_flight).unwrap()), in_flight);

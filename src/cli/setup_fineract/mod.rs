@@ -166,8 +166,8 @@ async fn set_up_products(
     Ok(is_complete)
 }
 
-/// How the product reads `interestRatePerPeriod`, whatever the loan's own period is (`CONTRACT.md`
-/// section 6.5).
+/// How the product reads `interestRatePerPeriod`, whatever the loan's own period is (`docs/fineract/loans.md`, "From
+/// a product to an application").
 fn rate(product: &Product) -> &'static str {
     match &product.interest_rate_frequency_type {
         Some(RateFrequency { id: 2 }) => "its rate is per month",

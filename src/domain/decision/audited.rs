@@ -1,4 +1,4 @@
-//! A command as Fineract's audits show it (`CONTRACT.md` section 22.4).
+//! A command as Fineract's audits show it (`docs/fineract/checkers.md`, "What became of it").
 
 use serde::{Deserialize, de::IgnoredAny};
 

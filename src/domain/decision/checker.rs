@@ -1,4 +1,4 @@
-//! Commands that wait for a checker (`CONTRACT.md` sections 13 and 22.4).
+//! Commands that wait for a checker (`docs/fineract/checkers.md`).
 //!
 //! Fineract's audit of a command tells whether somebody has checked it, and only the command's key with what
 //! result. The key may be asked only while the audit is there: that of a command that was deleted from the
@@ -94,11 +94,12 @@ pub(super) enum Waiting {
     OneOfSeveral,
 }
 
-/// What 1.10.1 answers about a key whose command waits, or was rejected (`CONTRACT.md` section 23).
+/// What 1.10.1 answers about a key whose command waits, or was rejected (`docs/fineract/release-1.10.1.md`, "Answers
+/// under a key").
 const DATA_INTEGRITY: &str = "error.msg.data.integrity.issue";
 
 /// Whether the answer is that of a command that waits for a checker or was rejected: 425, or up to 1.10.1 a
-/// 403 of the database (`CONTRACT.md` section 23).
+/// 403 of the database (`docs/fineract/release-1.10.1.md`, "Answers under a key").
 pub(super) fn waiting(reply: Said, history: &History<'_>) -> Option<Waiting> {
     let is_neither = match reply {
         Said::Running(why) => why == "still_running",
@@ -130,8 +131,8 @@ pub(super) fn waiting(reply: Said, history: &History<'_>) -> Option<Waiting> {
 }
 
 impl Request {
-    /// The action and the entity under which Fineract keeps this command (`CONTRACT.md` section 12.1);
-    /// `None` where this gateway sends no such command.
+    /// The action and the entity under which Fineract keeps this command (`docs/fineract/idempotency.md`, "What a key
+    /// covers"); `None` where this gateway sends no such command.
     pub fn task(&self) -> Option<(&'static str, &'static str)> {
         let (path, query) = self.path.split_once('?').unwrap_or((&self.path, ""));
         let entity = match path.split('/').nth(1)? {

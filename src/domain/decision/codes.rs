@@ -1,8 +1,8 @@
 //! Fineract's error codes, sorted by what they mean for an operation that met them.
 
 /// What a refusal means. Judged by codes, never by texts, and by every code of the answer: a state
-/// error may stand behind field errors (`CONTRACT.md` section 2.1). Of several codes the most telling
-/// counts, which is the first in this order.
+/// error may stand behind field errors (`docs/fineract/commands.md`, "The error body"). Of several codes the most
+/// telling counts, which is the first in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Meaning {
     /// The gateway's password has expired: nothing will be taken.
@@ -27,8 +27,8 @@ pub enum Meaning {
     AlreadyThere,
     /// The request cannot be read; said before the key.
     Unreadable,
-    /// Refused: by a rule, or for what was sent. Codes are an open set (`CONTRACT.md` section 19), and
-    /// what nobody has sorted is such a refusal.
+    /// Refused: by a rule, or for what was sent. Codes are an open set (`docs/fineract/commands.md`, "Codes are an
+    /// open set"), and what nobody has sorted is such a refusal.
     Rule,
 }
 
@@ -37,7 +37,7 @@ fn meaning(code: &str) -> Meaning {
     match code {
         "error.msg.password.outdated" => Meaning::PasswordExpired,
         "error.msg.not.authorized" => Meaning::PermissionMissing,
-        // (sic) `CONTRACT.md` section 14.
+        // (sic) `docs/fineract/outages.md`, "The nightly lock on a loan" and "Scheduler jobs".
         "error.msg.loan.locked" | "error.msg.sheduler.job.currently.running" => Meaning::Locked,
         "error.msg.invalid.instance.type" => Meaning::ReadOnlyServer,
         "error.msg.persistence.error" | "error.msg.data.integrity.issue" => Meaning::Ambiguous,
@@ -58,7 +58,8 @@ fn meaning(code: &str) -> Meaning {
 }
 
 /// Duplicates and wrong states: what our own earlier attempt would leave behind
-/// (`MEASURED.md` section 2b, `CONTRACT.md` section 18).
+/// (`docs/fineract/outages.md`, "A new key where the effect is there"; `docs/fineract/commands.md`, "What each answer
+/// says about a retry").
 fn is_already_there(code: &str) -> bool {
     matches!(
         code,

@@ -11,7 +11,7 @@ use crate::domain::{Answer, Attempt, Request};
 
 /// How far clocks and a dying server may be off: so much longer than a restarted Fineract has been up,
 /// an attempt must be ago before it counts as ended with the old one. A stopping Fineract is gone 38 s
-/// after it was told to (`MEASURED.md` section 3).
+/// after it was told to (`docs/fineract/outages.md`, "Starting and stopping").
 const RESTART_MARGIN: Duration = Duration::from_mins(1);
 
 /// How much sooner than its setting says Fineract may forget a key: its purge counts calendar days in a
@@ -232,8 +232,8 @@ impl<'a> History<'a> {
     }
 
     /// Whether Fineract may have no row of this key: the first attempt under it is as old as the rows that
-    /// Fineract's "Purge Processed Commands" job removes (`CONTRACT.md` section 12.3), or from a time when keys may
-    /// have been ignored.
+    /// Fineract's "Purge Processed Commands" job removes (`docs/fineract/idempotency.md`, "Keys are purged"), or from
+    /// a time when keys may have been ignored.
     pub fn may_be_forgotten(&self, key_number: i32, kept_for: Duration) -> bool {
         let oldest = self.of_key(key_number).map(|attempt| attempt.age).max();
         oldest.is_some_and(|age| {

@@ -1,7 +1,8 @@
 //! What an answer means: the outcome engine. Pure, exhaustive, and never by message text.
 //!
 //! The same key comes first: the answer stored under it is the only proof of whose effect it was.
-//! Reading decides only where the key cannot (`CONTRACT.md` sections 12.5 and 18; DESIGN.md section 4).
+//! Reading decides only where the key cannot (`docs/fineract/idempotency.md`, "After a lost answer";
+//! `docs/fineract/commands.md`, "What each answer says about a retry"; `ARCHITECTURE.md`, "Never twice").
 //! `docs/DECISIONS.md` lists every case; the tests write it.
 
 mod audited;
@@ -130,7 +131,7 @@ pub fn decide(reply: &Reply, history: &History<'_>, patience: Patience) -> Decis
 pub const ANSWER_ABOUT_ANOTHER: &str = "answer_about_another";
 
 /// The command runs, or its server died while it ran, or it waits for a checker: the same answer for
-/// all (`CONTRACT.md` section 12.3).
+/// all (`docs/fineract/idempotency.md`, "The same key again").
 fn not_ended_yet(history: &History<'_>, patience: Patience, why: &'static str) -> Decision {
     if history.stuck_for() >= patience.stuck_after && history.askings() >= ASKINGS {
         Decision::Read(Question::Stuck)

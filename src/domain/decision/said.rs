@@ -133,7 +133,7 @@ impl Said {
             }
             (409, Meaning::Conflict) => Self::Conflicted,
             // Besides the lock's own code Fineract has one for a lock that nobody may overrule
-            // (`CONTRACT.md` section 2.2).
+            // (`docs/fineract/commands.md`, "Errors without the envelope").
             (409, _) | (_, Meaning::Locked) => Self::NotNow {
                 why: "locked_in_fineract",
                 outage: false,
@@ -150,7 +150,8 @@ impl Said {
                 unready(Scope::Type, "payment_type_missing", stored)
             }
             (_, Meaning::Ambiguous | Meaning::Conflict) if answer.cached => Self::Failed,
-            // Up to 1.10.1 also: another attempt under the key is being run (section 12.3).
+            // Up to 1.10.1 also: another attempt under the key is being run (`docs/fineract/release-1.10.1.md`,
+            // "Answers under a key").
             (_, Meaning::Ambiguous | Meaning::Conflict) => Self::Unclear {
                 why: "database_spoke",
                 outage: false,
@@ -159,7 +160,8 @@ impl Said {
                 already_there: true,
                 key: Key::Ended,
             },
-            // An external id, a path and the JSON are read before the key is looked at (12.2).
+            // An external id, a path and the JSON are read before the key is looked at
+            // (`docs/fineract/idempotency.md`, "What one call does").
             (404 | 405, _) | (_, Meaning::Unreadable) => Self::Refused {
                 already_there: false,
                 key: stored,
@@ -180,7 +182,7 @@ impl Said {
         };
         match answer.status {
             401 => suspect("unauthenticated", Key::NotLookedAt),
-            // A replay may have lost its body (section 12.4).
+            // A replay may have lost its body (`docs/fineract/idempotency.md`, "The body of a stored answer").
             _ if answer.cached => Self::Failed,
             // A tenant that is not known; but also any server that has lost the thread of a connection.
             400 => suspect("bad_request_without_code", Key::Unclear),

@@ -5,7 +5,8 @@ use serde::Deserialize;
 use super::said::Said;
 use crate::domain::{Answer, Method, ReferentKind, Request, ResourceId};
 
-/// What counts of a command's result (`CONTRACT.md` section 4.1); in a replay any key may be null.
+/// What counts of a command's result (`docs/fineract/commands.md`, "The result body"); in a replay any key may be
+/// null.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct CommandResult {
@@ -14,7 +15,7 @@ struct CommandResult {
     loan_id: Option<i64>,
     resource_id: Option<i64>,
     rollback_transaction: Option<bool>,
-    /// A maker's answer has empty objects here (section 13).
+    /// A maker's answer has empty objects here (`docs/fineract/checkers.md`, "A command that waits for a checker").
     resource_external_id: Option<serde_json::Value>,
     sub_resource_external_id: Option<serde_json::Value>,
 }
@@ -66,7 +67,7 @@ impl Command {
 }
 
 /// Whether the result is of another client, loan or payment than the request's: keys know none of them
-/// (`CONTRACT.md` section 12.1). What the result does not name is not held against it.
+/// (`docs/fineract/idempotency.md`, "What a key covers"). What the result does not name is not held against it.
 fn is_about_another(result: &CommandResult, request: &Request) -> bool {
     let command = Command::of(request);
     let text = |id: &Option<serde_json::Value>| {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::Choice;
 use crate::domain::{Amount, Day};
 
-/// A loan with its charges, tranches and transactions (`CONTRACT.md` section 16.3).
+/// A loan with its charges, tranches and transactions (`docs/fineract/loans.md`, "Reading a loan").
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(
@@ -19,7 +19,7 @@ pub struct Loan {
     pub id: i64,
     /// The LOS's id.
     pub external_id: Option<String>,
-    /// The state; decide on its number (`CONTRACT.md` section 16.2).
+    /// The state; decide on its number (`docs/fineract/loans.md`, "Loan states").
     pub status: Choice,
     /// The client's number.
     pub client_id: i64,
@@ -88,8 +88,8 @@ pub struct Loan {
     pub charges: Vec<LoanCharge>,
     /// The planned tranches, in no order; not what was paid beyond them.
     pub disbursement_details: Vec<Tranche>,
-    /// The transactions, without the undone disbursements (`CONTRACT.md` section 16.5); release 1.10.1 leaves
-    /// them out where there are none.
+    /// The transactions, without the undone disbursements (`docs/fineract/payments.md`, "Undone payments"); release
+    /// 1.10.1 leaves them out where there are none.
     #[serde(default)]
     pub transactions: Vec<Transaction>,
     /// The notes, where they were asked for. No recording holds any: they are as Fineract's source has them, and what
@@ -123,7 +123,7 @@ fn readable_notes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Note
         .collect())
 }
 
-/// What is owed of a loan (`CONTRACT.md` section 16.4).
+/// What is owed of a loan (`docs/fineract/loans.md`, "The summary").
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LoanSummary {
@@ -237,7 +237,7 @@ impl Loan {
         self.standing(2)
     }
 
-    /// The transactions of a kind (`CONTRACT.md` section 16.5) that stand.
+    /// The transactions of a kind (`docs/fineract/payments.md`, "Transactions of a loan") that stand.
     fn standing(&self, kind: i32) -> impl Iterator<Item = &Transaction> {
         self.transactions
             .iter()
@@ -245,7 +245,7 @@ impl Loan {
     }
 
     /// What was really paid out: the sum of the transactions, never a figure of the loan's own, which
-    /// leaves out what Fineract pays beyond the tranches (`CONTRACT.md` section 10.5).
+    /// leaves out what Fineract pays beyond the tranches (`docs/fineract/payments.md`, "Paying beyond the tranches").
     pub fn paid(&self) -> Amount {
         total(self.disbursements().map(|transaction| transaction.amount))
     }
@@ -266,8 +266,8 @@ impl Transaction {
         serde_json::from_str(body)
     }
 
-    /// Whether it has not been undone. An undone disbursement only shows by its date (`CONTRACT.md`
-    /// section 16.5).
+    /// Whether it has not been undone. An undone disbursement only shows by its date (`docs/fineract/payments.md`,
+    /// "Undone payments").
     pub const fn stands(&self) -> bool {
         !self.manually_reversed && self.reversed_on_date.is_none()
     }

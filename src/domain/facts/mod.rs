@@ -38,7 +38,7 @@ impl Facts {
     }
 }
 
-/// One of Fineract's enum values; its number is what requests carry (`CONTRACT.md` section 6.4).
+/// One of Fineract's enum values; its number is what requests carry (`docs/fineract/loans.md`, "Enum values").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub struct Choice {
     /// The number.
@@ -51,7 +51,7 @@ impl Serialize for Choice {
     }
 }
 
-/// A client (`CONTRACT.md` section 5.5).
+/// A client (`docs/fineract/clients.md`, "Reading a client").
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Client {
@@ -90,7 +90,7 @@ impl Client {
     }
 }
 
-/// A loan product: a lender's terms (`CONTRACT.md` section 6.2).
+/// A loan product: a lender's terms (`docs/fineract/loans.md`, "The fields of a product").
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(

@@ -1,4 +1,5 @@
-//! Is a key honoured? Asked with commands that Fineract must refuse (`CONTRACT.md` section 22.3).
+//! Is a key honoured? Asked with commands that Fineract must refuse (`docs/fineract/idempotency.md`, "Asking whether
+//! a key is honoured").
 
 use super::{Answer, Method, OperationType, Request};
 
@@ -37,7 +38,7 @@ pub enum ProbeSubject {
     /// On a loan in one of these states, which forbid the command whatever its body; and the types of whose
     /// success such a state is likely to be left.
     Loan {
-        /// Their numbers (`CONTRACT.md` section 16.2).
+        /// Their numbers (`docs/fineract/loans.md`, "Loan states").
         states: &'static [i32],
         /// The last that succeeded.
         left_by: &'static [OperationType],
@@ -237,7 +238,8 @@ const fn is_done(answer: &Answer) -> bool {
     matches!(answer.status, 200..=299)
 }
 
-/// What Fineract says before it looks at a command or its key: of the caller, or of the node (`CONTRACT.md` section 1.3).
+/// What Fineract says before it looks at a command or its key: of the caller, or of the node
+/// (`docs/fineract/commands.md`, "Refused before any resource is reached").
 const BEFORE_THE_KEY: [&str; 3] = [
     "error.msg.not.authorized",
     "error.msg.password.outdated",

@@ -53,7 +53,7 @@ struct Sent {
 }
 
 /// The ids of Fineract's success; a payout is the loan's sub-resource, a repayment the resource itself
-/// (`CONTRACT.md` sections 4.2 and 11.3).
+/// (`docs/fineract/commands.md`, "The result body of each command").
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Success {

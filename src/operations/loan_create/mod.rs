@@ -13,7 +13,8 @@ use super::{
 };
 use crate::domain::{Amount, Lane, LaneAccess, Method, OperationId, OperationType};
 
-/// Files a loan application (`CONTRACT.md` sections 6.5 and 7).
+/// Files a loan application (`docs/fineract/loans.md`, "From a product to an application" and "Filing an
+/// application").
 #[derive(Debug)]
 pub(super) struct LoanCreate {
     lender: String,

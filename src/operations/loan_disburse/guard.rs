@@ -9,7 +9,7 @@ use crate::{
 const ACTIVE: i32 = 300;
 
 /// How much to pay: what was asked for, else the next tranche, else the approved principal. Refuses
-/// what Fineract would pay although it must not (`CONTRACT.md` section 10.5).
+/// what Fineract would pay although it must not (`docs/fineract/payments.md`, "Paying beyond the tranches").
 ///
 /// Only the transactions count: the loan's own figures leave out what was paid beyond its tranches.
 pub(super) fn amount_to_pay(loan: &Loan, asked: Option<Amount>) -> Result<Amount, Refusal> {
@@ -153,7 +153,7 @@ mod tests {
         }
     }
 
-    /// Every row of `CONTRACT.md` section 10.5.
+    /// Every row of `docs/fineract/payments.md`, "Paying beyond the tranches".
     #[test]
     fn nothing_leaves_without_an_open_tranche() {
         let (first, second) = (paid("60000.000000"), paid("40000.000000"));

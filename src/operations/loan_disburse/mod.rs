@@ -18,7 +18,7 @@ use crate::domain::{Amount, Direction, Lane, Method, OperationId, OperationType}
 
 const AMOUNT: &str = "transactionAmount";
 
-/// Pays a loan out, or its next tranche (`CONTRACT.md` section 10).
+/// Pays a loan out, or its next tranche (`docs/fineract/payments.md`, "Paying out").
 #[derive(Debug)]
 pub(super) struct LoanDisburse {
     loan: String,
@@ -139,7 +139,8 @@ impl Operation for LoanDisburse {
         Some(Reads::of_loan(&self.loan))
     }
 
-    /// Others pay without the guard, and Fineract pays them (`CONTRACT.md` section 10.5).
+    /// Others pay without the guard, and Fineract pays them (`docs/fineract/payments.md`, "Paying beyond the
+    /// tranches").
     fn alarm(facts: &Facts) -> Option<&'static str> {
         let loan = facts.loan.as_ref()?;
         (loan.paid() > loan.approved_principal).then_some("paid_more_than_approved")

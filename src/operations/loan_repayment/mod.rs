@@ -15,7 +15,7 @@ use super::{
 };
 use crate::domain::{Amount, Direction, Lane, Method, OperationId, OperationType};
 
-/// Books what a borrower has paid back (`CONTRACT.md` section 11.3).
+/// Books what a borrower has paid back (`docs/fineract/payments.md`, "Repayments").
 #[derive(Debug)]
 pub(super) struct LoanRepayment {
     loan: String,

@@ -14,7 +14,7 @@ use super::{
 use crate::domain::{Amount, Lane, Method, OperationId, OperationType};
 
 /// Changes a loan application. Fineract would take what is left out for deleted, so the stored one is
-/// read, overlaid and sent whole (`CONTRACT.md` section 8).
+/// read, overlaid and sent whole (`docs/fineract/loans.md`, "Changing an application").
 #[derive(Debug)]
 pub(super) struct LoanUpdate {
     external_id: String,

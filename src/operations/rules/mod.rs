@@ -29,7 +29,7 @@ fn fault<T>(code: &'static str, message: impl Into<String>) -> Checked<T> {
 
 /// A text with something in it, of at most `longest` characters as Fineract counts them (UTF-16
 /// units), without NUL. Blank is refused in optional fields as well: on an update Fineract takes it
-/// for "delete what is stored" (`CONTRACT.md` section 5.3).
+/// for "delete what is stored" (`docs/fineract/clients.md`, "Changing a client").
 fn text(value: &RawValue, longest: usize) -> Checked<String> {
     let Ok(text) = serde_json::from_str::<String>(value.get()) else {
         return fault("wrong_type", "must be a text");
@@ -54,7 +54,7 @@ pub(super) fn length(text: &str) -> usize {
     text.encode_utf16().count()
 }
 
-/// A person's first or last name (`CONTRACT.md` section 5.2).
+/// A person's first or last name (`docs/fineract/clients.md`, "Creating a client").
 pub(super) fn name(value: &RawValue) -> Checked<String> {
     text(value, 50)
 }
@@ -77,7 +77,7 @@ pub(super) fn note(value: &RawValue) -> Checked<String> {
     text(value, LONGEST_NOTE)
 }
 
-/// A payment reference (UTR), as long as a payment detail may be (`CONTRACT.md` section 10.1).
+/// A payment reference (UTR), as long as a payment detail may be (`docs/fineract/payments.md`, "Paying out").
 pub(super) fn reference(value: &RawValue) -> Checked<String> {
     let reference = text(value, 50)?;
     if reference.contains(char::is_control) {
@@ -86,8 +86,8 @@ pub(super) fn reference(value: &RawValue) -> Checked<String> {
     trimmed(reference)
 }
 
-/// The external id of a client or a loan, as Fineract finds it again by path (`CONTRACT.md` section
-/// 5.1; `MEASURED.md` section 3).
+/// The external id of a client or a loan, as Fineract finds it again by path (`docs/fineract/clients.md`, "External
+/// ids").
 pub(super) fn external_id(value: &RawValue) -> Checked<String> {
     let id = text(value, 100)?;
     if id.contains(|c: char| c.is_control() || matches!(c, '%' | '/' | '\\' | ';')) {
@@ -217,7 +217,7 @@ pub(super) fn count(value: &RawValue) -> Checked<i32> {
     }
 }
 
-/// A unit of a loan's term: Fineract's number for it (`CONTRACT.md` section 6.4).
+/// A unit of a loan's term: Fineract's number for it (`docs/fineract/loans.md`, "Enum values").
 pub(super) fn term_unit(value: &RawValue) -> Checked<Choice> {
     let word = serde_json::from_str::<String>(value.get());
     match word.as_deref() {
