@@ -1,4 +1,5 @@
-//! Who asks: tenant and Basic credentials, before any resource is reached (`CONTRACT.md` section 1.3).
+//! Who asks: tenant and Basic credentials, before any resource is reached (`docs/fineract/commands.md`, "Refused
+//! before any resource is reached").
 
 use axum::http::StatusCode;
 use base64::Engine;

@@ -195,7 +195,7 @@ impl Books {
         true
     }
 
-    /// The loan's transaction by number or external id (`CONTRACT.md` section 16.1).
+    /// The loan's transaction by number or external id (`docs/fineract/payments.md`, "Reading one transaction").
     pub(super) fn transaction(&self, loan: &Loan, name: &Named) -> Result<&Transaction, Failure> {
         let id = match name {
             Named::Number(id) => *id,

@@ -107,7 +107,8 @@ impl Call {
         )
     }
 
-    /// What Tomcat and Spring refuse in a path (`CONTRACT.md` section 1.3).
+    /// What Tomcat and Spring refuse in a path (`docs/fineract/commands.md`, "Refused before any resource is
+    /// reached").
     pub(super) fn refused_path(&self) -> Option<Reply> {
         let path = self.path.to_ascii_uppercase();
         if ["%2F", "%5C", "%00", "\\"]

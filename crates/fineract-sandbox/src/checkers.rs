@@ -1,4 +1,4 @@
-//! Makers and checkers: commands that wait for a person, and what becomes of them (`CONTRACT.md` sections 13 and 22.4).
+//! Makers and checkers: commands that wait for a person, and what becomes of them (`docs/fineract/checkers.md`).
 
 use std::time::SystemTime;
 

@@ -1,4 +1,5 @@
-//! The rows of Fineract's command table: what was asked under which key, and what came of it (`CONTRACT.md` section 12).
+//! The rows of Fineract's command table: what was asked under which key, and what came of it
+//! (`docs/fineract/idempotency.md`).
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::SystemTime;

@@ -1,4 +1,4 @@
-//! What Fineract refuses with, and how it says so (`CONTRACT.md` section 2).
+//! What Fineract refuses with, and how it says so (`docs/fineract/commands.md`, "The error body" and "Status codes").
 
 use axum::http::StatusCode;
 
@@ -108,7 +108,7 @@ impl Failure {
         })
     }
 
-    /// Whether the refusal is kept under the idempotency key (`CONTRACT.md` section 12.2).
+    /// Whether the refusal is kept under the idempotency key (`docs/fineract/idempotency.md`, "What one call does").
     pub(super) fn is_stored(&self) -> bool {
         !matches!(
             self,
@@ -219,7 +219,8 @@ fn envelope(status: u16, code: &str, items: Option<&[Item]>, layout: Layout) -> 
     )
 }
 
-/// The body of what Spring answers when no resource was reached (`CONTRACT.md` section 1.3).
+/// The body of what Spring answers when no resource was reached (`docs/fineract/commands.md`, "Refused before any
+/// resource is reached").
 pub(super) fn standard(status: StatusCode, path: &str) -> Reply {
     let now = chrono::DateTime::<chrono::Utc>::from(std::time::SystemTime::now());
     let body = object! {

@@ -97,7 +97,7 @@ impl Operation {
 }
 
 impl Outcome {
-    /// The answer's body, in the order of `CONTRACT.md` section 4.1.
+    /// The answer's body, in the order of `docs/fineract/commands.md`, "The result body".
     pub(super) fn body(&self, command_id: Option<i64>) -> Object {
         object! {
             "commandId": command_id,
@@ -142,7 +142,8 @@ impl Outcome {
             })
     }
 
-    /// The answer to a maker: nothing is done before a checker approves (`CONTRACT.md` section 13).
+    /// The answer to a maker: nothing is done before a checker approves (`docs/fineract/checkers.md`, "A command that
+    /// waits for a checker").
     pub(super) fn pending(command_id: i64, resource_id: Option<i64>) -> Object {
         object! {
             "commandId": command_id,

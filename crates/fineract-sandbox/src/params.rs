@@ -1,5 +1,6 @@
-//! The body of a write: how Fineract reads dates, numbers and texts out of it (`CONTRACT.md` section 3), and the checks
-//! that gather everything wrong with the fields before they refuse.
+//! The body of a write: how Fineract reads dates, numbers and texts out of it (`docs/fineract/commands.md`, "Dates in
+//! a request" and "Numbers and texts in a request"), and the checks that gather everything wrong with the fields
+//! before they refuse.
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
@@ -163,7 +164,7 @@ impl Params {
         })
     }
 
-    /// Refuses every key that the operation does not know (`CONTRACT.md` section 3.1).
+    /// Refuses every key that the operation does not know (`docs/fineract/commands.md`, "Unknown keys").
     pub(super) fn only(&self, supported: &[&str]) -> Result<(), Failure> {
         let unknown: Vec<Item> = self
             .0

@@ -15,7 +15,7 @@ pub(super) struct Product {
     pub(super) json: Object,
 }
 
-/// What a product has only where it is read alone (`CONTRACT.md` sections 6.1 and 22.1).
+/// What a product has only where it is read alone (`docs/fineract/loans.md`, "Products").
 const NOT_LISTED: &[&str] = &[
     "paymentAllocation",
     "creditAllocation",

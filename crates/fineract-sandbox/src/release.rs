@@ -1,4 +1,5 @@
-//! The release of Fineract that is stood in for, and how release 1.10.1 words its answers (`CONTRACT.md` section 23).
+//! The release of Fineract that is stood in for, and how release 1.10.1 words its answers
+//! (`docs/fineract/release-1.10.1.md`).
 
 use std::str::FromStr;
 

@@ -64,7 +64,7 @@ impl Reply {
         }
     }
 
-    /// A 400 and a 500 end the connection (`MEASURED.md` section 3).
+    /// A 400 and a 500 end the connection (`docs/fineract/outages.md`, "Connections").
     pub(super) fn into_response(self) -> Response<Body> {
         let ends = matches!(
             self.status,

@@ -218,7 +218,7 @@ impl State {
     }
 }
 
-/// "Too early": the JSON just sent, sent back (`CONTRACT.md` section 12.3).
+/// "Too early": the JSON just sent, sent back (`docs/fineract/idempotency.md`, "The same key again").
 pub(super) fn echo(write: &Write) -> Reply {
     let body = Json::from(write.order.params.0.clone()).compact();
     Reply::json(StatusCode::TOO_EARLY, body).cached()

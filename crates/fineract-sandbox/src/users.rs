@@ -27,7 +27,7 @@ impl User {
             .is_none_or(|permissions| permissions.contains(permission))
     }
 
-    /// Whether the COB lock does not bind the user (`CONTRACT.md` section 14).
+    /// Whether the COB lock does not bind the user (`docs/fineract/outages.md`, "The nightly lock on a loan").
     pub(super) fn writes_through_lock(&self) -> bool {
         self.may("BYPASS_LOAN_WRITE_PROTECTION")
     }

@@ -19,7 +19,7 @@ const WHOLE: i64 = -1;
 #[derive(Debug)]
 pub(super) struct CuttableListener(pub(super) TcpListener);
 
-/// Tomcat ends a connection with this answer (`MEASURED.md` section 3).
+/// Tomcat ends a connection with this answer (`docs/fineract/outages.md`, "Connections").
 const LAST_ANSWER: u32 = 100;
 
 /// The handler's hold on its connection.

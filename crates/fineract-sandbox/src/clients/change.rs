@@ -32,7 +32,7 @@ const SUPPORTED: &[&str] = &[
     "isStaff",
 ];
 
-/// The keys that do not count as a change (`CONTRACT.md` section 5.3).
+/// The keys that do not count as a change (`docs/fineract/clients.md`, "Changing a client").
 const NOT_COUNTING: &[&str] = &[
     "locale",
     "dateFormat",

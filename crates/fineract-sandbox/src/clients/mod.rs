@@ -1,4 +1,4 @@
-//! Clients: creating, changing, reading them (`CONTRACT.md` section 5).
+//! Clients: creating, changing, reading them (`docs/fineract/clients.md`).
 
 mod change;
 mod create;

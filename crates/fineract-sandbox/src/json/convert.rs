@@ -11,7 +11,7 @@ pub(crate) fn fixed(number: Decimal, places: u32) -> String {
 }
 
 impl From<Decimal> for Json {
-    /// Stored amounts and rates have six decimals (`CONTRACT.md` section 4.3).
+    /// Stored amounts and rates have six decimals (`docs/fineract/commands.md`, "Dates and digits in an answer").
     fn from(number: Decimal) -> Self {
         Self::Number(fixed(number, 6))
     }

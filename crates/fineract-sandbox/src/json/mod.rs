@@ -199,7 +199,8 @@ impl Object {
         self
     }
 
-    /// Puts the members into the order in which Java's `HashMap` would list them (`CONTRACT.md` section 4.2).
+    /// Puts the members into the order in which Java's `HashMap` would list them (`docs/fineract/commands.md`, "The
+    /// result body of each command").
     pub(super) fn in_hash_order(mut self) -> Self {
         let capacity = if self.0.len() > 12 { 32 } else { 16 };
         self.0.sort_by_key(|(key, _)| {

@@ -13,7 +13,7 @@ use crate::params::{Checks, Params};
 /// The first amount that the column does not hold.
 const TOO_MUCH: i64 = 10_000_000_000_000;
 
-/// What `POST /loans` knows (`CONTRACT.md` section 7.1).
+/// What `POST /loans` knows (`docs/fineract/loans.md`, "Filing an application").
 pub(super) const SUPPORTED: &[&str] = &[
     "dateFormat",
     "locale",
@@ -94,7 +94,8 @@ struct Application {
 }
 
 impl Application {
-    /// Reads an application, with the checks in the order of `CONTRACT.md` section 7.4.
+    /// Reads an application, with the checks in the order of `docs/fineract/loans.md`, "The order of checks on an
+    /// application".
     fn read(params: &Params, desk: &Desk<'_>) -> Result<Self, Failure> {
         params.only(SUPPORTED)?;
         let (books, today) = (&*desk.books, desk.today);

@@ -51,7 +51,7 @@ impl Asked {
     }
 }
 
-/// Approves an application, with the checks in the order of `CONTRACT.md` section 9.
+/// Approves an application, with the checks in the order of `docs/fineract/loans.md`, "Approving".
 pub(crate) fn approve(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Failure> {
     let params = &order.params;
     let asked = Asked::read(params)?;

@@ -103,7 +103,7 @@ pub(super) fn changed(charge: &Charge, before: Option<&Charge>) -> Object {
     }
 }
 
-/// The entry of `charges` in a read (`CONTRACT.md` section 16.5).
+/// The entry of `charges` in a read (`docs/fineract/loans.md`, "Charges of a loan").
 pub(super) fn described(loan: &Loan, charge: &Charge) -> Object {
     let member = |key: &str| charge.definition.get(key).cloned();
     let is_percentage = is_percentage(&charge.definition);

@@ -43,7 +43,7 @@ fn ending(
         return Err(wrong);
     }
     if on < loan.terms.submitted_on && action == "withdrawn" {
-        // Fineract trips over its own refusal (`CONTRACT.md` section 22.2).
+        // Fineract trips over its own refusal (`docs/fineract/loans.md`, "Rejecting and withdrawing").
         return Err(Failure::Unmapped("before the submission".to_owned()));
     }
     if on < loan.terms.submitted_on {

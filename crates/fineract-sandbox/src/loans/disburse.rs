@@ -30,7 +30,8 @@ const SUPPORTED: &[&str] = &[
     "netDisbursalAmount",
 ];
 
-/// Pays a loan out, with the checks in the order of `CONTRACT.md` section 10.4 and the holes of section 10.5.
+/// Pays a loan out, with the checks in the order, and the holes, of `docs/fineract/payments.md`, "Refusals of a
+/// payout" and "Paying beyond the tranches".
 pub(crate) fn disburse(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Failure> {
     let params = &order.params;
     params.only(SUPPORTED)?;
@@ -215,7 +216,7 @@ fn state_and_date_hold(
 }
 
 /// Takes the amount from the open tranche, or, where none is open, from nowhere: Fineract pays the whole principal again,
-/// or whatever is asked (`CONTRACT.md` section 10.5).
+/// or whatever is asked (`docs/fineract/payments.md`, "Paying beyond the tranches").
 fn take(
     loan: &mut Loan,
     product: &Product,

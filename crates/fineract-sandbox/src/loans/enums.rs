@@ -7,7 +7,7 @@ fn choice(id: i64, code: &str, value: &str) -> Object {
     object! {"id": id, "code": code, "value": value}
 }
 
-/// The status object of `CONTRACT.md` section 16.2.
+/// The status object of `docs/fineract/loans.md`, "Loan states".
 pub(crate) fn status(id: i64) -> Object {
     let (code, value) = match id {
         100 => (

@@ -1,4 +1,4 @@
-//! Loans: their states, their commands and how they read (`CONTRACT.md` sections 7 to 11 and 16).
+//! Loans: their states, their commands and how they read (`docs/fineract/loans.md`, `docs/fineract/payments.md`).
 
 mod account;
 mod application;
@@ -126,7 +126,7 @@ pub(super) struct Transaction {
     pub(super) parts: Parts,
     pub(super) submitted_on: NaiveDate,
     pub(super) reversed_on: Option<NaiveDate>,
-    /// Undone by itself, not with its loan's disbursement (`CONTRACT.md` section 16.5).
+    /// Undone by itself, not with its loan's disbursement (`docs/fineract/payments.md`, "Undone payments").
     pub(super) manually_reversed: bool,
 }
 

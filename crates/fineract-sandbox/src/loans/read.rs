@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::json::{Json, Object, object};
 use crate::products::Product;
 
-/// A loan, as `GET /loans/{id}` gives it with these associations (`CONTRACT.md` section 16.3).
+/// A loan, as `GET /loans/{id}` gives it with these associations (`docs/fineract/loans.md`, "Reading a loan").
 pub(crate) fn read(
     books: &Books,
     id: i64,

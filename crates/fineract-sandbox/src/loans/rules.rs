@@ -12,7 +12,7 @@ use crate::json::Json;
 use crate::params::Checks;
 use crate::products::Product;
 
-/// The rules that hold between the dates (`CONTRACT.md` section 7.4, step 7).
+/// The rules that hold between the dates (`docs/fineract/loans.md`, "The order of checks on an application", step 6).
 pub(super) fn dates_hold(
     terms: &Terms,
     product: &Product,
@@ -55,7 +55,7 @@ pub(super) fn dates_hold(
     Ok(())
 }
 
-/// The strategy is known and goes with the product's kind of schedule (step 8).
+/// The strategy is known and goes with the product's kind of schedule (step 7).
 pub(super) fn strategy_holds(terms: &Terms, product: &Product) -> Result<(), Failure> {
     if strategy_name(&terms.strategy).is_none() {
         let args = vec![terms.strategy.as_str().into()];
@@ -77,7 +77,8 @@ pub(super) fn strategy_holds(terms: &Terms, product: &Product) -> Result<(), Fai
     }
 }
 
-/// The term is the number of repayments times their distance, in the same unit (`CONTRACT.md` section 7.5).
+/// The term is the number of repayments times their distance, in the same unit (`docs/fineract/loans.md`, "The term
+/// and the repayments").
 pub(super) fn term_holds(terms: &Terms) -> Result<(), Failure> {
     let mut checks = Checks::of("loan");
     if terms.term_unit == terms.unit {

@@ -156,7 +156,7 @@ fn repayments(loan: &Loan) -> impl Iterator<Item = &Transaction> {
         .filter(|transaction| transaction.kind == Kind::Repayment)
 }
 
-/// The `summary` (`CONTRACT.md` section 16.4).
+/// The `summary` (`docs/fineract/loans.md`, "The summary").
 pub(super) fn summary(loan: &Loan, product: &Product, today: NaiveDate) -> Object {
     let at = position(loan, product, today);
     let sum = |amount: Decimal| {

@@ -60,8 +60,8 @@ fn within(params: &Params, entry: &Object) -> Params {
     )
 }
 
-/// The rules of `CONTRACT.md` section 7.6: a plan where one is needed, not too long, from the expected date on, each date
-/// once, and not more than the principal.
+/// A plan where one is needed, not too long, from the expected date on, each date once, and not more than the
+/// principal (`docs/fineract/loans.md`, "Planned tranches and charges").
 pub(super) fn hold(
     planned: &[Planned],
     product: &Product,
@@ -135,8 +135,8 @@ pub(super) fn stored(
     planned.iter().map(tranche).collect()
 }
 
-/// Whether the loan's state lets it be paid; the develop branch does not ask for an open tranche (`CONTRACT.md` section
-/// 10.5).
+/// Whether the loan's state lets it be paid; the develop branch does not ask for an open tranche
+/// (`docs/fineract/payments.md`, "Paying beyond the tranches").
 pub(super) fn is_payable(loan: &Loan, product: &Product, release: Release) -> bool {
     let pays_more = product.is_multi_disburse()
         && (!release.is_1_10_1() || loan.tranches.iter().any(Tranche::is_open));

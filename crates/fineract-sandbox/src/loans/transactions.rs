@@ -8,7 +8,8 @@ use crate::json::{Json, Object, object};
 use crate::params::Params;
 use crate::products::Product;
 
-/// The transactions by date; what an undo of the disbursement reversed is not among them (`CONTRACT.md` section 16.5).
+/// The transactions by date; what an undo of the disbursement reversed is not among them
+/// (`docs/fineract/payments.md`, "Undone payments").
 pub(super) fn list(_books: &Books, loan: &Loan, product: &Product) -> Vec<Object> {
     let mut shown: Vec<&Transaction> = loan
         .transactions

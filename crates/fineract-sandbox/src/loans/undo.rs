@@ -77,7 +77,8 @@ pub(crate) fn undo_disbursal(desk: &mut Desk<'_>, order: &Order) -> Result<Outco
     Ok(outcome)
 }
 
-/// Takes the last disbursement back and forgets its tranche (`CONTRACT.md` section 10.5).
+/// Takes the last disbursement back and forgets its tranche (`docs/fineract/payments.md`, "Paying beyond the
+/// tranches").
 pub(crate) fn undo_last_disbursal(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Failure> {
     let mut loan = desk.books.loan(order.id)?.clone();
     if loan.status != ACTIVE {

@@ -10,7 +10,8 @@ use crate::operations::{Order, Outcome};
 use crate::params::{Checks, Params};
 use crate::products::Product;
 
-/// What the schedule calculator refuses although the application takes it (`CONTRACT.md` section 8).
+/// What the schedule calculator refuses although the application takes it (`docs/fineract/loans.md`, "Changing an
+/// application").
 const NOT_FOR_THE_SCHEDULE: &[&str] = &[
     "loanScheduleProcessingType",
     "disallowExpectedDisbursements",
@@ -22,7 +23,8 @@ const NOT_FOR_THE_SCHEDULE: &[&str] = &[
     "amortizationTypeOptions",
 ];
 
-/// Changes an application: in effect the whole body replaces the stored one (`CONTRACT.md` section 8).
+/// Changes an application: in effect the whole body replaces the stored one (`docs/fineract/loans.md`, "Changing an
+/// application").
 pub(crate) fn update(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Failure> {
     let params = &order.params;
     params.only(SUPPORTED)?;
@@ -140,7 +142,7 @@ fn external_id_is_free(desk: &Desk<'_>, loan: &Loan, terms: &Terms) -> Result<()
     Ok(())
 }
 
-/// What differs (`CONTRACT.md` section 4.2).
+/// What differs (`docs/fineract/commands.md`, "The result body of each command").
 fn differences(params: &Params, loan: &Loan, terms: &Terms, planned: &[Planned]) -> Object {
     let before = &loan.terms;
     let mut differing = Object::default();

@@ -30,7 +30,7 @@ const DEADLINE: Duration = Duration::from_mins(1);
 const LOOK: Duration = Duration::from_millis(100);
 /// How long a gateway that stopped itself stays so, where another card wakes it.
 const WOKEN_BY_CARD: Duration = Duration::from_secs(20);
-/// Every so many rounds Fineract is an older release (`CONTRACT.md` section 23).
+/// Every so many rounds Fineract is an older release (`docs/fineract/release-1.10.1.md`).
 const OLD_EVERY: u32 = 4;
 /// Between two readings of the same end.
 const APART: Duration = Duration::from_millis(300);

@@ -1,5 +1,5 @@
-//! Rules of Fineract's that were found by comparing it with the sandbox (`CONTRACT.md` section 22.2), beyond what was
-//! recorded.
+//! Rules of Fineract's that were found by comparing it with the sandbox, beyond what was recorded
+//! (`docs/fineract/clients.md`, `docs/fineract/loans.md`, `docs/fineract/payments.md`).
 
 use reqwest::Method;
 use serde_json::{Value, json};
