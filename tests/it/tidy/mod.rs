@@ -1,5 +1,6 @@
 //! The rules of the tree that neither the compiler nor clippy holds.
 
+mod citations;
 mod source;
 
 use std::cell::RefCell;
