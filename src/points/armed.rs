@@ -1,14 +1,16 @@
 //! A build that obeys.
 
 use std::{
+    io::{self, Write as _},
     pin::pin,
-    process::Command,
     sync::{
         OnceLock,
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::Duration,
 };
+
+use rustix::process::{Signal, getpid, kill_process};
 
 use super::{CARRIED_OUT, Deed, Order, Point};
 use crate::domain::OperationType;
@@ -67,15 +69,15 @@ pub async fn on_the_wire<T>(operation_type: OperationType, sending: impl Future<
     sending.await
 }
 
-/// Through the shell, which has `kill` built in: the one way without unsafe code. It says so first, past the
-/// log's own writer, which would not come to it any more.
+/// Says so first, past the log's own writer, which would not come to it any more.
 fn carry_out(order: Order) {
-    let command = match order.deed {
-        Deed::Die => "echo \"$0\" >&2; kill -KILL $PPID",
-        Deed::Stop => "echo \"$0\" >&2; kill -STOP $PPID",
+    let signal = match order.deed {
+        Deed::Die => Signal::KILL,
+        Deed::Stop => Signal::STOP,
     };
-    let said = format!("{CARRIED_OUT}: {order}");
-    if let Err(error) = Command::new("sh").args(["-c", command, &said]).status() {
+    let carried_out = writeln!(io::stderr(), "{CARRIED_OUT}: {order}")
+        .and_then(|()| Ok(kill_process(getpid(), signal)?));
+    if let Err(error) = carried_out {
         tracing::error!(%error, "an order at a point cannot be carried out");
     }
 }

@@ -11,6 +11,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use reqwest::Client;
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::{
     process::{Child, Command},
     sync::Mutex,
@@ -197,13 +198,13 @@ impl Gateway {
     /// Asks it to end, by SIGTERM; whether it lived.
     pub(crate) async fn terminate(&self) -> bool {
         self.life.lock().await.by_us = true;
-        self.signal("TERM").await
+        self.signal(Signal::TERM).await
     }
 
     /// Stops it, by SIGSTOP; whether it lived.
     pub(crate) async fn stop(&self) -> bool {
         self.life.lock().await.is_stopped = true;
-        self.signal("STOP").await
+        self.signal(Signal::STOP).await
     }
 
     /// Lets it go on.
@@ -213,18 +214,14 @@ impl Gateway {
             life.is_stopped = false;
             life.was_resumed = true;
         }
-        self.signal("CONT").await
+        self.signal(Signal::CONT).await
     }
 
-    /// The shell has `kill` built in: there is no other way without unsafe code.
-    async fn signal(&self, name: &str) -> bool {
+    async fn signal(&self, signal: Signal) -> bool {
         let life = self.life.lock().await;
-        let Some(pid) = life.child.as_ref().and_then(Child::id) else {
-            return false;
-        };
-        let command = format!("kill -{name} {pid}");
-        let status = Command::new("sh").args(["-c", &command]).status().await;
-        status.is_ok_and(|status| status.success())
+        let pid = life.child.as_ref().and_then(Child::id);
+        let pid = pid.and_then(|pid| Pid::from_raw(pid.try_into().ok()?));
+        pid.is_some_and(|pid| kill_process(pid, signal).is_ok())
     }
 
     /// Whether it has stopped itself, by its order.
