@@ -84,3 +84,37 @@ impl Runner {
             .await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn some_that_are_wrong_are_another_fineracts_and_one_of_several_is_its_own_matter() {
+        // Right, wrong, gone, forbidden, unread, of so many.
+        for ((right, wrong, gone, forbidden, unread), known, expected) in [
+            ((0, 0, 0, 0, 0), 0, Standing::Ours),
+            ((5, 0, 0, 0, 0), 5, Standing::Ours),
+            ((4, 1, 0, 0, 0), 5, Standing::Ours),
+            ((3, 2, 0, 0, 0), 5, Standing::Another),
+            ((0, 1, 0, 0, 0), 1, Standing::Another),
+            ((3, 1, 0, 0, 1), 5, Standing::Unread),
+            ((0, 0, 0, 0, 1), 5, Standing::Unread),
+            ((0, 0, 0, 5, 0), 5, Standing::Ours),
+            // Applications that are gone may have been deleted; but not all of several.
+            ((1, 0, 4, 0, 0), 5, Standing::Ours),
+            ((0, 0, 1, 0, 0), 1, Standing::Ours),
+            ((0, 0, 2, 0, 0), 2, Standing::Another),
+            ((0, 0, 2, 0, 1), 5, Standing::Unread),
+        ] {
+            let read = Read {
+                right,
+                wrong: vec![("loan:l".to_owned(), 1); wrong],
+                gone,
+                forbidden,
+                unread,
+            };
+            assert_eq!(read.standing(known), expected, "{read:?} of {known}");
+        }
+    }
+}
