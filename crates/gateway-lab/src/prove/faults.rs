@@ -238,9 +238,13 @@ impl Card {
             // What was there when everything was put on hold is taken for what a restored database may have forgotten.
             || (self == Self::HoldAll && why == "may_have_been_done")
             || (self == Self::SandboxRestart && (is_undecided || is_deleted))
-            // Where the answer that told its number died with its gateway, nobody can tell what becomes of it;
-            // release 1.10.1 answers then as if the database had spoken.
+            // Where the answer that told its number died with its gateway, nobody can tell what becomes of it, nor, once
+            // it was approved, whose it is: it bears the checker's name. Release 1.10.1 answers then as if the database
+            // had spoken.
             || (matches!(self, Self::Checker(_))
-                && (is_undecided || why.contains("checker") || why == "database_spoke"))
+                && (is_undecided
+                    || why == "an_attempt_may_still_run"
+                    || why.contains("checker")
+                    || why == "database_spoke"))
     }
 }
