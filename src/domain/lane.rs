@@ -10,6 +10,13 @@ use std::fmt;
 pub struct Lane(String);
 
 impl Lane {
+    /// Whether a lane of that name is the client's or the loan's with this external id.
+    pub fn is_named(lane: &str, external_id: &str) -> bool {
+        [Self::client(external_id), Self::loan(external_id)]
+            .iter()
+            .any(|of| of.as_str() == lane)
+    }
+
     /// The lane of the client with this external id.
     pub fn client(external_id: &str) -> Self {
         Self(format!("client:{}", external_id.to_lowercase()))

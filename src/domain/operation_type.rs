@@ -61,6 +61,11 @@ impl OperationType {
         matches!(self, Self::ClientCreate | Self::LoanCreate)
     }
 
+    /// Whether it is about a client; the others are about a loan.
+    pub const fn is_about_client(self) -> bool {
+        matches!(self, Self::ClientCreate | Self::ClientUpdate)
+    }
+
     /// The type of that name, if there is one.
     pub fn from_name(name: &str) -> Option<Self> {
         let mut all = Self::ALL.iter().copied();

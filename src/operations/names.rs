@@ -51,10 +51,7 @@ pub fn named_lane(operation_type: OperationType, payload: &RawValue) -> Option<L
         let (_, value) = entries.iter().find(|(name, _)| name == key)?;
         rules::external_id(value).ok()
     };
-    if matches!(
-        operation_type,
-        OperationType::ClientCreate | OperationType::ClientUpdate
-    ) {
+    if operation_type.is_about_client() {
         return id("externalId").map(|id| Lane::client(&id));
     }
     // Those that make or change an application call it externalId, all others external_loan_id.

@@ -20,8 +20,7 @@ impl KnownNumber {
         if let Some(own) = &self.external_id {
             return own == external_id;
         }
-        let lanes = [Lane::client(external_id), Lane::loan(external_id)];
-        lanes.iter().any(|lane| lane.as_str() == self.lane)
+        Lane::is_named(&self.lane, external_id)
     }
 }
 

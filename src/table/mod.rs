@@ -110,6 +110,11 @@ impl<R: BufRead> Table<R> {
         }
     }
 
+    /// The names of its columns; those of empty columns are empty.
+    pub fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
     /// The next row that is not empty.
     pub fn next_row(&mut self) -> Option<Row<'_>> {
         let Record { line, cells } = loop {

@@ -58,12 +58,6 @@ fn lane_of(kind: ReferentKind, external_id: &str) -> Option<Lane> {
     }
 }
 
-pub(super) fn in_lane(lane: &str, external_id: &str) -> bool {
-    [Lane::client(external_id), Lane::loan(external_id)]
-        .iter()
-        .any(|of| of.as_str() == lane)
-}
-
 impl Runner {
     /// Whether what Fineract shows under a number, or answers about it, is what was meant, as it was or as an operator
     /// has confirmed.
@@ -78,7 +72,7 @@ impl Runner {
         };
         let (is_same, lane) = match meant {
             Meant::Named { name, lane } => (shown == *name, lane.as_deref()),
-            Meant::InLane(lane) => (in_lane(lane, shown), Some(*lane)),
+            Meant::InLane(lane) => (Lane::is_named(lane, shown), Some(*lane)),
         };
         match lane {
             Some(lane) if !is_same => self.store.is_confirmed(lane, number, shown).await,

@@ -1,13 +1,8 @@
 //! Before a command is sent again: whether the numbers in it still mean what they meant when it was planned.
 
-use super::{
-    case::Case,
-    conclude::Conclusion,
-    meant::{Meant, in_lane},
-    runner::Runner,
-};
+use super::{case::Case, conclude::Conclusion, meant::Meant, runner::Runner};
 use crate::{
-    domain::{Attempt, Facts, Reads, ReferentKind, decision::Finding},
+    domain::{Attempt, Facts, Lane, Reads, ReferentKind, decision::Finding},
     fineract::{ReadFailure, Shown},
     store::Claimed,
     telemetry::metrics::count_alarm,
@@ -173,7 +168,7 @@ impl Runner {
                 Shown::Nothing => continue,
                 Shown::Named(name) => name.as_deref(),
             };
-            if name.is_some_and(|name| in_lane(lane, name)) {
+            if name.is_some_and(|name| Lane::is_named(lane, name)) {
                 continue;
             }
             let is_meant = self.is_meant(&Meant::InLane(lane), number, name).await;

@@ -6,6 +6,9 @@
     reason = "helpers of tests are not #[test] functions themselves"
 )]
 
+/// The program whose commands are run.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_fineract-gateway");
+
 mod attacks;
 mod bad_start;
 mod books;

@@ -9,7 +9,6 @@ mod prove;
 
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use clap::Parser;
 
 /// The exit code of a command that could not start.
@@ -37,8 +36,9 @@ enum Command {
     BulkMeasure(bulk_measure::Arguments),
 }
 
-fn main() -> ExitCode {
-    match execute(Cli::parse().command) {
+#[tokio::main]
+async fn main() -> ExitCode {
+    match execute(Cli::parse().command).await {
         Ok(code) => code,
         Err(error) => {
             anstream::eprintln!("gateway-lab: {error:#}");
@@ -47,18 +47,12 @@ fn main() -> ExitCode {
     }
 }
 
-fn execute(command: Command) -> anyhow::Result<ExitCode> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the runtime")?;
-    runtime.block_on(async {
-        match command {
-            Command::Demo(arguments) => demo::run(arguments).await,
-            Command::Prove(arguments) => prove::run(arguments).await,
-            Command::Load(arguments) => load::run(arguments).await,
-            Command::Bench(arguments) => bench::run(arguments).await,
-            Command::BulkMeasure(arguments) => bulk_measure::run(arguments).await,
-        }
-    })
+async fn execute(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Demo(arguments) => demo::run(arguments).await,
+        Command::Prove(arguments) => prove::run(arguments).await,
+        Command::Load(arguments) => load::run(arguments).await,
+        Command::Bench(arguments) => bench::run(arguments).await,
+        Command::BulkMeasure(arguments) => bulk_measure::run(arguments).await,
+    }
 }

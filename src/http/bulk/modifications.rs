@@ -1,7 +1,10 @@
 //! What a retry asks for: which rows, and with what other data. In JSON, or as a table, such as the
 //! failed rows that were written out and corrected.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use axum::extract::{Query, rejection::QueryRejection};
 use chrono::{DateTime, Utc};
@@ -84,8 +87,8 @@ pub(super) enum NewData {
 pub(super) struct NewCells {
     /// The keys and texts of those that are not empty.
     pub(super) filled: Vec<(String, String)>,
-    /// The columns of the others.
-    pub(super) empty: Vec<String>,
+    /// All columns of the table.
+    pub(super) columns: Arc<[String]>,
 }
 
 impl NewData {
@@ -205,12 +208,16 @@ fn read_table(
     modifications: &mut BTreeMap<i32, Modification>,
     problems: &mut RowProblems,
 ) {
+    let columns: Arc<[String]> = table.columns().into();
     while let Some(row) = table.next_row() {
         let at = At {
             row: Some(row.number),
             line: Some(row.line),
         };
-        let read = row.cells.map_err(told).and_then(|cells| read_row(&cells));
+        let read = row
+            .cells
+            .map_err(told)
+            .and_then(|cells| read_row(&cells, &columns));
         match read {
             Err(fault) if row.is_broken => problems.put_first(at, vec![fault]),
             Err(fault) => problems.add(at, vec![fault]),
@@ -224,7 +231,7 @@ fn read_table(
     }
 }
 
-fn read_row(cells: &Cells<'_>) -> Result<(i32, Modification), Problem> {
+fn read_row(cells: &Cells<'_>, columns: &Arc<[String]>) -> Result<(i32, Modification), Problem> {
     let id = cells.get("id").and_then(|id| id.parse().ok());
     let id = id.ok_or_else(|| problem("/id", "wrong_type", "must be a whole number"))?;
     let filled = cells
@@ -233,7 +240,7 @@ fn read_row(cells: &Cells<'_>) -> Result<(i32, Modification), Problem> {
         .map(|(key, text)| (key.to_owned(), text.to_owned()));
     let cells_of_row = NewCells {
         filled: filled.collect(),
-        empty: cells.empty().map(str::to_owned).collect(),
+        columns: Arc::clone(columns),
     };
     let modification = Modification {
         status: cells.get("status").map(str::to_owned),

@@ -36,11 +36,7 @@ enum Bearer {
 
 impl Bearer {
     fn of(key: &str, operation_type: OperationType) -> Option<Self> {
-        let is_client = key == "clientId"
-            || matches!(
-                operation_type,
-                OperationType::ClientCreate | OperationType::ClientUpdate
-            );
+        let is_client = key == "clientId" || operation_type.is_about_client();
         Some(match named_by(key)? {
             Named::ClientOrLoan if is_client => Self::Client,
             Named::ClientOrLoan => Self::Loan,
@@ -60,8 +56,9 @@ impl Slips {
         deployment: &Deployment,
     ) -> Vec<Problem> {
         let mut problems = self.other_zeros(row, entry.operation_type, cells);
-        let is_payment = matches!((entry.moves)(data, deployment), Ok(Some(_)));
-        problems.extend(self.pasted(row, cells).filter(|_| is_payment));
+        if matches!((entry.moves)(data, deployment), Ok(Some(_))) {
+            problems.extend(self.pasted(row, cells));
+        }
         problems.extend(empty_amount(entry, cells.empty()));
         problems
     }
@@ -147,7 +144,10 @@ pub(super) fn left_out(entry: &Entry, candidate: &Candidate, cells: &NewCells) -
         }
     } else {
         // What it had is not known.
-        problems.extend(empty_amount(entry, cells.empty.iter().map(String::as_str)));
+        problems.extend(empty_amount(
+            entry,
+            cells.columns.iter().map(String::as_str),
+        ));
     }
     problems
 }

@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use super::Database;
-use crate::support::command::{DEADLINE, gateway};
+use crate::support::command::{DEADLINE, program};
 
 /// Each start says that a UTR has no place of its own in Fineract: then a restored database may not know it either.
 #[sqlx::test]
@@ -23,7 +23,7 @@ async fn each_start_warns_while_the_payment_type_is_not_set(pool: PgPool) {
             ("ROLE", "api"),
             ("FINERACT_PAYMENT_TYPE", payment_type),
         ];
-        let mut serving = gateway(&["serve"], &settings)
+        let mut serving = program(&["serve"], &settings)
             .stderr(Stdio::piped())
             .spawn()
             .expect("it starts");

@@ -1,4 +1,4 @@
-//! The gateway's own commands, as processes without an environment but what a test gives them.
+//! Our own commands, as processes without an environment but what a test gives them.
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf, process::Stdio, time::Duration};
 
@@ -15,8 +15,8 @@ pub(crate) struct Ended {
 }
 
 /// A command in a folder without `.env`.
-pub(crate) fn gateway(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_fineract-gateway"));
+pub(crate) fn program(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(crate::PROGRAM);
     command
         .args(arguments)
         .env_clear()
@@ -30,7 +30,7 @@ pub(crate) fn gateway(arguments: &[&str], variables: &[(&str, &str)]) -> Command
 
 /// Runs a command to its end.
 pub(crate) async fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Ended {
-    let output = timeout(DEADLINE, gateway(arguments, variables).output())
+    let output = timeout(DEADLINE, program(arguments, variables).output())
         .await
         .expect("it ends in time")
         .expect("the binary runs");

@@ -8,7 +8,7 @@ use tokio::{
 };
 
 use crate::{
-    command::{DEADLINE, Ended, TemporaryFolder, lab, run},
+    command::{DEADLINE, Ended, TemporaryFolder, program, run},
     demo::{ANYWHERE, place, read_until},
 };
 
@@ -22,7 +22,7 @@ const CLIENT: [(&str, &str); 4] = [
 #[tokio::test]
 async fn a_batch_that_is_measured_is_consistent_to_its_end() {
     let folder = TemporaryFolder::new();
-    let mut demo = lab(&ANYWHERE, &[("TMPDIR", folder.path())])
+    let mut demo = program(&ANYWHERE, &[("TMPDIR", folder.path())])
         .stdout(Stdio::piped())
         .spawn()
         .expect("the binary runs");
