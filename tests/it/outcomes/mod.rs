@@ -90,6 +90,10 @@ impl Bench {
         .execute(&self.pool)
         .await
         .unwrap();
+        self.notify().await;
+    }
+
+    async fn notify(&self) {
         sqlx::query!("SELECT pg_notify($1, $2)", "operation_ready", "")
             .execute(&self.pool)
             .await
@@ -162,12 +166,21 @@ impl Bench {
         }
     }
 
-    /// Hurries until so many commands have arrived.
+    /// Hurries until so many commands have arrived, and none beyond them: an attempt is in the database before its
+    /// command is sent.
     pub(crate) async fn until_commands(&self, count: usize) {
         let started = Instant::now();
         while self.fake.commands().len() < count {
             assert!(started.elapsed() < DEADLINE, "{:?}", self.fake.commands());
-            self.hurry().await;
+            sqlx::query!(
+                "UPDATE operation SET due_at = now()
+                  WHERE state = 'ready' AND (SELECT count(*) FROM attempt) < $1",
+                i64::try_from(count).unwrap()
+            )
+            .execute(&self.pool)
+            .await
+            .unwrap();
+            self.notify().await;
             self.fake.tick().await;
         }
     }
