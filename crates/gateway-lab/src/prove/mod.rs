@@ -49,9 +49,13 @@ use self::{
     faults::Card,
     judge::{Accepted, Violation},
     plan::Plan,
+    report::Missed,
     system::System,
     tally::Tally,
 };
+
+/// For so many rounds, a long run plays one further at most, to hit what it has missed.
+const ROUNDS_A_FURTHER: u32 = 10;
 
 /// The arguments of `prove`.
 #[derive(Debug, clap::Args)]
@@ -159,37 +163,63 @@ async fn play(
     let ends_at = arguments
         .minutes
         .map(|minutes| started + Duration::from_secs(60 * minutes));
+    let is_over = || ends_at.is_some_and(|ends_at| ends_at <= Instant::now());
+    let plan = |round| Plan::of(seed, round, system.gateways.len(), arguments.card);
     let rounds = arguments
         .only
         .map_or(1..=arguments.rounds, |only| only..=only);
     let mut earlier: Vec<(u32, Vec<Accepted>)> = Vec::new();
     for round in rounds {
-        if ends_at.is_some_and(|ends_at| ends_at <= Instant::now()) {
+        if is_over() {
             break;
         }
-        let plan = Plan::of(seed, round, system.gateways.len(), arguments.card);
-        let names: Vec<String> = plan.cards.iter().map(|card| card.name()).collect();
-        let began = Instant::now();
-        let ended = round::play(system, tally, plan).await.with_context(|| {
-            format!(
-                "round {round} of seed {seed} broke off; logs in {}",
-                system.folder.display()
-            )
-        })?;
-        anstream::println!(
-            "round {round}: {} operations, {} violations, {} s: {}",
-            ended.operations.len(),
-            ended.violations.len(),
-            began.elapsed().as_secs(),
-            names.join(" + ")
-        );
+        let ended = play_round(system, tally, plan(round), seed).await?;
         let is_violated = !ended.violations.is_empty();
         earlier.push((round, ended.operations));
         if is_violated && arguments.until_violation {
+            return read_all_again(system, tally, earlier).await;
+        }
+    }
+    // Whether a fault strikes is partly luck: later rounds of the same seed that try what was missed are played too.
+    let mut left = arguments.rounds / ROUNDS_A_FURTHER;
+    for round in arguments.rounds + 1..=2 * arguments.rounds {
+        let missed = report::missed(&tally.counts()).unwrap_or_default();
+        if left == 0 || missed.is_empty() || is_over() {
             break;
+        }
+        let plan = plan(round);
+        if missed.iter().any(|missed| missed.is_tried_by(&plan)) {
+            left -= 1;
+            let ended = play_round(system, tally, plan, seed).await?;
+            earlier.push((round, ended.operations));
         }
     }
     read_all_again(system, tally, earlier).await
+}
+
+async fn play_round(
+    system: &System,
+    tally: &Tally,
+    plan: Plan,
+    seed: u64,
+) -> anyhow::Result<round::Ended> {
+    let round = plan.round;
+    let names: Vec<String> = plan.cards.iter().map(|card| card.name()).collect();
+    let began = Instant::now();
+    let ended = round::play(system, tally, plan).await.with_context(|| {
+        format!(
+            "round {round} of seed {seed} broke off; logs in {}",
+            system.folder.display()
+        )
+    })?;
+    anstream::println!(
+        "round {round}: {} operations, {} violations, {} s: {}",
+        ended.operations.len(),
+        ended.violations.len(),
+        began.elapsed().as_secs(),
+        names.join(" + ")
+    );
+    Ok(ended)
 }
 
 /// Ended never changes: all ends of the run are read once more.
@@ -212,7 +242,7 @@ async fn read_all_again(
 }
 
 /// Whether a run that was long enough has tried too little.
-fn complain_of_missed(missed: Option<Vec<String>>) -> bool {
+fn complain_of_missed(missed: Option<Vec<Missed>>) -> bool {
     let Some(missed) = missed else {
         anstream::println!("too short a run to demand that every fault and every point was hit");
         return false;

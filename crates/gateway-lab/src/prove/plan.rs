@@ -90,6 +90,14 @@ impl Plan {
             rng,
         }
     }
+
+    /// Where gateways die.
+    pub(super) fn deaths(&self) -> impl Iterator<Item = Passing> {
+        let orders = self.orders.iter().flatten().chain(&self.next_order);
+        orders
+            .filter(|order| order.deed == Deed::Die)
+            .map(|order| (order.point, order.operation_type))
+    }
 }
 
 /// The order of the gateway that stops itself.
@@ -151,13 +159,7 @@ mod tests {
         let plans: Vec<Plan> = (1..=40).map(|round| Plan::of(3, round, 3, None)).collect();
         let cards: BTreeSet<Card> = plans.iter().flat_map(|plan| plan.cards.clone()).collect();
         assert_eq!(cards, Card::deck().into_iter().collect());
-        let orders = plans
-            .iter()
-            .flat_map(|plan| plan.orders.iter().flatten().chain(&plan.next_order));
-        let deaths: BTreeSet<Passing> = orders
-            .filter(|order| order.deed == Deed::Die)
-            .map(|order| (order.point, order.operation_type))
-            .collect();
+        let deaths: BTreeSet<Passing> = plans.iter().flat_map(Plan::deaths).collect();
         assert_eq!(deaths, passings().into_iter().collect());
     }
 

@@ -1,8 +1,17 @@
 //! The table at the end of a run.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::BTreeSet,
+    fmt::{self, Display, Formatter},
+    time::Duration,
+};
 
-use super::{faults::Card, judge::Rule, plan::passings, tally::Counts};
+use super::{
+    faults::Card,
+    judge::Rule,
+    plan::{Passing, Plan, passings},
+    tally::Counts,
+};
 use fineract_gateway::{domain::OperationType, points::Point};
 
 /// From so many rounds on, a run must have hit every fault, and every point with every type.
@@ -90,31 +99,107 @@ fn print_points(counts: &Counts) {
     }
 }
 
+/// What a run should have hit more often.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Missed {
+    what: Target,
+    hit: u64,
+    least: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Target {
+    Fault(String),
+    Point(Passing),
+}
+
+impl Missed {
+    /// Whether this round tries it.
+    pub(super) fn is_tried_by(&self, plan: &Plan) -> bool {
+        match &self.what {
+            Target::Fault(name) => plan.cards.iter().any(|card| card.name() == *name),
+            Target::Point(passing) => plan.deaths().any(|death| death == *passing),
+        }
+    }
+}
+
+impl Display for Missed {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match &self.what {
+            Target::Fault(name) => f.write_str(name)?,
+            Target::Point((point, operation_type)) => {
+                let name = operation_type.map_or("any", OperationType::as_str);
+                write!(f, "{} × {name}", point.as_str())?;
+            }
+        }
+        write!(f, ": {} of at least {}", self.hit, self.least)
+    }
+}
+
 /// What a run of this length should have hit more often; `None`: it was too short to tell.
-pub(super) fn missed(counts: &Counts) -> Option<Vec<String>> {
+pub(super) fn missed(counts: &Counts) -> Option<Vec<Missed>> {
     if counts.rounds < LONG_RUN {
         return None;
     }
     let rounds = u64::from(counts.rounds);
-    let mut missed = Vec::new();
     let names: BTreeSet<String> = Card::deck().into_iter().map(Card::name).collect();
-    for name in names {
-        let struck = counts.faults.get(&name).map_or(0, |tried| tried.struck);
-        let least = rounds / ROUNDS_A_FAULT;
-        if struck < least {
-            missed.push(format!("{name}: {struck} of at least {least}"));
+    let faults = names.into_iter().map(|name| Missed {
+        hit: counts.faults.get(&name).map_or(0, |tried| tried.struck),
+        what: Target::Fault(name),
+        least: rounds / ROUNDS_A_FAULT,
+    });
+    let points = passings().into_iter().map(|passing| Missed {
+        hit: counts.points.get(&passing).copied().unwrap_or(0),
+        what: Target::Point(passing),
+        least: rounds / ROUNDS_A_POINT,
+    });
+    let all = faults.chain(points);
+    Some(all.filter(|missed| missed.hit < missed.least).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all_but(fault: &str) -> Counts {
+        let mut counts = Counts {
+            rounds: LONG_RUN,
+            ..Counts::default()
+        };
+        for card in Card::deck() {
+            counts.faults.entry(card.name()).or_default().struck = 100;
+        }
+        for passing in passings() {
+            counts.points.insert(passing, 100);
+        }
+        counts.faults.remove(fault);
+        counts
+    }
+
+    #[test]
+    fn a_short_run_misses_nothing() {
+        let counts = Counts::default();
+        assert_eq!(missed(&counts), None);
+    }
+
+    #[test]
+    fn what_was_missed_is_tried_by_some_later_round() {
+        for card in Card::deck() {
+            let missed = missed(&all_but(&card.name())).unwrap();
+            let [missed] = missed.as_slice() else {
+                panic!("{missed:?}")
+            };
+            let tries = |round| missed.is_tried_by(&Plan::of(5, round, 3, None));
+            assert!((101..=200).any(tries), "{missed}");
+            assert!(!(101..=200).all(tries), "{missed}");
+        }
+        let mut counts = all_but("");
+        for passing in passings() {
+            let before = counts.points.insert(passing, 0).unwrap();
+            let missed = missed(&counts).unwrap();
+            let tries = |round| missed[0].is_tried_by(&Plan::of(5, round, 3, None));
+            assert!((101..=200).any(tries), "{}", missed[0]);
+            counts.points.insert(passing, before);
         }
     }
-    for (point, operation_type) in passings() {
-        let died = counts.points.get(&(point, operation_type)).copied();
-        let (died, least) = (died.unwrap_or(0), rounds / ROUNDS_A_POINT);
-        if died < least {
-            let name = operation_type.map_or("any", OperationType::as_str);
-            missed.push(format!(
-                "{} × {name}: {died} of at least {least}",
-                point.as_str()
-            ));
-        }
-    }
-    Some(missed)
 }
