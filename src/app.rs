@@ -12,9 +12,9 @@ use crate::{
     fineract::{Fineract, Permits, SetupError},
     http::{self, ApiState, Balances, Budgets, Bulk, BulkClients, Tokens},
     operations::{self, Deployment},
-    store::{self, DatabaseProblem, Ends, Store, StoreError},
+    store::{self, CompletionNotifier, DatabaseProblem, Store, StoreError},
     telemetry::{self, chain},
-    worker::{self, Gate, Runner, Settings},
+    worker::{self, CircuitBreaker, Runner, Settings},
 };
 
 /// Connections to Postgres: accepting, claiming, starting and settling each write one batch at a time,
@@ -100,20 +100,39 @@ pub async fn start(config: &Config) -> Result<Gateway, StartError> {
         grace: config.worker.shutdown_grace,
         notice: notice(config),
     };
-    let ends = Ends::start(&pool, &gateway.writers, &gateway.ending);
-    let store = Store::start(pool, ends, &gateway.writers, operations::fells_unsent);
+    let notifier = CompletionNotifier::start(&pool, &gateway.writers, &gateway.ending);
+    let store = Store::start(
+        pool,
+        notifier,
+        &gateway.writers,
+        operations::fails_dependents_unsent,
+    );
     warn_at_start(config, &store).await;
     let deployment = Arc::new(deployment(config));
-    let gate = Gate::default();
+    let circuit_breaker = CircuitBreaker::default();
     gateway.run_aside(telemetry::metrics::keep_up());
-    let mut state = api_state(config, &store, &deployment, &gate, &gateway.draining);
+    let mut state = api_state(
+        config,
+        &store,
+        &deployment,
+        &circuit_breaker,
+        &gateway.draining,
+    );
     if let Some(fineract) = &fineract {
         state.lacks_read_audit = fineract.lacks_read_audit();
     }
     let runner = fineract
         .clone()
         .filter(|_| config.role.works_queue())
-        .map(|fineract| Runner::new(store.clone(), fineract, deployment, settings(config), gate));
+        .map(|fineract| {
+            Runner::new(
+                store.clone(),
+                fineract,
+                deployment,
+                settings(config),
+                circuit_breaker,
+            )
+        });
     let reads = match &runner {
         Some(runner) => Some(runner.reads()),
         None => fineract.map(|fineract| (fineract, Arc::new(Permits::new(READS)))),
@@ -240,7 +259,7 @@ fn api_state(
     config: &Config,
     store: &Store,
     deployment: &Arc<Deployment>,
-    gate: &Gate,
+    circuit_breaker: &CircuitBreaker,
     draining: &CancellationToken,
 ) -> ApiState {
     let named = |secrets: &[NamedSecret]| -> Vec<_> {
@@ -263,7 +282,7 @@ fn api_state(
         bulk: Bulk::off(),
         base_paths: config.http.base_paths.clone(),
         max_waiting: u64::try_from(config.http.admission_max_waiting).unwrap_or(u64::MAX),
-        fineract: gate.health(),
+        fineract: circuit_breaker.health(),
         lacks_read_audit: watch::channel(false).1,
         draining: draining.clone(),
     }

@@ -59,7 +59,7 @@ pub struct Attempt {
     pub age: Duration,
     /// Whether Fineract looked, before this was sent, as if it had been done already: what a reading
     /// finds later is then no evidence of it. Looked at before an operation's first attempt.
-    pub foreseen: bool,
+    pub effect_preexisted: bool,
     /// What the numbers in the command meant when it was planned; empty where an older gateway sent it.
     pub referents: Vec<Referent>,
     /// The epoch of Fineract's books that it was sent to.

@@ -45,7 +45,7 @@ impl Wait {
             return api.store.track(tracking_id).await;
         };
         let deadline = Instant::now() + Duration::from_secs(seconds);
-        let mut waiter = api.store.ends().wait_for(tracking_id.id);
+        let mut waiter = api.store.notifier().wait_for(tracking_id.id);
         let mut time_is_up = false;
         loop {
             let tracked = read_patiently(api, tracking_id, deadline).await?;

@@ -68,7 +68,7 @@ impl Operation for ClientCreate {
     }
 
     /// Nothing of a client's can go well without the client, but it may have been there already.
-    fn fells(codes: &[String]) -> bool {
+    fn fails_dependents(codes: &[String]) -> bool {
         !codes
             .iter()
             .any(|code| code == "error.msg.client.duplicate.externalId" || code == DONE_BY_ANOTHER)
@@ -217,12 +217,12 @@ mod tests {
 
     #[test]
     fn a_client_that_was_there_fells_nobody() {
-        assert!(ClientCreate::fells(&[]));
-        assert!(ClientCreate::fells(&[
+        assert!(ClientCreate::fails_dependents(&[]));
+        assert!(ClientCreate::fails_dependents(&[
             "error.msg.client.duplicate.mobileNo".to_owned()
         ]));
         for there in ["error.msg.client.duplicate.externalId", DONE_BY_ANOTHER] {
-            assert!(!ClientCreate::fells(&[there.to_owned()]));
+            assert!(!ClientCreate::fails_dependents(&[there.to_owned()]));
         }
     }
 

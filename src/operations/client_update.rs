@@ -72,7 +72,7 @@ impl Operation for ClientUpdate {
         Checked::on(Lane::client(&self.external_id))
     }
 
-    fn fells(_: &[String]) -> bool {
+    fn fails_dependents(_: &[String]) -> bool {
         false
     }
 

@@ -74,7 +74,7 @@ impl<W: Way> Operation for Ending<W> {
         Checked::on(Lane::loan(&self.loan))
     }
 
-    fn fells(_: &[String]) -> bool {
+    fn fails_dependents(_: &[String]) -> bool {
         false
     }
 

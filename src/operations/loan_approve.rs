@@ -43,7 +43,7 @@ impl Operation for LoanApprove {
         Checked::on(Lane::loan(&self.loan))
     }
 
-    fn fells(_: &[String]) -> bool {
+    fn fails_dependents(_: &[String]) -> bool {
         true
     }
 

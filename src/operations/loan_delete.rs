@@ -28,7 +28,7 @@ impl Operation for LoanDelete {
         Checked::on(Lane::loan(&self.loan))
     }
 
-    fn fells(_: &[String]) -> bool {
+    fn fails_dependents(_: &[String]) -> bool {
         false
     }
 

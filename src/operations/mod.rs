@@ -122,7 +122,7 @@ pub enum Evidence {
     CannotTell(&'static str),
 }
 
-/// The code of a failure whose effect is there, but not by us; in `fells` it stands beside Fineract's codes.
+/// The code of a failure whose effect is there, but not by us; in `fails_dependents` it stands beside Fineract's codes.
 pub const DONE_BY_ANOTHER: &str = "done_by_another";
 
 /// One operation type. Implemented by its payload; called through [`Entry`] only.
@@ -157,7 +157,7 @@ trait Operation: Sized {
 
     /// Whether those behind it in the lane that it writes rest on it: whether they fail, unsent, when
     /// this one fails with these codes of Fineract's (none where it was refused unsent).
-    fn fells(codes: &[String]) -> bool;
+    fn fails_dependents(codes: &[String]) -> bool;
 
     /// The money it moves; most types move none.
     fn moves(&self, _: &Deployment) -> Option<Movement> {
@@ -209,7 +209,7 @@ pub struct Entry {
     /// Checks a payload.
     pub check: fn(&RawValue, &Deployment) -> Result<Checked, InvalidPayload>,
     /// Whether those behind it fail with it, given Fineract's codes.
-    pub fells: fn(&[String]) -> bool,
+    pub fails_dependents: fn(&[String]) -> bool,
     /// The money it moves, if it does.
     pub moves: fn(&RawValue, &Deployment) -> Result<Option<Movement>, InvalidPayload>,
     /// What to read before `plan`.
@@ -236,7 +236,7 @@ impl Entry {
             leaves_nothing: O::LEAVES_NOTHING,
             all_without: O::ALL_WITHOUT,
             check: |payload, deployment| Ok(read::<O>(payload, deployment, true)?.checked()),
-            fells: O::fells,
+            fails_dependents: O::fails_dependents,
             moves: |payload, deployment| Ok(decode::<O>(payload, deployment)?.moves(deployment)),
             reads: |payload, deployment, id| {
                 Ok(decode::<O>(payload, deployment)?.reads(deployment, id))
@@ -295,6 +295,6 @@ pub fn entry(operation_type: OperationType) -> Option<&'static Entry> {
 }
 
 /// Whether those behind an operation of this type fail with it when it fails unsent.
-pub fn fells_unsent(operation_type: OperationType) -> bool {
-    entry(operation_type).is_some_and(|entry| (entry.fells)(&[]))
+pub fn fails_dependents_unsent(operation_type: OperationType) -> bool {
+    entry(operation_type).is_some_and(|entry| (entry.fails_dependents)(&[]))
 }

@@ -97,7 +97,7 @@ pub(super) fn evidence<O: Operation>(payload: &str, facts: &Facts, case: Case<'_
     let deployment = deployment();
     match read::<O>(payload).evidence(facts, &case.context(&deployment)) {
         Evidence::Ours(body) => body,
-        Evidence::NotOurs(why) => format!("not ours: {why}"),
+        Evidence::NotOurs(reason_code) => format!("not ours: {reason_code}"),
         Evidence::Absent => "absent".to_owned(),
         Evidence::Changed(_) | Evidence::CannotTell(_) => "cannot tell".to_owned(),
     }

@@ -61,7 +61,7 @@ impl<S: Step> Operation for Undo<S> {
         Checked::on(Lane::loan(&self.loan))
     }
 
-    fn fells(_: &[String]) -> bool {
+    fn fails_dependents(_: &[String]) -> bool {
         true
     }
 

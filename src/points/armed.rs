@@ -12,14 +12,14 @@ use std::{
 
 use rustix::process::{Signal, getpid, kill_process};
 
-use super::{CARRIED_OUT, Deed, Order, Point};
+use super::{Action, CARRIED_OUT, Injection, Point};
 use crate::domain::OperationType;
 
 /// How long a command is given to leave and an answer to come: on one machine it is on the wire by then.
 const ON_THE_WIRE: Duration = Duration::from_millis(25);
 
 struct Armed {
-    order: Order,
+    injection: Injection,
     passings: AtomicU32,
 }
 
@@ -27,9 +27,15 @@ static IS_ARMED: AtomicBool = AtomicBool::new(false);
 static ARMED: OnceLock<Armed> = OnceLock::new();
 
 /// Arms this process, once.
-pub fn arm(order: Order) {
+pub fn arm(injection: Injection) {
     let passings = AtomicU32::new(0);
-    if ARMED.set(Armed { order, passings }).is_ok() {
+    if ARMED
+        .set(Armed {
+            injection,
+            passings,
+        })
+        .is_ok()
+    {
         IS_ARMED.store(true, Ordering::Release);
     }
 }
@@ -39,9 +45,9 @@ fn armed(point: Point, operation_type: Option<OperationType>) -> Option<&'static
         return None;
     }
     ARMED.get().filter(|armed| {
-        armed.order.point == point
-            && (armed.order.operation_type.is_none()
-                || armed.order.operation_type == operation_type)
+        armed.injection.point == point
+            && (armed.injection.operation_type.is_none()
+                || armed.injection.operation_type == operation_type)
     })
 }
 
@@ -50,8 +56,8 @@ pub fn reach(point: Point, operation_type: impl Into<Option<OperationType>>) {
     let Some(armed) = armed(point, operation_type.into()) else {
         return;
     };
-    if armed.passings.fetch_add(1, Ordering::AcqRel) + 1 == armed.order.passing {
-        carry_out(armed.order);
+    if armed.passings.fetch_add(1, Ordering::AcqRel) + 1 == armed.injection.passing {
+        carry_out(armed.injection);
     }
 }
 
@@ -70,14 +76,14 @@ pub async fn on_the_wire<T>(operation_type: OperationType, sending: impl Future<
 }
 
 /// Says so first, past the log's own writer, which would not come to it any more.
-fn carry_out(order: Order) {
-    let signal = match order.deed {
-        Deed::Die => Signal::KILL,
-        Deed::Stop => Signal::STOP,
+fn carry_out(injection: Injection) {
+    let signal = match injection.action {
+        Action::Die => Signal::KILL,
+        Action::Stop => Signal::STOP,
     };
-    let carried_out = writeln!(io::stderr(), "{CARRIED_OUT}: {order}")
+    let carried_out = writeln!(io::stderr(), "{CARRIED_OUT}: {injection}")
         .and_then(|()| Ok(kill_process(getpid(), signal)?));
     if let Err(error) = carried_out {
-        tracing::error!(%error, "an order at a point cannot be carried out");
+        tracing::error!(%error, "an injection at a point cannot be carried out");
     }
 }

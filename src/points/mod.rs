@@ -12,11 +12,11 @@ pub use self::armed::{arm, on_the_wire, reach};
 
 use crate::domain::OperationType;
 
-/// The environment variable with an [`Order`].
-pub const ORDER_VARIABLE: &str = "PROVE_ORDER";
+/// The environment variable with an [`Injection`].
+pub const INJECTION_VARIABLE: &str = "PROVE_INJECTION";
 
 /// What the log says when an order is carried out.
-pub const CARRIED_OUT: &str = "the point of the order is reached";
+pub const CARRIED_OUT: &str = "the point of the injection is reached";
 
 /// A place in the life of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,11 +34,11 @@ pub enum Point {
     /// The answer is read, and not weighed.
     AfterAnswer,
     /// The end, or the next try, is decided, and not written.
-    BeforeSettle,
+    BeforeComplete,
     /// That it goes on under a new key is decided, and not written.
     BeforeNewKey,
     /// It is written.
-    AfterSettle,
+    AfterComplete,
     /// The leases of what is held are about to be renewed; of no operation in particular.
     InLeaseRenewal,
 }
@@ -52,9 +52,9 @@ impl Point {
         Self::AfterAttemptCommit,
         Self::AfterSend,
         Self::AfterAnswer,
-        Self::BeforeSettle,
+        Self::BeforeComplete,
         Self::BeforeNewKey,
-        Self::AfterSettle,
+        Self::AfterComplete,
         Self::InLeaseRenewal,
     ];
 
@@ -67,9 +67,9 @@ impl Point {
             Self::AfterAttemptCommit => "after_attempt_commit",
             Self::AfterSend => "after_send",
             Self::AfterAnswer => "after_answer",
-            Self::BeforeSettle => "before_settle",
+            Self::BeforeComplete => "before_complete",
             Self::BeforeNewKey => "before_new_key",
-            Self::AfterSettle => "after_settle",
+            Self::AfterComplete => "after_complete",
             Self::InLeaseRenewal => "in_lease_renewal",
         }
     }
@@ -87,14 +87,14 @@ impl Point {
 
 /// What the process does to itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Deed {
+pub enum Action {
     /// It dies, as by `kill -9`.
     Die,
     /// It stops, until somebody continues it.
     Stop,
 }
 
-impl Deed {
+impl Action {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Die => "die",
@@ -105,9 +105,9 @@ impl Deed {
 
 /// What happens at a point: `die:after_send:LOAN_DISBURSE:2`, or `die:in_lease_renewal::1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Order {
+pub struct Injection {
     /// What.
-    pub deed: Deed,
+    pub action: Action,
     /// Where.
     pub point: Point,
     /// Whose passing counts; `None`: anybody's.
@@ -116,41 +116,41 @@ pub struct Order {
     pub passing: u32,
 }
 
-/// The text is no [`Order`].
+/// The text is no [`Injection`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("reads die|stop:POINT:[OPERATION_TYPE]:PASSING")]
-pub struct InvalidOrder;
+pub struct InvalidInjection;
 
-impl fmt::Display for Order {
+impl fmt::Display for Injection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let operation_type = self.operation_type.map_or("", OperationType::as_str);
-        let (deed, point) = (self.deed.as_str(), self.point.as_str());
-        write!(f, "{deed}:{point}:{operation_type}:{}", self.passing)
+        let (action, point) = (self.action.as_str(), self.point.as_str());
+        write!(f, "{action}:{point}:{operation_type}:{}", self.passing)
     }
 }
 
-impl FromStr for Order {
-    type Err = InvalidOrder;
+impl FromStr for Injection {
+    type Err = InvalidInjection;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let words: Vec<&str> = text.split(':').collect();
-        let &[deed, point, operation_type, passing] = words.as_slice() else {
-            return Err(InvalidOrder);
+        let &[action, point, operation_type, passing] = words.as_slice() else {
+            return Err(InvalidInjection);
         };
         Ok(Self {
-            deed: [Deed::Die, Deed::Stop]
+            action: [Action::Die, Action::Stop]
                 .into_iter()
-                .find(|known| known.as_str() == deed)
-                .ok_or(InvalidOrder)?,
+                .find(|known| known.as_str() == action)
+                .ok_or(InvalidInjection)?,
             point: Point::ALL
                 .into_iter()
                 .find(|known| known.as_str() == point)
-                .ok_or(InvalidOrder)?,
+                .ok_or(InvalidInjection)?,
             operation_type: match operation_type {
                 "" => None,
-                name => Some(OperationType::from_name(name).ok_or(InvalidOrder)?),
+                name => Some(OperationType::from_name(name).ok_or(InvalidInjection)?),
             },
-            passing: passing.parse().or(Err(InvalidOrder))?,
+            passing: passing.parse().or(Err(InvalidInjection))?,
         })
     }
 }
@@ -173,7 +173,7 @@ mod tests {
     fn an_order_reads_as_it_is_written() {
         for (text, known) in [
             ("die:after_send:LOAN_DISBURSE:2", true),
-            ("stop:before_settle:CLIENT_UPDATE:1", true),
+            ("stop:before_complete:CLIENT_UPDATE:1", true),
             ("die:in_lease_renewal::3", true),
             ("die:in_lease_renewal:3", false),
             ("wait:after_send:LOAN_DISBURSE:2", false),
@@ -181,10 +181,10 @@ mod tests {
             ("die:after_send:LOAN_PAY:2", false),
             ("die:after_send:LOAN_DISBURSE:soon", false),
         ] {
-            let order = text.parse::<Order>();
-            assert_eq!(order.is_ok(), known, "{text}");
-            if let Ok(order) = order {
-                assert_eq!(order.to_string(), text);
+            let injection = text.parse::<Injection>();
+            assert_eq!(injection.is_ok(), known, "{text}");
+            if let Ok(injection) = injection {
+                assert_eq!(injection.to_string(), text);
             }
         }
     }

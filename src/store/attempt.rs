@@ -21,7 +21,7 @@ pub struct StartAttempt {
     /// The command.
     pub request: Request,
     /// Whether Fineract looked, before it, as if it had been done already.
-    pub foreseen: bool,
+    pub effect_preexisted: bool,
     /// Whether an earlier attempt under the same key may have run: then it is sent again, whatever its time.
     pub may_have_run: bool,
     /// What was known of its loan.
@@ -58,10 +58,10 @@ pub(super) fn start(
 /// Commits a batch, without those whose operations somebody else has locked: those fail.
 async fn start_all(pool: &Pool, batch: Vec<StartAttempt>) -> Vec<Result<bool, StoreError>> {
     let error = match insert(pool, &batch).or_fail_to("write attempts").await {
-        Ok(held) => {
+        Ok(leased) => {
             return batch
                 .iter()
-                .map(|row| Ok(held.contains(&row.id.0)))
+                .map(|row| Ok(leased.contains(&row.id.0)))
                 .collect();
         }
         Err(error) => error,
@@ -87,25 +87,25 @@ async fn insert(pool: &Pool, batch: &[StartAttempt]) -> Result<HashSet<Uuid>, sq
              SELECT *
                FROM unnest($1::uuid[], $2::int[], $3::int[], $4::text[], $5::text[], $6::text[],
                            $7::bool[], $8::text[], $9::bool[], $10::bool[], $11::text[], $12::jsonb[], $13::int[])
-                    AS s (id, number, key_number, method, path, body, foreseen, currency, pays_off,
+                    AS s (id, number, key_number, method, path, body, effect_preexisted, currency, pays_off,
                           may_have_run, username, referents, epoch)
-         ), held AS (
+         ), leased AS (
              -- Locked, so that nobody claims it, or puts it on hold, between this look and the commit.
              SELECT o.id
                FROM operation o
                JOIN started s ON o.id = s.id
-              WHERE o.attempt = s.number AND o.state = 'running' AND o.due_at > now() AND NOT o.held
+              WHERE o.attempt = s.number AND o.state = 'running' AND o.due_at > now() AND NOT o.on_hold
                 AND (o.expires_at IS NULL OR o.expires_at > now() OR s.may_have_run)
                 AND s.epoch = (SELECT epoch FROM books)
               ORDER BY o.id
                 FOR NO KEY UPDATE OF o
          )
-         INSERT INTO attempt (operation_id, number, key_number, method, path, body, foreseen,
+         INSERT INTO attempt (operation_id, number, key_number, method, path, body, effect_preexisted,
                               currency, pays_off, username, referents, epoch)
-         SELECT s.id, s.number, s.key_number, s.method, s.path, s.body, s.foreseen,
+         SELECT s.id, s.number, s.key_number, s.method, s.path, s.body, s.effect_preexisted,
                 s.currency, s.pays_off, s.username, s.referents, s.epoch
            FROM started s
-           JOIN held USING (id)
+           JOIN leased USING (id)
       RETURNING operation_id",
         &batch.iter().map(|row| row.id.0).collect::<Vec<_>>(),
         &batch.iter().map(|row| row.number).collect::<Vec<_>>(),
@@ -122,7 +122,7 @@ async fn insert(pool: &Pool, batch: &[StartAttempt]) -> Result<HashSet<Uuid>, sq
             .iter()
             .map(|row| row.request.body.clone())
             .collect::<Vec<_>>() as &[Option<String>],
-        &batch.iter().map(|row| row.foreseen).collect::<Vec<_>>(),
+        &batch.iter().map(|row| row.effect_preexisted).collect::<Vec<_>>(),
         &batch
             .iter()
             .map(|row| row.seen.currency.clone())
@@ -162,7 +162,7 @@ impl Store {
     /// Reads an operation's attempts, the first one first.
     pub async fn attempts(&self, id: OperationId) -> Result<Vec<Attempt>, StoreError> {
         sqlx::query!(
-            r#"SELECT number, key_number, method, path, body, status, cached, answer, error, foreseen, username,
+            r#"SELECT number, key_number, method, path, body, status, cached, answer, error, effect_preexisted, username,
                     referents AS "referents: Json<Vec<Referent>>", epoch,
                     EXTRACT(EPOCH FROM now() - sent_at)::float8 AS "age_seconds!"
                FROM attempt
@@ -202,7 +202,7 @@ impl Store {
                 user: row.username,
                 reply: answer.or(failure),
                 age: Duration::try_from_secs_f64(row.age_seconds).unwrap_or_default(),
-                foreseen: row.foreseen,
+                effect_preexisted: row.effect_preexisted,
                 referents: row.referents.map(|Json(referents)| referents).unwrap_or_default(),
                 epoch: row.epoch,
             })

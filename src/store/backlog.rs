@@ -57,9 +57,9 @@ impl Store {
     async fn count_backlog(&self) -> Result<Count, StoreError> {
         // Every operation that has not ended writes exactly one lane.
         let count = sqlx::query!(
-            "SELECT (SELECT count(*) FROM place WHERE writes) AS \"waiting!\",
+            "SELECT (SELECT count(*) FROM lane_entry WHERE writes) AS \"waiting!\",
                     (SELECT count(*) FROM operation WHERE state = 'parked') AS \"parked!\",
-                    (SELECT count(*) FROM operation WHERE held AND ended_at IS NULL) AS \"on_hold!\",
+                    (SELECT count(*) FROM operation WHERE on_hold AND ended_at IS NULL) AS \"on_hold!\",
                     EXISTS (SELECT FROM hold_all WHERE ended_at IS NULL) AS \"hold_stands!\",
                     -- That of whoever sees rows as they were; our own are seconds old.
                     (SELECT COALESCE(EXTRACT(EPOCH FROM now() - min(began)), 0)::float8

@@ -6,10 +6,11 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
-    End, Fells, Places, Pool, Store, StoreError, count_end,
-    lanes::{Departed, Departures},
+    End, FailsDependents, LaneEntries, Pool, Store, StoreError,
+    complete::{self, Ended},
+    count_end,
+    lanes::{Departed, LaneReleases},
     locks::{self, Locked},
-    settle::{self, Ended},
 };
 use crate::domain::{OperationId, OperationType, State};
 
@@ -51,7 +52,7 @@ pub(super) struct Unsent {
     pub(super) id: OperationId,
     /// `None`: one that this gateway does not know, accepted by a newer one.
     pub(super) operation_type: Option<OperationType>,
-    pub(super) places: Places,
+    pub(super) lane_entries: LaneEntries,
 }
 
 impl Unsent {
@@ -65,7 +66,7 @@ impl Unsent {
         Self {
             id: OperationId(id),
             operation_type: OperationType::from_name(type_name),
-            places: Places {
+            lane_entries: LaneEntries {
                 lane,
                 position,
                 read,
@@ -75,8 +76,8 @@ impl Unsent {
 
     /// Whether those behind it fall with it when it ends. Of a type that this gateway does not know they do: whether they rest on
     /// it cannot be told, and what was not sent can be sent again by whoever wants it, but what was sent cannot be taken back.
-    pub(super) fn fells(&self, fells: Fells) -> bool {
-        self.operation_type.is_none_or(fells)
+    pub(super) fn fails_dependents(&self, fails_dependents: FailsDependents) -> bool {
+        self.operation_type.is_none_or(fails_dependents)
     }
 }
 
@@ -86,7 +87,7 @@ pub(super) async fn end_unsent(
     connection: &mut PgConnection,
     candidates: Vec<Unsent>,
     reason: Reason,
-    fells: Fells,
+    fails_dependents: FailsDependents,
 ) -> Result<(Vec<Unsent>, Departed), sqlx::Error> {
     let ids: Vec<Uuid> = candidates.iter().map(|unsent| unsent.id.0).collect();
     let ended = update_unsent(connection, &ids, reason).await?;
@@ -104,19 +105,20 @@ pub(super) async fn end_unsent(
             message: reason.message().to_owned(),
             code: reason.code().to_owned(),
             // What is behind one that may have been done may have been done as well.
-            fells: unsent.fells(fells) && ended.get(&unsent.id.0) != Some(&true),
+            fails_dependents: unsent.fails_dependents(fails_dependents)
+                && ended.get(&unsent.id.0) != Some(&true),
         })
         .collect();
     let ended: Vec<Ended<'_>> = unsent
         .iter()
         .zip(&ends)
-        .map(|(unsent, end)| (unsent.id, &unsent.places, end))
+        .map(|(unsent, end)| (unsent.id, &unsent.lane_entries, end))
         .collect();
-    let departures = match reason {
-        Reason::Cancelled | Reason::BatchCancelled => Departures::known(),
-        Reason::Expired => Departures::default(),
+    let releases = match reason {
+        Reason::Cancelled | Reason::BatchCancelled => LaneReleases::known(),
+        Reason::Expired => LaneReleases::default(),
     };
-    let departed = settle::end(connection, &ended, departures).await?;
+    let departed = complete::end(connection, &ended, releases).await?;
     Ok((unsent, departed))
 }
 
@@ -139,7 +141,7 @@ async fn update_unsent(
     // An attempt that never met Fineract is none for a deadline; whoever cancels is told of it.
     let ended = sqlx::query!(
         "UPDATE operation o
-            SET state = 'failed', due_at = NULL, why = NULL, why_since = NULL, resolution = NULL,
+            SET state = 'failed', due_at = NULL, reason_code = NULL, reason_since = NULL, resolution = NULL,
                 ended_at = now()
           WHERE o.id = ANY ($1)
             -- An operator may have given it another deadline meanwhile.
@@ -165,7 +167,7 @@ async fn update_unsent(
 /// Those that nobody has locked.
 pub(super) fn without(mut candidates: Vec<Unsent>, locked: &Locked) -> Vec<Unsent> {
     candidates.retain(|unsent| {
-        let lanes = unsent.places.lanes();
+        let lanes = unsent.lane_entries.lanes();
         !locked.concerns(unsent.id.0, lanes.iter().map(String::as_str))
     });
     candidates
@@ -175,7 +177,7 @@ pub(super) fn without(mut candidates: Vec<Unsent>, locked: &Locked) -> Vec<Unsen
 pub(super) async fn find_locked(pool: &Pool, candidates: &[Unsent]) -> Result<Locked, StoreError> {
     let lanes: Vec<String> = candidates
         .iter()
-        .flat_map(|unsent| unsent.places.lanes())
+        .flat_map(|unsent| unsent.lane_entries.lanes())
         .collect();
     let ids: Vec<Uuid> = candidates.iter().map(|unsent| unsent.id.0).collect();
     locks::find(pool, &lanes, &ids).await
@@ -187,13 +189,13 @@ impl Store {
         for unsent in ended {
             count_end(unsent.operation_type, State::Failed);
         }
-        self.ends
-            .announce_ended(ended.iter().map(|unsent| unsent.id));
+        self.notifier
+            .notify_ended(ended.iter().map(|unsent| unsent.id));
         if departed.work {
-            self.ends.announce_work();
+            self.notifier.notify_work();
         }
-        if departed.falls {
-            self.ends.announce_fall();
+        if departed.fails_dependents {
+            self.notifier.notify_dependency_failure();
         }
     }
 }

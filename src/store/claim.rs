@@ -36,7 +36,7 @@ pub struct ClaimLimits {
     /// The types this gateway runs.
     pub types: Vec<String>,
     /// How many this worker holds already, of each lender that has any.
-    pub held_by_lender: HashMap<String, i64>,
+    pub leased_by_lender: HashMap<String, i64>,
     /// How many it may hold of one lender.
     pub per_lender: i64,
     /// The lenders that this gateway knows; those of others wait for a gateway that does.
@@ -46,9 +46,14 @@ pub struct ClaimLimits {
 impl ClaimLimits {
     /// The most that it takes of a lender, or of what has none.
     pub(super) fn count_of(&self, lender: Option<&str>) -> i64 {
-        let held = |lender| self.held_by_lender.get(lender).copied().unwrap_or_default();
+        let leased = |lender| {
+            self.leased_by_lender
+                .get(lender)
+                .copied()
+                .unwrap_or_default()
+        };
         lender.map_or(self.count, |lender| {
-            self.count.min((self.per_lender - held(lender)).max(0))
+            self.count.min((self.per_lender - leased(lender)).max(0))
         })
     }
 }
@@ -64,7 +69,7 @@ pub(super) fn statement(
     limits: &ClaimLimits,
     look: &Look,
 ) -> Map<'static, Postgres, impl FnMut(PgRow) -> Result<Row, sqlx::Error> + use<>, PgArguments> {
-    let (lenders, held): (Vec<_>, Vec<_>) = limits.held_by_lender.clone().into_iter().unzip();
+    let (lenders, leased): (Vec<_>, Vec<_>) = limits.leased_by_lender.clone().into_iter().unzip();
     sqlx::query_as!(
         Row,
         r#"WITH list AS (
@@ -78,7 +83,7 @@ pub(super) fn statement(
                FROM list l
               CROSS JOIN LATERAL (
                     SELECT id, due_at FROM operation
-                     WHERE lender IS NULL AND (due_at, id) > (l.after, l.id) AND due_at <= now() AND NOT held
+                     WHERE lender IS NULL AND (due_at, id) > (l.after, l.id) AND due_at <= now() AND NOT on_hold
                        AND type = ANY ($3)
                      ORDER BY due_at, id LIMIT $1 FOR UPDATE SKIP LOCKED) o
               WHERE l.name IS NULL
@@ -88,7 +93,7 @@ pub(super) fn statement(
                LEFT JOIN unnest($4::text[], $5::bigint[]) AS h (name, count) USING (name)
               CROSS JOIN LATERAL (
                     SELECT id, due_at FROM operation
-                     WHERE lender = l.name AND (due_at, id) > (l.after, l.id) AND due_at <= now() AND NOT held
+                     WHERE lender = l.name AND (due_at, id) > (l.after, l.id) AND due_at <= now() AND NOT on_hold
                        AND type = ANY ($3)
                      ORDER BY due_at, id LIMIT least($1, greatest($6 - COALESCE(h.count, 0), 0))
                        FOR UPDATE SKIP LOCKED) o
@@ -100,7 +105,7 @@ pub(super) fn statement(
               SET state = 'running', attempt = o.attempt + 1,
                   due_at = now() + make_interval(secs => $2),
                   -- While it is due and nobody takes it (an outage, no worker, a backlog) nothing is tried.
-                  why_since = o.why_since + least(now() - o.due_at, now() - o.why_since),
+                  reason_since = o.reason_since + least(now() - o.due_at, now() - o.reason_since),
                   -- Still running, but due: its lease ran out with its process. What only stood in line there
                   -- is not at fault: from the second death on, only a claim that was begun alone counts.
                   lost = o.lost + CASE WHEN o.state = 'running' THEN
@@ -110,14 +115,14 @@ pub(super) fn statement(
                       (NOT EXISTS (SELECT FROM attempt a WHERE a.operation_id = o.id AND a.number = o.attempt))::int::smallint
                       ELSE 0 END
              FROM taken JOIN payload p ON p.operation_id = taken.id CROSS JOIN books b WHERE o.id = taken.id
-        RETURNING o.id, o.type, o.attempt, o.key_number, o.lost, o.deaths, o.why_counts, o.lane, o.position, o.read_lane,
-                  o.read_position, o.lender, o.resolution, o.nothing_waits, o.why, o.why_since, taken.due_at AS "was_due_at!",
+        RETURNING o.id, o.type, o.attempt, o.key_number, o.lost, o.deaths, o.reason_counts, o.lane, o.position, o.read_lane,
+                  o.read_position, o.lender, o.resolution, o.nothing_waits, o.reason_code, o.reason_since, taken.due_at AS "was_due_at!",
                   EXTRACT(EPOCH FROM now() - o.accepted_at)::float8 AS age_seconds,
                   COALESCE(o.expires_at <= now(), false) AS "is_past_expiry!",
                   CASE WHEN o.read_first THEN
                       COALESCE(EXTRACT(EPOCH FROM now() - (SELECT max(since) FROM hold_all)), 0)::float8
                       END AS forgotten_seconds,
-                  EXTRACT(EPOCH FROM now() - o.why_since)::float8 AS troubled_seconds,
+                  EXTRACT(EPOCH FROM now() - o.reason_since)::float8 AS troubled_seconds,
                   p.data AS "data: Json<Box<RawValue>>", p.reference,
                   (SELECT resource_id FROM lane WHERE key = o.lane AND resource_epoch = b.epoch) AS known_id,
                   (SELECT resource_id FROM lane WHERE key = o.read_lane AND resource_epoch = b.epoch) AS read_known_id,
@@ -126,7 +131,7 @@ pub(super) fn statement(
         limits.lease.as_secs_f64(),
         &limits.types,
         &lenders,
-        &held,
+        &leased,
         limits.per_lender,
         SUSPECT_AFTER,
         &look.lenders as &[Option<String>],
@@ -159,17 +164,17 @@ impl Store {
     }
 
     /// Renews the leases of attempts that are still under way; gives back those that were. What is just being
-    /// started or settled is left out: its turn comes with the next call.
+    /// started or completed is left out: its turn comes with the next call.
     pub async fn renew(
         &self,
-        held: &[(OperationId, i32)],
+        leased: &[(OperationId, i32)],
         lease: Duration,
     ) -> Result<Vec<OperationId>, StoreError> {
-        let ids: Vec<_> = held.iter().map(|(id, _)| id.0).collect();
-        let attempts: Vec<_> = held.iter().map(|(_, attempt)| *attempt).collect();
+        let ids: Vec<_> = leased.iter().map(|(id, _)| id.0).collect();
+        let attempts: Vec<_> = leased.iter().map(|(_, attempt)| *attempt).collect();
         let renewing = sqlx::query_scalar!(
             "WITH free AS (
-                 -- What is locked is being started or settled: to wait for it would be to deadlock with it.
+                 -- What is locked is being started or completed: to wait for it would be to deadlock with it.
                  SELECT o.id
                    FROM operation o
                    JOIN unnest($1::uuid[], $2::int[]) AS h (id, attempt) USING (id, attempt)
@@ -216,8 +221,8 @@ impl Store {
             "SELECT id
                FROM operation
               WHERE lane = $1 AND position < $2 AND key_number > 1 AND type = $3",
-            claimed.places.lane,
-            claimed.places.position,
+            claimed.lane_entries.lane,
+            claimed.lane_entries.position,
             operation_type.as_str(),
         )
         .fetch_all(&self.pool)
@@ -243,9 +248,9 @@ impl Store {
                 AND (plain_reference(p.reference) = $2 OR plain_reference(p.reference) IS NULL)
                 AND o.position < $3 AND o.state <> 'failed'
               ORDER BY o.position"#,
-            claimed.places.lane,
+            claimed.lane_entries.lane,
             comparable,
-            claimed.places.position,
+            claimed.lane_entries.position,
         )
         .fetch_all(&self.pool)
         .or_fail_to("look for a reference")

@@ -27,7 +27,7 @@ pub struct Claimed {
     /// Claims that ended with their process, or in a panic, before any attempt was committed.
     pub deaths: i16,
     /// Where it stands.
-    pub places: Places,
+    pub lane_entries: LaneEntries,
     /// Its lender, when its type is run one at a time for each inside Fineract.
     pub lender: Option<String>,
     /// Its reference (UTR).
@@ -43,19 +43,19 @@ pub struct Claimed {
     /// Whether that operator has seen that no command of it waits for a checker.
     pub nothing_waits: bool,
     /// Why it is troubled, if it is: a stable code.
-    pub why: Option<String>,
+    pub reason_code: Option<String>,
     /// Whether the time until which it may be sent has passed, by the database's clock.
     pub is_past_expiry: bool,
     /// Where more may have happened to it than is known here, so that it does not end as unsent until Fineract has been
     /// read: how long ago everything was put on hold. What this database has forgotten happened before.
     pub forgotten_for: Option<Duration>,
     /// Since when it is troubled, if it is.
-    pub why_since: Option<DateTime<Utc>>,
+    pub reason_since: Option<DateTime<Utc>>,
     /// How long it had been troubled when it was claimed, by the database's clock; without the time that
     /// it was due and nobody could take it.
-    pub troubled_for: Duration,
+    pub retrying_for: Duration,
     /// Whether that time counts towards being parked.
-    pub why_counts: bool,
+    pub reason_counts: bool,
     /// How long ago it had been accepted when it was claimed, by the database's clock.
     pub age: Duration,
     /// When the claim was asked for, by the monotonic clock: the lease is at least this old.
@@ -73,18 +73,22 @@ impl Claimed {
 
     /// The lanes it stands in whose number Fineract has told us, each with it.
     pub fn known_numbers(&self) -> impl Iterator<Item = (&str, i64)> {
-        let read = self.places.read.as_ref().map(|(lane, _)| lane.as_str());
+        let read = self
+            .lane_entries
+            .read
+            .as_ref()
+            .map(|(lane, _)| lane.as_str());
         let own = self
             .known_id
-            .map(|number| (self.places.lane.as_str(), number));
+            .map(|number| (self.lane_entries.lane.as_str(), number));
         own.into_iter().chain(read.zip(self.read_known_id))
     }
 
     /// How long it has been tried in vain, as far as that counts towards being parked: an outage that has
     /// just ended is no trouble of its own.
     pub fn parkable_for(&self) -> Duration {
-        if self.why_counts {
-            self.troubled_for
+        if self.reason_counts {
+            self.retrying_for
         } else {
             Duration::ZERO
         }
@@ -93,7 +97,7 @@ impl Claimed {
 
 /// Where an operation stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Places {
+pub struct LaneEntries {
     /// The lane it writes.
     pub lane: String,
     /// Its position there.
@@ -102,7 +106,7 @@ pub struct Places {
     pub read: Option<(String, i64)>,
 }
 
-impl Places {
+impl LaneEntries {
     /// The lanes it stands in.
     pub(super) fn lanes(&self) -> Vec<String> {
         let read = self.read.as_ref().map(|(lane, _)| lane.clone());
@@ -125,7 +129,7 @@ pub(super) struct Row {
     pub(super) key_number: i32,
     pub(super) lost: i16,
     pub(super) deaths: i16,
-    pub(super) why_counts: bool,
+    pub(super) reason_counts: bool,
     pub(super) lane: String,
     pub(super) position: i64,
     pub(super) read_lane: Option<String>,
@@ -134,8 +138,8 @@ pub(super) struct Row {
     pub(super) was_due_at: DateTime<Utc>,
     pub(super) resolution: Option<String>,
     pub(super) nothing_waits: bool,
-    pub(super) why: Option<String>,
-    pub(super) why_since: Option<DateTime<Utc>>,
+    pub(super) reason_code: Option<String>,
+    pub(super) reason_since: Option<DateTime<Utc>>,
     pub(super) is_past_expiry: bool,
     pub(super) forgotten_seconds: Option<f64>,
     pub(super) age_seconds: Option<f64>,
@@ -158,8 +162,8 @@ impl Row {
             key_number: self.key_number,
             lost: self.lost,
             deaths: self.deaths,
-            why_counts: self.why_counts,
-            places: Places {
+            reason_counts: self.reason_counts,
+            lane_entries: LaneEntries {
                 lane: self.lane,
                 position: self.position,
                 read: self.read_lane.zip(self.read_position),
@@ -171,11 +175,11 @@ impl Row {
             epoch: self.epoch,
             resolution: read_resolution(self.resolution.as_deref())?,
             nothing_waits: self.nothing_waits,
-            why: self.why,
+            reason_code: self.reason_code,
             is_past_expiry: self.is_past_expiry,
             forgotten_for: self.forgotten_seconds.map(|time| seconds(Some(time))),
-            why_since: self.why_since,
-            troubled_for: seconds(self.troubled_seconds),
+            reason_since: self.reason_since,
+            retrying_for: seconds(self.troubled_seconds),
             age: seconds(self.age_seconds),
             claimed_at,
         })

@@ -55,13 +55,20 @@ impl Store {
         if expired.is_empty() {
             return Ok(false);
         }
-        let lanes = expired.iter().flat_map(|unsent| unsent.places.lanes());
+        let lanes = expired
+            .iter()
+            .flat_map(|unsent| unsent.lane_entries.lanes());
         let lanes: BTreeSet<String> = lanes.collect();
         let mut transaction = connect::begin_batch(&self.pool).or_fail_to(ACTION).await?;
         lanes::lock(&mut transaction, &Vec::from_iter(lanes))
             .or_fail_to(ACTION)
             .await?;
-        let ending = end_unsent(&mut transaction, expired, Reason::Expired, self.fells);
+        let ending = end_unsent(
+            &mut transaction,
+            expired,
+            Reason::Expired,
+            self.fails_dependents,
+        );
         let (ended, departed) = ending.or_fail_to(ACTION).await?;
         transaction.commit().or_fail_to(ACTION).await?;
         self.announce_unsent(&ended, departed);

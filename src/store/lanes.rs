@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{accept::WINDOW_SECONDS, claimed::Places, results::Results};
+use super::{accept::WINDOW_SECONDS, claimed::LaneEntries, results::Results};
 use crate::domain::ResourceId;
 
 /// What leaves a lane when operations end.
@@ -20,14 +20,14 @@ struct Leaving {
 
 /// The changes of a transaction that ends operations, gathered lane by lane.
 #[derive(Debug, Default)]
-pub(super) struct Departures {
+pub(super) struct LaneReleases {
     lanes: BTreeMap<String, Leaving>,
-    places: Vec<(String, i64)>,
+    lane_entries: Vec<(String, i64)>,
     /// Whether whoever sends the next ones knows of these failures.
     known: bool,
 }
 
-impl Departures {
+impl LaneReleases {
     /// Changes by somebody who cancels, and so knows of it: what comes next does not fail with it.
     pub(super) fn known() -> Self {
         Self {
@@ -37,14 +37,15 @@ impl Departures {
     }
 
     /// Takes an ended operation out of its lanes.
-    pub(super) fn leave(&mut self, places: &Places) {
-        let written = self.lanes.entry(places.lane.clone()).or_default();
+    pub(super) fn leave(&mut self, lane_entries: &LaneEntries) {
+        let written = self.lanes.entry(lane_entries.lane.clone()).or_default();
         written.members += 1;
         written.writers += 1;
-        self.places.push((places.lane.clone(), places.position));
-        if let Some((lane, position)) = &places.read {
+        self.lane_entries
+            .push((lane_entries.lane.clone(), lane_entries.position));
+        if let Some((lane, position)) = &lane_entries.read {
             self.lanes.entry(lane.clone()).or_default().members += 1;
-            self.places.push((lane.clone(), *position));
+            self.lane_entries.push((lane.clone(), *position));
         }
     }
 
@@ -56,9 +57,9 @@ impl Departures {
     }
 
     /// Notes that those behind an operation in the lane that it writes fail with it.
-    pub(super) fn fell(&mut self, places: &Places, failed_by: Uuid) {
-        let lane = self.lanes.entry(places.lane.clone()).or_default();
-        lane.failed.insert(places.position, failed_by);
+    pub(super) fn fell(&mut self, lane_entries: &LaneEntries, failed_by: Uuid) {
+        let lane = self.lanes.entry(lane_entries.lane.clone()).or_default();
+        lane.failed.insert(lane_entries.position, failed_by);
     }
 
     /// Writes it all with the results, on lanes that are locked, and grants what has become first.
@@ -69,7 +70,7 @@ impl Departures {
     ) -> Result<Departed, sqlx::Error> {
         let left = self.leave_lanes(results, connection).await?;
         note_failures(&self.lanes, connection).await?;
-        let falls = left.iter().any(|lane| lane.falling);
+        let fails_dependents = left.iter().any(|lane| lane.failing_dependents);
         let shares_numbers = left.iter().any(|lane| lane.shares_its_number);
         let used: Vec<String> = left
             .into_iter()
@@ -77,8 +78,8 @@ impl Departures {
             .map(|lane| lane.key)
             .collect();
         Ok(Departed {
-            work: !used.is_empty() && grant(connection, &used).await?,
-            falls,
+            work: !used.is_empty() && admit(connection, &used).await?,
+            fails_dependents,
             shares_numbers,
         })
     }
@@ -93,14 +94,14 @@ impl Departures {
         results: &Results,
         connection: &mut PgConnection,
     ) -> Result<Vec<Left>, sqlx::Error> {
-        let (lanes, positions): (Vec<_>, Vec<_>) = self.places.iter().cloned().unzip();
+        let (lanes, positions): (Vec<_>, Vec<_>) = self.lane_entries.iter().cloned().unzip();
         let keys: Vec<String> = self.lanes.keys().cloned().collect();
         let leaving: Vec<&Leaving> = self.lanes.values().collect();
         let furthest = |lane: &Leaving| lane.failed.last_key_value().map(|(at, by)| (*at, *by));
         sqlx::query_as!(
             Left,
             r#"WITH gone AS (
-                DELETE FROM place p
+                DELETE FROM lane_entry p
                  USING unnest($8::text[], $9::bigint[]) AS g (lane, position)
                  WHERE p.lane = g.lane AND p.position = g.position
              ), told AS (
@@ -131,7 +132,7 @@ impl Departures {
                     failed_below = CASE WHEN n.marks THEN l.next_position ELSE l.failed_below END,
                     -- Where the one before it is unread, what comes next may depend on that as well.
                     failure_read = CASE WHEN n.marks THEN $16 AND NOT n.is_unread ELSE l.failure_read END,
-                    falling = l.falling OR (n.failed_by IS NOT NULL AND l.members > n.members)
+                    failing_dependents = l.failing_dependents OR (n.failed_by IS NOT NULL AND l.members > n.members)
                FROM (SELECT u.*, is_unread,
                             u.failed_by IS NOT NULL
                             AND NOT (is_unread AND o.failed_position > u.position) AS marks
@@ -142,7 +143,7 @@ impl Departures {
                       CROSS JOIN LATERAL (SELECT o.failed_by IS NOT NULL AND NOT o.failure_read
                                                  AND o.failed_at > now() - make_interval(secs => $17)) AS m (is_unread)) AS n
               WHERE l.key = n.key
-          RETURNING l.key, l.falling, l.members > 0 AS "is_used!",
+          RETURNING l.key, l.failing_dependents, l.members > 0 AS "is_used!",
                     EXISTS (SELECT FROM shared s WHERE s.lane = l.key) AS "shares_its_number!""#,
             &keys,
             &leaving.iter().map(|lane| lane.members).collect::<Vec<_>>(),
@@ -173,7 +174,7 @@ impl Departures {
 /// What is left of a lane.
 struct Left {
     key: String,
-    falling: bool,
+    failing_dependents: bool,
     is_used: bool,
     shares_its_number: bool,
 }
@@ -214,7 +215,7 @@ pub(super) struct Departed {
     /// Something has become ready.
     pub(super) work: bool,
     /// A lane is falling.
-    pub(super) falls: bool,
+    pub(super) fails_dependents: bool,
     /// A lane has learned a number that another has.
     pub(super) shares_numbers: bool,
 }
@@ -234,24 +235,24 @@ pub(super) async fn lock(
 }
 
 /// Grants what has become first in these lanes, which are locked; whether any operation became ready.
-pub(super) async fn grant(
+pub(super) async fn admit(
     connection: &mut PgConnection,
     keys: &[String],
 ) -> Result<bool, sqlx::Error> {
     let states = sqlx::query_scalar!(
         "WITH open AS MATERIALIZED (
              SELECT l.key,
-                    (SELECT p.position FROM place p WHERE p.lane = l.key AND p.writes
+                    (SELECT p.position FROM lane_entry p WHERE p.lane = l.key AND p.writes
                       ORDER BY p.position LIMIT 1) AS writer
                FROM lane l
-              WHERE l.key = ANY ($1) AND l.members > 0 AND NOT l.falling
+              WHERE l.key = ANY ($1) AND l.members > 0 AND NOT l.failing_dependents
          ), first AS MATERIALIZED (
              -- The readers before the first writer …
              SELECT o.key, r.position
                FROM open o
               CROSS JOIN LATERAL (
-                    SELECT p.position FROM place p
-                     WHERE p.lane = o.key AND NOT p.writes AND NOT p.granted
+                    SELECT p.position FROM lane_entry p
+                     WHERE p.lane = o.key AND NOT p.writes AND NOT p.admitted
                        AND p.position < COALESCE(o.writer, 9223372036854775807)
                      ORDER BY p.position) r
               UNION ALL
@@ -259,27 +260,27 @@ pub(super) async fn grant(
              SELECT o.key, h.position
                FROM open o
               CROSS JOIN LATERAL (
-                    SELECT p.position, p.granted FROM place p
+                    SELECT p.position, p.admitted FROM lane_entry p
                      WHERE p.lane = o.key
                      ORDER BY p.position LIMIT 1) h
-              WHERE h.position = o.writer AND NOT h.granted
-         ), granted AS (
-             UPDATE place p
-                SET granted = true
+              WHERE h.position = o.writer AND NOT h.admitted
+         ), admitted AS (
+             UPDATE lane_entry p
+                SET admitted = true
                FROM first f
               WHERE p.lane = f.key AND p.position = f.position
           RETURNING p.operation_id
          ), locked AS MATERIALIZED (
              SELECT o.id, g.times
-               FROM (SELECT operation_id, count(*)::smallint AS times FROM granted GROUP BY 1) g
+               FROM (SELECT operation_id, count(*)::smallint AS times FROM admitted GROUP BY 1) g
                JOIN operation o ON o.id = g.operation_id
               ORDER BY o.id
                 FOR NO KEY UPDATE OF o
          )
          UPDATE operation o
-            SET ungranted = o.ungranted - l.times,
-                state = CASE WHEN o.ungranted = l.times THEN 'ready' ELSE 'waiting' END,
-                due_at = CASE WHEN o.ungranted = l.times THEN now() END
+            SET blocked_by = o.blocked_by - l.times,
+                state = CASE WHEN o.blocked_by = l.times THEN 'ready' ELSE 'waiting' END,
+                due_at = CASE WHEN o.blocked_by = l.times THEN now() END
            FROM locked l
           WHERE o.id = l.id
       RETURNING o.state",

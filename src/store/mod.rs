@@ -17,9 +17,12 @@ mod claim;
 mod claimed;
 #[cfg(feature = "lab")]
 mod claims;
+mod complete;
+mod completing;
+mod completion;
+mod completion_notifier;
 mod connect;
 mod due;
-mod ends;
 mod examine;
 mod expiry;
 mod failures_read;
@@ -33,9 +36,6 @@ mod operators;
 mod patience;
 mod pool;
 mod results;
-mod settle;
-mod settlement;
-mod settling;
 mod track;
 mod transaction;
 #[cfg(feature = "sabotage")]
@@ -61,9 +61,10 @@ pub use self::{
     },
     cancel::{EXPIRED, EXPIRED_UNSENT},
     claim::{ClaimLimits, KILLS_ITS_WORKER, SUSPECT_AFTER},
-    claimed::{Claimed, Places},
+    claimed::{Claimed, LaneEntries},
+    completion::{Completion, End, Verdict},
+    completion_notifier::{CompletionNotifier, Waiter},
     connect::{DatabaseProblem, connect, migrate, require_migrated},
-    ends::{Ends, Waiter},
     hold_all::{
         CountOnHold, Covered, HoldAll, HoldFilter, OnHold, Released, hold_all, keep_on_hold,
     },
@@ -76,7 +77,6 @@ pub use self::{
     },
     patience::STATEMENT_TIMEOUT,
     pool::{Pool, UnfitSetting},
-    settlement::{End, Settlement, Verdict},
     track::Tracked,
     transaction::{MoneyMovement, Progress},
 };
@@ -160,19 +160,19 @@ pub struct Store {
     accepting: Batcher<NewOperation, Result<accept::Tried, StoreError>>,
     accepting_alone: Arc<Semaphore>,
     starting: Batcher<StartAttempt, Result<bool, StoreError>>,
-    settling: Batcher<Settlement, settling::Tried>,
-    settling_alone: Arc<Semaphore>,
+    completing: Batcher<Completion, completing::Tried>,
+    completing_alone: Arc<Semaphore>,
     unwritten: Unwritten,
     noting_later: mpsc::Sender<Uuid>,
     tracking: Batcher<OperationId, Result<Option<Arc<track::Row>>, StoreError>>,
-    ends: Ends,
+    notifier: CompletionNotifier,
     backlog: Arc<Backlog>,
     due: Arc<Due>,
-    fells: Fells,
+    fails_dependents: FailsDependents,
 }
 
 /// Whether those behind an operation of this type fall with it when it fails unsent.
-pub type Fells = fn(OperationType) -> bool;
+pub type FailsDependents = fn(OperationType) -> bool;
 
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -188,27 +188,32 @@ const ALONE: usize = 2;
 
 impl Store {
     /// Starts the tasks that commit in groups, on a migrated database.
-    pub fn start(pool: Pool, ends: Ends, tasks: &TaskTracker, fells: Fells) -> Self {
+    pub fn start(
+        pool: Pool,
+        notifier: CompletionNotifier,
+        tasks: &TaskTracker,
+        fails_dependents: FailsDependents,
+    ) -> Self {
         Self {
-            accepting: accept::start(&pool, &ends, tasks),
+            accepting: accept::start(&pool, &notifier, tasks),
             accepting_alone: Arc::new(Semaphore::new(ALONE)),
             starting: attempt::start(&pool, tasks),
-            settling: settling::start(&pool, &ends, tasks),
-            settling_alone: Arc::new(Semaphore::new(ALONE)),
+            completing: completing::start(&pool, &notifier, tasks),
+            completing_alone: Arc::new(Semaphore::new(ALONE)),
             unwritten: Unwritten::default(),
             noting_later: failures_read::start(&pool, tasks),
             tracking: track::start(&pool, tasks),
             backlog: Arc::default(),
             due: Arc::default(),
-            fells,
+            fails_dependents,
             pool,
-            ends,
+            notifier,
         }
     }
 
     /// Who waits for ends, and for work.
-    pub fn ends(&self) -> &Ends {
-        &self.ends
+    pub fn notifier(&self) -> &CompletionNotifier {
+        &self.notifier
     }
 
     /// Whether the database answers and is migrated as far as this gateway needs.

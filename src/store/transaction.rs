@@ -40,7 +40,7 @@ pub struct Progress {
     /// Where it stands.
     pub state: State,
     /// Whether an operator holds it back.
-    pub is_held: bool,
+    pub is_on_hold: bool,
     /// Whether a worker has had it, or has it.
     pub was_claimed: bool,
     /// Whether anything was sent, or may have been.
@@ -65,9 +65,9 @@ impl Store {
         id: OperationId,
     ) -> Result<Option<MoneyMovement>, StoreError> {
         let row = sqlx::query!(
-            r#"SELECT o.type, o.state, o.held, o.attempt, o.accepted_at, o.ended_at,
+            r#"SELECT o.type, o.state, o.on_hold, o.attempt, o.accepted_at, o.ended_at,
                       p.data AS "payload: Json<Box<RawValue>>",
-                      r.success AS "success?", COALESCE(r.code, o.why) AS code, r.failure IS NOT NULL AS "is_refused!",
+                      r.success AS "success?", COALESCE(r.code, o.reason_code) AS code, r.failure IS NOT NULL AS "is_refused!",
                       COALESCE(r.marked, false) AS "marked!",
                       a.body AS request, a.currency, a.status, COALESCE(a.was_sent, false) AS "was_sent!",
                       COALESCE(a.pays_off, false) AS "pays_off!",
@@ -100,7 +100,7 @@ impl Store {
             payload: row.payload.0,
             progress: Progress {
                 state: names::state(&row.state)?,
-                is_held: row.held,
+                is_on_hold: row.on_hold,
                 was_claimed: row.attempt > 0,
                 was_sent: row.was_sent,
                 pays_off: row.pays_off,

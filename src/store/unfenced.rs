@@ -2,13 +2,13 @@
 
 use sqlx::PgConnection;
 
-use super::Settlement;
+use super::Completion;
 use crate::sabotage::{self, Sabotage};
 
 /// Makes each settlement's attempt the one that holds its operation.
 pub(super) async fn take_over(
     connection: &mut PgConnection,
-    batch: &[Settlement],
+    batch: &[Completion],
 ) -> Result<(), sqlx::Error> {
     let statement = "UPDATE operation
                         SET attempt = $2, state = 'running', due_at = now()
@@ -19,7 +19,7 @@ pub(super) async fn take_over(
 /// The next attempt is numbered after the last one that was made, as if nobody had taken over.
 pub(super) async fn number_on(
     connection: &mut PgConnection,
-    batch: &[Settlement],
+    batch: &[Completion],
 ) -> Result<(), sqlx::Error> {
     let statement = "UPDATE operation o
                         SET attempt = greatest($2, (
@@ -31,7 +31,7 @@ pub(super) async fn number_on(
 /// Executes a statement with each settlement's operation and attempt.
 async fn for_each(
     connection: &mut PgConnection,
-    batch: &[Settlement],
+    batch: &[Completion],
     statement: &'static str,
 ) -> Result<(), sqlx::Error> {
     if !sabotage::is(Sabotage::NoFence) {

@@ -8,9 +8,9 @@ use std::{
 
 use uuid::Uuid;
 
-use super::{Settlement, Store};
+use super::{Completion, Store};
 
-/// The most operations that wait to be settled by themselves without taking a place from others.
+/// The most operations that wait to be completed by themselves without taking a place from others.
 const MOST_PLACES: usize = 256;
 
 #[derive(Debug)]
@@ -57,8 +57,8 @@ impl Unwritten {
     }
 
     /// Adds one that is to be written.
-    pub(super) fn add(&self, settlement: &Settlement) -> UnwrittenOne {
-        let fence = settlement.fence();
+    pub(super) fn add(&self, completion: &Completion) -> UnwrittenOne {
+        let fence = completion.fence();
         let since = Instant::now();
         let waiting = Waiting {
             since,
@@ -89,7 +89,7 @@ impl Store {
             .set(self.oldest_unwritten_answer());
     }
 
-    /// How many operations cannot be settled with the others, so that their workers have nothing to do but to wait: others may
+    /// How many operations cannot be completed with the others, so that their workers have nothing to do but to wait: others may
     /// take their places. Of a table that is locked as a whole, all are such; that many must not be taken.
     pub fn left_alone(&self) -> usize {
         let all = self.unwritten.lock();

@@ -153,6 +153,6 @@ fn describe_histograms() {
     );
     describe_histogram!(
         "gateway_batch_rows",
-        "Rows of one commit, by what it writes: accept, attempt or settle."
+        "Rows of one commit, by what it writes: accept, attempt or complete."
     );
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::MutexGuard;
 use tokio_util::sync::CancellationToken;
 
-use super::{conclude::Conclusion, gate::Pass, pace, runner::Runner};
+use super::{backoff, conclude::Conclusion, protect::SendPermit, runner::Runner};
 use crate::{
     fineract::Permit,
     store::{Claimed, SUSPECT_AFTER},
@@ -22,10 +22,10 @@ impl Runner {
         &self,
         claimed: &Claimed,
         stop: &CancellationToken,
-    ) -> Result<(Permit<'_>, Pass, Option<MutexGuard<'_, ()>>), Conclusion> {
-        let is_retry = claimed.why_since.is_some();
+    ) -> Result<(Permit<'_>, SendPermit, Option<MutexGuard<'_, ()>>), Conclusion> {
+        let is_retry = claimed.reason_since.is_some();
         if !self.limiter.affords(is_retry) {
-            let delay = pace::delay(claimed.troubled_for, None);
+            let delay = backoff::delay(claimed.retrying_for, None);
             return Err(Conclusion::passed_over("too_many_retries", delay));
         }
         let handed_back = || Conclusion::passed_over("handed_back", Duration::ZERO);
@@ -33,12 +33,12 @@ impl Runner {
             0..SUSPECT_AFTER => None,
             _ => Some(self.suspects.try_lock().or(Err(Conclusion::passed_over(
                 "runs_alone",
-                pace::jitter(SUSPECTS_WAIT),
+                backoff::jitter(SUSPECTS_WAIT),
             )))?),
         };
         let turn = stop.run_until_cancelled(self.limiter.acquire()).await;
         let permit = turn.ok_or_else(handed_back)?;
-        let pass = self.gate().enter().ok_or_else(handed_back)?;
+        let pass = self.circuit_breaker().enter().ok_or_else(handed_back)?;
         if alone.is_some() {
             self.store
                 .note_begun(claimed.id, claimed.attempt)

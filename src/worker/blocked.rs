@@ -41,11 +41,11 @@ impl Blocked {
     }
 
     /// Keeps others of this part from being claimed.
-    pub(super) fn block(&self, part: Part, why: &'static str) {
+    pub(super) fn block(&self, part: Part, reason_code: &'static str) {
         if let Entry::Vacant(entry) = self.lock().entry(part) {
             tracing::error!(
                 blocked = ?entry.key(),
-                why,
+                reason_code,
                 "operations of one kind wait until this is set up"
             );
             entry.insert(Trial {
@@ -79,7 +79,7 @@ impl Blocked {
                 Part::Type(blocked) => others.types.retain(|name| name != blocked.as_str()),
                 Part::Lender(_, lender) => {
                     others
-                        .held_by_lender
+                        .leased_by_lender
                         .insert(lender.clone(), others.per_lender);
                 }
             }
@@ -90,19 +90,19 @@ impl Blocked {
 
 /// The claim of one operation of a part.
 fn single_of(part: &Part, limits: &ClaimLimits, lenders: &[String]) -> ClaimLimits {
-    let (operation_type, held_by_lender) = match part {
-        Part::Type(operation_type) => (operation_type, limits.held_by_lender.clone()),
+    let (operation_type, leased_by_lender) = match part {
+        Part::Type(operation_type) => (operation_type, limits.leased_by_lender.clone()),
         // All the others have as many as they may have.
         Part::Lender(operation_type, lender) => {
             let others = lenders.iter().filter(|other| *other != lender);
-            let held = others.map(|other| (other.clone(), limits.per_lender));
-            (operation_type, held.collect())
+            let leased = others.map(|other| (other.clone(), limits.per_lender));
+            (operation_type, leased.collect())
         }
     };
     ClaimLimits {
         count: 1,
         types: vec![operation_type.as_str().to_owned()],
-        held_by_lender,
+        leased_by_lender,
         ..limits.clone()
     }
 }
@@ -118,7 +118,7 @@ mod tests {
             count: 10,
             lease: Duration::from_mins(1),
             types: vec!["CLIENT_CREATE".to_owned(), "LOAN_CREATE".to_owned()],
-            held_by_lender: HashMap::from([("DMI".to_owned(), 1)]),
+            leased_by_lender: HashMap::from([("DMI".to_owned(), 1)]),
             per_lender: 2,
             lenders: ["DMI", "GB", "UGRO"].map(str::to_owned).to_vec(),
         }
@@ -130,8 +130,8 @@ mod tests {
         let claims = blocked.claims(limits(), &lenders).into_iter();
         claims
             .map(|claim| {
-                let full = claim.held_by_lender.iter();
-                let full = full.filter(|(_, held)| **held >= claim.per_lender);
+                let full = claim.leased_by_lender.iter();
+                let full = full.filter(|(_, leased)| **leased >= claim.per_lender);
                 let mut full: Vec<_> = full.map(|(lender, _)| lender.clone()).collect();
                 full.sort();
                 (claim.count, claim.types, full)

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{conclude::Conclusion, known::Standing, pace, runner::Runner};
+use super::{backoff, conclude::Conclusion, known::Standing, runner::Runner};
 use crate::{
     domain::ReferentKind,
     store::{Claimed, StoreError},
@@ -135,7 +135,7 @@ impl Runner {
         match (seen.has_just_read(), is_known, &process) {
             (true, true, _) if seen.another_in.is_none() => Ok(()),
             (true, false, None) if looks_too_often => {
-                let delay = pace::delay(claimed.troubled_for, Some(AGAIN));
+                let delay = backoff::delay(claimed.retrying_for, Some(AGAIN));
                 Err(Conclusion::passed_over(UNREAD, delay))
             }
             (true | false, _, _) => self.look_for(claimed, process).await,
@@ -213,7 +213,7 @@ impl Runner {
                     seen.processes.push(process);
                 }
                 if seen.another_in.take().is_some() {
-                    self.gate().readmit();
+                    self.circuit_breaker().readmit();
                 }
             }
             Standing::Another => {
@@ -221,7 +221,7 @@ impl Runner {
                 seen.processes.clear();
                 if seen.another_in.replace(epoch).is_none() {
                     count_alarm(ANOTHER);
-                    self.gate().shut(ANOTHER);
+                    self.circuit_breaker().shut(ANOTHER);
                 }
             }
             Standing::Unread => {}

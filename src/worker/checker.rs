@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::{
+    backoff,
     case::Case,
     conclude::{Conclusion, refused_unsent},
     evidence::reason,
-    pace,
     runner::Runner,
 };
 use crate::{
@@ -93,7 +93,7 @@ impl Runner {
             Ok((Finding::Ours, evidence)) => self.succeeded_by(case, evidence).await,
             Ok((Finding::NotOurs | Finding::Absent | Finding::CannotTell, _)) => {
                 let claimed = case.claimed;
-                let delay = pace::delay(claimed.troubled_for, Some(self.checkers_time()));
+                let delay = backoff::delay(claimed.retrying_for, Some(self.checkers_time()));
                 self.retry_or_park(claimed, UNSEEN, delay, false)
             }
             Err(conclusion) => conclusion,
@@ -131,7 +131,7 @@ impl Runner {
 /// Whether an operator has it run on: its trouble is forgotten then, and no claim of it was lost since.
 fn is_retried(case: Case<'_>) -> bool {
     let claimed = case.claimed;
-    claimed.why.is_none() && claimed.lost == 0 && claimed.deaths == 0
+    claimed.reason_code.is_none() && claimed.lost == 0 && claimed.deaths == 0
 }
 
 impl Runner {
@@ -144,7 +144,7 @@ impl Runner {
             Ok((Finding::NotOurs | Finding::Absent, _)) => refused_unsent(
                 "rejected_by_checker",
                 "A checker in Fineract rejected the command".to_owned(),
-                (case.entry.fells)(&[]),
+                (case.entry.fails_dependents)(&[]),
             ),
             Err(conclusion) => conclusion,
         }

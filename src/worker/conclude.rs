@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{case::Case, meant::answer_about_another, pace, runner::Runner};
+use super::{backoff, case::Case, meant::answer_about_another, runner::Runner};
 use crate::{
     domain::{
         Answer, Reply, ResourceId, State,
@@ -33,21 +33,25 @@ impl Conclusion {
 
     /// Tries again later, under the same key, for as long as it takes: nothing here is for a person to
     /// decide.
-    pub(super) fn again(claimed: &Claimed, why: &'static str, asked: Option<Duration>) -> Self {
+    pub(super) fn again(
+        claimed: &Claimed,
+        reason_code: &'static str,
+        asked: Option<Duration>,
+    ) -> Self {
         Self::unsent(Verdict::Again {
-            delay: pace::delay(claimed.troubled_for, asked),
+            delay: backoff::delay(claimed.retrying_for, asked),
             new_key: false,
-            why,
+            reason_code,
             counts: Some(false),
         })
     }
 
     /// Leaves it to its next turn, here or elsewhere: nothing was tried.
-    pub(super) fn passed_over(why: &'static str, delay: Duration) -> Self {
+    pub(super) fn passed_over(reason_code: &'static str, delay: Duration) -> Self {
         Self::unsent(Verdict::Again {
             delay,
             new_key: false,
-            why,
+            reason_code,
             counts: None,
         })
     }
@@ -55,12 +59,12 @@ impl Conclusion {
     /// Tries again once the database is back: nothing was sent.
     pub(super) fn database_away(claimed: &Claimed, error: &StoreError) -> Self {
         tracing::warn!(operation.id = %claimed.id, error = %chain(error), "the database failed before anything was sent");
-        Self::passed_over("database_away", pace::delay(claimed.troubled_for, None))
+        Self::passed_over("database_away", backoff::delay(claimed.retrying_for, None))
     }
 
     /// Leaves it to a person.
-    pub(super) fn park(why: &'static str) -> Self {
-        Self::unsent(Verdict::Park { why })
+    pub(super) fn park(reason_code: &'static str) -> Self {
+        Self::unsent(Verdict::Park { reason_code })
     }
 
     /// Fineract's refusal, word for word.
@@ -69,7 +73,7 @@ impl Conclusion {
         Self::unsent(Verdict::End(End::Failed {
             body: Some(answer.body.clone()),
             message: format!("Fineract returned {}", answer.status),
-            fells: (entry.fells)(&codes),
+            fails_dependents: (entry.fails_dependents)(&codes),
             code: codes
                 .into_iter()
                 .next()
@@ -81,7 +85,7 @@ impl Conclusion {
     /// person's again.
     pub(super) fn for_a_person(self) -> Self {
         let verdict = match self.verdict {
-            Verdict::Again { why, .. } => Verdict::Park { why },
+            Verdict::Again { reason_code, .. } => Verdict::Park { reason_code },
             verdict @ (Verdict::End(_) | Verdict::Park { .. }) => verdict,
         };
         Self { verdict, ..self }
@@ -92,8 +96,8 @@ impl Conclusion {
         match &self.verdict {
             Verdict::End(End::Succeeded { .. }) => (State::Succeeded.as_str(), None),
             Verdict::End(End::Failed { code, .. }) => (State::Failed.as_str(), Some(code)),
-            Verdict::Again { why, .. } => (State::Ready.as_str(), Some(why)),
-            Verdict::Park { why } => (State::Parked.as_str(), Some(why)),
+            Verdict::Again { reason_code, .. } => (State::Ready.as_str(), Some(reason_code)),
+            Verdict::Park { reason_code } => (State::Parked.as_str(), Some(reason_code)),
         }
     }
 
@@ -107,12 +111,12 @@ impl Conclusion {
 }
 
 /// A refusal of our own: nothing was sent.
-pub(super) fn refused_unsent(code: &str, message: String, fells: bool) -> Conclusion {
+pub(super) fn refused_unsent(code: &str, message: String, fails_dependents: bool) -> Conclusion {
     Conclusion::unsent(Verdict::End(End::Failed {
         body: None,
         message,
         code: code.to_owned(),
-        fells,
+        fails_dependents,
     }))
 }
 
@@ -155,21 +159,27 @@ impl Runner {
                 }
             }
             (Decision::Read(question), Some(answer)) => self.read(case, question, answer).await,
-            (Decision::SameKey { why, outage }, _) => {
+            (
+                Decision::SameKey {
+                    reason_code,
+                    outage,
+                },
+                _,
+            ) => {
                 let asked = answer.and_then(|answer| answer.retry_after);
-                self.again_or_park(claimed, why, outage, asked)
+                self.again_or_park(claimed, reason_code, outage, asked)
             }
             (Decision::AwaitChecker, _) => self.await_checker(claimed),
             (Decision::Rejected, _) => self.rejected(case).await,
-            (Decision::Suspect { scope, why }, _) => {
-                self.suspect(claimed, scope, why, may_take_new_key(case))
+            (Decision::Suspect { scope, reason_code }, _) => {
+                self.suspect(claimed, scope, reason_code, may_take_new_key(case))
                     .await
             }
-            (Decision::Park { why }, _) => {
-                if why == ANSWER_ABOUT_ANOTHER {
+            (Decision::Park { reason_code }, _) => {
+                if reason_code == ANSWER_ABOUT_ANOTHER {
                     return answer_about_another(claimed);
                 }
-                Conclusion::park(why)
+                Conclusion::park(reason_code)
             }
             // Only an answer refuses, or has to be read about.
             (Decision::Refused | Decision::Read(_), None) => {
@@ -232,17 +242,17 @@ impl Runner {
     pub(super) fn again_or_park(
         &self,
         claimed: &Claimed,
-        why: &'static str,
+        reason_code: &'static str,
         outage: bool,
         asked: Option<Duration>,
     ) -> Conclusion {
         if outage && !self.succeeded_within(self.settings().park_after) {
-            Conclusion::again(claimed, why, asked)
+            Conclusion::again(claimed, reason_code, asked)
         } else {
             self.retry_or_park(
                 claimed,
-                why,
-                pace::delay(claimed.troubled_for, asked),
+                reason_code,
+                backoff::delay(claimed.retrying_for, asked),
                 false,
             )
         }
@@ -252,17 +262,17 @@ impl Runner {
     pub(super) fn retry_or_park(
         &self,
         claimed: &Claimed,
-        why: &'static str,
+        reason_code: &'static str,
         delay: Duration,
         new_key: bool,
     ) -> Conclusion {
         if claimed.parkable_for() >= self.settings().park_after {
-            Conclusion::park(why)
+            Conclusion::park(reason_code)
         } else {
             Conclusion::unsent(Verdict::Again {
                 delay,
                 new_key,
-                why,
+                reason_code,
                 counts: Some(true),
             })
         }

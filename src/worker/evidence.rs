@@ -1,6 +1,6 @@
 //! Reading Fineract where a key cannot tell.
 
-use super::{case::Case, conclude::Conclusion, pace, prepare::expired, runner::Runner};
+use super::{backoff, case::Case, conclude::Conclusion, prepare::expired, runner::Runner};
 use crate::{
     domain::{
         Answer,
@@ -88,10 +88,13 @@ impl Runner {
                 | Evidence::Absent
                 | Evidence::CannotTell(_) => refusal,
             },
-            decision::Verdict::NewKey { why } | decision::Verdict::SameKey { why } => {
-                self.again_or_park(case.claimed, why, false, None)
+            decision::Verdict::NewKey { reason_code }
+            | decision::Verdict::SameKey { reason_code } => {
+                self.again_or_park(case.claimed, reason_code, false, None)
             }
-            decision::Verdict::Park { why } => Conclusion::park(reason(why, &evidence)),
+            decision::Verdict::Park { reason_code } => {
+                Conclusion::park(reason(reason_code, &evidence))
+            }
         }
     }
 
@@ -104,10 +107,12 @@ impl Runner {
             decision::Verdict::NewKey { .. } => return Ok(()),
             decision::Verdict::Succeeded => self.succeeded_by(case, evidence).await,
             decision::Verdict::Refused => done_by_another(case, evidence, None),
-            decision::Verdict::SameKey { why } => {
-                self.again_or_park(case.claimed, why, false, None)
+            decision::Verdict::SameKey { reason_code } => {
+                self.again_or_park(case.claimed, reason_code, false, None)
             }
-            decision::Verdict::Park { why } => Conclusion::park(reason(why, &evidence)),
+            decision::Verdict::Park { reason_code } => {
+                Conclusion::park(reason(reason_code, &evidence))
+            }
         })
     }
 
@@ -124,14 +129,16 @@ impl Runner {
                 done_by_another(case, not_ours, Some(answer))
             }
             (decision::Verdict::Refused, _) => Conclusion::refused(answer, case.entry),
-            (decision::Verdict::NewKey { why }, _) => {
-                let delay = pace::delay(case.claimed.troubled_for, answer.retry_after);
-                self.retry_or_park(case.claimed, why, delay, true)
+            (decision::Verdict::NewKey { reason_code }, _) => {
+                let delay = backoff::delay(case.claimed.retrying_for, answer.retry_after);
+                self.retry_or_park(case.claimed, reason_code, delay, true)
             }
-            (decision::Verdict::SameKey { why }, _) => {
-                self.again_or_park(case.claimed, why, false, None)
+            (decision::Verdict::SameKey { reason_code }, _) => {
+                self.again_or_park(case.claimed, reason_code, false, None)
             }
-            (decision::Verdict::Park { why }, evidence) => Conclusion::park(reason(why, &evidence)),
+            (decision::Verdict::Park { reason_code }, evidence) => {
+                Conclusion::park(reason(reason_code, &evidence))
+            }
         }
     }
 
@@ -156,12 +163,12 @@ impl Runner {
             && case.entry.leaves_nothing
             && !self.is_as_sent_to(case).await
         {
-            let why = "absent_after_a_restart";
-            return Ok((Finding::CannotTell, Evidence::CannotTell(why)));
+            let reason_code = "absent_after_a_restart";
+            return Ok((Finding::CannotTell, Evidence::CannotTell(reason_code)));
         }
         let finding = match &evidence {
             // It looked so before anything was sent: that says nothing of what was sent.
-            Evidence::Ours(_) if case.history().foreseen() => Finding::Absent,
+            Evidence::Ours(_) if case.history().effect_preexisted() => Finding::Absent,
             Evidence::Ours(_) => Finding::Ours,
             Evidence::NotOurs(_) => Finding::NotOurs,
             Evidence::Absent => Finding::Absent,
@@ -203,16 +210,16 @@ fn done_by_another(case: Case<'_>, evidence: Evidence, answer: Option<&Answer>) 
             | Evidence::Absent
             | Evidence::CannotTell(_) => "It was done by somebody else".to_owned(),
         },
-        fells: (case.entry.fells)(&[codes, vec![code.clone()]].concat()),
+        fails_dependents: (case.entry.fails_dependents)(&[codes, vec![code.clone()]].concat()),
         code,
     }))
 }
 
 /// Why a person has to decide, as the type's own evidence says it where that cannot tell.
-pub(super) fn reason(why: &'static str, evidence: &Evidence) -> &'static str {
+pub(super) fn reason(reason_code: &'static str, evidence: &Evidence) -> &'static str {
     match evidence {
-        Evidence::CannotTell(why) => why,
+        Evidence::CannotTell(reason_code) => reason_code,
         Evidence::Changed(_) => "created_with_other_values",
-        Evidence::Ours(_) | Evidence::NotOurs(_) | Evidence::Absent => why,
+        Evidence::Ours(_) | Evidence::NotOurs(_) | Evidence::Absent => reason_code,
     }
 }

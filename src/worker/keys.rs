@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{blocked::Part, case::Case, conclude::Conclusion, pace, runner::Runner};
+use super::{backoff, blocked::Part, case::Case, conclude::Conclusion, runner::Runner};
 use crate::{
     domain::{
         Answer, CommandKind, Failure, Method, Reply, Request,
@@ -195,7 +195,7 @@ impl Runner {
             Err(Doubt::NotHonoured) => Err(Conclusion::again(claimed, NOT_HONOURED, None)),
             Err(Doubt::BeingAsked) => Err(Conclusion::passed_over(
                 UNPROVEN,
-                pace::jitter(ASKED_ELSEWHERE),
+                backoff::jitter(ASKED_ELSEWHERE),
             )),
             Err(Doubt::Unread(ReadFailure::Refused(answer))) => {
                 Err(self.unasked(claimed, &answer).await)
@@ -210,10 +210,13 @@ impl Runner {
     async fn unasked(&self, claimed: &Claimed, answer: &Answer) -> Conclusion {
         let reply = Reply::Answer(answer.clone());
         match decision::decide(&reply, &History::new(&[]), self.settings().patience) {
-            Decision::Suspect { scope, why } => self.suspect(claimed, scope, why, false).await,
-            Decision::SameKey { why, outage } => {
-                self.again_or_park(claimed, why, outage, answer.retry_after)
+            Decision::Suspect { scope, reason_code } => {
+                self.suspect(claimed, scope, reason_code, false).await
             }
+            Decision::SameKey {
+                reason_code,
+                outage,
+            } => self.again_or_park(claimed, reason_code, outage, answer.retry_after),
             Decision::Succeeded
             | Decision::Refused
             | Decision::Read(_)

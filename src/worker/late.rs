@@ -22,7 +22,7 @@ impl Runner {
         reopened: OperationType,
     ) -> Result<(), Conclusion> {
         let away = |error| Conclusion::database_away(claimed, &error);
-        if self.store.is_held(claimed.id).await.map_err(away)? {
+        if self.store.is_on_hold(claimed.id).await.map_err(away)? {
             return Err(Conclusion::passed_over("on_hold", Duration::ZERO));
         }
         let rekeyed = self.store.rekeyed_before(claimed, reopened).await;
@@ -87,7 +87,7 @@ impl Runner {
                 user: None,
                 reply: Some(reply),
                 age: Duration::ZERO,
-                foreseen: false,
+                effect_preexisted: false,
                 ..sent
             };
             attempts.insert(place, asked);

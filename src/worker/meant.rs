@@ -40,8 +40,12 @@ impl<'a> Meant<'a> {
             | ReferentKind::PaymentType
             | ReferentKind::Office => return None,
         };
-        let read = claimed.places.read.as_ref().map(|(lane, _)| lane.as_str());
-        let mut lanes = [Some(claimed.places.lane.as_str()), read].into_iter();
+        let read = claimed
+            .lane_entries
+            .read
+            .as_ref()
+            .map(|(lane, _)| lane.as_str());
+        let mut lanes = [Some(claimed.lane_entries.lane.as_str()), read].into_iter();
         let lane = lanes.find_map(|lane| lane.filter(|lane| lane.starts_with(prefix)));
         lane.map(Self::InLane)
     }

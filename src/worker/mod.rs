@@ -4,28 +4,24 @@
 //! is open while Fineract is called.
 
 mod admission;
+mod backoff;
 mod blocked;
 mod books;
-mod breaker;
 mod case;
 mod checker;
 mod conclude;
 mod evidence;
-mod gate;
-mod held;
 mod keys;
 mod known;
 mod late;
-mod limit;
-mod limiter;
+mod leases;
 mod meant;
-mod pace;
 mod prepare;
 mod probe;
+mod protect;
 mod referents;
 mod report;
 mod resolve;
-mod retry_budget;
 mod runner;
 #[cfg(feature = "sabotage")]
 mod sabotaged;
@@ -39,7 +35,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub use self::{gate::Gate, runner::Runner, settings::Settings};
+pub use self::{protect::CircuitBreaker, runner::Runner, settings::Settings};
 use crate::{
     operations,
     store::{ClaimLimits, Claimed},
@@ -52,35 +48,35 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 /// Runs due operations until it is cancelled, then waits for what is under way.
 ///
-/// What has not been sent by then is handed back; what is under way ends, is settled, and only then does
+/// What has not been sent by then is handed back; what is under way ends, is completed, and only then does
 /// this return. The caller bounds that by dropping it: the rest runs elsewhere after its lease.
 pub async fn run(runner: Arc<Runner>, stop: CancellationToken) {
     let tasks = TaskTracker::new();
     let finished = Arc::new(Notify::new());
     let renewing = stop_with(&tasks, Arc::clone(&runner));
     while !stop.is_cancelled() {
-        // What only waits to be settled, alone, keeps nobody else from running.
+        // What only waits to be completed, alone, keeps nobody else from running.
         let busy = (tasks.len() - 1).saturating_sub(runner.store().left_alone());
         let free = runner.capacity().saturating_sub(busy);
         let may_claim = stop.run_until_cancelled(runner.keep_books()).await;
         let free = if may_claim == Some(true) { free } else { 0 };
-        let claim = claim(&runner, runner.gate().admits(free)).await;
+        let claim = claim(&runner, runner.circuit_breaker().admits(free)).await;
         for operation in claim.operations {
             let (runner, finished) = (Arc::clone(&runner), Arc::clone(&finished));
             let stop = stop.clone();
-            let held = runner.held().hold(&operation);
+            let lease = runner.leases().hold(&operation);
             tasks.spawn(async move {
                 runner.run(operation, &stop).await;
-                drop(held);
+                drop(lease);
                 finished.notify_one();
             });
         }
         tokio::select! {
             () = stop.cancelled() => {}
             () = finished.notified(), if claim.waits_for_room => {}
-            () = runner.store().ends().work(), if !claim.is_full => {}
-            () = runner.gate().changed() => {}
-            () = tokio::time::sleep(pace::jitter(POLL)) => {}
+            () = runner.store().notifier().work(), if !claim.is_full => {}
+            () = runner.circuit_breaker().changed() => {}
+            () = tokio::time::sleep(backoff::jitter(POLL)) => {}
         }
     }
     renewing.cancel();
@@ -94,7 +90,7 @@ fn stop_with(tasks: &TaskTracker, runner: Arc<Runner>) -> CancellationToken {
     let stopping = stop.clone();
     tasks.spawn(async move {
         let renewing = runner
-            .held()
+            .leases()
             .keep_renewing(runner.store(), runner.settings().lease);
         stopping.run_until_cancelled(renewing).await;
     });
@@ -119,13 +115,13 @@ async fn claim(runner: &Runner, count: usize) -> Claim {
             ..Claim::default()
         };
     }
-    let mut held = runner.held().by_lender();
+    let mut leased = runner.leases().by_lender();
     let per_lender = runner.settings().loan_create_per_lender;
     let limits = ClaimLimits {
         count: i64::try_from(count).unwrap_or(i64::MAX),
         lease: runner.settings().lease,
         types: types(),
-        held_by_lender: held.clone(),
+        leased_by_lender: leased.clone(),
         per_lender,
         lenders: runner.lenders(),
     };
@@ -144,13 +140,13 @@ async fn claim(runner: &Runner, count: usize) -> Claim {
         .iter()
         .filter_map(|claimed| claimed.lender.clone())
     {
-        *held.entry(lender).or_default() += 1;
+        *leased.entry(lender).or_default() += 1;
     }
     let is_full = operations.len() >= count;
     Claim {
         operations,
         is_full,
-        waits_for_room: is_full || held.values().any(|held| *held >= per_lender),
+        waits_for_room: is_full || leased.values().any(|leased| *leased >= per_lender),
     }
 }
 

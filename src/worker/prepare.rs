@@ -25,7 +25,7 @@ pub(super) struct Prepared {
     /// The command.
     pub(super) request: Request,
     /// Whether Fineract looks as if it had been done already, before an operation's first attempt.
-    pub(super) foreseen: bool,
+    pub(super) effect_preexisted: bool,
     /// What was known of its loan.
     pub(super) seen: SeenLoan,
     /// What the numbers in it mean.
@@ -64,7 +64,7 @@ impl Runner {
                 Ok(Prepared {
                     referents: facts.referents(&request),
                     request,
-                    foreseen: matches!(evidence, Evidence::Ours(_)),
+                    effect_preexisted: matches!(evidence, Evidence::Ours(_)),
                     seen: self.seen(case, &facts),
                 })
             }
@@ -130,8 +130,8 @@ impl Runner {
     }
 
     async fn refuse(&self, case: Case<'_>, refusal: Refusal) -> Conclusion {
-        let fells = (case.entry.fells)(&[]);
-        let refused = refused_unsent(refusal.code, refusal.message, fells);
+        let fails_dependents = (case.entry.fails_dependents)(&[]);
+        let refused = refused_unsent(refusal.code, refusal.message, fails_dependents);
         self.close(case, refused).await
     }
 
@@ -212,10 +212,13 @@ impl Runner {
         match decision::decide(&reply, &History::new(&[]), self.settings().patience) {
             // Fineract does not have the client or the loan, or does not take the id.
             Decision::Refused => self.refused(case, &answer).await,
-            Decision::Suspect { scope, why } => self.suspect(claimed, scope, why, false).await,
-            Decision::SameKey { why, outage } => {
-                self.again_or_park(claimed, why, outage, answer.retry_after)
+            Decision::Suspect { scope, reason_code } => {
+                self.suspect(claimed, scope, reason_code, false).await
             }
+            Decision::SameKey {
+                reason_code,
+                outage,
+            } => self.again_or_park(claimed, reason_code, outage, answer.retry_after),
             Decision::Succeeded
             | Decision::Read(_)
             | Decision::AwaitChecker
@@ -254,7 +257,7 @@ impl Prepared {
     fn again(sent: &Attempt) -> Self {
         Self {
             request: sent.request.clone(),
-            foreseen: sent.foreseen,
+            effect_preexisted: sent.effect_preexisted,
             seen: SeenLoan::default(),
             referents: sent.referents.clone(),
         }
@@ -277,6 +280,6 @@ pub(super) fn expired(case: Case<'_>) -> Conclusion {
     } else {
         "It had no effect in Fineract when expires_at passed, and is not sent again"
     };
-    let fells = (case.entry.fells)(&[]);
-    refused_unsent(EXPIRED, message.to_owned(), fells)
+    let fails_dependents = (case.entry.fails_dependents)(&[]);
+    refused_unsent(EXPIRED, message.to_owned(), fails_dependents)
 }

@@ -212,8 +212,8 @@ impl Runner {
     /// mean what they meant, and not while it is on hold.
     async fn send_once_more(&self, case: Case<'_>, last: &Attempt) -> KeySaid {
         let is_same = matches!(self.meaning_of(case.claimed, last).await, Ok(Meaning::Same));
-        let is_held = self.store.is_held(case.claimed.id).await;
-        if !is_same || !matches!(is_held, Ok(false)) {
+        let is_on_hold = self.store.is_on_hold(case.claimed.id).await;
+        if !is_same || !matches!(is_on_hold, Ok(false)) {
             return KeySaid::Nothing;
         }
         let key = IdempotencyKey {

@@ -34,7 +34,7 @@ pub(super) fn end(claimed: &Claimed, state: State) {
 }
 
 fn log(claimed: &Claimed, conclusion: &Conclusion) {
-    let (state, why) = conclusion.summary();
+    let (state, reason_code) = conclusion.summary();
     tracing::info!(
         operation.id = %claimed.id,
         operation.type = %claimed.operation_type,
@@ -42,7 +42,7 @@ fn log(claimed: &Claimed, conclusion: &Conclusion) {
         operation.key = claimed.key_number,
         operation.state = state,
         fineract.status = conclusion.status(),
-        why,
+        reason_code,
         duration_ms = u64::try_from(claimed.claimed_at.elapsed().as_millis()).unwrap_or(u64::MAX),
         "attempt concluded"
     );

@@ -87,10 +87,10 @@ impl Runner {
             }
             (Resolution::Failed, Finding::Absent | Finding::CannotTell, _) => {
                 let message = "It had no effect in Fineract, as an operator has made sure";
-                refused_unsent(CODE, message.to_owned(), fells(case))
+                refused_unsent(CODE, message.to_owned(), fails_dependents(case))
             }
             (Resolution::Failed, Finding::NotOurs, Evidence::NotOurs(message)) => {
-                refused_unsent(CODE, message, fells(case))
+                refused_unsent(CODE, message, fails_dependents(case))
             }
             (Resolution::Succeeded | Resolution::Failed, _, _) => {
                 Conclusion::park("resolution_disagrees")
@@ -126,7 +126,7 @@ impl Runner {
         Err(Conclusion::unsent(Verdict::Again {
             delay: left,
             new_key: false,
-            why: "an_attempt_may_still_run",
+            reason_code: "an_attempt_may_still_run",
             counts: Some(true),
         }))
     }
@@ -139,7 +139,9 @@ fn done(case: Case<'_>) -> Option<String> {
     let (loan, client) = match history.request() {
         Some(request) => (request.loan_id(), request.client_id()),
         None if case.claimed.operation_type.is_create() => (None, None),
-        None if case.claimed.places.lane.starts_with("loan:") => (case.claimed.known_id, None),
+        None if case.claimed.lane_entries.lane.starts_with("loan:") => {
+            (case.claimed.known_id, None)
+        }
         None => (None, case.claimed.known_id),
     };
     let body = match (loan, client) {
@@ -151,11 +153,11 @@ fn done(case: Case<'_>) -> Option<String> {
 }
 
 /// Whether those behind it rest on it, as far as Fineract's last answer tells.
-fn fells(case: Case<'_>) -> bool {
+fn fails_dependents(case: Case<'_>) -> bool {
     let reply = case.attempts.last().and_then(|last| last.reply.as_ref());
     let codes = match reply {
         Some(Reply::Answer(answer)) => answer.codes(),
         Some(Reply::Failure(_)) | None => Vec::new(),
     };
-    (case.entry.fells)(&codes)
+    (case.entry.fails_dependents)(&codes)
 }

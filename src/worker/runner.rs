@@ -8,15 +8,23 @@ use std::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    blocked::Blocked, books::Books, case::Case, conclude::Conclusion, gate::Gate, held::Held,
-    keys::Keys, limiter::Limiter, report, settings::Settings, watched::Watched,
+    blocked::Blocked,
+    books::Books,
+    case::Case,
+    conclude::Conclusion,
+    keys::Keys,
+    leases::Leases,
+    protect::{CircuitBreaker, Limiter},
+    report,
+    settings::Settings,
+    watched::Watched,
 };
 use crate::{
     domain::Attempt,
     fineract::{Fineract, Permits},
     operations::{self, Deployment},
     points::{self, Point},
-    store::{Claimed, KILLS_ITS_WORKER, Settlement, Store},
+    store::{Claimed, Completion, KILLS_ITS_WORKER, Store},
     telemetry::chain,
 };
 
@@ -36,8 +44,8 @@ pub struct Runner {
     pub(super) fineract: Fineract,
     pub(super) deployment: Arc<Deployment>,
     settings: Settings,
-    gate: Gate,
-    held: Held,
+    circuit_breaker: CircuitBreaker,
+    leases: Leases,
     pub(super) blocked: Blocked,
     pub(super) books: Books,
     pub(super) watched: Watched,
@@ -55,9 +63,12 @@ impl Runner {
         fineract: Fineract,
         deployment: Arc<Deployment>,
         settings: Settings,
-        gate: Gate,
+        circuit_breaker: CircuitBreaker,
     ) -> Self {
-        let limiter = Arc::new(Limiter::new(settings.max_in_flight, gate.clone()));
+        let limiter = Arc::new(Limiter::new(
+            settings.max_in_flight,
+            circuit_breaker.clone(),
+        ));
         Self {
             store,
             fineract: fineract.observed_by(limiter.observer()),
@@ -66,8 +77,8 @@ impl Runner {
             blocked: Blocked::default(),
             books: Books::default(),
             settings,
-            gate,
-            held: Held::default(),
+            circuit_breaker,
+            leases: Leases::default(),
             watched: Watched::default(),
             keys: Keys::default(),
             last_success: Mutex::default(),
@@ -88,12 +99,12 @@ impl Runner {
         &self.store
     }
 
-    pub(super) fn gate(&self) -> &Gate {
-        &self.gate
+    pub(super) fn circuit_breaker(&self) -> &CircuitBreaker {
+        &self.circuit_breaker
     }
 
-    pub(super) fn held(&self) -> &Held {
-        &self.held
+    pub(super) fn leases(&self) -> &Leases {
+        &self.leases
     }
 
     /// The lenders that operations may name.
@@ -123,28 +134,28 @@ impl Runner {
         #[cfg(feature = "sabotage")]
         let conclusion = super::sabotaged::with_new_key(conclusion);
         report::conclusion(&claimed, &conclusion);
-        let settlement = Settlement {
+        let completion = Completion {
             id: claimed.id,
             attempt: claimed.attempt,
-            places: claimed.places.clone(),
+            lane_entries: claimed.lane_entries.clone(),
             reply: conclusion.reply,
             verdict: conclusion.verdict,
         };
-        let state = settlement.verdict.state();
-        points::reach(Point::BeforeSettle, claimed.operation_type);
-        if settlement.verdict.takes_new_key() {
+        let state = completion.verdict.state();
+        points::reach(Point::BeforeComplete, claimed.operation_type);
+        if completion.verdict.takes_new_key() {
             points::reach(Point::BeforeNewKey, claimed.operation_type);
         }
-        let settled = self.store.settle(settlement).await;
-        points::reach(Point::AfterSettle, claimed.operation_type);
-        match settled {
+        let completed = self.store.complete(completion).await;
+        points::reach(Point::AfterComplete, claimed.operation_type);
+        match completed {
             Ok(true) if state.is_end() => report::end(&claimed, state),
             Ok(true) => {}
             Ok(false) => {
-                tracing::warn!(operation.id = %claimed.id, operation.attempt = claimed.attempt, "settled too late: the claim is lost, the answer is kept");
+                tracing::warn!(operation.id = %claimed.id, operation.attempt = claimed.attempt, "the lease was lost before the result was written; the answer is kept as evidence");
             }
             Err(error) => {
-                tracing::error!(operation.id = %claimed.id, error = %chain(&error), "not settled; the lease will run out");
+                tracing::error!(operation.id = %claimed.id, error = %chain(&error), "the result could not be written; the operation runs again when its lease has run out");
             }
         }
     }

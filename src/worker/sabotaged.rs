@@ -34,7 +34,8 @@ pub(super) fn by_external_id(prepared: Prepared, claimed: &Claimed) -> Prepared 
     let numbered = path
         .rsplit_once('/')
         .filter(|(_, id)| id.parse::<i64>().is_ok());
-    let (Some((kind, _)), Some((_, external_id))) = (numbered, claimed.places.lane.split_once(':'))
+    let (Some((kind, _)), Some((_, external_id))) =
+        (numbered, claimed.lane_entries.lane.split_once(':'))
     else {
         return prepared;
     };

@@ -16,7 +16,7 @@ impl Runner {
         case: Case<'_>,
         Prepared {
             request,
-            foreseen,
+            effect_preexisted,
             seen,
             referents,
         }: Prepared,
@@ -31,7 +31,7 @@ impl Runner {
                 number: claimed.attempt,
                 key_number: claimed.key_number,
                 request: request.clone(),
-                foreseen,
+                effect_preexisted,
                 may_have_run: case.history().may_have_run_under(claimed.key_number),
                 seen,
                 user: self.fineract.user().to_owned(),
@@ -42,7 +42,7 @@ impl Runner {
             .map_err(|error| Conclusion::database_away(claimed, &error))?;
         if !started
             || !self
-                .held()
+                .leases()
                 .has_left(claimed, self.settings().lease, Duration::ZERO)
         {
             return Ok(None);
@@ -62,7 +62,7 @@ impl Runner {
             user: Some(self.fineract.user().to_owned()),
             reply: Some(reply),
             age: Duration::ZERO,
-            foreseen,
+            effect_preexisted,
             referents,
             epoch: claimed.epoch,
         }))

@@ -1,6 +1,6 @@
 //! When something may be wrong with more than one operation.
 
-use super::{blocked::Part, conclude::Conclusion, pace, runner::Runner};
+use super::{backoff, blocked::Part, conclude::Conclusion, runner::Runner};
 use crate::{
     domain::decision::Scope,
     store::{Claimed, Verdict},
@@ -14,31 +14,31 @@ impl Runner {
         &self,
         claimed: &Claimed,
         scope: Scope,
-        why: &'static str,
+        reason_code: &'static str,
         new_key: bool,
     ) -> Conclusion {
         match scope {
             Scope::Deployment => {
                 if !self.fineract.probe().await {
-                    self.gate().block(why);
-                    Conclusion::again(claimed, why, None)
-                } else if claimed.why.as_deref() != Some(why)
-                    || claimed.troubled_for < self.settings().patience.stuck_after
+                    self.circuit_breaker().block(reason_code);
+                    Conclusion::again(claimed, reason_code, None)
+                } else if claimed.reason_code.as_deref() != Some(reason_code)
+                    || claimed.retrying_for < self.settings().patience.stuck_after
                 {
                     // One answer alone may be a connection's, or a node's.
-                    Conclusion::again(claimed, why, None)
+                    Conclusion::again(claimed, reason_code, None)
                 } else {
-                    Conclusion::park(why)
+                    Conclusion::park(reason_code)
                 }
             }
             Scope::Type | Scope::Lender => {
                 // What is missing may be there, and the cache old.
                 self.fineract.forget();
-                self.blocked.block(part(claimed, scope), why);
+                self.blocked.block(part(claimed, scope), reason_code);
                 Conclusion::unsent(Verdict::Again {
-                    delay: pace::delay(claimed.troubled_for, None),
+                    delay: backoff::delay(claimed.retrying_for, None),
                     new_key,
-                    why,
+                    reason_code,
                     counts: Some(false),
                 })
             }
@@ -47,7 +47,7 @@ impl Runner {
 
     /// Notes that Fineract took a command: what was blocked for its like is so no more.
     pub(super) fn note_taken(&self, claimed: &Claimed) {
-        self.gate().open();
+        self.circuit_breaker().open();
         self.blocked.open(&Part::Type(claimed.operation_type));
         self.blocked.open(&part(claimed, Scope::Lender));
     }

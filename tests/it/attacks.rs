@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use fineract_gateway::{
     domain::OperationType,
-    store::{Settlement, Verdict},
+    store::{Completion, Verdict},
 };
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -144,20 +144,20 @@ async fn a_hold_does_not_move_trouble_into_the_future(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
     let operator = Operator::of(gateway.address);
     let id = gateway.accept(&client_create("C")).await;
-    sqlx::raw_sql("UPDATE operation SET why = 'locked_in_fineract', why_since = now()")
+    sqlx::raw_sql("UPDATE operation SET reason_code = 'locked_in_fineract', reason_since = now()")
         .execute(&pool)
         .await
         .unwrap();
     assert_eq!(operator.act(&id, "hold").await.status, StatusCode::OK);
     // Two days pass.
-    sqlx::raw_sql("UPDATE operation SET why_since = why_since - interval '2 days', due_at = due_at - interval '2 days'")
+    sqlx::raw_sql("UPDATE operation SET reason_since = reason_since - interval '2 days', due_at = due_at - interval '2 days'")
         .execute(&pool)
         .await
         .unwrap();
     assert_eq!(operator.act(&id, "release").await.status, StatusCode::OK);
     let limits = claim_limits(1, OperationType::ALL);
     assert_eq!(gateway.store.claim(&limits).await.unwrap().len(), 1);
-    let is_past: bool = sqlx::query_scalar("SELECT why_since <= now() FROM operation")
+    let is_past: bool = sqlx::query_scalar("SELECT reason_since <= now() FROM operation")
         .fetch_one(&pool)
         .await
         .unwrap();
@@ -170,27 +170,27 @@ async fn being_passed_over_for_want_of_budget_does_not_begin_trouble_anew(pool: 
     let gateway = TestGateway::start(pool.clone()).await;
     gateway.accept(&client_create("C")).await;
     let limits = claim_limits(1, OperationType::ALL);
-    for (why, counts) in [
+    for (reason_code, counts) in [
         ("locked_in_fineract", Some(true)),
         ("too_many_retries", None),
         ("locked_in_fineract", Some(true)),
     ] {
         let claimed = gateway.store.claim(&limits).await.unwrap().pop().unwrap();
-        let settlement = Settlement {
+        let completion = Completion {
             id: claimed.id,
             attempt: claimed.attempt,
-            places: claimed.places,
+            lane_entries: claimed.lane_entries,
             reply: None,
             verdict: Verdict::Again {
                 delay: Duration::ZERO,
                 new_key: false,
-                why,
+                reason_code,
                 counts,
             },
         };
-        assert!(gateway.store.settle(settlement).await.unwrap());
+        assert!(gateway.store.complete(completion).await.unwrap());
         if counts == Some(true) {
-            sqlx::raw_sql("UPDATE operation SET why_since = why_since - interval '1 day'")
+            sqlx::raw_sql("UPDATE operation SET reason_since = reason_since - interval '1 day'")
                 .execute(&pool)
                 .await
                 .unwrap();
@@ -231,7 +231,7 @@ async fn what_follows_a_cancel_does_not_fall_because_of_a_forgotten_failure(pool
 async fn expired_rows_of_an_unknown_type_do_not_hide_the_others(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
     sqlx::raw_sql(
-        "INSERT INTO operation (id, type, state, lane, position, ungranted, expires_at)
+        "INSERT INTO operation (id, type, state, lane, position, blocked_by, expires_at)
          SELECT gen_random_uuid(), 'LOAN_FUTURE', 'waiting', 'loan:z-' || n, 2, 1, '2019-01-01'
            FROM generate_series(1, 500) n",
     )

@@ -94,7 +94,7 @@ pub(crate) async fn refusal(database_url: &str) -> String {
 #[tokio::test]
 async fn what_the_lab_says_is_not_obeyed() {
     for (name, value) in [
-        ("PROVE_ORDER", "die:after_send::1"),
+        ("PROVE_INJECTION", "die:after_send::1"),
         ("SABOTAGE", "guard_off"),
     ] {
         let said = complaint(

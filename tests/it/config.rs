@@ -216,7 +216,7 @@ fn a_lease_outlasts_a_call() {
         ])
     };
     assert_eq!(complaints(lease("5", "5")), ["WORKER_LEASE_SECONDS"]);
-    lease("6", "5").expect("a second to settle");
+    lease("6", "5").expect("a second to complete");
 }
 
 #[test]

@@ -169,7 +169,7 @@ impl Bed {
 async fn in_the_middle_of_statements(postgres: &PrivatePostgres) {
     let mut bed = Bed::make(postgres, "statements", "all").await;
     run("BEGIN; LOCK TABLE result", &mut bed.database).await;
-    let settled = bed.gateway.send("CLIENT_CREATE", client("SETTLED")).await;
+    let completed = bed.gateway.send("CLIENT_CREATE", client("SETTLED")).await;
     until("executed", async || bed.system.ledger().await.len() == 1).await;
     run("LOCK TABLE payload", &mut bed.database).await;
     let dying = async {
@@ -186,7 +186,7 @@ async fn in_the_middle_of_statements(postgres: &PrivatePostgres) {
         dying
     );
     assert_unavailable(&refused);
-    bed.ends_once(&settled).await;
+    bed.ends_once(&completed).await;
     assert_eq!(count(&mut bed.database, "operation").await, 1);
     let later = bed.gateway.run("CLIENT_CREATE", client("LATER")).await;
     assert_eq!(later["status"], "success", "{later}");
@@ -200,19 +200,19 @@ async fn after_the_commit_of_an_accept(postgres: &PrivatePostgres) {
     bed.ends_once(&accepted).await;
 }
 
-async fn after_the_commit_of_a_settle(postgres: &PrivatePostgres) {
-    let mut bed = Bed::make(postgres, "settles", "all").await;
+async fn after_the_commit_of_a_completion(postgres: &PrivatePostgres) {
+    let mut bed = Bed::make(postgres, "completes", "all").await;
     bed.system
         .fault(json!({"match": {"method": "POST", "path": "/clients"}, "fault": "slow", "delay_ms": 1000}))
         .await;
-    let settled = bed.gateway.send("CLIENT_CREATE", client("C")).await;
+    let completed = bed.gateway.send("CLIENT_CREATE", client("C")).await;
     until("sent", async || {
         count(&mut bed.database, "attempt").await == 1
     })
     .await;
     bed.line.kill_at_commit();
     bed.line.until_dead_at_commit().await;
-    bed.ends_once(&settled).await;
+    bed.ends_once(&completed).await;
     assert_eq!(count(&mut bed.database, "attempt").await, 1);
 }
 
@@ -290,7 +290,7 @@ async fn connections_that_die_without_a_word_lose_nothing_and_hold_nothing_up() 
     tokio::join!(
         in_the_middle_of_statements(&postgres),
         after_the_commit_of_an_accept(&postgres),
-        after_the_commit_of_a_settle(&postgres),
+        after_the_commit_of_a_completion(&postgres),
         before_a_transaction_begins(&postgres),
         under_every_connection(&postgres),
     );

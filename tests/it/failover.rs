@@ -267,7 +267,7 @@ async fn a_full_disk_refuses_whole_operations(pool: PgPool) {
     let system = System::start(&pool).await;
     let gateway = system.gateway().await;
     // The last table of the transaction: what stands before it must go as well.
-    fill_disk(&pool, "place").await;
+    fill_disk(&pool, "lane_entry").await;
     assert_unavailable(&gateway.operate("CLIENT_CREATE", client("C")).await);
     let mut connection = pool.acquire().await.unwrap();
     for table in ["operation", "payload", "lane", "idempotency"] {
@@ -279,7 +279,7 @@ async fn a_full_disk_refuses_whole_operations(pool: PgPool) {
 }
 
 #[sqlx::test]
-async fn a_settle_that_finds_the_disk_full_is_tried_until_it_is_written(pool: PgPool) {
+async fn a_completion_that_finds_the_disk_full_is_tried_until_it_is_written(pool: PgPool) {
     let system = System::start(&pool).await;
     let gateway = system.gateway().await;
     fill_disk(&pool, "result").await;

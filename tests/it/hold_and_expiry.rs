@@ -58,7 +58,7 @@ async fn nothing_is_sent_for_the_first_time_once_it_has_expired(pool: PgPool) {
     let limits = claim_limits(1, OperationType::ALL);
     assert_eq!(gateway.store.claim(&limits).await.unwrap().len(), 1);
     let start = |number, may_have_run| StartAttempt {
-        foreseen: false,
+        effect_preexisted: false,
         id: id.id,
         number,
         key_number: 1,
@@ -207,7 +207,7 @@ async fn one_that_was_held_while_it_waited_is_held_when_its_turn_comes(pool: PgP
     );
     let seen = Answer::of(request.header("X-Internal-Token", OPS_TOKEN)).await;
     assert_eq!(
-        (&seen.json()["state"], &seen.json()["held"]),
+        (&seen.json()["state"], &seen.json()["on_hold"]),
         (&json!("ready"), &json!(true))
     );
     assert_eq!(act("release").await.status, StatusCode::OK);

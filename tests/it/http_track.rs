@@ -74,7 +74,7 @@ async fn failure_has_the_documents_keys_and_fineracts_own_words(pool: PgPool) {
             body: stored.map(str::to_owned),
             message: "Fineract returned 403".to_owned(),
             code: "refused".to_owned(),
-            fells: false,
+            fails_dependents: false,
         };
         gateway.end_next(end).await;
         let answer = Answer::of(gateway.get(&format!("/fineract/track/{id}"))).await;
@@ -160,7 +160,7 @@ async fn a_failure_that_is_read_is_noted_on_its_lanes_in_their_order(pool: PgPoo
             body: None,
             message: "Fineract returned 403".to_owned(),
             code: "test".to_owned(),
-            fells: true,
+            fails_dependents: true,
         })
         .await;
     // As if it had fallen with its client's failure.

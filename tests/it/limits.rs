@@ -87,7 +87,7 @@ async fn a_claim_takes_of_a_lender_what_it_has_room_for_and_the_rest_of_the_othe
             count,
             lease: Duration::from_mins(1),
             types: vec!["LOAN_CREATE".to_owned()],
-            held_by_lender: held
+            leased_by_lender: held
                 .iter()
                 .map(|(lender, held)| ((*lender).to_owned(), *held))
                 .collect(),
@@ -251,7 +251,7 @@ async fn metrics_tell_what_happens_and_nothing_about_anybody(pool: PgPool) {
             2.0,
         ),
         (("gateway_accept_seconds_count", ""), 2.0),
-        (("gateway_batch_rows_count", r#"of="settle""#), 2.0),
+        (("gateway_batch_rows_count", r#"of="complete""#), 2.0),
         (("gateway_in_flight_limit", ""), 1.0),
     ]);
     for ((name, labels), least) in expected {

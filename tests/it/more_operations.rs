@@ -181,7 +181,10 @@ async fn an_undo_that_cannot_be_told_is_left_to_a_person(pool: PgPool) {
     let id = gateway.send("LOAN_UNDO_APPROVAL", undo("L")).await;
     let operator = Operator::of(gateway.address);
     operator.in_state(&id, "parked").await;
-    assert_eq!(operator.inspect(&id).await["why"], "undo_leaves_no_trace");
+    assert_eq!(
+        operator.inspect(&id).await["reason_code"],
+        "undo_leaves_no_trace"
+    );
     assert_eq!(system.ledger().await.len(), before + 1);
 
     // Fineract's books cannot tell, so they do not disagree.

@@ -2,7 +2,7 @@
 
 use fineract_gateway::{
     domain::OperationType,
-    store::{Claimed, End, Settlement, Verdict},
+    store::{Claimed, Completion, End, Verdict},
 };
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -76,7 +76,7 @@ async fn what_was_never_sent_ends_whether_waiting_ready_or_parked(pool: PgPool) 
         let again = operator.act(id, "cancel").await;
         assert_eq!(again.problem(), (409, "operation_ended".to_owned()));
     }
-    let left = sqlx::query_scalar!("SELECT count(*) FROM place")
+    let left = sqlx::query_scalar!("SELECT count(*) FROM lane_entry")
         .fetch_one(&pool)
         .await;
     assert_eq!(left.unwrap(), Some(0));
@@ -158,19 +158,19 @@ async fn of_a_cancel_and_a_claim_exactly_one_wins(pool: PgPool) {
             assert_eq!(answer.problem().1, "operation_running");
         }
         for claimed in claimed {
-            let settlement = Settlement {
+            let completion = Completion {
                 id: claimed.id,
                 attempt: claimed.attempt,
-                places: claimed.places,
+                lane_entries: claimed.lane_entries,
                 reply: None,
                 verdict: Verdict::End(End::Failed {
                     body: None,
                     message: "refused".to_owned(),
                     code: "test".to_owned(),
-                    fells: false,
+                    fails_dependents: false,
                 }),
             };
-            assert!(gateway.store.settle(settlement).await.unwrap());
+            assert!(gateway.store.complete(completion).await.unwrap());
         }
     }
     assert!((1..60).contains(&cancelled), "{cancelled} cancels won");

@@ -12,7 +12,7 @@ use crate::support::{
 const TIMES: [&str; 8] = [
     "at",
     "since",
-    "why_since",
+    "reason_since",
     "accepted_at",
     "due_at",
     "ended_at",
@@ -68,17 +68,17 @@ async fn a_parked_one_shows_its_attempts_and_a_waiting_one_whom_it_waits_for(poo
         inspected.to_string(),
         json!({
             "tracking_id": client, "operation_type": "CLIENT_CREATE", "state": "parked",
-            "held": false, "hold_all": null, "why": "evidence_cannot_tell", "why_since": "time", "resolution": null,
+            "on_hold": false, "hold_all": null, "reason_code": "evidence_cannot_tell", "reason_since": "time", "resolution": null,
             "caller": "los", "accepted_at": "time", "expires_at": null, "due_at": null, "ended_at": null, "claims": 0, "key_number": 1,
             "lost": 5, "lanes": [{ "lane": "client:c", "position": 1, "writes": true }],
             "retry_of": null, "payload": client_create("C")["data"], "result": null,
             "retried_by": null, "waits_for": [],
             "attempts": [
                 { "number": 1, "idempotency_key": format!("{key}-1"), "method": "POST",
-                  "path": "/clients", "body": { "locale": "en" }, "foreseen": false, "sent_at": "time",
+                  "path": "/clients", "body": { "locale": "en" }, "effect_preexisted": false, "sent_at": "time",
                   "answered_at": null, "status": null, "cached": null, "answer": null, "error": null },
                 { "number": 3, "idempotency_key": format!("{key}-2"), "method": "POST",
-                  "path": "/clients", "body": { "a": 1.10 }, "foreseen": false, "sent_at": "time",
+                  "path": "/clients", "body": { "a": 1.10 }, "effect_preexisted": false, "sent_at": "time",
                   "answered_at": "time", "status": 425, "cached": true, "answer": "<busy>",
                   "error": null }
             ],
@@ -92,12 +92,12 @@ async fn a_parked_one_shows_its_attempts_and_a_waiting_one_whom_it_waits_for(poo
     let ahead: Vec<_> = waiting["waits_for"].as_array().unwrap().clone();
     assert_eq!(
         ahead[0],
-        json!({ "tracking_id": client, "state": "parked", "why": "evidence_cannot_tell",
+        json!({ "tracking_id": client, "state": "parked", "reason_code": "evidence_cannot_tell",
                 "lane": "client:c", "position": 1 })
     );
     assert_eq!(
         ahead[1],
-        json!({ "tracking_id": loan, "state": "waiting", "why": null, "lane": "loan:l", "position": 1 })
+        json!({ "tracking_id": loan, "state": "waiting", "reason_code": null, "lane": "loan:l", "position": 1 })
     );
     assert_eq!(
         ahead.len(),
@@ -134,7 +134,7 @@ async fn an_ended_one_shows_its_result_and_its_failure_counts_as_read(pool: PgPo
             body: Some(r#"{"httpStatusCode":"403","amount":100000.10}"#.to_owned()),
             message: "Fineract returned 403".to_owned(),
             code: "error.msg.client".to_owned(),
-            fells: true,
+            fails_dependents: true,
         })
         .await;
     let ended = operator.inspect(&id).await;

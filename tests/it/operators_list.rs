@@ -39,7 +39,7 @@ async fn pages_show_each_parked_operation_once_the_longest_parked_first(pool: Pg
     }
     // Parked at one moment, the three of them: their ids decide.
     sqlx::query!(
-        "UPDATE operation SET why_since = '2026-01-01T00:00:00.000001Z' WHERE lane = ANY ($1)",
+        "UPDATE operation SET reason_since = '2026-01-01T00:00:00.000001Z' WHERE lane = ANY ($1)",
         &[
             "client:c-1".to_owned(),
             "client:c-2".to_owned(),
@@ -60,15 +60,15 @@ async fn pages_show_each_parked_operation_once_the_longest_parked_first(pool: Pg
         keys,
         [
             "tracking_id",
-            "why",
-            "why_since",
+            "reason_code",
+            "reason_since",
             "accepted_at",
             "lane",
             "caller"
         ]
     );
-    assert_eq!(first["why"], "evidence_cannot_tell");
-    assert_eq!(first["why_since"], "2026-01-01T00:00:00.000001Z");
+    assert_eq!(first["reason_code"], "evidence_cannot_tell");
+    assert_eq!(first["reason_since"], "2026-01-01T00:00:00.000001Z");
     assert_eq!(
         (&first["lane"], &first["caller"]),
         (&"client:c-1".into(), &"los".into())

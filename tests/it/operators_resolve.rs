@@ -62,7 +62,7 @@ async fn what_fineract_agrees_with_ends_as_the_operator_says(pool: PgPool) {
 
     let denied = operator.resolved(&id, "succeeded").await;
     assert_eq!(
-        (&denied["state"], &denied["why"]),
+        (&denied["state"], &denied["reason_code"]),
         (&"parked".into(), &"resolution_disagrees".into())
     );
     assert_eq!(denied["resolution"], Value::Null);
@@ -88,7 +88,7 @@ async fn what_fineract_agrees_with_ends_as_the_operator_says(pool: PgPool) {
     );
     assert_eq!(system.ledger().await.len(), effects + 1);
     let rows = audit(&pool, &id).await;
-    let row = |outcome: &str, why: &Value| json!(["admin", "resolve", "request-1", { "outcome": outcome, "note": null, "why": why }]);
+    let row = |outcome: &str, reason_code: &Value| json!(["admin", "resolve", "request-1", { "outcome": outcome, "note": null, "reason_code": reason_code }]);
     assert_eq!(rows.len(), 2);
     assert_eq!(rows[1], row("failed", &"resolution_disagrees".into()));
 }
@@ -102,7 +102,7 @@ async fn an_effect_that_is_there_is_a_success_whatever_the_operator_says(pool: P
 
     let denied = operator.resolved(&id, "failed").await;
     assert_eq!(
-        (&denied["state"], &denied["why"]),
+        (&denied["state"], &denied["reason_code"]),
         (&"parked".into(), &"resolution_disagrees".into())
     );
 
@@ -146,7 +146,7 @@ async fn a_failure_is_believed_only_when_nothing_sent_can_still_take_effect(pool
 
     let denied = operator.resolved(&id, "failed").await;
     assert_eq!(
-        (&denied["state"], &denied["why"]),
+        (&denied["state"], &denied["reason_code"]),
         (&"parked".into(), &"resolution_disagrees".into())
     );
     assert_eq!(system.ledger().await.len(), 2);
@@ -209,7 +209,7 @@ async fn only_a_parked_one_is_resolved_and_only_by_a_word_that_is_known(pool: Pg
         (r#"{"outcome":"maybe"}"#.to_owned(), 422, "invalid_request"),
         (r#"{"note":"x"}"#.to_owned(), 422, "invalid_request"),
         (
-            r#"{"outcome":"failed","why":"x"}"#.to_owned(),
+            r#"{"outcome":"failed","reason_code":"x"}"#.to_owned(),
             422,
             "invalid_request",
         ),
@@ -240,7 +240,7 @@ async fn only_a_parked_one_is_resolved_and_only_by_a_word_that_is_known(pool: Pg
         (&"ready".into(), &"failed".into())
     );
     assert_eq!(
-        (&asked["why"], &asked["lost"]),
+        (&asked["reason_code"], &asked["lost"]),
         (&"being_resolved".into(), &0.into())
     );
     assert_eq!(asked["audit"][0]["detail"]["note"], note);

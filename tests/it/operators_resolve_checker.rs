@@ -67,7 +67,7 @@ impl Waiting {
         let id = gateway.send("CLIENT_CREATE", data).await;
         let waiting = operator
             .once(&id, |operation| {
-                operation["why"] == "awaiting_checker" && operation["state"] == "ready"
+                operation["reason_code"] == "awaiting_checker" && operation["state"] == "ready"
             })
             .await;
         park(pool, &id).await;
@@ -97,11 +97,11 @@ impl Waiting {
             .await
     }
 
-    async fn is_refused(&self, why: &str) {
+    async fn is_refused(&self, reason_code: &str) {
         let parked = self.resolved_as_failed().await;
         assert_eq!(
-            (&parked["state"], &parked["why"]),
-            (&"parked".into(), &why.into())
+            (&parked["state"], &parked["reason_code"]),
+            (&"parked".into(), &reason_code.into())
         );
     }
 }
@@ -166,7 +166,7 @@ async fn a_command_that_was_deleted_from_the_list_is_not_asked_about(pool: PgPoo
     // But an operator may have it put up again, which gives the checker another chance.
     put_before_a_checker(&waiting.system).await;
     waiting.operator.act(&waiting.id, "retry").await;
-    let is_up = |operation: &Value| operation["why"] == "awaiting_checker";
+    let is_up = |operation: &Value| operation["reason_code"] == "awaiting_checker";
     let up = waiting.operator.once(&waiting.id, is_up).await;
     let command = &up["attempts"][1]["answer"]["commandId"];
     let reject = format!("/{command}?command=reject");

@@ -13,12 +13,12 @@ use crate::support::{
     operators::{Operator, audit, leave_attempt, park, uuid},
 };
 
-fn failure(fells: bool) -> End {
+fn failure(fails_dependents: bool) -> End {
     End::Failed {
         body: Some("{\"httpStatusCode\":\"403\"}".to_owned()),
         message: "Fineract returned 403".to_owned(),
         code: "refused".to_owned(),
-        fells,
+        fails_dependents,
     }
 }
 
@@ -54,13 +54,13 @@ async fn a_parked_one_is_ready_at_once_with_its_key_and_its_attempts(pool: PgPoo
     let ready = operator.inspect(&id).await;
     assert_eq!(ready["state"], "ready");
     assert_eq!(
-        (&ready["why"], &ready["why_since"]),
+        (&ready["reason_code"], &ready["reason_since"]),
         (&Value::Null, &Value::Null)
     );
     assert_eq!(ready["lost"], 0, "or it would be parked again at once");
     assert_eq!(ready["attempts"], parked["attempts"]);
     assert_eq!(ready["key_number"], 1);
-    let detail = json!({ "state": "parked", "why": "evidence_cannot_tell" });
+    let detail = json!({ "state": "parked", "reason_code": "evidence_cannot_tell" });
     assert_eq!(
         audit(&pool, &id).await,
         [json!(["admin", "retry", "request-1", detail])]

@@ -176,9 +176,9 @@ async fn a_database_that_becomes_read_only_is_not_written(pool: PgPool) {
     set("on").await;
     let refused = gateway.operate("CLIENT_CREATE", client("REFUSED")).await;
     assert_unavailable(&refused);
-    let why = "the database's default_transaction_read_only is on, and has to be off";
+    let reason_code = "the database's default_transaction_read_only is on, and has to be off";
     let said = fs::read_to_string(&log).expect("a log");
-    assert!(said.contains(why), "{said}");
+    assert!(said.contains(reason_code), "{said}");
     set("off").await;
     until("it is writable again", async || {
         let answer = gateway.operate("CLIENT_CREATE", client("AFTER")).await;

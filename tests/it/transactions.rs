@@ -221,9 +221,9 @@ async fn how_it_ended_is_told_in_the_documents_words(pool: PgPool) {
         let id = accept_payout(&gateway, &format!("LOAN-{number}")).await;
         let end = End::Failed {
             body: body.map(str::to_owned),
-            message: "Said why".to_owned(),
+            message: "Said reason_code".to_owned(),
             code: code.to_owned(),
-            fells: false,
+            fails_dependents: false,
         };
         gateway.end_next(end).await;
         let body = read(&gateway, &id).await.json();

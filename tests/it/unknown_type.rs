@@ -152,11 +152,11 @@ async fn a_reference_that_one_used_is_used(pool: PgPool) {
     gateway.store.accept(with_key("one", "A")).await.unwrap();
     gateway.store.accept(with_key("two", "A")).await.unwrap();
     let earlier =
-        "UPDATE operation SET type = 'LOAN_FREEZE', ungranted = 1, state = 'waiting', due_at = NULL
+        "UPDATE operation SET type = 'LOAN_FREEZE', blocked_by = 1, state = 'waiting', due_at = NULL
                     WHERE position = 1 RETURNING id";
     let earlier: uuid::Uuid = sqlx::query_scalar(earlier).fetch_one(&pool).await.unwrap();
     sqlx::query!(
-        "UPDATE operation SET ungranted = 0, state = 'ready', due_at = now() WHERE position = 2",
+        "UPDATE operation SET blocked_by = 0, state = 'ready', due_at = now() WHERE position = 2",
     )
     .execute(&pool)
     .await

@@ -44,14 +44,14 @@ pub(super) async fn write(
         let texts = names
             .iter()
             .map(|name| row.map_or("", |row| text_of(row, name)));
-        let why = record
+        let reason_code = record
             .error
             .as_ref()
             .map_or(["", ""], |error| [&error.code, &error.message]);
         let eligible = record.retry_eligible.as_deref().unwrap_or_default();
         let line = std::iter::once(id.as_str())
             .chain(texts)
-            .chain(why)
+            .chain(reason_code)
             .chain([eligible]);
         table.write_record(line)?;
     }

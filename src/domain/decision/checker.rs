@@ -102,7 +102,7 @@ const DATA_INTEGRITY: &str = "error.msg.data.integrity.issue";
 /// 403 of the database (`docs/fineract/release-1.10.1.md`, "Answers under a key").
 pub(super) fn waiting(reply: Said, history: &History<'_>) -> Option<Waiting> {
     let is_neither = match reply {
-        Said::Running(why) => why == "still_running",
+        Said::Running(reason_code) => reason_code == "still_running",
         // Any other word of the database may be a hiccup.
         Said::Unclear { .. } => history.current().and_then(answer).is_some_and(|answer| {
             let codes = answer.codes();

@@ -103,14 +103,14 @@ impl<'a> History<'a> {
     }
 
     /// Whether Fineract looked, before anything reached it, as if it had been done already.
-    pub fn foreseen(&self) -> bool {
+    pub fn effect_preexisted(&self) -> bool {
         let first = self
             .attempts
             .iter()
             .find(|attempt| trace(attempt) != Trace::Nothing);
         first
             .or(self.attempts.last())
-            .is_some_and(|attempt| attempt.foreseen)
+            .is_some_and(|attempt| attempt.effect_preexisted)
     }
 
     fn not_ended_answers(&self, key: i32) -> impl Iterator<Item = &'a Attempt> + use<'a> {

@@ -51,7 +51,7 @@ pub enum Decision {
     /// Whether it took effect is not known, or it goes on: the same key again.
     SameKey {
         /// Why, as a stable code.
-        why: &'static str,
+        reason_code: &'static str,
         /// Whether Fineract as a whole may be away, which nobody has to decide operation by operation.
         outage: bool,
     },
@@ -66,12 +66,12 @@ pub enum Decision {
         /// What may be blocked.
         scope: Scope,
         /// Why, as a stable code.
-        why: &'static str,
+        reason_code: &'static str,
     },
     /// Only a person can decide it.
     Park {
         /// Why, as a stable code.
-        why: &'static str,
+        reason_code: &'static str,
     },
 }
 
@@ -98,31 +98,43 @@ pub fn decide(reply: &Reply, history: &History<'_>, patience: Patience) -> Decis
             Waiting::Waits => Decision::AwaitChecker,
             Waiting::Rejected => Decision::Rejected,
             Waiting::OneOfSeveral => Decision::SameKey {
-                why: UNSEEN,
+                reason_code: UNSEEN,
                 outage: false,
             },
         };
     }
     match said {
         Said::NotSent => Decision::SameKey {
-            why: "fineract_unreachable",
+            reason_code: "fineract_unreachable",
             outage: true,
         },
         Said::Done => Decision::Succeeded,
         Said::Pending => Decision::AwaitChecker,
         Said::AboutAnother => Decision::Park {
-            why: ANSWER_ABOUT_ANOTHER,
+            reason_code: ANSWER_ABOUT_ANOTHER,
         },
-        Said::Running(why) => not_ended_yet(history, patience, why),
-        Said::Unclear { why, outage } | Said::NotNow { why, outage } => {
-            Decision::SameKey { why, outage }
+        Said::Running(reason_code) => not_ended_yet(history, patience, reason_code),
+        Said::Unclear {
+            reason_code,
+            outage,
         }
+        | Said::NotNow {
+            reason_code,
+            outage,
+        } => Decision::SameKey {
+            reason_code,
+            outage,
+        },
         Said::Failed => Decision::Read(Question::Failed),
         Said::Conflicted => Decision::Read(Question::Conflicted),
         Said::Refused { already_there, key } => refusal::weigh(already_there, key, history),
-        Said::Unready { scope, why, key: _ } => Decision::Suspect { scope, why },
+        Said::Unready {
+            scope,
+            reason_code,
+            key: _,
+        } => Decision::Suspect { scope, reason_code },
         Said::Unclassified => Decision::Park {
-            why: "unclassified_answer",
+            reason_code: "unclassified_answer",
         },
     }
 }
@@ -132,10 +144,13 @@ pub const ANSWER_ABOUT_ANOTHER: &str = "answer_about_another";
 
 /// The command runs, or its server died while it ran, or it waits for a checker: the same answer for
 /// all (`docs/fineract/idempotency.md`, "The same key again").
-fn not_ended_yet(history: &History<'_>, patience: Patience, why: &'static str) -> Decision {
+fn not_ended_yet(history: &History<'_>, patience: Patience, reason_code: &'static str) -> Decision {
     if history.stuck_for() >= patience.stuck_after && history.askings() >= ASKINGS {
         Decision::Read(Question::Stuck)
     } else {
-        Decision::SameKey { why, outage: false }
+        Decision::SameKey {
+            reason_code,
+            outage: false,
+        }
     }
 }

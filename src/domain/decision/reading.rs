@@ -55,17 +55,17 @@ pub enum Verdict {
     /// A new key may be used.
     NewKey {
         /// Why, as a stable code.
-        why: &'static str,
+        reason_code: &'static str,
     },
     /// Not yet: the same key again, later.
     SameKey {
         /// Why, as a stable code.
-        why: &'static str,
+        reason_code: &'static str,
     },
     /// Only a person can decide it.
     Park {
         /// Why, as a stable code.
-        why: &'static str,
+        reason_code: &'static str,
     },
 }
 
@@ -85,7 +85,7 @@ pub fn decide_reading(
     match finding {
         Finding::Ours => Verdict::Succeeded,
         Finding::CannotTell => Verdict::Park {
-            why: "evidence_cannot_tell",
+            reason_code: "evidence_cannot_tell",
         },
         Finding::NotOurs => refuse_unless_it_may_run(history),
         Finding::Absent => decide_absence(question, history, circumstances),
@@ -101,7 +101,7 @@ fn decide_absence(
         // "Already there", and yet not: asked once more, the key tells whether it was refused.
         Question::AlreadyThere if history.resent_in_vain() && !history.may_still_run() => {
             Verdict::SameKey {
-                why: "refused_but_absent",
+                reason_code: "refused_but_absent",
             }
         }
         Question::AlreadyThere | Question::BeforeTheKey | Question::Closing => {
@@ -124,17 +124,25 @@ fn decide_absence(
 /// A refusal is final only where nothing of the operation may still run.
 fn refuse_unless_it_may_run(history: &History<'_>) -> Verdict {
     if history.may_still_run() {
-        Verdict::SameKey { why: MAY_STILL_RUN }
+        Verdict::SameKey {
+            reason_code: MAY_STILL_RUN,
+        }
     } else {
         Verdict::Refused
     }
 }
 
 /// A second command, if the first can no more be executed, or would be refused.
-fn new_key(history: &History<'_>, circumstances: Circumstances, why: &'static str) -> Verdict {
+fn new_key(
+    history: &History<'_>,
+    circumstances: Circumstances,
+    reason_code: &'static str,
+) -> Verdict {
     if circumstances.late_command_harmless || !history.may_still_run() {
-        Verdict::NewKey { why }
+        Verdict::NewKey { reason_code }
     } else {
-        Verdict::SameKey { why: MAY_STILL_RUN }
+        Verdict::SameKey {
+            reason_code: MAY_STILL_RUN,
+        }
     }
 }

@@ -30,7 +30,7 @@ pub(super) enum Said {
     /// It may have run, or may run still.
     Unclear {
         /// Why nobody knows, as a stable code.
-        why: &'static str,
+        reason_code: &'static str,
         /// Whether Fineract as a whole may be away.
         outage: bool,
     },
@@ -50,14 +50,14 @@ pub(super) enum Said {
         /// For whom.
         scope: Scope,
         /// What, as a stable code.
-        why: &'static str,
+        reason_code: &'static str,
         /// What that says of the key.
         key: Key,
     },
     /// Not now, and the key was not looked at.
     NotNow {
         /// Why, as a stable code.
-        why: &'static str,
+        reason_code: &'static str,
         /// Whether Fineract as a whole may be away.
         outage: bool,
     },
@@ -68,7 +68,10 @@ pub(super) enum Said {
 impl Said {
     /// What a reply says; `None`: there is none, or none yet.
     pub(super) fn by(reply: Option<&Reply>, request: Option<&Request>) -> Self {
-        let unclear = |why| Self::Unclear { why, outage: true };
+        let unclear = |reason_code| Self::Unclear {
+            reason_code,
+            outage: true,
+        };
         match reply {
             None => unclear("no_answer_kept"),
             Some(Reply::Failure(Failure::NotConnected)) => Self::NotSent,
@@ -83,18 +86,18 @@ impl Said {
             200 => success::read(answer, request),
             // A success that has lost its body on the way.
             201..=299 => Self::Unclear {
-                why: "unreadable_success",
+                reason_code: "unreadable_success",
                 outage: false,
             },
             300..=399 => Self::Unready {
                 scope: Scope::Deployment,
-                why: "redirected",
+                reason_code: "redirected",
                 key: Key::NotLookedAt,
             },
             425 => Self::Running("still_running"),
             409 if answer.cached => Self::Running("between_retries"),
             429 => Self::NotNow {
-                why: "too_many_requests",
+                reason_code: "too_many_requests",
                 outage: true,
             },
             // Stored: the handler threw.
@@ -102,11 +105,11 @@ impl Said {
             // Thrown by the handler, or before the key (a filter), or after the effect (the row could
             // not be written): the key knows.
             500 => Self::Unclear {
-                why: "failed_inside_fineract",
+                reason_code: "failed_inside_fineract",
                 outage: true,
             },
             408 | 501 | 502 | 504..=599 => Self::Unclear {
-                why: "gateway_error",
+                reason_code: "gateway_error",
                 outage: true,
             },
             400 | 401 | 403 | 404 | 405 | 409 | 503 => Self::in_refusal(answer),
@@ -125,7 +128,11 @@ impl Said {
         } else {
             Key::NotLookedAt
         };
-        let unready = |scope, why, key| Self::Unready { scope, why, key };
+        let unready = |scope, reason_code, key| Self::Unready {
+            scope,
+            reason_code,
+            key,
+        };
         match (answer.status, meaning) {
             (401, _) => unready(Scope::Deployment, "unauthenticated", Key::NotLookedAt),
             (_, Meaning::PasswordExpired) => {
@@ -135,11 +142,11 @@ impl Said {
             // Besides the lock's own code Fineract has one for a lock that nobody may overrule
             // (`docs/fineract/commands.md`, "Errors without the envelope").
             (409, _) | (_, Meaning::Locked) => Self::NotNow {
-                why: "locked_in_fineract",
+                reason_code: "locked_in_fineract",
                 outage: false,
             },
             (_, Meaning::ReadOnlyServer) => Self::NotNow {
-                why: "read_only_server",
+                reason_code: "read_only_server",
                 outage: true,
             },
             // Said by a handler too (an active client needs a permission more): then it is stored.
@@ -153,7 +160,7 @@ impl Said {
             // Up to 1.10.1 also: another attempt under the key is being run (`docs/fineract/release-1.10.1.md`,
             // "Answers under a key").
             (_, Meaning::Ambiguous | Meaning::Conflict) => Self::Unclear {
-                why: "database_spoke",
+                reason_code: "database_spoke",
                 outage: false,
             },
             (_, Meaning::AlreadyThere) => Self::Refused {
@@ -175,9 +182,9 @@ impl Said {
 
     /// A refusal that is not in Fineract's envelope: it never reached a command, or a proxy gave it.
     fn without_code(answer: &Answer) -> Self {
-        let suspect = |why, key| Self::Unready {
+        let suspect = |reason_code, key| Self::Unready {
             scope: Scope::Deployment,
-            why,
+            reason_code,
             key,
         };
         match answer.status {
@@ -190,11 +197,11 @@ impl Said {
             403 => suspect("forbidden_without_code", Key::Unclear),
             404 | 405 => suspect("no_such_path", Key::NotLookedAt),
             503 => Self::Unclear {
-                why: "service_unavailable",
+                reason_code: "service_unavailable",
                 outage: true,
             },
             _ => Self::Unclear {
-                why: "refused_without_code",
+                reason_code: "refused_without_code",
                 outage: false,
             },
         }

@@ -28,7 +28,10 @@ impl CommandResult {
 
 /// What a 200 says.
 pub(super) fn read(answer: &Answer, request: Option<&Request>) -> Said {
-    let unclear = |why| Said::Unclear { why, outage: false };
+    let unclear = |reason_code| Said::Unclear {
+        reason_code,
+        outage: false,
+    };
     let Some(result) = CommandResult::of(answer) else {
         return unclear("unreadable_success");
     };

@@ -143,7 +143,7 @@ impl Rows {
                 expires_at,
             }));
         };
-        if operations::fells_unsent(entry.operation_type) {
+        if operations::fails_dependents_unsent(entry.operation_type) {
             self.felled.entry(lanes.writes.clone()).or_insert(number);
         }
         RowContent::Refused(Box::new(RefusedRow {
@@ -164,7 +164,7 @@ impl Rows {
             .zip(data)
             .and_then(|(operation_type, data)| operations::named_lane(operation_type, data));
         if let Some(lane) = &lane
-            && operation_type.is_some_and(operations::fells_unsent)
+            && operation_type.is_some_and(operations::fails_dependents_unsent)
         {
             self.felled.entry(lane.clone()).or_insert(number);
         }

@@ -37,16 +37,20 @@ pub(in crate::http) async fn release_operation(
 async fn hold(
     api: &ApiState,
     named: Named,
-    is_held: bool,
+    is_on_hold: bool,
     operator: &Operator,
     uri: &Uri,
 ) -> Result<ActionAnswer, ApiError> {
     let found = named.find(api).await?;
-    api.store.hold(&found, is_held, operator).await?;
+    api.store.hold(&found, is_on_hold, operator).await?;
     let body = ActionBody {
         tracking_id: found.tracking_id,
         retry_of: None,
-        status: if is_held { "on_hold" } else { "processing" },
+        status: if is_on_hold { "on_hold" } else { "processing" },
     };
-    Ok(acted(if is_held { "hold" } else { "release" }, uri, body))
+    Ok(acted(
+        if is_on_hold { "hold" } else { "release" },
+        uri,
+        body,
+    ))
 }

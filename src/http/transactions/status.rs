@@ -57,7 +57,9 @@ impl Status {
     /// be about to be committed.
     fn of_open(progress: &Progress) -> Self {
         match progress {
-            Progress { is_held: true, .. } => Self::OnHold,
+            Progress {
+                is_on_hold: true, ..
+            } => Self::OnHold,
             Progress { was_sent: true, .. } => Self::SentToProvider,
             Progress {
                 was_claimed: true, ..
@@ -96,7 +98,7 @@ mod tests {
 
     const OPEN: Progress = Progress {
         state: State::Waiting,
-        is_held: false,
+        is_on_hold: false,
         was_claimed: false,
         was_sent: false,
         pays_off: false,
@@ -131,7 +133,7 @@ mod tests {
             ..running.clone()
         };
         let held = |progress| Progress {
-            is_held: true,
+            is_on_hold: true,
             ..progress
         };
         let parked = Progress {

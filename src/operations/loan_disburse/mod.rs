@@ -68,7 +68,7 @@ impl Operation for LoanDisburse {
         }
     }
 
-    fn fells(_: &[String]) -> bool {
+    fn fails_dependents(_: &[String]) -> bool {
         false
     }
 

@@ -63,7 +63,7 @@ impl Operation for LoanRepayment {
         }
     }
 
-    fn fells(_: &[String]) -> bool {
+    fn fails_dependents(_: &[String]) -> bool {
         false
     }
 

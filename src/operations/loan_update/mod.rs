@@ -62,7 +62,7 @@ impl Operation for LoanUpdate {
         Checked::on(Lane::loan(&self.external_id))
     }
 
-    fn fells(_: &[String]) -> bool {
+    fn fails_dependents(_: &[String]) -> bool {
         true
     }
 

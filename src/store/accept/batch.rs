@@ -3,14 +3,14 @@
 use super::{
     Accepted, NewOperation,
     caller_keys::{insert_caller_keys, read_caller_keys},
-    placing::place_in_lanes,
+    lane_entries::enter_lanes,
     rows::insert_operations,
 };
 use crate::{
     domain::Lane,
     points::{self, Point},
     store::{
-        Asking, Ends, Pool, StoreError, connect,
+        Asking, CompletionNotifier, Pool, StoreError, connect,
         locks::{self, Locked},
     },
 };
@@ -27,11 +27,11 @@ pub(in crate::store) enum Tried {
 /// whose lanes are locked is left out.
 pub(in crate::store) async fn accept(
     pool: &Pool,
-    ends: &Ends,
+    notifier: &CompletionNotifier,
     batch: Vec<NewOperation>,
     tries: usize,
 ) -> Vec<Result<Tried, StoreError>> {
-    match accept_all(pool, ends, &batch).await {
+    match accept_all(pool, notifier, &batch).await {
         Ok(results) => results
             .into_iter()
             .map(|accepted| accepted.map(Tried::Done))
@@ -41,13 +41,13 @@ pub(in crate::store) async fn accept(
                 operations = batch.len(),
                 "a batch could not be accepted as a whole: lanes are locked"
             );
-            without_locked(pool, ends, batch, tries).await
+            without_locked(pool, notifier, batch, tries).await
         }
         Err(error) if error.is_data_error() && batch.len() > 1 => {
             let mut first = batch;
             let second = first.split_off(first.len() / 2);
-            let mut results = Box::pin(accept(pool, ends, first, tries)).await;
-            results.extend(Box::pin(accept(pool, ends, second, tries)).await);
+            let mut results = Box::pin(accept(pool, notifier, first, tries)).await;
+            results.extend(Box::pin(accept(pool, notifier, second, tries)).await);
             results
         }
         Err(error) => error.of_each(batch.len()),
@@ -56,7 +56,7 @@ pub(in crate::store) async fn accept(
 
 async fn without_locked(
     pool: &Pool,
-    ends: &Ends,
+    notifier: &CompletionNotifier,
     batch: Vec<NewOperation>,
     tries: usize,
 ) -> Vec<Result<Tried, StoreError>> {
@@ -72,13 +72,13 @@ async fn without_locked(
     let all = locked.is_empty();
     if all && batch.len() > 1 && tries > 1 {
         // Whoever was in the way has just gone.
-        return Box::pin(accept(pool, ends, batch, tries - 1)).await;
+        return Box::pin(accept(pool, notifier, batch, tries - 1)).await;
     }
     // Else it is something that is not looked for: each goes by itself.
     locks::leave_out(
         batch,
         |new| all || locked.concerns(new.id.0, lanes(new)),
-        |free| Box::pin(accept(pool, ends, free, tries)),
+        |free| Box::pin(accept(pool, notifier, free, tries)),
         |new| Ok(Tried::LeftOut(Box::new(new))),
     )
     .await
@@ -94,7 +94,7 @@ fn lanes(new: &NewOperation) -> impl Iterator<Item = &str> {
 /// Accepts all of a batch or, when this fails, none of it.
 pub(in crate::store) async fn accept_all(
     pool: &Pool,
-    ends: &Ends,
+    notifier: &CompletionNotifier,
     batch: &[NewOperation],
 ) -> Result<Vec<Result<Accepted, StoreError>>, StoreError> {
     const ACTION: &str = "accept operations";
@@ -106,10 +106,10 @@ pub(in crate::store) async fn accept_all(
         .iter()
         .filter(|operation| !taken.contains(&operation.id))
         .collect();
-    let placed = place_in_lanes(&mut transaction, &new)
+    let entered = enter_lanes(&mut transaction, &new)
         .or_fail_to(ACTION)
         .await?;
-    let transaction_id = insert_operations(&mut transaction, &new, &placed)
+    let transaction_id = insert_operations(&mut transaction, &new, &entered)
         .or_fail_to(ACTION)
         .await?;
     let mut replays = read_caller_keys(&mut transaction, batch, &taken).await?;
@@ -120,11 +120,11 @@ pub(in crate::store) async fn accept_all(
         return Err(error);
     }
     pass(Point::AfterGroupCommit, batch);
-    if placed.iter().any(|place| place.ungranted == 0) {
-        ends.announce_work();
+    if entered.iter().any(|entry| entry.blocked_by == 0) {
+        notifier.notify_work();
     }
-    if placed.iter().any(|place| place.falls) {
-        ends.announce_fall();
+    if entered.iter().any(|entry| entry.fails_dependents) {
+        notifier.notify_dependency_failure();
     }
     Ok(batch
         .iter()

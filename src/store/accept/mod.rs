@@ -2,7 +2,7 @@
 
 mod batch;
 mod caller_keys;
-mod placing;
+mod lane_entries;
 mod rows;
 
 use std::time::{Duration, Instant};
@@ -14,10 +14,12 @@ use tokio_util::task::TaskTracker;
 
 pub(in crate::store) use self::{
     batch::{Tried, is_accepted},
-    placing::{WINDOW_SECONDS, place_in_lanes},
+    lane_entries::{WINDOW_SECONDS, enter_lanes},
     rows::insert_operations,
 };
-use super::{BodyDigest, Ends, Pool, Store, StoreError, batcher::Batcher, locks::TRIES};
+use super::{
+    BodyDigest, CompletionNotifier, Pool, Store, StoreError, batcher::Batcher, locks::TRIES,
+};
 use crate::domain::{Checked, OperationId, OperationType, TrackingId};
 
 /// A checked operation that is to be accepted.
@@ -67,13 +69,13 @@ const LONGEST_ALONE: Duration = Duration::from_secs(5);
 /// Starts the task that accepts.
 pub(super) fn start(
     pool: &Pool,
-    ends: &Ends,
+    notifier: &CompletionNotifier,
     tasks: &TaskTracker,
 ) -> Batcher<NewOperation, Result<Tried, StoreError>> {
-    let (pool, ends) = (pool.clone(), ends.clone());
+    let (pool, notifier) = (pool.clone(), notifier.clone());
     Batcher::start(tasks, "accept", move |batch| {
-        let (pool, ends) = (pool.clone(), ends.clone());
-        async move { batch::accept(&pool, &ends, batch, TRIES).await }
+        let (pool, notifier) = (pool.clone(), notifier.clone());
+        async move { batch::accept(&pool, &notifier, batch, TRIES).await }
     })
 }
 
@@ -115,7 +117,7 @@ impl Store {
             let Ok(_permit) = permit else {
                 return Err(StoreError::Locked);
             };
-            match batch::accept_all(&self.pool, &self.ends, alone).await {
+            match batch::accept_all(&self.pool, &self.notifier, alone).await {
                 Ok(mut results) => return results.pop().unwrap_or(Err(StoreError::Closed)),
                 Err(error) if error.is_lock_timeout() && Instant::now() < give_up => {}
                 Err(error) => return Err(error),

@@ -4,13 +4,13 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{NewOperation, placing::Placed};
+use super::{NewOperation, lane_entries::Entered};
 
 /// Inserts the rows; gives back the transaction's id, by which its commit can be asked for.
 pub(in crate::store) async fn insert_operations(
     connection: &mut PgConnection,
     new: &[&NewOperation],
-    placed: &[Placed],
+    entered: &[Entered],
 ) -> Result<String, sqlx::Error> {
     let ids: Vec<Uuid> = new.iter().map(|operation| operation.id.0).collect();
     let transaction_id = sqlx::query_scalar!(
@@ -20,39 +20,39 @@ pub(in crate::store) async fn insert_operations(
                            $7::smallint[], $8::text[], $9::uuid[], $10::timestamptz[], $11::bool[],
                            $12::bool[], $13::text[], $14::text[], $15::text[])
                     AS n (id, type, lane, position, read_lane, read_position,
-                          ungranted, lender, retry_of, expires_at, granted,
-                          read_granted, caller, data, reference)
+                          blocked_by, lender, retry_of, expires_at, admitted,
+                          read_admitted, caller, data, reference)
            ), operations AS (
-             INSERT INTO operation (id, type, state, lane, position, read_lane, read_position, ungranted,
-                                    lender, retry_of, expires_at, due_at, held, hold_all)
-             SELECT n.id, type, CASE ungranted WHEN 0 THEN 'ready' ELSE 'waiting' END, lane, position,
-                    read_lane, read_position, ungranted, lender, retry_of, expires_at,
-                    CASE ungranted WHEN 0 THEN now() END, hold.id IS NOT NULL, hold.id
+             INSERT INTO operation (id, type, state, lane, position, read_lane, read_position, blocked_by,
+                                    lender, retry_of, expires_at, due_at, on_hold, hold_all)
+             SELECT n.id, type, CASE blocked_by WHEN 0 THEN 'ready' ELSE 'waiting' END, lane, position,
+                    read_lane, read_position, blocked_by, lender, retry_of, expires_at,
+                    CASE blocked_by WHEN 0 THEN now() END, hold.id IS NOT NULL, hold.id
                FROM new n
-               -- Read by a statement of its own, after the lock that `place_in_lanes` takes.
+               -- Read by a statement of its own, after the lock that `enter_lanes` takes.
                LEFT JOIN hold_all hold ON hold.ended_at IS NULL
            ), payloads AS (
              INSERT INTO payload (operation_id, caller, data, reference, lane)
              SELECT id, caller, data::json, reference, lane FROM new
-           ), places AS (
-             INSERT INTO place (lane, position, operation_id, writes, granted)
-             SELECT lane, position, id, true, granted FROM new
+           ), lane_entries AS (
+             INSERT INTO lane_entry (lane, position, operation_id, writes, admitted)
+             SELECT lane, position, id, true, admitted FROM new
               UNION ALL
-             SELECT read_lane, read_position, id, false, read_granted FROM new WHERE read_lane IS NOT NULL
+             SELECT read_lane, read_position, id, false, read_admitted FROM new WHERE read_lane IS NOT NULL
            )
            SELECT pg_current_xact_id()::text AS "transaction_id!""#,
         &ids,
         &new.iter().map(|n| n.operation_type.as_str().to_owned()).collect::<Vec<_>>(),
         &new.iter().map(|n| n.checked.lanes.writes.as_str().to_owned()).collect::<Vec<_>>(),
-        &placed.iter().map(|place| place.position).collect::<Vec<_>>(),
+        &entered.iter().map(|entry| entry.position).collect::<Vec<_>>(),
         &new.iter().map(|n| read_lane(n)).collect::<Vec<_>>() as &[Option<String>],
-        &placed.iter().map(|place| place.read_position).collect::<Vec<_>>() as &[Option<i64>],
-        &placed.iter().map(|place| place.ungranted).collect::<Vec<_>>(),
+        &entered.iter().map(|entry| entry.read_position).collect::<Vec<_>>() as &[Option<i64>],
+        &entered.iter().map(|entry| entry.blocked_by).collect::<Vec<_>>(),
         &new.iter().map(|n| n.checked.lender.clone()).collect::<Vec<_>>() as &[Option<String>],
         &new.iter().map(|n| n.retry_of.map(|id| id.0)).collect::<Vec<_>>() as &[Option<Uuid>],
         &new.iter().map(|n| n.expires_at).collect::<Vec<_>>() as &[Option<DateTime<Utc>>],
-        &placed.iter().map(|place| place.granted).collect::<Vec<_>>(),
-        &placed.iter().map(|place| place.read_granted).collect::<Vec<_>>(),
+        &entered.iter().map(|entry| entry.admitted).collect::<Vec<_>>(),
+        &entered.iter().map(|entry| entry.read_admitted).collect::<Vec<_>>(),
         &new.iter().map(|n| n.caller.clone()).collect::<Vec<_>>(),
         &new.iter().map(|n| n.payload.get().to_owned()).collect::<Vec<_>>(),
         &new.iter().map(|n| n.checked.reference.clone()).collect::<Vec<_>>() as &[Option<String>],

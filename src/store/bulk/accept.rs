@@ -11,7 +11,7 @@ use crate::{
     domain::{Lane, OperationType},
     store::{
         Asking, BodyDigest, NewOperation, Store, StoreError,
-        accept::{insert_operations, is_accepted, place_in_lanes},
+        accept::{enter_lanes, insert_operations, is_accepted},
         connect,
     },
 };
@@ -108,10 +108,10 @@ impl Store {
         connect::wait_no_longer(&mut transaction)
             .or_fail_to(ACTION)
             .await?;
-        let placed = place_in_lanes(&mut transaction, &operations)
+        let entered = enter_lanes(&mut transaction, &operations)
             .or_fail_to(ACTION)
             .await?;
-        insert_operations(&mut transaction, &operations, &placed)
+        insert_operations(&mut transaction, &operations, &entered)
             .or_fail_to(ACTION)
             .await?;
         insert_rows(&mut transaction, batch)
@@ -122,11 +122,11 @@ impl Store {
         {
             return Err(error);
         }
-        if placed.iter().any(|place| place.ungranted == 0) {
-            self.ends.announce_work();
+        if entered.iter().any(|entry| entry.blocked_by == 0) {
+            self.notifier.notify_work();
         }
-        if placed.iter().any(|place| place.falls) {
-            self.ends.announce_fall();
+        if entered.iter().any(|entry| entry.fails_dependents) {
+            self.notifier.notify_dependency_failure();
         }
         Ok(BatchAccepted::New)
     }

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::Batch;
 use crate::store::{
-    Asking, Fells, Pool, Store, StoreError,
+    Asking, FailsDependents, Pool, Store, StoreError,
     cancel::{Reason, Unsent, end_unsent, find_locked, without},
     connect,
     lanes::{self, Departed},
@@ -62,7 +62,7 @@ async fn cancel_chunk(
 ) -> Result<(usize, Vec<Unsent>, Departed), StoreError> {
     let tried = candidates.len();
     let mut transaction = connect::begin(&store.pool).or_fail_to(ACTION).await?;
-    match end_chunk(&mut transaction, candidates, store.fells).await {
+    match end_chunk(&mut transaction, candidates, store.fails_dependents).await {
         Ok((cancelled, departed)) => {
             transaction.commit().or_fail_to(ACTION).await?;
             Ok((tried, cancelled, departed))
@@ -78,15 +78,22 @@ async fn cancel_chunk(
 async fn end_chunk(
     connection: &mut PgConnection,
     candidates: Vec<Unsent>,
-    fells: Fells,
+    fails_dependents: FailsDependents,
 ) -> Result<(Vec<Unsent>, Departed), StoreError> {
-    let lanes = candidates.iter().flat_map(|unsent| unsent.places.lanes());
+    let lanes = candidates
+        .iter()
+        .flat_map(|unsent| unsent.lane_entries.lanes());
     lanes::lock(connection, &lanes.collect::<Vec<_>>())
         .or_fail_to(ACTION)
         .await?;
-    end_unsent(connection, candidates, Reason::BatchCancelled, fells)
-        .or_fail_to(ACTION)
-        .await
+    end_unsent(
+        connection,
+        candidates,
+        Reason::BatchCancelled,
+        fails_dependents,
+    )
+    .or_fail_to(ACTION)
+    .await
 }
 
 /// The last rows below a number that have not ended, the last one first, and the number of the first; if there are any.

@@ -12,7 +12,7 @@ use crate::{
     domain::{OperationId, OperationType, RetryEligible},
     store::{
         Asking, NewOperation, Store, StoreError,
-        accept::{insert_operations, is_accepted, place_in_lanes},
+        accept::{enter_lanes, insert_operations, is_accepted},
         connect, failures_read, lanes,
     },
 };
@@ -136,10 +136,10 @@ impl Store {
             .or_fail_to(ACTION)
             .await?;
         let operations: Vec<&NewOperation> = taken.iter().map(|retry| &retry.operation).collect();
-        let placed = place_in_lanes(&mut transaction, &operations)
+        let entered = enter_lanes(&mut transaction, &operations)
             .or_fail_to(ACTION)
             .await?;
-        let transaction_id = insert_operations(&mut transaction, &operations, &placed)
+        let transaction_id = insert_operations(&mut transaction, &operations, &entered)
             .or_fail_to(ACTION)
             .await?;
         point_refused_rows(&mut transaction, batch, &taken)
@@ -150,11 +150,11 @@ impl Store {
         {
             return Err(error);
         }
-        if placed.iter().any(|place| place.ungranted == 0) {
-            self.ends.announce_work();
+        if entered.iter().any(|entry| entry.blocked_by == 0) {
+            self.notifier.notify_work();
         }
-        if placed.iter().any(|place| place.falls) {
-            self.ends.announce_fall();
+        if entered.iter().any(|entry| entry.fails_dependents) {
+            self.notifier.notify_dependency_failure();
         }
         Ok(taken.iter().map(|retry| retry.number).collect())
     }

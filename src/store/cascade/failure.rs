@@ -37,7 +37,7 @@ pub(super) async fn read_failure(
                     UNION ALL
                    SELECT failed_position, failed_below, failed_by
                      FROM lane
-                    WHERE key = $1 AND falling AND failed_below > failed_position) failure
+                    WHERE key = $1 AND failing_dependents AND failed_below > failed_position) failure
             GROUP BY position, failed_by
             ORDER BY position
             LIMIT 1"#,

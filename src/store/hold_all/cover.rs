@@ -99,7 +99,7 @@ async fn mark_all(pool: &Pool, hold: i64) -> Result<Pass, StoreError> {
         let chunk = sqlx::query!(
             r#"WITH chunk AS (
                  SELECT lane, position, operation_id
-                   FROM place
+                   FROM lane_entry
                   WHERE writes AND (lane, position) > ($2, $3)
                   ORDER BY lane, position
                   LIMIT $4
@@ -109,7 +109,7 @@ async fn mark_all(pool: &Pool, hold: i64) -> Result<Pass, StoreError> {
                    JOIN chunk ON chunk.operation_id = o.id
                   WHERE o.ended_at IS NULL
                     -- Left out: what is done already, and what was accepted under this hold.
-                    AND NOT (o.held AND (o.read_first OR o.hold_all IS NOT DISTINCT FROM $1))
+                    AND NOT (o.on_hold AND (o.read_first OR o.hold_all IS NOT DISTINCT FROM $1))
                ), free AS (
                  -- Who commits an attempt of it has it locked until the commit: that attempt has begun.
                  SELECT o.id
@@ -119,9 +119,9 @@ async fn mark_all(pool: &Pool, hold: i64) -> Result<Pass, StoreError> {
                     FOR NO KEY UPDATE OF o SKIP LOCKED
                ), marked AS (
                  UPDATE operation o
-                    SET held = true, read_first = true,
+                    SET on_hold = true, read_first = true,
                         -- One that an operator holds back stays that: it is not released with the others.
-                        hold_all = CASE WHEN o.held AND o.hold_all IS NULL THEN NULL ELSE $1 END
+                        hold_all = CASE WHEN o.on_hold AND o.hold_all IS NULL THEN NULL ELSE $1 END
                    FROM free
                   WHERE o.id = free.id
               RETURNING o.id
@@ -151,7 +151,7 @@ async fn count_under_way(pool: &Pool) -> Result<u64, StoreError> {
         r#"SELECT count(*) AS "count!"
              FROM operation o
              JOIN attempt a ON a.operation_id = o.id AND a.number = o.attempt
-            WHERE o.held AND o.ended_at IS NULL AND o.state = 'running' AND a.answered_at IS NULL"#
+            WHERE o.on_hold AND o.ended_at IS NULL AND o.state = 'running' AND a.answered_at IS NULL"#
     )
     .fetch_one(pool)
     .or_fail_to(ACTION)

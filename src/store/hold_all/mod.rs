@@ -73,8 +73,8 @@ impl Store {
     }
 
     /// Whether an operation is on hold: then nothing is sent for it.
-    pub async fn is_held(&self, id: OperationId) -> Result<bool, StoreError> {
-        sqlx::query_scalar!("SELECT held FROM operation WHERE id = $1", id.0)
+    pub async fn is_on_hold(&self, id: OperationId) -> Result<bool, StoreError> {
+        sqlx::query_scalar!("SELECT on_hold FROM operation WHERE id = $1", id.0)
             .fetch_one(&self.pool)
             .or_fail_to("look whether an operation is on hold")
             .await
@@ -86,7 +86,7 @@ impl Store {
             CountOnHold,
             r#"SELECT type AS "operation_type", count(*) AS "count!"
                  FROM operation
-                WHERE held AND ended_at IS NULL
+                WHERE on_hold AND ended_at IS NULL
                 GROUP BY type
                 ORDER BY type"#
         )

@@ -85,7 +85,7 @@ impl Store {
                  FROM operation o
                  JOIN payload p ON p.operation_id = o.id
                  LEFT JOIN hold_all h ON h.id = o.hold_all
-                WHERE o.held AND o.ended_at IS NULL
+                WHERE o.on_hold AND o.ended_at IS NULL
                   AND (o.accepted_at, o.id) > (COALESCE($1, '-infinity'::timestamptz),
                                                COALESCE($2, '00000000-0000-0000-0000-000000000000'::uuid))
                   AND ($3::text IS NULL OR o.type = $3)
@@ -146,12 +146,12 @@ impl Store {
             if chunk == 0 {
                 break;
             }
-            self.ends.announce_work();
+            self.notifier.notify_work();
             released += chunk;
         }
         Ok(Released {
             released: u64::try_from(released).unwrap_or_default(),
-            has_more: self.is_on_hold(filter).await?,
+            has_more: self.has_more_on_hold(filter).await?,
         })
     }
 
@@ -166,7 +166,7 @@ impl Store {
             r#"WITH free AS (
                  SELECT o.id, o.state, o.hold_all
                    FROM operation o
-                  WHERE o.held AND o.ended_at IS NULL AND o.hold_all IS NOT NULL
+                  WHERE o.on_hold AND o.ended_at IS NULL AND o.hold_all IS NOT NULL
                     AND ($1::text IS NULL OR o.type = $1)
                     AND ($2::text IS NULL OR o.lender = $2)
                     AND ($3::text IS NULL OR o.lane = $3)
@@ -182,9 +182,9 @@ impl Store {
                    FROM free
                ), released AS (
                  UPDATE operation o
-                    SET held = false, hold_all = NULL,
+                    SET on_hold = false, hold_all = NULL,
                         -- To have been on hold is no trouble of its own: what comes after it begins anew.
-                        why_since = CASE WHEN o.state = $11 THEN o.why_since WHEN o.why IS NOT NULL THEN now() END
+                        reason_since = CASE WHEN o.state = $11 THEN o.reason_since WHEN o.reason_code IS NOT NULL THEN now() END
                    FROM free
                   WHERE o.id = free.id
               RETURNING o.id
@@ -207,11 +207,11 @@ impl Store {
         .await
     }
 
-    async fn is_on_hold(&self, filter: &HoldFilter) -> Result<bool, StoreError> {
+    async fn has_more_on_hold(&self, filter: &HoldFilter) -> Result<bool, StoreError> {
         sqlx::query_scalar!(
             r#"SELECT EXISTS (
                  SELECT FROM operation o
-                  WHERE o.held AND o.ended_at IS NULL AND o.hold_all IS NOT NULL
+                  WHERE o.on_hold AND o.ended_at IS NULL AND o.hold_all IS NOT NULL
                     AND ($1::text IS NULL OR o.type = $1)
                     AND ($2::text IS NULL OR o.lender = $2)
                     AND ($3::text IS NULL OR o.lane = $3)

@@ -101,7 +101,7 @@ impl Store {
         let parked = sqlx::query!(
             "WITH sent AS (
                  -- One that has not ended writes exactly one lane: its place there is found however many have ended.
-                 SELECT o.id FROM place p
+                 SELECT o.id FROM lane_entry p
                    JOIN operation o ON o.id = p.operation_id
                   WHERE p.writes AND o.due_at IS NOT NULL
                     AND EXISTS (SELECT FROM attempt a WHERE a.operation_id = o.id)
@@ -109,7 +109,7 @@ impl Store {
                     FOR NO KEY UPDATE OF o
              )
              UPDATE operation o
-                SET state = 'parked', due_at = NULL, why = 'sent_to_other_books', why_since = now()
+                SET state = 'parked', due_at = NULL, reason_code = 'sent_to_other_books', reason_since = now()
                FROM sent
               WHERE o.id = sent.id AND o.due_at IS NOT NULL",
         )
@@ -122,7 +122,7 @@ impl Store {
             .leaves_of_all(&mut transaction, Action::ConfirmBooks, detail)
             .await?;
         transaction.commit().or_fail_to(ACTION).await?;
-        self.ends.announce_work();
+        self.notifier.notify_work();
         Ok(NewEpoch { epoch, parked })
     }
 
@@ -152,11 +152,11 @@ impl Store {
         if known.rows_affected() == 0 {
             return Ok(None);
         }
-        // Its `why` stays: without one it would count as retried by an operator, who says more by that.
+        // Its `reason_code` stays: without one it would count as retried by an operator, who says more by that.
         let gone_on = sqlx::query!(
             "UPDATE operation
-                SET state = 'ready', due_at = now(), why_since = now()
-              WHERE (lane = $1 OR read_lane = $1) AND state = 'parked' AND why = 'number_means_another'",
+                SET state = 'ready', due_at = now(), reason_since = now()
+              WHERE (lane = $1 OR read_lane = $1) AND state = 'parked' AND reason_code = 'number_means_another'",
             confirmed.lane
         )
         .execute(&mut *transaction)
@@ -168,7 +168,7 @@ impl Store {
             .leaves_of_all(&mut transaction, Action::ConfirmNumber, detail)
             .await?;
         transaction.commit().or_fail_to(ACTION).await?;
-        self.ends.announce_work();
+        self.notifier.notify_work();
         Ok(Some(gone_on))
     }
 }

@@ -19,20 +19,20 @@ impl Store {
     /// Ends an operation of which nothing was ever sent; those that rest on it fall with it.
     pub async fn cancel(&self, found: &Found, operator: &Operator) -> Result<(), ActionError> {
         let mut transaction = connect::begin(&self.pool).or_fail_to(ACTION).await?;
-        lanes::lock(&mut transaction, &found.places.lanes())
+        lanes::lock(&mut transaction, &found.lane_entries.lanes())
             .or_fail_to(ACTION)
             .await?;
         let state = lock_idle(&mut transaction, found).await?;
         let candidate = Unsent {
             id: found.tracking_id.id,
             operation_type: Some(found.tracking_id.operation_type),
-            places: found.places.clone(),
+            lane_entries: found.lane_entries.clone(),
         };
         let ending = end_unsent(
             &mut transaction,
             vec![candidate],
             Reason::Cancelled,
-            self.fells,
+            self.fails_dependents,
         );
         let (cancelled, departed) = ending.or_fail_to(ACTION).await?;
         if cancelled.is_empty() {

@@ -14,14 +14,14 @@ impl Store {
     pub async fn hold(
         &self,
         found: &Found,
-        is_held: bool,
+        is_on_hold: bool,
         operator: &Operator,
     ) -> Result<(), ActionError> {
         const ACTION: &str = "hold an operation back";
         let id = found.tracking_id.id;
         let mut transaction = connect::begin(&self.pool).or_fail_to(ACTION).await?;
         let row = sqlx::query!(
-            "SELECT state, held, hold_all FROM operation WHERE id = $1 FOR NO KEY UPDATE",
+            "SELECT state, on_hold, hold_all FROM operation WHERE id = $1 FOR NO KEY UPDATE",
             id.0
         )
         .fetch_one(&mut *transaction)
@@ -31,28 +31,28 @@ impl Store {
         match state {
             State::Waiting | State::Ready => {}
             // With everything, these were put on hold too.
-            State::Running | State::Parked if row.held && !is_held => {}
+            State::Running | State::Parked if row.on_hold && !is_on_hold => {}
             State::Running => return Err(Unfit::Running.into()),
             State::Parked => return Err(Unfit::Parked.into()),
             State::Succeeded | State::Failed => return Err(Unfit::Ended.into()),
         }
-        if row.held == is_held && row.hold_all.is_none() {
+        if row.on_hold == is_on_hold && row.hold_all.is_none() {
             return Ok(());
         }
         sqlx::query!(
             // Being held is no trouble of its own: what comes after it begins anew.
             "UPDATE operation
-                SET held = $2, hold_all = NULL,
-                    why_since = CASE WHEN state = $3 THEN why_since WHEN why IS NOT NULL THEN now() END
+                SET on_hold = $2, hold_all = NULL,
+                    reason_since = CASE WHEN state = $3 THEN reason_since WHEN reason_code IS NOT NULL THEN now() END
               WHERE id = $1",
             id.0,
-            is_held,
+            is_on_hold,
             State::Parked.as_str()
         )
         .execute(&mut *transaction)
         .or_fail_to(ACTION)
         .await?;
-        let action = if is_held {
+        let action = if is_on_hold {
             Action::Hold
         } else {
             Action::Release
@@ -62,8 +62,8 @@ impl Store {
             .leaves(&mut transaction, action, id, detail)
             .await?;
         transaction.commit().or_fail_to(ACTION).await?;
-        if !is_held {
-            self.ends.announce_work();
+        if !is_on_hold {
+            self.notifier.notify_work();
         }
         Ok(())
     }

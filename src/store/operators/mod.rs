@@ -9,7 +9,7 @@ mod parked;
 mod resolve;
 mod retry;
 
-use super::{Asking, Store, StoreError, TrackingName, claimed::Places, names};
+use super::{Asking, Store, StoreError, TrackingName, claimed::LaneEntries, names};
 use crate::domain::{OperationId, State, TrackingId};
 
 pub use self::{
@@ -92,7 +92,7 @@ pub struct Found {
     /// Where it stood when it was looked for.
     pub state: State,
     /// Where it stands in its lanes, or stood.
-    pub places: Places,
+    pub lane_entries: LaneEntries,
 }
 
 impl Store {
@@ -114,7 +114,7 @@ impl Store {
                     id,
                 },
                 state: names::state(&row.state)?,
-                places: Places {
+                lane_entries: LaneEntries {
                     lane: row.lane,
                     position: row.position,
                     read: row.read_lane.zip(row.read_position),

@@ -14,9 +14,9 @@ pub struct ParkedOperation {
     /// The name by which callers know it.
     pub tracking_id: TrackingName,
     /// Why, as a stable code.
-    pub why: String,
+    pub reason_code: String,
     /// Since when.
-    pub why_since: DateTime<Utc>,
+    pub reason_since: DateTime<Utc>,
     /// When it was accepted.
     pub accepted_at: DateTime<Utc>,
     /// The lane that it keeps shut.
@@ -73,14 +73,14 @@ impl Store {
         after: Option<ListCursor>,
     ) -> Result<(Vec<ParkedOperation>, Option<ListCursor>), StoreError> {
         let rows = sqlx::query!(
-            "SELECT o.id, o.type, o.why AS \"why!\", o.why_since AS \"why_since!\", o.accepted_at,
+            "SELECT o.id, o.type, o.reason_code AS \"reason_code!\", o.reason_since AS \"reason_since!\", o.accepted_at,
                     o.lane, p.caller
                FROM operation o
                JOIN payload p ON p.operation_id = o.id
               WHERE o.state = 'parked'
-                AND (o.why_since, o.id) > (COALESCE($1, '-infinity'::timestamptz),
+                AND (o.reason_since, o.id) > (COALESCE($1, '-infinity'::timestamptz),
                                            COALESCE($2, '00000000-0000-0000-0000-000000000000'::uuid))
-              ORDER BY o.why_since, o.id
+              ORDER BY o.reason_since, o.id
               LIMIT $3",
             after.map(|cursor| cursor.since),
             after.map(|cursor| cursor.id),
@@ -94,7 +94,7 @@ impl Store {
             .then(|| rows.iter().take(limit).next_back())
             .flatten()
             .map(|last| ListCursor {
-                since: last.why_since,
+                since: last.reason_since,
                 id: last.id,
             });
         let page = rows
@@ -102,8 +102,8 @@ impl Store {
             .take(limit)
             .map(|row| ParkedOperation {
                 tracking_id: TrackingName::new(&row.r#type, row.id),
-                why: row.why,
-                why_since: row.why_since,
+                reason_code: row.reason_code,
+                reason_since: row.reason_since,
                 accepted_at: row.accepted_at,
                 lane: row.lane,
                 caller: row.caller,

@@ -25,13 +25,13 @@ impl Store {
         let parked = sqlx::query!(
             "UPDATE operation o
                 SET state = 'ready', due_at = now(), resolution = $2, nothing_waits = $3, lost = 0, deaths = 0,
-                    why = 'being_resolved', why_since = now(), held = false, hold_all = NULL
+                    reason_code = 'being_resolved', reason_since = now(), on_hold = false, hold_all = NULL
                -- What is on hold is not sent, and need not be first.
-               FROM (SELECT id, COALESCE(why, 'on_hold') AS why FROM operation
-                      WHERE id = $1 AND (state = 'parked' OR (state = 'ready' AND held))
+               FROM (SELECT id, COALESCE(reason_code, 'on_hold') AS reason_code FROM operation
+                      WHERE id = $1 AND (state = 'parked' OR (state = 'ready' AND on_hold))
                         FOR NO KEY UPDATE) was
               WHERE o.id = was.id
-          RETURNING was.why AS \"why!\"",
+          RETURNING was.reason_code AS \"reason_code!\"",
             id.0,
             resolution.as_str(),
             nothing_waits,
@@ -42,15 +42,15 @@ impl Store {
         .ok_or(Unfit::NotParked)?;
         let outcome = resolution.as_str();
         let detail = if nothing_waits {
-            json!({ "outcome": outcome, "nothing_waits": true, "note": note, "why": parked.why })
+            json!({ "outcome": outcome, "nothing_waits": true, "note": note, "reason_code": parked.reason_code })
         } else {
-            json!({ "outcome": outcome, "note": note, "why": parked.why })
+            json!({ "outcome": outcome, "note": note, "reason_code": parked.reason_code })
         };
         operator
             .leaves(&mut transaction, Action::Resolve, id, detail)
             .await?;
         transaction.commit().or_fail_to(ACTION).await?;
-        self.ends.announce_work();
+        self.notifier.notify_work();
         Ok(())
     }
 }

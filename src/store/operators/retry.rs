@@ -9,7 +9,7 @@ use crate::{
     domain::OperationId,
     store::{
         Asking, NewOperation, Store, StoreError, TrackingName,
-        accept::{insert_operations, place_in_lanes},
+        accept::{enter_lanes, insert_operations},
         connect, failures_read, lanes,
     },
 };
@@ -42,12 +42,12 @@ impl Store {
         let mut transaction = connect::begin(&self.pool).or_fail_to(ACTION).await?;
         let parked = sqlx::query!(
             "UPDATE operation o
-                SET state = 'ready', due_at = now(), lost = 0, deaths = 0, why = NULL, why_since = NULL,
+                SET state = 'ready', due_at = now(), lost = 0, deaths = 0, reason_code = NULL, reason_since = NULL,
                     expires_at = COALESCE($2, o.expires_at)
-               FROM (SELECT id, why FROM operation WHERE id = $1 AND state = 'parked'
+               FROM (SELECT id, reason_code FROM operation WHERE id = $1 AND state = 'parked'
                         FOR NO KEY UPDATE) was
               WHERE o.id = was.id
-          RETURNING was.why AS \"why!\"",
+          RETURNING was.reason_code AS \"reason_code!\"",
             id.0,
             expires_at
         )
@@ -55,12 +55,12 @@ impl Store {
         .or_fail_to(ACTION)
         .await?
         .ok_or(Unfit::NotParked)?;
-        let detail = json!({ "state": "parked", "why": parked.why });
+        let detail = json!({ "state": "parked", "reason_code": parked.reason_code });
         operator
             .leaves(&mut transaction, Action::Retry, id, detail)
             .await?;
         transaction.commit().or_fail_to(ACTION).await?;
-        self.ends.announce_work();
+        self.notifier.notify_work();
         Ok(())
     }
 
@@ -95,7 +95,7 @@ impl Store {
         let id = failed.tracking_id.id;
         let mut transaction = connect::begin(&self.pool).or_fail_to(ACTION).await?;
         // Whoever else runs it again waits for these lanes.
-        let locked = failed.places.lanes();
+        let locked = failed.lane_entries.lanes();
         lanes::lock(&mut transaction, &locked)
             .or_fail_to(ACTION)
             .await?;
@@ -106,10 +106,10 @@ impl Store {
         failures_read::note(&mut transaction, &[id.0], &locked)
             .or_fail_to(ACTION)
             .await?;
-        let placed = place_in_lanes(&mut transaction, &[new])
+        let entered = enter_lanes(&mut transaction, &[new])
             .or_fail_to(ACTION)
             .await?;
-        insert_operations(&mut transaction, &[new], &placed)
+        insert_operations(&mut transaction, &[new], &entered)
             .or_fail_to(ACTION)
             .await?;
         let detail = json!({ "state": "failed", "retry": new.id.0 });
@@ -117,9 +117,9 @@ impl Store {
             .leaves(&mut transaction, Action::Retry, id, detail)
             .await?;
         transaction.commit().or_fail_to(ACTION).await?;
-        self.ends.announce_work();
-        if placed.iter().any(|place| place.falls) {
-            self.ends.announce_fall();
+        self.notifier.notify_work();
+        if entered.iter().any(|entry| entry.fails_dependents) {
+            self.notifier.notify_dependency_failure();
         }
         Ok(())
     }

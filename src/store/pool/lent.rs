@@ -21,15 +21,15 @@ pub(super) const TAKEN_BACK_WITHIN: Duration = Duration::from_secs(5);
 pub(in crate::store) struct Lent {
     /// Taken when it is dropped.
     connection: Option<PoolConnection<Postgres>>,
-    place: Option<OwnedSemaphorePermit>,
+    slot: Option<OwnedSemaphorePermit>,
     is_in_transaction: bool,
 }
 
 impl Lent {
-    pub(super) fn new(connection: PoolConnection<Postgres>, place: OwnedSemaphorePermit) -> Self {
+    pub(super) fn new(connection: PoolConnection<Postgres>, slot: OwnedSemaphorePermit) -> Self {
         Self {
             connection: Some(connection),
-            place: Some(place),
+            slot: Some(slot),
             is_in_transaction: false,
         }
     }
@@ -55,12 +55,12 @@ impl DerefMut for Lent {
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        let (connection, place) = (self.connection.take(), self.place.take());
+        let (connection, slot) = (self.connection.take(), self.slot.take());
         let is_in_transaction = self.is_in_transaction;
         if let Some(connection) = connection {
             aside(async move {
                 take_back(connection, is_in_transaction).await;
-                drop(place);
+                drop(slot);
             });
         }
     }

@@ -57,11 +57,11 @@ const PAUSE: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct Pool {
     pool: PgPool,
-    places: Arc<Places>,
+    slots: Arc<Slots>,
 }
 
 /// Which connections are free, of those that are there as far as is known.
-struct Places {
+struct Slots {
     free: Arc<Semaphore>,
     count: AtomicUsize,
     most: usize,
@@ -78,7 +78,7 @@ impl fmt::Debug for Pool {
 impl From<PgPool> for Pool {
     fn from(pool: PgPool) -> Self {
         let most = pool.options().get_max_connections();
-        let places = Places {
+        let slots = Slots {
             free: Arc::new(Semaphore::new(0)),
             count: AtomicUsize::new(0),
             most: most.try_into().unwrap_or(usize::MAX),
@@ -86,7 +86,7 @@ impl From<PgPool> for Pool {
         };
         Self {
             pool,
-            places: Arc::new(places),
+            slots: Arc::new(slots),
         }
     }
 }
@@ -105,7 +105,7 @@ impl Pool {
 
     /// How many connections there may be.
     pub(super) fn most(&self) -> usize {
-        self.places.most
+        self.slots.most
     }
 
     /// Lends a connection: one that is free or a new one, whichever comes first.
@@ -117,13 +117,13 @@ impl Pool {
 
     async fn lend_patiently(&self) -> Result<Lent, sqlx::Error> {
         loop {
-            let place = self.place().await?;
+            let slot = self.slot().await?;
             match self.pool.acquire().await {
-                Ok(connection) => return Ok(Lent::new(connection, place)),
+                Ok(connection) => return Ok(Lent::new(connection, slot)),
                 // The database gives us fewer than it did.
                 Err(sqlx::Error::PoolTimedOut) => {
-                    place.forget();
-                    self.places.count.fetch_sub(1, Ordering::Relaxed);
+                    slot.forget();
+                    self.slots.count.fetch_sub(1, Ordering::Relaxed);
                 }
                 Err(error) => return Err(error),
             }
@@ -131,28 +131,28 @@ impl Pool {
     }
 
     /// A free place, as soon as there is one.
-    async fn place(&self) -> Result<OwnedSemaphorePermit, sqlx::Error> {
-        let mut freed = pin!(Arc::clone(&self.places.free).acquire_owned());
+    async fn slot(&self) -> Result<OwnedSemaphorePermit, sqlx::Error> {
+        let mut freed = pin!(Arc::clone(&self.slots.free).acquire_owned());
         loop {
-            let may_open = self.places.may_open();
+            let may_open = self.slots.may_open();
             tokio::select! {
                 biased;
-                place = &mut freed => return place.map_err(|_closed| sqlx::Error::PoolClosed),
-                opening = Arc::clone(&self.places.opening).lock_owned(), if may_open => self.open_one_more(opening),
+                slot = &mut freed => return slot.map_err(|_closed| sqlx::Error::PoolClosed),
+                opening = Arc::clone(&self.slots.opening).lock_owned(), if may_open => self.open_one_more(opening),
             }
         }
     }
 
     /// Opens one more connection, aside.
     fn open_one_more(&self, opening: OwnedMutexGuard<()>) {
-        let Self { pool, places } = self.clone();
+        let Self { pool, slots } = self.clone();
         aside(async move {
-            if places.may_open() {
+            if slots.may_open() {
                 match pool.acquire().await {
                     Ok(connection) => {
-                        places.count.fetch_add(1, Ordering::Relaxed);
+                        slots.count.fetch_add(1, Ordering::Relaxed);
                         lent::take_back(connection, false).await;
-                        places.free.add_permits(1);
+                        slots.free.add_permits(1);
                     }
                     Err(error) => {
                         tracing::debug!(error = %chain(&error), "no further connection to the database");
@@ -165,7 +165,7 @@ impl Pool {
     }
 }
 
-impl Places {
+impl Slots {
     fn may_open(&self) -> bool {
         self.count.load(Ordering::Relaxed) < self.most
     }

@@ -82,7 +82,10 @@ async fn an_operator_confirms_that_the_books_are_others(pool: PgPool) {
     assert_eq!(end["status"], "success", "{end}");
     bed.until_fineract_is(&gateway, "open", &Value::Null).await;
     let operation = operator.in_state(&sent, "parked").await;
-    assert_eq!(operation["why"], "sent_to_other_books", "{operation}");
+    assert_eq!(
+        operation["reason_code"], "sent_to_other_books",
+        "{operation}"
+    );
 
     // Never sent again, not even by who does not know better.
     bed.file_for_others("L-B").await;
@@ -90,7 +93,10 @@ async fn an_operator_confirms_that_the_books_are_others(pool: PgPool) {
     let answer = operator.act(&sent, "retry").await;
     assert!(answer.status.is_success(), "{}", answer.text);
     let operation = operator.in_state(&sent, "parked").await;
-    assert_eq!(operation["why"], "sent_to_other_books", "{operation}");
+    assert_eq!(
+        operation["reason_code"], "sent_to_other_books",
+        "{operation}"
+    );
     assert_eq!(bed.fineract.get("/loans/1").await["status"]["id"], 200);
     bed.age().await;
     let end = operator.resolved(&sent, "failed").await;
@@ -139,7 +145,7 @@ async fn nothing_is_refused_by_other_books(pool: PgPool) {
         .await;
     let waits = |operation: &Value| operation["state"] == "ready";
     let operation = Operator::of(gateway.address).once(&id, waits).await;
-    assert_eq!(operation["why"], "another_fineract", "{operation}");
+    assert_eq!(operation["reason_code"], "another_fineract", "{operation}");
 }
 
 /// Where the clients are the back office's, loans are all that the gateway knows.

@@ -89,8 +89,9 @@ impl Bed {
         .await;
         let id = gateway.send(operation_type, data).await;
         let operator = Operator::of(gateway.address);
-        let waits =
-            |operation: &Value| operation["state"] == "ready" && operation["why"].is_string();
+        let waits = |operation: &Value| {
+            operation["state"] == "ready" && operation["reason_code"].is_string()
+        };
         operator.once(&id, waits).await;
         id
     }

@@ -2,7 +2,7 @@
 
 use fineract_gateway::{
     domain::{OperationType, ResourceId},
-    store::{End, Settlement, Verdict},
+    store::{Completion, End, Verdict},
 };
 use serde_json::json;
 use sqlx::PgPool;
@@ -17,15 +17,15 @@ async fn a_number_that_another_lane_has_is_recorded(pool: PgPool) {
     }
     let limits = claim_limits(10, &[OperationType::ClientCreate]);
     for claimed in gateway.store.claim(&limits).await.unwrap() {
-        let (number, external_id) = match claimed.places.lane.as_str() {
+        let (number, external_id) = match claimed.lane_entries.lane.as_str() {
             "client:c-1" => (1, "C-1"),
             "client:c-2" => (1, "c-2"),
             _ => (3, "C-3"),
         };
-        let settlement = Settlement {
+        let completion = Completion {
             id: claimed.id,
             attempt: claimed.attempt,
-            places: claimed.places,
+            lane_entries: claimed.lane_entries,
             reply: None,
             verdict: Verdict::End(End::Succeeded {
                 body: "{}".to_owned(),
@@ -35,7 +35,7 @@ async fn a_number_that_another_lane_has_is_recorded(pool: PgPool) {
                 },
             }),
         };
-        assert!(gateway.store.settle(settlement).await.unwrap());
+        assert!(gateway.store.complete(completion).await.unwrap());
     }
     let books = Operator::of(gateway.address).get("/books").await.json();
     assert_eq!(books["epoch"], 1);

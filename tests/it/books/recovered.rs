@@ -36,7 +36,7 @@ async fn confirm(bed: &Bed, gateway: &Caller, open: &str) -> Operator {
     assert_eq!(answer.json(), json!({ "epoch": 2, "parked": 1 }));
     bed.go_on().await;
     let parked = operator.in_state(open, "parked").await;
-    assert_eq!(parked["why"], "sent_to_other_books", "{parked}");
+    assert_eq!(parked["reason_code"], "sent_to_other_books", "{parked}");
     assert!(operator.act(open, "release").await.status.is_success());
     // What was sent before the restore may still run in what was restored.
     bed.age().await;

@@ -24,7 +24,10 @@ async fn what_was_renamed_is_not_missing(pool: PgPool) {
     let loan = gateway.send("LOAN_CREATE", steps::loan("L-1", "C-1")).await;
     let operator = Operator::of(gateway.address);
     let operation = operator.in_state(&update, "parked").await;
-    assert_eq!(operation["why"], "number_means_another", "{operation}");
+    assert_eq!(
+        operation["reason_code"], "number_means_another",
+        "{operation}"
+    );
 
     let meant =
         json!({ "number": 1, "external_id": "BRANCH-1", "reason": "Renamed by the branch" });

@@ -27,7 +27,10 @@ async fn a_payout_is_not_made_to_who_has_its_number_now(pool: PgPool) {
     bed.approve_for_others(1).await;
     bed.go_on().await;
     let operation = Operator::of(gateway.address).in_state(&id, "parked").await;
-    assert_eq!(operation["why"], "number_means_another", "{operation}");
+    assert_eq!(
+        operation["reason_code"], "number_means_another",
+        "{operation}"
+    );
     let loan = bed.fineract.get("/loans/1").await;
     assert_eq!(
         loan["status"]["id"], 200,
@@ -52,7 +55,10 @@ async fn an_application_is_not_filed_for_who_has_the_clients_number_now(pool: Pg
     bed.create_client_for_others("C-B").await;
     bed.go_on().await;
     let operation = Operator::of(gateway.address).in_state(&id, "parked").await;
-    assert_eq!(operation["why"], "number_means_another", "{operation}");
+    assert_eq!(
+        operation["reason_code"], "number_means_another",
+        "{operation}"
+    );
     let accounts = bed.fineract.get("/clients/2/accounts").await;
     assert_eq!(accounts.get("loanAccounts"), None, "{accounts}");
 }
@@ -72,7 +78,10 @@ async fn an_undo_does_not_take_back_anothers_payout(pool: PgPool) {
     bed.pay_out_for_others(1).await;
     bed.go_on().await;
     let operation = Operator::of(gateway.address).in_state(&id, "parked").await;
-    assert_eq!(operation["why"], "number_means_another", "{operation}");
+    assert_eq!(
+        operation["reason_code"], "number_means_another",
+        "{operation}"
+    );
     let loan = bed.fineract.get("/loans/1").await;
     assert_eq!(loan["status"]["id"], 300, "B's loan is still paid out");
 }
@@ -103,7 +112,7 @@ async fn what_is_gone_after_a_restart_is_not_known_to_be_deleted(pool: PgPool) {
     bed.restart().await;
     bed.go_on().await;
     let operation = Operator::of(gateway.address).in_state(&id, "parked").await;
-    assert_eq!(operation["why"], "subject_is_gone", "{operation}");
+    assert_eq!(operation["reason_code"], "subject_is_gone", "{operation}");
     assert_eq!(bed.deletions().await, 2, "and it was not sent again");
 }
 
@@ -128,6 +137,6 @@ async fn what_is_not_there_is_not_sent_to_again(pool: PgPool) {
         .await;
     bed.go_on().await;
     let operation = Operator::of(gateway.address).in_state(&id, "parked").await;
-    assert_eq!(operation["why"], "subject_is_gone", "{operation}");
+    assert_eq!(operation["reason_code"], "subject_is_gone", "{operation}");
     assert_eq!(operation["attempts"].as_array().unwrap().len(), 1);
 }

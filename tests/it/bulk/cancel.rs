@@ -128,10 +128,10 @@ async fn a_cancelled_batch_can_be_sent_again(pool: PgPool) {
     assert_eq!(cancelled["cancelled"], total);
     assert_eq!(cancelled["batch_status"], "FAILED");
     let left = sqlx::query!(
-        r#"SELECT (SELECT count(*) FROM place) AS "places!", sum(members) AS "members!" FROM lane"#
+        r#"SELECT (SELECT count(*) FROM lane_entry) AS "lane_entries!", sum(members) AS "members!" FROM lane"#
     );
     let left = left.fetch_one(&pool).await.unwrap();
-    assert_eq!((left.places, left.members), (0, 0));
+    assert_eq!((left.lane_entries, left.members), (0, 0));
 
     system.set("ROLE", "all");
     let gateway = system.gateway().await;

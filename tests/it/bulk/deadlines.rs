@@ -131,7 +131,7 @@ async fn a_row_that_failed_says_what_fineract_said(pool: PgPool) {
             body: Some(body.clone()),
             message: "Fineract returned 403".to_owned(),
             code: "error.msg.x".to_owned(),
-            fells: false,
+            fails_dependents: false,
         };
         gateway.end_next(end).await;
     }

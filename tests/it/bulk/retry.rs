@@ -8,12 +8,12 @@ use sqlx::PgPool;
 use super::{Bulk, approve, client, disburse, errors_of, loan};
 use crate::support::{Answer, OPS_TOKEN, TestGateway, system::System};
 
-pub(super) fn failed(code: &str, fells: bool) -> End {
+pub(super) fn failed(code: &str, fails_dependents: bool) -> End {
     End::Failed {
         body: Some("{}".to_owned()),
         message: "Fineract returned 403".to_owned(),
         code: code.to_owned(),
-        fells,
+        fails_dependents,
     }
 }
 

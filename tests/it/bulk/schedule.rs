@@ -47,7 +47,7 @@ async fn a_batch_is_durable_and_in_the_order_of_the_file(pool: PgPool) {
     .fetch_all(&pool)
     .await
     .unwrap();
-    let placed: Vec<_> = rows
+    let entered: Vec<_> = rows
         .iter()
         .map(|row| {
             (
@@ -59,7 +59,7 @@ async fn a_batch_is_durable_and_in_the_order_of_the_file(pool: PgPool) {
         })
         .collect();
     assert_eq!(
-        placed,
+        entered,
         [
             ("CLIENT_CREATE", "ready", "client:c", 1),
             ("LOAN_CREATE", "waiting", "loan:l", 1),

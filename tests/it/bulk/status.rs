@@ -12,7 +12,7 @@ pub(super) fn failed(code: &str) -> End {
         body: Some("{}".to_owned()),
         message: "Fineract returned 403".to_owned(),
         code: code.to_owned(),
-        fells: false,
+        fails_dependents: false,
     }
 }
 
@@ -172,7 +172,7 @@ async fn rows_and_batches_stand_where_their_operations_do(pool: PgPool) {
     .await
     .unwrap();
     sqlx::query!(
-        "UPDATE operation SET state = 'parked', due_at = NULL, why = 'x', why_since = now() WHERE lane = 'client:c-4'"
+        "UPDATE operation SET state = 'parked', due_at = NULL, reason_code = 'x', reason_since = now() WHERE lane = 'client:c-4'"
     )
     .execute(&pool)
     .await
@@ -208,19 +208,20 @@ async fn who_has_read_a_failure_knows_of_it(pool: PgPool) {
         body: Some("{}".to_owned()),
         message: "Fineract returned 403".to_owned(),
         code: "error.msg.loan.x".to_owned(),
-        fells: true,
+        fails_dependents: true,
     };
     gateway.end_next(refused).await;
-    let falling = async || {
-        let lane = sqlx::query!("SELECT falling, failure_read FROM lane WHERE key = 'loan:l'")
-            .fetch_one(&pool);
+    let failing_dependents = async || {
+        let lane =
+            sqlx::query!("SELECT failing_dependents, failure_read FROM lane WHERE key = 'loan:l'")
+                .fetch_one(&pool);
         let lane = lane.await.unwrap();
-        (lane.falling, lane.failure_read)
+        (lane.failing_dependents, lane.failure_read)
     };
-    assert_eq!(falling().await, (false, false));
+    assert_eq!(failing_dependents().await, (false, false));
     bulk.status(&json!({ "reference_id": "r", "limit": 1 }))
         .await;
-    assert_eq!(falling().await, (false, true));
+    assert_eq!(failing_dependents().await, (false, true));
     bulk.schedule("r2", vec![approve("L")]).await;
-    assert_eq!(falling().await, (false, true));
+    assert_eq!(failing_dependents().await, (false, true));
 }

@@ -105,7 +105,7 @@ async fn operators_release_by_filter_what_they_have_looked_at(pool: PgPool) {
     let inspected = operator.inspect(&paid).await;
     assert_eq!(
         (
-            &inspected["held"],
+            &inspected["on_hold"],
             &inspected["hold_all"]["reason"],
             &inspected["hold_all"]["by"]
         ),
@@ -171,7 +171,7 @@ async fn one_is_released_by_itself_or_kept_by_itself(pool: PgPool) {
     );
     assert_eq!(on_hold(&pool, &ids[0]).await, (true, true));
     sqlx::query!(
-        "UPDATE operation SET state = 'parked', due_at = NULL, why = 'x', why_since = '2026-01-01' WHERE id = $1",
+        "UPDATE operation SET state = 'parked', due_at = NULL, reason_code = 'x', reason_since = '2026-01-01' WHERE id = $1",
         uuid(&ids[0])
     )
     .execute(&pool)
@@ -183,7 +183,11 @@ async fn one_is_released_by_itself_or_kept_by_itself(pool: PgPool) {
     );
     let parked = operator.inspect(&ids[0]).await;
     assert_eq!(
-        (&parked["state"], &parked["held"], &parked["why_since"]),
+        (
+            &parked["state"],
+            &parked["on_hold"],
+            &parked["reason_since"]
+        ),
         (
             &json!("parked"),
             &json!(false),
@@ -210,16 +214,16 @@ async fn a_release_says_what_it_means_and_why(pool: PgPool) {
     for body in [
         json!({}),
         json!({ "all": true }),
-        json!({ "reason": "why" }),
+        json!({ "reason": "reason_code" }),
         json!({ "reason": " ", "all": true }),
-        json!({ "reason": "why", "all": true, "type": "CLIENT_CREATE" }),
-        json!({ "reason": "why", "all": false }),
-        json!({ "reason": "why", "type": "CLIENT_CREAT" }),
+        json!({ "reason": "reason_code", "all": true, "type": "CLIENT_CREATE" }),
+        json!({ "reason": "reason_code", "all": false }),
+        json!({ "reason": "reason_code", "type": "CLIENT_CREAT" }),
         // Left out, it would release more than was meant.
-        json!({ "reason": "why", "type": "CLIENT_CREATE", "accepted_befor": "2020-01-01T00:00:00Z" }),
-        json!({ "reason": "why", "accepted_before": "2020-01-01" }),
-        json!({ "reason": "why", "all": true, "limit": 0 }),
-        json!({ "reason": "why", "all": true, "limit": 100_001 }),
+        json!({ "reason": "reason_code", "type": "CLIENT_CREATE", "accepted_befor": "2020-01-01T00:00:00Z" }),
+        json!({ "reason": "reason_code", "accepted_before": "2020-01-01" }),
+        json!({ "reason": "reason_code", "all": true, "limit": 0 }),
+        json!({ "reason": "reason_code", "all": true, "limit": 100_001 }),
         json!({ "reason": "x".repeat(1_001), "all": true }),
     ] {
         let answer = operator.hold(Method::POST, "/release", &body).await;
@@ -232,7 +236,7 @@ async fn a_release_says_what_it_means_and_why(pool: PgPool) {
     for body in [
         json!({}),
         json!({ "reason": "" }),
-        json!({ "reason": "why", "all": true }),
+        json!({ "reason": "reason_code", "all": true }),
     ] {
         let answer = operator.hold(Method::POST, "/end", &body).await;
         assert_eq!(

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use fineract_gateway::{
     domain::{Method, OperationId, OperationType, Request, TrackingId},
-    store::{self, Pool, SeenLoan, Settlement, StartAttempt, Verdict},
+    store::{self, Completion, Pool, SeenLoan, StartAttempt, Verdict},
 };
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -44,7 +44,7 @@ fn start(id: OperationId, number: i32) -> StartAttempt {
             path: "/clients".to_owned(),
             body: None,
         },
-        foreseen: false,
+        effect_preexisted: false,
         may_have_run: false,
         seen: SeenLoan::default(),
         user: "mifos".to_owned(),
@@ -74,25 +74,25 @@ async fn nothing_is_claimed_or_begun_and_what_had_begun_ends(pool: PgPool) {
     }
     let started = gateway.store.start_attempt(start(claimed.id, 1)).await;
     assert!(!started.unwrap(), "claimed just before");
-    let settle = async |claimed: store::Claimed, verdict| {
-        let settlement = Settlement {
+    let complete = async |claimed: store::Claimed, verdict| {
+        let completion = Completion {
             id: claimed.id,
             attempt: claimed.attempt,
-            places: claimed.places,
+            lane_entries: claimed.lane_entries,
             reply: None,
             verdict,
         };
-        assert!(gateway.store.settle(settlement).await.unwrap());
+        assert!(gateway.store.complete(completion).await.unwrap());
     };
     let again = Verdict::Again {
         delay: Duration::ZERO,
         new_key: false,
-        why: "handed_back",
+        reason_code: "handed_back",
         counts: None,
     };
     let (begun_id, claimed_id) = (begun.id, claimed.id);
-    settle(claimed, again).await;
-    settle(begun, Verdict::End(done())).await;
+    complete(claimed, again).await;
+    complete(begun, Verdict::End(done())).await;
     let ended: TrackingId = ids[0].parse().unwrap();
     assert_eq!(ended.id, begun_id);
     let limits = claim_limits(10, OperationType::ALL);
@@ -180,7 +180,7 @@ async fn however_much_is_accepted_meanwhile_all_of_it_is_on_hold(pool: PgPool) {
         let freeing = async {
             until("the others are on hold", async || {
                 let count = sqlx::query_scalar!(
-                    r#"SELECT count(*) AS "n!" FROM operation WHERE held AND read_first"#
+                    r#"SELECT count(*) AS "n!" FROM operation WHERE on_hold AND read_first"#
                 );
                 count.fetch_one(&pool).await.unwrap() > 0
             })
@@ -191,7 +191,8 @@ async fn however_much_is_accepted_meanwhile_all_of_it_is_on_hold(pool: PgPool) {
     };
     let (covered, ..) = tokio::join!(holding, sending(1), sending(2), sending(3), sending(4));
     assert!(covered.0 > 60, "{covered:?}");
-    let not_held = sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM operation WHERE NOT held"#);
+    let not_held =
+        sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM operation WHERE NOT on_hold"#);
     assert_eq!(not_held.fetch_one(&pool).await.unwrap(), 0);
 }
 

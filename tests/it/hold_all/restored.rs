@@ -66,7 +66,7 @@ async fn what_was_there_does_not_expire_unread(pool: PgPool) {
     let unsent = until(20.0).await;
     forget(&pool, &booked).await;
     sqlx::query!(
-        "UPDATE operation SET read_first = true, expires_at = now() - interval '1 h' WHERE held"
+        "UPDATE operation SET read_first = true, expires_at = now() - interval '1 h' WHERE on_hold"
     )
     .execute(&pool)
     .await
@@ -97,14 +97,14 @@ async fn forget(pool: &PgPool, id: &str) {
     let statements = format!(
         "ALTER TABLE operation DISABLE TRIGGER operation_end_is_final;
          UPDATE operation
-            SET state = 'ready', ended_at = NULL, due_at = now(), attempt = 0, held = true,
+            SET state = 'ready', ended_at = NULL, due_at = now(), attempt = 0, on_hold = true,
                 hold_all = (SELECT id FROM hold_all)
           WHERE id = '{id}';
          ALTER TABLE operation ENABLE TRIGGER operation_end_is_final;
          DELETE FROM attempt WHERE operation_id = '{id}';
          DELETE FROM result WHERE operation_id = '{id}';
          UPDATE lane SET members = members + 1, writers = writers + 1 WHERE key = 'loan:l';
-         INSERT INTO place (lane, position, operation_id, writes, granted)
+         INSERT INTO lane_entry (lane, position, operation_id, writes, admitted)
          SELECT lane, position, id, true, true FROM operation WHERE id = '{id}'",
         id = uuid(id)
     );

@@ -3,7 +3,7 @@
 use serde_json::json;
 use sqlx::PgPool;
 
-use super::{asking, until_told, until_why};
+use super::{asking, until_reason, until_told};
 use crate::support::steps::{approve, client, disburse};
 
 #[sqlx::test]
@@ -13,7 +13,7 @@ async fn a_renamed_header_is_noticed_and_can_be_set(pool: PgPool) {
     system.restart_with_keys(json!({ "header": header })).await;
     let gateway = system.gateway().await;
     let id = gateway.send("CLIENT_CREATE", client("C-1")).await;
-    until_why(&gateway, &id, "keys_not_honoured").await;
+    until_reason(&gateway, &id, "keys_not_honoured").await;
     assert!(gateway.shut_down().await);
     system.set("FINERACT_IDEMPOTENCY_HEADER", header);
     let gateway = system.gateway().await;
@@ -38,7 +38,7 @@ async fn a_verdict_is_of_one_header(pool: PgPool) {
     let gateway = system.gateway().await;
     let id = gateway.send("LOAN_DISBURSE", disburse("L-2")).await;
     until_told(&gateway, &["disburse"]).await;
-    until_why(&gateway, &id, "keys_not_honoured").await;
+    until_reason(&gateway, &id, "keys_not_honoured").await;
     assert!(gateway.shut_down().await);
     system.set("FINERACT_IDEMPOTENCY_HEADER", "Idempotency-Key");
     let gateway = system.gateway().await;

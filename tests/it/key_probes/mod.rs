@@ -58,9 +58,9 @@ async fn until_told(gateway: &Caller, kinds: &[&str]) {
 }
 
 /// Waits until an operation waits for that reason.
-async fn until_why(gateway: &Caller, id: &str, why: &str) {
+async fn until_reason(gateway: &Caller, id: &str, reason_code: &str) {
     let operator = Operator::of(gateway.address);
-    let waits = |operation: &Value| operation["why"] == why;
+    let waits = |operation: &Value| operation["reason_code"] == reason_code;
     let operation = operator.once(id, waits).await;
     assert_ne!(operation["state"], "parked", "{operation:#}");
     assert_ne!(operation["state"], "failed", "{operation:#}");
@@ -168,7 +168,7 @@ async fn what_fineract_ignores_the_keys_of_waits_until_it_is_mended(pool: PgPool
     system.restart_with_keys(json!({ "ignored": true })).await;
     let gateway = system.gateway().await;
     let id = gateway.send("CLIENT_CREATE", client("C-1")).await;
-    until_why(&gateway, &id, "keys_not_honoured").await;
+    until_reason(&gateway, &id, "keys_not_honoured").await;
     until_told(&gateway, &["create_client"]).await;
     let metrics = gateway.get("/metrics").await.text;
     assert!(
@@ -192,7 +192,7 @@ async fn only_the_kind_waits_whose_keys_are_ignored(pool: PgPool) {
     let gateway = system.gateway().await;
     gateway.succeeds("CLIENT_CREATE", client("C-1")).await;
     let id = gateway.send("LOAN_CREATE", loan("L-1", "C-1")).await;
-    until_why(&gateway, &id, "keys_not_honoured").await;
+    until_reason(&gateway, &id, "keys_not_honoured").await;
     gateway.succeeds("CLIENT_CREATE", client("C-2")).await;
     until_told(&gateway, &["create_loan"]).await;
 }
@@ -210,7 +210,7 @@ async fn a_first_success_tells_that_keys_are_ignored(pool: PgPool) {
     gateway.succeeds("LOAN_APPROVE", approve("L-1")).await;
     until_told(&gateway, &["approve"]).await;
     let id = gateway.send("LOAN_APPROVE", approve("L-2")).await;
-    until_why(&gateway, &id, "keys_not_honoured").await;
+    until_reason(&gateway, &id, "keys_not_honoured").await;
     assert_eq!(effects(&system, "APPROVE", "LOAN").await, 1);
 }
 
@@ -235,7 +235,7 @@ async fn a_mended_fineract_of_which_nothing_can_be_asked_is_tried(pool: PgPool) 
     .await
     .unwrap();
     let id = gateway.send("LOAN_APPROVE", approve("L-2")).await;
-    until_why(&gateway, &id, "keys_not_honoured").await;
+    until_reason(&gateway, &id, "keys_not_honoured").await;
     system.restart_with_keys(json!({})).await;
     let end = gateway.end_of(&id).await;
     assert_eq!(end["status"], "success", "{end}");
@@ -264,9 +264,9 @@ async fn what_was_sent_while_keys_were_ignored_is_read_before_it_is_sent_again(p
         .fault(json!({ "match": { "method": "PUT", "path": "/clients" }, "fault": "reset_after" }))
         .await;
     let id = gateway.send("CLIENT_UPDATE", rename("C-1")).await;
-    until_why(&gateway, &id, "connection_closed").await;
+    until_reason(&gateway, &id, "connection_closed").await;
     hurry(&pool).await;
-    until_why(&gateway, &id, "keys_not_honoured").await;
+    until_reason(&gateway, &id, "keys_not_honoured").await;
     assert_eq!(effects(&system, "UPDATE", "CLIENT").await, 2);
 
     system.restart_with_keys(json!({})).await;

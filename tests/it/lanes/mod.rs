@@ -2,7 +2,7 @@
 
 mod model;
 
-use fineract_gateway::store::{Ends, Pool, Store};
+use fineract_gateway::store::{CompletionNotifier, Pool, Store};
 use proptest::{
     prelude::*,
     strategy::ValueTree as _,
@@ -59,21 +59,23 @@ fn step() -> impl Strategy<Value = Step> {
 async fn nothing_runs_early_and_nothing_stays_behind(pool: PgPool) {
     let tasks = TaskTracker::new();
     let queue = Pool::from(pool.clone());
-    let ends = Ends::start(&queue, &tasks, &CancellationToken::new());
+    let notifier = CompletionNotifier::start(&queue, &tasks, &CancellationToken::new());
     let store = Store::start(
         queue,
-        ends,
+        notifier,
         &tasks,
-        fineract_gateway::operations::fells_unsent,
+        fineract_gateway::operations::fails_dependents_unsent,
     );
     let mut runner = TestRunner::new(Config::default());
     let histories = proptest::collection::vec(step(), 1..60);
     for _ in 0..120 {
         let steps = histories.new_tree(&mut runner).unwrap().current();
-        sqlx::raw_sql("TRUNCATE lane, lane_failure, operation, place, payload, result, attempt")
-            .execute(&pool)
-            .await
-            .unwrap();
+        sqlx::raw_sql(
+            "TRUNCATE lane, lane_failure, operation, lane_entry, payload, result, attempt",
+        )
+        .execute(&pool)
+        .await
+        .unwrap();
         let model = Model::new(store.clone());
         println!("{steps:?}");
         model.run(&pool, steps).await;

@@ -4,7 +4,7 @@ use std::{collections::HashMap, time::Duration};
 
 use fineract_gateway::{
     domain::{Checked, Lane, LaneAccess, OperationId, OperationType, ResourceId},
-    store::{Accepted, Claimed, End, NewOperation, Operator, Settlement, Store, Verdict},
+    store::{Accepted, Claimed, Completion, End, NewOperation, Operator, Store, Verdict},
 };
 use serde_json::value::RawValue;
 use sqlx::PgPool;
@@ -176,27 +176,27 @@ impl Model {
                 body: None,
                 message: "refused".to_owned(),
                 code: "test".to_owned(),
-                fells: how == How::FailureThatFells,
+                fails_dependents: how == How::FailureThatFells,
             }),
             How::Again => Verdict::Again {
                 counts: Some(true),
                 delay: Duration::ZERO,
                 new_key: false,
-                why: "test",
+                reason_code: "test",
             },
         };
-        let settled = self
+        let completed = self
             .store
-            .settle(Settlement {
+            .complete(Completion {
                 id: claimed.id,
                 attempt: claimed.attempt,
-                places: claimed.places,
+                lane_entries: claimed.lane_entries,
                 reply: None,
                 verdict,
             })
             .await
             .unwrap();
-        assert!(settled, "the claim was held");
+        assert!(completed, "the claim was held");
         if how == How::Again {
             return;
         }
@@ -276,7 +276,7 @@ impl Model {
             "{} were left behind",
             self.live.len()
         );
-        let left = sqlx::query_scalar!("SELECT count(*) FROM place")
+        let left = sqlx::query_scalar!("SELECT count(*) FROM lane_entry")
             .fetch_one(pool)
             .await
             .unwrap();

@@ -19,13 +19,13 @@ pub(super) fn checked() -> String {
 }
 
 /// An approval that waits for its checker, with its audit as it is.
-pub(super) async fn waiting(bench: &Bench, audit: &str, why: &str) -> (Caller, String) {
+pub(super) async fn waiting(bench: &Bench, audit: &str, reason_code: &str) -> (Caller, String) {
     stands(&bench.fake, &loan(&[]));
     bench.fake.answers("approve", &[PENDING, "425c {}"]);
     bench.fake.reads(AUDIT, audit);
     let gateway = bench.gateway().await;
     let id = gateway.send("LOAN_APPROVE", approve()).await;
-    bench.until(&id, "ready", why).await;
+    bench.until(&id, "ready", reason_code).await;
     (gateway, id)
 }
 
@@ -107,7 +107,7 @@ async fn another_word_of_the_database_is_no_rejection(pool: PgPool) {
 
 /// The next round has a loan of its own lane again.
 async fn begin_anew(bench: &Bench) {
-    sqlx::query!("TRUNCATE operation, place, lane, payload, attempt, result")
+    sqlx::query!("TRUNCATE operation, lane_entry, lane, payload, attempt, result")
         .execute(&bench.pool)
         .await
         .unwrap();

@@ -20,15 +20,15 @@ async fn what_waits_again_in_restored_books_is_not_resolved_as_failed(pool: PgPo
     let restored = serde_json::json!({ "epoch": 1, "reason": "Restored" });
     let answer = operator.post("/books/epochs", &restored).await;
     assert_eq!(answer.json()["parked"], 1);
-    for (audit, why) in [
+    for (audit, reason_code) in [
         (UNCHECKED, "awaiting_checker"),
         ("500 {}", "awaiting_checker_unseen"),
     ] {
         bench.fake.reads(AUDIT, audit);
         let parked = operator.resolved(&id, "failed").await;
         assert_eq!(
-            (&parked["state"], &parked["why"]),
-            (&"parked".into(), &why.into())
+            (&parked["state"], &parked["reason_code"]),
+            (&"parked".into(), &reason_code.into())
         );
     }
     bench.fake.reads(AUDIT, &checked());

@@ -49,7 +49,7 @@ pub(crate) struct Bench {
 #[derive(Debug, PartialEq)]
 struct Standing {
     state: String,
-    why: Option<String>,
+    reason_code: Option<String>,
 }
 
 impl Bench {
@@ -82,10 +82,10 @@ impl Bench {
     }
 
     /// Nothing has to wait for its next try, but what waits for this reason.
-    async fn hurry_unless(&self, why: &str) {
+    async fn hurry_unless(&self, reason_code: &str) {
         sqlx::query!(
-            "UPDATE operation SET due_at = now() WHERE state = 'ready' AND why IS DISTINCT FROM $1",
-            why
+            "UPDATE operation SET due_at = now() WHERE state = 'ready' AND reason_code IS DISTINCT FROM $1",
+            reason_code
         )
         .execute(&self.pool)
         .await
@@ -126,7 +126,7 @@ impl Bench {
 
     /// Makes every trouble two days old.
     async fn age_troubles(&self) {
-        sqlx::query!("UPDATE operation SET why_since = why_since - interval '2 days'")
+        sqlx::query!("UPDATE operation SET reason_since = reason_since - interval '2 days'")
             .execute(&self.pool)
             .await
             .unwrap();
@@ -135,7 +135,7 @@ impl Bench {
     async fn standing(&self, tracking_id: &str) -> Standing {
         let id = tracking_id.split_once('|').unwrap().1.parse::<uuid::Uuid>();
         let row = sqlx::query!(
-            "SELECT state, why FROM operation WHERE id = $1",
+            "SELECT state, reason_code FROM operation WHERE id = $1",
             id.unwrap()
         )
         .fetch_one(&self.pool)
@@ -143,16 +143,16 @@ impl Bench {
         .unwrap();
         Standing {
             state: row.state,
-            why: row.why,
+            reason_code: row.reason_code,
         }
     }
 
     /// Hurries until the operation stands so, for that reason.
-    pub(crate) async fn until(&self, tracking_id: &str, state: &str, why: &str) {
+    pub(crate) async fn until(&self, tracking_id: &str, state: &str, reason_code: &str) {
         let started = Instant::now();
         let wanted = Standing {
             state: state.to_owned(),
-            why: Some(why.to_owned()),
+            reason_code: Some(reason_code.to_owned()),
         };
         loop {
             let standing = self.standing(tracking_id).await;
@@ -160,7 +160,7 @@ impl Bench {
                 return;
             }
             assert!(started.elapsed() < DEADLINE, "{standing:?}, not {wanted:?}");
-            let hurried = if state == "ready" { why } else { "" };
+            let hurried = if state == "ready" { reason_code } else { "" };
             self.hurry_unless(hurried).await;
             self.fake.tick().await;
         }

@@ -8,7 +8,7 @@ use super::{Bench, LOAN_DONE, approve, approved_by, loan, stands, stuck::long_st
 /// Whatever is claimed from now on is put on hold in the moment of its claim.
 const HELD_ONCE_CLAIMED: &str = "
     CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS
-        $$ BEGIN NEW.held := true; RETURN NEW; END $$;
+        $$ BEGIN NEW.on_hold := true; RETURN NEW; END $$;
     CREATE TRIGGER hold BEFORE UPDATE ON operation
        FOR EACH ROW WHEN (OLD.state = 'ready' AND NEW.state = 'running') EXECUTE FUNCTION hold()";
 

@@ -40,7 +40,7 @@ async fn time_in_which_nobody_could_take_it_parks_nothing(pool: PgPool) {
     bench.until(&id, "ready", "locked_in_fineract").await;
     assert!(gateway.shut_down().await);
     sqlx::query!(
-        "UPDATE operation SET why_since = why_since - interval '2 days', due_at = why_since - interval '2 days'"
+        "UPDATE operation SET reason_since = reason_since - interval '2 days', due_at = reason_since - interval '2 days'"
     )
     .execute(&bench.pool)
     .await
@@ -49,7 +49,7 @@ async fn time_in_which_nobody_could_take_it_parks_nothing(pool: PgPool) {
     let _gateway = bench.gateway().await;
     bench.until_claims(&id, claims + 1).await;
     let standing = bench.standing(&id).await;
-    assert_eq!(standing.why.as_deref(), Some("locked_in_fineract"));
+    assert_eq!(standing.reason_code.as_deref(), Some("locked_in_fineract"));
     assert_eq!(standing.state, "ready");
 }
 
@@ -144,7 +144,7 @@ async fn only_a_claim_that_was_begun_alone_counts_from_the_second_death_on(pool:
     die(true).await;
     let expected = Standing {
         state: "parked".to_owned(),
-        why: Some("kills_its_worker".to_owned()),
+        reason_code: Some("kills_its_worker".to_owned()),
     };
     assert_eq!(bench.standing(&id).await, expected);
 }

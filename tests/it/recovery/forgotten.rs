@@ -101,7 +101,7 @@ async fn what_others_have_overwritten_is_left_to_a_person(pool: PgPool) {
     let operator = Operator::of(gateway.address);
     lift(&operator, json!({ "all": true }), 5).await;
     let parked = operator.in_state(&told[0].0, "parked").await;
-    assert_eq!(parked["why"], "may_have_been_done", "{parked}");
+    assert_eq!(parked["reason_code"], "may_have_been_done", "{parked}");
     for (id, _) in &told[1..] {
         assert_eq!(operator.inspect(id).await["state"], "waiting", "{id}");
     }
@@ -118,7 +118,7 @@ async fn what_others_have_overwritten_is_left_to_a_person(pool: PgPool) {
 /// Where commands may wait for a checker, one that this database has forgotten may do so.
 #[sqlx::test]
 async fn what_may_wait_for_a_checker_is_not_resolved_as_failed(pool: PgPool) {
-    for (makes_checkers, why) in [
+    for (makes_checkers, reason_code) in [
         ("true", "may_await_checker"),
         ("false", "an_attempt_may_still_run"),
     ] {
@@ -141,7 +141,7 @@ async fn what_may_wait_for_a_checker_is_not_resolved_as_failed(pool: PgPool) {
         let answer = operator.resolve(&id, "failed").await;
         assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
         operator
-            .once(&id, |operation| operation["why"] == why)
+            .once(&id, |operation| operation["reason_code"] == reason_code)
             .await;
         assert!(gateway.shut_down().await);
         database.drop().await;

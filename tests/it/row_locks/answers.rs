@@ -89,7 +89,7 @@ async fn of_an_attempt_hold_up_only_its_operation(pool: PgPool) {
 
 #[sqlx::test]
 async fn of_a_place_hold_up_only_its_operation(pool: PgPool) {
-    an_answer_waits(pool, "SELECT operation_id FROM place").await;
+    an_answer_waits(pool, "SELECT operation_id FROM lane_entry").await;
 }
 
 #[sqlx::test]

@@ -103,7 +103,9 @@ async fn an_attempt_is_started_beside_a_locked_operation(pool: PgPool) {
     )
     .await;
     let start = async |lane: &str| {
-        let of_lane = claimed.iter().find(|claimed| claimed.places.lane == lane);
+        let of_lane = claimed
+            .iter()
+            .find(|claimed| claimed.lane_entries.lane == lane);
         let attempt = StartAttempt {
             id: of_lane.unwrap().id,
             number: 1,
@@ -113,7 +115,7 @@ async fn an_attempt_is_started_beside_a_locked_operation(pool: PgPool) {
                 path: "/clients".to_owned(),
                 body: None,
             },
-            foreseen: false,
+            effect_preexisted: false,
             may_have_run: false,
             seen: SeenLoan::default(),
             user: "mifos".to_owned(),

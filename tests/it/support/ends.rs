@@ -8,7 +8,7 @@ pub(crate) fn refused() -> End {
         body: None,
         message: "refused".to_owned(),
         code: "test".to_owned(),
-        fells: true,
+        fails_dependents: true,
     }
 }
 

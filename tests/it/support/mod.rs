@@ -16,7 +16,7 @@ use fineract_gateway::{
     domain::{FineractHealth, OperationType},
     http::{self, ApiState, Budgets, Bulk, BulkClients, Tokens},
     operations::Deployment,
-    store::{ClaimLimits, End, Ends, Pool, Settlement, Store, Verdict},
+    store::{ClaimLimits, Completion, CompletionNotifier, End, Pool, Store, Verdict},
 };
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use secrecy::SecretString;
@@ -72,12 +72,12 @@ impl TestGateway {
         let draining = CancellationToken::new();
         let (fineract, fineract_seen) = watch::channel(FineractHealth::Unknown);
         let pool = Pool::from(pool);
-        let ends = Ends::start(&pool, &tasks, &stop);
+        let ends = CompletionNotifier::start(&pool, &tasks, &stop);
         let store = Store::start(
             pool,
             ends,
             &tasks,
-            fineract_gateway::operations::fells_unsent,
+            fineract_gateway::operations::fails_dependents_unsent,
         );
         let secret = |name: &str, secret: &str| (name.to_owned(), SecretString::from(secret));
         let mut state = ApiState {
@@ -172,21 +172,21 @@ impl TestGateway {
                 if let Some(claimed) = claimed.into_iter().next() {
                     return claimed;
                 }
-                self.store.ends().work().await;
+                self.store.notifier().work().await;
             }
         };
         let claimed = timeout(DEADLINE, claim)
             .await
             .expect("an operation becomes due");
-        let settlement = Settlement {
+        let completion = Completion {
             id: claimed.id,
             attempt: claimed.attempt,
-            places: claimed.places,
+            lane_entries: claimed.lane_entries,
             reply: None,
             verdict: Verdict::End(end),
         };
-        let settled = self.store.settle(settlement).await;
-        assert!(settled.expect("the database is there"));
+        let completed = self.store.complete(completion).await;
+        assert!(completed.expect("the database is there"));
     }
 
     /// Sends bytes as they are, and reads the answer until the gateway closes the connection.
@@ -271,7 +271,7 @@ pub(crate) fn claim_limits(count: i64, types: &[OperationType]) -> ClaimLimits {
         count,
         lease: Duration::from_mins(10),
         types: types.iter().map(ToString::to_string).collect(),
-        held_by_lender: HashMap::new(),
+        leased_by_lender: HashMap::new(),
         per_lender: i64::MAX,
         lenders: ["DMI", "GB", "UGRO"].map(str::to_owned).to_vec(),
     }

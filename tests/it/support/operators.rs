@@ -132,7 +132,7 @@ pub(crate) fn uuid(tracking_id: &str) -> Uuid {
 pub(crate) async fn park(pool: &PgPool, tracking_id: &str) {
     let parked = sqlx::query!(
         "UPDATE operation
-            SET state = 'parked', due_at = NULL, why = 'evidence_cannot_tell', why_since = now(), lost = 5
+            SET state = 'parked', due_at = NULL, reason_code = 'evidence_cannot_tell', reason_since = now(), lost = 5
           WHERE id = $1 AND state = 'ready'",
         uuid(tracking_id)
     );
@@ -169,11 +169,11 @@ pub(crate) async fn audit(pool: &PgPool, tracking_id: &str) -> Vec<Value> {
 /// Whether an operation is on hold, and with everything.
 pub(crate) async fn on_hold(pool: &PgPool, id: &str) -> (bool, bool) {
     let row = sqlx::query!(
-        r#"SELECT held, hold_all IS NOT NULL AS "with_all!" FROM operation WHERE id = $1"#,
+        r#"SELECT on_hold, hold_all IS NOT NULL AS "with_all!" FROM operation WHERE id = $1"#,
         uuid(id)
     );
     let row = row.fetch_one(pool).await.expect("the database is there");
-    (row.held, row.with_all)
+    (row.on_hold, row.with_all)
 }
 
 /// Has a database forget the numbers of its Fineract, as before another one.

@@ -99,7 +99,7 @@ pub(super) fn limits(count: i64) -> ClaimLimits {
             .iter()
             .map(|entry| entry.operation_type.as_str().to_owned())
             .collect(),
-        held_by_lender: HashMap::new(),
+        leased_by_lender: HashMap::new(),
         per_lender: 2,
         lenders: Vec::new(),
     }

@@ -196,5 +196,5 @@ fn reason(failure: &Value) -> &str {
     ["/errors/0/defaultUserMessage", "/defaultUserMessage"]
         .into_iter()
         .find_map(|pointer| failure.pointer(pointer)?.as_str())
-        .unwrap_or("it does not say why")
+        .unwrap_or("it does not say reason_code")
 }

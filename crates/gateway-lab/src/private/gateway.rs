@@ -22,7 +22,7 @@ use super::{
     stderr::Stderr,
 };
 use fineract_gateway::cli::lab::SABOTAGE_VARIABLE;
-use fineract_gateway::points::{self, Deed, ORDER_VARIABLE, Order};
+use fineract_gateway::points::{self, Action, INJECTION_VARIABLE, Injection};
 
 /// How long a gateway may take to start.
 const START: Duration = Duration::from_secs(30);
@@ -48,7 +48,7 @@ pub(crate) struct Gateway {
 #[derive(Debug, Default)]
 struct Life {
     child: Option<Child>,
-    order: Option<Order>,
+    injection: Option<Injection>,
     /// It was killed, or asked to end, by us.
     by_us: bool,
     is_stopped: bool,
@@ -62,7 +62,7 @@ pub(crate) enum Death {
     /// By a signal of ours.
     ByUs,
     /// By its own hand, at the point of its order.
-    AtPoint(Order),
+    AtPoint(Injection),
     /// By itself.
     Unasked,
 }
@@ -86,18 +86,18 @@ impl Gateway {
     }
 
     /// Begins a life, with an order for it; does nothing while one lasts.
-    pub(crate) async fn start(&self, order: Option<Order>) -> anyhow::Result<()> {
+    pub(crate) async fn start(&self, injection: Option<Injection>) -> anyhow::Result<()> {
         let mut life = self.life.lock().await;
         if life.child.is_some() {
             return Ok(());
         }
         let lives = life.lives + 1;
         let log = File::create(self.log(lives)).context("a log cannot be written")?;
-        let child = self.command(order)?.stderr(log).spawn();
+        let child = self.command(injection)?.stderr(log).spawn();
         *self.stderr.lock().await = Stderr::ToFile;
         *life = Life {
             child: Some(child.context(CANNOT_START)?),
-            order,
+            injection,
             lives,
             ..Life::default()
         };
@@ -125,19 +125,21 @@ impl Gateway {
         Ok(())
     }
 
-    fn command(&self, order: Option<Order>) -> anyhow::Result<Command> {
+    fn command(&self, injection: Option<Injection>) -> anyhow::Result<Command> {
         let is_broken = |(name, _): &(String, String)| name == SABOTAGE_VARIABLE;
-        let mut command = Command::new(if order.is_some() || self.settings.iter().any(is_broken) {
-            program(WITH_FAULTS)?
-        } else {
-            program(PRODUCT)?
-        });
+        let mut command = Command::new(
+            if injection.is_some() || self.settings.iter().any(is_broken) {
+                program(WITH_FAULTS)?
+            } else {
+                program(PRODUCT)?
+            },
+        );
         command
             .arg("serve")
             .env_clear()
             .envs(self.settings.iter().cloned())
             .env("HTTP_LISTEN", self.address.to_string())
-            .envs(order.map(|order| (ORDER_VARIABLE, order.to_string())))
+            .envs(injection.map(|injection| (INJECTION_VARIABLE, injection.to_string())))
             .current_dir(&self.folder)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -172,9 +174,9 @@ impl Gateway {
     }
 
     /// Begins a new life, whatever becomes of the old one.
-    pub(crate) async fn restart(&self, order: Option<Order>) -> anyhow::Result<()> {
+    pub(crate) async fn restart(&self, injection: Option<Injection>) -> anyhow::Result<()> {
         self.end_life().await?;
-        self.start(order).await
+        self.start(injection).await
     }
 
     async fn end_life(&self) -> anyhow::Result<()> {
@@ -225,13 +227,15 @@ impl Gateway {
     }
 
     /// Whether it has stopped itself, by its order.
-    pub(crate) async fn has_stopped_itself(&self) -> Option<Order> {
+    pub(crate) async fn has_stopped_itself(&self) -> Option<Injection> {
         let life = self.life.lock().await;
-        let order = life.order.filter(|order| order.deed == Deed::Stop)?;
+        let injection = life
+            .injection
+            .filter(|injection| injection.action == Action::Stop)?;
         if life.was_resumed || life.child.is_none() {
             return None;
         }
-        self.carried_out(&life).then_some(order)
+        self.carried_out(&life).then_some(injection)
     }
 
     fn carried_out(&self, life: &Life) -> bool {
@@ -252,7 +256,7 @@ impl Gateway {
     /// Whether it has an order that it has not carried out.
     pub(crate) async fn is_armed(&self) -> bool {
         let life = self.life.lock().await;
-        life.order.is_some() && !self.carried_out(&life)
+        life.injection.is_some() && !self.carried_out(&life)
     }
 
     /// Notices a death.
@@ -261,10 +265,10 @@ impl Gateway {
         let status = life.child.as_mut()?.try_wait().ok().flatten()?;
         life.child = None;
         let at_point = life
-            .order
-            .filter(|order| order.deed == Deed::Die && self.carried_out(&life));
+            .injection
+            .filter(|injection| injection.action == Action::Die && self.carried_out(&life));
         Some(match at_point {
-            Some(order) => Death::AtPoint(order),
+            Some(injection) => Death::AtPoint(injection),
             None if life.by_us => Death::ByUs,
             None => {
                 let (code, signal) = (status.code(), status.signal());

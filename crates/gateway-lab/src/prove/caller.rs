@@ -13,9 +13,9 @@ use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 
 use super::{
+    case::{Case, Step},
     judge::{Accepted, Standing},
     requests::Request,
-    story::{Step, Story},
     system::{System, TOKEN},
     track::{Tracked, ended, track, until_answered},
 };
@@ -88,10 +88,10 @@ impl<'a> Callers<'a> {
     }
 
     /// Tells all stories, side by side; those that come last when the others are told.
-    pub(super) async fn tell(&self, stories: Vec<Story>, rng: &mut Rng) -> anyhow::Result<()> {
-        let told = stories.into_iter().enumerate().map(|(number, story)| {
-            let comes_last = story.comes_last;
-            (comes_last, self.tell_one(number, story, rng.fork()))
+    pub(super) async fn tell(&self, cases: Vec<Case>, rng: &mut Rng) -> anyhow::Result<()> {
+        let told = cases.into_iter().enumerate().map(|(number, case)| {
+            let comes_last = case.comes_last;
+            (comes_last, self.tell_one(number, case, rng.fork()))
         });
         let (last, first): (Vec<_>, Vec<_>) = told.partition(|(comes_last, _)| *comes_last);
         try_join_all(first.into_iter().map(|(_, telling)| telling)).await?;
@@ -117,18 +117,18 @@ impl<'a> Callers<'a> {
         }
     }
 
-    async fn tell_one(&self, story: usize, told: Story, mut rng: Rng) -> anyhow::Result<()> {
+    async fn tell_one(&self, case: usize, told: Case, mut rng: Rng) -> anyhow::Result<()> {
         tokio::time::sleep(told.begins).await;
         let mut sent = Vec::new();
         let mut is_patient = true;
         for (number, step) in told.steps.into_iter().enumerate() {
             match step {
                 Step::Send(request) => {
-                    let key = format!("r{}-{story}-{number}", self.round);
+                    let key = format!("r{}-{case}-{number}", self.round);
                     sent.push(self.send(&key, request, &mut rng).await?);
                 }
                 Step::Batch(requests) => {
-                    let reference = format!("r{}-{story}-{number}", self.round);
+                    let reference = format!("r{}-{case}-{number}", self.round);
                     self.tell_batch(&reference, requests, &mut rng).await?;
                 }
                 Step::Pause(time) => tokio::time::sleep(time).await,
@@ -138,7 +138,7 @@ impl<'a> Callers<'a> {
                     sent.clear();
                 }
                 Step::Ended => {}
-                Step::Other(deed) => deed.run(&self.system.fineract).await?,
+                Step::Other(action) => action.run(&self.system.fineract).await?,
             }
             tokio::time::sleep(Duration::from_millis(rng.u64(0..150))).await;
         }

@@ -116,8 +116,8 @@ impl Desk {
                 sandbox.write("POST", &approve, &json!({})).await?;
             }
             (Checker::Deletes, _) => sandbox.write("DELETE", &path, &json!({})).await?,
-            (Checker::Fails, Some((deed, body))) => {
-                sandbox.write("POST", &deed, &body).await?;
+            (Checker::Fails, Some((action, body))) => {
+                sandbox.write("POST", &action, &body).await?;
                 sandbox
                     .write_once(&Method::POST, &approve, &json!({}))
                     .await;

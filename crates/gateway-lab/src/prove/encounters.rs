@@ -5,13 +5,13 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{
-    deeds::Deed,
+    actions::Action,
+    case::Step,
     requests::{
         Request, SINGLE, TRANCHES, client_create, client_lane, client_update, loan_approve,
         loan_create, loan_delete, loan_disburse, loan_lane, loan_repayment, loan_undo_approval,
         loan_update,
     },
-    story::Step,
 };
 use fineract_gateway::domain::OperationType;
 
@@ -25,7 +25,7 @@ pub(super) struct Encounter {
     /// For how long it has something held back, from its beginning at most.
     pub(super) holds_back: Duration,
     /// What happens, by the ids of a client and a loan.
-    pub(super) plot: fn(&str, &str) -> Vec<Step>,
+    pub(super) scenario: fn(&str, &str) -> Vec<Step>,
 }
 
 /// The story in which an operation's deadline passes while Fineract cannot be read about it.
@@ -50,21 +50,21 @@ const DEADLINE: Duration = Duration::from_millis(1_500);
 /// So late does Fineract come: after a GET has said "absent", and a second command has been undone.
 const LATE: Duration = Duration::from_secs(12);
 
-const fn of_back_office(name: &'static str, plot: fn(&str, &str) -> Vec<Step>) -> Encounter {
+const fn of_back_office(name: &'static str, scenario: fn(&str, &str) -> Vec<Step>) -> Encounter {
     Encounter {
         name,
         comes_last: false,
         holds_back: Duration::ZERO,
-        plot,
+        scenario,
     }
 }
 
-const fn late(name: &'static str, plot: fn(&str, &str) -> Vec<Step>) -> Encounter {
+const fn late(name: &'static str, scenario: fn(&str, &str) -> Vec<Step>) -> Encounter {
     Encounter {
         // What is held back is the next command of a type, whosever it is.
         comes_last: true,
         holds_back: Duration::from_secs(20),
-        ..of_back_office(name, plot)
+        ..of_back_office(name, scenario)
     }
 }
 
@@ -89,7 +89,7 @@ fn pays(client: &str, loan: &str) -> Vec<Step> {
         Step::Send(loan_create(loan, client, TRANCHES)),
         Step::Send(loan_approve(loan)),
         Step::Ended,
-        Step::Other(Deed::Pay {
+        Step::Other(Action::Pay {
             loan: loan.to_owned(),
         }),
         Step::Send(loan_disburse(loan, Some(60_000))),
@@ -109,16 +109,16 @@ fn renames(client: &str, _: &str) -> Vec<Step> {
     vec![
         Step::Send(create),
         Step::Ended,
-        Step::Other(Deed::LoseAnswers {
+        Step::Other(Action::LoseAnswers {
             method: "PUT",
             lane: client_lane(client),
         }),
         Step::Send(change.clone()),
-        Step::Other(Deed::AwaitEffect {
+        Step::Other(Action::AwaitEffect {
             operation_type: OperationType::ClientUpdate,
             lane: client_lane(client),
         }),
-        Step::Other(Deed::Rename {
+        Step::Other(Action::Rename {
             client: client.to_owned(),
         }),
         Step::Send(change),
@@ -131,16 +131,16 @@ fn deletes(client: &str, loan: &str) -> Vec<Step> {
         Step::Send(client_create(client, "Rao")),
         Step::Send(loan_create(loan, client, SINGLE)),
         Step::Ended,
-        Step::Other(Deed::LoseAnswers {
+        Step::Other(Action::LoseAnswers {
             method: "PUT",
             lane: loan_lane(loan),
         }),
         Step::Send(loan_update(loan, 70_000)),
-        Step::Other(Deed::AwaitEffect {
+        Step::Other(Action::AwaitEffect {
             operation_type: OperationType::LoanUpdate,
             lane: loan_lane(loan),
         }),
-        Step::Other(Deed::Delete {
+        Step::Other(Action::Delete {
             loan: loan.to_owned(),
         }),
         Step::Send(loan_approve(loan)),
@@ -154,16 +154,16 @@ fn recreates(client: &str, loan: &str) -> Vec<Step> {
         Step::Send(client_create(client, "Rao")),
         Step::Send(loan_create(loan, client, SINGLE)),
         Step::Ended,
-        Step::Other(Deed::LoseAnswers {
+        Step::Other(Action::LoseAnswers {
             method: "DELETE",
             lane: loan_lane(loan),
         }),
         Step::Send(loan_delete(loan)),
-        Step::Other(Deed::AwaitEffect {
+        Step::Other(Action::AwaitEffect {
             operation_type: OperationType::LoanDelete,
             lane: loan_lane(loan),
         }),
-        Step::Other(Deed::Recreate {
+        Step::Other(Action::Recreate {
             loan: loan.to_owned(),
             client: client.to_owned(),
         }),
@@ -177,7 +177,7 @@ fn recreates(client: &str, loan: &str) -> Vec<Step> {
 fn hides(client: &str, loan: &str) -> Vec<Step> {
     let hidden = |operation_type, request: Request| {
         [
-            Step::Other(Deed::BreakAndHide {
+            Step::Other(Action::BreakAndHide {
                 operation_type,
                 loan: loan.to_owned(),
                 hides: HIDDEN,
@@ -206,12 +206,12 @@ fn renumbers(client: &str, loan: &str) -> Vec<Step> {
         Step::Send(loan_create(loan, client, SINGLE)),
         Step::Send(loan_approve(loan)),
         Step::Ended,
-        Step::Other(Deed::LoseOnItsWay {
+        Step::Other(Action::LoseOnItsWay {
             operation_type: OperationType::LoanDisburse,
             loan: loan.to_owned(),
         }),
         Step::Send(loan_disburse(loan, None)),
-        Step::Other(Deed::Renumber {
+        Step::Other(Action::Renumber {
             loan: loan.to_owned(),
         }),
     ]
@@ -231,18 +231,18 @@ fn without_keys(client: &str, keys: Value) -> Vec<Step> {
     vec![
         Step::Send(client_create(client, "Rao")),
         Step::Ended,
-        Step::Other(Deed::RestartWithKeys(keys)),
-        Step::Other(Deed::LoseAnswers {
+        Step::Other(Action::RestartWithKeys(keys)),
+        Step::Other(Action::LoseAnswers {
             method: "PUT",
             lane: client_lane(client),
         }),
         Step::Send(client_update(client, "Badgujar")),
-        Step::Other(Deed::AwaitEffect {
+        Step::Other(Action::AwaitEffect {
             operation_type: OperationType::ClientUpdate,
             lane: client_lane(client),
         }),
         Step::Pause(IGNORED),
-        Step::Other(Deed::RestartWithKeys(json!({}))),
+        Step::Other(Action::RestartWithKeys(json!({}))),
         Step::Send(client_update(client, "Rao")),
     ]
 }
@@ -252,7 +252,7 @@ fn created_late(client: &str, loan: &str) -> Vec<Step> {
     vec![
         Step::Send(client_create(client, "Rao")),
         Step::Ended,
-        Step::Other(Deed::HoldBack {
+        Step::Other(Action::HoldBack {
             operation_type: OperationType::LoanCreate,
             lane: None,
             by: LATE,
@@ -268,7 +268,7 @@ fn approved_late(client: &str, loan: &str) -> Vec<Step> {
         Step::Send(client_create(client, "Rao")),
         Step::Send(loan_create(loan, client, SINGLE)),
         Step::Ended,
-        Step::Other(Deed::HoldBack {
+        Step::Other(Action::HoldBack {
             operation_type: OperationType::LoanApprove,
             lane: Some(loan_lane(loan)),
             by: LATE,

@@ -86,7 +86,7 @@ impl Setting {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Parked<'a> {
     pub(super) operation_type: OperationType,
-    pub(super) why: &'a str,
+    pub(super) reason_code: &'a str,
     pub(super) has_effect: bool,
 }
 
@@ -129,7 +129,7 @@ impl Card {
             Self::Shutdown => "SIGTERM under load".to_owned(),
             Self::Stop => "SIGSTOP, SIGCONT".to_owned(),
             Self::StopAtPoint => "SIGSTOP at a point".to_owned(),
-            Self::WriteLate => "a zombie settles late".to_owned(),
+            Self::WriteLate => "a zombie completes late".to_owned(),
             Self::CrashPostgres => "Postgres crashes".to_owned(),
             Self::TerminateBackends => "backends terminated".to_owned(),
             Self::SandboxAway => "Fineract away".to_owned(),
@@ -197,10 +197,10 @@ impl Card {
 
     /// Whether it leaves such an operation to a person.
     pub(super) fn may_park(self, parked: &Parked<'_>) -> bool {
-        let why = parked.why;
+        let reason_code = parked.reason_code;
         // Updates and undos get no new key while the first may still run. Nor is a refusal under a second
         // key the last word; but what is there is to be found.
-        let may_still_run = why == "an_attempt_may_still_run" && !parked.has_effect;
+        let may_still_run = reason_code == "an_attempt_may_still_run" && !parked.has_effect;
         let is_undecided = matches!(
             parked.operation_type,
             OperationType::ClientUpdate
@@ -212,22 +212,24 @@ impl Card {
             return SANDBOX.get(index).is_some_and(|fault| match fault.name {
                 "stuck" | "late_effect" => is_undecided,
                 // An undo that was done, and answered as one that failed: nothing shows whose it was.
-                "status_500" if fault.effect => why == "undo_leaves_no_trace" && parked.has_effect,
+                "status_500" if fault.effect => {
+                    reason_code == "undo_leaves_no_trace" && parked.has_effect
+                }
                 // Where the first answer died with its gateway, a stored conflict looks like one that runs.
                 "conflict_409" => may_still_run,
-                "unauthorized" => why == "unauthenticated",
-                "redirect" => why == "redirected",
+                "unauthorized" => reason_code == "unauthenticated",
+                "redirect" => reason_code == "redirected",
                 _ => false,
             });
         }
-        let is_gone = why == "subject_is_gone" || why == "absent_after_a_restart";
+        let is_gone = reason_code == "subject_is_gone" || reason_code == "absent_after_a_restart";
         // What was sent to a Fineract that ignored its key is not sent again where reading cannot tell.
-        let is_keyless = is_undecided || why == "undo_leaves_no_trace" || is_gone;
+        let is_keyless = is_undecided || reason_code == "undo_leaves_no_trace" || is_gone;
         if let Some(encounter) = self.encounter() {
             return match encounter.name {
                 // A number that comes to mean another, or nothing, is left to a person.
-                RENUMBERED => why == "number_means_another" && !parked.has_effect,
-                RENAMES => why == "number_means_another",
+                RENUMBERED => reason_code == "number_means_another" && !parked.has_effect,
+                RENAMES => reason_code == "number_means_another",
                 DELETES => is_gone,
                 _ => self.ignores_keys() && is_keyless,
             };
@@ -236,15 +238,15 @@ impl Card {
         let is_deleted = parked.operation_type == OperationType::LoanDelete && is_gone;
         (self.ignores_keys() && is_keyless)
             // What was there when everything was put on hold is taken for what a restored database may have forgotten.
-            || (self == Self::HoldAll && why == "may_have_been_done")
+            || (self == Self::HoldAll && reason_code == "may_have_been_done")
             || (self == Self::SandboxRestart && (is_undecided || is_deleted))
             // Where the answer that told its number died with its gateway, nobody can tell what becomes of it, nor, once
             // it was approved, whose it is: it bears the checker's name. Release 1.10.1 answers then as if the database
             // had spoken.
             || (matches!(self, Self::Checker(_))
                 && (is_undecided
-                    || why == "an_attempt_may_still_run"
-                    || why.contains("checker")
-                    || why == "database_spoke"))
+                    || reason_code == "an_attempt_may_still_run"
+                    || reason_code.contains("checker")
+                    || reason_code == "database_spoke"))
     }
 }

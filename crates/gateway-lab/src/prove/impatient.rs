@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use super::{
-    plots::{Names, repaid_in_parts, send},
+    case::Step,
     requests::{
         SINGLE, client_create, client_create_too_early, client_update, loan_approve, loan_create,
         loan_create_too_early, loan_disburse, loan_repayment,
     },
-    story::Step,
+    scenarios::{Names, repaid_in_parts, send},
 };
 
 /// What Fineract refuses is sent again at once, corrected: it depends on nothing that failed.

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::{
+    chaos::{Chaos, WATCH},
     faults::Card,
-    havoc::{Havoc, WATCH},
     sandbox_faults::commands_of,
 };
 use crate::private::Gateway;
@@ -17,7 +17,7 @@ const LATE_WRITER: Duration = Duration::from_secs(8);
 /// How late the effect of the command is that the other gateway sends meanwhile.
 const LATE_EFFECT: Duration = Duration::from_secs(5);
 
-impl Havoc<'_> {
+impl Chaos<'_> {
     /// A gateway has stopped itself before it writes that a client's update is to be tried under a new
     /// key. When all updates that it held have been sent so by others, and take effect late, it wakes and
     /// writes.

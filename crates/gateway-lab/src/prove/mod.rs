@@ -3,19 +3,20 @@
 //! | module | owns |
 //! | --- | --- |
 //! | `system`, `fineract` | what is put to the test: Postgres, the sandbox, gateway processes |
-//! | `plan`, `story`, `plots`, `impatient`, `requests`, `faults`, `sandbox_faults` | what a round does, from the seed alone |
-//! | `caller`, `batch`, `poller`, `track`, `havoc`, `checkers`, `neighbours`, `late_writer`, `encounters`, `deeds` | doing it |
+//! | `plan`, `case`, `scenarios`, `impatient`, `requests`, `faults`, `sandbox_faults` | what a round does, from the seed alone |
+//! | `caller`, `batch`, `poller`, `track`, `chaos`, `checkers`, `neighbours`, `late_writer`, `encounters`, `actions` | doing it |
 //! | `round`, `judge`, `ledger` | the three books, and their comparison |
 //! | `tally`, `report` | what the run says in the end |
 
+mod actions;
 mod batch;
 mod caller;
+mod case;
+mod chaos;
 mod checkers;
-mod deeds;
 mod encounters;
 mod faults;
 mod fineract;
-mod havoc;
 mod impatient;
 mod judge;
 mod late_writer;
@@ -23,13 +24,12 @@ mod ledger;
 mod neighbours;
 mod oversight;
 mod plan;
-mod plots;
 mod poller;
 mod report;
 mod requests;
 mod round;
 mod sandbox_faults;
-mod story;
+mod scenarios;
 mod system;
 mod tally;
 mod track;

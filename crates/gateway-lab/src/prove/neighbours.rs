@@ -13,9 +13,9 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    chaos::{Chaos, WATCH},
     faults::{Card, Setting},
     fineract::SandboxClient,
-    havoc::{Havoc, WATCH},
     oversight::Held,
 };
 use crate::private::API;
@@ -30,7 +30,7 @@ const LIFTED_WITHIN: Duration = Duration::from_secs(45);
 /// Rows that are held at once.
 const HELD: i64 = 3;
 
-impl Havoc<'_> {
+impl Chaos<'_> {
     /// The reader of a log stalls, or goes away.
     pub(super) async fn leave_log(&self, card: Card, is_closed: bool) {
         for gateway in &self.system.gateways {

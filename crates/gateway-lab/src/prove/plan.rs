@@ -2,10 +2,10 @@
 
 use fastrand::Rng;
 
-use super::{faults::Card, plots::plot_of_rare};
+use super::{faults::Card, scenarios::scenario_of_rare};
 use fineract_gateway::{
     domain::OperationType,
-    points::{Deed, Order, Point},
+    points::{Action, Injection, Point},
 };
 
 /// How many things go wrong in a round, beside gateways that die at a point.
@@ -22,9 +22,9 @@ pub(super) struct Plan {
     /// What goes wrong.
     pub(super) cards: Vec<Card>,
     /// What each gateway does to itself.
-    pub(super) orders: Vec<Option<Order>>,
+    pub(super) injections: Vec<Option<Injection>>,
     /// And the first that comes back from its death.
-    pub(super) next_order: Option<Order>,
+    pub(super) next_injection: Option<Injection>,
     /// For everything else.
     pub(super) rng: Rng,
 }
@@ -59,14 +59,14 @@ impl Plan {
             *first = card;
         }
         let deaths = deal(seed, before * DEATHS_A_ROUND, DEATHS_A_ROUND, &passings());
-        let mut orders: Vec<Option<Order>> = deaths
+        let mut injections: Vec<Option<Injection>> = deaths
             .into_iter()
-            .map(|(point, operation_type)| Order {
-                deed: Deed::Die,
+            .map(|(point, operation_type)| Injection {
+                action: Action::Die,
                 point,
                 operation_type,
                 // What comes seldom is not waited for twice.
-                passing: if operation_type.is_none_or(|it| plot_of_rare(it).is_some()) {
+                passing: if operation_type.is_none_or(|it| scenario_of_rare(it).is_some()) {
                     1
                 } else {
                     rng.u32(1..=2)
@@ -74,34 +74,34 @@ impl Plan {
             })
             .map(Some)
             .collect();
-        let next_order = orders.pop().flatten();
+        let next_injection = injections.pop().flatten();
         // Somebody has to be there when the others die.
-        orders.truncate(gateways.saturating_sub(1));
-        orders.resize(gateways, None);
-        if let Some(last) = orders.last_mut() {
+        injections.truncate(gateways.saturating_sub(1));
+        injections.resize(gateways, None);
+        if let Some(last) = injections.last_mut() {
             *last = cards.iter().find_map(|card| stop(*card, &mut rng));
         }
-        rng.shuffle(&mut orders);
+        rng.shuffle(&mut injections);
         Self {
             round,
             cards,
-            orders,
-            next_order,
+            injections,
+            next_injection,
             rng,
         }
     }
 
     /// Where gateways die.
     pub(super) fn deaths(&self) -> impl Iterator<Item = Passing> {
-        let orders = self.orders.iter().flatten().chain(&self.next_order);
-        orders
-            .filter(|order| order.deed == Deed::Die)
-            .map(|order| (order.point, order.operation_type))
+        let injections = self.injections.iter().flatten().chain(&self.next_injection);
+        injections
+            .filter(|injection| injection.action == Action::Die)
+            .map(|injection| (injection.point, injection.operation_type))
     }
 }
 
 /// The order of the gateway that stops itself.
-fn stop(card: Card, rng: &mut Rng) -> Option<Order> {
+fn stop(card: Card, rng: &mut Rng) -> Option<Injection> {
     let (point, operation_type) = if card == Card::WriteLate {
         (Point::BeforeNewKey, Some(OperationType::ClientUpdate))
     } else if card == Card::StopAtPoint {
@@ -110,7 +110,7 @@ fn stop(card: Card, rng: &mut Rng) -> Option<Order> {
             Point::AfterAttemptCommit,
             Point::AfterSend,
             Point::AfterAnswer,
-            Point::BeforeSettle,
+            Point::BeforeComplete,
         ];
         (
             rng.choice(points)?,
@@ -119,8 +119,8 @@ fn stop(card: Card, rng: &mut Rng) -> Option<Order> {
     } else {
         return None;
     };
-    Some(Order {
-        deed: Deed::Stop,
+    Some(Injection {
+        action: Action::Stop,
         point,
         operation_type,
         passing: 1,

@@ -13,11 +13,11 @@ use futures_util::future::{join, try_join, try_join_all};
 
 use super::{
     caller::Callers,
+    case::cases,
+    chaos::Chaos,
     faults::{Card, Parked},
-    havoc::Havoc,
     judge::{self, Accepted, Books, Standing, Thing, Violation},
     plan::Plan,
-    story::stories,
     system::{LEASE, System},
     tally::Tally,
 };
@@ -49,8 +49,8 @@ pub(super) async fn play(system: &System, tally: &Tally, plan: Plan) -> anyhow::
     let Plan {
         round,
         cards,
-        orders,
-        next_order,
+        injections,
+        next_injection,
         mut rng,
     } = plan;
     let release = if round % OLD_EVERY == 0 {
@@ -62,8 +62,8 @@ pub(super) async fn play(system: &System, tally: &Tally, plan: Plan) -> anyhow::
     system.oversight.begin_epoch().await?;
     system.fineract.reset(release).await?;
     let logs = cards.iter().filter(|card| matches!(card, Card::Log { .. }));
-    system.begin_lives(&orders, logs.count()).await?;
-    let havoc = Havoc {
+    system.begin_lives(&injections, logs.count()).await?;
+    let chaos = Chaos {
         system,
         tally,
         is_over: AtomicBool::new(false),
@@ -71,12 +71,12 @@ pub(super) async fn play(system: &System, tally: &Tally, plan: Plan) -> anyhow::
     };
     let mut held_back = Duration::ZERO;
     for card in &cards {
-        held_back = held_back.max(havoc.prepare(*card, &mut rng).await?);
+        held_back = held_back.max(chaos.prepare(*card, &mut rng).await?);
     }
     let mut ordered = Vec::new();
-    for order in orders.iter().flatten().chain(&next_order) {
-        havoc.prepare_for(*order, &mut rng).await?;
-        ordered.extend(order.operation_type);
+    for injection in injections.iter().flatten().chain(&next_injection) {
+        chaos.prepare_for(*injection, &mut rng).await?;
+        ordered.extend(injection.operation_type);
     }
     let stop_lasts = if cards.contains(&Card::WriteLate) {
         WOKEN_BY_CARD
@@ -85,15 +85,15 @@ pub(super) async fn play(system: &System, tally: &Tally, plan: Plan) -> anyhow::
     };
     let callers = Callers::new(system, round);
     let attending = try_join(
-        havoc.attend(stop_lasts, next_order, rng.fork()),
-        havoc.check(&cards),
+        chaos.attend(stop_lasts, next_injection, rng.fork()),
+        chaos.check(&cards),
     );
     let playing = async {
-        let recovery = trouble_and_peace(&havoc, &callers, &cards, &ordered, &mut rng).await?;
+        let recovery = trouble_and_peace(&chaos, &callers, &cards, &ordered, &mut rng).await?;
         // What the sandbox still holds back is an effect too.
         tokio::time::sleep(held_back.saturating_sub(recovery)).await;
         let read = read_books(system, callers, &cards, &mut rng).await;
-        havoc.count_full_logs().await;
+        chaos.count_full_logs().await;
         read.map(|(books, slowest)| (books, recovery, slowest))
     };
     let (books, recovery, slowest) = tokio::select! {
@@ -102,13 +102,13 @@ pub(super) async fn play(system: &System, tally: &Tally, plan: Plan) -> anyhow::
     };
     let mut violations = judge::judge(&books);
     violations.extend(judge::sent_elsewhere(
-        havoc.elsewhere.load(Ordering::Relaxed),
+        chaos.elsewhere.load(Ordering::Relaxed),
     ));
     tally.end_round(round, &books.operations, recovery, slowest);
     tally.object(round, &violations);
     if !violations.is_empty() {
-        let story = format!("cards: {cards:?}\norders: {orders:?}, then {next_order:?}\n");
-        write_down(system, round, &story, &books, &violations).await?;
+        let case = format!("cards: {cards:?}\norders: {injections:?}, then {next_injection:?}\n");
+        write_down(system, round, &case, &books, &violations).await?;
     }
     Ok(Ended {
         operations: books.operations,
@@ -118,25 +118,25 @@ pub(super) async fn play(system: &System, tally: &Tally, plan: Plan) -> anyhow::
 
 /// Load while things go wrong, then peace until all have ended; how long that took.
 async fn trouble_and_peace(
-    havoc: &Havoc<'_>,
+    chaos: &Chaos<'_>,
     callers: &Callers<'_>,
     cards: &[Card],
     ordered: &[OperationType],
     rng: &mut Rng,
 ) -> anyhow::Result<Duration> {
     let encounters: Vec<_> = cards.iter().filter_map(|card| card.encounter()).collect();
-    let stories = stories(callers.round(), ordered, &encounters, rng);
-    let playing = cards.iter().map(|card| havoc.play(*card, rng.fork()));
+    let cases = cases(callers.round(), ordered, &encounters, rng);
+    let playing = cards.iter().map(|card| chaos.play(*card, rng.fork()));
     let playing = try_join_all(playing.collect::<Vec<_>>());
     let polling = callers.poll(rng.fork());
     let recovering = async {
-        let (told, played) = join(callers.tell(stories, rng), playing).await;
+        let (told, played) = join(callers.tell(cases, rng), playing).await;
         told?;
         played?;
-        havoc.is_over.store(true, Ordering::Relaxed);
-        havoc.clear_faults().await?;
+        chaos.is_over.store(true, Ordering::Relaxed);
+        chaos.clear_faults().await?;
         let peace = Instant::now();
-        while !look(havoc.system, callers).await && peace.elapsed() < DEADLINE {
+        while !look(chaos.system, callers).await && peace.elapsed() < DEADLINE {
             tokio::time::sleep(LOOK).await;
         }
         Ok(peace.elapsed())
@@ -161,7 +161,7 @@ async fn look(system: &System, callers: &Callers<'_>) -> bool {
         let standing = standings.iter().find(|standing| standing.id == id)?;
         Some(stands(standing))
     });
-    judge::is_settled(&Books {
+    judge::is_quiescent(&Books {
         operations,
         ..Books::default()
     })
@@ -171,7 +171,7 @@ fn stands(standing: &super::oversight::Standing) -> Standing {
     match standing.state {
         State::Waiting | State::Ready | State::Running => Standing::Open,
         State::Parked => Standing::Parked {
-            why: standing.why.clone().unwrap_or_default(),
+            reason_code: standing.reason_code.clone().unwrap_or_default(),
         },
         State::Succeeded => Standing::Succeeded,
         State::Failed => Standing::Failed { codes: Vec::new() },
@@ -201,14 +201,14 @@ async fn read_books(
         if let (Standing::Open, Some(found)) = (&operation.standing, found)
             && found.state == State::Parked
         {
-            let why = found.why.clone().unwrap_or_default();
+            let reason_code = found.reason_code.clone().unwrap_or_default();
             let parked = Parked {
                 operation_type: operation.operation_type,
-                why: &why,
+                reason_code: &reason_code,
                 has_effect: ledger.iter().any(|effect| effect.operation() == id),
             };
             operation.may_be_parked = cards.iter().any(|card| card.may_park(&parked));
-            operation.standing = Standing::Parked { why };
+            operation.standing = Standing::Parked { reason_code };
         }
     }
     system.oversight.remove_planted().await?;
@@ -265,11 +265,11 @@ async fn read_things(
 async fn write_down(
     system: &System,
     round: u32,
-    story: &str,
+    case: &str,
     books: &Books,
     violations: &[Violation],
 ) -> anyhow::Result<()> {
-    let mut text = story.to_owned();
+    let mut text = case.to_owned();
     for violation in violations {
         writeln!(text, "{violation}")?;
     }

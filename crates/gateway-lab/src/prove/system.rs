@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::{fineract::SandboxClient, oversight::Oversight};
 use crate::private::{Gateway, Servers, free_address};
-use fineract_gateway::{points::Order, store};
+use fineract_gateway::{points::Injection, store};
 use private_postgres::Options;
 use sqlx::postgres::PgPoolOptions;
 
@@ -121,21 +121,21 @@ impl System {
     /// so many whose log goes through a pipe. All take operations then.
     pub(super) async fn begin_lives(
         &self,
-        orders: &[Option<Order>],
+        injections: &[Option<Injection>],
         piped: usize,
     ) -> anyhow::Result<()> {
         // Those that have no order come first: whether one was carried out is read in a log.
-        let mut gateways: Vec<_> = self.gateways.iter().zip(orders).collect();
-        gateways.sort_by_key(|(_, order)| order.is_some());
-        for (number, (gateway, order)) in gateways.into_iter().enumerate() {
+        let mut gateways: Vec<_> = self.gateways.iter().zip(injections).collect();
+        gateways.sort_by_key(|(_, injection)| injection.is_some());
+        for (number, (gateway, injection)) in gateways.into_iter().enumerate() {
             if number < piped {
                 gateway.restart_piped().await?;
-            } else if order.is_some()
+            } else if injection.is_some()
                 || gateway.is_armed().await
                 || !gateway.is_alive().await
                 || gateway.stderr.lock().await.is_piped()
             {
-                gateway.restart(*order).await?;
+                gateway.restart(*injection).await?;
             }
         }
         self.until_ready().await

@@ -83,7 +83,7 @@ pub(super) fn answered(reply: Reply) -> Attempt {
         user: None,
         reply: Some(reply),
         age: Duration::ZERO,
-        foreseen: false,
+        effect_preexisted: false,
         referents: Vec::new(),
         epoch: 1,
     }

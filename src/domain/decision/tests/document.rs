@@ -17,16 +17,16 @@ fn in_words(decision: Decision) -> String {
     match decision {
         Decision::Succeeded => "succeeded".to_owned(),
         Decision::Refused => "refused".to_owned(),
-        Decision::SameKey { why, .. } => format!("same key: {why}"),
+        Decision::SameKey { reason_code, .. } => format!("same key: {reason_code}"),
         Decision::Read(question) => format!("read: {}", asked(question)),
         Decision::AwaitChecker => "wait for the checker".to_owned(),
         Decision::Rejected => "failed: rejected_by_checker".to_owned(),
-        Decision::Suspect { scope, why } => match scope {
-            Scope::Deployment => format!("blocked if a probe fails too: {why}"),
-            Scope::Type => format!("its type is blocked: {why}"),
-            Scope::Lender => format!("its lender is blocked: {why}"),
+        Decision::Suspect { scope, reason_code } => match scope {
+            Scope::Deployment => format!("blocked if a probe fails too: {reason_code}"),
+            Scope::Type => format!("its type is blocked: {reason_code}"),
+            Scope::Lender => format!("its lender is blocked: {reason_code}"),
         },
-        Decision::Park { why } => format!("park: {why}"),
+        Decision::Park { reason_code } => format!("park: {reason_code}"),
     }
 }
 
@@ -95,9 +95,9 @@ fn read(question_name: &str, found: &str, words: &str, known: &str) -> String {
     ) {
         Verdict::Succeeded => "succeeded".to_owned(),
         Verdict::Refused => "refused".to_owned(),
-        Verdict::NewKey { why } => format!("new key: {why}"),
-        Verdict::SameKey { why } => format!("same key: {why}"),
-        Verdict::Park { why } => format!("park: {why}"),
+        Verdict::NewKey { reason_code } => format!("new key: {reason_code}"),
+        Verdict::SameKey { reason_code } => format!("same key: {reason_code}"),
+        Verdict::Park { reason_code } => format!("park: {reason_code}"),
     }
 }
 

@@ -19,7 +19,7 @@ pub(super) struct InspectedAttempt {
     path: String,
     body: Option<Box<RawValue>>,
     /// Whether Fineract looked, before anything was sent, as if it had been done already.
-    foreseen: bool,
+    effect_preexisted: bool,
     sent_at: DateTime<Utc>,
     /// Null: it is open, or ended with its process.
     answered_at: Option<DateTime<Utc>>,
@@ -36,7 +36,7 @@ pub(super) async fn read_attempts(
     id: OperationId,
 ) -> Result<Vec<InspectedAttempt>, StoreError> {
     let rows = sqlx::query!(
-        "SELECT number, key_number, method, path, body, foreseen, sent_at, answered_at, status, cached,
+        "SELECT number, key_number, method, path, body, effect_preexisted, sent_at, answered_at, status, cached,
                 answer, error
            FROM attempt
           WHERE operation_id = $1
@@ -54,7 +54,7 @@ pub(super) async fn read_attempts(
             method: row.method,
             path: row.path,
             body: row.body.and_then(untouched),
-            foreseen: row.foreseen,
+            effect_preexisted: row.effect_preexisted,
             sent_at: row.sent_at,
             answered_at: row.answered_at,
             status: row.status,

@@ -18,7 +18,7 @@ const AHEAD: i64 = 10;
 pub(super) struct Ahead {
     tracking_id: TrackingName,
     state: String,
-    why: Option<String>,
+    reason_code: Option<String>,
     lane: String,
     position: i64,
 }
@@ -33,19 +33,19 @@ pub(super) async fn read_ahead(
         "WITH ahead AS (
              (SELECT p.lane, p.position, p.operation_id
                 FROM operation o
-                JOIN place p ON p.lane = o.lane AND p.position < o.position
+                JOIN lane_entry p ON p.lane = o.lane AND p.position < o.position
                WHERE o.id = $1 AND o.state = 'waiting'
                ORDER BY p.position
                LIMIT $2)
               UNION ALL
              (SELECT p.lane, p.position, p.operation_id
                 FROM operation o
-                JOIN place p ON p.lane = o.read_lane AND p.position < o.read_position AND p.writes
+                JOIN lane_entry p ON p.lane = o.read_lane AND p.position < o.read_position AND p.writes
                WHERE o.id = $1 AND o.state = 'waiting'
                ORDER BY p.position
                LIMIT $2)
          )
-         SELECT o.id, o.type, o.state, o.why, a.lane AS \"lane!\", a.position AS \"position!\"
+         SELECT o.id, o.type, o.state, o.reason_code, a.lane AS \"lane!\", a.position AS \"position!\"
            FROM ahead a
            JOIN operation o ON o.id = a.operation_id
           ORDER BY a.lane, a.position",
@@ -58,7 +58,7 @@ pub(super) async fn read_ahead(
     let ahead = rows.into_iter().map(|row| Ahead {
         tracking_id: TrackingName::new(&row.r#type, row.id),
         state: row.state,
-        why: row.why,
+        reason_code: row.reason_code,
         lane: row.lane,
         position: row.position,
     });

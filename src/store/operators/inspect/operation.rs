@@ -17,12 +17,12 @@ pub(super) struct InspectedOperation {
     operation_type: String,
     state: String,
     /// Whether it is on hold.
-    held: bool,
+    on_hold: bool,
     /// The hold of everything that it is on hold with; none where an operator holds back this one.
     hold_all: Option<HoldAll>,
     /// Why it is parked, blocked or tried again, as a stable code, and since when.
-    why: Option<String>,
-    why_since: Option<DateTime<Utc>>,
+    reason_code: Option<String>,
+    reason_since: Option<DateTime<Utc>>,
     /// How an operator says that it ended; a worker is asked to look.
     resolution: Option<String>,
     caller: String,
@@ -73,8 +73,8 @@ pub(super) async fn read_operation(
     id: OperationId,
 ) -> Result<Option<InspectedOperation>, StoreError> {
     let row = sqlx::query!(
-        r#"SELECT o.id, o.type, o.state, o.held, h.id AS "hold_id?", h.reason AS "hold_reason?",
-                  h.held_by AS "hold_by?", h.since AS "hold_since?", h.covers_all_since, o.expires_at, o.why, o.why_since, o.resolution, o.accepted_at, o.due_at,
+        r#"SELECT o.id, o.type, o.state, o.on_hold, h.id AS "hold_id?", h.reason AS "hold_reason?",
+                  h.held_by AS "hold_by?", h.since AS "hold_since?", h.covers_all_since, o.expires_at, o.reason_code, o.reason_since, o.resolution, o.accepted_at, o.due_at,
                   o.ended_at, o.attempt, o.key_number, o.lost, o.lane, o.position, o.read_lane,
                   o.read_position, p.caller, p.data AS "data: Json<Box<RawValue>>",
                   r.code, r.success, r.failure, r.message,
@@ -113,10 +113,10 @@ pub(super) async fn read_operation(
         tracking_id: TrackingName::new(&row.r#type, row.id),
         operation_type: row.r#type,
         state: row.state,
-        held: row.held,
+        on_hold: row.on_hold,
         hold_all: hold,
-        why: row.why,
-        why_since: row.why_since,
+        reason_code: row.reason_code,
+        reason_since: row.reason_since,
         resolution: row.resolution,
         caller: row.caller,
         accepted_at: row.accepted_at,

@@ -24,19 +24,19 @@ impl Queue {
                          || '7' || substr(md5(n::text), 1, 3) || '8' || substr(md5(n::text), 4, 15))::uuid AS id,
                         CASE WHEN $2 THEN 'client:one' ELSE 'client:due-' || n END AS lane,
                         CASE WHEN $2 THEN n ELSE 1 END AS position,
-                        NOT $2 OR n = 1 AS granted
+                        NOT $2 OR n = 1 AS admitted
                    FROM generate_series(1, $1::bigint) n
              ), operations AS (
-                 INSERT INTO operation (id, type, state, lane, position, ungranted, due_at)
-                 SELECT id, 'CLIENT_UPDATE', CASE WHEN granted THEN 'ready' ELSE 'waiting' END,
-                        lane, position, (NOT granted)::int, CASE WHEN granted THEN now() END
+                 INSERT INTO operation (id, type, state, lane, position, blocked_by, due_at)
+                 SELECT id, 'CLIENT_UPDATE', CASE WHEN admitted THEN 'ready' ELSE 'waiting' END,
+                        lane, position, (NOT admitted)::int, CASE WHEN admitted THEN now() END
                    FROM row
              ), payloads AS (
                  INSERT INTO payload (operation_id, caller, data, lane)
                  SELECT id, 'bench', json_build_object('externalId', lane, 'firstname', 'Load'), lane FROM row
-             ), places AS (
-                 INSERT INTO place (lane, position, operation_id, writes, granted)
-                 SELECT lane, position, id, true, granted FROM row
+             ), lane_entries AS (
+                 INSERT INTO lane_entry (lane, position, operation_id, writes, admitted)
+                 SELECT lane, position, id, true, admitted FROM row
              )
              INSERT INTO lane (key, next_position, members, writers)
              SELECT lane, max(position) + 1, count(*), count(*) FROM row GROUP BY lane",
@@ -58,7 +58,7 @@ impl Queue {
                         'C-' || md5(n::text) AS name, n
                    FROM generate_series($1::bigint, $2::bigint) n
              ), operations AS (
-                 INSERT INTO operation (id, type, state, lane, position, ungranted, attempt, ended_at)
+                 INSERT INTO operation (id, type, state, lane, position, blocked_by, attempt, ended_at)
                  SELECT id, 'CLIENT_CREATE', 'succeeded', 'client:' || lower(name), 1, 0, 1, now() FROM row
              ), payloads AS (
                  INSERT INTO payload (operation_id, caller, data, lane)
@@ -86,7 +86,7 @@ impl Queue {
 
     /// Holds everything back that has not ended.
     pub(in crate::bench) async fn hold_all(&self) -> anyhow::Result<u64> {
-        let held = sqlx::query!("UPDATE operation SET held = true WHERE ended_at IS NULL")
+        let held = sqlx::query!("UPDATE operation SET on_hold = true WHERE ended_at IS NULL")
             .execute(&self.pool)
             .await
             .context("hold operations back")?;
@@ -96,8 +96,8 @@ impl Queue {
     /// Lets so many of them go on; how many there were.
     pub(in crate::bench) async fn release(&self, count: i64) -> anyhow::Result<u64> {
         let released = sqlx::query!(
-            "UPDATE operation SET held = false
-              WHERE id IN (SELECT id FROM operation WHERE held ORDER BY id LIMIT $1)",
+            "UPDATE operation SET on_hold = false
+              WHERE id IN (SELECT id FROM operation WHERE on_hold ORDER BY id LIMIT $1)",
             count
         )
         .execute(&self.pool)

@@ -77,7 +77,7 @@ impl Queue {
                FROM (SELECT * FROM operation LIMIT 1000) o
                JOIN payload p ON p.operation_id = o.id
                JOIN lane l ON l.key = o.lane
-               JOIN place c ON c.operation_id = o.id AND c.writes"
+               JOIN lane_entry c ON c.operation_id = o.id AND c.writes"
         )
         .fetch_one(&self.pool)
         .await
@@ -89,7 +89,7 @@ impl Queue {
     pub(in crate::bench) async fn sizes(&self) -> anyhow::Result<(i64, i64)> {
         let sizes = sqlx::query!(
             "SELECT pg_database_size(current_database()) AS \"all!\",
-                    pg_total_relation_size('place') + pg_relation_size('operation_due')
+                    pg_total_relation_size('lane_entry') + pg_relation_size('operation_due')
                     + pg_relation_size('operation_due_of_lender') AS \"hot!\""
         )
         .fetch_one(&self.pool)

@@ -67,7 +67,7 @@ pub(in crate::prove) enum Standing {
     /// A person has to decide it.
     Parked {
         /// Why.
-        why: String,
+        reason_code: String,
     },
     /// `success`.
     Succeeded,

@@ -32,8 +32,8 @@ pub(super) fn of_operation(books: &Books, operation: &Accepted) -> Vec<Violation
                 format!("{}; codes {codes:?}", listed(&effects)),
             );
         }
-        Standing::Parked { why } if !operation.may_be_parked => {
-            object(Rule::ParkedForCause, why.clone());
+        Standing::Parked { reason_code } if !operation.may_be_parked => {
+            object(Rule::ParkedForCause, reason_code.clone());
         }
         Standing::Missing
         | Standing::Open

@@ -63,7 +63,7 @@ pub(super) fn out_of_order(books: &Books) -> Vec<Violation> {
 pub(super) fn standing_though_it_fell(books: &Books) -> Vec<Violation> {
     pairs(books)
         .filter(|(earlier, later)| {
-            fells(earlier)
+            fails_dependents(earlier)
                 && (later.lane == earlier.lane || later.reads.as_ref() == Some(&earlier.lane))
                 && matches!(later.standing, Standing::Succeeded)
                 && !rests_on_a_create(books, earlier, later)
@@ -110,7 +110,7 @@ fn was_known(books: &Books, earlier: &Accepted, later: &Accepted) -> bool {
         .any(|read_at| read_at <= later.heard_at)
 }
 
-fn fells(operation: &Accepted) -> bool {
+fn fails_dependents(operation: &Accepted) -> bool {
     let Standing::Failed { codes } = &operation.standing else {
         return false;
     };

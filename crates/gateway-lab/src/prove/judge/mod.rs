@@ -87,7 +87,7 @@ impl fmt::Display for Rule {
             Self::OurValues => "the effect is what was asked for",
             Self::FailureHasNone => "failed → no effect",
             Self::EffectsAreAccepted => "no effect without an operation",
-            Self::OrderOfAcceptance => "a lane keeps the order of acceptance",
+            Self::OrderOfAcceptance => "a lane keeps the injection of acceptance",
             Self::FallsWithIt => "what rests on a failed one is not sent",
             Self::NotOverpaid => "never more disbursed than approved",
             Self::EndsAreFinal => "ended never changes",
@@ -169,7 +169,7 @@ pub(super) fn judge(books: &Books) -> Vec<Violation> {
 }
 
 /// Whether every operation has ended, is parked, or stands behind what is parked.
-pub(super) fn is_settled(books: &Books) -> bool {
+pub(super) fn is_quiescent(books: &Books) -> bool {
     lanes::lost(books).is_empty()
 }
 

@@ -28,7 +28,7 @@ pub(in crate::prove) struct Standing {
     /// Its state.
     pub(in crate::prove) state: State,
     /// Why it is parked, or tried again.
-    pub(in crate::prove) why: Option<String>,
+    pub(in crate::prove) reason_code: Option<String>,
     /// Why it failed, as the gateway's own code, or the first of Fineract's.
     pub(in crate::prove) code: Option<String>,
     /// How long it took from its acceptance to its end.
@@ -48,7 +48,7 @@ impl Oversight {
     ) -> anyhow::Result<Vec<Standing>> {
         let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
         sqlx::query!(
-            r#"SELECT o.id AS "id!", o.state AS "state!", o.why, r.code AS "code?",
+            r#"SELECT o.id AS "id!", o.state AS "state!", o.reason_code, r.code AS "code?",
                       EXTRACT(EPOCH FROM o.ended_at - o.accepted_at)::float8 AS seconds
                  FROM operation o
                  LEFT JOIN result r ON r.operation_id = o.id
@@ -63,7 +63,7 @@ impl Oversight {
             Ok(Standing {
                 id: OperationId(row.id),
                 state: State::from_name(&row.state).context("a state")?,
-                why: row.why,
+                reason_code: row.reason_code,
                 code: row.code,
                 took: row
                     .seconds
@@ -114,7 +114,7 @@ impl Oversight {
         let count = sqlx::query_scalar!(
             r#"SELECT count(*) AS "count!"
                  FROM operation
-                WHERE why = 'evidence_unread' AND expires_at <= now() AND ended_at IS NULL"#
+                WHERE reason_code = 'evidence_unread' AND expires_at <= now() AND ended_at IS NULL"#
         )
         .fetch_one(&self.pool)
         .await

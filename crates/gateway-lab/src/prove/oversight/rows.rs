@@ -99,7 +99,7 @@ impl Oversight {
             };
             plant(&mut transaction, &row).await?;
         }
-        let lane = lane("falling");
+        let lane = lane("failing_dependents");
         let failed = Row {
             lane: &lane,
             position: 1,
@@ -127,7 +127,7 @@ impl Oversight {
             "WITH planted AS (DELETE FROM operation WHERE lane LIKE $1 RETURNING id),
                   payloads AS (DELETE FROM payload WHERE operation_id IN (SELECT id FROM planted)),
                   results AS (DELETE FROM result WHERE operation_id IN (SELECT id FROM planted)),
-                  places AS (DELETE FROM place WHERE lane LIKE $1)
+                  lane_entries AS (DELETE FROM lane_entry WHERE lane LIKE $1)
              DELETE FROM lane WHERE key LIKE $1",
             format!("client:{PLANTED}%")
         )
@@ -147,7 +147,7 @@ async fn plant_lane(
 ) -> anyhow::Result<()> {
     sqlx::query!(
         "INSERT INTO lane (key, next_position, members, writers, failed_by, failed_at, failed_position,
-                           failed_below, falling)
+                           failed_below, failing_dependents)
          VALUES ($1, $2, 1, 1, $3, CASE WHEN $3::uuid IS NOT NULL THEN now() END,
                  CASE WHEN $3::uuid IS NOT NULL THEN 1 ELSE 0 END,
                  CASE WHEN $3::uuid IS NOT NULL THEN $2::bigint ELSE 0 END, $3::uuid IS NOT NULL)",
@@ -165,7 +165,7 @@ async fn plant(connection: &mut PgConnection, row: &Row<'_>) -> anyhow::Result<U
     let id = Uuid::now_v7();
     let state = row.state.as_str();
     sqlx::query!(
-        "INSERT INTO operation (id, type, state, lane, position, ungranted, due_at, why, why_since, ended_at,
+        "INSERT INTO operation (id, type, state, lane, position, blocked_by, due_at, reason_code, reason_since, ended_at,
                                 expires_at)
          VALUES ($1, $2, $3, $4, $5, CASE $3 WHEN 'waiting' THEN 1 ELSE 0 END,
                  CASE $3 WHEN 'ready' THEN now() END, CASE $3 WHEN 'parked' THEN 'still_running' END,
@@ -199,7 +199,7 @@ async fn plant(connection: &mut PgConnection, row: &Row<'_>) -> anyhow::Result<U
         .context(ACTION)?;
     } else {
         sqlx::query!(
-            "INSERT INTO place (lane, position, operation_id, writes, granted) VALUES ($1, $2, $3, true, $4)",
+            "INSERT INTO lane_entry (lane, position, operation_id, writes, admitted) VALUES ($1, $2, $3, true, $4)",
             row.lane,
             row.position,
             id,

@@ -63,14 +63,14 @@ impl Run {
             number: i32::try_from(self.sent.len()).unwrap() + 1,
             key_number,
             reply: said.as_deref().map(reply),
-            foreseen: self.fineract.kind == Kind::Foreseen,
+            effect_preexisted: self.fineract.kind == Kind::Foreseen,
             ..answered(reply("closed"))
         };
         self.sent.push((sent_at, attempt));
         let attempts = self.attempts();
         let Some(reply) = attempts.last().unwrap().reply.clone() else {
             return Decision::SameKey {
-                why: "our process died",
+                reason_code: "our process died",
                 outage: false,
             };
         };
@@ -93,7 +93,7 @@ impl Run {
         if self.dice.one_in(4) {
             self.log.push(format!("{question:?} unreadable"));
             return Verdict::SameKey {
-                why: "evidence_unread",
+                reason_code: "evidence_unread",
             };
         }
         let finding = self.fineract.look();

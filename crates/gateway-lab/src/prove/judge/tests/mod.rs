@@ -100,7 +100,7 @@ fn failed(code: &str) -> Standing {
 
 fn parked() -> Standing {
     Standing::Parked {
-        why: "still_running".to_owned(),
+        reason_code: "still_running".to_owned(),
     }
 }
 

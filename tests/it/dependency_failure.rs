@@ -1,0 +1,237 @@
+//! What falls with a failure, and what does not; and who ends what.
+
+use std::time::Duration;
+
+use fineract_gateway::{
+    domain::OperationType,
+    store::{Claimed, Completion, Verdict},
+};
+use serde_json::{Value, json};
+use sqlx::PgPool;
+
+use crate::{
+    bulk::Bulk,
+    support::{
+        API_KEY, Answer, OPS_TOKEN, TestGateway, claim_limits, client_create,
+        ends::{done, refused},
+        steps::{self, envelope, rename},
+    },
+};
+
+async fn states(pool: &PgPool) -> Vec<String> {
+    sqlx::query_scalar!("SELECT state FROM operation ORDER BY position")
+        .fetch_all(pool)
+        .await
+        .unwrap()
+}
+
+/// The failure was forgotten when it was accepted. That a clock steps back then, and the next one falls,
+/// changes nothing for the one that may have been sent by now.
+#[sqlx::test]
+async fn what_runs_already_does_not_fall_when_a_clock_steps_back(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    gateway.accept(&client_create("C")).await;
+    gateway.end_next(refused()).await;
+    sqlx::query!("UPDATE lane SET failed_at = failed_at - interval '2 minutes'")
+        .execute(&pool)
+        .await
+        .unwrap();
+    gateway.accept(&update()).await;
+    let limits = claim_limits(1, OperationType::ALL);
+    let claimed = gateway.store.claim(&limits).await.unwrap().pop().unwrap();
+
+    sqlx::query!("UPDATE lane SET failed_at = now()")
+        .execute(&pool)
+        .await
+        .unwrap();
+    gateway.accept(&update()).await;
+    while gateway.store.fell_some().await.unwrap() {}
+    assert_eq!(states(&pool).await, ["failed", "running", "failed"]);
+    let completion = Completion {
+        id: claimed.id,
+        attempt: claimed.attempt,
+        lane_entries: claimed.lane_entries,
+        reply: None,
+        verdict: Verdict::End(done()),
+    };
+    assert!(gateway.store.complete(completion).await.unwrap());
+    assert_eq!(states(&pool).await, ["failed", "succeeded", "failed"]);
+}
+
+fn update() -> Value {
+    envelope("CLIENT_UPDATE", rename("C"))
+}
+
+fn loan(id: &str) -> Value {
+    envelope("LOAN_CREATE", steps::loan(id, "C"))
+}
+
+fn approve(id: &str) -> Value {
+    envelope("LOAN_APPROVE", steps::approve(id))
+}
+
+/// The states in the order of acceptance.
+async fn in_order(pool: &PgPool) -> Vec<String> {
+    sqlx::query_scalar!("SELECT state FROM operation ORDER BY accepted_at, id")
+        .fetch_all(pool)
+        .await
+        .unwrap()
+}
+
+/// Whoever sends a corrected create at once has not read the failure yet: it does not fail with what it
+/// corrects, and what comes behind it depends on it.
+#[sqlx::test]
+async fn a_corrected_create_does_not_fail_with_what_it_corrects(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    gateway.accept(&client_create("C")).await;
+    gateway.end_next(refused()).await;
+    gateway.accept(&update()).await;
+    gateway.accept(&client_create("C")).await;
+    gateway.accept(&update()).await;
+    gateway.accept(&loan("L")).await;
+    while gateway.store.fell_some().await.unwrap() {}
+    assert_eq!(
+        in_order(&pool).await,
+        ["failed", "failed", "ready", "waiting", "waiting"]
+    );
+    gateway.end_next(done()).await;
+    gateway.end_next(done()).await;
+    gateway.end_next(done()).await;
+    assert_eq!(
+        in_order(&pool).await,
+        ["failed", "failed", "succeeded", "succeeded", "succeeded"]
+    );
+}
+
+/// The same, all sent before the first has failed.
+#[sqlx::test]
+async fn a_create_stands_on_its_own_also_when_it_waited(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    for body in [
+        client_create("C"),
+        update(),
+        loan("L-1"),
+        client_create("C"),
+        update(),
+        loan("L-2"),
+        loan("L-2"),
+        approve("L-2"),
+    ] {
+        gateway.accept(&body).await;
+    }
+    gateway.end_next(refused()).await;
+    while gateway.store.fell_some().await.unwrap() {}
+    assert_eq!(
+        in_order(&pool).await,
+        [
+            "failed", "failed", "failed", "ready", "waiting", "waiting", "waiting", "waiting"
+        ]
+    );
+    gateway.end_next(refused()).await;
+    while gateway.store.fell_some().await.unwrap() {}
+    assert_eq!(in_order(&pool).await, ["failed"; 8]);
+}
+
+/// A loan's create reads its client's lane, where it depends on the client.
+#[sqlx::test]
+async fn a_loan_fails_with_its_client_and_not_with_an_earlier_application(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    gateway.accept(&loan("L")).await;
+    gateway.end_next(refused()).await;
+    gateway.accept(&loan("L")).await;
+    gateway.end_next(done()).await;
+    gateway.accept(&client_create("C")).await;
+    gateway.end_next(refused()).await;
+    gateway.accept(&loan("L")).await;
+    while gateway.store.fell_some().await.unwrap() {}
+    assert_eq!(
+        in_order(&pool).await,
+        ["failed", "succeeded", "failed", "failed"]
+    );
+}
+
+/// Every surface that shows a failure counts as having read it.
+#[sqlx::test]
+async fn whatever_shows_a_failure_counts_as_reading_it(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    let bulk = Bulk::new(gateway.address);
+    let disburse = json!({ "status": "LOAN_DISBURSE",
+        "data": { "external_loan_id": "L", "actualDisbursementDate": "11 January 2026" } });
+    let is_read = async |lane: &str| {
+        sqlx::query_scalar!("SELECT failure_read FROM lane WHERE key = $1", lane)
+            .fetch_one(&pool)
+            .await
+            .unwrap()
+    };
+
+    // A batch's summary, on a page that shows none of its rows.
+    bulk.schedule("r", vec![client_create("C-1")]).await;
+    gateway.end_next(refused()).await;
+    assert!(!is_read("client:c-1").await);
+    bulk.status(&json!({ "reference_id": "r", "filters": {"status": ["READY"]} }))
+        .await;
+    assert!(is_read("client:c-1").await);
+
+    // A transaction.
+    let id = gateway.accept(&disburse).await;
+    gateway.end_next(refused()).await;
+    assert!(!is_read("loan:l").await);
+    let request = gateway.request(reqwest::Method::GET, &format!("/transactions/{id}"));
+    Answer::of(request.header("Authorization", format!("Token {API_KEY}"))).await;
+    assert!(is_read("loan:l").await);
+
+    // An operator's look, and an operator's cancel.
+    let id = gateway.accept(&client_create("C-2")).await;
+    gateway.end_next(refused()).await;
+    assert!(!is_read("client:c-2").await);
+    let request = gateway.request(reqwest::Method::GET, &format!("/fineract/operations/{id}"));
+    Answer::of(request.header("X-Internal-Token", OPS_TOKEN)).await;
+    assert!(is_read("client:c-2").await);
+    let id = gateway.accept(&client_create("C-3")).await;
+    let request = gateway.request(
+        reqwest::Method::POST,
+        &format!("/fineract/operations/{id}/cancel"),
+    );
+    let cancelled = Answer::of(request.header("X-Internal-Token", OPS_TOKEN)).await;
+    assert_eq!(cancelled.status, 200);
+    assert!(is_read("client:c-3").await);
+}
+
+#[sqlx::test]
+async fn an_attempt_that_lost_its_claim_ends_nothing_beside_the_one_that_has_it(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    gateway.accept(&client_create("C")).await;
+    let limits = claim_limits(1, OperationType::ALL);
+    let lost = gateway.store.claim(&limits).await.unwrap().pop().unwrap();
+    sqlx::query!("UPDATE operation SET due_at = now()")
+        .execute(&pool)
+        .await
+        .unwrap();
+    let holding = gateway.store.claim(&limits).await.unwrap().pop().unwrap();
+    assert_eq!((lost.attempt, holding.attempt), (1, 2));
+    let complete = |claimed: &Claimed, verdict| {
+        let completion = Completion {
+            id: claimed.id,
+            attempt: claimed.attempt,
+            lane_entries: claimed.lane_entries.clone(),
+            reply: None,
+            verdict,
+        };
+        gateway.store.complete(completion)
+    };
+    let end = Verdict::End(done());
+    let again = Verdict::Again {
+        delay: Duration::ZERO,
+        new_key: false,
+        reason_code: "test",
+        counts: Some(true),
+    };
+    // At once, so in one batch.
+    let (of_lost, of_holding) = tokio::join!(complete(&lost, end), complete(&holding, again));
+    assert!(!of_lost.unwrap());
+    assert!(of_holding.unwrap());
+    assert_eq!(states(&pool).await, ["ready"]);
+    let left = "SELECT (SELECT count(*) FROM lane_entry) - (SELECT count(*) FROM result)";
+    let left: i64 = sqlx::query_scalar(left).fetch_one(&pool).await.unwrap();
+    assert_eq!(left, 1, "it keeps its place, and has no result");
+}
