@@ -16,6 +16,7 @@
 //! | [`points`] | where `prove` kills or stops a gateway |
 //! | [`table`] | CSV as people make it, read strictly |
 //! | [`telemetry`] | the log |
+//! | [`tls`] | how HTTP clients are made |
 
 pub mod app;
 pub mod cli;
@@ -30,4 +31,5 @@ pub mod sabotage;
 pub mod store;
 pub mod table;
 pub mod telemetry;
+pub mod tls;
 pub mod worker;

@@ -20,6 +20,7 @@ use super::{
 use crate::{
     config,
     domain::{Answer, Failure, IdempotencyKey, Method, Reply, Request},
+    tls,
 };
 
 /// Fineract closes idle connections after 60 s (`docs/fineract/outages.md`, "Connections"): ours go before.
@@ -59,7 +60,7 @@ impl Fineract {
         let tenant = HeaderValue::from_str(&settings.tenant).map_err(SetupError::Tenant)?;
         headers.insert("Fineract-Platform-TenantId", tenant);
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        let mut builder = Client::builder()
+        let mut builder = tls::http_client()
             .default_headers(headers)
             // A redirect (TLS expected) would turn a POST into something else (`docs/fineract/commands.md`,
             // "Addresses and headers").

@@ -1,6 +1,7 @@
 //! What waits for a checker in Fineract has not failed, whatever an operator says.
 
-use reqwest::{Client, Method, StatusCode};
+use fineract_gateway::tls::http_client;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
@@ -16,7 +17,7 @@ async fn check(system: &System, method: Method, path: &str) -> Value {
         "http://{}/fineract-provider/api/v1/makercheckers{path}",
         system.sandbox
     );
-    let client = Client::builder().no_proxy().build().expect("a client");
+    let client = http_client().no_proxy().build().expect("a client");
     let request = client
         .request(method, url)
         .header("Fineract-Platform-TenantId", "default")
@@ -28,7 +29,7 @@ async fn check(system: &System, method: Method, path: &str) -> Value {
 
 /// Has the sandbox forget everything, and stand in for this release of Fineract.
 async fn stand_in_for(system: &System, release: &str) {
-    let client = Client::builder().no_proxy().build().expect("a client");
+    let client = http_client().no_proxy().build().expect("a client");
     let request = client
         .post(format!("http://{}/sandbox/reset", system.sandbox))
         .json(&json!({ "fineractVersion": release }));

@@ -2,13 +2,13 @@
 
 use std::{path::Path, time::Duration};
 
+use fineract_gateway::tls::http_client;
 use fineract_gateway::{
     config::Config,
     domain::{Product, Reads},
     fineract::{Fineract, ReadFailure, Subject},
 };
 use fineract_sandbox::Sandbox;
-use reqwest::Client;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use tokio::time::timeout;
@@ -71,7 +71,7 @@ async fn sent(pool: &PgPool, tracking_id: &str) -> (String, Value) {
 /// Loan L with its charges, as Fineract shows it.
 async fn loan(system: &System) -> Value {
     let path = "/fineract-provider/api/v1/loans/external-id/L?associations=charges";
-    let client = Client::builder().no_proxy().build().expect("a client");
+    let client = http_client().no_proxy().build().expect("a client");
     let request = client.get(format!("http://{}{path}", system.sandbox));
     let request = request.header("Fineract-Platform-TenantId", "default");
     let answer = request.basic_auth("mifos", Some("password")).send().await;

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use fineract_gateway::tls::http_client;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use tokio::{
@@ -79,10 +80,7 @@ async fn stops_listening(gateway: &Caller) {
 /// how many were accepted while the readiness failed.
 async fn keep_sending(gateway: &Caller, name: &str) -> (Vec<String>, usize) {
     let url = format!("http://{}", gateway.address);
-    let connection = reqwest::Client::builder()
-        .timeout(DEADLINE)
-        .build()
-        .expect("a client");
+    let connection = http_client().timeout(DEADLINE).build().expect("a client");
     let (mut accepted, mut while_unready) = (Vec::new(), 0);
     loop {
         let id = format!("{name}-{}", accepted.len());

@@ -7,6 +7,8 @@ use reqwest::{Client, Url};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
+use crate::tls;
+
 /// The most problems that are shown.
 const SHOWN: usize = 50;
 
@@ -130,7 +132,7 @@ struct Problem {
 impl Connection {
     /// A connection for this caller.
     pub fn new(caller: Caller) -> anyhow::Result<Self> {
-        let http = Client::builder()
+        let http = tls::http_client()
             .timeout(Duration::from_mins(3))
             .no_proxy()
             .build()

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use fineract_gateway::tls::http_client;
 use fineract_sandbox::Sandbox;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -117,7 +118,7 @@ impl Bed {
             .fineract
             .url()
             .replace("fineract-provider/api/v1", "sandbox");
-        let answer = reqwest::Client::builder()
+        let answer = http_client()
             .timeout(DEADLINE)
             .build()
             .expect("a client")
@@ -135,7 +136,16 @@ impl Bed {
             .fineract
             .url()
             .replace("fineract-provider/api/v1", "sandbox/ledger");
-        let ledger: Vec<Value> = reqwest::get(url).await.unwrap().json().await.unwrap();
+        let ledger: Vec<Value> = http_client()
+            .build()
+            .unwrap()
+            .get(url)
+            .send()
+            .await
+            .unwrap()
+            .json()
+            .await
+            .unwrap();
         let is_deletion = |effect: &&Value| effect.to_string().contains("DELETE");
         ledger.iter().filter(is_deletion).count()
     }

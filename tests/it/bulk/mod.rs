@@ -26,6 +26,7 @@ use std::{
 };
 
 use fineract_gateway::config::BulkClient;
+use fineract_gateway::tls::http_client;
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 
@@ -62,7 +63,7 @@ pub(crate) struct Bulk {
 impl Bulk {
     pub(crate) fn new(address: SocketAddr) -> Self {
         Self {
-            http: Client::builder().timeout(DEADLINE).build().unwrap(),
+            http: http_client().timeout(DEADLINE).build().unwrap(),
             base: format!("http://{address}/bulk"),
             name: "lender",
         }

@@ -12,6 +12,7 @@ pub(crate) mod system;
 
 use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
 
+use fineract_gateway::tls::http_client;
 use fineract_gateway::{
     domain::{FineractHealth, OperationType},
     http::{self, ApiState, Budgets, Bulk, BulkClients, Tokens},
@@ -114,10 +115,7 @@ impl TestGateway {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         tasks.spawn(http::serve(listener, state, stop.clone()));
-        let client = Client::builder()
-            .timeout(DEADLINE)
-            .build()
-            .expect("a client");
+        let client = http_client().timeout(DEADLINE).build().expect("a client");
         Self {
             address,
             store,

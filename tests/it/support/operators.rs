@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, time::Instant};
 
 use fineract_gateway::domain::TrackingId;
+use fineract_gateway::tls::http_client;
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -19,7 +20,7 @@ pub(crate) struct Operator {
 impl Operator {
     /// The operator `admin` of the gateway that listens there.
     pub(crate) fn of(address: SocketAddr) -> Self {
-        let client = Client::builder().timeout(DEADLINE).build();
+        let client = http_client().timeout(DEADLINE).build();
         Self {
             address,
             client: client.expect("a client"),

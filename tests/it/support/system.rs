@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use fineract_gateway::tls::http_client;
 use fineract_gateway::{
     app::{self, Gateway},
     config::Config,
@@ -89,10 +90,7 @@ impl System {
             settings: settings
                 .map(|(name, value)| (name.to_owned(), value))
                 .to_vec(),
-            client: Client::builder()
-                .timeout(DEADLINE)
-                .build()
-                .expect("a client"),
+            client: http_client().timeout(DEADLINE).build().expect("a client"),
             stop,
             trusting: None,
         }

@@ -7,3 +7,10 @@
 
 mod replay;
 mod sandbox;
+
+/// Starts an HTTP client. reqwest is built without a TLS implementation of its own.
+fn http_client() -> reqwest::ClientBuilder {
+    // An error means that one was installed before.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    reqwest::Client::builder()
+}

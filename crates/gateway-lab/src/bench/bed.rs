@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
+use fineract_gateway::tls::http_client;
 use indicatif::ProgressBar;
 use reqwest::Client;
 use tokio::time::sleep;
@@ -50,7 +51,7 @@ impl Bed {
         std::fs::create_dir_all(&folder).context("there is no place for the logs")?;
         let servers = Servers::start(Options::default()).await?;
         let queue = Self::queue_of(&servers, "postgres").await?;
-        let http = Client::builder()
+        let http = http_client()
             .timeout(Duration::from_secs(70))
             .pool_max_idle_per_host(usize::MAX)
             .tcp_nodelay(true)

@@ -6,6 +6,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
+use fineract_gateway::tls::http_client;
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, value::RawValue};
@@ -73,7 +74,7 @@ struct Tracked {
 impl Caller {
     /// A caller of the API at that address.
     pub(super) fn new(api: SocketAddr, patience: Duration) -> anyhow::Result<Self> {
-        let http = Client::builder()
+        let http = http_client()
             .timeout(Duration::from_secs(30))
             .no_proxy()
             .build()

@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
+use fineract_gateway::tls::http_client;
 use indicatif::ProgressBar;
 use reqwest::Client;
 use serde::Deserialize;
@@ -51,7 +52,7 @@ struct Tracked {
 
 /// Runs a plan to its end.
 pub(crate) async fn drive(plan: &Plan, bar: &ProgressBar) -> anyhow::Result<Report> {
-    let client = Client::builder()
+    let client = http_client()
         .timeout(Duration::from_secs(40))
         .pool_max_idle_per_host(plan.connections)
         .tcp_nodelay(true)

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use fineract_gateway::tls::http_client;
 use reqwest::Url;
 use serde::Deserialize;
 use serde_json::json;
@@ -68,7 +69,7 @@ impl Report {
             idempotency_key: Option<String>,
         }
         let url = sandbox.join("/sandbox/ledger")?;
-        let entries: Vec<Entry> = reqwest::get(url).await?.json().await?;
+        let entries: Vec<Entry> = http_client().build()?.get(url).send().await?.json().await?;
         let mut effects: HashMap<Uuid, usize> = HashMap::new();
         for key in entries
             .into_iter()

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::{fineract::SandboxClient, oversight::Oversight};
 use crate::private::{Gateway, Servers, free_address};
+use fineract_gateway::tls::http_client;
 use fineract_gateway::{points::Injection, store};
 use private_postgres::Options;
 use sqlx::postgres::PgPoolOptions;
@@ -82,10 +83,7 @@ impl System {
         store::migrate(&store::connect(&url, 1, None).await?).await?;
         let pool = PgPoolOptions::new().max_connections(4).connect(&url);
         let pool = pool.await?;
-        let http = Client::builder()
-            .timeout(REQUEST_TIMEOUT)
-            .no_proxy()
-            .build()?;
+        let http = http_client().timeout(REQUEST_TIMEOUT).no_proxy().build()?;
         let own = SETTINGS.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let keys: Vec<String> = (0..API_KEYS).map(|n| format!("los-{n}=key-{n}")).collect();
         let callers = [

@@ -1,8 +1,9 @@
 //! `demo` shows every operation, says how it went by its exit code, and leaves nothing behind.
 
 use fineract_gateway::domain::OperationType;
+use fineract_gateway::tls::http_client;
 use fineract_sandbox::Sandbox;
-use reqwest::{Client, Method};
+use reqwest::Method;
 use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
 use tokio::{
@@ -97,7 +98,7 @@ async fn it_stays_up_with_lines_that_work_until_a_signal() {
             .await
             .expect("it is up in time");
 
-        let client = Client::builder().no_proxy().build().expect("a client");
+        let client = http_client().no_proxy().build().expect("a client");
         let urls: Vec<_> = shown
             .lines()
             .filter_map(|line| line.trim_start().strip_prefix("curl "))

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use fineract_gateway::tls::http_client;
 use fineract_sandbox::Sandbox;
 use reqwest::{Client, Response};
 use serde_json::Value;
@@ -23,7 +24,7 @@ impl ServedSandbox {
         let stop = CancellationToken::new();
         #[expect(clippy::disallowed_methods, reason = "ends with the test's runtime")]
         tokio::spawn(sandbox.serve(listener, stop.clone()));
-        let client = Client::builder().no_proxy().build().expect("a client");
+        let client = http_client().no_proxy().build().expect("a client");
         Self {
             address,
             client,

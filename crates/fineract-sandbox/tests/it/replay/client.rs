@@ -60,7 +60,7 @@ impl Client {
         let today = NaiveDate::from_ymd_opt(2026, 11, day).expect("a date");
         let sandbox = sandbox.with_release(release).with_today(today);
         TaskTracker::new().spawn(sandbox.serve(listener, CancellationToken::new()));
-        let http = reqwest::Client::builder().build().expect("a client");
+        let http = crate::http_client().build().expect("a client");
         let client = Self { base, http };
         for (name, permissions) in USERS {
             let name = format!("{name}{RUN}");

@@ -45,7 +45,9 @@ impl Bench {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address").to_string();
         TaskTracker::new().spawn(sandbox.serve(listener, CancellationToken::new()));
-        let http = Client::builder().redirect(redirect::Policy::none()).build();
+        let http = crate::http_client()
+            .redirect(redirect::Policy::none())
+            .build();
         Self {
             address,
             http: http.expect("a client"),
