@@ -30,6 +30,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "store",
             "table",
             "telemetry",
+            "tls",
         ],
     ),
     (
@@ -73,10 +74,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sabotage", &[]),
     ("points", &["domain"]),
     ("store", &["domain", "points", "sabotage", "telemetry"]),
-    ("fineract", &["config", "domain", "telemetry"]),
+    ("fineract", &["config", "domain", "telemetry", "tls"]),
     ("config", &["domain", "operations"]),
     ("telemetry", &["config"]),
     ("table", &[]),
+    ("tls", &[]),
     ("domain", &[]),
     ("lib", &[]),
 ];
@@ -89,7 +91,7 @@ const CRATE_BELONGS_TO: &[(&str, &[&str])] = &[
     ("sqlx", &["store"]),
     ("axum", &["http"]),
     // `config` parses addresses and certificates with it, `cli` is a client of our own API.
-    ("reqwest", &["fineract", "config", "cli"]),
+    ("reqwest", &["fineract", "config", "cli", "tls"]),
 ];
 
 #[test]
