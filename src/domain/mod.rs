@@ -7,6 +7,7 @@ mod checked;
 mod day;
 pub mod decision;
 mod facts;
+mod fineract_command;
 mod fineract_health;
 mod id;
 mod key_probe;
@@ -30,9 +31,10 @@ pub use facts::{
     Choice, Client, ClientTimeline, Currency, Facts, Loan, LoanCharge, LoanSummary, LoanTimeline,
     Named, Note, PaymentDetail, Product, ProductCharge, Tranche, Transaction,
 };
+pub use fineract_command::FineractCommand;
 pub use fineract_health::FineractHealth;
 pub use id::{InvalidTrackingId, OperationId, TrackingId};
-pub use key_probe::{CommandKind, KeySaid, ProbeSubject};
+pub use key_probe::{KeySaid, ProbeSubject};
 pub use lane::{Access, Lane, LaneAccess};
 pub use operation_type::OperationType;
 pub use raw_body::untouched;

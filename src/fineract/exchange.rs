@@ -2,19 +2,9 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use crate::domain::{Answer, Failure, Method};
+use crate::domain::{Answer, Failure, FineractCommand, Method};
 
-/// The commands that may stand in a path (`docs/fineract/commands.md`, "The commands").
-const COMMANDS: [&str; 7] = [
-    "approve",
-    "disburse",
-    "reject",
-    "repayment",
-    "undoapproval",
-    "undodisbursal",
-    "withdrawnByApplicant",
-];
-/// What the paths begin with.
+/// What the paths of reads begin with.
 const RESOURCES: [&str; 5] = ["clients", "loans", "loanproducts", "paymenttypes", "audits"];
 
 /// What a call was about. Nothing in it names a client, a loan or a person.
@@ -28,22 +18,21 @@ pub struct Kind {
 impl Kind {
     /// The kind of a call to this path.
     pub fn of(method: Method, path: &str) -> Self {
-        let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        let resource = path.split('/').nth(1).unwrap_or_default();
-        let command = query
-            .split('&')
-            .find_map(|pair| pair.strip_prefix("command="))
-            .unwrap_or_default();
+        if let Some(command) = FineractCommand::of_request(method, path) {
+            return Self {
+                method,
+                resource: command.resource(),
+                command: command.parameter().unwrap_or_default(),
+            };
+        }
+        let folder = path.split(['/', '?']).nth(1).unwrap_or_default();
+        let resource = RESOURCES.into_iter().find(|known| *known == folder);
         Self {
             method,
-            resource: known(&RESOURCES, resource).unwrap_or("other"),
-            command: known(&COMMANDS, command).unwrap_or_default(),
+            resource: resource.unwrap_or("other"),
+            command: "",
         }
     }
-}
-
-fn known(names: &[&'static str], name: &str) -> Option<&'static str> {
-    names.iter().copied().find(|known| *known == name)
 }
 
 /// One call to Fineract, whatever came of it.

@@ -3,14 +3,14 @@
 use uuid::Uuid;
 
 use super::Fineract;
-use crate::domain::{Answer, CommandKind, Failure, KeySaid};
+use crate::domain::{Answer, Failure, FineractCommand, KeySaid};
 
 impl Fineract {
     /// Sends a command twice that must be refused, under one key that is no operation's; what that says, and the
     /// last answer.
     pub async fn probe_key(
         &self,
-        kind: CommandKind,
+        kind: FineractCommand,
         number: i64,
     ) -> Result<(KeySaid, Answer), Failure> {
         let request = kind.probe(number);

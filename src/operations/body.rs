@@ -3,20 +3,22 @@
 use serde::Serialize;
 
 use super::{Client, Loan, Plan, Transaction};
-use crate::domain::{Method, Request};
+use crate::domain::{FineractCommand, OperationType};
 
 /// The language of numbers and months in every request (`docs/fineract/commands.md`, "Dates in a request").
 pub(super) const LOCALE: &str = "en";
 /// How every request writes a day.
 pub(super) const DATE_FORMAT: &str = "dd MMMM yyyy";
 
-/// The plan to send a command with a body.
-pub(super) fn send(method: Method, path: impl Into<String>, body: &impl Serialize) -> Plan {
-    Plan::Send(Request {
-        method,
-        path: path.into(),
-        body: Some(json(body)),
-    })
+/// The plan to send a type's command to the client or loan of that number.
+pub(super) fn send(operation_type: OperationType, number: i64, body: &impl Serialize) -> Plan {
+    Plan::Send(FineractCommand::of(operation_type).request(number, Some(json(body))))
+}
+
+/// The plan to send a type's command that creates a client or loan.
+pub(super) fn create(operation_type: OperationType, body: &impl Serialize) -> Plan {
+    const NO_NUMBER: i64 = 0;
+    send(operation_type, NO_NUMBER, body)
 }
 
 #[expect(

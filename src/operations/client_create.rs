@@ -3,11 +3,11 @@ use serde::Serialize;
 use super::{
     Checked, Client, Context, DONE_BY_ANOTHER, Day, Deployment, Evidence, Facts, Operation, Plan,
     Reads,
-    body::{DATE_FORMAT, LOCALE, Success, send},
+    body::{DATE_FORMAT, LOCALE, Success, create},
     fields::Fields,
     rules,
 };
-use crate::domain::{Lane, Method, OperationId, OperationType};
+use crate::domain::{Lane, OperationId, OperationType};
 
 /// Creates an active client (`docs/fineract/clients.md`, "Creating a client").
 #[derive(Debug)]
@@ -44,7 +44,6 @@ struct Body<'a> {
 
 impl Operation for ClientCreate {
     const TYPE: OperationType = OperationType::ClientCreate;
-    const LATE_COMMAND_HARMLESS: bool = true;
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let firstname = fields.required("firstname", rules::name);
@@ -96,7 +95,7 @@ impl Operation for ClientCreate {
             locale: LOCALE,
             date_format: DATE_FORMAT,
         };
-        send(Method::Post, "/clients", &body)
+        create(Self::TYPE, &body)
     }
 
     fn evidence_reads(&self, _: &Deployment, _: OperationId) -> Reads {
@@ -147,6 +146,7 @@ pub(super) fn same(ours: Option<&str>, stored: Option<&str>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Method;
     use crate::operations::testing::{
         CLIENT, Case, body_of, checked, evidence, plan, problems, with,
     };

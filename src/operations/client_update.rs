@@ -7,7 +7,7 @@ use super::{
     fields::Fields,
     rules,
 };
-use crate::domain::{Lane, Method, OperationId, OperationType};
+use crate::domain::{Lane, OperationId, OperationType};
 
 /// Changes a client's names, contacts or activation date (`docs/fineract/clients.md`, "Changing a client").
 #[derive(Debug)]
@@ -42,7 +42,6 @@ struct Body<'a> {
 
 impl Operation for ClientUpdate {
     const TYPE: OperationType = OperationType::ClientUpdate;
-    const LATE_COMMAND_HARMLESS: bool = false;
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let external_id = fields.required_id("externalId");
@@ -109,7 +108,7 @@ impl Operation for ClientUpdate {
             locale: LOCALE,
             date_format: DATE_FORMAT,
         };
-        send(Method::Put, format!("/clients/{}", client.id), &body)
+        send(Self::TYPE, client.id, &body)
     }
 
     /// An update has no mark of its own, but it has no effect beyond its values either: where all of
@@ -143,6 +142,7 @@ impl ClientUpdate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Method;
     use crate::operations::testing::{CLIENT, Case, body_of, evidence, plan, problems, with};
 
     fn client(from: &str, to: &str) -> Facts {

@@ -10,14 +10,12 @@ use super::{
     fields::Fields,
     rules,
 };
-use crate::domain::{Lane, LoanTimeline, Method, OperationId, OperationType};
+use crate::domain::{Lane, LoanTimeline, OperationId, OperationType};
 
 /// A way in which an application ends.
 pub(super) trait Way {
     /// The type.
     const TYPE: OperationType;
-    /// Fineract's command.
-    const COMMAND: &'static str;
     /// The key of its day, in the payload as in Fineract's body.
     const DAY: &'static str;
     /// The state that it leads to; nothing leads out of it (`docs/fineract/loans.md`, "Rejecting and withdrawing").
@@ -55,8 +53,6 @@ struct Body<'a> {
 
 impl<W: Way> Operation for Ending<W> {
     const TYPE: OperationType = W::TYPE;
-    /// A second command finds the application ended already.
-    const LATE_COMMAND_HARMLESS: bool = true;
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let loan = fields.required_id("external_loan_id");
@@ -87,8 +83,8 @@ impl<W: Way> Operation for Ending<W> {
             return Refusal::not_found("loan");
         };
         send(
-            Method::Post,
-            format!("/loans/{}?command={}", loan.id, W::COMMAND),
+            Self::TYPE,
+            loan.id,
             &Body {
                 on: BTreeMap::from([(W::DAY, self.on)]),
                 note: self.note.as_deref(),

@@ -6,7 +6,7 @@ use super::{
     fields::Fields,
     rules,
 };
-use crate::domain::{Lane, Method, OperationId, OperationType};
+use crate::domain::{Lane, OperationId, OperationType};
 
 /// Approves a loan application (`docs/fineract/loans.md`, "Approving").
 #[derive(Debug)]
@@ -28,7 +28,6 @@ struct Body {
 
 impl Operation for LoanApprove {
     const TYPE: OperationType = OperationType::LoanApprove;
-    const LATE_COMMAND_HARMLESS: bool = true;
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let loan = fields.required_id("external_loan_id");
@@ -67,11 +66,7 @@ impl Operation for LoanApprove {
             locale: LOCALE,
             date_format: DATE_FORMAT,
         };
-        send(
-            Method::Post,
-            format!("/loans/{}?command=approve", loan.id),
-            &body,
-        )
+        send(Self::TYPE, loan.id, &body)
     }
 
     fn evidence(&self, facts: &Facts, context: &Context<'_>) -> Evidence {
@@ -98,6 +93,7 @@ impl Operation for LoanApprove {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Method;
     use crate::operations::testing::{Case, body_of, evidence, loan, plan, problems};
 
     const PAYLOAD: &str = r#"{"external_loan_id":"LOAN-123","approvedOnDate":"10 January 2024"}"#;

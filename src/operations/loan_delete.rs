@@ -2,7 +2,7 @@ use super::{
     Checked, Context, Deployment, Evidence, Facts, Operation, Plan, Reads, Refusal, body::Success,
     fields::Fields,
 };
-use crate::domain::{Lane, Method, OperationId, OperationType, Request};
+use crate::domain::{FineractCommand, Lane, OperationId, OperationType, Request};
 
 /// Deletes a loan application (`docs/fineract/loans.md`, "Deleting an application").
 #[derive(Debug)]
@@ -10,11 +10,8 @@ pub(super) struct LoanDelete {
     loan: String,
 }
 
-const PATH: &str = "/loans/";
-
 impl Operation for LoanDelete {
     const TYPE: OperationType = OperationType::LoanDelete;
-    const LATE_COMMAND_HARMLESS: bool = true;
     const LEAVES_NOTHING: bool = true;
     /// A late application would be taken once the external id is free.
     const REOPENS: Option<OperationType> = Some(OperationType::LoanCreate);
@@ -40,11 +37,7 @@ impl Operation for LoanDelete {
     fn plan(&self, facts: &Facts, _: &Context<'_>) -> Plan {
         match &facts.loan {
             None => Refusal::not_found("loan"),
-            Some(loan) => Plan::Send(Request {
-                method: Method::Delete,
-                path: format!("{PATH}{}", loan.id),
-                body: None,
-            }),
+            Some(loan) => Plan::Send(FineractCommand::DeleteLoan.request(loan.id, None)),
         }
     }
 
@@ -52,8 +45,8 @@ impl Operation for LoanDelete {
     fn evidence(&self, facts: &Facts, context: &Context<'_>) -> Evidence {
         let deleted = context
             .sent
-            .and_then(|request| request.path.strip_prefix(PATH))
-            .and_then(|id| id.parse::<i64>().ok());
+            .filter(|request| request.command() == Some(FineractCommand::DeleteLoan))
+            .and_then(Request::loan_id);
         match (&facts.loan, deleted) {
             (Some(loan), Some(id)) if loan.id == id => Evidence::Absent,
             (Some(_), None) => Evidence::CannotTell("loan_number_unknown"),
@@ -68,6 +61,7 @@ impl Operation for LoanDelete {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Method;
     use crate::operations::testing::{Case, evidence, loan, plan, problems};
 
     const PAYLOAD: &str = r#"{"external_loan_id":"LOAN-123"}"#;

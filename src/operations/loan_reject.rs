@@ -10,7 +10,6 @@ pub(super) enum Rejection {}
 
 impl Way for Rejection {
     const TYPE: OperationType = OperationType::LoanReject;
-    const COMMAND: &'static str = "reject";
     const DAY: &'static str = "rejectedOnDate";
     const STATE: i32 = 500;
     const BY_ANOTHER: &'static str = "The loan was rejected by somebody else";

@@ -12,7 +12,6 @@ impl Step for Approval {
     const UNDO: OperationType = OperationType::LoanUndoApproval;
     /// A late approval would approve the loan again.
     const REOPENS: Option<OperationType> = Some(OperationType::LoanApprove);
-    const COMMAND: &'static str = "undoapproval";
     const STATE: i32 = 200;
 
     fn by(timeline: &LoanTimeline) -> Option<&str> {

@@ -12,7 +12,6 @@ pub(super) enum Disbursal {}
 impl Step for Disbursal {
     const UNDO: OperationType = OperationType::LoanUndoDisbursal;
     const REOPENS: Option<OperationType> = None;
-    const COMMAND: &'static str = "undodisbursal";
     const STATE: i32 = 300;
 
     fn by(timeline: &LoanTimeline) -> Option<&str> {

@@ -10,7 +10,6 @@ pub(super) enum Withdrawal {}
 
 impl Way for Withdrawal {
     const TYPE: OperationType = OperationType::LoanWithdraw;
-    const COMMAND: &'static str = "withdrawnByApplicant";
     const DAY: &'static str = "withdrawnOnDate";
     const STATE: i32 = 400;
     const BY_ANOTHER: &'static str = "The loan was withdrawn by somebody else";

@@ -34,8 +34,8 @@ mod undo;
 use serde_json::value::RawValue;
 
 use crate::domain::{
-    Checked, Choice, Client, Day, Facts, Loan, OperationId, OperationType, Product, Reads, Request,
-    Transaction, total,
+    Checked, Choice, Client, Day, Facts, FineractCommand, Loan, OperationId, OperationType,
+    Product, Reads, Request, Transaction, total,
 };
 
 pub(crate) use self::fields::Entries;
@@ -130,10 +130,6 @@ trait Operation: Sized {
     /// The type.
     const TYPE: OperationType;
 
-    /// Whether a first command that is executed late, after a second under a new key, can do no harm:
-    /// true where natural keys (external ids, the status machine) refuse the later of the two.
-    const LATE_COMMAND_HARMLESS: bool;
-
     /// The type whose commands it would let in again when they are executed late: it takes away what
     /// stands in their way. A payment that was undone is in nobody's: its external id stays taken
     /// (`docs/fineract/payments.md`, "Refusals of a payout").
@@ -196,8 +192,6 @@ trait Operation: Sized {
 pub struct Entry {
     /// The type.
     pub operation_type: OperationType,
-    /// Whether a first command that is executed late can do no harm.
-    pub late_command_harmless: bool,
     /// The type whose late commands it would let in again.
     pub reopens: Option<OperationType>,
     /// Whether it is planned anew before it is sent again.
@@ -227,10 +221,14 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// The command that it sends.
+    pub const fn command(&self) -> FineractCommand {
+        FineractCommand::of(self.operation_type)
+    }
+
     const fn of<O: Operation>() -> Self {
         Self {
             operation_type: O::TYPE,
-            late_command_harmless: O::LATE_COMMAND_HARMLESS,
             reopens: O::REOPENS,
             guarded: O::GUARDED,
             leaves_nothing: O::LEAVES_NOTHING,

@@ -8,7 +8,7 @@ use super::{
     Checked, Context, Deployment, Evidence, Facts, Operation, Plan, Reads, Refusal, body::send,
     fields::Fields, rules,
 };
-use crate::domain::{Lane, LoanTimeline, Method, OperationId, OperationType};
+use crate::domain::{Lane, LoanTimeline, OperationId, OperationType};
 
 /// A step of a loan that can be taken back.
 pub(super) trait Step {
@@ -16,8 +16,6 @@ pub(super) trait Step {
     const UNDO: OperationType;
     /// The type whose late commands that would let in again.
     const REOPENS: Option<OperationType>;
-    /// Fineract's command.
-    const COMMAND: &'static str;
     /// The state in which the step has left the loan.
     const STATE: i32;
 
@@ -43,8 +41,6 @@ struct Body<'a> {
 
 impl<S: Step> Operation for Undo<S> {
     const TYPE: OperationType = S::UNDO;
-    /// Executed late, it would take back what was done since.
-    const LATE_COMMAND_HARMLESS: bool = false;
     const REOPENS: Option<OperationType> = S::REOPENS;
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
@@ -74,11 +70,7 @@ impl<S: Step> Operation for Undo<S> {
             return Refusal::not_found("loan");
         };
         let note = self.note.as_deref();
-        send(
-            Method::Post,
-            format!("/loans/{}?command={}", loan.id, S::COMMAND),
-            &Body { note },
-        )
+        send(Self::TYPE, loan.id, &Body { note })
     }
 
     /// An undo leaves nothing behind that names who did it. What can be told is that it has not

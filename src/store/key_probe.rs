@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Asking, Store, StoreError};
-use crate::domain::{CommandKind, OperationType};
+use crate::domain::{FineractCommand, OperationType};
 
 /// The last verdict on a kind of command.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub struct KeyVerdict {
 #[derive(Clone, Debug)]
 pub struct NewKeyVerdict {
     /// The kind of command.
-    pub kind: CommandKind,
+    pub kind: FineractCommand,
     /// Whether its keys are honoured.
     pub honoured: bool,
     /// The `process_start_time_seconds` of the Fineract that answered, where it shows them.
@@ -55,14 +55,14 @@ const LOOKED_THROUGH: i64 = 5_000;
 
 impl Store {
     /// The last verdict on a kind of command.
-    pub async fn key_verdict(&self, kind: CommandKind) -> Result<KeyVerdict, StoreError> {
+    pub async fn key_verdict(&self, kind: FineractCommand) -> Result<KeyVerdict, StoreError> {
         let row = sqlx::query!(
             "SELECT honoured, process_start, header, subject,
                     EXTRACT(EPOCH FROM now() - asked_at)::float8 AS age_seconds,
                     EXTRACT(EPOCH FROM now() - honoured_since)::float8 AS honoured_seconds
                FROM key_probe
               WHERE command = $1",
-            kind.as_str()
+            kind.probe_name()
         )
         .fetch_optional(&self.pool)
         .or_fail_to("read whether keys are honoured")
@@ -81,7 +81,7 @@ impl Store {
     /// gateway is asking. No lock is held meanwhile.
     pub async fn begin_key_probe(
         &self,
-        kind: CommandKind,
+        kind: FineractCommand,
         process_start: Option<&str>,
         header: &str,
         at_most: Duration,
@@ -96,7 +96,7 @@ impl Store {
                       asking_until = CASE WHEN k.asking_until > now() THEN k.asking_until
                                           ELSE excluded.asking_until END
             RETURNING asking_until = now() + make_interval(secs => $3) AS "begun!""#,
-            kind.as_str(),
+            kind.probe_name(),
             process_start.unwrap_or_default(),
             at_most.as_secs_f64(),
             header,
@@ -107,10 +107,10 @@ impl Store {
     }
 
     /// Gives the leave back, without a verdict.
-    pub async fn end_key_probe(&self, kind: CommandKind) -> Result<(), StoreError> {
+    pub async fn end_key_probe(&self, kind: FineractCommand) -> Result<(), StoreError> {
         sqlx::query!(
             "UPDATE key_probe SET asking_until = NULL WHERE command = $1",
-            kind.as_str()
+            kind.probe_name()
         )
         .execute(&self.pool)
         .or_fail_to("stop asking whether keys are honoured")
@@ -136,7 +136,7 @@ impl Store {
                       seen = NULLIF(k.seen, COALESCE(excluded.process_start, '')),
                       subject = COALESCE(excluded.subject, k.subject), asking_until = NULL
             RETURNING EXTRACT(EPOCH FROM now() - honoured_since)::float8"#,
-            verdict.kind.as_str(),
+            verdict.kind.probe_name(),
             verdict.honoured,
             verdict.process_start,
             verdict.up_for.as_secs_f64(),

@@ -282,5 +282,6 @@ impl Runner {
 /// Whether what has to be set up first may be tried under a new key: the refusal is stored under this one.
 fn may_take_new_key(case: Case<'_>) -> bool {
     let history: History<'_> = case.history();
-    history.key_has_ended() && (case.entry.late_command_harmless || !history.may_still_run())
+    history.key_has_ended()
+        && (case.entry.command().late_copy_is_harmless() || !history.may_still_run())
 }

@@ -46,7 +46,7 @@ impl Runner {
         }
         let circumstances = Circumstances {
             others_succeeded: self.succeeded_within(history.failing_for()),
-            late_command_harmless: case.entry.late_command_harmless,
+            late_command_harmless: case.entry.command().late_copy_is_harmless(),
         };
         decision::decide_reading(question, finding, &history, circumstances)
     }

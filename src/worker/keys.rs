@@ -9,7 +9,7 @@ use std::{
 use super::{backoff, blocked::Part, case::Case, conclude::Conclusion, runner::Runner};
 use crate::{
     domain::{
-        Answer, CommandKind, Failure, Method, Reply, Request,
+        Answer, Failure, FineractCommand, Method, Reply, Request,
         decision::{self, Decision, History},
     },
     fineract::{Process, ReadFailure},
@@ -85,8 +85,8 @@ pub(super) struct Keys {
 struct Known {
     process: Option<Process>,
     looked_at: Option<Instant>,
-    standings: HashMap<(CommandKind, Option<String>), Standing>,
-    blocked: HashSet<CommandKind>,
+    standings: HashMap<(FineractCommand, Option<String>), Standing>,
+    blocked: HashSet<FineractCommand>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -105,7 +105,7 @@ impl Keys {
     /// from another, a failure ends what was known.
     pub(super) fn in_force(
         &self,
-        kind: CommandKind,
+        kind: FineractCommand,
         looked_since: Option<Instant>,
         last_failure: Option<Instant>,
     ) -> Option<Trust> {
@@ -144,7 +144,7 @@ impl Keys {
     }
 
     /// Notes what a kind may rest on, for so long, while the process that was looked at is there.
-    pub(super) fn note(&self, kind: CommandKind, trust: Trust, good_for: Duration) {
+    pub(super) fn note(&self, kind: FineractCommand, trust: Trust, good_for: Duration) {
         let mut known = self.lock();
         let now = Instant::now();
         known.standings.retain(|_, standing| standing.until > now);
@@ -157,13 +157,13 @@ impl Keys {
         known.standings.insert((kind, start), standing);
     }
 
-    fn note_blocked(&self, kind: CommandKind) -> bool {
+    fn note_blocked(&self, kind: FineractCommand) -> bool {
         let mut known = self.lock();
         known.standings.retain(|(of, _), _| *of != kind);
         known.blocked.insert(kind)
     }
 
-    fn note_open(&self, kind: CommandKind) -> bool {
+    fn note_open(&self, kind: FineractCommand) -> bool {
         self.lock().blocked.remove(&kind)
     }
 }
@@ -188,7 +188,7 @@ impl Runner {
         let claimed = case.claimed;
         let is_resent = was_sent(case);
         match self.trust(kind(case.entry), is_resent).await {
-            Ok(Trust::Unproven) if is_resent && !case.entry.late_command_harmless => {
+            Ok(Trust::Unproven) if is_resent && !case.entry.command().late_copy_is_harmless() => {
                 Err(self.again_or_park(claimed, UNPROVEN, false, None))
             }
             Ok(trust) => Ok(trust),
@@ -228,7 +228,7 @@ impl Runner {
 
     /// What a kind's commands may rest on: what is known, else what asking tells; `anew`: of the process that is
     /// there now.
-    pub(super) async fn trust(&self, kind: CommandKind, anew: bool) -> Result<Trust, Doubt> {
+    pub(super) async fn trust(&self, kind: FineractCommand, anew: bool) -> Result<Trust, Doubt> {
         let now = Instant::now();
         let looked_since = anew.then_some(now);
         let last_failure = self.fineract.last_failure();
@@ -256,27 +256,27 @@ impl Runner {
     }
 
     /// Has operations wait whose keys are ignored, and raises the alarm.
-    pub(super) fn block(&self, kind: CommandKind) {
+    pub(super) fn block(&self, kind: FineractCommand) {
         if self.keys.note_blocked(kind) {
             count_alarm(NOT_HONOURED);
             tracing::error!(
                 alarm = NOT_HONOURED,
-                command = kind.as_str(),
+                command = kind.probe_name(),
                 "Fineract ignores the keys of a kind of command: sent again, it would be carried out again"
             );
             gauge(kind).set(1);
         }
-        for operation_type in kind.types() {
+        for operation_type in kind.types_probed() {
             self.blocked.block(Part::Type(operation_type), NOT_HONOURED);
         }
     }
 
     /// Lets them go on.
-    pub(super) fn open(&self, kind: CommandKind) {
+    pub(super) fn open(&self, kind: FineractCommand) {
         if self.keys.note_open(kind) {
-            tracing::info!(command = kind.as_str(), "Fineract honours keys again");
+            tracing::info!(command = kind.probe_name(), "Fineract honours keys again");
             gauge(kind).set(0);
-            for operation_type in kind.types() {
+            for operation_type in kind.types_probed() {
                 self.blocked.open(&Part::Type(operation_type));
             }
         }
@@ -284,8 +284,8 @@ impl Runner {
 }
 
 /// The kind by whose verdict a type's commands go.
-pub(super) fn kind(entry: &Entry) -> CommandKind {
-    CommandKind::of(entry.operation_type)
+pub(super) fn kind(entry: &Entry) -> FineractCommand {
+    FineractCommand::of(entry.operation_type).probed_as()
 }
 
 /// Whether Fineract may have seen the key that is to be sent.
@@ -294,6 +294,6 @@ fn was_sent(case: Case<'_>) -> bool {
         .reached_fineract_under(case.claimed.key_number)
 }
 
-fn gauge(kind: CommandKind) -> metrics::Gauge {
-    metrics::gauge!("gateway_keys_not_honoured", "command" => kind.as_str())
+fn gauge(kind: FineractCommand) -> metrics::Gauge {
+    metrics::gauge!("gateway_keys_not_honoured", "command" => kind.probe_name())
 }

@@ -8,7 +8,9 @@ use super::{
     runner::Runner,
 };
 use crate::{
-    domain::{Attempt, CommandKind, IdempotencyKey, OperationId, OperationType, decision::History},
+    domain::{
+        Attempt, FineractCommand, IdempotencyKey, OperationId, OperationType, decision::History,
+    },
     store::Claimed,
 };
 
@@ -55,7 +57,10 @@ impl Runner {
             return Ok(false);
         }
         // A key that is not honoured is not asked: the command would run.
-        let Ok(trust) = self.trust(CommandKind::of(operation_type), true).await else {
+        let Ok(trust) = self
+            .trust(FineractCommand::of(operation_type).probed_as(), true)
+            .await
+        else {
             return Ok(true);
         };
         let uptime = self.fineract.uptime().await;

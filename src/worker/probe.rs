@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     domain::{
-        Answer, Attempt, CommandKind, Facts, IdempotencyKey, KeySaid, Lane, OperationType,
+        Answer, Attempt, Facts, FineractCommand, IdempotencyKey, KeySaid, Lane, OperationType,
         ProbeSubject, Reads, Reply,
     },
     fineract::{Process, ReadFailure},
@@ -34,7 +34,7 @@ impl Runner {
     /// Asks about a kind's keys, unless another has by now: the database, then Fineract.
     pub(super) async fn ask_about_keys(
         &self,
-        kind: CommandKind,
+        kind: FineractCommand,
         since: Instant,
     ) -> Result<Trust, Doubt> {
         let _asking = self.keys.asking.lock().await;
@@ -90,7 +90,7 @@ impl Runner {
     }
 
     /// Tries a command that must be refused, on one thing after the other until the answers say something.
-    async fn probe(&self, kind: CommandKind, last_time: Option<&str>) -> Result<Told, Doubt> {
+    async fn probe(&self, kind: FineractCommand, last_time: Option<&str>) -> Result<Told, Doubt> {
         let left_by = match kind.subject() {
             ProbeSubject::Nothing => return Ok((self.try_on(kind, 0).await?, None)),
             ProbeSubject::Client => &[OperationType::ClientCreate, OperationType::ClientUpdate],
@@ -108,7 +108,7 @@ impl Runner {
     }
 
     /// Whether that is still ours, and in a state that forbids the command.
-    async fn is_fit(&self, kind: CommandKind, subject: &Numbered) -> Result<bool, Doubt> {
+    async fn is_fit(&self, kind: FineractCommand, subject: &Numbered) -> Result<bool, Doubt> {
         let Some((_, external_id)) = subject.lane.split_once(':') else {
             return Ok(false);
         };
@@ -134,7 +134,7 @@ impl Runner {
         }
     }
 
-    async fn try_on(&self, kind: CommandKind, number: i64) -> Result<KeySaid, Doubt> {
+    async fn try_on(&self, kind: FineractCommand, number: i64) -> Result<KeySaid, Doubt> {
         let (said, answer) = self.fineract.probe_key(kind, number).await?;
         // The command itself would get the same: it waits for the same reason.
         if said == KeySaid::Nothing && is_outage(&answer) {
@@ -145,7 +145,7 @@ impl Runner {
 
     async fn write_verdict(
         &self,
-        kind: CommandKind,
+        kind: FineractCommand,
         said: KeySaid,
         subject: Option<String>,
         process: Option<Process>,
@@ -238,7 +238,7 @@ fn kept(last: &KeyVerdict, is_same: bool) -> Result<Trust, Doubt> {
     }
 }
 
-fn forbids(kind: CommandKind, facts: &Facts, lane: &str) -> bool {
+fn forbids(kind: FineractCommand, facts: &Facts, lane: &str) -> bool {
     match kind.subject() {
         ProbeSubject::Nothing => false,
         ProbeSubject::Client => facts.client.as_ref().is_some_and(|client| {
@@ -259,7 +259,7 @@ fn is_outage(answer: &Answer) -> bool {
 }
 
 fn is_harmless_success(entry: &Entry, conclusion: &Conclusion) -> bool {
-    entry.late_command_harmless
+    entry.command().late_copy_is_harmless()
         && matches!(conclusion.verdict, Verdict::End(End::Succeeded { .. }))
         && matches!(&conclusion.reply, Some(Reply::Answer(answer)) if answer.status == 200)
 }

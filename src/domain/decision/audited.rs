@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, de::IgnoredAny};
 
-use crate::domain::Request;
+use crate::domain::{FineractCommand, Request};
 
 /// What `GET /audits/{commandId}` shows of a command.
 #[derive(Debug, Deserialize)]
@@ -32,7 +32,7 @@ impl Audited {
         };
         let sent = request.loan_id().or(request.client_id());
         let task = (self.action_name.as_str(), self.entity_name.as_str());
-        request.task() == Some(task)
+        request.command().map(FineractCommand::task) == Some(task)
             && users
                 .iter()
                 .any(|user| self.maker.eq_ignore_ascii_case(user))

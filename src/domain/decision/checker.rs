@@ -13,7 +13,7 @@ use super::{
     success,
     trace::{Trace, answer, said, trace},
 };
-use crate::domain::{Attempt, Method, Request};
+use crate::domain::Attempt;
 
 /// What Fineract shows of a command that was put before a checker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -127,87 +127,5 @@ pub(super) fn waiting(reply: Said, history: &History<'_>) -> Option<Waiting> {
         Audit::Checked if history.other_key_unknown() => Some(Waiting::OneOfSeveral),
         Audit::Checked => Some(Waiting::Rejected),
         Audit::Unseen => None,
-    }
-}
-
-impl Request {
-    /// The action and the entity under which Fineract keeps this command (`docs/fineract/idempotency.md`, "What a key
-    /// covers"); `None` where this gateway sends no such command.
-    pub fn task(&self) -> Option<(&'static str, &'static str)> {
-        let (path, query) = self.path.split_once('?').unwrap_or((&self.path, ""));
-        let entity = match path.split('/').nth(1)? {
-            "clients" => "CLIENT",
-            "loans" => "LOAN",
-            _ => return None,
-        };
-        let action = match (self.method, query.strip_prefix("command=")) {
-            (Method::Post, Some("approve")) => "APPROVE",
-            (Method::Post, Some("undoapproval")) => "APPROVALUNDO",
-            (Method::Post, Some("disburse")) => "DISBURSE",
-            (Method::Post, Some("undodisbursal")) => "DISBURSALUNDO",
-            (Method::Post, Some("repayment")) => "REPAYMENT",
-            (Method::Post, Some("reject")) => "REJECT",
-            (Method::Post, Some("withdrawnByApplicant")) => "WITHDRAW",
-            (Method::Post, None) => "CREATE",
-            (Method::Put, None) => "UPDATE",
-            (Method::Delete, None) => "DELETE",
-            (Method::Get | Method::Post | Method::Put | Method::Delete, _) => return None,
-        };
-        Some((action, entity))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_command_has_the_name_under_which_fineract_keeps_it() {
-        for (method, path, action, entity) in [
-            (Method::Post, "/clients", "CREATE", "CLIENT"),
-            (Method::Put, "/clients/7", "UPDATE", "CLIENT"),
-            (Method::Post, "/loans", "CREATE", "LOAN"),
-            (Method::Put, "/loans/9", "UPDATE", "LOAN"),
-            (Method::Delete, "/loans/9", "DELETE", "LOAN"),
-            (Method::Post, "/loans/9?command=approve", "APPROVE", "LOAN"),
-            (
-                Method::Post,
-                "/loans/9?command=undoapproval",
-                "APPROVALUNDO",
-                "LOAN",
-            ),
-            (
-                Method::Post,
-                "/loans/9?command=disburse",
-                "DISBURSE",
-                "LOAN",
-            ),
-            (
-                Method::Post,
-                "/loans/9?command=undodisbursal",
-                "DISBURSALUNDO",
-                "LOAN",
-            ),
-            (
-                Method::Post,
-                "/loans/9/transactions?command=repayment",
-                "REPAYMENT",
-                "LOAN",
-            ),
-            (Method::Post, "/loans/9?command=reject", "REJECT", "LOAN"),
-            (
-                Method::Post,
-                "/loans/9?command=withdrawnByApplicant",
-                "WITHDRAW",
-                "LOAN",
-            ),
-        ] {
-            let request = Request {
-                method,
-                path: path.to_owned(),
-                body: None,
-            };
-            assert_eq!(request.task(), Some((action, entity)), "{path}");
-        }
     }
 }

@@ -1,32 +1,7 @@
 //! Is a key honoured? Asked with commands that Fineract must refuse (`docs/fineract/idempotency.md`, "Asking whether
 //! a key is honoured").
 
-use super::{Answer, Method, OperationType, Request};
-
-/// A command as Fineract routes it: its endpoints move one by one to a pipeline that may ignore keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum CommandKind {
-    /// `POST /clients`.
-    CreateClient,
-    /// `PUT /clients/{id}`.
-    UpdateClient,
-    /// `POST /loans`.
-    CreateLoan,
-    /// `PUT /loans/{id}`.
-    UpdateLoan,
-    /// `?command=approve`.
-    Approve,
-    /// `?command=disburse`.
-    Disburse,
-    /// `?command=reject`; a delete goes with it.
-    Reject,
-    /// `?command=withdrawnByApplicant`.
-    Withdraw,
-    /// `?command=undoapproval`; `undodisbursal` goes with it.
-    UndoApproval,
-    /// `?command=repayment`.
-    Repay,
-}
+use super::{Answer, FineractCommand, OperationType, Request};
 
 /// What a command is tried on, so that it must be refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,59 +38,59 @@ const NEVER_PAID_OUT: &[i32] = &[100, 400, 500];
 const NOT_APPROVED: &[i32] = &[100, 300, 400, 500, 600, 601, 700];
 const NOTHING_OWED_YET: &[i32] = &[100, 200, 400, 500];
 
-impl CommandKind {
-    /// Every kind.
-    pub const ALL: [Self; 10] = [
+impl FineractCommand {
+    /// The commands that are probed.
+    pub const PROBED: [Self; 10] = [
         Self::CreateClient,
         Self::UpdateClient,
         Self::CreateLoan,
         Self::UpdateLoan,
-        Self::Approve,
-        Self::Disburse,
-        Self::Reject,
-        Self::Withdraw,
+        Self::ApproveLoan,
+        Self::DisburseLoan,
+        Self::RejectLoan,
+        Self::WithdrawLoan,
         Self::UndoApproval,
-        Self::Repay,
+        Self::RepayLoan,
     ];
 
-    /// The kind by whose verdict a type's commands go. `undodisbursal` takes any body and does it, and a
-    /// delete has none that could be wrong: they are never probed.
-    pub const fn of(operation_type: OperationType) -> Self {
-        match operation_type {
-            OperationType::ClientCreate => Self::CreateClient,
-            OperationType::ClientUpdate => Self::UpdateClient,
-            OperationType::LoanCreate => Self::CreateLoan,
-            OperationType::LoanUpdate => Self::UpdateLoan,
-            OperationType::LoanApprove => Self::Approve,
-            OperationType::LoanDisburse => Self::Disburse,
-            OperationType::LoanReject | OperationType::LoanDelete => Self::Reject,
-            OperationType::LoanWithdraw => Self::Withdraw,
-            OperationType::LoanUndoApproval | OperationType::LoanUndoDisbursal => {
-                Self::UndoApproval
-            }
-            OperationType::LoanRepayment => Self::Repay,
+    /// The command whose probe also tells about this one. Fineract executes `undodisbursal` with any body, and a delete has
+    /// no body that could be wrong: these two cannot be probed.
+    pub const fn probed_as(self) -> Self {
+        match self {
+            Self::DeleteLoan => Self::RejectLoan,
+            Self::UndoDisbursal => Self::UndoApproval,
+            Self::CreateClient
+            | Self::UpdateClient
+            | Self::CreateLoan
+            | Self::UpdateLoan
+            | Self::ApproveLoan
+            | Self::DisburseLoan
+            | Self::RejectLoan
+            | Self::WithdrawLoan
+            | Self::UndoApproval
+            | Self::RepayLoan => self,
         }
     }
 
-    /// The types whose commands go by its verdict.
-    pub fn types(self) -> impl Iterator<Item = OperationType> {
+    /// The operation types about whose keys its probe tells.
+    pub fn types_probed(self) -> impl Iterator<Item = OperationType> {
         let all = OperationType::ALL.iter().copied();
-        all.filter(move |operation_type| Self::of(*operation_type) == self)
+        all.filter(move |operation_type| Self::of(*operation_type).probed_as() == self)
     }
 
-    /// Its stable name, in the table, the metrics and `/readyz`.
-    pub const fn as_str(self) -> &'static str {
+    /// The stable name of its probe, in the table `key_probe`, the metrics and `/readyz`.
+    pub const fn probe_name(self) -> &'static str {
         match self {
             Self::CreateClient => "create_client",
             Self::UpdateClient => "update_client",
             Self::CreateLoan => "create_loan",
             Self::UpdateLoan => "update_loan",
-            Self::Approve => "approve",
-            Self::Disburse => "disburse",
-            Self::Reject => "reject",
-            Self::Withdraw => "withdraw",
-            Self::UndoApproval => "undo_approval",
-            Self::Repay => "repay",
+            Self::ApproveLoan => "approve",
+            Self::DisburseLoan => "disburse",
+            Self::RejectLoan | Self::DeleteLoan => "reject",
+            Self::WithdrawLoan => "withdraw",
+            Self::UndoApproval | Self::UndoDisbursal => "undo_approval",
+            Self::RepayLoan => "repay",
         }
     }
 
@@ -136,8 +111,12 @@ impl CommandKind {
         match self {
             Self::CreateClient | Self::CreateLoan => ProbeSubject::Nothing,
             Self::UpdateClient => ProbeSubject::Client,
-            Self::UpdateLoan | Self::Approve | Self::Reject | Self::Withdraw => PAST,
-            Self::Disburse => ProbeSubject::Loan {
+            Self::UpdateLoan
+            | Self::ApproveLoan
+            | Self::RejectLoan
+            | Self::DeleteLoan
+            | Self::WithdrawLoan => PAST,
+            Self::DisburseLoan => ProbeSubject::Loan {
                 states: NEVER_PAID_OUT,
                 left_by: &[
                     Type::LoanCreate,
@@ -147,7 +126,7 @@ impl CommandKind {
                     Type::LoanWithdraw,
                 ],
             },
-            Self::UndoApproval => ProbeSubject::Loan {
+            Self::UndoApproval | Self::UndoDisbursal => ProbeSubject::Loan {
                 states: NOT_APPROVED,
                 left_by: &[
                     Type::LoanDisburse,
@@ -159,7 +138,7 @@ impl CommandKind {
                     Type::LoanWithdraw,
                 ],
             },
-            Self::Repay => ProbeSubject::Loan {
+            Self::RepayLoan => ProbeSubject::Loan {
                 states: NOTHING_OWED_YET,
                 left_by: &[
                     Type::LoanCreate,
@@ -174,39 +153,22 @@ impl CommandKind {
         }
     }
 
-    /// The probe, on the client or loan of that number where it has one.
+    /// The probe, on the client or loan of that number where it is addressed to one: a body that Fineract refuses.
     pub fn probe(self, number: i64) -> Request {
-        const NO_CHANGE: &str = r#"{"probe":1}"#;
-        let post = |path: String, body: &str| (Method::Post, path, body.to_owned());
-        let command = |name: &str, body| post(format!("/loans/{number}?command={name}"), body);
-        let (method, path, body) = match self {
-            Self::CreateClient => post("/clients".to_owned(), "{}"),
-            Self::CreateLoan => post("/loans".to_owned(), "{}"),
-            Self::UpdateClient => (
-                Method::Put,
-                format!("/clients/{number}"),
-                NO_CHANGE.to_owned(),
-            ),
-            Self::UpdateLoan => (
-                Method::Put,
-                format!("/loans/{number}"),
-                NO_CHANGE.to_owned(),
-            ),
-            Self::Approve => command("approve", "{}"),
-            Self::Disburse => command("disburse", "{}"),
-            Self::Reject => command("reject", "{}"),
-            Self::Withdraw => command("withdrawnByApplicant", "{}"),
-            Self::UndoApproval => command("undoapproval", NO_CHANGE),
-            Self::Repay => post(
-                format!("/loans/{number}/transactions?command=repayment"),
-                "{}",
-            ),
+        let body = match self {
+            Self::UpdateClient | Self::UpdateLoan | Self::UndoApproval | Self::UndoDisbursal => {
+                r#"{"probe":1}"#
+            }
+            Self::CreateClient
+            | Self::CreateLoan
+            | Self::DeleteLoan
+            | Self::ApproveLoan
+            | Self::RejectLoan
+            | Self::WithdrawLoan
+            | Self::DisburseLoan
+            | Self::RepayLoan => "{}",
         };
-        Request {
-            method,
-            path,
-            body: Some(body),
-        }
+        self.probed_as().request(number, Some(body.to_owned()))
     }
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::domain::Method;
 
 fn answer(text: &str) -> Answer {
     let (head, code) = text.split_once(' ').unwrap_or((text, ""));
@@ -57,16 +58,19 @@ fn only_two_refusals_or_a_success_speak_against_a_key() {
 
 #[test]
 fn a_probe_is_sent_only_where_the_state_forbids_the_command() {
-    for kind in CommandKind::ALL {
+    for kind in FineractCommand::ALL {
         let allowed: &[i32] = match kind {
-            CommandKind::CreateClient | CommandKind::UpdateClient | CommandKind::CreateLoan => &[],
-            CommandKind::UpdateLoan
-            | CommandKind::Approve
-            | CommandKind::Reject
-            | CommandKind::Withdraw => &[100],
-            CommandKind::Disburse => &[200, 300, 600, 601, 602, 700],
-            CommandKind::UndoApproval => &[200],
-            CommandKind::Repay => &[300, 600, 700],
+            FineractCommand::CreateClient
+            | FineractCommand::UpdateClient
+            | FineractCommand::CreateLoan => &[],
+            FineractCommand::UpdateLoan
+            | FineractCommand::ApproveLoan
+            | FineractCommand::RejectLoan
+            | FineractCommand::DeleteLoan
+            | FineractCommand::WithdrawLoan => &[100],
+            FineractCommand::DisburseLoan => &[200, 300, 600, 601, 602, 700],
+            FineractCommand::UndoApproval | FineractCommand::UndoDisbursal => &[200],
+            FineractCommand::RepayLoan => &[300, 600, 700],
         };
         if let ProbeSubject::Loan { states, left_by } = kind.subject() {
             assert!(
@@ -80,16 +84,23 @@ fn a_probe_is_sent_only_where_the_state_forbids_the_command() {
 
 #[test]
 fn a_delete_and_an_undone_payout_are_never_probed() {
-    for kind in CommandKind::ALL {
+    for kind in FineractCommand::ALL {
+        assert!(
+            FineractCommand::PROBED.contains(&kind.probed_as()),
+            "{kind:?}"
+        );
         let probe = kind.probe(7);
         assert_ne!(probe.method, Method::Delete);
         assert!(!probe.path.contains("undodisbursal"), "{}", probe.path);
     }
     for (operation_type, kind) in [
-        (OperationType::LoanDelete, CommandKind::Reject),
-        (OperationType::LoanUndoDisbursal, CommandKind::UndoApproval),
+        (OperationType::LoanDelete, FineractCommand::RejectLoan),
+        (
+            OperationType::LoanUndoDisbursal,
+            FineractCommand::UndoApproval,
+        ),
     ] {
-        assert_eq!(CommandKind::of(operation_type), kind);
-        assert!(kind.types().any(|of_kind| of_kind == operation_type));
+        assert_eq!(FineractCommand::of(operation_type).probed_as(), kind);
+        assert!(kind.types_probed().any(|of_kind| of_kind == operation_type));
     }
 }

@@ -6,12 +6,12 @@ mod tests;
 use super::{
     Checked, Choice, Context, Day, Deployment, Evidence, Facts, Loan, Operation, Plan, Reads,
     Refusal,
-    body::{Success, send},
+    body::{Success, create},
     fields::Fields,
     loan_application::{Application, Terms, check_term, repayment_every},
     rules,
 };
-use crate::domain::{Amount, Lane, LaneAccess, Method, OperationId, OperationType};
+use crate::domain::{Amount, Lane, LaneAccess, OperationId, OperationType};
 
 /// Files a loan application (`docs/fineract/loans.md`, "From a product to an application" and "Filing an
 /// application").
@@ -30,7 +30,6 @@ pub(super) struct LoanCreate {
 
 impl Operation for LoanCreate {
     const TYPE: OperationType = OperationType::LoanCreate;
-    const LATE_COMMAND_HARMLESS: bool = true;
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let deployment = fields.deployment;
@@ -100,7 +99,7 @@ impl Operation for LoanCreate {
             interest_rate_per_period: Some(self.rate),
         };
         let application = Application::new(client.id, product, &self.external_id, terms);
-        send(Method::Post, "/loans", &application)
+        create(Self::TYPE, &application)
     }
 
     fn evidence_reads(&self, deployment: &Deployment, id: OperationId) -> Reads {

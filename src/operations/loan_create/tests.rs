@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::domain::Method;
 use crate::operations::{
     Client, Product,
     testing::{CLIENT, Case, PRODUCT, body_of, checked, evidence, loan, plan, problems, with},

@@ -14,7 +14,7 @@ use super::{
     payment::{self, Remarks, RemarksBody, own},
     rules,
 };
-use crate::domain::{Amount, Direction, Lane, Method, OperationId, OperationType};
+use crate::domain::{Amount, Direction, Lane, OperationId, OperationType};
 
 const AMOUNT: &str = "transactionAmount";
 
@@ -43,8 +43,6 @@ struct Body<'a> {
 
 impl Operation for LoanDisburse {
     const TYPE: OperationType = OperationType::LoanDisburse;
-    /// Both commands carry the same transaction externalId.
-    const LATE_COMMAND_HARMLESS: bool = true;
     const GUARDED: bool = true;
     const ALL_WITHOUT: Option<&'static str> = Some(AMOUNT);
 
@@ -105,8 +103,8 @@ impl Operation for LoanDisburse {
         };
         match planned {
             Ok(amount) => send(
-                Method::Post,
-                format!("/loans/{}?command=disburse", loan.id),
+                Self::TYPE,
+                loan.id,
                 &Body {
                     actual_disbursement_date: self.paid_on,
                     transaction_amount: amount,

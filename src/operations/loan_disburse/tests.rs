@@ -1,4 +1,5 @@
 use super::*;
+use crate::domain::Method;
 use crate::{
     domain::{TrackingId, Transaction},
     operations::testing::{

@@ -13,7 +13,7 @@ use super::{
     payment::{self, Remarks, RemarksBody, own},
     rules,
 };
-use crate::domain::{Amount, Direction, Lane, Method, OperationId, OperationType};
+use crate::domain::{Amount, Direction, Lane, OperationId, OperationType};
 
 /// Books what a borrower has paid back (`docs/fineract/payments.md`, "Repayments").
 #[derive(Debug)]
@@ -39,8 +39,6 @@ struct Body<'a> {
 
 impl Operation for LoanRepayment {
     const TYPE: OperationType = OperationType::LoanRepayment;
-    /// Both commands carry the same transaction externalId.
-    const LATE_COMMAND_HARMLESS: bool = true;
     const GUARDED: bool = true;
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
@@ -106,8 +104,8 @@ impl Operation for LoanRepayment {
             return Plan::Refuse(refusal);
         }
         send(
-            Method::Post,
-            format!("/loans/{}/transactions?command=repayment", loan.id),
+            Self::TYPE,
+            loan.id,
             &Body {
                 transaction_date: self.paid_on,
                 transaction_amount: self.amount,

@@ -11,7 +11,7 @@ use super::{
     loan_application::{Application, Terms, Tranche, check_term, repayment_every},
     rules, total,
 };
-use crate::domain::{Amount, Lane, Method, OperationId, OperationType};
+use crate::domain::{Amount, Lane, OperationId, OperationType};
 
 /// Changes a loan application. Fineract would take what is left out for deleted, so the stored one is
 /// read, overlaid and sent whole (`docs/fineract/loans.md`, "Changing an application").
@@ -28,7 +28,6 @@ pub(super) struct LoanUpdate {
 
 impl Operation for LoanUpdate {
     const TYPE: OperationType = OperationType::LoanUpdate;
-    const LATE_COMMAND_HARMLESS: bool = false;
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let external_id = fields.required_id("externalId");
@@ -85,7 +84,7 @@ impl Operation for LoanUpdate {
             ))
         });
         match application {
-            Ok(application) => send(Method::Put, format!("/loans/{}", loan.id), &application),
+            Ok(application) => send(Self::TYPE, loan.id, &application),
             Err(refusal) => Plan::Refuse(refusal),
         }
     }

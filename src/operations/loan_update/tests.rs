@@ -1,4 +1,5 @@
 use super::*;
+use crate::domain::Method;
 use crate::operations::testing::{Case, body_of, evidence, loan, plan, problems};
 
 const MULTI: (&str, &str) = ("\"multiDisburseLoan\":false", "\"multiDisburseLoan\":true");

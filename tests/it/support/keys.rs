@@ -1,6 +1,6 @@
 //! What stands written of a Fineract that has been found to honour keys.
 
-use fineract_gateway::domain::CommandKind;
+use fineract_gateway::domain::FineractCommand;
 use rust_decimal::Decimal;
 
 use super::system::System;
@@ -21,7 +21,7 @@ pub(crate) async fn trust_keys(system: &System) {
         let value = Decimal::from_scientific(value).or_else(|_| value.parse());
         Some(value.ok()?.normalize().to_string())
     });
-    let kinds = CommandKind::ALL.map(|kind| kind.as_str().to_owned());
+    let kinds = FineractCommand::PROBED.map(|kind| kind.probe_name().to_owned());
     sqlx::query!(
         "INSERT INTO key_probe (command, honoured, asked_at, process_start, honoured_since)
          SELECT command, true, now(), $2, now() - interval '10 years' FROM unnest($1::text[]) command

@@ -1,0 +1,314 @@
+//! The commands that the gateway sends to Fineract: the one list of them (`docs/fineract/commands.md`, "The commands").
+
+use super::{Method, OperationType, Request};
+
+/// A command, as Fineract routes it. All that depends on which command it is, is matched here without a wildcard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FineractCommand {
+    /// `POST /clients`.
+    CreateClient,
+    /// `PUT /clients/{id}`.
+    UpdateClient,
+    /// `POST /loans`.
+    CreateLoan,
+    /// `PUT /loans/{id}`.
+    UpdateLoan,
+    /// `DELETE /loans/{id}`.
+    DeleteLoan,
+    /// `POST /loans/{id}?command=approve`.
+    ApproveLoan,
+    /// `POST /loans/{id}?command=reject`.
+    RejectLoan,
+    /// `POST /loans/{id}?command=withdrawnByApplicant`.
+    WithdrawLoan,
+    /// `POST /loans/{id}?command=disburse`.
+    DisburseLoan,
+    /// `POST /loans/{id}?command=undoapproval`.
+    UndoApproval,
+    /// `POST /loans/{id}?command=undodisbursal`.
+    UndoDisbursal,
+    /// `POST /loans/{id}/transactions?command=repayment`.
+    RepayLoan,
+}
+
+/// What a command is addressed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Address {
+    /// All clients or all loans: it creates one.
+    Collection,
+    /// One client or loan.
+    One,
+    /// The transactions of one loan.
+    Transactions,
+}
+
+impl FineractCommand {
+    /// Every command.
+    pub const ALL: [Self; 12] = [
+        Self::CreateClient,
+        Self::UpdateClient,
+        Self::CreateLoan,
+        Self::UpdateLoan,
+        Self::DeleteLoan,
+        Self::ApproveLoan,
+        Self::RejectLoan,
+        Self::WithdrawLoan,
+        Self::DisburseLoan,
+        Self::UndoApproval,
+        Self::UndoDisbursal,
+        Self::RepayLoan,
+    ];
+
+    /// The command of an operation type.
+    pub const fn of(operation_type: OperationType) -> Self {
+        match operation_type {
+            OperationType::ClientCreate => Self::CreateClient,
+            OperationType::ClientUpdate => Self::UpdateClient,
+            OperationType::LoanCreate => Self::CreateLoan,
+            OperationType::LoanUpdate => Self::UpdateLoan,
+            OperationType::LoanApprove => Self::ApproveLoan,
+            OperationType::LoanDisburse => Self::DisburseLoan,
+            OperationType::LoanDelete => Self::DeleteLoan,
+            OperationType::LoanRepayment => Self::RepayLoan,
+            OperationType::LoanReject => Self::RejectLoan,
+            OperationType::LoanWithdraw => Self::WithdrawLoan,
+            OperationType::LoanUndoApproval => Self::UndoApproval,
+            OperationType::LoanUndoDisbursal => Self::UndoDisbursal,
+        }
+    }
+
+    /// The command of a request; `None` where the gateway sends no such command.
+    pub fn of_request(method: Method, path: &str) -> Option<Self> {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let mut parts = path.split('/').skip(1);
+        let resource = parts.next()?;
+        let address = match (parts.next(), parts.next()) {
+            (None, _) => Address::Collection,
+            (Some(_), None) => Address::One,
+            (Some(_), Some("transactions")) => Address::Transactions,
+            (Some(_), Some(_)) => return None,
+        };
+        let parameter = query.strip_prefix("command=");
+        Self::ALL.into_iter().find(|command| {
+            command.method() == method
+                && command.resource() == resource
+                && command.address() == address
+                && command.parameter() == parameter
+        })
+    }
+
+    /// The HTTP method.
+    pub const fn method(self) -> Method {
+        match self {
+            Self::UpdateClient | Self::UpdateLoan => Method::Put,
+            Self::DeleteLoan => Method::Delete,
+            Self::CreateClient
+            | Self::CreateLoan
+            | Self::ApproveLoan
+            | Self::RejectLoan
+            | Self::WithdrawLoan
+            | Self::DisburseLoan
+            | Self::UndoApproval
+            | Self::UndoDisbursal
+            | Self::RepayLoan => Method::Post,
+        }
+    }
+
+    /// The first segment of the path.
+    pub const fn resource(self) -> &'static str {
+        match self {
+            Self::CreateClient | Self::UpdateClient => "clients",
+            Self::CreateLoan
+            | Self::UpdateLoan
+            | Self::DeleteLoan
+            | Self::ApproveLoan
+            | Self::RejectLoan
+            | Self::WithdrawLoan
+            | Self::DisburseLoan
+            | Self::UndoApproval
+            | Self::UndoDisbursal
+            | Self::RepayLoan => "loans",
+        }
+    }
+
+    pub(super) const fn address(self) -> Address {
+        match self {
+            Self::CreateClient | Self::CreateLoan => Address::Collection,
+            Self::UpdateClient
+            | Self::UpdateLoan
+            | Self::DeleteLoan
+            | Self::ApproveLoan
+            | Self::RejectLoan
+            | Self::WithdrawLoan
+            | Self::DisburseLoan
+            | Self::UndoApproval
+            | Self::UndoDisbursal => Address::One,
+            Self::RepayLoan => Address::Transactions,
+        }
+    }
+
+    /// The value of `?command=`, which is also the metrics' label; `None`: it has none.
+    pub const fn parameter(self) -> Option<&'static str> {
+        match self {
+            Self::ApproveLoan => Some("approve"),
+            Self::RejectLoan => Some("reject"),
+            Self::WithdrawLoan => Some("withdrawnByApplicant"),
+            Self::DisburseLoan => Some("disburse"),
+            Self::UndoApproval => Some("undoapproval"),
+            Self::UndoDisbursal => Some("undodisbursal"),
+            Self::RepayLoan => Some("repayment"),
+            Self::CreateClient
+            | Self::UpdateClient
+            | Self::CreateLoan
+            | Self::UpdateLoan
+            | Self::DeleteLoan => None,
+        }
+    }
+
+    /// The action and the entity under which Fineract stores it and its key (`docs/fineract/idempotency.md`, "What a
+    /// key covers").
+    pub const fn task(self) -> (&'static str, &'static str) {
+        match self {
+            Self::CreateClient => ("CREATE", "CLIENT"),
+            Self::UpdateClient => ("UPDATE", "CLIENT"),
+            Self::CreateLoan => ("CREATE", "LOAN"),
+            Self::UpdateLoan => ("UPDATE", "LOAN"),
+            Self::DeleteLoan => ("DELETE", "LOAN"),
+            Self::ApproveLoan => ("APPROVE", "LOAN"),
+            Self::RejectLoan => ("REJECT", "LOAN"),
+            Self::WithdrawLoan => ("WITHDRAW", "LOAN"),
+            Self::DisburseLoan => ("DISBURSE", "LOAN"),
+            Self::UndoApproval => ("APPROVALUNDO", "LOAN"),
+            Self::UndoDisbursal => ("DISBURSALUNDO", "LOAN"),
+            Self::RepayLoan => ("REPAYMENT", "LOAN"),
+        }
+    }
+
+    /// Whether a delayed first copy can do no harm when it is executed after a second one under a new key: a natural key
+    /// (an external id, or the status of the loan) makes Fineract refuse the later of the two. An update may overwrite a
+    /// newer one, and an undo may undo what was done again.
+    pub const fn late_copy_is_harmless(self) -> bool {
+        match self {
+            Self::CreateClient
+            | Self::CreateLoan
+            | Self::DeleteLoan
+            | Self::ApproveLoan
+            | Self::RejectLoan
+            | Self::WithdrawLoan
+            | Self::DisburseLoan
+            | Self::RepayLoan => true,
+            Self::UpdateClient | Self::UpdateLoan | Self::UndoApproval | Self::UndoDisbursal => {
+                false
+            }
+        }
+    }
+
+    /// The request, to the client or loan of that number where it is addressed to one.
+    pub fn request(self, number: i64, body: Option<String>) -> Request {
+        let resource = self.resource();
+        let mut path = match self.address() {
+            Address::Collection => format!("/{resource}"),
+            Address::One => format!("/{resource}/{number}"),
+            Address::Transactions => format!("/{resource}/{number}/transactions"),
+        };
+        if let Some(parameter) = self.parameter() {
+            path = format!("{path}?command={parameter}");
+        }
+        Request {
+            method: self.method(),
+            path,
+            body,
+        }
+    }
+}
+
+impl Request {
+    /// The command that it is.
+    pub fn command(&self) -> Option<FineractCommand> {
+        FineractCommand::of_request(self.method, &self.path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_is_known_by_its_request_and_has_a_task_of_its_own() {
+        let mut tasks: Vec<_> = FineractCommand::ALL
+            .iter()
+            .map(|command| command.task())
+            .collect();
+        for command in FineractCommand::ALL {
+            let request = command.request(9, None);
+            assert_eq!(request.command(), Some(command), "{request:?}");
+        }
+        tasks.sort_unstable();
+        tasks.dedup();
+        assert_eq!(tasks.len(), FineractCommand::ALL.len());
+    }
+
+    #[test]
+    fn every_operation_type_has_a_command_of_its_own() {
+        let types = OperationType::ALL.iter();
+        let mut commands: Vec<_> = types.map(|it| FineractCommand::of(*it)).collect();
+        commands.sort_unstable();
+        let mut all = FineractCommand::ALL;
+        all.sort_unstable();
+        assert_eq!(commands, all);
+    }
+
+    #[test]
+    fn their_requests_are_those_that_were_recorded() {
+        for (method, path, task) in [
+            (Method::Post, "/clients", ("CREATE", "CLIENT")),
+            (Method::Put, "/clients/7", ("UPDATE", "CLIENT")),
+            (Method::Post, "/loans", ("CREATE", "LOAN")),
+            (Method::Put, "/loans/9", ("UPDATE", "LOAN")),
+            (Method::Delete, "/loans/9", ("DELETE", "LOAN")),
+            (
+                Method::Post,
+                "/loans/9?command=approve",
+                ("APPROVE", "LOAN"),
+            ),
+            (
+                Method::Post,
+                "/loans/9?command=undoapproval",
+                ("APPROVALUNDO", "LOAN"),
+            ),
+            (
+                Method::Post,
+                "/loans/9?command=disburse",
+                ("DISBURSE", "LOAN"),
+            ),
+            (
+                Method::Post,
+                "/loans/9?command=undodisbursal",
+                ("DISBURSALUNDO", "LOAN"),
+            ),
+            (
+                Method::Post,
+                "/loans/9/transactions?command=repayment",
+                ("REPAYMENT", "LOAN"),
+            ),
+            (Method::Post, "/loans/9?command=reject", ("REJECT", "LOAN")),
+            (
+                Method::Post,
+                "/loans/9?command=withdrawnByApplicant",
+                ("WITHDRAW", "LOAN"),
+            ),
+        ] {
+            let command = FineractCommand::of_request(method, path);
+            assert_eq!(command.map(FineractCommand::task), Some(task), "{path}");
+        }
+        for (method, path) in [
+            (Method::Get, "/loans/9"),
+            (Method::Post, "/loans/9?command=close"),
+            (Method::Post, "/loans/9/charges"),
+            (Method::Delete, "/clients/7"),
+            (Method::Post, "/"),
+        ] {
+            assert_eq!(FineractCommand::of_request(method, path), None, "{path}");
+        }
+    }
+}
