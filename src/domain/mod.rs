@@ -6,6 +6,7 @@ mod attempt;
 mod checked;
 mod day;
 pub mod decision;
+mod error_codes;
 mod facts;
 mod fineract_command;
 mod fineract_health;

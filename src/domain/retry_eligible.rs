@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use super::OperationType;
+use super::{
+    OperationType,
+    error_codes::{self, Cause},
+};
 
 /// The document's three values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -13,27 +16,6 @@ pub enum RetryEligible {
     No,
     /// With other data.
     YesWithModifications,
-}
-
-/// Why an operation failed, as far as it counts for running it again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Cause {
-    /// Nothing of its own: it never was sent, or could not have been taken.
-    Circumstances,
-    /// It was stopped: cancelled, not sent by its deadline, or behind one that was.
-    Stopped,
-    /// Fineract failed inside, without an effect.
-    FailedInside,
-    /// Too early: what it is about is not there yet in the state it needs.
-    TooEarly,
-    /// What it is about has moved on.
-    TooLate,
-    /// Someone else has done it.
-    DoneByAnother,
-    /// What it is about is not there.
-    NotThere,
-    /// Refused for what it says: by the check, a guard of ours, or a rule of Fineract's.
-    Request,
 }
 
 impl RetryEligible {
@@ -75,57 +57,17 @@ impl RetryEligible {
     }
 }
 
-/// The cause behind a code; what is not named here was refused for what it says (`docs/fineract/commands.md`, "What
-/// each answer says about a retry").
+/// The cause behind a code: one of ours, or else one of Fineract's.
 fn cause(code: &str) -> Cause {
     match code {
         "cancelled" | "expired" | "behind_stopped" => Cause::Stopped,
-        "behind_failed"
-        | "resolved_as_failed"
-        | "error.msg.client.not.active.exception"
-        | "error.msg.loan.locked"
-        // (sic) `docs/fineract/outages.md`, "Scheduler jobs".
-        | "error.msg.sheduler.job.currently.running" => Cause::Circumstances,
-        "error.msg.persistence.error"
-        | "error.msg.data.integrity.issue"
-        | "error.msg.platform.server.side.error" => Cause::FailedInside,
-        "error.msg.loan.must.be.active.fully.paid.or.overpaid" => Cause::TooEarly,
-        // Not approved yet, or paid out; up to 1.10.1 also without an open tranche
-        // (`docs/fineract/release-1.10.1.md`, "Payouts and approvals"): for that a payout as it is would be refused
-        // for ever.
-        "error.msg.loan.disbursal.account.is.not.approve.not.disbursed.state" => Cause::Request,
-        "done_by_another"
-        // A transaction has our id already, on whatever loan (`docs/fineract/payments.md`, "Refusals of a payout").
-        | "error.msg.loan.disbursement.duplicate.externalId"
-        | "validation.msg.loan.transaction.externalId.value.must.be.unique" => Cause::DoneByAnother,
-        "error.msg.loan.cannot.modify.loan.in.its.present.state"
-        | "error.msg.loan.cannot.delete.loan.in.its.present.state"
-        | "error.msg.loan.withdraw.cannot.withdraw"
-        | "error.msg.loan.status.not.written.off.update.not.allowed"
-        | "error.msg.loan.transfer.transaction.update.not.allowed"
-        | "error.msg.loan.written.off.update.not.allowed" => Cause::TooLate,
-        "not_found"
-        | "status_404"
-        | "error.msg.client.id.invalid"
-        | "error.msg.client.not.found.with.client.id"
-        | "error.msg.loan.id.invalid"
-        | "error.msg.loan.external.id.invalid" => Cause::NotThere,
-        _ if is_wrong_state(code) => Cause::TooLate,
-        _ if is_failure_inside(code) => Cause::FailedInside,
-        _ => Cause::Request,
+        "behind_failed" | "resolved_as_failed" => Cause::Circumstances,
+        "done_by_another" => Cause::DoneByAnother,
+        "not_found" | "status_404" => Cause::NotThere,
+        "status_409" => Cause::FailedInside,
+        _ if code.starts_with("status_5") => Cause::FailedInside,
+        _ => error_codes::cause(code),
     }
-}
-
-/// Approvals, rejections and undos of a loan that is not, or no longer, where they need it.
-fn is_wrong_state(code: &str) -> bool {
-    code.starts_with("error.msg.loan.") && code.contains(".account.is.not.")
-}
-
-/// An answer without a code, by its status, or two writers at once.
-fn is_failure_inside(code: &str) -> bool {
-    code.starts_with("status_5")
-        || code == "status_409"
-        || (code.starts_with("error.msg.platform.service.") && code.ends_with(".conflict"))
 }
 
 #[cfg(test)]

@@ -7,7 +7,6 @@
 
 mod audited;
 mod checker;
-mod codes;
 mod failed;
 mod history;
 mod reading;
@@ -24,7 +23,6 @@ use std::time::Duration;
 pub use self::{
     audited::Audited,
     checker::{Audit, UNSEEN},
-    codes::Meaning,
     history::History,
     reading::{Circumstances, Finding, Question, Verdict, decide_reading},
 };

@@ -1,7 +1,10 @@
 //! What one reply says, taken by itself: by its status, its codes, and whether it is a stored one.
 
-use super::{Meaning, Scope, codes, success};
-use crate::domain::{Answer, Failure, Reply, Request};
+use super::{Scope, success};
+use crate::domain::{
+    Answer, Failure, Reply, Request,
+    error_codes::{self, Meaning},
+};
 
 /// What a refusal says of its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,7 +123,7 @@ impl Said {
     }
 
     fn in_refusal(answer: &Answer) -> Self {
-        let Some(meaning) = codes::weigh(&answer.codes()) else {
+        let Some(meaning) = error_codes::meaning(&answer.codes()) else {
             return Self::without_code(answer);
         };
         let stored = if answer.cached {

@@ -1,7 +1,7 @@
 //! Is a key honoured? Asked with commands that Fineract must refuse (`docs/fineract/idempotency.md`, "Asking whether
 //! a key is honoured").
 
-use super::{Answer, FineractCommand, OperationType, Request};
+use super::{Answer, FineractCommand, OperationType, Request, error_codes};
 
 /// What a command is tried on, so that it must be refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +55,7 @@ impl FineractCommand {
 
     /// The command whose probe also tells about this one. Fineract executes `undodisbursal` with any body, and a delete has
     /// no body that could be wrong: these two cannot be probed.
+    #[must_use]
     pub const fn probed_as(self) -> Self {
         match self {
             Self::DeleteLoan => Self::RejectLoan,
@@ -200,24 +201,13 @@ const fn is_done(answer: &Answer) -> bool {
     matches!(answer.status, 200..=299)
 }
 
-/// What Fineract says before it looks at a command or its key: of the caller, or of the node
-/// (`docs/fineract/commands.md`, "Refused before any resource is reached").
-const BEFORE_THE_KEY: [&str; 3] = [
-    "error.msg.not.authorized",
-    "error.msg.password.outdated",
-    "error.msg.invalid.instance.type",
-];
-
 /// Whether Fineract itself refused the command, as it would each time: not the caller, nor for now, nor
 /// somebody in between.
 fn is_refusal(answer: &Answer) -> bool {
-    let codes = answer.codes();
     matches!(answer.status, 400..=499)
         && !matches!(answer.status, 401 | 404 | 408 | 409 | 425 | 429)
-        && !codes.is_empty()
-        && !codes
-            .iter()
-            .any(|code| BEFORE_THE_KEY.contains(&code.as_str()))
+        && error_codes::meaning(&answer.codes())
+            .is_some_and(|meaning| !meaning.is_of_caller_or_server())
 }
 
 #[cfg(test)]
