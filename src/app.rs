@@ -14,7 +14,7 @@ use crate::{
     operations::{self, Deployment},
     store::{self, CompletionNotifier, DatabaseProblem, Store, StoreError},
     telemetry::{self, chain},
-    worker::{self, CircuitBreaker, Runner, Settings},
+    worker::{self, CircuitBreaker, Deps, Settings},
 };
 
 /// Connections to Postgres: accepting, claiming, starting and settling each write one batch at a time,
@@ -125,7 +125,7 @@ pub async fn start(config: &Config) -> Result<Gateway, StartError> {
         .clone()
         .filter(|_| config.role.works_queue())
         .map(|fineract| {
-            Runner::new(
+            Deps::new(
                 store.clone(),
                 fineract,
                 deployment,

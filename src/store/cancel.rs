@@ -6,13 +6,13 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
-    End, FailsDependents, LaneEntries, Pool, Store, StoreError,
+    FailsDependents, LaneEntries, Pool, Store, StoreError,
     complete::{self, Ended},
     count_end,
     lanes::{Departed, LaneReleases},
     locks::{self, Locked},
 };
-use crate::domain::{OperationId, OperationType, State};
+use crate::domain::{End, OperationId, OperationType, State};
 
 /// The code of an operation whose `expires_at` had passed before it took effect.
 pub const EXPIRED: &str = "expired";

@@ -6,12 +6,12 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
-    Asking, Completion, CompletionNotifier, End, LaneEntries, Pool, StoreError, Verdict, connect,
+    Asking, Completion, CompletionNotifier, LaneEntries, Pool, StoreError, connect,
     lanes::{Departed, LaneReleases},
     results::{FailureRow, Results},
 };
 use crate::{
-    domain::{OperationId, Reply, State},
+    domain::{End, OperationId, Outcome, Reply, State},
     telemetry::{chain, metrics::count_alarm},
 };
 
@@ -37,9 +37,9 @@ fn announce(
 ) {
     let ended = batch
         .iter()
-        .filter(|row| row.verdict.state().is_end() && leased.contains(&row.fence()));
+        .filter(|row| row.outcome.state().is_end() && leased.contains(&row.fence()));
     notifier.notify_ended(ended.map(|row| row.id));
-    if departed.work || batch.iter().any(|row| row.verdict.state() == State::Ready) {
+    if departed.work || batch.iter().any(|row| row.outcome.state() == State::Ready) {
         notifier.notify_work();
     }
     if departed.fails_dependents {
@@ -59,7 +59,7 @@ async fn write_all(pool: &Pool, batch: &[Completion]) -> Result<(Leased, Departe
     let mut transaction = connect::begin_batch(pool).or_fail_to(ACTION).await?;
     let mut keys: Vec<String> = batch
         .iter()
-        .filter(|row| row.verdict.state().is_end())
+        .filter(|row| row.outcome.state().is_end())
         .flat_map(|row| row.lane_entries.lanes())
         .collect();
     keys.sort_unstable();
@@ -81,9 +81,9 @@ async fn write_all(pool: &Pool, batch: &[Completion]) -> Result<(Leased, Departe
     let ended: Vec<Ended<'_>> = batch
         .iter()
         .filter(|row| leased.contains(&row.fence()))
-        .filter_map(|row| match &row.verdict {
-            Verdict::End(end) => Some((row.id, &row.lane_entries, end)),
-            Verdict::Again { .. } | Verdict::Park { .. } => None,
+        .filter_map(|row| match &row.outcome {
+            Outcome::End(end) => Some((row.id, &row.lane_entries, end)),
+            Outcome::Retry { .. } | Outcome::Park { .. } => None,
         })
         .collect();
     let departed = if ended.is_empty() {
@@ -169,20 +169,20 @@ async fn update_operations(
     connection: &mut PgConnection,
     batch: &[Completion],
 ) -> Result<(Leased, Option<String>), sqlx::Error> {
-    let delay = |row: &Completion| match &row.verdict {
-        Verdict::Again { delay, .. } => Some(delay.as_secs_f64()),
-        Verdict::End(_) | Verdict::Park { .. } => None,
+    let delay = |row: &Completion| match &row.outcome {
+        Outcome::Retry { delay, .. } => Some(delay.as_secs_f64()),
+        Outcome::End(_) | Outcome::Park { .. } => None,
     };
-    let reason_code = |row: &Completion| match &row.verdict {
-        Verdict::Again { reason_code, .. } | Verdict::Park { reason_code } => {
+    let reason_code = |row: &Completion| match &row.outcome {
+        Outcome::Retry { reason_code, .. } | Outcome::Park { reason_code } => {
             Some((*reason_code).to_owned())
         }
-        Verdict::End(_) => None,
+        Outcome::End(_) => None,
     };
-    let new_key = |row: &Completion| row.verdict.takes_new_key();
-    let counts = |row: &Completion| match &row.verdict {
-        Verdict::Again { counts, .. } => *counts,
-        Verdict::End(_) | Verdict::Park { .. } => Some(true),
+    let new_key = |row: &Completion| row.outcome.takes_new_key();
+    let counts = |row: &Completion| match &row.outcome {
+        Outcome::Retry { counts, .. } => *counts,
+        Outcome::End(_) | Outcome::Park { .. } => Some(true),
     };
     // In the order in which whoever cancels locks them.
     let mut batch: Vec<&Completion> = batch.iter().collect();
@@ -207,7 +207,7 @@ async fn update_operations(
         RETURNING o.id, o.attempt, pg_current_xact_id()::text AS "transaction_id!""#,
         &batch.iter().map(|row| row.id.0).collect::<Vec<_>>(),
         &batch.iter().map(|row| row.attempt).collect::<Vec<_>>(),
-        &batch.iter().map(|row| row.verdict.state().as_str().to_owned()).collect::<Vec<_>>(),
+        &batch.iter().map(|row| row.outcome.state().as_str().to_owned()).collect::<Vec<_>>(),
         &batch.iter().copied().map(delay).collect::<Vec<_>>() as &[Option<f64>],
         &batch.iter().copied().map(new_key).collect::<Vec<_>>(),
         &batch.iter().copied().map(reason_code).collect::<Vec<_>>() as &[Option<String>],

@@ -62,7 +62,7 @@ pub use self::{
     cancel::{EXPIRED, EXPIRED_UNSENT},
     claim::{ClaimLimits, KILLS_ITS_WORKER, SUSPECT_AFTER},
     claimed::{Claimed, LaneEntries},
-    completion::{Completion, End, Verdict},
+    completion::Completion,
     completion_notifier::{CompletionNotifier, Waiter},
     connect::{DatabaseProblem, connect, migrate, require_migrated},
     hold_all::{

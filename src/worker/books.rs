@@ -1,65 +1,44 @@
-//! Whether Fineract's books are still those from which this database's numbers come.
-//!
-//! A restore of Fineract, or another server or tenant behind the same setting, gives our numbers to strangers. Its
-//! newest clients of ours are read by number to see that: Fineract refuses to delete an active client.
+//! What this process has seen of Fineract's books.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-use super::{backoff, conclude::Conclusion, known::Standing, runner::Runner};
-use crate::{
-    domain::ReferentKind,
-    store::{Claimed, StoreError},
-    telemetry::{chain, metrics::count_alarm},
-};
-
-/// Why everything waits when the books are another Fineract's.
-pub(super) const ANOTHER: &str = "another_fineract";
-/// Why an operation waits until that is known.
-const UNREAD: &str = "books_unread";
-
-/// How many of the newest clients are looked at.
-const NEWEST: i64 = 5;
 /// How long a look counts, and how often there is one at most, unless Fineract's process is another.
-const PAUSE: Duration = Duration::from_mins(1);
+pub(super) const PAUSE: Duration = Duration::from_mins(1);
 /// After this time there is a look in any case.
-const DAILY: Duration = Duration::from_hours(24);
-/// How soon a look that told nothing is tried again by whoever has nothing to send.
-const AGAIN: Duration = Duration::from_secs(5);
-/// So many processes of Fineract are remembered at most.
-const PROCESSES: usize = 32;
+pub(super) const DAILY: Duration = Duration::from_hours(24);
 
 /// What has been seen of the books.
 #[derive(Debug, Default)]
 pub(super) struct Books {
     seen: Mutex<Seen>,
     /// Held by the one that looks.
-    turn: tokio::sync::Mutex<()>,
+    pub(super) turn: tokio::sync::Mutex<()>,
 }
 
 #[derive(Clone, Debug, Default)]
-struct Seen {
+pub(super) struct Seen {
     /// When the books were last found to be ours.
-    looked_at: Option<Instant>,
+    pub(super) looked_at: Option<Instant>,
     /// When it was last tried.
-    tried_at: Option<Instant>,
+    pub(super) tried_at: Option<Instant>,
     /// When it was last asked which process answers.
-    asked_at: Option<Instant>,
+    pub(super) asked_at: Option<Instant>,
     /// When the processes began in whose time the books were found to be ours.
-    processes: Vec<String>,
+    pub(super) processes: Vec<String>,
     /// Whether any client was read for that: else another look costs nothing.
-    has_read: bool,
+    pub(super) has_read: bool,
     /// The last failure of a call that had been seen by then.
-    last_failure: Option<Instant>,
+    pub(super) last_failure: Option<Instant>,
     /// In which epoch they are another's.
-    another_in: Option<i32>,
+    pub(super) another_in: Option<i32>,
 }
 
 impl Seen {
     /// Whether nothing has happened since the last look that would ask for another.
-    fn is_current(&self, last_failure: Option<Instant>) -> bool {
+    pub(super) fn is_current(&self, last_failure: Option<Instant>) -> bool {
         self.another_in.is_none()
             && self.last_failure == last_failure
             && self.looked_at.is_some_and(|at| at.elapsed() < DAILY)
@@ -67,189 +46,17 @@ impl Seen {
     }
 
     /// Whether the books were found to be ours in the time of this process.
-    fn knows(&self, process: Option<&String>) -> bool {
+    pub(super) fn knows(&self, process: Option<&String>) -> bool {
         process.is_some_and(|process| self.processes.contains(process))
     }
 
-    fn has_just_read(&self) -> bool {
+    pub(super) fn has_just_read(&self) -> bool {
         self.has_read && self.looked_at.is_some_and(|at| at.elapsed() < PAUSE)
     }
 }
 
 impl Books {
-    fn lock(&self) -> MutexGuard<'_, Seen> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Runner {
-    /// Makes sure, before anything is sent, that the books are still ours, as far as something has happened that
-    /// asks for a look. `Err`: it is not to be sent now.
-    pub(super) async fn check_books(&self, claimed: &Claimed) -> Result<(), Conclusion> {
-        if self.books.lock().is_current(self.fineract.last_failure()) {
-            return Ok(());
-        }
-        let _turn = self.books.turn.lock().await;
-        let seen = self.books.lock().clone();
-        if seen.is_current(self.fineract.last_failure()) {
-            return Ok(());
-        }
-        let last_failure = self.fineract.last_failure();
-        let process = self.process_of_late().await;
-        let is_known = seen.knows(process.as_ref());
-        let is_due = seen.another_in.is_some()
-            || seen.looked_at.is_none_or(|at| at.elapsed() >= DAILY)
-            || (process.is_some() && !is_known)
-            // Nothing says whether it is the same process: its books are looked at instead, now and then.
-            || (process.is_none()
-                && seen.last_failure != last_failure
-                && !seen.has_just_read());
-        if !is_due {
-            let mut seen = self.books.lock();
-            seen.asked_at = Some(Instant::now());
-            // Unnamed, it may be another one since then: that is looked at when the minute is over.
-            if process.is_some() {
-                seen.last_failure = last_failure;
-            }
-            return Ok(());
-        }
-        self.look_for(claimed, process).await
-    }
-
-    /// Makes sure that the books are still ours before it is believed that something is not there whose number we
-    /// know. `Err`: nothing may be concluded from that now.
-    pub(super) async fn check_books_of_missing(
-        &self,
-        claimed: &Claimed,
-        is_number_known: bool,
-    ) -> Result<(), Conclusion> {
-        if !is_number_known {
-            return Ok(());
-        }
-        let _turn = self.books.turn.lock().await;
-        let seen = self.books.lock().clone();
-        let process = self.process().await;
-        let is_known = seen.knows(process.as_ref());
-        let looks_too_often =
-            seen.has_read && seen.looked_at.is_some_and(|at| at.elapsed() < AGAIN);
-        match (seen.has_just_read(), is_known, &process) {
-            (true, true, _) if seen.another_in.is_none() => Ok(()),
-            (true, false, None) if looks_too_often => {
-                let delay = backoff::delay(claimed.retrying_for, Some(AGAIN));
-                Err(Conclusion::passed_over(UNREAD, delay))
-            }
-            (true | false, _, _) => self.look_for(claimed, process).await,
-        }
-    }
-
-    /// Which process of Fineract's answers now, as far as it shows that.
-    async fn process(&self) -> Option<String> {
-        let asked_at = Instant::now();
-        let process = self.fineract.process().await.ok()?;
-        self.keys.note_process(process.clone(), asked_at);
-        process.map(|process| process.start)
-    }
-
-    /// The same of the last minute, unless a call has failed since: whoever asks about keys has mostly read it.
-    async fn process_of_late(&self) -> Option<String> {
-        let since = Instant::now()
-            .checked_sub(PAUSE)
-            .max(self.fineract.last_failure());
-        if since.is_some_and(|since| self.keys.has_looked(since)) {
-            return self.keys.process().map(|process| process.start);
-        }
-        self.process().await
-    }
-
-    /// Looks at the books for an operation. `Err`: it does not go on before them.
-    async fn look_for(&self, claimed: &Claimed, process: Option<String>) -> Result<(), Conclusion> {
-        match self.look(process).await {
-            Standing::Ours => Ok(()),
-            Standing::Another => Err(Conclusion::again(claimed, ANOTHER, None)),
-            Standing::Unread => Err(self.again_or_park(claimed, UNREAD, true, None)),
-        }
-    }
-
-    /// Looks at the books where that is due although nothing is to be sent: at the start, and while they are
-    /// another's. Whether anything may be claimed.
-    pub(super) async fn keep_books(&self) -> bool {
-        let seen = self.books.lock().clone();
-        let tried_within = |time| seen.tried_at.is_some_and(|at| at.elapsed() < time);
-        let is_due = match seen.another_in {
-            Some(epoch) => {
-                let is_over = self.store.epoch().await.is_ok_and(|now| now != epoch);
-                is_over || !tried_within(PAUSE)
-            }
-            None => seen.looked_at.is_none() && !tried_within(AGAIN),
-        };
-        if is_due && let Ok(_turn) = self.books.turn.try_lock() {
-            self.look(None).await;
-        }
-        self.books.lock().another_in.is_none()
-    }
-
-    /// Reads the newest clients of ours by number, and keeps what that says.
-    async fn look(&self, process: Option<String>) -> Standing {
-        let last_failure = self.fineract.last_failure();
-        self.books.lock().tried_at = Some(Instant::now());
-        let (epoch, has_read, standing) = match self.read_books().await {
-            Ok(read) => read,
-            Err(error) => {
-                tracing::warn!(error = %chain(&error), "what is known of Fineract's books could not be read");
-                return Standing::Unread;
-            }
-        };
-        let now = Instant::now();
-        let mut seen = self.books.lock();
-        match standing {
-            Standing::Ours => {
-                (seen.looked_at, seen.has_read) = (Some(now), has_read);
-                seen.asked_at = Some(now);
-                seen.last_failure = last_failure;
-                if let Some(process) = process.filter(|process| !seen.processes.contains(process)) {
-                    if seen.processes.len() >= PROCESSES {
-                        seen.processes.remove(0);
-                    }
-                    seen.processes.push(process);
-                }
-                if seen.another_in.take().is_some() {
-                    self.circuit_breaker().readmit();
-                }
-            }
-            Standing::Another => {
-                // Whatever was found in its time does not count any more.
-                seen.processes.clear();
-                if seen.another_in.replace(epoch).is_none() {
-                    count_alarm(ANOTHER);
-                    self.circuit_breaker().shut(ANOTHER);
-                }
-            }
-            Standing::Unread => {}
-        }
-        standing
-    }
-
-    async fn read_books(&self) -> Result<(i32, bool, Standing), StoreError> {
-        let epoch = self.store.epoch().await?;
-        let clients = self.store.newest_clients(NEWEST).await?;
-        let (kind, known) = if clients.is_empty() {
-            (ReferentKind::Loan, self.store.newest_loans(NEWEST).await?)
-        } else {
-            (ReferentKind::Client, clients)
-        };
-        let read = self.read_known(kind, &known).await?;
-        let standing = read.standing(known.len());
-        if standing != Standing::Another {
-            for (lane, number) in read.wrong {
-                count_alarm("client_not_there");
-                tracing::error!(
-                    alarm = "client_not_there",
-                    fineract.number = number,
-                    kind = lane.split(':').next(),
-                    "a client or loan of ours is not under its number in Fineract"
-                );
-            }
-        }
-        Ok((epoch, !known.is_empty(), standing))
     }
 }

@@ -1,5 +1,6 @@
 //! One claimed operation with what is known of it.
 
+use super::deps::Deps;
 use crate::{
     domain::{
         Attempt, Reads, Request,
@@ -8,8 +9,6 @@ use crate::{
     operations::{Context, Entry},
     store::Claimed,
 };
-
-use super::runner::Runner;
 
 /// A claimed operation, its type, and its attempts so far.
 #[derive(Clone, Copy, Debug)]
@@ -44,11 +43,11 @@ impl<'a> Case<'a> {
     }
 
     /// What the type's pure functions know beside the payload and what was read.
-    pub(super) fn context(&self, runner: &'a Runner) -> Context<'a> {
+    pub(super) fn context(&self, deps: &'a Deps) -> Context<'a> {
         Context {
             id: self.claimed.id,
-            deployment: &runner.deployment,
-            users: self.users(runner),
+            deployment: &deps.deployment,
+            users: self.users(deps),
             known_id: self.claimed.known_id,
             same_reference: None,
             sent: self.history().request(),
@@ -58,8 +57,8 @@ impl<'a> Case<'a> {
 
     /// The users as which the operation was sent, else the one that would send it now: a rotation changes
     /// it, and gateways may have one each.
-    pub(super) fn users(&self, runner: &'a Runner) -> Vec<&'a str> {
-        let now = runner.fineract.user();
+    pub(super) fn users(&self, deps: &'a Deps) -> Vec<&'a str> {
+        let now = deps.fineract.user();
         if self.attempts.is_empty() {
             return vec![now];
         }

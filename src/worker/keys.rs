@@ -1,4 +1,4 @@
-//! What is known of whether Fineract honours keys, and what may be sent on it.
+//! What this process knows of whether Fineract honours idempotency keys.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -6,29 +6,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{backoff, blocked::Part, case::Case, conclude::Conclusion, runner::Runner};
-use crate::{
-    domain::{
-        Answer, Failure, FineractCommand, Method, Reply, Request,
-        decision::{self, Decision, History},
-    },
-    fineract::{Process, ReadFailure},
-    operations::Entry,
-    store::{Claimed, StoreError},
-    telemetry::metrics::count_alarm,
-};
+use crate::{domain::FineractCommand, fineract::Process, operations::Entry};
 
-/// Why operations of a kind wait: Fineract ignores their keys.
-const NOT_HONOURED: &str = "keys_not_honoured";
-/// Why one is not sent again: nobody knows whether its key is honoured.
-const UNPROVEN: &str = "keys_unproven";
 /// How long a verdict is good for, while Fineract's process is the same.
 pub(super) const GOOD_FOR: Duration = Duration::from_hours(24);
 /// How soon is looked again for something that could tell.
 pub(super) const LOOKED_FOR_AGAIN: Duration = Duration::from_secs(30);
-/// How long another gateway is waited for that is asking, before jitter.
-const ASKED_ELSEWHERE: Duration = Duration::from_millis(400);
-
 /// What a command may rest on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trust {
@@ -36,31 +19,6 @@ pub(super) enum Trust {
     Honoured(Duration),
     /// Nothing tells.
     Unproven,
-}
-
-/// Why nothing of a kind may be sent now.
-#[derive(Debug)]
-pub(super) enum Doubt {
-    /// Its keys are not honoured.
-    NotHonoured,
-    /// Another gateway is asking.
-    BeingAsked,
-    /// Fineract could not be asked.
-    Unread(ReadFailure),
-    /// The database could not be asked.
-    Database(StoreError),
-}
-
-impl From<StoreError> for Doubt {
-    fn from(error: StoreError) -> Self {
-        Self::Database(error)
-    }
-}
-
-impl From<Failure> for Doubt {
-    fn from(failure: Failure) -> Self {
-        Self::Unread(ReadFailure::NoAnswer(failure))
-    }
 }
 
 impl Trust {
@@ -157,13 +115,13 @@ impl Keys {
         known.standings.insert((kind, start), standing);
     }
 
-    fn note_blocked(&self, kind: FineractCommand) -> bool {
+    pub(super) fn note_blocked(&self, kind: FineractCommand) -> bool {
         let mut known = self.lock();
         known.standings.retain(|(of, _), _| *of != kind);
         known.blocked.insert(kind)
     }
 
-    fn note_open(&self, kind: FineractCommand) -> bool {
+    pub(super) fn note_open(&self, kind: FineractCommand) -> bool {
         self.lock().blocked.remove(&kind)
     }
 }
@@ -177,123 +135,7 @@ impl Trust {
     }
 }
 
-impl Runner {
-    /// Whether the operation's command may be sent, for all that is known of keys. It asks where that is not
-    /// known of Fineract's process; before a command is sent again, it looks whether that is still the same.
-    pub(super) async fn require_keys(&self, case: Case<'_>) -> Result<Trust, Conclusion> {
-        #[cfg(feature = "sabotage")]
-        if crate::sabotage::is(crate::sabotage::Sabotage::TrustsKeys) {
-            return Ok(Trust::Unproven);
-        }
-        let claimed = case.claimed;
-        let is_resent = was_sent(case);
-        match self.trust(kind(case.entry), is_resent).await {
-            Ok(Trust::Unproven) if is_resent && !case.entry.command().late_copy_is_harmless() => {
-                Err(self.again_or_park(claimed, UNPROVEN, false, None))
-            }
-            Ok(trust) => Ok(trust),
-            Err(Doubt::NotHonoured) => Err(Conclusion::again(claimed, NOT_HONOURED, None)),
-            Err(Doubt::BeingAsked) => Err(Conclusion::passed_over(
-                UNPROVEN,
-                backoff::jitter(ASKED_ELSEWHERE),
-            )),
-            Err(Doubt::Unread(ReadFailure::Refused(answer))) => {
-                Err(self.unasked(claimed, &answer).await)
-            }
-            Err(Doubt::Unread(failure)) => Err(self.unread(case, failure).await),
-            Err(Doubt::Database(error)) => Err(Conclusion::database_away(claimed, &error)),
-        }
-    }
-
-    /// What becomes of an operation that would be answered as what was to ask about its key: it waits for the
-    /// same reason, but is never refused, which only its own answer does.
-    async fn unasked(&self, claimed: &Claimed, answer: &Answer) -> Conclusion {
-        let reply = Reply::Answer(answer.clone());
-        match decision::decide(&reply, &History::new(&[]), self.settings().patience) {
-            Decision::Suspect { scope, reason_code } => {
-                self.suspect(claimed, scope, reason_code, false).await
-            }
-            Decision::SameKey {
-                reason_code,
-                outage,
-            } => self.again_or_park(claimed, reason_code, outage, answer.retry_after),
-            Decision::Succeeded
-            | Decision::Refused
-            | Decision::Read(_)
-            | Decision::AwaitChecker
-            | Decision::Rejected
-            | Decision::Park { .. } => Conclusion::again(claimed, UNPROVEN, answer.retry_after),
-        }
-    }
-
-    /// What a kind's commands may rest on: what is known, else what asking tells; `anew`: of the process that is
-    /// there now.
-    pub(super) async fn trust(&self, kind: FineractCommand, anew: bool) -> Result<Trust, Doubt> {
-        let now = Instant::now();
-        let looked_since = anew.then_some(now);
-        let last_failure = self.fineract.last_failure();
-        if let Some(trust) = self.keys.in_force(kind, looked_since, last_failure) {
-            return Ok(trust);
-        }
-        let asked = self.ask_about_keys(kind, now).await;
-        match &asked {
-            Ok(_) => self.open(kind),
-            Err(Doubt::NotHonoured) => self.block(kind),
-            Err(Doubt::BeingAsked | Doubt::Unread(_) | Doubt::Database(_)) => {}
-        }
-        asked
-    }
-
-    /// Whether the answer that an operation has just got may be used to learn of its kind's keys, of which
-    /// nothing is known; a delete's may not: sent again, it finds nothing.
-    pub(super) fn is_to_learn(&self, case: Case<'_>) -> bool {
-        let is_delete = |request: &Request| request.method == Method::Delete;
-        !case.history().request().is_none_or(is_delete)
-            && self
-                .keys
-                .in_force(kind(case.entry), None, self.fineract.last_failure())
-                == Some(Trust::Unproven)
-    }
-
-    /// Has operations wait whose keys are ignored, and raises the alarm.
-    pub(super) fn block(&self, kind: FineractCommand) {
-        if self.keys.note_blocked(kind) {
-            count_alarm(NOT_HONOURED);
-            tracing::error!(
-                alarm = NOT_HONOURED,
-                command = kind.probe_name(),
-                "Fineract ignores the keys of a kind of command: sent again, it would be carried out again"
-            );
-            gauge(kind).set(1);
-        }
-        for operation_type in kind.types_probed() {
-            self.blocked.block(Part::Type(operation_type), NOT_HONOURED);
-        }
-    }
-
-    /// Lets them go on.
-    pub(super) fn open(&self, kind: FineractCommand) {
-        if self.keys.note_open(kind) {
-            tracing::info!(command = kind.probe_name(), "Fineract honours keys again");
-            gauge(kind).set(0);
-            for operation_type in kind.types_probed() {
-                self.blocked.open(&Part::Type(operation_type));
-            }
-        }
-    }
-}
-
 /// The kind by whose verdict a type's commands go.
 pub(super) fn kind(entry: &Entry) -> FineractCommand {
     FineractCommand::of(entry.operation_type).probed_as()
-}
-
-/// Whether Fineract may have seen the key that is to be sent.
-fn was_sent(case: Case<'_>) -> bool {
-    case.history()
-        .reached_fineract_under(case.claimed.key_number)
-}
-
-fn gauge(kind: FineractCommand) -> metrics::Gauge {
-    metrics::gauge!("gateway_keys_not_honoured", "command" => kind.probe_name())
 }

@@ -1,6 +1,6 @@
 //! Whether Fineract shows the clients and loans of ours under the numbers that we know.
 
-use super::runner::Runner;
+use super::deps::Deps;
 use crate::{
     domain::ReferentKind,
     fineract::{ReadFailure, Shown},
@@ -45,44 +45,42 @@ impl Read {
     }
 }
 
-impl Runner {
-    /// Reads what is shown under these numbers.
-    pub(super) async fn read_known(
-        &self,
-        kind: ReferentKind,
-        known: &[KnownNumber],
-    ) -> Result<Read, StoreError> {
-        let mut read = Read::default();
-        for known in known {
-            let shown = self.fineract.shown_under(kind, known.number, None).await;
-            match shown {
-                Ok(shown) if self.is_shown(known, &shown).await? => read.right += 1,
-                // Unlike a client, an application may have been deleted.
-                Ok(Shown::Nothing) if kind == ReferentKind::Loan => read.gone += 1,
-                Ok(_) => read.wrong.push((known.lane.clone(), known.number)),
-                Err(ReadFailure::NoAnswer(_)) => {
-                    read.unread += 1;
-                    break;
-                }
-                // Whoever may not read clients does not see whose they are.
-                Err(failure) if failure.is_forbidden() => read.forbidden += 1,
-                Err(_) => read.unread += 1,
+/// Reads what is shown under these numbers.
+pub(super) async fn read_known(
+    deps: &Deps,
+    kind: ReferentKind,
+    known: &[KnownNumber],
+) -> Result<Read, StoreError> {
+    let mut read = Read::default();
+    for known in known {
+        let shown = deps.fineract.shown_under(kind, known.number, None).await;
+        match shown {
+            Ok(shown) if is_shown(deps, known, &shown).await? => read.right += 1,
+            // Unlike a client, an application may have been deleted.
+            Ok(Shown::Nothing) if kind == ReferentKind::Loan => read.gone += 1,
+            Ok(_) => read.wrong.push((known.lane.clone(), known.number)),
+            Err(ReadFailure::NoAnswer(_)) => {
+                read.unread += 1;
+                break;
             }
+            // Whoever may not read clients does not see whose they are.
+            Err(failure) if failure.is_forbidden() => read.forbidden += 1,
+            Err(_) => read.unread += 1,
         }
-        Ok(read)
     }
+    Ok(read)
+}
 
-    async fn is_shown(&self, known: &KnownNumber, shown: &Shown) -> Result<bool, StoreError> {
-        let Shown::Named(Some(name)) = shown else {
-            return Ok(false);
-        };
-        if known.is_named(name) {
-            return Ok(true);
-        }
-        self.store
-            .is_confirmed(&known.lane, known.number, name)
-            .await
+async fn is_shown(deps: &Deps, known: &KnownNumber, shown: &Shown) -> Result<bool, StoreError> {
+    let Shown::Named(Some(name)) = shown else {
+        return Ok(false);
+    };
+    if known.is_named(name) {
+        return Ok(true);
     }
+    deps.store
+        .is_confirmed(&known.lane, known.number, name)
+        .await
 }
 
 #[cfg(test)]

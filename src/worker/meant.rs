@@ -1,8 +1,14 @@
 //! What a number in a command meant when that was planned.
 
-use super::{case::Case, conclude::Conclusion, runner::Runner};
+use super::{
+    case::Case,
+    deps::Deps,
+    outcome::{database_away, park},
+};
 use crate::{
-    domain::{Attempt, Lane, Referent, ReferentKind, Request, decision::ANSWER_ABOUT_ANOTHER},
+    domain::{
+        Attempt, Lane, Outcome, Referent, ReferentKind, Request, decision::ANSWER_ABOUT_ANOTHER,
+    },
     store::{Claimed, StoreError},
     telemetry::metrics::count_alarm,
 };
@@ -62,52 +68,50 @@ fn lane_of(kind: ReferentKind, external_id: &str) -> Option<Lane> {
     }
 }
 
-impl Runner {
-    /// Whether what Fineract shows under a number, or answers about it, is what was meant, as it was or as an operator
-    /// has confirmed.
-    pub(super) async fn is_meant(
-        &self,
-        meant: &Meant<'_>,
-        number: i64,
-        shown: Option<&str>,
-    ) -> Result<bool, StoreError> {
-        let Some(shown) = shown else {
-            return Ok(false);
-        };
-        let (is_same, lane) = match meant {
-            Meant::Named { name, lane } => (shown == *name, lane.as_deref()),
-            Meant::InLane(lane) => (Lane::is_named(lane, shown), Some(*lane)),
-        };
-        match lane {
-            Some(lane) if !is_same => self.store.is_confirmed(lane, number, shown).await,
-            Some(_) | None => Ok(is_same),
-        }
-    }
-
-    /// Whether a success names another external id than the client or loan had to which it was sent by number: the
-    /// books may have become others on its way.
-    pub(super) async fn is_about_another(
-        &self,
-        case: Case<'_>,
-        request: &Request,
-        success: &str,
-    ) -> Result<bool, Conclusion> {
-        let Some((kind, number, name)) = request.answered_name(success) else {
-            return Ok(false);
-        };
-        let sent = case.history().last_reached();
-        let meant = sent.and_then(|sent| Meant::of(case.claimed, sent, kind, number));
-        let Some(meant) = meant else {
-            return Ok(false);
-        };
-        let is_meant = self.is_meant(&meant, number, Some(&name)).await;
-        let is_meant = is_meant.map_err(|error| Conclusion::database_away(case.claimed, &error))?;
-        Ok(!is_meant)
+/// Whether what Fineract shows under a number, or answers about it, is what was meant, as it was or as an operator
+/// has confirmed.
+pub(super) async fn is_meant(
+    deps: &Deps,
+    meant: &Meant<'_>,
+    number: i64,
+    shown: Option<&str>,
+) -> Result<bool, StoreError> {
+    let Some(shown) = shown else {
+        return Ok(false);
+    };
+    let (is_same, lane) = match meant {
+        Meant::Named { name, lane } => (shown == *name, lane.as_deref()),
+        Meant::InLane(lane) => (Lane::is_named(lane, shown), Some(*lane)),
+    };
+    match lane {
+        Some(lane) if !is_same => deps.store.is_confirmed(lane, number, shown).await,
+        Some(_) | None => Ok(is_same),
     }
 }
 
+/// Whether a success names another external id than the client or loan had to which it was sent by number: the
+/// books may have become others on its way.
+pub(super) async fn is_about_another(
+    deps: &Deps,
+    case: Case<'_>,
+    request: &Request,
+    success: &str,
+) -> Result<bool, Outcome> {
+    let Some((kind, number, name)) = request.answered_name(success) else {
+        return Ok(false);
+    };
+    let sent = case.history().last_reached();
+    let meant = sent.and_then(|sent| Meant::of(case.claimed, sent, kind, number));
+    let Some(meant) = meant else {
+        return Ok(false);
+    };
+    let is_meant = is_meant(deps, &meant, number, Some(&name)).await;
+    let is_meant = is_meant.map_err(|error| database_away(case.claimed, &error))?;
+    Ok(!is_meant)
+}
+
 /// Leaves an operation to a person that was done to another client or loan, and raises the alarm.
-pub(super) fn answer_about_another(claimed: &Claimed) -> Conclusion {
+pub(super) fn answer_about_another(claimed: &Claimed) -> Outcome {
     count_alarm(ANSWER_ABOUT_ANOTHER);
     tracing::error!(
         operation.id = %claimed.id,
@@ -115,5 +119,5 @@ pub(super) fn answer_about_another(claimed: &Claimed) -> Conclusion {
         alarm = ANSWER_ABOUT_ANOTHER,
         "Fineract answered about another client or loan than it was asked about"
     );
-    Conclusion::park(ANSWER_ABOUT_ANOTHER)
+    park(ANSWER_ABOUT_ANOTHER)
 }

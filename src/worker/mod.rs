@@ -8,34 +8,44 @@ mod backoff;
 mod blocked;
 mod books;
 mod case;
+mod check_books;
 mod checker;
-mod conclude;
-mod evidence;
+mod close;
+mod deps;
+mod find;
 mod keys;
 mod known;
 mod late;
+mod learn;
 mod leases;
+mod look_up;
 mod meant;
+mod operation;
+mod outcome;
 mod prepare;
 mod probe;
 mod protect;
+mod read;
 mod referents;
 mod report;
+mod require_keys;
 mod resolve;
-mod runner;
 #[cfg(feature = "sabotage")]
 mod sabotaged;
 mod send;
 mod settings;
+mod succeed;
 mod suspect;
+mod unread;
 mod watched;
+mod weigh;
 
 use std::{sync::Arc, time::Duration};
 
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub use self::{protect::CircuitBreaker, runner::Runner, settings::Settings};
+pub use self::{deps::Deps, protect::CircuitBreaker, settings::Settings};
 use crate::{
     operations,
     store::{ClaimLimits, Claimed},
@@ -50,23 +60,25 @@ const PAUSE: Duration = Duration::from_millis(200);
 ///
 /// What has not been sent by then is handed back; what is under way ends, is completed, and only then does
 /// this return. The caller bounds that by dropping it: the rest runs elsewhere after its lease.
-pub async fn run(runner: Arc<Runner>, stop: CancellationToken) {
+pub async fn run(deps: Arc<Deps>, stop: CancellationToken) {
     let tasks = TaskTracker::new();
     let finished = Arc::new(Notify::new());
-    let renewing = stop_with(&tasks, Arc::clone(&runner));
+    let renewing = stop_with(&tasks, Arc::clone(&deps));
     while !stop.is_cancelled() {
         // What only waits to be completed, alone, keeps nobody else from running.
-        let busy = (tasks.len() - 1).saturating_sub(runner.store().left_alone());
-        let free = runner.capacity().saturating_sub(busy);
-        let may_claim = stop.run_until_cancelled(runner.keep_books()).await;
+        let busy = (tasks.len() - 1).saturating_sub(deps.store.left_alone());
+        let free = deps.capacity().saturating_sub(busy);
+        let may_claim = stop
+            .run_until_cancelled(check_books::keep_books(&deps))
+            .await;
         let free = if may_claim == Some(true) { free } else { 0 };
-        let claim = claim(&runner, runner.circuit_breaker().admits(free)).await;
+        let claim = claim(&deps, deps.circuit_breaker.admits(free)).await;
         for operation in claim.operations {
-            let (runner, finished) = (Arc::clone(&runner), Arc::clone(&finished));
+            let (deps, finished) = (Arc::clone(&deps), Arc::clone(&finished));
             let stop = stop.clone();
-            let lease = runner.leases().hold(&operation);
+            let lease = deps.leases.hold(&operation);
             tasks.spawn(async move {
-                runner.run(operation, &stop).await;
+                operation::run(&deps, operation, &stop).await;
                 drop(lease);
                 finished.notify_one();
             });
@@ -74,8 +86,8 @@ pub async fn run(runner: Arc<Runner>, stop: CancellationToken) {
         tokio::select! {
             () = stop.cancelled() => {}
             () = finished.notified(), if claim.waits_for_room => {}
-            () = runner.store().notifier().work(), if !claim.is_full => {}
-            () = runner.circuit_breaker().changed() => {}
+            () = deps.store.notifier().work(), if !claim.is_full => {}
+            () = deps.circuit_breaker.changed() => {}
             () = tokio::time::sleep(backoff::jitter(POLL)) => {}
         }
     }
@@ -85,13 +97,11 @@ pub async fn run(runner: Arc<Runner>, stop: CancellationToken) {
 }
 
 /// Renews the leases of what is under way until the returned token is cancelled.
-fn stop_with(tasks: &TaskTracker, runner: Arc<Runner>) -> CancellationToken {
+fn stop_with(tasks: &TaskTracker, deps: Arc<Deps>) -> CancellationToken {
     let stop = CancellationToken::new();
     let stopping = stop.clone();
     tasks.spawn(async move {
-        let renewing = runner
-            .leases()
-            .keep_renewing(runner.store(), runner.settings().lease);
+        let renewing = deps.leases.keep_renewing(&deps.store, deps.settings.lease);
         stopping.run_until_cancelled(renewing).await;
     });
     stop
@@ -107,7 +117,7 @@ struct Claim {
     waits_for_room: bool,
 }
 
-async fn claim(runner: &Runner, count: usize) -> Claim {
+async fn claim(deps: &Deps, count: usize) -> Claim {
     if count == 0 {
         return Claim {
             is_full: true,
@@ -115,19 +125,19 @@ async fn claim(runner: &Runner, count: usize) -> Claim {
             ..Claim::default()
         };
     }
-    let mut leased = runner.leases().by_lender();
-    let per_lender = runner.settings().loan_create_per_lender;
+    let mut leased = deps.leases.by_lender();
+    let per_lender = deps.settings.loan_create_per_lender;
     let limits = ClaimLimits {
         count: i64::try_from(count).unwrap_or(i64::MAX),
-        lease: runner.settings().lease,
+        lease: deps.settings.lease,
         types: types(),
         leased_by_lender: leased.clone(),
         per_lender,
-        lenders: runner.lenders(),
+        lenders: deps.lenders(),
     };
     let mut operations = Vec::new();
-    for limits in runner.blocked.claims(limits, &runner.lenders()) {
-        match runner.store().claim(&limits).await {
+    for limits in deps.blocked.claims(limits, &deps.lenders()) {
+        match deps.store.claim(&limits).await {
             Ok(more) => operations.extend(more),
             Err(error) => {
                 tracing::warn!(error = %crate::telemetry::chain(&error), "nothing could be claimed");

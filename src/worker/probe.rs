@@ -1,24 +1,23 @@
-//! Asking whether Fineract honours keys: by what must be refused, else by what has just been done.
+//! Probing whether Fineract honours idempotency keys, by a command that it must refuse.
 
 use std::time::{Duration, Instant};
 
 use super::{
-    case::Case,
-    conclude::Conclusion,
-    keys::{Doubt, GOOD_FOR, LOOKED_FOR_AGAIN, Trust, kind},
-    referents::Meaning,
-    runner::Runner,
+    blocked::Part,
+    deps::Deps,
+    keys::{GOOD_FOR, LOOKED_FOR_AGAIN, Trust},
 };
 use crate::{
     domain::{
-        Answer, Attempt, Facts, FineractCommand, IdempotencyKey, KeySaid, Lane, OperationType,
-        ProbeSubject, Reads, Reply,
+        Answer, Facts, Failure, FineractCommand, KeySaid, Lane, OperationType, ProbeSubject, Reads,
     },
     fineract::{Process, ReadFailure},
-    operations::Entry,
-    store::{End, KeyVerdict, NewKeyVerdict, Numbered, Verdict},
-    telemetry::chain,
+    store::{KeyVerdict, NewKeyVerdict, Numbered, StoreError},
+    telemetry::metrics::count_alarm,
 };
+
+/// Why operations of a kind wait: Fineract ignores their keys.
+pub(super) const NOT_HONOURED: &str = "keys_not_honoured";
 
 /// How soon it is asked again, over all gateways, whether keys are honoured that were not: a mended server is noticed
 /// without a restart.
@@ -30,201 +29,205 @@ const BELIEVED: Duration = Duration::from_mins(10);
 /// What asking has told, and on which lane.
 type Told = (KeySaid, Option<String>);
 
-impl Runner {
-    /// Asks about a kind's keys, unless another has by now: the database, then Fineract.
-    pub(super) async fn ask_about_keys(
-        &self,
-        kind: FineractCommand,
-        since: Instant,
-    ) -> Result<Trust, Doubt> {
-        let _asking = self.keys.asking.lock().await;
-        if !self.keys.has_looked(since) {
-            let looked_at = Instant::now();
-            self.keys
-                .note_process(self.fineract.process().await?, looked_at);
-        }
-        let last_failure = self.fineract.last_failure();
-        if let Some(trust) = self.keys.in_force(kind, Some(since), last_failure) {
-            return Ok(trust);
-        }
-        let last = self.store.key_verdict(kind).await?;
-        let process = self.keys.process();
-        let is_same = last.process_start == process.as_ref().map(|process| process.start.clone())
-            && last.header == self.fineract.key_header();
-        // Where processes cannot be told apart, only what was asked since the last failure counts.
-        let is_fresh =
-            is_same && (process.is_some() || last_failure.is_none_or(|at| last.age < at.elapsed()));
-        match (last.honoured, GOOD_FOR.checked_sub(last.age)) {
-            (Some(true), Some(good_for)) if is_fresh => {
-                let trust = Trust::Honoured(last.honoured_for);
-                self.keys.note(kind, trust, good_for);
-                return Ok(trust);
-            }
-            (Some(false), _) if is_same && last.age < ASKED_AGAIN => {
-                return Err(Doubt::NotHonoured);
-            }
-            (Some(_) | None, _) => {}
-        }
-        let start = process.as_ref().map(|process| process.start.as_str());
-        let lease = self.settings().lease;
-        if !self
-            .store
-            .begin_key_probe(kind, start, self.fineract.key_header(), lease)
-            .await?
-        {
-            return Err(Doubt::BeingAsked);
-        }
-        let trust = match self.probe(kind, last.subject.as_deref()).await {
-            Ok((KeySaid::Nothing, _)) => kept(&last, is_same),
-            Ok((said, subject)) => return self.write_verdict(kind, said, subject, process).await,
-            Err(doubt) => Err(doubt),
-        };
-        self.store.end_key_probe(kind).await?;
-        let trust = trust?;
-        let good_for = match trust {
-            Trust::Honoured(_) => GOOD_FOR,
-            Trust::Unproven => LOOKED_FOR_AGAIN,
-        };
-        self.keys.note(kind, trust, good_for);
-        Ok(trust)
-    }
+/// Why nothing of a kind may be sent now.
+#[derive(Debug)]
+pub(super) enum Doubt {
+    /// Its keys are not honoured.
+    NotHonoured,
+    /// Another gateway is asking.
+    BeingAsked,
+    /// Fineract could not be asked.
+    Unread(ReadFailure),
+    /// The database could not be asked.
+    Database(StoreError),
+}
 
-    /// Tries a command that must be refused, on one thing after the other until the answers say something.
-    async fn probe(&self, kind: FineractCommand, last_time: Option<&str>) -> Result<Told, Doubt> {
-        let left_by = match kind.subject() {
-            ProbeSubject::Nothing => return Ok((self.try_on(kind, 0).await?, None)),
-            ProbeSubject::Client => &[OperationType::ClientCreate, OperationType::ClientUpdate],
-            ProbeSubject::Loan { left_by, .. } => left_by,
-        };
-        for subject in self.store.numbered(left_by, last_time).await? {
-            if self.is_fit(kind, &subject).await? {
-                let said = self.try_on(kind, subject.number).await?;
-                if said != KeySaid::Nothing {
-                    return Ok((said, Some(subject.lane)));
-                }
-            }
-        }
-        Ok((KeySaid::Nothing, None))
+impl From<StoreError> for Doubt {
+    fn from(error: StoreError) -> Self {
+        Self::Database(error)
     }
+}
 
-    /// Whether that is still ours, and in a state that forbids the command.
-    async fn is_fit(&self, kind: FineractCommand, subject: &Numbered) -> Result<bool, Doubt> {
-        let Some((_, external_id)) = subject.lane.split_once(':') else {
-            return Ok(false);
-        };
-        let (external_id, number) = (Some(external_id.to_owned()), Some(subject.number));
-        let reads = match kind.subject() {
-            ProbeSubject::Nothing => return Ok(false),
-            ProbeSubject::Client => Reads {
-                client: external_id,
-                client_id: number,
-                ..Reads::default()
-            },
-            ProbeSubject::Loan { .. } => Reads {
-                loan: external_id,
-                loan_id: number,
-                ..Reads::default()
-            },
-        };
-        match self.fineract.look_up(&reads, true).await {
-            Ok(facts) => Ok(forbids(kind, &facts, &subject.lane)),
-            Err(ReadFailure::Unreadable(_) | ReadFailure::Missing(_)) => Ok(false),
-            Err(ReadFailure::Refused(answer)) if !is_outage(&answer) => Ok(false),
-            Err(failure) => Err(Doubt::Unread(failure)),
-        }
+impl From<Failure> for Doubt {
+    fn from(failure: Failure) -> Self {
+        Self::Unread(ReadFailure::NoAnswer(failure))
     }
+}
 
-    async fn try_on(&self, kind: FineractCommand, number: i64) -> Result<KeySaid, Doubt> {
-        let (said, answer) = self.fineract.probe_key(kind, number).await?;
-        // The command itself would get the same: it waits for the same reason.
-        if said == KeySaid::Nothing && is_outage(&answer) {
-            return Err(Doubt::Unread(ReadFailure::Refused(answer)));
-        }
-        Ok(said)
+/// Has operations wait whose keys are ignored, and raises the alarm.
+pub(super) fn block_keys(deps: &Deps, kind: FineractCommand) {
+    if deps.keys.note_blocked(kind) {
+        count_alarm(NOT_HONOURED);
+        tracing::error!(
+            alarm = NOT_HONOURED,
+            command = kind.probe_name(),
+            "Fineract ignores the keys of a kind of command: sent again, it would be carried out again"
+        );
+        gauge(kind).set(1);
     }
-
-    async fn write_verdict(
-        &self,
-        kind: FineractCommand,
-        said: KeySaid,
-        subject: Option<String>,
-        process: Option<Process>,
-    ) -> Result<Trust, Doubt> {
-        let honoured = said == KeySaid::Honoured;
-        // Before anybody can read it: nothing more of that kind goes out.
-        if !honoured {
-            self.block(kind);
-        }
-        let honoured_for = self
-            .store
-            .write_key_verdict(NewKeyVerdict {
-                kind,
-                honoured,
-                up_for: process
-                    .as_ref()
-                    .map_or(Duration::ZERO, |process| process.up_for),
-                process_start: process.map(|process| process.start),
-                header: self.fineract.key_header().to_owned(),
-                subject,
-            })
-            .await?;
-        if !honoured {
-            return Err(Doubt::NotHonoured);
-        }
-        let trust = Trust::Honoured(honoured_for);
-        self.keys.note(kind, trust, GOOD_FOR);
-        Ok(trust)
+    for operation_type in kind.types_probed() {
+        deps.blocked.block(Part::Type(operation_type), NOT_HONOURED);
     }
+}
 
-    /// Learns of a kind's keys, where nothing could be asked, from an operation that was just answered: a stored
-    /// answer proves them. A success whose late copy does no harm is sent once more under its key.
-    pub(super) async fn learn_of_keys(&self, case: Case<'_>, conclusion: &Conclusion) {
-        #[cfg(feature = "sabotage")]
-        if crate::sabotage::is(crate::sabotage::Sabotage::TrustsKeys) {
-            return;
-        }
-        let (Some(last), true) = (case.attempts.last(), self.is_to_learn(case)) else {
-            return;
-        };
-        let said = match &last.reply {
-            Some(Reply::Answer(answer)) if answer.cached => KeySaid::Honoured,
-            Some(Reply::Answer(_)) if is_harmless_success(case.entry, conclusion) => {
-                self.send_once_more(case, last).await
-            }
-            Some(Reply::Answer(_) | Reply::Failure(_)) | None => KeySaid::Nothing,
-        };
-        if said == KeySaid::Nothing {
-            return;
-        }
-        let kind = kind(case.entry);
-        let process = self.keys.process();
-        match self.write_verdict(kind, said, None, process).await {
-            Err(Doubt::Database(error)) => {
-                tracing::warn!(error = %chain(&error), "what was learnt of keys is not written");
-            }
-            Ok(_) | Err(Doubt::NotHonoured | Doubt::BeingAsked | Doubt::Unread(_)) => {}
+/// Lets them go on.
+pub(super) fn open_keys(deps: &Deps, kind: FineractCommand) {
+    if deps.keys.note_open(kind) {
+        tracing::info!(command = kind.probe_name(), "Fineract honours keys again");
+        gauge(kind).set(0);
+        for operation_type in kind.types_probed() {
+            deps.blocked.open(&Part::Type(operation_type));
         }
     }
 }
 
-impl Runner {
-    /// Sends once more, under its key, what has just succeeded: as anything that is sent again, only while its numbers
-    /// mean what they meant, and not while it is on hold.
-    async fn send_once_more(&self, case: Case<'_>, last: &Attempt) -> KeySaid {
-        let is_same = matches!(self.meaning_of(case.claimed, last).await, Ok(Meaning::Same));
-        let is_on_hold = self.store.is_on_hold(case.claimed.id).await;
-        if !is_same || !matches!(is_on_hold, Ok(false)) {
-            return KeySaid::Nothing;
+/// Asks about a kind's keys, unless another has by now: the database, then Fineract.
+pub(super) async fn ask_about_keys(
+    deps: &Deps,
+    kind: FineractCommand,
+    since: Instant,
+) -> Result<Trust, Doubt> {
+    let _asking = deps.keys.asking.lock().await;
+    if !deps.keys.has_looked(since) {
+        let looked_at = Instant::now();
+        deps.keys
+            .note_process(deps.fineract.process().await?, looked_at);
+    }
+    let last_failure = deps.fineract.last_failure();
+    if let Some(trust) = deps.keys.in_force(kind, Some(since), last_failure) {
+        return Ok(trust);
+    }
+    let last = deps.store.key_verdict(kind).await?;
+    let process = deps.keys.process();
+    let is_same = last.process_start == process.as_ref().map(|process| process.start.clone())
+        && last.header == deps.fineract.key_header();
+    // Where processes cannot be told apart, only what was asked since the last failure counts.
+    let is_fresh =
+        is_same && (process.is_some() || last_failure.is_none_or(|at| last.age < at.elapsed()));
+    match (last.honoured, GOOD_FOR.checked_sub(last.age)) {
+        (Some(true), Some(good_for)) if is_fresh => {
+            let trust = Trust::Honoured(last.honoured_for);
+            deps.keys.note(kind, trust, good_for);
+            return Ok(trust);
         }
-        let key = IdempotencyKey {
-            id: case.claimed.id,
-            number: last.key_number,
-        };
-        match self.fineract.send(&last.request, key).await {
-            Reply::Answer(answer) => KeySaid::by_second(&answer),
-            Reply::Failure(_) => KeySaid::Nothing,
+        (Some(false), _) if is_same && last.age < ASKED_AGAIN => {
+            return Err(Doubt::NotHonoured);
+        }
+        (Some(_) | None, _) => {}
+    }
+    let start = process.as_ref().map(|process| process.start.as_str());
+    let lease = deps.settings.lease;
+    if !deps
+        .store
+        .begin_key_probe(kind, start, deps.fineract.key_header(), lease)
+        .await?
+    {
+        return Err(Doubt::BeingAsked);
+    }
+    let trust = match probe_keys(deps, kind, last.subject.as_deref()).await {
+        Ok((KeySaid::Nothing, _)) => kept(&last, is_same),
+        Ok((said, subject)) => return write_verdict(deps, kind, said, subject, process).await,
+        Err(doubt) => Err(doubt),
+    };
+    deps.store.end_key_probe(kind).await?;
+    let trust = trust?;
+    let good_for = match trust {
+        Trust::Honoured(_) => GOOD_FOR,
+        Trust::Unproven => LOOKED_FOR_AGAIN,
+    };
+    deps.keys.note(kind, trust, good_for);
+    Ok(trust)
+}
+
+/// Tries a command that must be refused, on one thing after the other until the answers say something.
+async fn probe_keys(
+    deps: &Deps,
+    kind: FineractCommand,
+    last_time: Option<&str>,
+) -> Result<Told, Doubt> {
+    let left_by = match kind.subject() {
+        ProbeSubject::Nothing => return Ok((try_on(deps, kind, 0).await?, None)),
+        ProbeSubject::Client => &[OperationType::ClientCreate, OperationType::ClientUpdate],
+        ProbeSubject::Loan { left_by, .. } => left_by,
+    };
+    for subject in deps.store.numbered(left_by, last_time).await? {
+        if is_fit(deps, kind, &subject).await? {
+            let said = try_on(deps, kind, subject.number).await?;
+            if said != KeySaid::Nothing {
+                return Ok((said, Some(subject.lane)));
+            }
         }
     }
+    Ok((KeySaid::Nothing, None))
+}
+
+/// Whether that is still ours, and in a state that forbids the command.
+async fn is_fit(deps: &Deps, kind: FineractCommand, subject: &Numbered) -> Result<bool, Doubt> {
+    let Some((_, external_id)) = subject.lane.split_once(':') else {
+        return Ok(false);
+    };
+    let (external_id, number) = (Some(external_id.to_owned()), Some(subject.number));
+    let reads = match kind.subject() {
+        ProbeSubject::Nothing => return Ok(false),
+        ProbeSubject::Client => Reads {
+            client: external_id,
+            client_id: number,
+            ..Reads::default()
+        },
+        ProbeSubject::Loan { .. } => Reads {
+            loan: external_id,
+            loan_id: number,
+            ..Reads::default()
+        },
+    };
+    match deps.fineract.look_up(&reads, true).await {
+        Ok(facts) => Ok(forbids(kind, &facts, &subject.lane)),
+        Err(ReadFailure::Unreadable(_) | ReadFailure::Missing(_)) => Ok(false),
+        Err(ReadFailure::Refused(answer)) if !is_outage(&answer) => Ok(false),
+        Err(failure) => Err(Doubt::Unread(failure)),
+    }
+}
+
+async fn try_on(deps: &Deps, kind: FineractCommand, number: i64) -> Result<KeySaid, Doubt> {
+    let (said, answer) = deps.fineract.probe_key(kind, number).await?;
+    // The command itself would get the same: it waits for the same reason.
+    if said == KeySaid::Nothing && is_outage(&answer) {
+        return Err(Doubt::Unread(ReadFailure::Refused(answer)));
+    }
+    Ok(said)
+}
+
+pub(super) async fn write_verdict(
+    deps: &Deps,
+    kind: FineractCommand,
+    said: KeySaid,
+    subject: Option<String>,
+    process: Option<Process>,
+) -> Result<Trust, Doubt> {
+    let honoured = said == KeySaid::Honoured;
+    // Before anybody can read it: nothing more of that kind goes out.
+    if !honoured {
+        block_keys(deps, kind);
+    }
+    let honoured_for = deps
+        .store
+        .write_key_verdict(NewKeyVerdict {
+            kind,
+            honoured,
+            up_for: process
+                .as_ref()
+                .map_or(Duration::ZERO, |process| process.up_for),
+            process_start: process.map(|process| process.start),
+            header: deps.fineract.key_header().to_owned(),
+            subject,
+        })
+        .await?;
+    if !honoured {
+        return Err(Doubt::NotHonoured);
+    }
+    let trust = Trust::Honoured(honoured_for);
+    deps.keys.note(kind, trust, GOOD_FOR);
+    Ok(trust)
 }
 
 /// What a probe leaves that says nothing: the last verdict, if it is about the same process. Where processes cannot
@@ -258,8 +261,6 @@ fn is_outage(answer: &Answer) -> bool {
     matches!(answer.status, 300..=399 | 401 | 429 | 502..=504)
 }
 
-fn is_harmless_success(entry: &Entry, conclusion: &Conclusion) -> bool {
-    entry.command().late_copy_is_harmless()
-        && matches!(conclusion.verdict, Verdict::End(End::Succeeded { .. }))
-        && matches!(&conclusion.reply, Some(Reply::Answer(answer)) if answer.status == 200)
+fn gauge(kind: FineractCommand) -> metrics::Gauge {
+    metrics::gauge!("gateway_keys_not_honoured", "command" => kind.probe_name())
 }

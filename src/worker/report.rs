@@ -1,25 +1,34 @@
-//! What the worker says of its work, in the log and in the metrics.
+//! What the log and the metrics say of an attempt.
 
-use super::conclude::Conclusion;
 use crate::{
     domain::{Reply, State},
-    store::{self, Claimed},
+    store::{self, Claimed, Completion},
 };
 
-/// Says what an attempt came to.
-pub(super) fn conclusion(claimed: &Claimed, conclusion: &Conclusion) {
-    log(claimed, conclusion);
-    count(conclusion);
-}
-
-fn count(conclusion: &Conclusion) {
-    let result = match &conclusion.reply {
+/// Reports what an attempt came to.
+pub(super) fn completion(claimed: &Claimed, completion: &Completion) {
+    let state = completion.outcome.state().as_str();
+    let result = match &completion.reply {
         Some(Reply::Answer(answer)) => answer.status.to_string(),
         Some(Reply::Failure(failure)) => failure.as_str().to_owned(),
         None => "not_sent".to_owned(),
     };
-    let (state, _) = conclusion.summary();
     metrics::counter!("gateway_attempts_total", "result" => result, "state" => state).increment(1);
+    let status = match &completion.reply {
+        Some(Reply::Answer(answer)) => Some(answer.status),
+        Some(Reply::Failure(_)) | None => None,
+    };
+    tracing::info!(
+        operation.id = %claimed.id,
+        operation.type = %claimed.operation_type,
+        operation.attempt = claimed.attempt,
+        operation.key = claimed.key_number,
+        operation.state = state,
+        fineract.status = status,
+        reason_code = completion.outcome.reason_code(),
+        duration_ms = u64::try_from(claimed.claimed_at.elapsed().as_millis()).unwrap_or(u64::MAX),
+        "attempt concluded"
+    );
 }
 
 /// Counts an end, once it is written.
@@ -31,19 +40,4 @@ pub(super) fn end(claimed: &Claimed, state: State) {
         "state" => state.as_str(),
     )
     .record(claimed.age + claimed.claimed_at.elapsed());
-}
-
-fn log(claimed: &Claimed, conclusion: &Conclusion) {
-    let (state, reason_code) = conclusion.summary();
-    tracing::info!(
-        operation.id = %claimed.id,
-        operation.type = %claimed.operation_type,
-        operation.attempt = claimed.attempt,
-        operation.key = claimed.key_number,
-        operation.state = state,
-        fineract.status = conclusion.status(),
-        reason_code,
-        duration_ms = u64::try_from(claimed.claimed_at.elapsed().as_millis()).unwrap_or(u64::MAX),
-        "attempt concluded"
-    );
 }

@@ -1,15 +1,15 @@
 //! What a sabotaged worker does with keys and addresses.
 
-use super::{conclude::Conclusion, prepare::Prepared};
+use super::prepare::Prepared;
 use crate::{
-    domain::{Failure, Reply, Request},
+    domain::{Failure, Outcome, Reply, Request},
     sabotage::{self, Sabotage},
-    store::{Claimed, Verdict},
+    store::{Claimed, Completion},
 };
 
 /// A new key where the same one is due.
-pub(super) fn with_new_key(mut conclusion: Conclusion) -> Conclusion {
-    let is_wanted = match &conclusion.reply {
+pub(super) fn with_new_key(mut completion: Completion) -> Completion {
+    let is_wanted = match &completion.reply {
         Some(Reply::Failure(Failure::TimedOut | Failure::Closed)) => {
             sabotage::is(Sabotage::NewKeyAfterUnknown)
         }
@@ -18,10 +18,10 @@ pub(super) fn with_new_key(mut conclusion: Conclusion) -> Conclusion {
         }
         Some(Reply::Answer(_) | Reply::Failure(Failure::NotConnected)) | None => false,
     };
-    if let (true, Verdict::Again { new_key, .. }) = (is_wanted, &mut conclusion.verdict) {
+    if let (true, Outcome::Retry { new_key, .. }) = (is_wanted, &mut completion.outcome) {
         *new_key = true;
     }
-    conclusion
+    completion
 }
 
 /// `/loans/7?command=approve` becomes `/loans/external-id/LOAN-1?command=approve`.

@@ -2,69 +2,75 @@
 
 use std::time::Duration;
 
-use super::{case::Case, conclude::Conclusion, prepare::Prepared, runner::Runner};
+use super::{
+    case::Case,
+    check_books::check_books,
+    deps::Deps,
+    outcome::{database_away, passed_over},
+    prepare::Prepared,
+};
 use crate::{
-    domain::{Attempt, IdempotencyKey},
+    domain::{Attempt, IdempotencyKey, Outcome},
     points::{self, Point},
     store::StartAttempt,
 };
 
-impl Runner {
-    /// Commits the attempt, then sends it. `None`: the lease is gone, or too short for a call.
-    pub(super) async fn send(
-        &self,
-        case: Case<'_>,
-        Prepared {
-            request,
-            effect_preexisted,
-            seen,
-            referents,
-        }: Prepared,
-    ) -> Result<Option<Attempt>, Conclusion> {
-        let claimed = case.claimed;
-        self.check_books(claimed).await?;
-        points::reach(Point::BeforeAttemptCommit, claimed.operation_type);
-        let started = self
-            .store
-            .start_attempt(StartAttempt {
-                id: claimed.id,
-                number: claimed.attempt,
-                key_number: claimed.key_number,
-                request: request.clone(),
-                effect_preexisted,
-                may_have_run: case.history().may_have_run_under(claimed.key_number),
-                seen,
-                user: self.fineract.user().to_owned(),
-                referents: referents.clone(),
-                epoch: claimed.epoch,
-            })
-            .await
-            .map_err(|error| Conclusion::database_away(claimed, &error))?;
-        if !started
-            || !self
-                .leases()
-                .has_left(claimed, self.settings().lease, Duration::ZERO)
-        {
-            return Ok(None);
-        }
-        let key = IdempotencyKey {
+/// Commits the attempt, then sends its command. `Err`: it was not sent; the operation is on hold, or its lease has run out.
+pub(super) async fn send(
+    deps: &Deps,
+    case: Case<'_>,
+    Prepared {
+        request,
+        effect_preexisted,
+        seen,
+        referents,
+    }: Prepared,
+) -> Result<Attempt, Outcome> {
+    let claimed = case.claimed;
+    check_books(deps, claimed).await?;
+    points::reach(Point::BeforeAttemptCommit, claimed.operation_type);
+    let started = deps
+        .store
+        .start_attempt(StartAttempt {
             id: claimed.id,
-            number: claimed.key_number,
-        };
-        points::reach(Point::AfterAttemptCommit, claimed.operation_type);
-        let sending = self.fineract.send(&request, key);
-        let reply = points::on_the_wire(claimed.operation_type, sending).await;
-        points::reach(Point::AfterAnswer, claimed.operation_type);
-        Ok(Some(Attempt {
             number: claimed.attempt,
             key_number: claimed.key_number,
-            request,
-            user: Some(self.fineract.user().to_owned()),
-            reply: Some(reply),
-            age: Duration::ZERO,
+            request: request.clone(),
             effect_preexisted,
-            referents,
+            may_have_run: case.history().may_have_run_under(claimed.key_number),
+            seen,
+            user: deps.fineract.user().to_owned(),
+            referents: referents.clone(),
             epoch: claimed.epoch,
-        }))
+        })
+        .await
+        .map_err(|error| database_away(claimed, &error))?;
+    if !started
+        || !deps
+            .leases
+            .has_left(claimed, deps.settings.lease, Duration::ZERO)
+    {
+        tracing::warn!(operation.id = %claimed.id, operation.attempt = claimed.attempt, "the lease has run out, or the operation is on hold; nothing was sent");
+        // If another worker has leased it by now, this changes nothing.
+        return Err(passed_over("handed_back", Duration::ZERO));
     }
+    let key = IdempotencyKey {
+        id: claimed.id,
+        number: claimed.key_number,
+    };
+    points::reach(Point::AfterAttemptCommit, claimed.operation_type);
+    let sending = deps.fineract.send(&request, key);
+    let reply = points::on_the_wire(claimed.operation_type, sending).await;
+    points::reach(Point::AfterAnswer, claimed.operation_type);
+    Ok(Attempt {
+        number: claimed.attempt,
+        key_number: claimed.key_number,
+        request,
+        user: Some(deps.fineract.user().to_owned()),
+        reply: Some(reply),
+        age: Duration::ZERO,
+        effect_preexisted,
+        referents,
+        epoch: claimed.epoch,
+    })
 }

@@ -1,56 +1,59 @@
 //! When something may be wrong with more than one operation.
 
-use super::{backoff, blocked::Part, conclude::Conclusion, runner::Runner};
+use super::{
+    backoff,
+    blocked::Part,
+    deps::Deps,
+    outcome::{park, retry},
+};
 use crate::{
-    domain::decision::Scope,
-    store::{Claimed, Verdict},
+    domain::{Outcome, decision::Scope},
+    store::Claimed,
 };
 
-impl Runner {
-    /// Something may be wrong with more than this operation: with everything, if a probe fails too. If it
-    /// does not, this operation is parked, once it has been in trouble for a while and is answered so
-    /// again.
-    pub(super) async fn suspect(
-        &self,
-        claimed: &Claimed,
-        scope: Scope,
-        reason_code: &'static str,
-        new_key: bool,
-    ) -> Conclusion {
-        match scope {
-            Scope::Deployment => {
-                if !self.fineract.probe().await {
-                    self.circuit_breaker().block(reason_code);
-                    Conclusion::again(claimed, reason_code, None)
-                } else if claimed.reason_code.as_deref() != Some(reason_code)
-                    || claimed.retrying_for < self.settings().patience.stuck_after
-                {
-                    // One answer alone may be a connection's, or a node's.
-                    Conclusion::again(claimed, reason_code, None)
-                } else {
-                    Conclusion::park(reason_code)
-                }
+/// Something may be wrong with more than this operation: with everything, if a probe fails too. If it
+/// does not, this operation is parked, once it has been in trouble for a while and is answered so
+/// again.
+pub(super) async fn suspect(
+    deps: &Deps,
+    claimed: &Claimed,
+    scope: Scope,
+    reason_code: &'static str,
+    new_key: bool,
+) -> Outcome {
+    match scope {
+        Scope::Deployment => {
+            if !deps.fineract.probe().await {
+                deps.circuit_breaker.block(reason_code);
+                retry(claimed, reason_code, None)
+            } else if claimed.reason_code.as_deref() != Some(reason_code)
+                || claimed.retrying_for < deps.settings.patience.stuck_after
+            {
+                // One answer alone may be a connection's, or a node's.
+                retry(claimed, reason_code, None)
+            } else {
+                park(reason_code)
             }
-            Scope::Type | Scope::Lender => {
-                // What is missing may be there, and the cache old.
-                self.fineract.forget();
-                self.blocked.block(part(claimed, scope), reason_code);
-                Conclusion::unsent(Verdict::Again {
-                    delay: backoff::delay(claimed.retrying_for, None),
-                    new_key,
-                    reason_code,
-                    counts: Some(false),
-                })
+        }
+        Scope::Type | Scope::Lender => {
+            // What is missing may be there, and the cache old.
+            deps.fineract.forget();
+            deps.blocked.block(part(claimed, scope), reason_code);
+            Outcome::Retry {
+                delay: backoff::delay(claimed.retrying_for, None),
+                new_key,
+                reason_code,
+                counts: Some(false),
             }
         }
     }
+}
 
-    /// Notes that Fineract took a command: what was blocked for its like is so no more.
-    pub(super) fn note_taken(&self, claimed: &Claimed) {
-        self.circuit_breaker().open();
-        self.blocked.open(&Part::Type(claimed.operation_type));
-        self.blocked.open(&part(claimed, Scope::Lender));
-    }
+/// Notes that Fineract took a command: what was blocked for its like is so no more.
+pub(super) fn note_taken(deps: &Deps, claimed: &Claimed) {
+    deps.circuit_breaker.open();
+    deps.blocked.open(&Part::Type(claimed.operation_type));
+    deps.blocked.open(&part(claimed, Scope::Lender));
 }
 
 fn part(claimed: &Claimed, scope: Scope) -> Part {

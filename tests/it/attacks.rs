@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use fineract_gateway::{
-    domain::OperationType,
-    store::{Completion, Verdict},
+    domain::{OperationType, Outcome},
+    store::Completion,
 };
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -181,7 +181,7 @@ async fn being_passed_over_for_want_of_budget_does_not_begin_trouble_anew(pool: 
             attempt: claimed.attempt,
             lane_entries: claimed.lane_entries,
             reply: None,
-            verdict: Verdict::Again {
+            outcome: Outcome::Retry {
                 delay: Duration::ZERO,
                 new_key: false,
                 reason_code,

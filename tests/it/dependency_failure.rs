@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use fineract_gateway::{
-    domain::OperationType,
-    store::{Claimed, Completion, Verdict},
+    domain::{OperationType, Outcome},
+    store::{Claimed, Completion},
 };
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -52,7 +52,7 @@ async fn what_runs_already_does_not_fall_when_a_clock_steps_back(pool: PgPool) {
         attempt: claimed.attempt,
         lane_entries: claimed.lane_entries,
         reply: None,
-        verdict: Verdict::End(done()),
+        outcome: Outcome::End(done()),
     };
     assert!(gateway.store.complete(completion).await.unwrap());
     assert_eq!(states(&pool).await, ["failed", "succeeded", "failed"]);
@@ -209,18 +209,18 @@ async fn an_attempt_that_lost_its_claim_ends_nothing_beside_the_one_that_has_it(
         .unwrap();
     let holding = gateway.store.claim(&limits).await.unwrap().pop().unwrap();
     assert_eq!((lost.attempt, holding.attempt), (1, 2));
-    let complete = |claimed: &Claimed, verdict| {
+    let complete = |claimed: &Claimed, outcome| {
         let completion = Completion {
             id: claimed.id,
             attempt: claimed.attempt,
             lane_entries: claimed.lane_entries.clone(),
             reply: None,
-            verdict,
+            outcome,
         };
         gateway.store.complete(completion)
     };
-    let end = Verdict::End(done());
-    let again = Verdict::Again {
+    let end = Outcome::End(done());
+    let again = Outcome::Retry {
         delay: Duration::ZERO,
         new_key: false,
         reason_code: "test",

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use fineract_gateway::store::End;
+use fineract_gateway::domain::End;
 use serde_json::Value;
 use sqlx::PgPool;
 use tracing::Dispatch;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use fineract_gateway::{domain::TrackingId, store::End};
+use fineract_gateway::domain::{End, TrackingId};
 use reqwest::StatusCode;
 use serde_json::json;
 use sqlx::PgPool;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use fineract_gateway::store::End;
+use fineract_gateway::domain::End;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use sqlx::PgPool;

@@ -1,8 +1,8 @@
 //! `POST /fineract/operations/{id}/cancel`: only what was never sent, and with it what rests on it.
 
 use fineract_gateway::{
-    domain::OperationType,
-    store::{Claimed, Completion, End, Verdict},
+    domain::{End, OperationType, Outcome},
+    store::{Claimed, Completion},
 };
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -163,7 +163,7 @@ async fn of_a_cancel_and_a_claim_exactly_one_wins(pool: PgPool) {
                 attempt: claimed.attempt,
                 lane_entries: claimed.lane_entries,
                 reply: None,
-                verdict: Verdict::End(End::Failed {
+                outcome: Outcome::End(End::Failed {
                     body: None,
                     message: "refused".to_owned(),
                     code: "test".to_owned(),

@@ -1,6 +1,6 @@
 //! `GET /fineract/operations/{id}`: all that is known of an operation.
 
-use fineract_gateway::{domain::FineractHealth, store::End};
+use fineract_gateway::domain::{End, FineractHealth};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 

@@ -3,7 +3,10 @@
 
 use std::sync::Arc;
 
-use fineract_gateway::{domain::ResourceId, operations::Deployment, store::End};
+use fineract_gateway::{
+    domain::{End, ResourceId},
+    operations::Deployment,
+};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use sqlx::PgPool;

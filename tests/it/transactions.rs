@@ -1,6 +1,6 @@
 //! `GET /transactions/{id}` (document 003), over TCP.
 
-use fineract_gateway::store::End;
+use fineract_gateway::domain::End;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::PgPool;

@@ -24,7 +24,7 @@ pub use self::{
     audited::Audited,
     checker::{Audit, UNSEEN},
     history::History,
-    reading::{Circumstances, Finding, Question, Verdict, decide_reading},
+    reading::{Circumstances, Finding, Question, ReadingDecision, decide_reading},
 };
 use self::{checker::Waiting, said::Said};
 use super::Reply;

@@ -47,7 +47,7 @@ pub struct Circumstances {
 
 /// What a reading decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Verdict {
+pub enum ReadingDecision {
     /// It has happened, by us.
     Succeeded,
     /// It will not happen by us.
@@ -81,10 +81,10 @@ pub fn decide_reading(
     finding: Finding,
     history: &History<'_>,
     circumstances: Circumstances,
-) -> Verdict {
+) -> ReadingDecision {
     match finding {
-        Finding::Ours => Verdict::Succeeded,
-        Finding::CannotTell => Verdict::Park {
+        Finding::Ours => ReadingDecision::Succeeded,
+        Finding::CannotTell => ReadingDecision::Park {
             reason_code: "evidence_cannot_tell",
         },
         Finding::NotOurs => refuse_unless_it_may_run(history),
@@ -96,11 +96,11 @@ fn decide_absence(
     question: Question,
     history: &History<'_>,
     circumstances: Circumstances,
-) -> Verdict {
+) -> ReadingDecision {
     match question {
         // "Already there", and yet not: asked once more, the key tells whether it was refused.
         Question::AlreadyThere if history.resent_in_vain() && !history.may_still_run() => {
-            Verdict::SameKey {
+            ReadingDecision::SameKey {
                 reason_code: "refused_but_absent",
             }
         }
@@ -114,7 +114,7 @@ fn decide_absence(
                 && circumstances.others_succeeded
                 && !history.may_still_run() =>
         {
-            Verdict::Refused
+            ReadingDecision::Refused
         }
         Question::Failed => new_key(history, circumstances, "failed_inside_fineract"),
         Question::Conflicted => new_key(history, circumstances, "written_by_others"),
@@ -122,13 +122,13 @@ fn decide_absence(
 }
 
 /// A refusal is final only where nothing of the operation may still run.
-fn refuse_unless_it_may_run(history: &History<'_>) -> Verdict {
+fn refuse_unless_it_may_run(history: &History<'_>) -> ReadingDecision {
     if history.may_still_run() {
-        Verdict::SameKey {
+        ReadingDecision::SameKey {
             reason_code: MAY_STILL_RUN,
         }
     } else {
-        Verdict::Refused
+        ReadingDecision::Refused
     }
 }
 
@@ -137,11 +137,11 @@ fn new_key(
     history: &History<'_>,
     circumstances: Circumstances,
     reason_code: &'static str,
-) -> Verdict {
+) -> ReadingDecision {
     if circumstances.late_command_harmless || !history.may_still_run() {
-        Verdict::NewKey { reason_code }
+        ReadingDecision::NewKey { reason_code }
     } else {
-        Verdict::SameKey {
+        ReadingDecision::SameKey {
             reason_code: MAY_STILL_RUN,
         }
     }

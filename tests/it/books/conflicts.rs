@@ -1,8 +1,8 @@
 //! Two lanes that learn one number: recorded, and never a failed completion.
 
 use fineract_gateway::{
-    domain::{OperationType, ResourceId},
-    store::{Completion, End, Verdict},
+    domain::{End, OperationType, Outcome, ResourceId},
+    store::Completion,
 };
 use serde_json::json;
 use sqlx::PgPool;
@@ -27,7 +27,7 @@ async fn a_number_that_another_lane_has_is_recorded(pool: PgPool) {
             attempt: claimed.attempt,
             lane_entries: claimed.lane_entries,
             reply: None,
-            verdict: Verdict::End(End::Succeeded {
+            outcome: Outcome::End(End::Succeeded {
                 body: "{}".to_owned(),
                 resource_id: ResourceId::Known {
                     number,

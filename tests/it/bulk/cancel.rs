@@ -1,8 +1,8 @@
 //! `POST /bulk/cancel`.
 
 use fineract_gateway::{
-    domain::ResourceId,
-    store::{self, End, Pool},
+    domain::{End, ResourceId},
+    store::{self, Pool},
 };
 use serde_json::json;
 use sqlx::{

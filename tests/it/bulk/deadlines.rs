@@ -1,7 +1,7 @@
 //! `expires_at` of rows, and what Fineract says of those that failed.
 
 use chrono::{DateTime, Utc};
-use fineract_gateway::store::End;
+use fineract_gateway::domain::End;
 use serde_json::json;
 use sqlx::PgPool;
 

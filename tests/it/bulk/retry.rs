@@ -1,6 +1,6 @@
 //! `POST /bulk/retry`.
 
-use fineract_gateway::store::End;
+use fineract_gateway::domain::End;
 use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::PgPool;

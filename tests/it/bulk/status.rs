@@ -1,6 +1,6 @@
 //! `POST /bulk/status` (document 002).
 
-use fineract_gateway::store::End;
+use fineract_gateway::domain::End;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 

@@ -6,8 +6,8 @@ mod restored;
 use std::time::Duration;
 
 use fineract_gateway::{
-    domain::{Method, OperationId, OperationType, Request, TrackingId},
-    store::{self, Completion, Pool, SeenLoan, StartAttempt, Verdict},
+    domain::{Method, OperationId, OperationType, Outcome, Request, TrackingId},
+    store::{self, Completion, Pool, SeenLoan, StartAttempt},
 };
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -74,17 +74,17 @@ async fn nothing_is_claimed_or_begun_and_what_had_begun_ends(pool: PgPool) {
     }
     let started = gateway.store.start_attempt(start(claimed.id, 1)).await;
     assert!(!started.unwrap(), "claimed just before");
-    let complete = async |claimed: store::Claimed, verdict| {
+    let complete = async |claimed: store::Claimed, outcome| {
         let completion = Completion {
             id: claimed.id,
             attempt: claimed.attempt,
             lane_entries: claimed.lane_entries,
             reply: None,
-            verdict,
+            outcome,
         };
         assert!(gateway.store.complete(completion).await.unwrap());
     };
-    let again = Verdict::Again {
+    let again = Outcome::Retry {
         delay: Duration::ZERO,
         new_key: false,
         reason_code: "handed_back",
@@ -92,7 +92,7 @@ async fn nothing_is_claimed_or_begun_and_what_had_begun_ends(pool: PgPool) {
     };
     let (begun_id, claimed_id) = (begun.id, claimed.id);
     complete(claimed, again).await;
-    complete(begun, Verdict::End(done())).await;
+    complete(begun, Outcome::End(done())).await;
     let ended: TrackingId = ids[0].parse().unwrap();
     assert_eq!(ended.id, begun_id);
     let limits = claim_limits(10, OperationType::ALL);

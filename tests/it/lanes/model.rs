@@ -3,8 +3,8 @@
 use std::{collections::HashMap, time::Duration};
 
 use fineract_gateway::{
-    domain::{Checked, Lane, LaneAccess, OperationId, OperationType, ResourceId},
-    store::{Accepted, Claimed, Completion, End, NewOperation, Operator, Store, Verdict},
+    domain::{Checked, End, Lane, LaneAccess, OperationId, OperationType, Outcome, ResourceId},
+    store::{Accepted, Claimed, Completion, NewOperation, Operator, Store},
 };
 use serde_json::value::RawValue;
 use sqlx::PgPool;
@@ -170,15 +170,15 @@ impl Model {
             return;
         }
         let claimed = self.claimed.swap_remove(index % self.claimed.len());
-        let verdict = match how {
+        let outcome = match how {
             How::Success => success(),
-            How::Failure | How::FailureThatFells => Verdict::End(End::Failed {
+            How::Failure | How::FailureThatFells => Outcome::End(End::Failed {
                 body: None,
                 message: "refused".to_owned(),
                 code: "test".to_owned(),
                 fails_dependents: how == How::FailureThatFells,
             }),
-            How::Again => Verdict::Again {
+            How::Again => Outcome::Retry {
                 counts: Some(true),
                 delay: Duration::ZERO,
                 new_key: false,
@@ -192,7 +192,7 @@ impl Model {
                 attempt: claimed.attempt,
                 lane_entries: claimed.lane_entries,
                 reply: None,
-                verdict,
+                outcome,
             })
             .await
             .unwrap();
@@ -284,8 +284,8 @@ impl Model {
     }
 }
 
-fn success() -> Verdict {
+fn success() -> Outcome {
     let body = "{}".to_owned();
     let resource_id = ResourceId::Unchanged;
-    Verdict::End(End::Succeeded { body, resource_id })
+    Outcome::End(End::Succeeded { body, resource_id })
 }

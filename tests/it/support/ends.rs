@@ -1,6 +1,6 @@
 //! How operations end, where it does not matter what Fineract said.
 
-use fineract_gateway::{domain::ResourceId, store::End};
+use fineract_gateway::domain::{End, ResourceId};
 
 /// A refusal with which its dependents fail.
 pub(crate) fn refused() -> End {

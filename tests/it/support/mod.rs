@@ -14,10 +14,10 @@ use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use fineract_gateway::tls::http_client;
 use fineract_gateway::{
-    domain::{FineractHealth, OperationType},
+    domain::{End, FineractHealth, OperationType, Outcome},
     http::{self, ApiState, Budgets, Bulk, BulkClients, Tokens},
     operations::Deployment,
-    store::{ClaimLimits, Completion, CompletionNotifier, End, Pool, Store, Verdict},
+    store::{ClaimLimits, Completion, CompletionNotifier, Pool, Store},
 };
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use secrecy::SecretString;
@@ -181,7 +181,7 @@ impl TestGateway {
             attempt: claimed.attempt,
             lane_entries: claimed.lane_entries,
             reply: None,
-            verdict: Verdict::End(end),
+            outcome: Outcome::End(end),
         };
         let completed = self.store.complete(completion).await;
         assert!(completed.expect("the database is there"));

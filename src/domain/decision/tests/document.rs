@@ -4,7 +4,7 @@ use std::{fmt::Write as _, path::Path, time::Duration};
 
 use super::{
     super::{
-        Audit, Circumstances, Decision, Finding, History, Question, Scope, Verdict, decide,
+        Audit, Circumstances, Decision, Finding, History, Question, ReadingDecision, Scope, decide,
         decide_reading,
     },
     PATIENCE,
@@ -93,11 +93,11 @@ fn read(question_name: &str, found: &str, words: &str, known: &str) -> String {
         &history,
         circumstances,
     ) {
-        Verdict::Succeeded => "succeeded".to_owned(),
-        Verdict::Refused => "refused".to_owned(),
-        Verdict::NewKey { reason_code } => format!("new key: {reason_code}"),
-        Verdict::SameKey { reason_code } => format!("same key: {reason_code}"),
-        Verdict::Park { reason_code } => format!("park: {reason_code}"),
+        ReadingDecision::Succeeded => "succeeded".to_owned(),
+        ReadingDecision::Refused => "refused".to_owned(),
+        ReadingDecision::NewKey { reason_code } => format!("new key: {reason_code}"),
+        ReadingDecision::SameKey { reason_code } => format!("same key: {reason_code}"),
+        ReadingDecision::Park { reason_code } => format!("park: {reason_code}"),
     }
 }
 

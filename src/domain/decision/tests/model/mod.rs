@@ -13,7 +13,8 @@ use super::{
 use crate::domain::{
     Attempt,
     decision::{
-        Circumstances, Decision, Finding, History, Question, Scope, Verdict, decide, decide_reading,
+        Circumstances, Decision, Finding, History, Question, ReadingDecision, Scope, decide,
+        decide_reading,
     },
 };
 
@@ -89,10 +90,10 @@ impl Run {
     }
 
     /// What a reading decides; what cannot be read now is asked about again, under the same key.
-    fn read(&mut self, question: Question) -> Verdict {
+    fn read(&mut self, question: Question) -> ReadingDecision {
         if self.dice.one_in(4) {
             self.log.push(format!("{question:?} unreadable"));
-            return Verdict::SameKey {
+            return ReadingDecision::SameKey {
                 reason_code: "evidence_unread",
             };
         }
@@ -125,10 +126,10 @@ impl Run {
             return Some(End::Failed);
         }
         match self.read(Question::Closing) {
-            Verdict::Succeeded => Some(End::Succeeded),
-            Verdict::Refused => Some(End::Failed),
-            Verdict::NewKey { .. } | Verdict::SameKey { .. } => None,
-            Verdict::Park { .. } => Some(End::Open),
+            ReadingDecision::Succeeded => Some(End::Succeeded),
+            ReadingDecision::Refused => Some(End::Failed),
+            ReadingDecision::NewKey { .. } | ReadingDecision::SameKey { .. } => None,
+            ReadingDecision::Park { .. } => Some(End::Open),
         }
     }
 
@@ -177,12 +178,12 @@ impl Run {
                 }
             };
             match verdict {
-                Verdict::Succeeded => return End::Succeeded,
-                Verdict::Refused => return End::Failed,
-                Verdict::NewKey { .. } if is_past_expiry => {}
-                Verdict::NewKey { .. } => key_number += 1,
-                Verdict::SameKey { .. } => {}
-                Verdict::Park { .. } => return End::Open,
+                ReadingDecision::Succeeded => return End::Succeeded,
+                ReadingDecision::Refused => return End::Failed,
+                ReadingDecision::NewKey { .. } if is_past_expiry => {}
+                ReadingDecision::NewKey { .. } => key_number += 1,
+                ReadingDecision::SameKey { .. } => {}
+                ReadingDecision::Park { .. } => return End::Open,
             }
         }
         End::Open

@@ -1,0 +1,113 @@
+//! The outcomes that steps share.
+
+use std::time::Duration;
+
+use super::{backoff, deps::Deps};
+use crate::{
+    domain::{Answer, End, Outcome},
+    operations::Entry,
+    store::{Claimed, StoreError},
+    telemetry::chain,
+};
+
+/// Tries again later, under the same key, for as long as it takes: nothing here is for a person to
+/// decide.
+pub(super) fn retry(
+    claimed: &Claimed,
+    reason_code: &'static str,
+    asked: Option<Duration>,
+) -> Outcome {
+    Outcome::Retry {
+        delay: backoff::delay(claimed.retrying_for, asked),
+        new_key: false,
+        reason_code,
+        counts: Some(false),
+    }
+}
+
+/// Leaves it to its next turn, here or elsewhere: nothing was tried.
+pub(super) fn passed_over(reason_code: &'static str, delay: Duration) -> Outcome {
+    Outcome::Retry {
+        delay,
+        new_key: false,
+        reason_code,
+        counts: None,
+    }
+}
+
+/// Tries again once the database is back: nothing was sent.
+pub(super) fn database_away(claimed: &Claimed, error: &StoreError) -> Outcome {
+    tracing::warn!(operation.id = %claimed.id, error = %chain(error), "the database failed before anything was sent");
+    passed_over("database_away", backoff::delay(claimed.retrying_for, None))
+}
+
+/// Leaves it to a person.
+pub(super) fn park(reason_code: &'static str) -> Outcome {
+    Outcome::Park { reason_code }
+}
+
+/// Fineract's refusal, word for word.
+pub(super) fn refused(answer: &Answer, entry: &Entry) -> Outcome {
+    let codes = answer.codes();
+    Outcome::End(End::Failed {
+        body: Some(answer.body.clone()),
+        message: format!("Fineract returned {}", answer.status),
+        fails_dependents: (entry.fails_dependents)(&codes),
+        code: codes
+            .into_iter()
+            .next()
+            .unwrap_or_else(|| format!("status_{}", answer.status)),
+    })
+}
+
+/// A refusal of our own: nothing was sent.
+pub(super) fn refused_unsent(code: &str, message: String, fails_dependents: bool) -> Outcome {
+    Outcome::End(End::Failed {
+        body: None,
+        message,
+        code: code.to_owned(),
+        fails_dependents,
+    })
+}
+
+/// Tries again under the same key, or parks what has been tried for too long. An outage is nothing to
+/// decide operation by operation, unless others go through.
+pub(super) fn same_key_or_park(
+    deps: &Deps,
+    claimed: &Claimed,
+    reason_code: &'static str,
+    outage: bool,
+    asked: Option<Duration>,
+) -> Outcome {
+    if outage && !deps.succeeded_within(deps.settings.park_after) {
+        retry(claimed, reason_code, asked)
+    } else {
+        retry_or_park(
+            deps,
+            claimed,
+            reason_code,
+            backoff::delay(claimed.retrying_for, asked),
+            false,
+        )
+    }
+}
+
+/// Tries again after `delay`, or parks what has been tried for too long.
+pub(super) fn retry_or_park(
+    deps: &Deps,
+    claimed: &Claimed,
+    reason_code: &'static str,
+    delay: Duration,
+    new_key: bool,
+) -> Outcome {
+    if claimed.parkable_for() >= deps.settings.park_after {
+        park(reason_code)
+    } else {
+        Outcome::Retry {
+            delay,
+            new_key,
+            reason_code,
+            counts: Some(true),
+        }
+    }
+}
