@@ -4,6 +4,18 @@ use serde::{Deserialize, de::IgnoredAny};
 
 use crate::domain::{FineractCommand, Request};
 
+/// What Fineract shows of a command that was put before a checker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Audit {
+    /// Nobody has approved or rejected it.
+    Unchecked,
+    /// Somebody has: its key tells which.
+    Checked,
+    /// It cannot be seen: its number is not known, `READ_AUDIT` is missing, it was deleted from the list
+    /// (a 500), or the number is another command's. That says nothing of it, and its key is not to be asked.
+    Unseen,
+}
+
 /// What `GET /audits/{commandId}` shows of a command.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]

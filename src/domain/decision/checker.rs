@@ -8,24 +8,13 @@
 use std::time::Duration;
 
 use super::{
-    Audited, History,
-    said::Said,
+    History,
+    audited::{Audit, Audited},
+    reply_class::ReplyClass,
     success,
-    trace::{Trace, answer, said, trace},
+    trace::{Trace, answer, class, trace},
 };
 use crate::domain::Attempt;
-
-/// What Fineract shows of a command that was put before a checker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Audit {
-    /// Nobody has approved or rejected it.
-    Unchecked,
-    /// Somebody has: its key tells which.
-    Checked,
-    /// It cannot be seen: its number is not known, `READ_AUDIT` is missing, it was deleted from the list
-    /// (a 500), or the number is another command's. That says nothing of it, and its key is not to be asked.
-    Unseen,
-}
 
 impl<'a> History<'a> {
     /// Whether a command waits for a checker, as far as its key has told: it was answered so, and has not
@@ -48,7 +37,7 @@ impl<'a> History<'a> {
     pub fn was_put_up(&self) -> bool {
         self.attempts
             .iter()
-            .any(|attempt| said(attempt) == Said::Pending)
+            .any(|attempt| class(attempt) == ReplyClass::Pending)
     }
 
     /// The number of the command that waits for a checker under the current key, where its answer told it.
@@ -100,24 +89,24 @@ const DATA_INTEGRITY: &str = "error.msg.data.integrity.issue";
 
 /// Whether the answer is that of a command that waits for a checker or was rejected: 425, or up to 1.10.1 a
 /// 403 of the database (`docs/fineract/release-1.10.1.md`, "Answers under a key").
-pub(super) fn waiting(reply: Said, history: &History<'_>) -> Option<Waiting> {
+pub(super) fn waiting(reply: ReplyClass, history: &History<'_>) -> Option<Waiting> {
     let is_neither = match reply {
-        Said::Running(reason_code) => reason_code == "still_running",
+        ReplyClass::Running(reason_code) => reason_code == "still_running",
         // Any other word of the database may be a hiccup.
-        Said::Unclear { .. } => history.current().and_then(answer).is_some_and(|answer| {
+        ReplyClass::Unclear { .. } => history.current().and_then(answer).is_some_and(|answer| {
             let codes = answer.codes();
             answer.status == 403 && codes.iter().any(|code| code == DATA_INTEGRITY)
         }),
-        Said::NotSent
-        | Said::Done
-        | Said::Pending
-        | Said::AboutAnother
-        | Said::Failed
-        | Said::Conflicted
-        | Said::Refused { .. }
-        | Said::Unready { .. }
-        | Said::NotNow { .. }
-        | Said::Unclassified => false,
+        ReplyClass::NotSent
+        | ReplyClass::Done
+        | ReplyClass::Pending
+        | ReplyClass::AboutAnother
+        | ReplyClass::Failed
+        | ReplyClass::Conflicted
+        | ReplyClass::Refused { .. }
+        | ReplyClass::Unready { .. }
+        | ReplyClass::NotNow { .. }
+        | ReplyClass::Unclassified => false,
     };
     if !is_neither {
         return None;

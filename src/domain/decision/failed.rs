@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use super::{History, said::Said, trace::said};
+use super::{History, reply_class::ReplyClass, trace::class};
 use crate::domain::Attempt;
 
 impl<'a> History<'a> {
     fn failures(&self) -> impl Iterator<Item = &'a Attempt> + use<'a> {
         self.attempts
             .iter()
-            .filter(|attempt| said(attempt) == Said::Failed)
+            .filter(|attempt| class(attempt) == ReplyClass::Failed)
     }
 
     /// How many keys have ended in a failure that says nothing of the effect.

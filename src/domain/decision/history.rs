@@ -3,9 +3,9 @@
 use std::{ops::RangeInclusive, time::Duration};
 
 use super::{
-    checker::Audit,
-    said::Said,
-    trace::{Trace, answer, ended_unread, said, trace},
+    audited::Audit,
+    reply_class::ReplyClass,
+    trace::{Trace, answer, class, ended_unread, trace},
 };
 use crate::domain::{Answer, Attempt, Request};
 
@@ -98,7 +98,7 @@ impl<'a> History<'a> {
         self.attempts
             .iter()
             .rev()
-            .find(|attempt| said(attempt) == Said::Done)
+            .find(|attempt| class(attempt) == ReplyClass::Done)
             .and_then(answer)
     }
 
@@ -215,7 +215,7 @@ impl<'a> History<'a> {
     }
 
     /// The same of the attempts before the one that was just answered, leaving out those that were
-    /// answered that something has to be set up first, which is said without an effect.
+    /// answered that something has to be set up first, which is class without an effect.
     pub fn left_unread(&self) -> bool {
         let earlier = self.attempts.split_last().map_or(&[][..], |(_, rest)| rest);
         self.may_have_run() || earlier.iter().any(ended_unread)

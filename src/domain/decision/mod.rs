@@ -11,7 +11,7 @@ mod failed;
 mod history;
 mod reading;
 mod refusal;
-mod said;
+mod reply_class;
 mod success;
 mod trace;
 
@@ -20,13 +20,14 @@ mod tests;
 
 use std::time::Duration;
 
+pub use self::reply_class::Scope;
 pub use self::{
-    audited::Audited,
-    checker::{Audit, UNSEEN},
+    audited::{Audit, Audited},
+    checker::UNSEEN,
     history::History,
     reading::{Circumstances, Finding, Question, ReadingDecision, decide_reading},
 };
-use self::{checker::Waiting, said::Said};
+use self::{checker::Waiting, reply_class::ReplyClass};
 use super::Reply;
 
 /// How long things may take before something else is tried.
@@ -73,25 +74,14 @@ pub enum Decision {
     },
 }
 
-/// What may be blocked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Scope {
-    /// Everything: credentials, tenant, address.
-    Deployment,
-    /// One operation type: a permission, or something that all of it need, is missing.
-    Type,
-    /// One lender: its product, or what it needs, is missing.
-    Lender,
-}
-
 /// Decides what the last attempt's reply means.
 pub fn decide(reply: &Reply, history: &History<'_>, patience: Patience) -> Decision {
     // Nothing that comes later takes a success back: not even one that came late.
     if history.success().is_some() {
         return Decision::Succeeded;
     }
-    let said = Said::by(Some(reply), history.request());
-    if let Some(waiting) = checker::waiting(said, history) {
+    let class = ReplyClass::of(Some(reply), history.request());
+    if let Some(waiting) = checker::waiting(class, history) {
         return match waiting {
             Waiting::Waits => Decision::AwaitChecker,
             Waiting::Rejected => Decision::Rejected,
@@ -101,37 +91,37 @@ pub fn decide(reply: &Reply, history: &History<'_>, patience: Patience) -> Decis
             },
         };
     }
-    match said {
-        Said::NotSent => Decision::SameKey {
+    match class {
+        ReplyClass::NotSent => Decision::SameKey {
             reason_code: "fineract_unreachable",
             outage: true,
         },
-        Said::Done => Decision::Succeeded,
-        Said::Pending => Decision::AwaitChecker,
-        Said::AboutAnother => Decision::Park {
+        ReplyClass::Done => Decision::Succeeded,
+        ReplyClass::Pending => Decision::AwaitChecker,
+        ReplyClass::AboutAnother => Decision::Park {
             reason_code: ANSWER_ABOUT_ANOTHER,
         },
-        Said::Running(reason_code) => not_ended_yet(history, patience, reason_code),
-        Said::Unclear {
+        ReplyClass::Running(reason_code) => not_ended_yet(history, patience, reason_code),
+        ReplyClass::Unclear {
             reason_code,
             outage,
         }
-        | Said::NotNow {
+        | ReplyClass::NotNow {
             reason_code,
             outage,
         } => Decision::SameKey {
             reason_code,
             outage,
         },
-        Said::Failed => Decision::Read(Question::Failed),
-        Said::Conflicted => Decision::Read(Question::Conflicted),
-        Said::Refused { already_there, key } => refusal::weigh(already_there, key, history),
-        Said::Unready {
+        ReplyClass::Failed => Decision::Read(Question::Failed),
+        ReplyClass::Conflicted => Decision::Read(Question::Conflicted),
+        ReplyClass::Refused { already_there, key } => refusal::weigh(already_there, key, history),
+        ReplyClass::Unready {
             scope,
             reason_code,
             key: _,
         } => Decision::Suspect { scope, reason_code },
-        Said::Unclassified => Decision::Park {
+        ReplyClass::Unclassified => Decision::Park {
             reason_code: "unclassified_answer",
         },
     }

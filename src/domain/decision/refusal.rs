@@ -1,6 +1,6 @@
 //! What a refusal means, given what came before it.
 
-use super::{Decision, History, Question, said::Key};
+use super::{Decision, History, Question, reply_class::Key};
 
 /// Decides about a refusal. It is final only where nothing of the operation may have run, or may run
 /// still; what it refuses may be what an earlier attempt did, also one that ended in a stored failure.

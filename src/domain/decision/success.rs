@@ -2,14 +2,13 @@
 
 use serde::Deserialize;
 
-use super::said::Said;
 use crate::domain::{Answer, Method, ReferentKind, Request, ResourceId};
 
 /// What counts of a command's result (`docs/fineract/commands.md`, "The result body"); in a replay any key may be
 /// null.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct CommandResult {
+pub(super) struct CommandResult {
     command_id: Option<i64>,
     client_id: Option<i64>,
     loan_id: Option<i64>,
@@ -21,30 +20,20 @@ struct CommandResult {
 }
 
 impl CommandResult {
-    fn of(answer: &Answer) -> Option<Self> {
+    /// The result in a 200's body.
+    pub(super) fn of(answer: &Answer) -> Option<Self> {
         serde_json::from_str(&answer.body).ok()
     }
-}
 
-/// What a 200 says.
-pub(super) fn read(answer: &Answer, request: Option<&Request>) -> Said {
-    let unclear = |reason_code| Said::Unclear {
-        reason_code,
-        outage: false,
-    };
-    let Some(result) = CommandResult::of(answer) else {
-        return unclear("unreadable_success");
-    };
-    if result.rollback_transaction == Some(true) {
-        return Said::Pending;
+    /// Whether Fineract rolled the command back until a checker approves it.
+    pub(super) fn awaits_checker(&self) -> bool {
+        self.rollback_transaction == Some(true)
     }
-    if result.resource_id.is_none() {
-        return unclear("success_without_id");
+
+    /// Whether it names what was created or changed, as every result does.
+    pub(super) fn names_resource(&self) -> bool {
+        self.resource_id.is_some()
     }
-    if request.is_some_and(|request| is_about_another(&result, request)) {
-        return Said::AboutAnother;
-    }
-    Said::Done
 }
 
 /// The number under which a command waits for its checker, as the maker was told.
@@ -71,7 +60,7 @@ impl Command {
 
 /// Whether the result is of another client, loan or payment than the request's: keys know none of them
 /// (`docs/fineract/idempotency.md`, "What a key covers"). What the result does not name is not held against it.
-fn is_about_another(result: &CommandResult, request: &Request) -> bool {
+pub(super) fn is_about_another(result: &CommandResult, request: &Request) -> bool {
     let command = Command::of(request);
     let text = |id: &Option<serde_json::Value>| {
         let text = id.as_ref().and_then(serde_json::Value::as_str);

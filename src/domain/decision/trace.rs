@@ -1,6 +1,6 @@
 //! What single attempts leave behind: of their keys, and of what is known of the effect.
 
-use super::said::{Key, Said};
+use super::reply_class::{Key, ReplyClass};
 use crate::domain::{Answer, Attempt, Reply};
 
 /// What a reply leaves of its key.
@@ -19,19 +19,21 @@ pub(super) enum Trace {
 }
 
 /// What an attempt was answered.
-pub(super) fn said(attempt: &Attempt) -> Said {
-    Said::by(attempt.reply.as_ref(), Some(&attempt.request))
+pub(super) fn class(attempt: &Attempt) -> ReplyClass {
+    ReplyClass::of(attempt.reply.as_ref(), Some(&attempt.request))
 }
 
 /// What an attempt's answer leaves of its key.
 pub(super) fn trace(attempt: &Attempt) -> Trace {
-    match said(attempt) {
-        Said::NotSent | Said::NotNow { .. } => Trace::Nothing,
-        Said::Done | Said::Failed | Said::Conflicted => Trace::Ended,
-        Said::Pending => Trace::Pending,
-        Said::Running(_) => Trace::Running,
-        Said::AboutAnother | Said::Unclear { .. } | Said::Unclassified => Trace::Unknown,
-        Said::Refused { key, .. } | Said::Unready { key, .. } => match key {
+    match class(attempt) {
+        ReplyClass::NotSent | ReplyClass::NotNow { .. } => Trace::Nothing,
+        ReplyClass::Done | ReplyClass::Failed | ReplyClass::Conflicted => Trace::Ended,
+        ReplyClass::Pending => Trace::Pending,
+        ReplyClass::Running(_) => Trace::Running,
+        ReplyClass::AboutAnother | ReplyClass::Unclear { .. } | ReplyClass::Unclassified => {
+            Trace::Unknown
+        }
+        ReplyClass::Refused { key, .. } | ReplyClass::Unready { key, .. } => match key {
             Key::Ended => Trace::Ended,
             Key::NotLookedAt => Trace::Nothing,
             Key::Unclear => Trace::Unknown,
@@ -42,18 +44,18 @@ pub(super) fn trace(attempt: &Attempt) -> Trace {
 /// Whether an attempt ended in an answer that does not tell whether the operation took effect: a stored
 /// failure, or a refusal that Fineract had to be read about.
 pub(super) fn ended_unread(attempt: &Attempt) -> bool {
-    match said(attempt) {
-        Said::Failed | Said::Conflicted => true,
-        Said::Refused { key, .. } => key == Key::Ended,
-        Said::NotSent
-        | Said::Done
-        | Said::Pending
-        | Said::AboutAnother
-        | Said::Running(_)
-        | Said::Unclear { .. }
-        | Said::Unready { .. }
-        | Said::NotNow { .. }
-        | Said::Unclassified => false,
+    match class(attempt) {
+        ReplyClass::Failed | ReplyClass::Conflicted => true,
+        ReplyClass::Refused { key, .. } => key == Key::Ended,
+        ReplyClass::NotSent
+        | ReplyClass::Done
+        | ReplyClass::Pending
+        | ReplyClass::AboutAnother
+        | ReplyClass::Running(_)
+        | ReplyClass::Unclear { .. }
+        | ReplyClass::Unready { .. }
+        | ReplyClass::NotNow { .. }
+        | ReplyClass::Unclassified => false,
     }
 }
 

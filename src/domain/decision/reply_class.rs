@@ -1,10 +1,21 @@
 //! What one reply says, taken by itself: by its status, its codes, and whether it is a stored one.
 
-use super::{Scope, success};
+use super::success::{CommandResult, is_about_another};
 use crate::domain::{
     Answer, Failure, Reply, Request,
     error_codes::{self, Meaning},
 };
+
+/// What may be blocked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// Everything: credentials, tenant, address.
+    Deployment,
+    /// One operation type: a permission, or something that all of it need, is missing.
+    Type,
+    /// One lender: its product, or what it needs, is missing.
+    Lender,
+}
 
 /// What a refusal says of its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +30,7 @@ pub(super) enum Key {
 
 /// What one reply says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Said {
+pub(super) enum ReplyClass {
     /// Nothing was sent.
     NotSent,
     /// Done, with its effect.
@@ -68,9 +79,9 @@ pub(super) enum Said {
     Unclassified,
 }
 
-impl Said {
+impl ReplyClass {
     /// What a reply says; `None`: there is none, or none yet.
-    pub(super) fn by(reply: Option<&Reply>, request: Option<&Request>) -> Self {
+    pub(super) fn of(reply: Option<&Reply>, request: Option<&Request>) -> Self {
         let unclear = |reason_code| Self::Unclear {
             reason_code,
             outage: true,
@@ -86,7 +97,7 @@ impl Said {
 
     fn in_answer(answer: &Answer, request: Option<&Request>) -> Self {
         match answer.status {
-            200 => success::read(answer, request),
+            200 => Self::in_success(answer, request),
             // A success that has lost its body on the way.
             201..=299 => Self::Unclear {
                 reason_code: "unreadable_success",
@@ -152,7 +163,7 @@ impl Said {
                 reason_code: "read_only_server",
                 outage: true,
             },
-            // Said by a handler too (an active client needs a permission more): then it is stored.
+            // ReplyClass by a handler too (an active client needs a permission more): then it is stored.
             (_, Meaning::PermissionMissing) => unready(Scope::Type, "permission_missing", stored),
             (_, Meaning::LenderUnready) => unready(Scope::Lender, "lender_unready", stored),
             (_, Meaning::OfficeMissing) => unready(Scope::Type, "office_missing", stored),
@@ -180,6 +191,25 @@ impl Said {
                 already_there: false,
                 key: Key::Ended,
             },
+        }
+    }
+
+    fn in_success(answer: &Answer, request: Option<&Request>) -> Self {
+        let unclear = |reason_code| Self::Unclear {
+            reason_code,
+            outage: false,
+        };
+        let Some(result) = CommandResult::of(answer) else {
+            return unclear("unreadable_success");
+        };
+        if result.awaits_checker() {
+            Self::Pending
+        } else if !result.names_resource() {
+            unclear("success_without_id")
+        } else if request.is_some_and(|request| is_about_another(&result, request)) {
+            Self::AboutAnother
+        } else {
+            Self::Done
         }
     }
 
