@@ -1,9 +1,6 @@
 //! Fineract's audits of commands, and whether this user may read them.
 
-use std::{
-    sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
-};
+use std::{sync::atomic::Ordering, time::Duration};
 
 use tokio::sync::watch;
 
@@ -14,23 +11,6 @@ use crate::domain::decision::Audited;
 const LOOKS: Duration = Duration::from_hours(1);
 /// The same, until Fineract has answered.
 const LOOKS_FOR_FINERACT: Duration = Duration::from_secs(10);
-
-/// What is known of makers and checkers.
-#[derive(Debug)]
-pub(super) struct Checkers {
-    /// Whether a command may have to wait for one.
-    are_used: AtomicBool,
-    lacks_read_audit: watch::Sender<bool>,
-}
-
-impl Checkers {
-    pub(super) fn new(are_used: bool) -> Self {
-        Self {
-            are_used: AtomicBool::new(are_used),
-            lacks_read_audit: watch::Sender::new(false),
-        }
-    }
-}
 
 impl Fineract {
     /// The audit of a command, by its number.

@@ -13,9 +13,9 @@ use reqwest::{
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    audits::Checkers,
+    cache::Cache,
+    checkers::Checkers,
     exchange::{Exchange, Kind, Observer},
-    lookups::Cache,
 };
 use crate::{
     config,

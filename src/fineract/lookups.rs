@@ -7,7 +7,7 @@ use std::{
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 
-use super::{Fineract, kept::Kept};
+use super::{Fineract, cache::Cache};
 use crate::domain::{Answer, Client, Facts, Failure, Loan, Named, Product, Reads, Transaction};
 
 /// What Fineract answers about a transaction of another loan: its external id is taken, not free
@@ -18,14 +18,6 @@ const ELSEWHERE: &str = "error.msg.loan.transaction.id.invalid";
 pub(super) const PAYMENT_TYPES: &str = "/paymenttypes";
 /// The list of offices.
 pub(super) const OFFICES: &str = "/offices";
-
-/// Products, payment types and offices: they hardly ever change.
-#[derive(Debug, Default)]
-pub(super) struct Cache {
-    products: Kept<Product>,
-    payment_types: Kept<Named>,
-    offices: Kept<Named>,
-}
 
 /// What a reading was about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,9 +4,10 @@
 
 mod accounts;
 mod audits;
+mod cache;
+mod checkers;
 mod client;
 mod exchange;
-mod kept;
 mod key_probe;
 mod lookups;
 mod permits;

@@ -1,18 +1,28 @@
-//! What is read once and used again for a while.
+//! What is read from Fineract once and used again for a minute.
 
 use std::{
     collections::HashMap,
     time::{Duration, Instant},
 };
 
-/// How long what was read is used: what is changed in the back office counts after that.
+use crate::domain::{Named, Product};
+
+/// How long something that was read is used. A change in the back office takes effect after that time.
 const KEPT_FOR: Duration = Duration::from_mins(1);
 
-/// Things of Fineract's by name, as they were read.
+/// Products, payment types and offices, which hardly ever change.
+#[derive(Debug, Default)]
+pub(super) struct Cache {
+    pub(super) products: Kept<Product>,
+    pub(super) payment_types: Kept<Named>,
+    pub(super) offices: Kept<Named>,
+}
+
+/// Objects of Fineract by name, as they were read.
 #[derive(Debug)]
 pub(super) struct Kept<T> {
     by_name: HashMap<String, Reading<T>>,
-    /// What was asked for up to then is not used any more.
+    /// Nothing that was requested up to this time is used any more.
     forgotten_until: Option<Instant>,
 }
 

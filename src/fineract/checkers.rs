@@ -1,0 +1,23 @@
+//! What is known of maker-checker in Fineract (`docs/fineract/checkers.md`).
+
+use std::sync::atomic::AtomicBool;
+
+use tokio::sync::watch;
+
+/// What is known of makers and checkers.
+#[derive(Debug)]
+pub(super) struct Checkers {
+    /// Whether a command may have to wait for a checker.
+    pub(super) are_used: AtomicBool,
+    /// Whether the gateway's user may not read audits.
+    pub(super) lacks_read_audit: watch::Sender<bool>,
+}
+
+impl Checkers {
+    pub(super) fn new(are_used: bool) -> Self {
+        Self {
+            are_used: AtomicBool::new(are_used),
+            lacks_read_audit: watch::Sender::new(false),
+        }
+    }
+}
