@@ -5,20 +5,8 @@ use std::fmt;
 use chrono::{Datelike, NaiveDate};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
+/// How callers write a day, and requests to Fineract (`docs/fineract/commands.md`, "Dates in a request").
+const FORMAT: &str = "%d %B %Y";
 
 /// A calendar day. Requests carry it as `11 January 2026`, and so is it written; Fineract's answers
 /// carry it as `[2026,1,11]`, and so is it read (`docs/fineract/commands.md`, "Dates in a request" and "Dates and
@@ -27,38 +15,18 @@ const MONTHS: [&str; 12] = [
 pub struct Day(pub NaiveDate);
 
 impl Day {
-    /// Reads `dd MMMM yyyy` with English months; `None` where that day is not in the calendar.
-    ///
-    /// The widths are held to, so that a day is written again just as it was read.
+    /// Reads `dd MMMM yyyy` with English months; `None` where the text is written in any other way, or where the calendar
+    /// has no such day. chrono also reads `1 jan 2026`; a day must be written again just as it was read.
     pub fn from_text(text: &str) -> Option<Self> {
-        let mut parts = text.split(' ');
-        let (day, month, year) = (parts.next()?, parts.next()?, parts.next()?);
-        let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-        if parts.next().is_some()
-            || day.len() != 2
-            || year.len() != 4
-            || !digits(day)
-            || !digits(year)
-        {
-            return None;
-        }
-        let month = (1..).zip(MONTHS).find(|(_, name)| *name == month)?.0;
-        NaiveDate::from_ymd_opt(year.parse().ok()?, month, day.parse().ok()?).map(Self)
+        let day = NaiveDate::parse_from_str(text, FORMAT).ok()?;
+        let is_as_written = (0..=9999).contains(&day.year()) && Self(day).to_string() == text;
+        is_as_written.then_some(Self(day))
     }
 }
 
 impl fmt::Display for Day {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let month = usize::try_from(self.0.month0())
-            .ok()
-            .and_then(|index| MONTHS.get(index));
-        write!(
-            f,
-            "{:02} {} {:04}",
-            self.0.day(),
-            month.unwrap_or(&""),
-            self.0.year()
-        )
+        self.0.format(FORMAT).fmt(f)
     }
 }
 
@@ -108,6 +76,10 @@ mod tests {
             "01 January 2026 ",
             "2026-01-01",
             "+1 January 2026",
+            "01 January +12026",
+            "01 January 12026",
+            "01 January -001",
+            "01 January -2026",
             "०१ January 2026",
         ] {
             assert_eq!(Day::from_text(text), None, "{text}");
