@@ -1,6 +1,7 @@
 //! The rules of the tree that neither the compiler nor clippy holds.
 
 mod citations;
+mod operation_types;
 mod source;
 
 use std::cell::RefCell;
