@@ -29,13 +29,13 @@ pub struct NewKeyVerdict {
     pub kind: FineractCommand,
     /// Whether its keys are honoured.
     pub honoured: bool,
-    /// The `process_start_time_seconds` of the Fineract that answered, where it shows them.
+    /// The `process_start_time_seconds` of the Fineract that was probed, if it reports one.
     pub process_start: Option<String>,
     /// How long that process of Fineract has been running.
     pub up_for: Duration,
-    /// The header in which keys were sent, in lower case.
+    /// The name of the header that carried the keys, in lower case.
     pub header: String,
-    /// The lane of the client or loan on which it was asked.
+    /// The lane of the client or loan that was probed, if the probe needed one.
     pub subject: Option<String>,
 }
 

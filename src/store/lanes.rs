@@ -1,5 +1,5 @@
-//! Lanes: an operation's entries in them, their locks, and admission. Whether an operation is admitted is stored with its
-//! lane entries and updated when an operation before it ends, so a claim never searches a lane.
+//! Lanes: an operation's entries in them, their locks, and admission. Whether an operation is admitted is stored with
+//! its lane entries and updated when an operation before it ends, so a claim never searches a lane.
 
 use sqlx::PgConnection;
 

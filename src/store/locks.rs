@@ -1,5 +1,5 @@
-//! Working around rows that another session has locked: a forgotten `SELECT … FOR UPDATE` must not stop operations that
-//! do not need those rows.
+//! Working around rows that another session has locked: a forgotten `SELECT … FOR UPDATE` must not stop operations
+//! that do not need those rows.
 //!
 //! A batch first waits for its locks as usual: other gateways hold a lock for milliseconds only, and the wait is fair.
 //! Only if the wait takes too long, the gateway looks up which rows are locked. It leaves those out, writes the rest

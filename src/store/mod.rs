@@ -12,23 +12,38 @@
 //! | `attempt` | `start_attempt`, `attempts` |
 //! | `backlog` | `backlog`, `watch_backlog` |
 //! | `books` | `epoch`, `newest_clients`, `newest_loans`, `is_confirmed` |
-//! | `bulk/` | `batch`; `accept`: `accept_batch`; `cancel`: `cancel_batch`; `retry`: `retry_candidates`, `retry_rows`; `status`: `batch_page`, `payloads` |
+//! | `bulk/` | `batch` |
+//! | `bulk/accept` | `accept_batch` |
+//! | `bulk/cancel` | `cancel_batch` |
+//! | `bulk/retry` | `retry_candidates`, `retry_rows` |
+//! | `bulk/status` | `batch_page`, `payloads` |
 //! | `cascade/` | `run_cascade`, `fail_some_dependents` |
 //! | `claim` | `claim`, `renew`, `record_begun`, `rekeyed_before`, `same_reference` |
 //! | `completing` | `complete`, `oldest_unwritten_answer`, `report_unwritten_answers`, `completions_left_out` |
 //! | `expiry` | `run_expiry`, `end_expired` |
-//! | `hold_all/` | `active_hold`, `is_on_hold`, `count_on_hold`, `end_hold`; `release`: `on_hold`, `release_on_hold`; `cover`: the functions `hold_all` and `keep_on_hold`, which need only a pool |
+//! | `hold_all/` | `active_hold`, `is_on_hold`, `count_on_hold`, `end_hold` |
+//! | `hold_all/release` | `on_hold`, `release_on_hold` |
 //! | `key_probe` | `key_verdict`, `begin_key_probe`, `end_key_probe`, `write_key_verdict`, `keys_not_honoured`, `numbered` |
 //! | `key_usage` | `take_block` |
-//! | `operators/` | `find`; `books`: `books`, `confirm_books`, `confirm_number`; `cancel`; `hold`; `inspect`; `parked`; `resolve`; `retry`: `retry_parked`, `retryable`, `retry_failed` |
+//! | `operators/` | `find` |
+//! | `operators/books` | `books`, `confirm_books`, `confirm_number` |
+//! | `operators/cancel` | `cancel` |
+//! | `operators/hold` | `hold` |
+//! | `operators/inspect/` | `inspect` |
+//! | `operators/parked` | `parked` |
+//! | `operators/resolve` | `resolve` |
+//! | `operators/retry` | `retry_parked`, `retryable`, `retry_failed` |
 //! | `track` | `track` |
 //! | `transaction` | `money_movement`, `estimated_end` |
+//!
+//! `hold_all/cover` has the functions `hold_all` and `keep_on_hold`, which need only a pool.
 //!
 //! The other files are parts of these statements:
 //!
 //! | file | content |
 //! | --- | --- |
-//! | `complete`, `completion`, `results`, `unwritten` | the transaction that completes, what it writes, and the list of what is not written yet |
+//! | `complete`, `completion`, `results` | the transaction that completes, and what it writes |
+//! | `unwritten` | the list of the completions that are not written yet |
 //! | `lanes`, `lane_release` | lane entries, locks and admission; the release of the lanes of ended operations |
 //! | `cancel`, `failures_read` | ending what was never sent; recording that failures were read |
 //! | `claimed`, `due` | what a claim asks for and returns; where it begins to look |

@@ -53,7 +53,8 @@ pub async fn hold_all(pool: &Pool, reason: &str, by: &str) -> Result<Covered, St
 pub async fn keep_on_hold(pool: &Pool, reason: &str, by: &str) -> Result<Covered, StoreError> {
     match read_active(pool).await? {
         Some(hold) if hold.covers_all_since.is_some() => Ok(Covered::default()),
-        // The process that began this hold died, or is still at it. Covering an operation twice has no further effect.
+        // The process that began this hold died, or is still covering the operations. To cover an operation twice has
+        // no further effect.
         Some(hold) => cover(pool, hold.id).await,
         None => hold_all(pool, reason, by).await,
     }

@@ -23,7 +23,7 @@ const SET: [(&str, &str); 8] = [
     // A large count leaves the other cores to the processes that accept.
     ("max_parallel_workers_per_gather", "0"),
     ("idle_in_transaction_session_timeout", "10s"),
-    // Only the limits above and `statement_timeout` apply; a connection that listens is idle for hours.
+    // Only the limits that the gateway itself sets may apply. A connection that listens is idle for hours.
     ("idle_session_timeout", "0"),
     ("transaction_timeout", "0"),
 ];
