@@ -154,7 +154,7 @@ pub async fn start(config: &Config) -> Result<Gateway, StartError> {
 
 /// Says at every start what whoever starts it should know.
 async fn warn_at_start(config: &Config, store: &Store) {
-    match store.standing_hold().await {
+    match store.active_hold().await {
         Ok(Some(hold)) => {
             tracing::warn!(since = %hold.since, "everything is on hold: nothing is sent until operators release it");
         }

@@ -71,7 +71,7 @@ pub(super) async fn report_readiness(
         Err(_) => "away",
     };
     let hold = if database == "ready" {
-        let asked = timeout(DATABASE_TIMEOUT, api.store.standing_hold()).await;
+        let asked = timeout(DATABASE_TIMEOUT, api.store.active_hold()).await;
         asked.ok().and_then(Result::ok).flatten()
     } else {
         None

@@ -120,7 +120,7 @@ async fn first_of(
     let Some(key) = key.filter(|_| is_read) else {
         return Err(refused);
     };
-    match api.store.brought_in_by(&caller.name, &key).await? {
+    match api.store.accepted_under_key(&caller.name, &key).await? {
         Some(Accepted::Replayed(first)) => Ok(first),
         Some(Accepted::KeyReused) => Err(ApiError::IdempotencyKeyReused),
         Some(Accepted::New) | None => Err(refused),

@@ -1,4 +1,4 @@
-//! Attempts: a command is committed, word for word, before it is sent.
+//! Attempts: the gateway commits each command, byte for byte, before it sends it.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -6,7 +6,7 @@ use sqlx::types::Json;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use super::{Asking, Pool, Store, StoreError, batcher::Batcher, locks};
+use super::{Pool, Store, StoreError, batcher::Batcher, locks, patience::WithTimeout};
 use crate::domain::{Answer, Attempt, Failure, Method, OperationId, Referent, Reply, Request};
 
 /// A command that is about to be sent.
@@ -14,36 +14,37 @@ use crate::domain::{Answer, Attempt, Failure, Method, OperationId, Referent, Rep
 pub struct StartAttempt {
     /// The operation.
     pub id: OperationId,
-    /// The attempt that holds it.
+    /// The attempt number, which is the fence.
     pub number: i32,
-    /// `k` of its Idempotency-Key.
+    /// The key number: the `k` of the idempotency key.
     pub key_number: i32,
     /// The command.
     pub request: Request,
-    /// Whether Fineract looked, before it, as if it had been done already.
+    /// Whether the effect existed in Fineract before the operation's first attempt.
     pub effect_preexisted: bool,
-    /// Whether an earlier attempt under the same key may have run: then it is sent again, whatever its time.
+    /// Whether Fineract may have executed an earlier attempt under the same key. Then the command is sent again even
+    /// after `expires_at`.
     pub may_have_run: bool,
-    /// What was known of its loan.
+    /// What the worker saw of its loan.
     pub seen: SeenLoan,
-    /// The user in Fineract that it is sent as.
+    /// The user of Fineract as whom the command is sent.
     pub user: String,
-    /// What the numbers in the command mean.
+    /// The objects that the numbers in the command refer to.
     pub referents: Vec<Referent>,
     /// The epoch of Fineract's books in which the operation was claimed.
     pub epoch: i32,
 }
 
-/// What was known of a loan when a command was planned: kept for those who read the transaction.
+/// What the worker saw of a loan when it planned the command, for the transactions API.
 #[derive(Clone, Debug, Default)]
 pub struct SeenLoan {
-    /// Its currency, where a loan was read.
+    /// The currency, if a loan was read.
     pub currency: Option<String>,
-    /// Whether the command repays all that was outstanding.
+    /// Whether the command repays everything that is outstanding.
     pub is_paid_off: bool,
 }
 
-/// Starts the task that commits attempts before they are sent.
+/// Starts the task that commits attempts in batches.
 pub(super) fn start(
     pool: &Pool,
     tasks: &TaskTracker,
@@ -55,7 +56,7 @@ pub(super) fn start(
     })
 }
 
-/// Commits a batch, without those whose operations somebody else has locked: those fail.
+/// Commits a batch. Attempts whose operations another session has locked are left out and fail.
 async fn start_all(pool: &Pool, batch: Vec<StartAttempt>) -> Vec<Result<bool, StoreError>> {
     let error = match insert(pool, &batch).or_fail_to("write attempts").await {
         Ok(leased) => {
@@ -145,9 +146,8 @@ async fn insert(pool: &Pool, batch: &[StartAttempt]) -> Result<HashSet<Uuid>, sq
 }
 
 impl Store {
-    /// Commits an attempt that is about to be sent. `false`: the lease is gone, or the time until which
-    /// the operation may be sent, or it is on hold, or Fineract's books are others by now; nothing was written, and
-    /// nothing may be sent.
+    /// Commits an attempt that is about to be sent. Returns `false` if nothing was written and nothing may be sent: the
+    /// lease is lost, `expires_at` has passed, the operation is on hold, or the epoch of Fineract's books has changed.
     pub async fn start_attempt(&self, attempt: StartAttempt) -> Result<bool, StoreError> {
         #[cfg(feature = "sabotage")]
         if crate::sabotage::is(crate::sabotage::Sabotage::AttemptNotCommitted) {
@@ -159,7 +159,7 @@ impl Store {
             .unwrap_or(Err(StoreError::Closed))
     }
 
-    /// Reads an operation's attempts, the first one first.
+    /// Reads an operation's attempts in the order of their numbers.
     pub async fn attempts(&self, id: OperationId) -> Result<Vec<Attempt>, StoreError> {
         sqlx::query!(
             r#"SELECT number, key_number, method, path, body, status, cached, answer, error, effect_preexisted, username,

@@ -1,31 +1,28 @@
-//! How much is waiting: counted now and then, asked for at every door.
+//! Counting the backlog from time to time, so that each acceptance can check it without a query.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::Ordering,
     time::{Duration, Instant},
 };
 
-use super::{Asking, Store, StoreError};
+use super::{Store, StoreError, patience::WithTimeout};
 use crate::telemetry::chain;
 
-/// How old the count may be.
+/// The shortest pause between two counts.
 const EVERY: Duration = Duration::from_secs(2);
-/// The pause, over the time that the count took: it grows with what is waiting, and others want the database.
+/// The pause as a multiple of the count's duration. A count takes longer with a larger backlog and must leave the
+/// database to others.
 const PAUSE: u32 = 200;
-/// How old it may be all the same.
+/// The longest pause between two counts.
 const AT_MOST: Duration = Duration::from_secs(30);
 
-/// The count, shared by the parts of the store.
-#[derive(Debug, Default)]
-pub(super) struct Backlog(AtomicU64);
-
 impl Store {
-    /// Operations that have not ended, as counted a moment ago.
+    /// The number of operations that have not ended, as of the last count.
     pub fn backlog(&self) -> u64 {
-        self.backlog.0.load(Ordering::Relaxed)
+        self.backlog.load(Ordering::Relaxed)
     }
 
-    /// Counts from time to time, for ever.
+    /// Counts the backlog and sets the gauges, for ever.
     pub async fn watch_backlog(self) {
         loop {
             let started = Instant::now();
@@ -38,7 +35,7 @@ impl Store {
                     oldest_transaction,
                 }) => {
                     metrics::gauge!("gateway_oldest_transaction_seconds").set(oldest_transaction);
-                    self.backlog.0.store(waiting, Ordering::Relaxed);
+                    self.backlog.store(waiting, Ordering::Relaxed);
                     metrics::gauge!("gateway_backlog").set(gauge(waiting));
                     metrics::gauge!("gateway_parked").set(gauge(parked));
                     metrics::gauge!("gateway_on_hold").set(gauge(on_hold));
@@ -46,7 +43,7 @@ impl Store {
                     (PAUSE * started.elapsed()).clamp(EVERY, AT_MOST)
                 }
                 Err(error) => {
-                    tracing::debug!(error = %chain(&error), "the backlog was not counted");
+                    tracing::debug!(error = %chain(&error), "the backlog could not be counted; trying again");
                     EVERY
                 }
             };
@@ -71,7 +68,7 @@ impl Store {
                     ) AS \"oldest_transaction!\""
         )
         .fetch_one(&self.pool)
-        .or_fail_to("count what is waiting")
+        .or_fail_to("count the backlog")
         .await?;
         Ok(Count {
             waiting: u64::try_from(count.waiting).unwrap_or_default(),
@@ -83,13 +80,14 @@ impl Store {
     }
 }
 
-/// What a count found.
+/// What one count found.
 struct Count {
     waiting: u64,
     parked: u64,
     on_hold: u64,
     hold_stands: bool,
-    /// The age of the oldest transaction in this database, in seconds.
+    /// The age in seconds of the oldest open transaction in this database, which keeps Postgres from removing dead
+    /// rows.
     oldest_transaction: f64,
 }
 

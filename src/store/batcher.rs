@@ -1,17 +1,17 @@
-//! Batches without a timer: what arrived while the last batch was in flight makes the next one. Of writes
-//! that is a group commit.
+//! Batches without a timer: the rows that arrive while one batch is in progress form the next one. For writes this is a
+//! group commit.
 
 use std::{fmt, future::Future};
 
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
-/// The most rows in one batch: larger ones commit no faster (146,000 rows/s at 50, 187,000 at 500).
+/// The most rows in one batch. Larger batches commit hardly faster: 146,000 rows/s at 50 rows, 187,000 at 500.
 const LARGEST_BATCH: usize = 500;
 
 type Waiting<T, R> = (T, oneshot::Sender<R>);
 
-/// Hands rows to a task that writes, or reads, them in batches.
+/// Passes rows to a task that writes or reads them in batches.
 pub(super) struct Batcher<T, R> {
     queue: mpsc::Sender<Waiting<T, R>>,
 }
@@ -31,9 +31,8 @@ impl<T, R> fmt::Debug for Batcher<T, R> {
 }
 
 impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
-    /// Starts the task. `flush` is given each batch in the order of arrival, and answers row by row in
-    /// that order. The task ends when the last handle is dropped.
-    /// `name` is what the metrics call it.
+    /// Starts the task. `flush` receives each batch in the order of arrival and returns one result per row in that
+    /// order. `name` is the label in the metrics. The task ends when the last handle is dropped.
     pub(super) fn start<F, Fut>(tasks: &TaskTracker, name: &'static str, mut flush: F) -> Self
     where
         F: FnMut(Vec<T>) -> Fut + Send + 'static,
@@ -47,7 +46,7 @@ impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
                     .record(u32::try_from(batch.len()).unwrap_or(u32::MAX));
                 let (rows, waiting): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
                 for (reply, result) in waiting.into_iter().zip(flush(rows).await) {
-                    // Whoever asked may have gone: the row is written all the same.
+                    // The submitter may be gone; its row is written all the same.
                     drop(reply.send(result));
                 }
             }
@@ -55,7 +54,7 @@ impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
         Self { queue }
     }
 
-    /// Has a row written or read; `None` when the task has ended.
+    /// Submits a row and waits for its result; `None` if the task has ended.
     pub(super) async fn submit(&self, row: T) -> Option<R> {
         let (reply, result) = oneshot::channel();
         self.queue.send((row, reply)).await.ok()?;

@@ -1,21 +1,23 @@
-//! What is known of Fineract's books: the epoch, the numbers of clients, and what operators have confirmed.
+//! What the gateway knows of Fineract's books: the epoch, the numbers of clients and loans, and what operators have
+//! confirmed.
 
-use super::{Asking, Store, StoreError};
+use super::{Store, StoreError, patience::WithTimeout};
 use crate::domain::Lane;
 
-/// A client or loan of ours, and the number that Fineract gave it.
+/// A client or loan that the gateway created, with the number that Fineract assigned to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownNumber {
     /// Its lane.
     pub lane: String,
     /// The number.
     pub number: i64,
-    /// Its external id, as it was sent; `None` where an older gateway learned the number.
+    /// Its external id, as it was sent; `None` if an older gateway stored the number.
     pub external_id: Option<String>,
 }
 
 impl KnownNumber {
-    /// Whether it is known by this external id, or may be, as far as was kept.
+    /// Whether the external id is that of this client or loan. If the external id was not stored, it is compared with
+    /// the key of the lane.
     pub fn is_named(&self, external_id: &str) -> bool {
         if let Some(own) = &self.external_id {
             return own == external_id;
@@ -25,7 +27,7 @@ impl KnownNumber {
 }
 
 impl Store {
-    /// The epoch of Fineract's books: numbers of an earlier one mean nothing any more.
+    /// The epoch of Fineract's books. Numbers of earlier epochs are not valid any more.
     pub async fn epoch(&self) -> Result<i32, StoreError> {
         sqlx::query_scalar!("SELECT epoch FROM books")
             .fetch_one(&self.pool)
@@ -33,12 +35,12 @@ impl Store {
             .await
     }
 
-    /// The clients of ours with the highest numbers of this epoch: the newest.
+    /// The clients that the gateway created last in this epoch: those with the highest numbers.
     pub async fn newest_clients(&self, count: i64) -> Result<Vec<KnownNumber>, StoreError> {
         self.newest("client", count).await
     }
 
-    /// The loans of ours with the highest numbers of this epoch: the newest.
+    /// The loans that the gateway created last in this epoch: those with the highest numbers.
     pub async fn newest_loans(&self, count: i64) -> Result<Vec<KnownNumber>, StoreError> {
         self.newest("loan", count).await
     }
@@ -59,7 +61,7 @@ impl Store {
         .await
     }
 
-    /// Whether an operator has made sure that a number still means the lane's client or loan, although Fineract
+    /// Whether an operator has confirmed that the number still belongs to the lane's client or loan, although Fineract
     /// shows it under this external id.
     pub async fn is_confirmed(
         &self,

@@ -1,4 +1,4 @@
-//! Ending what was never sent: the one way to it, for an operator's cancel, a batch's, and a deadline.
+//! Ending operations for which nothing was ever sent: after an operator's cancel, a batch's cancel, or expiry.
 
 use std::collections::HashMap;
 
@@ -6,25 +6,28 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
-    FailsDependents, LaneEntries, Pool, Store, StoreError,
+    LaneEntries, Pool, Store, StoreError,
     complete::{self, Ended},
     count_end,
-    lanes::{Departed, LaneReleases},
+    lane_release::{LaneReleases, ReleaseEffects},
     locks::{self, Locked},
 };
 use crate::domain::{End, OperationId, OperationType, State};
 
-/// The code of an operation whose `expires_at` had passed before it took effect.
+/// Whether the failure of an operation of this type, if nothing was sent for it, fails its dependents.
+pub type FailsDependents = fn(OperationType) -> bool;
+
+/// The code of an operation that had no effect by its `expires_at`.
 pub const EXPIRED: &str = "expired";
-/// What its caller is told where nothing of it was ever sent.
+/// The message of an operation that expired before anything was sent.
 pub const EXPIRED_UNSENT: &str = "Not sent: expires_at had passed when its turn came";
 
-/// Why an operation ends that was never sent.
+/// Why an operation ends without having been sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reason {
-    /// An operator cancelled it, who has looked at it.
+    /// An operator, who has inspected it, cancelled it.
     Cancelled,
-    /// A caller cancelled its batch.
+    /// The client of its batch cancelled it.
     BatchCancelled,
     /// Its `expires_at` has passed.
     Expired,
@@ -46,17 +49,18 @@ impl Reason {
     }
 }
 
-/// An operation that is to end without having been sent: cancelled, or fallen.
+/// An operation that is to end without having been sent: cancelled, expired, or a dependent of a failed one.
 #[derive(Debug)]
 pub(super) struct Unsent {
     pub(super) id: OperationId,
-    /// `None`: one that this gateway does not know, accepted by a newer one.
+    /// `None` if this gateway does not know the type, because a newer gateway accepted the operation.
     pub(super) operation_type: Option<OperationType>,
     pub(super) lane_entries: LaneEntries,
 }
 
 impl Unsent {
-    /// One as its row names it: its own lane and position there, and those of the lane that it reads.
+    /// Makes it from the columns of its row: the lane that it writes with the position there, and the same of the lane
+    /// that it reads.
     pub(super) fn of(
         id: Uuid,
         type_name: &str,
@@ -74,21 +78,23 @@ impl Unsent {
         }
     }
 
-    /// Whether those behind it fall with it when it ends. Of a type that this gateway does not know they do: whether they rest on
-    /// it cannot be told, and what was not sent can be sent again by whoever wants it, but what was sent cannot be taken back.
+    /// Whether its end fails its dependents. A type that this gateway does not know does: whether the operations behind
+    /// it depend on it cannot be determined, and an operation that was not sent can still be sent later, but one that
+    /// was sent cannot be taken back.
     pub(super) fn fails_dependents(&self, fails_dependents: FailsDependents) -> bool {
         self.operation_type.is_none_or(fails_dependents)
     }
 }
 
-/// Ends those that nothing was sent for, in lanes that are locked: which they are, and what that has set
-/// going. A worker that still reads for one of them finds its claim gone when it would commit the attempt.
+/// Ends those of the candidates for which nothing was sent. The caller has locked their lanes. Returns which ended, and
+/// the effects of their lane release. A worker that is still reading Fineract for one of them finds its claim lost when
+/// it tries to commit the attempt.
 pub(super) async fn end_unsent(
     connection: &mut PgConnection,
     candidates: Vec<Unsent>,
     reason: Reason,
     fails_dependents: FailsDependents,
-) -> Result<(Vec<Unsent>, Departed), sqlx::Error> {
+) -> Result<(Vec<Unsent>, ReleaseEffects), sqlx::Error> {
     let ids: Vec<Uuid> = candidates.iter().map(|unsent| unsent.id.0).collect();
     let ended = update_unsent(connection, &ids, reason).await?;
     let unsent: Vec<Unsent> = candidates
@@ -96,7 +102,7 @@ pub(super) async fn end_unsent(
         .filter(|unsent| ended.contains_key(&unsent.id.0))
         .collect();
     if unsent.is_empty() {
-        return Ok((unsent, Departed::default()));
+        return Ok((unsent, ReleaseEffects::default()));
     }
     let ends: Vec<End> = unsent
         .iter()
@@ -104,7 +110,7 @@ pub(super) async fn end_unsent(
             body: None,
             message: reason.message().to_owned(),
             code: reason.code().to_owned(),
-            // What is behind one that may have been done may have been done as well.
+            // An operation that may have been sent may have succeeded, so its dependents do not fail.
             fails_dependents: unsent.fails_dependents(fails_dependents)
                 && ended.get(&unsent.id.0) != Some(&true),
         })
@@ -115,14 +121,15 @@ pub(super) async fn end_unsent(
         .map(|(unsent, end)| (unsent.id, &unsent.lane_entries, end))
         .collect();
     let releases = match reason {
-        Reason::Cancelled | Reason::BatchCancelled => LaneReleases::known(),
+        Reason::Cancelled | Reason::BatchCancelled => LaneReleases::of_known_failures(),
         Reason::Expired => LaneReleases::default(),
     };
-    let departed = complete::end(connection, &ended, releases).await?;
-    Ok((unsent, departed))
+    let effects = complete::end(connection, &ended, releases).await?;
+    Ok((unsent, effects))
 }
 
-/// Ends them; each that ended, with whether it may have been sent in a time that a restored database has forgotten.
+/// Ends the operations, and returns for each that ended whether it may have been sent in a time that a restored
+/// database has forgotten.
 async fn update_unsent(
     connection: &mut PgConnection,
     ids: &[Uuid],
@@ -137,8 +144,8 @@ async fn update_unsent(
     )
     .fetch_all(&mut *connection)
     .await?;
-    // A statement of its own: that of the lock sees the attempts as they were before it was granted.
-    // An attempt that never met Fineract is none for a deadline; whoever cancels is told of it.
+    // This must be a statement of its own, because the statement that takes the lock still sees the attempts as they
+    // were before. For expiry, an attempt that never reached Fineract does not count; for a cancel it does.
     let ended = sqlx::query!(
         "UPDATE operation o
             SET state = 'failed', due_at = NULL, reason_code = NULL, reason_since = NULL, resolution = NULL,
@@ -164,7 +171,7 @@ async fn update_unsent(
         .collect())
 }
 
-/// Those that nobody has locked.
+/// The candidates that are not locked.
 pub(super) fn without(mut candidates: Vec<Unsent>, locked: &Locked) -> Vec<Unsent> {
     candidates.retain(|unsent| {
         let lanes = unsent.lane_entries.lanes();
@@ -173,7 +180,7 @@ pub(super) fn without(mut candidates: Vec<Unsent>, locked: &Locked) -> Vec<Unsen
     candidates
 }
 
-/// Finds out which of these somebody has locked.
+/// Finds out which of the candidates are locked.
 pub(super) async fn find_locked(pool: &Pool, candidates: &[Unsent]) -> Result<Locked, StoreError> {
     let lanes: Vec<String> = candidates
         .iter()
@@ -184,17 +191,17 @@ pub(super) async fn find_locked(pool: &Pool, candidates: &[Unsent]) -> Result<Lo
 }
 
 impl Store {
-    /// Says, after the commit, what has ended unsent and what that has set going.
-    pub(super) fn announce_unsent(&self, ended: &[Unsent], departed: Departed) {
+    /// Notifies those who wait, and counts the ends; call it after the commit.
+    pub(super) fn notify_unsent(&self, ended: &[Unsent], effects: ReleaseEffects) {
         for unsent in ended {
             count_end(unsent.operation_type, State::Failed);
         }
         self.notifier
             .notify_ended(ended.iter().map(|unsent| unsent.id));
-        if departed.work {
+        if effects.has_ready {
             self.notifier.notify_work();
         }
-        if departed.fails_dependents {
+        if effects.fails_dependents {
             self.notifier.notify_dependency_failure();
         }
     }

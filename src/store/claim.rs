@@ -1,9 +1,6 @@
-//! Claiming what is due: ready operations, and those whose worker's lease has run out.
+//! Claiming due operations: ready ones, and running ones whose lease has expired.
 
-use std::{
-    collections::HashMap,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
@@ -16,55 +13,24 @@ use sqlx::{
 use uuid::Uuid;
 
 use super::{
-    Asking, Store, StoreError, TrackingName,
-    claimed::{Claimed, Row},
+    Store, StoreError, TrackingName,
+    claimed::{ClaimLimits, Claimed, Row},
     due::Look,
-    failed_to, patience,
+    error::failed_to,
+    patience::{self, WithTimeout},
 };
 use crate::{
     domain::{OperationId, OperationType, comparable_reference},
     telemetry::chain,
 };
 
-/// What a worker asks for.
-#[derive(Clone, Debug)]
-pub struct ClaimLimits {
-    /// At most so many.
-    pub count: i64,
-    /// For how long.
-    pub lease: Duration,
-    /// The types this gateway runs.
-    pub types: Vec<String>,
-    /// How many this worker holds already, of each lender that has any.
-    pub leased_by_lender: HashMap<String, i64>,
-    /// How many it may hold of one lender.
-    pub per_lender: i64,
-    /// The lenders that this gateway knows; those of others wait for a gateway that does.
-    pub lenders: Vec<String>,
-}
-
-impl ClaimLimits {
-    /// The most that it takes of a lender, or of what has none.
-    pub(super) fn count_of(&self, lender: Option<&str>) -> i64 {
-        let leased = |lender| {
-            self.leased_by_lender
-                .get(lender)
-                .copied()
-                .unwrap_or_default()
-        };
-        lender.map_or(self.count, |lender| {
-            self.count.min((self.per_lender - leased(lender)).max(0))
-        })
-    }
-}
-
-/// Why an operation is parked whose worker died five times before it committed an attempt.
+/// The reason code of an operation that is parked because its worker died five times before it committed an attempt.
 pub const KILLS_ITS_WORKER: &str = "kills_its_worker";
 
-/// So many times an operation may have been held by a process that died, before it is run alone.
+/// After this many deaths an operation is run alone.
 pub const SUSPECT_AFTER: i16 = 2;
 
-/// The claim.
+/// The statement that claims. It takes due operations lender by lender, each list from where `look` begins.
 pub(super) fn statement(
     limits: &ClaimLimits,
     look: &Look,
@@ -142,8 +108,8 @@ pub(super) fn statement(
 }
 
 impl Store {
-    /// Claims what is due, the longest due first. It is committed when this returns. One that this gateway cannot read is left to its
-    /// lease: nothing is sent for it, and the others run.
+    /// Claims due operations, the longest due first. The claim is committed when this returns. A row that this gateway
+    /// cannot read keeps its lease: nothing is sent for it, and the other operations run.
     pub async fn claim(&self, limits: &ClaimLimits) -> Result<Vec<Claimed>, StoreError> {
         let claimed_at = Instant::now();
         let look = self.due.look(limits);
@@ -151,20 +117,20 @@ impl Store {
             .fetch_all(&self.pool)
             .or_fail_to("claim operations")
             .await?;
-        self.due.note(limits, look, &rows);
+        self.due.record(limits, look, &rows);
         let claimed = rows.into_iter().filter_map(|row| {
             let id = row.id;
             row.claimed(claimed_at)
                 .inspect_err(|error| {
-                    tracing::error!(operation.id = %id, error = %chain(error), "an operation was claimed that cannot be read");
+                    tracing::error!(operation.id = %id, error = %chain(error), "a claimed operation cannot be read; nothing is sent for it, and it becomes due again when its lease expires");
                 })
                 .ok()
         });
         Ok(claimed.collect())
     }
 
-    /// Renews the leases of attempts that are still under way; gives back those that were. What is just being
-    /// started or completed is left out: its turn comes with the next call.
+    /// Renews the leases of operations that are still running, and returns those that it renewed. An operation whose
+    /// row is locked, because it is being started or completed, is left out; the next call renews it.
     pub async fn renew(
         &self,
         leased: &[(OperationId, i32)],
@@ -190,28 +156,28 @@ impl Store {
             &attempts,
             lease.as_secs_f64(),
         );
-        // Of no use when it comes late: the next call is a third of a lease away.
+        // A late renewal is of no use: the next call comes after a third of a lease.
         let renewed = patience::within(lease / 6, renewing.fetch_all(&self.pool))
             .await
             .map_err(failed_to("renew leases"))?;
         Ok(renewed.into_iter().map(OperationId).collect())
     }
 
-    /// Notes that a claim is begun: if its process dies now, that counts against the operation. `false`: the
-    /// claim is lost.
-    pub async fn note_begun(&self, id: OperationId, attempt: i32) -> Result<bool, StoreError> {
+    /// Records that the worker has begun to run a claim alone: if its process dies now, the death counts against the
+    /// operation. Returns `false` if the claim is lost.
+    pub async fn record_begun(&self, id: OperationId, attempt: i32) -> Result<bool, StoreError> {
         let noted = sqlx::query!(
             "UPDATE operation SET begun = $2 WHERE id = $1 AND attempt = $2 AND state = 'running'",
             id.0,
             attempt
         )
         .execute(&self.pool)
-        .or_fail_to("note that an operation is begun")
+        .or_fail_to("record that an operation was begun")
         .await?;
         Ok(noted.rows_affected() == 1)
     }
 
-    /// The operations of a type before this one in its lane that were given more than one key.
+    /// The operations of a type before this one in its lane that were sent under more than one key.
     pub async fn rekeyed_before(
         &self,
         claimed: &Claimed,
@@ -231,7 +197,7 @@ impl Store {
         Ok(ids.into_iter().map(OperationId).collect())
     }
 
-    /// The operation before this one in its lane that used the same reference and has not failed.
+    /// The earlier operation in the lane that used the same reference and has not failed.
     pub async fn same_reference(
         &self,
         claimed: &Claimed,
@@ -253,7 +219,7 @@ impl Store {
             claimed.lane_entries.position,
         )
         .fetch_all(&self.pool)
-        .or_fail_to("look for a reference")
+        .or_fail_to("look for an earlier use of a reference")
         .await?;
         Ok(perhaps
             .into_iter()

@@ -1,69 +1,106 @@
-//! What a claim brings.
+//! What a claim asks for, and the claimed operations that it returns.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
 use sqlx::types::{Json, Uuid};
 
-use super::{StoreError, names};
+use super::{StoreError, lanes::LaneEntries, names};
 use crate::domain::{OperationId, OperationType, Resolution, TrackingId};
 
-/// An operation that this worker holds until its lease runs out.
+/// What a worker asks for when it claims.
+#[derive(Clone, Debug)]
+pub struct ClaimLimits {
+    /// The most operations to claim.
+    pub count: i64,
+    /// How long the lease is.
+    pub lease: Duration,
+    /// The operation types to claim: those that this gateway knows, without the blocked ones.
+    pub types: Vec<String>,
+    /// How many operations of each lender this worker has leased already.
+    pub leased_by_lender: HashMap<String, i64>,
+    /// How many operations of one lender this worker may have leased at a time.
+    pub per_lender: i64,
+    /// The lenders to claim for: those that this gateway knows. Operations for other lenders wait for a gateway that
+    /// knows them.
+    pub lenders: Vec<String>,
+}
+
+impl ClaimLimits {
+    /// The most operations to claim of this lender, or of those without a lender.
+    pub(super) fn count_of(&self, lender: Option<&str>) -> i64 {
+        let leased = |lender| {
+            self.leased_by_lender
+                .get(lender)
+                .copied()
+                .unwrap_or_default()
+        };
+        lender.map_or(self.count, |lender| {
+            self.count.min((self.per_lender - leased(lender)).max(0))
+        })
+    }
+}
+
+/// An operation that this worker has leased.
 #[derive(Debug)]
 pub struct Claimed {
     /// Its id.
     pub id: OperationId,
     /// Its type.
     pub operation_type: OperationType,
-    /// Its payload, as it was accepted.
+    /// The payload, as the gateway accepted it.
     pub payload: Box<RawValue>,
-    /// The number of this attempt: the fence.
+    /// The attempt number, which is the fence of the claim.
     pub attempt: i32,
-    /// `k` of its Idempotency-Key.
+    /// The key number: the `k` of the idempotency key `<uuid>-<k>`.
     pub key_number: i32,
-    /// Claims that ended with their process after an attempt was committed.
+    /// How many claims ended with their process after an attempt was committed.
     pub lost: i16,
-    /// Claims that ended with their process, or in a panic, before any attempt was committed.
+    /// How many claims ended with their process, or in a panic, before an attempt was committed.
     pub deaths: i16,
-    /// Where it stands.
+    /// Its entries in its lanes.
     pub lane_entries: LaneEntries,
-    /// Its lender, when its type is run one at a time for each inside Fineract.
+    /// The lender, if Fineract itself runs operations of this type one at a time for each lender.
     pub lender: Option<String>,
-    /// Its reference (UTR).
+    /// The reference (UTR) of a payment.
     pub reference: Option<String>,
-    /// Fineract's numeric id of what it changes, as answered to our own create.
+    /// The number of the client or loan that it changes, as Fineract answered to our create; `None` if it is not known
+    /// in the current epoch.
     pub known_id: Option<i64>,
-    /// The same of what it only reads.
+    /// The number of the client that it only reads; `None` if it is not known in the current epoch.
     pub read_known_id: Option<i64>,
-    /// The epoch of Fineract's books when it was claimed.
+    /// The epoch of Fineract's books when the operation was claimed.
     pub epoch: i32,
-    /// How an operator says that it ended: nothing is sent any more.
+    /// How the operation ended according to an operator. With a resolution, nothing is sent any more.
     pub resolution: Option<Resolution>,
-    /// Whether that operator has seen that no command of it waits for a checker.
+    /// Whether that operator has confirmed that no command of the operation waits for a checker.
     pub nothing_waits: bool,
-    /// Why it is troubled, if it is: a stable code.
+    /// The reason code, if the operation is blocked or retried.
     pub reason_code: Option<String>,
-    /// Whether the time until which it may be sent has passed, by the database's clock.
+    /// Whether `expires_at` has passed, by the database's clock.
     pub is_past_expiry: bool,
-    /// Where more may have happened to it than is known here, so that it does not end as unsent until Fineract has been
-    /// read: how long ago everything was put on hold. What this database has forgotten happened before.
+    /// How long ago everything was put on hold, if the operation existed then (`read_first`). A restored database may
+    /// have forgotten what happened before, so the operation does not end as unsent until Fineract has been read.
     pub forgotten_for: Option<Duration>,
-    /// Since when it is troubled, if it is.
+    /// Since when the reason code applies.
     pub reason_since: Option<DateTime<Utc>>,
-    /// How long it had been troubled when it was claimed, by the database's clock; without the time that
-    /// it was due and nobody could take it.
+    /// How long it had been retried for that reason when it was claimed, by the database's clock, without the time in
+    /// which it was due and could not be claimed.
     pub retrying_for: Duration,
-    /// Whether that time counts towards being parked.
+    /// Whether that time counts towards parking.
     pub reason_counts: bool,
-    /// How long ago it had been accepted when it was claimed, by the database's clock.
+    /// How long before the claim the operation was accepted, by the database's clock.
     pub age: Duration,
-    /// When the claim was asked for, by the monotonic clock: the lease is at least this old.
+    /// When the gateway sent the claim to the database, by the monotonic clock. The lease is not older than that.
     pub claimed_at: Instant,
 }
 
 impl Claimed {
-    /// The name by which callers know it.
+    /// The tracking id.
     pub fn tracking_id(&self) -> TrackingId {
         TrackingId {
             operation_type: self.operation_type,
@@ -71,7 +108,7 @@ impl Claimed {
         }
     }
 
-    /// The lanes it stands in whose number Fineract has told us, each with it.
+    /// The operation's lanes whose number is known, each with its number.
     pub fn known_numbers(&self) -> impl Iterator<Item = (&str, i64)> {
         let read = self
             .lane_entries
@@ -84,8 +121,8 @@ impl Claimed {
         own.into_iter().chain(read.zip(self.read_known_id))
     }
 
-    /// How long it has been tried in vain, as far as that counts towards being parked: an outage that has
-    /// just ended is no trouble of its own.
+    /// How long the operation has been retried, as far as that counts towards parking. The time of an outage does not
+    /// count.
     pub fn parkable_for(&self) -> Duration {
         if self.reason_counts {
             self.retrying_for
@@ -95,33 +132,14 @@ impl Claimed {
     }
 }
 
-/// Where an operation stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LaneEntries {
-    /// The lane it writes.
-    pub lane: String,
-    /// Its position there.
-    pub position: i64,
-    /// The lane it reads, and its position there.
-    pub read: Option<(String, i64)>,
-}
-
-impl LaneEntries {
-    /// The lanes it stands in.
-    pub(super) fn lanes(&self) -> Vec<String> {
-        let read = self.read.as_ref().map(|(lane, _)| lane.clone());
-        std::iter::once(self.lane.clone()).chain(read).collect()
-    }
-}
-
-/// Reads a resolution's word; an unknown one must not pass for none, or the operation would be sent.
+/// Parses a resolution. An unknown one is an error: taken for none, the operation would be sent.
 pub(super) fn read_resolution(word: Option<&str>) -> Result<Option<Resolution>, StoreError> {
     let unknown = StoreError::Unknown { what: "resolution" };
     word.map(|word| Resolution::from_name(word).ok_or(unknown))
         .transpose()
 }
 
-/// A claimed operation as the columns have it.
+/// The row of a claimed operation.
 pub(super) struct Row {
     pub(super) id: Uuid,
     pub(super) r#type: String,
@@ -152,7 +170,7 @@ pub(super) struct Row {
 }
 
 impl Row {
-    /// The operation, whose claim was asked for at `claimed_at`.
+    /// Converts the row; `claimed_at` is when the claim was sent to the database.
     pub(super) fn claimed(self, claimed_at: Instant) -> Result<Claimed, StoreError> {
         Ok(Claimed {
             id: OperationId(self.id),

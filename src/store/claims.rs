@@ -1,4 +1,4 @@
-//! What a claim costs, for the lab.
+//! Measuring what a claim costs, for the lab.
 
 use std::sync::Arc;
 
@@ -6,21 +6,17 @@ use serde_json::Value;
 use sqlx::{AssertSqlSafe, Execute, Row};
 
 use super::{
-    Pool, StoreError,
-    claim::{ClaimLimits, statement},
-    connect,
-    due::Due,
-    failed_to,
+    Pool, StoreError, claim::statement, claimed::ClaimLimits, connect, due::Due, error::failed_to,
 };
 
-/// What a statement cost, by its `EXPLAIN (ANALYZE, BUFFERS)`.
+/// What a statement cost according to `EXPLAIN (ANALYZE, BUFFERS)`.
 #[derive(Clone, Debug)]
 pub struct Cost {
-    /// The pages that were looked at.
+    /// The pages that Postgres read.
     pub buffers: u64,
-    /// How long it took, in milliseconds, as Postgres writes it.
+    /// The execution time in milliseconds, as Postgres prints it.
     pub millis: String,
-    /// How many rows it brought.
+    /// How many rows it returned.
     pub rows: u64,
 }
 
@@ -32,7 +28,7 @@ pub struct Claims {
 }
 
 impl Claims {
-    /// Of a worker that has claimed nothing yet.
+    /// The claims of a worker that has claimed nothing yet.
     pub fn new(pool: Pool) -> Self {
         Self {
             pool,
@@ -40,18 +36,19 @@ impl Claims {
         }
     }
 
-    /// Claims, as a worker does; how many. The next one goes on from there.
+    /// Claims as a worker does, and returns how many operations. The next call continues from there.
     pub async fn claim(&self, limits: &ClaimLimits) -> Result<usize, StoreError> {
         let look = self.due.look(limits);
         let rows = statement(limits, &look)
             .fetch_all(&self.pool)
             .await
             .map_err(failed_to("claim operations"))?;
-        self.due.note(limits, look, &rows);
+        self.due.record(limits, look, &rows);
         Ok(rows.len())
     }
 
-    /// What the claim costs as the queue is, for who has not claimed for a while, or has just done so; it is rolled back.
+    /// Explains the next claim on the current queue and rolls it back. The cost depends on when these claims last
+    /// looked from the beginning.
     pub async fn explain_claim(&self, limits: &ClaimLimits) -> Result<Cost, StoreError> {
         const ACTION: &str = "explain the claim";
         let mut claim = statement(limits, &self.due.look(limits));

@@ -1,4 +1,4 @@
-//! The transaction that settles: an attempt's end or next try is written back, fenced by the attempt that holds it.
+//! The transaction that writes completions, each fenced by its attempt number.
 
 use std::collections::HashSet;
 
@@ -6,55 +6,60 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
-    Asking, Completion, CompletionNotifier, LaneEntries, Pool, StoreError, connect,
-    lanes::{Departed, LaneReleases},
+    Completion, CompletionNotifier, LaneEntries, Pool, StoreError, connect,
+    lane_release::{LaneReleases, ReleaseEffects},
+    patience::WithTimeout,
     results::{FailureRow, Results},
 };
 use crate::{
-    domain::{End, OperationId, Outcome, Reply, State},
+    domain::{End, OperationId, OperationType, Outcome, Reply, State},
     telemetry::{chain, metrics::count_alarm},
 };
 
-/// The settlements whose attempts still held their operations: ids and attempts.
+/// The completions whose attempts still had the lease: ids and attempt numbers.
 pub(super) type Leased = HashSet<(Uuid, i32)>;
 
-/// Settles all of these or none, and says so to those who wait for it; which of them still held their operations.
+/// Writes all of these completions or none, and notifies those who wait. Returns the ones whose attempts still had the
+/// lease.
 pub(super) async fn complete_all(
     pool: &Pool,
     notifier: &CompletionNotifier,
     batch: &[Completion],
 ) -> Result<Leased, StoreError> {
-    let (leased, departed) = write_all(pool, batch).await?;
-    announce(notifier, batch, &leased, departed);
+    let (leased, effects) = write_all(pool, batch).await?;
+    notify(notifier, batch, &leased, effects);
     Ok(leased)
 }
 
-fn announce(
+fn notify(
     notifier: &CompletionNotifier,
     batch: &[Completion],
     leased: &Leased,
-    departed: Departed,
+    effects: ReleaseEffects,
 ) {
     let ended = batch
         .iter()
         .filter(|row| row.outcome.state().is_end() && leased.contains(&row.fence()));
     notifier.notify_ended(ended.map(|row| row.id));
-    if departed.work || batch.iter().any(|row| row.outcome.state() == State::Ready) {
+    if effects.has_ready || batch.iter().any(|row| row.outcome.state() == State::Ready) {
         notifier.notify_work();
     }
-    if departed.fails_dependents {
+    if effects.fails_dependents {
         notifier.notify_dependency_failure();
     }
-    if departed.shares_numbers {
+    if effects.has_number_conflict {
         tracing::error!(
             alarm = "number_conflict",
-            "Fineract gave a number that another client or loan has: its books were restored, or are others (table number_conflict)"
+            "Fineract assigned a number that another client or loan has already: its books were restored or replaced (see the table number_conflict)"
         );
         count_alarm("number_conflict");
     }
 }
 
-async fn write_all(pool: &Pool, batch: &[Completion]) -> Result<(Leased, Departed), StoreError> {
+async fn write_all(
+    pool: &Pool,
+    batch: &[Completion],
+) -> Result<(Leased, ReleaseEffects), StoreError> {
     const ACTION: &str = "complete operations";
     let mut transaction = connect::begin_batch(pool).or_fail_to(ACTION).await?;
     let mut keys: Vec<String> = batch
@@ -64,7 +69,7 @@ async fn write_all(pool: &Pool, batch: &[Completion]) -> Result<(Leased, Departe
         .collect();
     keys.sort_unstable();
     keys.dedup();
-    keep_replies_and_lock(&mut transaction, batch, &keys)
+    store_replies_and_lock(&mut transaction, batch, &keys)
         .or_fail_to(ACTION)
         .await?;
     #[cfg(feature = "sabotage")]
@@ -86,8 +91,8 @@ async fn write_all(pool: &Pool, batch: &[Completion]) -> Result<(Leased, Departe
             Outcome::Retry { .. } | Outcome::Park { .. } => None,
         })
         .collect();
-    let departed = if ended.is_empty() {
-        Departed::default()
+    let effects = if ended.is_empty() {
+        ReleaseEffects::default()
     } else {
         end(&mut transaction, &ended, LaneReleases::default())
             .or_fail_to(ACTION)
@@ -98,10 +103,10 @@ async fn write_all(pool: &Pool, batch: &[Completion]) -> Result<(Leased, Departe
     {
         return Err(error);
     }
-    Ok((leased, departed))
+    Ok((leased, effects))
 }
 
-/// Whether the transaction has taken place; asks until Postgres says so.
+/// Whether the transaction was committed; asks until Postgres answers.
 async fn has_committed(pool: &Pool, transaction_id: Option<String>) -> bool {
     let Some(id) = transaction_id else {
         return false;
@@ -111,14 +116,15 @@ async fn has_committed(pool: &Pool, transaction_id: Option<String>) -> bool {
             Ok(has_committed) => return has_committed,
             Err(error) => tracing::error!(
                 error = %chain(&error),
-                "it is not known yet whether what Fineract said was written; asking again"
+                "the database does not say whether completions were committed; asking again"
             ),
         }
     }
 }
 
-/// Keeps what came back, whoever holds the operation by now, and locks lanes, in the order of their keys.
-pub(super) async fn keep_replies_and_lock(
+/// Stores the replies with their attempts, even if another worker has leased the operations by now, and locks lanes in
+/// the order of their keys.
+pub(super) async fn store_replies_and_lock(
     connection: &mut PgConnection,
     batch: &[Completion],
     lanes: &[String],
@@ -164,7 +170,7 @@ pub(super) async fn keep_replies_and_lock(
     .map(drop)
 }
 
-/// Moves the operations that their attempts still hold; gives back those, and the transaction's id.
+/// Updates the operations whose attempts still have the lease. Returns those, and the id of the transaction.
 async fn update_operations(
     connection: &mut PgConnection,
     batch: &[Completion],
@@ -184,7 +190,7 @@ async fn update_operations(
         Outcome::Retry { counts, .. } => *counts,
         Outcome::End(_) | Outcome::Park { .. } => Some(true),
     };
-    // In the order in which whoever cancels locks them.
+    // The order in which a cancel locks the rows as well.
     let mut batch: Vec<&Completion> = batch.iter().collect();
     batch.sort_unstable_by_key(|row| row.id.0);
     let rows = sqlx::query!(
@@ -220,18 +226,18 @@ async fn update_operations(
     Ok((leased, transaction_id))
 }
 
-/// An operation that has ended, where it stood, and how it ended.
+/// An operation that has ended, its entries in its lanes, and its end.
 pub(super) type Ended<'a> = (OperationId, &'a LaneEntries, &'a End);
 
-/// Writes the results of ended operations and takes them out of their lanes, which are locked.
+/// Writes the results of ended operations and releases their lanes, which the caller has locked.
 pub(super) async fn end(
     connection: &mut PgConnection,
     ended: &[Ended<'_>],
     mut releases: LaneReleases,
-) -> Result<Departed, sqlx::Error> {
+) -> Result<ReleaseEffects, sqlx::Error> {
     let mut results = Results::default();
     for &(id, lane_entries, end) in ended {
-        releases.leave(lane_entries);
+        releases.remove_entries(lane_entries);
         match end {
             End::Succeeded { body, resource_id } => {
                 results.push(id, Some(body.clone()), None, None);
@@ -254,10 +260,20 @@ pub(super) async fn end(
                 };
                 results.push(id, None, body.clone(), Some(failed));
                 if *fails_dependents {
-                    releases.fell(lane_entries, id.0);
+                    releases.add_failure(lane_entries, id.0);
                 }
             }
         }
     }
     releases.write(&results, connection).await
+}
+
+/// Counts an end in the metrics; call it after the commit. A type that this gateway does not know counts as `unknown`.
+pub(crate) fn count_end(operation_type: Option<OperationType>, state: State) {
+    metrics::counter!(
+        "gateway_operations_ended_total",
+        "type" => operation_type.map_or("unknown", OperationType::as_str),
+        "state" => state.as_str(),
+    )
+    .increment(1);
 }

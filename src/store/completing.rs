@@ -1,12 +1,13 @@
-//! Having what attempts concluded written: in batches, and what cannot be written with the others by itself, for as
-//! long as it takes. What Fineract said is known nowhere else.
+//! Writing completions: in batches, and one by one if a batch is refused, for as long as it takes. Until then
+//! Fineract's answer is nowhere else.
 //!
-//! A row is left out of its batch when somebody else has its lane, its operation or its attempt locked, or when
-//! Postgres refuses it. Leaving it out is no more than being late: the settlement is fenced by its attempt, nobody behind it in
-//! its lanes is granted before its places go, and its lease is renewed meanwhile, unless the operation's row itself is what is
-//! locked. Then no claim gets past that lock either. Once it is gone, this settlement or a claim comes first. After
-//! the claim, this one finds itself fenced out, and its answer is evidence that the new owner reads, or else
-//! Fineract's stored answer under the same key is.
+//! A completion is left out of its batch if another session has locked its lane, its operation or its attempt, or if
+//! Postgres refuses it. That only delays it: the completion is fenced by its attempt number, the operations behind it
+//! in its lanes are not admitted before its lane entries are removed, and the worker renews its lease. The lease cannot
+//! be renewed if the row of the operation itself is locked; but then no claim can take the operation either. After the
+//! lock is gone, either the completion or a new claim comes first. If it is the claim, the completion is fenced out.
+//! The new owner then has the stored answer as evidence, or receives the answer that Fineract stored under the same
+//! key.
 
 use std::time::Duration;
 
@@ -14,25 +15,26 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::{
-    Asking, Completion, CompletionNotifier, Pool, RETRY_PAUSE, Store, StoreError,
+    Completion, CompletionNotifier, Pool, Store, StoreError,
     batcher::Batcher,
-    complete::{complete_all, keep_replies_and_lock},
+    complete::{complete_all, store_replies_and_lock},
     locks::{self, Locked, TRIES},
+    patience::{RETRY_PAUSE, WithTimeout},
 };
 use crate::telemetry::chain;
 
-/// The longest pause between two tries of one that is alone.
+/// The longest pause between two tries of a completion that was left out.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// What became of a row of a batch.
+/// What became of a completion in a batch.
 pub(super) enum Tried {
-    /// It is written; whether its attempt still held its operation.
+    /// It is written; the flag says whether its attempt still had the lease.
     Written(bool),
-    /// It was left out, and is given back.
+    /// It was left out of the batch and is returned.
     LeftOut(Box<Completion>),
 }
 
-/// Starts the task that settles.
+/// Starts the task that writes completions in batches.
 pub(super) fn start(
     pool: &Pool,
     notifier: &CompletionNotifier,
@@ -45,7 +47,8 @@ pub(super) fn start(
     })
 }
 
-/// Settles a batch, without those that are in the others' way. While the database is away it is tried again and again.
+/// Writes a batch, leaving out the completions that keep the others from being written. While the database is
+/// unavailable, it tries again until it succeeds.
 async fn complete(
     pool: &Pool,
     notifier: &CompletionNotifier,
@@ -64,7 +67,7 @@ async fn complete(
             Err(error) => tracing::error!(
                 error = %chain(&error),
                 operations = batch.len(),
-                "what Fineract said could not be written yet; trying again"
+                "completions could not be written; trying again"
             ),
         }
         tokio::time::sleep(RETRY_PAUSE).await;
@@ -78,14 +81,15 @@ async fn complete(
         error = %chain(&error),
         operations = batch.len(),
         locked = locked.lanes.len() + locked.operations.len(),
-        "a batch of completions could not be written as a whole; each is tried by itself"
+        "a batch of completions could not be written as a whole; those that are locked or refused are written one by one"
     );
     let all = locked.is_empty();
     if all && error.is_lock_timeout() && batch.len() > 1 && tries > 1 {
-        // Whoever was in the way has just gone.
+        // The lock has just been released.
         return Box::pin(complete(pool, notifier, batch, tries - 1)).await;
     }
-    // Else it is a row that is refused, or something that is not looked for: each goes by itself.
+    // Otherwise a row is refused, or the lock is on rows that `locks::find` does not look at: each is written by
+    // itself.
     locks::leave_out(
         batch,
         |row| {
@@ -109,14 +113,14 @@ async fn find_locked(pool: &Pool, batch: &[Completion]) -> Locked {
     locks::find(pool, &lanes, &ids)
         .await
         .unwrap_or_else(|error| {
-            tracing::warn!(error = %chain(&error), "nothing is known of who is locked");
+            tracing::warn!(error = %chain(&error), "locked rows could not be looked up; each completion is written by itself");
             Locked::default()
         })
 }
 
 impl Store {
-    /// Writes what an attempt concluded, trying until it is written. `false`: the attempt had lost its
-    /// claim, so only what came back was kept.
+    /// Writes the conclusion of an attempt, trying until it is written. Returns `false` if the attempt had lost its
+    /// lease, so that only the reply was stored.
     pub async fn complete(&self, completion: Completion) -> Result<bool, StoreError> {
         let unwritten = self.unwritten.add(&completion);
         let tried = self.completing.submit(completion).await;
@@ -124,18 +128,18 @@ impl Store {
             Tried::Written(leased) => return Ok(leased),
             Tried::LeftOut(completion) => *completion,
         };
-        unwritten.is_left_alone();
+        unwritten.mark_left_out();
         let mut pause = RETRY_PAUSE;
-        let mut reply_is_kept = left_out.reply.is_none();
+        let mut reply_is_stored = left_out.reply.is_none();
         loop {
-            match self.complete_alone(&left_out, &mut reply_is_kept).await {
+            match self.complete_alone(&left_out, &mut reply_is_stored).await {
                 Ok(leased) => return Ok(leased),
                 Err(error) => tracing::error!(
                     error = %chain(&error),
                     operation.id = %left_out.id,
                     operation.attempt = left_out.attempt,
                     waited_ms = u64::try_from(unwritten.age().as_millis()).unwrap_or(u64::MAX),
-                    "what an operation has come to cannot be written yet; trying again"
+                    "a completion could not be written; trying again"
                 ),
             }
             tokio::time::sleep(pause).await;
@@ -143,26 +147,43 @@ impl Store {
         }
     }
 
-    /// Tries once. What came back is kept first, for whoever goes on with the operation if this process ends.
+    /// The age of the oldest unwritten answer; zero if every answer is written.
+    pub fn oldest_unwritten_answer(&self) -> Duration {
+        self.unwritten.oldest_age()
+    }
+
+    /// Sets the gauges of unwritten answers.
+    pub fn report_unwritten_answers(&self) {
+        self.unwritten.report();
+    }
+
+    /// How many completions were left out of their batches, so that their workers can only wait. A worker may run as
+    /// many other operations in the meantime. The result is limited, because a lock on a whole table leaves out all
+    /// completions.
+    pub fn completions_left_out(&self) -> usize {
+        self.unwritten.left_out()
+    }
+
+    /// Tries once. It stores the reply first, for the next owner of the operation if this process ends.
     async fn complete_alone(
         &self,
         completion: &Completion,
-        reply_is_kept: &mut bool,
+        reply_is_stored: &mut bool,
     ) -> Result<bool, StoreError> {
         let _permit = self.completing_alone.acquire().await;
         let alone = std::slice::from_ref(completion);
-        if !*reply_is_kept {
-            *reply_is_kept = keep_reply(&self.pool, alone).await.is_ok();
+        if !*reply_is_stored {
+            *reply_is_stored = store_reply(&self.pool, alone).await.is_ok();
         }
         let leased = complete_all(&self.pool, &self.notifier, alone).await?;
         Ok(leased.contains(&completion.fence()))
     }
 }
 
-async fn keep_reply(pool: &Pool, alone: &[Completion]) -> Result<(), StoreError> {
-    let keeping = async {
-        let mut connection = pool.lend().await?;
-        keep_replies_and_lock(&mut connection, alone, &[]).await
+async fn store_reply(pool: &Pool, alone: &[Completion]) -> Result<(), StoreError> {
+    let storing = async {
+        let mut connection = pool.acquire().await?;
+        store_replies_and_lock(&mut connection, alone, &[]).await
     };
-    keeping.or_fail_to("keep what Fineract said").await
+    storing.or_fail_to("store Fineract's reply").await
 }

@@ -1,5 +1,5 @@
-//! Who waits for an operation's end, and who is told of new work: in memory for this process, by
-//! `NOTIFY` for the others.
+//! Waking callers who wait for an operation's end, and workers who wait for work: in memory within this process, by
+//! `NOTIFY` in the others.
 
 use std::{
     collections::HashMap,
@@ -15,38 +15,43 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
-use super::{Pool, RETRY_PAUSE, StoreError, failed_to, patience};
+use super::{
+    Pool, StoreError,
+    error::failed_to,
+    patience::{self, RETRY_PAUSE},
+};
 use crate::{domain::OperationId, telemetry::chain};
 
 /// The channel of ended operations; a payload is a list of ids, each of 32 hexadecimal digits.
 const ENDED: &str = "operation_ended";
-/// The channel that says that there is work; a payload is the process that says it.
+/// The channel of new work; a payload is the id of the process that sends it.
 const READY: &str = "operation_ready";
-/// `NOTIFY` carries less than 8,000 bytes.
+/// A payload of `NOTIFY` must be shorter than 8,000 bytes.
 const IDS_A_NOTIFICATION: usize = 240;
-/// The most ends that wait to be told. The other gateways are told of no more: their callers look again by themselves.
-const MOST_UNTOLD: usize = 10_000;
-/// How long a notification may take. Later it is of no use, and those behind it wait.
-const LONGEST: Duration = Duration::from_secs(2);
+/// The most ends that wait to be sent. Further ends are not sent to the other gateways, whose callers find them by
+/// polling.
+const MAX_UNSENT: usize = 10_000;
+/// How long sending a notification may take. A late one is of no use, and others wait behind it.
+const SEND_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long a connection that hears nothing is believed to be alive; then another one listens.
-const TRUSTED_SILENCE: Duration = Duration::from_mins(1);
+/// How long a connection without notifications is trusted; then a new one is opened.
+const MAX_SILENCE: Duration = Duration::from_mins(1);
 
 type Waiters = HashMap<OperationId, (watch::Sender<()>, usize)>;
 
-/// The waiters of this process. Cheap to clone.
+/// The waiters of this process. Clones share them.
 #[derive(Clone, Debug)]
 pub struct CompletionNotifier {
     waiters: Arc<Mutex<Waiters>>,
     work: Arc<Notify>,
     fails_dependents: Arc<Notify>,
-    tell_work: Arc<Notify>,
+    work_to_send: Arc<Notify>,
     process: Uuid,
-    tell_ended: mpsc::Sender<OperationId>,
+    ended_to_send: mpsc::Sender<OperationId>,
 }
 
-/// A registered wish to hear of an operation's end. Register first, then look: an end between the two
-/// is not missed.
+/// A registration for an operation's end. Register first and then read the operation, so that an end between the two is
+/// not missed.
 #[derive(Debug)]
 pub struct Waiter {
     notifier: CompletionNotifier,
@@ -55,11 +60,11 @@ pub struct Waiter {
 }
 
 impl Waiter {
-    /// Waits until the operation is said to have ended since the registration or the last call. It may
-    /// be said too often (after the database was away), never too seldom: look again.
+    /// Waits until the operation may have ended since the registration or the last call. It may return although the
+    /// operation has not ended (after the database was unavailable), so read the operation again.
     pub async fn ended(&mut self) {
         if self.ended.changed().await.is_err() {
-            // The sender is in the map as long as this waiter is.
+            // The sender stays in the map as long as this waiter exists.
             std::future::pending::<()>().await;
         }
     }
@@ -78,20 +83,20 @@ impl Drop for Waiter {
 }
 
 impl CompletionNotifier {
-    /// Starts telling the other gateways on this database, and listening to them, until `stop`.
-    /// Polling is enough without it; with it, they are quick.
+    /// Starts to notify the other gateways on this database and to listen to them, until `stop`. Without it everything
+    /// still works by polling, only later.
     pub fn start(pool: &Pool, tasks: &TaskTracker, stop: &CancellationToken) -> Self {
-        let (tell_ended, ended) = mpsc::channel(MOST_UNTOLD);
+        let (ended_to_send, ended) = mpsc::channel(MAX_UNSENT);
         let notifier = Self {
             waiters: Arc::default(),
             work: Arc::default(),
             fails_dependents: Arc::default(),
-            tell_work: Arc::default(),
+            work_to_send: Arc::default(),
             process: Uuid::new_v4(),
-            tell_ended,
+            ended_to_send,
         };
         tasks.spawn(listen(notifier.clone(), pool.clone(), stop.clone()));
-        tasks.spawn(tell(notifier.clone(), ended, pool.clone(), stop.clone()));
+        tasks.spawn(send(notifier.clone(), ended, pool.clone(), stop.clone()));
         notifier
     }
 
@@ -118,28 +123,28 @@ impl CompletionNotifier {
         self.work.notified().await;
     }
 
-    /// Waits until operations may have fallen with one that failed.
-    pub(super) async fn fails_dependents(&self) {
+    /// Waits until a lane may have failing dependents.
+    pub(super) async fn dependency_failure(&self) {
         self.fails_dependents.notified().await;
     }
 
-    /// Says, after the commit, that operations have ended.
+    /// Wakes those who wait for the end of these operations; call it after the commit.
     pub(super) fn notify_ended(&self, ids: impl IntoIterator<Item = OperationId>) {
         for id in ids {
             self.wake(id);
-            if self.tell_ended.try_send(id).is_err() {
+            if self.ended_to_send.try_send(id).is_err() {
                 count_lost(1);
             }
         }
     }
 
-    /// Says, after the commit, that there is work.
+    /// Wakes workers; call it after the commit that made operations ready.
     pub(super) fn notify_work(&self) {
         self.work.notify_one();
-        self.tell_work.notify_one();
+        self.work_to_send.notify_one();
     }
 
-    /// Says, after the commit, that a lane is falling.
+    /// Wakes the cascade; call it after the commit of a dependency failure.
     pub(super) fn notify_dependency_failure(&self) {
         self.fails_dependents.notify_one();
     }
@@ -157,9 +162,9 @@ impl CompletionNotifier {
         self.work.notify_one();
     }
 
-    fn heard(&self, notification: &PgNotification) {
+    fn handle(&self, notification: &PgNotification) {
         if notification.channel() == READY {
-            // Postgres tells it to whoever said it as well.
+            // Postgres also notifies the sender.
             if Uuid::try_parse(notification.payload()) != Ok(self.process) {
                 self.work.notify_one();
             }
@@ -173,16 +178,16 @@ impl CompletionNotifier {
 
     async fn listen_once(&self, pool: &Pool) -> Result<(), sqlx::Error> {
         let listening = async {
-            let mut listener = PgListener::connect_with(&pool.of_one()).await?;
+            let mut listener = PgListener::connect_with(&pool.single_connection()).await?;
             listener.listen_all([ENDED, READY]).await?;
             Ok(listener)
         };
-        let mut listener = patience::within(TRUSTED_SILENCE, listening).await?;
-        // What was said while nobody listened is not said again.
+        let mut listener = patience::within(MAX_SILENCE, listening).await?;
+        // Notifications that were sent while this process did not listen are lost.
         self.wake_all();
-        while let Ok(heard) = timeout(TRUSTED_SILENCE, listener.try_recv()).await {
-            match heard? {
-                Some(notification) => self.heard(&notification),
+        while let Ok(received) = timeout(MAX_SILENCE, listener.try_recv()).await {
+            match received? {
+                Some(notification) => self.handle(&notification),
                 None => return Ok(()),
             }
         }
@@ -196,7 +201,7 @@ async fn listen(notifier: CompletionNotifier, pool: Pool, stop: CancellationToke
             if let Err(error) = notifier.listen_once(&pool).await {
                 tracing::warn!(
                     error = %chain(&error),
-                    "the database's notifications are away"
+                    "notifications cannot be received; callers and workers poll until the connection is back"
                 );
             }
             tokio::time::sleep(RETRY_PAUSE).await;
@@ -205,9 +210,9 @@ async fn listen(notifier: CompletionNotifier, pool: Pool, stop: CancellationToke
     stop.run_until_cancelled(listening).await;
 }
 
-/// Tells the other gateways, outside of the transactions it tells of: a `NOTIFY` in there takes a
-/// cluster-wide lock at commit (25,800 inserts/s fell to 6,600).
-async fn tell(
+/// Notifies the other gateways, outside of the transactions whose commits it reports: a `NOTIFY` in a transaction takes
+/// a cluster-wide lock at commit (6,600 instead of 25,800 inserts/s).
+async fn send(
     notifier: CompletionNotifier,
     mut ended: mpsc::Receiver<OperationId>,
     pool: Pool,
@@ -216,36 +221,36 @@ async fn tell(
     let process = notifier.process.to_string();
     let mut ids = Vec::new();
     loop {
-        let told = tokio::select! {
+        let sent = tokio::select! {
             () = stop.cancelled() => return,
-            () = notifier.tell_work.notified() => notify(&pool, READY, &process).await,
+            () = notifier.work_to_send.notified() => pg_notify(&pool, READY, &process).await,
             count = ended.recv_many(&mut ids, IDS_A_NOTIFICATION) => {
                 let payload: String = ids.drain(..).map(|id| id.0.simple().to_string()).collect();
-                let told = notify(&pool, ENDED, &payload).await;
-                if told.is_err() {
+                let sent = pg_notify(&pool, ENDED, &payload).await;
+                if sent.is_err() {
                     count_lost(count);
                 }
-                told
+                sent
             }
         };
-        if let Err(error) = told {
+        if let Err(error) = sent {
             tracing::debug!(
                 error = %chain(&error),
-                "a notification was not sent; the others poll"
+                "a notification could not be sent; the other gateways poll"
             );
         }
     }
 }
 
-fn count_lost(notifier: usize) {
+fn count_lost(count: usize) {
     metrics::counter!("gateway_notifications_lost_total")
-        .increment(u64::try_from(notifier).unwrap_or(u64::MAX));
+        .increment(u64::try_from(count).unwrap_or(u64::MAX));
 }
 
-async fn notify(pool: &Pool, channel: &str, payload: &str) -> Result<(), StoreError> {
+async fn pg_notify(pool: &Pool, channel: &str, payload: &str) -> Result<(), StoreError> {
     let notifying = sqlx::query!("SELECT pg_notify($1, $2)", channel, payload).execute(pool);
-    patience::within(LONGEST, notifying)
+    patience::within(SEND_TIMEOUT, notifying)
         .await
         .map(drop)
-        .map_err(failed_to("tell the other gateways"))
+        .map_err(failed_to("notify the other gateways"))
 }

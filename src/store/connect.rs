@@ -1,7 +1,6 @@
-//! Reaching the database, and finding out at the start what would go wrong later.
+//! Connecting to the database, migrating it, and beginning transactions.
 
 use std::{
-    borrow::Cow,
     str::FromStr,
     time::{Duration, Instant},
 };
@@ -13,61 +12,28 @@ use sqlx::{
 };
 
 use super::{
-    RETRY_PAUSE, StoreError,
-    examine::examine,
-    failed_to, patience,
-    pool::{OPENED_WITHIN, Pool, Session, Transaction, UnfitSetting},
+    StoreError,
+    error::{code, failed_to},
+    examine::{DatabaseProblem, examine},
+    patience::{self, RETRY_PAUSE},
+    pool::{CONNECT_TIMEOUT, Pool, Session, Transaction},
 };
 
 static MIGRATOR: Migrator = sqlx::migrate!();
 
-/// How long a connection is trusted after its last use. After a restart of Postgres each pooled one is
-/// broken; asking each time, also under load, would cost 40 % (29,000 against 48,000 selects/s).
-const TRUSTED_FOR: Duration = Duration::from_secs(1);
-/// How long it is asked; another one takes its place.
+/// How long a connection is used again without a check. After a restart of Postgres every pooled connection is broken,
+/// but a check before each use would cost 40 % under load (29,000 instead of 48,000 selects/s).
+const TRUSTED_IDLE_TIME: Duration = Duration::from_secs(1);
+/// How long the check of a connection may take; then another connection is used.
 const PING_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long a commit whose answer got lost is asked for while the database is away.
-const COMMIT_ASKED_FOR: Duration = Duration::from_secs(10);
+/// How long the gateway asks for the status of an unanswered commit while the database is unavailable.
+const COMMIT_STATUS_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Why the gateway cannot work on this database: one line for whoever starts it.
-#[derive(Debug, thiserror::Error)]
-pub enum DatabaseProblem {
-    /// `DATABASE_URL` cannot be read.
-    #[error("DATABASE_URL is no Postgres URL")]
-    Url(#[source] sqlx::Error),
-    /// Nobody answers there.
-    #[error("the database of DATABASE_URL cannot be reached")]
-    Unreachable(#[source] sqlx::Error),
-    /// The database is another one at each statement.
-    #[error(
-        "DATABASE_URL leads to a pooler in transaction mode, which mixes up sessions: use Postgres itself, or a pooler in session mode"
-    )]
-    TransactionPooler,
-    /// A second connection is not given.
-    #[error(
-        "DATABASE_URL leads to a pooler that gives no second connection: the gateway needs two, and uses up to 17"
-    )]
-    TooFewConnections,
-    /// Commits there are not durable, texts have no place there, or the like.
-    #[error(transparent)]
-    Unfit(UnfitSetting),
-    /// The schema is older than this gateway.
-    #[error("the database is not migrated: run `fineract-gateway migrate`")]
-    NotMigrated,
-    /// The schema is newer than this gateway.
-    #[error("the database was migrated by a newer gateway: start that one")]
-    Newer,
-    /// A migration failed.
-    #[error("the database cannot be migrated")]
-    Migration(#[source] Box<MigrateError>),
-    /// The database answered, but not to this.
-    #[error("the database cannot be examined")]
-    Examination(#[source] sqlx::Error),
-}
-
-/// Opens a pool, of connections that are as they have to be, and refuses what cannot be made so.
+/// Opens a pool whose connections all have the settings that the gateway needs, and refuses a database where they
+/// cannot be set.
 ///
-/// `statement_timeout` is how long Postgres works on one statement; with one, a wait for a lock is short.
+/// `statement_timeout` is how long Postgres works on one statement; if it is given, waits for locks are limited as
+/// well.
 pub async fn connect(
     url: &str,
     connections: u32,
@@ -76,14 +42,14 @@ pub async fn connect(
     let options = PgConnectOptions::from_str(url)
         .map_err(DatabaseProblem::Url)?
         .application_name("fineract-gateway")
-        // A session pooler refuses it.
+        // A session pooler refuses this start parameter.
         .extra_float_digits(None)
         .log_statements(tracing::log::LevelFilter::Off);
     let session = Session::new(statement_timeout);
     examine(&options, &session).await?;
     let pool = PgPoolOptions::new()
         .max_connections(connections)
-        .acquire_timeout(OPENED_WITHIN)
+        .acquire_timeout(CONNECT_TIMEOUT)
         .test_before_acquire(false)
         .after_connect(move |connection, _| {
             let session = session.clone();
@@ -94,7 +60,7 @@ pub async fn connect(
         })
         .before_acquire(|connection, meta| {
             Box::pin(async move {
-                if meta.idle_for > TRUSTED_FOR {
+                if meta.idle_for > TRUSTED_IDLE_TIME {
                     patience::within(PING_TIMEOUT, connection.ping()).await?;
                 }
                 Ok(true)
@@ -105,7 +71,7 @@ pub async fn connect(
     Ok(pool.into())
 }
 
-/// Brings the schema up to this gateway's.
+/// Migrates the schema to the version of this gateway.
 pub async fn migrate(pool: &Pool) -> Result<(), DatabaseProblem> {
     match MIGRATOR.run(pool.inner()).await {
         Ok(()) => Ok(()),
@@ -114,7 +80,7 @@ pub async fn migrate(pool: &Pool) -> Result<(), DatabaseProblem> {
     }
 }
 
-/// Whether the schema is this gateway's, without changing it.
+/// Checks that the schema is that of this gateway, without changing it.
 pub async fn require_migrated(pool: &Pool) -> Result<(), DatabaseProblem> {
     match check(pool).await {
         Ok(()) => Ok(()),
@@ -125,14 +91,14 @@ pub async fn require_migrated(pool: &Pool) -> Result<(), DatabaseProblem> {
     }
 }
 
-/// Whether the database answers and has every migration of this gateway.
+/// Checks that the database answers and has every migration of this gateway.
 pub(super) async fn check(pool: &Pool) -> Result<(), StoreError> {
     let newest = MIGRATOR
         .iter()
         .map(|migration| migration.version)
         .max()
         .unwrap_or_default();
-    let applied = past_broken(pool, || {
+    let applied = retry_on_broken_connection(pool, || {
         sqlx::query_scalar!(
             "SELECT EXISTS (SELECT FROM _sqlx_migrations WHERE version = $1 AND success) AS \"applied!\"",
             newest
@@ -141,7 +107,7 @@ pub(super) async fn check(pool: &Pool) -> Result<(), StoreError> {
     })
     .await
     .or_else(|error| if is_undefined_table(&error) { Ok(false) } else { Err(error) })
-    .map_err(failed_to("read its migrations"))?;
+    .map_err(failed_to("read the applied migrations"))?;
     if applied {
         Ok(())
     } else {
@@ -158,50 +124,53 @@ pub(super) async fn begin(pool: &Pool) -> Result<Transaction, sqlx::Error> {
     begin_with(pool, "BEGIN").await
 }
 
-/// Begins a transaction of a batch, which waits for each lock only as long as those behind it can wait.
+/// Begins the transaction of a batch. It waits for a lock only as long as the batches behind it can wait.
 pub(super) async fn begin_batch(pool: &Pool) -> Result<Transaction, sqlx::Error> {
-    // One round trip, as any begin.
+    // One round trip, like any other `BEGIN`.
     begin_with(pool, "BEGIN; SET LOCAL lock_timeout = '250ms'").await
 }
 
-/// Begins a transaction that keeps everybody who accepts from doing so while it waits for its lock.
-pub(super) async fn begin_briefly(pool: &Pool) -> Result<Transaction, sqlx::Error> {
+/// Begins a transaction whose wait for its lock blocks every acceptance, so the wait is short.
+pub(super) async fn begin_with_short_lock_wait(pool: &Pool) -> Result<Transaction, sqlx::Error> {
     begin_with(pool, "BEGIN; SET LOCAL lock_timeout = '100ms'").await
 }
 
-/// Begins a transaction whose first statement may have to wait for one that is as long as itself.
-pub(super) async fn begin_patiently(pool: &Pool) -> Result<Transaction, sqlx::Error> {
+/// Begins a transaction whose first statement may have to wait for another transaction of the same kind.
+pub(super) async fn begin_with_long_lock_wait(pool: &Pool) -> Result<Transaction, sqlx::Error> {
     begin_with(pool, "BEGIN; SET LOCAL lock_timeout = '20s'").await
 }
 
-/// Has a transaction wait for locks no longer than any other does. A `RESET` would give the server's default back, and
-/// for longer than the transaction: what each connection has was set on it.
-pub(super) async fn wait_no_longer(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+/// Sets the wait for locks back to that of other transactions. `RESET` would restore the server's default instead of
+/// what this gateway has set on the connection, and beyond the end of the transaction.
+pub(super) async fn restore_lock_timeout(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     sqlx::query!("SET LOCAL lock_timeout = '2s'")
         .execute(connection)
         .await
         .map(drop)
 }
 
-/// Begins a transaction that sees the database as of one moment, and writes nothing.
-pub(super) async fn begin_one_moment(pool: &Pool) -> Result<Transaction, sqlx::Error> {
+/// Begins a read-only transaction in which all statements see the same snapshot.
+pub(super) async fn begin_snapshot(pool: &Pool) -> Result<Transaction, sqlx::Error> {
     begin_with(pool, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await
 }
 
 async fn begin_with(pool: &Pool, statement: &'static str) -> Result<Transaction, sqlx::Error> {
-    past_broken(pool, || Transaction::begin(pool, statement)).await
+    retry_on_broken_connection(pool, async || {
+        Transaction::begin(pool.acquire().await?, statement).await
+    })
+    .await
 }
 
-/// Does what may be done twice, a read or a begin, on the next connection where one is broken: after a
-/// restart of Postgres that is each pooled one.
-pub(super) async fn past_broken<T, F>(
+/// Repeats a statement that may run twice, a read or a `BEGIN`, on the next connection if its connection is broken.
+/// After a restart of Postgres every pooled connection is broken.
+pub(super) async fn retry_on_broken_connection<T, F>(
     pool: &Pool,
     mut run: impl FnMut() -> F,
 ) -> Result<T, sqlx::Error>
 where
     F: Future<Output = Result<T, sqlx::Error>>,
 {
-    let mut may_be_broken = pool.most();
+    let mut may_be_broken = pool.max_connections();
     loop {
         match run().await {
             Err(error) if may_be_broken > 0 && is_broken(&error) => may_be_broken -= 1,
@@ -210,37 +179,35 @@ where
     }
 }
 
-/// Whether it is the connection that failed, or the backend behind it (SQLSTATE class 57P: shutdown, crash).
+/// Whether the connection or the backend behind it failed (SQLSTATE class 57P: shutdown, crash).
 fn is_broken(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Io(_)) || code(error).is_some_and(|code| code.starts_with("57P"))
 }
 
-/// Whether a transaction whose commit was not answered has taken place: waits until it is over. Fails
-/// when the database stays away.
+/// Whether a transaction whose commit was not answered has been committed. Waits until the transaction is over, and
+/// fails if the database stays unavailable.
 ///
-/// A crash of Postgres may forget a transaction and give its id to another one, whose end this tells
-/// then: where that matters, look at the rows as well.
+/// After a crash, Postgres may give the id of a lost transaction to another one, and then reports the status of the
+/// other. Where that matters, look at the rows as well.
 pub(super) async fn has_committed(pool: &Pool, id: &str) -> Result<bool, StoreError> {
-    /// `invalid_parameter_value`: no transaction has had this id yet.
+    /// `invalid_parameter_value`: this id has not been assigned yet.
     const FORGOTTEN: &str = "22023";
-    let mut give_up = Instant::now() + COMMIT_ASKED_FOR;
+    let mut give_up = Instant::now() + COMMIT_STATUS_TIMEOUT;
     loop {
         let asking = sqlx::query_scalar!("SELECT pg_xact_status($1::text::xid8)", id);
-        match patience::within(COMMIT_ASKED_FOR, asking.fetch_one(pool)).await {
+        match patience::within(COMMIT_STATUS_TIMEOUT, asking.fetch_one(pool)).await {
             Ok(status) if status.as_deref() == Some("in progress") => {
-                give_up = Instant::now() + COMMIT_ASKED_FOR;
+                give_up = Instant::now() + COMMIT_STATUS_TIMEOUT;
             }
             Ok(status) => return Ok(status.as_deref() == Some("committed")),
             Err(error) if code(&error).as_deref() == Some(FORGOTTEN) => return Ok(false),
             Err(error) if Instant::now() >= give_up => {
-                return Err(failed_to("say whether a transaction was committed")(error));
+                return Err(failed_to("report whether a transaction was committed")(
+                    error,
+                ));
             }
             Err(_) => {}
         }
         tokio::time::sleep(RETRY_PAUSE).await;
     }
-}
-
-pub(super) fn code(error: &sqlx::Error) -> Option<Cow<'_, str>> {
-    error.as_database_error()?.code()
 }

@@ -1,9 +1,9 @@
-//! From where a claim looks for what is due.
+//! Where a claim begins to look for due operations.
 //!
-//! While somebody else's transaction is open for long (`pg_dump`, a report), Postgres removes nothing of what has
-//! ended since: each claim would step over it all before it comes to what is due. So it goes on from where the last one
-//! stopped, and looks from the very beginning now and then, for what came in behind it: what was committed
-//! late, or was locked when it passed.
+//! While a transaction of another session stays open for long (`pg_dump`, a report), Postgres removes no dead rows, and
+//! each claim would step over all index entries of operations that have ended since. So a claim continues where the
+//! last one stopped. Every few seconds one claim looks from the beginning, for operations that appeared behind: those
+//! that were committed late, or were locked when a claim passed them.
 
 use std::{
     collections::HashMap,
@@ -14,66 +14,70 @@ use std::{
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{claim::ClaimLimits, claimed::Row};
+use super::claimed::{ClaimLimits, Row};
 
-/// How often a claim looks from the very beginning: with the pause until the next claim, nothing is missed for more than 5 s.
-const WHOLE_EVERY: Duration = Duration::from_secs(4);
-/// How long a transaction takes at most, mostly: what it makes due is due since it began, and seen when it commits.
+/// How often a claim looks from the beginning. Together with the pause until the next claim, no operation is missed for
+/// more than 5 s.
+const FULL_LOOK_EVERY: Duration = Duration::from_secs(4);
+/// How long most transactions take. An operation is due from the start of the transaction that makes it so, but visible
+/// only after its commit.
 const COMMITTED_WITHIN: Duration = Duration::from_secs(1);
 
-/// From where on a list is looked through, unless that is the beginning.
+/// Where a claim continues in the list of one lender, if not at the beginning.
 #[derive(Clone, Copy, Debug)]
 enum From {
-    /// Nothing was left when it was asked for.
+    /// The claim at this time took everything in the list.
     AllTakenAt(Instant),
-    /// More may have been left behind this one.
+    /// More may be left after this operation.
     After(DateTime<Utc>, Uuid),
 }
 
-/// What claims of certain types have seen.
+/// How far the claims for one set of operation types have come.
 #[derive(Clone, Debug)]
-struct Seen {
-    /// When a claim last looked from the very beginning.
-    whole_at: Instant,
-    /// For each lender, and for what has none, what claims since then have seen.
+struct Progress {
+    /// When a claim last looked from the beginning.
+    full_look_at: Instant,
+    /// Where to continue, for each lender and for operations without one.
     from: HashMap<Option<String>, From>,
 }
 
-/// What this process's claims have seen, by the types that they asked for: what a claim passed over is not seen.
+/// How far this process's claims have come, for each set of operation types that a claim asked for. Claims for
+/// different types skip different rows, so they are kept apart.
 #[derive(Debug, Default)]
-pub(super) struct Due(Mutex<HashMap<Vec<String>, Seen>>);
+pub(super) struct Due(Mutex<HashMap<Vec<String>, Progress>>);
 
-/// From where one claim looks: its lists as columns.
+/// Where one claim begins: one entry per list, as the columns of the statement.
 #[derive(Debug)]
 pub(super) struct Look {
-    asked_at: Instant,
-    seen: Seen,
-    /// Each list's lender; none for what has no lender.
+    started_at: Instant,
+    progress: Progress,
+    /// The lender of each list; `None` for operations without one.
     pub(super) lenders: Vec<Option<String>>,
-    /// Nothing up to this one, by time and then by id,
+    /// The `due_at` of the last operation that was claimed from the list; `None` if there is none to continue after.
     pub(super) after: Vec<Option<DateTime<Utc>>>,
+    /// The id of that operation.
     pub(super) ids: Vec<Option<Uuid>>,
-    /// but all that became due in the last so many seconds.
+    /// How many seconds to look back at least, because of late commits; `None` to begin at the beginning.
     pub(super) seconds: Vec<Option<f64>>,
 }
 
 impl Look {
-    fn new(limits: &ClaimLimits, seen: Seen, asked_at: Instant) -> Self {
+    fn new(limits: &ClaimLimits, progress: Progress, started_at: Instant) -> Self {
         let lenders = limits.lenders.iter().cloned().map(Some);
         let lenders: Vec<_> = [None].into_iter().chain(lenders).collect();
         let mut look = Self {
-            asked_at,
+            started_at,
             after: Vec::new(),
             ids: Vec::new(),
             seconds: Vec::new(),
             lenders: Vec::new(),
-            seen,
+            progress,
         };
         for lender in lenders {
-            let (after, ago) = match look.seen.from.get(&lender) {
+            let (after, ago) = match look.progress.from.get(&lender) {
                 None => (None, None),
                 Some(From::AllTakenAt(then)) => {
-                    let since = asked_at.saturating_duration_since(*then);
+                    let since = started_at.saturating_duration_since(*then);
                     (None, Some(since + COMMITTED_WITHIN))
                 }
                 Some(From::After(due_at, id)) => (Some((*due_at, *id)), Some(COMMITTED_WITHIN)),
@@ -86,43 +90,45 @@ impl Look {
         look
     }
 
-    /// What has been seen when this look brought these.
-    fn brought(self, limits: &ClaimLimits, rows: &[Row]) -> Seen {
-        let mut seen = self.seen;
+    /// How far the claims have come after this one returned `rows`.
+    fn progress_after(self, limits: &ClaimLimits, rows: &[Row]) -> Progress {
+        let mut progress = self.progress;
         let is_full = count(rows.len()) >= limits.count;
         for lender in self.lenders {
             let of_list: Vec<_> = rows.iter().filter(|row| row.lender == lender).collect();
             let from = if !is_full && count(of_list.len()) < limits.count_of(lender.as_deref()) {
-                From::AllTakenAt(self.asked_at)
+                From::AllTakenAt(self.started_at)
             } else if let Some(last) = of_list.iter().map(|row| (row.was_due_at, row.id)).max() {
                 From::After(last.0, last.1)
             } else {
                 continue;
             };
-            seen.from.insert(lender, from);
+            progress.from.insert(lender, from);
         }
-        seen
+        progress
     }
 }
 
 impl Due {
-    /// From where a claim that is asked for now has to look.
+    /// Where a claim that is sent now begins.
     pub(super) fn look(&self, limits: &ClaimLimits) -> Look {
         let now = Instant::now();
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.retain(|_, seen| now.saturating_duration_since(seen.whole_at) < WHOLE_EVERY);
-        let seen = all.get(&limits.types).cloned().unwrap_or_else(|| Seen {
-            whole_at: now,
+        all.retain(|_, progress| {
+            now.saturating_duration_since(progress.full_look_at) < FULL_LOOK_EVERY
+        });
+        let progress = all.get(&limits.types).cloned().unwrap_or_else(|| Progress {
+            full_look_at: now,
             from: HashMap::new(),
         });
-        Look::new(limits, seen, now)
+        Look::new(limits, progress, now)
     }
 
-    /// Notes what it brought.
-    pub(super) fn note(&self, limits: &ClaimLimits, look: Look, rows: &[Row]) {
-        let seen = look.brought(limits, rows);
+    /// Records what a claim returned.
+    pub(super) fn record(&self, limits: &ClaimLimits, look: Look, rows: &[Row]) {
+        let progress = look.progress_after(limits, rows);
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.insert(limits.types.clone(), seen);
+        all.insert(limits.types.clone(), progress);
     }
 }
 

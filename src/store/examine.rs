@@ -1,27 +1,66 @@
-//! Finding out at the start what would go wrong later.
+//! Checking at the start that a database is fit for the gateway.
 
 use std::{io, time::Duration};
 
-use sqlx::{ConnectOptions, Connection, Executor, PgConnection, Row, postgres::PgConnectOptions};
-
-use super::{
-    connect::{DatabaseProblem, code},
-    patience,
-    pool::Session,
+use sqlx::{
+    ConnectOptions, Connection, Executor, PgConnection, Row, migrate::MigrateError,
+    postgres::PgConnectOptions,
 };
 
-/// How long the database is waited for while it is examined.
-const EXAMINED_WITHIN: Duration = Duration::from_secs(10);
+use super::{
+    error::code,
+    patience,
+    pool::{Session, UnfitSetting},
+};
 
-/// Whether connections there are as they have to be, and one session each.
+/// Why the gateway cannot work on this database, in one line for the operator who starts it.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseProblem {
+    /// `DATABASE_URL` cannot be parsed.
+    #[error("DATABASE_URL is no Postgres URL")]
+    Url(#[source] sqlx::Error),
+    /// No database answers at that address.
+    #[error("the database of DATABASE_URL cannot be reached")]
+    Unreachable(#[source] sqlx::Error),
+    /// Statements of one connection reach different sessions of Postgres.
+    #[error(
+        "DATABASE_URL leads to a pooler in transaction mode, which mixes up sessions: use Postgres itself, or a pooler in session mode"
+    )]
+    TransactionPooler,
+    /// The pooler grants only one connection.
+    #[error(
+        "DATABASE_URL leads to a pooler that gives no second connection: the gateway needs two, and uses up to 17"
+    )]
+    TooFewConnections,
+    /// A setting of the database is not as the gateway needs it.
+    #[error(transparent)]
+    Unfit(UnfitSetting),
+    /// The schema is older than this gateway.
+    #[error("the database is not migrated: run `fineract-gateway migrate`")]
+    NotMigrated,
+    /// The schema is newer than this gateway.
+    #[error("the database was migrated by a newer gateway: start that one")]
+    Newer,
+    /// A migration failed.
+    #[error("the database cannot be migrated")]
+    Migration(#[source] Box<MigrateError>),
+    /// The database answered, but the check of its settings failed.
+    #[error("the database cannot be examined")]
+    Examination(#[source] sqlx::Error),
+}
+
+/// How long each step of the check may take.
+const STEP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Checks that connections have the needed settings, and that each is a session of its own.
 pub(super) async fn examine(
     options: &PgConnectOptions,
     session: &Session,
 ) -> Result<(), DatabaseProblem> {
     let options = options.clone().disable_statement_logging();
-    let connecting = || patience::within(EXAMINED_WITHIN, options.connect());
+    let connecting = || patience::within(STEP_TIMEOUT, options.connect());
     let mut first = connecting().await.map_err(DatabaseProblem::Unreachable)?;
-    patience::within(EXAMINED_WITHIN, session.begin(&mut first))
+    patience::within(STEP_TIMEOUT, session.begin(&mut first))
         .await
         .map_err(DatabaseProblem::Examination)?
         .map_err(DatabaseProblem::Unfit)?;
@@ -36,18 +75,18 @@ pub(super) async fn examine(
     Ok(())
 }
 
-/// Two live connections that share a backend, or one that changes it, prove a pooler in transaction mode: it would give
-/// other queries' results, silently.
+/// Refuses a pooler in transaction mode, which would mix up the results of queries without an error. Such a pooler is
+/// proved by two open connections that share a backend, or by one whose backend changes.
 async fn refuse_transaction_pooler(
     first: &mut PgConnection,
     second: &mut PgConnection,
 ) -> Result<(), DatabaseProblem> {
-    /// `protocol_violation`, as `PgBouncer` says in statement mode.
+    /// `protocol_violation`, which `PgBouncer` answers in statement mode.
     const NO_TRANSACTIONS: &str = "08P01";
     let before = backend(first, "SELECT pg_backend_pid()")
         .await
         .map_err(DatabaseProblem::Examination)?;
-    // The transaction keeps the backend that it begins on, be that the first one's.
+    // The transaction keeps the backend on which it begins, which may be that of the first connection.
     let other = match backend(second, "BEGIN; SELECT pg_backend_pid()").await {
         Ok(other) => other,
         Err(error) if is_timeout(&error) => return Err(DatabaseProblem::TooFewConnections),
@@ -69,10 +108,10 @@ async fn refuse_transaction_pooler(
     }
 }
 
-/// The backend that answers a query for it.
+/// The process id of the backend that answers the query.
 async fn backend(connection: &mut PgConnection, query: &'static str) -> Result<i32, sqlx::Error> {
     let asking = connection.fetch_one(sqlx::raw_sql(query));
-    patience::within(EXAMINED_WITHIN, asking).await?.try_get(0)
+    patience::within(STEP_TIMEOUT, asking).await?.try_get(0)
 }
 
 fn is_timeout(error: &sqlx::Error) -> bool {

@@ -1,25 +1,26 @@
-//! Ending what was not sent in time, wherever it stands in its lane: only a row that has ended so is told to
-//! have expired.
+//! Ending expired operations for which nothing was sent, wherever they are in their lanes. Only an operation that has
+//! ended so is reported as expired.
 
 use std::{collections::BTreeSet, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Asking, Store, StoreError,
+    Store, StoreError,
     cancel::{Reason, Unsent, end_unsent, find_locked, without},
     connect, lanes,
+    patience::WithTimeout,
 };
 use crate::telemetry::chain;
 
 const ACTION: &str = "end expired operations";
 /// Operations ended in one transaction.
 const CHUNK: i64 = 500;
-/// How often they are looked for.
+/// How often expired operations are looked for.
 const EVERY: Duration = Duration::from_secs(1);
 
 impl Store {
-    /// Ends what expires, until it is cancelled.
+    /// Ends expired operations until `stop`.
     pub async fn run_expiry(self, stop: CancellationToken) {
         let running = async {
             loop {
@@ -36,9 +37,9 @@ impl Store {
         stop.run_until_cancelled(running).await;
     }
 
-    /// Ends one chunk of the operations whose `expires_at` has passed and of which no attempt ever met
-    /// Fineract, as far as can be known here; whether there may be more. The others are a worker's: it reads Fineract first. What somebody
-    /// has locked is left for the next look.
+    /// Ends one chunk of the operations whose `expires_at` has passed and whose attempts, as far as is known here,
+    /// never reached Fineract. Returns whether there may be more. The other expired operations are ended by a worker,
+    /// which reads Fineract first. Locked operations are left for the next call.
     pub async fn end_expired(&self) -> Result<bool, StoreError> {
         match self.end_chunk(self.read_expired().await?).await {
             Err(error) if error.is_lock_timeout() => {
@@ -69,9 +70,9 @@ impl Store {
             Reason::Expired,
             self.fails_dependents,
         );
-        let (ended, departed) = ending.or_fail_to(ACTION).await?;
+        let (ended, effects) = ending.or_fail_to(ACTION).await?;
         transaction.commit().or_fail_to(ACTION).await?;
-        self.announce_unsent(&ended, departed);
+        self.notify_unsent(&ended, effects);
         Ok(is_full && !ended.is_empty())
     }
 

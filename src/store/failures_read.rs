@@ -1,4 +1,5 @@
-//! Noting that failures were read: what is accepted later is by someone who knows of them.
+//! Recording that failures were read. Operations that are accepted later do not depend on a failure that was read,
+//! because their caller can know of it.
 
 use std::{
     collections::HashMap,
@@ -10,20 +11,23 @@ use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use super::{Asking, Pool, RETRY_PAUSE, Store, StoreError, connect, lanes};
+use super::{
+    Pool, Store, StoreError, connect, lanes,
+    patience::{RETRY_PAUSE, WithTimeout},
+};
 use crate::telemetry::chain;
 
-const ACTION: &str = "note that failures were read";
-/// How long whoever reads a failure waits until that is noted.
-const LONGEST: Duration = Duration::from_secs(2);
-/// How long it is tried afterwards: by then the failure fells nobody any more.
+const ACTION: &str = "record that failures were read";
+/// How long reading a failure waits until that is recorded.
+const RECORD_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long it is tried afterwards. By then the failure mark has lost its effect.
 const FORGOTTEN_AFTER: Duration = Duration::from_mins(1);
-/// The most that are noted later.
-const MOST_LATER: usize = 1_000;
+/// The most failures that wait to be recorded later.
+const MAX_LATER: usize = 1_000;
 
-/// Starts the task that notes what could not be noted when it was read, since somebody had the lane locked.
+/// Starts the task that records later what could not be recorded when it was read, because the lane was locked.
 pub(super) fn start(pool: &Pool, tasks: &TaskTracker) -> mpsc::Sender<Uuid> {
-    let (later, mut arrivals) = mpsc::channel(MOST_LATER);
+    let (later, mut arrivals) = mpsc::channel(MAX_LATER);
     let pool = pool.clone();
     tasks.spawn(async move {
         let mut open: HashMap<Uuid, Instant> = HashMap::new();
@@ -35,7 +39,7 @@ pub(super) fn start(pool: &Pool, tasks: &TaskTracker) -> mpsc::Sender<Uuid> {
                 }
                 let ids: Vec<Uuid> = open.keys().copied().collect();
                 for id in ids {
-                    if note_once(&pool, &[id]).await.is_ok() {
+                    if record_once(&pool, &[id]).await.is_ok() {
                         open.remove(&id);
                     }
                 }
@@ -48,17 +52,18 @@ pub(super) fn start(pool: &Pool, tasks: &TaskTracker) -> mpsc::Sender<Uuid> {
 }
 
 impl Store {
-    /// Notes on their lanes that the failures of these operations, or those that they fell with, were read. Where somebody
-    /// has a lane locked, it is noted as soon as that is over: reading goes on without it.
-    pub(super) async fn note_failures_read(&self, ids: &[Uuid]) -> Result<(), StoreError> {
-        let give_up = Instant::now() + LONGEST;
+    /// Records on their lanes that the failures of these operations, or those on which they depended, were read. If
+    /// another session has locked a lane, this is recorded as soon as the lock is gone, and the caller's read continues
+    /// without it.
+    pub(super) async fn record_failures_read(&self, ids: &[Uuid]) -> Result<(), StoreError> {
+        let give_up = Instant::now() + RECORD_TIMEOUT;
         loop {
-            match note_once(&self.pool, ids).await {
+            match record_once(&self.pool, ids).await {
                 Err(error) if error.is_lock_timeout() && Instant::now() < give_up => {}
                 Err(error) if error.is_lock_timeout() => {
-                    tracing::warn!(error = %chain(&error), "that failures were read is noted later");
+                    tracing::warn!(error = %chain(&error), "reading failures could not be recorded, because their lanes are locked; trying again for a minute");
                     for id in ids {
-                        self.noting_later.try_send(*id).ok();
+                        self.recording_later.try_send(*id).ok();
                     }
                     return Ok(());
                 }
@@ -68,7 +73,7 @@ impl Store {
     }
 }
 
-async fn note_once(pool: &Pool, ids: &[Uuid]) -> Result<(), StoreError> {
+async fn record_once(pool: &Pool, ids: &[Uuid]) -> Result<(), StoreError> {
     let unread = sqlx::query_scalar!(
         "SELECT DISTINCT l.key
            FROM result r
@@ -90,14 +95,14 @@ async fn note_once(pool: &Pool, ids: &[Uuid]) -> Result<(), StoreError> {
     lanes::lock(&mut transaction, &unread)
         .or_fail_to(ACTION)
         .await?;
-    note(&mut transaction, ids, &unread)
+    record(&mut transaction, ids, &unread)
         .or_fail_to(ACTION)
         .await?;
     transaction.commit().or_fail_to(ACTION).await
 }
 
-/// Notes it on lanes that are locked.
-pub(super) async fn note(
+/// Records it on lanes that the caller has locked.
+pub(super) async fn record(
     connection: &mut PgConnection,
     ids: &[Uuid],
     lanes: &[String],

@@ -1,56 +1,56 @@
-//! Whether Fineract honours keys: what was found out, for all gateways, and on what it can be asked.
+//! Verdicts of key probes, shared by all gateways, and the clients and loans on which a probe can be made.
 
 use std::time::Duration;
 
-use super::{Asking, Store, StoreError};
+use super::{Store, StoreError, patience::WithTimeout};
 use crate::domain::{FineractCommand, OperationType};
 
 /// The last verdict on a kind of command.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeyVerdict {
-    /// Whether a key was honoured; `None`: not known yet.
+    /// Whether keys are honoured; `None` if it is not known yet.
     pub honoured: Option<bool>,
-    /// The `process_start_time_seconds` of the Fineract that answered, where it shows them.
+    /// The `process_start_time_seconds` of the Fineract that was probed, if it reports one.
     pub process_start: Option<String>,
-    /// The header in which keys were sent, in lower case.
+    /// The name of the header that carried the keys, in lower case.
     pub header: String,
-    /// How long ago it was found out, by the database's clock.
+    /// How long ago the verdict was found, by the database's clock.
     pub age: Duration,
-    /// For how long keys have been honoured, as far as is known.
+    /// For how long keys have been honoured without interruption, as far as is known.
     pub honoured_for: Duration,
-    /// The lane of the client or loan on which it was asked.
+    /// The lane of the client or loan that was probed.
     pub subject: Option<String>,
 }
 
-/// What was just found out.
+/// A new verdict.
 #[derive(Clone, Debug)]
 pub struct NewKeyVerdict {
     /// The kind of command.
     pub kind: FineractCommand,
     /// Whether its keys are honoured.
     pub honoured: bool,
-    /// The `process_start_time_seconds` of the Fineract that answered, where it shows them.
+    /// The `process_start_time_seconds` of the Fineract that was probed, if it reports one.
     pub process_start: Option<String>,
-    /// For how long that process has been up.
+    /// How long that process of Fineract has been running.
     pub up_for: Duration,
-    /// The header in which keys were sent, in lower case.
+    /// The name of the header that carried the keys, in lower case.
     pub header: String,
-    /// The lane of the client or loan on which it was asked.
+    /// The lane of the client or loan that was probed, if the probe needed one.
     pub subject: Option<String>,
 }
 
-/// A client or loan of ours on which a command may be tried.
+/// A client or loan that the gateway created, on which a probe can be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Numbered {
     /// Its lane.
     pub lane: String,
-    /// Fineract's number for it.
+    /// The number that Fineract assigned to it.
     pub number: i64,
 }
 
-/// How many subjects a probe has to choose from.
+/// How many clients or loans a probe can choose from.
 const SUBJECTS: i64 = 5;
-/// Among how many of the newest operations they are looked for.
+/// How many of the newest operations are searched for them.
 const LOOKED_THROUGH: i64 = 5_000;
 
 impl Store {
@@ -77,8 +77,8 @@ impl Store {
         }))
     }
 
-    /// Leave to ask about a kind of command, for so long at most, of the process that was seen; `false`: another
-    /// gateway is asking. No lock is held meanwhile.
+    /// Takes the lease for a probe of this kind of command, for at most `at_most`, in the process of Fineract that was
+    /// seen. Returns `false` if another gateway has it. No lock is held meanwhile.
     pub async fn begin_key_probe(
         &self,
         kind: FineractCommand,
@@ -102,23 +102,23 @@ impl Store {
             header,
         )
         .fetch_one(&self.pool)
-        .or_fail_to("begin to ask whether keys are honoured")
+        .or_fail_to("begin a key probe")
         .await
     }
 
-    /// Gives the leave back, without a verdict.
+    /// Ends the lease without a verdict.
     pub async fn end_key_probe(&self, kind: FineractCommand) -> Result<(), StoreError> {
         sqlx::query!(
             "UPDATE key_probe SET asking_until = NULL WHERE command = $1",
             kind.probe_name()
         )
         .execute(&self.pool)
-        .or_fail_to("stop asking whether keys are honoured")
+        .or_fail_to("end a key probe")
         .await
         .map(drop)
     }
 
-    /// Writes a verdict, and gives the leave back; for how long keys have been honoured by it.
+    /// Writes a verdict and ends the lease. Returns for how long keys have been honoured according to it.
     pub async fn write_key_verdict(&self, verdict: NewKeyVerdict) -> Result<Duration, StoreError> {
         let honoured_seconds = sqlx::query_scalar!(
             r#"INSERT INTO key_probe AS k (command, honoured, asked_at, process_start, honoured_since, subject, header)
@@ -149,7 +149,7 @@ impl Store {
         Ok(seconds(honoured_seconds))
     }
 
-    /// The kinds of commands whose keys are not honoured, by their names.
+    /// The names of the kinds of commands whose keys are not honoured.
     pub async fn keys_not_honoured(&self) -> Result<Vec<String>, StoreError> {
         sqlx::query_scalar!("SELECT command FROM key_probe WHERE NOT honoured ORDER BY command")
             .fetch_all(&self.pool)
@@ -157,8 +157,8 @@ impl Store {
             .await
     }
 
-    /// Clients or loans of ours with a number, whose last success was one of these: the one that was asked the
-    /// last time first, then the newest.
+    /// Clients or loans with a known number whose last successful operation had one of these types: first the one that
+    /// was probed last time, then the newest.
     pub async fn numbered(
         &self,
         left_by: &[OperationType],
@@ -189,7 +189,7 @@ impl Store {
             LOOKED_THROUGH,
         )
         .fetch_all(&self.pool)
-        .or_fail_to("look for something to ask about keys on")
+        .or_fail_to("look for a client or loan to probe")
         .await?;
         let numbered = rows.into_iter().map(|row| Numbered {
             lane: row.key,

@@ -1,42 +1,42 @@
-//! How often an API key may still be used this minute, over all gateways.
+//! The request budget of each API key, per minute and over all gateways.
 
 use std::time::{Duration, Instant};
 
-use super::{Asking, Store, StoreError};
+use super::{Store, StoreError, patience::WithTimeout};
 
-/// What a gateway asks for when it has used up what it had.
+/// What a gateway asks for after it has used up its last block.
 #[derive(Clone, Copy, Debug)]
 pub struct BlockRequest {
-    /// All that the gateways together may let in a minute.
+    /// How many requests all gateways together may admit in a minute.
     pub limit: i32,
-    /// How much of it may lie unspent with gateways at once, at most.
+    /// How many requests all gateways together may have taken without having used them, at most.
     pub slack: i32,
-    /// The last block, which is used up: its minute and size.
+    /// The minute and the size of the last block, which is used up.
     pub spent: Option<(i64, i32)>,
 }
 
 /// A block of a minute's budget.
 #[derive(Clone, Copy, Debug)]
 pub struct Block {
-    /// The minute, since 1970.
+    /// The minute, counted since 1970.
     pub minute: i64,
-    /// Requests that may be let in; none when the budget is used up.
+    /// How many requests the block admits; 0 if the budget is used up.
     pub size: i32,
-    /// What all gateways, this one included, have taken of the minute's budget.
+    /// How many requests all gateways, including this one, have taken of the minute's budget.
     pub granted: i32,
-    /// When the minute ends, by the monotonic clock: rather too early than too late.
+    /// When the minute ends, by the monotonic clock; rather too early than too late.
     pub ends_at: Instant,
 }
 
 impl Store {
-    /// Takes a block of the running minute's budget for a key.
+    /// Takes a block of the current minute's budget for a key.
     ///
-    /// A block is half of what may still lie unspent, at least one. Blocks of more than one therefore
-    /// never sum up to more than the slack, however many gateways there are, and one request is let in
-    /// with each at once: when the budget is used up, less than the slack is left unspent elsewhere.
-    pub async fn take_block(&self, key: &str, asked: BlockRequest) -> Result<Block, StoreError> {
-        let asked_at = Instant::now();
-        let (spent_minute, spent) = asked.spent.unzip();
+    /// A block is half of what may still be taken without being used, but at least 1. Blocks larger than 1 therefore
+    /// never add up to more than the slack, however many gateways there are, and each block admits one request
+    /// immediately. So when the budget is used up, less than the slack is left unused in other gateways.
+    pub async fn take_block(&self, key: &str, request: BlockRequest) -> Result<Block, StoreError> {
+        let started_at = Instant::now();
+        let (spent_minute, spent) = request.spent.unzip();
         let taken = sqlx::query!(
             r#"INSERT INTO api_key_usage AS u (key_name, minute, granted, unspent, block)
                SELECT $1, floor(EXTRACT(EPOCH FROM now()) / 60)::bigint, first.size, first.size, first.size
@@ -55,20 +55,20 @@ impl Store {
                RETURNING minute, block, granted,
                          (60 * (minute + 1) - EXTRACT(EPOCH FROM clock_timestamp()))::float8 AS "seconds_left!""#,
             key,
-            asked.limit,
-            asked.slack,
+            request.limit,
+            request.slack,
             spent_minute,
             spent,
         )
         .fetch_one(&self.pool)
-        .or_fail_to("count the use of a key")
+        .or_fail_to("take a block of an API key's budget")
         .await?;
         let left = Duration::try_from_secs_f64(taken.seconds_left).unwrap_or_default();
         Ok(Block {
             minute: taken.minute,
             size: taken.block,
             granted: taken.granted,
-            ends_at: asked_at + left,
+            ends_at: started_at + left,
         })
     }
 }

@@ -1,21 +1,20 @@
-//! Whose rows somebody else has locked: a person's forgotten `SELECT … FOR UPDATE` must not stop what does
-//! not need them.
+//! Working around rows that another session has locked: a forgotten `SELECT … FOR UPDATE` must not stop operations
+//! that do not need those rows.
 //!
-//! A batch waits for its locks, briefly, as ever: those who share a lane with it hold them for milliseconds,
-//! and waiting is fair. Only when that takes too long is it looked for what is locked; it is left out, the rest goes
-//! on at once, and each row that was left out is tried by itself. Nothing is asked on the way of a batch that
-//! meets no such lock.
+//! A batch first waits for its locks as usual: other gateways hold a lock for milliseconds only, and the wait is fair.
+//! Only if the wait takes too long, the gateway looks up which rows are locked. It leaves those out, writes the rest
+//! immediately, and tries each of the others by itself. A batch that meets no such lock costs no further query.
 
 use std::collections::HashSet;
 
 use uuid::Uuid;
 
-use super::{Asking, Pool, StoreError};
+use super::{Pool, StoreError, patience::WithTimeout};
 
-/// How often a batch is tried that a lock is in the way of which cannot be found.
+/// How often a batch is tried if a lock stops it that cannot be found.
 pub(super) const TRIES: usize = 3;
 
-/// What is locked of what was asked for.
+/// Which of the requested rows are locked.
 #[derive(Debug, Default)]
 pub(super) struct Locked {
     pub(super) lanes: HashSet<String>,
@@ -24,18 +23,18 @@ pub(super) struct Locked {
 }
 
 impl Locked {
-    /// Whether nothing is.
+    /// Whether no row is locked.
     pub(super) fn is_empty(&self) -> bool {
         self.lanes.is_empty() && self.operations.is_empty()
     }
 
-    /// Whether an operation is in the way, or one of these lanes.
+    /// Whether this operation or one of these lanes is locked.
     pub(super) fn concerns<'a>(&self, id: Uuid, lanes: impl IntoIterator<Item = &'a str>) -> bool {
         self.operations.contains(&id) || lanes.into_iter().any(|lane| self.lanes.contains(lane))
     }
 }
 
-/// Finds out which of these are locked just now, without waiting for any of them, nor keeping any.
+/// Finds out which of these rows are locked, without waiting for any and without keeping a lock.
 pub(super) async fn find(
     pool: &Pool,
     lanes: &[String],
@@ -76,8 +75,8 @@ pub(super) async fn find(
     Ok(locked)
 }
 
-/// Does to the rows of a batch that are free what is done to a batch, and something else to each of the others; both answer in
-/// the order of the rows.
+/// Processes the free rows of a batch together with `go_on` and each locked row with `of_locked`. The results are in
+/// the order of the batch.
 pub(super) async fn leave_out<T, R, Fut: Future<Output = Vec<R>>>(
     batch: Vec<T>,
     is_locked: impl Fn(&T) -> bool,

@@ -1,8 +1,57 @@
-//! The only SQL: the queue in Postgres, and who waits for an operation's end.
+//! The only SQL: the queue in Postgres, and the notifications of operations' ends.
 //!
-//! Lanes are locked before operations, each in the order of their keys, everywhere: that is why
-//! nothing here can deadlock. No transaction is open while anything outside Postgres is waited for, and
-//! no answer is waited for longer than `patience` allows.
+//! Every transaction locks lanes before operations, and each of them in the order of their keys. That order is why no
+//! deadlock is possible (`docs/adr/0003-one-order-of-locks.md`). No transaction is open while the gateway waits for
+//! anything outside Postgres, and no wait for Postgres is longer than `patience` allows.
+//!
+//! `Store` is the handle to all of it. A file owns the statements of one task, as methods of `Store`:
+//!
+//! | file | methods of `Store` |
+//! | --- | --- |
+//! | `accept/` | `accept`, `accepted_under_key` |
+//! | `attempt` | `start_attempt`, `attempts` |
+//! | `backlog` | `backlog`, `watch_backlog` |
+//! | `books` | `epoch`, `newest_clients`, `newest_loans`, `is_confirmed` |
+//! | `bulk/` | `batch` |
+//! | `bulk/accept` | `accept_batch` |
+//! | `bulk/cancel` | `cancel_batch` |
+//! | `bulk/retry` | `retry_candidates`, `retry_rows` |
+//! | `bulk/status` | `batch_page`, `payloads` |
+//! | `cascade/` | `run_cascade`, `fail_some_dependents` |
+//! | `claim` | `claim`, `renew`, `record_begun`, `rekeyed_before`, `same_reference` |
+//! | `completing` | `complete`, `oldest_unwritten_answer`, `report_unwritten_answers`, `completions_left_out` |
+//! | `expiry` | `run_expiry`, `end_expired` |
+//! | `hold_all/` | `active_hold`, `is_on_hold`, `count_on_hold`, `end_hold` |
+//! | `hold_all/release` | `on_hold`, `release_on_hold` |
+//! | `key_probe` | `key_verdict`, `begin_key_probe`, `end_key_probe`, `write_key_verdict`, `keys_not_honoured`, `numbered` |
+//! | `key_usage` | `take_block` |
+//! | `operators/` | `find` |
+//! | `operators/books` | `books`, `confirm_books`, `confirm_number` |
+//! | `operators/cancel` | `cancel` |
+//! | `operators/hold` | `hold` |
+//! | `operators/inspect/` | `inspect` |
+//! | `operators/parked` | `parked` |
+//! | `operators/resolve` | `resolve` |
+//! | `operators/retry` | `retry_parked`, `retryable`, `retry_failed` |
+//! | `track` | `track` |
+//! | `transaction` | `money_movement`, `estimated_end` |
+//!
+//! `hold_all/cover` has the functions `hold_all` and `keep_on_hold`, which need only a pool.
+//!
+//! The other files are parts of these statements:
+//!
+//! | file | content |
+//! | --- | --- |
+//! | `complete`, `completion`, `results` | the transaction that completes, and what it writes |
+//! | `unwritten` | the list of the completions that are not written yet |
+//! | `lanes`, `lane_release` | lane entries, locks and admission; the release of the lanes of ended operations |
+//! | `cancel`, `failures_read` | ending what was never sent; recording that failures were read |
+//! | `claimed`, `due` | what a claim asks for and returns; where it begins to look |
+//! | `batcher`, `locks` | group commits; batches without the rows that another session has locked |
+//! | `completion_notifier` | waking callers and workers, by `NOTIFY` also in other processes |
+//! | `connect`, `examine`, `pool/`, `patience` | connecting, checking a database, its connections, time limits |
+//! | `error`, `names`, `body_digest` | errors; names in the tables; digests of request bodies |
+//! | `claims`, `unfenced` | the cost of claims and a gateway without a fence, only for the lab |
 
 mod accept;
 mod attempt;
@@ -23,12 +72,14 @@ mod completion;
 mod completion_notifier;
 mod connect;
 mod due;
+mod error;
 mod examine;
 mod expiry;
 mod failures_read;
 mod hold_all;
 mod key_probe;
 mod key_usage;
+mod lane_release;
 mod lanes;
 mod locks;
 mod names;
@@ -42,7 +93,10 @@ mod transaction;
 mod unfenced;
 mod unwritten;
 
-use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, atomic::AtomicU64},
+};
 
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::task::TaskTracker;
@@ -50,6 +104,7 @@ use uuid::Uuid;
 
 #[cfg(feature = "lab")]
 pub use self::claims::{Claims, Cost};
+pub(crate) use self::complete::count_end;
 pub use self::{
     accept::{Accepted, CallerKey, NewOperation},
     attempt::{SeenLoan, StartAttempt},
@@ -59,17 +114,20 @@ pub use self::{
         Batch, BatchAccepted, BatchPage, Candidate, NewBatch, NewRow, Record, RecordFilter,
         RefusedRow, Retry, RowContent, RowFailure, RowStatus, Summary,
     },
-    cancel::{EXPIRED, EXPIRED_UNSENT},
-    claim::{ClaimLimits, KILLS_ITS_WORKER, SUSPECT_AFTER},
-    claimed::{Claimed, LaneEntries},
+    cancel::{EXPIRED, EXPIRED_UNSENT, FailsDependents},
+    claim::{KILLS_ITS_WORKER, SUSPECT_AFTER},
+    claimed::{ClaimLimits, Claimed},
     completion::Completion,
     completion_notifier::{CompletionNotifier, Waiter},
-    connect::{DatabaseProblem, connect, migrate, require_migrated},
+    connect::{connect, migrate, require_migrated},
+    error::StoreError,
+    examine::DatabaseProblem,
     hold_all::{
         CountOnHold, Covered, HoldAll, HoldFilter, OnHold, Released, hold_all, keep_on_hold,
     },
     key_probe::{KeyVerdict, NewKeyVerdict, Numbered},
     key_usage::{Block, BlockRequest},
+    lanes::LaneEntries,
     names::TrackingName,
     operators::{
         ActionError, BooksReport, Found, Inspected, ListCursor, NewEpoch, NumberConfirmation,
@@ -80,80 +138,10 @@ pub use self::{
     track::Tracked,
     transaction::{MoneyMovement, Progress},
 };
-use crate::domain::{OperationId, OperationType, State};
+use self::{batcher::Batcher, due::Due, unwritten::Unwritten};
+use crate::domain::OperationId;
 
-use self::{backlog::Backlog, batcher::Batcher, due::Due, patience::Asking, unwritten::Unwritten};
-
-/// What went wrong between the gateway and its database.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// A statement or a commit failed.
-    #[error("the database failed to {action}")]
-    Database {
-        /// What was tried, as in "failed to claim operations".
-        action: &'static str,
-        /// Why.
-        source: sqlx::Error,
-    },
-    /// A row holds what this gateway does not understand.
-    #[error("the database holds an unknown {what}")]
-    Unknown {
-        /// Which column.
-        what: &'static str,
-    },
-    /// Somebody else has rows locked that this needs, and has had them for too long: nothing was written.
-    #[error("the rows that this needs stay locked")]
-    Locked,
-    /// The task that writes has ended: the process is shutting down.
-    #[error("the gateway is shutting down")]
-    Closed,
-    /// The batch that held this row failed, and why.
-    #[error("the batch that held this row failed")]
-    Batch(#[source] Arc<StoreError>),
-}
-
-/// Gives a database error its context in one word. Whoever should not wait for ever says [`Asking::or_fail_to`] instead.
-fn failed_to(action: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
-    move |source| StoreError::Database { action, source }
-}
-
-impl StoreError {
-    /// What each of so many rows gets whose batch failed with this.
-    fn of_each<R>(self, rows: usize) -> Vec<Result<R, Self>> {
-        let error = Arc::new(self);
-        let failed = || Err(Self::Batch(Arc::clone(&error)));
-        std::iter::repeat_with(failed).take(rows).collect()
-    }
-
-    /// What Postgres said, as its SQLSTATE.
-    fn code(&self) -> Option<Cow<'_, str>> {
-        match self {
-            Self::Database { source, .. } => source.as_database_error()?.code(),
-            Self::Unknown { .. } | Self::Locked | Self::Closed | Self::Batch(_) => None,
-        }
-    }
-
-    /// Whether the row itself is at fault (SQLSTATE classes 22 and 23), so that others can do without it.
-    fn is_data_error(&self) -> bool {
-        self.code()
-            .is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
-    }
-
-    /// Whether a lock was waited for in vain (`lock_not_available`).
-    fn is_lock_timeout(&self) -> bool {
-        self.code().as_deref() == Some("55P03")
-    }
-
-    /// Whether Postgres refused what it was given, maybe only a row of it: neither it nor the way to it is away, full, or
-    /// about to end (SQLSTATE classes 08, 25, 40, 53, 57P and 58).
-    fn may_be_of_one_row(&self) -> bool {
-        const OF_ALL: [&str; 6] = ["08", "25", "40", "53", "57P", "58"];
-        self.code()
-            .is_some_and(|code| !OF_ALL.iter().any(|class| code.starts_with(class)))
-    }
-}
-
-/// The queue. Cheap to clone: the parts are shared.
+/// The queue in Postgres. Clones share their parts, so cloning is cheap.
 #[derive(Clone)]
 pub struct Store {
     pool: Pool,
@@ -163,16 +151,14 @@ pub struct Store {
     completing: Batcher<Completion, completing::Tried>,
     completing_alone: Arc<Semaphore>,
     unwritten: Unwritten,
-    noting_later: mpsc::Sender<Uuid>,
+    recording_later: mpsc::Sender<Uuid>,
     tracking: Batcher<OperationId, Result<Option<Arc<track::Row>>, StoreError>>,
     notifier: CompletionNotifier,
-    backlog: Arc<Backlog>,
+    /// The backlog as of the last count.
+    backlog: Arc<AtomicU64>,
     due: Arc<Due>,
     fails_dependents: FailsDependents,
 }
-
-/// Whether those behind an operation of this type fall with it when it fails unsent.
-pub type FailsDependents = fn(OperationType) -> bool;
 
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -180,14 +166,11 @@ impl fmt::Debug for Store {
     }
 }
 
-/// How long a statement that nobody waits for may be tried again before the next try.
-const RETRY_PAUSE: Duration = Duration::from_millis(200);
-
-/// How many rows that were left out of their batches are tried at once, each on a connection of its own.
+/// How many rows that were left out of their batches are tried at the same time, each on its own connection.
 const ALONE: usize = 2;
 
 impl Store {
-    /// Starts the tasks that commit in groups, on a migrated database.
+    /// Starts the tasks that commit in groups. The database must be migrated.
     pub fn start(
         pool: Pool,
         notifier: CompletionNotifier,
@@ -201,7 +184,7 @@ impl Store {
             completing: completing::start(&pool, &notifier, tasks),
             completing_alone: Arc::new(Semaphore::new(ALONE)),
             unwritten: Unwritten::default(),
-            noting_later: failures_read::start(&pool, tasks),
+            recording_later: failures_read::start(&pool, tasks),
             tracking: track::start(&pool, tasks),
             backlog: Arc::default(),
             due: Arc::default(),
@@ -211,23 +194,13 @@ impl Store {
         }
     }
 
-    /// Who waits for ends, and for work.
+    /// The notifier, with which callers wait for ends and the worker waits for work.
     pub fn notifier(&self) -> &CompletionNotifier {
         &self.notifier
     }
 
-    /// Whether the database answers and is migrated as far as this gateway needs.
+    /// Checks that the database answers and has all migrations that this gateway needs.
     pub async fn check(&self) -> Result<(), StoreError> {
         connect::check(&self.pool).await
     }
-}
-
-/// Counts an end in the metrics, after its commit; of a type that this gateway does not know, as `unknown`.
-pub(crate) fn count_end(operation_type: Option<OperationType>, state: State) {
-    metrics::counter!(
-        "gateway_operations_ended_total",
-        "type" => operation_type.map_or("unknown", OperationType::as_str),
-        "state" => state.as_str(),
-    )
-    .increment(1);
 }

@@ -1,4 +1,4 @@
-//! What the names in the tables stand for.
+//! Conversions between names in the tables and the types of `domain`.
 
 use std::fmt;
 
@@ -8,8 +8,8 @@ use uuid::Uuid;
 use super::StoreError;
 use crate::domain::{OperationType, State};
 
-/// A tracking id as it is shown, of whatever type. A row may have one that this gateway does not know: a newer one accepted it,
-/// and still runs beside this one, or did before it was rolled back.
+/// A tracking id as text, whatever its type. A row may have a type that this gateway does not know: a newer gateway,
+/// which runs beside this one or was rolled back, accepted it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrackingName(String);
 
@@ -31,12 +31,12 @@ impl Serialize for TrackingName {
     }
 }
 
-/// The type of this name.
+/// Parses the name of an operation type.
 pub(super) fn operation_type(name: &str) -> Result<OperationType, StoreError> {
     OperationType::from_name(name).ok_or(StoreError::Unknown { what: "type" })
 }
 
-/// The state of this name.
+/// Parses the name of a state.
 pub(super) fn state(name: &str) -> Result<State, StoreError> {
     State::from_name(name).ok_or(StoreError::Unknown { what: "state" })
 }

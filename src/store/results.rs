@@ -1,10 +1,10 @@
-//! What track says of ended operations.
+//! The results of ended operations, which track reports.
 
 use uuid::Uuid;
 
 use crate::domain::OperationId;
 
-/// The columns of new rows of `result`.
+/// The columns of new rows of the table `result`.
 #[derive(Debug, Default)]
 pub(super) struct Results {
     pub(super) ids: Vec<Uuid>,
@@ -16,19 +16,19 @@ pub(super) struct Results {
     pub(super) failed_with: Vec<Option<Uuid>>,
 }
 
-/// What the row of a failure has beside its body.
+/// What is stored of a failure beside Fineract's body.
 #[derive(Debug)]
 pub(super) struct FailureRow {
     pub(super) code: String,
     pub(super) message: String,
-    /// Whether a lane is marked with it.
+    /// Whether the failure fails its dependents and so marks a lane.
     pub(super) marked: bool,
-    /// The operation with whose failure it failed, unsent.
+    /// The failed operation on which this one depended, if it was therefore not sent.
     pub(super) failed_with: Option<Uuid>,
 }
 
 impl Results {
-    /// Adds a row: the success or the failure body, and what else is known of a failure.
+    /// Adds a row: the success or the failure body, and what else is stored of a failure.
     pub(super) fn push(
         &mut self,
         id: OperationId,
@@ -43,7 +43,7 @@ impl Results {
             .push(failed.as_ref().is_some_and(|failed| failed.marked));
         self.failed_with
             .push(failed.as_ref().and_then(|failed| failed.failed_with));
-        // A code is Fineract's own word, and Postgres takes no NUL.
+        // The code may be Fineract's own, and Postgres stores no NUL.
         let (code, message) = failed
             .map(|failed| (failed.code.replace('\0', "\u{fffd}"), failed.message))
             .unzip();

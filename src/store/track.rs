@@ -1,4 +1,4 @@
-//! Reading single operations, as their callers see them: those that are asked for at once by one statement.
+//! Reading single operations as their callers see them. Concurrent reads are combined into one statement.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -6,28 +6,30 @@ use chrono::{DateTime, Utc};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-use super::{Pool, Store, StoreError, batcher::Batcher, connect, failed_to, names, patience};
+use super::{
+    Pool, Store, StoreError, batcher::Batcher, connect, error::failed_to, names, patience,
+};
 use crate::domain::{OperationId, OperationType, State, TrackingId};
 
-/// How long a reading may take: those that are asked for meanwhile wait for it.
-const LONGEST: Duration = Duration::from_secs(5);
+/// How long a read may take; requests that arrive in the meantime wait for it.
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// An operation as its caller sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tracked {
-    /// Where it stands.
+    /// Its state.
     pub state: State,
-    /// Fineract's success body, as it came; only when it succeeded.
+    /// Fineract's success body, unchanged; only if the operation succeeded.
     pub success: Option<String>,
-    /// Fineract's failure body, as it came; only when Fineract refused it.
+    /// Fineract's failure body, unchanged; only if Fineract refused the operation.
     pub failure: Option<String>,
-    /// The sentence that says why it failed.
+    /// The sentence that explains the failure.
     pub message: Option<String>,
     /// When it ended.
     pub ended_at: Option<DateTime<Utc>>,
 }
 
-/// What is read of an operation.
+/// The row of an operation.
 pub(super) struct Row {
     id: Uuid,
     r#type: String,
@@ -45,7 +47,7 @@ impl Row {
     }
 }
 
-/// Starts the task that reads.
+/// Starts the task that reads in batches.
 pub(super) fn start(
     pool: &Pool,
     tasks: &TaskTracker,
@@ -67,7 +69,7 @@ pub(super) fn start(
 
 async fn read(pool: &Pool, batch: &[OperationId]) -> Result<HashMap<Uuid, Arc<Row>>, StoreError> {
     let ids: Vec<Uuid> = batch.iter().map(|id| id.0).collect();
-    let reading = connect::past_broken(pool, || {
+    let reading = connect::retry_on_broken_connection(pool, || {
         sqlx::query_as!(
             Row,
             r#"SELECT o.id AS "id!", o.type AS "type!", o.state AS "state!", o.ended_at,
@@ -80,7 +82,7 @@ async fn read(pool: &Pool, batch: &[OperationId]) -> Result<HashMap<Uuid, Arc<Ro
         )
         .fetch_all(pool)
     });
-    let rows = patience::within(LONGEST, reading)
+    let rows = patience::within(READ_TIMEOUT, reading)
         .await
         .map_err(failed_to("read operations"))?;
     Ok(rows
@@ -90,10 +92,10 @@ async fn read(pool: &Pool, batch: &[OperationId]) -> Result<HashMap<Uuid, Arc<Ro
 }
 
 impl Store {
-    /// Reads an operation; `None` when there is none of that id and type.
+    /// Reads an operation; `None` if there is none of that id and type.
     ///
-    /// Reading a failure, or what fell with it, is noted on the lane: operations accepted later are by
-    /// someone who knows of it, and do not fall with it.
+    /// Reading a failure, or an operation that failed as a dependent, is recorded on its lane: the caller then knows of
+    /// the failure, so operations that are accepted later do not depend on it.
     pub async fn track(&self, tracking_id: TrackingId) -> Result<Option<Tracked>, StoreError> {
         let row = self
             .tracking
@@ -103,8 +105,9 @@ impl Store {
             .filter(|row| row.is_of(tracking_id.operation_type));
         let Some(row) = row else { return Ok(None) };
         if row.marked == Some(true) {
-            // Seldom, and large: each waiting caller would hold room for it.
-            Box::pin(self.note_failures_read(&[row.id])).await?;
+            // This future is large and seldom needed, so it is boxed: otherwise each waiting caller would reserve
+            // memory for it.
+            Box::pin(self.record_failures_read(&[row.id])).await?;
         }
         Ok(Some(Tracked {
             state: names::state(&row.state)?,

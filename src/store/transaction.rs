@@ -1,30 +1,30 @@
-//! Reading one operation as a movement of money (document 003).
+//! Reading one operation for the transactions API (document 003).
 
 use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
 use sqlx::types::Json;
 
-use super::{Asking, Store, StoreError, names};
+use super::{Store, StoreError, names, patience::WithTimeout};
 use crate::domain::{OperationId, OperationType, State, TrackingId};
 
-/// An operation with what is told of a movement of money.
+/// An operation that moves money, with what the transactions API shows of it.
 #[derive(Debug)]
 pub struct MoneyMovement {
-    /// The name by which callers know it.
+    /// The tracking id.
     pub tracking_id: TrackingId,
-    /// Its payload, as it was accepted.
+    /// The payload, as the gateway accepted it.
     pub payload: Box<RawValue>,
     /// How far it has come.
     pub progress: Progress,
-    /// Fineract's success body.
+    /// Fineract's success body, unchanged.
     pub success: Option<String>,
-    /// The body of the last attempt's request.
+    /// The body of the last attempt's command.
     pub request: Option<String>,
-    /// The loan's currency, once it was read.
+    /// The loan's currency, if a worker has read it.
     pub currency: Option<String>,
-    /// When it was accepted.
+    /// When the gateway accepted it.
     pub accepted_at: DateTime<Utc>,
-    /// When anything was last heard of it.
+    /// When it was accepted, an attempt was sent or answered, or it ended, whichever was last.
     pub updated_at: DateTime<Utc>,
     /// When it ended.
     pub ended_at: Option<DateTime<Utc>>,
@@ -37,29 +37,29 @@ pub struct MoneyMovement {
     reason = "facts that are independent of each other"
 )]
 pub struct Progress {
-    /// Where it stands.
+    /// Its state.
     pub state: State,
-    /// Whether an operator holds it back.
+    /// Whether it is on hold.
     pub is_on_hold: bool,
-    /// Whether a worker has had it, or has it.
+    /// Whether a worker has ever claimed it.
     pub was_claimed: bool,
-    /// Whether anything was sent, or may have been.
+    /// Whether a command was sent, or may have been.
     pub was_sent: bool,
-    /// Whether it repays all that was outstanding of its loan.
+    /// Whether its command repays everything that is outstanding.
     pub pays_off: bool,
-    /// Why it failed, or why it is parked or tried again, as a stable code.
+    /// Why it failed, or why it is parked, blocked or retried, as a stable code.
     pub code: Option<String>,
-    /// Whether Fineract's own refusal is its failure.
+    /// Whether it failed because Fineract refused it.
     pub is_refused: bool,
-    /// The status of the last answer to an attempt.
+    /// The HTTP status of Fineract's last answer.
     pub last_status: Option<i16>,
 }
 
-/// How many of the operations accepted last show the recent pace.
+/// How many of the most recently accepted operations show the current throughput.
 const RECENT: i64 = 500;
 
 impl Store {
-    /// Reads an operation; `None` when there is none of that id. Reading a failure is noted on its lanes.
+    /// Reads an operation; `None` if there is none of that id. Reading a failure is recorded on its lanes.
     pub async fn money_movement(
         &self,
         id: OperationId,
@@ -92,7 +92,7 @@ impl Store {
         .await?;
         let Some(row) = row else { return Ok(None) };
         if row.marked {
-            self.note_failures_read(&[id.0]).await?;
+            self.record_failures_read(&[id.0]).await?;
         }
         let operation_type = names::operation_type(&row.r#type)?;
         Ok(Some(MoneyMovement {
@@ -117,8 +117,8 @@ impl Store {
         }))
     }
 
-    /// When an operation of this type that is under way now may have ended, by the pace of the recent
-    /// ones; `None` when none of them has ended.
+    /// When an operation of this type that is in progress now may end, estimated from the recent operations of this
+    /// type; `None` if none of them has ended.
     pub async fn estimated_end(
         &self,
         operation_type: OperationType,
@@ -134,7 +134,7 @@ impl Store {
             RECENT
         )
         .fetch_one(&self.pool)
-        .or_fail_to("read the recent pace")
+        .or_fail_to("read the recent throughput")
         .await
     }
 }

@@ -1,11 +1,12 @@
-//! How a sabotaged store settles: whoever comes writes, unless the operation has ended.
+//! Completions of a sabotaged gateway: without the fence, any attempt's completion is written unless the operation has
+//! ended.
 
 use sqlx::PgConnection;
 
 use super::Completion;
 use crate::sabotage::{self, Sabotage};
 
-/// Makes each settlement's attempt the one that holds its operation.
+/// Gives each operation to the attempt that completes it.
 pub(super) async fn take_over(
     connection: &mut PgConnection,
     batch: &[Completion],
@@ -16,7 +17,7 @@ pub(super) async fn take_over(
     for_each(connection, batch, statement).await
 }
 
-/// The next attempt is numbered after the last one that was made, as if nobody had taken over.
+/// Sets the attempt number to that of the last committed attempt, as if no other worker had taken over.
 pub(super) async fn number_on(
     connection: &mut PgConnection,
     batch: &[Completion],
@@ -28,7 +29,7 @@ pub(super) async fn number_on(
     for_each(connection, batch, statement).await
 }
 
-/// Executes a statement with each settlement's operation and attempt.
+/// Executes a statement with the operation and the attempt number of each completion.
 async fn for_each(
     connection: &mut PgConnection,
     batch: &[Completion],

@@ -1,4 +1,4 @@
-//! What attempts concluded and is not written yet: how much, and since when.
+//! Unwritten answers: completions that the gateway cannot write to the database yet.
 
 use std::{
     collections::HashMap,
@@ -8,44 +8,45 @@ use std::{
 
 use uuid::Uuid;
 
-use super::{Completion, Store};
+use super::completion::Completion;
 
-/// The most operations that wait to be completed by themselves without taking a place from others.
-const MOST_PLACES: usize = 256;
+/// How many operations that wait for their completion may be left uncounted, at most, when a worker counts what it
+/// runs.
+const MAX_UNCOUNTED: usize = 256;
 
 #[derive(Debug)]
 struct Waiting {
     since: Instant,
-    is_alone: bool,
+    is_left_out: bool,
 }
 
-/// The settlements that are not written yet. Cheap to clone.
+/// The completions that are not written yet. Clones share the list.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Unwritten(Arc<Mutex<HashMap<(Uuid, i32), Waiting>>>);
 
-/// One of them; dropped, it is written.
+/// An entry of the list; dropping it removes it, because the completion is then written.
 #[derive(Debug)]
-pub(super) struct UnwrittenOne {
+pub(super) struct UnwrittenCompletion {
     all: Unwritten,
     fence: (Uuid, i32),
     since: Instant,
 }
 
-impl Drop for UnwrittenOne {
+impl Drop for UnwrittenCompletion {
     fn drop(&mut self) {
         self.all.lock().remove(&self.fence);
     }
 }
 
-impl UnwrittenOne {
-    /// Notes that it was left out of its batch.
-    pub(super) fn is_left_alone(&self) {
+impl UnwrittenCompletion {
+    /// Marks the completion as left out of its batch.
+    pub(super) fn mark_left_out(&self) {
         if let Some(waiting) = self.all.lock().get_mut(&self.fence) {
-            waiting.is_alone = true;
+            waiting.is_left_out = true;
         }
     }
 
-    /// How long it has waited.
+    /// How long the completion has waited.
     pub(super) fn age(&self) -> Duration {
         self.since.elapsed()
     }
@@ -56,16 +57,16 @@ impl Unwritten {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds one that is to be written.
-    pub(super) fn add(&self, completion: &Completion) -> UnwrittenOne {
+    /// Adds a completion that is to be written.
+    pub(super) fn add(&self, completion: &Completion) -> UnwrittenCompletion {
         let fence = completion.fence();
         let since = Instant::now();
         let waiting = Waiting {
             since,
-            is_alone: false,
+            is_left_out: false,
         };
         self.lock().insert(fence, waiting);
-        UnwrittenOne {
+        UnwrittenCompletion {
             all: self.clone(),
             fence,
             since,
@@ -73,27 +74,25 @@ impl Unwritten {
     }
 }
 
-impl Store {
-    /// How long the oldest answer of Fineract's, or conclusion without one, has not been written; zero when all are.
-    pub fn oldest_unwritten_answer(&self) -> Duration {
-        let all = self.unwritten.lock();
+impl Unwritten {
+    /// The age of the oldest unwritten answer; zero if every answer is written.
+    pub(super) fn oldest_age(&self) -> Duration {
+        let all = self.lock();
         let ages = all.values().map(|waiting| waiting.since.elapsed());
         ages.max().unwrap_or_default()
     }
 
-    /// Tells the metrics of them.
-    pub fn report_unwritten_answers(&self) {
-        let count = u32::try_from(self.unwritten.lock().len()).unwrap_or(u32::MAX);
+    /// Sets the gauges of unwritten answers.
+    pub(super) fn report(&self) {
+        let count = u32::try_from(self.lock().len()).unwrap_or(u32::MAX);
         metrics::gauge!("gateway_unwritten_answers").set(count);
-        metrics::gauge!("gateway_oldest_unwritten_answer_seconds")
-            .set(self.oldest_unwritten_answer());
+        metrics::gauge!("gateway_oldest_unwritten_answer_seconds").set(self.oldest_age());
     }
 
-    /// How many operations cannot be completed with the others, so that their workers have nothing to do but to wait: others may
-    /// take their places. Of a table that is locked as a whole, all are such; that many must not be taken.
-    pub fn left_alone(&self) -> usize {
-        let all = self.unwritten.lock();
-        let alone = all.values().filter(|waiting| waiting.is_alone);
-        alone.count().min(MOST_PLACES)
+    /// How many completions were left out of their batches, at most `MAX_UNCOUNTED`.
+    pub(super) fn left_out(&self) -> usize {
+        let all = self.lock();
+        let left_out = all.values().filter(|waiting| waiting.is_left_out);
+        left_out.count().min(MAX_UNCOUNTED)
     }
 }

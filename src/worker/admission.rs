@@ -46,7 +46,7 @@ pub(super) async fn admit<'a>(
     let pass = deps.circuit_breaker.enter().ok_or_else(handed_back)?;
     if alone.is_some() {
         deps.store
-            .note_begun(claimed.id, claimed.attempt)
+            .record_begun(claimed.id, claimed.attempt)
             .await
             .map_err(|error| database_away(claimed, &error))?;
     }

@@ -66,7 +66,7 @@ pub async fn run(deps: Arc<Deps>, stop: CancellationToken) {
     let renewing = stop_with(&tasks, Arc::clone(&deps));
     while !stop.is_cancelled() {
         // What only waits to be completed, alone, keeps nobody else from running.
-        let busy = (tasks.len() - 1).saturating_sub(deps.store.left_alone());
+        let busy = (tasks.len() - 1).saturating_sub(deps.store.completions_left_out());
         let free = deps.capacity().saturating_sub(busy);
         let may_claim = stop
             .run_until_cancelled(check_books::keep_books(&deps))

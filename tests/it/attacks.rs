@@ -56,7 +56,7 @@ async fn what_stands_behind_the_second_of_two_that_expire_together_fails_with_it
     let update = gateway.accept(&by(PAST, update())).await;
     let payout = gateway.accept(&payout()).await;
     while gateway.store.end_expired().await.unwrap() {}
-    while gateway.store.fell_some().await.unwrap() {}
+    while gateway.store.fail_some_dependents().await.unwrap() {}
     assert_eq!(state(&pool, &update).await, "failed");
     gateway.end_next(done()).await;
     gateway.end_next(done()).await;
@@ -76,7 +76,7 @@ async fn what_stands_behind_one_that_is_cancelled_in_a_falling_lane_fails_with_i
     gateway.end_next(refused()).await;
     let cancelled = Operator::of(gateway.address).act(&update, "cancel").await;
     assert_eq!(cancelled.status, StatusCode::OK, "{}", cancelled.text);
-    while gateway.store.fell_some().await.unwrap() {}
+    while gateway.store.fail_some_dependents().await.unwrap() {}
     gateway.end_next(done()).await;
     assert_eq!(state(&pool, &payout).await, "failed");
 }
@@ -91,12 +91,12 @@ async fn an_unread_failure_behind_a_create_stays_unread_when_one_before_it_fails
     gateway.accept(&create()).await;
     gateway.accept(&by(PAST, update())).await;
     while gateway.store.end_expired().await.unwrap() {}
-    while gateway.store.fell_some().await.unwrap() {}
+    while gateway.store.fail_some_dependents().await.unwrap() {}
     gateway.end_next(done()).await;
     gateway.end_next(refused()).await;
-    while gateway.store.fell_some().await.unwrap() {}
+    while gateway.store.fail_some_dependents().await.unwrap() {}
     let payout = gateway.accept(&payout()).await;
-    while gateway.store.fell_some().await.unwrap() {}
+    while gateway.store.fail_some_dependents().await.unwrap() {}
     gateway.end_next(done()).await;
     assert_eq!(state(&pool, &payout).await, "failed");
 }
@@ -222,7 +222,7 @@ async fn what_follows_a_cancel_does_not_fall_because_of_a_forgotten_failure(pool
     );
     let next = json!({ "status": "LOAN_APPROVE", "data": approve("L") });
     let next = gateway.accept(&next).await;
-    while gateway.store.fell_some().await.unwrap() {}
+    while gateway.store.fail_some_dependents().await.unwrap() {}
     assert_eq!(state(&pool, &next).await, "ready");
 }
 

@@ -45,7 +45,7 @@ async fn what_runs_already_does_not_fall_when_a_clock_steps_back(pool: PgPool) {
         .await
         .unwrap();
     gateway.accept(&update()).await;
-    while gateway.store.fell_some().await.unwrap() {}
+    while gateway.store.fail_some_dependents().await.unwrap() {}
     assert_eq!(states(&pool).await, ["failed", "running", "failed"]);
     let completion = Completion {
         id: claimed.id,
@@ -89,7 +89,7 @@ async fn a_corrected_create_does_not_fail_with_what_it_corrects(pool: PgPool) {
     gateway.accept(&client_create("C")).await;
     gateway.accept(&update()).await;
     gateway.accept(&loan("L")).await;
-    while gateway.store.fell_some().await.unwrap() {}
+    while gateway.store.fail_some_dependents().await.unwrap() {}
     assert_eq!(
         in_order(&pool).await,
         ["failed", "failed", "ready", "waiting", "waiting"]
@@ -120,7 +120,7 @@ async fn a_create_stands_on_its_own_also_when_it_waited(pool: PgPool) {
         gateway.accept(&body).await;
     }
     gateway.end_next(refused()).await;
-    while gateway.store.fell_some().await.unwrap() {}
+    while gateway.store.fail_some_dependents().await.unwrap() {}
     assert_eq!(
         in_order(&pool).await,
         [
@@ -128,7 +128,7 @@ async fn a_create_stands_on_its_own_also_when_it_waited(pool: PgPool) {
         ]
     );
     gateway.end_next(refused()).await;
-    while gateway.store.fell_some().await.unwrap() {}
+    while gateway.store.fail_some_dependents().await.unwrap() {}
     assert_eq!(in_order(&pool).await, ["failed"; 8]);
 }
 
@@ -143,7 +143,7 @@ async fn a_loan_fails_with_its_client_and_not_with_an_earlier_application(pool: 
     gateway.accept(&client_create("C")).await;
     gateway.end_next(refused()).await;
     gateway.accept(&loan("L")).await;
-    while gateway.store.fell_some().await.unwrap() {}
+    while gateway.store.fail_some_dependents().await.unwrap() {}
     assert_eq!(
         in_order(&pool).await,
         ["failed", "succeeded", "failed", "failed"]

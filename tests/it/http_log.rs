@@ -101,7 +101,7 @@ async fn an_error_is_logged_once_with_its_cause_and_nobodys_data_ever(pool: PgPo
     let cause = errors[0]["fields"]["cause"].as_str().unwrap();
     assert!(
         cause.starts_with(
-            "the batch that held this row failed: the database failed to read operations: "
+            "the batch that contained this row failed: the database failed to read operations: "
         ),
         "{cause}"
     );

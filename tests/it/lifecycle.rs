@@ -144,7 +144,7 @@ async fn those_behind_a_failed_create_fail_unsent_and_name_it(pool: PgPool) {
     assert_eq!(failed["failure_response"], Value::Null);
     assert_eq!(
         failed["error_message"],
-        format!("Not sent: {create}, which it rests on, failed")
+        format!("Not sent: {create}, on which it depends, failed")
     );
     let refused = gateway.end_of(&create).await;
     assert_eq!(refused["error_message"], "Fineract returned 403");

@@ -152,7 +152,7 @@ async fn those_behind_a_failed_undo_fall_and_those_behind_a_failed_rejection_do_
     let fallen = gateway.end_of(&behind).await;
     assert_eq!(
         fallen["error_message"],
-        format!("Not sent: {undo_id}, which it rests on, failed")
+        format!("Not sent: {undo_id}, on which it depends, failed")
     );
     let mut early = reject("L");
     early["rejectedOnDate"] = json!("10 January 2026");

@@ -112,7 +112,7 @@ async fn those_that_rest_on_it_fall_with_it_and_the_others_go_on(pool: PgPool) {
     for id in [&client, &update] {
         assert_eq!(operator.act(id, "cancel").await.status, StatusCode::OK);
     }
-    while gateway.store.fell_some().await.unwrap() {}
+    while gateway.store.fail_some_dependents().await.unwrap() {}
     for (id, cause) in [(&loan, &client), (&approve, &client)] {
         let fallen = track(&gateway, id).await;
         let message = fallen["error_message"].as_str().unwrap();

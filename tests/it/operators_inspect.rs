@@ -158,7 +158,7 @@ async fn an_ended_one_shows_its_result_and_its_failure_counts_as_read(pool: PgPo
     );
     // Whoever was shown the failure knows of it: what comes now does not fail with it.
     let behind = gateway.accept(&loan_create("L")).await;
-    while gateway.store.fell_some().await.unwrap() {}
+    while gateway.store.fail_some_dependents().await.unwrap() {}
     assert_eq!(operator.inspect(&behind).await["state"], "ready");
 }
 

@@ -106,7 +106,7 @@ async fn a_failed_one_is_accepted_anew_once(pool: PgPool) {
     let again = operator.act(&first, "retry").await;
     assert_eq!(again.problem(), (409, "operation_retried".to_owned()));
     assert!(again.text.contains(&second), "{}", again.text);
-    while gateway.store.fell_some().await.unwrap() {}
+    while gateway.store.fail_some_dependents().await.unwrap() {}
     gateway.end_next(failure(false)).await;
     let third = tracking_id(&operator.act(&second, "retry").await);
     assert_eq!(operator.inspect(&third).await["retry_of"], *second);

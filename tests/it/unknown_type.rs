@@ -62,7 +62,7 @@ async fn one_falls_with_what_it_stands_behind_and_so_does_what_stands_behind_it(
     let reader = make_unknown(&pool, &reader).await;
     fail_next(&gateway).await;
     fail_next(&gateway).await;
-    while gateway.store.fell_some().await.unwrap() {}
+    while gateway.store.fail_some_dependents().await.unwrap() {}
     let left = "SELECT count(*) FROM operation WHERE state <> 'failed'";
     let left: i64 = sqlx::query_scalar(left).fetch_one(&pool).await.unwrap();
     assert_eq!(left, 0);
@@ -71,7 +71,7 @@ async fn one_falls_with_what_it_stands_behind_and_so_does_what_stands_behind_it(
         "failed"
     );
     let end = tracked(&gateway, &behind_it).await;
-    let expected = format!("Not sent: {reader}, which it rests on, failed");
+    let expected = format!("Not sent: {reader}, on which it depends, failed");
     assert_eq!(end["error_message"], expected, "{end}");
 }
 

@@ -153,7 +153,7 @@ impl Rows {
             names: None,
             expires_at,
             code: BEHIND,
-            message: format!("Not sent: record {cause}, which it rests on, failed"),
+            message: format!("Not sent: record {cause}, on which it depends, failed"),
         }))
     }
 

@@ -59,7 +59,7 @@ pub(in crate::http) async fn show_hold(
     State(api): State<Arc<ApiState>>,
 ) -> Result<Json<HoldBody>, ApiError> {
     Ok(Json(HoldBody {
-        hold: api.store.standing_hold().await?,
+        hold: api.store.active_hold().await?,
         on_hold: api.store.count_on_hold().await?,
     }))
 }

@@ -1,4 +1,4 @@
-//! The transaction that accepts a batch: lanes first, then the operations.
+//! The transaction that accepts a batch: first the lanes, then the operations.
 
 use super::{
     Accepted, NewOperation,
@@ -10,21 +10,22 @@ use crate::{
     domain::Lane,
     points::{self, Point},
     store::{
-        Asking, CompletionNotifier, Pool, StoreError, connect,
+        CompletionNotifier, Pool, StoreError, connect,
         locks::{self, Locked},
+        patience::WithTimeout,
     },
 };
 
-/// What became of a row of a batch.
+/// What became of an operation in a batch.
 pub(in crate::store) enum Tried {
-    /// It is known whether it is accepted.
+    /// It was accepted or refused.
     Done(Accepted),
-    /// It was left out, since somebody else has its lanes locked, and is given back.
+    /// Its lanes are locked by another session, so it was left out of the batch and is returned.
     LeftOut(Box<NewOperation>),
 }
 
-/// Accepts a batch, and says of each what became of it. A row that the database refuses fails alone; one
-/// whose lanes are locked is left out.
+/// Accepts a batch and returns the result of each operation. An operation whose data the database refuses fails alone;
+/// one whose lanes are locked is left out.
 pub(in crate::store) async fn accept(
     pool: &Pool,
     notifier: &CompletionNotifier,
@@ -39,7 +40,7 @@ pub(in crate::store) async fn accept(
         Err(error) if error.is_lock_timeout() => {
             tracing::warn!(
                 operations = batch.len(),
-                "a batch could not be accepted as a whole: lanes are locked"
+                "a batch could not be accepted as a whole, because lanes are locked; trying without those"
             );
             without_locked(pool, notifier, batch, tries).await
         }
@@ -71,10 +72,10 @@ async fn without_locked(
     };
     let all = locked.is_empty();
     if all && batch.len() > 1 && tries > 1 {
-        // Whoever was in the way has just gone.
+        // The lock has just been released.
         return Box::pin(accept(pool, notifier, batch, tries - 1)).await;
     }
-    // Else it is something that is not looked for: each goes by itself.
+    // Otherwise the lock is on rows that `locks::find` does not look at: each operation is tried by itself.
     locks::leave_out(
         batch,
         |new| all || locked.concerns(new.id.0, lanes(new)),
@@ -91,7 +92,7 @@ fn lanes(new: &NewOperation) -> impl Iterator<Item = &str> {
         .map(Lane::as_str)
 }
 
-/// Accepts all of a batch or, when this fails, none of it.
+/// Accepts all operations of a batch or, if this fails, none.
 pub(in crate::store) async fn accept_all(
     pool: &Pool,
     notifier: &CompletionNotifier,
@@ -138,8 +139,8 @@ fn pass(point: Point, batch: &[NewOperation]) {
     }
 }
 
-/// Whether a transaction that accepted these operations, and whose commit was not answered, has taken
-/// place: Postgres knows, once it answers again. All of the rows are there, or none is.
+/// Whether a transaction that accepted these operations, and whose commit was not answered, was committed. Postgres
+/// reports it once it answers again. Either all of the rows exist or none does.
 pub(in crate::store) async fn is_accepted(
     pool: &Pool,
     transaction_id: &str,
@@ -151,7 +152,7 @@ pub(in crate::store) async fn is_accepted(
     let Some(first) = new.first() else {
         return Ok(true);
     };
-    connect::past_broken(pool, || {
+    connect::retry_on_broken_connection(pool, || {
         sqlx::query_scalar!(
             "SELECT EXISTS (SELECT FROM operation WHERE id = $1) AS \"is_there!\"",
             first.id.0

@@ -1,4 +1,4 @@
-//! The callers' own keys: the same key brings in one operation.
+//! The callers' idempotency keys: one key creates one operation.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,10 +8,10 @@ use uuid::Uuid;
 use super::{Accepted, CallerKey, NewOperation};
 use crate::{
     domain::{OperationId, TrackingId},
-    store::{Asking, StoreError, names},
+    store::{StoreError, names, patience::WithTimeout},
 };
 
-/// Inserts the callers' keys, in their order, and gives back the operations whose key was taken.
+/// Inserts the callers' keys in their order, and returns the operations whose key is already used.
 pub(super) async fn insert_caller_keys(
     connection: &mut PgConnection,
     batch: &[NewOperation],
@@ -61,8 +61,8 @@ pub(super) async fn insert_caller_keys(
         .collect())
 }
 
-/// Finds what the taken keys brought in before: in this batch, or earlier. One that brought in what this gateway
-/// does not know fails alone.
+/// Finds the operations that were accepted under the used keys, in this batch or earlier. A key of an operation that
+/// this gateway does not know fails alone.
 pub(super) async fn read_caller_keys(
     connection: &mut PgConnection,
     batch: &[NewOperation],
@@ -73,7 +73,7 @@ pub(super) async fn read_caller_keys(
         let Some(key) = &new.caller_key else { continue };
         let accepted = match read(&mut *connection, &new.caller, key).await {
             Ok(Some(accepted)) => Ok(accepted),
-            // A key stands with its operation, or not at all.
+            // A key is committed together with its operation.
             Ok(None) => Err(StoreError::Unknown { what: "key" }),
             Err(unknown @ StoreError::Unknown { .. }) => Err(unknown),
             Err(error) => return Err(error),
@@ -83,7 +83,7 @@ pub(super) async fn read_caller_keys(
     Ok(replays)
 }
 
-/// Finds what a key has brought in, and whether with this body.
+/// Finds the operation that was accepted under a key, and whether its body is the same.
 pub(super) async fn read(
     executor: impl PgExecutor<'_>,
     caller: &str,

@@ -1,19 +1,13 @@
-//! Taking places in the lanes.
+//! Adding lane entries at the tails of lanes.
 
 use std::collections::{BTreeMap, HashMap};
 
 use sqlx::PgConnection;
 
 use super::NewOperation;
-use crate::store::hold_all;
+use crate::store::{hold_all, lanes::WINDOW_SECONDS};
 
-/// How long an operation that failed unread fells those accepted behind it.
-///
-/// Who sends all steps of a loan at once cannot know of the failure; who has read it, or comes a minute
-/// later, does.
-pub(in crate::store) const WINDOW_SECONDS: f64 = 60.0;
-
-/// Where a new operation stands.
+/// The lane entries of a new operation.
 pub(in crate::store) struct Entered {
     pub(in crate::store) position: i64,
     pub(in crate::store) read_position: Option<i64>,
@@ -28,11 +22,11 @@ pub(in crate::store) struct Entered {
 struct Added {
     members: i32,
     writers: i32,
-    /// How many of them stand before the first that creates what the lane is about.
+    /// How many of the new members are before the first create of the lane's client or loan.
     before_create: Option<i32>,
 }
 
-/// What a batch finds in a lane.
+/// The tail of a lane while a batch is added.
 #[derive(Default)]
 struct Tail {
     members: i32,
@@ -42,7 +36,8 @@ struct Tail {
 }
 
 impl Tail {
-    /// Takes the next position; whether nothing in the lane is in its way.
+    /// Takes the next position. Also returns whether the entry is admitted at once, because nothing in the lane is in
+    /// its way.
     fn take(&mut self, writes: bool) -> (i64, bool) {
         let position = self.position;
         let admitted = !self.failing_dependents
@@ -89,8 +84,8 @@ pub(in crate::store) async fn enter_lanes(
         .collect())
 }
 
-/// Makes room at the tails of the lanes, in the order of their keys. From here on to the commit, nobody puts
-/// everything on hold, or ends that: the statement that inserts the operations sees what stands.
+/// Makes room at the tails of the lanes, in the order of their keys. From here to the commit, nobody can put everything
+/// on hold or end that hold, so the statement that inserts the operations sees the active hold.
 async fn extend_lanes(
     connection: &mut PgConnection,
     new: &[&NewOperation],
@@ -163,7 +158,8 @@ async fn extend_lanes(
     Ok(tails)
 }
 
-/// Has the failures that mark these lanes cover what was just accepted there, where the marks say so.
+/// Extends the failures that mark these lanes to the operations that were just accepted there, as far as the marks
+/// reach.
 async fn cover(connection: &mut PgConnection, lanes: &[String]) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO lane_failure (lane, position, below, failed_by)

@@ -1,72 +1,28 @@
-//! Accepting an operation: durable before it is answered.
+//! Accepting operations: each is committed before it is answered.
 
 mod batch;
 mod caller_keys;
 mod lane_entries;
+mod new_operation;
 mod rows;
 
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
-use serde_json::value::RawValue;
 use tokio::time::timeout_at;
 use tokio_util::task::TaskTracker;
 
+pub use self::new_operation::{Accepted, CallerKey, NewOperation};
 pub(in crate::store) use self::{
     batch::{Tried, is_accepted},
-    lane_entries::{WINDOW_SECONDS, enter_lanes},
+    lane_entries::enter_lanes,
     rows::insert_operations,
 };
-use super::{
-    BodyDigest, CompletionNotifier, Pool, Store, StoreError, batcher::Batcher, locks::TRIES,
-};
-use crate::domain::{Checked, OperationId, OperationType, TrackingId};
+use super::{CompletionNotifier, Pool, Store, StoreError, batcher::Batcher, locks::TRIES};
 
-/// A checked operation that is to be accepted.
-#[derive(Clone, Debug)]
-pub struct NewOperation {
-    /// Its id, made by the caller of this function.
-    pub id: OperationId,
-    /// Its type.
-    pub operation_type: OperationType,
-    /// Its payload, word for word.
-    pub payload: Box<RawValue>,
-    /// What the check said of it.
-    pub checked: Checked,
-    /// The name of the token it came with.
-    pub caller: String,
-    /// The caller's own `Idempotency-Key`.
-    pub caller_key: Option<CallerKey>,
-    /// The failed operation that it runs again.
-    pub retry_of: Option<OperationId>,
-    /// Until when it may be sent.
-    pub expires_at: Option<DateTime<Utc>>,
-}
+/// How long an operation waits for its locked lanes. Its caller waits too.
+const ACCEPT_ALONE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A caller's own `Idempotency-Key`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CallerKey {
-    /// The header's value.
-    pub key: String,
-    /// The request's body.
-    pub digest: BodyDigest,
-}
-
-/// What became of a request to accept an operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Accepted {
-    /// It is committed.
-    New,
-    /// The caller's key has brought this operation in before, with the same body.
-    Replayed(TrackingId),
-    /// The caller's key has been used with another body.
-    KeyReused,
-}
-
-/// How long an operation whose lanes are locked waits for them: its caller waits too.
-const LONGEST_ALONE: Duration = Duration::from_secs(5);
-
-/// Starts the task that accepts.
+/// Starts the task that accepts operations in batches.
 pub(super) fn start(
     pool: &Pool,
     notifier: &CompletionNotifier,
@@ -80,9 +36,9 @@ pub(super) fn start(
 }
 
 impl Store {
-    /// What a caller's key has brought in before, if anything. [`accept`](Self::accept) looks by itself:
-    /// this is for a request that cannot be accepted now, and may have been.
-    pub async fn brought_in_by(
+    /// Finds the operation that was accepted under a caller's key. [`accept`](Self::accept) does this itself; this is
+    /// for a request that cannot be accepted now but may have been accepted earlier.
+    pub async fn accepted_under_key(
         &self,
         caller: &str,
         key: &CallerKey,
@@ -90,7 +46,7 @@ impl Store {
         caller_keys::read(&self.pool, caller, key).await
     }
 
-    /// Makes an operation durable, at the tail of its lanes. `Ok` is returned after the commit.
+    /// Commits an operation at the tails of its lanes. `Ok` is returned after the commit.
     pub async fn accept(&self, operation: NewOperation) -> Result<Accepted, StoreError> {
         let operation_type = operation.operation_type.as_str();
         let started = Instant::now();
@@ -107,10 +63,11 @@ impl Store {
         Ok(accepted)
     }
 
-    /// Accepts an operation that was left out of its batch, once its lanes are free. An error after a while: nothing
-    /// of it was written, since a transaction that waits for a lock in vain is rolled back before its commit.
+    /// Accepts an operation that was left out of its batch, as soon as its lanes are free. After 5 s it returns an
+    /// error. Nothing was written then, because a transaction that waits for a lock in vain is rolled back before its
+    /// commit.
     async fn accept_alone(&self, operation: &NewOperation) -> Result<Accepted, StoreError> {
-        let give_up = Instant::now() + LONGEST_ALONE;
+        let give_up = Instant::now() + ACCEPT_ALONE_TIMEOUT;
         let alone = std::slice::from_ref(operation);
         loop {
             let permit = timeout_at(give_up.into(), self.accepting_alone.acquire()).await;

@@ -1,4 +1,4 @@
-//! The rows of new operations.
+//! Inserting the rows of new operations.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{NewOperation, lane_entries::Entered};
 
-/// Inserts the rows; gives back the transaction's id, by which its commit can be asked for.
+/// Inserts the rows. Returns the id of the transaction, with which the status of its commit can be asked for.
 pub(in crate::store) async fn insert_operations(
     connection: &mut PgConnection,
     new: &[&NewOperation],
@@ -63,7 +63,8 @@ pub(in crate::store) async fn insert_operations(
     Ok(transaction_id)
 }
 
-/// Makes the rows of batches follow: whoever runs a failed operation again, its row shows it.
+/// Makes the rows of batches refer to the operations that run their failed ones again, whether the client or an
+/// operator requested that.
 async fn follow_retries(
     connection: &mut PgConnection,
     new: &[&NewOperation],

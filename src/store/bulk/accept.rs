@@ -1,4 +1,4 @@
-//! Accepting a batch: all of its rows in one transaction, in the lanes in the order of the file.
+//! Accepting a batch: all of its rows in one transaction, with the lane entries in the order of the file.
 
 use std::collections::BTreeMap;
 
@@ -10,9 +10,10 @@ use uuid::Uuid;
 use crate::{
     domain::{Lane, OperationType},
     store::{
-        Asking, BodyDigest, NewOperation, Store, StoreError,
+        BodyDigest, NewOperation, Store, StoreError,
         accept::{enter_lanes, insert_operations, is_accepted},
         connect,
+        patience::WithTimeout,
     },
 };
 
@@ -21,17 +22,17 @@ const ACTION: &str = "accept a batch";
 /// A checked batch that is to be accepted.
 #[derive(Debug)]
 pub struct NewBatch {
-    /// Its id, made by the caller of this function.
+    /// Its id, generated before it is accepted.
     pub id: Uuid,
     /// The client's name.
     pub client: String,
-    /// The client's own name for it.
+    /// The client's own name for the batch (`reference_id`).
     pub reference_id: String,
-    /// Its body.
+    /// The digest of the request's body.
     pub digest: BodyDigest,
-    /// The file's name.
+    /// The name of the uploaded file.
     pub file_name: Option<String>,
-    /// What is kept and given back.
+    /// JSON of the client that is stored and returned unchanged.
     pub global_config: Option<Box<RawValue>>,
     /// The rows, in the order of the file.
     pub rows: Vec<NewRow>,
@@ -40,52 +41,51 @@ pub struct NewBatch {
 /// A row of a new batch.
 #[derive(Debug)]
 pub struct NewRow {
-    /// The caller's own name for it.
+    /// The client's own name for the row (`consent_id`).
     pub consent_id: Option<String>,
-    /// What becomes of it.
+    /// The row's operation, or why it was refused.
     pub content: RowContent,
 }
 
-/// What becomes of a row.
+/// The content of a row.
 #[derive(Debug)]
 pub enum RowContent {
-    /// It runs.
+    /// An operation that runs.
     Operation(Box<NewOperation>),
-    /// It has failed already.
+    /// A row that was refused at acceptance.
     Refused(Box<RefusedRow>),
 }
 
-/// A row that was refused at the door, where only the good ones were asked for.
+/// A row that was refused at acceptance, when the client asked to accept only the valid ones.
 #[derive(Debug)]
 pub struct RefusedRow {
-    /// Its type, where it could be told.
+    /// Its operation type, if it could be determined.
     pub operation_type: Option<OperationType>,
-    /// The lane it would write, where it could be told.
+    /// The lane that it would write, if it could be determined.
     pub lane: Option<Lane>,
-    /// Its payload, where nothing is wrong with it.
+    /// Its payload, if it is valid.
     pub data: Option<Box<RawValue>>,
-    /// Where that is missing: the fields by which it names clients, loans and payments, as far as they
-    /// could be read.
+    /// If the payload is missing: the fields that name clients, loans and payments, as far as they could be read.
     pub names: Option<BTreeMap<String, String>>,
-    /// Until when it might have been sent.
+    /// The time until which it could have been sent.
     pub expires_at: Option<DateTime<Utc>>,
-    /// Why, as a stable code.
+    /// The reason, as a stable code.
     pub code: &'static str,
-    /// Why, as a sentence.
+    /// The reason, as a sentence.
     pub message: String,
 }
 
-/// What became of a request to accept a batch.
+/// The result of a request to accept a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BatchAccepted {
-    /// It is committed.
+    /// The batch was committed.
     New,
-    /// The client has used this reference before: for the same batch, or another.
+    /// The client has used this reference before, for the same batch or for another one.
     Known,
 }
 
 impl Store {
-    /// Makes a batch durable. `Ok` is returned after the commit.
+    /// Commits a batch. `Ok` is returned after the commit.
     pub async fn accept_batch(&self, batch: &NewBatch) -> Result<BatchAccepted, StoreError> {
         let operations: Vec<&NewOperation> = batch
             .rows
@@ -95,8 +95,9 @@ impl Store {
                 RowContent::Refused(_) => None,
             })
             .collect();
-        // Of two at once, the second waits here for the first's commit; lanes are not waited for as long.
-        let mut transaction = connect::begin_patiently(&self.pool)
+        // Of two concurrent uploads with one reference, the second waits here for the commit of the first. Locked lanes
+        // are not waited for as long.
+        let mut transaction = connect::begin_with_long_lock_wait(&self.pool)
             .or_fail_to(ACTION)
             .await?;
         let Some(transaction_id) = insert_batch(&mut transaction, batch)
@@ -105,7 +106,7 @@ impl Store {
         else {
             return Ok(BatchAccepted::Known);
         };
-        connect::wait_no_longer(&mut transaction)
+        connect::restore_lock_timeout(&mut transaction)
             .or_fail_to(ACTION)
             .await?;
         let entered = enter_lanes(&mut transaction, &operations)
@@ -132,7 +133,7 @@ impl Store {
     }
 }
 
-/// Inserts the batch; the transaction's id, unless the client has used the reference.
+/// Inserts the batch. Returns the id of the transaction, or `None` if the client has used the reference before.
 async fn insert_batch(
     connection: &mut PgConnection,
     batch: &NewBatch,
@@ -194,7 +195,7 @@ async fn insert_rows(connection: &mut PgConnection, batch: &NewBatch) -> Result<
     .map(drop)
 }
 
-/// A column of the rows that were refused; the others have nothing in it.
+/// A column of the refused rows; the other rows have nothing in it.
 fn refused<T>(batch: &NewBatch, value: impl Fn(&RefusedRow) -> Option<T>) -> Vec<Option<T>> {
     let of_row = |row: &NewRow| match &row.content {
         RowContent::Operation(_) => None,

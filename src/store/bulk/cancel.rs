@@ -1,26 +1,29 @@
-//! Ending those rows of a batch that nothing was sent for.
+//! Cancelling a batch: ending its rows for which nothing was sent.
 
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::Batch;
 use crate::store::{
-    Asking, FailsDependents, Pool, Store, StoreError,
+    FailsDependents, Pool, Store, StoreError,
     cancel::{Reason, Unsent, end_unsent, find_locked, without},
     connect,
-    lanes::{self, Departed},
+    lane_release::ReleaseEffects,
+    lanes,
     locks::Locked,
+    patience::WithTimeout,
 };
 
 const ACTION: &str = "cancel a batch";
-/// Rows ended in one transaction.
+/// Rows that are ended in one transaction.
 const CHUNK: i64 = 500;
 
 impl Store {
-    /// Ends the rows that nothing was sent for; the rest goes on. How many were ended.
+    /// Ends the rows for which nothing was sent, and returns how many. The other rows continue.
     ///
-    /// From the last row to the first: none is granted only because the one before it was cancelled. Where somebody
-    /// has a row locked, the others are ended and this fails: whoever asked must not believe that it is cancelled too.
+    /// It goes from the last row to the first, so that no row is admitted only because the row before it was cancelled.
+    /// If another session has locked a row, the others are ended and this returns an error, so that the client does not
+    /// take the locked row for cancelled.
     pub async fn cancel_batch(&self, batch: &Batch) -> Result<usize, StoreError> {
         let mut count = 0;
         let mut below = i32::MAX;
@@ -29,8 +32,8 @@ impl Store {
         while let Some((first, candidates)) = read_unended(&self.pool, batch.id, below).await? {
             let read = candidates.len();
             match cancel_chunk(self, without(candidates, &locked)).await {
-                Ok((tried, cancelled, departed)) => {
-                    self.announce_unsent(&cancelled, departed);
+                Ok((tried, cancelled, effects)) => {
+                    self.notify_unsent(&cancelled, effects);
                     count += cancelled.len();
                     some_are_left |= tried < read;
                     below = first;
@@ -55,20 +58,20 @@ impl Store {
     }
 }
 
-/// Ends one chunk: of how many it was tried, and what was ended.
+/// Ends one chunk. Returns how many rows were tried, and which ended with what effects.
 async fn cancel_chunk(
     store: &Store,
     candidates: Vec<Unsent>,
-) -> Result<(usize, Vec<Unsent>, Departed), StoreError> {
+) -> Result<(usize, Vec<Unsent>, ReleaseEffects), StoreError> {
     let tried = candidates.len();
     let mut transaction = connect::begin(&store.pool).or_fail_to(ACTION).await?;
     match end_chunk(&mut transaction, candidates, store.fails_dependents).await {
-        Ok((cancelled, departed)) => {
+        Ok((cancelled, effects)) => {
             transaction.commit().or_fail_to(ACTION).await?;
-            Ok((tried, cancelled, departed))
+            Ok((tried, cancelled, effects))
         }
         Err(error) => {
-            // Whoever looks for what somebody has locked would find what this one has.
+            // The rollback must come first: the search for locked rows would find the locks of this transaction.
             transaction.rollback().or_fail_to(ACTION).await?;
             Err(error)
         }
@@ -79,7 +82,7 @@ async fn end_chunk(
     connection: &mut PgConnection,
     candidates: Vec<Unsent>,
     fails_dependents: FailsDependents,
-) -> Result<(Vec<Unsent>, Departed), StoreError> {
+) -> Result<(Vec<Unsent>, ReleaseEffects), StoreError> {
     let lanes = candidates
         .iter()
         .flat_map(|unsent| unsent.lane_entries.lanes());
@@ -96,7 +99,8 @@ async fn end_chunk(
     .await
 }
 
-/// The last rows below a number that have not ended, the last one first, and the number of the first; if there are any.
+/// The last rows below a number that have not ended, the last one first, together with the number of the first of them;
+/// `None` if there are none.
 async fn read_unended(
     pool: &Pool,
     batch: Uuid,

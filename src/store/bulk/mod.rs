@@ -1,7 +1,7 @@
-//! Batches: many operations accepted as one, and where each of their rows stands.
+//! Batches: many operations that are accepted in one transaction, and the status of each of their rows.
 //!
-//! A row points to the operation that runs it. Nothing is counted or copied: a row's status is read from
-//! its operation (the view `batch_record`), and a retry makes the row point to the new operation.
+//! A row refers to the operation that runs it. Nothing is counted or copied: the status of a row is derived from its
+//! operation (view `batch_record`), and a retry makes the row refer to the new operation.
 
 mod accept;
 mod cancel;
@@ -18,38 +18,38 @@ pub use self::{
     record::{BatchPage, Record, RecordFilter, RowFailure, RowStatus, Summary},
     retry::{Candidate, Retry},
 };
-use super::{Asking, BodyDigest, Store, StoreError};
+use super::{BodyDigest, Store, StoreError, patience::WithTimeout};
 
 /// A batch, as it was accepted.
 #[derive(Clone, Debug)]
 pub struct Batch {
     /// Its id.
     pub id: Uuid,
-    /// Its client's own name for it.
+    /// The client's own name for it (`reference_id`).
     pub reference_id: String,
-    /// SHA-256 of its body.
+    /// SHA-256 of the body's bytes.
     digest: Vec<u8>,
-    /// SHA-256 of what that says.
+    /// SHA-256 of the body's JSON value.
     value_digest: Option<Vec<u8>>,
-    /// The file's name, as it was given.
+    /// The name of the uploaded file, as the client gave it.
     pub file_name: Option<String>,
-    /// What was given to be kept, as JSON.
+    /// JSON of the client that is returned unchanged.
     pub global_config: Option<Box<RawValue>>,
     /// How many rows it has.
     pub total: i32,
-    /// When it was accepted.
+    /// When the gateway accepted it.
     pub accepted_at: DateTime<Utc>,
 }
 
 impl Batch {
-    /// Whether it came with this body.
+    /// Whether it was uploaded with this body.
     pub fn is_of(&self, body: BodyDigest) -> bool {
         body.is_of_same(&self.digest, self.value_digest.as_deref())
     }
 }
 
 impl Store {
-    /// The batch that this client calls so, if there is one; nobody sees another's.
+    /// Reads the batch to which this client gave this name; a client cannot read another client's batch.
     pub async fn batch(
         &self,
         client: &str,

@@ -5,16 +5,16 @@ use chrono::{DateTime, Utc};
 use super::Batch;
 use crate::domain::{IdempotencyKey, OperationId, OperationType, RetryEligible};
 
-/// Where a row stands (document 002).
+/// The status of a row (document 002).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RowStatus {
-    /// Accepted, nothing sent yet.
+    /// Accepted, and nothing was sent yet.
     Ready,
-    /// An attempt has been sent, or a person has to look.
+    /// An attempt was sent, or the operation is parked.
     InProgress,
-    /// Ended with its effect.
+    /// Ended as succeeded.
     Completed,
-    /// Ended without.
+    /// Ended as failed.
     Failed,
 }
 
@@ -22,7 +22,7 @@ impl RowStatus {
     /// Every status.
     pub const ALL: [Self; 4] = [Self::Ready, Self::InProgress, Self::Completed, Self::Failed];
 
-    /// The document's word.
+    /// The name in document 002.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Ready => "READY",
@@ -32,13 +32,13 @@ impl RowStatus {
         }
     }
 
-    /// The status of that word, if there is one.
+    /// The status with that name, if there is one.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|known| known.as_str() == name)
     }
 }
 
-/// How many rows stand where.
+/// How many rows of a batch have which status.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
     /// All rows.
@@ -53,62 +53,62 @@ pub struct Summary {
     pub failed: i64,
 }
 
-/// Which rows are asked for; what is empty asks for all.
+/// Which rows are asked for. An empty filter asks for all.
 #[derive(Clone, Debug, Default)]
 pub struct RecordFilter {
-    /// Those of these statuses.
+    /// The statuses; empty for any.
     pub status: Vec<RowStatus>,
-    /// Those of this value.
+    /// The value of `retry_eligible`.
     pub retry_eligible: Option<RetryEligible>,
-    /// Those that bear this text in their names or their error.
+    /// A text that occurs in the row's names or its error, ignoring case.
     pub search: Option<String>,
 }
 
 /// Why a row failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowFailure {
-    /// As a stable code.
+    /// The stable code.
     pub code: String,
-    /// As a sentence.
+    /// The sentence that explains it.
     pub message: String,
-    /// Whether it may be sent again.
+    /// Whether the row may be sent again.
     pub retry_eligible: RetryEligible,
 }
 
 /// One row.
 #[derive(Clone, Debug)]
 pub struct Record {
-    /// Its place in the file, from 1.
+    /// Its number in the file, from 1.
     pub number: i32,
-    /// The caller's own name for it, else its operation's id.
+    /// The client's own name for it, otherwise the id of its operation.
     pub consent_id: Option<String>,
-    /// Where it stands.
+    /// Its status.
     pub status: RowStatus,
-    /// The operation that runs it; none where it was refused at the door.
+    /// The operation that runs it; `None` if it was refused at acceptance.
     pub operation_id: Option<OperationId>,
-    /// Its type, where it is known.
+    /// Its operation type, if it is known.
     pub operation_type: Option<OperationType>,
-    /// The key last sent to Fineract.
+    /// The idempotency key that was last used towards Fineract.
     pub last_key: Option<IdempotencyKey>,
     /// Why it failed, if it did.
     pub failure: Option<RowFailure>,
 }
 
-/// Where a batch stands, and some of its rows.
+/// The status of a batch, and a page of its rows.
 #[derive(Clone, Debug)]
 pub struct BatchPage {
-    /// How many rows stand where, whatever was asked for.
+    /// How many rows of the whole batch have which status.
     pub summary: Summary,
-    /// When anything last changed.
+    /// When a row last changed: it was accepted or ended, or an attempt of it was sent.
     pub changed_at: DateTime<Utc>,
-    /// How many rows are as asked for.
+    /// How many rows match the filter.
     pub matching: usize,
-    /// Those of the page.
+    /// The rows of the page.
     pub records: Vec<Record>,
 }
 
 impl BatchPage {
-    /// Whether anything has happened since the batch was accepted; a claim alone is nothing.
+    /// Whether anything has changed since the batch was accepted; a claim alone is no change.
     pub fn has_changed(&self, batch: &Batch) -> bool {
         self.changed_at > batch.accepted_at
     }

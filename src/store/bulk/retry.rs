@@ -1,4 +1,4 @@
-//! Sending failed rows again: each as a new operation that takes the row's place.
+//! Retrying failed rows: each runs again as a new operation, to which the row then refers.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -11,9 +11,10 @@ use super::{Batch, RowFailure};
 use crate::{
     domain::{OperationId, OperationType, RetryEligible},
     store::{
-        Asking, NewOperation, Store, StoreError,
+        NewOperation, Store, StoreError,
         accept::{enter_lanes, insert_operations, is_accepted},
         connect, failures_read, lanes,
+        patience::WithTimeout,
     },
 };
 
@@ -22,39 +23,40 @@ const ACTION: &str = "send rows again";
 /// A row that may be sent again.
 #[derive(Debug)]
 pub struct Candidate {
-    /// Its place in the file.
+    /// Its number in the file, from 1.
     pub number: i32,
-    /// The operation that failed; none where the row was refused at the door.
+    /// The operation that failed; `None` if the row was refused at acceptance.
     pub operation_id: Option<OperationId>,
-    /// Its type, where it is known.
+    /// Its operation type, if it is known.
     pub operation_type: Option<OperationType>,
-    /// Its payload, where there is one that was ever good.
+    /// Its payload, if it was ever valid.
     pub payload: Option<Box<RawValue>>,
-    /// Where that is missing: the fields by which it named clients, loans and payments, as it was refused.
+    /// If the payload is missing: the fields that named clients, loans and payments when the row was refused.
     pub names: Vec<(String, String)>,
-    /// Why it failed; `None`: it has not.
+    /// Why it failed; `None` if it has not.
     pub failure: Option<RowFailure>,
-    /// The operation that it failed with, unsent, unless that one is run again already.
+    /// The failed operation on which it depended, if it was therefore not sent and that operation has not been run
+    /// again yet.
     pub failed_with: Option<OperationId>,
-    /// Until when it might be sent.
+    /// The time until which it could be sent.
     pub expires_at: Option<DateTime<Utc>>,
-    /// Whether that has passed, by the database's clock.
+    /// Whether that time has passed, by the database's clock.
     pub is_past_expiry: bool,
 }
 
-/// A failed row, and what is to take its place.
+/// A failed row and the operation that replaces its failed one.
 #[derive(Debug)]
 pub struct Retry {
-    /// Its place in the file.
+    /// Its number in the file, from 1.
     pub number: i32,
-    /// The operation to replace, as it was read; none where the row was refused at the door.
+    /// The operation to replace, as it was read; `None` if the row was refused at acceptance.
     pub failed: Option<OperationId>,
-    /// The operation to replace it.
+    /// The new operation.
     pub operation: NewOperation,
 }
 
 impl Store {
-    /// Reads the named rows of a batch, or all of its failed ones, in their order.
+    /// Reads the given rows of a batch, or all of its failed rows, in their order.
     pub async fn retry_candidates(
         &self,
         batch: &Batch,
@@ -105,9 +107,9 @@ impl Store {
             .collect())
     }
 
-    /// Accepts the operations at the tails of their lanes, in the order given, each in the place of the
-    /// operation that its row pointed to. The numbers of the rows that still pointed there: of two
-    /// retries at once, a row is one's.
+    /// Accepts the operations at the tails of their lanes, in the given order, and makes each row refer to its new
+    /// operation. Returns the numbers of the rows that still referred to the operation to replace: if two retries are
+    /// concurrent, only one of them replaces a row's operation.
     pub async fn retry_rows(
         &self,
         batch: &Batch,
@@ -131,8 +133,8 @@ impl Store {
                 current.get(&retry.number).copied() == Some(retry.failed.map(|id| id.0))
             })
             .collect();
-        // Or they would fall with the failure that they are to mend.
-        failures_read::note(&mut transaction, &failed, &keys)
+        // Otherwise the new operations would fail as dependents of the failures that they are to repair.
+        failures_read::record(&mut transaction, &failed, &keys)
             .or_fail_to(ACTION)
             .await?;
         let operations: Vec<&NewOperation> = taken.iter().map(|retry| &retry.operation).collect();
@@ -159,8 +161,8 @@ impl Store {
         Ok(taken.iter().map(|retry| retry.number).collect())
     }
 
-    /// The lanes that failed operations and those in their place stand in; they are there when this
-    /// returns, so that they can be locked in their order.
+    /// The lanes of the failed operations and of the new ones. The lanes exist when this returns, so that they can be
+    /// locked in their order.
     async fn lanes_of(
         &self,
         retries: &[Retry],
@@ -197,7 +199,7 @@ impl Store {
     }
 }
 
-/// Locks the rows: their numbers, and the operations that they point to now.
+/// Locks the rows. Returns their numbers and the operations to which they refer now.
 async fn lock_rows(
     connection: &mut PgConnection,
     batch: &Batch,
@@ -220,7 +222,7 @@ async fn lock_rows(
         .collect())
 }
 
-/// Makes rows that were refused at the door point to their first operation.
+/// Makes rows that were refused at acceptance refer to their first operation.
 async fn point_refused_rows(
     connection: &mut PgConnection,
     batch: &Batch,

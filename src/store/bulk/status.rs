@@ -1,4 +1,4 @@
-//! Reading where a batch and its rows stand, all of one moment.
+//! Reading the status of a batch and of its rows in one snapshot.
 
 use std::collections::HashMap;
 
@@ -10,14 +10,14 @@ use uuid::Uuid;
 use super::{Batch, BatchPage, Record, RecordFilter, RowFailure, RowStatus, Summary};
 use crate::{
     domain::{IdempotencyKey, OperationId, OperationType, RetryEligible},
-    store::{Asking, Store, StoreError, connect},
+    store::{Store, StoreError, connect, patience::WithTimeout},
 };
 
-const ACTION: &str = "read where a batch stands";
+const ACTION: &str = "read the status of a batch";
 
 impl Store {
-    /// Reads where a batch stands, and `limit` of the rows that are as asked for, after `offset` of them.
-    /// The summary tells of every failure, so all of them count as read.
+    /// Reads the status of a batch, and `limit` of the matching rows after the first `offset` of them. The summary
+    /// reports every failure, so all of them count as read.
     pub async fn batch_page(
         &self,
         batch: &Batch,
@@ -25,17 +25,17 @@ impl Store {
         offset: usize,
         limit: usize,
     ) -> Result<BatchPage, StoreError> {
-        let mut moment = connect::begin_one_moment(&self.pool)
+        let mut snapshot = connect::begin_snapshot(&self.pool)
             .or_fail_to(ACTION)
             .await?;
-        let (summary, changed_at) = summarize(&mut moment, batch).or_fail_to(ACTION).await?;
-        let numbers = select(&mut moment, batch, filter).await?;
+        let (summary, changed_at) = summarize(&mut snapshot, batch).or_fail_to(ACTION).await?;
+        let numbers = select(&mut snapshot, batch, filter).await?;
         let page: Vec<i32> = numbers.iter().skip(offset).take(limit).copied().collect();
-        let records = read_records(&mut moment, batch.id, &page).await?;
-        moment.commit().or_fail_to(ACTION).await?;
+        let records = read_records(&mut snapshot, batch.id, &page).await?;
+        snapshot.commit().or_fail_to(ACTION).await?;
         if let Some(changed_at) = changed_at.filter(|_| summary.failed > 0) {
             let failed = self.unread_failures(batch, changed_at).await?;
-            self.note_failures_read(&failed).await?;
+            self.record_failures_read(&failed).await?;
         }
         Ok(BatchPage {
             summary,
@@ -47,8 +47,7 @@ impl Store {
         })
     }
 
-    /// The operations of a batch that had failed by then, and whose lanes do not know yet that their failure
-    /// was read.
+    /// The operations of a batch that had failed by then and whose lanes do not know yet that their failure was read.
     async fn unread_failures(
         &self,
         batch: &Batch,
@@ -70,7 +69,7 @@ impl Store {
         .await
     }
 
-    /// The payloads of operations.
+    /// Reads the payloads of operations.
     pub async fn payloads(
         &self,
         ids: &[OperationId],
@@ -121,7 +120,7 @@ async fn summarize(
     })
 }
 
-/// The numbers of the rows that are as asked for, in their order.
+/// The numbers of the rows that match the filter, in their order.
 async fn select(
     connection: &mut PgConnection,
     batch: &Batch,
@@ -164,7 +163,8 @@ async fn select(
     .await
 }
 
-/// The ways in which rows of the batch have failed that have this value: types, and codes beside them.
+/// The pairs of operation type and code with which rows of the batch have failed and that have this value of
+/// `retry_eligible`.
 async fn endings(
     connection: &mut PgConnection,
     batch: &Batch,

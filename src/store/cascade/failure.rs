@@ -1,31 +1,31 @@
-//! The failures of a lane whose dependents are still to be ended: each by itself, as a create between two of
-//! them parts them.
+//! The failures of a lane whose dependents are still to be ended. Each has a row of its own, because a create between
+//! two failures separates their dependents.
 
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
     domain::RetryEligible,
-    store::{Asking, StoreError, names::TrackingName},
+    store::{StoreError, names::TrackingName, patience::WithTimeout},
 };
 
-/// Why an operation failed that depends on one that failed, for operators.
+/// The code of an operation that was not sent because an operation on which it depends failed.
 const BEHIND_FAILED: &str = "behind_failed";
-/// The same behind one that was cancelled, or was not sent by its deadline.
+/// The same, if that operation was cancelled or expired.
 const BEHIND_STOPPED: &str = "behind_stopped";
 
 /// A failure whose dependents are still to be ended.
 pub(super) struct Failure {
-    /// Where the one that failed stood.
+    /// The position of the failed operation.
     pub(super) position: i64,
-    /// Before which position its dependents stand.
+    /// The position before which its dependents end.
     pub(super) below: i64,
     /// The operation that failed.
     pub(super) failed_by: Uuid,
 }
 
-/// The first of a lane's failures whose dependents are still to be ended. A gateway from before they were
-/// kept by themselves leaves only the lane's mark.
+/// The first of a lane's failures whose dependents are still to be ended. Gateways from before the table `lane_failure`
+/// leave only the failure mark of the lane.
 pub(super) async fn read_failure(
     connection: &mut PgConnection,
     lane: &str,
@@ -48,7 +48,7 @@ pub(super) async fn read_failure(
     .await
 }
 
-/// The operation that failed, and the code of those that fail with it.
+/// The name of the failed operation, and the code for its dependents.
 pub(super) async fn read_cause(
     connection: &mut PgConnection,
     failure: &Failure,
@@ -76,8 +76,8 @@ pub(super) async fn read_cause(
     Ok((name, code))
 }
 
-/// All have failed with it that are to. Where a create ended that, and the lane's mark stands before it, what
-/// is accepted now depends on the create, and on that mark no more.
+/// Deletes a failure whose dependents have all ended. If a create ended them and the failure mark is before the create,
+/// operations that are accepted now depend on the create and not on that mark.
 pub(super) async fn forget_failure(
     connection: &mut PgConnection,
     lane: &str,

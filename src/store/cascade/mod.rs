@@ -1,4 +1,4 @@
-//! Ending those that fall with a failure, in chunks: the failure itself completed at once.
+//! Ending the dependents of failed operations, in chunks. The failed operation itself is completed at once.
 
 mod failure;
 
@@ -9,30 +9,32 @@ use tokio_util::sync::CancellationToken;
 
 use self::failure::{Failure, forget_failure, read_cause, read_failure};
 use super::{
-    Asking, FailsDependents, Pool, Store, StoreError,
+    FailsDependents, Pool, Store, StoreError,
     cancel::Unsent,
     connect,
-    lanes::{self, Departed, LaneReleases},
+    lane_release::{LaneReleases, ReleaseEffects},
+    lanes,
+    patience::WithTimeout,
     results::{FailureRow, Results},
 };
 use crate::{domain::OperationType, telemetry::chain};
 
 /// Operations ended in one transaction.
 const CHUNK: i64 = 500;
-/// How often falling lanes are looked for when nobody said that there is one.
+/// How often lanes with failing dependents are looked for without a notification.
 const SAFETY_NET: Duration = Duration::from_secs(1);
 
 impl Store {
-    /// Ends what falls, until it is cancelled.
+    /// Ends failing dependents until `stop`.
     pub async fn run_cascade(self, stop: CancellationToken) {
         let running = async {
             loop {
-                let signalled = self.notifier.fails_dependents();
-                match self.fell_some().await {
+                let signalled = self.notifier.dependency_failure();
+                match self.fail_some_dependents().await {
                     Ok(true) => continue,
                     Ok(false) => {}
                     Err(error) => {
-                        tracing::warn!(error = %chain(&error), "failing_dependents operations wait");
+                        tracing::warn!(error = %chain(&error), "dependents of failed operations could not be ended; trying again");
                     }
                 }
                 drop(tokio::time::timeout(SAFETY_NET, signalled).await);
@@ -41,29 +43,29 @@ impl Store {
         stop.run_until_cancelled(running).await;
     }
 
-    /// Ends a chunk of each falling lane; whether there may be more. What cannot be ended in one lane holds up no
-    /// other: it is tried again with the next call.
-    pub async fn fell_some(&self) -> Result<bool, StoreError> {
-        let mut some_fell = false;
+    /// Ends a chunk of the dependents in each lane that has any. Returns whether there may be more. An error in one
+    /// lane does not delay the others; that lane is tried again with the next call.
+    pub async fn fail_some_dependents(&self) -> Result<bool, StoreError> {
+        let mut some_ended = false;
         let mut lane = String::new();
-        while let Some(next) = next_falling(&self.pool, &lane).await? {
+        while let Some(next) = next_failing_lane(&self.pool, &lane).await? {
             lane = next;
-            match fell_chunk(&self.pool, &lane, self.fails_dependents).await {
-                Ok((ended, departed)) => {
-                    some_fell = true;
-                    self.announce_unsent(&ended, departed);
+            match fail_chunk(&self.pool, &lane, self.fails_dependents).await {
+                Ok((ended, effects)) => {
+                    some_ended = true;
+                    self.notify_unsent(&ended, effects);
                 }
                 Err(error) => {
-                    tracing::warn!(error = %chain(&error), "the operations that fall in a lane wait");
+                    tracing::warn!(error = %chain(&error), "the dependents of a failed operation could not be ended; trying again");
                 }
             }
         }
-        Ok(some_fell)
+        Ok(some_ended)
     }
 }
 
-/// The falling lane that comes after this key, of those that nobody has locked.
-async fn next_falling(pool: &Pool, after: &str) -> Result<Option<String>, StoreError> {
+/// The next lane with failing dependents after this key, except for locked ones.
+async fn next_failing_lane(pool: &Pool, after: &str) -> Result<Option<String>, StoreError> {
     sqlx::query_scalar!(
         "SELECT key FROM lane
           WHERE failing_dependents AND key > $1
@@ -73,26 +75,26 @@ async fn next_falling(pool: &Pool, after: &str) -> Result<Option<String>, StoreE
         after
     )
     .fetch_optional(pool)
-    .or_fail_to("look for failing_dependents lanes")
+    .or_fail_to("look for lanes with failing dependents")
     .await
 }
 
-async fn fell_chunk(
+async fn fail_chunk(
     pool: &Pool,
     lane: &str,
     fails_dependents: FailsDependents,
-) -> Result<(Vec<Unsent>, Departed), StoreError> {
-    const ACTION: &str = "end failing_dependents operations";
+) -> Result<(Vec<Unsent>, ReleaseEffects), StoreError> {
+    const ACTION: &str = "end dependents of a failed operation";
     let mut transaction = connect::begin_batch(pool).or_fail_to(ACTION).await?;
-    // Which lanes they stand in is known only after a look; the lanes are locked in their order, and
-    // the look is taken again.
+    // The lanes of the dependents are known only after a read. They are then locked in the order of their keys, and the
+    // dependents are read again.
     let first = read_failure(&mut transaction, lane).await?;
     let mut keys: Vec<String> = match &first {
-        Some(failure) => read_falling(&mut transaction, lane, failure).await?,
+        Some(failure) => read_dependents(&mut transaction, lane, failure).await?,
         None => Vec::new(),
     }
     .iter()
-    .flat_map(|failing_dependents| failing_dependents.lane_entries.lanes())
+    .flat_map(|dependent| dependent.lane_entries.lanes())
     .chain([lane.to_owned()])
     .collect();
     keys.sort_unstable();
@@ -102,51 +104,51 @@ async fn fell_chunk(
         .await?;
     let locked: HashSet<String> = keys.into_iter().collect();
     let Some(failure) = read_failure(&mut transaction, lane).await? else {
-        let departed = finish(&mut transaction, lane).or_fail_to(ACTION).await?;
+        let effects = finish(&mut transaction, lane).or_fail_to(ACTION).await?;
         transaction.commit().or_fail_to(ACTION).await?;
-        return Ok((Vec::new(), departed));
+        return Ok((Vec::new(), effects));
     };
-    let mut all = read_falling(&mut transaction, lane, &failure).await?;
-    // A create depends on nothing that failed before it, and what comes behind it on the create.
+    let mut all = read_dependents(&mut transaction, lane, &failure).await?;
+    // A create depends on nothing that failed before it, and the operations behind it depend on the create.
     let create = all.iter().position(|unsent| {
         unsent.operation_type.is_some_and(OperationType::is_create)
             && unsent.lane_entries.lane == lane
     });
     let ends_at = create.and_then(|index| all.drain(index..).next());
     let none_is_left = all.is_empty();
-    let failing_dependents: Vec<Unsent> = all
+    let dependents: Vec<Unsent> = all
         .into_iter()
-        .filter(|failing_dependents| {
-            locked.contains(&failing_dependents.lane_entries.lane)
-                && failing_dependents
+        .filter(|dependent| {
+            locked.contains(&dependent.lane_entries.lane)
+                && dependent
                     .lane_entries
                     .read
                     .as_ref()
                     .is_none_or(|(lane, _)| locked.contains(lane))
         })
         .collect();
-    let departed = if none_is_left {
+    let effects = if none_is_left {
         let ends_at = ends_at.map(|create| create.lane_entries.position);
         forget_failure(&mut transaction, lane, &failure, ends_at)
             .or_fail_to(ACTION)
             .await?;
-        Departed::default()
+        ReleaseEffects::default()
     } else {
-        end_fallen(
+        end_dependents(
             &mut transaction,
             (lane, &failure),
-            &failing_dependents,
+            &dependents,
             fails_dependents,
         )
         .await?
     };
     transaction.commit().or_fail_to(ACTION).await?;
-    Ok((failing_dependents, departed))
+    Ok((dependents, effects))
 }
 
-/// The first operations of a lane that fall, in their order. One that has had its turn does not fall:
-/// it was accepted after the failure had been forgotten, whatever a clock says by now.
-async fn read_falling(
+/// The first dependents of a failure, in their order. An operation that was admitted is none, whatever the clock says
+/// by now: it was accepted after the failure mark had lost its effect.
+async fn read_dependents(
     connection: &mut PgConnection,
     lane: &str,
     failure: &Failure,
@@ -164,49 +166,49 @@ async fn read_falling(
         failure.below
     )
     .fetch_all(connection)
-    .or_fail_to("read failing_dependents operations")
+    .or_fail_to("read dependents of a failed operation")
     .await
     .map(|rows| {
-        let failing_dependents = rows.into_iter().map(|row| {
+        let dependents = rows.into_iter().map(|row| {
             let read = row.read_lane.zip(row.read_position);
             Unsent::of(row.id, &row.r#type, (row.lane, row.position), read)
         });
-        failing_dependents.collect()
+        dependents.collect()
     })
 }
 
-async fn end_fallen(
+async fn end_dependents(
     connection: &mut PgConnection,
     (lane, failure): (&str, &Failure),
-    failing_dependents: &[Unsent],
+    dependents: &[Unsent],
     fails_dependents: FailsDependents,
-) -> Result<Departed, StoreError> {
-    const ACTION: &str = "end failing_dependents operations";
+) -> Result<ReleaseEffects, StoreError> {
+    const ACTION: &str = "end dependents of a failed operation";
     let (cause, code) = read_cause(connection, failure).await?;
     let mut releases = LaneReleases::default();
     let mut results = Results::default();
-    for fallen in failing_dependents {
-        releases.leave(&fallen.lane_entries);
-        // In its own lane the first failure's mark stands; in another it makes one of its own.
+    for dependent in dependents {
+        releases.remove_entries(&dependent.lane_entries);
+        // In this lane the mark of the first failure counts; in another lane the dependent makes a mark of its own.
         let fails_dependents =
-            fallen.lane_entries.lane != lane && fallen.fails_dependents(fails_dependents);
+            dependent.lane_entries.lane != lane && dependent.fails_dependents(fails_dependents);
         if fails_dependents {
-            releases.fell(&fallen.lane_entries, fallen.id.0);
+            releases.add_failure(&dependent.lane_entries, dependent.id.0);
         }
-        let message = format!("Not sent: {cause}, which it rests on, failed");
+        let message = format!("Not sent: {cause}, on which it depends, failed");
         let failed = FailureRow {
             code: code.to_owned(),
             message,
             marked: true,
             failed_with: Some(failure.failed_by),
         };
-        results.push(fallen.id, None, None, Some(failed));
+        results.push(dependent.id, None, None, Some(failed));
     }
     sqlx::query!(
         "UPDATE operation
             SET state = 'failed', due_at = NULL, reason_code = NULL, reason_since = NULL, ended_at = now()
           WHERE id = ANY ($1)",
-        &failing_dependents.iter().map(|fallen| fallen.id.0).collect::<Vec<_>>()
+        &dependents.iter().map(|dependent| dependent.id.0).collect::<Vec<_>>()
     )
     .execute(&mut *connection)
     .or_fail_to(ACTION)
@@ -217,17 +219,17 @@ async fn end_fallen(
         .await
 }
 
-/// No failure has dependents left to be ended: the lane goes on with what came later.
-async fn finish(connection: &mut PgConnection, lane: &str) -> Result<Departed, sqlx::Error> {
+/// No failure in the lane has dependents left: the lane goes on with the operations that were accepted later.
+async fn finish(connection: &mut PgConnection, lane: &str) -> Result<ReleaseEffects, sqlx::Error> {
     sqlx::query!(
         "UPDATE lane SET failing_dependents = false WHERE key = $1",
         lane
     )
     .execute(&mut *connection)
     .await?;
-    let work = lanes::admit(connection, &[lane.to_owned()]).await?;
-    Ok(Departed {
-        work,
-        ..Departed::default()
+    let has_ready = lanes::admit(connection, &[lane.to_owned()]).await?;
+    Ok(ReleaseEffects {
+        has_ready,
+        ..ReleaseEffects::default()
     })
 }

@@ -1,35 +1,39 @@
-//! Putting everything on hold: first what is accepted from now on, then what is there.
+//! Putting everything on hold: first the operations that are accepted from now on, then the existing ones.
 
 use std::time::{Duration, Instant};
 
-use super::{begin_alone, end_standing, standing};
-use crate::store::{Asking, Pool, RETRY_PAUSE, StoreError};
+use super::{begin_exclusively, end_active, read_active};
+use crate::store::{
+    Pool, StoreError,
+    patience::{RETRY_PAUSE, WithTimeout},
+};
 
 const ACTION: &str = "put everything on hold";
-/// Operations marked in one transaction.
+/// Operations that are put on hold in one transaction.
 const CHUNK: i64 = 1_000;
-/// How long an operation whose row somebody else has locked is waited for.
-const LONGEST_WAIT: Duration = Duration::from_mins(1);
-/// Why a hold ended that another took the place of.
-const REPLACED: &str = "everything was put on hold once more";
+/// How long to wait for operations whose rows another session has locked.
+const MAX_WAIT: Duration = Duration::from_mins(1);
+/// The reason that is stored for a hold that was replaced by a new one.
+const REPLACED: &str = "everything was put on hold again";
 
 /// What was put on hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Covered {
-    /// Operations that are on hold now and were not before.
+    /// How many operations are on hold now and were not before.
     pub operations: u64,
-    /// Operations on hold of which an attempt had begun before, and whose answer is not written yet.
+    /// How many operations on hold have an attempt that was committed before, and whose answer is not written yet.
     pub under_way: u64,
 }
 
-/// Puts everything on hold, for every gateway on the database: once this has returned, nothing that was accepted, and nothing that
-/// will be, is claimed, nor does an attempt of it begin, until operators release it. An attempt that had begun ends as
-/// ever.
+/// Puts everything on hold, for every gateway on the database. Once this has returned, no operation, whether accepted
+/// already or later, is claimed or has an attempt committed until operators release it. An attempt that was committed
+/// before runs to its end.
 ///
-/// On an error, what was marked so far stays on hold, and so does what is accepted: it may be done again.
+/// After an error, the operations that were reached stay on hold, and so do those that are accepted later. The call can
+/// be repeated.
 pub async fn hold_all(pool: &Pool, reason: &str, by: &str) -> Result<Covered, StoreError> {
-    let mut transaction = begin_alone(pool).await?;
-    end_standing(&mut transaction, by, REPLACED)
+    let mut transaction = begin_exclusively(pool).await?;
+    end_active(&mut transaction, by, REPLACED)
         .or_fail_to(ACTION)
         .await?;
     let id = sqlx::query_scalar!(
@@ -44,19 +48,21 @@ pub async fn hold_all(pool: &Pool, reason: &str, by: &str) -> Result<Covered, St
     cover(pool, id).await
 }
 
-/// Sees to it that a hold stands: where one does already, what operators have released stays released.
+/// Makes sure that everything is on hold. If a hold is active already, operations that were released from it stay
+/// released.
 pub async fn keep_on_hold(pool: &Pool, reason: &str, by: &str) -> Result<Covered, StoreError> {
-    match standing(pool).await? {
+    match read_active(pool).await? {
         Some(hold) if hold.covers_all_since.is_some() => Ok(Covered::default()),
-        // Whoever did it died at it, or is at it now: to mark twice is to mark once.
+        // The process that began this hold died, or is still covering the operations. To cover an operation twice has
+        // no further effect.
         Some(hold) => cover(pool, hold.id).await,
         None => hold_all(pool, reason, by).await,
     }
 }
 
-/// Marks what was there when a hold began, and notes that it covers all.
+/// Puts the existing operations on hold, and records that the hold covers them all.
 async fn cover(pool: &Pool, hold: i64) -> Result<Covered, StoreError> {
-    let give_up = Instant::now() + LONGEST_WAIT;
+    let give_up = Instant::now() + MAX_WAIT;
     let mut operations = 0;
     loop {
         let pass = mark_all(pool, hold).await?;
@@ -82,16 +88,16 @@ async fn cover(pool: &Pool, hold: i64) -> Result<Covered, StoreError> {
     })
 }
 
-/// What a pass over the operations has done.
+/// What one pass over the operations has done.
 #[derive(Default)]
 struct Pass {
     marked: u64,
-    /// Those that somebody else had locked.
+    /// The operations that another session had locked.
     left: u64,
 }
 
-/// Passes once over all operations that have not ended. One that has not ended writes exactly one lane, so their
-/// places there are all there is to look at, however many have ended.
+/// Passes once over all operations that have not ended. Each of them writes exactly one lane, so it is enough to look
+/// at the writers' lane entries, however many operations have ended.
 async fn mark_all(pool: &Pool, hold: i64) -> Result<Pass, StoreError> {
     let mut pass = Pass::default();
     let mut after = (String::new(), 0);

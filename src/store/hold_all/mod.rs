@@ -1,10 +1,11 @@
-//! Everything on hold, for every gateway on the database: one row that whoever accepts reads, and a mark on each
-//! operation.
+//! Hold-all: everything on hold, for every gateway on the database. It consists of one row that every acceptance reads,
+//! and of a flag on each operation.
 //!
-//! An operation is on hold by its own row (`operation.held`), as one that an operator holds back: claims and attempts
-//! ask for nothing more, and operators release by filter. What is accepted while a hold stands is marked as it is
-//! inserted. Whoever accepts shares a lock until its commit that whoever puts on hold takes alone, for a moment: so each
-//! accepted row is either there to be marked, or marked already.
+//! An operation is on hold by its own row (`operation.on_hold`), as if an operator had put only this one on hold:
+//! claims and attempts check nothing else, and operators release by filter. An operation that is accepted while the
+//! hold is active is inserted on hold. Each acceptance takes a shared lock until its commit, and putting everything on
+//! hold takes the same lock exclusively for a moment. So each accepted row either exists when the existing operations
+//! are put on hold, or is inserted on hold.
 
 mod cover;
 mod release;
@@ -14,7 +15,11 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::{Asking, Operator, Pool, RETRY_PAUSE, Store, StoreError, connect, pool::Transaction};
+use super::{
+    Operator, Pool, Store, StoreError, connect,
+    patience::{RETRY_PAUSE, WithTimeout},
+    pool::Transaction,
+};
 use crate::domain::OperationId;
 
 pub use self::{
@@ -22,24 +27,25 @@ pub use self::{
     release::{HoldFilter, OnHold, Released},
 };
 
-/// The advisory lock: shared by whoever accepts, from before it reads whether a hold stands until its commit.
+/// The advisory lock. Each acceptance takes it shared, from before it reads the active hold until its commit.
 pub(super) const LOCK: i64 = 0x0068_6f6c_645f_616c;
 
-/// How long whoever accepts is waited for: one that hangs is ended by Postgres after 10 s.
-const LONGEST_WAIT: Duration = Duration::from_mins(1);
+/// How long to wait for acceptances in progress. Postgres ends one that hangs after 10 s.
+const MAX_WAIT: Duration = Duration::from_mins(1);
 
-/// A hold of everything that stands.
+/// An active hold of everything.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct HoldAll {
     #[serde(skip)]
     pub(super) id: i64,
-    /// Why.
+    /// The reason that the operator gave.
     pub reason: String,
-    /// Who did it.
+    /// Who put everything on hold.
     pub by: String,
-    /// From when on what is accepted is on hold.
+    /// The time since when operations are accepted on hold.
     pub since: DateTime<Utc>,
-    /// From when on everything is; `None`: whoever did it is still at it, or died at it.
+    /// The time since when every operation is on hold; `None` while the existing ones are being put on hold, or if the
+    /// process died meanwhile.
     pub covers_all_since: Option<DateTime<Utc>>,
 }
 
@@ -49,30 +55,30 @@ pub struct CountOnHold {
     /// The type.
     #[serde(rename = "type")]
     pub operation_type: String,
-    /// How many.
+    /// The number of operations.
     pub count: i64,
 }
 
-/// The hold that stands, if one does.
-pub(super) async fn standing(pool: &Pool) -> Result<Option<HoldAll>, StoreError> {
-    connect::past_broken(pool, || {
+/// Reads the active hold, if there is one.
+pub(super) async fn read_active(pool: &Pool) -> Result<Option<HoldAll>, StoreError> {
+    connect::retry_on_broken_connection(pool, || {
         sqlx::query_as!(
             HoldAll,
             r#"SELECT id, reason, held_by AS "by", since, covers_all_since FROM hold_all WHERE ended_at IS NULL"#
         )
         .fetch_optional(pool)
     })
-    .or_fail_to("look for a hold of everything")
+    .or_fail_to("read the active hold of everything")
     .await
 }
 
 impl Store {
-    /// The hold of everything that stands, if one does.
-    pub async fn standing_hold(&self) -> Result<Option<HoldAll>, StoreError> {
-        standing(&self.pool).await
+    /// The active hold of everything, if there is one.
+    pub async fn active_hold(&self) -> Result<Option<HoldAll>, StoreError> {
+        read_active(&self.pool).await
     }
 
-    /// Whether an operation is on hold: then nothing is sent for it.
+    /// Whether an operation is on hold, so that nothing may be sent for it.
     pub async fn is_on_hold(&self, id: OperationId) -> Result<bool, StoreError> {
         sqlx::query_scalar!("SELECT on_hold FROM operation WHERE id = $1", id.0)
             .fetch_one(&self.pool)
@@ -80,7 +86,7 @@ impl Store {
             .await
     }
 
-    /// How many operations are on hold, with everything or each for itself, type by type.
+    /// How many operations of each type are on hold, whether with everything or singly.
     pub async fn count_on_hold(&self) -> Result<Vec<CountOnHold>, StoreError> {
         sqlx::query_as!(
             CountOnHold,
@@ -95,15 +101,15 @@ impl Store {
         .await
     }
 
-    /// Ends the hold that stands: what is accepted from now on runs. What is on hold stays so until it is
-    /// released. `None`: no hold stood.
+    /// Ends the active hold: operations that are accepted from now on run. What is on hold stays so until it is
+    /// released. Returns `None` if no hold was active.
     pub async fn end_hold(
         &self,
         reason: &str,
         operator: &Operator,
     ) -> Result<Option<HoldAll>, StoreError> {
-        let mut transaction = begin_alone(&self.pool).await?;
-        let ended = end_standing(&mut transaction, &operator.name, reason)
+        let mut transaction = begin_exclusively(&self.pool).await?;
+        let ended = end_active(&mut transaction, &operator.name, reason)
             .or_fail_to("end a hold of everything")
             .await?;
         transaction
@@ -114,7 +120,7 @@ impl Store {
     }
 }
 
-async fn end_standing(
+async fn end_active(
     transaction: &mut Transaction,
     by: &str,
     reason: &str,
@@ -132,13 +138,15 @@ async fn end_standing(
     .await
 }
 
-/// Begins a transaction while nobody accepts: it has seen the commits of all that did not know of it, and those that begin
-/// later know what it commits. Whoever accepts waits meanwhile, so each try is short.
-async fn begin_alone(pool: &Pool) -> Result<Transaction, StoreError> {
-    const ACTION: &str = "wait for those who accept";
-    let give_up = Instant::now() + LONGEST_WAIT;
+/// Begins a transaction while no acceptance is in progress. It sees all commits of acceptances that did not know of it,
+/// and later acceptances see what it commits. Acceptances wait meanwhile, so each try is short.
+async fn begin_exclusively(pool: &Pool) -> Result<Transaction, StoreError> {
+    const ACTION: &str = "wait for acceptances in progress";
+    let give_up = Instant::now() + MAX_WAIT;
     loop {
-        let mut transaction = connect::begin_briefly(pool).or_fail_to(ACTION).await?;
+        let mut transaction = connect::begin_with_short_lock_wait(pool)
+            .or_fail_to(ACTION)
+            .await?;
         let locked = sqlx::query!("SELECT pg_advisory_xact_lock($1)", LOCK)
             .execute(&mut *transaction)
             .or_fail_to(ACTION)

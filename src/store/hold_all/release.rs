@@ -1,35 +1,35 @@
-//! What is on hold with everything: looking at it, and letting it go on, by filter.
+//! Listing what is on hold, and releasing it by filter.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::{
     domain::State,
-    store::{Asking, ListCursor, Operator, Store, StoreError, TrackingName},
+    store::{ListCursor, Operator, Store, StoreError, TrackingName, patience::WithTimeout},
 };
 
-/// Operations released in one transaction.
+/// Operations that are released in one transaction.
 const CHUNK: i64 = 500;
 
-/// Which of the operations on hold are meant: those for which all of this is so.
+/// Which of the operations on hold are meant. Every condition that is set must be met.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HoldFilter {
-    /// The type.
+    /// The operation type.
     pub operation_type: Option<String>,
-    /// The lender; only `LOAN_CREATE` has one.
+    /// The lender; only a `LOAN_CREATE` has one.
     pub lender: Option<String>,
-    /// The lane that it writes: `client:<externalId>` or `loan:<externalId>`, in lower case.
+    /// The lane that the operation writes: `client:<externalId>` or `loan:<externalId>`, in lower case.
     pub lane: Option<String>,
-    /// Accepted then or later.
+    /// Accepted at this time or later.
     pub accepted_after: Option<DateTime<Utc>>,
-    /// Accepted earlier than then.
+    /// Accepted before this time.
     pub accepted_before: Option<DateTime<Utc>>,
-    /// Whether an attempt of it was ever begun, as far as this database knows.
+    /// Whether an attempt was ever committed, as far as this database knows.
     pub sent: Option<bool>,
 }
 
 impl HoldFilter {
-    /// Whether it leaves nothing out.
+    /// Whether no condition is set.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
@@ -38,39 +38,40 @@ impl HoldFilter {
 /// An operation on hold, as a list shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct OnHold {
-    /// The name by which callers know it.
+    /// The tracking id.
     pub tracking_id: TrackingName,
-    /// Where it stands.
+    /// Its state.
     pub state: String,
-    /// When it was accepted.
+    /// When the gateway accepted it.
     pub accepted_at: DateTime<Utc>,
     /// The lane that it writes.
     pub lane: String,
-    /// Its lender, of a `LOAN_CREATE`.
+    /// The lender of a `LOAN_CREATE`.
     pub lender: Option<String>,
-    /// The name of the token it came with.
+    /// The name of the caller's token.
     pub caller: String,
-    /// Whether an attempt of it was ever begun, as far as this database knows.
+    /// Whether an attempt was ever committed, as far as this database knows.
     pub sent: bool,
-    /// Why everything was put on hold; `null`: an operator holds back this one, and `audit` knows more.
+    /// Why everything was put on hold; `null` if an operator put this operation on hold by itself, which the table
+    /// `audit` records.
     pub reason: Option<String>,
-    /// By whom.
+    /// Who put everything on hold.
     pub by: Option<String>,
-    /// Since when.
+    /// Since when everything is on hold.
     pub since: Option<DateTime<Utc>>,
 }
 
-/// What was released.
+/// The result of a release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Released {
-    /// How many operations.
+    /// The number of operations released.
     pub released: u64,
-    /// Whether others that are meant are still on hold: above the limit, or locked by somebody.
+    /// Whether other operations that match are still on hold, because the limit was reached or because they are locked.
     pub has_more: bool,
 }
 
 impl Store {
-    /// What is on hold, those first that were accepted first; with a cursor, those behind it. The second is the
+    /// Lists what is on hold in the order of acceptance; with a cursor, the page after it. The second value is the
     /// cursor of the next page, if there is one.
     pub async fn on_hold(
         &self,
@@ -130,8 +131,8 @@ impl Store {
         Ok((page.collect(), next))
     }
 
-    /// Lets so many of the operations go on, at most, that are on hold with everything and are meant, those first that were accepted
-    /// first; each leaves a row in the audit. What an operator holds back by itself stays on hold.
+    /// Releases at most `limit` of the matching operations that are on hold with everything, in the order of
+    /// acceptance. Each release writes a row of the audit. Operations that an operator put on hold singly stay on hold.
     pub async fn release_on_hold(
         &self,
         filter: &HoldFilter,

@@ -1,23 +1,23 @@
-//! Who did what: written in the transaction of what was done.
+//! The audit: each row is written in the transaction of its action.
 
 use serde_json::Value;
 use sqlx::PgConnection;
 
 use crate::{
     domain::OperationId,
-    store::{Asking, StoreError},
+    store::{StoreError, patience::WithTimeout},
 };
 
-/// Who acts, and by which request.
+/// The operator who acts, and the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operator {
-    /// The name of the token.
+    /// The name of the operator's token.
     pub name: String,
-    /// The request's id.
+    /// The request id.
     pub request_id: String,
 }
 
-/// What an operator can do.
+/// The kinds of actions, as the audit names them.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Action {
     Cancel,
@@ -44,8 +44,8 @@ impl Action {
 }
 
 impl Operator {
-    /// Writes down an action. The detail says where the operation stood and what was asked for.
-    pub(super) async fn leaves(
+    /// Records an action on one operation. The detail contains the operation's state and what was requested.
+    pub(super) async fn record(
         &self,
         connection: &mut PgConnection,
         action: Action,
@@ -55,8 +55,8 @@ impl Operator {
         self.write(connection, action, Some(id), detail).await
     }
 
-    /// Writes down an action that is about more than one operation.
-    pub(super) async fn leaves_of_all(
+    /// Records an action on more than one operation.
+    pub(super) async fn record_for_all(
         &self,
         connection: &mut PgConnection,
         action: Action,

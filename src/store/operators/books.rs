@@ -1,63 +1,64 @@
-//! What operators say about Fineract's books: that they are others now, or that a number still means what it meant.
+//! Operators' confirmations about Fineract's books: that the books have changed, or that a number still means the same
+//! object.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::json;
 
 use super::{ActionError, Operator, Unfit, audit::Action};
-use crate::store::{Asking, Store, StoreError, connect};
+use crate::store::{Store, StoreError, connect, patience::WithTimeout};
 
-/// So many conflicts are shown at most.
+/// The most conflicts that are listed.
 const CONFLICTS: i64 = 100;
 
-/// Fineract's books, as this database knows them.
+/// What this database knows of Fineract's books.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct BooksReport {
-    /// The epoch.
+    /// The current epoch.
     pub epoch: i32,
-    /// When it began.
+    /// When the epoch began.
     pub began_at: DateTime<Utc>,
-    /// Numbers that two lanes have learned, the last found first; at most 100.
+    /// Numbers that two lanes have received, the last found first; at most 100.
     pub number_conflicts: Vec<NumberConflict>,
 }
 
-/// A number of Fineract's, which gives each but once, that two lanes have learned.
+/// A number that two lanes have received, although Fineract assigns each number only once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct NumberConflict {
-    /// The lane that learned it last.
+    /// The lane that received it last.
     pub lane: String,
-    /// The lane that had learned it before.
+    /// The lane that had received it before.
     pub other_lane: String,
     /// The number.
     pub number: i64,
-    /// When it was found.
+    /// When the gateway found the conflict.
     pub found_at: DateTime<Utc>,
 }
 
-/// What the confirmation of other books has led to.
+/// The result of confirming that the books have changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct NewEpoch {
     /// The new epoch.
     pub epoch: i32,
-    /// How many operations were parked: they had been sent to the books of before.
+    /// How many operations were parked because they had been sent to the earlier books.
     pub parked: u64,
 }
 
-/// That a number still means a lane's client or loan.
+/// A confirmation that a number still belongs to a lane's client or loan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NumberConfirmation {
     /// The lane.
     pub lane: String,
     /// The number.
     pub number: i64,
-    /// The external id that Fineract shows under it now.
+    /// The external id that Fineract shows for the number now.
     pub external_id: String,
-    /// Why it is the same.
+    /// Why the object is the same.
     pub reason: String,
 }
 
 impl Store {
-    /// What is known of Fineract's books.
+    /// Reads what is known of Fineract's books.
     pub async fn books(&self) -> Result<BooksReport, StoreError> {
         const ACTION: &str = "read what is known of Fineract's books";
         let books = sqlx::query!("SELECT epoch, began_at FROM books")
@@ -80,8 +81,9 @@ impl Store {
         })
     }
 
-    /// Begins a new epoch: numbers learned before it are not used any more, and what was sent before it and has not
-    /// ended is parked and never sent again. The epoch that ends is named, so that it is done once.
+    /// Begins a new epoch: numbers of earlier epochs are not used any more, and operations that were sent before and
+    /// have not ended are parked and never sent again. The caller names the epoch that ends, so that a repeated request
+    /// has no further effect.
     pub async fn confirm_books(
         &self,
         ending: i32,
@@ -119,15 +121,16 @@ impl Store {
         .rows_affected();
         let detail = json!({ "epoch": epoch, "parked": parked, "reason": reason });
         operator
-            .leaves_of_all(&mut transaction, Action::ConfirmBooks, detail)
+            .record_for_all(&mut transaction, Action::ConfirmBooks, detail)
             .await?;
         transaction.commit().or_fail_to(ACTION).await?;
         self.notifier.notify_work();
         Ok(NewEpoch { epoch, parked })
     }
 
-    /// Notes that a number still means a lane's client or loan, whatever external id Fineract shows under it by now;
-    /// what was parked for that in the lane goes on. How many did; `None`: there is no such lane.
+    /// Records that a number still belongs to a lane's client or loan, whatever external id Fineract shows for it.
+    /// Operations of the lane that were parked for this reason continue. Returns how many; `None` if there is no such
+    /// lane.
     pub async fn confirm_number(
         &self,
         confirmed: &NumberConfirmation,
@@ -152,8 +155,8 @@ impl Store {
         if known.rows_affected() == 0 {
             return Ok(None);
         }
-        // Its `reason_code` stays: without one it would count as retried by an operator, who says more by that.
-        let gone_on = sqlx::query!(
+        // The `reason_code` stays: without it, the operation would count as retried by an operator, which permits more.
+        let continued = sqlx::query!(
             "UPDATE operation
                 SET state = 'ready', due_at = now(), reason_since = now()
               WHERE (lane = $1 OR read_lane = $1) AND state = 'parked' AND reason_code = 'number_means_another'",
@@ -165,10 +168,10 @@ impl Store {
         .rows_affected();
         let detail = json!({ "lane": confirmed.lane, "number": confirmed.number, "reason": confirmed.reason });
         operator
-            .leaves_of_all(&mut transaction, Action::ConfirmNumber, detail)
+            .record_for_all(&mut transaction, Action::ConfirmNumber, detail)
             .await?;
         transaction.commit().or_fail_to(ACTION).await?;
         self.notifier.notify_work();
-        Ok(Some(gone_on))
+        Ok(Some(continued))
     }
 }

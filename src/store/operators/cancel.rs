@@ -1,4 +1,4 @@
-//! Ending an operation that was never sent.
+//! Cancelling an operation for which nothing was ever sent.
 
 use serde_json::json;
 use sqlx::PgConnection;
@@ -7,16 +7,17 @@ use super::{ActionError, Found, Operator, Unfit, audit::Action};
 use crate::{
     domain::State,
     store::{
-        Asking, Store,
+        Store,
         cancel::{Reason, Unsent, end_unsent},
         connect, lanes, names,
+        patience::WithTimeout,
     },
 };
 
 const ACTION: &str = "cancel an operation";
 
 impl Store {
-    /// Ends an operation of which nothing was ever sent; those that rest on it fall with it.
+    /// Ends an operation for which nothing was ever sent. Its dependents fail.
     pub async fn cancel(&self, found: &Found, operator: &Operator) -> Result<(), ActionError> {
         let mut transaction = connect::begin(&self.pool).or_fail_to(ACTION).await?;
         lanes::lock(&mut transaction, &found.lane_entries.lanes())
@@ -34,13 +35,13 @@ impl Store {
             Reason::Cancelled,
             self.fails_dependents,
         );
-        let (cancelled, departed) = ending.or_fail_to(ACTION).await?;
+        let (cancelled, effects) = ending.or_fail_to(ACTION).await?;
         if cancelled.is_empty() {
             return Err(Unfit::Sent.into());
         }
         let detail = json!({ "state": state.as_str() });
         operator
-            .leaves(
+            .record(
                 &mut transaction,
                 Action::Cancel,
                 found.tracking_id.id,
@@ -48,12 +49,12 @@ impl Store {
             )
             .await?;
         transaction.commit().or_fail_to(ACTION).await?;
-        self.announce_unsent(&cancelled, departed);
+        self.notify_unsent(&cancelled, effects);
         Ok(())
     }
 }
 
-/// Locks the operation's row, so that nobody claims it, and makes sure that no worker has it.
+/// Locks the operation's row, so that no worker can claim it, and checks that none has it.
 async fn lock_idle(connection: &mut PgConnection, found: &Found) -> Result<State, ActionError> {
     let state = sqlx::query_scalar!(
         "SELECT state FROM operation WHERE id = $1 FOR NO KEY UPDATE",

@@ -1,23 +1,24 @@
-//! Holding an operation back, and letting it go on: it keeps its place, and those behind it wait.
+//! Putting an operation on hold and releasing it. It keeps its lane entries, so the operations behind it wait.
 
 use serde_json::json;
 
 use super::{ActionError, Found, Operator, Unfit, audit::Action};
 use crate::{
     domain::State,
-    store::{Asking, Store, connect, names},
+    store::{Store, connect, names, patience::WithTimeout},
 };
 
 impl Store {
-    /// Holds an operation back that no worker has just now, or lets it go on. Done twice, it is done once. One that is
-    /// on hold with everything is held back by itself from then on, and not released with the others.
+    /// Puts an operation on hold that no worker is running, or releases it. Repeating the call has no further effect.
+    /// An operation that is on hold with everything is on hold singly from then on, so it is not released with the
+    /// others.
     pub async fn hold(
         &self,
         found: &Found,
         is_on_hold: bool,
         operator: &Operator,
     ) -> Result<(), ActionError> {
-        const ACTION: &str = "hold an operation back";
+        const ACTION: &str = "put an operation on hold or release it";
         let id = found.tracking_id.id;
         let mut transaction = connect::begin(&self.pool).or_fail_to(ACTION).await?;
         let row = sqlx::query!(
@@ -30,7 +31,7 @@ impl Store {
         let state = names::state(&row.state)?;
         match state {
             State::Waiting | State::Ready => {}
-            // With everything, these were put on hold too.
+            // A hold of everything includes running and parked operations.
             State::Running | State::Parked if row.on_hold && !is_on_hold => {}
             State::Running => return Err(Unfit::Running.into()),
             State::Parked => return Err(Unfit::Parked.into()),
@@ -40,7 +41,7 @@ impl Store {
             return Ok(());
         }
         sqlx::query!(
-            // Being held is no trouble of its own: what comes after it begins anew.
+            // The time on hold does not count as a time of retries; `reason_since` begins anew.
             "UPDATE operation
                 SET on_hold = $2, hold_all = NULL,
                     reason_since = CASE WHEN state = $3 THEN reason_since WHEN reason_code IS NOT NULL THEN now() END
@@ -59,7 +60,7 @@ impl Store {
         };
         let detail = json!({ "state": state.as_str() });
         operator
-            .leaves(&mut transaction, action, id, detail)
+            .record(&mut transaction, action, id, detail)
             .await?;
         transaction.commit().or_fail_to(ACTION).await?;
         if !is_on_hold {

@@ -1,4 +1,4 @@
-//! What operators do with single operations: each action and its audit row are one transaction.
+//! Operators' actions on single operations. Each action and its audit row are written in one transaction.
 
 mod audit;
 mod books;
@@ -9,7 +9,7 @@ mod parked;
 mod resolve;
 mod retry;
 
-use super::{Asking, Store, StoreError, TrackingName, claimed::LaneEntries, names};
+use super::{Store, StoreError, TrackingName, lanes::LaneEntries, names, patience::WithTimeout};
 use crate::domain::{OperationId, State, TrackingId};
 
 pub use self::{
@@ -23,51 +23,51 @@ pub use self::{
 /// Why an action was not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum ActionError {
-    /// It does not fit where the operation stands.
+    /// The action is not possible in the operation's state.
     #[error(transparent)]
     Unfit(#[from] Unfit),
-    /// The database did not do its part.
+    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// Why an action does not fit where an operation stands.
+/// Why an action is not possible.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
-    /// A worker holds it.
-    #[error("A worker runs this operation just now.")]
+    /// A worker is running it.
+    #[error("A worker is running this operation.")]
     Running,
-    /// It will run, or runs, by itself.
-    #[error("This operation has not ended and is not parked: it goes on by itself.")]
+    /// It runs without an operator, or will.
+    #[error("This operation has not ended and is not parked: it continues without an operator.")]
     UnderWay,
-    /// An attempt was committed: Fineract may have it.
+    /// An attempt was committed, so Fineract may have executed it.
     #[error("This operation was sent to Fineract, or may have been.")]
     Sent,
-    /// Nothing will change it any more.
+    /// It has ended, so nothing can change it.
     #[error("This operation has ended.")]
     Ended,
-    /// It waits for a person already.
-    #[error("This operation is parked: it waits for a decision already.")]
+    /// It is parked, so it waits for an operator already.
+    #[error("This operation is parked already: retry or resolve it.")]
     Parked,
-    /// Only a parked one is for a person to decide.
+    /// Only a parked operation can be decided by an operator.
     #[error("This operation is not parked.")]
     NotParked,
-    /// Its deadline has passed, and no other is given.
-    #[error("The expires_at of this operation has passed: name a new one to run it again.")]
+    /// Its `expires_at` has passed, and no new one was given.
+    #[error("The expires_at of this operation has passed: give a new one to run it again.")]
     Expired,
-    /// Another epoch of Fineract's books has begun already.
-    #[error("Fineract's books are in another epoch by now: look at them once more.")]
+    /// The epoch that the operator named is not the current one.
+    #[error("Fineract's books are in another epoch by now: read them again.")]
     OtherEpoch,
-    /// Not everything is on hold.
-    #[error("No hold of everything stands.")]
+    /// No hold of everything is active.
+    #[error("Not everything is on hold: there is no hold to end.")]
     NoHold,
-    /// It is run again already.
-    #[error("This operation is run again already, as {0}.")]
+    /// Another operation runs it again already.
+    #[error("This operation has been run again already, as {0}.")]
     Retried(TrackingName),
 }
 
 impl Unfit {
-    /// The stable name that operators' tools may rely on.
+    /// The stable code, on which operators' tools may rely.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Running => "operation_running",
@@ -84,19 +84,19 @@ impl Unfit {
     }
 }
 
-/// An operation that an action is about.
+/// An operation that is the subject of an action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
-    /// The name by which callers know it.
+    /// The tracking id.
     pub tracking_id: TrackingId,
-    /// Where it stood when it was looked for.
+    /// Its state when it was read.
     pub state: State,
-    /// Where it stands in its lanes, or stood.
+    /// Its entries in its lanes, or those that it had.
     pub lane_entries: LaneEntries,
 }
 
 impl Store {
-    /// Looks for an operation.
+    /// Finds an operation by its id.
     pub async fn find(&self, id: OperationId) -> Result<Option<Found>, StoreError> {
         sqlx::query!(
             "SELECT type, state, lane, position, read_lane, read_position

@@ -1,4 +1,4 @@
-//! Finding what only a person can decide.
+//! Listing parked operations, which only a person can decide.
 
 use std::{fmt, str::FromStr};
 
@@ -6,26 +6,27 @@ use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
-use crate::store::{Asking, Store, StoreError, TrackingName};
+use crate::store::{Store, StoreError, TrackingName, patience::WithTimeout};
 
 /// A parked operation, as a list shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ParkedOperation {
-    /// The name by which callers know it.
+    /// The tracking id.
     pub tracking_id: TrackingName,
-    /// Why, as a stable code.
+    /// The reason code.
     pub reason_code: String,
-    /// Since when.
+    /// When it was parked.
     pub reason_since: DateTime<Utc>,
-    /// When it was accepted.
+    /// When the gateway accepted it.
     pub accepted_at: DateTime<Utc>,
-    /// The lane that it keeps shut.
+    /// The lane that it writes, in which later operations wait for it.
     pub lane: String,
-    /// The name of the token it came with.
+    /// The name of the caller's token.
     pub caller: String,
 }
 
-/// The last operation of a page: since when it is parked, or was accepted, in microseconds, and its id.
+/// The position after the last operation of a page: the time when it was parked or accepted, in microseconds, and its
+/// id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ListCursor {
     pub(in crate::store) since: DateTime<Utc>,
@@ -44,7 +45,7 @@ impl Serialize for ListCursor {
     }
 }
 
-/// A text that is no cursor.
+/// A text that is not a cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a cursor of this list")]
 pub struct InvalidCursor;
@@ -65,8 +66,8 @@ impl FromStr for ListCursor {
 }
 
 impl Store {
-    /// The parked operations, those first that have been so for the longest; with a cursor, those
-    /// behind it. The second is the cursor of the next page, if there is one.
+    /// Lists the parked operations, the longest parked first; with a cursor, the page after it. The second value is the
+    /// cursor of the next page, if there is one.
     pub async fn parked(
         &self,
         limit: u16,

@@ -1,17 +1,18 @@
-//! A person says how a parked operation ended: a worker asks Fineract, and ends it when that agrees.
+//! Resolving a parked operation: an operator states how it ended, and a worker ends it if Fineract does not contradict
+//! that.
 
 use serde_json::json;
 
 use super::{ActionError, Found, Operator, Unfit, audit::Action};
 use crate::{
     domain::Resolution,
-    store::{Asking, Store, connect},
+    store::{Store, connect, patience::WithTimeout},
 };
 
 impl Store {
-    /// Has a worker look whether an operation that is parked, or on hold, ended as an operator says: nothing is sent
-    /// for it. With the resolution comes whether the operator has seen that no command of it waits for a checker.
-    /// The note is kept in the audit.
+    /// Submits a resolution for an operation that is parked or on hold; nothing is sent for it any more. A worker then
+    /// checks it against Fineract. The flag beside the resolution says whether the operator has confirmed that no
+    /// command of the operation waits for a checker. The note is kept in the audit.
     pub async fn resolve(
         &self,
         found: &Found,
@@ -47,7 +48,7 @@ impl Store {
             json!({ "outcome": outcome, "note": note, "reason_code": parked.reason_code })
         };
         operator
-            .leaves(&mut transaction, Action::Resolve, id, detail)
+            .record(&mut transaction, Action::Resolve, id, detail)
             .await?;
         transaction.commit().or_fail_to(ACTION).await?;
         self.notifier.notify_work();

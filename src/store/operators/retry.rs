@@ -1,4 +1,4 @@
-//! Running an operation again: a parked one goes on, a failed one becomes a new operation.
+//! Retrying an operation: a parked one continues, a failed one is run again as a new operation.
 
 use chrono::{DateTime, Utc};
 use serde_json::{json, value::RawValue};
@@ -8,30 +8,31 @@ use super::{ActionError, Found, Operator, Unfit, audit::Action};
 use crate::{
     domain::OperationId,
     store::{
-        Asking, NewOperation, Store, StoreError, TrackingName,
+        NewOperation, Store, StoreError, TrackingName,
         accept::{enter_lanes, insert_operations},
         connect, failures_read, lanes,
+        patience::WithTimeout,
     },
 };
 
 const ACTION: &str = "run an operation again";
 
-/// What a failed operation was made of.
+/// What is needed to run a failed operation again.
 #[derive(Debug)]
 pub struct Retryable {
-    /// Its payload, word for word.
+    /// Its payload, byte for byte.
     pub payload: Box<RawValue>,
-    /// The name of the token it came with.
+    /// The name of the caller's token.
     pub caller: String,
-    /// Until when it might be sent.
+    /// The time until which it could be sent.
     pub expires_at: Option<DateTime<Utc>>,
-    /// Whether that has passed, by the database's clock.
+    /// Whether that time has passed, by the database's clock.
     pub is_past_expiry: bool,
 }
 
 impl Store {
-    /// Makes a parked operation ready at once, with the key and the attempts it has, and with another
-    /// deadline where one is given.
+    /// Makes a parked operation ready at once, with its key number and its attempts, and with a new `expires_at` if one
+    /// is given.
     pub async fn retry_parked(
         &self,
         found: &Found,
@@ -57,14 +58,14 @@ impl Store {
         .ok_or(Unfit::NotParked)?;
         let detail = json!({ "state": "parked", "reason_code": parked.reason_code });
         operator
-            .leaves(&mut transaction, Action::Retry, id, detail)
+            .record(&mut transaction, Action::Retry, id, detail)
             .await?;
         transaction.commit().or_fail_to(ACTION).await?;
         self.notifier.notify_work();
         Ok(())
     }
 
-    /// What a failed operation was made of, to be checked once more.
+    /// Reads what is needed to run a failed operation again, for a new check.
     pub async fn retryable(&self, id: OperationId) -> Result<Retryable, StoreError> {
         sqlx::query!(
             r#"SELECT p.caller, p.data AS "data: Json<Box<RawValue>>", o.expires_at,
@@ -94,7 +95,7 @@ impl Store {
     ) -> Result<(), ActionError> {
         let id = failed.tracking_id.id;
         let mut transaction = connect::begin(&self.pool).or_fail_to(ACTION).await?;
-        // Whoever else runs it again waits for these lanes.
+        // A concurrent retry waits for these lanes.
         let locked = failed.lane_entries.lanes();
         lanes::lock(&mut transaction, &locked)
             .or_fail_to(ACTION)
@@ -102,8 +103,8 @@ impl Store {
         if let Some(retry) = read_retry(&mut transaction, id).await? {
             return Err(Unfit::Retried(retry).into());
         }
-        // Or it would fall with the failure that it is to mend.
-        failures_read::note(&mut transaction, &[id.0], &locked)
+        // Otherwise the new operation would fail as a dependent of the failure that it is to repair.
+        failures_read::record(&mut transaction, &[id.0], &locked)
             .or_fail_to(ACTION)
             .await?;
         let entered = enter_lanes(&mut transaction, &[new])
@@ -114,7 +115,7 @@ impl Store {
             .await?;
         let detail = json!({ "state": "failed", "retry": new.id.0 });
         operator
-            .leaves(&mut transaction, Action::Retry, id, detail)
+            .record(&mut transaction, Action::Retry, id, detail)
             .await?;
         transaction.commit().or_fail_to(ACTION).await?;
         self.notifier.notify_work();

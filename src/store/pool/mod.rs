@@ -1,17 +1,17 @@
-//! The connections to the database: lent to whoever has a statement, taken back in good order or closed.
+//! The pool of connections to the database.
 //!
 //! | module | owns |
 //! | --- | --- |
-//! | `lent` | one connection while it is used, and a transaction on it |
-//! | `session` | what a new connection has to be before it is used |
+//! | `connection` | one connection while it is in use, and a transaction on it |
+//! | `session` | the settings that a new connection must have before it is used |
 //!
-//! It rests on sqlx's pool, and does two things that that one does not. A connection that does not answer is
-//! closed within seconds: sqlx asks each one that comes back whether it is still there, for as long as TCP has
-//! hope (15 minutes), and it keeps its place in the pool meanwhile. And whoever waits takes the first
-//! connection that comes back: sqlx has it wait for the new one that it began to open, which a session pooler
-//! that has fewer connections than this may open never gives.
+//! It uses sqlx's pool and changes two things. A connection that does not answer is closed within seconds: sqlx checks
+//! each returned connection for as long as TCP keeps trying (15 minutes), and meanwhile the connection counts as one of
+//! the pool. And a caller who waits receives the first connection that is returned: sqlx makes the caller wait for the
+//! new connection that it began to open, which never comes from a session pooler with fewer connections than this pool
+//! may open.
 
-mod lent;
+mod connection;
 mod session;
 
 use std::{
@@ -34,38 +34,37 @@ use sqlx::{
     postgres::{PgQueryResult, PgRow, PgStatement, PgTypeInfo},
 };
 use tokio::{
-    runtime::Handle,
     sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore},
     time::{sleep, timeout},
 };
 
 pub use self::session::UnfitSetting;
 pub(super) use self::{
-    lent::{Lent, Transaction},
+    connection::{PooledConnection, Transaction},
     session::Session,
 };
 use crate::telemetry::chain;
 
-/// How long a request waits for a connection before it is told that the database is away.
-const LONGEST_WAIT: Duration = Duration::from_secs(3);
-/// How long a connection may take to be opened; whoever waits for it has time for another one.
-pub(super) const OPENED_WITHIN: Duration = Duration::from_secs(2);
-/// How long after one that could not be opened the next one is tried.
+/// How long a caller waits for a connection before it receives an error.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long opening a connection may take; a caller who waits for it then still has time for another one.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// The pause after a connection could not be opened.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// The connections of this process. Cheap to clone.
+/// The connections of this process. Clones share them.
 #[derive(Clone)]
 pub struct Pool {
     pool: PgPool,
     slots: Arc<Slots>,
 }
 
-/// Which connections are free, of those that are there as far as is known.
+/// Counts the connections that exist, as far as is known, and those that are free.
 struct Slots {
     free: Arc<Semaphore>,
     count: AtomicUsize,
     most: usize,
-    /// Held by whoever opens one more.
+    /// Locked by the task that opens a further connection.
     opening: Arc<Mutex<()>>,
 }
 
@@ -97,30 +96,30 @@ impl Pool {
         &self.pool
     }
 
-    /// A pool of one connection like these, for whoever keeps it.
-    pub(super) fn of_one(&self) -> PgPool {
+    /// A separate pool of one connection with the same settings, for a task that keeps its connection.
+    pub(super) fn single_connection(&self) -> PgPool {
         let options = self.pool.options().clone().max_connections(1);
         options.connect_lazy_with((*self.pool.connect_options()).clone())
     }
 
-    /// How many connections there may be.
-    pub(super) fn most(&self) -> usize {
+    /// The most connections that this pool opens.
+    pub(super) fn max_connections(&self) -> usize {
         self.slots.most
     }
 
-    /// Lends a connection: one that is free or a new one, whichever comes first.
-    pub(super) async fn lend(&self) -> Result<Lent, sqlx::Error> {
-        timeout(LONGEST_WAIT, self.lend_patiently())
+    /// Acquires a connection: a free one or a new one, whichever comes first.
+    pub(super) async fn acquire(&self) -> Result<PooledConnection, sqlx::Error> {
+        timeout(ACQUIRE_TIMEOUT, self.acquire_slot_and_connection())
             .await
             .unwrap_or(Err(sqlx::Error::PoolTimedOut))
     }
 
-    async fn lend_patiently(&self) -> Result<Lent, sqlx::Error> {
+    async fn acquire_slot_and_connection(&self) -> Result<PooledConnection, sqlx::Error> {
         loop {
             let slot = self.slot().await?;
             match self.pool.acquire().await {
-                Ok(connection) => return Ok(Lent::new(connection, slot)),
-                // The database gives us fewer than it did.
+                Ok(connection) => return Ok(PooledConnection::new(connection, slot)),
+                // The database or its pooler grants fewer connections than before.
                 Err(sqlx::Error::PoolTimedOut) => {
                     slot.forget();
                     self.slots.count.fetch_sub(1, Ordering::Relaxed);
@@ -130,7 +129,7 @@ impl Pool {
         }
     }
 
-    /// A free place, as soon as there is one.
+    /// Waits for a free slot.
     async fn slot(&self) -> Result<OwnedSemaphorePermit, sqlx::Error> {
         let mut freed = pin!(Arc::clone(&self.slots.free).acquire_owned());
         loop {
@@ -143,19 +142,19 @@ impl Pool {
         }
     }
 
-    /// Opens one more connection, aside.
+    /// Opens a further connection in the background.
     fn open_one_more(&self, opening: OwnedMutexGuard<()>) {
         let Self { pool, slots } = self.clone();
-        aside(async move {
+        connection::in_background(async move {
             if slots.may_open() {
                 match pool.acquire().await {
                     Ok(connection) => {
                         slots.count.fetch_add(1, Ordering::Relaxed);
-                        lent::take_back(connection, false).await;
+                        connection::return_to_pool(connection, false).await;
                         slots.free.add_permits(1);
                     }
                     Err(error) => {
-                        tracing::debug!(error = %chain(&error), "no further connection to the database");
+                        tracing::debug!(error = %chain(&error), "a further connection to the database could not be opened; trying again in a second");
                         sleep(PAUSE).await;
                     }
                 }
@@ -171,16 +170,7 @@ impl Slots {
     }
 }
 
-/// Runs what is over within seconds.
-#[expect(clippy::disallowed_methods, reason = "nobody needs to wait for it")]
-fn aside(what: impl Future<Output = ()> + Send + 'static) {
-    // Where the runtime has ended, so have the connections.
-    if Handle::try_current().is_ok() {
-        tokio::spawn(what);
-    }
-}
-
-/// A statement by itself, on any connection.
+/// Runs a single statement on any connection.
 impl<'p> Executor<'p> for &Pool {
     type Database = Postgres;
 
@@ -193,8 +183,8 @@ impl<'p> Executor<'p> for &Pool {
     {
         let pool = self.clone();
         let rows = async move {
-            let mut lent = pool.lend().await?;
-            let rows: Vec<_> = lent.fetch_many(query).try_collect().await?;
+            let mut connection = pool.acquire().await?;
+            let rows: Vec<_> = connection.fetch_many(query).try_collect().await?;
             Ok(stream::iter(rows.into_iter().map(Ok)))
         };
         rows.try_flatten_stream().boxed()
@@ -208,7 +198,7 @@ impl<'p> Executor<'p> for &Pool {
         E: 'q + Execute<'q, Postgres>,
     {
         let pool = self.clone();
-        async move { pool.lend().await?.fetch_optional(query).await }.boxed()
+        async move { pool.acquire().await?.fetch_optional(query).await }.boxed()
     }
 
     fn prepare_with<'e>(
@@ -220,11 +210,11 @@ impl<'p> Executor<'p> for &Pool {
         'p: 'e,
     {
         let pool = self.clone();
-        async move { pool.lend().await?.prepare_with(sql, parameters).await }.boxed()
+        async move { pool.acquire().await?.prepare_with(sql, parameters).await }.boxed()
     }
 
     fn describe<'e>(self, sql: SqlStr) -> BoxFuture<'e, Result<Describe<Postgres>, sqlx::Error>> {
         let pool = self.clone();
-        async move { pool.lend().await?.describe(sql).await }.boxed()
+        async move { pool.acquire().await?.describe(sql).await }.boxed()
     }
 }

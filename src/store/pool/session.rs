@@ -1,34 +1,35 @@
-//! What a connection has to be before it is used.
+//! The settings that a connection must have before it is used.
 //!
-//! It is set on each new connection by a statement, and looked at afterwards: a session pooler refuses what comes
-//! with the start of a connection (`options`, `extra_float_digits`), or drops it without a word.
+//! A statement sets them on each new connection and checks them afterwards. They are not passed as start parameters
+//! (`options`, `extra_float_digits`), because a session pooler refuses those, or drops them without an error.
 
 use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, Executor as _, PgConnection, Row as _};
 
-use super::lent::TAKEN_BACK_WITHIN;
+use super::connection::RETURN_TIMEOUT;
 use crate::store::patience;
 
-/// What is set, whatever the server, the database or the role have as a default; what a server does not know is left out.
+/// The settings that the gateway sets, whatever the defaults of the server, the database or the role. A setting that
+/// the server does not know is left out.
 const SET: [(&str, &str); 8] = [
-    // Each statement sees what was committed before it, and waits for who is before it; with another level, one
-    // of two that want the same row fails.
+    // Each statement sees what was committed before it, and waits for earlier writers of the same row. At a higher
+    // isolation level, one of two writers of a row would fail.
     ("default_transaction_isolation", "read committed"),
     ("default_transaction_deferrable", "off"),
-    // A plan that was made while a table was small would read all of it until it is analyzed.
+    // A plan from when a table was small would read the whole table until the next `ANALYZE`.
     ("enable_seqscan", "off"),
     ("jit", "off"),
-    // Whoever counts much leaves the other cores to those that accept.
+    // A large count leaves the other cores to the processes that accept.
     ("max_parallel_workers_per_gather", "0"),
     ("idle_in_transaction_session_timeout", "10s"),
-    // The limits are these here; a connection that listens is idle for hours.
+    // Only the limits that the gateway itself sets may apply. A connection that listens is idle for hours.
     ("idle_session_timeout", "0"),
     ("transaction_timeout", "0"),
 ];
 
-/// What has to be so, and is nobody's to change: text that has no place in the database's encoding is refused in the middle of
-/// an acceptance, a standby is behind, and whoever has a database read-only has a reason.
+/// The settings that must have these values and that the gateway does not change. Another encoding would refuse some
+/// texts in the middle of an acceptance, a standby lags behind, and a database that is read-only is so for a reason.
 const REQUIRED: [(&str, &str); 4] = [
     ("server_encoding", "UTF8"),
     ("client_encoding", "UTF8"),
@@ -36,36 +37,38 @@ const REQUIRED: [(&str, &str); 4] = [
     ("default_transaction_read_only", "off"),
 ];
 
-/// Acknowledged is what no crash takes away: here, and where a standby is synchronous, there too. `off` loses commits with
-/// this server, `local` and `remote_write` with a failover to a standby. `remote_apply` waits for more, and stays.
+/// A commit counts as acknowledged only if no crash can lose it, here and, if a standby is synchronous, there too.
+/// `off` loses commits with this server, `local` and `remote_write` lose them in a failover to a standby.
+/// `remote_apply` waits for even more and is kept.
 const DURABLE: &str = "CASE current_setting('synchronous_commit') WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END";
 
-/// A setting of the database that is not as it has to be.
+/// A setting of the database that the gateway cannot work with.
 #[derive(Debug, thiserror::Error)]
 #[error("the database's {name} is {is}, and has to be {has_to_be}")]
 pub struct UnfitSetting {
-    /// Its name.
+    /// The name of the setting.
     name: String,
-    /// What it is.
+    /// Its value.
     is: String,
-    /// What the gateway needs.
+    /// The value that the gateway needs.
     has_to_be: String,
 }
 
-/// How new connections are made fit, in one round trip.
+/// The statements that set and check a new connection, in one round trip.
 #[derive(Clone, Debug)]
 pub(in crate::store) struct Session(String);
 
 impl Session {
-    /// For connections on which Postgres works so long on one statement; with a limit, a wait for a lock is short.
+    /// `statement_timeout` is how long Postgres works on one statement; if it is given, waits for locks are limited as
+    /// well.
     pub(in crate::store) fn new(statement_timeout: Option<Duration>) -> Self {
-        // A migration waits for as long as it takes.
+        // A migration waits as long as necessary.
         let lock_timeout = statement_timeout.map(|_| patience::LOCK_TIMEOUT);
         let limits = [
             ("statement_timeout", statement_timeout),
             ("lock_timeout", lock_timeout),
-            // A statement ends soon after its connection was closed, and holds nothing any longer.
-            ("client_connection_check_interval", Some(TAKEN_BACK_WITHIN)),
+            // Postgres ends a statement soon after its connection was closed, and releases its locks.
+            ("client_connection_check_interval", Some(RETURN_TIMEOUT)),
         ];
         let limits = limits.map(|(name, limit)| (name, seconds(limit)));
         let set = SET.map(|(name, value)| (name, value.to_owned()));
@@ -93,7 +96,7 @@ impl Session {
         ))
     }
 
-    /// Sets what has to be set on a new connection, and looks whether it, and all else that matters, is so.
+    /// Sets the settings on a new connection, and checks them and the required ones.
     pub(in crate::store) async fn begin(
         &self,
         connection: &mut PgConnection,
@@ -101,7 +104,7 @@ impl Session {
         let rows = connection
             .fetch_all(sqlx::raw_sql(AssertSqlSafe(self.0.as_str())))
             .await?;
-        // The first is how many were set.
+        // The first row is the number of settings that were set.
         let Some(unfit) = rows.get(1) else {
             return Ok(Ok(()));
         };
@@ -113,7 +116,7 @@ impl Session {
     }
 }
 
-/// A limit as Postgres writes it.
+/// A time limit in the notation of Postgres; `0` is no limit.
 fn seconds(limit: Option<Duration>) -> String {
     limit.map_or_else(|| "0".to_owned(), |limit| format!("{}s", limit.as_secs()))
 }

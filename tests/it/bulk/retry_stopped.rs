@@ -23,7 +23,7 @@ async fn what_an_operator_cancelled_is_only_sent_again_when_it_is_named(pool: Pg
     let request = gateway.request(Method::POST, &format!("/fineract/operations/{id}/cancel"));
     let cancelled = Answer::of(request.header("X-Internal-Token", OPS_TOKEN)).await;
     assert_eq!(cancelled.status, 200, "{}", cancelled.text);
-    while gateway.store.fell_some().await.unwrap() {}
+    while gateway.store.fail_some_dependents().await.unwrap() {}
     gateway.end_next(failed("status_500", true)).await;
 
     let answer = bulk.send("retry", &json!({ "reference_id": "r" })).await;
@@ -125,7 +125,7 @@ async fn what_fell_with_a_row_that_is_not_sent_again_is_not_sent_again_by_itself
     gateway
         .end_next(failed("validation.msg.loan.principal.not.valid", true))
         .await;
-    while gateway.store.fell_some().await.unwrap() {}
+    while gateway.store.fail_some_dependents().await.unwrap() {}
     let body = bulk
         .send("retry", &json!({ "reference_id": "r" }))
         .await

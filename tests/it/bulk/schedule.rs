@@ -253,8 +253,8 @@ async fn with_accept_valid_the_good_rows_run_and_those_behind_a_bad_one_do_not(p
         messages,
         [
             "Not accepted: /data/principal must not be negative",
-            "Not sent: record 2, which it rests on, failed",
-            "Not sent: record 7, which it rests on, failed",
+            "Not sent: record 2, on which it depends, failed",
+            "Not sent: record 7, on which it depends, failed",
         ]
     );
 }

@@ -32,7 +32,7 @@ async fn a_hold_that_was_left_half_done_is_completed(pool: PgPool) {
         assert_eq!(covered.operations, operations);
     }
     assert_eq!(on_hold(&pool, &id).await, (true, true));
-    let hold = gateway.store.standing_hold().await.unwrap().unwrap();
+    let hold = gateway.store.active_hold().await.unwrap().unwrap();
     assert_eq!(hold.reason, REASON);
     assert!(hold.covers_all_since.is_some());
 

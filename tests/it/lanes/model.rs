@@ -204,7 +204,7 @@ impl Model {
         let live = self.live.remove(&claimed.id).unwrap();
         if how == How::FailureThatFells {
             self.note_fallen(live, usize::MAX);
-            while self.store.fell_some().await.unwrap() {}
+            while self.store.fail_some_dependents().await.unwrap() {}
         }
     }
 
@@ -262,7 +262,7 @@ impl Model {
                 Step::End { index, how } => self.end(index, how).await,
                 Step::Cancel { index } => self.cancel(index).await,
             }
-            while self.store.fell_some().await.unwrap() {}
+            while self.store.fail_some_dependents().await.unwrap() {}
             self.forget_fallen(pool).await;
         }
         while self.claim(100).await > 0 || !self.claimed.is_empty() {

@@ -147,7 +147,7 @@ async fn operations_fall_beside_a_locked_lane(pool: PgPool) {
     gateway.end_next(refused()).await;
     gateway.end_next(refused()).await;
     let locked = lock(&pool, "SELECT key FROM lane WHERE key = 'client:a'").await;
-    let fall = async || while gateway.store.fell_some().await.unwrap() {};
+    let fall = async || while gateway.store.fail_some_dependents().await.unwrap() {};
     timeout(SOON, fall()).await.expect("soon");
     let mut looking = connection(&pool).await;
     let left = "SELECT string_agg(lane, ',') FROM operation WHERE ended_at IS NULL";

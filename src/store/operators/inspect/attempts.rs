@@ -1,4 +1,4 @@
-//! What was sent, and what came back.
+//! The attempts of an operation, for operators.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -7,10 +7,10 @@ use sqlx::PgConnection;
 
 use crate::{
     domain::{IdempotencyKey, OperationId, untouched},
-    store::{Asking, StoreError},
+    store::{StoreError, patience::WithTimeout},
 };
 
-/// An attempt, word for word.
+/// An attempt with its command and its answer, unchanged.
 #[derive(Debug, Serialize)]
 pub(super) struct InspectedAttempt {
     number: i32,
@@ -18,16 +18,16 @@ pub(super) struct InspectedAttempt {
     method: String,
     path: String,
     body: Option<Box<RawValue>>,
-    /// Whether Fineract looked, before anything was sent, as if it had been done already.
+    /// Whether the effect existed before the operation's first attempt.
     effect_preexisted: bool,
     sent_at: DateTime<Utc>,
-    /// Null: it is open, or ended with its process.
+    /// Null if the attempt is in progress or ended with its process.
     answered_at: Option<DateTime<Utc>>,
     status: Option<i16>,
-    /// Whether Fineract gave an answer that it had stored under the key.
+    /// Whether Fineract returned an answer that it had stored for the key.
     cached: Option<bool>,
     answer: Option<Box<RawValue>>,
-    /// Why no answer came, as a code.
+    /// Why there is no answer, as a stable code.
     error: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! Whom it waits for, and what operators did with it.
+//! The operations that an operation waits for, and the operators' actions on it.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -7,13 +7,13 @@ use sqlx::{PgConnection, types::Json};
 
 use crate::{
     domain::OperationId,
-    store::{Asking, StoreError, TrackingName},
+    store::{StoreError, TrackingName, patience::WithTimeout},
 };
 
-/// The most operations of a lane that are named as being ahead.
+/// The most operations of a lane that are listed as ahead.
 const AHEAD: i64 = 10;
 
-/// An operation that stands before it.
+/// An operation that is ahead of the inspected one in a lane.
 #[derive(Debug, Serialize)]
 pub(super) struct Ahead {
     tracking_id: TrackingName,
@@ -23,8 +23,8 @@ pub(super) struct Ahead {
     position: i64,
 }
 
-/// Reads who has to end first: what stands before it in the lane that it writes, and the writers
-/// before it in the lane that it reads.
+/// Reads the operations that must end first: all those ahead in the lane that it writes, and the writers ahead in the
+/// lane that it reads.
 pub(super) async fn read_ahead(
     connection: &mut PgConnection,
     id: OperationId,
@@ -53,7 +53,7 @@ pub(super) async fn read_ahead(
         AHEAD
     )
     .fetch_all(connection)
-    .or_fail_to("read who is ahead")
+    .or_fail_to("read the operations ahead")
     .await?;
     let ahead = rows.into_iter().map(|row| Ahead {
         tracking_id: TrackingName::new(&row.r#type, row.id),
@@ -65,7 +65,7 @@ pub(super) async fn read_ahead(
     Ok(ahead.collect())
 }
 
-/// What an operator did.
+/// An operator's action.
 #[derive(Debug, Serialize)]
 pub(super) struct AuditEntry {
     at: DateTime<Utc>,

@@ -1,5 +1,5 @@
-//! One operation with all that is known of it, as operators are shown it. Whoever is shown a failure knows
-//! of it, so that is noted on its lanes.
+//! Inspecting an operation: everything that is known of it, for operators. An operator who reads a failure knows of it,
+//! so that is recorded on the operation's lanes.
 
 mod attempts;
 mod history;
@@ -15,36 +15,36 @@ use self::{
 use super::retry::read_retry;
 use crate::{
     domain::OperationId,
-    store::{Asking, Store, StoreError, TrackingName, connect},
+    store::{Store, StoreError, TrackingName, connect, patience::WithTimeout},
 };
 
-/// An operation with all that is known of it.
+/// An operation with everything that is known of it.
 #[derive(Debug, Serialize)]
 pub struct Inspected {
     #[serde(flatten)]
     operation: InspectedOperation,
-    /// The operation that runs it again.
+    /// The operation that runs it again, if there is one.
     retried_by: Option<TrackingName>,
-    /// Those before it in its lanes, at most ten of each; empty once it has its turn.
+    /// The operations ahead of it, at most ten in each lane; empty once it is admitted.
     waits_for: Vec<Ahead>,
-    /// Every attempt, the first one first.
+    /// Every attempt, in the order of their numbers.
     attempts: Vec<InspectedAttempt>,
-    /// What operators did with it, the first first.
+    /// The operators' actions on it, the first one first.
     audit: Vec<AuditEntry>,
 }
 
 impl Inspected {
-    /// The name by which callers know it.
+    /// The tracking id.
     pub fn tracking_id(&self) -> &TrackingName {
         &self.operation.tracking_id
     }
 }
 
 impl Store {
-    /// Reads an operation as of one moment; `None` when there is none of that id.
+    /// Reads an operation in one snapshot; `None` if there is none of that id.
     pub async fn inspect(&self, id: OperationId) -> Result<Option<Inspected>, StoreError> {
         const ACTION: &str = "inspect an operation";
-        let mut transaction = connect::begin_one_moment(&self.pool)
+        let mut transaction = connect::begin_snapshot(&self.pool)
             .or_fail_to(ACTION)
             .await?;
         let Some(operation) = read_operation(&mut transaction, id).await? else {
@@ -59,7 +59,7 @@ impl Store {
         };
         transaction.commit().or_fail_to(ACTION).await?;
         if inspected.operation.has_ended() {
-            self.note_failures_read(&[id.0]).await?;
+            self.record_failures_read(&[id.0]).await?;
         }
         Ok(Some(inspected))
     }

@@ -7,7 +7,7 @@ use sqlx::{PgConnection, types::Json};
 
 use crate::{
     domain::{OperationId, untouched},
-    store::{Asking, HoldAll, StoreError, TrackingName},
+    store::{HoldAll, StoreError, TrackingName, patience::WithTimeout},
 };
 
 /// An operation's row, its payload and its result.
@@ -18,35 +18,35 @@ pub(super) struct InspectedOperation {
     state: String,
     /// Whether it is on hold.
     on_hold: bool,
-    /// The hold of everything that it is on hold with; none where an operator holds back this one.
+    /// The hold of everything with which it is on hold; `None` if an operator put it on hold singly.
     hold_all: Option<HoldAll>,
-    /// Why it is parked, blocked or tried again, as a stable code, and since when.
+    /// Why it is parked, blocked or retried, as a stable code, and since when.
     reason_code: Option<String>,
     reason_since: Option<DateTime<Utc>>,
-    /// How an operator says that it ended; a worker is asked to look.
+    /// How it ended according to an operator; a worker then checks that.
     resolution: Option<String>,
     caller: String,
     accepted_at: DateTime<Utc>,
-    /// Until when it may be sent.
+    /// The time until which it may be sent.
     expires_at: Option<DateTime<Utc>>,
-    /// Ready: when it is tried next. Running: when its lease runs out.
+    /// If it is ready, when it is tried next; if it is running, when its lease expires.
     due_at: Option<DateTime<Utc>>,
     ended_at: Option<DateTime<Utc>>,
-    /// How often it was claimed; not every claim comes to an attempt.
+    /// How often it was claimed; not every claim leads to an attempt.
     claims: i32,
-    /// `k` of the Idempotency-Key in use.
+    /// The key number in use: the `k` of the idempotency key.
     key_number: i32,
-    /// Claims that ended with their process.
+    /// How many claims ended with their process after an attempt was committed.
     lost: i16,
-    lanes: Vec<Stand>,
+    lanes: Vec<InspectedLaneEntry>,
     retry_of: Option<TrackingName>,
     payload: Box<RawValue>,
     result: Option<InspectedResult>,
 }
 
-/// Where it stands in a lane, or stood.
+/// Its entry in a lane, or the one that it had.
 #[derive(Debug, Serialize)]
-struct Stand {
+struct InspectedLaneEntry {
     lane: String,
     position: i64,
     writes: bool,
@@ -62,7 +62,7 @@ struct InspectedResult {
 }
 
 impl InspectedOperation {
-    /// Whether it is shown that the operation has ended.
+    /// Whether the operation has ended.
     pub(super) fn has_ended(&self) -> bool {
         self.ended_at.is_some()
     }
@@ -91,14 +91,14 @@ pub(super) async fn read_operation(
     .or_fail_to("inspect an operation")
     .await?;
     let Some(row) = row else { return Ok(None) };
-    let stand = |writes| {
-        move |(lane, position)| Stand {
+    let entry = |writes| {
+        move |(lane, position)| InspectedLaneEntry {
             lane,
             position,
             writes,
         }
     };
-    let read = row.read_lane.zip(row.read_position).map(stand(false));
+    let read = row.read_lane.zip(row.read_position).map(entry(false));
     let first = row.first_id.zip(row.first_type);
     let named = row.hold_id.zip(row.hold_reason);
     let hold = named.zip(row.hold_by.zip(row.hold_since));
@@ -126,7 +126,7 @@ pub(super) async fn read_operation(
         claims: row.attempt,
         key_number: row.key_number,
         lost: row.lost,
-        lanes: std::iter::once(stand(true)((row.lane, row.position)))
+        lanes: std::iter::once(entry(true)((row.lane, row.position)))
             .chain(read)
             .collect(),
         retry_of: first.map(|(id, name)| TrackingName::new(&name, id)),

@@ -1,0 +1,50 @@
+//! What is accepted, and the result.
+
+use chrono::{DateTime, Utc};
+use serde_json::value::RawValue;
+
+use crate::{
+    domain::{Checked, OperationId, OperationType, TrackingId},
+    store::body_digest::BodyDigest,
+};
+
+/// A checked operation that is to be accepted.
+#[derive(Clone, Debug)]
+pub struct NewOperation {
+    /// Its id, generated before it is accepted.
+    pub id: OperationId,
+    /// Its type.
+    pub operation_type: OperationType,
+    /// Its payload, byte for byte.
+    pub payload: Box<RawValue>,
+    /// What the check of the payload determined: lanes, lender, reference.
+    pub checked: Checked,
+    /// The name of the caller's token.
+    pub caller: String,
+    /// The caller's own idempotency key.
+    pub caller_key: Option<CallerKey>,
+    /// The failed operation that this one runs again.
+    pub retry_of: Option<OperationId>,
+    /// The time until which it may be sent.
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+/// A caller's own idempotency key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallerKey {
+    /// The value of the header `Idempotency-Key`.
+    pub key: String,
+    /// The digest of the request's body.
+    pub digest: BodyDigest,
+}
+
+/// The result of a request to accept an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accepted {
+    /// The operation was committed.
+    New,
+    /// The key already belongs to this operation, which has the same body.
+    Replayed(TrackingId),
+    /// The key already belongs to an operation with another body.
+    KeyReused,
+}
