@@ -2,7 +2,7 @@
 //!
 //! The file of a type contains its payload and checks, its lanes, whether its failure fails its dependents, and
 //! pure functions: what to read, what to send or refuse given the facts, and what is evidence of its effect.
-//! Nothing here does I/O. A new type is a file that implements [`operation::Operation`], and a line in
+//! Nothing here does I/O. A new type is a file that implements `operation::Operation`, and a line in
 //! [`REGISTRY`].
 
 mod body;
@@ -47,7 +47,7 @@ pub use self::{
 };
 use self::{fields::Fields, operation::Operation};
 
-/// An operation type as the rest of the gateway uses it: the functions of its [`Operation`] on a raw payload.
+/// An operation type as the rest of the gateway uses it: the functions of its `Operation` on a raw payload.
 /// `check` applies all rules; the others apply those that every accepted payload has passed.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {

@@ -64,8 +64,8 @@ async fn follow_decision(
             },
             _,
         ) => {
-            let asked = answer.and_then(|answer| answer.retry_after);
-            same_key_or_park(deps, claimed, reason_code, outage, asked)
+            let retry_after = answer.and_then(|answer| answer.retry_after);
+            same_key_or_park(deps, claimed, reason_code, outage, retry_after)
         }
         (Decision::AwaitChecker, _) => await_checker(deps, claimed),
         (Decision::Rejected, _) => rejected(deps, case).await,

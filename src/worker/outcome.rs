@@ -14,10 +14,10 @@ use crate::{
 pub(super) fn retry(
     claimed: &Claimed,
     reason_code: &'static str,
-    asked: Option<Duration>,
+    retry_after: Option<Duration>,
 ) -> Outcome {
     Outcome::Retry {
-        delay: backoff::delay(claimed.retrying_for, asked),
+        delay: backoff::delay(claimed.retrying_for, retry_after),
         new_key: false,
         reason_code,
         counts: Some(false),
@@ -31,16 +31,16 @@ pub(super) fn same_key_or_park(
     claimed: &Claimed,
     reason_code: &'static str,
     outage: bool,
-    asked: Option<Duration>,
+    retry_after: Option<Duration>,
 ) -> Outcome {
     if outage && !deps.succeeded_within(deps.settings.park_after) {
-        retry(claimed, reason_code, asked)
+        retry(claimed, reason_code, retry_after)
     } else {
         retry_or_park(
             deps,
             claimed,
             reason_code,
-            backoff::delay(claimed.retrying_for, asked),
+            backoff::delay(claimed.retrying_for, retry_after),
             false,
         )
     }

@@ -80,10 +80,7 @@ impl CircuitBreaker {
             return;
         }
         drop(circuit);
-        tracing::error!(
-            reason,
-            "circuit opened because Fineract accepts nothing; sending paused"
-        );
+        tracing::error!(reason, "circuit opened; sending paused");
         if let Some(before) = before {
             metrics::gauge!("gateway_fineract_blocked", "reason" => before).set(0);
         }
