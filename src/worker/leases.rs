@@ -37,7 +37,7 @@ impl Leases {
     /// Whether a lease is valid for at least `time` longer, by the monotonic clock.
     pub(super) fn has_time_left(&self, claimed: &Claimed, lease: Duration, time: Duration) -> bool {
         self.lock().get(&claimed.id).is_some_and(|leased| {
-            leased.attempt == claimed.attempt && lease_held.renewed_at.elapsed() + time < lease
+            leased.attempt == claimed.attempt && leased.renewed_at.elapsed() + time < lease
         })
     }
 
