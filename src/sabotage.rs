@@ -1,32 +1,33 @@
-//! What a gateway does wrong on purpose, so that `prove` can be seen to object. Compiled with the feature
-//! `sabotage` only; each is built into one place, which asks [`is`].
+//! Deliberate errors of a gateway of the lab, which `prove` must detect.
+//!
+//! Compiled only with the feature `sabotage`. Each error is built into one place, which calls [`is`].
 
 use std::{str::FromStr, sync::OnceLock};
 
-/// One thing done wrong.
+/// A deliberate error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sabotage {
-    /// Where a key cannot tell, nobody reads Fineract: it is taken for absent.
+    /// Where the answer does not decide, treats the effect as absent without reading Fineract.
     NoReconcile,
-    /// A settle is written by whoever comes, not only by the attempt that holds the operation.
+    /// Lets any worker write a completion, not only the one whose attempt holds the operation.
     NoFence,
-    /// A command that was not answered is sent again under a new key.
+    /// Sends a command again under a new key if Fineract did not answer.
     NewKeyAfterUnknown,
-    /// A cached 409 is followed by a new key.
+    /// Sends a command again under a new key after a cached 409.
     NewKeyOnCached409,
-    /// A payment is sent without a look at what was paid out already.
+    /// Sends a payment without checking what was already paid.
     GuardOff,
-    /// A command is sent that was not committed before.
+    /// Sends a command without committing the attempt first.
     AttemptNotCommitted,
-    /// What exists in Fineract is addressed by external id, not by number.
+    /// Addresses existing objects by external id instead of number.
     HistoryByExternalId,
-    /// What rests on a failed operation goes on.
+    /// Runs the dependents of a failed operation.
     CascadeOff,
-    /// What ends unsent ends so without a look at what an earlier attempt of it has done.
+    /// Ends an operation as not sent without reading whether an earlier attempt had its effect.
     ExpireUnread,
-    /// A command is sent again without a look at what its numbers mean by now, and whose books these are.
+    /// Sends a command again without checking what its numbers refer to now, and whose books Fineract has.
     TrustsNumbers,
-    /// Nobody asks whether Fineract honours keys.
+    /// Does not check whether Fineract honours keys.
     TrustsKeys,
 }
 
@@ -46,7 +47,7 @@ impl Sabotage {
     ];
 }
 
-/// Nothing is done wrong under this name.
+/// There is no sabotage of this name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no such sabotage")]
 pub struct UnknownSabotage;
@@ -60,14 +61,14 @@ impl FromStr for Sabotage {
     }
 }
 
-static DONE: OnceLock<Sabotage> = OnceLock::new();
+static ACTIVE: OnceLock<Sabotage> = OnceLock::new();
 
-/// From now on this process does that wrong.
+/// Makes this process commit this error from now on.
 pub fn begin(sabotage: Sabotage) {
-    DONE.get_or_init(|| sabotage);
+    ACTIVE.get_or_init(|| sabotage);
 }
 
-/// Whether this process does that wrong.
+/// Whether this process commits this error.
 pub fn is(sabotage: Sabotage) -> bool {
-    DONE.get() == Some(&sabotage)
+    ACTIVE.get() == Some(&sabotage)
 }

@@ -1,16 +1,17 @@
-//! The JSON of requests and of successes.
+//! Builds the JSON of requests, and of successes that were read from Fineract.
 
 use serde::Serialize;
 
-use super::{Client, Loan, Plan, Transaction};
-use crate::domain::{FineractCommand, OperationType};
+use super::operation::Plan;
+use crate::domain::{Client, FineractCommand, Loan, OperationType, Transaction};
 
-/// The language of numbers and months in every request (`docs/fineract/commands.md`, "Dates in a request").
+/// The language of numbers and month names in every request (`docs/fineract/commands.md`, "Dates in a
+/// request").
 pub(super) const LOCALE: &str = "en";
-/// How every request writes a day.
+/// The format of dates in every request.
 pub(super) const DATE_FORMAT: &str = "dd MMMM yyyy";
 
-/// The plan to send a type's command to the client or loan of that number.
+/// The plan to send a type's command to the client or loan with this number.
 pub(super) fn send(operation_type: OperationType, number: i64, body: &impl Serialize) -> Plan {
     Plan::Send(FineractCommand::of(operation_type).request(number, Some(json(body))))
 }
@@ -29,8 +30,8 @@ fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("structs of texts and numbers always have a JSON text")
 }
 
-/// A success body made from what was read: the keys of its command in their order, without `changes`, which nobody
-/// knows any more (`docs/fineract/commands.md`, "The result body of each command").
+/// A success body built from what was read: the keys of the command's answer in their order, without `changes`,
+/// which cannot be read afterwards (`docs/fineract/commands.md`, "The result body of each command").
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(
@@ -55,7 +56,7 @@ pub(super) struct Success<'a> {
 }
 
 impl<'a> Success<'a> {
-    /// Of a command to a client.
+    /// The body of a command on a client.
     pub(super) fn client(client: &'a Client) -> Self {
         Self {
             office_id: client.office_id,
@@ -66,7 +67,7 @@ impl<'a> Success<'a> {
         }
     }
 
-    /// Of a command to a loan.
+    /// The body of a command on a loan.
     pub(super) fn loan(loan: &'a Loan) -> Self {
         Self {
             office_id: loan.client_office_id,
@@ -78,7 +79,7 @@ impl<'a> Success<'a> {
         }
     }
 
-    /// Of a payout.
+    /// The body of a disbursement.
     pub(super) fn disbursement(loan: &'a Loan, transaction: &'a Transaction) -> Self {
         Self {
             sub_resource_id: Some(transaction.id),
@@ -87,7 +88,7 @@ impl<'a> Success<'a> {
         }
     }
 
-    /// Of a repayment: what it acted on is the transaction (`docs/fineract/payments.md`, "Repayments").
+    /// The body of a repayment, whose resource is the transaction (`docs/fineract/payments.md`, "Repayments").
     pub(super) fn repayment(loan: &'a Loan, transaction: &'a Transaction) -> Self {
         Self {
             resource_id: Some(transaction.id),
@@ -96,7 +97,7 @@ impl<'a> Success<'a> {
         }
     }
 
-    /// Of a delete: the loan cannot be asked any more.
+    /// The body of a delete. The loan can no longer be read.
     pub(super) fn deleted_loan(id: Option<i64>, external_id: &'a str) -> Self {
         Self {
             loan_id: id,
@@ -106,7 +107,7 @@ impl<'a> Success<'a> {
         }
     }
 
-    /// The JSON text.
+    /// The body as JSON text.
     pub(super) fn body(&self) -> String {
         json(self)
     }

@@ -1,13 +1,15 @@
+//! `CLIENT_CREATE`: creates an active client.
+
 use serde::Serialize;
 
 use super::{
-    Checked, Client, Context, DONE_BY_ANOTHER, Day, Deployment, Evidence, Facts, Operation, Plan,
-    Reads,
     body::{DATE_FORMAT, LOCALE, Success, create},
+    deployment::Deployment,
     fields::Fields,
+    operation::{Context, DONE_BY_ANOTHER, Evidence, Operation, Plan},
     rules,
 };
-use crate::domain::{Lane, OperationId, OperationType};
+use crate::domain::{Checked, Client, Day, Facts, Lane, OperationId, OperationType, Reads};
 
 /// Creates an active client (`docs/fineract/clients.md`, "Creating a client").
 #[derive(Debug)]
@@ -20,12 +22,12 @@ pub(super) struct ClientCreate {
     activation_date: Day,
 }
 
-/// What Fineract gets.
+/// The request body.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Body<'a> {
     office_id: i64,
-    /// A person; Fineract has no default for it.
+    /// 1, a person. Fineract has no default.
     legal_form_id: i32,
     firstname: &'a str,
     lastname: &'a str,
@@ -34,7 +36,7 @@ struct Body<'a> {
     mobile_no: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     email_address: Option<&'a str>,
-    /// A pending client would have every loan refused.
+    /// Always true: Fineract refuses every loan of a pending client.
     active: bool,
     activation_date: Day,
     submitted_on_date: Day,
@@ -66,7 +68,8 @@ impl Operation for ClientCreate {
         Checked::on(Lane::client(&self.external_id))
     }
 
-    /// Nothing of a client's can go well without the client, but it may have been there already.
+    /// Operations on a client need the client. But if the create failed because the client exists already, they
+    /// can succeed.
     fn fails_dependents(codes: &[String]) -> bool {
         !codes
             .iter()
@@ -117,7 +120,7 @@ impl Operation for ClientCreate {
         {
             return Evidence::NotOurs("The client was created by somebody else".to_owned());
         }
-        if self.describes(client) {
+        if self.matches(client) {
             Evidence::Ours(Success::client(client).body())
         } else {
             Evidence::Changed(Success::client(client).body())
@@ -126,11 +129,11 @@ impl Operation for ClientCreate {
 }
 
 impl ClientCreate {
-    fn describes(&self, client: &Client) -> bool {
-        same(Some(&self.firstname), client.firstname.as_deref())
-            && same(Some(&self.lastname), client.lastname.as_deref())
-            && same(self.mobile_no.as_deref(), client.mobile_no.as_deref())
-            && same(
+    fn matches(&self, client: &Client) -> bool {
+        is_stored_as(Some(&self.firstname), client.firstname.as_deref())
+            && is_stored_as(Some(&self.lastname), client.lastname.as_deref())
+            && is_stored_as(self.mobile_no.as_deref(), client.mobile_no.as_deref())
+            && is_stored_as(
                 self.email_address.as_deref(),
                 client.email_address.as_deref(),
             )
@@ -138,8 +141,9 @@ impl ClientCreate {
     }
 }
 
-/// Whether Fineract stores the same text: it cuts off outer blanks, and has an empty text for none.
-pub(super) fn same(ours: Option<&str>, stored: Option<&str>) -> bool {
+/// Whether Fineract stores this text: it trims blanks, and does not distinguish an empty text from a missing
+/// one.
+pub(super) fn is_stored_as(ours: Option<&str>, stored: Option<&str>) -> bool {
     ours.unwrap_or_default().trim() == stored.unwrap_or_default().trim()
 }
 
@@ -155,7 +159,7 @@ mod tests {
         "mobileNo":"9966999999","emailAddress":"jayesh@example.com","activationDate":"01 January 2026"}"#;
 
     #[test]
-    fn the_body_is_what_fineract_took_when_recorded() {
+    fn the_body_is_the_recorded_one() {
         let plan = plan::<ClientCreate>(FULL, &Facts::default(), Case::default());
         assert_eq!(
             body_of(&plan, Method::Post, "/clients"),
@@ -181,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn every_problem_is_told_at_once() {
+    fn every_problem_is_reported_at_once() {
         for (payload, expected) in [
             ("[]", vec!["/data wrong_type"]),
             (
@@ -209,14 +213,14 @@ mod tests {
     }
 
     #[test]
-    fn lane_is_the_clients() {
+    fn it_writes_the_clients_lane() {
         let checked = checked::<ClientCreate>(FULL);
         assert_eq!(checked.lanes.writes, Lane::client("inc-1001"));
         assert_eq!(checked.lanes.reads, None);
     }
 
     #[test]
-    fn a_client_that_was_there_fells_nobody() {
+    fn a_client_that_was_there_fails_no_dependents() {
         assert!(ClientCreate::fails_dependents(&[]));
         assert!(ClientCreate::fails_dependents(&[
             "error.msg.client.duplicate.mobileNo".to_owned()

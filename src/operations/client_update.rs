@@ -1,13 +1,16 @@
+//! `CLIENT_UPDATE`: changes a client's names, contacts or activation date.
+
 use serde::Serialize;
 
 use super::{
-    Checked, Client, Context, Day, Deployment, Evidence, Facts, Operation, Plan, Reads, Refusal,
     body::{DATE_FORMAT, LOCALE, Success, send},
-    client_create::same,
+    client_create::is_stored_as,
+    deployment::Deployment,
     fields::Fields,
+    operation::{Context, Evidence, Operation, Plan, Refusal},
     rules,
 };
-use crate::domain::{Lane, OperationId, OperationType};
+use crate::domain::{Checked, Client, Day, Facts, Lane, OperationId, OperationType, Reads};
 
 /// Changes a client's names, contacts or activation date (`docs/fineract/clients.md`, "Changing a client").
 #[derive(Debug)]
@@ -20,7 +23,7 @@ pub(super) struct ClientUpdate {
     email_address: Option<String>,
 }
 
-/// What Fineract gets; what is left out stays as it is.
+/// The request body. Fineract does not change what is left out.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Body<'a> {
@@ -89,7 +92,7 @@ impl Operation for ClientUpdate {
         let renamed = self.firstname.is_some() || self.lastname.is_some();
         let counts = renamed || self.mobile_no.is_some();
         let body = Body {
-            // With one name Fineract wants both.
+            // If one of the names is sent, Fineract requires both.
             firstname: self
                 .firstname
                 .as_deref()
@@ -103,7 +106,8 @@ impl Operation for ClientUpdate {
             mobile_no: self.mobile_no.as_deref(),
             email_address: self.email_address.as_deref(),
             activation_date: self.activation_date,
-            // Mail and activation date do not count as a change; the same external id does.
+            // For Fineract, an e-mail address or activation date alone is no change, but the unchanged external
+            // id is one.
             external_id: (!counts).then_some(&self.external_id),
             locale: LOCALE,
             date_format: DATE_FORMAT,
@@ -111,23 +115,21 @@ impl Operation for ClientUpdate {
         send(Self::TYPE, client.id, &body)
     }
 
-    /// An update has no mark of its own, but it has no effect beyond its values either: where all of
-    /// them are stored, it makes no difference any more whether it ran.
+    /// An update leaves no mark of its own, but has no effect beyond its values. If Fineract stores all of
+    /// them, it does not matter whether this command stored them.
     fn evidence(&self, facts: &Facts, _: &Context<'_>) -> Evidence {
         match &facts.client {
             None => Evidence::CannotTell("client_not_found"),
-            Some(client) if self.describes(client) => {
-                Evidence::Ours(Success::client(client).body())
-            }
+            Some(client) if self.matches(client) => Evidence::Ours(Success::client(client).body()),
             Some(_) => Evidence::Absent,
         }
     }
 }
 
 impl ClientUpdate {
-    fn describes(&self, client: &Client) -> bool {
+    fn matches(&self, client: &Client) -> bool {
         let stored = |ours: &Option<String>, stored: &Option<String>| {
-            ours.is_none() || same(ours.as_deref(), stored.as_deref())
+            ours.is_none() || is_stored_as(ours.as_deref(), stored.as_deref())
         };
         stored(&self.firstname, &client.firstname)
             && stored(&self.lastname, &client.lastname)
@@ -153,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn fineract_gets_what_it_counts_as_a_change() {
+    fn the_body_is_one_that_fineract_counts_as_a_change() {
         let end = r#","locale":"en","dateFormat":"dd MMMM yyyy"}"#;
         for (change, sent) in [
             (

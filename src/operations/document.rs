@@ -1,4 +1,4 @@
-//! `docs/API.md` says what payloads hold; here it is compared with what is taken.
+//! Compares the fields in `docs/API.md` with the fields that the types accept.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use super::{Entry, REGISTRY, testing::deployment, testing::raw};
 
 const DOCUMENT: &str = include_str!("../../docs/API.md");
 
-/// A line of a type's table.
+/// A row of a type's table.
 struct Field<'a> {
     key: &'a str,
     is_required: bool,
@@ -14,7 +14,7 @@ struct Field<'a> {
     meaning: &'a str,
 }
 
-/// The table of a type.
+/// The rows of a type's table.
 fn fields_of(entry: &Entry) -> Vec<Field<'static>> {
     let heading = format!("### {}\n", entry.operation_type);
     let (_, chapter) = DOCUMENT.split_once(&heading).expect("a chapter of it");
@@ -36,7 +36,7 @@ fn fields_of(entry: &Entry) -> Vec<Field<'static>> {
         .collect()
 }
 
-/// A value of a kind, and one that is not.
+/// A valid and an invalid value for a field.
 fn examples(field: &Field<'_>) -> (String, String) {
     let text = |length: usize| format!("\"{}\"", "x".repeat(length));
     match field.kind.split_once(", ") {
@@ -59,7 +59,7 @@ fn examples(field: &Field<'_>) -> (String, String) {
     }
 }
 
-/// The keys with this problem where the payload holds nothing else.
+/// The problems of a payload: key and code.
 fn problems(entry: &Entry, payload: &str) -> Vec<(String, &'static str)> {
     let checked = (entry.check)(&raw(payload), &deployment());
     let problems = checked.err().map(|invalid| invalid.problems);
@@ -70,7 +70,7 @@ fn problems(entry: &Entry, payload: &str) -> Vec<(String, &'static str)> {
 }
 
 #[test]
-fn every_type_takes_what_the_document_says() {
+fn every_type_accepts_the_documented_fields() {
     let all: BTreeSet<&str> = REGISTRY
         .iter()
         .flat_map(|entry| fields_of(entry).into_iter().map(|field| field.key))

@@ -1,4 +1,4 @@
-//! Reading a payload: every field once, every problem noted.
+//! Reads the fields of a payload and collects all of its problems.
 
 use std::fmt;
 
@@ -9,33 +9,33 @@ use serde::{
 use serde_json::value::RawValue;
 
 use super::{
-    Deployment,
-    rules::{self, Fault},
+    deployment::Deployment,
+    rules::{self, InvalidValue},
 };
 
-/// One thing that is wrong with a payload.
+/// A problem of a payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Where, as a JSON pointer into the request: `/data/<key>`.
+    /// The place, as a JSON pointer into the request: `/data/<key>`.
     pub pointer: String,
     /// A stable code.
     pub code: &'static str,
-    /// What must be otherwise; never what the caller sent.
+    /// What must change. Never contains what the caller sent.
     pub message: String,
 }
 
-/// Everything that is wrong with a payload.
+/// All problems of a payload.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the payload has {} problem(s)", problems.len())]
 pub struct InvalidPayload {
-    /// The problems, in the order of the operation's fields; unknown keys come last.
+    /// The problems, in the order of the operation's fields, then unknown keys.
     pub problems: Vec<Problem>,
 }
 
-/// A payload's fields. Each getter takes its key for known and notes what is wrong with its value.
+/// The fields of a payload. Each getter marks its key as known, and collects the problems of its value.
 #[derive(Debug)]
 pub(super) struct Fields<'a> {
-    /// The deployment, for the rules that depend on it.
+    /// The deployment, for rules that depend on it.
     pub(super) deployment: &'a Deployment,
     entries: Vec<(String, &'a RawValue)>,
     is_object: bool,
@@ -45,8 +45,8 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// Splits an object into its fields, whose values stay as they were written. Of a payload that was
-    /// accepted before, perhaps by an older gateway, less is asked than of a new one.
+    /// Splits an object into its fields, without changing the text of their values. With `is_new`, the rules
+    /// apply that an older gateway may not have applied yet.
     pub(super) fn new(payload: &'a RawValue, deployment: &'a Deployment, is_new: bool) -> Self {
         let mut fields = Self {
             is_new,
@@ -58,12 +58,12 @@ impl<'a> Fields<'a> {
         };
         let Ok(Entries(entries)) = serde_json::from_str(payload.get()) else {
             fields.is_object = false;
-            fields.whole("wrong_type", "must be a JSON object");
+            fields.payload_problem("wrong_type", "must be a JSON object");
             return fields;
         };
         for (key, value) in entries {
             if fields.get(&key).is_some() {
-                fields.problem(&key, "repeated_field", "stands here more than once");
+                fields.problem(&key, "repeated_field", "must appear only once");
             } else {
                 fields.entries.push((key, value));
             }
@@ -71,11 +71,11 @@ impl<'a> Fields<'a> {
         fields
     }
 
-    /// The value of a field that must be there; `None` once its problem is noted.
+    /// The value of a required field. `None` if it has a problem.
     pub(super) fn required<T>(
         &mut self,
         key: &'static str,
-        rule: impl FnOnce(&RawValue) -> Result<T, Fault>,
+        rule: impl FnOnce(&RawValue) -> Result<T, InvalidValue>,
     ) -> Option<T> {
         let value = self.optional(key, rule);
         let missing = matches!(self.get(key).map(RawValue::get), None | Some("null"));
@@ -85,17 +85,17 @@ impl<'a> Fields<'a> {
         value
     }
 
-    /// The value of a field that may be missing or `null`; `None` also once its problem is noted.
+    /// The value of a field that may be missing or `null`. `None` also if it has a problem.
     pub(super) fn optional<T>(
         &mut self,
         key: &'static str,
-        rule: impl FnOnce(&RawValue) -> Result<T, Fault>,
+        rule: impl FnOnce(&RawValue) -> Result<T, InvalidValue>,
     ) -> Option<T> {
         self.known.push(key);
         let value = self.get(key).filter(|value| value.get() != "null")?;
         match rule(value) {
             Ok(value) => Some(value),
-            Err(Fault { code, message }) => {
+            Err(InvalidValue { code, message }) => {
                 self.problem(key, code, message);
                 None
             }
@@ -105,24 +105,24 @@ impl<'a> Fields<'a> {
     /// The external id of a client or a loan.
     pub(super) fn required_id(&mut self, key: &'static str) -> Option<String> {
         let id = self.required(key, rules::external_id);
-        self.newly(key, id, rules::visible)
+        self.check_if_new(key, id, rules::visible)
     }
 
     /// A payment reference (UTR).
     pub(super) fn optional_reference(&mut self, key: &'static str) -> Option<String> {
         let reference = self.optional(key, rules::reference);
-        self.newly(key, reference, rules::telling)
+        self.check_if_new(key, reference, rules::distinctive)
     }
 
-    /// Asks of a new payload what was not always asked.
-    fn newly(
+    /// Applies a rule only to a new payload.
+    fn check_if_new(
         &mut self,
         key: &str,
         text: Option<String>,
-        rule: impl FnOnce(&str) -> Result<(), Fault>,
+        rule: impl FnOnce(&str) -> Result<(), InvalidValue>,
     ) -> Option<String> {
         match rule(text.as_deref()?) {
-            Err(Fault { code, message }) if self.is_new => {
+            Err(InvalidValue { code, message }) if self.is_new => {
                 self.problem(key, code, message);
                 None
             }
@@ -130,7 +130,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Notes a problem that lies in more than one field under one of them.
+    /// Adds a problem that concerns several fields, under one of their keys.
     pub(super) fn problem(&mut self, key: &str, code: &'static str, message: impl Into<String>) {
         self.problems.push(Problem {
             pointer: pointer(key),
@@ -139,8 +139,8 @@ impl<'a> Fields<'a> {
         });
     }
 
-    /// Notes a problem of the payload as a whole.
-    fn whole(&mut self, code: &'static str, message: &str) {
+    /// Adds a problem that concerns the payload as a whole.
+    fn payload_problem(&mut self, code: &'static str, message: &str) {
         self.problems.push(Problem {
             pointer: "/data".to_owned(),
             code,
@@ -148,35 +148,37 @@ impl<'a> Fields<'a> {
         });
     }
 
-    /// Notes that an update names nothing to change.
+    /// Adds a problem if an update names nothing to change.
     pub(super) fn needs_one_of(&mut self, keys: &[&str]) {
         let named = |key: &&str| self.get(key).is_some_and(|value| value.get() != "null");
         if self.is_object && !keys.iter().any(named) {
-            self.whole(
+            self.payload_problem(
                 "nothing_to_change",
                 "must name at least one field to change",
             );
         }
     }
 
-    /// Adds the unknown keys; the operation, if there is no problem.
+    /// Adds a problem for each unknown key. Returns the operation if there is no problem at all.
     pub(super) fn finish<O>(self, operation: Option<O>) -> Result<O, InvalidPayload> {
         let mut problems = self.problems;
         for (key, _) in &self.entries {
             if self.known.contains(&key.as_str()) {
                 continue;
             }
-            let likeness =
+            let similarity =
                 |known: &str| strsim::jaro_winkler(&known.to_lowercase(), &key.to_lowercase());
             let nearest = self
                 .known
                 .iter()
-                .max_by(|one, other| likeness(one).total_cmp(&likeness(other)))
+                .max_by(|one, other| similarity(one).total_cmp(&similarity(other)))
                 .unwrap_or(&"");
             problems.push(Problem {
                 pointer: pointer(key),
                 code: "unknown_field",
-                message: format!("is no field of this operation; the nearest is {nearest}"),
+                message: format!(
+                    "is not a field of this operation; the most similar field is {nearest}"
+                ),
             });
         }
         match operation {
@@ -193,12 +195,12 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// RFC 6901 escapes two characters of a key.
+/// The JSON pointer of a key; RFC 6901 escapes two characters.
 fn pointer(key: &str) -> String {
     format!("/data/{}", key.replace('~', "~0").replace('/', "~1"))
 }
 
-/// An object's keys and values in their order, repeated ones too.
+/// The keys and values of an object in their order, including repeated keys.
 #[derive(Debug)]
 pub(crate) struct Entries<'a>(pub(crate) Vec<(String, &'a RawValue)>);
 
@@ -249,7 +251,7 @@ mod tests {
             assert_eq!(problem.pointer, format!("/data/{key}"));
             assert_eq!(
                 problem.message,
-                format!("is no field of this operation; the nearest is {nearest}")
+                format!("is not a field of this operation; the most similar field is {nearest}")
             );
         }
     }

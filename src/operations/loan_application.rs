@@ -1,16 +1,15 @@
-//! What a loan application consists of, new or changed.
+//! The request body of a loan application, for a new or a changed one.
 
 use serde::Serialize;
 
 use super::{
-    Choice, Day, Loan, Product,
     body::{DATE_FORMAT, LOCALE},
     fields::Fields,
 };
-use crate::domain::Amount;
+use crate::domain::{Amount, Choice, Day, Loan, Product};
 
-/// A whole application: Fineract takes no less for a change than for a new one (`docs/fineract/loans.md`, "From a
-/// product to an application" and "Changing an application").
+/// A complete application. Fineract requires one for a change too (`docs/fineract/loans.md`, "From a product to
+/// an application" and "Changing an application").
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Application<'a> {
@@ -20,7 +19,7 @@ pub(super) struct Application<'a> {
     #[serde(flatten)]
     terms: Terms,
     #[serde(flatten)]
-    conditions: Conditions<'a>,
+    conditions: ProductConditions<'a>,
     external_id: &'a str,
     locale: &'static str,
     date_format: &'static str,
@@ -29,43 +28,43 @@ pub(super) struct Application<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     disbursement_data: Vec<Tranche>,
     #[serde(flatten)]
-    kept: Kept,
+    carried_over: CarriedOver,
 }
 
-/// What the LOS says about a loan; with a change, overlaid on what is stored.
+/// The terms that the payload gives. For a change, terms that it does not give are those of the stored loan.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Terms {
-    /// What is applied for.
+    /// The requested principal.
     pub(super) principal: Amount,
-    /// When it is applied for.
+    /// The date of the application.
     pub(super) submitted_on_date: Day,
-    /// When it is to be paid out.
+    /// The expected date of the disbursement.
     pub(super) expected_disbursement_date: Day,
-    /// The length of the term.
+    /// The length of the term, in units.
     pub(super) loan_term_frequency: i32,
-    /// Its unit.
+    /// The unit of the term.
     pub(super) loan_term_frequency_type: Choice,
     /// The number of instalments.
     pub(super) number_of_repayments: i32,
-    /// Units between two instalments.
+    /// The number of units between two instalments.
     pub(super) repayment_every: i32,
-    /// Their unit, which Fineract wants to be the term's.
+    /// The unit of `repayment_every`, which Fineract requires to be that of the term.
     pub(super) repayment_frequency_type: Choice,
-    /// The interest rate; loans with a floating one have none.
+    /// The interest rate. Loans with a floating rate have none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) interest_rate_per_period: Option<Amount>,
 }
 
-/// What the lender's product says.
+/// The conditions that the lender's product sets.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Conditions<'a> {
+struct ProductConditions<'a> {
     interest_type: Choice,
     interest_calculation_period_type: Choice,
     amortization_type: Choice,
     transaction_processing_strategy_code: &'a str,
-    /// Fineract's spelling. False where it is left out; with daily interest it must be.
+    /// Misspelt in Fineract's API. False if left out, which it must be with daily interest.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     allow_partial_period_interest_calcualtion: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -74,10 +73,11 @@ struct Conditions<'a> {
     max_outstanding_loan_balance: Option<Amount>,
 }
 
-/// What else a stored loan has and its schedule rests on; a new one has it from the product.
+/// Other values of a stored loan on which its schedule depends. For a new loan, Fineract takes them from the
+/// product.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Kept {
+struct CarriedOver {
     #[serde(skip_serializing_if = "Option::is_none")]
     fixed_emi_amount: Option<Amount>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -99,33 +99,33 @@ struct Kept {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct AppliedCharge {
-    /// Its number on the loan, without which a stored charge is replaced instead of kept.
+    /// The charge's number on the loan. Without it, Fineract replaces a stored charge instead of keeping it.
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<i64>,
     charge_id: i64,
-    /// For a percentage charge the percentage.
+    /// For a percentage charge, the percentage.
     amount: Amount,
     #[serde(skip_serializing_if = "Option::is_none")]
     due_date: Option<Day>,
 }
 
-/// A tranche to be planned.
+/// A planned tranche.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Tranche {
-    /// When it is to be paid.
+    /// The expected date of its disbursement.
     pub(super) expected_disbursement_date: Day,
-    /// How much.
+    /// Its amount.
     pub(super) principal: Amount,
 }
 
-/// Interest counted by the day, which knows no parts of a period.
+/// Daily interest calculation, which knows no partial periods.
 const DAILY: i32 = 0;
-/// When charges are due that only arise with an overdue instalment.
+/// The time type of charges that arise only with an overdue instalment.
 const OVERDUE_INSTALLMENT: i32 = 9;
 
 impl<'a> Application<'a> {
-    /// A new one on the product's conditions.
+    /// A new application on the conditions of the product.
     pub(super) fn new(
         client_id: i64,
         product: &'a Product,
@@ -137,7 +137,7 @@ impl<'a> Application<'a> {
             expected_disbursement_date: terms.expected_disbursement_date,
             principal: terms.principal,
         };
-        // Fineract does not put a product's charges on a loan by itself.
+        // Fineract does not add a product's charges to a loan by itself.
         let charges = product
             .charges
             .iter()
@@ -153,17 +153,17 @@ impl<'a> Application<'a> {
             product_id: product.id,
             loan_type: "individual",
             terms,
-            conditions: Conditions::from(product),
+            conditions: ProductConditions::from(product),
             external_id,
             locale: LOCALE,
             date_format: DATE_FORMAT,
             charges: charges.collect(),
             disbursement_data: planned.then_some(whole).into_iter().collect(),
-            kept: Kept::default(),
+            carried_over: CarriedOver::default(),
         }
     }
 
-    /// A stored one with other terms and tranches; all else stays.
+    /// The stored application with other terms and tranches, and everything else unchanged.
     pub(super) fn changed(
         loan: &'a Loan,
         external_id: &'a str,
@@ -181,18 +181,18 @@ impl<'a> Application<'a> {
             product_id: loan.loan_product_id,
             loan_type: "individual",
             terms,
-            conditions: Conditions::from(loan),
+            conditions: ProductConditions::from(loan),
             external_id,
             locale: LOCALE,
             date_format: DATE_FORMAT,
             charges: charges.collect(),
             disbursement_data: tranches,
-            kept: Kept::from(loan),
+            carried_over: CarriedOver::from(loan),
         }
     }
 }
 
-impl<'a> From<&'a Product> for Conditions<'a> {
+impl<'a> From<&'a Product> for ProductConditions<'a> {
     fn from(product: &'a Product) -> Self {
         Self {
             interest_type: product.interest_type,
@@ -210,7 +210,7 @@ impl<'a> From<&'a Product> for Conditions<'a> {
     }
 }
 
-impl<'a> From<&'a Loan> for Conditions<'a> {
+impl<'a> From<&'a Loan> for ProductConditions<'a> {
     fn from(loan: &'a Loan) -> Self {
         Self {
             interest_type: loan.interest_type,
@@ -228,7 +228,7 @@ impl<'a> From<&'a Loan> for Conditions<'a> {
     }
 }
 
-impl From<&Loan> for Kept {
+impl From<&Loan> for CarriedOver {
     fn from(loan: &Loan) -> Self {
         Self {
             fixed_emi_amount: loan.fixed_emi_amount,
@@ -243,13 +243,13 @@ impl From<&Loan> for Kept {
     }
 }
 
-/// Units between two instalments, where the term divides evenly (`docs/fineract/loans.md`, "The term and the
-/// repayments").
+/// The number of units between two instalments, if the term is a multiple of the instalments
+/// (`docs/fineract/loans.md`, "The term and the repayments").
 pub(super) fn repayment_every(term: i32, repayments: i32) -> Option<i32> {
     (term.checked_rem(repayments)? == 0).then_some(term / repayments)
 }
 
-/// Notes a term that does not divide evenly into its instalments.
+/// Adds a problem if the term is not a multiple of the number of instalments.
 pub(super) fn check_term(fields: &mut Fields<'_>, term: Option<i32>, repayments: Option<i32>) {
     if let (Some(term), Some(repayments)) = (term, repayments)
         && repayment_every(term, repayments).is_none()

@@ -1,12 +1,15 @@
+//! `LOAN_APPROVE`: approves a loan application.
+
 use serde::Serialize;
 
 use super::{
-    Checked, Context, Day, Deployment, Evidence, Facts, Operation, Plan, Reads, Refusal,
     body::{DATE_FORMAT, LOCALE, Success, send},
+    deployment::Deployment,
     fields::Fields,
+    operation::{Context, Evidence, Operation, Plan, Refusal},
     rules,
 };
-use crate::domain::{Lane, OperationId, OperationType};
+use crate::domain::{Checked, Day, Facts, Lane, OperationId, OperationType, Reads};
 
 /// Approves a loan application (`docs/fineract/loans.md`, "Approving").
 #[derive(Debug)]
@@ -15,8 +18,8 @@ pub(super) struct LoanApprove {
     approved_on_date: Day,
 }
 
-/// What Fineract gets. Without `approvedLoanAmount` it approves what was applied for and leaves the
-/// tranches as they are.
+/// The request body. Without `approvedLoanAmount`, Fineract approves the requested amount and leaves the
+/// tranches unchanged.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Body {
@@ -56,7 +59,8 @@ impl Operation for LoanApprove {
         };
         let body = Body {
             approved_on_date: self.approved_on_date,
-            // Fineract holds a stored date that has passed against an approval that sends none.
+            // Without this date, Fineract compares the approval with the stored date, and refuses it if that
+            // has passed.
             expected_disbursement_date: loan
                 .timeline
                 .expected_disbursement_date

@@ -1,8 +1,14 @@
+//! `LOAN_DELETE`: deletes a loan application.
+
 use super::{
-    Checked, Context, Deployment, Evidence, Facts, Operation, Plan, Reads, Refusal, body::Success,
+    body::Success,
+    deployment::Deployment,
     fields::Fields,
+    operation::{Context, Evidence, Operation, Plan, Refusal},
 };
-use crate::domain::{FineractCommand, Lane, OperationId, OperationType, Request};
+use crate::domain::{
+    Checked, Facts, FineractCommand, Lane, OperationId, OperationType, Reads, Request,
+};
 
 /// Deletes a loan application (`docs/fineract/loans.md`, "Deleting an application").
 #[derive(Debug)]
@@ -13,7 +19,7 @@ pub(super) struct LoanDelete {
 impl Operation for LoanDelete {
     const TYPE: OperationType = OperationType::LoanDelete;
     const LEAVES_NOTHING: bool = true;
-    /// A late application would be taken once the external id is free.
+    /// Once the external id is free, a delayed create could succeed.
     const REOPENS: Option<OperationType> = Some(OperationType::LoanCreate);
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
@@ -33,7 +39,8 @@ impl Operation for LoanDelete {
         Reads::of_loan(&self.loan)
     }
 
-    /// By number: by its external id a deleted loan answers 404 before its key is looked at.
+    /// Addresses the loan by number: by external id, a deleted loan answers 404 before Fineract looks at the
+    /// key.
     fn plan(&self, facts: &Facts, _: &Context<'_>) -> Plan {
         match &facts.loan {
             None => Refusal::not_found("loan"),
@@ -41,7 +48,7 @@ impl Operation for LoanDelete {
         }
     }
 
-    /// A deleted loan leaves nothing behind that could name who deleted it: absence is the effect.
+    /// A deleted loan leaves nothing that shows who deleted it, so its absence is the evidence.
     fn evidence(&self, facts: &Facts, context: &Context<'_>) -> Evidence {
         let deleted = context
             .sent
@@ -50,7 +57,7 @@ impl Operation for LoanDelete {
         match (&facts.loan, deleted) {
             (Some(loan), Some(id)) if loan.id == id => Evidence::Absent,
             (Some(_), None) => Evidence::CannotTell("loan_number_unknown"),
-            // Gone; what stands under its external id now was created since.
+            // The loan was deleted; one with the same external id was created later.
             (Some(_), Some(_)) | (None, _) => {
                 Evidence::Ours(Success::deleted_loan(deleted, &self.loan).body())
             }
@@ -67,7 +74,7 @@ mod tests {
     const PAYLOAD: &str = r#"{"external_loan_id":"LOAN-123"}"#;
 
     #[test]
-    fn it_goes_by_number_and_without_a_body() {
+    fn it_is_sent_by_number_and_without_a_body() {
         let request = Request {
             method: Method::Delete,
             path: "/loans/9".to_owned(),

@@ -1,24 +1,26 @@
-use super::ending::{Ending, Way};
+//! `LOAN_REJECT`: rejects a loan application.
+
+use super::end_application::{ApplicationEnd, EndApplication};
 use crate::domain::{Day, LoanTimeline, OperationType};
 
-/// Rejects a loan application, for good (`docs/fineract/loans.md`, "Rejecting and withdrawing").
-pub(super) type LoanReject = Ending<Rejection>;
+/// Rejects a loan application permanently (`docs/fineract/loans.md`, "Rejecting and withdrawing").
+pub(super) type LoanReject = EndApplication<Rejection>;
 
-/// The lender says no.
+/// The lender rejects the application.
 #[derive(Debug)]
 pub(super) enum Rejection {}
 
-impl Way for Rejection {
+impl ApplicationEnd for Rejection {
     const TYPE: OperationType = OperationType::LoanReject;
-    const DAY: &'static str = "rejectedOnDate";
-    const STATE: i32 = 500;
-    const BY_ANOTHER: &'static str = "The loan was rejected by somebody else";
+    const DATE_FIELD: &'static str = "rejectedOnDate";
+    const LOAN_STATUS: i32 = 500;
+    const ENDED_BY_ANOTHER: &'static str = "The loan was rejected by somebody else";
 
-    fn on(timeline: &LoanTimeline) -> Option<Day> {
+    fn ended_on(timeline: &LoanTimeline) -> Option<Day> {
         timeline.rejected_on_date
     }
 
-    fn by(timeline: &LoanTimeline) -> Option<&str> {
+    fn ended_by(timeline: &LoanTimeline) -> Option<&str> {
         timeline.rejected_by_username.as_deref()
     }
 }
@@ -33,7 +35,7 @@ mod tests {
         r#"{"external_loan_id":"LOAN-123","rejectedOnDate":"11 January 2024","note":"no"}"#;
 
     #[test]
-    fn it_goes_by_number_with_its_day_and_note() {
+    fn it_is_sent_by_number_with_its_date_and_note() {
         let end = r#""locale":"en","dateFormat":"dd MMMM yyyy"}"#;
         for (payload, note) in [
             (PAYLOAD.to_owned(), r#""note":"no","#),

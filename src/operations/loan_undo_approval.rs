@@ -1,20 +1,22 @@
+//! `LOAN_UNDO_APPROVAL`: undoes the approval of a loan.
+
 use super::undo::{Step, Undo};
 use crate::domain::{LoanTimeline, OperationType};
 
-/// Takes an approval back (`docs/fineract/loans.md`, "Undoing an approval").
+/// Undoes an approval (`docs/fineract/loans.md`, "Undoing an approval").
 pub(super) type LoanUndoApproval = Undo<Approval>;
 
-/// An approved loan, not paid out.
+/// The approval of a loan that is not disbursed.
 #[derive(Debug)]
 pub(super) enum Approval {}
 
 impl Step for Approval {
     const UNDO: OperationType = OperationType::LoanUndoApproval;
-    /// A late approval would approve the loan again.
+    /// After the undo, a delayed request could approve the loan again.
     const REOPENS: Option<OperationType> = Some(OperationType::LoanApprove);
-    const STATE: i32 = 200;
+    const LOAN_STATUS: i32 = 200;
 
-    fn by(timeline: &LoanTimeline) -> Option<&str> {
+    fn taken_by(timeline: &LoanTimeline) -> Option<&str> {
         timeline.approved_by_username.as_deref()
     }
 }
@@ -28,7 +30,7 @@ mod tests {
     const PAYLOAD: &str = r#"{"external_loan_id":"LOAN-123"}"#;
 
     #[test]
-    fn it_goes_by_number_with_nothing_but_a_note() {
+    fn it_is_sent_by_number_with_only_a_note() {
         for (payload, body) in [
             (PAYLOAD, "{}"),
             (
@@ -53,8 +55,8 @@ mod tests {
     }
 
     #[test]
-    fn only_our_own_approval_proves_that_it_has_not_happened() {
-        let standing = |status: i32, user: &str| {
+    fn only_our_own_approval_shows_that_it_was_not_undone() {
+        let loan_with_step = |status: i32, user: &str| {
             let status = format!("\"status\":{{\"id\":{status}");
             let timeline = format!(r#""timeline":{{"approvedByUsername":"{user}","#);
             loan(&[
@@ -63,9 +65,9 @@ mod tests {
             ])
         };
         for (facts, expected) in [
-            (standing(200, "Mifos"), "absent"),
-            (standing(200, "clerk"), "cannot tell"),
-            (standing(100, "mifos"), "cannot tell"),
+            (loan_with_step(200, "Mifos"), "absent"),
+            (loan_with_step(200, "clerk"), "cannot tell"),
+            (loan_with_step(100, "mifos"), "cannot tell"),
             (loan(&[]), "cannot tell"),
             (Facts::default(), "cannot tell"),
         ] {

@@ -1,20 +1,22 @@
+//! `LOAN_UNDO_DISBURSAL`: undoes the disbursements of a loan.
+
 use super::undo::{Step, Undo};
 use crate::domain::{LoanTimeline, OperationType};
 
-/// Takes every payout of a loan back, and with them all its transactions, repayments too
+/// Undoes every disbursement of a loan, and with them all its transactions, including repayments
 /// (`docs/fineract/payments.md`, "Undoing payouts").
 pub(super) type LoanUndoDisbursal = Undo<Disbursal>;
 
-/// A loan that has been paid out, and is running.
+/// The disbursement of an active loan.
 #[derive(Debug)]
 pub(super) enum Disbursal {}
 
 impl Step for Disbursal {
     const UNDO: OperationType = OperationType::LoanUndoDisbursal;
     const REOPENS: Option<OperationType> = None;
-    const STATE: i32 = 300;
+    const LOAN_STATUS: i32 = 300;
 
-    fn by(timeline: &LoanTimeline) -> Option<&str> {
+    fn taken_by(timeline: &LoanTimeline) -> Option<&str> {
         timeline.disbursed_by_username.as_deref()
     }
 }
@@ -28,7 +30,7 @@ mod tests {
     const PAYLOAD: &str = r#"{"external_loan_id":"LOAN-123"}"#;
 
     #[test]
-    fn it_goes_by_number_with_nothing_but_a_note() {
+    fn it_is_sent_by_number_with_only_a_note() {
         for (payload, body) in [
             (PAYLOAD, "{}"),
             (
@@ -53,8 +55,8 @@ mod tests {
     }
 
     #[test]
-    fn only_our_own_payout_proves_that_it_has_not_happened() {
-        let standing = |status: i32, user: &str| {
+    fn only_our_own_disbursement_shows_that_it_was_not_undone() {
+        let loan_with_step = |status: i32, user: &str| {
             let status = format!("\"status\":{{\"id\":{status}");
             let timeline = format!(r#""timeline":{{"disbursedByUsername":"{user}","#);
             loan(&[
@@ -63,9 +65,9 @@ mod tests {
             ])
         };
         for (facts, expected) in [
-            (standing(300, "Mifos"), "absent"),
-            (standing(300, "clerk"), "cannot tell"),
-            (standing(200, "mifos"), "cannot tell"),
+            (loan_with_step(300, "Mifos"), "absent"),
+            (loan_with_step(300, "clerk"), "cannot tell"),
+            (loan_with_step(200, "mifos"), "cannot tell"),
             (loan(&[]), "cannot tell"),
             (Facts::default(), "cannot tell"),
         ] {

@@ -1,24 +1,27 @@
-use super::ending::{Ending, Way};
+//! `LOAN_WITHDRAW`: withdraws a loan application.
+
+use super::end_application::{ApplicationEnd, EndApplication};
 use crate::domain::{Day, LoanTimeline, OperationType};
 
-/// Withdraws a loan application for its client, for good (`docs/fineract/loans.md`, "Rejecting and withdrawing").
-pub(super) type LoanWithdraw = Ending<Withdrawal>;
+/// Withdraws a loan application permanently, on behalf of its client (`docs/fineract/loans.md`, "Rejecting and
+/// withdrawing").
+pub(super) type LoanWithdraw = EndApplication<Withdrawal>;
 
-/// The client does not want it any more.
+/// The client withdraws the application.
 #[derive(Debug)]
 pub(super) enum Withdrawal {}
 
-impl Way for Withdrawal {
+impl ApplicationEnd for Withdrawal {
     const TYPE: OperationType = OperationType::LoanWithdraw;
-    const DAY: &'static str = "withdrawnOnDate";
-    const STATE: i32 = 400;
-    const BY_ANOTHER: &'static str = "The loan was withdrawn by somebody else";
+    const DATE_FIELD: &'static str = "withdrawnOnDate";
+    const LOAN_STATUS: i32 = 400;
+    const ENDED_BY_ANOTHER: &'static str = "The loan was withdrawn by somebody else";
 
-    fn on(timeline: &LoanTimeline) -> Option<Day> {
+    fn ended_on(timeline: &LoanTimeline) -> Option<Day> {
         timeline.withdrawn_on_date
     }
 
-    fn by(timeline: &LoanTimeline) -> Option<&str> {
+    fn ended_by(timeline: &LoanTimeline) -> Option<&str> {
         timeline.withdrawn_by_username.as_deref()
     }
 }
@@ -33,7 +36,7 @@ mod tests {
         r#"{"external_loan_id":"LOAN-123","withdrawnOnDate":"11 January 2024","note":"no"}"#;
 
     #[test]
-    fn it_goes_by_number_with_its_day_and_note() {
+    fn it_is_sent_by_number_with_its_date_and_note() {
         let end = r#""locale":"en","dateFormat":"dd MMMM yyyy"}"#;
         for (payload, note) in [
             (PAYLOAD.to_owned(), r#""note":"no","#),

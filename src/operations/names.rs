@@ -1,18 +1,19 @@
-//! What a payload names, however wrong the rest of it is: a wrong name does the right thing to the wrong loan.
+//! The ids, references and phone numbers in a payload, readable also if the rest of it is invalid. A mistyped
+//! one would change the wrong client or loan, so bulk uploads are checked for suspicious ones.
 
 use serde_json::value::RawValue;
 
 use super::{fields::Entries, rules};
 use crate::domain::{Lane, OperationType};
 
-/// What a field names.
+/// What the value of a field identifies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Named {
     /// A client or a loan.
     ClientOrLoan,
     /// A payment, by its reference (UTR).
     Payment,
-    /// A person's phone, of which Fineract lets no two clients have the same.
+    /// A person's phone number, which is unique among Fineract's clients.
     Phone,
 }
 
@@ -24,13 +25,13 @@ const FIELDS: [(&str, Named); 5] = [
     ("mobileNo", Named::Phone),
 ];
 
-/// What the field of this key names, if it names anything.
+/// What the field with this key identifies, if anything.
 pub fn named_by(key: &str) -> Option<Named> {
     let found = FIELDS.iter().find(|(name, _)| *name == key);
     found.map(|(_, named)| *named)
 }
 
-/// The fields of a payload that name something, however wrong the rest of it is: their keys and texts.
+/// The keys and texts of the fields that identify something, also if the rest of the payload is invalid.
 pub fn names_of(payload: &RawValue) -> Vec<(String, String)> {
     let Ok(Entries(entries)) = serde_json::from_str(payload.get()) else {
         return Vec::new();
@@ -43,8 +44,8 @@ pub fn names_of(payload: &RawValue) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The lane that an operation of this type would write, if its payload says whose it is: what is refused
-/// at the door still has others behind it.
+/// The lane that an operation of this type would write, if its payload contains a valid id. Bulk uploads need
+/// the lane of a refused row as well, because later rows may depend on it.
 pub fn named_lane(operation_type: OperationType, payload: &RawValue) -> Option<Lane> {
     let Entries(entries) = serde_json::from_str(payload.get()).ok()?;
     let id = |key: &str| {
@@ -54,7 +55,7 @@ pub fn named_lane(operation_type: OperationType, payload: &RawValue) -> Option<L
     if operation_type.is_about_client() {
         return id("externalId").map(|id| Lane::client(&id));
     }
-    // Those that make or change an application call it externalId, all others external_loan_id.
+    // The types that create or change an application use `externalId`, all others `external_loan_id`.
     id("external_loan_id")
         .or_else(|| id("externalId"))
         .map(|id| Lane::loan(&id))
@@ -66,7 +67,7 @@ mod tests {
     use crate::operations::testing::{deployment, raw};
 
     #[test]
-    fn the_texts_that_name_something_are_found_in_any_payload() {
+    fn ids_references_and_phones_are_found_in_any_payload() {
         let payload =
             raw(r#"{"externalId":"0007","clientId":7,"principal":-1,"mobileNo":"+91","x":"y"}"#);
         let found = names_of(&payload);
@@ -79,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn every_such_field_is_one_of_some_type() {
+    fn every_such_field_belongs_to_a_type() {
         for (key, _) in FIELDS {
             let payload = raw(&format!("{{\"{key}\":\"1\"}}"));
             let is_known = |entry: &crate::operations::Entry| {
@@ -95,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_payload_names_its_lane_however_wrong_it_is() {
+    fn the_lane_is_found_in_an_invalid_payload() {
         for (operation_type, payload, lane) in [
             (
                 OperationType::ClientCreate,
@@ -126,10 +127,11 @@ mod tests {
     }
 
     #[test]
-    fn it_is_the_lane_that_a_good_payload_writes() {
+    fn it_is_the_lane_that_a_valid_payload_writes() {
         let deployment = deployment();
         for entry in crate::operations::REGISTRY {
-            // Every type names itself by one of the two keys: with both, one is unknown, and no other.
+            // Every type uses exactly one of the two keys for its own client or loan, so the other one is
+            // unknown.
             let ids = raw(r#"{"externalId":"A","external_loan_id":"A"}"#);
             let problems = (entry.check)(&ids, &deployment).unwrap_err().problems;
             let unknown = problems

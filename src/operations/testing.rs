@@ -1,14 +1,17 @@
-//! What the operations' unit tests share.
+//! Payloads, facts and helpers that the unit tests of the operation types share.
 
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use super::{
-    Checked, Context, Deployment, Evidence, Facts, Loan, Operation, Plan, Problem, decode,
+    decode,
+    deployment::Deployment,
+    fields::Problem,
+    operation::{Context, Evidence, Operation, Plan},
 };
-use crate::domain::{Method, Named, OperationId, Request, TrackingId};
+use crate::domain::{Checked, Facts, Loan, Method, Named, OperationId, Request, TrackingId};
 
-/// A deployment with the nine lenders, of which one has another product's name.
+/// A deployment with the nine lenders.
 pub(super) fn deployment() -> Deployment {
     let lenders = [
         "LIQUILOANS",
@@ -34,7 +37,7 @@ pub(super) fn deployment() -> Deployment {
 pub(super) const ID: OperationId =
     OperationId(Uuid::from_u128(0x0199_0000_0000_7000_8000_0000_0000_0001));
 
-/// What differs between tests of a context.
+/// The parts of a context that differ between tests.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Case<'a> {
     pub(super) known_id: Option<i64>,
@@ -65,7 +68,7 @@ fn read<O: Operation>(payload: &str) -> O {
     decode(&raw(payload), &deployment()).unwrap()
 }
 
-/// Pointer and code of each problem.
+/// The pointer and the code of each problem.
 pub(super) fn problems<O: Operation>(payload: &str) -> Vec<String> {
     let problems = super::read::<O>(&raw(payload), &deployment(), true)
         .err()
@@ -92,7 +95,7 @@ pub(super) fn body_of(plan: &Plan, method: Method, path: &str) -> String {
     request.body.clone().unwrap_or_default()
 }
 
-/// Evidence in one line.
+/// The evidence on one line.
 pub(super) fn evidence<O: Operation>(payload: &str, facts: &Facts, case: Case<'_>) -> String {
     let deployment = deployment();
     match read::<O>(payload).evidence(facts, &case.context(&deployment)) {
@@ -103,7 +106,7 @@ pub(super) fn evidence<O: Operation>(payload: &str, facts: &Facts, case: Case<'_
     }
 }
 
-/// A text with one part replaced, which must be in it.
+/// A text with one part replaced, which it must contain.
 pub(super) fn with(json: &str, from: &str, to: &str) -> String {
     assert!(json.contains(from), "{from}");
     if from.is_empty() {
@@ -113,7 +116,7 @@ pub(super) fn with(json: &str, from: &str, to: &str) -> String {
     }
 }
 
-/// The facts with [`LOAN`], some of its parts replaced.
+/// The facts with [`LOAN`] after these replacements.
 pub(super) fn loan(parts: &[(&str, &str)]) -> Facts {
     let json = parts
         .iter()
@@ -124,7 +127,7 @@ pub(super) fn loan(parts: &[(&str, &str)]) -> Facts {
     }
 }
 
-/// A payment type of that number.
+/// A payment type with this number.
 pub(super) fn payment_type(id: i64) -> Named {
     Named {
         id,
@@ -141,7 +144,7 @@ pub(super) const CLIENT: &str = r#"{"id":42,"accountNo":"000000042","externalId"
     "submittedOnDate":[2026,1,1],"activatedOnDate":[2026,1,1],"activatedByUsername":"mifos"},
     "savingsProductName":"42","legalForm":{"id":1},"clientCollateralManagements":[],"groups":[]}"#;
 
-/// A loan application as recorded, with the associations that are read.
+/// A loan application as recorded, with the associations that the gateway reads.
 pub(super) const LOAN: &str = r#"{"id":9,"accountNo":"000000009","externalId":"LOAN-123",
     "status":{"id":100,"pendingApproval":true},"clientId":42,"clientExternalId":"INC-1001",
     "clientOfficeId":1,"loanProductId":2,"loanProductName":"UGRO","loanType":{"id":1},
@@ -158,7 +161,7 @@ pub(super) const LOAN: &str = r#"{"id":9,"accountNo":"000000009","externalId":"L
     "disbursementDetails":[],"transactions":[],"multiDisburseLoan":false,
     "isEqualAmortization":false}"#;
 
-/// A plain product as recorded (UGRO).
+/// A simple product as recorded (UGRO).
 pub(super) const PRODUCT: &str = r#"{"id":2,"name":"UGRO","shortName":"UGR","status":"loanProduct.active",
     "currency":{"code":"INR","decimalPlaces":2},"principal":100000.000000,"numberOfRepayments":12,
     "repaymentEvery":1,"repaymentFrequencyType":{"id":2},"interestRatePerPeriod":8.000000,

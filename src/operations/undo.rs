@@ -1,29 +1,32 @@
-//! Taking a loan's last step back: what the undos have in common.
+//! What undoing an approval and undoing a disbursement have in common.
 
 use std::marker::PhantomData;
 
 use serde::Serialize;
 
 use super::{
-    Checked, Context, Deployment, Evidence, Facts, Operation, Plan, Reads, Refusal, body::send,
-    fields::Fields, rules,
+    body::send,
+    deployment::Deployment,
+    fields::Fields,
+    operation::{Context, Evidence, Operation, Plan, Refusal},
+    rules,
 };
-use crate::domain::{Lane, LoanTimeline, OperationId, OperationType};
+use crate::domain::{Checked, Facts, Lane, LoanTimeline, OperationId, OperationType, Reads};
 
-/// A step of a loan that can be taken back.
+/// A step of a loan that can be undone.
 pub(super) trait Step {
-    /// The type that takes it back.
+    /// The operation type that undoes the step.
     const UNDO: OperationType;
-    /// The type whose late commands that would let in again.
+    /// The type whose delayed commands could take effect again after the undo.
     const REOPENS: Option<OperationType>;
-    /// The state in which the step has left the loan.
-    const STATE: i32;
+    /// The loan status after the step.
+    const LOAN_STATUS: i32;
 
-    /// Who took it.
-    fn by(timeline: &LoanTimeline) -> Option<&str>;
+    /// The Fineract user who took the step.
+    fn taken_by(timeline: &LoanTimeline) -> Option<&str>;
 }
 
-/// Takes a step back.
+/// Undoes a step of a loan.
 #[derive(Debug)]
 pub(super) struct Undo<S> {
     loan: String,
@@ -31,8 +34,8 @@ pub(super) struct Undo<S> {
     step: PhantomData<S>,
 }
 
-/// What Fineract gets. It knows no other key, not even `locale`; an empty body is a 500, an empty object
-/// is not.
+/// The request body. Fineract accepts no other key, not even `locale`. It answers 500 to an empty body, but not
+/// to an empty object.
 #[derive(Serialize)]
 struct Body<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,15 +76,15 @@ impl<S: Step> Operation for Undo<S> {
         send(Self::TYPE, loan.id, &Body { note })
     }
 
-    /// An undo leaves nothing behind that names who did it. What can be told is that it has not
-    /// happened: while what stands is our own, for ours come after it in its lane; not where a checker's
-    /// name stands under everything.
+    /// An undo leaves nothing that shows who did it. Only its absence can be shown: the loan has the status of
+    /// the step, and the step is our own, because our later steps come after the undo in the lane. If a checker
+    /// approved the operation, Fineract names the checker everywhere, so nothing can be shown.
     fn evidence(&self, facts: &Facts, context: &Context<'_>) -> Evidence {
         let Some(loan) = &facts.loan else {
             return Evidence::CannotTell("loan_not_found");
         };
-        let by = S::by(&loan.timeline);
-        if loan.status.id == S::STATE && !context.checked && context.is_own(by) {
+        let taken_by = S::taken_by(&loan.timeline);
+        if loan.status.id == S::LOAN_STATUS && !context.checked && context.is_own(taken_by) {
             Evidence::Absent
         } else {
             Evidence::CannotTell("undo_leaves_no_trace")

@@ -1,4 +1,4 @@
-//! A build that obeys.
+//! The fault points of a build that performs injections.
 
 use std::{
     io::{self, Write as _},
@@ -12,10 +12,11 @@ use std::{
 
 use rustix::process::{Signal, getpid, kill_process};
 
-use super::{Action, CARRIED_OUT, Injection, Point};
+use super::{Action, INJECTION_REACHED, Injection, Point};
 use crate::domain::OperationType;
 
-/// How long a command is given to leave and an answer to come: on one machine it is on the wire by then.
+/// How long `on_the_wire` waits for an answer before it assumes that Fineract has received the command. On one
+/// machine, a command arrives within this time.
 const ON_THE_WIRE: Duration = Duration::from_millis(25);
 
 struct Armed {
@@ -26,7 +27,7 @@ struct Armed {
 static IS_ARMED: AtomicBool = AtomicBool::new(false);
 static ARMED: OnceLock<Armed> = OnceLock::new();
 
-/// Arms this process, once.
+/// Arms this process with an injection. Only the first call has an effect.
 pub fn arm(injection: Injection) {
     let passings = AtomicU32::new(0);
     if ARMED
@@ -51,18 +52,18 @@ fn armed(point: Point, operation_type: Option<OperationType>) -> Option<&'static
     })
 }
 
-/// Passes a point. The armed one does what its order says.
+/// Passes a point. Performs the injection if this is its point and its passing.
 pub fn reach(point: Point, operation_type: impl Into<Option<OperationType>>) {
     let Some(armed) = armed(point, operation_type.into()) else {
         return;
     };
     if armed.passings.fetch_add(1, Ordering::AcqRel) + 1 == armed.injection.passing {
-        carry_out(armed.injection);
+        perform(armed.injection);
     }
 }
 
-/// Waits for a command's answer, and passes [`Point::AfterSend`] while it is out. Where that is armed, an
-/// answer that comes at once is no passing: nothing tells that it was not read already.
+/// Waits for the answer to a command, and passes [`Point::AfterSend`] while waiting. If this point is armed and
+/// the answer comes at once, that does not count as a passing, because the answer may have been read already.
 pub async fn on_the_wire<T>(operation_type: OperationType, sending: impl Future<Output = T>) -> T {
     if armed(Point::AfterSend, Some(operation_type)).is_none() {
         return sending.await;
@@ -75,15 +76,15 @@ pub async fn on_the_wire<T>(operation_type: OperationType, sending: impl Future<
     sending.await
 }
 
-/// Says so first, past the log's own writer, which would not come to it any more.
-fn carry_out(injection: Injection) {
+/// Writes the message to standard error first, because the log's own writer would not run any more.
+fn perform(injection: Injection) {
     let signal = match injection.action {
         Action::Die => Signal::KILL,
         Action::Stop => Signal::STOP,
     };
-    let carried_out = writeln!(io::stderr(), "{CARRIED_OUT}: {injection}")
+    let performed = writeln!(io::stderr(), "{INJECTION_REACHED}: {injection}")
         .and_then(|()| Ok(kill_process(getpid(), signal)?));
-    if let Err(error) = carried_out {
-        tracing::error!(%error, "an injection at a point cannot be carried out");
+    if let Err(error) = performed {
+        tracing::error!(%error, "an injection could not be performed");
     }
 }

@@ -1,6 +1,8 @@
-//! The points at which the lab's `prove` has a gateway end or stop itself, to see what the others make of it.
+//! Fault points: moments in an operation's life at which the lab's `prove` makes a gateway end or stop itself,
+//! to test how the other gateways continue.
 //!
-//! Only a build with the feature `fault-points` obeys; in any other, passing a point compiles to nothing.
+//! Only a build with the feature `fault-points` performs injections. In any other build, passing a point
+//! compiles to nothing.
 
 #[cfg(feature = "fault-points")]
 mod armed;
@@ -12,39 +14,40 @@ pub use self::armed::{arm, on_the_wire, reach};
 
 use crate::domain::OperationType;
 
-/// The environment variable with an [`Injection`].
+/// The environment variable that contains an [`Injection`].
 pub const INJECTION_VARIABLE: &str = "PROVE_INJECTION";
 
-/// What the log says when an order is carried out.
-pub const CARRIED_OUT: &str = "the point of the injection is reached";
+/// The message on standard error when an injection is performed.
+pub const INJECTION_REACHED: &str = "fault point reached, injection performed";
 
-/// A place in the life of an operation.
+/// A moment in the life of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Point {
-    /// Its acceptance is written, and not committed.
+    /// Its acceptance is written, but not committed.
     InGroupCommit,
-    /// Its acceptance is committed, and not answered.
+    /// Its acceptance is committed, but the caller is not answered.
     AfterGroupCommit,
-    /// What is to be sent is known, and not committed.
+    /// Its command is decided, but the attempt is not committed.
     BeforeAttemptCommit,
-    /// The attempt is committed, and not sent.
+    /// The attempt is committed, but not sent.
     AfterAttemptCommit,
-    /// The command is on the wire, and its answer not read.
+    /// The command is sent, but its answer is not read.
     AfterSend,
-    /// The answer is read, and not weighed.
+    /// The answer is read, but nothing is decided.
     AfterAnswer,
-    /// The end, or the next try, is decided, and not written.
+    /// The end or the next attempt is decided, but not written.
     BeforeComplete,
-    /// That it goes on under a new key is decided, and not written.
+    /// The use of a new key is decided, but not written.
     BeforeNewKey,
-    /// It is written.
+    /// The completion is written.
     AfterComplete,
-    /// The leases of what is held are about to be renewed; of no operation in particular.
+    /// The leases of all claimed operations are about to be renewed. This point does not belong to a single
+    /// operation.
     InLeaseRenewal,
 }
 
 impl Point {
-    /// Every point, in the order of an operation's life.
+    /// All points, in the order of an operation's life.
     pub const ALL: [Self; 10] = [
         Self::InGroupCommit,
         Self::AfterGroupCommit,
@@ -58,7 +61,7 @@ impl Point {
         Self::InLeaseRenewal,
     ];
 
-    /// The word for it.
+    /// The name of the point in an [`Injection`].
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::InGroupCommit => "in_group_commit",
@@ -74,12 +77,13 @@ impl Point {
         }
     }
 
-    /// Whether operations of each type pass it: leases are renewed together.
+    /// Whether operations of each type pass the point. Leases are renewed together.
     pub const fn is_of_each_type(self) -> bool {
         !matches!(self, Self::InLeaseRenewal)
     }
 
-    /// Whether gateways die there: a new key is too rare to be waited for, so there one is only stopped.
+    /// Whether `prove` makes gateways end here. New keys are too rare to wait for enough of them, so there it
+    /// only stops a gateway.
     pub const fn is_deadly(self) -> bool {
         !matches!(self, Self::BeforeNewKey)
     }
@@ -88,9 +92,9 @@ impl Point {
 /// What the process does to itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Action {
-    /// It dies, as by `kill -9`.
+    /// It ends, as by `kill -9`.
     Die,
-    /// It stops, until somebody continues it.
+    /// It stops until another process continues it.
     Stop,
 }
 
@@ -103,22 +107,22 @@ impl Action {
     }
 }
 
-/// What happens at a point: `die:after_send:LOAN_DISBURSE:2`, or `die:in_lease_renewal::1`.
+/// An action at a fault point, written `die:after_send:LOAN_DISBURSE:2` or `die:in_lease_renewal::1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Injection {
-    /// What.
+    /// What the process does.
     pub action: Action,
-    /// Where.
+    /// The point.
     pub point: Point,
-    /// Whose passing counts; `None`: anybody's.
+    /// The type of the operations whose passings count; `None` for all types.
     pub operation_type: Option<OperationType>,
-    /// At which passing, from 1.
+    /// The number of the passing, from 1, at which the action is performed.
     pub passing: u32,
 }
 
-/// The text is no [`Injection`].
+/// The text is not an [`Injection`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("reads die|stop:POINT:[OPERATION_TYPE]:PASSING")]
+#[error("an injection is written die|stop:POINT:[OPERATION_TYPE]:PASSING")]
 pub struct InvalidInjection;
 
 impl fmt::Display for Injection {
@@ -155,11 +159,11 @@ impl FromStr for Injection {
     }
 }
 
-/// Passes a point, at which nothing happens in this build.
+/// Passes a point. This build does nothing there.
 #[cfg(not(feature = "fault-points"))]
 pub fn reach(_: Point, _: impl Into<Option<OperationType>>) {}
 
-/// Waits for a command's answer.
+/// Waits for the answer to a command.
 #[cfg(not(feature = "fault-points"))]
 pub async fn on_the_wire<T>(_: OperationType, sending: impl Future<Output = T>) -> T {
     sending.await
@@ -170,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_order_reads_as_it_is_written() {
+    fn an_injection_is_parsed_as_it_is_displayed() {
         for (text, known) in [
             ("die:after_send:LOAN_DISBURSE:2", true),
             ("stop:before_complete:CLIENT_UPDATE:1", true),

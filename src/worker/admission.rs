@@ -1,4 +1,4 @@
-//! Waiting for leave to call Fineract.
+//! Waits for permission to call Fineract.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     backoff,
     deps::Deps,
-    outcome::{database_away, passed_over},
+    outcome::{database_away, postpone},
     protect::SendPermit,
 };
 use crate::{
@@ -17,38 +17,41 @@ use crate::{
     store::{Claimed, SUSPECT_AFTER},
 };
 
-/// How long an operation that is to run alone is left while another one does, before jitter: it must not keep
-/// the place of one that can run.
-const SUSPECTS_WAIT: Duration = Duration::from_secs(4);
+/// How long an operation that must run alone is postponed while another one does, before jitter. Meanwhile
+/// other operations can use the capacity.
+const RUNS_ALONE_WAIT: Duration = Duration::from_secs(4);
 
-/// Waits for its turn. `Err`: it has none now, here. What may have killed the processes that held it
-/// is run one at a time, so that those beside it are not taken for the cause.
+/// Waits for the retry budget, the concurrency limit and the circuit breaker. `Err`: the operation is
+/// postponed.
+///
+/// An operation whose earlier claims ended with their process runs alone, so that no operation beside it is
+/// blamed if the process ends again.
 pub(super) async fn admit<'a>(
     deps: &'a Deps,
     claimed: &Claimed,
     stop: &CancellationToken,
 ) -> Result<(Permit<'a>, SendPermit, Option<MutexGuard<'a, ()>>), Outcome> {
     let is_retry = claimed.reason_since.is_some();
-    if !deps.limiter.affords(is_retry) {
+    if !deps.limiter.allows(is_retry) {
         let delay = backoff::delay(claimed.retrying_for, None);
-        return Err(passed_over("too_many_retries", delay));
+        return Err(postpone("too_many_retries", delay));
     }
-    let handed_back = || passed_over("handed_back", Duration::ZERO);
+    let handed_back = || postpone("handed_back", Duration::ZERO);
     let alone = match claimed.deaths {
         0..SUSPECT_AFTER => None,
-        _ => Some(deps.suspects.try_lock().or(Err(passed_over(
+        _ => Some(deps.runs_alone.try_lock().or(Err(postpone(
             "runs_alone",
-            backoff::jitter(SUSPECTS_WAIT),
+            backoff::jitter(RUNS_ALONE_WAIT),
         )))?),
     };
     let turn = stop.run_until_cancelled(deps.limiter.acquire()).await;
     let permit = turn.ok_or_else(handed_back)?;
-    let pass = deps.circuit_breaker.enter().ok_or_else(handed_back)?;
+    let send_permit = deps.circuit_breaker.enter().ok_or_else(handed_back)?;
     if alone.is_some() {
         deps.store
             .record_begun(claimed.id, claimed.attempt)
             .await
             .map_err(|error| database_away(claimed, &error))?;
     }
-    Ok((permit, pass, alone))
+    Ok((permit, send_permit, alone))
 }

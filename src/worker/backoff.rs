@@ -1,24 +1,25 @@
-//! How long to wait before the next try.
+//! The delay before the next attempt.
 
 use std::time::Duration;
 
-/// The first delay, before jitter.
+/// The shortest upper bound of the random delay.
 const SHORTEST: Duration = Duration::from_millis(500);
-/// The longest delay, before jitter.
+/// The longest upper bound of the random delay.
 const LONGEST: Duration = Duration::from_mins(1);
 
-/// The longest `Retry-After` that is believed.
-const LONGEST_ASKED: Duration = Duration::from_mins(10);
+/// The longest `Retry-After` that the gateway follows.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_mins(10);
 
-/// A delay that grows with the time an operation has been troubled for, with full jitter: what failed
-/// together does not come back together. Never less than Fineract asked for with `Retry-After`.
-pub(super) fn delay(retrying_for: Duration, asked: Option<Duration>) -> Duration {
+/// A random delay whose upper bound grows with the time for which the operation has been retried. Full jitter
+/// keeps operations that failed together from returning together. At least the delay that Fineract requested
+/// with `Retry-After`.
+pub(super) fn delay(retrying_for: Duration, retry_after: Option<Duration>) -> Duration {
     let backoff = retrying_for.clamp(SHORTEST, LONGEST) * fastrand::u32(0..=1000) / 1000;
-    let asked = asked.unwrap_or_default().min(LONGEST_ASKED);
-    asked + backoff
+    let retry_after = retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER);
+    retry_after + backoff
 }
 
-/// Between half and the whole of a duration.
+/// A random duration between half of `whole` and `whole`.
 pub(super) fn jitter(whole: Duration) -> Duration {
     let half = whole / 2;
     half + half * fastrand::u32(0..=1000) / 1000

@@ -1,4 +1,5 @@
-//! The types and lenders that Fineract does not take now: a permission is missing, or a product.
+//! The types and lenders for which Fineract accepts no commands at present, because a permission or a product
+//! is missing.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -8,45 +9,41 @@ use std::{
 
 use crate::{domain::OperationType, store::ClaimLimits};
 
-/// How soon one of the operations that wait is tried; after each trial twice as long.
+/// The pause before the first trial operation of a blocked scope; it doubles after each trial.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause between two trials.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// What may be blocked by itself.
+/// The blocked scopes. Of all operations that wait in one, only one at a time is tried.
+#[derive(Debug, Default)]
+pub(super) struct Blocked {
+    trials: Mutex<HashMap<BlockedScope, Trial>>,
+}
+
+/// A scope that can be blocked on its own.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Part {
-    /// A type.
+pub(super) enum BlockedScope {
+    /// All operations of a type.
     Type(OperationType),
-    /// A type for one lender.
+    /// All operations of a type for one lender.
     Lender(OperationType, String),
 }
 
-/// When one operation is tried again, and how long after it the next.
+/// When the next trial operation is due, and the pause after it.
 #[derive(Clone, Copy, Debug)]
 struct Trial {
     due_at: Instant,
     pause: Duration,
 }
 
-/// What is blocked. However many operations wait for it, one at a time is tried.
-#[derive(Debug, Default)]
-pub(super) struct Blocked {
-    trials: Mutex<HashMap<Part, Trial>>,
-}
-
 impl Blocked {
-    fn lock(&self) -> MutexGuard<'_, HashMap<Part, Trial>> {
-        self.trials.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Keeps others of this part from being claimed.
-    pub(super) fn block(&self, part: Part, reason_code: &'static str) {
-        if let Entry::Vacant(entry) = self.lock().entry(part) {
+    /// Stops claims of this scope.
+    pub(super) fn block(&self, scope: BlockedScope, reason_code: &'static str) {
+        if let Entry::Vacant(entry) = self.lock().entry(scope) {
             tracing::error!(
                 blocked = ?entry.key(),
                 reason_code,
-                "operations of one kind wait until this is set up"
+                "operations of a type or lender are blocked until Fineract accepts one; sending them paused"
             );
             entry.insert(Trial {
                 due_at: Instant::now() + FIRST_PAUSE,
@@ -55,45 +52,49 @@ impl Blocked {
         }
     }
 
-    /// Lets all of them through again.
-    pub(super) fn open(&self, part: &Part) {
-        if self.lock().remove(part).is_some() {
-            tracing::info!(blocked = ?part, "operations of this kind go on");
+    /// Allows claims of this scope again.
+    pub(super) fn unblock(&self, scope: &BlockedScope) {
+        if self.lock().remove(scope).is_some() {
+            tracing::info!(blocked = ?scope, "operations of a type or lender are no longer blocked; sending them resumed");
         }
     }
 
-    /// The claims that keep to what is blocked: one of everything else, and one of a single operation of
-    /// a part whose trial is due.
+    /// Splits a claim so that it respects the blocked scopes: a claim of everything that is not blocked, and
+    /// before it a claim of a single operation if the trial of a blocked scope is due.
     pub(super) fn claims(&self, limits: ClaimLimits, lenders: &[String]) -> Vec<ClaimLimits> {
         let mut trials = self.lock();
         let now = Instant::now();
         let due = trials.iter_mut().find(|(_, trial)| trial.due_at <= now);
-        let single = due.map(|(part, trial)| {
+        let trial_claim = due.map(|(scope, trial)| {
             trial.pause = (trial.pause * 2).min(LONGEST_PAUSE);
             trial.due_at = now + trial.pause;
-            single_of(part, &limits, lenders)
+            trial_claim(scope, &limits, lenders)
         });
         let mut others = limits;
-        for part in trials.keys() {
-            match part {
-                Part::Type(blocked) => others.types.retain(|name| name != blocked.as_str()),
-                Part::Lender(_, lender) => {
+        for scope in trials.keys() {
+            match scope {
+                BlockedScope::Type(blocked) => others.types.retain(|name| name != blocked.as_str()),
+                BlockedScope::Lender(_, lender) => {
                     others
                         .leased_by_lender
                         .insert(lender.clone(), others.per_lender);
                 }
             }
         }
-        single.into_iter().chain([others]).collect()
+        trial_claim.into_iter().chain([others]).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<BlockedScope, Trial>> {
+        self.trials.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The claim of one operation of a part.
-fn single_of(part: &Part, limits: &ClaimLimits, lenders: &[String]) -> ClaimLimits {
-    let (operation_type, leased_by_lender) = match part {
-        Part::Type(operation_type) => (operation_type, limits.leased_by_lender.clone()),
-        // All the others have as many as they may have.
-        Part::Lender(operation_type, lender) => {
+/// The claim of one operation of a blocked scope.
+fn trial_claim(scope: &BlockedScope, limits: &ClaimLimits, lenders: &[String]) -> ClaimLimits {
+    let (operation_type, leased_by_lender) = match scope {
+        BlockedScope::Type(operation_type) => (operation_type, limits.leased_by_lender.clone()),
+        // Exclude all other lenders by counting them as fully used.
+        BlockedScope::Lender(operation_type, lender) => {
             let others = lenders.iter().filter(|other| *other != lender);
             let leased = others.map(|other| (other.clone(), limits.per_lender));
             (operation_type, leased.collect())
@@ -124,7 +125,7 @@ mod tests {
         }
     }
 
-    /// How many, of which types, and who has all that he may have.
+    /// For each claim: its size, its types, and the lenders that it excludes.
     fn claims(blocked: &Blocked) -> Vec<(i64, Vec<String>, Vec<String>)> {
         let lenders = ["DMI", "GB", "UGRO"].map(str::to_owned);
         let claims = blocked.claims(limits(), &lenders).into_iter();
@@ -144,16 +145,16 @@ mod tests {
     }
 
     #[test]
-    fn of_what_is_blocked_one_is_tried_from_time_to_time() {
+    fn one_operation_of_a_blocked_scope_is_tried_after_growing_pauses() {
         let blocked = Blocked::default();
         let (kind, lender) = (
-            Part::Type(OperationType::ClientCreate),
-            Part::Lender(OperationType::LoanCreate, "GB".to_owned()),
+            BlockedScope::Type(OperationType::ClientCreate),
+            BlockedScope::Lender(OperationType::LoanCreate, "GB".to_owned()),
         );
         let all = (10, texts(&["CLIENT_CREATE", "LOAN_CREATE"]), vec![]);
         assert_eq!(claims(&blocked), from_ref(&all));
 
-        for (part, others, single) in [
+        for (scope, others, trial_claim) in [
             (
                 &kind,
                 (10, texts(&["LOAN_CREATE"]), vec![]),
@@ -165,19 +166,19 @@ mod tests {
                 (1, texts(&["LOAN_CREATE"]), texts(&["DMI", "UGRO"])),
             ),
         ] {
-            blocked.block(part.clone(), "test");
+            blocked.block(scope.clone(), "test");
             assert_eq!(claims(&blocked), from_ref(&others), "not due yet");
             let mut pauses = Vec::new();
             for _ in 0..7 {
-                blocked.lock().get_mut(part).unwrap().due_at = Instant::now();
-                assert_eq!(claims(&blocked), [single.clone(), others.clone()]);
+                blocked.lock().get_mut(scope).unwrap().due_at = Instant::now();
+                assert_eq!(claims(&blocked), [trial_claim.clone(), others.clone()]);
                 assert_eq!(claims(&blocked), from_ref(&others), "one at a time");
-                pauses.push(blocked.lock()[part].pause.as_secs());
-                // It failed.
-                blocked.block(part.clone(), "test");
+                pauses.push(blocked.lock()[scope].pause.as_secs());
+                // The trial failed.
+                blocked.block(scope.clone(), "test");
             }
             assert_eq!(pauses, [2, 4, 8, 16, 30, 30, 30]);
-            blocked.open(part);
+            blocked.unblock(scope);
             assert_eq!(claims(&blocked), from_ref(&all));
         }
     }

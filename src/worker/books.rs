@@ -1,62 +1,65 @@
-//! What this process has seen of Fineract's books.
+//! What this process knows about Fineract's books.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-/// How long a look counts, and how often there is one at most, unless Fineract's process is another.
-pub(super) const PAUSE: Duration = Duration::from_mins(1);
-/// After this time there is a look in any case.
-pub(super) const DAILY: Duration = Duration::from_hours(24);
+/// How long a check is valid without a failed call or another process of Fineract. It is also the shortest time
+/// between two checks.
+pub(super) const VALID_FOR: Duration = Duration::from_mins(1);
+/// The longest time between two checks.
+pub(super) const CHECK_EVERY: Duration = Duration::from_hours(24);
 
-/// What has been seen of the books.
+/// What this process knows about Fineract's books.
 #[derive(Debug, Default)]
 pub(super) struct Books {
-    seen: Mutex<Seen>,
-    /// Held by the one that looks.
+    state: Mutex<BooksState>,
+    /// Locked by the operation that checks the books.
     pub(super) turn: tokio::sync::Mutex<()>,
 }
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct Seen {
+pub(super) struct BooksState {
     /// When the books were last found to be ours.
-    pub(super) looked_at: Option<Instant>,
-    /// When it was last tried.
-    pub(super) tried_at: Option<Instant>,
-    /// When it was last asked which process answers.
-    pub(super) asked_at: Option<Instant>,
-    /// When the processes began in whose time the books were found to be ours.
+    pub(super) checked_at: Option<Instant>,
+    /// When a check was last attempted.
+    pub(super) attempted_at: Option<Instant>,
+    /// When the gateway last read which process of Fineract answers.
+    pub(super) process_read_at: Option<Instant>,
+    /// The start times of the Fineract processes whose books were found to be ours.
     pub(super) processes: Vec<String>,
-    /// Whether any client was read for that: else another look costs nothing.
-    pub(super) has_read: bool,
-    /// The last failure of a call that had been seen by then.
+    /// Whether the last check read any client or loan. Without one, another check costs nothing.
+    pub(super) has_read_any: bool,
+    /// The last failed call to Fineract that the last check had taken into account.
     pub(super) last_failure: Option<Instant>,
-    /// In which epoch they are another's.
-    pub(super) another_in: Option<i32>,
+    /// The epoch in which the books were found to be those of another Fineract.
+    pub(super) foreign_in: Option<i32>,
 }
 
-impl Seen {
-    /// Whether nothing has happened since the last look that would ask for another.
+impl BooksState {
+    /// Whether the last check is still valid.
     pub(super) fn is_current(&self, last_failure: Option<Instant>) -> bool {
-        self.another_in.is_none()
+        self.foreign_in.is_none()
             && self.last_failure == last_failure
-            && self.looked_at.is_some_and(|at| at.elapsed() < DAILY)
-            && self.asked_at.is_some_and(|at| at.elapsed() < PAUSE)
+            && self.checked_at.is_some_and(|at| at.elapsed() < CHECK_EVERY)
+            && self
+                .process_read_at
+                .is_some_and(|at| at.elapsed() < VALID_FOR)
     }
 
-    /// Whether the books were found to be ours in the time of this process.
-    pub(super) fn knows(&self, process: Option<&String>) -> bool {
+    /// Whether the books of this process of Fineract were found to be ours.
+    pub(super) fn knows_process(&self, process: Option<&String>) -> bool {
         process.is_some_and(|process| self.processes.contains(process))
     }
 
-    pub(super) fn has_just_read(&self) -> bool {
-        self.has_read && self.looked_at.is_some_and(|at| at.elapsed() < PAUSE)
+    pub(super) fn has_just_been_read(&self) -> bool {
+        self.has_read_any && self.checked_at.is_some_and(|at| at.elapsed() < VALID_FOR)
     }
 }
 
 impl Books {
-    pub(super) fn lock(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn lock(&self) -> MutexGuard<'_, BooksState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! One claimed operation with what is known of it.
+//! A claimed operation together with its type and its attempts.
 
 use super::deps::Deps;
 use crate::{
@@ -10,29 +10,30 @@ use crate::{
     store::Claimed,
 };
 
-/// A claimed operation, its type, and its attempts so far.
+/// A claimed operation together with its type and its attempts so far.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Case<'a> {
     pub(super) claimed: &'a Claimed,
     pub(super) entry: &'static Entry,
     pub(super) attempts: &'a [Attempt],
-    /// What Fineract showed of the command that waits for a checker, before its key is asked.
+    /// The audit of the command that waits for a checker, as Fineract showed it before the key is sent again.
     pub(super) audit: Option<Audit>,
 }
 
 impl<'a> Case<'a> {
-    /// What the attempts say together.
+    /// The conclusions that can be drawn from all attempts together.
     pub(super) fn history(&self) -> History<'a> {
         History::new(self.attempts).seen_in_audit(self.audit)
     }
 
-    /// Whether it was sent when Fineract's books were others than now: its numbers mean nothing in these.
-    pub(super) fn is_of_other_books(&self) -> bool {
+    /// Whether an attempt was sent to other books than the current ones. The numbers in it are not valid in the
+    /// current books.
+    pub(super) fn was_sent_to_other_books(&self) -> bool {
         let mut epochs = self.attempts.iter().map(|attempt| attempt.epoch);
         epochs.any(|epoch| epoch != self.claimed.epoch)
     }
 
-    /// Whether Fineract gave us the number of what it writes or reads, or it was sent to one.
+    /// Whether the gateway knows a Fineract number of the client or loan that the operation writes or reads.
     pub(super) fn knows_a_number(&self) -> bool {
         self.claimed.known_id.is_some()
             || self.claimed.read_known_id.is_some()
@@ -42,7 +43,7 @@ impl<'a> Case<'a> {
                 .any(|attempt| !attempt.request.numbers().is_empty())
     }
 
-    /// What the type's pure functions know beside the payload and what was read.
+    /// The input of the type's pure functions, beside the payload and the facts.
     pub(super) fn context(&self, deps: &'a Deps) -> Context<'a> {
         Context {
             id: self.claimed.id,
@@ -55,8 +56,8 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// The users as which the operation was sent, else the one that would send it now: a rotation changes
-    /// it, and gateways may have one each.
+    /// The Fineract users that sent the attempts, or the current user before the first attempt. They may
+    /// differ: credentials are rotated, and each gateway may have its own user.
     pub(super) fn users(&self, deps: &'a Deps) -> Vec<&'a str> {
         let now = deps.fineract.user();
         if self.attempts.is_empty() {
@@ -71,11 +72,11 @@ impl<'a> Case<'a> {
         users
     }
 
-    /// What to read, by the numbers of what a command was sent to already: since then another client or
-    /// loan may have got its external id.
-    pub(super) fn addressed(&self, reads: Reads) -> Reads {
-        let of_these_books = !self.is_of_other_books();
-        let sent = self.history().last_reached().filter(|_| of_these_books);
+    /// Replaces external ids in `reads` by the numbers to which a command was already sent. Since then, another
+    /// client or loan may have received the external id.
+    pub(super) fn by_sent_numbers(&self, reads: Reads) -> Reads {
+        let is_of_these_books = !self.was_sent_to_other_books();
+        let sent = self.history().last_reached().filter(|_| is_of_these_books);
         let sent = sent.map(|attempt| &attempt.request);
         Reads {
             client_id: sent.and_then(Request::client_id).or(reads.client_id),

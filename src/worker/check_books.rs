@@ -1,16 +1,17 @@
-//! Whether Fineract's books are still those from which this database's numbers come.
+//! Checks whether Fineract's books are still the ones in which this database's numbers are valid.
 //!
-//! A restore of Fineract, or another server or tenant behind the same setting, gives our numbers to strangers. Its
-//! newest clients of ours are read by number to see that: Fineract refuses to delete an active client.
+//! After a restore of Fineract, or with another server or tenant behind the same setting, our numbers may refer
+//! to other clients and loans. To detect this, the gateway reads its newest clients by number, because Fineract
+//! refuses to delete an active client.
 
 use std::time::{Duration, Instant};
 
 use super::{
     backoff,
-    books::{DAILY, PAUSE},
+    books::{CHECK_EVERY, VALID_FOR},
     deps::Deps,
-    known::{Standing, read_known},
-    outcome::{passed_over, retry, same_key_or_park},
+    known_numbers::{BooksStatus, read_known},
+    outcome::{postpone, retry, same_key_or_park},
 };
 use crate::{
     domain::{Outcome, ReferentKind},
@@ -18,57 +19,59 @@ use crate::{
     telemetry::{chain, metrics::count_alarm},
 };
 
-/// Why everything waits when the books are another Fineract's.
-pub(super) const ANOTHER: &str = "another_fineract";
+/// Reason code while the books are those of another Fineract.
+pub(super) const ANOTHER_FINERACT: &str = "another_fineract";
 
-/// Why an operation waits until that is known.
+/// Reason code while the gateway cannot determine whose books they are.
 const UNREAD: &str = "books_unread";
 
-/// How many of the newest clients are looked at.
+/// How many of our newest clients are read.
 const NEWEST: i64 = 5;
 
-/// How soon a look that told nothing is tried again by whoever has nothing to send.
-const AGAIN: Duration = Duration::from_secs(5);
+/// How soon an inconclusive check is repeated when no operation needs it.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
 
-/// So many processes of Fineract are remembered at most.
-const PROCESSES: usize = 32;
+/// The highest number of Fineract processes that are remembered.
+const MAX_PROCESSES: usize = 32;
 
-/// Makes sure, before anything is sent, that the books are still ours, as far as something has happened that
-/// asks for a look. `Err`: it is not to be sent now.
+/// Ensures, before anything is sent, that the books are still ours. Reads Fineract only if the last check is no
+/// longer valid. `Err`: do not send now.
 pub(super) async fn check_books(deps: &Deps, claimed: &Claimed) -> Result<(), Outcome> {
     if deps.books.lock().is_current(deps.fineract.last_failure()) {
         return Ok(());
     }
     let _turn = deps.books.turn.lock().await;
-    let seen = deps.books.lock().clone();
-    if seen.is_current(deps.fineract.last_failure()) {
+    let state = deps.books.lock().clone();
+    if state.is_current(deps.fineract.last_failure()) {
         return Ok(());
     }
     let last_failure = deps.fineract.last_failure();
-    let process = process_of_late(deps).await;
-    let is_known = seen.knows(process.as_ref());
-    let is_due = seen.another_in.is_some()
-        || seen.looked_at.is_none_or(|at| at.elapsed() >= DAILY)
+    let process = recent_fineract_process(deps).await;
+    let is_known = state.knows_process(process.as_ref());
+    let is_due = state.foreign_in.is_some()
+        || state.checked_at.is_none_or(|at| at.elapsed() >= CHECK_EVERY)
         || (process.is_some() && !is_known)
-        // Nothing says whether it is the same process: its books are looked at instead, now and then.
+        // Fineract does not show which process answers, so the gateway reads the books instead, at most once in
+        // `VALID_FOR`.
         || (process.is_none()
-            && seen.last_failure != last_failure
-            && !seen.has_just_read());
+            && state.last_failure != last_failure
+            && !state.has_just_been_read());
     if !is_due {
-        let mut seen = deps.books.lock();
-        seen.asked_at = Some(Instant::now());
-        // Unnamed, it may be another one since then: that is looked at when the minute is over.
+        let mut state = deps.books.lock();
+        state.process_read_at = Some(Instant::now());
+        // If the process is unknown, it may have changed since the failure. Keep the failure, so that the books
+        // are read once `VALID_FOR` is over.
         if process.is_some() {
-            seen.last_failure = last_failure;
+            state.last_failure = last_failure;
         }
         return Ok(());
     }
-    look_for(deps, claimed, process).await
+    require_own_books(deps, claimed, process).await
 }
 
-/// Makes sure that the books are still ours before it is believed that something is not there whose number we
-/// know. `Err`: nothing may be concluded from that now.
-pub(super) async fn check_books_of_missing(
+/// Ensures that the books are still ours before the gateway believes that a client or loan is missing whose
+/// number it knows. `Err`: do not conclude anything now.
+pub(super) async fn check_books_before_absence(
     deps: &Deps,
     claimed: &Claimed,
     is_number_known: bool,
@@ -77,108 +80,97 @@ pub(super) async fn check_books_of_missing(
         return Ok(());
     }
     let _turn = deps.books.turn.lock().await;
-    let seen = deps.books.lock().clone();
+    let state = deps.books.lock().clone();
     let process = fineract_process(deps).await;
-    let is_known = seen.knows(process.as_ref());
-    let looks_too_often = seen.has_read && seen.looked_at.is_some_and(|at| at.elapsed() < AGAIN);
-    match (seen.has_just_read(), is_known, &process) {
-        (true, true, _) if seen.another_in.is_none() => Ok(()),
-        (true, false, None) if looks_too_often => {
-            let delay = backoff::delay(claimed.retrying_for, Some(AGAIN));
-            Err(passed_over(UNREAD, delay))
+    let is_known = state.knows_process(process.as_ref());
+    let was_read_moments_ago = state.has_read_any
+        && state
+            .checked_at
+            .is_some_and(|at| at.elapsed() < RETRY_AFTER);
+    match (state.has_just_been_read(), is_known, &process) {
+        (true, true, _) if state.foreign_in.is_none() => Ok(()),
+        (true, false, None) if was_read_moments_ago => {
+            let delay = backoff::delay(claimed.retrying_for, Some(RETRY_AFTER));
+            Err(postpone(UNREAD, delay))
         }
-        (true | false, _, _) => look_for(deps, claimed, process).await,
+        (true | false, _, _) => require_own_books(deps, claimed, process).await,
     }
 }
 
-/// Which process of Fineract's answers now, as far as it shows that.
-async fn fineract_process(deps: &Deps) -> Option<String> {
-    let asked_at = Instant::now();
-    let process = deps.fineract.process().await.ok()?;
-    deps.keys.note_process(process.clone(), asked_at);
-    process.map(|process| process.start)
-}
-
-/// The same of the last minute, unless a call has failed since: whoever asks about keys has mostly read it.
-async fn process_of_late(deps: &Deps) -> Option<String> {
-    let since = Instant::now()
-        .checked_sub(PAUSE)
-        .max(deps.fineract.last_failure());
-    if since.is_some_and(|since| deps.keys.has_looked(since)) {
-        return deps.keys.process().map(|process| process.start);
-    }
-    fineract_process(deps).await
-}
-
-/// Looks at the books for an operation. `Err`: it does not go on before them.
-async fn look_for(deps: &Deps, claimed: &Claimed, process: Option<String>) -> Result<(), Outcome> {
-    match look_at_books(deps, process).await {
-        Standing::Ours => Ok(()),
-        Standing::Another => Err(retry(claimed, ANOTHER, None)),
-        Standing::Unread => Err(same_key_or_park(deps, claimed, UNREAD, true, None)),
-    }
-}
-
-/// Looks at the books where that is due although nothing is to be sent: at the start, and while they are
-/// another's. Whether anything may be claimed.
-pub(super) async fn keep_books(deps: &Deps) -> bool {
-    let seen = deps.books.lock().clone();
-    let tried_within = |time| seen.tried_at.is_some_and(|at| at.elapsed() < time);
-    let is_due = match seen.another_in {
+/// Checks the books before a claim where no operation causes a check: at the start, and while they are those of
+/// another Fineract. Returns whether operations may be claimed.
+pub(super) async fn check_books_before_claim(deps: &Deps) -> bool {
+    let state = deps.books.lock().clone();
+    let attempted_within = |time| state.attempted_at.is_some_and(|at| at.elapsed() < time);
+    let is_due = match state.foreign_in {
         Some(epoch) => {
             let is_over = deps.store.epoch().await.is_ok_and(|now| now != epoch);
-            is_over || !tried_within(PAUSE)
+            is_over || !attempted_within(VALID_FOR)
         }
-        None => seen.looked_at.is_none() && !tried_within(AGAIN),
+        None => state.checked_at.is_none() && !attempted_within(RETRY_AFTER),
     };
     if is_due && let Ok(_turn) = deps.books.turn.try_lock() {
-        look_at_books(deps, None).await;
+        read_and_note_books(deps, None).await;
     }
-    deps.books.lock().another_in.is_none()
+    deps.books.lock().foreign_in.is_none()
 }
 
-/// Reads the newest clients of ours by number, and keeps what that says.
-async fn look_at_books(deps: &Deps, process: Option<String>) -> Standing {
+/// Checks the books for an operation. `Err`: the operation has to wait.
+async fn require_own_books(
+    deps: &Deps,
+    claimed: &Claimed,
+    process: Option<String>,
+) -> Result<(), Outcome> {
+    match read_and_note_books(deps, process).await {
+        BooksStatus::Ours => Ok(()),
+        BooksStatus::Foreign => Err(retry(claimed, ANOTHER_FINERACT, None)),
+        BooksStatus::Unknown => Err(same_key_or_park(deps, claimed, UNREAD, true, None)),
+    }
+}
+
+/// Reads our newest clients by number, and notes the result.
+async fn read_and_note_books(deps: &Deps, process: Option<String>) -> BooksStatus {
     let last_failure = deps.fineract.last_failure();
-    deps.books.lock().tried_at = Some(Instant::now());
-    let (epoch, has_read, standing) = match read_books(deps).await {
+    deps.books.lock().attempted_at = Some(Instant::now());
+    let (epoch, has_read_any, status) = match read_books(deps).await {
         Ok(read) => read,
         Err(error) => {
-            tracing::warn!(error = %chain(&error), "what is known of Fineract's books could not be read");
-            return Standing::Unread;
+            tracing::warn!(error = %chain(&error), "the numbers that identify Fineract's books could not be read from the database; the books are not checked");
+            return BooksStatus::Unknown;
         }
     };
     let now = Instant::now();
-    let mut seen = deps.books.lock();
-    match standing {
-        Standing::Ours => {
-            (seen.looked_at, seen.has_read) = (Some(now), has_read);
-            seen.asked_at = Some(now);
-            seen.last_failure = last_failure;
-            if let Some(process) = process.filter(|process| !seen.processes.contains(process)) {
-                if seen.processes.len() >= PROCESSES {
-                    seen.processes.remove(0);
+    let mut state = deps.books.lock();
+    match status {
+        BooksStatus::Ours => {
+            (state.checked_at, state.has_read_any) = (Some(now), has_read_any);
+            state.process_read_at = Some(now);
+            state.last_failure = last_failure;
+            if let Some(process) = process.filter(|process| !state.processes.contains(process)) {
+                if state.processes.len() >= MAX_PROCESSES {
+                    state.processes.remove(0);
                 }
-                seen.processes.push(process);
+                state.processes.push(process);
             }
-            if seen.another_in.take().is_some() {
-                deps.circuit_breaker.readmit();
-            }
-        }
-        Standing::Another => {
-            // Whatever was found in its time does not count any more.
-            seen.processes.clear();
-            if seen.another_in.replace(epoch).is_none() {
-                count_alarm(ANOTHER);
-                deps.circuit_breaker.shut(ANOTHER);
+            if state.foreign_in.take().is_some() {
+                deps.circuit_breaker.end_forced_open();
             }
         }
-        Standing::Unread => {}
+        BooksStatus::Foreign => {
+            // Processes that were found to be ours before may have served these books too.
+            state.processes.clear();
+            if state.foreign_in.replace(epoch).is_none() {
+                count_alarm(ANOTHER_FINERACT);
+                deps.circuit_breaker.force_open(ANOTHER_FINERACT);
+            }
+        }
+        BooksStatus::Unknown => {}
     }
-    standing
+    status
 }
 
-async fn read_books(deps: &Deps) -> Result<(i32, bool, Standing), StoreError> {
+/// The current epoch, whether any client or loan was read, and whose books they are.
+async fn read_books(deps: &Deps) -> Result<(i32, bool, BooksStatus), StoreError> {
     let epoch = deps.store.epoch().await?;
     let clients = deps.store.newest_clients(NEWEST).await?;
     let (kind, known) = if clients.is_empty() {
@@ -187,17 +179,37 @@ async fn read_books(deps: &Deps) -> Result<(i32, bool, Standing), StoreError> {
         (ReferentKind::Client, clients)
     };
     let read = read_known(deps, kind, &known).await?;
-    let standing = read.standing(known.len());
-    if standing != Standing::Another {
+    let status = read.status(known.len());
+    if status != BooksStatus::Foreign {
         for (lane, number) in read.wrong {
             count_alarm("client_not_there");
             tracing::error!(
                 alarm = "client_not_there",
                 fineract.number = number,
                 kind = lane.split(':').next(),
-                "a client or loan of ours is not under its number in Fineract"
+                "Fineract does not show a client or loan of ours under its number"
             );
         }
     }
-    Ok((epoch, !known.is_empty(), standing))
+    Ok((epoch, !known.is_empty(), status))
+}
+
+/// The process that was read within the last `VALID_FOR` if no call has failed since, or else the one that
+/// answers now. The check of keys has usually read it already.
+async fn recent_fineract_process(deps: &Deps) -> Option<String> {
+    let since = Instant::now()
+        .checked_sub(VALID_FOR)
+        .max(deps.fineract.last_failure());
+    if since.is_some_and(|since| deps.keys.has_read_process_since(since)) {
+        return deps.keys.process().map(|process| process.start);
+    }
+    fineract_process(deps).await
+}
+
+/// The start time of the Fineract process that answers now, if Fineract shows it.
+async fn fineract_process(deps: &Deps) -> Option<String> {
+    let asked_at = Instant::now();
+    let process = deps.fineract.process().await.ok()?;
+    deps.keys.note_process(process.clone(), asked_at);
+    process.map(|process| process.start)
 }

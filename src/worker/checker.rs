@@ -1,4 +1,4 @@
-//! Operations that wait for a checker in Fineract (`docs/fineract/checkers.md`).
+//! Waits for a checker in Fineract to approve or reject a command (`docs/fineract/checkers.md`).
 
 use std::time::Duration;
 
@@ -6,9 +6,9 @@ use super::{
     backoff,
     case::Case,
     deps::Deps,
-    find::{find, reason},
+    evidence::{find_effect, park_reason},
     outcome::{park, refused_unsent, retry, retry_or_park, same_key_or_park},
-    succeed::succeeded_by,
+    succeed::succeeded_by_evidence,
 };
 use crate::{
     domain::{
@@ -19,29 +19,42 @@ use crate::{
     store::Claimed,
 };
 
-/// Why an operation waits whose command Fineract has put before a checker.
+/// Reason code of an operation whose command waits for a checker.
 const AWAITING: &str = "awaiting_checker";
 
-/// Why a person has to decide whether a command was rejected, or carried out all the same.
-const UNTOLD: &str = "evidence_cannot_tell";
+/// Reason code if reading does not show whether a rejected command was executed nevertheless.
+const CANNOT_TELL: &str = "evidence_cannot_tell";
 
-/// How long a checker is given before it is looked at again.
-const GIVEN: Duration = Duration::from_mins(1);
-/// The longest time for which the key of a command that nobody has checked is not asked.
-const LONGEST_UNASKED: Duration = Duration::from_hours(1);
+/// How often the gateway looks whether a checker has acted.
+const RECHECK_AFTER: Duration = Duration::from_mins(1);
+/// The longest time between two sends of the key of an unchecked command.
+const LONGEST_KEY_PAUSE: Duration = Duration::from_hours(1);
 
-/// Whether an operator has it run on: its trouble is forgotten then, and no claim of it was lost since.
-fn is_retried(case: Case<'_>) -> bool {
-    let claimed = case.claimed;
-    claimed.reason_code.is_none() && claimed.lost == 0 && claimed.deaths == 0
+/// Reads in Fineract what the checker has done. `Ok`: send the key again, which executes nothing. If Fineract
+/// does not show the command, the key is only sent after an operator's retry: if the command was deleted, the
+/// key would submit it to a checker again.
+pub(super) async fn ask_checker(deps: &Deps, case: Case<'_>) -> Result<Audit, Outcome> {
+    match audit(deps, case).await? {
+        Audit::Checked => Ok(Audit::Checked),
+        Audit::Unchecked if is_key_due(deps, case) => Ok(Audit::Unchecked),
+        Audit::Unchecked => Err(await_checker(deps, case.claimed)),
+        Audit::Unseen if is_retried_by_operator(case) => Ok(Audit::Unseen),
+        Audit::Unseen => Err(await_unseen_checker(deps, case).await),
+    }
 }
 
-/// Ends it as a checker has: without an effect, unless that is there all the same. Fineract may have died between
-/// an approval and its note of it, and who is asked once more then rejects what has been done.
+/// Waits for the checker without a time limit.
+pub(super) fn await_checker(deps: &Deps, claimed: &Claimed) -> Outcome {
+    deps.fineract.note_checker();
+    retry(claimed, AWAITING, Some(recheck_interval(deps)))
+}
+
+/// Ends an operation that a checker has rejected, unless its effect exists. Fineract may crash after it has
+/// executed an approved command and before it has recorded the approval; another checker can then reject it.
 pub(super) async fn rejected(deps: &Deps, case: Case<'_>) -> Outcome {
-    match find(deps, case).await {
-        Ok((Finding::Ours, evidence)) => succeeded_by(deps, case, evidence).await,
-        Ok((Finding::CannotTell, evidence)) => park(reason(UNTOLD, &evidence)),
+    match find_effect(deps, case).await {
+        Ok((Finding::Ours, evidence)) => succeeded_by_evidence(deps, case, evidence).await,
+        Ok((Finding::CannotTell, evidence)) => park(park_reason(CANNOT_TELL, &evidence)),
         Ok((Finding::NotOurs | Finding::Absent, _)) => refused_unsent(
             "rejected_by_checker",
             "A checker in Fineract rejected the command".to_owned(),
@@ -51,26 +64,14 @@ pub(super) async fn rejected(deps: &Deps, case: Case<'_>) -> Outcome {
     }
 }
 
-/// Sees what the checker has done. `Ok`: the key is to be asked, which executes nothing; where nothing
-/// can be seen, only for an operator, since a command that was deleted is put up again by it.
-pub(super) async fn ask_checker(deps: &Deps, case: Case<'_>) -> Result<Audit, Outcome> {
-    match audit(deps, case).await? {
-        Audit::Checked => Ok(Audit::Checked),
-        Audit::Unchecked if is_to_be_asked(deps, case) => Ok(Audit::Unchecked),
-        Audit::Unchecked => Err(await_checker(deps, case.claimed)),
-        Audit::Unseen if is_retried(case) => Ok(Audit::Unseen),
-        Audit::Unseen => Err(unseen(deps, case).await),
-    }
-}
-
-/// What Fineract shows of the command that waits. `Err`: Fineract does not answer.
+/// What Fineract shows of the waiting command. `Err`: Fineract does not answer.
 pub(super) async fn audit(deps: &Deps, case: Case<'_>) -> Result<Audit, Outcome> {
     deps.fineract.note_checker();
     let history = case.history();
     let number = case.attempts.last().map(|last| last.key_number);
     let command = history
         .pending_command()
-        // Another key would put up another command.
+        // Another key would submit another command.
         .filter(|_| number == Some(case.claimed.key_number));
     let Some(command) = command else {
         return Ok(Audit::Unseen);
@@ -90,36 +91,37 @@ pub(super) async fn audit(deps: &Deps, case: Case<'_>) -> Result<Audit, Outcome>
     }
 }
 
-/// Whether the key of a command that nobody has checked is to be asked: an approval that Fineract refused
-/// leaves it so. Ever more seldom, for each asking keeps Fineract busy for three seconds.
-fn is_to_be_asked(deps: &Deps, case: Case<'_>) -> bool {
+/// Whether the key of an unchecked command is due to be sent again. If Fineract fails to execute an approved
+/// command, the command remains unchecked, and only the key shows the failure. The pauses grow, because each
+/// send occupies Fineract for three seconds.
+fn is_key_due(deps: &Deps, case: Case<'_>) -> bool {
     let waiting = case.history().waiting_for_checker();
-    waiting.is_some_and(|(put_up, asked)| {
-        asked >= (put_up / 2).clamp(checkers_time(deps), LONGEST_UNASKED)
+    waiting.is_some_and(|(waiting_for, key_sent_before)| {
+        key_sent_before >= (waiting_for / 2).clamp(recheck_interval(deps), LONGEST_KEY_PAUSE)
     })
 }
 
-/// Nobody can see whether it still waits, and its key must not be asked: what is there decides, or at
-/// last a person.
-async fn unseen(deps: &Deps, case: Case<'_>) -> Outcome {
-    match find(deps, case).await {
-        Ok((Finding::Ours, evidence)) => succeeded_by(deps, case, evidence).await,
+/// Waits although Fineract does not show whether the command still waits, and the key must not be sent. The
+/// evidence decides, or finally an operator.
+async fn await_unseen_checker(deps: &Deps, case: Case<'_>) -> Outcome {
+    match find_effect(deps, case).await {
+        Ok((Finding::Ours, evidence)) => succeeded_by_evidence(deps, case, evidence).await,
         Ok((Finding::NotOurs | Finding::Absent | Finding::CannotTell, _)) => {
             let claimed = case.claimed;
-            let delay = backoff::delay(claimed.retrying_for, Some(checkers_time(deps)));
+            let delay = backoff::delay(claimed.retrying_for, Some(recheck_interval(deps)));
             retry_or_park(deps, claimed, UNSEEN, delay, false)
         }
         Err(outcome) => outcome,
     }
 }
 
-/// Waits for the checker, however long that takes.
-pub(super) fn await_checker(deps: &Deps, claimed: &Claimed) -> Outcome {
-    deps.fineract.note_checker();
-    retry(claimed, AWAITING, Some(checkers_time(deps)))
+/// How often the gateway looks whether a checker has acted.
+fn recheck_interval(deps: &Deps) -> Duration {
+    deps.settings.recheck_interval(RECHECK_AFTER)
 }
 
-/// How long a checker is given.
-fn checkers_time(deps: &Deps) -> Duration {
-    deps.settings.left_alone(GIVEN)
+/// Whether an operator has requested a retry, which clears the reason code, and no claim was lost since.
+fn is_retried_by_operator(case: Case<'_>) -> bool {
+    let claimed = case.claimed;
+    claimed.reason_code.is_none() && claimed.lost == 0 && claimed.deaths == 0
 }

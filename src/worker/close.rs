@@ -1,11 +1,11 @@
-//! Ending an operation without another try.
+//! Ends an operation as refused or expired, without another attempt.
 
 use super::{
     case::Case,
     deps::Deps,
-    find::{find, is_forgotten, judge, reason},
+    evidence::{decide_by_finding, find_effect, may_have_forgotten_attempts, park_reason},
     outcome::{park, refused_unsent, same_key_or_park},
-    succeed::succeeded_by,
+    succeed::succeeded_by_evidence,
 };
 use crate::{
     domain::{
@@ -16,54 +16,39 @@ use crate::{
     store::{EXPIRED, EXPIRED_UNSENT},
 };
 
-/// Why an operation is left to a person that a restored database may have forgotten to have sent.
+/// Reason code of an operation that the gateway may have sent before its database was restored.
 const MAY_HAVE_BEEN_DONE: &str = "may_have_been_done";
 
-/// Ends an operation without another try, with this refusal, unless an attempt of it has taken effect,
-/// or may still do so: closed is not without effect until Fineract has been read.
+/// Ends an operation with this refusal, unless an attempt has had its effect or may still have it. If Fineract
+/// may have seen a command, the gateway reads the evidence first.
 pub(super) async fn close(deps: &Deps, case: Case<'_>, refusal: Outcome) -> Outcome {
     #[cfg(feature = "sabotage")]
     if crate::sabotage::is(crate::sabotage::Sabotage::ExpireUnread) {
         return refusal;
     }
-    if !case.history().reached_fineract() && !is_forgotten(case) {
+    if !case.history().reached_fineract() && !may_have_forgotten_attempts(case) {
         return refusal;
     }
     close_by_reading(deps, case, refusal).await
 }
 
-/// Ends an operation because its time has passed: as any that is closed.
+/// Ends an operation because its `expires_at` has passed, like [`close`].
 pub(super) async fn expire(deps: &Deps, case: Case<'_>) -> Outcome {
     close(deps, case, expired(case)).await
 }
 
-async fn close_by_reading(deps: &Deps, case: Case<'_>, refusal: Outcome) -> Outcome {
-    let (finding, evidence) = match find(deps, case).await {
-        Ok(found) => found,
-        Err(outcome) => return outcome,
+/// The failure of an operation that had no effect by its `expires_at`.
+pub(super) fn expired(case: Case<'_>) -> Outcome {
+    let message = if case.attempts.is_empty() {
+        EXPIRED_UNSENT
+    } else {
+        "It had no effect in Fineract when expires_at passed, and is not sent again"
     };
-    match judge(deps, case, Question::Closing, finding).await {
-        ReadingDecision::Succeeded => succeeded_by(deps, case, evidence).await,
-        // Only a payment leaves a mark that nothing takes away, an undo included: that others have changed since
-        // what else was done looks the same as if it had not been.
-        ReadingDecision::Refused if is_forgotten(case) && !case.entry.guarded => {
-            park(MAY_HAVE_BEEN_DONE)
-        }
-        ReadingDecision::Refused => match evidence {
-            Evidence::NotOurs(_) => done_by_another(case, evidence, None),
-            Evidence::Ours(_)
-            | Evidence::Changed(_)
-            | Evidence::Absent
-            | Evidence::CannotTell(_) => refusal,
-        },
-        ReadingDecision::NewKey { reason_code } | ReadingDecision::SameKey { reason_code } => {
-            same_key_or_park(deps, case.claimed, reason_code, false, None)
-        }
-        ReadingDecision::Park { reason_code } => park(reason(reason_code, &evidence)),
-    }
+    let fails_dependents = (case.entry.fails_dependents)(&[]);
+    refused_unsent(EXPIRED, message.to_owned(), fails_dependents)
 }
 
-/// Ends it as what somebody else has done, with Fineract's refusal where there is one.
+/// Ends an operation whose effect somebody else has made, with Fineract's refusal if there is one.
 pub(super) fn done_by_another(
     case: Case<'_>,
     evidence: Evidence,
@@ -72,7 +57,7 @@ pub(super) fn done_by_another(
     let code = DONE_BY_ANOTHER.to_owned();
     let codes = answer.map(Answer::codes).unwrap_or_default();
     Outcome::End(End::Failed {
-        // An answer that is no refusal, a 425's echo of the request, is nobody's failure.
+        // An answer without an error, such as a 425 that repeats the request, is not stored as the failure.
         body: answer
             .map(|answer| answer.body.clone())
             .filter(|_| !codes.is_empty()),
@@ -88,13 +73,28 @@ pub(super) fn done_by_another(
     })
 }
 
-/// Nothing took effect in time, and nothing will be sent any more.
-pub(super) fn expired(case: Case<'_>) -> Outcome {
-    let message = if case.attempts.is_empty() {
-        EXPIRED_UNSENT
-    } else {
-        "It had no effect in Fineract when expires_at passed, and is not sent again"
+async fn close_by_reading(deps: &Deps, case: Case<'_>, refusal: Outcome) -> Outcome {
+    let (finding, evidence) = match find_effect(deps, case).await {
+        Ok(found) => found,
+        Err(outcome) => return outcome,
     };
-    let fails_dependents = (case.entry.fails_dependents)(&[]);
-    refused_unsent(EXPIRED, message.to_owned(), fails_dependents)
+    match decide_by_finding(deps, case, Question::Closing, finding).await {
+        ReadingDecision::Succeeded => succeeded_by_evidence(deps, case, evidence).await,
+        // Only a payment leaves a mark that even an undo does not remove. For other types, an effect that
+        // somebody has changed since looks the same as no effect.
+        ReadingDecision::Refused if may_have_forgotten_attempts(case) && !case.entry.guarded => {
+            park(MAY_HAVE_BEEN_DONE)
+        }
+        ReadingDecision::Refused => match evidence {
+            Evidence::NotOurs(_) => done_by_another(case, evidence, None),
+            Evidence::Ours(_)
+            | Evidence::Changed(_)
+            | Evidence::Absent
+            | Evidence::CannotTell(_) => refusal,
+        },
+        ReadingDecision::NewKey { reason_code } | ReadingDecision::SameKey { reason_code } => {
+            same_key_or_park(deps, case.claimed, reason_code, false, None)
+        }
+        ReadingDecision::Park { reason_code } => park(park_reason(reason_code, &evidence)),
+    }
 }

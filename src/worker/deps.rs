@@ -1,4 +1,4 @@
-//! What the steps of an operation share.
+//! The dependencies and the state that the steps of an operation share.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -12,7 +12,7 @@ use super::{
     leases::Leases,
     protect::{CircuitBreaker, Limiter},
     settings::Settings,
-    watched::Watched,
+    unended_keys::UnendedKeys,
 };
 use crate::{
     fineract::{Fineract, Permits},
@@ -20,10 +20,10 @@ use crate::{
     store::Store,
 };
 
-/// Operations that are held ready beside those under way and as many again.
-const NEXT: usize = 8;
+/// How many operations are claimed beyond twice the concurrency limit.
+const CLAIMED_AHEAD: usize = 8;
 
-/// What the steps of an operation share.
+/// The dependencies and the state that the steps of an operation share.
 #[derive(Debug)]
 pub struct Deps {
     pub(super) store: Store,
@@ -34,49 +34,16 @@ pub struct Deps {
     pub(super) leases: Leases,
     pub(super) blocked: Blocked,
     pub(super) books: Books,
-    pub(super) watched: Watched,
+    pub(super) unended_keys: UnendedKeys,
     pub(super) keys: Keys,
     pub(super) limiter: Arc<Limiter>,
     last_success: Mutex<Option<Instant>>,
-    /// Held by the one operation that runs although processes died that held it.
-    pub(super) suspects: tokio::sync::Mutex<()>,
+    /// Locked by the one operation that runs although earlier claims of it ended with their process.
+    pub(super) runs_alone: tokio::sync::Mutex<()>,
 }
 
 impl Deps {
-    /// Whether any operation of this process succeeded in the last `time`.
-    pub(super) fn succeeded_within(&self, time: Duration) -> bool {
-        let last = self
-            .last_success
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        last.is_some_and(|last| last.elapsed() < time)
-    }
-
-    pub(super) fn note_success(&self) {
-        *self
-            .last_success
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-    }
-
-    /// How many operations may be held: more than may be under way, so that the next is there when one
-    /// ends, and few enough to leave the others to other processes.
-    pub(super) fn capacity(&self) -> usize {
-        2 * self.limiter.limit() + NEXT
-    }
-
-    /// The lenders that operations may name.
-    pub(super) fn lenders(&self) -> Vec<String> {
-        let names = self.deployment.lenders.iter().map(|(name, _)| name.clone());
-        names.collect()
-    }
-
-    /// The same Fineract for reads on behalf of callers, and the permits that they take what is left of.
-    pub fn reads(&self) -> (Fineract, Arc<Permits>) {
-        (self.fineract.clone(), Arc::clone(self.limiter.permits()))
-    }
-
-    /// A runner over these parts.
+    /// Starts with no knowledge of Fineract: nothing is blocked, and no books or keys are verified.
     pub fn new(
         store: Store,
         fineract: Fineract,
@@ -98,10 +65,44 @@ impl Deps {
             settings,
             circuit_breaker,
             leases: Leases::default(),
-            watched: Watched::default(),
+            unended_keys: UnendedKeys::default(),
             keys: Keys::default(),
             last_success: Mutex::default(),
-            suspects: tokio::sync::Mutex::default(),
+            runs_alone: tokio::sync::Mutex::default(),
         }
+    }
+
+    /// The Fineract client for reads on behalf of callers, and the permits that such reads take only when no
+    /// operation waits for one.
+    pub fn reads(&self) -> (Fineract, Arc<Permits>) {
+        (self.fineract.clone(), Arc::clone(self.limiter.permits()))
+    }
+
+    /// How many operations this process may have claimed at the same time: more than may call Fineract, so that
+    /// the next one is ready when one ends, but few enough to leave the others to other processes.
+    pub(super) fn capacity(&self) -> usize {
+        2 * self.limiter.limit() + CLAIMED_AHEAD
+    }
+
+    /// The allowed values of `lenderConfig`.
+    pub(super) fn lenders(&self) -> Vec<String> {
+        let names = self.deployment.lenders.iter().map(|(name, _)| name.clone());
+        names.collect()
+    }
+
+    pub(super) fn note_success(&self) {
+        *self
+            .last_success
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// Whether any operation of this process has succeeded within the last `time`.
+    pub(super) fn succeeded_within(&self, time: Duration) -> bool {
+        let last = self
+            .last_success
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        last.is_some_and(|last| last.elapsed() < time)
     }
 }

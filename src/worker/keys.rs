@@ -1,4 +1,4 @@
-//! What this process knows of whether Fineract honours idempotency keys.
+//! What this process knows about whether Fineract honours idempotency keys.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -8,134 +8,137 @@ use std::{
 
 use crate::{domain::FineractCommand, fineract::Process, operations::Entry};
 
-/// How long a verdict is good for, while Fineract's process is the same.
-pub(super) const GOOD_FOR: Duration = Duration::from_hours(24);
-/// How soon is looked again for something that could tell.
-pub(super) const LOOKED_FOR_AGAIN: Duration = Duration::from_secs(30);
-/// What a command may rest on.
+/// How long a verdict is valid for the same process of Fineract.
+pub(super) const VERDICT_VALID_FOR: Duration = Duration::from_hours(24);
+/// How soon the gateway tries again to find a verdict where the last probe was inconclusive.
+pub(super) const UNPROVEN_VALID_FOR: Duration = Duration::from_secs(30);
+
+/// The verdicts that this process has cached. While one is valid, no probe runs.
+#[derive(Debug, Default)]
+pub(super) struct Keys {
+    state: Mutex<State>,
+    /// Locked by the operation that verifies keys.
+    pub(super) verifying: tokio::sync::Mutex<()>,
+}
+
+impl Keys {
+    /// The cached verdict for a kind, if Fineract's process has been read since `process_read_since` and since
+    /// the last failed call. Where processes cannot be told apart, a failed call invalidates the verdict.
+    pub(super) fn current_trust(
+        &self,
+        kind: FineractCommand,
+        process_read_since: Option<Instant>,
+        last_failure: Option<Instant>,
+    ) -> Option<Trust> {
+        let state = self.lock();
+        if state.process_read_at < process_read_since.max(last_failure)
+            || state.process_read_at.is_none()
+        {
+            return None;
+        }
+        let start = state.process.as_ref().map(|process| process.start.clone());
+        let is_known = start.is_some();
+        let known_trust = state.by_kind.get(&(kind, start))?;
+        let is_in_force = known_trust.until > Instant::now()
+            && (is_known || last_failure.is_none_or(|failure| known_trust.since > failure));
+        is_in_force.then(|| known_trust.trust.aged_by(known_trust.since.elapsed()))
+    }
+
+    /// Whether Fineract's process has been read since then.
+    pub(super) fn has_read_process_since(&self, since: Instant) -> bool {
+        self.lock().process_read_at >= Some(since)
+    }
+
+    /// The process that was read last, with its current uptime.
+    pub(super) fn process(&self) -> Option<Process> {
+        let state = self.lock();
+        let (process, process_read_at) = state.process.clone().zip(state.process_read_at)?;
+        Some(Process {
+            up_for: process.up_for + process_read_at.elapsed(),
+            ..process
+        })
+    }
+
+    /// Notes which process of Fineract answered.
+    pub(super) fn note_process(&self, process: Option<Process>, process_read_at: Instant) {
+        let mut state = self.lock();
+        state.process = process;
+        state.process_read_at = Some(process_read_at);
+    }
+
+    /// Notes the trust in a kind's keys, valid for this time while the same process answers.
+    pub(super) fn note_trust(&self, kind: FineractCommand, trust: Trust, valid_for: Duration) {
+        let mut state = self.lock();
+        let now = Instant::now();
+        state
+            .by_kind
+            .retain(|_, known_trust| known_trust.until > now);
+        let start = state.process.as_ref().map(|process| process.start.clone());
+        let known_trust = KnownTrust {
+            trust,
+            since: now,
+            until: now + valid_for,
+        };
+        state.by_kind.insert((kind, start), known_trust);
+    }
+
+    pub(super) fn note_blocked(&self, kind: FineractCommand) -> bool {
+        let mut state = self.lock();
+        state.by_kind.retain(|(other, _), _| *other != kind);
+        state.blocked.insert(kind)
+    }
+
+    pub(super) fn note_unblocked(&self, kind: FineractCommand) -> bool {
+        self.lock().blocked.remove(&kind)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How far a command can rely on its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trust {
-    /// Keys are honoured, and have been for so long.
+    /// Keys have been honoured for this time.
     Honoured(Duration),
-    /// Nothing tells.
+    /// No verdict could be found.
     Unproven,
 }
 
 impl Trust {
-    /// For how long keys have been honoured, where that is known.
+    /// For how long keys have been honoured, if that is known.
     pub(super) fn honoured_for(self) -> Option<Duration> {
         match self {
             Self::Honoured(time) => Some(time),
             Self::Unproven => None,
         }
     }
-}
 
-/// What this process knows: nothing is asked while it holds.
-#[derive(Debug, Default)]
-pub(super) struct Keys {
-    known: Mutex<Known>,
-    /// Held by the one that asks.
-    pub(super) asking: tokio::sync::Mutex<()>,
-}
-
-#[derive(Debug, Default)]
-struct Known {
-    process: Option<Process>,
-    looked_at: Option<Instant>,
-    standings: HashMap<(FineractCommand, Option<String>), Standing>,
-    blocked: HashSet<FineractCommand>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Standing {
-    trust: Trust,
-    since: Instant,
-    until: Instant,
-}
-
-impl Keys {
-    fn lock(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What is known of a kind, if Fineract's process has been looked at since then. Where it cannot be told
-    /// from another, a failure ends what was known.
-    pub(super) fn in_force(
-        &self,
-        kind: FineractCommand,
-        looked_since: Option<Instant>,
-        last_failure: Option<Instant>,
-    ) -> Option<Trust> {
-        let known = self.lock();
-        if known.looked_at < looked_since.max(last_failure) || known.looked_at.is_none() {
-            return None;
-        }
-        let start = known.process.as_ref().map(|process| process.start.clone());
-        let is_known = start.is_some();
-        let standing = known.standings.get(&(kind, start))?;
-        let is_in_force = standing.until > Instant::now()
-            && (is_known || last_failure.is_none_or(|failure| standing.since > failure));
-        is_in_force.then(|| standing.trust.after(standing.since.elapsed()))
-    }
-
-    /// Whether Fineract's process has been looked at since then.
-    pub(super) fn has_looked(&self, since: Instant) -> bool {
-        self.lock().looked_at >= Some(since)
-    }
-
-    /// The process that was looked at last, and for how long it has been up by now.
-    pub(super) fn process(&self) -> Option<Process> {
-        let known = self.lock();
-        let (process, looked_at) = known.process.clone().zip(known.looked_at)?;
-        Some(Process {
-            up_for: process.up_for + looked_at.elapsed(),
-            ..process
-        })
-    }
-
-    /// Notes which process was there.
-    pub(super) fn note_process(&self, process: Option<Process>, looked_at: Instant) {
-        let mut known = self.lock();
-        known.process = process;
-        known.looked_at = Some(looked_at);
-    }
-
-    /// Notes what a kind may rest on, for so long, while the process that was looked at is there.
-    pub(super) fn note(&self, kind: FineractCommand, trust: Trust, good_for: Duration) {
-        let mut known = self.lock();
-        let now = Instant::now();
-        known.standings.retain(|_, standing| standing.until > now);
-        let start = known.process.as_ref().map(|process| process.start.clone());
-        let standing = Standing {
-            trust,
-            since: now,
-            until: now + good_for,
-        };
-        known.standings.insert((kind, start), standing);
-    }
-
-    pub(super) fn note_blocked(&self, kind: FineractCommand) -> bool {
-        let mut known = self.lock();
-        known.standings.retain(|(of, _), _| *of != kind);
-        known.blocked.insert(kind)
-    }
-
-    pub(super) fn note_open(&self, kind: FineractCommand) -> bool {
-        self.lock().blocked.remove(&kind)
-    }
-}
-
-impl Trust {
-    fn after(self, time: Duration) -> Self {
+    fn aged_by(self, time: Duration) -> Self {
         match self {
-            Self::Honoured(for_so_long) => Self::Honoured(for_so_long + time),
+            Self::Honoured(so_far) => Self::Honoured(so_far + time),
             Self::Unproven => Self::Unproven,
         }
     }
 }
 
-/// The kind by whose verdict a type's commands go.
+#[derive(Debug, Default)]
+struct State {
+    process: Option<Process>,
+    process_read_at: Option<Instant>,
+    by_kind: HashMap<(FineractCommand, Option<String>), KnownTrust>,
+    blocked: HashSet<FineractCommand>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct KnownTrust {
+    trust: Trust,
+    since: Instant,
+    until: Instant,
+}
+
+/// The kind whose key probe counts for the commands of a type.
 pub(super) fn kind(entry: &Entry) -> FineractCommand {
     FineractCommand::of(entry.operation_type).probed_as()
 }

@@ -1,4 +1,4 @@
-//! Commands of earlier operations that may be executed late.
+//! Waits for commands of earlier operations that Fineract may still execute late.
 
 use std::time::Duration;
 
@@ -6,9 +6,9 @@ use super::{
     check_books::check_books,
     deps::Deps,
     look_up::number_means_another,
-    outcome::{database_away, passed_over, same_key_or_park},
-    referents::{Meaning, meaning_of},
-    require_keys::trust,
+    outcome::{database_away, postpone, same_key_or_park},
+    referents::{ReferentCheck, check_referents},
+    require_keys::key_trust,
 };
 use crate::{
     domain::{
@@ -18,22 +18,25 @@ use crate::{
     store::Claimed,
 };
 
-/// Waits until no earlier operation of that type in the lane has a command left, under an older key,
-/// that could be executed late: while what the second brought about stands, Fineract refuses it, and
-/// keeps that refusal under the key. Only then may that be taken away.
+/// Waits until no earlier operation of type `reopened_type` in the lane has a command under an older key that
+/// could still take effect.
+///
+/// As long as the effect of the second command exists, Fineract refuses the first one and stores that refusal
+/// under its key. The operation that waits here removes this protection. For example, after an approval is
+/// undone, a delayed request could approve the loan again.
 pub(super) async fn wait_for_late_commands(
     deps: &Deps,
     claimed: &Claimed,
-    reopened: OperationType,
+    reopened_type: OperationType,
 ) -> Result<(), Outcome> {
     let away = |error| database_away(claimed, &error);
     if deps.store.is_on_hold(claimed.id).await.map_err(away)? {
-        return Err(passed_over("on_hold", Duration::ZERO));
+        return Err(postpone("on_hold", Duration::ZERO));
     }
-    let rekeyed = deps.store.rekeyed_before(claimed, reopened).await;
+    let rekeyed = deps.store.rekeyed_before(claimed, reopened_type).await;
     for earlier in rekeyed.map_err(away)? {
         let attempts = deps.store.attempts(earlier).await.map_err(away)?;
-        if may_come_late(deps, claimed, (earlier, reopened), attempts).await? {
+        if may_still_take_effect(deps, claimed, (earlier, reopened_type), attempts).await? {
             return Err(same_key_or_park(
                 deps,
                 claimed,
@@ -46,15 +49,16 @@ pub(super) async fn wait_for_late_commands(
     Ok(())
 }
 
-/// Whether a command of an operation that has ended may still be executed. Its keys are asked: what
-/// has been executed, or refused, by now is answered from Fineract's books.
-async fn may_come_late(
+/// Whether a command of an ended operation may still take effect. The gateway sends its keys again: if Fineract
+/// has executed or refused the command, it returns the stored answer.
+async fn may_still_take_effect(
     deps: &Deps,
     claimed: &Claimed,
     (id, operation_type): (OperationId, OperationType),
     mut attempts: Vec<Attempt>,
 ) -> Result<bool, Outcome> {
-    // What was sent to other books comes in none of these, but what a checker may have before him once more.
+    // A command that was sent to other books cannot take effect in these, unless a checker may see it again
+    // after a restore.
     if !History::new(&attempts).was_put_up() {
         attempts.retain(|attempt| attempt.epoch == claimed.epoch);
     }
@@ -62,8 +66,9 @@ async fn may_come_late(
     if !history.may_still_run() {
         return Ok(false);
     }
-    // A key that is not honoured is not asked: the command would run.
-    let Ok(trust) = trust(deps, FineractCommand::of(operation_type).probed_as(), true).await else {
+    // Do not send a key again that is not honoured: the command would be executed.
+    let Ok(trust) = key_trust(deps, FineractCommand::of(operation_type).probed_as(), true).await
+    else {
         return Ok(true);
     };
     let uptime = deps.fineract.uptime().await;
@@ -75,22 +80,22 @@ async fn may_come_late(
         .map(|(sent, is_kept)| (sent.clone(), is_kept))
         .collect();
     for (sent, is_kept) in open {
-        // Of what was sent to other books no key is asked: it might be carried out in these.
+        // Do not send a key again that was sent to other books: the command might be executed in these.
         if !is_kept || sent.epoch != claimed.epoch {
             return Ok(true);
         }
-        match meaning_of(deps, claimed, &sent).await? {
-            Meaning::Same => check_books(deps, claimed).await?,
-            Meaning::Gone(_) => return Ok(true),
-            Meaning::Another => return Err(number_means_another(claimed)),
+        match check_referents(deps, claimed, &sent).await? {
+            ReferentCheck::Same => check_books(deps, claimed).await?,
+            ReferentCheck::Gone(_) => return Ok(true),
+            ReferentCheck::Different => return Err(number_means_another(claimed)),
         }
         let number = sent.key_number;
         let reply = deps
             .fineract
             .send(&sent.request, IdempotencyKey { id, number })
             .await;
-        let place = attempts.partition_point(|attempt| attempt.key_number <= number);
-        let asked = Attempt {
+        let index = attempts.partition_point(|attempt| attempt.key_number <= number);
+        let answered = Attempt {
             number: 0,
             user: None,
             reply: Some(reply),
@@ -98,7 +103,7 @@ async fn may_come_late(
             effect_preexisted: false,
             ..sent
         };
-        attempts.insert(place, asked);
+        attempts.insert(index, answered);
     }
     Ok(History::new(&attempts).up_for(uptime).may_still_run())
 }

@@ -1,11 +1,11 @@
-//! Learning whether keys are honoured from an operation that was just answered.
+//! Learns whether keys are honoured from the answer to an operation, where no probe was possible.
 
 use super::{
     case::Case,
     deps::Deps,
     keys::{Trust, kind},
-    probe::{Doubt, write_verdict},
-    referents::{Meaning, meaning_of},
+    probe::{KeyTrustError, write_verdict},
+    referents::{ReferentCheck, check_referents},
 };
 use crate::{
     domain::{Answer, Attempt, End, IdempotencyKey, KeySaid, Method, Outcome, Reply, Request},
@@ -13,23 +13,65 @@ use crate::{
     telemetry::chain,
 };
 
-/// Whether the answer that an operation has just got may be used to learn of its kind's keys, of which
-/// nothing is known; a delete's may not: sent again, it finds nothing.
-pub(super) fn is_to_learn(deps: &Deps, case: Case<'_>) -> bool {
+/// Learns about a kind's keys from an operation that has just been answered, where no probe was possible. A
+/// stored answer proves that keys are honoured. A success is sent again under its key, if a second execution
+/// does no harm.
+pub(super) async fn learn_of_keys(deps: &Deps, case: Case<'_>, outcome: &Outcome) {
+    #[cfg(feature = "sabotage")]
+    if crate::sabotage::is(crate::sabotage::Sabotage::TrustsKeys) {
+        return;
+    }
+    let (Some(last), true) = (case.attempts.last(), can_learn_from(deps, case)) else {
+        return;
+    };
+    let result = match &last.reply {
+        Some(Reply::Answer(answer)) if answer.cached => KeySaid::Honoured,
+        Some(Reply::Answer(answer)) if is_harmless_success(case.entry, outcome, answer) => {
+            send_again_under_its_key(deps, case, last).await
+        }
+        Some(Reply::Answer(_) | Reply::Failure(_)) | None => KeySaid::Nothing,
+    };
+    if result == KeySaid::Nothing {
+        return;
+    }
+    let kind = kind(case.entry);
+    let process = deps.keys.process();
+    match write_verdict(deps, kind, result, None, process).await {
+        Err(KeyTrustError::Database(error)) => {
+            tracing::warn!(error = %chain(&error), "the verdict on idempotency keys could not be written; it is determined again");
+        }
+        Ok(_)
+        | Err(
+            KeyTrustError::NotHonoured
+            | KeyTrustError::ProbedElsewhere
+            | KeyTrustError::Fineract(_),
+        ) => {}
+    }
+}
+
+/// Whether the last answer can show if keys are honoured, and that is not known yet. The answer to a delete
+/// cannot: a second delete finds nothing.
+pub(super) fn can_learn_from(deps: &Deps, case: Case<'_>) -> bool {
     let is_delete = |request: &Request| request.method == Method::Delete;
     !case.history().request().is_none_or(is_delete)
         && deps
             .keys
-            .in_force(kind(case.entry), None, deps.fineract.last_failure())
+            .current_trust(kind(case.entry), None, deps.fineract.last_failure())
             == Some(Trust::Unproven)
 }
 
-/// Sends once more, under its key, what has just succeeded: as anything that is sent again, only while its numbers
-/// mean what they meant, and not while it is on hold.
-async fn send_once_more(deps: &Deps, case: Case<'_>, last: &Attempt) -> KeySaid {
+fn is_harmless_success(entry: &Entry, outcome: &Outcome, answer: &Answer) -> bool {
+    entry.command().late_copy_is_harmless()
+        && matches!(outcome, Outcome::End(End::Succeeded { .. }))
+        && answer.status == 200
+}
+
+/// Sends the command of a success again under its key. As with any command that is sent again, its numbers must
+/// still refer to the same objects, and the operation must not be on hold.
+async fn send_again_under_its_key(deps: &Deps, case: Case<'_>, last: &Attempt) -> KeySaid {
     let is_same = matches!(
-        meaning_of(deps, case.claimed, last).await,
-        Ok(Meaning::Same)
+        check_referents(deps, case.claimed, last).await,
+        Ok(ReferentCheck::Same)
     );
     let is_on_hold = deps.store.is_on_hold(case.claimed.id).await;
     if !is_same || !matches!(is_on_hold, Ok(false)) {
@@ -43,40 +85,4 @@ async fn send_once_more(deps: &Deps, case: Case<'_>, last: &Attempt) -> KeySaid 
         Reply::Answer(answer) => KeySaid::by_second(&answer),
         Reply::Failure(_) => KeySaid::Nothing,
     }
-}
-
-/// Learns of a kind's keys, where nothing could be asked, from an operation that was just answered: a stored
-/// answer proves them. A success whose late copy does no harm is sent once more under its key.
-pub(super) async fn learn_of_keys(deps: &Deps, case: Case<'_>, outcome: &Outcome) {
-    #[cfg(feature = "sabotage")]
-    if crate::sabotage::is(crate::sabotage::Sabotage::TrustsKeys) {
-        return;
-    }
-    let (Some(last), true) = (case.attempts.last(), is_to_learn(deps, case)) else {
-        return;
-    };
-    let said = match &last.reply {
-        Some(Reply::Answer(answer)) if answer.cached => KeySaid::Honoured,
-        Some(Reply::Answer(answer)) if is_harmless_success(case.entry, outcome, answer) => {
-            send_once_more(deps, case, last).await
-        }
-        Some(Reply::Answer(_) | Reply::Failure(_)) | None => KeySaid::Nothing,
-    };
-    if said == KeySaid::Nothing {
-        return;
-    }
-    let kind = kind(case.entry);
-    let process = deps.keys.process();
-    match write_verdict(deps, kind, said, None, process).await {
-        Err(Doubt::Database(error)) => {
-            tracing::warn!(error = %chain(&error), "what was learnt of keys is not written");
-        }
-        Ok(_) | Err(Doubt::NotHonoured | Doubt::BeingAsked | Doubt::Unread(_)) => {}
-    }
-}
-
-fn is_harmless_success(entry: &Entry, outcome: &Outcome, answer: &Answer) -> bool {
-    entry.command().late_copy_is_harmless()
-        && matches!(outcome, Outcome::End(End::Succeeded { .. }))
-        && answer.status == 200
 }

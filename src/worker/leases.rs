@@ -1,4 +1,4 @@
-//! What this process holds: the leases it renews, and how busy each lender is.
+//! The leases of this process: renews them, and counts the leased operations of each lender.
 
 use std::{
     collections::HashMap,
@@ -12,46 +12,15 @@ use crate::{
     store::{Claimed, Store},
 };
 
-#[derive(Debug)]
-struct Lease {
-    attempt: i32,
-    lender: Option<String>,
-    renewed_at: Instant,
-}
-
-/// The operations this process holds. Cheap to clone.
+/// The leases of the operations that this process has claimed. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Leases {
     leases: Arc<Mutex<HashMap<OperationId, Lease>>>,
 }
 
-/// One operation that is held; dropped, it is no longer renewed.
-#[derive(Debug)]
-pub(super) struct LeasedOperation {
-    leases: Leases,
-    id: OperationId,
-    attempt: i32,
-}
-
-impl Drop for LeasedOperation {
-    fn drop(&mut self) {
-        let mut leases = self.leases.lock();
-        if leases
-            .get(&self.id)
-            .is_some_and(|lease| lease.attempt == self.attempt)
-        {
-            leases.remove(&self.id);
-        }
-    }
-}
-
 impl Leases {
-    fn lock(&self) -> MutexGuard<'_, HashMap<OperationId, Lease>> {
-        self.leases.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Holds a claimed operation.
-    pub(super) fn hold(&self, claimed: &Claimed) -> LeasedOperation {
+    /// Adds the lease of a claimed operation. It is renewed until the result is dropped.
+    pub(super) fn add(&self, claimed: &Claimed) -> LeasedOperation {
         let lease = Lease {
             attempt: claimed.attempt,
             lender: claimed.lender.clone(),
@@ -65,27 +34,27 @@ impl Leases {
         }
     }
 
-    /// Whether a lease has at least `time` left, by the monotonic clock.
-    pub(super) fn has_left(&self, claimed: &Claimed, lease: Duration, time: Duration) -> bool {
-        self.lock().get(&claimed.id).is_some_and(|leases| {
-            leases.attempt == claimed.attempt && leases.renewed_at.elapsed() + time < lease
+    /// Whether a lease is valid for at least `time` longer, by the monotonic clock.
+    pub(super) fn has_time_left(&self, claimed: &Claimed, lease: Duration, time: Duration) -> bool {
+        self.lock().get(&claimed.id).is_some_and(|leased| {
+            leased.attempt == claimed.attempt && leased.renewed_at.elapsed() + time < lease
         })
     }
 
-    /// How many operations are held of each lender that has any.
-    pub(super) fn by_lender(&self) -> HashMap<String, i64> {
+    /// The number of leased operations of each lender that has any.
+    pub(super) fn count_by_lender(&self) -> HashMap<String, i64> {
         let mut counts = HashMap::new();
         for lender in self
             .lock()
             .values()
-            .filter_map(|leases| leases.lender.clone())
+            .filter_map(|lease| lease.lender.clone())
         {
             *counts.entry(lender).or_default() += 1;
         }
         counts
     }
 
-    /// Renews all leases, three times in the life of one.
+    /// Renews all leases, three times during the duration of one.
     pub(super) async fn keep_renewing(&self, store: &Store, lease: Duration) {
         loop {
             tokio::time::sleep(lease / 3).await;
@@ -111,10 +80,41 @@ impl Leases {
                 Err(error) => {
                     tracing::warn!(
                         error = %crate::telemetry::chain(&error),
-                        "leases could not be renewed; trying again before they run out"
+                        "leases could not be renewed; trying again before they expire"
                     );
                 }
             }
         }
     }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<OperationId, Lease>> {
+        self.leases.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A leased operation. When dropped, its lease is no longer renewed.
+#[derive(Debug)]
+pub(super) struct LeasedOperation {
+    leases: Leases,
+    id: OperationId,
+    attempt: i32,
+}
+
+impl Drop for LeasedOperation {
+    fn drop(&mut self) {
+        let mut leases = self.leases.lock();
+        if leases
+            .get(&self.id)
+            .is_some_and(|lease| lease.attempt == self.attempt)
+        {
+            leases.remove(&self.id);
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Lease {
+    attempt: i32,
+    lender: Option<String>,
+    renewed_at: Instant,
 }

@@ -1,10 +1,10 @@
-//! Reading what an operation needs from Fineract, by external id or by number.
+//! Reads what an operation needs from Fineract, by external id or by number.
 
 use super::{
     case::Case,
-    check_books::check_books_of_missing,
+    check_books::check_books_before_absence,
     deps::Deps,
-    meant::{Meant, is_meant},
+    expected_referent::{ExpectedReferent, is_expected},
     outcome::{database_away, park, same_key_or_park},
 };
 use crate::{
@@ -14,14 +14,36 @@ use crate::{
     telemetry::metrics::count_alarm,
 };
 
-/// Why an operation is parked whose number means something else in Fineract than it did.
+/// Reason code of an operation with a number that now refers to another object in Fineract.
 pub(super) const NUMBER_MEANS_ANOTHER: &str = "number_means_another";
 
-/// Why an operation waits whose number could not be read about.
+/// Reason code of an operation that waits because the object behind a number could not be read.
 const UNREAD: &str = "number_unread";
 
-/// Reads what an operation asks for, what a command of it went to by its number; what is found there must be what
-/// it was.
+/// Reads what an operation needs. If Fineract answers 404 to an external id, the back office may have changed
+/// the external id. Then the client or loan is read by the number of its lane, provided that an operator has
+/// confirmed the change.
+pub(super) async fn look_up_by_any_name(
+    deps: &Deps,
+    case: Case<'_>,
+    reads: Reads,
+) -> Result<Result<Facts, ReadFailure>, Outcome> {
+    let read = look_up(deps, case, reads.clone(), false).await?;
+    let Err(ReadFailure::Refused(answer)) = &read else {
+        return Ok(read);
+    };
+    if answer.status != 404 {
+        return Ok(read);
+    }
+    let reads_by_number = read_renamed_by_number(deps, case, reads.clone()).await?;
+    if reads_by_number == reads {
+        return Ok(read);
+    }
+    look_up(deps, case, reads_by_number, false).await
+}
+
+/// Reads what an operation needs. A client or loan to which a command was already sent is read by its number,
+/// and must still be the same.
 pub(super) async fn look_up(
     deps: &Deps,
     case: Case<'_>,
@@ -29,7 +51,7 @@ pub(super) async fn look_up(
     absent_is_a_finding: bool,
 ) -> Result<Result<Facts, ReadFailure>, Outcome> {
     let claimed = case.claimed;
-    let reads = case.addressed(reads);
+    let reads = case.by_sent_numbers(reads);
     let facts = match deps.fineract.look_up(&reads, absent_is_a_finding).await {
         Ok(facts) => facts,
         Err(failure) => return Ok(Err(failure)),
@@ -46,48 +68,50 @@ pub(super) async fn look_up(
         let (Some(number), Some(shown), Some(sent)) = (number, shown, sent) else {
             continue;
         };
-        let Some(meant) = Meant::of(claimed, sent, kind, number) else {
+        let Some(expected) = ExpectedReferent::of(claimed, sent, kind, number) else {
             continue;
         };
         #[cfg(feature = "sabotage")]
         if crate::sabotage::is(crate::sabotage::Sabotage::TrustsNumbers) {
             continue;
         }
-        let is_meant = is_meant(deps, &meant, number, shown).await;
-        if !is_meant.map_err(|error| database_away(claimed, &error))? {
+        let is_expected = is_expected(deps, &expected, number, shown).await;
+        if !is_expected.map_err(|error| database_away(claimed, &error))? {
             return Err(number_means_another(claimed));
         }
     }
     let is_missing = (reads.client_id.is_some() && facts.client.is_none())
         || (reads.loan_id.is_some() && facts.loan.is_none());
-    check_books_of_missing(deps, claimed, is_missing).await?;
+    check_books_before_absence(deps, claimed, is_missing).await?;
     Ok(Ok(facts))
 }
 
-/// Reads what an operation needs; what the back office has renamed, by its number, once an operator has confirmed
-/// that. Fineract refuses to know the external id, which says nothing about what bears the number of its lane.
-pub(super) async fn look_up_by_any_name(
-    deps: &Deps,
-    case: Case<'_>,
-    reads: Reads,
-) -> Result<Result<Facts, ReadFailure>, Outcome> {
-    let read = look_up(deps, case, reads.clone(), false).await?;
-    let Err(ReadFailure::Refused(answer)) = &read else {
-        return Ok(read);
-    };
-    if answer.status != 404 {
-        return Ok(read);
-    }
-    let renamed = renamed(deps, case, reads.clone()).await?;
-    if renamed == reads {
-        return Ok(read);
-    }
-    look_up(deps, case, renamed, false).await
+/// Retries an operation because the object behind a number could not be read, or parks it after too long.
+pub(super) fn number_unread(deps: &Deps, claimed: &Claimed, failure: &ReadFailure) -> Outcome {
+    tracing::debug!(operation.id = %claimed.id, ?failure, "the object behind a number could not be read; the operation is tried again");
+    let outage = matches!(failure, ReadFailure::NoAnswer(_));
+    same_key_or_park(deps, claimed, UNREAD, outage, None)
 }
 
-/// What to read, by number where the lane's client or loan bears another external id now. `Err`: nobody has
-/// confirmed that it is the same.
-async fn renamed(deps: &Deps, case: Case<'_>, mut reads: Reads) -> Result<Reads, Outcome> {
+/// Parks an operation with a number that now refers to another client or loan, and raises the alarm.
+pub(super) fn number_means_another(claimed: &Claimed) -> Outcome {
+    count_alarm(NUMBER_MEANS_ANOTHER);
+    tracing::error!(
+        operation.id = %claimed.id,
+        operation.type = %claimed.operation_type,
+        alarm = NUMBER_MEANS_ANOTHER,
+        "a number in the command refers to another object in Fineract now; the operation is parked"
+    );
+    park(NUMBER_MEANS_ANOTHER)
+}
+
+/// Replaces external ids in `reads` by numbers, where the lane's client or loan has another external id now.
+/// `Err`: no operator has confirmed that it is the same client or loan.
+async fn read_renamed_by_number(
+    deps: &Deps,
+    case: Case<'_>,
+    mut reads: Reads,
+) -> Result<Reads, Outcome> {
     let claimed = case.claimed;
     for (lane, number) in claimed.known_numbers() {
         let (kind, read_by) = match lane.split_once(':') {
@@ -95,7 +119,7 @@ async fn renamed(deps: &Deps, case: Case<'_>, mut reads: Reads) -> Result<Reads,
             Some(("loan", _)) => (ReferentKind::Loan, &mut reads.loan_id),
             Some(_) | None => continue,
         };
-        check_books_of_missing(deps, claimed, true).await?;
+        check_books_before_absence(deps, claimed, true).await?;
         let shown = deps.fineract.shown_under(kind, number, None).await;
         let shown = shown.map_err(|failure| number_unread(deps, claimed, &failure))?;
         let name = match &shown {
@@ -105,29 +129,11 @@ async fn renamed(deps: &Deps, case: Case<'_>, mut reads: Reads) -> Result<Reads,
         if name.is_some_and(|name| Lane::is_named(lane, name)) {
             continue;
         }
-        let is_meant = is_meant(deps, &Meant::InLane(lane), number, name).await;
-        if !is_meant.map_err(|error| database_away(claimed, &error))? {
+        let is_expected = is_expected(deps, &ExpectedReferent::InLane(lane), number, name).await;
+        if !is_expected.map_err(|error| database_away(claimed, &error))? {
             return Err(number_means_another(claimed));
         }
         *read_by = Some(number);
     }
     Ok(reads)
-}
-
-pub(super) fn number_unread(deps: &Deps, claimed: &Claimed, failure: &ReadFailure) -> Outcome {
-    tracing::debug!(operation.id = %claimed.id, ?failure, "what a number means could not be read");
-    let outage = matches!(failure, ReadFailure::NoAnswer(_));
-    same_key_or_park(deps, claimed, UNREAD, outage, None)
-}
-
-/// Parks an operation whose number has come to mean another client or loan, and raises the alarm.
-pub(super) fn number_means_another(claimed: &Claimed) -> Outcome {
-    count_alarm(NUMBER_MEANS_ANOTHER);
-    tracing::error!(
-        operation.id = %claimed.id,
-        operation.type = %claimed.operation_type,
-        alarm = NUMBER_MEANS_ANOTHER,
-        "a number in the command means another client, loan, product, charge, payment type or office in Fineract now"
-    );
-    park(NUMBER_MEANS_ANOTHER)
 }

@@ -1,7 +1,32 @@
-//! Claim, attempt, settle: runs what is due, as many at once as Fineract takes.
+//! The worker: claims operations that are due and runs each of them, as many at the same time as Fineract can
+//! take.
 //!
-//! A claim is committed before anything else happens, an attempt before it is sent, and no transaction
-//! is open while Fineract is called.
+//! A claim is committed before anything else happens, and an attempt before its command is sent. No transaction
+//! is open while the worker calls Fineract.
+//!
+//! An operation passes the files in this order; each step may end it, retry it later or park it:
+//!
+//! | file | step |
+//! | --- | --- |
+//! | `admission` | waits for permission to call Fineract |
+//! | `operation` | runs the steps below and completes the operation |
+//! | `check_books`, `books`, `known_numbers` | checks that Fineract's books are the ones this database knows |
+//! | `require_keys`, `keys`, `probe`, `learn` | checks that Fineract honours idempotency keys |
+//! | `prepare` | decides what to send, or that nothing is to be sent |
+//! | `look_up` | reads client, loan and product for the plan |
+//! | `referents`, `expected_referent` | before a command is sent again, checks what the numbers in it refer to |
+//! | `late` | waits for commands of earlier operations that may still take effect |
+//! | `send` | commits the attempt and sends its command |
+//! | `decide_by_answer` | decides what the answer means |
+//! | `decide_by_reading`, `evidence` | reads Fineract where the answer does not decide |
+//! | `succeed`, `close` | end the operation as succeeded, or as refused or expired |
+//! | `checker`, `resolve` | waits for a checker in Fineract; carries out an operator's resolution |
+//! | `suspect`, `read_failed` | react to an answer that may concern other operations too, and to a failed read |
+//! | `outcome` | builds the outcomes that the steps return |
+//! | `report` | logs and counts the result |
+//!
+//! `case` is the operation that the steps work on, `deps` is what they share. `leases`, `blocked`,
+//! `unended_keys` and `protect` hold the state of this process.
 
 mod admission;
 mod backoff;
@@ -11,34 +36,34 @@ mod case;
 mod check_books;
 mod checker;
 mod close;
+mod decide_by_answer;
+mod decide_by_reading;
 mod deps;
-mod find;
+mod evidence;
+mod expected_referent;
 mod keys;
-mod known;
+mod known_numbers;
 mod late;
 mod learn;
 mod leases;
 mod look_up;
-mod meant;
 mod operation;
 mod outcome;
 mod prepare;
 mod probe;
 mod protect;
-mod read;
+mod read_failed;
 mod referents;
 mod report;
 mod require_keys;
 mod resolve;
 #[cfg(feature = "sabotage")]
-mod sabotaged;
+mod sabotage;
 mod send;
 mod settings;
 mod succeed;
 mod suspect;
-mod unread;
-mod watched;
-mod weigh;
+mod unended_keys;
 
 use std::{sync::Arc, time::Duration};
 
@@ -51,32 +76,33 @@ use crate::{
     store::{ClaimLimits, Claimed},
 };
 
-/// How often due work is looked for when nobody said that there is some. With jitter.
-const POLL: Duration = Duration::from_millis(500);
-/// How long the database is left alone after it refused a claim.
-const PAUSE: Duration = Duration::from_millis(200);
+/// The longest time between two claims when no notification arrives, before jitter.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
+/// The pause after a claim that the database refused.
+const PAUSE_AFTER_FAILED_CLAIM: Duration = Duration::from_millis(200);
 
-/// Runs due operations until it is cancelled, then waits for what is under way.
+/// Claims and runs due operations until `stop` is cancelled, then waits for the operations in progress.
 ///
-/// What has not been sent by then is handed back; what is under way ends, is completed, and only then does
-/// this return. The caller bounds that by dropping it: the rest runs elsewhere after its lease.
+/// An operation whose command has not been sent by then is handed back. The others are completed before this
+/// function returns. The caller limits that time by dropping the future; another process then runs the rest
+/// after their leases have expired.
 pub async fn run(deps: Arc<Deps>, stop: CancellationToken) {
     let tasks = TaskTracker::new();
     let finished = Arc::new(Notify::new());
-    let renewing = stop_with(&tasks, Arc::clone(&deps));
+    let renewing = start_lease_renewal(&tasks, Arc::clone(&deps));
     while !stop.is_cancelled() {
-        // What only waits to be completed, alone, keeps nobody else from running.
+        // An operation that only waits for its completion to be written does not use up capacity.
         let busy = (tasks.len() - 1).saturating_sub(deps.store.completions_left_out());
         let free = deps.capacity().saturating_sub(busy);
         let may_claim = stop
-            .run_until_cancelled(check_books::keep_books(&deps))
+            .run_until_cancelled(check_books::check_books_before_claim(&deps))
             .await;
         let free = if may_claim == Some(true) { free } else { 0 };
         let claim = claim(&deps, deps.circuit_breaker.admits(free)).await;
         for operation in claim.operations {
             let (deps, finished) = (Arc::clone(&deps), Arc::clone(&finished));
             let stop = stop.clone();
-            let lease = deps.leases.hold(&operation);
+            let lease = deps.leases.add(&operation);
             tasks.spawn(async move {
                 operation::run(&deps, operation, &stop).await;
                 drop(lease);
@@ -88,7 +114,7 @@ pub async fn run(deps: Arc<Deps>, stop: CancellationToken) {
             () = finished.notified(), if claim.waits_for_room => {}
             () = deps.store.notifier().work(), if !claim.is_full => {}
             () = deps.circuit_breaker.changed() => {}
-            () = tokio::time::sleep(backoff::jitter(POLL)) => {}
+            () = tokio::time::sleep(backoff::jitter(POLL_INTERVAL)) => {}
         }
     }
     renewing.cancel();
@@ -96,8 +122,8 @@ pub async fn run(deps: Arc<Deps>, stop: CancellationToken) {
     tasks.wait().await;
 }
 
-/// Renews the leases of what is under way until the returned token is cancelled.
-fn stop_with(tasks: &TaskTracker, deps: Arc<Deps>) -> CancellationToken {
+/// Renews the leases of the operations in progress until the returned token is cancelled.
+fn start_lease_renewal(tasks: &TaskTracker, deps: Arc<Deps>) -> CancellationToken {
     let stop = CancellationToken::new();
     let stopping = stop.clone();
     tasks.spawn(async move {
@@ -107,13 +133,13 @@ fn stop_with(tasks: &TaskTracker, deps: Arc<Deps>) -> CancellationToken {
     stop
 }
 
-/// What a claim brought, and what it says about the next one.
+/// The operations of one claim, and when the next claim makes sense.
 #[derive(Debug, Default)]
 struct Claim {
     operations: Vec<Claimed>,
-    /// All places are taken, so that new work changes nothing.
+    /// All capacity is in use, so a notification of new work does not start another claim.
     is_full: bool,
-    /// More may be due than there was room for: as soon as one ends, the next claim may bring some.
+    /// More operations may be due than there was room for, so the end of any operation starts another claim.
     waits_for_room: bool,
 }
 
@@ -125,7 +151,7 @@ async fn claim(deps: &Deps, count: usize) -> Claim {
             ..Claim::default()
         };
     }
-    let mut leased = deps.leases.by_lender();
+    let mut leased = deps.leases.count_by_lender();
     let per_lender = deps.settings.loan_create_per_lender;
     let limits = ClaimLimits {
         count: i64::try_from(count).unwrap_or(i64::MAX),
@@ -140,8 +166,8 @@ async fn claim(deps: &Deps, count: usize) -> Claim {
         match deps.store.claim(&limits).await {
             Ok(more) => operations.extend(more),
             Err(error) => {
-                tracing::warn!(error = %crate::telemetry::chain(&error), "nothing could be claimed");
-                tokio::time::sleep(PAUSE).await;
+                tracing::warn!(error = %crate::telemetry::chain(&error), "the database refused a claim; trying again shortly");
+                tokio::time::sleep(PAUSE_AFTER_FAILED_CLAIM).await;
                 break;
             }
         }
@@ -160,7 +186,7 @@ async fn claim(deps: &Deps, count: usize) -> Claim {
     }
 }
 
-/// The types this gateway runs; others wait for a gateway that does.
+/// The operation types that this gateway knows. A claim leaves the others to a gateway that knows them.
 fn types() -> Vec<String> {
     operations::REGISTRY
         .iter()

@@ -1,4 +1,4 @@
-//! One operation, from its claim to its completion.
+//! Runs one operation from its claim to its completion.
 
 use tokio_util::sync::CancellationToken;
 
@@ -8,6 +8,7 @@ use super::{
     check_books::check_books,
     checker::ask_checker,
     close::expire,
+    decide_by_answer::decide_by_answer,
     deps::Deps,
     learn::learn_of_keys,
     outcome::{database_away, park, retry},
@@ -16,8 +17,7 @@ use super::{
     require_keys::require_keys,
     resolve::resolve,
     send::send,
-    succeed::succeeded,
-    weigh::weigh,
+    succeed::succeeded_by_answer,
 };
 use crate::{
     domain::{Attempt, Outcome, Reply, decision::Audit},
@@ -27,13 +27,14 @@ use crate::{
     telemetry::chain,
 };
 
-/// Why an operation is parked that was sent before an operator confirmed that Fineract's books are others now.
+/// Reason code of an operation that was sent before an operator confirmed that Fineract's books have changed.
 const SENT_TO_OTHER_BOOKS: &str = "sent_to_other_books";
 
-/// The most claims that may end with their process before a person has to look.
-const LOST_AT_MOST: i16 = 5;
+/// How many claims of an operation may end with their process before it is parked.
+const MAX_LOST_CLAIMS: i16 = 5;
 
-/// Runs a leased operation and completes it. What has not been sent when `stop` is cancelled is handed back.
+/// Runs a leased operation and completes it. If `stop` is cancelled before its command is sent, it is handed
+/// back.
 pub(super) async fn run(deps: &Deps, claimed: Claimed, stop: &CancellationToken) {
     let attempted = async {
         let _admission = admit(deps, &claimed, stop).await?;
@@ -51,7 +52,7 @@ pub(super) async fn run(deps: &Deps, claimed: Claimed, stop: &CancellationToken)
         outcome,
     };
     #[cfg(feature = "sabotage")]
-    let completion = super::sabotaged::with_new_key(completion);
+    let completion = super::sabotage::with_new_key(completion);
     report::completion(&claimed, &completion);
     let state = completion.outcome.state();
     points::reach(Point::BeforeComplete, claimed.operation_type);
@@ -64,17 +65,18 @@ pub(super) async fn run(deps: &Deps, claimed: Claimed, stop: &CancellationToken)
         Ok(true) if state.is_end() => report::end(&claimed, state),
         Ok(true) => {}
         Ok(false) => {
-            tracing::warn!(operation.id = %claimed.id, operation.attempt = claimed.attempt, "the lease was lost before the result was written; the answer is kept as evidence");
+            tracing::warn!(operation.id = %claimed.id, operation.attempt = claimed.attempt, "the lease was lost before the result was written; the answer is stored as evidence");
         }
         Err(error) => {
-            tracing::error!(operation.id = %claimed.id, error = %chain(&error), "the result could not be written; the operation runs again when its lease has run out");
+            tracing::error!(operation.id = %claimed.id, error = %chain(&error), "the result could not be written; the operation runs again after its lease has expired");
         }
     }
 }
 
-/// Makes one attempt: prepares, commits and sends its command, and decides by the answer. `Err`: nothing was sent.
+/// Makes one attempt: prepares, commits and sends its command, and decides by the answer. `Err`: nothing was
+/// sent.
 async fn attempt(deps: &Deps, claimed: &Claimed) -> Result<(Option<Reply>, Outcome), Outcome> {
-    // What Fineract shows counts only if these are the books that the operation belongs to.
+    // The facts that Fineract shows are valid only if its books are the ones this operation belongs to.
     check_books(deps, claimed).await?;
     let Some(entry) = operations::entry(claimed.operation_type) else {
         return Err(retry(claimed, "unknown_type", None));
@@ -86,9 +88,9 @@ async fn attempt(deps: &Deps, claimed: &Claimed) -> Result<(Option<Reply>, Outco
         attempts: &attempts,
         audit: None,
     };
-    require_living_workers(case)?;
-    require_these_books(deps, case).await?;
-    let audit = known_already(deps, case).await?;
+    require_few_lost_claims(case)?;
+    require_same_books(deps, case).await?;
+    let audit = decide_without_sending(deps, case).await?;
     let case = Case { audit, ..case };
     if claimed.is_past_expiry && !case.history().may_have_run_under(claimed.key_number) {
         return Err(expire(deps, case).await);
@@ -96,7 +98,7 @@ async fn attempt(deps: &Deps, claimed: &Claimed) -> Result<(Option<Reply>, Outco
     let trust = require_keys(deps, case).await?;
     let prepared = prepare(deps, case, trust).await?;
     #[cfg(feature = "sabotage")]
-    let prepared = super::sabotaged::by_external_id(prepared, claimed);
+    let prepared = super::sabotage::by_external_id(prepared, claimed);
     let attempt = send(deps, case, prepared).await?;
     let reply = attempt.reply.clone();
     attempts.push(attempt);
@@ -106,7 +108,7 @@ async fn attempt(deps: &Deps, claimed: &Claimed) -> Result<(Option<Reply>, Outco
         attempts: &attempts,
         audit,
     };
-    let outcome = weigh(deps, case).await;
+    let outcome = decide_by_answer(deps, case).await;
     learn_of_keys(deps, case, &outcome).await;
     if claimed.resolution.is_some() {
         Ok((reply, outcome.of_resolved()))
@@ -125,10 +127,11 @@ async fn earlier_attempts(deps: &Deps, claimed: &Claimed) -> Result<Vec<Attempt>
         .map_err(|error| database_away(claimed, &error))
 }
 
-/// Parks an operation that has ended too many processes. A success is believed all the same.
-fn require_living_workers(case: Case<'_>) -> Result<(), Outcome> {
+/// Parks an operation whose claims have ended with their process too often. A success that Fineract has already
+/// answered still ends it.
+fn require_few_lost_claims(case: Case<'_>) -> Result<(), Outcome> {
     let claimed = case.claimed;
-    if claimed.lost.max(claimed.deaths) < LOST_AT_MOST || case.history().success().is_some() {
+    if claimed.lost.max(claimed.deaths) < MAX_LOST_CLAIMS || case.history().success().is_some() {
         return Ok(());
     }
     Err(park(if case.attempts.is_empty() {
@@ -138,9 +141,10 @@ fn require_living_workers(case: Case<'_>) -> Result<(), Outcome> {
     }))
 }
 
-/// Leaves an operation to operators that was sent to other books than these. A success is believed all the same.
-async fn require_these_books(deps: &Deps, case: Case<'_>) -> Result<(), Outcome> {
-    if !case.is_of_other_books() || case.history().success().is_some() {
+/// Parks an operation that was sent to other books, unless an operator has resolved it. A success that Fineract
+/// has already answered still ends it.
+async fn require_same_books(deps: &Deps, case: Case<'_>) -> Result<(), Outcome> {
+    if !case.was_sent_to_other_books() || case.history().success().is_some() {
         return Ok(());
     }
     if let Some(resolution) = case.claimed.resolution {
@@ -149,11 +153,12 @@ async fn require_these_books(deps: &Deps, case: Case<'_>) -> Result<(), Outcome>
     Err(park(SENT_TO_OTHER_BOOKS))
 }
 
-/// What is known without sending anything: a success that came late, the word of an operator, or that a checker has not
-/// decided yet. `Ok`: the command may be sent; with an audit, to hear what has become of it.
-async fn known_already(deps: &Deps, case: Case<'_>) -> Result<Option<Audit>, Outcome> {
+/// Ends, parks or delays the operation if that can be decided without sending: by a success that arrived late,
+/// an operator's resolution, or a checker who has not decided yet. `Ok`: the command may be sent. If there is
+/// an audit, sending the key again only returns what became of the command.
+async fn decide_without_sending(deps: &Deps, case: Case<'_>) -> Result<Option<Audit>, Outcome> {
     if case.history().success().is_some() {
-        Err(succeeded(deps, case).await)
+        Err(succeeded_by_answer(deps, case).await)
     } else if let Some(resolution) = case.claimed.resolution {
         resolve(deps, case, resolution).await.map(Some)
     } else if case.history().awaits_checker() {

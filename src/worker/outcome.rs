@@ -1,4 +1,4 @@
-//! The outcomes that steps share.
+//! Builds the outcomes that several steps return.
 
 use std::time::Duration;
 
@@ -10,89 +10,43 @@ use crate::{
     telemetry::chain,
 };
 
-/// Tries again later, under the same key, for as long as it takes: nothing here is for a person to
-/// decide.
+/// Tries again later under the same key, without a time limit, because a person has nothing to decide.
 pub(super) fn retry(
     claimed: &Claimed,
     reason_code: &'static str,
-    asked: Option<Duration>,
+    retry_after: Option<Duration>,
 ) -> Outcome {
     Outcome::Retry {
-        delay: backoff::delay(claimed.retrying_for, asked),
+        delay: backoff::delay(claimed.retrying_for, retry_after),
         new_key: false,
         reason_code,
         counts: Some(false),
     }
 }
 
-/// Leaves it to its next turn, here or elsewhere: nothing was tried.
-pub(super) fn passed_over(reason_code: &'static str, delay: Duration) -> Outcome {
-    Outcome::Retry {
-        delay,
-        new_key: false,
-        reason_code,
-        counts: None,
-    }
-}
-
-/// Tries again once the database is back: nothing was sent.
-pub(super) fn database_away(claimed: &Claimed, error: &StoreError) -> Outcome {
-    tracing::warn!(operation.id = %claimed.id, error = %chain(error), "the database failed before anything was sent");
-    passed_over("database_away", backoff::delay(claimed.retrying_for, None))
-}
-
-/// Leaves it to a person.
-pub(super) fn park(reason_code: &'static str) -> Outcome {
-    Outcome::Park { reason_code }
-}
-
-/// Fineract's refusal, word for word.
-pub(super) fn refused(answer: &Answer, entry: &Entry) -> Outcome {
-    let codes = answer.codes();
-    Outcome::End(End::Failed {
-        body: Some(answer.body.clone()),
-        message: format!("Fineract returned {}", answer.status),
-        fails_dependents: (entry.fails_dependents)(&codes),
-        code: codes
-            .into_iter()
-            .next()
-            .unwrap_or_else(|| format!("status_{}", answer.status)),
-    })
-}
-
-/// A refusal of our own: nothing was sent.
-pub(super) fn refused_unsent(code: &str, message: String, fails_dependents: bool) -> Outcome {
-    Outcome::End(End::Failed {
-        body: None,
-        message,
-        code: code.to_owned(),
-        fails_dependents,
-    })
-}
-
-/// Tries again under the same key, or parks what has been tried for too long. An outage is nothing to
-/// decide operation by operation, unless others go through.
+/// Tries again under the same key, or parks the operation if it has been tried for too long. An outage concerns
+/// all operations, so it parks none, unless others succeed meanwhile.
 pub(super) fn same_key_or_park(
     deps: &Deps,
     claimed: &Claimed,
     reason_code: &'static str,
     outage: bool,
-    asked: Option<Duration>,
+    retry_after: Option<Duration>,
 ) -> Outcome {
     if outage && !deps.succeeded_within(deps.settings.park_after) {
-        retry(claimed, reason_code, asked)
+        retry(claimed, reason_code, retry_after)
     } else {
         retry_or_park(
             deps,
             claimed,
             reason_code,
-            backoff::delay(claimed.retrying_for, asked),
+            backoff::delay(claimed.retrying_for, retry_after),
             false,
         )
     }
 }
 
-/// Tries again after `delay`, or parks what has been tried for too long.
+/// Tries again after `delay`, or parks the operation if it has been tried for too long.
 pub(super) fn retry_or_park(
     deps: &Deps,
     claimed: &Claimed,
@@ -110,4 +64,49 @@ pub(super) fn retry_or_park(
             counts: Some(true),
         }
     }
+}
+
+/// Postpones the operation without having tried anything. Any process may claim it next.
+pub(super) fn postpone(reason_code: &'static str, delay: Duration) -> Outcome {
+    Outcome::Retry {
+        delay,
+        new_key: false,
+        reason_code,
+        counts: None,
+    }
+}
+
+/// Tries again when the database is available. Nothing was sent.
+pub(super) fn database_away(claimed: &Claimed, error: &StoreError) -> Outcome {
+    tracing::warn!(operation.id = %claimed.id, error = %chain(error), "the database failed before a command was sent; the operation is tried again");
+    postpone("database_away", backoff::delay(claimed.retrying_for, None))
+}
+
+/// Parks the operation until an operator decides.
+pub(super) fn park(reason_code: &'static str) -> Outcome {
+    Outcome::Park { reason_code }
+}
+
+/// Ends the operation with Fineract's refusal, unchanged.
+pub(super) fn refused(answer: &Answer, entry: &Entry) -> Outcome {
+    let codes = answer.codes();
+    Outcome::End(End::Failed {
+        body: Some(answer.body.clone()),
+        message: format!("Fineract returned {}", answer.status),
+        fails_dependents: (entry.fails_dependents)(&codes),
+        code: codes
+            .into_iter()
+            .next()
+            .unwrap_or_else(|| format!("status_{}", answer.status)),
+    })
+}
+
+/// Ends the operation with a refusal of the gateway. Nothing was sent.
+pub(super) fn refused_unsent(code: &str, message: String, fails_dependents: bool) -> Outcome {
+    Outcome::End(End::Failed {
+        body: None,
+        message,
+        code: code.to_owned(),
+        fails_dependents,
+    })
 }

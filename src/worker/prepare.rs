@@ -1,18 +1,18 @@
-//! Before anything is sent: what to read, and what to send or refuse.
+//! Decides what to send: the stored command again, a newly planned one, or nothing.
 
 use super::{
     case::Case,
     close::close,
+    decide_by_reading::read_before_forgotten_key,
     deps::Deps,
-    find::find,
+    evidence::find_effect,
     keys::Trust,
     late::wait_for_late_commands,
     look_up::look_up_by_any_name,
     outcome::{database_away, refused_unsent, same_key_or_park},
-    read::look_before_it_runs_anew,
-    referents::still_means,
-    succeed::succeeded_by,
-    unread::unread,
+    read_failed::read_failed,
+    referents::require_same_referents,
+    succeed::succeeded_by_evidence,
 };
 use crate::{
     domain::{
@@ -23,49 +23,71 @@ use crate::{
     store::SeenLoan,
 };
 
-/// Why an operation waits although its plan is to refuse it.
+/// Reason code of an operation that would be planned differently now, but whose earlier attempt may still run.
 const MAY_STILL_RUN: &str = "an_attempt_may_still_run";
 
-/// A command that may be sent.
+/// A command that is ready to be sent.
 #[derive(Debug)]
 pub(super) struct Prepared {
     /// The command.
     pub(super) request: Request,
-    /// Whether Fineract looks as if it had been done already, before an operation's first attempt.
+    /// Whether Fineract already showed the effect before the operation's first attempt.
     pub(super) effect_preexisted: bool,
-    /// What was known of its loan.
+    /// What the transactions API shows of the loan.
     pub(super) seen: SeenLoan,
-    /// What the numbers in it mean.
+    /// The objects that the numbers in the command refer to.
     pub(super) referents: Vec<Referent>,
 }
 
-/// What is to be sent: what was sent under this key, as far as that may be trusted, or else what is planned
-/// now. `Err`: it is not to be sent now.
+/// Decides what to send: the command that was already sent under this key, if it may be sent again, or else a
+/// new one. `Err`: do not send now.
 pub(super) async fn prepare(
     deps: &Deps,
     case: Case<'_>,
     trust: Trust,
 ) -> Result<Prepared, Outcome> {
     match sent_under(case.attempts, case.claimed.key_number) {
-        Some(sent) => prepare_again(deps, case, sent, trust).await,
+        Some(sent) => prepare_resend(deps, case, sent, trust).await,
         None => prepare_new(deps, case).await,
+    }
+}
+
+/// The last attempt under this key, if Fineract may have seen one. A command that Fineract never saw is planned
+/// again.
+fn sent_under(attempts: &[Attempt], key_number: i32) -> Option<&Attempt> {
+    let last = attempts
+        .iter()
+        .rev()
+        .find(|attempt| attempt.key_number == key_number);
+    last.filter(|_| History::new(attempts).reached_fineract_under(key_number))
+}
+
+impl Prepared {
+    /// The stored command, to be sent again byte for byte.
+    fn resend(sent: &Attempt) -> Self {
+        Self {
+            request: sent.request.clone(),
+            effect_preexisted: sent.effect_preexisted,
+            seen: SeenLoan::default(),
+            referents: sent.referents.clone(),
+        }
     }
 }
 
 async fn prepare_new(deps: &Deps, case: Case<'_>) -> Result<Prepared, Outcome> {
     let Case { claimed, entry, .. } = case;
     if case.history().reached_fineract() {
-        look_before_a_new_key(deps, case).await?;
+        read_before_new_key(deps, case).await?;
     }
-    if let Some(reopened) = entry.reopens {
-        wait_for_late_commands(deps, claimed, reopened).await?;
+    if let Some(reopened_type) = entry.reopens {
+        wait_for_late_commands(deps, claimed, reopened_type).await?;
     }
     let (plan, facts, context) = make_plan(deps, case).await?;
     match plan {
         Plan::Send(request) => {
             let evidence = match (entry.evidence)(&claimed.payload, &facts, &context) {
                 Ok(evidence) => evidence,
-                Err(invalid) => return Err(invalid_by_now(deps, case, &invalid).await),
+                Err(invalid) => return Err(no_longer_valid(deps, case, &invalid).await),
             };
             Ok(Prepared {
                 referents: facts.referents(&request),
@@ -82,28 +104,30 @@ async fn prepare_new(deps: &Deps, case: Case<'_>) -> Result<Prepared, Outcome> {
     }
 }
 
-/// The command that was sent in vain, if it may be sent again: while its numbers mean what they meant. Others
-/// may have paid meanwhile, and Fineract would pay once more: so the guard is asked again, unless the key is
-/// in Fineract's books. Where Fineract may have purged the key, or never stored it, it is read first: the
-/// command would run anew.
-async fn prepare_again(
+/// Checks whether the stored command may be sent again under its key.
+///
+/// The numbers in it must still refer to the same objects. If Fineract may have purged the key or never stored
+/// it, the command would be executed again, so the gateway reads the effect first. Somebody else may have paid
+/// since the last attempt, and Fineract would pay a second time; so the guard checks a payment again, unless
+/// Fineract has stored its key.
+async fn prepare_resend(
     deps: &Deps,
     case: Case<'_>,
     sent: &Attempt,
     trust: Trust,
 ) -> Result<Prepared, Outcome> {
-    let stored = Prepared::again(sent);
+    let stored = Prepared::resend(sent);
     let history = case.history().honoured_for(trust.honoured_for());
-    let kept_for = deps.settings.keys_kept_for;
-    still_means(deps, case, sent).await?;
-    // Its audit has just been seen: the key is in Fineract's books.
+    let keys_kept_for = deps.settings.keys_kept_for;
+    require_same_referents(deps, case, sent).await?;
+    // Fineract has just shown the audit of the command, so it has stored the key.
     if matches!(case.audit, Some(Audit::Unchecked | Audit::Checked)) {
         return Ok(stored);
     }
-    if history.may_be_forgotten(case.claimed.key_number, kept_for) {
-        look_before_it_runs_anew(deps, case).await?;
+    if history.may_be_forgotten(case.claimed.key_number, keys_kept_for) {
+        read_before_forgotten_key(deps, case).await?;
     }
-    if !case.entry.guarded || is_still_kept(deps, case, &history).await {
+    if !case.entry.guarded || is_key_stored(deps, case, &history).await {
         return Ok(stored);
     }
     let (plan, facts, _) = make_plan(deps, case).await?;
@@ -126,10 +150,18 @@ async fn prepare_again(
     }
 }
 
-/// Whether the key is in Fineract's books, so that asking for it executes nothing: it was seen there, and nothing
-/// has happened since by which it may have gone. A checker may have deleted its command; a Fineract that was
-/// restored has forgotten it.
-async fn is_still_kept(deps: &Deps, case: Case<'_>, history: &History<'_>) -> bool {
+/// Ends the operation if the command under its earlier key has had its effect by now.
+async fn read_before_new_key(deps: &Deps, case: Case<'_>) -> Result<(), Outcome> {
+    match find_effect(deps, case).await? {
+        (Finding::Ours, evidence) => Err(succeeded_by_evidence(deps, case, evidence).await),
+        (Finding::NotOurs | Finding::Absent | Finding::CannotTell, _) => Ok(()),
+    }
+}
+
+/// Whether Fineract has stored the key, so that sending it again executes nothing. An earlier answer must have
+/// shown the key, and nothing may have removed it since: neither a checker who deleted the command, nor a
+/// restore of Fineract.
+async fn is_key_stored(deps: &Deps, case: Case<'_>, history: &History<'_>) -> bool {
     if !history.is_kept(deps.settings.keys_kept_for) || case.audit == Some(Audit::Unseen) {
         return false;
     }
@@ -141,13 +173,7 @@ async fn is_still_kept(deps: &Deps, case: Case<'_>, history: &History<'_>) -> bo
     !has_failed && deps.fineract.may_have_run_for(seen).await
 }
 
-async fn refuse(deps: &Deps, case: Case<'_>, refusal: Refusal) -> Outcome {
-    let fails_dependents = (case.entry.fails_dependents)(&[]);
-    let refused = refused_unsent(refusal.code, refusal.message, fails_dependents);
-    close(deps, case, refused).await
-}
-
-/// Reads what the operation needs and plans it.
+/// Reads what the type needs and plans the operation.
 async fn make_plan<'a>(
     deps: &'a Deps,
     case: Case<'a>,
@@ -155,7 +181,7 @@ async fn make_plan<'a>(
     let Case { claimed, entry, .. } = case;
     let reads = match (entry.reads)(&claimed.payload, &deps.deployment, claimed.id) {
         Ok(reads) => reads,
-        Err(invalid) => return Err(invalid_by_now(deps, case, &invalid).await),
+        Err(invalid) => return Err(no_longer_valid(deps, case, &invalid).await),
     };
     let same_reference = deps
         .store
@@ -164,7 +190,7 @@ async fn make_plan<'a>(
         .map_err(|error| database_away(claimed, &error))?;
     let facts = match look_up_by_any_name(deps, case, reads).await? {
         Ok(facts) => facts,
-        Err(failure) => return Err(unread(deps, case, failure).await),
+        Err(failure) => return Err(read_failed(deps, case, failure).await),
     };
     let context = Context {
         same_reference: same_reference.map(|earlier| earlier.to_string()),
@@ -172,32 +198,18 @@ async fn make_plan<'a>(
     };
     match (entry.plan)(&claimed.payload, &facts, &context) {
         Ok(plan) => Ok((plan, facts, context)),
-        Err(invalid) => Err(invalid_by_now(deps, case, &invalid).await),
+        Err(invalid) => Err(no_longer_valid(deps, case, &invalid).await),
     }
 }
 
-/// What an earlier key has brought about by now needs no second.
-async fn look_before_a_new_key(deps: &Deps, case: Case<'_>) -> Result<(), Outcome> {
-    match find(deps, case).await? {
-        (Finding::Ours, evidence) => Err(succeeded_by(deps, case, evidence).await),
-        (Finding::NotOurs | Finding::Absent | Finding::CannotTell, _) => Ok(()),
-    }
+async fn refuse(deps: &Deps, case: Case<'_>, refusal: Refusal) -> Outcome {
+    let fails_dependents = (case.entry.fails_dependents)(&[]);
+    let refused = refused_unsent(refusal.code, refusal.message, fails_dependents);
+    close(deps, case, refused).await
 }
 
-/// What is kept of the loan for those who read the transaction.
-fn seen_loan(deps: &Deps, case: Case<'_>, facts: &Facts) -> SeenLoan {
-    let Some(loan) = &facts.loan else {
-        return SeenLoan::default();
-    };
-    let moved = (case.entry.moves)(&case.claimed.payload, &deps.deployment);
-    SeenLoan {
-        currency: loan.currency.as_ref().map(|currency| currency.code.clone()),
-        is_paid_off: moved.is_ok_and(|moved| moved.is_some_and(|movement| movement.pays_off(loan))),
-    }
-}
-
-/// The door let it in, but the settings have changed since.
-async fn invalid_by_now(deps: &Deps, case: Case<'_>, invalid: &InvalidPayload) -> Outcome {
+/// Refuses a payload that was valid when it was accepted, but is not under the current settings.
+async fn no_longer_valid(deps: &Deps, case: Case<'_>, invalid: &InvalidPayload) -> Outcome {
     let fields: Vec<&str> = invalid
         .problems
         .iter()
@@ -207,23 +219,14 @@ async fn invalid_by_now(deps: &Deps, case: Case<'_>, invalid: &InvalidPayload) -
     close(deps, case, refused_unsent("invalid_payload", message, true)).await
 }
 
-impl Prepared {
-    /// A command that is sent again, word for word.
-    fn again(sent: &Attempt) -> Self {
-        Self {
-            request: sent.request.clone(),
-            effect_preexisted: sent.effect_preexisted,
-            seen: SeenLoan::default(),
-            referents: sent.referents.clone(),
-        }
+/// What the attempt stores about the loan for the transactions API.
+fn seen_loan(deps: &Deps, case: Case<'_>, facts: &Facts) -> SeenLoan {
+    let Some(loan) = &facts.loan else {
+        return SeenLoan::default();
+    };
+    let moved = (case.entry.moves)(&case.claimed.payload, &deps.deployment);
+    SeenLoan {
+        currency: loan.currency.as_ref().map(|currency| currency.code.clone()),
+        is_paid_off: moved.is_ok_and(|moved| moved.is_some_and(|movement| movement.pays_off(loan))),
     }
-}
-
-/// The last attempt under this key, where Fineract may have seen one: what it never saw is planned anew.
-fn sent_under(attempts: &[Attempt], key_number: i32) -> Option<&Attempt> {
-    let last = attempts
-        .iter()
-        .rev()
-        .find(|attempt| attempt.key_number == key_number);
-    last.filter(|_| History::new(attempts).reached_fineract_under(key_number))
 }

@@ -1,11 +1,11 @@
-//! Probing whether Fineract honours idempotency keys, by a command that it must refuse.
+//! The key probe: finds out whether Fineract honours idempotency keys by sending a command that it must refuse.
 
 use std::time::{Duration, Instant};
 
 use super::{
-    blocked::Part,
+    blocked::BlockedScope,
     deps::Deps,
-    keys::{GOOD_FOR, LOOKED_FOR_AGAIN, Trust},
+    keys::{Trust, UNPROVEN_VALID_FOR, VERDICT_VALID_FOR},
 };
 use crate::{
     domain::{
@@ -16,102 +16,75 @@ use crate::{
     telemetry::metrics::count_alarm,
 };
 
-/// Why operations of a kind wait: Fineract ignores their keys.
+/// Reason code of operations whose keys Fineract ignores.
 pub(super) const NOT_HONOURED: &str = "keys_not_honoured";
 
-/// How soon it is asked again, over all gateways, whether keys are honoured that were not: a mended server is noticed
-/// without a restart.
-const ASKED_AGAIN: Duration = Duration::from_secs(5);
+/// How soon the gateways together repeat a probe that found keys ignored. So a repaired server is noticed
+/// without a restart of the gateway.
+const REPROBE_AFTER: Duration = Duration::from_secs(5);
 
-/// For how long it is believed that they are not, where nothing can be asked and processes cannot be told apart.
-const BELIEVED: Duration = Duration::from_mins(10);
+/// How long the verdict "not honoured" is valid if no probe is possible and processes cannot be told apart.
+const UNNAMED_VERDICT_VALID_FOR: Duration = Duration::from_mins(10);
 
-/// What asking has told, and on which lane.
-type Told = (KeySaid, Option<String>);
+/// The result of a probe, and the lane whose client or loan it used.
+type ProbeResult = (KeySaid, Option<String>);
 
 /// Why nothing of a kind may be sent now.
 #[derive(Debug)]
-pub(super) enum Doubt {
-    /// Its keys are not honoured.
+pub(super) enum KeyTrustError {
+    /// Fineract does not honour its keys.
     NotHonoured,
-    /// Another gateway is asking.
-    BeingAsked,
-    /// Fineract could not be asked.
-    Unread(ReadFailure),
-    /// The database could not be asked.
+    /// Another gateway runs the probe.
+    ProbedElsewhere,
+    /// Fineract could not be read.
+    Fineract(ReadFailure),
+    /// The database could not be read.
     Database(StoreError),
 }
 
-impl From<StoreError> for Doubt {
+impl From<StoreError> for KeyTrustError {
     fn from(error: StoreError) -> Self {
         Self::Database(error)
     }
 }
 
-impl From<Failure> for Doubt {
+impl From<Failure> for KeyTrustError {
     fn from(failure: Failure) -> Self {
-        Self::Unread(ReadFailure::NoAnswer(failure))
+        Self::Fineract(ReadFailure::NoAnswer(failure))
     }
 }
 
-/// Has operations wait whose keys are ignored, and raises the alarm.
-pub(super) fn block_keys(deps: &Deps, kind: FineractCommand) {
-    if deps.keys.note_blocked(kind) {
-        count_alarm(NOT_HONOURED);
-        tracing::error!(
-            alarm = NOT_HONOURED,
-            command = kind.probe_name(),
-            "Fineract ignores the keys of a kind of command: sent again, it would be carried out again"
-        );
-        gauge(kind).set(1);
-    }
-    for operation_type in kind.types_probed() {
-        deps.blocked.block(Part::Type(operation_type), NOT_HONOURED);
-    }
-}
-
-/// Lets them go on.
-pub(super) fn open_keys(deps: &Deps, kind: FineractCommand) {
-    if deps.keys.note_open(kind) {
-        tracing::info!(command = kind.probe_name(), "Fineract honours keys again");
-        gauge(kind).set(0);
-        for operation_type in kind.types_probed() {
-            deps.blocked.open(&Part::Type(operation_type));
-        }
-    }
-}
-
-/// Asks about a kind's keys, unless another has by now: the database, then Fineract.
-pub(super) async fn ask_about_keys(
+/// Finds a verdict on a kind's keys: cached meanwhile, in the database, or by a probe.
+pub(super) async fn verify_keys(
     deps: &Deps,
     kind: FineractCommand,
     since: Instant,
-) -> Result<Trust, Doubt> {
-    let _asking = deps.keys.asking.lock().await;
-    if !deps.keys.has_looked(since) {
-        let looked_at = Instant::now();
+) -> Result<Trust, KeyTrustError> {
+    let _turn = deps.keys.verifying.lock().await;
+    if !deps.keys.has_read_process_since(since) {
+        let process_read_at = Instant::now();
         deps.keys
-            .note_process(deps.fineract.process().await?, looked_at);
+            .note_process(deps.fineract.process().await?, process_read_at);
     }
     let last_failure = deps.fineract.last_failure();
-    if let Some(trust) = deps.keys.in_force(kind, Some(since), last_failure) {
+    if let Some(trust) = deps.keys.current_trust(kind, Some(since), last_failure) {
         return Ok(trust);
     }
     let last = deps.store.key_verdict(kind).await?;
     let process = deps.keys.process();
     let is_same = last.process_start == process.as_ref().map(|process| process.start.clone())
         && last.header == deps.fineract.key_header();
-    // Where processes cannot be told apart, only what was asked since the last failure counts.
+    // Where processes cannot be told apart, only a verdict since the last failed call counts.
     let is_fresh =
         is_same && (process.is_some() || last_failure.is_none_or(|at| last.age < at.elapsed()));
-    match (last.honoured, GOOD_FOR.checked_sub(last.age)) {
-        (Some(true), Some(good_for)) if is_fresh => {
+    match (last.honoured, VERDICT_VALID_FOR.checked_sub(last.age)) {
+        (Some(true), Some(valid_for)) if is_fresh => {
             let trust = Trust::Honoured(last.honoured_for);
-            deps.keys.note(kind, trust, good_for);
+            deps.keys.note_trust(kind, trust, valid_for);
             return Ok(trust);
         }
-        (Some(false), _) if is_same && last.age < ASKED_AGAIN => {
-            return Err(Doubt::NotHonoured);
+        (Some(false), _) if is_same && last.age < REPROBE_AFTER => {
+            return Err(KeyTrustError::NotHonoured);
         }
         (Some(_) | None, _) => {}
     }
@@ -122,47 +95,130 @@ pub(super) async fn ask_about_keys(
         .begin_key_probe(kind, start, deps.fineract.key_header(), lease)
         .await?
     {
-        return Err(Doubt::BeingAsked);
+        return Err(KeyTrustError::ProbedElsewhere);
     }
     let trust = match probe_keys(deps, kind, last.subject.as_deref()).await {
-        Ok((KeySaid::Nothing, _)) => kept(&last, is_same),
-        Ok((said, subject)) => return write_verdict(deps, kind, said, subject, process).await,
-        Err(doubt) => Err(doubt),
+        Ok((KeySaid::Nothing, _)) => trust_last_verdict(&last, is_same),
+        Ok((result, subject)) => return write_verdict(deps, kind, result, subject, process).await,
+        Err(error) => Err(error),
     };
     deps.store.end_key_probe(kind).await?;
     let trust = trust?;
-    let good_for = match trust {
-        Trust::Honoured(_) => GOOD_FOR,
-        Trust::Unproven => LOOKED_FOR_AGAIN,
+    let valid_for = match trust {
+        Trust::Honoured(_) => VERDICT_VALID_FOR,
+        Trust::Unproven => UNPROVEN_VALID_FOR,
     };
-    deps.keys.note(kind, trust, good_for);
+    deps.keys.note_trust(kind, trust, valid_for);
     Ok(trust)
 }
 
-/// Tries a command that must be refused, on one thing after the other until the answers say something.
+/// Writes a verdict on a kind's keys to the database and to the cache.
+pub(super) async fn write_verdict(
+    deps: &Deps,
+    kind: FineractCommand,
+    result: KeySaid,
+    subject: Option<String>,
+    process: Option<Process>,
+) -> Result<Trust, KeyTrustError> {
+    let honoured = result == KeySaid::Honoured;
+    // Block this kind before any other gateway can read the verdict, so that nothing more is sent.
+    if !honoured {
+        block_keys(deps, kind);
+    }
+    let honoured_for = deps
+        .store
+        .write_key_verdict(NewKeyVerdict {
+            kind,
+            honoured,
+            up_for: process
+                .as_ref()
+                .map_or(Duration::ZERO, |process| process.up_for),
+            process_start: process.map(|process| process.start),
+            header: deps.fineract.key_header().to_owned(),
+            subject,
+        })
+        .await?;
+    if !honoured {
+        return Err(KeyTrustError::NotHonoured);
+    }
+    let trust = Trust::Honoured(honoured_for);
+    deps.keys.note_trust(kind, trust, VERDICT_VALID_FOR);
+    Ok(trust)
+}
+
+/// Blocks the operations whose keys Fineract ignores, and raises the alarm.
+pub(super) fn block_keys(deps: &Deps, kind: FineractCommand) {
+    if deps.keys.note_blocked(kind) {
+        count_alarm(NOT_HONOURED);
+        tracing::error!(
+            alarm = NOT_HONOURED,
+            command = kind.probe_name(),
+            "Fineract ignores the idempotency keys of a kind of command and would execute it twice; its operations wait"
+        );
+        gauge(kind).set(1);
+    }
+    for operation_type in kind.types_probed() {
+        deps.blocked
+            .block(BlockedScope::Type(operation_type), NOT_HONOURED);
+    }
+}
+
+/// Unblocks them when Fineract honours their keys again.
+pub(super) fn unblock_keys(deps: &Deps, kind: FineractCommand) {
+    if deps.keys.note_unblocked(kind) {
+        tracing::info!(
+            command = kind.probe_name(),
+            "Fineract honours the idempotency keys of a kind of command again; its operations continue"
+        );
+        gauge(kind).set(0);
+        for operation_type in kind.types_probed() {
+            deps.blocked.unblock(&BlockedScope::Type(operation_type));
+        }
+    }
+}
+
+/// The trust after an inconclusive probe: that of the last verdict, if it is about the same process. Where
+/// processes cannot be told apart, the verdict "not honoured" expires, because nothing else would show that the
+/// server was repaired.
+fn trust_last_verdict(last: &KeyVerdict, is_same: bool) -> Result<Trust, KeyTrustError> {
+    let is_process_known = last.process_start.is_some();
+    match last.honoured {
+        Some(false) if is_same && (is_process_known || last.age < UNNAMED_VERDICT_VALID_FOR) => {
+            Err(KeyTrustError::NotHonoured)
+        }
+        Some(true) if is_same => Ok(Trust::Honoured(last.honoured_for)),
+        Some(_) | None => Ok(Trust::Unproven),
+    }
+}
+
+/// Sends a command that must be refused, to one client or loan after another until the answers are conclusive.
 async fn probe_keys(
     deps: &Deps,
     kind: FineractCommand,
-    last_time: Option<&str>,
-) -> Result<Told, Doubt> {
-    let left_by = match kind.subject() {
-        ProbeSubject::Nothing => return Ok((try_on(deps, kind, 0).await?, None)),
+    last_subject: Option<&str>,
+) -> Result<ProbeResult, KeyTrustError> {
+    let creating_types = match kind.subject() {
+        ProbeSubject::Nothing => return Ok((probe_on(deps, kind, 0).await?, None)),
         ProbeSubject::Client => &[OperationType::ClientCreate, OperationType::ClientUpdate],
         ProbeSubject::Loan { left_by, .. } => left_by,
     };
-    for subject in deps.store.numbered(left_by, last_time).await? {
-        if is_fit(deps, kind, &subject).await? {
-            let said = try_on(deps, kind, subject.number).await?;
-            if said != KeySaid::Nothing {
-                return Ok((said, Some(subject.lane)));
+    for subject in deps.store.numbered(creating_types, last_subject).await? {
+        if is_suitable(deps, kind, &subject).await? {
+            let result = probe_on(deps, kind, subject.number).await?;
+            if result != KeySaid::Nothing {
+                return Ok((result, Some(subject.lane)));
             }
         }
     }
     Ok((KeySaid::Nothing, None))
 }
 
-/// Whether that is still ours, and in a state that forbids the command.
-async fn is_fit(deps: &Deps, kind: FineractCommand, subject: &Numbered) -> Result<bool, Doubt> {
+/// Whether this client or loan is still ours, and in a state in which Fineract must refuse the command.
+async fn is_suitable(
+    deps: &Deps,
+    kind: FineractCommand,
+    subject: &Numbered,
+) -> Result<bool, KeyTrustError> {
     let Some((_, external_id)) = subject.lane.split_once(':') else {
         return Ok(false);
     };
@@ -181,67 +237,14 @@ async fn is_fit(deps: &Deps, kind: FineractCommand, subject: &Numbered) -> Resul
         },
     };
     match deps.fineract.look_up(&reads, true).await {
-        Ok(facts) => Ok(forbids(kind, &facts, &subject.lane)),
+        Ok(facts) => Ok(must_refuse(kind, &facts, &subject.lane)),
         Err(ReadFailure::Unreadable(_) | ReadFailure::Missing(_)) => Ok(false),
         Err(ReadFailure::Refused(answer)) if !is_outage(&answer) => Ok(false),
-        Err(failure) => Err(Doubt::Unread(failure)),
+        Err(failure) => Err(KeyTrustError::Fineract(failure)),
     }
 }
 
-async fn try_on(deps: &Deps, kind: FineractCommand, number: i64) -> Result<KeySaid, Doubt> {
-    let (said, answer) = deps.fineract.probe_key(kind, number).await?;
-    // The command itself would get the same: it waits for the same reason.
-    if said == KeySaid::Nothing && is_outage(&answer) {
-        return Err(Doubt::Unread(ReadFailure::Refused(answer)));
-    }
-    Ok(said)
-}
-
-pub(super) async fn write_verdict(
-    deps: &Deps,
-    kind: FineractCommand,
-    said: KeySaid,
-    subject: Option<String>,
-    process: Option<Process>,
-) -> Result<Trust, Doubt> {
-    let honoured = said == KeySaid::Honoured;
-    // Before anybody can read it: nothing more of that kind goes out.
-    if !honoured {
-        block_keys(deps, kind);
-    }
-    let honoured_for = deps
-        .store
-        .write_key_verdict(NewKeyVerdict {
-            kind,
-            honoured,
-            up_for: process
-                .as_ref()
-                .map_or(Duration::ZERO, |process| process.up_for),
-            process_start: process.map(|process| process.start),
-            header: deps.fineract.key_header().to_owned(),
-            subject,
-        })
-        .await?;
-    if !honoured {
-        return Err(Doubt::NotHonoured);
-    }
-    let trust = Trust::Honoured(honoured_for);
-    deps.keys.note(kind, trust, GOOD_FOR);
-    Ok(trust)
-}
-
-/// What a probe leaves that says nothing: the last verdict, if it is about the same process. Where processes cannot
-/// be told apart, a bad one ends by itself: nothing else would find out that it was mended.
-fn kept(last: &KeyVerdict, is_same: bool) -> Result<Trust, Doubt> {
-    let is_named = last.process_start.is_some();
-    match last.honoured {
-        Some(false) if is_same && (is_named || last.age < BELIEVED) => Err(Doubt::NotHonoured),
-        Some(true) if is_same => Ok(Trust::Honoured(last.honoured_for)),
-        Some(_) | None => Ok(Trust::Unproven),
-    }
-}
-
-fn forbids(kind: FineractCommand, facts: &Facts, lane: &str) -> bool {
+fn must_refuse(kind: FineractCommand, facts: &Facts, lane: &str) -> bool {
     match kind.subject() {
         ProbeSubject::Nothing => false,
         ProbeSubject::Client => facts.client.as_ref().is_some_and(|client| {
@@ -256,7 +259,22 @@ fn forbids(kind: FineractCommand, facts: &Facts, lane: &str) -> bool {
     }
 }
 
-/// Whether it is not about the command at all. A 500 is about the client or loan: another one is tried.
+/// Sends the probe command to the client or loan with this number.
+async fn probe_on(
+    deps: &Deps,
+    kind: FineractCommand,
+    number: i64,
+) -> Result<KeySaid, KeyTrustError> {
+    let (result, answer) = deps.fineract.probe_key(kind, number).await?;
+    // The operation's own command would get the same answer, so the operation waits for the same reason.
+    if result == KeySaid::Nothing && is_outage(&answer) {
+        return Err(KeyTrustError::Fineract(ReadFailure::Refused(answer)));
+    }
+    Ok(result)
+}
+
+/// Whether the answer is unrelated to the command. A 500 is not: it concerns this client or loan, so the next
+/// one is tried.
 fn is_outage(answer: &Answer) -> bool {
     matches!(answer.status, 300..=399 | 401 | 429 | 502..=504)
 }

@@ -1,14 +1,14 @@
-//! Before a command is sent again: whether the numbers in it still mean what they meant when it was planned.
+//! Checks, before a command is sent again, that the numbers in it still refer to the same objects.
 
 use super::{
     case::Case,
-    check_books::check_books_of_missing,
+    check_books::check_books_before_absence,
     deps::Deps,
-    find::find,
+    evidence::find_effect,
+    expected_referent::{ExpectedReferent, is_expected},
     look_up::{number_means_another, number_unread},
-    meant::{Meant, is_meant},
     outcome::{database_away, park},
-    succeed::succeeded_by,
+    succeed::succeeded_by_evidence,
 };
 use crate::{
     domain::{Attempt, Outcome, ReferentKind, decision::Finding},
@@ -16,29 +16,52 @@ use crate::{
     store::Claimed,
 };
 
-/// Why an operation is parked that was sent to what is not there any more.
+/// Reason code of an operation whose client or loan no longer exists in Fineract.
 const SUBJECT_IS_GONE: &str = "subject_is_gone";
 
-/// What reading said about the numbers in a command.
+/// What the numbers in a command refer to now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Meaning {
-    /// They mean what they meant.
+pub(super) enum ReferentCheck {
+    /// Each still refers to the same object.
     Same,
-    /// One means nothing now: Fineract has its own 404 for it.
+    /// Fineract has no object under one of them.
     Gone(ReferentKind),
-    /// One means something else.
-    Another,
+    /// One refers to another object.
+    Different,
 }
 
-/// Reads what the numbers in the command of an attempt mean now. `Err`: that cannot be known now.
-pub(super) async fn meaning_of(
+/// Ensures, before a command is sent again, that the numbers in it still refer to the same objects. `Err`: do
+/// not send it.
+pub(super) async fn require_same_referents(
+    deps: &Deps,
+    case: Case<'_>,
+    attempt: &Attempt,
+) -> Result<(), Outcome> {
+    match check_referents(deps, case.claimed, attempt).await? {
+        ReferentCheck::Same => Ok(()),
+        ReferentCheck::Different => Err(number_means_another(case.claimed)),
+        ReferentCheck::Gone(kind) => {
+            check_books_before_absence(deps, case.claimed, true).await?;
+            if case.entry.leaves_nothing
+                && kind == ReferentKind::Loan
+                && let (Finding::Ours, evidence) = find_effect(deps, case).await?
+            {
+                return Err(succeeded_by_evidence(deps, case, evidence).await);
+            }
+            Err(park(SUBJECT_IS_GONE))
+        }
+    }
+}
+
+/// Reads what the numbers in an attempt's command refer to now. `Err`: that cannot be determined now.
+pub(super) async fn check_referents(
     deps: &Deps,
     claimed: &Claimed,
     attempt: &Attempt,
-) -> Result<Meaning, Outcome> {
+) -> Result<ReferentCheck, Outcome> {
     #[cfg(feature = "sabotage")]
     if crate::sabotage::is(crate::sabotage::Sabotage::TrustsNumbers) {
-        return Ok(Meaning::Same);
+        return Ok(ReferentCheck::Same);
     }
     let numbers = attempt.request.numbers();
     let product = numbers
@@ -46,45 +69,22 @@ pub(super) async fn meaning_of(
         .find(|(kind, _)| *kind == ReferentKind::Product)
         .map(|(_, number)| *number);
     for (kind, number) in numbers {
-        let Some(meant) = Meant::of(claimed, attempt, kind, number) else {
+        let Some(expected) = ExpectedReferent::of(claimed, attempt, kind, number) else {
             continue;
         };
         let shown = deps.fineract.shown_under(kind, number, product).await;
         let shown = shown.map_err(|failure| number_unread(deps, claimed, &failure))?;
-        let meaning = match shown {
-            Shown::Nothing => Meaning::Gone(kind),
+        let check = match shown {
+            Shown::Nothing => ReferentCheck::Gone(kind),
             Shown::Named(name) => {
-                let is_same = is_meant(deps, &meant, number, name.as_deref()).await;
+                let is_same = is_expected(deps, &expected, number, name.as_deref()).await;
                 if is_same.map_err(|error| database_away(claimed, &error))? {
                     continue;
                 }
-                Meaning::Another
+                ReferentCheck::Different
             }
         };
-        return Ok(meaning);
+        return Ok(check);
     }
-    Ok(Meaning::Same)
-}
-
-/// Makes sure, before a command is sent again, that its numbers mean what they meant. `Err`: it is not to be
-/// sent.
-pub(super) async fn still_means(
-    deps: &Deps,
-    case: Case<'_>,
-    attempt: &Attempt,
-) -> Result<(), Outcome> {
-    match meaning_of(deps, case.claimed, attempt).await? {
-        Meaning::Same => Ok(()),
-        Meaning::Another => Err(number_means_another(case.claimed)),
-        Meaning::Gone(kind) => {
-            check_books_of_missing(deps, case.claimed, true).await?;
-            if case.entry.leaves_nothing
-                && kind == ReferentKind::Loan
-                && let (Finding::Ours, evidence) = find(deps, case).await?
-            {
-                return Err(succeeded_by(deps, case, evidence).await);
-            }
-            Err(park(SUBJECT_IS_GONE))
-        }
-    }
+    Ok(ReferentCheck::Same)
 }

@@ -1,11 +1,11 @@
-//! What the log and the metrics say of an attempt.
+//! Logs and counts what became of an attempt.
 
 use crate::{
     domain::{Reply, State},
     store::{self, Claimed, Completion},
 };
 
-/// Reports what an attempt came to.
+/// Logs and counts the outcome of an attempt.
 pub(super) fn completion(claimed: &Claimed, completion: &Completion) {
     let state = completion.outcome.state().as_str();
     let result = match &completion.reply {
@@ -31,7 +31,7 @@ pub(super) fn completion(claimed: &Claimed, completion: &Completion) {
     );
 }
 
-/// Counts an end, once it is written.
+/// Counts the end of an operation once it is committed.
 pub(super) fn end(claimed: &Claimed, state: State) {
     store::count_end(Some(claimed.operation_type), state);
     metrics::histogram!(

@@ -1,4 +1,4 @@
-//! Whether a command may be sent, for all that is known of idempotency keys.
+//! Decides whether a command may be sent, given what is known about idempotency keys.
 
 use std::time::{Duration, Instant};
 
@@ -7,10 +7,10 @@ use super::{
     case::Case,
     deps::Deps,
     keys::{Trust, kind},
-    outcome::{database_away, passed_over, retry, same_key_or_park},
-    probe::{Doubt, NOT_HONOURED, ask_about_keys, block_keys, open_keys},
+    outcome::{database_away, postpone, retry, same_key_or_park},
+    probe::{KeyTrustError, NOT_HONOURED, block_keys, unblock_keys, verify_keys},
+    read_failed::read_failed,
     suspect::suspect,
-    unread::unread,
 };
 use crate::{
     domain::{
@@ -21,14 +21,14 @@ use crate::{
     store::Claimed,
 };
 
-/// Why one is not sent again: nobody knows whether its key is honoured.
+/// Reason code of a command that is not sent again because nobody knows whether its key is honoured.
 const UNPROVEN: &str = "keys_unproven";
 
-/// How long another gateway is waited for that is asking, before jitter.
-const ASKED_ELSEWHERE: Duration = Duration::from_millis(400);
+/// How long an operation waits while another gateway runs the key probe, before jitter.
+const PROBED_ELSEWHERE_WAIT: Duration = Duration::from_millis(400);
 
-/// Whether the operation's command may be sent, for all that is known of keys. It asks where that is not
-/// known of Fineract's process; before a command is sent again, it looks whether that is still the same.
+/// Decides whether the command may be sent. Before a command is sent again, the gateway verifies that the same
+/// process of Fineract still answers, and probes the keys of a new process. `Err`: do not send now.
 pub(super) async fn require_keys(deps: &Deps, case: Case<'_>) -> Result<Trust, Outcome> {
     #[cfg(feature = "sabotage")]
     if crate::sabotage::is(crate::sabotage::Sabotage::TrustsKeys) {
@@ -36,24 +36,61 @@ pub(super) async fn require_keys(deps: &Deps, case: Case<'_>) -> Result<Trust, O
     }
     let claimed = case.claimed;
     let is_resent = was_sent(case);
-    match trust(deps, kind(case.entry), is_resent).await {
+    match key_trust(deps, kind(case.entry), is_resent).await {
         Ok(Trust::Unproven) if is_resent && !case.entry.command().late_copy_is_harmless() => {
             Err(same_key_or_park(deps, claimed, UNPROVEN, false, None))
         }
         Ok(trust) => Ok(trust),
-        Err(Doubt::NotHonoured) => Err(retry(claimed, NOT_HONOURED, None)),
-        Err(Doubt::BeingAsked) => Err(passed_over(UNPROVEN, backoff::jitter(ASKED_ELSEWHERE))),
-        Err(Doubt::Unread(ReadFailure::Refused(answer))) => {
-            Err(unasked(deps, claimed, &answer).await)
+        Err(KeyTrustError::NotHonoured) => Err(retry(claimed, NOT_HONOURED, None)),
+        Err(KeyTrustError::ProbedElsewhere) => {
+            Err(postpone(UNPROVEN, backoff::jitter(PROBED_ELSEWHERE_WAIT)))
         }
-        Err(Doubt::Unread(failure)) => Err(unread(deps, case, failure).await),
-        Err(Doubt::Database(error)) => Err(database_away(claimed, &error)),
+        Err(KeyTrustError::Fineract(ReadFailure::Refused(answer))) => {
+            Err(wait_after_refused_probe(deps, claimed, &answer).await)
+        }
+        Err(KeyTrustError::Fineract(failure)) => Err(read_failed(deps, case, failure).await),
+        Err(KeyTrustError::Database(error)) => Err(database_away(claimed, &error)),
     }
 }
 
-/// What becomes of an operation that would be answered as what was to ask about its key: it waits for the
-/// same reason, but is never refused, which only its own answer does.
-async fn unasked(deps: &Deps, claimed: &Claimed, answer: &Answer) -> Outcome {
+/// How far the commands of a kind can rely on their keys: the last verdict, or else a new probe. With
+/// `of_current_process`, the verdict must be about the process of Fineract that answers now.
+pub(super) async fn key_trust(
+    deps: &Deps,
+    kind: FineractCommand,
+    of_current_process: bool,
+) -> Result<Trust, KeyTrustError> {
+    let now = Instant::now();
+    let process_read_since = of_current_process.then_some(now);
+    let last_failure = deps.fineract.last_failure();
+    if let Some(trust) = deps
+        .keys
+        .current_trust(kind, process_read_since, last_failure)
+    {
+        return Ok(trust);
+    }
+    let verified = verify_keys(deps, kind, now).await;
+    match &verified {
+        Ok(_) => unblock_keys(deps, kind),
+        Err(KeyTrustError::NotHonoured) => block_keys(deps, kind),
+        Err(
+            KeyTrustError::ProbedElsewhere
+            | KeyTrustError::Fineract(_)
+            | KeyTrustError::Database(_),
+        ) => {}
+    }
+    verified
+}
+
+/// Whether Fineract may have seen the key that is about to be sent.
+fn was_sent(case: Case<'_>) -> bool {
+    case.history()
+        .reached_fineract_under(case.claimed.key_number)
+}
+
+/// Delays an operation because Fineract refused the key probe with this answer. The operation waits for the
+/// same reason as if its own command had been answered so, but only its own answer can end it.
+async fn wait_after_refused_probe(deps: &Deps, claimed: &Claimed, answer: &Answer) -> Outcome {
     let reply = Reply::Answer(answer.clone());
     match decision::decide(&reply, &History::new(&[]), deps.settings.patience) {
         Decision::Suspect { scope, reason_code } => {
@@ -70,28 +107,4 @@ async fn unasked(deps: &Deps, claimed: &Claimed, answer: &Answer) -> Outcome {
         | Decision::Rejected
         | Decision::Park { .. } => retry(claimed, UNPROVEN, answer.retry_after),
     }
-}
-
-/// What a kind's commands may rest on: what is known, else what asking tells; `anew`: of the process that is
-/// there now.
-pub(super) async fn trust(deps: &Deps, kind: FineractCommand, anew: bool) -> Result<Trust, Doubt> {
-    let now = Instant::now();
-    let looked_since = anew.then_some(now);
-    let last_failure = deps.fineract.last_failure();
-    if let Some(trust) = deps.keys.in_force(kind, looked_since, last_failure) {
-        return Ok(trust);
-    }
-    let asked = ask_about_keys(deps, kind, now).await;
-    match &asked {
-        Ok(_) => open_keys(deps, kind),
-        Err(Doubt::NotHonoured) => block_keys(deps, kind),
-        Err(Doubt::BeingAsked | Doubt::Unread(_) | Doubt::Database(_)) => {}
-    }
-    asked
-}
-
-/// Whether Fineract may have seen the key that is to be sent.
-fn was_sent(case: Case<'_>) -> bool {
-    case.history()
-        .reached_fineract_under(case.claimed.key_number)
 }

@@ -1,4 +1,5 @@
-//! A person says how an operation ended: it is believed when Fineract agrees, and nothing is sent.
+//! Executes an operator's resolution: ends the operation as stated if Fineract does not contradict, without
+//! sending a command.
 
 use std::time::Duration;
 
@@ -8,9 +9,9 @@ use super::{
     case::Case,
     checker::audit,
     deps::Deps,
-    find::{find, is_forgotten},
+    evidence::{find_effect, may_have_forgotten_attempts},
     outcome::{park, refused_unsent},
-    succeed::succeeded_by,
+    succeed::succeeded_by_evidence,
 };
 use crate::{
     domain::{
@@ -21,63 +22,65 @@ use crate::{
 };
 
 /// The code of a failure that an operator has stated.
-const CODE: &str = "resolved_as_failed";
+const RESOLVED_AS_FAILED: &str = "resolved_as_failed";
 
-/// Reads Fineract, and ends the operation as the operator says, or parks it again. Where Fineract's
-/// books cannot tell, they do not disagree. `Ok`: the command was before a checker, and its key is to be
-/// asked what became of it, which executes nothing.
+/// Reads Fineract and ends the operation as the operator has stated, or parks it again. Inconclusive evidence
+/// does not contradict. `Ok`: the command waited for a checker; send its key again to learn the result, which
+/// executes nothing.
 pub(super) async fn resolve(
     deps: &Deps,
     case: Case<'_>,
     resolution: Resolution,
 ) -> Result<Audit, Outcome> {
-    let waits = case.history().awaits_checker();
-    let audit = if waits {
+    let awaits_checker = case.history().awaits_checker();
+    let audit = if awaits_checker {
         audit(deps, case).await?
     } else {
         Audit::Unseen
     };
-    // What is there is nobody's to deny, whatever else may still wait.
+    // An effect that exists decides, even if another command still waits for a checker.
     let found = match resolution {
-        Resolution::Succeeded => match find(deps, case).await? {
+        Resolution::Succeeded => match find_effect(deps, case).await? {
             (_, ours @ Evidence::Ours(_)) => {
-                return Err(succeeded_by(deps, case, ours).await);
+                return Err(succeeded_by_evidence(deps, case, ours).await);
             }
             found => Some(found),
         },
         Resolution::Failed => None,
     };
-    // Of what was sent to other books no key is asked: but a restored Fineract may have it wait once more.
-    let is_of_these = !case.is_of_other_books();
+    // Do not send a key to other books than its own. But a restored Fineract may show the command as waiting
+    // again.
+    let is_of_these_books = !case.was_sent_to_other_books();
     match (audit, resolution) {
-        (Audit::Unchecked | Audit::Checked, _) if is_of_these => return Ok(audit),
+        (Audit::Unchecked | Audit::Checked, _) if is_of_these_books => return Ok(audit),
         (Audit::Unchecked, Resolution::Failed) => {
             return Err(park("awaiting_checker"));
         }
-        // In these books Fineract itself has to show it; in others the command may never have been.
+        // In the books to which it was sent, the command must be visible. In others, it may never have existed,
+        // and the operator may confirm that nothing waits.
         (Audit::Unseen, Resolution::Failed)
-            if waits && (is_of_these || !case.claimed.nothing_waits) =>
+            if awaits_checker && (is_of_these_books || !case.claimed.nothing_waits) =>
         {
             return Err(park(UNSEEN));
         }
         (Audit::Unseen, Resolution::Failed) => {
-            nothing_is_to_come(deps, case).await?;
+            require_no_late_effect(deps, case).await?;
         }
         (Audit::Unchecked | Audit::Checked | Audit::Unseen, _) => {}
     }
     let (finding, evidence) = match found {
         Some(found) => found,
-        None => find(deps, case).await?,
+        None => find_effect(deps, case).await?,
     };
     Err(match (resolution, finding, evidence) {
         (Resolution::Succeeded, _, Evidence::Changed(body)) => {
-            succeeded_by(deps, case, Evidence::Ours(body)).await
+            succeeded_by_evidence(deps, case, Evidence::Ours(body)).await
         }
-        // What came after it, which this database has forgotten as well, may have changed what it left behind.
+        // Later operations that this database has forgotten as well may have changed the effect.
         (Resolution::Succeeded, finding, _)
-            if finding == Finding::CannotTell || is_forgotten(case) =>
+            if finding == Finding::CannotTell || may_have_forgotten_attempts(case) =>
         {
-            match done(case) {
+            match stated_success(case) {
                 Some(body) => Outcome::End(End::Succeeded {
                     body,
                     resource_id: ResourceId::Unchanged,
@@ -87,30 +90,36 @@ pub(super) async fn resolve(
         }
         (Resolution::Failed, Finding::Absent | Finding::CannotTell, _) => {
             let message = "It had no effect in Fineract, as an operator has made sure";
-            refused_unsent(CODE, message.to_owned(), fails_dependents(case))
+            refused_unsent(
+                RESOLVED_AS_FAILED,
+                message.to_owned(),
+                fails_dependents(case),
+            )
         }
         (Resolution::Failed, Finding::NotOurs, Evidence::NotOurs(message)) => {
-            refused_unsent(CODE, message, fails_dependents(case))
+            refused_unsent(RESOLVED_AS_FAILED, message, fails_dependents(case))
         }
         (Resolution::Succeeded | Resolution::Failed, _, _) => park("resolution_disagrees"),
     })
 }
 
-/// Makes sure that no command of the operation takes effect after it was looked for in vain: none may
-/// wait for a checker, and none was sent a moment ago, also in a time that a restored database has forgotten.
-/// `Err`: that is not sure. Of other books' checkers nothing is known but what the operator has seen to before
-/// confirming them (`docs/RECOVERY.md`).
-async fn nothing_is_to_come(deps: &Deps, case: Case<'_>) -> Result<(), Outcome> {
+/// Ensures that no command of the operation takes effect after the evidence was read: none may wait for a
+/// checker, and none may have been sent recently, including the time that a restored database has forgotten.
+/// `Err`: that is not certain.
+///
+/// The gateway knows nothing about the checkers of other books; the operator has dealt with them before
+/// confirming the books (`docs/RECOVERY.md`).
+async fn require_no_late_effect(deps: &Deps, case: Case<'_>) -> Result<(), Outcome> {
     let mut forgotten = case.claimed.forgotten_for;
     let may_have_run = case.history().may_have_run() || forgotten.is_some();
-    if may_have_run && !case.is_of_other_books() && deps.fineract.may_await_checker() {
+    if may_have_run && !case.was_sent_to_other_books() && deps.fineract.may_await_checker() {
         return Err(park("may_await_checker"));
     }
     let mut history = case.history();
     if may_have_run {
         let uptime = deps.fineract.uptime().await;
         history = history.up_for(uptime);
-        // Fineract has been started since: nothing of that time runs any more.
+        // Fineract has been started since, so no command of that time runs any more.
         forgotten = forgotten.filter(|since| uptime.is_none_or(|uptime| uptime >= *since));
     }
     let age = case.attempts.last().map(|last| last.age);
@@ -129,9 +138,10 @@ async fn nothing_is_to_come(deps: &Deps, case: Case<'_>) -> Result<(), Outcome> 
     })
 }
 
-/// What is said of a success that only the operator knows of: the number that the command was sent to, or, where no
-/// attempt is known, would be. A create was sent to none, and what it made can be seen.
-fn done(case: Case<'_>) -> Option<String> {
+/// The success body of an effect that only the operator knows, with the number to which the command was sent.
+/// Without an attempt it is the number of the lane's client or loan. `None` for a create without a number,
+/// whose effect would be visible.
+fn stated_success(case: Case<'_>) -> Option<String> {
     let history = case.history();
     let (loan, client) = match history.request() {
         Some(request) => (request.loan_id(), request.client_id()),
@@ -149,7 +159,7 @@ fn done(case: Case<'_>) -> Option<String> {
     Some(body.to_string())
 }
 
-/// Whether those behind it rest on it, as far as Fineract's last answer tells.
+/// Whether the dependents fail too, according to Fineract's last answer.
 fn fails_dependents(case: Case<'_>) -> bool {
     let reply = case.attempts.last().and_then(|last| last.reply.as_ref());
     let codes = match reply {

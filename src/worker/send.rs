@@ -1,4 +1,4 @@
-//! Sending a command: its attempt is committed first.
+//! Commits the attempt, then sends its command.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use super::{
     case::Case,
     check_books::check_books,
     deps::Deps,
-    outcome::{database_away, passed_over},
+    outcome::{database_away, postpone},
     prepare::Prepared,
 };
 use crate::{
@@ -15,7 +15,8 @@ use crate::{
     store::StartAttempt,
 };
 
-/// Commits the attempt, then sends its command. `Err`: it was not sent; the operation is on hold, or its lease has run out.
+/// Commits the attempt, then sends its command. `Err`: it was not sent, because the operation is on hold or its
+/// lease has expired.
 pub(super) async fn send(
     deps: &Deps,
     case: Case<'_>,
@@ -48,11 +49,11 @@ pub(super) async fn send(
     if !started
         || !deps
             .leases
-            .has_left(claimed, deps.settings.lease, Duration::ZERO)
+            .has_time_left(claimed, deps.settings.lease, Duration::ZERO)
     {
-        tracing::warn!(operation.id = %claimed.id, operation.attempt = claimed.attempt, "the lease has run out, or the operation is on hold; nothing was sent");
-        // If another worker has leased it by now, this changes nothing.
-        return Err(passed_over("handed_back", Duration::ZERO));
+        tracing::warn!(operation.id = %claimed.id, operation.attempt = claimed.attempt, "the lease has expired or the operation is on hold; the command was not sent");
+        // If another worker has claimed the operation, this outcome changes nothing.
+        return Err(postpone("handed_back", Duration::ZERO));
     }
     let key = IdempotencyKey {
         id: claimed.id,

@@ -1,30 +1,30 @@
-//! The worker's settings.
+//! The settings of the worker.
 
 use std::time::Duration;
 
 use crate::domain::decision::Patience;
 
-/// The worker's settings.
+/// The settings of the worker.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// For how long an operation is claimed; renewed while it is under way.
+    /// The duration of a lease. Leases are renewed while their operations are in progress.
     pub lease: Duration,
-    /// The most calls at once.
+    /// The highest number of simultaneous calls to Fineract.
     pub max_in_flight: usize,
-    /// The most `LOAN_CREATE` at once for one lender.
+    /// The highest number of simultaneous `LOAN_CREATE` operations for one lender.
     pub loan_create_per_lender: i64,
-    /// How long things may take before something else is tried.
+    /// How long the gateway waits before it tries something else.
     pub patience: Patience,
-    /// How long Fineract keeps the keys of commands that it has processed (`FINERACT_KEYS_KEPT_DAYS`).
+    /// How long Fineract keeps the keys of processed commands (`FINERACT_KEYS_KEPT_DAYS`).
     pub keys_kept_for: Duration,
-    /// How long an operation that cannot be decided is tried before it is parked.
+    /// How long an operation is retried for an undecided reason before it is parked.
     pub park_after: Duration,
 }
 
 impl Settings {
-    /// How long what somebody else has to see to is left alone: never longer than a 425 is believed, so
-    /// that one setting says how quick a deployment is.
-    pub(super) fn left_alone(&self, at_most: Duration) -> Duration {
+    /// How often the gateway looks whether somebody else has acted, for example a checker: every `at_most`, or
+    /// sooner where the deployment also gives up on a 425 sooner. So one setting makes a deployment quicker.
+    pub(super) fn recheck_interval(&self, at_most: Duration) -> Duration {
         at_most.min(self.patience.stuck_after)
     }
 }

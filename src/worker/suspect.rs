@@ -1,8 +1,8 @@
-//! When something may be wrong with more than one operation.
+//! Reacts to answers that may concern more than one operation.
 
 use super::{
     backoff,
-    blocked::Part,
+    blocked::BlockedScope,
     deps::Deps,
     outcome::{park, retry},
 };
@@ -11,9 +11,10 @@ use crate::{
     store::Claimed,
 };
 
-/// Something may be wrong with more than this operation: with everything, if a probe fails too. If it
-/// does not, this operation is parked, once it has been in trouble for a while and is answered so
-/// again.
+/// Blocks a scope because of an answer that may concern all of its operations.
+///
+/// For the deployment, a probe decides: if it fails too, the circuit breaker opens. If it succeeds, the
+/// operation is retried, and parked once it has received the same answer for long enough.
 pub(super) async fn suspect(
     deps: &Deps,
     claimed: &Claimed,
@@ -24,21 +25,22 @@ pub(super) async fn suspect(
     match scope {
         Scope::Deployment => {
             if !deps.fineract.probe().await {
-                deps.circuit_breaker.block(reason_code);
+                deps.circuit_breaker.open(reason_code);
                 retry(claimed, reason_code, None)
             } else if claimed.reason_code.as_deref() != Some(reason_code)
                 || claimed.retrying_for < deps.settings.patience.stuck_after
             {
-                // One answer alone may be a connection's, or a node's.
+                // A single answer may come from one connection or one node.
                 retry(claimed, reason_code, None)
             } else {
                 park(reason_code)
             }
         }
         Scope::Type | Scope::Lender => {
-            // What is missing may be there, and the cache old.
+            // The missing object may exist by now, so discard the cached one.
             deps.fineract.forget();
-            deps.blocked.block(part(claimed, scope), reason_code);
+            deps.blocked
+                .block(blocked_scope(claimed, scope), reason_code);
             Outcome::Retry {
                 delay: backoff::delay(claimed.retrying_for, None),
                 new_key,
@@ -49,16 +51,22 @@ pub(super) async fn suspect(
     }
 }
 
-/// Notes that Fineract took a command: what was blocked for its like is so no more.
-pub(super) fn note_taken(deps: &Deps, claimed: &Claimed) {
-    deps.circuit_breaker.open();
-    deps.blocked.open(&Part::Type(claimed.operation_type));
-    deps.blocked.open(&part(claimed, Scope::Lender));
+/// Notes that Fineract accepted a command: closes the circuit breaker and unblocks the scopes of this
+/// operation.
+pub(super) fn note_accepted(deps: &Deps, claimed: &Claimed) {
+    deps.circuit_breaker.close();
+    deps.blocked
+        .unblock(&BlockedScope::Type(claimed.operation_type));
+    deps.blocked.unblock(&blocked_scope(claimed, Scope::Lender));
 }
 
-fn part(claimed: &Claimed, scope: Scope) -> Part {
+fn blocked_scope(claimed: &Claimed, scope: Scope) -> BlockedScope {
     match (scope, &claimed.lender) {
-        (Scope::Lender, Some(lender)) => Part::Lender(claimed.operation_type, lender.clone()),
-        (Scope::Deployment | Scope::Type | Scope::Lender, _) => Part::Type(claimed.operation_type),
+        (Scope::Lender, Some(lender)) => {
+            BlockedScope::Lender(claimed.operation_type, lender.clone())
+        }
+        (Scope::Deployment | Scope::Type | Scope::Lender, _) => {
+            BlockedScope::Type(claimed.operation_type)
+        }
     }
 }

@@ -127,7 +127,7 @@ fn nothing_of_the_lab_is_in_the_binary() {
     for text in [
         "after_group_commit",
         "in_lease_renewal",
-        "the point of the order is reached",
+        "fault point reached, injection performed",
         "attempt_not_committed",
         "history_by_external_id",
         "/sandbox/",

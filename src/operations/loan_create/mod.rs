@@ -1,19 +1,21 @@
-//! Loan applications, new.
+//! `LOAN_CREATE`: submits a loan application with the product of a lender.
 
 #[cfg(test)]
 mod tests;
 
 use super::{
-    Checked, Choice, Context, Day, Deployment, Evidence, Facts, Loan, Operation, Plan, Reads,
-    Refusal,
     body::{Success, create},
+    deployment::Deployment,
     fields::Fields,
     loan_application::{Application, Terms, check_term, repayment_every},
+    operation::{Context, Evidence, Operation, Plan, Refusal},
     rules,
 };
-use crate::domain::{Amount, Lane, LaneAccess, OperationId, OperationType};
+use crate::domain::{
+    Amount, Checked, Choice, Day, Facts, Lane, LaneAccess, Loan, OperationId, OperationType, Reads,
+};
 
-/// Files a loan application (`docs/fineract/loans.md`, "From a product to an application" and "Filing an
+/// Submits a loan application (`docs/fineract/loans.md`, "From a product to an application" and "Filing an
 /// application").
 #[derive(Debug)]
 pub(super) struct LoanCreate {
@@ -93,7 +95,7 @@ impl Operation for LoanCreate {
             loan_term_frequency: self.term,
             loan_term_frequency_type: self.unit,
             number_of_repayments: self.repayments,
-            // The door let only whole quotients in.
+            // The check at acceptance has refused any other term.
             repayment_every: repayment_every(self.term, self.repayments).unwrap_or(1),
             repayment_frequency_type: self.unit,
             interest_rate_per_period: Some(self.rate),
@@ -121,7 +123,7 @@ impl Operation for LoanCreate {
         {
             return Evidence::NotOurs("The loan was created by somebody else".to_owned());
         }
-        if self.describes(loan, facts) {
+        if self.matches(loan, facts) {
             Evidence::Ours(Success::loan(loan).body())
         } else {
             Evidence::Changed(Success::loan(loan).body())
@@ -130,7 +132,7 @@ impl Operation for LoanCreate {
 }
 
 impl LoanCreate {
-    fn describes(&self, loan: &Loan, facts: &Facts) -> bool {
+    fn matches(&self, loan: &Loan, facts: &Facts) -> bool {
         facts
             .client
             .as_ref()

@@ -1,10 +1,11 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::domain::Method;
-use crate::operations::{
-    Client, Product,
-    testing::{CLIENT, Case, PRODUCT, body_of, checked, evidence, loan, plan, problems, with},
+use crate::{
+    domain::{Client, Method, Product},
+    operations::testing::{
+        CLIENT, Case, PRODUCT, body_of, checked, evidence, loan, plan, problems, with,
+    },
 };
 
 const PAYLOAD: &str = r#"{"lenderConfig":"UGRO","externalId":"LOAN-123","principal":100000,
@@ -24,7 +25,7 @@ fn facts(product: &[(&str, &str)]) -> Facts {
 }
 
 #[test]
-fn the_body_is_what_fineract_took_when_recorded() {
+fn the_body_is_the_recorded_one() {
     for (amount, rate, term, (type_name, type_id)) in [
         ("100000", "8", 12, ("months", 2)),
         ("100000.10", "8.30", 24, ("weeks", 1)),
@@ -57,7 +58,7 @@ fn the_body_is_what_fineract_took_when_recorded() {
     }
 }
 
-/// What sets each lender's product apart, as recorded, and what of it the body shows.
+/// What distinguishes each lender's product, as recorded, and what the body contains because of it.
 #[test]
 fn each_lenders_product_shapes_the_body() {
     let charge = r#""charges":[{"id":1,"name":"Processing fee","amount":2.000000,"chargeTimeType":{"id":1}},
@@ -139,7 +140,7 @@ fn tranches_that_must_not_be_planned_are_not() {
 }
 
 #[test]
-fn every_problem_is_told_at_once() {
+fn every_problem_is_reported_at_once() {
     let broken = r#"{"lenderConfig":"UGR","externalId":"..","principal":"100000",
         "submittedOnDate":"2024-01-10","loanTermFrequency":12.5,"loanTermFrequencyType":"month",
         "numberOfRepayments":0,"interestRatePerPeriod":8.1234567,"clientId":"INC 1001 "}"#;
@@ -164,7 +165,7 @@ fn every_problem_is_told_at_once() {
 }
 
 #[test]
-fn it_stands_in_the_loans_lane_and_reads_the_clients() {
+fn it_writes_the_loans_lane_and_reads_the_clients() {
     let checked = checked::<LoanCreate>(PAYLOAD);
     assert_eq!(checked.lanes.writes, Lane::loan("LOAN-123"));
     assert_eq!(checked.lanes.reads, Some(Lane::client("INC-1001")));

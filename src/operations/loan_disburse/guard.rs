@@ -1,17 +1,17 @@
-//! What Fineract does not see to: that no more is paid out than was approved.
+//! The guard of a disbursement: Fineract itself does not prevent that more is paid out than was approved.
 
 use crate::{
-    domain::Amount,
-    operations::{Loan, Refusal, total},
+    domain::{Amount, Loan, total},
+    operations::Refusal,
 };
 
-/// A loan that has been paid out, and is running.
+/// The status of a loan that was disbursed and is active.
 const ACTIVE: i32 = 300;
 
-/// How much to pay: what was asked for, else the next tranche, else the approved principal. Refuses
-/// what Fineract would pay although it must not (`docs/fineract/payments.md`, "Paying beyond the tranches").
+/// The amount to pay: the requested one, or else the next tranche, or else the approved principal. Refuses a
+/// payment that Fineract would execute wrongly (`docs/fineract/payments.md`, "Paying beyond the tranches").
 ///
-/// Only the transactions count: the loan's own figures leave out what was paid beyond its tranches.
+/// Only the transactions count, because the loan's own totals omit what was paid beyond its tranches.
 pub(super) fn amount_to_pay(loan: &Loan, asked: Option<Amount>) -> Result<Amount, Refusal> {
     #[cfg(feature = "sabotage")]
     if crate::sabotage::is(crate::sabotage::Sabotage::GuardOff) {
@@ -78,7 +78,7 @@ mod tests {
         testing::loan(&parts).loan.unwrap()
     }
 
-    /// A loan of 100,000 in tranches of 60,000 and 40,000, of which so many are paid.
+    /// A loan of 100,000 in tranches of 60,000 and 40,000, of which the first `paid` are paid.
     fn in_tranches(status: (&str, &str), paid: i32, transactions: &[String]) -> Loan {
         let day = |number| {
             if number <= paid {
@@ -109,7 +109,7 @@ mod tests {
         )
     }
 
-    /// The amount that is paid, or the code of the refusal.
+    /// The amount to pay, or the code of the refusal.
     fn guarded(loan: &Loan, asked: Option<&str>) -> String {
         let asked = asked.map(|amount| Amount::from_json_number(amount).unwrap());
         match amount_to_pay(loan, asked) {
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_leaves_than_was_approved() {
+    fn no_more_is_paid_than_was_approved() {
         let plain = loan(&[APPROVED], &[]);
         let lowered = ("approvedPrincipal\":100000", "approvedPrincipal\":80000");
         let lowered = loan(&[APPROVED, lowered], &[]);
@@ -146,7 +146,7 @@ mod tests {
             (&empty, None, "nothing_to_pay"),
             (&unplanned, Some("30000"), "30000"),
             (&unplanned, None, "100000.000000"),
-            // Not approved yet: Fineract says so itself.
+            // Not approved yet: Fineract refuses this itself.
             (&loan(&[], &[]), None, "100000.000000"),
         ] {
             assert_eq!(guarded(loan, asked), expected, "{asked:?} of {loan:?}");
@@ -155,7 +155,7 @@ mod tests {
 
     /// Every row of `docs/fineract/payments.md`, "Paying beyond the tranches".
     #[test]
-    fn nothing_leaves_without_an_open_tranche() {
+    fn nothing_is_paid_without_an_open_tranche() {
         let (first, second) = (paid("60000.000000"), paid("40000.000000"));
         let undone = second.replace("false}", "false,\"reversedOnDate\":[2024,3,11]}");
         let reversed = second.replace("false}", "true}");
@@ -175,7 +175,7 @@ mod tests {
         let accrued = in_tranches(ACTIVE, 1, &list(&[&second, &accrual]));
         for (loan, asked, expected) in [
             (&fresh, None, "60000.000000"),
-            // More than the tranche holds: Fineract checks that while one is open.
+            // More than the tranche: as long as a tranche is open, Fineract checks this itself.
             (&fresh, Some("70000"), "70000"),
             (&fresh, Some("100000.01"), TOO_MUCH),
             (&one, None, "40000.000000"),

@@ -1,5 +1,7 @@
-//! Payouts of loans. Fineract itself pays twice; what keeps it from that is the guard, and a transaction
-//! externalId that is the same in every attempt.
+//! `LOAN_DISBURSE`: disburses a loan or its next tranche.
+//!
+//! Fineract would pay twice. The guard prevents this, together with a transaction `externalId` that is the same
+//! in every attempt.
 
 mod guard;
 #[cfg(test)]
@@ -8,17 +10,21 @@ mod tests;
 use serde::Serialize;
 
 use super::{
-    Checked, Context, Day, Deployment, Evidence, Facts, Movement, Operation, Plan, Reads, Refusal,
     body::{DATE_FORMAT, LOCALE, Success, send},
+    deployment::Deployment,
     fields::Fields,
-    payment::{self, Remarks, RemarksBody, own},
+    movement::Movement,
+    operation::{Context, Evidence, Operation, Plan, Refusal},
+    payment::{self, Remarks, RemarksBody, own_transaction},
     rules,
 };
-use crate::domain::{Amount, Direction, Lane, OperationId, OperationType};
+use crate::domain::{
+    Amount, Checked, Day, Direction, Facts, Lane, OperationId, OperationType, Reads,
+};
 
 const AMOUNT: &str = "transactionAmount";
 
-/// Pays a loan out, or its next tranche (`docs/fineract/payments.md`, "Paying out").
+/// Disburses a loan, or its next tranche (`docs/fineract/payments.md`, "Paying out").
 #[derive(Debug)]
 pub(super) struct LoanDisburse {
     loan: String,
@@ -27,12 +33,12 @@ pub(super) struct LoanDisburse {
     remarks: Remarks,
 }
 
-/// What Fineract gets.
+/// The request body.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Body<'a> {
     actual_disbursement_date: Day,
-    /// Never left out: what Fineract takes instead may be the whole principal once more.
+    /// Always sent: without it, Fineract may pay the whole principal once more.
     transaction_amount: Amount,
     external_id: String,
     #[serde(flatten)]
@@ -88,7 +94,7 @@ impl Operation for LoanDisburse {
         let Some(loan) = &facts.loan else {
             return Refusal::not_found("loan");
         };
-        let planned = match own(loan, facts, context.id) {
+        let planned = match own_transaction(loan, facts, context.id) {
             Some(paid) if paid.stands() => {
                 return Plan::Done(Success::disbursement(loan, paid).body());
             }
@@ -126,7 +132,7 @@ impl Operation for LoanDisburse {
         let Some(loan) = &facts.loan else {
             return Evidence::CannotTell("loan_not_found");
         };
-        match own(loan, facts, context.id) {
+        match own_transaction(loan, facts, context.id) {
             None => Evidence::Absent,
             Some(paid) if paid.stands() => Evidence::Ours(Success::disbursement(loan, paid).body()),
             Some(_) => Evidence::NotOurs("The disbursement was made, and then undone".to_owned()),
@@ -137,8 +143,8 @@ impl Operation for LoanDisburse {
         Some(Reads::of_loan(&self.loan))
     }
 
-    /// Others pay without the guard, and Fineract pays them (`docs/fineract/payments.md`, "Paying beyond the
-    /// tranches").
+    /// Other users of Fineract pay without the guard, and Fineract executes that (`docs/fineract/payments.md`,
+    /// "Paying beyond the tranches").
     fn alarm(facts: &Facts) -> Option<&'static str> {
         let loan = facts.loan.as_ref()?;
         (loan.paid() > loan.approved_principal).then_some("paid_more_than_approved")

@@ -168,17 +168,17 @@ fn a_reference_is_used_once_for_a_loan() {
         (
             receipt("UTR-001", ""),
             Case::default(),
-            Some(format!("{used}another disbursement that stands")),
+            Some(format!("{used}another disbursement that is not undone")),
         ),
         (receipt("UTR-002", ""), Case::default(), None),
         (
             noted("UTR utr001", true),
             Case::default(),
             Some(format!(
-                "{used}another disbursement that stands, as a note says"
+                "{used}another disbursement that is not undone, according to a note"
             )),
         ),
-        // Nothing that was paid out stands, or a person wrote it.
+        // No disbursement exists that was not undone, or a person wrote the note.
         (noted("UTR UTR-001", false), Case::default(), None),
         (noted("UTR UTR-001 came back", true), Case::default(), None),
         (receipt("", ""), Case::default(), None),
@@ -228,7 +228,7 @@ fn what_others_paid_beyond_the_approval_raises_the_alarm() {
 }
 
 #[test]
-fn every_problem_is_told_at_once() {
+fn every_problem_is_reported_at_once() {
     let long = |length| "x".repeat(length);
     let note = |note: usize, reference: usize| {
         format!(
@@ -261,7 +261,7 @@ fn every_problem_is_told_at_once() {
 }
 
 #[test]
-fn its_reference_is_known_to_the_lane() {
+fn its_reference_is_reserved_in_the_lane() {
     let checked = checked::<LoanDisburse>(PAYLOAD);
     assert_eq!(checked.reference.as_deref(), Some("UTR-001"));
     assert_eq!(checked.lanes.writes, Lane::loan("LOAN-123"));

@@ -1,5 +1,7 @@
-//! Repayments of loans. Fineract takes the same one again and again; what keeps it from that is the
-//! transaction externalId, the same in every attempt.
+//! `LOAN_REPAYMENT`: books a repayment of a loan.
+//!
+//! Fineract books the same repayment any number of times. A transaction `externalId` that is the same in every
+//! attempt prevents this.
 
 #[cfg(test)]
 mod tests;
@@ -7,15 +9,19 @@ mod tests;
 use serde::Serialize;
 
 use super::{
-    Checked, Context, Day, Deployment, Evidence, Facts, Movement, Operation, Plan, Reads, Refusal,
     body::{DATE_FORMAT, LOCALE, Success, send},
+    deployment::Deployment,
     fields::Fields,
-    payment::{self, Remarks, RemarksBody, own},
+    movement::Movement,
+    operation::{Context, Evidence, Operation, Plan, Refusal},
+    payment::{self, Remarks, RemarksBody, own_transaction},
     rules,
 };
-use crate::domain::{Amount, Direction, Lane, OperationId, OperationType};
+use crate::domain::{
+    Amount, Checked, Day, Direction, Facts, Lane, OperationId, OperationType, Reads,
+};
 
-/// Books what a borrower has paid back (`docs/fineract/payments.md`, "Repayments").
+/// Books a repayment (`docs/fineract/payments.md`, "Repayments").
 #[derive(Debug)]
 pub(super) struct LoanRepayment {
     loan: String,
@@ -24,7 +30,7 @@ pub(super) struct LoanRepayment {
     remarks: Remarks,
 }
 
-/// What Fineract gets.
+/// The request body.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Body<'a> {
@@ -83,7 +89,7 @@ impl Operation for LoanRepayment {
         let Some(loan) = &facts.loan else {
             return Refusal::not_found("loan");
         };
-        match own(loan, facts, context.id) {
+        match own_transaction(loan, facts, context.id) {
             Some(paid) if paid.stands() => {
                 return Plan::Done(Success::repayment(loan, paid).body());
             }
@@ -96,10 +102,10 @@ impl Operation for LoanRepayment {
             }
             None => {}
         }
-        let standing = loan.repayments();
+        let not_undone = loan.repayments();
         if let Err(refusal) = self
             .remarks
-            .check_reference(loan, standing, context, "repayment")
+            .check_reference(loan, not_undone, context, "repayment")
         {
             return Plan::Refuse(refusal);
         }
@@ -125,7 +131,7 @@ impl Operation for LoanRepayment {
         let Some(loan) = &facts.loan else {
             return Evidence::CannotTell("loan_not_found");
         };
-        match own(loan, facts, context.id) {
+        match own_transaction(loan, facts, context.id) {
             None => Evidence::Absent,
             Some(paid) if paid.stands() => Evidence::Ours(Success::repayment(loan, paid).body()),
             Some(_) => Evidence::NotOurs("The repayment was booked, and then undone".to_owned()),

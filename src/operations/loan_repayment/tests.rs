@@ -14,7 +14,7 @@ use crate::{
 const PAYLOAD: &str = r#"{"external_loan_id":"LOAN-123","transactionDate":"10 February 2024",
     "transactionAmount":8700.251,"utr_payment_id":"UTR-R1","note":"First"}"#;
 
-/// The payload with an amount that is taken.
+/// The payload with a valid amount.
 fn payload() -> String {
     PAYLOAD.replace("8700.251", "8700.25")
 }
@@ -38,7 +38,7 @@ fn with(transaction: &str) -> Facts {
     ])
 }
 
-/// The refusal's code, or `None` where it is sent.
+/// The code of the refusal, or `None` if the plan is to send.
 fn refused(facts: &Facts, case: Case<'_>) -> Option<&'static str> {
     match plan::<LoanRepayment>(&payload(), facts, case) {
         Plan::Refuse(refusal) => Some(refusal.code),
@@ -71,7 +71,7 @@ fn it_carries_the_operations_own_external_id() {
 }
 
 #[test]
-fn what_is_booked_is_not_booked_again() {
+fn a_booked_repayment_is_not_booked_again() {
     let done = format!(
         concat!(
             r#"{{"officeId":1,"clientId":42,"loanId":9,"resourceId":21,"#,
@@ -141,7 +141,7 @@ fn a_reference_is_used_once_for_a_loan() {
             Case::default(),
             None,
         ),
-        // Not as Fineract's source has them: nothing is found, and the loan is read all the same.
+        // Not as in Fineract's source: the note is ignored, and the loan is read nevertheless.
         (
             noted(r#"{"loanTransactionId":21},{"note":5},"UTR UTR-R1",null"#),
             Case::default(),
@@ -178,7 +178,7 @@ fn no_transaction_of_ours_means_no_effect() {
 }
 
 #[test]
-fn every_problem_is_told_at_once() {
+fn every_problem_is_reported_at_once() {
     for (payload, expected) in [
         (
             r#"{"transactionAmount":0,"actualDisbursementDate":"10 February 2024"}"#,
@@ -200,14 +200,14 @@ fn every_problem_is_told_at_once() {
 }
 
 #[test]
-fn its_reference_is_known_to_the_lane() {
+fn its_reference_is_reserved_in_the_lane() {
     let checked = checked::<LoanRepayment>(&payload());
     assert_eq!(checked.reference.as_deref(), Some("UTR-R1"));
     assert_eq!(checked.lanes.writes, Lane::loan("LOAN-123"));
 }
 
 #[test]
-fn what_was_accepted_before_there_was_a_rule_is_still_read() {
+fn a_payload_accepted_before_a_rule_existed_is_still_read() {
     for (given, hidden) in [
         ("LOAN-123", "LOAN\u{200b}-123"),
         ("UTR-R1", "UTR\u{feff}-R1"),

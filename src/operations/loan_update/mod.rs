@@ -1,20 +1,23 @@
-//! Loan applications, changed.
+//! `LOAN_UPDATE`: changes a loan application.
 
 #[cfg(test)]
 mod tests;
 
 use super::{
-    Checked, Choice, Context, Day, Deployment, Evidence, Facts, Loan, Operation, Plan, Reads,
-    Refusal,
     body::{Success, send},
+    deployment::Deployment,
     fields::Fields,
     loan_application::{Application, Terms, Tranche, check_term, repayment_every},
-    rules, total,
+    operation::{Context, Evidence, Operation, Plan, Refusal},
+    rules,
 };
-use crate::domain::{Amount, Lane, OperationId, OperationType};
+use crate::domain::{
+    Amount, Checked, Choice, Day, Facts, Lane, Loan, OperationId, OperationType, Reads, total,
+};
 
-/// Changes a loan application. Fineract would take what is left out for deleted, so the stored one is
-/// read, overlaid and sent whole (`docs/fineract/loans.md`, "Changing an application").
+/// Changes a loan application. Fineract would delete the values that a change leaves out, so the gateway reads
+/// the stored application, replaces the given values and sends the whole (`docs/fineract/loans.md`, "Changing
+/// an application").
 #[derive(Debug)]
 pub(super) struct LoanUpdate {
     external_id: String,
@@ -69,7 +72,8 @@ impl Operation for LoanUpdate {
         Reads::of_loan(&self.external_id)
     }
 
-    /// A loan that is approved already is sent too: Fineract's own refusal says it best.
+    /// Sends the update also if the loan is approved already, because Fineract's own refusal is the best
+    /// answer.
     fn plan(&self, facts: &Facts, _: &Context<'_>) -> Plan {
         let Some(loan) = &facts.loan else {
             return Refusal::not_found("loan");
@@ -89,12 +93,12 @@ impl Operation for LoanUpdate {
         }
     }
 
-    /// An update has no mark of its own, but it has no effect beyond its values either: where all of
-    /// them are stored, it makes no difference any more whether it ran.
+    /// An update leaves no mark of its own, but has no effect beyond its values. If Fineract stores all of
+    /// them, it does not matter whether this command stored them.
     fn evidence(&self, facts: &Facts, _: &Context<'_>) -> Evidence {
         match &facts.loan {
             None => Evidence::CannotTell("loan_not_found"),
-            Some(loan) if self.describes(loan) => Evidence::Ours(Success::loan(loan).body()),
+            Some(loan) if self.matches(loan) => Evidence::Ours(Success::loan(loan).body()),
             Some(_) => Evidence::Absent,
         }
     }
@@ -137,7 +141,8 @@ impl LoanUpdate {
         })
     }
 
-    /// The stored tranches, none before the day of the first payout. A single one is the principal.
+    /// The stored tranches, with no expected date before the first disbursement. A single tranche has the
+    /// amount of the principal.
     fn tranches(&self, loan: &Loan, terms: Terms) -> Result<Vec<Tranche>, Refusal> {
         if !loan.multi_disburse_loan || loan.disallow_expected_disbursements {
             return Ok(Vec::new());
@@ -171,7 +176,7 @@ impl LoanUpdate {
         Ok(tranches)
     }
 
-    fn describes(&self, loan: &Loan) -> bool {
+    fn matches(&self, loan: &Loan) -> bool {
         self.principal
             .is_none_or(|principal| loan.proposed_principal == principal)
             && self

@@ -15,13 +15,13 @@ const ONE_TRANCHE: (&str, &str) = (
         "principal":100000.000000}]"#,
 );
 
-/// The plan for a stored loan with these parts, when this is to change.
+/// The plan for an update of a stored loan with these parts.
 fn change(parts: &[(&str, &str)], change: &str) -> Plan {
     let payload = format!(r#"{{"externalId":"LOAN-123",{change}}}"#);
     plan::<LoanUpdate>(&payload, &loan(parts), Case::default())
 }
 
-/// What the body has behind the keys that every body has.
+/// The body without the keys that every body has.
 fn tail(parts: &[(&str, &str)], to: &str) -> String {
     let body = body_of(&change(parts, to), Method::Put, "/loans/9");
     body.split_once(r#""dateFormat":"dd MMMM yyyy""#)
@@ -31,7 +31,7 @@ fn tail(parts: &[(&str, &str)], to: &str) -> String {
 }
 
 #[test]
-fn the_stored_loan_is_overlaid_and_sent_whole() {
+fn the_whole_stored_loan_is_sent_with_the_changes() {
     let sent = change(
         &[],
         r#""principal":200000,"loanTermFrequency":24,"numberOfRepayments":24,
@@ -52,7 +52,7 @@ fn the_stored_loan_is_overlaid_and_sent_whole() {
 }
 
 #[test]
-fn what_is_not_given_stays() {
+fn values_that_are_not_given_stay() {
     for (given, sent) in [
         (
             r#""submittedOnDate":"05 January 2024""#,
@@ -147,7 +147,7 @@ fn charges_tranches_and_grace_are_sent_again() {
 }
 
 #[test]
-fn what_cannot_fit_is_refused_unsent() {
+fn an_impossible_change_is_refused_unsent() {
     for (parts, given, code) in [
         (vec![], r#""loanTermFrequency":13"#, "term_not_a_multiple"),
         (vec![], r#""numberOfRepayments":24"#, "term_not_a_multiple"),
@@ -165,7 +165,7 @@ fn what_cannot_fit_is_refused_unsent() {
 }
 
 #[test]
-fn every_problem_is_told_at_once() {
+fn every_problem_is_reported_at_once() {
     for (payload, expected) in [
         (
             r#"{"externalId":"LOAN-1"}"#,

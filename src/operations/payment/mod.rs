@@ -1,26 +1,31 @@
-//! What payouts and repayments have in common: a reference (UTR), a note, and a transaction externalId
+//! What disbursements and repayments have in common: a reference (UTR), a note, and a transaction `externalId`
 //! that is the same in every attempt.
 
-mod noted;
+mod reference_in_note;
 
 use serde::Serialize;
 
-use super::{Context, Deployment, Loan, Reads, Refusal, Transaction, fields::Fields, rules};
-use crate::domain::{Facts, OperationId, comparable_reference};
+use super::{
+    deployment::Deployment,
+    fields::Fields,
+    operation::{Context, Refusal},
+    rules,
+};
+use crate::domain::{Facts, Loan, OperationId, Reads, Transaction, comparable_reference};
 
-/// What a payment says beside its day and amount.
+/// The reference and the note of a payment.
 #[derive(Debug)]
 pub(super) struct Remarks {
-    /// The reference (UTR).
+    /// The payment reference (UTR).
     pub(super) reference: Option<String>,
     note: Option<String>,
 }
 
-/// The remarks as Fineract gets them.
+/// The reference and the note in the request body.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct RemarksBody<'a> {
-    /// Without it Fineract drops the receipt number in silence.
+    /// Without a payment type, Fineract drops the receipt number silently.
     #[serde(skip_serializing_if = "Option::is_none")]
     payment_type_id: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,13 +47,13 @@ impl Remarks {
             fields.problem(
                 "note",
                 "too_long",
-                "leaves no room for utr_payment_id beside it",
+                "is too long together with utr_payment_id",
             );
         }
         remarks
     }
 
-    /// What to read: the evidence, and the payment type under which the reference goes.
+    /// What to read: the evidence, the payment type with which the reference is sent, and the loan's notes.
     pub(super) fn reads(&self, loan: &str, deployment: &Deployment, id: OperationId) -> Reads {
         Reads {
             payment_type: self.method(deployment),
@@ -57,18 +62,19 @@ impl Remarks {
         }
     }
 
-    /// The name of the payment type, where there is a reference to go with it.
+    /// The name of the payment type, if there is a reference to send with it.
     pub(super) fn method(&self, deployment: &Deployment) -> Option<String> {
         let payment_type = deployment.payment_type.clone();
         payment_type.filter(|_| self.reference.is_some())
     }
 
-    /// One reference pays one loan once: refuses it where an operation of ours, or one of the
-    /// transactions that stand, has used it. Where there is no payment type, or was none, a note bears it.
+    /// Refuses a reference that was already used for the loan, by an operation of the gateway or by a
+    /// transaction of Fineract that is not undone. Where there was no payment type, a note contains the
+    /// reference.
     pub(super) fn check_reference<'a>(
         &self,
         loan: &Loan,
-        standing: impl Iterator<Item = &'a Transaction>,
+        not_undone: impl Iterator<Item = &'a Transaction>,
         context: &Context<'_>,
         what: &str,
     ) -> Result<(), Refusal> {
@@ -84,27 +90,28 @@ impl Remarks {
         let Some(reference) = self.reference.as_deref().map(comparable_reference) else {
             return Ok(());
         };
-        let bears_it = |paid: &Transaction| {
+        let has_reference = |paid: &Transaction| {
             let detail = paid.payment_detail_data.as_ref();
             let receipt = detail.and_then(|detail| detail.receipt_number.as_deref());
             receipt.is_some_and(|receipt| comparable_reference(receipt) == reference)
         };
-        let standing: Vec<&Transaction> = standing.collect();
-        if standing.iter().copied().any(bears_it) {
-            return used(format!("another {what} that stands"));
+        let not_undone: Vec<&Transaction> = not_undone.collect();
+        if not_undone.iter().copied().any(has_reference) {
+            return used(format!("another {what} that is not undone"));
         }
         if loan
             .notes
             .iter()
-            .any(|note| noted::pays(note, &reference, &standing))
+            .any(|note| reference_in_note::names_payment(note, &reference, &not_undone))
         {
-            return used(format!("another {what} that stands, as a note says"));
+            return used(format!(
+                "another {what} that is not undone, according to a note"
+            ));
         }
         Ok(())
     }
 
-    /// As Fineract gets them: the reference as receipt number where there is a payment type, else in
-    /// the note.
+    /// The reference as receipt number if there is a payment type, or else in the note.
     pub(super) fn body(&self, payment_type: Option<i64>) -> RemarksBody<'_> {
         let reference = self.reference.as_deref();
         RemarksBody {
@@ -119,13 +126,16 @@ impl Remarks {
 
     fn note_with_reference(&self) -> Option<String> {
         match (&self.note, &self.reference) {
-            (note, Some(reference)) => Some(noted::written(note.as_deref(), reference)),
+            (note, Some(reference)) => Some(reference_in_note::note_with_reference(
+                note.as_deref(),
+                reference,
+            )),
             (note, None) => note.clone(),
         }
     }
 }
 
-/// What shows whether a payment was made: the loan, and the payment's own transaction.
+/// What shows whether a payment was made: the loan, and the transaction with the operation's `externalId`.
 pub(super) fn evidence_reads(loan: &str, id: OperationId) -> Reads {
     Reads {
         loan: Some(loan.to_owned()),
@@ -134,8 +144,8 @@ pub(super) fn evidence_reads(loan: &str, id: OperationId) -> Reads {
     }
 }
 
-/// The operation's own transaction. Read by itself too: an undone one is missing from the loan's list.
-pub(super) fn own<'a>(
+/// The operation's own transaction. It is also read on its own, because the loan's list omits undone ones.
+pub(super) fn own_transaction<'a>(
     loan: &'a Loan,
     facts: &'a Facts,
     id: OperationId,

@@ -1,11 +1,11 @@
 use super::*;
 use crate::operations::testing::{deployment, raw};
 
-/// The value that is passed on, or the code of the fault.
+/// The accepted value, or the code of the problem.
 fn outcome<T: ToString>(json: &str, rule: impl Fn(&RawValue) -> Checked<T>) -> String {
     match rule(&raw(json)) {
         Ok(value) => value.to_string(),
-        Err(Fault { code, .. }) => code.to_owned(),
+        Err(InvalidValue { code, .. }) => code.to_owned(),
     }
 }
 
@@ -83,7 +83,7 @@ fn counts_are_whole_and_fit() {
 }
 
 #[test]
-fn external_ids_are_what_fineract_finds_again() {
+fn external_ids_have_a_form_that_fineract_finds_by_path() {
     for (id, expected) in [
         ("LOAN-1", "LOAN-1"),
         ("a b+&?#=:é अ", "a b+&?#=:é अ"),
@@ -107,7 +107,7 @@ fn external_ids_are_what_fineract_finds_again() {
 }
 
 #[test]
-fn texts_are_as_long_as_fineract_takes() {
+fn texts_are_at_most_as_long_as_fineract_accepts() {
     let text = |length| format!("\"{}\"", "x".repeat(length));
     let long = "x".repeat(50);
     assert_eq!(outcome(&text(50), name), long);
@@ -132,7 +132,7 @@ fn texts_are_as_long_as_fineract_takes() {
 }
 
 #[test]
-fn days_lie_in_the_calendar_and_in_reach() {
+fn days_exist_and_are_in_range() {
     for (day_text, expected) in [
         ("11 January 2026", "11 January 2026"),
         ("31 December 2100", "31 December 2100"),
@@ -146,7 +146,7 @@ fn days_lie_in_the_calendar_and_in_reach() {
 }
 
 #[test]
-fn words_are_the_documents_own() {
+fn units_and_lenders_are_the_documented_words() {
     let unit = |json: &str| outcome(json, |value| term_unit(value).map(|unit| unit.id));
     assert_eq!(
         ["\"days\"", "\"weeks\"", "\"months\"", "\"years\""].map(unit),

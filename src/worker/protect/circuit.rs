@@ -1,78 +1,71 @@
-//! The breaker behind the gate: when to stop sending, and when to try again. Pure.
+//! The state of the circuit breaker: when to stop sending, and when to try again. No I/O and no clock.
 
 use std::time::{Duration, Instant};
 
-/// So many calls in a row without an answer, and Fineract is away.
-const SILENT_CALLS: u32 = 5;
-/// How long a breaker that has just opened waits before the first trial, before jitter.
+/// After this many consecutive calls without an answer, Fineract counts as unreachable.
+const UNANSWERED_CALLS: u32 = 5;
+/// The pause of a newly opened circuit before its first trial, before jitter.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
-/// The longest wait between two trials, before jitter.
+/// The longest pause between two trials, before jitter.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// Closed, everything is sent. Open, nothing is, but for one trial after a pause that doubles each time.
+/// Closed: everything is sent. Open: nothing is sent, except one trial operation after a pause that doubles
+/// each time.
 #[derive(Debug, Default)]
 pub(super) struct Circuit {
-    opened: Option<Opened>,
-    /// Calls in a row without an answer.
-    silent: u32,
-}
-
-#[derive(Debug)]
-struct Opened {
-    reason: &'static str,
-    pause: Duration,
-    next_trial: Instant,
-    is_trying: bool,
+    open: Option<Open>,
+    /// Consecutive calls without an answer.
+    unanswered: u32,
 }
 
 impl Circuit {
     pub(super) fn is_closed(&self) -> bool {
-        self.opened.is_none()
+        self.open.is_none()
     }
 
     /// Whether a trial may start now.
     pub(super) fn may_try(&self, now: Instant) -> bool {
-        let opened = self.opened.as_ref();
-        opened.is_some_and(|opened| !opened.is_trying && opened.next_trial <= now)
+        let open = self.open.as_ref();
+        open.is_some_and(|open| !open.is_trying && open.next_trial <= now)
     }
 
-    /// Starts a trial, if one may start now: half-open.
+    /// Starts a trial, if one may start now (half-open).
     pub(super) fn start_trial(&mut self, now: Instant) -> bool {
         let may_try = self.may_try(now);
-        if let Some(opened) = self.opened.as_mut().filter(|_| may_try) {
-            opened.is_trying = true;
-            // A trial that says neither yes nor no does not make the pause longer.
-            opened.next_trial = now + opened.pause;
+        if let Some(open) = self.open.as_mut().filter(|_| may_try) {
+            open.is_trying = true;
+            // An inconclusive trial does not lengthen the pause.
+            open.next_trial = now + open.pause;
         }
         may_try
     }
 
-    /// Ends a trial, if there is one.
+    /// Ends the trial, if there is one.
     pub(super) fn end_trial(&mut self) {
-        if let Some(opened) = &mut self.opened {
-            opened.is_trying = false;
+        if let Some(open) = &mut self.open {
+            open.is_trying = false;
         }
     }
 
-    /// Why it is open, if it is.
+    /// The reason why it is open, if it is.
     pub(super) fn reason(&self) -> Option<&'static str> {
-        self.opened.as_ref().map(|opened| opened.reason)
+        self.open.as_ref().map(|open| open.reason)
     }
 
-    /// Opens it, or keeps it open for longer when a trial has failed. `false`: it was open, and those that
-    /// were under way then say nothing new.
+    /// Opens the circuit, or doubles its pause after a failed trial. `false`: it was open already; results of
+    /// calls that were in progress then do not change it.
     pub(super) fn open(
         &mut self,
         reason: &'static str,
         now: Instant,
         jitter: fn(Duration) -> Duration,
     ) -> bool {
-        let pause = match &self.opened {
+        let pause = match &self.open {
             None => SHORTEST_PAUSE,
-            Some(opened) if opened.is_trying => LONGEST_PAUSE.min(opened.pause * 2),
+            Some(open) if open.is_trying => LONGEST_PAUSE.min(open.pause * 2),
             Some(_) => return false,
         };
-        self.opened = Some(Opened {
+        self.open = Some(Open {
             reason,
             pause,
             next_trial: now + jitter(pause),
@@ -81,23 +74,31 @@ impl Circuit {
         true
     }
 
-    /// Closes it; gives the reason why it was open.
+    /// Closes the circuit. Returns the reason for which it was open.
     pub(super) fn close(&mut self) -> Option<&'static str> {
-        self.silent = 0;
-        self.opened.take().map(|opened| opened.reason)
+        self.unanswered = 0;
+        self.open.take().map(|open| open.reason)
     }
 
-    /// An answer came; gives the reason why it is open.
+    /// Notes an answer. Returns the reason for which the circuit is open.
     pub(super) fn note_answer(&mut self) -> Option<&'static str> {
-        self.silent = 0;
+        self.unanswered = 0;
         self.reason()
     }
 
-    /// No answer came; whether that is one too many.
-    pub(super) fn note_silence(&mut self) -> bool {
-        self.silent = self.silent.saturating_add(1);
-        self.silent >= SILENT_CALLS
+    /// Notes a call without an answer. Returns whether there have been too many in a row.
+    pub(super) fn note_no_answer(&mut self) -> bool {
+        self.unanswered = self.unanswered.saturating_add(1);
+        self.unanswered >= UNANSWERED_CALLS
     }
+}
+
+#[derive(Debug)]
+struct Open {
+    reason: &'static str,
+    pause: Duration,
+    next_trial: Instant,
+    is_trying: bool,
 }
 
 #[cfg(test)]
@@ -111,14 +112,14 @@ mod tests {
     }
 
     #[test]
-    fn it_opens_after_five_silent_calls_in_a_row() {
+    fn it_opens_after_five_consecutive_calls_without_an_answer() {
         let mut circuit = Circuit::default();
         for calls in ["....", "!....", "!!..!....", "!....."] {
-            let tell = |call| match call {
-                '.' => circuit.note_silence(),
+            let note = |call| match call {
+                '.' => circuit.note_no_answer(),
                 _ => circuit.note_answer().is_some(),
             };
-            let opens: Vec<bool> = calls.chars().map(tell).collect();
+            let opens: Vec<bool> = calls.chars().map(note).collect();
             let last = opens.len() - 1;
             assert!(opens[..last].iter().all(|opens| !opens), "{calls}");
             assert_eq!(opens[last], calls.ends_with("....."), "{calls}");
@@ -129,9 +130,9 @@ mod tests {
     fn one_trial_after_a_pause_that_doubles() {
         let mut now = Instant::now();
         let mut circuit = Circuit::default();
-        assert!(!circuit.start_trial(now), "closed: nothing to try");
+        assert!(!circuit.start_trial(now), "closed: no trial needed");
         assert!(open(&mut circuit, now));
-        assert!(!open(&mut circuit, now), "stragglers say nothing new");
+        assert!(!open(&mut circuit, now), "late results change nothing");
         for pause in [1, 2, 4, 8, 16, 30, 30] {
             let pause = Duration::from_secs(pause);
             now += pause;
@@ -147,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_trial_that_says_nothing_leaves_the_pause_as_it_is() {
+    fn an_inconclusive_trial_does_not_change_the_pause() {
         let now = Instant::now();
         let mut circuit = Circuit::default();
         open(&mut circuit, now);

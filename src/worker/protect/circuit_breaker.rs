@@ -1,4 +1,4 @@
-//! Whether Fineract takes anything at all: open, or blocked and why. The breaker.
+//! The circuit breaker: stops sending while Fineract does not answer or accepts nothing.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -12,61 +12,29 @@ use super::circuit::Circuit;
 use crate::worker::backoff;
 use crate::{domain::FineractHealth, telemetry::wall_clock};
 
-/// The reason of a gate that was shut because nothing came back.
+/// Reason code of a circuit that opened because Fineract did not answer.
 pub(in crate::worker) const UNREACHABLE: &str = "fineract_unreachable";
 
-/// The gate in front of Fineract. Blocked, it lets one real operation through after a time that grows; the
-/// first that is answered as it should be opens it. Cheap to clone.
+/// Stops sending to Fineract. While it is open, it admits one real operation after a growing pause; the first
+/// accepted operation closes it. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct CircuitBreaker {
     circuit: Arc<Mutex<Circuit>>,
     changed: Arc<Notify>,
     health: watch::Sender<FineractHealth>,
-    /// Why nothing may be sent whatever Fineract answers, and since when.
-    shut: Arc<Mutex<Option<Shut>>>,
-}
-
-impl Default for CircuitBreaker {
-    fn default() -> Self {
-        Self {
-            circuit: Arc::default(),
-            changed: Arc::default(),
-            health: watch::Sender::new(FineractHealth::Unknown),
-            shut: Arc::default(),
-        }
-    }
-}
-
-/// Why nothing may be sent, and since when.
-type Shut = (&'static str, DateTime<Utc>);
-
-/// Leave to send. Dropped, a trial is over, whatever came of it.
-#[derive(Debug)]
-pub(in crate::worker) struct SendPermit {
-    trial_of: Option<CircuitBreaker>,
-}
-
-impl Drop for SendPermit {
-    fn drop(&mut self) {
-        if let Some(circuit_breaker) = &self.trial_of {
-            circuit_breaker.lock().end_trial();
-        }
-    }
+    /// Why nothing may be sent, regardless of Fineract's answers, and since when.
+    forced_open: Arc<Mutex<Option<ForcedOpen>>>,
 }
 
 impl CircuitBreaker {
-    /// What is known of Fineract's state.
+    /// The current knowledge about Fineract's state.
     pub fn health(&self) -> watch::Receiver<FineractHealth> {
         self.health.subscribe()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Circuit> {
-        self.circuit.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// How many of `free` places may be filled now.
+    /// How many of `free` operations may be claimed now.
     pub(in crate::worker) fn admits(&self, free: usize) -> usize {
-        if self.shut_for().is_some() {
+        if self.forced_open().is_some() {
             return 0;
         }
         let circuit = self.lock();
@@ -79,14 +47,10 @@ impl CircuitBreaker {
         }
     }
 
-    /// Whether everything may be sent.
-    pub(in crate::worker) fn is_open(&self) -> bool {
-        self.lock().is_closed()
-    }
-
-    /// Leave to send one operation now; blocked, only the next trial gets it.
+    /// Permits one operation to send now. While the circuit is open, only the next trial operation gets a
+    /// permit.
     pub(in crate::worker) fn enter(&self) -> Option<SendPermit> {
-        if self.shut_for().is_some() {
+        if self.forced_open().is_some() {
             return None;
         }
         let mut circuit = self.lock();
@@ -98,55 +62,103 @@ impl CircuitBreaker {
         })
     }
 
-    /// Waits until the gate has opened.
+    /// Whether operations are sent without restriction.
+    pub(in crate::worker) fn is_closed(&self) -> bool {
+        self.lock().is_closed()
+    }
+
+    /// Waits until the circuit has been closed.
     pub(in crate::worker) async fn changed(&self) {
         self.changed.notified().await;
     }
 
-    /// Fineract answered as it should.
-    pub(in crate::worker) fn open(&self) {
+    /// Opens the circuit because Fineract accepts nothing: stops sending, and logs and publishes the reason.
+    pub(in crate::worker) fn open(&self, reason: &'static str) {
+        let mut circuit = self.lock();
+        let before = circuit.reason();
+        if !circuit.open(reason, Instant::now(), backoff::jitter) || before == Some(reason) {
+            return;
+        }
+        drop(circuit);
+        tracing::error!(reason, "circuit opened; sending paused");
+        if let Some(before) = before {
+            metrics::gauge!("gateway_fineract_blocked", "reason" => before).set(0);
+        }
+        metrics::gauge!("gateway_fineract_blocked", "reason" => reason).set(1);
+        let since = match *self.health.borrow() {
+            FineractHealth::Blocked { since, .. } => since,
+            FineractHealth::Unknown | FineractHealth::Open => wall_clock(),
+        };
+        self.publish(FineractHealth::Blocked { reason, since });
+    }
+
+    /// Closes the circuit after Fineract has accepted a command.
+    pub(in crate::worker) fn close(&self) {
         if let Some(reason) = self.lock().close() {
-            tracing::info!(reason, "Fineract takes operations again");
+            tracing::info!(reason, "circuit closed; sending resumed");
             metrics::gauge!("gateway_fineract_blocked", "reason" => reason).set(0);
             self.changed.notify_one();
         }
-        self.show(FineractHealth::Open);
+        self.publish(FineractHealth::Open);
     }
 
-    /// Sends nothing until [`readmit`](Self::readmit), whatever Fineract answers.
-    pub(in crate::worker) fn shut(&self, reason: &'static str) {
-        *self.shut.lock().unwrap_or_else(PoisonError::into_inner) = Some((reason, wall_clock()));
+    /// Stops sending until [`end_forced_open`](Self::end_forced_open), regardless of Fineract's answers.
+    pub(in crate::worker) fn force_open(&self, reason: &'static str) {
+        *self
+            .forced_open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some((reason, wall_clock()));
         tracing::error!(
             reason,
-            "nothing is sent to Fineract until an operator has looked"
+            "circuit opened until the reason is resolved; sending paused"
         );
         metrics::gauge!("gateway_fineract_blocked", "reason" => reason).set(1);
-        self.show(FineractHealth::Unknown);
+        self.publish(FineractHealth::Unknown);
     }
 
-    /// What [`shut`](Self::shut) it is over.
-    pub(in crate::worker) fn readmit(&self) {
-        let shut = self
-            .shut
+    /// Ends what [`force_open`](Self::force_open) started.
+    pub(in crate::worker) fn end_forced_open(&self) {
+        let forced_open = self
+            .forced_open
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        if let Some((reason, _)) = shut {
-            tracing::info!(reason, "operations are sent to Fineract again");
+        if let Some((reason, _)) = forced_open {
+            tracing::info!(reason, "the reason is resolved; sending resumed");
             metrics::gauge!("gateway_fineract_blocked", "reason" => reason).set(0);
         }
-        self.show(FineractHealth::Unknown);
+        self.publish(FineractHealth::Unknown);
         self.changed.notify_one();
     }
 
-    fn shut_for(&self) -> Option<Shut> {
-        *self.shut.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Notes an answer of Fineract. Returns whether the circuit was open because Fineract did not answer.
+    pub(in crate::worker) fn note_answer(&self) -> bool {
+        let was_away = self.lock().note_answer() == Some(UNREACHABLE);
+        if was_away {
+            self.close();
+        }
+        was_away
     }
 
-    /// Shows Fineract's state, or what nothing is sent for whatever that is.
-    fn show(&self, health: FineractHealth) {
-        let shut = self.shut_for();
-        let health = shut.map_or(health, |(reason, since)| FineractHealth::Blocked {
+    /// Notes a call without an answer. Too many in a row open the circuit.
+    pub(in crate::worker) fn note_no_answer(&self) {
+        let is_away = self.lock().note_no_answer();
+        if is_away {
+            self.open(UNREACHABLE);
+        }
+    }
+
+    fn forced_open(&self) -> Option<ForcedOpen> {
+        *self
+            .forced_open
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Publishes Fineract's state, or the reason for which nothing is sent regardless of it.
+    fn publish(&self, health: FineractHealth) {
+        let forced_open = self.forced_open();
+        let health = forced_open.map_or(health, |(reason, since)| FineractHealth::Blocked {
             reason,
             since,
         });
@@ -157,40 +169,35 @@ impl CircuitBreaker {
         });
     }
 
-    /// Fineract takes nothing of us: stop sending, keep everything waiting, say so.
-    pub(in crate::worker) fn block(&self, reason: &'static str) {
-        let mut circuit = self.lock();
-        let before = circuit.reason();
-        if !circuit.open(reason, Instant::now(), backoff::jitter) || before == Some(reason) {
-            return;
-        }
-        drop(circuit);
-        tracing::error!(reason, "Fineract takes nothing: operations wait");
-        if let Some(before) = before {
-            metrics::gauge!("gateway_fineract_blocked", "reason" => before).set(0);
-        }
-        metrics::gauge!("gateway_fineract_blocked", "reason" => reason).set(1);
-        let since = match *self.health.borrow() {
-            FineractHealth::Blocked { since, .. } => since,
-            FineractHealth::Unknown | FineractHealth::Open => wall_clock(),
-        };
-        self.show(FineractHealth::Blocked { reason, since });
+    fn lock(&self) -> MutexGuard<'_, Circuit> {
+        self.circuit.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    /// Something came back from Fineract: it is there. Whether the gate had been shut because it was not.
-    pub(in crate::worker) fn note_answer(&self) -> bool {
-        let was_away = self.lock().note_answer() == Some(UNREACHABLE);
-        if was_away {
-            self.open();
+impl Default for CircuitBreaker {
+    fn default() -> Self {
+        Self {
+            circuit: Arc::default(),
+            changed: Arc::default(),
+            health: watch::Sender::new(FineractHealth::Unknown),
+            forced_open: Arc::default(),
         }
-        was_away
     }
+}
 
-    /// Nothing came back from Fineract. Often enough in a row, it is away.
-    pub(in crate::worker) fn note_silence(&self) {
-        let is_away = self.lock().note_silence();
-        if is_away {
-            self.block(UNREACHABLE);
+/// Why nothing may be sent, and since when.
+type ForcedOpen = (&'static str, DateTime<Utc>);
+
+/// The permission to send. When dropped, it ends the trial, whatever its result.
+#[derive(Debug)]
+pub(in crate::worker) struct SendPermit {
+    trial_of: Option<CircuitBreaker>,
+}
+
+impl Drop for SendPermit {
+    fn drop(&mut self) {
+        if let Some(circuit_breaker) = &self.trial_of {
+            circuit_breaker.lock().end_trial();
         }
     }
 }

@@ -1,41 +1,43 @@
-//! How much Fineract takes at once, learnt from its answers: one more while latency holds, half when it
-//! says that it is too much (additive increase, multiplicative decrease). Pure.
+//! The number of operations that may call Fineract at the same time, learnt from its answers by additive
+//! increase and multiplicative decrease: one more while latency is stable, half after a sign of overload. No
+//! I/O and no clock.
 
 use std::{collections::HashMap, time::Duration};
 
 use crate::fineract::Kind;
 
-/// Where every process starts, also after Fineract was away: a real one on two cores is fullest there, and
-/// slower beyond (`docs/fineract/outages.md`, "Load on two cores").
+/// The limit at the start and after an outage. A real Fineract on two cores reaches its highest throughput
+/// there, and only becomes slower beyond (`docs/fineract/outages.md`, "Load on two cores").
 const START: usize = 4;
-/// A call that takes so many times what is usual for its kind is slow.
-const SLOW: u32 = 3;
-/// Below this nothing is slow: a busy machine alone makes that much difference.
+/// A call is slow if it takes this many times as long as is usual for its kind.
+const SLOW_FACTOR: u32 = 3;
+/// A call faster than this is never slow, because a busy machine alone makes such a difference.
 const NEVER_SLOW: Duration = Duration::from_millis(50);
-/// By which part of the difference one call moves what is usual.
-const WEIGHT: u32 = 8;
-/// The fewest calls that say something about latency.
+/// Each call moves the usual duration by this fraction (1/8) of the difference.
+const SMOOTHING: u32 = 8;
+/// The fewest calls by which latency is judged.
 const SHORTEST_ROUND: usize = 8;
 
-/// What a call says about how much is too much.
+/// What a call shows about the load.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Sample {
-    /// It was executed, and took so long.
+    /// Fineract executed it in this time.
     Took(Kind, Duration),
-    /// Fineract, or something before it, said that it is too much, or did not answer in time.
+    /// Fineract, or a proxy before it, refused it as too much, or did not answer in time.
     TooMuch,
 }
 
-/// The limit, and what it was learnt from.
+/// The limit, and the measurements on which it is based.
 #[derive(Debug)]
 pub(super) struct ConcurrencyLimit {
     value: usize,
-    most: usize,
-    /// How long a call of each kind takes when Fineract has little else to do.
+    max: usize,
+    /// The usual duration of a call of each kind while Fineract has little load.
     usual: HashMap<Kind, Duration>,
     round: Round,
-    /// Calls that were under way at the last cut: what they say is known already.
-    echoes: usize,
+    /// Calls that were in progress at the last decrease. Their results are ignored, because they show the same
+    /// overload.
+    ignored_calls: usize,
 }
 
 #[derive(Debug, Default)]
@@ -46,32 +48,32 @@ struct Round {
 }
 
 impl ConcurrencyLimit {
-    /// A limit that never exceeds `most`.
-    pub(super) fn new(most: usize) -> Self {
+    /// A limit that never exceeds `max`.
+    pub(super) fn new(max: usize) -> Self {
         Self {
-            value: START.min(most),
-            most,
+            value: START.min(max),
+            max,
             usual: HashMap::new(),
             round: Round::default(),
-            echoes: 0,
+            ignored_calls: 0,
         }
     }
 
-    /// The limit now; at least 1.
+    /// The current limit, at least 1.
     pub(super) fn value(&self) -> usize {
         self.value
     }
 
-    /// Learns from a call that ended while `in_flight`, itself among them, were under way.
+    /// Learns from a call that ended while `in_flight` calls, including itself, were in progress.
     pub(super) fn learn(&mut self, sample: Sample, in_flight: usize) {
-        if self.echoes > 0 {
-            self.echoes -= 1;
+        if self.ignored_calls > 0 {
+            self.ignored_calls -= 1;
             return;
         }
         match sample {
             Sample::TooMuch => {
                 self.cut_to(self.value / 2);
-                self.echoes = in_flight.saturating_sub(1);
+                self.ignored_calls = in_flight.saturating_sub(1);
             }
             Sample::Took(kind, took) => {
                 self.round.calls += 1;
@@ -84,7 +86,7 @@ impl ConcurrencyLimit {
         }
     }
 
-    /// Starts small again: Fineract was away, and is cold when it comes back.
+    /// Starts with a small limit again after an outage, because Fineract has to warm up.
     pub(super) fn restart(&mut self) {
         self.cut_to(START.min(self.value));
     }
@@ -93,8 +95,8 @@ impl ConcurrencyLimit {
         if 2 * self.round.slow > self.round.calls {
             self.cut_to(self.value - self.value.div_ceil(10));
         } else if self.round.was_full {
-            // A limit that nobody reached was not tried.
-            self.value = self.most.min(self.value + 1);
+            // Raise the limit only if it was reached; otherwise nothing shows that more is possible.
+            self.value = self.max.min(self.value + 1);
         }
         self.round = Round::default();
     }
@@ -104,14 +106,14 @@ impl ConcurrencyLimit {
         self.round = Round::default();
     }
 
-    /// Compares a call with what is usual, and moves that: down by any faster call, up only by a call that
-    /// was alone, so that load never passes for usual. A Fineract that has become slower for good brings
-    /// the limit down to where calls are alone.
+    /// Compares a call with the usual duration of its kind, and updates that. Any faster call lowers it. Only a
+    /// call that was alone raises it, so that load is never taken for the usual. If Fineract becomes
+    /// permanently slower, the limit falls until calls are alone.
     fn is_slow(&mut self, kind: Kind, took: Duration, in_flight: usize) -> bool {
         let usual = self.usual.entry(kind).or_insert(took);
-        let is_slow = took > NEVER_SLOW.max(usual.saturating_mul(SLOW));
+        let is_slow = took > NEVER_SLOW.max(usual.saturating_mul(SLOW_FACTOR));
         if took < *usual || in_flight <= 1 {
-            *usual = usual.saturating_mul(WEIGHT - 1).saturating_add(took) / WEIGHT;
+            *usual = usual.saturating_mul(SMOOTHING - 1).saturating_add(took) / SMOOTHING;
         }
         is_slow
     }
@@ -130,12 +132,12 @@ mod tests {
         )
     }
 
-    /// A sample, how many calls were in flight then, and how often.
+    /// A sample, the number of calls in flight, and how often it is repeated.
     type Line = (Sample, usize, usize);
 
     /// The limit after each line.
-    fn values(most: usize, lines: &[Line]) -> Vec<usize> {
-        let mut limit = ConcurrencyLimit::new(most);
+    fn values(max: usize, lines: &[Line]) -> Vec<usize> {
+        let mut limit = ConcurrencyLimit::new(max);
         let after = |&(sample, in_flight, times): &Line| {
             for _ in 0..times {
                 limit.learn(sample, in_flight);
@@ -146,23 +148,23 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_follows_what_fineract_can_do() {
+    fn the_limit_follows_latency_and_overload() {
         let cases: [(&str, usize, &[Line], &[usize]); 8] = [
             (
-                "it starts small, and at most at its bound",
+                "it starts small, and never above its maximum",
                 2,
                 &[(took(10), 1, 1)],
                 &[2],
             ),
             (
-                "one more a round while latency holds",
+                "one more per round while latency is stable",
                 32,
                 &[(took(10), 4, 7), (took(10), 4, 1), (took(10), 5, 8)],
                 &[4, 5, 6],
             ),
-            ("never over its bound", 5, &[(took(10), 5, 100)], &[5]),
+            ("never over its maximum", 5, &[(took(10), 5, 100)], &[5]),
             (
-                "a limit that is not reached stays",
+                "a limit that is not reached stays unchanged",
                 32,
                 &[(took(10), 3, 100)],
                 &[4],
@@ -180,7 +182,7 @@ mod tests {
                 &[5, 6],
             ),
             (
-                "too much halves it once for all that were under way",
+                "overload halves it once for all calls that were in progress",
                 32,
                 &[
                     (took(10), 8, 32),
@@ -192,7 +194,7 @@ mod tests {
                 &[8, 4, 4, 2, 1],
             ),
             (
-                "slower for good: down to 1, then up from there",
+                "permanently slower: down to 1, then up from there",
                 8,
                 &[
                     (took(20), 8, 32),
@@ -203,16 +205,16 @@ mod tests {
                 &[8, 1, 2, 8],
             ),
         ];
-        for (case, most, lines, expected) in cases {
-            assert_eq!(values(most, lines), expected, "{case}");
+        for (case, max, lines, expected) in cases {
+            assert_eq!(values(max, lines), expected, "{case}");
         }
     }
 
     #[test]
-    fn it_stays_where_a_fineract_on_two_cores_is_fullest() {
+    fn it_stays_where_the_throughput_of_two_cores_is_highest() {
         let mut limit = ConcurrencyLimit::new(32);
         (0..8).for_each(|_| limit.learn(took(16), 1));
-        // `docs/fineract/outages.md`, "Load on two cores": 39 ms with 4 at once, 85 ms with 8.
+        // `docs/fineract/outages.md`, "Load on two cores": 39 ms with 4 calls at the same time, 85 ms with 8.
         for call in 0..2000 {
             let in_flight = limit.value();
             limit.learn(took(10 * u64::try_from(in_flight).unwrap()), in_flight);
@@ -225,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_restart_starts_small_again_and_never_raises() {
+    fn a_restart_lowers_the_limit_and_never_raises_it() {
         let mut limit = ConcurrencyLimit::new(32);
         for _ in 0..64 {
             limit.learn(took(10), 32);

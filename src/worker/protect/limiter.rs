@@ -1,4 +1,4 @@
-//! Who may call Fineract now: the adaptive limit, the retry budget and the gate together.
+//! Decides who may call Fineract now, by the concurrency limit, the retry budget and the circuit breaker.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -15,10 +15,10 @@ use crate::{
     fineract::{Exchange, Observer, Permit, Permits},
 };
 
-/// Bounds the operations that call Fineract at once, by what their calls say.
+/// Limits how many operations call Fineract at the same time, and adapts the limit to the calls' results.
 ///
-/// A permit is for an operation, from its reads to its answer. The reads of callers that look at balances
-/// take what no operation waits for, and are learnt from like all others.
+/// An operation holds a permit from its reads to its answer. Callers' reads of balances take only permits that
+/// no operation waits for; their results count like all others.
 #[derive(Debug)]
 pub(in crate::worker) struct Limiter {
     permits: Arc<Permits>,
@@ -26,16 +26,10 @@ pub(in crate::worker) struct Limiter {
     circuit_breaker: CircuitBreaker,
 }
 
-#[derive(Debug)]
-struct State {
-    limit: ConcurrencyLimit,
-    retries: RetryBudget,
-}
-
 impl Limiter {
-    /// A limiter that never lets more than `most` through at once.
-    pub(in crate::worker) fn new(most: usize, circuit_breaker: CircuitBreaker) -> Self {
-        let limit = ConcurrencyLimit::new(most);
+    /// A limiter that never allows more than `max` operations at the same time.
+    pub(in crate::worker) fn new(max: usize, circuit_breaker: CircuitBreaker) -> Self {
+        let limit = ConcurrencyLimit::new(max);
         Self {
             permits: Arc::new(Permits::new(limit.value())),
             state: Mutex::new(State {
@@ -46,37 +40,33 @@ impl Limiter {
         }
     }
 
-    /// What learns from every call to Fineract.
+    /// The observer through which the limiter learns from every call to Fineract.
     pub(in crate::worker) fn observer(self: &Arc<Self>) -> Observer {
         let limiter = Arc::clone(self);
         Observer::new(move |exchange| limiter.learn(exchange))
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// How many may be under way now.
+    /// The current concurrency limit.
     pub(in crate::worker) fn limit(&self) -> usize {
         self.lock().limit.value()
     }
 
-    /// The permits, for those that do not go first.
+    /// The permits, for callers' reads, which wait until no operation needs one.
     pub(in crate::worker) fn permits(&self) -> &Arc<Permits> {
         &self.permits
     }
 
-    /// Waits for its turn, in the order of arrival.
+    /// Waits for a permit, in the order of arrival.
     pub(in crate::worker) async fn acquire(&self) -> Permit<'_> {
         self.permits.acquire().await
     }
 
-    /// Whether the budget has one more: of what is new all, of retries a share. The one trial of a blocked
-    /// gate is free.
-    pub(in crate::worker) fn affords(&self, is_retry: bool) -> bool {
+    /// Whether the retry budget allows this attempt. A first attempt is always allowed. So is the trial while
+    /// the circuit breaker is open.
+    pub(in crate::worker) fn allows(&self, is_retry: bool) -> bool {
         let mut state = self.lock();
         if is_retry {
-            !self.circuit_breaker.is_open() || state.retries.spend(Instant::now())
+            !self.circuit_breaker.is_closed() || state.retries.spend(Instant::now())
         } else {
             state.retries.earn();
             true
@@ -85,14 +75,14 @@ impl Limiter {
 
     fn learn(&self, exchange: &Exchange<'_>) {
         let is_answer = match exchange.result {
-            // A proxy answers these when Fineract does not.
+            // A proxy answers these if Fineract does not answer.
             Ok(answer) => !matches!(answer.status, 502 | 504),
             Err(Failure::NotConnected | Failure::TimedOut | Failure::Closed) => false,
         };
         let is_back = if is_answer {
             self.circuit_breaker.note_answer()
         } else {
-            self.circuit_breaker.note_silence();
+            self.circuit_breaker.note_no_answer();
             false
         };
         self.change(|limit, in_flight| {
@@ -105,15 +95,26 @@ impl Limiter {
         });
     }
 
-    /// Changes the limit, and brings the permits in line with it.
+    /// Changes the limit, and adjusts the permits to it.
     fn change(&self, change: impl FnOnce(&mut ConcurrencyLimit, usize)) {
         let mut state = self.lock();
         change(&mut state.limit, self.permits.in_flight());
         self.permits.set_limit(state.limit.value());
     }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-/// What a call says about how much is too much: nothing, unless it was executed now, or was too much.
+#[derive(Debug)]
+struct State {
+    limit: ConcurrencyLimit,
+    retries: RetryBudget,
+}
+
+/// What a call shows about the load. Only a call that was executed now, or that was refused as too much, shows
+/// anything.
 fn sample(exchange: &Exchange<'_>) -> Option<Sample> {
     match exchange.result {
         Ok(answer) if answer.cached => None,
@@ -156,7 +157,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_permits_follow_what_is_learnt() {
+    async fn the_permits_follow_the_limit() {
         let limiter = Limiter::new(32, CircuitBreaker::default());
         let mut out = Vec::new();
         for _ in 0..4 {

@@ -1,4 +1,4 @@
-//! What protects Fineract from its callers: a circuit breaker, a concurrency limit and a retry budget.
+//! Protects Fineract from overload: a circuit breaker, an adaptive concurrency limit and a retry budget.
 
 mod circuit;
 mod circuit_breaker;

@@ -1,16 +1,17 @@
-//! How much of the traffic may be retries: when all that is sent is sent again, sending more helps
-//! nobody. Pure.
+//! Limits the share of retries in the traffic, because sending everything again does not help an overloaded
+//! Fineract. No I/O and no clock.
 
 use std::time::{Duration, Instant};
 
-/// What a retry costs; what is sent for the first time earns 1: retries are at most a fifth on top.
+/// The cost of a retry. A first attempt earns 1, so retries are at most a fifth on top of the first attempts.
 const COST: u32 = 5;
-/// Time earns as well, so that what has failed is tried again when nothing else is sent: 5 retries a second.
+/// Time earns credit too, 5 retries per second, so that failed operations are retried when nothing else is
+/// sent.
 const EARNS_EVERY: Duration = Duration::from_millis(1000 / (5 * COST) as u64);
-/// The most that can be saved: 20 retries at once.
-const MOST: u32 = 20 * COST;
+/// The highest credit: 20 retries at once.
+const MAX_CREDIT: u32 = 20 * COST;
 
-/// The retries that this process may send now.
+/// The credit for retries of this process.
 #[derive(Debug)]
 pub(super) struct RetryBudget {
     credit: u32,
@@ -21,17 +22,17 @@ impl RetryBudget {
     /// A full budget.
     pub(super) fn new(now: Instant) -> Self {
         Self {
-            credit: MOST,
+            credit: MAX_CREDIT,
             earned_until: now,
         }
     }
 
-    /// Something is sent for the first time.
+    /// Adds the credit of a first attempt.
     pub(super) fn earn(&mut self) {
-        self.credit = MOST.min(self.credit + 1);
+        self.credit = MAX_CREDIT.min(self.credit + 1);
     }
 
-    /// Whether a retry may be sent now; it is paid for then.
+    /// Takes the cost of a retry if there is enough credit; otherwise the retry has to wait.
     pub(super) fn spend(&mut self, now: Instant) -> bool {
         self.earn_by_time(now);
         let left = self.credit.checked_sub(COST);
@@ -41,8 +42,9 @@ impl RetryBudget {
 
     fn earn_by_time(&mut self, now: Instant) {
         let passed = now.saturating_duration_since(self.earned_until);
-        let earned = u32::try_from(passed.as_millis() / EARNS_EVERY.as_millis()).unwrap_or(MOST);
-        self.credit = MOST.min(self.credit.saturating_add(earned));
+        let earned =
+            u32::try_from(passed.as_millis() / EARNS_EVERY.as_millis()).unwrap_or(MAX_CREDIT);
+        self.credit = MAX_CREDIT.min(self.credit.saturating_add(earned));
         self.earned_until += EARNS_EVERY.saturating_mul(earned);
     }
 }
@@ -52,9 +54,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn retries_are_a_fifth_of_what_is_new_and_a_few_a_second() {
+    fn retries_are_a_fifth_of_first_attempts_plus_five_a_second() {
         let start = Instant::now();
-        // After so many milliseconds, with so many new ones before: how many of 1,000 retries are sent.
+        // Each line: after how many milliseconds, with how many first attempts before, how many of 1,000
+        // retries are sent.
         let check = |lines: &[(u64, u32, usize)]| {
             let mut budget = RetryBudget::new(start);
             for &(millis, new, expected) in lines {

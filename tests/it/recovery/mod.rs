@@ -248,14 +248,14 @@ async fn a_repayment_that_ran_after_the_backup_is_not_booked_again(pool: PgPool)
         lift(&operator, json!({ "type": "LOAN_REPAYMENT" }), 2).await;
         let end = gateway.end_of(&again).await;
         let as_noted = if payment_type.is_empty() {
-            ", as a note says"
+            ", according to a note"
         } else {
             ""
         };
         assert_eq!(
             end["error_message"],
             format!(
-                "Not sent: this utr_payment_id was used for the loan by another repayment that stands{as_noted}"
+                "Not sent: this utr_payment_id was used for the loan by another repayment that is not undone{as_noted}"
             )
         );
         assert_eq!(gateway.end_of(&new).await["status"], "success");

@@ -239,7 +239,8 @@ impl Gateway {
     }
 
     fn carried_out(&self, life: &Life) -> bool {
-        fs::read_to_string(self.log(life.lives)).is_ok_and(|log| log.contains(points::CARRIED_OUT))
+        fs::read_to_string(self.log(life.lives))
+            .is_ok_and(|log| log.contains(points::INJECTION_REACHED))
     }
 
     /// Whether it lives.

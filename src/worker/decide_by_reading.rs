@@ -1,13 +1,13 @@
-//! Reading Fineract where a key cannot tell, and deciding by what is there.
+//! Reads Fineract where the answer does not decide, and decides by the evidence.
 
 use super::{
     backoff,
     case::Case,
     close::{done_by_another, expire, expired},
     deps::Deps,
-    find::{find, judge, reason},
+    evidence::{decide_by_finding, find_effect, park_reason},
     outcome::{park, refused, retry_or_park, same_key_or_park},
-    succeed::succeeded_by,
+    succeed::succeeded_by_evidence,
 };
 use crate::{
     domain::{
@@ -17,38 +17,38 @@ use crate::{
     operations::Evidence,
 };
 
-/// Reads Fineract, and decides by what is there.
+/// Reads the evidence in Fineract, and decides by it. `answer` is the one that did not decide.
 pub(super) async fn decide_by_reading(
     deps: &Deps,
     case: Case<'_>,
     question: Question,
     answer: &Answer,
 ) -> Outcome {
-    let (finding, evidence) = match find(deps, case).await {
+    let (finding, evidence) = match find_effect(deps, case).await {
         Ok(found) => found,
         Err(outcome) => return outcome,
     };
-    let verdict = judge(deps, case, question, finding).await;
+    let verdict = decide_by_finding(deps, case, question, finding).await;
     if case.claimed.is_past_expiry && matches!(verdict, ReadingDecision::NewKey { .. }) {
         return expire(deps, case).await;
     }
     follow_reading(deps, case, verdict, evidence, answer).await
 }
 
-/// Reads Fineract before a command is sent again that is so old that Fineract may have purged its
-/// key: it would run anew. `Err`: it is not to be sent.
-pub(super) async fn look_before_it_runs_anew(deps: &Deps, case: Case<'_>) -> Result<(), Outcome> {
-    let (finding, evidence) = find(deps, case).await?;
+/// Reads the evidence before a command is sent again whose key Fineract may have purged. Without its key, the
+/// command would be executed again. `Err`: do not send it.
+pub(super) async fn read_before_forgotten_key(deps: &Deps, case: Case<'_>) -> Result<(), Outcome> {
+    let (finding, evidence) = find_effect(deps, case).await?;
     Err(
-        match judge(deps, case, Question::Forgotten, finding).await {
+        match decide_by_finding(deps, case, Question::Forgotten, finding).await {
             ReadingDecision::NewKey { .. } if case.claimed.is_past_expiry => expired(case),
             ReadingDecision::NewKey { .. } => return Ok(()),
-            ReadingDecision::Succeeded => succeeded_by(deps, case, evidence).await,
+            ReadingDecision::Succeeded => succeeded_by_evidence(deps, case, evidence).await,
             ReadingDecision::Refused => done_by_another(case, evidence, None),
             ReadingDecision::SameKey { reason_code } => {
                 same_key_or_park(deps, case.claimed, reason_code, false, None)
             }
-            ReadingDecision::Park { reason_code } => park(reason(reason_code, &evidence)),
+            ReadingDecision::Park { reason_code } => park(park_reason(reason_code, &evidence)),
         },
     )
 }
@@ -61,7 +61,7 @@ async fn follow_reading(
     answer: &Answer,
 ) -> Outcome {
     match (verdict, evidence) {
-        (ReadingDecision::Succeeded, evidence) => succeeded_by(deps, case, evidence).await,
+        (ReadingDecision::Succeeded, evidence) => succeeded_by_evidence(deps, case, evidence).await,
         (ReadingDecision::Refused, not_ours @ Evidence::NotOurs(_)) => {
             done_by_another(case, not_ours, Some(answer))
         }
@@ -73,6 +73,8 @@ async fn follow_reading(
         (ReadingDecision::SameKey { reason_code }, _) => {
             same_key_or_park(deps, case.claimed, reason_code, false, None)
         }
-        (ReadingDecision::Park { reason_code }, evidence) => park(reason(reason_code, &evidence)),
+        (ReadingDecision::Park { reason_code }, evidence) => {
+            park(park_reason(reason_code, &evidence))
+        }
     }
 }

@@ -1,50 +1,55 @@
-//! After an answer: what it means, and what becomes of the operation.
+//! Decides what an answer means for the operation.
 
 use super::{
     case::Case,
-    check_books::check_books_of_missing,
+    check_books::check_books_before_absence,
     checker::{await_checker, rejected},
+    decide_by_reading::decide_by_reading,
     deps::Deps,
-    meant::answer_about_another,
+    expected_referent::answer_about_another,
     outcome::{park, refused, retry, same_key_or_park},
-    read::decide_by_reading,
-    succeed::succeeded,
-    suspect::{note_taken, suspect},
+    succeed::succeeded_by_answer,
+    suspect::{note_accepted, suspect},
 };
 use crate::domain::{
     Outcome, Reply,
     decision::{self, ANSWER_ABOUT_ANOTHER, Decision, History},
 };
 
-/// Decides what the last attempt's reply means, reading Fineract where its key cannot tell.
-pub(super) async fn weigh(deps: &Deps, case: Case<'_>) -> Outcome {
+/// Decides what the reply to the last attempt means. Reads Fineract where the answer does not decide.
+pub(super) async fn decide_by_answer(deps: &Deps, case: Case<'_>) -> Outcome {
     let Some(reply) = case.attempts.last().and_then(|last| last.reply.as_ref()) else {
         return retry(case.claimed, "not_sent", None);
     };
-    let history = deps.watched.look_at(case.claimed.id, case.history());
+    let history = deps.unended_keys.observe(case.claimed.id, case.history());
     let decision = decision::decide(reply, &history, deps.settings.patience);
     match decision {
         Decision::Succeeded
         | Decision::Refused
         | Decision::Read(_)
         | Decision::AwaitChecker
-        | Decision::Rejected => note_taken(deps, case.claimed),
+        | Decision::Rejected => note_accepted(deps, case.claimed),
         Decision::SameKey { .. } | Decision::Suspect { .. } | Decision::Park { .. } => {}
     }
-    follow(deps, case, decision, reply).await
+    follow_decision(deps, case, decision, reply).await
 }
 
-async fn follow(deps: &Deps, case: Case<'_>, decision: Decision, reply: &Reply) -> Outcome {
+async fn follow_decision(
+    deps: &Deps,
+    case: Case<'_>,
+    decision: Decision,
+    reply: &Reply,
+) -> Outcome {
     let claimed = case.claimed;
     let answer = match reply {
         Reply::Answer(answer) => Some(answer),
         Reply::Failure(_) => None,
     };
     match (decision, answer) {
-        (Decision::Succeeded, _) => succeeded(deps, case).await,
+        (Decision::Succeeded, _) => succeeded_by_answer(deps, case).await,
         (Decision::Refused, Some(answer)) => {
             let is_known = answer.status == 404 && case.knows_a_number();
-            match check_books_of_missing(deps, claimed, is_known).await {
+            match check_books_before_absence(deps, claimed, is_known).await {
                 Ok(()) => refused(answer, case.entry),
                 Err(outcome) => outcome,
             }
@@ -59,8 +64,8 @@ async fn follow(deps: &Deps, case: Case<'_>, decision: Decision, reply: &Reply) 
             },
             _,
         ) => {
-            let asked = answer.and_then(|answer| answer.retry_after);
-            same_key_or_park(deps, claimed, reason_code, outage, asked)
+            let retry_after = answer.and_then(|answer| answer.retry_after);
+            same_key_or_park(deps, claimed, reason_code, outage, retry_after)
         }
         (Decision::AwaitChecker, _) => await_checker(deps, claimed),
         (Decision::Rejected, _) => rejected(deps, case).await,
@@ -73,12 +78,13 @@ async fn follow(deps: &Deps, case: Case<'_>, decision: Decision, reply: &Reply) 
             }
             park(reason_code)
         }
-        // Only an answer refuses, or has to be read about.
+        // Unreachable: without an answer, the decision is neither to refuse nor to read.
         (Decision::Refused | Decision::Read(_), None) => park("unclassified_answer"),
     }
 }
 
-/// Whether what has to be set up first may be tried under a new key: the refusal is stored under this one.
+/// Whether an operation that waits for a change in Fineract's setup may then use a new key. Fineract has stored
+/// its refusal under the current one.
 fn may_take_new_key(case: Case<'_>) -> bool {
     let history: History<'_> = case.history();
     history.key_has_ended()

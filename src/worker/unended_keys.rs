@@ -1,4 +1,5 @@
-//! Since when this process knows of keys that do not end, by its monotonic clock: the database's may jump.
+//! Measures with the monotonic clock how long Fineract has been answering that a command has not ended; the
+//! database's clock may jump.
 
 use std::{
     collections::HashMap,
@@ -8,16 +9,16 @@ use std::{
 
 use crate::domain::{OperationId, decision::History};
 
-/// When this process was first answered "not ended yet" about an operation's key.
+/// When this process first received the answer "not ended yet" to an operation's key.
 #[derive(Debug, Default)]
-pub(super) struct Watched {
+pub(super) struct UnendedKeys {
     since: Mutex<HashMap<OperationId, Instant>>,
 }
 
-impl Watched {
-    /// Adds to a history how long this process has known its key not to end, where it was the one that
-    /// was told so first.
-    pub(super) fn look_at<'a>(&self, id: OperationId, history: History<'a>) -> History<'a> {
+impl UnendedKeys {
+    /// Adds to the history for how long Fineract has answered "not ended yet" to this key, if this process
+    /// received the first such answer.
+    pub(super) fn observe<'a>(&self, id: OperationId, history: History<'a>) -> History<'a> {
         let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
         match (history.is_asking(), history.askings()) {
             (false, _) => {

@@ -1,55 +1,60 @@
-//! References (UTRs) in the notes of a loan: where they stand without a payment type.
+//! Finds references (UTRs) in the notes of a loan, where they are without a payment type.
 //!
-//! An additional protection. Fineract's source has a repayment's note bear its transaction's number, and a payout's note be
-//! the loan's; no recording holds any. What is not there, or cannot be read, refuses nothing.
+//! This is an additional protection. According to Fineract's source, the note of a repayment contains the
+//! number of its transaction, and the note of a disbursement belongs to the loan; no recording shows either. A
+//! note that is missing or unreadable refuses nothing.
 
 use crate::domain::{Note, Transaction, comparable_reference};
 
-/// The shortest reference, as it is compared, that is looked for in words of other people: a shorter one may stand there
-/// for anything.
-const SHORTEST: usize = 6;
-/// The most words that one reference is written in.
-const MOST_WORDS: usize = 5;
+/// The shortest reference, in its comparable form, that is searched for in notes of other people. A shorter one
+/// may mean anything there.
+const SHORTEST_SEARCHED: usize = 6;
+/// The highest number of words over which a reference may be spread.
+const MAX_WORDS: usize = 5;
 
-/// A note as the gateway writes it.
-pub(super) fn written(note: Option<&str>, reference: &str) -> String {
+/// The note that the gateway sends for a payment with a reference.
+pub(super) fn note_with_reference(note: Option<&str>, reference: &str) -> String {
     match note {
         Some(note) => format!("{note} (UTR {reference})"),
         None => format!("UTR {reference}"),
     }
 }
 
-/// Whether a note says that one of these payments, which stand, bears a reference, given as it is compared.
+/// Whether a note shows that one of these payments, which are not undone, used the reference (in its comparable
+/// form).
 ///
-/// The note of a transaction may be anybody's. One of the loan's may also say what was not paid ("UTR … came back"): it counts
-/// only where it is as the gateway writes it.
-pub(super) fn pays(note: &Note, reference: &str, standing: &[&Transaction]) -> bool {
+/// A note of a transaction may be anybody's. A note of the loan may also report a payment that failed ("UTR …
+/// came back"), so it counts only in the form in which the gateway writes it.
+pub(super) fn names_payment(note: &Note, reference: &str, not_undone: &[&Transaction]) -> bool {
     match note.transaction {
         Some(id) => {
-            standing.iter().any(|paid| paid.id == id)
-                && (is_written(&note.text, reference) || bears(&note.text, reference))
+            not_undone.iter().any(|paid| paid.id == id)
+                && (is_gateway_note(&note.text, reference)
+                    || contains_reference(&note.text, reference))
         }
-        None => !standing.is_empty() && is_written(&note.text, reference),
+        None => !not_undone.is_empty() && is_gateway_note(&note.text, reference),
     }
 }
 
-/// Whether the gateway may have written it for this reference.
-fn is_written(text: &str, reference: &str) -> bool {
+/// Whether the gateway may have written this note for the reference.
+fn is_gateway_note(text: &str, reference: &str) -> bool {
     let is = |written: &str| comparable_reference(written) == reference;
     let behind = || text.strip_suffix(')')?.rsplit_once(" (UTR ");
     text.strip_prefix("UTR ").is_some_and(is) || behind().is_some_and(|(_, written)| is(written))
 }
 
-/// Whether words that follow each other are the reference.
-fn bears(text: &str, reference: &str) -> bool {
-    if reference.chars().count() < SHORTEST || !comparable_reference(text).contains(reference) {
+/// Whether consecutive words form the reference.
+fn contains_reference(text: &str, reference: &str) -> bool {
+    if reference.chars().count() < SHORTEST_SEARCHED
+        || !comparable_reference(text).contains(reference)
+    {
         return false;
     }
     let words: Vec<&str> = text
         .split_whitespace()
         .map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()))
         .collect();
-    (1..=MOST_WORDS).any(|count| {
+    (1..=MAX_WORDS).any(|count| {
         words
             .windows(count)
             .any(|words| comparable_reference(&words.concat()) == reference)
@@ -67,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_note_bears_a_reference_or_not() {
+    fn a_reference_is_found_in_a_note() {
         for (text, reference, transaction, expected) in [
             ("UTR HDFC-001", "HDFC-001", true, true),
             ("UTR hdfc001", "HDFC-001", true, true),
@@ -76,12 +81,12 @@ mod tests {
             ("UTR 12", "12", true, true),
             ("UTR HDFC-0012", "HDFC-001", true, false),
             ("", "HDFC-001", true, false),
-            // Other people's words.
+            // Notes of other people.
             ("by NEFT, HDFC-0012 34.", "HDFC-001234", true, true),
             ("ref:HDFC-001234", "HDFC-001234", true, false),
             ("NEFT HDFC-0012345", "HDFC-001234", true, false),
             ("paid 12 EMIs", "12", true, false),
-            // A payout's note is the loan's, as is what somebody has to say of it.
+            // The note of a disbursement belongs to the loan, like any other note about it.
             ("UTR HDFC-001", "HDFC-001", false, true),
             ("Paid out (UTR HDFC-001)", "HDFC-001", false, true),
             ("UTR HDFC-001 came back", "HDFC-001", false, false),
@@ -93,13 +98,16 @@ mod tests {
             let reference = comparable_reference(reference);
             let (paid, other) = (self::transaction(7), self::transaction(8));
             assert_eq!(
-                pays(&note, &reference, &[&other, &paid]),
+                names_payment(&note, &reference, &[&other, &paid]),
                 expected,
                 "{text}"
             );
-            assert!(!pays(&note, &reference, &[]), "none stands: {text}");
+            assert!(!names_payment(&note, &reference, &[]), "all undone: {text}");
             if transaction {
-                assert!(!pays(&note, &reference, &[&other]), "undone: {text}");
+                assert!(
+                    !names_payment(&note, &reference, &[&other]),
+                    "undone: {text}"
+                );
             }
         }
     }

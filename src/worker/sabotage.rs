@@ -1,4 +1,4 @@
-//! What a sabotaged worker does with keys and addresses.
+//! The errors that a sabotaged worker makes with keys and addresses.
 
 use super::prepare::Prepared;
 use crate::{
@@ -7,7 +7,7 @@ use crate::{
     store::{Claimed, Completion},
 };
 
-/// A new key where the same one is due.
+/// Takes a new key where the same key must be used.
 pub(super) fn with_new_key(mut completion: Completion) -> Completion {
     let is_wanted = match &completion.reply {
         Some(Reply::Failure(Failure::TimedOut | Failure::Closed)) => {
@@ -24,7 +24,7 @@ pub(super) fn with_new_key(mut completion: Completion) -> Completion {
     completion
 }
 
-/// `/loans/7?command=approve` becomes `/loans/external-id/LOAN-1?command=approve`.
+/// Turns `/loans/7?command=approve` into `/loans/external-id/LOAN-1?command=approve`.
 pub(super) fn by_external_id(prepared: Prepared, claimed: &Claimed) -> Prepared {
     if !sabotage::is(Sabotage::HistoryByExternalId) {
         return prepared;

@@ -1,45 +1,46 @@
-//! Ending a loan application for good: what rejecting and withdrawing it have in common.
+//! What rejecting and withdrawing a loan application have in common: both end it permanently.
 
 use std::{collections::BTreeMap, marker::PhantomData};
 
 use serde::Serialize;
 
 use super::{
-    Checked, Context, Day, Deployment, Evidence, Facts, Operation, Plan, Reads, Refusal,
     body::{DATE_FORMAT, LOCALE, Success, send},
+    deployment::Deployment,
     fields::Fields,
+    operation::{Context, Evidence, Operation, Plan, Refusal},
     rules,
 };
-use crate::domain::{Lane, LoanTimeline, OperationId, OperationType};
+use crate::domain::{Checked, Day, Facts, Lane, LoanTimeline, OperationId, OperationType, Reads};
 
-/// A way in which an application ends.
-pub(super) trait Way {
-    /// The type.
+/// A way to end an application.
+pub(super) trait ApplicationEnd {
+    /// The operation type.
     const TYPE: OperationType;
-    /// The key of its day, in the payload as in Fineract's body.
-    const DAY: &'static str;
-    /// The state that it leads to; nothing leads out of it (`docs/fineract/loans.md`, "Rejecting and withdrawing").
-    const STATE: i32;
-    /// What is said where somebody else has ended it so.
-    const BY_ANOTHER: &'static str;
+    /// The key of the date, in the payload as well as in the request body.
+    const DATE_FIELD: &'static str;
+    /// The loan status afterwards, which is final (`docs/fineract/loans.md`, "Rejecting and withdrawing").
+    const LOAN_STATUS: i32;
+    /// The message if somebody else has ended the application in this way.
+    const ENDED_BY_ANOTHER: &'static str;
 
-    /// On which day it ended so.
-    fn on(timeline: &LoanTimeline) -> Option<Day>;
+    /// The date on which the application was ended in this way.
+    fn ended_on(timeline: &LoanTimeline) -> Option<Day>;
 
-    /// Who ended it so.
-    fn by(timeline: &LoanTimeline) -> Option<&str>;
+    /// The Fineract user who ended the application in this way.
+    fn ended_by(timeline: &LoanTimeline) -> Option<&str>;
 }
 
-/// Ends an application.
+/// Ends a loan application.
 #[derive(Debug)]
-pub(super) struct Ending<W> {
+pub(super) struct EndApplication<E> {
     loan: String,
     on: Day,
     note: Option<String>,
-    way: PhantomData<W>,
+    end: PhantomData<E>,
 }
 
-/// What Fineract gets.
+/// The request body.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Body<'a> {
@@ -51,18 +52,18 @@ struct Body<'a> {
     date_format: &'static str,
 }
 
-impl<W: Way> Operation for Ending<W> {
-    const TYPE: OperationType = W::TYPE;
+impl<E: ApplicationEnd> Operation for EndApplication<E> {
+    const TYPE: OperationType = E::TYPE;
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let loan = fields.required_id("external_loan_id");
-        let on = fields.required(W::DAY, rules::day);
+        let on = fields.required(E::DATE_FIELD, rules::day);
         let note = fields.optional("note", rules::note);
         Some(Self {
             loan: loan?,
             on: on?,
             note,
-            way: PhantomData,
+            end: PhantomData,
         })
     }
 
@@ -86,7 +87,7 @@ impl<W: Way> Operation for Ending<W> {
             Self::TYPE,
             loan.id,
             &Body {
-                on: BTreeMap::from([(W::DAY, self.on)]),
+                on: BTreeMap::from([(E::DATE_FIELD, self.on)]),
                 note: self.note.as_deref(),
                 locale: LOCALE,
                 date_format: DATE_FORMAT,
@@ -98,12 +99,14 @@ impl<W: Way> Operation for Ending<W> {
         let Some(loan) = &facts.loan else {
             return Evidence::CannotTell("loan_not_found");
         };
-        if loan.status.id != W::STATE {
+        if loan.status.id != E::LOAN_STATUS {
             Evidence::Absent
-        } else if W::on(&loan.timeline) == Some(self.on) && context.is_own(W::by(&loan.timeline)) {
+        } else if E::ended_on(&loan.timeline) == Some(self.on)
+            && context.is_own(E::ended_by(&loan.timeline))
+        {
             Evidence::Ours(Success::loan(loan).body())
         } else {
-            Evidence::NotOurs(W::BY_ANOTHER.to_owned())
+            Evidence::NotOurs(E::ENDED_BY_ANOTHER.to_owned())
         }
     }
 }

@@ -1,8 +1,8 @@
-//! What becomes of an operation whose reads failed.
+//! Decides what happens to an operation whose reads failed.
 
 use super::{
     case::Case,
-    check_books::check_books_of_missing,
+    check_books::check_books_before_absence,
     close::close,
     deps::Deps,
     outcome::{refused, retry, same_key_or_park},
@@ -16,8 +16,9 @@ use crate::{
     fineract::{ReadFailure, Subject},
 };
 
-/// What becomes of an operation whose reads failed.
-pub(super) async fn unread(deps: &Deps, case: Case<'_>, failure: ReadFailure) -> Outcome {
+/// Decides what happens to an operation whose reads failed: it is refused, retried or parked, or it blocks a
+/// scope.
+pub(super) async fn read_failed(deps: &Deps, case: Case<'_>, failure: ReadFailure) -> Outcome {
     let claimed = case.claimed;
     let answer = match failure {
         ReadFailure::NoAnswer(Failure::NotConnected) => {
@@ -32,7 +33,7 @@ pub(super) async fn unread(deps: &Deps, case: Case<'_>, failure: ReadFailure) ->
         ReadFailure::Missing(_) => {
             return suspect(deps, claimed, Scope::Lender, "product_missing", false).await;
         }
-        // Half an answer, or a proxy's: it can be asked for again.
+        // The answer was truncated, or came from a proxy. Another read may succeed.
         ReadFailure::Unreadable(_) => {
             return same_key_or_park(deps, claimed, "read_unreadable", false, None);
         }
@@ -40,7 +41,7 @@ pub(super) async fn unread(deps: &Deps, case: Case<'_>, failure: ReadFailure) ->
     };
     let reply = Reply::Answer(answer.clone());
     match decision::decide(&reply, &History::new(&[]), deps.settings.patience) {
-        // Fineract does not have the client or the loan, or does not take the id.
+        // Fineract does not know the client or loan, or does not accept its external id.
         Decision::Refused => refused_by_read(deps, case, &answer).await,
         Decision::Suspect { scope, reason_code } => {
             suspect(deps, claimed, scope, reason_code, false).await
@@ -57,10 +58,11 @@ pub(super) async fn unread(deps: &Deps, case: Case<'_>, failure: ReadFailure) ->
     }
 }
 
-/// Ends it with Fineract's refusal; what is not there although we know its number is looked for in its books first.
+/// Ends the operation with Fineract's refusal. If the gateway knows the number of the missing client or loan,
+/// it checks the books first.
 async fn refused_by_read(deps: &Deps, case: Case<'_>, answer: &Answer) -> Outcome {
     let is_known = answer.status == 404 && case.knows_a_number();
-    match check_books_of_missing(deps, case.claimed, is_known).await {
+    match check_books_before_absence(deps, case.claimed, is_known).await {
         Ok(()) => close(deps, case, refused(answer, case.entry)).await,
         Err(outcome) => outcome,
     }

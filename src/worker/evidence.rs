@@ -1,0 +1,96 @@
+//! Reads in Fineract whether an operation had its effect, and decides by what it finds.
+
+use super::{
+    case::Case,
+    deps::Deps,
+    look_up::look_up,
+    outcome::{park, same_key_or_park},
+};
+use crate::{
+    domain::{
+        Outcome,
+        decision::{self, Circumstances, Finding, Question, ReadingDecision},
+    },
+    fineract::ReadFailure,
+    operations::Evidence,
+};
+
+/// Reads whether the operation had its effect, and whether the effect is its own. `Err`: Fineract could not be
+/// read.
+pub(super) async fn find_effect(
+    deps: &Deps,
+    case: Case<'_>,
+) -> Result<(Finding, Evidence), Outcome> {
+    let unreadable = |_| park("payload_unreadable");
+    #[cfg(feature = "sabotage")]
+    if crate::sabotage::is(crate::sabotage::Sabotage::NoReconcile) {
+        return Ok((Finding::Absent, Evidence::Absent));
+    }
+    let claimed = case.claimed;
+    let reads = (case.entry.evidence_reads)(&claimed.payload, &deps.deployment, claimed.id)
+        .map_err(unreadable)?;
+    let facts = look_up(deps, case, reads, true).await?.map_err(|failure| {
+        tracing::debug!(operation.id = %claimed.id, ?failure, "the evidence could not be read; the operation is tried again");
+        let outage = matches!(failure, ReadFailure::NoAnswer(_));
+        same_key_or_park(deps, claimed, "evidence_unread", outage, None)
+    })?;
+    let evidence =
+        (case.entry.evidence)(&claimed.payload, &facts, &case.context(deps)).map_err(unreadable)?;
+    if matches!(evidence, Evidence::Ours(_))
+        && case.entry.leaves_nothing
+        && !has_run_since_first_send(deps, case).await
+    {
+        let reason_code = "absent_after_a_restart";
+        return Ok((Finding::CannotTell, Evidence::CannotTell(reason_code)));
+    }
+    let finding = match &evidence {
+        // The effect existed before anything was sent, so it is no evidence that a command was executed.
+        Evidence::Ours(_) if case.history().effect_preexisted() => Finding::Absent,
+        Evidence::Ours(_) => Finding::Ours,
+        Evidence::NotOurs(_) => Finding::NotOurs,
+        Evidence::Absent => Finding::Absent,
+        Evidence::Changed(_) | Evidence::CannotTell(_) => Finding::CannotTell,
+    };
+    Ok((finding, evidence))
+}
+
+/// Decides by the finding, the history and the uptime of Fineract.
+pub(super) async fn decide_by_finding(
+    deps: &Deps,
+    case: Case<'_>,
+    question: Question,
+    finding: Finding,
+) -> ReadingDecision {
+    let mut history = case.history();
+    if history.may_still_run() {
+        history = history.up_for(deps.fineract.uptime().await);
+    }
+    let circumstances = Circumstances {
+        others_succeeded: deps.succeeded_within(history.failing_for()),
+        late_command_harmless: case.entry.command().late_copy_is_harmless(),
+    };
+    decision::decide_reading(question, finding, &history, circumstances)
+}
+
+/// The reason code of a parked operation: the one that the type's evidence gives, or else `reason_code`.
+pub(super) fn park_reason(reason_code: &'static str, evidence: &Evidence) -> &'static str {
+    match evidence {
+        Evidence::CannotTell(reason_code) => reason_code,
+        Evidence::Changed(_) => "created_with_other_values",
+        Evidence::Ours(_) | Evidence::NotOurs(_) | Evidence::Absent => reason_code,
+    }
+}
+
+/// Whether this database was restored and may have forgotten an attempt.
+pub(super) fn may_have_forgotten_attempts(case: Case<'_>) -> bool {
+    case.claimed.forgotten_for.is_some()
+}
+
+/// Whether Fineract has run without a restart since the operation was first sent. Then it was not restored
+/// since, and a loan that is missing now did exist.
+async fn has_run_since_first_send(deps: &Deps, case: Case<'_>) -> bool {
+    let ages = case.attempts.iter().map(|attempt| attempt.age);
+    let since = case.claimed.claimed_at.elapsed();
+    let age = ages.max().unwrap_or_default().saturating_add(since);
+    deps.fineract.has_run_for(age).await
+}

@@ -1,0 +1,118 @@
+//! Reads whether Fineract shows our clients and loans under the numbers that the gateway stored.
+
+use super::deps::Deps;
+use crate::{
+    domain::ReferentKind,
+    fineract::{ReadFailure, Shown},
+    store::{KnownNumber, StoreError},
+};
+
+/// Whose books Fineract has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BooksStatus {
+    /// They are ours, or the database knows no number that could show the opposite.
+    Ours,
+    /// They are those of another Fineract.
+    Foreign,
+    /// Fineract could not be read.
+    Unknown,
+}
+
+/// How many of our known numbers Fineract shows how.
+#[derive(Debug, Default)]
+pub(super) struct ReadCounts {
+    own: usize,
+    /// Lanes and numbers of those that are missing or have another external id.
+    pub(super) wrong: Vec<(String, i64)>,
+    gone: usize,
+    forbidden: usize,
+    unread: usize,
+}
+
+impl ReadCounts {
+    /// Whose books these are, given how many numbers were read.
+    pub(super) fn status(&self, known: usize) -> BooksStatus {
+        let readable = self.own + self.forbidden;
+        match (self.wrong.len(), self.gone) {
+            (2.., _) => BooksStatus::Foreign,
+            (1, _) if known == 1 => BooksStatus::Foreign,
+            (1, _) if self.unread > 0 => BooksStatus::Unknown,
+            (0, _) if readable == 0 && self.unread > 0 => BooksStatus::Unknown,
+            // If none of several loan applications exists any more, they were not all deleted.
+            (0, 2..) if readable == 0 => BooksStatus::Foreign,
+            (0 | 1, _) => BooksStatus::Ours,
+        }
+    }
+}
+
+/// Reads what Fineract shows under these numbers.
+pub(super) async fn read_known(
+    deps: &Deps,
+    kind: ReferentKind,
+    known: &[KnownNumber],
+) -> Result<ReadCounts, StoreError> {
+    let mut read = ReadCounts::default();
+    for known in known {
+        let shown = deps.fineract.shown_under(kind, known.number, None).await;
+        match shown {
+            Ok(shown) if is_own(deps, known, &shown).await? => read.own += 1,
+            // Unlike an active client, a loan application may have been deleted.
+            Ok(Shown::Nothing) if kind == ReferentKind::Loan => read.gone += 1,
+            Ok(_) => read.wrong.push((known.lane.clone(), known.number)),
+            Err(ReadFailure::NoAnswer(_)) => {
+                read.unread += 1;
+                break;
+            }
+            // A user that may not read clients cannot see whose they are.
+            Err(failure) if failure.is_forbidden() => read.forbidden += 1,
+            Err(_) => read.unread += 1,
+        }
+    }
+    Ok(read)
+}
+
+async fn is_own(deps: &Deps, known: &KnownNumber, shown: &Shown) -> Result<bool, StoreError> {
+    let Shown::Named(Some(name)) = shown else {
+        return Ok(false);
+    };
+    if known.is_named(name) {
+        return Ok(true);
+    }
+    deps.store
+        .is_confirmed(&known.lane, known.number, name)
+        .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_wrong_numbers_mean_another_fineract_but_a_single_one_does_not() {
+        // Own, wrong, gone, forbidden and unread, of how many known numbers.
+        for ((own, wrong, gone, forbidden, unread), known, expected) in [
+            ((0, 0, 0, 0, 0), 0, BooksStatus::Ours),
+            ((5, 0, 0, 0, 0), 5, BooksStatus::Ours),
+            ((4, 1, 0, 0, 0), 5, BooksStatus::Ours),
+            ((3, 2, 0, 0, 0), 5, BooksStatus::Foreign),
+            ((0, 1, 0, 0, 0), 1, BooksStatus::Foreign),
+            ((3, 1, 0, 0, 1), 5, BooksStatus::Unknown),
+            ((0, 0, 0, 0, 1), 5, BooksStatus::Unknown),
+            ((0, 0, 0, 5, 0), 5, BooksStatus::Ours),
+            // One deleted application is possible; that all of several were deleted is not assumed.
+            ((1, 0, 4, 0, 0), 5, BooksStatus::Ours),
+            ((0, 0, 1, 0, 0), 1, BooksStatus::Ours),
+            ((0, 0, 2, 0, 0), 2, BooksStatus::Foreign),
+            ((0, 0, 2, 0, 1), 5, BooksStatus::Unknown),
+        ] {
+            let read = ReadCounts {
+                own,
+                wrong: vec![("loan:l".to_owned(), 1); wrong],
+                gone,
+                forbidden,
+                unread,
+            };
+            assert_eq!(read.status(known), expected, "{read:?} of {known}");
+        }
+    }
+}
