@@ -93,7 +93,7 @@ impl fmt::Display for Rule {
             Self::EndsAreFinal => "an end never changes",
             Self::OneOperationPerKey => "one Idempotency-Key, one operation",
             Self::ReportedEndIsFinal => "a reported end is never taken back",
-            Self::StoppedStaysStopped => "cancelled or expired: retried by name",
+            Self::StoppedStaysStopped => "a stopped row runs again only if named",
             Self::CreatesAreIndependent => "no create fails for one before it",
             Self::GatewaysAnswer => "every gateway answers",
             Self::OneFineract => "nothing is sent to another Fineract",
