@@ -35,7 +35,7 @@ enum Attempt {
     Answered(Reply),
     /// Its record exists, and the command must be run.
     Begun(i64),
-    /// Its record says that it is running.
+    /// Its record is in the state "running".
     Busy,
 }
 

@@ -52,7 +52,7 @@ pub(crate) fn create(context: &mut Context<'_>, input: &Input) -> Result<Outcome
     if fields.active && !context.user.may("ACTIVATE_CLIENT") {
         return Err(Failure::NotAuthorized);
     }
-    // A client that is active at once is submitted on its activation date, unless the request says otherwise.
+    // A client that is active at once was submitted on its activation date at the latest.
     let submitted_on = fields.submitted_on.unwrap_or(context.today);
     let submitted_on = fields
         .activated_on

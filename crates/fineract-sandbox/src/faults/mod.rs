@@ -59,10 +59,7 @@ impl Fault {
             "effect",
         ];
         if let Some((key, _)) = json.iter().find(|(key, _)| !known.contains(key)) {
-            return Err(format!(
-                "unknown key {key}; the keys are {}",
-                known.join(", ")
-            ));
+            return Err(format!("unknown key {key}; known: {}", known.join(", ")));
         }
         let name = json
             .get("fault")
@@ -74,7 +71,7 @@ impl Fault {
             .map(|(_, kind)| *kind);
         let kind = kind.ok_or_else(|| {
             format!(
-                "unknown fault {name}; the faults are {}",
+                "unknown fault {name}; known: {}",
                 NAMES.map(|(known, _)| known).join(", ")
             )
         })?;
@@ -115,7 +112,7 @@ impl Fault {
                 (None, Some(_)) => None,
                 (times, _) => Some(times.unwrap_or(1)),
             },
-            chance: chance.ok_or("a probability must be a number from 0 to 1")?,
+            chance: chance.ok_or("a probability is from 0 to 1")?,
             delay: millis("delay_ms"),
             hides: millis("hides_ms"),
             hits: 0,

@@ -22,11 +22,11 @@ const POLL: Duration = Duration::from_millis(100);
 /// The answer of `POST /bulk/status`.
 #[derive(Deserialize)]
 struct BatchResponse {
-    data: Status,
+    data: Progress,
 }
 
 #[derive(Deserialize)]
-struct Status {
+struct Progress {
     batch_status: String,
     summary: Counts,
     records: Vec<Record>,
@@ -119,7 +119,7 @@ pub(super) async fn play(
 }
 
 /// Shows each change of the batch's status, until the batch has ended.
-async fn follow(caller: &Caller) -> anyhow::Result<Status> {
+async fn follow(caller: &Caller) -> anyhow::Result<Progress> {
     let started = Instant::now();
     let mut shown = None;
     loop {
@@ -155,7 +155,7 @@ async fn show_transaction(caller: &Caller, id: &str, summary: &mut Summary) -> a
     Ok(())
 }
 
-impl Status {
+impl Progress {
     fn text(&self) -> String {
         let Counts {
             total,

@@ -50,10 +50,10 @@ struct Run {
     child: Option<Child>,
     injection: Option<Injection>,
     /// Whether `prove` or `bench` sent it SIGKILL or SIGTERM.
-    was_ended: bool,
+    ended_by_signal: bool,
     is_stopped: bool,
     was_resumed: bool,
-    runs: u32,
+    number: u32,
 }
 
 /// How a process ended.
@@ -91,14 +91,14 @@ impl Gateway {
         if run.child.is_some() {
             return Ok(());
         }
-        let runs = run.runs + 1;
-        let log = File::create(self.log(runs)).context("cannot write a log")?;
+        let number = run.number + 1;
+        let log = File::create(self.log(number)).context("cannot write a log")?;
         let child = self.command(injection)?.stderr(log).spawn();
         *self.stderr.lock().await = Stderr::ToFile;
         *run = Run {
             child: Some(child.context(CANNOT_START)?),
             injection,
-            runs,
+            number,
             ..Run::default()
         };
         Ok(())
@@ -108,8 +108,8 @@ impl Gateway {
     pub(crate) async fn restart_piped(&self) -> anyhow::Result<()> {
         self.end_run().await?;
         let mut run = self.run.lock().await;
-        let runs = run.runs + 1;
-        let log = File::create(self.log(runs)).context("cannot write a log")?;
+        let number = run.number + 1;
+        let log = File::create(self.log(number)).context("cannot write a log")?;
         let mut command = self.command(None)?;
         let with_pipe = command.env("LOG_FILTER", "debug").stderr(Stdio::piped());
         let mut child = with_pipe.spawn().context(CANNOT_START)?;
@@ -118,7 +118,7 @@ impl Gateway {
         }
         *run = Run {
             child: Some(child),
-            runs,
+            number,
             ..Run::default()
         };
         Ok(())
@@ -190,7 +190,7 @@ impl Gateway {
     /// Sends SIGKILL. Returns whether a process was running.
     pub(crate) async fn kill(&self) -> bool {
         let mut run = self.run.lock().await;
-        run.was_ended = true;
+        run.ended_by_signal = true;
         run.child
             .as_mut()
             .is_some_and(|child| child.start_kill().is_ok())
@@ -198,7 +198,7 @@ impl Gateway {
 
     /// Sends SIGTERM. Returns whether a process was running.
     pub(crate) async fn terminate(&self) -> bool {
-        self.run.lock().await.was_ended = true;
+        self.run.lock().await.ended_by_signal = true;
         self.signal(Signal::TERM).await
     }
 
@@ -238,7 +238,7 @@ impl Gateway {
     }
 
     fn has_performed_injection(&self, run: &Run) -> bool {
-        fs::read_to_string(self.log(run.runs)).is_ok_and(|log| log.contains(points::CARRIED_OUT))
+        fs::read_to_string(self.log(run.number)).is_ok_and(|log| log.contains(points::CARRIED_OUT))
     }
 
     /// Whether a process is running or has not been reaped yet.
@@ -268,7 +268,7 @@ impl Gateway {
         });
         Some(match at_point {
             Some(injection) => Death::AtPoint(injection),
-            None if run.was_ended => Death::BySignal,
+            None if run.ended_by_signal => Death::BySignal,
             None => {
                 let (code, signal) = (status.code(), status.signal());
                 tracing::warn!(

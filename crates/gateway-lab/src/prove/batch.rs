@@ -21,7 +21,8 @@ use fineract_gateway::domain::{OperationId, TrackingId};
 struct Row {
     /// Its number in the batch, from 1.
     id: usize,
-    /// The id of the operation that runs the row. It stands in `consent_id` because these rows were sent without one.
+    /// The id of the operation that runs the row. The answer has it as `consent_id`, because the row was sent without
+    /// one.
     consent_id: uuid::Uuid,
     status: String,
 }
@@ -165,7 +166,7 @@ impl Batch<'_> {
                                 bail!("the gateway refused bulk {route} with {status}: {text}")
                             }
                             Err(error) => {
-                                tracing::debug!(%error, route, "the answer was incomplete; sending again")
+                                tracing::debug!(%error, route, "the answer was incomplete; sending again");
                             }
                         }
                     }

@@ -266,7 +266,7 @@ impl<'a> Callers<'a> {
     }
 }
 
-/// The moment that lies this far in the future, in the format of `expires_at`.
+/// The moment after this time, in the format of `expires_at`.
 pub(super) fn moment_in(time: Duration) -> String {
     DateTime::<Utc>::from(SystemTime::now() + time).to_rfc3339_opts(SecondsFormat::Millis, true)
 }

@@ -137,7 +137,7 @@ impl Chaos<'_> {
             Card::UnknownType => self.plant_unknown().await?,
             Card::StopAtPoint | Card::Checker(_) => {}
             Card::Encounter(_) if card.is_unreadable_encounter() => {
-                self.await_expired_unread(card).await
+                self.await_expired_unread(card).await;
             }
             Card::Encounter(_) => self.count_hits(card, 1),
         }

@@ -26,7 +26,7 @@ pub(super) enum Card {
     /// A gateway stops itself before it writes that an operation continues under a new key, and writes this only while
     /// another gateway already runs that command.
     WriteLate,
-    /// Postgres crashes and comes back.
+    /// Postgres crashes and is started again.
     CrashPostgres,
     /// Random connections to Postgres are terminated.
     TerminateBackends,

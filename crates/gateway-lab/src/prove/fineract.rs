@@ -224,7 +224,7 @@ impl SandboxClient {
                 tracing::debug!(status, path, "Fineract refused a write of the back office");
             }
             Err(error) => {
-                tracing::debug!(%error, path, "Fineract did not answer a write of the back office")
+                tracing::debug!(%error, path, "Fineract did not answer a write of the back office");
             }
         }
         false

@@ -19,8 +19,8 @@ const LATE_EFFECT: Duration = Duration::from_secs(5);
 
 impl Chaos<'_> {
     /// A gateway has stopped itself before it writes that a client update is to be tried under a new key. Waits until
-    /// other gateways have sent all updates that it had leased under a second key, with delayed effects. Then resumes
-    /// it.
+    /// other gateways have sent all updates that it had leased, under a second key and with delayed effects. Then
+    /// resumes it.
     pub(super) async fn write_late(&self) -> anyhow::Result<()> {
         let Some(zombie) = self.stopped_gateway().await else {
             return Ok(());

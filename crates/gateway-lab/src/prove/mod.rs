@@ -141,7 +141,7 @@ fn card_argument(arguments: &Arguments) -> String {
     card.map_or_else(String::new, |name| format!(" --card '{name}'"))
 }
 
-/// The error for a run that a signal interrupted: it says nothing about the gateway.
+/// The error for a run that a signal interrupted, which proves nothing about the gateway.
 fn interrupted_run() -> anyhow::Result<()> {
     bail!("interrupted")
 }
