@@ -1,19 +1,19 @@
-# `make run` and `make test` work on a bare Debian or Ubuntu: scripts/install.sh brings what is missing.
+# `make run` and `make test` work on a new Debian or Ubuntu, because scripts/install.sh installs what is missing.
 
-# Where rustup puts cargo, ahead of a distribution's older one.
+# The folder where rustup puts cargo comes before that of a distribution's older one.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
-# Queries are checked against .sqlx, so that building needs no database.
+# Queries are checked against .sqlx, so that a build needs no database.
 export SQLX_OFFLINE := true
 
 .PHONY: run test check-release prove bench prove-sabotage early-answers fmt lint sqlx lab install
 
-# The whole gateway, with a private Postgres and a stand-in for Fineract; Ctrl-C ends it.
-# A development build: it takes half the time of a release build, and a demo needs no speed.
+# Runs the whole gateway, with a private Postgres and a stand-in for Fineract. Ctrl-C ends it.
+# This is a development build: it takes half the time of a release build, and a demo need not be fast.
 run: install
 	cargo build --locked -p fineract-gateway -p gateway-lab
 	target/debug/gateway-lab demo
 
-# Every check that CI makes, the cheapest first.
+# Runs every check of CI, the fastest first.
 test: install
 	cargo fmt --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
@@ -24,31 +24,33 @@ test: install
 	RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --locked --no-deps --document-private-items
 	if cargo deny --version >/dev/null 2>&1; then cargo deny check bans licenses sources; fi
 
-# The judge: kills, stops and lies to gateways under load, and compares the books. ROUNDS=200, SEED=7.
-# `test` plays rounds that are always the same; here they are new ones each time.
+# Tests gateways under injected faults, in random rounds, for example with ROUNDS=200 or SEED=7. `make test` always
+# plays the same rounds.
 ROUNDS ?= 20
 prove: install lab
 	target/debug/gateway-lab prove --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
 
-# What takes longer than `test`, before a release: the judge with new rounds, on the development build and on the release
-# build; the judge judged; HTTP clients in four languages.
+# Runs what takes longer than `test`, before a release: new rounds of `prove` on the development build and on the release
+# build, the sabotages, and HTTP clients in four languages.
 check-release: test
 	$(MAKE) prove ROUNDS=100
 	cargo build --release --locked
 	GATEWAY_PROGRAM=target/release/fineract-gateway target/debug/gateway-lab prove --rounds 60
 	$(MAKE) prove-sabotage early-answers
 
-# The goals of speed, measured side by side; alone on the machine. ONLY=accept,cpu, MINUTES=30, CLIENTS=64.
+# Measures the performance goals, for example with ONLY=accept,cpu, MINUTES=30 or CLIENTS=64. Run it alone on the
+# machine.
 bench: install
 	cargo build --release --locked
 	cargo build --release --locked -p gateway-lab
 	target/release/gateway-lab bench $(if $(ONLY),--only $(ONLY)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(CLIENTS),--clients $(CLIENTS))
 
-# The judge judged: gateways that do something wrong on purpose are found out.
+# Tests `prove` itself: it must detect gateways that contain a deliberate error.
 prove-sabotage: install lab
 	scripts/prove-sabotage.sh target/debug/gateway-lab
 
-# Whether answers that are given before a body was read arrive, for the HTTP clients that are installed here.
+# Checks with the installed HTTP clients that answers arrive which the gateway gives before it has read the request's
+# body.
 early-answers: install
 	cargo build --locked -p fineract-gateway -p private-postgres
 	scripts/early-answers.sh target/debug/fineract-gateway
@@ -59,12 +61,12 @@ fmt:
 lint:
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
-# Writes .sqlx anew, after a query or a migration has changed.
+# Writes .sqlx again after a change of a query or a migration.
 sqlx:
 	cargo run --locked --quiet -p private-postgres -- run --no-fsync -- scripts/sqlx-prepare.sh .sqlx
 
-# The product as it is deployed, and beside it the lab with the gateways that obey it. Two builds: what obeys is in no
-# build of the product.
+# Builds the product as it is deployed, and the lab with a gateway that has fault points and sabotages. These are
+# separate builds, because no build of the product contains fault points.
 lab:
 	cargo build --locked
 	cargo build --locked -p gateway-lab --features faults

@@ -1,5 +1,5 @@
--- What docker-compose.yml's Postgres starts with: the gateway's database, and the two that Fineract
--- wants to find, for a user of its own each. Fineract and the gateway create their tables themselves.
+-- The Postgres of docker-compose.yml runs this at its first start. It creates the gateway's database and the two that
+-- Fineract expects, with one user for the gateway and one for Fineract. Both programs create their tables themselves.
 CREATE USER gateway PASSWORD 'gateway';
 CREATE DATABASE gateway OWNER gateway;
 CREATE USER fineract PASSWORD 'fineract';

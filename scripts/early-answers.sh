@@ -1,10 +1,10 @@
 #!/bin/sh
-# How many answers that are given before a body was read reach the callers, for the HTTP clients of
-# Python, Node, Go and Java, as far as they are installed. Starts a gateway on a private Postgres.
+# Counts how many answers reach the callers that the gateway gives before it has read the request's body. Uses the HTTP
+# clients of Python, Node, Go and Java, as far as they are installed. Starts a gateway on a private Postgres.
 #
 #   scripts/early-answers.sh PROGRAM [TIMES]
 #
-# Prints one row a case, and ends with 1 if an answer was lost.
+# Prints one row for each case, and exits with 1 if an answer was lost.
 set -eu
 
 if [ -z "${EARLY_ANSWERS_INSIDE-}" ]; then
@@ -65,7 +65,7 @@ run() {
     "$@" "$times" <"$scratch/cases" >"$scratch/$client.answers"
     names="$names $client"
 }
-if python3 -c 'import requests' 2>"$scratch/why"; then
+if python3 -c 'import requests' 2>"$scratch/error"; then
     run python python3 $clients/client.py
 fi
 if command -v node >"$scratch/which"; then
@@ -77,7 +77,7 @@ if command -v go >"$scratch/which"; then
 fi
 if command -v javac >"$scratch/which"; then
     javac -d "$scratch" $clients/Client.java
-    # Java 17's own client waits for ever for a 100 where another answer comes instead.
+    # Java 17's own client waits for ever for a 100 if another answer comes instead.
     run java sh -c "grep -v Expect | java -cp '$scratch' Client \"\$1\"" java
 fi
 

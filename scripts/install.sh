@@ -1,7 +1,7 @@
 #!/bin/sh
-# Installs what the build and the private Postgres need and this machine lacks, and says what it
-# does; does nothing, silently, where nothing is missing. Debian and Ubuntu, as root or with sudo;
-# elsewhere it names what is missing and exits with 1.
+# Installs what the build and the private Postgres need and this machine lacks, and reports what it installs. Does
+# nothing, without output, if nothing is missing. Works on Debian and Ubuntu, as root or with sudo. Elsewhere it names
+# what is missing and exits with 1.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -26,12 +26,12 @@ compiles() {
         int main(void) { return 0; }' | cc -x c -o /dev/null - 2>/dev/null
 }
 
-# Debian and Ubuntu keep the server's programs out of PATH.
+# Debian and Ubuntu keep the server's programs outside of PATH.
 has_postgres() {
     has psql && { has initdb || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; }
 }
 
-# The toolchain that rust-toolchain.toml asks for, or a newer one where there is no rustup.
+# The toolchain of rust-toolchain.toml, or a newer one if there is no rustup.
 rust_version=$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)
 has_rust() {
     has cargo && cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 &&
@@ -57,13 +57,13 @@ if [ -n "$packages" ]; then
     [ "$(id -u)" -eq 0 ] || as_root=sudo
     if ! has apt-get || { [ -n "$as_root" ] && ! has sudo; }; then
         say "this machine lacks $missing."
-        say "On Debian and Ubuntu, with root or sudo, I would install:$packages."
+        say "On Debian and Ubuntu, as root or with sudo, this script installs:$packages."
         [ $rust_missing = no ] || say "It lacks Rust $rust_version too: see https://rustup.rs."
         exit 1
     fi
     say "this machine lacks $missing; installing$packages with apt-get"
-    # Without this, Debian's package creates a cluster and starts it on port 5432: the gateway
-    # brings its own, and a developer's machine is not ours to change further than needed.
+    # Without this, Debian's package creates a cluster and starts it on port 5432. The gateway starts its own Postgres,
+    # and a developer's machine must not be changed more than necessary.
     no_cluster=/etc/postgresql-common/createcluster.d/fineract-gateway.conf
     trap '$as_root rm -f "$no_cluster"' EXIT
     $as_root mkdir -p "${no_cluster%/*}"
@@ -77,7 +77,7 @@ fi
 if [ $rust_missing = yes ]; then
     if ! has rustup; then
         say "installing rustup into ${CARGO_HOME:-$HOME/.cargo}"
-        # The script behind https://sh.rustup.rs, from the host that it downloads from itself.
+        # The script behind https://sh.rustup.rs, from the host from which it downloads rustup.
         curl --proto '=https' --tlsv1.2 -sSfL https://static.rust-lang.org/rustup/rustup-init.sh |
             sh -s -- -q -y --no-modify-path --profile minimal --default-toolchain none >/dev/null
     fi

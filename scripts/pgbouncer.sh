@@ -1,6 +1,6 @@
 #!/bin/sh
-# Brings PgBouncer for the tests, from Debian's or Ubuntu's package, into target/pgbouncer: downloaded
-# and unpacked, not installed, and no service is started. Does nothing where it is there already.
+# Puts PgBouncer for the tests into target/pgbouncer, from the package of Debian or Ubuntu. The package is downloaded
+# and unpacked, but not installed, and no service is started. Does nothing if PgBouncer is already there.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -14,7 +14,7 @@ command -v apt-get >/dev/null && command -v dpkg >/dev/null || {
 mkdir -p target
 fresh=$(mktemp -d target/pgbouncer.XXXXXX)
 trap 'rm -rf "$fresh"' EXIT
-# With the libraries that only it needs; the others come with Postgres.
+# Also fetches the libraries that only PgBouncer needs; the others come with Postgres.
 fetch() {
     packages="pgbouncer $(apt-cache depends pgbouncer | sed -n 's/^ *Depends: \(libc-ares\|libevent\)/\1/p')"
     # shellcheck disable=SC2086 # a list of words

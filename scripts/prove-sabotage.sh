@@ -1,5 +1,6 @@
 #!/bin/sh
-# Has gateways do one thing wrong on purpose, each in turn, and expects `prove` to object to it.
+# Runs `prove` once for each sabotage (a deliberate error of the gateways), and expects it to report a violation each
+# time.
 #
 #   scripts/prove-sabotage.sh GATEWAY_LAB     built with the feature `faults`
 set -u
@@ -13,11 +14,11 @@ for sabotage in no_reconcile no_fence new_key_after_unknown new_key_on_cached_40
     attempt_not_committed history_by_external_id cascade_off expire_unread trusts_keys trusts_numbers; do
     card=
     case $sabotage in
-    # It shows only where an operation's deadline passes while Fineract cannot be read about it.
+    # This error shows only if an operation's deadline passes while Fineract cannot be read.
     expire_unread) card='unreadable past a deadline' ;;
-    # It shows only where Fineract ignores keys.
+    # This error shows only if Fineract ignores idempotency keys.
     trusts_keys) card='keys ignored' ;;
-    # It shows only where Fineract gives a number to another.
+    # This error shows only if Fineract gives a loan's number to another loan.
     trusts_numbers) card='a number given to another' ;;
     esac
     "$program" prove --sabotage "$sabotage" ${card:+--card "$card"} --rounds 50 --until-violation >"$report" 2>&1

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Writes into FOLDER what the checked queries need to be compiled without a database.
+# Writes into FOLDER the data with which the checked queries compile without a database.
 #
 #   DATABASE_URL=an-empty-database scripts/sqlx-prepare.sh FOLDER
 #
-# psql applies the migrations, not the gateway: it cannot be compiled before its queries are known.
+# psql applies the migrations, because the gateway cannot be compiled before its queries are checked.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -14,9 +14,9 @@ for migration in migrations/*.sql; do
     psql --quiet --no-psqlrc --single-transaction --set=ON_ERROR_STOP=1 \
         --dbname="$DATABASE_URL" --file="$migration" >/dev/null
 done
-# Where the gateway keeps which migrations were applied; a query asks for it.
+# The table in which the gateway records the applied migrations. One of its queries reads it.
 psql --quiet --no-psqlrc --dbname="$DATABASE_URL" --command='CREATE TABLE _sqlx_migrations (version bigint PRIMARY KEY, success boolean NOT NULL)'
-# The macros write only when they run: nothing may be up to date.
+# The macros write their data only when the crates are compiled, so cargo must consider them out of date.
 touch src/lib.rs tests/it/main.rs crates/gateway-lab/src/main.rs
 SQLX_OFFLINE=false SQLX_TMP=$fresh SQLX_OFFLINE_DIR=$fresh cargo check --workspace --all-targets --locked --quiet
 

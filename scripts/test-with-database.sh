@@ -1,5 +1,5 @@
 #!/bin/sh
-# The checks that need a database: .sqlx is fresh, and the tests pass.
+# Runs the checks that need a database: that .sqlx is up to date, and the tests.
 #
 #   DATABASE_URL=an-empty-database scripts/test-with-database.sh
 set -eu
@@ -11,12 +11,12 @@ if [ -d .sqlx ]; then
     trap 'rm -rf "$fresh"' EXIT
     scripts/sqlx-prepare.sh "$fresh"
     if ! diff -r .sqlx "$fresh"; then
-        echo "The queries and .sqlx differ: run \`make sqlx\` and commit what it writes." >&2
+        echo "The queries and .sqlx differ. Run \`make sqlx\`, and commit what it writes." >&2
         exit 1
     fi
 fi
 
-# Not cargo-nextest: nearly all tests are in one binary, which cargo runs in parallel as well, and a bare
-# machine would have to build or download the runner first.
-# Most tests wait most of the time, for a call or a lease.
+# Does not use cargo-nextest: nearly all tests are in one binary, which cargo runs in parallel as well, and a new
+# machine would have to build or download the runner first. Uses twice as many threads as there are cores, because most
+# tests wait most of the time, for a call or a lease.
 RUST_TEST_THREADS=${RUST_TEST_THREADS:-$(($(nproc) * 2))} cargo test --workspace --locked

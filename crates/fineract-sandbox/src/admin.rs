@@ -1,4 +1,5 @@
-//! What only a sandbox has: faults, the ledger, and the states that otherwise take a crash or an administrator.
+//! The sandbox's admin interface: faults, the ledger, and conditions that otherwise only a crash or an administrator
+//! causes.
 
 use std::time::SystemTime;
 
@@ -14,7 +15,7 @@ use super::json::{Json, Object, object};
 use super::keys::KeySettings;
 use super::reply::Reply;
 
-/// The routes below `/sandbox`; none asks for credentials.
+/// The routes below `/sandbox`. None requires credentials.
 pub(super) fn routes() -> Router<Sandbox> {
     Router::new()
         .route(
@@ -55,7 +56,7 @@ async fn show_ledger(Handle(sandbox): Handle<Sandbox>) -> Response<Body> {
     Reply::ok(sandbox.lock().ledger.json().compact()).into_response()
 }
 
-/// `{"fineractVersion"}`: everything is forgotten; without a version the release stays as it is.
+/// `{"fineractVersion"}`: resets everything. Without a version, the release stays the same.
 async fn reset(Handle(sandbox): Handle<Sandbox>, body: String) -> Response<Body> {
     let asked = object_of(&body).unwrap_or_default();
     let version = asked.get("fineractVersion").and_then(Json::as_text);
@@ -68,14 +69,14 @@ async fn reset(Handle(sandbox): Handle<Sandbox>, body: String) -> Response<Body>
     }
 }
 
-/// As if the process had been started anew: data and rows stay, running commands end without an effect.
+/// Simulates a restart of Fineract: data and command records stay, running commands end without an effect.
 async fn restart(Handle(sandbox): Handle<Sandbox>) -> Response<Body> {
     sandbox.lock().started_at = SystemTime::now();
     done()
 }
 
-/// `{"externalId"}`: the loan gets the next number, and one of the back office's, as it stands, has its number now,
-/// as after a restore.
+/// `{"externalId"}`: gives this loan the next number, and its old number to a copy of it that belongs to the back
+/// office, as a restore may do.
 async fn renumber_loan(Handle(sandbox): Handle<Sandbox>, body: String) -> Response<Body> {
     let external_id = object_of(&body)
         .as_ref()
@@ -91,7 +92,8 @@ async fn renumber_loan(Handle(sandbox): Handle<Sandbox>, body: String) -> Respon
     }
 }
 
-/// `{"header", "ignored"}`: started anew with these settings of keys, the usual ones where nothing is said.
+/// `{"header", "ignored"}`: simulates a restart with these settings for idempotency keys. A missing setting gets its
+/// default.
 async fn restart_with_keys(Handle(sandbox): Handle<Sandbox>, body: String) -> Response<Body> {
     let Some(json) = object_of(&body) else {
         return refused("a JSON object is wanted");
@@ -100,7 +102,7 @@ async fn restart_with_keys(Handle(sandbox): Handle<Sandbox>, body: String) -> Re
     done()
 }
 
-/// `{"name", "password", "permissions": [...]}`; without permissions the user may do everything.
+/// `{"name", "password", "permissions": [...]}`: adds a user. Without `permissions`, the user may do everything.
 async fn add_user(Handle(sandbox): Handle<Sandbox>, body: String) -> Response<Body> {
     let Some(user) = object_of(&body) else {
         return refused("a JSON object is wanted");
@@ -120,7 +122,7 @@ async fn add_user(Handle(sandbox): Handle<Sandbox>, body: String) -> Response<Bo
     done()
 }
 
-/// `{"externalId", "locked"}`: the nightly job takes the loan, or lets it go.
+/// `{"externalId", "locked"}`: the nightly job locks the loan, or unlocks it.
 async fn lock_loan(Handle(sandbox): Handle<Sandbox>, body: String) -> Response<Body> {
     let Some(json) = object_of(&body) else {
         return refused("a JSON object is wanted");
@@ -143,7 +145,7 @@ async fn lock_loan(Handle(sandbox): Handle<Sandbox>, body: String) -> Response<B
     done()
 }
 
-/// `["APPROVE_LOAN", …]`: the permissions that a checker must confirm from now on.
+/// `["APPROVE_LOAN", …]`: from now on, commands with these permissions wait for a checker.
 async fn set_maker_checker(Handle(sandbox): Handle<Sandbox>, body: String) -> Response<Body> {
     let Ok(Json::List(names)) = Json::parse(&body) else {
         return refused("a JSON array of permissions is wanted");
@@ -156,7 +158,7 @@ async fn set_maker_checker(Handle(sandbox): Handle<Sandbox>, body: String) -> Re
     done()
 }
 
-/// `{"action", "entity", "key"}`: the command's row goes back to "running", as a crash leaves it.
+/// `{"action", "entity", "key"}`: marks the command's record as running again, as after a crash.
 async fn strand_command(Handle(sandbox): Handle<Sandbox>, body: String) -> Response<Body> {
     let Some(json) = object_of(&body) else {
         return refused("a JSON object is wanted");
@@ -189,7 +191,7 @@ pub(super) async fn info(Handle(sandbox): Handle<Sandbox>) -> Response<Body> {
     Reply::ok(Json::from(body).compact()).into_response()
 }
 
-/// `GET /actuator/prometheus`: when the process was started, as Java prints a double, and how long ago.
+/// `GET /actuator/prometheus`: the start time of the process in the format of Java's doubles, and its uptime.
 pub(super) async fn prometheus(Handle(sandbox): Handle<Sandbox>) -> Response<Body> {
     let started_at = sandbox.lock().started_at;
     let millis = started_at

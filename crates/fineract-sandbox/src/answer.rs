@@ -20,26 +20,26 @@ use super::routes::{self, Resource};
 use super::state::{Twist, Write, echo};
 use super::wire::Line;
 
-/// The most that a request's body may hold.
+/// The maximum size of a request's body, in bytes.
 const BODY_LIMIT: usize = 16 * 1024 * 1024;
 
-/// What becomes of the answer on its way out.
+/// How the answer is sent.
 enum Sent {
     Whole(Reply),
     Half(Reply),
     Nothing,
 }
 
-/// What came of a command.
+/// The state of a command after an attempt to run it.
 enum Attempt {
     Answered(Reply),
-    /// Its row is there; it is to be run.
+    /// Its record exists, and the command must be run.
     Begun(i64),
-    /// Its row is running.
+    /// Its record is in the state "running".
     Busy,
 }
 
-/// Answers a request of Fineract's API.
+/// Answers a request to Fineract's API.
 pub(super) async fn answer(Handle(sandbox): Handle<Sandbox>, request: Request) -> Response<Body> {
     let (head, body) = request.into_parts();
     let line = head
@@ -73,7 +73,7 @@ pub(super) async fn answer(Handle(sandbox): Handle<Sandbox>, request: Request) -
 }
 
 impl Sandbox {
-    /// Does what the request asks for, as the fault that strikes it allows.
+    /// Processes the request, with the fault that applies to it.
     async fn process(&self, call: Call) -> Sent {
         let command = call.query("command");
         let strike = {
@@ -85,7 +85,7 @@ impl Sandbox {
                 command,
                 key,
             };
-            state.faults.strike(&asked)
+            state.faults.hit(&asked)
         };
         let Some((fault, delay)) = strike else {
             return Sent::Whole(self.serve_call(&call, Twist::None).await);
@@ -156,7 +156,7 @@ impl Sandbox {
             Ok(write) => write,
             Err(reply) => return reply,
         };
-        // Fineract asks a running command three times before it gives up.
+        // Fineract checks a running command three times before it answers 425.
         for wait in [self.pause / 3, self.pause * 2 / 3, Duration::ZERO] {
             match self.attempt(&write, &twist) {
                 Attempt::Answered(reply) => return reply,
@@ -167,7 +167,7 @@ impl Sandbox {
         echo(&write)
     }
 
-    /// Runs the command, or finds its answer.
+    /// Runs the command, or finds its stored answer.
     fn attempt(&self, write: &Write, twist: &Twist) -> Attempt {
         let mut state = self.lock();
         let is_1_10_1 = state.release.is_1_10_1();
@@ -178,15 +178,16 @@ impl Sandbox {
             }
             Begun::Started(id) => Attempt::Answered(state.finish(id, write, twist.clone())),
             Begun::Replayed(reply) => Attempt::Answered(reply),
-            Begun::Held if !is_1_10_1 => Attempt::Busy,
+            Begun::WaitsForChecker if !is_1_10_1 => Attempt::Busy,
             Begun::Busy => Attempt::Busy,
-            Begun::Held | Begun::Raced | Begun::KeyTooLong => Attempt::Answered(
+            Begun::WaitsForChecker | Begun::Raced | Begun::KeyTooLong => Attempt::Answered(
                 Failure::constraint("error.msg.data.integrity.issue").reply(&write.path),
             ),
         }
     }
 
-    /// Leaves others the time to come with the same key, and runs the command, whether or not its caller waits.
+    /// Waits, so that other requests with the same key can arrive, and then runs the command, even if its caller has
+    /// gone.
     async fn finish_later(&self, id: i64, write: Write, twist: Twist) -> Reply {
         let (sandbox, path) = (self.clone(), write.path.clone());
         let finished = self.tasks.spawn(async move {
@@ -199,7 +200,7 @@ impl Sandbox {
         finished.await.unwrap_or_else(broken)
     }
 
-    /// Everything before a command is recorded; a read is answered here.
+    /// Everything that happens before a command is recorded. Answers a read.
     fn understand(&self, call: &Call, twist: &Twist) -> Result<Write, Reply> {
         let mut state = self.lock();
         if let Some(reply) = call.refused_path() {
@@ -230,8 +231,8 @@ impl Sandbox {
         write.map_err(|failure| failure.reply(&call.path))
     }
 
-    /// Records the command, drops the connection, and commits the effect when the delay is over; meanwhile its row
-    /// is as given.
+    /// Records the command, cuts the connection, and commits the effect after the delay. Until then, the command's
+    /// record is in the state `meanwhile`.
     fn commit_later(&self, call: &Call, delay: Duration, meanwhile: Row) -> Sent {
         let Ok(write) = self.understand(call, &Twist::None) else {
             return Sent::Nothing;
@@ -249,7 +250,7 @@ impl Sandbox {
             self.tasks.spawn(async move {
                 sleep(delay).await;
                 let mut state = sandbox.lock();
-                // A restart in between kills the command; its row stays.
+                // A restart in the meantime kills the command, but its record stays.
                 if state.started_at == started_at {
                     state.finish(id, &write, Twist::None);
                 }

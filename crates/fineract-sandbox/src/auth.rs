@@ -1,4 +1,4 @@
-//! Who asks: tenant and Basic credentials, before any resource is reached (`docs/fineract/commands.md`, "Refused
+//! Authentication: tenant and Basic credentials, before any resource is reached (`docs/fineract/commands.md`, "Refused
 //! before any resource is reached").
 
 use axum::http::StatusCode;
@@ -10,10 +10,10 @@ use super::failure::standard;
 use super::reply::Reply;
 use super::users::{User, Users};
 
-/// The one tenant.
+/// The only tenant.
 const TENANT: &str = "default";
 
-/// The user, or the refusal.
+/// The user of the request, or the refusal.
 pub(super) fn user<'a>(call: &Call, users: &'a Users) -> Result<&'a User, Reply> {
     let tenant = call
         .header("Fineract-Platform-TenantId")
@@ -22,7 +22,7 @@ pub(super) fn user<'a>(call: &Call, users: &'a Users) -> Result<&'a User, Reply>
         return Err(standard(StatusCode::BAD_REQUEST, &call.path).challenged());
     }
     let Some(header) = call.header("Authorization") else {
-        // The COB filter runs before the refusal and trips over the missing user.
+        // Fineract's COB filter runs before the refusal, and fails because the user is missing.
         let trips = call.is_write() && is_of_one_loan(&call.path);
         return Err(if trips {
             standard(StatusCode::INTERNAL_SERVER_ERROR, &call.path)

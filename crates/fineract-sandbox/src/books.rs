@@ -1,5 +1,5 @@
-//! What the sandbox keeps of the business: clients, loans and what they are made of. Commands change it through a
-//! [`Desk`], in one go or not at all.
+//! The business data: clients, loans, and what belongs to them. A command changes it through a [`Context`], completely
+//! or not at all.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -13,7 +13,7 @@ use super::products::{Product, recorded};
 use super::release::Release;
 use super::users::User;
 
-/// The last id given out, for each kind of thing; a failed insert leaves a gap.
+/// The last id that was assigned, for each kind of object. A failed insert leaves a gap.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Ids {
     pub(super) client: i64,
@@ -25,7 +25,7 @@ pub(super) struct Ids {
     pub(super) note: i64,
 }
 
-/// Gives out the next id.
+/// Assigns the next id.
 pub(super) fn next(last: &mut i64) -> i64 {
     *last += 1;
     *last
@@ -44,25 +44,25 @@ pub(super) struct Books {
     pub(super) clients_by_external_id: HashMap<String, i64>,
     pub(super) clients_by_mobile: HashMap<String, i64>,
     pub(super) loans_by_external_id: HashMap<String, i64>,
-    /// Loan and transaction of every transaction external id ever taken; an undone one keeps its id.
+    /// The loan and transaction of each transaction external id. An undone transaction keeps its external id.
     pub(super) transactions_by_external_id: HashMap<String, (i64, i64)>,
     pub(super) loans_by_client: HashMap<i64, Vec<i64>>,
-    /// How often each client was paid on each product.
+    /// How many disbursements each client has received for each product.
     pub(super) cycles: HashMap<(i64, i64), i64>,
-    /// Loans that the nightly job holds.
+    /// The loans that the nightly job has locked.
     pub(super) locked_loans: HashSet<i64>,
 }
 
-/// A thing named in a path, by number or by external id.
+/// An object in a path, by number or by external id.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Named {
     Number(i64),
     External(String),
 }
 
-/// What a command works on: the books, the day, and who asks.
+/// What a command works on: the books, the release, the business date, and the user.
 #[derive(Debug)]
-pub(super) struct Desk<'a> {
+pub(super) struct Context<'a> {
     pub(super) books: &'a mut Books,
     pub(super) release: Release,
     pub(super) today: NaiveDate,
@@ -70,7 +70,7 @@ pub(super) struct Desk<'a> {
 }
 
 impl Books {
-    /// A tenant as a fresh Fineract has it: no products, no currency but the dollar.
+    /// A tenant as a new Fineract has it: no products, and the dollar as its only currency.
     pub(super) fn fresh() -> Self {
         let payment_types = [
             ("Money Transfer", None),
@@ -108,7 +108,7 @@ impl Books {
         }
     }
 
-    /// A tenant with the nine lenders' products, a closed one, the payment type and the charge.
+    /// A tenant with the products of the nine lenders, a closed one, the payment type and the charge.
     pub(super) fn with_products() -> Self {
         let mut books = Self::fresh();
         let (products, charges, payment_types) = recorded();
@@ -125,7 +125,7 @@ impl Books {
         books
     }
 
-    /// The client's number; a number is not looked up.
+    /// The client's number. A number in the path is returned without a check that the client exists.
     pub(super) fn client_id(&self, name: &Named) -> Result<i64, Failure> {
         match name {
             Named::Number(id) => Ok(*id),
@@ -143,7 +143,7 @@ impl Books {
         client.ok_or_else(|| Failure::not_found("error.msg.client.id.invalid", vec![id.into()]))
     }
 
-    /// The loan's number; a number is not looked up.
+    /// The loan's number. A number in the path is returned without a check that the loan exists.
     pub(super) fn loan_id(&self, name: &Named) -> Result<i64, Failure> {
         match name {
             Named::Number(id) => Ok(*id),
@@ -173,7 +173,8 @@ impl Books {
             .ok_or_else(|| Failure::not_found("error.msg.loanproduct.id.invalid", vec![id.into()]))
     }
 
-    /// Gives a loan the next number, and its own to a copy of it under another external id; whether it is there.
+    /// Gives a loan the next number, and its old number to a copy of it under another external id. Returns whether the
+    /// loan exists.
     pub(super) fn renumber(&mut self, external_id: &str) -> bool {
         let Some(number) = self.loans_by_external_id.get(external_id).copied() else {
             return false;

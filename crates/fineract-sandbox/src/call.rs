@@ -1,4 +1,4 @@
-//! A request as the sandbox sees it, before it is known what it asks for.
+//! An HTTP request, before the sandbox has determined which operation it asks for.
 
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
@@ -8,10 +8,10 @@ use super::json::{Json, Unreadable};
 use super::params::Params;
 use super::reply::Reply;
 
-/// Everything below this is Fineract's.
+/// The base path of Fineract's API.
 pub(super) const API: &str = "/fineract-provider/api/v1";
 
-/// A request.
+/// A request to Fineract's API.
 #[derive(Clone, Debug)]
 pub(super) struct Call {
     pub(super) method: Method,
@@ -67,7 +67,7 @@ impl Call {
         matches!(self.method, Method::POST | Method::PUT | Method::DELETE)
     }
 
-    /// Whether the request says that it is JSON; none saying anything is read as JSON all the same.
+    /// Whether the Content-Type is JSON. Fineract also reads a body without a Content-Type as JSON.
     pub(super) fn is_json(&self) -> bool {
         self.header(CONTENT_TYPE.as_str())
             .is_some_and(|kind| kind.starts_with("application/json"))
@@ -77,7 +77,7 @@ impl Call {
         self.headers.contains_key(CONTENT_TYPE) && !self.is_json() && !self.body.is_empty()
     }
 
-    /// The body as an object; a DELETE has none.
+    /// The members of the body. A DELETE has no body.
     pub(super) fn params(&self, action: &str) -> Result<Params, Failure> {
         if self.body.trim().is_empty() {
             return match (&self.method, action) {
@@ -95,7 +95,7 @@ impl Call {
         }
     }
 
-    /// The decoded parts of the path below the API's base; `None` elsewhere.
+    /// The decoded segments of the path below the API's base path. `None` if the path is outside of it.
     pub(super) fn segments(&self) -> Option<Vec<String>> {
         let below = self.path.strip_prefix(API)?.strip_prefix('/')?;
         Some(
@@ -107,8 +107,8 @@ impl Call {
         )
     }
 
-    /// What Tomcat and Spring refuse in a path (`docs/fineract/commands.md`, "Refused before any resource is
-    /// reached").
+    /// The refusal of Tomcat or Spring for a path that they do not accept (`docs/fineract/commands.md`, "Refused before
+    /// any resource is reached").
     pub(super) fn refused_path(&self) -> Option<Reply> {
         let path = self.path.to_ascii_uppercase();
         if ["%2F", "%5C", "%00", "\\"]
@@ -124,7 +124,7 @@ impl Call {
     }
 }
 
-/// Percent-decodes; what is no code stays as it is.
+/// Percent-decodes a text. An invalid code stays as it is.
 fn decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

@@ -1,10 +1,11 @@
-//! Makers and checkers: commands that wait for a person, and what becomes of them (`docs/fineract/checkers.md`).
+//! Makers and checkers: commands that wait for a checker, and what a checker does with them
+//! (`docs/fineract/checkers.md`).
 
 use std::time::SystemTime;
 
 use axum::http::Method;
 
-use super::books::Desk;
+use super::books::Context;
 use super::call::Call;
 use super::commands::{Command, Row};
 use super::failure::Failure;
@@ -16,28 +17,28 @@ use super::state::{State, Write};
 use super::users::User;
 
 impl State {
-    /// A maker's command is run and rolled back, and then waits.
-    pub(super) fn hold(&mut self, id: i64, write: &Write, user: &User) -> Reply {
+    /// Makes a maker's command wait for a checker. Fineract first runs the command and rolls it back.
+    pub(super) fn submit_to_checker(&mut self, id: i64, write: &Write, user: &User) -> Reply {
         let today = self.today();
         let mut books = self.books.clone();
         let tried = write.operation.run(
-            &mut Desk {
+            &mut Context {
                 books: &mut books,
                 release: self.release,
                 today,
                 user,
             },
-            &write.order,
+            &write.input,
         );
         if let Err(failure) = tried {
             return self.refuse(id, write, &failure);
         }
         self.commands.set(id, Row::AwaitingApproval);
-        let resource_id = (write.order.id > 0).then_some(write.order.id);
+        let resource_id = (write.input.id > 0).then_some(write.input.id);
         Reply::ok(Json::from(Outcome::pending(id, resource_id)).compact())
     }
 
-    /// The commands that wait for a checker, as `GET /makercheckers` lists them to a user: those that this one may check.
+    /// The waiting commands that this user may check, as `GET /makercheckers` lists them.
     pub(super) fn pending(
         &self,
         user: &User,
@@ -58,8 +59,8 @@ impl State {
             .collect()
     }
 
-    /// A command's row, as `GET /audits/{id}` shows it. Nothing in it tells an approval from a rejection, and a row that is
-    /// not there breaks Fineract.
+    /// A command's record as `GET /audits/{id}` shows it. It does not distinguish an approval from a rejection. For a
+    /// record that does not exist, Fineract fails.
     pub(super) fn audit(&self, id: i64) -> Result<Object, Failure> {
         let missing =
             || Failure::Unmapped("Incorrect result size: expected 1, actual 0".to_owned());
@@ -70,8 +71,8 @@ impl State {
     fn described(&self, command: &Command) -> Object {
         let operation = command.operation;
         let is_loan = operation.entity == "LOAN";
-        let resource_id = (command.order.id > 0).then_some(command.order.id);
-        let loan = self.books.loans.get(&command.order.id);
+        let resource_id = (command.input.id > 0).then_some(command.input.id);
+        let loan = self.books.loans.get(&command.input.id);
         let loan = loan.filter(|_| is_loan);
         let folder = if is_loan { "loans" } else { "clients" };
         let checked = command.checked.as_ref();
@@ -90,8 +91,8 @@ impl State {
         }
     }
 
-    /// What a checker does to a waiting command: approves it, rejects it or takes it from the list; `None` where the method
-    /// is another.
+    /// Performs a checker's action on a waiting command: approves it, rejects it, or deletes it from the list. `None`
+    /// if the method is another one.
     pub(super) fn check(&mut self, call: &Call, id: i64, checker: &User) -> Option<Reply> {
         let verdict = match (&call.method, call.query("command")) {
             (&Method::POST, Some("approve")) => Verdict::Approved,
@@ -125,14 +126,15 @@ impl State {
         })
     }
 
-    /// Runs the command under its maker's key; one that is refused counts as unchecked, with the refusal stored.
+    /// Runs the command under its maker's key. A refused command remains unchecked, with the refusal as its stored
+    /// answer.
     fn approve(&mut self, id: i64, checker: &User, path: &str) -> Reply {
         let Some(command) = self.commands.get(id) else {
             return Failure::NotAuthorized.reply(path);
         };
         let write = Write {
             operation: command.operation,
-            order: command.order.clone(),
+            input: command.input.clone(),
             key: command.key().to_owned(),
             sent_key: command.key().to_owned(),
             username: checker.who.username.clone(),
@@ -153,7 +155,7 @@ enum Verdict {
     Deleted,
 }
 
-/// Milliseconds since the epoch, as Fineract writes a time.
+/// A time as Fineract writes it: milliseconds since the epoch.
 fn milliseconds(at: SystemTime) -> i64 {
     let since = at
         .duration_since(SystemTime::UNIX_EPOCH)

@@ -1,24 +1,23 @@
-//! The rows of Fineract's command table: what was asked under which key, and what came of it
-//! (`docs/fineract/idempotency.md`).
+//! Fineract's table of commands: what was requested under which key, and the result (`docs/fineract/idempotency.md`).
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::SystemTime;
 
-use super::operations::{Operation, Order};
+use super::operations::{Input, Operation};
 use super::reply::Reply;
 
-/// A key is unique together with action and entity; it is tied to no resource and no body.
+/// An idempotency key is unique together with action and entity. It is not bound to a resource or a body.
 type Key = (&'static str, &'static str, String);
 
-/// The longest key that the column holds.
+/// The maximum length of a key, in characters.
 const LONGEST_KEY: usize = 50;
 
-/// A row.
+/// A record of the table.
 #[derive(Debug)]
 pub(super) struct Command {
     pub(super) id: i64,
     pub(super) operation: &'static Operation,
-    pub(super) order: Order,
+    pub(super) input: Input,
     key: String,
     pub(super) maker: String,
     pub(super) made_at: SystemTime,
@@ -27,39 +26,39 @@ pub(super) struct Command {
     pub(super) row: Row,
 }
 
-/// A row's state.
+/// The state of a record.
 #[derive(Clone, Debug)]
 pub(super) enum Row {
-    /// Begun, and not yet committed as such.
+    /// Begun, but this is not committed yet, so that another call with the key does not see it.
     Starting,
-    /// Running, or left so by a crash: nobody sweeps it.
+    /// Running, or interrupted by a crash. Fineract never cleans such a record up.
     UnderProcessing,
-    /// Ended, well or not: the answer that every re-send gets.
+    /// Ended, with or without success. The stored answer is returned for every repetition.
     Ended(Reply),
     /// Waiting for a checker.
     AwaitingApproval,
-    /// Rejected by one: its key has no other answer than that of a command that waits.
+    /// Rejected by a checker. Its key gets the same answer as that of a waiting command.
     Rejected,
 }
 
-/// What a key leads to.
+/// The result of looking up a key.
 #[derive(Debug)]
 pub(super) enum Begun {
-    /// A row was made; the command with this id is to be run.
+    /// A new record was made. The command with this id must be run.
     Started(i64),
-    /// The stored answer.
+    /// The key has this stored answer.
     Replayed(Reply),
-    /// The row is there and has no answer.
+    /// A record exists without an answer, because its command is running.
     Busy,
-    /// The row is there and has no answer before a checker gives one, or for ever.
-    Held,
-    /// Another call with this key is about to make the row.
+    /// A record exists that waits for a checker or was rejected by one.
+    WaitsForChecker,
+    /// Another call with this key is just making the record.
     Raced,
-    /// The key does not fit; nothing was stored.
+    /// The key is too long. Nothing was stored.
     KeyTooLong,
 }
 
-/// The table.
+/// The table of commands.
 #[derive(Debug, Default)]
 pub(super) struct Commands {
     rows: BTreeMap<i64, Command>,
@@ -68,11 +67,11 @@ pub(super) struct Commands {
 }
 
 impl Commands {
-    /// Looks the key up and, where it is new, makes its row.
+    /// Looks the key up, and makes a record if it is new.
     pub(super) fn begin(
         &mut self,
         operation: &'static Operation,
-        order: &Order,
+        input: &Input,
         key: &str,
         maker: &str,
     ) -> Begun {
@@ -83,7 +82,7 @@ impl Commands {
                 Row::Ended(reply) => Begun::Replayed(reply.clone().cached()),
                 Row::Starting => Begun::Raced,
                 Row::UnderProcessing => Begun::Busy,
-                Row::AwaitingApproval | Row::Rejected => Begun::Held,
+                Row::AwaitingApproval | Row::Rejected => Begun::WaitsForChecker,
             };
         }
         if key.chars().count() > LONGEST_KEY {
@@ -93,7 +92,7 @@ impl Commands {
         let command = Command {
             id: self.last_id,
             operation,
-            order: order.clone(),
+            input: input.clone(),
             key: key.to_owned(),
             maker: maker.to_owned(),
             made_at: SystemTime::now(),
@@ -115,14 +114,14 @@ impl Commands {
         }
     }
 
-    /// Notes who has approved or rejected the command.
+    /// Records who has approved or rejected the command.
     pub(super) fn note_check(&mut self, id: i64, checker: &str) {
         if let Some(command) = self.rows.get_mut(&id) {
             command.checked = Some((checker.to_owned(), SystemTime::now()));
         }
     }
 
-    /// Takes the row away, as if the command had never been recorded.
+    /// Removes the record, as if the command had never been recorded.
     pub(super) fn forget(&mut self, id: i64) {
         if let Some(command) = self.rows.remove(&id) {
             self.by_key.remove(&(
@@ -133,7 +132,7 @@ impl Commands {
         }
     }
 
-    /// Puts an ended row back to "running", as a crash leaves it.
+    /// Marks an ended record as running again, as after a crash. Returns whether it exists.
     pub(super) fn strand(&mut self, action: &str, entity: &str, key: &str) -> bool {
         let found = self.rows.values_mut().find(|command| {
             command.operation.action == action

@@ -1,4 +1,5 @@
-//! Dates as Fineract reads them: a Java pattern with an English locale, strict about the calendar, lenient about widths.
+//! Dates as Fineract reads them: with a Java pattern and an English locale, strict about the calendar, lenient about
+//! widths.
 
 use chrono::{DateTime, Days, Months, NaiveDate, TimeDelta, Utc};
 
@@ -17,13 +18,13 @@ const MONTHS: [&str; 12] = [
     "december",
 ];
 
-/// Today in the tenant's timezone, Asia/Kolkata.
+/// Today's date in the tenant's time zone, Asia/Kolkata.
 pub(super) fn today() -> NaiveDate {
     let now = DateTime::<Utc>::from(std::time::SystemTime::now());
     (now + TimeDelta::minutes(330)).date_naive()
 }
 
-/// Reads `text` by a Java date pattern; `None` where it is no such date.
+/// Reads `text` with a Java date pattern. `None` if it is no such date.
 pub(super) fn parse(text: &str, pattern: &str) -> Option<NaiveDate> {
     let (mut rest, mut year, mut month, mut day) = (text, None, None, None);
     let mut letters = pattern.chars().peekable();
@@ -71,7 +72,7 @@ fn month_name(text: &str, width: usize) -> Option<(Option<u32>, &str)> {
     })
 }
 
-/// The date so many periods later; the unit is Fineract's number for days, weeks, months or years.
+/// The date this number of periods later. The unit is Fineract's number for days, weeks, months or years.
 pub(super) fn later(date: NaiveDate, periods: i64, unit: i64) -> NaiveDate {
     let count = u32::try_from(periods).unwrap_or(0);
     let then = match unit {

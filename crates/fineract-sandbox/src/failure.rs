@@ -1,48 +1,49 @@
-//! What Fineract refuses with, and how it says so (`docs/fineract/commands.md`, "The error body" and "Status codes").
+//! Fineract's errors, and their form in an answer (`docs/fineract/commands.md`, "The error body" and "Status codes").
 
 use axum::http::StatusCode;
 
 use super::json::{Json, Object, object};
 use super::reply::Reply;
 
-/// One entry of `errors`. Texts for people are made from the code: the real ones are not ours to copy.
+/// An entry of `errors`. The messages for people are generated from the code, because Fineract's own messages may not
+/// be copied.
 #[derive(Clone, Debug)]
 pub(super) struct Item {
     pub(super) code: String,
     pub(super) parameter: Option<String>,
     pub(super) value: Option<String>,
-    /// Null becomes `{}`, as Fineract does with a null argument.
+    /// The arguments. Null is written as `{}`, as Fineract does.
     pub(super) args: Vec<Json>,
 }
 
-/// A refused or broken command or read.
+/// An error of a command or read.
 #[derive(Clone, Debug)]
 pub(super) enum Failure {
-    /// 400: everything that is wrong with the fields, or with the state.
+    /// 400: all errors of the fields, or of the state.
     Invalid(Vec<Item>),
     /// 403: a rule of the domain.
     Rule(Item),
-    /// 403: a constraint of the database; its code is also the envelope's.
+    /// 403: a constraint of the database. Its code is also that of the whole error.
     Integrity(Item),
-    /// 404.
+    /// 404: the object does not exist.
     NotFound(Item),
-    /// 403: the user may not; never stored.
+    /// 403: the user lacks the permission. Never stored.
     NotAuthorized,
     /// 400: the body is no JSON.
     UnreadableBody,
-    /// 400: the body is JSON, but no object or one with a key twice.
+    /// 400: the body is JSON, but not an object, or an object with a repeated key.
     NoObject,
-    /// 500: an exception that nobody caught, by its message.
+    /// 500: an uncaught exception with this message.
     Unmapped(String),
-    /// 409: two writers, or (`fault` only) Fineract's own retries used up.
+    /// 409: two concurrent writers, or (only by a fault) Fineract has exhausted its own retries.
     Conflict,
-    /// 409: the nightly job holds the loan; never stored.
+    /// 409: the nightly job has locked the loan. Never stored.
     Locked,
-    /// 503: a job forbids writes; never stored.
+    /// 503: a job forbids writes. Never stored.
     SchedulerRunning,
 }
 
-/// The layout of a stored failure: what is replayed when the request had no Content-Type.
+/// The layout of a stored error, which a repetition without a Content-Type receives.
 #[derive(Clone, Copy, PartialEq)]
 enum Layout {
     Wire,
@@ -100,7 +101,7 @@ impl Failure {
         Self::NotFound(Item::new(code, "id", args))
     }
 
-    /// A broken constraint that names no parameter.
+    /// A violated constraint without a parameter.
     pub(super) fn constraint(code: &str) -> Self {
         Self::Integrity(Item {
             parameter: None,
@@ -108,7 +109,7 @@ impl Failure {
         })
     }
 
-    /// Whether the refusal is kept under the idempotency key (`docs/fineract/idempotency.md`, "What one call does").
+    /// Whether the error is stored under the idempotency key (`docs/fineract/idempotency.md`, "What one call does").
     pub(super) fn is_stored(&self) -> bool {
         !matches!(
             self,
@@ -120,7 +121,7 @@ impl Failure {
         )
     }
 
-    /// The answer on the wire; `path` is shown where no mapper knew the exception.
+    /// The answer as it is sent. It contains `path` if no exception mapper of Fineract handled the error.
     pub(super) fn reply(&self, path: &str) -> Reply {
         match self {
             Self::Unmapped(_) => standard(StatusCode::INTERNAL_SERVER_ERROR, path),
@@ -143,7 +144,7 @@ impl Failure {
         }
     }
 
-    /// What the command's row keeps by itself; the wire's answer replaces it where the request was JSON.
+    /// The answer that is stored at first. If the request was JSON, Fineract replaces it by the answer that it sent.
     pub(super) fn stored(&self, path: &str) -> Reply {
         match self {
             Self::Unmapped(message) => Reply::json(
@@ -219,7 +220,7 @@ fn envelope(status: u16, code: &str, items: Option<&[Item]>, layout: Layout) -> 
     )
 }
 
-/// The body of what Spring answers when no resource was reached (`docs/fineract/commands.md`, "Refused before any
+/// The body of Spring's answer to a request that reached no resource (`docs/fineract/commands.md`, "Refused before any
 /// resource is reached").
 pub(super) fn standard(status: StatusCode, path: &str) -> Reply {
     let now = chrono::DateTime::<chrono::Utc>::from(std::time::SystemTime::now());
@@ -243,7 +244,7 @@ fn bare(code: &str) -> String {
     Json::from(body).pretty()
 }
 
-/// A sentence out of a code: `validation.msg.loan.principal.cannot.be.blank` → `loan principal cannot be blank`.
+/// Makes a sentence from a code: `validation.msg.loan.principal.cannot.be.blank` → `loan principal cannot be blank`.
 fn words(code: &str) -> String {
     let code = code
         .strip_prefix("validation.msg.")

@@ -1,38 +1,38 @@
-//! Which idempotency keys a server looks at: a setting of its process, so that it changes only with that.
+//! Which idempotency keys Fineract honours. This is a setting of its process and changes only with a restart.
 
 use super::call::Call;
 use super::json::{Json, Object};
 use super::operations::Operation;
 
-/// The header that Fineract looks at unless it is told otherwise.
-const USUAL: &str = "Idempotency-Key";
+/// The default header of idempotency keys.
+const DEFAULT_HEADER: &str = "Idempotency-Key";
 
-/// Under which header keys are looked for, and for which commands they are not.
+/// The header of idempotency keys, and the commands whose keys are ignored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeySettings {
     header: String,
     ignored: Ignored,
 }
 
-/// The commands whose keys are ignored, as a new command pipeline does.
+/// The commands whose keys are ignored, as Fineract's new command pipeline does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Ignored {
     All,
-    /// By their permissions.
+    /// The commands with these permissions.
     Of(Vec<String>),
 }
 
 impl Default for KeySettings {
     fn default() -> Self {
         Self {
-            header: USUAL.to_owned(),
+            header: DEFAULT_HEADER.to_owned(),
             ignored: Ignored::Of(Vec::new()),
         }
     }
 }
 
 impl KeySettings {
-    /// Keys are looked for under this header.
+    /// Reads keys from this header.
     #[must_use]
     pub fn under(self, header: &str) -> Self {
         Self {
@@ -41,7 +41,7 @@ impl KeySettings {
         }
     }
 
-    /// No key is looked at.
+    /// Ignores every key.
     #[must_use]
     pub fn ignoring_all(self) -> Self {
         Self {
@@ -50,9 +50,12 @@ impl KeySettings {
         }
     }
 
-    /// Reads `{"header": "…", "ignored": true | ["UPDATE_CLIENT", …]}`, both optional.
+    /// Reads `{"header": "…", "ignored": true | ["UPDATE_CLIENT", …]}`. Both members are optional.
     pub(super) fn read(json: &Object) -> Self {
-        let header = json.get("header").and_then(Json::as_text).unwrap_or(USUAL);
+        let header = json
+            .get("header")
+            .and_then(Json::as_text)
+            .unwrap_or(DEFAULT_HEADER);
         let ignored = json.get("ignored");
         let listed = ignored.and_then(Json::as_list).unwrap_or_default();
         let names = listed.iter().filter_map(Json::as_text).map(str::to_owned);
@@ -66,7 +69,7 @@ impl KeySettings {
         }
     }
 
-    /// The key under which a command is stored; none: one that nobody knows.
+    /// The key under which a command is stored. `None` if the caller sent none, or if Fineract ignores it.
     pub(super) fn key(&self, call: &Call, operation: &Operation) -> Option<String> {
         let is_ignored = match &self.ignored {
             Ignored::All => true,
@@ -76,10 +79,10 @@ impl KeySettings {
         key.map(|key| key.trim().to_owned())
     }
 
-    /// The key that the caller has sent, whether or not it is looked at.
+    /// The key that the caller has sent, whether or not Fineract honours it.
     pub(super) fn sent<'a>(&self, call: &'a Call) -> Option<&'a str> {
         call.header(&self.header)
-            .or_else(|| call.header(USUAL))
+            .or_else(|| call.header(DEFAULT_HEADER))
             .map(str::trim)
     }
 }

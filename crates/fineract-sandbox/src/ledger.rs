@@ -1,4 +1,4 @@
-//! Every committed effect, in order: what tests hold a gateway's claims against.
+//! The ledger of all committed effects in order, with which tests compare the results of a gateway.
 
 use super::json::{Json, Object, object};
 use super::operations::{Operation, Posting};

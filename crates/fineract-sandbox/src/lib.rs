@@ -1,13 +1,14 @@
-//! A stand-in for Fineract, in memory, that behaves as recorded: checks in Fineract's order, idempotency rows, double
-//! payments, digits. It has no schedules worth the name, and uses nothing of the rest of the crate.
+//! An in-memory stand-in for Fineract that behaves as a real one was recorded: with its order of checks, its
+//! idempotency records, its double payments, and its digits. It does not compute realistic schedules. It does not know
+//! the gateway.
 //!
-//! | module | owns |
+//! | module | content |
 //! | --- | --- |
-//! | `wire`, `call`, `auth`, `routes` | from the connection to what is asked for |
+//! | `wire`, `call`, `auth`, `routes` | from the connection to the operation that a request asks for |
 //! | `answer` | one request from its arrival to its answer, with its fault |
-//! | `state`, `commands`, `keys`, `operations`, `checkers` | running a command under its key, at once or when a checker approves |
-//! | `books`, `clients`, `loans`, `products`, `setup`, `users` | the business |
-//! | `params`, `failure`, `json`, `dates`, `reply`, `release` | how Fineract reads and speaks |
+//! | `state`, `commands`, `keys`, `operations`, `checkers` | running a command under its key, at once or after a checker's approval |
+//! | `books`, `clients`, `loans`, `products`, `setup`, `users` | the business data and its rules |
+//! | `params`, `failure`, `json`, `dates`, `reply`, `release` | how Fineract reads requests and writes answers |
 //! | `faults`, `ledger`, `admin` | what a real Fineract does not have |
 
 mod admin;
@@ -52,7 +53,7 @@ pub use keys::KeySettings;
 pub use release::Release;
 use state::State;
 
-/// A handle on the sandbox; clones share the state.
+/// A handle to a sandbox. Clones share its state.
 #[derive(Clone, Debug)]
 pub struct Sandbox {
     state: Arc<Mutex<State>>,
@@ -69,13 +70,13 @@ impl Default for Sandbox {
 }
 
 impl Sandbox {
-    /// A tenant that is set up: the nine lenders' products and a closed one, currency, payment type and charge, and the user
-    /// `mifos` / `password`, who may do everything.
+    /// A tenant that is set up: the products of nine lenders and a closed one, currency, payment type and charge, and
+    /// the user `mifos` / `password`, who may do everything.
     pub fn new() -> Self {
         Self::with_books(Books::with_products)
     }
 
-    /// A tenant as a fresh Fineract has it: without products.
+    /// A tenant as a new Fineract has it: without products.
     pub fn unprepared() -> Self {
         Self::with_books(Books::fresh)
     }
@@ -91,14 +92,14 @@ impl Sandbox {
         }
     }
 
-    /// How long a key that is still running is asked again before the answer is 425; a real Fineract takes 3.1 s. Under
-    /// release 1.10.1, calls with one key race for a third of it.
+    /// How long a request waits for a running command with the same key before the answer is 425. A real Fineract waits
+    /// 3.1 s. Under release 1.10.1, calls with one key may overlap for a third of this time.
     #[must_use]
     pub fn with_pause(self, pause: Duration) -> Self {
         Self { pause, ..self }
     }
 
-    /// Fixes the business date; without it, it is today in Asia/Kolkata.
+    /// Fixes the business date. Without this, it is today's date in Asia/Kolkata.
     #[must_use]
     pub fn with_today(self, today: NaiveDate) -> Self {
         let release = self.release();
@@ -112,7 +113,7 @@ impl Sandbox {
         self.anew(release, today)
     }
 
-    /// Looks at these keys.
+    /// Uses these settings for idempotency keys.
     #[must_use]
     pub fn with_keys(self, keys: KeySettings) -> Self {
         let (release, today) = (self.release(), self.lock().fixed_today());
@@ -133,7 +134,8 @@ impl Sandbox {
         }
     }
 
-    /// All routes: Fineract's API and actuator, and `/sandbox/…`. Faults that kill a connection need [`Sandbox::serve`].
+    /// All routes: Fineract's API and actuator, and `/sandbox/…`. Faults that cut a connection require
+    /// [`Sandbox::serve`].
     pub fn router(&self) -> Router {
         Router::new()
             .nest("/sandbox", admin::routes())
@@ -162,7 +164,7 @@ impl Sandbox {
             .await
     }
 
-    /// As if the process had been started anew with these settings of keys.
+    /// Simulates a restart of Fineract with these settings for idempotency keys.
     pub fn restart_with_keys(&self, keys: KeySettings) {
         let mut state = self.lock();
         state.keys = keys;
@@ -173,12 +175,12 @@ impl Sandbox {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The release that is stood in for.
+    /// The release for which the sandbox stands in.
     fn release(&self) -> Release {
         self.lock().release
     }
 
-    /// Back to the first day, perhaps of another release: books, keys, ledger and faults.
+    /// Resets books, keys, ledger and faults to the initial state, and changes the release if one is given.
     fn reset(&self, release: Option<Release>) {
         let mut state = self.lock();
         let today = state.fixed_today();

@@ -1,4 +1,4 @@
-//! `fineract-sandbox`: a stand-in for Fineract on a port of its own.
+//! `fineract-sandbox` serves the stand-in for Fineract on a port.
 
 use std::net::SocketAddr;
 
@@ -10,20 +10,20 @@ use tokio_util::sync::CancellationToken;
 use clap::Parser as _;
 use fineract_sandbox::{KeySettings, Release, Sandbox};
 
-/// Runs a stand-in for Fineract, in memory, until SIGTERM or Ctrl-C.
+/// Runs an in-memory stand-in for Fineract until SIGTERM or Ctrl-C.
 #[derive(Debug, clap::Parser)]
 #[command(version)]
 struct Arguments {
-    /// Address to listen on.
+    /// Listens at this address.
     #[arg(long, default_value = "127.0.0.1:8443")]
     listen: SocketAddr,
-    /// The release of Fineract that is stood in for: `develop` or `1.10.1`.
+    /// Stands in for this release of Fineract: `develop` or `1.10.1`.
     #[arg(long, value_name = "VERSION", default_value = "develop")]
     fineract_version: Release,
-    /// The header in which keys are looked for.
+    /// Reads idempotency keys from this header.
     #[arg(long, value_name = "HEADER", default_value = "Idempotency-Key")]
     idempotency_header: String,
-    /// Looks at no key: each command is carried out however often it comes.
+    /// Ignores idempotency keys: executes a command each time it arrives.
     #[arg(long)]
     ignore_keys: bool,
 }

@@ -1,30 +1,31 @@
-//! The commands that the sandbox knows, by Fineract's own names of action and entity.
+//! The commands that the sandbox supports, by Fineract's names of action and entity.
 
 use rust_decimal::Decimal;
 
-use super::books::Desk;
+use super::books::Context;
 use super::failure::Failure;
 use super::json::{Json, Object, object};
 use super::params::Params;
 use super::{clients, loans, setup};
 
-/// A command: what Fineract calls it, and what does it.
+/// A kind of command: Fineract's names for it, and the function that runs it.
 #[derive(Debug)]
 pub(super) struct Operation {
     pub(super) action: &'static str,
     pub(super) entity: &'static str,
-    run: fn(&mut Desk<'_>, &Order) -> Result<Outcome, Failure>,
+    run: fn(&mut Context<'_>, &Input) -> Result<Outcome, Failure>,
 }
 
-/// What a command is asked to do: to which client or loan (0: none yet), to which transaction, with what.
+/// The input of a command: the number of its client or loan (0 if it does not exist yet), its transaction, and its
+/// body.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Order {
+pub(super) struct Input {
     pub(super) id: i64,
     pub(super) transaction_id: i64,
     pub(super) params: Params,
 }
 
-/// What a command did: the result that Fineract answers with, and the line for the ledger.
+/// The outcome of a command: the result in Fineract's answer, and the entry for the ledger.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Outcome {
     pub(super) office_id: Option<i64>,
@@ -38,7 +39,7 @@ pub(super) struct Outcome {
     pub(super) posting: Posting,
 }
 
-/// What the ledger says of a command's effect.
+/// The details of an effect in the ledger.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Posting {
     pub(super) external_id: Option<String>,
@@ -85,19 +86,19 @@ impl Operation {
         format!("{}_{}", self.action, self.entity)
     }
 
-    /// Runs the command: all of it, or a refusal and nothing.
-    pub(super) fn run(&self, desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Failure> {
-        (self.run)(desk, order)
+    /// Runs the command. If it is refused, it changes nothing.
+    pub(super) fn run(&self, context: &mut Context<'_>, input: &Input) -> Result<Outcome, Failure> {
+        (self.run)(context, input)
     }
 
-    /// Whether the ledger keeps the command's effect.
+    /// Whether the ledger records effects of this kind.
     pub(super) fn is_business(&self) -> bool {
         matches!(self.entity, "CLIENT" | "LOAN")
     }
 }
 
 impl Outcome {
-    /// The answer's body, in the order of `docs/fineract/commands.md`, "The result body".
+    /// The body of the answer, in the order of `docs/fineract/commands.md`, "The result body".
     pub(super) fn body(&self, command_id: Option<i64>) -> Object {
         object! {
             "commandId": command_id,
@@ -112,7 +113,7 @@ impl Outcome {
         }
     }
 
-    /// The copy that the command's row keeps until the real answer replaces it: every key, nulls too.
+    /// The copy in the command's record until the sent answer replaces it. It contains every key, also those with null.
     pub(super) fn stored(&self) -> Object {
         let body = self.body(None);
         let keys = [
@@ -142,8 +143,8 @@ impl Outcome {
             })
     }
 
-    /// The answer to a maker: nothing is done before a checker approves (`docs/fineract/checkers.md`, "A command that
-    /// waits for a checker").
+    /// The answer to a maker, before a checker has approved (`docs/fineract/checkers.md`, "A command that waits for a
+    /// checker").
     pub(super) fn pending(command_id: i64, resource_id: Option<i64>) -> Object {
         object! {
             "commandId": command_id,

@@ -1,6 +1,5 @@
-//! The body of a write: how Fineract reads dates, numbers and texts out of it (`docs/fineract/commands.md`, "Dates in
-//! a request" and "Numbers and texts in a request"), and the checks that gather everything wrong with the fields
-//! before they refuse.
+//! The body of a write: how Fineract reads dates, numbers and texts in it (`docs/fineract/commands.md`, "Dates in a
+//! request" and "Numbers and texts in a request"), and checks that collect all errors of the fields before they refuse.
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
@@ -9,7 +8,7 @@ use super::dates;
 use super::failure::{Failure, Item};
 use super::json::{Json, Object};
 
-/// The members of a request.
+/// The members of a request's body.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Params(pub(super) Object);
 
@@ -22,7 +21,7 @@ impl Params {
         self.0.get(name).filter(|value| **value != Json::Null)
     }
 
-    /// A text; a blank one counts as absent and a number is taken as its text.
+    /// A text. A blank one counts as absent, and a number counts as its text.
     pub(super) fn text(&self, name: &str) -> Option<String> {
         let text = match self.raw(name)? {
             Json::Text(text) | Json::Number(text) => text.clone(),
@@ -37,7 +36,7 @@ impl Params {
             .is_some_and(|value| value.is_true() || value.as_text() == Some("true"))
     }
 
-    /// An id: what is no number at all breaks Fineract.
+    /// An id. A text that is no number causes a 500 in Fineract.
     pub(super) fn id(&self, name: &str) -> Result<Option<i64>, Failure> {
         let Some(text) = self.text(name) else {
             return Ok(None);
@@ -47,7 +46,7 @@ impl Params {
             .map_err(|_no_number| Failure::Unmapped(format!("For input string: \"{text}\"")))
     }
 
-    /// A date; an array counts as absent.
+    /// A date. An array counts as absent.
     pub(super) fn date(&self, name: &str) -> Result<Option<NaiveDate>, Failure> {
         let Some(text) = self
             .raw(name)
@@ -105,13 +104,13 @@ impl Params {
         })
     }
 
-    /// A number as `changes` shows it: the digits sent, without grouping.
+    /// A number as `changes` shows it: with the digits that were sent, without grouping.
     pub(super) fn number(&self, name: &str) -> Option<Json> {
         let digits = self.raw(name)?.as_word()?;
         Some(Json::Number(digits.replace(',', "")))
     }
 
-    /// An integer that is read with the locale.
+    /// An integer, read with the locale.
     pub(super) fn integer(&self, name: &str) -> Result<Option<i64>, Failure> {
         let Some(text) = self.text(name) else {
             return Ok(None);
@@ -139,14 +138,14 @@ impl Params {
             })
     }
 
-    /// A whole number, or the default where there is none.
+    /// An integer, or the default if there is none.
     pub(super) fn integer_or(&self, name: &str, default: i64) -> i64 {
         self.text(name)
             .and_then(|text| text.parse().ok())
             .unwrap_or(default)
     }
 
-    /// An integer that stands for one of Fineract's enumerations.
+    /// An integer that is a value of one of Fineract's enumerations.
     pub(super) fn choice(&self, name: &str) -> Result<Option<i64>, Failure> {
         let Some(text) = self.text(name) else {
             return Ok(None);
@@ -164,7 +163,7 @@ impl Params {
         })
     }
 
-    /// Refuses every key that the operation does not know (`docs/fineract/commands.md`, "Unknown keys").
+    /// Refuses every key that the command does not support (`docs/fineract/commands.md`, "Unknown keys").
     pub(super) fn only(&self, supported: &[&str]) -> Result<(), Failure> {
         let unknown: Vec<Item> = self
             .0
@@ -181,7 +180,7 @@ impl Params {
     }
 }
 
-/// Gathers what is wrong with the fields of one resource.
+/// Collects the errors of the fields of one resource.
 #[derive(Debug)]
 pub(super) struct Checks {
     resource: &'static str,
@@ -204,7 +203,7 @@ impl Checks {
         ));
     }
 
-    /// Adds an item whose code is no field's.
+    /// Adds an item whose code does not derive from a field.
     pub(super) fn push(&mut self, item: Item) {
         self.items.push(item);
     }
@@ -245,7 +244,7 @@ impl Checks {
         }
     }
 
-    /// The refusal with all that was gathered.
+    /// The refusal with all collected items.
     pub(super) fn into_failure(self) -> Failure {
         Failure::Invalid(self.items)
     }

@@ -1,21 +1,21 @@
-//! Loan products, and what else a tenant is set up with: charges, payment types, currencies.
+//! Loan products, and the other data that a tenant is set up with: charges, payment types, currencies.
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use super::json::{Json, Object};
 
-/// The nine lenders' products, one that is closed, and the payment type, as a real server gave them.
+/// The products of nine lenders, a closed one, the charge and the payment type, as recorded from a real Fineract.
 const RECORDED: &str = include_str!("products.json");
 
-/// A loan product: its JSON, as the read of this one gives it, and the rules read out of it.
+/// A loan product: its JSON as the read of a single product returns it, and the rules that follow from it.
 #[derive(Clone, Debug)]
 pub(super) struct Product {
     pub(super) id: i64,
     pub(super) json: Object,
 }
 
-/// What a product has only where it is read alone (`docs/fineract/loans.md`, "Products").
+/// The attributes of a product that only the read of a single product contains (`docs/fineract/loans.md`, "Products").
 const NOT_LISTED: &[&str] = &[
     "paymentAllocation",
     "creditAllocation",
@@ -25,7 +25,7 @@ const NOT_LISTED: &[&str] = &[
 ];
 
 impl Product {
-    /// The product as the list of all gives it.
+    /// The product as the list of all products returns it.
     pub(super) fn listed(&self) -> Object {
         self.json.clone().without(NOT_LISTED)
     }

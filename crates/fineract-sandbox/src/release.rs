@@ -1,4 +1,4 @@
-//! The release of Fineract that is stood in for, and how release 1.10.1 words its answers
+//! The release of Fineract for which the sandbox stands in, and the different answers of release 1.10.1
 //! (`docs/fineract/release-1.10.1.md`).
 
 use std::str::FromStr;
@@ -7,17 +7,17 @@ use super::call::Call;
 use super::json::{Json, Object};
 use super::reply::Reply;
 
-/// A release of Fineract. What the sandbox knows of it was recorded.
+/// A release of Fineract whose answers were recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Release {
-    /// The develop branch of October 2024, on which everything was recorded.
+    /// The develop branch of October 2024, of which everything was recorded.
     #[default]
     Develop,
-    /// The tag of August 2024; where nothing is known of it, the same as [`Release::Develop`].
+    /// The tag of August 2024. Where it was not recorded, the sandbox behaves as for [`Release::Develop`].
     V1_10_1,
 }
 
-/// What 1.10.1 does not show of loans and their transactions.
+/// The attributes of loans and their transactions that 1.10.1 does not have.
 const NOT_YET_SHOWN: &[&str] = &[
     "totalInterestPaymentWaiver",
     "totalInterestRefund",
@@ -32,7 +32,7 @@ const NOT_YET_SHOWN: &[&str] = &[
     "delinquentPenalty",
 ];
 
-/// The order in which 1.10.1 writes an entry of `errors`.
+/// The order of the keys in an entry of `errors` in 1.10.1.
 const OF_AN_ERROR: &[&str] = &[
     "developerMessage",
     "defaultUserMessage",
@@ -42,7 +42,7 @@ const OF_AN_ERROR: &[&str] = &[
     "args",
 ];
 
-/// The order in which 1.10.1 writes the changes of an approval.
+/// The order of the keys in the `changes` of an approval in 1.10.1.
 const OF_AN_APPROVAL: &[&str] = &["status", "locale", "dateFormat", "approvedOnDate"];
 
 impl FromStr for Release {
@@ -52,7 +52,7 @@ impl FromStr for Release {
         match name {
             "develop" => Ok(Self::Develop),
             "1.10.1" => Ok(Self::V1_10_1),
-            _ => Err("known are develop and 1.10.1"),
+            _ => Err("the releases are develop and 1.10.1"),
         }
     }
 }
@@ -62,7 +62,7 @@ impl Release {
         self == Self::V1_10_1
     }
 
-    /// The version that `/actuator/info` tells.
+    /// The version in `/actuator/info`.
     pub(super) fn version(self) -> &'static str {
         match self {
             Self::Develop => "1.11.0-SNAPSHOT",
@@ -70,7 +70,7 @@ impl Release {
         }
     }
 
-    /// The reply as this release words it; every reply is made as the develop branch does.
+    /// The reply in the form of this release. Every reply is first made in the form of the develop branch.
     pub(super) fn worded(self, call: &Call, reply: Reply) -> Reply {
         match (self, Json::parse(&reply.body)) {
             (Self::V1_10_1, Ok(Json::Object(body))) => {
@@ -110,7 +110,7 @@ fn with_changes(body: Object, command: &str) -> Object {
     body.with("changes", changes)
 }
 
-/// A read without what is not shown yet, and without an empty list of transactions.
+/// A read without the attributes that 1.10.1 does not have, and without an empty list of transactions.
 fn shown(body: &Object) -> Object {
     let members = body
         .iter()

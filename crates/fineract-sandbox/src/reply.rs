@@ -1,4 +1,4 @@
-//! An answer before it is on the wire: what Fineract would send, and what it keeps for a replay.
+//! An answer before it is sent, and as Fineract stores it for a repetition.
 
 use axum::body::Body;
 use axum::http::header::{CONNECTION, CONTENT_TYPE, HeaderName, LOCATION, WWW_AUTHENTICATE};
@@ -10,7 +10,7 @@ pub(super) struct Reply {
     pub(super) status: StatusCode,
     pub(super) content_type: Option<&'static str>,
     pub(super) body: String,
-    /// `x-served-from-cache: true`: nothing was executed now.
+    /// Whether it is a stored answer (`x-served-from-cache: true`).
     pub(super) from_cache: bool,
     pub(super) header: Option<(HeaderName, &'static str)>,
 }
@@ -64,7 +64,7 @@ impl Reply {
         }
     }
 
-    /// A 400 and a 500 end the connection (`docs/fineract/outages.md`, "Connections").
+    /// A 400 and a 500 close the connection (`docs/fineract/outages.md`, "Connections").
     pub(super) fn into_response(self) -> Response<Body> {
         let ends = matches!(
             self.status,

@@ -1,10 +1,10 @@
-//! Every route of Fineract's that the sandbox has, on one page.
+//! All of Fineract's routes that the sandbox supports.
 
 use super::books::Named;
 use super::call::Call;
 use super::failure::Failure;
 use super::json::{Json, Object, object};
-use super::operations::{self as to, Operation, Order};
+use super::operations::{self as to, Input, Operation};
 use super::params::Params;
 use super::products::Product;
 use super::reply::Reply;
@@ -12,7 +12,7 @@ use super::state::{State, Write};
 use super::users::User;
 use super::{clients, loans};
 
-/// What a path names.
+/// The resource that a path names.
 #[derive(Debug)]
 pub(super) enum Resource {
     Offices,
@@ -35,7 +35,7 @@ pub(super) enum Resource {
 }
 
 impl Resource {
-    /// The resource of the path; an id that should be a number and is not names nothing.
+    /// The resource of the path. `None` if there is none, or if an id is not a number where Fineract requires one.
     pub(super) fn of(segments: &[String]) -> Option<Self> {
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
         let number = |text: &str| text.parse::<i64>().ok();
@@ -80,7 +80,7 @@ impl Resource {
     }
 }
 
-/// Answers a read; `None` where the resource has no GET.
+/// Answers a read. `None` if the resource has no GET.
 pub(super) fn read(state: &State, call: &Call, resource: &Resource, user: &User) -> Option<Reply> {
     let (books, today) = (&state.books, state.today());
     let all = |things: &mut dyn Iterator<Item = &Object>| {
@@ -153,7 +153,7 @@ pub(super) fn read(state: &State, call: &Call, resource: &Resource, user: &User)
     })
 }
 
-/// What a write asks for; `None` where the resource has no such method.
+/// The command that a write asks for. `None` if the resource does not support the method.
 pub(super) fn write(
     state: &State,
     call: &Call,
@@ -193,7 +193,7 @@ pub(super) fn write(
         if !user.may(&operation.permission()) {
             return Err(Failure::NotAuthorized);
         }
-        let order = Order {
+        let input = Input {
             id,
             transaction_id,
             params: call.params(operation.action)?,
@@ -202,7 +202,7 @@ pub(super) fn write(
         let key = key.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
         Ok(Write {
             operation,
-            order,
+            input,
             sent_key: state.keys.sent(call).unwrap_or(&key).to_owned(),
             key,
             username: user.who.username.clone(),

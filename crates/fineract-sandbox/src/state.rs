@@ -1,4 +1,4 @@
-//! Everything the sandbox knows, and how a command runs on it.
+//! The state of the sandbox, and how a command runs on it.
 
 use std::collections::BTreeSet;
 use std::time::SystemTime;
@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use axum::http::StatusCode;
 use chrono::NaiveDate;
 
-use super::books::{Books, Desk};
+use super::books::{Books, Context};
 use super::commands::{Begun, Commands, Row};
 use super::dates;
 use super::failure::Failure;
@@ -14,12 +14,12 @@ use super::faults::{Effect, Faults};
 use super::json::Json;
 use super::keys::KeySettings;
 use super::ledger::Ledger;
-use super::operations::{Operation, Order, Outcome};
+use super::operations::{Input, Operation, Outcome};
 use super::release::Release;
 use super::reply::Reply;
 use super::users::{User, Users};
 
-/// The whole state; one lock is around it.
+/// The whole state, under one lock.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) books: Books,
@@ -29,37 +29,38 @@ pub(super) struct State {
     pub(super) commands: Commands,
     pub(super) ledger: Ledger,
     pub(super) faults: Faults,
-    /// The permissions that a checker must confirm.
+    /// The permissions whose commands wait for a checker.
     pub(super) maker_checker: BTreeSet<String>,
     pub(super) started_at: SystemTime,
-    /// Commands whose rows have ended in a 500, and whose effects come before the next key's for the same.
+    /// Commands that were answered with a stored 500, and that take effect just before the same command arrives under
+    /// another key.
     belated: Vec<(i64, Write)>,
     fixed_today: Option<NaiveDate>,
 }
 
-/// A write after its route was found: what to do, to what, and how the request was labelled.
+/// A write request with its route resolved: the command, its input, and its headers.
 #[derive(Clone, Debug)]
 pub(super) struct Write {
     pub(super) operation: &'static Operation,
-    pub(super) order: Order,
+    pub(super) input: Input,
     pub(super) key: String,
-    /// The key that the caller has sent, by which the ledger knows it.
+    /// The key that the caller has sent, which the ledger records.
     pub(super) sent_key: String,
     pub(super) username: String,
-    /// Sent with a JSON Content-Type: the stored answer is then the one on the wire.
+    /// Whether the Content-Type is JSON. If so, the stored answer is the one that was sent.
     pub(super) is_json: bool,
     pub(super) path: String,
 }
 
-/// How a run differs from the ordinary.
+/// How a fault changes the run of a command.
 #[derive(Clone, Debug)]
 pub(super) enum Twist {
     None,
     /// It waits for a checker.
     Maker,
-    /// It breaks, and that is stored.
+    /// It is answered with this stored error.
     Broken(Failure, Effect),
-    /// Its row stays "running".
+    /// Its record stays in the state "running".
     Stuck {
         effect: bool,
     },
@@ -94,16 +95,17 @@ impl State {
     pub(super) fn begin(&mut self, write: &Write) -> Begun {
         self.catch_up_before(write);
         self.commands
-            .begin(write.operation, &write.order, &write.key, &write.username)
+            .begin(write.operation, &write.input, &write.key, &write.username)
     }
 
-    /// Runs a begun command and ends its row.
+    /// Runs a command that was begun, and updates its record.
     pub(super) fn finish(&mut self, id: i64, write: &Write, twist: Twist) -> Reply {
         let Some(user) = self.users.get(&write.username).cloned() else {
             self.commands.forget(id);
             return Failure::NotAuthorized.reply(&write.path);
         };
-        let held = self.maker_checker.contains(&write.operation.permission()) && !user.is_checker();
+        let needs_checker =
+            self.maker_checker.contains(&write.operation.permission()) && !user.is_checker();
         match twist {
             Twist::Broken(failure, effect) => {
                 if effect == Effect::Before {
@@ -112,7 +114,8 @@ impl State {
                         return reply;
                     }
                 } else if effect == Effect::BeforeNextKey {
-                    // What is refused now would be refused then: it may have met another key's effect.
+                    // A command that is refused now would be refused later too. It may have met the effect of another
+                    // key.
                     if let Err(refused) = self.rehearse(write, &user) {
                         return self.refuse(id, write, &refused);
                     }
@@ -120,8 +123,8 @@ impl State {
                 }
                 self.refuse(id, write, &failure)
             }
-            Twist::Maker => self.hold(id, write, &user),
-            Twist::None if held => self.hold(id, write, &user),
+            Twist::Maker => self.submit_to_checker(id, write, &user),
+            Twist::None if needs_checker => self.submit_to_checker(id, write, &user),
             Twist::Stuck { effect: false } => echo(write),
             Twist::Stuck { effect: true } => {
                 let reply = self.run(id, write, &user, None);
@@ -135,15 +138,15 @@ impl State {
         }
     }
 
-    /// Whether a command would run as the books are now, which stay as they are.
+    /// Tries whether a command would succeed now, without changing the books.
     fn rehearse(&self, write: &Write, user: &User) -> Result<Outcome, Failure> {
-        let mut desk = Desk {
+        let mut context = Context {
             books: &mut self.books.clone(),
             release: self.release,
             today: self.today(),
             user,
         };
-        write.operation.run(&mut desk, &write.order)
+        write.operation.run(&mut context, &write.input)
     }
 
     pub(super) fn run(
@@ -154,13 +157,13 @@ impl State {
         command_id: Option<i64>,
     ) -> Reply {
         let today = self.today();
-        let mut desk = Desk {
+        let mut context = Context {
             books: &mut self.books,
             release: self.release,
             today,
             user,
         };
-        match write.operation.run(&mut desk, &write.order) {
+        match write.operation.run(&mut context, &write.input) {
             Ok(outcome) => {
                 let reply = Reply::ok(Json::from(outcome.body(command_id)).compact());
                 let stored = if write.is_json {
@@ -195,14 +198,14 @@ impl State {
         reply
     }
 
-    /// Lets the effect come that was left to be done before another key asks for the same.
+    /// Executes the belated effect of a command before the same command runs under another key.
     fn catch_up_before(&mut self, next: &Write) {
         let is_before = |write: &Write| {
             std::ptr::eq(write.operation, next.operation)
                 && write.key != next.key
-                && (write.order.id, write.order.transaction_id)
-                    == (next.order.id, next.order.transaction_id)
-                && write.order.params.0 == next.order.params.0
+                && (write.input.id, write.input.transaction_id)
+                    == (next.input.id, next.input.transaction_id)
+                && write.input.params.0 == next.input.params.0
         };
         let Some(index) = self.belated.iter().position(|(_, write)| is_before(write)) else {
             return;
@@ -211,15 +214,15 @@ impl State {
         let row = self.commands.get(id).map(|command| command.row.clone());
         if let (Some(row), Some(user)) = (row, self.users.get(&write.username).cloned()) {
             if self.run(id, &write, &user, None).status.is_success() {
-                self.faults.note_met();
+                self.faults.count_met();
             }
             self.commands.set(id, row);
         }
     }
 }
 
-/// "Too early": the JSON just sent, sent back (`docs/fineract/idempotency.md`, "The same key again").
+/// The 425 that contains the JSON of the request (`docs/fineract/idempotency.md`, "The same key again").
 pub(super) fn echo(write: &Write) -> Reply {
-    let body = Json::from(write.order.params.0.clone()).compact();
+    let body = Json::from(write.input.params.0.clone()).compact();
     Reply::json(StatusCode::TOO_EARLY, body).cached()
 }

@@ -1,10 +1,10 @@
-//! Who may do what: users, their permissions, and whether maker-checker holds a command back.
+//! Users, their permissions, and whether a command of theirs waits for a checker.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::json::Object;
 
-/// A user; without a list of permissions, one who may do everything (`ALL_FUNCTIONS`).
+/// A user. Without a list of permissions, the user may do everything (`ALL_FUNCTIONS`).
 #[derive(Clone, Debug)]
 pub(super) struct User {
     pub(super) who: Who,
@@ -27,12 +27,13 @@ impl User {
             .is_none_or(|permissions| permissions.contains(permission))
     }
 
-    /// Whether the COB lock does not bind the user (`docs/fineract/outages.md`, "The nightly lock on a loan").
+    /// Whether the user may write to a loan that the nightly job has locked (`docs/fineract/outages.md`, "The nightly
+    /// lock on a loan").
     pub(super) fn writes_through_lock(&self) -> bool {
         self.may("BYPASS_LOAN_WRITE_PROTECTION")
     }
 
-    /// Whether the user may check the commands that this permission makes; others are not even shown them.
+    /// Whether the user may check commands with this permission. Other users do not see these commands.
     pub(super) fn may_check(&self, permission: &str) -> bool {
         self.is_checker() || self.may(&format!("{permission}_CHECKER"))
     }
@@ -56,7 +57,7 @@ impl Who {
 pub(super) struct Users(BTreeMap<String, User>);
 
 impl Default for Users {
-    /// `mifos` / `password`, who may do everything.
+    /// The user `mifos` / `password`, who may do everything.
     fn default() -> Self {
         let mut users = Self(BTreeMap::new());
         users.add("mifos", "password", None);
@@ -90,7 +91,7 @@ impl Users {
         self.0.get(name)
     }
 
-    /// The user whom `user:password` names.
+    /// The user with these credentials, `user:password`.
     pub(super) fn authenticate(&self, credentials: &str) -> Option<&User> {
         let (name, password) = credentials.split_once(':')?;
         self.0.get(name).filter(|user| user.password == password)

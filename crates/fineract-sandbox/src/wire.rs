@@ -1,4 +1,4 @@
-//! The TCP side: connections that can be made to die in the middle of an answer.
+//! TCP connections that can be cut in the middle of an answer.
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,40 +12,41 @@ use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
-/// No cut is asked for.
+/// No cut is requested.
 const WHOLE: i64 = -1;
 
 /// A listener whose connections can be cut.
 #[derive(Debug)]
 pub(super) struct CuttableListener(pub(super) TcpListener);
 
-/// Tomcat ends a connection with this answer (`docs/fineract/outages.md`, "Connections").
+/// The number of answers after which Tomcat closes a connection (`docs/fineract/outages.md`, "Connections").
 const LAST_ANSWER: u32 = 100;
 
-/// The handler's hold on its connection.
+/// A request handler's handle to its connection.
 #[derive(Clone, Debug)]
-pub(super) struct Line(Arc<Held>);
+pub(super) struct Line(Arc<Shared>);
 
 #[derive(Debug)]
-struct Held {
+struct Shared {
     cut: AtomicI64,
     answers: AtomicU32,
 }
 
 impl Line {
     fn new() -> Self {
-        Self(Arc::new(Held {
+        Self(Arc::new(Shared {
             cut: AtomicI64::new(WHOLE),
             answers: AtomicU32::new(0),
         }))
     }
 
-    /// Counts an answer; says whether it is the connection's last.
+    /// Counts an answer. Returns whether it is the last one of the connection.
     pub(super) fn ends(&self) -> bool {
         self.0.answers.fetch_add(1, Ordering::Relaxed) + 1 >= LAST_ANSWER
     }
 
-    /// Lets only so many bytes of the next answer's body out and then drops the connection; with 0 not even the head.
+    /// Sends only this many bytes of the next answer's body, and then cuts the connection. With 0, not even the head is
+    /// sent.
     pub(super) fn cut_after(&self, body_bytes: usize) {
         self.0
             .cut
@@ -115,7 +116,8 @@ impl AsyncWrite for Cuttable {
             .map_or(0, |at| at + 4);
         if body_bytes > 0 {
             let shown = bytes.get(..head + body_bytes).unwrap_or(bytes);
-            // The rest of an answer follows its head at once; a part that is not taken now is not sent at all.
+            // Only one attempt is made to write this part, because the rest follows at once. What the socket does not
+            // accept is lost.
             drop(self.stream.try_write(shown));
         } else if let Err(error) = self.stream.set_zero_linger() {
             tracing::debug!(%error, "The sandbox could not arm a reset.");

@@ -1,5 +1,5 @@
-//! The gateway as `prove` breaks it: built with points at which it ends or stops itself, and with what it may do wrong on
-//! purpose. Otherwise the product's own binary.
+//! The gateway that `prove` runs when it injects faults. It is the product's own binary, built with fault points (at
+//! which a gateway ends or stops itself) and with sabotages.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! What shows, proves and measures the gateway from outside: one folder a subcommand.
+//! The programs that demonstrate, test and measure the gateway from outside. Each subcommand has a module of its own.
 
 mod bench;
 mod bulk_measure;
@@ -11,10 +11,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// The exit code of a command that could not start.
+/// The exit code of a command that could not run to its end because of an error.
 const BAD_START: u8 = 2;
 
-/// Shows, proves and measures fineract-gateway.
+/// Demonstrates, tests and measures fineract-gateway.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Cli {
@@ -24,15 +24,15 @@ struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Starts the whole gateway with all that it needs, sends the documents' examples, and stays up.
+    /// Starts the gateway with everything it needs, sends the examples of the API documents, and keeps running.
     Demo(demo::Arguments),
-    /// Shows that nothing is lost, done twice or out of order, whatever dies and whenever.
+    /// Tests under injected faults that no operation is lost, takes effect twice or runs out of order.
     Prove(prove::Arguments),
-    /// Sends operations as fast as they are taken, and checks every answer.
+    /// Sends operations as fast as the gateway accepts them, and checks every answer.
     Load(load::Arguments),
-    /// Measures the goals of speed on servers of its own, and prints them as a table.
+    /// Measures the performance goals on private servers, and prints the results as a table.
     Bench(bench::Arguments),
-    /// Sends a large batch of its own making, and says what that took and whether what was told of it adds up.
+    /// Sends a large generated batch, measures its acceptance, and checks that its status is consistent while it runs.
     BulkMeasure(bulk_measure::Arguments),
 }
 

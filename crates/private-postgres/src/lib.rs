@@ -1,8 +1,8 @@
-//! A private Postgres from the system's own binaries, for `demo`, `postgres run` and tests.
+//! A private Postgres for demos, measurements and tests, started from the Postgres programs of this machine.
 //!
-//! A small shell supervisor (`supervisor.sh`) owns the server and its folder, and ends both
-//! when the pipe from this process closes. Whatever ends this process closes that pipe, so nothing
-//! is left behind after a panic, a Ctrl-C or a `kill -9` either.
+//! A small shell script (`supervisor.sh`) owns the server and its folder. It ends both when the pipe from this process
+//! closes. The pipe closes however this process ends, so nothing is left behind even after a panic, a Ctrl-C or a `kill
+//! -9`.
 
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Write};
@@ -16,16 +16,16 @@ use secrecy::{ExposeSecret, SecretString};
 
 const SUPERVISOR: &str = include_str!("supervisor.sh");
 
-/// How often the start is tried: another process can take the free port before Postgres does.
+/// The number of ports that are tried, because another process can take the free port before Postgres does.
 const PORTS_TRIED: usize = 5;
 
-/// How the private server runs.
+/// The options of a private server.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// Whether commits reach the disk. `false` is for tests: a commit then survives the server's
-    /// death, but not the machine's.
+    /// Whether commits are flushed to the disk. With `false`, for tests, a commit survives the death of the server but
+    /// not that of the machine.
     pub durable: bool,
-    /// How many connections the server takes at once.
+    /// The maximum number of connections.
     pub max_connections: u16,
 }
 
@@ -38,7 +38,7 @@ impl Default for Options {
     }
 }
 
-/// Why there is no private Postgres.
+/// Why a private Postgres cannot be started or used.
 #[derive(Debug, thiserror::Error)]
 pub enum PrivatePostgresError {
     /// The machine has no Postgres server programs.
@@ -47,18 +47,18 @@ pub enum PrivatePostgresError {
          /usr/lib/postgresql/*/bin (Debian and Ubuntu: apt-get install postgresql)"
     )]
     NotInstalled,
-    /// Postgres refuses to run as root, and the machine has no account to run it as.
+    /// Postgres refuses to run as root, and the machine has no other account to run it.
     #[error("Postgres does not run as root, and there is neither a user postgres nor a nobody")]
     NoUnprivilegedUser,
-    /// The operating system refused something.
+    /// The operating system reported an error.
     #[error("cannot {action}")]
     System {
-        /// What was tried.
+        /// The action that failed.
         action: &'static str,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// Postgres refused something.
+    /// A Postgres program failed.
     #[error("Postgres did not {action}: {output}")]
     Postgres {
         /// What was tried.
@@ -68,7 +68,7 @@ pub enum PrivatePostgresError {
     },
 }
 
-/// A running private Postgres; dropping it stops the server and removes its folder.
+/// A running private Postgres. When it is dropped, the server stops and its folder is removed.
 #[derive(Debug)]
 pub struct PrivatePostgres {
     supervisor: Child,
@@ -102,7 +102,7 @@ impl PrivatePostgres {
         Ok(postgres)
     }
 
-    /// The address of one of its databases, as a superuser; `postgres` is there from the start.
+    /// The URL of a database, for a superuser. The database `postgres` exists from the start.
     pub fn url(&self, database: &str) -> String {
         let password = self.password.expose_secret();
         format!(
@@ -111,23 +111,23 @@ impl PrivatePostgres {
         )
     }
 
-    /// The folder that holds the cluster and the server's log, gone when the server is.
+    /// The folder with the cluster and the server's log. It is removed when the server stops.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Stops the server as a crash does: connections break, and nothing is flushed.
+    /// Stops the server as a crash would: connections break, and nothing is flushed.
     pub fn kill_immediately(&mut self) -> Result<(), PrivatePostgresError> {
         self.ask("stop", "kill").map(drop)
     }
 
-    /// Starts the killed server again, on the port it had.
+    /// Starts the server again after a kill, on the same port.
     pub fn start_again(&mut self) -> Result<(), PrivatePostgresError> {
         let command = format!("start {}", self.port);
         self.ask("start", &command).map(drop)
     }
 
-    /// Stops the server, removes its folder, and waits until both are done.
+    /// Stops the server and removes its folder. Returns when both are done.
     pub fn stop(mut self) -> Result<(), PrivatePostgresError> {
         self.wait_for_the_end()
     }
@@ -143,10 +143,11 @@ impl PrivatePostgres {
         }
     }
 
-    /// Sends the supervisor one line and gives back the words of its answer.
+    /// Sends a line to the supervisor, and returns the text after the first word of its answer.
     fn ask(&mut self, action: &'static str, line: &str) -> Result<String, PrivatePostgresError> {
         let commands = self.supervisor.stdin.as_mut().ok_or_else(supervisor_gone)?;
-        // A supervisor that has ended already has said why: its answer matters, not our broken pipe.
+        // If the supervisor has ended, its last answer gives the reason. So an error of the write matters only without
+        // an answer.
         let sent = writeln!(commands, "{line}");
         let mut reply = String::new();
         let read = self.replies.read_line(&mut reply);
@@ -167,7 +168,7 @@ impl PrivatePostgres {
     }
 
     fn wait_for_the_end(&mut self) -> Result<(), PrivatePostgresError> {
-        // Waiting closes the pipe first, which is the supervisor's sign to clean up.
+        // `wait` first closes the pipe, whereupon the supervisor cleans up.
         let status = self
             .supervisor
             .wait()
@@ -203,12 +204,12 @@ fn supervisor_command(options: Options) -> Result<Command, PrivatePostgresError>
         .args(["-c", SUPERVISOR, "supervisor.sh"])
         .arg(env::temp_dir())
         .arg(settings)
-        // The gateway's secrets are none of the server's business.
+        // The server must not see the gateway's secrets.
         .env_clear()
         .env("PATH", env::var_os("PATH").unwrap_or_else(|| OsString::from("/usr/bin:/bin")))
         .env("LC_ALL", "C")
         .current_dir("/")
-        // A group of its own: the terminal's Ctrl-C goes to ours only.
+        // In a process group of its own, the supervisor does not receive the terminal's Ctrl-C.
         .process_group(0)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -230,7 +231,7 @@ fn is_root() -> Result<bool, PrivatePostgresError> {
     Ok(output.stdout.trim_ascii() == b"0")
 }
 
-/// The user and group number of an account, as `/etc/passwd` states them.
+/// The user id and group id of an account in `/etc/passwd`.
 fn account(passwd: &str, name: &str) -> Option<(u32, u32)> {
     passwd.lines().find_map(|line| {
         let mut fields = line.split(':');

@@ -1,4 +1,4 @@
-//! `private-postgres run -- COMMAND`: runs a command beside a private Postgres.
+//! `private-postgres run -- COMMAND` runs a command with a private Postgres.
 
 use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt;
@@ -10,7 +10,8 @@ use private_postgres::{Options, PrivatePostgres};
 use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// A private Postgres from the programs of this machine; it ends with whatever started it, and leaves nothing behind.
+/// Runs a private Postgres from the programs of this machine. It ends with the process that started it, and leaves
+/// nothing behind.
 #[derive(Debug, clap::Parser)]
 #[command(version)]
 struct Arguments {
@@ -20,19 +21,19 @@ struct Arguments {
 
 #[derive(Debug, clap::Subcommand)]
 enum Subcommand {
-    /// Starts a private Postgres, runs a command with its address in `DATABASE_URL`, and ends with
-    /// the command's exit code.
+    /// Starts a private Postgres, and runs a command with its URL in `DATABASE_URL`. Ends with the exit code of the
+    /// command.
     Run {
-        /// Leaves out every flush to the disk: faster, for tests.
+        /// Omits every flush to the disk, which makes tests faster.
         #[arg(long)]
         no_fsync: bool,
-        /// The command and its arguments.
+        /// Runs this command, with its arguments.
         #[arg(last = true, required = true)]
         command: Vec<OsString>,
     },
 }
 
-/// The exit code where the command could not be run.
+/// The exit code if the command could not be run.
 const NOT_RUN: u8 = 2;
 
 #[tokio::main]
@@ -66,7 +67,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     Ok(exit_code(status))
 }
 
-/// Outlives a Ctrl-C, which the terminal sends to the command too; passes a SIGTERM on as a kill.
+/// Waits for the end of the command. Ignores a Ctrl-C, which the terminal also sends to the command. Kills the command
+/// after a SIGTERM.
 async fn run_to_the_end(mut command: Command) -> std::io::Result<ExitStatus> {
     let mut interrupts = signal(SignalKind::interrupt())?;
     let mut terminations = signal(SignalKind::terminate())?;
@@ -80,7 +82,7 @@ async fn run_to_the_end(mut command: Command) -> std::io::Result<ExitStatus> {
     }
 }
 
-/// The code a shell reports: the command's own, or 128 and the number of the signal that ended it.
+/// The exit code that a shell would report: the command's own, or 128 plus the number of the signal that ended it.
 fn exit_code(status: ExitStatus) -> ExitCode {
     let code = status
         .code()

@@ -1,11 +1,11 @@
-# The life of one private Postgres, from initdb to the removal of its folder.
+# Runs one private Postgres, from initdb to the removal of its folder.
 #
-#   sh embedded_postgres.sh PARENT_FOLDER SETTINGS
+#   sh supervisor.sh PARENT_FOLDER SETTINGS
 #
-# The first line on stdin is the superuser's password; each later one is a command: `start PORT` or
-# `kill`. Each gets one line back: `ok …`, `error …` or `absent`. The end of stdin means that the
-# process which holds its other end has stopped us or is gone, however it went (Ctrl-C, a panic,
-# kill -9): then Postgres is stopped and the folder removed. Signals are therefore ignored.
+# The first line of stdin is the superuser's password. Each later line is a command: `start PORT` or `kill`. Each line
+# gets one line as its answer: `ok …`, `error …` or `absent` (the machine has no Postgres programs). The end of stdin
+# means that the process at its other end has dropped the server or has ended, however it ended (Ctrl-C, a panic, kill
+# -9). Then the script stops Postgres and removes the folder. It ignores signals, so that it can always do this.
 set -u
 umask 077
 trap '' HUP INT TERM
@@ -13,7 +13,7 @@ trap '' HUP INT TERM
 parent=$1
 settings=$2
 
-# Debian and Ubuntu keep the server's programs out of PATH, one folder for each major version.
+# Debian and Ubuntu keep the server's programs outside of PATH, in one folder for each major version.
 for programs in $(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -rV); do
     PATH=$PATH:$programs
 done
@@ -37,7 +37,7 @@ answer() { # answer STATUS [WORDS]
     fi
 }
 
-# Stopped without a checkpoint: the folder is removed, or recovery after a crash is what is wanted.
+# Stops without a checkpoint: either the folder is removed anyway, or the caller wants to test recovery after a crash.
 stop() {
     pg_ctl stop --pgdata="$folder/data" --mode=immediate >>"$log" 2>&1
 }

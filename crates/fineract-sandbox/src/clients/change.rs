@@ -1,9 +1,9 @@
-use super::create::{check_lengths, constraints_hold, dates_hold};
+use super::create::{check_constraints, check_dates, check_lengths};
 use super::{ACTIVE, CLOSED, Client, Names, PENDING};
-use crate::books::{Books, Desk};
+use crate::books::{Books, Context};
 use crate::failure::{Failure, Item};
 use crate::json::{Json, Object};
-use crate::operations::{Order, Outcome};
+use crate::operations::{Input, Outcome};
 use crate::params::{Checks, Params};
 
 const SUPPORTED: &[&str] = &[
@@ -43,15 +43,15 @@ const NOT_COUNTING: &[&str] = &[
     "displayname",
 ];
 
-/// Changes what was sent of a client, and only that.
-pub(crate) fn update(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Failure> {
-    let params = &order.params;
+/// Changes the attributes of a client that were sent, and no others.
+pub(crate) fn update(context: &mut Context<'_>, input: &Input) -> Result<Outcome, Failure> {
+    let params = &input.params;
     params.only(SUPPORTED)?;
     let activated_on = params.date("activationDate")?;
     let submitted_on = params.date("submittedOnDate")?;
     let born_on = params.date("dateOfBirth")?;
-    fields_hold(params)?;
-    let mut client = desk.books.client(order.id)?.clone();
+    check_fields(params)?;
+    let mut client = context.books.client(input.id)?.clone();
     let mut changes = Object::default();
     let texts = [
         ("accountNo", &mut client.account_no),
@@ -95,17 +95,17 @@ pub(crate) fn update(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Fail
         changes.set("locale", params.text("locale"));
     }
     let activated_on = client.activation.as_ref().map(|(on, _)| *on);
-    dates_hold(client.submitted_on, activated_on, desk.today)?;
-    constraints_hold(desk.books, &client)?;
+    check_dates(client.submitted_on, activated_on, context.today)?;
+    check_constraints(context.books, &client)?;
     let outcome = Outcome {
         changes: Some(changes),
         ..client.outcome()
     };
-    replace(desk.books, client);
+    replace(context.books, client);
     Ok(outcome)
 }
 
-fn fields_hold(params: &Params) -> Result<(), Failure> {
+fn check_fields(params: &Params) -> Result<(), Failure> {
     let mut checks = Checks::of("client");
     checks.longest("accountNo", params.text("accountNo").as_deref(), 20);
     checks.longest("externalId", params.text("externalId").as_deref(), 100);
@@ -159,15 +159,15 @@ fn replace(books: &mut Books, client: Client) {
 }
 
 /// Activates a pending client.
-pub(crate) fn activate(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Failure> {
-    let params = &order.params;
+pub(crate) fn activate(context: &mut Context<'_>, input: &Input) -> Result<Outcome, Failure> {
+    let params = &input.params;
     params.only(&["activationDate", "locale", "dateFormat"])?;
     let mut checks = Checks::of("client");
     let date = params.date("activationDate")?;
     checks.required("activationDate", date);
     checks.finish()?;
-    let mut client = desk.books.client(order.id)?.clone();
-    let date = date.unwrap_or(desk.today);
+    let mut client = context.books.client(input.id)?.clone();
+    let date = date.unwrap_or(context.today);
     if client.status == ACTIVE {
         let args = vec![params.text("activationDate").into()];
         return Err(Failure::invalid(
@@ -176,24 +176,24 @@ pub(crate) fn activate(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Fa
             args,
         ));
     }
-    dates_hold(client.submitted_on, Some(date), desk.today)?;
+    check_dates(client.submitted_on, Some(date), context.today)?;
     client.status = ACTIVE;
-    client.activation = Some((date, desk.user.who.clone()));
+    client.activation = Some((date, context.user.who.clone()));
     let outcome = client.outcome();
-    replace(desk.books, client);
+    replace(context.books, client);
     Ok(outcome)
 }
 
-/// Closes a client; the sandbox has no closure reasons, as a fresh Fineract has none.
-pub(crate) fn close(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Failure> {
-    let params = &order.params;
+/// Closes a client. The sandbox has no closure reasons, like a new Fineract.
+pub(crate) fn close(context: &mut Context<'_>, input: &Input) -> Result<Outcome, Failure> {
+    let params = &input.params;
     params.only(&["closureDate", "closureReasonId", "locale", "dateFormat"])?;
     let mut checks = Checks::of("client");
     let (date, reason) = (params.date("closureDate")?, params.id("closureReasonId")?);
     checks.required("closureDate", date);
     checks.required("closureReasonId", reason);
     checks.finish()?;
-    let client = desk.books.client(order.id)?;
+    let client = context.books.client(input.id)?;
     let args = vec![reason.into(), Json::from("ClientClosureReason")];
     if client.status == CLOSED {
         return Err(Failure::rule(
@@ -207,16 +207,16 @@ pub(crate) fn close(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Failu
     ))
 }
 
-/// Deletes a client that is still pending.
-pub(crate) fn delete(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Failure> {
-    let client = desk.books.client(order.id)?.clone();
+/// Deletes a pending client.
+pub(crate) fn delete(context: &mut Context<'_>, input: &Input) -> Result<Outcome, Failure> {
+    let client = context.books.client(input.id)?.clone();
     if client.status != PENDING {
         return Err(Failure::rule(
             "error.msg.clients.cannot.be.deleted",
             vec![client.id.into()],
         ));
     }
-    let books = &mut *desk.books;
+    let books = &mut *context.books;
     client
         .external_id
         .as_ref()

@@ -1,10 +1,10 @@
 use chrono::NaiveDate;
 
 use super::{ACTIVE, Client, Names, PENDING};
-use crate::books::{Books, Desk, next};
+use crate::books::{Books, Context, next};
 use crate::failure::{Failure, Item};
 use crate::json::Json;
-use crate::operations::{Order, Outcome};
+use crate::operations::{Input, Outcome};
 use crate::params::{Checks, Params};
 
 const SUPPORTED: &[&str] = &[
@@ -39,8 +39,8 @@ const SUPPORTED: &[&str] = &[
 ];
 
 /// Creates a client.
-pub(crate) fn create(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Failure> {
-    let params = &order.params;
+pub(crate) fn create(context: &mut Context<'_>, input: &Input) -> Result<Outcome, Failure> {
+    let params = &input.params;
     params.only(SUPPORTED)?;
     let fields = Fields::read(params)?;
     if fields.office_id != 1 {
@@ -49,17 +49,17 @@ pub(crate) fn create(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Fail
             vec![fields.office_id.into()],
         ));
     }
-    if fields.active && !desk.user.may("ACTIVATE_CLIENT") {
+    if fields.active && !context.user.may("ACTIVATE_CLIENT") {
         return Err(Failure::NotAuthorized);
     }
-    // Whoever is active at once was submitted by then.
-    let submitted_on = fields.submitted_on.unwrap_or(desk.today);
+    // A client that is active at once was submitted on its activation date at the latest.
+    let submitted_on = fields.submitted_on.unwrap_or(context.today);
     let submitted_on = fields
         .activated_on
         .map_or(submitted_on, |activated_on| submitted_on.min(activated_on));
-    dates_hold(submitted_on, fields.activated_on, desk.today)?;
+    check_dates(submitted_on, fields.activated_on, context.today)?;
     let client = Client {
-        id: next(&mut desk.books.ids.client),
+        id: next(&mut context.books.ids.client),
         external_id: params.text("externalId"),
         account_no: params.text("accountNo"),
         names: fields.names,
@@ -69,15 +69,15 @@ pub(crate) fn create(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Fail
         legal_form: fields.legal_form,
         status: if fields.active { ACTIVE } else { PENDING },
         submitted_on,
-        submitted_by: desk.user.who.clone(),
+        submitted_by: context.user.who.clone(),
         activation: fields
             .activated_on
-            .map(|date| (date, desk.user.who.clone())),
+            .map(|date| (date, context.user.who.clone())),
         closure: None,
     };
-    constraints_hold(desk.books, &client)?;
+    check_constraints(context.books, &client)?;
     let outcome = client.outcome();
-    let books = &mut *desk.books;
+    let books = &mut *context.books;
     books.clients_by_external_id.extend(
         client
             .external_id
@@ -139,12 +139,12 @@ impl Fields {
     }
 }
 
-/// A text as a new client keeps it: without the blanks around it.
+/// A text as a new client stores it: without surrounding blanks.
 fn trimmed(params: &Params, name: &str) -> Option<String> {
     params.text(name).map(|text| text.trim().to_owned())
 }
 
-/// First and last name, or one in full, or an item that says what is missing.
+/// First and last name, or the full name. Adds an item to the checks if a name is missing.
 fn names(params: &Params, checks: &mut Checks) -> Names {
     let names = Names {
         first: trimmed(params, "firstname"),
@@ -189,9 +189,9 @@ pub(super) fn check_lengths(names: &Names, checks: &mut Checks) {
     checks.longest("fullname", names.full.as_deref(), 160);
 }
 
-/// None in the future, the activation neither before the submission nor before the office opened; all that is wrong is
-/// said at once.
-pub(super) fn dates_hold(
+/// Checks that no date is in the future, and that the activation is neither before the submission nor before the
+/// opening of the office. Collects all errors.
+pub(super) fn check_dates(
     submitted_on: NaiveDate,
     activated_on: Option<NaiveDate>,
     today: NaiveDate,
@@ -219,8 +219,9 @@ pub(super) fn dates_hold(
     checks.finish()
 }
 
-/// What only the database finds out: a mail too long, an external id or a mobile number that another client has.
-pub(super) fn constraints_hold(books: &Books, client: &Client) -> Result<(), Failure> {
+/// Checks the constraints of the database: the length of the e-mail address, and that no other client has the external
+/// id or the mobile number.
+pub(super) fn check_constraints(books: &Books, client: &Client) -> Result<(), Failure> {
     if client
         .email_address
         .as_ref()

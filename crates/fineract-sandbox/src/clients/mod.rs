@@ -1,4 +1,4 @@
-//! Clients: creating, changing, reading them (`docs/fineract/clients.md`).
+//! Clients: their commands and their reads (`docs/fineract/clients.md`).
 
 mod change;
 mod create;
@@ -32,7 +32,7 @@ pub(super) struct Client {
     pub(super) closure: Option<(NaiveDate, Who)>,
 }
 
-/// A client's names: first and last, or one in full.
+/// A client's names: first and last name, or a full name.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Names {
     pub(super) first: Option<String>,

@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use crate::json::{Json, Object, object};
 use crate::loans;
 
-/// One client, as `GET /clients/{id}` gives it.
+/// A client, as `GET /clients/{id}` returns it.
 pub(crate) fn read(books: &Books, id: i64) -> Result<Object, Failure> {
     let client = books.clients.get(&id).ok_or_else(|| {
         Failure::not_found(
@@ -20,7 +20,7 @@ pub(crate) fn read(books: &Books, id: i64) -> Result<Object, Failure> {
         .with("groups", Vec::<Json>::new()))
 }
 
-/// The clients whose external id is like the pattern, as `GET /clients` gives them.
+/// The clients whose external id matches the pattern, as `GET /clients` returns them.
 pub(crate) fn search(books: &Books, pattern: Option<&str>) -> Result<Object, Failure> {
     if pattern.is_some_and(|pattern| pattern.contains('\'')) {
         return Err(Failure::rule("error.msg.sql.validation", Vec::new()));
@@ -51,7 +51,7 @@ pub(crate) fn search(books: &Books, pattern: Option<&str>) -> Result<Object, Fai
     Ok(object! {"totalFilteredRecords": count, "pageItems": found})
 }
 
-/// A client's loans, as `GET /clients/{id}/accounts` gives them.
+/// A client's loans, as `GET /clients/{id}/accounts` returns them.
 pub(crate) fn accounts(books: &Books, id: i64, today: chrono::NaiveDate) -> Object {
     let ids = books
         .loans_by_client
@@ -70,7 +70,7 @@ pub(crate) fn accounts(books: &Books, id: i64, today: chrono::NaiveDate) -> Obje
     }
 }
 
-/// The fields up to the timeline; a page also shows what is not set.
+/// The fields up to the timeline. A page also contains fields without a value.
 fn described(client: &Client, in_page: bool) -> Object {
     let unset = || in_page.then(|| object! {"active": false, "mandatory": false});
     let names = &client.names;
@@ -132,7 +132,7 @@ fn status(id: i64) -> Object {
     object! {"id": id, "code": code, "value": value}
 }
 
-/// SQL's LIKE: `_` is any character, `%` any number of them.
+/// SQL's LIKE: `_` matches any character, `%` any number of characters.
 fn like(text: &str, pattern: &str) -> bool {
     let mut rest = pattern.chars();
     match rest.next() {

@@ -1,59 +1,60 @@
-//! The ways in which a request goes wrong.
+//! The kinds of faults.
 
-/// When a command that breaks takes effect.
+/// When a command that is answered with a 500 takes effect.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Effect {
     Never,
-    /// Before it breaks.
+    /// Before it is answered.
     Before,
-    /// When another key asks for the same, which meets what is done already.
+    /// Just before the same command arrives under another key, which then finds the effect.
     BeforeNextKey,
 }
 
-/// How a request goes wrong.
+/// What goes wrong with a request.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Kind {
-    /// The connection dies before anything happens.
+    /// The connection is cut before the request is processed.
     ResetBefore,
-    /// The connection dies after the commit, unanswered.
+    /// The connection is cut after the commit, without an answer.
     ResetAfter,
-    /// The answer is late.
+    /// The answer is delayed.
     Slow,
-    /// An exception: stored, replayed in another shape.
+    /// An exception, which is stored and returned in another form for a repetition.
     Status500(Effect),
-    /// A proxy's page in place of the answer.
+    /// A proxy's error page instead of the answer.
     Status502After,
-    /// Half an answer.
+    /// Half of the answer.
     TruncatedAfter,
-    /// An answer that is no JSON.
+    /// An answer that is not JSON.
     GarbageAfter,
-    /// The command's row stays "running": 425 for ever, with or without the effect.
+    /// The command's record stays in the state "running", with or without an effect: every repetition is answered with
+    /// 425.
     Stuck {
         effect: bool,
     },
-    /// Fineract's own retries used up: 409, stored.
+    /// Fineract has exhausted its own retries: a stored 409.
     Conflict409,
-    /// The nightly job holds the loan: 409, not stored.
+    /// The nightly job has locked the loan: a 409 that is not stored.
     LoanLocked,
-    /// A job forbids writes: 503, not stored.
+    /// A job forbids writes: a 503 that is not stored.
     Scheduler503,
     Redirect,
     Unauthorized,
     Forbidden,
     /// The command waits for a checker.
     MakerChecker,
-    /// The connection dies, the row stands, and the effect commits after the delay.
+    /// The connection is cut, the command is recorded, and its effect commits after the delay.
     LateEffect,
-    /// The same, and until then the row shows the conflict that Fineract itself tries again after: a cached 409.
+    /// The same, but until then the record contains a conflict after which Fineract itself tries again: a cached 409.
     ConflictPasses,
-    /// The request is processed twice; the second answer is given.
+    /// The request is processed twice. The second answer is returned.
     DeliveredTwice,
 }
 
-/// Its hits are of those that met it.
+/// The kind of fault whose hits count the commands that find its late effect.
 pub(super) const MET_LATER: Kind = Kind::Status500(Effect::BeforeNextKey);
 
-/// The name of each, by which it is asked for.
+/// The names of the kinds in a request to add a fault.
 pub(super) const NAMES: [(&str, Kind); 19] = [
     ("reset_before", Kind::ResetBefore),
     ("reset_after", Kind::ResetAfter),
@@ -77,8 +78,8 @@ pub(super) const NAMES: [(&str, Kind); 19] = [
 ];
 
 impl Kind {
-    /// Whether it strikes commands only.
-    pub(super) fn is_of_writes(self) -> bool {
+    /// Whether it hits only commands, and no reads.
+    pub(super) fn hits_commands_only(self) -> bool {
         match self {
             Self::Stuck { .. }
             | Self::Conflict409

@@ -1,4 +1,4 @@
-//! Faults on demand: `POST /sandbox/faults` says which requests go wrong, and how.
+//! Faults on demand: `POST /sandbox/faults` adds faults, each with the requests that it hits.
 
 mod kind;
 
@@ -12,10 +12,10 @@ pub(super) use self::kind::{Effect, Kind};
 use self::kind::{MET_LATER, NAMES};
 use super::json::{Json, Object};
 
-/// How keys end that are no operation's: their commands only ask whether keys are honoured.
+/// The suffix of the idempotency keys of key probes.
 const PROBE: &str = "-probe";
 
-/// What a fault looks for in a request.
+/// The parts of a request that a fault compares.
 #[derive(Clone, Debug)]
 pub(super) struct Asked<'a> {
     pub(super) method: &'a Method,
@@ -24,7 +24,7 @@ pub(super) struct Asked<'a> {
     pub(super) key: Option<&'a str>,
 }
 
-/// A fault and the requests it is for.
+/// A fault, and the requests that it hits.
 #[derive(Debug)]
 struct Fault {
     kind: Kind,
@@ -32,22 +32,22 @@ struct Fault {
     method: Option<String>,
     path: Option<String>,
     command: Option<String>,
-    /// How its Idempotency-Key ends.
+    /// A suffix of the Idempotency-Key.
     key: Option<String>,
-    /// Whether it leaves alone what only asks whether keys are honoured: it looks for something, and for no key.
+    /// Whether it does not hit key probes. This is so if it has conditions but none for the key.
     spares_probes: bool,
-    /// How often it still strikes; without end where a probability is given.
+    /// How many more requests it hits. `None` means without limit, if only a probability is given.
     left: Option<u64>,
-    /// Of 1,000,000.
+    /// The probability, in millionths.
     chance: u64,
     delay: Duration,
-    /// For how long what the request is about cannot be read from then on.
+    /// How long the object of the request cannot be read after a hit.
     hides: Duration,
     hits: i64,
 }
 
 impl Fault {
-    /// Reads an entry; the error says what is wrong with it.
+    /// Reads an entry. The error describes what is wrong with it.
     fn read(json: &Object) -> Result<Self, String> {
         let known = [
             "match",
@@ -59,7 +59,7 @@ impl Fault {
             "effect",
         ];
         if let Some((key, _)) = json.iter().find(|(key, _)| !known.contains(key)) {
-            return Err(format!("unknown key {key}; known are {}", known.join(", ")));
+            return Err(format!("unknown key {key}; known: {}", known.join(", ")));
         }
         let name = json
             .get("fault")
@@ -71,7 +71,7 @@ impl Fault {
             .map(|(_, kind)| *kind);
         let kind = kind.ok_or_else(|| {
             format!(
-                "unknown fault {name}; known are {}",
+                "unknown fault {name}; known: {}",
                 NAMES.map(|(known, _)| known).join(", ")
             )
         })?;
@@ -112,7 +112,7 @@ impl Fault {
                 (None, Some(_)) => None,
                 (times, _) => Some(times.unwrap_or(1)),
             },
-            chance: chance.ok_or("probability is a number from 0 to 1")?,
+            chance: chance.ok_or("a probability is from 0 to 1")?,
             delay: millis("delay_ms"),
             hides: millis("hides_ms"),
             hits: 0,
@@ -128,7 +128,7 @@ impl Fault {
         let is_probe = asked.key.is_some_and(|key| key.ends_with(PROBE));
         self.left != Some(0)
             && !(is_probe && self.spares_probes)
-            && !(self.kind.is_of_writes() && asked.method == Method::GET)
+            && !(self.kind.hits_commands_only() && asked.method == Method::GET)
             && is(&self.method, asked.method.as_str())
             && is(&self.command, asked.command.unwrap_or_default())
             && self
@@ -142,11 +142,11 @@ impl Fault {
     }
 }
 
-/// The faults in the order given; the first that fits strikes.
+/// The faults in the order in which they were added. The first one that matches a request hits it.
 #[derive(Debug)]
 pub(super) struct Faults {
     list: Vec<Fault>,
-    /// Paths that cannot be read until then.
+    /// Paths that cannot be read, and until when.
     hidden: Vec<(String, Instant)>,
     dice: u64,
 }
@@ -162,17 +162,18 @@ impl Default for Faults {
 }
 
 impl Faults {
-    /// Adds the entries of a JSON array, all or none.
+    /// Adds all entries of a JSON array, or none if one is wrong.
     pub(super) fn add(&mut self, json: &Json) -> Result<(), String> {
-        let entries = json.as_list().ok_or("a JSON array of faults is wanted")?;
-        let read = |entry: &Json| Fault::read(entry.as_object().ok_or("a fault is a JSON object")?);
+        let entries = json.as_list().ok_or("a JSON array of faults is required")?;
+        let read =
+            |entry: &Json| Fault::read(entry.as_object().ok_or("a fault must be a JSON object")?);
         let faults: Vec<Fault> = entries.iter().map(read).collect::<Result<_, String>>()?;
         self.list.extend(faults);
         Ok(())
     }
 
-    /// The fault that strikes this request, and its delay.
-    pub(super) fn strike(&mut self, asked: &Asked<'_>) -> Option<(Kind, Duration)> {
+    /// The fault that hits this request, and its delay.
+    pub(super) fn hit(&mut self, asked: &Asked<'_>) -> Option<(Kind, Duration)> {
         let now = Instant::now();
         let is_hidden =
             |(path, until): &(String, Instant)| now < *until && asked.path.contains(path);
@@ -189,19 +190,19 @@ impl Faults {
             let path = asked.path.trim_end_matches("/transactions").to_owned();
             self.hidden.push((path, now + fault.hides));
         }
-        // What another key is to meet has struck when that has come.
+        // A fault that another key is to meet counts only once that key has arrived.
         fault.hits += i64::from(fault.kind != MET_LATER);
         Some((fault.kind, fault.delay))
     }
 
-    /// Another key has met what it did not know to be done.
-    pub(super) fn note_met(&mut self) {
+    /// Counts a command under another key that has met a late effect.
+    pub(super) fn count_met(&mut self) {
         if let Some(fault) = self.list.iter_mut().find(|fault| fault.kind == MET_LATER) {
             fault.hits += 1;
         }
     }
 
-    /// The faults as given, each with how often it struck.
+    /// The faults as they were added, each with its number of hits.
     pub(super) fn json(&self) -> Json {
         let with_hits = |fault: &Fault| fault.json.clone().with("hits", fault.hits);
         self.list
@@ -212,7 +213,7 @@ impl Faults {
     }
 }
 
-/// The next number below 1,000,000 of a fixed row (xorshift): a run can be repeated.
+/// The next number below 1,000,000 of a fixed sequence (xorshift), so that a run can be repeated.
 fn roll(dice: &mut u64) -> u64 {
     *dice ^= *dice << 13;
     *dice ^= *dice >> 7;

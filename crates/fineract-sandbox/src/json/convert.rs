@@ -3,7 +3,7 @@ use rust_decimal::Decimal;
 
 use super::{Json, Object};
 
-/// The decimal with exactly so many places.
+/// The decimal with exactly this number of decimal places.
 pub(crate) fn fixed(number: Decimal, places: u32) -> String {
     let mut number = number.round_dp(places);
     number.rescale(places);
@@ -11,7 +11,7 @@ pub(crate) fn fixed(number: Decimal, places: u32) -> String {
 }
 
 impl From<Decimal> for Json {
-    /// Stored amounts and rates have six decimals (`docs/fineract/commands.md`, "Dates and digits in an answer").
+    /// Stored amounts and rates have six decimal places (`docs/fineract/commands.md`, "Dates and digits in an answer").
     fn from(number: Decimal) -> Self {
         Self::Number(fixed(number, 6))
     }

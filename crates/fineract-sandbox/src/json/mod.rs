@@ -1,5 +1,5 @@
-//! JSON that keeps the order of its keys and the digits of its numbers: what comes in as `80000.50` goes out so, and
-//! stored amounts leave with six decimals.
+//! JSON that preserves the order of its keys and the digits of its numbers: `80000.50` is written as it was read, and
+//! stored amounts are written with six decimal places.
 
 use rust_decimal::Decimal;
 use serde::de::{Deserializer, MapAccess, Visitor};
@@ -10,7 +10,7 @@ mod write;
 
 pub(super) use convert::fixed;
 
-/// A JSON value; a number is its text.
+/// A JSON value. A number is kept as its text.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Json {
     Null,
@@ -25,7 +25,7 @@ pub(super) enum Json {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Object(Vec<(String, Json)>);
 
-/// Builds an [`Object`]; a member whose value is null is left out, as Fineract does.
+/// Builds an [`Object`] without the members whose value is null, as Fineract does.
 macro_rules! object {
     ($($key:literal: $value:expr),* $(,)?) => {
         $crate::json::Object::default()$(.with($key, $value))*
@@ -33,7 +33,7 @@ macro_rules! object {
 }
 pub(super) use object;
 
-/// Why a text is not the JSON that Fineract wants.
+/// Why a text is not JSON that Fineract accepts.
 #[derive(Debug, PartialEq)]
 pub(super) enum Unreadable {
     /// Not JSON at all.
@@ -43,7 +43,7 @@ pub(super) enum Unreadable {
 }
 
 impl Json {
-    /// Reads a text, keeping every digit.
+    /// Reads a text without losing a digit.
     pub(super) fn parse(text: &str) -> Result<Self, Unreadable> {
         let raw: &RawValue = read(text)?;
         let text = raw.get();
@@ -74,7 +74,7 @@ impl Json {
         }
     }
 
-    /// A number as it stands, without padding.
+    /// A number as it is, without padding.
     pub(super) fn plain(number: Decimal) -> Self {
         Self::Number(number.to_string())
     }
@@ -89,7 +89,7 @@ impl Json {
         })
     }
 
-    /// A number with two decimals, as the currency has.
+    /// A number with two decimal places, as the currency has.
     pub(super) fn cents(number: Decimal) -> Self {
         Self::Number(fixed(number, 2))
     }
@@ -101,7 +101,7 @@ impl Json {
         }
     }
 
-    /// The text of a text or a number.
+    /// The text of a string or number.
     pub(super) fn as_word(&self) -> Option<&str> {
         match self {
             Self::Text(text) | Self::Number(text) => Some(text),
@@ -146,13 +146,13 @@ impl Json {
 }
 
 impl Object {
-    /// Adds a member; null is left out.
+    /// Adds a member, unless its value is null.
     pub(super) fn with(mut self, key: &str, value: impl Into<Json>) -> Self {
         self.set(key, value);
         self
     }
 
-    /// Adds a member or replaces its value in place; null is left out.
+    /// Adds a member, or replaces its value in place. Does nothing if the value is null.
     pub(super) fn set(&mut self, key: &str, value: impl Into<Json>) {
         let value = value.into();
         match self.0.iter_mut().find(|(name, _)| name == key) {
@@ -169,7 +169,7 @@ impl Object {
             .fold(self, |all, (key, value)| all.with(key, value.clone()))
     }
 
-    /// Adds a member even when it is null, as the stored copy of a result has it.
+    /// Adds a member even if its value is null, as in the stored copy of a result.
     pub(super) fn with_null(mut self, key: &str, value: impl Into<Json>) -> Self {
         self.0.push((key.to_owned(), value.into()));
         self
@@ -191,7 +191,7 @@ impl Object {
         self.0.iter().map(|(key, value)| (key.as_str(), value))
     }
 
-    /// Puts these members first, in this order.
+    /// Moves these members to the front, in this order.
     pub(super) fn beginning_with(mut self, keys: &[&str]) -> Self {
         let place = |key: &str| keys.iter().position(|first| *first == key);
         self.0
@@ -199,8 +199,8 @@ impl Object {
         self
     }
 
-    /// Puts the members into the order in which Java's `HashMap` would list them (`docs/fineract/commands.md`, "The
-    /// result body of each command").
+    /// Sorts the members into the order of Java's `HashMap` (`docs/fineract/commands.md`, "The result body of each
+    /// command").
     pub(super) fn in_hash_order(mut self) -> Self {
         let capacity = if self.0.len() > 12 { 32 } else { 16 };
         self.0.sort_by_key(|(key, _)| {

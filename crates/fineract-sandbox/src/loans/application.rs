@@ -1,19 +1,19 @@
 use rust_decimal::Decimal;
 
-use super::rules::{dates_hold, strategy_holds, term_holds};
+use super::rules::{check_dates, check_strategy, check_term};
 use super::terms::Draft;
 use super::tranches::Planned;
 use super::{Loan, SUBMITTED, Terms, charges, money, tranches};
-use crate::books::{Desk, next};
+use crate::books::{Context, next};
 use crate::failure::Failure;
 use crate::json::Json;
-use crate::operations::{Order, Outcome};
+use crate::operations::{Input, Outcome};
 use crate::params::{Checks, Params};
 
-/// The first amount that the column does not hold.
+/// The smallest amount that is too large for the database column.
 const TOO_MUCH: i64 = 10_000_000_000_000;
 
-/// What `POST /loans` knows (`docs/fineract/loans.md`, "Filing an application").
+/// The keys that `POST /loans` supports (`docs/fineract/loans.md`, "Filing an application").
 pub(super) const SUPPORTED: &[&str] = &[
     "dateFormat",
     "locale",
@@ -85,7 +85,7 @@ pub(super) const SUPPORTED: &[&str] = &[
     "disbursedAmountPercentageForDownPayment",
 ];
 
-/// An application that may be taken.
+/// An application that has passed all checks.
 struct Application {
     terms: Terms,
     client_id: i64,
@@ -96,11 +96,11 @@ struct Application {
 impl Application {
     /// Reads an application, with the checks in the order of `docs/fineract/loans.md`, "The order of checks on an
     /// application".
-    fn read(params: &Params, desk: &Desk<'_>) -> Result<Self, Failure> {
+    fn read(params: &Params, context: &Context<'_>) -> Result<Self, Failure> {
         params.only(SUPPORTED)?;
-        let (books, today) = (&*desk.books, desk.today);
+        let (books, today) = (&*context.books, context.today);
         let Some(product_id) = params.id("productId")? else {
-            if desk.release.is_1_10_1() {
+            if context.release.is_1_10_1() {
                 return Err(Failure::constraint("error.msg.data.integrity.issue"));
             }
             let code = "validation.msg.loans.productId.cannot.be.blank";
@@ -126,7 +126,7 @@ impl Application {
         let planned = tranches::read(params, product)?;
         let terms = draft.terms(product, external_id);
         if let Some(terms) = &terms {
-            tranches::hold(
+            tranches::check(
                 &planned,
                 product,
                 terms.principal,
@@ -139,11 +139,11 @@ impl Application {
         };
         checks.finish()?;
 
-        dates_hold(&terms, product, today, client)?;
-        strategy_holds(&terms, product)?;
+        check_dates(&terms, product, today, client)?;
+        check_strategy(&terms, product)?;
         let asked = charges::read(params, books)?;
-        money::installments_hold(&terms, product)?;
-        term_holds(&terms)?;
+        money::check_installments(&terms, product)?;
+        check_term(&terms)?;
         Ok(Self {
             terms,
             client_id,
@@ -153,21 +153,21 @@ impl Application {
     }
 }
 
-/// Takes an application.
-pub(crate) fn create(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Failure> {
+/// Creates a loan from an application.
+pub(crate) fn create(context: &mut Context<'_>, input: &Input) -> Result<Outcome, Failure> {
     let Application {
         terms,
         client_id,
         planned,
         asked,
-    } = Application::read(&order.params, desk)?;
-    let id = next(&mut desk.books.ids.loan);
+    } = Application::read(&input.params, context)?;
+    let id = next(&mut context.books.ids.loan);
     if terms.principal >= Decimal::from(TOO_MUCH) {
         return Err(Failure::constraint(
             "error.msg.unknown.data.integrity.issue",
         ));
     }
-    let charges = charges::stored(asked, terms.principal, desk.books, desk.today);
+    let charges = charges::stored(asked, terms.principal, context.books, context.today);
     let due: Decimal = charges.iter().map(|charge| charge.amount).sum();
     let loan = Loan {
         id,
@@ -177,7 +177,7 @@ pub(crate) fn create(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Fail
         principal: terms.principal,
         approved_principal: terms.principal,
         net_disbursal: terms.principal - due,
-        submitted_by: desk.user.who.clone(),
+        submitted_by: context.user.who.clone(),
         approved: None,
         disbursed: None,
         rejected: None,
@@ -185,14 +185,14 @@ pub(crate) fn create(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Fail
         closed: None,
         written_off: None,
         charges,
-        tranches: tranches::stored(&planned, None, &mut desk.books.ids),
+        tranches: tranches::stored(&planned, None, &mut context.books.ids),
         transactions: Vec::new(),
         notes: Vec::new(),
         cycle: 0,
         terms,
     };
     let outcome = loan.outcome();
-    let books = &mut *desk.books;
+    let books = &mut *context.books;
     let name = loan
         .terms
         .external_id
@@ -204,7 +204,7 @@ pub(crate) fn create(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Fail
     Ok(outcome)
 }
 
-/// The client's number, which every application must give.
+/// The client's number, which every application must contain.
 pub(super) fn named_client(params: &Params) -> Result<i64, Failure> {
     let missing = || {
         let code = "validation.msg.loan.clientId.cannot.be.blank";
@@ -213,26 +213,26 @@ pub(super) fn named_client(params: &Params) -> Result<i64, Failure> {
     params.id("clientId")?.ok_or_else(missing)
 }
 
-/// Another loan has the external id.
+/// The error if another loan has the external id.
 pub(super) fn already_used() -> Failure {
     Failure::rule("error.msg.loan.with.externalId.already.used", Vec::new())
 }
 
-/// Deletes an application; its external id is free at once.
-pub(crate) fn delete(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Failure> {
-    let loan = desk.books.loan(order.id)?;
-    desk.books.client(loan.client_id)?.must_be_active()?;
+/// Deletes an application. Its external id may be used again at once.
+pub(crate) fn delete(context: &mut Context<'_>, input: &Input) -> Result<Outcome, Failure> {
+    let loan = context.books.loan(input.id)?;
+    context.books.client(loan.client_id)?.must_be_active()?;
     if loan.status != SUBMITTED {
         let code = "error.msg.loan.cannot.delete.loan.in.its.present.state";
         return Err(Failure::rule(code, vec![loan.id.into()]));
     }
     let outcome = loan.outcome();
     let (client_id, external_id) = (loan.client_id, loan.terms.external_id.clone());
-    let books = &mut *desk.books;
+    let books = &mut *context.books;
     external_id.map(|external_id| books.loans_by_external_id.remove(&external_id));
     if let Some(loans) = books.loans_by_client.get_mut(&client_id) {
-        loans.retain(|id| *id != order.id);
+        loans.retain(|id| *id != input.id);
     }
-    books.loans.remove(&order.id);
+    books.loans.remove(&input.id);
     Ok(outcome)
 }

@@ -3,10 +3,10 @@ use rust_decimal::Decimal;
 
 use super::tranches::Planned;
 use super::{APPROVED, Loan, SUBMITTED, Stamp, charges, status, tranches, wrong_state};
-use crate::books::Desk;
+use crate::books::Context;
 use crate::failure::{Failure, Item};
 use crate::json::{Json, Object, object};
-use crate::operations::{Order, Outcome};
+use crate::operations::{Input, Outcome};
 use crate::params::{Checks, Params};
 
 const SUPPORTED: &[&str] = &[
@@ -23,7 +23,7 @@ const SUPPORTED: &[&str] = &[
 
 const NOT_PENDING: &str = "error.msg.loan.approve.account.is.not.submitted.and.pending.state";
 
-/// An approval as asked for.
+/// The fields of an approval.
 struct Asked {
     approved_on: NaiveDate,
     expected_on: Option<NaiveDate>,
@@ -52,15 +52,15 @@ impl Asked {
 }
 
 /// Approves an application, with the checks in the order of `docs/fineract/loans.md`, "Approving".
-pub(crate) fn approve(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Failure> {
-    let params = &order.params;
+pub(crate) fn approve(context: &mut Context<'_>, input: &Input) -> Result<Outcome, Failure> {
+    let params = &input.params;
     let asked = Asked::read(params)?;
-    let loan = desk.books.loan(order.id)?.clone();
-    if desk.release.is_1_10_1() && loan.status != SUBMITTED {
+    let loan = context.books.loan(input.id)?.clone();
+    if context.release.is_1_10_1() && loan.status != SUBMITTED {
         return Err(wrong_state(NOT_PENDING));
     }
-    desk.books.client(loan.client_id)?.must_be_active()?;
-    let product = desk.books.product(loan.terms.product_id)?;
+    context.books.client(loan.client_id)?.must_be_active()?;
+    let product = context.books.product(loan.terms.product_id)?;
     let expected_on = asked.expected_on.unwrap_or(loan.terms.expected_on);
     let principal = asked.amount.unwrap_or(loan.terms.principal).round_dp(2);
     if asked.approved_on < loan.terms.submitted_on {
@@ -68,22 +68,22 @@ pub(crate) fn approve(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Fai
         let code = "error.msg.loan.approval.cannot.be.before.submittal.date";
         return Err(Failure::rule(code, args));
     }
-    // Tranches are looked at only beside an amount.
+    // Fineract reads the tranches only if there is an amount.
     let planned = match asked.amount {
         Some(_) if params.has("disbursementData") => tranches::read(params, product)?,
         _ => Vec::new(),
     };
     if !planned.is_empty() {
         let mut checks = Checks::of("loan");
-        tranches::hold(&planned, product, principal, expected_on, &mut checks)?;
+        tranches::check(&planned, product, principal, expected_on, &mut checks)?;
         checks.finish()?;
     }
-    amount_dates_and_state_hold(&loan, params, &asked, desk)?;
+    check_amount_dates_and_state(&loan, params, &asked, context)?;
 
     let changes = changes(&loan, params, &asked, &planned);
     let stamp = Stamp {
         on: asked.approved_on,
-        by: desk.user.who.clone(),
+        by: context.user.who.clone(),
     };
     let mut approved = Loan {
         status: APPROVED,
@@ -94,22 +94,22 @@ pub(crate) fn approve(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Fai
     };
     approved.terms.expected_on = expected_on;
     if !planned.is_empty() {
-        approved.tranches = tranches::stored(&planned, None, &mut desk.books.ids);
+        approved.tranches = tranches::stored(&planned, None, &mut context.books.ids);
     }
     charges::recalculate(&mut approved, principal);
     approved.net_disbursal = principal - approved.charges_at_disbursement();
-    approved.note(desk, params, None);
+    approved.note(context, params, None);
     let outcome = approved.changed(changes);
-    desk.books.loans.insert(approved.id, approved);
+    context.books.loans.insert(approved.id, approved);
     Ok(outcome)
 }
 
-/// A wrong state comes last: it loses to every 403.
-fn amount_dates_and_state_hold(
+/// Checks amount, dates and state. A wrong state is reported only if there is no 403.
+fn check_amount_dates_and_state(
     loan: &Loan,
     params: &Params,
     asked: &Asked,
-    desk: &Desk<'_>,
+    context: &Context<'_>,
 ) -> Result<(), Failure> {
     let demanded = loan.terms.principal;
     if asked.amount.is_some_and(|amount| amount > demanded) {
@@ -117,7 +117,7 @@ fn amount_dates_and_state_hold(
         let code = "error.msg.loan.approval.amount.can't.be.greater.than.loan.amount.demanded";
         return Err(Failure::rule(code, args));
     }
-    let stored = (!desk.release.is_1_10_1()).then_some(loan.terms.expected_on);
+    let stored = (!context.release.is_1_10_1()).then_some(loan.terms.expected_on);
     if let Some(expected_on) = asked
         .expected_on
         .or(stored)
@@ -127,7 +127,7 @@ fn amount_dates_and_state_hold(
         let code = "error.msg.loan.expecteddisbursal.should.be.on.or.after.approval.date";
         return Err(Failure::rule(code, args));
     }
-    if asked.approved_on > desk.today {
+    if asked.approved_on > context.today {
         let args = vec![shown(asked.approved_on)];
         return Err(Failure::rule(
             "error.msg.loan.approval.cannot.be.a.future.date",

@@ -7,14 +7,14 @@ use crate::failure::Failure;
 use crate::json::{Json, Object, object};
 use crate::params::{Checks, Params};
 
-/// A charge as sent: its definition, the loan's own id of it if there is one, and the amount or percentage.
+/// A charge in a request: its definition, its id if the loan already has it, and its amount or percentage.
 pub(super) struct Asked {
     id: Option<i64>,
     definition: Object,
     rate: Decimal,
 }
 
-/// The entries of `charges`; Fineract adds none by itself.
+/// The entries of `charges`. Fineract adds none by itself.
 pub(super) fn read(params: &Params, books: &Books) -> Result<Vec<Asked>, Failure> {
     let entries = params
         .raw("charges")
@@ -41,7 +41,7 @@ pub(super) fn read(params: &Params, books: &Books) -> Result<Vec<Asked>, Failure
     Ok(asked)
 }
 
-/// The charges as the loan keeps them; one resent with its id stays the same charge.
+/// The charges as the loan stores them. A charge that is sent again with its id stays the same charge.
 pub(super) fn stored(
     asked: Vec<Asked>,
     principal: Decimal,
@@ -60,7 +60,7 @@ pub(super) fn stored(
     asked.into_iter().map(&mut charge).collect()
 }
 
-/// Works the charges out again on another principal.
+/// Calculates the charges again for another principal.
 pub(super) fn recalculate(loan: &mut Loan, principal: Decimal) {
     for charge in &mut loan.charges {
         charge.applied_to = principal;
@@ -92,7 +92,7 @@ fn charge_id(charge: &Charge) -> Option<&Json> {
     charge.definition.get("id")
 }
 
-/// How the `changes` of an update name the charge: by the figure it had before.
+/// The charge in the `changes` of an update, with its previous amount or percentage.
 pub(super) fn changed(charge: &Charge, before: Option<&Charge>) -> Object {
     object! {
         "id": before.map(|before| before.id),
@@ -103,7 +103,7 @@ pub(super) fn changed(charge: &Charge, before: Option<&Charge>) -> Object {
     }
 }
 
-/// The entry of `charges` in a read (`docs/fineract/loans.md`, "Charges of a loan").
+/// The charge in a read (`docs/fineract/loans.md`, "Charges of a loan").
 pub(super) fn described(loan: &Loan, charge: &Charge) -> Object {
     let member = |key: &str| charge.definition.get(key).cloned();
     let is_percentage = is_percentage(&charge.definition);

@@ -1,30 +1,30 @@
 use super::{Loan, REJECTED, SUBMITTED, Stamp, WITHDRAWN, status, wrong_state};
-use crate::books::Desk;
+use crate::books::Context;
 use crate::failure::Failure;
 use crate::json::object;
-use crate::operations::{Order, Outcome};
+use crate::operations::{Input, Outcome};
 use crate::params::{Checks, Params};
 
-/// Rejects an application, for good.
-pub(crate) fn reject(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Failure> {
-    let loan = desk.books.loan(order.id)?;
+/// Rejects an application. This is final.
+pub(crate) fn reject(context: &mut Context<'_>, input: &Input) -> Result<Outcome, Failure> {
+    let loan = context.books.loan(input.id)?;
     let wrong =
         wrong_state("error.msg.loan.reject.account.is.not.submitted.pending.approval.state");
-    let stamp = ending(desk, loan, &order.params, "rejected", wrong)?;
-    end(desk, order, REJECTED, stamp)
+    let stamp = ending(context, loan, &input.params, "rejected", wrong)?;
+    end(context, input, REJECTED, stamp)
 }
 
-/// Withdraws an application for its client, for good.
-pub(crate) fn withdraw(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Failure> {
-    let loan = desk.books.loan(order.id)?;
+/// Withdraws an application on behalf of its client. This is final.
+pub(crate) fn withdraw(context: &mut Context<'_>, input: &Input) -> Result<Outcome, Failure> {
+    let loan = context.books.loan(input.id)?;
     let wrong = Failure::rule("error.msg.loan.withdraw.cannot.withdraw", Vec::new());
-    let stamp = ending(desk, loan, &order.params, "withdrawn", wrong)?;
-    end(desk, order, WITHDRAWN, stamp)
+    let stamp = ending(context, loan, &input.params, "withdrawn", wrong)?;
+    end(context, input, WITHDRAWN, stamp)
 }
 
-/// The checks of an ending: its date, the state, and the date against the application's.
+/// Checks a rejection or withdrawal: its date, the loan's state, and the date of the application.
 fn ending(
-    desk: &Desk<'_>,
+    context: &Context<'_>,
     loan: &Loan,
     params: &Params,
     action: &str,
@@ -37,13 +37,13 @@ fn ending(
     checks.required(&name, on);
     checks.longest("note", params.text("note").as_deref(), 1000);
     checks.finish()?;
-    let on = on.unwrap_or(desk.today);
+    let on = on.unwrap_or(context.today);
     let command = action.strip_suffix("ed").unwrap_or("withdraw");
     if loan.status != SUBMITTED {
         return Err(wrong);
     }
     if on < loan.terms.submitted_on && action == "withdrawn" {
-        // Fineract trips over its own refusal (`docs/fineract/loans.md`, "Rejecting and withdrawing").
+        // Fineract fails with a 500 while it refuses this (`docs/fineract/loans.md`, "Rejecting and withdrawing").
         return Err(Failure::Unmapped("before the submission".to_owned()));
     }
     if on < loan.terms.submitted_on {
@@ -56,7 +56,7 @@ fn ending(
             args,
         ));
     }
-    if on > desk.today {
+    if on > context.today {
         let args = vec![on.to_string().into()];
         return Err(Failure::rule(
             &format!("error.msg.loan.{command}.cannot.be.a.future.date"),
@@ -65,12 +65,17 @@ fn ending(
     }
     Ok(Stamp {
         on,
-        by: desk.user.who.clone(),
+        by: context.user.who.clone(),
     })
 }
 
-fn end(desk: &mut Desk<'_>, order: &Order, to: i64, stamp: Stamp) -> Result<Outcome, Failure> {
-    let params = &order.params;
+fn end(
+    context: &mut Context<'_>,
+    input: &Input,
+    to: i64,
+    stamp: Stamp,
+) -> Result<Outcome, Failure> {
+    let params = &input.params;
     let name = if to == REJECTED {
         "rejectedOnDate"
     } else {
@@ -81,7 +86,7 @@ fn end(desk: &mut Desk<'_>, order: &Order, to: i64, stamp: Stamp) -> Result<Outc
         "status": status(to), "locale": params.text("locale"), "dateFormat": params.text("dateFormat"),
     };
     let changes = changes.with(name, date.clone()).with("closedOnDate", date);
-    let loan = desk.books.loan_mut(order.id)?;
+    let loan = context.books.loan_mut(input.id)?;
     loan.status = to;
     let ended = if to == REJECTED {
         &mut loan.rejected

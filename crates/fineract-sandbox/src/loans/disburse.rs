@@ -4,10 +4,10 @@ use rust_decimal::Decimal;
 use super::{
     ACTIVE, Kind, Loan, Parts, Stamp, Transaction, charges, payment, schedule, status, tranches,
 };
-use crate::books::{Books, Desk};
+use crate::books::{Books, Context};
 use crate::failure::{Failure, Item};
 use crate::json::{Json, Object};
-use crate::operations::{Order, Outcome, Posting};
+use crate::operations::{Input, Outcome, Posting};
 use crate::params::{Checks, Params};
 use crate::products::Product;
 
@@ -30,10 +30,10 @@ const SUPPORTED: &[&str] = &[
     "netDisbursalAmount",
 ];
 
-/// Pays a loan out, with the checks in the order, and the holes, of `docs/fineract/payments.md`, "Refusals of a
-/// payout" and "Paying beyond the tranches".
-pub(crate) fn disburse(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Failure> {
-    let params = &order.params;
+/// Disburses a loan, with the checks in Fineract's order and with its gaps (`docs/fineract/payments.md`, "Refusals of a
+/// payout" and "Paying beyond the tranches").
+pub(crate) fn disburse(context: &mut Context<'_>, input: &Input) -> Result<Outcome, Failure> {
+    let params = &input.params;
     params.only(SUPPORTED)?;
     let mut checks = Checks::of("loan.disbursement");
     let paid_on = params.date("actualDisbursementDate")?;
@@ -41,23 +41,23 @@ pub(crate) fn disburse(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Fa
     let asked = params.decimal("transactionAmount")?;
     checks.positive("transactionAmount", asked);
     payment::check(params, &mut checks);
-    if desk.release.is_1_10_1() {
+    if context.release.is_1_10_1() {
         checks.finish()?;
         checks = Checks::of("loan.disbursement");
     }
-    let mut loan = desk.books.loan(order.id)?.clone();
-    desk.books.client(loan.client_id)?.must_be_active()?;
-    let product = desk.books.product(loan.terms.product_id)?.clone();
-    let is_payable = tranches::is_payable(&loan, &product, desk.release);
-    let paid_on = state_and_date_hold(&loan, is_payable, paid_on, checks)?;
-    if paid_on > desk.today {
+    let mut loan = context.books.loan(input.id)?.clone();
+    context.books.client(loan.client_id)?.must_be_active()?;
+    let product = context.books.product(loan.terms.product_id)?.clone();
+    let is_payable = tranches::is_payable(&loan, &product, context.release);
+    let paid_on = check_state_and_date(&loan, is_payable, paid_on, checks)?;
+    if paid_on > context.today {
         let args = vec![paid_on.to_string().into()];
         return Err(Failure::rule(
             "error.msg.loan.disbursal.cannot.be.a.future.date",
             args,
         ));
     }
-    let payment_type = payment::payment_type(desk.books, params)?;
+    let payment_type = payment::payment_type(context.books, params)?;
     let amount = take(
         &mut loan,
         &product,
@@ -68,18 +68,18 @@ pub(crate) fn disburse(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Fa
         return Err(Failure::Unmapped("Division by zero".to_owned()));
     }
     let external_id = params.text("externalId");
-    transaction_id_is_free(desk.books, external_id.as_deref())?;
+    check_transaction_id(context.books, external_id.as_deref())?;
 
     let changes = changes(params, payment_type.is_some());
-    let payment = payment_type.map(|kind| payment::described(desk.books, &kind, params));
+    let payment = payment_type.map(|kind| payment::described(context.books, &kind, params));
     let paid = Transaction {
         external_id: external_id.clone(),
         payment,
-        ..Transaction::made(desk, Kind::Disbursement, paid_on, amount)
+        ..Transaction::made(context, Kind::Disbursement, paid_on, amount)
     };
     let transaction_id = paid.id;
-    book(desk, &mut loan, &product, paid);
-    loan.note(desk, params, None);
+    book(context, &mut loan, &product, paid);
+    loan.note(context, params, None);
     let posting = Posting {
         external_id: loan.terms.external_id.clone(),
         transaction_external_id: external_id.clone(),
@@ -92,8 +92,8 @@ pub(crate) fn disburse(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Fa
         ..loan.changed(changes)
     };
     let taken = external_id.map(|external_id| (external_id, (loan.id, transaction_id)));
-    desk.books.transactions_by_external_id.extend(taken);
-    desk.books.loans.insert(loan.id, loan);
+    context.books.transactions_by_external_id.extend(taken);
+    context.books.loans.insert(loan.id, loan);
     Ok(outcome)
 }
 
@@ -114,8 +114,8 @@ fn changes(params: &Params, has_payment_type: bool) -> Object {
         .with("note", params.text("note"))
 }
 
-/// Books the payment, the charges due with the first one, and the accrual of the interest.
-fn book(desk: &mut Desk<'_>, loan: &mut Loan, product: &Product, mut paid: Transaction) {
+/// Books the disbursement, the charges that are due with the first one, and the accrual of the interest.
+fn book(context: &mut Context<'_>, loan: &mut Loan, product: &Product, mut paid: Transaction) {
     let is_first = loan.disbursed.is_none();
     loan.status = ACTIVE;
     if loan
@@ -125,7 +125,7 @@ fn book(desk: &mut Desk<'_>, loan: &mut Loan, product: &Product, mut paid: Trans
     {
         loan.disbursed = Some(Stamp {
             on: paid.on,
-            by: desk.user.who.clone(),
+            by: context.user.who.clone(),
         });
     }
     let due = if is_first {
@@ -137,10 +137,10 @@ fn book(desk: &mut Desk<'_>, loan: &mut Loan, product: &Product, mut paid: Trans
     paid.outstanding = loan.outstanding() + paid.amount;
     loan.transactions.push(paid);
     if !due.is_zero() {
-        pay_charges(desk, loan, due);
+        pay_charges(context, loan, due);
     }
-    accrue(desk, loan, product);
-    let cycle = desk
+    accrue(context, loan, product);
+    let cycle = context
         .books
         .cycles
         .entry((loan.client_id, product.id))
@@ -149,7 +149,7 @@ fn book(desk: &mut Desk<'_>, loan: &mut Loan, product: &Product, mut paid: Trans
     loan.cycle = *cycle;
 }
 
-fn pay_charges(desk: &mut Desk<'_>, loan: &mut Loan, due: Decimal) {
+fn pay_charges(context: &mut Context<'_>, loan: &mut Loan, due: Decimal) {
     let Some(paid_on) = loan.disbursed.as_ref().map(|stamp| stamp.on) else {
         return;
     };
@@ -162,13 +162,13 @@ fn pay_charges(desk: &mut Desk<'_>, loan: &mut Loan, due: Decimal) {
             ..Parts::default()
         },
         outstanding: loan.outstanding(),
-        ..Transaction::made(desk, Kind::ChargeAtDisbursement, paid_on, due)
+        ..Transaction::made(context, Kind::ChargeAtDisbursement, paid_on, due)
     };
     loan.transactions.push(paid);
 }
 
-/// The accrual of the whole interest, anew after each change of the schedule.
-fn accrue(desk: &mut Desk<'_>, loan: &mut Loan, product: &Product) {
+/// Accrues the whole interest, again after each change of the schedule.
+fn accrue(context: &mut Context<'_>, loan: &mut Loan, product: &Product) {
     let Some(on) = loan.disbursed.as_ref().map(|stamp| stamp.on) else {
         return;
     };
@@ -183,13 +183,14 @@ fn accrue(desk: &mut Desk<'_>, loan: &mut Loan, product: &Product) {
             interest,
             ..Parts::default()
         },
-        ..Transaction::made(desk, Kind::Accrual, on, interest)
+        ..Transaction::made(context, Kind::Accrual, on, interest)
     };
     loan.transactions.push(accrued);
 }
 
-/// "Before the approval" beats a wrong state, which joins what is wrong with the fields and beats everything after it.
-fn state_and_date_hold(
+/// Checks state and date. A date before the approval is reported first, alone. A wrong state is reported together with
+/// the errors of the fields, before everything else.
+fn check_state_and_date(
     loan: &Loan,
     is_payable: bool,
     paid_on: Option<NaiveDate>,
@@ -215,8 +216,8 @@ fn state_and_date_hold(
     }
 }
 
-/// Takes the amount from the open tranche, or, where none is open, from nowhere: Fineract pays the whole principal again,
-/// or whatever is asked (`docs/fineract/payments.md`, "Paying beyond the tranches").
+/// Takes the amount from the open tranche. If no tranche is open, Fineract nevertheless pays the whole principal again,
+/// or the requested amount (`docs/fineract/payments.md`, "Paying beyond the tranches").
 fn take(
     loan: &mut Loan,
     product: &Product,
@@ -275,8 +276,8 @@ fn take(
     Ok(asked)
 }
 
-/// A transaction's external id is unique in the tenant, for ever.
-fn transaction_id_is_free(books: &Books, external_id: Option<&str>) -> Result<(), Failure> {
+/// Checks the external id of a transaction, which stays unique in the tenant for ever.
+fn check_transaction_id(books: &Books, external_id: Option<&str>) -> Result<(), Failure> {
     let Some(external_id) = external_id else {
         return Ok(());
     };

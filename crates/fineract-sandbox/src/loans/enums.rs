@@ -1,4 +1,4 @@
-//! The enumerations of loans, as reads spell them out.
+//! The enumerations of loans, as reads return them.
 
 use super::Kind;
 use crate::json::{Object, object};
@@ -7,7 +7,7 @@ fn choice(id: i64, code: &str, value: &str) -> Object {
     object! {"id": id, "code": code, "value": value}
 }
 
-/// The status object of `docs/fineract/loans.md`, "Loan states".
+/// The status object (`docs/fineract/loans.md`, "Loan states").
 pub(crate) fn status(id: i64) -> Object {
     let (code, value) = match id {
         100 => (
@@ -37,7 +37,7 @@ pub(crate) fn status(id: i64) -> Object {
         .with("overpaid", id == 700)
 }
 
-/// Days, weeks, months or years.
+/// A unit of time: days, weeks, months or years.
 pub(super) fn frequency(prefix: &str, id: i64) -> Object {
     let (code, value) = match id {
         0 => ("days", "Days"),
@@ -119,7 +119,7 @@ pub(super) fn schedule_processing_options() -> Vec<Object> {
     ]
 }
 
-/// The repayment strategies and their names; what is not here is unknown.
+/// All repayment strategies that Fineract knows, with their names.
 const STRATEGIES: [(&str, &str); 10] = [
     (
         "mifos-standard-strategy",
@@ -148,7 +148,7 @@ const STRATEGIES: [(&str, &str); 10] = [
     (ADVANCED, "Advanced payment allocation strategy"),
 ];
 
-/// The one strategy that progressive products have, and only they.
+/// The strategy of all progressive products, and of no others.
 pub(super) const ADVANCED: &str = "advanced-payment-allocation-strategy";
 
 pub(super) fn strategy_name(code: &str) -> Option<&'static str> {
@@ -158,7 +158,7 @@ pub(super) fn strategy_name(code: &str) -> Option<&'static str> {
         .map(|(_, name)| *name)
 }
 
-/// A transaction's type with its booleans.
+/// The type of a transaction, with its booleans.
 pub(super) fn transaction_type(kind: Kind) -> Object {
     let (id, code, value) = match kind {
         Kind::Disbursement => (1, "disbursement", "Disbursement"),
@@ -177,7 +177,7 @@ pub(super) fn transaction_type(kind: Kind) -> Object {
         .fold(choice, |object, name| object.with(name, *name == code))
 }
 
-/// The names of the booleans; the others of Fineract's types are never made here.
+/// The names of the booleans in Fineract's order. The sandbox makes only transactions of some of these types.
 const TRANSACTION_TYPES: [&str; 30] = [
     "disbursement",
     "repaymentAtDisbursement",
@@ -211,7 +211,7 @@ const TRANSACTION_TYPES: [&str; 30] = [
     "interestRefund",
 ];
 
-/// The enumerations that a product is created with, spelled out.
+/// The enumerations in the request for a product, as reads return them.
 pub(crate) fn product_choices(
     params: &crate::params::Params,
 ) -> Result<Object, crate::failure::Failure> {

@@ -1,9 +1,10 @@
-//! Loans: their states, their commands and how they read (`docs/fineract/loans.md`, `docs/fineract/payments.md`).
+//! Loans: their states, their commands and their reads (`docs/fineract/loans.md`, `docs/fineract/payments.md`).
 
 mod account;
 mod application;
 mod approve;
 mod charges;
+mod closing;
 mod decline;
 mod disburse;
 mod enums;
@@ -14,7 +15,6 @@ mod read;
 mod repay;
 mod rules;
 mod schedule;
-mod settle;
 mod summary;
 mod terms;
 mod tranches;
@@ -25,7 +25,7 @@ mod update;
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
-use super::books::{Desk, next};
+use super::books::{Context, next};
 use super::failure::Failure;
 use super::json::Object;
 use super::operations::{Outcome, Posting};
@@ -34,12 +34,12 @@ use super::users::Who;
 pub(super) use account::account;
 pub(super) use application::{create, delete};
 pub(super) use approve::approve;
+pub(super) use closing::{close, foreclose, write_off};
 pub(super) use decline::{reject, withdraw};
 pub(super) use disburse::disburse;
 pub(super) use enums::{product_choices, status};
 pub(super) use read::{read, search};
 pub(super) use repay::{adjust, repay};
-pub(super) use settle::{close, foreclose, write_off};
 pub(super) use terms::Terms;
 pub(super) use transactions::{read_transaction, template};
 pub(super) use undo::{undo_approval, undo_disbursal, undo_last_disbursal};
@@ -54,7 +54,7 @@ pub(super) const CLOSED: i64 = 600;
 pub(super) const WRITTEN_OFF: i64 = 601;
 pub(super) const OVERPAID: i64 = 700;
 
-/// When something was done, and by whom.
+/// The date of a step, and the user who performed it.
 #[derive(Clone, Debug)]
 pub(super) struct Stamp {
     pub(super) on: NaiveDate,
@@ -68,12 +68,12 @@ pub(super) struct Loan {
     pub(super) client_id: i64,
     pub(super) status: i64,
     pub(super) foreclosed: bool,
-    /// What was applied for.
+    /// The terms of the application.
     pub(super) terms: Terms,
-    /// What is lent now: falls when less is disbursed.
+    /// The current principal, which becomes smaller if less is disbursed.
     pub(super) principal: Decimal,
     pub(super) approved_principal: Decimal,
-    /// The last amount paid, less the charges due then.
+    /// The amount of the last disbursement, minus the charges that were due with it.
     pub(super) net_disbursal: Decimal,
     pub(super) submitted_by: Who,
     pub(super) approved: Option<Stamp>,
@@ -86,11 +86,11 @@ pub(super) struct Loan {
     pub(super) tranches: Vec<Tranche>,
     pub(super) transactions: Vec<Transaction>,
     pub(super) notes: Vec<Note>,
-    /// How often the client had been paid on this product when this loan was.
+    /// How many disbursements for this product the client had received with this loan's last one.
     pub(super) cycle: i64,
 }
 
-/// A charge due at disbursement.
+/// A charge that is due at disbursement.
 #[derive(Clone, Debug)]
 pub(super) struct Charge {
     pub(super) id: i64,
@@ -103,7 +103,7 @@ pub(super) struct Charge {
     pub(super) paid: bool,
 }
 
-/// A planned disbursement of a multi-disburse loan; open until it was paid.
+/// A planned disbursement of a multi-disburse loan, which is open until it is paid.
 #[derive(Clone, Debug)]
 pub(super) struct Tranche {
     pub(super) id: i64,
@@ -113,7 +113,7 @@ pub(super) struct Tranche {
     pub(super) net_disbursal: Option<Decimal>,
 }
 
-/// A movement on a loan.
+/// A transaction of a loan.
 #[derive(Clone, Debug)]
 pub(super) struct Transaction {
     pub(super) id: i64,
@@ -126,7 +126,8 @@ pub(super) struct Transaction {
     pub(super) parts: Parts,
     pub(super) submitted_on: NaiveDate,
     pub(super) reversed_on: Option<NaiveDate>,
-    /// Undone by itself, not with its loan's disbursement (`docs/fineract/payments.md`, "Undone payments").
+    /// Whether it was undone by itself, not with its loan's disbursement (`docs/fineract/payments.md`, "Undone
+    /// payments").
     pub(super) manually_reversed: bool,
 }
 
@@ -139,7 +140,7 @@ pub(super) struct Note {
     by: Who,
 }
 
-/// What a transaction was made of.
+/// How an amount is divided.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Parts {
     pub(super) principal: Decimal,
@@ -173,13 +174,13 @@ impl Loan {
             .find(|transaction| transaction.id == id)
     }
 
-    /// Whether money has ever left, and not come back by an undo.
+    /// Whether the loan is disbursed. An undo of the disbursement resets this.
     pub(super) fn was_disbursed(&self) -> bool {
         self.disbursed.is_some()
     }
 
-    /// The transactions that stand.
-    pub(super) fn standing(&self) -> impl Iterator<Item = &Transaction> {
+    /// The transactions that are not reversed.
+    pub(super) fn not_reversed(&self) -> impl Iterator<Item = &Transaction> {
         self.transactions
             .iter()
             .filter(|transaction| transaction.reversed_on.is_none())
@@ -200,7 +201,7 @@ impl Loan {
         }
     }
 
-    /// The result of a command that moved the loan to another state or figure.
+    /// The outcome of a command with these `changes` of the loan.
     fn changed(&self, changes: Object) -> Outcome {
         Outcome {
             changes: Some(changes),
@@ -208,27 +209,27 @@ impl Loan {
         }
     }
 
-    /// What the standing transactions leave of the principal.
+    /// The outstanding principal after all transactions that are not reversed.
     fn outstanding(&self) -> Decimal {
         let effect = |transaction: &Transaction| match transaction.kind {
             Kind::Disbursement => transaction.amount,
             Kind::Repayment | Kind::WriteOff => -transaction.parts.principal,
             Kind::ChargeAtDisbursement | Kind::Accrual => Decimal::ZERO,
         };
-        self.standing().map(effect).sum()
+        self.not_reversed().map(effect).sum()
     }
 
-    /// What was charged at disbursement, or will be.
+    /// The sum of the charges that are due at disbursement.
     fn charges_at_disbursement(&self) -> Decimal {
         self.charges.iter().map(|charge| charge.amount).sum()
     }
 }
 
 impl Transaction {
-    /// A transaction of today, bare of all that its kind may add.
-    fn made(desk: &mut Desk<'_>, kind: Kind, on: NaiveDate, amount: Decimal) -> Self {
+    /// A new transaction, submitted today, without the optional fields.
+    fn made(context: &mut Context<'_>, kind: Kind, on: NaiveDate, amount: Decimal) -> Self {
         Self {
-            id: next(&mut desk.books.ids.transaction),
+            id: next(&mut context.books.ids.transaction),
             kind,
             on,
             amount,
@@ -236,7 +237,7 @@ impl Transaction {
             payment: None,
             outstanding: Decimal::ZERO,
             parts: Parts::default(),
-            submitted_on: desk.today,
+            submitted_on: context.today,
             reversed_on: None,
             manually_reversed: false,
         }
@@ -249,7 +250,7 @@ impl Tranche {
     }
 }
 
-/// A state error that Fineract collects and throws at the end: 400, parameter `id`.
+/// The error for a wrong state, which Fineract reports with the errors of the fields: 400 with the parameter `id`.
 fn wrong_state(code: &str) -> Failure {
     Failure::invalid(code, "id", Vec::new())
 }

@@ -1,4 +1,5 @@
-//! What a loan costs: simple figures, good enough for a stand-in; schedules of real products differ in the last digits.
+//! Interest and installments: simple formulas that suffice for a stand-in. Schedules of real products differ in the
+//! last digits.
 
 use rust_decimal::Decimal;
 
@@ -7,7 +8,7 @@ use crate::failure::Failure;
 use crate::json::Json;
 use crate::products::Product;
 
-/// The rate of one installment's period, as a fraction.
+/// The interest rate of one installment's period, as a fraction.
 pub(super) fn period_rate(terms: &Terms, product: &Product) -> Decimal {
     let yearly = yearly_rate(terms, product) / Decimal::ONE_HUNDRED;
     let periods = match terms.unit {
@@ -22,7 +23,7 @@ pub(super) fn period_rate(terms: &Terms, product: &Product) -> Decimal {
         / Decimal::from(periods)
 }
 
-/// The rate of a year, in percent.
+/// The interest rate of a year, in percent.
 pub(super) fn yearly_rate(terms: &Terms, product: &Product) -> Decimal {
     match product.choice("interestRateFrequencyType") {
         2 => terms
@@ -48,8 +49,8 @@ pub(super) fn installment(principal: Decimal, rate: Decimal, count: i64) -> Deci
     interest.checked_div(share).unwrap_or_default().round_dp(2)
 }
 
-/// An installment must be more than its interest: a negative principal is found out here.
-pub(super) fn installments_hold(terms: &Terms, product: &Product) -> Result<(), Failure> {
+/// Checks that an installment is larger than its interest. This is how Fineract detects a negative principal.
+pub(super) fn check_installments(terms: &Terms, product: &Product) -> Result<(), Failure> {
     if terms.principal >= Decimal::ZERO {
         return Ok(());
     }

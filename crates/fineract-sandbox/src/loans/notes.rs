@@ -1,25 +1,30 @@
-//! Notes of loans and of their transactions, as far as Fineract's source shows them: no recording holds any.
+//! Notes of loans and of their transactions, as far as Fineract's source shows them. No recording contains any.
 //!
-//! An approval's and a payout's are the loan's, a repayment's is its transaction's (`Note.loanNote`,
-//! `Note.loanTransactionNote`); `associations=notes` lists both, the latest first
-//! (`NoteReadPlatformServiceImpl`). When they were written is left out: how that reads is not in the source.
+//! The note of an approval or disbursement belongs to the loan, that of a repayment to its transaction
+//! (`Note.loanNote`, `Note.loanTransactionNote`). `associations=notes` lists both, the latest first
+//! (`NoteReadPlatformServiceImpl`). The times of the notes are omitted, because the source does not show their format.
 
 use super::{Loan, Note};
-use crate::books::{Desk, next};
+use crate::books::{Context, next};
 use crate::json::{Object, object};
 use crate::params::Params;
 
 impl Loan {
-    /// Keeps the note that came with a command, of the loan or of a transaction.
-    pub(super) fn note(&mut self, desk: &mut Desk<'_>, params: &Params, transaction: Option<i64>) {
+    /// Stores the note in a command, for the loan or for one of its transactions.
+    pub(super) fn note(
+        &mut self,
+        context: &mut Context<'_>,
+        params: &Params,
+        transaction: Option<i64>,
+    ) {
         let Some(text) = params.text("note").filter(|text| !text.trim().is_empty()) else {
             return;
         };
         self.notes.push(Note {
-            id: next(&mut desk.books.ids.note),
+            id: next(&mut context.books.ids.note),
             transaction,
             text,
-            by: desk.user.who.clone(),
+            by: context.user.who.clone(),
         });
     }
 }

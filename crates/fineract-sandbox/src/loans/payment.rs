@@ -1,11 +1,11 @@
-//! How a payment was made: the payment type and what was noted with it.
+//! The payment details of a transaction: the payment type, and the fields that come with it.
 
 use crate::books::{Books, next};
 use crate::failure::Failure;
 use crate::json::{Object, object};
 use crate::params::{Checks, Params};
 
-/// The payment details, in the order in which `changes` shows them.
+/// The payment details, in their order in `changes`.
 pub(super) const DETAILS: [&str; 5] = [
     "accountNumber",
     "checkNumber",
@@ -14,7 +14,7 @@ pub(super) const DETAILS: [&str; 5] = [
     "bankNumber",
 ];
 
-/// Gathers details and a note that are too long.
+/// Checks the length of the payment details and of the note.
 pub(super) fn check(params: &Params, checks: &mut Checks) {
     checks.longest("note", params.text("note").as_deref(), 1000);
     for detail in DETAILS {
@@ -22,7 +22,7 @@ pub(super) fn check(params: &Params, checks: &mut Checks) {
     }
 }
 
-/// The payment type's JSON, where one is named.
+/// The payment type, if the request names one.
 pub(super) fn payment_type(books: &Books, params: &Params) -> Result<Option<Object>, Failure> {
     let Some(id) = params.id("paymentTypeId")? else {
         return Ok(None);
@@ -31,7 +31,7 @@ pub(super) fn payment_type(books: &Books, params: &Params) -> Result<Option<Obje
     found.ok_or_else(|| Failure::not_found("error.msg.payment.type.invalid", vec![id.into()]))
 }
 
-/// The details sent; they count only beside a payment type.
+/// The payment details that were sent. They count only together with a payment type.
 pub(super) fn changes(params: &Params) -> Object {
     let details = DETAILS.iter().fold(Object::default(), |all, name| {
         all.with(name, params.text(name))
@@ -39,7 +39,7 @@ pub(super) fn changes(params: &Params) -> Object {
     details.with("paymentTypeId", params.raw("paymentTypeId").cloned())
 }
 
-/// The `paymentDetailData` of a transaction; what was not sent is empty.
+/// The `paymentDetailData` of a transaction. Fields that were not sent are empty.
 pub(super) fn described(books: &mut Books, payment_type: &Object, params: &Params) -> Object {
     let member = |key: &str| payment_type.get(key).cloned();
     let kind = object! {

@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::json::{Json, Object, object};
 use crate::products::Product;
 
-/// A loan, as `GET /loans/{id}` gives it with these associations (`docs/fineract/loans.md`, "Reading a loan").
+/// A loan, as `GET /loans/{id}` returns it with these associations (`docs/fineract/loans.md`, "Reading a loan").
 pub(crate) fn read(
     books: &Books,
     id: i64,
@@ -40,7 +40,7 @@ pub(crate) fn read(
     if asked("multiDisburseDetails") {
         json.set("disbursementDetails", tranches(loan));
     }
-    // The key is not there where there are none.
+    // The key is absent if there are no notes.
     if asked("notes") && !loan.notes.is_empty() {
         json.set("notes", notes::list(loan));
     }
@@ -52,7 +52,7 @@ pub(crate) fn read(
     Ok(closing(json, loan, product, today))
 }
 
-/// The loans with this external id, as `GET /loans` gives them.
+/// The loans with this external id, as `GET /loans` returns them.
 pub(crate) fn search(
     books: &Books,
     external_id: Option<&str>,
@@ -168,15 +168,15 @@ fn closing(json: Object, loan: &Loan, product: &Product, today: NaiveDate) -> Ob
     json.and(&rest)
 }
 
-/// The day of the last repayment that stands.
+/// The day of the last repayment that is not reversed.
 fn last_repayment(loan: &Loan) -> Option<NaiveDate> {
-    loan.standing()
+    loan.not_reversed()
         .filter(|transaction| transaction.kind == super::Kind::Repayment)
         .map(|last| last.on)
         .max()
 }
 
-/// What happened to the loan, when, and by whom.
+/// The steps of the loan, with their dates and users.
 pub(super) fn timeline(loan: &Loan) -> Object {
     let terms = &loan.terms;
     let mut timeline = object! {"submittedOnDate": terms.submitted_on};

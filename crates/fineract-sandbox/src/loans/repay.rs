@@ -5,10 +5,10 @@ use super::schedule::{spend, with_payments};
 use super::{
     ACTIVE, CLOSED, Kind, Loan, OVERPAID, Parts, Stamp, Transaction, payment, wrong_state,
 };
-use crate::books::{Desk, Named};
+use crate::books::{Context, Named};
 use crate::failure::Failure;
 use crate::json::{Json, Object, object};
-use crate::operations::{Order, Outcome, Posting};
+use crate::operations::{Input, Outcome, Posting};
 use crate::params::{Checks, Params};
 use crate::products::Product;
 
@@ -29,9 +29,9 @@ const SUPPORTED: &[&str] = &[
     "reversalExternalId",
 ];
 
-/// Books a repayment; more than what is owed leaves the loan overpaid.
-pub(crate) fn repay(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Failure> {
-    let params = &order.params;
+/// Books a repayment. If it is more than what is owed, the loan becomes overpaid.
+pub(crate) fn repay(context: &mut Context<'_>, input: &Input) -> Result<Outcome, Failure> {
+    let params = &input.params;
     params.only(SUPPORTED)?;
     let mut checks = Checks::of("loan.transaction");
     let on = params.date("transactionDate")?;
@@ -40,7 +40,7 @@ pub(crate) fn repay(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Failu
     checks.required("transactionAmount", amount);
     checks.positive("transactionAmount", amount);
     let external_id = params.text("externalId");
-    let taken = &desk.books.transactions_by_external_id;
+    let taken = &context.books.transactions_by_external_id;
     if external_id
         .as_ref()
         .is_some_and(|external_id| taken.contains_key(external_id))
@@ -50,21 +50,21 @@ pub(crate) fn repay(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Failu
     }
     payment::check(params, &mut checks);
     checks.finish()?;
-    let on = on.unwrap_or(desk.today);
+    let on = on.unwrap_or(context.today);
     let amount = amount.unwrap_or_default().round_dp(2);
-    let payment_type = payment::payment_type(desk.books, params)?;
-    let mut loan = desk.books.loan(order.id)?.clone();
-    state_and_date_hold(&loan, on, desk.today)?;
+    let payment_type = payment::payment_type(context.books, params)?;
+    let mut loan = context.books.loan(input.id)?.clone();
+    check_state_and_date(&loan, on, context.today)?;
 
-    let product = desk.books.product(loan.terms.product_id)?.clone();
-    let payment = payment_type.map(|kind| payment::described(desk.books, &kind, params));
-    let transaction_id = book(desk, &mut loan, &product, (on, amount));
+    let product = context.books.product(loan.terms.product_id)?.clone();
+    let payment = payment_type.map(|kind| payment::described(context.books, &kind, params));
+    let transaction_id = book(context, &mut loan, &product, (on, amount));
     if let Some(booked) = loan.transactions.last_mut() {
         booked.external_id.clone_from(&external_id);
         booked.payment = payment;
     }
-    loan.note(desk, params, Some(transaction_id));
-    settle_status(&mut loan, &product, desk);
+    loan.note(context, params, Some(transaction_id));
+    update_status(&mut loan, &product, context);
     let posting = Posting {
         external_id: loan.terms.external_id.clone(),
         transaction_external_id: external_id.clone(),
@@ -77,12 +77,12 @@ pub(crate) fn repay(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Failu
         ..loan.changed(changes(params))
     };
     let taken = external_id.map(|external_id| (external_id, (loan.id, transaction_id)));
-    desk.books.transactions_by_external_id.extend(taken);
-    desk.books.loans.insert(loan.id, loan);
+    context.books.transactions_by_external_id.extend(taken);
+    context.books.loans.insert(loan.id, loan);
     Ok(outcome)
 }
 
-fn state_and_date_hold(loan: &Loan, on: NaiveDate, today: NaiveDate) -> Result<(), Failure> {
+fn check_state_and_date(loan: &Loan, on: NaiveDate, today: NaiveDate) -> Result<(), Failure> {
     let disbursed_on = match &loan.disbursed {
         Some(stamp) if matches!(loan.status, ACTIVE | CLOSED | OVERPAID) => stamp.on,
         _ => {
@@ -106,16 +106,16 @@ fn state_and_date_hold(loan: &Loan, on: NaiveDate, today: NaiveDate) -> Result<(
     Ok(())
 }
 
-/// Books an amount on the installments; the transaction's id comes back.
+/// Books an amount on the installments. Returns the id of the transaction.
 fn book(
-    desk: &mut Desk<'_>,
+    context: &mut Context<'_>,
     loan: &mut Loan,
     product: &Product,
     (on, amount): (NaiveDate, Decimal),
 ) -> i64 {
     let parts = spend(&mut with_payments(loan, product), amount);
     let outstanding = loan.outstanding() - parts.principal;
-    let booked = Transaction::made(desk, Kind::Repayment, on, amount);
+    let booked = Transaction::made(context, Kind::Repayment, on, amount);
     let id = booked.id;
     loan.transactions.push(Transaction {
         outstanding,
@@ -125,9 +125,9 @@ fn book(
     id
 }
 
-/// Undoes a transaction (amount 0), or books another amount in its place.
-pub(crate) fn adjust(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Failure> {
-    let params = &order.params;
+/// Undoes a transaction (amount 0), or replaces it by one with another amount.
+pub(crate) fn adjust(context: &mut Context<'_>, input: &Input) -> Result<Outcome, Failure> {
+    let params = &input.params;
     params.only(SUPPORTED)?;
     let mut checks = Checks::of("loan.transaction");
     let on = params.date("transactionDate")?;
@@ -135,39 +135,39 @@ pub(crate) fn adjust(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Fail
     let amount = params.decimal("transactionAmount")?;
     checks.required("transactionAmount", amount);
     checks.finish()?;
-    let mut loan = desk.books.loan(order.id)?.clone();
-    let product = desk.books.product(loan.terms.product_id)?.clone();
-    let found = desk
+    let mut loan = context.books.loan(input.id)?.clone();
+    let product = context.books.product(loan.terms.product_id)?.clone();
+    let found = context
         .books
-        .transaction(&loan, &Named::Number(order.transaction_id))?;
+        .transaction(&loan, &Named::Number(input.transaction_id))?;
     let (id, external_id) = (found.id, found.external_id.clone());
     for undone in loan
         .transactions
         .iter_mut()
         .filter(|transaction| transaction.id == id)
     {
-        undone.reversed_on = Some(desk.today);
+        undone.reversed_on = Some(context.today);
         undone.manually_reversed = true;
     }
     let amount = amount.unwrap_or_default().round_dp(2);
     if !amount.is_zero() {
-        let on = on.unwrap_or(desk.today);
-        book(desk, &mut loan, &product, (on, amount));
+        let on = on.unwrap_or(context.today);
+        book(context, &mut loan, &product, (on, amount));
     }
-    settle_status(&mut loan, &product, desk);
+    update_status(&mut loan, &product, context);
     let outcome = Outcome {
         resource_id: Some(id),
         resource_external_id: external_id,
         ..loan.changed(changes(params))
     };
-    desk.books.loans.insert(loan.id, loan);
+    context.books.loans.insert(loan.id, loan);
     Ok(outcome)
 }
 
-/// Active, closed or overpaid, by what the repayments leave.
-fn settle_status(loan: &mut Loan, product: &Product, desk: &Desk<'_>) {
+/// Sets the status to active, closed or overpaid, according to what is still owed.
+fn update_status(loan: &mut Loan, product: &Product, context: &Context<'_>) {
     let repayments = loan
-        .standing()
+        .not_reversed()
         .filter(|transaction| transaction.kind == Kind::Repayment);
     let (last, repaid) = repayments.fold((None, Decimal::ZERO), |(last, repaid), transaction| {
         (last.max(Some(transaction.on)), repaid + transaction.amount)
@@ -182,15 +182,15 @@ fn settle_status(loan: &mut Loan, product: &Product, desk: &Desk<'_>) {
         (true, true) => (
             CLOSED,
             Some(Stamp {
-                on: last.unwrap_or(desk.today),
-                by: desk.user.who.clone(),
+                on: last.unwrap_or(context.today),
+                by: context.user.who.clone(),
             }),
         ),
         (true, false) => (ACTIVE, None),
     };
 }
 
-/// The keys sent, in Fineract's order; the amount is a text.
+/// The `changes`: the keys that were sent, in Fineract's order. The amount is a text.
 fn changes(params: &Params) -> Object {
     let amount = params.raw("transactionAmount").and_then(Json::as_word);
     let head = object! {

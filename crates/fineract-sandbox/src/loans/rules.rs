@@ -1,4 +1,4 @@
-//! The rules between an application's fields, its product and its client.
+//! The rules about an application's fields, its product and its client.
 
 use std::cmp::Ordering;
 
@@ -12,8 +12,8 @@ use crate::json::Json;
 use crate::params::Checks;
 use crate::products::Product;
 
-/// The rules that hold between the dates (`docs/fineract/loans.md`, "The order of checks on an application", step 6).
-pub(super) fn dates_hold(
+/// Checks the dates (`docs/fineract/loans.md`, "The order of checks on an application", step 6).
+pub(super) fn check_dates(
     terms: &Terms,
     product: &Product,
     today: NaiveDate,
@@ -55,8 +55,8 @@ pub(super) fn dates_hold(
     Ok(())
 }
 
-/// The strategy is known and goes with the product's kind of schedule (step 7).
-pub(super) fn strategy_holds(terms: &Terms, product: &Product) -> Result<(), Failure> {
+/// Checks that the repayment strategy exists and suits the product's kind of schedule (step 7).
+pub(super) fn check_strategy(terms: &Terms, product: &Product) -> Result<(), Failure> {
     if strategy_name(&terms.strategy).is_none() {
         let args = vec![terms.strategy.as_str().into()];
         return Err(Failure::not_found(
@@ -77,9 +77,9 @@ pub(super) fn strategy_holds(terms: &Terms, product: &Product) -> Result<(), Fai
     }
 }
 
-/// The term is the number of repayments times their distance, in the same unit (`docs/fineract/loans.md`, "The term
-/// and the repayments").
-pub(super) fn term_holds(terms: &Terms) -> Result<(), Failure> {
+/// Checks that the term is the number of repayments times their interval, in the same unit (`docs/fineract/loans.md`,
+/// "The term and the repayments").
+pub(super) fn check_term(terms: &Terms) -> Result<(), Failure> {
     let mut checks = Checks::of("loan");
     if terms.term_unit == terms.unit {
         let what = match terms

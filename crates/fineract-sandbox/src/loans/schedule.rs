@@ -8,7 +8,7 @@ use super::{Loan, Parts};
 use crate::dates;
 use crate::products::Product;
 
-/// An installment: what is due, and what of it was paid.
+/// An installment: what is due, and what is paid of it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Installment {
     pub(super) due_on: NaiveDate,
@@ -17,7 +17,7 @@ pub(super) struct Installment {
     pub(super) paid: Parts,
 }
 
-/// What the installments repay: the tranches where there are any, planned ones too.
+/// The principal that the installments repay: the sum of all tranches, also planned ones, if the loan has any.
 fn scheduled_principal(loan: &Loan) -> Decimal {
     if loan.tranches.is_empty() {
         loan.principal
@@ -26,7 +26,7 @@ fn scheduled_principal(loan: &Loan) -> Decimal {
     }
 }
 
-/// The installments of what is lent, from the disbursement on.
+/// The installments of the scheduled principal, from the disbursement on.
 pub(super) fn installments(loan: &Loan, product: &Product) -> Vec<Installment> {
     let terms = &loan.terms;
     let start = loan
@@ -39,7 +39,7 @@ pub(super) fn installments(loan: &Loan, product: &Product) -> Vec<Installment> {
     let count = terms.repayments.clamp(1, 1200);
     let (is_flat, level) = (terms.interest == 1, principal / Decimal::from(count));
     let emi = installment(principal, rate, count);
-    // What rounding leaves falls on the last installment.
+    // The last installment contains the rounding differences.
     let mut balance = principal;
     let mut flat_left = interest(principal)
         .checked_mul(Decimal::from(count))
@@ -70,7 +70,7 @@ pub(super) fn installments(loan: &Loan, product: &Product) -> Vec<Installment> {
     (1..=count).map(&mut installment).collect()
 }
 
-/// Spends an amount on the installments, earliest first, interest before principal; the rest is overpaid.
+/// Distributes an amount over the installments: the earliest first, interest before principal. The rest is overpaid.
 pub(super) fn spend(installments: &mut [Installment], amount: Decimal) -> Parts {
     let mut parts = Parts {
         overpayment: amount,
@@ -93,11 +93,11 @@ pub(super) fn spend(installments: &mut [Installment], amount: Decimal) -> Parts 
     parts
 }
 
-/// The installments with what the standing repayments paid of them.
+/// The installments, with what the repayments that are not reversed have paid.
 pub(super) fn with_payments(loan: &Loan, product: &Product) -> Vec<Installment> {
     let mut installments = installments(loan, product);
     for transaction in loan
-        .standing()
+        .not_reversed()
         .filter(|transaction| transaction.kind == super::Kind::Repayment)
     {
         spend(&mut installments, transaction.amount);

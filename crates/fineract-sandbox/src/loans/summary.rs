@@ -1,4 +1,4 @@
-//! Where a loan stands on a day: what was lent, paid and is overdue.
+//! The figures of a loan on a day: what was lent, what is paid, and what is overdue.
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
@@ -8,7 +8,7 @@ use super::{ACTIVE, Kind, Loan, Parts, Transaction, WRITTEN_OFF};
 use crate::json::{Json, Object, object};
 use crate::products::Product;
 
-/// A loan's figures.
+/// The figures of a loan.
 #[derive(Debug, Default)]
 pub(super) struct Position {
     principal: Decimal,
@@ -46,7 +46,7 @@ impl Position {
         }
     }
 
-    /// Principal, interest, fees and penalties, as a summary has them.
+    /// Principal, interest, fees and penalties, in the form of a summary.
     fn parts(&self) -> Object {
         let zero = Decimal::ZERO;
         object! {
@@ -96,13 +96,13 @@ impl Position {
         }
     }
 
-    /// What was paid in all, fees too.
+    /// Everything that was paid, including fees.
     pub(super) fn all_paid(&self) -> Decimal {
         self.paid.principal + self.paid.interest + self.fees
     }
 }
 
-/// Where the loan stands.
+/// The figures of the loan on this day.
 pub(super) fn position(loan: &Loan, product: &Product, today: NaiveDate) -> Position {
     let mut position = Position::default();
     if !loan.was_disbursed() {
@@ -152,7 +152,7 @@ pub(super) fn position(loan: &Loan, product: &Product, today: NaiveDate) -> Posi
 }
 
 fn repayments(loan: &Loan) -> impl Iterator<Item = &Transaction> {
-    loan.standing()
+    loan.not_reversed()
         .filter(|transaction| transaction.kind == Kind::Repayment)
 }
 
@@ -187,12 +187,12 @@ pub(super) fn summary(loan: &Loan, product: &Product, today: NaiveDate) -> Objec
         })
 }
 
-/// A figure that there is none of.
+/// A figure of zero.
 fn none() -> Json {
     0_i64.into()
 }
 
-/// The sums at a summary's end.
+/// The sums at the end of a summary.
 const ADJUSTMENTS: [&str; 17] = [
     "totalMerchantRefund",
     "totalMerchantRefundReversed",
@@ -213,7 +213,7 @@ const ADJUSTMENTS: [&str; 17] = [
     "totalUnpaidPayableNotDueInterest",
 ];
 
-/// The `delinquent` object; before the disbursement all of it is a bare zero.
+/// The `delinquent` object. Before the disbursement, all its figures are a plain `0`.
 pub(super) fn delinquent(loan: &Loan, product: &Product, today: NaiveDate) -> Object {
     let is_paid = loan.was_disbursed();
     let at = position(loan, product, today);
@@ -253,7 +253,7 @@ pub(super) fn delinquent(loan: &Loan, product: &Product, today: NaiveDate) -> Ob
     }
 }
 
-/// A plain `repaymentSchedule`: the totals and what is due when.
+/// A simple `repaymentSchedule`: the totals, and what is due when.
 pub(super) fn repayment_schedule(loan: &Loan, product: &Product) -> Object {
     let installments = with_payments(loan, product);
     let principal: Decimal = installments.iter().map(|part| part.principal).sum();

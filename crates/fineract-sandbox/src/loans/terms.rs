@@ -7,7 +7,7 @@ use crate::json::Json;
 use crate::params::{Checks, Params};
 use crate::products::Product;
 
-/// What a loan was applied for.
+/// The terms of an application.
 #[derive(Clone, Debug)]
 pub(crate) struct Terms {
     pub(crate) external_id: Option<String>,
@@ -30,13 +30,13 @@ pub(crate) struct Terms {
 }
 
 impl Terms {
-    /// When the loan ends if it starts then.
+    /// The maturity date of a loan that starts on this day.
     pub(crate) fn maturity(&self, start: NaiveDate) -> NaiveDate {
         dates::later(start, self.repayments.saturating_mul(self.every), self.unit)
     }
 }
 
-/// The fields of an application as sent; which of them must be there depends on the command.
+/// The fields of an application as they were sent. Which of them are required depends on the command.
 #[derive(Debug)]
 pub(super) struct Draft {
     pub(super) principal: Option<Decimal>,
@@ -57,7 +57,7 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    /// Reads the fields; the first that cannot be parsed ends it, every other problem is gathered.
+    /// Reads the fields. The first one that cannot be parsed is returned as the error. All other errors are collected.
     pub(super) fn read(
         params: &Params,
         required: bool,
@@ -115,7 +115,7 @@ impl Draft {
         );
     }
 
-    /// Gathers what is out of range, by itself or for the product.
+    /// Collects the values that are out of range, in general or for the product.
     pub(super) fn check(&self, product: &Product, checks: &mut Checks) {
         if let Some(amount) = self.principal {
             let limits = (
@@ -184,7 +184,7 @@ impl Draft {
         }
     }
 
-    /// The terms, with the product's own where it allows no other; `None` where a field is missing.
+    /// The terms, with the product's values where it allows no others. `None` if a field is missing.
     pub(super) fn terms(&self, product: &Product, external_id: Option<String>) -> Option<Terms> {
         let chosen = |attribute: &str, sent: Option<i64>| {
             if product.allows_override(attribute) {

@@ -9,7 +9,7 @@ use crate::params::{Checks, Params};
 use crate::products::Product;
 use crate::release::Release;
 
-/// A tranche as sent.
+/// A tranche in a request.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Planned {
     pub(super) on: NaiveDate,
@@ -17,13 +17,13 @@ pub(super) struct Planned {
 }
 
 impl std::fmt::Display for Planned {
-    /// As `changes` shows it: `2024-01-10-90000`.
+    /// Writes it as in `changes`: `2024-01-10-90000`.
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "{}-{}", self.on, self.principal.normalize())
     }
 }
 
-/// The entries of `disbursementData`; a single-disbursal product has none, whatever is sent.
+/// The entries of `disbursementData`. Fineract ignores them for a product that is disbursed in one payment.
 pub(super) fn read(params: &Params, product: &Product) -> Result<Vec<Planned>, Failure> {
     if !product.is_multi_disburse() || product.flag("disallowExpectedDisbursements") {
         return Ok(Vec::new());
@@ -50,7 +50,7 @@ pub(super) fn read(params: &Params, product: &Product) -> Result<Vec<Planned>, F
     Ok(planned)
 }
 
-/// The nested object with the date format and locale of the whole.
+/// The nested object, with the date format and locale of the whole request.
 fn within(params: &Params, entry: &Object) -> Params {
     Params(
         entry
@@ -60,9 +60,10 @@ fn within(params: &Params, entry: &Object) -> Params {
     )
 }
 
-/// A plan where one is needed, not too long, from the expected date on, each date once, and not more than the
-/// principal (`docs/fineract/loans.md`, "Planned tranches and charges").
-pub(super) fn hold(
+/// Checks the planned tranches: there are some if the product needs them, not too many, none before the expected date,
+/// each date once, and their sum is not larger than the principal (`docs/fineract/loans.md`, "Planned tranches and
+/// charges").
+pub(super) fn check(
     planned: &[Planned],
     product: &Product,
     principal: Decimal,
@@ -119,7 +120,7 @@ pub(super) fn hold(
     Ok(())
 }
 
-/// The tranches as the loan keeps them.
+/// The tranches as the loan stores them.
 pub(super) fn stored(
     planned: &[Planned],
     net_disbursal: Option<Decimal>,
@@ -135,7 +136,7 @@ pub(super) fn stored(
     planned.iter().map(tranche).collect()
 }
 
-/// Whether the loan's state lets it be paid; the develop branch does not ask for an open tranche
+/// Whether the loan's state allows a disbursement. The develop branch does not require an open tranche
 /// (`docs/fineract/payments.md`, "Paying beyond the tranches").
 pub(super) fn is_payable(loan: &Loan, product: &Product, release: Release) -> bool {
     let pays_more = product.is_multi_disburse()

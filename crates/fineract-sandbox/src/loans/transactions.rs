@@ -1,15 +1,15 @@
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
-use super::{Kind, Loan, Transaction, enums, settle};
+use super::{Kind, Loan, Transaction, closing, enums};
 use crate::books::{Books, Named};
 use crate::failure::Failure;
 use crate::json::{Json, Object, object};
 use crate::params::Params;
 use crate::products::Product;
 
-/// The transactions by date; what an undo of the disbursement reversed is not among them
-/// (`docs/fineract/payments.md`, "Undone payments").
+/// The transactions by date, without those that an undo of the disbursement has reversed (`docs/fineract/payments.md`,
+/// "Undone payments").
 pub(super) fn list(_books: &Books, loan: &Loan, product: &Product) -> Vec<Object> {
     let mut shown: Vec<&Transaction> = loan
         .transactions
@@ -23,7 +23,7 @@ pub(super) fn list(_books: &Books, loan: &Loan, product: &Product) -> Vec<Object
         .collect()
 }
 
-/// One transaction, as its own GET gives it.
+/// A transaction, as its own GET returns it.
 pub(crate) fn read_transaction(
     books: &Books,
     loan_id: i64,
@@ -109,7 +109,7 @@ pub(crate) fn template(
     let loan = books.loan(loan_id)?;
     let product = books.product(loan.terms.product_id)?;
     let on = params.date("transactionDate")?.unwrap_or(today);
-    let due = settle::payoff(loan, product, on);
+    let due = closing::payoff(loan, product, on);
     let payment_types: Vec<Object> = books.payment_types.values().cloned().collect();
     Ok(object! {
         "loanId": loan.id,

@@ -1,14 +1,14 @@
 use super::{ACTIVE, APPROVED, Kind, Loan, SUBMITTED, charges, status, wrong_state};
-use crate::books::Desk;
+use crate::books::Context;
 use crate::failure::Failure;
 use crate::json::object;
-use crate::operations::{Order, Outcome};
+use crate::operations::{Input, Outcome};
 
-/// Takes an approval back; knows no key but `note`.
-pub(crate) fn undo_approval(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Failure> {
-    order.params.only(&["note"])?;
-    let mut loan = desk.books.loan(order.id)?.clone();
-    desk.books.client(loan.client_id)?.must_be_active()?;
+/// Undoes an approval. The only supported key is `note`.
+pub(crate) fn undo_approval(context: &mut Context<'_>, input: &Input) -> Result<Outcome, Failure> {
+    input.params.only(&["note"])?;
+    let mut loan = context.books.loan(input.id)?.clone();
+    context.books.client(loan.client_id)?.must_be_active()?;
     if loan.status != APPROVED {
         return Err(wrong_state(
             "error.msg.loan.undo.approval.account.is.not.approved",
@@ -30,14 +30,14 @@ pub(crate) fn undo_approval(desk: &mut Desk<'_>, order: &Order) -> Result<Outcom
     charges::recalculate(&mut loan, principal);
     loan.net_disbursal = principal - loan.charges_at_disbursement();
     let outcome = loan.changed(changes);
-    desk.books.loans.insert(loan.id, loan);
+    context.books.loans.insert(loan.id, loan);
     Ok(outcome)
 }
 
-/// Takes all disbursements back, and every other transaction with them; a new key disburses again.
-pub(crate) fn undo_disbursal(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Failure> {
-    let mut loan = desk.books.loan(order.id)?.clone();
-    desk.books.client(loan.client_id)?.must_be_active()?;
+/// Undoes all disbursements, and with them every other transaction. A command under a new key then disburses again.
+pub(crate) fn undo_disbursal(context: &mut Context<'_>, input: &Input) -> Result<Outcome, Failure> {
+    let mut loan = context.books.loan(input.id)?.clone();
+    context.books.client(loan.client_id)?.must_be_active()?;
     if loan.status != ACTIVE {
         return Err(wrong_state(
             "error.msg.loan.undo.disbursal.account.is.not.active",
@@ -46,20 +46,20 @@ pub(crate) fn undo_disbursal(desk: &mut Desk<'_>, order: &Order) -> Result<Outco
     let changes = object! {
         "status": status(APPROVED),
         "actualDisbursementDate": "",
-        "note": order.params.text("note"),
+        "note": input.params.text("note"),
     };
     let payments = loan
-        .standing()
+        .not_reversed()
         .filter(|transaction| transaction.kind == Kind::Disbursement)
         .count();
-    if let Some(cycle) = desk
+    if let Some(cycle) = context
         .books
         .cycles
         .get_mut(&(loan.client_id, loan.terms.product_id))
     {
         *cycle -= i64::try_from(payments).unwrap_or(0);
     }
-    reverse(&mut loan, desk, |_| true);
+    reverse(&mut loan, context, |_| true);
     loan.status = APPROVED;
     loan.disbursed = None;
     loan.principal = loan.approved_principal;
@@ -73,20 +73,22 @@ pub(crate) fn undo_disbursal(desk: &mut Desk<'_>, order: &Order) -> Result<Outco
     charges::recalculate(&mut loan, principal);
     loan.net_disbursal = principal - loan.charges_at_disbursement();
     let outcome = loan.changed(changes);
-    desk.books.loans.insert(loan.id, loan);
+    context.books.loans.insert(loan.id, loan);
     Ok(outcome)
 }
 
-/// Takes the last disbursement back and forgets its tranche (`docs/fineract/payments.md`, "Paying beyond the
-/// tranches").
-pub(crate) fn undo_last_disbursal(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Failure> {
-    let mut loan = desk.books.loan(order.id)?.clone();
+/// Undoes the last disbursement and removes its tranche (`docs/fineract/payments.md`, "Paying beyond the tranches").
+pub(crate) fn undo_last_disbursal(
+    context: &mut Context<'_>,
+    input: &Input,
+) -> Result<Outcome, Failure> {
+    let mut loan = context.books.loan(input.id)?.clone();
     if loan.status != ACTIVE {
         return Err(wrong_state(
             "error.msg.loan.undo.last.disbursal.account.is.not.active",
         ));
     }
-    if !desk
+    if !context
         .books
         .product(loan.terms.product_id)?
         .is_multi_disburse()
@@ -100,7 +102,7 @@ pub(crate) fn undo_last_disbursal(desk: &mut Desk<'_>, order: &Order) -> Result<
         .filter_map(|tranche| tranche.paid_on)
         .max();
     let payments = loan
-        .standing()
+        .not_reversed()
         .filter(|transaction| transaction.kind == Kind::Disbursement);
     let last = payments
         .max_by_key(|transaction| (transaction.on, transaction.id))
@@ -110,7 +112,7 @@ pub(crate) fn undo_last_disbursal(desk: &mut Desk<'_>, order: &Order) -> Result<
             "no tranche for the last disbursement".to_owned(),
         ));
     };
-    reverse(&mut loan, desk, |transaction| transaction == id);
+    reverse(&mut loan, context, |transaction| transaction == id);
     loan.tranches.retain(|tranche| tranche.paid_on != last_date);
     loan.principal = loan
         .tranches
@@ -120,17 +122,17 @@ pub(crate) fn undo_last_disbursal(desk: &mut Desk<'_>, order: &Order) -> Result<
         .sum();
     let changes = object! {"undolastdisbursal": "true", "disbursedAmount": loan.principal};
     let outcome = loan.changed(changes);
-    desk.books.loans.insert(loan.id, loan);
+    context.books.loans.insert(loan.id, loan);
     Ok(outcome)
 }
 
-/// Reverses the chosen transactions; those of the loan itself do not look manually reversed afterwards.
-fn reverse(loan: &mut Loan, desk: &Desk<'_>, chosen: impl Fn(i64) -> bool) {
-    let standing = loan
+/// Reverses the chosen transactions, without marking them as manually reversed.
+fn reverse(loan: &mut Loan, context: &Context<'_>, chosen: impl Fn(i64) -> bool) {
+    let not_reversed = loan
         .transactions
         .iter_mut()
         .filter(|transaction| transaction.reversed_on.is_none());
-    for transaction in standing.filter(|transaction| chosen(transaction.id)) {
-        transaction.reversed_on = Some(desk.today);
+    for transaction in not_reversed.filter(|transaction| chosen(transaction.id)) {
+        transaction.reversed_on = Some(context.today);
     }
 }

@@ -1,17 +1,17 @@
 use super::application::{SUPPORTED, already_used, named_client};
-use super::rules::{dates_hold, strategy_holds, term_holds};
+use super::rules::{check_dates, check_strategy, check_term};
 use super::terms::Draft;
 use super::tranches::Planned;
 use super::{Loan, SUBMITTED, Terms, charges, money, tranches};
-use crate::books::Desk;
+use crate::books::Context;
 use crate::failure::{Failure, Item};
 use crate::json::Object;
-use crate::operations::{Order, Outcome};
+use crate::operations::{Input, Outcome};
 use crate::params::{Checks, Params};
 use crate::products::Product;
 
-/// What the schedule calculator refuses although the application takes it (`docs/fineract/loans.md`, "Changing an
-/// application").
+/// The keys that an application supports, but that the schedule calculator refuses in an update
+/// (`docs/fineract/loans.md`, "Changing an application").
 const NOT_FOR_THE_SCHEDULE: &[&str] = &[
     "loanScheduleProcessingType",
     "disallowExpectedDisbursements",
@@ -23,41 +23,46 @@ const NOT_FOR_THE_SCHEDULE: &[&str] = &[
     "amortizationTypeOptions",
 ];
 
-/// Changes an application: in effect the whole body replaces the stored one (`docs/fineract/loans.md`, "Changing an
+/// Changes an application: the whole body replaces the stored one (`docs/fineract/loans.md`, "Changing an
 /// application").
-pub(crate) fn update(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Failure> {
-    let params = &order.params;
+pub(crate) fn update(context: &mut Context<'_>, input: &Input) -> Result<Outcome, Failure> {
+    let params = &input.params;
     params.only(SUPPORTED)?;
-    let loan = desk.books.loan(order.id)?.clone();
+    let loan = context.books.loan(input.id)?.clone();
     if loan.status != SUBMITTED {
         let code = "error.msg.loan.cannot.modify.loan.in.its.present.state";
         return Err(Failure::rule(code, vec![loan.id.into()]));
     }
     let product_id = params.id("productId")?;
-    let product = desk
+    let product = context
         .books
         .product(product_id.unwrap_or(loan.terms.product_id))?
         .clone();
-    // Whoever it is or would be of: that comes before what is wrong with the fields.
+    // The client, the current one or a new one, is checked before the fields.
     let of = params.id("clientId")?.unwrap_or(loan.client_id);
-    desk.books.client(of)?.must_be_active()?;
+    context.books.client(of)?.must_be_active()?;
     let (draft, planned) = checked(params, &loan, &product)?;
     if product_id.is_none() {
         return Err(Failure::constraint("error.msg.data.integrity.issue"));
     }
-    // Without the terms the schedule cannot be worked out: nobody catches that.
+    // Without the terms, Fineract cannot compute the schedule and fails with an uncaught exception.
     let terms = new_terms(params, &loan, &draft, &product)
         .ok_or_else(|| Failure::Unmapped("null".to_owned()))?;
     let client_id = named_client(params)?;
     params.only(&scheduled())?;
-    dates_hold(&terms, &product, desk.today, desk.books.client(client_id)?)?;
-    strategy_holds(&terms, &product)?;
-    external_id_is_free(desk, &loan, &terms)?;
-    let asked = charges::read(params, desk.books)?;
-    money::installments_hold(&terms, &product)?;
-    term_holds(&terms)?;
+    check_dates(
+        &terms,
+        &product,
+        context.today,
+        context.books.client(client_id)?,
+    )?;
+    check_strategy(&terms, &product)?;
+    check_external_id(context, &loan, &terms)?;
+    let asked = charges::read(params, context.books)?;
+    money::check_installments(&terms, &product)?;
+    check_term(&terms)?;
 
-    let charges = charges::stored(asked, terms.principal, desk.books, desk.today);
+    let charges = charges::stored(asked, terms.principal, context.books, context.today);
     let known = |id: i64| loan.charges.iter().find(|charge| charge.id == id);
     let listed = charges
         .iter()
@@ -71,12 +76,12 @@ pub(crate) fn update(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Fail
         principal: terms.principal,
         approved_principal: terms.principal,
         charges,
-        tranches: tranches::stored(&planned, Some(loan.net_disbursal), &mut desk.books.ids),
+        tranches: tranches::stored(&planned, Some(loan.net_disbursal), &mut context.books.ids),
         terms,
         ..loan
     };
     let outcome = replaced.changed(differences);
-    replace(desk, replaced);
+    replace(context, replaced);
     Ok(outcome)
 }
 
@@ -93,7 +98,7 @@ fn new_terms(params: &Params, loan: &Loan, draft: &Draft, product: &Product) -> 
     })
 }
 
-/// The field checks: only what is sent is looked at, but for `loanType`.
+/// Checks the fields that were sent, and `loanType` in any case.
 fn checked(
     params: &Params,
     loan: &Loan,
@@ -117,7 +122,7 @@ fn checked(
         ));
     } else if let Some(terms) = draft.terms(product, None) {
         let principal = draft.principal.unwrap_or(loan.terms.principal);
-        tranches::hold(&planned, product, principal, terms.expected_on, &mut checks)?;
+        tranches::check(&planned, product, principal, terms.expected_on, &mut checks)?;
     }
     checks.finish()?;
     Ok((draft, planned))
@@ -131,18 +136,18 @@ fn scheduled() -> Vec<&'static str> {
         .collect()
 }
 
-fn external_id_is_free(desk: &Desk<'_>, loan: &Loan, terms: &Terms) -> Result<(), Failure> {
+fn check_external_id(context: &Context<'_>, loan: &Loan, terms: &Terms) -> Result<(), Failure> {
     let holder = terms
         .external_id
         .as_ref()
-        .and_then(|id| desk.books.loans_by_external_id.get(id));
+        .and_then(|id| context.books.loans_by_external_id.get(id));
     if holder.is_some_and(|holder| *holder != loan.id) {
         return Err(already_used());
     }
     Ok(())
 }
 
-/// What differs (`docs/fineract/commands.md`, "The result body of each command").
+/// The differences (`docs/fineract/commands.md`, "The result body of each command").
 fn differences(params: &Params, loan: &Loan, terms: &Terms, planned: &[Planned]) -> Object {
     let before = &loan.terms;
     let mut differing = Object::default();
@@ -209,8 +214,8 @@ fn differences(params: &Params, loan: &Loan, terms: &Terms, planned: &[Planned])
     differing
 }
 
-fn replace(desk: &mut Desk<'_>, loan: Loan) {
-    let books = &mut *desk.books;
+fn replace(context: &mut Context<'_>, loan: Loan) {
+    let books = &mut *context.books;
     if let Some(before) = books.loans.get(&loan.id) {
         if let Some(external_id) = &before.terms.external_id {
             books.loans_by_external_id.remove(external_id);

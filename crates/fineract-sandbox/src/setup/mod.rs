@@ -1,22 +1,25 @@
-//! Setting a fresh tenant up: currencies, payment types, charges, products (`setup.json` of the recordings).
+//! The setup of a new tenant: currencies, payment types, charges, products (`setup.json` of the recordings).
 
 mod product;
 
-use super::books::Desk;
+use super::books::Context;
 use super::failure::{Failure, Item};
 use super::json::{Json, object};
-use super::operations::{Order, Outcome};
+use super::operations::{Input, Outcome};
 use super::products::{Product, recorded};
 
 /// Selects the tenant's currencies.
-pub(super) fn update_currencies(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Failure> {
-    order.params.only(&["currencies"])?;
-    let listed = order
+pub(super) fn update_currencies(
+    context: &mut Context<'_>,
+    input: &Input,
+) -> Result<Outcome, Failure> {
+    input.params.only(&["currencies"])?;
+    let listed = input
         .params
         .raw("currencies")
         .and_then(Json::as_list)
         .unwrap_or_default();
-    desk.books.currencies = listed
+    context.books.currencies = listed
         .iter()
         .filter_map(Json::as_text)
         .map(str::to_owned)
@@ -29,10 +32,20 @@ pub(super) fn update_currencies(desk: &mut Desk<'_>, order: &Order) -> Result<Ou
 }
 
 /// Adds a payment type.
-pub(super) fn create_payment_type(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Failure> {
-    let params = &order.params;
+pub(super) fn create_payment_type(
+    context: &mut Context<'_>,
+    input: &Input,
+) -> Result<Outcome, Failure> {
+    let params = &input.params;
     params.only(&["name", "description", "isCashPayment", "position"])?;
-    let id = desk.books.payment_types.keys().last().copied().unwrap_or(0) + 1;
+    let id = context
+        .books
+        .payment_types
+        .keys()
+        .last()
+        .copied()
+        .unwrap_or(0)
+        + 1;
     let json = object! {
         "id": id,
         "name": params.text("name"),
@@ -42,15 +55,15 @@ pub(super) fn create_payment_type(desk: &mut Desk<'_>, order: &Order) -> Result<
         "codeName": "",
         "isSystemDefined": false,
     };
-    desk.books.payment_types.insert(id, json);
+    context.books.payment_types.insert(id, json);
     Ok(made(id))
 }
 
 /// Adds a charge that is due at disbursement.
-pub(super) fn create_charge(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Failure> {
-    let params = &order.params;
+pub(super) fn create_charge(context: &mut Context<'_>, input: &Input) -> Result<Outcome, Failure> {
+    let params = &input.params;
     let (_, charges, _) = recorded();
-    let id = desk.books.charges.keys().last().copied().unwrap_or(0) + 1;
+    let id = context.books.charges.keys().last().copied().unwrap_or(0) + 1;
     let by_amount = params.integer_or("chargeCalculationType", 1) == 1;
     let mut json = charges
         .into_iter()
@@ -63,16 +76,16 @@ pub(super) fn create_charge(desk: &mut Desk<'_>, order: &Order) -> Result<Outcom
         let flat = object! {"id": 1_i64, "code": "chargeCalculationType.flat", "value": "Flat"};
         json.set("chargeCalculationType", flat);
     }
-    desk.books.charges.insert(id, json);
+    context.books.charges.insert(id, json);
     Ok(made(id))
 }
 
-/// Adds a loan product; name and short name are unique.
-pub(super) fn create_product(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Failure> {
-    let params = &order.params;
+/// Adds a loan product, whose name and short name must be unique.
+pub(super) fn create_product(context: &mut Context<'_>, input: &Input) -> Result<Outcome, Failure> {
+    let params = &input.params;
     for (key, what) in [("name", "name"), ("shortName", "short.name")] {
         let sent = params.text(key);
-        let mut known = desk
+        let mut known = context
             .books
             .products
             .values()
@@ -82,9 +95,9 @@ pub(super) fn create_product(desk: &mut Desk<'_>, order: &Order) -> Result<Outco
             return Err(Failure::Integrity(Item::new(code, key, vec![sent.into()])));
         }
     }
-    let id = desk.books.products.keys().last().copied().unwrap_or(0) + 1;
-    let json = product::described(params, id, desk)?;
-    desk.books.products.insert(id, Product { id, json });
+    let id = context.books.products.keys().last().copied().unwrap_or(0) + 1;
+    let json = product::described(params, id, context)?;
+    context.books.products.insert(id, Product { id, json });
     Ok(made(id))
 }
 

@@ -1,17 +1,21 @@
-use crate::books::Desk;
+use crate::books::Context;
 use crate::failure::Failure;
 use crate::json::{Json, Object};
 use crate::loans::product_choices;
 use crate::params::Params;
 use crate::products::recorded;
 
-/// What a product shows only where it was made with it.
+/// The attributes that a product contains only if it was created with them.
 const ONLY_WHERE_SET: &[&str] = &["outstandingLoanBalance"];
 
-/// The product as reads give it: a recorded one of the same kind has every field, the request overrides what it names.
-pub(super) fn described(params: &Params, id: i64, desk: &Desk<'_>) -> Result<Object, Failure> {
+/// The product as reads return it: a copy of a recorded product of the same kind, with the attributes of the request.
+pub(super) fn described(
+    params: &Params,
+    id: i64,
+    context: &Context<'_>,
+) -> Result<Object, Failure> {
     let closes_on = params.date("closeDate")?;
-    let is_closed = closes_on.is_some_and(|closes_on| closes_on < desk.today);
+    let is_closed = closes_on.is_some_and(|closes_on| closes_on < context.today);
     let mut json = Object::default();
     let template = template(params);
     let unset = |key: &str| ONLY_WHERE_SET.contains(&key) && !params.has(key);
@@ -51,7 +55,7 @@ pub(super) fn described(params: &Params, id: i64, desk: &Desk<'_>) -> Result<Obj
         "annualInterestRate",
         params.decimal("interestRatePerPeriod")?,
     );
-    json.set("charges", charges(params, desk));
+    json.set("charges", charges(params, context));
     let partial = "allowPartialPeriodInterestCalcualtion";
     json.set(
         "allowPartialPeriodInterestCalculation",
@@ -83,7 +87,7 @@ fn template(params: &Params) -> Object {
     of_that_kind.map(|product| product.json).unwrap_or_default()
 }
 
-/// The limits of a field, which reads give right behind it.
+/// Adds the limits of a field, which reads return directly after it.
 fn add_limits(json: &mut Object, field: &str, params: &Params) -> Result<(), Failure> {
     match field {
         "principal" => {
@@ -115,7 +119,7 @@ fn add_limits(json: &mut Object, field: &str, params: &Params) -> Result<(), Fai
     Ok(())
 }
 
-fn charges(params: &Params, desk: &Desk<'_>) -> Vec<Object> {
+fn charges(params: &Params, context: &Context<'_>) -> Vec<Object> {
     let named = params
         .raw("charges")
         .and_then(Json::as_list)
@@ -123,6 +127,6 @@ fn charges(params: &Params, desk: &Desk<'_>) -> Vec<Object> {
     let ids = named
         .iter()
         .filter_map(|charge| charge.as_object()?.get("id")?.as_integer());
-    ids.filter_map(|id| desk.books.charges.get(&id).cloned())
+    ids.filter_map(|id| context.books.charges.get(&id).cloned())
         .collect()
 }

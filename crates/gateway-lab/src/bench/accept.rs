@@ -1,4 +1,4 @@
-//! How fast operations are accepted, and how long each takes, beside what anyone can have of the same Postgres.
+//! Measures throughput and latency of acceptance, compared with `pgbench` on the same Postgres.
 
 use std::fmt;
 
@@ -12,14 +12,14 @@ use super::{
 };
 use crate::load::{Mix, Plan};
 
-/// Accepts and inserts by turns, then both at half the pace of accepting.
+/// Accepts and inserts in turn as fast as possible, and then both at half the rate of acceptance.
 pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
     let mut bed = Bed::make("accept").await?;
     bed.start_gateway("api", "postgres").await?;
     bed.queue.run(pgbench::TABLE).await?;
     let url = bed.servers.url("postgres").await;
     let lasts = scale.seconds(10, 2);
-    // The first turn warms both up, and shows how large the rows are.
+    // The first turn warms everything up, and shows how large the rows are.
     let clients = scale.clients;
     let plan = |lasts| {
         let plan = bed.plan(Mix::Clients, lasts)?;
@@ -84,7 +84,7 @@ pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
     ])
 }
 
-/// CPU time, in microseconds, and for how many operations.
+/// CPU time in microseconds, and the number of operations that used it.
 #[derive(Debug, Default)]
 struct Cost {
     gateway: u64,

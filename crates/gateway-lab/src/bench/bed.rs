@@ -1,4 +1,4 @@
-//! What one measure runs on: servers of its own, and gateways over them.
+//! The test bed of one measure: private servers, and gateways that use them.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -22,33 +22,33 @@ use sqlx::postgres::PgPoolOptions;
 
 /// The callers' token.
 pub(super) const TOKEN: &str = "bench";
-/// How often the queue is asked whether all has ended.
-const LOOK: Duration = Duration::from_millis(100);
-/// Requests at once, where nothing else is said.
+/// The interval between two checks whether all operations have ended.
+const POLL: Duration = Duration::from_millis(100);
+/// The default number of connections.
 pub(super) const CLIENTS: usize = 64;
 
-/// Servers and gateways, of which nothing is left when it is cleared or dropped.
+/// Servers and gateways. When this is cleared or dropped, all of them end.
 #[derive(Debug)]
 pub(super) struct Bed {
     /// Postgres and the sandbox.
     pub(super) servers: Servers,
-    /// The database that the gateways use.
+    /// The first database, which most measures use.
     pub(super) queue: Queue,
-    /// For requests beside the load.
+    /// The HTTP client for requests that are not part of the load.
     pub(super) http: Client,
-    /// For files.
+    /// The folder for logs and other files.
     pub(super) folder: PathBuf,
     gateways: Vec<Gateway>,
 }
 
 impl Bed {
-    /// Starts the servers, with fsync on, and brings the schema up.
+    /// Starts the servers, with fsync, and migrates the database.
     pub(super) async fn make(name: &str) -> anyhow::Result<Self> {
         let folder = std::env::temp_dir().join(format!(
             "fineract-gateway-bench-{}-{name}",
             std::process::id()
         ));
-        std::fs::create_dir_all(&folder).context("there is no place for the logs")?;
+        std::fs::create_dir_all(&folder).context("cannot create the folder for the logs")?;
         let servers = Servers::start(Options::default()).await?;
         let queue = Self::queue_of(&servers, "postgres").await?;
         let http = http_client()
@@ -73,7 +73,7 @@ impl Bed {
         Ok(Queue::new(pool.await?))
     }
 
-    /// Makes another database beside the first.
+    /// Creates and migrates another database.
     pub(super) async fn another_queue(&self, database: &str) -> anyhow::Result<Queue> {
         self.queue
             .run(&format!("CREATE DATABASE {database}"))
@@ -81,7 +81,7 @@ impl Bed {
         Self::queue_of(&self.servers, database).await
     }
 
-    /// Starts a gateway over a database, and waits until it takes operations; gives back its number.
+    /// Starts a gateway on a database, and waits until it accepts operations (except for a worker). Returns its number.
     pub(super) async fn start_gateway(
         &mut self,
         role: &str,
@@ -104,11 +104,11 @@ impl Bed {
         Ok(number)
     }
 
-    /// Kills a gateway.
+    /// Kills a gateway and waits for its end.
     pub(super) async fn kill(&self, number: usize) -> anyhow::Result<()> {
         let gateway = self.gateway(number)?;
         gateway.kill().await;
-        while gateway.bury().await.is_none() {
+        while gateway.reap().await.is_none() {
             sleep(Duration::from_millis(10)).await;
         }
         Ok(())
@@ -117,21 +117,21 @@ impl Bed {
     fn gateway(&self, number: usize) -> anyhow::Result<&Gateway> {
         self.gateways
             .get(number)
-            .context("there is no such gateway")
+            .context("there is no gateway with this number")
     }
 
-    /// Where a gateway listens.
+    /// The URL of a gateway.
     pub(super) fn url(&self, number: usize) -> anyhow::Result<String> {
         Ok(format!("http://{}", self.gateway(number)?.address))
     }
 
-    /// What of a gateway is in memory.
+    /// The memory of a gateway.
     pub(super) async fn memory(&self, number: usize) -> anyhow::Result<Memory> {
         let process = self.gateway(number)?.process().await;
         Memory::of(process.context("a gateway has ended")?)
     }
 
-    /// CPU time of all gateways that live, and of Postgres, in microseconds.
+    /// The CPU time of all running gateways, and that of Postgres, in microseconds.
     pub(super) async fn cpu_micros(&self) -> anyhow::Result<(u64, u64)> {
         let mut gateways = 0;
         for gateway in &self.gateways {
@@ -143,7 +143,7 @@ impl Bed {
         Ok((gateways, process::postgres_cpu_micros(&cluster)?))
     }
 
-    /// How many calls a gateway has made to Fineract.
+    /// The number of calls that a gateway has made to Fineract.
     pub(super) async fn calls(&self, number: usize) -> anyhow::Result<u64> {
         let metrics = self
             .http
@@ -159,7 +159,7 @@ impl Bed {
         Ok(counts.sum())
     }
 
-    /// A plan of a load on the first gateway: closed loop, accepting alone.
+    /// A load on the first gateway, which sends as fast as the gateway accepts and does not wait for the ends.
     pub(super) fn plan(&self, mix: Mix, lasts: Duration) -> anyhow::Result<Plan> {
         Ok(Plan {
             url: self.url(0)?,
@@ -174,22 +174,22 @@ impl Bed {
         })
     }
 
-    /// Drives a load; fails when an answer was not as it should be.
+    /// Runs a load. Fails if an answer was not as expected.
     pub(super) async fn drive(plan: &Plan) -> anyhow::Result<Report> {
         let report = load::drive(plan, &ProgressBar::hidden()).await?;
-        anyhow::ensure!(report.is_as_expected(), "an answer was not as it should be");
+        anyhow::ensure!(report.is_as_expected(), "an answer was not as expected");
         Ok(report)
     }
 
-    /// Waits until everything has ended.
+    /// Waits until all operations in the first database have ended.
     pub(super) async fn until_ended(&self) -> anyhow::Result<()> {
         while self.queue.unended().await? > 0 {
-            sleep(LOOK).await;
+            sleep(POLL).await;
         }
         Ok(())
     }
 
-    /// Ends everything.
+    /// Ends all processes and removes the folder.
     pub(super) async fn clear(self) -> anyhow::Result<()> {
         for gateway in &self.gateways {
             gateway.kill().await;

@@ -1,4 +1,5 @@
-//! What a claim costs with much waiting, over the same claim with nothing else in the queue.
+//! Measures the cost of a claim with many waiting operations, compared with the same claim from an otherwise empty
+//! queue.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -11,17 +12,17 @@ use super::{
 };
 use fineract_gateway::{operations, store::ClaimLimits};
 
-/// How many operations a claim brings.
+/// The number of operations in a claim.
 const COUNT: i64 = 32;
 
-/// A queue, and what its claims cost.
+/// A queue, and the cost of its claims.
 struct Measured {
     rows: Queue,
     buffers: Samples,
     millis: Samples,
 }
 
-/// Claims from three queues by turns. Their tables are equally large: what does not wait has ended.
+/// Claims from three queues in turn. Their tables are equally large, because ended operations make up for missing ones.
 pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
     let bed = Bed::make("claim").await?;
     let waiting: i64 = scale.size(1_000_000, 20_000);
@@ -67,13 +68,16 @@ pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
 }
 
 async fn explain(queue: &mut Measured, counts: bool) -> anyhow::Result<()> {
-    // What was rolled back would be met again. The vacuum also writes the pages that come into the log as a
-    // whole when a checkpoint is over: that is no claim's cost.
+    // The claim is rolled back, and the vacuum removes its traces, which the next one would meet. The vacuum also
+    // causes the full-page writes that are due after the checkpoint, so that the claim does not have to.
     queue.rows.run("CHECKPOINT").await?;
     queue.rows.run("VACUUM ANALYZE").await?;
     let cost = queue.rows.claims().explain_claim(&limits(COUNT)).await?;
     let brought = cost.rows;
-    anyhow::ensure!(brought == COUNT.unsigned_abs(), "{brought} were claimed");
+    anyhow::ensure!(
+        brought == COUNT.unsigned_abs(),
+        "{brought} operations were claimed"
+    );
     if counts {
         queue.buffers.push(Milli::whole(cost.buffers));
         queue
@@ -90,7 +94,7 @@ fn compare(claim: &str, unit: &str, much: &Samples, few: &Samples) -> Row {
         .note(&format!("{much} {unit} over {few} {unit}"))
 }
 
-/// A claim of up to so many, whatever they are.
+/// The limits of a claim of up to `count` operations of any type.
 pub(super) fn limits(count: i64) -> ClaimLimits {
     ClaimLimits {
         count,

@@ -1,4 +1,4 @@
-//! Operations from POST to ended, as fast as they go, and what the gateway's memory comes to.
+//! Measures how many operations per second go from POST to end, and the peak memory of the gateway.
 
 use super::{
     Scale,
@@ -9,12 +9,13 @@ use super::{
 };
 use crate::load::Mix;
 
-/// `FastAPI` with Celery ends 300 operations a second where `pgbench` inserts 23,230 rows: ten times as many.
+/// `FastAPI` with Celery ends 300 operations per second where `pgbench` inserts 23,230 rows. The goal is ten times that
+/// ratio.
 const GOAL: Milli = Milli(129);
-/// The pace of that, on that machine.
+/// The goal in operations per second, for a machine like that one.
 const GOAL_THERE: u64 = 3000;
 
-/// New clients and whole lives in a closed loop, `pgbench` in between.
+/// Runs new clients and whole lifecycles in a closed loop, in turn with `pgbench`.
 pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
     let mut bed = Bed::make("closed").await?;
     bed.start_gateway("all", "postgres").await?;
@@ -67,7 +68,7 @@ pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
             Milli::whole(GOAL_THERE),
         ),
         Row::stated(
-            format!("{what}, lives of client, loan, approval and disbursement"),
+            format!("{what}, lifecycles of client, loan, approval and disbursement"),
             format!("{lives}/s"),
         ),
         Row::at_most(

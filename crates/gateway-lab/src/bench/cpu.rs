@@ -1,4 +1,4 @@
-//! CPU of gateway and Postgres for one operation of each type, from POST to ended.
+//! Measures the CPU time of gateway and Postgres for one operation of each type, from POST to end.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::load::{self, Mix};
 
-/// The types in the order of a borrower's life, with the goals in microseconds.
+/// The types in the order of a lifecycle, with the goals in microseconds.
 const TYPES: [(Mix, &str, Option<Milli>); 4] = [
     (Mix::Clients, "CLIENT_CREATE", Some(Milli(1000))),
     (Mix::Loans, "LOAN_CREATE", None),
@@ -18,13 +18,13 @@ const TYPES: [(Mix, &str, Option<Milli>); 4] = [
     (Mix::Disbursements, "LOAN_DISBURSE", Some(Milli(1500))),
 ];
 
-/// The lives of many borrowers, one type after the other.
+/// Runs the lifecycles of many borrowers, one type after the other.
 pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
     let mut bed = Bed::make("cpu").await?;
     bed.start_gateway("all", "postgres").await?;
     let borrowers = scale.size(60, 4);
     let mut figures = [(); 4].map(|()| [(); 4].map(|()| Samples::default()));
-    // The first time warms up.
+    // The first run warms everything up.
     for time in 0..=scale.times() {
         let run = load::new_run();
         for ((mix, ..), [all, gateway, postgres, calls]) in TYPES.iter().zip(&mut figures) {

@@ -1,4 +1,4 @@
-//! A backlog, worked off by one gateway process and by two.
+//! Measures how fast one gateway process, and two of them, run a backlog.
 
 use std::time::{Duration, Instant};
 
@@ -10,12 +10,12 @@ use super::{
 };
 use crate::load::Mix;
 
-/// Operations of one borrower.
-const A_LIFE: usize = 4;
+/// The number of operations of one borrower.
+const OPERATIONS_PER_BORROWER: usize = 4;
 
-/// The same backlog for each number of gateways.
+/// Runs the same backlog with each number of gateways.
 pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
-    let borrowers = scale.size(100_000, 2_000) / A_LIFE / CLIENTS + 1;
+    let borrowers = scale.size(100_000, 2_000) / OPERATIONS_PER_BORROWER / CLIENTS + 1;
     let mut rows = Vec::new();
     for gateways in [1, 2] {
         let mut bed = Bed::make("drain").await?;

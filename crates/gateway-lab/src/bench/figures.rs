@@ -1,4 +1,4 @@
-//! Figures: thousandths as whole numbers, their median and spread.
+//! Measured figures in thousandths, as whole numbers, with their median and range.
 
 use std::fmt;
 
@@ -7,18 +7,18 @@ use std::fmt;
 pub(super) struct Milli(pub(super) u64);
 
 impl Milli {
-    /// A whole number.
+    /// The figure of a whole number of units.
     pub(super) const fn whole(number: u64) -> Self {
         Self(number * 1000)
     }
 
-    /// How many times `of` goes into `figure`, whatever their common unit; 0 where there is nothing to compare with.
+    /// `figure` divided by `of`, which have the same unit. An `of` of 0 counts as 1.
     pub(super) fn ratio(figure: u64, of: u64) -> Self {
         let thousandths = u128::from(figure) * 1000 / u128::from(of.max(1));
         Self(u64::try_from(thousandths).unwrap_or(u64::MAX))
     }
 
-    /// Reads a decimal such as `12.3456`; digits beyond the third are cut off.
+    /// Reads a decimal such as `12.3456`, without the digits after the third decimal place.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
         let decimals: String = decimals.chars().chain("000".chars()).take(3).collect();
@@ -47,7 +47,7 @@ impl fmt::Display for Milli {
     }
 }
 
-/// The same thing, measured several times.
+/// Several measurements of the same figure, in ascending order.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Samples(Vec<Milli>);
 
@@ -58,7 +58,7 @@ impl Samples {
         self.0.sort_unstable();
     }
 
-    /// The one in the middle.
+    /// The median, or 0 without measurements.
     pub(super) fn median(&self) -> Milli {
         self.0.get(self.0.len() / 2).copied().unwrap_or_default()
     }
@@ -80,7 +80,7 @@ impl fmt::Display for Samples {
     }
 }
 
-/// What so many in a thousand of these do not exceed.
+/// The quantile of these figures for `per_mille` thousandths, which are sorted by it.
 pub(super) fn quantile(figures: &mut [u64], per_mille: usize) -> u64 {
     figures.sort_unstable();
     let index = (figures.len() * per_mille / 1000).min(figures.len().saturating_sub(1));

@@ -1,4 +1,4 @@
-//! From the submission to the end, when there is nothing else to do.
+//! Measures the time from submission to end on an idle system.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::load::Mix;
 
-/// One operation after the other.
+/// Runs one operation after the other.
 pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
     let mut bed = Bed::make("idle").await?;
     bed.start_gateway("all", "postgres").await?;

@@ -1,5 +1,5 @@
-//! What a claim costs beside a transaction that stays open, as that of `pg_dump` does: nothing of what ends meanwhile can be
-//! removed.
+//! Measures the cost of a claim while another transaction stays open, as that of `pg_dump` does. Meanwhile Postgres
+//! cannot remove dead rows.
 
 use anyhow::ensure;
 
@@ -12,10 +12,10 @@ use super::{
     table::Row,
 };
 
-/// How many operations a claim may bring; none is due.
+/// The limit of a claim. No operation is due.
 const COUNT: i64 = 32;
 
-/// Works operations off beside a long transaction, claims as a gateway does, and the same after it.
+/// Runs operations during a long transaction, and measures claims during that transaction and after it.
 pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
     let mut bed = Bed::make("long-transaction").await?;
     let ended = scale.size(12_800, 640);
@@ -31,7 +31,7 @@ pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
     let after = Claims::explain(&bed.queue, scale).await?;
     bed.clear().await?;
     let what = format!(
-        "claim with nothing due, when {} ended beside an open transaction",
+        "claim with nothing due, when {} ended during an open transaction",
         Milli::whole(ended.unsigned_abs())
     );
     let buffers = Row::at_most(
@@ -55,7 +55,8 @@ pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
     ])
 }
 
-/// What claims cost, in buffers and in milliseconds: those that look from the very beginning, and the ones after them.
+/// The cost of claims, in buffers and in milliseconds: of those that search from the very beginning, and of those after
+/// them.
 #[derive(Default)]
 struct Claims {
     whole: (Samples, Samples),

@@ -1,10 +1,10 @@
-//! `bench`: the goals of speed, each measured on servers of its own, as a table.
+//! `bench` measures the performance goals, each on private servers, and prints a table.
 //!
-//! | module | owns |
+//! | module | content |
 //! | --- | --- |
-//! | `accept`, `closed`, `cpu`, `idle`, `claim`, `long_transaction`, `track`, `polls`, `drain`, `soak` | a measure each |
-//! | `bed`, `process`, `pgbench` | what is measured, and with what |
-//! | `figures`, `table` | what is printed |
+//! | `accept`, `closed`, `cpu`, `idle`, `claim`, `long_transaction`, `track`, `polls`, `drain`, `soak` | one measure each |
+//! | `bed`, `queue`, `process`, `pgbench` | the test bed and the instruments |
+//! | `figures`, `table` | the output |
 
 mod accept;
 mod bed;
@@ -33,47 +33,50 @@ use self::table::{HEAD, Row};
 /// The arguments of `bench`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Measures these alone.
+    /// Measures only these.
     #[arg(long, value_delimiter = ',')]
     only: Vec<Measure>,
-    /// Small sizes and short times: shows that it works; the figures say nothing.
+    /// Uses small sizes and short times. This only shows that the bench works: the figures mean nothing.
     #[arg(long)]
     quick: bool,
-    /// How long the long one takes.
+    /// Sets the duration of `soak`, in minutes.
     #[arg(long, default_value_t = 30)]
     minutes: u64,
-    /// Requests at once, and clients of `pgbench`, where the two are compared; Postgres takes 200.
+    /// Sets the number of connections, and of clients of `pgbench`, where the two are compared [at most 150].
     #[arg(long, default_value_t = bed::CLIENTS, value_parser = clients)]
     clients: usize,
 }
 
-/// Reads how many clients; beside them, the gateway has connections too.
+/// Reads the number of clients. The limit leaves connections of Postgres, which accepts 200, to the gateway.
 fn clients(text: &str) -> anyhow::Result<usize> {
     let clients = text.parse()?;
-    anyhow::ensure!((1..=150).contains(&clients), "1 to 150");
+    anyhow::ensure!(
+        (1..=150).contains(&clients),
+        "the number must be from 1 to 150"
+    );
     Ok(clients)
 }
 
-/// What can be measured.
+/// The measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Measure {
-    /// Accepting, over `pgbench`; and its p99 at half the pace.
+    /// Acceptance, compared with `pgbench`, and its p99 at half that rate.
     Accept,
-    /// From POST to ended, as fast as it goes; the gateway's memory then.
+    /// Throughput from POST to end, and the gateway's peak memory.
     Closed,
-    /// CPU an operation.
+    /// CPU time of an operation of each type.
     Cpu,
-    /// From POST to ended on an idle system.
+    /// Time from POST to end on an idle system.
     Idle,
-    /// The claim, with much waiting.
+    /// Claims with many waiting operations.
     Claim,
-    /// The claim, beside a transaction that stays open.
+    /// Claims during a long transaction.
     LongTransaction,
-    /// Reading by id, with many ended operations.
+    /// Track with many ended operations.
     Track,
-    /// Many long polls.
+    /// Many waiting long polls.
     Polls,
-    /// Working off a backlog.
+    /// A backlog that is run by one and by two processes.
     Drain,
     /// A long time at 70 % load.
     Soak,
@@ -92,7 +95,7 @@ const ALL: [Measure; 10] = [
     Measure::Soak,
 ];
 
-/// How large and how long.
+/// The sizes and durations of the measures.
 #[derive(Clone, Copy, Debug)]
 struct Scale {
     is_quick: bool,
@@ -109,13 +112,13 @@ impl Scale {
         Duration::from_secs(self.size(full, quick))
     }
 
-    /// How often each thing is measured.
+    /// The number of measurements of each figure.
     fn times(&self) -> usize {
         self.size(5, 1)
     }
 }
 
-/// Measures, and prints the table line by line; 1 where a goal was missed.
+/// Runs the measures, and prints the table line by line. The exit code is 1 if a goal was missed.
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let scale = Scale {
         is_quick: arguments.quick,

@@ -1,4 +1,4 @@
-//! What anyone can have of Postgres: `pgbench` with one insert a transaction, of a row of the same size.
+//! The baseline of the same Postgres: `pgbench` with one insert per transaction, of a row of the same size.
 
 use std::{path::Path, process::Stdio, time::Duration};
 
@@ -7,44 +7,44 @@ use tokio::process::Command;
 
 use super::figures::{Milli, quantile};
 
-/// Debian and Ubuntu keep it beside the server's programs, out of `PATH`.
+/// Debian and Ubuntu keep `pgbench` with the server's programs, outside of `PATH`.
 const SCRIPT: &str = r#"
 for programs in $(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -rV); do PATH=$PATH:$programs; done
 exec pgbench "$@"
 "#;
 
-/// The table that it fills.
+/// Creates the table that `pgbench` fills.
 pub(super) const TABLE: &str = "CREATE TABLE IF NOT EXISTS pgbench_row \
      (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, body text NOT NULL)";
 
-/// Empties it, so that nobody vacuums it later.
+/// Empties the table, so that no autovacuum disturbs a later measurement.
 pub(super) const NO_ROWS: &str = "TRUNCATE pgbench_row";
 
-/// What it inserts, where, and how many at once.
+/// The parameters of a run of `pgbench`.
 #[derive(Debug)]
 pub(super) struct Inserts<'a> {
-    /// The database.
+    /// The URL of the database.
     pub(super) url: &'a str,
-    /// For its files.
+    /// The folder for its files.
     pub(super) folder: &'a Path,
-    /// Connections.
+    /// The number of connections.
     pub(super) clients: usize,
-    /// For how long.
+    /// The duration of a run.
     pub(super) lasts: Duration,
-    /// How large a row is.
+    /// The size of a row, in bytes.
     pub(super) row_bytes: u64,
 }
 
 impl Inserts<'_> {
-    /// How many a second, each committed by itself, as fast as it goes.
+    /// Inserts per second as fast as possible, each in its own transaction.
     pub(super) async fn per_second(&self) -> anyhow::Result<Milli> {
         let text = self.run(&[]).await?;
         text.lines()
             .find_map(|line| Milli::parse(line.strip_prefix("tps = ")?.split(' ').next()?))
-            .with_context(|| format!("pgbench says no tps: {text}"))
+            .with_context(|| format!("the output of pgbench has no tps: {text}"))
     }
 
-    /// What 99 in 100 do not exceed, from when they were due, at a pace; in milliseconds.
+    /// The p99 of the latency in milliseconds at this rate, counted from the time at which an insert was due.
     pub(super) async fn p99_at(&self, per_second: u32) -> anyhow::Result<Milli> {
         let logs = self.folder.join("pgbench-log");
         std::fs::create_dir(&logs)?;
@@ -54,7 +54,7 @@ impl Inserts<'_> {
         let mut micros = Vec::new();
         for file in std::fs::read_dir(&logs)? {
             let text = std::fs::read_to_string(file?.path())?;
-            // Client, number, microseconds, …
+            // The columns are: client, number, microseconds, …
             let times = text.lines().filter_map(|line| line.split(' ').nth(2));
             micros.extend(times.filter_map(|time| time.parse::<u64>().ok()));
         }
@@ -86,7 +86,7 @@ impl Inserts<'_> {
             .stdin(Stdio::null())
             .output()
             .await
-            .context("pgbench cannot be started")?;
+            .context("cannot start pgbench")?;
         if !output.status.success() {
             bail!("pgbench: {}", String::from_utf8_lossy(&output.stderr));
         }

@@ -1,4 +1,5 @@
-//! Many callers that wait for an end: what they cost the gateway, and how soon each is told.
+//! Measures what many long polls cost the gateway, and how soon each of them is answered after the end of its
+//! operation.
 
 use std::time::{Duration, SystemTime};
 
@@ -18,13 +19,14 @@ use super::{
 use crate::load::Mix;
 use fineract_gateway::domain::TrackingId;
 
-/// Polls that are begun at once: more would overflow the queue of new connections.
+/// The number of polls that begin at once. More would overflow the queue of new connections.
 const BEGUN_AT_ONCE: usize = 200;
-/// Operations that are let go on at once, and how long after the last ones: far from full load.
+/// The number of operations that are released at once, and the pause between two releases. Both keep the load far from
+/// full.
 const RELEASED_AT_ONCE: i64 = 25;
 const RELEASED_EVERY: Duration = Duration::from_millis(100);
-/// How long the gateway is given to have all polls waiting.
-const SETTLES: Duration = Duration::from_secs(3);
+/// How long to wait until all polls have arrived at the gateway.
+const ARRIVAL: Duration = Duration::from_secs(3);
 
 #[derive(Deserialize)]
 struct Tracked {
@@ -32,7 +34,7 @@ struct Tracked {
     processed_at: Option<String>,
 }
 
-/// Lets callers wait for operations that are held, and then lets those go on.
+/// Lets callers wait for operations that are on hold, and then releases these.
 pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
     raise_file_limit()?;
     let waiting = scale.size(10_000, 500);
@@ -59,7 +61,7 @@ pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
             sleep(Duration::from_millis(50)).await;
         }
     }
-    sleep(SETTLES).await;
+    sleep(ARRIVAL).await;
     let then = bed.memory(gateway).await?.now;
     while bed.queue.release(RELEASED_AT_ONCE).await? > 0 {
         sleep(RELEASED_EVERY).await;
@@ -97,7 +99,7 @@ pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
     ])
 }
 
-/// Waits for an operation's end; how long after it the caller knew, in microseconds.
+/// Waits for the end of an operation. Returns how much later the caller received it, in microseconds.
 async fn poll(http: Client, url: String, id: TrackingId) -> anyhow::Result<u64> {
     loop {
         let tracked: Tracked = http
@@ -121,12 +123,12 @@ async fn poll(http: Client, url: String, id: TrackingId) -> anyhow::Result<u64> 
     }
 }
 
-/// Lets this process and those that it starts open as many files as they may.
+/// Raises the limit of open files for this process, and for those that it starts, to the maximum.
 fn raise_file_limit() -> anyhow::Result<()> {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {
         current: limit.maximum,
         maximum: limit.maximum,
     };
-    setrlimit(Resource::Nofile, raised).context("the limit of open files cannot be raised")
+    setrlimit(Resource::Nofile, raised).context("cannot raise the limit of open files")
 }

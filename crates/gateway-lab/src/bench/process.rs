@@ -1,19 +1,20 @@
-//! What processes have used, as Linux tells it.
+//! CPU time and memory of processes, as Linux reports them in `/proc`.
 
 use std::{fs, path::Path};
 
 use anyhow::Context as _;
 
-/// Linux counts CPU time for `/proc` in hundredths of a second, whatever its own clock does.
+/// A tick of the CPU times in `/proc`: a hundredth of a second, whatever the frequency of the kernel's own clock.
 const TICK_MICROS: u64 = 10_000;
 
-/// CPU time of a process since its start, in microseconds.
+/// The CPU time of a process since its start, in microseconds.
 pub(super) fn cpu_micros(process: u32) -> anyhow::Result<u64> {
     let stat = Stat::read(process)?;
     Ok((stat.own_ticks) * TICK_MICROS)
 }
 
-/// CPU time of Postgres since its start, in microseconds: of the server, what it runs, and what it has run.
+/// The CPU time of Postgres since its start, in microseconds: that of the server and of its child processes, also ended
+/// ones.
 pub(super) fn postgres_cpu_micros(cluster: &Path) -> anyhow::Result<u64> {
     let file = fs::read_to_string(cluster.join("data/postmaster.pid"))?;
     let server: u32 = file
@@ -31,7 +32,7 @@ pub(super) fn postgres_cpu_micros(cluster: &Path) -> anyhow::Result<u64> {
         else {
             continue;
         };
-        // A process may end while it is looked at.
+        // A process may end while this reads it.
         if let Ok(stat) = Stat::read(process)
             && stat.parent == server
         {
@@ -41,17 +42,17 @@ pub(super) fn postgres_cpu_micros(cluster: &Path) -> anyhow::Result<u64> {
     Ok(ticks * TICK_MICROS)
 }
 
-/// What of a process is in memory, in kilobytes.
+/// The resident memory of a process, in kilobytes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Memory {
-    /// Now.
+    /// The current value.
     pub(super) now: u64,
-    /// At the most so far.
+    /// The highest value so far.
     pub(super) peak: u64,
 }
 
 impl Memory {
-    /// Of a process.
+    /// Reads the memory of a process.
     pub(super) fn of(process: u32) -> anyhow::Result<Self> {
         let status = fs::read_to_string(format!("/proc/{process}/status"))?;
         let kilobytes = |name: &str| {
@@ -64,7 +65,7 @@ impl Memory {
                         .parse()
                         .ok()
                 })
-                .with_context(|| format!("/proc does not tell {name}"))
+                .with_context(|| format!("/proc has no {name}"))
         };
         Ok(Self {
             now: kilobytes("VmRSS:")?,
@@ -82,10 +83,10 @@ struct Stat {
 impl Stat {
     fn read(process: u32) -> anyhow::Result<Self> {
         let text = fs::read_to_string(format!("/proc/{process}/stat"))?;
-        Self::parse(&text).context("/proc tells something else")
+        Self::parse(&text).context("cannot read /proc/PID/stat")
     }
 
-    /// The program's name stands in brackets and may hold blanks and brackets itself.
+    /// The program's name is in brackets, and may contain blanks and brackets itself.
     fn parse(text: &str) -> Option<Self> {
         let (_, fields) = text.rsplit_once(')')?;
         let fields: Vec<&str> = fields.split_whitespace().collect();

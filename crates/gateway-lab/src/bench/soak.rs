@@ -1,4 +1,4 @@
-//! A long time at 70 % of what is possible: whether anything grows slower or larger than it should.
+//! Runs at 70 % of the maximum load for a long time, and measures whether anything becomes slower or grows too much.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use super::{
 };
 use crate::load::Mix;
 
-/// The time is cut into so many parts, of which the first and the last are compared.
+/// The number of parts of the time. The first and the last are compared.
 const PARTS: u32 = 6;
 
-/// What one part saw.
+/// The measurements of one part.
 #[derive(Debug)]
 struct Part {
     accept: Milli,
@@ -22,7 +22,7 @@ struct Part {
     hot_bytes: Milli,
 }
 
-/// Finds out what is possible, and goes on at 70 % of it.
+/// Measures the maximum rate, and continues at 70 % of it.
 pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
     let mut bed = Bed::make("soak").await?;
     bed.start_gateway("all", "postgres").await?;
@@ -54,24 +54,26 @@ pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
     Ok(vec![
         compare("accept p99", "ms", |part| part.accept),
         compare("submit → ended p99", "ms", |part| part.end),
-        compare("what the database grows by an operation", "bytes", |part| {
+        compare("growth of the database by an operation", "bytes", |part| {
             part.bytes_an_operation
         }),
-        compare("places and the indexes of what is due", "bytes", |part| {
-            part.hot_bytes
-        }),
+        compare(
+            "lane entries and the indexes of due operations",
+            "bytes",
+            |part| part.hot_bytes,
+        ),
     ])
 }
 
 async fn part(bed: &Bed, rate: u32, lasts: Duration) -> anyhow::Result<Part> {
-    // The stand-in's memory is no part of the measure.
+    // The sandbox's memory is not part of the measurement.
     let reset = format!("http://{}/sandbox/reset", bed.servers.sandbox_address());
     bed.http.post(reset).send().await?.error_for_status()?;
     let (before, _) = bed.queue.sizes().await?;
     let mut plan = bed.plan(Mix::Lives, lasts)?;
     plan.rate = Some(rate);
     plan.follow = true;
-    // Connections that wait for an end do not hold up what is due.
+    // There are enough connections that those which wait for an end do not delay operations that are due.
     plan.connections = 8 * CLIENTS;
     let report = Bed::drive(&plan).await?;
     let (after, hot) = bed.queue.sizes().await?;

@@ -2,7 +2,7 @@
 
 use super::figures::{Milli, Samples};
 
-/// A line of it.
+/// A line of the table.
 #[derive(Debug)]
 pub(super) struct Row {
     measure: String,
@@ -22,13 +22,13 @@ impl Row {
         }
     }
 
-    /// A figure that should be this large.
+    /// A figure with a lower limit as its goal.
     pub(super) fn at_least(measure: &str, ours: &Samples, unit: &str, goal: Milli) -> Self {
         let met = ours.median() >= goal;
         Self::with_goal(measure, ours, unit, format!("≥ {goal}{unit}"), met)
     }
 
-    /// A figure that should be this small.
+    /// A figure with an upper limit as its goal.
     pub(super) fn at_most(measure: &str, ours: &Samples, unit: &str, goal: Milli) -> Self {
         let met = ours.median() <= goal;
         Self::with_goal(measure, ours, unit, format!("≤ {goal}{unit}"), met)
@@ -43,7 +43,7 @@ impl Row {
         }
     }
 
-    /// Says more about the figure.
+    /// Adds a note to the figure.
     #[must_use]
     pub(super) fn note(mut self, note: &str) -> Self {
         self.ours = format!("{}; {note}", self.ours);

@@ -1,4 +1,4 @@
-//! Reading an operation by its id, with many ended ones in the table, over the same with hardly any.
+//! Measures track with many ended operations in the table, compared with a nearly empty table.
 
 use std::time::Instant;
 
@@ -12,12 +12,12 @@ use super::{
 };
 use fineract_gateway::domain::TrackingId;
 
-/// Rows that are written in one statement.
+/// The number of rows that one statement writes.
 const CHUNK: i64 = 500_000;
-/// Rows in the table that counts as empty: something must be there to be read.
+/// The number of rows in the nearly empty table, which must contain something to read.
 const FEW: i64 = 1_000;
 
-/// A table with its gateway.
+/// A table, with its gateway and its measurements.
 #[derive(Default)]
 struct Table {
     url: String,
@@ -26,7 +26,7 @@ struct Table {
     p99: Samples,
 }
 
-/// Reads from both tables by turns.
+/// Reads from both tables in turn.
 pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
     let mut bed = Bed::make("track").await?;
     let many = scale.size(10_000_000, 200_000);
@@ -72,7 +72,7 @@ pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
         .collect())
 }
 
-/// Reads so many operations one after the other; how long each took, in microseconds.
+/// Reads `count` operations one after the other. Returns how long each read took, in microseconds.
 async fn read(bed: &Bed, table: &Table, count: usize) -> anyhow::Result<Vec<u64>> {
     let mut micros = Vec::with_capacity(count);
     for id in table.ids.iter().cycle().take(count) {

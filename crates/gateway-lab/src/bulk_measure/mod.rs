@@ -1,5 +1,5 @@
-//! `bulk measure`: a batch as large as asked for, what accepting it costs, and whether all that is told of
-//! it while it runs is consistent.
+//! `bulk-measure` sends a generated batch, measures its acceptance, and checks that its status is consistent while it
+//! runs.
 
 mod rows;
 
@@ -17,20 +17,21 @@ use uuid::Uuid;
 use self::rows::Rows;
 use fineract_gateway::cli::bulk::connection::{Caller, Connection, Status, Summary};
 
-/// Rows of a page: the most that the gateway gives.
+/// The number of rows on a page: the maximum that the gateway allows.
 const PAGE: u32 = 1_000;
-/// How long nothing may end before the batch counts as stuck.
+/// How long the batch may make no progress before it counts as stuck.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// The arguments of `bulk measure`.
+/// The arguments of `bulk-measure`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
     caller: Caller,
-    /// Rows: whole lives of loans, of which one payout in 25 fails until its date is corrected.
+    /// Sends this many rows: client, loan, approval and disbursement of one borrower after another. One disbursement in
+    /// 25 fails until its date is corrected.
     #[arg(default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(100..=1_000_000))]
     rows: u64,
-    /// The gateway's process, on this machine: its peak memory is told.
+    /// Prints the peak memory of the gateway with this process id on this machine.
     #[arg(long)]
     pid: Option<u32>,
 }
@@ -41,7 +42,7 @@ struct Retried {
     not_taken: Vec<IgnoredAny>,
 }
 
-/// What was read of a batch until it had ended.
+/// The readings of a batch until it has ended.
 #[derive(Default)]
 struct Run {
     sweeps: usize,
@@ -50,8 +51,8 @@ struct Run {
     took: Duration,
 }
 
-/// Sends a batch, reads all its pages again and again until it has ended, and sends its failed rows again.
-/// The exit code says whether every row has succeeded then; what is not as it should be is an error.
+/// Sends a batch, reads all its pages repeatedly until it has ended, and retries its failed rows, corrected. The exit
+/// code is 1 if a row has not succeeded then. An inconsistent answer is an error.
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let Arguments { caller, rows, pid } = arguments;
     let connection = Connection::new(caller)?;
@@ -109,18 +110,18 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// How many rows have ended.
+/// The number of rows that have ended.
 fn ended_of(status: &Status) -> u64 {
     status.summary.completed + status.summary.failed
 }
 
-/// Whether the summary is of so many rows, each of them counted once.
+/// Whether the summary is about this number of rows and counts each of them once.
 fn adds_up(summary: &Summary, total: u64) -> bool {
     let all = summary.ready + summary.in_progress + summary.completed + summary.failed;
     summary.total == total && all == total
 }
 
-/// Reads all pages until nothing changes any more.
+/// Reads all pages repeatedly until the batch has ended.
 async fn read_until_ended(
     connection: &Connection,
     name: &str,
@@ -140,13 +141,17 @@ async fn read_until_ended(
             ended = ended_of(&status);
             moved = Instant::now();
         }
-        ensure!(moved.elapsed() < PATIENCE, "it is stuck: {}", status.text());
+        ensure!(
+            moved.elapsed() < PATIENCE,
+            "the batch makes no progress: {}",
+            status.text()
+        );
     }
 }
 
 impl Run {
-    /// Reads every page: each row once, in the order of the file, under a summary that adds up and never
-    /// goes back.
+    /// Reads every page once. Each row must occur once, in the order of the file, and the summary must add up and never
+    /// go back.
     async fn sweep(
         &mut self,
         connection: &Connection,
@@ -161,17 +166,20 @@ impl Run {
             let status = connection.status(name, json!(null), page, PAGE).await?;
             self.slowest = self.slowest.max(asked.elapsed());
             self.pages += 1;
-            let told = status.text();
+            let text = status.text();
             ensure!(
                 adds_up(&status.summary, count),
-                "the summary does not add up: {told}"
+                "the summary does not add up: {text}"
             );
-            ensure!(ended_of(&status) >= ended, "what had ended has not: {told}");
+            ensure!(
+                ended_of(&status) >= ended,
+                "the number of ended rows has decreased: {text}"
+            );
             ended = ended_of(&status);
             for record in &status.records {
                 ensure!(
                     record.id == next,
-                    "row {} in the place of {next}",
+                    "row {} came where row {next} was expected",
                     record.id
                 );
                 next += 1;
@@ -199,7 +207,7 @@ impl Run {
     }
 }
 
-/// The most memory that the gateway has had (`VmHWM`).
+/// Prints the peak memory of the gateway (`VmHWM`).
 fn show_memory(pid: Option<u32>, when: &str) -> anyhow::Result<()> {
     let Some(pid) = pid else { return Ok(()) };
     let path = format!("/proc/{pid}/status");
@@ -207,7 +215,7 @@ fn show_memory(pid: Option<u32>, when: &str) -> anyhow::Result<()> {
     let peak = status
         .lines()
         .find_map(|line| line.strip_prefix("VmHWM:"))
-        .context("the kernel does not tell the peak")?;
+        .context("the kernel does not report the peak memory")?;
     let kibibytes: u64 = peak.trim().trim_end_matches(" kB").parse()?;
     anstream::println!("peak memory {when}: {} MiB", kibibytes.div_ceil(1024));
     Ok(())

@@ -1,19 +1,19 @@
-//! The rows of a batch that is measured: client, loan, approval and payout of one borrower after another.
+//! The generated rows: client, loan, approval and disbursement of one borrower after another.
 
 const COLUMNS: &str = "status,externalId,firstname,lastname,activationDate,lenderConfig,principal,submittedOnDate,\
     loanTermFrequency,numberOfRepayments,interestRatePerPeriod,clientId,external_loan_id,approvedOnDate,\
     actualDisbursementDate,transactionAmount";
 const LENDERS: [&str; 4] = ["UGRO", "DMI", "VIVRITI", "IKF"];
-/// Operations of one borrower.
+/// The number of operations of one borrower.
 const STEPS: u64 = 4;
-/// Of so many payouts one is dated before its approval, and fails.
+/// One disbursement in this number has a date before its approval, and fails.
 const FAILING: u64 = 25;
 
 /// The rows of a batch.
 pub(super) struct Rows<'a> {
-    /// What their ids begin with: nothing else does.
+    /// The unique prefix of their external ids.
     name: &'a str,
-    /// How many.
+    /// The number of rows.
     pub(super) count: u64,
 }
 
@@ -22,7 +22,7 @@ impl<'a> Rows<'a> {
         Self { name, count }
     }
 
-    /// All of them, as CSV.
+    /// All rows, as CSV.
     pub(super) fn table(&self) -> String {
         let rows = (1..=self.count).map(|number| self.row(number, !Self::fails(number)));
         std::iter::once(format!("{COLUMNS}\n"))
@@ -30,12 +30,12 @@ impl<'a> Rows<'a> {
             .collect()
     }
 
-    /// The numbers of those that fail as they are.
+    /// The numbers of the rows that fail.
     pub(super) fn failing(&self) -> impl Iterator<Item = u64> {
         (1..=self.count).filter(|number| Self::fails(*number))
     }
 
-    /// Those that fail, corrected, as `bulk retry` takes them.
+    /// The failing rows with their corrections, as CSV for `POST /bulk/retry`.
     pub(super) fn corrected(&self) -> String {
         let rows = self
             .failing()
@@ -49,7 +49,7 @@ impl<'a> Rows<'a> {
         number.is_multiple_of(STEPS * FAILING)
     }
 
-    /// A row; of a payout, whether its date is not too early.
+    /// The row with this number. `is_in_time` decides whether a disbursement has a valid date.
     fn row(&self, number: u64, is_in_time: bool) -> String {
         let borrower = (number - 1) / STEPS;
         let name = self.name;

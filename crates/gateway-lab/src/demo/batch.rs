@@ -1,5 +1,5 @@
-//! A batch with a row that fails, until it has ended (document 002), and what is told of the payout in it
-//! as a transaction (document 003).
+//! A batch with a row that fails (document 002), followed to its end, and its disbursement as a transaction (document
+//! 003).
 
 use std::time::{Duration, Instant};
 
@@ -14,21 +14,20 @@ use super::{
 };
 use fineract_gateway::domain::OperationType;
 
-/// How the client calls the batch.
+/// The client's name of the batch.
 pub(super) const REFERENCE_ID: &str = "batch-20251110-001";
-/// How often the batch is looked at.
-const EVERY: Duration = Duration::from_millis(100);
+/// The polling interval.
+const POLL: Duration = Duration::from_millis(100);
 
-/// What `POST /bulk/status` says.
+/// The answer of `POST /bulk/status`.
 #[derive(Deserialize)]
-struct Told {
-    data: Status,
+struct BatchResponse {
+    data: Progress,
 }
 
 #[derive(Deserialize)]
-struct Status {
-    #[serde(rename = "batch_status")]
-    word: String,
+struct Progress {
+    batch_status: String,
     summary: Counts,
     records: Vec<Record>,
 }
@@ -57,21 +56,21 @@ struct RecordError {
     message: String,
 }
 
-/// A row of the batch, and how it must end.
+/// A row of the batch, with its expected status.
 struct Row {
     operation_type: OperationType,
     step: Step,
     expected: &'static str,
 }
 
-/// Sends the batch, shows it until it has ended, and the payout in it.
+/// Sends the batch, shows its progress until it has ended, and then its disbursement as a transaction.
 pub(super) async fn play(
     caller: &Caller,
     examples: &Examples,
     summary: &mut Summary,
 ) -> anyhow::Result<()> {
     use OperationType::{ClientCreate, LoanApprove, LoanCreate, LoanDisburse};
-    screen::show_title("A batch of five rows, the last about a loan that is gone");
+    screen::show_title("A batch of five rows, the last about a deleted loan");
     let row = |operation_type, loan, expected| Row {
         operation_type,
         step: examples.step(operation_type, 4, loan),
@@ -115,28 +114,28 @@ pub(super) async fn play(
         .iter()
         .position(|row| row.operation_type == LoanDisburse)
         .and_then(|row| status.records.get(row));
-    let payout = payout.context("the batch has no payout")?;
+    let payout = payout.context("the batch has no disbursement")?;
     show_transaction(caller, &payout.consent_id, summary).await
 }
 
-/// Shows where the batch stands, whenever that has changed, until it has ended.
-async fn follow(caller: &Caller) -> anyhow::Result<Status> {
+/// Shows each change of the batch's status, until the batch has ended.
+async fn follow(caller: &Caller) -> anyhow::Result<Progress> {
     let started = Instant::now();
     let mut shown = None;
     loop {
         let query = json!({ "reference_id": REFERENCE_ID });
-        let Told { data } = caller.bulk("status", &query).await?;
+        let BatchResponse { data } = caller.bulk("status", &query).await?;
         if shown.as_ref() != Some(&data.summary) {
             screen::show_progress(&data.text());
         }
-        if matches!(data.word.as_str(), "COMPLETED" | "FAILED") {
+        if matches!(data.batch_status.as_str(), "COMPLETED" | "FAILED") {
             return Ok(data);
         }
         if started.elapsed() > caller.patience() {
             bail!("the batch has not ended: {}", data.text());
         }
         shown = Some(data.summary);
-        tokio::time::sleep(EVERY).await;
+        tokio::time::sleep(POLL).await;
     }
 }
 
@@ -146,17 +145,17 @@ async fn show_transaction(caller: &Caller, id: &str, summary: &mut Summary) -> a
         operation_type: String,
         status: String,
     }
-    screen::show_title("Its payout, as a transaction");
+    screen::show_title("Its disbursement, as a transaction");
     let text = caller.transaction(id).await?;
-    let told: Transaction = serde_json::from_str(&text)?;
-    let is_met = told.operation_type == "withdrawal" && told.status == "success";
-    screen::show_row("LOAN-400", id, &told.status, is_met, "");
+    let transaction: Transaction = serde_json::from_str(&text)?;
+    let is_met = transaction.operation_type == "withdrawal" && transaction.status == "success";
+    screen::show_row("LOAN-400", id, &transaction.status, is_met, "");
     screen::show_progress(&text);
     summary.note_transaction(id, is_met);
     Ok(())
 }
 
-impl Status {
+impl Progress {
     fn text(&self) -> String {
         let Counts {
             total,
@@ -167,7 +166,7 @@ impl Status {
         } = self.summary;
         format!(
             "{}: of {total} rows {ready} ready, {in_progress} in progress, {completed} completed, {failed} failed",
-            self.word
+            self.batch_status
         )
     }
 }

@@ -1,4 +1,4 @@
-//! A caller of our own API, over HTTP, as a loan origination system is one.
+//! A caller of the gateway's API over HTTP, like a loan origination system.
 
 use std::{
     net::SocketAddr,
@@ -13,48 +13,48 @@ use serde_json::{Value, value::RawValue};
 
 use super::script::Expected;
 
-/// The secret that the caller shows.
+/// The caller's token.
 pub(super) const TOKEN: &str = "demo-token";
 
-/// The four values that a client of bulk shows.
+/// The four headers that identify a bulk client.
 pub(super) const BULK_HEADERS: [(&str, &str); 4] = [
     ("client_id", "demo-client"),
     ("client_secret", "demo-secret"),
     ("appIdentifier", "demo-app"),
     ("organisationId", "demo-org"),
 ];
-/// The key that the reader of transactions shows.
+/// The key of the transactions API.
 pub(super) const API_KEY: &str = "demo-key";
 
-/// Who calls, and where.
+/// A caller, with the address of the API.
 #[derive(Debug)]
 pub(super) struct Caller {
     http: Client,
     base: String,
-    /// How long an operation may take before the demo calls it stuck.
+    /// How long an operation may take before the demo reports it as stuck.
     patience: Duration,
 }
 
 /// An accepted operation.
 #[derive(Debug)]
 pub(super) struct Sent {
-    /// What it is polled with.
+    /// The id with which it is tracked.
     pub(super) tracking_id: String,
-    /// How long the 202 took.
+    /// The time until the 202.
     pub(super) accepted_in: Duration,
     at: Instant,
 }
 
-/// What track said last.
+/// The last answer of track.
 #[derive(Debug)]
 pub(super) struct Seen {
     /// `success`, `failed`, or still `processing`.
     pub(super) status: String,
-    /// What came of it; `None` where it has not ended.
+    /// How it ended, or `None` if it has not ended.
     pub(super) end: Option<Expected>,
     /// Fineract's answer, or why there is none, on one line.
     pub(super) answer: String,
-    /// From the POST to the end.
+    /// The time from the POST to the end.
     pub(super) took: Duration,
 }
 
@@ -72,7 +72,7 @@ struct Tracked {
 }
 
 impl Caller {
-    /// A caller of the API at that address.
+    /// A caller of the API at this address.
     pub(super) fn new(api: SocketAddr, patience: Duration) -> anyhow::Result<Self> {
         let http = http_client()
             .timeout(Duration::from_secs(30))
@@ -113,7 +113,7 @@ impl Caller {
         answer(request.header("Authorization", format!("Token {API_KEY}"))).await
     }
 
-    /// Has an operation accepted.
+    /// Sends an operation and waits for its acceptance.
     pub(super) async fn send(&self, body: &str) -> anyhow::Result<Sent> {
         let sent_at = Instant::now();
         let request = self
@@ -136,7 +136,7 @@ impl Caller {
         })
     }
 
-    /// Polls until an operation has ended or the patience has.
+    /// Polls until an operation has ended, or has taken longer than it may.
     pub(super) async fn follow(&self, sent: &Sent) -> anyhow::Result<Seen> {
         let url = format!("{}/fineract/track/{}", self.base, sent.tracking_id);
         loop {
@@ -149,7 +149,7 @@ impl Caller {
             let tracked: Tracked = answer
                 .json()
                 .await
-                .context("track answered with something else than a state")?;
+                .context("the answer of track cannot be read")?;
             let took = sent.at.elapsed();
             if tracked.status != "processing" || took > self.patience {
                 return Ok(Seen::new(tracked, took));
@@ -181,7 +181,7 @@ impl Seen {
     }
 }
 
-/// The body of a good answer.
+/// The body of a successful answer.
 async fn answer(request: RequestBuilder) -> anyhow::Result<String> {
     let answer = request.send().await.context("the gateway is gone")?;
     let status = answer.status();
@@ -192,10 +192,10 @@ async fn answer(request: RequestBuilder) -> anyhow::Result<String> {
     Ok(text)
 }
 
-/// What Fineract's error says to people.
+/// The message for people in Fineract's error.
 fn reason(failure: &Value) -> &str {
     ["/errors/0/defaultUserMessage", "/defaultUserMessage"]
         .into_iter()
         .find_map(|pointer| failure.pointer(pointer)?.as_str())
-        .unwrap_or("it does not say reason_code")
+        .unwrap_or("it gives no reason")
 }

@@ -1,4 +1,4 @@
-//! `demo`: the whole gateway on one machine, and the documents' examples sent through it over HTTP.
+//! `demo` runs the whole gateway on one machine, and sends the examples of the API documents through it over HTTP.
 
 mod batch;
 mod caller;
@@ -17,27 +17,27 @@ use self::{
     stage::Stage,
 };
 
-/// How long one operation may take: the sandbox answers at once, a real Fineract just started does not.
+/// How long one operation may take. The sandbox answers at once; a Fineract that has just been started does not.
 const PATIENCE: Duration = Duration::from_secs(30);
 const PATIENCE_WITH_FINERACT: Duration = Duration::from_mins(3);
 
 /// The arguments of `demo`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// End after the examples: with 0 if all went as expected, else with 1.
+    /// Ends after the examples, with exit code 0 if all went as expected, and otherwise with 1.
     #[arg(long)]
     once: bool,
-    /// Run against this Fineract, up to and with /api/v1, instead of the sandbox. Makes there what is
-    /// missing first; see `setup-fineract`. `FINERACT_USER`, `FINERACT_PASSWORD` and `FINERACT_TENANT`
-    /// say who it is done as (mifos, password, default).
+    /// Runs against this Fineract instead of the sandbox. The URL ends with /api/v1. The demo first creates what the
+    /// Fineract lacks (see `setup-fineract`), as the user of `FINERACT_USER`, `FINERACT_PASSWORD` and `FINERACT_TENANT`
+    /// (by default mifos, password, default).
     #[arg(long, value_name = "URL")]
     fineract: Option<String>,
-    /// Address of the API [default: 127.0.0.1:8080, or a free port where that is taken]
+    /// Listens at this address [default: 127.0.0.1:8080, or a free port if it is in use].
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
 }
 
-/// Starts everything, sends the examples, and stays up until Ctrl-C or SIGTERM.
+/// Starts everything, sends the examples, and keeps running until Ctrl-C or SIGTERM.
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let mut interrupt = Interrupt::new()?;
     let stage = tokio::select! {
@@ -56,7 +56,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             () = stage.failed() => false,
         },
         Some(Err(error)) => {
-            anstream::eprintln!("the demo broke off: {error:#}");
+            anstream::eprintln!("the demo did not complete: {error:#}");
             false
         }
         None => false,
@@ -72,7 +72,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// Sends the examples; whether all ended as they should.
+/// Sends the examples. Returns whether all ended as expected.
 async fn perform(stage: &Stage, arguments: &Arguments) -> anyhow::Result<bool> {
     let is_real = arguments.fineract.is_some();
     let patience = if is_real {

@@ -1,4 +1,4 @@
-//! How the demo looks: one line a step, a summary, and what to try next.
+//! The output of the demo: one line for each step, a summary, and commands to try.
 
 use std::time::Duration;
 
@@ -17,20 +17,20 @@ const DIM: Style = Style::new().dimmed();
 const GREEN: Style = AnsiColor::Green.on_default();
 const RED: Style = AnsiColor::Red.on_default().bold();
 
-/// How much of Fineract's answer fits beside the rest.
+/// The number of characters of Fineract's answer that fit on a line.
 const LONGEST_ANSWER: usize = 64;
 
-/// What a chapter is about.
+/// Shows the title of a chapter.
 pub(super) fn show_title(title: &str) {
     anstream::println!("\n{BOLD}{title}{BOLD:#}");
 }
 
-/// Where something of the demo is.
+/// Shows where a part of the demo is.
 pub(super) fn show_place(name: &str, place: &str) {
     anstream::println!("  {name:<10} {place}");
 }
 
-/// A step that has ended, or that has not when it should have.
+/// Shows a step that has ended, or that has not ended in time.
 pub(super) fn show_step(step: &Step, sent: &Sent, seen: &Seen) {
     let is_met = seen.end == Some(step.expected);
     let (mark, colour) = if is_met { ("ok", GREEN) } else { ("!!", RED) };
@@ -47,7 +47,7 @@ pub(super) fn show_step(step: &Step, sent: &Sent, seen: &Seen) {
     }
 }
 
-/// Something that has ended, and whether as it should have.
+/// Shows a row or transaction, and whether its status is as expected.
 pub(super) fn show_row(about: &str, id: &str, status: &str, is_met: bool, detail: &str) {
     let (mark, colour) = if is_met { ("ok", GREEN) } else { ("!!", RED) };
     anstream::println!(
@@ -55,7 +55,7 @@ pub(super) fn show_row(about: &str, id: &str, status: &str, is_met: bool, detail
     );
 }
 
-/// What is told on the way, as it is told.
+/// Shows a line of progress.
 pub(super) fn show_progress(text: &str) {
     anstream::println!("      {DIM}{text}{DIM:#}");
 }
@@ -75,7 +75,7 @@ fn cut(text: &str) -> String {
     }
 }
 
-/// What came of the demo.
+/// The results of the demo.
 #[derive(Debug, Default)]
 pub(super) struct Summary {
     count: usize,
@@ -102,18 +102,18 @@ impl Summary {
         self.unexpected += usize::from(!is_met);
     }
 
-    /// Notes what was told of an operation that was counted.
+    /// Adds the transaction of an operation that is already counted.
     pub(super) fn note_transaction(&mut self, id: &str, is_met: bool) {
         self.unexpected += usize::from(!is_met);
         self.transaction = Some(id.to_owned());
     }
 
-    /// Whether every step ended as it should have.
+    /// Whether every step ended as expected.
     pub(super) fn is_good(&self) -> bool {
         self.unexpected == 0
     }
 
-    /// The whole in two lines.
+    /// Shows the results in two lines.
     pub(super) fn show(&self) {
         let count = self.count;
         if self.is_good() {
@@ -138,7 +138,7 @@ fn median(times: &[Duration]) -> Duration {
     times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
-/// Commands that work as they stand.
+/// Shows commands that work without changes.
 pub(super) fn show_what_to_try(stage: &Stage, examples: &Examples, summary: &Summary) {
     let api = format!("http://{}", stage.address);
     let token = format!("-H 'X-Internal-Token: {TOKEN}'");

@@ -1,5 +1,5 @@
-//! What the demo sends, and what must come of it: the examples of document 001, word for word but for
-//! the ids, and one of each type beside them, in an order in which they succeed.
+//! The operations that the demo sends, and how each must end: the examples of document 001, with other ids, and one
+//! example of each type that document 001 lacks, in an order in which they succeed.
 
 use anyhow::Context as _;
 use serde::Deserialize;
@@ -10,43 +10,44 @@ use fineract_gateway::domain::OperationType::{
     LoanReject, LoanRepayment, LoanUndoApproval, LoanUndoDisbursal, LoanUpdate, LoanWithdraw,
 };
 
-/// The seven examples of document 001, and one of each type that it does not know.
+/// The seven examples of document 001, and one example of each type that it lacks.
 const DOCUMENTS: &str = include_str!("documents.json");
 
 /// A part of the demo.
 #[derive(Debug)]
 pub(super) struct Chapter {
-    /// What it shows.
+    /// The title.
     pub(super) title: &'static str,
-    /// Whether its steps are sent without polling in between.
+    /// Whether its steps are sent at once, without polling in between.
     pub(super) is_at_once: bool,
-    /// What is sent, in order.
+    /// The steps, in the order in which they are sent.
     pub(super) steps: Vec<Step>,
 }
 
 /// One operation.
 #[derive(Clone, Debug)]
 pub(super) struct Step {
-    /// The client, the loan or the lender that it is about, for the screen.
+    /// The client, loan or lender to show.
     pub(super) about: String,
     /// The body of the POST.
     pub(super) body: String,
-    /// What must come of it.
+    /// How it must end.
     pub(super) expected: Expected,
 }
 
 /// How an operation must end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Expected {
-    /// Fineract does it.
+    /// Fineract executes it.
     Success,
     /// Fineract refuses it.
     Refusal,
-    /// The gateway refuses it, and sends nothing.
+    /// The gateway refuses it without sending a command.
     RefusalUnsent,
 }
 
-/// Makes bodies out of the document's: every run needs ids of its own where an earlier one's may be.
+/// The bodies of the examples. On a real Fineract, every run needs ids of its own, because those of earlier runs are
+/// taken.
 #[derive(Debug)]
 pub(super) struct Examples {
     bodies: Vec<(OperationType, String)>,
@@ -54,7 +55,7 @@ pub(super) struct Examples {
 }
 
 impl Examples {
-    /// The examples; with the number of a run (eight digits), under ids that only this run has.
+    /// Reads the examples. If `run` is given (up to eight digits), all ids are unique to this run.
     pub(super) fn read(run: Option<u32>) -> anyhow::Result<Self> {
         #[derive(Deserialize)]
         struct Head {
@@ -74,7 +75,7 @@ impl Examples {
         })
     }
 
-    /// The external id that stands for the document's in this run.
+    /// The external id that this run uses in place of the document's.
     fn id(&self, id: &str) -> String {
         match self.run {
             Some(run) => format!("{id}-{run:08}"),
@@ -82,13 +83,13 @@ impl Examples {
         }
     }
 
-    /// A client's mobile number, the document's for the first; Fineract takes each only once.
+    /// A client's mobile number; for the first client, that of the document. Fineract accepts each number only once.
     fn mobile(&self, client: u8) -> String {
         let second_digit = 10 - client;
         format!("9{second_digit}{:08}", self.run.unwrap_or(66_999_999))
     }
 
-    /// The example of a type, about a client and a loan of this run.
+    /// The example of a type, for a client and a loan of this run.
     pub(super) fn step(&self, operation_type: OperationType, client: u8, loan: &str) -> Step {
         let example = self
             .bodies
@@ -111,7 +112,7 @@ impl Examples {
         }
     }
 
-    /// The whole demo, about these lenders' products.
+    /// All chapters, with a loan of each of these lenders.
     pub(super) fn script(&self, lenders: &[String]) -> Vec<Chapter> {
         let step = |operation_type, loan: &str| self.step(operation_type, 1, loan);
         let of_second = |operation_type| self.step(operation_type, 2, "LOAN-200");
@@ -141,7 +142,7 @@ impl Examples {
                 .to_vec(),
             ),
             chapter(
-                "Refused: a second approval by Fineract, a second payout by the gateway",
+                "Refused: a second approval by Fineract, a second disbursement by the gateway",
                 false,
                 vec![
                     step(LoanApprove, "LOAN-123").expecting(Expected::Refusal),
@@ -174,7 +175,7 @@ impl Examples {
         ]
     }
 
-    /// Repaid, rejected, withdrawn, and taken back.
+    /// The chapter about the types that document 001 lacks.
     fn other_ways(&self) -> Chapter {
         let steps = [
             (LoanCreate, "LOAN-125"),
@@ -187,7 +188,7 @@ impl Examples {
             (LoanUndoDisbursal, "LOAN-123"),
         ];
         Chapter {
-            title: "Repaid, rejected, withdrawn, and taken back",
+            title: "Undone, rejected, withdrawn and repaid",
             is_at_once: false,
             steps: steps
                 .map(|(operation_type, loan)| self.step(operation_type, 1, loan))
@@ -197,7 +198,7 @@ impl Examples {
 }
 
 impl Step {
-    /// The same with another text in place of one of its own.
+    /// The same step with one text in its body replaced by another.
     pub(super) fn with(self, text: &str, other: &str) -> Self {
         Self {
             body: self.body.replace(text, other),

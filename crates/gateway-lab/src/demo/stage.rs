@@ -1,4 +1,4 @@
-//! What the demo runs on: a private Postgres, the sandbox or a real Fineract, and the gateway.
+//! The servers of the demo: a private Postgres, the sandbox or a real Fineract, and the gateway.
 
 use std::{
     fs::{self, File},
@@ -24,18 +24,18 @@ use fineract_gateway::{
 use fineract_sandbox::Sandbox;
 use private_postgres::{Options, PrivatePostgres};
 
-/// Where the documents' readers expect the API.
+/// The address that the documents use.
 const USUAL_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
-/// How many lines of the log are shown when something went wrong.
+/// The number of log lines that are shown after a failure.
 const LOG_LINES_SHOWN: usize = 20;
 
-/// Everything that runs; dropped in any state, it leaves no process and no folder.
+/// All servers. When it is dropped, in whatever state, it leaves no process and no folder.
 #[derive(Debug)]
 pub(super) struct Stage {
-    /// Where the API listens.
+    /// The address of the API.
     pub(super) address: SocketAddr,
-    /// Where the sandbox listens, where there is one.
+    /// The address of the sandbox, if there is one.
     pub(super) sandbox: Option<SocketAddr>,
     /// The values of `lenderConfig`.
     pub(super) lenders: Vec<String>,
@@ -46,13 +46,13 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// Starts everything, and says where it is.
+    /// Starts everything, and shows where it is.
     pub(super) async fn set(arguments: &Arguments) -> anyhow::Result<Self> {
         screen::show_title("Starting");
         let postgres = PrivatePostgres::start(Options::default())?;
         screen::show_place("Postgres", &postgres.url("postgres"));
         let folder = postgres.folder().display().to_string();
-        screen::show_place("Data", &format!("{folder} (gone at the end)"));
+        screen::show_place("Data", &format!("{folder} (removed at the end)"));
         let stop_sandbox = CancellationToken::new();
         let (sandbox, fineract) = if let Some(url) = &arguments.fineract {
             (None, url.clone())
@@ -76,7 +76,7 @@ impl Stage {
                 &tenant,
             );
             if sandbox.is_none() {
-                screen::show_title("Making what Fineract lacks");
+                screen::show_title("Creating what Fineract lacks");
                 setup_fineract::set_up(&Fineract::new(fineract)?, &config.operations, false)
                     .await?;
             }
@@ -86,7 +86,7 @@ impl Stage {
         let address = gateway.address();
         screen::show_place("Gateway", &format!("http://{address}/api/v1"));
         if arguments.listen.is_none() && address != USUAL_ADDRESS {
-            screen::show_place("", &format!("({USUAL_ADDRESS} is taken)"));
+            screen::show_place("", &format!("({USUAL_ADDRESS} is in use)"));
         }
         screen::show_place("Log", &log.display().to_string());
         let lenders = config.operations.lenders.iter();
@@ -101,12 +101,12 @@ impl Stage {
         })
     }
 
-    /// Waits until the gateway ends by itself, which it does only when a part of it has failed.
+    /// Waits until the gateway ends by itself, which happens only if a part of it has failed.
     pub(super) async fn failed(&self) {
         self.gateway.failed().await;
     }
 
-    /// Shows what the gateway complained about, which is gone with its log.
+    /// Shows the warnings and errors of the gateway, whose log will be removed.
     pub(super) fn show_complaints(&self) {
         let log = fs::read_to_string(&self.log).unwrap_or_default();
         let complaints: Vec<_> = log
@@ -134,12 +134,12 @@ async fn start_sandbox(stop: &CancellationToken) -> anyhow::Result<SocketAddr> {
     let address = listener
         .local_addr()
         .context("the sandbox has no address")?;
-    // Nobody waits for it: it holds nothing that outlives the process.
+    // Nothing waits for its end, because it owns nothing outside this process.
     TaskTracker::new().spawn(Sandbox::new().serve(listener, stop.clone()));
     Ok(address)
 }
 
-/// The settings: the demo's own, and for a real Fineract those that the environment has for it.
+/// The settings: those of the demo, and for a real Fineract the environment's settings about it.
 fn config(
     arguments: &Arguments,
     postgres: &PrivatePostgres,
@@ -177,7 +177,7 @@ fn config(
             Some("password".to_owned())
         }
         "FINERACT_PAYMENT_TYPE" => Some("Bank transfer".to_owned()),
-        // The sandbox is one process, and so is a Fineract that is only tried out.
+        // The sandbox is one process, and a Fineract for a trial run is assumed to be one too.
         "FINERACT_SINGLE_PROCESS" => Some("true".to_owned()),
         _ => None,
     };

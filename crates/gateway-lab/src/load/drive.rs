@@ -1,4 +1,4 @@
-//! The connections of a load.
+//! Sends the operations of a load over many connections.
 
 use std::{
     sync::{
@@ -18,29 +18,30 @@ use tokio::task::JoinSet;
 
 use super::{Mix, Report};
 
-/// How long one end may take before it counts as missing.
+/// How long an operation may take to end. After that the load fails.
 const LONGEST: Duration = Duration::from_mins(2);
 
-/// What to send, where, and how.
+/// What to send, to which gateway, and how.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
-    /// The gateway, without a last slash.
+    /// The URL of the gateway, without a trailing slash.
     pub(crate) url: String,
-    /// The caller's secret.
+    /// The caller's token.
     pub(crate) token: String,
-    /// Requests at once.
+    /// The number of connections, each with one request at a time.
     pub(crate) connections: usize,
-    /// For how long new operations are sent.
+    /// How long new operations are sent.
     pub(crate) duration: Duration,
-    /// After how many borrowers each connection ends, if not by the duration alone.
+    /// The number of borrowers after which each connection ends, if `duration` has not ended it before.
     pub(crate) borrowers: Option<usize>,
-    /// What the borrowers' names begin with: an earlier load's, to go on with its borrowers.
+    /// The prefix of the borrowers' names. With the prefix of an earlier load, this load continues with the same
+    /// borrowers.
     pub(crate) run: String,
-    /// Operations a second; `None`: as fast as they are taken.
+    /// Operations per second, or `None` to send as fast as the gateway accepts.
     pub(crate) rate: Option<u32>,
-    /// What is sent.
+    /// The kind of operations.
     pub(crate) mix: Mix,
-    /// Whether each end is waited for.
+    /// Whether to wait for the end of each operation.
     pub(crate) follow: bool,
 }
 
@@ -58,7 +59,7 @@ pub(crate) async fn drive(plan: &Plan, bar: &ProgressBar) -> anyhow::Result<Repo
         .tcp_nodelay(true)
         .no_proxy()
         .build()
-        .context("no HTTP client")?;
+        .context("cannot create an HTTP client")?;
     let started = Instant::now();
     let sent = Arc::new(AtomicU64::new(0));
     let mut connections = JoinSet::new();
@@ -108,7 +109,8 @@ impl Connection {
             let name = format!("{}-{borrower}", self.name);
             let operations = self.plan.mix.operations(&name, number + borrower);
             let mut accepted = Vec::with_capacity(operations.len());
-            // A borrower's operations are sent at once: to wait in between would be counted as theirs.
+            // A borrower's operations are sent without waiting for the rate in between: the wait would count as their
+            // latency.
             let mut due = self.due(operations.len()).await;
             for operation in operations {
                 accepted.push((due, self.submit(&operation, due).await?));
@@ -124,7 +126,7 @@ impl Connection {
         Ok(self.report)
     }
 
-    /// When the next operations are due: now, or by the rate, which all connections share.
+    /// When the next operations are due: now, or as the rate requires, which all connections share.
     async fn due(&self, operations: usize) -> Instant {
         let operations = u64::try_from(operations).unwrap_or(u64::MAX);
         let number = self.sent.fetch_add(operations, Ordering::Relaxed);
@@ -149,7 +151,10 @@ impl Connection {
         if answer.status() != 202 {
             bail!("the gateway answered {}", answer.status());
         }
-        let tracked: Tracked = answer.json().await.context("no tracking id")?;
+        let tracked: Tracked = answer
+            .json()
+            .await
+            .context("the answer has no tracking id")?;
         self.report.accepted(&tracked.tracking_id, due.elapsed());
         Ok(tracked.tracking_id)
     }
@@ -166,7 +171,7 @@ impl Connection {
                 .context("the gateway does not answer")?
                 .json()
                 .await
-                .context("no track")?;
+                .context("the answer of track cannot be read")?;
             if tracked.status != "processing" {
                 self.report
                     .ended(submitted.elapsed(), tracked.status == "success");

@@ -1,21 +1,21 @@
-//! What a load is made of.
+//! The operations of a load.
 
 use serde_json::{Value, json};
 
-/// What is sent.
+/// The kind of operations that a load sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Mix {
-    /// New clients only.
+    /// Creates new clients.
     Clients,
-    /// New borrowers: client, loan, approval and disbursement, sent at once.
+    /// Creates new borrowers: client, loan, approval and disbursement, sent at once.
     Lives,
-    /// The loans of clients that are there.
+    /// Creates loans of existing clients.
     #[value(skip)]
     Loans,
-    /// The approvals of loans that are there.
+    /// Approves existing loans.
     #[value(skip)]
     Approvals,
-    /// The disbursements of loans that are approved.
+    /// Disburses approved loans.
     #[value(skip)]
     Disbursements,
 }
@@ -23,7 +23,7 @@ pub(crate) enum Mix {
 const LENDERS: [&str; 4] = ["UGRO", "DMI", "VIVRITI", "IKF"];
 
 impl Mix {
-    /// The operations of one new borrower, whose name is unique.
+    /// The operations of one borrower, whose name is unique.
     pub(super) fn operations(self, borrower: &str, number: usize) -> Vec<Value> {
         let client = json!({ "status": "CLIENT_CREATE", "data": {
             "firstname": "Load", "lastname": "Test", "externalId": format!("C-{borrower}"),

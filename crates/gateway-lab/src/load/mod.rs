@@ -1,4 +1,4 @@
-//! `load`: sends operations as fast as they are taken, or at a fixed rate, and checks every answer.
+//! `load` sends operations as fast as the gateway accepts them, or at a fixed rate, and checks every answer.
 
 mod drive;
 mod mix;
@@ -20,29 +20,30 @@ pub(super) use self::{
 /// The arguments of `load`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The gateway's address, with its base path.
+    /// Sends to the gateway at this URL, which includes its base path.
     #[arg(long, default_value = "http://127.0.0.1:8080")]
     url: Url,
-    /// A secret of `INTERNAL_TOKENS`.
+    /// Authenticates with this secret of `INTERNAL_TOKENS`.
     #[arg(long, env = "LOAD_TOKEN", hide_env_values = true)]
     token: String,
-    /// Requests at once.
+    /// Sends over this many connections, each with one request at a time.
     #[arg(long, default_value_t = 32)]
     connections: usize,
-    /// For how long.
+    /// Sends new operations for this many seconds.
     #[arg(long, default_value_t = 10)]
     seconds: u64,
-    /// Operations a second, spread evenly; latency then counts from when an operation was due, so that a
-    /// slow answer is not hidden by what it holds up. Without it each connection sends when it is answered.
+    /// Sends this many operations per second, evenly spread. Latency then counts from the time at which an operation
+    /// was due, so that it includes the delays that a slow answer causes. Without this option, each connection sends as
+    /// soon as its last request is answered.
     #[arg(long)]
     rate: Option<u32>,
-    /// What is sent: `clients`, or `lives` (client, loan, approval and disbursement of a new borrower).
+    /// Sends these operations: `clients`, or `lives` (client, loan, approval and disbursement of a new borrower).
     #[arg(long, default_value = "clients")]
     mix: Mix,
-    /// Waits for each end by long poll, and checks that it is a success.
+    /// Waits for the end of each operation by long polling, and checks that it is a success.
     #[arg(long)]
     follow: bool,
-    /// The sandbox's address: checks at the end that its ledger has each operation once.
+    /// Checks at the end that the ledger of the sandbox at this URL contains each operation once.
     #[arg(long)]
     ledger: Option<Url>,
     /// Prints the figures as JSON.
@@ -50,12 +51,12 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-/// A beginning of names that no other load has.
+/// A prefix of names that no other load uses.
 pub(super) fn new_run() -> String {
     Uuid::now_v7().simple().to_string()
 }
 
-/// Runs the load, prints its figures, and fails when an answer was not as it should be.
+/// Runs the load and prints its figures. The exit code is 1 if an answer was not as expected.
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let plan = Plan {
         url: arguments.url.as_str().trim_end_matches('/').to_owned(),
@@ -77,7 +78,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         report
             .check_ledger(&sandbox)
             .await
-            .context("the ledger could not be read")?;
+            .context("cannot read the ledger")?;
     }
     anstream::println!(
         "{}",

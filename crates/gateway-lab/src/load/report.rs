@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
 
-/// What a load saw.
+/// The measurements of a load.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     accept_micros: Vec<u32>,
@@ -22,11 +22,11 @@ pub(crate) struct Report {
     not_succeeded: usize,
     repeated_ids: usize,
     ledger: Option<LedgerCheck>,
-    /// From the first request to the last answer.
+    /// The time from the first request to the last answer.
     pub(crate) took: Duration,
 }
 
-/// What the sandbox's ledger says of the operations sent.
+/// How often the sandbox's ledger contains the operations that were sent.
 #[derive(Debug, Default)]
 struct LedgerCheck {
     once: usize,
@@ -61,7 +61,7 @@ impl Report {
         self.repeated_ids += other.repeated_ids;
     }
 
-    /// Compares with the sandbox's ledger: each operation once.
+    /// Counts how often the sandbox's ledger contains each operation.
     pub(super) async fn check_ledger(&mut self, sandbox: &Url) -> anyhow::Result<()> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
@@ -94,7 +94,7 @@ impl Report {
         Ok(())
     }
 
-    /// Whether every answer was as it should be.
+    /// Whether every answer was as expected, and the ledger too if it was checked.
     pub(crate) fn is_as_expected(&self) -> bool {
         let lost = self.followed && self.end_micros.len() != self.accept_micros.len();
         let ledger = self
@@ -104,7 +104,7 @@ impl Report {
         self.repeated_ids == 0 && self.not_succeeded == 0 && !lost && ledger
     }
 
-    /// Operations a second: ended ones where they were followed, else accepted ones.
+    /// Operations per second: ended ones if the load waited for the ends, otherwise accepted ones.
     pub(crate) fn per_second(&self) -> u64 {
         let count = if self.followed {
             self.end_micros.len()
@@ -115,17 +115,17 @@ impl Report {
         u64::try_from(count as u128 * 1000 / millis).unwrap_or(u64::MAX)
     }
 
-    /// How many were accepted.
+    /// The number of accepted operations.
     pub(crate) fn count(&self) -> usize {
         self.accept_micros.len()
     }
 
-    /// How long accepting took, in microseconds, at most, of so many in a thousand.
+    /// The quantile of the time until acceptance, in microseconds.
     pub(crate) fn accept_micros(&self, per_mille: usize) -> u32 {
         quantile(&self.accept_micros, per_mille)
     }
 
-    /// The same from the submission to the end.
+    /// The quantile of the time from submission to end, in microseconds.
     pub(crate) fn end_micros(&self, per_mille: usize) -> u32 {
         quantile(&self.end_micros, per_mille)
     }

@@ -1,4 +1,4 @@
-//! One gateway process: its start, its many deaths, and the signals it gets.
+//! A gateway that runs as a process of its own: its starts and ends, and the signals it gets.
 
 use std::{
     fs::{self, File},
@@ -26,49 +26,49 @@ use fineract_gateway::points::{self, Action, INJECTION_VARIABLE, Injection};
 
 /// How long a gateway may take to start.
 const START: Duration = Duration::from_secs(30);
-/// How often that is looked at.
-const LOOK: Duration = Duration::from_millis(50);
+/// The interval between two checks whether it has started.
+const POLL: Duration = Duration::from_millis(50);
 
-const CANNOT_START: &str = "a gateway cannot be started";
+const CANNOT_START: &str = "cannot start a gateway";
 
-/// A gateway that is started as often as it dies.
+/// A gateway that can be started again each time its process has ended.
 #[derive(Debug)]
 pub(crate) struct Gateway {
-    /// Where it listens, in every life.
+    /// The address at which every process of this gateway listens.
     pub(crate) address: SocketAddr,
-    /// Where the log of this life goes.
+    /// The destination of the current process's log.
     pub(crate) stderr: Mutex<Stderr>,
     number: usize,
     folder: PathBuf,
     settings: Vec<(String, String)>,
-    life: Mutex<Life>,
+    run: Mutex<Run>,
 }
 
-/// The life it is in.
+/// One process of the gateway, from its start to its end.
 #[derive(Debug, Default)]
-struct Life {
+struct Run {
     child: Option<Child>,
     injection: Option<Injection>,
-    /// It was killed, or asked to end, by us.
-    by_us: bool,
+    /// Whether `prove` or `bench` sent it SIGKILL or SIGTERM.
+    ended_by_signal: bool,
     is_stopped: bool,
     was_resumed: bool,
-    lives: u32,
+    number: u32,
 }
 
-/// How a life ended.
+/// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Death {
-    /// By a signal of ours.
-    ByUs,
-    /// By its own hand, at the point of its order.
+    /// By a SIGKILL or SIGTERM of `prove` or `bench`.
+    BySignal,
+    /// By itself, at the fault point of its injection.
     AtPoint(Injection),
-    /// By itself.
-    Unasked,
+    /// By itself, without an injection.
+    Unexpected,
 }
 
 impl Gateway {
-    /// A gateway that is yet to be started; it writes its logs into `folder`.
+    /// A gateway that is not started yet. It will write its logs into `folder`.
     pub(crate) fn new(
         number: usize,
         address: SocketAddr,
@@ -81,54 +81,53 @@ impl Gateway {
             number,
             folder: folder.to_owned(),
             settings,
-            life: Mutex::default(),
+            run: Mutex::default(),
         }
     }
 
-    /// Begins a life, with an order for it; does nothing while one lasts.
+    /// Starts a process, with an injection if one is given. Does nothing while a process runs.
     pub(crate) async fn start(&self, injection: Option<Injection>) -> anyhow::Result<()> {
-        let mut life = self.life.lock().await;
-        if life.child.is_some() {
+        let mut run = self.run.lock().await;
+        if run.child.is_some() {
             return Ok(());
         }
-        let lives = life.lives + 1;
-        let log = File::create(self.log(lives)).context("a log cannot be written")?;
+        let number = run.number + 1;
+        let log = File::create(self.log(number)).context("cannot write a log")?;
         let child = self.command(injection)?.stderr(log).spawn();
         *self.stderr.lock().await = Stderr::ToFile;
-        *life = Life {
+        *run = Run {
             child: Some(child.context(CANNOT_START)?),
             injection,
-            lives,
-            ..Life::default()
+            number,
+            ..Run::default()
         };
         Ok(())
     }
 
-    /// Begins a new life without an order, whatever becomes of the old one: a talkative one, whose log goes
-    /// through a pipe.
+    /// Kills the current process, and starts one without an injection that writes its debug log through a pipe.
     pub(crate) async fn restart_piped(&self) -> anyhow::Result<()> {
-        self.end_life().await?;
-        let mut life = self.life.lock().await;
-        let lives = life.lives + 1;
-        let log = File::create(self.log(lives)).context("a log cannot be written")?;
+        self.end_run().await?;
+        let mut run = self.run.lock().await;
+        let number = run.number + 1;
+        let log = File::create(self.log(number)).context("cannot write a log")?;
         let mut command = self.command(None)?;
-        let talkative = command.env("LOG_FILTER", "debug").stderr(Stdio::piped());
-        let mut child = talkative.spawn().context(CANNOT_START)?;
+        let with_pipe = command.env("LOG_FILTER", "debug").stderr(Stdio::piped());
+        let mut child = with_pipe.spawn().context(CANNOT_START)?;
         if let Some(stderr) = child.stderr.take() {
             *self.stderr.lock().await = Stderr::through_pipe(stderr, log);
         }
-        *life = Life {
+        *run = Run {
             child: Some(child),
-            lives,
-            ..Life::default()
+            number,
+            ..Run::default()
         };
         Ok(())
     }
 
     fn command(&self, injection: Option<Injection>) -> anyhow::Result<Command> {
-        let is_broken = |(name, _): &(String, String)| name == SABOTAGE_VARIABLE;
+        let is_sabotage = |(name, _): &(String, String)| name == SABOTAGE_VARIABLE;
         let mut command = Command::new(
-            if injection.is_some() || self.settings.iter().any(is_broken) {
+            if injection.is_some() || self.settings.iter().any(is_sabotage) {
                 program(WITH_FAULTS)?
             } else {
                 program(PRODUCT)?
@@ -147,7 +146,7 @@ impl Gateway {
         Ok(command)
     }
 
-    /// Waits until it takes operations.
+    /// Waits until it accepts operations.
     pub(crate) async fn until_ready(&self, http: &Client) -> anyhow::Result<()> {
         let started = Instant::now();
         let url = format!("http://{}/readyz", self.address);
@@ -157,120 +156,119 @@ impl Gateway {
                 return Ok(());
             }
             if started.elapsed() > START {
-                bail!("a gateway does not start");
+                bail!("a gateway has not started in time");
             }
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(POLL).await;
         }
     }
 
-    /// The number of its process, while it lives.
+    /// The id of its process, while one runs.
     pub(crate) async fn process(&self) -> Option<u32> {
-        self.life.lock().await.child.as_ref().and_then(Child::id)
+        self.run.lock().await.child.as_ref().and_then(Child::id)
     }
 
-    fn log(&self, life: u32) -> PathBuf {
+    fn log(&self, run: u32) -> PathBuf {
         self.folder
-            .join(format!("gateway-{}.{life}.log", self.number))
+            .join(format!("gateway-{}.{run}.log", self.number))
     }
 
-    /// Begins a new life, whatever becomes of the old one.
+    /// Kills the current process, and starts another one, with an injection if one is given.
     pub(crate) async fn restart(&self, injection: Option<Injection>) -> anyhow::Result<()> {
-        self.end_life().await?;
+        self.end_run().await?;
         self.start(injection).await
     }
 
-    async fn end_life(&self) -> anyhow::Result<()> {
+    async fn end_run(&self) -> anyhow::Result<()> {
         self.kill().await;
-        let old = self.life.lock().await.child.take();
+        let old = self.run.lock().await.child.take();
         if let Some(mut old) = old {
-            old.wait().await.context("a gateway does not die")?;
+            old.wait().await.context("a gateway does not end")?;
         }
         Ok(())
     }
 
-    /// Kills it, as `kill -9`; whether it lived.
+    /// Sends SIGKILL. Returns whether a process was running.
     pub(crate) async fn kill(&self) -> bool {
-        let mut life = self.life.lock().await;
-        life.by_us = true;
-        life.child
+        let mut run = self.run.lock().await;
+        run.ended_by_signal = true;
+        run.child
             .as_mut()
             .is_some_and(|child| child.start_kill().is_ok())
     }
 
-    /// Asks it to end, by SIGTERM; whether it lived.
+    /// Sends SIGTERM. Returns whether a process was running.
     pub(crate) async fn terminate(&self) -> bool {
-        self.life.lock().await.by_us = true;
+        self.run.lock().await.ended_by_signal = true;
         self.signal(Signal::TERM).await
     }
 
-    /// Stops it, by SIGSTOP; whether it lived.
+    /// Sends SIGSTOP. Returns whether a process was running.
     pub(crate) async fn stop(&self) -> bool {
-        self.life.lock().await.is_stopped = true;
+        self.run.lock().await.is_stopped = true;
         self.signal(Signal::STOP).await
     }
 
-    /// Lets it go on.
+    /// Sends SIGCONT. Returns whether a process was running.
     pub(crate) async fn resume(&self) -> bool {
         {
-            let mut life = self.life.lock().await;
-            life.is_stopped = false;
-            life.was_resumed = true;
+            let mut run = self.run.lock().await;
+            run.is_stopped = false;
+            run.was_resumed = true;
         }
         self.signal(Signal::CONT).await
     }
 
     async fn signal(&self, signal: Signal) -> bool {
-        let life = self.life.lock().await;
-        let pid = life.child.as_ref().and_then(Child::id);
+        let run = self.run.lock().await;
+        let pid = run.child.as_ref().and_then(Child::id);
         let pid = pid.and_then(|pid| Pid::from_raw(pid.try_into().ok()?));
         pid.is_some_and(|pid| kill_process(pid, signal).is_ok())
     }
 
-    /// Whether it has stopped itself, by its order.
+    /// The injection by which it has stopped itself, until it is resumed.
     pub(crate) async fn has_stopped_itself(&self) -> Option<Injection> {
-        let life = self.life.lock().await;
-        let injection = life
+        let run = self.run.lock().await;
+        let injection = run
             .injection
             .filter(|injection| injection.action == Action::Stop)?;
-        if life.was_resumed || life.child.is_none() {
+        if run.was_resumed || run.child.is_none() {
             return None;
         }
-        self.carried_out(&life).then_some(injection)
+        self.has_performed_injection(&run).then_some(injection)
     }
 
-    fn carried_out(&self, life: &Life) -> bool {
-        fs::read_to_string(self.log(life.lives))
-            .is_ok_and(|log| log.contains(points::INJECTION_REACHED))
+    fn has_performed_injection(&self, run: &Run) -> bool {
+        fs::read_to_string(self.log(run.number)).is_ok_and(|log| log.contains(points::INJECTION_REACHED))
     }
 
-    /// Whether it lives.
+    /// Whether a process is running or has not been reaped yet.
     pub(crate) async fn is_alive(&self) -> bool {
-        self.life.lock().await.child.is_some()
+        self.run.lock().await.child.is_some()
     }
 
-    /// Whether it is stopped, by us or by itself.
+    /// Whether it is stopped, by a signal or by itself.
     pub(crate) async fn is_stopped(&self) -> bool {
-        let by_us = self.life.lock().await.is_stopped;
-        by_us || self.has_stopped_itself().await.is_some()
+        let by_signal = self.run.lock().await.is_stopped;
+        by_signal || self.has_stopped_itself().await.is_some()
     }
 
-    /// Whether it has an order that it has not carried out.
-    pub(crate) async fn is_armed(&self) -> bool {
-        let life = self.life.lock().await;
-        life.injection.is_some() && !self.carried_out(&life)
+    /// Whether it has an injection that it has not performed yet.
+    pub(crate) async fn has_pending_injection(&self) -> bool {
+        let run = self.run.lock().await;
+        run.injection.is_some() && !self.has_performed_injection(&run)
     }
 
-    /// Notices a death.
-    pub(crate) async fn bury(&self) -> Option<Death> {
-        let mut life = self.life.lock().await;
-        let status = life.child.as_mut()?.try_wait().ok().flatten()?;
-        life.child = None;
-        let at_point = life
-            .injection
-            .filter(|injection| injection.action == Action::Die && self.carried_out(&life));
+    /// How the process ended, if it has ended since the last call.
+    pub(crate) async fn reap(&self) -> Option<Death> {
+        let mut run = self.run.lock().await;
+        let status = run.child.as_mut()?.try_wait().ok().flatten()?;
+        run.child = None;
+        let at_point = run.injection.filter(|injection| {
+            injection.action == Action::Die && self.has_performed_injection(&run)
+        });
         Some(match at_point {
             Some(injection) => Death::AtPoint(injection),
-            None if life.by_us => Death::ByUs,
+            None if run.ended_by_signal => Death::BySignal,
             None => {
                 let (code, signal) = (status.code(), status.signal());
                 tracing::warn!(
@@ -279,7 +277,7 @@ impl Gateway {
                     signal,
                     "a gateway ended by itself"
                 );
-                Death::Unasked
+                Death::Unexpected
             }
         })
     }

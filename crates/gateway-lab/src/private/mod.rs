@@ -1,4 +1,4 @@
-//! What `prove` and `bench` run on: a private Postgres, the sandbox, and gateways as processes of their own.
+//! The servers and processes that `prove` and `bench` use: a private Postgres, the sandbox, and gateways.
 
 mod gateway;
 mod program;

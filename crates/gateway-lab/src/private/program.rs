@@ -1,28 +1,28 @@
-//! Which binary a gateway process runs.
+//! The binaries that gateway processes run.
 
 use std::path::PathBuf;
 
 use anyhow::Context as _;
 
-/// The product as it is deployed, beside this program or where [`PROGRAM_VARIABLE`] says.
+/// The product as it is deployed: beside this program, or at the path in [`PROGRAM_VARIABLE`].
 pub(super) const PRODUCT: &str = "fineract-gateway";
-/// The same, built so that it obeys orders, beside this program.
+/// The same, built with fault points and sabotages: beside this program.
 pub(super) const WITH_FAULTS: &str = "gateway-with-faults";
-/// The environment variable that names another build of the product.
+/// The environment variable with the path of another build of the product.
 const PROGRAM_VARIABLE: &str = "GATEWAY_PROGRAM";
 
-/// Where a build of the gateway is.
+/// The path of a build of the gateway.
 pub(super) fn program(name: &str) -> anyhow::Result<PathBuf> {
     let chosen = std::env::var_os(PROGRAM_VARIABLE).filter(|_| name == PRODUCT);
     let program = match chosen {
         Some(program) => PathBuf::from(program),
         None => std::env::current_exe()
-            .context("this program cannot be found")?
+            .context("cannot find the path of this program")?
             .with_file_name(name),
     };
     anyhow::ensure!(
         program.exists(),
-        "{} is not there: build it first, as the Makefile does",
+        "{} does not exist: build it first, as the Makefile does",
         program.display()
     );
     Ok(program)

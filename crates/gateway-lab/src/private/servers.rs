@@ -1,4 +1,4 @@
-//! A private Postgres and a sandbox, and what gateways must be told to work with them.
+//! A private Postgres and a sandbox, and the settings with which gateways use them.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -13,10 +13,10 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use fineract_sandbox::{KeySettings, Sandbox};
 use private_postgres::{Options, PrivatePostgres};
 
-/// Below this are Fineract's own routes.
+/// The base path of Fineract's API.
 pub(crate) const API: &str = "/fineract-provider/api/v1";
 
-/// Both servers; dropped, neither leaves anything behind.
+/// Both servers. When it is dropped, both end without leaving anything behind.
 #[derive(Debug)]
 pub(crate) struct Servers {
     postgres: Mutex<PrivatePostgres>,
@@ -41,12 +41,12 @@ impl Servers {
         Ok(servers)
     }
 
-    /// Where the sandbox listens.
+    /// The address of the sandbox.
     pub(crate) fn sandbox_address(&self) -> SocketAddr {
         self.sandbox_address
     }
 
-    /// The address of one of Postgres' databases.
+    /// The URL of a database.
     pub(crate) async fn url(&self, database: &str) -> String {
         self.postgres.lock().await.url(database)
     }
@@ -56,7 +56,7 @@ impl Servers {
         self.postgres.lock().await.folder().to_owned()
     }
 
-    /// What a gateway must be told to work on this database and this sandbox.
+    /// The settings with which a gateway uses this database and this sandbox.
     pub(crate) async fn settings(&self, database: &str) -> Vec<(String, String)> {
         let fineract = format!("http://{}{API}", self.sandbox_address);
         [
@@ -72,18 +72,18 @@ impl Servers {
         .to_vec()
     }
 
-    /// Fineract goes away: connections are refused.
+    /// Shuts the sandbox down: it refuses connections.
     pub(crate) async fn sandbox_away(&self) {
         self.serving.lock().await.cancel();
     }
 
-    /// It comes back as another process, which looks at these keys.
+    /// Starts the sandbox again as another process of Fineract, with these settings for idempotency keys.
     pub(crate) async fn sandbox_back_with_keys(&self, keys: KeySettings) -> anyhow::Result<()> {
         self.sandbox.restart_with_keys(keys);
         self.sandbox_back().await
     }
 
-    /// It comes back, with all that it knew.
+    /// Starts the sandbox again, with its data.
     pub(crate) async fn sandbox_back(&self) -> anyhow::Result<()> {
         let listener = TcpListener::bind(self.sandbox_address)
             .await
@@ -93,7 +93,7 @@ impl Servers {
         let serving = self.sandbox.clone().serve(listener, stop);
         self.tasks.spawn(async move {
             if let Err(error) = serving.await {
-                tracing::error!(%error, "the sandbox has ended");
+                tracing::error!(%error, "the sandbox has failed");
             }
         });
         Ok(())
@@ -116,7 +116,7 @@ impl Servers {
     }
 }
 
-/// An address of this machine at which nobody listens.
+/// A free port of 127.0.0.1.
 pub(crate) async fn free_address() -> anyhow::Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     Ok(listener.local_addr()?)

@@ -1,49 +1,49 @@
-//! Where a gateway's log goes: perhaps through a pipe, whose reader stalls or goes away.
+//! The destination of a gateway's log, which may be a pipe whose reader stalls or closes it.
 
 use std::{fs, time::Duration};
 
 use tokio::{fs::File, io::AsyncReadExt as _, process::ChildStderr, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// A pipe holds 64 KiB, in pages that lines leave a little short.
+/// A pipe with this many bytes is full. It holds 64 KiB in pages, but lines do not fill the pages completely.
 const FULL: usize = 48 * 1024;
-/// A pipe out of which nothing comes for so long is empty.
+/// A pipe from which nothing can be read for this time is empty.
 const EMPTY: Duration = Duration::from_millis(100);
 
-/// Where a gateway's log goes.
+/// The destination of a gateway's log.
 #[derive(Debug, Default)]
 pub(crate) enum Stderr {
-    /// Into a file.
+    /// A file.
     #[default]
     ToFile,
-    /// Through a pipe, which somebody copies into a file.
+    /// A pipe that a task copies into a file.
     Read {
-        /// Has the reader stop.
+        /// Stops the reader.
         stop: CancellationToken,
-        /// The reader, who gives the pipe back.
+        /// The reader, which returns the pipe.
         reader: JoinHandle<ChildStderr>,
     },
-    /// Through a pipe that nobody reads.
+    /// A pipe that nobody reads.
     Stalled(ChildStderr),
-    /// Into a pipe whose reader is gone.
+    /// A pipe that is closed at the reader's end.
     Closed,
 }
 
 impl Stderr {
-    /// Through a pipe, into a file.
+    /// Copies a pipe into a file.
     pub(super) fn through_pipe(mut stderr: ChildStderr, log: fs::File) -> Self {
         let stop = CancellationToken::new();
-        let told = stop.clone();
+        let stopped = stop.clone();
         let reader = TaskTracker::new().spawn(async move {
             let mut log = File::from_std(log);
             let copying = tokio::io::copy(&mut stderr, &mut log);
-            drop(told.run_until_cancelled(copying).await);
+            drop(stopped.run_until_cancelled(copying).await);
             stderr
         });
         Self::Read { stop, reader }
     }
 
-    /// The reader stalls; whether there was one.
+    /// Stops reading the pipe. Returns whether it was being read.
     pub(crate) async fn stall(&mut self) -> bool {
         let Some(stderr) = self.take().await else {
             return false;
@@ -52,12 +52,12 @@ impl Stderr {
         true
     }
 
-    /// The reader goes away; whether there was one.
+    /// Closes the pipe. Returns whether it was being read.
     pub(crate) async fn close(&mut self) -> bool {
         self.take().await.is_some()
     }
 
-    /// Whether it goes, or went, through a pipe.
+    /// Whether the log goes, or went, through a pipe.
     pub(crate) fn is_piped(&self) -> bool {
         !matches!(self, Self::ToFile)
     }
@@ -72,7 +72,7 @@ impl Stderr {
         stderr
     }
 
-    /// Whether the pipe is full, which it is no longer when this has been found out.
+    /// Whether the pipe is full. The check reads the pipe and thereby empties it.
     pub(crate) async fn is_full(&mut self) -> bool {
         let Self::Stalled(stderr) = self else {
             return false;

@@ -1,4 +1,5 @@
-//! What others do in a story: the back office, as `clerk`, and Fineract itself.
+//! Actions in a case that no caller of the gateway performs: those of the back office (the user `clerk`) and of
+//! Fineract itself.
 
 use std::time::Duration;
 
@@ -7,54 +8,56 @@ use serde_json::{Value, json};
 use super::{fineract::SandboxClient, requests::loan_lane, sandbox_faults::commands_of};
 use fineract_gateway::domain::OperationType;
 
-/// The fault of a command that never arrives.
+/// The sandbox's fault that drops a command before Fineract processes it.
 const LOST_ON_ITS_WAY: &str = "reset_before";
 
-/// What somebody else does.
+/// An action of another writer, or of Fineract.
 #[derive(Clone, Debug)]
 pub(super) enum Action {
-    /// From now on every answer about this client or loan to this method is lost, after the effect.
+    /// Drops the answers to the next four requests with this method for this client or loan, after they have taken
+    /// effect.
     LoseAnswers { method: &'static str, lane: String },
-    /// The next command of this type commits this much later, unanswered; of this client or loan only,
-    /// where one is named.
+    /// Delays the effect of the next command of this type and never answers it. If a lane is given, only a command for
+    /// that client or loan counts.
     HoldBack {
         operation_type: OperationType,
         lane: Option<String>,
         by: Duration,
     },
-    /// The next command of this type about this loan takes effect, and is answered with a 500 that is
-    /// stored. When it is sent again, the loan cannot be read for so long.
+    /// Lets the next command of this type for this loan take effect, but answers it with a stored 500. When the gateway
+    /// sends the command again, the loan becomes unreadable for the given time.
     BreakAndHide {
         operation_type: OperationType,
         loan: String,
         hides: Duration,
     },
-    /// The next command of this type about this loan is lost on its way.
+    /// Drops the next command of this type for this loan before it reaches Fineract.
     LoseOnItsWay {
         operation_type: OperationType,
         loan: String,
     },
-    /// Once something was lost on its way, the loan's number is another's, as after a restore.
+    /// Waits until a command was dropped on its way, and then gives the loan's number to another loan, as a restore may
+    /// do.
     Renumber { loan: String },
-    /// It waits until an operation of this type has had its effect.
+    /// Waits until an operation of this type has had its effect.
     AwaitEffect {
         operation_type: OperationType,
         lane: String,
     },
-    /// It is started anew, and looks at these keys.
+    /// Restarts Fineract with these settings for idempotency keys.
     RestartWithKeys(Value),
-    /// It pays a loan out.
+    /// Disburses a loan as the back office.
     Pay { loan: String },
-    /// It gives a client another external id.
+    /// Changes a client's external id.
     Rename { client: String },
-    /// It deletes a loan.
+    /// Deletes a loan.
     Delete { loan: String },
-    /// It files an application under the same external id.
+    /// Submits a new application under the external id of a deleted loan.
     Recreate { loan: String, client: String },
 }
 
 impl Action {
-    /// Does it.
+    /// Performs the action.
     pub(super) async fn run(&self, sandbox: &SandboxClient) -> anyhow::Result<()> {
         match self {
             Self::LoseAnswers { method, lane } => {
@@ -144,7 +147,8 @@ fn in_millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Has a fault strike what is about this client or loan, if that is there.
+/// Restricts a fault to requests for this client or loan, and adds it. Does nothing if the client or loan does not
+/// exist.
 async fn aim_at(sandbox: &SandboxClient, lane: &str, mut fault: Value) -> anyhow::Result<()> {
     let Some(path) = sandbox.path_of(lane).await? else {
         return Ok(());
@@ -155,7 +159,7 @@ async fn aim_at(sandbox: &SandboxClient, lane: &str, mut fault: Value) -> anyhow
     sandbox.add_fault(&fault).await
 }
 
-/// An application as the back office files it, on the terms of the product of `SINGLE`.
+/// A loan application as the back office submits it, with the terms of the product of `SINGLE`.
 fn application(loan: &str, client: i64) -> Value {
     json!({
         "clientId": client, "productId": 2, "externalId": loan, "loanType": "individual",

@@ -1,4 +1,4 @@
-//! A caller who sends a batch, stops it, and sends again what has failed: all that has, naming none.
+//! A bulk client that submits a batch, cancels it, and retries its failed rows.
 
 use std::time::{Duration, Instant};
 
@@ -16,12 +16,13 @@ use super::{
 };
 use fineract_gateway::domain::{OperationId, TrackingId};
 
-/// A row of a batch, as its status tells of it.
+/// A row of a batch in the answer of `POST /bulk/status`.
 #[derive(Debug, Deserialize)]
 struct Row {
-    /// Its place, from 1.
+    /// Its number in the batch, from 1.
     id: usize,
-    /// The operation that runs it: these rows have no other name.
+    /// The id of the operation that runs the row. The answer has it as `consent_id`, because the row was sent without
+    /// one.
     consent_id: uuid::Uuid,
     status: String,
 }
@@ -33,9 +34,9 @@ impl Row {
 }
 
 impl Callers<'_> {
-    /// Sends a batch, and stops it while it runs; sends again all that has failed; then sends all of it
-    /// again by name, with a deadline that some do not meet, and once more all that has failed.
-    pub(super) async fn tell_batch(
+    /// Submits a batch and cancels it while it runs. Then retries all failed rows, then all rows by number with an
+    /// `expires_at` that some of them miss, and finally all failed rows once more.
+    pub(super) async fn send_batch(
         &self,
         reference: &str,
         requests: Vec<Request>,
@@ -71,7 +72,7 @@ impl Callers<'_> {
     }
 }
 
-/// A batch while it is told of.
+/// A batch and the requests of its rows.
 struct Batch<'a> {
     callers: &'a Callers<'a>,
     reference: &'a str,
@@ -79,7 +80,7 @@ struct Batch<'a> {
 }
 
 impl Batch<'_> {
-    /// Sends rows again, all that have failed or those that are named; the rows as they stand afterwards.
+    /// Retries all failed rows, or those that `records` names, and returns the rows as they are afterwards.
     async fn retry(&self, rows: Vec<Row>, which: Value, rng: &mut Rng) -> anyhow::Result<Vec<Row>> {
         let is_named = which.get("records").is_some();
         let sent_at = self.callers.elapsed();
@@ -94,15 +95,15 @@ impl Batch<'_> {
         Ok(now)
     }
 
-    /// Writes down the operation that runs a row.
+    /// Records the operation that runs a row as accepted.
     fn note(
         &self,
         row: &Row,
         sent_at: Duration,
-        in_place_of: Option<OperationId>,
+        replaces: Option<OperationId>,
     ) -> anyhow::Result<()> {
         let request = row.id.checked_sub(1).and_then(|id| self.requests.get(id));
-        let request = request.context("a row that was not sent")?;
+        let request = request.context("the answer contains a row that was not sent")?;
         let tracking_id = TrackingId {
             operation_type: request.operation_type,
             id: row.operation(),
@@ -114,16 +115,17 @@ impl Batch<'_> {
             self.callers.elapsed(),
             vec![tracking_id],
         );
-        accepted.in_place_of = in_place_of;
+        accepted.replaces = replaces;
         self.callers.lock().push(accepted);
         Ok(())
     }
 
-    /// Where the rows stand. Their failures have been read with that.
+    /// Reads the status of all rows. This also counts as reading the failures among them.
     async fn read(&self, rng: &mut Rng) -> anyhow::Result<Vec<Row>> {
         let body = self.ask("status", json!({ "limit": 1_000 }), rng).await?;
         let records = body.pointer("/data/records").cloned();
-        let rows: Vec<Row> = serde_json::from_value(records.context("a batch without records")?)?;
+        let rows: Vec<Row> =
+            serde_json::from_value(records.context("the status of the batch has no records")?)?;
         let now = self.callers.elapsed();
         for operation in &mut *self.callers.lock() {
             let has_failed =
@@ -135,7 +137,7 @@ impl Batch<'_> {
         Ok(rows)
     }
 
-    /// Asks one of bulk's routes about this batch until it is answered.
+    /// Calls a bulk route for this batch until a gateway answers.
     async fn ask(&self, route: &str, mut body: Value, rng: &mut Rng) -> anyhow::Result<Value> {
         if let Some(fields) = body.as_object_mut() {
             fields.insert("reference_id".to_owned(), json!(self.reference));
@@ -160,15 +162,19 @@ impl Batch<'_> {
                             Ok(text) if status.is_success() => {
                                 return Ok(serde_json::from_str(&text)?);
                             }
-                            Ok(text) => bail!("bulk {route} is refused, with {status}: {text}"),
-                            Err(error) => tracing::debug!(%error, route, "half an answer"),
+                            Ok(text) => {
+                                bail!("the gateway refused bulk {route} with {status}: {text}")
+                            }
+                            Err(error) => {
+                                tracing::debug!(%error, route, "the answer was incomplete; sending again");
+                            }
                         }
                     }
                 }
-                Err(error) => tracing::debug!(%error, route, "not answered; sent again"),
+                Err(error) => tracing::debug!(%error, route, "no answer; sending again"),
             }
             tokio::time::sleep(PAUSE).await;
         }
-        bail!("bulk {route} was never answered for {}", self.reference)
+        bail!("no gateway answered bulk {route} for {}", self.reference)
     }
 }

@@ -1,4 +1,4 @@
-//! The judge's LOS: sends until it is answered, remembers what was accepted, and tracks.
+//! The LOS of a round: sends operations until they are accepted, records what was accepted, and reads the results.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -14,18 +14,18 @@ use serde_json::{Value, json};
 
 use super::{
     case::{Case, Step},
-    judge::{Accepted, Standing},
+    judge::{Accepted, Status},
     requests::Request,
     system::{System, TOKEN},
     track::{Tracked, ended, track, until_answered},
 };
 use fineract_gateway::domain::{OperationId, State, TrackingId};
 
-/// For how long a caller tries to have an operation accepted.
+/// How long a caller tries to have an operation accepted.
 pub(super) const PATIENCE: Duration = Duration::from_mins(1);
-/// What it waits before it tries again.
+/// The pause before a caller tries again.
 pub(super) const PAUSE: Duration = Duration::from_millis(50);
-/// For how long a caller waits for an end before it goes on with its story: it may be parked.
+/// How long a caller waits for the end of an operation before it continues with its case. The operation may be parked.
 const END_PATIENCE: Duration = Duration::from_secs(8);
 
 /// All callers of a round.
@@ -48,7 +48,7 @@ impl<'a> Callers<'a> {
         }
     }
 
-    /// Since the start of the round.
+    /// The time since the start of the round.
     pub(super) fn elapsed(&self) -> Duration {
         self.started.elapsed()
     }
@@ -57,7 +57,7 @@ impl<'a> Callers<'a> {
         self.accepted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What has been accepted so far.
+    /// Everything that was accepted in the round.
     pub(super) fn into_accepted(self) -> Vec<Accepted> {
         self.accepted
             .into_inner()
@@ -69,83 +69,85 @@ impl<'a> Callers<'a> {
         self.round
     }
 
-    /// What has been accepted so far, standing as `standing` says.
-    pub(super) fn standing_so(
+    /// Everything accepted so far, each with the status that `status_of` gives. `None` means that the operation is
+    /// missing.
+    pub(super) fn with_statuses(
         &self,
-        standing: impl Fn(OperationId) -> Option<Standing>,
+        status_of: impl Fn(OperationId) -> Option<Status>,
     ) -> Vec<Accepted> {
         let mut operations = self.lock().clone();
         for operation in &mut operations {
-            let found = operation.id().and_then(&standing);
-            operation.standing = found.unwrap_or(Standing::Missing);
+            let found = operation.id().and_then(&status_of);
+            operation.status = found.unwrap_or(Status::Missing);
         }
         operations
     }
 
-    /// The ids of what has been accepted so far.
+    /// The ids of everything accepted so far.
     pub(super) fn ids(&self) -> Vec<OperationId> {
         self.lock().iter().filter_map(Accepted::id).collect()
     }
 
-    /// Tells all stories, side by side; those that come last when the others are told.
-    pub(super) async fn tell(&self, cases: Vec<Case>, rng: &mut Rng) -> anyhow::Result<()> {
-        let told = cases.into_iter().enumerate().map(|(number, case)| {
+    /// Runs all cases in parallel; those with `comes_last` begin only after all others.
+    pub(super) async fn run_cases(&self, cases: Vec<Case>, rng: &mut Rng) -> anyhow::Result<()> {
+        let runs = cases.into_iter().enumerate().map(|(number, case)| {
             let comes_last = case.comes_last;
-            (comes_last, self.tell_one(number, case, rng.fork()))
+            (comes_last, self.run_case(number, case, rng.fork()))
         });
-        let (last, first): (Vec<_>, Vec<_>) = told.partition(|(comes_last, _)| *comes_last);
-        try_join_all(first.into_iter().map(|(_, telling)| telling)).await?;
+        let (last, first): (Vec<_>, Vec<_>) = runs.partition(|(comes_last, _)| *comes_last);
+        try_join_all(first.into_iter().map(|(_, run)| run)).await?;
         if !last.is_empty() {
             self.until_quiet().await;
         }
-        try_join_all(last.into_iter().map(|(_, telling)| telling)).await?;
+        try_join_all(last.into_iter().map(|(_, run)| run)).await?;
         Ok(())
     }
 
-    /// Waits until all that was accepted has ended or is parked, but no longer than anybody waits for an end.
+    /// Waits until every accepted operation has ended or is parked, but at most [`END_PATIENCE`].
     async fn until_quiet(&self) {
         let started = Instant::now();
         while started.elapsed() < END_PATIENCE {
-            let standings = self.system.oversight.standings(&self.ids()).await;
-            let is_open = |standing: &super::oversight::Standing| {
-                !standing.state.is_end() && standing.state != State::Parked
+            let rows = self.system.oversight.operations(&self.ids()).await;
+            let is_open = |row: &super::oversight::OperationRow| {
+                !row.state.is_end() && row.state != State::Parked
             };
-            if standings.is_ok_and(|standings| !standings.iter().any(is_open)) {
+            if rows.is_ok_and(|rows| !rows.iter().any(is_open)) {
                 break;
             }
             tokio::time::sleep(PAUSE).await;
         }
     }
 
-    async fn tell_one(&self, case: usize, told: Case, mut rng: Rng) -> anyhow::Result<()> {
-        tokio::time::sleep(told.begins).await;
+    async fn run_case(&self, case_number: usize, case: Case, mut rng: Rng) -> anyhow::Result<()> {
+        tokio::time::sleep(case.begins).await;
         let mut sent = Vec::new();
         let mut is_patient = true;
-        for (number, step) in told.steps.into_iter().enumerate() {
+        for (number, step) in case.steps.into_iter().enumerate() {
             match step {
                 Step::Send(request) => {
-                    let key = format!("r{}-{case}-{number}", self.round);
+                    let key = format!("r{}-{case_number}-{number}", self.round);
                     sent.push(self.send(&key, request, &mut rng).await?);
                 }
                 Step::Batch(requests) => {
-                    let reference = format!("r{}-{case}-{number}", self.round);
-                    self.tell_batch(&reference, requests, &mut rng).await?;
+                    let reference = format!("r{}-{case_number}-{number}", self.round);
+                    self.send_batch(&reference, requests, &mut rng).await?;
                 }
                 Step::Pause(time) => tokio::time::sleep(time).await,
-                // Who has waited in vain once goes on without.
-                Step::Ended if is_patient => {
+                // After one wait without success, the case continues without waiting.
+                Step::AwaitEnds if is_patient => {
                     is_patient = self.until_ended(&sent, &mut rng).await;
                     sent.clear();
                 }
-                Step::Ended => {}
-                Step::Other(action) => action.run(&self.system.fineract).await?,
+                Step::AwaitEnds => {}
+                Step::Act(action) => action.run(&self.system.fineract).await?,
             }
             tokio::time::sleep(Duration::from_millis(rng.u64(0..150))).await;
         }
         Ok(())
     }
 
-    /// Sends an operation until it is accepted, sometimes twice at once, sometimes once more afterwards.
+    /// Sends an operation until it is accepted: sometimes twice in parallel, sometimes a second time after the first
+    /// acceptance.
     async fn send(&self, key: &str, request: Request, rng: &mut Rng) -> anyhow::Result<TrackingId> {
         let sent_at = self.started.elapsed();
         let mut body = json!({ "status": request.operation_type.as_str(), "data": request.data });
@@ -182,7 +184,9 @@ impl<'a> Callers<'a> {
     async fn submit(&self, key: &str, body: &str, rng: &mut Rng) -> anyhow::Result<TrackingId> {
         let started = Instant::now();
         while started.elapsed() < PATIENCE {
-            let gateway = rng.choice(&self.system.gateways).context("no gateway")?;
+            let gateway = rng
+                .choice(&self.system.gateways)
+                .context("there is no gateway")?;
             let url = format!("http://{}/fineract/operate", gateway.address);
             let request = self.system.http.post(url).header("X-Internal-Token", TOKEN);
             let request = request
@@ -195,14 +199,15 @@ impl<'a> Callers<'a> {
                         return Ok(tracking_id);
                     }
                 }
-                Err(error) => tracing::debug!(%error, key, "not answered; sent again"),
+                Err(error) => tracing::debug!(%error, key, "no answer; sending again"),
             }
             tokio::time::sleep(PAUSE).await;
         }
-        bail!("{key} was never accepted")
+        bail!("no gateway accepted {key}")
     }
 
-    /// Waits until these have ended, and notes which failures were read; whether they have.
+    /// Waits until these operations have ended, and records which failures the caller read. Returns whether all have
+    /// ended.
     async fn until_ended(&self, ids: &[TrackingId], rng: &mut Rng) -> bool {
         let started = Instant::now();
         for id in ids {
@@ -221,7 +226,7 @@ impl<'a> Callers<'a> {
     }
 
     fn note_failure_read(&self, id: TrackingId, reading: &str) {
-        let has_failed = matches!(ended(reading), Standing::Failed { .. });
+        let has_failed = matches!(ended(reading), Status::Failed { .. });
         let now = self.started.elapsed();
         for operation in &mut *self.lock() {
             if has_failed && operation.tracking_ids.contains(&id) {
@@ -230,7 +235,7 @@ impl<'a> Callers<'a> {
         }
     }
 
-    /// Reads all ends once more into the books.
+    /// Reads the result of every operation once and records it.
     pub(super) async fn read_ends(&self, rng: &mut Rng) -> anyhow::Result<()> {
         let all: Vec<TrackingId> = self
             .lock()
@@ -245,11 +250,11 @@ impl<'a> Callers<'a> {
                 }
                 match &tracked {
                     Tracked::Ended(reading) => {
-                        operation.standing = ended(reading);
+                        operation.status = ended(reading);
                         operation.readings.push(reading.clone());
                     }
-                    Tracked::Unknown => operation.standing = Standing::Missing,
-                    // An end that was read before and is none any more is a reading too.
+                    Tracked::Unknown => operation.status = Status::Missing,
+                    // An operation that had ended and now has not is a violation, so this reading is recorded too.
                     Tracked::NotEnded if !operation.readings.is_empty() => {
                         operation.readings.push("processing".to_owned());
                     }
@@ -261,12 +266,12 @@ impl<'a> Callers<'a> {
     }
 }
 
-/// The moment after so much time, as callers write it.
+/// The moment after this time, in the format of `expires_at`.
 pub(super) fn moment_in(time: Duration) -> String {
     DateTime::<Utc>::from(SystemTime::now() + time).to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
-/// The tracking id of an accepted operation; `None`: it is to be sent again.
+/// The tracking id of an accepted operation, or `None` if the caller has to send it again.
 async fn accepted(answer: Response, sent: &str) -> anyhow::Result<Option<TrackingId>> {
     let status = answer.status();
     let Ok(body) = answer.text().await else {
@@ -276,10 +281,10 @@ async fn accepted(answer: Response, sent: &str) -> anyhow::Result<Option<Trackin
         StatusCode::ACCEPTED | StatusCode::OK => {
             let body: Value = serde_json::from_str(&body)?;
             let tracking_id = body.get("tracking_id").and_then(Value::as_str);
-            let tracking_id = tracking_id.context("an acceptance without a tracking id")?;
+            let tracking_id = tracking_id.context("the acceptance has no tracking id")?;
             Ok(Some(tracking_id.parse()?))
         }
         status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => Ok(None),
-        status => bail!("the gateway refuses, with {status}, {sent}: {body}"),
+        status => bail!("the gateway refused {sent} with {status}: {body}"),
     }
 }

@@ -1,4 +1,4 @@
-//! What callers do in a round: stories about one client or one loan each, told side by side.
+//! The cases of a round: what callers and others do with one client or loan each, in parallel.
 
 use std::time::Duration;
 
@@ -12,58 +12,58 @@ use super::{
 };
 use fineract_gateway::domain::OperationType;
 
-/// What happens next in a story.
+/// One step of a case.
 #[derive(Clone, Debug)]
 pub(super) enum Step {
-    /// An operation is sent, and its acceptance waited for.
+    /// Sends an operation and waits for its acceptance.
     Send(Request),
-    /// A batch is sent and stopped, and what failed of it sent again.
+    /// Submits a batch, cancels it, and retries its failed rows.
     Batch(Vec<Request>),
-    /// All that this story has sent so far ends.
-    Ended,
-    /// Nothing is done for so long.
+    /// Waits for the end of everything that this case has sent so far.
+    AwaitEnds,
+    /// Waits for this time.
     Pause(Duration),
-    /// Another writer, or Fineract itself, does something.
-    Other(Action),
+    /// Performs an action of another writer, or of Fineract.
+    Act(Action),
 }
 
-/// One story.
+/// One run of a scenario.
 #[derive(Clone, Debug)]
 pub(super) struct Case {
-    /// When it begins, after the start of the round.
+    /// How long after the start of the round the case begins.
     pub(super) begins: Duration,
-    /// Whether it begins only when what the others have sent has come to an end.
+    /// Whether the case begins only after the operations of all other cases have ended or are parked.
     pub(super) comes_last: bool,
-    /// What happens, in order.
+    /// The steps, in order.
     pub(super) steps: Vec<Step>,
 }
 
-/// Within how long the stories begin.
-const BEGINNINGS: u64 = 2_000;
+/// The time, in milliseconds, within which the cases begin.
+const BEGIN_WITHIN_MS: u64 = 2_000;
 
-/// How often more the plot of a rare type is told for each gateway that has an order with one.
-const RARE: usize = 4;
+/// How many additional cases a round has for each injection that waits for a rare operation type.
+const CASES_PER_RARE_TYPE: usize = 4;
 
-/// The stories of a round, and those that its orders and its faults want.
+/// The cases of a round: those of every round, those for the injections of rare types, and those of its encounters.
 pub(super) fn cases(
     round: u32,
-    ordered: &[OperationType],
+    injected_types: &[OperationType],
     encounters: &[&Encounter],
     rng: &mut Rng,
 ) -> Vec<Case> {
     let mut cases = Vec::new();
-    let rare = ordered.iter().copied().filter_map(scenario_of_rare);
-    let told = SCENARIOS
+    let rare = injected_types.iter().copied().filter_map(scenario_of_rare);
+    let scenarios = SCENARIOS
         .into_iter()
-        .chain(rare.map(|scenario| (scenario, RARE)));
-    for scenario in told.flat_map(|(scenario, count)| std::iter::repeat_n(scenario, count)) {
+        .chain(rare.map(|scenario| (scenario, CASES_PER_RARE_TYPE)));
+    for scenario in scenarios.flat_map(|(scenario, count)| std::iter::repeat_n(scenario, count)) {
         let mut names = Names {
             round,
             case: cases.len(),
             rng,
         };
         let steps = scenario(&mut names);
-        let begins = Duration::from_millis(rng.u64(0..BEGINNINGS));
+        let begins = Duration::from_millis(rng.u64(0..BEGIN_WITHIN_MS));
         cases.push(Case {
             begins,
             comes_last: false,

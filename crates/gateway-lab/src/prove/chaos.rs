@@ -1,4 +1,4 @@
-//! What goes wrong while the callers call, and who brings it back.
+//! Applies the cards of a round while the callers send, and repairs afterwards what they broke.
 
 use std::{
     convert::Infallible,
@@ -23,27 +23,29 @@ use fineract_gateway::{
 };
 use fineract_sandbox::KeySettings;
 
-/// How often dead and stopped gateways are looked for.
+/// The interval between two checks for dead and stopped gateways, and between two polls of a condition.
 pub(super) const WATCH: Duration = Duration::from_millis(50);
-/// How often the checker looks for work.
+/// The interval at which a checker looks for waiting commands.
 const CHECKS: Duration = Duration::from_millis(300);
 
-/// A round's troubles.
+/// The disturbances of one round.
 #[derive(Debug)]
 pub(super) struct Chaos<'a> {
     pub(super) system: &'a System,
     pub(super) tally: &'a Tally,
-    /// From then on nothing goes wrong any more, but for what was under way.
+    /// Set when the disturbances have ended; from then on a dead gateway is restarted without delay and without an
+    /// injection.
     pub(super) is_over: AtomicBool,
-    /// The effects in another Fineract, which a gateway on the same database was set to.
+    /// The number of effects in the second Fineract, to which a gateway on the same database was pointed.
     pub(super) elsewhere: AtomicUsize,
 }
 
 impl Chaos<'_> {
-    /// Has the sandbox do its part, before the first caller calls; for how long it holds something back.
+    /// Requests the sandbox faults of a card before the callers start. Returns the longest delay of an answer or
+    /// effect.
     pub(super) async fn prepare(&self, card: Card, rng: &mut Rng) -> anyhow::Result<Duration> {
-        self.tally.try_fault(card.name());
-        let (fault, holds_back) = if card == Card::SandboxRestart {
+        self.tally.count_round_with(card.name());
+        let (fault, delay) = if card == Card::SandboxRestart {
             let late = json!({ "fault": "late_effect", "times": 4, "probability": 0.25, "delay_ms": 2_500 });
             (late, Duration::from_millis(2_500))
         } else if let Card::Checker(checker) = card {
@@ -61,18 +63,19 @@ impl Chaos<'_> {
             let broken = json!({ "fault": "status_500", "match": aim, "times": 15 });
             (broken, Duration::ZERO)
         } else if let Some(encounter) = card.encounter() {
-            return Ok(encounter.holds_back);
+            return Ok(encounter.longest_delay);
         } else {
             match card.sandbox_fault(rng) {
-                Some(told) if told.lasts.is_none() => (told.fault, told.holds_back),
+                Some(requested) if requested.lasts.is_none() => (requested.fault, requested.delay),
                 Some(_) | None => return Ok(Duration::ZERO),
             }
         };
         self.system.fineract.add_fault(&fault).await?;
-        Ok(holds_back)
+        Ok(delay)
     }
 
-    /// Where a gateway dies between a command and its answer, the answer takes a moment.
+    /// Delays answers if a gateway is to die between a command and its answer, so that it dies before the answer
+    /// arrives.
     pub(super) async fn prepare_for(
         &self,
         injection: Injection,
@@ -87,22 +90,22 @@ impl Chaos<'_> {
         self.system.fineract.add_fault(&fault).await
     }
 
-    /// Plays a card, at some moment while there is load; over when what it did is undone.
+    /// Plays a card at a random moment under load. Returns when its effect has been repaired.
     pub(super) async fn play(&self, card: Card, mut rng: Rng) -> anyhow::Result<()> {
         tokio::time::sleep(Duration::from_millis(rng.u64(100..2_500))).await;
         let fineract = &self.system.fineract;
         match card {
-            Card::Kill | Card::Shutdown | Card::Stop => self.hurt(card, &mut rng).await,
+            Card::Kill | Card::Shutdown | Card::Stop => self.signal_gateway(card, &mut rng).await,
             Card::WriteLate => self.write_late().await?,
             Card::CrashPostgres => {
                 let away = Duration::from_millis(rng.u64(0..1_500));
                 self.system.servers.crash_postgres(away).await?;
-                self.struck(card, 1);
+                self.count_hits(card, 1);
             }
             Card::TerminateBackends => {
                 for _ in 0..5 {
                     let count = self.system.oversight.terminate_backends(8).await;
-                    self.struck(card, count.unwrap_or(0));
+                    self.count_hits(card, count.unwrap_or(0));
                     tokio::time::sleep(Duration::from_millis(rng.u64(50..400))).await;
                 }
             }
@@ -110,36 +113,38 @@ impl Chaos<'_> {
                 self.system.servers.sandbox_away().await;
                 tokio::time::sleep(Duration::from_millis(rng.u64(500..4_000))).await;
                 self.system.servers.sandbox_back().await?;
-                self.struck(card, 1);
+                self.count_hits(card, 1);
             }
             Card::SandboxRestart => {
                 fineract.restart().await?;
-                self.struck(card, 1);
+                self.count_hits(card, 1);
             }
             Card::KeysLost => self.lose_keys(&mut rng).await?,
             Card::Sandbox(_) => {
-                if let Some(told) = card.sandbox_fault(&mut rng)
-                    && let Some(lasts) = told.lasts
+                if let Some(requested) = card.sandbox_fault(&mut rng)
+                    && let Some(lasts) = requested.lasts
                 {
-                    fineract.add_fault(&told.fault).await?;
+                    fineract.add_fault(&requested.fault).await?;
                     tokio::time::sleep(lasts).await;
                     self.clear_faults().await?;
                 }
             }
-            Card::Log { is_closed } => self.leave_log(card, is_closed).await,
-            Card::HoldRows => self.hold_rows(&mut rng).await,
-            Card::OtherFineract => self.run_before_another().await?,
-            Card::SetOtherwise(setting) => self.run_set_otherwise(setting).await?,
+            Card::Log { is_closed } => self.stop_reading_log(card, is_closed).await,
+            Card::LockRows => self.lock_rows(&mut rng).await,
+            Card::OtherFineract => self.run_against_other_fineract().await?,
+            Card::OtherSetting(setting) => self.run_with_other_setting(setting).await?,
             Card::HoldAll => self.hold_all(&mut rng).await?,
             Card::UnknownType => self.plant_unknown().await?,
             Card::StopAtPoint | Card::Checker(_) => {}
-            Card::Encounter(_) if card.is_of_the_unreadable() => self.count_unread(card).await,
-            Card::Encounter(_) => self.struck(card, 1),
+            Card::Encounter(_) if card.is_unreadable_encounter() => {
+                self.await_expired_unread(card).await;
+            }
+            Card::Encounter(_) => self.count_hits(card, 1),
         }
         Ok(())
     }
 
-    /// Fineract's process goes, another comes that ignores keys, and one that honours them again.
+    /// Replaces the process of Fineract by one that ignores idempotency keys, and later by one that honours them.
     async fn lose_keys(&self, rng: &mut Rng) -> anyhow::Result<()> {
         let servers = &self.system.servers;
         for keys in [
@@ -151,19 +156,19 @@ impl Chaos<'_> {
             servers.sandbox_back_with_keys(keys).await?;
             tokio::time::sleep(Duration::from_millis(rng.u64(1_500..3_000))).await;
         }
-        self.struck(Card::KeysLost, 1);
+        self.count_hits(Card::KeysLost, 1);
         Ok(())
     }
 
-    pub(super) fn struck(&self, card: Card, times: u64) {
-        self.tally.strike(card.name(), times);
+    pub(super) fn count_hits(&self, card: Card, times: u64) {
+        self.tally.count_hits(card.name(), times);
     }
 
-    async fn hurt(&self, card: Card, rng: &mut Rng) {
+    async fn signal_gateway(&self, card: Card, rng: &mut Rng) {
         let Some(gateway) = rng.choice(&self.system.gateways) else {
             return;
         };
-        let has_struck = if card == Card::Kill {
+        let has_hit = if card == Card::Kill {
             gateway.kill().await
         } else if card == Card::Shutdown {
             gateway.terminate().await
@@ -173,20 +178,20 @@ impl Chaos<'_> {
             gateway.resume().await;
             has_stopped
         };
-        self.struck(card, u64::from(has_struck));
+        self.count_hits(card, u64::from(has_hit));
     }
 
-    /// Has the sandbox behave, and counts what its faults have struck.
+    /// Removes all faults of the sandbox, and counts the requests that they hit.
     pub(super) async fn clear_faults(&self) -> anyhow::Result<()> {
         for (name, hits) in self.system.fineract.hits().await? {
-            self.tally.strike(name, hits);
+            self.tally.count_hits(name, hits);
         }
         self.system.fineract.clear_faults().await
     }
 
-    /// Brings dead gateways back after a while, the first one with an order, and those that stopped
+    /// Restarts dead gateways after a while (the first one with `next_injection`), and resumes gateways that stopped
     /// themselves after `stop_lasts`.
-    pub(super) async fn attend(
+    pub(super) async fn restart_and_resume(
         &self,
         stop_lasts: Duration,
         mut next_injection: Option<Injection>,
@@ -195,7 +200,7 @@ impl Chaos<'_> {
         let mut back_at: Vec<Option<Instant>> = vec![None; self.system.gateways.len()];
         loop {
             for (gateway, back_at) in self.system.gateways.iter().zip(&mut back_at) {
-                self.notice_death(gateway).await;
+                self.count_death(gateway).await;
                 let is_dead = !gateway.is_alive().await;
                 let stopped = gateway.has_stopped_itself().await;
                 if !is_dead && stopped.is_none() {
@@ -216,7 +221,7 @@ impl Chaos<'_> {
                     gateway.start(injection).await?;
                     *back_at = None;
                 } else {
-                    self.struck(Card::StopAtPoint, 1);
+                    self.count_hits(Card::StopAtPoint, 1);
                     gateway.resume().await;
                 }
             }
@@ -224,17 +229,17 @@ impl Chaos<'_> {
         }
     }
 
-    async fn notice_death(&self, gateway: &Gateway) {
-        match gateway.bury().await {
+    async fn count_death(&self, gateway: &Gateway) {
+        match gateway.reap().await {
             Some(Death::AtPoint(injection)) => self
                 .tally
-                .died_at((injection.point, injection.operation_type)),
-            Some(Death::Unasked) => self.tally.ended_unasked(),
-            Some(Death::ByUs) | None => {}
+                .count_death_at((injection.point, injection.operation_type)),
+            Some(Death::Unexpected) => self.tally.ended_unexpectedly(),
+            Some(Death::BySignal) | None => {}
         }
     }
 
-    /// Deals with what waits for a checker, again and again.
+    /// Has the checkers of the round process waiting commands, in an endless loop.
     pub(super) async fn check(&self, cards: &[Card]) -> anyhow::Result<Infallible> {
         let mut desks: Vec<(Card, Desk)> = cards
             .iter()
@@ -248,7 +253,7 @@ impl Chaos<'_> {
         loop {
             for (card, desk) in &mut desks {
                 let dealt_with = desk.work(&self.system.fineract).await;
-                self.struck(*card, dealt_with.unwrap_or(0));
+                self.count_hits(*card, dealt_with.unwrap_or(0));
             }
             tokio::time::sleep(CHECKS).await;
         }

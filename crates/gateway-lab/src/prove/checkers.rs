@@ -1,4 +1,4 @@
-//! Checkers, and what they do to the commands that are put before them.
+//! Checkers, and what they do to the commands that wait for them.
 
 use std::{
     collections::HashMap,
@@ -11,20 +11,20 @@ use serde_json::{Value, json};
 
 use super::fineract::SandboxClient;
 
-/// So late does a checker come who comes late: when every key has long been stuck.
+/// How long a late checker lets a command wait: until the gateway has long treated its key as stuck.
 const LATE: Duration = Duration::from_secs(8);
 
-/// A kind of checker.
+/// How a checker acts on waiting commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Checker {
     Rejects,
     Approves,
     ApprovesLate,
-    /// Takes the command from the list: its key is free again.
+    /// Deletes the command from the list, which makes its idempotency key usable again.
     Deletes,
-    /// Approves when the back office has seen to it that Fineract refuses.
+    /// Approves after the back office has made a change because of which Fineract refuses the command.
     Fails,
-    /// Approves while the gateways may not read audits.
+    /// Approves while the gateways lack the permission to read audits.
     IsUnseen,
 }
 
@@ -39,7 +39,7 @@ impl Checker {
         Self::IsUnseen,
     ];
 
-    /// How the table names it.
+    /// The name in the final table, and for `--card`.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Rejects => "a checker rejects",
@@ -51,7 +51,7 @@ impl Checker {
         }
     }
 
-    /// What the sandbox is told for it.
+    /// The faults that the sandbox needs for this checker.
     pub(super) fn faults(self) -> Vec<Value> {
         let mut faults = vec![json!({ "fault": "maker_checker", "times": 3, "probability": 0.2 })];
         if self == Self::Fails {
@@ -66,7 +66,7 @@ impl Checker {
     }
 }
 
-/// An entry of the list.
+/// An entry of `GET /makercheckers`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Waiting {
@@ -75,7 +75,7 @@ struct Waiting {
     loan_id: Option<i64>,
 }
 
-/// A checker at work.
+/// A checker with the time at which it first saw each command.
 #[derive(Debug)]
 pub(super) struct Desk {
     checker: Checker,
@@ -90,7 +90,7 @@ impl Desk {
         }
     }
 
-    /// Deals with all that waits; how many there were of what the checker is for.
+    /// Processes all waiting commands. Returns how many of them were handled in the way that this checker is to test.
     pub(super) async fn work(&mut self, sandbox: &SandboxClient) -> anyhow::Result<u64> {
         let list = |text: &str| serde_json::from_str::<Vec<Waiting>>(text);
         let waiting = sandbox.read("/makercheckers", list).await?;
@@ -132,7 +132,7 @@ impl Desk {
     }
 }
 
-/// What the back office does so that Fineract refuses the command.
+/// The path and body of a change of the back office after which Fineract refuses the command.
 fn in_the_way(command: &Waiting) -> Option<(String, Value)> {
     let loan = command.loan_id?;
     match command.action_name.as_str() {

@@ -1,4 +1,5 @@
-//! Stories in which somebody gets in our way: the back office, or Fineract with a late effect.
+//! Encounters: scenarios in which the back office makes a change, or Fineract has a late effect, while operations on
+//! the same client or loan run.
 
 use std::time::Duration;
 
@@ -15,60 +16,62 @@ use super::{
 };
 use fineract_gateway::domain::OperationType;
 
-/// A story in which somebody gets in our way.
+/// A scenario with interference from outside the gateway.
 #[derive(Debug)]
 pub(super) struct Encounter {
-    /// How the table names it.
+    /// The name in the final table, and for `--card`.
     pub(super) name: &'static str,
-    /// Whether it begins only when what the other stories have sent has come to an end.
+    /// Whether it begins only after the operations of all other cases have ended or are parked.
     pub(super) comes_last: bool,
-    /// For how long it has something held back, from its beginning at most.
-    pub(super) holds_back: Duration,
-    /// What happens, by the ids of a client and a loan.
+    /// The longest delay of an effect that it requests, counted from its beginning.
+    pub(super) longest_delay: Duration,
+    /// The steps, given the external ids of a client and a loan.
     pub(super) scenario: fn(&str, &str) -> Vec<Step>,
 }
 
-/// The story in which an operation's deadline passes while Fineract cannot be read about it.
+/// The encounter in which the `expires_at` of an operation passes while Fineract cannot be read.
 pub(super) const UNREADABLE: &str = "unreadable past a deadline";
-/// The story in which a loan's number is given to another, as after a restore.
+/// The encounter in which Fineract gives a loan's number to another loan, as after a restore.
 pub(super) const RENUMBERED: &str = "a number given to another";
-/// The stories in which the back office gives a client another external id, and deletes a loan.
+/// The encounters in which the back office changes a client's external id, and deletes a loan.
 pub(super) const RENAMES: &str = "another writer renames";
 pub(super) const DELETES: &str = "another writer deletes";
-/// The stories in which a command has to be sent again to a Fineract that looks at no key of ours.
+/// The encounters in which the gateway must send a command again to a Fineract that does not honour its idempotency
+/// key.
 pub(super) const KEYS_IGNORED: &str = "keys ignored";
 pub(super) const KEYS_RENAMED: &str = "keys under another header";
-/// For how long, from when such a command has been done.
+/// How long Fineract ignores keys after such a command has taken effect.
 const IGNORED: Duration = Duration::from_millis(2_500);
-/// For how long it cannot be read.
+/// How long the loan cannot be read.
 const HIDDEN: Duration = Duration::from_millis(3_500);
-/// So long it takes at most until a command is sent again that was answered with a 500.
+/// The longest time until the gateway sends a command again that was answered with a 500.
 const SENT_AGAIN: Duration = Duration::from_secs(1);
-/// The deadline, which passes meanwhile.
+/// The `expires_at`, counted from the acceptance. It passes while the loan cannot be read.
 const DEADLINE: Duration = Duration::from_millis(1_500);
 
-/// So late does Fineract come: after a GET has said "absent", and a second command has been undone.
+/// The delay of a late effect. By then the gateway has read that the effect is absent, and a second command has been
+/// undone.
 const LATE: Duration = Duration::from_secs(12);
 
 const fn of_back_office(name: &'static str, scenario: fn(&str, &str) -> Vec<Step>) -> Encounter {
     Encounter {
         name,
         comes_last: false,
-        holds_back: Duration::ZERO,
+        longest_delay: Duration::ZERO,
         scenario,
     }
 }
 
 const fn late(name: &'static str, scenario: fn(&str, &str) -> Vec<Step>) -> Encounter {
     Encounter {
-        // What is held back is the next command of a type, whosever it is.
+        // The delay applies to the next command of a type, so no other case may send one.
         comes_last: true,
-        holds_back: Duration::from_secs(20),
+        longest_delay: Duration::from_secs(20),
         ..of_back_office(name, scenario)
     }
 }
 
-/// All of them.
+/// Every encounter.
 pub(super) const ENCOUNTERS: [Encounter; 10] = [
     of_back_office("another writer pays", pays),
     of_back_office(RENAMES, renames),
@@ -82,14 +85,14 @@ pub(super) const ENCOUNTERS: [Encounter; 10] = [
     late("an approval late, after our undo", approved_late),
 ];
 
-/// The back office pays a loan out before we do: Fineract would pay it a second time.
+/// The back office disburses a loan before the gateway does. Fineract itself would pay a second time.
 fn pays(client: &str, loan: &str) -> Vec<Step> {
     vec![
         Step::Send(client_create(client, "Rao")),
         Step::Send(loan_create(loan, client, TRANCHES)),
         Step::Send(loan_approve(loan)),
-        Step::Ended,
-        Step::Other(Action::Pay {
+        Step::AwaitEnds,
+        Step::Act(Action::Pay {
             loan: loan.to_owned(),
         }),
         Step::Send(loan_disburse(loan, Some(60_000))),
@@ -97,9 +100,9 @@ fn pays(client: &str, loan: &str) -> Vec<Step> {
     ]
 }
 
-/// The back office renames a client after our change of it, and before we know that it was made.
+/// The back office changes the external id of a client after the gateway's update, before the gateway knows its result.
 fn renames(client: &str, _: &str) -> Vec<Step> {
-    // Under its first name it is found no more, whether or not a checker lets our change pass.
+    // The client is no longer found under its first external id, so the judge cannot compare its last name.
     let unseen = |request| Request {
         value: None,
         ..request
@@ -108,39 +111,39 @@ fn renames(client: &str, _: &str) -> Vec<Step> {
     let change = unseen(client_update(client, "Badgujar"));
     vec![
         Step::Send(create),
-        Step::Ended,
-        Step::Other(Action::LoseAnswers {
+        Step::AwaitEnds,
+        Step::Act(Action::LoseAnswers {
             method: "PUT",
             lane: client_lane(client),
         }),
         Step::Send(change.clone()),
-        Step::Other(Action::AwaitEffect {
+        Step::Act(Action::AwaitEffect {
             operation_type: OperationType::ClientUpdate,
             lane: client_lane(client),
         }),
-        Step::Other(Action::Rename {
+        Step::Act(Action::Rename {
             client: client.to_owned(),
         }),
         Step::Send(change),
     ]
 }
 
-/// The back office deletes a loan after our change of it, and before we know that it was made.
+/// The back office deletes a loan after the gateway's update, before the gateway knows its result.
 fn deletes(client: &str, loan: &str) -> Vec<Step> {
     vec![
         Step::Send(client_create(client, "Rao")),
         Step::Send(loan_create(loan, client, SINGLE)),
-        Step::Ended,
-        Step::Other(Action::LoseAnswers {
+        Step::AwaitEnds,
+        Step::Act(Action::LoseAnswers {
             method: "PUT",
             lane: loan_lane(loan),
         }),
         Step::Send(loan_update(loan, 70_000)),
-        Step::Other(Action::AwaitEffect {
+        Step::Act(Action::AwaitEffect {
             operation_type: OperationType::LoanUpdate,
             lane: loan_lane(loan),
         }),
-        Step::Other(Action::Delete {
+        Step::Act(Action::Delete {
             loan: loan.to_owned(),
         }),
         Step::Send(loan_approve(loan)),
@@ -148,22 +151,23 @@ fn deletes(client: &str, loan: &str) -> Vec<Step> {
     ]
 }
 
-/// The back office files a loan again that we deleted, before we know that we did.
+/// The back office creates a loan again that the gateway has deleted, before the gateway knows the result of its
+/// delete.
 fn recreates(client: &str, loan: &str) -> Vec<Step> {
     vec![
         Step::Send(client_create(client, "Rao")),
         Step::Send(loan_create(loan, client, SINGLE)),
-        Step::Ended,
-        Step::Other(Action::LoseAnswers {
+        Step::AwaitEnds,
+        Step::Act(Action::LoseAnswers {
             method: "DELETE",
             lane: loan_lane(loan),
         }),
         Step::Send(loan_delete(loan)),
-        Step::Other(Action::AwaitEffect {
+        Step::Act(Action::AwaitEffect {
             operation_type: OperationType::LoanDelete,
             lane: loan_lane(loan),
         }),
-        Step::Other(Action::Recreate {
+        Step::Act(Action::Recreate {
             loan: loan.to_owned(),
             client: client.to_owned(),
         }),
@@ -172,12 +176,12 @@ fn recreates(client: &str, loan: &str) -> Vec<Step> {
     ]
 }
 
-/// A loan is approved and repaid, which is answered with a 500 each time; the deadline passes, and nobody can
-/// read whether it was done.
+/// An approval and a repayment take effect but are answered with a 500. The deadline passes, and the gateway cannot
+/// read whether there is an effect.
 fn hides(client: &str, loan: &str) -> Vec<Step> {
     let hidden = |operation_type, request: Request| {
         [
-            Step::Other(Action::BreakAndHide {
+            Step::Act(Action::BreakAndHide {
                 operation_type,
                 loan: loan.to_owned(),
                 hides: HIDDEN,
@@ -189,40 +193,41 @@ fn hides(client: &str, loan: &str) -> Vec<Step> {
     let mut steps = vec![
         Step::Send(client_create(client, "Rao")),
         Step::Send(loan_create(loan, client, SINGLE)),
-        Step::Ended,
+        Step::AwaitEnds,
     ];
     steps.extend(hidden(OperationType::LoanApprove, loan_approve(loan)));
-    steps.extend([Step::Send(loan_disburse(loan, None)), Step::Ended]);
+    steps.extend([Step::Send(loan_disburse(loan, None)), Step::AwaitEnds]);
     let repayment = loan_repayment(loan, 7_000);
     steps.extend(hidden(OperationType::LoanRepayment, repayment));
     steps.push(Step::Send(loan_repayment(loan, 3_000)));
     steps
 }
 
-/// A payout was lost on its way, and the loan's number is given to another before it is sent again.
+/// A disbursement is lost on its way to Fineract, and the loan's number is given to another loan before it is sent
+/// again.
 fn renumbers(client: &str, loan: &str) -> Vec<Step> {
     vec![
         Step::Send(client_create(client, "Rao")),
         Step::Send(loan_create(loan, client, SINGLE)),
         Step::Send(loan_approve(loan)),
-        Step::Ended,
-        Step::Other(Action::LoseOnItsWay {
+        Step::AwaitEnds,
+        Step::Act(Action::LoseOnItsWay {
             operation_type: OperationType::LoanDisburse,
             loan: loan.to_owned(),
         }),
         Step::Send(loan_disburse(loan, None)),
-        Step::Other(Action::Renumber {
+        Step::Act(Action::Renumber {
             loan: loan.to_owned(),
         }),
     ]
 }
 
-/// Fineract is started anew without a look at keys, and loses the answer to a change.
+/// Fineract is restarted and ignores idempotency keys. Then the answer to an update is lost.
 fn ignores_keys(client: &str, _: &str) -> Vec<Step> {
     without_keys(client, json!({ "ignored": true }))
 }
 
-/// The same, where it looks for them under another header.
+/// The same, but Fineract reads idempotency keys from another header.
 fn renames_keys(client: &str, _: &str) -> Vec<Step> {
     without_keys(client, json!({ "header": "X-Command-Key" }))
 }
@@ -230,29 +235,30 @@ fn renames_keys(client: &str, _: &str) -> Vec<Step> {
 fn without_keys(client: &str, keys: Value) -> Vec<Step> {
     vec![
         Step::Send(client_create(client, "Rao")),
-        Step::Ended,
-        Step::Other(Action::RestartWithKeys(keys)),
-        Step::Other(Action::LoseAnswers {
+        Step::AwaitEnds,
+        Step::Act(Action::RestartWithKeys(keys)),
+        Step::Act(Action::LoseAnswers {
             method: "PUT",
             lane: client_lane(client),
         }),
         Step::Send(client_update(client, "Badgujar")),
-        Step::Other(Action::AwaitEffect {
+        Step::Act(Action::AwaitEffect {
             operation_type: OperationType::ClientUpdate,
             lane: client_lane(client),
         }),
         Step::Pause(IGNORED),
-        Step::Other(Action::RestartWithKeys(json!({}))),
+        Step::Act(Action::RestartWithKeys(json!({}))),
         Step::Send(client_update(client, "Rao")),
     ]
 }
 
-/// Fineract files our application a second time, when we have deleted what the second command made.
+/// Fineract executes the first command of a create late, after the gateway has deleted the loan that the second one
+/// created.
 fn created_late(client: &str, loan: &str) -> Vec<Step> {
     vec![
         Step::Send(client_create(client, "Rao")),
-        Step::Ended,
-        Step::Other(Action::HoldBack {
+        Step::AwaitEnds,
+        Step::Act(Action::HoldBack {
             operation_type: OperationType::LoanCreate,
             lane: None,
             by: LATE,
@@ -262,13 +268,13 @@ fn created_late(client: &str, loan: &str) -> Vec<Step> {
     ]
 }
 
-/// Fineract approves a second time, when we have taken back what the second command did.
+/// Fineract executes the first command of an approval late, after the gateway has undone the second one.
 fn approved_late(client: &str, loan: &str) -> Vec<Step> {
     vec![
         Step::Send(client_create(client, "Rao")),
         Step::Send(loan_create(loan, client, SINGLE)),
-        Step::Ended,
-        Step::Other(Action::HoldBack {
+        Step::AwaitEnds,
+        Step::Act(Action::HoldBack {
             operation_type: OperationType::LoanApprove,
             lane: Some(loan_lane(loan)),
             by: LATE,

@@ -1,4 +1,4 @@
-//! What goes wrong in a round: a deck of cards, of which each round plays two.
+//! The deck of cards, each a kind of disturbance. A round plays two of them.
 
 use fastrand::Rng;
 
@@ -8,57 +8,58 @@ use super::{
         DELETES, ENCOUNTERS, Encounter, KEYS_IGNORED, KEYS_RENAMED, RENAMES, RENUMBERED, UNREADABLE,
     },
     fineract::OTHER_USER,
-    sandbox_faults::{SANDBOX, SandboxFault, Told},
+    sandbox_faults::{RequestedFault, SANDBOX, SandboxFault},
 };
 use fineract_gateway::domain::OperationType;
 
-/// One thing that goes wrong.
+/// A kind of disturbance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Card {
-    /// `kill -9` of a gateway at a random instant.
+    /// A gateway is killed by SIGKILL at a random moment.
     Kill,
-    /// SIGTERM of a gateway under load.
+    /// A gateway is shut down by SIGTERM under load.
     Shutdown,
-    /// SIGSTOP of a gateway for longer than its lease, at a random instant.
+    /// A gateway is stopped by SIGSTOP at a random moment, for longer than its lease.
     Stop,
-    /// A gateway stops itself at a point, for longer than its lease.
+    /// A gateway stops itself at a fault point, for longer than its lease.
     StopAtPoint,
-    /// A gateway stops itself before it writes "under a new key", and writes it while that runs elsewhere.
+    /// A gateway stops itself before it writes that an operation continues under a new key, and writes this only while
+    /// another gateway already runs that command.
     WriteLate,
-    /// Postgres crashes and comes back.
+    /// Postgres crashes and is started again.
     CrashPostgres,
-    /// Connections to Postgres are terminated, whichever they are.
+    /// Random connections to Postgres are terminated.
     TerminateBackends,
     /// Fineract refuses connections for a while.
     SandboxAway,
-    /// Fineract's process is started anew: what ran there is gone, its rows stay.
+    /// Fineract is restarted: the commands that ran in it are lost, their records stay.
     SandboxRestart,
-    /// Another process comes back for Fineract's, which ignores keys until it is mended.
+    /// Fineract is restarted and ignores idempotency keys until the next restart.
     KeysLost,
-    /// Nobody reads a talkative gateway's log while it works, or its reader goes away.
+    /// Nobody reads the debug log of a gateway, or the pipe of the log is closed.
     Log {
-        /// Which.
+        /// Whether the pipe is closed.
         is_closed: bool,
     },
-    /// Somebody holds rows locked for longer than gateways wait for them.
-    HoldRows,
-    /// Another gateway on the same database is set to another Fineract.
+    /// Another session keeps rows locked for longer than gateways wait for them.
+    LockRows,
+    /// Another gateway on the same database is pointed to another Fineract.
     OtherFineract,
-    /// Another gateway on the same database is set otherwise.
-    SetOtherwise(Setting),
-    /// Everything is put on hold, and lifted after a while.
+    /// Another gateway on the same database has a different setting.
+    OtherSetting(Setting),
+    /// Everything is put on hold, and released after a while.
     HoldAll,
-    /// A newer gateway has left operations behind of a type that none knows.
+    /// The database contains operations of a type that no gateway of the round knows, as after a rollback.
     UnknownType,
-    /// A fault of the sandbox strikes some requests.
+    /// A fault of the sandbox, by its index in [`SANDBOX`], hits some requests.
     Sandbox(usize),
-    /// Commands wait for such a checker.
+    /// Commands wait for a checker of this kind.
     Checker(Checker),
-    /// Somebody gets in the way of one client or loan: the back office, or Fineract with a late effect.
+    /// An encounter, by its index in [`ENCOUNTERS`].
     Encounter(usize),
 }
 
-/// A setting that gateways on one database may have each for itself.
+/// A setting that gateways on one database may have with different values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Setting {
     /// `FINERACT_USER`.
@@ -72,8 +73,8 @@ pub(super) enum Setting {
 impl Setting {
     const ALL: [Self; 3] = [Self::User, Self::Lenders, Self::PaymentType];
 
-    /// What one more gateway is set to.
-    pub(super) fn otherwise(self) -> (&'static str, String) {
+    /// The environment variable and its value for the additional gateway.
+    pub(super) fn other_value(self) -> (&'static str, String) {
         match self {
             Self::User => ("FINERACT_USER", OTHER_USER.to_owned()),
             Self::Lenders => ("LENDERS", "UGRO".to_owned()),
@@ -82,7 +83,7 @@ impl Setting {
     }
 }
 
-/// An operation that is parked.
+/// A parked operation, as far as it matters whether a card may park it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Parked<'a> {
     pub(super) operation_type: OperationType,
@@ -91,7 +92,7 @@ pub(super) struct Parked<'a> {
 }
 
 impl Card {
-    /// The whole deck, unshuffled.
+    /// The whole deck in a fixed order. Some cards are in it twice, so that they are played more often.
     pub(super) fn deck() -> Vec<Self> {
         let mut deck = vec![
             Self::Kill,
@@ -110,19 +111,19 @@ impl Card {
             Self::KeysLost,
             Self::Log { is_closed: false },
             Self::Log { is_closed: true },
-            Self::HoldRows,
+            Self::LockRows,
             Self::OtherFineract,
             Self::HoldAll,
             Self::UnknownType,
         ];
-        deck.extend(Setting::ALL.map(Self::SetOtherwise));
+        deck.extend(Setting::ALL.map(Self::OtherSetting));
         deck.extend(Checker::ALL.map(Self::Checker));
         deck.extend((0..SANDBOX.len()).map(Self::Sandbox));
         deck.extend((0..ENCOUNTERS.len()).map(Self::Encounter));
         deck
     }
 
-    /// How the table names it.
+    /// The name in the final table, and for `--card`.
     pub(super) fn name(self) -> String {
         match self {
             Self::Kill => "kill -9".to_owned(),
@@ -137,11 +138,11 @@ impl Card {
             Self::KeysLost => "keys lost at a restart".to_owned(),
             Self::Log { is_closed: false } => "stderr stalled".to_owned(),
             Self::Log { is_closed: true } => "stderr dead".to_owned(),
-            Self::HoldRows => "rows locked".to_owned(),
+            Self::LockRows => "rows locked".to_owned(),
             Self::OtherFineract => "another Fineract".to_owned(),
-            Self::SetOtherwise(Setting::User) => "another user".to_owned(),
-            Self::SetOtherwise(Setting::Lenders) => "other lenders".to_owned(),
-            Self::SetOtherwise(Setting::PaymentType) => "another payment type".to_owned(),
+            Self::OtherSetting(Setting::User) => "another user".to_owned(),
+            Self::OtherSetting(Setting::Lenders) => "other lenders".to_owned(),
+            Self::OtherSetting(Setting::PaymentType) => "another payment type".to_owned(),
             Self::HoldAll => "everything on hold".to_owned(),
             Self::UnknownType => "an unknown type".to_owned(),
             Self::Sandbox(index) => SANDBOX
@@ -154,7 +155,7 @@ impl Card {
         }
     }
 
-    /// The card of that name. `Err` names them all.
+    /// The card of this name. The error lists the names of all cards.
     pub(super) fn named(name: &str) -> Result<Self, String> {
         let deck = Self::deck();
         let card = deck.iter().copied().find(|card| card.name() == name);
@@ -165,7 +166,7 @@ impl Card {
         })
     }
 
-    /// The story that it is.
+    /// The encounter of this card, if it is one.
     pub(super) fn encounter(self) -> Option<&'static Encounter> {
         let Self::Encounter(index) = self else {
             return None;
@@ -173,13 +174,13 @@ impl Card {
         ENCOUNTERS.get(index)
     }
 
-    /// Whether it is the story of an operation that cannot be read about.
-    pub(super) fn is_of_the_unreadable(self) -> bool {
+    /// Whether this is the encounter [`UNREADABLE`].
+    pub(super) fn is_unreadable_encounter(self) -> bool {
         self.encounter()
             .is_some_and(|encounter| encounter.name == UNREADABLE)
     }
 
-    /// Whether keys are ignored for a while.
+    /// Whether Fineract ignores idempotency keys for a while.
     fn ignores_keys(self) -> bool {
         let is_of_keys = |encounter: &Encounter| {
             encounter.name == KEYS_IGNORED || encounter.name == KEYS_RENAMED
@@ -187,19 +188,19 @@ impl Card {
         self == Self::KeysLost || self.encounter().is_some_and(is_of_keys)
     }
 
-    /// What the sandbox is told for it.
-    pub(super) fn sandbox_fault(self, rng: &mut Rng) -> Option<Told> {
+    /// The request to the sandbox for this card, if it is a fault of the sandbox.
+    pub(super) fn sandbox_fault(self, rng: &mut Rng) -> Option<RequestedFault> {
         let Self::Sandbox(index) = self else {
             return None;
         };
-        SANDBOX.get(index).map(|fault| fault.tell(rng))
+        SANDBOX.get(index).map(|fault| fault.request(rng))
     }
 
-    /// Whether it leaves such an operation to a person.
+    /// Whether this card may cause the gateway to park such an operation.
     pub(super) fn may_park(self, parked: &Parked<'_>) -> bool {
         let reason_code = parked.reason_code;
-        // Updates and undos get no new key while the first may still run. Nor is a refusal under a second
-        // key the last word; but what is there is to be found.
+        // An update or undo gets no new key while its first command may still take effect. A refusal under a second key
+        // does not end an operation either in that time. But an effect that exists must be found.
         let may_still_run = reason_code == "an_attempt_may_still_run" && !parked.has_effect;
         let is_undecided = matches!(
             parked.operation_type,
@@ -211,11 +212,11 @@ impl Card {
         if let Self::Sandbox(index) = self {
             return SANDBOX.get(index).is_some_and(|fault| match fault.name {
                 "stuck" | "late_effect" => is_undecided,
-                // An undo that was done, and answered as one that failed: nothing shows whose it was.
+                // An undo took effect but was answered as failed. Nothing in Fineract shows whose undo it was.
                 "status_500" if fault.effect => {
                     reason_code == "undo_leaves_no_trace" && parked.has_effect
                 }
-                // Where the first answer died with its gateway, a stored conflict looks like one that runs.
+                // If a gateway died with the first answer, the stored conflict looks like a command that still runs.
                 "conflict_409" => may_still_run,
                 "unauthorized" => reason_code == "unauthenticated",
                 "redirect" => reason_code == "redirected",
@@ -223,26 +224,28 @@ impl Card {
             });
         }
         let is_gone = reason_code == "subject_is_gone" || reason_code == "absent_after_a_restart";
-        // What was sent to a Fineract that ignored its key is not sent again where reading cannot tell.
+        // The gateway does not repeat a command whose key Fineract ignored, unless it can read whether there was an
+        // effect.
         let is_keyless = is_undecided || reason_code == "undo_leaves_no_trace" || is_gone;
         if let Some(encounter) = self.encounter() {
             return match encounter.name {
-                // A number that comes to mean another, or nothing, is left to a person.
+                // If a number comes to mean another object, or none, the gateway parks the operation.
                 RENUMBERED => reason_code == "number_means_another" && !parked.has_effect,
                 RENAMES => reason_code == "number_means_another",
                 DELETES => is_gone,
                 _ => self.ignores_keys() && is_keyless,
             };
         }
-        // What is gone may have been gone with the old process' books.
+        // After a restart, an absent loan no longer proves that this delete removed it.
         let is_deleted = parked.operation_type == OperationType::LoanDelete && is_gone;
         (self.ignores_keys() && is_keyless)
-            // What was there when everything was put on hold is taken for what a restored database may have forgotten.
+            // An operation that existed when everything was put on hold may have been executed before: a restored
+            // database may have forgotten it.
             || (self == Self::HoldAll && reason_code == "may_have_been_done")
             || (self == Self::SandboxRestart && (is_undecided || is_deleted))
-            // Where the answer that told its number died with its gateway, nobody can tell what becomes of it, nor, once
-            // it was approved, whose it is: it bears the checker's name. Release 1.10.1 answers then as if the database
-            // had spoken.
+            // If a gateway died with the answer that contained the command's number, the gateway cannot learn what
+            // became of the command. Once it was approved, the gateway cannot learn either whose effect it is, because
+            // the record bears the checker's name. Release 1.10.1 then answers with an error of the database.
             || (matches!(self, Self::Checker(_))
                 && (is_undecided
                     || reason_code == "an_attempt_may_still_run"

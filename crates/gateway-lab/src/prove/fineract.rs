@@ -1,4 +1,4 @@
-//! The judge's own way to the sandbox: its ledger, its faults, and the back office's writes.
+//! The client with which `prove` uses the sandbox: its ledger, its faults, and the writes of the back office.
 
 use std::{
     net::SocketAddr,
@@ -12,26 +12,26 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    judge::{Effect, OTHER},
+    judge::{Effect, OTHER_WRITER},
     ledger::Line,
 };
 use crate::private::API;
 use fineract_gateway::domain::{self, Loan, OperationType};
 
-/// The back office's user, and its password.
+/// The user of the back office, and its password.
 const CLERK: &str = "clerk";
-/// A second user of the gateways, with the first one's password.
+/// A second user for gateways, with the same password as the first.
 pub(super) const OTHER_USER: &str = "gateway";
-/// What follows the name of a fault that leaves the effect.
+/// The suffix of a fault's name if the command takes effect.
 pub(super) const WITH_EFFECT: &str = ", with the effect";
-/// How often a write of the back office is tried when a fault strikes it.
+/// How often a call of the back office is tried if a fault hits it.
 const TRIES: usize = 20;
-/// For how long something in the sandbox is waited for.
+/// How long to wait for a condition in the sandbox.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// How often.
+/// The interval between two polls.
 const POLL: Duration = Duration::from_millis(20);
 
-/// Talks to the sandbox.
+/// A client of the sandbox.
 #[derive(Debug)]
 pub(super) struct SandboxClient {
     http: Client,
@@ -40,7 +40,7 @@ pub(super) struct SandboxClient {
 }
 
 impl SandboxClient {
-    /// Talks to the sandbox at this address.
+    /// A client of the sandbox at this address.
     pub(super) fn new(http: Client, address: SocketAddr) -> Self {
         Self {
             http,
@@ -61,7 +61,7 @@ impl SandboxClient {
             .header("Fineract-Platform-TenantId", "default")
     }
 
-    /// Asks the sandbox itself, which is waited for while it is away.
+    /// Calls the sandbox's admin interface. While the sandbox refuses connections, waits for it.
     async fn administer(
         &self,
         method: Method,
@@ -72,7 +72,7 @@ impl SandboxClient {
         let answer = loop {
             let request = self.admin(method.clone(), path).body(body.to_string());
             match request.send().await {
-                // Another card has it away.
+                // Another card has shut the sandbox down for a while.
                 Err(error) if error.is_connect() && started.elapsed() < PATIENCE => {
                     tokio::time::sleep(POLL).await;
                 }
@@ -82,8 +82,8 @@ impl SandboxClient {
         answer.error_for_status().context("the sandbox refuses")
     }
 
-    /// Begins anew, as this release: no client, no loan, no ledger; a clerk of the back office, and a second user of the
-    /// gateways.
+    /// Resets the sandbox to this release of Fineract, without clients, loans and ledger, and adds the user of the back
+    /// office and the second user of the gateways.
     pub(super) async fn reset(&self, release: &str) -> anyhow::Result<()> {
         let release = json!({ "fineractVersion": release });
         self.administer(Method::POST, "reset", &release).await?;
@@ -94,14 +94,14 @@ impl SandboxClient {
         Ok(())
     }
 
-    /// As if Fineract's process had been started anew.
+    /// Simulates a restart of Fineract.
     pub(super) async fn restart(&self) -> anyhow::Result<()> {
         self.administer(Method::POST, "restart", &Value::Null)
             .await
             .map(drop)
     }
 
-    /// Has a loan's number be another's from now on, as after a restore.
+    /// Gives a loan's number to another loan, as a restore may do.
     pub(super) async fn renumber(&self, loan: &str) -> anyhow::Result<()> {
         let loan = json!({ "externalId": loan });
         self.administer(Method::POST, "renumber", &loan)
@@ -109,12 +109,12 @@ impl SandboxClient {
             .map(drop)
     }
 
-    /// As if it had been started anew with these settings of keys.
+    /// Simulates a restart of Fineract with these settings for idempotency keys.
     pub(super) async fn restart_with_keys(&self, keys: &Value) -> anyhow::Result<()> {
         self.administer(Method::POST, "keys", keys).await.map(drop)
     }
 
-    /// Waits until a fault has struck.
+    /// Waits until a fault has hit a request.
     pub(super) async fn await_hit(&self, fault: &str) -> anyhow::Result<()> {
         let started = Instant::now();
         while started.elapsed() < PATIENCE {
@@ -127,14 +127,14 @@ impl SandboxClient {
         Ok(())
     }
 
-    /// Has the sandbox misbehave.
+    /// Adds a fault.
     pub(super) async fn add_fault(&self, fault: &Value) -> anyhow::Result<()> {
         self.administer(Method::POST, "faults", &json!([fault]))
             .await
             .map(drop)
     }
 
-    /// How often each fault has struck, in the order in which they were given.
+    /// How many requests each fault has hit, in the order in which the faults were added.
     pub(super) async fn hits(&self) -> anyhow::Result<Vec<(String, u64)>> {
         #[derive(Deserialize)]
         struct Entry {
@@ -154,14 +154,14 @@ impl SandboxClient {
             .collect())
     }
 
-    /// Has it behave.
+    /// Removes all faults.
     pub(super) async fn clear_faults(&self) -> anyhow::Result<()> {
         self.administer(Method::DELETE, "faults", &Value::Null)
             .await
             .map(drop)
     }
 
-    /// Every effect since the last reset, in order.
+    /// All effects since the last reset, in order.
     pub(super) async fn ledger(&self) -> anyhow::Result<Vec<Effect>> {
         let answer = self.administer(Method::GET, "ledger", &Value::Null).await?;
         let lines: Vec<Line> = serde_json::from_str(&answer.text().await?)?;
@@ -190,7 +190,7 @@ impl SandboxClient {
         Ok(())
     }
 
-    /// A write of the back office, tried until it is answered; whether it is refused is its own affair.
+    /// Writes as the back office until the write succeeds, at most [`TRIES`] times. A refusal is no error.
     pub(super) async fn write(&self, method: &str, path: &str, body: &Value) -> anyhow::Result<()> {
         let number = self.writes.fetch_add(1, Ordering::Relaxed);
         let method = Method::from_bytes(method.as_bytes())?;
@@ -203,7 +203,7 @@ impl SandboxClient {
         Ok(())
     }
 
-    /// The same, once, and refused or not.
+    /// Writes as the back office once. A refusal is no error.
     pub(super) async fn write_once(&self, method: &Method, path: &str, body: &Value) {
         let number = self.writes.fetch_add(1, Ordering::Relaxed);
         self.is_written(method, path, body, number).await;
@@ -213,7 +213,7 @@ impl SandboxClient {
         let mut request = self
             .api(method.clone(), path)
             .header("Content-Type", "application/json")
-            .header("Idempotency-Key", format!("{OTHER}{number}"));
+            .header("Idempotency-Key", format!("{OTHER_WRITER}{number}"));
         if !body.is_null() {
             request = request.body(body.to_string());
         }
@@ -221,14 +221,16 @@ impl SandboxClient {
             Ok(answer) if answer.status().is_success() => return true,
             Ok(answer) => {
                 let status = answer.status().as_u16();
-                tracing::debug!(status, path, "the back office is refused");
+                tracing::debug!(status, path, "Fineract refused a write of the back office");
             }
-            Err(error) => tracing::debug!(%error, path, "the back office is not answered"),
+            Err(error) => {
+                tracing::debug!(%error, path, "Fineract did not answer a write of the back office");
+            }
         }
         false
     }
 
-    /// Reads one thing; `None` where Fineract does not have it.
+    /// Reads an object as the back office. `None` if it does not exist.
     pub(super) async fn read<T>(
         &self,
         path: &str,
@@ -239,7 +241,7 @@ impl SandboxClient {
                 let status = answer.status().as_u16();
                 let body = answer.text().await.unwrap_or_default();
                 match (status, parse(&body)) {
-                    (200, Ok(thing)) => return Ok(Some(thing)),
+                    (200, Ok(resource)) => return Ok(Some(resource)),
                     (404, _) => return Ok(None),
                     _ => {}
                 }
@@ -249,20 +251,20 @@ impl SandboxClient {
         bail!("the sandbox never answered GET {path}")
     }
 
-    /// A client, by external id.
+    /// A client by its external id.
     pub(super) async fn client(&self, id: &str) -> anyhow::Result<Option<domain::Client>> {
         self.read(&format!("/clients/external-id/{id}"), domain::Client::parse)
             .await
     }
 
-    /// A loan, by external id.
+    /// A loan by its external id, with transactions and tranches.
     pub(super) async fn loan(&self, id: &str) -> anyhow::Result<Option<Loan>> {
         let path =
             format!("/loans/external-id/{id}?associations=transactions,multiDisburseDetails");
         self.read(&path, Loan::parse).await
     }
 
-    /// The path of a lane's client or loan, by number; `None` where there is none.
+    /// The path of a lane's client or loan in Fineract, by number. `None` if it does not exist.
     pub(super) async fn path_of(&self, lane: &str) -> anyhow::Result<Option<String>> {
         Ok(match lane.split_once(':') {
             Some(("loan", id)) => self

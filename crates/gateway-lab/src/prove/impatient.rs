@@ -1,4 +1,4 @@
-//! What callers do who do not wait: they correct at once, set deadlines, and stop what they have sent.
+//! Scenarios of callers that do not wait: they correct a request at once, set deadlines, or cancel what they have sent.
 
 use std::time::Duration;
 
@@ -11,7 +11,8 @@ use super::{
     scenarios::{Names, repaid_in_parts, send},
 };
 
-/// What Fineract refuses is sent again at once, corrected: it depends on nothing that failed.
+/// A create that Fineract refuses is sent again at once, corrected. The corrected create must not fail because of the
+/// first.
 pub(super) fn corrected(names: &mut Names<'_>) -> Vec<Step> {
     let (client, loan) = (names.client(), names.loan(0));
     let mut steps = send([
@@ -20,7 +21,7 @@ pub(super) fn corrected(names: &mut Names<'_>) -> Vec<Step> {
         client_update(&client, &names.lastname(1)),
     ]);
     if names.rng.bool() {
-        // The failure is there, and nobody has read it.
+        // By then the create has failed, but no caller has read the failure.
         steps.insert(1, Step::Pause(Duration::from_secs(1)));
     }
     steps.extend(send([
@@ -32,7 +33,7 @@ pub(super) fn corrected(names: &mut Names<'_>) -> Vec<Step> {
     steps
 }
 
-/// Everything has a deadline, and some do not meet it.
+/// Every operation has an `expires_at`, and some of them miss it.
 pub(super) fn hurried(names: &mut Names<'_>) -> Vec<Step> {
     let requests = repaid_in_parts(names).into_iter().map(|request| {
         let expires_in = names.rng.u64(200..4_000);
@@ -41,7 +42,7 @@ pub(super) fn hurried(names: &mut Names<'_>) -> Vec<Step> {
     send(requests)
 }
 
-/// All of it in a batch, which is stopped and sent again.
+/// The steps of a loan in a batch that is cancelled and retried.
 pub(super) fn in_a_batch(names: &mut Names<'_>) -> Vec<Step> {
     let (client, loan) = (names.client(), names.loan(0));
     let requests = vec![

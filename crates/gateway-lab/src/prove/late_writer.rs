@@ -1,4 +1,4 @@
-//! A gateway that wakes late, and writes what was right when it stopped.
+//! The card [`Card::WriteLate`]: a gateway that was stopped resumes and tries to write a decision that is out of date.
 
 use std::time::{Duration, Instant};
 
@@ -12,15 +12,15 @@ use super::{
 use crate::private::Gateway;
 use fineract_gateway::domain::OperationType;
 
-/// How long a gateway that is to write late is waited for.
-const LATE_WRITER: Duration = Duration::from_secs(8);
-/// How late the effect of the command is that the other gateway sends meanwhile.
+/// How long to wait for a gateway to stop, and for another one to continue its operations.
+const PATIENCE: Duration = Duration::from_secs(8);
+/// The delay of the effect of the command that the other gateway sends in the meantime.
 const LATE_EFFECT: Duration = Duration::from_secs(5);
 
 impl Chaos<'_> {
-    /// A gateway has stopped itself before it writes that a client's update is to be tried under a new
-    /// key. When all updates that it held have been sent so by others, and take effect late, it wakes and
-    /// writes.
+    /// A gateway has stopped itself before it writes that a client update is to be tried under a new key. Waits until
+    /// other gateways have sent all updates that it had leased, under a second key and with delayed effects. Then
+    /// resumes it.
     pub(super) async fn write_late(&self) -> anyhow::Result<()> {
         let Some(zombie) = self.stopped_gateway().await else {
             return Ok(());
@@ -35,7 +35,7 @@ impl Chaos<'_> {
             json!({ "fault": "late_effect", "match": aim, "times": 20, "delay_ms": delay_ms });
         self.system.fineract.add_fault(&late).await?;
         if self.await_second_key().await {
-            self.struck(Card::WriteLate, 1);
+            self.count_hits(Card::WriteLate, 1);
         }
         zombie.resume().await;
         self.clear_faults().await?;
@@ -43,13 +43,15 @@ impl Chaos<'_> {
         Ok(())
     }
 
-    /// Waits until the updates that were left alone have been sent under a second key.
+    /// Waits until the interrupted updates have been sent under a second key.
     async fn await_second_key(&self) -> bool {
         let oversight = &self.system.oversight;
         let started = Instant::now();
-        while started.elapsed() < LATE_WRITER {
-            let went_on = oversight.went_on_without(OperationType::ClientUpdate).await;
-            if went_on.unwrap_or(false) {
+        while started.elapsed() < PATIENCE {
+            let has_continued = oversight
+                .continued_under_next_key(OperationType::ClientUpdate)
+                .await;
+            if has_continued.unwrap_or(false) {
                 return true;
             }
             tokio::time::sleep(WATCH).await;
@@ -59,7 +61,7 @@ impl Chaos<'_> {
 
     async fn stopped_gateway(&self) -> Option<&Gateway> {
         let started = Instant::now();
-        while started.elapsed() < LATE_WRITER {
+        while started.elapsed() < PATIENCE {
             for gateway in &self.system.gateways {
                 if gateway.has_stopped_itself().await.is_some() {
                     return Some(gateway);

@@ -1,4 +1,4 @@
-//! What the sandbox says that it has done.
+//! The sandbox's ledger, read into the judge's terms.
 
 use serde::Deserialize;
 
@@ -8,7 +8,7 @@ use super::{
 };
 use fineract_gateway::domain::{Amount, OperationType};
 
-/// A line of the ledger.
+/// An entry of the ledger.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Line {

@@ -1,12 +1,12 @@
-//! `prove`: kills, stops and lies to gateways under load, and judges what they made of it.
+//! `prove` injects faults into gateways under load, and judges whether they kept their promises.
 //!
-//! | module | owns |
+//! | module | content |
 //! | --- | --- |
-//! | `system`, `fineract` | what is put to the test: Postgres, the sandbox, gateway processes |
-//! | `plan`, `case`, `scenarios`, `impatient`, `requests`, `faults`, `sandbox_faults` | what a round does, from the seed alone |
-//! | `caller`, `batch`, `poller`, `track`, `chaos`, `checkers`, `neighbours`, `late_writer`, `encounters`, `actions` | doing it |
-//! | `round`, `judge`, `ledger` | the three books, and their comparison |
-//! | `tally`, `report` | what the run says in the end |
+//! | `system`, `fineract`, `oversight` | the system under test: Postgres, the sandbox, gateway processes |
+//! | `plan`, `case`, `scenarios`, `impatient`, `encounters`, `requests`, `faults`, `sandbox_faults` | what a round does, derived from the seed alone |
+//! | `caller`, `batch`, `poller`, `track`, `chaos`, `checkers`, `neighbours`, `late_writer`, `actions` | the execution of that plan |
+//! | `round`, `judge`, `ledger` | the collection and the comparison of the records of a round |
+//! | `tally`, `report` | the counts over all rounds, and the final report |
 
 mod actions;
 mod batch;
@@ -54,42 +54,43 @@ use self::{
     tally::Tally,
 };
 
-/// For so many rounds, a long run plays one further at most, to hit what it has missed.
-const ROUNDS_A_FURTHER: u32 = 10;
+/// After its planned rounds, a long run may play one extra round for every ten, to hit the faults and points it has
+/// missed.
+const ROUNDS_PER_EXTRA_ROUND: u32 = 10;
 
 /// The arguments of `prove`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// How many rounds.
+    /// Plays this many rounds.
     #[arg(long, default_value_t = 20)]
     rounds: u32,
-    /// Repeats the rounds of an earlier run: what is sent, and what goes wrong when.
+    /// Repeats the rounds of an earlier run: the same operations and the same faults at the same times.
     #[arg(long)]
     seed: Option<u64>,
-    /// Plays this round of the seed alone.
+    /// Plays only the round of this number.
     #[arg(long)]
     only: Option<u32>,
-    /// Has every round play this card too, by its name in the table.
+    /// Plays this card in every round, given by its name in the final table.
     #[arg(long, value_parser = Card::named)]
     card: Option<Card>,
-    /// How many gateway processes.
+    /// Runs this many gateway processes.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..))]
     gateways: u8,
-    /// Begins no further round after so many minutes.
+    /// Begins no new round after this many minutes.
     #[arg(long)]
     minutes: Option<u64>,
-    /// Ends with the first round that has a violation.
+    /// Stops after the first round that has a violation.
     #[arg(long)]
     until_violation: bool,
-    /// Has the gateways do something wrong, which is to be found out.
+    /// Runs gateways with this sabotage (a deliberate error), which the judge must detect.
     #[arg(long)]
     sabotage: Option<String>,
-    /// Where the logs go; they are kept where something was not [default: a temporary folder].
+    /// Writes the logs into this folder [default: a temporary folder, which is kept only after a failure].
     #[arg(long)]
     logs: Option<PathBuf>,
 }
 
-/// Plays the rounds; 1 where a promise was not kept, or too little was tried.
+/// Plays the rounds. The exit code is 1 if a rule was violated, or if a long run hit too few faults or points.
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let seed = arguments
         .seed
@@ -98,7 +99,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         let name = format!("fineract-gateway-prove-{}", std::process::id());
         std::env::temp_dir().join(name)
     });
-    std::fs::create_dir_all(&folder).context("there is no place for the logs")?;
+    std::fs::create_dir_all(&folder).context("cannot create the folder for the logs")?;
     anstream::println!("seed {seed}, logs in {}", folder.display());
     let started = Instant::now();
     let tally = Tally::default();
@@ -111,22 +112,22 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let mut terminated = signal(SignalKind::terminate())?;
     let played = tokio::select! {
         played = play(&system, &tally, &arguments, seed) => played,
-        interrupted = tokio::signal::ctrl_c() => interrupted.map_err(Into::into).and_then(|()| broken_off()),
-        _ = terminated.recv() => broken_off(),
+        interrupted = tokio::signal::ctrl_c() => interrupted.map_err(Into::into).and_then(|()| interrupted_run()),
+        _ = terminated.recv() => interrupted_run(),
     };
     system.end().await?;
     played?;
     let counts = tally.counts();
     report::print(&counts, seed, started.elapsed());
-    let has_missed = complain_of_missed(report::missed(&counts));
+    let has_missed = print_missed(report::missed(&counts));
     if counts.violations.is_empty() && !has_missed {
-        remove(&folder, &arguments);
+        remove_logs(&folder, &arguments);
         return Ok(ExitCode::SUCCESS);
     }
     for (round, violation) in &counts.violations {
         anstream::println!("round {round}: {violation}");
         anstream::println!(
-            "  again: prove --seed {seed} --only {round}{}; books and logs in {}",
+            "  to repeat it: prove --seed {seed} --only {round}{}; records and logs are in {}",
             card_argument(&arguments),
             folder.display()
         );
@@ -134,18 +135,18 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::FAILURE)
 }
 
-/// What repeats a round that was to play a card.
+/// The option that repeats a round with the card of `--card`.
 fn card_argument(arguments: &Arguments) -> String {
     let card = arguments.card.map(Card::name);
     card.map_or_else(String::new, |name| format!(" --card '{name}'"))
 }
 
-/// Nothing is left running, and nothing is proven.
-fn broken_off() -> anyhow::Result<()> {
-    bail!("broken off")
+/// The error for a run that a signal interrupted, which proves nothing about the gateway.
+fn interrupted_run() -> anyhow::Result<()> {
+    bail!("interrupted")
 }
 
-/// Settings of the gateways, beside those of every run.
+/// The settings that the command line adds to those of every run.
 fn more_settings(arguments: &Arguments) -> Vec<(String, String)> {
     let sabotage = arguments.sabotage.iter();
     sabotage
@@ -177,11 +178,11 @@ async fn play(
         let is_violated = !ended.violations.is_empty();
         earlier.push((round, ended.operations));
         if is_violated && arguments.until_violation {
-            return read_all_again(system, tally, earlier).await;
+            return read_ends_again(system, tally, earlier).await;
         }
     }
-    // Whether a fault strikes is partly luck: later rounds of the same seed that try what was missed are played too.
-    let mut left = arguments.rounds / ROUNDS_A_FURTHER;
+    // Whether a fault hits is partly luck. So later rounds of the same seed that try what was missed are played too.
+    let mut left = arguments.rounds / ROUNDS_PER_EXTRA_ROUND;
     for round in arguments.rounds + 1..=2 * arguments.rounds {
         let missed = report::missed(&tally.counts()).unwrap_or_default();
         if left == 0 || missed.is_empty() || is_over() {
@@ -194,7 +195,7 @@ async fn play(
             earlier.push((round, ended.operations));
         }
     }
-    read_all_again(system, tally, earlier).await
+    read_ends_again(system, tally, earlier).await
 }
 
 async fn play_round(
@@ -208,7 +209,7 @@ async fn play_round(
     let began = Instant::now();
     let ended = round::play(system, tally, plan).await.with_context(|| {
         format!(
-            "round {round} of seed {seed} broke off; logs in {}",
+            "round {round} of seed {seed} did not complete; logs in {}",
             system.folder.display()
         )
     })?;
@@ -222,8 +223,8 @@ async fn play_round(
     Ok(ended)
 }
 
-/// Ended never changes: all ends of the run are read once more.
-async fn read_all_again(
+/// Reads the end of every operation of the run once more, because an end must never change.
+async fn read_ends_again(
     system: &System,
     tally: &Tally,
     rounds: Vec<(u32, Vec<Accepted>)>,
@@ -236,15 +237,17 @@ async fn read_all_again(
             track::read_again(system, operation, &mut rng).await?;
             violations.extend(judge::final_end(operation).filter(|_| was_final));
         }
-        tally.object(round, &violations);
+        tally.add_violations(round, &violations);
     }
     Ok(())
 }
 
-/// Whether a run that was long enough has tried too little.
-fn complain_of_missed(missed: Option<Vec<Missed>>) -> bool {
+/// Prints what a long run has not hit often enough, and returns whether there is any.
+fn print_missed(missed: Option<Vec<Missed>>) -> bool {
     let Some(missed) = missed else {
-        anstream::println!("too short a run to demand that every fault and every point was hit");
+        anstream::println!(
+            "the run is too short to require that every fault and every point was hit"
+        );
         return false;
     };
     for missed in &missed {
@@ -253,11 +256,11 @@ fn complain_of_missed(missed: Option<Vec<Missed>>) -> bool {
     !missed.is_empty()
 }
 
-/// Nothing is wrong: the logs tell nobody anything.
-fn remove(folder: &Path, arguments: &Arguments) {
+/// Removes the temporary folder of a run without violations, whose logs are of no use.
+fn remove_logs(folder: &Path, arguments: &Arguments) {
     if arguments.logs.is_none()
         && let Err(error) = std::fs::remove_dir_all(folder)
     {
-        tracing::debug!(%error, "the logs stay");
+        tracing::debug!(%error, "cannot remove the logs");
     }
 }

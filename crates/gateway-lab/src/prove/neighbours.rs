@@ -1,5 +1,5 @@
-//! What goes wrong around the gateways: their logs, what others do with the database's rows, and a gateway that is set
-//! to another Fineract.
+//! Cards about the surroundings of a gateway: its log, other sessions of the database, and other gateways with other
+//! settings.
 
 use std::{
     sync::atomic::Ordering,
@@ -16,27 +16,27 @@ use super::{
     chaos::{Chaos, WATCH},
     faults::{Card, Setting},
     fineract::SandboxClient,
-    oversight::Held,
+    oversight::LockTarget,
 };
 use crate::private::API;
 use fineract_sandbox::Sandbox;
 
-/// For how long something is waited for that a card is about.
+/// How long a card waits for its condition.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// For how long a gateway runs that is set otherwise than the others.
+/// How long an additional gateway with a different setting runs.
 const ELSEWHERE: Duration = Duration::from_secs(4);
-/// How long what is on hold may take to be lifted: gateways are dead or stopped, and rows locked.
-const LIFTED_WITHIN: Duration = Duration::from_secs(45);
-/// Rows that are held at once.
-const HELD: i64 = 3;
+/// How long the release of a hold may take, because gateways may be dead or stopped, and rows locked.
+const RELEASED_WITHIN: Duration = Duration::from_secs(45);
+/// The number of rows that are locked at once.
+const ROWS_LOCKED: i64 = 3;
 
 impl Chaos<'_> {
-    /// The reader of a log stalls, or goes away.
-    pub(super) async fn leave_log(&self, card: Card, is_closed: bool) {
+    /// Stops reading a log, or closes its pipe.
+    pub(super) async fn stop_reading_log(&self, card: Card, is_closed: bool) {
         for gateway in &self.system.gateways {
             let mut stderr = gateway.stderr.lock().await;
             if is_closed && stderr.close().await {
-                return self.struck(card, 1);
+                return self.count_hits(card, 1);
             }
             if !is_closed && stderr.stall().await {
                 return;
@@ -44,25 +44,29 @@ impl Chaos<'_> {
         }
     }
 
-    /// Counts the logs that nobody reads and that are full by now.
+    /// Counts the pipes that nobody reads and that have become full.
     pub(super) async fn count_full_logs(&self) {
         for gateway in &self.system.gateways {
             if gateway.stderr.lock().await.is_full().await {
-                self.struck(Card::Log { is_closed: false }, 1);
+                self.count_hits(Card::Log { is_closed: false }, 1);
             }
         }
     }
 
-    /// Holds rows of lanes and of operations, each for longer than gateways wait.
-    pub(super) async fn hold_rows(&self, rng: &mut Rng) {
+    /// Locks rows of lanes, and then rows of operations, each time for longer than gateways wait.
+    pub(super) async fn lock_rows(&self, rng: &mut Rng) {
         let started = Instant::now();
-        for held in [Held::Lanes, Held::Operations] {
+        for target in [LockTarget::Lanes, LockTarget::Operations] {
             let time = Duration::from_millis(rng.u64(2_500..4_000));
-            // Others take the judge's connection away as well; and there may be nothing yet.
+            // Another card may terminate this connection too, and there may be no operation yet.
             while started.elapsed() < PATIENCE {
-                let locked = self.system.oversight.hold_rows(held, HELD, time).await;
+                let locked = self
+                    .system
+                    .oversight
+                    .lock_rows(target, ROWS_LOCKED, time)
+                    .await;
                 let locked = locked.unwrap_or(0);
-                self.struck(Card::HoldRows, u64::try_from(locked).unwrap_or(0));
+                self.count_hits(Card::LockRows, u64::try_from(locked).unwrap_or(0));
                 if locked > 0 {
                     break;
                 }
@@ -71,46 +75,47 @@ impl Chaos<'_> {
         }
     }
 
-    /// Puts everything on hold, and lifts that as an operator does: first what is accepted, then what is on hold.
+    /// Puts everything on hold, and releases it as an operator does: first ends the hold-all, then releases the
+    /// operations.
     pub(super) async fn hold_all(&self, rng: &mut Rng) -> anyhow::Result<()> {
         let started = Instant::now();
         loop {
             match self.system.oversight.hold_all().await {
                 Ok(covered) => {
-                    self.struck(Card::HoldAll, covered);
+                    self.count_hits(Card::HoldAll, covered);
                     break;
                 }
                 Err(error) if started.elapsed() > PATIENCE => return Err(error),
-                // It may be half done, and is done again.
+                // The hold may be incomplete, so it is repeated.
                 Err(_) => tokio::time::sleep(WATCH).await,
             }
         }
         tokio::time::sleep(Duration::from_millis(rng.u64(300..3_000))).await;
         let started = Instant::now();
         let reason = json!({ "reason": "prove" });
-        while !self.system.lift("end", &reason).await? {
+        while !self.system.release("end", &reason).await? {
             ensure!(
-                started.elapsed() < LIFTED_WITHIN,
-                "the hold cannot be ended"
+                started.elapsed() < RELEASED_WITHIN,
+                "the hold did not end in time"
             );
         }
         let all = json!({ "reason": "prove", "all": true, "limit": 100_000 });
-        while !self.system.lift("release", &all).await? {
+        while !self.system.release("release", &all).await? {
             ensure!(
-                started.elapsed() < LIFTED_WITHIN,
-                "what is on hold cannot be released"
+                started.elapsed() < RELEASED_WITHIN,
+                "the operations on hold were not released in time"
             );
         }
         Ok(())
     }
 
-    /// Leaves operations behind that no gateway knows.
+    /// Writes operations of an unknown type into the database.
     pub(super) async fn plant_unknown(&self) -> anyhow::Result<()> {
         let started = Instant::now();
         loop {
             match self.system.oversight.plant_unknown().await {
                 Ok(planted) => {
-                    self.struck(Card::UnknownType, planted);
+                    self.count_hits(Card::UnknownType, planted);
                     return Ok(());
                 }
                 Err(error) if started.elapsed() > PATIENCE => return Err(error),
@@ -119,11 +124,12 @@ impl Chaos<'_> {
         }
     }
 
-    /// Runs a gateway on the same database before another Fineract, once a number is known by which it can see that.
-    pub(super) async fn run_before_another(&self) -> anyhow::Result<()> {
+    /// Runs another gateway on the same database against another Fineract, once the database contains the number of a
+    /// client by which the gateway can notice this.
+    pub(super) async fn run_against_other_fineract(&self) -> anyhow::Result<()> {
         let started = Instant::now();
         let oversight = &self.system.oversight;
-        while !oversight.knows_a_client().await.unwrap_or(false) {
+        while !oversight.knows_a_client_number().await.unwrap_or(false) {
             if started.elapsed() > PATIENCE {
                 return Ok(());
             }
@@ -145,29 +151,29 @@ impl Chaos<'_> {
             served = serving => served?,
             effects = running => {
                 self.elsewhere.fetch_add(effects?.len(), Ordering::Relaxed);
-                self.struck(Card::OtherFineract, 1);
+                self.count_hits(Card::OtherFineract, 1);
             }
         }
         Ok(())
     }
 
-    /// Runs a gateway more that is set otherwise than the others, until it is killed: what it began they take over.
-    pub(super) async fn run_set_otherwise(&self, setting: Setting) -> anyhow::Result<()> {
-        let gateway = self.system.gateway_with(&[setting.otherwise()]).await?;
+    /// Runs an additional gateway with a different setting, and kills it. The others take over its operations.
+    pub(super) async fn run_with_other_setting(&self, setting: Setting) -> anyhow::Result<()> {
+        let gateway = self.system.gateway_with(&[setting.other_value()]).await?;
         gateway.start(None).await?;
         tokio::time::sleep(ELSEWHERE).await;
         let has_run = gateway.kill().await;
-        self.struck(Card::SetOtherwise(setting), u64::from(has_run));
+        self.count_hits(Card::OtherSetting(setting), u64::from(has_run));
         Ok(())
     }
 
-    /// Waits until an operation cannot be read about whose deadline has passed.
-    pub(super) async fn count_unread(&self, card: Card) {
+    /// Waits until an operation has passed its `expires_at` while Fineract cannot be read.
+    pub(super) async fn await_expired_unread(&self, card: Card) {
         let started = Instant::now();
         while started.elapsed() < PATIENCE {
-            let unread = self.system.oversight.unread_past_expiry().await;
+            let unread = self.system.oversight.count_expired_unread().await;
             let unread = unread.unwrap_or(0);
-            self.struck(card, unread);
+            self.count_hits(card, unread);
             if unread > 0 {
                 break;
             }

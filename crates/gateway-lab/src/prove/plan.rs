@@ -1,4 +1,4 @@
-//! What a round does, from the run's seed and its own number alone: that repeats it.
+//! The plan of a round. It follows from the seed and the round's number alone, so a round can be repeated.
 
 use fastrand::Rng;
 
@@ -8,31 +8,31 @@ use fineract_gateway::{
     points::{Action, Injection, Point},
 };
 
-/// How many things go wrong in a round, beside gateways that die at a point.
-const CARDS_A_ROUND: usize = 2;
-/// How many gateways die at a point in a round: so many that there is always one left, and one more when
-/// the first is back.
-const DEATHS_A_ROUND: usize = 3;
+/// The number of cards in a round, in addition to the gateways that die at fault points.
+const CARDS_PER_ROUND: usize = 2;
+/// The number of deaths at fault points in a round: one for each gateway but the last, and one for the first gateway
+/// that is restarted. So one gateway always remains.
+const DEATHS_PER_ROUND: usize = 3;
 
-/// A round as it is planned.
+/// The plan of a round.
 #[derive(Debug)]
 pub(super) struct Plan {
-    /// Its number, from 1.
+    /// The number of the round, from 1.
     pub(super) round: u32,
-    /// What goes wrong.
+    /// The cards.
     pub(super) cards: Vec<Card>,
-    /// What each gateway does to itself.
+    /// The injection of each gateway.
     pub(super) injections: Vec<Option<Injection>>,
-    /// And the first that comes back from its death.
+    /// The injection of the first gateway that is restarted after its death.
     pub(super) next_injection: Option<Injection>,
-    /// For everything else.
+    /// The random numbers for everything else.
     pub(super) rng: Rng,
 }
 
-/// A point, and whose passing of it counts.
+/// A fault point, and the operation type that must pass it (`None`: any).
 pub(super) type Passing = (Point, Option<OperationType>);
 
-/// Every point with every type.
+/// Every fault point at which gateways die, with every operation type that passes it.
 pub(super) fn passings() -> Vec<Passing> {
     let mut all = Vec::new();
     for point in Point::ALL.into_iter().filter(|point| point.is_deadly()) {
@@ -47,25 +47,35 @@ pub(super) fn passings() -> Vec<Passing> {
 }
 
 impl Plan {
-    /// Plans a round, in which this card is always played where one is given.
+    /// Plans a round. The card `always`, if given, is one of its cards.
     pub(super) fn of(seed: u64, round: u32, gateways: usize, always: Option<Card>) -> Self {
         let mut rng = Rng::with_seed(seed ^ (u64::from(round) << 32));
         let before = usize::try_from(round.saturating_sub(1)).unwrap_or(0);
-        let mut cards = deal(seed, before * CARDS_A_ROUND, CARDS_A_ROUND, &Card::deck());
+        let mut cards = deal(
+            seed,
+            before * CARDS_PER_ROUND,
+            CARDS_PER_ROUND,
+            &Card::deck(),
+        );
         if let Some(card) = always
             && !cards.contains(&card)
             && let Some(first) = cards.first_mut()
         {
             *first = card;
         }
-        let deaths = deal(seed, before * DEATHS_A_ROUND, DEATHS_A_ROUND, &passings());
+        let deaths = deal(
+            seed,
+            before * DEATHS_PER_ROUND,
+            DEATHS_PER_ROUND,
+            &passings(),
+        );
         let mut injections: Vec<Option<Injection>> = deaths
             .into_iter()
             .map(|(point, operation_type)| Injection {
                 action: Action::Die,
                 point,
                 operation_type,
-                // What comes seldom is not waited for twice.
+                // An injection for a rare type acts at its first passing, because a second one may never happen.
                 passing: if operation_type.is_none_or(|it| scenario_of_rare(it).is_some()) {
                     1
                 } else {
@@ -75,7 +85,7 @@ impl Plan {
             .map(Some)
             .collect();
         let next_injection = injections.pop().flatten();
-        // Somebody has to be there when the others die.
+        // One gateway has to survive when the others die.
         injections.truncate(gateways.saturating_sub(1));
         injections.resize(gateways, None);
         if let Some(last) = injections.last_mut() {
@@ -91,7 +101,7 @@ impl Plan {
         }
     }
 
-    /// Where gateways die.
+    /// The fault points at which gateways die.
     pub(super) fn deaths(&self) -> impl Iterator<Item = Passing> {
         let injections = self.injections.iter().flatten().chain(&self.next_injection);
         injections
@@ -100,7 +110,7 @@ impl Plan {
     }
 }
 
-/// The order of the gateway that stops itself.
+/// The injection of the gateway that stops itself, if the card requires one.
 fn stop(card: Card, rng: &mut Rng) -> Option<Injection> {
     let (point, operation_type) = if card == Card::WriteLate {
         (Point::BeforeNewKey, Some(OperationType::ClientUpdate))
@@ -127,7 +137,7 @@ fn stop(card: Card, rng: &mut Rng) -> Option<Injection> {
     })
 }
 
-/// Deals from a deck that is shuffled anew each time it is used up.
+/// Deals `count` cards after the first `dealt` ones. The deck is shuffled again each time it has been used up.
 fn deal<T: Copy>(seed: u64, dealt: usize, count: usize, deck: &[T]) -> Vec<T> {
     (dealt..dealt + count)
         .filter_map(|number| {
@@ -155,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn every_card_and_every_point_comes_round() {
+    fn every_card_and_every_point_is_played() {
         let plans: Vec<Plan> = (1..=40).map(|round| Plan::of(3, round, 3, None)).collect();
         let cards: BTreeSet<Card> = plans.iter().flat_map(|plan| plan.cards.clone()).collect();
         assert_eq!(cards, Card::deck().into_iter().collect());
@@ -166,9 +176,9 @@ mod tests {
     #[test]
     fn a_card_may_be_asked_for_in_every_round() {
         for round in 1..=40 {
-            let plan = Plan::of(3, round, 3, Some(Card::HoldRows));
-            assert!(plan.cards.contains(&Card::HoldRows), "{round}");
-            assert_eq!(plan.cards.len(), CARDS_A_ROUND, "{round}");
+            let plan = Plan::of(3, round, 3, Some(Card::LockRows));
+            assert!(plan.cards.contains(&Card::LockRows), "{round}");
+            assert_eq!(plan.cards.len(), CARDS_PER_ROUND, "{round}");
         }
     }
 }

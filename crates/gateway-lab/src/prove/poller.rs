@@ -1,4 +1,4 @@
-//! A caller who asks again and again how the transactions stand that are under way.
+//! A caller that polls the transactions API about every running transaction.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -11,9 +11,9 @@ use serde::Deserialize;
 use super::{caller::Callers, judge::Accepted, system::API_KEYS};
 use fineract_gateway::domain::{OperationId, OperationType};
 
-/// How often: with so many keys no key is used more often than it may be.
-const EVERY: Duration = Duration::from_millis(750);
-/// What is said of one that has not ended.
+/// The polling interval. With this interval and [`API_KEYS`] keys, no key exceeds its request budget.
+const POLL: Duration = Duration::from_millis(750);
+/// The statuses of a transaction that has not ended.
 const OPEN: [&str; 5] = [
     "pending",
     "on_hold",
@@ -21,10 +21,10 @@ const OPEN: [&str; 5] = [
     "sent_to_provider",
     "Unknown",
 ];
-/// And of one that has ended well.
+/// The statuses of a transaction that has succeeded.
 const GOOD: [&str; 2] = ["success", "paid_full"];
-/// How often an end is told before nobody asks again.
-const TOLD_ENOUGH: usize = 2;
+/// How often an end is read before the polling of this transaction stops.
+const READINGS_OF_AN_END: usize = 2;
 
 #[derive(Deserialize)]
 struct Transaction {
@@ -32,35 +32,35 @@ struct Transaction {
 }
 
 impl Callers<'_> {
-    /// Asks until it is broken off.
+    /// Polls until the future is dropped.
     pub(super) async fn poll(&self, mut rng: Rng) -> anyhow::Result<Infallible> {
         let mut ends: Vec<OperationId> = Vec::new();
         loop {
-            tokio::time::sleep(EVERY).await;
+            tokio::time::sleep(POLL).await;
             let ended = |id: &OperationId| ends.iter().filter(|end| *end == id).count();
-            let open = self.movements();
-            let open = open.into_iter().filter(|id| ended(id) < TOLD_ENOUGH);
+            let open = self.transactions();
+            let open = open.into_iter().filter(|id| ended(id) < READINGS_OF_AN_END);
             ends.extend(self.ask_about(open.collect(), &mut rng).await?);
         }
     }
 
-    /// Asks once about every transaction.
+    /// Reads every transaction once.
     pub(super) async fn poll_all(&self, rng: &mut Rng) -> anyhow::Result<()> {
-        self.ask_about(self.movements(), rng).await.map(drop)
+        self.ask_about(self.transactions(), rng).await.map(drop)
     }
 
-    fn movements(&self) -> Vec<OperationId> {
+    fn transactions(&self) -> Vec<OperationId> {
         let operations = self.lock();
-        let movements = operations.iter().filter(|operation| {
+        let transactions = operations.iter().filter(|operation| {
             matches!(
                 operation.operation_type,
                 OperationType::LoanDisburse | OperationType::LoanRepayment
             )
         });
-        movements.filter_map(Accepted::id).collect()
+        transactions.filter_map(Accepted::id).collect()
     }
 
-    /// Asks about these at once, and notes what is told; which have ended.
+    /// Reads these transactions in parallel and records their statuses. Returns those that have ended.
     async fn ask_about(
         &self,
         ids: Vec<OperationId>,
@@ -73,14 +73,14 @@ impl Callers<'_> {
             let url = format!("http://{}/transactions/{}", gateway.address, id);
             let request = self.system.http.get(url);
             let request = request.header("Authorization", format!("Token key-{key}"));
-            asked.push(async move { (id, told(request).await) });
+            asked.push(async move { (id, read_status(request).await) });
         }
         let asked_at = self.elapsed();
         let mut ended = Vec::new();
-        for (id, told) in join_all(asked).await {
-            // An answer that did not arrive may have been a failure.
+        for (id, status) in join_all(asked).await {
+            // An answer that did not arrive may have reported a failure, which then counts as read.
             let is_failure = |status: &str| !OPEN.contains(&status) && !GOOD.contains(&status);
-            let is_failure = told.as_deref().is_none_or(is_failure);
+            let is_failure = status.as_deref().is_none_or(is_failure);
             for operation in &mut *self.lock() {
                 if operation.id() != Some(id) {
                     continue;
@@ -88,21 +88,21 @@ impl Callers<'_> {
                 if is_failure {
                     operation.failure_read_at.get_or_insert(asked_at);
                 }
-                if let Some(status) = &told
-                    && operation.told.last() != Some(status)
+                if let Some(status) = &status
+                    && operation.transaction_statuses.last() != Some(status)
                 {
-                    operation.told.push(status.clone());
+                    operation.transaction_statuses.push(status.clone());
                 }
             }
             let is_end = |status: &str| !OPEN.contains(&status);
-            ended.extend(told.as_deref().is_some_and(is_end).then_some(id));
+            ended.extend(status.as_deref().is_some_and(is_end).then_some(id));
         }
         Ok(ended)
     }
 }
 
-/// The status that one answer tells; `None` where there is no such answer.
-async fn told(request: RequestBuilder) -> Option<String> {
+/// The status in the answer, or `None` without a complete answer 200.
+async fn read_status(request: RequestBuilder) -> Option<String> {
     let answer = request.send().await.ok()?;
     if answer.status() != StatusCode::OK {
         return None;

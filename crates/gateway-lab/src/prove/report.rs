@@ -1,4 +1,4 @@
-//! The table at the end of a run.
+//! The report at the end of a run.
 
 use std::{
     collections::BTreeSet,
@@ -14,19 +14,19 @@ use super::{
 };
 use fineract_gateway::{domain::OperationType, points::Point};
 
-/// From so many rounds on, a run must have hit every fault, and every point with every type.
+/// From this number of rounds on, a run must have hit every fault, and every fault point with every type.
 const LONG_RUN: u32 = 100;
 
-/// A run that is long enough hits each fault once in so many rounds.
-const ROUNDS_A_FAULT: u64 = 50;
-/// And each point with each type once in so many.
-const ROUNDS_A_POINT: u64 = 100;
+/// A long run must hit each fault at least once in this number of rounds.
+const ROUNDS_PER_FAULT: u64 = 50;
+/// A long run must hit each fault point with each type at least once in this number of rounds.
+const ROUNDS_PER_POINT: u64 = 100;
 
-/// Prints what was tried, what it struck, and what came of it.
+/// Prints the faults, the fault points, the rules and the totals.
 pub(super) fn print(counts: &Counts, seed: u64, took: Duration) {
-    anstream::println!("\n{:<32} {:>7} {:>7}", "fault", "rounds", "struck");
+    anstream::println!("\n{:<32} {:>7} {:>7}", "fault", "rounds", "hits");
     for (name, tried) in &counts.faults {
-        anstream::println!("{name:<32} {:>7} {:>7}", tried.tried, tried.struck);
+        anstream::println!("{name:<32} {:>7} {:>7}", tried.rounds, tried.hits);
     }
     print_points(counts);
     anstream::println!("\n{:<40} {:>10}", "rule", "violations");
@@ -54,13 +54,13 @@ pub(super) fn print(counts: &Counts, seed: u64, took: Duration) {
         counts.parked,
         in_seconds(counts.slowest_recovery),
         in_seconds(counts.slowest_operation),
-        counts.unasked,
+        counts.unexpected_ends,
         counts.violations.len(),
     );
 }
 
 fn print_points(counts: &Counts) {
-    // LOAN_UNDO_APPROVAL: L_UND_A.
+    // LOAN_UNDO_APPROVAL becomes LUNDA.
     let short = |operation_type: OperationType| {
         let mut words = operation_type.as_str().split('_');
         let first = words
@@ -99,7 +99,7 @@ fn print_points(counts: &Counts) {
     }
 }
 
-/// What a run should have hit more often.
+/// A fault or fault point that a run has not hit often enough.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Missed {
     what: Target,
@@ -114,7 +114,7 @@ enum Target {
 }
 
 impl Missed {
-    /// Whether this round tries it.
+    /// Whether the round with this plan tries it.
     pub(super) fn is_tried_by(&self, plan: &Plan) -> bool {
         match &self.what {
             Target::Fault(name) => plan.cards.iter().any(|card| card.name() == *name),
@@ -136,7 +136,7 @@ impl Display for Missed {
     }
 }
 
-/// What a run of this length should have hit more often; `None`: it was too short to tell.
+/// What a run of this length has not hit often enough, or `None` if the run is too short to judge this.
 pub(super) fn missed(counts: &Counts) -> Option<Vec<Missed>> {
     if counts.rounds < LONG_RUN {
         return None;
@@ -144,14 +144,14 @@ pub(super) fn missed(counts: &Counts) -> Option<Vec<Missed>> {
     let rounds = u64::from(counts.rounds);
     let names: BTreeSet<String> = Card::deck().into_iter().map(Card::name).collect();
     let faults = names.into_iter().map(|name| Missed {
-        hit: counts.faults.get(&name).map_or(0, |tried| tried.struck),
+        hit: counts.faults.get(&name).map_or(0, |tried| tried.hits),
         what: Target::Fault(name),
-        least: rounds / ROUNDS_A_FAULT,
+        least: rounds / ROUNDS_PER_FAULT,
     });
     let points = passings().into_iter().map(|passing| Missed {
         hit: counts.points.get(&passing).copied().unwrap_or(0),
         what: Target::Point(passing),
-        least: rounds / ROUNDS_A_POINT,
+        least: rounds / ROUNDS_PER_POINT,
     });
     let all = faults.chain(points);
     Some(all.filter(|missed| missed.hit < missed.least).collect())
@@ -167,7 +167,7 @@ mod tests {
             ..Counts::default()
         };
         for card in Card::deck() {
-            counts.faults.entry(card.name()).or_default().struck = 100;
+            counts.faults.entry(card.name()).or_default().hits = 100;
         }
         for passing in passings() {
             counts.points.insert(passing, 100);

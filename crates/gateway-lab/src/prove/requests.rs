@@ -1,4 +1,4 @@
-//! What the judge's LOS sends: every operation type, with small variations.
+//! The operations that the callers of a round send, of every type.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use fineract_gateway::domain::{Amount, OperationType};
 
-/// An operation that is to be sent.
+/// An operation to be sent.
 #[derive(Clone, Debug)]
 pub(super) struct Request {
     pub(super) operation_type: OperationType,
@@ -15,16 +15,17 @@ pub(super) struct Request {
     pub(super) lane: String,
     /// The lane that it reads.
     pub(super) reads: Option<String>,
-    /// What Fineract holds after it.
+    /// What Fineract must contain after its effect: a client's last name, or a loan's principal. `None` if this is not
+    /// compared.
     pub(super) value: Option<String>,
-    /// What it asks to be paid out.
+    /// The amount to disburse or repay, if the request has one.
     pub(super) amount: Option<Amount>,
-    /// Until when it may be sent, from the moment at which it is handed in.
+    /// The time from sending it to its `expires_at`.
     pub(super) expires_in: Option<Duration>,
 }
 
 impl Request {
-    /// The same, with a deadline.
+    /// The same request with an `expires_at`.
     pub(super) fn within(self, expires_in: Duration) -> Self {
         Self {
             expires_in: Some(expires_in),
@@ -33,11 +34,11 @@ impl Request {
     }
 }
 
-/// What every loan is about, unless it is said.
+/// The principal of a new loan.
 pub(super) const PRINCIPAL: i64 = 100_000;
-/// A lender whose loans are paid out in one go.
+/// A lender whose loans are disbursed in one payment.
 pub(super) const SINGLE: &str = "UGRO";
-/// A lender whose loans are paid out in tranches: those that Fineract pays twice.
+/// A lender whose loans are disbursed in tranches. Fineract itself would pay such a loan twice.
 pub(super) const TRANCHES: &str = "ARTHMATE";
 
 fn of_client(operation_type: OperationType, client: &str, data: Value) -> Request {
@@ -78,7 +79,7 @@ pub(super) fn client_create(client: &str, lastname: &str) -> Request {
     }
 }
 
-/// Fineract refuses it: the client would become active in the future.
+/// Fineract refuses it, because the activation date is in the future.
 pub(super) fn client_create_too_early(client: &str) -> Request {
     let mut request = client_create(client, "Rao");
     if let Some(date) = request.data.get_mut("activationDate") {
@@ -106,7 +107,7 @@ pub(super) fn loan_create(loan: &str, client: &str, lender: &str) -> Request {
     }
 }
 
-/// Fineract refuses it: the loan would be older than its client.
+/// Fineract refuses it, because the loan was submitted before the client was activated.
 pub(super) fn loan_create_too_early(loan: &str, client: &str) -> Request {
     let mut request = loan_create(loan, client, SINGLE);
     if let Some(date) = request.data.get_mut("submittedOnDate") {
@@ -128,7 +129,7 @@ pub(super) fn loan_approve(loan: &str) -> Request {
     of_loan(OperationType::LoanApprove, loan, data)
 }
 
-/// Pays out the amount, or whatever is next.
+/// Disburses the amount, or everything that is due next if there is none.
 pub(super) fn loan_disburse(loan: &str, amount: Option<i64>) -> Request {
     let mut data = json!({ "external_loan_id": loan, "actualDisbursementDate": "11 January 2026" });
     if let (Some(amount), Some(fields)) = (amount, data.as_object_mut()) {

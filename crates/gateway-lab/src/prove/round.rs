@@ -1,4 +1,4 @@
-//! One round: load and havoc, then peace, then the judgement.
+//! One round: load with disturbances, then recovery, then judgement.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -16,31 +16,31 @@ use super::{
     case::cases,
     chaos::Chaos,
     faults::{Card, Parked},
-    judge::{self, Accepted, Books, Standing, Thing, Violation},
+    judge::{self, Accepted, Books, Resource, Status, Violation},
     plan::Plan,
     system::{LEASE, System},
     tally::Tally,
 };
 use fineract_gateway::domain::{OperationType, State};
 
-/// How long everything may take to end once nothing goes wrong any more. A missing permission alone is
-/// left alone for half a minute.
+/// How long all operations may take to end after the last disturbance. A missing permission alone delays the next try
+/// by half a minute.
 const DEADLINE: Duration = Duration::from_mins(1);
-/// How often the judge looks whether all have ended.
-const LOOK: Duration = Duration::from_millis(100);
-/// How long a gateway that stopped itself stays so, where another card wakes it.
-const WOKEN_BY_CARD: Duration = Duration::from_secs(20);
-/// Every so many rounds Fineract is an older release (`docs/fineract/release-1.10.1.md`).
-const OLD_EVERY: u32 = 4;
-/// Between two readings of the same end.
-const APART: Duration = Duration::from_millis(300);
+/// The interval between two checks whether all operations have ended.
+const POLL: Duration = Duration::from_millis(100);
+/// How long a gateway that stopped itself stays stopped, if a card is to resume it earlier.
+const STOP_UNTIL_RESUMED: Duration = Duration::from_secs(20);
+/// In every fourth round, the sandbox stands in for an older release (`docs/fineract/release-1.10.1.md`).
+const OLD_RELEASE_EVERY: u32 = 4;
+/// The pause between two readings of the same end.
+const BETWEEN_READINGS: Duration = Duration::from_millis(300);
 
-/// What is left of a round.
+/// The result of a round.
 #[derive(Debug)]
 pub(super) struct Ended {
-    /// Its operations; their ends are read once more when the run is over.
+    /// The operations of the round. Their ends are read once more at the end of the run.
     pub(super) operations: Vec<Accepted>,
-    /// What was not kept.
+    /// The violations.
     pub(super) violations: Vec<Violation>,
 }
 
@@ -53,62 +53,64 @@ pub(super) async fn play(system: &System, tally: &Tally, plan: Plan) -> anyhow::
         next_injection,
         mut rng,
     } = plan;
-    let release = if round % OLD_EVERY == 0 {
+    let release = if round % OLD_RELEASE_EVERY == 0 {
         "1.10.1"
     } else {
         "develop"
     };
-    // Every round has a Fineract of its own.
+    // Every round begins with an empty Fineract.
     system.oversight.begin_epoch().await?;
     system.fineract.reset(release).await?;
     let logs = cards.iter().filter(|card| matches!(card, Card::Log { .. }));
-    system.begin_lives(&injections, logs.count()).await?;
+    system.start_gateways(&injections, logs.count()).await?;
     let chaos = Chaos {
         system,
         tally,
         is_over: AtomicBool::new(false),
         elsewhere: AtomicUsize::new(0),
     };
-    let mut held_back = Duration::ZERO;
+    let mut longest_delay = Duration::ZERO;
     for card in &cards {
-        held_back = held_back.max(chaos.prepare(*card, &mut rng).await?);
+        longest_delay = longest_delay.max(chaos.prepare(*card, &mut rng).await?);
     }
-    let mut ordered = Vec::new();
+    let mut injected_types = Vec::new();
     for injection in injections.iter().flatten().chain(&next_injection) {
         chaos.prepare_for(*injection, &mut rng).await?;
-        ordered.extend(injection.operation_type);
+        injected_types.extend(injection.operation_type);
     }
     let stop_lasts = if cards.contains(&Card::WriteLate) {
-        WOKEN_BY_CARD
+        STOP_UNTIL_RESUMED
     } else {
         LEASE + Duration::from_millis(rng.u64(500..2_500))
     };
     let callers = Callers::new(system, round);
-    let attending = try_join(
-        chaos.attend(stop_lasts, next_injection, rng.fork()),
+    let repairing = try_join(
+        chaos.restart_and_resume(stop_lasts, next_injection, rng.fork()),
         chaos.check(&cards),
     );
     let playing = async {
-        let recovery = trouble_and_peace(&chaos, &callers, &cards, &ordered, &mut rng).await?;
-        // What the sandbox still holds back is an effect too.
-        tokio::time::sleep(held_back.saturating_sub(recovery)).await;
-        let read = read_books(system, callers, &cards, &mut rng).await;
+        let recovery =
+            load_and_recover(&chaos, &callers, &cards, &injected_types, &mut rng).await?;
+        // A delayed effect must have occurred before the ledger is read.
+        tokio::time::sleep(longest_delay.saturating_sub(recovery)).await;
+        let read = read_records(system, callers, &cards, &mut rng).await;
         chaos.count_full_logs().await;
         read.map(|(books, slowest)| (books, recovery, slowest))
     };
     let (books, recovery, slowest) = tokio::select! {
         played = playing => played?,
-        failed = attending => match failed? {},
+        failed = repairing => match failed? {},
     };
     let mut violations = judge::judge(&books);
     violations.extend(judge::sent_elsewhere(
         chaos.elsewhere.load(Ordering::Relaxed),
     ));
     tally.end_round(round, &books.operations, recovery, slowest);
-    tally.object(round, &violations);
+    tally.add_violations(round, &violations);
     if !violations.is_empty() {
-        let case = format!("cards: {cards:?}\norders: {injections:?}, then {next_injection:?}\n");
-        write_down(system, round, &case, &books, &violations).await?;
+        let description =
+            format!("cards: {cards:?}\ninjections: {injections:?}, then {next_injection:?}\n");
+        save_records(system, round, &description, &books, &violations).await?;
     }
     Ok(Ended {
         operations: books.operations,
@@ -116,30 +118,31 @@ pub(super) async fn play(system: &System, tally: &Tally, plan: Plan) -> anyhow::
     })
 }
 
-/// Load while things go wrong, then peace until all have ended; how long that took.
-async fn trouble_and_peace(
+/// Runs the load with all cards, ends the disturbances, and waits until everything has ended. Returns the duration of
+/// that recovery.
+async fn load_and_recover(
     chaos: &Chaos<'_>,
     callers: &Callers<'_>,
     cards: &[Card],
-    ordered: &[OperationType],
+    injected_types: &[OperationType],
     rng: &mut Rng,
 ) -> anyhow::Result<Duration> {
     let encounters: Vec<_> = cards.iter().filter_map(|card| card.encounter()).collect();
-    let cases = cases(callers.round(), ordered, &encounters, rng);
+    let cases = cases(callers.round(), injected_types, &encounters, rng);
     let playing = cards.iter().map(|card| chaos.play(*card, rng.fork()));
     let playing = try_join_all(playing.collect::<Vec<_>>());
     let polling = callers.poll(rng.fork());
     let recovering = async {
-        let (told, played) = join(callers.tell(cases, rng), playing).await;
-        told?;
+        let (sent, played) = join(callers.run_cases(cases, rng), playing).await;
+        sent?;
         played?;
         chaos.is_over.store(true, Ordering::Relaxed);
         chaos.clear_faults().await?;
-        let peace = Instant::now();
-        while !look(chaos.system, callers).await && peace.elapsed() < DEADLINE {
-            tokio::time::sleep(LOOK).await;
+        let over_since = Instant::now();
+        while !is_quiescent(chaos.system, callers).await && over_since.elapsed() < DEADLINE {
+            tokio::time::sleep(POLL).await;
         }
-        Ok(peace.elapsed())
+        Ok(over_since.elapsed())
     };
     tokio::select! {
         recovered = recovering => recovered,
@@ -147,19 +150,19 @@ async fn trouble_and_peace(
     }
 }
 
-/// Whether all have ended, are parked, or stand behind what is parked, and no gateway is stopped.
-async fn look(system: &System, callers: &Callers<'_>) -> bool {
+/// Whether every operation has ended, is parked, or waits behind a parked one, and no gateway is stopped.
+async fn is_quiescent(system: &System, callers: &Callers<'_>) -> bool {
     for gateway in &system.gateways {
         if gateway.is_stopped().await {
             return false;
         }
     }
-    let Ok(standings) = system.oversight.standings(&callers.ids()).await else {
+    let Ok(rows) = system.oversight.operations(&callers.ids()).await else {
         return false;
     };
-    let operations = callers.standing_so(|id| {
-        let standing = standings.iter().find(|standing| standing.id == id)?;
-        Some(stands(standing))
+    let operations = callers.with_statuses(|id| {
+        let row = rows.iter().find(|row| row.id == id)?;
+        Some(status_of(row))
     });
     judge::is_quiescent(&Books {
         operations,
@@ -167,19 +170,19 @@ async fn look(system: &System, callers: &Callers<'_>) -> bool {
     })
 }
 
-fn stands(standing: &super::oversight::Standing) -> Standing {
-    match standing.state {
-        State::Waiting | State::Ready | State::Running => Standing::Open,
-        State::Parked => Standing::Parked {
-            reason_code: standing.reason_code.clone().unwrap_or_default(),
+fn status_of(row: &super::oversight::OperationRow) -> Status {
+    match row.state {
+        State::Waiting | State::Ready | State::Running => Status::Open,
+        State::Parked => Status::Parked {
+            reason_code: row.reason_code.clone().unwrap_or_default(),
         },
-        State::Succeeded => Standing::Succeeded,
-        State::Failed => Standing::Failed { codes: Vec::new() },
+        State::Succeeded => Status::Succeeded,
+        State::Failed => Status::Failed { codes: Vec::new() },
     }
 }
 
-/// Reads the three books; and how long the slowest operation took.
-async fn read_books(
+/// Reads the records of the round, and the time that the slowest operation took.
+async fn read_records(
     system: &System,
     callers: Callers<'_>,
     cards: &[Card],
@@ -188,17 +191,17 @@ async fn read_books(
     let unanswered = system.unanswered().await?;
     callers.poll_all(rng).await?;
     callers.read_ends(rng).await?;
-    tokio::time::sleep(APART).await;
+    tokio::time::sleep(BETWEEN_READINGS).await;
     callers.read_ends(rng).await?;
     callers.poll_all(rng).await?;
-    let standings = until_read(system, &callers).await?;
+    let rows = read_operations(system, &callers).await?;
     let ledger = system.fineract.ledger().await?;
     let mut operations = callers.into_accepted();
     for operation in &mut operations {
         let id = operation.id();
-        let found = standings.iter().find(|standing| Some(standing.id) == id);
+        let found = rows.iter().find(|row| Some(row.id) == id);
         operation.code = found.and_then(|found| found.code.clone());
-        if let (Standing::Open, Some(found)) = (&operation.standing, found)
+        if let (Status::Open, Some(found)) = (&operation.status, found)
             && found.state == State::Parked
         {
             let reason_code = found.reason_code.clone().unwrap_or_default();
@@ -208,7 +211,7 @@ async fn read_books(
                 has_effect: ledger.iter().any(|effect| effect.operation() == id),
             };
             operation.may_be_parked = cards.iter().any(|card| card.may_park(&parked));
-            operation.standing = Standing::Parked { reason_code };
+            operation.status = Status::Parked { reason_code };
         }
     }
     system.oversight.remove_planted().await?;
@@ -216,60 +219,60 @@ async fn read_books(
         ledger,
         unanswered,
         sent_on_hold: system.oversight.sent_on_hold().await?,
-        things: read_things(system, &operations).await?,
+        resources: read_resources(system, &operations).await?,
         operations,
     };
-    let slowest = standings.iter().filter_map(|standing| standing.took).max();
+    let slowest = rows.iter().filter_map(|row| row.took).max();
     Ok((books, slowest.unwrap_or_default()))
 }
 
-async fn until_read(
+async fn read_operations(
     system: &System,
     callers: &Callers<'_>,
-) -> anyhow::Result<Vec<super::oversight::Standing>> {
+) -> anyhow::Result<Vec<super::oversight::OperationRow>> {
     let started = Instant::now();
     loop {
-        match system.oversight.standings(&callers.ids()).await {
-            Ok(standings) => return Ok(standings),
+        match system.oversight.operations(&callers.ids()).await {
+            Ok(rows) => return Ok(rows),
             Err(error) if started.elapsed() > DEADLINE => bail!(error),
-            Err(_) => tokio::time::sleep(LOOK).await,
+            Err(_) => tokio::time::sleep(POLL).await,
         }
     }
 }
 
-/// How the clients and loans of the round look now.
-async fn read_things(
+/// The clients and loans of the round as Fineract shows them now, by lane.
+async fn read_resources(
     system: &System,
     operations: &[Accepted],
-) -> anyhow::Result<HashMap<String, Thing>> {
+) -> anyhow::Result<HashMap<String, Resource>> {
     let lanes: BTreeSet<&str> = operations.iter().map(|o| o.lane.as_str()).collect();
-    let mut things = HashMap::new();
+    let mut resources = HashMap::new();
     for lane in lanes {
-        let thing = match lane.split_once(':') {
-            Some(("client", id)) => system.fineract.client(id).await?.map(|client| Thing {
+        let resource = match lane.split_once(':') {
+            Some(("client", id)) => system.fineract.client(id).await?.map(|client| Resource {
                 value: client.lastname.unwrap_or_default(),
                 approved: None,
             }),
-            Some((_, id)) => system.fineract.loan(id).await?.map(|loan| Thing {
+            Some((_, id)) => system.fineract.loan(id).await?.map(|loan| Resource {
                 value: loan.proposed_principal.0.normalize().to_string(),
                 approved: Some(loan.approved_principal),
             }),
             None => None,
         };
-        things.extend(thing.map(|thing| (lane.to_owned(), thing)));
+        resources.extend(resource.map(|resource| (lane.to_owned(), resource)));
     }
-    Ok(things)
+    Ok(resources)
 }
 
-/// Keeps the books of a round in which something was not kept.
-async fn write_down(
+/// Writes the records of a round with violations into a file.
+async fn save_records(
     system: &System,
     round: u32,
-    case: &str,
+    description: &str,
     books: &Books,
     violations: &[Violation],
 ) -> anyhow::Result<()> {
-    let mut text = case.to_owned();
+    let mut text = description.to_owned();
     for violation in violations {
         writeln!(text, "{violation}")?;
     }
@@ -284,7 +287,7 @@ async fn write_down(
     for effect in &books.ledger {
         writeln!(text, "{effect:?}")?;
     }
-    writeln!(text, "{:#?}", books.things)?;
+    writeln!(text, "{:#?}", books.resources)?;
     let path = system.folder.join(format!("round-{round}.txt"));
-    std::fs::write(&path, text).context("the books cannot be written down")
+    std::fs::write(&path, text).context("cannot write the records of the round")
 }

@@ -1,4 +1,4 @@
-//! The sandbox's faults, and what it is told to have them strike.
+//! The faults of the sandbox, and the requests that add them.
 
 use std::time::Duration;
 
@@ -8,27 +8,28 @@ use serde_json::{Value, json};
 use super::fineract::WITH_EFFECT;
 use fineract_gateway::domain::OperationType;
 
-/// A fault of the sandbox.
+/// A fault of the sandbox, as a card.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SandboxFault {
-    /// By the sandbox's own word.
+    /// The sandbox's name of the fault.
     pub(super) name: &'static str,
-    /// How many requests it strikes.
+    /// How many requests it hits.
     times: u32,
-    /// Milliseconds.
+    /// The range of the delay, in milliseconds.
     delay: (u64, u64),
-    /// Whether it strikes everything for a while, reads as well.
+    /// Whether it hits every request, also reads, for a while.
     is_total: bool,
-    /// Whether a command that is stuck, or ends in a 500, has its effect.
+    /// Whether a command that is stuck, or is answered with a 500, takes effect.
     pub(super) effect: bool,
-    /// The commands of one of these types; none: any's, or one type's.
+    /// If not empty, the fault hits commands of one of these types. Otherwise it hits any request, or commands of one
+    /// type.
     aims: &'static [OperationType],
 }
 
-/// What nothing in Fineract keeps from taking effect twice, however late.
+/// The types of which Fineract executes a second command at any time, with a second effect.
 const REPEATABLE: [OperationType; 1] = [OperationType::ClientUpdate];
 
-/// What Fineract refuses to do twice: a second key meets what is there already.
+/// The types of which Fineract refuses a second command under another key, because the effect already exists.
 const ONCE_ONLY: [OperationType; 5] = [
     OperationType::ClientCreate,
     OperationType::LoanCreate,
@@ -55,8 +56,8 @@ const fn late(name: &'static str, times: u32, delay: (u64, u64)) -> SandboxFault
     }
 }
 
-/// Every fault of the sandbox. A late effect may come after a GET has said "absent" (from 3 s on), and after
-/// a second command under a new key.
+/// Every fault of the sandbox. A late effect may occur after a read has shown that it is absent (from 3 s on), and
+/// after a second command under a new key.
 pub(super) const SANDBOX: [SandboxFault; 20] = [
     some("reset_before", 8),
     some("reset_after", 8),
@@ -98,31 +99,31 @@ pub(super) const SANDBOX: [SandboxFault; 20] = [
     some("delivered_twice", 8),
 ];
 
-/// What the sandbox is told.
+/// A fault as it is requested from the sandbox.
 #[derive(Debug)]
-pub(super) struct Told {
-    /// The fault.
+pub(super) struct RequestedFault {
+    /// The entry for `POST /sandbox/faults`.
     pub(super) fault: Value,
-    /// After how long it is taken back, where it strikes everything.
+    /// After which time the fault is removed, if it hits every request.
     pub(super) lasts: Option<Duration>,
-    /// For how long it holds an answer or an effect back.
-    pub(super) holds_back: Duration,
+    /// The delay of an answer or effect.
+    pub(super) delay: Duration,
 }
 
 impl SandboxFault {
-    /// The name in the table.
+    /// The name in the final table.
     pub(super) fn full_name(&self) -> String {
         let effect = if self.effect { WITH_EFFECT } else { "" };
         format!("{}{effect}", self.name)
     }
 
-    /// One time it strikes anybody, another time commands of one type only.
-    pub(super) fn tell(&self, rng: &mut Rng) -> Told {
+    /// Chooses at random whether the fault hits any request or only commands of one type.
+    pub(super) fn request(&self, rng: &mut Rng) -> RequestedFault {
         if self.is_total {
-            return Told {
+            return RequestedFault {
                 fault: json!({ "fault": self.name, "times": 1_000_000 }),
                 lasts: Some(Duration::from_millis(rng.u64(500..1_500))),
-                holds_back: Duration::ZERO,
+                delay: Duration::ZERO,
             };
         }
         let (shortest, longest) = self.delay;
@@ -133,7 +134,7 @@ impl SandboxFault {
         } else {
             rng.choice(self.aims.iter().copied())
         };
-        Told {
+        RequestedFault {
             fault: json!({
                 "fault": self.name,
                 "times": self.times,
@@ -143,12 +144,12 @@ impl SandboxFault {
                 "delay_ms": delay_ms,
             }),
             lasts: None,
-            holds_back: Duration::from_millis(delay_ms),
+            delay: Duration::from_millis(delay_ms),
         }
     }
 }
 
-/// What the commands of a type look like.
+/// The condition of a fault that matches the commands of this type.
 pub(super) fn commands_of(operation_type: OperationType) -> Value {
     let (method, path, command) = match operation_type {
         OperationType::ClientCreate => ("POST", "/clients", ""),

@@ -1,4 +1,4 @@
-//! What is told of clients and loans, each with small variations.
+//! The scenarios of every round, each with random variations.
 
 use fastrand::Rng;
 
@@ -13,9 +13,9 @@ use super::{
 };
 use fineract_gateway::domain::OperationType;
 
-/// The lenders whose loans take the same terms.
+/// The lenders whose products accept the terms of these requests.
 const LENDERS: [&str; 6] = ["UGRO", "DMI", "ARTHMATE", "VIVRITI", "GB", "IKF"];
-/// Names for what a story is about, different in every story of the run.
+/// The names in a case, which are unique within the run.
 pub(super) struct Names<'a> {
     pub(super) round: u32,
     pub(super) case: usize,
@@ -27,17 +27,17 @@ impl Names<'_> {
         format!("r{}-{kind}{}-{number}", self.round, self.case)
     }
 
-    /// A client of the story.
+    /// The external id of the client.
     pub(super) fn client(&self) -> String {
         self.id('c', 0)
     }
 
-    /// A loan of the story.
+    /// The external id of a loan.
     pub(super) fn loan(&self, number: usize) -> String {
         self.id('l', number)
     }
 
-    /// A last name that nobody else in the round has.
+    /// A last name that is unique within the run.
     pub(super) fn lastname(&self, number: usize) -> String {
         format!("Rao {}", self.id('n', number))
     }
@@ -47,10 +47,10 @@ impl Names<'_> {
     }
 }
 
-/// What happens, by the names that it is to happen to.
+/// Makes the steps of a case with these names.
 pub(super) type Scenario = fn(&mut Names<'_>) -> Vec<Step>;
 
-/// How often each plot is told in a round.
+/// The scenarios, and how many cases of each a round has.
 pub(super) const SCENARIOS: [(Scenario, usize); 13] = [
     (lifecycle, 2),
     (lifecycle_step_by_step, 1),
@@ -67,7 +67,7 @@ pub(super) const SCENARIOS: [(Scenario, usize); 13] = [
     (in_a_batch, 1),
 ];
 
-/// The plot that is told more often where a gateway has an order with a type that a round has few of.
+/// The scenario of which a round has additional cases if an injection waits for this type, because the type is rare.
 pub(super) fn scenario_of_rare(operation_type: OperationType) -> Option<Scenario> {
     match operation_type {
         OperationType::LoanReject | OperationType::LoanWithdraw => Some(turned_away),
@@ -83,12 +83,12 @@ pub(super) fn scenario_of_rare(operation_type: OperationType) -> Option<Scenario
     }
 }
 
-/// All of it, one after the other.
+/// Sends these requests one after the other.
 pub(super) fn send(requests: impl IntoIterator<Item = Request>) -> Vec<Step> {
     requests.into_iter().map(Step::Send).collect()
 }
 
-/// All four steps of a loan at once, and a little more.
+/// All four steps of a loan at once, with some updates between them.
 fn lifecycle(names: &mut Names<'_>) -> Vec<Step> {
     let (client, loan, lender) = (names.client(), names.loan(0), names.lender());
     let mut requests = vec![client_create(&client, &names.lastname(0))];
@@ -107,7 +107,7 @@ fn lifecycle(names: &mut Names<'_>) -> Vec<Step> {
     send(requests)
 }
 
-/// As the document's client does it: each step after the end of the one before.
+/// Each step after the end of the step before, as document 000 describes.
 fn lifecycle_step_by_step(names: &mut Names<'_>) -> Vec<Step> {
     let (client, loan, lender) = (names.client(), names.loan(0), names.lender());
     let steps = send([
@@ -118,11 +118,11 @@ fn lifecycle_step_by_step(names: &mut Names<'_>) -> Vec<Step> {
     ]);
     steps
         .into_iter()
-        .flat_map(|step| [step, Step::Ended])
+        .flat_map(|step| [step, Step::AwaitEnds])
         .collect()
 }
 
-/// Everybody wants to change one client, and his loans come in between.
+/// Many updates of one client, with creates of its loans between them.
 fn hot_client(names: &mut Names<'_>) -> Vec<Step> {
     let client = names.client();
     let mut requests = vec![client_create(&client, &names.lastname(0))];
@@ -135,7 +135,7 @@ fn hot_client(names: &mut Names<'_>) -> Vec<Step> {
     send(requests)
 }
 
-/// Everybody wants to change one loan.
+/// Many updates of one loan.
 fn hot_loan(names: &mut Names<'_>) -> Vec<Step> {
     let (client, loan) = (names.client(), names.loan(0));
     let mut requests = vec![
@@ -151,14 +151,14 @@ fn hot_loan(names: &mut Names<'_>) -> Vec<Step> {
     requests.extend([
         loan_approve(&loan),
         loan_disburse(&loan, Some(5_000)),
-        // Paid out already: refused.
+        // Refused, because the loan is already disbursed.
         loan_disburse(&loan, Some(4_000)),
         loan_delete(&loan),
     ]);
     send(requests)
 }
 
-/// Created, deleted, and created again under the same id.
+/// A loan is created, deleted, and created again under the same id.
 fn deleted(names: &mut Names<'_>) -> Vec<Step> {
     let (client, loan) = (names.client(), names.loan(0));
     let (first, second) = (names.lender(), names.lender());
@@ -175,24 +175,24 @@ fn deleted(names: &mut Names<'_>) -> Vec<Step> {
     send(requests)
 }
 
-/// What Fineract refuses, and what rests on it.
+/// Operations that Fineract refuses, and their dependents.
 fn refused(names: &mut Names<'_>) -> Vec<Step> {
     let (client, loan) = (names.client(), names.loan(0));
     let mut requests = vec![client_create(&client, &names.lastname(0))];
     match names.rng.u8(0..4) {
-        // Nothing of a client that is not there.
+        // The client does not exist.
         0 => {
             requests = vec![client_create_too_early(&client)];
             requests.push(loan_create(&loan, &client, SINGLE));
         }
-        // A second client of the same id; the first one's loan goes on.
+        // A second client with the same id: its failure has no dependents, so the loan continues.
         1 => {
             requests.push(client_create(&client, &names.lastname(1)));
             requests.push(loan_create(&loan, &client, SINGLE));
         }
-        // A loan older than its client.
+        // The loan is older than its client.
         2 => requests.push(loan_create_too_early(&loan, &client)),
-        // Approved twice: the second approval fails, and the payment falls with it.
+        // Two approvals: the second one fails, and the disbursement fails as its dependent.
         _ => {
             requests.push(loan_create(&loan, &client, SINGLE));
             requests.push(loan_approve(&loan));
@@ -204,7 +204,7 @@ fn refused(names: &mut Names<'_>) -> Vec<Step> {
     send(requests)
 }
 
-/// What Fineract itself pays twice: only the guard keeps it from that.
+/// Disbursements that Fineract itself would execute twice. Only the guard prevents this.
 fn paid_twice(names: &mut Names<'_>) -> Vec<Step> {
     let (client, loan) = (names.client(), names.loan(0));
     let amount = names.rng.bool().then_some(70_000);
@@ -218,12 +218,12 @@ fn paid_twice(names: &mut Names<'_>) -> Vec<Step> {
     ])
 }
 
-/// Paid out, and paid back in parts.
+/// A loan that is disbursed and repaid in parts.
 fn repaid(names: &mut Names<'_>) -> Vec<Step> {
     send(repaid_in_parts(names))
 }
 
-/// A loan that is paid out, and paid back in parts.
+/// The requests for a loan that is disbursed and repaid in parts.
 pub(super) fn repaid_in_parts(names: &mut Names<'_>) -> Vec<Request> {
     let (client, loan, lender) = (names.client(), names.loan(0), names.lender());
     let mut requests = vec![
@@ -238,7 +238,7 @@ pub(super) fn repaid_in_parts(names: &mut Names<'_>) -> Vec<Request> {
     requests
 }
 
-/// Approved, taken back, approved again; paid out, taken back, paid out again.
+/// Approved, undone, approved again; disbursed, undone, disbursed again.
 fn undone(names: &mut Names<'_>) -> Vec<Step> {
     let (client, loan, lender) = (names.client(), names.loan(0), names.lender());
     let mut requests = vec![
@@ -258,7 +258,7 @@ fn undone(names: &mut Names<'_>) -> Vec<Step> {
     send(requests)
 }
 
-/// Rejected, or withdrawn; what comes after it is refused.
+/// Rejected or withdrawn. The operations after that are refused.
 fn turned_away(names: &mut Names<'_>) -> Vec<Step> {
     let (client, loan, lender) = (names.client(), names.loan(0), names.lender());
     let end = if names.rng.bool() {

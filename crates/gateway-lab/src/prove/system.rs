@@ -1,4 +1,4 @@
-//! What is put to the test: a private Postgres, a sandbox, and gateways as processes of their own.
+//! The system under test: a private Postgres, a sandbox, and gateway processes.
 
 use std::{
     path::{Path, PathBuf},
@@ -16,59 +16,61 @@ use fineract_gateway::{points::Injection, store};
 use private_postgres::Options;
 use sqlx::postgres::PgPoolOptions;
 
-/// How many keys the callers have for transactions, `key-0` and so on: each may be used 300 times a minute.
+/// The number of keys of the transactions API that the callers use, `key-0` and so on. Each may be used 300 times a
+/// minute.
 pub(super) const API_KEYS: u8 = 12;
-/// What the callers send to bulk's routes.
+/// The headers that identify the bulk client.
 pub(super) const BULK_CLIENT: [(&str, &str); 4] = [
     ("client_id", "id"),
     ("client_secret", "bulk-secret"),
     ("appIdentifier", "app"),
     ("organisationId", "organisation"),
 ];
-/// An operator's token.
+/// The operator's token.
 pub(super) const OPS_TOKEN: &str = "prove-operator";
 /// The callers' token.
 pub(super) const TOKEN: &str = "prove";
-/// No request of the judge waits longer; a gateway may be dead, or stopped.
+/// The timeout of every request of `prove`. A gateway may be dead or stopped.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// For how long a gateway may fail to answer once nothing goes wrong any more.
+/// How long a gateway may fail to answer after the last disturbance.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// What is waited before it is asked again.
+/// The pause before the next request.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Settings that make a round short: everything waits for seconds where production waits for minutes.
+/// The gateways' lease. This and the settings below make a round short: they wait seconds where production waits
+/// minutes.
 pub(super) const LEASE: Duration = Duration::from_secs(3);
 const SETTINGS: [(&str, &str); 6] = [
     ("FINERACT_TIMEOUT_SECONDS", "2"),
     ("FINERACT_STUCK_AFTER_SECONDS", "3"),
     ("FINERACT_MAX_IN_FLIGHT", "8"),
-    // Longer than the longest backoffs take until a key that is stuck after an outage was asked three times.
+    // Longer than the longest backoffs until a key that is stuck after an outage has been tried three times.
     ("RETRY_PARK_AFTER_SECONDS", "20"),
     ("WORKER_LEASE_SECONDS", "3"),
     ("SHUTDOWN_GRACE_SECONDS", "10"),
 ];
 
-/// The whole of it.
+/// The running system under test.
 #[derive(Debug)]
 pub(super) struct System {
     /// The gateways.
     pub(super) gateways: Vec<Gateway>,
     /// Postgres and the sandbox.
     pub(super) servers: Servers,
-    /// The judge's own way to the sandbox.
+    /// Direct access to the sandbox.
     pub(super) fineract: SandboxClient,
-    /// The judge's own way to the database.
+    /// Direct access to the database.
     pub(super) oversight: Oversight,
     settings: Vec<(String, String)>,
-    /// The callers' client.
+    /// The HTTP client of the callers.
     pub(super) http: Client,
-    /// Where the logs are.
+    /// The folder of the logs.
     pub(super) folder: PathBuf,
 }
 
 impl System {
-    /// Starts Postgres and the sandbox; the gateways are started by the rounds.
+    /// Starts Postgres and the sandbox. The rounds start the gateways.
     pub(super) async fn start(
         folder: &Path,
         gateways: usize,
@@ -115,21 +117,22 @@ impl System {
         })
     }
 
-    /// Begins the lives that have to begin anew: of gateways with an order, of those that had one, and of
-    /// so many whose log goes through a pipe. All take operations then.
-    pub(super) async fn begin_lives(
+    /// Starts the gateways that are dead and restarts those that need it: with a new injection, with a pending one from
+    /// the round before, or with a log through a pipe (the first `piped` gateways). Returns when all accept operations.
+    pub(super) async fn start_gateways(
         &self,
         injections: &[Option<Injection>],
         piped: usize,
     ) -> anyhow::Result<()> {
-        // Those that have no order come first: whether one was carried out is read in a log.
+        // Gateways without an injection come first and get the pipes, because whether an injection was performed is
+        // read from a log file.
         let mut gateways: Vec<_> = self.gateways.iter().zip(injections).collect();
         gateways.sort_by_key(|(_, injection)| injection.is_some());
         for (number, (gateway, injection)) in gateways.into_iter().enumerate() {
             if number < piped {
                 gateway.restart_piped().await?;
             } else if injection.is_some()
-                || gateway.is_armed().await
+                || gateway.has_pending_injection().await
                 || !gateway.is_alive().await
                 || gateway.stderr.lock().await.is_piped()
             {
@@ -139,7 +142,7 @@ impl System {
         self.until_ready().await
     }
 
-    /// A gateway more on the same database, yet to be started, with settings that the others do not have.
+    /// Another gateway on the same database, not yet started, with these settings in place of those of the others.
     pub(super) async fn gateway_with(&self, others: &[(&str, String)]) -> anyhow::Result<Gateway> {
         let is_other = |name: &str| others.iter().any(|(other, _)| *other == name);
         let same = self.settings.iter().filter(|(name, _)| !is_other(name));
@@ -156,7 +159,7 @@ impl System {
         ))
     }
 
-    /// Waits until every gateway takes operations.
+    /// Waits until every gateway accepts operations.
     async fn until_ready(&self) -> anyhow::Result<()> {
         for gateway in &self.gateways {
             gateway
@@ -167,8 +170,8 @@ impl System {
         Ok(())
     }
 
-    /// What the gateways do not answer that they have to, whatever else there is: what was never accepted,
-    /// and what is parked. Those that fail to are started anew, so that the books can be read.
+    /// The URLs that a gateway must answer in any case but does not: track for an unknown id, and the list of parked
+    /// operations. Restarts a gateway that does not answer, so that the records can be read.
     pub(super) async fn unanswered(&self) -> anyhow::Result<Vec<String>> {
         let mut unanswered = Vec::new();
         for gateway in &self.gateways {
@@ -191,28 +194,28 @@ impl System {
         Ok(unanswered)
     }
 
-    /// Asks one gateway after the other to lift what is on hold, until one says that nothing is left to be lifted.
-    pub(super) async fn lift(&self, action: &str, body: &Value) -> anyhow::Result<bool> {
+    /// Asks the gateways in turn to end or release a hold. Returns whether nothing is left to release.
+    pub(super) async fn release(&self, action: &str, body: &Value) -> anyhow::Result<bool> {
         for gateway in &self.gateways {
             let url = format!("http://{}/fineract/hold/{action}", gateway.address);
             let request = self.http.post(url).header("X-Internal-Token", OPS_TOKEN);
             let Ok(answer) = request.json(body).send().await else {
                 continue;
             };
-            // An answer that was lost may have ended it.
+            // An earlier request whose answer was lost may have ended the hold.
             if answer.status() == StatusCode::CONFLICT {
                 return Ok(true);
             }
             if answer.status() == StatusCode::OK {
-                let lifted: Value = answer.json().await?;
-                return Ok(lifted.get("has_more") != Some(&Value::Bool(true)));
+                let released: Value = answer.json().await?;
+                return Ok(released.get("has_more") != Some(&Value::Bool(true)));
             }
         }
         tokio::time::sleep(PAUSE).await;
         Ok(false)
     }
 
-    /// Whether a request is answered so within [`PATIENCE`].
+    /// Whether the gateway answers with the expected status within [`PATIENCE`].
     async fn answers(&self, token: &str, url: &str, expected: StatusCode) -> bool {
         let started = Instant::now();
         while started.elapsed() < PATIENCE {
@@ -229,7 +232,7 @@ impl System {
         false
     }
 
-    /// Ends everything.
+    /// Ends all processes.
     pub(super) async fn end(self) -> anyhow::Result<()> {
         for gateway in &self.gateways {
             gateway.kill().await;

@@ -1,4 +1,4 @@
-//! What is counted over all rounds.
+//! The counts over all rounds.
 
 use std::{
     collections::BTreeMap,
@@ -7,47 +7,48 @@ use std::{
 };
 
 use super::{
-    judge::{Accepted, Standing, Violation},
+    judge::{Accepted, Status, Violation},
     plan::Passing,
 };
 
-/// How often a fault was tried, and how often it struck.
+/// How often a fault was tried, and how often it hit.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Tried {
-    /// In so many rounds.
-    pub(super) tried: u64,
-    /// So many times.
-    pub(super) struck: u64,
+    /// The number of rounds that tried it.
+    pub(super) rounds: u64,
+    /// The number of hits.
+    pub(super) hits: u64,
 }
 
-/// What is counted.
+/// The counts.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
-    /// By their names.
+    /// The faults, by name.
     pub(super) faults: BTreeMap<String, Tried>,
-    /// Deaths at each point.
+    /// The number of deaths at each fault point.
     pub(super) points: BTreeMap<Passing, u64>,
-    /// Rounds.
+    /// The number of rounds.
     pub(super) rounds: u32,
-    /// Operations that were accepted.
+    /// The number of accepted operations.
     pub(super) accepted: u64,
-    /// Those that succeeded.
+    /// The number of operations that succeeded.
     pub(super) succeeded: u64,
-    /// Those that failed.
+    /// The number of operations that failed.
     pub(super) failed: u64,
-    /// Those that are parked.
+    /// The number of operations that are parked at the end of their round.
     pub(super) parked: u64,
-    /// Gateways that ended unasked, as they do where the database is away when they start.
-    pub(super) unasked: u64,
-    /// Every violation, and its round.
+    /// The number of gateways that ended by themselves, for example because the database was unavailable when they
+    /// started.
+    pub(super) unexpected_ends: u64,
+    /// Every violation, with its round.
     pub(super) violations: Vec<(u32, Violation)>,
-    /// The longest time from the end of all trouble to the last end, and its round.
+    /// The longest time from the last disturbance to the end of the last operation, with its round.
     pub(super) slowest_recovery: (Duration, u32),
-    /// The longest time from an acceptance to its end, and its round.
+    /// The longest time from the acceptance of an operation to its end, with its round.
     pub(super) slowest_operation: (Duration, u32),
 }
 
-/// The counts, shared by all that goes on in a round.
+/// The counts, shared by all tasks of a round.
 #[derive(Debug, Default)]
 pub(super) struct Tally(Mutex<Counts>);
 
@@ -57,27 +58,27 @@ impl Tally {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A fault is part of a round.
-    pub(super) fn try_fault(&self, name: String) {
-        self.counts().faults.entry(name).or_default().tried += 1;
+    /// Counts a round that tries a fault.
+    pub(super) fn count_round_with(&self, name: String) {
+        self.counts().faults.entry(name).or_default().rounds += 1;
     }
 
-    /// A fault has struck.
-    pub(super) fn strike(&self, name: String, times: u64) {
-        self.counts().faults.entry(name).or_default().struck += times;
+    /// Counts the hits of a fault.
+    pub(super) fn count_hits(&self, name: String, times: u64) {
+        self.counts().faults.entry(name).or_default().hits += times;
     }
 
-    /// A gateway has died at a point.
-    pub(super) fn died_at(&self, passing: Passing) {
+    /// Counts a death at a fault point.
+    pub(super) fn count_death_at(&self, passing: Passing) {
         *self.counts().points.entry(passing).or_default() += 1;
     }
 
-    /// A gateway has ended by itself.
-    pub(super) fn ended_unasked(&self) {
-        self.counts().unasked += 1;
+    /// Counts a gateway that ended by itself.
+    pub(super) fn ended_unexpectedly(&self) {
+        self.counts().unexpected_ends += 1;
     }
 
-    /// A round is over.
+    /// Counts a round and its operations.
     pub(super) fn end_round(
         &self,
         round: u32,
@@ -91,17 +92,17 @@ impl Tally {
         counts.slowest_operation = counts.slowest_operation.max((slowest, round));
         for operation in operations {
             counts.accepted += 1;
-            match operation.standing {
-                Standing::Succeeded => counts.succeeded += 1,
-                Standing::Failed { .. } => counts.failed += 1,
-                Standing::Parked { .. } => counts.parked += 1,
-                Standing::Open | Standing::Missing => {}
+            match operation.status {
+                Status::Succeeded => counts.succeeded += 1,
+                Status::Failed { .. } => counts.failed += 1,
+                Status::Parked { .. } => counts.parked += 1,
+                Status::Open | Status::Missing => {}
             }
         }
     }
 
-    /// Promises were not kept.
-    pub(super) fn object(&self, round: u32, violations: &[Violation]) {
+    /// Adds violations.
+    pub(super) fn add_violations(&self, round: u32, violations: &[Violation]) {
         let violations = violations
             .iter()
             .map(|violation| (round, violation.clone()));

@@ -1,4 +1,4 @@
-//! What track says.
+//! The results that track reports.
 
 use std::time::{Duration, Instant};
 
@@ -8,27 +8,27 @@ use reqwest::StatusCode;
 use serde_json::Value;
 
 use super::{
-    judge::{Accepted, Standing},
+    judge::{Accepted, Status},
     system::{System, TOKEN},
 };
 use fineract_gateway::domain::{Answer, TrackingId};
 
-/// For how long an answer is waited for.
+/// How long to wait for an answer of track.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// What is waited before track is asked again.
+/// The pause before track is called again.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// What track says of an operation.
+/// What track reports of an operation.
 pub(super) enum Tracked {
     /// `processing`.
     NotEnded,
-    /// Nobody knows of it.
+    /// No gateway knows the operation (404).
     Unknown,
-    /// Its end, word for word.
+    /// The result, word for word.
     Ended(String),
 }
 
-/// Reads an end again, long after its round.
+/// Reads a result again, at the end of the run.
 pub(super) async fn read_again(
     system: &System,
     operation: &mut Accepted,
@@ -46,7 +46,7 @@ pub(super) async fn read_again(
     Ok(())
 }
 
-/// Asks gateways until one answers.
+/// Calls track on random gateways until one answers.
 pub(super) async fn until_answered(
     system: &System,
     id: TrackingId,
@@ -56,20 +56,22 @@ pub(super) async fn until_answered(
     while started.elapsed() < PATIENCE {
         match track(system, id, rng).await {
             Ok(tracked) => return Ok(tracked),
-            Err(error) => tracing::debug!(%error, %id, "not tracked; asked again"),
+            Err(error) => tracing::debug!(%error, %id, "track did not answer; asking again"),
         }
         tokio::time::sleep(PAUSE).await;
     }
-    bail!("track never answered about {id}")
+    bail!("no gateway answered track for {id}")
 }
 
-/// Asks any gateway, once.
+/// Calls track once, on a random gateway.
 pub(super) async fn track(
     system: &System,
     id: TrackingId,
     rng: &mut Rng,
 ) -> anyhow::Result<Tracked> {
-    let gateway = rng.choice(&system.gateways).context("no gateway")?;
+    let gateway = rng
+        .choice(&system.gateways)
+        .context("there is no gateway")?;
     let url = format!("http://{}/fineract/track/{id}", gateway.address);
     let request = system.http.get(url).header("X-Internal-Token", TOKEN);
     let answer = request.send().await?;
@@ -82,15 +84,15 @@ pub(super) async fn track(
             })
         }
         StatusCode::NOT_FOUND => Ok(Tracked::Unknown),
-        status => bail!("track answers {status}"),
+        status => bail!("track answered {status}"),
     }
 }
 
-/// Where an operation stands that track says has ended.
-pub(super) fn ended(reading: &str) -> Standing {
+/// The status of an operation with this result.
+pub(super) fn ended(reading: &str) -> Status {
     let body: Value = serde_json::from_str(reading).unwrap_or_default();
     if body.get("status").and_then(Value::as_str) == Some("success") {
-        return Standing::Succeeded;
+        return Status::Succeeded;
     }
     let failure = body.get("failure_response").map(Value::to_string);
     let answer = Answer {
@@ -99,7 +101,7 @@ pub(super) fn ended(reading: &str) -> Standing {
         body: failure.unwrap_or_default(),
         retry_after: None,
     };
-    Standing::Failed {
+    Status::Failed {
         codes: answer.codes(),
     }
 }

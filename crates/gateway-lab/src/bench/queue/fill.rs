@@ -1,4 +1,5 @@
-//! Rows as accepting and settling leave them, in one go. Their ids are made of their numbers.
+//! Writes operations into the database as acceptance and completion would, in one statement. Their ids derive from
+//! their numbers.
 
 use anyhow::Context as _;
 
@@ -7,12 +8,12 @@ use super::Queue;
 const ACTION: &str = "fill the queue";
 
 impl Queue {
-    /// So many operations that are due, each first in a lane of its own.
+    /// Adds operations that are due, each alone in its lane.
     pub(in crate::bench) async fn fill_due(&self, count: i64) -> anyhow::Result<()> {
         self.fill_waiting(count, false).await
     }
 
-    /// So many operations in one lane: the first is due, the others wait for it.
+    /// Adds operations in one lane. The first is due; the others wait for it.
     pub(in crate::bench) async fn fill_lane(&self, count: i64) -> anyhow::Result<()> {
         self.fill_waiting(count, true).await
     }
@@ -49,7 +50,7 @@ impl Queue {
         .context(ACTION)
     }
 
-    /// Operations that have succeeded, with the numbers from `first` to `last`.
+    /// Adds operations that have succeeded, with the numbers from `first` to `last`.
     pub(in crate::bench) async fn fill_ended(&self, first: i64, last: i64) -> anyhow::Result<()> {
         sqlx::query!(
             "WITH row AS MATERIALIZED (
@@ -84,16 +85,17 @@ impl Queue {
         .context(ACTION)
     }
 
-    /// Holds everything back that has not ended.
+    /// Puts every operation on hold that has not ended. Returns their number.
     pub(in crate::bench) async fn hold_all(&self) -> anyhow::Result<u64> {
-        let held = sqlx::query!("UPDATE operation SET on_hold = true WHERE ended_at IS NULL")
-            .execute(&self.pool)
-            .await
-            .context("hold operations back")?;
-        Ok(held.rows_affected())
+        let put_on_hold =
+            sqlx::query!("UPDATE operation SET on_hold = true WHERE ended_at IS NULL")
+                .execute(&self.pool)
+                .await
+                .context("put operations on hold")?;
+        Ok(put_on_hold.rows_affected())
     }
 
-    /// Lets so many of them go on; how many there were.
+    /// Releases up to `count` operations. Returns how many it has released.
     pub(in crate::bench) async fn release(&self, count: i64) -> anyhow::Result<u64> {
         let released = sqlx::query!(
             "UPDATE operation SET on_hold = false

@@ -1,4 +1,4 @@
-//! What is in the queue, and whether it kept its order.
+//! Reads the queue: ids, counts, sizes, and whether operations ran in order.
 
 use anyhow::Context as _;
 use fineract_gateway::domain::{OperationId, OperationType, TrackingId};
@@ -6,7 +6,7 @@ use fineract_gateway::domain::{OperationId, OperationType, TrackingId};
 use super::Queue;
 
 impl Queue {
-    /// So many ids of operations, drawn from a percentage of the table's pages.
+    /// Up to `count` random operations from a percentage of the table's pages.
     pub(in crate::bench) async fn draw(
         &self,
         percent: f32,
@@ -33,17 +33,17 @@ impl Queue {
         .collect()
     }
 
-    /// How many operations have not ended.
+    /// The number of operations that have not ended.
     pub(in crate::bench) async fn unended(&self) -> anyhow::Result<i64> {
         sqlx::query_scalar!(
             "SELECT COALESCE(sum(writers), 0)::bigint AS \"count!\" FROM lane WHERE members > 0"
         )
         .fetch_one(&self.pool)
         .await
-        .context("count what has not ended")
+        .context("count operations that have not ended")
     }
 
-    /// How many operations were sent before one ended that stands before them in one of their lanes.
+    /// The number of operations that were sent before an earlier operation in one of their lanes had ended.
     pub(in crate::bench) async fn out_of_order(&self) -> anyhow::Result<i64> {
         sqlx::query_scalar!(
             "WITH sent AS (
@@ -66,10 +66,10 @@ impl Queue {
         )
         .fetch_one(&self.pool)
         .await
-        .context("look for what was out of order")
+        .context("look for operations out of order")
     }
 
-    /// How many bytes an accepted operation's rows have together, on average.
+    /// The average size of all rows of an accepted operation, in bytes.
     pub(in crate::bench) async fn accepted_bytes(&self) -> anyhow::Result<i64> {
         sqlx::query_scalar!(
             "SELECT COALESCE(avg(pg_column_size(o.*) + pg_column_size(p.*) + pg_column_size(l.*) + pg_column_size(c.*)), 0)::bigint
@@ -84,8 +84,8 @@ impl Queue {
         .context("measure rows")
     }
 
-    /// The size of all tables with their indexes, in bytes, and of what has to stay small however much has
-    /// ended: places and the indexes of what is due.
+    /// The size of the whole database in bytes, and that of what must stay small however many operations have ended:
+    /// lane entries and the indexes of due operations.
     pub(in crate::bench) async fn sizes(&self) -> anyhow::Result<(i64, i64)> {
         let sizes = sqlx::query!(
             "SELECT pg_database_size(current_database()) AS \"all!\",

@@ -1,4 +1,4 @@
-//! What `bench` puts into a queue and reads of it, past the API and past the gateways.
+//! Direct access of `bench` to a queue, without the API and the gateways.
 
 mod fill;
 mod look;
@@ -13,24 +13,24 @@ pub(super) use fineract_gateway::store::Claims;
 
 const LONG: &str = "open a long transaction";
 
-/// A queue that is filled to be measured.
+/// The queue in one database.
 #[derive(Clone, Debug)]
 pub(super) struct Queue {
     pool: PgPool,
 }
 
 impl Queue {
-    /// The queue of this pool's database.
+    /// The queue in the database of this pool.
     pub(super) fn new(pool: PgPool) -> Self {
         Self { pool }
     }
 
-    /// Its claims, of a worker that has claimed nothing yet.
+    /// The claims of a new worker.
     pub(super) fn claims(&self) -> Claims {
         Claims::new(Pool::from(self.pool.clone()))
     }
 
-    /// Runs a statement that is no query: `VACUUM`, `CHECKPOINT`, `CREATE DATABASE`.
+    /// Runs a utility statement such as `VACUUM`, `CHECKPOINT` or `CREATE DATABASE`.
     pub(in crate::bench) async fn run(&self, statement: &str) -> anyhow::Result<()> {
         sqlx::raw_sql(AssertSqlSafe(statement.to_owned()))
             .execute(&self.pool)
@@ -39,8 +39,8 @@ impl Queue {
             .context("run a statement of the bench")
     }
 
-    /// Opens a transaction that stays open until it is dropped, as that of `pg_dump` does: Postgres removes nothing that
-    /// was there when it began.
+    /// Opens a transaction that stays open until it is dropped, as that of `pg_dump` does. Postgres does not remove
+    /// rows that are visible to it.
     pub(super) async fn open_long_transaction(
         &self,
     ) -> anyhow::Result<Transaction<'static, Postgres>> {

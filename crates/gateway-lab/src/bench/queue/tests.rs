@@ -1,4 +1,4 @@
-//! What the bench states of claims beside a long transaction, on a small queue.
+//! The cost of claims during a long transaction, as the bench measures it, on a small queue.
 
 use sqlx::PgPool;
 
@@ -11,7 +11,7 @@ async fn what_ended_beside_it_makes_no_claim_dear(pool: PgPool) {
     let few = limits(32);
     let queue = Queue::new(pool);
     queue.fill_due(all.count).await.unwrap();
-    // What becomes due now is looked at again and again for a second.
+    // A claim looks at operations again that have become due within the last second.
     queue
         .run("UPDATE operation SET due_at = now() - interval '1 minute'")
         .await
@@ -25,7 +25,7 @@ async fn what_ended_beside_it_makes_no_claim_dear(pool: PgPool) {
         .await
         .unwrap();
 
-    // One that begins to claim steps over all of it, once.
+    // A new worker's first claim steps over all dead rows.
     let worker = queue.claims();
     let whole = worker.explain_claim(&few).await.unwrap().buffers;
     assert!(whole > 100, "{whole}: the transaction holds nothing back");

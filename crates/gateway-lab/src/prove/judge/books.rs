@@ -1,79 +1,80 @@
-//! The three books: what was accepted, what track says, what the ledger says.
+//! The records of a round that the judge compares: what was accepted, what track reports, and what the ledger contains.
 
 use std::{collections::HashMap, time::Duration};
 
 use crate::prove::requests::Request;
 use fineract_gateway::domain::{Amount, OperationId, OperationType, TrackingId};
 
-/// Everything that a round leaves behind.
+/// All records of a round.
 #[derive(Clone, Debug, Default)]
 pub(in crate::prove) struct Books {
-    /// What was accepted, in the order of the answers, and what track says of it.
+    /// The accepted operations in the order of the answers, each with what track reports of it.
     pub(in crate::prove) operations: Vec<Accepted>,
-    /// Every effect in Fineract, in order.
+    /// Every effect in Fineract, in the order of execution.
     pub(in crate::prove) ledger: Vec<Effect>,
-    /// What a gateway does not answer although nothing goes wrong any more.
+    /// The URLs that a gateway did not answer although all disturbances had ended.
     pub(in crate::prove) unanswered: Vec<String>,
-    /// What was sent while everything was on hold.
+    /// The attempts that were begun while everything was on hold.
     pub(in crate::prove) sent_on_hold: Vec<String>,
-    /// How the clients and loans look at the end, by their lanes; what is not there is gone.
-    pub(in crate::prove) things: HashMap<String, Thing>,
+    /// The clients and loans at the end of the round, by lane. A deleted one has no entry.
+    pub(in crate::prove) resources: HashMap<String, Resource>,
 }
 
-/// An operation that was accepted.
+/// An accepted operation.
 #[derive(Clone, Debug)]
 pub(in crate::prove) struct Accepted {
-    /// The `Idempotency-Key` it was sent with.
+    /// The `Idempotency-Key` with which the caller sent it; a name made from batch and row, if it is a row of a batch.
     pub(in crate::prove) caller_key: String,
-    /// Its type.
+    /// The operation type.
     pub(in crate::prove) operation_type: OperationType,
     /// The lane that it writes.
     pub(in crate::prove) lane: String,
     /// The lane that it reads.
     pub(in crate::prove) reads: Option<String>,
-    /// What Fineract holds after it: a client's last name, or a loan's principal.
+    /// What Fineract must contain after its effect: a client's last name, or a loan's principal. `None` if this is not
+    /// compared.
     pub(in crate::prove) value: Option<String>,
-    /// What it asked to be paid out.
+    /// The amount to disburse or repay, if the request has one.
     pub(in crate::prove) amount: Option<Amount>,
-    /// The operation in whose place it runs, where "all that failed" was asked for.
-    pub(in crate::prove) in_place_of: Option<OperationId>,
-    /// When it was first sent, since the start of the round.
+    /// The operation that it replaces, if it comes from a retry of all failed rows.
+    pub(in crate::prove) replaces: Option<OperationId>,
+    /// When it was first sent, counted from the start of the round.
     pub(in crate::prove) sent_at: Duration,
-    /// When its acceptance was first heard of.
-    pub(in crate::prove) heard_at: Duration,
-    /// When its failure was first read.
+    /// When the caller received the first acceptance, counted from the start of the round.
+    pub(in crate::prove) acknowledged_at: Duration,
+    /// When a caller first read its failure, counted from the start of the round.
     pub(in crate::prove) failure_read_at: Option<Duration>,
-    /// The tracking ids that its key was answered with.
+    /// The tracking ids in the answers to its `Idempotency-Key`. There must be only one.
     pub(in crate::prove) tracking_ids: Vec<TrackingId>,
-    /// Where it stands at the end of the round.
-    pub(in crate::prove) standing: Standing,
-    /// Why it failed, as the gateway's own code, or the first of Fineract's.
+    /// Its status at the end of the round.
+    pub(in crate::prove) status: Status,
+    /// Why it failed: the gateway's own code, or Fineract's first one.
     pub(in crate::prove) code: Option<String>,
-    /// Whether a fault of the round leaves it to a person.
+    /// Whether a card of the round may cause the gateway to park it.
     pub(in crate::prove) may_be_parked: bool,
-    /// What track said of its end, each time it was asked.
+    /// Every answer of track since its end, word for word.
     pub(in crate::prove) readings: Vec<String>,
-    /// What was said of it as a transaction: each status that is another than the one before.
-    pub(in crate::prove) told: Vec<String>,
+    /// The statuses that the transactions API reported, without immediate repetitions.
+    pub(in crate::prove) transaction_statuses: Vec<String>,
 }
 
-/// Where an operation stands.
+/// The status of an operation, as the judge sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::prove) enum Standing {
-    /// Nobody knows of it.
+pub(in crate::prove) enum Status {
+    /// No gateway knows the operation.
     Missing,
-    /// It has not ended.
+    /// It has not ended, and is not parked.
     Open,
-    /// A person has to decide it.
+    /// It is parked.
     Parked {
-        /// Why.
+        /// The reason code.
         reason_code: String,
     },
-    /// `success`.
+    /// Track reports `success`.
     Succeeded,
-    /// `failed`.
+    /// Track reports `failed`.
     Failed {
-        /// Fineract's codes.
+        /// The codes in Fineract's answer.
         codes: Vec<String>,
     },
 }
@@ -81,39 +82,39 @@ pub(in crate::prove) enum Standing {
 /// One effect in Fineract.
 #[derive(Clone, Debug)]
 pub(in crate::prove) struct Effect {
-    /// Its place in the order of all.
+    /// Its number in the order of execution.
     pub(in crate::prove) seq: i64,
-    /// The type of operation that has it; another writer may have others.
+    /// The operation type with this effect. `None` for an effect that only another writer can cause.
     pub(in crate::prove) operation_type: Option<OperationType>,
     /// The lane of the client or loan.
     pub(in crate::prove) lane: String,
     /// The transaction's external id.
     pub(in crate::prove) transaction: Option<String>,
-    /// What was paid out.
+    /// The amount of the transaction.
     pub(in crate::prove) amount: Option<Amount>,
-    /// The `Idempotency-Key` it came with.
+    /// The `Idempotency-Key` of the command.
     pub(in crate::prove) key: String,
 }
 
-/// A client or a loan as Fineract shows it.
+/// A client or loan as Fineract shows it at the end of the round.
 #[derive(Clone, Debug, Default)]
-pub(in crate::prove) struct Thing {
+pub(in crate::prove) struct Resource {
     /// A client's last name, or a loan's principal.
     pub(in crate::prove) value: String,
-    /// What may be paid out.
+    /// The approved principal of a loan.
     pub(in crate::prove) approved: Option<Amount>,
 }
 
-/// What the keys of another writer begin with.
-pub(in crate::prove) const OTHER: &str = "other-";
+/// The prefix of the idempotency keys of other writers.
+pub(in crate::prove) const OTHER_WRITER: &str = "other-";
 
 impl Accepted {
-    /// An operation that was sent at one time and whose acceptance was heard of at another.
+    /// An operation that was sent and accepted at these times, with no status yet.
     pub(in crate::prove) fn new(
         caller_key: String,
         request: &Request,
         sent_at: Duration,
-        heard_at: Duration,
+        acknowledged_at: Duration,
         tracking_ids: Vec<TrackingId>,
     ) -> Self {
         Self {
@@ -123,36 +124,37 @@ impl Accepted {
             reads: request.reads.clone(),
             value: request.value.clone(),
             amount: request.amount,
-            in_place_of: None,
+            replaces: None,
             sent_at,
-            heard_at,
+            acknowledged_at,
             failure_read_at: None,
             tracking_ids,
-            standing: Standing::Open,
+            status: Status::Open,
             code: None,
             may_be_parked: false,
             readings: Vec::new(),
-            told: Vec::new(),
+            transaction_statuses: Vec::new(),
         }
     }
 
-    /// Its id, by the first answer.
+    /// The id in the first answer.
     pub(in crate::prove) fn id(&self) -> Option<OperationId> {
         self.tracking_ids.first().map(|tracking_id| tracking_id.id)
     }
 
-    /// How reports name it.
+    /// The name in reports.
     pub(super) fn name(&self) -> String {
         let id = self.tracking_ids.first();
         id.map_or_else(|| self.caller_key.clone(), ToString::to_string)
     }
 
-    /// Whether its acceptance was heard of before the other one was sent: then it stands before it.
+    /// Whether its acceptance was received before the other one was sent. Then it must be before the other one in every
+    /// lane.
     pub(super) fn is_before(&self, other: &Self) -> bool {
-        self.heard_at < other.sent_at
+        self.acknowledged_at < other.sent_at
     }
 
-    /// Whether it stands in a lane with the other one, and one of them writes that lane.
+    /// Whether both have an entry in the same lane and at least one of them writes this lane.
     pub(super) fn shares_a_lane(&self, other: &Self) -> bool {
         self.lane == other.lane
             || self.reads.as_ref() == Some(&other.lane)
@@ -161,20 +163,20 @@ impl Accepted {
 }
 
 impl Effect {
-    /// The operation whose key it came with, where it is one of a gateway's: `<uuid>-<k>`.
+    /// The operation whose idempotency key `<uuid>-<k>` the command had. `None` for the key of another writer.
     pub(in crate::prove) fn operation(&self) -> Option<OperationId> {
         let (id, _) = self.key.rsplit_once('-')?;
         id.parse().ok().map(OperationId)
     }
 
-    /// Whether another writer had it.
-    pub(super) fn is_anothers(&self) -> bool {
-        self.key.starts_with(OTHER)
+    /// Whether another writer caused it.
+    pub(super) fn is_by_other_writer(&self) -> bool {
+        self.key.starts_with(OTHER_WRITER)
     }
 }
 
 impl Books {
-    /// The effects that an operation's keys had.
+    /// The effects of all commands that were sent under a key of this operation.
     pub(super) fn effects_of(&self, operation: &Accepted) -> Vec<&Effect> {
         let ids: Vec<OperationId> = operation.tracking_ids.iter().map(|id| id.id).collect();
         let is_its = |effect: &&Effect| effect.operation().is_some_and(|id| ids.contains(&id));

@@ -1,13 +1,13 @@
-//! What each operation did to Fineract, against what track says it did.
+//! The rules about effects: compares what each operation did in Fineract with what track reports.
 
 use std::collections::{HashMap, HashSet};
 
 use rust_decimal::Decimal;
 
-use super::{Accepted, Books, Effect, Rule, Standing, Violation};
+use super::{Accepted, Books, Effect, Rule, Status, Violation};
 use fineract_gateway::domain::{OperationId, OperationType};
 
-/// Success has exactly one effect with our values, failure none, and nothing has two.
+/// A success has exactly one effect, with the requested values. A failure has none. No operation has two.
 pub(super) fn of_operation(books: &Books, operation: &Accepted) -> Vec<Violation> {
     let mut violations = Vec::new();
     let mut object = |rule, detail: String| {
@@ -19,27 +19,27 @@ pub(super) fn of_operation(books: &Books, operation: &Accepted) -> Vec<Violation
     }
     for effect in &effects {
         if let Some(problem) = differs(operation, effect) {
-            object(Rule::OurValues, problem);
+            object(Rule::EffectAsRequested, problem);
         }
     }
-    match &operation.standing {
-        Standing::Succeeded if effects.is_empty() && !is_absent(books, operation) => {
-            object(Rule::SuccessHasItsEffect, "no effect".to_owned());
+    match &operation.status {
+        Status::Succeeded if effects.is_empty() && !is_absent(books, operation) => {
+            object(Rule::SuccessHasEffect, "no effect".to_owned());
         }
-        Standing::Failed { codes } if !effects.is_empty() => {
+        Status::Failed { codes } if !effects.is_empty() => {
             object(
-                Rule::FailureHasNone,
+                Rule::FailureHasNoEffect,
                 format!("{}; codes {codes:?}", listed(&effects)),
             );
         }
-        Standing::Parked { reason_code } if !operation.may_be_parked => {
+        Status::Parked { reason_code } if !operation.may_be_parked => {
             object(Rule::ParkedForCause, reason_code.clone());
         }
-        Standing::Missing
-        | Standing::Open
-        | Standing::Parked { .. }
-        | Standing::Succeeded
-        | Standing::Failed { .. } => {}
+        Status::Missing
+        | Status::Open
+        | Status::Parked { .. }
+        | Status::Succeeded
+        | Status::Failed { .. } => {}
     }
     violations
 }
@@ -60,27 +60,33 @@ fn differs(operation: &Accepted, effect: &Effect) -> Option<String> {
     let id = operation.id().filter(|_| moves_money);
     let transaction = id.map(|id| id.to_string());
     if effect.operation_type != Some(operation.operation_type) || effect.lane != operation.lane {
-        Some(format!("effect {} is of another kind", effect.seq))
+        Some(format!(
+            "effect {} is on another object or of another type",
+            effect.seq
+        ))
     } else if operation.amount.is_some() && effect.amount != operation.amount {
-        Some(format!("effect {} is of another amount", effect.seq))
+        Some(format!("effect {} has another amount", effect.seq))
     } else if effect.transaction != transaction {
-        Some(format!("effect {} is another transaction", effect.seq))
+        Some(format!(
+            "effect {} has the external id of another transaction",
+            effect.seq
+        ))
     } else {
         None
     }
 }
 
-/// A delete succeeds by absence: somebody else may have been first.
+/// A delete succeeds without an effect of its own if another writer has already deleted the loan.
 fn is_absent(books: &Books, operation: &Accepted) -> bool {
     operation.operation_type == OperationType::LoanDelete
         && books.ledger.iter().any(|effect| {
-            effect.is_anothers()
+            effect.is_by_other_writer()
                 && effect.operation_type == Some(OperationType::LoanDelete)
                 && effect.lane == operation.lane
         })
 }
 
-/// Effects that neither an accepted operation nor another writer had.
+/// Effects that belong neither to an accepted operation nor to another writer.
 pub(super) fn without_operation(books: &Books) -> Vec<Violation> {
     let accepted: HashSet<OperationId> = books
         .operations
@@ -90,7 +96,7 @@ pub(super) fn without_operation(books: &Books) -> Vec<Violation> {
     books
         .ledger
         .iter()
-        .filter(|effect| !effect.is_anothers())
+        .filter(|effect| !effect.is_by_other_writer())
         .filter(|effect| effect.operation().is_none_or(|id| !accepted.contains(&id)))
         .map(|effect| Violation {
             rule: Rule::EffectsAreAccepted,
@@ -100,8 +106,8 @@ pub(super) fn without_operation(books: &Books) -> Vec<Violation> {
         .collect()
 }
 
-/// What Fineract shows at the end is what the last of our effects left behind.
-pub(super) fn left_behind(books: &Books) -> Vec<Violation> {
+/// At the end, Fineract must show the values of the last effect on each client and loan.
+pub(super) fn different_at_the_end(books: &Books) -> Vec<Violation> {
     let mut last: HashMap<&str, &Effect> = HashMap::new();
     for effect in &books.ledger {
         let writes_values = matches!(
@@ -126,18 +132,24 @@ pub(super) fn left_behind(books: &Books) -> Vec<Violation> {
     last.values()
         .filter_map(|effect| {
             let operation = operations.get(&effect.operation()?)?;
-            let found = books.things.get(&effect.lane).map(|thing| &thing.value);
+            let found = books
+                .resources
+                .get(&effect.lane)
+                .map(|resource| &resource.value);
             let is_deleted = operation.operation_type == OperationType::LoanDelete;
             let is_known = is_deleted || operation.value.is_some();
             (is_known && found != operation.value.as_ref()).then(|| {
-                let detail = format!("left {:?}, but there is {found:?}", operation.value);
-                Violation::of(Rule::OurValues, operation, detail)
+                let detail = format!(
+                    "its effect left {:?}, but Fineract shows {found:?}",
+                    operation.value
+                );
+                Violation::of(Rule::EffectAsRequested, operation, detail)
             })
         })
         .collect()
 }
 
-/// A payment of ours that goes beyond what was approved. Payments of others count, but are theirs.
+/// Disbursements by the gateway beyond the approved principal. Disbursements by others count, but are no violations.
 pub(super) fn overpaid(books: &Books) -> Vec<Violation> {
     let mut paid: HashMap<&str, Decimal> = HashMap::new();
     let mut violations = Vec::new();
@@ -149,14 +161,14 @@ pub(super) fn overpaid(books: &Books) -> Vec<Violation> {
             _ => continue,
         }
         let approved = books
-            .things
+            .resources
             .get(&effect.lane)
             .and_then(|loan| loan.approved);
-        if !effect.is_anothers() && approved.is_some_and(|approved| *sum > approved.0) {
+        if !effect.is_by_other_writer() && approved.is_some_and(|approved| *sum > approved.0) {
             violations.push(Violation {
                 rule: Rule::NotOverpaid,
                 subject: effect.lane.clone(),
-                detail: format!("{sum} paid with {}", listed(&[effect])),
+                detail: format!("{sum} disbursed including {}", listed(&[effect])),
             });
         }
     }

@@ -1,49 +1,50 @@
-//! What stands behind what: losses, the order, and what falls.
+//! The rules about lanes: lost operations, the order of effects, and dependency failures.
 
-use super::{Accepted, Books, Rule, Standing, Violation};
+use super::{Accepted, Books, Rule, Status, Violation};
 use fineract_gateway::domain::OperationType;
 
-/// Fineract's words for a client that is there already: nobody falls with that. A conflict is no refusal by
-/// itself: a create fails with it where another one's client was found afterwards.
-const CLIENT_IS_THERE: [&str; 2] = [
+/// The codes with which a `CLIENT_CREATE` fails because the client already exists; such a failure does not fail its
+/// dependents. The second is the code of a conflict: a create fails with it only after the gateway has found that
+/// another writer had created the client.
+const CLIENT_EXISTS: [&str; 2] = [
     "error.msg.client.duplicate.externalId",
     "error.msg.platform.service.lock.conflict",
 ];
 
-/// What has neither ended nor is parked, and does not stand behind what is parked.
+/// Operations that have not ended, are not parked, and do not wait behind a parked operation.
 pub(super) fn lost(books: &Books) -> Vec<Violation> {
-    let mut held: Vec<&Accepted> = books
+    let mut parked: Vec<&Accepted> = books
         .operations
         .iter()
-        .filter(|operation| matches!(operation.standing, Standing::Parked { .. }))
+        .filter(|operation| matches!(operation.status, Status::Parked { .. }))
         .collect();
     let mut open: Vec<&Accepted> = books
         .operations
         .iter()
-        .filter(|operation| matches!(operation.standing, Standing::Open | Standing::Missing))
+        .filter(|operation| matches!(operation.status, Status::Open | Status::Missing))
         .collect();
     loop {
         let (behind, rest): (Vec<_>, Vec<_>) = open.iter().partition(|operation| {
-            operation.standing == Standing::Open
-                && held
-                    .iter()
-                    .any(|held| held.shares_a_lane(operation) && !operation.is_before(held))
+            operation.status == Status::Open
+                && parked.iter().any(|earlier| {
+                    earlier.shares_a_lane(operation) && !operation.is_before(earlier)
+                })
         });
         open = rest;
         if behind.is_empty() {
             break;
         }
-        held.extend(behind);
+        parked.extend(behind);
     }
     open.into_iter()
         .map(|operation| {
-            let detail = format!("{:?}", operation.standing);
+            let detail = format!("{:?}", operation.status);
             Violation::of(Rule::NothingIsLost, operation, detail)
         })
         .collect()
 }
 
-/// Effects of one lane that came in another order than their operations were accepted in.
+/// Effects in a lane that were executed in another order than that of acceptance.
 pub(super) fn out_of_order(books: &Books) -> Vec<Violation> {
     let mut violations = Vec::new();
     for (earlier, later) in pairs(books) {
@@ -52,32 +53,37 @@ pub(super) fn out_of_order(books: &Books) -> Vec<Violation> {
         if let (Some(last), Some(first)) = (last, first)
             && last > first
         {
-            let detail = format!("effect {last}, after effect {first} of {}", later.name());
+            let detail = format!(
+                "its effect {last} came after effect {first} of {}",
+                later.name()
+            );
             violations.push(Violation::of(Rule::OrderOfAcceptance, earlier, detail));
         }
     }
     violations
 }
 
-/// What rests on a failed operation, was sent before anybody could know of the failure, and did not fail.
-pub(super) fn standing_though_it_fell(books: &Books) -> Vec<Violation> {
+/// Operations that succeeded although they depend on a failed one and were accepted before any caller had read the
+/// failure.
+pub(super) fn succeeded_dependents(books: &Books) -> Vec<Violation> {
     pairs(books)
         .filter(|(earlier, later)| {
             fails_dependents(earlier)
                 && (later.lane == earlier.lane || later.reads.as_ref() == Some(&earlier.lane))
-                && matches!(later.standing, Standing::Succeeded)
-                && !rests_on_a_create(books, earlier, later)
-                && !was_known(books, earlier, later)
+                && matches!(later.status, Status::Succeeded)
+                && !depends_on_another_create(books, earlier, later)
+                && !failure_was_read(books, earlier, later)
         })
         .map(|(earlier, later)| {
-            let detail = format!("succeeded, though {} failed", earlier.name());
-            Violation::of(Rule::FallsWithIt, later, detail)
+            let detail = format!("succeeded although {} failed", earlier.name());
+            Violation::of(Rule::DependentsFail, later, detail)
         })
         .collect()
 }
 
-/// Whether the later one creates what the lane is about, or may stand behind another one that does.
-fn rests_on_a_create(books: &Books, earlier: &Accepted, later: &Accepted) -> bool {
+/// Whether the later operation is a create, or may be behind another create, so that it does not depend on the earlier
+/// one.
+fn depends_on_another_create(books: &Books, earlier: &Accepted, later: &Accepted) -> bool {
     books.operations.iter().any(|create| {
         create.operation_type.is_create()
             && create.lane == earlier.lane
@@ -87,31 +93,31 @@ fn rests_on_a_create(books: &Books, earlier: &Accepted, later: &Accepted) -> boo
     })
 }
 
-/// A create that failed with what failed before it, and not in a lane that it reads.
-pub(super) fn fallen_create(books: &Books, operation: &Accepted) -> Option<Violation> {
+/// A create that failed as a dependent although nothing failed in a lane that it reads.
+pub(super) fn create_failed_as_dependent(books: &Books, operation: &Accepted) -> Option<Violation> {
     let code = operation.code.as_deref()?;
-    let has_fallen =
+    let is_dependent =
         operation.operation_type.is_create() && ["behind_failed", "behind_stopped"].contains(&code);
     let is_cause = |other: &Accepted| {
         operation.reads.as_ref() == Some(&other.lane)
-            && matches!(other.standing, Standing::Failed { .. })
+            && matches!(other.status, Status::Failed { .. })
     };
-    (has_fallen && !books.operations.iter().any(is_cause))
-        .then(|| Violation::of(Rule::CreatesStandAlone, operation, code))
+    (is_dependent && !books.operations.iter().any(is_cause))
+        .then(|| Violation::of(Rule::CreatesAreIndependent, operation, code))
 }
 
-/// Whether somebody had read of the failure, or of one that fell with it, before the later one was accepted.
-fn was_known(books: &Books, earlier: &Accepted, later: &Accepted) -> bool {
+/// Whether a caller had read the failure, or that of one of its dependents, before the later operation was accepted.
+fn failure_was_read(books: &Books, earlier: &Accepted, later: &Accepted) -> bool {
     books
         .operations
         .iter()
         .filter(|read| read.shares_a_lane(earlier))
         .filter_map(|read| read.failure_read_at)
-        .any(|read_at| read_at <= later.heard_at)
+        .any(|read_at| read_at <= later.acknowledged_at)
 }
 
 fn fails_dependents(operation: &Accepted) -> bool {
-    let Standing::Failed { codes } = &operation.standing else {
+    let Status::Failed { codes } = &operation.status else {
         return false;
     };
     match operation.operation_type {
@@ -124,7 +130,7 @@ fn fails_dependents(operation: &Accepted) -> bool {
             !codes.is_empty()
                 && !codes
                     .iter()
-                    .any(|code| CLIENT_IS_THERE.contains(&code.as_str()))
+                    .any(|code| CLIENT_EXISTS.contains(&code.as_str()))
         }
         OperationType::ClientUpdate
         | OperationType::LoanDisburse
@@ -135,7 +141,7 @@ fn fails_dependents(operation: &Accepted) -> bool {
     }
 }
 
-/// All pairs that share a lane, and of which one was accepted before the other was sent.
+/// All pairs of operations that share a lane and of which one was accepted before the other was sent.
 fn pairs(books: &Books) -> impl Iterator<Item = (&Accepted, &Accepted)> {
     books.operations.iter().flat_map(|earlier| {
         books

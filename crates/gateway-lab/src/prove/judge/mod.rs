@@ -1,4 +1,4 @@
-//! The judge: compares the three books, and knows nothing of how they came about. Pure.
+//! The judge compares the records of a round and reports violations. It is pure, and does not know what the round did.
 
 mod books;
 mod effects;
@@ -6,51 +6,51 @@ mod lanes;
 mod stopped;
 #[cfg(test)]
 mod tests;
-mod told;
+mod transactions;
 
 use std::fmt;
 
-pub(super) use self::books::{Accepted, Books, Effect, OTHER, Standing, Thing};
+pub(super) use self::books::{Accepted, Books, Effect, OTHER_WRITER, Resource, Status};
 
-/// A promise that was not kept.
+/// A rule that every round must satisfy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Rule {
-    /// Accepted means ended, or parked.
+    /// An accepted operation ends, is parked, or waits behind a parked one.
     NothingIsLost,
-    /// Parked only where a fault leaves no other way.
+    /// An operation is parked only if a card of the round justifies it.
     ParkedForCause,
-    /// Success means an effect.
-    SuccessHasItsEffect,
+    /// A successful operation has an effect.
+    SuccessHasEffect,
     /// No operation has two effects.
     OneEffect,
-    /// The effect is what was asked for.
-    OurValues,
-    /// Failed means no effect.
-    FailureHasNone,
-    /// Every effect is an operation's that was accepted.
+    /// An effect has the requested values.
+    EffectAsRequested,
+    /// A failed operation has no effect.
+    FailureHasNoEffect,
+    /// Every effect belongs to an accepted operation or to another writer.
     EffectsAreAccepted,
-    /// A lane's effects come in the order of acceptance.
+    /// The effects in a lane occur in the order of acceptance.
     OrderOfAcceptance,
-    /// What rests on a failed one fails, unsent.
-    FallsWithIt,
-    /// No more is paid out than was approved.
+    /// The dependents of a failed operation fail without being sent.
+    DependentsFail,
+    /// The gateway never disburses more than was approved.
     NotOverpaid,
-    /// Ended never changes.
+    /// An end never changes.
     EndsAreFinal,
-    /// The same `Idempotency-Key` brings in one operation.
-    OneOperationAKey,
-    /// An end that was told of a transaction is its end.
-    ToldIsNeverUntold,
-    /// What somebody, or its deadline, stopped is run again only when it is named.
+    /// One `Idempotency-Key` of a caller creates only one operation.
+    OneOperationPerKey,
+    /// The transactions API never takes back an end that it has reported.
+    ReportedEndIsFinal,
+    /// A retry of all failed rows does not run operations that were cancelled or expired.
     StoppedStaysStopped,
-    /// A create does not fail with what failed before it in its own lane.
-    CreatesStandAlone,
-    /// Every gateway answers, once nothing goes wrong any more.
+    /// A create does not fail because of a failure before it in the lane that it writes.
+    CreatesAreIndependent,
+    /// Every gateway answers once all disturbances have ended.
     GatewaysAnswer,
-    /// Nothing is sent to another Fineract than the one that the numbers come from.
+    /// A gateway sends nothing to a Fineract other than the one whose numbers the database contains.
     OneFineract,
-    /// Nothing is sent while everything is on hold.
-    HoldsHold,
+    /// No attempt is begun while everything is on hold.
+    HoldsAreKept,
 }
 
 impl Rule {
@@ -58,22 +58,22 @@ impl Rule {
     pub(super) const ALL: [Self; 18] = [
         Self::NothingIsLost,
         Self::ParkedForCause,
-        Self::SuccessHasItsEffect,
+        Self::SuccessHasEffect,
         Self::OneEffect,
-        Self::OurValues,
-        Self::FailureHasNone,
+        Self::EffectAsRequested,
+        Self::FailureHasNoEffect,
         Self::EffectsAreAccepted,
         Self::OrderOfAcceptance,
-        Self::FallsWithIt,
+        Self::DependentsFail,
         Self::NotOverpaid,
         Self::EndsAreFinal,
-        Self::OneOperationAKey,
-        Self::ToldIsNeverUntold,
+        Self::OneOperationPerKey,
+        Self::ReportedEndIsFinal,
         Self::StoppedStaysStopped,
-        Self::CreatesStandAlone,
+        Self::CreatesAreIndependent,
         Self::GatewaysAnswer,
         Self::OneFineract,
-        Self::HoldsHold,
+        Self::HoldsAreKept,
     ];
 }
 
@@ -81,44 +81,44 @@ impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::NothingIsLost => "accepted → ended or parked",
-            Self::ParkedForCause => "parked only for a cause",
-            Self::SuccessHasItsEffect => "success → an effect",
+            Self::ParkedForCause => "parked only for a reason",
+            Self::SuccessHasEffect => "success → an effect",
             Self::OneEffect => "never a second effect",
-            Self::OurValues => "the effect is what was asked for",
-            Self::FailureHasNone => "failed → no effect",
+            Self::EffectAsRequested => "the effect has the requested values",
+            Self::FailureHasNoEffect => "failed → no effect",
             Self::EffectsAreAccepted => "no effect without an operation",
-            Self::OrderOfAcceptance => "a lane keeps the injection of acceptance",
-            Self::FallsWithIt => "what rests on a failed one is not sent",
+            Self::OrderOfAcceptance => "a lane keeps the order of acceptance",
+            Self::DependentsFail => "dependents of a failure are not sent",
             Self::NotOverpaid => "never more disbursed than approved",
-            Self::EndsAreFinal => "ended never changes",
-            Self::OneOperationAKey => "one Idempotency-Key, one operation",
-            Self::ToldIsNeverUntold => "a told end is never untold",
-            Self::StoppedStaysStopped => "what was stopped runs only if named",
-            Self::CreatesStandAlone => "no create fails with what is before it",
+            Self::EndsAreFinal => "an end never changes",
+            Self::OneOperationPerKey => "one Idempotency-Key, one operation",
+            Self::ReportedEndIsFinal => "a reported end is never taken back",
+            Self::StoppedStaysStopped => "a stopped row runs again only if named",
+            Self::CreatesAreIndependent => "no create fails for one before it",
             Self::GatewaysAnswer => "every gateway answers",
             Self::OneFineract => "nothing is sent to another Fineract",
-            Self::HoldsHold => "nothing on hold is sent",
+            Self::HoldsAreKept => "nothing on hold is sent",
         })
     }
 }
 
-/// That there are effects in another Fineract.
+/// The violation for effects in the second Fineract, if there are any.
 pub(super) fn sent_elsewhere(effects: usize) -> Option<Violation> {
     (effects > 0).then(|| Violation {
         rule: Rule::OneFineract,
-        subject: "a gateway before another Fineract".to_owned(),
+        subject: "a gateway pointed to another Fineract".to_owned(),
         detail: format!("{effects} effects there"),
     })
 }
 
-/// Where a promise was not kept.
+/// A violated rule, with its subject and the evidence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Violation {
-    /// The promise.
+    /// The rule.
     pub(super) rule: Rule,
-    /// The operation, or the lane.
+    /// The operation, lane or gateway concerned.
     pub(super) subject: String,
-    /// What the books say.
+    /// What the records show.
     pub(super) detail: String,
 }
 
@@ -138,37 +138,37 @@ impl Violation {
     }
 }
 
-/// Every violation in the books of a round.
+/// All violations in the records of a round, except those that [`sent_elsewhere`] reports.
 pub(super) fn judge(books: &Books) -> Vec<Violation> {
     let mut violations = Vec::new();
     for operation in &books.operations {
         violations.extend(one_operation(operation));
         violations.extend(final_end(operation));
-        violations.extend(told::untold(operation));
-        violations.extend(stopped::run_again(books, operation));
-        violations.extend(lanes::fallen_create(books, operation));
+        violations.extend(transactions::changed_end(operation));
+        violations.extend(stopped::retried_unnamed(books, operation));
+        violations.extend(lanes::create_failed_as_dependent(books, operation));
         violations.extend(effects::of_operation(books, operation));
     }
     violations.extend(effects::without_operation(books));
-    violations.extend(effects::left_behind(books));
+    violations.extend(effects::different_at_the_end(books));
     violations.extend(effects::overpaid(books));
     violations.extend(lanes::lost(books));
     violations.extend(lanes::out_of_order(books));
-    violations.extend(lanes::standing_though_it_fell(books));
+    violations.extend(lanes::succeeded_dependents(books));
     violations.extend(books.unanswered.iter().map(|what| Violation {
         rule: Rule::GatewaysAnswer,
         subject: what.clone(),
         detail: "no answer".to_owned(),
     }));
     violations.extend(books.sent_on_hold.iter().map(|what| Violation {
-        rule: Rule::HoldsHold,
+        rule: Rule::HoldsAreKept,
         subject: what.clone(),
-        detail: "begun while everything was on hold".to_owned(),
+        detail: "it was begun while everything was on hold".to_owned(),
     }));
     violations
 }
 
-/// Whether every operation has ended, is parked, or stands behind what is parked.
+/// Whether every operation has ended, is parked, or waits behind a parked one.
 pub(super) fn is_quiescent(books: &Books) -> bool {
     lanes::lost(books).is_empty()
 }
@@ -176,11 +176,11 @@ pub(super) fn is_quiescent(books: &Books) -> bool {
 fn one_operation(operation: &Accepted) -> Option<Violation> {
     let first = operation.tracking_ids.first()?;
     let other = operation.tracking_ids.iter().find(|id| *id != first)?;
-    let detail = format!("was also answered with {other}");
-    Some(Violation::of(Rule::OneOperationAKey, operation, detail))
+    let detail = format!("its key was also answered with {other}");
+    Some(Violation::of(Rule::OneOperationPerKey, operation, detail))
 }
 
-/// Two readings apart in time must be the same to the letter.
+/// All readings of an end must be identical.
 pub(super) fn final_end(operation: &Accepted) -> Option<Violation> {
     let first = operation.readings.first()?;
     let other = operation

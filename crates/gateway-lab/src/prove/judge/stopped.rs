@@ -1,20 +1,20 @@
-//! What somebody stopped, or its deadline.
+//! The rule about operations that were cancelled or expired.
 
 use super::{Accepted, Books, Rule, Violation};
 
-/// The gateway's codes of what was stopped, or fell with what was.
+/// The gateway's codes for operations that were cancelled or expired, and for their dependents.
 const STOPPED: [&str; 3] = ["cancelled", "expired", "behind_stopped"];
 
-/// An operation that runs in the place of one that was stopped, though nobody named that.
-pub(super) fn run_again(books: &Books, operation: &Accepted) -> Option<Violation> {
-    let id = operation.in_place_of?;
+/// An operation that replaces a cancelled or expired one although the retry did not name that row.
+pub(super) fn retried_unnamed(books: &Books, operation: &Accepted) -> Option<Violation> {
+    let id = operation.replaces?;
     let stopped = books
         .operations
         .iter()
         .find(|stopped| stopped.id() == Some(id))?;
     let code = stopped.code.as_deref()?;
     STOPPED.contains(&code).then(|| {
-        let detail = format!("in the place of {}, {code}", stopped.name());
+        let detail = format!("it replaces {}, which ended as {code}", stopped.name());
         Violation::of(Rule::StoppedStaysStopped, operation, detail)
     })
 }

@@ -1,4 +1,4 @@
-//! What `prove` asks of the database itself, past the API and past the gateways.
+//! Direct access of `prove` to the database, without the API and the gateways.
 
 mod rows;
 
@@ -12,40 +12,40 @@ use fineract_gateway::{
 use sqlx::PgPool;
 use uuid::Uuid;
 
-pub(in crate::prove) use self::rows::Held;
+pub(in crate::prove) use self::rows::LockTarget;
 
-/// A look at the queue from outside.
+/// A connection pool to the gateways' database.
 #[derive(Clone, Debug)]
 pub(in crate::prove) struct Oversight {
     pool: PgPool,
 }
 
-/// Where an operation stands.
+/// The row of an operation, as far as `prove` needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::prove) struct Standing {
+pub(in crate::prove) struct OperationRow {
     /// The operation.
     pub(in crate::prove) id: OperationId,
     /// Its state.
     pub(in crate::prove) state: State,
-    /// Why it is parked, or tried again.
+    /// The reason code of a parked, blocked or retried operation.
     pub(in crate::prove) reason_code: Option<String>,
-    /// Why it failed, as the gateway's own code, or the first of Fineract's.
+    /// Why it failed: the gateway's own code, or Fineract's first one.
     pub(in crate::prove) code: Option<String>,
-    /// How long it took from its acceptance to its end.
+    /// The time from its acceptance to its end.
     pub(in crate::prove) took: Option<Duration>,
 }
 
 impl Oversight {
-    /// Looks through this pool.
+    /// Uses this pool.
     pub(in crate::prove) fn new(pool: PgPool) -> Self {
         Self { pool }
     }
 
-    /// Where these operations stand; those that are not there are left out.
-    pub(in crate::prove) async fn standings(
+    /// The rows of these operations, without those that do not exist.
+    pub(in crate::prove) async fn operations(
         &self,
         ids: &[OperationId],
-    ) -> anyhow::Result<Vec<Standing>> {
+    ) -> anyhow::Result<Vec<OperationRow>> {
         let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
         sqlx::query!(
             r#"SELECT o.id AS "id!", o.state AS "state!", o.reason_code, r.code AS "code?",
@@ -57,10 +57,10 @@ impl Oversight {
         )
         .fetch_all(&self.pool)
         .await
-        .context("read where operations stand")?
+        .context("read operations")?
         .into_iter()
         .map(|row| {
-            Ok(Standing {
+            Ok(OperationRow {
                 id: OperationId(row.id),
                 state: State::from_name(&row.state).context("a state")?,
                 reason_code: row.reason_code,
@@ -73,7 +73,7 @@ impl Oversight {
         .collect()
     }
 
-    /// An operation's attempts, a line each, for people.
+    /// The attempts of an operation as text, one line each.
     pub(in crate::prove) async fn attempts(&self, id: OperationId) -> anyhow::Result<Vec<String>> {
         sqlx::query_scalar!(
             r#"SELECT format('%s %s-%s %s %s sent %s answered %s: %s %s %s', number, operation_id, key_number,
@@ -88,9 +88,9 @@ impl Oversight {
         .await.context("read attempts")
     }
 
-    /// Whether all operations of a type whose attempt has been left alone for a second have been sent under
-    /// another key since, and there are such.
-    pub(in crate::prove) async fn went_on_without(
+    /// Whether all operations of a type with an attempt that has had no answer for a second have been sent under
+    /// another key since, and there is such an operation.
+    pub(in crate::prove) async fn continued_under_next_key(
         &self,
         operation_type: OperationType,
     ) -> anyhow::Result<bool> {
@@ -106,11 +106,11 @@ impl Oversight {
             operation_type.as_str()
         )
         .fetch_one(&self.pool)
-        .await.context("look for a second key")
+        .await.context("look for attempts under a second key")
     }
 
-    /// How many operations whose `expires_at` has passed wait because Fineract could not be read about them.
-    pub(in crate::prove) async fn unread_past_expiry(&self) -> anyhow::Result<u64> {
+    /// The number of operations that have passed their `expires_at` and wait because Fineract could not be read.
+    pub(in crate::prove) async fn count_expired_unread(&self) -> anyhow::Result<u64> {
         let count = sqlx::query_scalar!(
             r#"SELECT count(*) AS "count!"
                  FROM operation
@@ -118,11 +118,12 @@ impl Oversight {
         )
         .fetch_one(&self.pool)
         .await
-        .context("look for what is unread past its deadline")?;
+        .context("look for expired operations that cannot be read")?;
         Ok(u64::try_from(count).unwrap_or_default())
     }
 
-    /// Begins a new epoch of Fineract's books while nothing is under way, as an operator does when they are others.
+    /// Begins a new epoch of Fineract's books, as an operator does who confirms that they have changed. Nothing may be
+    /// running.
     pub(in crate::prove) async fn begin_epoch(&self) -> anyhow::Result<()> {
         sqlx::query!("UPDATE books SET epoch = epoch + 1, began_at = now()")
             .execute(&self.pool)
@@ -131,8 +132,8 @@ impl Oversight {
             .context("begin an epoch of Fineract's books")
     }
 
-    /// Whether the number of a client is known.
-    pub(in crate::prove) async fn knows_a_client(&self) -> anyhow::Result<bool> {
+    /// Whether the database contains the number of a client.
+    pub(in crate::prove) async fn knows_a_client_number(&self) -> anyhow::Result<bool> {
         sqlx::query_scalar!(
             r#"SELECT EXISTS (SELECT FROM lane
                                WHERE split_part(key, ':', 1) = 'client' AND resource_id IS NOT NULL
@@ -143,7 +144,7 @@ impl Oversight {
         .context("look for a client's number")
     }
 
-    /// Puts everything on hold; how many operations that were not.
+    /// Puts everything on hold, and returns how many operations were not on hold before.
     pub(in crate::prove) async fn hold_all(&self) -> anyhow::Result<u64> {
         let covered = store::hold_all(&Pool::from(self.pool.clone()), "prove", "the judge").await?;
         Ok(covered.operations)
@@ -160,10 +161,10 @@ impl Oversight {
         )
         .fetch_all(&self.pool)
         .await
-        .context("look for what was sent on hold")
+        .context("look for attempts during a hold")
     }
 
-    /// Terminates so many connections, whichever they are; how many there were.
+    /// Terminates up to `count` random connections, and returns how many it has terminated.
     pub(in crate::prove) async fn terminate_backends(&self, count: i64) -> anyhow::Result<u64> {
         let terminated = sqlx::query_scalar!(
             "SELECT pg_terminate_backend(pid)

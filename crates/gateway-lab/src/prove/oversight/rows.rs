@@ -1,4 +1,4 @@
-//! Rows that somebody else holds locked, or has left behind.
+//! Rows that `prove` locks like another session, or writes like a newer gateway.
 
 use std::time::Duration;
 
@@ -9,23 +9,22 @@ use uuid::Uuid;
 
 use super::Oversight;
 
-/// What the names of the clients and loans begin with of which rows are planted: before those of others, so
-/// that these are the first that a gateway finds.
+/// The prefix of the planted clients and loans. It sorts before all others, so a gateway finds these rows first.
 const PLANTED: &str = "0-planted-";
-/// A type that no gateway knows yet.
+/// A type that no gateway of the round knows.
 const UNKNOWN: &str = "LOAN_FORECLOSE";
 
-/// Which rows are held.
+/// Which rows are locked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::prove) enum Held {
-    /// Of lanes in which something that came of late has not ended.
+pub(in crate::prove) enum LockTarget {
+    /// Rows of lanes in which a recently accepted operation has not ended.
     Lanes,
-    /// Of such operations.
+    /// Rows of recently accepted operations that have not ended.
     Operations,
 }
 
-/// A row of an operation that is planted.
-struct Row<'a> {
+/// An operation to plant.
+struct Planted<'a> {
     lane: &'a str,
     position: i64,
     operation_type: &'a str,
@@ -34,18 +33,18 @@ struct Row<'a> {
 }
 
 impl Oversight {
-    /// Locks so many rows at random, as a forgotten `SELECT … FOR UPDATE` does, for a while; how many there
-    /// were.
-    pub(in crate::prove) async fn hold_rows(
+    /// Locks up to `count` random rows for this time, as a forgotten `SELECT … FOR UPDATE` does. Returns how many it
+    /// has locked.
+    pub(in crate::prove) async fn lock_rows(
         &self,
-        held: Held,
+        target: LockTarget,
         count: i64,
         time: Duration,
     ) -> anyhow::Result<usize> {
-        const ACTION: &str = "hold rows";
+        const ACTION: &str = "lock rows";
         let mut transaction = self.pool.begin().await.context(ACTION)?;
-        let locked = match held {
-            Held::Lanes => sqlx::query_scalar!(
+        let locked = match target {
+            LockTarget::Lanes => sqlx::query_scalar!(
                 r#"SELECT key AS "key!" FROM lane
                         WHERE key IN (SELECT lane FROM operation
                                        WHERE state IN ('waiting', 'ready', 'running')
@@ -57,7 +56,7 @@ impl Oversight {
             .await
             .context(ACTION)?
             .len(),
-            Held::Operations => sqlx::query_scalar!(
+            LockTarget::Operations => sqlx::query_scalar!(
                 r#"SELECT id AS "id!" FROM operation
                         WHERE state IN ('waiting', 'ready', 'running')
                           AND accepted_at > now() - interval '20 seconds'
@@ -76,9 +75,9 @@ impl Oversight {
         Ok(locked)
     }
 
-    /// Leaves behind what a newer gateway would have: well-formed operations of a type that none knows, one
-    /// that is due, one whose time has passed, one that is parked, and one that is to fail with what failed
-    /// before it. How many there are.
+    /// Plants operations as a newer gateway would leave them: complete rows of a type that is unknown here. One is due,
+    /// one has expired, one is parked, and one is the dependent of a failed operation. Returns how many operations it
+    /// has planted.
     pub(in crate::prove) async fn plant_unknown(&self) -> anyhow::Result<u64> {
         const ACTION: &str = "plant operations";
         let mut transaction = self.pool.begin().await.context(ACTION)?;
@@ -90,7 +89,7 @@ impl Oversight {
         ] {
             let lane = lane(name);
             plant_lane(&mut transaction, &lane, 2, None).await?;
-            let row = Row {
+            let row = Planted {
                 lane: &lane,
                 position: 1,
                 operation_type: UNKNOWN,
@@ -100,7 +99,7 @@ impl Oversight {
             plant(&mut transaction, &row).await?;
         }
         let lane = lane("failing_dependents");
-        let failed = Row {
+        let failed = Planted {
             lane: &lane,
             position: 1,
             operation_type: "CLIENT_UPDATE",
@@ -109,18 +108,18 @@ impl Oversight {
         };
         let cause = plant(&mut transaction, &failed).await?;
         plant_lane(&mut transaction, &lane, 3, Some(cause)).await?;
-        let falls = Row {
+        let dependent = Planted {
             position: 2,
             operation_type: UNKNOWN,
             state: State::Waiting,
             ..failed
         };
-        plant(&mut transaction, &falls).await?;
+        plant(&mut transaction, &dependent).await?;
         transaction.commit().await.context(ACTION)?;
         Ok(4)
     }
 
-    /// Takes away all that was planted.
+    /// Removes all planted rows.
     pub(in crate::prove) async fn remove_planted(&self) -> anyhow::Result<()> {
         const ACTION: &str = "remove planted operations";
         sqlx::query!(
@@ -138,7 +137,8 @@ impl Oversight {
     }
 }
 
-/// A lane with one member, perhaps falling with what failed at its first place.
+/// Plants a lane with one member. If `failed_by` is given, this operation failed at the first position, and the member
+/// is its dependent.
 async fn plant_lane(
     connection: &mut PgConnection,
     lane: &str,
@@ -160,7 +160,7 @@ async fn plant_lane(
     .map(drop)
 }
 
-async fn plant(connection: &mut PgConnection, row: &Row<'_>) -> anyhow::Result<Uuid> {
+async fn plant(connection: &mut PgConnection, row: &Planted<'_>) -> anyhow::Result<Uuid> {
     const ACTION: &str = "plant an operation";
     let id = Uuid::now_v7();
     let state = row.state.as_str();

@@ -1,40 +1,40 @@
-//! Losses, the order, and what falls.
+//! Lost operations, the order of effects, and dependency failures.
 
 use super::*;
 
 #[test]
-fn a_loss_is_found() {
-    let last = |standing| {
+fn a_lost_operation_is_found() {
+    let last = |status| {
         found(|books| {
-            books.operations[4].standing = standing;
+            books.operations[4].status = status;
             books.ledger.truncate(4);
-            books.things.get_mut(CLIENT).unwrap().value = "Rao".to_owned();
+            books.resources.get_mut(CLIENT).unwrap().value = "Rao".to_owned();
         })
     };
-    assert_eq!(last(Standing::Open), [Rule::NothingIsLost]);
-    assert_eq!(last(Standing::Missing), [Rule::NothingIsLost]);
+    assert_eq!(last(Status::Open), [Rule::NothingIsLost]);
+    assert_eq!(last(Status::Missing), [Rule::NothingIsLost]);
 }
 
 #[test]
-fn what_stands_behind_a_parked_one_is_not_lost() {
+fn an_operation_behind_a_parked_one_is_not_lost() {
     let behind = |cause| {
         found(|books| {
-            books.operations[1].standing = parked();
+            books.operations[1].status = parked();
             books.operations[1].may_be_parked = cause;
             for operation in &mut books.operations[2..] {
-                operation.standing = Standing::Open;
+                operation.status = Status::Open;
             }
             books.ledger.truncate(1);
-            books.things.get_mut(CLIENT).unwrap().value = "Rao".to_owned();
+            books.resources.get_mut(CLIENT).unwrap().value = "Rao".to_owned();
         })
     };
-    // The client's update too: it waits for the loan that reads the client.
+    // The client's update waits too, behind the loan that reads the client's lane.
     assert_eq!(behind(true), []);
     assert_eq!(behind(false), [Rule::ParkedForCause]);
 }
 
 #[test]
-fn a_break_of_the_order_is_found() {
+fn a_wrong_order_is_found() {
     let swapped = |first: usize, second: usize| {
         found(|books| {
             let seq = books.ledger[first].seq;
@@ -43,11 +43,11 @@ fn a_break_of_the_order_is_found() {
         })
     };
     assert_eq!(swapped(2, 3), [Rule::OrderOfAcceptance]);
-    // A loan's application reads the client: a later change of the client comes after it.
+    // A `LOAN_CREATE` reads the lane of its client, so a later update of the client must take effect after it.
     assert_eq!(swapped(1, 4), [Rule::OrderOfAcceptance]);
-    // A payment does not.
+    // A `LOAN_DISBURSE` does not read it.
     assert_eq!(swapped(3, 4), []);
-    // Sent before the other was heard of: either order.
+    // If it was sent before the other's acceptance was received, either order is allowed.
     assert_eq!(
         found(|books| {
             books.operations[3].sent_at = Duration::ZERO;
@@ -58,24 +58,24 @@ fn a_break_of_the_order_is_found() {
 }
 
 #[test]
-fn what_should_have_fallen_is_found() {
+fn a_dependent_that_succeeds_is_found() {
     let approval_failed = |read_at: Option<u64>| {
         found(|books| {
-            books.operations[2].standing = failed("error.msg.some");
+            books.operations[2].status = failed("error.msg.some");
             books.operations[2].failure_read_at = read_at.map(Duration::from_secs);
             books.ledger.remove(2);
         })
     };
-    assert_eq!(approval_failed(None), [Rule::FallsWithIt]);
-    assert_eq!(approval_failed(Some(10)), [Rule::FallsWithIt]);
-    // Who has read of it knows what he does.
+    assert_eq!(approval_failed(None), [Rule::DependentsFail]);
+    assert_eq!(approval_failed(Some(10)), [Rule::DependentsFail]);
+    // A caller who has read the failure sends the next operation on purpose.
     assert_eq!(approval_failed(Some(8)), []);
     let client_failed = |code: &str| {
         found(|books| {
-            books.operations[0].standing = failed(code);
+            books.operations[0].status = failed(code);
             books.ledger.remove(0);
         })
     };
-    assert_eq!(client_failed("error.msg.some"), [Rule::FallsWithIt]);
+    assert_eq!(client_failed("error.msg.some"), [Rule::DependentsFail]);
     assert_eq!(client_failed("error.msg.client.duplicate.externalId"), []);
 }

@@ -1,7 +1,7 @@
-//! The judge judged: books that somebody has doctored.
+//! Tests of the judge: each falsifies correct records and expects the violated rule.
 
 mod lanes;
-mod told;
+mod transactions;
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::*;
 use crate::prove::requests::Request;
 use fineract_gateway::domain::{Amount, OperationId, OperationType as Type, TrackingId};
 
-/// An operation of one of three lanes, the n-th to be accepted.
+/// The n-th accepted operation, in this lane.
 fn accepted(n: u32, operation_type: Type, lane: &str) -> Accepted {
     let tracking_id = TrackingId {
         operation_type,
@@ -27,7 +27,7 @@ fn accepted(n: u32, operation_type: Type, lane: &str) -> Accepted {
         expires_in: None,
     };
     Accepted {
-        standing: Standing::Succeeded,
+        status: Status::Succeeded,
         readings: vec!["end".to_owned(), "end".to_owned()],
         ..Accepted::new(
             format!("key-{n}"),
@@ -46,7 +46,7 @@ fn rupees(amount: i64) -> Amount {
     Amount(amount.into())
 }
 
-/// Its effect, under its first key.
+/// The effect of an operation, under its first key.
 fn effect(seq: i64, of: &Accepted) -> Effect {
     let id = of.id().unwrap().to_string();
     Effect {
@@ -59,7 +59,7 @@ fn effect(seq: i64, of: &Accepted) -> Effect {
     }
 }
 
-/// A client with a changed name, and a loan that is created, approved and paid out: nothing is wrong.
+/// Correct records: a client with a changed name, and a loan that is created, approved and disbursed.
 fn books() -> Books {
     let mut operations = vec![
         accepted(1, Type::ClientCreate, CLIENT),
@@ -72,7 +72,7 @@ fn books() -> Books {
     operations[1].value = Some("100".to_owned());
     operations[3].amount = Some(rupees(100));
     operations[4].value = Some("Das".to_owned());
-    let thing = |value: &str, approved| Thing {
+    let resource = |value: &str, approved| Resource {
         value: value.to_owned(),
         approved,
     };
@@ -82,9 +82,9 @@ fn books() -> Books {
             .map(|(seq, of)| effect(seq, of))
             .collect(),
         operations,
-        things: [
-            (CLIENT.to_owned(), thing("Das", None)),
-            (LOAN.to_owned(), thing("100", Some(rupees(100)))),
+        resources: [
+            (CLIENT.to_owned(), resource("Das", None)),
+            (LOAN.to_owned(), resource("100", Some(rupees(100)))),
         ]
         .into(),
         unanswered: Vec::new(),
@@ -92,19 +92,19 @@ fn books() -> Books {
     }
 }
 
-fn failed(code: &str) -> Standing {
-    Standing::Failed {
+fn failed(code: &str) -> Status {
+    Status::Failed {
         codes: vec![code.to_owned()],
     }
 }
 
-fn parked() -> Standing {
-    Standing::Parked {
+fn parked() -> Status {
+    Status::Parked {
         reason_code: "still_running".to_owned(),
     }
 }
 
-/// The rules that the judge finds broken once the books are doctored.
+/// The rules that the judge finds violated in the falsified records.
 fn found(doctor: impl FnOnce(&mut Books)) -> Vec<Rule> {
     let mut books = books();
     doctor(&mut books);
@@ -117,7 +117,7 @@ fn found(doctor: impl FnOnce(&mut Books)) -> Vec<Rule> {
 }
 
 #[test]
-fn nothing_is_wrong_with_honest_books() {
+fn correct_records_have_no_violation() {
     assert_eq!(judge(&books()), []);
 }
 
@@ -134,7 +134,7 @@ fn a_second_effect_is_found() {
 }
 
 #[test]
-fn an_effect_of_nobody_is_found() {
+fn an_effect_without_an_operation_is_found() {
     let stray = |key: &str| {
         found(|books| {
             let mut stray = books.ledger[4].clone();
@@ -154,12 +154,12 @@ fn a_success_without_an_effect_is_found() {
         found(|books| {
             books.ledger.remove(3);
         }),
-        [Rule::SuccessHasItsEffect]
+        [Rule::SuccessHasEffect]
     );
 }
 
 #[test]
-fn a_delete_succeeds_by_anothers_too() {
+fn a_delete_succeeds_if_another_writer_deleted() {
     let deleted_by = |key: &str| {
         found(|books| {
             let delete = accepted(6, Type::LoanDelete, LOAN);
@@ -169,7 +169,7 @@ fn a_delete_succeeds_by_anothers_too() {
                 ..effect(6, &delete)
             });
             books.operations.push(delete);
-            books.things.remove(LOAN);
+            books.resources.remove(LOAN);
         })
     };
     assert_eq!(deleted_by("other-1"), []);
@@ -178,30 +178,30 @@ fn a_delete_succeeds_by_anothers_too() {
     let unknown = format!("{}-1", uuid::Uuid::from_u128(77));
     assert_eq!(
         deleted_by(&unknown),
-        [Rule::SuccessHasItsEffect, Rule::EffectsAreAccepted]
+        [Rule::SuccessHasEffect, Rule::EffectsAreAccepted]
     );
 }
 
 #[test]
 fn a_failure_with_an_effect_is_found() {
     assert_eq!(
-        found(|books| books.operations[3].standing = failed("error.msg.some")),
-        [Rule::FailureHasNone]
+        found(|books| books.operations[3].status = failed("error.msg.some")),
+        [Rule::FailureHasNoEffect]
     );
 }
 
 #[test]
-fn an_effect_that_nobody_asked_for_is_found() {
+fn an_effect_with_other_values_is_found() {
     type Doctor = fn(&mut Books);
     let doctors: [Doctor; 5] = [
         |books| books.ledger[3].amount = Some(rupees(99)),
         |books| books.ledger[3].transaction = None,
         |books| books.ledger[2].lane = "loan:other".to_owned(),
         |books| books.ledger[4].operation_type = Some(Type::ClientCreate),
-        |books| books.things.get_mut(CLIENT).unwrap().value = "Rao".to_owned(),
+        |books| books.resources.get_mut(CLIENT).unwrap().value = "Rao".to_owned(),
     ];
     for (number, doctor) in doctors.into_iter().enumerate() {
-        assert_eq!(found(doctor), [Rule::OurValues], "{number}");
+        assert_eq!(found(doctor), [Rule::EffectAsRequested], "{number}");
     }
 }
 
@@ -240,6 +240,6 @@ fn two_operations_of_one_key_are_found() {
             let second = accepted(9, Type::ClientCreate, CLIENT).tracking_ids[0];
             books.operations[0].tracking_ids.push(second);
         }),
-        [Rule::OneOperationAKey]
+        [Rule::OneOperationPerKey]
     );
 }

@@ -6,16 +6,16 @@ use super::{
     ACTIVE, CLOSED, Kind, Loan, OVERPAID, Parts, Stamp, Transaction, WRITTEN_OFF, status, summary,
     wrong_state,
 };
-use crate::books::Desk;
+use crate::books::Context;
 use crate::failure::Failure;
 use crate::json::{Json, fixed, object};
-use crate::operations::{Order, Outcome, Posting};
+use crate::operations::{Input, Outcome, Posting};
 use crate::params::{Checks, Params};
 use crate::products::Product;
 
 /// Writes off what is owed.
-pub(crate) fn write_off(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Failure> {
-    let params = &order.params;
+pub(crate) fn write_off(context: &mut Context<'_>, input: &Input) -> Result<Outcome, Failure> {
+    let params = &input.params;
     params.only(&[
         "transactionDate",
         "note",
@@ -24,25 +24,25 @@ pub(crate) fn write_off(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, F
         "writeoffReasonId",
         "externalId",
     ])?;
-    let on = transaction_date(params, desk)?;
-    let mut loan = desk.books.loan(order.id)?.clone();
+    let on = transaction_date(params, context)?;
+    let mut loan = context.books.loan(input.id)?.clone();
     if loan.status != ACTIVE {
         return Err(wrong_state(
             "error.msg.loan.writtenoff.account.is.not.active",
         ));
     }
-    let product = desk.books.product(loan.terms.product_id)?.clone();
+    let product = context.books.product(loan.terms.product_id)?.clone();
     let parts = owed(&loan, &product);
     let external_id = params.text("externalId");
     let id = book(
-        desk,
+        context,
         &mut loan,
         (Kind::WriteOff, on),
         (parts, external_id.clone()),
     );
     let stamp = Stamp {
         on,
-        by: desk.user.who.clone(),
+        by: context.user.who.clone(),
     };
     loan.status = WRITTEN_OFF;
     loan.closed = Some(stamp.clone());
@@ -58,13 +58,13 @@ pub(crate) fn write_off(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, F
         resource_external_id: external_id,
         ..loan.changed(changes)
     };
-    desk.books.loans.insert(loan.id, loan);
+    context.books.loans.insert(loan.id, loan);
     Ok(outcome)
 }
 
 /// Closes a loan on which nothing is owed.
-pub(crate) fn close(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Failure> {
-    let params = &order.params;
+pub(crate) fn close(context: &mut Context<'_>, input: &Input) -> Result<Outcome, Failure> {
+    let params = &input.params;
     params.only(&[
         "transactionDate",
         "note",
@@ -72,10 +72,10 @@ pub(crate) fn close(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Failu
         "dateFormat",
         "externalId",
     ])?;
-    let on = transaction_date(params, desk)?;
-    let loan = desk.books.loan(order.id)?;
-    let product = desk.books.product(loan.terms.product_id)?;
-    let outstanding = summary::position(loan, product, desk.today).outstanding();
+    let on = transaction_date(params, context)?;
+    let loan = context.books.loan(input.id)?;
+    let product = context.books.product(loan.terms.product_id)?;
+    let outstanding = summary::position(loan, product, context.today).outstanding();
     if loan.status == OVERPAID {
         return Err(Failure::rule(
             "error.msg.loan.close.loan.is.overpaid",
@@ -89,8 +89,8 @@ pub(crate) fn close(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Failu
             args,
         ));
     }
-    let by = desk.user.who.clone();
-    let loan = desk.books.loan_mut(order.id)?;
+    let by = context.user.who.clone();
+    let loan = context.books.loan_mut(input.id)?;
     loan.status = CLOSED;
     loan.closed = Some(Stamp { on, by });
     let changes = object! {
@@ -100,9 +100,9 @@ pub(crate) fn close(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Failu
     Ok(loan.changed(changes))
 }
 
-/// Closes a loan before its time, for what is owed on the day.
-pub(crate) fn foreclose(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, Failure> {
-    let params = &order.params;
+/// Closes a loan early, for the amount that is owed on the day.
+pub(crate) fn foreclose(context: &mut Context<'_>, input: &Input) -> Result<Outcome, Failure> {
+    let params = &input.params;
     params.only(&[
         "transactionDate",
         "note",
@@ -110,20 +110,20 @@ pub(crate) fn foreclose(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, F
         "dateFormat",
         "externalId",
     ])?;
-    let on = transaction_date(params, desk)?;
-    let mut loan = desk.books.loan(order.id)?.clone();
+    let on = transaction_date(params, context)?;
+    let mut loan = context.books.loan(input.id)?.clone();
     if loan.status != ACTIVE {
         return Err(wrong_state(
             "error.msg.loan.foreclosure.account.is.not.active",
         ));
     }
-    if on > desk.today {
+    if on > context.today {
         return Err(Failure::rule(
             "loan.foreclosure.transaction.date.is.in.future",
             vec![on.to_string().into()],
         ));
     }
-    let last = loan.standing().map(|transaction| transaction.on).max();
+    let last = loan.not_reversed().map(|transaction| transaction.on).max();
     if let Some(last) = last.filter(|last| on < *last) {
         let code = "loan.foreclosure.transaction.date.cannot.before.the.last.transaction.date";
         return Err(Failure::rule(
@@ -131,11 +131,11 @@ pub(crate) fn foreclose(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, F
             vec![on.to_string().into(), last.to_string().into()],
         ));
     }
-    let product = desk.books.product(loan.terms.product_id)?.clone();
+    let product = context.books.product(loan.terms.product_id)?.clone();
     let parts = payoff(&loan, &product, on);
     let external_id = params.text("externalId");
     let id = book(
-        desk,
+        context,
         &mut loan,
         (Kind::Repayment, on),
         (parts, external_id.clone()),
@@ -144,7 +144,7 @@ pub(crate) fn foreclose(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, F
     loan.foreclosed = true;
     loan.closed = Some(Stamp {
         on,
-        by: desk.user.who.clone(),
+        by: context.user.who.clone(),
     });
     let changes = object! {
         "dateFormat": params.text("dateFormat"), "transactionDate": params.text("transactionDate"),
@@ -164,20 +164,20 @@ pub(crate) fn foreclose(desk: &mut Desk<'_>, order: &Order) -> Result<Outcome, F
         posting,
         ..Outcome::default()
     };
-    desk.books.loans.insert(loan.id, loan);
+    context.books.loans.insert(loan.id, loan);
     Ok(outcome)
 }
 
-fn transaction_date(params: &Params, desk: &Desk<'_>) -> Result<NaiveDate, Failure> {
+fn transaction_date(params: &Params, context: &Context<'_>) -> Result<NaiveDate, Failure> {
     let mut checks = Checks::of("loan");
     let on = params.date("transactionDate")?;
     checks.required("transactionDate", on);
     checks.longest("note", params.text("note").as_deref(), 1000);
     checks.finish()?;
-    Ok(on.unwrap_or(desk.today))
+    Ok(on.unwrap_or(context.today))
 }
 
-/// All that is still owed.
+/// Everything that is still owed.
 fn owed(loan: &Loan, product: &Product) -> Parts {
     with_payments(loan, product)
         .iter()
@@ -188,7 +188,8 @@ fn owed(loan: &Loan, product: &Product) -> Parts {
         })
 }
 
-/// What closes the loan on the day: the principal, the interest of what is due by then, and the days of the next period.
+/// The amount that closes the loan on this day: the principal, the interest of all installments due by then, and the
+/// interest of the days of the current period.
 pub(super) fn payoff(loan: &Loan, product: &Product, on: NaiveDate) -> Parts {
     let mut from = loan.disbursed.as_ref().map_or(on, |stamp| stamp.on);
     let mut interest = Decimal::ZERO;
@@ -209,17 +210,17 @@ pub(super) fn payoff(loan: &Loan, product: &Product, on: NaiveDate) -> Parts {
 }
 
 fn book(
-    desk: &mut Desk<'_>,
+    context: &mut Context<'_>,
     loan: &mut Loan,
     (kind, on): (Kind, NaiveDate),
     (parts, external_id): (Parts, Option<String>),
 ) -> i64 {
-    let made = Transaction::made(desk, kind, on, parts.principal + parts.interest);
+    let made = Transaction::made(context, kind, on, parts.principal + parts.interest);
     let id = made.id;
     let taken = external_id
         .clone()
         .map(|external_id| (external_id, (loan.id, id)));
-    desk.books.transactions_by_external_id.extend(taken);
+    context.books.transactions_by_external_id.extend(taken);
     loan.transactions.push(Transaction {
         external_id,
         parts,
