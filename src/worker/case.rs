@@ -51,7 +51,7 @@ impl<'a> Case<'a> {
             known_id: self.claimed.known_id,
             same_reference: None,
             sent: self.history().request(),
-            checked: self.history().was_put_up(),
+            checked: self.history().has_awaited_checker(),
         }
     }
 
@@ -75,7 +75,10 @@ impl<'a> Case<'a> {
     /// loan may have got its external id.
     pub(super) fn addressed(&self, reads: Reads) -> Reads {
         let of_these_books = !self.is_of_other_books();
-        let sent = self.history().last_reached().filter(|_| of_these_books);
+        let sent = self
+            .history()
+            .last_that_reached_fineract()
+            .filter(|_| of_these_books);
         let sent = sent.map(|attempt| &attempt.request);
         Reads {
             client_id: sent.and_then(Request::client_id).or(reads.client_id),

@@ -26,7 +26,7 @@ pub(super) async fn close(deps: &Deps, case: Case<'_>, refusal: Outcome) -> Outc
     if crate::sabotage::is(crate::sabotage::Sabotage::ExpireUnread) {
         return refusal;
     }
-    if !case.history().reached_fineract() && !is_forgotten(case) {
+    if !case.history().may_have_reached_fineract() && !is_forgotten(case) {
         return refusal;
     }
     close_by_reading(deps, case, refusal).await

@@ -55,7 +55,7 @@ async fn may_come_late(
     mut attempts: Vec<Attempt>,
 ) -> Result<bool, Outcome> {
     // What was sent to other books comes in none of these, but what a checker may have before him once more.
-    if !History::new(&attempts).was_put_up() {
+    if !History::new(&attempts).has_awaited_checker() {
         attempts.retain(|attempt| attempt.epoch == claimed.epoch);
     }
     let history = History::new(&attempts);

@@ -8,7 +8,7 @@ use super::{
     referents::{Meaning, meaning_of},
 };
 use crate::{
-    domain::{Answer, Attempt, End, IdempotencyKey, KeySaid, Method, Outcome, Reply, Request},
+    domain::{Answer, Attempt, End, IdempotencyKey, Method, Outcome, ProbeVerdict, Reply, Request},
     operations::Entry,
     telemetry::chain,
 };
@@ -26,22 +26,22 @@ pub(super) fn is_to_learn(deps: &Deps, case: Case<'_>) -> bool {
 
 /// Sends once more, under its key, what has just succeeded: as anything that is sent again, only while its numbers
 /// mean what they meant, and not while it is on hold.
-async fn send_once_more(deps: &Deps, case: Case<'_>, last: &Attempt) -> KeySaid {
+async fn send_once_more(deps: &Deps, case: Case<'_>, last: &Attempt) -> ProbeVerdict {
     let is_same = matches!(
         meaning_of(deps, case.claimed, last).await,
         Ok(Meaning::Same)
     );
     let is_on_hold = deps.store.is_on_hold(case.claimed.id).await;
     if !is_same || !matches!(is_on_hold, Ok(false)) {
-        return KeySaid::Nothing;
+        return ProbeVerdict::Inconclusive;
     }
     let key = IdempotencyKey {
         id: case.claimed.id,
         number: last.key_number,
     };
     match deps.fineract.send(&last.request, key).await {
-        Reply::Answer(answer) => KeySaid::by_second(&answer),
-        Reply::Failure(_) => KeySaid::Nothing,
+        Reply::Answer(answer) => ProbeVerdict::by_second(&answer),
+        Reply::Failure(_) => ProbeVerdict::Inconclusive,
     }
 }
 
@@ -56,13 +56,13 @@ pub(super) async fn learn_of_keys(deps: &Deps, case: Case<'_>, outcome: &Outcome
         return;
     };
     let said = match &last.reply {
-        Some(Reply::Answer(answer)) if answer.cached => KeySaid::Honoured,
+        Some(Reply::Answer(answer)) if answer.cached => ProbeVerdict::Honoured,
         Some(Reply::Answer(answer)) if is_harmless_success(case.entry, outcome, answer) => {
             send_once_more(deps, case, last).await
         }
-        Some(Reply::Answer(_) | Reply::Failure(_)) | None => KeySaid::Nothing,
+        Some(Reply::Answer(_) | Reply::Failure(_)) | None => ProbeVerdict::Inconclusive,
     };
-    if said == KeySaid::Nothing {
+    if said == ProbeVerdict::Inconclusive {
         return;
     }
     let kind = kind(case.entry);

@@ -100,7 +100,7 @@ pub(super) async fn is_about_another(
     let Some((kind, number, name)) = request.answered_name(success) else {
         return Ok(false);
     };
-    let sent = case.history().last_reached();
+    let sent = case.history().last_that_reached_fineract();
     let meant = sent.and_then(|sent| Meant::of(case.claimed, sent, kind, number));
     let Some(meant) = meant else {
         return Ok(false);

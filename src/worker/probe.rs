@@ -9,7 +9,8 @@ use super::{
 };
 use crate::{
     domain::{
-        Answer, Facts, Failure, FineractCommand, KeySaid, Lane, OperationType, ProbeSubject, Reads,
+        Answer, Facts, Failure, FineractCommand, Lane, OperationType, ProbeSubject, ProbeVerdict,
+        Reads,
     },
     fineract::{Process, ReadFailure},
     store::{KeyVerdict, NewKeyVerdict, Numbered, StoreError},
@@ -27,7 +28,7 @@ const ASKED_AGAIN: Duration = Duration::from_secs(5);
 const BELIEVED: Duration = Duration::from_mins(10);
 
 /// What asking has told, and on which lane.
-type Told = (KeySaid, Option<String>);
+type Told = (ProbeVerdict, Option<String>);
 
 /// Why nothing of a kind may be sent now.
 #[derive(Debug)]
@@ -125,7 +126,7 @@ pub(super) async fn ask_about_keys(
         return Err(Doubt::BeingAsked);
     }
     let trust = match probe_keys(deps, kind, last.subject.as_deref()).await {
-        Ok((KeySaid::Nothing, _)) => kept(&last, is_same),
+        Ok((ProbeVerdict::Inconclusive, _)) => kept(&last, is_same),
         Ok((said, subject)) => return write_verdict(deps, kind, said, subject, process).await,
         Err(doubt) => Err(doubt),
     };
@@ -153,12 +154,12 @@ async fn probe_keys(
     for subject in deps.store.numbered(left_by, last_time).await? {
         if is_fit(deps, kind, &subject).await? {
             let said = try_on(deps, kind, subject.number).await?;
-            if said != KeySaid::Nothing {
+            if said != ProbeVerdict::Inconclusive {
                 return Ok((said, Some(subject.lane)));
             }
         }
     }
-    Ok((KeySaid::Nothing, None))
+    Ok((ProbeVerdict::Inconclusive, None))
 }
 
 /// Whether that is still ours, and in a state that forbids the command.
@@ -188,10 +189,10 @@ async fn is_fit(deps: &Deps, kind: FineractCommand, subject: &Numbered) -> Resul
     }
 }
 
-async fn try_on(deps: &Deps, kind: FineractCommand, number: i64) -> Result<KeySaid, Doubt> {
+async fn try_on(deps: &Deps, kind: FineractCommand, number: i64) -> Result<ProbeVerdict, Doubt> {
     let (said, answer) = deps.fineract.probe_key(kind, number).await?;
     // The command itself would get the same: it waits for the same reason.
-    if said == KeySaid::Nothing && is_outage(&answer) {
+    if said == ProbeVerdict::Inconclusive && is_outage(&answer) {
         return Err(Doubt::Unread(ReadFailure::Refused(answer)));
     }
     Ok(said)
@@ -200,11 +201,11 @@ async fn try_on(deps: &Deps, kind: FineractCommand, number: i64) -> Result<KeySa
 pub(super) async fn write_verdict(
     deps: &Deps,
     kind: FineractCommand,
-    said: KeySaid,
+    said: ProbeVerdict,
     subject: Option<String>,
     process: Option<Process>,
 ) -> Result<Trust, Doubt> {
-    let honoured = said == KeySaid::Honoured;
+    let honoured = said == ProbeVerdict::Honoured;
     // Before anybody can read it: nothing more of that kind goes out.
     if !honoured {
         block_keys(deps, kind);

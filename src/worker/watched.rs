@@ -19,7 +19,7 @@ impl Watched {
     /// was told so first.
     pub(super) fn look_at<'a>(&self, id: OperationId, history: History<'a>) -> History<'a> {
         let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
-        match (history.is_asking(), history.askings()) {
+        match (history.is_still_running(), history.still_running_answers()) {
             (false, _) => {
                 since.remove(&id);
             }
