@@ -9,7 +9,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     cargo build --release --locked && cp target/release/fineract-gateway /usr/local/bin/
 
 FROM debian:bookworm-slim
-# The HTTP client needs a CA bundle even for plain http; curl asks for the gateway's health.
+# The HTTP client needs a CA bundle even for plain HTTP; curl runs the health check.
 RUN apt-get update -qq \
     && apt-get install -qq --yes --no-install-recommends ca-certificates curl \
     && rm -rf /var/lib/apt/lists/*

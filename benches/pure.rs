@@ -1,4 +1,4 @@
-//! What is pure, and done for every operation: `cargo bench`.
+//! Benchmarks of the pure code that runs for every operation: `cargo bench`.
 
 #![expect(
     clippy::unwrap_used,
@@ -49,7 +49,7 @@ fn deployment() -> Deployment {
     }
 }
 
-/// A product, as Fineract gives it.
+/// A product as Fineract returns it.
 fn product() -> String {
     let recorded: Value = serde_json::from_str(RECORDED).unwrap();
     recorded.pointer("/products/DMI").unwrap().to_string()

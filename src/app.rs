@@ -1,4 +1,4 @@
-//! The wiring of a running gateway: what it is made of, its start and its end.
+//! Builds a running gateway from its parts, starts it and shuts it down.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -17,34 +17,35 @@ use crate::{
     worker::{self, CircuitBreaker, Deps, Settings},
 };
 
-/// Connections to Postgres: accepting, claiming, starting and settling each write one batch at a time,
-/// tracking reads one, and the rest are for other reads.
-const CONNECTIONS: u32 = 16;
+/// The size of the connection pool. Accepting, claiming, starting and completing write one batch each at a time,
+/// tracking reads one, and the remaining connections are for other reads.
+const POOL_SIZE: u32 = 16;
 
-/// Reads of Fineract at once for callers of a process that works no queue, and so learns no limit.
-const READS: usize = 2;
+/// How many reads of Fineract a process may make at the same time for its callers if it works no queue, and so has no
+/// concurrency limit.
+const CALLER_READS: usize = 2;
 
-/// How long requests are still taken after the readiness has failed, at most.
-const NOTICE: Duration = Duration::from_secs(1);
+/// The longest time for which the gateway still accepts requests after it has become unready.
+const MAX_NOTICE: Duration = Duration::from_secs(1);
 
-/// Why a gateway could not start.
+/// The reason why a gateway could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The database is not as it has to be.
+    /// The database is unavailable or has the wrong schema.
     #[error(transparent)]
     Database(#[from] DatabaseProblem),
-    /// Everything was to be on hold before anything runs, and is not.
-    #[error("not everything could be put on hold")]
+    /// `serve --on-hold` was requested, but the operations could not be put on hold.
+    #[error("could not put everything on hold")]
     Hold(#[from] StoreError),
-    /// The client for Fineract cannot be made.
+    /// The client for Fineract could not be created.
     #[error(transparent)]
     Fineract(#[from] SetupError),
-    /// The address cannot be listened on.
+    /// The gateway could not listen on the address.
     #[error("HTTP_LISTEN {address} cannot be listened on")]
     Listen {
-        /// The address.
+        /// The address in `HTTP_LISTEN`.
         address: SocketAddr,
-        /// Why.
+        /// The operating system's error.
         source: std::io::Error,
     },
 }
@@ -53,16 +54,16 @@ pub enum StartError {
 #[derive(Debug)]
 pub struct Gateway {
     address: SocketAddr,
-    /// Readiness fails and long polls end; nothing new is accepted.
+    /// Cancelled first: the gateway becomes unready, ends long polls and accepts no more operations.
     draining: CancellationToken,
-    /// No new connection, no new claim.
+    /// Cancelled next: no new connections and no new claims.
     stopping: CancellationToken,
-    /// What the others rest on ends last: the waiters and the notifications.
+    /// Cancelled last: ends the completion notifier and the writers, which all other parts need.
     ending: CancellationToken,
     work: TaskTracker,
     writers: TaskTracker,
     grace: Duration,
-    /// How long whoever routes callers to this process has to notice that it ends.
+    /// How long a load balancer has to notice that the gateway is no longer ready.
     notice: Duration,
 }
 
@@ -72,7 +73,7 @@ pub async fn migrate(config: &Config) -> Result<(), DatabaseProblem> {
     store::migrate(&pool).await
 }
 
-/// Sees to it that everything is on hold in the database that the settings name, before anything runs.
+/// Puts everything on hold in the database that the settings name, unless it already is, before any part runs.
 pub async fn keep_on_hold(config: &Config, reason: &str) -> Result<(), StartError> {
     let url = config.database.url.expose_secret();
     let pool = store::connect(url, 2, Some(store::STATEMENT_TIMEOUT)).await?;
@@ -81,12 +82,12 @@ pub async fn keep_on_hold(config: &Config, reason: &str) -> Result<(), StartErro
     Ok(())
 }
 
-/// Starts a gateway on a migrated database. Fineract being away is no reason not to start.
+/// Starts a gateway on a migrated database. It starts even if Fineract is unavailable.
 pub async fn start(config: &Config) -> Result<Gateway, StartError> {
-    // From here on the parts count what they do.
+    // Install the metrics recorder first, so that it counts what all parts do.
     telemetry::metrics::prometheus();
     let url = config.database.url.expose_secret();
-    let pool = store::connect(url, CONNECTIONS, Some(store::STATEMENT_TIMEOUT)).await?;
+    let pool = store::connect(url, POOL_SIZE, Some(store::STATEMENT_TIMEOUT)).await?;
     store::require_migrated(&pool).await?;
     let fineract = config.fineract.as_ref().map(Fineract::new).transpose()?;
     let (listener, address) = listen(config.http.listen).await?;
@@ -110,7 +111,7 @@ pub async fn start(config: &Config) -> Result<Gateway, StartError> {
     warn_at_start(config, &store).await;
     let deployment = Arc::new(deployment(config));
     let circuit_breaker = CircuitBreaker::default();
-    gateway.run_aside(telemetry::metrics::keep_up());
+    gateway.run_in_background(telemetry::metrics::run_upkeep());
     let mut state = api_state(
         config,
         &store,
@@ -135,16 +136,16 @@ pub async fn start(config: &Config) -> Result<Gateway, StartError> {
         });
     let reads = match &runner {
         Some(runner) => Some(runner.reads()),
-        None => fineract.map(|fineract| (fineract, Arc::new(Permits::new(READS)))),
+        None => fineract.map(|fineract| (fineract, Arc::new(Permits::new(CALLER_READS)))),
     };
     if config.role.serves_api() {
         state.bulk = bulk(config, reads);
-        gateway.run_aside(store.clone().watch_backlog());
+        gateway.run_in_background(store.clone().watch_backlog());
     }
     let serving = http::serve(listener, state, gateway.stopping.clone());
     gateway.run(serving);
     if let Some(runner) = runner {
-        gateway.run_aside(runner.reads().0.watch_right_to_audits());
+        gateway.run_in_background(runner.reads().0.watch_audit_permission());
         gateway.run(worker::run(Arc::new(runner), gateway.stopping.clone()));
         gateway.run(store.clone().run_cascade(gateway.stopping.clone()));
         gateway.run(store.run_expiry(gateway.stopping.clone()));
@@ -152,7 +153,7 @@ pub async fn start(config: &Config) -> Result<Gateway, StartError> {
     Ok(gateway)
 }
 
-/// Says at every start what whoever starts it should know.
+/// Logs at each start what an operator should know about this deployment.
 async fn warn_at_start(config: &Config, store: &Store) {
     match store.active_hold().await {
         Ok(Some(hold)) => {
@@ -160,12 +161,12 @@ async fn warn_at_start(config: &Config, store: &Store) {
         }
         Ok(None) => {}
         Err(error) => {
-            tracing::warn!(error = %chain(&error), "it is not known yet whether everything is on hold");
+            tracing::warn!(error = %chain(&error), "cannot read yet whether everything is on hold");
         }
     }
     if config.operations.payment_type.is_none() {
         tracing::warn!(
-            "FINERACT_PAYMENT_TYPE is not set: a UTR stands in a note, where only the gateway looks for it before it pays, and only as far as Fineract shows the loan's notes"
+            "FINERACT_PAYMENT_TYPE is not set: UTRs are stored in notes, so only the gateway checks for duplicate payments, and only if Fineract shows the loan's notes"
         );
     }
 }
@@ -178,12 +179,12 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartE
 }
 
 impl Gateway {
-    /// Where it listens.
+    /// The address on which the gateway listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Runs a part until the gateway stops; a part that ends or panics by itself stops the gateway.
+    /// Runs a part until the gateway stops. If the part ends or panics by itself, the gateway stops.
     fn run(&self, part: impl Future<Output = ()> + Send + 'static) {
         let stops_the_gateway = self.stopping.clone().drop_guard();
         self.work.spawn(async move {
@@ -192,24 +193,25 @@ impl Gateway {
         });
     }
 
-    /// Runs something that nothing waits for, to the very end.
-    fn run_aside(&self, aside: impl Future<Output = ()> + Send + 'static) {
+    /// Runs a task until the end of the shutdown; nothing waits for the task.
+    fn run_in_background(&self, task: impl Future<Output = ()> + Send + 'static) {
         let ending = self.ending.clone();
         self.writers.spawn(async move {
-            ending.run_until_cancelled(aside).await;
+            ending.run_until_cancelled(task).await;
         });
     }
 
-    /// Waits until the gateway ends by itself, which it does only when a part of it has failed.
+    /// Waits until the gateway stops by itself, which happens only if a part has failed.
     pub async fn failed(&self) {
         self.stopping.cancelled().await;
     }
 
-    /// Ends: readiness fails first, then nothing is accepted or claimed any more, then what is in flight
-    /// ends. What is left after the grace runs elsewhere after its lease. Whether nothing was left.
+    /// Shuts down: first the gateway becomes unready, then it stops accepting and claiming, then operations in flight
+    /// end. Whatever remains after the grace period is run by another process after its lease. Returns whether
+    /// nothing remained.
     pub async fn shut_down(self) -> bool {
         self.draining.cancel();
-        // Whoever routes to us sees the readiness fail, and goes elsewhere, before anybody is refused.
+        // Load balancers notice the failed readiness and use other gateways before this one refuses requests.
         tokio::time::sleep(self.notice).await;
         self.stopping.cancel();
         self.work.close();
@@ -223,10 +225,10 @@ impl Gateway {
     }
 }
 
-/// A process without callers need not wait until nobody is routed to it.
+/// A process without callers need not wait for load balancers.
 fn notice(config: &Config) -> Duration {
     if config.role.serves_api() {
-        NOTICE.min(config.worker.shutdown_grace / 10)
+        MAX_NOTICE.min(config.worker.shutdown_grace / 10)
     } else {
         Duration::ZERO
     }

@@ -1,22 +1,22 @@
-//! Durable, ordered, exactly-one-effect execution of loan operations against Apache Fineract.
+//! A durable queue that runs loan operations against Apache Fineract in order, each with at most one effect.
 //!
-//! The map, from the outside in (`tests/it/tidy.rs` holds the arrows):
+//! The modules, from the outside in (`tests/it/tidy` enforces which module may use which):
 //!
-//! | module | owns |
+//! | module | content |
 //! | --- | --- |
-//! | [`cli`] | one file per subcommand |
-//! | [`app`] | the wiring of a running gateway, its start and its end |
-//! | [`http`] | what callers see: routes, tokens, errors |
-//! | [`worker`] | claim → attempt → settle |
-//! | [`operations`] | one file per operation type: payload, checks, what to read, send and believe |
-//! | [`store`] | the only SQL: the queue in Postgres |
-//! | [`fineract`] | the only caller of Fineract |
-//! | [`domain`] | the vocabulary, and the decision what an answer means |
-//! | [`config`] | the settings, read once and checked all at once |
-//! | [`points`] | where `prove` kills or stops a gateway |
-//! | [`table`] | CSV as people make it, read strictly |
-//! | [`telemetry`] | the log |
-//! | [`tls`] | how HTTP clients are made |
+//! | [`cli`] | the command line: one file for each subcommand |
+//! | [`app`] | builds a running gateway from its parts, starts it and shuts it down |
+//! | [`http`] | the APIs of callers and operators: routes, tokens, errors |
+//! | [`worker`] | claims operations, runs them against Fineract and completes them |
+//! | [`operations`] | one file or folder for each operation type: payload, checks, reads, command, evidence |
+//! | [`store`] | the queue in Postgres; the only module with SQL |
+//! | [`fineract`] | the only HTTP client for Fineract |
+//! | [`domain`] | the types that all modules share, and the decision what an answer means |
+//! | [`config`] | reads and checks all settings |
+//! | [`points`] | fault points, at which `prove` ends or stops a gateway; empty in every build of the product |
+//! | [`table`] | a strict CSV parser for files that people made |
+//! | [`telemetry`] | the log and the metrics |
+//! | [`tls`] | the TLS implementation of all HTTP clients |
 
 pub mod app;
 pub mod cli;

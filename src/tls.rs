@@ -1,11 +1,11 @@
-//! TLS: one implementation, `ring`, for all connections of the process.
+//! Sets up TLS: all connections of the process use one implementation, `ring`.
 
 use rustls::crypto::ring;
 
-/// Starts an HTTP client. reqwest is built without a TLS implementation of its own (aws-lc takes minutes to build), so
-/// every client of the process begins here.
+/// Starts building an HTTP client. Every client of the process must be created here, because reqwest is compiled
+/// without a TLS implementation of its own (aws-lc takes minutes to compile).
 pub fn http_client() -> reqwest::ClientBuilder {
-    // An error means that one was installed before.
+    // An error means that the provider is already installed.
     drop(ring::default_provider().install_default());
     reqwest::Client::builder()
 }

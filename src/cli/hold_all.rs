@@ -12,7 +12,7 @@ use crate::{
     telemetry,
 };
 
-/// Why `serve --on-hold` put everything on hold, where it does not say.
+/// The reason of the hold if `serve --on-hold` is given none.
 pub(super) const STARTED_ON_HOLD: &str = "a gateway was started with --on-hold";
 
 /// The longest reason, in characters.
@@ -21,36 +21,36 @@ const LONGEST_REASON: usize = 1_000;
 /// The arguments of `hold-all`.
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// Why, for those who lift it; nobody's data.
+    /// Give the reason, for the operators who release the hold; it must not contain personal data.
     #[arg(long, value_parser = reason)]
     reason: String,
-    /// Who does it.
+    /// Name the person or program that requests the hold.
     #[arg(long, default_value = "the command line", value_parser = reason)]
     by: String,
 }
 
-/// Puts everything on hold. Needs no more of the settings than `DATABASE_URL`.
+/// Puts everything on hold. Of the settings, it needs only `DATABASE_URL`.
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let url = settings::database_url()?;
     let pool = store::connect(url.expose_secret(), 2, Some(store::STATEMENT_TIMEOUT)).await?;
     store::require_migrated(&pool).await?;
     let covered = store::hold_all(&pool, &arguments.reason, &arguments.by).await?;
-    telemetry::say(&told(covered));
+    telemetry::print_line(&summary(covered));
     Ok(ExitCode::SUCCESS)
 }
 
-fn told(covered: Covered) -> String {
+fn summary(covered: Covered) -> String {
     let Covered {
         operations,
         under_way,
     } = covered;
     format!(
-        "everything is on hold: {operations} operations, and what is accepted from now on; \
-         {under_way} had been sent before, and end as ever"
+        "everything is on hold: {operations} operations, and all that are accepted from now on; \
+         {under_way} had been sent before and will still end"
     )
 }
 
-/// A text that says something.
+/// Parses a text that must not be empty or too long.
 pub(super) fn reason(text: &str) -> anyhow::Result<String> {
     let text = text.trim();
     ensure!(!text.is_empty(), "must not be empty");

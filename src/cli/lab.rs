@@ -1,28 +1,28 @@
-//! The variables by which the lab has a gateway end itself or do wrong. None is a setting.
+//! The environment variables by which the lab makes a gateway end itself or misbehave. None of them is a setting.
 
 use crate::points::INJECTION_VARIABLE;
 
-/// The variable that says what a gateway does wrong on purpose.
+/// The variable that names a deliberate error of a gateway of the lab.
 pub const SABOTAGE_VARIABLE: &str = "SABOTAGE";
 
-/// Makes sure that nobody takes this gateway for one that obeys the lab.
+/// Refuses to start if a variable of the lab is set, because this gateway would ignore it.
 #[cfg(not(feature = "fault-points"))]
-pub(super) fn obey(variables: impl Fn(&str) -> Option<String>) -> anyhow::Result<()> {
+pub(super) fn apply(variables: impl Fn(&str) -> Option<String>) -> anyhow::Result<()> {
     for name in [INJECTION_VARIABLE, SABOTAGE_VARIABLE] {
         anyhow::ensure!(
             variables(name).is_none(),
-            "{name} is set: it is for the gateways that gateway-lab breaks, and this is none of them; unset it"
+            "{name} is set, which only the gateways of gateway-lab support: unset it"
         );
     }
     Ok(())
 }
 
-/// Does as the lab says.
+/// Arms what the variables of the lab request.
 #[cfg(feature = "fault-points")]
-pub(super) fn obey(variables: impl Fn(&str) -> Option<String>) -> anyhow::Result<()> {
+pub(super) fn apply(variables: impl Fn(&str) -> Option<String>) -> anyhow::Result<()> {
     use anyhow::Context as _;
-    if let Some(order) = variables(INJECTION_VARIABLE) {
-        crate::points::arm(order.parse().context(INJECTION_VARIABLE)?);
+    if let Some(injection) = variables(INJECTION_VARIABLE) {
+        crate::points::arm(injection.parse().context(INJECTION_VARIABLE)?);
     }
     #[cfg(feature = "sabotage")]
     if let Some(sabotage) = variables(SABOTAGE_VARIABLE) {

@@ -1,4 +1,4 @@
-//! `migrate`: brings the database's schema up to this gateway's.
+//! `migrate`: migrates the schema of the database to the version of this gateway.
 
 use std::process::ExitCode;
 
@@ -12,11 +12,11 @@ use crate::{store, telemetry};
 #[derive(Debug, Args)]
 pub(super) struct Arguments {}
 
-/// Migrates. Needs no more of the settings than `DATABASE_URL`.
+/// Migrates. Of the settings, it needs only `DATABASE_URL`.
 pub(super) async fn run(_arguments: Arguments) -> anyhow::Result<ExitCode> {
     let url = settings::database_url()?;
     let pool = store::connect(url.expose_secret(), 2, None).await?;
     store::migrate(&pool).await?;
-    telemetry::say("the database is migrated");
+    telemetry::print_line("the database is migrated");
     Ok(ExitCode::SUCCESS)
 }

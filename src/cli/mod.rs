@@ -1,4 +1,4 @@
-//! The command line: one file per subcommand, each of which reads its own arguments.
+//! The command line, with one file for each subcommand, which defines its own arguments.
 
 pub mod bulk;
 mod hold_all;
@@ -15,10 +15,11 @@ use clap::Parser;
 
 use crate::telemetry;
 
-/// The exit code of a command that could not start: bad arguments (clap's own), settings, database.
+/// The exit code of a command that could not start, for example because of bad arguments (as in clap), settings or
+/// the database.
 const BAD_START: u8 = 2;
 
-/// Durable, ordered execution of loan operations against Apache Fineract.
+/// Run loan operations against Apache Fineract: durably, in order, and never twice.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Cli {
@@ -29,19 +30,19 @@ struct Cli {
 #[derive(Debug, clap::Subcommand)]
 #[expect(clippy::large_enum_variant, reason = "there is one, for a moment")]
 enum Command {
-    /// Runs the gateway until SIGTERM, SIGHUP or Ctrl-C.
+    /// Run the gateway until SIGTERM, SIGHUP or Ctrl-C.
     Serve(serve::Arguments),
-    /// Brings the database's schema up to this gateway's.
+    /// Migrate the schema of the database to the version of this gateway.
     Migrate(migrate::Arguments),
-    /// Puts everything on hold, for every gateway on the database, until operators lift it.
+    /// Put everything on hold, for every gateway on the database, until operators release it.
     HoldAll(hold_all::Arguments),
-    /// Sends a file of operations as one batch, shows where it stands, sends its failed rows again.
+    /// Send a file of operations as one batch, show its status, or send its failed rows again.
     Bulk(bulk::Arguments),
-    /// Makes what a Fineract lacks before its first loan: currency, payment type, charge, products.
+    /// Create what a Fineract lacks before its first loan: currency, payment type, charge, products.
     SetupFineract(setup_fineract::Arguments),
 }
 
-/// Runs the subcommand that the arguments name, and says in one line why it could not.
+/// Runs the subcommand. If it could not run, prints the reason as one line.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let executed = execute(cli.command);
@@ -49,7 +50,7 @@ pub fn run() -> ExitCode {
     match executed {
         Ok(code) => code,
         Err(error) => {
-            telemetry::say(&format!("fineract-gateway: {error:#}"));
+            telemetry::print_line(&format!("fineract-gateway: {error:#}"));
             ExitCode::from(BAD_START)
         }
     }

@@ -10,11 +10,11 @@ use crate::{app, telemetry};
 /// The arguments of `serve`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Leave the schema as it is; start only when it is this gateway's.
+    /// Do not migrate the schema; start only if it has the version of this gateway.
     #[arg(long)]
     no_migrate: bool,
-    /// Put everything on hold before anything runs, for every gateway on the database, until operators lift it. A
-    /// hold that stands already stays as it is.
+    /// Put everything on hold before anything runs, for every gateway on the database, until operators release it; an
+    /// existing hold stays unchanged.
     #[arg(
         long,
         value_name = "REASON",
@@ -26,11 +26,11 @@ pub(super) struct Arguments {
     on_hold: Option<String>,
 }
 
-/// Migrates, starts, and drains at the end; a second signal ends at once.
+/// Migrates the schema, runs the gateway, and shuts it down after a signal. A second signal ends it at once.
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let config = settings::read()?;
     telemetry::init(&config.log)?;
-    lab::obey(settings::variables()?)?;
+    lab::apply(settings::variables()?)?;
     if !arguments.no_migrate {
         app::migrate(&config).await?;
     }
@@ -60,7 +60,9 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         _ = hung_up.recv() => false,
     };
     if !finished {
-        tracing::warn!("not all had ended; it runs elsewhere after its lease");
+        tracing::warn!(
+            "some operations had not ended; other processes run them after their leases expire"
+        );
     }
     Ok(if failed || !finished {
         ExitCode::FAILURE

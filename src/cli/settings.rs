@@ -1,4 +1,4 @@
-//! The settings as the commands get them: from the environment, and from `.env` where it is silent.
+//! Provides the settings to the commands, from the environment and from the file `.env`.
 
 use std::collections::HashMap;
 
@@ -7,25 +7,25 @@ use secrecy::SecretString;
 
 use crate::config::{Config, Fineract, Operations};
 
-/// Reads every setting; all problems are in the one error.
+/// Reads all settings. The error contains all problems.
 pub(super) fn read() -> anyhow::Result<Config> {
     let lookup = variables()?;
     Ok(Config::read(lookup)?)
 }
 
-/// Reads `DATABASE_URL` alone.
+/// Reads only `DATABASE_URL`.
 pub(super) fn database_url() -> anyhow::Result<SecretString> {
     variables()?("DATABASE_URL")
         .map(SecretString::from)
         .context("DATABASE_URL is not set")
 }
 
-/// Reads what it takes to reach Fineract, and what differs between deployments there.
+/// Reads only the settings of Fineract and those of the operations.
 pub(super) fn fineract() -> anyhow::Result<(Fineract, Operations)> {
     Ok(Config::read_fineract(variables()?)?)
 }
 
-/// The variables of the environment, and of `.env` in the working folder or above it.
+/// Looks up variables in the environment, and those that it lacks in `.env` in the working folder or above it.
 pub fn variables() -> anyhow::Result<impl Fn(&str) -> Option<String>> {
     let from_file: HashMap<_, _> = match dotenvy::dotenv_iter() {
         Ok(variables) => variables.collect::<Result<_, _>>().map_err(unreadable)?,
@@ -43,7 +43,7 @@ pub fn variables() -> anyhow::Result<impl Fn(&str) -> Option<String>> {
     })
 }
 
-/// `dotenvy` quotes the line that it cannot parse, which may hold a secret.
+/// Hides the line that `dotenvy` quotes if it cannot parse it, because the line may contain a secret.
 fn unreadable(error: dotenvy::Error) -> anyhow::Error {
     if let dotenvy::Error::Io(error) = error {
         return anyhow::Error::new(error).context("cannot read .env");

@@ -1,4 +1,4 @@
-//! Who may come in: the callers' secrets, their syntax and the rules between them.
+//! The secrets of callers, operators and bulk clients: their syntax and the rules between them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,34 +7,34 @@ use secrecy::{ExposeSecret, SecretString};
 use super::reader::Reader;
 use super::values::{entries, is_header_text};
 
-/// How many secrets one name may have at once: the old and the new one of a rotation.
+/// How many secrets one name may have at the same time: the old and the new one during a rotation.
 const SECRETS_PER_NAME: usize = 2;
 
-/// A caller's secret, by the caller's name in logs and audit.
+/// The secret of a caller.
 #[derive(Debug, Clone)]
 pub struct NamedSecret {
-    /// The caller.
+    /// The caller's name in logs and audit.
     pub name: String,
-    /// What it shows to prove that.
+    /// The secret that the caller sends.
     pub secret: SecretString,
 }
 
-/// A caller of bulk: what its four headers must hold.
+/// The credentials of a bulk client, which it sends in four headers.
 #[derive(Debug, Clone)]
 pub struct BulkClient {
-    /// The caller's name in logs and audit.
+    /// The client's name in logs and audit.
     pub name: String,
-    /// `client_id`.
+    /// The header `client_id`.
     pub client_id: String,
-    /// `client_secret`.
+    /// The header `client_secret`.
     pub client_secret: SecretString,
-    /// `appIdentifier`.
+    /// The header `appIdentifier`.
     pub app_identifier: String,
-    /// `organisationId`.
+    /// The header `organisationId`.
     pub organisation_id: String,
 }
 
-/// Reads `name=secret,…`. In a file, entries may stand on lines of their own as well.
+/// Reads `name=secret,…`. Entries may also be separated by line breaks.
 pub(super) fn named_secrets(reader: &mut Reader<'_>, variable: &'static str) -> Vec<NamedSecret> {
     let Some(list) = reader.secret(variable) else {
         return Vec::new();
@@ -49,7 +49,7 @@ pub(super) fn named_secrets(reader: &mut Reader<'_>, variable: &'static str) -> 
                 });
             }
             _ => {
-                // Not quoted: what is malformed may be a secret all the same.
+                // The entry is not quoted, because it may contain a secret although it is malformed.
                 let problem = format!("has an entry (number {position}) that is not name=secret");
                 reader.problem(variable, problem);
             }
@@ -75,7 +75,7 @@ pub(super) fn bulk_clients(reader: &mut Reader<'_>, variable: &'static str) -> V
             let parts = "client_id:client_secret:appIdentifier:organisationId";
             reader.problem(
                 variable,
-                format!("has not the four parts {parts} for {name}"),
+                format!("does not have the four parts {parts} for {name}"),
             );
             continue;
         };
@@ -98,7 +98,7 @@ fn check_rotation(reader: &mut Reader<'_>, variable: &'static str, secrets: &[Na
         if !seen.insert(secret.expose_secret()) {
             reader.problem(
                 variable,
-                format!("has a secret twice; the second is of {name}"),
+                format!("contains the same secret twice; the second one belongs to {name}"),
             );
         }
     }
@@ -111,7 +111,7 @@ fn check_rotation(reader: &mut Reader<'_>, variable: &'static str, secrets: &[Na
     }
 }
 
-/// Whether one secret stands in both lists.
+/// Whether the lists have a secret in common.
 pub(super) fn share_a_secret(some: &[NamedSecret], others: &[NamedSecret]) -> bool {
     let some: BTreeSet<_> = some
         .iter()
@@ -122,7 +122,7 @@ pub(super) fn share_a_secret(some: &[NamedSecret], others: &[NamedSecret]) -> bo
         .any(|other| some.contains(other.secret.expose_secret()))
 }
 
-/// Names stand in logs, audit lines and the key of a caller's idempotency.
+/// Whether the text is a valid name. Names appear in logs, in the audit, and in the key of a caller's idempotency.
 fn is_name(text: &str) -> bool {
     let is_plain = |letter: u8| letter.is_ascii_alphanumeric() || b"-_.".contains(&letter);
     !text.is_empty() && text.bytes().all(is_plain)

@@ -1,7 +1,7 @@
-//! The settings: read once, checked all at once, handed on as one typed section for each part.
+//! Reads all settings once, checks them together, and provides a typed section for each part of the gateway.
 //!
-//! Nothing here reads the process environment: [`Config::read`] is given a lookup. An empty value
-//! counts as unset, and every secret is read from the file that `NAME_FILE` names as well.
+//! This module does not read the environment: [`Config::read`] is given a lookup. An empty value counts as unset.
+//! Every secret may also be read from the file that `NAME_FILE` names.
 
 mod credentials;
 mod reader;
@@ -19,116 +19,116 @@ pub use self::values::{LogFormat, Role};
 
 use self::reader::Reader;
 
-/// What a lease must have beyond the longest call to Fineract, to settle what came back.
+/// How much longer than the longest call to Fineract a lease must be, so that the result can be completed.
 const LEASE_MARGIN: Duration = Duration::from_secs(1);
 
-/// The longest time a setting may state: ten years.
+/// The longest time that a setting may have: ten years.
 const LONGEST_SECONDS: u64 = 10 * 365 * 86_400;
 
-/// Every setting of a gateway process.
+/// All settings of a gateway process.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// `ROLE`: which parts of the gateway this process runs (`all`).
     pub role: Role,
-    /// Where callers come in, and who they are.
+    /// The interface for callers and operators.
     pub http: Http,
-    /// Where operations are kept.
+    /// The database that stores operations.
     pub database: Database,
-    /// The way to Fineract; always there when the role works the queue.
+    /// The connection to Fineract; always present if the role works the queue.
     pub fineract: Option<Fineract>,
-    /// How the queue is worked.
+    /// How the worker runs operations.
     pub worker: Worker,
-    /// What the operations need to know about this deployment.
+    /// The settings of the operations that differ between deployments.
     pub operations: Operations,
-    /// What is logged, and how.
+    /// What is logged, and in which format.
     pub log: Log,
 }
 
 /// The gateway's own HTTP interface.
 #[derive(Debug, Clone)]
 pub struct Http {
-    /// `HTTP_LISTEN`: the address and port to listen on; a worker only tells there how it is (`127.0.0.1:8080`).
+    /// `HTTP_LISTEN`: the address and port; a worker serves only health and metrics there (`127.0.0.1:8080`).
     pub listen: SocketAddr,
-    /// `HTTP_BASE_PATH`: the prefixes before every route, without a last slash (none).
+    /// `HTTP_BASE_PATH`: the prefixes of every route, without a trailing slash (none).
     pub base_paths: Vec<String>,
-    /// `INTERNAL_TOKENS`: who may operate and track, by `X-Internal-Token`.
+    /// `INTERNAL_TOKENS`: the callers of operate and track, by `X-Internal-Token`.
     pub internal_tokens: Vec<NamedSecret>,
-    /// `OPS_TOKENS`: the operators, by the same header; empty: the operators' API is off (empty).
+    /// `OPS_TOKENS`: the operators, by the same header; if empty, the operators' API is off (empty).
     pub ops_tokens: Vec<NamedSecret>,
-    /// `API_KEYS`: who may read transactions, by `Authorization: Token …`; empty: off (empty).
+    /// `API_KEYS`: the callers of the transactions API, by `Authorization: Token …`; if empty, it is off (empty).
     pub api_keys: Vec<NamedSecret>,
-    /// `BULK_CLIENTS`: who may use bulk, by its four headers; empty: off (empty).
+    /// `BULK_CLIENTS`: the callers of the bulk API, by its four headers; if empty, it is off (empty).
     pub bulk_clients: Vec<BulkClient>,
-    /// `BULK_MAX_ROWS`: the most rows in one batch (10000).
+    /// `BULK_MAX_ROWS`: the largest number of rows in one batch (10000).
     pub bulk_max_rows: usize,
-    /// `ADMISSION_MAX_WAITING`: above so many waiting operations, new ones get 429 (1000000).
+    /// `ADMISSION_MAX_WAITING`: the largest backlog; beyond it, new operations are refused with 429 (1000000).
     pub admission_max_waiting: i64,
-    /// `CURRENCY`: a transaction's currency before the loan's is known (`INR`).
+    /// `CURRENCY`: the currency of a transaction until the loan's currency is known (`INR`).
     pub currency: String,
 }
 
 /// The database.
 #[derive(Debug, Clone)]
 pub struct Database {
-    /// `DATABASE_URL`: Postgres, direct or through a session pooler.
+    /// `DATABASE_URL`: the address of Postgres, directly or through a pooler in session mode.
     pub url: SecretString,
 }
 
-/// The Fineract that operations run against.
+/// The Fineract against which operations run.
 #[derive(Debug, Clone)]
 pub struct Fineract {
-    /// `FINERACT_URL`: up to and with `/api/v1`; kept with a last slash, as [`Url::join`] wants it.
+    /// `FINERACT_URL`: the address up to and including `/api/v1`; stored with a trailing slash for [`Url::join`].
     pub url: Url,
     /// `FINERACT_TENANT`: the tenant (`default`).
     pub tenant: String,
-    /// `FINERACT_IDEMPOTENCY_HEADER`: the header in which Fineract looks for a command's key, as its own
-    /// `FINERACT_IDEMPOTENCY_KEY_HEADER_NAME` says (`Idempotency-Key`).
+    /// `FINERACT_IDEMPOTENCY_HEADER`: the header from which Fineract takes a command's key, as configured there in
+    /// `FINERACT_IDEMPOTENCY_KEY_HEADER_NAME` (`Idempotency-Key`).
     pub idempotency_header: HeaderName,
     /// `FINERACT_USER`: the gateway's user.
     pub user: String,
-    /// `FINERACT_PASSWORD`: its password.
+    /// `FINERACT_PASSWORD`: the password of this user.
     pub password: SecretString,
     /// `FINERACT_CA_FILE`: the certificates of a private CA, from a PEM file (the system's roots).
     pub certificates: Vec<Certificate>,
-    /// `FINERACT_TIMEOUT_SECONDS`: the longest one call may take (30).
+    /// `FINERACT_TIMEOUT_SECONDS`: the longest duration of one call (30).
     pub timeout: Duration,
-    /// `FINERACT_MAX_IN_FLIGHT`: the upper limit of this process's calls at once (32).
+    /// `FINERACT_MAX_IN_FLIGHT`: the largest number of calls of this process at the same time (32).
     pub max_in_flight: usize,
-    /// `FINERACT_SINGLE_PROCESS`: whether one process is all of this Fineract, so that its restart ends every
-    /// command that ran in it (false).
+    /// `FINERACT_SINGLE_PROCESS`: whether this Fineract consists of one process, so that its restart ends every
+    /// running command (false).
     pub single_process: bool,
-    /// `FINERACT_MAKER_CHECKER`: whether a command of the gateway's may have to wait for a checker (true).
+    /// `FINERACT_MAKER_CHECKER`: whether a command of the gateway may have to wait for a checker (true).
     pub maker_checker: bool,
-    /// `FINERACT_LOAN_CREATE_PER_LENDER`: `LOAN_CREATE` operations at once for one lender (2).
+    /// `FINERACT_LOAN_CREATE_PER_LENDER`: the largest number of `LOAN_CREATE` operations of one lender at the same
+    /// time (2).
     pub loan_create_per_lender: u32,
 }
 
 /// The worker.
 #[derive(Debug, Clone)]
 pub struct Worker {
-    /// `WORKER_LEASE_SECONDS`: how long a claimed operation is this process's own (50).
+    /// `WORKER_LEASE_SECONDS`: how long a claimed operation belongs to this process (50).
     pub lease: Duration,
-    /// `SHUTDOWN_GRACE_SECONDS`: how long what is in flight may take to end at SIGTERM (30).
+    /// `SHUTDOWN_GRACE_SECONDS`: how long operations in flight may take to end after SIGTERM (30).
     pub shutdown_grace: Duration,
-    /// `FINERACT_STUCK_AFTER_SECONDS`: how long a 425 may stay before a GET decides (300).
+    /// `FINERACT_STUCK_AFTER_SECONDS`: how long Fineract may answer 425 before the gateway reads it (300).
     pub stuck_after: Duration,
-    /// `FINERACT_KEYS_KEPT_DAYS`: how long Fineract keeps the keys of commands that it has processed (30).
+    /// `FINERACT_KEYS_KEPT_DAYS`: how long Fineract keeps the keys of processed commands (30).
     pub keys_kept_for: Duration,
-    /// `RETRY_PARK_AFTER_SECONDS`: how long an operation that cannot be decided is tried before it
-    /// is parked (86400).
+    /// `RETRY_PARK_AFTER_SECONDS`: how long an undecided operation is retried before it is parked (86400).
     pub park_after: Duration,
 }
 
-/// What differs between deployments in the operations themselves.
+/// The settings of the operations that differ between deployments.
 #[derive(Debug, Clone)]
 pub struct Operations {
     /// `FINERACT_OFFICE_ID`: the office of new clients (1).
     pub office_id: i64,
-    /// `FINERACT_PAYMENT_TYPE`: the payment type under which a UTR goes to `receiptNumber`; without
-    /// one, the UTR goes into the note (unset).
+    /// `FINERACT_PAYMENT_TYPE`: the payment type with which a UTR is stored as `receiptNumber`; without one, the UTR
+    /// is stored in a note (unset).
     pub payment_type: Option<String>,
-    /// `LENDERS`: the allowed values of `lenderConfig`, each with its product's name (the nine of
-    /// document 001, each the name of its own product).
+    /// `LENDERS`: the allowed values of `lenderConfig`, each with the name of its product (the nine of document 001,
+    /// each the name of its own product).
     pub lenders: Vec<(String, String)>,
 }
 
@@ -142,7 +142,7 @@ pub struct Log {
 }
 
 impl Config {
-    /// Reads every setting by its variable's name, and checks them all before it gives up.
+    /// Reads all settings by the names of their variables, and reports all problems together.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigProblems> {
         let mut reader = Reader::new(&lookup);
         let role = reader.choice("ROLE", &Role::CHOICES).unwrap_or(Role::All);
@@ -157,7 +157,7 @@ impl Config {
         {
             let problem = format!(
                 "is {} s and must be longer than FINERACT_TIMEOUT_SECONDS, which is {} s: \
-                 an operation would be taken over while it still runs",
+                 otherwise another process would take over operations that still run",
                 worker.lease.as_secs(),
                 fineract.timeout.as_secs()
             );
@@ -175,7 +175,7 @@ impl Config {
         reader.finish(config)
     }
 
-    /// Reads only what it takes to reach Fineract, and what differs between deployments there.
+    /// Reads only the settings of Fineract and those of the operations.
     pub fn read_fineract(
         lookup: impl Fn(&str) -> Option<String>,
     ) -> Result<(Fineract, Operations), ConfigProblems> {
@@ -210,7 +210,8 @@ impl Http {
             reader.problem("INTERNAL_TOKENS", problem);
         }
         if credentials::share_a_secret(&http.internal_tokens, &http.ops_tokens) {
-            let problem = "holds a secret of INTERNAL_TOKENS: each token belongs to one of the two";
+            let problem =
+                "contains a secret of INTERNAL_TOKENS: a token must be in only one of them";
             reader.problem("OPS_TOKENS", problem);
         }
         http
@@ -225,8 +226,8 @@ impl Database {
 }
 
 impl Fineract {
-    /// A process that only serves the API may do without; it is `None` then, or when problems were
-    /// noted.
+    /// Reads the settings of Fineract. `None` if there are problems, or if a process that only serves the API has no
+    /// such settings.
     fn read(reader: &mut Reader<'_>, role: Role) -> Option<Self> {
         let url = values::base_url(reader, "FINERACT_URL");
         let needed = role.works_queue() || url.is_some() || reader.is_wrong("FINERACT_URL");
@@ -240,8 +241,8 @@ impl Fineract {
         let max_in_flight = reader.number("FINERACT_MAX_IN_FLIGHT", 32, 1..=10_000);
         let loan_create_per_lender =
             reader.number("FINERACT_LOAN_CREATE_PER_LENDER", 2, 1..=10_000);
-        let single_process = reader.truth("FINERACT_SINGLE_PROCESS", false);
-        let maker_checker = reader.truth("FINERACT_MAKER_CHECKER", true);
+        let single_process = reader.boolean("FINERACT_SINGLE_PROCESS", false);
+        let maker_checker = reader.boolean("FINERACT_MAKER_CHECKER", true);
         if needed {
             reader.require("FINERACT_URL", url.as_ref());
             reader.require("FINERACT_USER", user.as_ref());

@@ -1,4 +1,4 @@
-//! Looks settings up, and keeps every problem it meets.
+//! Looks up single settings and collects all problems.
 
 use std::fmt::{self, Display};
 use std::ops::RangeInclusive;
@@ -7,16 +7,16 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-/// What is wrong with one setting; it never holds a secret.
+/// A problem with one setting. It never contains a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigProblem {
-    /// The variable's name.
+    /// The name of the variable.
     pub variable: &'static str,
-    /// What is wrong with it, as the end of a sentence that begins with its name.
+    /// The problem, as the rest of a sentence that begins with the variable's name.
     pub problem: String,
 }
 
-/// Everything that is wrong with the settings.
+/// All problems of the settings.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct ConfigProblems(pub Vec<ConfigProblem>);
 
@@ -32,8 +32,8 @@ impl Display for ConfigProblems {
     }
 }
 
-/// Reads one setting after the other. A setting with a problem is `None`, or its default: the
-/// problem is kept, and [`finish`](Reader::finish) gives no settings then.
+/// Reads one setting after the other. A setting with a problem is `None` or its default; the problem is collected,
+/// and [`finish`](Reader::finish) then returns the problems.
 pub(super) struct Reader<'a> {
     lookup: &'a dyn Fn(&str) -> Option<String>,
     problems: Vec<ConfigProblem>,
@@ -54,7 +54,7 @@ impl<'a> Reader<'a> {
         });
     }
 
-    /// The settings, if nothing is wrong with any.
+    /// The settings, or all problems if there is any.
     pub(super) fn finish<T>(self, settings: Option<T>) -> Result<T, ConfigProblems> {
         match settings {
             Some(settings) if self.problems.is_empty() => Ok(settings),
@@ -62,33 +62,33 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Whether something is wrong with this setting.
+    /// Whether this setting has a problem.
     pub(super) fn is_wrong(&self, variable: &str) -> bool {
         self.problems
             .iter()
             .any(|problem| problem.variable == variable)
     }
 
-    /// Notes a problem when a setting is missing, unless what is wrong with it was noted already.
+    /// Adds a problem if a setting is missing and has no other problem yet.
     pub(super) fn require<T>(&mut self, variable: &'static str, value: Option<&T>) {
         if value.is_none() && !self.is_wrong(variable) {
             self.problem(variable, "is missing");
         }
     }
 
-    /// The value without the blanks around it.
+    /// The value, trimmed.
     pub(super) fn text(&self, variable: &'static str) -> Option<String> {
         self.find(variable)
     }
 
-    /// The value, or what stands in the file that `NAME_FILE` names.
+    /// The value, or the content of the file that `NAME_FILE` names.
     pub(super) fn secret(&mut self, variable: &'static str) -> Option<SecretString> {
         let file_variable = file_variable(variable);
         let text = match (self.find(variable), self.find(&file_variable)) {
             (Some(_), Some(_)) => {
                 self.problem(
                     variable,
-                    format!("is set, and {file_variable} too: keep one"),
+                    format!("and {file_variable} are both set: remove one of them"),
                 );
                 None
             }
@@ -109,7 +109,7 @@ impl<'a> Reader<'a> {
         text.map(SecretString::from)
     }
 
-    /// The value as `T`, which a reader of the problem knows as `expected`.
+    /// The value parsed as `T`; `expected` describes valid values in the problem.
     pub(super) fn parsed<T: FromStr>(
         &mut self,
         variable: &'static str,
@@ -176,7 +176,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The value as `true` or `false`.
-    pub(super) fn truth(&mut self, variable: &'static str, default: bool) -> bool {
+    pub(super) fn boolean(&mut self, variable: &'static str, default: bool) -> bool {
         self.choice(variable, &[("false", false), ("true", true)])
             .unwrap_or(default)
     }

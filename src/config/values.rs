@@ -1,4 +1,4 @@
-//! The settings that are more than a word or a number: their types, their syntax and their rules.
+//! Settings with a syntax of their own: their types, parsers and rules.
 
 use reqwest::{Certificate, Url, header::HeaderName};
 use secrecy::{ExposeSecret, SecretString};
@@ -9,7 +9,7 @@ use super::reader::Reader;
 /// The nine values of `lenderConfig` in document 001, each the name of its own product.
 const LENDERS: &str = "LIQUILOANS,UGRO,DMI,ARTHMATE,SHIVALIK,VIVRITI,GB,IKF,LENDINGKART";
 
-/// Which parts of the gateway a process runs.
+/// The parts of the gateway that a process runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// Serves the API and works the queue.
@@ -27,23 +27,23 @@ impl Role {
         ("worker", Self::Worker),
     ];
 
-    /// Whether callers are served.
+    /// Whether the process serves callers.
     pub fn serves_api(self) -> bool {
         matches!(self, Self::All | Self::Api)
     }
 
-    /// Whether operations are run against Fineract.
+    /// Whether the process runs operations against Fineract.
     pub fn works_queue(self) -> bool {
         matches!(self, Self::All | Self::Worker)
     }
 }
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// Text for people.
     Text,
-    /// For machines: one JSON object a line.
+    /// One JSON object a line, for machines.
     Json,
 }
 
@@ -51,7 +51,7 @@ impl LogFormat {
     pub(super) const CHOICES: [(&str, Self); 2] = [("text", Self::Text), ("json", Self::Json)];
 }
 
-/// Reads `UGRO,DMI=DMI Personal,…`: a value of `lenderConfig`, with its product's name if it differs.
+/// Reads `UGRO,DMI=DMI Personal,…`: values of `lenderConfig`, each with the name of its product if that differs.
 pub(super) fn lenders(reader: &mut Reader<'_>, variable: &'static str) -> Vec<(String, String)> {
     let list = reader.text(variable).unwrap_or_else(|| LENDERS.to_owned());
     let mut lenders: Vec<(String, String)> = Vec::new();
@@ -110,13 +110,13 @@ pub(super) fn database_url(
     if !matches!(scheme, Some("postgres" | "postgresql")) {
         reader.problem(
             variable,
-            "does not begin with postgres:// (it is not shown: it may hold a password)",
+            "does not begin with postgres:// (it is not shown because it may contain a password)",
         );
     }
     Some(url)
 }
 
-/// Reads an address and ends its path with a slash.
+/// Reads an address and ensures that its path ends with a slash.
 pub(super) fn base_url(reader: &mut Reader<'_>, variable: &'static str) -> Option<Url> {
     let text = reader.text(variable)?;
     let url = match Url::parse(&text) {
@@ -127,11 +127,11 @@ pub(super) fn base_url(reader: &mut Reader<'_>, variable: &'static str) -> Optio
         }
     };
     let problem = if !url.username().is_empty() || url.password().is_some() {
-        "holds a user or a password, which belong in FINERACT_USER and FINERACT_PASSWORD"
+        "contains a user or a password, which belong in FINERACT_USER and FINERACT_PASSWORD"
     } else if !matches!(url.scheme(), "http" | "https") {
         "begins with neither http:// nor https://"
     } else if url.query().is_some() || url.fragment().is_some() {
-        "has something behind its path; it should end in /api/v1"
+        "has a query or a fragment; it should end in /api/v1"
     } else {
         let mut url = url;
         let path = format!("{}/", url.path().trim_end_matches('/'));
@@ -148,8 +148,8 @@ pub(super) fn certificates(reader: &mut Reader<'_>, variable: &'static str) -> V
     };
     let problem = match std::fs::read(&path).map(|pem| Certificate::from_pem_bundle(&pem)) {
         Ok(Ok(certificates)) if !certificates.is_empty() => return certificates,
-        Ok(Ok(_)) => format!("names {path}, which holds no certificate in PEM"),
-        Ok(Err(error)) => format!("names {path}, which is not PEM: {error}"),
+        Ok(Ok(_)) => format!("names {path}, which contains no certificate in PEM format"),
+        Ok(Err(error)) => format!("names {path}, which is not in PEM format: {error}"),
         Err(error) => format!("names {path}, which cannot be read: {error}"),
     };
     reader.problem(variable, problem);
@@ -166,19 +166,19 @@ pub(super) fn header_value(
     if !is_header_text(&text) {
         reader.problem(
             variable,
-            "has a blank or another character that no header can carry",
+            "contains a blank or another character that a header cannot contain",
         );
     }
     text
 }
 
-/// Reads the name of a header of our own: none that says something else already.
+/// Reads the name of the header for keys, which must not be a header that has another meaning.
 pub(super) fn key_header(
     reader: &mut Reader<'_>,
     variable: &'static str,
     default: &'static str,
 ) -> Option<HeaderName> {
-    const TAKEN: [&str; 12] = [
+    const RESERVED: [&str; 12] = [
         "accept",
         "accept-encoding",
         "authorization",
@@ -196,14 +196,14 @@ pub(super) fn key_header(
     let Ok(name) = text.parse::<HeaderName>() else {
         reader.problem(
             variable,
-            format!("is \"{text}\", which no header can be called"),
+            format!("is \"{text}\", which is not a valid name of a header"),
         );
         return None;
     };
-    if TAKEN.contains(&name.as_str()) {
+    if RESERVED.contains(&name.as_str()) {
         reader.problem(
             variable,
-            format!("is \"{text}\", a header that says something else"),
+            format!("is \"{text}\", a header that already has another meaning"),
         );
         return None;
     }

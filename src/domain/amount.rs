@@ -1,4 +1,4 @@
-//! Decimals that keep their digits from the caller's byte to Fineract's.
+//! Decimal numbers that keep exactly the digits that the caller sent.
 
 use std::fmt;
 
@@ -6,36 +6,37 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use serde_json::value::RawValue;
 
-/// A decimal number as it stood in JSON: an amount of money or an interest rate.
+/// A decimal number from JSON: an amount of money or an interest rate.
 ///
-/// It is read from the number's own text, keeps its trailing zeros and is written as a JSON number
-/// without an exponent: `100000.10` stays `100000.10`, `1e5` becomes `100000`. It never is a float.
+/// It is read from the number's own text, keeps its trailing zeros, and is written as a JSON number without an
+/// exponent: `100000.10` stays `100000.10`, `1e5` becomes `100000`. It is never converted to a floating-point number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Amount(pub Decimal);
 
 impl Amount {
-    /// Nothing.
+    /// The amount zero.
     pub const ZERO: Self = Self(Decimal::ZERO);
 
-    /// The same amount without the zeros behind so many decimals: `100000.000000` is `100000.00`.
+    /// Removes trailing zeros beyond the given number of decimal places, if nothing but zeros is lost: with 2 places,
+    /// `100000.000000` becomes `100000.00`.
     #[must_use]
     pub fn without_zeros_beyond(self, decimals: u32) -> Self {
         let mut cut = self.0;
         if cut.normalize().scale() <= decimals && cut.scale() > decimals {
-            // Only zeros go.
+            // This removes nothing but zeros.
             cut.rescale(decimals);
         }
         Self(cut)
     }
 
-    /// The whole number that it is, if it is one: `12.0` is 12.
+    /// The value as an integer (`12.0` is 12), or `None` if it has a fraction.
     pub fn whole(self) -> Option<i128> {
         let value = self.0.normalize();
         (value.scale() == 0).then(|| value.mantissa())
     }
 
-    /// Reads a JSON number, with or without an exponent; `None` where it has more digits than fit (28), not
-    /// counting zeros at its end.
+    /// Parses a JSON number, with or without an exponent. Returns `None` if the number has more than 28 digits, not
+    /// counting trailing zeros.
     pub fn from_json_number(text: &str) -> Option<Self> {
         let (mantissa, exponent) = match text.split_once(['e', 'E']) {
             Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
@@ -59,7 +60,7 @@ impl Amount {
     }
 }
 
-/// A number without the zeros at the end of its decimals.
+/// Removes the trailing zeros of a number's decimal places.
 fn without_last_zeros(number: &str) -> &str {
     if number.contains('.') {
         number.trim_end_matches('0').trim_end_matches('.')

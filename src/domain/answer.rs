@@ -1,26 +1,26 @@
-//! What Fineract said.
+//! Answers of Fineract.
 
 use std::time::Duration;
 
 use serde::Deserialize;
 
-/// A whole HTTP answer of Fineract.
+/// A complete HTTP answer of Fineract.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// The HTTP status.
+    /// The HTTP status code.
     pub status: u16,
-    /// Whether `x-served-from-cache: true` stood on it: nothing was executed now
-    /// (`docs/fineract/idempotency.md`, "The same key again").
+    /// Whether the answer has the header `x-served-from-cache: true`, which means that Fineract executed nothing for
+    /// this request (`docs/fineract/idempotency.md`, "The same key again").
     pub cached: bool,
-    /// The body as it came; empty where there was none.
+    /// The unchanged body, or an empty string if there was none.
     pub body: String,
-    /// `Retry-After`, where there was one in seconds.
+    /// The header `Retry-After`, if it is present and counts seconds.
     pub retry_after: Option<Duration>,
 }
 
 impl Answer {
-    /// Every `userMessageGlobalisationCode` of an error body, the items' first, then the top's
-    /// (`docs/fineract/commands.md`, "The error body"); none where the body is no error of Fineract's.
+    /// Every `userMessageGlobalisationCode` of an error body, those of the items before the one at the top
+    /// (`docs/fineract/commands.md`, "The error body"). Empty if the body is not an error of Fineract.
     pub fn codes(&self) -> Vec<String> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]

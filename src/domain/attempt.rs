@@ -1,22 +1,22 @@
-//! Attempts: what was sent, and what came back.
+//! Attempts: the command that was sent, and the reply to it.
 
 use std::time::Duration;
 
 use super::{Answer, Referent, Request};
 
-/// Why an attempt has no answer.
+/// The reason why an attempt has no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// No connection was made: nothing was sent.
+    /// No connection was established, so nothing was sent.
     NotConnected,
-    /// The time was up: it may still run.
+    /// No answer arrived in time. Fineract may still be executing the command.
     TimedOut,
-    /// The connection ended before a whole answer: it may have run.
+    /// The connection was closed before a complete answer arrived. Fineract may have executed the command.
     Closed,
 }
 
 impl Failure {
-    /// The word in the table.
+    /// The name in the table `attempt`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::NotConnected => "not_connected",
@@ -25,7 +25,7 @@ impl Failure {
         }
     }
 
-    /// The failure of that word, if there is one.
+    /// The failure with this name, if it exists.
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::NotConnected, Self::TimedOut, Self::Closed]
             .into_iter()
@@ -33,35 +33,36 @@ impl Failure {
     }
 }
 
-/// What came back for an attempt.
+/// The reply to an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// A whole answer.
+    /// Fineract, or a proxy, sent a complete answer.
     Answer(Answer),
-    /// None.
+    /// No complete answer arrived.
     Failure(Failure),
 }
 
-/// One try to run an operation: a command that was committed, and what came back for it.
+/// One try to run an operation: a committed command, and the reply to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
-    /// Its number.
+    /// The attempt number, by which the operation was claimed.
     pub number: i32,
-    /// `k` of the Idempotency-Key it was sent with.
+    /// The key number: the `k` of the idempotency key that was sent.
     pub key_number: i32,
-    /// The command.
+    /// The command, as it was committed before it was sent.
     pub request: Request,
-    /// The user in Fineract that it was sent as; `None` where an older gateway sent it.
+    /// The Fineract user that sent the command, or `None` if an older gateway sent it.
     pub user: Option<String>,
-    /// What came back; `None`: it is open, or ended with its process.
+    /// The reply, or `None` while the attempt is open or if its process ended before it stored a reply.
     pub reply: Option<Reply>,
-    /// How long ago it was sent, by the database's clock.
+    /// The time since the command was sent, by the database's clock.
     pub age: Duration,
-    /// Whether Fineract looked, before this was sent, as if it had been done already: what a reading
-    /// finds later is then no evidence of it. Looked at before an operation's first attempt.
+    /// Whether the effect already existed in Fineract before the operation's first attempt. If it did, finding it
+    /// later is no evidence for the operation.
     pub effect_preexisted: bool,
-    /// What the numbers in the command meant when it was planned; empty where an older gateway sent it.
+    /// The objects that the numbers in the command referred to when it was planned. Empty if an older gateway sent
+    /// it.
     pub referents: Vec<Referent>,
-    /// The epoch of Fineract's books that it was sent to.
+    /// The epoch of the books that the command was sent to.
     pub epoch: i32,
 }

@@ -1,21 +1,21 @@
-//! What an operation says of itself before anything is read.
+//! What the gateway derives from a payload before it reads anything: lanes, reference, lender, and what to read.
 
 use super::{Lane, LaneAccess};
 
-/// What a checked payload says about where its operation stands.
+/// The lanes, reference and lender of an operation, derived from its checked payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checked {
-    /// The lanes it stands in.
+    /// The lanes that the operation writes and reads.
     pub lanes: LaneAccess,
-    /// The reference (UTR) that may be used once on its lane.
+    /// The payment reference (UTR), which may be used only once on its lane.
     pub reference: Option<String>,
-    /// The lender whose product Fineract locks while it runs (`LOAN_CREATE`; `docs/fineract/outages.md`, "Filing
-    /// locks the product").
+    /// The lender whose product Fineract locks while the operation runs (only for `LOAN_CREATE`;
+    /// `docs/fineract/outages.md`, "Filing locks the product").
     pub lender: Option<String>,
 }
 
 impl Checked {
-    /// An operation that writes a lane, and is known for nothing else.
+    /// An operation that writes one lane and has neither a reference nor a lender.
     pub fn on(lane: Lane) -> Self {
         Self {
             lanes: LaneAccess {
@@ -28,33 +28,33 @@ impl Checked {
     }
 }
 
-/// What to read from Fineract; what is `None` is not read.
+/// What to read from Fineract. A field that is `None` is not read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reads {
     /// The external id of the client.
     pub client: Option<String>,
-    /// The number of the client, where a command was sent to one, or where it was renamed: it is read by it, then,
-    /// since its external id may have come to name another, or none.
+    /// The number of the client, if a command was already sent to it or if the client was renamed. The client is then
+    /// read by number, because its external id may meanwhile refer to another client, or to none.
     pub client_id: Option<i64>,
     /// The name of the product.
     pub product: Option<String>,
-    /// The external id of the loan, read with its charges, tranches and transactions.
+    /// The external id of the loan, which is read with its charges, tranches and transactions.
     pub loan: Option<String>,
-    /// The number of the loan, as [`client_id`](Self::client_id).
+    /// The number of the loan; used like [`client_id`](Self::client_id).
     pub loan_id: Option<i64>,
-    /// Whether the loan is read with its notes, too.
+    /// Whether the loan's notes are read too.
     pub notes: bool,
     /// The name of the payment type.
     pub payment_type: Option<String>,
     /// The number of the office.
     pub office: Option<i64>,
-    /// The external id of a transaction of `loan`, read by itself: an undone one is missing from the
-    /// loan's list (`docs/fineract/payments.md`, "Undone payments").
+    /// The external id of a transaction of `loan`. It is read separately, because the list in the loan does not
+    /// contain undone transactions (`docs/fineract/payments.md`, "Undone payments").
     pub transaction: Option<String>,
 }
 
 impl Reads {
-    /// A loan alone, by its external id.
+    /// Reads only a loan, by its external id.
     pub fn of_loan(external_id: &str) -> Self {
         Self {
             loan: Some(external_id.to_owned()),
@@ -63,11 +63,11 @@ impl Reads {
     }
 }
 
-/// Which way an operation moves money (document 003).
+/// The direction in which an operation moves money (document 003).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Direction {
-    /// In: a loan is repaid.
+    /// Money comes in: a loan is repaid.
     Payment,
-    /// Out: a loan is paid out.
+    /// Money goes out: a loan is disbursed.
     Withdrawal,
 }

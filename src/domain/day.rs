@@ -1,22 +1,23 @@
-//! Calendar days, as callers and Fineract write them.
+//! Calendar days, in the formats of callers and of Fineract.
 
 use std::fmt;
 
 use chrono::{Datelike, NaiveDate};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// How callers write a day, and requests to Fineract (`docs/fineract/commands.md`, "Dates in a request").
+/// The format of a day in the requests of callers and in those to Fineract (`docs/fineract/commands.md`, "Dates in a
+/// request").
 const FORMAT: &str = "%d %B %Y";
 
-/// A calendar day. Requests carry it as `11 January 2026`, and so is it written; Fineract's answers
-/// carry it as `[2026,1,11]`, and so is it read (`docs/fineract/commands.md`, "Dates in a request" and "Dates and
-/// digits in an answer").
+/// A calendar day. It is serialized for requests as `11 January 2026`, and deserialized from Fineract's answers as
+/// `[2026,1,11]` (`docs/fineract/commands.md`, "Dates in a request" and "Dates and digits in an answer").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Day(pub NaiveDate);
 
 impl Day {
-    /// Reads `dd MMMM yyyy` with English months; `None` where the text is written in any other way, or where the calendar
-    /// has no such day. chrono also reads `1 jan 2026`; a day must be written again just as it was read.
+    /// Parses `dd MMMM yyyy` with English month names. Returns `None` if the text has another form, or if the
+    /// calendar has no such day. chrono alone would also accept `1 jan 2026`, so the parsed day is formatted again
+    /// and compared with the text.
     pub fn from_text(text: &str) -> Option<Self> {
         let day = NaiveDate::parse_from_str(text, FORMAT).ok()?;
         let is_as_written = (0..=9999).contains(&day.year()) && Self(day).to_string() == text;

@@ -1,25 +1,27 @@
-//! Fineract's error codes: the one table of what each means for a command, and for running its operation again.
+//! The table of Fineract's error codes: what each code means for the command, and whether the operation may run
+//! again.
 //!
-//! Judged by codes, never by texts. Codes are an open set (`docs/fineract/commands.md`, "Codes are an open set"): one that
-//! is not in the table is a rule of Fineract's that the request breaks.
+//! Only codes count, never message texts. The set of codes is open (`docs/fineract/commands.md`, "Codes are an open
+//! set"): a code that is not in the table means that the request breaks a rule of Fineract.
 
 use self::{Cause as C, Meaning as M, Pattern::Is};
 
-/// What a refusal means for its command. Of several codes in one answer the most telling one counts, which is the first in
-/// this order: a state error may stand behind field errors (`docs/fineract/commands.md`, "The error body").
+/// What a refusal means for its command. If an answer has several codes, the meaning that comes first in this order
+/// decides, because a state error may follow field errors (`docs/fineract/commands.md`, "The error body").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Meaning {
-    /// The password of the gateway's user has expired. Said before the key is looked at.
+    /// The password of the gateway's user has expired. Fineract answers this before it checks the key.
     PasswordExpired,
-    /// The gateway's user lacks a permission. Mostly said before the key is looked at.
+    /// The gateway's user lacks a permission. In most cases, Fineract answers this before it checks the key.
     PermissionMissing,
-    /// A nightly job holds the loan, or the scheduler forbids all writes. Said before the key is looked at; nothing is stored.
+    /// A nightly job has locked the loan, or the scheduler forbids all writes. Fineract answers this before it checks
+    /// the key, and stores nothing.
     Locked,
-    /// This server takes no writes; another one may. Said before the key is looked at.
+    /// This server is read-only; another one may accept the command. Fineract answers this before it checks the key.
     ReadOnlyServer,
-    /// Two requests wrote at the same time.
+    /// Two requests wrote the same data at the same time.
     Conflict,
-    /// An error of the database: anything may be behind it.
+    /// The database reported an error that can have many causes.
     Ambiguous,
     /// Something that the lender's loans need is missing.
     LenderUnready,
@@ -27,17 +29,18 @@ pub(super) enum Meaning {
     OfficeMissing,
     /// The payment type of references is missing.
     PaymentTypeMissing,
-    /// It exists already, or the state has moved on: what an earlier attempt of our own would leave behind.
+    /// The object exists already, or its state has changed. An earlier attempt of the same operation may have caused
+    /// this.
     AlreadyThere,
-    /// The request cannot be read. Said before the key is looked at.
+    /// Fineract cannot parse the request. It answers this before it checks the key.
     Unreadable,
-    /// A rule of Fineract's, or a value in the request.
+    /// The request violates a rule of Fineract or contains an invalid value.
     Rule,
 }
 
 impl Meaning {
-    /// Whether the refusal concerns the caller or the server rather than the command, so that it tells nothing about the key
-    /// (`docs/fineract/commands.md`, "Refused before any resource is reached").
+    /// Whether the refusal concerns the gateway's user or the server rather than the command. Such a refusal shows
+    /// nothing about the key (`docs/fineract/commands.md`, "Refused before any resource is reached").
     pub(super) const fn is_of_caller_or_server(self) -> bool {
         match self {
             Self::PasswordExpired | Self::PermissionMissing | Self::ReadOnlyServer => true,
@@ -54,35 +57,35 @@ impl Meaning {
     }
 }
 
-/// Why an operation failed, as far as it matters for running it again (`docs/fineract/commands.md`, "What each answer says
-/// about a retry").
+/// The cause of a failure, as far as it matters for running the operation again (`docs/fineract/commands.md`, "What
+/// each answer says about a retry").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cause {
-    /// Not the operation itself: it was never sent, or Fineract could not take it then.
+    /// The operation itself is not the cause: it was never sent, or Fineract could not accept it at that time.
     Circumstances,
-    /// It was stopped: cancelled, not sent by its deadline, or a dependent of an operation that was.
+    /// The operation was stopped: cancelled, expired before it was sent, or a dependent of such an operation.
     Stopped,
-    /// Fineract failed inside, without an effect.
+    /// Fineract had an internal error, and the command had no effect.
     FailedInside,
-    /// The client or loan is not yet in the state that the operation needs.
+    /// The client or loan has not yet reached the state that the operation needs.
     TooEarly,
     /// The client or loan has left the state that the operation needs.
     TooLate,
-    /// Somebody else has done it.
+    /// Someone else has already done it.
     DoneByAnother,
     /// The client or loan does not exist.
     NotThere,
-    /// The request: refused by our check, a guard of ours, or a rule of Fineract's.
+    /// The request was refused by a check or guard of the gateway, or by a rule of Fineract.
     Request,
 }
 
-/// Which codes a row is about.
+/// Selects the codes to which a row of the table applies.
 enum Pattern {
-    /// This one.
+    /// Exactly this code.
     Is(&'static str),
-    /// Those with this beginning that contain this.
+    /// Codes with this prefix that contain this text.
     Contains(&'static str, &'static str),
-    /// Those with this beginning and this end.
+    /// Codes with this prefix and this suffix.
     Ends(&'static str, &'static str),
 }
 
@@ -96,12 +99,13 @@ impl Pattern {
     }
 }
 
-/// The first row that matches counts.
+/// The first matching row applies.
 #[rustfmt::skip]
 const TABLE: &[(Pattern, Meaning, Cause)] = &[
     (Is("error.msg.password.outdated"), M::PasswordExpired, C::Request),
     (Is("error.msg.not.authorized"), M::PermissionMissing, C::Request),
-    // (sic) `docs/fineract/outages.md`, "The nightly lock on a loan" and "Scheduler jobs".
+    // Fineract itself spells the second code "sheduler" (`docs/fineract/outages.md`, "The nightly lock on a loan" and
+    // "Scheduler jobs").
     (Is("error.msg.loan.locked"), M::Locked, C::Circumstances),
     (Is("error.msg.sheduler.job.currently.running"), M::Locked, C::Circumstances),
     (Is("error.msg.invalid.instance.type"), M::ReadOnlyServer, C::Request),
@@ -127,7 +131,8 @@ const TABLE: &[(Pattern, Meaning, Cause)] = &[
     (Is("error.msg.loan.duplicate.externalId"), M::AlreadyThere, C::Request),
     (Is("error.msg.unknown.data.integrity.issue"), M::AlreadyThere, C::Request),
     (Is("error.msg.loan.disbursement.unknown.data.integrity.issue"), M::AlreadyThere, C::Request),
-    // A transaction, of whatever loan, has our external id (`docs/fineract/payments.md`, "Refusals of a payout").
+    // Some transaction, of this loan or of another one, has the operation's external id (`docs/fineract/payments.md`,
+    // "Refusals of a payout").
     (Is("error.msg.loan.disbursement.duplicate.externalId"), M::AlreadyThere, C::DoneByAnother),
     (Is("validation.msg.loan.transaction.externalId.value.must.be.unique"), M::AlreadyThere, C::DoneByAnother),
     (Is("error.msg.loan.disburse.amount.must.be.less.than.approved.amount"), M::AlreadyThere, C::Request),
@@ -136,8 +141,9 @@ const TABLE: &[(Pattern, Meaning, Cause)] = &[
     (Is("error.msg.loan.cannot.delete.loan.in.its.present.state"), M::AlreadyThere, C::TooLate),
     (Is("error.msg.loan.withdraw.cannot.withdraw"), M::AlreadyThere, C::TooLate),
     (Is("error.msg.loan.must.be.active.fully.paid.or.overpaid"), M::AlreadyThere, C::TooEarly),
-    // Not approved yet, or disbursed; up to 1.10.1 also without an open tranche (`docs/fineract/release-1.10.1.md`,
-    // "Payouts and approvals"): the same disbursement would then be refused for ever.
+    // The loan is not approved yet, or already disbursed. Up to 1.10.1, Fineract also answers this if no tranche is
+    // open (`docs/fineract/release-1.10.1.md`, "Payouts and approvals"); the same disbursement would then always be
+    // refused.
     (Is("error.msg.loan.disbursal.account.is.not.approve.not.disbursed.state"), M::AlreadyThere, C::Request),
     (Pattern::Contains("error.msg.loan.", ".account.is.not."), M::AlreadyThere, C::TooLate),
     (Is("error.msg.loan.status.not.written.off.update.not.allowed"), M::Rule, C::TooLate),
@@ -157,12 +163,12 @@ fn row(code: &str) -> (Meaning, Cause) {
     })
 }
 
-/// What all the codes of a refusal mean together: the most telling one's meaning; `None` without any.
+/// The meaning of a refusal with these codes: the first in the order of [`Meaning`]. `None` if there is no code.
 pub(super) fn meaning(codes: &[String]) -> Option<Meaning> {
     codes.iter().map(|code| row(code).0).min()
 }
 
-/// Why an operation failed whose first code is this one of Fineract's.
+/// The cause of a failure whose first code is this code of Fineract.
 pub(super) fn cause(code: &str) -> Cause {
     row(code).1
 }

@@ -1,8 +1,9 @@
-//! The commands that the gateway sends to Fineract: the one list of them (`docs/fineract/commands.md`, "The commands").
+//! The list of all commands that the gateway sends to Fineract (`docs/fineract/commands.md`, "The commands").
 
 use super::{Method, OperationType, Request};
 
-/// A command, as Fineract routes it. All that depends on which command it is, is matched here without a wildcard.
+/// A command, as Fineract routes it. Everything that depends on the command is decided here by matches without a
+/// wildcard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FineractCommand {
     /// `POST /clients`.
@@ -31,10 +32,10 @@ pub enum FineractCommand {
     RepayLoan,
 }
 
-/// What a command is addressed to.
+/// The resource that a command addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Address {
-    /// All clients or all loans: it creates one.
+    /// All clients or all loans: the command creates one.
     Collection,
     /// One client or loan.
     One,
@@ -59,7 +60,7 @@ impl FineractCommand {
         Self::RepayLoan,
     ];
 
-    /// The command of an operation type.
+    /// The command that an operation of this type sends.
     pub const fn of(operation_type: OperationType) -> Self {
         match operation_type {
             OperationType::ClientCreate => Self::CreateClient,
@@ -77,7 +78,7 @@ impl FineractCommand {
         }
     }
 
-    /// The command of a request; `None` where the gateway sends no such command.
+    /// The command with this method and path, or `None` if the gateway sends no such command.
     pub fn of_request(method: Method, path: &str) -> Option<Self> {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let mut parts = path.split('/').skip(1);
@@ -97,7 +98,7 @@ impl FineractCommand {
         })
     }
 
-    /// The HTTP method.
+    /// The HTTP method of the command.
     pub const fn method(self) -> Method {
         match self {
             Self::UpdateClient | Self::UpdateLoan => Method::Put,
@@ -114,7 +115,7 @@ impl FineractCommand {
         }
     }
 
-    /// The first segment of the path.
+    /// The first segment of the path: `clients` or `loans`.
     pub const fn resource(self) -> &'static str {
         match self {
             Self::CreateClient | Self::UpdateClient => "clients",
@@ -147,7 +148,7 @@ impl FineractCommand {
         }
     }
 
-    /// The value of `?command=`, which is also the metrics' label; `None`: it has none.
+    /// The value of `?command=`, which is also the label in the metrics. `None` if the command has no such parameter.
     pub const fn parameter(self) -> Option<&'static str> {
         match self {
             Self::ApproveLoan => Some("approve"),
@@ -165,8 +166,8 @@ impl FineractCommand {
         }
     }
 
-    /// The action and the entity under which Fineract stores it and its key (`docs/fineract/idempotency.md`, "What a
-    /// key covers").
+    /// The action and the entity under which Fineract stores the command and its key (`docs/fineract/idempotency.md`,
+    /// "What a key covers").
     pub const fn task(self) -> (&'static str, &'static str) {
         match self {
             Self::CreateClient => ("CREATE", "CLIENT"),
@@ -184,9 +185,9 @@ impl FineractCommand {
         }
     }
 
-    /// Whether a delayed first copy can do no harm when it is executed after a second one under a new key: a natural key
-    /// (an external id, or the status of the loan) makes Fineract refuse the later of the two. An update may overwrite a
-    /// newer one, and an undo may undo what was done again.
+    /// Whether a late first command does no harm after a second one under a new key. For most commands, a natural key
+    /// (an external id, or the state of the loan) makes Fineract refuse the later of the two. But a late update may
+    /// overwrite a newer one, and a late undo may undo something that was done again.
     pub const fn late_copy_is_harmless(self) -> bool {
         match self {
             Self::CreateClient
@@ -203,7 +204,7 @@ impl FineractCommand {
         }
     }
 
-    /// The request, to the client or loan of that number where it is addressed to one.
+    /// The request for this command; `number` is the client or loan that it addresses, and is ignored by a create.
     pub fn request(self, number: i64, body: Option<String>) -> Request {
         let resource = self.resource();
         let mut path = match self.address() {
@@ -223,7 +224,7 @@ impl FineractCommand {
 }
 
 impl Request {
-    /// The command that it is.
+    /// The command that this request is, if it is one of the gateway's.
     pub fn command(&self) -> Option<FineractCommand> {
         FineractCommand::of_request(self.method, &self.path)
     }

@@ -1,19 +1,19 @@
-//! Whether Fineract takes commands.
+//! Whether Fineract accepts commands.
 
 use chrono::{DateTime, Utc};
 
-/// What this gateway last saw of Fineract.
+/// The state of Fineract, as this gateway last observed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FineractHealth {
-    /// Nothing has been sent yet.
+    /// The gateway has not sent anything yet.
     Unknown,
-    /// It answers.
+    /// Fineract answers, and the gateway sends commands.
     Open,
-    /// Nothing is sent: operations wait until a probe succeeds.
+    /// The circuit breaker is open: the gateway sends only trial operations, and all others wait.
     Blocked {
-        /// Why, as a stable code.
+        /// The stable code of the reason.
         reason: &'static str,
-        /// Since when.
+        /// The time since which nothing is sent.
         since: DateTime<Utc>,
     },
 }

@@ -1,16 +1,16 @@
-//! What must happen in order.
+//! Lanes, which determine the order in which operations run.
 
 use std::fmt;
 
-/// A row of operations that run one after another: everything about one client, or one loan.
+/// The sequence of all operations on one client or one loan, which run in the order of acceptance.
 ///
-/// Keys are case-folded: some databases under Fineract take `LOAN-1` and `loan-1` for the same
-/// (`docs/fineract/clients.md`, "External ids"), and one lane too few costs nothing but time.
+/// Lane names are case-folded, because some databases under Fineract treat `LOAN-1` and `loan-1` as equal
+/// (`docs/fineract/clients.md`, "External ids"). If they are not equal, sharing a lane only costs time.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Lane(String);
 
 impl Lane {
-    /// Whether a lane of that name is the client's or the loan's with this external id.
+    /// Whether the lane with this name belongs to the client or the loan with this external id.
     pub fn is_named(lane: &str, external_id: &str) -> bool {
         [Self::client(external_id), Self::loan(external_id)]
             .iter()
@@ -27,7 +27,7 @@ impl Lane {
         Self(format!("loan:{}", external_id.to_lowercase()))
     }
 
-    /// The lane's key in the table.
+    /// The lane's name in the database.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -39,20 +39,20 @@ impl fmt::Display for Lane {
     }
 }
 
-/// How an operation stands in a lane.
+/// How an operation uses a lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Access {
-    /// Waits for all that stand before it.
+    /// It waits for all operations before it, and all later ones wait for it.
     Write,
-    /// Waits for the writers that stand before it.
+    /// It waits only for the writers before it.
     Read,
 }
 
-/// The lanes an operation stands in: it writes one and may read another.
+/// The lanes of an operation: it writes one and may read another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LaneAccess {
-    /// The lane of what the operation changes.
+    /// The lane of the client or loan that the operation changes.
     pub writes: Lane,
-    /// The lane of what it rests on.
+    /// The lane of the object that the operation depends on, such as the client of a new loan.
     pub reads: Option<Lane>,
 }

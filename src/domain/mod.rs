@@ -1,4 +1,5 @@
-//! The vocabulary: ids, types, states, lanes, requests and answers, and the decision what an answer means. No I/O.
+//! The types that all other modules share (ids, lanes, requests, answers), and the decision what an answer means. No
+//! I/O.
 
 mod amount;
 mod answer;
@@ -36,7 +37,7 @@ pub use facts::{
 pub use fineract_command::FineractCommand;
 pub use fineract_health::FineractHealth;
 pub use id::{InvalidTrackingId, OperationId, TrackingId};
-pub use key_probe::{KeySaid, ProbeSubject};
+pub use key_probe::{ProbeSubject, ProbeVerdict};
 pub use lane::{Access, Lane, LaneAccess};
 pub use operation_type::OperationType;
 pub use outcome::{End, Outcome};

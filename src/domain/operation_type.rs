@@ -1,10 +1,10 @@
-//! The operations' names.
+//! The operation types and their names.
 
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// Writes the enum, the list of all and the names from one line a type.
+/// Generates the enum, the list of all types and their names, from one line for each type.
 macro_rules! operation_types {
     ($($(#[$doc:meta])+ $variant:ident = $name:literal,)+) => {
         /// What an operation does, as callers write it in `status` (document 001).
@@ -14,10 +14,10 @@ macro_rules! operation_types {
         }
 
         impl OperationType {
-            /// Every type, in the order of document 001.
+            /// All types, in the order of document 001.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
-            /// The name callers use.
+            /// The name that callers use.
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $name,)+
@@ -32,41 +32,41 @@ operation_types! {
     ClientCreate = "CLIENT_CREATE",
     /// Changes a client's names, contacts or activation date.
     ClientUpdate = "CLIENT_UPDATE",
-    /// Files a loan application.
+    /// Submits a loan application.
     LoanCreate = "LOAN_CREATE",
     /// Changes a loan application before its approval.
     LoanUpdate = "LOAN_UPDATE",
     /// Approves a loan application.
     LoanApprove = "LOAN_APPROVE",
-    /// Pays a loan out.
+    /// Disburses a loan, or its next tranche.
     LoanDisburse = "LOAN_DISBURSE",
     /// Deletes a loan application before its approval.
     LoanDelete = "LOAN_DELETE",
-    /// Books what a borrower has paid back.
+    /// Books a repayment.
     LoanRepayment = "LOAN_REPAYMENT",
-    /// Rejects a loan application, for good.
+    /// Rejects a loan application permanently.
     LoanReject = "LOAN_REJECT",
-    /// Withdraws a loan application for its client, for good.
+    /// Withdraws a loan application permanently, at the request of its client.
     LoanWithdraw = "LOAN_WITHDRAW",
-    /// Takes an approval back.
+    /// Undoes the approval of a loan.
     LoanUndoApproval = "LOAN_UNDO_APPROVAL",
-    /// Takes every payout of a loan back, and all its other transactions.
+    /// Undoes all disbursements of a loan, and with them all its other transactions.
     LoanUndoDisbursal = "LOAN_UNDO_DISBURSAL",
 }
 
 impl OperationType {
-    /// Whether it makes what its lane is about: what comes behind it in the lane depends on it, and it on
-    /// nothing that failed there before.
+    /// Whether the type creates the client or loan of the lane that it writes. Later operations in the lane depend on
+    /// a create, and a create does not depend on earlier failures in the lane.
     pub const fn is_create(self) -> bool {
         matches!(self, Self::ClientCreate | Self::LoanCreate)
     }
 
-    /// Whether it is about a client; the others are about a loan.
+    /// Whether the type acts on a client; all others act on a loan.
     pub const fn is_about_client(self) -> bool {
         matches!(self, Self::ClientCreate | Self::ClientUpdate)
     }
 
-    /// The type of that name, if there is one.
+    /// The type with this name, if it exists.
     pub fn from_name(name: &str) -> Option<Self> {
         let mut all = Self::ALL.iter().copied();
         all.find(|known| known.as_str() == name)

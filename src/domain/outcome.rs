@@ -1,63 +1,63 @@
-//! What an attempt came to.
+//! The conclusion of an attempt.
 
 use std::time::Duration;
 
 use super::{ResourceId, State};
 
-/// What an attempt came to: what becomes of its operation.
+/// The conclusion of an attempt: what happens to its operation next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The operation has ended.
     End(End),
-    /// It is tried again.
+    /// The operation is tried again.
     Retry {
-        /// Not before this time has passed.
+        /// The time to wait before the next try.
         delay: Duration,
-        /// Under a new idempotency key.
+        /// Whether the next try uses a new idempotency key.
         new_key: bool,
-        /// Why, as a stable code.
+        /// The stable code of the reason.
         reason_code: &'static str,
-        /// Whether the time that it waits for this reason counts towards being parked. It does not while no operation could
-        /// succeed, as during an outage. `None`: nothing was tried, and what counted before goes on.
+        /// Whether the time of this wait counts towards parking. It does not count while no operation could succeed,
+        /// for example during an outage. `None` means that nothing was tried, so that the previous value remains.
         counts: Option<bool>,
     },
-    /// Only an operator can decide it. Its lanes stay blocked.
+    /// The operation is parked: only an operator can decide, and the operations behind it in its lanes wait.
     Park {
-        /// Why, as a stable code.
+        /// The stable code of the reason.
         reason_code: &'static str,
     },
 }
 
-/// How an operation ended.
+/// The final state of an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
-    /// With its effect.
+    /// The operation had its effect.
     Succeeded {
-        /// Fineract's success body.
+        /// The body of Fineract's success.
         body: String,
-        /// What the lane learns of the numeric id of its client or loan.
+        /// What the success shows about the number of the lane's client or loan.
         resource_id: ResourceId,
     },
-    /// Without an effect.
+    /// The operation had no effect.
     Failed {
-        /// Fineract's failure body, where Fineract refused it.
+        /// The body of Fineract's refusal, if Fineract refused the operation.
         body: Option<String>,
-        /// The sentence for the caller.
+        /// The message for the caller.
         message: String,
         /// The stable code for operators.
         code: String,
-        /// Whether its dependents, the operations behind it in its lane, fail with it.
+        /// Whether the dependents, the operations behind it in its lane, fail too.
         fails_dependents: bool,
     },
 }
 
 impl Outcome {
-    /// Whether the operation goes on under a new key.
+    /// Whether the operation continues under a new key.
     pub fn takes_new_key(&self) -> bool {
         matches!(self, Self::Retry { new_key: true, .. })
     }
 
-    /// The state that it leads to.
+    /// The operation's state after this outcome.
     pub fn state(&self) -> State {
         match self {
             Self::End(End::Succeeded { .. }) => State::Succeeded,
@@ -67,7 +67,7 @@ impl Outcome {
         }
     }
 
-    /// Why the operation did not succeed, as a code.
+    /// The stable code of the reason why the operation did not succeed.
     pub fn reason_code(&self) -> Option<&str> {
         match self {
             Self::End(End::Succeeded { .. }) => None,
@@ -76,7 +76,7 @@ impl Outcome {
         }
     }
 
-    /// The outcome of an operation that an operator has resolved: where it would be tried again, it is parked again.
+    /// The outcome for an operation that an operator has resolved: instead of being tried again, it is parked again.
     #[must_use]
     pub fn of_resolved(self) -> Self {
         match self {

@@ -1,9 +1,9 @@
-//! Bodies that are passed on.
+//! Bodies that the gateway passes on unchanged.
 
 use serde_json::value::{RawValue, to_raw_value};
 
-/// A body as it came: numbers keep their digits, keys their order. What is no JSON (a proxy's page)
-/// becomes a JSON string, and an empty body nothing.
+/// A body as raw JSON: numbers keep their digits, and keys their order. A body that is not JSON, such as a proxy's
+/// page, becomes a JSON string. An empty body becomes `None`.
 pub fn untouched(body: String) -> Option<Box<RawValue>> {
     if body.trim().is_empty() {
         return None;

@@ -1,4 +1,4 @@
-//! Payment references (UTRs): when two of them are the same, and what cannot be told apart by looking.
+//! Payment references (UTRs): when two of them are equal, and which characters are invisible.
 
 use icu_casemap::CaseMapper;
 use icu_normalizer::ComposingNormalizer;
@@ -7,12 +7,13 @@ use icu_properties::{
     props::{Dash, DefaultIgnorableCodePoint, GeneralCategory, WhiteSpace},
 };
 
-/// A reference as it is compared: compatible characters are one (NFKC), case does not count, and blanks,
-/// dashes and what cannot be seen are left out, and of a number the zeros in front, which spreadsheets take away. On
-/// a real Fineract `HDFC1` and `hdfc1` were two repayments.
+/// The form in which two references are compared: compatible characters are unified (NFKC), case is folded, and
+/// blanks, dashes and invisible characters are removed. If only digits remain, leading zeros are removed as well,
+/// because spreadsheets drop them. A real Fineract accepted `HDFC1` and `hdfc1` as two repayments.
 pub fn comparable_reference(reference: &str) -> String {
     let mut comparable = reference.to_owned();
-    // What is left out may part what composes, and what composes may bring in a blank.
+    // Removing a character may join two others that compose, and composing may produce a blank: repeat until nothing
+    // changes.
     loop {
         let next = fold(&comparable);
         if next == comparable {
@@ -25,7 +26,7 @@ pub fn comparable_reference(reference: &str) -> String {
 fn without_zeros(text: String) -> String {
     if text.bytes().all(|byte| byte.is_ascii_digit()) && text.starts_with('0') {
         let digits = text.trim_start_matches('0');
-        // Of nothing but zeros, one stays: it is no empty reference.
+        // A reference of zeros only keeps one, so that it is not empty.
         return if digits.is_empty() { "0" } else { digits }.to_owned();
     }
     text
@@ -47,8 +48,8 @@ fn fold(text: &str) -> String {
         .collect()
 }
 
-/// Whether a character leaves no mark of its own: a zero-width blank, a byte order mark, a direction, a
-/// variant of what stands before it, the end of a line. Two texts that differ by one look the same.
+/// Whether a character cannot be seen: a zero-width blank, a byte order mark, a direction mark, a variation selector,
+/// a line separator. Two texts that differ only in such a character look the same.
 pub fn is_invisible(character: char) -> bool {
     let category = CodePointMapData::<GeneralCategory>::new().get(character);
     CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(character)

@@ -1,35 +1,36 @@
-//! What the numbers in a command mean: Fineract gives each but once, until its books are restored, or others.
+//! The objects that the numbers in a command refer to. A number can refer to another object after Fineract's books
+//! were restored or replaced.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Facts, Request};
 
-/// What a number of Fineract's may be of.
+/// The kind of object that a number of Fineract refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReferentKind {
-    /// A client, known by its external id.
+    /// A client, identified by its external id.
     Client,
-    /// A loan, known by its external id.
+    /// A loan, identified by its external id.
     Loan,
-    /// A loan product, known by its name.
+    /// A loan product, identified by its name.
     Product,
-    /// A charge, known by its name.
+    /// A charge, identified by its name.
     Charge,
-    /// A payment type, known by its name.
+    /// A payment type, identified by its name.
     PaymentType,
-    /// An office, known by its name.
+    /// An office, identified by its name.
     Office,
 }
 
-/// What a number in a command meant when the command was planned.
+/// The object that a number in a command referred to when the command was planned.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Referent {
-    /// What it is the number of.
+    /// The kind of the object.
     pub kind: ReferentKind,
-    /// The number.
+    /// The number that Fineract assigned to the object.
     pub number: i64,
-    /// The external id or the name that Fineract showed under it, in Fineract's own case.
+    /// The object's external id or name, with the case that Fineract showed.
     pub name: String,
 }
 
@@ -52,7 +53,7 @@ struct ChargeNumber {
 }
 
 impl Request {
-    /// What it goes by number to, in its path and in its body.
+    /// All numbers in the path and the body of the command, each with its kind.
     pub fn numbers(&self) -> Vec<(ReferentKind, i64)> {
         let body = self.body.as_deref().unwrap_or_default();
         let body: Numbers = serde_json::from_str(body).unwrap_or_default();
@@ -71,7 +72,7 @@ impl Request {
 }
 
 impl Facts {
-    /// What the numbers in a command mean, as far as this was read.
+    /// The referents of a command, as far as these objects were read.
     pub fn referents(&self, request: &Request) -> Vec<Referent> {
         let numbers = request.numbers().into_iter();
         let referents = numbers.filter_map(|(kind, number)| {

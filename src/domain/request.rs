@@ -1,4 +1,4 @@
-//! A command to Fineract, word for word.
+//! Requests to Fineract, and the idempotency key of a command.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use super::{Amount, OperationId};
 pub enum Method {
     /// Reads.
     Get,
-    /// Creates, and carries `?command=`.
+    /// Creates, or runs the action in `?command=`.
     Post,
     /// Changes.
     Put,
@@ -20,7 +20,7 @@ pub enum Method {
 }
 
 impl Method {
-    /// The word on the wire.
+    /// The method's name in HTTP.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Get => "GET",
@@ -30,7 +30,7 @@ impl Method {
         }
     }
 
-    /// The method of that word, if it is one of ours.
+    /// The method with this name, if the gateway uses it.
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::Get, Self::Post, Self::Put, Self::Delete]
             .into_iter()
@@ -38,31 +38,31 @@ impl Method {
     }
 }
 
-/// One command: what is stored before it is sent, and sent again byte for byte.
+/// One command. It is stored before it is sent, and every repetition sends the same bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// The method.
+    /// The HTTP method.
     pub method: Method,
     /// Path and query below `/api/v1`, percent-encoded, starting with `/`.
     pub path: String,
-    /// The JSON body; a delete has none.
+    /// The JSON body, or `None` for a delete.
     pub body: Option<String>,
 }
 
 impl Request {
-    /// The number of the client that it is about; `None` where there is none yet.
+    /// The number of the client in the path, if there is one.
     pub fn client_id(&self) -> Option<i64> {
         self.number_behind("/clients/")
     }
 
-    /// The number of the loan that it is about; `None` where there is none yet.
+    /// The number of the loan in the path, if there is one.
     pub fn loan_id(&self) -> Option<i64> {
         self.number_behind("/loans/")
     }
 
-    /// Whether it pays the same as another: the same amount on the same loan, under the same external id, which
-    /// Fineract takes once. What else it says (payment type, receipt, note) may have been set otherwise
-    /// since.
+    /// Whether both requests make the same payment: the same amount on the same loan, under the same external id,
+    /// which Fineract accepts only once. Other fields (payment type, receipt, note) may differ, because the settings
+    /// may have changed in the meantime.
     pub fn is_same_payment(&self, other: &Self) -> bool {
         #[derive(PartialEq, Deserialize)]
         #[serde(rename_all = "camelCase")]
@@ -84,13 +84,13 @@ impl Request {
     }
 }
 
-/// What makes Fineract run a command at most once: `<uuid>-<k>`, 38 to 47 characters of the 50 that
-/// it stores (`docs/fineract/idempotency.md`, "What a key covers").
+/// The key under which Fineract executes a command at most once: `<uuid>-<k>`, which has 38 to 47 characters of the
+/// 50 that Fineract stores (`docs/fineract/idempotency.md`, "What a key covers").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct IdempotencyKey {
-    /// The operation.
+    /// The operation that the key belongs to.
     pub id: OperationId,
-    /// `k`, from 1; only the outcome "new key" raises it.
+    /// The key number `k`, starting at 1. Only the decision "new key" raises it.
     pub number: i32,
 }
 
@@ -100,25 +100,25 @@ impl fmt::Display for IdempotencyKey {
     }
 }
 
-/// What a command's success says of the numeric id of what it is about.
+/// What the success of a command shows about the number of its client or loan.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ResourceId {
     /// Nothing new.
     #[default]
     Unchanged,
-    /// Created.
+    /// The client or loan was created.
     Known {
-        /// The number under which it was.
+        /// The number that Fineract assigned to it.
         number: i64,
-        /// Its external id, as it was sent.
+        /// The external id that was sent for it.
         external_id: Option<String>,
     },
-    /// Deleted.
+    /// The client or loan was deleted.
     Gone,
 }
 
 impl ResourceId {
-    /// The number, where there is one.
+    /// The number, if the object was created.
     pub const fn known(&self) -> Option<i64> {
         match self {
             Self::Known { number, .. } => Some(*number),
@@ -126,7 +126,7 @@ impl ResourceId {
         }
     }
 
-    /// The external id that was sent for the number.
+    /// The external id that was sent with the create.
     pub fn external_id(&self) -> Option<&str> {
         match self {
             Self::Known { external_id, .. } => external_id.as_deref(),

@@ -1,19 +1,19 @@
-//! How a person says that an operation ended.
+//! How an operator resolves a parked operation.
 
 use serde::Deserialize;
 
-/// How an operator says that a parked operation ended; believed only when Fineract agrees.
+/// An operator's statement how a parked operation ended. A worker accepts it only if Fineract does not contradict it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Resolution {
-    /// With its effect.
+    /// The operation had its effect.
     Succeeded,
-    /// Without an effect.
+    /// The operation had no effect.
     Failed,
 }
 
 impl Resolution {
-    /// The word in the table.
+    /// The name in the database and in the API.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Succeeded => "succeeded",
@@ -21,7 +21,7 @@ impl Resolution {
         }
     }
 
-    /// The resolution of that word, if there is one.
+    /// The resolution with this name, if it exists.
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::Succeeded, Self::Failed]
             .into_iter()

@@ -7,14 +7,14 @@ use super::{
     error_codes::{self, Cause},
 };
 
-/// The document's three values.
+/// The three values that document 002 defines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum RetryEligible {
-    /// As it is: nothing is wrong with the request.
+    /// The row may be sent again unchanged: nothing is wrong with the request.
     Yes,
-    /// Not at all: the state is wrong for ever, or someone else has done it.
+    /// The row may not be sent again: the state no longer allows it, or someone else has done it.
     No,
-    /// With other data.
+    /// The row may be sent again with other data.
     YesWithModifications,
 }
 
@@ -22,27 +22,27 @@ impl RetryEligible {
     /// Every value.
     pub const ALL: [Self; 3] = [Self::Yes, Self::No, Self::YesWithModifications];
 
-    /// Of an operation that failed with this code (`result.code`: ours, or the first of Fineract's); the
-    /// type of a row refused at the door may not be known.
+    /// The value for an operation that failed with this code (`result.code`: a code of the gateway, or the first one
+    /// of Fineract). The type may be unknown if the row was refused at acceptance.
     pub fn of(operation_type: Option<OperationType>, code: &str) -> Self {
         match cause(code) {
             Cause::Circumstances | Cause::Stopped | Cause::FailedInside | Cause::TooEarly => {
                 Self::Yes
             }
             Cause::TooLate | Cause::DoneByAnother => Self::No,
-            // What is to be deleted is gone, whoever did it.
+            // The loan that was to be deleted is gone, whoever deleted it.
             Cause::NotThere if operation_type == Some(OperationType::LoanDelete) => Self::No,
             Cause::NotThere | Cause::Request => Self::YesWithModifications,
         }
     }
 
-    /// Whether an operation that failed with this code is only run again by who names it: somebody, or its
-    /// deadline, stopped it, and "all that failed" does not mean that.
+    /// Whether an operation that failed with this code runs again only if the client names its row. It was stopped by
+    /// somebody or by its expiry, so a retry of all failed rows does not include it.
     pub fn must_be_named(code: &str) -> bool {
         cause(code) == Cause::Stopped
     }
 
-    /// The document's word.
+    /// The name in document 002.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Yes => "Yes",
@@ -51,13 +51,13 @@ impl RetryEligible {
         }
     }
 
-    /// The value of that word, if it is one.
+    /// The value with this name, if it exists.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|known| known.as_str() == name)
     }
 }
 
-/// The cause behind a code: one of ours, or else one of Fineract's.
+/// The cause of a failure with this code of the gateway or of Fineract.
 fn cause(code: &str) -> Cause {
     match code {
         "cancelled" | "expired" | "behind_stopped" => Cause::Stopped,

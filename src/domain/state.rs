@@ -1,24 +1,24 @@
-//! Where an operation stands.
+//! The states of an operation.
 
-/// An operation's state, as its row has it.
+/// The state of an operation, as stored in its row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum State {
-    /// Behind others in its lanes.
+    /// It waits for others in its lanes.
     Waiting,
-    /// First in its lanes; due at `available_at`.
+    /// It is first in its lanes and can be claimed from `due_at` on.
     Ready,
-    /// Claimed by a worker until its lease runs out.
+    /// A worker has claimed it and runs it until its lease expires.
     Running,
-    /// Only a person can decide it.
+    /// Only a person can decide what happens next.
     Parked,
-    /// Ended with its effect in Fineract.
+    /// It ended with its effect in Fineract.
     Succeeded,
-    /// Ended without an effect in Fineract.
+    /// It ended without an effect in Fineract.
     Failed,
 }
 
 impl State {
-    /// The word in the table.
+    /// The name in the database.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Waiting => "waiting",
@@ -30,7 +30,7 @@ impl State {
         }
     }
 
-    /// The state of that word, if there is one.
+    /// The state with this name, if it exists.
     pub fn from_name(name: &str) -> Option<Self> {
         [
             Self::Waiting,
@@ -44,7 +44,7 @@ impl State {
         .find(|state| state.as_str() == name)
     }
 
-    /// Whether nothing will change any more.
+    /// Whether the state is final.
     pub const fn is_end(self) -> bool {
         matches!(self, Self::Succeeded | Self::Failed)
     }

@@ -1,33 +1,33 @@
-//! Accounts as Fineract states them, for callers that ask for balances.
+//! Reads loan accounts for callers that ask for balances.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Fineract, ReadFailure, Subject, lookups::encode};
 use crate::domain::Amount;
 
-/// A loan account, with Fineract's own digits; what it does not state is `None`.
+/// A loan account, with exactly the digits that Fineract shows. Fields that Fineract omits are `None`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Account {
-    /// Fineract's number for the loan.
+    /// The number that Fineract assigned to the loan.
     pub loan_id: i64,
-    /// The account's number.
+    /// The account number.
     pub account_no: Option<String>,
-    /// The LOS's id.
+    /// The caller's id of the loan.
     pub external_id: Option<String>,
-    /// The state, as Fineract words it.
+    /// The state, in Fineract's words.
     pub status: Option<String>,
-    /// The currency's code.
+    /// The currency's code of three letters.
     pub currency: Option<String>,
-    /// What was paid out.
+    /// The principal that was disbursed.
     pub principal_disbursed: Option<Amount>,
-    /// What of it is still to be paid back; a client's list does not state it.
+    /// The principal that is not repaid yet. The list of a client's loans omits it.
     pub principal_outstanding: Option<Amount>,
     /// The same with interest and charges.
     pub total_outstanding: Option<Amount>,
 }
 
-/// What counts of a loan (`docs/fineract/loans.md`, "Reading a loan" and "The summary"), and of a line of a client's
-/// list (`docs/fineract/clients.md`, "Accounts of a client").
+/// The fields that matter of a loan (`docs/fineract/loans.md`, "Reading a loan" and "The summary"), and of an entry
+/// in the list of a client's loans (`docs/fineract/clients.md`, "Accounts of a client").
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct LoanAccount {
@@ -62,7 +62,7 @@ struct Summary {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ClientAccounts {
-    /// Not there when there are none.
+    /// Fineract omits the field if the client has no loans.
     #[serde(default)]
     loan_accounts: Vec<LoanAccount>,
 }
@@ -88,7 +88,7 @@ impl From<LoanAccount> for Account {
 }
 
 impl Fineract {
-    /// The account of a loan; none where Fineract has no such loan.
+    /// The account of a loan, or none if Fineract has no such loan.
     pub async fn loan_account(&self, external_id: &str) -> Result<Vec<Account>, ReadFailure> {
         let path = format!("/loans/external-id/{}", encode(external_id));
         let loan = self
@@ -99,7 +99,7 @@ impl Fineract {
         Ok(loan.into_iter().map(Account::from).collect())
     }
 
-    /// The loan accounts of a client; none where Fineract has no such client.
+    /// The loan accounts of a client, or none if Fineract has no such client.
     pub async fn client_accounts(&self, external_id: &str) -> Result<Vec<Account>, ReadFailure> {
         let path = format!("/clients/external-id/{}/accounts", encode(external_id));
         let accounts = self

@@ -1,4 +1,4 @@
-//! Fineract's audits of commands, and whether this user may read them.
+//! Reads Fineract's audits of commands, and watches whether the gateway's user may do so.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -7,52 +7,52 @@ use tokio::sync::watch;
 use super::{Fineract, ReadFailure, Subject};
 use crate::domain::decision::Audited;
 
-/// How often the right is looked for where no command waits for a checker.
-const LOOKS: Duration = Duration::from_hours(1);
-/// The same, until Fineract has answered.
-const LOOKS_FOR_FINERACT: Duration = Duration::from_secs(10);
+/// The interval of the check while no command waits for a checker.
+const CHECK_INTERVAL: Duration = Duration::from_hours(1);
+/// The interval of the check until Fineract has answered once.
+const RETRY_INTERVAL: Duration = Duration::from_secs(10);
 
 impl Fineract {
-    /// The audit of a command, by its number.
+    /// The audit of the command with this number.
     pub async fn audited(&self, command: i64) -> Result<Audited, ReadFailure> {
         let path = format!("/audits/{command}");
         let audited = self
             .read(&path, Subject::Audit, false, Audited::parse)
             .await;
-        if let Some(lacks) = lacks_right(&audited) {
-            self.note_right(lacks);
+        if let Some(lacks) = lacks_permission(&audited) {
+            self.record_permission(lacks);
         }
         audited?.ok_or(ReadFailure::Missing(Subject::Audit))
     }
 
-    /// Looks for the right to read audits, at once and from time to time; never ends. Whether there is such an
-    /// audit does not matter.
-    pub async fn watch_right_to_audits(self) {
+    /// Checks at once, and then from time to time, whether the gateway's user may read audits. Never ends. Whether
+    /// the requested audit exists does not matter.
+    pub async fn watch_audit_permission(self) {
         loop {
             let pause = match self.audited(1).await {
-                Err(ReadFailure::NoAnswer(_)) => LOOKS_FOR_FINERACT,
+                Err(ReadFailure::NoAnswer(_)) => RETRY_INTERVAL,
                 Ok(_)
                 | Err(
                     ReadFailure::Refused(_) | ReadFailure::Missing(_) | ReadFailure::Unreadable(_),
-                ) => LOOKS,
+                ) => CHECK_INTERVAL,
             };
             tokio::time::sleep(pause).await;
         }
     }
 
-    /// Whether Fineract said, when it was last asked, that this user may not read audits: then nobody sees
-    /// what a checker has done.
+    /// Whether Fineract answered last that the gateway's user may not read audits. The gateway then cannot see what a
+    /// checker has done.
     pub fn lacks_read_audit(&self) -> watch::Receiver<bool> {
         self.checkers.lacks_read_audit.subscribe()
     }
 
-    /// Whether a command may have to wait for a checker (`FINERACT_MAKER_CHECKER`, or one does): then neither
-    /// a restart of Fineract nor the time that has passed ends what was sent.
+    /// Whether a command may have to wait for a checker, according to `FINERACT_MAKER_CHECKER` or because one does.
+    /// If so, neither a restart of Fineract nor the passing of time ends a command that was sent.
     pub fn may_await_checker(&self) -> bool {
         self.checkers.are_used.load(Ordering::Relaxed)
     }
 
-    /// Notes that a command waits for a checker, whatever the settings say.
+    /// Records that a command waits for a checker, whatever the settings say.
     pub fn note_checker(&self) {
         if !self.checkers.are_used.swap(true, Ordering::Relaxed) {
             tracing::error!(
@@ -62,29 +62,29 @@ impl Fineract {
         }
     }
 
-    fn note_right(&self, lacks: bool) {
+    fn record_permission(&self, lacks: bool) {
         let lacked = self.checkers.lacks_read_audit.send_replace(lacks);
         if lacks && !lacked {
             tracing::warn!(
                 permission = "READ_AUDIT",
-                "the user in Fineract lacks a permission: what checkers do to its commands cannot be seen"
+                "the gateway's user in Fineract lacks a permission: the gateway cannot see what checkers do with its commands"
             );
         } else if lacked && !lacks {
             tracing::info!(
                 permission = "READ_AUDIT",
-                "the user in Fineract has the permission again"
+                "the gateway's user in Fineract has the permission now"
             );
         }
     }
 }
 
-/// What an answer says of the right; `None`: nothing.
-fn lacks_right(audited: &Result<Option<Audited>, ReadFailure>) -> Option<bool> {
+/// Whether the answer shows that the permission is missing; `None` if it shows neither.
+fn lacks_permission(audited: &Result<Option<Audited>, ReadFailure>) -> Option<bool> {
     match audited {
         Ok(_) => Some(false),
         Err(failure) if failure.is_forbidden() => Some(true),
-        // Fineract breaks on an audit that is not there (`docs/fineract/checkers.md`, "What became of it"); the right
-        // is looked at before.
+        // Fineract answers with an error if the audit does not exist (`docs/fineract/checkers.md`, "What became of
+        // it"), but checks the permission first.
         Err(ReadFailure::Refused(answer)) if answer.status == 500 => Some(false),
         Err(_) => None,
     }

@@ -1,4 +1,4 @@
-//! What is read from Fineract once and used again for a minute.
+//! Keeps products, payment types and offices for a minute after they were read.
 
 use std::{
     collections::HashMap,
@@ -7,10 +7,10 @@ use std::{
 
 use crate::domain::{Named, Product};
 
-/// How long something that was read is used. A change in the back office takes effect after that time.
+/// How long an entry is used. A change in the back office takes effect after this time.
 const KEPT_FOR: Duration = Duration::from_mins(1);
 
-/// Products, payment types and offices, which hardly ever change.
+/// Products, payment types and offices, which change rarely.
 #[derive(Debug, Default)]
 pub(super) struct Cache {
     pub(super) products: Kept<Product>,
@@ -18,18 +18,18 @@ pub(super) struct Cache {
     pub(super) offices: Kept<Named>,
 }
 
-/// Objects of Fineract by name, as they were read.
+/// Objects of Fineract by name, as they were last read.
 #[derive(Debug)]
 pub(super) struct Kept<T> {
     by_name: HashMap<String, Reading<T>>,
-    /// Nothing that was requested up to this time is used any more.
+    /// Entries that were requested at or before this time are no longer used.
     forgotten_until: Option<Instant>,
 }
 
 #[derive(Debug)]
 struct Reading<T> {
-    asked_at: Instant,
-    thing: T,
+    requested_at: Instant,
+    object: T,
 }
 
 impl<T> Default for Kept<T> {
@@ -42,23 +42,29 @@ impl<T> Default for Kept<T> {
 }
 
 impl<T: Clone> Kept<T> {
-    /// The thing, if it was asked for at most a minute ago, and after all that was to be forgotten.
+    /// The entry, if it was requested at most a minute ago, and after the last moment that was to be forgotten.
     pub(super) fn get(&self, name: &str, now: Instant) -> Option<T> {
         let reading = self.by_name.get(name)?;
-        let is_fresh = now.saturating_duration_since(reading.asked_at) <= KEPT_FOR
+        let is_fresh = now.saturating_duration_since(reading.requested_at) <= KEPT_FOR
             && self
                 .forgotten_until
-                .is_none_or(|until| reading.asked_at > until);
-        is_fresh.then(|| reading.thing.clone())
+                .is_none_or(|until| reading.requested_at > until);
+        is_fresh.then(|| reading.object.clone())
     }
 
-    /// Keeps what was asked for then: the answer may come after it was to be forgotten.
-    pub(super) fn put(&mut self, name: &str, thing: T, asked_at: Instant) {
-        self.by_name
-            .insert(name.to_owned(), Reading { asked_at, thing });
+    /// Stores an entry under the time of its request. If that time is to be forgotten meanwhile, a late answer is not
+    /// used.
+    pub(super) fn put(&mut self, name: &str, object: T, requested_at: Instant) {
+        self.by_name.insert(
+            name.to_owned(),
+            Reading {
+                requested_at,
+                object,
+            },
+        );
     }
 
-    /// Forgets what was asked for up to then.
+    /// Forgets every entry that was requested at or before this time.
     pub(super) fn forget_until(&mut self, until: Instant) {
         self.forgotten_until = self.forgotten_until.max(Some(until));
     }
@@ -69,32 +75,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_read_is_used_for_a_minute() {
-        let asked_at = Instant::now();
+    fn an_entry_is_used_for_a_minute() {
+        let requested_at = Instant::now();
         let mut kept = Kept::default();
-        kept.put("DMI", 3, asked_at);
+        kept.put("DMI", 3, requested_at);
         for (seconds, expected) in [(0, Some(3)), (60, Some(3)), (61, None)] {
-            let now = asked_at + Duration::from_secs(seconds);
+            let now = requested_at + Duration::from_secs(seconds);
             assert_eq!(kept.get("DMI", now), expected, "{seconds}");
         }
-        assert_eq!(kept.get("dmi", asked_at), None);
+        assert_eq!(kept.get("dmi", requested_at), None);
     }
 
     #[test]
-    fn what_was_asked_for_before_all_was_forgotten_is_not_used() {
-        let asked_at = Instant::now();
-        let later = asked_at + Duration::from_secs(1);
+    fn an_entry_requested_before_a_forgotten_moment_is_not_used() {
+        let requested_at = Instant::now();
+        let later = requested_at + Duration::from_secs(1);
         let mut kept = Kept::default();
-        kept.put("read", 3, asked_at);
-        kept.forget_until(asked_at);
-        kept.put("answered late", 3, asked_at);
-        kept.put("asked anew", 4, later);
-        // An older moment takes nothing back.
-        kept.forget_until(asked_at.checked_sub(Duration::from_secs(9)).unwrap());
+        kept.put("read before", 3, requested_at);
+        kept.forget_until(requested_at);
+        kept.put("answered late", 3, requested_at);
+        kept.put("requested anew", 4, later);
+        // An earlier moment changes nothing.
+        kept.forget_until(requested_at.checked_sub(Duration::from_secs(9)).unwrap());
         for (name, expected) in [
-            ("read", None),
+            ("read before", None),
             ("answered late", None),
-            ("asked anew", Some(4)),
+            ("requested anew", Some(4)),
         ] {
             assert_eq!(kept.get(name, later), expected, "{name}");
         }

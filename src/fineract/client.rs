@@ -1,4 +1,4 @@
-//! One HTTP client for one tenant of one Fineract.
+//! The HTTP client for one tenant of one Fineract.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
@@ -23,21 +23,22 @@ use crate::{
     tls,
 };
 
-/// Fineract closes idle connections after 60 s (`docs/fineract/outages.md`, "Connections"): ours go before.
+/// Fineract closes idle connections after 60 s (`docs/fineract/outages.md`, "Connections"), so the gateway closes
+/// them first.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 
-/// Why no client could be made of the settings.
+/// The reason why no client can be created from the settings.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
-    /// A header cannot carry the tenant.
-    #[error("FINERACT_TENANT cannot stand in a header")]
+    /// The tenant contains characters that a header cannot contain.
+    #[error("FINERACT_TENANT cannot be sent in a header")]
     Tenant(#[source] http::header::InvalidHeaderValue),
     /// TLS cannot be set up.
-    #[error("the client for Fineract cannot be made (are the system's CA certificates installed?)")]
+    #[error("cannot create the client for Fineract (are the system's CA certificates installed?)")]
     Client(#[source] reqwest::Error),
 }
 
-/// Fineract, as the gateway's user sees it. Cheap to clone.
+/// The client for Fineract, with the credentials of the gateway's user. Cloning it is cheap.
 #[derive(Clone, Debug)]
 pub struct Fineract {
     pub(super) http: Client,
@@ -54,7 +55,7 @@ pub struct Fineract {
 }
 
 impl Fineract {
-    /// Makes the client. Nothing is sent: Fineract may be away.
+    /// Creates the client. It sends nothing, so Fineract may be unavailable.
     pub fn new(settings: &config::Fineract) -> Result<Self, SetupError> {
         let mut headers = HeaderMap::new();
         let tenant = HeaderValue::from_str(&settings.tenant).map_err(SetupError::Tenant)?;
@@ -62,7 +63,7 @@ impl Fineract {
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         let mut builder = tls::http_client()
             .default_headers(headers)
-            // A redirect (TLS expected) would turn a POST into something else (`docs/fineract/commands.md`,
+            // Following a redirect (for example to TLS) would change a POST into a GET (`docs/fineract/commands.md`,
             // "Addresses and headers").
             .redirect(redirect::Policy::none())
             .timeout(settings.timeout)
@@ -89,7 +90,7 @@ impl Fineract {
         })
     }
 
-    /// The same client, whose every exchange `observer` is told of.
+    /// The same client, which also reports every exchange to `observer`.
     #[must_use]
     pub fn observed_by(self, observer: Observer) -> Self {
         Self {
@@ -98,17 +99,17 @@ impl Fineract {
         }
     }
 
-    /// The header in which keys are sent, in lower case.
+    /// The name of the header that carries keys, in lower case.
     pub fn key_header(&self) -> &str {
         self.key_header.as_str()
     }
 
-    /// The gateway's user.
+    /// The name of the gateway's user.
     pub fn user(&self) -> &str {
         &self.user
     }
 
-    /// Sends a command under its key, once. The client never repeats what may have reached Fineract.
+    /// Sends a command under its key, once. The client itself never repeats a command that may have reached Fineract.
     pub async fn send(&self, request: &Request, key: IdempotencyKey) -> Reply {
         match self.send_under(request, &key.to_string()).await {
             Ok(answer) => Reply::Answer(answer),
@@ -120,7 +121,7 @@ impl Fineract {
     pub(super) async fn send_under(&self, request: &Request, key: &str) -> Result<Answer, Failure> {
         let mut builder = self
             .request(request.method, &request.path)
-            // Also on a DELETE without a body: it makes Fineract keep the real answer
+            // A DELETE needs this header too, although it has no body: with it, Fineract stores the real answer
             // (`docs/fineract/idempotency.md`, "The body of a stored answer").
             .header(CONTENT_TYPE, "application/json")
             .header(self.key_header.clone(), key);
@@ -131,7 +132,8 @@ impl Fineract {
             .await
     }
 
-    /// When nothing, or only a proxy, came back the last time: whoever comes back then may be another process.
+    /// The time of the last exchange without an answer, or with an answer of a proxy only. After it, another process
+    /// of Fineract may answer.
     pub fn last_failure(&self) -> Option<Instant> {
         *self.failure()
     }
@@ -142,22 +144,24 @@ impl Fineract {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads.
+    /// Reads the given path.
     pub async fn get(&self, path: &str) -> Result<Answer, Failure> {
         let kind = Kind::of(Method::Get, path);
         self.exchange(kind, self.request(Method::Get, path)).await
     }
 
-    /// Whether Fineract takes anything of us at all: a read, which it may refuse for want of a permission.
+    /// Whether Fineract accepts requests of the gateway at all. This reads the payment types; a refusal for a missing
+    /// permission also counts.
     pub async fn probe(&self) -> bool {
         match self.get("/paymenttypes").await {
             Ok(answer) => {
                 let listed = serde_json::from_str::<Vec<serde::de::IgnoredAny>>(&answer.body);
-                let known = answer
+                let lacks_permission = answer
                     .codes()
                     .iter()
                     .any(|code| code == "error.msg.not.authorized");
-                (answer.status == 200 && listed.is_ok()) || (answer.status == 403 && known)
+                (answer.status == 200 && listed.is_ok())
+                    || (answer.status == 403 && lacks_permission)
             }
             Err(_) => false,
         }
@@ -178,14 +182,14 @@ impl Fineract {
         result
     }
 
-    /// Tells of an exchange, whoever learns from it.
+    /// Records an exchange, and reports it to the observer.
     pub(super) fn report(&self, exchange: &Exchange<'_>) {
         exchange.record();
-        // Whoever comes back may be another process, with other settings or books.
+        // After a lost connection, another process may answer, with other settings or other books.
         if let Err(Failure::NotConnected | Failure::Closed) = exchange.result {
             self.forget();
         }
-        // Where nothing of Fineract's is in it, it is a proxy's word for a Fineract that is away.
+        // A 502, 503 or 504 without a code of Fineract comes from a proxy whose Fineract is unavailable.
         let is_proxy =
             |answer: &Answer| matches!(answer.status, 502..=504) && answer.codes().is_empty();
         if exchange.result.as_ref().map_or(true, is_proxy) {
@@ -226,7 +230,7 @@ async fn exchange(builder: reqwest::RequestBuilder) -> Result<Answer, Failure> {
     Ok(Answer {
         status: status.as_u16(),
         cached,
-        // Postgres keeps no NUL in a text.
+        // Postgres cannot store a NUL character in a text.
         body: String::from_utf8_lossy(&body).replace('\0', "\u{fffd}"),
         retry_after,
     })

@@ -1,13 +1,14 @@
-//! What every exchange with Fineract says about Fineract: how long it took, and what came of it.
+//! Exchanges with Fineract: the kind, the duration and the result of each call, for the metrics and for overload
+//! protection.
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use crate::domain::{Answer, Failure, FineractCommand, Method};
 
-/// What the paths of reads begin with.
+/// The resources that the gateway reads, as the first segment of a path.
 const RESOURCES: [&str; 5] = ["clients", "loans", "loanproducts", "paymenttypes", "audits"];
 
-/// What a call was about. Nothing in it names a client, a loan or a person.
+/// The kind of a call. It names neither a client nor a loan nor a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Kind {
     method: Method,
@@ -16,7 +17,7 @@ pub struct Kind {
 }
 
 impl Kind {
-    /// The kind of a call to this path.
+    /// The kind of a call with this method and path.
     pub fn of(method: Method, path: &str) -> Self {
         if let Some(command) = FineractCommand::of_request(method, path) {
             return Self {
@@ -35,19 +36,19 @@ impl Kind {
     }
 }
 
-/// One call to Fineract, whatever came of it.
+/// One call to Fineract and its result.
 #[derive(Clone, Copy, Debug)]
 pub struct Exchange<'a> {
-    /// What it was about.
+    /// The kind of the call.
     pub kind: Kind,
-    /// How long it took, to the last byte of the answer.
+    /// The duration until the last byte of the answer.
     pub took: Duration,
-    /// What came of it.
+    /// The answer, or the reason why there is none.
     pub result: &'a Result<Answer, Failure>,
 }
 
 impl Exchange<'_> {
-    /// Counts it in the metrics.
+    /// Records the call in the metrics.
     pub(super) fn record(&self) {
         let result = match self.result {
             Ok(answer) => answer.status.to_string(),
@@ -64,7 +65,7 @@ impl Exchange<'_> {
     }
 }
 
-/// Is told of every exchange: whoever protects Fineract learns from them.
+/// Receives every exchange. The worker uses it to protect Fineract against overload.
 #[derive(Clone)]
 pub struct Observer(Arc<dyn Fn(&Exchange<'_>) + Send + Sync>);
 

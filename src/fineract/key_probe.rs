@@ -1,25 +1,25 @@
-//! Asking Fineract whether it honours a key.
+//! Probes whether Fineract honours idempotency keys.
 
 use uuid::Uuid;
 
 use super::Fineract;
-use crate::domain::{Answer, Failure, FineractCommand, KeySaid};
+use crate::domain::{Answer, Failure, FineractCommand, ProbeVerdict};
 
 impl Fineract {
-    /// Sends a command twice that must be refused, under one key that is no operation's; what that says, and the
-    /// last answer.
+    /// Sends a command that Fineract must refuse twice under one key that belongs to no operation. Returns the
+    /// verdict and the last answer.
     pub async fn probe_key(
         &self,
         kind: FineractCommand,
         number: i64,
-    ) -> Result<(KeySaid, Answer), Failure> {
+    ) -> Result<(ProbeVerdict, Answer), Failure> {
         let request = kind.probe(number);
         let key = format!("{}-probe", Uuid::new_v4());
         let first = self.send_under(&request, &key).await?;
-        if let Some(said) = KeySaid::by_first(&first) {
-            return Ok((said, first));
+        if let Some(verdict) = ProbeVerdict::by_first(&first) {
+            return Ok((verdict, first));
         }
         let second = self.send_under(&request, &key).await?;
-        Ok((KeySaid::by_second(&second), second))
+        Ok((ProbeVerdict::by_second(&second), second))
     }
 }

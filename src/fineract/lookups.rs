@@ -1,4 +1,4 @@
-//! What operations ask to be read before they can be decided.
+//! Reads the objects that an operation needs for its plan or its evidence.
 
 use std::{
     sync::{MutexGuard, PoisonError},
@@ -10,23 +10,23 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_e
 use super::{Fineract, cache::Cache};
 use crate::domain::{Answer, Client, Facts, Failure, Loan, Named, Product, Reads, Transaction};
 
-/// What Fineract answers about a transaction of another loan: its external id is taken, not free
-/// (`docs/fineract/payments.md`, "Reading one transaction").
-const ELSEWHERE: &str = "error.msg.loan.transaction.id.invalid";
+/// The code with which Fineract answers if the transaction belongs to another loan. The external id is then used, not
+/// free (`docs/fineract/payments.md`, "Reading one transaction").
+const TRANSACTION_OF_OTHER_LOAN: &str = "error.msg.loan.transaction.id.invalid";
 
-/// The list of payment types.
+/// The path of the list of payment types.
 pub(super) const PAYMENT_TYPES: &str = "/paymenttypes";
-/// The list of offices.
+/// The path of the list of offices.
 pub(super) const OFFICES: &str = "/offices";
 
-/// What a reading was about.
+/// The object that was to be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subject {
-    /// The client.
+    /// A client.
     Client,
-    /// The loan.
+    /// A loan.
     Loan,
-    /// The lender's product.
+    /// A lender's product.
     Product,
     /// The payment type of UTRs.
     PaymentType,
@@ -34,27 +34,27 @@ pub enum Subject {
     Charge,
     /// The office of new clients.
     Office,
-    /// A transaction of the loan.
+    /// A transaction of a loan.
     Transaction,
-    /// A command's audit.
+    /// The audit of a command.
     Audit,
 }
 
-/// Why something could not be read.
+/// The reason why an object could not be read.
 #[derive(Debug)]
 pub enum ReadFailure {
-    /// No answer.
+    /// Fineract did not answer.
     NoAnswer(Failure),
-    /// Fineract refused: a 404, or something that is wrong with more than this operation.
+    /// Fineract refused: a 404, or a problem that concerns more than this operation.
     Refused(Answer),
-    /// There is no product, or no payment type, of that name.
+    /// No product or payment type has the requested name.
     Missing(Subject),
-    /// An answer that is not what Fineract's contract says.
+    /// The answer does not have the form that Fineract documents.
     Unreadable(Subject),
 }
 
 impl ReadFailure {
-    /// Whether Fineract itself says that this user may not read it.
+    /// Whether Fineract refused because the gateway's user lacks a permission.
     pub fn is_forbidden(&self) -> bool {
         match self {
             Self::Refused(answer) => {
@@ -67,8 +67,8 @@ impl ReadFailure {
 }
 
 impl Fineract {
-    /// Reads what `reads` names. Clients, loans and transactions that Fineract does not have are `None`
-    /// where `absent_is_a_finding`, and a [`ReadFailure::Refused`] with its 404 otherwise.
+    /// Reads the objects that `reads` names. If Fineract does not have a client, loan or transaction, its field is
+    /// `None` with `absent_is_a_finding`; otherwise the result is [`ReadFailure::Refused`] with the 404.
     pub async fn look_up(
         &self,
         reads: &Reads,
@@ -106,12 +106,12 @@ impl Fineract {
         Ok(facts)
     }
 
-    /// Forgets what is known of products, payment types and offices: the next look-up reads them anew.
+    /// Forgets all products, payment types and offices, so that the next look-up reads them again.
     pub fn forget(&self) {
         self.forget_until(Instant::now());
     }
 
-    /// Forgets what was asked for up to then.
+    /// Forgets everything that was requested at or before this time.
     pub(super) fn forget_until(&self, until: Instant) {
         let mut cache = self.cache();
         cache.products.forget_until(until);
@@ -123,7 +123,8 @@ impl Fineract {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads one thing; where Fineract does not have it, `None` or its refusal.
+    /// Reads one object. If Fineract does not have it, the result is `None` or the refusal, depending on
+    /// `absent_is_a_finding`.
     pub(super) async fn read<T>(
         &self,
         path: &str,
@@ -137,8 +138,12 @@ impl Fineract {
                 Ok(read) => Ok(Some(read)),
                 Err(_) => Err(ReadFailure::Unreadable(subject)),
             },
-            // Without one of Fineract's codes it is the path that is not there.
-            404 if answer.codes().iter().any(|code| code == ELSEWHERE) => {
+            // A 404 without a code of Fineract means that the path is wrong.
+            404 if answer
+                .codes()
+                .iter()
+                .any(|code| code == TRANSACTION_OF_OTHER_LOAN) =>
+            {
                 Err(ReadFailure::Unreadable(subject))
             }
             404 if absent_is_a_finding && !answer.codes().is_empty() => Ok(None),
@@ -159,8 +164,8 @@ impl Fineract {
             .await
     }
 
-    /// Reads the product of that name whole: the list of all leaves its charges out (`docs/fineract/loans.md`,
-    /// "Products").
+    /// Reads the complete product with this name; the list of all products omits the charges
+    /// (`docs/fineract/loans.md`, "Products").
     async fn product(&self, name: &str) -> Result<Product, ReadFailure> {
         let now = Instant::now();
         if let Some(product) = self.cache().products.get(name, now) {
@@ -180,7 +185,7 @@ impl Fineract {
                 Product::parse,
             )
             .await?
-            // It may have been renamed between the two.
+            // The product may have been renamed between the two reads.
             .filter(|product| product.name == name)
             .ok_or(ReadFailure::Missing(Subject::Product))?;
         self.cache().products.put(name, product.clone(), now);
@@ -202,8 +207,8 @@ impl Fineract {
         Ok(known)
     }
 
-    /// The office of that number, where Fineract shows it: nothing is planned by its name, so that the gateway's
-    /// user needs no right to read it.
+    /// The office with this number, if Fineract shows it. No plan depends on its name, so the gateway's user needs no
+    /// permission to read it.
     async fn office(&self, number: i64) -> Option<Named> {
         let now = Instant::now();
         if let Some(office) = self.cache().offices.get(&number.to_string(), now) {
@@ -220,19 +225,19 @@ impl Fineract {
         Some(office)
     }
 
-    /// The first of a list that is meant.
+    /// Reads a list and returns its first entry for which `matches` holds.
     pub(super) async fn listed(
         &self,
         list: &str,
         subject: Subject,
-        is_meant: impl Fn(&Named) -> bool,
+        matches: impl Fn(&Named) -> bool,
     ) -> Result<Option<Named>, ReadFailure> {
         let listed = self.read(list, subject, false, Named::parse_list).await?;
-        Ok(listed.into_iter().flatten().find(is_meant))
+        Ok(listed.into_iter().flatten().find(matches))
     }
 }
 
-/// Where a client or a loan is found: by its number, where that is known, else by its external id.
+/// The part of the path that identifies a client or loan: its number if it is known, otherwise its external id.
 fn address(number: Option<i64>, external_id: &str) -> String {
     number.map_or_else(
         || format!("external-id/{}", encode(external_id)),
@@ -240,7 +245,7 @@ fn address(number: Option<i64>, external_id: &str) -> String {
     )
 }
 
-/// What stands in a path segment as it is: RFC 3986's unreserved characters.
+/// Characters that a path segment contains unescaped: the unreserved ones of RFC 3986.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')

@@ -1,6 +1,6 @@
-//! The only caller of Fineract: commands, reads, and the look-ups that operations ask for.
+//! The only HTTP client for Fineract: commands, reads, and the look-ups that operations request.
 //!
-//! It says what came back; what that means is decided in [`domain::decision`](crate::domain::decision).
+//! It returns what Fineract answered; [`domain::decision`](crate::domain::decision) decides what that means.
 
 mod accounts;
 mod audits;

@@ -1,19 +1,18 @@
-//! How many may call Fineract at once, whoever sets the limit.
+//! Permits, which limit how many calls to Fineract are in flight.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
-/// Bounds what calls Fineract at once.
+/// Limits the number of calls to Fineract that are in flight.
 ///
-/// A permit is for one that makes one call after another: there are never more calls than permits.
-/// Operations wait for theirs in the order of arrival; reads for somebody who looks take only what no
-/// operation waits for.
+/// The holder of a permit makes one call after the other, so there are never more calls than permits. Operations get
+/// their permits in the order of arrival. Reads for a waiting caller get only permits for which no operation waits.
 #[derive(Debug)]
 pub struct Permits {
     semaphore: Semaphore,
     state: Mutex<State>,
-    /// Told whenever there may be one that no operation waits for.
+    /// Notified whenever there may be a permit for which no operation waits.
     freed: Notify,
 }
 
@@ -21,11 +20,11 @@ pub struct Permits {
 struct State {
     limit: usize,
     in_flight: usize,
-    /// Permits to take back when they are returned: the limit fell while they were out.
-    overdrawn: usize,
+    /// The number of permits to withdraw when they are returned: the limit was lowered while they were in use.
+    to_withdraw: usize,
 }
 
-/// Leave to call Fineract.
+/// The permission to make one call to Fineract at a time.
 #[derive(Debug)]
 pub struct Permit<'a> {
     permits: &'a Permits,
@@ -38,8 +37,8 @@ impl Drop for Permit<'_> {
         state.in_flight -= 1;
         metrics::gauge!("gateway_in_flight").set(gauge(state.in_flight));
         let permit = self.permit.take();
-        if state.overdrawn > 0 {
-            state.overdrawn -= 1;
+        if state.to_withdraw > 0 {
+            state.to_withdraw -= 1;
             if let Some(permit) = permit {
                 permit.forget();
             }
@@ -51,7 +50,7 @@ impl Drop for Permit<'_> {
 }
 
 impl Permits {
-    /// So many at once.
+    /// Creates this number of permits.
     pub fn new(limit: usize) -> Self {
         metrics::gauge!("gateway_in_flight_limit").set(gauge(limit));
         Self {
@@ -59,7 +58,7 @@ impl Permits {
             state: Mutex::new(State {
                 limit,
                 in_flight: 0,
-                overdrawn: 0,
+                to_withdraw: 0,
             }),
             freed: Notify::new(),
         }
@@ -69,50 +68,50 @@ impl Permits {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many are out.
+    /// The number of permits in use.
     pub fn in_flight(&self) -> usize {
         self.lock().in_flight
     }
 
-    /// From now on so many: those that are out stay out.
+    /// Changes the limit. Permits in use stay valid.
     pub fn set_limit(&self, limit: usize) {
         let mut state = self.lock();
         let before = std::mem::replace(&mut state.limit, limit);
         if limit > before {
             let added = limit - before;
-            let kept = state.overdrawn.min(added);
-            state.overdrawn -= kept;
+            let kept = state.to_withdraw.min(added);
+            state.to_withdraw -= kept;
             self.semaphore.add_permits(added - kept);
             self.freed.notify_waiters();
         } else {
             let removed = before - limit;
-            state.overdrawn += removed - self.semaphore.forget_permits(removed);
+            state.to_withdraw += removed - self.semaphore.forget_permits(removed);
         }
         if limit != before {
             metrics::gauge!("gateway_in_flight_limit").set(gauge(limit));
-            tracing::debug!(before, after = limit, "the limit of calls in flight");
+            tracing::debug!(before, after = limit, "the concurrency limit has changed");
         }
     }
 
-    /// Waits for its turn, in the order of arrival.
+    /// Waits for a permit, in the order of arrival.
     pub async fn acquire(&self) -> Permit<'_> {
-        // The semaphore is never closed.
+        // Nobody closes the semaphore, so this always succeeds.
         let permit = self.semaphore.acquire().await.ok();
-        self.given(permit)
+        self.grant(permit)
     }
 
-    /// Waits for one that nobody waits for in order: what is freed goes to those first.
+    /// Waits for a permit for which no operation waits. A returned permit goes to waiting operations first.
     pub async fn acquire_spare(&self) -> Permit<'_> {
         loop {
             let freed = self.freed.notified();
             if let Ok(permit) = self.semaphore.try_acquire() {
-                return self.given(Some(permit));
+                return self.grant(Some(permit));
             }
             freed.await;
         }
     }
 
-    fn given<'a>(&'a self, permit: Option<SemaphorePermit<'a>>) -> Permit<'a> {
+    fn grant<'a>(&'a self, permit: Option<SemaphorePermit<'a>>) -> Permit<'a> {
         let mut state = self.lock();
         state.in_flight += 1;
         metrics::gauge!("gateway_in_flight").set(gauge(state.in_flight));
@@ -142,7 +141,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn they_follow_the_limit_up_and_down() {
+    async fn permits_follow_the_limit_up_and_down() {
         let permits = Permits::new(4);
         let mut out = Vec::new();
         for _ in 0..4 {
@@ -161,7 +160,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_cut_that_is_made_up_for_before_they_return_costs_none() {
+    async fn a_limit_that_rises_again_before_permits_return_withdraws_none() {
         let permits = Permits::new(4);
         let mut out = Vec::new();
         for _ in 0..4 {
@@ -174,12 +173,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_spare_one_is_what_no_operation_waits_for() {
+    async fn a_spare_permit_is_one_for_which_no_operation_waits() {
         let permits = Permits::new(1);
         let out = permits.acquire().await;
         let mut read = pin!(permits.acquire_spare());
         assert!(read.as_mut().now_or_never().is_none());
-        // The read was there first; the operation is served first.
+        // The read was first, but the operation is served first.
         let mut operation = pin!(permits.acquire());
         assert!(operation.as_mut().now_or_never().is_none());
         drop(out);

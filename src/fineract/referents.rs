@@ -1,4 +1,4 @@
-//! What a number means now, read from Fineract past everything that is kept.
+//! Reads the object to which a number refers now, without using the cache.
 
 use serde::Deserialize;
 
@@ -11,13 +11,13 @@ use crate::domain::{Named, ReferentKind};
 /// What Fineract shows under a number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Shown {
-    /// A thing of that external id, or name; `None` where it has none.
+    /// An object with this external id or name; `None` if it has neither.
     Named(Option<String>),
-    /// Nothing: its own, coded 404, or a list without the number.
+    /// No object: Fineract's own 404, or a list without the number.
     Nothing,
 }
 
-/// A client or a loan, as far as it says who it is.
+/// The identifying fields of a client or a loan.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Identified {
@@ -25,7 +25,7 @@ struct Identified {
     external_id: Option<String>,
 }
 
-/// A product, as far as it says what it is, with its charges.
+/// The name of a product, and its charges.
 #[derive(Deserialize)]
 struct NamedProduct {
     name: String,
@@ -34,8 +34,8 @@ struct NamedProduct {
 }
 
 impl Fineract {
-    /// Reads what a number means now. A charge is looked for among those of `product`, where there is one,
-    /// before the list of all is asked for, which needs a right of its own.
+    /// Reads the object to which a number refers now. A charge is first looked for in `product`, if given; the list
+    /// of all charges requires a permission of its own.
     pub async fn shown_under(
         &self,
         kind: ReferentKind,
@@ -79,7 +79,7 @@ impl Fineract {
         match read {
             None => Ok(Shown::Nothing),
             Some(read) if read.id == number => Ok(Shown::Named(read.external_id)),
-            // A proxy's word.
+            // The answer is about another number, so it does not come from Fineract.
             Some(_) => Err(ReadFailure::Unreadable(subject)),
         }
     }

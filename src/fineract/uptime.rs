@@ -1,4 +1,4 @@
-//! How long Fineract has been up, as its own metrics say.
+//! Reads from Fineract's own metrics how long it has been running.
 
 use std::{
     sync::atomic::Ordering,
@@ -16,32 +16,32 @@ use super::{
 };
 use crate::domain::{Failure, Method};
 
-/// How often it is asked, each time on a connection of its own: where several processes answer, the
-/// start of one says nothing of what the others run.
+/// How often the metrics are read, each time on a new connection. If several processes answer, the start of one does
+/// not show what the others are running.
 const READINGS: usize = 3;
 
-/// A reading of the metrics.
+/// The values of one reading of the metrics.
 #[derive(Debug, PartialEq, Eq)]
 struct Reading {
     started_at: Decimal,
     uptime: Duration,
 }
 
-/// A process of Fineract's.
+/// A process of Fineract.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Process {
-    /// Its `process_start_time_seconds`, by which it is known.
+    /// Its `process_start_time_seconds`, which identifies it.
     pub start: String,
-    /// For how long it has been up, by its own clock.
+    /// The time since its start, by its own clock.
     pub up_for: Duration,
 }
 
 impl Fineract {
-    /// For how long Fineract's one process has been up, by its own clock; `None` where its metrics
-    /// (`/actuator/prometheus`) cannot be had, more than one process answers, or `FINERACT_SINGLE_PROCESS`
-    /// does not say that there is only one: a balancer may send each reading to the same one of several. Nor
-    /// where a command may have to wait for a checker: a restart does not end that (`docs/fineract/checkers.md`,
-    /// "What became of it").
+    /// The time since Fineract's only process started, by its own clock. `None` if the metrics
+    /// (`/actuator/prometheus`) cannot be read, or if more than one process answers. Also `None` unless
+    /// `FINERACT_SINGLE_PROCESS` confirms that there is only one, because a load balancer may send every reading to
+    /// the same one of several. Also `None` if a command may have to wait for a checker, because a restart does not
+    /// end such a command (`docs/fineract/checkers.md`, "What became of it").
     pub async fn uptime(&self) -> Option<Duration> {
         let readings = self.readings().await?;
         let (first, others) = readings.split_first()?;
@@ -51,14 +51,14 @@ impl Fineract {
         if !one {
             return None;
         }
-        // What was read before it started is another process' word.
+        // Objects that were read before the start came from another process.
         if let Some(started_at) = Instant::now().checked_sub(first.uptime) {
             self.forget_until(started_at);
         }
         (self.single_process && !self.may_await_checker()).then_some(first.uptime)
     }
 
-    /// The process that answers now; `None` where it does not show its metrics.
+    /// The process that answers now, or `None` if it does not show its metrics.
     pub async fn process(&self) -> Result<Option<Process>, Failure> {
         let Some(base) = self.base.strip_suffix("/api/v1") else {
             return Ok(None);
@@ -67,7 +67,7 @@ impl Fineract {
         let reading = self
             .read_metrics(&format!("{base}/actuator/prometheus"))
             .await;
-        // Where they were never shown, somebody in between keeps them back: that is no outage.
+        // If the metrics were never shown, a proxy blocks them. That is not an outage.
         let has_shown = &self.shows_metrics;
         let reading = match reading {
             Err(_) if !has_shown.load(Ordering::Relaxed) => None,
@@ -90,14 +90,15 @@ impl Fineract {
         }))
     }
 
-    /// Whether every process that answers has run for longer than that: since then Fineract was not restored
-    /// from a backup. `false` where it cannot be known.
+    /// Whether every process that answers has been running for longer than `time`, so that Fineract was not restored
+    /// from a backup in that time. `false` if it cannot be determined.
     pub async fn has_run_for(&self, time: Duration) -> bool {
         let readings = self.readings().await.unwrap_or_default();
         !readings.is_empty() && readings.iter().all(|reading| reading.uptime > time)
     }
 
-    /// Whether no process that answers shows that it has run for less than that. `true` also where none shows anything.
+    /// Whether no process that answers has been running for less than `time`. Also `true` if no process shows its
+    /// metrics.
     pub async fn may_have_run_for(&self, time: Duration) -> bool {
         let readings = self.readings().await.unwrap_or_default();
         readings.iter().all(|reading| reading.uptime > time)
@@ -113,8 +114,8 @@ impl Fineract {
     }
 
     async fn read_metrics(&self, url: &str) -> Result<Option<Reading>, Failure> {
-        let asking = self.http.get(url).header(CONNECTION, "close").send();
-        let response = asking.await.map_err(|error| failure(&error))?;
+        let request = self.http.get(url).header(CONNECTION, "close").send();
+        let response = request.await.map_err(|error| failure(&error))?;
         if !response.status().is_success() {
             return Ok(None);
         }
@@ -126,14 +127,14 @@ impl Fineract {
 }
 
 impl Reading {
-    /// What metrics say that were answered at a time by the same clock. Of its age and the time since
-    /// its start the longer counts: a clock that was put right makes one of them too short.
+    /// Computes the values from metrics and the date of the answer, both by the same clock. The uptime is the longer
+    /// of the reported one and the time since the start, because setting the clock makes one of them too short.
     fn of(metrics: &str, date: &str) -> Option<Self> {
         let started_at = sample(metrics, "process_start_time_seconds")?;
         let answered_at = DateTime::parse_from_rfc2822(date).ok()?.timestamp();
         let since = Decimal::from(answered_at) - started_at;
         let age = sample(metrics, "process_uptime_seconds").unwrap_or(since);
-        // Its date is in whole seconds: that of one that has just started may lie before its start.
+        // The date has whole seconds, so a process that has just started may seem to start after the answer.
         let up_for = since.max(age);
         let up_for = if up_for > -Decimal::ONE {
             up_for.max(Decimal::ZERO)
@@ -148,7 +149,7 @@ impl Reading {
     }
 }
 
-/// The value of a metric that stands once in Prometheus' text format.
+/// The value of a metric that occurs once in Prometheus' text format.
 fn sample(metrics: &str, name: &str) -> Option<Decimal> {
     metrics.lines().find_map(|line| {
         let rest = line.strip_prefix(name)?;
@@ -169,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fineract_says_how_long_it_has_been_up() {
+    fn the_uptime_is_read_from_the_metrics() {
         let date = "Sat, 21 Nov 2026 08:30:55 GMT";
         for (metrics, seconds) in [
             ("process_start_time_seconds 1.795249755E9", Some(100)),
@@ -181,9 +182,9 @@ mod tests {
                 "process_uptime_seconds 90.5\nprocess_start_time_seconds 1795249755",
                 Some(100),
             ),
-            // It has just begun: the date of its answer is in whole seconds.
+            // The process has just started, and the date of the answer has whole seconds.
             ("process_start_time_seconds 1795249855.5", Some(0)),
-            // Its clock ran ahead when it began.
+            // The clock was ahead at the start.
             (
                 "process_uptime_seconds 500\nprocess_start_time_seconds 1795249855.5",
                 Some(500),

@@ -1,6 +1,6 @@
-//! Tables as people make them: strict CSV (RFC 4180) with a header row, less what spreadsheets add to it.
+//! A strict parser for CSV (RFC 4180) with a header row, without the artefacts that spreadsheets add.
 //!
-//! A crate was looked for: those there are read on where quotes are wrong, and so join rows.
+//! No existing crate is used: the ones that were examined continue after wrong quotes, and so join rows.
 
 mod records;
 
@@ -8,31 +8,31 @@ use std::{collections::HashSet, io::BufRead};
 
 use self::records::{Record, Records};
 
-const MARK: &[u8] = "\u{feff}".as_bytes();
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// A text without the byte order mark that some programs put before it.
+/// Removes the byte order mark that some programs write at the beginning of a file.
 pub fn without_byte_order_mark(text: &[u8]) -> &[u8] {
-    text.strip_prefix(MARK).unwrap_or(text)
+    text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)
 }
 
-/// A table whose header row has been read. Rows and columns that are empty are none of its.
+/// A table whose header row has been read. Empty rows and columns are ignored.
 #[derive(Debug)]
 pub struct Table<R> {
     records: Records<R>,
-    /// The names of the columns; those of empty columns are empty.
+    /// The names of the columns; an empty column has an empty name.
     columns: Vec<String>,
     rows: i32,
     is_broken: bool,
 }
 
-/// What is wrong with a table.
+/// A problem of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// The column; none where it is the row, or the table, as a whole.
+    /// The column, or `None` if the problem concerns the row or the table as a whole.
     pub column: Option<String>,
-    /// A stable code.
+    /// The stable code of the problem.
     pub code: &'static str,
-    /// What must be otherwise; never what the caller sent, but for the names of columns.
+    /// What must be corrected. It never contains what the caller sent, except the names of columns.
     pub message: String,
 }
 
@@ -49,13 +49,13 @@ impl Fault {
 /// One row.
 #[derive(Debug)]
 pub struct Row<'a> {
-    /// Its place among the rows that are not empty, from 1.
+    /// The row's number among the rows that are not empty, from 1.
     pub number: i32,
-    /// The line of the file in which it begins.
+    /// The line of the file in which the row begins.
     pub line: usize,
-    /// Its cells, or what is wrong with it.
+    /// The row's cells, or the problem of the row.
     pub cells: Result<Cells<'a>, Fault>,
-    /// Whether the table ends here, unread: where this row ends is not certain.
+    /// Whether the rest of the table cannot be read, because it is uncertain where this row ends.
     pub is_broken: bool,
 }
 
@@ -67,7 +67,7 @@ pub struct Cells<'a> {
 }
 
 impl Cells<'_> {
-    /// Those that are not empty: the names of their columns, and their texts.
+    /// The cells that are not empty: the names of their columns, and their texts.
     pub fn filled(&self) -> impl Iterator<Item = (&str, &str)> {
         let names = self.columns.iter().map(String::as_str);
         let texts = self.texts.iter().map(String::as_str);
@@ -82,7 +82,7 @@ impl Cells<'_> {
             .map(|(name, _)| name.as_str())
     }
 
-    /// The text of a column, unless it is empty.
+    /// The text of a column, or `None` if it is empty.
     pub fn get(&self, column: &str) -> Option<&str> {
         let mut filled = self.filled();
         filled
@@ -92,12 +92,12 @@ impl Cells<'_> {
 }
 
 impl<R: BufRead> Table<R> {
-    /// Reads the header row, which must have these columns, and each column once. `Err`: everything that is
-    /// wrong with it, and its line.
+    /// Reads the header row, which must contain these columns, and no column twice. Otherwise the error contains the
+    /// line of the header row and all its problems.
     pub fn open(input: R, required: &[&str]) -> Result<Self, (usize, Vec<Fault>)> {
         let mut records = Records::new(input);
         let (line, columns) = header(&mut records)?;
-        let problems = faults_of(&columns, required);
+        let problems = header_faults(&columns, required);
         if problems.is_empty() {
             Ok(Self {
                 records,
@@ -110,7 +110,7 @@ impl<R: BufRead> Table<R> {
         }
     }
 
-    /// The names of its columns; those of empty columns are empty.
+    /// The names of the columns; an empty column has an empty name.
     pub fn columns(&self) -> &[String] {
         &self.columns
     }
@@ -140,7 +140,7 @@ impl<R: BufRead> Table<R> {
     }
 }
 
-/// The first record that is not empty.
+/// Reads the first record that is not empty.
 fn header<R: BufRead>(
     records: &mut Records<R>,
 ) -> Result<(usize, Vec<String>), (usize, Vec<Fault>)> {
@@ -161,7 +161,7 @@ fn header<R: BufRead>(
                 "must be CSV in UTF-8, with a header row",
             )],
         )))?;
-        // One of blanks looks as if it were empty.
+        // A name that consists of blanks looks empty, so it counts as empty.
         let columns = columns.into_iter().map(|name| match name.trim() {
             "" => String::new(),
             _ => name,
@@ -180,7 +180,7 @@ fn is_empty(record: &Record) -> bool {
         .is_ok_and(|cells| cells.iter().all(is_blank))
 }
 
-fn faults_of(columns: &[String], required: &[&str]) -> Vec<Fault> {
+fn header_faults(columns: &[String], required: &[&str]) -> Vec<Fault> {
     if let Some(fault) = format_fault(columns) {
         return vec![fault];
     }
@@ -192,7 +192,7 @@ fn faults_of(columns: &[String], required: &[&str]) -> Vec<Fault> {
     };
     for name in columns.iter().filter(|name| !name.is_empty()) {
         if !seen.insert(name.as_str()) {
-            let message = "stands more than once in the header row";
+            let message = "occurs more than once in the header row";
             faults.push(of_column(name, "repeated_field", message));
         }
     }
@@ -203,17 +203,17 @@ fn faults_of(columns: &[String], required: &[&str]) -> Vec<Fault> {
     faults
 }
 
-/// What shows that the file as a whole was not written as it has to be.
+/// The problem, if the header row shows that the file as a whole has a wrong format.
 fn format_fault(columns: &[String]) -> Option<Fault> {
     let first = columns.first()?;
     if first.to_ascii_lowercase().starts_with("sep=") {
         let message = "must begin with the header row, without a line sep=, and its separator must be the comma";
         return Some(Fault::whole("wrong_separator", message));
     }
-    // A byte order mark, read in a character set of Windows.
+    // This is a UTF-8 byte order mark that was read in a character set of Windows.
     if first.starts_with("\u{ef}\u{bb}\u{bf}") {
         let message =
-            "was opened in another character set than UTF-8, and saved so: its letters are lost";
+            "was opened and saved in another character set than UTF-8, which destroyed its letters";
         return Some(Fault::whole("wrong_character_set", message));
     }
     let separators = [(';', "semicolons"), ('\t', "tabs"), ('|', "bars")];

@@ -1,39 +1,40 @@
-//! Records of CSV, held to RFC 4180: where a quote stands is never guessed, since a wrong guess joins rows.
+//! Parses CSV records strictly by RFC 4180. It never guesses where a quoted cell ends, because a wrong guess joins
+//! rows.
 
 use std::io::BufRead;
 
-/// Where a byte stands.
+/// The position of the parser within a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// At the beginning of a cell.
     Start,
-    /// In a cell that did not begin with a quote.
+    /// In a cell that does not begin with a quote.
     Bare,
-    /// In `="`, as people write a text for spreadsheets; not RFC 4180's, but it ends with its quote.
+    /// In `="`, with which people mark texts for spreadsheets. RFC 4180 has no such cell, but its end is certain.
     Formula,
-    /// Behind the quote that ends it.
+    /// After the closing quote of such a cell.
     FormulaEnd,
-    /// In a cell that began with a quote.
+    /// In a cell that begins with a quote.
     Quoted,
-    /// Behind a quote in it: its end, or the first of two.
+    /// After a quote in such a cell, which either closes the cell or is the first of two.
     Closed,
-    /// Behind a carriage return.
+    /// After a carriage return.
     Return,
 }
 
-/// How a record breaks the rules; where it ends is not certain then, nor is anything behind it.
+/// A violation of the format. It is then uncertain where the record ends, and so is everything after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Broken {
-    /// See [`State::Bare`].
+    /// A quote occurred in the state [`State::Bare`].
     #[error("has a quote inside a cell that does not begin with one")]
     QuoteInside,
-    /// See [`State::Closed`].
+    /// Text occurred in the state [`State::Closed`].
     #[error("has text after the quote that ends a cell")]
     TextAfterQuote,
-    /// The file ends first.
+    /// The file ended within a quoted cell.
     #[error("has a quote that is never closed")]
     Unclosed,
-    /// A line ends with CR LF, or with LF.
+    /// A carriage return occurred without a line feed; a line ends with CR LF, or with LF.
     #[error("has a carriage return without a line feed")]
     BareReturn,
 }
@@ -42,7 +43,7 @@ pub(super) enum Broken {
 #[derive(Debug)]
 pub(super) struct Records<R> {
     input: R,
-    /// The lines that have ended.
+    /// The number of lines that have ended.
     lines: usize,
 }
 
@@ -58,13 +59,13 @@ impl<R: BufRead> Records<R> {
         Self { input, lines: 0 }
     }
 
-    /// The next record; a blank line is one with a single empty cell.
+    /// The next record. A blank line is a record with one empty cell.
     pub(super) fn next(&mut self) -> Option<Record> {
         let line = self.lines + 1;
         let mut parser = Parser::default();
         let mut is_empty = true;
         let ended = loop {
-            // What befell the input is its owner's to tell.
+            // The owner of the input reports its errors.
             let chunk = self.input.fill_buf().unwrap_or_default();
             if chunk.is_empty() {
                 break parser.finish();
@@ -111,7 +112,7 @@ impl Default for Parser {
 }
 
 impl Parser {
-    /// Takes a byte; whether the record has ended with it.
+    /// Processes a byte and returns whether the record has ended with it.
     fn take(&mut self, byte: u8) -> Result<bool, Broken> {
         self.state = match (self.state, byte) {
             (State::Quoted, b'"') => State::Closed,
@@ -148,7 +149,7 @@ impl Parser {
         state
     }
 
-    /// Takes the end of the file.
+    /// Processes the end of the file.
     fn finish(&mut self) -> Result<(), Broken> {
         match self.state {
             State::Start | State::Bare | State::Closed | State::FormulaEnd => {
@@ -170,7 +171,7 @@ mod tests {
 
     use super::*;
 
-    /// Every record up to the first that is broken; read in small pieces, as an upload arrives.
+    /// Reads all records up to the first broken one, in small pieces, as an upload arrives.
     fn read(text: &[u8], piece: usize) -> Vec<Record> {
         let mut records = Records::new(BufReader::with_capacity(piece, text));
         let mut all = Vec::new();
@@ -250,7 +251,7 @@ mod tests {
             prop_assert_eq!(found, expected);
         }
 
-        /// What a strict reader takes, a lenient one reads alike; and no line is ever lost.
+        /// Whatever the strict parser accepts, a lenient one reads in the same way. No line is lost.
         #[test]
         fn what_is_taken_is_read_alike_by_others(text in "[a\",\r\n=]{0,24}", piece in 1..9_usize) {
             let records = read(text.as_bytes(), piece);
@@ -266,7 +267,7 @@ mod tests {
                 .byte_records()
                 .map(|record| record.unwrap().iter().map(<[u8]>::to_vec).collect())
                 .collect();
-            // They pass over blank lines.
+            // The csv crate skips blank lines.
             let ours: Vec<_> = records
                 .into_iter()
                 .map(|record| record.cells.unwrap())

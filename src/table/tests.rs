@@ -1,6 +1,6 @@
 use super::*;
 
-/// Number, line, and texts or the fault's code.
+/// The row's number, its line, and its texts or the code of its problem.
 fn read(text: &str) -> Vec<(i32, usize, String)> {
     let mut table = Table::open(text.as_bytes(), &["a"]).unwrap();
     let mut rows = Vec::new();

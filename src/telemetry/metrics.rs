@@ -1,49 +1,49 @@
-//! The numbers of `GET /metrics`. Each is recorded where it arises; here stand their names, once.
+//! Names and describes all metrics of `GET /metrics`. Each metric is recorded where it arises.
 //!
-//! Labels hold types, states, statuses and stable codes: never a payload, a name or an external id.
+//! Labels contain types, states, statuses and stable codes, but never a payload, a name or an external id.
 
 use std::{sync::OnceLock, time::Duration};
 
 use metrics::{describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
-/// From a commit to an operation that waited for hours.
+/// The buckets of durations, from a commit to an operation that waited for hours.
 const SECONDS: [f64; 16] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 300.0,
     3600.0,
 ];
-/// Up to the largest batch.
+/// The buckets of row counts, up to the largest batch.
 const ROWS: [f64; 9] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0];
 
-const KEEP_UP_EVERY: Duration = Duration::from_secs(5);
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Lines of the log that were not written.
+/// The counter of log lines that were not written.
 pub(super) const LOG_LINES_LOST: &str = "gateway_log_lines_lost_total";
 
-/// One recorder for the process, also where tests run several gateways in one: their numbers add up.
+/// The recorder of the process. Tests run several gateways in one process; their values add up.
 static PROMETHEUS: OnceLock<PrometheusHandle> = OnceLock::new();
 
-/// The process's numbers; the first call starts to count.
+/// The metrics of the process. The first call installs the recorder.
 pub fn prometheus() -> &'static PrometheusHandle {
     PROMETHEUS.get_or_init(|| {
         let builder = with_buckets(PrometheusBuilder::new()).unwrap_or_else(|error| {
-            tracing::error!(%error, "the metrics have no buckets");
+            tracing::error!(%error, "cannot set the buckets of the metrics; histograms are reported as summaries");
             PrometheusBuilder::new()
         });
         let recorder = builder.build_recorder();
         let handle = recorder.handle();
         if metrics::set_global_recorder(recorder).is_err() {
-            tracing::error!("something in this process counts already: there are no metrics");
+            tracing::error!("this process already has a metrics recorder: /metrics will be empty");
         }
         describe();
         handle
     })
 }
 
-/// Sorts what was measured into its buckets from time to time, for ever: without it, what nobody reads piles up.
-pub async fn keep_up() {
+/// Sorts recorded values into their buckets, for ever. Without it, values that nobody reads would accumulate.
+pub async fn run_upkeep() {
     loop {
-        tokio::time::sleep(KEEP_UP_EVERY).await;
+        tokio::time::sleep(UPKEEP_INTERVAL).await;
         prometheus().run_upkeep();
     }
 }
@@ -54,7 +54,7 @@ fn with_buckets(builder: PrometheusBuilder) -> Result<PrometheusBuilder, BuildEr
         .set_buckets_for_metric(Matcher::Suffix("_rows".to_owned()), &ROWS)
 }
 
-/// Counts an alarm: something that a person has to look at.
+/// Counts an alarm, which asks a person to look at something.
 pub(crate) fn count_alarm(alarm: &'static str) {
     metrics::counter!("gateway_alarms_total", "alarm" => alarm).increment(1);
 }
@@ -68,17 +68,17 @@ fn describe() {
 fn describe_counters() {
     describe_counter!(
         "gateway_alarms_total",
-        "What a person has to look at, by the alarm's name in the log."
+        "Alarms, each of which a person has to look at, by the alarm's name in the log."
     );
     describe_counter!(
         LOG_LINES_LOST,
-        "Lines of the log that could not be written, or for which there was no room."
+        "Lines of the log that were lost, because they could not be written or the queue was full."
     );
-    // What is counted from zero shows its first loss.
+    // Starting the counter at zero makes the first lost line visible.
     metrics::counter!(LOG_LINES_LOST).absolute(0);
     describe_counter!(
         "gateway_operations_accepted_total",
-        "Operations that were committed, by type."
+        "Operations that were accepted, by type."
     );
     describe_counter!(
         "gateway_operations_ended_total",
@@ -86,11 +86,11 @@ fn describe_counters() {
     );
     describe_counter!(
         "gateway_attempts_total",
-        "Attempts that were concluded, by what came back (an HTTP status, a failure, or nothing sent) and the state that it led to."
+        "Completed attempts, by reply (an HTTP status, a failure, or nothing sent) and by the operation's next state."
     );
     describe_counter!(
         "gateway_notifications_lost_total",
-        "Ends that the other gateways were not told of: they find them by looking."
+        "Notifications of ended operations that were not sent to the other gateways, which find these ends by polling."
     );
 }
 
@@ -98,61 +98,61 @@ fn describe_gauges() {
     describe_gauge!("gateway_backlog", "Operations that have not ended.");
     describe_gauge!(
         "gateway_parked",
-        "Operations that only a person can decide."
+        "Operations that are parked until a person decides."
     );
     describe_gauge!(
         "gateway_on_hold",
-        "Operations on hold, with everything or each for itself."
+        "Operations on hold, individually or by hold-all."
     );
     describe_gauge!(
         "gateway_hold_all",
-        "1 while everything is on hold, what is accepted too."
+        "1 while everything is on hold, including newly accepted operations."
     );
     describe_gauge!(
         "gateway_oldest_transaction_seconds",
-        "How long the oldest transaction in the database has been open, whoever's: until it ends, nothing that ended since is removed."
+        "Age of the oldest open transaction in the database, of any session. Until it ends, Postgres cannot vacuum newer dead rows."
     );
     describe_gauge!(
         "gateway_in_flight",
-        "Operations of this process, and reads for callers, that may be calling Fineract."
+        "Permits in use: operations of this process, and reads for callers, that may be calling Fineract."
     );
     describe_gauge!(
         "gateway_in_flight_limit",
-        "How many may; it follows what Fineract can do."
+        "The concurrency limit: the number of permits, which adapts to what Fineract can handle."
     );
     describe_gauge!(
         "gateway_fineract_blocked",
-        "1 while nothing but a trial is sent, by reason."
+        "1 while the circuit breaker is open and only trial operations are sent, by reason."
     );
     describe_gauge!(
         "gateway_keys_not_honoured",
-        "1 while operations wait because Fineract ignores the keys of a kind of command, by command."
+        "1 while operations wait because Fineract does not honour the keys of a kind of command, by command."
     );
     describe_gauge!(
         "gateway_unwritten_answers",
-        "What attempts came to, and is not written to the database yet."
+        "Unwritten answers: conclusions of attempts that are not written to the database yet."
     );
     describe_gauge!(
         "gateway_oldest_unwritten_answer_seconds",
-        "How long the oldest of them has not been written."
+        "Age of the oldest unwritten answer."
     );
 }
 
 fn describe_histograms() {
     describe_histogram!(
         "gateway_accept_seconds",
-        "From a checked request to its commit."
+        "Time from a checked request to its commit."
     );
     describe_histogram!(
         "gateway_operation_seconds",
-        "From acceptance to the end, by type and state."
+        "Time from acceptance to the end of an operation, by type and state."
     );
     describe_histogram!(
         "gateway_fineract_call_seconds",
-        "Calls to Fineract, by method, resource, command and result."
+        "Duration of calls to Fineract, by method, resource, command and result."
     );
     describe_histogram!(
         "gateway_batch_rows",
-        "Rows of one commit, by what it writes: accept, attempt or complete."
+        "Rows written by one group commit, by kind: accept, attempt or complete."
     );
 }

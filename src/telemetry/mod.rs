@@ -1,4 +1,4 @@
-//! What the process says about itself: the log on stderr or in a file, and the metrics.
+//! The log, on stderr or in a file, and the metrics.
 
 pub mod metrics;
 mod writer;
@@ -19,64 +19,64 @@ use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 use self::writer::LossyWriter;
 use crate::config::{Log, LogFormat};
 
-/// How long the end of the process waits for whoever reads the last lines.
-const LAST_LINES: Duration = Duration::from_secs(1);
+/// How long the process waits at its end until the last lines are written.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The process's log, once it is started.
+/// The log writer of the process, once it is started.
 static LOG: OnceLock<LossyWriter> = OnceLock::new();
 
-/// Why nothing can be logged.
+/// The reason why the log cannot be started.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
-    /// `LOG_FILTER` is not in tracing's filter language.
+    /// `LOG_FILTER` is not valid in tracing's filter language.
     #[error("cannot read the log filter")]
     Filter(#[source] ParseError),
-    /// Something in this process logs already.
+    /// This process already has a log.
     #[error("cannot start the log")]
     Start(#[source] TryInitError),
-    /// There is no thread for it.
+    /// The thread that writes the log cannot be started.
     #[error("cannot start the thread that writes the log")]
     Thread(#[source] io::Error),
 }
 
-/// Starts the log: lines of text where stderr is a terminal, else JSON, unless the settings say.
+/// Starts the log on stderr. Unless the settings say otherwise, it writes text to a terminal, and JSON otherwise.
 ///
-/// Nobody waits for whoever reads stderr, nor does anybody panic when that one is gone: the lines are lost then.
+/// Nothing waits for the reader of stderr, and nothing panics when the reader is gone: lines are lost instead.
 pub fn init(log: &Log) -> Result<(), TelemetryError> {
     start(log, io::stderr(), io::stderr().is_terminal())?;
     log_panics();
     Ok(())
 }
 
-/// Starts the log in a file, for a command whose screen is its own. When the disk is full, lines are lost.
+/// Starts the log in a file, for commands that use the screen themselves. If the disk is full, lines are lost.
 pub fn init_in(file: File, log: &Log) -> Result<(), TelemetryError> {
     start(log, file, false)
 }
 
-/// Has the last lines written, at the end of the process; a reader that stalls does not hold that up for long.
+/// Waits a short time until the last lines are written, at the end of the process.
 pub fn flush() {
     if let Some(log) = LOG.get() {
-        log.flush(LAST_LINES);
+        log.flush(FLUSH_TIMEOUT);
     }
 }
 
-/// Says a line on stderr for whoever started the process. It is lost when nobody reads there.
-pub fn say(line: &str) {
+/// Prints a line on stderr for whoever started the process. The line is lost if nobody reads stderr.
+pub fn print_line(line: &str) {
     if let Ok(mut stderr) = LossyWriter::start(io::stderr()) {
         stderr.write_all(format!("{line}\n").as_bytes()).ok();
-        stderr.flush(LAST_LINES);
+        stderr.flush(FLUSH_TIMEOUT);
     }
 }
 
-/// Tells of panics in the log: the standard library's hook would wait for whoever reads stderr.
+/// Logs panics, because the hook of the standard library would wait for the reader of stderr.
 fn log_panics() {
     panic::set_hook(Box::new(|panic| {
         tracing::error!(
             location = panic.location().map(tracing::field::display),
-            // One that was put together may hold somebody's data.
+            // Only a literal message is logged; a formatted one may contain personal data.
             reason = panic.payload().downcast_ref::<&'static str>(),
             thread = std::thread::current().name(),
-            "a panic"
+            "a thread panicked"
         );
     }));
 }
@@ -87,7 +87,7 @@ fn start(
     is_terminal: bool,
 ) -> Result<(), TelemetryError> {
     let filter = EnvFilter::try_new(&log.filter).map_err(TelemetryError::Filter)?;
-    // From here on lost lines are counted.
+    // Install the metrics recorder first, so that lost lines are counted.
     metrics::prometheus();
     let writer = LossyWriter::start(target).map_err(TelemetryError::Thread)?;
     let writer = LOG.get_or_init(|| writer);
@@ -99,12 +99,12 @@ fn start(
     let builder = Subscriber::builder()
         .with_env_filter(filter)
         .with_writer(|| writer.clone())
-        // It would print them to stderr.
+        // tracing would print these errors to stderr.
         .log_internal_errors(false)
         .with_ansi(is_terminal);
     let started = match log.format.unwrap_or(default) {
         LogFormat::Text => builder.finish().try_init(),
-        // No span stands in another one: a list of them would be written, and read, twice.
+        // Spans are never nested here, so the list of spans would only repeat the current one.
         LogFormat::Json => builder
             .json()
             .flatten_event(true)
@@ -115,7 +115,7 @@ fn start(
     started.map_err(TelemetryError::Start)
 }
 
-/// Shows an error with its sources, from the outside in: tracing's JSON drops them.
+/// Formats an error with all its sources, the outermost first, because tracing's JSON format omits the sources.
 pub fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl fmt::Display + 'a {
     fmt::from_fn(move |f| {
         write!(f, "{error}")?;
@@ -128,9 +128,12 @@ pub fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl fmt::Display + 'a {
     })
 }
 
-/// The wall clock, to stamp what people read; Postgres' `now()` decides about operations.
+/// The wall clock, for timestamps that people read. Decisions about operations use `now()` of Postgres.
 pub fn wall_clock() -> chrono::DateTime<chrono::Utc> {
-    #[expect(clippy::disallowed_methods, reason = "the one helper that may")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the only place that reads the wall clock"
+    )]
     chrono::Utc::now()
 }
 
@@ -142,7 +145,7 @@ mod tests {
     use tracing_subscriber::EnvFilter;
 
     #[test]
-    fn a_panic_is_told_in_the_log_without_what_was_put_together() {
+    fn a_panic_is_logged_without_formatted_data() {
         let (mut log, writer) = std::io::pipe().unwrap();
         let subscriber = tracing_subscriber::fmt()
             .json()
@@ -160,7 +163,11 @@ mod tests {
         assert!(results.iter().all(Result::is_err));
         let mut text = String::new();
         log.read_to_string(&mut text).unwrap();
-        assert_eq!(text.matches(r#""message":"a panic""#).count(), 2, "{text}");
+        assert_eq!(
+            text.matches(r#""message":"a thread panicked""#).count(),
+            2,
+            "{text}"
+        );
         assert_eq!(text.matches("src/telemetry/mod.rs:").count(), 2, "{text}");
         assert!(
             text.contains("as written") && !text.contains(name),

@@ -1,7 +1,7 @@
-//! Lines that nobody waits for: a thread of their own writes them, and only that stands still with its reader.
+//! Writes log lines on a thread of their own, so that only this thread waits for a slow reader.
 //!
-//! Not `tracing-appender`: its guard prints to stderr when the last lines cannot be written, which waits for, or
-//! panics on, the very stderr that is the matter; and lines whose write fails are not in its count.
+//! `tracing-appender` is not used: its guard prints to stderr if it cannot write the last lines, which waits for, or
+//! panics on, the same stderr. It also does not count lines whose write failed.
 
 use std::{
     io::{self, Write},
@@ -12,36 +12,38 @@ use std::{
 
 use super::metrics::LOG_LINES_LOST;
 
-/// The most lines that wait for the thread: a few megabytes. What comes then is lost.
-const MOST_WAITING: usize = 4_096;
+/// The longest queue of lines, a few megabytes. Further lines are lost.
+const MAX_QUEUED_LINES: usize = 4_096;
 
 enum Message {
     Line(Vec<u8>),
-    /// All that came before has been handed over.
+    /// Confirms that all earlier lines have been written.
     Flush(Sender<()>),
 }
 
-/// A writer that neither waits nor fails: what cannot be written is lost, and counted. Each write is a whole line.
+/// A writer that neither waits nor fails: it counts and drops lines that cannot be written. Each write is a complete
+/// line.
 #[derive(Clone)]
 pub(super) struct LossyWriter(SyncSender<Message>);
 
 impl LossyWriter {
     /// Starts the thread that writes to `target`.
     pub(super) fn start(target: impl Write + Send + 'static) -> io::Result<Self> {
-        let (queue, messages) = mpsc::sync_channel(MOST_WAITING);
+        let (queue, messages) = mpsc::sync_channel(MAX_QUEUED_LINES);
         thread::Builder::new()
             .name("log".to_owned())
             .spawn(move || write_lines(&messages, target))?;
         Ok(Self(queue))
     }
 
-    /// Waits until what was written so far has been handed over, but no longer than this; whether it has been.
+    /// Waits until all lines so far have been written, but at most for the given time. Returns whether they have
+    /// been.
     pub(super) fn flush(&self, at_most: Duration) -> bool {
         let (done, is_done) = mpsc::channel();
         let queue = self.0.clone();
-        // The queue may be full for as long as its reader stalls: another thread waits for room.
-        let asking = thread::Builder::new().spawn(move || queue.send(Message::Flush(done)));
-        asking.is_ok() && is_done.recv_timeout(at_most).is_ok()
+        // The queue may stay full while its reader stalls, so another thread waits for room.
+        let request = thread::Builder::new().spawn(move || queue.send(Message::Flush(done)));
+        request.is_ok() && is_done.recv_timeout(at_most).is_ok()
     }
 }
 
@@ -81,15 +83,15 @@ fn count_lost() {
 mod tests {
     use super::*;
 
-    /// Writes a line for each that is asked for, and waits until then.
-    struct Stalling {
-        asked_for: Receiver<()>,
+    /// Waits for a permission before it writes each line.
+    struct GatedWriter {
+        permits: Receiver<()>,
         written: Sender<Vec<u8>>,
     }
 
-    impl Write for Stalling {
+    impl Write for GatedWriter {
         fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-            self.asked_for.recv().map_err(io::Error::other)?;
+            self.permits.recv().map_err(io::Error::other)?;
             self.written.send(line.to_vec()).map_err(io::Error::other)?;
             Ok(line.len())
         }
@@ -100,22 +102,22 @@ mod tests {
     }
 
     #[test]
-    fn a_flush_waits_for_what_was_written_and_not_for_ever() {
-        let (asking, asked_for) = mpsc::channel();
+    fn a_flush_waits_for_written_lines_but_not_for_ever() {
+        let (permit, permits) = mpsc::channel();
         let (written, lines) = mpsc::channel();
-        let mut writer = LossyWriter::start(Stalling { asked_for, written }).unwrap();
-        let room = MOST_WAITING + 1;
+        let mut writer = LossyWriter::start(GatedWriter { permits, written }).unwrap();
+        let room = MAX_QUEUED_LINES + 1;
         for _ in 0..2 * room {
             writer.write_all(b"a line").unwrap();
         }
         assert!(!writer.flush(Duration::from_millis(10)));
         for _ in 0..room {
-            asking.send(()).unwrap();
+            permit.send(()).unwrap();
         }
         assert!(writer.flush(Duration::from_secs(20)));
         let lines: Vec<_> = lines.try_iter().collect();
         assert!(
-            (MOST_WAITING..=room).contains(&lines.len()),
+            (MAX_QUEUED_LINES..=room).contains(&lines.len()),
             "{}",
             lines.len()
         );

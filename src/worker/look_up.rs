@@ -64,7 +64,7 @@ pub(super) async fn look_up(
         (ReferentKind::Client, reads.client_id, client),
         (ReferentKind::Loan, reads.loan_id, loan),
     ] {
-        let sent = case.history().last_reached();
+        let sent = case.history().last_that_reached_fineract();
         let (Some(number), Some(shown), Some(sent)) = (number, shown, sent) else {
             continue;
         };

@@ -20,7 +20,7 @@ impl UnendedKeys {
     /// received the first such answer.
     pub(super) fn observe<'a>(&self, id: OperationId, history: History<'a>) -> History<'a> {
         let mut since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
-        match (history.is_asking(), history.askings()) {
+        match (history.is_still_running(), history.still_running_answers()) {
             (false, _) => {
                 since.remove(&id);
             }

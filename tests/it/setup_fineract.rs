@@ -45,12 +45,15 @@ async fn what_is_missing_is_made_once() {
 
     let dry = set_up(&sandbox, &["--dry-run"], &payment_type).await;
     assert_eq!((dry.code, dry.stderr.as_str()), (Some(0), ""));
-    assert_eq!(dry.stdout.matches("  would be made").count(), 12);
+    assert_eq!(dry.stdout.matches("  would be created").count(), 12);
     assert_eq!(everything(&sandbox).await, fresh);
 
     let first = set_up(&sandbox, &[], &payment_type).await;
     assert_eq!((first.code, first.stderr.as_str()), (Some(0), ""));
-    assert_eq!(first.stdout, dry.stdout.replace("would be made", "made"));
+    assert_eq!(
+        first.stdout,
+        dry.stdout.replace("would be created", "created")
+    );
     assert_eq!(first.stdout.matches("its rate is per year").count(), 9);
     let [currencies, payment_types, charges, products] = &everything(&sandbox).await[..] else {
         panic!("four answers");
@@ -78,7 +81,7 @@ async fn what_is_missing_is_made_once() {
     assert_eq!(second.code, Some(0));
     // The charge is looked for only when a product that takes it is missing.
     assert_eq!(second.stdout.matches("  exists").count(), 11);
-    assert!(!second.stdout.contains("made"), "{}", second.stdout);
+    assert!(!second.stdout.contains("created"), "{}", second.stdout);
     assert_eq!(everything(&sandbox).await, made);
 }
 
@@ -103,10 +106,10 @@ async fn products_bear_the_names_that_the_settings_give_them() {
 
     assert_eq!(ended.code, Some(1), "a person has to make NEWCO's");
     for line in [
-        "payment type                    none is set: UTRs go into the note",
-        "product       Ugro Capital      made; its rate is per year",
+        "payment type                    not set: UTRs are stored in notes",
+        "product       Ugro Capital      created; its rate is per year",
         "product       Shivalik weekly   exists; its rate is per month",
-        "product       NEWCO             is missing: make it by hand, NEWCO is none of the nine lenders",
+        "product       NEWCO             is missing: create it by hand, NEWCO is none of the nine lenders",
     ] {
         assert!(
             ended.stdout.lines().any(|shown| shown == line),

@@ -1,4 +1,4 @@
-//! The gateway's bulk API, as a client calls it.
+//! A client of the gateway's bulk API.
 
 use std::time::Duration;
 
@@ -9,25 +9,25 @@ use serde_json::{Value, json};
 
 use crate::tls;
 
-/// The most problems that are shown.
-const SHOWN: usize = 50;
+/// The largest number of problems that are printed.
+const MAX_PRINTED: usize = 50;
 
-/// Where the gateway is, and who calls it.
+/// The address of the gateway, and the credentials of the caller.
 #[derive(Debug, clap::Args)]
 pub struct Caller {
-    /// The gateway's address, with its base path.
+    /// Set the gateway's address, including its base path.
     #[arg(long, default_value = "http://127.0.0.1:8080")]
     url: Url,
-    /// The header `client_id`; the four are one entry of `BULK_CLIENTS`.
+    /// Set the header `client_id`; the four headers are one entry of `BULK_CLIENTS`.
     #[arg(long, env = "BULK_CLIENT_ID")]
     client_id: String,
-    /// The header `client_secret`.
+    /// Set the header `client_secret`.
     #[arg(long, env = "BULK_CLIENT_SECRET", hide_env_values = true)]
     client_secret: String,
-    /// The header `appIdentifier`.
+    /// Set the header `appIdentifier`.
     #[arg(long, env = "BULK_APP_IDENTIFIER")]
     app_identifier: String,
-    /// The header `organisationId`.
+    /// Set the header `organisationId`.
     #[arg(long, env = "BULK_ORGANISATION_ID")]
     organisation_id: String,
 }
@@ -40,45 +40,45 @@ pub struct Connection {
     base: String,
 }
 
-/// Where a batch stands, as the gateway says it.
+/// The status of a batch, as the gateway reports it.
 #[derive(Debug, Deserialize)]
 pub struct Status {
-    /// `batch_status`.
+    /// The status of the whole batch (`batch_status`).
     #[serde(rename = "batch_status")]
-    pub word: String,
-    /// How many rows stand where.
+    pub status: String,
+    /// The number of rows in each status.
     pub summary: Summary,
-    /// How far it is.
+    /// The progress of the batch.
     pub metadata: Metadata,
-    /// Whether there is more.
+    /// Whether more pages follow.
     pub pagination: Pagination,
     /// The rows of this page.
     pub records: Vec<Record>,
 }
 
-/// How many rows of a batch stand where.
+/// The number of rows in each status.
 #[derive(Debug, Deserialize)]
 pub struct Summary {
     /// All rows.
     pub total: u64,
-    /// Those of which nothing was sent.
+    /// Rows for which nothing was sent yet.
     pub ready: u64,
-    /// Those on their way.
+    /// Rows that are being run.
     pub in_progress: u64,
-    /// Those that are done.
+    /// Rows that succeeded.
     pub completed: u64,
-    /// Those that have ended without an effect.
+    /// Rows that failed, without an effect.
     pub failed: u64,
 }
 
-/// How far a batch is.
+/// The progress of a batch.
 #[derive(Debug, Deserialize)]
 pub struct Metadata {
-    /// How many of a hundred rows have ended.
+    /// The percentage of rows that have ended.
     pub progress_percentage: u64,
 }
 
-/// Which part of a batch a page is.
+/// The position of a page in the batch.
 #[derive(Debug, Deserialize)]
 pub struct Pagination {
     /// Whether another page follows.
@@ -88,20 +88,20 @@ pub struct Pagination {
 /// A failed row.
 #[derive(Debug, Deserialize)]
 pub struct Record {
-    /// Its place in the file, from 1.
+    /// The row's number in the file, from 1.
     pub id: usize,
-    /// Whether it may be sent again: `Yes`, `No`, `YesWithModifications`.
+    /// Whether the row may be sent again: `Yes`, `No`, `YesWithModifications`.
     pub retry_eligible: Option<String>,
-    /// Why it failed.
+    /// The reason of the failure.
     pub error: Option<RecordError>,
 }
 
-/// Why a row failed.
+/// The reason why a row failed.
 #[derive(Debug, Deserialize)]
 pub struct RecordError {
-    /// A stable code.
+    /// The stable code of the reason.
     pub code: String,
-    /// A sentence for people.
+    /// The message for people.
     pub message: String,
 }
 
@@ -130,18 +130,18 @@ struct Problem {
 }
 
 impl Connection {
-    /// A connection for this caller.
+    /// Creates a connection for this caller.
     pub fn new(caller: Caller) -> anyhow::Result<Self> {
         let http = tls::http_client()
             .timeout(Duration::from_mins(3))
             .no_proxy()
             .build()
-            .context("cannot make an HTTP client")?;
+            .context("cannot create the HTTP client")?;
         let base = caller.url.as_str().trim_end_matches('/').to_owned();
         Ok(Self { http, caller, base })
     }
 
-    /// Posts a body; an error says why the gateway did not take it.
+    /// Posts a body and parses the answer. If the gateway refuses the request, the error contains its reasons.
     pub async fn post<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -163,17 +163,21 @@ impl Connection {
             .await
             .context("the gateway does not answer")?;
         let status = answer.status();
-        let body = answer.bytes().await.context("the gateway is gone")?;
+        let body = answer
+            .bytes()
+            .await
+            .context("the gateway closed the connection")?;
         if status.is_success() {
-            return serde_json::from_slice(&body).context("the gateway's answer is none of bulk's");
+            return serde_json::from_slice(&body)
+                .context("the gateway's answer is not one of the bulk API");
         }
         match serde_json::from_slice::<Refusal>(&body) {
             Ok(refusal) => bail!("{}", refusal.text()),
-            Err(_) => bail!("the gateway answered {status}: is bulk on (BULK_CLIENTS)?"),
+            Err(_) => bail!("the gateway answered {status}: is the bulk API on (BULK_CLIENTS)?"),
         }
     }
 
-    /// Reads a page of the rows that are as asked for.
+    /// Reads a page of the rows that match the filters.
     pub async fn status(
         &self,
         reference_id: &str,
@@ -192,9 +196,9 @@ impl Connection {
 
 impl Refusal {
     fn text(&self) -> String {
-        let more = self.errors.len().saturating_sub(SHOWN) + self.errors_not_listed;
+        let more = self.errors.len().saturating_sub(MAX_PRINTED) + self.errors_not_listed;
         let more = (more > 0).then(|| format!("\n  and {more} more"));
-        let problems = self.errors.iter().take(SHOWN).map(|problem| {
+        let problems = self.errors.iter().take(MAX_PRINTED).map(|problem| {
             let Problem {
                 row,
                 line,
@@ -214,17 +218,17 @@ impl Refusal {
 }
 
 impl Status {
-    /// Whether nothing will change any more.
+    /// Whether all rows have ended.
     pub fn has_ended(&self) -> bool {
         self.metadata.progress_percentage == 100
     }
 
     /// Whether every row has succeeded.
     pub fn has_succeeded(&self) -> bool {
-        self.word == "COMPLETED"
+        self.status == "COMPLETED"
     }
 
-    /// One line for people.
+    /// The status as one line for people.
     pub fn text(&self) -> String {
         let Summary {
             total,
@@ -235,7 +239,7 @@ impl Status {
         } = self.summary;
         format!(
             "{}: {}% of {total} rows; {ready} ready, {in_progress} in progress, {completed} completed, {failed} failed",
-            self.word, self.metadata.progress_percentage
+            self.status, self.metadata.progress_percentage
         )
     }
 }

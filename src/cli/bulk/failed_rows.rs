@@ -1,4 +1,4 @@
-//! The failed rows of a batch, written so that they can be corrected and sent back with `bulk retry`.
+//! Writes the failed rows of a batch to a CSV file, which can be corrected and sent with `bulk retry`.
 
 use std::{fs::File, io::Write as _, path::Path};
 
@@ -10,12 +10,12 @@ use super::{
     source::{Row, Source},
 };
 
-/// Rows read at once.
+/// The number of rows that one request reads.
 const PAGE: u32 = 1_000;
-/// The columns behind those of the payloads: they tell why, and are passed over when they come back.
-const WHY: [&str; 3] = ["error_code", "error_message", "retry_eligible"];
+/// The columns after those of the payload. They give the reason, and the gateway ignores them when the file is sent.
+const REASON_COLUMNS: [&str; 3] = ["error_code", "error_message", "retry_eligible"];
 
-/// Writes the failed rows of a batch as CSV; how many there are.
+/// Writes the failed rows of a batch as CSV and returns their number.
 pub(super) async fn write(
     connection: &Connection,
     reference_id: &str,
@@ -27,35 +27,43 @@ pub(super) async fn write(
     let cells = |record: &Record| rows.get(record.id - 1);
     let mut names: Vec<&str> = vec!["status"];
     for (name, _) in failed.iter().filter_map(cells).flatten() {
-        if !names.contains(&name.as_str()) && name != "id" && !WHY.contains(&name.as_str()) {
+        if !names.contains(&name.as_str())
+            && name != "id"
+            && !REASON_COLUMNS.contains(&name.as_str())
+        {
             names.push(name);
         }
     }
-    let cannot_write = || format!("cannot write {}", path.display());
-    let mut file = File::create(path).with_context(cannot_write)?;
-    // Without it spreadsheets take a file for one in their own character set.
+    let write_error = || format!("cannot write {}", path.display());
+    let mut file = File::create(path).with_context(write_error)?;
+    // Without a byte order mark, spreadsheets assume a local character set.
     file.write_all("\u{feff}".as_bytes())
-        .with_context(cannot_write)?;
+        .with_context(write_error)?;
     let mut table = csv::Writer::from_writer(file);
-    table.write_record(["id"].into_iter().chain(names.iter().copied()).chain(WHY))?;
+    table.write_record(
+        ["id"]
+            .into_iter()
+            .chain(names.iter().copied())
+            .chain(REASON_COLUMNS),
+    )?;
     for record in &failed {
         let id = record.id.to_string();
         let row = cells(record);
         let texts = names
             .iter()
             .map(|name| row.map_or("", |row| text_of(row, name)));
-        let reason_code = record
+        let reason = record
             .error
             .as_ref()
             .map_or(["", ""], |error| [&error.code, &error.message]);
         let eligible = record.retry_eligible.as_deref().unwrap_or_default();
         let line = std::iter::once(id.as_str())
             .chain(texts)
-            .chain(reason_code)
+            .chain(reason)
             .chain([eligible]);
         table.write_record(line)?;
     }
-    table.flush().with_context(cannot_write)?;
+    table.flush().with_context(write_error)?;
     Ok(failed.len())
 }
 

@@ -1,4 +1,4 @@
-//! Waiting until a batch has ended.
+//! Waits until a batch has ended.
 
 use std::time::{Duration, Instant};
 
@@ -7,21 +7,21 @@ use serde_json::json;
 
 use super::connection::{Connection, Status};
 
-/// How often the gateway is asked.
-const EVERY: Duration = Duration::from_millis(500);
-/// How long the gateway may be away meanwhile: it may be restarted.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// The interval of the requests.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
+/// How long the gateway may be unavailable meanwhile, for example during a restart.
+const MAX_OUTAGE: Duration = Duration::from_mins(1);
 
-/// Shows how far a batch is until it has ended, and where it stands then.
+/// Shows the progress of a batch until it has ended, and returns its final status.
 pub(super) async fn follow(connection: &Connection, reference_id: &str) -> anyhow::Result<Status> {
     let bar = ProgressBar::new(0).with_style(ProgressStyle::with_template(
         "{bar:40} {pos}/{len}  {msg}  {elapsed}",
     )?);
-    let mut heard = Instant::now();
+    let mut last_answer_at = Instant::now();
     loop {
         match connection.status(reference_id, json!(null), 1, 1).await {
             Ok(status) => {
-                heard = Instant::now();
+                last_answer_at = Instant::now();
                 let summary = &status.summary;
                 bar.set_length(summary.total);
                 bar.set_position(summary.completed + summary.failed);
@@ -31,9 +31,9 @@ pub(super) async fn follow(connection: &Connection, reference_id: &str) -> anyho
                     return Ok(status);
                 }
             }
-            Err(error) if heard.elapsed() > PATIENCE => return Err(error),
+            Err(error) if last_answer_at.elapsed() > MAX_OUTAGE => return Err(error),
             Err(error) => bar.set_message(format!("{error}; trying again")),
         }
-        tokio::time::sleep(EVERY).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }

@@ -1,4 +1,4 @@
-//! `bulk`: sends a file of operations, shows where a batch stands, and sends its failed rows again.
+//! `bulk`: sends a file of operations as a batch, shows the status of a batch, and sends its failed rows again.
 
 pub mod connection;
 mod failed_rows;
@@ -21,15 +21,15 @@ pub(super) struct Arguments {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Sends a file of operations and waits until all have ended.
+    /// Send a file of operations and wait until all have ended.
     Submit(submit::Arguments),
-    /// Says where a batch stands.
+    /// Show the status of a batch.
     Status(status::Arguments),
-    /// Sends the failed rows of a batch again and waits until they have ended.
+    /// Send the failed rows of a batch again and wait until they have ended.
     Retry(retry::Arguments),
 }
 
-/// Runs a subcommand; the exit code says whether every row of the batch has succeeded.
+/// Runs a subcommand. The exit code shows whether every row of the batch has succeeded.
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let succeeded = match arguments.command {
         Command::Submit(arguments) => submit::run(arguments).await?,

@@ -1,4 +1,4 @@
-//! `bulk retry`.
+//! `bulk retry`: sends the failed rows of a batch again.
 
 use std::path::PathBuf;
 
@@ -8,21 +8,22 @@ use serde_json::json;
 
 use super::{Connection, connection::Caller, follow::follow, submit::report};
 
-/// The most rows that are named one by one.
-const SHOWN: usize = 50;
+/// The largest number of rows that are printed individually.
+const MAX_PRINTED: usize = 50;
 
 /// The arguments of `bulk retry`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
     caller: Caller,
-    /// The name of the batch.
+    /// Give the name of the batch.
     #[arg(long)]
     reference_id: String,
-    /// Takes rows that name another client or loan than they did.
+    /// Accept rows that name another client or loan than before.
     #[arg(long)]
     allow_other_ids: bool,
-    /// Failed rows as they were written out, corrected; without it all that can go as they are.
+    /// Send the corrected rows in this file, as `bulk submit` wrote it; without a file, send all rows that may be
+    /// sent unchanged.
     file: Option<PathBuf>,
 }
 
@@ -47,7 +48,7 @@ struct FieldError {
     message: String,
 }
 
-/// Sends the failed rows again and waits until they have ended. Whether every row has succeeded now.
+/// Sends the failed rows again and waits until they have ended. Returns whether every row has succeeded now.
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<bool> {
     let Arguments {
         caller,
@@ -81,7 +82,7 @@ impl Answer {
     fn print(&self) {
         let (taken, not_taken) = (self.taken.len(), self.not_taken.len());
         anstream::println!("{taken} rows are sent again, {not_taken} are not");
-        for row in self.not_taken.iter().take(SHOWN) {
+        for row in self.not_taken.iter().take(MAX_PRINTED) {
             let NotTaken {
                 id,
                 code,
@@ -93,8 +94,8 @@ impl Answer {
                 anstream::println!("    {pointer} {message}");
             }
         }
-        if not_taken > SHOWN {
-            anstream::println!("  and {} more", not_taken - SHOWN);
+        if not_taken > MAX_PRINTED {
+            anstream::println!("  and {} more", not_taken - MAX_PRINTED);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A file of operations: what is sent of it, and its rows as cells.
+//! Reads a file of operations: the body to send, and the cells of its rows.
 
 use std::{
     ffi::OsStr,
@@ -14,7 +14,7 @@ use crate::{
     table::{Table, without_byte_order_mark},
 };
 
-/// A row: the names of its columns, and its texts.
+/// The cells of a row: the names of the columns, and their texts.
 pub(super) type Row = Vec<(String, String)>;
 
 /// A file of operations.
@@ -43,13 +43,13 @@ struct Batch<'a> {
 }
 
 #[derive(Deserialize)]
-struct Written {
+struct Parsed {
     global_config: Option<Box<RawValue>>,
     operations: Box<RawValue>,
 }
 
 impl Source {
-    /// Reads a file; its ending says what it is.
+    /// Reads a file. Its extension determines its format.
     pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
         let kind = match path.extension().and_then(OsStr::to_str) {
             Some("csv") => Kind::Csv,
@@ -69,13 +69,13 @@ impl Source {
         })
     }
 
-    /// The file's own name.
+    /// The name of the file without its folder.
     pub(super) fn name(&self) -> String {
         let name = self.path.file_name().unwrap_or_default();
         name.to_string_lossy().into_owned()
     }
 
-    /// Where its failed rows are written unless something else is said.
+    /// The default path for the failed rows.
     pub(super) fn failed_path(&self) -> PathBuf {
         self.path.with_extension("failed.csv")
     }
@@ -88,7 +88,7 @@ impl Source {
         }
     }
 
-    /// The parameters of the query: JSON carries them in its body.
+    /// The parameters of the query. For JSON they are in the body instead.
     pub(super) fn query<'a>(
         &self,
         reference_id: &'a str,
@@ -105,15 +105,15 @@ impl Source {
         }
     }
 
-    /// What is sent. A JSON file is a list of operations, or an object that has one.
+    /// The body to send. A JSON file contains a list of operations, or an object with such a list.
     pub(super) fn body(&self, reference_id: &str, accept: &str) -> anyhow::Result<Vec<u8>> {
         if self.kind != Kind::Json {
             return Ok(self.content.clone());
         }
-        let Written {
+        let Parsed {
             global_config,
             operations,
-        } = self.written()?;
+        } = self.parsed()?;
         let batch = Batch {
             reference_id,
             file_name: &self.name(),
@@ -124,20 +124,21 @@ impl Source {
         Ok(serde_json::to_vec(&batch)?)
     }
 
-    fn written(&self) -> anyhow::Result<Written> {
+    fn parsed(&self) -> anyhow::Result<Parsed> {
         let text = std::str::from_utf8(without_byte_order_mark(&self.content))
             .context("the file is not UTF-8")?;
         if text.trim_start().starts_with('[') {
-            return Ok(Written {
+            return Ok(Parsed {
                 global_config: None,
                 operations: RawValue::from_string(text.trim().to_owned())
                     .context("the file is not JSON")?,
             });
         }
-        serde_json::from_str(text).context("the file is no list of operations, nor has one")
+        serde_json::from_str(text)
+            .context("the file is neither a list of operations nor an object with one")
     }
 
-    /// Its rows, in their order; a row that cannot be read has no cells.
+    /// All rows in the order of the file. A row that cannot be parsed has no cells.
     pub(super) fn rows(&self) -> anyhow::Result<Vec<Row>> {
         match self.kind {
             Kind::Csv => Ok(csv_rows(without_byte_order_mark(&self.content))),
@@ -148,7 +149,7 @@ impl Source {
                 .map(json_row)
                 .collect()),
             Kind::Json => {
-                let operations = self.written()?.operations;
+                let operations = self.parsed()?.operations;
                 let rows: Vec<Box<RawValue>> = serde_json::from_str(operations.get())?;
                 Ok(rows
                     .iter()
@@ -159,7 +160,7 @@ impl Source {
     }
 }
 
-/// By their numbers, as the gateway counts them.
+/// The rows of a CSV file, numbered as the gateway numbers them.
 fn csv_rows(content: &[u8]) -> Vec<Row> {
     let Ok(mut table) = Table::open(content, &[]) else {
         return Vec::new();
@@ -194,7 +195,7 @@ fn json_row(text: &[u8]) -> Row {
     row
 }
 
-/// What a value is in a cell: a text is itself, a number its digits.
+/// Converts a JSON value to a cell: a string to its text, a number to its digits, null to an empty cell.
 fn cell(value: &RawValue) -> String {
     let text = value.get();
     if text == "null" {

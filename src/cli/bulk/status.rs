@@ -1,4 +1,4 @@
-//! `bulk status`.
+//! `bulk status`: shows the status of a batch.
 
 use std::path::PathBuf;
 
@@ -11,17 +11,17 @@ use super::{Connection, connection::Caller, source::Source, submit::report};
 pub(super) struct Arguments {
     #[command(flatten)]
     caller: Caller,
-    /// The name of the batch.
+    /// Give the name of the batch.
     #[arg(long)]
     reference_id: String,
-    /// The file that was sent: its failed rows are written out, as CSV.
+    /// Give the file that was sent, to write its failed rows as CSV.
     file: Option<PathBuf>,
-    /// Where; beside the file unless something else is said.
+    /// Write the failed rows to this file instead of one beside the sent file.
     #[arg(long, requires = "file")]
     failed: Option<PathBuf>,
 }
 
-/// Says where the batch stands. Whether every row has succeeded.
+/// Prints the status of the batch. Returns whether every row has succeeded.
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<bool> {
     let source = arguments.file.as_deref().map(Source::read).transpose()?;
     let connection = Connection::new(arguments.caller)?;

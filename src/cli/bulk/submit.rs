@@ -1,4 +1,4 @@
-//! `bulk submit`.
+//! `bulk submit`: sends a file of operations as one batch.
 
 use std::path::PathBuf;
 
@@ -17,20 +17,21 @@ use super::{
 pub(super) struct Arguments {
     #[command(flatten)]
     caller: Caller,
-    /// The operations: .csv, .ndjson or .json.
+    /// Send the operations in this file (.csv, .ndjson, .jsonl or .json).
     file: PathBuf,
-    /// Your own name for the batch. The same file again under the same name is the same batch.
+    /// Give the batch a name; the same file under the same name is the same batch.
     #[arg(long)]
     reference_id: String,
-    /// Runs the good rows where others are not valid.
+    /// Run the valid rows even if other rows are not valid.
     #[arg(long)]
     accept_valid: bool,
-    /// Where the failed rows are written, as CSV; beside the file unless something else is said.
+    /// Write the failed rows to this file, as CSV, instead of one beside the sent file.
     #[arg(long)]
     failed: Option<PathBuf>,
 }
 
-/// Sends the file, waits until all has ended, and writes out what failed. Whether nothing did.
+/// Sends the file, waits until all operations have ended, and writes the failed rows to a file. Returns whether all
+/// rows have succeeded.
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<bool> {
     let Arguments {
         caller,
@@ -53,7 +54,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<bool> {
     report(&connection, &reference_id, &status, Some((&source, failed))).await
 }
 
-/// Says where a batch stands, and writes out what failed. Whether every row has succeeded.
+/// Prints the status of a batch and writes its failed rows to a file. Returns whether every row has succeeded.
 pub(super) async fn report(
     connection: &Connection,
     reference_id: &str,

@@ -1,4 +1,4 @@
-//! `setup-fineract`: makes what a Fineract lacks before its first loan. It never changes what exists.
+//! `setup-fineract`: creates what a Fineract lacks before its first loan. It never changes existing objects.
 
 mod tenant;
 mod wanted;
@@ -19,12 +19,12 @@ use crate::{
 /// The arguments of `setup-fineract`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Say what would be made, and make nothing.
+    /// Show what would be created, without creating anything.
     #[arg(long)]
     dry_run: bool,
 }
 
-/// Sets up the Fineract of the settings. Fails where a product is missing that only a person can make.
+/// Sets up the Fineract of the settings. Exits with a failure if a product is missing that only a person can create.
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let (fineract, operations) = settings::fineract()?;
     anstream::println!("{} as {}", fineract.url, fineract.user);
@@ -36,8 +36,8 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// Makes the currency, the payment type and the lenders' products, and says of each what was done.
-/// Whether nothing is missing now, or would be without `is_dry_run`.
+/// Creates the currency, the payment type and the lenders' products, and prints a line for each of them. Returns
+/// whether nothing is missing now, or would be missing without `is_dry_run`.
 pub async fn set_up(
     fineract: &Fineract,
     operations: &Operations,
@@ -51,7 +51,7 @@ pub async fn set_up(
     set_up_currency(&tenant, &wanted.currency).await?;
     match &operations.payment_type {
         Some(name) => set_up_payment_type(&tenant, name).await?,
-        None => say("payment type", "", "none is set: UTRs go into the note"),
+        None => print_row("payment type", "", "not set: UTRs are stored in notes"),
     }
     set_up_products(&tenant, &wanted, &operations.lenders).await
 }
@@ -73,49 +73,49 @@ async fn set_up_currency(tenant: &Tenant<'_>, wanted: &str) -> anyhow::Result<()
         .map(|currency| currency.code)
         .collect();
     if codes.iter().any(|code| code == wanted) {
-        say("currency", wanted, "exists");
+        print_row("currency", wanted, "exists");
         return Ok(());
     }
-    // The list is replaced as a whole: those that are there must be in it.
+    // Fineract replaces the whole list, so the request must contain the existing currencies.
     codes.push(wanted.to_owned());
     let done = tenant
         .write(Method::Put, "/currencies", &json!({ "currencies": codes }))
         .await?;
-    say("currency", wanted, &done.to_string());
+    print_row("currency", wanted, &done.to_string());
     Ok(())
 }
 
 async fn set_up_payment_type(tenant: &Tenant<'_>, name: &str) -> anyhow::Result<()> {
     let found: Vec<Named> = tenant.read("/paymenttypes").await?;
     if found.iter().any(|found| found.name == name) {
-        say("payment type", name, "exists");
+        print_row("payment type", name, "exists");
         return Ok(());
     }
     let body = json!({
         "name": name, "description": "UTR", "isCashPayment": false, "position": found.len() + 1,
     });
     let done = tenant.write(Method::Post, "/paymenttypes", &body).await?;
-    say("payment type", name, &done.to_string());
+    print_row("payment type", name, &done.to_string());
     Ok(())
 }
 
-/// The charge's id; `None` where a dry run leaves it unmade.
+/// Creates the charge unless it exists, and returns its id. `None` if it is missing in a dry run.
 async fn set_up_charge(tenant: &Tenant<'_>, wanted: &Wanted) -> anyhow::Result<Option<i64>> {
     let name = wanted.charge.get("name").and_then(|name| name.as_str());
     let name = name.unwrap_or_default();
     let found: Vec<Named> = tenant.read("/charges").await?;
     if let Some(found) = found.iter().find(|found| found.name == name) {
-        say("charge", name, "exists");
+        print_row("charge", name, "exists");
         return Ok(Some(found.id));
     }
     let done = tenant
         .write(Method::Post, "/charges", &wanted.charge)
         .await?;
-    say("charge", name, &done.to_string());
+    print_row("charge", name, &done.to_string());
     Ok(done.id())
 }
 
-/// A product as Fineract shows it.
+/// The fields of a product that are shown.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Product {
@@ -137,7 +137,7 @@ async fn set_up_products(
     let mut products: Vec<Product> = tenant.read("/loanproducts").await?;
     for (lender, name) in lenders {
         if let Some(product) = products.iter().find(|product| product.name == *name) {
-            say("product", name, &format!("exists; {}", rate(product)));
+            print_row("product", name, &format!("exists; {}", rate(product)));
             continue;
         }
         let charge = if wanted.is_charged(lender) {
@@ -148,8 +148,8 @@ async fn set_up_products(
         let Some(body) = wanted.product(lender, name, charge) else {
             is_complete = false;
             let problem =
-                format!("is missing: make it by hand, {lender} is none of the nine lenders");
-            say("product", name, &problem);
+                format!("is missing: create it by hand, {lender} is none of the nine lenders");
+            print_row("product", name, &problem);
             continue;
         };
         let done = tenant.write(Method::Post, "/loanproducts", &body).await?;
@@ -160,23 +160,23 @@ async fn set_up_products(
             name: name.clone(),
             interest_rate_frequency_type: frequency.map(|id| RateFrequency { id }),
         };
-        say("product", name, &format!("{done}; {}", rate(&product)));
+        print_row("product", name, &format!("{done}; {}", rate(&product)));
         products.push(product);
     }
     Ok(is_complete)
 }
 
-/// How the product reads `interestRatePerPeriod`, whatever the loan's own period is (`docs/fineract/loans.md`, "From
-/// a product to an application").
+/// The period to which the product's `interestRatePerPeriod` applies, independent of the period of a loan
+/// (`docs/fineract/loans.md`, "From a product to an application").
 fn rate(product: &Product) -> &'static str {
     match &product.interest_rate_frequency_type {
         Some(RateFrequency { id: 2 }) => "its rate is per month",
         Some(RateFrequency { id: 3 }) => "its rate is per year",
         Some(RateFrequency { id: 4 }) => "its rate is for the whole term",
-        Some(RateFrequency { .. }) | None => "Fineract does not say what its rate is per",
+        Some(RateFrequency { .. }) | None => "Fineract does not show the period of its rate",
     }
 }
 
-fn say(kind: &str, name: &str, what: &str) {
+fn print_row(kind: &str, name: &str, what: &str) {
     anstream::println!("{kind:<12}  {name:<16}  {what}");
 }

@@ -1,4 +1,4 @@
-//! Reading and writing a tenant's set-up, with errors that an operator can act on.
+//! Reads and writes the configuration of a tenant, with error messages that an operator can act on.
 
 use std::fmt;
 
@@ -18,36 +18,36 @@ pub(super) struct Tenant<'a> {
     pub(super) is_dry_run: bool,
 }
 
-/// What became of a write.
+/// The result of a write.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Done {
-    /// It was made, under this number where it has one.
-    Made(Option<i64>),
-    /// It would be made.
-    WouldMake,
+pub(super) enum Written {
+    /// The object was created, with this number if it has one.
+    Created(Option<i64>),
+    /// The object would be created without a dry run.
+    WouldCreate,
 }
 
-impl Done {
-    /// The number of what was made.
+impl Written {
+    /// The number of the created object.
     pub(super) fn id(self) -> Option<i64> {
         match self {
-            Self::Made(id) => id,
-            Self::WouldMake => None,
+            Self::Created(id) => id,
+            Self::WouldCreate => None,
         }
     }
 }
 
-impl fmt::Display for Done {
+impl fmt::Display for Written {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Made(_) => "made",
-            Self::WouldMake => "would be made",
+            Self::Created(_) => "created",
+            Self::WouldCreate => "would be created",
         })
     }
 }
 
 impl Tenant<'_> {
-    /// Reads a list or a thing.
+    /// Reads an object or a list.
     pub(super) async fn read<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
         let what = format!("GET {path}");
         let answer = self
@@ -58,20 +58,20 @@ impl Tenant<'_> {
         parse(&what, &answer)
     }
 
-    /// Makes a thing, unless this is a dry run.
+    /// Creates or changes an object, unless this is a dry run.
     pub(super) async fn write(
         &self,
         method: Method,
         path: &str,
         body: &impl Serialize,
-    ) -> anyhow::Result<Done> {
+    ) -> anyhow::Result<Written> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
-        struct Made {
+        struct Created {
             resource_id: Option<i64>,
         }
         if self.is_dry_run {
-            return Ok(Done::WouldMake);
+            return Ok(Written::WouldCreate);
         }
         let request = Request {
             method,
@@ -84,7 +84,9 @@ impl Tenant<'_> {
         };
         let what = format!("{} {path}", method.as_str());
         match self.fineract.send(&request, key).await {
-            Reply::Answer(answer) => Ok(Done::Made(parse::<Made>(&what, &answer)?.resource_id)),
+            Reply::Answer(answer) => Ok(Written::Created(
+                parse::<Created>(&what, &answer)?.resource_id,
+            )),
             Reply::Failure(failure) => Err(no_answer(&what, failure)),
         }
     }
@@ -95,7 +97,7 @@ fn parse<T: DeserializeOwned>(what: &str, answer: &Answer) -> anyhow::Result<T> 
         let codes = answer.codes().join(", ");
         let hint = match answer.status {
             401 => "wrong FINERACT_USER or FINERACT_PASSWORD",
-            400 if codes.is_empty() => "wrong FINERACT_TENANT, perhaps",
+            400 if codes.is_empty() => "FINERACT_TENANT may be wrong",
             404 if codes.is_empty() => "FINERACT_URL should end in /api/v1",
             _ if codes.is_empty() => "without a reason",
             _ => codes.as_str(),
@@ -103,14 +105,16 @@ fn parse<T: DeserializeOwned>(what: &str, answer: &Answer) -> anyhow::Result<T> 
         bail!("Fineract answered {what} with {}: {hint}", answer.status);
     }
     serde_json::from_str(&answer.body)
-        .with_context(|| format!("Fineract answered {what} with something else than expected"))
+        .with_context(|| format!("Fineract answered {what} with an unexpected body"))
 }
 
 fn no_answer(what: &str, failure: Failure) -> anyhow::Error {
     match failure {
         Failure::NotConnected => anyhow!("FINERACT_URL cannot be reached ({what})"),
-        // Whatever was made is found by its name the next time.
+        // If something was created, the next run finds it by its name.
         Failure::TimedOut => anyhow!("Fineract did not answer {what} in time: run this again"),
-        Failure::Closed => anyhow!("Fineract broke off its answer to {what}: run this again"),
+        Failure::Closed => {
+            anyhow!("Fineract closed the connection during its answer to {what}: run this again")
+        }
     }
 }

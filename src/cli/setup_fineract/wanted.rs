@@ -1,40 +1,40 @@
-//! What a tenant must have before its first loan, as `wanted.json` states it.
+//! What a tenant needs before its first loan, as defined in `wanted.json`.
 
 use anyhow::Context as _;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-/// The body of a request.
+/// The JSON body of a request.
 pub(super) type Body = Map<String, Value>;
 
-/// The currency, the charge and the products that a fresh Fineract lacks.
+/// The currency, the charge and the products that a new Fineract lacks.
 #[derive(Debug, Deserialize)]
 pub(super) struct Wanted {
-    /// The currency's code.
+    /// The currency's code of three letters.
     pub(super) currency: String,
-    /// The charge that some products take at the disbursement.
+    /// The charge that some products collect at the disbursement.
     pub(super) charge: Body,
-    /// The lenders whose products take it.
+    /// The lenders whose products have the charge.
     charged: Vec<String>,
-    /// What the products have in common.
+    /// The fields that all products have in common.
     product: Body,
-    /// What each lender's product has beyond that, or instead.
+    /// The additional or different fields of each lender's product.
     lenders: Map<String, Value>,
 }
 
 impl Wanted {
-    /// Reads the file.
+    /// Reads the embedded file.
     pub(super) fn read() -> anyhow::Result<Self> {
         serde_json::from_str(include_str!("wanted.json")).context("cannot read wanted.json")
     }
 
-    /// Whether the lender's product takes the charge.
+    /// Whether the lender's product has the charge.
     pub(super) fn is_charged(&self, lender: &str) -> bool {
         self.charged.iter().any(|charged| charged == lender)
     }
 
-    /// The lender's product under the name that the settings give it, with the charge of that id;
-    /// `None` for a lender that the file does not know.
+    /// The body of the lender's product, with the name from the settings and the charge with this id. `None` if the
+    /// file does not contain the lender.
     pub(super) fn product(&self, lender: &str, name: &str, charge: Option<i64>) -> Option<Body> {
         let own = self.lenders.get(lender)?.as_object()?;
         let mut product = self.product.clone();
@@ -53,7 +53,7 @@ mod tests {
 
     use super::*;
 
-    /// The bodies are those that a real Fineract took.
+    /// The bodies equal those that a real Fineract accepted.
     #[test]
     fn the_products_are_the_recorded_ones() {
         const RECORDED: &str =

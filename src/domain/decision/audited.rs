@@ -4,15 +4,16 @@ use serde::{Deserialize, de::IgnoredAny};
 
 use crate::domain::{FineractCommand, Request};
 
-/// What Fineract shows of a command that was put before a checker.
+/// What Fineract's audit shows of a command that was submitted to a checker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Audit {
-    /// Nobody has approved or rejected it.
+    /// Nobody has approved or rejected the command.
     Unchecked,
-    /// Somebody has: its key tells which.
+    /// Somebody has approved or rejected the command. Only its key shows which.
     Checked,
-    /// It cannot be seen: its number is not known, `READ_AUDIT` is missing, it was deleted from the list
-    /// (a 500), or the number is another command's. That says nothing of it, and its key is not to be asked.
+    /// The audit cannot be seen: the command's number is not known, the permission `READ_AUDIT` is missing, the
+    /// command was deleted from the list (a 500), or the number belongs to another command. This shows nothing about
+    /// the command, and its key must not be sent.
     Unseen,
 }
 
@@ -22,7 +23,8 @@ pub enum Audit {
 pub struct Audited {
     action_name: String,
     entity_name: String,
-    /// What the command is about; after its approval a create has one too, and of a repayment it is another.
+    /// The number of the command's object. A create has one only after its approval; for a repayment it is that of
+    /// the transaction.
     resource_id: Option<i64>,
     loan_id: Option<i64>,
     maker: String,
@@ -31,13 +33,13 @@ pub struct Audited {
 }
 
 impl Audited {
-    /// Reads Fineract's answer.
+    /// Parses Fineract's answer.
     pub fn parse(body: &str) -> Result<Self, serde_json::Error> {
         serde_json::from_str(body)
     }
 
-    /// Whether it can be this request, sent as one of these users: after a restore of Fineract a number
-    /// may be another command's.
+    /// Whether the audit can belong to this request, sent by one of these users. After a restore of Fineract, the
+    /// number may belong to another command.
     pub(super) fn is_of(&self, request: &Request, users: &[&str]) -> bool {
         let is = |sent: Option<i64>, shown: Option<i64>| {
             sent.zip(shown).is_none_or(|(sent, shown)| sent == shown)
@@ -52,7 +54,7 @@ impl Audited {
             && (self.action_name == "REPAYMENT" || is(sent, self.resource_id))
     }
 
-    /// Whether somebody has approved or rejected it.
+    /// Whether somebody has approved or rejected the command.
     pub(super) fn is_checked(&self) -> bool {
         self.checker.is_some() || self.checked_on_date.is_some()
     }

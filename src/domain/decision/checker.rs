@@ -1,59 +1,59 @@
 //! Commands that wait for a checker (`docs/fineract/checkers.md`).
 //!
-//! Fineract's audit of a command tells whether somebody has checked it, and only the command's key with what
-//! result. The key may be asked only while the audit is there: that of a command that was deleted from the
-//! list is free again, and would put the command up a second time. Fineract's list of what waits says
-//! nothing: it is empty to who may not check.
+//! Fineract's audit of a command shows whether somebody has checked it. Only the command's key shows the result. The
+//! gateway may send the key only while the audit exists: after a command was deleted from the list, its key is free
+//! again, and sending it would submit the command a second time. Fineract's list of waiting commands is no evidence:
+//! it is empty for a user who may not check.
 
 use std::time::Duration;
 
 use super::{
     History,
     audited::{Audit, Audited},
+    key_state::{KeyState, answer, key_state, reply_class},
     reply_class::ReplyClass,
     success,
-    trace::{Trace, answer, class, trace},
 };
 use crate::domain::Attempt;
 
 impl<'a> History<'a> {
-    /// Whether a command waits for a checker, as far as its key has told: it was answered so, and has not
-    /// ended since.
+    /// Whether a command waits for a checker: Fineract answered so under one of the keys, and no later answer ended
+    /// that key.
     pub fn awaits_checker(&self) -> bool {
-        self.keys().any(|key| self.put_up(key).is_some())
+        self.keys().any(|key| self.last_pending(key).is_some())
     }
 
-    /// The last answer that a key's command waits for a checker, if that is what it did last.
-    fn put_up(&self, key: i32) -> Option<&'a Attempt> {
+    /// The last attempt under a key that was answered with "waits for a checker", unless the key has ended since.
+    fn last_pending(&self, key: i32) -> Option<&'a Attempt> {
         self.of_key(key)
-            .fold(None, |put_up, attempt| match trace(attempt) {
-                Trace::Pending => Some(attempt),
-                Trace::Ended => None,
-                Trace::Nothing | Trace::Unknown | Trace::Running => put_up,
+            .fold(None, |pending, attempt| match key_state(attempt) {
+                KeyState::Pending => Some(attempt),
+                KeyState::Ended => None,
+                KeyState::Unchanged | KeyState::Unknown | KeyState::Running => pending,
             })
     }
 
-    /// Whether an attempt was ever answered so: what took effect may stand under a checker's name.
-    pub fn was_put_up(&self) -> bool {
+    /// Whether any attempt was answered with "waits for a checker". The effect may then carry the checker's name.
+    pub fn has_awaited_checker(&self) -> bool {
         self.attempts
             .iter()
-            .any(|attempt| class(attempt) == ReplyClass::Pending)
+            .any(|attempt| reply_class(attempt) == ReplyClass::Pending)
     }
 
-    /// The number of the command that waits for a checker under the current key, where its answer told it.
+    /// The number of the command that waits for a checker under the current key, if Fineract's answer contained it.
     pub fn pending_command(&self) -> Option<i64> {
-        self.put_up(self.key_number())
+        self.last_pending(self.key_number())
             .and_then(answer)
             .and_then(success::pending_command)
     }
 
-    /// How long ago the command was put before its checker, and the key last asked.
+    /// The time since the command was submitted to its checker, and the time since its key was last sent.
     pub fn waiting_for_checker(&self) -> Option<(Duration, Duration)> {
-        let put_up = self.put_up(self.key_number())?.age;
-        self.current().map(|last| (put_up, last.age))
+        let submitted = self.last_pending(self.key_number())?.age;
+        self.current().map(|last| (submitted, last.age))
     }
 
-    /// What the audit of the command that waits says of it.
+    /// What the audit shows of the command that waits for a checker.
     pub fn audit(&self, audited: &Audited, users: &[&str]) -> Audit {
         let is_ours = self
             .request()
@@ -68,31 +68,32 @@ impl<'a> History<'a> {
     }
 }
 
-/// Why an operation waits whose command may be before a checker, or was, and nobody can see what became of it.
+/// The reason code of an operation whose command may wait, or have waited, for a checker although Fineract does not
+/// show the command.
 pub const UNSEEN: &str = "awaiting_checker_unseen";
 
-/// What a key's answer means that says neither yes nor no, where the audit of its command was seen before it
-/// was asked.
+/// What an inconclusive answer of a key means if the command's audit was seen before the key was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Waiting {
-    /// For its checker, as long as that takes.
-    Waits,
-    /// Rejected: the key never says anything else.
+pub(super) enum CheckerState {
+    /// The command waits for its checker, without a time limit.
+    Waiting,
+    /// The checker rejected the command. The key will never give another answer.
     Rejected,
-    /// Rejected, but a command under another key may wait as well.
-    OneOfSeveral,
+    /// The checker rejected the command, but a command under another key may wait as well.
+    RejectedAndUnknown,
 }
 
-/// What 1.10.1 answers about a key whose command waits, or was rejected (`docs/fineract/release-1.10.1.md`, "Answers
-/// under a key").
+/// The code with which 1.10.1 answers a key whose command waits or was rejected (`docs/fineract/release-1.10.1.md`,
+/// "Answers under a key").
 const DATA_INTEGRITY: &str = "error.msg.data.integrity.issue";
 
-/// Whether the answer is that of a command that waits for a checker or was rejected: 425, or up to 1.10.1 a
-/// 403 of the database (`docs/fineract/release-1.10.1.md`, "Answers under a key").
-pub(super) fn waiting(reply: ReplyClass, history: &History<'_>) -> Option<Waiting> {
-    let is_neither = match reply {
+/// The state of the command if the answer is the one that Fineract gives while a command waits, or after it was
+/// rejected: 425, or up to 1.10.1 a 403 of the database (`docs/fineract/release-1.10.1.md`, "Answers under a key").
+/// `None` for any other answer.
+pub(super) fn checker_state(reply: ReplyClass, history: &History<'_>) -> Option<CheckerState> {
+    let is_inconclusive = match reply {
         ReplyClass::Running(reason_code) => reason_code == "still_running",
-        // Any other word of the database may be a hiccup.
+        // Any other error of the database may be temporary.
         ReplyClass::Unclear { .. } => history.current().and_then(answer).is_some_and(|answer| {
             let codes = answer.codes();
             answer.status == 403 && codes.iter().any(|code| code == DATA_INTEGRITY)
@@ -108,13 +109,13 @@ pub(super) fn waiting(reply: ReplyClass, history: &History<'_>) -> Option<Waitin
         | ReplyClass::NotNow { .. }
         | ReplyClass::Unclassified => false,
     };
-    if !is_neither {
+    if !is_inconclusive {
         return None;
     }
     match history.seen_audit()? {
-        Audit::Unchecked => Some(Waiting::Waits),
-        Audit::Checked if history.other_key_unknown() => Some(Waiting::OneOfSeveral),
-        Audit::Checked => Some(Waiting::Rejected),
+        Audit::Unchecked => Some(CheckerState::Waiting),
+        Audit::Checked if history.other_key_unknown() => Some(CheckerState::RejectedAndUnknown),
+        Audit::Checked => Some(CheckerState::Rejected),
         Audit::Unseen => None,
     }
 }

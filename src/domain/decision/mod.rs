@@ -1,19 +1,19 @@
-//! What an answer means: the outcome engine. Pure, exhaustive, and never by message text.
+//! Decides what an answer of Fineract means. The decision is pure and exhaustive, and never depends on message texts.
 //!
-//! The same key comes first: the answer stored under it is the only proof of whose effect it was.
-//! Reading decides only where the key cannot (`docs/fineract/idempotency.md`, "After a lost answer";
-//! `docs/fineract/commands.md`, "What each answer says about a retry"; `ARCHITECTURE.md`, "Never twice").
-//! `docs/DECISIONS.md` lists every case; the tests write it.
+//! The same key comes first, because the answer stored under it is the only proof of which operation an effect
+//! belongs to. Fineract is read only where the key gives no answer (`docs/fineract/idempotency.md`, "After a lost
+//! answer"; `docs/fineract/commands.md`, "What each answer says about a retry"; `ARCHITECTURE.md`, "Never twice").
+//! `docs/DECISIONS.md` lists every case; the tests generate it.
 
 mod audited;
 mod checker;
 mod failed;
 mod history;
+mod key_state;
 mod reading;
 mod refusal;
 mod reply_class;
 mod success;
-mod trace;
 
 #[cfg(test)]
 mod tests;
@@ -27,65 +27,66 @@ pub use self::{
     history::History,
     reading::{Circumstances, Finding, Question, ReadingDecision, decide_reading},
 };
-use self::{checker::Waiting, reply_class::ReplyClass};
+use self::{checker::CheckerState, reply_class::ReplyClass};
 use super::Reply;
 
-/// How long things may take before something else is tried.
+/// How long the gateway waits before it tries something else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {
-    /// `FINERACT_STUCK_AFTER_SECONDS`: how long a 425, or a cached 409, may stay before a GET decides.
+    /// `FINERACT_STUCK_AFTER_SECONDS`: how long Fineract may answer 425, or a cached 409, before the gateway reads
+    /// it.
     pub stuck_after: Duration,
 }
 
-/// The fewest askings over [`Patience::stuck_after`] before a GET decides.
-const ASKINGS: usize = 3;
+/// How many such answers there must be over [`Patience::stuck_after`] before the gateway reads Fineract.
+const MIN_STILL_RUNNING_ANSWERS: usize = 3;
 
-/// What an answer, or its absence, means for its operation.
+/// What an answer, or its absence, means for the operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Decision {
-    /// The effect is there, and ours: [`History::success`] says so.
+    /// The effect exists and is the operation's own. [`History::success`] has the answer, if it came from a command.
     Succeeded,
-    /// Refused for good, without an effect.
+    /// The operation is refused permanently and had no effect.
     Refused,
-    /// Whether it took effect is not known, or it goes on: the same key again.
+    /// The result is unknown, or the command still runs: send the same key again.
     SameKey {
-        /// Why, as a stable code.
+        /// The stable code of the reason.
         reason_code: &'static str,
-        /// Whether Fineract as a whole may be away, which nobody has to decide operation by operation.
+        /// Whether Fineract as a whole may be unavailable. Nobody needs to decide single operations then.
         outage: bool,
     },
-    /// The key cannot tell: read, then decide.
+    /// The key gives no answer: read Fineract, then decide.
     Read(Question),
-    /// A checker has to approve it in Fineract first.
+    /// A checker has to approve the command in Fineract first.
     AwaitChecker,
-    /// A checker has rejected it in Fineract.
+    /// A checker has rejected the command in Fineract.
     Rejected,
-    /// Fineract takes nothing of us, or nothing of this kind: see whether a probe fails too.
+    /// Fineract may accept no commands of this scope: find out whether a probe fails too.
     Suspect {
-        /// What may be blocked.
+        /// The scope that may be blocked.
         scope: Scope,
-        /// Why, as a stable code.
+        /// The stable code of the reason.
         reason_code: &'static str,
     },
-    /// Only a person can decide it.
+    /// Only a person can decide.
     Park {
-        /// Why, as a stable code.
+        /// The stable code of the reason.
         reason_code: &'static str,
     },
 }
 
-/// Decides what the last attempt's reply means.
+/// Decides what the reply to the last attempt means.
 pub fn decide(reply: &Reply, history: &History<'_>, patience: Patience) -> Decision {
-    // Nothing that comes later takes a success back: not even one that came late.
+    // A success is final, even if it came late: no later answer changes it.
     if history.success().is_some() {
         return Decision::Succeeded;
     }
     let class = ReplyClass::of(Some(reply), history.request());
-    if let Some(waiting) = checker::waiting(class, history) {
-        return match waiting {
-            Waiting::Waits => Decision::AwaitChecker,
-            Waiting::Rejected => Decision::Rejected,
-            Waiting::OneOfSeveral => Decision::SameKey {
+    if let Some(state) = checker::checker_state(class, history) {
+        return match state {
+            CheckerState::Waiting => Decision::AwaitChecker,
+            CheckerState::Rejected => Decision::Rejected,
+            CheckerState::RejectedAndUnknown => Decision::SameKey {
                 reason_code: UNSEEN,
                 outage: false,
             },
@@ -115,7 +116,9 @@ pub fn decide(reply: &Reply, history: &History<'_>, patience: Patience) -> Decis
         },
         ReplyClass::Failed => Decision::Read(Question::Failed),
         ReplyClass::Conflicted => Decision::Read(Question::Conflicted),
-        ReplyClass::Refused { already_there, key } => refusal::weigh(already_there, key, history),
+        ReplyClass::Refused { already_there, key } => {
+            refusal::decide_refusal(already_there, key, history)
+        }
         ReplyClass::Unready {
             scope,
             reason_code,
@@ -127,13 +130,16 @@ pub fn decide(reply: &Reply, history: &History<'_>, patience: Patience) -> Decis
     }
 }
 
-/// An answer about another client or loan than the one asked about.
+/// The reason code for an answer about another client or loan than that of the request.
 pub const ANSWER_ABOUT_ANOTHER: &str = "answer_about_another";
 
-/// The command runs, or its server died while it ran, or it waits for a checker: the same answer for
-/// all (`docs/fineract/idempotency.md`, "The same key again").
+/// Decides about a key that has not ended: the command runs, or the server died while it ran, or the command waits
+/// for a checker. Fineract gives the same answer in all three cases (`docs/fineract/idempotency.md`, "The same key
+/// again").
 fn not_ended_yet(history: &History<'_>, patience: Patience, reason_code: &'static str) -> Decision {
-    if history.stuck_for() >= patience.stuck_after && history.askings() >= ASKINGS {
+    if history.stuck_for() >= patience.stuck_after
+        && history.still_running_answers() >= MIN_STILL_RUNNING_ANSWERS
+    {
         Decision::Read(Question::Stuck)
     } else {
         Decision::SameKey {

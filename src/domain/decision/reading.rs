@@ -1,78 +1,83 @@
-//! What a reading of Fineract decides where a key cannot.
+//! Decides what a reading of Fineract means, for the cases in which the key gives no answer.
 
 use super::History;
 
-/// What is asked of a reading, and so what its absence of evidence means.
+/// The question that a reading has to answer. It determines what the absence of evidence means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Question {
-    /// A refusal says that it is there already, or comes while another key is unknown: was it us?
+    /// Fineract refused because the effect exists already, or while another key is unknown: did this operation cause
+    /// it?
     AlreadyThere,
-    /// A refusal that is given before the key is looked at, after an attempt that is unknown.
+    /// Fineract refused before it checked the key, after an attempt whose result is unknown: was that attempt
+    /// executed?
     BeforeTheKey,
-    /// The key does not answer any more (425, or a cached 409, that stays): has it happened?
+    /// The key has long been answered with 425, or with a cached 409: was the command executed?
     Stuck,
-    /// A failure is stored under the key, mostly without the effect (a 500, a database's hiccup): did it
-    /// happen all the same?
+    /// Fineract stored a failure under the key (a 500, or an error of the database), in most cases without an effect:
+    /// is there an effect nevertheless?
     Failed,
-    /// Fineract gave up because others wrote at the same time.
+    /// Fineract gave up because other requests wrote at the same time: is there an effect nevertheless?
     Conflicted,
-    /// It is to end without another try (it may be sent no more, or a plan refuses it): has an attempt of
-    /// it happened all the same?
+    /// The operation is to end without another try (it has expired, or its plan refuses it): did an earlier attempt
+    /// have an effect?
     Closing,
-    /// Its key is so old that Fineract may have purged it: sent again, it would run anew.
+    /// The key is so old that Fineract may have purged it, so that sending it again would execute the command again:
+    /// was it executed?
     Forgotten,
 }
 
-/// What a reading found.
+/// The result of reading evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Finding {
-    /// There, and ours.
+    /// The effect exists and is the operation's own.
     Ours,
-    /// There, and not ours.
+    /// The effect exists and belongs to somebody else.
     NotOurs,
-    /// Not there, or there already before anything was sent: no evidence that it happened.
+    /// There is no effect, or it existed before anything was sent, which is no evidence.
     Absent,
-    /// Reading cannot tell.
+    /// Reading cannot decide it.
     CannotTell,
 }
 
-/// What else a reading's decision rests on.
+/// What the decision depends on besides the finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Circumstances {
-    /// Whether other operations succeeded since this one's first failure: it is not Fineract as a whole.
+    /// Whether other operations have succeeded since this one failed for the first time. If so, Fineract as a whole
+    /// works.
     pub others_succeeded: bool,
-    /// Whether a first command that is executed late, after a second under a new key, can do no harm.
+    /// Whether a first command that takes effect late, after a second one under a new key, does no harm.
     pub late_command_harmless: bool,
 }
 
-/// What a reading decides.
+/// The decision after a reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ReadingDecision {
-    /// It has happened, by us.
+    /// The effect exists and is the operation's own.
     Succeeded,
-    /// It will not happen by us.
+    /// The operation has no effect and will have none.
     Refused,
-    /// A new key may be used.
+    /// The command may be sent under a new key.
     NewKey {
-        /// Why, as a stable code.
+        /// The stable code of the reason.
         reason_code: &'static str,
     },
-    /// Not yet: the same key again, later.
+    /// It cannot be decided yet: send the same key again later.
     SameKey {
-        /// Why, as a stable code.
+        /// The stable code of the reason.
         reason_code: &'static str,
     },
-    /// Only a person can decide it.
+    /// Only a person can decide.
     Park {
-        /// Why, as a stable code.
+        /// The stable code of the reason.
         reason_code: &'static str,
     },
 }
 
-/// How many keys have to end in a failure before it counts as a refusal.
+/// The number of keys that must end in a failure before the operation is refused.
 const KEYS: usize = 2;
 
-/// Why an operation waits although what was read speaks against it.
+/// The reason code of an operation that waits although the finding would refuse it: one of its attempts may still
+/// run.
 const MAY_STILL_RUN: &str = "an_attempt_may_still_run";
 
 /// Decides what a reading means.
@@ -98,8 +103,9 @@ fn decide_absence(
     circumstances: Circumstances,
 ) -> ReadingDecision {
     match question {
-        // "Already there", and yet not: asked once more, the key tells whether it was refused.
-        Question::AlreadyThere if history.resent_in_vain() && !history.may_still_run() => {
+        // Fineract refused because the effect exists, but it does not. Sending the key again shows whether the
+        // refusal was stored.
+        Question::AlreadyThere if history.key_was_not_recognised() && !history.may_still_run() => {
             ReadingDecision::SameKey {
                 reason_code: "refused_but_absent",
             }
@@ -121,7 +127,7 @@ fn decide_absence(
     }
 }
 
-/// A refusal is final only where nothing of the operation may still run.
+/// Refuses the operation, unless one of its attempts may still run.
 fn refuse_unless_it_may_run(history: &History<'_>) -> ReadingDecision {
     if history.may_still_run() {
         ReadingDecision::SameKey {
@@ -132,7 +138,7 @@ fn refuse_unless_it_may_run(history: &History<'_>) -> ReadingDecision {
     }
 }
 
-/// A second command, if the first can no more be executed, or would be refused.
+/// Uses a new key, provided that the first command can no longer be executed, or does no harm if it is executed late.
 fn new_key(
     history: &History<'_>,
     circumstances: Circumstances,

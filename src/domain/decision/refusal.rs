@@ -1,19 +1,20 @@
-//! What a refusal means, given what came before it.
+//! Decides what a refusal means, given the earlier attempts.
 
 use super::{Decision, History, Question, reply_class::Key};
 
-/// Decides about a refusal. It is final only where nothing of the operation may have run, or may run
-/// still; what it refuses may be what an earlier attempt did, also one that ended in a stored failure.
-pub(super) fn weigh(already_there: bool, key: Key, history: &History<'_>) -> Decision {
+/// Decides about a refusal. It is final only if no attempt of the operation may have been executed or may still run.
+/// What Fineract refuses may be the effect of an earlier attempt, even of one that ended in a stored failure.
+pub(super) fn decide_refusal(already_there: bool, key: Key, history: &History<'_>) -> Decision {
     let before_the_key = match key {
         Key::Ended => false,
-        Key::NotLookedAt | Key::Unclear => true,
+        Key::NotChecked | Key::Unclear => true,
     };
-    if before_the_key && history.left_unread() {
+    if before_the_key && history.earlier_effect_unknown() {
         Decision::Read(Question::BeforeTheKey)
-    // Fineract may have died between a checker's approval and noting it: approved again, it is refused.
-    } else if history.other_key_left_unread()
-        || (already_there && (history.resent_in_vain() || history.was_put_up()))
+    // Fineract may have died between executing a checker's approval and recording it. A second approval is then
+    // refused.
+    } else if history.other_key_effect_unknown()
+        || (already_there && (history.key_was_not_recognised() || history.has_awaited_checker()))
     {
         Decision::Read(Question::AlreadyThere)
     } else {

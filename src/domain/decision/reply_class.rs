@@ -1,4 +1,4 @@
-//! What one reply says, taken by itself: by its status, its codes, and whether it is a stored one.
+//! Classifies a single reply by its status, its codes, and whether it is a stored answer.
 
 use super::success::{CommandResult, is_about_another};
 use crate::domain::{
@@ -6,81 +6,83 @@ use crate::domain::{
     error_codes::{self, Meaning},
 };
 
-/// What may be blocked.
+/// The scope that may be blocked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scope {
-    /// Everything: credentials, tenant, address.
+    /// Everything, for example because of wrong credentials, a wrong tenant or a wrong address.
     Deployment,
-    /// One operation type: a permission, or something that all of it need, is missing.
+    /// One operation type, because a permission, or something that all its operations need, is missing.
     Type,
-    /// One lender: its product, or what it needs, is missing.
+    /// One lender, because its product, or something that the product needs, is missing.
     Lender,
 }
 
-/// What a refusal says of its key.
+/// What a refusal shows about its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Key {
-    /// The command has ended under it; the same answer comes again.
+    /// The command has ended under the key. Fineract will return the same answer again.
     Ended,
-    /// It was not looked at: earlier attempts under it are as they were.
-    NotLookedAt,
-    /// The command may have run all the same.
+    /// Fineract did not check the key. The state of earlier attempts under it has not changed.
+    NotChecked,
+    /// The command may have been executed nevertheless.
     Unclear,
 }
 
-/// What one reply says.
+/// The class of a single reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ReplyClass {
     /// Nothing was sent.
     NotSent,
-    /// Done, with its effect.
+    /// The command succeeded.
     Done,
-    /// Run, and rolled back until a checker approves it.
+    /// Fineract executed the command and rolled it back until a checker approves it.
     Pending,
-    /// Of another client or loan than the request's.
+    /// The success is about another client or loan than the request.
     AboutAnother,
-    /// An earlier attempt under the key has not ended, or its server died; nothing was run now.
+    /// An earlier attempt under the key has not ended, or its server died. Fineract executed nothing for this
+    /// request. Contains the reason code.
     Running(&'static str),
-    /// It may have run, or may run still.
+    /// The command may have been executed, or may still be running.
     Unclear {
-        /// Why nobody knows, as a stable code.
+        /// The stable code of the reason why the result is unknown.
         reason_code: &'static str,
-        /// Whether Fineract as a whole may be away.
+        /// Whether Fineract as a whole may be unavailable.
         outage: bool,
     },
-    /// Ended in a failure that says nothing of the effect.
+    /// The command ended in a stored failure that does not show whether there was an effect.
     Failed,
-    /// Ended without an effect: others wrote at the same time, three times.
+    /// The command ended without an effect, because other requests wrote at the same time in each of Fineract's three
+    /// tries.
     Conflicted,
-    /// Refused.
+    /// Fineract refused the command.
     Refused {
-        /// Because it is there already, or the state has moved on.
+        /// Whether it refused because the object exists already, or because its state has changed.
         already_there: bool,
-        /// What that says of the key.
+        /// What the refusal shows about the key.
         key: Key,
     },
     /// Something has to be set up first.
     Unready {
-        /// For whom.
+        /// The scope for which something is missing.
         scope: Scope,
-        /// What, as a stable code.
+        /// The stable code of what is missing.
         reason_code: &'static str,
-        /// What that says of the key.
+        /// What the answer shows about the key.
         key: Key,
     },
-    /// Not now, and the key was not looked at.
+    /// Fineract does not accept the command at the moment, and did not check the key.
     NotNow {
-        /// Why, as a stable code.
+        /// The stable code of the reason.
         reason_code: &'static str,
-        /// Whether Fineract as a whole may be away.
+        /// Whether Fineract as a whole may be unavailable.
         outage: bool,
     },
-    /// Nothing that Fineract, or a proxy before it, is known to answer.
+    /// Neither Fineract nor a proxy is known to give this answer.
     Unclassified,
 }
 
 impl ReplyClass {
-    /// What a reply says; `None`: there is none, or none yet.
+    /// Classifies a reply; `None` means that there is no reply, or none yet.
     pub(super) fn of(reply: Option<&Reply>, request: Option<&Request>) -> Self {
         let unclear = |reason_code| Self::Unclear {
             reason_code,
@@ -98,7 +100,7 @@ impl ReplyClass {
     fn in_answer(answer: &Answer, request: Option<&Request>) -> Self {
         match answer.status {
             200 => Self::in_success(answer, request),
-            // A success that has lost its body on the way.
+            // The body of this success was lost on the way.
             201..=299 => Self::Unclear {
                 reason_code: "unreadable_success",
                 outage: false,
@@ -106,7 +108,7 @@ impl ReplyClass {
             300..=399 => Self::Unready {
                 scope: Scope::Deployment,
                 reason_code: "redirected",
-                key: Key::NotLookedAt,
+                key: Key::NotChecked,
             },
             425 => Self::Running("still_running"),
             409 if answer.cached => Self::Running("between_retries"),
@@ -114,10 +116,10 @@ impl ReplyClass {
                 reason_code: "too_many_requests",
                 outage: true,
             },
-            // Stored: the handler threw.
+            // A stored 500: the command's handler failed.
             500 if answer.cached => Self::Failed,
-            // Thrown by the handler, or before the key (a filter), or after the effect (the row could
-            // not be written): the key knows.
+            // The handler failed, or a filter failed before the key was checked, or the result could not be stored
+            // after the effect. Only the key shows which.
             500 => Self::Unclear {
                 reason_code: "failed_inside_fineract",
                 outage: true,
@@ -140,7 +142,7 @@ impl ReplyClass {
         let stored = if answer.cached {
             Key::Ended
         } else {
-            Key::NotLookedAt
+            Key::NotChecked
         };
         let unready = |scope, reason_code, key| Self::Unready {
             scope,
@@ -148,12 +150,12 @@ impl ReplyClass {
             key,
         };
         match (answer.status, meaning) {
-            (401, _) => unready(Scope::Deployment, "unauthenticated", Key::NotLookedAt),
+            (401, _) => unready(Scope::Deployment, "unauthenticated", Key::NotChecked),
             (_, Meaning::PasswordExpired) => {
-                unready(Scope::Deployment, "password_expired", Key::NotLookedAt)
+                unready(Scope::Deployment, "password_expired", Key::NotChecked)
             }
             (409, Meaning::Conflict) => Self::Conflicted,
-            // Besides the lock's own code Fineract has one for a lock that nobody may overrule
+            // Besides the code of a lock, Fineract has another one for a lock that nobody may override
             // (`docs/fineract/commands.md`, "Errors without the envelope").
             (409, _) | (_, Meaning::Locked) => Self::NotNow {
                 reason_code: "locked_in_fineract",
@@ -163,7 +165,8 @@ impl ReplyClass {
                 reason_code: "read_only_server",
                 outage: true,
             },
-            // ReplyClass by a handler too (an active client needs a permission more): then it is stored.
+            // The command's handler may also give this answer (an active client needs another permission). Fineract
+            // stores it in that case.
             (_, Meaning::PermissionMissing) => unready(Scope::Type, "permission_missing", stored),
             (_, Meaning::LenderUnready) => unready(Scope::Lender, "lender_unready", stored),
             (_, Meaning::OfficeMissing) => unready(Scope::Type, "office_missing", stored),
@@ -171,8 +174,8 @@ impl ReplyClass {
                 unready(Scope::Type, "payment_type_missing", stored)
             }
             (_, Meaning::Ambiguous | Meaning::Conflict) if answer.cached => Self::Failed,
-            // Up to 1.10.1 also: another attempt under the key is being run (`docs/fineract/release-1.10.1.md`,
-            // "Answers under a key").
+            // Up to 1.10.1 this also means that another attempt under the key is running
+            // (`docs/fineract/release-1.10.1.md`, "Answers under a key").
             (_, Meaning::Ambiguous | Meaning::Conflict) => Self::Unclear {
                 reason_code: "database_spoke",
                 outage: false,
@@ -181,7 +184,7 @@ impl ReplyClass {
                 already_there: true,
                 key: Key::Ended,
             },
-            // An external id, a path and the JSON are read before the key is looked at
+            // Fineract parses an external id, the path and the JSON before it checks the key
             // (`docs/fineract/idempotency.md`, "What one call does").
             (404 | 405, _) | (_, Meaning::Unreadable) => Self::Refused {
                 already_there: false,
@@ -213,7 +216,7 @@ impl ReplyClass {
         }
     }
 
-    /// A refusal that is not in Fineract's envelope: it never reached a command, or a proxy gave it.
+    /// Classifies a refusal without Fineract's envelope: it did not reach a command, or a proxy sent it.
     fn without_code(answer: &Answer) -> Self {
         let suspect = |reason_code, key| Self::Unready {
             scope: Scope::Deployment,
@@ -221,14 +224,16 @@ impl ReplyClass {
             key,
         };
         match answer.status {
-            401 => suspect("unauthenticated", Key::NotLookedAt),
-            // A replay may have lost its body (`docs/fineract/idempotency.md`, "The body of a stored answer").
+            401 => suspect("unauthenticated", Key::NotChecked),
+            // The body of a stored answer may be lost (`docs/fineract/idempotency.md`, "The body of a stored
+            // answer").
             _ if answer.cached => Self::Failed,
-            // A tenant that is not known; but also any server that has lost the thread of a connection.
+            // The tenant is unknown; but any server answers this as well if it cannot parse what arrives on a
+            // connection.
             400 => suspect("bad_request_without_code", Key::Unclear),
-            // A firewall judges answers as well.
+            // A firewall also inspects answers, so the command may have been executed.
             403 => suspect("forbidden_without_code", Key::Unclear),
-            404 | 405 => suspect("no_such_path", Key::NotLookedAt),
+            404 | 405 => suspect("no_such_path", Key::NotChecked),
             503 => Self::Unclear {
                 reason_code: "service_unavailable",
                 outage: true,

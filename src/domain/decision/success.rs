@@ -1,11 +1,11 @@
-//! What a success means: whose it is, and whether it is one.
+//! Interprets successes: which client, loan or payment they are about, and whether they are complete.
 
 use serde::Deserialize;
 
 use crate::domain::{Answer, Method, ReferentKind, Request, ResourceId};
 
-/// What counts of a command's result (`docs/fineract/commands.md`, "The result body"); in a replay any key may be
-/// null.
+/// The fields of a command's result that matter (`docs/fineract/commands.md`, "The result body"). In a stored answer,
+/// any of them may be null.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct CommandResult {
@@ -14,13 +14,14 @@ pub(super) struct CommandResult {
     loan_id: Option<i64>,
     resource_id: Option<i64>,
     rollback_transaction: Option<bool>,
-    /// A maker's answer has empty objects here (`docs/fineract/checkers.md`, "A command that waits for a checker").
+    /// In a maker's answer, the external ids are empty objects (`docs/fineract/checkers.md`, "A command that waits
+    /// for a checker").
     resource_external_id: Option<serde_json::Value>,
     sub_resource_external_id: Option<serde_json::Value>,
 }
 
 impl CommandResult {
-    /// The result in a 200's body.
+    /// The result in the body of a 200, if it can be parsed.
     pub(super) fn of(answer: &Answer) -> Option<Self> {
         serde_json::from_str(&answer.body).ok()
     }
@@ -30,20 +31,20 @@ impl CommandResult {
         self.rollback_transaction == Some(true)
     }
 
-    /// Whether it names what was created or changed, as every result does.
+    /// Whether the result contains the number of the created or changed object, as every success does.
     pub(super) fn names_resource(&self) -> bool {
         self.resource_id.is_some()
     }
 }
 
-/// The number under which a command waits for its checker, as the maker was told.
+/// The number of the command that waits for a checker, from the answer to the maker.
 pub(super) fn pending_command(answer: &Answer) -> Option<i64> {
     CommandResult::of(answer)
         .filter(|result| result.rollback_transaction == Some(true))
         .and_then(|result| result.command_id)
 }
 
-/// What counts of a command's body.
+/// The fields of a command's body that matter.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Command {
@@ -58,8 +59,8 @@ impl Command {
     }
 }
 
-/// Whether the result is of another client, loan or payment than the request's: keys know none of them
-/// (`docs/fineract/idempotency.md`, "What a key covers"). What the result does not name is not held against it.
+/// Whether the result is about another client, loan or payment than the request: a key does not include them
+/// (`docs/fineract/idempotency.md`, "What a key covers"). Fields that the result omits do not count as different.
 pub(super) fn is_about_another(result: &CommandResult, request: &Request) -> bool {
     let command = Command::of(request);
     let text = |id: &Option<serde_json::Value>| {
@@ -89,8 +90,9 @@ pub(super) fn is_about_another(result: &CommandResult, request: &Request) -> boo
 }
 
 impl Request {
-    /// The external id that a success of this command gives to the client or the loan to which it was sent by number, and
-    /// that number; `None` where it names none. A transaction's answer names the transaction.
+    /// The external id that a success shows for the client or loan that the command addressed by number, with that
+    /// number. `None` if the success shows none. The answer to a transaction shows the external id of the
+    /// transaction.
     pub fn answered_name(&self, success: &str) -> Option<(ReferentKind, i64, String)> {
         let result: CommandResult = serde_json::from_str(success).ok()?;
         let name = result.resource_external_id?.as_str()?.to_owned();
@@ -101,7 +103,7 @@ impl Request {
         }
     }
 
-    /// What a success of this command says of the numeric id of what it is about.
+    /// What a success of this command shows about the number of its client or loan.
     pub fn learned_id(&self, success: &str) -> ResourceId {
         let creates = self.loan_id().or(self.client_id()).is_none();
         match self.method {

@@ -1,4 +1,4 @@
-//! A loan as it was read.
+//! A loan as Fineract shows it.
 
 use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer};
@@ -15,95 +15,96 @@ use crate::domain::{Amount, Day};
     reason = "the loan as Fineract writes it"
 )]
 pub struct Loan {
-    /// The number.
+    /// The loan's number.
     pub id: i64,
-    /// The LOS's id.
+    /// The caller's id of the loan.
     pub external_id: Option<String>,
-    /// The state; decide on its number (`docs/fineract/loans.md`, "Loan states").
+    /// The state; decisions use its number (`docs/fineract/loans.md`, "Loan states").
     pub status: Choice,
     /// The client's number.
     pub client_id: i64,
-    /// The client's office.
+    /// The number of the client's office.
     pub client_office_id: Option<i64>,
     /// The product's number.
     pub loan_product_id: i64,
     /// The product's name.
     pub loan_product_name: String,
-    /// The currency of its amounts.
+    /// The currency of the loan's amounts.
     pub currency: Option<Currency>,
-    /// What was applied for.
+    /// The principal that the application asks for.
     pub proposed_principal: Amount,
-    /// What may be paid out; what was applied for until an approval lowers it.
+    /// The principal that may be disbursed. It equals the proposed principal until an approval lowers it.
     pub approved_principal: Amount,
-    /// The length of the term.
+    /// The length of the term, in units of `term_period_frequency_type`.
     pub term_frequency: i32,
-    /// The unit of the term.
+    /// The unit of the term (days, weeks, months or years).
     pub term_period_frequency_type: Choice,
     /// The number of instalments.
     pub number_of_repayments: i32,
-    /// Units between two instalments.
+    /// The number of units between two instalments.
     pub repayment_every: i32,
-    /// The interest rate.
+    /// The interest rate per period, in percent.
     pub interest_rate_per_period: Option<Amount>,
-    /// How an instalment is made up.
+    /// How an instalment is composed: equal instalments or equal principal.
     pub amortization_type: Choice,
-    /// Declining or flat.
+    /// Whether interest is computed on the declining balance or flat.
     pub interest_type: Choice,
-    /// Daily or by instalment.
+    /// Whether interest is computed daily or for each instalment period.
     pub interest_calculation_period_type: Choice,
-    /// Whether interest counts parts of an instalment's period.
+    /// Whether interest is also charged for a part of an instalment period.
     pub allow_partial_period_interest_calculation: bool,
-    /// The order in which payments settle what is due.
+    /// The order in which payments are applied to what is due.
     pub transaction_processing_strategy_code: String,
-    /// Whether instalments carry equal principals.
+    /// Whether all instalments have the same share of principal.
     pub is_equal_amortization: bool,
-    /// Whether it is paid out in tranches.
+    /// Whether the loan is disbursed in tranches.
     pub multi_disburse_loan: bool,
-    /// Whether its tranches are not planned beforehand.
+    /// Whether the tranches are not planned in advance.
     pub disallow_expected_disbursements: bool,
-    /// The greatest balance of a loan with tranches.
+    /// The highest outstanding balance of a loan with tranches.
     pub max_outstanding_loan_balance: Option<Amount>,
-    /// An instalment's fixed amount.
+    /// The fixed amount of an instalment.
     pub fixed_emi_amount: Option<Amount>,
-    /// What may be overdue before it counts as arrears.
+    /// The overdue amount that does not yet count as arrears.
     pub in_arrears_tolerance: Option<Amount>,
-    /// Instalments without principal.
+    /// The number of first instalments without principal.
     pub grace_on_principal_payment: Option<i32>,
-    /// Instalments without interest to pay.
+    /// The number of first instalments in which no interest is paid.
     pub grace_on_interest_payment: Option<i32>,
-    /// Instalments without interest.
+    /// The number of first instalments for which no interest is charged.
     pub grace_on_interest_charged: Option<i32>,
-    /// Days before arrears age.
+    /// The number of days before arrears start to age.
     pub grace_on_arrears_ageing: Option<i32>,
-    /// From when on interest counts, where it was fixed.
+    /// The day from which interest is charged, if it was fixed.
     pub interest_charged_from_date: Option<Day>,
-    /// The first instalment's day, where it was fixed.
+    /// The day of the first instalment, if it was fixed.
     pub expected_first_repayment_on_date: Option<Day>,
-    /// Who did what, and when.
+    /// The dates of the loan's state changes and the users who made them.
     pub timeline: LoanTimeline,
-    /// What is owed; there from the first payout on.
+    /// The outstanding amounts; present from the first disbursement.
     pub summary: Option<LoanSummary>,
-    /// The charges; not there where there are none.
+    /// The charges; Fineract omits the field if there are none.
     #[serde(default)]
     pub charges: Vec<LoanCharge>,
-    /// The planned tranches, in no order; not what was paid beyond them.
+    /// The planned tranches, in no particular order, without disbursements beyond the plan.
     pub disbursement_details: Vec<Tranche>,
-    /// The transactions, without the undone disbursements (`docs/fineract/payments.md`, "Undone payments"); release
-    /// 1.10.1 leaves them out where there are none.
+    /// The transactions, without undone disbursements (`docs/fineract/payments.md`, "Undone payments"). Release
+    /// 1.10.1 omits the field if there are none.
     #[serde(default)]
     pub transactions: Vec<Transaction>,
-    /// The notes, where they were asked for. No recording holds any: they are as Fineract's source has them, and what
-    /// is not so is left out.
+    /// The notes, if they were requested. No recorded answer contains notes: this follows Fineract's source code, and
+    /// notes of another form are skipped.
     #[serde(default, deserialize_with = "readable_notes")]
     pub notes: Vec<Note>,
 }
 
-/// A note of a loan, or of one of its transactions: `associations=notes` lists both.
+/// A note of a loan or of one of its transactions; `associations=notes` lists both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
-    /// What it says.
+    /// The text of the note.
     pub text: String,
-    /// The number of the transaction that it is of. A repayment's note has one; a disbursement's is the loan's.
+    /// The number of the transaction that the note belongs to. The note of a repayment has one; the note of a
+    /// disbursement belongs to the loan.
     pub transaction: Option<i64>,
 }
 
@@ -123,44 +124,44 @@ fn readable_notes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Note
         .collect())
 }
 
-/// What is owed of a loan (`docs/fineract/loans.md`, "The summary").
+/// The outstanding amounts of a loan (`docs/fineract/loans.md`, "The summary").
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LoanSummary {
-    /// Principal, interest, fees and penalties that are still to be repaid.
+    /// Principal, interest, fees and penalties that are not repaid yet.
     pub total_outstanding: Option<Amount>,
 }
 
 /// A currency.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Currency {
-    /// Its three letters.
+    /// The currency's code of three letters, such as `INR`.
     pub code: String,
 }
 
-/// Who did what to a loan, and when.
+/// The dates of a loan's state changes and the users who made them.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LoanTimeline {
-    /// When it was applied for.
+    /// The day of the application.
     pub submitted_on_date: Option<Day>,
-    /// By whom.
+    /// The user who submitted the application.
     pub submitted_by_username: Option<String>,
-    /// When it was approved.
+    /// The day of the approval.
     pub approved_on_date: Option<Day>,
-    /// By whom.
+    /// The user who approved the loan.
     pub approved_by_username: Option<String>,
-    /// When it is to be paid out.
+    /// The day on which the disbursement is planned.
     pub expected_disbursement_date: Option<Day>,
-    /// By whom it was paid out.
+    /// The user who disbursed the loan.
     pub disbursed_by_username: Option<String>,
-    /// When it was rejected.
+    /// The day of the rejection.
     pub rejected_on_date: Option<Day>,
-    /// By whom.
+    /// The user who rejected the application.
     pub rejected_by_username: Option<String>,
-    /// When it was withdrawn.
+    /// The day of the withdrawal.
     pub withdrawn_on_date: Option<Day>,
-    /// By whom.
+    /// The user who withdrew the application.
     pub withdrawn_by_username: Option<String>,
 }
 
@@ -168,15 +169,15 @@ pub struct LoanTimeline {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LoanCharge {
-    /// The number on this loan.
+    /// The number of the charge on this loan.
     pub id: i64,
-    /// The charge's number.
+    /// The number of the charge's definition.
     pub charge_id: i64,
     /// The charge's name.
     pub name: String,
-    /// What it was made from: an amount, or a percentage.
+    /// The amount or the percentage by which the charge was defined.
     pub amount_or_percentage: Amount,
-    /// When it is due, where that was fixed.
+    /// The day on which it is due, if it was fixed.
     pub due_date: Option<Day>,
 }
 
@@ -184,32 +185,32 @@ pub struct LoanCharge {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Tranche {
-    /// When it is to be paid.
+    /// The day on which the disbursement is planned.
     pub expected_disbursement_date: Day,
-    /// When it was paid; an open one has none.
+    /// The day of the disbursement, or `None` while the tranche is open.
     pub actual_disbursement_date: Option<Day>,
-    /// How much.
+    /// The principal of the tranche.
     pub principal: Amount,
 }
 
-/// A loan's transaction.
+/// A transaction of a loan.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Transaction {
-    /// The number.
+    /// The transaction's number.
     pub id: i64,
-    /// What it is.
+    /// The kind of the transaction, such as disbursement or repayment.
     #[serde(rename = "type")]
     pub kind: Choice,
-    /// How much.
+    /// The amount of the transaction.
     pub amount: Amount,
-    /// The external id.
+    /// The external id that the caller of Fineract gave to the transaction.
     pub external_id: Option<String>,
-    /// Whether it was undone by itself.
+    /// Whether the transaction itself was undone.
     pub manually_reversed: bool,
-    /// When it was undone, alone or with others.
+    /// The day on which it was undone, alone or together with others.
     pub reversed_on_date: Option<Day>,
-    /// How it was paid, where a payment type was named.
+    /// How it was paid, if a payment type was given.
     pub payment_detail_data: Option<PaymentDetail>,
 }
 
@@ -217,41 +218,42 @@ pub struct Transaction {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PaymentDetail {
-    /// The reference; empty where none was given.
+    /// The payment reference, empty if none was given.
     pub receipt_number: Option<String>,
 }
 
 impl Loan {
-    /// Reads Fineract's answer for one loan.
+    /// Parses Fineract's answer for one loan.
     pub fn parse(body: &str) -> Result<Self, serde_json::Error> {
         serde_json::from_str(body)
     }
 
-    /// The disbursements that stand.
+    /// The disbursements that have not been undone.
     pub fn disbursements(&self) -> impl Iterator<Item = &Transaction> {
         self.standing(1)
     }
 
-    /// The repayments that stand.
+    /// The repayments that have not been undone.
     pub fn repayments(&self) -> impl Iterator<Item = &Transaction> {
         self.standing(2)
     }
 
-    /// The transactions of a kind (`docs/fineract/payments.md`, "Transactions of a loan") that stand.
+    /// The transactions of a kind (`docs/fineract/payments.md`, "Transactions of a loan") that have not been undone.
     fn standing(&self, kind: i32) -> impl Iterator<Item = &Transaction> {
         self.transactions
             .iter()
             .filter(move |transaction| transaction.kind.id == kind && transaction.stands())
     }
 
-    /// What was really paid out: the sum of the transactions, never a figure of the loan's own, which
-    /// leaves out what Fineract pays beyond the tranches (`docs/fineract/payments.md`, "Paying beyond the tranches").
+    /// The amount that was actually disbursed, as the sum of the transactions. The loan's own figures omit what
+    /// Fineract disburses beyond the tranches (`docs/fineract/payments.md`, "Paying beyond the tranches").
     pub fn paid(&self) -> Amount {
         total(self.disbursements().map(|transaction| transaction.amount))
     }
 }
 
-/// The exact sum; no sum of Fineract's amounts, of at most 19 digits, comes near the end of the type.
+/// The exact sum of Fineract's amounts. They have at most 19 digits, so their sum stays far below the limit of the
+/// type.
 pub(crate) fn total(amounts: impl Iterator<Item = Amount>) -> Amount {
     Amount(
         amounts
@@ -261,13 +263,13 @@ pub(crate) fn total(amounts: impl Iterator<Item = Amount>) -> Amount {
 }
 
 impl Transaction {
-    /// Reads Fineract's answer for one transaction.
+    /// Parses Fineract's answer for one transaction.
     pub fn parse(body: &str) -> Result<Self, serde_json::Error> {
         serde_json::from_str(body)
     }
 
-    /// Whether it has not been undone. An undone disbursement only shows by its date (`docs/fineract/payments.md`,
-    /// "Undone payments").
+    /// Whether the transaction has not been undone. An undone disbursement can only be recognised by its date
+    /// (`docs/fineract/payments.md`, "Undone payments").
     pub const fn stands(&self) -> bool {
         !self.manually_reversed && self.reversed_on_date.is_none()
     }

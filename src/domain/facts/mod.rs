@@ -1,7 +1,7 @@
-//! What was read from Fineract, as far as operations look at it.
+//! Fineract's clients, loans and products, with the fields that operations use.
 //!
-//! What a real Fineract always shows must be there: its absence is an answer that is not understood, not a
-//! "no" or a "none". Only what recorded answers leave out, too, is optional.
+//! A field that every real Fineract shows is required. If it is missing, the answer is not understood; it does not
+//! mean "no" or "none". Only fields that some recorded answers omit are optional.
 
 mod loan;
 
@@ -14,20 +14,20 @@ pub use self::loan::{
 };
 use crate::domain::{Amount, Day};
 
-/// The answers to [`Reads`](super::Reads): `None` is what was not read, or is not there.
+/// The objects that [`Reads`](super::Reads) requested. A field is `None` if it was not requested or does not exist.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
     /// The client.
     pub client: Option<Client>,
-    /// The product.
+    /// The lender's product.
     pub product: Option<Product>,
     /// The loan.
     pub loan: Option<Loan>,
-    /// The payment type.
+    /// The payment type of UTRs.
     pub payment_type: Option<Named>,
-    /// The office; not there either where Fineract did not show it.
+    /// The office of new clients; also `None` if the gateway's user may not see it.
     pub office: Option<Named>,
-    /// The transaction, standing or undone.
+    /// The transaction, whether it has been undone or not.
     pub transaction: Option<Transaction>,
 }
 
@@ -38,10 +38,10 @@ impl Facts {
     }
 }
 
-/// One of Fineract's enum values; its number is what requests carry (`docs/fineract/loans.md`, "Enum values").
+/// One of Fineract's enum values. Requests contain its number (`docs/fineract/loans.md`, "Enum values").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub struct Choice {
-    /// The number.
+    /// The number of the value.
     pub id: i32,
 }
 
@@ -55,11 +55,11 @@ impl Serialize for Choice {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Client {
-    /// The number.
+    /// The client's number.
     pub id: i64,
-    /// The LOS's id.
+    /// The caller's id of the client.
     pub external_id: Option<String>,
-    /// The office.
+    /// The number of the client's office.
     pub office_id: Option<i64>,
     /// The first name; an organisation has none.
     pub firstname: Option<String>,
@@ -69,28 +69,28 @@ pub struct Client {
     pub mobile_no: Option<String>,
     /// The e-mail address.
     pub email_address: Option<String>,
-    /// Since when it is active; a pending client has none.
+    /// The day of the activation; a pending client has none.
     pub activation_date: Option<Day>,
-    /// Who did what.
+    /// The users who changed the client's state.
     pub timeline: ClientTimeline,
 }
 
-/// Who did what to a client.
+/// The users who changed a client's state.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ClientTimeline {
-    /// The user that activated it.
+    /// The user who activated the client.
     pub activated_by_username: Option<String>,
 }
 
 impl Client {
-    /// Reads Fineract's answer for one client.
+    /// Parses Fineract's answer for one client.
     pub fn parse(body: &str) -> Result<Self, serde_json::Error> {
         serde_json::from_str(body)
     }
 }
 
-/// A loan product: a lender's terms (`docs/fineract/loans.md`, "The fields of a product").
+/// A loan product, which contains a lender's terms (`docs/fineract/loans.md`, "The fields of a product").
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(
@@ -98,29 +98,29 @@ impl Client {
     reason = "the product as Fineract writes it"
 )]
 pub struct Product {
-    /// The number.
+    /// The product's number.
     pub id: i64,
-    /// The unique name.
+    /// The product's name, which is unique.
     pub name: String,
-    /// How an instalment is made up.
+    /// How an instalment is composed: equal instalments or equal principal.
     pub amortization_type: Choice,
-    /// Declining or flat.
+    /// Whether interest is computed on the declining balance or flat.
     pub interest_type: Choice,
-    /// Daily or by instalment.
+    /// Whether interest is computed daily or for each instalment period.
     pub interest_calculation_period_type: Choice,
-    /// Whether interest counts parts of an instalment's period.
+    /// Whether interest is also charged for a part of an instalment period.
     pub allow_partial_period_interest_calculation: bool,
-    /// The order in which payments settle what is due.
+    /// The order in which payments are applied to what is due.
     pub transaction_processing_strategy_code: String,
-    /// Whether instalments carry equal principals.
+    /// Whether all instalments have the same share of principal.
     pub is_equal_amortization: bool,
-    /// Whether a loan is paid out in tranches.
+    /// Whether a loan is disbursed in tranches.
     pub multi_disburse_loan: bool,
-    /// Whether tranches are not planned beforehand.
+    /// Whether the tranches are not planned in advance.
     pub disallow_expected_disbursements: bool,
-    /// The greatest balance of a loan with tranches.
+    /// The highest outstanding balance of a loan with tranches.
     pub outstanding_loan_balance: Option<Amount>,
-    /// The charges, an empty list where there are none; Fineract does not put them on a loan by itself.
+    /// The charges, possibly none. Fineract does not add them to a loan by itself.
     pub charges: Vec<ProductCharge>,
 }
 
@@ -130,32 +130,32 @@ pub struct Product {
 pub struct ProductCharge {
     /// The charge's number.
     pub id: i64,
-    /// Its name.
+    /// The charge's name.
     pub name: String,
-    /// The amount, or the percentage.
+    /// The amount or the percentage of the charge.
     pub amount: Amount,
-    /// When it is due.
+    /// The event at which the charge is due, such as the disbursement.
     pub charge_time_type: Choice,
 }
 
 impl Product {
-    /// Reads Fineract's answer for one product; an entry of the list of all lacks what counts.
+    /// Parses Fineract's answer for one product. An entry in the list of products lacks required fields.
     pub fn parse(body: &str) -> Result<Self, serde_json::Error> {
         serde_json::from_str(body)
     }
 }
 
-/// What an entry of one of Fineract's lists (products, payment types, charges) is known by.
+/// An entry of one of Fineract's lists (products, payment types, charges, offices).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Named {
-    /// The number.
+    /// The number of the entry.
     pub id: i64,
-    /// The name.
+    /// The name of the entry.
     pub name: String,
 }
 
 impl Named {
-    /// Reads a list.
+    /// Parses a list of entries.
     pub fn parse_list(body: &str) -> Result<Vec<Self>, serde_json::Error> {
         serde_json::from_str(body)
     }

@@ -1,45 +1,44 @@
-//! Is a key honoured? Asked with commands that Fineract must refuse (`docs/fineract/idempotency.md`, "Asking whether
-//! a key is honoured").
+//! Probes whether Fineract honours idempotency keys, with commands that Fineract must refuse
+//! (`docs/fineract/idempotency.md`, "Asking whether a key is honoured").
 
 use super::{Answer, FineractCommand, OperationType, Request, error_codes};
 
-/// What a command is tried on, so that it must be refused.
+/// The object on which a command is probed, so that Fineract must refuse it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProbeSubject {
-    /// On nothing: its body alone is refused.
+    /// No object: the body alone is refused.
     Nothing,
-    /// On a client: the body holds no change.
+    /// A client: the body contains no change.
     Client,
-    /// On a loan in one of these states, which forbid the command whatever its body; and the types of whose
-    /// success such a state is likely to be left.
+    /// A loan in one of these states, which forbid the command regardless of its body.
     Loan {
-        /// Their numbers (`docs/fineract/loans.md`, "Loan states").
+        /// The numbers of the states (`docs/fineract/loans.md`, "Loan states").
         states: &'static [i32],
-        /// The last that succeeded.
+        /// The operation types after whose success a loan is likely to be in one of the states.
         left_by: &'static [OperationType],
     },
 }
 
-/// What the answers to a command say that was sent twice under one key.
+/// The verdict of a probe that sent a command twice under one key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeySaid {
-    /// The second one came from what is stored under the key.
+pub enum ProbeVerdict {
+    /// The second answer was the stored answer of the key.
     Honoured,
-    /// The second one was made anew, or the first was carried out, which a probe is not to be.
+    /// Fineract executed the command a second time, or the first command succeeded although it had to be refused.
     NotHonoured,
-    /// Nothing about the key.
-    Nothing,
+    /// The answers show nothing about the key.
+    Inconclusive,
 }
 
-/// Neither pending, nor on its way between two clients.
+/// Every state after "pending", except a transfer between two clients.
 const PAST_PENDING: &[i32] = &[200, 300, 400, 500, 600, 601, 700];
-/// A loan with tranches is paid out to again while it is active, and closed loans may be reopened so.
+/// A loan with tranches can be disbursed again while it is active, and a disbursement may reopen a closed loan.
 const NEVER_PAID_OUT: &[i32] = &[100, 400, 500];
 const NOT_APPROVED: &[i32] = &[100, 300, 400, 500, 600, 601, 700];
 const NOTHING_OWED_YET: &[i32] = &[100, 200, 400, 500];
 
 impl FineractCommand {
-    /// The commands that are probed.
+    /// The commands that have a probe of their own.
     pub const PROBED: [Self; 10] = [
         Self::CreateClient,
         Self::UpdateClient,
@@ -53,8 +52,8 @@ impl FineractCommand {
         Self::RepayLoan,
     ];
 
-    /// The command whose probe also tells about this one. Fineract executes `undodisbursal` with any body, and a delete has
-    /// no body that could be wrong: these two cannot be probed.
+    /// The command whose probe also covers this one. Two commands cannot be probed: Fineract executes `undodisbursal`
+    /// with any body, and a delete has no body that could be invalid.
     #[must_use]
     pub const fn probed_as(self) -> Self {
         match self {
@@ -73,13 +72,13 @@ impl FineractCommand {
         }
     }
 
-    /// The operation types about whose keys its probe tells.
+    /// The operation types whose commands this probe covers.
     pub fn types_probed(self) -> impl Iterator<Item = OperationType> {
         let all = OperationType::ALL.iter().copied();
         all.filter(move |operation_type| Self::of(*operation_type).probed_as() == self)
     }
 
-    /// The stable name of its probe, in the table `key_probe`, the metrics and `/readyz`.
+    /// The stable name of the probe in the table `key_probe`, in the metrics and in `/readyz`.
     pub const fn probe_name(self) -> &'static str {
         match self {
             Self::CreateClient => "create_client",
@@ -95,7 +94,7 @@ impl FineractCommand {
         }
     }
 
-    /// What it is tried on.
+    /// The object on which the command is probed.
     pub const fn subject(self) -> ProbeSubject {
         use OperationType as Type;
         const PAST: ProbeSubject = ProbeSubject::Loan {
@@ -154,7 +153,7 @@ impl FineractCommand {
         }
     }
 
-    /// The probe, on the client or loan of that number where it is addressed to one: a body that Fineract refuses.
+    /// The probe: a request with a body that Fineract refuses. `number` is the client or loan that it addresses.
     pub fn probe(self, number: i64) -> Request {
         let body = match self {
             Self::UpdateClient | Self::UpdateLoan | Self::UndoApproval | Self::UndoDisbursal => {
@@ -173,26 +172,26 @@ impl FineractCommand {
     }
 }
 
-impl KeySaid {
-    /// What the first answer says by itself; `None`: it is a refusal, and the second one tells.
+impl ProbeVerdict {
+    /// The verdict of the first answer alone, or `None` if it is a refusal, so that the command must be sent again.
     pub fn by_first(first: &Answer) -> Option<Self> {
         if is_done(first) && !first.cached {
             Some(Self::NotHonoured)
         } else if is_refusal(first) {
             None
         } else {
-            Some(Self::Nothing)
+            Some(Self::Inconclusive)
         }
     }
 
-    /// What the second answer says: the first was a refusal, or a success.
+    /// The verdict of the second answer, after the first was a refusal or a success.
     pub fn by_second(second: &Answer) -> Self {
         if second.cached {
             Self::Honoured
         } else if is_done(second) || is_refusal(second) {
             Self::NotHonoured
         } else {
-            Self::Nothing
+            Self::Inconclusive
         }
     }
 }
@@ -201,8 +200,8 @@ const fn is_done(answer: &Answer) -> bool {
     matches!(answer.status, 200..=299)
 }
 
-/// Whether Fineract itself refused the command, as it would each time: not the caller, nor for now, nor
-/// somebody in between.
+/// Whether Fineract itself refused the command and would always refuse it. Refusals of the caller, temporary refusals
+/// and answers of a proxy do not count.
 fn is_refusal(answer: &Answer) -> bool {
     matches!(answer.status, 400..=499)
         && !matches!(answer.status, 401 | 404 | 408 | 409 | 425 | 429)

@@ -16,43 +16,63 @@ fn answer(text: &str) -> Answer {
 }
 
 #[test]
-fn only_two_refusals_or_a_success_speak_against_a_key() {
-    for (first, second, said) in [
-        ("400 validation", "400c validation", KeySaid::Honoured),
-        ("400 validation", "400 validation", KeySaid::NotHonoured),
-        ("403 state", "400 validation", KeySaid::NotHonoured),
+fn only_two_refusals_or_a_success_show_that_a_key_is_ignored() {
+    for (first, second, expected) in [
+        ("400 validation", "400c validation", ProbeVerdict::Honoured),
+        (
+            "400 validation",
+            "400 validation",
+            ProbeVerdict::NotHonoured,
+        ),
+        ("403 state", "400 validation", ProbeVerdict::NotHonoured),
         (
             "403 error.msg.data.integrity.issue",
             "403c error.msg.data.integrity.issue",
-            KeySaid::Honoured,
+            ProbeVerdict::Honoured,
         ),
         (
             "403 error.msg.data.integrity.issue",
             "403 error.msg.data.integrity.issue",
-            KeySaid::NotHonoured,
+            ProbeVerdict::NotHonoured,
         ),
-        ("400 validation", "200", KeySaid::NotHonoured),
-        ("200", "", KeySaid::NotHonoured),
-        ("401 unauthenticated", "", KeySaid::Nothing),
-        ("403 error.msg.not.authorized", "", KeySaid::Nothing),
-        ("404 error.msg.loan.id.invalid", "", KeySaid::Nothing),
-        ("409 locked", "", KeySaid::Nothing),
-        ("503 scheduler", "", KeySaid::Nothing),
-        ("500 broken", "", KeySaid::Nothing),
-        ("403", "", KeySaid::Nothing),
-        ("400 validation", "401 unauthenticated", KeySaid::Nothing),
+        ("400 validation", "200", ProbeVerdict::NotHonoured),
+        ("200", "", ProbeVerdict::NotHonoured),
+        ("401 unauthenticated", "", ProbeVerdict::Inconclusive),
+        (
+            "403 error.msg.not.authorized",
+            "",
+            ProbeVerdict::Inconclusive,
+        ),
+        (
+            "404 error.msg.loan.id.invalid",
+            "",
+            ProbeVerdict::Inconclusive,
+        ),
+        ("409 locked", "", ProbeVerdict::Inconclusive),
+        ("503 scheduler", "", ProbeVerdict::Inconclusive),
+        ("500 broken", "", ProbeVerdict::Inconclusive),
+        ("403", "", ProbeVerdict::Inconclusive),
+        (
+            "400 validation",
+            "401 unauthenticated",
+            ProbeVerdict::Inconclusive,
+        ),
         (
             "400 validation",
             "403 error.msg.not.authorized",
-            KeySaid::Nothing,
+            ProbeVerdict::Inconclusive,
         ),
-        ("400 validation", "503 scheduler", KeySaid::Nothing),
-        ("400 validation", "409 locked", KeySaid::Nothing),
-        ("400 validation", "403", KeySaid::Nothing),
+        (
+            "400 validation",
+            "503 scheduler",
+            ProbeVerdict::Inconclusive,
+        ),
+        ("400 validation", "409 locked", ProbeVerdict::Inconclusive),
+        ("400 validation", "403", ProbeVerdict::Inconclusive),
     ] {
-        let heard = KeySaid::by_first(&answer(first))
-            .unwrap_or_else(|| KeySaid::by_second(&answer(second)));
-        assert_eq!(heard, said, "{first}, {second}");
+        let verdict = ProbeVerdict::by_first(&answer(first))
+            .unwrap_or_else(|| ProbeVerdict::by_second(&answer(second)));
+        assert_eq!(verdict, expected, "{first}, {second}");
     }
 }
 

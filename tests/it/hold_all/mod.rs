@@ -214,7 +214,7 @@ async fn the_command_and_the_flag_hold_every_gateway(pool: PgPool) {
     assert_eq!(held.code, Some(0), "{}", held.stderr);
     assert_eq!(
         held.stderr.trim_end(),
-        "everything is on hold: 0 operations, and what is accepted from now on; 0 had been sent before, and end as ever"
+        "everything is on hold: 0 operations, and all that are accepted from now on; 0 had been sent before and will still end"
     );
     // 202 goes on.
     let accepted = first.send("CLIENT_CREATE", client("C-2")).await;

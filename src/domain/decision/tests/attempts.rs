@@ -1,10 +1,10 @@
-//! Replies and attempts in one word each.
+//! A short notation for replies and attempts, one word for each.
 
 use std::time::Duration;
 
 use crate::domain::{Answer, Attempt, Failure, Method, Reply, Request};
 
-/// The command of every attempt, if nothing else is said.
+/// The command of every attempt.
 pub(super) fn command() -> Request {
     Request {
         method: Method::Post,
@@ -18,8 +18,8 @@ const ANOTHERS: &str = r#"{"officeId":1,"clientId":42,"loanId":10,"resourceId":1
 const NULLS: &str = r#"{"commandId":null,"clientId":42,"loanId":9,"resourceId":9,"changes":null,"rollbackTransaction":false,"resourceExternalId":null}"#;
 const PENDING: &str = r#"{"commandId":77,"resourceId":9,"rollbackTransaction":true,"resourceExternalId":{},"subResourceExternalId":{}}"#;
 
-/// What comes back, in one word: a failure, a success, or a status, `c` where it is a stored answer, and
-/// behind a colon a code or its name here.
+/// Builds a reply from one word: a failure, a success, or a status, with `c` for a stored answer, and after a colon
+/// an error code or one of the short names below.
 pub(super) fn reply(word: &str) -> Reply {
     let (status, body, cached) = match word {
         "unreachable" => return Reply::Failure(Failure::NotConnected),
@@ -74,7 +74,7 @@ fn body(status: u16, code: &str) -> String {
     )
 }
 
-/// A first attempt that was answered so.
+/// A first attempt with this reply.
 pub(super) fn answered(reply: Reply) -> Attempt {
     Attempt {
         number: 1,
@@ -89,8 +89,8 @@ pub(super) fn answered(reply: Reply) -> Attempt {
     }
 }
 
-/// Attempts, one a word, the last one just answered: `k2`, what came back as in [`reply`] or `open`, and
-/// how many seconds ago it was sent. Without a key it is the first.
+/// Builds attempts from words, the last of them just answered. A word consists of the key (`k2-`, or nothing for the
+/// first key), the reply as in [`reply`] (or `open` for none), and after `@` how many seconds ago it was sent.
 pub(super) fn attempts(words: &str) -> Vec<Attempt> {
     let attempt = |(index, word): (usize, &str)| {
         let (word, age) = word.split_once('@').unwrap_or((word, "0"));

@@ -1,4 +1,4 @@
-//! The tables are right, and `docs/DECISIONS.md` says what they say.
+//! Checks the tables against the code, and `docs/DECISIONS.md` against the tables.
 
 use std::{fmt::Write as _, path::Path, time::Duration};
 
@@ -13,12 +13,12 @@ use super::{
     recorded,
 };
 
-fn in_words(decision: Decision) -> String {
+fn decision_text(decision: Decision) -> String {
     match decision {
         Decision::Succeeded => "succeeded".to_owned(),
         Decision::Refused => "refused".to_owned(),
         Decision::SameKey { reason_code, .. } => format!("same key: {reason_code}"),
-        Decision::Read(question) => format!("read: {}", asked(question)),
+        Decision::Read(question) => format!("read: {}", question_text(question)),
         Decision::AwaitChecker => "wait for the checker".to_owned(),
         Decision::Rejected => "failed: rejected_by_checker".to_owned(),
         Decision::Suspect { scope, reason_code } => match scope {
@@ -30,22 +30,22 @@ fn in_words(decision: Decision) -> String {
     }
 }
 
-fn asked(question: Question) -> &'static str {
+fn question_text(question: Question) -> &'static str {
     match question {
-        Question::AlreadyThere => "is what is there already ours?",
-        Question::BeforeTheKey => "has it happened although it cannot be asked?",
-        Question::Stuck => "has it happened although its key is stuck?",
-        Question::Failed => "did it happen although it failed?",
-        Question::Conflicted => "did it happen although others wrote?",
-        Question::Closing => "has it happened although it is to end unsent?",
-        Question::Forgotten => "has it happened, now that its key may be purged?",
+        Question::AlreadyThere => "is the existing effect the operation's own?",
+        Question::BeforeTheKey => "was it executed although the key was not checked?",
+        Question::Stuck => "was it executed although its key has not ended?",
+        Question::Failed => "is there an effect although it failed?",
+        Question::Conflicted => "is there an effect although others wrote?",
+        Question::Closing => "is there an effect although the operation is to end?",
+        Question::Forgotten => "was it executed although its key may be purged?",
     }
 }
 
-fn decided(words: &str) -> String {
+fn decide_text(words: &str) -> String {
     let attempts = attempts(words);
     let reply = attempts.last().unwrap().reply.as_ref().unwrap();
-    in_words(decide(reply, &History::new(&attempts), PATIENCE))
+    decision_text(decide(reply, &History::new(&attempts), PATIENCE))
 }
 
 fn finding(name: &str) -> Finding {
@@ -107,13 +107,13 @@ fn audited(audit: &str, words: &str) -> String {
     let attempts = attempts(words);
     let reply = attempts.last().unwrap().reply.as_ref().unwrap();
     let history = History::new(&attempts).seen_in_audit(Some(audit.unwrap()));
-    in_words(decide(reply, &history, PATIENCE))
+    decision_text(decide(reply, &history, PATIENCE))
 }
 
 #[test]
 fn each_answer_means_what_the_table_says() {
     for [what, words, expected, _] in rows(FIRST).chain(rows(LATER)) {
-        assert_eq!(decided(words), expected, "{what}: {words}");
+        assert_eq!(decide_text(words), expected, "{what}: {words}");
     }
 }
 
@@ -129,13 +129,13 @@ fn each_reading_decides_what_the_table_says() {
 }
 
 #[test]
-fn the_key_of_a_command_that_was_put_up_means_what_the_table_says() {
+fn a_key_after_its_audit_means_what_the_table_says() {
     for [audit, words, expected] in rows(CHECKERS) {
         assert_eq!(audited(audit, words), expected, "{audit} {words}");
     }
 }
 
-/// It has no second command, and no end, before its key tells.
+/// Such an operation gets neither a second command nor an end before its key has ended.
 #[test]
 fn a_command_waits_from_its_answer_until_its_key_has_ended() {
     for (words, waits) in [
@@ -159,19 +159,19 @@ fn a_command_waits_from_its_answer_until_its_key_has_ended() {
 const HEAD: &str = include_str!("document.md");
 
 fn table(out: &mut String, cases: &str) {
-    out.push_str("| what came back | what the gateway does | rule |\n| --- | --- | --- |\n");
+    out.push_str("| answer | what the gateway does | rule |\n| --- | --- | --- |\n");
     for [what, _, decision, source] in rows(cases) {
         writeln!(out, "| {what} | {decision} | {source} |").unwrap();
     }
 }
 
-/// Attempts as an operator reads them.
-fn told(words: &str) -> String {
+/// The attempts as a readable sequence.
+fn sequence(words: &str) -> String {
     words.split_whitespace().collect::<Vec<_>>().join(" → ")
 }
 
-/// The codes without repetition, and without those that only name the kind of error.
-fn telling(mut codes: Vec<String>) -> Vec<String> {
+/// The codes without repetitions and without those that only name the kind of error.
+fn specific(mut codes: Vec<String>) -> Vec<String> {
     codes.retain(|code| {
         !matches!(
             code.as_str(),
@@ -194,23 +194,27 @@ fn document() -> String {
     next(&mut out);
     out.push_str("| question | found | attempts | known | what the gateway does |\n| --- | --- | --- | --- | --- |\n");
     for [question_name, found, words, known, expected] in rows(READINGS) {
-        let (asked, told) = (asked(question(question_name)), told(words));
-        writeln!(out, "| {asked} | {found} | {told} | {known} | {expected} |").unwrap();
+        let (asked, attempts) = (question_text(question(question_name)), sequence(words));
+        writeln!(
+            out,
+            "| {asked} | {found} | {attempts} | {known} | {expected} |"
+        )
+        .unwrap();
     }
     next(&mut out);
     out.push_str("| audit | attempts | what the gateway does |\n| --- | --- | --- |\n");
     for [audit, words, expected] in rows(CHECKERS) {
-        writeln!(out, "| {audit} | {} | {expected} |", told(words)).unwrap();
+        writeln!(out, "| {audit} | {} | {expected} |", sequence(words)).unwrap();
     }
     next(&mut out);
     out.push_str(
         "| status | stored | codes | what the gateway does |\n| --- | --- | --- | --- |\n",
     );
     for (answer, decision) in
-        recorded::refusals(|reply| in_words(decide(reply, &History::new(&[]), PATIENCE)))
+        recorded::refusals(|reply| decision_text(decide(reply, &History::new(&[]), PATIENCE)))
     {
         let stored = if answer.cached { "yes" } else { "" };
-        let codes = telling(answer.codes()).join(", ");
+        let codes = specific(answer.codes()).join(", ");
         writeln!(
             out,
             "| {} | {stored} | {codes} | {decision} |",
@@ -228,7 +232,7 @@ fn the_document_says_what_the_tables_say() {
     let document = document();
     #[expect(
         clippy::disallowed_methods,
-        reason = "asked for by whoever runs the test"
+        reason = "whoever runs the test asks for it"
     )]
     let rewrite = std::env::var("UPDATE_DOCS").is_ok_and(|value| value == "1");
     if rewrite {
@@ -238,6 +242,6 @@ fn the_document_says_what_the_tables_say() {
     let kept = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         kept == document,
-        "run the tests with UPDATE_DOCS=1, and read what has changed"
+        "run the tests with UPDATE_DOCS=1 and review the changes"
     );
 }

@@ -1,4 +1,4 @@
-//! What each answer means, row by row; `docs/DECISIONS.md` is written from these tables.
+//! Tests of the decision, as tables from which `docs/DECISIONS.md` is generated.
 
 mod attempts;
 mod cases;
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::Patience;
 
-/// The default.
+/// The default of the settings.
 const PATIENCE: Patience = Patience {
     stuck_after: Duration::from_mins(5),
 };

@@ -1,4 +1,4 @@
-//! Every refusal of a command that a real Fineract gave when it was recorded.
+//! Checks the decision against every recorded refusal of a real Fineract.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::domain::{Answer, Reply};
 
-/// Each of them once, with what `decide` says of it.
+/// Each recorded refusal once, with the result of `decide`.
 pub(super) fn refusals(decide: impl Fn(&Reply) -> String) -> Vec<(Answer, String)> {
     let mut all = BTreeMap::new();
     for answer in answers().into_iter().filter(|answer| answer.status != 200) {
@@ -22,7 +22,7 @@ pub(super) fn refusals(decide: impl Fn(&Reply) -> String) -> Vec<(Answer, String
     all.into_values().collect()
 }
 
-/// The answers to commands.
+/// All recorded answers to commands.
 fn answers() -> Vec<Answer> {
     let folder =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/fineract-sandbox/tests/recorded");
@@ -55,7 +55,7 @@ fn answer(response: &Value) -> Answer {
     }
 }
 
-/// The recordings have names in the place of ids.
+/// Replaces the placeholders that the recordings contain instead of ids.
 fn numbered(body: &Value) -> Value {
     let mut body = body.clone();
     if !body.is_object() {
@@ -75,14 +75,14 @@ fn numbered(body: &Value) -> Value {
     body
 }
 
-/// What each recorded success of a command looks like to the engine, with its own request before it.
+/// Every recorded success of a command is accepted, and a maker's answer is not.
 #[test]
 fn recorded_successes_are_believed_and_a_makers_is_not() {
     let (mut done, mut pending) = (0, 0);
     for answer in answers().into_iter().filter(|answer| answer.status == 200) {
         let body: Value = serde_json::from_str(&answer.body).unwrap();
         if body["resourceId"].is_null() && body["rollbackTransaction"].is_null() {
-            // Products and other things that this gateway does not write.
+            // Products and other objects that the gateway does not write.
             continue;
         }
         let expected = if body["rollbackTransaction"] == true {
@@ -100,7 +100,7 @@ fn recorded_successes_are_believed_and_a_makers_is_not() {
     assert!(done > 50 && pending == 7, "{done} {pending}");
 }
 
-/// The rule behind the list: what a first attempt is refused with for good is a 4xx in Fineract's words.
+/// A first attempt is refused permanently only by a 4xx with an error code of Fineract.
 #[test]
 fn only_a_command_that_fineract_looked_at_is_refused_for_good() {
     for answer in answers() {

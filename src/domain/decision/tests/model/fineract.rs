@@ -1,26 +1,26 @@
-//! A Fineract that does its worst with one operation's commands.
+//! A model of Fineract that treats the commands of one operation as badly as a real one could.
 
 use std::collections::BTreeMap;
 
 use crate::domain::decision::Finding;
 
-/// What kind of command it is.
+/// The kind of command.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Kind {
-    /// A create, an approval, a payment: a second one is refused.
+    /// A create, an approval or a payment: Fineract refuses a second one.
     Natural,
-    /// The same, but it looked done before anything was sent.
-    Foreseen,
-    /// An update: each one takes effect.
+    /// The same, but the effect existed before anything was sent.
+    Preexisting,
+    /// An update: every execution takes effect.
     Update,
 }
 
-/// A row of Fineract's commands.
+/// A row of Fineract's table of commands.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Row {
-    /// Runs until then, or for ever; whether it will take effect.
+    /// The command runs until this time, or for ever. `effect` tells whether it will take effect.
     Running { until: Option<u64>, effect: bool },
-    /// Ended with this answer, to be cached.
+    /// The command ended with this answer, which is stored.
     Ended(&'static str),
 }
 
@@ -44,15 +44,15 @@ pub(super) struct Fineract {
     pub(super) now: u64,
     pub(super) started_at: u64,
     pub(super) rows: BTreeMap<i32, Row>,
-    /// Commands that are on their way: the key, and when they arrive.
+    /// Commands that have not arrived yet: the key, and the time of arrival.
     pub(super) travelling: Vec<(i32, u64)>,
     pub(super) effects: u32,
-    /// Somebody else's stands in its place.
+    /// Somebody else's effect exists instead.
     pub(super) theirs: bool,
 }
 
 impl Fineract {
-    /// Lets time pass: what travels arrives, what runs ends.
+    /// Advances the clock: commands arrive, and running ones end.
     pub(super) fn pass(&mut self, seconds: u64, dice: &mut Dice) {
         self.now += seconds;
         let now = self.now;
@@ -78,7 +78,7 @@ impl Fineract {
         }
     }
 
-    /// Dies and comes back: what runs stays so for ever, sometimes with its effect.
+    /// Crashes and restarts: a running command stays in the table as running, sometimes with its effect.
     pub(super) fn crash(&mut self, dice: &mut Dice) {
         for key in self.rows.keys().copied().collect::<Vec<_>>() {
             if let Some(Row::Running { until: Some(_), .. }) = self.rows.get(&key) {
@@ -99,9 +99,9 @@ impl Fineract {
         self.started_at = self.now;
     }
 
-    /// Runs a command; what it answers.
+    /// Executes a command and returns the answer.
     fn execute(&mut self) -> &'static str {
-        let taken = self.theirs || self.effects > 0 || self.kind == Kind::Foreseen;
+        let taken = self.theirs || self.effects > 0 || self.kind == Kind::Preexisting;
         if self.kind != Kind::Update && taken {
             return "already";
         }
@@ -109,20 +109,20 @@ impl Fineract {
         "done"
     }
 
-    /// A command arrives; what it answers in time, if anything.
+    /// Receives a command and returns the answer, unless it comes too late.
     fn take(&mut self, key: i32, dice: &mut Dice) -> Option<String> {
         match dice.below(24) {
             0 => return Some("403:not-authorized".to_owned()),
             1 => return Some("409:locked".to_owned()),
             2 => return Some("503:scheduler".to_owned()),
-            // A filter before the key.
+            // A filter fails before the key is checked.
             3 => return Some("500".to_owned()),
             4 => return Some("502".to_owned()),
             _ => {}
         }
         match self.rows.get(&key) {
-            // Between its own retries a command looks refused, and to an older Fineract's key race as if
-            // the database had spoken.
+            // Between Fineract's own tries, the command seems refused. When two requests with one key race, an older
+            // release answers with an error of the database.
             Some(Row::Running { until, .. }) => {
                 return Some(match dice.below(4) {
                     0 if until.is_some() => "409c:conflict".to_owned(),
@@ -147,12 +147,12 @@ impl Fineract {
         let fails = ["500:", "403:database", "409:conflict", "400:rule"];
         let answer = match dice.below(13) {
             number @ 0..=3 => fails[usize::try_from(number).unwrap()],
-            // The effect is there, and a failure is stored.
+            // The effect exists, although a failure is stored.
             12 => {
                 self.execute();
                 "500:"
             }
-            // The effect is there, but the row cannot be written.
+            // The effect exists, but its row cannot be written.
             4 => {
                 self.execute();
                 let stranded = Row::Running {
@@ -172,22 +172,22 @@ impl Fineract {
         })
     }
 
-    /// What reading finds.
+    /// What a reading finds.
     pub(super) fn look(&self) -> Finding {
         match (self.kind, self.effects > 0, self.theirs) {
             (Kind::Natural | Kind::Update, true, _) => Finding::Ours,
             (Kind::Natural | Kind::Update, false, true) => Finding::NotOurs,
-            // What looks like ours, but looked so before, is no evidence either.
-            (Kind::Foreseen, _, _) | (_, false, false) => Finding::Absent,
+            // An effect that existed before is no evidence either.
+            (Kind::Preexisting, _, _) | (_, false, false) => Finding::Absent,
         }
     }
 }
 
-/// Sends a command; what comes back.
+/// Sends a command and returns the reply.
 pub(super) fn send(fineract: &mut Fineract, key: i32, dice: &mut Dice) -> Option<String> {
     match dice.below(12) {
         0 => Some("unreachable".to_owned()),
-        // It arrives later, if at all: the network, or a process of ours that slept.
+        // The command arrives later, if at all: the network delayed it, or the gateway's process was suspended.
         1 => {
             fineract
                 .travelling
@@ -195,12 +195,12 @@ pub(super) fn send(fineract: &mut Fineract, key: i32, dice: &mut Dice) -> Option
             dice.one_in(2).then(|| "timeout".to_owned())
         }
         2 => Some("closed".to_owned()),
-        // It arrives, and its answer is lost.
+        // The command arrives, and its answer is lost.
         3 => {
             fineract.take(key, dice);
             Some("timeout".to_owned())
         }
-        // Our process dies meanwhile.
+        // The gateway's process dies in the meantime.
         4 => {
             fineract.take(key, dice);
             None

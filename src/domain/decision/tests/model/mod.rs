@@ -1,5 +1,5 @@
-//! The engine against a model of Fineract that does its worst: whatever happens in whatever order, no
-//! second effect, no success without one, no failure with one.
+//! Tests the decision against a model of Fineract that does its worst: in no order of events may there be a second
+//! effect, a success without an effect, or a failure with one.
 
 mod fineract;
 
@@ -37,7 +37,7 @@ struct Run {
 impl Run {
     fn new(seed: u64) -> Self {
         let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
-        let kinds = [Kind::Natural, Kind::Foreseen, Kind::Update];
+        let kinds = [Kind::Natural, Kind::Preexisting, Kind::Update];
         let kind = kinds[usize::try_from(dice.below(3)).unwrap()];
         Self {
             fineract: Fineract {
@@ -55,7 +55,7 @@ impl Run {
         }
     }
 
-    /// One attempt under a key, and what is decided after it.
+    /// Makes one attempt under a key and returns the decision.
     fn attempt(&mut self, key_number: i32) -> Decision {
         let sent_at = self.fineract.now;
         let said = send(&mut self.fineract, key_number, &mut self.dice);
@@ -64,7 +64,7 @@ impl Run {
             number: i32::try_from(self.sent.len()).unwrap() + 1,
             key_number,
             reply: said.as_deref().map(reply),
-            effect_preexisted: self.fineract.kind == Kind::Foreseen,
+            effect_preexisted: self.fineract.kind == Kind::Preexisting,
             ..answered(reply("closed"))
         };
         self.sent.push((sent_at, attempt));
@@ -89,7 +89,7 @@ impl Run {
             .collect()
     }
 
-    /// What a reading decides; what cannot be read now is asked about again, under the same key.
+    /// Reads Fineract and decides. If it cannot be read, the same key is sent again later.
     fn read(&mut self, question: Question) -> ReadingDecision {
         if self.dice.one_in(4) {
             self.log.push(format!("{question:?} unreadable"));
@@ -111,8 +111,8 @@ impl Run {
         verdict
     }
 
-    /// What is done once the operation may be sent no more: what may have run is asked for again under
-    /// its key; all else ends, unless Fineract shows that it has happened. `None`: not yet.
+    /// What the gateway does once the operation may no longer be sent: it sends a key again whose command may have
+    /// been executed, and ends everything else unless Fineract shows the effect. `None` means "not yet".
     fn close(&mut self, key_number: i32) -> Option<End> {
         let attempts = self.attempts();
         let history = History::new(&attempts);
@@ -122,7 +122,7 @@ impl Run {
         if history.may_have_run_under(key_number) {
             return None;
         }
-        if !history.reached_fineract() {
+        if !history.may_have_reached_fineract() {
             return Some(End::Failed);
         }
         match self.read(Question::Closing) {
@@ -156,7 +156,7 @@ impl Run {
                     continue;
                 }
             }
-            // Before a new key, what is there is read once more.
+            // Fineract is read once more before a new key is used.
             let is_new = self
                 .sent
                 .last()
@@ -196,7 +196,7 @@ fn whatever_fineract_does_nothing_happens_twice_or_in_secret() {
     for seed in 1..=RUNS {
         let mut run = Run::new(seed);
         let end = run.run();
-        // What is on its way arrives, what runs ends.
+        // Commands that have not arrived arrive, and running ones end.
         run.fineract.pass(10_000, &mut run.dice);
         run.fineract.pass(10_000, &mut run.dice);
         let effects = run.fineract.effects;
@@ -214,13 +214,13 @@ fn whatever_fineract_does_nothing_happens_twice_or_in_secret() {
             .entry((format!("{:?}", run.fineract.kind), format!("{end:?}")))
             .or_insert(0) += 1;
     }
-    // Most of them come to an end all the same.
+    // Most operations end nevertheless.
     let count = |kind: Kind, end: End| {
         ends.get(&(format!("{kind:?}"), format!("{end:?}")))
             .copied()
             .unwrap_or(0)
     };
-    for kind in [Kind::Natural, Kind::Foreseen, Kind::Update] {
+    for kind in [Kind::Natural, Kind::Preexisting, Kind::Update] {
         let ended = count(kind, End::Succeeded) + count(kind, End::Failed);
         assert!(ended > 3 * count(kind, End::Open), "{ends:?}");
     }
