@@ -52,7 +52,7 @@ impl<'a> Case<'a> {
             known_id: self.claimed.known_id,
             same_reference: None,
             sent: self.history().request(),
-            checked: self.history().was_put_up(),
+            checked: self.history().has_awaited_checker(),
         }
     }
 
@@ -76,7 +76,10 @@ impl<'a> Case<'a> {
     /// client or loan may have received the external id.
     pub(super) fn by_sent_numbers(&self, reads: Reads) -> Reads {
         let is_of_these_books = !self.was_sent_to_other_books();
-        let sent = self.history().last_reached().filter(|_| is_of_these_books);
+        let sent = self
+            .history()
+            .last_that_reached_fineract()
+            .filter(|_| is_of_these_books);
         let sent = sent.map(|attempt| &attempt.request);
         Reads {
             client_id: sent.and_then(Request::client_id).or(reads.client_id),

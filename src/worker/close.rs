@@ -26,7 +26,7 @@ pub(super) async fn close(deps: &Deps, case: Case<'_>, refusal: Outcome) -> Outc
     if crate::sabotage::is(crate::sabotage::Sabotage::ExpireUnread) {
         return refusal;
     }
-    if !case.history().reached_fineract() && !may_have_forgotten_attempts(case) {
+    if !case.history().may_have_reached_fineract() && !may_have_forgotten_attempts(case) {
         return refusal;
     }
     close_by_reading(deps, case, refusal).await

@@ -89,7 +89,7 @@ pub(super) async fn is_answer_about_another(
     let Some((kind, number, name)) = request.answered_name(success) else {
         return Ok(false);
     };
-    let sent = case.history().last_reached();
+    let sent = case.history().last_that_reached_fineract();
     let expected = sent.and_then(|sent| ExpectedReferent::of(case.claimed, sent, kind, number));
     let Some(expected) = expected else {
         return Ok(false);

@@ -59,7 +59,7 @@ async fn may_still_take_effect(
 ) -> Result<bool, Outcome> {
     // A command that was sent to other books cannot take effect in these, unless a checker may see it again
     // after a restore.
-    if !History::new(&attempts).was_put_up() {
+    if !History::new(&attempts).has_awaited_checker() {
         attempts.retain(|attempt| attempt.epoch == claimed.epoch);
     }
     let history = History::new(&attempts);

@@ -8,7 +8,7 @@ use super::{
     referents::{ReferentCheck, check_referents},
 };
 use crate::{
-    domain::{Answer, Attempt, End, IdempotencyKey, KeySaid, Method, Outcome, Reply, Request},
+    domain::{Answer, Attempt, End, IdempotencyKey, Method, Outcome, ProbeVerdict, Reply, Request},
     operations::Entry,
     telemetry::chain,
 };
@@ -25,13 +25,13 @@ pub(super) async fn learn_of_keys(deps: &Deps, case: Case<'_>, outcome: &Outcome
         return;
     };
     let result = match &last.reply {
-        Some(Reply::Answer(answer)) if answer.cached => KeySaid::Honoured,
+        Some(Reply::Answer(answer)) if answer.cached => ProbeVerdict::Honoured,
         Some(Reply::Answer(answer)) if is_harmless_success(case.entry, outcome, answer) => {
             send_again_under_its_key(deps, case, last).await
         }
-        Some(Reply::Answer(_) | Reply::Failure(_)) | None => KeySaid::Nothing,
+        Some(Reply::Answer(_) | Reply::Failure(_)) | None => ProbeVerdict::Inconclusive,
     };
-    if result == KeySaid::Nothing {
+    if result == ProbeVerdict::Inconclusive {
         return;
     }
     let kind = kind(case.entry);
@@ -68,21 +68,21 @@ fn is_harmless_success(entry: &Entry, outcome: &Outcome, answer: &Answer) -> boo
 
 /// Sends the command of a success again under its key. As with any command that is sent again, its numbers must
 /// still refer to the same objects, and the operation must not be on hold.
-async fn send_again_under_its_key(deps: &Deps, case: Case<'_>, last: &Attempt) -> KeySaid {
+async fn send_again_under_its_key(deps: &Deps, case: Case<'_>, last: &Attempt) -> ProbeVerdict {
     let is_same = matches!(
         check_referents(deps, case.claimed, last).await,
         Ok(ReferentCheck::Same)
     );
     let is_on_hold = deps.store.is_on_hold(case.claimed.id).await;
     if !is_same || !matches!(is_on_hold, Ok(false)) {
-        return KeySaid::Nothing;
+        return ProbeVerdict::Inconclusive;
     }
     let key = IdempotencyKey {
         id: case.claimed.id,
         number: last.key_number,
     };
     match deps.fineract.send(&last.request, key).await {
-        Reply::Answer(answer) => KeySaid::by_second(&answer),
-        Reply::Failure(_) => KeySaid::Nothing,
+        Reply::Answer(answer) => ProbeVerdict::by_second(&answer),
+        Reply::Failure(_) => ProbeVerdict::Inconclusive,
     }
 }

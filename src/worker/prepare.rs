@@ -59,7 +59,7 @@ fn sent_under(attempts: &[Attempt], key_number: i32) -> Option<&Attempt> {
         .iter()
         .rev()
         .find(|attempt| attempt.key_number == key_number);
-    last.filter(|_| History::new(attempts).reached_fineract_under(key_number))
+    last.filter(|_| History::new(attempts).may_have_reached_fineract_under(key_number))
 }
 
 impl Prepared {
@@ -76,7 +76,7 @@ impl Prepared {
 
 async fn prepare_new(deps: &Deps, case: Case<'_>) -> Result<Prepared, Outcome> {
     let Case { claimed, entry, .. } = case;
-    if case.history().reached_fineract() {
+    if case.history().may_have_reached_fineract() {
         read_before_new_key(deps, case).await?;
     }
     if let Some(reopened_type) = entry.reopens {
@@ -165,7 +165,7 @@ async fn is_key_stored(deps: &Deps, case: Case<'_>, history: &History<'_>) -> bo
     if !history.is_kept(deps.settings.keys_kept_for) || case.audit == Some(Audit::Unseen) {
         return false;
     }
-    let seen = history.seen_in_books();
+    let seen = history.since_still_running_answer();
     let has_failed = deps
         .fineract
         .last_failure()

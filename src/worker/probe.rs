@@ -9,7 +9,8 @@ use super::{
 };
 use crate::{
     domain::{
-        Answer, Facts, Failure, FineractCommand, KeySaid, Lane, OperationType, ProbeSubject, Reads,
+        Answer, Facts, Failure, FineractCommand, Lane, OperationType, ProbeSubject, ProbeVerdict,
+        Reads,
     },
     fineract::{Process, ReadFailure},
     store::{KeyVerdict, NewKeyVerdict, Numbered, StoreError},
@@ -27,7 +28,7 @@ const REPROBE_AFTER: Duration = Duration::from_secs(5);
 const UNNAMED_VERDICT_VALID_FOR: Duration = Duration::from_mins(10);
 
 /// The result of a probe, and the lane whose client or loan it used.
-type ProbeResult = (KeySaid, Option<String>);
+type ProbeResult = (ProbeVerdict, Option<String>);
 
 /// Why nothing of a kind may be sent now.
 #[derive(Debug)]
@@ -98,7 +99,7 @@ pub(super) async fn verify_keys(
         return Err(KeyTrustError::ProbedElsewhere);
     }
     let trust = match probe_keys(deps, kind, last.subject.as_deref()).await {
-        Ok((KeySaid::Nothing, _)) => trust_last_verdict(&last, is_same),
+        Ok((ProbeVerdict::Inconclusive, _)) => trust_last_verdict(&last, is_same),
         Ok((result, subject)) => return write_verdict(deps, kind, result, subject, process).await,
         Err(error) => Err(error),
     };
@@ -116,11 +117,11 @@ pub(super) async fn verify_keys(
 pub(super) async fn write_verdict(
     deps: &Deps,
     kind: FineractCommand,
-    result: KeySaid,
+    result: ProbeVerdict,
     subject: Option<String>,
     process: Option<Process>,
 ) -> Result<Trust, KeyTrustError> {
-    let honoured = result == KeySaid::Honoured;
+    let honoured = result == ProbeVerdict::Honoured;
     // Block this kind before any other gateway can read the verdict, so that nothing more is sent.
     if !honoured {
         block_keys(deps, kind);
@@ -205,12 +206,12 @@ async fn probe_keys(
     for subject in deps.store.numbered(creating_types, last_subject).await? {
         if is_suitable(deps, kind, &subject).await? {
             let result = probe_on(deps, kind, subject.number).await?;
-            if result != KeySaid::Nothing {
+            if result != ProbeVerdict::Inconclusive {
                 return Ok((result, Some(subject.lane)));
             }
         }
     }
-    Ok((KeySaid::Nothing, None))
+    Ok((ProbeVerdict::Inconclusive, None))
 }
 
 /// Whether this client or loan is still ours, and in a state in which Fineract must refuse the command.
@@ -264,10 +265,10 @@ async fn probe_on(
     deps: &Deps,
     kind: FineractCommand,
     number: i64,
-) -> Result<KeySaid, KeyTrustError> {
+) -> Result<ProbeVerdict, KeyTrustError> {
     let (result, answer) = deps.fineract.probe_key(kind, number).await?;
     // The operation's own command would get the same answer, so the operation waits for the same reason.
-    if result == KeySaid::Nothing && is_outage(&answer) {
+    if result == ProbeVerdict::Inconclusive && is_outage(&answer) {
         return Err(KeyTrustError::Fineract(ReadFailure::Refused(answer)));
     }
     Ok(result)

@@ -85,7 +85,7 @@ pub(super) async fn key_trust(
 /// Whether Fineract may have seen the key that is about to be sent.
 fn was_sent(case: Case<'_>) -> bool {
     case.history()
-        .reached_fineract_under(case.claimed.key_number)
+        .may_have_reached_fineract_under(case.claimed.key_number)
 }
 
 /// Delays an operation because Fineract refused the key probe with this answer. The operation waits for the

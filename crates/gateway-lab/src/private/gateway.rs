@@ -238,7 +238,8 @@ impl Gateway {
     }
 
     fn has_performed_injection(&self, run: &Run) -> bool {
-        fs::read_to_string(self.log(run.number)).is_ok_and(|log| log.contains(points::INJECTION_REACHED))
+        fs::read_to_string(self.log(run.number))
+            .is_ok_and(|log| log.contains(points::INJECTION_REACHED))
     }
 
     /// Whether a process is running or has not been reaped yet.
