@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
 
-use super::error::ApiError;
+use super::api_error::ApiError;
 use crate::{
     domain::{Checked, OperationType},
     operations::{self, Deployment, Entries, Entry, InvalidPayload, Problem},

@@ -7,7 +7,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 use tokio::time::timeout;
 
-use super::ApiState;
+use super::state::ApiState;
 use crate::{domain::FineractHealth, store::StoreError, telemetry::chain};
 
 /// A database that is slower than this is away, as far as routing to this process is concerned.

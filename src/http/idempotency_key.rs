@@ -7,7 +7,7 @@ use axum::{
 };
 use sha2::{Digest as _, Sha256};
 
-use super::{error::ApiError, json_body::JsonBody, json_value};
+use super::{api_error::ApiError, json_body::JsonBody, json_value};
 use crate::store::{BodyDigest, CallerKey};
 
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");

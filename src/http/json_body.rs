@@ -13,7 +13,7 @@ use axum::{
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
-use super::error::ApiError;
+use super::api_error::ApiError;
 use crate::table::without_byte_order_mark;
 
 /// How long a body may take to arrive.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{extract::State, http::header::CONTENT_TYPE, response::IntoResponse};
 
-use super::ApiState;
+use super::state::ApiState;
 use crate::telemetry::metrics;
 
 /// Gives the numbers. No token is asked for: they hold nobody's data, `HTTP_LISTEN` is a loopback address

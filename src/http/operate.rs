@@ -13,11 +13,13 @@ use axum::{
 };
 
 use super::{
-    ApiState, Caller, envelope,
-    error::ApiError,
+    api_error::ApiError,
+    envelope,
     idempotency_key::KeyedBody,
     location,
     prefer::Wait,
+    state::ApiState,
+    tokens::Caller,
     track::{POLL_AFTER_SECONDS, TrackBody},
 };
 use crate::{

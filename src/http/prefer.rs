@@ -8,7 +8,7 @@ use axum::{
 };
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::ApiState;
+use super::state::ApiState;
 use crate::{
     domain::TrackingId,
     store::{StoreError, Tracked},

@@ -24,7 +24,7 @@ use http::{
 use hyper::body::{Body as _, Frame, Incoming, SizeHint};
 use tokio::{sync::Notify, time::timeout};
 
-use super::bulk::UPLOAD_LIMIT;
+use super::body_limits::UPLOAD_LIMIT;
 
 /// How much more is read: as much as the largest body that any route takes. Which limit would have held is
 /// not known of a request that no route wanted; and nothing of it is kept.

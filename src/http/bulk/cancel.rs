@@ -8,10 +8,11 @@ use serde::Serialize;
 use super::{
     clients::BulkClient,
     envelope::BatchBody,
+    error::BulkError,
     request::Request,
     schedule::{body_of, read_batch},
 };
-use crate::http::{ApiState, error::ApiError, json_body::JsonBody};
+use crate::http::{json_body::JsonBody, state::ApiState};
 
 /// Where the batch stands after it.
 #[derive(Debug, Serialize)]
@@ -26,7 +27,7 @@ pub(super) async fn cancel_batch(
     client: BulkClient,
     State(api): State<Arc<ApiState>>,
     JsonBody(body): JsonBody,
-) -> Result<Json<CancelBody>, ApiError> {
+) -> Result<Json<CancelBody>, BulkError> {
     let mut request = Request::parse(&body)?;
     let reference_id = request.required_name("reference_id").unwrap_or_default();
     request.finish()?;

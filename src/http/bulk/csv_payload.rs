@@ -30,7 +30,7 @@ pub(super) fn payload(
     let mut problems: HashMap<&str, Problem> = HashMap::new();
     for &(key, text) in cells {
         if let Some(sign) = spreadsheet::sign(text, named_by(key).is_some()) {
-            problems.insert(key, told(key, sign));
+            problems.insert(key, sign_problem(key, sign));
         }
     }
     let texts = object(cells, &HashMap::new());
@@ -45,7 +45,9 @@ pub(super) fn payload(
                     values.insert(key, value);
                 }
                 Some(Err(sign)) => {
-                    problems.entry(key).or_insert_with(|| told(key, sign));
+                    problems
+                        .entry(key)
+                        .or_insert_with(|| sign_problem(key, sign));
                 }
                 None => {}
             }
@@ -95,7 +97,7 @@ pub(super) fn merged(mut own: Vec<Problem>, theirs: Vec<Problem>) -> Vec<Problem
     own
 }
 
-fn told(key: &str, (code, message): Sign) -> Problem {
+fn sign_problem(key: &str, (code, message): Sign) -> Problem {
     problem(&pointer_of(key), code, message)
 }
 

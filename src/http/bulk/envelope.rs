@@ -4,14 +4,13 @@ use axum::Json;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
-use super::error::{At, BulkError, RowProblems};
 use crate::{
-    http::{error::ApiError, observe::RequestId},
+    http::observe::RequestId,
     store::{Batch, BatchPage, Summary as Counts},
     telemetry::wall_clock,
 };
 
-const VERSION: &str = "1.0";
+pub(super) const VERSION: &str = "1.0";
 
 /// A success.
 #[derive(Debug, Serialize)]
@@ -36,75 +35,6 @@ impl<T: Serialize> Envelope<T> {
             data,
         })
     }
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ErrorBody<'a> {
-    ver: &'static str,
-    timestamp: String,
-    txnid: &'a str,
-    error_code: String,
-    error_msg: String,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    errors: Vec<ErrorItem<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    errors_not_listed: Option<usize>,
-}
-
-#[derive(Debug, Serialize)]
-struct ErrorItem<'a> {
-    row: Option<i32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    line: Option<usize>,
-    pointer: &'a str,
-    code: &'a str,
-    message: &'a str,
-}
-
-/// The body of an error of a bulk route.
-pub(in crate::http) fn error_body(error: &ApiError, request_id: &str) -> Vec<u8> {
-    let nothing = RowProblems::default();
-    let rows = if let ApiError::Bulk(BulkError::InvalidRows(problems)) = error {
-        problems
-    } else {
-        &nothing
-    };
-    let around = error
-        .problems()
-        .iter()
-        .map(|problem| (At::default(), problem));
-    let problems = around.chain(rows.listed.iter().map(|(at, problem)| (*at, problem)));
-    let body = ErrorBody {
-        ver: VERSION,
-        timestamp: timestamp(wall_clock()),
-        txnid: request_id,
-        error_code: without_underscores(error.code()),
-        error_msg: error.detail(),
-        errors: problems
-            .map(|(At { row, line }, problem)| ErrorItem {
-                row,
-                line,
-                pointer: &problem.pointer,
-                code: problem.code,
-                message: &problem.message,
-            })
-            .collect(),
-        errors_not_listed: (rows.not_listed > 0).then_some(rows.not_listed),
-    };
-    // Texts and numbers alone: writing them does not fail.
-    serde_json::to_vec(&body).unwrap_or_default()
-}
-
-/// `batch_not_found` as the document writes it: `BatchNotFound`.
-fn without_underscores(code: &str) -> String {
-    code.split('_')
-        .flat_map(|word| {
-            let mut letters = word.chars();
-            let first = letters.next().map(|letter| letter.to_ascii_uppercase());
-            first.into_iter().chain(letters)
-        })
-        .collect()
 }
 
 /// A time as the document writes it.
@@ -202,11 +132,5 @@ mod tests {
             assert_eq!(batch_status(counts, has_changed), status, "{counts:?}");
             assert_eq!(progress_percentage(counts), percentage, "{counts:?}");
         }
-    }
-
-    #[test]
-    fn codes_are_written_as_the_document_does() {
-        assert_eq!(without_underscores("batch_not_found"), "BatchNotFound");
-        assert_eq!(without_underscores("unauthorized"), "Unauthorized");
     }
 }

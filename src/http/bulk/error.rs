@@ -1,15 +1,27 @@
 //! What a bulk request can be refused for, beside what any request can.
 
-use axum::http::StatusCode;
+use std::sync::Arc;
 
-use crate::operations::Problem;
+use axum::{
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+
+use crate::{
+    http::{api_error::ApiError, error::ErrorReport},
+    operations::Problem,
+    store::StoreError,
+};
 
 /// The most problems that one answer lists.
 const LISTED: usize = 1_000;
 
-/// Everything that only a bulk request can be refused for.
+/// Every error of a bulk request.
 #[derive(Debug, thiserror::Error)]
-pub(in crate::http) enum BulkError {
+pub(super) enum BulkError {
+    /// An error that other routes have too.
+    #[error(transparent)]
+    General(#[from] ApiError),
     /// The four headers match no client.
     #[error(
         "client_id, client_secret, appIdentifier and organisationId are not those of one client."
@@ -46,8 +58,9 @@ pub(in crate::http) enum BulkError {
 
 impl BulkError {
     /// The HTTP status.
-    pub(in crate::http) fn status(&self) -> StatusCode {
+    fn status(&self) -> StatusCode {
         match self {
+            Self::General(error) => error.status(),
             Self::UnknownClient => StatusCode::UNAUTHORIZED,
             Self::BatchNotFound { .. } => StatusCode::NOT_FOUND,
             Self::ReferenceIdReused => StatusCode::CONFLICT,
@@ -58,8 +71,9 @@ impl BulkError {
     }
 
     /// The stable name, which `errorCode` has without underscores.
-    pub(in crate::http) fn code(&self) -> &'static str {
+    fn code(&self) -> &'static str {
         match self {
+            Self::General(error) => error.code(),
             Self::UnknownClient => "unauthorized",
             Self::BatchNotFound { .. } => "batch_not_found",
             Self::ReferenceIdReused => "reference_id_reused",
@@ -71,9 +85,32 @@ impl BulkError {
     }
 }
 
+impl From<StoreError> for BulkError {
+    fn from(error: StoreError) -> Self {
+        Self::General(error.into())
+    }
+}
+
+impl IntoResponse for BulkError {
+    fn into_response(self) -> Response {
+        if let Self::General(error) = self {
+            return error.into_response();
+        }
+        let mut report = ErrorReport::new(self.status(), self.code(), &self);
+        if matches!(self, Self::UnknownClient) {
+            report.challenge = Some("ApiKey header=\"client_secret\"");
+        }
+        let mut response = report.into_response();
+        if let Self::InvalidRows(rows) = self {
+            response.extensions_mut().insert(Arc::new(rows));
+        }
+        response
+    }
+}
+
 /// Where in an upload a problem lies; what stands around the rows has no row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::http) struct At {
+pub(super) struct At {
     /// The number of the row.
     pub(super) row: Option<i32>,
     /// The line of the file in which it begins, where the file has lines.
@@ -92,7 +129,7 @@ impl At {
 
 /// What is wrong with an upload, row by row.
 #[derive(Debug, Default)]
-pub(in crate::http) struct RowProblems {
+pub(super) struct RowProblems {
     /// The first problems, and where they lie.
     pub(super) listed: Vec<(At, Problem)>,
     /// How many more there are.

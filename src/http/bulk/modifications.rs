@@ -13,14 +13,13 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::{
     csv_payload::{self, CsvPayload},
-    csv_rows::told,
     error::{At, BulkError, RowProblems},
-    request::{Request, Whole, problem},
+    request::{Request, Whole, problem, table_problem},
 };
 use crate::{
     http::{
+        api_error::ApiError,
         envelope::{self, TIME},
-        error::ApiError,
     },
     operations::{Deployment, Entry, Problem},
     table::{Cells, Table},
@@ -166,7 +165,7 @@ impl RetryRequest {
     pub(super) fn of_table(
         body: &[u8],
         parameters: Result<Query<Vec<(String, String)>>, QueryRejection>,
-    ) -> Result<Self, ApiError> {
+    ) -> Result<Self, BulkError> {
         let parameters = parameters
             .map(|Query(parameters)| parameters)
             .unwrap_or_default();
@@ -187,11 +186,14 @@ impl RetryRequest {
         match Table::open(body, &["id"]) {
             Ok(table) => read_table(table, &mut modifications, &mut problems),
             Err((line, faults)) => {
-                problems.add(At::line(line), faults.into_iter().map(told).collect());
+                problems.add(
+                    At::line(line),
+                    faults.into_iter().map(table_problem).collect(),
+                );
             }
         }
         if !problems.is_empty() {
-            return Err(BulkError::InvalidRows(problems).into());
+            return Err(BulkError::InvalidRows(problems));
         }
         Ok(Self {
             reference_id,
@@ -216,7 +218,7 @@ fn read_table(
         };
         let read = row
             .cells
-            .map_err(told)
+            .map_err(table_problem)
             .and_then(|cells| read_row(&cells, &columns));
         match read {
             Err(fault) if row.is_broken => problems.put_first(at, vec![fault]),

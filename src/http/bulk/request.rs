@@ -5,8 +5,9 @@ use serde_json::value::RawValue;
 
 use crate::{
     domain::Amount,
-    http::error::ApiError,
+    http::api_error::ApiError,
     operations::{Entries, Problem},
+    table::Fault,
 };
 
 /// The longest name that is kept.
@@ -164,10 +165,17 @@ pub(super) fn checked_name(pointer: &str, name: String) -> Result<String, Proble
     Err(problem(pointer, code, message))
 }
 
+/// A problem of the request.
 pub(super) fn problem(pointer: &str, code: &'static str, message: impl Into<String>) -> Problem {
     Problem {
         pointer: pointer.to_owned(),
         code,
         message: message.into(),
     }
+}
+
+/// The problem of the request that corresponds to a fault of its table.
+pub(super) fn table_problem(fault: Fault) -> Problem {
+    let pointer = fault.column.map(|column| format!("/{column}"));
+    problem(&pointer.unwrap_or_default(), fault.code, fault.message)
 }

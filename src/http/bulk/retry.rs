@@ -23,7 +23,7 @@ use super::{
     upload::{self, Format},
 };
 use crate::{
-    http::{ApiState, error::ApiError, json_body::check_coding},
+    http::{api_error::ApiError, json_body::check_coding, state::ApiState},
     store::{Candidate, Retry},
     table::without_byte_order_mark,
 };
@@ -44,7 +44,7 @@ pub(super) async fn retry_batch(
     headers: HeaderMap,
     parameters: Result<Query<Vec<(String, String)>>, QueryRejection>,
     body: Body,
-) -> Result<(StatusCode, Json<RetryBody>), ApiError> {
+) -> Result<(StatusCode, Json<RetryBody>), BulkError> {
     let format = Format::of(&headers).filter(|format| *format != Format::Lines);
     let format = format.ok_or(BulkError::UnknownRetryType)?;
     check_coding(&headers)?;
@@ -57,7 +57,7 @@ pub(super) async fn retry_batch(
     };
     let batch = read_batch(&api, &client, &request.reference_id).await?;
     if api.store.backlog() >= api.max_waiting {
-        return Err(ApiError::Overloaded);
+        return Err(ApiError::Overloaded.into());
     }
     let named = request.records.as_ref();
     let named: Option<Vec<i32>> = named.map(|records| records.iter().copied().collect());

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     domain::{OperationId, RetryEligible},
-    http::{ApiState, envelope},
+    http::{envelope, state::ApiState},
     operations::{self, Entry, InvalidPayload, Problem},
     store::{Candidate, NewOperation, RowFailure},
 };

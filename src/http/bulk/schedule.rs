@@ -22,9 +22,9 @@ use super::{
     upload::{self, Format, Upload},
 };
 use crate::{
-    http::{ApiState, error::ApiError, json_body::check_coding},
+    http::{api_error::ApiError, json_body::check_coding, state::ApiState},
     operations::Problem,
-    store::{Batch, BatchAccepted, BodyDigest, NewBatch, RecordFilter},
+    store::{Batch, BatchAccepted, BodyDigest, NewBatch, RecordFilter, StoreError},
 };
 
 const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -58,7 +58,7 @@ pub(super) async fn schedule_batch(
     headers: HeaderMap,
     parameters: Parameters,
     body: Body,
-) -> Result<impl IntoResponse, ApiError> {
+) -> Result<impl IntoResponse, BulkError> {
     let format = Format::of(&headers).ok_or(BulkError::UnknownUploadType)?;
     check_coding(&headers)?;
     let bulk = &api.bulk;
@@ -85,7 +85,7 @@ pub(super) async fn schedule_batch(
     }
     if rows.too_many {
         let limit = rows.limit();
-        return Err(BulkError::TooManyRows { limit }.into());
+        return Err(BulkError::TooManyRows { limit });
     }
     let is_refused = !header.problems.is_empty()
         || rows.is_unreadable
@@ -94,11 +94,11 @@ pub(super) async fn schedule_batch(
         Some(reference_id) if !is_refused => reference_id,
         _ => {
             rows.problems.put_first(At::default(), header.problems);
-            return Err(BulkError::InvalidRows(rows.problems).into());
+            return Err(BulkError::InvalidRows(rows.problems));
         }
     };
     if api.store.backlog() >= api.max_waiting {
-        return Err(ApiError::Overloaded);
+        return Err(ApiError::Overloaded.into());
     }
     let batch = NewBatch {
         id: Uuid::now_v7(),
@@ -131,15 +131,15 @@ pub(super) async fn read_batch(
     api: &ApiState,
     client: &BulkClient,
     reference_id: &str,
-) -> Result<Batch, ApiError> {
+) -> Result<Batch, BulkError> {
     let found = api.store.batch(&client.0, reference_id).await?;
-    Ok(found.ok_or_else(|| BulkError::BatchNotFound {
+    found.ok_or_else(|| BulkError::BatchNotFound {
         reference_id: reference_id.to_owned(),
-    })?)
+    })
 }
 
 /// What is said of a batch that was just changed.
-pub(super) async fn body_of(api: &ApiState, batch: &Batch) -> Result<BatchBody, ApiError> {
+pub(super) async fn body_of(api: &ApiState, batch: &Batch) -> Result<BatchBody, StoreError> {
     let nothing = RecordFilter::default();
     let page = api.store.batch_page(batch, &nothing, 0, 0).await?;
     Ok(BatchBody::of(batch, &page))
@@ -152,9 +152,9 @@ type Answer = (
 );
 
 /// The same upload again brings in nothing new; another under the same name is refused.
-async fn replay(api: &ApiState, known: &Batch, digest: BodyDigest) -> Result<Answer, ApiError> {
+async fn replay(api: &ApiState, known: &Batch, digest: BodyDigest) -> Result<Answer, BulkError> {
     if !known.is_of(digest) {
-        return Err(BulkError::ReferenceIdReused.into());
+        return Err(BulkError::ReferenceIdReused);
     }
     Ok(answer(StatusCode::OK, true, body_of(api, known).await?))
 }

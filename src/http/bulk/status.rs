@@ -15,12 +15,13 @@ use super::{
     balances::{AccountDetails, Balances},
     clients::BulkClient,
     envelope::{Envelope, Summary, batch_status, progress_percentage, timestamp},
+    error::BulkError,
     request::{Request, Whole},
     schedule::{GlobalConfig, read_batch},
 };
 use crate::{
     domain::{OperationId, RetryEligible},
-    http::{ApiState, error::ApiError, json_body::JsonBody, observe::RequestId},
+    http::{api_error::ApiError, json_body::JsonBody, observe::RequestId, state::ApiState},
     store::{Batch, BatchPage, Record, RecordFilter, RowStatus},
 };
 
@@ -100,7 +101,7 @@ pub(super) async fn report_batch(
     State(api): State<Arc<ApiState>>,
     Extension(request_id): Extension<RequestId>,
     JsonBody(body): JsonBody,
-) -> Result<impl IntoResponse, ApiError> {
+) -> Result<impl IntoResponse, BulkError> {
     let query = Query::read(&body)?;
     let batch = read_batch(&api, &client, &query.reference_id).await?;
     let limit = query.limit as usize;
@@ -134,7 +135,7 @@ fn warning(unread: usize) -> Option<HeaderValue> {
 async fn account_details(
     api: &ApiState,
     records: &[Record],
-) -> Result<HashMap<OperationId, AccountDetails>, ApiError> {
+) -> Result<HashMap<OperationId, AccountDetails>, BulkError> {
     let operations: HashMap<_, _> = records
         .iter()
         .filter_map(|record| Some((record.operation_id?, record.operation_type?)))

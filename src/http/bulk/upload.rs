@@ -16,13 +16,11 @@ use tokio::{sync::mpsc, task::spawn_blocking, time::timeout};
 
 use super::{csv_rows, error::BulkError, json_rows, request::problem, rows::Rows};
 use crate::{
-    http::{error::ApiError, json_value::RowsDigest},
+    http::{api_error::ApiError, body_limits::UPLOAD_LIMIT, json_value::RowsDigest},
     store::BodyDigest,
     table::without_byte_order_mark,
 };
 
-/// The largest upload, in bytes.
-pub(in crate::http) const BODY_LIMIT: usize = 32 * 1024 * 1024;
 /// How long an upload may bring nothing.
 const PIECE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long an upload may take to arrive.
@@ -67,7 +65,7 @@ pub(super) struct Upload {
 }
 
 /// Reads an upload; its rows are checked while it arrives.
-pub(super) async fn read(body: Body, format: Format, rows: Rows) -> Result<Upload, ApiError> {
+pub(super) async fn read(body: Body, format: Format, rows: Rows) -> Result<Upload, BulkError> {
     let (sender, pieces) = mpsc::channel(PIECES);
     let reading = spawn_blocking(move || {
         let mut rows = rows;
@@ -91,7 +89,7 @@ pub(super) async fn read(body: Body, format: Format, rows: Rows) -> Result<Uploa
 }
 
 /// Reads a body that is needed whole.
-pub(super) async fn read_whole(body: Body) -> Result<Vec<u8>, ApiError> {
+pub(super) async fn read_whole(body: Body) -> Result<Vec<u8>, BulkError> {
     let (sender, mut pieces) = mpsc::channel::<Bytes>(PIECES);
     let gathering = async {
         let mut whole = Vec::new();
@@ -107,7 +105,7 @@ pub(super) async fn read_whole(body: Body) -> Result<Vec<u8>, ApiError> {
 
 /// Passes a body on to its reader, to its end even where that has given up, so that the caller can hear
 /// why; its digest.
-async fn pass_on(body: Body, sender: mpsc::Sender<Bytes>) -> Result<[u8; 32], ApiError> {
+async fn pass_on(body: Body, sender: mpsc::Sender<Bytes>) -> Result<[u8; 32], BulkError> {
     let mut stream = body.into_data_stream();
     let mut digest = Sha256::new();
     let mut size = 0;
@@ -117,8 +115,8 @@ async fn pass_on(body: Body, sender: mpsc::Sender<Bytes>) -> Result<[u8; 32], Ap
     {
         let piece = piece.map_err(|error| ApiError::UnreadableBody(error.into()))?;
         size += piece.len();
-        if size > BODY_LIMIT {
-            return Err(BulkError::UploadTooLarge.into());
+        if size > UPLOAD_LIMIT {
+            return Err(BulkError::UploadTooLarge);
         }
         digest.update(&piece);
         drop(sender.send(piece).await);

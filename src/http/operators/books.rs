@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Ops;
 use crate::{
-    http::{ApiState, error::ApiError, json_body::JsonBody},
+    http::{api_error::ApiError, json_body::JsonBody, state::ApiState},
     operations::Problem,
     store::{BooksReport, NewEpoch, NumberConfirmation},
 };

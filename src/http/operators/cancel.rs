@@ -8,7 +8,7 @@ use axum::{
 };
 
 use super::{ActionBody, Named, Ops, acted};
-use crate::http::{ApiState, error::ApiError};
+use crate::http::{api_error::ApiError, state::ApiState};
 
 /// Ends an operation of which nothing was ever sent, and with it those that rest on it.
 pub(in crate::http) async fn cancel_operation(

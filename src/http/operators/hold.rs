@@ -10,7 +10,7 @@ use axum::{
 
 use super::{ActionAnswer, ActionBody, Named, Ops, acted};
 use crate::{
-    http::{ApiState, error::ApiError},
+    http::{api_error::ApiError, state::ApiState},
     store::Operator,
 };
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::Ops;
 use crate::{
     domain::OperationType,
-    http::{ApiState, error::ApiError, json_body::JsonBody},
+    http::{api_error::ApiError, json_body::JsonBody, state::ApiState},
     store::{CountOnHold, HoldAll, HoldFilter, Released, Unfit},
 };
 

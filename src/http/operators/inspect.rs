@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{Named, Ops};
 use crate::{
-    http::{ApiState, error::ApiError, health::Fineract},
+    http::{api_error::ApiError, health::Fineract, state::ApiState},
     store::Inspected,
 };
 

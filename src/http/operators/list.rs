@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Ops;
 use crate::{
-    http::{ApiState, error::ApiError},
+    http::{api_error::ApiError, state::ApiState},
     store::{HoldFilter, ListCursor},
 };
 

@@ -30,7 +30,13 @@ pub(super) use self::{
     resolve::resolve_operation,
     retry::retry_operation,
 };
-use super::{ApiState, Caller, error::ApiError, location, observe::RequestId, tokens::Scope};
+use super::{
+    api_error::ApiError,
+    location,
+    observe::RequestId,
+    state::ApiState,
+    tokens::{Caller, Scope},
+};
 use crate::{
     domain::{OperationId, TrackingId},
     store::{Found, Operator, TrackingName},

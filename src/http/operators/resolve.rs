@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::{ActionBody, Named, Ops, acted};
 use crate::{
     domain::Resolution,
-    http::{ApiState, error::ApiError, json_body::JsonBody},
+    http::{api_error::ApiError, json_body::JsonBody, state::ApiState},
 };
 
 /// The longest note, in characters.

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use super::{ActionBody, Named, Ops, acted};
 use crate::{
     domain::{OperationId, State as OperationState, TrackingId},
-    http::{ApiState, error::ApiError, json_body::JsonBody},
+    http::{api_error::ApiError, json_body::JsonBody, state::ApiState},
     operations::{self, Problem},
     store::{Found, NewOperation, Operator, StoreError, Unfit},
 };

@@ -14,7 +14,7 @@ use axum::{
     Json, Router,
     extract::{Path, Request, State, rejection::PathRejection},
     http::{HeaderMap, header::AUTHORIZATION},
-    middleware::{self, Next},
+    middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse as _, Response},
     routing::get,
 };
@@ -22,9 +22,8 @@ use tracing::Span;
 use uuid::Uuid;
 
 pub use self::budget::Budgets;
-pub(super) use self::error::ErrorBody;
-use self::{body::TransactionBody, budget::Allowance};
-use super::{ApiState, error::ApiError, tell::Shape};
+use self::{body::TransactionBody, budget::Allowance, error::TransactionError};
+use super::{api_error::ApiError, state::ApiState};
 use crate::{
     domain::{Direction, OperationId, TrackingId},
     operations,
@@ -36,7 +35,8 @@ pub(super) fn routes(api: &Arc<ApiState>) -> Router<Arc<ApiState>> {
     Router::new()
         .route("/transactions/{id}", get(read_transaction))
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
-        .layer(middleware::from_fn_with_state(Arc::clone(api), meter))
+        .layer(from_fn_with_state(Arc::clone(api), meter))
+        .layer(from_fn(error::render_errors))
 }
 
 /// Asks for the key, counts the request, and says on every answer what is left.
@@ -47,23 +47,25 @@ async fn meter(State(api): State<Arc<ApiState>>, request: Request, next: Next) -
         Err(error) => error.into_response(),
     };
     allowance.write(response.headers_mut());
-    response.extensions_mut().insert(Shape::Transaction);
     response
 }
 
-async fn admit(api: &ApiState, headers: &HeaderMap) -> (Result<(), ApiError>, Allowance) {
+async fn admit(api: &ApiState, headers: &HeaderMap) -> (Result<(), TransactionError>, Allowance) {
     let key = headers
         .get(AUTHORIZATION)
         .and_then(|value| key(value.as_bytes()));
     let Some(caller) = key.and_then(|key| api.api_keys.caller(key)) else {
-        return (Err(ApiError::UnknownKey), Allowance::none());
+        return (Err(TransactionError::UnknownKey), Allowance::none());
     };
     Span::current().record("caller", &*caller.name);
     match api.budgets.spend(&api.store, &caller.name).await {
         Ok((true, allowance)) => (Ok(()), allowance),
         Ok((false, allowance)) => {
             let retry_after = allowance.seconds();
-            (Err(ApiError::RateLimited { retry_after }), allowance)
+            (
+                Err(TransactionError::RateLimited { retry_after }),
+                allowance,
+            )
         }
         Err(error) => (Err(error.into()), Allowance::none()),
     }
@@ -81,10 +83,10 @@ fn key(authorization: &[u8]) -> Option<&[u8]> {
 async fn read_transaction(
     State(api): State<Arc<ApiState>>,
     path: Result<Path<String>, PathRejection>,
-) -> Result<Json<TransactionBody>, ApiError> {
-    let Path(id) = path.or(Err(ApiError::InvalidTransactionId))?;
-    let named = Named::read(&id).ok_or(ApiError::InvalidTransactionId)?;
-    let unknown = || ApiError::UnknownTransaction(named.id);
+) -> Result<Json<TransactionBody>, TransactionError> {
+    let Path(id) = path.or(Err(TransactionError::InvalidId))?;
+    let named = Named::read(&id).ok_or(TransactionError::InvalidId)?;
+    let unknown = || TransactionError::NotFound(named.id);
     let read = api
         .store
         .money_movement(named.id)
