@@ -1,4 +1,4 @@
-//! The errors that callers see, with their statuses and codes.
+//! The errors of operate, track and the operators' routes, and those that all routes share.
 
 use std::any::Any;
 
@@ -15,7 +15,7 @@ use crate::{
     store::{ActionError, StoreError, Unfit},
 };
 
-/// Every error that several kinds of routes share, and those of operate, track and the operators' routes.
+/// An error that a caller sees. Bulk and transactions add their own errors to these.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ApiError {
     /// The body is not JSON.
@@ -176,8 +176,8 @@ impl IntoResponse for ApiError {
 
 type PanicToResponse = fn(Box<dyn Any + Send>) -> Response;
 
-/// Turns a panic into [`ApiError::Panicked`]. Routes that render their own errors need this layer inside of
-/// the one that renders: a panic passes by every layer on its way.
+/// Turns a panic into [`ApiError::Panicked`]. Routes that render their own errors add this layer inside of the one that
+/// renders, because a panic skips every layer that it unwinds through.
 pub(super) fn catch_panics() -> CatchPanicLayer<PanicToResponse> {
     CatchPanicLayer::custom(|_| ApiError::Panicked.into_response())
 }

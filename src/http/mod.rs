@@ -1,7 +1,8 @@
-//! What callers see: the routes on this page, one file per endpoint, one error type.
+//! What callers see: the routes on this page, and one file per endpoint.
 //!
-//! The endpoints accept and report operations whatever state Fineract is in, and do not call it.
-//! [`operations`](crate::operations) understands payloads, [`store`](crate::store) keeps everything durable.
+//! The endpoints accept and report operations whatever state Fineract is in. They do not call it, except for the
+//! balances in a bulk status. [`operations`](crate::operations) understands payloads, [`store`](crate::store) contains
+//! everything durable.
 
 mod api_error;
 mod authenticate;
@@ -74,7 +75,7 @@ fn router(state: ApiState) -> NormalizePath<Router> {
         .clone()
         .route("/metrics", get(metrics::report_metrics))
         .fallback(async || ApiError::UnknownRoute);
-    // The base path `/` is the bare one.
+    // The base path `/` is configured as the empty prefix: its routes are already there.
     for base_path in api.base_paths.iter().filter(|path| !path.is_empty()) {
         all = all.nest(base_path, bare.clone());
     }

@@ -90,13 +90,13 @@ async fn accept(listener: &TcpListener) -> TcpStream {
         match listener.accept().await {
             Ok((stream, _)) => {
                 if let Err(error) = stream.set_nodelay(true) {
-                    tracing::debug!(%error, "Nagle's algorithm could not be disabled for a connection");
+                    tracing::debug!(%error, "cannot disable Nagle's algorithm; answers on this connection may be delayed");
                 }
                 return stream;
             }
             Err(error) if is_of_the_connection(&error) => {}
             Err(error) => {
-                tracing::error!(%error, "no connection could be accepted");
+                tracing::error!(%error, "cannot accept a connection; trying again after a pause");
                 tokio::time::sleep(PAUSE).await;
             }
         }

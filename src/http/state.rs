@@ -1,4 +1,4 @@
-//! What the endpoints work with.
+//! The state that all endpoints share.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::{bulk::Bulk, tokens::Tokens, transactions::Budgets};
 use crate::{domain::FineractHealth, operations::Deployment, store::Store};
 
-/// What the endpoints work with.
+/// The state that all endpoints share.
 #[derive(Clone, Debug)]
 pub struct ApiState {
     /// Whether the process serves callers. Otherwise it serves only its health and its metrics.
@@ -30,7 +30,7 @@ pub struct ApiState {
     /// The prefixes under which the routes are served beside the bare paths. Each starts with `/` and does not
     /// end with it.
     pub base_paths: Vec<String>,
-    /// At how many operations in the backlog new ones are refused with 429.
+    /// The length of the backlog at which new operations are refused with 429.
     pub max_waiting: u64,
     /// Fineract's health, as the worker of this process last saw it.
     pub fineract: watch::Receiver<FineractHealth>,

@@ -1,4 +1,4 @@
-//! `POST /bulk/cancel`: ends the rows that nothing was sent for.
+//! `POST /bulk/cancel`: ends the rows for which nothing was sent.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::http::{json_body::JsonBody, state::ApiState};
 
-/// Where the batch stands after it.
+/// The state of the batch after the cancel.
 #[derive(Debug, Serialize)]
 pub(super) struct CancelBody {
     #[serde(flatten)]
@@ -22,7 +22,7 @@ pub(super) struct CancelBody {
     cancelled: usize,
 }
 
-/// Cancels what can be; what has been sent goes on.
+/// Cancels the operations of a batch that have no attempt. The others continue.
 pub(super) async fn cancel_batch(
     client: BulkClient,
     State(api): State<Arc<ApiState>>,

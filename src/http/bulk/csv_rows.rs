@@ -1,5 +1,5 @@
-//! Rows in CSV: a header row of `status`, `consent_id`, `expires_at` and the payloads' keys, one row an
-//! operation. An empty cell is a key that is not there.
+//! Rows in CSV: a header row with `status`, `consent_id`, `expires_at` and the keys of the payloads, then one row for each
+//! operation. An empty cell means that the key is missing.
 
 use std::io::{BufReader, Read};
 
@@ -16,7 +16,7 @@ use crate::{
     table::{Cells, Table},
 };
 
-/// Reads every row, as far as they can be table_problem apart.
+/// Reads every row, up to the first one whose end cannot be found.
 pub(super) fn read_rows(reader: impl Read, rows: &mut Rows) {
     let mut table = match Table::open(BufReader::new(reader), &["status"]) {
         Ok(table) => table,

@@ -1,4 +1,4 @@
-//! The document's envelopes, key for key and in its order.
+//! The envelope of document 002, with its keys in its order.
 
 use axum::Json;
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -12,7 +12,7 @@ use crate::{
 
 pub(super) const VERSION: &str = "1.0";
 
-/// A success.
+/// The envelope of a success.
 #[derive(Debug, Serialize)]
 pub(super) struct Envelope<T> {
     ver: &'static str,
@@ -24,7 +24,7 @@ pub(super) struct Envelope<T> {
 }
 
 impl<T: Serialize> Envelope<T> {
-    /// Puts an answer into its envelope; `txnid` is the request's id, by which the log knows it.
+    /// Wraps an answer. `txnid` is the id of the request, as in the log.
     pub(super) fn success(request_id: &RequestId, message: &'static str, data: T) -> Json<Self> {
         Json(Self {
             ver: VERSION,
@@ -37,12 +37,12 @@ impl<T: Serialize> Envelope<T> {
     }
 }
 
-/// A time as the document writes it.
+/// A time in the format of the document.
 pub(super) fn timestamp(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
-/// How many rows stand where.
+/// How many rows have which status.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(super) struct Summary {
     total: i64,
@@ -64,7 +64,7 @@ impl From<Counts> for Summary {
     }
 }
 
-/// Where a batch as a whole stands; once rows were sent again, it has begun, though none of them may have.
+/// The status of a batch. After a retry of rows it is never `READY` again, even if all of its rows are.
 pub(super) fn batch_status(counts: Counts, has_changed: bool) -> &'static str {
     if counts.ready == counts.total && !has_changed {
         "READY"
@@ -77,12 +77,12 @@ pub(super) fn batch_status(counts: Counts, has_changed: bool) -> &'static str {
     }
 }
 
-/// How much of a batch has ended, in whole percent: 100 only when all has.
+/// The share of rows that have ended, in percent, rounded down: 100 only if all have ended.
 pub(super) fn progress_percentage(counts: Counts) -> i64 {
     (counts.completed + counts.failed) * 100 / counts.total.max(1)
 }
 
-/// What is said of a batch that was just changed.
+/// The answer about a batch that was just changed.
 #[derive(Debug, Serialize)]
 pub(super) struct BatchBody {
     reference_id: String,
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_batch_stands_where_its_rows_do() {
+    fn the_status_of_a_batch_follows_from_its_rows() {
         for ([ready, in_progress, completed, failed], status, percentage) in [
             ([3, 0, 0, 0], "READY", 0),
             ([3, 0, 0, 0], "IN_PROGRESS", 0),

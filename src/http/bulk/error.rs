@@ -1,4 +1,4 @@
-//! What a bulk request can be refused for, beside what any request can.
+//! The errors of bulk requests, and the problems of their rows.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::{
     store::StoreError,
 };
 
-/// The most problems that one answer lists.
+/// How many problems one answer lists at most.
 const LISTED: usize = 1_000;
 
 /// Every error of a bulk request.
@@ -22,36 +22,36 @@ pub(super) enum BulkError {
     /// An error that other routes have too.
     #[error(transparent)]
     General(#[from] ApiError),
-    /// The four headers match no client.
+    /// The four headers do not belong to one known client.
     #[error(
         "client_id, client_secret, appIdentifier and organisationId are not those of one client."
     )]
     UnknownClient,
-    /// The client has no batch of this name.
+    /// The client has no batch with this `reference_id`.
     #[error("No batch found with reference_id '{reference_id}'")]
     BatchNotFound {
-        /// The name.
+        /// The `reference_id`.
         reference_id: String,
     },
-    /// The client has used the name for another batch.
+    /// The client has used the `reference_id` for another batch.
     #[error("This reference_id was used with another body.")]
     ReferenceIdReused,
     /// The upload is larger than the limit.
     #[error("The body is larger than 32 MiB.")]
     UploadTooLarge,
-    /// The upload has more rows than a batch may have.
+    /// The upload has too many rows.
     #[error("A batch may have at most {limit} rows.")]
     TooManyRows {
-        /// The limit.
+        /// The largest number of rows in a batch.
         limit: usize,
     },
-    /// The upload is of no kind that is read here.
+    /// The `Content-Type` of an upload is not supported.
     #[error("Content-Type must be application/json, application/x-ndjson or text/csv.")]
     UnknownUploadType,
-    /// The same, where there is no stream of rows.
+    /// The `Content-Type` of a retry is not supported.
     #[error("Content-Type must be application/json or text/csv.")]
     UnknownRetryType,
-    /// Rows, or what stands around them, are not valid.
+    /// Rows, or the fields beside them, are not valid.
     #[error("The request is not valid; errors lists what is wrong with it.")]
     InvalidRows(RowProblems),
 }
@@ -70,7 +70,7 @@ impl BulkError {
         }
     }
 
-    /// The stable name, which `errorCode` has without underscores.
+    /// The stable name that callers may rely on. `errorCode` shows it without underscores.
     fn code(&self) -> &'static str {
         match self {
             Self::General(error) => error.code(),
@@ -108,17 +108,17 @@ impl IntoResponse for BulkError {
     }
 }
 
-/// Where in an upload a problem lies; what stands around the rows has no row.
+/// The location of a problem in an upload. A problem outside of the rows has no row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct At {
-    /// The number of the row.
+    /// The number of the row, from 1.
     pub(super) row: Option<i32>,
-    /// The line of the file in which it begins, where the file has lines.
+    /// The line of the file in which the row begins, from 1; only for CSV and NDJSON.
     pub(super) line: Option<usize>,
 }
 
 impl At {
-    /// A line that is no row.
+    /// A line outside of the rows.
     pub(super) fn line(line: usize) -> Self {
         Self {
             row: None,
@@ -127,17 +127,17 @@ impl At {
     }
 }
 
-/// What is wrong with an upload, row by row.
+/// The problems of an upload.
 #[derive(Debug, Default)]
 pub(super) struct RowProblems {
-    /// The first problems, and where they lie.
+    /// The first problems, with their locations.
     pub(super) listed: Vec<(At, Problem)>,
-    /// How many more there are.
+    /// How many problems are not in the list.
     pub(super) not_listed: usize,
 }
 
 impl RowProblems {
-    /// Adds what is wrong in one place.
+    /// Adds the problems of one location.
     pub(super) fn add(&mut self, at: At, problems: Vec<Problem>) {
         for problem in problems {
             if self.listed.len() < LISTED {
@@ -148,7 +148,7 @@ impl RowProblems {
         }
     }
 
-    /// Puts in front what is wrong in one place.
+    /// Puts the problems of one location at the front, without regard to the limit.
     pub(super) fn put_first(&mut self, at: At, problems: Vec<Problem>) {
         let problems = problems.into_iter().map(|problem| (at, problem));
         self.listed.splice(0..0, problems);

@@ -1,4 +1,4 @@
-//! `POST /bulk/retry`: sends failed rows again, as new operations in their place.
+//! `POST /bulk/retry`: runs failed rows again, each as a new operation that replaces the failed one.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
@@ -28,7 +28,7 @@ use crate::{
     table::without_byte_order_mark,
 };
 
-/// What was taken, what was not, and why.
+/// The answer: which rows are retried, and why the others are not.
 #[derive(Debug, Serialize)]
 pub(super) struct RetryBody {
     #[serde(flatten)]
@@ -37,7 +37,7 @@ pub(super) struct RetryBody {
     not_taken: Vec<NotTaken>,
 }
 
-/// Sends again what may be: the named rows, or all that have failed.
+/// Retries the named rows, or all failed ones, as far as they are eligible.
 pub(super) async fn retry_batch(
     client: BulkClient,
     State(api): State<Arc<ApiState>>,
@@ -81,7 +81,7 @@ pub(super) async fn retry_batch(
         )
     }));
     not_taken.sort_by_key(|row| row.id);
-    tracing::info!(batch.id = %batch.id, taken = taken.len(), "sent rows of a batch again");
+    tracing::info!(batch.id = %batch.id, taken = taken.len(), "accepted a retry of rows of a batch");
     let status = if taken.is_empty() {
         StatusCode::OK
     } else {
@@ -98,7 +98,7 @@ pub(super) async fn retry_batch(
     ))
 }
 
-/// Which rows are sent again, and as what; and why the others are not.
+/// Selects the rows to retry, with their new operations, and gives the reason for the others.
 fn choose(
     api: &ApiState,
     client: &BulkClient,
@@ -140,7 +140,7 @@ fn choose(
     (retries, refused)
 }
 
-/// The rows that were asked for, but cannot be meant.
+/// The rows that the request names although the batch has no such row, or no such failed one.
 fn unknown(
     named: Option<&[i32]>,
     modifications: &BTreeMap<i32, Modification>,

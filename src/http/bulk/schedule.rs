@@ -1,4 +1,4 @@
-//! `POST /bulk/schedule`: a batch of operations, accepted as one.
+//! `POST /bulk/schedule`: accepts a batch of operations in one transaction.
 
 use std::sync::Arc;
 
@@ -31,18 +31,18 @@ const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-re
 
 type Parameters = Result<Query<Vec<(String, String)>>, QueryRejection>;
 
-/// What stands around the rows.
+/// The members of the request beside the rows.
 #[derive(Debug)]
 struct Header {
     reference_id: Option<String>,
     file_name: Option<String>,
     global_config: Option<Box<RawValue>>,
-    /// Whether the good rows are asked for where others are not.
+    /// Whether the valid rows are to be accepted even if others are not valid (`accept=valid`).
     takes_valid: bool,
     problems: Vec<Problem>,
 }
 
-/// What is kept for the caller and given back (document 002).
+/// Settings that the gateway only stores and returns (document 002).
 #[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(super) struct GlobalConfig {
@@ -51,7 +51,7 @@ pub(super) struct GlobalConfig {
     config_id: Option<String>,
 }
 
-/// Accepts a batch, once all of its rows are checked: all, or with `accept=valid` the good ones.
+/// Accepts a batch after all rows have been checked: the whole batch, or with `accept=valid` its valid rows.
 pub(super) async fn schedule_batch(
     client: BulkClient,
     State(api): State<Arc<ApiState>>,
@@ -77,7 +77,7 @@ pub(super) async fn schedule_batch(
         Format::Json => Header::read(around, &rows),
         Format::Lines | Format::Csv => Header::read(texts(parameters), &rows),
     };
-    // What is here already is not checked again: the settings may have changed since.
+    // A repeated upload gets the answer of the first one, even if the settings have changed since.
     if let Some(reference_id) = &header.reference_id
         && let Some(known) = api.store.batch(&client.0, reference_id).await?
     {
@@ -126,7 +126,7 @@ pub(super) async fn schedule_batch(
     ))
 }
 
-/// A batch of this client's.
+/// The batch of this client with this `reference_id`.
 pub(super) async fn read_batch(
     api: &ApiState,
     client: &BulkClient,
@@ -138,7 +138,7 @@ pub(super) async fn read_batch(
     })
 }
 
-/// What is said of a batch that was just changed.
+/// The answer about a batch that was just changed.
 pub(super) async fn body_of(api: &ApiState, batch: &Batch) -> Result<BatchBody, StoreError> {
     let nothing = RecordFilter::default();
     let page = api.store.batch_page(batch, &nothing, 0, 0).await?;
@@ -151,7 +151,7 @@ type Answer = (
     Json<BatchBody>,
 );
 
-/// The same upload again brings in nothing new; another under the same name is refused.
+/// The answer to an upload whose `reference_id` is known. Another upload under the same `reference_id` is refused.
 async fn replay(api: &ApiState, known: &Batch, digest: BodyDigest) -> Result<Answer, BulkError> {
     if !known.is_of(digest) {
         return Err(BulkError::ReferenceIdReused);
@@ -164,7 +164,7 @@ fn answer(status: StatusCode, is_replay: bool, body: BatchBody) -> Answer {
     (status, AppendHeaders(replayed), Json(body))
 }
 
-/// The query's parameters, as JSON texts; one that cannot be read is missing.
+/// The parameters of the query, as JSON texts. A query that cannot be read has none.
 fn texts(parameters: Parameters) -> Vec<(String, Box<RawValue>)> {
     let parameters = parameters
         .map(|Query(parameters)| parameters)

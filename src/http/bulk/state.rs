@@ -1,4 +1,4 @@
-//! What the bulk endpoints work with.
+//! The state that the bulk endpoints share.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -12,7 +12,7 @@ use super::{
 /// How many uploads of one client are read at the same time. Each needs a thread, and memory for its rows.
 const UPLOADS: usize = 4;
 
-/// What the bulk endpoints work with, in addition to the state of all endpoints.
+/// The state that the bulk endpoints share.
 #[derive(Clone, Debug)]
 pub struct Bulk {
     /// The clients that may use bulk.

@@ -1,4 +1,4 @@
-//! `POST /bulk/status` (document 002).
+//! `POST /bulk/status` (document 002): the state of a batch and of its rows.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -28,7 +28,7 @@ use crate::{
 const PAGE_SIZE: u32 = 100;
 const LARGEST_PAGE: u32 = 1_000;
 
-/// What is asked for.
+/// The parameters of the request.
 #[derive(Debug)]
 struct Query {
     reference_id: String,
@@ -84,7 +84,7 @@ struct RecordBody {
     retry_eligible: Option<RetryEligible>,
     session_id: Option<String>,
     error: Option<RecordError>,
-    /// There only if it was asked for; `null` where Fineract did not say.
+    /// Present only if the client asked for it; `null` if it could not be read from Fineract.
     #[serde(skip_serializing_if = "Option::is_none")]
     account_details: Option<AccountDetails>,
 }
@@ -95,7 +95,7 @@ struct RecordError {
     message: String,
 }
 
-/// Says where a batch and a page of its rows stand.
+/// Reports the state of a batch, and of one page of its rows.
 pub(super) async fn report_batch(
     client: BulkClient,
     State(api): State<Arc<ApiState>>,
@@ -125,7 +125,8 @@ pub(super) async fn report_batch(
     ))
 }
 
-/// Fineract was away, or too slow: that is no reason to fail.
+/// The `Warning` header of an answer without some of the accounts. The request does not fail if Fineract is unavailable
+/// or too slow.
 fn warning(unread: usize) -> Option<HeaderValue> {
     let text =
         format!("199 fineract-gateway \"account_details of {unread} records were not read\"");
@@ -263,7 +264,7 @@ impl StatusBody {
 
 impl RecordBody {
     fn of(record: Record, details: Option<&HashMap<OperationId, AccountDetails>>) -> Self {
-        // A row that was refused at the door is of no account yet.
+        // A row that was not accepted concerns no account yet.
         let account_details = details.map(|details| match record.operation_id {
             Some(id) => details.get(&id).cloned().flatten(),
             None => Some(Vec::new()),

@@ -1,7 +1,7 @@
 //! `GET /transactions/{id}/` (document 003).
 //!
-//! A transaction is an operation that moves money. Everything around it is the document's as well: the
-//! keys, the limit of their use, and the errors.
+//! A transaction is an operation that moves money. Its API keys, their rate limit and the form of the errors come from
+//! the document too.
 
 mod body;
 mod budget;
@@ -30,7 +30,7 @@ use crate::{
     store::StoreError,
 };
 
-/// The routes, each request counted.
+/// The routes. Each request counts against the budget of its API key.
 pub(super) fn routes(api: &Arc<ApiState>) -> Router<Arc<ApiState>> {
     Router::new()
         .route("/transactions/{id}", get(read_transaction))
@@ -39,7 +39,7 @@ pub(super) fn routes(api: &Arc<ApiState>) -> Router<Arc<ApiState>> {
         .layer(from_fn(error::render_errors))
 }
 
-/// Asks for the key, counts the request, and says on every answer what is left.
+/// Authenticates the API key, counts the request, and adds the remaining budget to every answer.
 async fn meter(State(api): State<Arc<ApiState>>, request: Request, next: Next) -> Response {
     let (admission, allowance) = admit(&api, request.headers()).await;
     let mut response = match admission {
@@ -71,7 +71,7 @@ async fn admit(api: &ApiState, headers: &HeaderMap) -> (Result<(), TransactionEr
     }
 }
 
-/// The key of `Authorization: Token key`; a scheme's case does not count (RFC 9110 section 11.1).
+/// The key in `Authorization: Token <key>`. The scheme is case-insensitive (RFC 9110 section 11.1).
 fn key(authorization: &[u8]) -> Option<&[u8]> {
     let (scheme, key) = authorization.split_at_checked(b"Token ".len())?;
     scheme
@@ -79,7 +79,7 @@ fn key(authorization: &[u8]) -> Option<&[u8]> {
         .then(|| key.trim_ascii())
 }
 
-/// Says where a transaction stands.
+/// Reports the state of a transaction.
 async fn read_transaction(
     State(api): State<Arc<ApiState>>,
     path: Result<Path<String>, PathRejection>,
@@ -108,7 +108,7 @@ async fn read_transaction(
     Ok(Json(body))
 }
 
-/// A transaction's name in a path: the uuid, or the tracking id with the type in front of it.
+/// The transaction in a path, given by its UUID or by its tracking id.
 #[derive(Clone, Copy, Debug)]
 struct Named {
     id: OperationId,
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_stands_behind_its_scheme() {
+    fn a_key_follows_its_scheme() {
         for (header, expected) in [
             ("Token abc", Some("abc")),
             ("token abc", Some("abc")),
