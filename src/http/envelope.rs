@@ -1,29 +1,29 @@
-//! What a body of operate says: `{"status": TYPE, "data": {...}, "expires_at"?: TIME}`.
+//! The body of an operation: `{"status": TYPE, "data": {...}, "expires_at"?: TIME}`.
 
 use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
 
-use super::error::ApiError;
+use super::api_error::ApiError;
 use crate::{
     domain::{Checked, OperationType},
     operations::{self, Deployment, Entries, Entry, InvalidPayload, Problem},
 };
 
-/// A request that may be accepted.
+/// A valid request to accept an operation.
 #[derive(Debug)]
 pub(super) struct Submission<'a> {
-    /// The type that `status` names.
+    /// The operation type, which the body calls `status`.
     pub(super) operation_type: OperationType,
-    /// `data`, as it was written.
+    /// The payload, exactly as the caller sent it.
     pub(super) data: &'a RawValue,
-    /// What the check says of `data`.
+    /// What the check of the payload found, such as its lanes.
     pub(super) checked: Checked,
-    /// Until when it may be sent.
+    /// The time after which the gateway no longer sends the operation.
     pub(super) expires_at: Option<DateTime<Utc>>,
 }
 
-/// Reads and checks a body. All of its problems are reported at once, as far as they can be told: the
-/// fields of `data` depend on the type.
+/// Reads and checks a body. The error lists all of its problems, but none of the fields of `data` if the type is
+/// unknown, because the fields depend on the type.
 pub(super) fn read<'a>(
     body: &'a [u8],
     deployment: &Deployment,
@@ -59,7 +59,7 @@ pub(super) fn read<'a>(
     }
 }
 
-/// The value of a key; notes when it is missing, for which `null` counts.
+/// The value of a required key. A key that is missing or `null` is a problem.
 pub(super) fn value<'a>(
     key: &str,
     entries: &[(String, &'a RawValue)],
@@ -72,7 +72,7 @@ pub(super) fn value<'a>(
     found
 }
 
-/// The value of a key that may be missing or `null`.
+/// The value of an optional key. `null` counts as missing.
 fn optional<'a>(key: &str, entries: &[(String, &'a RawValue)]) -> Option<&'a RawValue> {
     entries
         .iter()
@@ -80,7 +80,7 @@ fn optional<'a>(key: &str, entries: &[(String, &'a RawValue)]) -> Option<&'a Raw
         .map(|(_, value)| *value)
 }
 
-/// Until when the operation may be sent, if its caller says so.
+/// The time after which the gateway no longer sends the operation, if the caller gives one.
 pub(super) fn expiry(
     entries: &[(String, &RawValue)],
     problems: &mut Vec<Problem>,
@@ -90,11 +90,11 @@ pub(super) fn expiry(
     time(&text).map_err(|problem| problems.push(problem)).ok()
 }
 
-/// What a time has to be.
+/// How a time must be written, for messages.
 pub(super) const TIME: &str = "a time with its offset (RFC 3339), such as 2026-01-11T10:00:00Z";
 
-/// A moment, with its offset. One that has passed is taken too: a request that is sent again must be
-/// answered as it was.
+/// A time with its offset. A time in the past is valid too, because a repeated request must get the same answer as
+/// the first one.
 pub(super) fn time(text: &str) -> Result<DateTime<Utc>, Problem> {
     DateTime::parse_from_rfc3339(text)
         .map(|time| time.to_utc())
@@ -105,7 +105,7 @@ pub(super) fn time(text: &str) -> Result<DateTime<Utc>, Problem> {
         )))
 }
 
-/// The entry of the type that `status` names.
+/// The registry entry of the type in `status`.
 pub(super) fn entry(status: &RawValue) -> Result<&'static Entry, Problem> {
     match serde_json::from_str::<String>(status.get()) {
         Ok(name) => entry_of(&name),
@@ -117,7 +117,7 @@ pub(super) fn entry(status: &RawValue) -> Result<&'static Entry, Problem> {
     }
 }
 
-/// The entry of the type of that name.
+/// The registry entry of the type with this name.
 pub(super) fn entry_of(name: &str) -> Result<&'static Entry, Problem> {
     OperationType::from_name(name)
         .and_then(operations::entry)
@@ -131,7 +131,7 @@ pub(super) fn entry_of(name: &str) -> Result<&'static Entry, Problem> {
         })
 }
 
-/// What is wrong with the keys of a request that knows these.
+/// Problems for the keys that are unknown, and for those that occur more than once.
 pub(super) fn unknown_and_repeated(
     entries: &[(String, &RawValue)],
     known: &[&str],

@@ -1,4 +1,4 @@
-//! `GET /healthz` and `GET /readyz`: for whoever starts, stops and routes to this process.
+//! `GET /healthz` and `GET /readyz`: for the software that starts and stops this process and routes requests to it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,40 +7,42 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 use tokio::time::timeout;
 
-use super::ApiState;
+use super::state::ApiState;
 use crate::{domain::FineractHealth, store::StoreError, telemetry::chain};
 
-/// A database that is slower than this is away, as far as routing to this process is concerned.
+/// If the database takes longer than this to answer, it counts as unavailable.
 const DATABASE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// That the process lives.
+/// The body of `/healthz`.
 #[derive(Debug, Serialize)]
 pub(super) struct Liveness {
     status: &'static str,
 }
 
-/// Says that the process lives, whatever is around it.
+/// Reports that the process is alive, regardless of the state of the database and of Fineract.
 pub(super) async fn report_liveness() -> Json<Liveness> {
     Json(Liveness { status: "alive" })
 }
 
-/// Whether requests should come here, and what that rests on.
+/// The body of `/readyz`.
 #[derive(Debug, Serialize)]
 pub(super) struct Readiness {
     status: &'static str,
     database: &'static str,
     draining: bool,
-    /// Since when everything is on hold; null: it is not. Accepting goes on.
+    /// Since when everything is on hold; null if it is not. It does not make the process unready.
     on_hold_since: Option<String>,
     fineract: Fineract,
-    /// How long the oldest answer of Fineract's has not been written; 0: all are. Accepting goes on without it.
+    /// The age of the oldest answer of Fineract that the gateway cannot write to the database yet; 0 if there is
+    /// none. It does not make the process unready.
     oldest_unwritten_answer_seconds: u64,
-    /// The kinds of commands whose keys Fineract ignores: their operations wait. Accepting goes on.
+    /// The kinds of commands for which Fineract does not honour idempotency keys. Their operations wait. It does not
+    /// make the process unready.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     keys_not_honoured: Vec<String>,
 }
 
-/// What the worker of this process last saw of Fineract.
+/// The state of Fineract, as the worker of this process last saw it.
 #[derive(Debug, Serialize)]
 pub(super) struct Fineract {
     state: &'static str,
@@ -48,20 +50,21 @@ pub(super) struct Fineract {
     reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     since: Option<String>,
-    /// What the gateway's user may not do there, and should.
+    /// The permissions that the gateway's user in Fineract should have, but lacks.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     missing_permissions: &'static [&'static str],
 }
 
-/// Says whether requests should come here: not while the database is away or not migrated, nor during
-/// the shutdown. Fineract's state is told, and no reason: accepting goes on without it.
+/// Reports whether requests should be routed to this process. It is not ready while the database is unavailable or
+/// not migrated, and during shutdown. The state of Fineract is reported, but does not make the process unready,
+/// because the gateway accepts operations without Fineract.
 pub(super) async fn report_readiness(
     State(api): State<Arc<ApiState>>,
 ) -> (StatusCode, Json<Readiness>) {
     let database = match timeout(DATABASE_TIMEOUT, api.store.check()).await {
         Ok(Ok(())) => "ready",
         Ok(Err(error)) => {
-            tracing::warn!(error = %chain(&error), "not ready: the database");
+            tracing::warn!(error = %chain(&error), "not ready: the database is unavailable or not migrated");
             if matches!(error, StoreError::Unknown { .. }) {
                 "not_migrated"
             } else {
@@ -71,8 +74,8 @@ pub(super) async fn report_readiness(
         Err(_) => "away",
     };
     let hold = if database == "ready" {
-        let asked = timeout(DATABASE_TIMEOUT, api.store.active_hold()).await;
-        asked.ok().and_then(Result::ok).flatten()
+        let read = timeout(DATABASE_TIMEOUT, api.store.active_hold()).await;
+        read.ok().and_then(Result::ok).flatten()
     } else {
         None
     };
@@ -103,7 +106,7 @@ pub(super) async fn report_readiness(
 }
 
 impl Fineract {
-    /// As the worker of this process last saw it.
+    /// The state as the worker of this process last saw it.
     pub(super) fn seen_by(api: &ApiState) -> Self {
         let (state, blocked) = match *api.fineract.borrow() {
             FineractHealth::Unknown => ("unknown", None),

@@ -1,4 +1,4 @@
-//! The caller's own `Idempotency-Key`, and the body it stands for.
+//! The caller's own `Idempotency-Key`, and the body that it identifies.
 
 use axum::{
     body::Bytes,
@@ -7,18 +7,18 @@ use axum::{
 };
 use sha2::{Digest as _, Sha256};
 
-use super::{error::ApiError, json_body::JsonBody, json_value};
+use super::{api_error::ApiError, json_body::JsonBody, json_value};
 use crate::store::{BodyDigest, CallerKey};
 
 const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 const LONGEST: usize = 255;
 
-/// A JSON body, and the key that the caller gave it.
+/// A JSON body, and the key that the caller sent with it.
 #[derive(Debug)]
 pub(super) struct KeyedBody {
     /// The body.
     pub(super) body: Bytes,
-    /// The key, bound to the body.
+    /// The key, with the digest of the body.
     pub(super) caller_key: Option<CallerKey>,
 }
 
@@ -39,8 +39,8 @@ impl<S: Send + Sync> FromRequest<S> for KeyedBody {
     }
 }
 
-/// Reads the key: 1 to 255 visible ASCII characters. The quotes of the IETF draft are taken off, so that
-/// a client that adds them later still means the same key.
+/// Reads the key: 1 to 255 visible ASCII characters. The IETF draft (draft-ietf-httpapi-idempotency-key-header) puts
+/// the key in quotes. They are removed, so that a client that adds them later still sends the same key.
 fn read(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     let mut values = headers.get_all(HEADER).iter();
     let Some(value) = values.next() else {

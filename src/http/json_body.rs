@@ -1,4 +1,4 @@
-//! The body of a request, as bytes that are said to be JSON.
+//! The body of a request whose `Content-Type` is JSON.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use axum::{
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
-use super::error::ApiError;
+use super::api_error::ApiError;
 use crate::table::without_byte_order_mark;
 
-/// How long a body may take to arrive.
+/// The longest time that a body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The bytes of a body whose content type is `application/json`.
@@ -24,7 +24,7 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) struct JsonBody(pub(super) Bytes);
 
 impl JsonBody {
-    /// Reads it as what it has to be; else a problem of this code says what it must have.
+    /// Deserializes the body. If it is JSON but not a `T`, the error is a problem with this code and message.
     pub(super) fn read<T: DeserializeOwned>(
         &self,
         code: &'static str,
@@ -59,7 +59,7 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
     }
 }
 
-/// No body is decoded here, and one that was encoded would only be called broken.
+/// Refuses a `Content-Encoding`: the gateway does not decode bodies, and would call an encoded one broken JSON.
 pub(super) fn check_coding(headers: &HeaderMap) -> Result<(), ApiError> {
     let mut codings = headers.get_all(CONTENT_ENCODING).iter();
     if codings.all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
@@ -69,7 +69,7 @@ pub(super) fn check_coding(headers: &HeaderMap) -> Result<(), ApiError> {
     }
 }
 
-/// Parameters such as a charset are passed over: JSON is UTF-8 (RFC 8259 section 8.1).
+/// Ignores parameters of the media type, such as a charset: JSON is always UTF-8 (RFC 8259 section 8.1).
 fn is_json(headers: &HeaderMap) -> bool {
     headers
         .get(CONTENT_TYPE)

@@ -1,8 +1,9 @@
-//! What a JSON body says, however it is written.
+//! The digest of a JSON value, which is independent of how the value is written.
 //!
-//! Two bodies say the same if they are the same JSON value: object keys in any order, strings by their
-//! characters (not normalized), numbers by their exact decimal value; a key that is missing is not one that
-//! is null. No number is written out or goes through a float: `1e400` costs no more than `1`.
+//! Two bodies have the same value if their objects have equal members in any order, their strings consist of the same
+//! characters (without Unicode normalization), and their numbers have the same exact decimal value. A missing key
+//! differs from a key that is null. Numbers are neither expanded nor converted to floats, so `1e400` costs no more
+//! than `1`.
 
 use std::collections::BTreeMap;
 
@@ -11,32 +12,32 @@ use sha2::{Digest as _, Sha256};
 
 use crate::operations::Entries;
 
-/// Bodies that are nested deeper are compared as bytes; none that is accepted is.
+/// The deepest nesting that has a digest. No body that the gateway accepts is nested deeper.
 const DEEPEST: usize = 16;
 
-/// SHA-256 of what a body says; `None` where only its bytes can be compared: it is no JSON, a key stands in
-/// one of its objects more than once, or it is nested too deep.
+/// The SHA-256 digest of a body's value. `None` if the body has no single value: it is not JSON, one of its objects
+/// contains a key more than once, or it is nested too deeply. Such bodies are only equal if their bytes are equal.
 pub(super) fn digest(body: &[u8]) -> Option<[u8; 32]> {
     let canonical = canonical(serde_json::from_slice(body).ok()?)?;
     Some(Sha256::digest(canonical).into())
 }
 
-/// The digest of an upload's value, whose rows are read one by one.
+/// The digest of the value of an upload, computed row by row. `None` inside: the upload has no single value.
 #[derive(Clone, Debug)]
 pub(super) struct RowsDigest(Option<Sha256>);
 
 impl RowsDigest {
-    /// Of no row yet.
+    /// The digest before the first row.
     pub(super) fn new() -> Self {
         Self(Some(Sha256::new()))
     }
 
-    /// Of nothing that could be compared by its value.
+    /// The digest of an upload that has no single value.
     pub(super) fn none() -> Self {
         Self(None)
     }
 
-    /// Adds a row; after one that has no value to compare, none has.
+    /// Adds a row. If the row has no single value, neither has the upload.
     pub(super) fn add(&mut self, row: &[u8]) {
         let canonical = serde_json::from_slice(row).ok().and_then(canonical);
         self.0 = self
@@ -46,7 +47,7 @@ impl RowsDigest {
             .map(|(digest, row)| digest.chain_update(Sha256::digest(row)));
     }
 
-    /// Adds what stands around the rows.
+    /// Adds the members beside the rows, and returns the digest.
     pub(super) fn finish(self, around: &[(String, Box<RawValue>)]) -> Option<[u8; 32]> {
         let around = around
             .iter()
@@ -54,7 +55,7 @@ impl RowsDigest {
             .collect();
         let mut canonical = Vec::new();
         write_object(around, DEEPEST, &mut canonical)?;
-        // As long as a row's digest: what is around is not taken for one more row.
+        // The separator is shorter than the digest of a row, so the members cannot be confused with another row.
         let digest = self.0?.chain_update(b"around");
         Some(digest.chain_update(canonical).finalize().into())
     }
@@ -66,7 +67,7 @@ fn canonical(value: &RawValue) -> Option<Vec<u8>> {
     Some(canonical)
 }
 
-/// Writes a value in the one form that all texts of it have. No form begins like another.
+/// Writes the canonical form of a value. No canonical form is a prefix of another one.
 fn write(value: &RawValue, depth: usize, canonical: &mut Vec<u8>) -> Option<()> {
     let text = value.get();
     match text.as_bytes().first()? {
@@ -84,7 +85,7 @@ fn write(value: &RawValue, depth: usize, canonical: &mut Vec<u8>) -> Option<()> 
         }
         b'"' => write_text(&serde_json::from_str::<String>(text).ok()?, canonical),
         b'-' | b'0'..=b'9' => write_number(text, canonical)?,
-        // true, false or null.
+        // `true`, `false` or `null`: the first letter identifies it.
         first => canonical.push(*first),
     }
     Some(())
@@ -119,7 +120,7 @@ fn write_length(kind: u8, length: usize, canonical: &mut Vec<u8>) {
     canonical.extend_from_slice(&length.to_be_bytes());
 }
 
-/// Writes the digits from the first to the last that is not a zero, and the power of ten of the last.
+/// Writes the digits from the first to the last one that is not zero, and the power of ten of the last one.
 fn write_number(text: &str, canonical: &mut Vec<u8>) -> Option<()> {
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
@@ -146,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_value_is_the_same_however_it_is_written() {
+    fn the_digest_does_not_depend_on_how_a_value_is_written() {
         for (one, other) in [
             (
                 r#"{"a":1,"b":[true,null]}"#,
@@ -169,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn another_value_is_another() {
+    fn different_values_have_different_digests() {
         for (one, other) in [
             (r#"{"a":1}"#, r#"{"a":1,"b":null}"#),
             ("12", "\"12\""),
@@ -194,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_one_value_is_compared_as_bytes() {
+    fn a_body_without_a_single_value_has_no_digest() {
         let deep = format!("{}{}", "[".repeat(17), "]".repeat(17));
         for body in [
             r#"{"a":1,"a":1}"#,
@@ -212,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn an_upload_is_known_by_its_rows_and_what_is_around_them() {
+    fn the_digest_of_an_upload_covers_its_rows_and_the_members_beside_them() {
         let of = |rows: &[&str], around: &str| {
             let mut digest = RowsDigest::new();
             for row in rows {

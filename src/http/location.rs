@@ -1,12 +1,12 @@
-//! Where an answer sends its caller.
+//! The `Location` header.
 
 use axum::http::{HeaderValue, Uri};
 
-/// A reference relative to the request's own path (RFC 3986 section 4.2), `up` segments above its last: right
-/// also behind a proxy that has put a prefix before the path, or taken one away.
+/// A reference relative to the request's path (RFC 3986 section 4.2), starting `up` segments above the last one. It
+/// stays correct behind a proxy that adds a prefix to the path or strips one.
 pub(super) fn relative(request: &Uri, up: usize, target: &str) -> Option<HeaderValue> {
     let path = request.path();
-    // From `a/b/` it is one step more to what stands beside `b` than from `a/b`.
+    // A trailing slash adds an empty last segment, so the reference must go up one more step.
     let last_slashes = path.len() - path.trim_end_matches('/').len();
     HeaderValue::try_from(format!("{}{target}", "../".repeat(up + last_slashes))).ok()
 }

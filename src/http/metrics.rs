@@ -1,15 +1,14 @@
-//! `GET /metrics`: the process's numbers, as Prometheus reads them.
+//! `GET /metrics`: the metrics of the process, in the text format of Prometheus.
 
 use std::sync::Arc;
 
 use axum::{extract::State, http::header::CONTENT_TYPE, response::IntoResponse};
 
-use super::ApiState;
+use super::state::ApiState;
 use crate::telemetry::metrics;
 
-/// Gives the numbers. No token is asked for: they hold nobody's data, `HTTP_LISTEN` is a loopback address
-/// unless it is set, and the route does not stand under a base path, so that a proxy that passes those
-/// on keeps it inside.
+/// Renders the metrics. They require no token: they contain no data of persons, `HTTP_LISTEN` is a loopback address by
+/// default, and the route has no base path, so a proxy that only forwards base paths does not expose it.
 pub(super) async fn report_metrics(State(api): State<Arc<ApiState>>) -> impl IntoResponse {
     api.store.report_unwritten_answers();
     let text_format = "text/plain; version=0.0.4; charset=utf-8";

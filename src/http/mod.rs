@@ -1,8 +1,12 @@
-//! What callers see: the routes on this page, one file per endpoint, one error type.
+//! What callers see: the routes on this page, and one file per endpoint.
 //!
-//! Nothing here knows Fineract: accepting and tracking go on whatever it does. What it takes to
-//! understand a payload is [`operations`](crate::operations)'; what is durable is [`store`](crate::store)'s.
+//! The endpoints accept and report operations whatever state Fineract is in. They do not call it, except for the
+//! balances in a bulk status. [`operations`](crate::operations) understands payloads, [`store`](crate::store) contains
+//! everything durable.
 
+mod api_error;
+mod authenticate;
+mod body_limits;
 mod bulk;
 mod envelope;
 mod error;
@@ -16,8 +20,9 @@ mod observe;
 mod operate;
 mod operators;
 mod prefer;
+mod problem;
 mod serve;
-mod tell;
+mod state;
 mod tokens;
 mod track;
 mod transactions;
@@ -29,66 +34,33 @@ use axum::{
     Router,
     extract::DefaultBodyLimit,
     http::header::AUTHORIZATION,
-    middleware,
-    response::IntoResponse as _,
+    middleware::from_fn,
     routing::{get, post},
 };
-use tokio::sync::watch;
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower::Layer as _;
 use tower_http::{
-    catch_panic::CatchPanicLayer,
     normalize_path::{NormalizePath, NormalizePathLayer},
     sensitive_headers::SetSensitiveRequestHeadersLayer,
 };
 
+use self::api_error::{ApiError, catch_panics};
 pub use self::{
     bulk::{Balances, Bulk, BulkClients},
-    serve::serve,
+    state::ApiState,
     tokens::Tokens,
     track::{EndedBody, TrackBody},
     transactions::Budgets,
 };
-use self::{error::ApiError, tokens::Caller};
-use crate::{domain::FineractHealth, operations::Deployment, store::Store};
 
-/// The largest body of a request, in bytes.
-const BODY_LIMIT: usize = 64 * 1024;
-
-/// What the endpoints work with.
-#[derive(Clone, Debug)]
-pub struct ApiState {
-    /// Whether callers come here; else the process is only asked how it is.
-    pub has_callers: bool,
-    /// The queue.
-    pub store: Store,
-    /// What payloads are checked against.
-    pub deployment: Arc<Deployment>,
-    /// Who may call.
-    pub tokens: Tokens,
-    /// Who may read transactions.
-    pub api_keys: Tokens,
-    /// How often they have done so this minute.
-    pub budgets: Budgets,
-    /// The currency of a transaction before the loan's is known.
-    pub currency: String,
-    /// Bulk, and who may use it.
-    pub bulk: Bulk,
-    /// The prefixes under which the routes are served beside the bare paths; each starts with `/` and
-    /// does not end with it.
-    pub base_paths: Vec<String>,
-    /// How many operations may be waiting before new ones are turned away with 429.
-    pub max_waiting: u64,
-    /// What the worker last saw of Fineract.
-    pub fineract: watch::Receiver<FineractHealth>,
-    /// Whether the user in Fineract lacks `READ_AUDIT`.
-    pub lacks_read_audit: watch::Receiver<bool>,
-    /// Cancelled when the process begins to shut down: held answers are given at once.
-    pub draining: CancellationToken,
+/// Serves every route until `stop`, and then ends the requests that are in progress.
+pub async fn serve(listener: TcpListener, state: ApiState, stop: CancellationToken) {
+    serve::serve_connections(listener, router(state), stop).await;
 }
 
-/// Every route, under each base path and under none: a proxy may strip its prefix. Slashes at the end of a
-/// path do not count.
+/// Every route, without a prefix and under each base path, because a proxy may or may not strip the prefix.
+/// Trailing slashes of a path are ignored.
 fn router(state: ApiState) -> NormalizePath<Router> {
     let api = Arc::new(state);
     let probes = Router::new()
@@ -103,7 +75,7 @@ fn router(state: ApiState) -> NormalizePath<Router> {
         .clone()
         .route("/metrics", get(metrics::report_metrics))
         .fallback(async || ApiError::UnknownRoute);
-    // The base path `/` is the bare one.
+    // The base path `/` is configured as the empty prefix: its routes are already there.
     for base_path in api.base_paths.iter().filter(|path| !path.is_empty()) {
         all = all.nest(base_path, bare.clone());
     }
@@ -116,18 +88,21 @@ fn with_callers_routes(
 ) -> Router<Arc<ApiState>> {
     let mut bare = probes
         .route("/fineract/operate", post(operate::submit_operation))
-        .route(track::ROUTE, get(track::track_operation));
+        .route(
+            "/fineract/track/{tracking_id}",
+            track::with_own_errors(get(track::track_operation)),
+        );
     if api.bulk.is_on() {
         bare = bare.merge(bulk::routes());
     }
-    if api.tokens.know_operators() {
+    if api.tokens.has_operators() {
         bare = bare.merge(operators_routes());
     }
     bare.method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .merge(transactions::routes(api))
 }
 
-/// The operators' routes; each asks for the `ops` scope.
+/// The operators' routes. Each requires the `ops` scope.
 fn operators_routes() -> Router<Arc<ApiState>> {
     const OPERATION: &str = "/fineract/operations/{id}";
     Router::new()
@@ -164,16 +139,15 @@ fn operators_routes() -> Router<Arc<ApiState>> {
         )
 }
 
-/// What goes around every request, the outermost last.
+/// Adds the layers around every request, the outermost last.
 fn surround<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
     router
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(CatchPanicLayer::custom(|_| {
-            ApiError::Panicked.into_response()
-        }))
-        .layer(middleware::from_fn(observe::observe_request))
+        .layer(DefaultBodyLimit::max(body_limits::BODY_LIMIT))
+        .layer(catch_panics())
+        .layer(from_fn(problem::render_errors))
+        .layer(from_fn(observe::observe_request))
         .layer(SetSensitiveRequestHeadersLayer::new([
-            tokens::HEADER,
+            authenticate::X_INTERNAL_TOKEN,
             bulk::CLIENT_SECRET,
             AUTHORIZATION,
         ]))
@@ -191,13 +165,13 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_panic_is_told_as_a_500_without_its_cause() {
+    async fn a_panic_is_reported_as_a_500_without_its_cause() {
         let router = surround(Router::new().route("/", get(async || -> () { panic!("cause") })));
         let request = Request::get("/")
             .header("x-request-id", "id-1")
             .body(Body::empty());
         let response = router.oneshot(request.unwrap()).await.unwrap();
-        let body = to_bytes(response.into_body(), BODY_LIMIT).await.unwrap();
+        let body = to_bytes(response.into_body(), 1024).await.unwrap();
         assert_eq!(
             serde_json::from_slice::<serde_json::Value>(&body).unwrap(),
             json!({
@@ -212,10 +186,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_panic_of_track_is_told_as_an_operation_under_way() {
-        let panics = get(async || -> () { panic!("cause") });
-        let router =
-            surround(Router::new().nest("/api", Router::new().route(track::ROUTE, panics)));
+    async fn a_panic_of_track_is_reported_as_an_operation_in_progress() {
+        let panics = track::with_own_errors(get(async || -> () { panic!("cause") }));
+        let track = Router::new().route("/fineract/track/{tracking_id}", panics);
+        let router = surround(Router::new().nest("/api", track));
         let id = "CLIENT_CREATE|406362bf-f3da-4bc6-a506-d67e0878b7b6";
         let path = format!("/api/fineract/track/{}", id.replace('|', "%7C"));
         let request = Request::get(path).body(Body::empty()).unwrap();
@@ -223,7 +197,7 @@ mod tests {
         assert_eq!(response.status(), 500);
         assert_eq!(response.headers()["retry-after"], "2");
         assert_eq!(response.headers()["content-type"], "application/json");
-        let body = to_bytes(response.into_body(), BODY_LIMIT).await.unwrap();
+        let body = to_bytes(response.into_body(), 1024).await.unwrap();
         assert_eq!(
             serde_json::from_slice::<serde_json::Value>(&body).unwrap(),
             json!({ "tracking_id": id, "status": "processing" })

@@ -1,4 +1,4 @@
-//! What surrounds every request: its id, its span, its error's telling.
+//! The layer around every request: its id, its log span, and the headers of every answer.
 
 use std::{sync::Arc, time::Instant};
 
@@ -11,20 +11,14 @@ use axum::{
 use tracing::{Instrument as _, field};
 use uuid::Uuid;
 
-use super::{
-    bulk,
-    tell::{Shape, tell},
-    track,
-};
-
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const LONGEST_REQUEST_ID: usize = 128;
 
-/// The request's id, as its answer bears it.
+/// The id of the request, which the answer contains too.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RequestId(pub(super) Arc<str>);
 
-/// Runs a request in a span of its own. No payload, token or query is in it.
+/// Runs a request in a log span of its own, which contains no payload, token or query.
 pub(super) async fn observe_request(mut request: Request, next: Next) -> Response {
     let id: Arc<str> = request_id(request.headers()).into();
     request.extensions_mut().insert(RequestId(Arc::clone(&id)));
@@ -32,11 +26,6 @@ pub(super) async fn observe_request(mut request: Request, next: Next) -> Respons
         .extensions()
         .get::<MatchedPath>()
         .map_or("", MatchedPath::as_str);
-    let shape = if bulk::is_route(route) {
-        Some(Shape::Bulk)
-    } else {
-        track::named(route, request.uri()).map(Shape::Track)
-    };
     let span = tracing::info_span!(
         "request",
         request_id = &*id,
@@ -46,9 +35,9 @@ pub(super) async fn observe_request(mut request: Request, next: Next) -> Respons
     );
     let started = Instant::now();
     async {
-        let mut response = tell(next.run(request).await, &id, shape);
+        let mut response = next.run(request).await;
         let headers = response.headers_mut();
-        // The id is visible ASCII.
+        // Always `Ok`, because the id is visible ASCII.
         if let Ok(value) = HeaderValue::from_str(&id) {
             headers.insert(X_REQUEST_ID, value);
         }
@@ -66,7 +55,7 @@ pub(super) async fn observe_request(mut request: Request, next: Next) -> Respons
     .await
 }
 
-/// The caller's id for the request where it can be trusted in a log line, else a new one.
+/// The caller's own id for the request, if it is safe in a log line, or else a new one.
 fn request_id(headers: &HeaderMap) -> String {
     headers
         .get(X_REQUEST_ID)

@@ -13,11 +13,13 @@ use axum::{
 };
 
 use super::{
-    ApiState, Caller, envelope,
-    error::ApiError,
+    api_error::ApiError,
+    envelope,
     idempotency_key::KeyedBody,
     location,
     prefer::Wait,
+    state::ApiState,
+    tokens::Caller,
     track::{POLL_AFTER_SECONDS, TrackBody},
 };
 use crate::{
@@ -28,8 +30,8 @@ use crate::{
 
 const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-/// Accepts an operation: answers once it is durable, and does not wait for Fineract unless it is asked
-/// to with `Prefer: wait=N`.
+/// Accepts an operation, and answers when it is committed. Waits for the end of the operation only if the caller asks
+/// for that with `Prefer: wait=N`.
 pub(super) async fn submit_operation(
     caller: Caller,
     State(api): State<Arc<ApiState>>,
@@ -39,7 +41,10 @@ pub(super) async fn submit_operation(
 ) -> Result<impl IntoResponse, ApiError> {
     let (tracking_id, is_replay) = match new_operation(&api, &caller, &body, caller_key.clone()) {
         Ok(new) => accept(&api, new).await?,
-        Err(refused) => (first_of(&api, &caller, caller_key, refused).await?, true),
+        Err(refused) => (
+            accepted_earlier(&api, &caller, caller_key, refused).await?,
+            true,
+        ),
     };
     tracing::info!(
         operation.id = %tracking_id.id,
@@ -72,7 +77,7 @@ pub(super) async fn submit_operation(
     ))
 }
 
-/// The operation that a body asks for, if there is room for it.
+/// The operation to accept for a body, if the body is valid and the backlog is below its limit.
 fn new_operation(
     api: &ApiState,
     caller: &Caller,
@@ -95,7 +100,8 @@ fn new_operation(
     })
 }
 
-/// Accepts an operation; the one that is run for it, and whether that is one of before.
+/// Accepts an operation. Returns the tracking id for the caller, and whether it belongs to an earlier operation that
+/// was accepted under the same key.
 async fn accept(api: &ApiState, new: NewOperation) -> Result<(TrackingId, bool), ApiError> {
     let tracking_id = TrackingId {
         operation_type: new.operation_type,
@@ -108,9 +114,10 @@ async fn accept(api: &ApiState, new: NewOperation) -> Result<(TrackingId, bool),
     }
 }
 
-/// The operation that the key of a refused request has brought in before: since then the settings may have
-/// changed, or too much may be waiting. A body that cannot be read has no value to compare, and is told so.
-async fn first_of(
+/// The operation that was accepted earlier under the key of a refused request. A repeated request must get the same
+/// answer as the first one, even if the settings have changed since or the backlog is full. A body that cannot be read
+/// has no value to compare, so its error remains.
+async fn accepted_earlier(
     api: &ApiState,
     caller: &Caller,
     key: Option<CallerKey>,
@@ -127,8 +134,8 @@ async fn first_of(
     }
 }
 
-/// Where an accepted operation stands once the caller's wait is over. It is durable: whatever goes wrong
-/// from here on, the caller gets its tracking id.
+/// The body of the answer for an accepted operation, after the wait that the caller asked for. The operation is
+/// committed, so the caller gets its tracking id even if reading its state fails.
 async fn state_after(api: &ApiState, wait: Wait, tracking_id: TrackingId) -> TrackBody {
     if !wait.is_wanted() {
         return TrackBody::processing(tracking_id);
@@ -141,7 +148,7 @@ async fn state_after(api: &ApiState, wait: Wait, tracking_id: TrackingId) -> Tra
         Err(error) => {
             tracing::warn!(
                 error = %chain(&error),
-                "an accepted operation cannot be waited for"
+                "cannot wait for the end of an accepted operation; answering at once"
             );
             TrackBody::processing(tracking_id)
         }

@@ -1,4 +1,4 @@
-//! `Prefer: wait=N` (RFC 7240): how long an answer may be held until the operation ends.
+//! `Prefer: wait=N` (RFC 7240): for how many seconds an answer may be delayed until the operation ends.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -8,7 +8,7 @@ use axum::{
 };
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::ApiState;
+use super::state::ApiState;
 use crate::{
     domain::TrackingId,
     store::{StoreError, Tracked},
@@ -16,26 +16,26 @@ use crate::{
 
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
-/// Longer waits are cut to this: proxies commonly give up after 60 s, and then the tracking id is lost.
+/// The longest wait. Proxies commonly time out after 60 s, and the caller would then not learn the tracking id.
 const LONGEST_WAIT_SECONDS: u64 = 50;
-/// How long a wait goes on without the database: a restart is mostly over by then.
+/// For how long a wait continues while the database is unavailable. Most restarts take less.
 const LONGEST_OUTAGE: Duration = Duration::from_secs(5);
-/// How long after a reading that failed the next one is tried.
+/// The pause between a read that failed and the next one.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// How long the caller would like to wait, if it said so.
+/// The wait in seconds that the caller asks for, if any.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wait(Option<u64>);
 
 impl Wait {
-    /// Whether the caller would like to wait.
+    /// Whether the caller asks for a wait.
     pub(super) fn is_wanted(self) -> bool {
         self.0.is_some()
     }
 
-    /// Looks at an operation, and again whenever it is said to have ended, until it has, the time is up
-    /// or the process shuts down. `None` when there is no such operation. `Err` when the database has been
-    /// away for 5 s, or for all of the wait.
+    /// Reads an operation until it has ended, the time has passed or the process shuts down; the notification of an
+    /// end triggers another read. `None` if there is no such operation. An error if the database has been unavailable
+    /// for 5 s, or for the whole wait.
     pub(super) async fn track(
         self,
         api: &ApiState,
@@ -56,7 +56,7 @@ impl Wait {
             {
                 return Ok(tracked);
             }
-            // The look after the time is up finds an end whose notification was lost.
+            // After the time has passed, one more read finds an end whose notification was lost.
             time_is_up = tokio::select! {
                 () = waiter.ended() => false,
                 () = sleep_until(deadline) => true,
@@ -65,7 +65,7 @@ impl Wait {
         }
     }
 
-    /// Says on the answer which wait was applied.
+    /// The header that states which wait was applied.
     pub(super) fn applied(self) -> Option<(HeaderName, HeaderValue)> {
         let value = HeaderValue::try_from(format!("wait={}", self.0?)).ok()?;
         Some((PREFERENCE_APPLIED, value))
@@ -77,7 +77,7 @@ impl Wait {
             .iter()
             .filter_map(|value| value.to_str().ok())
             .flat_map(|value| value.split(','));
-        // What is not understood is ignored; of several, the first counts (RFC 7240 section 2).
+        // Unknown preferences are ignored, and the first of several counts (RFC 7240 section 2).
         let seconds = preferences
             .filter_map(|preference| preference.split(';').next()?.split_once('='))
             .find(|(name, _)| name.trim().eq_ignore_ascii_case("wait"))
@@ -86,7 +86,8 @@ impl Wait {
     }
 }
 
-/// Reads an operation, again and again for 5 s while the database is away, but not past the deadline.
+/// Reads an operation, and repeats the read for up to 5 s while the database is unavailable, but not after the
+/// deadline.
 async fn read_patiently(
     api: &ApiState,
     tracking_id: TrackingId,

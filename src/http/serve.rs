@@ -1,8 +1,8 @@
-//! Accepting connections, and ending them.
+//! Accepts connections, and ends them at the shutdown.
 
 use std::{io, time::Duration};
 
-use axum::{extract::OriginalUri, http::Request};
+use axum::{Router, extract::OriginalUri, http::Request};
 use futures_util::TryFutureExt as _;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
@@ -12,21 +12,27 @@ use hyper_util::{
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt as _;
+use tower_http::normalize_path::NormalizePath;
 
-use super::{ApiState, router, unread::Unread};
+use super::unread::Unread;
 
-/// How long a request's head may take to arrive, and how long a connection may be idle before it.
-/// Longer than the usual proxy keeps its own, so that it is the proxy that closes.
+/// How long a connection may be idle, and how long the head of a request may take to arrive. This is longer than
+/// the idle timeout of common proxies, so that the proxy closes the connection first. Otherwise a proxy may send
+/// a request on a connection that the gateway is just closing.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
-/// How long answers may take to leave once all are made; whoever is still sending a head then has no request.
+/// How long the last answers may take to be written at the shutdown. A caller who is still sending the head of a
+/// request then has no request in progress.
 const LAST_BYTES: Duration = Duration::from_secs(1);
-/// How long nothing is accepted after an accept failed for lack of something, such as file descriptors.
+/// The pause after an accept that failed because a resource, such as file descriptors, was exhausted.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Serves every route until `stop`, then ends the requests that are under way. Idle connections, and those
-/// that never finish a request, hold nothing up.
-pub async fn serve(listener: TcpListener, state: ApiState, stop: CancellationToken) {
-    let router = router(state);
+/// Answers the requests of every connection until `stop`, and then ends the requests that are in progress. Idle
+/// connections, and those that never finish a request, do not delay the end.
+pub(super) async fn serve_connections(
+    listener: TcpListener,
+    router: NormalizePath<Router>,
+    stop: CancellationToken,
+) {
     let connections = TaskTracker::new();
     let requests = TaskTracker::new();
     let graceful = GracefulShutdown::new();
@@ -37,7 +43,7 @@ pub async fn serve(listener: TcpListener, state: ApiState, stop: CancellationTok
         let reading_on = unread.clone().read_on();
         let service = service_fn(move |request: Request<Incoming>| {
             let (mut request, lending) = unread.lend(request);
-            // With the slashes at its end, which the router takes away: a relative `Location` depends on them.
+            // A relative `Location` depends on the trailing slashes, which the router removes.
             let uri = OriginalUri(request.uri().clone());
             request.extensions_mut().insert(uri);
             let answering = router.clone().oneshot(request);
@@ -84,13 +90,13 @@ async fn accept(listener: &TcpListener) -> TcpStream {
         match listener.accept().await {
             Ok((stream, _)) => {
                 if let Err(error) = stream.set_nodelay(true) {
-                    tracing::debug!(%error, "a connection waits for full packets");
+                    tracing::debug!(%error, "cannot disable Nagle's algorithm; answers on this connection may be delayed");
                 }
                 return stream;
             }
             Err(error) if is_of_the_connection(&error) => {}
             Err(error) => {
-                tracing::error!(%error, "no connection could be accepted");
+                tracing::error!(%error, "cannot accept a connection; trying again after a pause");
                 tokio::time::sleep(PAUSE).await;
             }
         }

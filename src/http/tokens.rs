@@ -1,31 +1,21 @@
-//! Who calls.
+//! The tokens and API keys that the gateway knows. Each belongs to a caller.
 
 use std::{fmt, sync::Arc};
 
-use axum::{
-    extract::FromRequestParts,
-    http::{HeaderName, request::Parts},
-};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
-use tracing::Span;
 
-use super::{ApiState, error::ApiError};
-
-/// The header that carries a token.
-pub(super) const HEADER: HeaderName = HeaderName::from_static("x-internal-token");
-
-/// What a token is good for.
+/// What a token permits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scope {
-    /// Operate and track.
+    /// To use operate and track.
     Internal,
-    /// The same, and what operators do.
+    /// The same, and every action of an operator.
     Ops,
 }
 
-/// The known tokens, as SHA-256 digests. Cheap to clone.
+/// The known tokens, stored as SHA-256 digests. Cheap to clone.
 #[derive(Clone)]
 pub struct Tokens(Arc<[Token]>);
 
@@ -42,18 +32,18 @@ impl fmt::Debug for Tokens {
     }
 }
 
-/// Who calls, by the name of the token.
+/// The program that sent a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Caller {
-    /// The token's name.
+    /// The name of its token.
     pub(super) name: Arc<str>,
-    /// What the token is good for.
+    /// What its token permits.
     pub(super) scope: Scope,
 }
 
 impl Tokens {
-    /// Takes the tokens by name; one name may stand for several secrets, so that they can be rotated. A
-    /// secret that is in both lists has the `ops` scope.
+    /// Builds the table from pairs of a caller's name and a secret. A name may have several secrets, so that
+    /// they can be rotated. A secret in both lists has the `ops` scope.
     pub fn new(internal: &[(String, SecretString)], ops: &[(String, SecretString)]) -> Self {
         let scoped = |scope| {
             move |(name, secret): &(String, SecretString)| Token {
@@ -68,13 +58,13 @@ impl Tokens {
         Self(internal.chain(ops.iter().map(scoped(Scope::Ops))).collect())
     }
 
-    /// Whether anybody has the `ops` scope.
-    pub(super) fn know_operators(&self) -> bool {
+    /// Whether any token has the `ops` scope.
+    pub(super) fn has_operators(&self) -> bool {
         self.0.iter().any(|token| token.caller.scope == Scope::Ops)
     }
 
-    /// Whose secret this is. The time it takes tells nothing of the secrets: digests are compared, each
-    /// in constant time, and always all of them.
+    /// The caller to whom this secret belongs. The comparison always covers every digest, each in constant
+    /// time, so that its duration reveals nothing about the secrets.
     pub(super) fn caller(&self, secret: &[u8]) -> Option<Caller> {
         let digest = digest(secret);
         let known = self.0.iter().fold(None, |found, token| {
@@ -90,23 +80,6 @@ impl Tokens {
 
 fn digest(secret: &[u8]) -> [u8; 32] {
     Sha256::digest(secret).into()
-}
-
-impl FromRequestParts<Arc<ApiState>> for Caller {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(
-        parts: &mut Parts,
-        api: &Arc<ApiState>,
-    ) -> Result<Self, Self::Rejection> {
-        let caller = parts
-            .headers
-            .get(HEADER)
-            .and_then(|secret| api.tokens.caller(secret.as_bytes()))
-            .ok_or(ApiError::Unauthorized)?;
-        Span::current().record("caller", &*caller.name);
-        Ok(caller)
-    }
 }
 
 #[cfg(test)]

@@ -1,55 +1,49 @@
 //! `GET /fineract/track/{tracking_id}` (document 000).
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 
 use axum::{
     Json,
-    extract::{Path, State, rejection::PathRejection},
-    http::Uri,
-    response::{AppendHeaders, IntoResponse},
+    extract::{Path, Request, State, rejection::PathRejection},
+    http::{HeaderValue, header::RETRY_AFTER},
+    middleware::{Next, from_fn},
+    response::{AppendHeaders, IntoResponse, Response},
+    routing::MethodRouter,
 };
-use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{ApiState, Caller, error::ApiError, prefer::Wait};
+use super::{
+    api_error::{ApiError, catch_panics},
+    error::ErrorReport,
+    prefer::Wait,
+    state::ApiState,
+    tokens::Caller,
+};
 use crate::{
     domain::{OperationType, State as OperationState, TrackingId, untouched},
     store::Tracked,
 };
 
-/// The route, behind any base path.
-pub(super) const ROUTE: &str = "/fineract/track/{tracking_id}";
-
-/// When the document's client polls (document 000: every 2 to 3 seconds).
+/// After how many seconds the caller should ask again (document 000: every 2 to 3 seconds).
 pub(super) const POLL_AFTER_SECONDS: u16 = 2;
 
-/// The operation that a request to this route names, where it names one.
-pub(super) fn named(matched_path: &str, uri: &Uri) -> Option<TrackingId> {
-    let (_, last) = uri.path().rsplit_once('/')?;
-    let text = percent_decode_str(last).decode_utf8().ok()?;
-    matched_path
-        .ends_with(ROUTE)
-        .then(|| text.parse().ok())
-        .flatten()
-}
-
-/// The three shapes of the document, key for key and in its order.
+/// The body of an answer: the document's keys, in its order.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum TrackBody {
-    /// Not ended, or accepted just now.
+    /// The operation has not ended.
     Processing {
         /// The operation.
         tracking_id: TrackingId,
-        /// `processing`.
+        /// Always `processing`.
         status: &'static str,
     },
-    /// Ended, either way.
+    /// The operation has succeeded or failed.
     Ended(Box<EndedBody>),
 }
 
-/// An operation's end.
+/// The body of an operation that has ended.
 #[derive(Debug, Serialize)]
 pub struct EndedBody {
     tracking_id: TrackingId,
@@ -62,7 +56,7 @@ pub struct EndedBody {
 }
 
 impl TrackBody {
-    /// The shape of an operation that has not ended.
+    /// The body of an operation that has not ended.
     pub fn processing(tracking_id: TrackingId) -> Self {
         Self::Processing {
             tracking_id,
@@ -70,7 +64,7 @@ impl TrackBody {
         }
     }
 
-    /// The shape of an operation as it was read.
+    /// The body of an operation that was read from the store.
     pub fn of(tracking_id: TrackingId, tracked: Tracked) -> Self {
         let status = match tracked.state {
             OperationState::Waiting
@@ -94,18 +88,17 @@ impl TrackBody {
     }
 }
 
-/// Says where an operation stands; with `Prefer: wait=N`, once it has ended or the time is up. Errors that may
-/// pass are told in the shape of an operation that has not ended ([`Shape::Track`](super::tell::Shape)).
+type TrackingPath = Result<Path<String>, PathRejection>;
+
+/// Reports the state of an operation. With `Prefer: wait=N` it does so when the operation has ended or the time has
+/// passed.
 pub(super) async fn track_operation(
     _: Caller,
     State(api): State<Arc<ApiState>>,
-    path: Result<Path<String>, PathRejection>,
+    path: TrackingPath,
     wait: Wait,
 ) -> Result<impl IntoResponse, ApiError> {
-    let tracking_id = path
-        .ok()
-        .and_then(|Path(text)| text.parse().ok())
-        .ok_or(ApiError::MalformedTrackingId)?;
+    let tracking_id = tracking_id_of(path).ok_or(ApiError::MalformedTrackingId)?;
     let tracked = wait
         .track(&api, tracking_id)
         .await?
@@ -114,4 +107,36 @@ pub(super) async fn track_operation(
         AppendHeaders(wait.applied()),
         Json(TrackBody::of(tracking_id, tracked)),
     ))
+}
+
+fn tracking_id_of(path: TrackingPath) -> Option<TrackingId> {
+    let Path(text) = path.ok()?;
+    text.parse().ok()
+}
+
+/// Makes a route render its temporary errors in the form of the document.
+pub(super) fn with_own_errors<S>(route: MethodRouter<S>) -> MethodRouter<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    route
+        .layer::<_, Infallible>(catch_panics())
+        .layer(from_fn(render_errors))
+}
+
+/// Renders a temporary error as an operation that has not ended: the polling loop of document 000 ends at any
+/// `status` except `processing`, and a problem has a `status` that is a number. All other errors stay problems.
+async fn render_errors(path: TrackingPath, request: Request, next: Next) -> Response {
+    let tracking_id = tracking_id_of(path);
+    let mut response = next.run(request).await;
+    let report = ErrorReport::of(&response).filter(|report| report.is_temporary());
+    if let Some((report, tracking_id)) = report.zip(tracking_id) {
+        let body = TrackBody::processing(tracking_id);
+        report.write(&mut response, "application/json", &body);
+        response
+            .headers_mut()
+            .entry(RETRY_AFTER)
+            .or_insert(HeaderValue::from(POLL_AFTER_SECONDS));
+    }
+    response
 }

@@ -1,9 +1,9 @@
-//! What an early answer leaves unread of its request: it is read and thrown away, so that the caller
-//! gets the answer.
+//! Reads and discards the part of a request's body that an early answer has left unread, so that the caller
+//! receives the answer.
 //!
-//! A connection that is closed with bytes unread is reset, and a reset takes from the caller what it has
-//! not read yet: who writes a whole body before reading, as most clients and proxies do, never sees why it
-//! was refused.
+//! If a connection is closed while received bytes are unread, TCP resets it, and the caller loses whatever it has not
+//! read yet. Most clients and proxies write the whole body before they read, so they would never see why the gateway
+//! refused the request.
 
 use std::{
     convert::Infallible,
@@ -24,16 +24,16 @@ use http::{
 use hyper::body::{Body as _, Frame, Incoming, SizeHint};
 use tokio::{sync::Notify, time::timeout};
 
-use super::bulk::UPLOAD_LIMIT;
+use super::body_limits::UPLOAD_LIMIT;
 
-/// How much more is read: as much as the largest body that any route takes. Which limit would have held is
-/// not known of a request that no route wanted; and nothing of it is kept.
+/// How many bytes are read at most: as many as the largest body of any route has. A request that no route accepted
+/// has no limit of its own. Nothing of the body is stored.
 const MOST_BYTES: u64 = UPLOAD_LIMIT as u64;
-/// How long.
+/// How long reading may take.
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// Where a connection's request leaves its body, if it was not read to its end. One place is enough: the
-/// next request is behind that body. Cheap to clone, and small: there may be 10,000 idle connections.
+/// The slot of a connection into which a request puts the unread rest of its body. One slot is enough, because the
+/// next request of the connection follows that body. Cheap to clone, and small: there may be 10,000 idle connections.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Unread(Arc<Left>);
 
@@ -44,10 +44,10 @@ struct Left {
 }
 
 impl Unread {
-    /// Reads whatever is left, for as long as the connection lasts.
+    /// Reads the rest of each body, for as long as the connection exists.
     ///
-    /// Poll it after the connection: an answer goes out before what is left is read, so that a caller that
-    /// sent `Expect: 100-continue` is told not to send its body, rather than to go on.
+    /// Poll it after the connection, so that the answer is written before the rest of the body is read. Otherwise a
+    /// caller that sent `Expect: 100-continue` would be asked to send its body although the request is refused.
     pub(super) async fn read_on(self) -> Infallible {
         loop {
             self.0.is_there.notified().await;
@@ -62,7 +62,7 @@ impl Unread {
         self.0.body.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lends a request's body to whoever answers it.
+    /// Wraps the body of a request, so that dropping it before its end puts the rest into the slot.
     pub(super) fn lend(&self, request: Request<Incoming>) -> (Request<Body>, Lending) {
         let lending = Lending {
             expects_100: request.headers().contains_key(EXPECT),
@@ -79,7 +79,7 @@ impl Unread {
     }
 }
 
-/// What became of a body that was lent.
+/// What happened to a wrapped body.
 #[derive(Debug)]
 pub(super) struct Lending {
     expects_100: bool,
@@ -87,8 +87,8 @@ pub(super) struct Lending {
 }
 
 impl Lending {
-    /// Says on the answer that the connection ends with it where the caller cannot tell any more what is
-    /// read next, its body or another request (RFC 9110 section 10.1.1).
+    /// Adds `Connection: close` to the answer if the caller waits for `100 Continue` and the body was never read. Such
+    /// a caller cannot know whether the gateway next expects the body or another request (RFC 9110 section 10.1.1).
     pub(super) fn mark<B>(&self, response: &mut Response<B>) {
         if self.expects_100 && !self.is_asked_for.load(Ordering::Relaxed) {
             let close = HeaderValue::from_static("close");
@@ -97,7 +97,7 @@ impl Lending {
     }
 }
 
-/// Reads what is left of a body, up to the limits, and throws it away.
+/// Reads and discards the rest of a body, up to the limits.
 async fn read_to_limits(mut body: Incoming) {
     let reading = async {
         let mut size = 0;
@@ -116,7 +116,7 @@ async fn next_frame(body: &mut Incoming) -> Option<Result<Frame<Bytes>, hyper::E
     std::future::poll_fn(|context| Pin::new(&mut *body).poll_frame(context)).await
 }
 
-/// A request's body; what is not read of it goes back to its connection.
+/// The body of a request. If it is dropped before its end, the rest goes into the slot of the connection.
 #[derive(Debug)]
 struct Lent {
     body: Option<Incoming>,
@@ -137,7 +137,7 @@ impl hyper::body::Body for Lent {
             return Poll::Ready(None);
         };
         let polled = Pin::new(body).poll_frame(context);
-        // At its end, or broken: there is nothing left to read.
+        // The body has ended or is broken, so there is nothing left to read.
         if let Poll::Ready(None | Some(Err(_))) = polled {
             self.body = None;
         }

@@ -1,4 +1,4 @@
-//! What Fineract says of accounts now: the one place where a request reads Fineract.
+//! The current balances of accounts in Fineract. This is the only place where a request to the gateway reads Fineract.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -16,24 +16,24 @@ use crate::{
     operations::{self, Deployment},
 };
 
-/// How long the reads of one page may take together.
+/// The longest time that all reads of one page may take together.
 const PAGE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Reads of one page that wait for a permit at once; what is left for them is less than that.
+/// How many reads of one page wait for a permit at the same time. Usually fewer spare permits than that are free.
 const READS: usize = 8;
 
-/// The accounts behind a row; `None` where Fineract did not say.
+/// The accounts that a row concerns; `None` if they could not be read.
 pub(super) type AccountDetails = Option<Vec<Account>>;
 
-/// Whose accounts are asked for.
+/// The client or loan whose accounts are read.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Subject {
-    /// A client's, by external id.
+    /// All accounts of the client with this external id.
     Client(String),
-    /// A loan, by external id.
+    /// The loan with this external id.
     Loan(String),
 }
 
-/// Reads accounts. Cheap to clone.
+/// Reads accounts from Fineract. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Balances {
     fineract: Fineract,
@@ -41,12 +41,12 @@ pub struct Balances {
 }
 
 impl Balances {
-    /// Reads them from this Fineract, with permits that no operation waits for.
+    /// Reads from this Fineract, with permits for which no operation waits.
     pub fn new(fineract: Fineract, permits: Arc<Permits>) -> Self {
         Self { fineract, permits }
     }
 
-    /// Whose accounts an operation is about.
+    /// The client or loan that an operation concerns.
     pub(super) fn subject(
         operation_type: OperationType,
         payload: &RawValue,
@@ -58,7 +58,7 @@ impl Balances {
         loan.map(Subject::Loan).or(client.map(Subject::Client))
     }
 
-    /// Reads the accounts behind operations, as many as can be read in time.
+    /// Reads the accounts that operations concern, as many as possible in the given time.
     pub(super) async fn read(
         &self,
         subjects: Vec<(OperationId, Option<Subject>)>,
@@ -95,7 +95,7 @@ impl Balances {
         match read {
             Ok(accounts) => Some(accounts),
             Err(failure) => {
-                tracing::debug!(?failure, "accounts could not be read");
+                tracing::debug!(?failure, "cannot read accounts; answering without them");
                 None
             }
         }

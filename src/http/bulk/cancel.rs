@@ -1,4 +1,4 @@
-//! `POST /bulk/cancel`: ends the rows that nothing was sent for.
+//! `POST /bulk/cancel`: ends the rows for which nothing was sent.
 
 use std::sync::Arc;
 
@@ -8,12 +8,13 @@ use serde::Serialize;
 use super::{
     clients::BulkClient,
     envelope::BatchBody,
+    error::BulkError,
     request::Request,
     schedule::{body_of, read_batch},
 };
-use crate::http::{ApiState, error::ApiError, json_body::JsonBody};
+use crate::http::{json_body::JsonBody, state::ApiState};
 
-/// Where the batch stands after it.
+/// The state of the batch after the cancel.
 #[derive(Debug, Serialize)]
 pub(super) struct CancelBody {
     #[serde(flatten)]
@@ -21,12 +22,12 @@ pub(super) struct CancelBody {
     cancelled: usize,
 }
 
-/// Cancels what can be; what has been sent goes on.
+/// Cancels the operations of a batch that have no attempt. The others continue.
 pub(super) async fn cancel_batch(
     client: BulkClient,
     State(api): State<Arc<ApiState>>,
     JsonBody(body): JsonBody,
-) -> Result<Json<CancelBody>, ApiError> {
+) -> Result<Json<CancelBody>, BulkError> {
     let mut request = Request::parse(&body)?;
     let reference_id = request.required_name("reference_id").unwrap_or_default();
     request.finish()?;

@@ -1,32 +1,14 @@
-//! Who uses bulk: four headers that must match one entry.
+//! The clients that may use bulk.
 
 use std::{fmt, sync::Arc};
 
-use axum::{
-    extract::FromRequestParts,
-    http::{HeaderName, request::Parts},
-};
 use secrecy::ExposeSecret as _;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
-use tracing::Span;
 
-use super::error::BulkError;
-use crate::{
-    config,
-    http::{ApiState, error::ApiError},
-};
+use crate::config;
 
-/// The header that carries the secret; HTTP knows no case.
-pub(in crate::http) const CLIENT_SECRET: HeaderName = HeaderName::from_static("client_secret");
-const HEADERS: [HeaderName; 4] = [
-    HeaderName::from_static("client_id"),
-    CLIENT_SECRET,
-    HeaderName::from_static("appidentifier"),
-    HeaderName::from_static("organisationid"),
-];
-
-/// The known clients, each as the SHA-256 of its four values. Cheap to clone.
+/// The known clients, each stored as the SHA-256 digest of its four values. Cheap to clone.
 #[derive(Clone)]
 pub struct BulkClients(Arc<[(Arc<str>, [u8; 32])]>);
 
@@ -39,7 +21,7 @@ impl fmt::Debug for BulkClients {
 }
 
 impl BulkClients {
-    /// Takes the clients; two of one name are a rotation.
+    /// Builds the table. A name may occur twice, so that its secret can be rotated.
     pub fn new(clients: &[config::BulkClient]) -> Self {
         let known = clients.iter().map(|client| {
             let values = [
@@ -53,7 +35,7 @@ impl BulkClients {
         Self(known.collect())
     }
 
-    /// Their names, some more than once.
+    /// The names of the clients. A name may occur twice.
     pub(super) fn names(&self) -> impl Iterator<Item = Arc<str>> {
         self.0.iter().map(|(name, _)| Arc::clone(name))
     }
@@ -62,13 +44,13 @@ impl BulkClients {
         self.0.is_empty()
     }
 
-    /// Whose values these are. All digests are compared, each in constant time: the time it takes tells
-    /// nothing, not even which of the four was wrong.
-    fn client(&self, values: [&[u8]; 4]) -> Option<Arc<str>> {
+    /// The client to whom these values belong. The comparison always covers every digest, each in constant time, so
+    /// that its duration reveals nothing, not even which of the four values was wrong.
+    pub(super) fn client(&self, values: [&[u8]; 4]) -> Option<BulkClient> {
         let digest = digest(values);
         self.0.iter().fold(None, |found, (name, known)| {
             if known.ct_eq(&digest).into() {
-                Some(Arc::clone(name))
+                Some(BulkClient(Arc::clone(name)))
             } else {
                 found
             }
@@ -76,37 +58,14 @@ impl BulkClients {
     }
 }
 
-/// No header holds a NUL, so that it keeps the values apart.
+/// The digest of four values, separated by NUL, which no header can contain.
 fn digest(values: [&[u8]; 4]) -> [u8; 32] {
     Sha256::digest(values.join(&0)).into()
 }
 
-/// A client of bulk, by its name.
+/// The name of a bulk client.
 #[derive(Clone, Debug)]
 pub(super) struct BulkClient(pub(super) Arc<str>);
-
-impl FromRequestParts<Arc<ApiState>> for BulkClient {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(
-        parts: &mut Parts,
-        api: &Arc<ApiState>,
-    ) -> Result<Self, Self::Rejection> {
-        let values = HEADERS.map(|name| {
-            parts
-                .headers
-                .get(name)
-                .map_or(&b""[..], |value| value.as_bytes())
-        });
-        let client = api
-            .bulk
-            .clients
-            .client(values)
-            .ok_or(BulkError::UnknownClient)?;
-        Span::current().record("caller", &*client);
-        Ok(Self(client))
-    }
-}
 
 #[cfg(test)]
 mod tests {
@@ -136,7 +95,8 @@ mod tests {
             (["", "", "", ""], None),
         ] {
             let found = clients.client(values.map(str::as_bytes));
-            assert_eq!(found.as_deref(), expected, "{values:?}");
+            let found = found.as_ref().map(|client| &*client.0);
+            assert_eq!(found, expected, "{values:?}");
         }
         assert!(!format!("{clients:?}").contains("secret"));
     }

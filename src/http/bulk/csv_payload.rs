@@ -1,4 +1,4 @@
-//! What the cells of a row are in its payload.
+//! Converts the cells of a row into its payload.
 
 use std::collections::HashMap;
 
@@ -10,18 +10,18 @@ use super::{
 };
 use crate::operations::{Deployment, Entry, InvalidPayload, Problem, named_by};
 
-/// A payload made of cells.
+/// A payload that was built from cells.
 #[derive(Debug)]
 pub(super) struct CsvPayload {
     /// The payload.
     pub(super) data: Box<RawValue>,
-    /// What is wrong with cells as such; it takes the place of what the check says of the same fields.
+    /// Problems of the cells themselves. They replace the problems that the type's check reports for the same fields.
     pub(super) problems: Vec<Problem>,
 }
 
-/// The payload of a row. A cell is a text, which a phone number stays; where the type's own check wants
-/// another kind of value and the cell reads as a JSON number, it stands as that number, digit for digit.
-/// A day may be written in two more ways than in JSON.
+/// Builds the payload of a row. A cell becomes a text, unless the type's own check requires a number in its field and the
+/// cell is written like a JSON number; then it becomes that number, digit for digit. A phone number thus stays a text. A
+/// date may be written in two more formats than in JSON.
 pub(super) fn payload(
     entry: Option<&Entry>,
     cells: &[(&str, &str)],
@@ -30,7 +30,7 @@ pub(super) fn payload(
     let mut problems: HashMap<&str, Problem> = HashMap::new();
     for &(key, text) in cells {
         if let Some(sign) = spreadsheet::sign(text, named_by(key).is_some()) {
-            problems.insert(key, told(key, sign));
+            problems.insert(key, sign_problem(key, sign));
         }
     }
     let texts = object(cells, &HashMap::new());
@@ -45,7 +45,9 @@ pub(super) fn payload(
                     values.insert(key, value);
                 }
                 Some(Err(sign)) => {
-                    problems.entry(key).or_insert_with(|| told(key, sign));
+                    problems
+                        .entry(key)
+                        .or_insert_with(|| sign_problem(key, sign));
                 }
                 None => {}
             }
@@ -60,7 +62,8 @@ pub(super) fn payload(
     }
 }
 
-/// The value that a cell is where a text has this problem, in JSON, or what is wrong with it.
+/// Converts a cell to JSON for a field in which its text has the problem `code`, or returns what is wrong with the cell.
+/// `None` if the problem does not concern the kind of value.
 fn value(code: &str, text: &str) -> Option<Result<String, Sign>> {
     let value = match code {
         "wrong_type" if spreadsheet::is_rounded(text) => {
@@ -82,7 +85,7 @@ fn value(code: &str, text: &str) -> Option<Result<String, Sign>> {
     Some(value)
 }
 
-/// The problems of cells as such, and the check's own where they stand for none of these.
+/// All problems of a row: where both lists have one for the same field, only the one of the cell is kept.
 pub(super) fn merged(mut own: Vec<Problem>, theirs: Vec<Problem>) -> Vec<Problem> {
     let mut theirs: Vec<Problem> = theirs
         .into_iter()
@@ -95,10 +98,11 @@ pub(super) fn merged(mut own: Vec<Problem>, theirs: Vec<Problem>) -> Vec<Problem
     own
 }
 
-fn told(key: &str, (code, message): Sign) -> Problem {
+fn sign_problem(key: &str, (code, message): Sign) -> Problem {
     problem(&pointer_of(key), code, message)
 }
 
+/// The JSON pointer of a payload's key. RFC 6901 escapes two characters.
 pub(super) fn pointer_of(key: &str) -> String {
     format!("/data/{}", key.replace('~', "~0").replace('/', "~1"))
 }
@@ -131,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_is_what_json_calls_one() {
+    fn only_json_numbers_are_numbers() {
         for (text, expected) in [
             ("100000.10", true),
             ("-1", true),

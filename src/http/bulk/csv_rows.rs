@@ -1,28 +1,27 @@
-//! Rows in CSV: a header row of `status`, `consent_id`, `expires_at` and the payloads' keys, one row an
-//! operation. An empty cell is a key that is not there.
+//! Rows in CSV: a header row with `status`, `consent_id`, `expires_at` and the keys of the payloads, then one row for each
+//! operation. An empty cell means that the key is missing.
 
 use std::io::{BufReader, Read};
 
 use super::{
     csv_payload::{self, CsvPayload},
     error::At,
-    request::{checked_name, problem},
+    request::{checked_name, problem, table_problem},
     rows::{Draft, Rows},
     slips::Slips,
     spreadsheet,
 };
 use crate::{
     http::envelope,
-    operations::Problem,
-    table::{Cells, Fault, Table},
+    table::{Cells, Table},
 };
 
-/// Reads every row, as far as they can be told apart.
+/// Reads every row, up to the first one whose end cannot be found.
 pub(super) fn read_rows(reader: impl Read, rows: &mut Rows) {
     let mut table = match Table::open(BufReader::new(reader), &["status"]) {
         Ok(table) => table,
         Err((line, faults)) => {
-            let faults = faults.into_iter().map(told).collect();
+            let faults = faults.into_iter().map(table_problem).collect();
             return rows.break_off(At::line(line), faults);
         }
     };
@@ -33,21 +32,15 @@ pub(super) fn read_rows(reader: impl Read, rows: &mut Rows) {
             line: Some(row.line),
         };
         match row.cells {
-            Err(fault) if row.is_broken => rows.break_off(at, vec![told(fault)]),
+            Err(fault) if row.is_broken => rows.break_off(at, vec![table_problem(fault)]),
             Err(fault) => rows.add(Draft {
                 line: Some(row.line),
-                problems: vec![told(fault)],
+                problems: vec![table_problem(fault)],
                 ..Draft::default()
             }),
             Ok(cells) => add(rows, &mut slips, (row.number, row.line), &cells),
         }
     }
-}
-
-/// What is wrong with a table, as a problem of the request.
-pub(super) fn told(fault: Fault) -> Problem {
-    let pointer = fault.column.map(|column| format!("/{column}"));
-    problem(&pointer.unwrap_or_default(), fault.code, fault.message)
 }
 
 fn add(rows: &mut Rows, slips: &mut Slips, (number, line): (i32, usize), cells: &Cells<'_>) {

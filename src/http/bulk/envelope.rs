@@ -1,19 +1,18 @@
-//! The document's envelopes, key for key and in its order.
+//! The envelope of document 002, with its keys in its order.
 
 use axum::Json;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
-use super::error::{At, BulkError, RowProblems};
 use crate::{
-    http::{error::ApiError, observe::RequestId},
+    http::observe::RequestId,
     store::{Batch, BatchPage, Summary as Counts},
     telemetry::wall_clock,
 };
 
-const VERSION: &str = "1.0";
+pub(super) const VERSION: &str = "1.0";
 
-/// A success.
+/// The envelope of a success.
 #[derive(Debug, Serialize)]
 pub(super) struct Envelope<T> {
     ver: &'static str,
@@ -25,7 +24,7 @@ pub(super) struct Envelope<T> {
 }
 
 impl<T: Serialize> Envelope<T> {
-    /// Puts an answer into its envelope; `txnid` is the request's id, by which the log knows it.
+    /// Wraps an answer. `txnid` is the id of the request, as in the log.
     pub(super) fn success(request_id: &RequestId, message: &'static str, data: T) -> Json<Self> {
         Json(Self {
             ver: VERSION,
@@ -38,81 +37,12 @@ impl<T: Serialize> Envelope<T> {
     }
 }
 
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ErrorBody<'a> {
-    ver: &'static str,
-    timestamp: String,
-    txnid: &'a str,
-    error_code: String,
-    error_msg: String,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    errors: Vec<ErrorItem<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    errors_not_listed: Option<usize>,
-}
-
-#[derive(Debug, Serialize)]
-struct ErrorItem<'a> {
-    row: Option<i32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    line: Option<usize>,
-    pointer: &'a str,
-    code: &'a str,
-    message: &'a str,
-}
-
-/// The body of an error of a bulk route.
-pub(in crate::http) fn error_body(error: &ApiError, request_id: &str) -> Vec<u8> {
-    let nothing = RowProblems::default();
-    let rows = if let ApiError::Bulk(BulkError::InvalidRows(problems)) = error {
-        problems
-    } else {
-        &nothing
-    };
-    let around = error
-        .problems()
-        .iter()
-        .map(|problem| (At::default(), problem));
-    let problems = around.chain(rows.listed.iter().map(|(at, problem)| (*at, problem)));
-    let body = ErrorBody {
-        ver: VERSION,
-        timestamp: timestamp(wall_clock()),
-        txnid: request_id,
-        error_code: without_underscores(error.code()),
-        error_msg: error.detail(),
-        errors: problems
-            .map(|(At { row, line }, problem)| ErrorItem {
-                row,
-                line,
-                pointer: &problem.pointer,
-                code: problem.code,
-                message: &problem.message,
-            })
-            .collect(),
-        errors_not_listed: (rows.not_listed > 0).then_some(rows.not_listed),
-    };
-    // Texts and numbers alone: writing them does not fail.
-    serde_json::to_vec(&body).unwrap_or_default()
-}
-
-/// `batch_not_found` as the document writes it: `BatchNotFound`.
-fn without_underscores(code: &str) -> String {
-    code.split('_')
-        .flat_map(|word| {
-            let mut letters = word.chars();
-            let first = letters.next().map(|letter| letter.to_ascii_uppercase());
-            first.into_iter().chain(letters)
-        })
-        .collect()
-}
-
-/// A time as the document writes it.
+/// A time in the format of the document.
 pub(super) fn timestamp(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
-/// How many rows stand where.
+/// How many rows have which status.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(super) struct Summary {
     total: i64,
@@ -134,7 +64,7 @@ impl From<Counts> for Summary {
     }
 }
 
-/// Where a batch as a whole stands; once rows were sent again, it has begun, though none of them may have.
+/// The status of a batch. After a retry of rows it is never `READY` again, even if all of its rows are.
 pub(super) fn batch_status(counts: Counts, has_changed: bool) -> &'static str {
     if counts.ready == counts.total && !has_changed {
         "READY"
@@ -147,12 +77,12 @@ pub(super) fn batch_status(counts: Counts, has_changed: bool) -> &'static str {
     }
 }
 
-/// How much of a batch has ended, in whole percent: 100 only when all has.
+/// The share of rows that have ended, in percent, rounded down: 100 only if all have ended.
 pub(super) fn progress_percentage(counts: Counts) -> i64 {
     (counts.completed + counts.failed) * 100 / counts.total.max(1)
 }
 
-/// What is said of a batch that was just changed.
+/// The answer about a batch that was just changed.
 #[derive(Debug, Serialize)]
 pub(super) struct BatchBody {
     reference_id: String,
@@ -177,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_batch_stands_where_its_rows_do() {
+    fn the_status_of_a_batch_follows_from_its_rows() {
         for ([ready, in_progress, completed, failed], status, percentage) in [
             ([3, 0, 0, 0], "READY", 0),
             ([3, 0, 0, 0], "IN_PROGRESS", 0),
@@ -202,11 +132,5 @@ mod tests {
             assert_eq!(batch_status(counts, has_changed), status, "{counts:?}");
             assert_eq!(progress_percentage(counts), percentage, "{counts:?}");
         }
-    }
-
-    #[test]
-    fn codes_are_written_as_the_document_does() {
-        assert_eq!(without_underscores("batch_not_found"), "BatchNotFound");
-        assert_eq!(without_underscores("unauthorized"), "Unauthorized");
     }
 }

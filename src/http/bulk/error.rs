@@ -1,53 +1,66 @@
-//! What a bulk request can be refused for, beside what any request can.
+//! The errors of bulk requests, and the problems of their rows.
 
-use axum::http::StatusCode;
+use std::sync::Arc;
 
-use crate::operations::Problem;
+use axum::{
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
 
-/// The most problems that one answer lists.
+use crate::{
+    http::{api_error::ApiError, error::ErrorReport},
+    operations::Problem,
+    store::StoreError,
+};
+
+/// How many problems one answer lists at most.
 const LISTED: usize = 1_000;
 
-/// Everything that only a bulk request can be refused for.
+/// Every error of a bulk request.
 #[derive(Debug, thiserror::Error)]
-pub(in crate::http) enum BulkError {
-    /// The four headers match no client.
+pub(super) enum BulkError {
+    /// An error that other routes have too.
+    #[error(transparent)]
+    General(#[from] ApiError),
+    /// The four headers do not belong to one known client.
     #[error(
         "client_id, client_secret, appIdentifier and organisationId are not those of one client."
     )]
     UnknownClient,
-    /// The client has no batch of this name.
+    /// The client has no batch with this `reference_id`.
     #[error("No batch found with reference_id '{reference_id}'")]
     BatchNotFound {
-        /// The name.
+        /// The `reference_id`.
         reference_id: String,
     },
-    /// The client has used the name for another batch.
+    /// The client has used the `reference_id` for another batch.
     #[error("This reference_id was used with another body.")]
     ReferenceIdReused,
     /// The upload is larger than the limit.
     #[error("The body is larger than 32 MiB.")]
     UploadTooLarge,
-    /// The upload has more rows than a batch may have.
+    /// The upload has too many rows.
     #[error("A batch may have at most {limit} rows.")]
     TooManyRows {
-        /// The limit.
+        /// The largest number of rows in a batch.
         limit: usize,
     },
-    /// The upload is of no kind that is read here.
+    /// The `Content-Type` of an upload is not supported.
     #[error("Content-Type must be application/json, application/x-ndjson or text/csv.")]
     UnknownUploadType,
-    /// The same, where there is no stream of rows.
+    /// The `Content-Type` of a retry is not supported.
     #[error("Content-Type must be application/json or text/csv.")]
     UnknownRetryType,
-    /// Rows, or what stands around them, are not valid.
+    /// Rows, or the fields beside them, are not valid.
     #[error("The request is not valid; errors lists what is wrong with it.")]
     InvalidRows(RowProblems),
 }
 
 impl BulkError {
     /// The HTTP status.
-    pub(in crate::http) fn status(&self) -> StatusCode {
+    fn status(&self) -> StatusCode {
         match self {
+            Self::General(error) => error.status(),
             Self::UnknownClient => StatusCode::UNAUTHORIZED,
             Self::BatchNotFound { .. } => StatusCode::NOT_FOUND,
             Self::ReferenceIdReused => StatusCode::CONFLICT,
@@ -57,9 +70,10 @@ impl BulkError {
         }
     }
 
-    /// The stable name, which `errorCode` has without underscores.
-    pub(in crate::http) fn code(&self) -> &'static str {
+    /// The stable name that callers may rely on. `errorCode` shows it without underscores.
+    fn code(&self) -> &'static str {
         match self {
+            Self::General(error) => error.code(),
             Self::UnknownClient => "unauthorized",
             Self::BatchNotFound { .. } => "batch_not_found",
             Self::ReferenceIdReused => "reference_id_reused",
@@ -71,17 +85,40 @@ impl BulkError {
     }
 }
 
-/// Where in an upload a problem lies; what stands around the rows has no row.
+impl From<StoreError> for BulkError {
+    fn from(error: StoreError) -> Self {
+        Self::General(error.into())
+    }
+}
+
+impl IntoResponse for BulkError {
+    fn into_response(self) -> Response {
+        if let Self::General(error) = self {
+            return error.into_response();
+        }
+        let mut report = ErrorReport::new(self.status(), self.code(), &self);
+        if matches!(self, Self::UnknownClient) {
+            report.challenge = Some("ApiKey header=\"client_secret\"");
+        }
+        let mut response = report.into_response();
+        if let Self::InvalidRows(rows) = self {
+            response.extensions_mut().insert(Arc::new(rows));
+        }
+        response
+    }
+}
+
+/// The location of a problem in an upload. A problem outside of the rows has no row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::http) struct At {
-    /// The number of the row.
+pub(super) struct At {
+    /// The number of the row, from 1.
     pub(super) row: Option<i32>,
-    /// The line of the file in which it begins, where the file has lines.
+    /// The line of the file in which the row begins, from 1; only for CSV and NDJSON.
     pub(super) line: Option<usize>,
 }
 
 impl At {
-    /// A line that is no row.
+    /// A line outside of the rows.
     pub(super) fn line(line: usize) -> Self {
         Self {
             row: None,
@@ -90,17 +127,17 @@ impl At {
     }
 }
 
-/// What is wrong with an upload, row by row.
+/// The problems of an upload.
 #[derive(Debug, Default)]
-pub(in crate::http) struct RowProblems {
-    /// The first problems, and where they lie.
+pub(super) struct RowProblems {
+    /// The first problems, with their locations.
     pub(super) listed: Vec<(At, Problem)>,
-    /// How many more there are.
+    /// How many problems are not in the list.
     pub(super) not_listed: usize,
 }
 
 impl RowProblems {
-    /// Adds what is wrong in one place.
+    /// Adds the problems of one location.
     pub(super) fn add(&mut self, at: At, problems: Vec<Problem>) {
         for problem in problems {
             if self.listed.len() < LISTED {
@@ -111,7 +148,7 @@ impl RowProblems {
         }
     }
 
-    /// Puts in front what is wrong in one place.
+    /// Puts the problems of one location at the front, without regard to the limit.
     pub(super) fn put_first(&mut self, at: At, problems: Vec<Problem>) {
         let problems = problems.into_iter().map(|problem| (at, problem));
         self.listed.splice(0..0, problems);

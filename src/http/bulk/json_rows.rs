@@ -1,4 +1,5 @@
-//! Rows in JSON: `{"status": TYPE, "data": {...}, "consent_id"?, "expires_at"?}`, in an array or one a line.
+//! Rows in JSON: `{"status": TYPE, "data": {...}, "consent_id"?, "expires_at"?}`, in an array, or one
+//! per line.
 
 use std::{
     fmt,
@@ -20,10 +21,10 @@ use crate::{
     operations::Entries,
 };
 
-/// What stands beside `operations`.
+/// The members beside `operations`.
 type Around = Vec<(String, Box<RawValue>)>;
 
-/// Reads one object, whose `operations` are the rows; what stands beside them is given back.
+/// Reads one object, whose `operations` are the rows. Returns its other members.
 pub(super) fn read_object(
     reader: impl Read,
     rows: &mut Rows,
@@ -35,7 +36,7 @@ pub(super) fn read_object(
     Ok(around)
 }
 
-/// Reads one row a line; blank lines are none.
+/// Reads one row per line, and ignores blank lines.
 pub(super) fn read_lines(
     reader: impl Read,
     rows: &mut Rows,

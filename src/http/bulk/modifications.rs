@@ -1,5 +1,5 @@
-//! What a retry asks for: which rows, and with what other data. In JSON, or as a table, such as the
-//! failed rows that were written out and corrected.
+//! The request to retry rows of a batch: which rows, and with which new data. It is written in JSON, or as a table, such as
+//! a list of the failed rows after their correction.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,20 +13,19 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::{
     csv_payload::{self, CsvPayload},
-    csv_rows::told,
     error::{At, BulkError, RowProblems},
-    request::{Request, Whole, problem},
+    request::{Request, Whole, problem, table_problem},
 };
 use crate::{
     http::{
+        api_error::ApiError,
         envelope::{self, TIME},
-        error::ApiError,
     },
     operations::{Deployment, Entry, Problem},
     table::{Cells, Table},
 };
 
-/// Columns of a table that are no part of a payload: the last three only tell why the row failed.
+/// Columns that do not belong to the payload. The last three only show why the row failed, and are ignored.
 const OWN_COLUMNS: [&str; 7] = [
     "id",
     "status",
@@ -37,34 +36,35 @@ const OWN_COLUMNS: [&str; 7] = [
     "retry_eligible",
 ];
 
-/// A request to send rows again.
+/// A request to retry rows.
 #[derive(Debug)]
 pub(super) struct RetryRequest {
-    /// The batch.
+    /// The name of the batch.
     pub(super) reference_id: String,
-    /// The rows; `None`: all that have failed.
+    /// The numbers of the rows; `None` means all failed rows.
     pub(super) records: Option<BTreeSet<i32>>,
-    /// What is other than it was.
+    /// The new data, by the number of the row.
     pub(super) modifications: BTreeMap<i32, Modification>,
-    /// Until when the rows may be sent, where neither they nor their modifications say otherwise.
+    /// The time after which the gateway no longer sends a row whose modification does not give one.
     pub(super) expires_at: Option<DateTime<Utc>>,
-    /// Whether a table may name other clients and loans than the rows did; what is sent in JSON may.
+    /// Whether the new data may name other clients and loans than the rows did. In JSON it always may; in a table it may
+    /// not by default, because spreadsheets change ids.
     pub(super) takes_other_ids: bool,
 }
 
-/// What is other than it was in one row.
+/// The new data of one row.
 #[derive(Debug)]
 pub(super) struct Modification {
-    /// The type, which only a row without a known one needs.
+    /// The operation type. Only a row whose type is unknown needs it.
     pub(super) status: Option<String>,
-    /// The payload.
+    /// The new payload.
     pub(super) data: NewData,
-    /// Until when it may be sent.
+    /// The time after which the gateway no longer sends the row.
     pub(super) expires_at: Option<DateTime<Utc>>,
 }
 
 impl Modification {
-    /// Its cells, where it stood in a table.
+    /// The cells of the row, if the request is a table.
     pub(super) fn cells(&self) -> Option<&NewCells> {
         match &self.data {
             NewData::Cells(cells) => Some(cells),
@@ -73,26 +73,26 @@ impl Modification {
     }
 }
 
-/// A new payload, as it was written.
+/// A new payload, in the format of the request.
 #[derive(Debug)]
 pub(super) enum NewData {
-    /// In JSON.
+    /// A JSON object.
     Json(Box<RawValue>),
-    /// In the cells of a table.
+    /// The cells of a table.
     Cells(NewCells),
 }
 
-/// The cells of a row that comes back in a table.
+/// The cells of one row of the table.
 #[derive(Debug)]
 pub(super) struct NewCells {
-    /// The keys and texts of those that are not empty.
+    /// The columns and texts of the cells that are not empty.
     pub(super) filled: Vec<(String, String)>,
-    /// All columns of the table.
+    /// The names of all columns of the table.
     pub(super) columns: Arc<[String]>,
 }
 
 impl NewData {
-    /// The payload, for an operation of this type.
+    /// Converts it into the payload of an operation of this type.
     pub(super) fn into_payload(self, entry: &Entry, deployment: &Deployment) -> CsvPayload {
         match self {
             Self::Json(data) => CsvPayload {
@@ -121,7 +121,8 @@ struct Written {
 }
 
 impl RetryRequest {
-    /// Reads `{reference_id, records?, modifications?, expires_at?}`. A modification names its row as well.
+    /// Reads `{reference_id, records?, modifications?, expires_at?}`. If there are `records`, the rows of the
+    /// modifications are added to them.
     pub(super) fn of_json(body: &[u8]) -> Result<Self, ApiError> {
         let mut request = Request::parse(body)?;
         let reference_id = request.required_name("reference_id").unwrap_or_default();
@@ -161,12 +162,12 @@ impl RetryRequest {
         })
     }
 
-    /// Reads a table with the columns `id` and the payloads' keys: each of its rows is sent again with
-    /// what it says. The batch is named by the query, which also says whether `allow_other_ids`.
+    /// Reads a table with the column `id` and a column for each key of the payloads. Every row of the table is retried
+    /// with the payload in its cells. The query contains `reference_id`, and perhaps `expires_at` and `allow_other_ids`.
     pub(super) fn of_table(
         body: &[u8],
         parameters: Result<Query<Vec<(String, String)>>, QueryRejection>,
-    ) -> Result<Self, ApiError> {
+    ) -> Result<Self, BulkError> {
         let parameters = parameters
             .map(|Query(parameters)| parameters)
             .unwrap_or_default();
@@ -187,11 +188,14 @@ impl RetryRequest {
         match Table::open(body, &["id"]) {
             Ok(table) => read_table(table, &mut modifications, &mut problems),
             Err((line, faults)) => {
-                problems.add(At::line(line), faults.into_iter().map(told).collect());
+                problems.add(
+                    At::line(line),
+                    faults.into_iter().map(table_problem).collect(),
+                );
             }
         }
         if !problems.is_empty() {
-            return Err(BulkError::InvalidRows(problems).into());
+            return Err(BulkError::InvalidRows(problems));
         }
         Ok(Self {
             reference_id,
@@ -216,7 +220,7 @@ fn read_table(
         };
         let read = row
             .cells
-            .map_err(told)
+            .map_err(table_problem)
             .and_then(|cells| read_row(&cells, &columns));
         match read {
             Err(fault) if row.is_broken => problems.put_first(at, vec![fault]),

@@ -1,4 +1,4 @@
-//! Whether a row that comes back in a table still names the client, the loan and the payment that it did.
+//! Checks that a row in the table of a retry still names the same client, loan and payment as before.
 
 use super::{request::problem, spreadsheet};
 use crate::{
@@ -6,19 +6,19 @@ use crate::{
     store::Candidate,
 };
 
-/// The code of a name that a spreadsheet changed.
+/// The code of an id, UTR or phone number that a spreadsheet has probably changed.
 pub(super) const CHANGED: &str = "changed_by_spreadsheet";
-/// The code of a name of somebody else.
+/// The code of an id that belongs to another client or loan.
 pub(super) const OTHER: &str = "other_id";
 
-/// What a row that failed named.
+/// The ids, UTR and phone numbers of a failed row, by their keys.
 pub(super) fn stored(candidate: &Candidate) -> Vec<(String, String)> {
     let payload = candidate.payload.as_deref();
     payload.map_or_else(|| candidate.names.clone(), names_of)
 }
 
-/// What is wrong with the cells of a row that had these names; other clients and loans are taken only where
-/// they were allowed. What a spreadsheet changed comes first.
+/// Compares the cells of a row with the names that it had before. Returns the problems, those of a spreadsheet first. Other
+/// clients and loans are a problem unless `takes_other_ids`.
 pub(super) fn faults(
     stored: &[(String, String)],
     cells: &[(String, String)],
@@ -36,7 +36,7 @@ pub(super) fn faults(
                 let message = "is not what it was, but what a spreadsheet makes of it: write it as it was, with its column formatted as text";
                 return Some(problem(&pointer, CHANGED, message));
             }
-            // What a spreadsheet rounded before it first came here was never a name.
+            // A number that was already rounded in the first upload was not a valid id, so it may be corrected.
             let is_other = named == Named::ClientOrLoan && !spreadsheet::is_rounded(text);
             let message = "is another client or loan than it was: allow_other_ids=true takes it";
             (is_other && !takes_other_ids).then(|| problem(&pointer, OTHER, message))
@@ -46,7 +46,7 @@ pub(super) fn faults(
     faults
 }
 
-/// A text without what a spreadsheet puts around it: that may be taken off again.
+/// A text without the characters that spreadsheets put around it. Their removal is a correction, not another name.
 fn as_meant(text: &str) -> &str {
     let text = text.trim();
     let inner = text
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_row_names_whom_it_named() {
+    fn a_row_must_keep_its_names() {
         for (key, stored, cell, expected) in [
             ("external_loan_id", "0007", "0007", None),
             ("external_loan_id", "0007", "7", Some(CHANGED)),
@@ -73,7 +73,7 @@ mod tests {
             ("mobileNo", "+919966999999", "919966999999", Some(CHANGED)),
             ("mobileNo", "099", "1", None),
             ("note", "007", "7", None),
-            // What was never a name is corrected.
+            // A text that was not a valid name may be corrected.
             ("externalId", " 0007", "0007", None),
             ("externalId", "'0007", "0007", None),
             ("externalId", "=\"0007\"", "0007", None),

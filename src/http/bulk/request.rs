@@ -1,18 +1,19 @@
-//! Reading what stands around the rows: every key once, every problem noted.
+//! Reads the members of a request beside its rows: each key at most once, with all problems collected.
 
 use serde::{Deserialize, Deserializer, de};
 use serde_json::value::RawValue;
 
 use crate::{
     domain::Amount,
-    http::error::ApiError,
+    http::api_error::ApiError,
     operations::{Entries, Problem},
+    table::Fault,
 };
 
-/// The longest name that is kept.
+/// The longest name that a client may give, in characters.
 const LONGEST_NAME: usize = 255;
 
-/// A whole number, however it is written: `12.0` is 12.
+/// A whole number in any JSON notation: `12.0` is 12.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Whole<T>(pub(super) T);
 
@@ -27,7 +28,7 @@ impl<'de, T: TryFrom<i128>> Deserialize<'de> for Whole<T> {
     }
 }
 
-/// The keys of a request.
+/// The members of a request, and the problems found so far.
 #[derive(Debug, Default)]
 pub(super) struct Request {
     entries: Vec<(String, Box<RawValue>)>,
@@ -54,7 +55,7 @@ impl Request {
         }
     }
 
-    /// Takes keys that were read elsewhere.
+    /// Takes members that have been read elsewhere.
     pub(super) fn of(entries: Vec<(String, Box<RawValue>)>) -> Self {
         Self {
             entries,
@@ -62,7 +63,7 @@ impl Request {
         }
     }
 
-    /// The value of a key that may be missing or `null`; `None` also once its problem is noted.
+    /// The value of an optional key. `None` if it is missing, `null` or invalid; an invalid value adds a problem.
     pub(super) fn optional<T: de::DeserializeOwned>(
         &mut self,
         key: &'static str,
@@ -85,7 +86,7 @@ impl Request {
         read
     }
 
-    /// An object that may be missing or `null`; serde would read a struct from an array as well.
+    /// The value of an optional key that must be an object. serde would also deserialize a struct from an array.
     pub(super) fn optional_object<T: de::DeserializeOwned>(
         &mut self,
         key: &'static str,
@@ -101,7 +102,7 @@ impl Request {
         self.optional(key, expected)
     }
 
-    /// A name that may be missing or `null`.
+    /// The value of an optional key that must be a name.
     pub(super) fn optional_name(&mut self, key: &'static str) -> Option<String> {
         let name = self.optional::<String>(key, "a text")?;
         checked_name(&format!("/{key}"), name)
@@ -109,7 +110,7 @@ impl Request {
             .ok()
     }
 
-    /// A name that must be there.
+    /// The value of a required key that must be a name.
     pub(super) fn required_name(&mut self, key: &'static str) -> Option<String> {
         let before = self.problems.len();
         let name = self.optional_name(key);
@@ -119,13 +120,13 @@ impl Request {
         name
     }
 
-    /// Notes what is wrong with a key's value.
+    /// Adds a problem with the value of a key.
     pub(super) fn note(&mut self, key: &str, code: &'static str, message: impl Into<String>) {
         self.problems
             .push(problem(&format!("/{key}"), code, message));
     }
 
-    /// Every problem; the keys that nobody asked for are unknown.
+    /// All problems, including one for each key that was never read.
     pub(super) fn into_problems(mut self) -> Vec<Problem> {
         let unknown: Vec<String> = self
             .entries
@@ -139,7 +140,7 @@ impl Request {
         self.problems
     }
 
-    /// Nothing, if there is no problem.
+    /// An error if there are any problems.
     pub(super) fn finish(self) -> Result<(), ApiError> {
         let problems = self.into_problems();
         if problems.is_empty() {
@@ -150,7 +151,7 @@ impl Request {
     }
 }
 
-/// A name that may be kept, or what is wrong with it.
+/// Checks a name that the client gives to a batch or row.
 pub(super) fn checked_name(pointer: &str, name: String) -> Result<String, Problem> {
     let (code, message) = if name.trim().is_empty() {
         ("blank", "must not be blank")
@@ -164,10 +165,17 @@ pub(super) fn checked_name(pointer: &str, name: String) -> Result<String, Proble
     Err(problem(pointer, code, message))
 }
 
+/// A problem of the request.
 pub(super) fn problem(pointer: &str, code: &'static str, message: impl Into<String>) -> Problem {
     Problem {
         pointer: pointer.to_owned(),
         code,
         message: message.into(),
     }
+}
+
+/// The problem of the request that corresponds to a fault of its table.
+pub(super) fn table_problem(fault: Fault) -> Problem {
+    let pointer = fault.column.map(|column| format!("/{column}"));
+    problem(&pointer.unwrap_or_default(), fault.code, fault.message)
 }

@@ -1,4 +1,4 @@
-//! `POST /bulk/retry`: sends failed rows again, as new operations in their place.
+//! `POST /bulk/retry`: runs failed rows again, each as a new operation that replaces the failed one.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
@@ -23,12 +23,12 @@ use super::{
     upload::{self, Format},
 };
 use crate::{
-    http::{ApiState, error::ApiError, json_body::check_coding},
+    http::{api_error::ApiError, json_body::check_coding, state::ApiState},
     store::{Candidate, Retry},
     table::without_byte_order_mark,
 };
 
-/// What was taken, what was not, and why.
+/// The answer: which rows are retried, and why the others are not.
 #[derive(Debug, Serialize)]
 pub(super) struct RetryBody {
     #[serde(flatten)]
@@ -37,14 +37,14 @@ pub(super) struct RetryBody {
     not_taken: Vec<NotTaken>,
 }
 
-/// Sends again what may be: the named rows, or all that have failed.
+/// Retries the named rows, or all failed ones, as far as they are eligible.
 pub(super) async fn retry_batch(
     client: BulkClient,
     State(api): State<Arc<ApiState>>,
     headers: HeaderMap,
     parameters: Result<Query<Vec<(String, String)>>, QueryRejection>,
     body: Body,
-) -> Result<(StatusCode, Json<RetryBody>), ApiError> {
+) -> Result<(StatusCode, Json<RetryBody>), BulkError> {
     let format = Format::of(&headers).filter(|format| *format != Format::Lines);
     let format = format.ok_or(BulkError::UnknownRetryType)?;
     check_coding(&headers)?;
@@ -57,7 +57,7 @@ pub(super) async fn retry_batch(
     };
     let batch = read_batch(&api, &client, &request.reference_id).await?;
     if api.store.backlog() >= api.max_waiting {
-        return Err(ApiError::Overloaded);
+        return Err(ApiError::Overloaded.into());
     }
     let named = request.records.as_ref();
     let named: Option<Vec<i32>> = named.map(|records| records.iter().copied().collect());
@@ -81,7 +81,7 @@ pub(super) async fn retry_batch(
         )
     }));
     not_taken.sort_by_key(|row| row.id);
-    tracing::info!(batch.id = %batch.id, taken = taken.len(), "sent rows of a batch again");
+    tracing::info!(batch.id = %batch.id, taken = taken.len(), "accepted a retry of rows of a batch");
     let status = if taken.is_empty() {
         StatusCode::OK
     } else {
@@ -98,7 +98,7 @@ pub(super) async fn retry_batch(
     ))
 }
 
-/// Which rows are sent again, and as what; and why the others are not.
+/// Selects the rows to retry, with their new operations, and gives the reason for the others.
 fn choose(
     api: &ApiState,
     client: &BulkClient,
@@ -140,7 +140,7 @@ fn choose(
     (retries, refused)
 }
 
-/// The rows that were asked for, but cannot be meant.
+/// The rows that the request names although the batch has no such row, or no such failed one.
 fn unknown(
     named: Option<&[i32]>,
     modifications: &BTreeMap<i32, Modification>,

@@ -1,4 +1,4 @@
-//! One row that is to be sent again: whether it may be, and the operation that takes its place.
+//! The retry of one row: whether it is permitted, and the new operation.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -11,12 +11,12 @@ use super::{
 };
 use crate::{
     domain::{OperationId, RetryEligible},
-    http::{ApiState, envelope},
+    http::{envelope, state::ApiState},
     operations::{self, Entry, InvalidPayload, Problem},
     store::{Candidate, NewOperation, RowFailure},
 };
 
-/// A row that is not sent again.
+/// A row that is not retried, with the reason.
 #[derive(Debug, Serialize)]
 pub(super) struct NotTaken {
     pub(super) id: i32,
@@ -43,7 +43,7 @@ impl NotTaken {
         }
     }
 
-    /// The same, with what is wrong with its fields.
+    /// Adds the problems of its fields.
     fn with(self, problems: Vec<Problem>) -> Self {
         let errors = problems.into_iter().map(|problem| FieldError {
             pointer: problem.pointer,
@@ -57,18 +57,19 @@ impl NotTaken {
     }
 }
 
-/// What is asked of one row.
+/// The retry that the client requests for one row.
 pub(super) struct Wanted {
-    /// Whether it was named, or only meant by "all that failed".
+    /// Whether the request names the row. Otherwise it means all failed rows.
     pub(super) is_named: bool,
+    /// The new data, if any.
     pub(super) modification: Option<Modification>,
-    /// Until when it may be sent, where its modification does not say.
+    /// The time after which the gateway no longer sends the row, unless its modification gives one.
     pub(super) expires_at: Option<DateTime<Utc>>,
-    /// Whether it may name another client or loan than it did.
+    /// Whether the row may name another client or loan than before.
     pub(super) takes_other_ids: bool,
 }
 
-/// Whether a row that failed so may be sent again as it is asked for.
+/// Checks whether a row with this failure may be retried as requested. The error is a code and a message.
 fn check_eligible(failure: &RowFailure, wanted: &Wanted) -> Result<(), (&'static str, String)> {
     if !wanted.is_named && RetryEligible::must_be_named(&failure.code) {
         let message = "was cancelled, or not sent in time: name it in records to send it again";
@@ -87,7 +88,7 @@ fn check_eligible(failure: &RowFailure, wanted: &Wanted) -> Result<(), (&'static
     }
 }
 
-/// The operation that takes a failed row's place.
+/// The new operation that replaces the failed one of a row.
 pub(super) fn operation_of(
     api: &ApiState,
     client: &BulkClient,
@@ -152,7 +153,7 @@ pub(super) fn operation_of(
     })
 }
 
-/// The type of the row, which a modification names where the row had none that is known.
+/// The registry entry of the row's type. If the type of the row is unknown, the modification must name it.
 fn entry_of(candidate: &Candidate, named: Option<&str>) -> Result<&'static Entry, NotTaken> {
     let refuse = |code, message: String| NotTaken::new(candidate.number, code, message);
     match (candidate.operation_type, named) {
@@ -175,7 +176,7 @@ fn entry_of(candidate: &Candidate, named: Option<&str>) -> Result<&'static Entry
     }
 }
 
-/// Whether a row that comes back in a table still names whom it named.
+/// Checks that a row in the table of a retry names the same client and loan as before.
 fn check_names(candidate: &Candidate, wanted: &Wanted) -> Result<(), NotTaken> {
     let Some(cells) = wanted.modification.as_ref().and_then(Modification::cells) else {
         return Ok(());

@@ -1,4 +1,4 @@
-//! The rows of an upload: each checked as a single operation is, and gathered.
+//! The rows of an upload. Each is checked like a single operation.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -15,11 +15,11 @@ use crate::{
     store::{NewOperation, NewRow, RefusedRow, RowContent},
 };
 
-/// Why a row was refused at the door.
+/// The code of a row that is not valid.
 const INVALID: &str = "invalid_row";
-/// Why those that rest on it were: the same code as when they fall later.
+/// The code of a row that depends on a row that is not valid: the code of any dependency failure.
 const BEHIND: &str = "behind_failed";
-/// The most problems that a row's own message names.
+/// How many problems the message of a row contains at most.
 const NAMED: usize = 10;
 
 /// The rows of an upload, in its order.
@@ -28,32 +28,32 @@ pub(super) struct Rows {
     deployment: Arc<Deployment>,
     client: String,
     limit: usize,
-    /// The rows, as they are taken if the good ones are asked for.
+    /// The rows, valid ones as operations and others with the reason of their refusal.
     pub(super) taken: Vec<NewRow>,
-    /// What is wrong with the others.
+    /// The problems of the rows that are not valid.
     pub(super) problems: RowProblems,
-    /// Whether it is not certain where rows begin and end, so that not even the good ones can be taken.
+    /// Whether the gateway cannot determine where rows begin and end. Then it cannot accept the valid rows either.
     pub(super) is_unreadable: bool,
-    /// Whether there were more than a batch may have.
+    /// Whether the upload has more rows than a batch may have.
     pub(super) too_many: bool,
-    /// The lanes in which a row was refused that others rest on, and which row.
-    felled: HashMap<Lane, i32>,
+    /// The lanes in which a refused row fails its dependents, with the number of that row.
+    failed_lanes: HashMap<Lane, i32>,
 }
 
-/// A row as it was read.
+/// A row as it was read, before its check.
 #[derive(Debug, Default)]
 pub(super) struct Draft<'a> {
-    /// The caller's own name for it.
+    /// The client's own name for the row.
     pub(super) consent_id: Option<String>,
-    /// Until when it may be sent.
+    /// The time after which the gateway no longer sends the operation.
     pub(super) expires_at: Option<DateTime<Utc>>,
-    /// Its type's entry, where the type is known.
+    /// The registry entry of its type, if the type is known.
     pub(super) entry: Option<&'static Entry>,
-    /// Its payload, where it has one.
+    /// Its payload, if it has one.
     pub(super) data: Option<&'a RawValue>,
-    /// The line of the file in which it begins, where the file has lines.
+    /// The line of the file in which the row begins, from 1; only for CSV and NDJSON.
     pub(super) line: Option<usize>,
-    /// What is wrong with what stands around the payload, or with the cells that it was made of.
+    /// Problems of the fields beside the payload, and of the cells from which the payload was built.
     pub(super) problems: Vec<Problem>,
 }
 
@@ -67,7 +67,7 @@ impl Rows {
             problems: RowProblems::default(),
             is_unreadable: false,
             too_many: false,
-            felled: HashMap::new(),
+            failed_lanes: HashMap::new(),
         }
     }
 
@@ -80,14 +80,15 @@ impl Rows {
         self.limit
     }
 
-    /// Notes why the rows cannot be read, or not to their end.
+    /// Records why the rows cannot be read, or cannot be read to their end.
     pub(super) fn break_off(&mut self, at: At, problems: Vec<Problem>) {
         self.is_unreadable = true;
         self.problems.put_first(at, problems);
     }
 
-    /// Checks a row and adds it. Those that are too many are only noted: who sends a batch again that came in
-    /// under a larger limit is still to be known by what stands behind them.
+    /// Checks a row and adds it. A row beyond the limit only sets [`too_many`](Self::too_many), and reading continues:
+    /// a batch that was accepted under a larger limit must still be recognised when it is sent again, and the client
+    /// may have written its `reference_id` after the rows.
     pub(super) fn add(&mut self, mut draft: Draft<'_>) {
         if self.taken.len() >= self.limit {
             self.too_many = true;
@@ -118,7 +119,7 @@ impl Rows {
         });
     }
 
-    /// A good row runs, unless it rests on one that does not.
+    /// The content of a valid row. It becomes an operation, unless it depends on a refused row.
     fn take(
         &mut self,
         number: i32,
@@ -129,7 +130,7 @@ impl Rows {
         let lanes = &checked.lanes;
         let cause = std::iter::once(&lanes.writes)
             .chain(&lanes.reads)
-            .find_map(|lane| self.felled.get(lane))
+            .find_map(|lane| self.failed_lanes.get(lane))
             .copied();
         let Some(cause) = cause else {
             return RowContent::Operation(Box::new(NewOperation {
@@ -144,7 +145,9 @@ impl Rows {
             }));
         };
         if operations::fails_dependents_unsent(entry.operation_type) {
-            self.felled.entry(lanes.writes.clone()).or_insert(number);
+            self.failed_lanes
+                .entry(lanes.writes.clone())
+                .or_insert(number);
         }
         RowContent::Refused(Box::new(RefusedRow {
             operation_type: Some(entry.operation_type),
@@ -166,7 +169,7 @@ impl Rows {
         if let Some(lane) = &lane
             && operation_type.is_some_and(operations::fails_dependents_unsent)
         {
-            self.felled.entry(lane.clone()).or_insert(number);
+            self.failed_lanes.entry(lane.clone()).or_insert(number);
         }
         let named: Vec<String> = problems
             .iter()

@@ -1,4 +1,4 @@
-//! `POST /bulk/schedule`: a batch of operations, accepted as one.
+//! `POST /bulk/schedule`: accepts a batch of operations in one transaction.
 
 use std::sync::Arc;
 
@@ -22,27 +22,27 @@ use super::{
     upload::{self, Format, Upload},
 };
 use crate::{
-    http::{ApiState, error::ApiError, json_body::check_coding},
+    http::{api_error::ApiError, json_body::check_coding, state::ApiState},
     operations::Problem,
-    store::{Batch, BatchAccepted, BodyDigest, NewBatch, RecordFilter},
+    store::{Batch, BatchAccepted, BodyDigest, NewBatch, RecordFilter, StoreError},
 };
 
 const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 type Parameters = Result<Query<Vec<(String, String)>>, QueryRejection>;
 
-/// What stands around the rows.
+/// The members of the request beside the rows.
 #[derive(Debug)]
 struct Header {
     reference_id: Option<String>,
     file_name: Option<String>,
     global_config: Option<Box<RawValue>>,
-    /// Whether the good rows are asked for where others are not.
+    /// Whether the valid rows are to be accepted even if others are not valid (`accept=valid`).
     takes_valid: bool,
     problems: Vec<Problem>,
 }
 
-/// What is kept for the caller and given back (document 002).
+/// Settings that the gateway only stores and returns (document 002).
 #[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(super) struct GlobalConfig {
@@ -51,14 +51,14 @@ pub(super) struct GlobalConfig {
     config_id: Option<String>,
 }
 
-/// Accepts a batch, once all of its rows are checked: all, or with `accept=valid` the good ones.
+/// Accepts a batch after all rows have been checked: the whole batch, or with `accept=valid` its valid rows.
 pub(super) async fn schedule_batch(
     client: BulkClient,
     State(api): State<Arc<ApiState>>,
     headers: HeaderMap,
     parameters: Parameters,
     body: Body,
-) -> Result<impl IntoResponse, ApiError> {
+) -> Result<impl IntoResponse, BulkError> {
     let format = Format::of(&headers).ok_or(BulkError::UnknownUploadType)?;
     check_coding(&headers)?;
     let bulk = &api.bulk;
@@ -77,7 +77,7 @@ pub(super) async fn schedule_batch(
         Format::Json => Header::read(around, &rows),
         Format::Lines | Format::Csv => Header::read(texts(parameters), &rows),
     };
-    // What is here already is not checked again: the settings may have changed since.
+    // A repeated upload gets the answer of the first one, even if the settings have changed since.
     if let Some(reference_id) = &header.reference_id
         && let Some(known) = api.store.batch(&client.0, reference_id).await?
     {
@@ -85,7 +85,7 @@ pub(super) async fn schedule_batch(
     }
     if rows.too_many {
         let limit = rows.limit();
-        return Err(BulkError::TooManyRows { limit }.into());
+        return Err(BulkError::TooManyRows { limit });
     }
     let is_refused = !header.problems.is_empty()
         || rows.is_unreadable
@@ -94,11 +94,11 @@ pub(super) async fn schedule_batch(
         Some(reference_id) if !is_refused => reference_id,
         _ => {
             rows.problems.put_first(At::default(), header.problems);
-            return Err(BulkError::InvalidRows(rows.problems).into());
+            return Err(BulkError::InvalidRows(rows.problems));
         }
     };
     if api.store.backlog() >= api.max_waiting {
-        return Err(ApiError::Overloaded);
+        return Err(ApiError::Overloaded.into());
     }
     let batch = NewBatch {
         id: Uuid::now_v7(),
@@ -126,20 +126,20 @@ pub(super) async fn schedule_batch(
     ))
 }
 
-/// A batch of this client's.
+/// The batch of this client with this `reference_id`.
 pub(super) async fn read_batch(
     api: &ApiState,
     client: &BulkClient,
     reference_id: &str,
-) -> Result<Batch, ApiError> {
+) -> Result<Batch, BulkError> {
     let found = api.store.batch(&client.0, reference_id).await?;
-    Ok(found.ok_or_else(|| BulkError::BatchNotFound {
+    found.ok_or_else(|| BulkError::BatchNotFound {
         reference_id: reference_id.to_owned(),
-    })?)
+    })
 }
 
-/// What is said of a batch that was just changed.
-pub(super) async fn body_of(api: &ApiState, batch: &Batch) -> Result<BatchBody, ApiError> {
+/// The answer about a batch that was just changed.
+pub(super) async fn body_of(api: &ApiState, batch: &Batch) -> Result<BatchBody, StoreError> {
     let nothing = RecordFilter::default();
     let page = api.store.batch_page(batch, &nothing, 0, 0).await?;
     Ok(BatchBody::of(batch, &page))
@@ -151,10 +151,10 @@ type Answer = (
     Json<BatchBody>,
 );
 
-/// The same upload again brings in nothing new; another under the same name is refused.
-async fn replay(api: &ApiState, known: &Batch, digest: BodyDigest) -> Result<Answer, ApiError> {
+/// The answer to an upload whose `reference_id` is known. Another upload under the same `reference_id` is refused.
+async fn replay(api: &ApiState, known: &Batch, digest: BodyDigest) -> Result<Answer, BulkError> {
     if !known.is_of(digest) {
-        return Err(BulkError::ReferenceIdReused.into());
+        return Err(BulkError::ReferenceIdReused);
     }
     Ok(answer(StatusCode::OK, true, body_of(api, known).await?))
 }
@@ -164,7 +164,7 @@ fn answer(status: StatusCode, is_replay: bool, body: BatchBody) -> Answer {
     (status, AppendHeaders(replayed), Json(body))
 }
 
-/// The query's parameters, as JSON texts; one that cannot be read is missing.
+/// The parameters of the query, as JSON texts. A query that cannot be read has none.
 fn texts(parameters: Parameters) -> Vec<(String, Box<RawValue>)> {
     let parameters = parameters
         .map(|Query(parameters)| parameters)

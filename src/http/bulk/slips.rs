@@ -1,5 +1,5 @@
-//! Slips that the rows of a table show only together: a payment pasted twice, a number that has lost its zeros in
-//! one of two rows, an amount left empty in a column of amounts.
+//! Mistakes that show only when rows are compared: a payment that was pasted twice, an id that has lost its leading zeros
+//! in one of two rows, an empty cell in a column of amounts.
 
 use std::collections::{HashMap, hash_map};
 
@@ -16,16 +16,17 @@ use crate::{
 /// The field of a payment's reference (UTR).
 const REFERENCE: &str = "utr_payment_id";
 
-/// What the rows before have shown.
+/// What has been found in the rows so far.
 #[derive(Debug, Default)]
 pub(super) struct Slips {
-    /// The names that are numbers, by what they name and their digits, each as it was first written, and where.
+    /// The names that consist of digits, by what they identify and by their digits without leading zeros: the first
+    /// notation, and the row in which it was found.
     numbers: HashMap<(Bearer, String), (String, i32)>,
-    /// The payments that have no name of their own, each with its first row.
+    /// The payments without a UTR or `consent_id`, each with the first row that contains it.
     payments: HashMap<Vec<(String, String)>, i32>,
 }
 
-/// What bears a name.
+/// What a name identifies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Bearer {
     Client,
@@ -47,7 +48,7 @@ impl Bearer {
 }
 
 impl Slips {
-    /// What is wrong with a row beside those before it.
+    /// The problems that a row has in comparison with the rows before it.
     pub(super) fn find(
         &mut self,
         row: i32,
@@ -57,7 +58,7 @@ impl Slips {
     ) -> Vec<Problem> {
         let mut problems = self.other_zeros(row, entry.operation_type, cells);
         if matches!((entry.moves)(data, deployment), Ok(Some(_))) {
-            problems.extend(self.pasted(row, cells));
+            problems.extend(self.repeated_payment(row, cells));
         }
         problems.extend(empty_amount(entry, cells.empty()));
         problems
@@ -87,8 +88,8 @@ impl Slips {
         problems
     }
 
-    /// Whether a row without a name of its own is another once more.
-    fn pasted(&mut self, row: i32, cells: &Cells<'_>) -> Option<Problem> {
+    /// A problem if a row without a UTR and `consent_id` has the same cells as an earlier one.
+    fn repeated_payment(&mut self, row: i32, cells: &Cells<'_>) -> Option<Problem> {
         if [REFERENCE, "consent_id"]
             .iter()
             .any(|name| cells.get(name).is_some())
@@ -114,7 +115,8 @@ impl Slips {
     }
 }
 
-/// An empty cell in a column of amounts is a slip; without the column all is meant.
+/// A problem if the cell of the amount is empty. Only if the table has no such column does a missing amount mean
+/// everything that is outstanding.
 fn empty_amount<'a>(entry: &Entry, mut empty: impl Iterator<Item = &'a str>) -> Option<Problem> {
     let amount = entry.all_without?;
     empty.any(|column| column == amount).then(|| {
@@ -123,8 +125,8 @@ fn empty_amount<'a>(entry: &Entry, mut empty: impl Iterator<Item = &'a str>) -> 
     })
 }
 
-/// What a row that comes back in a table says no more, although it changes what is paid: its reference, which keeps it
-/// from being paid twice, and its amount, unless it had none.
+/// Problems for fields that a row in the table of a retry lacks although the row had them before, and although they
+/// affect the payment: the UTR, which prevents a second payment, and the amount.
 pub(super) fn left_out(entry: &Entry, candidate: &Candidate, cells: &NewCells) -> Vec<Problem> {
     let is_filled = |key: &str| cells.filled.iter().any(|(name, _)| name == key);
     let mut problems = Vec::new();
@@ -143,7 +145,7 @@ pub(super) fn left_out(entry: &Entry, candidate: &Candidate, cells: &NewCells) -
             problems.push(problem(&pointer_of(amount), "left_out", message));
         }
     } else {
-        // What it had is not known.
+        // The payload is not known, so the row may have had an amount.
         problems.extend(empty_amount(
             entry,
             cells.columns.iter().map(String::as_str),
@@ -152,7 +154,7 @@ pub(super) fn left_out(entry: &Entry, candidate: &Candidate, cells: &NewCells) -
     problems
 }
 
-/// The digits of a number as a spreadsheet keeps them; `None` of what is no number.
+/// The digits that remain of a number in a spreadsheet: without a plus and leading zeros. `None` if it is not a number.
 fn digits_of(text: &str) -> Option<&str> {
     let digits = text.strip_prefix('+').unwrap_or(text);
     let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());

@@ -1,17 +1,18 @@
-//! What spreadsheets do to a text that looks like something else, and how that is seen afterwards.
+//! How spreadsheets change texts that look like numbers, dates or formulas, and how to detect that.
 
 use chrono::NaiveDate;
 
 use crate::domain::Day;
 
-/// What shows that a cell is not what its author meant: a stable code, and what must be otherwise.
+/// A sign that a spreadsheet has changed a cell: a stable code, and a message for the caller.
 pub(super) type Sign = (&'static str, &'static str);
 
 const MONTHS: [&str; 12] = [
     "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
 ];
 
-/// What shows that a text was never meant as it stands; a name (an id, a UTR, a phone) is held to more.
+/// The sign that a spreadsheet has changed this text, if there is one. Names (ids, UTRs, phone numbers) have more signs
+/// than other texts.
 pub(super) fn sign(text: &str, is_name: bool) -> Option<Sign> {
     if text.starts_with("=\"") {
         let message = "must be the text itself, not a spreadsheet's formula around it (=\"…\")";
@@ -33,12 +34,13 @@ pub(super) fn sign(text: &str, is_name: bool) -> Option<Sign> {
     }
 }
 
-/// The code of a number that lost digits.
+/// The code of a number that has lost digits.
 pub(super) const ROUNDED: &str = "rounded_by_spreadsheet";
-/// What to do about it.
+/// The message for [`ROUNDED`].
 pub(super) const HOW_TO_WRITE_ALL_DIGITS: &str = "was rounded by a spreadsheet (like 6.01E+11): write all of its digits, with its column formatted as text";
 
-/// `6.01E+11`. Spreadsheets write the exponent's sign, people do not: `1E5` may be an id.
+/// Whether a text is a number like `6.01E+11`. Spreadsheets write the sign of the exponent. Without it, as in `1E5`, the
+/// text may be an id.
 pub(super) fn is_rounded(text: &str) -> bool {
     text.split_once(['E', 'e'])
         .is_some_and(|(number, exponent)| {
@@ -61,7 +63,8 @@ fn all_digits(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// A day as spreadsheets write it where the order of its parts is certain: `2026-01-11`, `11-Jan-2026`.
+/// A date in one of the formats of spreadsheets in which the order of day and month is certain: `2026-01-11` or
+/// `11-Jan-2026`.
 pub(super) fn day(text: &str) -> Option<Day> {
     let parts: Vec<&str> = text.split('-').collect();
     let [first, month, last] = parts.as_slice() else {
@@ -86,7 +89,7 @@ fn month_of(name: &str) -> Option<u32> {
         .map(|(month, _)| month)
 }
 
-/// Whether a spreadsheet may have made this cell of that text.
+/// Whether a spreadsheet may have changed `text` to `cell`.
 pub(super) fn may_have_changed(text: &str, cell: &str) -> bool {
     let shown = cell.trim_end_matches('%');
     let number = Number::read(shown).filter(|_| is_as_written(shown));
@@ -107,8 +110,8 @@ pub(super) fn may_have_changed(text: &str, cell: &str) -> bool {
             || (looks_like_time(cell) && text.contains(|letter: char| letter.is_ascii_digit())))
 }
 
-/// Whether a number stands as a spreadsheet writes it by itself: without a plus, a mark or zeros in front.
-/// One with an exponent is known by that.
+/// Whether a number is written as a spreadsheet writes it without a format: without a plus, separators and leading zeros.
+/// For a number with an exponent, see [`is_rounded`].
 fn is_as_written(number: &str) -> bool {
     let digits = number.strip_prefix('-').unwrap_or(number);
     let whole = digits.split('.').next().unwrap_or_default();
@@ -120,7 +123,7 @@ fn is_as_written(number: &str) -> bool {
             .all(|byte| byte.is_ascii_digit() || byte == b'.')
 }
 
-/// A date or a time of the day, in any of the ways in which spreadsheets write them.
+/// Whether a cell looks like a date or a time in any of the formats of spreadsheets.
 fn looks_like_time(cell: &str) -> bool {
     let parts: Vec<&str> = cell
         .split(['-', '/', '.', ':', ' '])
@@ -138,17 +141,18 @@ fn looks_like_time(cell: &str) -> bool {
     is_enough && parts.iter().all(is_part)
 }
 
-/// A number by its digits: `-1,230.0` is minus, `123`, and 1 digit more to the left of its point than they are.
+/// A number as a sign, its significant digits, and the position of its point: `-1,230.0` is negative, has the digits
+/// `123`, and four digits before the point.
 #[derive(Debug, PartialEq, Eq)]
 struct Number {
     is_negative: bool,
     digits: String,
-    /// How many digits stand before the point.
+    /// How many digits precede the point; negative for a number like 0.001.
     whole: i64,
 }
 
 impl Number {
-    /// The digits that a spreadsheet keeps are 15; the last of them may be rounded.
+    /// Spreadsheets keep 15 digits, of which the last may be rounded.
     const CERTAIN: usize = 14;
 
     fn read(text: &str) -> Option<Self> {
@@ -175,7 +179,7 @@ impl Number {
         })
     }
 
-    /// Whether a spreadsheet may show this number so.
+    /// Whether a spreadsheet may show this number as the other one.
     fn is_shown_as(&self, other: &Self) -> bool {
         let is_rounded = self.digits.len() > Self::CERTAIN;
         let first =
@@ -191,7 +195,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_never_meant_so_is_seen() {
+    fn a_changed_text_has_a_sign() {
         for (text, in_a_name, elsewhere) in [
             (
                 "=\"0007\"",
@@ -224,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_day_is_one_whose_parts_are_certain() {
+    fn a_date_is_read_if_the_order_of_its_parts_is_certain() {
         for (text, expected) in [
             ("2026-01-11", Some("11 January 2026")),
             ("11-Jan-2026", Some("11 January 2026")),
@@ -249,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_spreadsheet_may_have_changed() {
+    fn a_change_is_distinguished_from_a_correction() {
         for (text, cell, expected) in [
             ("0007", "7", true),
             ("00123456", "123456", true),
@@ -272,7 +276,7 @@ mod tests {
             ("=1+2", "3", true),
             ("@x", "#NAME?", true),
             ("12345678", "########", true),
-            // Written by a person, for another one or to mend what a spreadsheet did.
+            // A person wrote this: another id, or the correction of what a spreadsheet did.
             ("0007", "0007", false),
             ("0007", "0008", false),
             ("7", "0007", false),

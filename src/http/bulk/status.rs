@@ -1,4 +1,4 @@
-//! `POST /bulk/status` (document 002).
+//! `POST /bulk/status` (document 002): the state of a batch and of its rows.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -15,19 +15,20 @@ use super::{
     balances::{AccountDetails, Balances},
     clients::BulkClient,
     envelope::{Envelope, Summary, batch_status, progress_percentage, timestamp},
+    error::BulkError,
     request::{Request, Whole},
     schedule::{GlobalConfig, read_batch},
 };
 use crate::{
     domain::{OperationId, RetryEligible},
-    http::{ApiState, error::ApiError, json_body::JsonBody, observe::RequestId},
+    http::{api_error::ApiError, json_body::JsonBody, observe::RequestId, state::ApiState},
     store::{Batch, BatchPage, Record, RecordFilter, RowStatus},
 };
 
 const PAGE_SIZE: u32 = 100;
 const LARGEST_PAGE: u32 = 1_000;
 
-/// What is asked for.
+/// The parameters of the request.
 #[derive(Debug)]
 struct Query {
     reference_id: String,
@@ -83,7 +84,7 @@ struct RecordBody {
     retry_eligible: Option<RetryEligible>,
     session_id: Option<String>,
     error: Option<RecordError>,
-    /// There only if it was asked for; `null` where Fineract did not say.
+    /// Present only if the client asked for it; `null` if it could not be read from Fineract.
     #[serde(skip_serializing_if = "Option::is_none")]
     account_details: Option<AccountDetails>,
 }
@@ -94,13 +95,13 @@ struct RecordError {
     message: String,
 }
 
-/// Says where a batch and a page of its rows stand.
+/// Reports the state of a batch, and of one page of its rows.
 pub(super) async fn report_batch(
     client: BulkClient,
     State(api): State<Arc<ApiState>>,
     Extension(request_id): Extension<RequestId>,
     JsonBody(body): JsonBody,
-) -> Result<impl IntoResponse, ApiError> {
+) -> Result<impl IntoResponse, BulkError> {
     let query = Query::read(&body)?;
     let batch = read_batch(&api, &client, &query.reference_id).await?;
     let limit = query.limit as usize;
@@ -124,7 +125,8 @@ pub(super) async fn report_batch(
     ))
 }
 
-/// Fineract was away, or too slow: that is no reason to fail.
+/// The `Warning` header of an answer without some of the accounts. The request does not fail if Fineract is unavailable
+/// or too slow.
 fn warning(unread: usize) -> Option<HeaderValue> {
     let text =
         format!("199 fineract-gateway \"account_details of {unread} records were not read\"");
@@ -134,7 +136,7 @@ fn warning(unread: usize) -> Option<HeaderValue> {
 async fn account_details(
     api: &ApiState,
     records: &[Record],
-) -> Result<HashMap<OperationId, AccountDetails>, ApiError> {
+) -> Result<HashMap<OperationId, AccountDetails>, BulkError> {
     let operations: HashMap<_, _> = records
         .iter()
         .filter_map(|record| Some((record.operation_id?, record.operation_type?)))
@@ -262,7 +264,7 @@ impl StatusBody {
 
 impl RecordBody {
     fn of(record: Record, details: Option<&HashMap<OperationId, AccountDetails>>) -> Self {
-        // A row that was refused at the door is of no account yet.
+        // A row that was not accepted concerns no account yet.
         let account_details = details.map(|details| match record.operation_id {
             Some(id) => details.get(&id).cloned().flatten(),
             None => Some(Vec::new()),

@@ -1,4 +1,4 @@
-//! Reading an upload while it arrives: row by row, never the whole file at once.
+//! Reads an upload while it arrives, row by row. The file is never in memory as a whole.
 
 use std::{
     io::{self, Cursor, Read},
@@ -16,28 +16,26 @@ use tokio::{sync::mpsc, task::spawn_blocking, time::timeout};
 
 use super::{csv_rows, error::BulkError, json_rows, request::problem, rows::Rows};
 use crate::{
-    http::{error::ApiError, json_value::RowsDigest},
+    http::{api_error::ApiError, body_limits::UPLOAD_LIMIT, json_value::RowsDigest},
     store::BodyDigest,
     table::without_byte_order_mark,
 };
 
-/// The largest upload, in bytes.
-pub(in crate::http) const BODY_LIMIT: usize = 32 * 1024 * 1024;
-/// How long an upload may bring nothing.
+/// The longest time between two pieces of an upload.
 const PIECE_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long an upload may take to arrive.
+/// The longest time that a whole upload may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_mins(2);
-/// Pieces of the body that wait to be read.
+/// How many pieces of the body may wait for the reader.
 const PIECES: usize = 8;
 
-/// How rows are written.
+/// The format of an upload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
-    /// One object, whose `operations` are the rows.
+    /// One JSON object, whose `operations` are the rows.
     Json,
-    /// One row a line.
+    /// One JSON object per line (NDJSON).
     Lines,
-    /// A table.
+    /// A table with a header row.
     Csv,
 }
 
@@ -58,16 +56,16 @@ impl Format {
 /// An upload that has been read.
 #[derive(Debug)]
 pub(super) struct Upload {
-    /// What stands around the rows; nothing but in JSON.
+    /// The members beside the rows; empty unless the format is JSON.
     pub(super) around: Vec<(String, Box<RawValue>)>,
-    /// The rows.
+    /// The rows, already checked.
     pub(super) rows: Rows,
-    /// The body.
+    /// The digest of the body.
     pub(super) digest: BodyDigest,
 }
 
-/// Reads an upload; its rows are checked while it arrives.
-pub(super) async fn read(body: Body, format: Format, rows: Rows) -> Result<Upload, ApiError> {
+/// Reads an upload, and checks its rows while it arrives.
+pub(super) async fn read(body: Body, format: Format, rows: Rows) -> Result<Upload, BulkError> {
     let (sender, pieces) = mpsc::channel(PIECES);
     let reading = spawn_blocking(move || {
         let mut rows = rows;
@@ -80,7 +78,7 @@ pub(super) async fn read(body: Body, format: Format, rows: Rows) -> Result<Uploa
     });
     let passed_on = timeout(BODY_TIMEOUT, pass_on(body, sender)).await;
     let (read, rows) = reading.await.or(Err(ApiError::Panicked))?;
-    // A body that broke off may look whole to its reader: what befell it comes first.
+    // A body that broke off may look complete to its reader, so the error of the transfer comes first.
     let bytes = passed_on.or(Err(ApiError::BodyTooSlow))??;
     let (around, value) = read?;
     Ok(Upload {
@@ -90,8 +88,8 @@ pub(super) async fn read(body: Body, format: Format, rows: Rows) -> Result<Uploa
     })
 }
 
-/// Reads a body that is needed whole.
-pub(super) async fn read_whole(body: Body) -> Result<Vec<u8>, ApiError> {
+/// Reads a body into memory as a whole.
+pub(super) async fn read_whole(body: Body) -> Result<Vec<u8>, BulkError> {
     let (sender, mut pieces) = mpsc::channel::<Bytes>(PIECES);
     let gathering = async {
         let mut whole = Vec::new();
@@ -105,9 +103,9 @@ pub(super) async fn read_whole(body: Body) -> Result<Vec<u8>, ApiError> {
     Ok(whole)
 }
 
-/// Passes a body on to its reader, to its end even where that has given up, so that the caller can hear
-/// why; its digest.
-async fn pass_on(body: Body, sender: mpsc::Sender<Bytes>) -> Result<[u8; 32], ApiError> {
+/// Passes a body to its reader, and returns the digest of its bytes. If the reader has stopped, the rest of the body is
+/// read nevertheless, so that the client receives the answer.
+async fn pass_on(body: Body, sender: mpsc::Sender<Bytes>) -> Result<[u8; 32], BulkError> {
     let mut stream = body.into_data_stream();
     let mut digest = Sha256::new();
     let mut size = 0;
@@ -117,8 +115,8 @@ async fn pass_on(body: Body, sender: mpsc::Sender<Bytes>) -> Result<[u8; 32], Ap
     {
         let piece = piece.map_err(|error| ApiError::UnreadableBody(error.into()))?;
         size += piece.len();
-        if size > BODY_LIMIT {
-            return Err(BulkError::UploadTooLarge.into());
+        if size > UPLOAD_LIMIT {
+            return Err(BulkError::UploadTooLarge);
         }
         digest.update(&piece);
         drop(sender.send(piece).await);
@@ -126,7 +124,7 @@ async fn pass_on(body: Body, sender: mpsc::Sender<Bytes>) -> Result<[u8; 32], Ap
     Ok(digest.finalize().into())
 }
 
-/// What stands around the rows, and the digest of what the whole says: of a table, which is no JSON, none.
+/// The members beside the rows, and the digest of the upload's JSON value. A table has no such digest.
 type Contents = (Vec<(String, Box<RawValue>)>, Option<[u8; 32]>);
 
 fn read_rows(pieces: impl Read, format: Format, rows: &mut Rows) -> Result<Contents, ApiError> {
@@ -155,16 +153,16 @@ fn read_rows(pieces: impl Read, format: Format, rows: &mut Rows) -> Result<Conte
     Ok((around, value))
 }
 
-/// The same text without a byte order mark.
+/// The text without a byte order mark.
 fn without_mark(mut text: impl Read) -> impl Read {
     let mut first = Vec::new();
-    // What befalls the body is told by who passes it on.
+    // The task that passes the body on reports its errors.
     let _read = text.by_ref().take(3).read_to_end(&mut first);
     let first = without_byte_order_mark(&first).to_vec();
     Cursor::new(first).chain(text)
 }
 
-/// The pieces of a body as they arrive; read in a thread of its own.
+/// The pieces of a body as they arrive, for a reader in a thread of its own.
 struct Pieces {
     pieces: mpsc::Receiver<Bytes>,
     current: Bytes,

@@ -1,4 +1,5 @@
-//! `/fineract/books` and `/fineract/lanes/{lane}/number`: whose books Fineract's numbers are of, as operators say.
+//! `/fineract/books` and `/fineract/lanes/{lane}/number`: an operator confirms that Fineract's books have changed, or what
+//! a number means.
 
 use std::sync::Arc;
 
@@ -10,12 +11,12 @@ use serde::{Deserialize, Serialize};
 
 use super::Ops;
 use crate::{
-    http::{ApiState, error::ApiError, json_body::JsonBody},
+    http::{api_error::ApiError, json_body::JsonBody, state::ApiState},
     operations::Problem,
     store::{BooksReport, NewEpoch, NumberConfirmation},
 };
 
-/// The code of a body that is no confirmation.
+/// The code of a body that is not a valid confirmation.
 const INVALID: &str = "invalid_confirmation";
 /// The longest reason and external id, in characters.
 const LONGEST: usize = 1_000;
@@ -35,16 +36,16 @@ struct NumberBody {
     reason: String,
 }
 
-/// What a confirmed number has led to.
+/// The answer to the confirmation of a number.
 #[derive(Debug, Serialize)]
 pub(in crate::http) struct ConfirmedBody {
     lane: String,
     number: i64,
-    /// How many parked operations go on.
+    /// How many parked operations continue because of it.
     released: u64,
 }
 
-/// Shows the epoch of Fineract's books, and the numbers that two lanes have learned.
+/// Shows the epoch of Fineract's books, and the numbers that are recorded for more than one lane.
 pub(in crate::http) async fn show_books(
     Ops(_): Ops,
     State(api): State<Arc<ApiState>>,
@@ -52,7 +53,7 @@ pub(in crate::http) async fn show_books(
     Ok(Json(api.store.books().await?))
 }
 
-/// Begins a new epoch, as an operator confirms that Fineract's books are others than before.
+/// Begins a new epoch: the operator confirms that Fineract's books have changed.
 pub(in crate::http) async fn confirm_books(
     Ops(operator): Ops,
     State(api): State<Arc<ApiState>>,
@@ -70,7 +71,8 @@ pub(in crate::http) async fn confirm_books(
     Ok(Json(begun))
 }
 
-/// Notes that a number still means a lane's client or loan, which the back office gave another external id.
+/// Records that a number still refers to the client or loan of a lane, although the back office has changed its
+/// external id in Fineract.
 pub(in crate::http) async fn confirm_number(
     Ops(operator): Ops,
     State(api): State<Arc<ApiState>>,
@@ -106,7 +108,7 @@ pub(in crate::http) async fn confirm_number(
     }))
 }
 
-/// Each of these texts says something, and not too much.
+/// Checks that each text is neither empty nor too long.
 fn check(texts: &[(&str, &str)]) -> Result<(), ApiError> {
     let problems: Vec<Problem> = texts
         .iter()

@@ -1,4 +1,4 @@
-//! `POST /fineract/operations/{id}/cancel`: ends what was never sent.
+//! `POST /fineract/operations/{id}/cancel`: ends an operation for which no command was sent.
 
 use std::sync::Arc;
 
@@ -7,10 +7,10 @@ use axum::{
     response::IntoResponse,
 };
 
-use super::{ActionBody, Named, Ops, acted};
-use crate::http::{ApiState, error::ApiError};
+use super::{ActionBody, Named, Ops, answer_action};
+use crate::http::{api_error::ApiError, state::ApiState};
 
-/// Ends an operation of which nothing was ever sent, and with it those that rest on it.
+/// Ends an operation for which no command was ever sent. Its dependents fail.
 pub(in crate::http) async fn cancel_operation(
     Ops(operator): Ops,
     State(api): State<Arc<ApiState>>,
@@ -24,5 +24,5 @@ pub(in crate::http) async fn cancel_operation(
         retry_of: None,
         status: "failed",
     };
-    Ok(acted("cancel", &uri, body))
+    Ok(answer_action("cancel", &uri, body))
 }

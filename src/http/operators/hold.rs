@@ -1,4 +1,4 @@
-//! `POST /fineract/operations/{id}/hold` and `…/release`: holds one back, and lets it go on.
+//! `POST /fineract/operations/{id}/hold` and `…/release`: puts one operation on hold, and releases it.
 
 use std::sync::Arc;
 
@@ -8,13 +8,13 @@ use axum::{
     response::IntoResponse,
 };
 
-use super::{ActionAnswer, ActionBody, Named, Ops, acted};
+use super::{ActionAnswer, ActionBody, Named, Ops, answer_action};
 use crate::{
-    http::{ApiState, error::ApiError},
+    http::{api_error::ApiError, state::ApiState},
     store::Operator,
 };
 
-/// Holds an operation back: it keeps its place, and those behind it wait with it.
+/// Puts an operation on hold. It keeps its lane entries, so the operations behind it wait too.
 pub(in crate::http) async fn hold_operation(
     Ops(operator): Ops,
     State(api): State<Arc<ApiState>>,
@@ -24,7 +24,7 @@ pub(in crate::http) async fn hold_operation(
     hold(&api, named, true, &operator, &uri).await
 }
 
-/// Lets an operation go on that was held back.
+/// Releases an operation that is on hold.
 pub(in crate::http) async fn release_operation(
     Ops(operator): Ops,
     State(api): State<Arc<ApiState>>,
@@ -48,7 +48,7 @@ async fn hold(
         retry_of: None,
         status: if is_on_hold { "on_hold" } else { "processing" },
     };
-    Ok(acted(
+    Ok(answer_action(
         if is_on_hold { "hold" } else { "release" },
         uri,
         body,

@@ -1,6 +1,7 @@
-//! `/fineract/hold`: what operators do about everything that is on hold.
+//! `/fineract/hold`: how operators release operations after everything was put on hold.
 //!
-//! It is put on hold by a command, where the database is restored, and lifted here, by whoever has looked.
+//! Everything is put on hold by a command (`hold-all`), typically after a restore of the database. Operators release it
+//! here after they have compared it with Fineract.
 
 use std::sync::Arc;
 
@@ -11,26 +12,27 @@ use serde::{Deserialize, Serialize};
 use super::Ops;
 use crate::{
     domain::OperationType,
-    http::{ApiState, error::ApiError, json_body::JsonBody},
+    http::{api_error::ApiError, json_body::JsonBody, state::ApiState},
     store::{CountOnHold, HoldAll, HoldFilter, Released, Unfit},
 };
 
-/// The code of what is wrong with a body here.
+/// The code of a problem with the body of these routes.
 const INVALID: &str = "invalid_release";
 /// The longest reason, in characters.
 const LONGEST_REASON: usize = 1_000;
 const DEFAULT_LIMIT: u32 = 10_000;
 const LARGEST_LIMIT: u32 = 100_000;
 
-/// What is on hold, and why.
+/// The hold-all, if it is active, and the operations on hold.
 #[derive(Debug, Serialize)]
 pub(in crate::http) struct HoldBody {
-    /// The hold of everything that stands: what is accepted is on hold too. Null: none does.
+    /// The active hold-all, which also puts newly accepted operations on hold; null if none is active.
     hold: Option<HoldAll>,
     on_hold: Vec<CountOnHold>,
 }
 
-/// What to release: what a filter means, or all. No part of a filter may be misspelt: it would be left out.
+/// What to release: the operations that match a filter, or all of them. Unknown keys are refused, because a misspelt part
+/// of the filter would otherwise be ignored, and too much would be released.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ReleaseBody {
@@ -46,14 +48,14 @@ struct ReleaseBody {
     sent: Option<bool>,
 }
 
-/// Why the hold ends.
+/// The body of a request to end the hold-all.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct EndBody {
     reason: String,
 }
 
-/// Shows the hold that stands, and how many operations are on hold.
+/// Shows the active hold-all, and how many operations are on hold.
 pub(in crate::http) async fn show_hold(
     _: Ops,
     State(api): State<Arc<ApiState>>,
@@ -64,7 +66,7 @@ pub(in crate::http) async fn show_hold(
     }))
 }
 
-/// Lets operations go on that are on hold with everything.
+/// Releases operations that the hold-all has put on hold.
 pub(in crate::http) async fn release_on_hold(
     Ops(operator): Ops,
     State(api): State<Arc<ApiState>>,
@@ -96,12 +98,12 @@ pub(in crate::http) async fn release_on_hold(
         .await?;
     tracing::info!(
         released = released.released,
-        "an operator released what was on hold"
+        "an operator released operations that were on hold"
     );
     Ok(Json(released))
 }
 
-/// Ends the hold of everything: what is accepted from now on runs.
+/// Ends the hold-all: operations that are accepted from now on are not on hold.
 pub(in crate::http) async fn end_hold(
     Ops(operator): Ops,
     State(api): State<Arc<ApiState>>,
@@ -112,7 +114,7 @@ pub(in crate::http) async fn end_hold(
     if api.store.end_hold(reason, &operator).await?.is_none() {
         return Err(Unfit::NoHold.into());
     }
-    tracing::info!("an operator ended the hold of everything");
+    tracing::info!("an operator ended the hold-all; operations accepted from now on run");
     show_hold(Ops(operator), State(api)).await
 }
 

@@ -1,4 +1,4 @@
-//! `GET /fineract/operations/{id}`: an operation with all that is known of it.
+//! `GET /fineract/operations/{id}`: everything that the gateway has recorded about an operation.
 
 use std::sync::Arc;
 
@@ -7,11 +7,11 @@ use serde::Serialize;
 
 use super::{Named, Ops};
 use crate::{
-    http::{ApiState, error::ApiError, health::Fineract},
+    http::{api_error::ApiError, health::Fineract, state::ApiState},
     store::Inspected,
 };
 
-/// An operation, and whether Fineract takes any.
+/// An operation, and the state of Fineract.
 #[derive(Debug, Serialize)]
 pub(in crate::http) struct InspectBody {
     #[serde(flatten)]
@@ -19,7 +19,7 @@ pub(in crate::http) struct InspectBody {
     fineract: Fineract,
 }
 
-/// Shows an operation, with the data of people that is in it.
+/// Shows an operation. The answer contains personal data: the payload and the bodies of Fineract.
 pub(in crate::http) async fn inspect_operation(
     _: Ops,
     State(api): State<Arc<ApiState>>,

@@ -1,4 +1,4 @@
-//! `GET /fineract/operations?state=parked`: what only a person can decide; `?state=on_hold`: what is on hold.
+//! `GET /fineract/operations`: the parked operations (`?state=parked`), or those on hold (`?state=on_hold`).
 
 use std::sync::Arc;
 
@@ -12,21 +12,21 @@ use serde::{Deserialize, Serialize};
 
 use super::Ops;
 use crate::{
-    http::{ApiState, error::ApiError},
+    http::{api_error::ApiError, state::ApiState},
     store::{HoldFilter, ListCursor},
 };
 
 const DEFAULT_LIMIT: u16 = 100;
 const LARGEST_LIMIT: u16 = 1_000;
 
-/// What to list.
+/// The parameters of a list.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct ListQuery {
     state: Listed,
     limit: Option<u16>,
     cursor: Option<String>,
-    // As `HoldFilter` has them: a query that is flattened loses its numbers.
+    // The fields of `HoldFilter`. `#[serde(flatten)]` cannot read numbers and booleans from a query.
     r#type: Option<String>,
     lender: Option<String>,
     lane: Option<String>,
@@ -42,16 +42,16 @@ enum Listed {
     OnHold,
 }
 
-/// A page.
+/// One page of a list.
 #[derive(Debug, Serialize)]
 struct ListBody<T> {
     operations: Vec<T>,
-    /// What to ask with for the next page; null on the last.
+    /// The `cursor` for the next page; null on the last page.
     next_cursor: Option<ListCursor>,
 }
 
-/// Lists parked operations, those first that have been so for the longest; or those on hold that a filter means, those
-/// first that were accepted first.
+/// Lists the parked operations, the longest parked first, or the operations on hold that match a filter, in the order of
+/// acceptance.
 pub(in crate::http) async fn list_operations(
     _: Ops,
     State(api): State<Arc<ApiState>>,

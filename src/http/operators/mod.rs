@@ -1,4 +1,4 @@
-//! What operators do with single operations: one file per endpoint, and the same answer of all actions.
+//! The operators' endpoints: one file per endpoint. All actions on single operations have the same form of answer.
 
 mod books;
 mod cancel;
@@ -30,13 +30,19 @@ pub(super) use self::{
     resolve::resolve_operation,
     retry::retry_operation,
 };
-use super::{ApiState, Caller, error::ApiError, location, observe::RequestId, tokens::Scope};
+use super::{
+    api_error::ApiError,
+    location,
+    observe::RequestId,
+    state::ApiState,
+    tokens::{Caller, Scope},
+};
 use crate::{
     domain::{OperationId, TrackingId},
     store::{Found, Operator, TrackingName},
 };
 
-/// A caller who has the `ops` scope.
+/// An authenticated operator: a caller whose token has the `ops` scope.
 #[derive(Debug)]
 pub(super) struct Ops(Operator);
 
@@ -59,7 +65,7 @@ impl FromRequestParts<Arc<ApiState>> for Ops {
     }
 }
 
-/// The operation that a path names, by its uuid or its tracking id.
+/// The operation in a path, given by its UUID or by its tracking id.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Named {
     Uuid(OperationId),
@@ -92,7 +98,7 @@ impl Named {
         }
     }
 
-    /// Whether it names the operation of this tracking id.
+    /// Whether the path refers to the operation with this tracking id. A tracking id with another type does not.
     fn is(self, name: &TrackingName) -> bool {
         match self {
             Self::Uuid(_) => true,
@@ -100,7 +106,7 @@ impl Named {
         }
     }
 
-    /// Looks for the operation; a tracking id of another type names none.
+    /// Reads the operation from the store. A tracking id with another type is unknown.
     async fn find(self, api: &ApiState) -> Result<Found, ApiError> {
         api.store
             .find(self.id())
@@ -113,7 +119,7 @@ impl Named {
     }
 }
 
-/// What an action has led to. `Location` says where to follow it.
+/// The answer to an action. Its `Location` refers to the operation.
 #[derive(Debug, Serialize)]
 pub(super) struct ActionBody {
     tracking_id: TrackingId,
@@ -127,8 +133,8 @@ type ActionAnswer = (
     Json<ActionBody>,
 );
 
-/// Tells the operator, and the log.
-fn acted(action: &'static str, uri: &Uri, body: ActionBody) -> ActionAnswer {
+/// Logs an action, and builds its answer.
+fn answer_action(action: &'static str, uri: &Uri, body: ActionBody) -> ActionAnswer {
     tracing::info!(
         operation.id = %body.tracking_id.id,
         operation.type = %body.tracking_id.operation_type,

@@ -1,4 +1,4 @@
-//! `POST /fineract/operations/{id}/resolve`: a person says how a parked operation ended.
+//! `POST /fineract/operations/{id}/resolve`: an operator states how a parked operation ended.
 
 use std::sync::Arc;
 
@@ -9,10 +9,10 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::{ActionBody, Named, Ops, acted};
+use super::{ActionBody, Named, Ops, answer_action};
 use crate::{
     domain::Resolution,
-    http::{ApiState, error::ApiError, json_body::JsonBody},
+    http::{api_error::ApiError, json_body::JsonBody, state::ApiState},
 };
 
 /// The longest note, in characters.
@@ -27,8 +27,8 @@ struct ResolveBody {
     nothing_waits: bool,
 }
 
-/// Notes how an operator says that a parked operation ended. A worker asks Fineract: it ends the
-/// operation when that agrees, else parks it again, and sends nothing that would be executed.
+/// Records the resolution of a parked operation. A worker then reads Fineract: it ends the operation if Fineract does
+/// not contradict the resolution, and parks it again otherwise. It sends no command that Fineract would execute.
 pub(in crate::http) async fn resolve_operation(
     Ops(operator): Ops,
     State(api): State<Arc<ApiState>>,
@@ -50,7 +50,7 @@ pub(in crate::http) async fn resolve_operation(
         retry_of: None,
         status: "processing",
     };
-    Ok((StatusCode::ACCEPTED, acted("resolve", &uri, body)))
+    Ok((StatusCode::ACCEPTED, answer_action("resolve", &uri, body)))
 }
 
 fn read(body: &JsonBody) -> Result<ResolveBody, ApiError> {

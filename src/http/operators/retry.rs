@@ -1,4 +1,5 @@
-//! `POST /fineract/operations/{id}/retry`: a parked operation goes on, a failed one is accepted anew.
+//! `POST /fineract/operations/{id}/retry`: continues a parked operation, or accepts a failed one again as a new
+//! operation.
 
 use std::sync::Arc;
 
@@ -11,19 +12,19 @@ use axum::{
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-use super::{ActionBody, Named, Ops, acted};
+use super::{ActionBody, Named, Ops, answer_action};
 use crate::{
     domain::{OperationId, State as OperationState, TrackingId},
-    http::{ApiState, error::ApiError, json_body::JsonBody},
+    http::{api_error::ApiError, json_body::JsonBody, state::ApiState},
     operations::{self, Problem},
     store::{Found, NewOperation, Operator, StoreError, Unfit},
 };
 
-/// What may be said of a retry: `{"expires_at": TIME}`, or nothing at all.
+/// The body of a retry: `{"expires_at": TIME}`, or empty.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::http) struct RetryBody {
-    /// Until when it may be sent, in place of what was said before.
+    /// Replaces the time after which the gateway no longer sends the operation.
     expires_at: Option<DateTime<Utc>>,
 }
 
@@ -50,7 +51,7 @@ impl<S: Send + Sync> FromRequest<S> for RetryBody {
     }
 }
 
-/// Runs an operation again: under its old key when it is parked, as a new operation when it failed.
+/// Runs an operation again: a parked one continues, a failed one becomes a new operation.
 pub(in crate::http) async fn retry_operation(
     Ops(operator): Ops,
     State(api): State<Arc<ApiState>>,
@@ -71,7 +72,7 @@ pub(in crate::http) async fn retry_operation(
             }
         }
         OperationState::Failed => ActionBody {
-            tracking_id: accept_anew(&api, &found, expires_at, &operator).await?,
+            tracking_id: accept_again(&api, &found, expires_at, &operator).await?,
             retry_of: Some(found.tracking_id),
             status: "processing",
         },
@@ -80,11 +81,11 @@ pub(in crate::http) async fn retry_operation(
             return Err(Unfit::UnderWay.into());
         }
     };
-    Ok((StatusCode::ACCEPTED, acted("retry", &uri, body)))
+    Ok((StatusCode::ACCEPTED, answer_action("retry", &uri, body)))
 }
 
-/// Checks the payload once more, as the door does, and accepts it as a new operation of the same caller.
-async fn accept_anew(
+/// Checks the payload again, as at acceptance, and accepts it as a new operation of the same caller.
+async fn accept_again(
     api: &ApiState,
     failed: &Found,
     expires_at: Option<DateTime<Utc>>,

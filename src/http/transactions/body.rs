@@ -1,4 +1,4 @@
-//! A transaction as document 003 shows it, key for key.
+//! The body of a transaction, with the keys of document 003 in its order.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ pub(super) struct TransactionBody {
     id: String,
     operation_type: &'static str,
     status: Status,
-    /// `null` until it is known, where the caller left it to the loan's terms.
+    /// `null` until it is known, if the caller gave no amount and left it to the terms of the loan.
     amount: Option<Amount>,
     currency: String,
     merchant_reference: String,
@@ -28,7 +28,7 @@ pub(super) struct TransactionBody {
     transfer_details: Option<TransferDetails>,
 }
 
-/// How it ended, if it ended well.
+/// The end of a transaction that has succeeded.
 #[derive(Debug, Serialize)]
 struct CompletionDetails {
     completed_at: String,
@@ -36,7 +36,7 @@ struct CompletionDetails {
     reference_number: String,
 }
 
-/// Where the money of a withdrawal goes.
+/// The destination of a withdrawal.
 #[derive(Debug, Serialize)]
 struct TransferDetails {
     transfer_method: Option<String>,
@@ -44,7 +44,7 @@ struct TransferDetails {
     estimated_completion: Option<String>,
 }
 
-/// What the gateway sent.
+/// The fields of the command that the gateway sent to Fineract.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Sent {
@@ -52,7 +52,7 @@ struct Sent {
     receipt_number: Option<String>,
 }
 
-/// The ids of Fineract's success; a payout is the loan's sub-resource, a repayment the resource itself
+/// The ids in Fineract's answer. A disbursement is a sub-resource of the loan, a repayment is the resource itself
 /// (`docs/fineract/commands.md`, "The result body of each command").
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -62,7 +62,7 @@ struct Success {
 }
 
 impl TransactionBody {
-    /// Puts together what is known: from the payload, from what was sent, and from the answer.
+    /// Combines the payload, the command that was sent, and the answer of Fineract.
     pub(super) fn new(
         read: &MoneyMovement,
         movement: Movement,
@@ -106,7 +106,7 @@ impl TransactionBody {
     }
 }
 
-/// Fineract's number of the transaction.
+/// The number that Fineract has assigned to the transaction.
 fn authorization_code(read: &MoneyMovement, direction: Direction) -> Option<String> {
     let success: Success = parsed(read.success.as_deref());
     let id = match direction {
@@ -116,13 +116,13 @@ fn authorization_code(read: &MoneyMovement, direction: Direction) -> Option<Stri
     id.map(|id| id.to_string())
 }
 
-/// What a stored text holds of these keys; nothing, if it is not what it should be.
+/// The keys of `T` in a stored text. Empty if the text is missing or has another form.
 fn parsed<T: Default + for<'de> Deserialize<'de>>(text: Option<&str>) -> T {
     text.and_then(|text| serde_json::from_str(text).ok())
         .unwrap_or_default()
 }
 
-/// An account of which the last four characters are shown, and at least as many are not.
+/// An account number that shows at most its last four characters, and at most half of them.
 fn masked(account: &str) -> String {
     let length = account.chars().count();
     let shown = account.chars().skip(length - (length / 2).min(4));

@@ -1,4 +1,4 @@
-//! How often a key may still be used this minute: exactly, and without asking Postgres each time.
+//! The request budgets of the API keys: exact, without a query for each request.
 
 use std::{
     collections::HashMap,
@@ -14,11 +14,11 @@ use crate::{
     telemetry::wall_clock,
 };
 
-/// Requests a minute with one key, over all gateways (document 003).
+/// The number of requests per minute with one key, over all gateways (document 003).
 pub(super) const LIMIT: i32 = 300;
-/// What gateways may hold of it unspent at once, together: 5 %.
+/// How many of them all gateways together may hold unspent at the same time: 5 %.
 const SLACK: i32 = LIMIT / 20;
-/// The window, in seconds: it begins with the minute.
+/// The length of the window in seconds. It begins with the minute.
 const WINDOW: i64 = 60;
 
 const X_LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
@@ -27,7 +27,7 @@ const X_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
-/// The keys' budgets, as far as this gateway has them. Cheap to clone.
+/// The parts of the budgets that this gateway holds, by the name of the key. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Budgets(Arc<Mutex<Keys>>);
 
@@ -39,25 +39,25 @@ impl fmt::Debug for Budgets {
     }
 }
 
-/// What this gateway has of a key's minute.
+/// The part of one key's budget for the current minute that this gateway holds.
 #[derive(Debug, Default)]
 struct Budget {
     block: Option<Block>,
-    /// Of the block's requests, those that were not let in yet.
+    /// How many requests of the block have not been used yet.
     unspent: i32,
 }
 
-/// What is left of a key's minute, as an answer tells it.
+/// The remaining budget of a key in the current minute, for the headers of an answer.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Allowance {
     remaining: i32,
-    /// When the minute ends, in seconds since 1970.
+    /// When the minute ends, in seconds since 1970 (UTC).
     reset: i64,
     resets_in: Duration,
 }
 
 impl Budgets {
-    /// Lets a request in, or not; and what is left after it.
+    /// Takes one request from the budget. Returns whether there was one, and what remains.
     pub(super) async fn spend(
         &self,
         store: &Store,
@@ -67,7 +67,7 @@ impl Budgets {
             let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(keys.entry(Arc::clone(key)).or_default())
         };
-        // Those that come while a block is asked for wait for it, and share it.
+        // Requests that arrive while a block is being fetched wait for it and share it.
         let mut budget = budget.lock().await;
         let block = match budget.usable() {
             Some(block) => block,
@@ -85,7 +85,8 @@ impl Budgets {
 }
 
 impl Budget {
-    /// The block that still counts: of this minute, with something left, or the last one there is.
+    /// The current block, if it belongs to this minute and is not used up. A used-up block still counts if it was the
+    /// last one of the minute.
     fn usable(&self) -> Option<Block> {
         let is_last = |block: &Block| block.granted >= LIMIT;
         self.block
@@ -99,7 +100,8 @@ impl Budget {
             slack: SLACK,
             spent: self.block.map(|block| (block.minute, block.size)),
         };
-        // Dropped with its request, it is asked for again, and what it would have brought stays unspent.
+        // If the request is dropped while it waits here, the next one fetches another block, and this block remains
+        // unused.
         let block = store.take_block(key, asked).await?;
         self.block = Some(block);
         self.unspent = block.size;
@@ -108,7 +110,7 @@ impl Budget {
 }
 
 impl Allowance {
-    /// For who has no key, or while it cannot be counted: nothing is left.
+    /// Nothing remains: the key is unknown, or requests cannot be counted because of the database.
     pub(super) fn none() -> Self {
         let now = wall_clock().timestamp();
         let resets_in = WINDOW - now.rem_euclid(WINDOW);
@@ -125,7 +127,7 @@ impl Allowance {
         u16::try_from(seconds).unwrap_or(u16::MAX)
     }
 
-    /// Writes the document's three headers, and the IETF's two beside them.
+    /// Writes the three headers of the document, and the two of the IETF draft (draft-ietf-httpapi-ratelimit-headers).
     pub(super) fn write(&self, headers: &mut HeaderMap) {
         let (remaining, seconds) = (self.remaining, self.seconds());
         headers.insert(X_LIMIT, LIMIT.into());

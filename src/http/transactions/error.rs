@@ -1,28 +1,101 @@
-//! Errors as document 003 shows them.
+//! The errors of the transactions API, and how document 003 writes them.
 
-use axum::http::StatusCode;
+use axum::{
+    Extension,
+    extract::Request,
+    http::StatusCode,
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
 use serde::Serialize;
 
-use crate::http::error::ApiError;
+use crate::{
+    domain::OperationId,
+    http::{api_error::ApiError, error::ErrorReport, observe::RequestId},
+    store::StoreError,
+};
+
+/// Every error of a request for a transaction.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum TransactionError {
+    /// An error that other routes have too.
+    #[error(transparent)]
+    General(#[from] ApiError),
+    /// The path contains something that cannot be the id of a transaction.
+    #[error("A transaction ID is a UUID, or a tracking ID.")]
+    InvalidId,
+    /// The API key is missing or unknown.
+    #[error("Authorization must be \"Token\" with a known API key.")]
+    UnknownKey,
+    /// No operation that moves money has this id.
+    #[error("Transaction with ID {0} not found")]
+    NotFound(OperationId),
+    /// The API key has no requests left in this minute.
+    #[error("Too many requests with this API key; try again after the window's end.")]
+    RateLimited {
+        /// In how many seconds the minute ends.
+        retry_after: u16,
+    },
+}
+
+impl TransactionError {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::General(error) => error.status(),
+            Self::InvalidId => StatusCode::BAD_REQUEST,
+            Self::UnknownKey => StatusCode::UNAUTHORIZED,
+            Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::General(error) => error.code(),
+            Self::InvalidId => "invalid_transaction_id",
+            Self::UnknownKey => "authentication_failed",
+            Self::NotFound(_) => "transaction_not_found",
+            Self::RateLimited { .. } => "rate_limit_exceeded",
+        }
+    }
+}
+
+impl From<StoreError> for TransactionError {
+    fn from(error: StoreError) -> Self {
+        Self::General(error.into())
+    }
+}
+
+impl IntoResponse for TransactionError {
+    fn into_response(self) -> Response {
+        let mut report = ErrorReport::new(self.status(), self.code(), &self);
+        match self {
+            Self::General(error) => return error.into_response(),
+            Self::UnknownKey => report.challenge = Some("Token"),
+            Self::RateLimited { retry_after } => report.retry_after = Some(retry_after),
+            Self::InvalidId | Self::NotFound(_) => {}
+        }
+        report.into_response()
+    }
+}
 
 /// `{"error": {"code", "message", "type"}, "request_id"}`.
 #[derive(Debug, Serialize)]
-pub(in crate::http) struct ErrorBody<'a> {
-    error: ErrorItem,
+struct ErrorBody<'a> {
+    error: ErrorItem<'a>,
     request_id: &'a str,
 }
 
 #[derive(Debug, Serialize)]
-struct ErrorItem {
+struct ErrorItem<'a> {
     code: &'static str,
-    message: String,
+    message: &'a str,
     r#type: &'static str,
 }
 
 impl<'a> ErrorBody<'a> {
-    /// What is told of an error.
-    pub(in crate::http) fn new(error: &ApiError, request_id: &'a str) -> Self {
-        let r#type = match error.status() {
+    fn new(report: &'a ErrorReport, request_id: &'a str) -> Self {
+        let r#type = match report.status {
             StatusCode::UNAUTHORIZED => "authentication_error",
             StatusCode::NOT_FOUND => "not_found_error",
             StatusCode::TOO_MANY_REQUESTS => "rate_limit_error",
@@ -31,11 +104,25 @@ impl<'a> ErrorBody<'a> {
         };
         Self {
             error: ErrorItem {
-                code: error.code(),
-                message: error.detail(),
+                code: report.code,
+                message: &report.detail,
                 r#type,
             },
             request_id,
         }
     }
+}
+
+/// Renders the errors of the transactions API.
+pub(super) async fn render_errors(
+    Extension(RequestId(request_id)): Extension<RequestId>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let mut response = next.run(request).await;
+    if let Some(report) = ErrorReport::of(&response) {
+        let body = ErrorBody::new(&report, &request_id);
+        report.write(&mut response, "application/json", &body);
+    }
+    response
 }

@@ -1,7 +1,7 @@
 //! `GET /transactions/{id}/` (document 003).
 //!
-//! A transaction is an operation that moves money. Everything around it is the document's as well: the
-//! keys, the limit of their use, and the errors.
+//! A transaction is an operation that moves money. Its API keys, their rate limit and the form of the errors come from
+//! the document too.
 
 mod body;
 mod budget;
@@ -14,7 +14,7 @@ use axum::{
     Json, Router,
     extract::{Path, Request, State, rejection::PathRejection},
     http::{HeaderMap, header::AUTHORIZATION},
-    middleware::{self, Next},
+    middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse as _, Response},
     routing::get,
 };
@@ -22,24 +22,24 @@ use tracing::Span;
 use uuid::Uuid;
 
 pub use self::budget::Budgets;
-pub(super) use self::error::ErrorBody;
-use self::{body::TransactionBody, budget::Allowance};
-use super::{ApiState, error::ApiError, tell::Shape};
+use self::{body::TransactionBody, budget::Allowance, error::TransactionError};
+use super::{api_error::ApiError, state::ApiState};
 use crate::{
     domain::{Direction, OperationId, TrackingId},
     operations,
     store::StoreError,
 };
 
-/// The routes, each request counted.
+/// The routes. Each request counts against the budget of its API key.
 pub(super) fn routes(api: &Arc<ApiState>) -> Router<Arc<ApiState>> {
     Router::new()
         .route("/transactions/{id}", get(read_transaction))
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
-        .layer(middleware::from_fn_with_state(Arc::clone(api), meter))
+        .layer(from_fn_with_state(Arc::clone(api), meter))
+        .layer(from_fn(error::render_errors))
 }
 
-/// Asks for the key, counts the request, and says on every answer what is left.
+/// Authenticates the API key, counts the request, and adds the remaining budget to every answer.
 async fn meter(State(api): State<Arc<ApiState>>, request: Request, next: Next) -> Response {
     let (admission, allowance) = admit(&api, request.headers()).await;
     let mut response = match admission {
@@ -47,29 +47,31 @@ async fn meter(State(api): State<Arc<ApiState>>, request: Request, next: Next) -
         Err(error) => error.into_response(),
     };
     allowance.write(response.headers_mut());
-    response.extensions_mut().insert(Shape::Transaction);
     response
 }
 
-async fn admit(api: &ApiState, headers: &HeaderMap) -> (Result<(), ApiError>, Allowance) {
+async fn admit(api: &ApiState, headers: &HeaderMap) -> (Result<(), TransactionError>, Allowance) {
     let key = headers
         .get(AUTHORIZATION)
         .and_then(|value| key(value.as_bytes()));
     let Some(caller) = key.and_then(|key| api.api_keys.caller(key)) else {
-        return (Err(ApiError::UnknownKey), Allowance::none());
+        return (Err(TransactionError::UnknownKey), Allowance::none());
     };
     Span::current().record("caller", &*caller.name);
     match api.budgets.spend(&api.store, &caller.name).await {
         Ok((true, allowance)) => (Ok(()), allowance),
         Ok((false, allowance)) => {
             let retry_after = allowance.seconds();
-            (Err(ApiError::RateLimited { retry_after }), allowance)
+            (
+                Err(TransactionError::RateLimited { retry_after }),
+                allowance,
+            )
         }
         Err(error) => (Err(error.into()), Allowance::none()),
     }
 }
 
-/// The key of `Authorization: Token key`; a scheme's case does not count (RFC 9110 section 11.1).
+/// The key in `Authorization: Token <key>`. The scheme is case-insensitive (RFC 9110 section 11.1).
 fn key(authorization: &[u8]) -> Option<&[u8]> {
     let (scheme, key) = authorization.split_at_checked(b"Token ".len())?;
     scheme
@@ -77,14 +79,14 @@ fn key(authorization: &[u8]) -> Option<&[u8]> {
         .then(|| key.trim_ascii())
 }
 
-/// Says where a transaction stands.
+/// Reports the state of a transaction.
 async fn read_transaction(
     State(api): State<Arc<ApiState>>,
     path: Result<Path<String>, PathRejection>,
-) -> Result<Json<TransactionBody>, ApiError> {
-    let Path(id) = path.or(Err(ApiError::InvalidTransactionId))?;
-    let named = Named::read(&id).ok_or(ApiError::InvalidTransactionId)?;
-    let unknown = || ApiError::UnknownTransaction(named.id);
+) -> Result<Json<TransactionBody>, TransactionError> {
+    let Path(id) = path.or(Err(TransactionError::InvalidId))?;
+    let named = Named::read(&id).ok_or(TransactionError::InvalidId)?;
+    let unknown = || TransactionError::NotFound(named.id);
     let read = api
         .store
         .money_movement(named.id)
@@ -106,7 +108,7 @@ async fn read_transaction(
     Ok(Json(body))
 }
 
-/// A transaction's name in a path: the uuid, or the tracking id with the type in front of it.
+/// The transaction in a path, given by its UUID or by its tracking id.
 #[derive(Clone, Copy, Debug)]
 struct Named {
     id: OperationId,
@@ -133,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_stands_behind_its_scheme() {
+    fn a_key_follows_its_scheme() {
         for (header, expected) in [
             ("Token abc", Some("abc")),
             ("token abc", Some("abc")),

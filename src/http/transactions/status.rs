@@ -1,4 +1,4 @@
-//! The document's status words, and how an operation comes to one.
+//! The statuses of document 003, and which one an operation has.
 
 use serde::Serialize;
 
@@ -7,35 +7,35 @@ use crate::{
     store::{KILLS_ITS_WORKER, Progress},
 };
 
-/// A status of document 003. Two of its words cannot arise here: `in_transit`, for money is either with
-/// Fineract or not, and `authorized`, which is of cards.
+/// A status of document 003. Two of its statuses cannot occur: `in_transit`, because a payment either is
+/// booked in Fineract or is not, and `authorized`, which concerns cards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Status {
-    /// Waits for its turn.
+    /// The operation waits for the operations before it, or for a worker.
     Pending,
-    /// An operator holds it back.
+    /// The operation is on hold, or parked before anything was sent.
     OnHold,
-    /// A worker has it, and has sent nothing.
+    /// A worker has claimed it, but has not sent a command.
     Processing,
-    /// Sent; how it ended is not known yet.
+    /// A command was sent, and its result is not known yet.
     SentToProvider,
-    /// Done.
+    /// It succeeded.
     Success,
-    /// Done, and it repaid all that was outstanding of the loan, or more.
+    /// It succeeded, and repaid everything that was outstanding on the loan.
     PaidFull,
-    /// An operator, or the batch's sender, cancelled it before it was sent.
+    /// An operator, or the client of its batch, cancelled it before anything was sent.
     Canceled,
     /// Fineract refused it.
     Declined,
-    /// The gateway refused it, unsent: what it rests on failed, or a guard said no.
+    /// The gateway did not send it: an operation on which it depends failed, or a check or guard refused it.
     Rejected,
-    /// Fineract failed, without an effect.
+    /// Fineract failed to execute it, and it had no effect.
     Failed,
-    /// Only a person can decide it.
+    /// It is parked: a person has to decide.
     #[serde(rename = "Unknown")]
     Unknown,
-    /// It was not sent in time, and will not be.
+    /// It was not sent before its `expires_at`, or had no effect by then.
     Expired,
 }
 
@@ -46,15 +46,15 @@ impl Status {
             State::Succeeded if progress.pays_off => Self::PaidFull,
             State::Succeeded => Self::Success,
             State::Failed => Self::of_failure(progress),
-            // Nothing was ever sent: a person has to look at it, but not for what became of it.
+            // Nothing was ever sent, so its effect is not in doubt, although a person has to decide.
             State::Parked if progress.code.as_deref() == Some(KILLS_ITS_WORKER) => Self::OnHold,
             State::Parked => Self::Unknown,
             State::Waiting | State::Ready | State::Running => Self::of_open(progress),
         }
     }
 
-    /// Of one that has not ended. That its time has passed is not told before it has ended: an attempt may
-    /// be about to be committed.
+    /// The status of an operation that is neither parked nor ended. It does not become `expired` before the operation has
+    /// ended, because a worker may be about to send it.
     fn of_open(progress: &Progress) -> Self {
         match progress {
             Progress {
@@ -86,7 +86,7 @@ impl Status {
         }
     }
 
-    /// Whether it ended well.
+    /// Whether the transaction succeeded.
     pub(super) const fn is_completed(self) -> bool {
         matches!(self, Self::Success | Self::PaidFull)
     }
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_not_ended_says_how_far_it_has_come() {
+    fn an_open_operation_has_the_status_of_its_progress() {
         let ready = Progress {
             state: State::Ready,
             ..OPEN
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_says_who_refused_it_and_when() {
+    fn a_failure_has_the_status_of_who_refused_it() {
         let succeeded = Progress {
             state: State::Succeeded,
             was_claimed: true,
@@ -215,7 +215,7 @@ mod tests {
             (done_by_another, "declined"),
             (failed("status_500", true, Some(500)), "failed"),
             (given_up, "failed"),
-            // What Fineract calls unavailable for ever is a refusal.
+            // A 503 that the gateway treats as permanent is a refusal.
             (failed("error.msg.loan.y", true, Some(503)), "declined"),
         ]);
     }

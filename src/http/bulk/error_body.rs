@@ -1,0 +1,102 @@
+//! Errors as document 002 writes them.
+
+use std::sync::Arc;
+
+use axum::{Extension, extract::Request, middleware::Next, response::Response};
+use serde::Serialize;
+
+use super::{
+    envelope::{VERSION, timestamp},
+    error::{At, RowProblems},
+};
+use crate::{
+    http::{error::ErrorReport, observe::RequestId},
+    telemetry::wall_clock,
+};
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ErrorBody<'a> {
+    ver: &'static str,
+    timestamp: String,
+    txnid: &'a str,
+    error_code: String,
+    error_msg: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<ErrorItem<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errors_not_listed: Option<usize>,
+}
+
+#[derive(Debug, Serialize)]
+struct ErrorItem<'a> {
+    row: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<usize>,
+    pointer: &'a str,
+    code: &'a str,
+    message: &'a str,
+}
+
+impl<'a> ErrorBody<'a> {
+    fn new(report: &'a ErrorReport, rows: &'a RowProblems, request_id: &'a str) -> Self {
+        let around = report.problems.iter();
+        let around = around.map(|problem| (At::default(), problem));
+        let problems = around.chain(rows.listed.iter().map(|(at, problem)| (*at, problem)));
+        Self {
+            ver: VERSION,
+            timestamp: timestamp(wall_clock()),
+            txnid: request_id,
+            error_code: without_underscores(report.code),
+            error_msg: &report.detail,
+            errors: problems
+                .map(|(At { row, line }, problem)| ErrorItem {
+                    row,
+                    line,
+                    pointer: &problem.pointer,
+                    code: problem.code,
+                    message: &problem.message,
+                })
+                .collect(),
+            errors_not_listed: (rows.not_listed > 0).then_some(rows.not_listed),
+        }
+    }
+}
+
+/// Renders the errors of the bulk routes.
+pub(super) async fn render_errors(
+    Extension(RequestId(request_id)): Extension<RequestId>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let mut response = next.run(request).await;
+    if let Some(report) = ErrorReport::of(&response) {
+        let rows = response.extensions_mut().remove::<Arc<RowProblems>>();
+        let rows = rows.unwrap_or_default();
+        let body = ErrorBody::new(&report, &rows, &request_id);
+        report.write(&mut response, "application/json", &body);
+    }
+    response
+}
+
+/// `batch_not_found` as the document writes it: `BatchNotFound`.
+fn without_underscores(code: &str) -> String {
+    code.split('_')
+        .flat_map(|word| {
+            let mut letters = word.chars();
+            let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+            first.into_iter().chain(letters)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_written_as_the_document_does() {
+        assert_eq!(without_underscores("batch_not_found"), "BatchNotFound");
+        assert_eq!(without_underscores("unauthorized"), "Unauthorized");
+    }
+}

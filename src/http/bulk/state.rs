@@ -1,0 +1,57 @@
+//! The state that the bulk endpoints share.
+
+use std::{collections::HashMap, sync::Arc};
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::{
+    balances::Balances,
+    clients::{BulkClient, BulkClients},
+};
+
+/// How many uploads of one client are read at the same time. Each needs a thread, and memory for its rows.
+const UPLOADS: usize = 4;
+
+/// The state that the bulk endpoints share.
+#[derive(Clone, Debug)]
+pub struct Bulk {
+    /// The clients that may use bulk.
+    pub(super) clients: BulkClients,
+    /// The largest number of rows in one batch.
+    pub(super) max_rows: usize,
+    /// Reads the balances of accounts from Fineract. Without it, no balances are reported.
+    pub(super) balances: Option<Balances>,
+    /// The permits of each client, by its name, so that a slow client delays only its own uploads.
+    uploads: Arc<HashMap<Arc<str>, Semaphore>>,
+}
+
+impl Bulk {
+    /// Bulk for these clients. Without any, bulk is off.
+    pub fn new(clients: BulkClients, max_rows: usize, balances: Option<Balances>) -> Self {
+        let uploads = clients
+            .names()
+            .map(|name| (name, Semaphore::new(UPLOADS)))
+            .collect();
+        Self {
+            clients,
+            max_rows,
+            balances,
+            uploads: Arc::new(uploads),
+        }
+    }
+
+    /// Bulk that nobody may use.
+    pub fn off() -> Self {
+        Self::new(BulkClients::new(&[]), 0, None)
+    }
+
+    /// Waits until one more upload of this client may be read.
+    pub(super) async fn upload_permit(&self, client: &BulkClient) -> Option<SemaphorePermit<'_>> {
+        self.uploads.get(&client.0)?.acquire().await.ok()
+    }
+
+    /// Whether any client may use it.
+    pub(in crate::http) fn is_on(&self) -> bool {
+        !self.clients.is_empty()
+    }
+}

@@ -1,0 +1,41 @@
+//! The state that all endpoints share.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::{bulk::Bulk, tokens::Tokens, transactions::Budgets};
+use crate::{domain::FineractHealth, operations::Deployment, store::Store};
+
+/// The state that all endpoints share.
+#[derive(Clone, Debug)]
+pub struct ApiState {
+    /// Whether the process serves callers. Otherwise it serves only its health and its metrics.
+    pub has_callers: bool,
+    /// The queue.
+    pub store: Store,
+    /// The settings against which payloads are checked.
+    pub deployment: Arc<Deployment>,
+    /// The tokens of callers and operators.
+    pub tokens: Tokens,
+    /// The API keys, which permit reading transactions.
+    pub api_keys: Tokens,
+    /// The request budgets of the API keys.
+    pub budgets: Budgets,
+    /// The currency of a transaction as long as the currency of its loan is unknown.
+    pub currency: String,
+    /// The state of the bulk endpoints.
+    pub bulk: Bulk,
+    /// The prefixes under which the routes are served beside the bare paths. Each starts with `/` and does not
+    /// end with it.
+    pub base_paths: Vec<String>,
+    /// The length of the backlog at which new operations are refused with 429.
+    pub max_waiting: u64,
+    /// Fineract's health, as the worker of this process last saw it.
+    pub fineract: watch::Receiver<FineractHealth>,
+    /// Whether the gateway's user in Fineract lacks the permission `READ_AUDIT`.
+    pub lacks_read_audit: watch::Receiver<bool>,
+    /// Cancelled when the process begins to shut down. Requests with `Prefer: wait` are then answered at once.
+    pub draining: CancellationToken,
+}
