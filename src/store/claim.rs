@@ -88,7 +88,7 @@ pub(super) fn statement(
                   CASE WHEN o.read_first THEN
                       COALESCE(EXTRACT(EPOCH FROM now() - (SELECT max(since) FROM hold_all)), 0)::float8
                       END AS forgotten_seconds,
-                  EXTRACT(EPOCH FROM now() - o.reason_since)::float8 AS troubled_seconds,
+                  EXTRACT(EPOCH FROM now() - o.reason_since)::float8 AS retrying_seconds,
                   p.data AS "data: Json<Box<RawValue>>", p.reference,
                   (SELECT resource_id FROM lane WHERE key = o.lane AND resource_epoch = b.epoch) AS known_id,
                   (SELECT resource_id FROM lane WHERE key = o.read_lane AND resource_epoch = b.epoch) AS read_known_id,

@@ -161,7 +161,7 @@ pub(super) struct Row {
     pub(super) is_past_expiry: bool,
     pub(super) forgotten_seconds: Option<f64>,
     pub(super) age_seconds: Option<f64>,
-    pub(super) troubled_seconds: Option<f64>,
+    pub(super) retrying_seconds: Option<f64>,
     pub(super) data: Json<Box<RawValue>>,
     pub(super) reference: Option<String>,
     pub(super) known_id: Option<i64>,
@@ -197,7 +197,7 @@ impl Row {
             is_past_expiry: self.is_past_expiry,
             forgotten_for: self.forgotten_seconds.map(|time| seconds(Some(time))),
             reason_since: self.reason_since,
-            retrying_for: seconds(self.troubled_seconds),
+            retrying_for: seconds(self.retrying_seconds),
             age: seconds(self.age_seconds),
             claimed_at,
         })

@@ -1,8 +1,10 @@
 //! The rules of the tree that neither the compiler nor clippy holds.
 
+mod circles;
 mod citations;
 mod operation_types;
 mod source;
+mod words;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
