@@ -31,6 +31,7 @@ mod products;
 mod release;
 mod reply;
 mod routes;
+mod served;
 mod setup;
 mod state;
 mod users;
@@ -50,6 +51,7 @@ use tokio_util::task::TaskTracker;
 use books::Books;
 pub use keys::KeySettings;
 pub use release::Release;
+pub use served::ServedSandbox;
 use state::State;
 
 /// A handle on the sandbox; clones share the state.
