@@ -33,9 +33,9 @@ use std::sync::Arc;
 use axum::{
     Router,
     extract::DefaultBodyLimit,
-    http::header::AUTHORIZATION,
+    http::{Method, header::AUTHORIZATION},
     middleware::from_fn,
-    routing::{get, post},
+    routing::{MethodRouter, get, post},
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -96,47 +96,69 @@ fn with_callers_routes(
         bare = bare.merge(bulk::routes());
     }
     if api.tokens.has_operators() {
-        bare = bare.merge(operators_routes());
+        bare = bare.merge(operators_router());
     }
     bare.method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .merge(transactions::routes(api))
 }
 
-/// The operators' routes. Each requires the `ops` scope.
-fn operators_routes() -> Router<Arc<ApiState>> {
-    const OPERATION: &str = "/fineract/operations/{id}";
-    Router::new()
-        .route("/fineract/books", get(operators::show_books))
-        .route("/fineract/books/epochs", post(operators::confirm_books))
-        .route(
+/// The operators' routes: method, path and handler. Each requires the `ops` scope.
+fn operators_table() -> [(Method, &'static str, MethodRouter<Arc<ApiState>>); 13] {
+    use operators as o;
+    const GET: Method = Method::GET;
+    const POST: Method = Method::POST;
+    [
+        (GET, "/fineract/books", get(o::show_books)),
+        (POST, "/fineract/books/epochs", post(o::confirm_books)),
+        (
+            POST,
             "/fineract/lanes/{lane}/number",
-            post(operators::confirm_number),
-        )
-        .route("/fineract/hold", get(operators::show_hold))
-        .route("/fineract/hold/release", post(operators::release_on_hold))
-        .route("/fineract/hold/end", post(operators::end_hold))
-        .route("/fineract/operations", get(operators::list_operations))
-        .route(OPERATION, get(operators::inspect_operation))
-        .route(
-            &format!("{OPERATION}/cancel"),
-            post(operators::cancel_operation),
-        )
-        .route(
-            &format!("{OPERATION}/retry"),
-            post(operators::retry_operation),
-        )
-        .route(
-            &format!("{OPERATION}/hold"),
-            post(operators::hold_operation),
-        )
-        .route(
-            &format!("{OPERATION}/release"),
-            post(operators::release_operation),
-        )
-        .route(
-            &format!("{OPERATION}/resolve"),
-            post(operators::resolve_operation),
-        )
+            post(o::confirm_number),
+        ),
+        (GET, "/fineract/hold", get(o::show_hold)),
+        (POST, "/fineract/hold/release", post(o::release_on_hold)),
+        (POST, "/fineract/hold/end", post(o::end_hold)),
+        (GET, "/fineract/operations", get(o::list_operations)),
+        (GET, "/fineract/operations/{id}", get(o::inspect_operation)),
+        (
+            POST,
+            "/fineract/operations/{id}/cancel",
+            post(o::cancel_operation),
+        ),
+        (
+            POST,
+            "/fineract/operations/{id}/retry",
+            post(o::retry_operation),
+        ),
+        (
+            POST,
+            "/fineract/operations/{id}/hold",
+            post(o::hold_operation),
+        ),
+        (
+            POST,
+            "/fineract/operations/{id}/release",
+            post(o::release_operation),
+        ),
+        (
+            POST,
+            "/fineract/operations/{id}/resolve",
+            post(o::resolve_operation),
+        ),
+    ]
+}
+
+fn operators_router() -> Router<Arc<ApiState>> {
+    let routes = operators_table().into_iter();
+    routes.fold(Router::new(), |router, (_, path, handler)| {
+        router.route(path, handler)
+    })
+}
+
+/// The method and the path of every route of the operators, without a base path.
+pub fn operators_routes() -> Vec<(Method, &'static str)> {
+    let routes = operators_table().into_iter();
+    routes.map(|(method, path, _)| (method, path)).collect()
 }
 
 /// Adds the layers around every request, the outermost last.

@@ -1,6 +1,6 @@
 //! Sequences by which a reviewer made an earlier version pay, tell or wait wrongly.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fineract_gateway::{
     domain::{OperationType, Outcome},
@@ -11,30 +11,25 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use crate::support::{
-    OPS_TOKEN, TestGateway, claim_limits, client_create,
-    ends::{done, refused},
+    Answer, OPS_TOKEN, TestGateway, claim_limits,
+    database::eventually_waits_for_lock,
+    fixtures::{
+        FUTURE, PAST, client_create, done, envelope, expiring, loan_approve, loan_create,
+        loan_disburse, principal, refused,
+    },
     operators::{Operator, park, uuid},
-    steps::{approve, disburse, envelope, loan},
 };
 
-const PAST: &str = "2020-01-01T05:30:00+05:30";
-const FUTURE: &str = "2099-01-01T00:00:00Z";
-
 fn create() -> Value {
-    envelope("LOAN_CREATE", loan("L", "C"))
+    loan_create("L", "C")
 }
 
 fn update() -> Value {
-    json!({ "status": "LOAN_UPDATE", "data": { "externalId": "L", "principal": 5 } })
+    envelope("LOAN_UPDATE", principal("L", 5))
 }
 
 fn payout() -> Value {
-    envelope("LOAN_DISBURSE", disburse("L"))
-}
-
-fn by(deadline: &str, mut body: Value) -> Value {
-    body["expires_at"] = json!(deadline);
-    body
+    loan_disburse("L")
 }
 
 async fn state(pool: &PgPool, id: &str) -> String {
@@ -51,9 +46,9 @@ async fn state(pool: &PgPool, id: &str) -> String {
 async fn what_stands_behind_the_second_of_two_that_expire_together_fails_with_it(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
     gateway.accept(&client_create("C")).await;
-    gateway.accept(&by(PAST, create())).await;
+    gateway.accept(&expiring(create(), PAST)).await;
     gateway.accept(&create()).await;
-    let update = gateway.accept(&by(PAST, update())).await;
+    let update = gateway.accept(&expiring(update(), PAST)).await;
     let payout = gateway.accept(&payout()).await;
     while gateway.store.end_expired().await.unwrap() {}
     while gateway.store.fail_some_dependents().await.unwrap() {}
@@ -89,7 +84,7 @@ async fn an_unread_failure_behind_a_create_stays_unread_when_one_before_it_fails
     gateway.accept(&client_create("C")).await;
     gateway.accept(&create()).await;
     gateway.accept(&create()).await;
-    gateway.accept(&by(PAST, update())).await;
+    gateway.accept(&expiring(update(), PAST)).await;
     while gateway.store.end_expired().await.unwrap() {}
     while gateway.store.fail_some_dependents().await.unwrap() {}
     gateway.end_next(done()).await;
@@ -106,7 +101,7 @@ async fn an_unread_failure_behind_a_create_stays_unread_when_one_before_it_fails
 async fn a_sweep_looks_at_the_deadline_once_more_when_it_has_the_row(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
     let operator = Operator::of(gateway.address);
-    let id = gateway.accept(&by(PAST, client_create("C"))).await;
+    let id = gateway.accept(&expiring(client_create("C"), PAST)).await;
     park(&pool, &id).await;
     let mut other = pool.begin().await.unwrap();
     sqlx::query!("SELECT FROM lane WHERE key = 'client:c' FOR NO KEY UPDATE")
@@ -116,20 +111,11 @@ async fn a_sweep_looks_at_the_deadline_once_more_when_it_has_the_row(pool: PgPoo
     let store = gateway.store.clone();
     let sweeping = async { store.end_expired().await.unwrap() };
     let retrying = async {
-        let started = Instant::now();
-        let waits = "SELECT EXISTS (SELECT FROM pg_stat_activity
-            WHERE datname = current_database() AND wait_event_type = 'Lock')";
-        while !sqlx::query_scalar::<_, bool>(waits)
-            .fetch_one(&pool)
-            .await
-            .unwrap()
-        {
-            assert!(started.elapsed() < Duration::from_secs(20));
-        }
+        eventually_waits_for_lock(&pool).await;
         let retry = operator
             .request(Method::POST, &format!("/{}/retry", uuid(&id)))
             .json(&json!({ "expires_at": FUTURE }));
-        let retry = crate::support::Answer::of(retry).await;
+        let retry = Answer::of(retry).await;
         assert_eq!(retry.status, StatusCode::ACCEPTED, "{}", retry.text);
         other.commit().await.unwrap();
     };
@@ -220,8 +206,7 @@ async fn what_follows_a_cancel_does_not_fall_because_of_a_forgotten_failure(pool
         operator.act(&mistaken, "cancel").await.status,
         StatusCode::OK
     );
-    let next = json!({ "status": "LOAN_APPROVE", "data": approve("L") });
-    let next = gateway.accept(&next).await;
+    let next = gateway.accept(&loan_approve("L")).await;
     while gateway.store.fail_some_dependents().await.unwrap() {}
     assert_eq!(state(&pool, &next).await, "ready");
 }
@@ -238,7 +223,7 @@ async fn expired_rows_of_an_unknown_type_do_not_hide_the_others(pool: PgPool) {
     .execute(&pool)
     .await
     .unwrap();
-    let id = gateway.accept(&by(PAST, client_create("C"))).await;
+    let id = gateway.accept(&expiring(client_create("C"), PAST)).await;
     while gateway.store.end_expired().await.unwrap() {}
     assert_eq!(state(&pool, &id).await, "failed");
 }
@@ -256,6 +241,6 @@ async fn a_retry_with_a_content_type_and_no_body_is_a_retry(pool: PgPool) {
         )
         .header("X-Internal-Token", OPS_TOKEN)
         .header("Content-Type", "application/json");
-    let retry = crate::support::Answer::of(retry).await;
+    let retry = Answer::of(retry).await;
     assert_eq!(retry.status, StatusCode::ACCEPTED, "{}", retry.text);
 }

@@ -2,44 +2,27 @@
 
 use std::collections::HashMap;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use sqlx::PgPool;
 
-use crate::support::system::System;
+use crate::support::{
+    fixtures::{self, approve, disburse, principal},
+    system::System,
+};
 
 const LOANS: usize = 100;
-const UPDATES: usize = 6;
+const UPDATES: u64 = 6;
 
 /// The operations of one loan, in their order; its client's lane and its own.
 fn operations_of(loan: usize) -> Vec<(&'static str, Value)> {
     let (client, id) = (format!("C-{loan}"), format!("L-{loan}"));
     let mut operations = vec![
-        (
-            "CLIENT_CREATE",
-            json!({ "firstname": "A", "lastname": "B", "externalId": client,
-                    "activationDate": "01 January 2026" }),
-        ),
-        (
-            "LOAN_CREATE",
-            json!({ "lenderConfig": "UGRO", "externalId": id, "principal": 100_000,
-                    "submittedOnDate": "11 January 2026", "loanTermFrequency": 12,
-                    "numberOfRepayments": 12, "interestRatePerPeriod": 8, "clientId": client }),
-        ),
+        ("CLIENT_CREATE", fixtures::client(&client)),
+        ("LOAN_CREATE", fixtures::loan(&id, &client)),
     ];
-    operations.extend((1..=UPDATES).map(|step| {
-        (
-            "LOAN_UPDATE",
-            json!({ "externalId": id, "principal": 100_000 + step }),
-        )
-    }));
-    operations.push((
-        "LOAN_APPROVE",
-        json!({ "external_loan_id": id, "approvedOnDate": "11 January 2026" }),
-    ));
-    operations.push((
-        "LOAN_DISBURSE",
-        json!({ "external_loan_id": id, "actualDisbursementDate": "11 January 2026" }),
-    ));
+    operations.extend((1..=UPDATES).map(|step| ("LOAN_UPDATE", principal(&id, 100_000 + step))));
+    operations.push(("LOAN_APPROVE", approve(&id)));
+    operations.push(("LOAN_DISBURSE", disburse(&id)));
     operations
 }
 

@@ -2,10 +2,7 @@
 
 use std::{
     net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -18,13 +15,17 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream, tcp::OwnedReadHalf},
     sync::watch,
+    time::timeout,
 };
 
 use crate::{
-    failover::{assert_unavailable, client, count, postgres, run, until},
+    failover::{assert_unavailable, count, postgres, run},
     support::{
         Answer, OPS_TOKEN,
-        system::{Caller, System},
+        caller::Caller,
+        eventually::{DEADLINE, eventually},
+        fixtures::client,
+        system::System,
     },
 };
 
@@ -39,7 +40,7 @@ struct Faults {
     /// Raised: the connections there are pass nothing on any more. Those that come later do.
     deaths: watch::Sender<u32>,
     /// The next connection that commits dies when its commit has been passed on.
-    dies_at_commit: AtomicBool,
+    dies_at_commit: watch::Sender<bool>,
     /// No transaction begins while this is set: what begins one is passed on afterwards.
     holds_begins: watch::Sender<bool>,
 }
@@ -67,14 +68,13 @@ impl Line {
     }
 
     fn kill_at_commit(&self) {
-        self.faults.dies_at_commit.store(true, Ordering::Relaxed);
+        self.faults.dies_at_commit.send_replace(true);
     }
 
     async fn until_dead_at_commit(&self) {
-        until("a commit", async || {
-            !self.faults.dies_at_commit.load(Ordering::Relaxed)
-        })
-        .await;
+        let mut dies = self.faults.dies_at_commit.subscribe();
+        let dead = timeout(DEADLINE, dies.wait_for(|dies| !dies)).await;
+        dead.expect("a commit").expect("the line is there");
     }
 
     fn hold_begins(&self, held: bool) {
@@ -101,7 +101,7 @@ async fn pass_on(near: TcpStream, far: TcpStream, faults: Arc<Faults>) {
                     holds_begins.wait_for(|held| !held).await.expect("the line is there");
                 }
                 to_far.write_all(&bytes).await.expect("the database takes it");
-                if says(&bytes, b"COMMIT") && faults.dies_at_commit.swap(false, Ordering::Relaxed) {
+                if says(&bytes, b"COMMIT") && faults.dies_at_commit.send_replace(false) {
                     break;
                 }
             }
@@ -170,11 +170,11 @@ async fn in_the_middle_of_statements(postgres: &PrivatePostgres) {
     let mut bed = Bed::make(postgres, "statements", "all").await;
     run("BEGIN; LOCK TABLE result", &mut bed.database).await;
     let completed = bed.gateway.send("CLIENT_CREATE", client("SETTLED")).await;
-    until("executed", async || bed.system.ledger().await.len() == 1).await;
+    eventually("executed", async || bed.system.ledger().await.len() == 1).await;
     run("LOCK TABLE payload", &mut bed.database).await;
     let dying = async {
         // Accepting, claiming and settling, each in the middle of a statement.
-        until("all three wait", async || {
+        eventually("all three wait", async || {
             waiting(&mut bed.database).await >= 3
         })
         .await;
@@ -206,7 +206,7 @@ async fn after_the_commit_of_a_completion(postgres: &PrivatePostgres) {
         .fault(json!({"match": {"method": "POST", "path": "/clients"}, "fault": "slow", "delay_ms": 1000}))
         .await;
     let completed = bed.gateway.send("CLIENT_CREATE", client("C")).await;
-    until("sent", async || {
+    eventually("sent", async || {
         count(&mut bed.database, "attempt").await == 1
     })
     .await;
@@ -223,7 +223,7 @@ async fn before_a_transaction_begins(postgres: &PrivatePostgres) {
     assert_unavailable(&refused.await);
     // It begins all the same, and nobody may be given its connection before it has been rolled back.
     bed.line.hold_begins(false);
-    until("rolled back", async || {
+    eventually("rolled back", async || {
         sqlx::query_scalar::<_, bool>(
             "SELECT EXISTS (SELECT FROM pg_stat_activity
               WHERE application_name = 'fineract-gateway' AND query = 'ROLLBACK' AND state = 'idle'
@@ -262,7 +262,7 @@ async fn under_every_connection(postgres: &PrivatePostgres) {
         Answer::of(request.header("X-Internal-Token", OPS_TOKEN))
     };
     let dying = async {
-        until("the pool is used up", async || {
+        eventually("the pool is used up", async || {
             waiting(&mut bed.database).await == 16
         })
         .await;
@@ -275,7 +275,7 @@ async fn under_every_connection(postgres: &PrivatePostgres) {
     }
     // All were given up by now; what replaces them is there a few seconds later.
     let given_up = Instant::now();
-    until("accepted", async || {
+    eventually("accepted", async || {
         let answer = bed.gateway.operate("CLIENT_CREATE", client("LATER")).await;
         answer.status == 202
     })

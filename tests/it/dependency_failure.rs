@@ -12,9 +12,10 @@ use sqlx::PgPool;
 use crate::{
     bulk::Bulk,
     support::{
-        API_KEY, Answer, OPS_TOKEN, TestGateway, claim_limits, client_create,
-        ends::{done, refused},
-        steps::{self, envelope, rename},
+        Answer, OPS_TOKEN, TestGateway, claim_limits,
+        fixtures::{
+            client_create, client_update, done, loan_approve, loan_create, loan_disburse, refused,
+        },
     },
 };
 
@@ -59,15 +60,7 @@ async fn what_runs_already_does_not_fall_when_a_clock_steps_back(pool: PgPool) {
 }
 
 fn update() -> Value {
-    envelope("CLIENT_UPDATE", rename("C"))
-}
-
-fn loan(id: &str) -> Value {
-    envelope("LOAN_CREATE", steps::loan(id, "C"))
-}
-
-fn approve(id: &str) -> Value {
-    envelope("LOAN_APPROVE", steps::approve(id))
+    client_update("C")
 }
 
 /// The states in the order of acceptance.
@@ -88,7 +81,7 @@ async fn a_corrected_create_does_not_fail_with_what_it_corrects(pool: PgPool) {
     gateway.accept(&update()).await;
     gateway.accept(&client_create("C")).await;
     gateway.accept(&update()).await;
-    gateway.accept(&loan("L")).await;
+    gateway.accept(&loan_create("L", "C")).await;
     while gateway.store.fail_some_dependents().await.unwrap() {}
     assert_eq!(
         in_order(&pool).await,
@@ -110,12 +103,12 @@ async fn a_create_stands_on_its_own_also_when_it_waited(pool: PgPool) {
     for body in [
         client_create("C"),
         update(),
-        loan("L-1"),
+        loan_create("L-1", "C"),
         client_create("C"),
         update(),
-        loan("L-2"),
-        loan("L-2"),
-        approve("L-2"),
+        loan_create("L-2", "C"),
+        loan_create("L-2", "C"),
+        loan_approve("L-2"),
     ] {
         gateway.accept(&body).await;
     }
@@ -136,13 +129,13 @@ async fn a_create_stands_on_its_own_also_when_it_waited(pool: PgPool) {
 #[sqlx::test]
 async fn a_loan_fails_with_its_client_and_not_with_an_earlier_application(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
-    gateway.accept(&loan("L")).await;
+    gateway.accept(&loan_create("L", "C")).await;
     gateway.end_next(refused()).await;
-    gateway.accept(&loan("L")).await;
+    gateway.accept(&loan_create("L", "C")).await;
     gateway.end_next(done()).await;
     gateway.accept(&client_create("C")).await;
     gateway.end_next(refused()).await;
-    gateway.accept(&loan("L")).await;
+    gateway.accept(&loan_create("L", "C")).await;
     while gateway.store.fail_some_dependents().await.unwrap() {}
     assert_eq!(
         in_order(&pool).await,
@@ -155,8 +148,7 @@ async fn a_loan_fails_with_its_client_and_not_with_an_earlier_application(pool: 
 async fn whatever_shows_a_failure_counts_as_reading_it(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
     let bulk = Bulk::new(gateway.address);
-    let disburse = json!({ "status": "LOAN_DISBURSE",
-        "data": { "external_loan_id": "L", "actualDisbursementDate": "11 January 2026" } });
+    let disburse = loan_disburse("L");
     let is_read = async |lane: &str| {
         sqlx::query_scalar!("SELECT failure_read FROM lane WHERE key = $1", lane)
             .fetch_one(&pool)
@@ -176,8 +168,7 @@ async fn whatever_shows_a_failure_counts_as_reading_it(pool: PgPool) {
     let id = gateway.accept(&disburse).await;
     gateway.end_next(refused()).await;
     assert!(!is_read("loan:l").await);
-    let request = gateway.request(reqwest::Method::GET, &format!("/transactions/{id}"));
-    Answer::of(request.header("Authorization", format!("Token {API_KEY}"))).await;
+    gateway.transaction_status(&id).await;
     assert!(is_read("loan:l").await);
 
     // An operator's look, and an operator's cancel.

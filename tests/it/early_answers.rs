@@ -1,7 +1,7 @@
 //! Answers that are given before a request's body was read: the caller that writes first and reads then
 //! gets them, on every route.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use sqlx::PgPool;
 use tokio::{
@@ -10,9 +10,8 @@ use tokio::{
     time::timeout,
 };
 
-use crate::support::{API_KEY, OPS_TOKEN, TOKEN, TestGateway};
+use crate::support::{API_KEY, OPS_TOKEN, TOKEN, TestGateway, eventually::DEADLINE};
 
-const DEADLINE: Duration = Duration::from_secs(40);
 /// More than the buffers of both ends hold, so that the body can only be written if it is read.
 const LARGE: usize = 20 * 1024 * 1024;
 const ID: &str = "406362bf-f3da-4bc6-a506-d67e0878b7b6";

@@ -1,33 +1,26 @@
 //! When an operation is told to have expired.
 
-use std::time::{Duration, Instant};
-
 use fineract_gateway::domain::{OperationType, TrackingId};
 use reqwest::StatusCode;
-use serde_json::json;
 use sqlx::PgPool;
 
 use crate::support::{
-    API_KEY, Answer, TestGateway, claim_limits, operators::Operator, steps::disburse,
+    Answer, TestGateway, claim_limits,
+    database::eventually_waits_for_lock,
+    fixtures::{FUTURE, PAST, expiring, loan_disburse},
+    operators::Operator,
 };
-
-const PAST: &str = "2020-01-01T05:30:00+05:30";
-const FUTURE: &str = "2099-01-01T00:00:00Z";
 
 /// An attempt may be about to be committed whose statement began before the deadline: what is told must
 /// be what the row says.
 #[sqlx::test]
 async fn a_transaction_has_expired_once_its_row_says_so(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
-    let status = async |id: &str| {
-        let request = gateway.request(reqwest::Method::GET, &format!("/transactions/{id}"));
-        let request = request.header("Authorization", format!("Token {API_KEY}"));
-        Answer::of(request).await.json()["status"].clone()
-    };
+    let status = async |id: &str| gateway.transaction_status(id).await;
     // The second of each lane waits for the first.
     let mut ids = Vec::new();
     for (loan_id, expires_at) in [("L-1", FUTURE), ("L-1", PAST), ("L-2", PAST), ("L-2", PAST)] {
-        let body = json!({ "status": "LOAN_DISBURSE", "data": disburse(loan_id), "expires_at": expires_at });
+        let body = expiring(loan_disburse(loan_id), expires_at);
         ids.push(gateway.accept(&body).await);
     }
     let held = Operator::of(gateway.address).act(&ids[3], "hold").await;
@@ -64,7 +57,7 @@ async fn a_transaction_has_expired_once_its_row_says_so(pool: PgPool) {
     let store = gateway.store.clone();
     let sweeping = async { while store.end_expired().await.unwrap() {} };
     let committing = async {
-        until_a_lock_is_waited_for(&pool).await;
+        eventually_waits_for_lock(&pool).await;
         sending.commit().await.unwrap();
     };
     tokio::join!(sweeping, committing);
@@ -85,32 +78,14 @@ async fn a_transaction_has_expired_once_its_row_says_so(pool: PgPool) {
     );
 }
 
-/// Waits until some statement in this database waits for a lock.
-async fn until_a_lock_is_waited_for(pool: &PgPool) {
-    let started = Instant::now();
-    loop {
-        let waits = sqlx::query_scalar!(
-            r#"SELECT EXISTS (SELECT FROM pg_stat_activity
-                               WHERE datname = current_database() AND wait_event_type = 'Lock') AS "waits!""#
-        );
-        if waits.fetch_one(pool).await.unwrap() {
-            return;
-        }
-        assert!(
-            started.elapsed() < Duration::from_secs(20),
-            "nothing waits for a lock"
-        );
-    }
-}
-
 /// A lock that somebody forgot holds up what stands there, and nothing else.
 #[sqlx::test]
 async fn a_locked_lane_expires_later_than_the_others(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
     for loan_id in ["L-1", "L-2", "L-3"] {
-        let body =
-            json!({ "status": "LOAN_DISBURSE", "data": disburse(loan_id), "expires_at": PAST });
-        gateway.accept(&body).await;
+        gateway
+            .accept(&expiring(loan_disburse(loan_id), PAST))
+            .await;
     }
     let mut forgotten = pool.begin().await.unwrap();
     sqlx::query!("SELECT key FROM lane WHERE key = 'loan:l-2' FOR UPDATE")

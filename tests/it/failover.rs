@@ -1,24 +1,14 @@
 //! The database goes away, and comes back.
 
-use std::time::{Duration, Instant};
-
 use private_postgres::{Options, PrivatePostgres};
-use serde_json::{Value, json};
+use serde_json::json;
 use sqlx::{Connection as _, PgConnection, PgPool};
 use tokio::task::block_in_place;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::{
-    Answer,
-    system::{Caller, System},
+    Answer, caller::Caller, eventually::eventually, fixtures::client, system::System,
 };
-
-const DEADLINE: Duration = Duration::from_secs(40);
-
-pub(crate) fn client(external_id: &str) -> Value {
-    json!({ "firstname": "Jayesh", "lastname": "Badgujar", "externalId": external_id,
-            "activationDate": "01 January 2026" })
-}
 
 pub(crate) fn postgres() -> PrivatePostgres {
     let options = Options {
@@ -26,15 +16,6 @@ pub(crate) fn postgres() -> PrivatePostgres {
         ..Options::default()
     };
     block_in_place(|| PrivatePostgres::start(options)).expect("a private Postgres")
-}
-
-/// Waits until `holds` gives `true`.
-pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let started = Instant::now();
-    while !holds().await {
-        assert!(started.elapsed() < DEADLINE, "never: {what}");
-        tokio::task::yield_now().await;
-    }
 }
 
 pub(crate) fn assert_unavailable(answer: &Answer) {
@@ -105,12 +86,12 @@ async fn what_fineract_said_while_the_database_was_away_is_not_lost() {
     let mut connection = PgConnection::connect(&postgres.url("postgres"))
         .await
         .expect("a connection");
-    until("sent", async || {
+    eventually("sent", async || {
         count(&mut connection, "attempt").await == 1
     })
     .await;
     block_in_place(|| postgres.kill_immediately()).expect("a kill");
-    until("executed", async || system.ledger().await.len() == 1).await;
+    eventually("executed", async || system.ledger().await.len() == 1).await;
     assert_unavailable(&gateway.operate("CLIENT_CREATE", client("AWAY")).await);
 
     block_in_place(|| postgres.start_again()).expect("a start");
@@ -171,7 +152,7 @@ async fn terminate_who(waits: &str, connection: &mut PgConnection) {
         "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
           WHERE application_name = 'fineract-gateway' AND {waits} AND query = 'COMMIT'"
     );
-    until(waits, async || {
+    eventually(waits, async || {
         let terminated: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(terminate.clone()))
             .fetch_one(&mut *connection)
             .await
@@ -284,9 +265,9 @@ async fn a_completion_that_finds_the_disk_full_is_tried_until_it_is_written(pool
     let gateway = system.gateway().await;
     fill_disk(&pool, "result").await;
     let tracking_id = gateway.send("CLIENT_CREATE", client("C")).await;
-    until("executed", async || system.ledger().await.len() == 1).await;
+    eventually("executed", async || system.ledger().await.len() == 1).await;
     let answer = gateway.send("CLIENT_CREATE", client("D")).await;
-    until("executed", async || system.ledger().await.len() == 2).await;
+    eventually("executed", async || system.ledger().await.len() == 2).await;
     let mut connection = pool.acquire().await.unwrap();
     assert_eq!(count(&mut connection, "result").await, 0);
     empty_disk(&pool).await;

@@ -1,21 +1,21 @@
-//! A Fineract that answers as it is told, over real TCP: what the sandbox is too well-behaved for.
+//! A Fineract that gives the answers that a test sets, over real TCP, for behaviour that the sandbox does not have.
 
 use std::{
     collections::VecDeque,
     net::SocketAddr,
     sync::{Arc, Mutex},
-    time::{Duration, Instant},
 };
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
-    sync::Notify,
+    sync::{Notify, watch},
+    time::timeout,
 };
 
-/// No test waits longer for anything.
-const DEADLINE: Duration = Duration::from_secs(40);
-/// When the fake's clock stands.
+use crate::support::eventually::DEADLINE;
+
+/// The time of the fake's clock, which never moves.
 const DATE: &str = "Sat, 21 Nov 2026 08:30:55 GMT";
 /// The same, in seconds.
 pub(crate) const NOW: u64 = 1_795_249_855;
@@ -51,6 +51,8 @@ pub(crate) struct FakeFineract {
     address: SocketAddr,
     state: Arc<Mutex<State>>,
     released: Arc<Notify>,
+    /// How many commands have arrived.
+    arrived: watch::Sender<usize>,
 }
 
 impl FakeFineract {
@@ -60,6 +62,7 @@ impl FakeFineract {
             address: listener.local_addr().expect("an address"),
             state: Arc::default(),
             released: Arc::default(),
+            arrived: watch::Sender::default(),
         };
         fake.reads("/paymenttypes", "200 []");
         let serving = fake.clone();
@@ -127,19 +130,11 @@ impl FakeFineract {
         self.state.lock().unwrap().pages.clone()
     }
 
-    /// A condition is looked at so often, and the processor is left to others between.
-    pub(crate) async fn tick(&self) {
-        let soon = tokio::time::Instant::now() + Duration::from_millis(20);
-        tokio::time::interval_at(soon, DEADLINE).tick().await;
-    }
-
     /// Waits until so many commands have arrived.
     pub(crate) async fn until_commands(&self, count: usize) {
-        let started = Instant::now();
-        while self.commands().len() < count {
-            assert!(started.elapsed() < DEADLINE, "{:?}", self.commands());
-            self.tick().await;
-        }
+        let mut arrived = self.arrived.subscribe();
+        let waited = timeout(DEADLINE, arrived.wait_for(|arrived| *arrived >= count)).await;
+        assert!(waited.is_ok(), "{:?}", self.commands());
     }
 
     async fn serve(&self, mut stream: TcpStream) -> Option<()> {
@@ -218,6 +213,7 @@ impl FakeFineract {
             word
         });
         state.seen.push(seen);
+        self.arrived.send_replace(state.seen.len());
         word.unwrap_or_else(|| "500".to_owned())
     }
 }

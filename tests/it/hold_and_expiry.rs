@@ -9,25 +9,16 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use crate::support::{
-    API_KEY, Answer, OPS_TOKEN, TOKEN, TestGateway, claim_limits, client_create,
-    steps::{client, disburse},
+    Answer, OPS_TOKEN, TOKEN, TestGateway, claim_limits,
+    fixtures::{FUTURE, PAST, client, client_create, expiring, loan_disburse, rename},
     system::System,
 };
-
-const PAST: &str = "2020-01-01T05:30:00+05:30";
-const FUTURE: &str = "2099-01-01T00:00:00Z";
-
-fn until(operation_type: &str, data: &Value, expires_at: &str) -> Value {
-    json!({ "status": operation_type, "data": data, "expires_at": expires_at })
-}
 
 #[sqlx::test]
 async fn what_is_not_sent_in_time_fails_unsent(pool: PgPool) {
     let system = System::start(&pool).await;
     let gateway = system.gateway().await;
-    let late = gateway
-        .submit(&until("CLIENT_CREATE", &client("C-1"), PAST))
-        .await;
+    let late = gateway.submit(&expiring(client_create("C-1"), PAST)).await;
     let end = gateway.end_of(&late).await;
     assert_eq!(end["status"], "failed");
     assert_eq!(end["failure_response"], Value::Null);
@@ -36,7 +27,7 @@ async fn what_is_not_sent_in_time_fails_unsent(pool: PgPool) {
         "Not sent: expires_at had passed when its turn came"
     );
     let in_time = gateway
-        .submit(&until("CLIENT_CREATE", &client("C-2"), FUTURE))
+        .submit(&expiring(client_create("C-2"), FUTURE))
         .await;
     assert_eq!(gateway.end_of(&in_time).await["status"], "success");
     let codes = sqlx::query_scalar!("SELECT code FROM result ORDER BY code")
@@ -51,9 +42,7 @@ async fn what_is_not_sent_in_time_fails_unsent(pool: PgPool) {
 #[sqlx::test]
 async fn nothing_is_sent_for_the_first_time_once_it_has_expired(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
-    let id = gateway
-        .accept(&until("CLIENT_CREATE", &client("C"), FUTURE))
-        .await;
+    let id = gateway.accept(&expiring(client_create("C"), FUTURE)).await;
     let id: TrackingId = id.parse().unwrap();
     let limits = claim_limits(1, OperationType::ALL);
     assert_eq!(gateway.store.claim(&limits).await.unwrap().len(), 1);
@@ -135,7 +124,7 @@ async fn act(gateway: &TestGateway, id: &str, action: &str, token: &str) -> Answ
 #[sqlx::test]
 async fn one_that_is_held_keeps_its_place_and_is_not_claimed(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
-    let body = json!({ "status": "LOAN_DISBURSE", "data": disburse("L") });
+    let body = loan_disburse("L");
     let first = gateway.accept(&body).await;
     let second = gateway.accept(&body).await;
     let other = gateway.accept(&client_create("INC-1")).await;
@@ -151,11 +140,7 @@ async fn one_that_is_held_keeps_its_place_and_is_not_claimed(pool: PgPool) {
     }
     let held = act(&gateway, &second, "hold", OPS_TOKEN).await;
     assert_eq!(held.status, StatusCode::OK, "a waiting one too");
-    let status = async |id: &str| {
-        let request = gateway.request(reqwest::Method::GET, &format!("/transactions/{id}"));
-        let request = request.header("Authorization", format!("Token {API_KEY}"));
-        Answer::of(request).await.json()["status"].clone()
-    };
+    let status = async |id: &str| gateway.transaction_status(id).await;
     assert_eq!(status(&first).await, "on_hold");
     let claimed = gateway.store.claim(&limits).await.unwrap();
     let claimed: Vec<_> = claimed
@@ -189,8 +174,7 @@ async fn one_that_was_held_while_it_waited_is_held_when_its_turn_comes(pool: PgP
     system.set("ROLE", "api");
     let door = system.gateway().await;
     let first = door.send("CLIENT_CREATE", client("C-1")).await;
-    let update = json!({ "externalId": "C-1", "lastname": "B" });
-    let second = door.send("CLIENT_UPDATE", update).await;
+    let second = door.send("CLIENT_UPDATE", rename("C-1")).await;
     let act = async |action: &str| {
         let path = format!("/fineract/operations/{second}/{action}");
         let request = door.request(reqwest::Method::POST, &path);

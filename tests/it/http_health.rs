@@ -1,14 +1,12 @@
 //! `/healthz` and `/readyz`, over TCP.
 
-use std::time::Instant;
-
 use chrono::{TimeZone as _, Utc};
 use fineract_gateway::domain::FineractHealth;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use sqlx::PgPool;
 
-use crate::support::{Answer, DEADLINE, TestGateway, system::System};
+use crate::support::{Answer, TestGateway, eventually::eventually_ok, system::System};
 
 async fn get(gateway: &TestGateway, path: &str) -> Answer {
     Answer::of(gateway.request(Method::GET, path)).await
@@ -47,16 +45,16 @@ async fn a_user_without_read_audit_is_told_of_and_makes_nothing_unready(pool: Pg
     let lost = json!({ "match": { "method": "GET", "path": "/audits" }, "fault": "forbidden" });
     system.fault(lost).await;
     let gateway = system.gateway().await;
-    let started = Instant::now();
-    loop {
+    eventually_ok("the permission is reported", async || {
         let ready = gateway.get("/readyz").await;
         assert_eq!(ready.status, StatusCode::OK);
         if ready.json()["fineract"]["missing_permissions"] == json!(["READ_AUDIT"]) {
-            break;
+            Ok(())
+        } else {
+            Err(ready.text)
         }
-        assert!(started.elapsed() < DEADLINE, "{}", ready.text);
-        tokio::task::yield_now().await;
-    }
+    })
+    .await;
 }
 
 #[sqlx::test]

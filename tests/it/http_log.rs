@@ -12,7 +12,8 @@ use tracing::Dispatch;
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
 use crate::support::{
-    Answer, OPS_TOKEN, TOKEN, TestGateway, client_create,
+    Answer, OPS_TOKEN, TOKEN, TestGateway,
+    fixtures::client_create_with_contacts,
     operators::{Operator, uuid},
 };
 
@@ -66,7 +67,9 @@ async fn an_error_is_logged_once_with_its_cause_and_nobodys_data_ever(pool: PgPo
     let _second = Dispatch::new(tracing_subscriber::registry());
     let _guard = tracing::subscriber::set_default(subscriber);
     let gateway = TestGateway::start(pool.clone()).await;
-    let id = gateway.accept(&client_create("INC-77001")).await;
+    let id = gateway
+        .accept(&client_create_with_contacts("INC-77001"))
+        .await;
     let body = r#"{"secret":"of Fineract"}"#.to_owned();
     gateway
         .end_next(End::Succeeded {
@@ -76,7 +79,7 @@ async fn an_error_is_logged_once_with_its_cause_and_nobodys_data_ever(pool: PgPo
         .await;
     let path = format!("/fineract/track/{id}");
     Answer::of(gateway.get(&path)).await;
-    let mut wrong = client_create("INC-77001");
+    let mut wrong = client_create_with_contacts("INC-77001");
     wrong["data"]["firstnam"] = "Jayesh".into();
     Answer::of(
         gateway
@@ -84,7 +87,9 @@ async fn an_error_is_logged_once_with_its_cause_and_nobodys_data_ever(pool: PgPo
             .header("X-Request-Id", "wrong"),
     )
     .await;
-    let unsent = gateway.accept(&client_create("INC-77002")).await;
+    let unsent = gateway
+        .accept(&client_create_with_contacts("INC-77002"))
+        .await;
     let operator = Operator::of(gateway.address);
     operator.inspect(&unsent).await;
     operator.act(&unsent, "cancel").await;

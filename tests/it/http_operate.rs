@@ -4,7 +4,7 @@ use fineract_gateway::domain::TrackingId;
 use reqwest::{Method, StatusCode};
 use sqlx::PgPool;
 
-use crate::support::{Answer, OPS_TOKEN, TestGateway, client_create};
+use crate::support::{Answer, OPS_TOKEN, TestGateway, fixtures::client_create};
 
 #[sqlx::test]
 async fn an_accepted_operation_is_durable_and_says_where_to_poll(pool: PgPool) {

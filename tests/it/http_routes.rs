@@ -3,7 +3,7 @@
 use reqwest::{Method, Url, header::ALLOW};
 use sqlx::PgPool;
 
-use crate::support::{Answer, OPS_TOKEN, TestGateway, client_create};
+use crate::support::{Answer, OPS_TOKEN, TestGateway, fixtures::client_create};
 
 #[sqlx::test]
 async fn a_path_or_method_that_is_not_there_is_a_problem_like_others(pool: PgPool) {

@@ -1,15 +1,15 @@
 //! `GET /fineract/track/{tracking_id}`, over TCP.
 
-use std::time::{Duration, Instant};
-
 use fineract_gateway::domain::{End, TrackingId};
 use reqwest::StatusCode;
 use serde_json::json;
 use sqlx::PgPool;
 
-use crate::support::{Answer, TOKEN, TestGateway, client_create};
-
-const DEADLINE: Duration = Duration::from_secs(20);
+use crate::support::{
+    Answer, TOKEN, TestGateway,
+    database::eventually_waits_for_lock,
+    fixtures::{client_create, loan_create},
+};
 
 /// `processed_at` as the database knows it.
 async fn ended_at(pool: &PgPool, tracking_id: &str) -> String {
@@ -150,11 +150,7 @@ async fn what_is_no_tracking_id_is_told_from_one_that_is_not_known(pool: PgPool)
 #[sqlx::test]
 async fn a_failure_that_is_read_is_noted_on_its_lanes_in_their_order(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
-    let loan = json!({ "status": "LOAN_CREATE",
-        "data": { "lenderConfig": "UGRO", "externalId": "L", "principal": 100_000,
-                  "submittedOnDate": "11 January 2026", "loanTermFrequency": 12,
-                  "numberOfRepayments": 12, "interestRatePerPeriod": 8, "clientId": "C" } });
-    let id = gateway.accept(&loan).await;
+    let id = gateway.accept(&loan_create("L", "C")).await;
     gateway
         .end_next(End::Failed {
             body: None,
@@ -179,17 +175,7 @@ async fn a_failure_that_is_read_is_noted_on_its_lanes_in_their_order(pool: PgPoo
 
     let reading = Answer::of(gateway.get(&format!("/fineract/track/{id}")));
     let locking = async {
-        let started = Instant::now();
-        let waits = || {
-            sqlx::query_scalar!(
-                r#"SELECT count(*) AS "n!" FROM pg_stat_activity
-                    WHERE datname = current_database() AND wait_event_type = 'Lock'"#
-            )
-            .fetch_one(&pool)
-        };
-        while waits().await.unwrap() == 0 {
-            assert!(started.elapsed() < DEADLINE, "it never waits for the lane");
-        }
+        eventually_waits_for_lock(&pool).await;
         // The reader waits for the first lane, and holds none behind it.
         sqlx::query!("SELECT key FROM lane WHERE key = 'loan:l' FOR NO KEY UPDATE NOWAIT")
             .fetch_one(&mut *other)

@@ -7,7 +7,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use crate::support::{Answer, TestGateway, client_create};
+use crate::support::{Answer, TestGateway, fixtures::client_create};
 
 #[sqlx::test]
 async fn an_answer_is_held_until_the_operation_ends(pool: PgPool) {

@@ -1,10 +1,12 @@
 //! What a caller sends again is known by what it says, whatever has changed since.
 
 use reqwest::{RequestBuilder, StatusCode};
-use serde_json::json;
 use sqlx::PgPool;
 
-use crate::support::{Answer, TestGateway, client_create};
+use crate::support::{
+    Answer, TestGateway,
+    fixtures::{client_create, envelope, loan_from},
+};
 
 fn keyed(gateway: &TestGateway, key: &'static str, body: &str) -> RequestBuilder {
     let request = gateway.post("/fineract/operate", body.to_owned());
@@ -22,12 +24,9 @@ async fn assert_replayed(request: RequestBuilder, first: &Answer) {
     assert_eq!(again.json()["tracking_id"], first.json()["tracking_id"]);
 }
 
+/// The body of a `LOAN_CREATE` for a lender.
 fn loan(lender: &str, external_id: &str) -> String {
-    json!({ "status": "LOAN_CREATE",
-            "data": { "lenderConfig": lender, "externalId": external_id, "principal": 100_000,
-                      "submittedOnDate": "11 January 2026", "loanTermFrequency": 12,
-                      "numberOfRepayments": 12, "interestRatePerPeriod": 8, "clientId": "C" } })
-    .to_string()
+    envelope("LOAN_CREATE", loan_from(lender, external_id, "C")).to_string()
 }
 
 #[sqlx::test]

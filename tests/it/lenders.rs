@@ -1,18 +1,11 @@
 //! Gateways that know different lenders.
 
-use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use crate::support::{
-    steps::{client, loan},
+    fixtures::{client, loan_from},
     system::System,
 };
-
-fn of_lender(external_id: &str, lender: &str) -> Value {
-    let mut loan = loan(external_id, "C");
-    loan["lenderConfig"] = json!(lender);
-    loan
-}
 
 /// Two gateways whose `LENDERS` differ: what one does not know waits for the one that does.
 #[sqlx::test]
@@ -26,8 +19,10 @@ async fn a_lender_that_a_gateway_does_not_know_is_left_to_one_that_does(pool: Pg
     let without = system.gateway().await;
     let client = without.run("CLIENT_CREATE", client("C")).await;
     assert_eq!(client["status"], "success", "{client}");
-    let of_dmi = door.send("LOAN_CREATE", of_lender("L-1", "DMI")).await;
-    let of_ugro = without.run("LOAN_CREATE", of_lender("L-2", "UGRO")).await;
+    let of_dmi = door.send("LOAN_CREATE", loan_from("DMI", "L-1", "C")).await;
+    let of_ugro = without
+        .run("LOAN_CREATE", loan_from("UGRO", "L-2", "C"))
+        .await;
     assert_eq!(of_ugro["status"], "success", "{of_ugro}");
     let state = sqlx::query_scalar!("SELECT state FROM operation WHERE lender = 'DMI'");
     assert_eq!(state.fetch_one(&pool).await.unwrap(), "ready");

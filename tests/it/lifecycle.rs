@@ -3,32 +3,11 @@
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use crate::support::system::{Caller, System};
-
-fn client(external_id: &str) -> Value {
-    json!({ "firstname": "Jayesh", "lastname": "Badgujar", "externalId": external_id,
-            "activationDate": "01 January 2026" })
-}
-
-fn loan(external_id: &str, client: &str, lender: &str) -> Value {
-    json!({ "lenderConfig": lender, "externalId": external_id, "principal": 100_000,
-            "submittedOnDate": "11 January 2026", "loanTermFrequency": 12,
-            "numberOfRepayments": 12, "interestRatePerPeriod": 8, "clientId": client })
-}
-
-fn approve(external_id: &str) -> Value {
-    json!({ "external_loan_id": external_id, "approvedOnDate": "11 January 2026" })
-}
-
-fn disburse(external_id: &str) -> Value {
-    json!({ "external_loan_id": external_id, "actualDisbursementDate": "11 January 2026" })
-}
-
-async fn succeeds(gateway: &Caller, operation_type: &str, data: Value) -> Value {
-    let end = gateway.run(operation_type, data).await;
-    assert_eq!(end["status"], "success", "{end}");
-    end["success_response"].clone()
-}
+use crate::support::{
+    eventually::eventually,
+    fixtures::{approve, client, disburse, loan, loan_from, of_loan},
+    system::System,
+};
 
 #[sqlx::test]
 async fn the_documents_lifecycle_succeeds_step_by_step(pool: PgPool) {
@@ -56,28 +35,24 @@ async fn the_documents_lifecycle_succeeds_step_by_step(pool: PgPool) {
     );
     let update =
         json!({ "externalId": "INC-1001", "lastname": "Badgu", "emailAddress": "j@ex.com" });
-    let updated = succeeds(&gateway, "CLIENT_UPDATE", update).await;
+    let updated = gateway.succeeds("CLIENT_UPDATE", update).await;
     assert_eq!(updated["changes"]["lastname"], "Badgu");
-    succeeds(
-        &gateway,
-        "LOAN_CREATE",
-        loan("LOAN-123", "INC-1001", "UGRO"),
-    )
-    .await;
+    gateway
+        .succeeds("LOAN_CREATE", loan("LOAN-123", "INC-1001"))
+        .await;
     let update = json!({ "externalId": "LOAN-123", "principal": 200_000, "loanTermFrequency": 24,
                          "numberOfRepayments": 24, "interestRatePerPeriod": 8.3 });
-    succeeds(&gateway, "LOAN_UPDATE", update).await;
-    let approved = succeeds(&gateway, "LOAN_APPROVE", approve("LOAN-123")).await;
+    gateway.succeeds("LOAN_UPDATE", update).await;
+    let approved = gateway.succeeds("LOAN_APPROVE", approve("LOAN-123")).await;
     assert_eq!(approved["changes"]["status"]["id"], 200);
-    let disbursed = succeeds(&gateway, "LOAN_DISBURSE", disburse("LOAN-123")).await;
+    let disbursed = gateway
+        .succeeds("LOAN_DISBURSE", disburse("LOAN-123"))
+        .await;
     assert_eq!(disbursed["changes"]["status"]["id"], 300);
-    succeeds(&gateway, "LOAN_CREATE", loan("LOAN-124", "INC-1001", "DMI")).await;
-    succeeds(
-        &gateway,
-        "LOAN_DELETE",
-        json!({ "external_loan_id": "LOAN-124" }),
-    )
-    .await;
+    gateway
+        .succeeds("LOAN_CREATE", loan_from("DMI", "LOAN-124", "INC-1001"))
+        .await;
+    gateway.succeeds("LOAN_DELETE", of_loan("LOAN-124")).await;
 
     let ledger = system.ledger().await;
     let actions: Vec<_> = ledger
@@ -97,7 +72,7 @@ async fn the_documents_lifecycle_succeeds_step_by_step(pool: PgPool) {
 async fn all_nine_lenders_pay_out_with_the_steps_sent_at_once(pool: PgPool) {
     let system = System::start(&pool).await;
     let gateway = system.gateway().await;
-    succeeds(&gateway, "CLIENT_CREATE", client("C")).await;
+    gateway.succeeds("CLIENT_CREATE", client("C")).await;
     let lenders = [
         "LIQUILOANS",
         "UGRO",
@@ -112,7 +87,7 @@ async fn all_nine_lenders_pay_out_with_the_steps_sent_at_once(pool: PgPool) {
     let mut last = Vec::new();
     for lender in lenders {
         let id = format!("L-{lender}");
-        let mut data = loan(&id, "C", lender);
+        let mut data = loan_from(lender, &id, "C");
         if lender == "SHIVALIK" {
             data["loanTermFrequencyType"] = json!("weeks");
         }
@@ -132,8 +107,8 @@ async fn all_nine_lenders_pay_out_with_the_steps_sent_at_once(pool: PgPool) {
 async fn those_behind_a_failed_create_fail_unsent_and_name_it(pool: PgPool) {
     let system = System::start(&pool).await;
     let gateway = system.gateway().await;
-    succeeds(&gateway, "CLIENT_CREATE", client("C")).await;
-    let mut too_much = loan("L", "C", "UGRO");
+    gateway.succeeds("CLIENT_CREATE", client("C")).await;
+    let mut too_much = loan("L", "C");
     too_much["submittedOnDate"] = json!("11 January 2020");
     let create = gateway.send("LOAN_CREATE", too_much).await;
     let approve_id = gateway.send("LOAN_APPROVE", approve("L")).await;
@@ -155,8 +130,8 @@ async fn those_behind_a_failed_create_fail_unsent_and_name_it(pool: PgPool) {
     assert_eq!(gateway.end_of(&approve_id).await["status"], "failed");
 
     // The failure has been read: what comes now is by someone who knows, and runs.
-    succeeds(&gateway, "LOAN_CREATE", loan("L", "C", "UGRO")).await;
-    succeeds(&gateway, "LOAN_APPROVE", approve("L")).await;
+    gateway.succeeds("LOAN_CREATE", loan("L", "C")).await;
+    gateway.succeeds("LOAN_APPROVE", approve("L")).await;
     assert!(gateway.shut_down().await);
 }
 
@@ -169,16 +144,13 @@ async fn a_gateway_killed_after_the_answer_leaves_nothing_undone_or_done_twice(p
     let mut first = system.process().await;
     let tracking_id = first.send("CLIENT_CREATE", client("C")).await;
     // Until the command is under way in Fineract.
-    let started = std::time::Instant::now();
-    loop {
+    eventually("the command is sent", async || {
         let sent = sqlx::query_scalar!("SELECT count(*) FROM attempt")
             .fetch_one(&pool)
             .await;
-        if sent.unwrap() == Some(1) {
-            break;
-        }
-        assert!(started.elapsed().as_secs() < 20);
-    }
+        sent.unwrap() == Some(1)
+    })
+    .await;
     first.kill().await;
     let second = system.process().await;
     let end = second.end_of(&tracking_id).await;

@@ -10,28 +10,18 @@ use fineract_gateway::{
     store::{ClaimLimits, NewOperation, Store},
 };
 use fineract_sandbox::Sandbox;
-use serde_json::{Value, json, value::RawValue};
+use serde_json::{json, value::RawValue};
 use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::support::{
     TestGateway,
-    system::{Caller, System},
+    caller::Caller,
+    eventually::eventually,
+    fixtures::{client, loan, loan_from},
+    system::System,
 };
-
-const DEADLINE: Duration = Duration::from_secs(40);
-
-fn client(external_id: &str) -> Value {
-    json!({ "firstname": "Jayesh", "lastname": "Badgujar", "externalId": external_id,
-            "activationDate": "01 January 2026" })
-}
-
-fn loan(external_id: &str, lender: &str) -> Value {
-    json!({ "lenderConfig": lender, "externalId": external_id, "principal": 100_000,
-            "submittedOnDate": "11 January 2026", "loanTermFrequency": 12,
-            "numberOfRepayments": 12, "interestRatePerPeriod": 8, "clientId": "C" })
-}
 
 /// The metric's value, summed over the series whose labels hold `labels`.
 async fn metric(gateway: &Caller, name: &str, labels: &str) -> f64 {
@@ -135,10 +125,11 @@ async fn one_lenders_loans_are_created_two_at_a_time_and_hold_nobody_up(pool: Pg
     system.set("ROLE", "api");
     let door = system.gateway().await;
     for n in 0..8 {
-        let loan = loan(&format!("L-{n}"), "UGRO");
+        let loan = loan(&format!("L-{n}"), "C");
         door.send("LOAN_CREATE", loan).await;
     }
-    door.send("LOAN_CREATE", loan("OTHER", "DMI")).await;
+    door.send("LOAN_CREATE", loan_from("DMI", "OTHER", "C"))
+        .await;
     door.send("CLIENT_CREATE", client("D")).await;
     let matching = json!({"method": "POST", "path": "/loans"});
     let slow = json!({"match": matching, "fault": "slow", "times": 9, "delay_ms": 500});
@@ -153,15 +144,11 @@ async fn one_lenders_loans_are_created_two_at_a_time_and_hold_nobody_up(pool: Pg
             .expect("a count")
     };
     let mut most = 0;
-    let watching = async {
-        while count(LEFT).await > 0 {
-            most = most.max(count(RUNNING).await);
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(DEADLINE, watching)
-        .await
-        .expect("all end");
+    eventually("all end", async || {
+        most = most.max(count(RUNNING).await);
+        count(LEFT).await == 0
+    })
+    .await;
     let last = sqlx::query_scalar::<_, String>(LAST_TO_END)
         .fetch_one(&pool)
         .await;
@@ -193,10 +180,10 @@ async fn a_fineract_that_is_away_is_left_alone_and_used_again_when_it_is_back(po
                 .await,
         );
     }
-    let started = Instant::now();
-    while blocked_by(&gateway).await.as_deref() != Some("fineract_unreachable") {
-        assert!(started.elapsed() < DEADLINE, "it is never said");
-    }
+    eventually("it is reported", async || {
+        blocked_by(&gateway).await.as_deref() == Some("fineract_unreachable")
+    })
+    .await;
     assert!(metric(&gateway, "gateway_fineract_blocked", "fineract_unreachable").await > 0.0);
     let tried = async || {
         let claims = sqlx::query_scalar!("SELECT sum(attempt) FROM operation");

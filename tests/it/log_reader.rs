@@ -14,7 +14,7 @@ use tokio::{process::Command, time::timeout};
 
 use crate::{
     shutdown::terminate,
-    support::system::{Caller, System},
+    support::{caller::Caller, fixtures::client, system::System},
 };
 
 /// So many that the log fills any pipe, and the room for what waits.
@@ -32,8 +32,7 @@ async fn gateway(pool: &PgPool) -> (System, Caller, PipeReader) {
 }
 
 async fn create(gateway: &Caller, number: usize) -> Value {
-    let data = json!({ "firstname": "Jayesh", "lastname": "Badgujar",
-                       "externalId": format!("C-{number}"), "activationDate": "01 January 2026" });
+    let data = client(&format!("C-{number}"));
     gateway.run("CLIENT_CREATE", data).await
 }
 

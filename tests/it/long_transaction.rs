@@ -5,9 +5,8 @@ use std::time::{Duration, Instant};
 use fineract_gateway::domain::OperationType;
 use sqlx::PgPool;
 
-use crate::{
-    failover::until,
-    support::{TestGateway, claim_limits, client_create, system::System},
+use crate::support::{
+    TestGateway, claim_limits, eventually::eventually, fixtures::client_create, system::System,
 };
 
 #[sqlx::test]
@@ -24,7 +23,7 @@ async fn what_comes_in_behind_a_claim_is_not_missed(pool: PgPool) {
         .unwrap();
     let started = Instant::now();
     assert_eq!(claim().await, 0, "it looks from the beginning each time");
-    until("it is claimed", async || claim().await == 1).await;
+    eventually("it is claimed", async || claim().await == 1).await;
     let took = started.elapsed();
     assert!(took < Duration::from_secs(5), "{took:?}");
 }
@@ -38,7 +37,7 @@ async fn how_old_it_is_is_told(pool: PgPool) {
         .execute(&mut *long)
         .await
         .unwrap();
-    until("it is told", async || {
+    eventually("it is told", async || {
         let metrics = gateway.get("/metrics").await.text;
         let age = metrics
             .lines()

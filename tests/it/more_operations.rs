@@ -5,8 +5,8 @@ use sqlx::PgPool;
 
 use crate::support::{
     OPS_TOKEN,
+    fixtures::{approve, disburse, of_loan, repayment},
     operators::Operator,
-    steps::{approve, disburse, repayment},
     system::System,
 };
 
@@ -15,7 +15,7 @@ fn reject(loan_id: &str) -> Value {
 }
 
 fn undo(loan_id: &str) -> Value {
-    json!({ "external_loan_id": loan_id })
+    of_loan(loan_id)
 }
 
 fn keys(body: &Value) -> Vec<String> {

@@ -9,36 +9,15 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use crate::support::{
-    Answer, TestGateway, claim_limits, client_create,
+    TestGateway, claim_limits,
+    fixtures::{client_create, client_update, loan_approve, loan_create},
     operators::{Operator, audit, leave_attempt, park},
 };
-
-fn client_update(external_id: &str) -> Value {
-    json!({ "status": "CLIENT_UPDATE", "data": { "externalId": external_id, "lastname": "Rao" } })
-}
-
-fn loan_approve(external_id: &str) -> Value {
-    json!({ "status": "LOAN_APPROVE",
-            "data": { "external_loan_id": external_id, "approvedOnDate": "11 January 2026" } })
-}
-
-fn loan_create(external_id: &str, client: &str) -> Value {
-    json!({ "status": "LOAN_CREATE",
-            "data": { "lenderConfig": "UGRO", "externalId": external_id, "principal": 100_000,
-                      "submittedOnDate": "11 January 2026", "loanTermFrequency": 12,
-                      "numberOfRepayments": 12, "interestRatePerPeriod": 8, "clientId": client } })
-}
 
 async fn claim(gateway: &TestGateway, count: i64) -> Vec<Claimed> {
     let limits = claim_limits(count, OperationType::ALL);
     let claimed = gateway.store.claim(&limits).await;
     claimed.expect("the database is there")
-}
-
-async fn track(gateway: &TestGateway, tracking_id: &str) -> Value {
-    Answer::of(gateway.get(&format!("/fineract/track/{tracking_id}")))
-        .await
-        .json()
 }
 
 #[sqlx::test]
@@ -64,7 +43,7 @@ async fn what_was_never_sent_ends_whether_waiting_ready_or_parked(pool: PgPool) 
         let uuid = id.split_once('|').unwrap().1;
         assert_eq!(answer.header("location"), format!("../{uuid}"));
 
-        let end = track(&gateway, id).await;
+        let end = gateway.track(id).await;
         assert_eq!(end["status"], "failed");
         assert_eq!(end["error_message"], "Cancelled before it was sent");
         assert_eq!(end["failure_response"], Value::Null);
@@ -114,7 +93,7 @@ async fn those_that_rest_on_it_fall_with_it_and_the_others_go_on(pool: PgPool) {
     }
     while gateway.store.fail_some_dependents().await.unwrap() {}
     for (id, cause) in [(&loan, &client), (&approve, &client)] {
-        let fallen = track(&gateway, id).await;
+        let fallen = gateway.track(id).await;
         let message = fallen["error_message"].as_str().unwrap();
         let names = message.starts_with("Not sent: ");
         assert!(
@@ -124,7 +103,7 @@ async fn those_that_rest_on_it_fall_with_it_and_the_others_go_on(pool: PgPool) {
     }
     assert_eq!(operator.inspect(&behind_update).await["state"], "ready");
     // The cancelled one's end has been read: what comes now is by someone who knows.
-    track(&gateway, &client).await;
+    gateway.track(&client).await;
     let anew = gateway.accept(&client_create("C")).await;
     assert_eq!(operator.inspect(&anew).await["state"], "ready");
 }

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use crate::support::{
-    TestGateway, client_create,
+    TestGateway,
+    fixtures::{client_create, loan_create},
     operators::{Operator, leave_attempt, park, uuid},
 };
 
@@ -35,13 +36,6 @@ fn hide_times(value: &mut Value) {
     }
 }
 
-fn loan_create(external_id: &str) -> Value {
-    json!({ "status": "LOAN_CREATE",
-            "data": { "lenderConfig": "UGRO", "externalId": external_id, "principal": 100_000,
-                      "submittedOnDate": "11 January 2026", "loanTermFrequency": 12,
-                      "numberOfRepayments": 12, "interestRatePerPeriod": 8, "clientId": "C" } })
-}
-
 #[sqlx::test]
 async fn a_parked_one_shows_its_attempts_and_a_waiting_one_whom_it_waits_for(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
@@ -57,9 +51,9 @@ async fn a_parked_one_shows_its_attempts_and_a_waiting_one_whom_it_waits_for(poo
     .execute(&pool)
     .await
     .unwrap();
-    let loan = gateway.accept(&loan_create("L")).await;
-    gateway.accept(&loan_create("L")).await;
-    let last = gateway.accept(&loan_create("L")).await;
+    let loan = gateway.accept(&loan_create("L", "C")).await;
+    gateway.accept(&loan_create("L", "C")).await;
+    let last = gateway.accept(&loan_create("L", "C")).await;
 
     let key = uuid(&client);
     let mut inspected = operator.inspect(&client).await;
@@ -157,7 +151,7 @@ async fn an_ended_one_shows_its_result_and_its_failure_counts_as_read(pool: PgPo
         "{raw}"
     );
     // Whoever was shown the failure knows of it: what comes now does not fail with it.
-    let behind = gateway.accept(&loan_create("L")).await;
+    let behind = gateway.accept(&loan_create("L", "C")).await;
     while gateway.store.fail_some_dependents().await.unwrap() {}
     assert_eq!(operator.inspect(&behind).await["state"], "ready");
 }

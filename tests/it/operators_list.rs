@@ -5,7 +5,8 @@ use serde_json::Value;
 use sqlx::PgPool;
 
 use crate::support::{
-    Answer, TestGateway, client_create,
+    Answer, TestGateway,
+    fixtures::client_create,
     operators::{Operator, park},
 };
 

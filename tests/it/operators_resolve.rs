@@ -6,9 +6,11 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use crate::support::{
-    Answer, OPS_TOKEN, TestGateway, client_create,
+    Answer, OPS_TOKEN, TestGateway,
+    caller::Caller,
+    fixtures::{client_create, rename},
     operators::{Operator, audit, park},
-    system::{Caller, System},
+    system::System,
 };
 
 /// A gateway that parks what is stuck for a second, before it reads by itself, and its operator.
@@ -41,7 +43,7 @@ async fn stuck_update(
                        "effect": has_effect }),
         )
         .await;
-    let update = json!({ "externalId": "C", "lastname": "Rao" });
+    let update = rename("C");
     let id = gateway.send("CLIENT_UPDATE", update).await;
     operator.in_state(&id, "parked").await;
     id
@@ -134,12 +136,7 @@ async fn a_failure_is_believed_only_when_nothing_sent_can_still_take_effect(pool
                        "delay_ms": 5000 }),
         )
         .await;
-    let id = gateway
-        .send(
-            "CLIENT_UPDATE",
-            json!({ "externalId": "C", "lastname": "Rao" }),
-        )
-        .await;
+    let id = gateway.send("CLIENT_UPDATE", rename("C")).await;
     operator.in_state(&id, "parked").await;
     let effects = system.ledger().await.len();
     assert_eq!(effects, 1, "the update has not taken effect yet");

@@ -6,9 +6,11 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use crate::support::{
-    OPS_TOKEN, client_create,
+    OPS_TOKEN,
+    caller::Caller,
+    fixtures::client_create,
     operators::{Operator, park, uuid},
-    system::{Caller, System},
+    system::System,
 };
 
 /// What `checker` does to a command in Fineract.
@@ -67,7 +69,7 @@ impl Waiting {
         let data = client_create("C")["data"].clone();
         let id = gateway.send("CLIENT_CREATE", data).await;
         let waiting = operator
-            .once(&id, |operation| {
+            .eventually(&id, |operation| {
                 operation["reason_code"] == "awaiting_checker" && operation["state"] == "ready"
             })
             .await;
@@ -92,7 +94,7 @@ impl Waiting {
         let answer = self.operator.resolve(&self.id, "failed").await;
         assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
         self.operator
-            .once(&self.id, |operation| {
+            .eventually(&self.id, |operation| {
                 !matches!(operation["state"].as_str(), Some("ready" | "running"))
             })
             .await
@@ -168,7 +170,7 @@ async fn a_command_that_was_deleted_from_the_list_is_not_asked_about(pool: PgPoo
     put_before_a_checker(&waiting.system).await;
     waiting.operator.act(&waiting.id, "retry").await;
     let is_up = |operation: &Value| operation["reason_code"] == "awaiting_checker";
-    let up = waiting.operator.once(&waiting.id, is_up).await;
+    let up = waiting.operator.eventually(&waiting.id, is_up).await;
     let command = &up["attempts"][1]["answer"]["commandId"];
     let reject = format!("/{command}?command=reject");
     check(&waiting.system, Method::POST, &reject).await;

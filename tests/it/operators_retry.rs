@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use crate::support::{
-    Answer, TestGateway, client_create,
+    Answer, TestGateway,
+    fixtures::{client_create, loan_create},
     operators::{Operator, audit, leave_attempt, park, uuid},
 };
 
@@ -23,13 +24,6 @@ fn failure(fails_dependents: bool) -> End {
         code: "refused".to_owned(),
         fails_dependents,
     }
-}
-
-fn loan_create() -> Value {
-    json!({ "status": "LOAN_CREATE",
-            "data": { "lenderConfig": "UGRO", "externalId": "L", "principal": 100_000,
-                      "submittedOnDate": "11 January 2026", "loanTermFrequency": 12,
-                      "numberOfRepayments": 12, "interestRatePerPeriod": 8, "clientId": "C" } })
 }
 
 fn tracking_id(answer: &Answer) -> String {
@@ -116,7 +110,7 @@ async fn a_failed_one_is_accepted_anew_once(pool: PgPool) {
 async fn a_retry_stands_at_the_tails_of_its_lanes(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
     let operator = Operator::of(gateway.address);
-    let loan = gateway.accept(&loan_create()).await;
+    let loan = gateway.accept(&loan_create("L", "C")).await;
     gateway.end_next(failure(false)).await;
     let client = gateway.accept(&client_create("C")).await;
 
@@ -177,7 +171,7 @@ async fn what_goes_on_by_itself_or_succeeded_is_not_run_again(pool: PgPool) {
         })
         .await;
     let ready = gateway.accept(&client_create("C")).await;
-    let waiting = gateway.accept(&loan_create()).await;
+    let waiting = gateway.accept(&loan_create("L", "C")).await;
     for (id, code) in [
         (&succeeded, "operation_ended"),
         (&ready, "operation_under_way"),
@@ -193,7 +187,7 @@ async fn what_goes_on_by_itself_or_succeeded_is_not_run_again(pool: PgPool) {
 async fn a_payload_that_is_no_longer_valid_is_refused_as_at_the_door(pool: PgPool) {
     let id = {
         let gateway = TestGateway::start(pool.clone()).await;
-        let id = gateway.accept(&loan_create()).await;
+        let id = gateway.accept(&loan_create("L", "C")).await;
         gateway.end_next(failure(false)).await;
         id
     };

@@ -1,31 +1,31 @@
 //! Who may use the operators' API, and what names an operation there.
 
-use fineract_gateway::http::Tokens;
+use fineract_gateway::http::{Tokens, operators_routes};
 use reqwest::Method;
 use secrecy::SecretString;
 use sqlx::PgPool;
 
-use crate::support::{Answer, TOKEN, TestGateway, client_create, operators::Operator};
+use crate::support::{Answer, TOKEN, TestGateway, fixtures::client_create, operators::Operator};
 
 const ID: &str = "406362bf-f3da-4bc6-a506-d67e0878b7b6";
 
-fn routes() -> [(Method, String); 14] {
-    [
-        (Method::GET, "/fineract/books".to_owned()),
-        (Method::POST, "/fineract/books/epochs".to_owned()),
-        (Method::POST, "/fineract/lanes/loan%3Al-1/number".to_owned()),
-        (Method::GET, "/fineract/hold".to_owned()),
-        (Method::POST, "/fineract/hold/release".to_owned()),
-        (Method::POST, "/fineract/hold/end".to_owned()),
-        (Method::GET, "/fineract/operations?state=on_hold".to_owned()),
-        (Method::GET, "/fineract/operations?state=parked".to_owned()),
-        (Method::GET, format!("/fineract/operations/{ID}")),
-        (Method::POST, format!("/fineract/operations/{ID}/cancel")),
-        (Method::POST, format!("/fineract/operations/{ID}/retry")),
-        (Method::POST, format!("/fineract/operations/{ID}/hold")),
-        (Method::POST, format!("/fineract/operations/{ID}/release")),
-        (Method::POST, format!("/fineract/operations/{ID}/resolve")),
-    ]
+/// Every route of the operators, with an operation, a lane and a query in its path where it needs one.
+fn routes() -> Vec<(Method, String)> {
+    let mut routes = Vec::new();
+    for (method, path) in operators_routes() {
+        let path = path.replace("{id}", ID).replace("{lane}", "loan%3Al-1");
+        if path == "/fineract/operations" {
+            routes.push((method.clone(), format!("{path}?state=on_hold")));
+            routes.push((method, format!("{path}?state=parked")));
+        } else {
+            routes.push((method, path));
+        }
+    }
+    assert!(
+        !routes.iter().any(|(_, path)| path.contains('{')),
+        "{routes:?}"
+    );
+    routes
 }
 
 #[sqlx::test]

@@ -15,14 +15,16 @@ use tokio::{
 };
 
 use crate::{
-    failover::{client, postgres},
+    failover::postgres,
     support::{
         Answer, TOKEN,
-        system::{Caller, System},
+        caller::Caller,
+        eventually::{DEADLINE, eventually_ok},
+        fixtures::client,
+        system::System,
     },
 };
 
-const DEADLINE: Duration = Duration::from_mins(1);
 /// The document's loop, word for word.
 const LOOP: &str = include_str!("../clients/document_000.py");
 
@@ -97,13 +99,15 @@ async fn it_goes_through_a_restart_of_the_database() {
     }
     block_in_place(|| postgres.start_again()).expect("a start");
 
-    let end = loop {
+    let end = eventually_ok("it ends", async || {
         let (answer, goes_on) = poll(&gateway, &tracking_id).await;
-        if !goes_on {
-            break answer;
+        if goes_on {
+            Err(answer.text)
+        } else {
+            Ok(answer)
         }
-        assert!(killed_at.elapsed() < DEADLINE, "it never ends");
-    };
+    })
+    .await;
     assert_eq!(
         (end.status.as_u16(), &end.json()["status"]),
         (200, &json!("success"))

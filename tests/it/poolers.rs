@@ -7,11 +7,10 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, PgPool};
 
 use crate::{
     bad_start::refusal,
-    failover::{assert_unavailable, client, until},
+    failover::assert_unavailable,
     support::{
-        command::TemporaryFolder,
-        pgbouncer::PgBouncer,
-        system::{Caller, System},
+        caller::Caller, command::TemporaryFolder, eventually::eventually, fixtures::client,
+        pgbouncer::PgBouncer, system::System,
     },
 };
 
@@ -180,7 +179,7 @@ async fn a_database_that_becomes_read_only_is_not_written(pool: PgPool) {
     let said = fs::read_to_string(&log).expect("a log");
     assert!(said.contains(reason_code), "{said}");
     set("off").await;
-    until("it is writable again", async || {
+    eventually("it is writable again", async || {
         let answer = gateway.operate("CLIENT_CREATE", client("AFTER")).await;
         answer.status == 202
     })

@@ -1,6 +1,6 @@
 //! What the gateway takes from a lender's product: all of it, and not for long.
 
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
 use fineract_gateway::tls::http_client;
 use fineract_gateway::{
@@ -11,15 +11,12 @@ use fineract_gateway::{
 use fineract_sandbox::Sandbox;
 use serde_json::{Value, json};
 use sqlx::PgPool;
-use tokio::time::timeout;
 
 use crate::{
     fake_fineract::{FakeFineract, NOW},
-    support::{sandbox::ServedSandbox, system::System},
+    support::{eventually::eventually, sandbox::ServedSandbox, system::System},
 };
 
-/// No test waits longer for anything.
-const DEADLINE: Duration = Duration::from_secs(20);
 const METRICS: &str = "/fineract-provider/actuator/prometheus";
 
 /// What was recorded in a scenario: the first exchange that `is_wanted`.
@@ -230,8 +227,7 @@ async fn a_fineract_that_cannot_be_reached_is_not_taken_for_the_same_when_it_is_
     let known = fineract(&sandbox.url());
     assert_eq!(charge(&known).await, "2.000000");
     drop(sandbox);
-    let gone = async { while known.probe().await {} };
-    timeout(DEADLINE, gone).await.expect("it goes away");
+    eventually("it goes away", async || !known.probe().await).await;
     let failed = product(&known, "DMI").await.expect_err("nobody answers");
     assert!(matches!(failed, ReadFailure::NoAnswer(_)), "{failed:?}");
 }

@@ -6,8 +6,9 @@ use sqlx::PgPool;
 
 use crate::support::{
     Answer, TestGateway,
-    steps::repayment,
-    system::{Caller, System},
+    caller::Caller,
+    fixtures::{client, disburse, repayment},
+    system::System,
 };
 
 async fn repay(gateway: &Caller, reference: &str) -> Value {
@@ -92,8 +93,7 @@ async fn the_databases_form_is_the_gateways_or_none(pool: PgPool) {
 #[sqlx::test]
 async fn names_that_cannot_be_told_apart_are_refused(pool: PgPool) {
     let gateway = TestGateway::start(pool).await;
-    let client = json!({ "firstname": "J", "lastname": "B", "activationDate": "01 January 2026" });
-    let disburse = json!({ "external_loan_id": "L", "actualDisbursementDate": "11 January 2026" });
+    let (client, disburse) = (client("C"), disburse("L"));
     for (operation_type, data, key, value, code) in [
         (
             "CLIENT_CREATE",

@@ -4,7 +4,11 @@
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use crate::support::system::{Caller, System};
+use crate::support::{
+    caller::Caller,
+    fixtures::{approve, client, disburse, loan},
+    system::System,
+};
 
 /// What is asked, and what track says: Fineract's status and code, or a part of our own sentence.
 const CASES: &str = r#"
@@ -45,16 +49,10 @@ LOAN_DISBURSE {"external_loan_id": "TRANCHE", "transactionAmount": 1} unsent tra
 /// A whole payload: a type's usual fields under those of the case.
 fn payload(operation_type: &str, changes: &str) -> Value {
     let mut data = match operation_type {
-        "CLIENT_CREATE" => {
-            json!({ "firstname": "A", "lastname": "B", "activationDate": "01 January 2026" })
-        }
-        "LOAN_CREATE" => {
-            json!({ "lenderConfig": "UGRO", "externalId": "NEW", "principal": 100_000,
-                    "clientId": "C", "submittedOnDate": "11 January 2026",
-                    "loanTermFrequency": 12, "numberOfRepayments": 12, "interestRatePerPeriod": 8 })
-        }
-        "LOAN_APPROVE" => json!({ "approvedOnDate": "11 January 2026" }),
-        "LOAN_DISBURSE" => json!({ "actualDisbursementDate": "11 January 2026" }),
+        "CLIENT_CREATE" => client(""),
+        "LOAN_CREATE" => loan("NEW", "C"),
+        "LOAN_APPROVE" => approve(""),
+        "LOAN_DISBURSE" => disburse(""),
         _ => json!({}),
     };
     let changes: Value = serde_json::from_str(changes).unwrap();

@@ -13,18 +13,12 @@ use tokio::{
 };
 
 use crate::support::{
-    TOKEN,
-    system::{Caller, System},
+    ANSWERED_WITHIN, TOKEN, caller::Caller, database::eventually_true, eventually::eventually,
+    fixtures::client, system::System,
 };
 
-const DEADLINE: Duration = Duration::from_secs(20);
 /// A call is under way, or its answer was not heard.
 const UNANSWERED: &str = "SELECT count(*) = 1 FROM attempt WHERE answered_at IS NULL";
-
-fn client(external_id: &str) -> Value {
-    json!({ "firstname": "Jayesh", "lastname": "Badgujar", "externalId": external_id,
-            "activationDate": "01 January 2026" })
-}
 
 async fn slow_system(pool: &PgPool, delay_ms: u64) -> System {
     let mut system = System::start(pool).await;
@@ -53,34 +47,22 @@ async fn signal(gateway: &Caller, name: &str) {
     assert!(sent.expect("kill runs").success());
 }
 
-/// Waits until the statement gives `true`.
-async fn until(pool: &PgPool, statement: &'static str) {
-    let started = Instant::now();
-    while !sqlx::query_scalar::<_, bool>(statement)
-        .fetch_one(pool)
-        .await
-        .expect("an answer")
-    {
-        assert!(started.elapsed() < DEADLINE, "never: {statement}");
-    }
-}
-
 async fn is_listening(gateway: &Caller) -> bool {
     TcpStream::connect(gateway.address).await.is_ok()
 }
 
 async fn stops_listening(gateway: &Caller) {
-    let started = Instant::now();
-    while is_listening(gateway).await {
-        assert!(started.elapsed() < DEADLINE, "it never stops to listen");
-    }
+    eventually("it stops listening", async || !is_listening(gateway).await).await;
 }
 
 /// A caller that sends one operation after the other until the gateway is gone; the tracking ids, and
 /// how many were accepted while the readiness failed.
 async fn keep_sending(gateway: &Caller, name: &str) -> (Vec<String>, usize) {
     let url = format!("http://{}", gateway.address);
-    let connection = http_client().timeout(DEADLINE).build().expect("a client");
+    let connection = http_client()
+        .timeout(ANSWERED_WITHIN)
+        .build()
+        .expect("a client");
     let (mut accepted, mut while_unready) = (Vec::new(), 0);
     loop {
         let id = format!("{name}-{}", accepted.len());
@@ -112,7 +94,7 @@ async fn under_load_it_ends_within_the_grace_and_nothing_is_lost(pool: PgPool) {
     let names = ["A", "B", "C", "D"];
     let sending = futures_util::future::join_all(names.map(|name| keep_sending(&gateway, name)));
     let terminating = async {
-        until(&pool, "SELECT count(*) >= 20 FROM operation").await;
+        eventually_true(&pool, "SELECT count(*) >= 20 FROM operation").await;
         terminate(&gateway).await;
         Instant::now()
     };
@@ -169,10 +151,10 @@ async fn a_second_signal_ends_it_at_once_and_another_gateway_goes_on(pool: PgPoo
     let system = very_slow_system(&pool).await;
     let mut gateway = system.process().await;
     let tracking_id = gateway.send("CLIENT_CREATE", client("C")).await;
-    until(&pool, UNANSWERED).await;
+    eventually_true(&pool, UNANSWERED).await;
     terminate(&gateway).await;
     stops_listening(&gateway).await;
-    until(&pool, UNANSWERED).await;
+    eventually_true(&pool, UNANSWERED).await;
     terminate(&gateway).await;
     assert_eq!(gateway.exit_code().await, Some(1));
 
@@ -187,10 +169,10 @@ async fn what_takes_longer_than_the_grace_runs_elsewhere(pool: PgPool) {
     system.set("SHUTDOWN_GRACE_SECONDS", "1");
     let mut gateway = system.process().await;
     let tracking_id = gateway.send("CLIENT_CREATE", client("C")).await;
-    until(&pool, UNANSWERED).await;
+    eventually_true(&pool, UNANSWERED).await;
     terminate(&gateway).await;
     assert_eq!(gateway.exit_code().await, Some(1));
-    until(&pool, UNANSWERED).await;
+    eventually_true(&pool, UNANSWERED).await;
 
     let next = system.process().await;
     assert_eq!(next.end_of(&tracking_id).await["status"], "success");
@@ -202,7 +184,7 @@ async fn a_hangup_drains_as_well(pool: PgPool) {
     let system = slow_system(&pool, 1000).await;
     let mut gateway = system.process().await;
     let tracking_id = gateway.send("CLIENT_CREATE", client("C")).await;
-    until(&pool, UNANSWERED).await;
+    eventually_true(&pool, UNANSWERED).await;
     signal(&gateway, "-HUP").await;
     assert_eq!(gateway.exit_code().await, Some(0));
     let state = sqlx::query_scalar!("SELECT state FROM operation").fetch_one(&pool);

@@ -9,12 +9,14 @@ use sqlx::{Connection as _, PgConnection};
 use tokio::task::block_in_place;
 
 use crate::{
-    failover::{postgres, until},
+    failover::postgres,
     support::{
         Answer, OPS_TOKEN, TOKEN,
         command::run,
+        database::is_true_on,
+        eventually::eventually,
+        fixtures::{client, repayment},
         operators::Operator,
-        steps::{client, repayment},
         system::System,
     },
 };
@@ -63,15 +65,8 @@ async fn connect(url: &str) -> PgConnection {
     connection.expect("a connection")
 }
 
-async fn is_so(connection: &mut PgConnection, query: &'static str) -> bool {
-    let row = sqlx::query_scalar::<_, bool>(query)
-        .fetch_one(connection)
-        .await;
-    row.expect("a row")
-}
-
 async fn promote(standby: &str) {
-    assert!(is_so(&mut connect(standby).await, "SELECT pg_promote()").await);
+    assert!(is_true_on(&mut connect(standby).await, "SELECT pg_promote()").await);
 }
 
 async fn start(primary: &PrivatePostgres) -> System {
@@ -96,8 +91,8 @@ async fn a_synchronous_standby_has_all_that_was_accepted() {
             .expect("it is set");
     }
     let in_sync = "SELECT EXISTS (SELECT FROM pg_stat_replication WHERE sync_state = 'sync')";
-    until("it is synchronous", async || {
-        is_so(&mut connection, in_sync).await
+    eventually("it is synchronous", async || {
+        is_true_on(&mut connection, in_sync).await
     })
     .await;
     let mut system = start(&primary).await;
@@ -129,8 +124,8 @@ async fn one_that_lacks_the_last_moments_is_a_restored_database() {
     let url = address(&primary, &standby);
     let mut connection = connect(&url).await;
     let has_it = "SELECT count(*) = 4 FROM operation WHERE state = 'succeeded'";
-    until("the standby has it", async || {
-        is_so(&mut connection, has_it).await
+    eventually("the standby has it", async || {
+        is_true_on(&mut connection, has_it).await
     })
     .await;
     drop(connection);

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use crate::support::{
-    API_KEY, Answer, TestGateway, client_create,
-    steps::{disburse, repayment},
+    API_KEY, Answer, TestGateway,
+    fixtures::{client_create, disburse, repayment},
     system::System,
 };
 
@@ -243,7 +243,7 @@ async fn a_payout_and_repayments_end_with_their_details(pool: PgPool) {
     system.set("FINERACT_PAYMENT_TYPE", "Bank transfer");
     let gateway = system.gateway().await;
     gateway.file("LOAN-123").await;
-    let approval = crate::support::steps::approve("LOAN-123");
+    let approval = crate::support::fixtures::approve("LOAN-123");
     gateway.succeeds("LOAN_APPROVE", approval).await;
     let mut data = disburse("LOAN-123");
     data["utr_payment_id"] = json!("UTR-1");

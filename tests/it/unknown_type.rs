@@ -6,14 +6,13 @@ use fineract_gateway::{
     store::{Accepted, BodyDigest, CallerKey, NewOperation},
 };
 use reqwest::Method;
-use serde_json::{Value, json, value::RawValue};
+use serde_json::{json, value::RawValue};
 use sqlx::PgPool;
 
 use crate::support::{
-    Answer, TestGateway, claim_limits, client_create,
-    ends::refused,
+    Answer, TestGateway, claim_limits,
+    fixtures::{client_create, client_update, loan_approve, loan_create, refused},
     operators::{Operator, park, uuid},
-    steps::{self, envelope, rename},
 };
 
 /// Makes an operation one of a newer gateway's; its tracking id there.
@@ -29,36 +28,18 @@ async fn make_unknown(pool: &PgPool, tracking_id: &str) -> String {
     format!("LOAN_FREEZE|{id}")
 }
 
-fn update(id: &str) -> Value {
-    envelope("CLIENT_UPDATE", rename(id))
-}
-
-fn loan(id: &str, client: &str) -> Value {
-    envelope("LOAN_CREATE", steps::loan(id, client))
-}
-
-fn approve(loan: &str) -> Value {
-    envelope("LOAN_APPROVE", steps::approve(loan))
-}
-
 async fn fail_next(gateway: &TestGateway) {
     gateway.end_next(refused()).await;
-}
-
-async fn tracked(gateway: &TestGateway, id: &str) -> Value {
-    Answer::of(gateway.get(&format!("/fineract/track/{id}")))
-        .await
-        .json()
 }
 
 #[sqlx::test]
 async fn one_falls_with_what_it_stands_behind_and_so_does_what_stands_behind_it(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
     gateway.accept(&client_create("A")).await;
-    let reader = gateway.accept(&loan("L", "A")).await;
-    let behind_it = gateway.accept(&approve("L")).await;
+    let reader = gateway.accept(&loan_create("L", "A")).await;
+    let behind_it = gateway.accept(&loan_approve("L")).await;
     gateway.accept(&client_create("B")).await;
-    let in_a_later_lane = gateway.accept(&update("B")).await;
+    let in_a_later_lane = gateway.accept(&client_update("B")).await;
     let reader = make_unknown(&pool, &reader).await;
     fail_next(&gateway).await;
     fail_next(&gateway).await;
@@ -66,12 +47,9 @@ async fn one_falls_with_what_it_stands_behind_and_so_does_what_stands_behind_it(
     let left = "SELECT count(*) FROM operation WHERE state <> 'failed'";
     let left: i64 = sqlx::query_scalar(left).fetch_one(&pool).await.unwrap();
     assert_eq!(left, 0);
-    assert_eq!(
-        tracked(&gateway, &in_a_later_lane).await["status"],
-        "failed"
-    );
-    let end = tracked(&gateway, &behind_it).await;
-    let expected = format!("Not sent: {reader}, on which it depends, failed");
+    assert_eq!(gateway.track(&in_a_later_lane).await["status"], "failed");
+    let end = gateway.track(&behind_it).await;
+    let expected = format!("Not sent: {reader}, which it rests on, failed");
     assert_eq!(end["error_message"], expected, "{end}");
 }
 
@@ -80,7 +58,7 @@ async fn one_that_is_parked_or_ahead_is_shown_by_its_name(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
     let operator = Operator::of(gateway.address);
     let first = gateway.accept(&client_create("A")).await;
-    let behind_it = gateway.accept(&update("A")).await;
+    let behind_it = gateway.accept(&client_update("A")).await;
     let second = gateway.accept(&client_create("B")).await;
     park(&pool, &first).await;
     park(&pool, &second).await;

@@ -32,6 +32,7 @@ mod products;
 mod release;
 mod reply;
 mod routes;
+mod served;
 mod setup;
 mod state;
 mod users;
@@ -51,6 +52,7 @@ use tokio_util::task::TaskTracker;
 use books::Books;
 pub use keys::KeySettings;
 pub use release::Release;
+pub use served::ServedSandbox;
 use state::State;
 
 /// A handle to a sandbox. Clones share its state.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use super::bed::Bed;
-use crate::support::{operators::Operator, sandbox::ServedSandbox, steps};
+use crate::support::{fixtures, operators::Operator, sandbox::ServedSandbox};
 
 /// A second gateway has another URL; loan 1 of that server is not ours.
 #[sqlx::test]
@@ -13,10 +13,14 @@ async fn a_gateway_before_another_fineract_sends_nothing(pool: PgPool) {
     let mut bed = Bed::start(pool).await;
     let right = bed.gateway().await;
     right.file("L-A").await;
-    right.succeeds("CLIENT_CREATE", steps::client("C-2")).await;
-    right.succeeds("LOAN_APPROVE", steps::approve("L-A")).await;
+    right
+        .succeeds("CLIENT_CREATE", fixtures::client("C-2"))
+        .await;
+    right
+        .succeeds("LOAN_APPROVE", fixtures::approve("L-A"))
+        .await;
     let id = bed
-        .lose_answer(&right, "LOAN_DISBURSE", steps::disburse("L-A"))
+        .lose_answer(&right, "LOAN_DISBURSE", fixtures::disburse("L-A"))
         .await;
     right.shut_down().await;
 
@@ -28,7 +32,7 @@ async fn a_gateway_before_another_fineract_sends_nothing(pool: PgPool) {
         .await;
     bed.go_on().await;
     // Accepting goes on.
-    let waiting = wrong.send("CLIENT_CREATE", steps::client("C-3")).await;
+    let waiting = wrong.send("CLIENT_CREATE", fixtures::client("C-3")).await;
     let metrics = wrong.get("/metrics").await.text;
     let blocked = r#"gateway_fineract_blocked{reason="another_fineract"} 1"#;
     assert!(metrics.contains(blocked), "{metrics}");
@@ -49,19 +53,19 @@ async fn an_operator_confirms_that_the_books_are_others(pool: PgPool) {
     let gateway = bed.gateway().await;
     gateway.file("L-A").await;
     gateway
-        .succeeds("CLIENT_CREATE", steps::client("C-2"))
+        .succeeds("CLIENT_CREATE", fixtures::client("C-2"))
         .await;
     gateway
-        .succeeds("LOAN_APPROVE", steps::approve("L-A"))
+        .succeeds("LOAN_APPROVE", fixtures::approve("L-A"))
         .await;
     let sent = bed
-        .lose_answer(&gateway, "LOAN_DISBURSE", steps::disburse("L-A"))
+        .lose_answer(&gateway, "LOAN_DISBURSE", fixtures::disburse("L-A"))
         .await;
     bed.restore_to_nothing().await;
     bed.go_on().await;
     bed.until_fineract_is(&gateway, "blocked", &json!("another_fineract"))
         .await;
-    let waiting = gateway.send("CLIENT_CREATE", steps::client("C-A")).await;
+    let waiting = gateway.send("CLIENT_CREATE", fixtures::client("C-A")).await;
 
     let operator = Operator::of(gateway.address);
     for (body, status) in [
@@ -110,7 +114,7 @@ async fn one_of_several_clients_is_no_other_fineract(pool: PgPool) {
     let gateway = bed.gateway().await;
     for external_id in ["C-1", "C-2", "C-3"] {
         gateway
-            .succeeds("CLIENT_CREATE", steps::client(external_id))
+            .succeeds("CLIENT_CREATE", fixtures::client(external_id))
             .await;
     }
     let renamed = json!({ "externalId": "C-9" });
@@ -119,7 +123,7 @@ async fn one_of_several_clients_is_no_other_fineract(pool: PgPool) {
         .await;
     bed.restart().await;
     let id = bed
-        .lose_answer(&gateway, "CLIENT_CREATE", steps::client("C-4"))
+        .lose_answer(&gateway, "CLIENT_CREATE", fixtures::client("C-4"))
         .await;
     bed.go_on().await;
     let end = gateway.end_of(&id).await;
@@ -137,14 +141,14 @@ async fn nothing_is_refused_by_other_books(pool: PgPool) {
     let gateway = bed.gateway().await;
     gateway.file("L-A").await;
     gateway
-        .succeeds("CLIENT_CREATE", steps::client("C-2"))
+        .succeeds("CLIENT_CREATE", fixtures::client("C-2"))
         .await;
     bed.restore_to_nothing().await;
-    let id = gateway.send("LOAN_APPROVE", steps::approve("L-A")).await;
+    let id = gateway.send("LOAN_APPROVE", fixtures::approve("L-A")).await;
     bed.until_fineract_is(&gateway, "blocked", &json!("another_fineract"))
         .await;
     let waits = |operation: &Value| operation["state"] == "ready";
-    let operation = Operator::of(gateway.address).once(&id, waits).await;
+    let operation = Operator::of(gateway.address).eventually(&id, waits).await;
     assert_eq!(operation["reason_code"], "another_fineract", "{operation}");
 }
 
@@ -156,7 +160,7 @@ async fn loans_tell_another_fineract_where_no_client_is_known(pool: PgPool) {
     bed.create_client_for_others("C-1").await;
     for loan_id in ["L-1", "L-2"] {
         gateway
-            .succeeds("LOAN_CREATE", steps::loan(loan_id, "C-1"))
+            .succeeds("LOAN_CREATE", fixtures::loan(loan_id, "C-1"))
             .await;
     }
     assert!(gateway.shut_down().await);

@@ -1,26 +1,21 @@
 //! A gateway before a sandbox that is restored, restarted, and used by others.
 
-use std::time::{Duration, Instant};
-
 use fineract_gateway::tls::http_client;
 use fineract_sandbox::Sandbox;
 use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use crate::{
-    outcomes::NOTHING_BY_ITSELF,
-    support::{
-        OPS_TOKEN,
-        keys::trust_keys,
-        operators::Operator,
-        sandbox::ServedSandbox,
-        system::{Caller, System},
-    },
+use crate::support::{
+    OPS_TOKEN,
+    caller::Caller,
+    database::stop_retries,
+    eventually::{DEADLINE, eventually_ok},
+    keys::trust_keys,
+    operators::Operator,
+    sandbox::ServedSandbox,
+    system::System,
 };
-
-/// No test waits longer for anything.
-const DEADLINE: Duration = Duration::from_secs(40);
 
 pub(super) struct Bed {
     pub(super) fineract: ServedSandbox,
@@ -40,7 +35,7 @@ impl Bed {
             system,
             pool,
         };
-        bed.nothing_by_itself().await;
+        stop_retries(&bed.pool).await;
         bed
     }
 
@@ -54,14 +49,6 @@ impl Bed {
 
     pub(super) async fn gateway(&self) -> Caller {
         self.system.gateway().await
-    }
-
-    /// Nothing is tried again before the test [goes on](Self::go_on).
-    pub(super) async fn nothing_by_itself(&self) {
-        sqlx::raw_sql(NOTHING_BY_ITSELF)
-            .execute(&self.pool)
-            .await
-            .unwrap();
     }
 
     /// What waits for its next try is tried, and so again.
@@ -93,7 +80,7 @@ impl Bed {
         let waits = |operation: &Value| {
             operation["state"] == "ready" && operation["reason_code"].is_string()
         };
-        operator.once(&id, waits).await;
+        operator.eventually(&id, waits).await;
         id
     }
 
@@ -194,18 +181,18 @@ impl Bed {
         self.fineract.request(Method::POST, &path, &body).await;
     }
 
-    /// Waits until a gateway says that of Fineract, while it is ready.
+    /// Waits until a gateway, which is ready all the time, reports this state of Fineract.
     pub(super) async fn until_fineract_is(&self, gateway: &Caller, state: &str, reason: &Value) {
-        let started = Instant::now();
-        loop {
+        eventually_ok("the gateway reports it", async || {
             let answer = gateway.get("/readyz").await;
             assert_eq!(answer.status, 200, "{}", answer.text);
-            let fineract = &answer.json()["fineract"];
+            let fineract = answer.json()["fineract"].take();
             if fineract["state"] == state && fineract["reason"] == *reason {
-                return;
+                Ok(())
+            } else {
+                Err(fineract)
             }
-            assert!(started.elapsed() < DEADLINE, "{fineract}");
-            tokio::task::yield_now().await;
-        }
+        })
+        .await;
     }
 }

@@ -7,7 +7,7 @@ use fineract_gateway::{
 use serde_json::json;
 use sqlx::PgPool;
 
-use crate::support::{TestGateway, claim_limits, client_create, operators::Operator};
+use crate::support::{TestGateway, claim_limits, fixtures::client_create, operators::Operator};
 
 #[sqlx::test]
 async fn a_number_that_another_lane_has_is_recorded(pool: PgPool) {

@@ -4,8 +4,12 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use crate::{
-    outcomes::{Bench, approved_by, client, stands},
-    support::{OPS_TOKEN, operators::Operator, steps},
+    outcomes::Bench,
+    support::{
+        OPS_TOKEN,
+        fixtures::{self, client, show_loan, shown_approved},
+        operators::Operator,
+    },
 };
 
 const PRODUCT: &str = r#"200 {"id":2,"name":"UGRO","amortizationType":{"id":1},"interestType":{"id":0},
@@ -21,7 +25,7 @@ const BORROWER: &str = r#"200 {"id":7,"externalId":"C-1","officeId":1,"timeline"
 fn books() -> [(&'static str, String); 7] {
     let list = r#"200 [{"id":2,"name":"UGRO"}]"#;
     [
-        ("/loans/9$", approved_by("gateway")),
+        ("/loans/9$", shown_approved("gateway")),
         ("/clients/7", BORROWER.to_owned()),
         ("/clients/external-id/C-1", BORROWER.to_owned()),
         ("/loanproducts", list.to_owned()),
@@ -39,7 +43,7 @@ async fn bench(pool: PgPool) -> Bench {
         .set("OPS_TOKENS", &format!("admin={OPS_TOKEN}"));
     bench.system.set("FINERACT_PAYMENT_TYPE", "UTR");
     bench.system.set("LENDERS", "UGRO");
-    stands(&bench.fake, &approved_by("gateway"));
+    show_loan(&bench.fake, &shown_approved("gateway"));
     for (path, answer) in books() {
         bench.fake.reads(path, &answer);
     }
@@ -47,7 +51,9 @@ async fn bench(pool: PgPool) -> Bench {
 }
 
 fn disburse() -> Value {
-    json!({ "external_loan_id": "L-1", "actualDisbursementDate": "11 January 2024", "utr_payment_id": "U-1" })
+    let mut data = fixtures::disburse("L-1");
+    data["utr_payment_id"] = json!("U-1");
+    data
 }
 
 /// Sends an operation in vain, has what is read there say `to` instead of `from`, and sees that the command is not sent
@@ -68,7 +74,9 @@ async fn is_not_sent_to_another(
         .unwrap();
     assert!(before.contains(from), "{before}");
     bench.fake.reads(path, &before.replace(from, to));
-    bench.until(&id, "parked", "number_means_another").await;
+    bench
+        .eventually(&id, "parked", "number_means_another")
+        .await;
     assert_eq!(bench.fake.commands().len(), 1);
 
     bench.fake.reads(path, &before);
@@ -88,31 +96,31 @@ async fn a_payout_is_not_sent_to_another_loan(pool: PgPool) {
 /// Lanes are case-folded, Fineract's external ids are not.
 #[sqlx::test]
 async fn an_approval_is_not_sent_to_a_loan_of_another_case(pool: PgPool) {
-    let approval = ("LOAN_APPROVE", steps::approve("L-1"));
+    let approval = ("LOAN_APPROVE", fixtures::approve("L-1"));
     is_not_sent_to_another(pool, approval, ("/loans/9$", "L-1", "l-1")).await;
 }
 
 #[sqlx::test]
 async fn an_update_is_not_sent_to_another_client(pool: PgPool) {
-    let update = ("CLIENT_UPDATE", steps::rename("C-1"));
+    let update = ("CLIENT_UPDATE", fixtures::rename("C-1"));
     is_not_sent_to_another(pool, update, ("/clients/7", "C-1", "C-2")).await;
 }
 
 #[sqlx::test]
 async fn an_application_is_not_filed_for_another_client(pool: PgPool) {
-    let create = ("LOAN_CREATE", steps::loan("L-2", "C-1"));
+    let create = ("LOAN_CREATE", fixtures::loan("L-2", "C-1"));
     is_not_sent_to_another(pool, create, ("/clients/7", "C-1", "C-2")).await;
 }
 
 #[sqlx::test]
 async fn an_application_is_not_filed_under_another_product(pool: PgPool) {
-    let create = ("LOAN_CREATE", steps::loan("L-2", "C-1"));
+    let create = ("LOAN_CREATE", fixtures::loan("L-2", "C-1"));
     is_not_sent_to_another(pool, create, ("/loanproducts/2", "UGRO", "GB")).await;
 }
 
 #[sqlx::test]
 async fn an_application_is_not_filed_with_another_charge(pool: PgPool) {
-    let create = ("LOAN_CREATE", steps::loan("L-2", "C-1"));
+    let create = ("LOAN_CREATE", fixtures::loan("L-2", "C-1"));
     let other = ("/loanproducts/2", "Processing fee", "Insurance");
     is_not_sent_to_another(pool, create, other).await;
 }
@@ -135,12 +143,12 @@ async fn what_cannot_be_read_is_not_sent_to(pool: PgPool) {
     let bench = bench(pool).await;
     bench.fake.answers("/", &["close"]);
     let gateway = bench.gateway().await;
-    let id = gateway.send("LOAN_APPROVE", steps::approve("L-1")).await;
+    let id = gateway.send("LOAN_APPROVE", fixtures::approve("L-1")).await;
     bench.fake.until_commands(1).await;
     bench.fake.reads("/loans/9$", "503 ");
-    bench.until(&id, "ready", "number_unread").await;
+    bench.eventually(&id, "ready", "number_unread").await;
     assert_eq!(bench.fake.commands().len(), 1);
-    bench.fake.reads("/loans/9$", &approved_by("gateway"));
+    bench.fake.reads("/loans/9$", &shown_approved("gateway"));
     bench.until_commands(2).await;
     assert_eq!(bench.fake.keys(), [1, 1]);
 }
@@ -154,12 +162,14 @@ async fn an_operator_confirms_what_a_number_means(pool: PgPool) {
         &["close", r#"200c {"clientId":7,"resourceId":7}"#],
     );
     let gateway = bench.gateway().await;
-    let id = gateway.send("CLIENT_UPDATE", steps::rename("C-1")).await;
+    let id = gateway.send("CLIENT_UPDATE", fixtures::rename("C-1")).await;
     bench.fake.until_commands(1).await;
     bench
         .fake
         .reads("/clients/7", &BORROWER.replace("C-1", "C-1-renamed"));
-    bench.until(&id, "parked", "number_means_another").await;
+    bench
+        .eventually(&id, "parked", "number_means_another")
+        .await;
 
     let operator = Operator::of(gateway.address);
     for (path, body, status) in [
@@ -188,7 +198,9 @@ async fn an_operator_confirms_what_a_number_means(pool: PgPool) {
     ] {
         let answer = operator.post(path, &body).await;
         assert_eq!(answer.status, status, "{body} {}", answer.text);
-        bench.until(&id, "parked", "number_means_another").await;
+        bench
+            .eventually(&id, "parked", "number_means_another")
+            .await;
     }
     assert_eq!(bench.fake.commands().len(), 1);
 
@@ -218,13 +230,15 @@ async fn what_an_older_gateway_sent_is_compared_with_its_lane(pool: PgPool) {
     let gateway = bench.gateway().await;
     let id = gateway.send("LOAN_DISBURSE", disburse()).await;
     bench.fake.until_commands(1).await;
-    bench.until(&id, "ready", "connection_closed").await;
+    bench.eventually(&id, "ready", "connection_closed").await;
     sqlx::query!("UPDATE attempt SET referents = NULL")
         .execute(&bench.pool)
         .await
         .unwrap();
     let (_, before) = books().into_iter().next().unwrap();
     bench.fake.reads("/loans/9$", &before.replace("L-1", "L-2"));
-    bench.until(&id, "parked", "number_means_another").await;
+    bench
+        .eventually(&id, "parked", "number_means_another")
+        .await;
     assert_eq!(bench.fake.commands().len(), 1);
 }

@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use super::bed::Bed;
-use crate::support::{operators::Operator, steps, system::Caller};
+use crate::support::{caller::Caller, fixtures, operators::Operator};
 
 const REASON: &str = "Fineract restored to 10:00 UTC";
 
 fn repayment(reference: &str) -> Value {
-    let mut repayment = steps::repayment("L-A", 500.0);
+    let mut repayment = fixtures::repayment("L-A", 500.0);
     repayment["utr_payment_id"] = json!(reference);
     repayment
 }
@@ -49,10 +49,10 @@ async fn confirm(bed: &Bed, gateway: &Caller, open: &str) -> Operator {
 async fn send_again(gateway: &Caller, operator: &Operator) {
     let mut sent = Vec::new();
     for (operation_type, data) in [
-        ("CLIENT_CREATE", steps::client("C-L-A")),
-        ("LOAN_CREATE", steps::loan("L-A", "C-L-A")),
-        ("LOAN_APPROVE", steps::approve("L-A")),
-        ("LOAN_DISBURSE", steps::disburse("L-A")),
+        ("CLIENT_CREATE", fixtures::client("C-L-A")),
+        ("LOAN_CREATE", fixtures::loan("L-A", "C-L-A")),
+        ("LOAN_APPROVE", fixtures::approve("L-A")),
+        ("LOAN_DISBURSE", fixtures::disburse("L-A")),
         ("LOAN_REPAYMENT", repayment("UTR-1R")),
     ] {
         sent.push(gateway.send(operation_type, data).await);

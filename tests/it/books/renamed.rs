@@ -6,22 +6,24 @@ use serde_json::json;
 use sqlx::PgPool;
 
 use super::bed::Bed;
-use crate::support::{operators::Operator, steps};
+use crate::support::{fixtures, operators::Operator};
 
 #[sqlx::test]
 async fn what_was_renamed_is_not_missing(pool: PgPool) {
     let bed = Bed::start(pool).await;
     let gateway = bed.gateway().await;
     for external_id in ["C-1", "C-2"] {
-        let client = steps::client(external_id);
+        let client = fixtures::client(external_id);
         gateway.succeeds("CLIENT_CREATE", client).await;
     }
     let renamed = json!({ "externalId": "BRANCH-1" });
     bed.fineract
         .request(Method::PUT, "/clients/1", &renamed)
         .await;
-    let update = gateway.send("CLIENT_UPDATE", steps::rename("C-1")).await;
-    let loan = gateway.send("LOAN_CREATE", steps::loan("L-1", "C-1")).await;
+    let update = gateway.send("CLIENT_UPDATE", fixtures::rename("C-1")).await;
+    let loan = gateway
+        .send("LOAN_CREATE", fixtures::loan("L-1", "C-1"))
+        .await;
     let operator = Operator::of(gateway.address);
     let operation = operator.in_state(&update, "parked").await;
     assert_eq!(
@@ -50,6 +52,6 @@ async fn what_was_deleted_is_missing(pool: PgPool) {
     bed.fineract
         .request(Method::DELETE, "/loans/1", &json!(null))
         .await;
-    let approval = gateway.send("LOAN_APPROVE", steps::approve("L-1")).await;
+    let approval = gateway.send("LOAN_APPROVE", fixtures::approve("L-1")).await;
     assert_eq!(gateway.end_of(&approval).await["status"], "failed");
 }

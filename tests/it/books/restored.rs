@@ -5,7 +5,11 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use super::bed::Bed;
-use crate::support::{operators::Operator, steps};
+use crate::support::{
+    database::stop_retries,
+    fixtures::{self, of_loan},
+    operators::Operator,
+};
 
 /// A's payout has number 1 in its path, and so has B's loan after the restore.
 #[sqlx::test]
@@ -14,10 +18,10 @@ async fn a_payout_is_not_made_to_who_has_its_number_now(pool: PgPool) {
     let gateway = bed.gateway().await;
     gateway.file("L-A").await;
     gateway
-        .succeeds("LOAN_APPROVE", steps::approve("L-A"))
+        .succeeds("LOAN_APPROVE", fixtures::approve("L-A"))
         .await;
     let id = bed
-        .lose_answer(&gateway, "LOAN_DISBURSE", steps::disburse("L-A"))
+        .lose_answer(&gateway, "LOAN_DISBURSE", fixtures::disburse("L-A"))
         .await;
 
     // The client was in the backup, the loan was not.
@@ -43,11 +47,11 @@ async fn an_application_is_not_filed_for_who_has_the_clients_number_now(pool: Pg
     let bed = Bed::start(pool).await;
     let gateway = bed.gateway().await;
     for external_id in ["C-0", "C-A"] {
-        let client = steps::client(external_id);
+        let client = fixtures::client(external_id);
         gateway.succeeds("CLIENT_CREATE", client).await;
     }
     let id = bed
-        .lose_answer(&gateway, "LOAN_CREATE", steps::loan("L-A", "C-A"))
+        .lose_answer(&gateway, "LOAN_CREATE", fixtures::loan("L-A", "C-A"))
         .await;
 
     bed.restore_to_nothing().await;
@@ -68,7 +72,7 @@ async fn an_undo_does_not_take_back_anothers_payout(pool: PgPool) {
     let bed = Bed::start(pool).await;
     let gateway = bed.gateway().await;
     gateway.pay_out("L-A").await;
-    let undo = json!({ "external_loan_id": "L-A" });
+    let undo = of_loan("L-A");
     let id = bed.lose_answer(&gateway, "LOAN_UNDO_DISBURSAL", undo).await;
 
     bed.restore_to_nothing().await;
@@ -92,7 +96,7 @@ async fn what_is_gone_after_a_restart_is_not_known_to_be_deleted(pool: PgPool) {
     let bed = Bed::start(pool).await;
     let gateway = bed.gateway().await;
     gateway.file("L-1").await;
-    let delete = json!({ "external_loan_id": "L-1" });
+    let delete = of_loan("L-1");
     let id = bed
         .lose_answer(&gateway, "LOAN_DELETE", delete.clone())
         .await;
@@ -100,14 +104,10 @@ async fn what_is_gone_after_a_restart_is_not_known_to_be_deleted(pool: PgPool) {
     let end = gateway.end_of(&id).await;
     assert_eq!(end["status"], "success", "it has run all the time: {end}");
 
-    bed.nothing_by_itself().await;
+    stop_retries(&bed.pool).await;
     gateway.file("L-2").await;
     let id = bed
-        .lose_answer(
-            &gateway,
-            "LOAN_DELETE",
-            json!({ "external_loan_id": "L-2" }),
-        )
+        .lose_answer(&gateway, "LOAN_DELETE", of_loan("L-2"))
         .await;
     bed.restart().await;
     bed.go_on().await;
@@ -123,7 +123,7 @@ async fn what_is_not_there_is_not_sent_to_again(pool: PgPool) {
     let gateway = bed.gateway().await;
     gateway.file("L-1").await;
     let id = bed
-        .lose_answer(&gateway, "LOAN_APPROVE", steps::approve("L-1"))
+        .lose_answer(&gateway, "LOAN_APPROVE", fixtures::approve("L-1"))
         .await;
     bed.fineract
         .request(

@@ -3,19 +3,25 @@
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use super::{Bulk, approve, client, disburse, loan};
-use crate::{fake_fineract::FakeFineract, support::system::System};
+use super::Bulk;
+use crate::{
+    fake_fineract::FakeFineract,
+    support::{
+        fixtures::{client_create, loan_approve, loan_create, loan_disburse},
+        system::System,
+    },
+};
 
 #[sqlx::test]
 async fn account_details_are_what_fineract_says_now(pool: PgPool) {
     let system = System::start(&pool).await;
     let gateway = system.gateway().await;
     let bulk = Bulk::new(gateway.address);
-    let mut wrong = client("W");
+    let mut wrong = client_create("W");
     wrong["data"]["firstname"] = json!("");
     let body = json!({
         "reference_id": "r", "accept": "valid",
-        "operations": [client("C"), loan("L", "C"), approve("L"), disburse("L"), loan("L2", "C"), approve("NONE"), wrong]
+        "operations": [client_create("C"), loan_create("L", "C"), loan_approve("L"), loan_disburse("L"), loan_create("L2", "C"), loan_approve("NONE"), wrong]
     });
     let answer = bulk.send("schedule", &body).await;
     assert_eq!(answer.status, 202, "{}", answer.text);
@@ -83,7 +89,7 @@ async fn balances_take_only_what_no_write_takes(pool: PgPool) {
     system.set("WORKER_LEASE_SECONDS", "40");
     let gateway = system.gateway().await;
     let bulk = Bulk::new(gateway.address);
-    bulk.schedule("r", vec![client("A")]).await;
+    bulk.schedule("r", vec![client_create("A")]).await;
     fineract.until_commands(1).await;
     let query = json!({ "reference_id": "r", "include_balances": true });
 

@@ -10,8 +10,13 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
-use super::{Bulk, approve, client, disburse, loan};
-use crate::support::{TestGateway, operators::Operator, system::System};
+use super::Bulk;
+use crate::support::{
+    TestGateway,
+    fixtures::{client_create, loan_approve, loan_create, loan_disburse},
+    operators::Operator,
+    system::System,
+};
 
 #[sqlx::test]
 async fn what_was_not_sent_ends_and_the_rest_goes_on(pool: PgPool) {
@@ -20,15 +25,15 @@ async fn what_was_not_sent_ends_and_the_rest_goes_on(pool: PgPool) {
     bulk.schedule(
         "r",
         vec![
-            client("A"),
-            client("B"),
-            client("C"),
-            loan("L", "C"),
-            approve("L"),
+            client_create("A"),
+            client_create("B"),
+            client_create("C"),
+            loan_create("L", "C"),
+            loan_approve("L"),
         ],
     )
     .await;
-    bulk.schedule("later", vec![disburse("L"), client("A")])
+    bulk.schedule("later", vec![loan_disburse("L"), client_create("A")])
         .await;
     gateway
         .end_next(End::Succeeded {
@@ -69,7 +74,7 @@ async fn what_was_not_sent_ends_and_the_rest_goes_on(pool: PgPool) {
     let again = bulk.send("cancel", &json!({ "reference_id": "r" })).await;
     assert_eq!(again.json()["cancelled"], 0);
     // What is left stands alone, and what comes now does not fall: whoever cancelled knows.
-    bulk.schedule("next", vec![approve("L")]).await;
+    bulk.schedule("next", vec![loan_approve("L")]).await;
     let lane = sqlx::query!("SELECT members, writers, failure_read FROM lane WHERE key = 'loan:l'")
         .fetch_one(&pool);
     let lane = lane.await.unwrap();
@@ -84,12 +89,13 @@ async fn what_was_not_sent_ends_and_the_rest_goes_on(pool: PgPool) {
 async fn what_a_restored_database_may_have_sent_is_left_to_operators(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
     let bulk = Bulk::new(gateway.address);
-    bulk.schedule("before", vec![client("A"), client("B")])
+    bulk.schedule("before", vec![client_create("A"), client_create("B")])
         .await;
     store::hold_all(&Pool::from(pool.clone()), "restored", "admin")
         .await
         .unwrap();
-    bulk.schedule("under the hold", vec![client("C")]).await;
+    bulk.schedule("under the hold", vec![client_create("C")])
+        .await;
     for (reference, cancelled) in [("before", 0), ("under the hold", 1)] {
         let answer = bulk
             .send("cancel", &json!({ "reference_id": reference }))
@@ -116,8 +122,8 @@ async fn a_cancelled_batch_can_be_sent_again(pool: PgPool) {
     let door = system.gateway().await;
     let bulk = Bulk::new(door.address);
     // More than are ended in one transaction, and chains across that border.
-    let clients = (0..520).map(|n| client(&format!("C-{n}")));
-    let loans = (0..20).map(|n| loan(&format!("L-{n}"), &format!("C-{}", 26 * n)));
+    let clients = (0..520).map(|n| client_create(&format!("C-{n}")));
+    let loans = (0..20).map(|n| loan_create(&format!("L-{n}"), &format!("C-{}", 26 * n)));
     let rows: Vec<_> = clients.chain(loans).collect();
     let total = rows.len();
     bulk.schedule("r", rows).await;
@@ -162,8 +168,11 @@ async fn beside_a_locked_row_the_others_end_and_whoever_asked_is_told(pool: PgPo
     let options = options.options([("lock_timeout", "500ms")]);
     let gateway = TestGateway::start(PgPoolOptions::new().connect_lazy_with(options)).await;
     let bulk = Bulk::new(gateway.address);
-    bulk.schedule("r", vec![client("A"), client("B"), client("C")])
-        .await;
+    bulk.schedule(
+        "r",
+        vec![client_create("A"), client_create("B"), client_create("C")],
+    )
+    .await;
     // One of a newer gateway's is cancelled like any other.
     sqlx::query!("UPDATE operation SET type = 'CLIENT_MERGE' WHERE lane = 'client:c'")
         .execute(&pool)

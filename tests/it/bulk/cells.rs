@@ -7,7 +7,7 @@ use super::{
     Bulk,
     tables::{message_of, told},
 };
-use crate::support::{Answer, TestGateway};
+use crate::support::{Answer, TestGateway, fixtures::client_create};
 
 #[sqlx::test]
 async fn cells_that_a_spreadsheet_spoiled_are_refused_for_that(pool: PgPool) {
@@ -155,7 +155,7 @@ async fn cells_that_a_spreadsheet_spoiled_are_refused_for_that(pool: PgPool) {
 async fn days_of_spreadsheets_are_for_tables_alone(pool: PgPool) {
     let gateway = TestGateway::start(pool).await;
     let bulk = Bulk::new(gateway.address);
-    let mut row: Value = super::client("C");
+    let mut row: Value = client_create("C");
     row["data"]["activationDate"] = json!("2026-01-11");
     let answer = Answer::of(bulk.post(
         "schedule?reference_id=r",

@@ -6,6 +6,7 @@ use sqlx::PgPool;
 
 use crate::support::{
     command::{Ended, TemporaryFolder, run},
+    fixtures::client_create,
     system::System,
 };
 
@@ -129,7 +130,7 @@ async fn json_files_are_lists_or_objects_and_lines(pool: PgPool) {
     let gateway = system.gateway().await;
     let folder = TemporaryFolder::new();
     let row =
-        |id: &str, firstname: &str| super::client(id).to_string().replace("Jayesh", firstname);
+        |id: &str, firstname: &str| client_create(id).to_string().replace("Jayesh", firstname);
     for (name, reference, content) in [
         (
             "list.json",

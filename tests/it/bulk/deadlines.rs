@@ -5,8 +5,11 @@ use fineract_gateway::domain::End;
 use serde_json::json;
 use sqlx::PgPool;
 
-use super::{Bulk, approve, client, errors_of, loan, retry::codes};
-use crate::support::{Answer, TestGateway};
+use super::{Bulk, errors_of, retry::codes};
+use crate::support::{
+    Answer, TestGateway,
+    fixtures::{client_create, expiring, loan_approve, loan_create},
+};
 
 const TIME: &str = "2099-01-01T05:30:00+05:30";
 
@@ -29,18 +32,14 @@ async fn a_row_may_have_a_deadline_however_it_is_written(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
     let bulk = Bulk::new(gateway.address);
     let deadline = DateTime::parse_from_rfc3339(TIME).unwrap().to_utc();
-    let until = |id: &str, time: &str| {
-        let mut row = client(id);
-        row["expires_at"] = json!(time);
-        row
-    };
-    let mut never = client("N");
+    let until = |id: &str| expiring(client_create(id), TIME);
+    let mut never = client_create("N");
     never["expires_at"] = json!(null);
-    bulk.schedule("json", vec![until("A", TIME), client("B"), never])
+    bulk.schedule("json", vec![until("A"), client_create("B"), never])
         .await;
     assert_eq!(deadlines(&pool, "json").await, [Some(deadline), None, None]);
 
-    let lines = format!("{}\n{}\n", until("C", TIME), client("D"));
+    let lines = format!("{}\n{}\n", until("C"), client_create("D"));
     let lines = bulk.post("schedule?reference_id=lines", "application/x-ndjson", lines);
     assert_eq!(Answer::of(lines).await.status, 202);
     assert_eq!(deadlines(&pool, "lines").await, [Some(deadline), None]);
@@ -53,7 +52,7 @@ async fn a_row_may_have_a_deadline_however_it_is_written(pool: PgPool) {
 
     let wrong = (Some(1), "/expires_at".to_owned(), "invalid_time".to_owned());
     for time in [json!("soon"), json!(7), json!("2099-01-01T05:30:00")] {
-        let mut row = client("E");
+        let mut row = client_create("E");
         row["expires_at"] = time;
         let body = json!({ "reference_id": "r", "operations": [row] });
         assert_eq!(
@@ -71,11 +70,11 @@ async fn a_row_may_have_a_deadline_however_it_is_written(pool: PgPool) {
 async fn a_refused_row_keeps_its_deadline(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
     let bulk = Bulk::new(gateway.address);
-    let mut wrong = loan("L", "C");
+    let mut wrong = loan_create("L", "C");
     wrong["data"]["principal"] = json!(-1);
-    let mut behind = approve("L");
+    let mut behind = loan_approve("L");
     behind["expires_at"] = json!(TIME);
-    let mut too_late = approve("L");
+    let mut too_late = loan_approve("L");
     too_late["expires_at"] = json!("2020-01-01T00:00:00Z");
     let body =
         json!({ "reference_id": "r", "accept": "valid", "operations": [wrong, behind, too_late] });
@@ -124,7 +123,7 @@ async fn a_row_that_failed_says_what_fineract_said(pool: PgPool) {
         ("[1]".to_owned(), "Fineract returned 403"),
         ("<html>".to_owned(), "Fineract returned 403"),
     ];
-    let rows = (0..bodies.len()).map(|n| client(&format!("C-{n}")));
+    let rows = (0..bodies.len()).map(|n| client_create(&format!("C-{n}")));
     bulk.schedule("r", rows.collect()).await;
     for (body, _) in &bodies {
         let end = End::Failed {

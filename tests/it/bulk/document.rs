@@ -3,8 +3,8 @@
 use serde_json::Value;
 use sqlx::PgPool;
 
-use super::{Bulk, client, status::failed};
-use crate::support::TestGateway;
+use super::{Bulk, status::failed};
+use crate::support::{TestGateway, fixtures::client_create};
 
 /// The headers of the document's curl, in its order, and its body.
 const HEADERS: &str = "\
@@ -136,8 +136,11 @@ fn has_all_of(answer: &Value, example: &str) {
 async fn its_curl_is_answered_with_all_of_its_keys(pool: PgPool) {
     let gateway = TestGateway::start(pool).await;
     let bulk = Bulk::new(gateway.address);
-    bulk.schedule("batch-20251110-001", vec![client("A"), client("B")])
-        .await;
+    bulk.schedule(
+        "batch-20251110-001",
+        vec![client_create("A"), client_create("B")],
+    )
+    .await;
     gateway
         .end_next(failed("error.msg.client.duplicate.externalId"))
         .await;

@@ -20,10 +20,7 @@ mod status;
 mod tables;
 mod uploads;
 
-use std::{
-    net::SocketAddr,
-    time::{Duration, Instant},
-};
+use std::net::SocketAddr;
 
 use fineract_gateway::config::BulkClient;
 use fineract_gateway::tls::http_client;
@@ -32,11 +29,8 @@ use serde_json::{Value, json};
 
 use crate::support::{
     Answer,
-    steps::{self, envelope},
+    eventually::{DEADLINE, eventually_ok},
 };
-
-/// No batch takes longer.
-const DEADLINE: Duration = Duration::from_mins(2);
 
 /// Two clients of bulk, each with four values that bear its name.
 pub(crate) fn clients() -> Vec<BulkClient> {
@@ -111,15 +105,16 @@ impl Bulk {
 
     /// The `data` of the status once every row has ended.
     async fn end_of(&self, reference_id: &str) -> Value {
-        let started = Instant::now();
-        loop {
+        eventually_ok("the batch ends", async || {
             let query = json!({ "reference_id": reference_id, "limit": 1000 });
             let status = self.status(&query).await;
             if status["metadata"]["progress_percentage"] == 100 {
-                return status;
+                Ok(status)
+            } else {
+                Err(status)
             }
-            assert!(started.elapsed() < DEADLINE, "it never ended: {status}");
-        }
+        })
+        .await
     }
 }
 
@@ -160,20 +155,4 @@ fn errors_of(answer: &Answer) -> Vec<(Option<i64>, String, String)> {
             )
         })
         .collect()
-}
-
-fn client(external_id: &str) -> Value {
-    envelope("CLIENT_CREATE", steps::client(external_id))
-}
-
-fn loan(external_id: &str, client: &str) -> Value {
-    envelope("LOAN_CREATE", steps::loan(external_id, client))
-}
-
-fn approve(loan: &str) -> Value {
-    envelope("LOAN_APPROVE", steps::approve(loan))
-}
-
-fn disburse(loan: &str) -> Value {
-    envelope("LOAN_DISBURSE", steps::disburse(loan))
 }

@@ -3,14 +3,19 @@
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use super::{Bulk, client, error_of, errors_of, status::failed};
-use crate::support::{Answer, TestGateway, ends::done};
+use super::{Bulk, error_of, errors_of, status::failed};
+use crate::support::{
+    Answer, TestGateway,
+    fixtures::{client_create, done},
+};
 
 #[sqlx::test]
 async fn filters_and_pages_change_the_records_and_never_the_summary(pool: PgPool) {
     let gateway = TestGateway::start(pool).await;
     let bulk = Bulk::new(gateway.address);
-    let mut rows: Vec<Value> = (1..=7).map(|n| client(&format!("Cust_{n}"))).collect();
+    let mut rows: Vec<Value> = (1..=7)
+        .map(|n| client_create(&format!("Cust_{n}")))
+        .collect();
     rows[6]["data"]["externalId"] = json!("CAFÉ-7");
     rows[4]["consent_id"] = json!("My-Consent");
     bulk.schedule("r", rows).await;
@@ -102,7 +107,7 @@ async fn filters_and_pages_change_the_records_and_never_the_summary(pool: PgPool
 async fn a_query_that_is_not_one_is_told_all_that_is_wrong(pool: PgPool) {
     let gateway = TestGateway::start(pool).await;
     let bulk = Bulk::new(gateway.address);
-    bulk.schedule("r", vec![client("A")]).await;
+    bulk.schedule("r", vec![client_create("A")]).await;
     for (query, expected) in [
         (json!({}), vec!["/reference_id"]),
         (

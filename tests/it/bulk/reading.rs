@@ -10,8 +10,8 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Bulk, client, error_of};
-use crate::support::{Answer, TestGateway, client_create};
+use super::{Bulk, error_of};
+use crate::support::{Answer, TestGateway, fixtures::client_create};
 
 const MARK: &str = "\u{feff}";
 
@@ -19,13 +19,13 @@ const MARK: &str = "\u{feff}";
 async fn a_byte_order_mark_is_no_part_of_a_body(pool: PgPool) {
     let gateway = TestGateway::start(pool).await;
     let bulk = Bulk::new(gateway.address);
-    let json = json!({ "reference_id": "json", "operations": [client("A")] });
+    let json = json!({ "reference_id": "json", "operations": [client_create("A")] });
     for (path, media_type, body) in [
         ("schedule", "application/json", json.to_string()),
         (
             "schedule?reference_id=lines",
             "application/x-ndjson",
-            client("B").to_string(),
+            client_create("B").to_string(),
         ),
         (
             "schedule?reference_id=csv",
@@ -56,7 +56,7 @@ async fn a_byte_order_mark_is_no_part_of_a_body(pool: PgPool) {
 async fn an_encoded_body_is_refused_for_that(pool: PgPool) {
     let gateway = TestGateway::start(pool).await;
     let bulk = Bulk::new(gateway.address);
-    let body = json!({ "reference_id": "r", "operations": [client("A")] }).to_string();
+    let body = json!({ "reference_id": "r", "operations": [client_create("A")] }).to_string();
     for (path, media_type) in [
         ("schedule", "application/json"),
         ("schedule?reference_id=r", "application/x-ndjson"),
@@ -115,7 +115,7 @@ async fn an_upload_that_stalls_ends_and_holds_nobody_else_s(pool: PgPool) {
             slow.push(stalled(&gateway, path, first).await);
         }
     }
-    let body = json!({ "reference_id": "r", "operations": [client("A")] });
+    let body = json!({ "reference_id": "r", "operations": [client_create("A")] });
     let other = bulk.other();
     let answer = timeout(Duration::from_secs(8), other.send("schedule", &body)).await;
     let answer = answer.expect("another client's upload does not wait");

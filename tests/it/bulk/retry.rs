@@ -5,8 +5,12 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use super::{Bulk, approve, client, disburse, errors_of, loan};
-use crate::support::{Answer, OPS_TOKEN, TestGateway, system::System};
+use super::{Bulk, errors_of};
+use crate::support::{
+    Answer, OPS_TOKEN, TestGateway,
+    fixtures::{client_create, loan_approve, loan_create, loan_disburse},
+    system::System,
+};
 
 pub(super) fn failed(code: &str, fails_dependents: bool) -> End {
     End::Failed {
@@ -28,10 +32,18 @@ async fn a_failed_chain_is_sent_again_with_what_was_wrong_corrected(pool: PgPool
     let system = System::start(&pool).await;
     let gateway = system.gateway().await;
     let bulk = Bulk::new(gateway.address);
-    let mut early = loan("L", "C");
+    let mut early = loan_create("L", "C");
     early["data"]["submittedOnDate"] = json!("11 January 2020");
-    bulk.schedule("r", vec![client("C"), early, approve("L"), disburse("L")])
-        .await;
+    bulk.schedule(
+        "r",
+        vec![
+            client_create("C"),
+            early,
+            loan_approve("L"),
+            loan_disburse("L"),
+        ],
+    )
+    .await;
     let ended = bulk.end_of("r").await;
     assert_eq!(ended["batch_status"], "FAILED", "{ended}");
     let told: Vec<_> = ended["records"]
@@ -73,7 +85,7 @@ async fn a_failed_chain_is_sent_again_with_what_was_wrong_corrected(pool: PgPool
         "/data/lenderConfig"
     );
 
-    let retry = json!({ "reference_id": "r", "modifications": [{"id": 2, "data": loan("L", "C")["data"]}] });
+    let retry = json!({ "reference_id": "r", "modifications": [{"id": 2, "data": loan_create("L", "C")["data"]}] });
     let answer = bulk.send("retry", &retry).await;
     assert_eq!(answer.status, 202, "{}", answer.text);
     let body = answer.json();
@@ -100,8 +112,13 @@ async fn of_two_retries_at_once_a_row_is_one_s(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
     let bulk = Bulk::new(gateway.address);
     let rows = 20;
-    bulk.schedule("r", (0..rows).map(|n| client(&format!("C-{n}"))).collect())
-        .await;
+    bulk.schedule(
+        "r",
+        (0..rows)
+            .map(|n| client_create(&format!("C-{n}")))
+            .collect(),
+    )
+    .await;
     for _ in 0..rows {
         gateway.end_next(failed("status_500", false)).await;
     }
@@ -133,7 +150,12 @@ async fn what_cannot_be_sent_again_is_told_why(pool: PgPool) {
     let bulk = Bulk::new(gateway.address);
     bulk.schedule(
         "r",
-        vec![client("A"), client("B"), client("C"), client("D")],
+        vec![
+            client_create("A"),
+            client_create("B"),
+            client_create("C"),
+            client_create("D"),
+        ],
     )
     .await;
     gateway.end_next(failed("done_by_another", false)).await;
@@ -141,7 +163,7 @@ async fn what_cannot_be_sent_again_is_told_why(pool: PgPool) {
         .end_next(failed("error.msg.client.duplicate.externalId", false))
         .await;
     gateway.end_next(failed("status_500", false)).await;
-    let data = client("X")["data"].clone();
+    let data = client_create("X")["data"].clone();
     let request = json!({
         "reference_id": "r",
         "modifications": [
@@ -182,7 +204,7 @@ async fn what_cannot_be_sent_again_is_told_why(pool: PgPool) {
 async fn a_row_shows_the_operation_that_an_operator_runs_in_its_place(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
     let bulk = Bulk::new(gateway.address);
-    bulk.schedule("r", vec![client("A")]).await;
+    bulk.schedule("r", vec![client_create("A")]).await;
     gateway.end_next(failed("done_by_another", false)).await;
     let query = json!({ "reference_id": "r" });
     let before = bulk.status(&query).await;

@@ -5,10 +5,13 @@ use serde_json::json;
 use sqlx::PgPool;
 
 use super::{
-    Bulk, approve, client, disburse, errors_of,
+    Bulk, errors_of,
     retry::{codes, failed},
 };
-use crate::support::{Answer, OPS_TOKEN, TestGateway};
+use crate::support::{
+    Answer, OPS_TOKEN, TestGateway,
+    fixtures::{client_create, loan_approve, loan_disburse},
+};
 
 /// What an operator stopped stays stopped, and so does what stood behind it, until somebody names it.
 #[sqlx::test]
@@ -16,8 +19,16 @@ async fn what_an_operator_cancelled_is_only_sent_again_when_it_is_named(pool: Pg
     let gateway = TestGateway::start(pool).await;
     let bulk = Bulk::new(gateway.address);
     let update = json!({ "status": "LOAN_UPDATE", "data": { "externalId": "L", "principal": 5 } });
-    bulk.schedule("r", vec![update, approve("L"), disburse("L"), client("C")])
-        .await;
+    bulk.schedule(
+        "r",
+        vec![
+            update,
+            loan_approve("L"),
+            loan_disburse("L"),
+            client_create("C"),
+        ],
+    )
+    .await;
     let page = bulk.status(&json!({ "reference_id": "r" })).await;
     let id = page["records"][0]["consent_id"].as_str().unwrap();
     let request = gateway.request(Method::POST, &format!("/fineract/operations/{id}/cancel"));
@@ -60,8 +71,11 @@ async fn what_an_operator_cancelled_is_only_sent_again_when_it_is_named(pool: Pg
 async fn a_retry_keeps_its_deadline(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
     let bulk = Bulk::new(gateway.address);
-    bulk.schedule("r", (1..=4).map(|n| client(&format!("C-{n}"))).collect())
-        .await;
+    bulk.schedule(
+        "r",
+        (1..=4).map(|n| client_create(&format!("C-{n}"))).collect(),
+    )
+    .await;
     for _ in 1..=4 {
         gateway.end_next(failed("status_500", false)).await;
     }
@@ -86,7 +100,7 @@ async fn a_retry_keeps_its_deadline(pool: PgPool) {
         deadline(row, Some("2020-01-01T00:00:00Z")).await;
     }
     let first = json!({ "reference_id": "r", "records": [1, 2],
-        "modifications": [{"id": 3, "data": client("C-3")["data"], "expires_at": "2098-01-01T00:00:00Z"}] });
+        "modifications": [{"id": 3, "data": client_create("C-3")["data"], "expires_at": "2098-01-01T00:00:00Z"}] });
     let body = bulk.send("retry", &first).await.json();
     assert_eq!(body["taken"], json!([1, 3]), "{body}");
     assert_eq!(codes(&body), [(2, "needs_expires_at")]);
@@ -121,7 +135,7 @@ async fn what_fell_with_a_row_that_is_not_sent_again_is_not_sent_again_by_itself
     let gateway = TestGateway::start(pool).await;
     let bulk = Bulk::new(gateway.address);
     let update = json!({ "status": "LOAN_UPDATE", "data": { "externalId": "L", "principal": 5 } });
-    bulk.schedule("r", vec![update, disburse("L")]).await;
+    bulk.schedule("r", vec![update, loan_disburse("L")]).await;
     gateway
         .end_next(failed("validation.msg.loan.principal.not.valid", true))
         .await;

@@ -5,16 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use super::{Bulk, approve, client, disburse, loan};
-use crate::support::system::System;
+use super::Bulk;
+use crate::support::{
+    eventually::eventually,
+    fixtures::{client_create, loan_approve, loan_create, loan_disburse},
+    system::System,
+};
 
 /// Whole lives of loans, step by step over all of them.
 fn lives(count: usize) -> Vec<Value> {
     let steps: [fn(usize) -> Value; 4] = [
-        |n| client(&format!("C-{n}")),
-        |n| loan(&format!("L-{n}"), &format!("C-{n}")),
-        |n| approve(&format!("L-{n}")),
-        |n| disburse(&format!("L-{n}")),
+        |n| client_create(&format!("C-{n}")),
+        |n| loan_create(&format!("L-{n}"), &format!("C-{n}")),
+        |n| loan_approve(&format!("L-{n}")),
+        |n| loan_disburse(&format!("L-{n}")),
     ];
     steps.iter().flat_map(|step| (0..count).map(step)).collect()
 }
@@ -50,14 +54,12 @@ async fn a_killed_gateway_leaves_a_batch_that_another_runs_to_its_end(pool: PgPo
     let body = json!({ "reference_id": "r", "operations": rows });
     let answer = bulk.send("schedule", &body).await;
     assert_eq!(answer.status, 202, "{}", answer.text);
-    loop {
-        let status = bulk
-            .status(&json!({ "reference_id": "r", "limit": 1 }))
-            .await;
-        if status["metadata"]["progress_percentage"].as_i64() > Some(10) {
-            break;
-        }
-    }
+    let query = json!({ "reference_id": "r", "limit": 1 });
+    eventually("a tenth has ended", async || {
+        let status = bulk.status(&query).await;
+        status["metadata"]["progress_percentage"].as_i64() > Some(10)
+    })
+    .await;
     victim.kill().await;
 
     let survivor = system.process().await;

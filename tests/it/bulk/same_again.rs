@@ -4,8 +4,8 @@ use fineract_gateway::http::{Bulk as BulkRoutes, BulkClients};
 use serde_json::json;
 use sqlx::PgPool;
 
-use super::{Bulk, client, error_of};
-use crate::support::{Answer, TestGateway};
+use super::{Bulk, error_of};
+use crate::support::{Answer, TestGateway, fixtures::client_create};
 
 async fn assert_replayed(bulk: &Bulk, path: &str, media_type: &str, body: &str) {
     let again = Answer::of(bulk.post(path, media_type, body.to_owned())).await;
@@ -81,7 +81,7 @@ async fn lines_are_compared_by_their_values_and_tables_by_their_bytes(pool: PgPo
 async fn a_reference_is_looked_up_before_an_upload_is_refused(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
     let bulk = Bulk::new(gateway.address);
-    let three = [client("A"), client("B"), client("C")];
+    let three = [client_create("A"), client_create("B"), client_create("C")];
     // The name stands behind the rows.
     let body = json!({ "operations": three, "reference_id": "r" }).to_string();
     let first = Answer::of(bulk.post("schedule", JSON, body.clone())).await;

@@ -4,8 +4,11 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use super::{Bulk, approve, client, disburse, error_of, errors_of, loan};
-use crate::support::{Answer, TestGateway};
+use super::{Bulk, error_of, errors_of};
+use crate::support::{
+    Answer, TestGateway,
+    fixtures::{client_create, loan_approve, loan_create, loan_disburse},
+};
 
 async fn counts(pool: &PgPool) -> (i64, i64) {
     let batches = sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM batch"#).fetch_one(pool);
@@ -24,9 +27,9 @@ async fn a_batch_is_durable_and_in_the_order_of_the_file(pool: PgPool) {
         r#"{{"operations": [{}, {}, {}, {{"data": {data}, "status": "LOAN_DISBURSE", "consent_id": "c-4"}}],
             "reference_id": "batch-1", "file_name": "loans.json",
             "global_config": {{"configId": "7", "fiDataRangeTo": null}}}}"#,
-        client("C"),
-        loan("L", "C"),
-        approve("L")
+        client_create("C"),
+        loan_create("L", "C"),
+        loan_approve("L")
     );
 
     let answer = Answer::of(bulk.post("schedule", "application/json", body)).await;
@@ -114,12 +117,12 @@ async fn the_four_headers_must_all_be_of_one_client(pool: PgPool) {
 async fn every_problem_of_every_row_is_told_and_nothing_is_accepted(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
     let bulk = Bulk::new(gateway.address);
-    let mut late = loan("L", "C");
+    let mut late = loan_create("L", "C");
     late["data"]["submittedOnDate"] = json!("30 February 2026");
     late["data"]["principal"] = json!("100000");
     let body = json!({
         "reference_id": " ", "global_config": {"other": 1}, "accept": "some", "extra": 1,
-        "operations": [client("C"), late, {"status": "LOAN_PAY", "data": {}, "consent_id": 7}, 5]
+        "operations": [client_create("C"), late, {"status": "LOAN_PAY", "data": {}, "consent_id": 7}, 5]
     });
     let answer = bulk.send("schedule", &body).await;
     let expected = [
@@ -175,8 +178,8 @@ async fn what_cannot_be_read_is_refused_in_the_documents_envelope(pool: PgPool) 
     })
     .await;
     let bulk = Bulk::new(gateway.address);
-    let three =
-        json!({ "reference_id": "r", "operations": [client("A"), client("B"), client("C")] });
+    let three = ["A", "B", "C"].map(client_create);
+    let three = json!({ "reference_id": "r", "operations": three });
     let large = format!("{}{}", " ".repeat(32 * 1024 * 1024), three);
     for (media_type, body, expected) in [
         ("application/json", "{".to_owned(), (400, "BrokenJson")),
@@ -203,16 +206,16 @@ async fn what_cannot_be_read_is_refused_in_the_documents_envelope(pool: PgPool) 
 async fn with_accept_valid_the_good_rows_run_and_those_behind_a_bad_one_do_not(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
     let bulk = Bulk::new(gateway.address);
-    let mut bad_client = client("B");
+    let mut bad_client = client_create("B");
     bad_client["data"]["firstname"] = json!("");
-    let mut bad_loan = loan("L", "C");
+    let mut bad_loan = loan_create("L", "C");
     bad_loan["data"]["principal"] = json!(-1);
     let body = json!({
         "reference_id": "r", "accept": "valid",
         "operations": [
-            client("C"), bad_loan, approve("L"), disburse("L"), loan("L2", "C"),
+            client_create("C"), bad_loan, loan_approve("L"), loan_disburse("L"), loan_create("L2", "C"),
             // A whole chain rests on this client.
-            bad_client, loan("BL", "b"), approve("bl"),
+            bad_client, loan_create("BL", "b"), loan_approve("bl"),
             {"status": "NOTHING", "data": {}},
         ]
     });
@@ -225,10 +228,8 @@ async fn with_accept_valid_the_good_rows_run_and_those_behind_a_bad_one_do_not(p
     assert_eq!(counts(&pool).await, (1, 2));
 
     let status = bulk.status(&json!({ "reference_id": "r" })).await;
-    let told: Vec<_> = status["records"]
-        .as_array()
-        .unwrap()
-        .iter()
+    let records = status["records"].as_array().unwrap().iter();
+    let told: Vec<_> = records
         .map(|record| {
             (
                 record["status"].as_str().unwrap(),
@@ -246,9 +247,7 @@ async fn with_accept_valid_the_good_rows_run_and_those_behind_a_bad_one_do_not(p
             ready, invalid, behind, behind, ready, invalid, behind, behind, invalid
         ]
     );
-    let messages: Vec<_> = [1, 2, 7]
-        .map(|row: usize| status["records"][row]["error"]["message"].clone())
-        .into();
+    let messages = [1, 2, 7].map(|row: usize| status["records"][row]["error"]["message"].clone());
     assert_eq!(
         messages,
         [
@@ -265,7 +264,8 @@ async fn the_same_batch_twice_is_one_and_another_under_its_name_is_refused(pool:
     let beside = TestGateway::start(pool.clone()).await;
     let bulk = Bulk::new(gateway.address);
     let other_door = Bulk::new(beside.address);
-    let body = json!({ "reference_id": "r", "operations": [client("A"), client("B")] }).to_string();
+    let operations = ["A", "B"].map(client_create);
+    let body = json!({ "reference_id": "r", "operations": operations }).to_string();
     let send = |bulk: &Bulk| Answer::of(bulk.post("schedule", "application/json", body.clone()));
 
     let (first, second, third) = tokio::join!(send(&bulk), send(&other_door), send(&bulk));
@@ -278,7 +278,7 @@ async fn the_same_batch_twice_is_one_and_another_under_its_name_is_refused(pool:
     let again = send(&bulk).await;
     assert_eq!(again.header("idempotency-replayed"), "true");
 
-    let another = json!({ "reference_id": "r", "operations": [client("A")] });
+    let another = json!({ "reference_id": "r", "operations": [client_create("A")] });
     let (status, code, _) = error_of(&bulk.send("schedule", &another).await);
     assert_eq!((status, code.as_str()), (409, "ReferenceIdReused"));
     // Names are each client's own.
@@ -292,7 +292,7 @@ async fn the_same_batch_twice_is_one_and_another_under_its_name_is_refused(pool:
 async fn too_much_waiting_is_told_with_a_time_to_come_back(pool: PgPool) {
     let gateway = TestGateway::start_with(pool, |state| state.max_waiting = 0).await;
     let bulk = Bulk::new(gateway.address);
-    let body = json!({ "reference_id": "r", "operations": [client("A")] });
+    let body = json!({ "reference_id": "r", "operations": [client_create("A")] });
     let answer = bulk.send("schedule", &body).await;
     let (status, code, _) = error_of(&answer);
     assert_eq!((status, code.as_str()), (429, "TooMuchWaiting"));

@@ -4,8 +4,11 @@ use fineract_gateway::domain::End;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use super::{Bulk, approve, client, error_of, loan};
-use crate::support::{Answer, TestGateway, ends::done};
+use super::{Bulk, error_of};
+use crate::support::{
+    Answer, TestGateway,
+    fixtures::{client_create, done, loan_approve, loan_create},
+};
 
 pub(super) fn failed(code: &str) -> End {
     End::Failed {
@@ -29,9 +32,9 @@ fn keys(value: &Value) -> Vec<&str> {
 async fn every_key_of_the_document_is_there_in_its_order(pool: PgPool) {
     let gateway = TestGateway::start(pool).await;
     let bulk = Bulk::new(gateway.address);
-    let mut row = client("A");
+    let mut row = client_create("A");
     row["consent_id"] = json!("consent-1");
-    bulk.schedule("batch-20251110-001", vec![row, client("B")])
+    bulk.schedule("batch-20251110-001", vec![row, client_create("B")])
         .await;
 
     // The document's own request.
@@ -105,7 +108,7 @@ async fn every_key_of_the_document_is_there_in_its_order(pool: PgPool) {
 async fn a_batch_of_another_client_or_of_none_is_not_found(pool: PgPool) {
     let gateway = TestGateway::start(pool).await;
     let bulk = Bulk::new(gateway.address);
-    bulk.schedule("batch-xyz", vec![client("A")]).await;
+    bulk.schedule("batch-xyz", vec![client_create("A")]).await;
     for path in ["status", "retry", "cancel"] {
         let answer = bulk
             .other()
@@ -127,8 +130,11 @@ async fn a_batch_of_another_client_or_of_none_is_not_found(pool: PgPool) {
 async fn rows_and_batches_stand_where_their_operations_do(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
     let bulk = Bulk::new(gateway.address);
-    bulk.schedule("r", (1..=4).map(|n| client(&format!("C-{n}"))).collect())
-        .await;
+    bulk.schedule(
+        "r",
+        (1..=4).map(|n| client_create(&format!("C-{n}"))).collect(),
+    )
+    .await;
     let at = async || {
         let status = bulk.status(&json!({ "reference_id": "r" })).await;
         let records = status["records"].as_array().unwrap().clone();
@@ -203,7 +209,7 @@ async fn rows_and_batches_stand_where_their_operations_do(pool: PgPool) {
 async fn who_has_read_a_failure_knows_of_it(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
     let bulk = Bulk::new(gateway.address);
-    bulk.schedule("r", vec![loan("L", "C")]).await;
+    bulk.schedule("r", vec![loan_create("L", "C")]).await;
     let refused = End::Failed {
         body: Some("{}".to_owned()),
         message: "Fineract returned 403".to_owned(),
@@ -222,6 +228,6 @@ async fn who_has_read_a_failure_knows_of_it(pool: PgPool) {
     bulk.status(&json!({ "reference_id": "r", "limit": 1 }))
         .await;
     assert_eq!(failing_dependents().await, (false, true));
-    bulk.schedule("r2", vec![approve("L")]).await;
+    bulk.schedule("r2", vec![loan_approve("L")]).await;
     assert_eq!(failing_dependents().await, (false, true));
 }

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use super::{Bulk, client, error_of, errors_of};
-use crate::support::{Answer, TestGateway};
+use super::{Bulk, error_of, errors_of};
+use crate::support::{Answer, TestGateway, fixtures::client_create};
 
 /// The payloads of a batch's rows, word for word.
 async fn payloads(pool: &PgPool) -> Vec<String> {
@@ -101,7 +101,7 @@ async fn one_row_a_line_and_no_line_hides_another(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
     let bulk = Bulk::new(gateway.address);
     let row = r#"{"consent_id":"x","data":{"external_loan_id":"L","transactionAmount":1.10,"actualDisbursementDate":"11 January 2026"},"status":"LOAN_DISBURSE"}"#;
-    let lines = format!("{}\r\n\n  {row}", client("C"));
+    let lines = format!("{}\r\n\n  {row}", client_create("C"));
     let post = |reference: &str, lines: String| {
         Answer::of(bulk.post(
             &format!("schedule?reference_id={reference}"),
@@ -116,7 +116,11 @@ async fn one_row_a_line_and_no_line_hides_another(pool: PgPool) {
         r#"{"external_loan_id":"L","transactionAmount":1.10,"actualDisbursementDate":"11 January 2026"}"#
     );
 
-    let broken = format!("{}\n{{\"status\":\n[]\n{}", client("A"), client("B"));
+    let broken = format!(
+        "{}\n{{\"status\":\n[]\n{}",
+        client_create("A"),
+        client_create("B")
+    );
     let answer = post("broken", broken.clone()).await;
     let codes: Vec<_> = errors_of(&answer)
         .into_iter()

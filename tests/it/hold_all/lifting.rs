@@ -6,9 +6,9 @@ use sqlx::PgPool;
 
 use super::{REASON, hold_all};
 use crate::support::{
-    Answer, TestGateway, client_create,
+    Answer, TestGateway,
+    fixtures::{client_create, envelope, loan_create, loan_disburse, repayment},
     operators::{Operator, audit, leave_attempt, on_hold, park, uuid},
-    steps::{disburse, envelope, loan, repayment},
 };
 
 async fn listed(operator: &Operator, query: &str) -> Value {
@@ -29,12 +29,8 @@ async fn operators_release_by_filter_what_they_have_looked_at(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
     let operator = Operator::of(gateway.address);
     let first = gateway.accept(&client_create("C-1")).await;
-    let created = gateway
-        .accept(&envelope("LOAN_CREATE", loan("L-1", "C-2")))
-        .await;
-    let paid = gateway
-        .accept(&envelope("LOAN_DISBURSE", disburse("L-2")))
-        .await;
+    let created = gateway.accept(&loan_create("L-1", "C-2")).await;
+    let paid = gateway.accept(&loan_disburse("L-2")).await;
     let sent = gateway
         .accept(&envelope("LOAN_REPAYMENT", repayment("L-3", 10.0)))
         .await;

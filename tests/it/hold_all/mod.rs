@@ -13,16 +13,14 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions as _, PgPool};
 
-use crate::{
-    failover::until,
-    support::{
-        Answer, OPS_TOKEN, TestGateway, claim_limits, client_create,
-        command::run,
-        ends::done,
-        operators::{Operator, on_hold},
-        steps::client,
-        system::System,
-    },
+use crate::support::{
+    Answer, OPS_TOKEN, TestGateway, claim_limits,
+    command::run,
+    database::eventually_true,
+    eventually::eventually,
+    fixtures::{client, client_create, done},
+    operators::{Operator, on_hold},
+    system::System,
 };
 
 const REASON: &str = "restored from the backup of 10:00";
@@ -134,18 +132,14 @@ async fn what_is_just_being_accepted_is_on_hold_as_well(pool: PgPool) {
     let stopped = "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 42 AND NOT granted)";
     let waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid <> 42 AND NOT granted)
                      OR EXISTS (SELECT FROM hold_all WHERE covers_all_since IS NOT NULL)";
-    let is_so = async |query: &'static str| {
-        let row = sqlx::query_scalar::<_, bool>(query).fetch_one(&pool).await;
-        row.expect("a row")
-    };
     let body = client_create("C");
     let accepting = gateway.accept(&body);
     let holding = async {
-        until("it is being accepted", async || is_so(stopped).await).await;
+        eventually_true(&pool, stopped).await;
         hold_all(&pool).await
     };
     let letting_go = async {
-        until("it is waited for", async || is_so(waits).await).await;
+        eventually_true(&pool, waits).await;
         stopping.rollback().await.unwrap();
     };
     let (id, covered, ()) = tokio::join!(accepting, holding, letting_go);
@@ -167,7 +161,7 @@ async fn however_much_is_accepted_meanwhile_all_of_it_is_on_hold(pool: PgPool) {
         }
     };
     let holding = async {
-        until("some are there", async || {
+        eventually("some are there", async || {
             let count = sqlx::query_scalar!(r#"SELECT count(*) AS "n!" FROM operation"#);
             count.fetch_one(&pool).await.unwrap() > 60
         })
@@ -178,7 +172,7 @@ async fn however_much_is_accepted_meanwhile_all_of_it_is_on_hold(pool: PgPool) {
             .await
             .unwrap();
         let freeing = async {
-            until("the others are on hold", async || {
+            eventually("the others are on hold", async || {
                 let count = sqlx::query_scalar!(
                     r#"SELECT count(*) AS "n!" FROM operation WHERE on_hold AND read_first"#
                 );
@@ -238,7 +232,7 @@ async fn the_command_and_the_flag_hold_every_gateway(pool: PgPool) {
             &json!([{ "type": "CLIENT_CREATE", "count": 1 }])
         )
     );
-    until("the metrics say so", async || {
+    eventually("the metrics say so", async || {
         let metrics = second.get("/metrics").await.text;
         metrics.contains("gateway_on_hold 1") && metrics.contains("gateway_hold_all 1")
     })

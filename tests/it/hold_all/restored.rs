@@ -6,9 +6,9 @@ use sqlx::PgPool;
 
 use super::{REASON, hold_all};
 use crate::support::{
-    API_KEY, OPS_TOKEN, TestGateway, client_create,
+    API_KEY, OPS_TOKEN, TestGateway,
+    fixtures::{FUTURE, client_create, envelope, expiring, repayment},
     operators::{Operator, on_hold, uuid},
-    steps::{client, envelope, repayment},
     system::System,
 };
 
@@ -54,16 +54,15 @@ async fn what_was_there_does_not_expire_unread(pool: PgPool) {
     let gateway = system.gateway().await;
     let operator = Operator::of(gateway.address);
     gateway.pay_out("L").await;
-    let until = async |amount: f64| {
-        let mut body = envelope("LOAN_REPAYMENT", repayment("L", amount));
-        body["expires_at"] = json!("2099-01-01T00:00:00Z");
-        gateway.submit(&body).await
+    let repay = async |amount: f64| {
+        let body = envelope("LOAN_REPAYMENT", repayment("L", amount));
+        gateway.submit(&expiring(body, FUTURE)).await
     };
-    let booked = until(10.0).await;
+    let booked = repay(10.0).await;
     assert_eq!(gateway.end_of(&booked).await["status"], "success");
     // As a restored database has them: the first as it was before it was sent.
     hold_all(&pool).await;
-    let unsent = until(20.0).await;
+    let unsent = repay(20.0).await;
     forget(&pool, &booked).await;
     sqlx::query!(
         "UPDATE operation SET read_first = true, expires_at = now() - interval '1 h' WHERE on_hold"
@@ -72,7 +71,7 @@ async fn what_was_there_does_not_expire_unread(pool: PgPool) {
     .await
     .unwrap();
     // One that was accepted under the hold was never sent, and expires at once.
-    let mut late = envelope("CLIENT_CREATE", client("C-2"));
+    let mut late = client_create("C-2");
     late["expires_at"] = json!("2020-01-01T00:00:00Z");
     let late = gateway.submit(&late).await;
     assert_eq!(gateway.end_of(&late).await["status"], "failed");

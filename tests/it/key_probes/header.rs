@@ -3,8 +3,8 @@
 use serde_json::json;
 use sqlx::PgPool;
 
-use super::{asking, until_reason, until_told};
-use crate::support::steps::{approve, client, disburse};
+use super::{asking, eventually_reported, eventually_waits};
+use crate::support::fixtures::{approve, client, disburse};
 
 #[sqlx::test]
 async fn a_renamed_header_is_noticed_and_can_be_set(pool: PgPool) {
@@ -13,7 +13,7 @@ async fn a_renamed_header_is_noticed_and_can_be_set(pool: PgPool) {
     system.restart_with_keys(json!({ "header": header })).await;
     let gateway = system.gateway().await;
     let id = gateway.send("CLIENT_CREATE", client("C-1")).await;
-    until_reason(&gateway, &id, "keys_not_honoured").await;
+    eventually_waits(&gateway, &id, "keys_not_honoured").await;
     assert!(gateway.shut_down().await);
     system.set("FINERACT_IDEMPOTENCY_HEADER", header);
     let gateway = system.gateway().await;
@@ -37,8 +37,8 @@ async fn a_verdict_is_of_one_header(pool: PgPool) {
     system.set("FINERACT_IDEMPOTENCY_HEADER", "X-Idempotency-Kee");
     let gateway = system.gateway().await;
     let id = gateway.send("LOAN_DISBURSE", disburse("L-2")).await;
-    until_told(&gateway, &["disburse"]).await;
-    until_reason(&gateway, &id, "keys_not_honoured").await;
+    eventually_reported(&gateway, &["disburse"]).await;
+    eventually_waits(&gateway, &id, "keys_not_honoured").await;
     assert!(gateway.shut_down().await);
     system.set("FINERACT_IDEMPOTENCY_HEADER", "Idempotency-Key");
     let gateway = system.gateway().await;

@@ -2,27 +2,18 @@
 
 mod header;
 
-use std::time::{Duration, Instant};
-
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use crate::support::{
     OPS_TOKEN,
+    caller::Caller,
+    database::{make_due, stop_retries},
+    eventually::{eventually_ok, while_waiting},
+    fixtures::{approve, client, disburse, loan, of_loan, rename, repayment},
     operators::Operator,
-    steps::{approve, client, disburse, loan, rename, repayment},
-    system::{Caller, System},
+    system::System,
 };
-
-/// No test waits longer for anything.
-const DEADLINE: Duration = Duration::from_secs(40);
-
-/// What is to be tried again stays where it is until the test goes on with it.
-const NOTHING_BY_ITSELF: &str = "
-    CREATE OR REPLACE FUNCTION stay() RETURNS trigger LANGUAGE plpgsql AS
-        $$ BEGIN NEW.due_at := now() + interval '1 hour'; RETURN NEW; END $$;
-    CREATE OR REPLACE TRIGGER stay BEFORE UPDATE ON operation
-       FOR EACH ROW WHEN (OLD.state = 'running' AND NEW.state = 'ready') EXECUTE FUNCTION stay()";
 
 /// A system whose gateways have to find out, and its operator.
 async fn asking(pool: &PgPool) -> System {
@@ -42,38 +33,28 @@ async fn verdicts(pool: &PgPool) -> Vec<(String, Option<bool>, Option<String>)> 
         .collect()
 }
 
-/// Waits until the gateway tells of these kinds that their keys are ignored; it is ready all the same.
-async fn until_told(gateway: &Caller, kinds: &[&str]) {
-    let started = Instant::now();
-    loop {
+/// Waits until the gateway reports of these kinds that their keys are ignored; it is ready all the time.
+async fn eventually_reported(gateway: &Caller, kinds: &[&str]) {
+    eventually_ok("the gateway reports them", async || {
         let answer = gateway.get("/readyz").await;
         assert_eq!(answer.status, 200, "{}", answer.text);
-        let told = &answer.json()["keys_not_honoured"];
-        if *told == json!(kinds) || (kinds.is_empty() && told.is_null()) {
-            return;
+        let ignored = answer.json()["keys_not_honoured"].take();
+        if ignored == json!(kinds) || (kinds.is_empty() && ignored.is_null()) {
+            Ok(())
+        } else {
+            Err(answer.text)
         }
-        assert!(started.elapsed() < DEADLINE, "{}", answer.text);
-        tokio::task::yield_now().await;
-    }
+    })
+    .await;
 }
 
 /// Waits until an operation waits for that reason.
-async fn until_reason(gateway: &Caller, id: &str, reason_code: &str) {
+async fn eventually_waits(gateway: &Caller, id: &str, reason_code: &str) {
     let operator = Operator::of(gateway.address);
     let waits = |operation: &Value| operation["reason_code"] == reason_code;
-    let operation = operator.once(id, waits).await;
+    let operation = operator.eventually(id, waits).await;
     assert_ne!(operation["state"], "parked", "{operation:#}");
     assert_ne!(operation["state"], "failed", "{operation:#}");
-}
-
-/// Nothing has to wait for its next try.
-async fn hurry(pool: &PgPool) {
-    sqlx::raw_sql(
-        "UPDATE operation SET due_at = now() WHERE state = 'ready'; SELECT pg_notify('operation_ready', '')",
-    )
-    .execute(pool)
-    .await
-    .unwrap();
 }
 
 /// How many effects of this kind there are.
@@ -134,9 +115,7 @@ async fn a_probe_is_made_where_the_state_forbids_the_command(pool: PgPool) {
     gateway
         .succeeds("LOAN_REPAYMENT", repayment("L-3", 5_000.0))
         .await;
-    gateway
-        .succeeds("LOAN_DELETE", json!({ "external_loan_id": "Pending" }))
-        .await;
+    gateway.succeeds("LOAN_DELETE", of_loan("Pending")).await;
     let expected: Vec<_> = [
         ("approve", Some("loan:paid")),
         ("create_client", None),
@@ -168,8 +147,8 @@ async fn what_fineract_ignores_the_keys_of_waits_until_it_is_mended(pool: PgPool
     system.restart_with_keys(json!({ "ignored": true })).await;
     let gateway = system.gateway().await;
     let id = gateway.send("CLIENT_CREATE", client("C-1")).await;
-    until_reason(&gateway, &id, "keys_not_honoured").await;
-    until_told(&gateway, &["create_client"]).await;
+    eventually_waits(&gateway, &id, "keys_not_honoured").await;
+    eventually_reported(&gateway, &["create_client"]).await;
     let metrics = gateway.get("/metrics").await.text;
     assert!(
         metrics.contains(r#"gateway_keys_not_honoured{command="create_client"} 1"#),
@@ -180,7 +159,7 @@ async fn what_fineract_ignores_the_keys_of_waits_until_it_is_mended(pool: PgPool
     system.restart_with_keys(json!({})).await;
     let end = gateway.end_of(&id).await;
     assert_eq!(end["status"], "success", "{end}");
-    until_told(&gateway, &[]).await;
+    eventually_reported(&gateway, &[]).await;
 }
 
 #[sqlx::test]
@@ -192,9 +171,9 @@ async fn only_the_kind_waits_whose_keys_are_ignored(pool: PgPool) {
     let gateway = system.gateway().await;
     gateway.succeeds("CLIENT_CREATE", client("C-1")).await;
     let id = gateway.send("LOAN_CREATE", loan("L-1", "C-1")).await;
-    until_reason(&gateway, &id, "keys_not_honoured").await;
+    eventually_waits(&gateway, &id, "keys_not_honoured").await;
     gateway.succeeds("CLIENT_CREATE", client("C-2")).await;
-    until_told(&gateway, &["create_loan"]).await;
+    eventually_reported(&gateway, &["create_loan"]).await;
 }
 
 /// Nothing could be asked about the first approval: done once more, it was refused instead of answered.
@@ -208,9 +187,9 @@ async fn a_first_success_tells_that_keys_are_ignored(pool: PgPool) {
     gateway.file("L-1").await;
     gateway.file("L-2").await;
     gateway.succeeds("LOAN_APPROVE", approve("L-1")).await;
-    until_told(&gateway, &["approve"]).await;
+    eventually_reported(&gateway, &["approve"]).await;
     let id = gateway.send("LOAN_APPROVE", approve("L-2")).await;
-    until_reason(&gateway, &id, "keys_not_honoured").await;
+    eventually_waits(&gateway, &id, "keys_not_honoured").await;
     assert_eq!(effects(&system, "APPROVE", "LOAN").await, 1);
 }
 
@@ -225,7 +204,7 @@ async fn a_mended_fineract_of_which_nothing_can_be_asked_is_tried(pool: PgPool) 
     gateway.file("L-1").await;
     gateway.file("L-2").await;
     gateway.succeeds("LOAN_APPROVE", approve("L-1")).await;
-    until_told(&gateway, &["approve"]).await;
+    eventually_reported(&gateway, &["approve"]).await;
     // The only loan on which that could be asked is not known any more.
     sqlx::query!(
         "UPDATE lane SET resource_id = NULL WHERE key = $1",
@@ -235,11 +214,11 @@ async fn a_mended_fineract_of_which_nothing_can_be_asked_is_tried(pool: PgPool) 
     .await
     .unwrap();
     let id = gateway.send("LOAN_APPROVE", approve("L-2")).await;
-    until_reason(&gateway, &id, "keys_not_honoured").await;
+    eventually_waits(&gateway, &id, "keys_not_honoured").await;
     system.restart_with_keys(json!({})).await;
     let end = gateway.end_of(&id).await;
     assert_eq!(end["status"], "success", "{end}");
-    until_told(&gateway, &[]).await;
+    eventually_reported(&gateway, &[]).await;
 }
 
 /// An update is done, its answer is lost, and the Fineract that comes back ignores keys; then it honours them
@@ -255,31 +234,19 @@ async fn what_was_sent_while_keys_were_ignored_is_read_before_it_is_sent_again(p
             json!({ "externalId": "C-1", "firstname": "Asha" }),
         )
         .await;
-    sqlx::raw_sql(NOTHING_BY_ITSELF)
-        .execute(&pool)
-        .await
-        .unwrap();
+    stop_retries(&pool).await;
     system.restart_with_keys(json!({ "ignored": true })).await;
     system
         .fault(json!({ "match": { "method": "PUT", "path": "/clients" }, "fault": "reset_after" }))
         .await;
     let id = gateway.send("CLIENT_UPDATE", rename("C-1")).await;
-    until_reason(&gateway, &id, "connection_closed").await;
-    hurry(&pool).await;
-    until_reason(&gateway, &id, "keys_not_honoured").await;
+    eventually_waits(&gateway, &id, "connection_closed").await;
+    make_due(&pool).await;
+    eventually_waits(&gateway, &id, "keys_not_honoured").await;
     assert_eq!(effects(&system, "UPDATE", "CLIENT").await, 2);
 
     system.restart_with_keys(json!({})).await;
-    let hurrying = async {
-        loop {
-            hurry(&pool).await;
-            tokio::task::yield_now().await;
-        }
-    };
-    let end = tokio::select! {
-        end = gateway.end_of(&id) => end,
-        () = hurrying => unreachable!(),
-    };
+    let end = while_waiting(gateway.end_of(&id), async || make_due(&pool).await).await;
     assert_eq!(end["status"], "success", "{end}");
     assert_eq!(effects(&system, "UPDATE", "CLIENT").await, 2);
 }

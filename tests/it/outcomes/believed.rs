@@ -1,20 +1,20 @@
 //! What was seen once is not believed once it may be otherwise.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use sqlx::PgPool;
 
-use super::{Bench, CLIENT, LOAN_DONE, approved_by, client, loan, stands};
-use crate::support::{OPS_TOKEN, operators::Operator};
-
-fn disburse() -> Value {
-    json!({ "external_loan_id": "L-1", "actualDisbursementDate": "11 January 2024" })
-}
+use super::Bench;
+use crate::support::{
+    OPS_TOKEN,
+    fixtures::{CLIENT_DONE, LOAN_DONE, client, disburse, show_loan, shown_approved, shown_loan},
+    operators::Operator,
+};
 
 /// Loan 9, paid out by somebody else.
 fn paid() -> String {
     let paid = r#""transactions":[{"id":5,"type":{"id":1},"amount":100000.000000,"externalId":"X",
             "manuallyReversed":false}]"#;
-    loan(&[
+    shown_loan(&[
         (r#""status":{"id":100}"#, r#""status":{"id":300}"#),
         (r#""transactions":[]"#, paid),
     ])
@@ -23,15 +23,17 @@ fn paid() -> String {
 /// A key that was in Fineract's books may be gone with them: who has lost the connection since asks the guard.
 async fn is_not_asked_after(pool: PgPool, failure: &str) {
     let bench = Bench::start(pool).await;
-    stands(&bench.fake, &approved_by("gateway"));
+    show_loan(&bench.fake, &shown_approved("gateway"));
     bench
         .fake
         .answers("disburse", &["hang", "425c {}", failure, LOAN_DONE]);
     let gateway = bench.gateway().await;
-    let id = gateway.send("LOAN_DISBURSE", disburse()).await;
+    let id = gateway.send("LOAN_DISBURSE", disburse("L-1")).await;
     bench.until_commands(3).await;
-    stands(&bench.fake, &paid());
-    bench.until(&id, "ready", "an_attempt_may_still_run").await;
+    show_loan(&bench.fake, &paid());
+    bench
+        .eventually(&id, "ready", "an_attempt_may_still_run")
+        .await;
     assert_eq!(bench.fake.commands().len(), 3);
     assert!(gateway.shut_down().await);
 }
@@ -57,7 +59,7 @@ async fn the_key_of_a_command_that_a_checker_may_have_deleted_is_not_asked_where
         .system
         .set("OPS_TOKENS", &format!("admin={OPS_TOKEN}"));
     bench.system.set("FINERACT_MAKER_CHECKER", "true");
-    stands(&bench.fake, &approved_by("gateway"));
+    show_loan(&bench.fake, &shown_approved("gateway"));
     let pending = r#"200 {"commandId":77,"resourceId":9,"rollbackTransaction":true}"#;
     let unchecked = r#"200 {"id":77,"actionName":"DISBURSE","entityName":"LOAN","resourceId":9,
         "maker":"gateway","madeOnDate":1795841559421,"loanId":9,"url":"/loans/9"}"#;
@@ -66,18 +68,24 @@ async fn the_key_of_a_command_that_a_checker_may_have_deleted_is_not_asked_where
         .answers("disburse", &[pending, "425c {}", LOAN_DONE]);
     bench.fake.reads("/audits/77", unchecked);
     let gateway = bench.gateway().await;
-    let id = gateway.send("LOAN_DISBURSE", disburse()).await;
-    bench.until(&id, "ready", "awaiting_checker").await;
+    let id = gateway.send("LOAN_DISBURSE", disburse("L-1")).await;
+    bench.eventually(&id, "ready", "awaiting_checker").await;
     bench.age(40_000.0).await;
     bench.until_commands(2).await;
     bench.fake.reads("/audits/77", "500 {}");
-    bench.until(&id, "ready", "awaiting_checker_unseen").await;
+    bench
+        .eventually(&id, "ready", "awaiting_checker_unseen")
+        .await;
     bench.age_troubles().await;
-    bench.until(&id, "parked", "awaiting_checker_unseen").await;
-    stands(&bench.fake, &paid());
+    bench
+        .eventually(&id, "parked", "awaiting_checker_unseen")
+        .await;
+    show_loan(&bench.fake, &paid());
     let operator = Operator::of(gateway.address);
     assert!(operator.act(&id, "retry").await.status.is_success());
-    bench.until(&id, "ready", "an_attempt_may_still_run").await;
+    bench
+        .eventually(&id, "ready", "an_attempt_may_still_run")
+        .await;
     assert_eq!(bench.fake.commands().len(), 2);
     assert!(gateway.shut_down().await);
 }
@@ -86,12 +94,14 @@ async fn the_key_of_a_command_that_a_checker_may_have_deleted_is_not_asked_where
 #[sqlx::test]
 async fn a_success_of_a_loan_of_another_name_is_none_of_ours(pool: PgPool) {
     let bench = Bench::start(pool).await;
-    stands(&bench.fake, &approved_by("gateway"));
+    show_loan(&bench.fake, &shown_approved("gateway"));
     let other = LOAN_DONE.replace('}', r#","resourceExternalId":"L-2"}"#);
     bench.fake.answers("disburse", &[&other]);
     let gateway = bench.gateway().await;
-    let id = gateway.send("LOAN_DISBURSE", disburse()).await;
-    bench.until(&id, "parked", "answer_about_another").await;
+    let id = gateway.send("LOAN_DISBURSE", disburse("L-1")).await;
+    bench
+        .eventually(&id, "parked", "answer_about_another")
+        .await;
     let metrics = gateway.get("/metrics").await.text;
     let alarm = r#"gateway_alarms_total{alarm="answer_about_another"}"#;
     assert!(metrics.contains(alarm), "{metrics}");
@@ -104,10 +114,10 @@ async fn what_was_made_and_changed_since_can_be_resolved_as_succeeded(pool: PgPo
     bench
         .system
         .set("OPS_TOKENS", &format!("admin={OPS_TOKEN}"));
-    bench.fake.answers("/clients", &["close", CLIENT]);
+    bench.fake.answers("/clients", &["close", CLIENT_DONE]);
     let gateway = bench.gateway().await;
     let id = gateway.send("CLIENT_CREATE", client("C-1")).await;
-    bench.until(&id, "ready", "connection_closed").await;
+    bench.eventually(&id, "ready", "connection_closed").await;
     let changed = r#"200 {"id":7,"externalId":"C-1","firstname":"Another","lastname":"Name","active":true,"officeId":1,
         "timeline":{"activatedByUsername":"gateway"}}"#;
     bench.fake.reads("/clients/external-id/C-1", changed);

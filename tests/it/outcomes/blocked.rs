@@ -4,8 +4,11 @@ use std::time::Instant;
 
 use sqlx::PgPool;
 
-use super::{Bench, CLIENT, LOAN_DONE, approve, client, loan, stands};
-use crate::fake_fineract::refusal;
+use super::Bench;
+use crate::{
+    fake_fineract::refusal,
+    support::fixtures::{CLIENT_DONE, LOAN_DONE, approve, client, show_loan, shown_loan},
+};
 
 #[sqlx::test]
 async fn wrong_credentials_block_everything_until_they_are_right(pool: PgPool) {
@@ -14,7 +17,7 @@ async fn wrong_credentials_block_everything_until_they_are_right(pool: PgPool) {
     bench.fake.reads("/paymenttypes", "401 {}");
     let gateway = bench.gateway().await;
     let first = gateway.send("CLIENT_CREATE", client("C-1")).await;
-    bench.until(&first, "ready", "unauthenticated").await;
+    bench.eventually(&first, "ready", "unauthenticated").await;
     let blocked_at = Instant::now();
     let second = gateway.send("CLIENT_CREATE", client("C-2")).await;
     bench.until_commands(2).await;
@@ -23,9 +26,11 @@ async fn wrong_credentials_block_everything_until_they_are_right(pool: PgPool) {
     let most = 3 + blocked_at.elapsed().as_secs();
     assert!(tried as u64 <= most, "{tried} commands");
 
-    bench.fake.answers("C-1", &[CLIENT]);
-    bench.fake.answers("C-2", &[&CLIENT.replace("C-1", "C-2")]);
-    bench.fake.answers("C-", &[CLIENT]);
+    bench.fake.answers("C-1", &[CLIENT_DONE]);
+    bench
+        .fake
+        .answers("C-2", &[&CLIENT_DONE.replace("C-1", "C-2")]);
+    bench.fake.answers("C-", &[CLIENT_DONE]);
     bench.fake.reads("/paymenttypes", "200 []");
     for id in [first, second] {
         let end = bench.end_of(&gateway, &id).await;
@@ -41,27 +46,29 @@ async fn a_401_of_one_operation_alone_is_for_a_person(pool: PgPool) {
     let gateway = bench.gateway().await;
     let id = gateway.send("CLIENT_CREATE", client("C-1")).await;
     bench.until_commands(2).await;
-    bench.until(&id, "ready", "unauthenticated").await;
+    bench.eventually(&id, "ready", "unauthenticated").await;
     bench.age_troubles().await;
-    bench.until(&id, "parked", "unauthenticated").await;
+    bench.eventually(&id, "parked", "unauthenticated").await;
     assert!(gateway.shut_down().await);
 }
 
 #[sqlx::test]
 async fn a_missing_permission_blocks_its_type_and_no_other(pool: PgPool) {
     let bench = Bench::start(pool).await;
-    stands(&bench.fake, &loan(&[]));
+    show_loan(&bench.fake, &shown_loan(&[]));
     let forbidden = refusal(403, "error.msg.not.authorized");
     bench.fake.answers("C-", &[&forbidden]);
     bench.fake.answers("approve", &[LOAN_DONE]);
     let gateway = bench.gateway().await;
     let mut ids = vec![gateway.send("CLIENT_CREATE", client("C-1")).await];
-    bench.until(&ids[0], "ready", "permission_missing").await;
+    bench
+        .eventually(&ids[0], "ready", "permission_missing")
+        .await;
     for number in 2..=20 {
         let client = client(&format!("C-{number}"));
         ids.push(gateway.send("CLIENT_CREATE", client).await);
     }
-    let other = gateway.run("LOAN_APPROVE", approve()).await;
+    let other = gateway.run("LOAN_APPROVE", approve("L-1")).await;
     assert_eq!(other["status"], "success", "{other}");
     // Of the twenty that lack it one is tried from time to time.
     let tried = bench.fake.commands();
@@ -85,10 +92,10 @@ async fn a_stored_want_of_permission_is_tried_again_under_a_new_key(pool: PgPool
     let forbidden = refusal(403, "error.msg.not.authorized");
     bench
         .fake
-        .answers("C-1", &[&forbidden.replacen("403", "403c", 1), CLIENT]);
+        .answers("C-1", &[&forbidden.replacen("403", "403c", 1), CLIENT_DONE]);
     let gateway = bench.gateway().await;
     let id = gateway.send("CLIENT_CREATE", client("C-1")).await;
-    bench.until(&id, "ready", "permission_missing").await;
+    bench.eventually(&id, "ready", "permission_missing").await;
     assert!(gateway.shut_down().await);
     let gateway = bench.gateway().await;
     let end = bench.end_of(&gateway, &id).await;

@@ -3,8 +3,15 @@
 
 use sqlx::PgPool;
 
-use super::{Bench, LOAN_DONE, approve, approved_by, loan, stands};
-use crate::{fake_fineract::refusal, support::system::Caller};
+use super::Bench;
+use crate::{
+    fake_fineract::refusal,
+    support::{
+        caller::Caller,
+        eventually::eventually,
+        fixtures::{LOAN_DONE, approve, of_loan, show_loan, shown_approved, shown_loan},
+    },
+};
 
 const PENDING: &str = r#"200 {"commandId":77,"resourceId":9,"rollbackTransaction":true,
     "resourceExternalId":{},"subResourceExternalId":{}}"#;
@@ -20,12 +27,12 @@ pub(super) fn checked() -> String {
 
 /// An approval that waits for its checker, with its audit as it is.
 pub(super) async fn waiting(bench: &Bench, audit: &str, reason_code: &str) -> (Caller, String) {
-    stands(&bench.fake, &loan(&[]));
+    show_loan(&bench.fake, &shown_loan(&[]));
     bench.fake.answers("approve", &[PENDING, "425c {}"]);
     bench.fake.reads(AUDIT, audit);
     let gateway = bench.gateway().await;
-    let id = gateway.send("LOAN_APPROVE", approve()).await;
-    bench.until(&id, "ready", reason_code).await;
+    let id = gateway.send("LOAN_APPROVE", approve("L-1")).await;
+    bench.eventually(&id, "ready", reason_code).await;
     (gateway, id)
 }
 
@@ -35,12 +42,11 @@ async fn looked_again(bench: &Bench) {
         pages.iter().filter(|page| *page == AUDIT).count()
     };
     let before = looks();
-    let started = std::time::Instant::now();
-    while looks() < before + 2 {
-        assert!(started.elapsed() < super::DEADLINE);
+    eventually("the audit is read twice", async || {
         bench.hurry().await;
-        bench.fake.tick().await;
-    }
+        looks() >= before + 2
+    })
+    .await;
 }
 
 #[sqlx::test]
@@ -50,7 +56,7 @@ async fn an_approved_command_succeeds_with_fineracts_own_words(pool: PgPool) {
     // However long it takes.
     bench.age_troubles().await;
     looked_again(&bench).await;
-    bench.until(&id, "ready", "awaiting_checker").await;
+    bench.eventually(&id, "ready", "awaiting_checker").await;
     let done = r#"200c {"commandId":77,"officeId":1,"clientId":7,"loanId":9,"resourceId":9}"#;
     bench.fake.answers("approve", &[done]);
     bench.fake.reads(AUDIT, &checked());
@@ -87,7 +93,7 @@ async fn a_rejected_command_fails(pool: PgPool) {
 async fn what_is_rejected_although_it_was_done_is_a_success(pool: PgPool) {
     let bench = Bench::start(pool).await;
     let (gateway, id) = waiting(&bench, UNCHECKED, "awaiting_checker").await;
-    stands(&bench.fake, &approved_by("mifos"));
+    show_loan(&bench.fake, &shown_approved("mifos"));
     bench.fake.reads(AUDIT, &checked());
     let end = bench.end_of(&gateway, &id).await;
     assert_eq!(end["status"], "success", "{end}");
@@ -102,7 +108,7 @@ async fn another_word_of_the_database_is_no_rejection(pool: PgPool) {
     let hiccup = refusal(403, "error.msg.persistence.error");
     bench.fake.answers("approve", &[&hiccup]);
     bench.fake.reads(AUDIT, &checked());
-    bench.until(&id, "ready", "database_spoke").await;
+    bench.eventually(&id, "ready", "database_spoke").await;
 }
 
 /// The next round has a loan of its own lane again.
@@ -124,9 +130,13 @@ async fn a_command_that_cannot_be_seen_is_neither_rejected_nor_asked_about(pool:
         let (gateway, id) = waiting(&bench, audit, "awaiting_checker_unseen").await;
         bench.age(40_000.0).await;
         looked_again(&bench).await;
-        bench.until(&id, "ready", "awaiting_checker_unseen").await;
+        bench
+            .eventually(&id, "ready", "awaiting_checker_unseen")
+            .await;
         bench.age_troubles().await;
-        bench.until(&id, "parked", "awaiting_checker_unseen").await;
+        bench
+            .eventually(&id, "parked", "awaiting_checker_unseen")
+            .await;
         assert_eq!(bench.fake.commands().len(), 1, "{audit}");
         assert!(gateway.shut_down().await);
         begin_anew(&bench).await;
@@ -137,7 +147,7 @@ async fn a_command_that_cannot_be_seen_is_neither_rejected_nor_asked_about(pool:
 async fn what_took_effect_unseen_succeeds_under_the_checkers_name(pool: PgPool) {
     let bench = Bench::start(pool).await;
     let (gateway, id) = waiting(&bench, "500 {}", "awaiting_checker_unseen").await;
-    stands(&bench.fake, &approved_by("checker"));
+    show_loan(&bench.fake, &shown_approved("checker"));
     let end = bench.end_of(&gateway, &id).await;
     assert_eq!(end["status"], "success", "{end}");
     assert_eq!(bench.fake.commands().len(), 1);
@@ -164,7 +174,7 @@ async fn an_approval_that_fineract_refuses_ends_in_its_words(pool: PgPool) {
 async fn an_approval_that_is_refused_because_it_was_done_is_a_success(pool: PgPool) {
     let bench = Bench::start(pool).await;
     let (gateway, id) = waiting(&bench, UNCHECKED, "awaiting_checker").await;
-    stands(&bench.fake, &approved_by("checker"));
+    show_loan(&bench.fake, &shown_approved("checker"));
     let code = "error.msg.loan.approve.account.is.not.submitted.and.pending.state";
     let refused = refusal(400, code).replacen("400", "400c", 1);
     bench.fake.answers("approve", &[&refused]);
@@ -202,7 +212,9 @@ async fn a_command_that_waits_gets_no_second_one_under_another_key(pool: PgPool)
         .await
         .unwrap();
     bench.age(200.0).await;
-    bench.until(&id, "ready", "awaiting_checker_unseen").await;
+    bench
+        .eventually(&id, "ready", "awaiting_checker_unseen")
+        .await;
     assert_eq!(bench.fake.commands().len(), 1);
 }
 
@@ -212,7 +224,7 @@ async fn a_command_that_waits_gets_no_second_one_under_another_key(pool: PgPool)
 async fn a_lost_makers_answer_is_no_failure_and_gets_no_second_command(pool: PgPool) {
     let mut bench = Bench::start(pool).await;
     bench.system.set("FINERACT_MAKER_CHECKER", "");
-    stands(&bench.fake, &loan(&[]));
+    show_loan(&bench.fake, &shown_loan(&[]));
     bench.fake.answers("/loans/9", &["hang", "425c {}"]);
     bench.shows_when_it_started();
     let gateway = bench.gateway().await;
@@ -222,9 +234,13 @@ async fn a_lost_makers_answer_is_no_failure_and_gets_no_second_command(pool: PgP
     assert!(gateway.shut_down().await);
     bench.age(4_000.0).await;
     let gateway = bench.gateway().await;
-    bench.until(&id, "ready", "an_attempt_may_still_run").await;
+    bench
+        .eventually(&id, "ready", "an_attempt_may_still_run")
+        .await;
     bench.age_troubles().await;
-    bench.until(&id, "parked", "an_attempt_may_still_run").await;
+    bench
+        .eventually(&id, "parked", "an_attempt_may_still_run")
+        .await;
     assert!(bench.fake.keys().iter().all(|key| *key == 1));
     assert!(gateway.shut_down().await);
 }
@@ -233,16 +249,18 @@ async fn a_lost_makers_answer_is_no_failure_and_gets_no_second_command(pool: PgP
 #[sqlx::test]
 async fn an_undo_that_may_have_been_done_is_not_told_as_rejected(pool: PgPool) {
     let bench = Bench::start(pool).await;
-    stands(&bench.fake, &approved_by("mifos"));
+    show_loan(&bench.fake, &shown_approved("mifos"));
     bench.fake.answers("undoapproval", &[PENDING, "425c {}"]);
     let undo = |audit: &str| audit.replace("\"APPROVE\"", "\"APPROVALUNDO\"");
     bench.fake.reads(AUDIT, &undo(UNCHECKED));
     let gateway = bench.gateway().await;
-    let data = serde_json::json!({ "external_loan_id": "L-1" });
+    let data = of_loan("L-1");
     let id = gateway.send("LOAN_UNDO_APPROVAL", data).await;
-    bench.until(&id, "ready", "awaiting_checker").await;
-    stands(&bench.fake, &loan(&[]));
+    bench.eventually(&id, "ready", "awaiting_checker").await;
+    show_loan(&bench.fake, &shown_loan(&[]));
     bench.fake.reads(AUDIT, &undo(&checked()));
-    bench.until(&id, "parked", "undo_leaves_no_trace").await;
+    bench
+        .eventually(&id, "parked", "undo_leaves_no_trace")
+        .await;
     assert!(gateway.shut_down().await);
 }

@@ -51,11 +51,15 @@ async fn an_operator_says_that_nothing_waits_in_restored_books(pool: PgPool) {
         crate::support::operators::uuid(&id)
     );
     bench.age_troubles().await;
-    bench.until(&id, "parked", "awaiting_checker_unseen").await;
+    bench
+        .eventually(&id, "parked", "awaiting_checker_unseen")
+        .await;
     // In these books Fineract itself has to show it.
     let answer = operator.post(&path, &nothing).await;
     assert_eq!(answer.status, 202, "{}", answer.text);
-    bench.until(&id, "parked", "awaiting_checker_unseen").await;
+    bench
+        .eventually(&id, "parked", "awaiting_checker_unseen")
+        .await;
     let restored = serde_json::json!({ "epoch": 1, "reason": "Restored" });
     assert_eq!(operator.post("/books/epochs", &restored).await.status, 200);
     bench.age(400.0).await;

@@ -1,17 +1,19 @@
 //! Closed is not without effect: nothing ends unread that may have happened.
 
-use std::time::Instant;
-
-use serde_json::{Value, json};
+use serde_json::Value;
 use sqlx::PgPool;
 
-use super::{Bench, DEADLINE, approve, approved_by, client, loan, stands};
+use super::Bench;
 use crate::{
     fake_fineract::{not_found, refusal},
     support::{
         OPS_TOKEN,
+        caller::Caller,
+        eventually::{eventually_ok, while_waiting},
+        fixtures::{
+            approve, client, disburse, of_loan, show_loan, shown_approved, shown_client, shown_loan,
+        },
         operators::{Operator, park},
-        system::Caller,
     },
 };
 
@@ -31,13 +33,13 @@ impl Bench {
 
     /// An approval whose evidence cannot be read since its first command, and whose deadline passes.
     async fn unread_past_its_deadline(&self, answers: &[&str]) -> (Caller, String) {
-        stands(&self.fake, &loan(&[]));
+        show_loan(&self.fake, &shown_loan(&[]));
         self.fake.answers("approve", answers);
         let gateway = self.gateway().await;
-        let id = gateway.send("LOAN_APPROVE", approve()).await;
+        let id = gateway.send("LOAN_APPROVE", approve("L-1")).await;
         self.until_commands(1).await;
         self.fake.reads("/loans/9?", "502 ");
-        self.until(&id, "ready", "evidence_unread").await;
+        self.eventually(&id, "ready", "evidence_unread").await;
         self.expire().await;
         // Tried twice more, with its deadline gone.
         self.until_claimed(&id, 2).await;
@@ -49,34 +51,25 @@ impl Bench {
         (gateway, id)
     }
 
-    /// Hurries until the operation was claimed so many times more.
+    /// Makes retries due until the operation was claimed so many times more.
     pub(super) async fn until_claimed(&self, tracking_id: &str, times: i32) {
         let wanted = self.claims(tracking_id).await + times;
-        let hurrying = async {
-            loop {
-                self.hurry().await;
-                self.fake.tick().await;
-            }
-        };
-        tokio::select! {
-            () = self.until_claims(tracking_id, wanted) => {}
-            () = hurrying => unreachable!(),
-        }
+        let claimed = self.until_claims(tracking_id, wanted);
+        while_waiting(claimed, async || self.hurry().await).await;
     }
 
     /// Waits until the operation was claimed so often, and no worker has it.
     pub(super) async fn until_claims(&self, tracking_id: &str, wanted: i32) {
-        let started = Instant::now();
-        while self.claims(tracking_id).await < wanted
-            || self.standing(tracking_id).await.state == "running"
-        {
+        eventually_ok("it is claimed again", async || {
+            let claims = self.claims(tracking_id).await;
             let standing = self.standing(tracking_id).await;
-            assert!(
-                started.elapsed() < DEADLINE,
-                "not claimed again: {standing:?}"
-            );
-            self.fake.tick().await;
-        }
+            if claims >= wanted && standing.state != "running" {
+                Ok(())
+            } else {
+                Err((claims, standing))
+            }
+        })
+        .await;
     }
 
     pub(super) async fn claims(&self, tracking_id: &str) -> i32 {
@@ -100,7 +93,7 @@ impl Bench {
 async fn a_stored_failure_is_read_also_when_the_deadline_has_passed(pool: PgPool) {
     let bench = Bench::start(pool).await;
     let (gateway, id) = bench.unread_past_its_deadline(&FAILED_AND_STORED).await;
-    bench.fake.reads("/loans/9?", &approved_by("gateway"));
+    bench.fake.reads("/loans/9?", &shown_approved("gateway"));
     let end = bench.end_of(&gateway, &id).await;
     assert_eq!(end["status"], "success", "{end}");
     assert!(bench.fake.keys().iter().all(|key| *key == 1));
@@ -110,7 +103,7 @@ async fn a_stored_failure_is_read_also_when_the_deadline_has_passed(pool: PgPool
 async fn what_had_no_effect_by_its_deadline_gets_no_new_key(pool: PgPool) {
     let bench = Bench::start(pool).await;
     let (gateway, id) = bench.unread_past_its_deadline(&FAILED_AND_STORED).await;
-    bench.fake.reads("/loans/9?", &loan(&[]));
+    bench.fake.reads("/loans/9?", &shown_loan(&[]));
     let end = bench.end_of(&gateway, &id).await;
     assert_eq!(end["status"], "failed", "{end}");
     assert_eq!(
@@ -128,7 +121,7 @@ async fn already_there_is_read_also_when_the_deadline_has_passed(pool: PgPool) {
     let (gateway, id) = bench
         .unread_past_its_deadline(&["close", &refusal(400, STATE)])
         .await;
-    bench.fake.reads("/loans/9?", &approved_by("gateway"));
+    bench.fake.reads("/loans/9?", &shown_approved("gateway"));
     let end = bench.end_of(&gateway, &id).await;
     assert_eq!(end["status"], "success", "{end}");
 }
@@ -137,13 +130,17 @@ async fn already_there_is_read_also_when_the_deadline_has_passed(pool: PgPool) {
 #[sqlx::test]
 async fn a_new_key_is_not_sent_once_the_deadline_has_passed(pool: PgPool) {
     let bench = Bench::start(pool).await;
-    stands(&bench.fake, &loan(&[]));
+    show_loan(&bench.fake, &shown_loan(&[]));
     bench.fake.answers("approve", &FAILED_AND_STORED);
     let gateway = bench.gateway().await;
-    let id = gateway.send("LOAN_APPROVE", approve()).await;
-    bench.until(&id, "ready", "failed_inside_fineract").await;
+    let id = gateway.send("LOAN_APPROVE", approve("L-1")).await;
+    bench
+        .eventually(&id, "ready", "failed_inside_fineract")
+        .await;
     bench.until_commands(2).await;
-    bench.until(&id, "ready", "failed_inside_fineract").await;
+    bench
+        .eventually(&id, "ready", "failed_inside_fineract")
+        .await;
     let sent = bench.fake.commands().len();
     bench.expire().await;
     let end = bench.end_of(&gateway, &id).await;
@@ -156,15 +153,15 @@ async fn a_new_key_is_not_sent_once_the_deadline_has_passed(pool: PgPool) {
 #[sqlx::test]
 async fn already_there_under_a_second_key_is_read(pool: PgPool) {
     let bench = Bench::start(pool).await;
-    stands(&bench.fake, &loan(&[]));
+    show_loan(&bench.fake, &shown_loan(&[]));
     let held = format!("hold {}", refusal(400, STATE));
     let answers = [FAILED_AND_STORED[0], FAILED_AND_STORED[1], &held];
     bench.fake.answers("approve", &answers);
     let gateway = bench.gateway().await;
-    let id = gateway.send("LOAN_APPROVE", approve()).await;
+    let id = gateway.send("LOAN_APPROVE", approve("L-1")).await;
     bench.until_commands(3).await;
     assert_eq!(bench.fake.keys(), [1, 1, 2]);
-    stands(&bench.fake, &approved_by("gateway"));
+    show_loan(&bench.fake, &shown_approved("gateway"));
     bench.fake.release();
     let end = gateway.end_of(&id).await;
     assert_eq!(end["status"], "success", "{end}");
@@ -174,7 +171,7 @@ async fn already_there_under_a_second_key_is_read(pool: PgPool) {
 #[sqlx::test]
 async fn a_deletion_that_failed_inside_is_read_when_the_next_key_finds_nothing(pool: PgPool) {
     let bench = Bench::start(pool).await;
-    stands(&bench.fake, &loan(&[]));
+    show_loan(&bench.fake, &shown_loan(&[]));
     // It has run all the time: what is gone was deleted in it.
     bench.shows_when_it_started();
     let held = format!("hold {}", not_found());
@@ -183,10 +180,10 @@ async fn a_deletion_that_failed_inside_is_read_when_the_next_key_finds_nothing(p
         &[FAILED_AND_STORED[0], FAILED_AND_STORED[1], &held],
     );
     let gateway = bench.gateway().await;
-    let payload = json!({ "external_loan_id": "L-1" });
+    let payload = of_loan("L-1");
     let id = gateway.send("LOAN_DELETE", payload).await;
     bench.until_commands(3).await;
-    stands(&bench.fake, &not_found());
+    show_loan(&bench.fake, &not_found());
     bench.fake.release();
     let end = gateway.end_of(&id).await;
     assert_eq!(end["status"], "success", "{end}");
@@ -197,21 +194,19 @@ async fn a_deletion_that_failed_inside_is_read_when_the_next_key_finds_nothing(p
 #[sqlx::test]
 async fn a_guards_no_is_not_the_end_of_what_failed_inside(pool: PgPool) {
     let bench = Bench::start(pool).await;
-    stands(&bench.fake, &approved_by("gateway"));
+    show_loan(&bench.fake, &shown_approved("gateway"));
     let held = format!("hold {}", FAILED_AND_STORED[1]);
     bench
         .fake
         .answers("disburse", &[FAILED_AND_STORED[0], &held]);
     let gateway = bench.gateway().await;
-    let disburse =
-        json!({ "external_loan_id": "L-1", "actualDisbursementDate": "11 January 2024" });
-    let id = gateway.send("LOAN_DISBURSE", disburse).await;
+    let id = gateway.send("LOAN_DISBURSE", disburse("L-1")).await;
     bench.until_commands(2).await;
-    stands(&bench.fake, "502 ");
+    show_loan(&bench.fake, "502 ");
     bench.fake.release();
-    bench.until(&id, "ready", "evidence_unread").await;
-    stands(&bench.fake, &not_found());
-    bench.until(&id, "parked", "subject_is_gone").await;
+    bench.eventually(&id, "ready", "evidence_unread").await;
+    show_loan(&bench.fake, &not_found());
+    bench.eventually(&id, "parked", "subject_is_gone").await;
     assert!(bench.fake.keys().iter().all(|key| *key == 1));
 }
 
@@ -225,7 +220,7 @@ async fn a_success_that_came_late_wins_over_what_an_operator_believes(pool: PgPo
     let gateway = bench.gateway().await;
     let operator = Operator::of(gateway.address);
     let id = gateway.send("CLIENT_CREATE", client("C-1")).await;
-    bench.until(&id, "ready", "connection_closed").await;
+    bench.eventually(&id, "ready", "connection_closed").await;
     park(&bench.pool, &id).await;
     sqlx::query!(
         "UPDATE attempt SET status = 200, cached = false, error = NULL, answer = $1 WHERE number = 1",
@@ -247,7 +242,7 @@ async fn a_success_that_came_late_wins_over_what_an_operator_believes(pool: PgPo
 async fn what_another_has_done_by_the_deadline_has_not_expired(pool: PgPool) {
     let bench = Bench::start(pool).await;
     let (gateway, id) = bench.unread_past_its_deadline(&FAILED_AND_STORED).await;
-    bench.fake.reads("/loans/9?", &approved_by("clerk"));
+    bench.fake.reads("/loans/9?", &shown_approved("clerk"));
     let end = bench.end_of(&gateway, &id).await;
     assert_eq!(
         bench.code(&id).await.as_deref(),
@@ -265,13 +260,12 @@ async fn a_client_that_is_there_at_the_deadline_fells_nobody(pool: PgPool) {
     let id = gateway.send("CLIENT_CREATE", client("C-1")).await;
     bench.until_commands(1).await;
     bench.fake.reads("/clients/external-id/C-1", "502 ");
-    bench.until(&id, "ready", "evidence_unread").await;
+    bench.eventually(&id, "ready", "evidence_unread").await;
     bench.expire().await;
     bench.until_claimed(&id, 1).await;
     bench.fake.reads(
         "/clients/external-id/C-1",
-        r#"200 {"id":7,"externalId":"C-1","officeId":1,"firstname":"A","lastname":"B",
-            "activationDate":[2026,1,1],"timeline":{"activatedByUsername":"clerk"}}"#,
+        &shown_client("Badgujar", r#"{"activatedByUsername":"clerk"}"#),
     );
     bench.end_of(&gateway, &id).await;
     let marked: bool = sqlx::query_scalar("SELECT failed_by IS NOT NULL FROM lane")

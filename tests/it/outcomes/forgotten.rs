@@ -1,14 +1,17 @@
 //! Keys so old that Fineract may have purged them: sent again, their commands would run anew.
 
 use reqwest::StatusCode;
-use serde_json::json;
 use sqlx::PgPool;
 
-use super::{Bench, LOAN_DONE, approve, approved_by, loan, stands};
+use super::Bench;
 use crate::support::{
     OPS_TOKEN,
+    caller::Caller,
+    fixtures::{
+        LOAN_DONE, approve, disburse, of_loan, rename, show_client, show_loan, shown_approved,
+        shown_client, shown_loan,
+    },
     operators::{Operator, park},
-    system::Caller,
 };
 
 /// Longer than Fineract keeps keys, in seconds.
@@ -19,24 +22,14 @@ async fn forgotten(bench: &mut Bench, lastname: &str) -> (Caller, Operator, Stri
     bench
         .system
         .set("OPS_TOKENS", &format!("admin={OPS_TOKEN}"));
-    let stored = format!(
-        r#"200 {{"id":7,"externalId":"C-1","officeId":1,"firstname":"A","lastname":"{lastname}",
-            "activationDate":[2026,1,1],"timeline":{{}}}}"#
-    );
-    let read = |lastname: &str| stored.replace(&format!("\"{lastname}\""), "\"B\"");
-    for path in ["/clients/external-id/C-1", "/clients/7"] {
-        bench.fake.reads(path, &read(lastname));
-    }
+    show_client(&bench.fake, &shown_client("Badgujar", "{}"));
     bench.fake.answers("/clients/7", &["close"]);
     let gateway = bench.gateway().await;
     let operator = Operator::of(gateway.address);
-    let update = json!({ "externalId": "C-1", "lastname": "Rao" });
-    let id = gateway.send("CLIENT_UPDATE", update).await;
-    bench.until(&id, "ready", "connection_closed").await;
+    let id = gateway.send("CLIENT_UPDATE", rename("C-1")).await;
+    bench.eventually(&id, "ready", "connection_closed").await;
     park(&bench.pool, &id).await;
-    for path in ["/clients/external-id/C-1", "/clients/7"] {
-        bench.fake.reads(path, &stored);
-    }
+    show_client(&bench.fake, &shown_client(lastname, "{}"));
     bench.age(FORTY_DAYS).await;
     (gateway, operator, id)
 }
@@ -61,7 +54,9 @@ async fn an_update_that_is_forgotten_does_not_overwrite_what_came_later(pool: Pg
     let (_gateway, operator, id) = forgotten(&mut bench, "Later").await;
     let sent = bench.fake.commands().len();
     operator.act(&id, "retry").await;
-    bench.until(&id, "ready", "an_attempt_may_still_run").await;
+    bench
+        .eventually(&id, "ready", "an_attempt_may_still_run")
+        .await;
     assert_eq!(bench.fake.commands().len(), sent);
 }
 
@@ -69,25 +64,25 @@ async fn an_update_that_is_forgotten_does_not_overwrite_what_came_later(pool: Pg
 #[sqlx::test]
 async fn a_forgotten_key_is_not_asked_before_an_undo(pool: PgPool) {
     let bench = Bench::start(pool).await;
-    stands(&bench.fake, &loan(&[]));
+    show_loan(&bench.fake, &shown_loan(&[]));
     bench.fake.answers("command=approve", &["425c {}"]);
     let gateway = bench.gateway().await;
-    let id = gateway.send("LOAN_APPROVE", approve()).await;
+    let id = gateway.send("LOAN_APPROVE", approve("L-1")).await;
     bench.until_commands(3).await;
     assert!(gateway.shut_down().await);
     bench.age(400.0).await;
     let gateway = bench.gateway().await;
-    bench.until(&id, "ready", "left_without_effect").await;
+    bench.eventually(&id, "ready", "left_without_effect").await;
     bench.fake.answers("command=approve", &[LOAN_DONE]);
     assert_eq!(bench.end_of(&gateway, &id).await["status"], "success");
     bench.age(FORTY_DAYS).await;
-    stands(&bench.fake, &approved_by("gateway"));
+    show_loan(&bench.fake, &shown_approved("gateway"));
     bench.fake.answers("undoapproval", &[LOAN_DONE]);
     let sent = bench.fake.commands().len();
-    let undo = json!({ "external_loan_id": "L-1" });
+    let undo = of_loan("L-1");
     let undo = gateway.send("LOAN_UNDO_APPROVAL", undo).await;
     bench
-        .until(&undo, "ready", "an_attempt_may_still_run")
+        .eventually(&undo, "ready", "an_attempt_may_still_run")
         .await;
     assert_eq!(bench.fake.commands().len(), sent);
 }
@@ -99,14 +94,12 @@ async fn a_forgotten_payout_is_not_made_anew_past_its_deadline(pool: PgPool) {
     bench
         .system
         .set("OPS_TOKENS", &format!("admin={OPS_TOKEN}"));
-    stands(&bench.fake, &approved_by("gateway"));
+    show_loan(&bench.fake, &shown_approved("gateway"));
     bench.fake.answers("disburse", &["close"]);
     let gateway = bench.gateway().await;
     let operator = Operator::of(gateway.address);
-    let disburse =
-        json!({ "external_loan_id": "L-1", "actualDisbursementDate": "11 January 2024" });
-    let id = gateway.send("LOAN_DISBURSE", disburse).await;
-    bench.until(&id, "ready", "connection_closed").await;
+    let id = gateway.send("LOAN_DISBURSE", disburse("L-1")).await;
+    bench.eventually(&id, "ready", "connection_closed").await;
     park(&bench.pool, &id).await;
     bench.age(FORTY_DAYS).await;
     bench.expire().await;

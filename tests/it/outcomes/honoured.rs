@@ -3,16 +3,21 @@
 use serde_json::json;
 use sqlx::PgPool;
 
-use super::{Bench, LOAN_DONE, approve, client, loan, stands};
-use crate::fake_fineract::{NOW, refusal};
+use super::Bench;
+use crate::{
+    fake_fineract::{NOW, refusal},
+    support::fixtures::{
+        LOAN_DONE, approve, client, rename, show_client, show_loan, shown_client, shown_loan,
+    },
+};
 
 /// The fake's metrics, of a process that was started then.
 fn process(started_at: u64) -> String {
     format!("200 process_start_time_seconds {started_at}")
 }
 
-const CLIENT: &str = r#"200 {"officeId":1,"clientId":7,"resourceId":7}"#;
-const CLIENT_STORED: &str = r#"200c {"officeId":1,"clientId":7,"resourceId":7}"#;
+const CLIENT_DONE: &str = r#"200 {"officeId":1,"clientId":7,"resourceId":7}"#;
+const CLIENT_DONE_STORED: &str = r#"200c {"officeId":1,"clientId":7,"resourceId":7}"#;
 const METRICS: &str = "/fineract-provider/actuator/prometheus";
 
 /// The keys under which probes came.
@@ -31,7 +36,7 @@ fn looks(bench: &Bench) -> usize {
 async fn a_kind_is_asked_about_once_for_all_that_follow(pool: PgPool) {
     let bench = Bench::asking(pool).await;
     bench.fake.reads(METRICS, &process(1_795_000_000));
-    bench.fake.answers("/clients", &[CLIENT]);
+    bench.fake.answers("/clients", &[CLIENT_DONE]);
     let gateways = [bench.gateway().await, bench.gateway().await];
     for (number, gateway) in gateways.iter().cycle().enumerate().take(40) {
         let end = gateway
@@ -55,7 +60,7 @@ async fn a_kind_is_asked_about_once_for_all_that_follow(pool: PgPool) {
 async fn without_metrics_operations_go_on(pool: PgPool) {
     let bench = Bench::asking(pool).await;
     bench.fake.reads(METRICS, "close");
-    bench.fake.answers("/clients", &[CLIENT]);
+    bench.fake.answers("/clients", &[CLIENT_DONE]);
     let gateway = bench.gateway().await;
     let end = gateway.run("CLIENT_CREATE", client("C-1")).await;
     assert_eq!(end["status"], "success", "{end}");
@@ -65,15 +70,10 @@ async fn without_metrics_operations_go_on(pool: PgPool) {
 #[sqlx::test]
 async fn what_never_arrived_needs_no_proof(pool: PgPool) {
     let bench = Bench::asking(pool).await;
-    let stored = r#"200 {"id":7,"externalId":"C-1","officeId":1,"firstname":"A","lastname":"B",
-        "activationDate":[2026,1,1],"timeline":{}}"#;
-    for path in ["/clients/external-id/C-1", "/clients/7"] {
-        bench.fake.reads(path, stored);
-    }
-    bench.fake.answers("/clients/7", &["429 {}", CLIENT]);
+    show_client(&bench.fake, &shown_client("Badgujar", "{}"));
+    bench.fake.answers("/clients/7", &["429 {}", CLIENT_DONE]);
     let gateway = bench.gateway().await;
-    let update = json!({ "externalId": "C-1", "lastname": "Rao" });
-    let id = gateway.send("CLIENT_UPDATE", update).await;
+    let id = gateway.send("CLIENT_UPDATE", rename("C-1")).await;
     let end = bench.end_of(&gateway, &id).await;
     assert_eq!(end["status"], "success", "{end}");
 }
@@ -83,7 +83,7 @@ async fn what_never_arrived_needs_no_proof(pool: PgPool) {
 async fn a_verdict_is_asked_for_again(pool: PgPool) {
     let bench = Bench::asking(pool.clone()).await;
     bench.fake.reads(METRICS, &process(1_795_000_000));
-    bench.fake.answers("/clients", &[CLIENT]);
+    bench.fake.answers("/clients", &[CLIENT_DONE]);
     let gateway = bench.gateway().await;
     gateway.run("CLIENT_CREATE", client("C-1")).await;
     assert_eq!(bench.fake.probes().len(), 2);
@@ -99,13 +99,13 @@ async fn a_verdict_is_asked_for_again(pool: PgPool) {
     assert_eq!(bench.fake.probes().len(), 4, "a day later");
 
     bench.forget_numbers().await;
-    bench.fake.answers("/clients", &["close", CLIENT]);
+    bench.fake.answers("/clients", &["close", CLIENT_DONE]);
     let id = gateway.send("CLIENT_CREATE", client("C-3")).await;
     bench.end_of(&gateway, &id).await;
     assert_eq!(bench.fake.probes().len(), 4, "it is the same process");
     assert_eq!(bench.fake.commands().len(), 4, "it was sent again");
 
-    bench.fake.answers("/clients", &["close", CLIENT]);
+    bench.fake.answers("/clients", &["close", CLIENT_DONE]);
     bench.forget_numbers().await;
     bench.fake.reads(METRICS, &process(1_795_100_000));
     let id = gateway.send("CLIENT_CREATE", client("C-4")).await;
@@ -117,7 +117,7 @@ async fn a_verdict_is_asked_for_again(pool: PgPool) {
 #[sqlx::test]
 async fn an_outage_says_nothing_about_keys(pool: PgPool) {
     let bench = Bench::asking(pool).await;
-    bench.fake.answers("/clients", &[CLIENT]);
+    bench.fake.answers("/clients", &[CLIENT_DONE]);
     let silence = ["close".to_owned(), "hang".to_owned()];
     let outage = [refusal(503, "scheduler"), "502 <html>".to_owned()];
     bench.fake.answers_probes(&[silence, outage].concat());
@@ -132,7 +132,9 @@ async fn an_outage_says_nothing_about_keys(pool: PgPool) {
 #[sqlx::test]
 async fn where_nothing_can_be_asked_the_first_success_is_sent_once_more(pool: PgPool) {
     let bench = Bench::asking(pool).await;
-    bench.fake.answers("/clients", &[CLIENT, CLIENT_STORED]);
+    bench
+        .fake
+        .answers("/clients", &[CLIENT_DONE, CLIENT_DONE_STORED]);
     bench
         .fake
         .answers_probes(&[refusal(403, "error.msg.not.authorized")]);
@@ -153,7 +155,7 @@ async fn release_1_10_1_refuses_the_probe_of_a_loan_in_its_own_way(pool: PgPool)
     let integrity = refusal(403, "error.msg.data.integrity.issue");
     let stored = integrity.replacen("403", "403c", 1);
     bench.fake.answers_probes(&[integrity, stored]);
-    bench.fake.answers("/clients", &[CLIENT]);
+    bench.fake.answers("/clients", &[CLIENT_DONE]);
     let gateway = bench.gateway().await;
     let end = gateway.run("CLIENT_CREATE", client("C-1")).await;
     assert_eq!(end["status"], "success", "{end}");
@@ -165,16 +167,11 @@ async fn release_1_10_1_refuses_the_probe_of_a_loan_in_its_own_way(pool: PgPool)
 #[sqlx::test]
 async fn what_is_not_proven_is_sent_once(pool: PgPool) {
     let bench = Bench::asking(pool).await;
-    let stored = r#"200 {"id":7,"externalId":"C-1","officeId":1,"firstname":"A","lastname":"B",
-        "activationDate":[2026,1,1],"timeline":{}}"#;
-    for path in ["/clients/external-id/C-1", "/clients/7"] {
-        bench.fake.reads(path, stored);
-    }
+    show_client(&bench.fake, &shown_client("Badgujar", "{}"));
     bench.fake.answers("/clients/7", &["close"]);
     let gateway = bench.gateway().await;
-    let update = json!({ "externalId": "C-1", "lastname": "Rao" });
-    let id = gateway.send("CLIENT_UPDATE", update).await;
-    bench.until(&id, "ready", "keys_unproven").await;
+    let id = gateway.send("CLIENT_UPDATE", rename("C-1")).await;
+    bench.eventually(&id, "ready", "keys_unproven").await;
     assert_eq!(bench.fake.commands().len(), 1);
 }
 
@@ -182,11 +179,11 @@ async fn what_is_not_proven_is_sent_once(pool: PgPool) {
 #[sqlx::test]
 async fn what_is_harmless_twice_is_sent_again_unproven(pool: PgPool) {
     let bench = Bench::asking(pool).await;
-    stands(&bench.fake, &loan(&[]));
+    show_loan(&bench.fake, &shown_loan(&[]));
     let stored = LOAN_DONE.replacen("200", "200c", 1);
     bench.fake.answers("command=approve", &["close", &stored]);
     let gateway = bench.gateway().await;
-    let id = gateway.send("LOAN_APPROVE", approve()).await;
+    let id = gateway.send("LOAN_APPROVE", approve("L-1")).await;
     let end = bench.end_of(&gateway, &id).await;
     assert_eq!(end["status"], "success", "{end}");
     assert_eq!(bench.fake.keys(), [1, 1], "the stored answer proves it");
@@ -197,20 +194,10 @@ async fn what_is_harmless_twice_is_sent_again_unproven(pool: PgPool) {
 #[sqlx::test]
 async fn what_went_to_a_process_that_nobody_found_out_about_is_read(pool: PgPool) {
     let bench = Bench::asking(pool).await;
-    let stored = |lastname: &str| {
-        format!(
-            r#"200 {{"id":7,"externalId":"C-1","officeId":1,"firstname":"A","lastname":"{lastname}",
-                "activationDate":[2026,1,1],"timeline":{{}}}}"#
-        )
-    };
-    let stands = |lastname: &str| {
-        for path in ["/clients/external-id/C-1", "/clients/7"] {
-            bench.fake.reads(path, &stored(lastname));
-        }
-    };
+    let show = |lastname: &str| show_client(&bench.fake, &shown_client(lastname, "{}"));
     let update = |lastname: &str| json!({ "externalId": "C-1", "lastname": lastname });
-    stands("B");
-    bench.fake.answers("/clients", &[CLIENT]);
+    show("Badgujar");
+    bench.fake.answers("/clients", &[CLIENT_DONE]);
     bench.fake.reads(METRICS, &process(1_795_000_000));
     let gateway = bench.gateway().await;
     gateway.run("CLIENT_CREATE", client("C-1")).await;
@@ -221,9 +208,9 @@ async fn what_went_to_a_process_that_nobody_found_out_about_is_read(pool: PgPool
     bench.fake.reads(METRICS, &process(1_795_100_000));
     bench.fake.answers_probes(&["close".to_owned()]);
     let id = gateway.send("CLIENT_UPDATE", update("Rao")).await;
-    bench.until(&id, "ready", "read_unanswered").await;
+    bench.eventually(&id, "ready", "read_unanswered").await;
     assert_eq!(bench.fake.probes().len(), 5);
-    stands("Rao");
+    show("Rao");
     // It began after the update was sent.
     bench.fake.reads(METRICS, &process(NOW));
     let sent = bench.fake.commands().len();

@@ -2,8 +2,14 @@
 
 use sqlx::PgPool;
 
-use super::{Bench, CLIENT, CLIENT_STORED, LOAN_DONE, approve, approved_by, client, loan, stands};
-use crate::fake_fineract::{not_found, refusal};
+use super::Bench;
+use crate::{
+    fake_fineract::{not_found, refusal},
+    support::fixtures::{
+        CLIENT_DONE, CLIENT_DONE_STORED, LOAN_DONE, approve, client, of_loan, show_loan,
+        shown_approved, shown_loan,
+    },
+};
 
 #[sqlx::test]
 async fn what_was_not_answered_is_sent_again_byte_for_byte(pool: PgPool) {
@@ -15,7 +21,7 @@ async fn what_was_not_answered_is_sent_again_byte_for_byte(pool: PgPool) {
         "200 {\"clientId\":",
         "500",
         "425c {}",
-        CLIENT_STORED,
+        CLIENT_DONE_STORED,
     ];
     bench.fake.answers("C-1", &answers);
     let gateway = bench.gateway().await;
@@ -36,7 +42,7 @@ async fn what_was_not_answered_is_sent_again_byte_for_byte(pool: PgPool) {
 async fn a_worker_that_dies_is_followed_by_one_that_sends_the_same_again(pool: PgPool) {
     let mut bench = Bench::start(pool).await;
     bench.system.set("FINERACT_TIMEOUT_SECONDS", "30");
-    let held = CLIENT.replacen("200", "hold 200", 1);
+    let held = CLIENT_DONE.replacen("200", "hold 200", 1);
     bench.fake.answers("C-1", &[&held, "425c {}"]);
     let gateway = bench.gateway().await;
     let id = gateway.send("CLIENT_CREATE", client("C-1")).await;
@@ -50,7 +56,7 @@ async fn a_worker_that_dies_is_followed_by_one_that_sends_the_same_again(pool: P
     bench.fake.until_commands(2).await;
     let commands = bench.fake.commands();
     assert_eq!(commands[0], commands[1]);
-    bench.until(&id, "ready", "still_running").await;
+    bench.eventually(&id, "ready", "still_running").await;
 
     // The late answer is kept, and changes nothing by itself; the next owner goes by it.
     bench.fake.release();
@@ -74,13 +80,15 @@ async fn two_keys_that_failed_inside_are_a_refusal_where_others_succeed(pool: Pg
     let failing = ["500 {}", r#"500c {"Exception":"x"}"#];
     let answers = [failing, failing, failing].concat();
     bench.fake.answers("C-1", &answers);
-    bench.fake.answers("C-2", &[&CLIENT.replace("C-1", "C-2")]);
+    bench
+        .fake
+        .answers("C-2", &[&CLIENT_DONE.replace("C-1", "C-2")]);
     let gateway = bench.gateway().await;
     let failing = gateway.send("CLIENT_CREATE", client("C-1")).await;
     bench.until_commands(4).await;
     // Nothing has gone well meanwhile: it may be Fineract as a whole.
     bench
-        .until(&failing, "ready", "failed_inside_fineract")
+        .eventually(&failing, "ready", "failed_inside_fineract")
         .await;
     let other = gateway.run("CLIENT_CREATE", client("C-2")).await;
     assert_eq!(other["status"], "success", "{other}");
@@ -93,14 +101,16 @@ async fn two_keys_that_failed_inside_are_a_refusal_where_others_succeed(pool: Pg
 #[sqlx::test]
 async fn an_answer_about_another_loan_is_never_believed(pool: PgPool) {
     let bench = Bench::start(pool).await;
-    stands(&bench.fake, &loan(&[]));
+    show_loan(&bench.fake, &shown_loan(&[]));
     let another = LOAN_DONE
         .replace("\"loanId\":9", "\"loanId\":10")
         .replace("200", "200c");
     bench.fake.answers("approve", &[&another]);
     let gateway = bench.gateway().await;
-    let id = gateway.send("LOAN_APPROVE", approve()).await;
-    bench.until(&id, "parked", "answer_about_another").await;
+    let id = gateway.send("LOAN_APPROVE", approve("L-1")).await;
+    bench
+        .eventually(&id, "parked", "answer_about_another")
+        .await;
     assert_eq!(bench.fake.commands().len(), 1);
 }
 
@@ -108,7 +118,7 @@ async fn an_answer_about_another_loan_is_never_believed(pool: PgPool) {
 #[sqlx::test]
 async fn what_was_there_before_is_no_evidence(pool: PgPool) {
     let bench = Bench::start(pool).await;
-    stands(&bench.fake, &approved_by("gateway"));
+    show_loan(&bench.fake, &shown_approved("gateway"));
     let state = "error.msg.loan.approve.account.is.not.submitted.and.pending.state";
     let refused = refusal(400, state);
     bench.fake.answers(
@@ -116,7 +126,7 @@ async fn what_was_there_before_is_no_evidence(pool: PgPool) {
         &["close", &refused, &refused.replacen("400", "400c", 1)],
     );
     let gateway = bench.gateway().await;
-    let id = gateway.send("LOAN_APPROVE", approve()).await;
+    let id = gateway.send("LOAN_APPROVE", approve("L-1")).await;
     let end = bench.end_of(&gateway, &id).await;
     assert_eq!(end["status"], "failed", "{end}");
     assert_eq!(end["error_message"], "Fineract returned 400");
@@ -127,17 +137,19 @@ async fn what_was_there_before_is_no_evidence(pool: PgPool) {
 #[sqlx::test]
 async fn a_deletion_is_only_believed_of_the_number_that_it_named(pool: PgPool) {
     let bench = Bench::start(pool).await;
-    stands(&bench.fake, &loan(&[]));
+    show_loan(&bench.fake, &shown_loan(&[]));
     bench.fake.answers(
         "/loans/9",
         &["hang", &not_found(), "200c {\"loanId\":9,\"resourceId\":9}"],
     );
     let gateway = bench.gateway().await;
-    let payload = serde_json::json!({ "external_loan_id": "L-1" });
+    let payload = of_loan("L-1");
     let id = gateway.send("LOAN_DELETE", payload).await;
     bench.until_commands(1).await;
     bench.fake.reads("/loans/external-id/L-1?", &not_found());
-    bench.until(&id, "ready", "an_attempt_may_still_run").await;
+    bench
+        .eventually(&id, "ready", "an_attempt_may_still_run")
+        .await;
     let end = bench.end_of(&gateway, &id).await;
     assert_eq!(end["status"], "success", "{end}");
     assert_eq!(bench.fake.keys(), [1, 1, 1]);
@@ -147,13 +159,13 @@ async fn a_deletion_is_only_believed_of_the_number_that_it_named(pool: PgPool) {
 #[sqlx::test]
 async fn what_was_sent_as_another_user_is_ours_as_well(pool: PgPool) {
     let mut bench = Bench::start(pool).await;
-    stands(&bench.fake, &loan(&[]));
+    show_loan(&bench.fake, &shown_loan(&[]));
     bench.fake.answers("approve", &["500", "500c {}"]);
     let gateway = bench.gateway().await;
-    let id = gateway.send("LOAN_APPROVE", approve()).await;
+    let id = gateway.send("LOAN_APPROVE", approve("L-1")).await;
     bench.until_commands(1).await;
     assert!(gateway.shut_down().await);
-    stands(&bench.fake, &approved_by("gateway"));
+    show_loan(&bench.fake, &shown_approved("gateway"));
     bench.system.set("FINERACT_USER", "gateway-2");
     let gateway = bench.gateway().await;
     let end = bench.end_of(&gateway, &id).await;

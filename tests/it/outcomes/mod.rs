@@ -13,30 +13,18 @@ mod parking;
 mod payments;
 mod stuck;
 
-use std::time::{Duration, Instant};
-
-use serde_json::{Value, json};
+use serde_json::Value;
 use sqlx::PgPool;
 
 use crate::{
     fake_fineract::FakeFineract,
-    support::system::{Caller, System},
+    support::{
+        caller::Caller,
+        database::stop_retries,
+        eventually::{eventually_ok, while_waiting},
+        system::System,
+    },
 };
-
-/// No test waits longer for anything.
-const DEADLINE: Duration = Duration::from_secs(40);
-
-const CLIENT: &str = r#"200 {"officeId":1,"clientId":7,"resourceId":7,"resourceExternalId":"C-1"}"#;
-const CLIENT_STORED: &str =
-    r#"200c {"officeId":1,"clientId":7,"resourceId":7,"resourceExternalId":"C-1"}"#;
-const LOAN_DONE: &str = r#"200 {"officeId":1,"clientId":7,"loanId":9,"resourceId":9}"#;
-
-/// What is to be tried again stays where it is until the test goes on with it: so it can be looked at.
-pub(crate) const NOTHING_BY_ITSELF: &str = "
-    CREATE OR REPLACE FUNCTION stay() RETURNS trigger LANGUAGE plpgsql AS
-        $$ BEGIN NEW.due_at := now() + interval '1 hour'; RETURN NEW; END $$;
-    CREATE OR REPLACE TRIGGER stay BEFORE UPDATE ON operation
-       FOR EACH ROW WHEN (OLD.state = 'running' AND NEW.state = 'ready') EXECUTE FUNCTION stay()";
 
 /// A gateway before a fake.
 pub(crate) struct Bench {
@@ -45,7 +33,7 @@ pub(crate) struct Bench {
     pub(crate) pool: PgPool,
 }
 
-/// Where an operation stands.
+/// The state of an operation, and the reason for it.
 #[derive(Debug, PartialEq)]
 struct Standing {
     state: String,
@@ -70,10 +58,7 @@ impl Bench {
         system.set("FINERACT_USER", "gateway");
         system.set("FINERACT_TIMEOUT_SECONDS", "1");
         system.set("WORKER_LEASE_SECONDS", "60");
-        sqlx::raw_sql(NOTHING_BY_ITSELF)
-            .execute(&pool)
-            .await
-            .unwrap();
+        stop_retries(&pool).await;
         Self { fake, system, pool }
     }
 
@@ -81,7 +66,7 @@ impl Bench {
         self.system.gateway().await
     }
 
-    /// Nothing has to wait for its next try, but what waits for this reason.
+    /// Makes every ready operation due, except those that wait for this reason.
     async fn hurry_unless(&self, reason_code: &str) {
         sqlx::query!(
             "UPDATE operation SET due_at = now() WHERE state = 'ready' AND reason_code IS DISTINCT FROM $1",
@@ -100,7 +85,7 @@ impl Bench {
             .unwrap();
     }
 
-    /// Nothing has to wait for its next try.
+    /// Makes every ready operation due.
     async fn hurry(&self) {
         self.hurry_unless("").await;
     }
@@ -147,31 +132,32 @@ impl Bench {
         }
     }
 
-    /// Hurries until the operation stands so, for that reason.
-    pub(crate) async fn until(&self, tracking_id: &str, state: &str, reason_code: &str) {
-        let started = Instant::now();
+    /// Makes retries due until the operation is in this state, for that reason.
+    pub(crate) async fn eventually(&self, tracking_id: &str, state: &str, reason_code: &str) {
         let wanted = Standing {
             state: state.to_owned(),
             reason_code: Some(reason_code.to_owned()),
         };
-        loop {
+        let hurried = if state == "ready" { reason_code } else { "" };
+        eventually_ok(&format!("{wanted:?}"), async || {
             let standing = self.standing(tracking_id).await;
             if standing == wanted {
-                return;
+                return Ok(());
             }
-            assert!(started.elapsed() < DEADLINE, "{standing:?}, not {wanted:?}");
-            let hurried = if state == "ready" { reason_code } else { "" };
             self.hurry_unless(hurried).await;
-            self.fake.tick().await;
-        }
+            Err(standing)
+        })
+        .await;
     }
 
-    /// Hurries until so many commands have arrived, and none beyond them: an attempt is in the database before its
-    /// command is sent.
+    /// Makes retries due until so many commands have arrived, and none beyond them: an attempt is in the database before
+    /// its command is sent.
     pub(crate) async fn until_commands(&self, count: usize) {
-        let started = Instant::now();
-        while self.fake.commands().len() < count {
-            assert!(started.elapsed() < DEADLINE, "{:?}", self.fake.commands());
+        eventually_ok("the commands arrive", async || {
+            let commands = self.fake.commands();
+            if commands.len() >= count {
+                return Ok(());
+            }
             sqlx::query!(
                 "UPDATE operation SET due_at = now()
                   WHERE state = 'ready' AND (SELECT count(*) FROM attempt) < $1",
@@ -181,65 +167,13 @@ impl Bench {
             .await
             .unwrap();
             self.notify().await;
-            self.fake.tick().await;
-        }
+            Err(commands)
+        })
+        .await;
     }
 
-    /// Hurries until the operation has ended.
+    /// Makes retries due until the operation has ended.
     pub(crate) async fn end_of(&self, gateway: &Caller, tracking_id: &str) -> Value {
-        let hurrying = async {
-            loop {
-                self.hurry().await;
-                self.fake.tick().await;
-            }
-        };
-        tokio::select! {
-            end = gateway.end_of(tracking_id) => end,
-            () = hurrying => unreachable!(),
-        }
+        while_waiting(gateway.end_of(tracking_id), async || self.hurry().await).await
     }
-}
-
-pub(crate) fn client(external_id: &str) -> Value {
-    json!({ "firstname": "A", "lastname": "B", "externalId": external_id,
-            "activationDate": "01 January 2026" })
-}
-
-fn approve() -> Value {
-    json!({ "external_loan_id": "L-1", "approvedOnDate": "10 January 2024" })
-}
-
-/// The fake's answer for loan 9, some of its parts replaced.
-fn loan(parts: &[(&str, &str)]) -> String {
-    let loan = r#"200 {"id":9,"externalId":"L-1","status":{"id":100},"clientId":7,"clientOfficeId":1,
-        "loanProductId":2,"loanProductName":"UGRO","principal":100000.000000,"approvedPrincipal":100000.000000,
-        "proposedPrincipal":100000.000000,"termFrequency":12,"termPeriodFrequencyType":{"id":2},
-        "numberOfRepayments":12,"repaymentEvery":1,"interestRatePerPeriod":8.000000,
-        "amortizationType":{"id":1},"interestType":{"id":0},"interestCalculationPeriodType":{"id":1},
-        "allowPartialPeriodInterestCalculation":false,"disallowExpectedDisbursements":false,
-        "multiDisburseLoan":false,"isEqualAmortization":false,
-        "transactionProcessingStrategyCode":"mifos-standard-strategy","timeline":{
-        "submittedOnDate":[2024,1,10],"submittedByUsername":"gateway"},"disbursementDetails":[],"transactions":[]}"#;
-    parts.iter().fold(loan.to_owned(), |loan, (from, to)| {
-        assert!(loan.contains(from), "{from}");
-        loan.replace(from, to)
-    })
-}
-
-/// Loan 9, approved on the day of [`approve`] by this user.
-pub(crate) fn approved_by(user: &str) -> String {
-    let timeline =
-        format!(r#""timeline":{{"approvedOnDate":[2024,1,10],"approvedByUsername":"{user}","#);
-    loan(&[
-        (r#""status":{"id":100}"#, r#""status":{"id":200}"#),
-        (r#""timeline":{"#, &timeline),
-    ])
-}
-
-/// Has the fake know loan 9, by its external id and by its number.
-pub(crate) fn stands(fake: &FakeFineract, loan: &str) {
-    fake.reads("/loans/external-id/L-1?", loan);
-    fake.reads("/loans/9?", loan);
-    fake.reads("/loans/9$", loan);
-    fake.reads("/loanproducts/2$", r#"200 {"id":2,"name":"UGRO"}"#);
 }

@@ -1,9 +1,11 @@
 //! What is put on hold just after it was claimed.
 
-use serde_json::json;
 use sqlx::PgPool;
 
-use super::{Bench, LOAN_DONE, approve, approved_by, loan, stands, stuck::long_stuck};
+use super::{Bench, stuck::long_stuck};
+use crate::support::fixtures::{
+    LOAN_DONE, approve, of_loan, show_loan, shown_approved, shown_loan,
+};
 
 /// Whatever is claimed from now on is put on hold in the moment of its claim.
 const HELD_ONCE_CLAIMED: &str = "
@@ -22,11 +24,11 @@ async fn hold_what_is_claimed(pool: &PgPool) {
 #[sqlx::test]
 async fn nothing_is_sent_for_it(pool: PgPool) {
     let bench = Bench::start(pool).await;
-    stands(&bench.fake, &loan(&[]));
+    show_loan(&bench.fake, &shown_loan(&[]));
     hold_what_is_claimed(&bench.pool).await;
     let gateway = bench.gateway().await;
-    let id = gateway.send("LOAN_APPROVE", approve()).await;
-    bench.until(&id, "ready", "handed_back").await;
+    let id = gateway.send("LOAN_APPROVE", approve("L-1")).await;
+    bench.eventually(&id, "ready", "handed_back").await;
     assert_eq!(bench.fake.commands(), []);
 }
 
@@ -34,23 +36,23 @@ async fn nothing_is_sent_for_it(pool: PgPool) {
 #[sqlx::test]
 async fn nor_are_the_keys_of_others_asked_for_it(pool: PgPool) {
     let bench = Bench::start(pool).await;
-    stands(&bench.fake, &loan(&[]));
+    show_loan(&bench.fake, &shown_loan(&[]));
     bench.fake.answers("command=approve", &["425c {}"]);
     let gateway = bench.gateway().await;
-    let id = gateway.send("LOAN_APPROVE", approve()).await;
+    let id = gateway.send("LOAN_APPROVE", approve("L-1")).await;
     let gateway = long_stuck(&bench, gateway, 400.0).await;
-    bench.until(&id, "ready", "left_without_effect").await;
+    bench.eventually(&id, "ready", "left_without_effect").await;
     bench
         .fake
         .answers("command=approve", &[LOAN_DONE, "425c {}"]);
     let end = bench.end_of(&gateway, &id).await;
     assert_eq!(end["status"], "success", "{end}");
 
-    stands(&bench.fake, &approved_by("gateway"));
+    show_loan(&bench.fake, &shown_approved("gateway"));
     let before = bench.fake.commands().len();
     hold_what_is_claimed(&bench.pool).await;
-    let undo = json!({ "external_loan_id": "L-1" });
+    let undo = of_loan("L-1");
     let undo = gateway.send("LOAN_UNDO_APPROVAL", undo).await;
-    bench.until(&undo, "ready", "on_hold").await;
+    bench.eventually(&undo, "ready", "on_hold").await;
     assert_eq!(bench.fake.commands().len(), before);
 }

@@ -1,43 +1,46 @@
 //! What counts towards parking an operation, and what does not.
 
 use reqwest::StatusCode;
-use serde_json::json;
 use sqlx::PgPool;
 
-use super::{Bench, Standing, approve, loan, stands};
+use super::{Bench, Standing};
 use crate::{
     fake_fineract::refusal,
-    support::{OPS_TOKEN, operators::Operator},
+    support::{
+        OPS_TOKEN,
+        fixtures::{approve, disburse, show_loan, shown_loan},
+        operators::Operator,
+    },
 };
 
 /// Trouble that is nobody's, an outage, does not count towards being parked.
 #[sqlx::test]
 async fn an_outage_that_has_ended_parks_nothing(pool: PgPool) {
     let bench = Bench::start(pool).await;
-    stands(&bench.fake, &loan(&[]));
+    show_loan(&bench.fake, &shown_loan(&[]));
     bench.fake.answers("approve", &["hang"]);
     let gateway = bench.gateway().await;
-    let id = gateway.send("LOAN_APPROVE", approve()).await;
-    bench.until(&id, "ready", "answer_timed_out").await;
+    let id = gateway.send("LOAN_APPROVE", approve("L-1")).await;
+    bench.eventually(&id, "ready", "answer_timed_out").await;
     bench.age_troubles().await;
     let locked = refusal(409, "error.msg.loan.locked");
     bench.fake.answers("approve", &[&locked]);
-    bench.until(&id, "ready", "locked_in_fineract").await;
+    bench.eventually(&id, "ready", "locked_in_fineract").await;
     // And it begins to count now.
     bench.age_troubles().await;
-    bench.until(&id, "parked", "locked_in_fineract").await;
+    bench.eventually(&id, "parked", "locked_in_fineract").await;
 }
 
 /// Nobody could take it, since no worker ran or the circuit was open: that is no trouble of its own.
 #[sqlx::test]
 async fn time_in_which_nobody_could_take_it_parks_nothing(pool: PgPool) {
     let bench = Bench::start(pool).await;
-    stands(&bench.fake, &loan(&[]));
+    show_loan(&bench.fake, &shown_loan(&[]));
     let locked = refusal(409, "error.msg.loan.locked");
     bench.fake.answers("approve", &[&locked]);
     let gateway = bench.gateway().await;
-    let id = gateway.send("LOAN_APPROVE", approve()).await;
-    bench.until(&id, "ready", "locked_in_fineract").await;
+    let id = gateway.send("LOAN_APPROVE", approve("L-1")).await;
+    bench.eventually(&id, "ready", "locked_in_fineract").await;
     assert!(gateway.shut_down().await);
     sqlx::query!(
         "UPDATE operation SET reason_since = reason_since - interval '2 days', due_at = reason_since - interval '2 days'"
@@ -59,18 +62,18 @@ async fn a_hold_that_has_ended_parks_nothing(pool: PgPool) {
     bench
         .system
         .set("OPS_TOKENS", &format!("admin={OPS_TOKEN}"));
-    stands(&bench.fake, &loan(&[]));
+    show_loan(&bench.fake, &shown_loan(&[]));
     let locked = refusal(409, "error.msg.loan.locked");
     bench.fake.answers("approve", &[&locked]);
     let gateway = bench.gateway().await;
     let operator = Operator::of(gateway.address);
-    let id = gateway.send("LOAN_APPROVE", approve()).await;
-    bench.until(&id, "ready", "locked_in_fineract").await;
+    let id = gateway.send("LOAN_APPROVE", approve("L-1")).await;
+    bench.eventually(&id, "ready", "locked_in_fineract").await;
     assert_eq!(operator.act(&id, "hold").await.status, StatusCode::OK);
     bench.age_troubles().await;
     assert_eq!(operator.act(&id, "release").await.status, StatusCode::OK);
     bench.until_claimed(&id, 1).await;
-    bench.until(&id, "ready", "locked_in_fineract").await;
+    bench.eventually(&id, "ready", "locked_in_fineract").await;
 }
 
 /// What has killed the worker five times before it sent anything is for a person, who may cancel it: it
@@ -82,18 +85,16 @@ async fn what_kills_its_worker_is_parked_and_may_be_cancelled(pool: PgPool) {
         .system
         .set("OPS_TOKENS", &format!("admin={OPS_TOKEN}"));
     bench.system.set("API_KEYS", "lender=lender-key");
-    stands(&bench.fake, "hang");
+    show_loan(&bench.fake, "hang");
     let gateway = bench.gateway().await;
     let operator = Operator::of(gateway.address);
-    let disburse =
-        json!({ "external_loan_id": "L-1", "actualDisbursementDate": "11 January 2024" });
-    let id = gateway.send("LOAN_DISBURSE", disburse).await;
-    bench.until(&id, "ready", "read_unanswered").await;
+    let id = gateway.send("LOAN_DISBURSE", disburse("L-1")).await;
+    bench.eventually(&id, "ready", "read_unanswered").await;
     sqlx::query!("UPDATE operation SET deaths = 5")
         .execute(&bench.pool)
         .await
         .unwrap();
-    bench.until(&id, "parked", "kills_its_worker").await;
+    bench.eventually(&id, "parked", "kills_its_worker").await;
     let seen = gateway.transaction(&id, "lender-key").await;
     assert_eq!(seen["status"], "on_hold");
     assert_eq!(operator.act(&id, "cancel").await.status, StatusCode::OK);
@@ -107,10 +108,10 @@ async fn what_kills_its_worker_is_parked_and_may_be_cancelled(pool: PgPool) {
 #[sqlx::test]
 async fn only_a_claim_that_was_begun_alone_counts_from_the_second_death_on(pool: PgPool) {
     let bench = Bench::start(pool).await;
-    stands(&bench.fake, "hang");
+    show_loan(&bench.fake, "hang");
     let gateway = bench.gateway().await;
-    let id = gateway.send("LOAN_APPROVE", approve()).await;
-    bench.until(&id, "ready", "read_unanswered").await;
+    let id = gateway.send("LOAN_APPROVE", approve("L-1")).await;
+    bench.eventually(&id, "ready", "read_unanswered").await;
     assert!(gateway.shut_down().await);
     let die = async |begun: bool| {
         sqlx::query!(

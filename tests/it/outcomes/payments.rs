@@ -1,20 +1,19 @@
 //! A payment that was sent in vain: others may have paid before it is sent again.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use sqlx::PgPool;
 
-use super::{Bench, LOAN_DONE, approved_by, loan, stands};
-use crate::fake_fineract::refusal;
-
-fn disburse() -> Value {
-    json!({ "external_loan_id": "L-1", "actualDisbursementDate": "11 January 2024" })
-}
+use super::Bench;
+use crate::{
+    fake_fineract::refusal,
+    support::fixtures::{LOAN_DONE, disburse, show_loan, shown_approved, shown_loan},
+};
 
 /// Loan 9, paid out by somebody else.
 fn paid() -> String {
     let paid = r#""transactions":[{"id":5,"type":{"id":1},"amount":100000.000000,"externalId":"X",
             "manuallyReversed":false}]"#;
-    loan(&[
+    shown_loan(&[
         (r#""status":{"id":100}"#, r#""status":{"id":300}"#),
         (r#""transactions":[]"#, paid),
     ])
@@ -23,13 +22,13 @@ fn paid() -> String {
 #[sqlx::test]
 async fn what_others_have_paid_meanwhile_is_not_paid_again(pool: PgPool) {
     let bench = Bench::start(pool).await;
-    stands(&bench.fake, &approved_by("gateway"));
+    show_loan(&bench.fake, &shown_approved("gateway"));
     let locked = refusal(409, "error.msg.loan.locked");
     bench.fake.answers("disburse", &[&locked]);
     let gateway = bench.gateway().await;
-    let id = gateway.send("LOAN_DISBURSE", disburse()).await;
-    bench.until(&id, "ready", "locked_in_fineract").await;
-    stands(&bench.fake, &paid());
+    let id = gateway.send("LOAN_DISBURSE", disburse("L-1")).await;
+    bench.eventually(&id, "ready", "locked_in_fineract").await;
+    show_loan(&bench.fake, &paid());
     bench.fake.answers("disburse", &[LOAN_DONE]);
     let end = bench.end_of(&gateway, &id).await;
     assert_eq!(end["status"], "failed", "{end}");
@@ -42,17 +41,19 @@ async fn what_others_have_paid_meanwhile_is_not_paid_again(pool: PgPool) {
 #[sqlx::test]
 async fn one_that_may_have_run_waits_where_others_have_paid(pool: PgPool) {
     let bench = Bench::start(pool).await;
-    stands(&bench.fake, &approved_by("gateway"));
+    show_loan(&bench.fake, &shown_approved("gateway"));
     bench.fake.answers("disburse", &["hang", LOAN_DONE]);
     let gateway = bench.gateway().await;
-    let id = gateway.send("LOAN_DISBURSE", disburse()).await;
+    let id = gateway.send("LOAN_DISBURSE", disburse("L-1")).await;
     bench.fake.until_commands(1).await;
-    stands(&bench.fake, &paid());
-    bench.until(&id, "ready", "an_attempt_may_still_run").await;
+    show_loan(&bench.fake, &paid());
+    bench
+        .eventually(&id, "ready", "an_attempt_may_still_run")
+        .await;
     assert_eq!(bench.fake.commands().len(), 1);
 
     // It was undone: the guard has nothing against it any more, and the key is asked.
-    stands(&bench.fake, &approved_by("gateway"));
+    show_loan(&bench.fake, &shown_approved("gateway"));
     let end = bench.end_of(&gateway, &id).await;
     assert_eq!(end["status"], "success", "{end}");
     let commands = bench.fake.commands();
@@ -64,13 +65,13 @@ async fn one_that_may_have_run_waits_where_others_have_paid(pool: PgPool) {
 #[sqlx::test]
 async fn a_key_in_fineracts_books_is_asked_whatever_others_have_paid(pool: PgPool) {
     let bench = Bench::start(pool).await;
-    stands(&bench.fake, &approved_by("gateway"));
+    show_loan(&bench.fake, &shown_approved("gateway"));
     let done = LOAN_DONE.replacen("200", "200c", 1);
     bench.fake.answers("disburse", &["hang", "425c {}", &done]);
     let gateway = bench.gateway().await;
-    let id = gateway.send("LOAN_DISBURSE", disburse()).await;
+    let id = gateway.send("LOAN_DISBURSE", disburse("L-1")).await;
     bench.until_commands(2).await;
-    stands(&bench.fake, &paid());
+    show_loan(&bench.fake, &paid());
     let end = bench.end_of(&gateway, &id).await;
     assert_eq!(end["status"], "success", "{end}");
     assert!(bench.fake.keys().iter().all(|key| *key == 1));
@@ -81,13 +82,13 @@ async fn a_key_in_fineracts_books_is_asked_whatever_others_have_paid(pool: PgPoo
 #[sqlx::test]
 async fn a_payout_is_the_same_whatever_its_receipt(pool: PgPool) {
     let mut bench = Bench::start(pool).await;
-    stands(&bench.fake, &approved_by("gateway"));
+    show_loan(&bench.fake, &shown_approved("gateway"));
     bench.fake.answers("disburse", &["close", LOAN_DONE]);
     let gateway = bench.gateway().await;
-    let mut payout = disburse();
+    let mut payout = disburse("L-1");
     payout["utr_payment_id"] = json!("UTR-1");
     let id = gateway.send("LOAN_DISBURSE", payout).await;
-    bench.until(&id, "ready", "connection_closed").await;
+    bench.eventually(&id, "ready", "connection_closed").await;
     assert!(gateway.shut_down().await);
     bench.system.set("FINERACT_PAYMENT_TYPE", "Bank transfer");
     bench
@@ -104,11 +105,11 @@ async fn a_payout_is_the_same_whatever_its_receipt(pool: PgPool) {
 #[sqlx::test]
 async fn a_refusal_whose_code_no_text_of_the_databases_can_hold_ends_it_all_the_same(pool: PgPool) {
     let bench = Bench::start(pool).await;
-    stands(&bench.fake, &approved_by("gateway"));
+    show_loan(&bench.fake, &shown_approved("gateway"));
     let odd = refusal(403, r"error.msg.\u0000.odd");
     bench.fake.answers("disburse", &[&odd]);
     let gateway = bench.gateway().await;
-    let id = gateway.send("LOAN_DISBURSE", disburse()).await;
+    let id = gateway.send("LOAN_DISBURSE", disburse("L-1")).await;
     let end = bench.end_of(&gateway, &id).await;
     assert_eq!(end["error_message"], "Fineract returned 403", "{end}");
     assert_eq!(bench.fake.commands().len(), 1);
@@ -120,14 +121,14 @@ async fn a_refusal_whose_code_no_text_of_the_databases_can_hold_ends_it_all_the_
 async fn a_guards_no_does_not_end_what_waits_for_a_checker(pool: PgPool) {
     let mut bench = Bench::start(pool).await;
     bench.system.set("FINERACT_MAKER_CHECKER", "");
-    stands(&bench.fake, &approved_by("gateway"));
+    show_loan(&bench.fake, &shown_approved("gateway"));
     bench.fake.answers("disburse", &["close"]);
     let gateway = bench.gateway().await;
-    let id = gateway.send("LOAN_DISBURSE", disburse()).await;
-    bench.until(&id, "ready", "connection_closed").await;
+    let id = gateway.send("LOAN_DISBURSE", disburse("L-1")).await;
+    bench.eventually(&id, "ready", "connection_closed").await;
     bench.age(4_000.0).await;
     bench.shows_when_it_started();
-    stands(&bench.fake, &paid());
+    show_loan(&bench.fake, &paid());
     bench.until_claimed(&id, 1).await;
     let standing = bench.standing(&id).await;
     assert_ne!(standing.state, "failed", "{standing:?}");

@@ -3,8 +3,17 @@
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use super::{Bench, CLIENT, Caller, LOAN_DONE, approve, approved_by, client, loan, stands};
-use crate::fake_fineract::{NOW, refusal};
+use super::Bench;
+use crate::{
+    fake_fineract::{NOW, refusal},
+    support::{
+        caller::Caller,
+        fixtures::{
+            CLIENT_DONE, LOAN_DONE, approve, client, of_loan, show_loan, shown_approved,
+            shown_client, shown_loan,
+        },
+    },
+};
 
 fn update() -> Value {
     json!({ "externalId": "L-1", "principal": 50_000 })
@@ -37,8 +46,8 @@ async fn a_create_that_is_stuck_and_absent_gets_a_new_key(pool: PgPool) {
     let gateway = bench.gateway().await;
     let id = gateway.send("CLIENT_CREATE", client("C-1")).await;
     let gateway = long_stuck(&bench, gateway, 400.0).await;
-    bench.until(&id, "ready", "left_without_effect").await;
-    bench.fake.answers("C-1", &[CLIENT]);
+    bench.eventually(&id, "ready", "left_without_effect").await;
+    bench.fake.answers("C-1", &[CLIENT_DONE]);
     let end = bench.end_of(&gateway, &id).await;
     assert_eq!(end["status"], "success", "{end}");
     let keys = bench.fake.keys();
@@ -58,12 +67,11 @@ async fn a_create_whose_effect_has_come_needs_no_new_key(pool: PgPool) {
     let gateway = bench.gateway().await;
     let id = gateway.send("CLIENT_CREATE", client("C-1")).await;
     let gateway = long_stuck(&bench, gateway, 400.0).await;
-    bench.until(&id, "ready", "left_without_effect").await;
+    bench.eventually(&id, "ready", "left_without_effect").await;
     // It commits after a reading has said that it is not there.
     bench.fake.reads(
         "/clients/external-id/C-1",
-        r#"200 {"id":7,"externalId":"C-1","officeId":1,"firstname":"A","lastname":"B",
-            "activationDate":[2026,1,1],"timeline":{"activatedByUsername":"gateway"}}"#,
+        &shown_client("Badgujar", r#"{"activatedByUsername":"gateway"}"#),
     );
     let end = bench.end_of(&gateway, &id).await;
     assert_eq!(end["status"], "success", "{end}");
@@ -84,7 +92,7 @@ async fn a_clock_that_jumps_makes_nothing_stuck(pool: PgPool) {
     bench.until_commands(3).await;
     bench.age(100_000.0).await;
     bench.until_commands(6).await;
-    bench.until(&id, "ready", "still_running").await;
+    bench.eventually(&id, "ready", "still_running").await;
     assert!(
         bench.fake.keys().iter().all(|key| *key == 1),
         "{:?}",
@@ -96,14 +104,18 @@ async fn a_clock_that_jumps_makes_nothing_stuck(pool: PgPool) {
 #[sqlx::test]
 async fn an_update_that_is_stuck_waits_and_is_parked(pool: PgPool) {
     let bench = Bench::start(pool).await;
-    stands(&bench.fake, &loan(&[]));
+    show_loan(&bench.fake, &shown_loan(&[]));
     bench.fake.answers("/loans/9", &["425c {}"]);
     let gateway = bench.gateway().await;
     let id = gateway.send("LOAN_UPDATE", update()).await;
     let _gateway = long_stuck(&bench, gateway, 4_000.0).await;
-    bench.until(&id, "ready", "an_attempt_may_still_run").await;
+    bench
+        .eventually(&id, "ready", "an_attempt_may_still_run")
+        .await;
     bench.age_troubles().await;
-    bench.until(&id, "parked", "an_attempt_may_still_run").await;
+    bench
+        .eventually(&id, "parked", "an_attempt_may_still_run")
+        .await;
     assert!(
         bench.fake.keys().iter().all(|key| *key == 1),
         "{:?}",
@@ -114,13 +126,13 @@ async fn an_update_that_is_stuck_waits_and_is_parked(pool: PgPool) {
 #[sqlx::test]
 async fn an_update_gets_a_new_key_once_fineract_was_restarted(pool: PgPool) {
     let bench = Bench::start(pool).await;
-    stands(&bench.fake, &loan(&[]));
+    show_loan(&bench.fake, &shown_loan(&[]));
     bench.fake.answers("/loans/9", &["425c {}"]);
     let gateway = bench.gateway().await;
     let id = gateway.send("LOAN_UPDATE", update()).await;
     bench.shows_when_it_started();
     let gateway = long_stuck(&bench, gateway, 4_000.0).await;
-    bench.until(&id, "ready", "left_without_effect").await;
+    bench.eventually(&id, "ready", "left_without_effect").await;
     bench.fake.answers("/loans/9", &[LOAN_DONE]);
     let end = bench.end_of(&gateway, &id).await;
     assert_eq!(end["status"], "success", "{end}");
@@ -133,24 +145,24 @@ async fn an_update_gets_a_new_key_once_fineract_was_restarted(pool: PgPool) {
 #[sqlx::test]
 async fn an_undo_waits_for_an_approval_that_may_come_late(pool: PgPool) {
     let bench = Bench::start(pool).await;
-    stands(&bench.fake, &loan(&[]));
+    show_loan(&bench.fake, &shown_loan(&[]));
     bench.fake.answers("command=approve", &["425c {}"]);
     let gateway = bench.gateway().await;
-    let id = gateway.send("LOAN_APPROVE", approve()).await;
+    let id = gateway.send("LOAN_APPROVE", approve("L-1")).await;
     let gateway = long_stuck(&bench, gateway, 400.0).await;
-    bench.until(&id, "ready", "left_without_effect").await;
+    bench.eventually(&id, "ready", "left_without_effect").await;
     bench
         .fake
         .answers("command=approve", &[LOAN_DONE, "425c {}"]);
     let end = bench.end_of(&gateway, &id).await;
     assert_eq!(end["status"], "success", "{end}");
 
-    stands(&bench.fake, &approved_by("gateway"));
+    show_loan(&bench.fake, &shown_approved("gateway"));
     bench.fake.answers("undoapproval", &[LOAN_DONE]);
-    let undo = json!({ "external_loan_id": "L-1" });
+    let undo = of_loan("L-1");
     let undo = gateway.send("LOAN_UNDO_APPROVAL", undo).await;
     bench
-        .until(&undo, "ready", "an_attempt_may_still_run")
+        .eventually(&undo, "ready", "an_attempt_may_still_run")
         .await;
     let undone = || {
         let commands = bench.fake.commands();
@@ -176,12 +188,14 @@ async fn an_undo_waits_for_an_approval_that_may_come_late(pool: PgPool) {
 async fn a_restart_proves_nothing_unless_there_is_one_process(pool: PgPool) {
     let mut bench = Bench::start(pool).await;
     bench.system.set("FINERACT_SINGLE_PROCESS", "false");
-    stands(&bench.fake, &loan(&[]));
+    show_loan(&bench.fake, &shown_loan(&[]));
     bench.fake.answers("/loans/9", &["425c {}"]);
     let gateway = bench.gateway().await;
     let id = gateway.send("LOAN_UPDATE", update()).await;
     bench.shows_when_it_started();
     let _gateway = long_stuck(&bench, gateway, 4_000.0).await;
-    bench.until(&id, "ready", "an_attempt_may_still_run").await;
+    bench
+        .eventually(&id, "ready", "an_attempt_may_still_run")
+        .await;
     assert!(bench.fake.keys().iter().all(|key| *key == 1));
 }

@@ -6,8 +6,8 @@ use sqlx::PgPool;
 
 use super::{Database, effects, lift, restored, start};
 use crate::support::{
+    fixtures::{approve, client, disburse, loan, repayment},
     operators::{Operator, begin_epoch},
-    steps::{approve, client, disburse, loan, repayment},
     system::System,
 };
 
@@ -141,7 +141,7 @@ async fn what_may_wait_for_a_checker_is_not_resolved_as_failed(pool: PgPool) {
         let answer = operator.resolve(&id, "failed").await;
         assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
         operator
-            .once(&id, |operation| operation["reason_code"] == reason_code)
+            .eventually(&id, |operation| operation["reason_code"] == reason_code)
             .await;
         assert!(gateway.shut_down().await);
         database.drop().await;

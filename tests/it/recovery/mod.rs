@@ -12,10 +12,11 @@ use tokio::process::Command;
 
 use crate::support::{
     API_KEY, Answer, OPS_TOKEN, TOKEN,
+    caller::Caller,
     command::{TemporaryFolder, run},
+    fixtures::{approve, disburse, repayment},
     operators::{Operator, begin_epoch},
-    steps::{approve, disburse, repayment},
-    system::{Caller, System},
+    system::System,
 };
 
 /// The gateway's database, its backup, and what is restored from it.

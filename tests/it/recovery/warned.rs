@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use super::Database;
-use crate::support::command::{DEADLINE, program};
+use crate::support::{command::program, eventually::DEADLINE};
 
 /// Each start says that a UTR has no place of its own in Fineract: then a restored database may not know it either.
 #[sqlx::test]

@@ -5,10 +5,7 @@ use sqlx::{AssertSqlSafe, PgPool};
 use tokio::time::timeout;
 
 use super::{SOON, connection, lock, one};
-use crate::{
-    failover::{client, until},
-    support::system::{Caller, System},
-};
+use crate::support::{caller::Caller, eventually::eventually, fixtures::client, system::System};
 
 /// A gateway that has sent the creation of the client `LOCKED`, whose answer comes in a second and a half.
 async fn sent(pool: &PgPool) -> (System, Caller, String) {
@@ -19,7 +16,7 @@ async fn sent(pool: &PgPool) -> (System, Caller, String) {
     let gateway = system.gateway().await;
     let id = gateway.send("CLIENT_CREATE", client("LOCKED")).await;
     let mut looking = connection(pool).await;
-    until("sent", async || {
+    eventually("sent", async || {
         one::<i64>(&mut looking, "SELECT count(*) FROM attempt").await == 1
     })
     .await;
@@ -53,14 +50,14 @@ async fn ends_once(system: &System, gateway: &Caller, id: &str) {
         .iter()
         .filter(|effect| effect.to_string().contains("\"LOCKED\""));
     assert_eq!(effects.count(), 1, "{ledger:?}");
-    until("all is written", async || age(gateway).await == 0).await;
+    eventually("all is written", async || age(gateway).await == 0).await;
 }
 
 /// The answer waits for its row, and nothing else does.
 async fn an_answer_waits(pool: PgPool, select: &str) {
     let (system, gateway, id) = sent(&pool).await;
     let locked = lock(&pool, select).await;
-    until("its answer is old", async || age(&gateway).await >= 3).await;
+    eventually("its answer is old", async || age(&gateway).await >= 3).await;
     others_go_on(&gateway, "OTHER").await;
     let metrics = gateway.get("/metrics").await.text;
     assert!(
@@ -103,7 +100,7 @@ async fn an_answer_that_the_database_refuses_is_kept_and_written_once_it_may_be(
         .execute(&mut *admin)
         .await
         .expect("it is refused");
-    until("its answer is old", async || age(&gateway).await >= 3).await;
+    eventually("its answer is old", async || age(&gateway).await >= 3).await;
     others_go_on(&gateway, "OTHER").await;
     // Whoever goes on with the operation if this process ends finds what Fineract said.
     let kept = "SELECT status = 200 FROM attempt ORDER BY sent_at LIMIT 1";

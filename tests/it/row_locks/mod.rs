@@ -8,7 +8,6 @@ use fineract_gateway::{
     domain::{Method, OperationType, Request},
     store::{SeenLoan, StartAttempt},
 };
-use serde_json::{Value, json};
 use sqlx::{
     AssertSqlSafe, PgConnection, PgPool, Postgres, Transaction,
     pool::PoolConnection,
@@ -17,11 +16,11 @@ use sqlx::{
 use tokio::time::timeout;
 
 use crate::{
-    failover::{assert_unavailable, client, until},
+    failover::assert_unavailable,
     support::{
-        Answer, TestGateway, claim_limits, client_create,
-        ends::refused,
-        steps::{envelope, rename},
+        Answer, TestGateway, claim_limits,
+        eventually::eventually,
+        fixtures::{client, client_create, client_update, refused, rename},
         system::System,
     },
 };
@@ -62,7 +61,7 @@ async fn accepting_goes_on_beside_a_locked_lane(pool: PgPool) {
     let gateway = system.gateway().await;
     gateway.send("CLIENT_CREATE", client("LOCKED")).await;
     let locked = lock(&pool, "SELECT key FROM lane").await;
-    let update = json!({ "externalId": "LOCKED", "lastname": "Rao" });
+    let update = rename("LOCKED");
     let refused = async {
         let refusing = gateway.operate("CLIENT_UPDATE", update.clone());
         assert_unavailable(&timeout(SOON, refusing).await.expect("it is answered"));
@@ -133,16 +132,12 @@ async fn an_attempt_is_started_beside_a_locked_operation(pool: PgPool) {
     assert!(start("client:locked").await.unwrap());
 }
 
-fn update(id: &str) -> Value {
-    envelope("CLIENT_UPDATE", rename(id))
-}
-
 #[sqlx::test]
 async fn operations_fall_beside_a_locked_lane(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
     for id in ["A", "B"] {
         gateway.accept(&client_create(id)).await;
-        gateway.accept(&update(id)).await;
+        gateway.accept(&client_update(id)).await;
     }
     gateway.end_next(refused()).await;
     gateway.end_next(refused()).await;
@@ -169,7 +164,7 @@ async fn a_failure_is_read_beside_its_locked_lane_and_noted_afterwards(pool: PgP
     assert_eq!(read.expect("it does not hang").json()["status"], "failed");
     locked.rollback().await.expect("it is free");
     let mut looking = connection(&pool).await;
-    until("it is noted", async || {
+    eventually("it is noted", async || {
         one::<bool>(&mut looking, "SELECT failure_read FROM lane").await
     })
     .await;

@@ -1,11 +1,10 @@
 //! Our own commands, as processes without an environment but what a test gives them.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf, process::Stdio, time::Duration};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf, process::Stdio};
 
 use tokio::{process::Command, time::timeout};
 
-/// No command takes longer.
-pub(crate) const DEADLINE: Duration = Duration::from_mins(2);
+use super::eventually::DEADLINE;
 
 /// How a command ended.
 pub(crate) struct Ended {

@@ -1,11 +1,11 @@
-//! What stands written of a Fineract that has been found to honour keys.
+//! What a database contains about a Fineract that honours keys.
 
 use fineract_gateway::domain::FineractCommand;
 use rust_decimal::Decimal;
 
 use super::system::System;
 
-/// Writes down that the Fineract of the settings has honoured all keys for long, where nothing is known of it.
+/// Notes that the Fineract of the settings has honoured all keys for a long time, unless something is noted about it.
 pub(crate) async fn trust_keys(system: &System) {
     let Some(pool) = &system.trusting else {
         return;

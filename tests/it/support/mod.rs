@@ -1,13 +1,22 @@
-//! A gateway for tests: the production server, on a port of its own.
+//! What the tests share, and the smaller of their two harnesses.
+//!
+//! [`TestGateway`] serves by the product's own `http::serve` on the test's database, but has no worker and no Fineract: the
+//! test itself claims, completes and expires operations at the [`Store`], so that it decides what happens and when. It also
+//! sets what a setting cannot, such as the state of Fineract that `/readyz` reports.
+//! [`System`](system::System) is the whole product instead: `app::start` or the program, before a sandbox. Neither can
+//! replace the other: beside a real worker a test cannot hold a claim, and a gateway without one ends nothing.
 #![expect(clippy::indexing_slicing, reason = "a missing key fails the test")]
 
+mod answer;
+pub(crate) mod caller;
 pub(crate) mod command;
-pub(crate) mod ends;
+pub(crate) mod database;
+pub(crate) mod eventually;
+pub(crate) mod fixtures;
 pub(crate) mod keys;
 pub(crate) mod operators;
 pub(crate) mod pgbouncer;
 pub(crate) mod sandbox;
-pub(crate) mod steps;
 pub(crate) mod system;
 
 use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
@@ -19,9 +28,9 @@ use fineract_gateway::{
     operations::Deployment,
     store::{ClaimLimits, Completion, CompletionNotifier, Pool, Store},
 };
-use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use reqwest::{Client, RequestBuilder, StatusCode};
 use secrecy::SecretString;
-use serde_json::{Value, json};
+use serde_json::Value;
 use sqlx::PgPool;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -31,14 +40,17 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+pub(crate) use self::answer::Answer;
+use self::eventually::DEADLINE;
+
 /// The secret of the caller `los`.
 pub(crate) const TOKEN: &str = "los-secret";
 /// The secret of the caller `admin`, who has the `ops` scope.
 pub(crate) const OPS_TOKEN: &str = "admin-secret";
 /// The API key of `lender`.
 pub(crate) const API_KEY: &str = "lender-key";
-/// No test waits longer for anything.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+/// The gateway answers every request within this time, whatever happens to its database.
+pub(crate) const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
 
 /// A gateway that accepts and tracks; whoever started it ends the operations.
 pub(crate) struct TestGateway {
@@ -115,7 +127,10 @@ impl TestGateway {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         tasks.spawn(http::serve(listener, state, stop.clone()));
-        let client = http_client().timeout(DEADLINE).build().expect("a client");
+        let client = http_client()
+            .timeout(ANSWERED_WITHIN)
+            .build()
+            .expect("a client");
         Self {
             address,
             store,
@@ -140,6 +155,19 @@ impl TestGateway {
             .header("X-Internal-Token", TOKEN)
             .header("Content-Type", "application/json")
             .body(body)
+    }
+
+    /// What track answers.
+    pub(crate) async fn track(&self, tracking_id: &str) -> Value {
+        let request = self.get(&format!("/fineract/track/{tracking_id}"));
+        Answer::of(request).await.json()
+    }
+
+    /// The status that `lender` reads of a transaction.
+    pub(crate) async fn transaction_status(&self, id: &str) -> Value {
+        let request = self.request(reqwest::Method::GET, &format!("/transactions/{id}"));
+        let request = request.header("Authorization", format!("Token {API_KEY}"));
+        Answer::of(request).await.json()["status"].take()
     }
 
     /// A request without anything.
@@ -197,7 +225,7 @@ impl TestGateway {
             .await
             .expect("the gateway reads");
         let mut answer = String::new();
-        timeout(DEADLINE, stream.read_to_string(&mut answer))
+        timeout(ANSWERED_WITHIN, stream.read_to_string(&mut answer))
             .await
             .expect("the gateway answers in time")
             .expect("the answer is a text");
@@ -206,60 +234,6 @@ impl TestGateway {
 
     fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
-    }
-}
-
-/// A whole answer.
-pub(crate) struct Answer {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: reqwest::header::HeaderMap,
-    pub(crate) text: String,
-}
-
-impl Answer {
-    /// Sends a request and reads the whole answer.
-    pub(crate) async fn of(request: RequestBuilder) -> Self {
-        let response: Response = request.send().await.expect("the gateway answers");
-        Self {
-            status: response.status(),
-            headers: response.headers().clone(),
-            text: response.text().await.expect("the answer is whole"),
-        }
-    }
-
-    /// The body.
-    pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.text).expect("the answer is JSON")
-    }
-
-    /// A header, or nothing.
-    pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .map_or("", |value| value.to_str().expect("visible ASCII"))
-    }
-
-    /// Asserts that this is an error in the one shape, and gives its code.
-    pub(crate) fn problem(&self) -> (u16, String) {
-        assert_eq!(
-            self.header("content-type"),
-            "application/problem+json",
-            "{}",
-            self.text
-        );
-        let body = self.json();
-        assert_eq!(body["status"], self.status.as_u16());
-        assert_eq!(body["request_id"], self.header("x-request-id"));
-        for key in ["type", "title", "detail"] {
-            assert!(
-                body[key].as_str().is_some_and(|text| !text.is_empty()),
-                "{key}: {body}"
-            );
-        }
-        (
-            self.status.as_u16(),
-            body["code"].as_str().expect("a code").to_owned(),
-        )
     }
 }
 
@@ -273,14 +247,6 @@ pub(crate) fn claim_limits(count: i64, types: &[OperationType]) -> ClaimLimits {
         per_lender: i64::MAX,
         lenders: ["DMI", "GB", "UGRO"].map(str::to_owned).to_vec(),
     }
-}
-
-/// The document's `CLIENT_CREATE`.
-pub(crate) fn client_create(external_id: &str) -> Value {
-    let mut data = steps::client(external_id);
-    data["mobileNo"] = json!("9966999999");
-    data["emailAddress"] = json!("jayesh@example.com");
-    steps::envelope("CLIENT_CREATE", data)
 }
 
 fn deployment() -> Deployment {

@@ -1,6 +1,6 @@
 //! What operators do, over TCP, and how tests bring operations where operators find them.
 
-use std::{net::SocketAddr, time::Instant};
+use std::net::SocketAddr;
 
 use fineract_gateway::domain::TrackingId;
 use fineract_gateway::tls::http_client;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::{Answer, DEADLINE, OPS_TOKEN};
+use super::{ANSWERED_WITHIN, Answer, OPS_TOKEN, eventually::eventually_ok};
 
 /// An operator of a gateway.
 pub(crate) struct Operator {
@@ -20,7 +20,7 @@ pub(crate) struct Operator {
 impl Operator {
     /// The operator `admin` of the gateway that listens there.
     pub(crate) fn of(address: SocketAddr) -> Self {
-        let client = http_client().timeout(DEADLINE).build();
+        let client = http_client().timeout(ANSWERED_WITHIN).build();
         Self {
             address,
             client: client.expect("a client"),
@@ -92,7 +92,7 @@ impl Operator {
         assert_eq!(answer.header("location"), format!("../{}", uuid(id)));
         let is_over =
             |operation: &Value| !matches!(operation["state"].as_str(), Some("ready" | "running"));
-        let after = self.once(id, is_over).await;
+        let after = self.eventually(id, is_over).await;
         assert_eq!(after["attempts"], before["attempts"], "something was sent");
         after
     }
@@ -106,20 +106,21 @@ impl Operator {
 
     /// All that is known of an operation once it is in this state.
     pub(crate) async fn in_state(&self, id: &str, state: &str) -> Value {
-        self.once(id, |operation| operation["state"] == state).await
+        self.eventually(id, |operation| operation["state"] == state)
+            .await
     }
 
     /// All that is known of an operation once it is as wanted.
-    pub(crate) async fn once(&self, id: &str, is_wanted: impl Fn(&Value) -> bool) -> Value {
-        let started = Instant::now();
-        loop {
+    pub(crate) async fn eventually(&self, id: &str, is_wanted: impl Fn(&Value) -> bool) -> Value {
+        eventually_ok("the operation is as wanted", async || {
             let operation = self.inspect(id).await;
             if is_wanted(&operation) {
-                return operation;
+                Ok(operation)
+            } else {
+                Err(operation)
             }
-            assert!(started.elapsed() < DEADLINE, "{operation:#}");
-            tokio::task::yield_now().await;
-        }
+        })
+        .await
     }
 }
 

@@ -1,6 +1,6 @@
 //! A real `PgBouncer` before the tests' Postgres: Debian's, which `scripts/pgbouncer.sh` brings.
 
-use std::{fs, path::Path, process::Stdio, time::Instant};
+use std::{fs, path::Path, process::Stdio};
 
 use reqwest::Url;
 use tokio::{
@@ -8,7 +8,7 @@ use tokio::{
     process::{Child, Command},
 };
 
-use super::command::{DEADLINE, TemporaryFolder};
+use super::{command::TemporaryFolder, eventually::eventually};
 
 /// Ends when it is dropped.
 pub(crate) struct PgBouncer {
@@ -61,7 +61,10 @@ impl PgBouncer {
             .spawn()
             .expect("PgBouncer starts");
         url.set_port(Some(port)).expect("it has a host");
-        until_listening(port).await;
+        eventually("PgBouncer listens", async || {
+            TcpStream::connect(("127.0.0.1", port)).await.is_ok()
+        })
+        .await;
         Self {
             url: url.to_string(),
             _process: process,
@@ -76,12 +79,4 @@ async fn free_port() -> u16 {
         .and_then(|listener| listener.local_addr())
         .expect("a free port")
         .port()
-}
-
-async fn until_listening(port: u16) {
-    let started = Instant::now();
-    while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
-        assert!(started.elapsed() < DEADLINE, "PgBouncer never listened");
-        tokio::task::yield_now().await;
-    }
 }

@@ -1,42 +1,31 @@
 //! A sandbox for tests of commands that meet a Fineract.
 
-use std::net::SocketAddr;
-
 use fineract_gateway::tls::http_client;
 use fineract_sandbox::Sandbox;
 use reqwest::{Client, Response};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{Answer, system::System};
 
-/// A sandbox on a port of its own.
+/// A sandbox on a port of its own, and a user of it.
 pub(crate) struct ServedSandbox {
-    address: SocketAddr,
+    served: fineract_sandbox::ServedSandbox,
     client: Client,
-    _stop: DropGuard,
 }
 
 impl ServedSandbox {
     /// Serves a sandbox until this is dropped.
     pub(crate) async fn start(sandbox: Sandbox) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = listener.local_addr().expect("an address");
-        let stop = CancellationToken::new();
-        #[expect(clippy::disallowed_methods, reason = "ends with the test's runtime")]
-        tokio::spawn(sandbox.serve(listener, stop.clone()));
-        let client = http_client().no_proxy().build().expect("a client");
+        let served = sandbox.serve_on_free_port().await;
         Self {
-            address,
-            client,
-            _stop: stop.drop_guard(),
+            served: served.expect("a free port"),
+            client: http_client().no_proxy().build().expect("a client"),
         }
     }
 
     /// What `FINERACT_URL` is set to.
     pub(crate) fn url(&self) -> String {
-        format!("http://{}/fineract-provider/api/v1", self.address)
+        self.served.url()
     }
 
     /// Reads something of Fineract's, as a user would.

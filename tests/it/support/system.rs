@@ -1,31 +1,18 @@
-//! A whole system for tests: a sandbox, and gateways on the test's own database.
+//! A whole system for tests: a sandbox, and gateways on the test's own database. Each gateway is started as the product
+//! starts it, in this process by `app::start` or as a process of its own, and runs the operations that it accepts.
+//!
+//! [`TestGateway`](super::TestGateway) is the other harness: there the test is the worker.
 
-use std::{
-    net::SocketAddr,
-    process::Stdio,
-    time::{Duration, Instant},
-};
+use std::{net::SocketAddr, process::Stdio};
 
 use fineract_gateway::tls::http_client;
-use fineract_gateway::{
-    app::{self, Gateway},
-    config::Config,
-};
-use fineract_sandbox::Sandbox;
-use reqwest::{Client, RequestBuilder};
-use serde_json::{Value, json};
+use fineract_gateway::{app, config::Config};
+use fineract_sandbox::{Sandbox, ServedSandbox};
+use reqwest::Client;
 use sqlx::{ConnectOptions as _, PgPool};
-use tokio::{
-    net::TcpListener,
-    process::{Child, Command},
-    time::timeout,
-};
-use tokio_util::sync::CancellationToken;
+use tokio::{net::TcpListener, process::Command};
 
-use super::{Answer, TOKEN, keys::trust_keys};
-
-/// No test waits longer for anything.
-const DEADLINE: Duration = Duration::from_mins(1);
+use super::{TOKEN, caller::Caller, eventually::DEADLINE, keys::trust_keys};
 
 /// A sandbox, and what its gateways need to know.
 pub(crate) struct System {
@@ -33,15 +20,9 @@ pub(crate) struct System {
     pub(crate) sandbox: SocketAddr,
     settings: Vec<(String, String)>,
     pub(super) client: Client,
-    stop: CancellationToken,
-    /// Where it stands that Fineract honours keys, before a gateway asks.
+    _served: ServedSandbox,
+    /// The database in which it is noted that Fineract honours keys, before a gateway asks.
     pub(super) trusting: Option<PgPool>,
-}
-
-impl Drop for System {
-    fn drop(&mut self) {
-        self.stop.cancel();
-    }
 }
 
 impl System {
@@ -59,12 +40,8 @@ impl System {
 
     /// The same, on another database.
     pub(crate) async fn on(database_url: &str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let sandbox = listener.local_addr().expect("an address");
-        let stop = CancellationToken::new();
-        let serving = Sandbox::new().serve(listener, stop.clone());
-        #[expect(clippy::disallowed_methods, reason = "ends with the test's runtime")]
-        tokio::spawn(serving);
+        let served = Sandbox::new().serve_on_free_port().await;
+        let served = served.expect("a free port");
         let settings = [
             ("DATABASE_URL", database_url.to_owned()),
             ("HTTP_LISTEN", "127.0.0.1:0".to_owned()),
@@ -73,10 +50,7 @@ impl System {
                 "BULK_CLIENTS",
                 "lender=lender-id:lender-secret:lender-app:lender-org".to_owned(),
             ),
-            (
-                "FINERACT_URL",
-                format!("http://{sandbox}/fineract-provider/api/v1"),
-            ),
+            ("FINERACT_URL", served.url()),
             ("FINERACT_USER", "mifos".to_owned()),
             ("FINERACT_PASSWORD", "password".to_owned()),
             ("FINERACT_SINGLE_PROCESS", "true".to_owned()),
@@ -86,12 +60,12 @@ impl System {
             ("SHUTDOWN_GRACE_SECONDS", "3".to_owned()),
         ];
         Self {
-            sandbox,
+            sandbox: served.address(),
+            _served: served,
             settings: settings
                 .map(|(name, value)| (name.to_owned(), value))
                 .to_vec(),
             client: http_client().timeout(DEADLINE).build().expect("a client"),
-            stop,
             trusting: None,
         }
     }
@@ -151,145 +125,7 @@ impl System {
             gateway: None,
             process: Some(process),
         };
-        caller.until_ready().await;
+        caller.is_ready().await;
         caller
-    }
-}
-
-/// A running gateway and how it is called.
-pub(crate) struct Caller {
-    pub(crate) address: SocketAddr,
-    client: Client,
-    gateway: Option<Gateway>,
-    process: Option<Child>,
-}
-
-/// The database cannot be dropped while a gateway uses it.
-impl Drop for Caller {
-    fn drop(&mut self) {
-        if let Some(gateway) = self.gateway.take() {
-            #[expect(clippy::disallowed_methods, reason = "ends with the test's runtime")]
-            tokio::spawn(gateway.shut_down());
-        }
-    }
-}
-
-impl Caller {
-    async fn until_ready(&self) {
-        let started = Instant::now();
-        let url = format!("http://{}/readyz", self.address);
-        loop {
-            if let Ok(answer) = self.client.get(&url).send().await
-                && answer.status().is_success()
-            {
-                return;
-            }
-            assert!(
-                started.elapsed() < DEADLINE,
-                "the gateway never became ready"
-            );
-            tokio::task::yield_now().await;
-        }
-    }
-
-    /// What the gateway answers to a GET without a token.
-    pub(crate) async fn get(&self, path: &str) -> Answer {
-        Answer::of(self.client.get(format!("http://{}{path}", self.address))).await
-    }
-
-    /// What the gateway answers to an operation.
-    pub(crate) async fn operate(&self, operation_type: &str, data: Value) -> Answer {
-        let url = format!("http://{}/fineract/operate", self.address);
-        let request = self.client.post(url).header("X-Internal-Token", TOKEN);
-        Answer::of(request.json(&json!({ "status": operation_type, "data": data }))).await
-    }
-
-    /// A request without anything.
-    pub(crate) fn request(&self, method: reqwest::Method, path: &str) -> RequestBuilder {
-        let url = format!("http://{}{path}", self.address);
-        self.client.request(method, url)
-    }
-
-    /// What is told of a transaction.
-    pub(crate) async fn transaction(&self, id: &str, key: &str) -> Value {
-        let request = self.request(reqwest::Method::GET, &format!("/transactions/{id}"));
-        let request = request.header("Authorization", format!("Token {key}"));
-        let answer = request.send().await.expect("the gateway answers");
-        answer.json().await.expect("JSON")
-    }
-
-    /// Has an operation accepted; its tracking id.
-    pub(crate) async fn send(&self, operation_type: &str, data: Value) -> String {
-        self.submit(&json!({ "status": operation_type, "data": data }))
-            .await
-    }
-
-    /// The same, of a whole body.
-    pub(crate) async fn submit(&self, body: &Value) -> String {
-        let url = format!("http://{}/fineract/operate", self.address);
-        let request = self.client.post(url).header("X-Internal-Token", TOKEN);
-        let answer = Answer::of(request.json(body)).await;
-        assert_eq!(answer.status, 202, "{}", answer.text);
-        answer.json()["tracking_id"]
-            .as_str()
-            .expect("a tracking id")
-            .to_owned()
-    }
-
-    /// What track says once the operation has ended.
-    pub(crate) async fn end_of(&self, tracking_id: &str) -> Value {
-        let started = Instant::now();
-        let url = format!("http://{}/fineract/track/{tracking_id}", self.address);
-        loop {
-            let request = self.client.get(&url).header("X-Internal-Token", TOKEN);
-            let answer = request.header("Prefer", "wait=5").send().await;
-            let body: Value = answer
-                .expect("the gateway answers")
-                .json()
-                .await
-                .expect("JSON");
-            if body["status"] != "processing" {
-                return body;
-            }
-            assert!(started.elapsed() < DEADLINE, "{tracking_id} never ended");
-        }
-    }
-
-    /// Sends, and waits for the end.
-    pub(crate) async fn run(&self, operation_type: &str, data: Value) -> Value {
-        let tracking_id = self.send(operation_type, data).await;
-        self.end_of(&tracking_id).await
-    }
-
-    /// The process's id.
-    pub(crate) fn pid(&self) -> u32 {
-        let process = self.process.as_ref().expect("a process of its own");
-        process.id().expect("it runs")
-    }
-
-    /// The process's exit code, once it has ended.
-    pub(crate) async fn exit_code(&mut self) -> Option<i32> {
-        let process = self.process.as_mut().expect("a process of its own");
-        let ended = timeout(DEADLINE, process.wait()).await;
-        ended
-            .expect("it ends in time")
-            .expect("it was there")
-            .code()
-    }
-
-    /// Kills the process, at once.
-    pub(crate) async fn kill(&mut self) {
-        if let Some(process) = &mut self.process {
-            process.kill().await.expect("the process was there");
-        }
-    }
-
-    /// Ends the gateway of this process; whether nothing was left.
-    pub(crate) async fn shut_down(mut self) -> bool {
-        self.gateway
-            .take()
-            .expect("a gateway of this process")
-            .shut_down()
-            .await
     }
 }

@@ -8,8 +8,9 @@ use tokio::{
 };
 
 use crate::{
-    command::{DEADLINE, Ended, TemporaryFolder, program, run},
+    command::{Ended, TemporaryFolder, program, run},
     demo::{ANYWHERE, place, read_until},
+    eventually::DEADLINE,
 };
 
 const CLIENT: [(&str, &str); 4] = [

@@ -2,9 +2,8 @@
 
 use fineract_gateway::domain::OperationType;
 use fineract_gateway::tls::http_client;
-use fineract_sandbox::Sandbox;
-use reqwest::Method;
-use serde_json::json;
+use fineract_sandbox::{Sandbox, ServedSandbox};
+use serde_json::{Value, json};
 use sqlx::{Connection as _, PgConnection};
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader, Lines},
@@ -14,8 +13,8 @@ use tokio::{
 };
 
 use crate::{
-    command::{DEADLINE, Ended, TemporaryFolder, program, run},
-    served_sandbox::ServedSandbox,
+    command::{Ended, TemporaryFolder, program, run},
+    eventually::DEADLINE,
 };
 
 /// Port 8080 belongs to whoever works on this machine.
@@ -132,7 +131,7 @@ async fn it_stays_up_with_lines_that_work_until_a_signal() {
 
 #[tokio::test]
 async fn a_real_fineract_is_set_up_first_and_can_be_used_again() {
-    let sandbox = ServedSandbox::start(Sandbox::unprepared()).await;
+    let sandbox = a_fresh_fineract().await;
     for made in [12, 0] {
         let Ended {
             code,
@@ -147,7 +146,7 @@ async fn a_real_fineract_is_set_up_first_and_can_be_used_again() {
 
 #[tokio::test]
 async fn what_goes_otherwise_than_expected_is_shown_and_told_by_the_exit_code() {
-    let sandbox = ServedSandbox::start(Sandbox::unprepared()).await;
+    let sandbox = a_fresh_fineract().await;
     let product = json!({
         "name": "UGRO", "shortName": "UGR", "currencyCode": "INR", "principal": 1000,
         "maxPrincipal": 50000, "numberOfRepayments": 12, "repaymentEvery": 1,
@@ -155,8 +154,7 @@ async fn what_goes_otherwise_than_expected_is_shown_and_told_by_the_exit_code() 
         "amortizationType": 1, "interestType": 0, "interestCalculationPeriodType": 1,
         "transactionProcessingStrategyCode": "mifos-standard-strategy", "locale": "en",
     });
-    let path = "/loanproducts";
-    sandbox.request(Method::POST, path, &product).await;
+    make_product(&sandbox, &product).await;
     let Ended { code, stdout, .. } = against(&sandbox).await;
     assert_eq!(code, Some(1), "{stdout}");
     let refused = stdout
@@ -170,6 +168,24 @@ async fn what_goes_otherwise_than_expected_is_shown_and_told_by_the_exit_code() 
 fn is_empty(folder: &TemporaryFolder) -> bool {
     let mut left = std::fs::read_dir(folder.path()).expect("the folder");
     left.next().is_none()
+}
+
+/// A Fineract without products.
+async fn a_fresh_fineract() -> ServedSandbox {
+    let serving = Sandbox::unprepared().serve_on_free_port().await;
+    serving.expect("a free port")
+}
+
+/// Makes a product, as a user of Fineract.
+async fn make_product(sandbox: &ServedSandbox, product: &Value) {
+    let client = http_client().no_proxy().build().expect("a client");
+    let request = client
+        .post(format!("{}/loanproducts", sandbox.url()))
+        .header("Fineract-Platform-TenantId", "default")
+        .basic_auth("mifos", Some("password"));
+    let answer = request.json(product).send().await;
+    let status = answer.expect("the sandbox answers").status();
+    assert!(status.is_success(), "{status}");
 }
 
 async fn against(sandbox: &ServedSandbox) -> Ended {

@@ -11,4 +11,9 @@ mod bulk_measure;
 #[path = "../../../../tests/it/support/command.rs"]
 mod command;
 mod demo;
-mod served_sandbox;
+#[path = "../../../../tests/it/support/eventually.rs"]
+#[expect(
+    dead_code,
+    reason = "these tests wait for processes, which have waits of their own"
+)]
+mod eventually;
