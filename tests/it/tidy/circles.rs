@@ -63,7 +63,7 @@ impl Imports {
                     Some(path) => (true, path),
                     None => (false, path.as_str()),
                 };
-                let Some(path) = imports.from_root(&module, path) else {
+                let Some(path) = imports.absolute(&module, path) else {
                     continue;
                 };
                 if is_exported && let Some(name) = path.last() {
@@ -78,7 +78,7 @@ impl Imports {
     }
 
     /// A path as it is from the crate's root; `None`: it leads out of the crate.
-    fn from_root(&self, module: &Module, path: &str) -> Option<Module> {
+    fn absolute(&self, module: &Module, path: &str) -> Option<Module> {
         let mut parts: Vec<String> = path.split("::").map(str::to_owned).collect();
         let mut base = module.clone();
         match parts[0].as_str() {
@@ -169,6 +169,8 @@ fn used_paths(code: &str) -> Vec<String> {
                 .map(|path| format!("{mark}{path}")),
         );
     }
+    // Who may see an item is no use of it.
+    let rest = rest.replace("(in crate::", "(").replace("(in super::", "(");
     for prefix in ["crate::", "super::"] {
         for (at, _) in rest.match_indices(prefix) {
             let is_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
