@@ -2,18 +2,27 @@
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Instant,
+    time::Duration,
 };
+
+use tower::retry::budget::{Budget as _, TpsBudget};
 
 use super::{
     circuit_breaker::CircuitBreaker,
     concurrency_limit::{ConcurrencyLimit, Sample},
-    retry_budget::RetryBudget,
 };
 use crate::{
     domain::Failure,
     fineract::{Exchange, Observer, Permit, Permits},
 };
+
+/// The retry budget counts the attempts of this period.
+const BUDGET_PERIOD: Duration = Duration::from_secs(4);
+/// So many retries a second are always allowed, on average over the period: what has failed is tried again even when
+/// nothing new arrives.
+const RETRIES_PER_SECOND: u32 = 5;
+/// For each first attempt so many retries are allowed beside them. If everything is retried, sending more helps nobody.
+const RETRIES_PER_NEW: f32 = 0.2;
 
 /// Limits how many operations call Fineract at the same time, and adapts the limit to the calls' results.
 ///
@@ -22,7 +31,8 @@ use crate::{
 #[derive(Debug)]
 pub(in crate::worker) struct Limiter {
     permits: Arc<Permits>,
-    state: Mutex<State>,
+    limit: Mutex<ConcurrencyLimit>,
+    retries: TpsBudget,
     circuit_breaker: CircuitBreaker,
 }
 
@@ -32,10 +42,8 @@ impl Limiter {
         let limit = ConcurrencyLimit::new(max);
         Self {
             permits: Arc::new(Permits::new(limit.value())),
-            state: Mutex::new(State {
-                limit,
-                retries: RetryBudget::new(Instant::now()),
-            }),
+            limit: Mutex::new(limit),
+            retries: TpsBudget::new(BUDGET_PERIOD, RETRIES_PER_SECOND, RETRIES_PER_NEW),
             circuit_breaker,
         }
     }
@@ -48,7 +56,7 @@ impl Limiter {
 
     /// The current concurrency limit.
     pub(in crate::worker) fn limit(&self) -> usize {
-        self.lock().limit.value()
+        self.lock().value()
     }
 
     /// The permits, for callers' reads, which wait until no operation needs one.
@@ -64,11 +72,10 @@ impl Limiter {
     /// Whether the retry budget allows this attempt. A first attempt is always allowed. So is the trial while
     /// the circuit breaker is open.
     pub(in crate::worker) fn allows(&self, is_retry: bool) -> bool {
-        let mut state = self.lock();
         if is_retry {
-            !self.circuit_breaker.is_closed() || state.retries.spend(Instant::now())
+            !self.circuit_breaker.is_closed() || self.retries.withdraw()
         } else {
-            state.retries.earn();
+            self.retries.deposit();
             true
         }
     }
@@ -97,20 +104,14 @@ impl Limiter {
 
     /// Changes the limit, and adjusts the permits to it.
     fn change(&self, change: impl FnOnce(&mut ConcurrencyLimit, usize)) {
-        let mut state = self.lock();
-        change(&mut state.limit, self.permits.in_flight());
-        self.permits.set_limit(state.limit.value());
+        let mut limit = self.lock();
+        change(&mut limit, self.permits.in_flight());
+        self.permits.set_limit(limit.value());
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, ConcurrencyLimit> {
+        self.limit.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-#[derive(Debug)]
-struct State {
-    limit: ConcurrencyLimit,
-    retries: RetryBudget,
 }
 
 /// What a call shows about the load. Only a call that was executed now, or that was refused as too much, shows
@@ -130,8 +131,6 @@ fn sample(exchange: &Exchange<'_>) -> Option<Sample> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use futures_util::FutureExt as _;
 
     use super::*;
@@ -154,6 +153,17 @@ mod tests {
                 result: &result,
             });
         }
+    }
+
+    #[test]
+    fn retries_are_a_fifth_of_first_attempts_and_a_few_a_second() {
+        let limiter = Limiter::new(32, CircuitBreaker::default());
+        let retries = || (0..1000).filter(|_| limiter.allows(true)).count();
+        assert_eq!(retries(), 20, "those of four seconds at once");
+        (0..4).for_each(|_| assert!(limiter.allows(false)));
+        assert_eq!(retries(), 0);
+        assert!(limiter.allows(false));
+        assert_eq!(retries(), 1);
     }
 
     #[tokio::test]
