@@ -49,7 +49,7 @@ async fn one_falls_with_what_it_stands_behind_and_so_does_what_stands_behind_it(
     assert_eq!(left, 0);
     assert_eq!(gateway.track(&in_a_later_lane).await["status"], "failed");
     let end = gateway.track(&behind_it).await;
-    let expected = format!("Not sent: {reader}, which it rests on, failed");
+    let expected = format!("Not sent: {reader}, on which it depends, failed");
     assert_eq!(end["error_message"], expected, "{end}");
 }
 

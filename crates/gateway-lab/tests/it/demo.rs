@@ -132,7 +132,7 @@ async fn it_stays_up_with_lines_that_work_until_a_signal() {
 #[tokio::test]
 async fn a_real_fineract_is_set_up_first_and_can_be_used_again() {
     let sandbox = a_fresh_fineract().await;
-    for made in [12, 0] {
+    for created in [12, 0] {
         let Ended {
             code,
             stdout,
@@ -140,7 +140,10 @@ async fn a_real_fineract_is_set_up_first_and_can_be_used_again() {
         } = against(&sandbox).await;
         assert_eq!(code, Some(0), "{stdout}{stderr}");
         let lines = stdout.lines();
-        assert_eq!(lines.filter(|line| line.contains("  made")).count(), made);
+        assert_eq!(
+            lines.filter(|line| line.contains("  created")).count(),
+            created
+        );
     }
 }
 
