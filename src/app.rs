@@ -17,12 +17,12 @@ use crate::{
     worker::{self, CircuitBreaker, Deps, Settings},
 };
 
-/// The size of the connection pool. Accepting, claiming, starting and completing write one batch each at a time,
-/// tracking reads one, and the remaining connections are for other reads.
+/// The size of the connection pool. Accepting, claiming, starting and completing each use one connection, because each
+/// of them writes one batch at a time. Tracking uses one more. The remaining connections are for other reads.
 const POOL_SIZE: u32 = 16;
 
-/// How many reads of Fineract a process may make at the same time for its callers if it works no queue, and so has no
-/// concurrency limit.
+/// How many reads of Fineract a process may make at the same time for its callers, if it has no worker. Such a process
+/// has no concurrency limit.
 const CALLER_READS: usize = 2;
 
 /// The longest time for which the gateway still accepts requests after it has become unready.
@@ -54,9 +54,10 @@ pub enum StartError {
 #[derive(Debug)]
 pub struct Gateway {
     address: SocketAddr,
-    /// Cancelled first: the gateway becomes unready, ends long polls and accepts no more operations.
+    /// Cancelled first: the gateway becomes unready and ends long polls, but still accepts requests.
     draining: CancellationToken,
-    /// Cancelled next: no new connections and no new claims.
+    /// Cancelled next: the gateway accepts no new connections, and so no more operations, and claims no more
+    /// operations.
     stopping: CancellationToken,
     /// Cancelled last: ends the completion notifier and the writers, which all other parts need.
     ending: CancellationToken,
@@ -73,7 +74,8 @@ pub async fn migrate(config: &Config) -> Result<(), DatabaseProblem> {
     store::migrate(&pool).await
 }
 
-/// Puts everything on hold in the database that the settings name, unless it already is, before any part runs.
+/// Puts everything on hold in the database that the settings name, if it is not on hold already. Called before any
+/// part of the gateway runs.
 pub async fn keep_on_hold(config: &Config, reason: &str) -> Result<(), StartError> {
     let url = config.database.url.expose_secret();
     let pool = store::connect(url, 2, Some(store::STATEMENT_TIMEOUT)).await?;
@@ -184,7 +186,8 @@ impl Gateway {
         self.address
     }
 
-    /// Runs a part until the gateway stops. If the part ends or panics by itself, the gateway stops.
+    /// Runs a part until the gateway stops. If the part ends or panics while the gateway is not being stopped, the
+    /// gateway stops too.
     fn run(&self, part: impl Future<Output = ()> + Send + 'static) {
         let stops_the_gateway = self.stopping.clone().drop_guard();
         self.work.spawn(async move {

@@ -40,7 +40,8 @@ pub fn prometheus() -> &'static PrometheusHandle {
     })
 }
 
-/// Sorts recorded values into their buckets, for ever. Without it, values that nobody reads would accumulate.
+/// Runs until it is cancelled, and regularly sorts the recorded values into their buckets. Otherwise they would
+/// accumulate in memory while nobody reads the metrics.
 pub async fn run_upkeep() {
     loop {
         tokio::time::sleep(UPKEEP_INTERVAL).await;

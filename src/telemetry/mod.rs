@@ -39,7 +39,7 @@ pub enum TelemetryError {
     Thread(#[source] io::Error),
 }
 
-/// Starts the log on stderr. Unless the settings say otherwise, it writes text to a terminal, and JSON otherwise.
+/// Starts the log on stderr. If the settings do not name a format, the log is text on a terminal and JSON elsewhere.
 ///
 /// Nothing waits for the reader of stderr, and nothing panics when the reader is gone: lines are lost instead.
 pub fn init(log: &Log) -> Result<(), TelemetryError> {
@@ -99,7 +99,7 @@ fn start(
     let builder = Subscriber::builder()
         .with_env_filter(filter)
         .with_writer(|| writer.clone())
-        // tracing would print these errors to stderr.
+        // Otherwise tracing would print its own errors, such as a failed write, to stderr.
         .log_internal_errors(false)
         .with_ansi(is_terminal);
     let started = match log.format.unwrap_or(default) {

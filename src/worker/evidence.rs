@@ -1,4 +1,4 @@
-//! Reads in Fineract whether an operation had its effect, and decides by what it finds.
+//! Reads in Fineract whether an operation had its effect, and decides from the finding what happens next.
 
 use super::{
     case::Case,
@@ -15,8 +15,8 @@ use crate::{
     operations::Evidence,
 };
 
-/// Reads whether the operation had its effect, and whether the effect is its own. `Err`: Fineract could not be
-/// read.
+/// Reads in Fineract whether the effect of the operation exists, and whether this operation made it. `Err`: Fineract
+/// or the payload could not be read.
 pub(super) async fn find_effect(
     deps: &Deps,
     case: Case<'_>,
@@ -72,7 +72,8 @@ pub(super) async fn decide_by_finding(
     decision::decide_reading(question, finding, &history, circumstances)
 }
 
-/// The reason code of a parked operation: the one that the type's evidence gives, or else `reason_code`.
+/// The reason code for parking an operation: the code in `CannotTell`, the fixed code `created_with_other_values` for
+/// `Changed`, or else `reason_code`.
 pub(super) fn park_reason(reason_code: &'static str, evidence: &Evidence) -> &'static str {
     match evidence {
         Evidence::CannotTell(reason_code) => reason_code,

@@ -1,4 +1,5 @@
-//! The key probe: finds out whether Fineract honours idempotency keys by sending a command that it must refuse.
+//! The key probe: to find out whether Fineract honours idempotency keys, the gateway sends a command that Fineract
+//! must refuse.
 
 use std::time::{Duration, Instant};
 
@@ -20,8 +21,8 @@ use crate::{
 /// Reason code of operations whose keys Fineract ignores.
 pub(super) const NOT_HONOURED: &str = "keys_not_honoured";
 
-/// How soon the gateways together repeat a probe that found keys ignored. So a repaired server is noticed
-/// without a restart of the gateway.
+/// The shortest time between two probes, counted over all gateways, after a probe has found that Fineract ignores
+/// keys. Because the probe is repeated, the gateway notices a repaired server without being restarted.
 const REPROBE_AFTER: Duration = Duration::from_secs(5);
 
 /// How long the verdict "not honoured" is valid if no probe is possible and processes cannot be told apart.
@@ -30,10 +31,10 @@ const UNNAMED_VERDICT_VALID_FOR: Duration = Duration::from_mins(10);
 /// The result of a probe, and the lane whose client or loan it used.
 type ProbeResult = (ProbeVerdict, Option<String>);
 
-/// Why nothing of a kind may be sent now.
+/// Why no command of a kind of command may be sent now.
 #[derive(Debug)]
 pub(super) enum KeyTrustError {
-    /// Fineract does not honour its keys.
+    /// Fineract does not honour the keys of this kind of command.
     NotHonoured,
     /// Another gateway runs the probe.
     ProbedElsewhere,
@@ -55,7 +56,8 @@ impl From<Failure> for KeyTrustError {
     }
 }
 
-/// Finds a verdict on a kind's keys: cached meanwhile, in the database, or by a probe.
+/// Finds out whether keys of a kind of command are honoured: from the cache, which another task may have filled while
+/// this one waited for its turn, else from the verdict in the database, else by a probe.
 pub(super) async fn verify_keys(
     deps: &Deps,
     kind: FineractCommand,
@@ -75,7 +77,7 @@ pub(super) async fn verify_keys(
     let process = deps.keys.process();
     let is_same = last.process_start == process.as_ref().map(|process| process.start.clone())
         && last.header == deps.fineract.key_header();
-    // Where processes cannot be told apart, only a verdict since the last failed call counts.
+    // If processes of Fineract cannot be told apart, a verdict counts only if it is newer than the last failed call.
     let is_fresh =
         is_same && (process.is_some() || last_failure.is_none_or(|at| last.age < at.elapsed()));
     match (last.honoured, VERDICT_VALID_FOR.checked_sub(last.age)) {
@@ -154,7 +156,7 @@ pub(super) fn block_keys(deps: &Deps, kind: FineractCommand) {
         tracing::error!(
             alarm = NOT_HONOURED,
             command = kind.probe_name(),
-            "Fineract ignores the idempotency keys of a kind of command and would execute it twice; its operations wait"
+            "Fineract ignores idempotency keys for this kind of command and would execute a repeated command twice; the operations that need it wait"
         );
         gauge(kind).set(1);
     }
@@ -164,12 +166,12 @@ pub(super) fn block_keys(deps: &Deps, kind: FineractCommand) {
     }
 }
 
-/// Unblocks them when Fineract honours their keys again.
+/// Unblocks the operations of a kind of command when Fineract honours their keys again.
 pub(super) fn unblock_keys(deps: &Deps, kind: FineractCommand) {
     if deps.keys.note_unblocked(kind) {
         tracing::info!(
             command = kind.probe_name(),
-            "Fineract honours the idempotency keys of a kind of command again; its operations continue"
+            "Fineract honours idempotency keys for this kind of command again; the operations that need it continue"
         );
         gauge(kind).set(0);
         for operation_type in kind.types_probed() {
@@ -178,9 +180,9 @@ pub(super) fn unblock_keys(deps: &Deps, kind: FineractCommand) {
     }
 }
 
-/// The trust after an inconclusive probe: that of the last verdict, if it is about the same process. Where
-/// processes cannot be told apart, the verdict "not honoured" expires, because nothing else would show that the
-/// server was repaired.
+/// What to trust after an inconclusive probe. The last verdict remains valid if it is about the same process of
+/// Fineract; otherwise the keys are unproven. If processes cannot be told apart, the verdict "not honoured" expires,
+/// because nothing else would show that the server was repaired.
 fn trust_last_verdict(last: &KeyVerdict, is_same: bool) -> Result<Trust, KeyTrustError> {
     let is_process_known = last.process_start.is_some();
     match last.honoured {
@@ -214,7 +216,8 @@ async fn probe_keys(
     Ok((ProbeVerdict::Inconclusive, None))
 }
 
-/// Whether this client or loan is still ours, and in a state in which Fineract must refuse the command.
+/// Whether this number still belongs to the client or loan with the external id of the lane and, for a loan, whether
+/// its state makes Fineract refuse the command.
 async fn is_suitable(
     deps: &Deps,
     kind: FineractCommand,
@@ -274,8 +277,8 @@ async fn probe_on(
     Ok(result)
 }
 
-/// Whether the answer is unrelated to the command. A 500 is not: it concerns this client or loan, so the next
-/// one is tried.
+/// Whether the answer means that Fineract is unavailable or rejects every request, so that it says nothing about this
+/// command. A 500 does not: it concerns this client or loan, so the gateway tries the next client or loan.
 fn is_outage(answer: &Answer) -> bool {
     matches!(answer.status, 300..=399 | 401 | 429 | 502..=504)
 }

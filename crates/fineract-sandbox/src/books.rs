@@ -173,8 +173,8 @@ impl Books {
             .ok_or_else(|| Failure::not_found("error.msg.loanproduct.id.invalid", vec![id.into()]))
     }
 
-    /// Gives a loan the next number, and its old number to a copy of it under another external id. Returns whether the
-    /// loan exists.
+    /// Gives the loan with this external id a new number. A copy of the loan keeps the old number and gets another
+    /// external id. Returns whether the loan exists.
     pub(super) fn renumber(&mut self, external_id: &str) -> bool {
         let Some(number) = self.loans_by_external_id.get(external_id).copied() else {
             return false;

@@ -67,7 +67,8 @@ impl Call {
         matches!(self.method, Method::POST | Method::PUT | Method::DELETE)
     }
 
-    /// Whether the Content-Type is JSON. Fineract also reads a body without a Content-Type as JSON.
+    /// Whether the request has a JSON Content-Type. `false` if it has none, although Fineract reads such a body as
+    /// JSON too.
     pub(super) fn is_json(&self) -> bool {
         self.header(CONTENT_TYPE.as_str())
             .is_some_and(|kind| kind.starts_with("application/json"))
@@ -77,7 +78,7 @@ impl Call {
         self.headers.contains_key(CONTENT_TYPE) && !self.is_json() && !self.body.is_empty()
     }
 
-    /// The members of the body. A DELETE has no body.
+    /// The members of the body. Only a DELETE may have an empty body.
     pub(super) fn params(&self, action: &str) -> Result<Params, Failure> {
         if self.body.trim().is_empty() {
             return match (&self.method, action) {

@@ -23,7 +23,7 @@ pub(super) enum Failure {
     Invalid(Vec<Item>),
     /// 403: a rule of the domain.
     Rule(Item),
-    /// 403: a constraint of the database. Its code is also that of the whole error.
+    /// 403: a violated database constraint. The same code appears in the item and as the code of the whole error.
     Integrity(Item),
     /// 404: the object does not exist.
     NotFound(Item),
@@ -43,7 +43,8 @@ pub(super) enum Failure {
     SchedulerRunning,
 }
 
-/// The layout of a stored error, which a repetition without a Content-Type receives.
+/// The layout of an error body. `Wire`: as it is sent. `Stored`: as Fineract stores it if the first request was not
+/// sent as JSON; a repetition then receives this layout.
 #[derive(Clone, Copy, PartialEq)]
 enum Layout {
     Wire,
@@ -144,7 +145,8 @@ impl Failure {
         }
     }
 
-    /// The answer that is stored at first. If the request was JSON, Fineract replaces it by the answer that it sent.
+    /// The answer that Fineract stores first. If the Content-Type was JSON, Fineract then overwrites the stored answer
+    /// with the answer that it sent, except for `Unmapped`.
     pub(super) fn stored(&self, path: &str) -> Reply {
         match self {
             Self::Unmapped(message) => Reply::json(

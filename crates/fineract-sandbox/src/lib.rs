@@ -94,8 +94,9 @@ impl Sandbox {
         }
     }
 
-    /// How long a request waits for a running command with the same key before the answer is 425. A real Fineract waits
-    /// 3.1 s. Under release 1.10.1, calls with one key may overlap for a third of this time.
+    /// How long a request waits for a running command with the same key before the answer is 425. A real Fineract
+    /// waits 3.1 s. For release 1.10.1, the sandbox waits a third of this time before it runs a command, so that
+    /// another request with the same key can arrive meanwhile.
     #[must_use]
     pub fn with_pause(self, pause: Duration) -> Self {
         Self { pause, ..self }

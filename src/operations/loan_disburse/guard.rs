@@ -1,4 +1,5 @@
-//! The guard of a disbursement: Fineract itself does not prevent that more is paid out than was approved.
+//! The guard of a disbursement. It is needed because Fineract itself does not prevent a payout of more than was
+//! approved.
 
 use crate::{
     domain::{Amount, Loan, total},
@@ -11,7 +12,8 @@ const ACTIVE: i32 = 300;
 /// The amount to pay: the requested one, or else the next tranche, or else the approved principal. Refuses a
 /// payment that Fineract would execute wrongly (`docs/fineract/payments.md`, "Paying beyond the tranches").
 ///
-/// Only the transactions count, because the loan's own totals omit what was paid beyond its tranches.
+/// The amount paid so far is computed from the transactions only, because the loan's own totals omit what was paid
+/// beyond its tranches.
 pub(super) fn amount_to_pay(loan: &Loan, asked: Option<Amount>) -> Result<Amount, Refusal> {
     #[cfg(feature = "sabotage")]
     if crate::sabotage::is(crate::sabotage::Sabotage::GuardOff) {

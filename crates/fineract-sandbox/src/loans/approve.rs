@@ -104,7 +104,7 @@ pub(crate) fn approve(context: &mut Context<'_>, input: &Input) -> Result<Outcom
     Ok(outcome)
 }
 
-/// Checks amount, dates and state. A wrong state is reported only if there is no 403.
+/// Checks amount, dates and state. A wrong state (400) is reported only if none of the other checks fails with a 403.
 fn check_amount_dates_and_state(
     loan: &Loan,
     params: &Params,

@@ -167,7 +167,8 @@ fn pay_charges(context: &mut Context<'_>, loan: &mut Loan, due: Decimal) {
     loan.transactions.push(paid);
 }
 
-/// Accrues the whole interest, again after each change of the schedule.
+/// Books the accrual of the whole interest. Each further disbursement changes the schedule, so the accrual is then
+/// replaced by a new one.
 fn accrue(context: &mut Context<'_>, loan: &mut Loan, product: &Product) {
     let Some(on) = loan.disbursed.as_ref().map(|stamp| stamp.on) else {
         return;

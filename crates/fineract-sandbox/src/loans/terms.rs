@@ -184,7 +184,8 @@ impl Draft {
         }
     }
 
-    /// The terms, with the product's values where it allows no others. `None` if a field is missing.
+    /// The complete terms. If the product does not allow an application to override an attribute, the product's value
+    /// is used. `None` if a field is missing.
     pub(super) fn terms(&self, product: &Product, external_id: Option<String>) -> Option<Terms> {
         let chosen = |attribute: &str, sent: Option<i64>| {
             if product.allows_override(attribute) {

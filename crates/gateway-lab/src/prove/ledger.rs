@@ -6,7 +6,7 @@ use super::{
     judge::Effect,
     requests::{client_lane, loan_lane},
 };
-use fineract_gateway::domain::{Amount, OperationType};
+use fineract_gateway::domain::{Amount, FineractCommand, OperationType};
 
 /// An entry of the ledger.
 #[derive(Deserialize)]
@@ -24,21 +24,11 @@ pub(super) struct Line {
 impl From<Line> for Effect {
     fn from(line: Line) -> Self {
         let id = line.external_id.unwrap_or_default();
-        let operation_type = match (line.action.as_str(), line.entity.as_str()) {
-            ("CREATE", "CLIENT") => Some(OperationType::ClientCreate),
-            ("UPDATE", "CLIENT") => Some(OperationType::ClientUpdate),
-            ("CREATE", "LOAN") => Some(OperationType::LoanCreate),
-            ("UPDATE", "LOAN") => Some(OperationType::LoanUpdate),
-            ("APPROVE", "LOAN") => Some(OperationType::LoanApprove),
-            ("DISBURSE", "LOAN") => Some(OperationType::LoanDisburse),
-            ("DELETE", "LOAN") => Some(OperationType::LoanDelete),
-            ("REPAYMENT", "LOAN") => Some(OperationType::LoanRepayment),
-            ("REJECT", "LOAN") => Some(OperationType::LoanReject),
-            ("WITHDRAW", "LOAN") => Some(OperationType::LoanWithdraw),
-            ("APPROVALUNDO", "LOAN") => Some(OperationType::LoanUndoApproval),
-            ("DISBURSALUNDO", "LOAN") => Some(OperationType::LoanUndoDisbursal),
-            _ => None,
-        };
+        let task = (line.action.as_str(), line.entity.as_str());
+        let operation_type = OperationType::ALL
+            .iter()
+            .copied()
+            .find(|known| FineractCommand::of(*known).task() == task);
         Self {
             seq: line.seq,
             operation_type,
