@@ -2,27 +2,18 @@
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::Instant,
 };
-
-use tower::retry::budget::{Budget as _, TpsBudget};
 
 use super::{
     circuit_breaker::CircuitBreaker,
     concurrency_limit::{ConcurrencyLimit, Sample},
+    retry_budget::RetryBudget,
 };
 use crate::{
     domain::Failure,
     fineract::{Exchange, Observer, Permit, Permits},
 };
-
-/// The retry budget counts the attempts of this period.
-const BUDGET_PERIOD: Duration = Duration::from_secs(4);
-/// So many retries a second are always allowed, on average over the period: what has failed is tried again even when
-/// nothing new arrives.
-const RETRIES_PER_SECOND: u32 = 5;
-/// For each first attempt so many retries are allowed beside them. If everything is retried, sending more helps nobody.
-const RETRIES_PER_NEW: f32 = 0.2;
 
 /// Limits how many operations call Fineract at the same time, and adapts the limit to the calls' results.
 ///
@@ -31,8 +22,7 @@ const RETRIES_PER_NEW: f32 = 0.2;
 #[derive(Debug)]
 pub(in crate::worker) struct Limiter {
     permits: Arc<Permits>,
-    limit: Mutex<ConcurrencyLimit>,
-    retries: TpsBudget,
+    state: Mutex<State>,
     circuit_breaker: CircuitBreaker,
 }
 
@@ -42,8 +32,10 @@ impl Limiter {
         let limit = ConcurrencyLimit::new(max);
         Self {
             permits: Arc::new(Permits::new(limit.value())),
-            limit: Mutex::new(limit),
-            retries: TpsBudget::new(BUDGET_PERIOD, RETRIES_PER_SECOND, RETRIES_PER_NEW),
+            state: Mutex::new(State {
+                limit,
+                retries: RetryBudget::new(Instant::now()),
+            }),
             circuit_breaker,
         }
     }
@@ -56,7 +48,7 @@ impl Limiter {
 
     /// The current concurrency limit.
     pub(in crate::worker) fn limit(&self) -> usize {
-        self.lock().value()
+        self.lock().limit.value()
     }
 
     /// The permits, for callers' reads, which wait until no operation needs one.
@@ -72,10 +64,11 @@ impl Limiter {
     /// Whether the retry budget allows this attempt. A first attempt is always allowed. So is the trial while
     /// the circuit breaker is open.
     pub(in crate::worker) fn allows(&self, is_retry: bool) -> bool {
+        let mut state = self.lock();
         if is_retry {
-            !self.circuit_breaker.is_closed() || self.retries.withdraw()
+            !self.circuit_breaker.is_closed() || state.retries.spend(Instant::now())
         } else {
-            self.retries.deposit();
+            state.retries.earn();
             true
         }
     }
@@ -104,14 +97,20 @@ impl Limiter {
 
     /// Changes the limit, and adjusts the permits to it.
     fn change(&self, change: impl FnOnce(&mut ConcurrencyLimit, usize)) {
-        let mut limit = self.lock();
-        change(&mut limit, self.permits.in_flight());
-        self.permits.set_limit(limit.value());
+        let mut state = self.lock();
+        change(&mut state.limit, self.permits.in_flight());
+        self.permits.set_limit(state.limit.value());
     }
 
-    fn lock(&self) -> MutexGuard<'_, ConcurrencyLimit> {
-        self.limit.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+#[derive(Debug)]
+struct State {
+    limit: ConcurrencyLimit,
+    retries: RetryBudget,
 }
 
 /// What a call shows about the load. Only a call that was executed now, or that was refused as too much, shows
@@ -131,6 +130,8 @@ fn sample(exchange: &Exchange<'_>) -> Option<Sample> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use futures_util::FutureExt as _;
 
     use super::*;
@@ -153,17 +154,6 @@ mod tests {
                 result: &result,
             });
         }
-    }
-
-    #[test]
-    fn retries_are_a_fifth_of_first_attempts_and_a_few_a_second() {
-        let limiter = Limiter::new(32, CircuitBreaker::default());
-        let retries = || (0..1000).filter(|_| limiter.allows(true)).count();
-        assert_eq!(retries(), 20, "those of four seconds at once");
-        (0..4).for_each(|_| assert!(limiter.allows(false)));
-        assert_eq!(retries(), 0);
-        assert!(limiter.allows(false));
-        assert_eq!(retries(), 1);
     }
 
     #[tokio::test]
