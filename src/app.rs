@@ -17,12 +17,11 @@ use crate::{
     worker::{self, CircuitBreaker, Deps, Settings},
 };
 
-/// The size of the connection pool. Accepting, claiming, starting and completing each use one connection, because each
-/// of them writes one batch at a time. Tracking uses one more. The remaining connections are for other reads.
+/// The size of the connection pool. Accepting, claiming, starting, completing and tracking each use one connection at a
+/// time, for one batch. The remaining connections are for other reads.
 const POOL_SIZE: u32 = 16;
 
-/// How many reads of Fineract a process may make at the same time for its callers, if it has no worker. Such a process
-/// has no concurrency limit.
+/// How many reads of Fineract a process without a worker, and so without a concurrency limit, may make at once.
 const CALLER_READS: usize = 2;
 
 /// The longest time for which the gateway still accepts requests after it has become unready.
@@ -56,8 +55,7 @@ pub struct Gateway {
     address: SocketAddr,
     /// Cancelled first: the gateway becomes unready and ends long polls, but still accepts requests.
     draining: CancellationToken,
-    /// Cancelled next: the gateway accepts no new connections, and so no more operations, and claims no more
-    /// operations.
+    /// Cancelled next: the gateway accepts no new connections, and claims no more operations.
     stopping: CancellationToken,
     /// Cancelled last: ends the completion notifier and the writers, which all other parts need.
     ending: CancellationToken,
