@@ -107,10 +107,11 @@ pub(super) enum Trust {
 }
 
 impl Trust {
-    /// For how long keys have been honoured, if that is known.
-    pub(super) fn honoured_for(self) -> Option<Duration> {
+    /// For how long keys had been honoured at a time in the past, if that is known. The ages of attempts are those at the
+    /// claim, so they are compared with what held then.
+    pub(super) fn honoured_at(self, at: Instant) -> Option<Duration> {
         match self {
-            Self::Honoured(time) => Some(time),
+            Self::Honoured(time) => Some(time.saturating_sub(at.elapsed())),
             Self::Unproven => None,
         }
     }

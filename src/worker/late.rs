@@ -74,7 +74,7 @@ async fn may_still_take_effect(
     let uptime = deps.fineract.uptime().await;
     let open: Vec<_> = history
         .up_for(uptime)
-        .honoured_for(trust.honoured_for())
+        .honoured_for(trust.honoured_at(claimed.claimed_at))
         .open_commands(deps.settings.keys_kept_for)
         .into_iter()
         .map(|(sent, is_kept)| (sent.clone(), is_kept))

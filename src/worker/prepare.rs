@@ -117,7 +117,8 @@ async fn prepare_resend(
     trust: Trust,
 ) -> Result<Prepared, Outcome> {
     let stored = Prepared::resend(sent);
-    let history = case.history().honoured_for(trust.honoured_for());
+    let honoured_for = trust.honoured_at(case.claimed.claimed_at);
+    let history = case.history().honoured_for(honoured_for);
     let keys_kept_for = deps.settings.keys_kept_for;
     require_same_referents(deps, case, sent).await?;
     // Fineract has just shown the audit of the command, so it has stored the key.
@@ -165,7 +166,11 @@ async fn is_key_stored(deps: &Deps, case: Case<'_>, history: &History<'_>) -> bo
     if !history.is_kept(deps.settings.keys_kept_for) || case.audit == Some(Audit::Unseen) {
         return false;
     }
-    let seen = history.since_still_running_answer();
+    // Ages are those at the claim. Reads since then may have taken longer than the failure came after the answer.
+    let since_claim = case.claimed.claimed_at.elapsed();
+    let seen = history
+        .since_still_running_answer()
+        .saturating_add(since_claim);
     let has_failed = deps
         .fineract
         .last_failure()
