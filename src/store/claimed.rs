@@ -100,6 +100,12 @@ pub struct Claimed {
 }
 
 impl Claimed {
+    /// How old something is now that was this old when the operation was claimed. The ages of attempts are those at the
+    /// claim; whatever is compared with the present has to be counted up to it.
+    pub fn age_now(&self, age_at_claim: Duration) -> Duration {
+        age_at_claim.saturating_add(self.claimed_at.elapsed())
+    }
+
     /// The tracking id.
     pub fn tracking_id(&self) -> TrackingId {
         TrackingId {

@@ -91,7 +91,6 @@ pub(super) fn may_have_forgotten_attempts(case: Case<'_>) -> bool {
 /// since, and a loan that is missing now did exist.
 async fn has_run_since_first_send(deps: &Deps, case: Case<'_>) -> bool {
     let ages = case.attempts.iter().map(|attempt| attempt.age);
-    let since = case.claimed.claimed_at.elapsed();
-    let age = ages.max().unwrap_or_default().saturating_add(since);
-    deps.fineract.has_run_for(age).await
+    let age = ages.max().unwrap_or_default();
+    deps.fineract.has_run_for(case.claimed.age_now(age)).await
 }

@@ -100,7 +100,6 @@ async fn attempt(deps: &Deps, claimed: &Claimed) -> Result<(Option<Reply>, Outco
     #[cfg(feature = "sabotage")]
     let prepared = super::sabotage::by_external_id(prepared, claimed);
     let attempt = send(deps, case, prepared).await?;
-    let reply = attempt.reply.clone();
     attempts.push(attempt);
     let case = Case {
         claimed,
@@ -110,6 +109,7 @@ async fn attempt(deps: &Deps, claimed: &Claimed) -> Result<(Option<Reply>, Outco
     };
     let outcome = decide_by_answer(deps, case).await;
     learn_of_keys(deps, case, &outcome).await;
+    let reply = attempts.pop().and_then(|sent| sent.reply);
     if claimed.resolution.is_some() {
         Ok((reply, outcome.of_resolved()))
     } else {

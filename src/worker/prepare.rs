@@ -166,11 +166,8 @@ async fn is_key_stored(deps: &Deps, case: Case<'_>, history: &History<'_>) -> bo
     if !history.is_kept(deps.settings.keys_kept_for) || case.audit == Some(Audit::Unseen) {
         return false;
     }
-    // Ages are those at the claim. Reads since then may have taken longer than the failure came after the answer.
-    let since_claim = case.claimed.claimed_at.elapsed();
-    let seen = history
-        .since_still_running_answer()
-        .saturating_add(since_claim);
+    // Reads since the claim may have taken longer than the time from the answer to the failure.
+    let seen = case.claimed.age_now(history.since_still_running_answer());
     let has_failed = deps
         .fineract
         .last_failure()

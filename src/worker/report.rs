@@ -39,5 +39,5 @@ pub(super) fn end(claimed: &Claimed, state: State) {
         "type" => claimed.operation_type.as_str(),
         "state" => state.as_str(),
     )
-    .record(claimed.age + claimed.claimed_at.elapsed());
+    .record(claimed.age_now(claimed.age));
 }

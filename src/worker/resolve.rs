@@ -119,11 +119,9 @@ async fn require_no_late_effect(deps: &Deps, case: Case<'_>) -> Result<(), Outco
     if may_have_run {
         let uptime = deps.fineract.uptime().await;
         history = history.up_for(uptime);
-        // If Fineract was started after that time, no command of it runs any more. That time is counted up to the claim,
-        // the uptime up to now.
-        let since_claim = case.claimed.claimed_at.elapsed();
+        // If Fineract was started after that time, no command of it runs any more.
         forgotten = forgotten
-            .map(|time| time.saturating_add(since_claim))
+            .map(|time| case.claimed.age_now(time))
             .filter(|time| uptime.is_none_or(|uptime| uptime >= *time));
     }
     let age = case.attempts.last().map(|last| last.age);
