@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{assert_none, source::Source};
+use super::{
+    assert_none,
+    source::{Source, paths_used},
+};
 
 /// A module's path from the crate's root: of `src/worker/mod.rs` it is `worker`.
 type Module = Vec<String>;
@@ -27,25 +30,6 @@ fn no_file_uses_one_that_uses_it() {
     assert_none(&offences);
 }
 
-#[test]
-fn imports_are_found_in_trees_and_paths() {
-    let uses = |code: &str| {
-        let mut paths = used_paths(code);
-        paths.sort();
-        paths
-    };
-    assert_eq!(
-        uses("use super::{a::{B, C as D}, e};\npub use self::f::G;\nlet x = crate::h::i();"),
-        [
-            "crate::h::i",
-            "pub self::f::G",
-            "super::a::B",
-            "super::a::C",
-            "super::e"
-        ]
-    );
-}
-
 impl Imports {
     fn of_product() -> Self {
         let mut imports = Self::default();
@@ -58,7 +42,7 @@ impl Imports {
         }
         for (module, file) in files {
             let code = file.code.split("#[cfg(test)]\nmod tests {").next();
-            for path in used_paths(code.unwrap_or_default()) {
+            for path in paths_used(code.unwrap_or_default()) {
                 let (is_exported, path) = match path.strip_prefix("pub ") {
                     Some(path) => (true, path),
                     None => (false, path.as_str()),
@@ -144,73 +128,4 @@ fn way_back(uses: &BTreeMap<Module, BTreeSet<Module>>, start: &Module) -> Option
         ways = longer;
     }
     None
-}
-
-/// The paths that code names: in its `use` items, those of `pub use` marked so, and in its expressions.
-fn used_paths(code: &str) -> Vec<String> {
-    let mut paths = Vec::new();
-    let mut rest = String::new();
-    for item in code.split_inclusive(';') {
-        let Some((before, tree)) = item.trim_end_matches(';').rsplit_once("use ") else {
-            rest.push_str(item);
-            continue;
-        };
-        let start = before.rsplit('\n').next().unwrap_or_default().trim();
-        if !(start.is_empty() || start.starts_with("pub")) {
-            rest.push_str(item);
-            continue;
-        }
-        let mark = if start.is_empty() { "" } else { "pub " };
-        rest.push_str(before);
-        let tree: String = tree.split_whitespace().collect::<Vec<_>>().join(" ");
-        paths.extend(
-            leaves(&tree)
-                .into_iter()
-                .map(|path| format!("{mark}{path}")),
-        );
-    }
-    // Who may see an item is no use of it.
-    let rest = rest.replace("(in crate::", "(").replace("(in super::", "(");
-    for prefix in ["crate::", "super::"] {
-        for (at, _) in rest.match_indices(prefix) {
-            let is_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
-            let path: String = rest[at..].chars().take_while(|c| is_path(*c)).collect();
-            paths.push(path.trim_end_matches(':').to_owned());
-        }
-    }
-    paths
-}
-
-/// `a::{b, c::d}` is `a::b` and `a::c::d`.
-fn leaves(tree: &str) -> Vec<String> {
-    let tree = tree.trim();
-    let Some((prefix, group)) = tree.split_once('{') else {
-        return vec![
-            tree.split(" as ")
-                .next()
-                .unwrap_or_default()
-                .trim()
-                .to_owned(),
-        ];
-    };
-    let group = group.strip_suffix('}').unwrap_or(group);
-    let (mut depth, mut part, mut parts) = (0, String::new(), Vec::new());
-    for letter in group.chars().chain([',']) {
-        match letter {
-            '{' => depth += 1,
-            '}' => depth -= 1,
-            _ => {}
-        }
-        if letter == ',' && depth == 0 {
-            parts.push(std::mem::take(&mut part));
-        } else {
-            part.push(letter);
-        }
-    }
-    parts
-        .iter()
-        .filter(|part| !part.trim().is_empty())
-        .flat_map(|part| leaves(part))
-        .map(|leaf| format!("{prefix}{leaf}"))
-        .collect()
 }

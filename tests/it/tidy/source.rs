@@ -46,11 +46,7 @@ impl Source {
 
     /// The top modules that it names, as `crate::x`, in `use crate::{x, y::z}`, or from the binary.
     pub(super) fn modules_used(&self) -> BTreeSet<String> {
-        ["crate::", "fineract_gateway::"]
-            .into_iter()
-            .flat_map(|prefix| self.code.split(prefix).skip(1))
-            .flat_map(first_names)
-            .collect()
+        modules_in(&self.code)
     }
 
     pub(super) fn uses_crate(&self, name: &str) -> bool {
@@ -68,35 +64,114 @@ impl fmt::Display for Source {
     }
 }
 
-/// The names that a path begins with: of `a::b` it is `a`, of `{a, b::{c, d}}` they are `a` and `b`.
-fn first_names(path: &str) -> Vec<String> {
-    let name_of = |text: &str| -> String {
-        text.trim_start()
-            .chars()
-            .take_while(|c| c.is_alphanumeric() || *c == '_')
-            .collect()
+/// The top modules of the crate that code names.
+fn modules_in(code: &str) -> BTreeSet<String> {
+    let module = |path: &String| {
+        let path = path.trim_start_matches("pub ");
+        let (root, rest) = path.split_once("::")?;
+        let is_ours = matches!(root, "crate" | "fineract_gateway");
+        rest.split("::")
+            .next()
+            .filter(|_| is_ours)
+            .map(str::to_owned)
     };
-    let Some(group) = path.strip_prefix('{') else {
-        return vec![name_of(path)];
-    };
-    let mut names = vec![name_of(group)];
-    let mut depth = 0;
-    for (at, letter) in group.char_indices() {
-        match letter {
-            '{' => depth += 1,
-            '}' if depth == 0 => break,
-            '}' => depth -= 1,
-            ',' if depth == 0 => names.push(name_of(&group[at + 1..])),
-            _ => {}
+    paths_used(code).iter().filter_map(module).collect()
+}
+
+/// The paths that code names: in its `use` items, those of `pub use` marked so, and in its expressions.
+pub(super) fn paths_used(code: &str) -> Vec<String> {
+    let mut paths = Vec::new();
+    let mut rest = String::new();
+    for item in code.split_inclusive(';') {
+        let Some((before, tree)) = item.trim_end_matches(';').rsplit_once("use ") else {
+            rest.push_str(item);
+            continue;
+        };
+        let start = before.rsplit('\n').next().unwrap_or_default().trim();
+        if !(start.is_empty() || start.starts_with("pub")) {
+            rest.push_str(item);
+            continue;
+        }
+        let mark = if start.is_empty() { "" } else { "pub " };
+        rest.push_str(before);
+        let tree: String = tree.split_whitespace().collect::<Vec<_>>().join(" ");
+        paths.extend(
+            leaves(&tree)
+                .into_iter()
+                .map(|path| format!("{mark}{path}")),
+        );
+    }
+    // Who may see an item is no use of it.
+    let rest = rest.replace("(in crate::", "(").replace("(in super::", "(");
+    for prefix in ["crate::", "super::", "fineract_gateway::"] {
+        for (at, _) in rest.match_indices(prefix) {
+            let is_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+            let path: String = rest[at..].chars().take_while(|c| is_path(*c)).collect();
+            paths.push(path.trim_end_matches(':').to_owned());
         }
     }
-    names.retain(|name| !name.is_empty());
-    names
+    paths
+}
+
+/// `a::{b, c::d}` is `a::b` and `a::c::d`.
+fn leaves(tree: &str) -> Vec<String> {
+    let tree = tree.trim();
+    let Some((prefix, group)) = tree.split_once('{') else {
+        return vec![
+            tree.split(" as ")
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .to_owned(),
+        ];
+    };
+    let group = group.strip_suffix('}').unwrap_or(group);
+    let (mut depth, mut part, mut parts) = (0, String::new(), Vec::new());
+    for letter in group.chars().chain([',']) {
+        match letter {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+        if letter == ',' && depth == 0 {
+            parts.push(std::mem::take(&mut part));
+        } else {
+            part.push(letter);
+        }
+    }
+    parts
+        .iter()
+        .filter(|part| !part.trim().is_empty())
+        .flat_map(|part| leaves(part))
+        .map(|leaf| format!("{prefix}{leaf}"))
+        .collect()
+}
+
+#[test]
+fn imports_are_found_in_trees_and_paths() {
+    let uses = |code: &str| {
+        let mut paths = paths_used(code);
+        paths.sort();
+        paths
+    };
+    assert_eq!(
+        uses("use super::{a::{B, C as D}, e};\npub use self::f::G;\nlet x = crate::h::i();"),
+        [
+            "crate::h::i",
+            "pub self::f::G",
+            "super::a::B",
+            "super::a::C",
+            "super::e"
+        ]
+    );
 }
 
 #[test]
 fn names_are_found_in_groups() {
-    let check = |path: &str, names: &[&str]| assert_eq!(first_names(path), names, "{path}");
+    let check = |path: &str, names: &[&str]| {
+        let modules = modules_in(&format!("use crate::{path}"));
+        assert_eq!(Vec::from_iter(modules), names, "{path}");
+    };
     check("a::b;", &["a"]);
     check("{a, b::{c, d}, e};\nuse f::{g};", &["a", "b", "e"]);
     check("{\n    a::{x, y},\n    b,\n};", &["a", "b"]);
