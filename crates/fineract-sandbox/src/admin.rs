@@ -1,5 +1,5 @@
-//! The sandbox's admin interface: faults, the ledger, and conditions that otherwise only a crash or an administrator
-//! causes.
+//! The sandbox's admin interface. It adds faults and shows the ledger. It also produces states that, in a real
+//! Fineract, only a crash or an administrator can cause.
 
 use std::time::SystemTime;
 
@@ -15,7 +15,7 @@ use super::json::{Json, Object, object};
 use super::keys::KeySettings;
 use super::reply::Reply;
 
-/// The routes below `/sandbox`. None requires credentials.
+/// The routes below `/sandbox`. No route requires credentials.
 pub(super) fn routes() -> Router<Sandbox> {
     Router::new()
         .route(
@@ -39,7 +39,7 @@ async fn list_faults(Handle(sandbox): Handle<Sandbox>) -> Response<Body> {
 
 async fn add_faults(Handle(sandbox): Handle<Sandbox>, body: String) -> Response<Body> {
     let added = Json::parse(&body)
-        .map_err(|_broken| "a JSON array of faults is wanted".to_owned())
+        .map_err(|_broken| "a JSON array of faults is required".to_owned())
         .and_then(|json| sandbox.lock().faults.add(&json));
     match added {
         Ok(()) => list_faults(Handle(sandbox)).await,
@@ -56,7 +56,7 @@ async fn show_ledger(Handle(sandbox): Handle<Sandbox>) -> Response<Body> {
     Reply::ok(sandbox.lock().ledger.json().compact()).into_response()
 }
 
-/// `{"fineractVersion"}`: resets everything. Without a version, the release stays the same.
+/// Body: `{"fineractVersion"}`, or none. Resets the whole state. Without a version, the release stays the same.
 async fn reset(Handle(sandbox): Handle<Sandbox>, body: String) -> Response<Body> {
     let asked = object_of(&body).unwrap_or_default();
     let version = asked.get("fineractVersion").and_then(Json::as_text);
@@ -69,14 +69,15 @@ async fn reset(Handle(sandbox): Handle<Sandbox>, body: String) -> Response<Body>
     }
 }
 
-/// Simulates a restart of Fineract: data and command records stay, running commands end without an effect.
+/// Simulates a restart of Fineract. The data and the records of commands remain. A command whose effect is delayed by a
+/// fault (`late_effect`, `conflict_passes`) then never takes effect.
 async fn restart(Handle(sandbox): Handle<Sandbox>) -> Response<Body> {
     sandbox.lock().started_at = SystemTime::now();
     done()
 }
 
-/// `{"externalId"}`: gives this loan the next number, and its old number to a copy of it that belongs to the back
-/// office, as a restore may do.
+/// Body: `{"externalId"}`. Gives this loan a new number. A copy of the loan, with another external id, keeps the old
+/// number. So the old number refers to another loan. A restore of Fineract's database can have the same result.
 async fn renumber_loan(Handle(sandbox): Handle<Sandbox>, body: String) -> Response<Body> {
     let external_id = object_of(&body)
         .as_ref()
@@ -92,20 +93,20 @@ async fn renumber_loan(Handle(sandbox): Handle<Sandbox>, body: String) -> Respon
     }
 }
 
-/// `{"header", "ignored"}`: simulates a restart with these settings for idempotency keys. A missing setting gets its
-/// default.
+/// Body: `{"header", "ignored"}`. Simulates a restart of Fineract with these settings for idempotency keys. A setting
+/// that is missing gets its default.
 async fn restart_with_keys(Handle(sandbox): Handle<Sandbox>, body: String) -> Response<Body> {
     let Some(json) = object_of(&body) else {
-        return refused("a JSON object is wanted");
+        return refused("a JSON object is required");
     };
     sandbox.restart_with_keys(KeySettings::read(&json));
     done()
 }
 
-/// `{"name", "password", "permissions": [...]}`: adds a user. Without `permissions`, the user may do everything.
+/// Body: `{"name", "password", "permissions": [...]}`. Adds a user. A user without `permissions` has all permissions.
 async fn add_user(Handle(sandbox): Handle<Sandbox>, body: String) -> Response<Body> {
     let Some(user) = object_of(&body) else {
-        return refused("a JSON object is wanted");
+        return refused("a JSON object is required");
     };
     let text = |key: &str| user.get(key).and_then(Json::as_text).unwrap_or_default();
     let permissions = user.get("permissions").and_then(Json::as_list);
@@ -122,10 +123,11 @@ async fn add_user(Handle(sandbox): Handle<Sandbox>, body: String) -> Response<Bo
     done()
 }
 
-/// `{"externalId", "locked"}`: the nightly job locks the loan, or unlocks it.
+/// Body: `{"externalId", "locked"}`. Locks the loan as Fineract's nightly job does. With `"locked": false`, unlocks the
+/// loan.
 async fn lock_loan(Handle(sandbox): Handle<Sandbox>, body: String) -> Response<Body> {
     let Some(json) = object_of(&body) else {
-        return refused("a JSON object is wanted");
+        return refused("a JSON object is required");
     };
     let name = Named::External(
         json.get("externalId")
@@ -145,10 +147,11 @@ async fn lock_loan(Handle(sandbox): Handle<Sandbox>, body: String) -> Response<B
     done()
 }
 
-/// `["APPROVE_LOAN", …]`: from now on, commands with these permissions wait for a checker.
+/// Body: `["APPROVE_LOAN", …]`. From now on, a command that needs one of these permissions waits for a checker. The
+/// list replaces the previous list.
 async fn set_maker_checker(Handle(sandbox): Handle<Sandbox>, body: String) -> Response<Body> {
     let Ok(Json::List(names)) = Json::parse(&body) else {
-        return refused("a JSON array of permissions is wanted");
+        return refused("a JSON array of permissions is required");
     };
     sandbox.lock().maker_checker = names
         .iter()
@@ -158,10 +161,11 @@ async fn set_maker_checker(Handle(sandbox): Handle<Sandbox>, body: String) -> Re
     done()
 }
 
-/// `{"action", "entity", "key"}`: marks the command's record as running again, as after a crash.
+/// Body: `{"action", "entity", "key"}`. Sets the record of this command to the state "under processing", as a crash of
+/// Fineract would leave it.
 async fn strand_command(Handle(sandbox): Handle<Sandbox>, body: String) -> Response<Body> {
     let Some(json) = object_of(&body) else {
-        return refused("a JSON object is wanted");
+        return refused("a JSON object is required");
     };
     let text = |key: &str| json.get(key).and_then(Json::as_text).unwrap_or_default();
     let found = sandbox
@@ -191,7 +195,8 @@ pub(super) async fn info(Handle(sandbox): Handle<Sandbox>) -> Response<Body> {
     Reply::ok(Json::from(body).compact()).into_response()
 }
 
-/// `GET /actuator/prometheus`: the start time of the process in the format of Java's doubles, and its uptime.
+/// `GET /actuator/prometheus`: the start time of the process, written as Java writes a double (`1.764E9`), and the
+/// uptime of the process. Both are in seconds.
 pub(super) async fn prometheus(Handle(sandbox): Handle<Sandbox>) -> Response<Body> {
     let started_at = sandbox.lock().started_at;
     let millis = started_at

@@ -1,4 +1,4 @@
-//! One request, from its arrival to its answer.
+//! Processes one request, from its arrival to its answer.
 
 use std::time::Duration;
 
@@ -23,19 +23,19 @@ use super::wire::Line;
 /// The maximum size of a request's body, in bytes.
 const BODY_LIMIT: usize = 16 * 1024 * 1024;
 
-/// How the answer is sent.
+/// How much of the answer is sent. If it is not the whole answer, the connection is cut.
 enum Sent {
     Whole(Reply),
     Half(Reply),
     Nothing,
 }
 
-/// The state of a command after an attempt to run it.
+/// The result of an attempt to run a command.
 enum Attempt {
     Answered(Reply),
-    /// Its record exists, and the command must be run.
+    /// The record of the command was made and has this id. The command must still be run.
     Begun(i64),
-    /// Its record is in the state "running".
+    /// A record with this key exists, but it contains no answer.
     Busy,
 }
 
@@ -73,7 +73,7 @@ pub(super) async fn answer(Handle(sandbox): Handle<Sandbox>, request: Request) -
 }
 
 impl Sandbox {
-    /// Processes the request, with the fault that applies to it.
+    /// Processes the request, and applies the fault that hits it, if there is one.
     async fn process(&self, call: Call) -> Sent {
         let command = call.query("command");
         let strike = {
@@ -145,7 +145,7 @@ impl Sandbox {
         }
     }
 
-    /// Answers a request as Fineract would.
+    /// Answers a request in the form of the chosen release. `twist` is the change that a fault makes.
     async fn serve_call(&self, call: &Call, twist: Twist) -> Reply {
         let reply = self.execute(call, twist).await;
         self.release().worded(call, reply)
@@ -156,7 +156,7 @@ impl Sandbox {
             Ok(write) => write,
             Err(reply) => return reply,
         };
-        // Fineract checks a running command three times before it answers 425.
+        // Before Fineract answers 425, it checks three times whether the running command has ended.
         for wait in [self.pause / 3, self.pause * 2 / 3, Duration::ZERO] {
             match self.attempt(&write, &twist) {
                 Attempt::Answered(reply) => return reply,
@@ -186,8 +186,8 @@ impl Sandbox {
         }
     }
 
-    /// Waits, so that other requests with the same key can arrive, and then runs the command, even if its caller has
-    /// gone.
+    /// Waits for a third of the pause, and then runs the command. Other requests with the same key can arrive during
+    /// the wait. The command runs even if its caller has closed the connection.
     async fn finish_later(&self, id: i64, write: Write, twist: Twist) -> Reply {
         let (sandbox, path) = (self.clone(), write.path.clone());
         let finished = self.tasks.spawn(async move {
@@ -200,7 +200,9 @@ impl Sandbox {
         finished.await.unwrap_or_else(broken)
     }
 
-    /// Everything that happens before a command is recorded. Answers a read.
+    /// Performs all steps before a command is recorded: login, route, nightly lock, Content-Type, permission and body.
+    /// Returns the command. Returns an answer as `Err` if the request is refused, and also if it is a read or an action
+    /// of a checker.
     fn understand(&self, call: &Call, twist: &Twist) -> Result<Write, Reply> {
         let mut state = self.lock();
         if let Some(reply) = call.refused_path() {
@@ -231,8 +233,8 @@ impl Sandbox {
         write.map_err(|failure| failure.reply(&call.path))
     }
 
-    /// Records the command, cuts the connection, and commits the effect after the delay. Until then, the command's
-    /// record is in the state `meanwhile`.
+    /// Records the command, cuts the connection, and commits the effect after the delay. During the delay, the
+    /// command's record is in the state `meanwhile`.
     fn commit_later(&self, call: &Call, delay: Duration, meanwhile: Row) -> Sent {
         let Ok(write) = self.understand(call, &Twist::None) else {
             return Sent::Nothing;
@@ -250,7 +252,7 @@ impl Sandbox {
             self.tasks.spawn(async move {
                 sleep(delay).await;
                 let mut state = sandbox.lock();
-                // A restart in the meantime kills the command, but its record stays.
+                // If Fineract was restarted during the delay, the command has no effect. Its record remains.
                 if state.started_at == started_at {
                     state.finish(id, &write, Twist::None);
                 }
@@ -260,6 +262,7 @@ impl Sandbox {
     }
 }
 
+/// Whether the nightly job has locked the loan of this resource.
 fn locked(books: &Books, resource: &Resource) -> bool {
     let (Resource::Loan(name) | Resource::Transactions(name) | Resource::Transaction(name, _)) =
         resource

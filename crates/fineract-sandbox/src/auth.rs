@@ -1,5 +1,5 @@
-//! Authentication: tenant and Basic credentials, before any resource is reached (`docs/fineract/commands.md`, "Refused
-//! before any resource is reached").
+//! Authentication: checks the tenant and the Basic credentials before any resource is reached
+//! (`docs/fineract/commands.md`, "Refused before any resource is reached").
 
 use axum::http::StatusCode;
 use base64::Engine;
@@ -10,10 +10,10 @@ use super::failure::standard;
 use super::reply::Reply;
 use super::users::{User, Users};
 
-/// The only tenant.
+/// The identifier of the only tenant.
 const TENANT: &str = "default";
 
-/// The user of the request, or the refusal.
+/// The user of the request. If the login fails, the error is the answer that refuses the request.
 pub(super) fn user<'a>(call: &Call, users: &'a Users) -> Result<&'a User, Reply> {
     let tenant = call
         .header("Fineract-Platform-TenantId")
@@ -22,7 +22,8 @@ pub(super) fn user<'a>(call: &Call, users: &'a Users) -> Result<&'a User, Reply>
         return Err(standard(StatusCode::BAD_REQUEST, &call.path).challenged());
     }
     let Some(header) = call.header("Authorization") else {
-        // Fineract's COB filter runs before the refusal, and fails because the user is missing.
+        // Fineract's filter for the nightly lock on loans runs before the check that answers 401. The filter fails with
+        // a 500, because the request has no user.
         let trips = call.is_write() && is_of_one_loan(&call.path);
         return Err(if trips {
             standard(StatusCode::INTERNAL_SERVER_ERROR, &call.path)

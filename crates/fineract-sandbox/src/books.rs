@@ -1,5 +1,5 @@
-//! The business data: clients, loans, and what belongs to them. A command changes it through a [`Context`], completely
-//! or not at all.
+//! The business data: clients, loans, and the data that belongs to them. A command changes the data through a
+//! [`Context`]. A command that is refused changes nothing, except that an id may stay unused.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -13,7 +13,7 @@ use super::products::{Product, recorded};
 use super::release::Release;
 use super::users::User;
 
-/// The last id that was assigned, for each kind of object. A failed insert leaves a gap.
+/// For each kind of object, the last id that was assigned. An insert that fails still uses up an id.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Ids {
     pub(super) client: i64,
@@ -44,23 +44,24 @@ pub(super) struct Books {
     pub(super) clients_by_external_id: HashMap<String, i64>,
     pub(super) clients_by_mobile: HashMap<String, i64>,
     pub(super) loans_by_external_id: HashMap<String, i64>,
-    /// The loan and transaction of each transaction external id. An undone transaction keeps its external id.
+    /// For each external id of a transaction, the number of the loan and of the transaction. An undone transaction
+    /// keeps its external id.
     pub(super) transactions_by_external_id: HashMap<String, (i64, i64)>,
     pub(super) loans_by_client: HashMap<i64, Vec<i64>>,
-    /// How many disbursements each client has received for each product.
+    /// The number of disbursements, for each client and product.
     pub(super) cycles: HashMap<(i64, i64), i64>,
-    /// The loans that the nightly job has locked.
+    /// The numbers of the loans that the nightly job has locked.
     pub(super) locked_loans: HashSet<i64>,
 }
 
-/// An object in a path, by number or by external id.
+/// How a path names an object: by its number or by its external id.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Named {
     Number(i64),
     External(String),
 }
 
-/// What a command works on: the books, the release, the business date, and the user.
+/// Everything that a command needs besides its input: the books, the release, the business date and the user.
 #[derive(Debug)]
 pub(super) struct Context<'a> {
     pub(super) books: &'a mut Books,
@@ -70,7 +71,7 @@ pub(super) struct Context<'a> {
 }
 
 impl Books {
-    /// A tenant as a new Fineract has it: no products, and the dollar as its only currency.
+    /// The data of a new tenant: no products, and the US dollar as the only currency.
     pub(super) fn fresh() -> Self {
         let payment_types = [
             ("Money Transfer", None),
@@ -108,7 +109,8 @@ impl Books {
         }
     }
 
-    /// A tenant with the products of the nine lenders, a closed one, the payment type and the charge.
+    /// The data of a tenant that is set up: the products of the nine lenders, one closed product, the payment type, the
+    /// charge and the currency INR.
     pub(super) fn with_products() -> Self {
         let mut books = Self::fresh();
         let (products, charges, payment_types) = recorded();
@@ -125,7 +127,8 @@ impl Books {
         books
     }
 
-    /// The client's number. A number in the path is returned without a check that the client exists.
+    /// The number of the client. If the path contains a number, this function returns it without checking that the
+    /// client exists.
     pub(super) fn client_id(&self, name: &Named) -> Result<i64, Failure> {
         match name {
             Named::Number(id) => Ok(*id),
@@ -143,7 +146,8 @@ impl Books {
         client.ok_or_else(|| Failure::not_found("error.msg.client.id.invalid", vec![id.into()]))
     }
 
-    /// The loan's number. A number in the path is returned without a check that the loan exists.
+    /// The number of the loan. If the path contains a number, this function returns it without checking that the loan
+    /// exists.
     pub(super) fn loan_id(&self, name: &Named) -> Result<i64, Failure> {
         match name {
             Named::Number(id) => Ok(*id),
@@ -174,7 +178,7 @@ impl Books {
     }
 
     /// Gives the loan with this external id a new number. A copy of the loan keeps the old number and gets another
-    /// external id. Returns whether the loan exists.
+    /// external id. Returns `false` if there is no such loan.
     pub(super) fn renumber(&mut self, external_id: &str) -> bool {
         let Some(number) = self.loans_by_external_id.get(external_id).copied() else {
             return false;
@@ -196,7 +200,8 @@ impl Books {
         true
     }
 
-    /// The loan's transaction by number or external id (`docs/fineract/payments.md`, "Reading one transaction").
+    /// Finds a transaction of the loan by its number or its external id (`docs/fineract/payments.md`, "Reading one
+    /// transaction").
     pub(super) fn transaction(&self, loan: &Loan, name: &Named) -> Result<&Transaction, Failure> {
         let id = match name {
             Named::Number(id) => *id,

@@ -1,4 +1,4 @@
-//! An HTTP request, before the sandbox has determined which operation it asks for.
+//! An HTTP request, before the sandbox has determined which command or read it asks for.
 
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
@@ -67,8 +67,8 @@ impl Call {
         matches!(self.method, Method::POST | Method::PUT | Method::DELETE)
     }
 
-    /// Whether the request has a JSON Content-Type. `false` if it has none, although Fineract reads such a body as
-    /// JSON too.
+    /// Whether the request has a JSON Content-Type. The result is `false` for a request without a Content-Type,
+    /// although Fineract reads the body of such a request as JSON.
     pub(super) fn is_json(&self) -> bool {
         self.header(CONTENT_TYPE.as_str())
             .is_some_and(|kind| kind.starts_with("application/json"))
@@ -78,7 +78,7 @@ impl Call {
         self.headers.contains_key(CONTENT_TYPE) && !self.is_json() && !self.body.is_empty()
     }
 
-    /// The members of the body. Only a DELETE may have an empty body.
+    /// The members of the JSON object in the body. An empty body is an error, except for a DELETE.
     pub(super) fn params(&self, action: &str) -> Result<Params, Failure> {
         if self.body.trim().is_empty() {
             return match (&self.method, action) {
@@ -96,7 +96,7 @@ impl Call {
         }
     }
 
-    /// The decoded segments of the path below the API's base path. `None` if the path is outside of it.
+    /// The percent-decoded segments of the path below [`API`]. `None` if the path does not begin with [`API`].
     pub(super) fn segments(&self) -> Option<Vec<String>> {
         let below = self.path.strip_prefix(API)?.strip_prefix('/')?;
         Some(
@@ -108,8 +108,8 @@ impl Call {
         )
     }
 
-    /// The refusal of Tomcat or Spring for a path that they do not accept (`docs/fineract/commands.md`, "Refused before
-    /// any resource is reached").
+    /// The refusal, if the path contains a character that Tomcat or Spring does not accept
+    /// (`docs/fineract/commands.md`, "Refused before any resource is reached").
     pub(super) fn refused_path(&self) -> Option<Reply> {
         let path = self.path.to_ascii_uppercase();
         if ["%2F", "%5C", "%00", "\\"]
@@ -125,7 +125,7 @@ impl Call {
     }
 }
 
-/// Percent-decodes a text. An invalid code stays as it is.
+/// Percent-decodes a text. An invalid percent code remains unchanged.
 fn decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

@@ -1,4 +1,4 @@
-//! Makers and checkers: commands that wait for a checker, and what a checker does with them
+//! Makers and checkers: commands that wait for a checker, and what a checker can do with these commands
 //! (`docs/fineract/checkers.md`).
 
 use std::time::SystemTime;
@@ -17,7 +17,8 @@ use super::state::{State, Write};
 use super::users::User;
 
 impl State {
-    /// Makes a maker's command wait for a checker. Fineract first runs the command and rolls it back.
+    /// Makes the command of a maker wait for a checker. Like Fineract, the sandbox first runs the command and discards
+    /// its effect. If the command fails in this run, it is refused and does not wait.
     pub(super) fn submit_to_checker(&mut self, id: i64, write: &Write, user: &User) -> Reply {
         let today = self.today();
         let mut books = self.books.clone();
@@ -38,7 +39,8 @@ impl State {
         Reply::ok(Json::from(Outcome::pending(id, resource_id)).compact())
     }
 
-    /// The waiting commands that this user may check, as `GET /makercheckers` lists them.
+    /// The waiting commands that this user may check, as `GET /makercheckers` lists them. `action` and `entity`
+    /// restrict the list if they are given.
     pub(super) fn pending(
         &self,
         user: &User,
@@ -59,8 +61,8 @@ impl State {
             .collect()
     }
 
-    /// A command's record as `GET /audits/{id}` shows it. It does not distinguish an approval from a rejection. For a
-    /// record that does not exist, Fineract fails.
+    /// The record of a command as `GET /audits/{id}` shows it. The record does not show whether the checker approved or
+    /// rejected the command. If there is no such record, Fineract answers 500.
     pub(super) fn audit(&self, id: i64) -> Result<Object, Failure> {
         let missing =
             || Failure::Unmapped("Incorrect result size: expected 1, actual 0".to_owned());
@@ -91,8 +93,8 @@ impl State {
         }
     }
 
-    /// Performs a checker's action on a waiting command: approves it, rejects it, or deletes it from the list. `None`
-    /// if the method is another one.
+    /// Performs the action of a checker on a waiting command: approves it, rejects it, or deletes it from the list.
+    /// `None` if the method is neither POST nor DELETE.
     pub(super) fn check(&mut self, call: &Call, id: i64, checker: &User) -> Option<Reply> {
         let verdict = match (&call.method, call.query("command")) {
             (&Method::POST, Some("approve")) => Verdict::Approved,
@@ -126,8 +128,8 @@ impl State {
         })
     }
 
-    /// Runs the command under its maker's key. A refused command remains unchecked, with the refusal as its stored
-    /// answer.
+    /// Runs the command under the key of its maker. If the command is refused, the refusal becomes the stored answer,
+    /// and the record shows no checker.
     fn approve(&mut self, id: i64, checker: &User, path: &str) -> Reply {
         let Some(command) = self.commands.get(id) else {
             return Failure::NotAuthorized.reply(path);

@@ -1,4 +1,5 @@
-//! Fineract's table of commands: what was requested under which key, and the result (`docs/fineract/idempotency.md`).
+//! Fineract's table of commands. Each record contains an idempotency key, the command that was requested under it, and
+//! the result (`docs/fineract/idempotency.md`).
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::SystemTime;
@@ -6,7 +7,8 @@ use std::time::SystemTime;
 use super::operations::{Input, Operation};
 use super::reply::Reply;
 
-/// An idempotency key is unique together with action and entity. It is not bound to a resource or a body.
+/// Action, entity and idempotency key. Only the three together are unique. The key does not depend on the client, the
+/// loan or the body.
 type Key = (&'static str, &'static str, String);
 
 /// The maximum length of a key, in characters.
@@ -21,7 +23,7 @@ pub(super) struct Command {
     key: String,
     pub(super) maker: String,
     pub(super) made_at: SystemTime,
-    /// Who approved or rejected it, and when.
+    /// The user who approved or rejected the command, and the time.
     pub(super) checked: Option<(String, SystemTime)>,
     pub(super) row: Row,
 }
@@ -29,15 +31,16 @@ pub(super) struct Command {
 /// The state of a record.
 #[derive(Clone, Debug)]
 pub(super) enum Row {
-    /// Begun, but this is not committed yet, so that another call with the key does not see it.
+    /// The record is not committed yet. Another call with the same key does not find it and fails when it inserts its
+    /// own record.
     Starting,
-    /// Running, or interrupted by a crash. Fineract never cleans such a record up.
+    /// The command is running, or a crash has interrupted it. Fineract never removes such a record.
     UnderProcessing,
-    /// Ended, with or without success. The stored answer is returned for every repetition.
+    /// The command has ended, with or without success. Every repetition receives this stored answer.
     Ended(Reply),
-    /// Waiting for a checker.
+    /// The command waits for a checker.
     AwaitingApproval,
-    /// Rejected by a checker. Its key gets the same answer as that of a waiting command.
+    /// A checker has rejected the command. A repetition receives the same answer as a repetition of a waiting command.
     Rejected,
 }
 
@@ -46,13 +49,13 @@ pub(super) enum Row {
 pub(super) enum Begun {
     /// A new record was made. The command with this id must be run.
     Started(i64),
-    /// The key has this stored answer.
+    /// The command of the key has ended, with this stored answer.
     Replayed(Reply),
-    /// A record exists without an answer, because its command is running.
+    /// The command of the key has no answer: it is running, or a crash has interrupted it.
     Busy,
-    /// A record exists that waits for a checker or was rejected by one.
+    /// The command of the key waits for a checker, or a checker has rejected it.
     WaitsForChecker,
-    /// Another call with this key is just making the record.
+    /// Another call has made a record for the key, but not committed it yet.
     Raced,
     /// The key is too long. Nothing was stored.
     KeyTooLong,
@@ -67,7 +70,7 @@ pub(super) struct Commands {
 }
 
 impl Commands {
-    /// Looks the key up, and makes a record if it is new.
+    /// Looks up the key. Makes a record if there is none.
     pub(super) fn begin(
         &mut self,
         operation: &'static Operation,
@@ -121,7 +124,7 @@ impl Commands {
         }
     }
 
-    /// Removes the record, as if the command had never been recorded.
+    /// Removes the record. Afterwards the key is as if it had never been used.
     pub(super) fn forget(&mut self, id: i64) {
         if let Some(command) = self.rows.remove(&id) {
             self.by_key.remove(&(
@@ -132,7 +135,8 @@ impl Commands {
         }
     }
 
-    /// Marks an ended record as running again, as after a crash. Returns whether it exists.
+    /// Sets a record to [`Row::UnderProcessing`], as a crash would leave it. Returns `false` if there is no such
+    /// record.
     pub(super) fn strand(&mut self, action: &str, entity: &str, key: &str) -> bool {
         let found = self.rows.values_mut().find(|command| {
             command.operation.action == action

@@ -1,5 +1,5 @@
-//! Dates as Fineract reads them: with a Java pattern and an English locale, strict about the calendar, lenient about
-//! widths.
+//! Reads dates as Fineract does: with a Java pattern and English month names. A date that is not in the calendar is
+//! refused. A number may have fewer or more digits than the pattern.
 
 use chrono::{DateTime, Days, Months, NaiveDate, TimeDelta, Utc};
 
@@ -24,7 +24,8 @@ pub(super) fn today() -> NaiveDate {
     (now + TimeDelta::minutes(330)).date_naive()
 }
 
-/// Reads `text` with a Java date pattern. `None` if it is no such date.
+/// Reads a date with a Java pattern. `None` if `text` does not match the pattern, or is not a date of the calendar. A
+/// time after the date is ignored.
 pub(super) fn parse(text: &str, pattern: &str) -> Option<NaiveDate> {
     let (mut rest, mut year, mut month, mut day) = (text, None, None, None);
     let mut letters = pattern.chars().peekable();
@@ -72,7 +73,7 @@ fn month_name(text: &str, width: usize) -> Option<(Option<u32>, &str)> {
     })
 }
 
-/// The date this number of periods later. The unit is Fineract's number for days, weeks, months or years.
+/// The date that is `periods` units after `date`. `unit` is Fineract's number: 0 days, 1 weeks, 2 months, 3 years.
 pub(super) fn later(date: NaiveDate, periods: i64, unit: i64) -> NaiveDate {
     let count = u32::try_from(periods).unwrap_or(0);
     let then = match unit {

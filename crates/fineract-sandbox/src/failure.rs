@@ -5,49 +5,52 @@ use axum::http::StatusCode;
 use super::json::{Json, Object, object};
 use super::reply::Reply;
 
-/// An entry of `errors`. The messages for people are generated from the code, because Fineract's own messages may not
-/// be copied.
+/// An entry of `errors`. Its texts for people are generated from the code, because Fineract's own texts may not be
+/// copied.
 #[derive(Clone, Debug)]
 pub(super) struct Item {
     pub(super) code: String,
     pub(super) parameter: Option<String>,
     pub(super) value: Option<String>,
-    /// The arguments. Null is written as `{}`, as Fineract does.
+    /// The arguments. A null is written as `{}`, as Fineract does.
     pub(super) args: Vec<Json>,
 }
 
 /// An error of a command or read.
 #[derive(Clone, Debug)]
 pub(super) enum Failure {
-    /// 400: all errors of the fields, or of the state.
+    /// 400: failed checks of the fields or of a state. Contains all errors that were found.
     Invalid(Vec<Item>),
-    /// 403: a rule of the domain.
+    /// 403: a violated business rule.
     Rule(Item),
-    /// 403: a violated database constraint. The same code appears in the item and as the code of the whole error.
+    /// 403: a violated database constraint. The code of the item is also the code of the whole error.
     Integrity(Item),
     /// 404: the object does not exist.
     NotFound(Item),
-    /// 403: the user lacks the permission. Never stored.
+    /// 403: the user does not have the permission. Never stored.
     NotAuthorized,
-    /// 400: the body is no JSON.
+    /// 400: the body is not JSON.
     UnreadableBody,
-    /// 400: the body is JSON, but not an object, or an object with a repeated key.
+    /// 400: the body is JSON but not an object, or an object repeats a key.
     NoObject,
     /// 500: an uncaught exception with this message.
     Unmapped(String),
-    /// 409: two concurrent writers, or (only by a fault) Fineract has exhausted its own retries.
+    /// 409: two commands changed one object at the same time, and Fineract's own retries have failed. In the sandbox,
+    /// only a fault causes this error.
     Conflict,
     /// 409: the nightly job has locked the loan. Never stored.
     Locked,
-    /// 503: a job forbids writes. Never stored.
+    /// 503: a scheduler job forbids writes. Never stored.
     SchedulerRunning,
 }
 
-/// The layout of an error body. `Wire`: as it is sent. `Stored`: as Fineract stores it if the first request was not
-/// sent as JSON; a repetition then receives this layout.
+/// The layout of an error body.
 #[derive(Clone, Copy, PartialEq)]
 enum Layout {
+    /// The layout of the answer to the first request.
     Wire,
+    /// The layout of the stored answer, if the first request was not sent as JSON. A repetition then receives this
+    /// layout.
     Stored,
 }
 
@@ -122,7 +125,7 @@ impl Failure {
         )
     }
 
-    /// The answer as it is sent. It contains `path` if no exception mapper of Fineract handled the error.
+    /// The answer that is sent. Only the answer to an uncaught exception (`Unmapped`) contains `path`.
     pub(super) fn reply(&self, path: &str) -> Reply {
         match self {
             Self::Unmapped(_) => standard(StatusCode::INTERNAL_SERVER_ERROR, path),
@@ -145,8 +148,8 @@ impl Failure {
         }
     }
 
-    /// The answer that Fineract stores first. If the Content-Type was JSON, Fineract then overwrites the stored answer
-    /// with the answer that it sent, except for `Unmapped`.
+    /// The answer that Fineract stores at first. If the request had a JSON Content-Type, Fineract then replaces the
+    /// stored answer by the answer that it has sent, except for `Unmapped`.
     pub(super) fn stored(&self, path: &str) -> Reply {
         match self {
             Self::Unmapped(message) => Reply::json(
@@ -246,7 +249,8 @@ fn bare(code: &str) -> String {
     Json::from(body).pretty()
 }
 
-/// Makes a sentence from a code: `validation.msg.loan.principal.cannot.be.blank` → `loan principal cannot be blank`.
+/// Makes a sentence from a code. For example, `validation.msg.loan.principal.cannot.be.blank` becomes `Sandbox: loan
+/// principal cannot be blank.`
 fn words(code: &str) -> String {
     let code = code
         .strip_prefix("validation.msg.")

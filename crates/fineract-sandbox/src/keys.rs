@@ -1,4 +1,5 @@
-//! Which idempotency keys Fineract honours. This is a setting of its process and changes only with a restart.
+//! The settings that decide which idempotency keys Fineract honours. They belong to a process of Fineract, so they
+//! change only with a restart.
 
 use super::call::Call;
 use super::json::{Json, Object};
@@ -14,7 +15,8 @@ pub struct KeySettings {
     ignored: Ignored,
 }
 
-/// The commands whose keys are ignored, as Fineract's new command pipeline does.
+/// The commands whose keys are ignored. Newer releases of Fineract ignore the keys of the commands that use the new
+/// command pipeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Ignored {
     All,
@@ -69,7 +71,8 @@ impl KeySettings {
         }
     }
 
-    /// The key under which a command is stored. `None` if the caller sent none, or if Fineract ignores it.
+    /// The key under which a command is recorded. `None` if the caller sent no key, or if the key of this command is
+    /// ignored.
     pub(super) fn key(&self, call: &Call, operation: &Operation) -> Option<String> {
         let is_ignored = match &self.ignored {
             Ignored::All => true,

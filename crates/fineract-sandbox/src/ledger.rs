@@ -1,4 +1,5 @@
-//! The ledger of all committed effects in order, with which tests compare the results of a gateway.
+//! The ledger: the list of all committed effects, in their order. Tests compare the ledger with the results of a
+//! gateway.
 
 use super::json::{Json, Object, object};
 use super::operations::{Operation, Posting};

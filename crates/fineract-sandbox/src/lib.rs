@@ -1,15 +1,17 @@
-//! An in-memory stand-in for Fineract that behaves as a real one was recorded: with its order of checks, its
-//! idempotency records, its double payments, and its digits. It does not compute realistic schedules. It does not know
-//! the gateway.
+//! An in-memory stand-in for Fineract. It gives the answers that were recorded from a real Fineract: it has the same
+//! order of checks, the same records of idempotency keys, the same double payments and the same number of decimal
+//! places. It does not compute realistic repayment schedules. It uses no code of the gateway.
 //!
 //! | module | content |
 //! | --- | --- |
-//! | `wire`, `call`, `auth`, `routes` | from the connection to the operation that a request asks for |
-//! | `answer` | one request from its arrival to its answer, with its fault |
-//! | `state`, `commands`, `keys`, `operations`, `checkers` | running a command under its key, at once or after a checker's approval |
+//! | `wire`, `call`, `auth`, `routes` | from the connection to the command or read that is requested |
+//! | `answer` | processes one request, from its arrival to its answer, and applies a fault |
+//! | `state`, `commands`, `keys`, `operations` | run a command under its idempotency key |
+//! | `checkers` | the commands that wait for a checker |
 //! | `books`, `clients`, `loans`, `products`, `setup`, `users` | the business data and its rules |
 //! | `params`, `failure`, `json`, `dates`, `reply`, `release` | how Fineract reads requests and writes answers |
-//! | `faults`, `ledger`, `admin` | what a real Fineract does not have |
+//! | `faults`, `ledger`, `admin` | features that a real Fineract does not have |
+//! | `served` | a sandbox on a free port, for tests |
 
 mod admin;
 mod answer;
@@ -55,7 +57,7 @@ pub use release::Release;
 pub use served::ServedSandbox;
 use state::State;
 
-/// A handle to a sandbox. Clones share its state.
+/// A handle to a sandbox. All clones of a handle share one state.
 #[derive(Clone, Debug)]
 pub struct Sandbox {
     state: Arc<Mutex<State>>,
@@ -72,13 +74,13 @@ impl Default for Sandbox {
 }
 
 impl Sandbox {
-    /// A tenant that is set up: the products of nine lenders and a closed one, currency, payment type and charge, and
-    /// the user `mifos` / `password`, who may do everything.
+    /// A sandbox whose tenant is already set up: it has the products of nine lenders, one closed product, the
+    /// currencies, the payment type and the charge. The user `mifos` with the password `password` has all permissions.
     pub fn new() -> Self {
         Self::with_books(Books::with_products)
     }
 
-    /// A tenant as a new Fineract has it: without products.
+    /// A sandbox whose tenant has no products, like the tenant of a new Fineract.
     pub fn unprepared() -> Self {
         Self::with_books(Books::fresh)
     }
@@ -94,22 +96,23 @@ impl Sandbox {
         }
     }
 
-    /// How long a request waits for a running command with the same key before the answer is 425. A real Fineract
-    /// waits 3.1 s. For release 1.10.1, the sandbox waits a third of this time before it runs a command, so that
-    /// another request with the same key can arrive meanwhile.
+    /// Sets the pause: how long a request waits while another command with the same key is running. After the pause,
+    /// the answer is 425. A real Fineract waits 3.1 s; the default here is 3 ms. For release 1.10.1, the sandbox also
+    /// waits a third of the pause before it runs a command. During this wait, another request with the same key can
+    /// arrive.
     #[must_use]
     pub fn with_pause(self, pause: Duration) -> Self {
         Self { pause, ..self }
     }
 
-    /// Fixes the business date. Without this, it is today's date in Asia/Kolkata.
+    /// Fixes the business date. By default, the business date is today's date in Asia/Kolkata.
     #[must_use]
     pub fn with_today(self, today: NaiveDate) -> Self {
         let release = self.release();
         self.anew(release, Some(today))
     }
 
-    /// Stands in for this release.
+    /// Answers as this release of Fineract does.
     #[must_use]
     pub fn with_release(self, release: Release) -> Self {
         let today = self.lock().fixed_today();
@@ -137,7 +140,7 @@ impl Sandbox {
         }
     }
 
-    /// All routes: Fineract's API and actuator, and `/sandbox/…`. Faults that cut a connection require
+    /// All routes: Fineract's API and actuator, and `/sandbox/…`. The faults that cut a connection work only with
     /// [`Sandbox::serve`].
     pub fn router(&self) -> Router {
         Router::new()
@@ -178,12 +181,13 @@ impl Sandbox {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The release for which the sandbox stands in.
+    /// The release of Fineract whose answers the sandbox gives.
     fn release(&self) -> Release {
         self.lock().release
     }
 
-    /// Resets books, keys, ledger and faults to the initial state, and changes the release if one is given.
+    /// Resets the whole state (books, users, keys, ledger, faults) to its initial values. Changes the release if one is
+    /// given. A fixed business date remains.
     fn reset(&self, release: Option<Release>) {
         let mut state = self.lock();
         let today = state.fixed_today();

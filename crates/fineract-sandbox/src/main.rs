@@ -17,13 +17,13 @@ struct Arguments {
     /// Listens at this address.
     #[arg(long, default_value = "127.0.0.1:8443")]
     listen: SocketAddr,
-    /// Stands in for this release of Fineract: `develop` or `1.10.1`.
+    /// Answers as this release of Fineract does: `develop` or `1.10.1`.
     #[arg(long, value_name = "VERSION", default_value = "develop")]
     fineract_version: Release,
     /// Reads idempotency keys from this header.
     #[arg(long, value_name = "HEADER", default_value = "Idempotency-Key")]
     idempotency_header: String,
-    /// Ignores idempotency keys: executes a command each time it arrives.
+    /// Ignores idempotency keys: executes a command again each time the same command arrives.
     #[arg(long)]
     ignore_keys: bool,
 }

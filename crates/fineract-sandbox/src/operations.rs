@@ -1,4 +1,4 @@
-//! The commands that the sandbox supports, by Fineract's names of action and entity.
+//! The commands that the sandbox supports, each with Fineract's names for its action and its entity.
 
 use rust_decimal::Decimal;
 
@@ -8,7 +8,7 @@ use super::json::{Json, Object, object};
 use super::params::Params;
 use super::{clients, loans, setup};
 
-/// A kind of command: Fineract's names for it, and the function that runs it.
+/// A kind of command: Fineract's names for its action and entity, and the function that runs it.
 #[derive(Debug)]
 pub(super) struct Operation {
     pub(super) action: &'static str,
@@ -16,8 +16,8 @@ pub(super) struct Operation {
     run: fn(&mut Context<'_>, &Input) -> Result<Outcome, Failure>,
 }
 
-/// The input of a command: the number of its client or loan (0 if it does not exist yet), its transaction, and its
-/// body.
+/// The input of a command: the number of its client or loan (0 for a creation), the number of its transaction (0 if it
+/// has none), and its body.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Input {
     pub(super) id: i64,
@@ -25,7 +25,7 @@ pub(super) struct Input {
     pub(super) params: Params,
 }
 
-/// The outcome of a command: the result in Fineract's answer, and the entry for the ledger.
+/// The outcome of a command: the values for the body of Fineract's answer, and for the ledger.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Outcome {
     pub(super) office_id: Option<i64>,
@@ -86,12 +86,12 @@ impl Operation {
         format!("{}_{}", self.action, self.entity)
     }
 
-    /// Runs the command. If it is refused, it changes nothing.
+    /// Runs the command. A command that is refused changes nothing, except that an id may stay unused.
     pub(super) fn run(&self, context: &mut Context<'_>, input: &Input) -> Result<Outcome, Failure> {
         (self.run)(context, input)
     }
 
-    /// Whether the ledger records effects of this kind.
+    /// Whether the ledger records the effects of this command. It records only commands on clients and loans.
     pub(super) fn is_business(&self) -> bool {
         matches!(self.entity, "CLIENT" | "LOAN")
     }
@@ -113,7 +113,8 @@ impl Outcome {
         }
     }
 
-    /// The copy in the command's record until the sent answer replaces it. It contains every key, also those with null.
+    /// The body that Fineract stores at first, until it replaces this body by the answer that was sent. It contains
+    /// every key, also keys whose value is null.
     pub(super) fn stored(&self) -> Object {
         let body = self.body(None);
         let keys = [
@@ -143,8 +144,8 @@ impl Outcome {
             })
     }
 
-    /// The answer to a maker, before a checker has approved (`docs/fineract/checkers.md`, "A command that waits for a
-    /// checker").
+    /// The answer to the maker of a command that waits for a checker (`docs/fineract/checkers.md`, "A command that
+    /// waits for a checker").
     pub(super) fn pending(command_id: i64, resource_id: Option<i64>) -> Object {
         object! {
             "commandId": command_id,

@@ -1,5 +1,6 @@
-//! The body of a write: how Fineract reads dates, numbers and texts in it (`docs/fineract/commands.md`, "Dates in a
-//! request" and "Numbers and texts in a request"), and checks that collect all errors of the fields before they refuse.
+//! The body of a write. [`Params`] reads dates, numbers and texts as Fineract does (`docs/fineract/commands.md`, "Dates
+//! in a request" and "Numbers and texts in a request"). [`Checks`] collects the errors of all fields, to report them
+//! together.
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
@@ -21,7 +22,7 @@ impl Params {
         self.0.get(name).filter(|value| **value != Json::Null)
     }
 
-    /// A text. A blank one counts as absent, and a number counts as its text.
+    /// The value as a text. A blank text counts as absent. A number is converted to its text.
     pub(super) fn text(&self, name: &str) -> Option<String> {
         let text = match self.raw(name)? {
             Json::Text(text) | Json::Number(text) => text.clone(),
@@ -36,7 +37,7 @@ impl Params {
             .is_some_and(|value| value.is_true() || value.as_text() == Some("true"))
     }
 
-    /// An id. A text that is no number causes a 500 in Fineract.
+    /// An id. If the text is not a number, Fineract answers 500.
     pub(super) fn id(&self, name: &str) -> Result<Option<i64>, Failure> {
         let Some(text) = self.text(name) else {
             return Ok(None);
@@ -77,7 +78,7 @@ impl Params {
         })
     }
 
-    /// A decimal, as a number or as a text with English grouping.
+    /// A decimal, sent as a number, or as a text that may contain English grouping (`99,999.50`).
     pub(super) fn decimal(&self, name: &str) -> Result<Option<Decimal>, Failure> {
         let Some(text) = self.text(name) else {
             return Ok(None);
@@ -110,7 +111,7 @@ impl Params {
         Some(Json::Number(digits.replace(',', "")))
     }
 
-    /// An integer, read with the locale.
+    /// An integer. It is an error if the request contains no `locale`.
     pub(super) fn integer(&self, name: &str) -> Result<Option<i64>, Failure> {
         let Some(text) = self.text(name) else {
             return Ok(None);
@@ -138,7 +139,7 @@ impl Params {
             })
     }
 
-    /// An integer, or the default if there is none.
+    /// An integer, or `default` if there is no valid integer.
     pub(super) fn integer_or(&self, name: &str, default: i64) -> i64 {
         self.text(name)
             .and_then(|text| text.parse().ok())
@@ -163,7 +164,8 @@ impl Params {
         })
     }
 
-    /// Refuses every key that the command does not support (`docs/fineract/commands.md`, "Unknown keys").
+    /// Refuses the body if it contains a key that the command does not support (`docs/fineract/commands.md`, "Unknown
+    /// keys").
     pub(super) fn only(&self, supported: &[&str]) -> Result<(), Failure> {
         let unknown: Vec<Item> = self
             .0
@@ -203,7 +205,7 @@ impl Checks {
         ));
     }
 
-    /// Adds an item whose code does not derive from a field.
+    /// Adds an item with its own code, which is not built from the name of a field.
     pub(super) fn push(&mut self, item: Item) {
         self.items.push(item);
     }

@@ -1,14 +1,15 @@
-//! Loan products, and the other data that a tenant is set up with: charges, payment types, currencies.
+//! Loan products, and the charges and payment types that were recorded from a real Fineract.
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 
 use super::json::{Json, Object};
 
-/// The products of nine lenders, a closed one, the charge and the payment type, as recorded from a real Fineract.
+/// The products of nine lenders, one closed product, the charge and the payment type, as recorded from a real Fineract.
 const RECORDED: &str = include_str!("products.json");
 
-/// A loan product: its JSON as the read of a single product returns it, and the rules that follow from it.
+/// A loan product. `json` is the product as `GET /loanproducts/{id}` returns it. The methods read the rules of the
+/// product from it.
 #[derive(Clone, Debug)]
 pub(super) struct Product {
     pub(super) id: i64,
@@ -49,7 +50,7 @@ impl Product {
         self.json.get(key).is_some_and(Json::is_true)
     }
 
-    /// The number of an enumeration's value.
+    /// The number of a value of an enumeration. 0 if the product does not contain the key.
     pub(super) fn choice(&self, key: &str) -> i64 {
         let id = self
             .json
@@ -82,7 +83,7 @@ impl Product {
         self.choice("loanScheduleType") == 1
     }
 
-    /// Whether an application may differ from the product in this attribute.
+    /// Whether an application may have a different value of this attribute than the product.
     pub(super) fn allows_override(&self, attribute: &str) -> bool {
         let allowed = self
             .json

@@ -1,4 +1,4 @@
-//! The release of Fineract for which the sandbox stands in, and the different answers of release 1.10.1
+//! The releases of Fineract whose answers the sandbox can give, and how the answers of release 1.10.1 differ
 //! (`docs/fineract/release-1.10.1.md`).
 
 use std::str::FromStr;
@@ -10,10 +10,11 @@ use super::reply::Reply;
 /// A release of Fineract whose answers were recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Release {
-    /// The develop branch of October 2024, of which everything was recorded.
+    /// The develop branch of October 2024. All scenarios were recorded from it.
     #[default]
     Develop,
-    /// The tag of August 2024. Where it was not recorded, the sandbox behaves as for [`Release::Develop`].
+    /// Release 1.10.1 of August 2024. Only four scenarios were recorded from it. Otherwise the sandbox behaves as for
+    /// [`Release::Develop`].
     V1_10_1,
 }
 
@@ -70,7 +71,7 @@ impl Release {
         }
     }
 
-    /// The reply in the form of this release. Every reply is first made in the form of the develop branch.
+    /// Converts a reply to the form of this release. Every reply is first made in the form of the develop branch.
     pub(super) fn worded(self, call: &Call, reply: Reply) -> Reply {
         match (self, Json::parse(&reply.body)) {
             (Self::V1_10_1, Ok(Json::Object(body))) => {
@@ -110,7 +111,7 @@ fn with_changes(body: Object, command: &str) -> Object {
     body.with("changes", changes)
 }
 
-/// A read without the attributes that 1.10.1 does not have, and without an empty list of transactions.
+/// The answer to a read, without the attributes that 1.10.1 does not have, and without an empty list of transactions.
 fn shown(body: &Object) -> Object {
     let members = body
         .iter()

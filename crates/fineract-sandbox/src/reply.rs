@@ -1,4 +1,4 @@
-//! An answer before it is sent, and as Fineract stores it for a repetition.
+//! An answer of Fineract. The sandbox sends it, and stores it for repetitions of the command.
 
 use axum::body::Body;
 use axum::http::header::{CONNECTION, CONTENT_TYPE, HeaderName, LOCATION, WWW_AUTHENTICATE};
@@ -64,7 +64,8 @@ impl Reply {
         }
     }
 
-    /// A 400 and a 500 close the connection (`docs/fineract/outages.md`, "Connections").
+    /// Converts the answer for axum. A 400 or a 500 also closes the connection (`docs/fineract/outages.md`,
+    /// "Connections").
     pub(super) fn into_response(self) -> Response<Body> {
         let ends = matches!(
             self.status,

@@ -1,4 +1,4 @@
-//! All of Fineract's routes that the sandbox supports.
+//! The routes of Fineract that the sandbox supports.
 
 use super::books::Named;
 use super::call::Call;
@@ -35,7 +35,8 @@ pub(super) enum Resource {
 }
 
 impl Resource {
-    /// The resource of the path. `None` if there is none, or if an id is not a number where Fineract requires one.
+    /// The resource of the path. `None` if there is no such resource, or if Fineract requires a number where the path
+    /// contains another text.
     pub(super) fn of(segments: &[String]) -> Option<Self> {
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
         let number = |text: &str| text.parse::<i64>().ok();
@@ -80,7 +81,7 @@ impl Resource {
     }
 }
 
-/// Answers a read. `None` if the resource has no GET.
+/// Answers a read. `None` if the resource does not support GET.
 pub(super) fn read(state: &State, call: &Call, resource: &Resource, user: &User) -> Option<Reply> {
     let (books, today) = (&state.books, state.today());
     let all = |things: &mut dyn Iterator<Item = &Object>| {

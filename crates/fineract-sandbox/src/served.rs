@@ -1,4 +1,4 @@
-//! A sandbox for tests, on a port of its own.
+//! A sandbox for tests, which serves on a free port.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -17,19 +17,19 @@ pub struct ServedSandbox {
 }
 
 impl ServedSandbox {
-    /// Where it listens.
+    /// The address at which the sandbox listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The URL of Fineract's API, as a gateway's `FINERACT_URL` takes it.
+    /// The URL of Fineract's API, in the form of the gateway's setting `FINERACT_URL`.
     pub fn url(&self) -> String {
         format!("http://{}/fineract-provider/api/v1", self.address)
     }
 }
 
 impl Sandbox {
-    /// Serves on a free port of this machine.
+    /// Serves on a free port of this machine until the returned value is dropped.
     pub async fn serve_on_free_port(self) -> io::Result<ServedSandbox> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;

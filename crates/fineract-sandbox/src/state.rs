@@ -1,4 +1,4 @@
-//! The state of the sandbox, and how a command runs on it.
+//! The state of the sandbox, and the steps by which a command changes it.
 
 use std::collections::BTreeSet;
 use std::time::SystemTime;
@@ -19,7 +19,7 @@ use super::release::Release;
 use super::reply::Reply;
 use super::users::{User, Users};
 
-/// The whole state, under one lock.
+/// The whole state. One lock protects it.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) books: Books,
@@ -32,35 +32,36 @@ pub(super) struct State {
     /// The permissions whose commands wait for a checker.
     pub(super) maker_checker: BTreeSet<String>,
     pub(super) started_at: SystemTime,
-    /// Commands that were answered with a stored 500, and that take effect just before the same command arrives under
-    /// another key.
+    /// Commands that were answered with a stored 500 and have not taken effect yet, each with the id of its record.
+    /// They take effect when the same command arrives under another key.
     belated: Vec<(i64, Write)>,
     fixed_today: Option<NaiveDate>,
 }
 
-/// A write request with its route resolved: the command, its input, and its headers.
+/// A write request after routing: the command, its input, its key and its user.
 #[derive(Clone, Debug)]
 pub(super) struct Write {
     pub(super) operation: &'static Operation,
     pub(super) input: Input,
+    /// The key under which the command is recorded. It is a new UUID if the caller sent none or if its key is ignored.
     pub(super) key: String,
-    /// The key that the caller has sent, which the ledger records.
+    /// The key that the caller has sent. The ledger records it.
     pub(super) sent_key: String,
     pub(super) username: String,
-    /// Whether the Content-Type is JSON. If so, the stored answer is the one that was sent.
+    /// Whether the Content-Type is JSON. If it is, the stored answer is the answer that was sent.
     pub(super) is_json: bool,
     pub(super) path: String,
 }
 
-/// How a fault changes the run of a command.
+/// How a fault changes the execution of a command.
 #[derive(Clone, Debug)]
 pub(super) enum Twist {
     None,
-    /// It waits for a checker.
+    /// The command waits for a checker.
     Maker,
-    /// It is answered with this stored error.
+    /// The command is answered with this error, which is also stored.
     Broken(Failure, Effect),
-    /// Its record stays in the state "running".
+    /// The record of the command stays in the state "under processing".
     Stuck {
         effect: bool,
     },
@@ -98,7 +99,7 @@ impl State {
             .begin(write.operation, &write.input, &write.key, &write.username)
     }
 
-    /// Runs a command that was begun, and updates its record.
+    /// Runs a command whose record was made by `begin`, and updates the record.
     pub(super) fn finish(&mut self, id: i64, write: &Write, twist: Twist) -> Reply {
         let Some(user) = self.users.get(&write.username).cloned() else {
             self.commands.forget(id);
@@ -114,8 +115,8 @@ impl State {
                         return reply;
                     }
                 } else if effect == Effect::BeforeNextKey {
-                    // A command that is refused now would be refused later too. It may have met the effect of another
-                    // key.
+                    // Only a command that would succeed now can take effect later. Any other command is refused now,
+                    // for example because the effect of another key is already there.
                     if let Err(refused) = self.rehearse(write, &user) {
                         return self.refuse(id, write, &refused);
                     }
@@ -138,7 +139,7 @@ impl State {
         }
     }
 
-    /// Tries whether a command would succeed now, without changing the books.
+    /// Checks whether a command would succeed now, without changing the books.
     fn rehearse(&self, write: &Write, user: &User) -> Result<Outcome, Failure> {
         let mut context = Context {
             books: &mut self.books.clone(),
@@ -198,7 +199,8 @@ impl State {
         reply
     }
 
-    /// Executes the belated effect of a command before the same command runs under another key.
+    /// Looks for the same command as `next` under another key that has not taken effect yet. Lets it take effect now,
+    /// before `next` runs.
     fn catch_up_before(&mut self, next: &Write) {
         let is_before = |write: &Write| {
             std::ptr::eq(write.operation, next.operation)
@@ -221,7 +223,7 @@ impl State {
     }
 }
 
-/// The 425 that contains the JSON of the request (`docs/fineract/idempotency.md`, "The same key again").
+/// The 425. Its body is the JSON of the request (`docs/fineract/idempotency.md`, "The same key again").
 pub(super) fn echo(write: &Write) -> Reply {
     let body = Json::from(write.input.params.0.clone()).compact();
     Reply::json(StatusCode::TOO_EARLY, body).cached()

@@ -1,10 +1,10 @@
-//! Users, their permissions, and whether a command of theirs waits for a checker.
+//! Users, their permissions, and which commands they may check.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::json::Object;
 
-/// A user. Without a list of permissions, the user may do everything (`ALL_FUNCTIONS`).
+/// A user. Without a list of permissions, the user has all permissions (`ALL_FUNCTIONS`).
 #[derive(Clone, Debug)]
 pub(super) struct User {
     pub(super) who: Who,
@@ -33,7 +33,8 @@ impl User {
         self.may("BYPASS_LOAN_WRITE_PROTECTION")
     }
 
-    /// Whether the user may check commands with this permission. Other users do not see these commands.
+    /// Whether the user may check commands that need this permission. A user who may not check a command does not see
+    /// it in the list of waiting commands.
     pub(super) fn may_check(&self, permission: &str) -> bool {
         self.is_checker() || self.may(&format!("{permission}_CHECKER"))
     }
@@ -44,7 +45,7 @@ impl User {
 }
 
 impl Who {
-    /// Adds `<action>ByUsername`, `…ByFirstname` and `…ByLastname`.
+    /// Adds the names to a timeline, as `<action>ByUsername`, `<action>ByFirstname` and `<action>ByLastname`.
     pub(super) fn sign(&self, timeline: &mut Object, action: &str) {
         timeline.set(&format!("{action}ByUsername"), self.username.as_str());
         timeline.set(&format!("{action}ByFirstname"), self.firstname.as_str());
@@ -57,7 +58,7 @@ impl Who {
 pub(super) struct Users(BTreeMap<String, User>);
 
 impl Default for Users {
-    /// The user `mifos` / `password`, who may do everything.
+    /// One user, `mifos` with the password `password`, who has all permissions.
     fn default() -> Self {
         let mut users = Self(BTreeMap::new());
         users.add("mifos", "password", None);
@@ -91,7 +92,7 @@ impl Users {
         self.0.get(name)
     }
 
-    /// The user with these credentials, `user:password`.
+    /// The user with these credentials, in the form `user:password`.
     pub(super) fn authenticate(&self, credentials: &str) -> Option<&User> {
         let (name, password) = credentials.split_once(':')?;
         self.0.get(name).filter(|user| user.password == password)

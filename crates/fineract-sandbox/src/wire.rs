@@ -12,7 +12,7 @@ use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
-/// No cut is requested.
+/// The value of `Shared::cut` if no cut is requested.
 const WHOLE: i64 = -1;
 
 /// A listener whose connections can be cut.
@@ -22,12 +22,13 @@ pub(super) struct CuttableListener(pub(super) TcpListener);
 /// The number of answers after which Tomcat closes a connection (`docs/fineract/outages.md`, "Connections").
 const LAST_ANSWER: u32 = 100;
 
-/// A request handler's handle to its connection.
+/// The handle with which a request handler cuts its connection and counts the answers.
 #[derive(Clone, Debug)]
 pub(super) struct Line(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
+    /// How many bytes of the body are sent before the cut, or [`WHOLE`].
     cut: AtomicI64,
     answers: AtomicU32,
 }
@@ -40,13 +41,13 @@ impl Line {
         }))
     }
 
-    /// Counts an answer. Returns whether it is the last one of the connection.
+    /// Counts an answer. Returns whether it is the last answer of the connection.
     pub(super) fn ends(&self) -> bool {
         self.0.answers.fetch_add(1, Ordering::Relaxed) + 1 >= LAST_ANSWER
     }
 
-    /// Sends only this many bytes of the next answer's body, and then cuts the connection. With 0, not even the head is
-    /// sent.
+    /// Sends only this many bytes of the next answer's body, and then cuts the connection. With 0, the head of the
+    /// answer is not sent either.
     pub(super) fn cut_after(&self, body_bytes: usize) {
         self.0
             .cut
@@ -116,11 +117,11 @@ impl AsyncWrite for Cuttable {
             .map_or(0, |at| at + 4);
         if body_bytes > 0 {
             let shown = bytes.get(..head + body_bytes).unwrap_or(bytes);
-            // Only one attempt is made to write this part, because the rest follows at once. What the socket does not
-            // accept is lost.
+            // This part is written in one attempt, because the connection is cut immediately afterwards. Bytes that the
+            // socket does not accept are lost.
             drop(self.stream.try_write(shown));
         } else if let Err(error) = self.stream.set_zero_linger() {
-            tracing::debug!(%error, "The sandbox could not arm a reset.");
+            tracing::debug!(%error, "The sandbox could not prepare the reset of a connection.");
         }
         Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()))
     }

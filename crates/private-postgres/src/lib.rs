@@ -1,8 +1,8 @@
 //! A private Postgres for demos, measurements and tests, started from the Postgres programs of this machine.
 //!
-//! A small shell script (`supervisor.sh`) owns the server and its folder. It ends both when the pipe from this process
-//! closes. The pipe closes however this process ends, so nothing is left behind even after a panic, a Ctrl-C or a `kill
-//! -9`.
+//! A small shell script (`supervisor.sh`) owns the server and its folder. When the pipe from this process closes, the
+//! script stops the server and removes the folder. The operating system closes the pipe whenever this process ends,
+//! even after a panic, a Ctrl-C or a `kill -9`. So nothing is left behind.
 
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Write};
@@ -16,14 +16,15 @@ use secrecy::{ExposeSecret, SecretString};
 
 const SUPERVISOR: &str = include_str!("supervisor.sh");
 
-/// The number of ports that are tried, because another process can take the free port before Postgres does.
+/// The number of ports that are tried. Another process may take a free port before Postgres does, so one attempt is not
+/// enough.
 const PORTS_TRIED: usize = 5;
 
 /// The options of a private server.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// Whether commits are flushed to the disk. With `false`, for tests, a commit survives the death of the server but
-    /// not that of the machine.
+    /// Whether commits are flushed to the disk. `false` is for tests: a commit then survives a crash of the server, but
+    /// not a crash of the machine.
     pub durable: bool,
     /// The maximum number of connections.
     pub max_connections: u16,
@@ -38,17 +39,17 @@ impl Default for Options {
     }
 }
 
-/// Why a private Postgres cannot be started or used.
+/// The reason why a private Postgres cannot be started or used.
 #[derive(Debug, thiserror::Error)]
 pub enum PrivatePostgresError {
-    /// The machine has no Postgres server programs.
+    /// The Postgres server programs are not installed on the machine.
     #[error(
         "Postgres's programs initdb and pg_ctl are neither in PATH nor in \
          /usr/lib/postgresql/*/bin (Debian and Ubuntu: apt-get install postgresql)"
     )]
     NotInstalled,
-    /// Postgres refuses to run as root, and the machine has no other account to run it.
-    #[error("Postgres does not run as root, and there is neither a user postgres nor a nobody")]
+    /// Postgres refuses to run as root, and the machine has no account `postgres` or `nobody` that can run it.
+    #[error("Postgres does not run as root, and there is neither a user postgres nor a user nobody")]
     NoUnprivilegedUser,
     /// The operating system reported an error.
     #[error("cannot {action}")]
@@ -61,14 +62,14 @@ pub enum PrivatePostgresError {
     /// A Postgres program failed.
     #[error("Postgres did not {action}: {output}")]
     Postgres {
-        /// What was tried.
+        /// The action that was tried.
         action: &'static str,
-        /// The last lines of its log.
+        /// The last lines of the server's log.
         output: String,
     },
 }
 
-/// A running private Postgres. When it is dropped, the server stops and its folder is removed.
+/// A running private Postgres. When this value is dropped, the server stops and its folder is removed.
 #[derive(Debug)]
 pub struct PrivatePostgres {
     supervisor: Child,
@@ -102,7 +103,7 @@ impl PrivatePostgres {
         Ok(postgres)
     }
 
-    /// The URL of a database, for a superuser. The database `postgres` exists from the start.
+    /// The URL with which a superuser connects to this database. The database `postgres` exists from the start.
     pub fn url(&self, database: &str) -> String {
         let password = self.password.expose_secret();
         format!(
@@ -111,12 +112,12 @@ impl PrivatePostgres {
         )
     }
 
-    /// The folder with the cluster and the server's log. It is removed when the server stops.
+    /// The folder that contains the cluster and the server's log. It is removed when the server stops for good.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Stops the server as a crash would: connections break, and nothing is flushed.
+    /// Stops the server as a crash would: connections break, and no data is flushed. The folder remains.
     pub fn kill_immediately(&mut self) -> Result<(), PrivatePostgresError> {
         self.ask("stop", "kill").map(drop)
     }
@@ -127,7 +128,7 @@ impl PrivatePostgres {
         self.ask("start", &command).map(drop)
     }
 
-    /// Stops the server and removes its folder. Returns when both are done.
+    /// Stops the server and removes its folder. Returns when both steps are complete.
     pub fn stop(mut self) -> Result<(), PrivatePostgresError> {
         self.wait_for_the_end()
     }
@@ -143,11 +144,11 @@ impl PrivatePostgres {
         }
     }
 
-    /// Sends a line to the supervisor, and returns the text after the first word of its answer.
+    /// Sends a line to the supervisor. Returns the text after the first word of its answer.
     fn ask(&mut self, action: &'static str, line: &str) -> Result<String, PrivatePostgresError> {
         let commands = self.supervisor.stdin.as_mut().ok_or_else(supervisor_gone)?;
-        // If the supervisor has ended, its last answer gives the reason. So an error of the write matters only without
-        // an answer.
+        // If the supervisor has ended, its last answer contains the reason. So an error of this write is reported only
+        // if there is no answer.
         let sent = writeln!(commands, "{line}");
         let mut reply = String::new();
         let read = self.replies.read_line(&mut reply);
@@ -168,7 +169,7 @@ impl PrivatePostgres {
     }
 
     fn wait_for_the_end(&mut self) -> Result<(), PrivatePostgresError> {
-        // `wait` first closes the pipe, whereupon the supervisor cleans up.
+        // `wait` first closes the pipe. The supervisor then stops the server and removes the folder.
         let status = self
             .supervisor
             .wait()
@@ -209,7 +210,7 @@ fn supervisor_command(options: Options) -> Result<Command, PrivatePostgresError>
         .env("PATH", env::var_os("PATH").unwrap_or_else(|| OsString::from("/usr/bin:/bin")))
         .env("LC_ALL", "C")
         .current_dir("/")
-        // In a process group of its own, the supervisor does not receive the terminal's Ctrl-C.
+        // The supervisor has its own process group, so a Ctrl-C in the terminal does not reach it.
         .process_group(0)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

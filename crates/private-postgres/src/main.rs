@@ -1,4 +1,4 @@
-//! `private-postgres run -- COMMAND` runs a command with a private Postgres.
+//! `private-postgres run -- COMMAND` runs a command beside a private Postgres.
 
 use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt;
@@ -10,8 +10,8 @@ use private_postgres::{Options, PrivatePostgres};
 use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Runs a private Postgres from the programs of this machine. It ends with the process that started it, and leaves
-/// nothing behind.
+/// Runs a private Postgres from the programs of this machine. The server stops when the process that started it ends,
+/// and leaves no files behind.
 #[derive(Debug, clap::Parser)]
 #[command(version)]
 struct Arguments {
@@ -21,10 +21,10 @@ struct Arguments {
 
 #[derive(Debug, clap::Subcommand)]
 enum Subcommand {
-    /// Starts a private Postgres, and runs a command with its URL in `DATABASE_URL`. Ends with the exit code of the
-    /// command.
+    /// Starts a private Postgres, and runs a command with the URL of the server in `DATABASE_URL`. Returns the exit
+    /// code of the command.
     Run {
-        /// Omits every flush to the disk, which makes tests faster.
+        /// Does not flush data to the disk. This makes tests faster.
         #[arg(long)]
         no_fsync: bool,
         /// Runs this command, with its arguments.
@@ -33,7 +33,7 @@ enum Subcommand {
     },
 }
 
-/// The exit code if the command could not be run.
+/// The exit code after an error of this program, for example if the command cannot be started.
 const NOT_RUN: u8 = 2;
 
 #[tokio::main]
@@ -67,8 +67,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     Ok(exit_code(status))
 }
 
-/// Waits for the end of the command. Ignores a Ctrl-C, which the terminal also sends to the command. Kills the command
-/// after a SIGTERM.
+/// Starts the command and waits for its end. Ignores a Ctrl-C, because the terminal also sends it to the command. Kills
+/// the command after a SIGTERM.
 async fn run_to_the_end(mut command: Command) -> std::io::Result<ExitStatus> {
     let mut interrupts = signal(SignalKind::interrupt())?;
     let mut terminations = signal(SignalKind::terminate())?;
@@ -82,7 +82,8 @@ async fn run_to_the_end(mut command: Command) -> std::io::Result<ExitStatus> {
     }
 }
 
-/// The exit code that a shell would report: the command's own, or 128 plus the number of the signal that ended it.
+/// The exit code that a shell would report: the exit code of the command, or 128 plus the number of the signal that
+/// ended the command.
 fn exit_code(status: ExitStatus) -> ExitCode {
     let code = status
         .code()

@@ -2,10 +2,11 @@
 #
 #   sh supervisor.sh PARENT_FOLDER SETTINGS
 #
-# The first line of stdin is the superuser's password. Each later line is a command: `start PORT` or `kill`. Each line
-# gets one line as its answer: `ok …`, `error …` or `absent` (the machine has no Postgres programs). The end of stdin
-# means that the process at its other end has dropped the server or has ended, however it ended (Ctrl-C, a panic, kill
-# -9). Then the script stops Postgres and removes the folder. It ignores signals, so that it can always do this.
+# The first line of stdin is the superuser's password. Each later line is a command: `start PORT` or `kill`. The script
+# answers each line with one line: `ok …`, `error …` or `absent` (the machine has no Postgres programs). At the end of
+# stdin, the script stops Postgres and removes the folder. Stdin ends when the process that started the script drops the
+# server, or when that process ends for any reason (Ctrl-C, a panic, kill -9). The script ignores signals, so that it
+# can always remove the folder.
 set -u
 umask 077
 trap '' HUP INT TERM
@@ -13,7 +14,7 @@ trap '' HUP INT TERM
 parent=$1
 settings=$2
 
-# Debian and Ubuntu keep the server's programs outside of PATH, in one folder for each major version.
+# Debian and Ubuntu install the server's programs outside of PATH, in one folder for each major version.
 for programs in $(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -rV); do
     PATH=$PATH:$programs
 done
@@ -37,7 +38,8 @@ answer() { # answer STATUS [WORDS]
     fi
 }
 
-# Stops without a checkpoint: either the folder is removed anyway, or the caller wants to test recovery after a crash.
+# Stops Postgres without a checkpoint. No checkpoint is needed: either the folder is removed anyway, or the caller wants
+# to test the recovery after a crash.
 stop() {
     pg_ctl stop --pgdata="$folder/data" --mode=immediate >>"$log" 2>&1
 }

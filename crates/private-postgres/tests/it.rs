@@ -1,4 +1,4 @@
-//! The private Postgres serves, and leaves nothing behind however its owner ends.
+//! Tests that the private Postgres works, and that nothing is left behind when its owner ends for any reason.
 #![expect(
     clippy::expect_used,
     reason = "helpers of tests are not #[test] functions themselves"
@@ -43,7 +43,7 @@ async fn what_is_committed_survives_an_immediate_kill() {
     postgres.kill_immediately().expect("a kill");
     PgConnection::connect(&url)
         .await
-        .expect_err("nobody listens after the kill");
+        .expect_err("the server must not accept connections after the kill");
     postgres.start_again().expect("a second start");
 
     let kept = sqlx::raw_sql("SELECT answer FROM kept")
@@ -80,7 +80,7 @@ async fn a_panic_leaves_nothing_behind() {
     assert!(!folder.exists());
     PgConnection::connect(&url)
         .await
-        .expect_err("nobody listens any more");
+        .expect_err("the server must not accept connections any more");
 }
 
 #[tokio::test]
@@ -107,7 +107,7 @@ async fn ctrl_c_leaves_nothing_behind() {
     assert_eq!(
         status.code(),
         Some(130),
-        "the code of the command that SIGINT ended"
+        "the exit code of a command that SIGINT has ended"
     );
     assert!(
         fs::read_dir(&owner.temporary_folder)
@@ -146,7 +146,7 @@ fn private_postgres_run() -> Command {
     command
 }
 
-/// Another process that owns a private Postgres in a temporary folder of its own.
+/// Another process that owns a private Postgres. The process has its own temporary folder.
 struct Owner {
     process: Child,
     url: String,
@@ -158,9 +158,10 @@ impl Owner {
         let temporary_folder =
             std::env::temp_dir().join(format!("{name}-{}", uuid::Uuid::new_v4().simple()));
         fs::create_dir(&temporary_folder).expect("a new folder");
-        // As root the server runs under another account, which writes here too.
+        // If the tests run as root, the server runs under another account, which must be able to write to this folder,
+        // too.
         fs::set_permissions(&temporary_folder, fs::Permissions::from_mode(0o1777)).expect("a mode");
-        // `cat` waits for the end of its input, which this test holds: no orphan stays.
+        // `cat` runs until its input ends. The test holds this input, so `cat` also ends if the test fails.
         let mut process = private_postgres_run()
             .args(["sh", "-c", "echo \"$DATABASE_URL\"; cat"])
             .env("TMPDIR", &temporary_folder)
@@ -180,7 +181,8 @@ impl Owner {
         }
     }
 
-    /// The server breaks its connection, refuses new ones, and its folder goes.
+    /// Waits until the server has closed this connection and the folder is removed. Checks that the server refuses new
+    /// connections.
     async fn leaves_nothing_behind(&self, connection: &mut PgConnection) {
         let folder = &self.temporary_folder;
         tokio::time::timeout(DEADLINE, async {
@@ -190,10 +192,10 @@ impl Owner {
             }
         })
         .await
-        .expect("the server and its folder are gone in time");
+        .expect("the server stops and its folder is removed before the deadline");
         PgConnection::connect(&self.url)
             .await
-            .expect_err("nobody listens any more");
+            .expect_err("the server must not accept connections any more");
     }
 }
 

@@ -32,7 +32,8 @@ const SUPPORTED: &[&str] = &[
     "isStaff",
 ];
 
-/// The keys that do not count as a change (`docs/fineract/clients.md`, "Changing a client").
+/// The keys that do not count as a change: a body that contains no other key is refused (`docs/fineract/clients.md`,
+/// "Changing a client").
 const NOT_COUNTING: &[&str] = &[
     "locale",
     "dateFormat",
@@ -43,7 +44,7 @@ const NOT_COUNTING: &[&str] = &[
     "displayname",
 ];
 
-/// Changes the attributes of a client that were sent, and no others.
+/// Changes those attributes of a client that the request contains.
 pub(crate) fn update(context: &mut Context<'_>, input: &Input) -> Result<Outcome, Failure> {
     let params = &input.params;
     params.only(SUPPORTED)?;
@@ -184,7 +185,7 @@ pub(crate) fn activate(context: &mut Context<'_>, input: &Input) -> Result<Outco
     Ok(outcome)
 }
 
-/// Closes a client. The sandbox has no closure reasons, like a new Fineract.
+/// Refuses to close a client. Closing requires a closure reason, and the sandbox has none, like a new Fineract.
 pub(crate) fn close(context: &mut Context<'_>, input: &Input) -> Result<Outcome, Failure> {
     let params = &input.params;
     params.only(&["closureDate", "closureReasonId", "locale", "dateFormat"])?;

@@ -52,7 +52,7 @@ pub(crate) fn create(context: &mut Context<'_>, input: &Input) -> Result<Outcome
     if fields.active && !context.user.may("ACTIVATE_CLIENT") {
         return Err(Failure::NotAuthorized);
     }
-    // A client that is active at once was submitted on its activation date at the latest.
+    // If the client is active at once, Fineract lowers a later submission date to the activation date.
     let submitted_on = fields.submitted_on.unwrap_or(context.today);
     let submitted_on = fields
         .activated_on
@@ -139,12 +139,13 @@ impl Fields {
     }
 }
 
-/// A text as a new client stores it: without surrounding blanks.
+/// A text without leading and trailing blanks, as a new client stores it.
 fn trimmed(params: &Params, name: &str) -> Option<String> {
     params.text(name).map(|text| text.trim().to_owned())
 }
 
-/// First and last name, or the full name. Adds an item to the checks if a name is missing.
+/// Reads the first and last name, or the full name. Adds an error to the checks if a name is missing, or if the full
+/// name is sent together with a first or last name.
 fn names(params: &Params, checks: &mut Checks) -> Names {
     let names = Names {
         first: trimmed(params, "firstname"),
@@ -189,8 +190,8 @@ pub(super) fn check_lengths(names: &Names, checks: &mut Checks) {
     checks.longest("fullname", names.full.as_deref(), 160);
 }
 
-/// Checks that no date is in the future, and that the activation is neither before the submission nor before the
-/// opening of the office. Collects all errors.
+/// Checks that no date is in the future, and that the activation is not before the submission and not before the
+/// opening of the office. Reports all errors together.
 pub(super) fn check_dates(
     submitted_on: NaiveDate,
     activated_on: Option<NaiveDate>,
@@ -219,8 +220,8 @@ pub(super) fn check_dates(
     checks.finish()
 }
 
-/// Checks the constraints of the database: the length of the e-mail address, and that no other client has the external
-/// id or the mobile number.
+/// Checks the constraints of Fineract's database: the length of the e-mail address, and that no other client has the
+/// same external id or mobile number.
 pub(super) fn check_constraints(books: &Books, client: &Client) -> Result<(), Failure> {
     if client
         .email_address

@@ -14,7 +14,7 @@ pub(super) use change::{activate, close, delete, update};
 pub(super) use create::create;
 pub(super) use read::{accounts, read, search};
 
-/// A client.
+/// A client in the books.
 #[derive(Clone, Debug)]
 pub(super) struct Client {
     pub(super) id: i64,
@@ -24,7 +24,9 @@ pub(super) struct Client {
     pub(super) mobile_no: Option<String>,
     pub(super) email_address: Option<String>,
     pub(super) date_of_birth: Option<NaiveDate>,
+    /// 1 is a person, 2 an entity.
     pub(super) legal_form: i64,
+    /// [`PENDING`], [`ACTIVE`] or [`CLOSED`].
     pub(super) status: i64,
     pub(super) submitted_on: NaiveDate,
     pub(super) submitted_by: Who,

@@ -70,7 +70,8 @@ pub(crate) fn accounts(books: &Books, id: i64, today: chrono::NaiveDate) -> Obje
     }
 }
 
-/// The fields up to the timeline. A page also contains fields without a value.
+/// The fields of a client before `timeline`. In a page of clients (`in_page`), enumerations without a value are present
+/// as well.
 fn described(client: &Client, in_page: bool) -> Object {
     let unset = || in_page.then(|| object! {"active": false, "mandatory": false});
     let names = &client.names;
@@ -132,7 +133,7 @@ fn status(id: i64) -> Object {
     object! {"id": id, "code": code, "value": value}
 }
 
-/// SQL's LIKE: `_` matches any character, `%` any number of characters.
+/// SQL's LIKE: `_` matches exactly one character, `%` any number of characters.
 fn like(text: &str, pattern: &str) -> bool {
     let mut rest = pattern.chars();
     match rest.next() {

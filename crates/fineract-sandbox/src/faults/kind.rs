@@ -1,34 +1,34 @@
 //! The kinds of faults.
 
-/// When a command that is answered with a 500 takes effect.
+/// For a command that is answered with a 500: whether and when the command takes effect.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Effect {
     Never,
-    /// Before it is answered.
+    /// Before the 500 is sent.
     Before,
-    /// Just before the same command arrives under another key, which then finds the effect.
+    /// When the same command arrives under another key. The second command is executed after this effect, and finds it.
     BeforeNextKey,
 }
 
-/// What goes wrong with a request.
+/// The misbehaviour that a fault causes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Kind {
     /// The connection is cut before the request is processed.
     ResetBefore,
-    /// The connection is cut after the commit, without an answer.
+    /// The request is processed. Then the connection is cut, without an answer.
     ResetAfter,
-    /// The answer is delayed.
+    /// The request is processed. The answer is sent after the delay.
     Slow,
-    /// An exception, which is stored and returned in another form for a repetition.
+    /// A 500. It is stored, and a repetition receives it with another body.
     Status500(Effect),
-    /// A proxy's error page instead of the answer.
+    /// The request is processed. The answer is a 502 with the error page of a proxy.
     Status502After,
-    /// Half of the answer.
+    /// The request is processed. Half of the answer's body is sent, and then the connection is cut.
     TruncatedAfter,
-    /// An answer that is not JSON.
+    /// The request is processed. The answer's body is not valid JSON.
     GarbageAfter,
-    /// The command's record stays in the state "running", with or without an effect: every repetition is answered with
-    /// 425.
+    /// The command's record stays in the state "under processing", with or without an effect. The command and every
+    /// repetition are answered with 425.
     Stuck {
         effect: bool,
     },
@@ -38,23 +38,27 @@ pub(crate) enum Kind {
     LoanLocked,
     /// A job forbids writes: a 503 that is not stored.
     Scheduler503,
+    /// A 302 to the HTTPS address.
     Redirect,
+    /// A 401.
     Unauthorized,
+    /// A 403 because of a missing permission.
     Forbidden,
     /// The command waits for a checker.
     MakerChecker,
-    /// The connection is cut, the command is recorded, and its effect commits after the delay.
+    /// The command is recorded and the connection is cut. The effect is committed after the delay.
     LateEffect,
-    /// The same, but until then the record contains a conflict after which Fineract itself tries again: a cached 409.
+    /// As [`Self::LateEffect`], but until the effect is committed, a repetition is answered with a stored 409. Fineract
+    /// stores this 409 for a short time between two of its own tries.
     ConflictPasses,
     /// The request is processed twice. The second answer is returned.
     DeliveredTwice,
 }
 
-/// The kind of fault whose hits count the commands that find its late effect.
+/// For this kind of fault, a hit is counted only when a command under another key finds the late effect.
 pub(super) const MET_LATER: Kind = Kind::Status500(Effect::BeforeNextKey);
 
-/// The names of the kinds in a request to add a fault.
+/// The names of the kinds of faults in `POST /sandbox/faults`.
 pub(super) const NAMES: [(&str, Kind); 19] = [
     ("reset_before", Kind::ResetBefore),
     ("reset_after", Kind::ResetAfter),
@@ -78,7 +82,7 @@ pub(super) const NAMES: [(&str, Kind); 19] = [
 ];
 
 impl Kind {
-    /// Whether it hits only commands, and no reads.
+    /// Whether the fault hits only commands. Otherwise it also hits reads.
     pub(super) fn hits_commands_only(self) -> bool {
         match self {
             Self::Stuck { .. }

@@ -1,4 +1,4 @@
-//! Faults on demand: `POST /sandbox/faults` adds faults, each with the requests that it hits.
+//! Faults on demand. `POST /sandbox/faults` adds faults. Each fault contains conditions for the requests that it hits.
 
 mod kind;
 
@@ -12,10 +12,10 @@ pub(super) use self::kind::{Effect, Kind};
 use self::kind::{MET_LATER, NAMES};
 use super::json::{Json, Object};
 
-/// The suffix of the idempotency keys of key probes.
+/// The end of the idempotency key of a key probe.
 const PROBE: &str = "-probe";
 
-/// The parts of a request that a fault compares.
+/// The parts of a request that decide whether a fault hits it.
 #[derive(Clone, Debug)]
 pub(super) struct Asked<'a> {
     pub(super) method: &'a Method,
@@ -24,7 +24,7 @@ pub(super) struct Asked<'a> {
     pub(super) key: Option<&'a str>,
 }
 
-/// A fault, and the requests that it hits.
+/// A fault, and the conditions for the requests that it hits.
 #[derive(Debug)]
 struct Fault {
     kind: Kind,
@@ -32,22 +32,24 @@ struct Fault {
     method: Option<String>,
     path: Option<String>,
     command: Option<String>,
-    /// A suffix of the Idempotency-Key.
+    /// The end of the idempotency key.
     key: Option<String>,
-    /// Whether it does not hit key probes. This is so if it has conditions but none for the key.
+    /// Whether the fault hits no key probes. This is the case if it has conditions (`match`), but no condition for the
+    /// key.
     spares_probes: bool,
-    /// How many more requests it hits. `None` means without limit, if only a probability is given.
+    /// How many more requests the fault can hit. `None` means without limit: the entry contains `probability` but not
+    /// `times`.
     left: Option<u64>,
-    /// The probability, in millionths.
+    /// The probability that the fault hits a matching request, in millionths.
     chance: u64,
     delay: Duration,
-    /// How long the object of the request cannot be read after a hit.
+    /// How long reads of the object of the request fail after a hit.
     hides: Duration,
     hits: i64,
 }
 
 impl Fault {
-    /// Reads an entry. The error describes what is wrong with it.
+    /// Reads one entry of `POST /sandbox/faults`. The error says what is wrong with the entry.
     fn read(json: &Object) -> Result<Self, String> {
         let known = [
             "match",
@@ -112,7 +114,7 @@ impl Fault {
                 (None, Some(_)) => None,
                 (times, _) => Some(times.unwrap_or(1)),
             },
-            chance: chance.ok_or("a probability is from 0 to 1")?,
+            chance: chance.ok_or("a probability must be between 0 and 1")?,
             delay: millis("delay_ms"),
             hides: millis("hides_ms"),
             hits: 0,
@@ -142,12 +144,13 @@ impl Fault {
     }
 }
 
-/// The faults in the order in which they were added. The first one that matches a request hits it.
+/// The faults, in the order in which they were added. The first fault that matches a request hits the request.
 #[derive(Debug)]
 pub(super) struct Faults {
     list: Vec<Fault>,
-    /// Paths that cannot be read, and until when.
+    /// Paths that cannot be read, each with the time until which reads fail.
     hidden: Vec<(String, Instant)>,
+    /// The state of the pseudo-random sequence.
     dice: u64,
 }
 
@@ -162,7 +165,7 @@ impl Default for Faults {
 }
 
 impl Faults {
-    /// Adds all entries of a JSON array, or none if one is wrong.
+    /// Adds all entries of a JSON array. Adds none of them if one is wrong.
     pub(super) fn add(&mut self, json: &Json) -> Result<(), String> {
         let entries = json.as_list().ok_or("a JSON array of faults is required")?;
         let read =
@@ -172,7 +175,7 @@ impl Faults {
         Ok(())
     }
 
-    /// The fault that hits this request, and its delay.
+    /// The kind and the delay of the fault that hits this request. Counts the hit.
     pub(super) fn hit(&mut self, asked: &Asked<'_>) -> Option<(Kind, Duration)> {
         let now = Instant::now();
         let is_hidden =
@@ -190,12 +193,12 @@ impl Faults {
             let path = asked.path.trim_end_matches("/transactions").to_owned();
             self.hidden.push((path, now + fault.hides));
         }
-        // A fault that another key is to meet counts only once that key has arrived.
+        // A late effect is counted as a hit only when a command under another key finds it (`count_met`).
         fault.hits += i64::from(fault.kind != MET_LATER);
         Some((fault.kind, fault.delay))
     }
 
-    /// Counts a command under another key that has met a late effect.
+    /// Counts a hit, because a command under another key has found a late effect.
     pub(super) fn count_met(&mut self) {
         if let Some(fault) = self.list.iter_mut().find(|fault| fault.kind == MET_LATER) {
             fault.hits += 1;
@@ -213,7 +216,8 @@ impl Faults {
     }
 }
 
-/// The next number below 1,000,000 of a fixed sequence (xorshift), so that a run can be repeated.
+/// The next number below 1,000,000 of a pseudo-random sequence (xorshift). The sequence is always the same, so a run
+/// can be repeated.
 fn roll(dice: &mut u64) -> u64 {
     *dice ^= *dice << 13;
     *dice ^= *dice >> 7;

@@ -3,7 +3,7 @@ use rust_decimal::Decimal;
 
 use super::{Json, Object};
 
-/// The decimal with exactly this number of decimal places.
+/// The text of the decimal, rounded to exactly this number of decimal places.
 pub(crate) fn fixed(number: Decimal, places: u32) -> String {
     let mut number = number.round_dp(places);
     number.rescale(places);
@@ -18,6 +18,7 @@ impl From<Decimal> for Json {
 }
 
 impl From<NaiveDate> for Json {
+    /// Fineract writes a date as the list `[year, month, day]`.
     fn from(date: NaiveDate) -> Self {
         let part = |number: i64| Self::Number(number.to_string());
         Self::List(vec![

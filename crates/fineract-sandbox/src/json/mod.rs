@@ -1,5 +1,5 @@
-//! JSON that preserves the order of its keys and the digits of its numbers: `80000.50` is written as it was read, and
-//! stored amounts are written with six decimal places.
+//! JSON that preserves the order of keys and the digits of numbers. A number such as `80000.50` is written as it was
+//! read. Stored amounts are written with six decimal places.
 
 use rust_decimal::Decimal;
 use serde::de::{Deserializer, MapAccess, Visitor};
@@ -10,7 +10,7 @@ mod write;
 
 pub(super) use convert::fixed;
 
-/// A JSON value. A number is kept as its text.
+/// A JSON value. A number is stored as its text.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Json {
     Null,
@@ -25,7 +25,7 @@ pub(super) enum Json {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Object(Vec<(String, Json)>);
 
-/// Builds an [`Object`] without the members whose value is null, as Fineract does.
+/// Builds an [`Object`]. Omits the members with the value null, as Fineract does.
 macro_rules! object {
     ($($key:literal: $value:expr),* $(,)?) => {
         $crate::json::Object::default()$(.with($key, $value))*
@@ -33,7 +33,7 @@ macro_rules! object {
 }
 pub(super) use object;
 
-/// Why a text is not JSON that Fineract accepts.
+/// The reason why Fineract does not accept a text as JSON.
 #[derive(Debug, PartialEq)]
 pub(super) enum Unreadable {
     /// Not JSON at all.
@@ -43,7 +43,7 @@ pub(super) enum Unreadable {
 }
 
 impl Json {
-    /// Reads a text without losing a digit.
+    /// Parses a text. Numbers keep all their digits.
     pub(super) fn parse(text: &str) -> Result<Self, Unreadable> {
         let raw: &RawValue = read(text)?;
         let text = raw.get();
@@ -74,7 +74,7 @@ impl Json {
         }
     }
 
-    /// A number as it is, without padding.
+    /// A number with its own decimal places, without added zeros.
     pub(super) fn plain(number: Decimal) -> Self {
         Self::Number(number.to_string())
     }
@@ -89,7 +89,7 @@ impl Json {
         })
     }
 
-    /// A number with two decimal places, as the currency has.
+    /// A number with two decimal places, like every amount of the currency.
     pub(super) fn cents(number: Decimal) -> Self {
         Self::Number(fixed(number, 2))
     }
@@ -169,7 +169,7 @@ impl Object {
             .fold(self, |all, (key, value)| all.with(key, value.clone()))
     }
 
-    /// Adds a member even if its value is null, as in the stored copy of a result.
+    /// Adds a member, even if its value is null. The stored copy of a result contains such members.
     pub(super) fn with_null(mut self, key: &str, value: impl Into<Json>) -> Self {
         self.0.push((key.to_owned(), value.into()));
         self

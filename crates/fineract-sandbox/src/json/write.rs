@@ -1,7 +1,7 @@
 use super::Json;
 
 impl Json {
-    /// Writes the value without blanks, as Gson does for successes.
+    /// Writes the value without white space, as Fineract writes successful answers (with Gson).
     pub(crate) fn compact(&self) -> String {
         let mut out = String::new();
         self.write_compact(&mut out);
@@ -38,7 +38,8 @@ impl Json {
         }
     }
 
-    /// Writes the value as Jackson's pretty printer does for errors: two blanks, `" : "`, `[ ]`, `{ }`.
+    /// Writes the value as Fineract writes errors (with the pretty printer of Jackson): two blanks of indentation for
+    /// each level, `" : "` after a key, `[ ]` for an empty list, `{ }` for an empty object.
     pub(crate) fn pretty(&self) -> String {
         let mut out = String::new();
         self.write_pretty(&mut out, 0);

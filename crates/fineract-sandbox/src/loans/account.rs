@@ -4,7 +4,7 @@ use super::{ACTIVE, Loan, enums, read, summary};
 use crate::books::Books;
 use crate::json::{Object, object};
 
-/// The loan as an entry of its client's accounts (`docs/fineract/clients.md`, "Accounts of a client").
+/// The loan as an entry in the list of its client's accounts (`docs/fineract/clients.md`, "Accounts of a client").
 pub(crate) fn account(books: &Books, loan: &Loan, today: NaiveDate) -> Object {
     let Ok(product) = books.product(loan.terms.product_id) else {
         return Object::default();

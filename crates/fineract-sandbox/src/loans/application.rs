@@ -94,8 +94,8 @@ struct Application {
 }
 
 impl Application {
-    /// Reads an application, with the checks in the order of `docs/fineract/loans.md`, "The order of checks on an
-    /// application".
+    /// Reads and checks an application. The order of the checks is described in `docs/fineract/loans.md`, "The order of
+    /// checks on an application".
     fn read(params: &Params, context: &Context<'_>) -> Result<Self, Failure> {
         params.only(SUPPORTED)?;
         let (books, today) = (&*context.books, context.today);
@@ -204,7 +204,7 @@ pub(crate) fn create(context: &mut Context<'_>, input: &Input) -> Result<Outcome
     Ok(outcome)
 }
 
-/// The client's number, which every application must contain.
+/// Reads the number of the client (`clientId`). Every application must contain it.
 pub(super) fn named_client(params: &Params) -> Result<i64, Failure> {
     let missing = || {
         let code = "validation.msg.loan.clientId.cannot.be.blank";
@@ -218,7 +218,7 @@ pub(super) fn already_used() -> Failure {
     Failure::rule("error.msg.loan.with.externalId.already.used", Vec::new())
 }
 
-/// Deletes an application. Its external id may be used again at once.
+/// Deletes an application. Its external id can be used again at once.
 pub(crate) fn delete(context: &mut Context<'_>, input: &Input) -> Result<Outcome, Failure> {
     let loan = context.books.loan(input.id)?;
     context.books.client(loan.client_id)?.must_be_active()?;

@@ -51,7 +51,7 @@ impl Asked {
     }
 }
 
-/// Approves an application, with the checks in the order of `docs/fineract/loans.md`, "Approving".
+/// Approves an application. The order of the checks is described in `docs/fineract/loans.md`, "Approving".
 pub(crate) fn approve(context: &mut Context<'_>, input: &Input) -> Result<Outcome, Failure> {
     let params = &input.params;
     let asked = Asked::read(params)?;
@@ -68,7 +68,7 @@ pub(crate) fn approve(context: &mut Context<'_>, input: &Input) -> Result<Outcom
         let code = "error.msg.loan.approval.cannot.be.before.submittal.date";
         return Err(Failure::rule(code, args));
     }
-    // Fineract reads the tranches only if there is an amount.
+    // Fineract reads the tranches only if the request contains an amount.
     let planned = match asked.amount {
         Some(_) if params.has("disbursementData") => tranches::read(params, product)?,
         _ => Vec::new(),
@@ -104,7 +104,7 @@ pub(crate) fn approve(context: &mut Context<'_>, input: &Input) -> Result<Outcom
     Ok(outcome)
 }
 
-/// Checks amount, dates and state. A wrong state (400) is reported only if none of the other checks fails with a 403.
+/// Checks amount, dates and state. Reports a wrong state (400) only if no other check fails (403).
 fn check_amount_dates_and_state(
     loan: &Loan,
     params: &Params,

@@ -7,14 +7,15 @@ use crate::failure::Failure;
 use crate::json::{Json, Object, object};
 use crate::params::{Checks, Params};
 
-/// A charge in a request: its definition, its id if the loan already has it, and its amount or percentage.
+/// A charge in a request: its definition, the amount or percentage, and the id of the charge if the loan already has
+/// it.
 pub(super) struct Asked {
     id: Option<i64>,
     definition: Object,
     rate: Decimal,
 }
 
-/// The entries of `charges`. Fineract adds none by itself.
+/// Reads the list `charges` of a request. Fineract does not add charges by itself.
 pub(super) fn read(params: &Params, books: &Books) -> Result<Vec<Asked>, Failure> {
     let entries = params
         .raw("charges")
@@ -41,7 +42,7 @@ pub(super) fn read(params: &Params, books: &Books) -> Result<Vec<Asked>, Failure
     Ok(asked)
 }
 
-/// The charges as the loan stores them. A charge that is sent again with its id stays the same charge.
+/// The charges as the loan stores them. A charge that is sent with its id keeps this id; other charges get a new id.
 pub(super) fn stored(
     asked: Vec<Asked>,
     principal: Decimal,
@@ -92,7 +93,7 @@ fn charge_id(charge: &Charge) -> Option<&Json> {
     charge.definition.get("id")
 }
 
-/// The charge in the `changes` of an update, with its previous amount or percentage.
+/// The charge in the `changes` of an update. If the loan already had the charge, the amount is the previous one.
 pub(super) fn changed(charge: &Charge, before: Option<&Charge>) -> Object {
     object! {
         "id": before.map(|before| before.id),
@@ -103,7 +104,7 @@ pub(super) fn changed(charge: &Charge, before: Option<&Charge>) -> Object {
     }
 }
 
-/// The charge in a read (`docs/fineract/loans.md`, "Charges of a loan").
+/// The charge as a read of the loan shows it (`docs/fineract/loans.md`, "Charges of a loan").
 pub(super) fn described(loan: &Loan, charge: &Charge) -> Object {
     let member = |key: &str| charge.definition.get(key).cloned();
     let is_percentage = is_percentage(&charge.definition);

@@ -13,7 +13,7 @@ use crate::operations::{Input, Outcome, Posting};
 use crate::params::{Checks, Params};
 use crate::products::Product;
 
-/// Writes off what is owed.
+/// Writes off everything that is still owed on a loan.
 pub(crate) fn write_off(context: &mut Context<'_>, input: &Input) -> Result<Outcome, Failure> {
     let params = &input.params;
     params.only(&[
@@ -100,7 +100,7 @@ pub(crate) fn close(context: &mut Context<'_>, input: &Input) -> Result<Outcome,
     Ok(loan.changed(changes))
 }
 
-/// Closes a loan early, for the amount that is owed on the day.
+/// Closes a loan early (foreclosure). Books a repayment of the amount that closes the loan on the given date.
 pub(crate) fn foreclose(context: &mut Context<'_>, input: &Input) -> Result<Outcome, Failure> {
     let params = &input.params;
     params.only(&[
@@ -177,7 +177,7 @@ fn transaction_date(params: &Params, context: &Context<'_>) -> Result<NaiveDate,
     Ok(on.unwrap_or(context.today))
 }
 
-/// Everything that is still owed.
+/// The principal and interest that are still owed.
 fn owed(loan: &Loan, product: &Product) -> Parts {
     with_payments(loan, product)
         .iter()
@@ -188,8 +188,8 @@ fn owed(loan: &Loan, product: &Product) -> Parts {
         })
 }
 
-/// The amount that closes the loan on this day: the principal, the interest of all installments due by then, and the
-/// interest of the days of the current period.
+/// The amount that closes the loan on this day. It consists of the outstanding principal, the unpaid interest of all
+/// installments that are due by then, and the interest for the days of the current period until then.
 pub(super) fn payoff(loan: &Loan, product: &Product, on: NaiveDate) -> Parts {
     let mut from = loan.disbursed.as_ref().map_or(on, |stamp| stamp.on);
     let mut interest = Decimal::ZERO;

@@ -22,7 +22,8 @@ pub(crate) fn withdraw(context: &mut Context<'_>, input: &Input) -> Result<Outco
     end(context, input, WITHDRAWN, stamp)
 }
 
-/// Checks a rejection or withdrawal: its date, the loan's state, and the date of the application.
+/// Checks a rejection or withdrawal: the keys and the fields, the state of the loan, and the date. The date must not be
+/// before the application and not in the future.
 fn ending(
     context: &Context<'_>,
     loan: &Loan,
@@ -43,7 +44,8 @@ fn ending(
         return Err(wrong);
     }
     if on < loan.terms.submitted_on && action == "withdrawn" {
-        // Fineract fails with a 500 while it refuses this (`docs/fineract/loans.md`, "Rejecting and withdrawing").
+        // For such a date, Fineract answers 500 instead of a proper refusal (`docs/fineract/loans.md`, "Rejecting and
+        // withdrawing").
         return Err(Failure::Unmapped("before the submission".to_owned()));
     }
     if on < loan.terms.submitted_on {

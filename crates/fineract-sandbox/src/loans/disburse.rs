@@ -30,8 +30,8 @@ const SUPPORTED: &[&str] = &[
     "netDisbursalAmount",
 ];
 
-/// Disburses a loan, with the checks in Fineract's order and with its gaps (`docs/fineract/payments.md`, "Refusals of a
-/// payout" and "Paying beyond the tranches").
+/// Disburses a loan. Makes only the checks that Fineract makes, in the same order (`docs/fineract/payments.md`,
+/// "Refusals of a payout" and "Paying beyond the tranches").
 pub(crate) fn disburse(context: &mut Context<'_>, input: &Input) -> Result<Outcome, Failure> {
     let params = &input.params;
     params.only(SUPPORTED)?;
@@ -114,7 +114,7 @@ fn changes(params: &Params, has_payment_type: bool) -> Object {
         .with("note", params.text("note"))
 }
 
-/// Books the disbursement, the charges that are due with the first one, and the accrual of the interest.
+/// Books the disbursement and the accrual of the interest. The first disbursement also pays the charges due with it.
 fn book(context: &mut Context<'_>, loan: &mut Loan, product: &Product, mut paid: Transaction) {
     let is_first = loan.disbursed.is_none();
     loan.status = ACTIVE;
@@ -167,8 +167,8 @@ fn pay_charges(context: &mut Context<'_>, loan: &mut Loan, due: Decimal) {
     loan.transactions.push(paid);
 }
 
-/// Books the accrual of the whole interest. Each further disbursement changes the schedule, so the accrual is then
-/// replaced by a new one.
+/// Books the accrual of the whole interest. A further disbursement changes the schedule, so this function removes the
+/// previous accrual.
 fn accrue(context: &mut Context<'_>, loan: &mut Loan, product: &Product) {
     let Some(on) = loan.disbursed.as_ref().map(|stamp| stamp.on) else {
         return;
@@ -189,8 +189,8 @@ fn accrue(context: &mut Context<'_>, loan: &mut Loan, product: &Product) {
     loan.transactions.push(accrued);
 }
 
-/// Checks state and date. A date before the approval is reported first, alone. A wrong state is reported together with
-/// the errors of the fields, before everything else.
+/// Checks date and state. A date before the approval is reported alone. A wrong state is reported together with the
+/// errors of the fields.
 fn check_state_and_date(
     loan: &Loan,
     is_payable: bool,
@@ -217,8 +217,9 @@ fn check_state_and_date(
     }
 }
 
-/// Takes the amount from the open tranche. If no tranche is open, Fineract nevertheless pays the whole principal again,
-/// or the requested amount (`docs/fineract/payments.md`, "Paying beyond the tranches").
+/// Determines the amount to pay, and marks the earliest open tranche as paid. If no tranche is open, Fineract pays
+/// nevertheless: the requested amount, or the whole principal again (`docs/fineract/payments.md`, "Paying beyond the
+/// tranches").
 fn take(
     loan: &mut Loan,
     product: &Product,
@@ -277,7 +278,7 @@ fn take(
     Ok(asked)
 }
 
-/// Checks the external id of a transaction, which stays unique in the tenant for ever.
+/// Checks the external id of a transaction. No other transaction of the tenant may have it, not even an undone one.
 fn check_transaction_id(books: &Books, external_id: Option<&str>) -> Result<(), Failure> {
     let Some(external_id) = external_id else {
         return Ok(());

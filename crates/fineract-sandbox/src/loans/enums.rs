@@ -148,7 +148,7 @@ const STRATEGIES: [(&str, &str); 10] = [
     (ADVANCED, "Advanced payment allocation strategy"),
 ];
 
-/// The strategy of all progressive products, and of no others.
+/// The repayment strategy that every progressive product has. No other product has it.
 pub(super) const ADVANCED: &str = "advanced-payment-allocation-strategy";
 
 pub(super) fn strategy_name(code: &str) -> Option<&'static str> {
@@ -158,7 +158,8 @@ pub(super) fn strategy_name(code: &str) -> Option<&'static str> {
         .map(|(_, name)| *name)
 }
 
-/// The type of a transaction, with its booleans.
+/// The type of a transaction. It contains one boolean for each type that Fineract has. Only the boolean of this type is
+/// true.
 pub(super) fn transaction_type(kind: Kind) -> Object {
     let (id, code, value) = match kind {
         Kind::Disbursement => (1, "disbursement", "Disbursement"),
@@ -177,7 +178,7 @@ pub(super) fn transaction_type(kind: Kind) -> Object {
         .fold(choice, |object, name| object.with(name, *name == code))
 }
 
-/// The names of the booleans in Fineract's order. The sandbox makes only transactions of some of these types.
+/// The names of these booleans, in Fineract's order. The sandbox makes transactions of only five types.
 const TRANSACTION_TYPES: [&str; 30] = [
     "disbursement",
     "repaymentAtDisbursement",
@@ -211,7 +212,7 @@ const TRANSACTION_TYPES: [&str; 30] = [
     "interestRefund",
 ];
 
-/// The enumerations in the request for a product, as reads return them.
+/// The enumerations of a product that the request contains, in the form in which reads return them.
 pub(crate) fn product_choices(
     params: &crate::params::Params,
 ) -> Result<Object, crate::failure::Failure> {

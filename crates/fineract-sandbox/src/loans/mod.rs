@@ -45,6 +45,7 @@ pub(super) use transactions::{read_transaction, template};
 pub(super) use undo::{undo_approval, undo_disbursal, undo_last_disbursal};
 pub(super) use update::update;
 
+// The states of a loan (`docs/fineract/loans.md`, "Loan states").
 pub(super) const SUBMITTED: i64 = 100;
 pub(super) const APPROVED: i64 = 200;
 pub(super) const ACTIVE: i64 = 300;
@@ -70,7 +71,7 @@ pub(super) struct Loan {
     pub(super) foreclosed: bool,
     /// The terms of the application.
     pub(super) terms: Terms,
-    /// The current principal, which becomes smaller if less is disbursed.
+    /// The current principal. It becomes smaller if less than the approved amount is disbursed.
     pub(super) principal: Decimal,
     pub(super) approved_principal: Decimal,
     /// The amount of the last disbursement, minus the charges that were due with it.
@@ -86,7 +87,7 @@ pub(super) struct Loan {
     pub(super) tranches: Vec<Tranche>,
     pub(super) transactions: Vec<Transaction>,
     pub(super) notes: Vec<Note>,
-    /// How many disbursements for this product the client had received with this loan's last one.
+    /// The number of disbursements that the client had received for this product, including the last one of this loan.
     pub(super) cycle: i64,
 }
 
@@ -97,13 +98,14 @@ pub(super) struct Charge {
     pub(super) definition: Object,
     /// The amount, or the percentage of the principal.
     pub(super) rate: Decimal,
+    /// The principal to which a percentage applies.
     pub(super) applied_to: Decimal,
     pub(super) amount: Decimal,
     pub(super) submitted_on: NaiveDate,
     pub(super) paid: bool,
 }
 
-/// A planned disbursement of a multi-disburse loan, which is open until it is paid.
+/// A planned disbursement of a loan with several disbursements. It is open until it is paid.
 #[derive(Clone, Debug)]
 pub(super) struct Tranche {
     pub(super) id: i64,
@@ -126,21 +128,22 @@ pub(super) struct Transaction {
     pub(super) parts: Parts,
     pub(super) submitted_on: NaiveDate,
     pub(super) reversed_on: Option<NaiveDate>,
-    /// Whether it was undone by itself, not with its loan's disbursement (`docs/fineract/payments.md`, "Undone
-    /// payments").
+    /// Whether this transaction alone was undone. `false` if it was reversed because a disbursement of the loan was
+    /// undone (`docs/fineract/payments.md`, "Undone payments").
     pub(super) manually_reversed: bool,
 }
 
-/// A note of a loan, or of one of its transactions.
+/// A note of a loan, or of a transaction of the loan.
 #[derive(Clone, Debug)]
 pub(super) struct Note {
     id: i64,
+    /// The id of the transaction. `None` for a note of the loan.
     transaction: Option<i64>,
     text: String,
     by: Who,
 }
 
-/// How an amount is divided.
+/// The parts of an amount.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Parts {
     pub(super) principal: Decimal,
@@ -201,7 +204,7 @@ impl Loan {
         }
     }
 
-    /// The outcome of a command with these `changes` of the loan.
+    /// The outcome of a command that has made these `changes` to the loan.
     fn changed(&self, changes: Object) -> Outcome {
         Outcome {
             changes: Some(changes),
@@ -226,7 +229,7 @@ impl Loan {
 }
 
 impl Transaction {
-    /// A new transaction, submitted today, without the optional fields.
+    /// A new transaction, submitted today. The optional fields are empty.
     fn made(context: &mut Context<'_>, kind: Kind, on: NaiveDate, amount: Decimal) -> Self {
         Self {
             id: next(&mut context.books.ids.transaction),
@@ -250,7 +253,8 @@ impl Tranche {
     }
 }
 
-/// The error for a wrong state, which Fineract reports with the errors of the fields: 400 with the parameter `id`.
+/// The error for a wrong state of the loan. Fineract reports it like the error of a field: a 400 with the parameter
+/// `id`.
 fn wrong_state(code: &str) -> Failure {
     Failure::invalid(code, "id", Vec::new())
 }

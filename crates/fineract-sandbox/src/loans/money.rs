@@ -1,5 +1,5 @@
-//! Interest and installments: simple formulas that suffice for a stand-in. Schedules of real products differ in the
-//! last digits.
+//! Interest and installments. The formulas are simple; they suffice for a stand-in. The schedules of a real Fineract
+//! differ from their results in the last digits.
 
 use rust_decimal::Decimal;
 
@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::json::Json;
 use crate::products::Product;
 
-/// The interest rate of one installment's period, as a fraction.
+/// The interest rate of the period between two installments, as a fraction.
 pub(super) fn period_rate(terms: &Terms, product: &Product) -> Decimal {
     let yearly = yearly_rate(terms, product) / Decimal::ONE_HUNDRED;
     let periods = match terms.unit {
@@ -34,7 +34,8 @@ pub(super) fn yearly_rate(terms: &Terms, product: &Product) -> Decimal {
     }
 }
 
-/// The equal installment of a declining balance: `P·r / (1 − (1 + r)^−n)`; without interest `P / n`.
+/// The installment of a declining balance with equal installments: `P·r / (1 − (1 + r)^−n)`, or `P / n` without
+/// interest.
 pub(super) fn installment(principal: Decimal, rate: Decimal, count: i64) -> Decimal {
     let count = count.max(1);
     if rate.is_zero() {
@@ -49,7 +50,8 @@ pub(super) fn installment(principal: Decimal, rate: Decimal, count: i64) -> Deci
     interest.checked_div(share).unwrap_or_default().round_dp(2)
 }
 
-/// Checks that an installment is larger than its interest. This is how Fineract detects a negative principal.
+/// Refuses a negative principal. Fineract finds a negative principal when it checks that an installment is larger than
+/// its interest, so the error has the code of that check.
 pub(super) fn check_installments(terms: &Terms, product: &Product) -> Result<(), Failure> {
     if terms.principal >= Decimal::ZERO {
         return Ok(());

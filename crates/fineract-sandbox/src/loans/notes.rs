@@ -1,7 +1,8 @@
-//! Notes of loans and of their transactions, as far as Fineract's source shows them. No recording contains any.
+//! Notes of loans and of their transactions. No recording contains notes, so this behaviour is taken from the source
+//! code of Fineract.
 //!
-//! The note of an approval or disbursement belongs to the loan, that of a repayment to its transaction
-//! (`Note.loanNote`, `Note.loanTransactionNote`). `associations=notes` lists both, the latest first
+//! The note of an approval or disbursement belongs to the loan (`Note.loanNote`). The note of a repayment belongs to
+//! its transaction (`Note.loanTransactionNote`). A read with `associations=notes` lists all notes, the latest first
 //! (`NoteReadPlatformServiceImpl`). The times of the notes are omitted, because the source does not show their format.
 
 use super::{Loan, Note};
@@ -10,7 +11,7 @@ use crate::json::{Object, object};
 use crate::params::Params;
 
 impl Loan {
-    /// Stores the note in a command, for the loan or for one of its transactions.
+    /// Stores the note that a command contains. The note belongs to this transaction, or to the loan if there is none.
     pub(super) fn note(
         &mut self,
         context: &mut Context<'_>,

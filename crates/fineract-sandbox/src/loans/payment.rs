@@ -1,11 +1,11 @@
-//! The payment details of a transaction: the payment type, and the fields that come with it.
+//! The payment details of a transaction: the payment type, and fields such as the receipt number.
 
 use crate::books::{Books, next};
 use crate::failure::Failure;
 use crate::json::{Object, object};
 use crate::params::{Checks, Params};
 
-/// The payment details, in their order in `changes`.
+/// The keys of the payment details, in the order of `changes`.
 pub(super) const DETAILS: [&str; 5] = [
     "accountNumber",
     "checkNumber",
@@ -31,7 +31,8 @@ pub(super) fn payment_type(books: &Books, params: &Params) -> Result<Option<Obje
     found.ok_or_else(|| Failure::not_found("error.msg.payment.type.invalid", vec![id.into()]))
 }
 
-/// The payment details that were sent. They count only together with a payment type.
+/// The payment details that were sent, for `changes`. Call this function only if the request contains a payment type.
+/// Without one, Fineract ignores the details.
 pub(super) fn changes(params: &Params) -> Object {
     let details = DETAILS.iter().fold(Object::default(), |all, name| {
         all.with(name, params.text(name))
@@ -39,7 +40,7 @@ pub(super) fn changes(params: &Params) -> Object {
     details.with("paymentTypeId", params.raw("paymentTypeId").cloned())
 }
 
-/// The `paymentDetailData` of a transaction. Fields that were not sent are empty.
+/// The `paymentDetailData` of a transaction. A field that was not sent is an empty text.
 pub(super) fn described(books: &mut Books, payment_type: &Object, params: &Params) -> Object {
     let member = |key: &str| payment_type.get(key).cloned();
     let kind = object! {

@@ -29,7 +29,7 @@ const SUPPORTED: &[&str] = &[
     "reversalExternalId",
 ];
 
-/// Books a repayment. If it is more than what is owed, the loan becomes overpaid.
+/// Books a repayment. If the amount exceeds what is owed, the loan becomes overpaid.
 pub(crate) fn repay(context: &mut Context<'_>, input: &Input) -> Result<Outcome, Failure> {
     let params = &input.params;
     params.only(SUPPORTED)?;
@@ -106,7 +106,7 @@ fn check_state_and_date(loan: &Loan, on: NaiveDate, today: NaiveDate) -> Result<
     Ok(())
 }
 
-/// Books an amount on the installments. Returns the id of the transaction.
+/// Books a repayment and divides it over the installments. Returns the id of the transaction.
 fn book(
     context: &mut Context<'_>,
     loan: &mut Loan,
@@ -125,7 +125,8 @@ fn book(
     id
 }
 
-/// Undoes a transaction (amount 0), or replaces it by one with another amount.
+/// Undoes a transaction. If the amount in the request is not 0, a new repayment of this amount replaces the
+/// transaction.
 pub(crate) fn adjust(context: &mut Context<'_>, input: &Input) -> Result<Outcome, Failure> {
     let params = &input.params;
     params.only(SUPPORTED)?;
@@ -164,7 +165,7 @@ pub(crate) fn adjust(context: &mut Context<'_>, input: &Input) -> Result<Outcome
     Ok(outcome)
 }
 
-/// Sets the status to active, closed or overpaid, according to what is still owed.
+/// Sets the status to active, closed or overpaid, depending on what is still owed.
 fn update_status(loan: &mut Loan, product: &Product, context: &Context<'_>) {
     let repayments = loan
         .not_reversed()
@@ -190,7 +191,7 @@ fn update_status(loan: &mut Loan, product: &Product, context: &Context<'_>) {
     };
 }
 
-/// The `changes`: the keys that were sent, in Fineract's order. The amount is a text.
+/// The `changes`: the keys that were sent, in Fineract's order. The amount is a JSON string.
 fn changes(params: &Params) -> Object {
     let amount = params.raw("transactionAmount").and_then(Json::as_word);
     let head = object! {

@@ -55,7 +55,8 @@ pub(super) fn check_dates(
     Ok(())
 }
 
-/// Checks that the repayment strategy exists and suits the product's kind of schedule (step 7).
+/// Checks that the repayment strategy exists and matches the schedule of the product (`docs/fineract/loans.md`, "The
+/// order of checks on an application", step 7).
 pub(super) fn check_strategy(terms: &Terms, product: &Product) -> Result<(), Failure> {
     if strategy_name(&terms.strategy).is_none() {
         let args = vec![terms.strategy.as_str().into()];
@@ -77,8 +78,8 @@ pub(super) fn check_strategy(terms: &Terms, product: &Product) -> Result<(), Fai
     }
 }
 
-/// Checks that the term is the number of repayments times their interval, in the same unit (`docs/fineract/loans.md`,
-/// "The term and the repayments").
+/// Checks that the term is the number of repayments multiplied by their interval, and has the same unit
+/// (`docs/fineract/loans.md`, "The term and the repayments").
 pub(super) fn check_term(terms: &Terms) -> Result<(), Failure> {
     let mut checks = Checks::of("loan");
     if terms.term_unit == terms.unit {

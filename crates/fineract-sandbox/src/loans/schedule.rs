@@ -8,7 +8,7 @@ use super::{Loan, Parts};
 use crate::dates;
 use crate::products::Product;
 
-/// An installment: what is due, and what is paid of it.
+/// An installment: the amounts that are due, and the amounts that were paid.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Installment {
     pub(super) due_on: NaiveDate,
@@ -17,7 +17,8 @@ pub(super) struct Installment {
     pub(super) paid: Parts,
 }
 
-/// The principal that the installments repay: the sum of all tranches, also planned ones, if the loan has any.
+/// The principal that the installments repay. For a loan with tranches, this is the sum of all tranches, including open
+/// ones.
 fn scheduled_principal(loan: &Loan) -> Decimal {
     if loan.tranches.is_empty() {
         loan.principal
@@ -26,7 +27,8 @@ fn scheduled_principal(loan: &Loan) -> Decimal {
     }
 }
 
-/// The installments of the scheduled principal, from the disbursement on.
+/// The installments of the scheduled principal. Their periods start at the disbursement, or at its expected date if the
+/// loan is not disbursed.
 pub(super) fn installments(loan: &Loan, product: &Product) -> Vec<Installment> {
     let terms = &loan.terms;
     let start = loan
@@ -70,7 +72,8 @@ pub(super) fn installments(loan: &Loan, product: &Product) -> Vec<Installment> {
     (1..=count).map(&mut installment).collect()
 }
 
-/// Distributes an amount over the installments: the earliest first, interest before principal. The rest is overpaid.
+/// Divides an amount over the installments: the earliest installment first, and interest before principal. The
+/// remaining amount is an overpayment.
 pub(super) fn spend(installments: &mut [Installment], amount: Decimal) -> Parts {
     let mut parts = Parts {
         overpayment: amount,
@@ -93,7 +96,7 @@ pub(super) fn spend(installments: &mut [Installment], amount: Decimal) -> Parts 
     parts
 }
 
-/// The installments, with what the repayments that are not reversed have paid.
+/// The installments after all repayments that are not reversed.
 pub(super) fn with_payments(loan: &Loan, product: &Product) -> Vec<Installment> {
     let mut installments = installments(loan, product);
     for transaction in loan

@@ -1,4 +1,4 @@
-//! The figures of a loan on a day: what was lent, what is paid, and what is overdue.
+//! The amounts of a loan on a given day: what was lent, what is paid, and what is overdue.
 
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
@@ -8,7 +8,7 @@ use super::{ACTIVE, Kind, Loan, Parts, Transaction, WRITTEN_OFF};
 use crate::json::{Json, Object, object};
 use crate::products::Product;
 
-/// The figures of a loan.
+/// The amounts of a loan on one day.
 #[derive(Debug, Default)]
 pub(super) struct Position {
     principal: Decimal,
@@ -46,7 +46,7 @@ impl Position {
         }
     }
 
-    /// Principal, interest, fees and penalties, in the form of a summary.
+    /// The keys of `summary` for principal, interest, fees and penalties.
     fn parts(&self) -> Object {
         let zero = Decimal::ZERO;
         object! {
@@ -102,7 +102,7 @@ impl Position {
     }
 }
 
-/// The figures of the loan on this day.
+/// The amounts of the loan on this day.
 pub(super) fn position(loan: &Loan, product: &Product, today: NaiveDate) -> Position {
     let mut position = Position::default();
     if !loan.was_disbursed() {
@@ -187,12 +187,12 @@ pub(super) fn summary(loan: &Loan, product: &Product, today: NaiveDate) -> Objec
         })
 }
 
-/// A figure of zero.
+/// The number 0 without decimal places. Fineract writes it for an amount that is absent.
 fn none() -> Json {
     0_i64.into()
 }
 
-/// The sums at the end of a summary.
+/// The keys at the end of `summary`.
 const ADJUSTMENTS: [&str; 17] = [
     "totalMerchantRefund",
     "totalMerchantRefundReversed",
@@ -213,7 +213,7 @@ const ADJUSTMENTS: [&str; 17] = [
     "totalUnpaidPayableNotDueInterest",
 ];
 
-/// The `delinquent` object. Before the disbursement, all its figures are a plain `0`.
+/// The `delinquent` object. Before the disbursement, each of its amounts is `0` without decimal places.
 pub(super) fn delinquent(loan: &Loan, product: &Product, today: NaiveDate) -> Object {
     let is_paid = loan.was_disbursed();
     let at = position(loan, product, today);
@@ -253,7 +253,7 @@ pub(super) fn delinquent(loan: &Loan, product: &Product, today: NaiveDate) -> Ob
     }
 }
 
-/// A simple `repaymentSchedule`: the totals, and what is due when.
+/// A simple `repaymentSchedule`: the totals, and the due date and the amounts of each installment.
 pub(super) fn repayment_schedule(loan: &Loan, product: &Product) -> Object {
     let installments = with_payments(loan, product);
     let principal: Decimal = installments.iter().map(|part| part.principal).sum();

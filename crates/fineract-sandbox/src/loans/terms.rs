@@ -7,16 +7,21 @@ use crate::json::Json;
 use crate::params::{Checks, Params};
 use crate::products::Product;
 
-/// The terms of an application.
+/// The terms of an application. Enumerations are stored as Fineract's numbers (`docs/fineract/loans.md`, "Enum
+/// values").
 #[derive(Clone, Debug)]
 pub(crate) struct Terms {
     pub(crate) external_id: Option<String>,
     pub(crate) product_id: i64,
     pub(crate) principal: Decimal,
+    /// The length of the loan, in units of `term_unit`.
     pub(crate) term: i64,
+    /// 0 days, 1 weeks, 2 months, 3 years.
     pub(crate) term_unit: i64,
     pub(crate) repayments: i64,
+    /// The time between two repayments, in units of `unit`.
     pub(crate) every: i64,
+    /// The same numbers as in `term_unit`.
     pub(crate) unit: i64,
     pub(crate) rate: Decimal,
     pub(crate) interest: i64,
@@ -36,7 +41,7 @@ impl Terms {
     }
 }
 
-/// The fields of an application as they were sent. Which of them are required depends on the command.
+/// The fields of an application as they were sent. A creation requires most of them; an update may omit them.
 #[derive(Debug)]
 pub(super) struct Draft {
     pub(super) principal: Option<Decimal>,
@@ -57,7 +62,8 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    /// Reads the fields. The first one that cannot be parsed is returned as the error. All other errors are collected.
+    /// Reads the fields. Returns an error at the first field that cannot be parsed. Collects all other errors in
+    /// `checks`.
     pub(super) fn read(
         params: &Params,
         required: bool,
@@ -115,7 +121,7 @@ impl Draft {
         );
     }
 
-    /// Collects the values that are out of range, in general or for the product.
+    /// Adds an error to `checks` for each value that is out of range, in general or for this product.
     pub(super) fn check(&self, product: &Product, checks: &mut Checks) {
         if let Some(amount) = self.principal {
             let limits = (
@@ -184,8 +190,8 @@ impl Draft {
         }
     }
 
-    /// The complete terms. If the product does not allow an application to override an attribute, the product's value
-    /// is used. `None` if a field is missing.
+    /// The complete terms. If the product does not allow an application to change an attribute, the product's value is
+    /// used. `None` if a field is missing.
     pub(super) fn terms(&self, product: &Product, external_id: Option<String>) -> Option<Terms> {
         let chosen = |attribute: &str, sent: Option<i64>| {
             if product.allows_override(attribute) {

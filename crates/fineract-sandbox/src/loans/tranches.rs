@@ -17,13 +17,13 @@ pub(super) struct Planned {
 }
 
 impl std::fmt::Display for Planned {
-    /// Writes it as in `changes`: `2024-01-10-90000`.
+    /// Writes the tranche as `changes` shows it: date and amount, such as `2024-01-10-90000`.
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "{}-{}", self.on, self.principal.normalize())
     }
 }
 
-/// The entries of `disbursementData`. Fineract ignores them for a product that is disbursed in one payment.
+/// The tranches in a request (`disbursementData`). Fineract ignores them if the product does not use planned tranches.
 pub(super) fn read(params: &Params, product: &Product) -> Result<Vec<Planned>, Failure> {
     if !product.is_multi_disburse() || product.flag("disallowExpectedDisbursements") {
         return Ok(Vec::new());
@@ -50,7 +50,7 @@ pub(super) fn read(params: &Params, product: &Product) -> Result<Vec<Planned>, F
     Ok(planned)
 }
 
-/// The nested object, with the date format and locale of the whole request.
+/// The object of one tranche, with the date format and locale of the whole request.
 fn within(params: &Params, entry: &Object) -> Params {
     Params(
         entry
@@ -60,9 +60,9 @@ fn within(params: &Params, entry: &Object) -> Params {
     )
 }
 
-/// Checks the planned tranches: there are some if the product needs them, not too many, none before the expected date,
-/// each date once, and their sum is not larger than the principal (`docs/fineract/loans.md`, "Planned tranches and
-/// charges").
+/// Checks the planned tranches, if the product uses them. There must be at least one, and not more than the product
+/// allows. The first must be on the expected date. Two tranches must not be on the same date. Their sum must not exceed
+/// the principal (`docs/fineract/loans.md`, "Planned tranches and charges").
 pub(super) fn check(
     planned: &[Planned],
     product: &Product,

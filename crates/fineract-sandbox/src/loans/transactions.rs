@@ -8,8 +8,8 @@ use crate::json::{Json, Object, object};
 use crate::params::Params;
 use crate::products::Product;
 
-/// The transactions by date, without those that an undo of the disbursement has reversed (`docs/fineract/payments.md`,
-/// "Undone payments").
+/// The transactions, sorted by date. Transactions that were reversed because a disbursement was undone are omitted
+/// (`docs/fineract/payments.md`, "Undone payments").
 pub(super) fn list(_books: &Books, loan: &Loan, product: &Product) -> Vec<Object> {
     let mut shown: Vec<&Transaction> = loan
         .transactions
@@ -23,7 +23,7 @@ pub(super) fn list(_books: &Books, loan: &Loan, product: &Product) -> Vec<Object
         .collect()
 }
 
-/// A transaction, as its own GET returns it.
+/// A transaction, as `GET /loans/{id}/transactions/{id}` returns it.
 pub(crate) fn read_transaction(
     books: &Books,
     loan_id: i64,

@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use crate::json::object;
 use crate::operations::{Input, Outcome};
 
-/// Undoes an approval. The only supported key is `note`.
+/// Undoes an approval. The request may contain only the key `note`.
 pub(crate) fn undo_approval(context: &mut Context<'_>, input: &Input) -> Result<Outcome, Failure> {
     input.params.only(&["note"])?;
     let mut loan = context.books.loan(input.id)?.clone();
@@ -34,7 +34,8 @@ pub(crate) fn undo_approval(context: &mut Context<'_>, input: &Input) -> Result<
     Ok(outcome)
 }
 
-/// Undoes all disbursements, and with them every other transaction. A command under a new key then disburses again.
+/// Undoes all disbursements of the loan, and reverses all its other transactions, too. Afterwards, a disbursement under
+/// a new idempotency key pays again.
 pub(crate) fn undo_disbursal(context: &mut Context<'_>, input: &Input) -> Result<Outcome, Failure> {
     let mut loan = context.books.loan(input.id)?.clone();
     context.books.client(loan.client_id)?.must_be_active()?;

@@ -10,7 +10,7 @@ use crate::operations::{Input, Outcome};
 use crate::params::{Checks, Params};
 use crate::products::Product;
 
-/// The keys that an application supports, but that the schedule calculator refuses in an update
+/// The keys that `POST /loans` supports, but that the calculation of the schedule refuses in an update
 /// (`docs/fineract/loans.md`, "Changing an application").
 const NOT_FOR_THE_SCHEDULE: &[&str] = &[
     "loanScheduleProcessingType",
@@ -23,8 +23,8 @@ const NOT_FOR_THE_SCHEDULE: &[&str] = &[
     "amortizationTypeOptions",
 ];
 
-/// Changes an application: the whole body replaces the stored one (`docs/fineract/loans.md`, "Changing an
-/// application").
+/// Changes an application. The body of the request replaces the whole stored application (`docs/fineract/loans.md`,
+/// "Changing an application").
 pub(crate) fn update(context: &mut Context<'_>, input: &Input) -> Result<Outcome, Failure> {
     let params = &input.params;
     params.only(SUPPORTED)?;
@@ -38,14 +38,14 @@ pub(crate) fn update(context: &mut Context<'_>, input: &Input) -> Result<Outcome
         .books
         .product(product_id.unwrap_or(loan.terms.product_id))?
         .clone();
-    // The client, the current one or a new one, is checked before the fields.
+    // Fineract checks the client before the fields. It is the client in the request, or else the current client.
     let of = params.id("clientId")?.unwrap_or(loan.client_id);
     context.books.client(of)?.must_be_active()?;
     let (draft, planned) = checked(params, &loan, &product)?;
     if product_id.is_none() {
         return Err(Failure::constraint("error.msg.data.integrity.issue"));
     }
-    // Without the terms, Fineract cannot compute the schedule and fails with an uncaught exception.
+    // If a term is missing, Fineract cannot compute the schedule and fails with an uncaught exception.
     let terms = new_terms(params, &loan, &draft, &product)
         .ok_or_else(|| Failure::Unmapped("null".to_owned()))?;
     let client_id = named_client(params)?;
@@ -98,7 +98,7 @@ fn new_terms(params: &Params, loan: &Loan, draft: &Draft, product: &Product) -> 
     })
 }
 
-/// Checks the fields that were sent, and `loanType` in any case.
+/// Checks the fields that were sent. `loanType` is always required.
 fn checked(
     params: &Params,
     loan: &Loan,
@@ -147,7 +147,8 @@ fn check_external_id(context: &Context<'_>, loan: &Loan, terms: &Terms) -> Resul
     Ok(())
 }
 
-/// The differences (`docs/fineract/commands.md`, "The result body of each command").
+/// The values that differ from the stored application, for `changes` (`docs/fineract/commands.md`, "The result body of
+/// each command").
 fn differences(params: &Params, loan: &Loan, terms: &Terms, planned: &[Planned]) -> Object {
     let before = &loan.terms;
     let mut differing = Object::default();

@@ -1,4 +1,4 @@
-//! The setup of a new tenant: currencies, payment types, charges, products (`setup.json` of the recordings).
+//! The commands that set up a new tenant: currencies, payment types, charges and products (recorded in `setup.json`).
 
 mod product;
 
@@ -80,7 +80,7 @@ pub(super) fn create_charge(context: &mut Context<'_>, input: &Input) -> Result<
     Ok(made(id))
 }
 
-/// Adds a loan product, whose name and short name must be unique.
+/// Adds a loan product. Its name and its short name must be unique.
 pub(super) fn create_product(context: &mut Context<'_>, input: &Input) -> Result<Outcome, Failure> {
     let params = &input.params;
     for (key, what) in [("name", "name"), ("shortName", "short.name")] {

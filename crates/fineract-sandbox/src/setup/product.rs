@@ -5,10 +5,11 @@ use crate::loans::product_choices;
 use crate::params::Params;
 use crate::products::recorded;
 
-/// The attributes that a product contains only if it was created with them.
+/// The attributes that a product contains only if the request for its creation contained them.
 const ONLY_WHERE_SET: &[&str] = &["outstandingLoanBalance"];
 
-/// The product as reads return it: a copy of a recorded product of the same kind, with the attributes of the request.
+/// The new product, as reads return it. It is a copy of a recorded product of the same kind (progressive, several
+/// disbursements, or neither), changed by the attributes of the request.
 pub(super) fn described(
     params: &Params,
     id: i64,
@@ -87,7 +88,7 @@ fn template(params: &Params) -> Object {
     of_that_kind.map(|product| product.json).unwrap_or_default()
 }
 
-/// Adds the limits of a field, which reads return directly after it.
+/// Adds the minimum and maximum of a field. Reads return these directly after the field.
 fn add_limits(json: &mut Object, field: &str, params: &Params) -> Result<(), Failure> {
     match field {
         "principal" => {

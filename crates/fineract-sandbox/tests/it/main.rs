@@ -1,4 +1,5 @@
-//! The sandbox answers as a real Fineract was recorded to, and keeps its rules where nothing was recorded.
+//! Tests of the sandbox: that it gives the recorded answers of a real Fineract, and that it follows Fineract's rules
+//! where nothing was recorded.
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -8,9 +9,9 @@
 mod replay;
 mod sandbox;
 
-/// Starts an HTTP client. reqwest is built without a TLS implementation of its own.
+/// Starts an HTTP client. reqwest is built without a TLS implementation, so this installs one for the process.
 fn http_client() -> reqwest::ClientBuilder {
-    // An error means that one was installed before.
+    // An error means that another test has already installed it.
     drop(rustls::crypto::ring::default_provider().install_default());
     reqwest::Client::builder()
 }

@@ -10,10 +10,10 @@ use tokio_util::task::TaskTracker;
 
 use super::recorded::{Names, filled, filled_text, parse, write};
 
-/// What `{{run}}` stands for.
+/// The value of the placeholder `{{run}}`.
 pub(super) const RUN: &str = "abcdef";
 
-/// What a user of the recordings may do, beside `mifos`, who may do everything.
+/// The users of the recordings besides `mifos`, each with its permissions. `mifos` has all permissions.
 const USERS: [(&str, &[&str]); 5] = [
     ("reader", &["READ_CLIENT", "READ_LOAN"]),
     (
@@ -33,13 +33,13 @@ const USERS: [(&str, &[&str]); 5] = [
     ("plain", &["APPROVE_LOAN", "READ_LOAN"]),
 ];
 
-/// A sandbox of its own, and what is needed to speak to it.
+/// A client of a sandbox that no other test uses.
 pub(super) struct Client {
     base: String,
     http: reqwest::Client,
 }
 
-/// An answer.
+/// An answer of the sandbox. In `body`, numbers are marked texts (see [`parse`]).
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) content_type: Option<String>,
@@ -49,7 +49,7 @@ pub(super) struct Answer {
 }
 
 impl Client {
-    /// Serves the sandbox on the day when the release was recorded, with the recordings' users.
+    /// Serves the sandbox with the users of the recordings. Its business date is the day when the release was recorded.
     pub(super) async fn start(sandbox: Sandbox, release: Release) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let base = format!("http://{}", listener.local_addr().expect("an address"));
@@ -70,21 +70,21 @@ impl Client {
         client
     }
 
-    /// Posts to one of the sandbox's own routes.
+    /// Sends a POST to one of the routes below `/sandbox`.
     pub(super) async fn admin(&self, route: &str, body: String) {
         let call = self.http.post(format!("{}{route}", self.base)).body(body);
         let status = call.send().await.expect("an answer").status();
         assert!(status.is_success(), "{route}: {status}");
     }
 
-    /// The body of a GET.
+    /// Sends a GET and returns the body of the answer.
     pub(super) async fn get(&self, path: &str) -> Value {
         self.send(&json!({"method": "GET", "path": path}), &Names::new())
             .await
             .body
     }
 
-    /// Sends a request as the recordings describe it.
+    /// Sends a request from a recording, with its placeholders replaced.
     pub(super) async fn send(&self, request: &Value, names: &Names) -> Answer {
         let text = |key: &str| request.get(key).and_then(Value::as_str);
         let without = request.get("without_headers").and_then(Value::as_array);

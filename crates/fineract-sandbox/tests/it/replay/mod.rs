@@ -30,13 +30,14 @@ async fn the_sandbox_answers_as_recorded() {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
-/// A scenario on a sandbox of its own.
+/// A scenario that is replayed on a sandbox that no other test uses.
 struct Replay {
     release: Release,
     scenario: &'static str,
     client: Client,
     names: Names,
-    /// The body of the last client: recorded races leave theirs out.
+    /// The body of the last `POST /clients`. The recordings of simultaneous requests omit their bodies, so this one is
+    /// used.
     last_client: Value,
 }
 
@@ -73,7 +74,8 @@ impl Replay {
         }
     }
 
-    /// Sends every step; counts the exchanges that are as recorded, and says what is not.
+    /// Sends all steps. Returns the number of exchanges that are as recorded, the number of all exchanges, and a
+    /// description of each difference.
     async fn run(&mut self) -> (usize, usize, Vec<String>) {
         let recording = recording(self.release, self.scenario);
         let steps = recording["steps"].as_array().expect("steps");
@@ -122,7 +124,7 @@ impl Replay {
         if request["concurrent"] == true {
             request["body"] = self.racing_body(step);
         }
-        // The recorder wrote this id down as a number.
+        // The recording contains this id as a number instead of a placeholder.
         let id = request.pointer_mut("/body/charges/0/id");
         if let (Some(charge), Some(id)) = (self.names.get("loanCharge"), id) {
             *id = charge.clone();
@@ -130,7 +132,7 @@ impl Replay {
         self.client.send(&request, &self.names).await
     }
 
-    /// The body of a request that was recorded in a race, where it is left out.
+    /// The body of a request that was recorded as one of several simultaneous requests. The recording omits it.
     fn racing_body(&self, step: &Value) -> Value {
         if step["request"]["path"] != "/clients" {
             let on = "10 January 2024";
@@ -145,7 +147,7 @@ impl Replay {
         body
     }
 
-    /// Learns what a step names, and remembers the body of the last client.
+    /// Stores the values that the step binds to names, and the body of the last client.
     fn bind(&mut self, step: &Value, body: &Value) {
         self.names = self.names_after(step, body);
         let request = &step["request"];
@@ -178,7 +180,7 @@ impl Replay {
             &response["status"],
             &format!("#{}", answer.status).into(),
         );
-        // What was recorded of a race is its bodies.
+        // For simultaneous requests, the recordings contain no Content-Type.
         if step["request"]["concurrent"] != true {
             let content_type = answer.content_type.clone();
             comparison.value(

@@ -6,7 +6,7 @@ use super::client::Client;
 use super::recorded::{Comparison, Names};
 use super::scenarios::recording;
 
-/// What only the read of a single product has (`product-reads`).
+/// The keys that only the read of a single product contains (recorded in `product-reads`).
 const NOT_LISTED: [&str; 4] = ["paymentAllocation", "creditAllocation", "charges", "rates"];
 
 #[tokio::test]
@@ -22,7 +22,7 @@ async fn products_read_as_recorded_also_those_that_setup_made() {
             let name = product["name"].as_str().expect("a name");
             let id = product["id"].as_str().expect("a number").replace('#', "");
             let mut whole = client.get(&format!("/loanproducts/{id}")).await;
-            // The recorder left it out, as it did all lists of options.
+            // The recordings omit this list, like all lists of options.
             let options = whole.as_object_mut().expect("an object");
             assert_eq!(
                 options.shift_remove("delinquencyBucketOptions"),

@@ -1,4 +1,4 @@
-//! The recordings of a real Fineract: reading them, and comparing an answer with one.
+//! Reads the recordings of a real Fineract, and compares an answer with a recorded one.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,10 @@ use serde_json::Value;
 /// The members of an object, in their order.
 type Members = serde_json::Map<String, Value>;
 
-/// What the placeholders of a scenario stand for.
+/// The values of a scenario's placeholders, by name.
 pub(super) type Names = BTreeMap<String, Value>;
 
-/// Parses JSON so that a number is a text that begins with `#` and keeps its digits.
+/// Parses JSON. A number becomes a text that begins with `#`, so that it keeps all its digits.
 pub(super) fn parse(text: &str) -> Option<Value> {
     let mut marked = String::with_capacity(text.len() + 64);
     let (mut in_text, mut escaped, mut in_number) = (false, false, false);
@@ -35,7 +35,7 @@ pub(super) fn parse(text: &str) -> Option<Value> {
     serde_json::from_str(&marked).ok()
 }
 
-/// Writes what [`parse`] read.
+/// Writes a value that [`parse`] has read. A text that begins with `#` becomes a number again.
 pub(super) fn write(value: &Value) -> String {
     match value {
         Value::String(text) if text.starts_with('#') => text.trim_start_matches('#').to_owned(),
@@ -56,7 +56,7 @@ pub(super) fn write(value: &Value) -> String {
     }
 }
 
-/// Puts names in the place of `{{name}}`; a whole text that is one placeholder becomes the value itself.
+/// Replaces each `{{name}}` by its value. If a text consists of one placeholder only, the value keeps its JSON type.
 pub(super) fn filled(value: &Value, names: &Names) -> Value {
     match value {
         Value::String(text) => {
@@ -79,7 +79,8 @@ pub(super) fn filled(value: &Value, names: &Names) -> Value {
     }
 }
 
-/// Puts names in the place of `{{name}}` in a text; an external id that has no name yet is made from its placeholder.
+/// Replaces each `{{name}}` in a text by its value. If the name has no value yet, an external id is made from the name
+/// itself.
 pub(super) fn filled_text(text: &str, names: &Names) -> String {
     let mut out = String::new();
     let mut rest = text;
@@ -97,7 +98,8 @@ pub(super) fn filled_text(text: &str, names: &Names) -> String {
     out + rest
 }
 
-/// Keys whose numbers are ids of the server that was recorded, or come from them: only their kind is compared.
+/// Keys whose values are ids of the recorded server, or are derived from such ids. Only the JSON types of these values
+/// are compared.
 const IDS: &[&str] = &[
     "id",
     "clientId",
@@ -117,8 +119,9 @@ const IDS: &[&str] = &[
     "transactions",
 ];
 
-/// Figures that rest on interest: the sandbox does not know the days of tranches and of progressive schedules, so their
-/// kind is compared, not the number. The amount of an accrual is one of them.
+/// Amounts that depend on interest. The sandbox computes interest only roughly: it considers neither the dates of
+/// tranches nor progressive schedules. So only the JSON types of these amounts are compared. The amount of an accrual
+/// is treated in the same way.
 const INTEREST: &[&str] = &[
     "interestCharged",
     "interestOutstanding",
@@ -133,7 +136,7 @@ const INTEREST: &[&str] = &[
     "delinquentInterest",
 ];
 
-/// Errors whose argument is the id of a loan, client or transaction.
+/// Codes of errors whose argument is the id of a loan, client or transaction.
 const ABOUT_AN_ID: &[&str] = &[
     "error.msg.client.not.active.exception",
     "error.msg.loan.cannot.modify.loan.in.its.present.state",
@@ -142,17 +145,17 @@ const ABOUT_AN_ID: &[&str] = &[
     "error.msg.loan.transaction.id.invalid",
 ];
 
-/// Lists where an answer is not as recorded.
+/// Compares an answer with the recorded one, and lists the differences.
 #[derive(Debug)]
 pub(super) struct Comparison<'a> {
     pub(super) names: &'a Names,
-    /// A read: figures that rest on interest may differ.
+    /// Whether the request is a read. In the answer to a read, amounts that depend on interest may differ.
     pub(super) is_read: bool,
     pub(super) differences: Vec<String>,
 }
 
 impl Comparison<'_> {
-    /// Compares a value at `path`; objects have the same keys in the same order.
+    /// Compares the values at `path`. Objects must have the same keys in the same order.
     pub(super) fn value(&mut self, path: &str, recorded: &Value, given: &Value) {
         match (recorded, given) {
             (Value::Object(recorded), Value::Object(given)) => {
@@ -193,7 +196,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// Things with an external id come in no certain order from Fineract: puts them into the recorded one.
+    /// Sorts clients and loans into the recorded order, because Fineract returns them in no fixed order.
     fn as_ordered(&self, recorded: &[Value], given: &[Value]) -> Vec<Value> {
         let place = |thing: &Value| {
             let external_id = thing.get("externalId")?;
@@ -218,7 +221,7 @@ impl Comparison<'_> {
             .is_some_and(|text| text.starts_with("{{") && filled(value, self.names) != *value)
     }
 
-    /// Compares only the kind: both numbers, both texts, lists of as many, objects with the same keys.
+    /// Compares only the JSON types. Lists must have the same length, and objects the same keys.
     fn kind(&mut self, path: &str, recorded: &Value, given: &Value) {
         let (recorded_kind, given_kind) = (kind_of(&filled(recorded, self.names)), kind_of(given));
         if recorded_kind != given_kind {
@@ -273,7 +276,7 @@ impl Comparison<'_> {
 
     fn differ(&mut self, path: &str, recorded: &str, given: &str) {
         self.differences
-            .push(format!("{path}: recorded {recorded}, given {given}"));
+            .push(format!("{path}: recorded {recorded}, received {given}"));
     }
 }
 

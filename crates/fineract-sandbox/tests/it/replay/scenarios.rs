@@ -1,4 +1,4 @@
-//! What was recorded, and what was done beside it.
+//! The recorded scenarios, and the changes that were made between the recorded requests.
 
 use std::path::Path;
 
@@ -32,7 +32,7 @@ const SCENARIOS: [&str; 22] = [
     "checkers",
 ];
 
-/// Those in which release 1.10.1 differs in what is decided.
+/// The scenarios in which release 1.10.1 decides differently from the develop branch.
 const SCENARIOS_1_10_1: [&str; 4] = [
     "checkers",
     "key-probes",
@@ -40,8 +40,8 @@ const SCENARIOS_1_10_1: [&str; 4] = [
     "concurrency",
 ];
 
-/// What was done before a step otherwise than by a recorded request, mostly by SQL, and is done here by routes of the
-/// sandbox's own.
+/// Changes that were made between the recorded requests, mostly by SQL. Here, a request makes each change before the
+/// step with the given index. An entry contains the scenario, the index of the step, the route and the body.
 pub(super) const BEFORE: [(&str, usize, &str, &str); 7] = [
     (
         "client-update",
@@ -87,7 +87,7 @@ pub(super) const BEFORE: [(&str, usize, &str, &str); 7] = [
     ),
 ];
 
-/// Paths that the recorder wrote down with the numbers that the scenario has names for.
+/// Paths that contain numbers in the recordings, each with the path with a placeholder that replaces it.
 const NAMED: [(&str, &str); 8] = [
     ("/audits/1765", "/audits/{{command0}}"),
     ("/audits/1766", "/audits/{{command1}}"),

@@ -1,4 +1,4 @@
-//! Commands that wait for a checker, beyond what was recorded.
+//! Tests of commands that wait for a checker, beyond the recordings.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use super::Seen::{Fresh, Stored};
 use super::{Bench, Seen, client, code};
 
-/// The checked permission of all these tests.
+/// The permission whose commands wait for a checker in all these tests.
 const CHECKED: &str = "CREATE_CLIENT";
 
-/// A sandbox with a maker and a checker, and the number of a command of the maker's that waits.
+/// A sandbox with a maker and a checker, and the number of a waiting command of the maker.
 async fn waiting() -> (Bench, String) {
     let bench = Bench::start().await;
     for (name, permissions) in [
@@ -31,7 +31,7 @@ async fn waiting() -> (Bench, String) {
     (bench, id)
 }
 
-/// The maker's command, always under the same key.
+/// Sends the maker's command, always under the same key.
 async fn make(bench: &Bench) -> (Seen, Value) {
     let call = bench.call("maker", Method::POST, "/clients", &client("C-1"));
     bench.see(call.header("Idempotency-Key", "k")).await
@@ -76,7 +76,7 @@ async fn only_who_may_check_sees_the_list_and_decides() {
     for user in ["checker", "mifos"] {
         assert_eq!(listed(&bench, user).await[0]["id"].to_string(), id);
     }
-    // Nor does a restart of Fineract end what waits.
+    // A restart of Fineract does not end a waiting command.
     bench.admin("restart", &Value::Null).await;
     assert_eq!(make(&bench).await.0, Stored(425));
     let approve = format!("{id}?command=approve");

@@ -1,11 +1,12 @@
-//! The faults of `POST /sandbox/faults`.
+//! Tests of the faults of `POST /sandbox/faults`.
 
 use serde_json::{Value, json};
 
 use super::Seen::{self, Closed, Fresh, Garbage, Stored};
 use super::{API, Bench};
 
-/// A fault; what the first request sees; the effects then; what the same key sees again; the effects then.
+/// A fault; the result of the first request; the number of effects after it; the result of a second request under the
+/// same key; the number of effects after both.
 type Row = (Value, Seen, usize, Seen, usize);
 
 fn table() -> Vec<Row> {
@@ -56,17 +57,17 @@ async fn each_fault_is_seen_and_leaves_what_it_should() {
     for (fault, first, then, again, at_last) in table() {
         bench.admin("reset", &Value::Null).await;
         assert_eq!(bench.admin("faults", &json!([fault])).await, 200, "{fault}");
-        assert_eq!(bench.create("k").await.0, first, "{fault}, first");
+        assert_eq!(bench.create("k").await.0, first, "{fault}, first request");
         assert_eq!(
             bench.list("ledger").await.len(),
             then,
-            "{fault}, effects of the first"
+            "{fault}, effects after the first request"
         );
-        assert_eq!(bench.create("k").await.0, again, "{fault}, again");
+        assert_eq!(bench.create("k").await.0, again, "{fault}, second request");
         assert_eq!(
             bench.list("ledger").await.len(),
             at_last,
-            "{fault}, effects at last"
+            "{fault}, effects after both requests"
         );
         let faults = bench.list("faults").await;
         assert_eq!(
@@ -85,7 +86,7 @@ async fn a_late_effect_comes_after_the_connection_closed() {
         bench.admin("faults", &late).await;
         assert_eq!(bench.create("k").await.0, Closed);
         assert_eq!(bench.create("k").await.0, Stored(meanwhile), "{fault}");
-        assert!(bench.effects(1).await, "the effect never came");
+        assert!(bench.effects(1).await, "the effect did not happen");
         assert_eq!(bench.create("k").await.0, Stored(200));
         assert_eq!(bench.list("ledger").await.len(), 1);
     }
@@ -109,7 +110,8 @@ async fn a_second_key_meets_what_the_first_did_after_its_500() {
     assert_eq!(bench.create("k-1").await.0, Stored(500));
 }
 
-/// What has met another key's effect leaves nothing to come: later it might be done a second time.
+/// A command that finds the effect of another key is refused, and the fault gives it no late effect of its own.
+/// Otherwise this late effect could later be a second effect.
 #[tokio::test]
 async fn a_second_key_that_breaks_as_well_is_refused_for_what_it_meets() {
     let bench = Bench::start().await;
@@ -133,7 +135,7 @@ async fn what_a_command_was_about_may_be_hidden_for_a_while() {
     let hides = json!([{"match": {"method": "PUT"}, "fault": "slow", "hides_ms": 60_000}]);
     bench.admin("faults", &hides).await;
     assert_eq!(read().await, 200);
-    // Whether it is refused does not matter.
+    // It does not matter whether Fineract refuses this command.
     let url = format!("http://{}{API}/clients/1", bench.address);
     let changing = bench.http.put(url).basic_auth("mifos", Some("password"));
     changing.body("{}").send().await.expect("an answer");
@@ -150,9 +152,9 @@ async fn a_restart_kills_what_runs_and_leaves_its_row() {
     bench.admin("faults", &faults).await;
     assert_eq!(bench.create("killed").await.0, Closed);
     bench.admin("restart", &Value::Null).await;
-    // The second is later than the first could have been.
+    // The second command takes effect later than the first would have.
     assert_eq!(bench.create("runs on").await.0, Closed);
-    assert!(bench.effects(1).await, "the effect never came");
+    assert!(bench.effects(1).await, "the effect did not happen");
     assert_eq!(bench.create("killed").await.0, Stored(425));
     assert_eq!(bench.list("ledger").await[0]["idempotencyKey"], "runs on");
 }
@@ -197,7 +199,7 @@ async fn a_fault_strikes_only_what_it_is_for() {
             .send()
             .await
             .is_err(),
-        "the fault did not strike"
+        "the fault did not hit the request"
     );
     assert_eq!(
         bench

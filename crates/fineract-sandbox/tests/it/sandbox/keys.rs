@@ -1,4 +1,4 @@
-//! Servers that look for keys under another header, or not at all.
+//! Tests of servers that read keys from another header, or ignore keys.
 
 use fineract_sandbox::{KeySettings, Sandbox};
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::Bench;
 use super::Seen::{Fresh, Stored};
 
-/// Asks twice for a client without anything, under this key in this header.
+/// Sends an empty `POST /clients` twice under this key in this header. Returns both results.
 async fn ask_twice(bench: &Bench, header: &str, key: &str) -> [super::Seen; 2] {
     let mut seen = [Fresh(0); 2];
     for seen in &mut seen {
@@ -38,7 +38,7 @@ async fn keys_are_ignored_under_another_header_or_altogether() {
             assert_eq!(seen, expected, "{settings}, {header}");
         }
     }
-    // Whoever does it twice is known by what he sent.
+    // If Fineract ignores keys and executes a command twice, the ledger contains the key that was sent, twice.
     assert_eq!(bench.admin("keys", &json!({ "ignored": true })).await, 200);
     for _ in 0..2 {
         let call = bench.post("/clients", &json!({
@@ -70,7 +70,7 @@ async fn a_reset_takes_back_what_was_set_and_not_how_it_was_started() {
     );
 }
 
-/// What only asks about keys does not use up a fault that is meant for something else.
+/// A key probe does not use up a fault that is meant for another command.
 #[tokio::test]
 async fn a_fault_leaves_probes_alone_unless_it_names_them() {
     let bench = Bench::start().await;

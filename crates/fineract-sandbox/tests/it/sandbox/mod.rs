@@ -1,4 +1,5 @@
-//! What the sandbox has beside Fineract: faults, the ledger, and how both look over a real connection.
+//! Tests of what the sandbox has in addition to Fineract's behaviour: faults, the ledger, and rules beyond the
+//! recordings. All use a real connection.
 
 mod checkers;
 mod faults;
@@ -19,7 +20,7 @@ use tokio_util::task::TaskTracker;
 
 const API: &str = "/fineract-provider/api/v1";
 
-/// How long anything may take to come about.
+/// How long a test waits for an event.
 const DEADLINE: Duration = Duration::from_secs(10);
 
 struct Bench {
@@ -27,7 +28,7 @@ struct Bench {
     http: Client,
 }
 
-/// What a client saw: a status and whether the answer was a stored one, or a connection that closed.
+/// The result of a request: a status, with a stored answer or not; a body that is not JSON; or a closed connection.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Seen {
     Fresh(u16),
@@ -58,7 +59,7 @@ impl Bench {
         self.call("mifos", Method::POST, path, body)
     }
 
-    /// A request of a user whose password is `password`.
+    /// A request of this user. The password of every user is `password`.
     fn call(&self, user: &str, method: Method, path: &str, body: &Value) -> RequestBuilder {
         let call = self
             .http
@@ -69,13 +70,13 @@ impl Bench {
             .body(body.to_string())
     }
 
-    /// Creates a client under the key.
+    /// Sends the command to create client `C-1`, under this key.
     async fn create(&self, key: &str) -> (Seen, Value) {
         let call = self.post("/clients", &client("C-1"));
         self.see(call.header("Idempotency-Key", key)).await
     }
 
-    /// Does something of Fineract's that succeeds.
+    /// Sends a request to Fineract's API that must succeed. Returns the body of the answer.
     async fn done(&self, method: Method, path: &str, body: &Value) -> Value {
         let (seen, answer) = self.see(self.call("mifos", method, path, body)).await;
         assert_eq!(seen, Seen::Fresh(200), "{path}: {answer}");
@@ -134,7 +135,7 @@ impl Bench {
         serde_json::from_str(&text).expect("a list")
     }
 
-    /// Waits until so many effects are in the ledger.
+    /// Waits until the ledger contains this number of effects. Returns `false` if the deadline passes before.
     async fn effects(&self, count: usize) -> bool {
         let come = async { while self.list("ledger").await.len() < count {} };
         timeout(DEADLINE, come).await.is_ok()
@@ -151,7 +152,7 @@ fn client(external_id: &str) -> Value {
         "active": true, "activationDate": "01 January 2024", "locale": "en", "dateFormat": "dd MMMM yyyy"})
 }
 
-/// An application of client 1.
+/// The body of an application for client 1.
 fn application(product: &Value, external_id: &str) -> Value {
     json!({"clientId": 1, "productId": product, "loanType": "individual", "principal": 100_000,
         "submittedOnDate": "10 January 2024", "expectedDisbursementDate": "10 January 2024",

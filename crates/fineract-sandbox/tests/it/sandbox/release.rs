@@ -1,4 +1,4 @@
-//! Release 1.10.1, beyond what was recorded.
+//! Tests of release 1.10.1, beyond the recordings.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ async fn start() -> Bench {
 
 #[tokio::test]
 async fn the_loser_of_a_race_under_one_key_is_refused_and_then_given_the_stored_answer() {
-    // Half a race is not one: the first takes as long as a real one may.
+    // The pause is long, so that the second request arrives while the first command is running.
     let sandbox = Sandbox::new().with_pause(Duration::from_secs(3));
     let bench = Bench::serving(sandbox.with_release(Release::V1_10_1)).await;
     let mut seen = join_all([bench.create("k"), bench.create("k")]).await;
@@ -31,7 +31,7 @@ async fn the_loser_of_a_race_under_one_key_is_refused_and_then_given_the_stored_
     assert_eq!(bench.list("ledger").await.len(), 1);
 }
 
-/// What is still under way is as in any release: 425.
+/// A command that is still running is answered with 425, as in any release.
 #[tokio::test]
 async fn a_committed_command_that_is_still_under_way_is_not_refused() {
     let bench = start().await;

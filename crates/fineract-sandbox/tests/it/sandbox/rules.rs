@@ -1,4 +1,4 @@
-//! Rules of Fineract's that were found by comparing it with the sandbox, beyond what was recorded
+//! Tests of rules that were found when a real Fineract was compared with the sandbox, beyond the recordings
 //! (`docs/fineract/clients.md`, `docs/fineract/loans.md`, `docs/fineract/payments.md`).
 
 use reqwest::Method;
@@ -94,10 +94,10 @@ async fn everything_that_is_wrong_with_a_clients_dates_is_said_at_once() {
         ]
     );
     let read = bench.done(Method::GET, "/clients/1", &Value::Null).await;
-    assert_eq!(read["firstname"], "A", "nothing of it is done");
+    assert_eq!(read["firstname"], "A", "the update is refused as a whole");
 }
 
-/// No recording holds a note: they are as Fineract's source has them.
+/// No recording contains notes. The expected answers are taken from the source code of Fineract.
 #[tokio::test]
 async fn a_loan_lists_its_notes_and_those_of_its_transactions_where_they_are_asked_for() {
     let bench = Bench::start().await;
@@ -118,7 +118,7 @@ async fn a_loan_lists_its_notes_and_those_of_its_transactions_where_they_are_ask
         let path = format!("{path}?associations={associations}");
         bench.done(Method::GET, &path, &Value::Null).await
     };
-    assert_eq!(read("notes").await.get("notes"), None, "there are none");
+    assert_eq!(read("notes").await.get("notes"), None, "no notes yet");
     let approval = dated("approvedOnDate", "Approved");
     bench
         .done(Method::POST, &format!("{path}?command=approve"), &approval)

@@ -1,4 +1,4 @@
-//! The ledger, and what leaves the sandbox byte for byte.
+//! Tests of the ledger, and of the exact bytes that the sandbox sends.
 
 use reqwest::header::HeaderValue;
 use serde_json::{Value, json};
@@ -37,7 +37,7 @@ async fn a_client_that_hangs_up_does_not_stop_its_command() {
         .await
         .expect("the request is sent");
     drop(stream);
-    assert!(bench.effects(1).await, "the command was stopped");
+    assert!(bench.effects(1).await, "the command did not run to its end");
 }
 
 #[tokio::test]
