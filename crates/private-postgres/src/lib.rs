@@ -49,7 +49,9 @@ pub enum PrivatePostgresError {
     )]
     NotInstalled,
     /// Postgres refuses to run as root, and the machine has no account `postgres` or `nobody` that can run it.
-    #[error("Postgres does not run as root, and there is neither a user postgres nor a user nobody")]
+    #[error(
+        "Postgres does not run as root, and there is neither a user postgres nor a user nobody"
+    )]
     NoUnprivilegedUser,
     /// The operating system reported an error.
     #[error("cannot {action}")]

@@ -29,9 +29,7 @@ pub(crate) enum Kind {
     GarbageAfter,
     /// The command's record stays in the state "under processing", with or without an effect. The command and every
     /// repetition are answered with 425.
-    Stuck {
-        effect: bool,
-    },
+    Stuck { effect: bool },
     /// Fineract has exhausted its own retries: a stored 409.
     Conflict409,
     /// The nightly job has locked the loan: a 409 that is not stored.
