@@ -20,7 +20,7 @@ pub struct KeySettings {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Ignored {
     All,
-    /// The commands with these permissions.
+    /// The commands that need one of these permissions.
     Of(Vec<String>),
 }
 

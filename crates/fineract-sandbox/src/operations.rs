@@ -39,7 +39,7 @@ pub(super) struct Outcome {
     pub(super) posting: Posting,
 }
 
-/// The details of an effect in the ledger.
+/// The details of an effect that the ledger shows.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Posting {
     pub(super) external_id: Option<String>,

@@ -246,7 +246,7 @@ impl Checks {
         }
     }
 
-    /// The refusal with all collected items.
+    /// The refusal that contains all collected errors.
     pub(super) fn into_failure(self) -> Failure {
         Failure::Invalid(self.items)
     }

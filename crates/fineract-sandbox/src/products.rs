@@ -16,7 +16,7 @@ pub(super) struct Product {
     pub(super) json: Object,
 }
 
-/// The attributes of a product that only the read of a single product contains (`docs/fineract/loans.md`, "Products").
+/// The attributes of a product that only `GET /loanproducts/{id}` returns (`docs/fineract/loans.md`, "Products").
 const NOT_LISTED: &[&str] = &[
     "paymentAllocation",
     "creditAllocation",
@@ -26,7 +26,7 @@ const NOT_LISTED: &[&str] = &[
 ];
 
 impl Product {
-    /// The product as the list of all products returns it.
+    /// The product as `GET /loanproducts` returns it.
     pub(super) fn listed(&self) -> Object {
         self.json.clone().without(NOT_LISTED)
     }

@@ -84,7 +84,7 @@ pub struct PrivatePostgres {
 impl PrivatePostgres {
     /// Creates a cluster in a temporary folder and starts it on a free port of 127.0.0.1.
     ///
-    /// Blocks its thread for about a second, as every function here does.
+    /// Blocks the calling thread for about a second. The other functions that wait for the server block it, too.
     pub fn start(options: Options) -> Result<Self, PrivatePostgresError> {
         let mut supervisor = supervisor_command(options)?
             .spawn()
@@ -207,7 +207,7 @@ fn supervisor_command(options: Options) -> Result<Command, PrivatePostgresError>
         .args(["-c", SUPERVISOR, "supervisor.sh"])
         .arg(env::temp_dir())
         .arg(settings)
-        // The server must not see the gateway's secrets.
+        // The server must not receive the environment of this process, because it may contain secrets of the gateway.
         .env_clear()
         .env("PATH", env::var_os("PATH").unwrap_or_else(|| OsString::from("/usr/bin:/bin")))
         .env("LC_ALL", "C")

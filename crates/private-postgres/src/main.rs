@@ -27,7 +27,7 @@ enum Subcommand {
         /// Does not flush data to the disk. This makes tests faster.
         #[arg(long)]
         no_fsync: bool,
-        /// Runs this command, with its arguments.
+        /// The command to run, with its arguments.
         #[arg(last = true, required = true)]
         command: Vec<OsString>,
     },
@@ -37,7 +37,7 @@ enum Subcommand {
 const NOT_RUN: u8 = 2;
 
 #[tokio::main]
-#[expect(clippy::print_stderr, reason = "it has no log")]
+#[expect(clippy::print_stderr, reason = "this program has no log")]
 async fn main() -> ExitCode {
     match run(Arguments::parse()).await {
         Ok(code) => code,

@@ -96,7 +96,7 @@ async fn kill_9_of_the_owner_leaves_nothing_behind() {
 async fn ctrl_c_leaves_nothing_behind() {
     let mut owner = Owner::start("ctrl-c");
     let mut connection = connect(&owner.url).await;
-    // A terminal sends SIGINT to the whole foreground group: the owner and its command.
+    // A Ctrl-C in a terminal sends SIGINT to the whole foreground group: to the owner and to its command.
     let group = format!("-{}", owner.process.id());
     let sent = Command::new("kill")
         .args(["-INT", "--", &group])

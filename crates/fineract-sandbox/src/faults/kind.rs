@@ -30,11 +30,11 @@ pub(crate) enum Kind {
     /// The command's record stays in the state "under processing", with or without an effect. The command and every
     /// repetition are answered with 425.
     Stuck { effect: bool },
-    /// Fineract has exhausted its own retries: a stored 409.
+    /// A 409 that is stored: Fineract's own retries have failed.
     Conflict409,
-    /// The nightly job has locked the loan: a 409 that is not stored.
+    /// A 409 that is not stored: the nightly job has locked the loan.
     LoanLocked,
-    /// A job forbids writes: a 503 that is not stored.
+    /// A 503 that is not stored: a scheduler job forbids writes.
     Scheduler503,
     /// A 302 to the HTTPS address.
     Redirect,

@@ -36,9 +36,9 @@ pub(super) use object;
 /// The reason why Fineract does not accept a text as JSON.
 #[derive(Debug, PartialEq)]
 pub(super) enum Unreadable {
-    /// Not JSON at all.
+    /// The text is not JSON.
     Broken,
-    /// An object that repeats a key.
+    /// An object repeats a key.
     RepeatedKey,
 }
 

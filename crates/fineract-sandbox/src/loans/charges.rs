@@ -61,7 +61,7 @@ pub(super) fn stored(
     asked.into_iter().map(&mut charge).collect()
 }
 
-/// Calculates the charges again for another principal.
+/// Calculates the charges of the loan again, for another principal.
 pub(super) fn recalculate(loan: &mut Loan, principal: Decimal) {
     for charge in &mut loan.charges {
         charge.applied_to = principal;

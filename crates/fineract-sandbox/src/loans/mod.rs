@@ -62,7 +62,7 @@ pub(super) struct Stamp {
     pub(super) by: Who,
 }
 
-/// A loan.
+/// A loan in the books.
 #[derive(Clone, Debug)]
 pub(super) struct Loan {
     pub(super) id: i64,

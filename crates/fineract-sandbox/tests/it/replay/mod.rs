@@ -2,7 +2,7 @@
 
 #![expect(
     clippy::indexing_slicing,
-    reason = "a key that a JSON value lacks reads as null"
+    reason = "indexing a JSON value by a missing key returns null"
 )]
 
 mod client;
@@ -19,7 +19,7 @@ use recorded::{Comparison, Names};
 use scenarios::{BEFORE, recording, scenarios};
 
 #[tokio::test]
-#[expect(clippy::print_stdout, reason = "the count is what the test reports")]
+#[expect(clippy::print_stdout, reason = "the test reports its counts")]
 async fn the_sandbox_answers_as_recorded() {
     let mut failures = Vec::new();
     for (release, scenario) in scenarios() {
