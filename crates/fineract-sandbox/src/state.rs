@@ -43,7 +43,8 @@ pub(super) struct State {
 pub(super) struct Write {
     pub(super) operation: &'static Operation,
     pub(super) input: Input,
-    /// The key under which the command is recorded. It is a new UUID if the caller sent none or if its key is ignored.
+    /// The key under which the command is recorded. It is a new UUID if the caller sent no key, or if the key is
+    /// ignored.
     pub(super) key: String,
     /// The key that the caller has sent. The ledger records it.
     pub(super) sent_key: String,
@@ -199,8 +200,8 @@ impl State {
         reply
     }
 
-    /// Looks for the same command as `next` under another key that has not taken effect yet. Lets it take effect now,
-    /// before `next` runs.
+    /// Looks for a command that is the same as `next`, has another key, and has not taken effect yet. Lets it take
+    /// effect now, before `next` runs.
     fn catch_up_before(&mut self, next: &Write) {
         let is_before = |write: &Write| {
             std::ptr::eq(write.operation, next.operation)

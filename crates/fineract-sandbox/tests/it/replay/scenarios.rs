@@ -87,7 +87,7 @@ pub(super) const BEFORE: [(&str, usize, &str, &str); 7] = [
     ),
 ];
 
-/// Paths that contain numbers in the recordings, each with the path with a placeholder that replaces it.
+/// Paths with numbers, as the recordings contain them, and the paths with placeholders that replace them.
 const NAMED: [(&str, &str); 8] = [
     ("/audits/1765", "/audits/{{command0}}"),
     ("/audits/1766", "/audits/{{command1}}"),
