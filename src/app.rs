@@ -21,7 +21,8 @@ use crate::{
 /// time, for one batch. The remaining connections are for other reads.
 const POOL_SIZE: u32 = 16;
 
-/// How many reads of Fineract a process without a worker, and so without a concurrency limit, may make at once.
+/// How many reads of Fineract a process without a worker may make at the same time. Such a process has no
+/// concurrency limit.
 const CALLER_READS: usize = 2;
 
 /// The longest time for which the gateway still accepts requests after it has become unready.
@@ -153,7 +154,7 @@ pub async fn start(config: &Config) -> Result<Gateway, StartError> {
     Ok(gateway)
 }
 
-/// Logs at each start what an operator should know about this deployment.
+/// Logs warnings about this deployment at each start: an active hold, and a missing payment type.
 async fn warn_at_start(config: &Config, store: &Store) {
     match store.active_hold().await {
         Ok(Some(hold)) => {
@@ -207,9 +208,9 @@ impl Gateway {
         self.stopping.cancelled().await;
     }
 
-    /// Shuts down: first the gateway becomes unready, then it stops accepting and claiming, then operations in flight
-    /// end. Whatever remains after the grace period is run by another process after its lease. Returns whether
-    /// nothing remained.
+    /// Shuts down. First the gateway becomes unready. Then it stops accepting and claiming. Then the operations in
+    /// flight end. Another process runs the operations that remain after the grace period, once their leases have
+    /// expired. Returns `true` if no operation remained.
     pub async fn shut_down(self) -> bool {
         self.draining.cancel();
         // Load balancers notice the failed readiness and use other gateways before this one refuses requests.
@@ -226,7 +227,8 @@ impl Gateway {
     }
 }
 
-/// A process without callers need not wait for load balancers.
+/// How long load balancers have to notice the shutdown. Zero in a process without callers, which need not wait for
+/// them.
 fn notice(config: &Config) -> Duration {
     if config.role.serves_api() {
         MAX_NOTICE.min(config.worker.shutdown_grace / 10)

@@ -14,7 +14,7 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause between two trials.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// The blocked scopes. Of all operations that wait in one, only one at a time is tried.
+/// The blocked scopes. Of all operations of a blocked scope, only one at a time is tried.
 #[derive(Debug, Default)]
 pub(super) struct Blocked {
     trials: Mutex<HashMap<BlockedScope, Trial>>,
@@ -29,7 +29,7 @@ pub(super) enum BlockedScope {
     Lender(OperationType, String),
 }
 
-/// When the next trial operation is due, and the pause after it.
+/// When the next trial operation is due, and the pause after that trial.
 #[derive(Clone, Copy, Debug)]
 struct Trial {
     due_at: Instant,
@@ -59,8 +59,8 @@ impl Blocked {
         }
     }
 
-    /// Splits a claim so that it respects the blocked scopes: a claim of everything that is not blocked, and
-    /// before it a claim of a single operation if the trial of a blocked scope is due.
+    /// Splits a claim so that it respects the blocked scopes. If the trial of a blocked scope is due, the first
+    /// claim is for a single operation of that scope. The last claim is for everything that is not blocked.
     pub(super) fn claims(&self, limits: ClaimLimits, lenders: &[String]) -> Vec<ClaimLimits> {
         let mut trials = self.lock();
         let now = Instant::now();
