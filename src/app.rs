@@ -41,7 +41,7 @@ pub enum StartError {
     #[error(transparent)]
     Fineract(#[from] SetupError),
     /// The gateway could not listen on the address.
-    #[error("HTTP_LISTEN {address} cannot be listened on")]
+    #[error("cannot listen on HTTP_LISTEN {address}")]
     Listen {
         /// The address in `HTTP_LISTEN`.
         address: SocketAddr,

@@ -113,9 +113,9 @@ timeout, then 500 before the key is checked | timeout@40 500 | same key: failed_
 waits for a checker, and its audit cannot be seen; then 425 | pending@90 425c | same key: still_running | 22.4
 "#;
 
-/// The decision after a reading: the question, the finding, the attempts, what else is known, and the decision. Known
-/// may be that a late first command is `harmless`, that `others` have succeeded, and for how many seconds Fineract has
-/// been `up`.
+/// The decision after a reading: the question, the finding, the attempts, what else is known, and the decision. What
+/// may be known: a late first command is `harmless`; `others` (other operations) have succeeded; Fineract has been `up`
+/// for this number of seconds.
 pub(super) const READINGS: &str = "
 AlreadyThere | Ours | timeout@40 403:already | harmless | succeeded
 AlreadyThere | NotOurs | timeout@40 403:already | harmless | refused

@@ -135,7 +135,7 @@ fn a_key_after_its_audit_means_what_the_table_says() {
     }
 }
 
-/// Such an operation gets neither a second command nor an end before its key has ended.
+/// An operation whose command waits for a checker gets neither a second command nor an end before its key has ended.
 #[test]
 fn a_command_waits_from_its_answer_until_its_key_has_ended() {
     for (words, waits) in [
