@@ -53,7 +53,7 @@ impl Serialize for TrackingId {
 
 /// The text is not a tracking id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a tracking id reads OPERATION_TYPE|<uuid>")]
+#[error("a tracking id has the form OPERATION_TYPE|<uuid>")]
 pub struct InvalidTrackingId;
 
 impl FromStr for TrackingId {

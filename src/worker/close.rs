@@ -42,7 +42,7 @@ pub(super) fn expired(case: Case<'_>) -> Outcome {
     let message = if case.attempts.is_empty() {
         EXPIRED_UNSENT
     } else {
-        "It had no effect in Fineract when expires_at passed, and is not sent again"
+        "The operation had no effect in Fineract when expires_at passed, and is not sent again"
     };
     let fails_dependents = (case.entry.fails_dependents)(&[]);
     refused_unsent(EXPIRED, message.to_owned(), fails_dependents)
@@ -67,7 +67,7 @@ pub(super) fn done_by_another(
             Evidence::Ours(_)
             | Evidence::Changed(_)
             | Evidence::Absent
-            | Evidence::CannotTell(_) => "It was done by somebody else".to_owned(),
+            | Evidence::CannotTell(_) => "Somebody else has already made the change".to_owned(),
         },
         fails_dependents: (case.entry.fails_dependents)(&[codes, vec![code.clone()]].concat()),
         code,

@@ -90,7 +90,7 @@ pub(super) async fn resolve(
             }
         }
         (Resolution::Failed, Finding::Absent | Finding::CannotTell, _) => {
-            let message = "It had no effect in Fineract, as an operator has verified";
+            let message = "The operation had no effect in Fineract; an operator has verified this";
             refused_unsent(
                 RESOLVED_AS_FAILED,
                 message.to_owned(),
