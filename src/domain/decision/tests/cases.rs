@@ -78,7 +78,7 @@ timeout, then 425 | timeout@40 425c | same key: still_running | 12.5
 425 three times, but not for long enough | timeout@400 425c@290 425c@200 425c | same key: still_running | issue
 425 for long enough, but only twice | timeout@400 425c@310 425c | same key: still_running | issue
 425 for long enough, three times | timeout@400 425c@310 425c@100 425c | read: was it executed although its key has not ended? | 12.5
-the same with stored 409s in between | 425c@310 409c:conflict@100 409c:conflict | read: was it executed although its key has not ended? | DESIGN
+425 and then stored 409s, for long enough, three times | 425c@310 409c:conflict@100 409c:conflict | read: was it executed although its key has not ended? | DESIGN
 sent long ago, but answered with 425 only recently | open@9000 timeout@8000 425c@20 425c@10 425c | same key: still_running | issue
 425 long ago under an earlier key does not count | 425c@900 k2-425c@100 k2-425c@50 k2-425c | same key: still_running | issue
 timeout, then refused under the same key, not stored: Fineract executed the command only now | timeout@40 400:rule | refused | 12.5
