@@ -83,7 +83,7 @@ pub async fn keep_on_hold(config: &Config, reason: &str) -> Result<(), StartErro
     Ok(())
 }
 
-/// Starts a gateway on a migrated database. It starts even if Fineract is unavailable.
+/// Starts a gateway on a migrated database. The gateway starts even if Fineract is unavailable.
 pub async fn start(config: &Config) -> Result<Gateway, StartError> {
     // Install the metrics recorder first, so that it counts what all parts do.
     telemetry::metrics::prometheus();

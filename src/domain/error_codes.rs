@@ -143,8 +143,8 @@ const TABLE: &[(Pattern, Meaning, Cause)] = &[
     (Is("error.msg.loan.withdraw.cannot.withdraw"), M::AlreadyThere, C::TooLate),
     (Is("error.msg.loan.must.be.active.fully.paid.or.overpaid"), M::AlreadyThere, C::TooEarly),
     // The loan is not approved yet, or already disbursed. Up to 1.10.1, Fineract also gives this answer if no tranche
-    // is open (`docs/fineract/release-1.10.1.md`, "Payouts and approvals"); the same disbursement would then always be
-    // refused.
+    // is open (`docs/fineract/release-1.10.1.md`, "Payouts and approvals"); Fineract would then always refuse the
+    // same disbursement.
     (Is("error.msg.loan.disbursal.account.is.not.approve.not.disbursed.state"), M::AlreadyThere, C::Request),
     (Pattern::Contains("error.msg.loan.", ".account.is.not."), M::AlreadyThere, C::TooLate),
     (Is("error.msg.loan.status.not.written.off.update.not.allowed"), M::Rule, C::TooLate),

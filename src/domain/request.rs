@@ -90,7 +90,7 @@ impl Request {
 pub struct IdempotencyKey {
     /// The operation that the key belongs to.
     pub id: OperationId,
-    /// The key number `k`, starting at 1. Only the decision "new key" raises it.
+    /// The key number `k`, starting at 1. Only the decision "new key" raises this number.
     pub number: i32,
 }
 

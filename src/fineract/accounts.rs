@@ -20,14 +20,15 @@ pub struct Account {
     pub currency: Option<String>,
     /// The principal that was disbursed.
     pub principal_disbursed: Option<Amount>,
-    /// The principal that is not repaid yet. `None` in the list of a client's loans, which omits it.
+    /// The principal that is not repaid yet. `None` if the account comes from the list of a client's loans, which
+    /// omits this amount.
     pub principal_outstanding: Option<Amount>,
     /// Principal, interest and charges that are not repaid yet.
     pub total_outstanding: Option<Amount>,
 }
 
-/// The fields that are used of a loan (`docs/fineract/loans.md`, "Reading a loan" and "The summary"), and of an entry
-/// in the list of a client's loans (`docs/fineract/clients.md`, "Accounts of a client").
+/// The fields that the gateway uses of a loan (`docs/fineract/loans.md`, "Reading a loan" and "The summary"), and of
+/// an entry in the list of a client's loans (`docs/fineract/clients.md`, "Accounts of a client").
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct LoanAccount {

@@ -47,7 +47,8 @@ impl Fineract {
     }
 
     /// Whether a command may have to wait for a checker, because `FINERACT_MAKER_CHECKER` is `true` or because a
-    /// command already did. If so, a sent command may take effect even after a restart of Fineract or a long time.
+    /// command already had to wait. If so, a sent command may take effect even after a restart of Fineract or a long
+    /// time.
     pub fn may_await_checker(&self) -> bool {
         self.checkers.are_used.load(Ordering::Relaxed)
     }
@@ -83,8 +84,8 @@ fn lacks_permission(audited: &Result<Option<Audited>, ReadFailure>) -> Option<bo
     match audited {
         Ok(_) => Some(false),
         Err(failure) if failure.is_forbidden() => Some(true),
-        // Fineract checks the permission first. Only after that it answers with a 500 if the audit does not exist
-        // (`docs/fineract/checkers.md`, "What became of it").
+        // Fineract checks the permission first. If the user has the permission and the audit does not exist, Fineract
+        // answers with a 500 (`docs/fineract/checkers.md`, "What became of it").
         Err(ReadFailure::Refused(answer)) if answer.status == 500 => Some(false),
         Err(_) => None,
     }

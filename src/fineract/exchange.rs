@@ -65,7 +65,7 @@ impl Exchange<'_> {
     }
 }
 
-/// Receives every exchange. The worker uses it to protect Fineract against overload.
+/// Receives every exchange. The worker uses an observer to protect Fineract against overload.
 #[derive(Clone)]
 pub struct Observer(Arc<dyn Fn(&Exchange<'_>) + Send + Sync>);
 

@@ -67,9 +67,9 @@ impl ReadFailure {
 }
 
 impl Fineract {
-    /// Reads the objects that `reads` names. If Fineract does not have a client or loan: with `absent_is_a_finding`,
-    /// its field is `None`; without, the result is [`ReadFailure::Refused`] with the 404. The field of a transaction
-    /// that does not exist is always `None`.
+    /// Reads the objects that `reads` names. If Fineract does not have a client or loan, its field is `None` with
+    /// `absent_is_a_finding`. Without `absent_is_a_finding`, the result is [`ReadFailure::Refused`] with the 404. The
+    /// field of a transaction that does not exist is always `None`.
     pub async fn look_up(
         &self,
         reads: &Reads,

@@ -1,4 +1,4 @@
-//! Reads from Fineract's own metrics how long it has been running.
+//! Reads from Fineract's own metrics how long Fineract has been running.
 
 use std::{
     sync::atomic::Ordering,
@@ -126,9 +126,9 @@ impl Fineract {
 }
 
 impl Reading {
-    /// Computes the values from the metrics and the date of the answer, which are both by Fineract's clock. The uptime
-    /// is the longer of two values: the reported uptime, and the time since the reported start. If the clock was set,
-    /// one of the two is too short.
+    /// Computes the values from the metrics and the date of the answer, which both come from Fineract's clock. The
+    /// uptime is the longer of two values: the reported uptime, and the time since the reported start. If the clock
+    /// was set, one of the two is too short.
     fn of(metrics: &str, date: &str) -> Option<Self> {
         let started_at = sample(metrics, "process_start_time_seconds")?;
         let answered_at = DateTime::parse_from_rfc2822(date).ok()?.timestamp();

@@ -52,8 +52,8 @@ fn armed(point: Point, operation_type: Option<OperationType>) -> Option<&'static
     })
 }
 
-/// Called when an operation passes a point. Performs the injection if this is the injection's point and the passing
-/// with its number.
+/// Called at each fault point. Performs the injection if this is the injection's point, and the passing with the
+/// injection's number.
 pub fn reach(point: Point, operation_type: impl Into<Option<OperationType>>) {
     let Some(armed) = armed(point, operation_type.into()) else {
         return;

@@ -158,7 +158,7 @@ impl FromStr for Injection {
     }
 }
 
-/// Called when an operation passes a point. Does nothing in this build.
+/// Called at each fault point. Does nothing in this build.
 #[cfg(not(feature = "fault-points"))]
 pub fn reach(_: Point, _: impl Into<Option<OperationType>>) {}
 

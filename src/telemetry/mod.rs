@@ -99,7 +99,7 @@ fn start(
     let builder = Subscriber::builder()
         .with_env_filter(filter)
         .with_writer(|| writer.clone())
-        // Otherwise tracing would print its own errors, such as a failed write, to stderr.
+        // Without this, tracing would print its own errors, such as a failed write, to stderr.
         .log_internal_errors(false)
         .with_ansi(is_terminal);
     let started = match log.format.unwrap_or(default) {

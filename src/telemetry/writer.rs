@@ -1,7 +1,8 @@
 //! Writes log lines on a separate thread, so that only this thread waits for a slow reader.
 //!
-//! `tracing-appender` is not used: its guard prints to stderr if it cannot write the last lines. If stderr has no
-//! reader any more, this waits or panics. `tracing-appender` also does not count lines that it failed to write.
+//! `tracing-appender` is not used: its guard prints to stderr if it cannot write the last lines. If the reader of
+//! stderr is slow or gone, the guard then waits or panics. `tracing-appender` also does not count lines that it
+//! failed to write.
 
 use std::{
     io::{self, Write},

@@ -9,7 +9,7 @@ use std::{
 
 use crate::{domain::OperationType, store::ClaimLimits};
 
-/// The pause before the first trial operation of a blocked scope; it doubles after each trial.
+/// The pause before the first trial operation of a blocked scope. The pause doubles after each trial.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause between two trials.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -43,7 +43,7 @@ impl Blocked {
             tracing::error!(
                 blocked = ?entry.key(),
                 reason_code,
-                "operations of a type or lender are blocked until Fineract accepts one; sending them paused"
+                "operations of a type or lender are blocked until Fineract accepts one of them; only trial operations are sent"
             );
             entry.insert(Trial {
                 due_at: Instant::now() + FIRST_PAUSE,
@@ -55,7 +55,7 @@ impl Blocked {
     /// Allows claims of this scope again.
     pub(super) fn unblock(&self, scope: &BlockedScope) {
         if self.lock().remove(scope).is_some() {
-            tracing::info!(blocked = ?scope, "operations of a type or lender are no longer blocked; sending them resumed");
+            tracing::info!(blocked = ?scope, "operations of a type or lender are no longer blocked; the gateway sends all of them again");
         }
     }
 
@@ -172,7 +172,7 @@ mod tests {
             for _ in 0..7 {
                 blocked.lock().get_mut(scope).unwrap().due_at = Instant::now();
                 assert_eq!(claims(&blocked), [trial_claim.clone(), others.clone()]);
-                assert_eq!(claims(&blocked), from_ref(&others), "one at a time");
+                assert_eq!(claims(&blocked), from_ref(&others), "one trial at a time");
                 pauses.push(blocked.lock()[scope].pause.as_secs());
                 // The trial failed.
                 blocked.block(scope.clone(), "test");

@@ -16,8 +16,8 @@ pub(super) struct Case<'a> {
     pub(super) claimed: &'a Claimed,
     pub(super) entry: &'static Entry,
     pub(super) attempts: &'a [Attempt],
-    /// What Fineract showed of the command that was submitted to a checker, before its key is sent again. `None` if
-    /// no command was submitted to a checker.
+    /// Fineract's audit of the command that was submitted to a checker, read before the command's key is sent again.
+    /// `None` if no command was submitted to a checker.
     pub(super) audit: Option<Audit>,
 }
 
@@ -74,7 +74,7 @@ impl<'a> Case<'a> {
     }
 
     /// Replaces external ids in `reads` by the numbers to which a command was already sent. An external id is no
-    /// longer reliable: another client or loan may have received it since the command was sent.
+    /// longer reliable: another client or loan may have received the external id since the command was sent.
     pub(super) fn by_sent_numbers(&self, reads: Reads) -> Reads {
         let is_of_these_books = !self.was_sent_to_other_books();
         let sent = self

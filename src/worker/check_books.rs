@@ -115,7 +115,8 @@ pub(super) async fn check_books_before_claim(deps: &Deps) -> bool {
     deps.books.lock().foreign_in.is_none()
 }
 
-/// Checks the books for an operation. `Err`: the operation has to wait, or is parked after too long a time.
+/// Checks the books for an operation. `Err`: the operation has to wait, or is parked because it has waited for too
+/// long.
 async fn require_own_books(
     deps: &Deps,
     claimed: &Claimed,
@@ -157,7 +158,7 @@ async fn read_and_note_books(deps: &Deps, process: Option<String>) -> BooksStatu
             }
         }
         BooksStatus::Foreign => {
-            // Forget all processes: one that had our books before may have these books now.
+            // Forget all processes: a process that had our books before may have these books now.
             state.processes.clear();
             if state.foreign_in.replace(epoch).is_none() {
                 count_alarm(ANOTHER_FINERACT);
@@ -188,7 +189,7 @@ async fn read_books(deps: &Deps) -> Result<(i32, bool, BooksStatus), StoreError>
                 alarm = "client_not_there",
                 fineract.number = number,
                 kind = lane.split(':').next(),
-                "Fineract does not show a client or loan of ours under its number"
+                "Fineract does not show one of our clients or loans under its number"
             );
         }
     }
@@ -196,7 +197,8 @@ async fn read_books(deps: &Deps) -> Result<(i32, bool, BooksStatus), StoreError>
 }
 
 /// The start time of the Fineract process that was read within the last `VALID_FOR`, if no call has failed since
-/// then. Otherwise that of the process that answers now. The check of keys has usually read the process already.
+/// then. Otherwise the start time of the process that answers now. The check of keys has usually read the process
+/// already.
 async fn recent_fineract_process(deps: &Deps) -> Option<String> {
     let since = Instant::now()
         .checked_sub(VALID_FOR)

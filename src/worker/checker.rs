@@ -102,9 +102,9 @@ fn is_key_due(deps: &Deps, case: Case<'_>) -> bool {
     })
 }
 
-/// Delays an operation whose command Fineract does not show, so that nobody knows whether the command still waits.
-/// The key must not be sent. If the evidence shows the effect, the operation succeeds. Otherwise it is finally
-/// parked for an operator.
+/// Delays an operation whose command Fineract does not show. The command may still wait for its checker, so its key
+/// must not be sent. If the evidence shows the effect, the operation succeeds. Otherwise the operation waits, and is
+/// finally parked for an operator.
 async fn await_unseen_checker(deps: &Deps, case: Case<'_>) -> Outcome {
     match find_effect(deps, case).await {
         Ok((Finding::Ours, evidence)) => succeeded_by_evidence(deps, case, evidence).await,

@@ -83,8 +83,8 @@ async fn follow_decision(
     }
 }
 
-/// Whether an operation that waits for a change in Fineract's setup may use a new key after the change. It needs
-/// one, because Fineract has stored the refusal under the current key.
+/// Whether an operation that waits for a change in Fineract's setup may use a new key after the change. It needs a
+/// new key, because Fineract has stored the refusal under the current key.
 fn may_take_new_key(case: Case<'_>) -> bool {
     let history: History<'_> = case.history();
     history.key_has_ended()

@@ -78,9 +78,9 @@ impl Deps {
         (self.fineract.clone(), Arc::clone(self.limiter.permits()))
     }
 
-    /// How many operations this process may have claimed at the same time. They are more than may call Fineract, so
-    /// that a claimed operation is ready as soon as another one ends. They are few enough to leave operations to
-    /// other processes.
+    /// How many operations this process may have claimed at the same time. The number is higher than the concurrency
+    /// limit, so that a claimed operation is ready as soon as another operation ends. The number is low enough to
+    /// leave operations to other processes.
     pub(super) fn capacity(&self) -> usize {
         2 * self.limiter.limit() + CLAIMED_AHEAD
     }

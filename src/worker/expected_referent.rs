@@ -107,7 +107,7 @@ pub(super) fn answer_about_another(claimed: &Claimed) -> Outcome {
         operation.id = %claimed.id,
         operation.type = %claimed.operation_type,
         alarm = ANSWER_ABOUT_ANOTHER,
-        "Fineract answered about another client or loan than the command; the operation is parked"
+        "Fineract answered about another client or loan than the one in the command; the operation is parked"
     );
     park(ANSWER_ABOUT_ANOTHER)
 }

@@ -38,7 +38,7 @@ pub(super) async fn learn_of_keys(deps: &Deps, case: Case<'_>, outcome: &Outcome
     let process = deps.keys.process();
     match write_verdict(deps, kind, result, None, process).await {
         Err(KeyTrustError::Database(error)) => {
-            tracing::warn!(error = %chain(&error), "the verdict on idempotency keys could not be written; it is determined again");
+            tracing::warn!(error = %chain(&error), "the verdict on idempotency keys could not be written; the gateway determines it again later");
         }
         Ok(_)
         | Err(

@@ -55,7 +55,7 @@ impl Leases {
         counts
     }
 
-    /// Renews all leases again and again, at an interval of a third of their duration.
+    /// Renews all leases, at intervals of a third of their duration. Never returns.
     pub(super) async fn keep_renewing(&self, store: &Store, lease: Duration) {
         loop {
             tokio::time::sleep(lease / 3).await;

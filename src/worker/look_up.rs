@@ -87,8 +87,8 @@ pub(super) async fn look_up(
     Ok(Ok(facts))
 }
 
-/// Retries an operation because the object behind a number could not be read. Parks the operation after too long a
-/// time.
+/// Retries an operation because the object behind a number could not be read. Parks the operation if it has been
+/// tried for too long.
 pub(super) fn number_unread(deps: &Deps, claimed: &Claimed, failure: &ReadFailure) -> Outcome {
     tracing::debug!(operation.id = %claimed.id, ?failure, "the object behind a number could not be read; the operation is tried again");
     let outage = matches!(failure, ReadFailure::NoAnswer(_));
@@ -107,8 +107,9 @@ pub(super) fn number_means_another(claimed: &Claimed) -> Outcome {
     park(NUMBER_MEANS_ANOTHER)
 }
 
-/// Replaces an external id in `reads` by a number if the lane's client or loan has another external id now. `Err`:
-/// no operator has confirmed that the renamed client or loan is still the same, or it could not be read.
+/// Replaces an external id in `reads` by a number if the lane's client or loan has another external id now. `Err`: no
+/// operator has confirmed that the renamed client or loan is still the same, or Fineract or the database could not be
+/// read.
 async fn read_renamed_by_number(
     deps: &Deps,
     case: Case<'_>,

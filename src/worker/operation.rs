@@ -65,10 +65,10 @@ pub(super) async fn run(deps: &Deps, claimed: Claimed, stop: &CancellationToken)
         Ok(true) if state.is_end() => report::end(&claimed, state),
         Ok(true) => {}
         Ok(false) => {
-            tracing::warn!(operation.id = %claimed.id, operation.attempt = claimed.attempt, "the lease was lost before the result was written; the answer is stored as evidence");
+            tracing::warn!(operation.id = %claimed.id, operation.attempt = claimed.attempt, "the worker lost its lease before it wrote the result; the answer is stored as evidence");
         }
         Err(error) => {
-            tracing::error!(operation.id = %claimed.id, error = %chain(&error), "the result could not be written; the operation runs again after its lease has expired");
+            tracing::error!(operation.id = %claimed.id, error = %chain(&error), "the worker could not write the result; the operation runs again after its lease has expired");
         }
     }
 }

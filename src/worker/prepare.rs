@@ -1,4 +1,4 @@
-//! Decides what to send: the stored command again, a newly planned one, or nothing.
+//! Decides what to send: the stored command again, a newly planned command, or nothing.
 
 use super::{
     case::Case,
@@ -39,8 +39,8 @@ pub(super) struct Prepared {
     pub(super) referents: Vec<Referent>,
 }
 
-/// Decides what to send: the command that was already sent under this key, if it may be sent again, or else a
-/// new one. `Err`: do not send now.
+/// Decides what to send: the command that was already sent under this key, if it may be sent again, or otherwise a
+/// new command. `Err`: do not send now.
 pub(super) async fn prepare(
     deps: &Deps,
     case: Case<'_>,
@@ -159,7 +159,7 @@ async fn read_before_new_key(deps: &Deps, case: Case<'_>) -> Result<(), Outcome>
     }
 }
 
-/// Whether Fineract has certainly stored the key. Then sending the key again executes nothing. An earlier answer
+/// Whether Fineract has certainly stored the key. If so, sending the key again executes nothing. An earlier answer
 /// must show that Fineract has stored the key. After that answer, neither a checker who deleted the command nor a
 /// restore of Fineract may have removed the key.
 async fn is_key_stored(deps: &Deps, case: Case<'_>, history: &History<'_>) -> bool {
@@ -218,7 +218,10 @@ async fn no_longer_valid(deps: &Deps, case: Case<'_>, invalid: &InvalidPayload) 
         .iter()
         .map(|problem| problem.pointer.as_str())
         .collect();
-    let message = format!("Not sent: no longer valid at {}", fields.join(", "));
+    let message = format!(
+        "Not sent: the payload is no longer valid at {}",
+        fields.join(", ")
+    );
     close(deps, case, refused_unsent("invalid_payload", message, true)).await
 }
 

@@ -22,7 +22,7 @@ use crate::{
 pub(super) const NOT_HONOURED: &str = "keys_not_honoured";
 
 /// The shortest time between two probes, counted over all gateways, after a probe has found that Fineract ignores
-/// keys. The gateway repeats the probe, so that it notices a repaired server without being restarted.
+/// keys. The gateway repeats the probe to notice, without a restart of its own, that the server was repaired.
 const REPROBE_AFTER: Duration = Duration::from_secs(5);
 
 /// How long the verdict "not honoured" is valid if no probe is possible and processes cannot be told apart.

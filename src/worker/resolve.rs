@@ -57,8 +57,8 @@ pub(super) async fn resolve(
         (Audit::Unchecked, Resolution::Failed) => {
             return Err(park("awaiting_checker"));
         }
-        // In the books to which the command was sent, it must be visible. In other books, the command may never
-        // have existed; there, the operator may confirm that nothing waits.
+        // In the books to which the command was sent, Fineract must show the command. In other books, the command may
+        // never have existed, so the operator may confirm there that nothing waits.
         (Audit::Unseen, Resolution::Failed)
             if awaits_checker && (is_of_these_books || !case.claimed.nothing_waits) =>
         {
@@ -105,8 +105,8 @@ pub(super) async fn resolve(
 }
 
 /// Ensures that no command of the operation takes effect after the evidence was read. No command may wait for a
-/// checker. No command may have been sent recently, and neither may one that a restored database has forgotten.
-/// `Err`: a command may still take effect.
+/// checker. No command may have been sent recently, not even a command that a restored database has forgotten. `Err`:
+/// a command may still take effect.
 ///
 /// The gateway knows nothing about the checkers of other books; the operator has dealt with them before
 /// confirming the books (`docs/RECOVERY.md`).

@@ -13,7 +13,7 @@ pub struct Settings {
     pub max_in_flight: usize,
     /// The highest number of simultaneous `LOAN_CREATE` operations for one lender.
     pub loan_create_per_lender: i64,
-    /// How long the gateway waits before it tries something else.
+    /// How long the gateway repeats a step before it does something else.
     pub patience: Patience,
     /// How long Fineract keeps the keys of processed commands (`FINERACT_KEYS_KEPT_DAYS`).
     pub keys_kept_for: Duration,

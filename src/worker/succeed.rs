@@ -80,7 +80,7 @@ pub(super) async fn check_after_success(deps: &Deps, case: Case<'_>) {
             }
         }
         Err(failure) => {
-            tracing::debug!(operation.id = %claimed.id, ?failure, "the state after a success could not be read; it is not checked");
+            tracing::debug!(operation.id = %claimed.id, ?failure, "the loan could not be read after a success; its state is not checked");
         }
     }
 }

@@ -38,8 +38,8 @@ pub struct Patience {
     pub stuck_after: Duration,
 }
 
-/// How many answers 425 or cached 409 the gateway must receive within at least [`Patience::stuck_after`] before it
-/// reads Fineract.
+/// How often Fineract must answer 425, or a cached 409, before the gateway reads the evidence in Fineract. The time
+/// [`Patience::stuck_after`] must have passed as well.
 const MIN_STILL_RUNNING_ANSWERS: usize = 3;
 
 /// What an answer, or its absence, means for the operation.

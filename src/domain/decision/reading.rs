@@ -33,7 +33,7 @@ pub enum Finding {
     Ours,
     /// The effect exists and belongs to somebody else.
     NotOurs,
-    /// There is no effect. Also if the effect existed before anything was sent, because that is no evidence.
+    /// There is no effect, or the effect existed before anything was sent. Such an earlier effect is no evidence.
     Absent,
     /// The reading does not show whether the effect exists, or to whom it belongs.
     CannotTell,
@@ -42,8 +42,8 @@ pub enum Finding {
 /// What the decision depends on besides the finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Circumstances {
-    /// Whether other operations have succeeded since this one failed for the first time. If so, Fineract as a whole
-    /// works.
+    /// Whether other operations have succeeded since this operation failed for the first time. If so, Fineract as a
+    /// whole works.
     pub others_succeeded: bool,
     /// Whether a first command does no harm if it takes effect late, after a second command under a new key.
     pub late_command_harmless: bool,

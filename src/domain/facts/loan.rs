@@ -204,7 +204,7 @@ pub struct Transaction {
     pub kind: Choice,
     /// The amount of the transaction.
     pub amount: Amount,
-    /// The external id that the caller of Fineract gave to the transaction.
+    /// The external id that was sent to Fineract with the transaction.
     pub external_id: Option<String>,
     /// Whether the transaction itself was undone.
     pub manually_reversed: bool,
@@ -268,7 +268,7 @@ impl Transaction {
         serde_json::from_str(body)
     }
 
-    /// Whether the transaction has not been undone. An undone disbursement can only be recognised by its date
+    /// Whether the transaction has not been undone. Only `reversed_on_date` shows that a disbursement was undone
     /// (`docs/fineract/payments.md`, "Undone payments").
     pub const fn stands(&self) -> bool {
         !self.manually_reversed && self.reversed_on_date.is_none()

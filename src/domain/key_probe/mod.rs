@@ -203,8 +203,8 @@ const fn is_done(answer: &Answer) -> bool {
     matches!(answer.status, 200..=299)
 }
 
-/// Whether Fineract itself refused the command and would always refuse it. Refusals of the caller, temporary refusals
-/// and answers of a proxy do not count.
+/// Whether Fineract itself refused the command and would refuse the command every time. Refusals that concern the
+/// gateway's user or the server, temporary refusals, and answers of a proxy do not count.
 fn is_refusal(answer: &Answer) -> bool {
     matches!(answer.status, 400..=499)
         && !matches!(answer.status, 401 | 404 | 408 | 409 | 425 | 429)

@@ -132,19 +132,22 @@ mod tests {
         let mut circuit = Circuit::default();
         assert!(!circuit.start_trial(now), "closed: no trial needed");
         assert!(open(&mut circuit, now));
-        assert!(!open(&mut circuit, now), "late results change nothing");
+        assert!(!open(&mut circuit, now), "a late result changes nothing");
         for pause in [1, 2, 4, 8, 16, 30, 30] {
             let pause = Duration::from_secs(pause);
             now += pause;
             let just_before = now.checked_sub(Duration::from_millis(1)).unwrap();
             assert!(!circuit.may_try(just_before));
             assert!(circuit.start_trial(now), "after {pause:?}");
-            assert!(!circuit.may_try(now + LONGEST_PAUSE), "one at a time");
+            assert!(!circuit.may_try(now + LONGEST_PAUSE), "one trial at a time");
             assert!(open(&mut circuit, now));
         }
         assert_eq!(circuit.close(), Some(AWAY));
         assert!(open(&mut circuit, now));
-        assert!(circuit.may_try(now + SHORTEST_PAUSE), "short again");
+        assert!(
+            circuit.may_try(now + SHORTEST_PAUSE),
+            "the pause is short again"
+        );
     }
 
     #[test]

@@ -15,8 +15,8 @@ use crate::{domain::FineractHealth, telemetry::wall_clock};
 /// Reason code of a circuit that opened because Fineract did not answer.
 pub(in crate::worker) const UNREACHABLE: &str = "fineract_unreachable";
 
-/// Stops sending to Fineract. While it is open, it admits one real operation after each of the growing pauses. The
-/// first accepted operation closes it. Cheap to clone.
+/// Stops sending to Fineract while the circuit is open. After each of the growing pauses, one real operation is
+/// admitted. The first operation that Fineract accepts closes the circuit. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct CircuitBreaker {
     circuit: Arc<Mutex<Circuit>>,
@@ -124,7 +124,7 @@ impl CircuitBreaker {
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         if let Some((reason, _)) = forced_open {
-            tracing::info!(reason, "the reason is resolved; sending resumed");
+            tracing::info!(reason, "the reason for which nothing was sent is resolved; sending resumed");
             metrics::gauge!("gateway_fineract_blocked", "reason" => reason).set(0);
         }
         self.publish(FineractHealth::Unknown);

@@ -1,5 +1,5 @@
-//! The number of operations that may call Fineract at the same time. The gateway learns it from Fineract's answers
-//! by additive increase and multiplicative decrease: one more while latency is stable, half after a sign of
+//! The number of operations that may call Fineract at the same time. The gateway learns this number from Fineract's
+//! answers by additive increase and multiplicative decrease: one more while latency is stable, half after a sign of
 //! overload. No I/O and no clock.
 
 use std::{collections::HashMap, time::Duration};
@@ -7,7 +7,7 @@ use std::{collections::HashMap, time::Duration};
 use crate::fineract::Kind;
 
 /// The limit at the start and after an outage. With this limit, a real Fineract on two cores reaches its highest
-/// throughput; a higher limit only makes it slower (`docs/fineract/outages.md`, "Load on two cores").
+/// throughput; a higher limit only makes Fineract slower (`docs/fineract/outages.md`, "Load on two cores").
 const START: usize = 4;
 /// A call is slow if it takes more than this many times the usual duration of its kind of call.
 const SLOW_FACTOR: u32 = 3;
@@ -107,9 +107,9 @@ impl ConcurrencyLimit {
     }
 
     /// Whether a call was slow, compared with the usual duration of its kind of call. Also updates the usual
-    /// duration. A faster call lowers it. A slower call raises it only if no other call was in progress, so that
-    /// load never counts as usual. If Fineract becomes permanently slower, the limit falls until calls run one at a
-    /// time.
+    /// duration. A faster call lowers it. A slower call raises the usual duration only if no other call was in
+    /// progress, so that load never counts as usual. If Fineract becomes permanently slower, the limit falls until
+    /// calls run one at a time.
     fn is_slow(&mut self, kind: Kind, took: Duration, in_flight: usize) -> bool {
         let usual = self.usual.entry(kind).or_insert(took);
         let is_slow = took > NEVER_SLOW.max(usual.saturating_mul(SLOW_FACTOR));
@@ -152,7 +152,7 @@ mod tests {
     fn the_limit_follows_latency_and_overload() {
         let cases: [(&str, usize, &[Line], &[usize]); 8] = [
             (
-                "it starts small, and never above its maximum",
+                "the limit starts small, and never above its maximum",
                 2,
                 &[(took(10), 1, 1)],
                 &[2],
@@ -171,7 +171,7 @@ mod tests {
                 &[4],
             ),
             (
-                "slow rounds bring it down, to 1",
+                "slow rounds lower the limit, down to 1",
                 32,
                 &[(took(20), 8, 32), (took(200), 8, 8), (took(200), 7, 800)],
                 &[8, 7, 1],
@@ -183,7 +183,7 @@ mod tests {
                 &[5, 6],
             ),
             (
-                "overload halves it once for all calls that were in progress",
+                "overload halves the limit once for all calls that were in progress",
                 32,
                 &[
                     (took(10), 8, 32),
@@ -195,7 +195,7 @@ mod tests {
                 &[8, 4, 4, 2, 1],
             ),
             (
-                "permanently slower: down to 1, then up from there",
+                "if Fineract is permanently slower, the limit falls to 1 and rises again",
                 8,
                 &[
                     (took(20), 8, 32),

@@ -171,6 +171,9 @@ mod tests {
         let second = limiter.acquire().now_or_never();
         assert!(second.is_some());
         let third = limiter.acquire().now_or_never();
-        assert!(third.is_none(), "two are out, two are allowed");
+        assert!(
+            third.is_none(),
+            "two permits are in use, and the limit is two"
+        );
     }
 }
