@@ -21,8 +21,7 @@ use crate::{
 /// time, for one batch. The remaining connections are for other reads.
 const POOL_SIZE: u32 = 16;
 
-/// How many reads of Fineract a process without a worker may make at the same time. Such a process has no
-/// concurrency limit.
+/// How many reads of Fineract a process without a worker (and so without a concurrency limit) may make at once.
 const CALLER_READS: usize = 2;
 
 /// The longest time for which the gateway still accepts requests after it has become unready.
@@ -227,8 +226,7 @@ impl Gateway {
     }
 }
 
-/// How long load balancers have to notice the shutdown. Zero in a process without callers, which need not wait for
-/// them.
+/// How long load balancers have to notice the shutdown. Zero in a process without callers.
 fn notice(config: &Config) -> Duration {
     if config.role.serves_api() {
         MAX_NOTICE.min(config.worker.shutdown_grace / 10)

@@ -154,7 +154,11 @@ mod tests {
 
         permits.set_limit(2);
         out.truncate(2);
-        assert_eq!(permits.free(), 0, "two permits are in use, and the limit is two");
+        assert_eq!(
+            permits.free(),
+            0,
+            "two permits are in use, and the limit is two"
+        );
         out.truncate(1);
         assert_eq!((permits.free(), permits.in_flight()), (1, 1));
     }

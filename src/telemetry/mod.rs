@@ -73,7 +73,7 @@ fn log_panics() {
     panic::set_hook(Box::new(|panic| {
         tracing::error!(
             location = panic.location().map(tracing::field::display),
-            // Only a literal message is logged; a formatted one may contain personal data.
+            // Only a literal message is logged; a formatted message may contain personal data.
             reason = panic.payload().downcast_ref::<&'static str>(),
             thread = std::thread::current().name(),
             "a thread panicked"

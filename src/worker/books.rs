@@ -15,7 +15,7 @@ pub(super) const CHECK_EVERY: Duration = Duration::from_hours(24);
 #[derive(Debug, Default)]
 pub(super) struct Books {
     state: Mutex<BooksState>,
-    /// Locked by the operation that checks the books, so that only one operation does.
+    /// Locked by the operation that checks the books, so that only one operation at a time checks them.
     pub(super) turn: tokio::sync::Mutex<()>,
 }
 

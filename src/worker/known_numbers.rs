@@ -31,8 +31,8 @@ pub(super) struct ReadCounts {
 }
 
 impl ReadCounts {
-    /// Whose books these are. `known` is the number of known numbers, of which a failed read may have left some
-    /// unread.
+    /// Whose books these are. `known` is how many numbers are known. After a failed read, some of these numbers were
+    /// not read.
     pub(super) fn status(&self, known: usize) -> BooksStatus {
         let readable = self.own + self.forbidden;
         match (self.wrong.len(), self.gone) {

@@ -276,14 +276,14 @@ impl<'a> History<'a> {
         self.still_running_answers() > 0 && !self.may_be_forgotten(self.key_number(), kept_for)
     }
 
-    /// Whether the current key has ended, so that Fineract would always return the same answer under it.
+    /// Whether the current key has ended. If so, Fineract always returns the same answer under this key.
     pub fn key_has_ended(&self) -> bool {
         self.current()
             .is_some_and(|attempt| key_state(attempt) == KeyState::Ended)
     }
 
-    /// Whether Fineract executed the last attempt anew although an earlier one under the same key may have been
-    /// executed. Fineract then no longer knew the key, or never knew it.
+    /// Whether Fineract executed the last attempt anew although an earlier attempt under the same key may have run.
+    /// Fineract then no longer knew the key, or never knew it.
     pub fn key_was_not_recognised(&self) -> bool {
         let Some((current, earlier)) = self.attempts.split_last() else {
             return false;

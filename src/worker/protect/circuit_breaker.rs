@@ -124,7 +124,10 @@ impl CircuitBreaker {
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         if let Some((reason, _)) = forced_open {
-            tracing::info!(reason, "the reason for which nothing was sent is resolved; sending resumed");
+            tracing::info!(
+                reason,
+                "the reason for which nothing was sent is resolved; sending resumed"
+            );
             metrics::gauge!("gateway_fineract_blocked", "reason" => reason).set(0);
         }
         self.publish(FineractHealth::Unknown);
