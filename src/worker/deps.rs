@@ -38,7 +38,8 @@ pub struct Deps {
     pub(super) keys: Keys,
     pub(super) limiter: Arc<Limiter>,
     last_success: Mutex<Option<Instant>>,
-    /// Locked by the only operation that may run although earlier claims of it ended with their process.
+    /// Locked by an operation that runs although its earlier claims ended with their process. Only one such operation
+    /// may run.
     pub(super) runs_alone: tokio::sync::Mutex<()>,
 }
 

@@ -21,7 +21,7 @@ use crate::{
 /// Ensures that no earlier operation of type `reopened_type` in the lane has a command under an older key that
 /// could still take effect. `Err`: the operation has to wait.
 ///
-/// The earlier operation sent its command under two keys. As long as the effect of the second command exists,
+/// Such an operation sent its command again under a new key. As long as the effect of the second command exists,
 /// Fineract refuses the first command and stores the refusal under the first key. The operation that waits here
 /// removes that effect, and with it this protection. For example, after an approval is undone, a delayed first
 /// command could approve the loan again.

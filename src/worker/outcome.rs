@@ -10,7 +10,7 @@ use crate::{
     telemetry::chain,
 };
 
-/// Tries again later under the same key, without a time limit, because a person has nothing to decide.
+/// Tries again later under the same key. There is no time limit, because a person has nothing to decide.
 pub(super) fn retry(
     claimed: &Claimed,
     reason_code: &'static str,

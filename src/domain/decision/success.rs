@@ -44,7 +44,7 @@ pub(super) fn pending_command(answer: &Answer) -> Option<i64> {
         .and_then(|result| result.command_id)
 }
 
-/// The fields of a command's body that the gateway compares with the result.
+/// The fields of a command's body that the gateway needs to interpret the result.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Command {

@@ -13,7 +13,7 @@ const START: usize = 4;
 const SLOW_FACTOR: u32 = 3;
 /// A call faster than this is never slow, because a busy machine alone makes such a difference.
 const NEVER_SLOW: Duration = Duration::from_millis(50);
-/// A call that changes the usual duration moves it by this part (1/8) of the difference.
+/// A call moves the usual duration by the difference between the two, divided by this number.
 const SMOOTHING: u32 = 8;
 /// Latency is judged after at least this many calls.
 const SHORTEST_ROUND: usize = 8;
