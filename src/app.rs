@@ -21,7 +21,7 @@ use crate::{
 /// time, for one batch. The remaining connections are for other reads.
 const POOL_SIZE: u32 = 16;
 
-/// How many reads of Fineract a process without a worker, and so without a concurrency limit, may make at once.
+/// How many reads of Fineract a process without a worker (and so without a concurrency limit) may make at once.
 const CALLER_READS: usize = 2;
 
 /// The longest time for which the gateway still accepts requests after it has become unready.
@@ -40,7 +40,7 @@ pub enum StartError {
     #[error(transparent)]
     Fineract(#[from] SetupError),
     /// The gateway could not listen on the address.
-    #[error("HTTP_LISTEN {address} cannot be listened on")]
+    #[error("cannot listen on HTTP_LISTEN {address}")]
     Listen {
         /// The address in `HTTP_LISTEN`.
         address: SocketAddr,
@@ -82,7 +82,7 @@ pub async fn keep_on_hold(config: &Config, reason: &str) -> Result<(), StartErro
     Ok(())
 }
 
-/// Starts a gateway on a migrated database. It starts even if Fineract is unavailable.
+/// Starts a gateway on a migrated database. The gateway starts even if Fineract is unavailable.
 pub async fn start(config: &Config) -> Result<Gateway, StartError> {
     // Install the metrics recorder first, so that it counts what all parts do.
     telemetry::metrics::prometheus();
@@ -153,7 +153,7 @@ pub async fn start(config: &Config) -> Result<Gateway, StartError> {
     Ok(gateway)
 }
 
-/// Logs at each start what an operator should know about this deployment.
+/// Logs warnings about this deployment at each start: an active hold, and a missing payment type.
 async fn warn_at_start(config: &Config, store: &Store) {
     match store.active_hold().await {
         Ok(Some(hold)) => {
@@ -207,9 +207,9 @@ impl Gateway {
         self.stopping.cancelled().await;
     }
 
-    /// Shuts down: first the gateway becomes unready, then it stops accepting and claiming, then operations in flight
-    /// end. Whatever remains after the grace period is run by another process after its lease. Returns whether
-    /// nothing remained.
+    /// Shuts down. First the gateway becomes unready. Then it stops accepting and claiming. Then the operations in
+    /// flight end. Another process runs the operations that remain after the grace period, once their leases have
+    /// expired. Returns `true` if no operation remained.
     pub async fn shut_down(self) -> bool {
         self.draining.cancel();
         // Load balancers notice the failed readiness and use other gateways before this one refuses requests.
@@ -226,7 +226,7 @@ impl Gateway {
     }
 }
 
-/// A process without callers need not wait for load balancers.
+/// How long load balancers have to notice the shutdown. Zero in a process without callers.
 fn notice(config: &Config) -> Duration {
     if config.role.serves_api() {
         MAX_NOTICE.min(config.worker.shutdown_grace / 10)

@@ -1,15 +1,15 @@
 //! Deliberate errors of a gateway of the lab, which `prove` must detect.
 //!
-//! Compiled only with the feature `sabotage`. Each error is built into one place, which calls [`is`].
+//! Compiled only with the feature `sabotage`. The code that makes an error asks [`is`] whether to make it.
 
 use std::{str::FromStr, sync::OnceLock};
 
 /// A deliberate error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sabotage {
-    /// Where the answer does not decide, treats the effect as absent without reading Fineract.
+    /// Treats the effect as absent without reading Fineract if the answer alone does not decide.
     NoReconcile,
-    /// Lets any worker write a completion, not only the one whose attempt holds the operation.
+    /// Lets any worker write a completion, not only the owner of the operation.
     NoFence,
     /// Sends a command again under a new key if Fineract did not answer.
     NewKeyAfterUnknown,
@@ -21,11 +21,11 @@ pub enum Sabotage {
     AttemptNotCommitted,
     /// Addresses existing objects by external id instead of number.
     HistoryByExternalId,
-    /// Runs the dependents of a failed operation.
+    /// Runs the dependents of a failed operation instead of failing them.
     CascadeOff,
     /// Ends an operation as not sent without reading whether an earlier attempt had its effect.
     ExpireUnread,
-    /// Sends a command again without checking what its numbers refer to now, and whose books Fineract has.
+    /// Sends a command again without checking what its numbers refer to now and whose books Fineract has.
     TrustsNumbers,
     /// Does not check whether Fineract honours keys.
     TrustsKeys,

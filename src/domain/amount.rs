@@ -8,8 +8,9 @@ use serde_json::value::RawValue;
 
 /// A decimal number from JSON: an amount of money or an interest rate.
 ///
-/// It is read from the number's own text, keeps its trailing zeros, and is written as a JSON number without an
-/// exponent: `100000.10` stays `100000.10`, `1e5` becomes `100000`. It is never converted to a floating-point number.
+/// The value is read from the text of the JSON number, keeps its trailing zeros, and is written as a JSON number
+/// without an exponent: `100000.10` stays `100000.10`, `1e5` becomes `100000`. The value is never converted to a
+/// floating-point number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Amount(pub Decimal);
 
@@ -17,7 +18,7 @@ impl Amount {
     /// The amount zero.
     pub const ZERO: Self = Self(Decimal::ZERO);
 
-    /// Removes trailing zeros beyond the given number of decimal places, if nothing but zeros is lost: with 2 places,
+    /// Cuts the value to the given number of decimal places, if this removes only zeros: with 2 places,
     /// `100000.000000` becomes `100000.00`.
     #[must_use]
     pub fn without_zeros_beyond(self, decimals: u32) -> Self {

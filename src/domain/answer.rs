@@ -19,8 +19,8 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Every `userMessageGlobalisationCode` of an error body, those of the items before the one at the top
-    /// (`docs/fineract/commands.md`, "The error body"). Empty if the body is not an error of Fineract.
+    /// All values of `userMessageGlobalisationCode` in an error body: first those of the items in `errors`, then the
+    /// one at the top level (`docs/fineract/commands.md`, "The error body"). Empty if the body has no such code.
     pub fn codes(&self) -> Vec<String> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]

@@ -45,7 +45,7 @@ pub enum Reply {
 /// One try to run an operation: a committed command, and the reply to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
-    /// The attempt number, by which the operation was claimed.
+    /// The attempt number of the claim under which the attempt was made.
     pub number: i32,
     /// The key number: the `k` of the idempotency key that was sent.
     pub key_number: i32,
@@ -53,15 +53,15 @@ pub struct Attempt {
     pub request: Request,
     /// The Fineract user that sent the command, or `None` if an older gateway sent it.
     pub user: Option<String>,
-    /// The reply, or `None` while the attempt is open or if its process ended before it stored a reply.
+    /// The reply. `None` while the attempt is open, and if the process ended before it stored a reply.
     pub reply: Option<Reply>,
     /// The time since the command was sent, by the database's clock.
     pub age: Duration,
-    /// Whether the effect already existed in Fineract before the operation's first attempt. If it did, finding it
-    /// later is no evidence for the operation.
+    /// Whether the effect already existed in Fineract before the operation's first attempt. If so, finding the effect
+    /// later does not show that the operation made it.
     pub effect_preexisted: bool,
-    /// The objects that the numbers in the command referred to when it was planned. Empty if an older gateway sent
-    /// it.
+    /// The objects that the numbers in the command referred to when it was planned. Empty if an older gateway sent the
+    /// command.
     pub referents: Vec<Referent>,
     /// The epoch of the books that the command was sent to.
     pub epoch: i32,

@@ -1,4 +1,5 @@
-//! What the gateway derives from a payload before it reads anything: lanes, reference, lender, and what to read.
+//! What the gateway derives from a payload before it reads anything in Fineract: lanes, reference, lender, and what to
+//! read.
 
 use super::{Lane, LaneAccess};
 
@@ -33,8 +34,8 @@ impl Checked {
 pub struct Reads {
     /// The external id of the client.
     pub client: Option<String>,
-    /// The number of the client, if a command was already sent to it or if the client was renamed. The client is then
-    /// read by number, because its external id may meanwhile refer to another client, or to none.
+    /// The number of the client, if a command was already sent to this client or if the client was renamed. The client
+    /// is then read by number, because the external id may now refer to another client, or to none.
     pub client_id: Option<i64>,
     /// The name of the product.
     pub product: Option<String>,
@@ -48,8 +49,8 @@ pub struct Reads {
     pub payment_type: Option<String>,
     /// The number of the office.
     pub office: Option<i64>,
-    /// The external id of a transaction of `loan`. It is read separately, because the list in the loan does not
-    /// contain undone transactions (`docs/fineract/payments.md`, "Undone payments").
+    /// The external id of a transaction of `loan`. The gateway reads this transaction separately, because the list in
+    /// the loan omits undone disbursements (`docs/fineract/payments.md`, "Undone payments").
     pub transaction: Option<String>,
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use chrono::{Datelike, NaiveDate};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// The format of a day in the requests of callers and in those to Fineract (`docs/fineract/commands.md`, "Dates in a
+/// The format of a day in requests of callers and in requests to Fineract (`docs/fineract/commands.md`, "Dates in a
 /// request").
 const FORMAT: &str = "%d %B %Y";
 

@@ -10,14 +10,15 @@ use self::{Cause as C, Meaning as M, Pattern::Is};
 /// decides, because a state error may follow field errors (`docs/fineract/commands.md`, "The error body").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Meaning {
-    /// The password of the gateway's user has expired. Fineract answers this before it checks the key.
+    /// The password of the gateway's user has expired. Fineract gives this answer before it checks the key.
     PasswordExpired,
-    /// The gateway's user lacks a permission. In most cases, Fineract answers this before it checks the key.
+    /// The gateway's user lacks a permission. In most cases, Fineract gives this answer before it checks the key.
     PermissionMissing,
-    /// A nightly job has locked the loan, or the scheduler forbids all writes. Fineract answers this before it checks
-    /// the key, and stores nothing.
+    /// A nightly job has locked the loan, or the scheduler forbids all writes. Fineract gives this answer before it
+    /// checks the key, and stores nothing.
     Locked,
-    /// This server is read-only; another one may accept the command. Fineract answers this before it checks the key.
+    /// This server is read-only; another server may accept the command. Fineract gives this answer before it checks
+    /// the key.
     ReadOnlyServer,
     /// Two requests wrote the same data at the same time.
     Conflict,
@@ -32,14 +33,14 @@ pub(super) enum Meaning {
     /// The object exists already, or its state has changed. An earlier attempt of the same operation may have caused
     /// this.
     AlreadyThere,
-    /// Fineract cannot parse the request. It answers this before it checks the key.
+    /// Fineract cannot parse the request. Fineract gives this answer before it checks the key.
     Unreadable,
     /// The request violates a rule of Fineract or contains an invalid value.
     Rule,
 }
 
 impl Meaning {
-    /// Whether the refusal concerns the gateway's user or the server rather than the command. Such a refusal shows
+    /// Whether the refusal concerns the gateway's user or the server, and not the command. Such a refusal shows
     /// nothing about the key (`docs/fineract/commands.md`, "Refused before any resource is reached").
     pub(super) const fn is_of_caller_or_server(self) -> bool {
         match self {
@@ -71,7 +72,7 @@ pub(super) enum Cause {
     TooEarly,
     /// The client or loan has left the state that the operation needs.
     TooLate,
-    /// Someone else has already done it.
+    /// Someone else has already made the operation's effect.
     DoneByAnother,
     /// The client or loan does not exist.
     NotThere,
@@ -131,8 +132,8 @@ const TABLE: &[(Pattern, Meaning, Cause)] = &[
     (Is("error.msg.loan.duplicate.externalId"), M::AlreadyThere, C::Request),
     (Is("error.msg.unknown.data.integrity.issue"), M::AlreadyThere, C::Request),
     (Is("error.msg.loan.disbursement.unknown.data.integrity.issue"), M::AlreadyThere, C::Request),
-    // Some transaction, of this loan or of another one, has the operation's external id (`docs/fineract/payments.md`,
-    // "Refusals of a payout").
+    // A transaction of this loan or of another loan already has the operation's external id
+    // (`docs/fineract/payments.md`, "Refusals of a payout").
     (Is("error.msg.loan.disbursement.duplicate.externalId"), M::AlreadyThere, C::DoneByAnother),
     (Is("validation.msg.loan.transaction.externalId.value.must.be.unique"), M::AlreadyThere, C::DoneByAnother),
     (Is("error.msg.loan.disburse.amount.must.be.less.than.approved.amount"), M::AlreadyThere, C::Request),
@@ -141,9 +142,9 @@ const TABLE: &[(Pattern, Meaning, Cause)] = &[
     (Is("error.msg.loan.cannot.delete.loan.in.its.present.state"), M::AlreadyThere, C::TooLate),
     (Is("error.msg.loan.withdraw.cannot.withdraw"), M::AlreadyThere, C::TooLate),
     (Is("error.msg.loan.must.be.active.fully.paid.or.overpaid"), M::AlreadyThere, C::TooEarly),
-    // The loan is not approved yet, or already disbursed. Up to 1.10.1, Fineract also answers this if no tranche is
-    // open (`docs/fineract/release-1.10.1.md`, "Payouts and approvals"); the same disbursement would then always be
-    // refused.
+    // The loan is not approved yet, or already disbursed. Up to 1.10.1, Fineract also gives this answer if no tranche
+    // is open (`docs/fineract/release-1.10.1.md`, "Payouts and approvals"); Fineract would then always refuse the
+    // same disbursement.
     (Is("error.msg.loan.disbursal.account.is.not.approve.not.disbursed.state"), M::AlreadyThere, C::Request),
     (Pattern::Contains("error.msg.loan.", ".account.is.not."), M::AlreadyThere, C::TooLate),
     (Is("error.msg.loan.status.not.written.off.update.not.allowed"), M::Rule, C::TooLate),
@@ -163,7 +164,8 @@ fn row(code: &str) -> (Meaning, Cause) {
     })
 }
 
-/// The meaning of a refusal with these codes: the first in the order of [`Meaning`]. `None` if there is no code.
+/// The meaning of a refusal with these codes: of the meanings of all codes, the first in the order of [`Meaning`].
+/// `None` if there is no code.
 pub(super) fn meaning(codes: &[String]) -> Option<Meaning> {
     codes.iter().map(|code| row(code).0).min()
 }

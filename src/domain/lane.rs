@@ -5,12 +5,13 @@ use std::fmt;
 /// The sequence of all operations on one client or one loan, which run in the order of acceptance.
 ///
 /// Lane names are case-folded, because some databases under Fineract treat `LOAN-1` and `loan-1` as equal
-/// (`docs/fineract/clients.md`, "External ids"). If they are not equal, sharing a lane only costs time.
+/// (`docs/fineract/clients.md`, "External ids"). In other databases, two such clients or loans share a lane, which
+/// only costs time.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Lane(String);
 
 impl Lane {
-    /// Whether the lane with this name belongs to the client or the loan with this external id.
+    /// Whether the lane with this name is that of the client or of the loan with this external id.
     pub fn is_named(lane: &str, external_id: &str) -> bool {
         [Self::client(external_id), Self::loan(external_id)]
             .iter()
@@ -42,9 +43,9 @@ impl fmt::Display for Lane {
 /// How an operation uses a lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Access {
-    /// It waits for all operations before it, and all later ones wait for it.
+    /// The operation waits for all operations before it in the lane, and all later operations wait for it.
     Write,
-    /// It waits only for the writers before it.
+    /// The operation waits only for the writers before it in the lane.
     Read,
 }
 

@@ -61,7 +61,7 @@ impl OperationType {
         matches!(self, Self::ClientCreate | Self::LoanCreate)
     }
 
-    /// Whether the type acts on a client; all others act on a loan.
+    /// Whether the type acts on a client. All other types act on a loan.
     pub const fn is_about_client(self) -> bool {
         matches!(self, Self::ClientCreate | Self::ClientUpdate)
     }

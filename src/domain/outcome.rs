@@ -17,8 +17,8 @@ pub enum Outcome {
         new_key: bool,
         /// The stable code of the reason.
         reason_code: &'static str,
-        /// Whether the time of this wait counts towards parking. It does not count while no operation could succeed,
-        /// for example during an outage. `None` means that nothing was tried, so that the previous value remains.
+        /// Whether the time of this wait counts towards parking. The time does not count while no operation could
+        /// succeed, for example during an outage. `None`: nothing was tried, and the previous value remains.
         counts: Option<bool>,
     },
     /// The operation is parked: only an operator can decide, and the operations behind it in its lanes wait.
@@ -46,7 +46,7 @@ pub enum End {
         message: String,
         /// The stable code for operators.
         code: String,
-        /// Whether the dependents, the operations behind it in its lane, fail too.
+        /// Whether the dependents (the operations behind this operation in its lane) fail too.
         fails_dependents: bool,
     },
 }
@@ -76,7 +76,8 @@ impl Outcome {
         }
     }
 
-    /// The outcome for an operation that an operator has resolved: instead of being tried again, it is parked again.
+    /// The outcome for an operation that an operator has resolved: such an operation is parked again instead of being
+    /// tried again.
     #[must_use]
     pub fn of_resolved(self) -> Self {
         match self {

@@ -1,4 +1,4 @@
-//! Payment references (UTRs): when two of them are equal, and which characters are invisible.
+//! Payment references (UTRs): when two references are equal, and which characters are invisible.
 
 use icu_casemap::CaseMapper;
 use icu_normalizer::ComposingNormalizer;
@@ -9,11 +9,12 @@ use icu_properties::{
 
 /// The form in which two references are compared: compatible characters are unified (NFKC), case is folded, and
 /// blanks, dashes and invisible characters are removed. If only digits remain, leading zeros are removed as well,
-/// because spreadsheets drop them. A real Fineract accepted `HDFC1` and `hdfc1` as two repayments.
+/// because spreadsheets drop leading zeros. Fineract does not compare references in this way: a real Fineract accepted
+/// `HDFC1` and `hdfc1` as two repayments.
 pub fn comparable_reference(reference: &str) -> String {
     let mut comparable = reference.to_owned();
-    // Removing a character may join two others that compose, and composing may produce a blank: repeat until nothing
-    // changes.
+    // If a character is removed, its neighbours may compose to a new character. This new character may be a blank. So
+    // repeat until nothing changes.
     loop {
         let next = fold(&comparable);
         if next == comparable {
@@ -26,7 +27,7 @@ pub fn comparable_reference(reference: &str) -> String {
 fn without_zeros(text: String) -> String {
     if text.bytes().all(|byte| byte.is_ascii_digit()) && text.starts_with('0') {
         let digits = text.trim_start_matches('0');
-        // A reference of zeros only keeps one, so that it is not empty.
+        // A reference that consists only of zeros keeps one zero, so that it is not empty.
         return if digits.is_empty() { "0" } else { digits }.to_owned();
     }
     text

@@ -53,7 +53,7 @@ struct ChargeNumber {
 }
 
 impl Request {
-    /// All numbers in the path and the body of the command, each with its kind.
+    /// All numbers in the path and the body of the command, each with the kind of object that it refers to.
     pub fn numbers(&self) -> Vec<(ReferentKind, i64)> {
         let body = self.body.as_deref().unwrap_or_default();
         let body: Numbers = serde_json::from_str(body).unwrap_or_default();
@@ -72,7 +72,7 @@ impl Request {
 }
 
 impl Facts {
-    /// The referents of a command, as far as these objects were read.
+    /// The referents of a command. Objects that were not read are left out.
     pub fn referents(&self, request: &Request) -> Vec<Referent> {
         let numbers = request.numbers().into_iter();
         let referents = numbers.filter_map(|(kind, number)| {

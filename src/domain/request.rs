@@ -38,7 +38,7 @@ impl Method {
     }
 }
 
-/// One command. It is stored before it is sent, and every repetition sends the same bytes.
+/// One command. The gateway stores the command before it sends it, and sends the same bytes at every repetition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// The HTTP method.
@@ -84,13 +84,13 @@ impl Request {
     }
 }
 
-/// The key under which Fineract executes a command at most once: `<uuid>-<k>`, which has 38 to 47 characters of the
-/// 50 that Fineract stores (`docs/fineract/idempotency.md`, "What a key covers").
+/// The key under which Fineract executes a command at most once: `<uuid>-<k>`. The key has 38 to 47 characters, and
+/// Fineract stores up to 50 (`docs/fineract/idempotency.md`, "What a key covers").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct IdempotencyKey {
     /// The operation that the key belongs to.
     pub id: OperationId,
-    /// The key number `k`, starting at 1. Only the decision "new key" raises it.
+    /// The key number `k`, starting at 1. Only the decision "new key" raises this number.
     pub number: i32,
 }
 
@@ -103,14 +103,14 @@ impl fmt::Display for IdempotencyKey {
 /// What the success of a command shows about the number of its client or loan.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ResourceId {
-    /// Nothing new.
+    /// The success shows no new number.
     #[default]
     Unchanged,
     /// The client or loan was created.
     Known {
-        /// The number that Fineract assigned to it.
+        /// The number that Fineract assigned to the client or loan.
         number: i64,
-        /// The external id that was sent for it.
+        /// The external id that was sent with the create.
         external_id: Option<String>,
     },
     /// The client or loan was deleted.

@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 
-/// An operator's statement how a parked operation ended. A worker accepts it only if Fineract does not contradict it.
+/// An operator's statement how a parked operation ended. A worker accepts the statement only if Fineract does not
+/// contradict it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Resolution {

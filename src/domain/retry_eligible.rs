@@ -12,7 +12,8 @@ use super::{
 pub enum RetryEligible {
     /// The row may be sent again unchanged: nothing is wrong with the request.
     Yes,
-    /// The row may not be sent again: the state no longer allows it, or someone else has done it.
+    /// The row may not be sent again: the state of the client or loan no longer allows it, or someone else has already
+    /// made the effect.
     No,
     /// The row may be sent again with other data.
     YesWithModifications,
@@ -22,22 +23,22 @@ impl RetryEligible {
     /// Every value.
     pub const ALL: [Self; 3] = [Self::Yes, Self::No, Self::YesWithModifications];
 
-    /// The value for an operation that failed with this code (`result.code`: a code of the gateway, or the first one
-    /// of Fineract). The type may be unknown if the row was refused at acceptance.
+    /// The value for an operation that failed with this code (`result.code`: a code of the gateway, or the first code
+    /// of Fineract). The type may be unknown (`None`) if the row was refused at acceptance.
     pub fn of(operation_type: Option<OperationType>, code: &str) -> Self {
         match cause(code) {
             Cause::Circumstances | Cause::Stopped | Cause::FailedInside | Cause::TooEarly => {
                 Self::Yes
             }
             Cause::TooLate | Cause::DoneByAnother => Self::No,
-            // The loan that was to be deleted is gone, whoever deleted it.
+            // The loan that was to be deleted no longer exists. Who deleted it does not matter.
             Cause::NotThere if operation_type == Some(OperationType::LoanDelete) => Self::No,
             Cause::NotThere | Cause::Request => Self::YesWithModifications,
         }
     }
 
-    /// Whether an operation that failed with this code runs again only if the client names its row. It was stopped by
-    /// somebody or by its expiry, so a retry of all failed rows does not include it.
+    /// Whether an operation that failed with this code runs again only if the client names its row. Such an operation
+    /// was stopped by somebody or by its expiry, so a retry of all failed rows does not include it.
     pub fn must_be_named(code: &str) -> bool {
         cause(code) == Cause::Stopped
     }

@@ -3,17 +3,18 @@
 /// The state of an operation, as stored in its row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum State {
-    /// It waits for others in its lanes.
+    /// The operation waits for other operations in its lanes.
     Waiting,
-    /// It is first in its lanes and can be claimed from `due_at` on.
+    /// The operation is admitted in its lanes and can be claimed from `due_at` on.
     Ready,
-    /// A worker has claimed it and runs it until its lease expires.
+    /// A worker has claimed the operation and runs it. If the worker's lease expires, another worker may claim the
+    /// operation.
     Running,
     /// Only a person can decide what happens next.
     Parked,
-    /// It ended with its effect in Fineract.
+    /// The operation ended with its effect in Fineract.
     Succeeded,
-    /// It ended without an effect in Fineract.
+    /// The operation ended without an effect in Fineract.
     Failed,
 }
 

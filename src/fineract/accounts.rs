@@ -10,24 +10,25 @@ use crate::domain::Amount;
 pub struct Account {
     /// The number that Fineract assigned to the loan.
     pub loan_id: i64,
-    /// The account number.
+    /// The loan's account number.
     pub account_no: Option<String>,
     /// The caller's id of the loan.
     pub external_id: Option<String>,
-    /// The state, in Fineract's words.
+    /// The name of the state, as Fineract shows it.
     pub status: Option<String>,
     /// The currency's code of three letters.
     pub currency: Option<String>,
     /// The principal that was disbursed.
     pub principal_disbursed: Option<Amount>,
-    /// The principal that is not repaid yet. The list of a client's loans omits it.
+    /// The principal that is not repaid yet. `None` if the account comes from the list of a client's loans, which
+    /// omits this amount.
     pub principal_outstanding: Option<Amount>,
-    /// The same with interest and charges.
+    /// Principal, interest and charges that are not repaid yet.
     pub total_outstanding: Option<Amount>,
 }
 
-/// The fields that matter of a loan (`docs/fineract/loans.md`, "Reading a loan" and "The summary"), and of an entry
-/// in the list of a client's loans (`docs/fineract/clients.md`, "Accounts of a client").
+/// The fields that the gateway uses of a loan (`docs/fineract/loans.md`, "Reading a loan" and "The summary"), and of
+/// an entry in the list of a client's loans (`docs/fineract/clients.md`, "Accounts of a client").
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct LoanAccount {
@@ -88,7 +89,7 @@ impl From<LoanAccount> for Account {
 }
 
 impl Fineract {
-    /// The account of a loan, or none if Fineract has no such loan.
+    /// The account of a loan. Empty if Fineract has no such loan.
     pub async fn loan_account(&self, external_id: &str) -> Result<Vec<Account>, ReadFailure> {
         let path = format!("/loans/external-id/{}", encode(external_id));
         let loan = self
@@ -99,7 +100,7 @@ impl Fineract {
         Ok(loan.into_iter().map(Account::from).collect())
     }
 
-    /// The loan accounts of a client, or none if Fineract has no such client.
+    /// The loan accounts of a client. Empty if Fineract has no such client.
     pub async fn client_accounts(&self, external_id: &str) -> Result<Vec<Account>, ReadFailure> {
         let path = format!("/clients/external-id/{}/accounts", encode(external_id));
         let accounts = self

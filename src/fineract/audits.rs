@@ -1,4 +1,4 @@
-//! Reads Fineract's audits of commands, and watches whether the gateway's user may do so.
+//! Reads Fineract's audits of commands, and watches whether the gateway's user may read audits.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -7,9 +7,9 @@ use tokio::sync::watch;
 use super::{Fineract, ReadFailure, Subject};
 use crate::domain::decision::Audited;
 
-/// The interval of the check while no command waits for a checker.
+/// The interval of the permission check after an answer of Fineract.
 const CHECK_INTERVAL: Duration = Duration::from_hours(1);
-/// The interval of the check until Fineract has answered once.
+/// The interval of the permission check while Fineract does not answer.
 const RETRY_INTERVAL: Duration = Duration::from_secs(10);
 
 impl Fineract {
@@ -25,8 +25,8 @@ impl Fineract {
         audited?.ok_or(ReadFailure::Missing(Subject::Audit))
     }
 
-    /// Checks at once, and then from time to time, whether the gateway's user may read audits. Never ends. Whether
-    /// the requested audit exists does not matter.
+    /// Checks at once, and then from time to time, whether the gateway's user may read audits. Never returns. The check
+    /// requests an arbitrary audit, which need not exist.
     pub async fn watch_audit_permission(self) {
         loop {
             let pause = match self.audited(1).await {
@@ -40,19 +40,20 @@ impl Fineract {
         }
     }
 
-    /// Whether Fineract answered last that the gateway's user may not read audits. The gateway then cannot see what a
-    /// checker has done.
+    /// Whether the last answer of Fineract was that the gateway's user may not read audits. If so, the gateway cannot
+    /// see what a checker has done.
     pub fn lacks_read_audit(&self) -> watch::Receiver<bool> {
         self.checkers.lacks_read_audit.subscribe()
     }
 
-    /// Whether a command may have to wait for a checker, according to `FINERACT_MAKER_CHECKER` or because one does.
-    /// If so, neither a restart of Fineract nor the passing of time ends a command that was sent.
+    /// Whether a command may have to wait for a checker, because `FINERACT_MAKER_CHECKER` is `true` or because a
+    /// command already had to wait. If so, a sent command may take effect even after a restart of Fineract or a long
+    /// time.
     pub fn may_await_checker(&self) -> bool {
         self.checkers.are_used.load(Ordering::Relaxed)
     }
 
-    /// Records that a command waits for a checker, whatever the settings say.
+    /// Records that a command waits for a checker. Logs an alarm if the settings say that no command does.
     pub fn note_checker(&self) {
         if !self.checkers.are_used.swap(true, Ordering::Relaxed) {
             tracing::error!(
@@ -78,13 +79,13 @@ impl Fineract {
     }
 }
 
-/// Whether the answer shows that the permission is missing; `None` if it shows neither.
+/// Whether the answer shows that the permission is missing (`true`) or present (`false`). `None` if it shows neither.
 fn lacks_permission(audited: &Result<Option<Audited>, ReadFailure>) -> Option<bool> {
     match audited {
         Ok(_) => Some(false),
         Err(failure) if failure.is_forbidden() => Some(true),
-        // Fineract answers with an error if the audit does not exist (`docs/fineract/checkers.md`, "What became of
-        // it"), but checks the permission first.
+        // Fineract checks the permission first. If the user has the permission and the audit does not exist, Fineract
+        // answers with a 500 (`docs/fineract/checkers.md`, "What became of it").
         Err(ReadFailure::Refused(answer)) if answer.status == 500 => Some(false),
         Err(_) => None,
     }

@@ -7,7 +7,7 @@ use std::{
 
 use crate::domain::{Named, Product};
 
-/// How long an entry is used. A change in the back office takes effect after this time.
+/// How long an entry is used. The gateway notices a change by the back office after this time at the latest.
 const KEPT_FOR: Duration = Duration::from_mins(1);
 
 /// Products, payment types and offices, which change rarely.
@@ -18,7 +18,7 @@ pub(super) struct Cache {
     pub(super) offices: Kept<Named>,
 }
 
-/// Objects of Fineract by name, as they were last read.
+/// Objects of Fineract by name or number, as they were last read.
 #[derive(Debug)]
 pub(super) struct Kept<T> {
     by_name: HashMap<String, Reading<T>>,
@@ -42,7 +42,7 @@ impl<T> Default for Kept<T> {
 }
 
 impl<T: Clone> Kept<T> {
-    /// The entry, if it was requested at most a minute ago, and after the last moment that was to be forgotten.
+    /// The entry, if it was requested at most a minute ago and after the time of the last `forget_until`.
     pub(super) fn get(&self, name: &str, now: Instant) -> Option<T> {
         let reading = self.by_name.get(name)?;
         let is_fresh = now.saturating_duration_since(reading.requested_at) <= KEPT_FOR
@@ -52,8 +52,8 @@ impl<T: Clone> Kept<T> {
         is_fresh.then(|| reading.object.clone())
     }
 
-    /// Stores an entry under the time of its request. If that time is to be forgotten meanwhile, a late answer is not
-    /// used.
+    /// Stores an entry with the time of its request. If `forget_until` was called in the meantime with a later time,
+    /// the entry is not used.
     pub(super) fn put(&mut self, name: &str, object: T, requested_at: Instant) {
         self.by_name.insert(
             name.to_owned(),
@@ -95,7 +95,7 @@ mod tests {
         kept.forget_until(requested_at);
         kept.put("answered late", 3, requested_at);
         kept.put("requested anew", 4, later);
-        // An earlier moment changes nothing.
+        // Forgetting until an earlier time changes nothing.
         kept.forget_until(requested_at.checked_sub(Duration::from_secs(9)).unwrap());
         for (name, expected) in [
             ("read before", None),

@@ -27,7 +27,7 @@ use crate::{
 /// them first.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 
-/// The reason why no client can be created from the settings.
+/// The reason why the client for Fineract cannot be created from the settings.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
     /// The tenant contains characters that a header cannot contain.
@@ -55,7 +55,7 @@ pub struct Fineract {
 }
 
 impl Fineract {
-    /// Creates the client. It sends nothing, so Fineract may be unavailable.
+    /// Creates the client. This sends nothing, so Fineract may be unavailable.
     pub fn new(settings: &config::Fineract) -> Result<Self, SetupError> {
         let mut headers = HeaderMap::new();
         let tenant = HeaderValue::from_str(&settings.tenant).map_err(SetupError::Tenant)?;
@@ -132,8 +132,8 @@ impl Fineract {
             .await
     }
 
-    /// The time of the last exchange without an answer, or with an answer of a proxy only. After it, another process
-    /// of Fineract may answer.
+    /// The time of the last exchange without an answer of Fineract: no answer at all, or only an answer of a proxy.
+    /// Since that time, another process of Fineract may answer.
     pub fn last_failure(&self) -> Option<Instant> {
         *self.failure()
     }
@@ -150,8 +150,8 @@ impl Fineract {
         self.exchange(kind, self.request(Method::Get, path)).await
     }
 
-    /// Whether Fineract accepts requests of the gateway at all. This reads the payment types; a refusal for a missing
-    /// permission also counts.
+    /// Whether Fineract accepts requests of the gateway at all. To find out, the gateway reads the payment types. A
+    /// refusal because of a missing permission also counts as accepted.
     pub async fn probe(&self) -> bool {
         match self.get("/paymenttypes").await {
             Ok(answer) => {
@@ -185,11 +185,12 @@ impl Fineract {
     /// Records an exchange, and reports it to the observer.
     pub(super) fn report(&self, exchange: &Exchange<'_>) {
         exchange.record();
-        // After a lost connection, another process may answer, with other settings or other books.
+        // After a lost connection, another process of Fineract may answer, with other settings or other books. So
+        // forget the cached objects.
         if let Err(Failure::NotConnected | Failure::Closed) = exchange.result {
             self.forget();
         }
-        // A 502, 503 or 504 without a code of Fineract comes from a proxy whose Fineract is unavailable.
+        // A 502, 503 or 504 without a code of Fineract comes from a proxy: Fineract itself is unavailable.
         let is_proxy =
             |answer: &Answer| matches!(answer.status, 502..=504) && answer.codes().is_empty();
         if exchange.result.as_ref().map_or(true, is_proxy) {

@@ -8,7 +8,7 @@ use crate::domain::{Answer, Failure, FineractCommand, Method};
 /// The resources that the gateway reads, as the first segment of a path.
 const RESOURCES: [&str; 5] = ["clients", "loans", "loanproducts", "paymenttypes", "audits"];
 
-/// The kind of a call. It names neither a client nor a loan nor a person.
+/// The kind of a call. It contains no id of a client or loan and no name of a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Kind {
     method: Method,
@@ -65,7 +65,7 @@ impl Exchange<'_> {
     }
 }
 
-/// Receives every exchange. The worker uses it to protect Fineract against overload.
+/// Receives every exchange. The worker uses an observer to protect Fineract against overload.
 #[derive(Clone)]
 pub struct Observer(Arc<dyn Fn(&Exchange<'_>) + Send + Sync>);
 

@@ -10,8 +10,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_e
 use super::{Fineract, cache::Cache};
 use crate::domain::{Answer, Client, Facts, Failure, Loan, Named, Product, Reads, Transaction};
 
-/// The code with which Fineract answers if the transaction belongs to another loan. The external id is then used, not
-/// free (`docs/fineract/payments.md`, "Reading one transaction").
+/// The code with which Fineract answers if the transaction belongs to another loan. The external id is then in use, and
+/// not free (`docs/fineract/payments.md`, "Reading one transaction").
 const TRANSACTION_OF_OTHER_LOAN: &str = "error.msg.loan.transaction.id.invalid";
 
 /// The path of the list of payment types.
@@ -45,7 +45,7 @@ pub enum Subject {
 pub enum ReadFailure {
     /// Fineract did not answer.
     NoAnswer(Failure),
-    /// Fineract refused: a 404, or a problem that concerns more than this operation.
+    /// Fineract refused: a 404, or an answer that concerns more than this operation.
     Refused(Answer),
     /// No product or payment type has the requested name.
     Missing(Subject),
@@ -67,8 +67,9 @@ impl ReadFailure {
 }
 
 impl Fineract {
-    /// Reads the objects that `reads` names. If Fineract does not have a client, loan or transaction, its field is
-    /// `None` with `absent_is_a_finding`; otherwise the result is [`ReadFailure::Refused`] with the 404.
+    /// Reads the objects that `reads` names. If Fineract does not have a client or loan, its field is `None` with
+    /// `absent_is_a_finding`. Without `absent_is_a_finding`, the result is [`ReadFailure::Refused`] with the 404. The
+    /// field of a transaction that does not exist is always `None`.
     pub async fn look_up(
         &self,
         reads: &Reads,
@@ -111,7 +112,7 @@ impl Fineract {
         self.forget_until(Instant::now());
     }
 
-    /// Forgets everything that was requested at or before this time.
+    /// Forgets all products, payment types and offices that were requested at or before this time.
     pub(super) fn forget_until(&self, until: Instant) {
         let mut cache = self.cache();
         cache.products.forget_until(until);
@@ -123,8 +124,8 @@ impl Fineract {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads one object. If Fineract does not have it, the result is `None` or the refusal, depending on
-    /// `absent_is_a_finding`.
+    /// Reads one object. If Fineract does not have the object, the result is `None` with `absent_is_a_finding`, and the
+    /// refusal without.
     pub(super) async fn read<T>(
         &self,
         path: &str,
@@ -138,7 +139,7 @@ impl Fineract {
                 Ok(read) => Ok(Some(read)),
                 Err(_) => Err(ReadFailure::Unreadable(subject)),
             },
-            // A 404 without a code of Fineract means that the path is wrong.
+            // A 404 without a code of Fineract means that the path is wrong, so it is no finding.
             404 if answer
                 .codes()
                 .iter()
@@ -164,7 +165,7 @@ impl Fineract {
             .await
     }
 
-    /// Reads the complete product with this name; the list of all products omits the charges
+    /// Reads the complete product with this name, in two reads, because the list of all products omits the charges
     /// (`docs/fineract/loans.md`, "Products").
     async fn product(&self, name: &str) -> Result<Product, ReadFailure> {
         let now = Instant::now();
@@ -207,8 +208,8 @@ impl Fineract {
         Ok(known)
     }
 
-    /// The office with this number, if Fineract shows it. No plan depends on its name, so the gateway's user needs no
-    /// permission to read it.
+    /// The office with this number, or `None` if it cannot be read. No plan depends on the office's name, so the
+    /// gateway's user may lack the permission to read offices.
     async fn office(&self, number: i64) -> Option<Named> {
         let now = Instant::now();
         if let Some(office) = self.cache().offices.get(&number.to_string(), now) {
@@ -245,7 +246,7 @@ fn address(number: Option<i64>, external_id: &str) -> String {
     )
 }
 
-/// Characters that a path segment contains unescaped: the unreserved ones of RFC 3986.
+/// The characters to escape in a path segment: all except the unreserved characters of RFC 3986.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')

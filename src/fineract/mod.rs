@@ -1,6 +1,7 @@
 //! The only HTTP client for Fineract: commands, reads, and the look-ups that operations request.
 //!
-//! It returns what Fineract answered; [`domain::decision`](crate::domain::decision) decides what that means.
+//! This module returns what Fineract answered. [`domain::decision`](crate::domain::decision) decides what the answer
+//! means.
 
 mod accounts;
 mod audits;

@@ -6,8 +6,8 @@ use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 /// Limits the number of calls to Fineract that are in flight.
 ///
-/// The holder of a permit makes one call after the other, so there are never more calls than permits. Operations get
-/// their permits in the order of arrival. Reads for a waiting caller get only permits for which no operation waits.
+/// The holder of a permit makes one call at a time, so there are never more calls than permits. Operations get their
+/// permits in the order of arrival. A read for a waiting caller gets a permit only if no operation waits for one.
 #[derive(Debug)]
 pub struct Permits {
     semaphore: Semaphore,
@@ -20,7 +20,7 @@ pub struct Permits {
 struct State {
     limit: usize,
     in_flight: usize,
-    /// The number of permits to withdraw when they are returned: the limit was lowered while they were in use.
+    /// How many permits are withdrawn when they are returned, because the limit was lowered while they were in use.
     to_withdraw: usize,
 }
 
@@ -50,7 +50,7 @@ impl Drop for Permit<'_> {
 }
 
 impl Permits {
-    /// Creates this number of permits.
+    /// Creates `limit` permits.
     pub fn new(limit: usize) -> Self {
         metrics::gauge!("gateway_in_flight_limit").set(gauge(limit));
         Self {
@@ -100,7 +100,7 @@ impl Permits {
         self.grant(permit)
     }
 
-    /// Waits for a permit for which no operation waits. A returned permit goes to waiting operations first.
+    /// Waits for a permit for which no operation waits. Waiting operations get a returned permit first.
     pub async fn acquire_spare(&self) -> Permit<'_> {
         loop {
             let freed = self.freed.notified();
@@ -154,7 +154,11 @@ mod tests {
 
         permits.set_limit(2);
         out.truncate(2);
-        assert_eq!(permits.free(), 0, "two are out, two are allowed");
+        assert_eq!(
+            permits.free(),
+            0,
+            "two permits are in use, and the limit is two"
+        );
         out.truncate(1);
         assert_eq!((permits.free(), permits.in_flight()), (1, 1));
     }

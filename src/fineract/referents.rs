@@ -34,8 +34,8 @@ struct NamedProduct {
 }
 
 impl Fineract {
-    /// Reads the object to which a number refers now. A charge is first looked for in `product`, if given; the list
-    /// of all charges requires a permission of its own.
+    /// Reads the object to which a number refers now. A charge is first searched in `product`, if that is given,
+    /// because the list of all charges requires a permission of its own.
     pub async fn shown_under(
         &self,
         kind: ReferentKind,
@@ -79,7 +79,7 @@ impl Fineract {
         match read {
             None => Ok(Shown::Nothing),
             Some(read) if read.id == number => Ok(Shown::Named(read.external_id)),
-            // The answer is about another number, so it does not come from Fineract.
+            // The answer is about another number than the one requested, so it does not come from Fineract.
             Some(_) => Err(ReadFailure::Unreadable(subject)),
         }
     }

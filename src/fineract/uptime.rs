@@ -1,4 +1,4 @@
-//! Reads from Fineract's own metrics how long it has been running.
+//! Reads from Fineract's own metrics how long Fineract has been running.
 
 use std::{
     sync::atomic::Ordering,
@@ -16,8 +16,8 @@ use super::{
 };
 use crate::domain::{Failure, Method};
 
-/// How often the metrics are read, each time on a new connection. If several processes answer, the start of one does
-/// not show what the others are running.
+/// How often the metrics are read, each time on a new connection, to notice whether several processes answer. The start
+/// of one process does not show what the other processes are running.
 const READINGS: usize = 3;
 
 /// The values of one reading of the metrics.
@@ -30,18 +30,18 @@ struct Reading {
 /// A process of Fineract.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Process {
-    /// Its `process_start_time_seconds`, which identifies it.
+    /// The process's `process_start_time_seconds`, which identifies the process.
     pub start: String,
-    /// The time since its start, by its own clock.
+    /// The time since the start of the process, by its own clock.
     pub up_for: Duration,
 }
 
 impl Fineract {
-    /// The time since Fineract's only process started, by its own clock. `None` if the metrics
-    /// (`/actuator/prometheus`) cannot be read, or if more than one process answers. Also `None` unless
-    /// `FINERACT_SINGLE_PROCESS` confirms that there is only one, because a load balancer may send every reading to
-    /// the same one of several. Also `None` if a command may have to wait for a checker, because a restart does not
-    /// end such a command (`docs/fineract/checkers.md`, "What became of it").
+    /// The time since Fineract's only process started, by its own clock. `None` if the metrics (`/actuator/prometheus`)
+    /// cannot be read, or if more than one process answers. Also `None` unless `FINERACT_SINGLE_PROCESS` confirms that
+    /// there is only one process, because a load balancer may send every reading to the same one of several processes.
+    /// Also `None` if a command may have to wait for a checker, because a restart does not end such a command
+    /// (`docs/fineract/checkers.md`, "What became of it").
     pub async fn uptime(&self) -> Option<Duration> {
         let readings = self.readings().await?;
         let (first, others) = readings.split_first()?;
@@ -51,14 +51,14 @@ impl Fineract {
         if !one {
             return None;
         }
-        // Objects that were read before the start came from another process.
+        // Cached objects that were read before the start came from another process.
         if let Some(started_at) = Instant::now().checked_sub(first.uptime) {
             self.forget_until(started_at);
         }
         (self.single_process && !self.may_await_checker()).then_some(first.uptime)
     }
 
-    /// The process that answers now, or `None` if it does not show its metrics.
+    /// The process of Fineract that answers now, or `None` if it does not show its metrics.
     pub async fn process(&self) -> Result<Option<Process>, Failure> {
         let Some(base) = self.base.strip_suffix("/api/v1") else {
             return Ok(None);
@@ -67,7 +67,7 @@ impl Fineract {
         let reading = self
             .read_metrics(&format!("{base}/actuator/prometheus"))
             .await;
-        // If the metrics were never shown, a proxy blocks them. That is not an outage.
+        // If Fineract has never shown its metrics, a proxy blocks them. A failed read is then no sign of an outage.
         let has_shown = &self.shows_metrics;
         let reading = match reading {
             Err(_) if !has_shown.load(Ordering::Relaxed) => None,
@@ -90,15 +90,14 @@ impl Fineract {
         }))
     }
 
-    /// Whether every process that answers has been running for longer than `time`, so that Fineract was not restored
-    /// from a backup in that time. `false` if it cannot be determined.
+    /// Whether every process that answers has been running for longer than `time`. If so, Fineract was not restored
+    /// from a backup in that time. `false` if the metrics cannot be read.
     pub async fn has_run_for(&self, time: Duration) -> bool {
         let readings = self.readings().await.unwrap_or_default();
         !readings.is_empty() && readings.iter().all(|reading| reading.uptime > time)
     }
 
-    /// Whether no process that answers has been running for less than `time`. Also `true` if no process shows its
-    /// metrics.
+    /// Like [`has_run_for`](Self::has_run_for), but `true` if the metrics cannot be read.
     pub async fn may_have_run_for(&self, time: Duration) -> bool {
         let readings = self.readings().await.unwrap_or_default();
         readings.iter().all(|reading| reading.uptime > time)
@@ -127,8 +126,9 @@ impl Fineract {
 }
 
 impl Reading {
-    /// Computes the values from metrics and the date of the answer, both by the same clock. The uptime is the longer
-    /// of the reported one and the time since the start, because setting the clock makes one of them too short.
+    /// Computes the values from the metrics and the date of the answer, which both come from Fineract's clock. The
+    /// uptime is the longer of two values: the reported uptime, and the time since the reported start. If the clock
+    /// was set, one of the two is too short.
     fn of(metrics: &str, date: &str) -> Option<Self> {
         let started_at = sample(metrics, "process_start_time_seconds")?;
         let answered_at = DateTime::parse_from_rfc2822(date).ok()?.timestamp();

@@ -52,7 +52,8 @@ fn armed(point: Point, operation_type: Option<OperationType>) -> Option<&'static
     })
 }
 
-/// Passes a point. Performs the injection if this is its point and its passing.
+/// Called at each fault point. Performs the injection if this is the injection's point, and the passing with the
+/// injection's number.
 pub fn reach(point: Point, operation_type: impl Into<Option<OperationType>>) {
     let Some(armed) = armed(point, operation_type.into()) else {
         return;
@@ -62,8 +63,8 @@ pub fn reach(point: Point, operation_type: impl Into<Option<OperationType>>) {
     }
 }
 
-/// Waits for the answer to a command, and passes [`Point::AfterSend`] while waiting. If this point is armed and
-/// the answer comes at once, that does not count as a passing, because the answer may have been read already.
+/// Waits for the answer to a command, and passes [`Point::AfterSend`] while waiting. If this point is armed and the
+/// answer comes at once, the point does not count as passed, because the answer may have been read already.
 pub async fn on_the_wire<T>(operation_type: OperationType, sending: impl Future<Output = T>) -> T {
     if armed(Point::AfterSend, Some(operation_type)).is_none() {
         return sending.await;
@@ -76,7 +77,7 @@ pub async fn on_the_wire<T>(operation_type: OperationType, sending: impl Future<
     sending.await
 }
 
-/// Writes the message to standard error first, because the log's own writer would not run any more.
+/// Writes the message to standard error directly, because the thread that writes the log would not run any more.
 fn perform(injection: Injection) {
     let signal = match injection.action {
         Action::Die => Signal::KILL,

@@ -1,8 +1,7 @@
 //! Fault points: moments in an operation's life at which the lab's `prove` makes a gateway end or stop itself,
 //! to test how the other gateways continue.
 //!
-//! Only a build with the feature `fault-points` performs injections. In any other build, passing a point
-//! compiles to nothing.
+//! Only a build with the feature `fault-points` performs injections. In any other build, a fault point does nothing.
 
 #[cfg(feature = "fault-points")]
 mod armed;
@@ -23,11 +22,11 @@ pub const INJECTION_REACHED: &str = "fault point reached, injection performed";
 /// A moment in the life of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Point {
-    /// Its acceptance is written, but not committed.
+    /// The operation's acceptance is written, but not committed.
     InGroupCommit,
-    /// Its acceptance is committed, but the caller is not answered.
+    /// The operation's acceptance is committed, but the caller is not answered.
     AfterGroupCommit,
-    /// Its command is decided, but the attempt is not committed.
+    /// The operation's command is decided, but the attempt is not committed.
     BeforeAttemptCommit,
     /// The attempt is committed, but not sent.
     AfterAttemptCommit,
@@ -47,7 +46,7 @@ pub enum Point {
 }
 
 impl Point {
-    /// All points, in the order of an operation's life.
+    /// All points, in the order in which an operation passes them. `InLeaseRenewal` is last.
     pub const ALL: [Self; 10] = [
         Self::InGroupCommit,
         Self::AfterGroupCommit,
@@ -77,13 +76,13 @@ impl Point {
         }
     }
 
-    /// Whether operations of each type pass the point. Leases are renewed together.
+    /// Whether operations of each type pass the point separately. Leases are renewed together.
     pub const fn is_of_each_type(self) -> bool {
         !matches!(self, Self::InLeaseRenewal)
     }
 
-    /// Whether `prove` makes gateways end here. New keys are too rare to wait for enough of them, so there it
-    /// only stops a gateway.
+    /// Whether `prove` makes gateways end at this point. At `BeforeNewKey`, `prove` only stops gateways, because new
+    /// keys are too rare to wait for enough of them.
     pub const fn is_deadly(self) -> bool {
         !matches!(self, Self::BeforeNewKey)
     }
@@ -92,9 +91,9 @@ impl Point {
 /// What the process does to itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Action {
-    /// It ends, as by `kill -9`.
+    /// The process ends, as by `kill -9`.
     Die,
-    /// It stops until another process continues it.
+    /// The process stops until another process continues it.
     Stop,
 }
 
@@ -110,13 +109,13 @@ impl Action {
 /// An action at a fault point, written `die:after_send:LOAN_DISBURSE:2` or `die:in_lease_renewal::1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Injection {
-    /// What the process does.
+    /// What the process does to itself.
     pub action: Action,
-    /// The point.
+    /// The point at which the process performs the action.
     pub point: Point,
-    /// The type of the operations whose passings count; `None` for all types.
+    /// Only passings of operations of this type count. `None`: passings of all types count.
     pub operation_type: Option<OperationType>,
-    /// The number of the passing, from 1, at which the action is performed.
+    /// The action is performed at the passing with this number, counted from 1.
     pub passing: u32,
 }
 
@@ -159,7 +158,7 @@ impl FromStr for Injection {
     }
 }
 
-/// Passes a point. This build does nothing there.
+/// Called at each fault point. Does nothing in this build.
 #[cfg(not(feature = "fault-points"))]
 pub fn reach(_: Point, _: impl Into<Option<OperationType>>) {}
 

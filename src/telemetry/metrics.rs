@@ -1,4 +1,4 @@
-//! Names and describes all metrics of `GET /metrics`. Each metric is recorded where it arises.
+//! Names and describes all metrics of `GET /metrics`. Each metric is recorded by the code that it measures.
 //!
 //! Labels contain types, states, statuses and stable codes, but never a payload, a name or an external id.
 
@@ -7,7 +7,7 @@ use std::{sync::OnceLock, time::Duration};
 use metrics::{describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 
-/// The buckets of durations, from a commit to an operation that waited for hours.
+/// The buckets of durations in seconds, for everything from a commit to an operation that waited for hours.
 const SECONDS: [f64; 16] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 300.0,
     3600.0,
@@ -20,7 +20,7 @@ const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 /// The counter of log lines that were not written.
 pub(super) const LOG_LINES_LOST: &str = "gateway_log_lines_lost_total";
 
-/// The recorder of the process. Tests run several gateways in one process; their values add up.
+/// The recorder of the process. If a test runs several gateways in one process, their values add up.
 static PROMETHEUS: OnceLock<PrometheusHandle> = OnceLock::new();
 
 /// The metrics of the process. The first call installs the recorder.
@@ -40,8 +40,8 @@ pub fn prometheus() -> &'static PrometheusHandle {
     })
 }
 
-/// Runs until it is cancelled, and regularly sorts the recorded values into their buckets. Otherwise they would
-/// accumulate in memory while nobody reads the metrics.
+/// Runs until it is cancelled, and regularly sorts the recorded values into their buckets. Without this, the values
+/// would accumulate in memory while nobody reads the metrics.
 pub async fn run_upkeep() {
     loop {
         tokio::time::sleep(UPKEEP_INTERVAL).await;

@@ -22,13 +22,13 @@ use crate::config::{Log, LogFormat};
 /// How long the process waits at its end until the last lines are written.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The log writer of the process, once it is started.
+/// The log writer of the process. Empty until the log is started.
 static LOG: OnceLock<LossyWriter> = OnceLock::new();
 
 /// The reason why the log cannot be started.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
-    /// `LOG_FILTER` is not valid in tracing's filter language.
+    /// `LOG_FILTER` is not a valid filter of the crate `tracing`.
     #[error("cannot read the log filter")]
     Filter(#[source] ParseError),
     /// This process already has a log.
@@ -41,26 +41,26 @@ pub enum TelemetryError {
 
 /// Starts the log on stderr. If the settings do not name a format, the log is text on a terminal and JSON elsewhere.
 ///
-/// Nothing waits for the reader of stderr, and nothing panics when the reader is gone: lines are lost instead.
+/// If the reader of stderr is slow or gone, log lines are lost, but nothing waits or panics.
 pub fn init(log: &Log) -> Result<(), TelemetryError> {
     start(log, io::stderr(), io::stderr().is_terminal())?;
     log_panics();
     Ok(())
 }
 
-/// Starts the log in a file, for commands that use the screen themselves. If the disk is full, lines are lost.
+/// Starts the log in a file, for commands that write to the screen themselves. If the disk is full, log lines are lost.
 pub fn init_in(file: File, log: &Log) -> Result<(), TelemetryError> {
     start(log, file, false)
 }
 
-/// Waits a short time until the last lines are written, at the end of the process.
+/// At the end of the process, waits until the last log lines are written, but only a short time.
 pub fn flush() {
     if let Some(log) = LOG.get() {
         log.flush(FLUSH_TIMEOUT);
     }
 }
 
-/// Prints a line on stderr for whoever started the process. The line is lost if nobody reads stderr.
+/// Prints a line on stderr for the person or program that started the process. The line is lost if nobody reads stderr.
 pub fn print_line(line: &str) {
     if let Ok(mut stderr) = LossyWriter::start(io::stderr()) {
         stderr.write_all(format!("{line}\n").as_bytes()).ok();
@@ -68,12 +68,12 @@ pub fn print_line(line: &str) {
     }
 }
 
-/// Logs panics, because the hook of the standard library would wait for the reader of stderr.
+/// Logs panics with a hook of our own, because the hook of the standard library would wait for the reader of stderr.
 fn log_panics() {
     panic::set_hook(Box::new(|panic| {
         tracing::error!(
             location = panic.location().map(tracing::field::display),
-            // Only a literal message is logged; a formatted one may contain personal data.
+            // Only a literal message is logged; a formatted message may contain personal data.
             reason = panic.payload().downcast_ref::<&'static str>(),
             thread = std::thread::current().name(),
             "a thread panicked"
@@ -87,7 +87,7 @@ fn start(
     is_terminal: bool,
 ) -> Result<(), TelemetryError> {
     let filter = EnvFilter::try_new(&log.filter).map_err(TelemetryError::Filter)?;
-    // Install the metrics recorder first, so that lost lines are counted.
+    // Install the metrics recorder first, so that lost log lines are counted.
     metrics::prometheus();
     let writer = LossyWriter::start(target).map_err(TelemetryError::Thread)?;
     let writer = LOG.get_or_init(|| writer);
@@ -99,12 +99,12 @@ fn start(
     let builder = Subscriber::builder()
         .with_env_filter(filter)
         .with_writer(|| writer.clone())
-        // Otherwise tracing would print its own errors, such as a failed write, to stderr.
+        // Without this, tracing would print its own errors, such as a failed write, to stderr.
         .log_internal_errors(false)
         .with_ansi(is_terminal);
     let started = match log.format.unwrap_or(default) {
         LogFormat::Text => builder.finish().try_init(),
-        // Spans are never nested here, so the list of spans would only repeat the current one.
+        // Spans are never nested here, so the list of spans would only repeat the current span.
         LogFormat::Json => builder
             .json()
             .flatten_event(true)

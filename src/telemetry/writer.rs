@@ -1,7 +1,8 @@
-//! Writes log lines on a thread of their own, so that only this thread waits for a slow reader.
+//! Writes log lines on a separate thread, so that only this thread waits for a slow reader.
 //!
-//! `tracing-appender` is not used: its guard prints to stderr if it cannot write the last lines, which waits for, or
-//! panics on, the same stderr. It also does not count lines whose write failed.
+//! `tracing-appender` is not used: its guard prints to stderr if it cannot write the last lines. If the reader of
+//! stderr is slow or gone, the guard then waits or panics. `tracing-appender` also does not count lines that it
+//! failed to write.
 
 use std::{
     io::{self, Write},
@@ -12,7 +13,7 @@ use std::{
 
 use super::metrics::LOG_LINES_LOST;
 
-/// The longest queue of lines, a few megabytes. Further lines are lost.
+/// The longest queue of log lines, a few megabytes. While the queue is full, new lines are lost.
 const MAX_QUEUED_LINES: usize = 4_096;
 
 enum Message {
@@ -36,12 +37,12 @@ impl LossyWriter {
         Ok(Self(queue))
     }
 
-    /// Waits until all lines so far have been written, but at most for the given time. Returns whether they have
-    /// been.
+    /// Waits until all lines so far have been written, but at most for the given time. Returns whether all of them have
+    /// been written.
     pub(super) fn flush(&self, at_most: Duration) -> bool {
         let (done, is_done) = mpsc::channel();
         let queue = self.0.clone();
-        // The queue may stay full while its reader stalls, so another thread waits for room.
+        // The queue may stay full while the reader of the log stalls, so another thread waits for room in the queue.
         let request = thread::Builder::new().spawn(move || queue.send(Message::Flush(done)));
         request.is_ok() && is_done.recv_timeout(at_most).is_ok()
     }
@@ -83,7 +84,7 @@ fn count_lost() {
 mod tests {
     use super::*;
 
-    /// Waits for a permission before it writes each line.
+    /// A writer that waits for a permission before it writes each line.
     struct GatedWriter {
         permits: Receiver<()>,
         written: Sender<Vec<u8>>,

@@ -17,15 +17,15 @@ use crate::{
     store::{Claimed, SUSPECT_AFTER},
 };
 
-/// How long an operation that must run alone is postponed while another one does, before jitter. Meanwhile
-/// other operations can use the capacity.
+/// How long an operation that must run alone is postponed while another such operation runs, before jitter. In the
+/// meantime, other operations can use the capacity.
 const RUNS_ALONE_WAIT: Duration = Duration::from_secs(4);
 
 /// Waits for the retry budget, the concurrency limit and the circuit breaker. `Err`: the operation is
 /// postponed.
 ///
-/// An operation whose earlier claims ended with their process runs alone, so that no operation beside it is
-/// blamed if the process ends again.
+/// If several claims of an operation ended with their process, only one such operation runs at a time. If the process
+/// ends again, the gateway then knows which of these operations ended it.
 pub(super) async fn admit<'a>(
     deps: &'a Deps,
     claimed: &Claimed,

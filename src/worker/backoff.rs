@@ -10,9 +10,9 @@ const LONGEST: Duration = Duration::from_mins(1);
 /// The longest `Retry-After` that the gateway follows.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_mins(10);
 
-/// A random delay whose upper bound grows with the time for which the operation has been retried. Full jitter
-/// keeps operations that failed together from returning together. At least the delay that Fineract requested
-/// with `Retry-After`.
+/// The delay that Fineract requested with `Retry-After`, plus a random delay. The upper bound of the random delay
+/// grows with the time for which the operation has been retried. Because the delay is random, operations that
+/// failed together are not tried again together.
 pub(super) fn delay(retrying_for: Duration, retry_after: Option<Duration>) -> Duration {
     let backoff = retrying_for.clamp(SHORTEST, LONGEST) * fastrand::u32(0..=1000) / 1000;
     let retry_after = retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER);

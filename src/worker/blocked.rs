@@ -9,12 +9,12 @@ use std::{
 
 use crate::{domain::OperationType, store::ClaimLimits};
 
-/// The pause before the first trial operation of a blocked scope; it doubles after each trial.
+/// The pause before the first trial operation of a blocked scope. The pause doubles after each trial.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause between two trials.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// The blocked scopes. Of all operations that wait in one, only one at a time is tried.
+/// The blocked scopes. Of all operations of a blocked scope, only one at a time is tried.
 #[derive(Debug, Default)]
 pub(super) struct Blocked {
     trials: Mutex<HashMap<BlockedScope, Trial>>,
@@ -29,7 +29,7 @@ pub(super) enum BlockedScope {
     Lender(OperationType, String),
 }
 
-/// When the next trial operation is due, and the pause after it.
+/// When the next trial operation is due, and the pause after that trial.
 #[derive(Clone, Copy, Debug)]
 struct Trial {
     due_at: Instant,
@@ -43,7 +43,7 @@ impl Blocked {
             tracing::error!(
                 blocked = ?entry.key(),
                 reason_code,
-                "operations of a type or lender are blocked until Fineract accepts one; sending them paused"
+                "operations of a type or lender are blocked until Fineract accepts one of them; only trial operations are sent"
             );
             entry.insert(Trial {
                 due_at: Instant::now() + FIRST_PAUSE,
@@ -55,12 +55,12 @@ impl Blocked {
     /// Allows claims of this scope again.
     pub(super) fn unblock(&self, scope: &BlockedScope) {
         if self.lock().remove(scope).is_some() {
-            tracing::info!(blocked = ?scope, "operations of a type or lender are no longer blocked; sending them resumed");
+            tracing::info!(blocked = ?scope, "operations of a type or lender are no longer blocked; the gateway sends all of them again");
         }
     }
 
-    /// Splits a claim so that it respects the blocked scopes: a claim of everything that is not blocked, and
-    /// before it a claim of a single operation if the trial of a blocked scope is due.
+    /// Splits a claim so that it respects the blocked scopes. If the trial of a blocked scope is due, the first
+    /// claim is for a single operation of that scope. The last claim is for everything that is not blocked.
     pub(super) fn claims(&self, limits: ClaimLimits, lenders: &[String]) -> Vec<ClaimLimits> {
         let mut trials = self.lock();
         let now = Instant::now();
@@ -172,7 +172,7 @@ mod tests {
             for _ in 0..7 {
                 blocked.lock().get_mut(scope).unwrap().due_at = Instant::now();
                 assert_eq!(claims(&blocked), [trial_claim.clone(), others.clone()]);
-                assert_eq!(claims(&blocked), from_ref(&others), "one at a time");
+                assert_eq!(claims(&blocked), from_ref(&others), "one trial at a time");
                 pauses.push(blocked.lock()[scope].pause.as_secs());
                 // The trial failed.
                 blocked.block(scope.clone(), "test");

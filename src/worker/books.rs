@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long a check is valid without a failed call or another process of Fineract. It is also the shortest time
+/// How long a check is valid if no call fails and no other process of Fineract answers. Also the shortest time
 /// between two checks.
 pub(super) const VALID_FOR: Duration = Duration::from_mins(1);
 /// The longest time between two checks.
@@ -15,7 +15,7 @@ pub(super) const CHECK_EVERY: Duration = Duration::from_hours(24);
 #[derive(Debug, Default)]
 pub(super) struct Books {
     state: Mutex<BooksState>,
-    /// Locked by the operation that checks the books.
+    /// Locked by the operation that checks the books, so that only one operation at a time checks them.
     pub(super) turn: tokio::sync::Mutex<()>,
 }
 
@@ -29,9 +29,9 @@ pub(super) struct BooksState {
     pub(super) process_read_at: Option<Instant>,
     /// The start times of the Fineract processes whose books were found to be ours.
     pub(super) processes: Vec<String>,
-    /// Whether the last check read any client or loan. Without one, another check costs nothing.
+    /// Whether the last check had any client or loan to read. If it had none, another check costs nothing.
     pub(super) has_read_any: bool,
-    /// The last failed call to Fineract that the last check had taken into account.
+    /// The time of the last failed call to Fineract that the last check took into account.
     pub(super) last_failure: Option<Instant>,
     /// The epoch in which the books were found to be those of another Fineract.
     pub(super) foreign_in: Option<i32>,

@@ -16,7 +16,8 @@ pub(super) struct Case<'a> {
     pub(super) claimed: &'a Claimed,
     pub(super) entry: &'static Entry,
     pub(super) attempts: &'a [Attempt],
-    /// The audit of the command that waits for a checker, as Fineract showed it before the key is sent again.
+    /// Fineract's audit of the command that was submitted to a checker, read before the command's key is sent again.
+    /// `None` if no command was submitted to a checker.
     pub(super) audit: Option<Audit>,
 }
 
@@ -26,8 +27,8 @@ impl<'a> Case<'a> {
         History::new(self.attempts).seen_in_audit(self.audit)
     }
 
-    /// Whether an attempt was sent to other books than the current ones. The numbers in it are not valid in the
-    /// current books.
+    /// Whether an attempt was sent to other books than the current ones. The numbers in that attempt are not valid
+    /// in the current books.
     pub(super) fn was_sent_to_other_books(&self) -> bool {
         let mut epochs = self.attempts.iter().map(|attempt| attempt.epoch);
         epochs.any(|epoch| epoch != self.claimed.epoch)
@@ -43,7 +44,7 @@ impl<'a> Case<'a> {
                 .any(|attempt| !attempt.request.numbers().is_empty())
     }
 
-    /// The input of the type's pure functions, beside the payload and the facts.
+    /// The input of the operation type's pure functions, in addition to the payload and the facts.
     pub(super) fn context(&self, deps: &'a Deps) -> Context<'a> {
         Context {
             id: self.claimed.id,
@@ -56,7 +57,7 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// The Fineract users that sent the attempts, or the current user before the first attempt. They may
+    /// The Fineract users that sent the attempts, or the current user before the first attempt. The users may
     /// differ: credentials are rotated, and each gateway may have its own user.
     pub(super) fn users(&self, deps: &'a Deps) -> Vec<&'a str> {
         let now = deps.fineract.user();
@@ -72,8 +73,8 @@ impl<'a> Case<'a> {
         users
     }
 
-    /// Replaces external ids in `reads` by the numbers to which a command was already sent. Since then, another
-    /// client or loan may have received the external id.
+    /// Replaces external ids in `reads` by the numbers to which a command was already sent. An external id is no
+    /// longer reliable: another client or loan may have received the external id since the command was sent.
     pub(super) fn by_sent_numbers(&self, reads: Reads) -> Reads {
         let is_of_these_books = !self.was_sent_to_other_books();
         let sent = self

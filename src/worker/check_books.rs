@@ -1,8 +1,8 @@
-//! Checks whether Fineract's books are still the ones in which this database's numbers are valid.
+//! Checks whether Fineract still has our books, which are the books in which this database's numbers are valid.
 //!
-//! After a restore of Fineract, or with another server or tenant behind the same setting, our numbers may refer
-//! to other clients and loans. To detect this, the gateway reads its newest clients by number, because Fineract
-//! refuses to delete an active client.
+//! After a restore of Fineract, or if the same setting leads to another server or tenant, our numbers may refer to
+//! other clients and loans. To detect this, the gateway reads by number the clients that it created last. In our
+//! books these clients still exist, because Fineract refuses to delete an active client.
 
 use std::time::{Duration, Instant};
 
@@ -19,23 +19,23 @@ use crate::{
     telemetry::{chain, metrics::count_alarm},
 };
 
-/// Reason code while the books are those of another Fineract.
+/// Reason code while Fineract has other books than ours.
 pub(super) const ANOTHER_FINERACT: &str = "another_fineract";
 
-/// Reason code while the gateway cannot determine whose books they are.
+/// Reason code while the gateway cannot determine whether Fineract has our books.
 const UNREAD: &str = "books_unread";
 
-/// How many of our newest clients are read.
+/// How many of our newest clients one check reads.
 const NEWEST: i64 = 5;
 
-/// How soon an inconclusive check is repeated when no operation needs it.
+/// The shortest time between an inconclusive check and the next one, if no operation needs the result.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
-/// The highest number of Fineract processes that are remembered.
+/// How many Fineract processes the gateway remembers at most.
 const MAX_PROCESSES: usize = 32;
 
-/// Ensures, before anything is sent, that the books are still ours. Reads Fineract only if the last check is no
-/// longer valid. `Err`: do not send now.
+/// Ensures, before a command is sent, that Fineract still has our books. Reads Fineract only if the last check is
+/// no longer valid. `Err`: do not send now.
 pub(super) async fn check_books(deps: &Deps, claimed: &Claimed) -> Result<(), Outcome> {
     if deps.books.lock().is_current(deps.fineract.last_failure()) {
         return Ok(());
@@ -51,16 +51,16 @@ pub(super) async fn check_books(deps: &Deps, claimed: &Claimed) -> Result<(), Ou
     let is_due = state.foreign_in.is_some()
         || state.checked_at.is_none_or(|at| at.elapsed() >= CHECK_EVERY)
         || (process.is_some() && !is_known)
-        // Fineract does not show which process answers, so the gateway reads the books instead, at most once in
-        // `VALID_FOR`.
+        // If Fineract does not show which process answers, the gateway reads the books after each failed call, at
+        // most once in `VALID_FOR`.
         || (process.is_none()
             && state.last_failure != last_failure
             && !state.has_just_been_read());
     if !is_due {
         let mut state = deps.books.lock();
         state.process_read_at = Some(Instant::now());
-        // If the process is unknown, it may have changed since the failure. Keep the failure, so that the books
-        // are read once `VALID_FOR` is over.
+        // If the process is unknown, another process may have answered since the failure. Leave the older
+        // `last_failure` in place, so that the books are read again after `VALID_FOR`.
         if process.is_some() {
             state.last_failure = last_failure;
         }
@@ -69,8 +69,8 @@ pub(super) async fn check_books(deps: &Deps, claimed: &Claimed) -> Result<(), Ou
     require_own_books(deps, claimed, process).await
 }
 
-/// Ensures that the books are still ours before the gateway believes that a client or loan is missing whose
-/// number it knows. `Err`: do not conclude anything now.
+/// Ensures that Fineract still has our books, before the gateway believes that a client or loan with a known number
+/// is missing. `Err`: do not conclude anything now.
 pub(super) async fn check_books_before_absence(
     deps: &Deps,
     claimed: &Claimed,
@@ -97,8 +97,8 @@ pub(super) async fn check_books_before_absence(
     }
 }
 
-/// Checks the books before a claim where no operation causes a check: at the start, and while they are those of
-/// another Fineract. Returns whether operations may be claimed.
+/// Checks the books before a claim in the two situations in which no operation causes a check: at the start, and
+/// while Fineract has other books than ours. Returns whether operations may be claimed.
 pub(super) async fn check_books_before_claim(deps: &Deps) -> bool {
     let state = deps.books.lock().clone();
     let attempted_within = |time| state.attempted_at.is_some_and(|at| at.elapsed() < time);
@@ -115,7 +115,8 @@ pub(super) async fn check_books_before_claim(deps: &Deps) -> bool {
     deps.books.lock().foreign_in.is_none()
 }
 
-/// Checks the books for an operation. `Err`: the operation has to wait.
+/// Checks the books for an operation. `Err`: the operation has to wait, or is parked because it has waited for too
+/// long.
 async fn require_own_books(
     deps: &Deps,
     claimed: &Claimed,
@@ -157,7 +158,7 @@ async fn read_and_note_books(deps: &Deps, process: Option<String>) -> BooksStatu
             }
         }
         BooksStatus::Foreign => {
-            // Processes that were found to be ours before may have served these books too.
+            // Forget all processes: a process that had our books before may have these books now.
             state.processes.clear();
             if state.foreign_in.replace(epoch).is_none() {
                 count_alarm(ANOTHER_FINERACT);
@@ -169,7 +170,8 @@ async fn read_and_note_books(deps: &Deps, process: Option<String>) -> BooksStatu
     status
 }
 
-/// The current epoch, whether any client or loan was read, and whose books they are.
+/// Reads the books. Returns the current epoch, whether there was any client or loan to read, and whose books
+/// Fineract has.
 async fn read_books(deps: &Deps) -> Result<(i32, bool, BooksStatus), StoreError> {
     let epoch = deps.store.epoch().await?;
     let clients = deps.store.newest_clients(NEWEST).await?;
@@ -187,15 +189,16 @@ async fn read_books(deps: &Deps) -> Result<(i32, bool, BooksStatus), StoreError>
                 alarm = "client_not_there",
                 fineract.number = number,
                 kind = lane.split(':').next(),
-                "Fineract does not show a client or loan of ours under its number"
+                "Fineract does not show one of our clients or loans under its number"
             );
         }
     }
     Ok((epoch, !known.is_empty(), status))
 }
 
-/// The process that was read within the last `VALID_FOR` if no call has failed since, or else the one that
-/// answers now. The check of keys has usually read it already.
+/// The start time of the Fineract process that was read within the last `VALID_FOR`, if no call has failed since
+/// then. Otherwise the start time of the process that answers now. The check of keys has usually read the process
+/// already.
 async fn recent_fineract_process(deps: &Deps) -> Option<String> {
     let since = Instant::now()
         .checked_sub(VALID_FOR)

@@ -22,7 +22,7 @@ use crate::{
 /// Reason code of an operation whose command waits for a checker.
 const AWAITING: &str = "awaiting_checker";
 
-/// Reason code if reading does not show whether a rejected command was executed nevertheless.
+/// Reason code if the evidence does not show whether Fineract executed a rejected command nevertheless.
 const CANNOT_TELL: &str = "evidence_cannot_tell";
 
 /// How often the gateway looks whether a checker has acted.
@@ -30,9 +30,9 @@ const RECHECK_AFTER: Duration = Duration::from_mins(1);
 /// The longest time between two sends of the key of an unchecked command.
 const LONGEST_KEY_PAUSE: Duration = Duration::from_hours(1);
 
-/// Reads in Fineract what the checker has done. `Ok`: send the key again, which executes nothing. If Fineract
-/// does not show the command, the key is only sent after an operator's retry: if the command was deleted, the
-/// key would submit it to a checker again.
+/// Reads in Fineract what the checker has done. `Ok`: send the key again. While Fineract shows the command, sending
+/// its key executes nothing. If Fineract does not show the command, the gateway sends the key only after an
+/// operator's retry. The reason: if the command was deleted, its key would submit it to a checker again.
 pub(super) async fn ask_checker(deps: &Deps, case: Case<'_>) -> Result<Audit, Outcome> {
     match audit(deps, case).await? {
         Audit::Checked => Ok(Audit::Checked),
@@ -50,7 +50,8 @@ pub(super) fn await_checker(deps: &Deps, claimed: &Claimed) -> Outcome {
 }
 
 /// Ends an operation that a checker has rejected, unless its effect exists. Fineract may crash after it has
-/// executed an approved command and before it has recorded the approval; another checker can then reject it.
+/// executed an approved command and before it has recorded the approval; another checker can then reject the
+/// command.
 pub(super) async fn rejected(deps: &Deps, case: Case<'_>) -> Outcome {
     match find_effect(deps, case).await {
         Ok((Finding::Ours, evidence)) => succeeded_by_evidence(deps, case, evidence).await,
@@ -71,7 +72,7 @@ pub(super) async fn audit(deps: &Deps, case: Case<'_>) -> Result<Audit, Outcome>
     let number = case.attempts.last().map(|last| last.key_number);
     let command = history
         .pending_command()
-        // Another key would submit another command.
+        // If the operation has a new key since, sending that key would submit another command.
         .filter(|_| number == Some(case.claimed.key_number));
     let Some(command) = command else {
         return Ok(Audit::Unseen);
@@ -92,8 +93,8 @@ pub(super) async fn audit(deps: &Deps, case: Case<'_>) -> Result<Audit, Outcome>
 }
 
 /// Whether the key of an unchecked command is due to be sent again. If Fineract fails to execute an approved
-/// command, the command remains unchecked, and only the key shows the failure. The pauses grow, because each
-/// send occupies Fineract for three seconds.
+/// command, the command remains unchecked, and only the answer to its key shows the failure. The pauses grow,
+/// because each send occupies Fineract for three seconds.
 fn is_key_due(deps: &Deps, case: Case<'_>) -> bool {
     let waiting = case.history().waiting_for_checker();
     waiting.is_some_and(|(waiting_for, key_sent_before)| {
@@ -101,8 +102,9 @@ fn is_key_due(deps: &Deps, case: Case<'_>) -> bool {
     })
 }
 
-/// Waits although Fineract does not show whether the command still waits, and the key must not be sent. The
-/// evidence decides, or finally an operator.
+/// Delays an operation whose command Fineract does not show. The command may still wait for its checker, so its key
+/// must not be sent. If the evidence shows the effect, the operation succeeds. Otherwise the operation waits, and is
+/// finally parked for an operator.
 async fn await_unseen_checker(deps: &Deps, case: Case<'_>) -> Outcome {
     match find_effect(deps, case).await {
         Ok((Finding::Ours, evidence)) => succeeded_by_evidence(deps, case, evidence).await,
@@ -120,7 +122,8 @@ fn recheck_interval(deps: &Deps) -> Duration {
     deps.settings.recheck_interval(RECHECK_AFTER)
 }
 
-/// Whether an operator has requested a retry, which clears the reason code, and no claim was lost since.
+/// Whether an operator has requested a retry and no claim was lost since then. An operator's retry clears the
+/// reason code.
 fn is_retried_by_operator(case: Case<'_>) -> bool {
     let claimed = case.claimed;
     claimed.reason_code.is_none() && claimed.lost == 0 && claimed.deaths == 0

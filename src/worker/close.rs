@@ -19,7 +19,7 @@ use crate::{
 /// Reason code of an operation that the gateway may have sent before its database was restored.
 const MAY_HAVE_BEEN_DONE: &str = "may_have_been_done";
 
-/// Ends an operation with this refusal, unless an attempt has had its effect or may still have it. If Fineract
+/// Ends an operation with this refusal, unless an attempt has had its effect or may still take effect. If Fineract
 /// may have seen a command, the gateway reads the evidence first.
 pub(super) async fn close(deps: &Deps, case: Case<'_>, refusal: Outcome) -> Outcome {
     #[cfg(feature = "sabotage")]
@@ -32,7 +32,7 @@ pub(super) async fn close(deps: &Deps, case: Case<'_>, refusal: Outcome) -> Outc
     close_by_reading(deps, case, refusal).await
 }
 
-/// Ends an operation because its `expires_at` has passed, like [`close`].
+/// Ends an operation because its `expires_at` has passed, with the same checks as [`close`].
 pub(super) async fn expire(deps: &Deps, case: Case<'_>) -> Outcome {
     close(deps, case, expired(case)).await
 }
@@ -42,13 +42,14 @@ pub(super) fn expired(case: Case<'_>) -> Outcome {
     let message = if case.attempts.is_empty() {
         EXPIRED_UNSENT
     } else {
-        "It had no effect in Fineract when expires_at passed, and is not sent again"
+        "The operation had no effect in Fineract when expires_at passed, and is not sent again"
     };
     let fails_dependents = (case.entry.fails_dependents)(&[]);
     refused_unsent(EXPIRED, message.to_owned(), fails_dependents)
 }
 
-/// Ends an operation whose effect somebody else has made, with Fineract's refusal if there is one.
+/// Ends an operation as failed because somebody else has made its effect. Stores Fineract's refusal, if there is
+/// one.
 pub(super) fn done_by_another(
     case: Case<'_>,
     evidence: Evidence,
@@ -66,7 +67,7 @@ pub(super) fn done_by_another(
             Evidence::Ours(_)
             | Evidence::Changed(_)
             | Evidence::Absent
-            | Evidence::CannotTell(_) => "It was done by somebody else".to_owned(),
+            | Evidence::CannotTell(_) => "Somebody else has already made the change".to_owned(),
         },
         fails_dependents: (case.entry.fails_dependents)(&[codes, vec![code.clone()]].concat()),
         code,

@@ -16,7 +16,7 @@ use crate::domain::{
     decision::{self, ANSWER_ABOUT_ANOTHER, Decision, History},
 };
 
-/// Decides what the reply to the last attempt means. Reads Fineract where the answer does not decide.
+/// Decides what the reply to the last attempt means. Reads Fineract if the answer alone does not decide.
 pub(super) async fn decide_by_answer(deps: &Deps, case: Case<'_>) -> Outcome {
     let Some(reply) = case.attempts.last().and_then(|last| last.reply.as_ref()) else {
         return retry(case.claimed, "not_sent", None);
@@ -83,8 +83,8 @@ async fn follow_decision(
     }
 }
 
-/// Whether an operation that waits for a change in Fineract's setup may then use a new key. Fineract has stored
-/// its refusal under the current one.
+/// Whether an operation that waits for a change in Fineract's setup may use a new key after the change. It needs a
+/// new key, because Fineract has stored the refusal under the current key.
 fn may_take_new_key(case: Case<'_>) -> bool {
     let history: History<'_> = case.history();
     history.key_has_ended()

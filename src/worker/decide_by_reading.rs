@@ -1,4 +1,4 @@
-//! Reads Fineract where the answer does not decide, and decides by the evidence.
+//! Reads Fineract if the answer alone does not decide, and decides by the evidence.
 
 use super::{
     backoff,
@@ -17,7 +17,8 @@ use crate::{
     operations::Evidence,
 };
 
-/// Reads the evidence in Fineract, and decides by it. `answer` is the one that did not decide.
+/// Reads the evidence in Fineract, and decides by the evidence. `answer` is Fineract's answer, which did not
+/// decide.
 pub(super) async fn decide_by_reading(
     deps: &Deps,
     case: Case<'_>,
@@ -35,8 +36,8 @@ pub(super) async fn decide_by_reading(
     follow_reading(deps, case, verdict, evidence, answer).await
 }
 
-/// Reads the evidence before a command is sent again whose key Fineract may have purged. Without its key, the
-/// command would be executed again. `Err`: do not send it.
+/// Reads the evidence before a command is sent again, if Fineract may have purged the command's key. A Fineract
+/// that no longer has the key executes the command again. `Err`: do not send the command.
 pub(super) async fn read_before_forgotten_key(deps: &Deps, case: Case<'_>) -> Result<(), Outcome> {
     let (finding, evidence) = find_effect(deps, case).await?;
     Err(

@@ -38,12 +38,13 @@ pub struct Deps {
     pub(super) keys: Keys,
     pub(super) limiter: Arc<Limiter>,
     last_success: Mutex<Option<Instant>>,
-    /// Locked by the one operation that runs although earlier claims of it ended with their process.
+    /// Locked by an operation that runs although its earlier claims ended with their process. Only one such operation
+    /// may run.
     pub(super) runs_alone: tokio::sync::Mutex<()>,
 }
 
 impl Deps {
-    /// Starts with no knowledge of Fineract: nothing is blocked, and no books or keys are verified.
+    /// Starts without any knowledge of Fineract: nothing is blocked, and neither books nor keys are verified yet.
     pub fn new(
         store: Store,
         fineract: Fineract,
@@ -72,14 +73,15 @@ impl Deps {
         }
     }
 
-    /// The Fineract client for reads on behalf of callers, and the permits that such reads take only when no
-    /// operation waits for one.
+    /// The Fineract client for reads on behalf of callers, and the permits for these reads. Such a read takes a
+    /// permit only when no operation waits for a permit.
     pub fn reads(&self) -> (Fineract, Arc<Permits>) {
         (self.fineract.clone(), Arc::clone(self.limiter.permits()))
     }
 
-    /// How many operations this process may have claimed at the same time: more than may call Fineract, so that
-    /// the next one is ready when one ends, but few enough to leave the others to other processes.
+    /// How many operations this process may have claimed at the same time. The number is higher than the concurrency
+    /// limit, so that a claimed operation is ready as soon as another operation ends. The number is low enough to
+    /// leave operations to other processes.
     pub(super) fn capacity(&self) -> usize {
         2 * self.limiter.limit() + CLAIMED_AHEAD
     }

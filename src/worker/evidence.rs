@@ -15,8 +15,8 @@ use crate::{
     operations::Evidence,
 };
 
-/// Reads in Fineract whether the effect of the operation exists, and whether this operation made it. `Err`: Fineract
-/// or the payload could not be read.
+/// Reads in Fineract whether the effect of the operation exists, and whether this operation made the effect. `Err`:
+/// Fineract or the payload could not be read, or a number refers to another object now.
 pub(super) async fn find_effect(
     deps: &Deps,
     case: Case<'_>,
@@ -87,8 +87,8 @@ pub(super) fn may_have_forgotten_attempts(case: Case<'_>) -> bool {
     case.claimed.forgotten_for.is_some()
 }
 
-/// Whether Fineract has run without a restart since the operation was first sent. Then it was not restored
-/// since, and a loan that is missing now did exist.
+/// Whether Fineract has run without a restart since the operation was first sent. If so, Fineract was not restored
+/// in that time, and a loan that is missing now existed before.
 async fn has_run_since_first_send(deps: &Deps, case: Case<'_>) -> bool {
     let ages = case.attempts.iter().map(|attempt| attempt.age);
     let age = ages.max().unwrap_or_default();

@@ -16,14 +16,15 @@ use crate::{
 /// The object to which a number referred when its command was planned.
 #[derive(Clone, Debug)]
 pub(super) enum ExpectedReferent<'a> {
-    /// The object with this external id or name, and its lane if it has one.
+    /// The object with this external id or name. A client or loan also has a lane.
     Named { name: &'a str, lane: Option<String> },
-    /// The client or loan of this lane. Older gateways stored no name.
+    /// The client or loan of this lane. Used if no name is stored, for example for an attempt of an older gateway.
     InLane(&'a str),
 }
 
 impl<'a> ExpectedReferent<'a> {
-    /// The object to which the number referred when the attempt was sent, if that was stored.
+    /// The object to which the number referred when the attempt was sent, or `None` if the gateway does not know
+    /// it.
     pub(super) fn of(
         claimed: &'a Claimed,
         attempt: &'a Attempt,
@@ -57,8 +58,8 @@ impl<'a> ExpectedReferent<'a> {
     }
 }
 
-/// Whether Fineract shows the expected object under a number: with the same name, or with one that an operator
-/// has confirmed.
+/// Whether Fineract shows the expected object under a number: with the same name, or with another name that an
+/// operator has confirmed.
 pub(super) async fn is_expected(
     deps: &Deps,
     expected: &ExpectedReferent<'_>,
@@ -78,8 +79,8 @@ pub(super) async fn is_expected(
     }
 }
 
-/// Whether a success names another client or loan than the one to which the command was sent. The books may
-/// have been replaced while the command was on its way.
+/// Whether a success names another client or loan than the one to which the command was sent. This can happen if
+/// Fineract's books were replaced while the command was on its way.
 pub(super) async fn is_answer_about_another(
     deps: &Deps,
     case: Case<'_>,
@@ -106,7 +107,7 @@ pub(super) fn answer_about_another(claimed: &Claimed) -> Outcome {
         operation.id = %claimed.id,
         operation.type = %claimed.operation_type,
         alarm = ANSWER_ABOUT_ANOTHER,
-        "Fineract answered about another client or loan than the command; the operation is parked"
+        "Fineract answered about another client or loan than the one in the command; the operation is parked"
     );
     park(ANSWER_ABOUT_ANOTHER)
 }

@@ -10,10 +10,10 @@ use crate::{domain::FineractCommand, fineract::Process, operations::Entry};
 
 /// How long a verdict is valid for the same process of Fineract.
 pub(super) const VERDICT_VALID_FOR: Duration = Duration::from_hours(24);
-/// How soon the gateway tries again to find a verdict where the last probe was inconclusive.
+/// How long after an inconclusive probe the gateway tries again to find a verdict.
 pub(super) const UNPROVEN_VALID_FOR: Duration = Duration::from_secs(30);
 
-/// The verdicts that this process has cached. While one is valid, no probe runs.
+/// The verdicts that this process has cached. While a verdict is valid, no probe runs for its kind of command.
 #[derive(Debug, Default)]
 pub(super) struct Keys {
     state: Mutex<State>,
@@ -22,8 +22,9 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    /// The cached verdict for a kind, if Fineract's process has been read since `process_read_since` and since
-    /// the last failed call. Where processes cannot be told apart, a failed call invalidates the verdict.
+    /// The cached verdict for a kind of command, if the gateway has read which process of Fineract answers since
+    /// `process_read_since` and since the last failed call. If processes cannot be told apart, a failed call
+    /// invalidates the verdict.
     pub(super) fn current_trust(
         &self,
         kind: FineractCommand,
@@ -44,7 +45,7 @@ impl Keys {
         is_in_force.then(|| known_trust.trust.aged_by(known_trust.since.elapsed()))
     }
 
-    /// Whether Fineract's process has been read since then.
+    /// Whether the gateway has read since then which process of Fineract answers.
     pub(super) fn has_read_process_since(&self, since: Instant) -> bool {
         self.lock().process_read_at >= Some(since)
     }
@@ -66,7 +67,8 @@ impl Keys {
         state.process_read_at = Some(process_read_at);
     }
 
-    /// Notes the trust in a kind's keys, valid for this time while the same process answers.
+    /// Notes the trust in the keys of a kind of command. It is valid for `valid_for` while the same process of
+    /// Fineract answers.
     pub(super) fn note_trust(&self, kind: FineractCommand, trust: Trust, valid_for: Duration) {
         let mut state = self.lock();
         let now = Instant::now();
@@ -100,15 +102,15 @@ impl Keys {
 /// How far a command can rely on its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trust {
-    /// Keys have been honoured for this time.
+    /// Fineract has honoured keys for this time.
     Honoured(Duration),
     /// No verdict could be found.
     Unproven,
 }
 
 impl Trust {
-    /// For how long keys had been honoured at a time in the past, if that is known. The ages of attempts are those at the
-    /// claim, so they are compared with what held then.
+    /// For how long Fineract had honoured keys at the time `at`, or `None` if this is unknown. `at` is the time of
+    /// the claim, because the ages of attempts are counted up to the claim.
     pub(super) fn honoured_at(self, at: Instant) -> Option<Duration> {
         match self {
             Self::Honoured(time) => Some(time.saturating_sub(at.elapsed())),
@@ -139,7 +141,7 @@ struct KnownTrust {
     until: Instant,
 }
 
-/// The kind whose key probe counts for the commands of a type.
+/// The kind of command whose key probe counts for the commands of an operation type.
 pub(super) fn kind(entry: &Entry) -> FineractCommand {
     FineractCommand::of(entry.operation_type).probed_as()
 }

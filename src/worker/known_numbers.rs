@@ -10,19 +10,20 @@ use crate::{
 /// Whose books Fineract has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BooksStatus {
-    /// They are ours, or the database knows no number that could show the opposite.
+    /// The books are ours, or the database has no number to check.
     Ours,
-    /// They are those of another Fineract.
+    /// The books are those of another Fineract.
     Foreign,
     /// Fineract could not be read.
     Unknown,
 }
 
-/// How many of our known numbers Fineract shows how.
+/// How many of our known numbers led to which result. `forbidden`: the gateway's user may not read the object.
+/// `unread`: the read failed.
 #[derive(Debug, Default)]
 pub(super) struct ReadCounts {
     own: usize,
-    /// Lanes and numbers of those that are missing or have another external id.
+    /// Lane and number of each client or loan that is missing or has another external id.
     pub(super) wrong: Vec<(String, i64)>,
     gone: usize,
     forbidden: usize,
@@ -30,7 +31,8 @@ pub(super) struct ReadCounts {
 }
 
 impl ReadCounts {
-    /// Whose books these are, given how many numbers were read.
+    /// Whose books these are. `known` is how many numbers are known. After a failed read, some of these numbers were
+    /// not read.
     pub(super) fn status(&self, known: usize) -> BooksStatus {
         let readable = self.own + self.forbidden;
         match (self.wrong.len(), self.gone) {
@@ -38,7 +40,8 @@ impl ReadCounts {
             (1, _) if known == 1 => BooksStatus::Foreign,
             (1, _) if self.unread > 0 => BooksStatus::Unknown,
             (0, _) if readable == 0 && self.unread > 0 => BooksStatus::Unknown,
-            // If none of several loan applications exists any more, they were not all deleted.
+            // If several loan applications are known and none can be found, the books are not ours: that all were
+            // deleted is unlikely.
             (0, 2..) if readable == 0 => BooksStatus::Foreign,
             (0 | 1, _) => BooksStatus::Ours,
         }
@@ -56,14 +59,14 @@ pub(super) async fn read_known(
         let shown = deps.fineract.shown_under(kind, known.number, None).await;
         match shown {
             Ok(shown) if is_own(deps, known, &shown).await? => read.own += 1,
-            // Unlike an active client, a loan application may have been deleted.
+            // A loan application may have been deleted; an active client cannot be.
             Ok(Shown::Nothing) if kind == ReferentKind::Loan => read.gone += 1,
             Ok(_) => read.wrong.push((known.lane.clone(), known.number)),
             Err(ReadFailure::NoAnswer(_)) => {
                 read.unread += 1;
                 break;
             }
-            // A user that may not read clients cannot see whose they are.
+            // A user that may not read clients cannot see whose clients they are.
             Err(failure) if failure.is_forbidden() => read.forbidden += 1,
             Err(_) => read.unread += 1,
         }
@@ -89,7 +92,7 @@ mod tests {
 
     #[test]
     fn several_wrong_numbers_mean_another_fineract_but_a_single_one_does_not() {
-        // Own, wrong, gone, forbidden and unread, of how many known numbers.
+        // The counts, the number of known numbers, and the expected status.
         for ((own, wrong, gone, forbidden, unread), known, expected) in [
             ((0, 0, 0, 0, 0), 0, BooksStatus::Ours),
             ((5, 0, 0, 0, 0), 5, BooksStatus::Ours),
@@ -99,7 +102,8 @@ mod tests {
             ((3, 1, 0, 0, 1), 5, BooksStatus::Unknown),
             ((0, 0, 0, 0, 1), 5, BooksStatus::Unknown),
             ((0, 0, 0, 5, 0), 5, BooksStatus::Ours),
-            // One deleted application is possible; that all of several were deleted is not assumed.
+            // Some applications may have been deleted. But if several are known and none is found, the books are
+            // not ours.
             ((1, 0, 4, 0, 0), 5, BooksStatus::Ours),
             ((0, 0, 1, 0, 0), 1, BooksStatus::Ours),
             ((0, 0, 2, 0, 0), 2, BooksStatus::Foreign),

@@ -1,4 +1,4 @@
-//! Waits for commands of earlier operations that Fineract may still execute late.
+//! Waits until Fineract can no longer execute commands of earlier operations late.
 
 use std::time::Duration;
 
@@ -18,12 +18,13 @@ use crate::{
     store::Claimed,
 };
 
-/// Waits until no earlier operation of type `reopened_type` in the lane has a command under an older key that
-/// could still take effect.
+/// Ensures that no earlier operation of type `reopened_type` in the lane has a command under an older key that
+/// could still take effect. `Err`: the operation has to wait.
 ///
-/// As long as the effect of the second command exists, Fineract refuses the first one and stores that refusal
-/// under its key. The operation that waits here removes this protection. For example, after an approval is
-/// undone, a delayed request could approve the loan again.
+/// Such an operation sent its command again under a new key. As long as the effect of the second command exists,
+/// Fineract refuses the first command and stores the refusal under the first key. The operation that waits here
+/// removes that effect, and with it this protection. For example, after an approval is undone, a delayed first
+/// command could approve the loan again.
 pub(super) async fn wait_for_late_commands(
     deps: &Deps,
     claimed: &Claimed,
@@ -49,16 +50,16 @@ pub(super) async fn wait_for_late_commands(
     Ok(())
 }
 
-/// Whether a command of an ended operation may still take effect. The gateway sends its keys again: if Fineract
-/// has executed or refused the command, it returns the stored answer.
+/// Whether a command of an ended operation may still take effect. To find out, the gateway sends the keys of that
+/// operation again: if Fineract has executed or refused a command, Fineract returns the stored answer.
 async fn may_still_take_effect(
     deps: &Deps,
     claimed: &Claimed,
     (id, operation_type): (OperationId, OperationType),
     mut attempts: Vec<Attempt>,
 ) -> Result<bool, Outcome> {
-    // A command that was sent to other books cannot take effect in these, unless a checker may see it again
-    // after a restore.
+    // A command that was sent to other books cannot take effect in the current books. Exception: after a restore, a
+    // checker may see the command again.
     if !History::new(&attempts).has_awaited_checker() {
         attempts.retain(|attempt| attempt.epoch == claimed.epoch);
     }
@@ -66,7 +67,7 @@ async fn may_still_take_effect(
     if !history.may_still_run() {
         return Ok(false);
     }
-    // Do not send a key again that is not honoured: the command would be executed.
+    // If keys are not honoured, do not send a key again: Fineract would execute the command.
     let Ok(trust) = key_trust(deps, FineractCommand::of(operation_type).probed_as(), true).await
     else {
         return Ok(true);
@@ -80,7 +81,8 @@ async fn may_still_take_effect(
         .map(|(sent, is_kept)| (sent.clone(), is_kept))
         .collect();
     for (sent, is_kept) in open {
-        // Do not send a key again that was sent to other books: the command might be executed in these.
+        // If a key was sent to other books, do not send it again: Fineract might execute the command in the current
+        // books.
         if !is_kept || sent.epoch != claimed.epoch {
             return Ok(true);
         }

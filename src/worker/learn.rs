@@ -13,9 +13,9 @@ use crate::{
     telemetry::chain,
 };
 
-/// Learns about a kind's keys from an operation that has just been answered, where no probe was possible. A stored
-/// answer proves that keys are honoured. After a success, the gateway sends the same command again under the same key,
-/// if a second execution would do no harm.
+/// Learns from an operation that has just been answered whether Fineract honours the keys of its kind of command,
+/// if no probe was possible. A stored answer proves that keys are honoured. After a success, the gateway sends the
+/// same command again under the same key, if a second execution would do no harm.
 pub(super) async fn learn_of_keys(deps: &Deps, case: Case<'_>, outcome: &Outcome) {
     #[cfg(feature = "sabotage")]
     if crate::sabotage::is(crate::sabotage::Sabotage::TrustsKeys) {
@@ -38,7 +38,7 @@ pub(super) async fn learn_of_keys(deps: &Deps, case: Case<'_>, outcome: &Outcome
     let process = deps.keys.process();
     match write_verdict(deps, kind, result, None, process).await {
         Err(KeyTrustError::Database(error)) => {
-            tracing::warn!(error = %chain(&error), "the verdict on idempotency keys could not be written; it is determined again");
+            tracing::warn!(error = %chain(&error), "the verdict on idempotency keys could not be written; the gateway determines it again later");
         }
         Ok(_)
         | Err(
@@ -49,7 +49,7 @@ pub(super) async fn learn_of_keys(deps: &Deps, case: Case<'_>, outcome: &Outcome
     }
 }
 
-/// Whether it is still unknown if the keys are honoured, and the last answer can show it. The answer to a delete
+/// Whether it is unknown if Fineract honours the keys, and the last answer can show this. The answer to a delete
 /// cannot show it, because a second delete finds nothing to delete.
 pub(super) fn can_learn_from(deps: &Deps, case: Case<'_>) -> bool {
     let is_delete = |request: &Request| request.method == Method::Delete;
@@ -66,9 +66,9 @@ fn is_harmless_success(entry: &Entry, outcome: &Outcome, answer: &Answer) -> boo
         && answer.status == 200
 }
 
-/// Sends the command of a success again under its key. As before any repeated command, the gateway first checks that
-/// the numbers in the command still refer to the same objects and that the operation is not on hold. Otherwise the
-/// result is `Inconclusive`.
+/// Sends a command that has succeeded again, under the same key. As before every repeated command, the gateway
+/// first checks that the numbers in the command still refer to the same objects and that the operation is not on
+/// hold. Otherwise the result is `Inconclusive`.
 async fn send_again_under_its_key(deps: &Deps, case: Case<'_>, last: &Attempt) -> ProbeVerdict {
     let is_same = matches!(
         check_referents(deps, case.claimed, last).await,

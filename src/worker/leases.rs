@@ -19,7 +19,7 @@ pub(super) struct Leases {
 }
 
 impl Leases {
-    /// Adds the lease of a claimed operation. It is renewed until the result is dropped.
+    /// Adds the lease of a claimed operation. The lease is renewed until the returned value is dropped.
     pub(super) fn add(&self, claimed: &Claimed) -> LeasedOperation {
         let lease = Lease {
             attempt: claimed.attempt,
@@ -34,14 +34,15 @@ impl Leases {
         }
     }
 
-    /// Whether a lease is valid for at least `time` longer, by the monotonic clock.
+    /// Whether the lease of an operation is still valid for at least `time`, by the monotonic clock. `lease` is the
+    /// duration of a lease.
     pub(super) fn has_time_left(&self, claimed: &Claimed, lease: Duration, time: Duration) -> bool {
         self.lock().get(&claimed.id).is_some_and(|leased| {
             leased.attempt == claimed.attempt && leased.renewed_at.elapsed() + time < lease
         })
     }
 
-    /// The number of leased operations of each lender that has any.
+    /// For each lender with leased operations, the number of these operations.
     pub(super) fn count_by_lender(&self) -> HashMap<String, i64> {
         let mut counts = HashMap::new();
         for lender in self
@@ -54,7 +55,7 @@ impl Leases {
         counts
     }
 
-    /// Renews all leases, three times during the duration of one.
+    /// Renews all leases, at intervals of a third of their duration. Never returns.
     pub(super) async fn keep_renewing(&self, store: &Store, lease: Duration) {
         loop {
             tokio::time::sleep(lease / 3).await;

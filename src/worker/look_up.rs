@@ -20,9 +20,9 @@ pub(super) const NUMBER_MEANS_ANOTHER: &str = "number_means_another";
 /// Reason code of an operation that waits because the object behind a number could not be read.
 const UNREAD: &str = "number_unread";
 
-/// Reads what an operation needs. If Fineract answers 404 to an external id, the back office may have changed
-/// the external id. Then the client or loan is read by the number of its lane, provided that an operator has
-/// confirmed the change.
+/// Reads what an operation needs. If Fineract answers 404 to an external id, the back office may have changed the
+/// external id. If an operator has confirmed the change, the gateway then reads the client or loan by the number
+/// that is known for its lane.
 pub(super) async fn look_up_by_any_name(
     deps: &Deps,
     case: Case<'_>,
@@ -42,8 +42,9 @@ pub(super) async fn look_up_by_any_name(
     look_up(deps, case, reads_by_number, false).await
 }
 
-/// Reads what an operation needs. A client or loan to which a command was already sent is read by its number,
-/// and must still be the same.
+/// Reads what an operation needs. If a command was already sent to a client or loan, the gateway reads this client
+/// or loan by its number, and checks that the number still refers to the same client or loan.
+/// `absent_is_a_finding`: a missing client or loan is a result, not a failure.
 pub(super) async fn look_up(
     deps: &Deps,
     case: Case<'_>,
@@ -86,14 +87,15 @@ pub(super) async fn look_up(
     Ok(Ok(facts))
 }
 
-/// Retries an operation because the object behind a number could not be read, or parks it after too long.
+/// Retries an operation because the object behind a number could not be read. Parks the operation if it has been
+/// tried for too long.
 pub(super) fn number_unread(deps: &Deps, claimed: &Claimed, failure: &ReadFailure) -> Outcome {
     tracing::debug!(operation.id = %claimed.id, ?failure, "the object behind a number could not be read; the operation is tried again");
     let outage = matches!(failure, ReadFailure::NoAnswer(_));
     same_key_or_park(deps, claimed, UNREAD, outage, None)
 }
 
-/// Parks an operation with a number that now refers to another client or loan, and raises the alarm.
+/// Parks an operation because a number now refers to another client or loan, and raises the alarm.
 pub(super) fn number_means_another(claimed: &Claimed) -> Outcome {
     count_alarm(NUMBER_MEANS_ANOTHER);
     tracing::error!(
@@ -105,8 +107,9 @@ pub(super) fn number_means_another(claimed: &Claimed) -> Outcome {
     park(NUMBER_MEANS_ANOTHER)
 }
 
-/// Replaces external ids in `reads` by numbers, where the lane's client or loan has another external id now.
-/// `Err`: no operator has confirmed that it is the same client or loan.
+/// Replaces an external id in `reads` by a number if the lane's client or loan has another external id now. `Err`: no
+/// operator has confirmed that the renamed client or loan is still the same, or Fineract or the database could not be
+/// read.
 async fn read_renamed_by_number(
     deps: &Deps,
     case: Case<'_>,

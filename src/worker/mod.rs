@@ -1,10 +1,9 @@
-//! The worker: claims operations that are due and runs each of them, as many at the same time as Fineract can
-//! take.
+//! The worker: claims operations that are due and runs them, as many at the same time as Fineract can handle.
 //!
-//! A claim is committed before anything else happens, and an attempt before its command is sent. No transaction
-//! is open while the worker calls Fineract.
+//! The worker commits a claim before it does anything else. It commits an attempt before it sends the attempt's
+//! command. No transaction is open while the worker calls Fineract.
 //!
-//! An operation passes the files in this order; each step may end it, retry it later or park it:
+//! An operation passes through the files in this order. Each step may end the operation, retry it later or park it:
 //!
 //! | file | step |
 //! | --- | --- |
@@ -15,18 +14,18 @@
 //! | `prepare` | decides what to send, or that nothing is to be sent |
 //! | `look_up` | reads client, loan and product for the plan |
 //! | `referents`, `expected_referent` | before a command is sent again, checks what the numbers in it refer to |
-//! | `late` | waits for commands of earlier operations that may still take effect |
+//! | `late` | waits until no command of an earlier operation can still take effect |
 //! | `send` | commits the attempt and sends its command |
 //! | `decide_by_answer` | decides what the answer means |
-//! | `decide_by_reading`, `evidence` | reads Fineract where the answer does not decide |
-//! | `succeed`, `close` | end the operation as succeeded, or as refused or expired |
-//! | `checker`, `resolve` | waits for a checker in Fineract; carries out an operator's resolution |
-//! | `suspect`, `read_failed` | react to an answer that may concern other operations too, and to a failed read |
+//! | `decide_by_reading`, `evidence` | reads Fineract if the answer alone does not decide |
+//! | `succeed`, `close` | ends the operation: `succeed` as succeeded, `close` as refused or expired |
+//! | `checker`, `resolve` | `checker` waits for a checker in Fineract, `resolve` executes an operator's resolution |
+//! | `suspect`, `read_failed` | handles an answer that may concern other operations too; handles a failed read |
 //! | `outcome` | builds the outcomes that the steps return |
 //! | `report` | logs and counts the result |
 //!
-//! `case` is the operation that the steps work on, `deps` is what they share. `leases`, `blocked`,
-//! `unended_keys` and `protect` hold the state of this process.
+//! `case` contains the operation that the steps work on. `deps` contains the dependencies and the state that all
+//! steps share. `leases`, `blocked`, `unended_keys` and `protect` contain parts of this state.
 
 mod admission;
 mod backoff;
@@ -76,22 +75,23 @@ use crate::{
     store::{ClaimLimits, Claimed},
 };
 
-/// The longest time between two claims when no notification arrives, before jitter.
+/// The longest time between two claims if no notification arrives, before jitter.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// The pause after a claim that the database refused.
 const PAUSE_AFTER_FAILED_CLAIM: Duration = Duration::from_millis(200);
 
-/// Claims and runs due operations until `stop` is cancelled, then waits for the operations in progress.
+/// Claims and runs due operations until `stop` is cancelled. Then waits until the operations in progress are
+/// completed.
 ///
-/// An operation whose command has not been sent by then is handed back. The others are completed before this
-/// function returns. The caller limits that time by dropping the future; another process then runs the rest
-/// after their leases have expired.
+/// An operation that still waits for permission to call Fineract when `stop` is cancelled is handed back: any
+/// process may claim it. To limit the waiting time, the caller drops the future. Another process then runs the
+/// operations that are not completed, after their leases have expired.
 pub async fn run(deps: Arc<Deps>, stop: CancellationToken) {
     let tasks = TaskTracker::new();
     let finished = Arc::new(Notify::new());
     let renewing = start_lease_renewal(&tasks, Arc::clone(&deps));
     while !stop.is_cancelled() {
-        // An operation that only waits for its completion to be written does not use up capacity.
+        // An operation that only waits until its completion is written does not use up capacity.
         let busy = (tasks.len() - 1).saturating_sub(deps.store.completions_left_out());
         let free = deps.capacity().saturating_sub(busy);
         let may_claim = stop
@@ -133,7 +133,7 @@ fn start_lease_renewal(tasks: &TaskTracker, deps: Arc<Deps>) -> CancellationToke
     stop
 }
 
-/// The operations of one claim, and when the next claim makes sense.
+/// The operations of one claim, and which events start the next claim.
 #[derive(Debug, Default)]
 struct Claim {
     operations: Vec<Claimed>,
@@ -186,7 +186,8 @@ async fn claim(deps: &Deps, count: usize) -> Claim {
     }
 }
 
-/// The operation types that this gateway knows. A claim leaves the others to a gateway that knows them.
+/// The operation types that this gateway knows. A claim leaves operations of other types to a gateway that knows
+/// these types.
 fn types() -> Vec<String> {
     operations::REGISTRY
         .iter()

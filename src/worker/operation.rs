@@ -30,11 +30,11 @@ use crate::{
 /// Reason code of an operation that was sent before an operator confirmed that Fineract's books have changed.
 const SENT_TO_OTHER_BOOKS: &str = "sent_to_other_books";
 
-/// How many claims of an operation may end with their process before it is parked.
+/// How many claims of an operation may end with their process before the operation is parked.
 const MAX_LOST_CLAIMS: i16 = 5;
 
-/// Runs a leased operation and completes it. If `stop` is cancelled before its command is sent, it is handed
-/// back.
+/// Runs a leased operation and completes it. If `stop` is cancelled while the operation waits for permission to
+/// call Fineract, the operation is handed back.
 pub(super) async fn run(deps: &Deps, claimed: Claimed, stop: &CancellationToken) {
     let attempted = async {
         let _admission = admit(deps, &claimed, stop).await?;
@@ -65,18 +65,18 @@ pub(super) async fn run(deps: &Deps, claimed: Claimed, stop: &CancellationToken)
         Ok(true) if state.is_end() => report::end(&claimed, state),
         Ok(true) => {}
         Ok(false) => {
-            tracing::warn!(operation.id = %claimed.id, operation.attempt = claimed.attempt, "the lease was lost before the result was written; the answer is stored as evidence");
+            tracing::warn!(operation.id = %claimed.id, operation.attempt = claimed.attempt, "the worker lost its lease before it wrote the result; the answer is stored as evidence");
         }
         Err(error) => {
-            tracing::error!(operation.id = %claimed.id, error = %chain(&error), "the result could not be written; the operation runs again after its lease has expired");
+            tracing::error!(operation.id = %claimed.id, error = %chain(&error), "the worker could not write the result; the operation runs again after its lease has expired");
         }
     }
 }
 
-/// Makes one attempt: prepares, commits and sends its command, and decides by the answer. `Err`: nothing was
-/// sent.
+/// Makes one attempt: prepares, commits and sends its command, and decides by the answer. `Err`: this attempt sent
+/// no command.
 async fn attempt(deps: &Deps, claimed: &Claimed) -> Result<(Option<Reply>, Outcome), Outcome> {
-    // The facts that Fineract shows are valid only if its books are the ones this operation belongs to.
+    // What Fineract shows is valid for this operation only if Fineract has the books that the operation belongs to.
     check_books(deps, claimed).await?;
     let Some(entry) = operations::entry(claimed.operation_type) else {
         return Err(retry(claimed, "unknown_type", None));
@@ -127,8 +127,8 @@ async fn earlier_attempts(deps: &Deps, claimed: &Claimed) -> Result<Vec<Attempt>
         .map_err(|error| database_away(claimed, &error))
 }
 
-/// Parks an operation whose claims have ended with their process too often. A success that Fineract has already
-/// answered still ends it.
+/// Parks an operation if too many of its claims have ended with their process. If Fineract has already answered
+/// with a success, the operation ends with that success instead.
 fn require_few_lost_claims(case: Case<'_>) -> Result<(), Outcome> {
     let claimed = case.claimed;
     if claimed.lost.max(claimed.deaths) < MAX_LOST_CLAIMS || case.history().success().is_some() {
@@ -141,8 +141,8 @@ fn require_few_lost_claims(case: Case<'_>) -> Result<(), Outcome> {
     }))
 }
 
-/// Parks an operation that was sent to other books, unless an operator has resolved it. A success that Fineract
-/// has already answered still ends it.
+/// Parks an operation that was sent to other books, unless an operator has resolved it. If Fineract has already
+/// answered with a success, the operation ends with that success instead.
 async fn require_same_books(deps: &Deps, case: Case<'_>) -> Result<(), Outcome> {
     if !case.was_sent_to_other_books() || case.history().success().is_some() {
         return Ok(());
@@ -153,9 +153,10 @@ async fn require_same_books(deps: &Deps, case: Case<'_>) -> Result<(), Outcome> 
     Err(park(SENT_TO_OTHER_BOOKS))
 }
 
-/// Ends, parks or delays the operation if that can be decided without sending: by a success that arrived late,
-/// an operator's resolution, or a checker who has not decided yet. `Ok`: the command may be sent. If there is
-/// an audit, sending the key again only returns what became of the command.
+/// Ends, parks or delays the operation if this can be decided without sending a command: because of a success that
+/// arrived late, an operator's resolution, or a checker who has not decided yet. `Ok`: the command may be sent.
+/// `Ok(Some(audit))`: the command was submitted to a checker, and `audit` is what Fineract shows of the command
+/// now.
 async fn decide_without_sending(deps: &Deps, case: Case<'_>) -> Result<Option<Audit>, Outcome> {
     if case.history().success().is_some() {
         Err(succeeded_by_answer(deps, case).await)

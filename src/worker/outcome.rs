@@ -10,7 +10,7 @@ use crate::{
     telemetry::chain,
 };
 
-/// Tries again later under the same key, without a time limit, because a person has nothing to decide.
+/// Tries again later under the same key. There is no time limit, because a person has nothing to decide.
 pub(super) fn retry(
     claimed: &Claimed,
     reason_code: &'static str,
@@ -24,8 +24,8 @@ pub(super) fn retry(
     }
 }
 
-/// Tries again under the same key, or parks the operation if it has been tried for too long. An outage concerns
-/// all operations, so it parks none, unless others succeed meanwhile.
+/// Tries again under the same key, or parks the operation if it has been tried for too long. During an outage the
+/// operation is parked only if other operations succeed, because an outage concerns all operations.
 pub(super) fn same_key_or_park(
     deps: &Deps,
     claimed: &Claimed,
@@ -101,7 +101,7 @@ pub(super) fn refused(answer: &Answer, entry: &Entry) -> Outcome {
     })
 }
 
-/// Ends the operation with a refusal of the gateway. Nothing was sent.
+/// Ends the operation as failed, for a reason of the gateway and without a body of Fineract.
 pub(super) fn refused_unsent(code: &str, message: String, fails_dependents: bool) -> Outcome {
     Outcome::End(End::Failed {
         body: None,

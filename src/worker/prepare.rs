@@ -1,4 +1,4 @@
-//! Decides what to send: the stored command again, a newly planned one, or nothing.
+//! Decides what to send: the stored command again, a newly planned command, or nothing.
 
 use super::{
     case::Case,
@@ -23,7 +23,7 @@ use crate::{
     store::SeenLoan,
 };
 
-/// Reason code of an operation that would be planned differently now, but whose earlier attempt may still run.
+/// Reason code of an operation whose command would be different now, although an earlier attempt may still run.
 const MAY_STILL_RUN: &str = "an_attempt_may_still_run";
 
 /// A command that is ready to be sent.
@@ -39,8 +39,8 @@ pub(super) struct Prepared {
     pub(super) referents: Vec<Referent>,
 }
 
-/// Decides what to send: the command that was already sent under this key, if it may be sent again, or else a
-/// new one. `Err`: do not send now.
+/// Decides what to send: the command that was already sent under this key, if it may be sent again, or otherwise a
+/// new command. `Err`: do not send now.
 pub(super) async fn prepare(
     deps: &Deps,
     case: Case<'_>,
@@ -52,8 +52,8 @@ pub(super) async fn prepare(
     }
 }
 
-/// The last attempt under this key, if Fineract may have seen one. A command that Fineract never saw is planned
-/// again.
+/// The last attempt under this key, if Fineract may have seen the key. `None`: the gateway has to plan a new
+/// command.
 fn sent_under(attempts: &[Attempt], key_number: i32) -> Option<&Attempt> {
     let last = attempts
         .iter()
@@ -106,10 +106,10 @@ async fn prepare_new(deps: &Deps, case: Case<'_>) -> Result<Prepared, Outcome> {
 
 /// Checks whether the stored command may be sent again under its key.
 ///
-/// The numbers in it must still refer to the same objects. If Fineract may have purged the key or never stored
-/// it, the command would be executed again, so the gateway reads the effect first. Somebody else may have paid
-/// since the last attempt, and Fineract would pay a second time; so the guard checks a payment again, unless
-/// Fineract has stored its key.
+/// The numbers in the command must still refer to the same objects. If Fineract may have purged the key, or never
+/// stored it, Fineract would execute the command again. The gateway therefore first reads whether the effect
+/// exists. The guard checks a payment again unless Fineract has stored its key: somebody else may have paid since
+/// the last attempt, and Fineract would then pay a second time.
 async fn prepare_resend(
     deps: &Deps,
     case: Case<'_>,
@@ -151,7 +151,7 @@ async fn prepare_resend(
     }
 }
 
-/// Ends the operation if the command under its earlier key has had its effect by now.
+/// Ends the operation if a command under an earlier key has had its effect.
 async fn read_before_new_key(deps: &Deps, case: Case<'_>) -> Result<(), Outcome> {
     match find_effect(deps, case).await? {
         (Finding::Ours, evidence) => Err(succeeded_by_evidence(deps, case, evidence).await),
@@ -159,14 +159,15 @@ async fn read_before_new_key(deps: &Deps, case: Case<'_>) -> Result<(), Outcome>
     }
 }
 
-/// Whether Fineract has stored the key, so that sending it again executes nothing. An earlier answer must have
-/// shown the key, and nothing may have removed it since: neither a checker who deleted the command, nor a
-/// restore of Fineract.
+/// Whether Fineract has certainly stored the key. If so, sending the key again executes nothing. An earlier answer
+/// must show that Fineract has stored the key. After that answer, neither a checker who deleted the command nor a
+/// restore of Fineract may have removed the key.
 async fn is_key_stored(deps: &Deps, case: Case<'_>, history: &History<'_>) -> bool {
     if !history.is_kept(deps.settings.keys_kept_for) || case.audit == Some(Audit::Unseen) {
         return false;
     }
-    // Reads since the claim may have taken longer than the time from the answer to the failure.
+    // The history counts ages up to the claim. The reads since the claim may have taken longer than the time
+    // between the answer and the failure, so count the age up to now.
     let seen = case.claimed.age_now(history.since_still_running_answer());
     let has_failed = deps
         .fineract
@@ -210,14 +211,17 @@ async fn refuse(deps: &Deps, case: Case<'_>, refusal: Refusal) -> Outcome {
     close(deps, case, refused).await
 }
 
-/// Refuses a payload that was valid when it was accepted, but is not under the current settings.
+/// Refuses a payload that was valid at acceptance, but is invalid under the current settings.
 async fn no_longer_valid(deps: &Deps, case: Case<'_>, invalid: &InvalidPayload) -> Outcome {
     let fields: Vec<&str> = invalid
         .problems
         .iter()
         .map(|problem| problem.pointer.as_str())
         .collect();
-    let message = format!("Not sent: no longer valid at {}", fields.join(", "));
+    let message = format!(
+        "Not sent: the payload is no longer valid at {}",
+        fields.join(", ")
+    );
     close(deps, case, refused_unsent("invalid_payload", message, true)).await
 }
 

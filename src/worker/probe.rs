@@ -22,7 +22,7 @@ use crate::{
 pub(super) const NOT_HONOURED: &str = "keys_not_honoured";
 
 /// The shortest time between two probes, counted over all gateways, after a probe has found that Fineract ignores
-/// keys. Because the probe is repeated, the gateway notices a repaired server without being restarted.
+/// keys. The gateway repeats the probe to notice, without a restart of its own, that the server was repaired.
 const REPROBE_AFTER: Duration = Duration::from_secs(5);
 
 /// How long the verdict "not honoured" is valid if no probe is possible and processes cannot be told apart.
@@ -31,7 +31,7 @@ const UNNAMED_VERDICT_VALID_FOR: Duration = Duration::from_mins(10);
 /// The result of a probe, and the lane whose client or loan it used.
 type ProbeResult = (ProbeVerdict, Option<String>);
 
-/// Why no command of a kind of command may be sent now.
+/// Why no command of this kind may be sent now.
 #[derive(Debug)]
 pub(super) enum KeyTrustError {
     /// Fineract does not honour the keys of this kind of command.
@@ -56,8 +56,8 @@ impl From<Failure> for KeyTrustError {
     }
 }
 
-/// Finds out whether keys of a kind of command are honoured: from the cache, which another task may have filled while
-/// this one waited for its turn, else from the verdict in the database, else by a probe.
+/// Finds out whether keys of a kind of command are honoured: from the cache (another task may have filled it while
+/// this task waited for its turn), otherwise from the verdict in the database, otherwise by a probe.
 pub(super) async fn verify_keys(
     deps: &Deps,
     kind: FineractCommand,
@@ -115,7 +115,7 @@ pub(super) async fn verify_keys(
     Ok(trust)
 }
 
-/// Writes a verdict on a kind's keys to the database and to the cache.
+/// Writes a verdict on the keys of a kind of command to the database and to the cache.
 pub(super) async fn write_verdict(
     deps: &Deps,
     kind: FineractCommand,
@@ -124,7 +124,7 @@ pub(super) async fn write_verdict(
     process: Option<Process>,
 ) -> Result<Trust, KeyTrustError> {
     let honoured = result == ProbeVerdict::Honoured;
-    // Block this kind before any other gateway can read the verdict, so that nothing more is sent.
+    // Block this kind of command before any other gateway can read the verdict, so that nothing more is sent.
     if !honoured {
         block_keys(deps, kind);
     }
@@ -194,7 +194,7 @@ fn trust_last_verdict(last: &KeyVerdict, is_same: bool) -> Result<Trust, KeyTrus
     }
 }
 
-/// Sends a command that must be refused, to one client or loan after another until the answers are conclusive.
+/// Sends a command that Fineract must refuse to one client or loan after another, until the answers are conclusive.
 async fn probe_keys(
     deps: &Deps,
     kind: FineractCommand,
@@ -216,8 +216,8 @@ async fn probe_keys(
     Ok((ProbeVerdict::Inconclusive, None))
 }
 
-/// Whether this number still belongs to the client or loan with the external id of the lane and, for a loan, whether
-/// its state makes Fineract refuse the command.
+/// Whether the client or loan is fit for the probe. Its number must still belong to the external id of the lane. A
+/// loan must also be in a state in which Fineract refuses the command.
 async fn is_suitable(
     deps: &Deps,
     kind: FineractCommand,
@@ -277,8 +277,8 @@ async fn probe_on(
     Ok(result)
 }
 
-/// Whether the answer means that Fineract is unavailable or rejects every request, so that it says nothing about this
-/// command. A 500 does not: it concerns this client or loan, so the gateway tries the next client or loan.
+/// Whether the answer means that Fineract is unavailable or rejects every request. Such an answer says nothing
+/// about this command. A 500 is different: it concerns this client or loan, so the gateway tries the next one.
 fn is_outage(answer: &Answer) -> bool {
     matches!(answer.status, 300..=399 | 401 | 429 | 502..=504)
 }

@@ -16,8 +16,8 @@ use crate::{
     fineract::{ReadFailure, Subject},
 };
 
-/// Decides what happens to an operation whose reads failed: it is refused, retried or parked, or it blocks a
-/// scope.
+/// Decides what happens to an operation whose reads failed: the operation is refused, retried or parked, or its scope
+/// is blocked.
 pub(super) async fn read_failed(deps: &Deps, case: Case<'_>, failure: ReadFailure) -> Outcome {
     let claimed = case.claimed;
     let answer = match failure {
@@ -58,8 +58,8 @@ pub(super) async fn read_failed(deps: &Deps, case: Case<'_>, failure: ReadFailur
     }
 }
 
-/// Ends the operation with Fineract's refusal. If the gateway knows the number of the missing client or loan,
-/// it checks the books first.
+/// Ends the operation with Fineract's refusal. If the gateway knows the number of the missing client or loan, the
+/// gateway checks the books first.
 async fn refused_by_read(deps: &Deps, case: Case<'_>, answer: &Answer) -> Outcome {
     let is_known = answer.status == 404 && case.knows_a_number();
     match check_books_before_absence(deps, case.claimed, is_known).await {

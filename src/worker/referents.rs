@@ -22,16 +22,16 @@ const SUBJECT_IS_GONE: &str = "subject_is_gone";
 /// What the numbers in a command refer to now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ReferentCheck {
-    /// Each still refers to the same object.
+    /// Each number still refers to the same object.
     Same,
-    /// Fineract has no object under one of them.
+    /// Fineract has no object under one of the numbers.
     Gone(ReferentKind),
-    /// One refers to another object.
+    /// One of the numbers refers to another object.
     Different,
 }
 
-/// Ensures, before a command is sent again, that the numbers in it still refer to the same objects. `Err`: do
-/// not send it.
+/// Ensures, before a command is sent again, that the numbers in it still refer to the same objects. `Err`: do not
+/// send the command.
 pub(super) async fn require_same_referents(
     deps: &Deps,
     case: Case<'_>,
@@ -53,7 +53,7 @@ pub(super) async fn require_same_referents(
     }
 }
 
-/// Reads what the numbers in an attempt's command refer to now. `Err`: that cannot be determined now.
+/// Reads what the numbers in an attempt's command refer to now. `Err`: Fineract or the database could not be read.
 pub(super) async fn check_referents(
     deps: &Deps,
     claimed: &Claimed,

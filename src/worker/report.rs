@@ -1,4 +1,4 @@
-//! Logs and counts what became of an attempt.
+//! Logs and counts the outcomes of attempts and the ends of operations.
 
 use crate::{
     domain::{Reply, State},

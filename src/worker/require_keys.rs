@@ -53,8 +53,8 @@ pub(super) async fn require_keys(deps: &Deps, case: Case<'_>) -> Result<Trust, O
     }
 }
 
-/// How far the commands of a kind can rely on their keys: the last verdict, or else a new probe. With
-/// `of_current_process`, the verdict must be about the process of Fineract that answers now.
+/// How far commands of this kind can rely on their keys, according to the last verdict or, without a valid one, to
+/// a new probe. With `of_current_process`, the verdict must be about the process of Fineract that answers now.
 pub(super) async fn key_trust(
     deps: &Deps,
     kind: FineractCommand,
@@ -88,8 +88,9 @@ fn was_sent(case: Case<'_>) -> bool {
         .may_have_reached_fineract_under(case.claimed.key_number)
 }
 
-/// Delays an operation because Fineract refused the key probe with this answer. The operation waits for the
-/// same reason as if its own command had been answered so, but only its own answer can end it.
+/// Delays an operation because Fineract refused the key probe with this answer. The operation waits as if its own
+/// command had received this answer. But it cannot end because of this answer: only an answer to its own command
+/// can end it.
 async fn wait_after_refused_probe(deps: &Deps, claimed: &Claimed, answer: &Answer) -> Outcome {
     let reply = Reply::Answer(answer.clone());
     match decision::decide(&reply, &History::new(&[]), deps.settings.patience) {

@@ -1,5 +1,5 @@
-//! Executes an operator's resolution: ends the operation as stated if Fineract does not contradict, without
-//! sending a command.
+//! Executes an operator's resolution: ends the operation as the operator has stated, if Fineract does not
+//! contradict the statement.
 
 use std::time::Duration;
 
@@ -24,9 +24,9 @@ use crate::{
 /// The code of a failure that an operator has stated.
 const RESOLVED_AS_FAILED: &str = "resolved_as_failed";
 
-/// Reads Fineract and ends the operation as the operator has stated, or parks it again. Inconclusive evidence
-/// does not contradict. `Ok`: the command waited for a checker; send its key again to learn the result, which
-/// executes nothing.
+/// Reads Fineract and ends the operation as the operator has stated, or parks it again. Inconclusive evidence does
+/// not contradict the operator. `Ok`: the command was submitted to a checker. Send its key again to learn the
+/// result; this executes nothing.
 pub(super) async fn resolve(
     deps: &Deps,
     case: Case<'_>,
@@ -38,7 +38,8 @@ pub(super) async fn resolve(
     } else {
         Audit::Unseen
     };
-    // An effect that exists decides, even if another command still waits for a checker.
+    // If the operation's effect exists, the operation has succeeded, even if another command still waits for a
+    // checker.
     let found = match resolution {
         Resolution::Succeeded => match find_effect(deps, case).await? {
             (_, ours @ Evidence::Ours(_)) => {
@@ -48,16 +49,16 @@ pub(super) async fn resolve(
         },
         Resolution::Failed => None,
     };
-    // Do not send a key to other books than its own. But a restored Fineract may show the command as waiting
-    // again.
+    // Send a key only to the books to which it was sent before. But even other books may show the command as
+    // waiting, for example those of a restored Fineract.
     let is_of_these_books = !case.was_sent_to_other_books();
     match (audit, resolution) {
         (Audit::Unchecked | Audit::Checked, _) if is_of_these_books => return Ok(audit),
         (Audit::Unchecked, Resolution::Failed) => {
             return Err(park("awaiting_checker"));
         }
-        // In the books to which it was sent, the command must be visible. In others, it may never have existed,
-        // and the operator may confirm that nothing waits.
+        // In the books to which the command was sent, Fineract must show the command. In other books, the command may
+        // never have existed, so the operator may confirm there that nothing waits.
         (Audit::Unseen, Resolution::Failed)
             if awaits_checker && (is_of_these_books || !case.claimed.nothing_waits) =>
         {
@@ -76,7 +77,7 @@ pub(super) async fn resolve(
         (Resolution::Succeeded, _, Evidence::Changed(body)) => {
             succeeded_by_evidence(deps, case, Evidence::Ours(body)).await
         }
-        // Later operations that this database has forgotten as well may have changed the effect.
+        // This database may also have forgotten later operations that changed the effect.
         (Resolution::Succeeded, finding, _)
             if finding == Finding::CannotTell || may_have_forgotten_attempts(case) =>
         {
@@ -89,7 +90,7 @@ pub(super) async fn resolve(
             }
         }
         (Resolution::Failed, Finding::Absent | Finding::CannotTell, _) => {
-            let message = "It had no effect in Fineract, as an operator has made sure";
+            let message = "The operation had no effect in Fineract; an operator has verified this";
             refused_unsent(
                 RESOLVED_AS_FAILED,
                 message.to_owned(),
@@ -103,9 +104,9 @@ pub(super) async fn resolve(
     })
 }
 
-/// Ensures that no command of the operation takes effect after the evidence was read: none may wait for a
-/// checker, and none may have been sent recently, including the time that a restored database has forgotten.
-/// `Err`: that is not certain.
+/// Ensures that no command of the operation takes effect after the evidence was read. No command may wait for a
+/// checker. No command may have been sent recently, not even a command that a restored database has forgotten. `Err`:
+/// a command may still take effect.
 ///
 /// The gateway knows nothing about the checkers of other books; the operator has dealt with them before
 /// confirming the books (`docs/RECOVERY.md`).
@@ -119,7 +120,7 @@ async fn require_no_late_effect(deps: &Deps, case: Case<'_>) -> Result<(), Outco
     if may_have_run {
         let uptime = deps.fineract.uptime().await;
         history = history.up_for(uptime);
-        // If Fineract was started after that time, no command of it runs any more.
+        // If Fineract was started after the forgotten time, no command from that time still runs.
         forgotten = forgotten
             .map(|time| case.claimed.age_now(time))
             .filter(|time| uptime.is_none_or(|uptime| uptime >= *time));
@@ -140,9 +141,9 @@ async fn require_no_late_effect(deps: &Deps, case: Case<'_>) -> Result<(), Outco
     })
 }
 
-/// The success body of an effect that only the operator knows, with the number to which the command was sent.
-/// Without an attempt it is the number of the lane's client or loan. `None` for a create without a number,
-/// whose effect would be visible.
+/// The success body for an effect that only the operator knows of. It contains the number of the client or loan to
+/// which the command was sent or, without an attempt, the number of the lane's client or loan. `None` for a create
+/// without a number: if the create had succeeded, the evidence would show it.
 fn stated_success(case: Case<'_>) -> Option<String> {
     let history = case.history();
     let (loan, client) = match history.request() {
@@ -161,7 +162,7 @@ fn stated_success(case: Case<'_>) -> Option<String> {
     Some(body.to_string())
 }
 
-/// Whether the dependents fail too, according to Fineract's last answer.
+/// Whether the dependents of the operation fail too, according to Fineract's last answer.
 fn fails_dependents(case: Case<'_>) -> bool {
     let reply = case.attempts.last().and_then(|last| last.reply.as_ref());
     let codes = match reply {

@@ -15,8 +15,8 @@ use crate::{
     store::StartAttempt,
 };
 
-/// Commits the attempt, then sends its command. `Err`: it was not sent, because the operation is on hold or its
-/// lease has expired.
+/// Commits the attempt, then sends its command. `Err`: the command was not sent, for example because the operation
+/// is on hold or its lease has expired.
 pub(super) async fn send(
     deps: &Deps,
     case: Case<'_>,

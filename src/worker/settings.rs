@@ -13,17 +13,17 @@ pub struct Settings {
     pub max_in_flight: usize,
     /// The highest number of simultaneous `LOAN_CREATE` operations for one lender.
     pub loan_create_per_lender: i64,
-    /// How long the gateway waits before it tries something else.
+    /// How long the gateway repeats a step before it does something else.
     pub patience: Patience,
     /// How long Fineract keeps the keys of processed commands (`FINERACT_KEYS_KEPT_DAYS`).
     pub keys_kept_for: Duration,
-    /// How long an operation is retried for an undecided reason before it is parked.
+    /// How long an operation is retried before it is parked. The time of an outage does not count.
     pub park_after: Duration,
 }
 
 impl Settings {
     /// How often the gateway looks whether somebody else has acted, for example a checker: every `at_most`, or
-    /// sooner where the deployment also gives up on a 425 sooner. So one setting makes a deployment quicker.
+    /// every `stuck_after` if that is shorter. So the setting for `stuck_after` shortens both times.
     pub(super) fn recheck_interval(&self, at_most: Duration) -> Duration {
         at_most.min(self.patience.stuck_after)
     }

@@ -26,7 +26,7 @@ pub(super) async fn succeeded_by_answer(deps: &Deps, case: Case<'_>) -> Outcome 
     deps.note_success();
     check_after_success(deps, case).await;
     Outcome::End(End::Succeeded {
-        // A number of other books is not valid in these.
+        // A number from other books is not valid in the current books.
         resource_id: if case.was_sent_to_other_books() {
             ResourceId::Unchanged
         } else {
@@ -56,8 +56,8 @@ pub(super) async fn succeeded_by_evidence(
     })
 }
 
-/// Reads the changed loan once more after a success, and raises an alarm if its state is wrong nevertheless. A
-/// failed read changes nothing.
+/// Reads the changed loan once more after a success, and raises an alarm if the loan's state is wrong. If the read
+/// fails, the state is not checked.
 pub(super) async fn check_after_success(deps: &Deps, case: Case<'_>) {
     let claimed = case.claimed;
     let Ok(Some(reads)) = (case.entry.reads_after)(&claimed.payload, &deps.deployment) else {
@@ -80,7 +80,7 @@ pub(super) async fn check_after_success(deps: &Deps, case: Case<'_>) {
             }
         }
         Err(failure) => {
-            tracing::debug!(operation.id = %claimed.id, ?failure, "the state after a success could not be read; it is not checked");
+            tracing::debug!(operation.id = %claimed.id, ?failure, "the loan could not be read after a success; its state is not checked");
         }
     }
 }

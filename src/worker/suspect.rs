@@ -11,10 +11,10 @@ use crate::{
     store::Claimed,
 };
 
-/// Blocks a scope because of an answer that may concern all of its operations.
+/// Reacts to an answer that may concern all operations of a scope. A type or a lender is blocked.
 ///
-/// For the deployment, a probe decides: if it fails too, the circuit breaker opens. If it succeeds, the
-/// operation is retried, and parked once it has received the same answer for long enough.
+/// For the deployment, a probe decides. If the probe fails too, the circuit breaker opens. If the probe succeeds,
+/// the operation is retried; it is parked once it has received the same answer for `stuck_after`.
 pub(super) async fn suspect(
     deps: &Deps,
     claimed: &Claimed,
@@ -30,7 +30,7 @@ pub(super) async fn suspect(
             } else if claimed.reason_code.as_deref() != Some(reason_code)
                 || claimed.retrying_for < deps.settings.patience.stuck_after
             {
-                // A single answer may come from one connection or one node.
+                // Retry first: a single answer may come from one bad connection or one bad node.
                 retry(claimed, reason_code, None)
             } else {
                 park(reason_code)

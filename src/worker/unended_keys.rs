@@ -1,5 +1,5 @@
-//! Measures with the monotonic clock how long Fineract has been answering that a command has not ended; the
-//! database's clock may jump.
+//! Measures how long Fineract has been answering that a command has not ended. It uses the monotonic clock, because
+//! the database's clock may jump.
 
 use std::{
     collections::HashMap,

@@ -81,7 +81,7 @@ async fn what_fineract_agrees_with_ends_as_the_operator_says(pool: PgPool) {
     assert_eq!(end["failure_response"], Value::Null);
     assert_eq!(
         end["error_message"],
-        "It had no effect in Fineract, as an operator has made sure"
+        "The operation had no effect in Fineract; an operator has verified this"
     );
     assert_eq!(
         gateway.end_of(&behind).await["status"],

@@ -9,7 +9,7 @@ use crate::domain::{FineractCommand, Request};
 pub enum Audit {
     /// Nobody has approved or rejected the command.
     Unchecked,
-    /// Somebody has approved or rejected the command. Only its key shows which.
+    /// Somebody has approved or rejected the command. Only the answer to its key shows which of the two.
     Checked,
     /// The audit cannot be seen: the command's number is not known, the permission `READ_AUDIT` is missing, the
     /// command was deleted from the list (a 500), or the number belongs to another command. This shows nothing about
@@ -23,8 +23,8 @@ pub enum Audit {
 pub struct Audited {
     action_name: String,
     entity_name: String,
-    /// The number of the command's object. A create has one only after its approval; for a repayment it is that of
-    /// the transaction.
+    /// The number of the object that the command created or changed. A create has a number only after its approval. For
+    /// a repayment, it is the number of the transaction.
     resource_id: Option<i64>,
     loan_id: Option<i64>,
     maker: String,
@@ -38,8 +38,8 @@ impl Audited {
         serde_json::from_str(body)
     }
 
-    /// Whether the audit can belong to this request, sent by one of these users. After a restore of Fineract, the
-    /// number may belong to another command.
+    /// Whether the audit can be that of this request, sent by one of these users. After a restore of Fineract, the
+    /// command's number may belong to another command.
     pub(super) fn is_of(&self, request: &Request, users: &[&str]) -> bool {
         let is = |sent: Option<i64>, shown: Option<i64>| {
             sent.zip(shown).is_none_or(|(sent, shown)| sent == shown)

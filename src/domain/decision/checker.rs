@@ -1,9 +1,9 @@
 //! Commands that wait for a checker (`docs/fineract/checkers.md`).
 //!
-//! Fineract's audit of a command shows whether somebody has checked it. Only the command's key shows the result. The
-//! gateway may send the key only while the audit exists: after a command was deleted from the list, its key is free
-//! again, and sending it would submit the command a second time. Fineract's list of waiting commands is no evidence:
-//! it is empty for a user who may not check.
+//! Fineract's audit of a command shows whether somebody has checked it. Only the answer to the command's key shows the
+//! result. The gateway may send the key only while the audit exists: after a command was deleted from the list, its key
+//! is free again, and sending the key would submit the command a second time. Fineract's list of waiting commands is no
+//! evidence, because the list is empty for a user who may not check.
 
 use std::time::Duration;
 
@@ -17,8 +17,8 @@ use super::{
 use crate::domain::Attempt;
 
 impl<'a> History<'a> {
-    /// Whether a command waits for a checker: Fineract answered so under one of the keys, and no later answer ended
-    /// that key.
+    /// Whether a command waits for a checker: under one of the keys, Fineract answered that the command waits, and no
+    /// later answer ended this key.
     pub fn awaits_checker(&self) -> bool {
         self.keys().any(|key| self.last_pending(key).is_some())
     }
@@ -33,7 +33,8 @@ impl<'a> History<'a> {
             })
     }
 
-    /// Whether any attempt was answered with "waits for a checker". The effect may then carry the checker's name.
+    /// Whether any attempt was answered with "waits for a checker". Fineract may then show the checker, instead of the
+    /// gateway's user, as the author of the effect.
     pub fn has_awaited_checker(&self) -> bool {
         self.attempts
             .iter()
@@ -72,14 +73,14 @@ impl<'a> History<'a> {
 /// show the command.
 pub const UNSEEN: &str = "awaiting_checker_unseen";
 
-/// What an inconclusive answer of a key means if the command's audit was seen before the key was sent.
+/// What an inconclusive answer to a key means, given the audit of the command that was read before the key was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CheckerState {
     /// The command waits for its checker, without a time limit.
     Waiting,
     /// The checker rejected the command. The key will never give another answer.
     Rejected,
-    /// The checker rejected the command, but a command under another key may wait as well.
+    /// The checker rejected the command, but a command under another key may also wait for a checker.
     RejectedAndUnknown,
 }
 
@@ -87,9 +88,9 @@ pub(super) enum CheckerState {
 /// "Answers under a key").
 const DATA_INTEGRITY: &str = "error.msg.data.integrity.issue";
 
-/// The state of the command if the answer is the one that Fineract gives while a command waits, or after it was
-/// rejected: 425, or up to 1.10.1 a 403 of the database (`docs/fineract/release-1.10.1.md`, "Answers under a key").
-/// `None` for any other answer.
+/// The state of a command that was submitted to a checker, if its answer is inconclusive. Fineract gives such an answer
+/// while the command waits and after it was rejected: a 425, or up to 1.10.1 a 403 with an error of the database
+/// (`docs/fineract/release-1.10.1.md`, "Answers under a key"). `None` for any other answer.
 pub(super) fn checker_state(reply: ReplyClass, history: &History<'_>) -> Option<CheckerState> {
     let is_inconclusive = match reply {
         ReplyClass::Running(reason_code) => reason_code == "still_running",

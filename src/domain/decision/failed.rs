@@ -19,7 +19,7 @@ impl<'a> History<'a> {
         keys.len()
     }
 
-    /// The time since the first attempt was sent that ended in an internal error.
+    /// The time since the gateway sent the first attempt that ended in an internal error.
     pub fn failing_for(&self) -> Duration {
         let ages = self.failures().map(|attempt| attempt.age);
         ages.max().unwrap_or_default()

@@ -9,17 +9,16 @@ use super::{
 };
 use crate::domain::{Answer, Attempt, Request};
 
-/// The tolerance for inexact clocks and for a server that is stopping. An attempt counts as ended by a restart only
-/// if it was sent this much earlier than the new process started. A stopping Fineract is gone 38 s after the signal
+/// The tolerance for inexact clocks and for a server that is stopping. An attempt counts as ended by a restart only if
+/// it was sent this much earlier than the new process started. A stopping Fineract has ended 38 s after the signal
 /// (`docs/fineract/outages.md`, "Starting and stopping").
 const RESTART_MARGIN: Duration = Duration::from_mins(1);
 
-/// How much earlier than configured Fineract may purge a key: the purge counts calendar days in a time zone of its
-/// own.
+/// Fineract may purge a key this much earlier than configured, because it counts calendar days in its own time zone.
 const PURGE_MARGIN: Duration = Duration::from_hours(24);
 
-/// All attempts of an operation in their order, the last of them just answered, and what is known about the time
-/// since.
+/// All attempts of an operation in their order, and what is known about the time since. The last attempt was just
+/// answered.
 #[derive(Clone, Copy, Debug)]
 pub struct History<'a> {
     pub(super) attempts: &'a [Attempt],
@@ -30,7 +29,7 @@ pub struct History<'a> {
 }
 
 impl<'a> History<'a> {
-    /// The history of these attempts, with nothing else known.
+    /// The history of these attempts. Everything else is unknown.
     pub fn new(attempts: &'a [Attempt]) -> Self {
         Self {
             attempts,
@@ -41,21 +40,21 @@ impl<'a> History<'a> {
         }
     }
 
-    /// Sets the time for which this process has observed, by its monotonic clock, that the key has not ended. `None`
-    /// if another process observed it, so that only the database's clock is available.
+    /// Sets the time for which this process has observed, by its monotonic clock, that the key has not ended. `None` if
+    /// another process observed this; then only the database's clock counts.
     #[must_use]
     pub fn watched_for(self, watched: Option<Duration>) -> Self {
         Self { watched, ..self }
     }
 
-    /// Sets the time since Fineract's only process started, if it is known. Commands that were sent before no longer
-    /// run.
+    /// Sets the time since Fineract's only process started, if it is known. Commands that were sent before this start
+    /// no longer run.
     #[must_use]
     pub fn up_for(self, uptime: Option<Duration>) -> Self {
         Self { uptime, ..self }
     }
 
-    /// Sets the time for which Fineract has honoured keys, if it is known. Commands that were sent before may not be
+    /// Sets the time for which Fineract has honoured keys, if it is known. Commands that were sent earlier may not be
     /// stored under their keys.
     #[must_use]
     pub fn honoured_for(mut self, honoured_for: Option<Duration>) -> Self {
@@ -134,8 +133,8 @@ impl<'a> History<'a> {
         answers.map(|sent| sent.age).min().unwrap_or_default()
     }
 
-    /// The time since the first answer that says that the current key has not ended yet. An attempt before that
-    /// answer may have been executed late, so it does not count. If both clocks know the time, the shorter one
+    /// The time since the first answer that says that the current key has not ended yet. The time before that answer
+    /// does not count, because an attempt may have been executed late. If both clocks know the time, the shorter time
     /// applies.
     pub fn stuck_for(&self) -> Duration {
         let asked = self
@@ -153,7 +152,7 @@ impl<'a> History<'a> {
         })
     }
 
-    /// Whether a key has an unknown attempt that `counts`, and no later answer showed the end of the key.
+    /// Whether a key has an unknown attempt for which `counts` holds, and no later answer showed the end of the key.
     fn is_open(&self, key_number: i32, counts: impl Fn(&Attempt) -> bool) -> bool {
         // An attempt without a reply may still be sent: its process may only be suspended.
         let (mut unknown, mut unsent, mut met_unknown) = (false, false, false);
@@ -165,8 +164,8 @@ impl<'a> History<'a> {
                     unknown |= counts(attempt);
                     unsent |= attempt.reply.is_none();
                 }
-                // An attempt before this one holds the key, so no other attempt can start. If all of them are known
-                // to have done nothing, it is unknown which one holds the key.
+                // An earlier attempt holds the key, so no other attempt can start. If all earlier attempts are known to
+                // have done nothing, it is unknown which attempt holds the key.
                 KeyState::Running => {
                     unknown |= !met_unknown && counts(attempt);
                     (unsent, met_unknown) = (false, true);
@@ -188,14 +187,14 @@ impl<'a> History<'a> {
         self.keys().any(|key| self.may_have_run_under(key))
     }
 
-    /// Whether an attempt under this key may have been executed, or may still be running, without a conclusive
-    /// answer. Sending the command again under the same key then need not start anything new.
+    /// Whether an attempt under this key may have been executed, or may still be running, without a conclusive answer.
+    /// If so, sending the same key again may only return the answer to that attempt.
     pub fn may_have_run_under(&self, key_number: i32) -> bool {
         self.is_open(key_number, |_| true)
     }
 
-    /// Whether Fineract may have received any attempt as a command. If so, no answer (not even a stored failure)
-    /// proves that there was no effect until Fineract has been read.
+    /// Whether Fineract may have received any attempt as a command. If so, no answer, not even a stored failure, proves
+    /// that there was no effect: Fineract must be read.
     pub fn may_have_reached_fineract(&self) -> bool {
         self.attempts
             .iter()
@@ -214,8 +213,9 @@ impl<'a> History<'a> {
             .any(|attempt| key_state(attempt) != KeyState::Unchanged)
     }
 
-    /// Whether an attempt before the last one may have had an effect: it has no conclusive answer, or its answer does not
-    /// show the effect. Answers that something must be set up first do not count: they prove that there was none.
+    /// Whether an attempt before the last one may have had an effect: it has no conclusive answer, or its answer does
+    /// not show the effect. An answer that something must be set up first proves that there was no effect, so it does
+    /// not count.
     pub fn earlier_effect_unknown(&self) -> bool {
         let earlier = self.attempts.split_last().map_or(&[][..], |(_, rest)| rest);
         self.may_have_run() || earlier.iter().any(ended_with_effect_unknown)
@@ -231,9 +231,9 @@ impl<'a> History<'a> {
                 .any(|attempt| attempt.key_number != current && ended_with_effect_unknown(attempt))
     }
 
-    /// Whether Fineract may no longer have a row for this key: the first attempt under it is as old as the rows that
-    /// Fineract's job "Purge Processed Commands" removes (`docs/fineract/idempotency.md`, "Keys are purged"), or it
-    /// is from a time when keys may have been ignored.
+    /// Whether Fineract may no longer have a row for this key: the first attempt under the key is as old as the rows
+    /// that Fineract's job "Purge Processed Commands" removes (`docs/fineract/idempotency.md`, "Keys are purged"), or
+    /// Fineract may have ignored keys at the time of that attempt.
     pub fn may_be_forgotten(&self, key_number: i32, kept_for: Duration) -> bool {
         let oldest = self.of_key(key_number).map(|attempt| attempt.age).max();
         oldest.is_some_and(|age| {
@@ -255,8 +255,8 @@ impl<'a> History<'a> {
         self.is_open(key, |attempt| !self.ended_with_fineract(attempt))
     }
 
-    /// The commands that may still be executed: the first attempt under each such key, and whether Fineract still has
-    /// the key (which it keeps for `kept_for`), so that sending the key again executes nothing new.
+    /// The commands that may still be executed, as the first attempt under each key. `true`: Fineract still has the key
+    /// (it keeps keys for `kept_for`), and sending the key again executes nothing new.
     pub fn open_commands(&self, kept_for: Duration) -> Vec<(&'a Attempt, bool)> {
         self.keys()
             .filter(|key| self.may_still_run_under(*key))
@@ -271,19 +271,19 @@ impl<'a> History<'a> {
             .collect()
     }
 
-    /// Whether Fineract still has the current key, which it keeps for `kept_for`.
+    /// Whether Fineract, which keeps keys for `kept_for`, still has the current key.
     pub fn is_kept(&self, kept_for: Duration) -> bool {
         self.still_running_answers() > 0 && !self.may_be_forgotten(self.key_number(), kept_for)
     }
 
-    /// Whether the current key has ended, so that Fineract would always return the same answer under it.
+    /// Whether the current key has ended. If so, Fineract always returns the same answer under this key.
     pub fn key_has_ended(&self) -> bool {
         self.current()
             .is_some_and(|attempt| key_state(attempt) == KeyState::Ended)
     }
 
-    /// Whether Fineract executed the last attempt anew although an earlier one under the same key may have been
-    /// executed. Fineract then no longer knew the key, or never did.
+    /// Whether Fineract executed the last attempt anew although an earlier attempt under the same key may have run.
+    /// Fineract then no longer knew the key, or never knew it.
     pub fn key_was_not_recognised(&self) -> bool {
         let Some((current, earlier)) = self.attempts.split_last() else {
             return false;

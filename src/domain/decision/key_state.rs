@@ -10,7 +10,7 @@ pub(super) enum KeyState {
     Unchanged,
     /// The command may have been executed, or may still be running.
     Unknown,
-    /// An earlier attempt has not ended. Fineract executed nothing for this one.
+    /// An earlier attempt has not ended. Fineract executed nothing for this attempt.
     Running,
     /// The command waits for a checker.
     Pending,

@@ -1,7 +1,7 @@
 //! Decides what an answer of Fineract means. The decision is pure and exhaustive, and never depends on message texts.
 //!
-//! The same key comes first, because the answer stored under it is the only proof of which operation an effect
-//! belongs to. Fineract is read only where the key gives no answer (`docs/fineract/idempotency.md`, "After a lost
+//! The gateway sends the same key first, because the answer that is stored under the key proves best to which operation
+//! an effect belongs. It reads Fineract only if the key gives no answer (`docs/fineract/idempotency.md`, "After a lost
 //! answer"; `docs/fineract/commands.md`, "What each answer says about a retry"; `ARCHITECTURE.md`, "Never twice").
 //! `docs/DECISIONS.md` lists every case; the tests generate it.
 
@@ -30,15 +30,16 @@ pub use self::{
 use self::{checker::CheckerState, reply_class::ReplyClass};
 use super::Reply;
 
-/// How long the gateway waits before it tries something else.
+/// How long the gateway repeats a step before it does something else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {
-    /// `FINERACT_STUCK_AFTER_SECONDS`: how long Fineract may answer 425, or a cached 409, before the gateway reads
-    /// it.
+    /// `FINERACT_STUCK_AFTER_SECONDS`: how long Fineract may answer 425, or a cached 409, before the gateway reads the
+    /// evidence in Fineract.
     pub stuck_after: Duration,
 }
 
-/// How many such answers there must be over [`Patience::stuck_after`] before the gateway reads Fineract.
+/// How often Fineract must answer 425, or a cached 409, before the gateway reads the evidence in Fineract. The time
+/// [`Patience::stuck_after`] must have passed as well.
 const MIN_STILL_RUNNING_ANSWERS: usize = 3;
 
 /// What an answer, or its absence, means for the operation.
@@ -52,7 +53,7 @@ pub enum Decision {
     SameKey {
         /// The stable code of the reason.
         reason_code: &'static str,
-        /// Whether Fineract as a whole may be unavailable. Nobody needs to decide single operations then.
+        /// Whether Fineract as a whole may be unavailable. If so, nobody needs to decide about single operations.
         outage: bool,
     },
     /// The key gives no answer: read Fineract, then decide.
@@ -61,7 +62,7 @@ pub enum Decision {
     AwaitChecker,
     /// A checker has rejected the command in Fineract.
     Rejected,
-    /// Fineract may accept no commands of this scope: find out whether a probe fails too.
+    /// Fineract may accept no commands of this scope: block the scope (the deployment only if a probe fails too).
     Suspect {
         /// The scope that may be blocked.
         scope: Scope,
@@ -130,12 +131,12 @@ pub fn decide(reply: &Reply, history: &History<'_>, patience: Patience) -> Decis
     }
 }
 
-/// The reason code for an answer about another client or loan than that of the request.
+/// The reason code for an answer about another client or loan than the one in the request.
 pub const ANSWER_ABOUT_ANOTHER: &str = "answer_about_another";
 
-/// Decides about a key that has not ended: the command runs, or the server died while it ran, or the command waits
-/// for a checker. Fineract gives the same answer in all three cases (`docs/fineract/idempotency.md`, "The same key
-/// again").
+/// Decides about a key that has not ended: the command runs, the server died while the command ran, or the command
+/// waits for a checker. Fineract gives the same answer in all three cases (`docs/fineract/idempotency.md`, "The same
+/// key again").
 fn not_ended_yet(history: &History<'_>, patience: Patience, reason_code: &'static str) -> Decision {
     if history.stuck_for() >= patience.stuck_after
         && history.still_running_answers() >= MIN_STILL_RUNNING_ANSWERS

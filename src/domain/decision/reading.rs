@@ -2,11 +2,11 @@
 
 use super::History;
 
-/// The question that a reading has to answer. It determines what the absence of evidence means.
+/// The question that a reading has to answer. The question determines what it means if there is no effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Question {
-    /// Fineract refused because the effect exists already, or while another key is unknown: did this operation cause
-    /// it?
+    /// Fineract refused because the effect exists already, or it refused while the result of another key is unknown:
+    /// did this operation cause the effect?
     AlreadyThere,
     /// Fineract refused before it checked the key, after an attempt whose result is unknown: was that attempt
     /// executed?
@@ -21,8 +21,8 @@ pub enum Question {
     /// The operation is to end without another try (it has expired, or its plan refuses it): did an earlier attempt
     /// have an effect?
     Closing,
-    /// The key is so old that Fineract may have purged it, so that sending it again would execute the command again:
-    /// was it executed?
+    /// The key is so old that Fineract may have purged it. Sending the key again would then execute the command again:
+    /// was the command executed?
     Forgotten,
 }
 
@@ -33,19 +33,19 @@ pub enum Finding {
     Ours,
     /// The effect exists and belongs to somebody else.
     NotOurs,
-    /// There is no effect, or it existed before anything was sent, which is no evidence.
+    /// There is no effect, or the effect existed before anything was sent. Such an earlier effect is no evidence.
     Absent,
-    /// Reading cannot decide it.
+    /// The reading does not show whether the effect exists, or to whom it belongs.
     CannotTell,
 }
 
 /// What the decision depends on besides the finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Circumstances {
-    /// Whether other operations have succeeded since this one failed for the first time. If so, Fineract as a whole
-    /// works.
+    /// Whether other operations have succeeded since this operation failed for the first time. If so, Fineract as a
+    /// whole works.
     pub others_succeeded: bool,
-    /// Whether a first command that takes effect late, after a second one under a new key, does no harm.
+    /// Whether a first command does no harm if it takes effect late, after a second command under a new key.
     pub late_command_harmless: bool,
 }
 
@@ -61,7 +61,7 @@ pub enum ReadingDecision {
         /// The stable code of the reason.
         reason_code: &'static str,
     },
-    /// It cannot be decided yet: send the same key again later.
+    /// The reading does not decide yet: send the same key again later.
     SameKey {
         /// The stable code of the reason.
         reason_code: &'static str,
@@ -76,8 +76,7 @@ pub enum ReadingDecision {
 /// The number of keys that must end in a failure before the operation is refused.
 const KEYS: usize = 2;
 
-/// The reason code of an operation that waits although the finding would refuse it: one of its attempts may still
-/// run.
+/// The reason code of an operation that waits because one of its attempts may still run.
 const MAY_STILL_RUN: &str = "an_attempt_may_still_run";
 
 /// Decides what a reading means.
@@ -103,8 +102,8 @@ fn decide_absence(
     circumstances: Circumstances,
 ) -> ReadingDecision {
     match question {
-        // Fineract refused because the effect exists, but it does not. Sending the key again shows whether the
-        // refusal was stored.
+        // Fineract refused because the effect exists, but the reading shows no effect. Sending the key again shows
+        // whether the refusal was stored.
         Question::AlreadyThere if history.key_was_not_recognised() && !history.may_still_run() => {
             ReadingDecision::SameKey {
                 reason_code: "refused_but_absent",
@@ -138,7 +137,8 @@ fn refuse_unless_it_may_run(history: &History<'_>) -> ReadingDecision {
     }
 }
 
-/// Uses a new key, provided that the first command can no longer be executed, or does no harm if it is executed late.
+/// Uses a new key if the first command can no longer be executed, or does no harm if it is executed late. Otherwise
+/// uses the same key.
 fn new_key(
     history: &History<'_>,
     circumstances: Circumstances,

@@ -22,7 +22,7 @@ pub enum Scope {
 pub(super) enum Key {
     /// The command has ended under the key. Fineract will return the same answer again.
     Ended,
-    /// Fineract did not check the key. The state of earlier attempts under it has not changed.
+    /// Fineract did not check the key. The state of earlier attempts under the key has not changed.
     NotChecked,
     /// The command may have been executed nevertheless.
     Unclear,
@@ -56,7 +56,7 @@ pub(super) enum ReplyClass {
     Conflicted,
     /// Fineract refused the command.
     Refused {
-        /// Whether it refused because the object exists already, or because its state has changed.
+        /// Whether Fineract refused because the object exists already, or because the object's state has changed.
         already_there: bool,
         /// What the refusal shows about the key.
         key: Key,
@@ -119,7 +119,7 @@ impl ReplyClass {
             // A stored 500: the command's handler failed.
             500 if answer.cached => Self::Failed,
             // The handler failed, or a filter failed before the key was checked, or the result could not be stored
-            // after the effect. Only the key shows which.
+            // after the effect. Only sending the key again shows which of the three.
             500 => Self::Unclear {
                 reason_code: "failed_inside_fineract",
                 outage: true,
@@ -155,8 +155,8 @@ impl ReplyClass {
                 unready(Scope::Deployment, "password_expired", Key::NotChecked)
             }
             (409, Meaning::Conflict) => Self::Conflicted,
-            // Besides the code of a lock, Fineract has another one for a lock that nobody may override
-            // (`docs/fineract/commands.md`, "Errors without the envelope").
+            // Fineract has another code for a lock that nobody may override (`docs/fineract/commands.md`, "Errors
+            // without the envelope").
             (409, _) | (_, Meaning::Locked) => Self::NotNow {
                 reason_code: "locked_in_fineract",
                 outage: false,
@@ -165,8 +165,8 @@ impl ReplyClass {
                 reason_code: "read_only_server",
                 outage: true,
             },
-            // The command's handler may also give this answer (an active client needs another permission). Fineract
-            // stores it in that case.
+            // The command's handler may also give this answer, for example because an active client needs another
+            // permission. In that case, Fineract stores the answer.
             (_, Meaning::PermissionMissing) => unready(Scope::Type, "permission_missing", stored),
             (_, Meaning::LenderUnready) => unready(Scope::Lender, "lender_unready", stored),
             (_, Meaning::OfficeMissing) => unready(Scope::Type, "office_missing", stored),
@@ -216,7 +216,8 @@ impl ReplyClass {
         }
     }
 
-    /// Classifies a refusal without Fineract's envelope: it did not reach a command, or a proxy sent it.
+    /// Classifies a refusal without Fineract's envelope: the request did not reach a command, or a proxy sent the
+    /// answer.
     fn without_code(answer: &Answer) -> Self {
         let suspect = |reason_code, key| Self::Unready {
             scope: Scope::Deployment,
@@ -228,7 +229,7 @@ impl ReplyClass {
             // The body of a stored answer may be lost (`docs/fineract/idempotency.md`, "The body of a stored
             // answer").
             _ if answer.cached => Self::Failed,
-            // The tenant is unknown; but any server answers this as well if it cannot parse what arrives on a
+            // The tenant is unknown. But any server also gives this answer if it cannot parse what arrives on a
             // connection.
             400 => suspect("bad_request_without_code", Key::Unclear),
             // A firewall also inspects answers, so the command may have been executed.

@@ -1,11 +1,11 @@
-//! Interprets successes: which client, loan or payment they are about, and whether they are complete.
+//! Interprets successes: which client, loan or payment a success is about, and whether it is complete.
 
 use serde::Deserialize;
 
 use crate::domain::{Answer, Method, ReferentKind, Request, ResourceId};
 
-/// The fields of a command's result that matter (`docs/fineract/commands.md`, "The result body"). In a stored answer,
-/// any of them may be null.
+/// The fields of a command's result that the gateway uses (`docs/fineract/commands.md`, "The result body"). In a stored
+/// answer, any of them may be null.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct CommandResult {
@@ -44,7 +44,7 @@ pub(super) fn pending_command(answer: &Answer) -> Option<i64> {
         .and_then(|result| result.command_id)
 }
 
-/// The fields of a command's body that matter.
+/// The fields of a command's body that the gateway needs to interpret the result.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Command {
@@ -59,8 +59,9 @@ impl Command {
     }
 }
 
-/// Whether the result is about another client, loan or payment than the request: a key does not include them
-/// (`docs/fineract/idempotency.md`, "What a key covers"). Fields that the result omits do not count as different.
+/// Whether the result is about another client, loan or payment than the request. This is possible because a key does
+/// not include the client, loan or payment (`docs/fineract/idempotency.md`, "What a key covers"). Fields that the
+/// result omits do not count as different.
 pub(super) fn is_about_another(result: &CommandResult, request: &Request) -> bool {
     let command = Command::of(request);
     let text = |id: &Option<serde_json::Value>| {
@@ -90,9 +91,9 @@ pub(super) fn is_about_another(result: &CommandResult, request: &Request) -> boo
 }
 
 impl Request {
-    /// The external id that a success shows for the client or loan that the command addressed by number, with that
-    /// number. `None` if the success shows none. The answer to a transaction shows the external id of the
-    /// transaction.
+    /// The client or loan that the command addressed by number, and the external id that the success shows for it.
+    /// `None` if the success shows no external id. Also `None` for a transaction, because its answer shows the external
+    /// id of the transaction.
     pub fn answered_name(&self, success: &str) -> Option<(ReferentKind, i64, String)> {
         let result: CommandResult = serde_json::from_str(success).ok()?;
         let name = result.resource_external_id?.as_str()?.to_owned();

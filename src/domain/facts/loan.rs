@@ -19,7 +19,7 @@ pub struct Loan {
     pub id: i64,
     /// The caller's id of the loan.
     pub external_id: Option<String>,
-    /// The state; decisions use its number (`docs/fineract/loans.md`, "Loan states").
+    /// The state. Decisions use the number of the state (`docs/fineract/loans.md`, "Loan states").
     pub status: Choice,
     /// The client's number.
     pub client_id: i64,
@@ -75,9 +75,9 @@ pub struct Loan {
     pub grace_on_interest_charged: Option<i32>,
     /// The number of days before arrears start to age.
     pub grace_on_arrears_ageing: Option<i32>,
-    /// The day from which interest is charged, if it was fixed.
+    /// The day from which interest is charged, if such a day was fixed.
     pub interest_charged_from_date: Option<Day>,
-    /// The day of the first instalment, if it was fixed.
+    /// The day of the first instalment, if such a day was fixed.
     pub expected_first_repayment_on_date: Option<Day>,
     /// The dates of the loan's state changes and the users who made them.
     pub timeline: LoanTimeline,
@@ -92,19 +92,19 @@ pub struct Loan {
     /// 1.10.1 omits the field if there are none.
     #[serde(default)]
     pub transactions: Vec<Transaction>,
-    /// The notes, if they were requested. No recorded answer contains notes: this follows Fineract's source code, and
-    /// notes of another form are skipped.
+    /// The notes, if they were requested. No recorded answer contains notes, so the form of a note is taken from
+    /// Fineract's source code. Notes of another form are skipped.
     #[serde(default, deserialize_with = "readable_notes")]
     pub notes: Vec<Note>,
 }
 
-/// A note of a loan or of one of its transactions; `associations=notes` lists both.
+/// A note of a loan or of one of the loan's transactions. `associations=notes` lists both kinds of notes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
     /// The text of the note.
     pub text: String,
-    /// The number of the transaction that the note belongs to. The note of a repayment has one; the note of a
-    /// disbursement belongs to the loan.
+    /// The number of the transaction that the note belongs to. `None` for a note of the loan. The note of a repayment
+    /// belongs to its transaction, the note of a disbursement belongs to the loan.
     pub transaction: Option<i64>,
 }
 
@@ -177,7 +177,7 @@ pub struct LoanCharge {
     pub name: String,
     /// The amount or the percentage by which the charge was defined.
     pub amount_or_percentage: Amount,
-    /// The day on which it is due, if it was fixed.
+    /// The day on which the charge is due, if such a day was fixed.
     pub due_date: Option<Day>,
 }
 
@@ -204,13 +204,13 @@ pub struct Transaction {
     pub kind: Choice,
     /// The amount of the transaction.
     pub amount: Amount,
-    /// The external id that the caller of Fineract gave to the transaction.
+    /// The external id that was sent to Fineract with the transaction.
     pub external_id: Option<String>,
     /// Whether the transaction itself was undone.
     pub manually_reversed: bool,
-    /// The day on which it was undone, alone or together with others.
+    /// The day on which the transaction was undone, alone or together with other transactions.
     pub reversed_on_date: Option<Day>,
-    /// How it was paid, if a payment type was given.
+    /// How the transaction was paid, if a payment type was given.
     pub payment_detail_data: Option<PaymentDetail>,
 }
 
@@ -245,15 +245,15 @@ impl Loan {
             .filter(move |transaction| transaction.kind.id == kind && transaction.stands())
     }
 
-    /// The amount that was actually disbursed, as the sum of the transactions. The loan's own figures omit what
-    /// Fineract disburses beyond the tranches (`docs/fineract/payments.md`, "Paying beyond the tranches").
+    /// The amount that was actually disbursed, as the sum of the transactions. The totals in the loan omit what
+    /// Fineract disbursed beyond the tranches (`docs/fineract/payments.md`, "Paying beyond the tranches").
     pub fn paid(&self) -> Amount {
         total(self.disbursements().map(|transaction| transaction.amount))
     }
 }
 
-/// The exact sum of Fineract's amounts. They have at most 19 digits, so their sum stays far below the limit of the
-/// type.
+/// The exact sum of Fineract's amounts. Such an amount has at most 19 digits, so the sum stays far below the limit of
+/// `Decimal`.
 pub(crate) fn total(amounts: impl Iterator<Item = Amount>) -> Amount {
     Amount(
         amounts
@@ -268,7 +268,7 @@ impl Transaction {
         serde_json::from_str(body)
     }
 
-    /// Whether the transaction has not been undone. An undone disbursement can only be recognised by its date
+    /// Whether the transaction has not been undone. Only `reversed_on_date` shows that a disbursement was undone
     /// (`docs/fineract/payments.md`, "Undone payments").
     pub const fn stands(&self) -> bool {
         !self.manually_reversed && self.reversed_on_date.is_none()

@@ -1,7 +1,8 @@
 //! Fineract's clients, loans and products, with the fields that operations use.
 //!
-//! A field that every real Fineract shows is required. If it is missing, the answer is not understood; it does not
-//! mean "no" or "none". Only fields that some recorded answers omit are optional.
+//! A field that every real Fineract shows is required. If a required field is missing, the answer counts as
+//! unreadable: the gateway does not take a missing field for "no" or "none". Only fields that some recorded answers
+//! omit are optional.
 
 mod loan;
 
@@ -25,9 +26,9 @@ pub struct Facts {
     pub loan: Option<Loan>,
     /// The payment type of UTRs.
     pub payment_type: Option<Named>,
-    /// The office of new clients; also `None` if the gateway's user may not see it.
+    /// The office of new clients. Also `None` if the gateway's user may not read offices.
     pub office: Option<Named>,
-    /// The transaction, whether it has been undone or not.
+    /// The transaction, which may have been undone.
     pub transaction: Option<Transaction>,
 }
 
@@ -38,7 +39,7 @@ impl Facts {
     }
 }
 
-/// One of Fineract's enum values. Requests contain its number (`docs/fineract/loans.md`, "Enum values").
+/// An enum value of Fineract. Requests contain the number of the value (`docs/fineract/loans.md`, "Enum values").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub struct Choice {
     /// The number of the value.
@@ -120,7 +121,7 @@ pub struct Product {
     pub disallow_expected_disbursements: bool,
     /// The highest outstanding balance of a loan with tranches.
     pub outstanding_loan_balance: Option<Amount>,
-    /// The charges, possibly none. Fineract does not add them to a loan by itself.
+    /// The charges, possibly none. Fineract does not add these charges to a loan by itself.
     pub charges: Vec<ProductCharge>,
 }
 
@@ -139,7 +140,8 @@ pub struct ProductCharge {
 }
 
 impl Product {
-    /// Parses Fineract's answer for one product. An entry in the list of products lacks required fields.
+    /// Parses Fineract's answer for one product. An entry of the list of products cannot be parsed, because it lacks
+    /// required fields.
     pub fn parse(body: &str) -> Result<Self, serde_json::Error> {
         serde_json::from_str(body)
     }

@@ -2,8 +2,8 @@
 
 use super::{Method, OperationType, Request};
 
-/// A command, as Fineract routes it. Whatever depends on the command is decided by matches on it without a wildcard, here and in
-/// `key_probe`, so that the compiler asks for a new one everywhere.
+/// A command, as Fineract routes it. Everything that depends on the command is a `match` without a wildcard, here and
+/// in `key_probe`. When a command is added, the compiler therefore demands a decision in each of these places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FineractCommand {
     /// `POST /clients`.
@@ -185,9 +185,10 @@ impl FineractCommand {
         }
     }
 
-    /// Whether a late first command does no harm after a second one under a new key. For most commands, a natural key
-    /// (an external id, or the state of the loan) makes Fineract refuse the later of the two. But a late update may
-    /// overwrite a newer one, and a late undo may undo something that was done again.
+    /// Whether a first command does no harm if Fineract executes it late, after a second command under a new key. For
+    /// most commands, a natural key (an external id, or the state of the loan) makes Fineract refuse the later of the
+    /// two commands. But a late update may overwrite a newer update, and a late undo may undo something that was done
+    /// again.
     pub const fn late_copy_is_harmless(self) -> bool {
         match self {
             Self::CreateClient
@@ -204,7 +205,8 @@ impl FineractCommand {
         }
     }
 
-    /// The request for this command; `number` is the client or loan that it addresses, and is ignored by a create.
+    /// The request for this command. `number` is the number of the client or loan that the command addresses; a create
+    /// ignores it.
     pub fn request(self, number: i64, body: Option<String>) -> Request {
         let resource = self.resource();
         let mut path = match self.address() {
@@ -224,7 +226,7 @@ impl FineractCommand {
 }
 
 impl Request {
-    /// The command that this request is, if it is one of the gateway's.
+    /// The command that this request is, or `None` if the gateway sends no such command.
     pub fn command(&self) -> Option<FineractCommand> {
         FineractCommand::of_request(self.method, &self.path)
     }

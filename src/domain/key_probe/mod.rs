@@ -3,12 +3,12 @@
 
 use super::{Answer, FineractCommand, OperationType, Request, error_codes};
 
-/// The object on which a command is probed, so that Fineract must refuse it.
+/// The object to which a probe sends its command. Fineract must refuse the command on this object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProbeSubject {
-    /// No object: the body alone is refused.
+    /// No object: Fineract refuses the command because of its body alone.
     Nothing,
-    /// A client: the body contains no change.
+    /// A client: Fineract refuses the command because its body contains no valid change.
     Client,
     /// A loan in one of these states, which forbid the command regardless of its body.
     Loan {
@@ -30,9 +30,10 @@ pub enum ProbeVerdict {
     Inconclusive,
 }
 
-/// Every state after "pending", except a transfer between two clients.
+/// Every state of a loan after "pending", except the transfer between two clients.
 const PAST_PENDING: &[i32] = &[200, 300, 400, 500, 600, 601, 700];
-/// A loan with tranches can be disbursed again while it is active, and a disbursement may reopen a closed loan.
+/// The states in which Fineract refuses a disbursement. An active loan with tranches can be disbursed again, and a
+/// disbursement may reopen a closed loan, so these states are not in the list.
 const NEVER_PAID_OUT: &[i32] = &[100, 400, 500];
 const NOT_APPROVED: &[i32] = &[100, 300, 400, 500, 600, 601, 700];
 const NOTHING_OWED_YET: &[i32] = &[100, 200, 400, 500];
@@ -52,8 +53,8 @@ impl FineractCommand {
         Self::RepayLoan,
     ];
 
-    /// The command whose probe also covers this one. Two commands cannot be probed: Fineract executes `undodisbursal`
-    /// with any body, and a delete has no body that could be invalid.
+    /// The command whose probe also counts for this command. Two commands cannot be probed: Fineract executes
+    /// `undodisbursal` with any body, and a delete has no body that could be invalid.
     #[must_use]
     pub const fn probed_as(self) -> Self {
         match self {
@@ -72,7 +73,7 @@ impl FineractCommand {
         }
     }
 
-    /// The operation types whose commands this probe covers.
+    /// The operation types for whose commands this probe counts.
     pub fn types_probed(self) -> impl Iterator<Item = OperationType> {
         let all = OperationType::ALL.iter().copied();
         all.filter(move |operation_type| Self::of(*operation_type).probed_as() == self)
@@ -94,7 +95,7 @@ impl FineractCommand {
         }
     }
 
-    /// The object on which the command is probed.
+    /// The object to which the probe of this command is sent.
     pub const fn subject(self) -> ProbeSubject {
         use OperationType as Type;
         const PAST: ProbeSubject = ProbeSubject::Loan {
@@ -153,7 +154,8 @@ impl FineractCommand {
         }
     }
 
-    /// The probe: a request with a body that Fineract refuses. `number` is the client or loan that it addresses.
+    /// The probe: a request with a body that Fineract refuses. `number` is the number of the client or loan that the
+    /// request addresses.
     pub fn probe(self, number: i64) -> Request {
         let body = match self {
             Self::UpdateClient | Self::UpdateLoan | Self::UndoApproval | Self::UndoDisbursal => {
@@ -173,7 +175,8 @@ impl FineractCommand {
 }
 
 impl ProbeVerdict {
-    /// The verdict of the first answer alone, or `None` if it is a refusal, so that the command must be sent again.
+    /// The verdict that the first answer alone gives. `None` if the first answer is a refusal: then the command must
+    /// be sent again.
     pub fn by_first(first: &Answer) -> Option<Self> {
         if is_done(first) && !first.cached {
             Some(Self::NotHonoured)
@@ -184,7 +187,7 @@ impl ProbeVerdict {
         }
     }
 
-    /// The verdict of the second answer, after the first was a refusal or a success.
+    /// The verdict that the second answer gives, after a first answer that was a refusal or a success.
     pub fn by_second(second: &Answer) -> Self {
         if second.cached {
             Self::Honoured
@@ -200,8 +203,8 @@ const fn is_done(answer: &Answer) -> bool {
     matches!(answer.status, 200..=299)
 }
 
-/// Whether Fineract itself refused the command and would always refuse it. Refusals of the caller, temporary refusals
-/// and answers of a proxy do not count.
+/// Whether Fineract itself refused the command and would refuse the command every time. Refusals that concern the
+/// gateway's user or the server, temporary refusals, and answers of a proxy do not count.
 fn is_refusal(answer: &Answer) -> bool {
     matches!(answer.status, 400..=499)
         && !matches!(answer.status, 401 | 404 | 408 | 409 | 425 | 429)

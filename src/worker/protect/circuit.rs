@@ -9,8 +9,8 @@ const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause between two trials, before jitter.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// Closed: everything is sent. Open: nothing is sent, except one trial operation after a pause that doubles
-/// each time.
+/// Closed: everything is sent. Open: nothing is sent, except one trial operation after each pause. The pause
+/// doubles after each failed trial.
 #[derive(Debug, Default)]
 pub(super) struct Circuit {
     open: Option<Open>,
@@ -47,13 +47,13 @@ impl Circuit {
         }
     }
 
-    /// The reason why it is open, if it is.
+    /// The reason why the circuit is open, or `None` if it is closed.
     pub(super) fn reason(&self) -> Option<&'static str> {
         self.open.as_ref().map(|open| open.reason)
     }
 
-    /// Opens the circuit, or doubles its pause after a failed trial. `false`: it was open already; results of
-    /// calls that were in progress then do not change it.
+    /// Opens the circuit, or doubles its pause after a failed trial. `false`: the circuit was open already. The
+    /// results of calls that were in progress when it opened do not change it.
     pub(super) fn open(
         &mut self,
         reason: &'static str,
@@ -74,13 +74,13 @@ impl Circuit {
         true
     }
 
-    /// Closes the circuit. Returns the reason for which it was open.
+    /// Closes the circuit. Returns the reason why it was open.
     pub(super) fn close(&mut self) -> Option<&'static str> {
         self.unanswered = 0;
         self.open.take().map(|open| open.reason)
     }
 
-    /// Notes an answer. Returns the reason for which the circuit is open.
+    /// Notes an answer. Returns the reason why the circuit is open.
     pub(super) fn note_answer(&mut self) -> Option<&'static str> {
         self.unanswered = 0;
         self.reason()
@@ -132,19 +132,22 @@ mod tests {
         let mut circuit = Circuit::default();
         assert!(!circuit.start_trial(now), "closed: no trial needed");
         assert!(open(&mut circuit, now));
-        assert!(!open(&mut circuit, now), "late results change nothing");
+        assert!(!open(&mut circuit, now), "a late result changes nothing");
         for pause in [1, 2, 4, 8, 16, 30, 30] {
             let pause = Duration::from_secs(pause);
             now += pause;
             let just_before = now.checked_sub(Duration::from_millis(1)).unwrap();
             assert!(!circuit.may_try(just_before));
             assert!(circuit.start_trial(now), "after {pause:?}");
-            assert!(!circuit.may_try(now + LONGEST_PAUSE), "one at a time");
+            assert!(!circuit.may_try(now + LONGEST_PAUSE), "one trial at a time");
             assert!(open(&mut circuit, now));
         }
         assert_eq!(circuit.close(), Some(AWAY));
         assert!(open(&mut circuit, now));
-        assert!(circuit.may_try(now + SHORTEST_PAUSE), "short again");
+        assert!(
+            circuit.may_try(now + SHORTEST_PAUSE),
+            "the pause is short again"
+        );
     }
 
     #[test]

@@ -15,8 +15,8 @@ use crate::{domain::FineractHealth, telemetry::wall_clock};
 /// Reason code of a circuit that opened because Fineract did not answer.
 pub(in crate::worker) const UNREACHABLE: &str = "fineract_unreachable";
 
-/// Stops sending to Fineract. While it is open, it admits one real operation after a growing pause; the first
-/// accepted operation closes it. Cheap to clone.
+/// Stops sending to Fineract while the circuit is open. After each of the growing pauses, one real operation is
+/// admitted. The first operation that Fineract accepts closes the circuit. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct CircuitBreaker {
     circuit: Arc<Mutex<Circuit>>,
@@ -67,7 +67,7 @@ impl CircuitBreaker {
         self.lock().is_closed()
     }
 
-    /// Waits until the circuit has been closed.
+    /// Waits until sending is allowed again.
     pub(in crate::worker) async fn changed(&self) {
         self.changed.notified().await;
     }
@@ -116,7 +116,7 @@ impl CircuitBreaker {
         self.publish(FineractHealth::Unknown);
     }
 
-    /// Ends what [`force_open`](Self::force_open) started.
+    /// Ends the stop of sending that [`force_open`](Self::force_open) started.
     pub(in crate::worker) fn end_forced_open(&self) {
         let forced_open = self
             .forced_open
@@ -124,7 +124,10 @@ impl CircuitBreaker {
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         if let Some((reason, _)) = forced_open {
-            tracing::info!(reason, "the reason is resolved; sending resumed");
+            tracing::info!(
+                reason,
+                "the reason for which nothing was sent is resolved; sending resumed"
+            );
             metrics::gauge!("gateway_fineract_blocked", "reason" => reason).set(0);
         }
         self.publish(FineractHealth::Unknown);
@@ -155,7 +158,7 @@ impl CircuitBreaker {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Publishes Fineract's state, or the reason for which nothing is sent regardless of it.
+    /// Publishes Fineract's state. While the circuit is forced open, publishes the reason for that instead.
     fn publish(&self, health: FineractHealth) {
         let forced_open = self.forced_open();
         let health = forced_open.map_or(health, |(reason, since)| FineractHealth::Blocked {
@@ -188,7 +191,7 @@ impl Default for CircuitBreaker {
 /// Why nothing may be sent, and since when.
 type ForcedOpen = (&'static str, DateTime<Utc>);
 
-/// The permission to send. When dropped, it ends the trial, whatever its result.
+/// The permission to send. When the permit of a trial is dropped, the trial ends, regardless of its result.
 #[derive(Debug)]
 pub(in crate::worker) struct SendPermit {
     trial_of: Option<CircuitBreaker>,

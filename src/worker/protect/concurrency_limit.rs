@@ -1,29 +1,29 @@
-//! The number of operations that may call Fineract at the same time, learnt from its answers by additive
-//! increase and multiplicative decrease: one more while latency is stable, half after a sign of overload. No
-//! I/O and no clock.
+//! The number of operations that may call Fineract at the same time. The gateway learns this number from Fineract's
+//! answers by additive increase and multiplicative decrease: one more while latency is stable, half after a sign of
+//! overload. No I/O and no clock.
 
 use std::{collections::HashMap, time::Duration};
 
 use crate::fineract::Kind;
 
-/// The limit at the start and after an outage. A real Fineract on two cores reaches its highest throughput
-/// there, and only becomes slower beyond (`docs/fineract/outages.md`, "Load on two cores").
+/// The limit at the start and after an outage. With this limit, a real Fineract on two cores reaches its highest
+/// throughput; a higher limit only makes Fineract slower (`docs/fineract/outages.md`, "Load on two cores").
 const START: usize = 4;
-/// A call is slow if it takes this many times as long as is usual for its kind.
+/// A call is slow if it takes more than this many times the usual duration of its kind of call.
 const SLOW_FACTOR: u32 = 3;
 /// A call faster than this is never slow, because a busy machine alone makes such a difference.
 const NEVER_SLOW: Duration = Duration::from_millis(50);
-/// Each call moves the usual duration by this fraction (1/8) of the difference.
+/// A call moves the usual duration by the difference between the two, divided by this number.
 const SMOOTHING: u32 = 8;
-/// The fewest calls by which latency is judged.
+/// Latency is judged after at least this many calls.
 const SHORTEST_ROUND: usize = 8;
 
 /// What a call shows about the load.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Sample {
-    /// Fineract executed it in this time.
+    /// Fineract executed the call in this time.
     Took(Kind, Duration),
-    /// Fineract, or a proxy before it, refused it as too much, or did not answer in time.
+    /// Fineract, or a proxy before Fineract, refused the call because of overload, or did not answer in time.
     TooMuch,
 }
 
@@ -35,8 +35,8 @@ pub(super) struct ConcurrencyLimit {
     /// The usual duration of a call of each kind while Fineract has little load.
     usual: HashMap<Kind, Duration>,
     round: Round,
-    /// Calls that were in progress at the last decrease. Their results are ignored, because they show the same
-    /// overload.
+    /// How many results are still to be ignored. They belong to calls that were in progress at the last decrease,
+    /// and show the same overload.
     ignored_calls: usize,
 }
 
@@ -106,9 +106,10 @@ impl ConcurrencyLimit {
         self.round = Round::default();
     }
 
-    /// Compares a call with the usual duration of its kind, and updates that. Any faster call lowers it. Only a
-    /// call that was alone raises it, so that load is never taken for the usual. If Fineract becomes
-    /// permanently slower, the limit falls until calls are alone.
+    /// Whether a call was slow, compared with the usual duration of its kind of call. Also updates the usual
+    /// duration. A faster call lowers it. A slower call raises the usual duration only if no other call was in
+    /// progress, so that load never counts as usual. If Fineract becomes permanently slower, the limit falls until
+    /// calls run one at a time.
     fn is_slow(&mut self, kind: Kind, took: Duration, in_flight: usize) -> bool {
         let usual = self.usual.entry(kind).or_insert(took);
         let is_slow = took > NEVER_SLOW.max(usual.saturating_mul(SLOW_FACTOR));
@@ -132,7 +133,7 @@ mod tests {
         )
     }
 
-    /// A sample, the number of calls in flight, and how often it is repeated.
+    /// A sample, the number of calls in flight, and how often the sample is repeated.
     type Line = (Sample, usize, usize);
 
     /// The limit after each line.
@@ -151,7 +152,7 @@ mod tests {
     fn the_limit_follows_latency_and_overload() {
         let cases: [(&str, usize, &[Line], &[usize]); 8] = [
             (
-                "it starts small, and never above its maximum",
+                "the limit starts small, and never above its maximum",
                 2,
                 &[(took(10), 1, 1)],
                 &[2],
@@ -170,7 +171,7 @@ mod tests {
                 &[4],
             ),
             (
-                "slow rounds bring it down, to 1",
+                "slow rounds lower the limit, down to 1",
                 32,
                 &[(took(20), 8, 32), (took(200), 8, 8), (took(200), 7, 800)],
                 &[8, 7, 1],
@@ -182,7 +183,7 @@ mod tests {
                 &[5, 6],
             ),
             (
-                "overload halves it once for all calls that were in progress",
+                "overload halves the limit once for all calls that were in progress",
                 32,
                 &[
                     (took(10), 8, 32),
@@ -194,7 +195,7 @@ mod tests {
                 &[8, 4, 4, 2, 1],
             ),
             (
-                "permanently slower: down to 1, then up from there",
+                "if Fineract is permanently slower, the limit falls to 1 and rises again",
                 8,
                 &[
                     (took(20), 8, 32),

@@ -17,8 +17,8 @@ use crate::{
 
 /// Limits how many operations call Fineract at the same time, and adapts the limit to the calls' results.
 ///
-/// An operation holds a permit from its reads to its answer. Callers' reads of balances take only permits that
-/// no operation waits for; their results count like all others.
+/// An operation holds a permit from its reads to its answer. A caller's read of balances takes a permit only if no
+/// operation waits for one. The limit adapts to the results of these reads too.
 #[derive(Debug)]
 pub(in crate::worker) struct Limiter {
     permits: Arc<Permits>,
@@ -51,7 +51,7 @@ impl Limiter {
         self.lock().limit.value()
     }
 
-    /// The permits, for callers' reads, which wait until no operation needs one.
+    /// The permits, for callers' reads. Such a read waits until no operation needs a permit.
     pub(in crate::worker) fn permits(&self) -> &Arc<Permits> {
         &self.permits
     }
@@ -61,8 +61,8 @@ impl Limiter {
         self.permits.acquire().await
     }
 
-    /// Whether the retry budget allows this attempt. A first attempt is always allowed. So is the trial while
-    /// the circuit breaker is open.
+    /// Whether the retry budget allows this attempt. First attempts are always allowed. While the circuit breaker
+    /// is open, its trial is allowed too.
     pub(in crate::worker) fn allows(&self, is_retry: bool) -> bool {
         let mut state = self.lock();
         if is_retry {
@@ -75,7 +75,7 @@ impl Limiter {
 
     fn learn(&self, exchange: &Exchange<'_>) {
         let is_answer = match exchange.result {
-            // A proxy answers these if Fineract does not answer.
+            // A proxy sends 502 or 504 if Fineract does not answer.
             Ok(answer) => !matches!(answer.status, 502 | 504),
             Err(Failure::NotConnected | Failure::TimedOut | Failure::Closed) => false,
         };
@@ -113,8 +113,7 @@ struct State {
     retries: RetryBudget,
 }
 
-/// What a call shows about the load. Only a call that was executed now, or that was refused as too much, shows
-/// anything.
+/// What a call shows about the load. `None` unless Fineract executed the call now, or there is a sign of overload.
 fn sample(exchange: &Exchange<'_>) -> Option<Sample> {
     match exchange.result {
         Ok(answer) if answer.cached => None,
@@ -172,6 +171,9 @@ mod tests {
         let second = limiter.acquire().now_or_never();
         assert!(second.is_some());
         let third = limiter.acquire().now_or_never();
-        assert!(third.is_none(), "two are out, two are allowed");
+        assert!(
+            third.is_none(),
+            "two permits are in use, and the limit is two"
+        );
     }
 }

@@ -3,10 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-/// The cost of a retry. A first attempt earns 1, so retries are at most a fifth on top of the first attempts.
+/// The cost of a retry. A first attempt earns 1, so five first attempts pay for one retry.
 const COST: u32 = 5;
-/// Time earns credit too, 5 retries per second, so that failed operations are retried when nothing else is
-/// sent.
+/// Credit also grows with time, by 5 retries per second, so that failed operations are retried even if nothing else
+/// is sent.
 const EARNS_EVERY: Duration = Duration::from_millis(1000 / (5 * COST) as u64);
 /// The highest credit: 20 retries at once.
 const MAX_CREDIT: u32 = 20 * COST;
@@ -56,8 +56,8 @@ mod tests {
     #[test]
     fn retries_are_a_fifth_of_first_attempts_plus_five_a_second() {
         let start = Instant::now();
-        // Each line: after how many milliseconds, with how many first attempts before, how many of 1,000
-        // retries are sent.
+        // Each line: the time in milliseconds, the number of first attempts since the line before, and how many of
+        // 1,000 retries are then sent.
         let check = |lines: &[(u64, u32, usize)]| {
             let mut budget = RetryBudget::new(start);
             for &(millis, new, expected) in lines {

@@ -256,7 +256,7 @@ async fn the_command_and_the_flag_hold_every_gateway(pool: PgPool) {
         ];
         let ended = run(&["serve", flag], &settings).await;
         assert!(
-            ended.stderr.contains("cannot be listened on"),
+            ended.stderr.contains("cannot listen on HTTP_LISTEN"),
             "{}",
             ended.stderr
         );

@@ -108,7 +108,7 @@ async fn what_had_no_effect_by_its_deadline_gets_no_new_key(pool: PgPool) {
     assert_eq!(end["status"], "failed", "{end}");
     assert_eq!(
         end["error_message"],
-        "It had no effect in Fineract when expires_at passed, and is not sent again"
+        "The operation had no effect in Fineract when expires_at passed, and is not sent again"
     );
     assert_eq!(bench.code(&id).await.as_deref(), Some("expired"));
     assert!(bench.fake.keys().iter().all(|key| *key == 1));

@@ -89,8 +89,8 @@ pub(super) fn answered(reply: Reply) -> Attempt {
     }
 }
 
-/// Builds attempts from words, the last of them just answered. A word consists of the key (`k2-`, or nothing for the
-/// first key), the reply as in [`reply`] (or `open` for none), and after `@` how many seconds ago it was sent.
+/// Builds attempts from words. The last attempt has just been answered. A word consists of the key (`k2-`, or nothing
+/// for the first key), the reply as in [`reply`] (or `open` for none), and after `@` how many seconds ago it was sent.
 pub(super) fn attempts(words: &str) -> Vec<Attempt> {
     let attempt = |(index, word): (usize, &str)| {
         let (word, age) = word.split_once('@').unwrap_or((word, "0"));

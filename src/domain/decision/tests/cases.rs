@@ -26,8 +26,8 @@ a redirect | 302 | blocked if a probe fails too: redirected | 18
 400 password expired | 400:error.msg.password.outdated | blocked if a probe fails too: password_expired | 18
 401 | 401 | blocked if a probe fails too: unauthenticated | 18
 401 in the envelope | 401:error.msg.not.authenticated | blocked if a probe fails too: unauthenticated | 18
-403 no permission | 403:not-authorized | its type is blocked: permission_missing | 18
-403 no permission, from the command's handler and stored | 403c:not-authorized | its type is blocked: permission_missing | 5.2
+403 no permission | 403:not-authorized | the type is blocked: permission_missing | 18
+403 no permission, from the command's handler and stored | 403c:not-authorized | the type is blocked: permission_missing | 5.2
 403 a rule on dates or amounts | 403:error.msg.loan.approval.cannot.be.a.future.date | refused | 18
 403 client is not active | 403:error.msg.client.not.active.exception | refused | 18
 403 client exists | 403:error.msg.client.duplicate.externalId | refused | 18
@@ -37,14 +37,14 @@ a redirect | 302 | blocked if a probe fails too: redirected | 18
 400 transaction exists | 400:validation.msg.loan.transaction.externalId.value.must.be.unique | refused | 18
 403 amount exceeds the approved amount | 403:error.msg.loan.disburse.amount.must.be.less.than.approved.amount | refused | 18
 403 database: data integrity | 403:error.msg.data.integrity.issue | same key: database_spoke | 18
-403 database: data integrity, stored | 403c:error.msg.data.integrity.issue | read: is there an effect although it failed? | 18
+403 database: data integrity, stored | 403c:error.msg.data.integrity.issue | read: is there an effect although the command failed? | 18
 403 database: persistence | 403:error.msg.persistence.error | same key: database_spoke | 18
 403 without a code (firewall) | 403:html | blocked if a probe fails too: forbidden_without_code | 1.3
 404 client or loan not found | 404:error.msg.loan.id.invalid | refused | 18
-404 product not found | 404:error.msg.loanproduct.id.invalid | its lender is blocked: lender_unready | 18
-404 office not found | 404:error.msg.office.id.invalid | its type is blocked: office_missing | 18
-404 payment type not found | 404:error.msg.payment.type.invalid | its type is blocked: payment_type_missing | 18
-404 repayment strategy not found | 404:error.msg.transactions.processing.strategy.code.invalid | its lender is blocked: lender_unready | 18
+404 product not found | 404:error.msg.loanproduct.id.invalid | the lender is blocked: lender_unready | 18
+404 office not found | 404:error.msg.office.id.invalid | the type is blocked: office_missing | 18
+404 payment type not found | 404:error.msg.payment.type.invalid | the type is blocked: payment_type_missing | 18
+404 repayment strategy not found | 404:error.msg.transactions.processing.strategy.code.invalid | the lender is blocked: lender_unready | 18
 404 without Fineract's body | 404 | blocked if a probe fails too: no_such_path | 18
 405 this server is read-only | 405:error.msg.invalid.instance.type | same key: read_only_server | 18
 405 method not allowed | 405 | blocked if a probe fails too: no_such_path | 1.3
@@ -53,7 +53,7 @@ a redirect | 302 | blocked if a probe fails too: redirected | 18
 524 of a proxy: the answer took too long | 524 | same key: gateway_error | 18
 409 loan is locked by the nightly job | 409:error.msg.loan.locked | same key: locked_in_fineract | 18
 409 a lock that nobody may override | 409:error.msg.invalid.request.body | same key: locked_in_fineract | 2.2
-409 other requests wrote at the same time, in all three tries | 409:conflict | read: is there an effect although others wrote? | 18
+409 other requests wrote at the same time, in all three tries | 409:conflict | read: is there an effect although other requests wrote? | 18
 409 without a code | 409 | same key: refused_without_code | 18
 a stored 409: between Fineract's own retries | 409c:conflict | same key: between_retries | 12.3
 415 | 415 | park: unclassified_answer | 18
@@ -61,8 +61,8 @@ a stored 409: between Fineract's own retries | 409c:conflict | same key: between
 429 of a proxy | 429 | same key: too_many_requests | 18
 500, not stored | 500 | same key: failed_inside_fineract | 18
 500 in the envelope, not stored | 500:error.msg.platform.server.side.error | same key: failed_inside_fineract | 18
-500, stored | 500c:html | read: is there an effect although it failed? | 18
-a stored refusal without its body | 400c:empty | read: is there an effect although it failed? | 12.4
+500, stored | 500c:html | read: is there an effect although the command failed? | 18
+a stored refusal without its body | 400c:empty | read: is there an effect although the command failed? | 12.4
 503 without a code | 503 | same key: service_unavailable | 18
 503 a scheduler job is running | 503:error.msg.sheduler.job.currently.running | same key: locked_in_fineract | 18
 503 with any other code | 503:error.msg.loan.status.not.written.off.update.not.allowed | refused | 18
@@ -77,8 +77,8 @@ a success arrived after the worker had lost its claim; then any answer | done@40
 timeout, then 425 | timeout@40 425c | same key: still_running | 12.5
 425 three times, but not for long enough | timeout@400 425c@290 425c@200 425c | same key: still_running | issue
 425 for long enough, but only twice | timeout@400 425c@310 425c | same key: still_running | issue
-425 for long enough, three times | timeout@400 425c@310 425c@100 425c | read: was it executed although its key has not ended? | 12.5
-the same with stored 409s in between | 425c@310 409c:conflict@100 409c:conflict | read: was it executed although its key has not ended? | DESIGN
+425 for long enough, three times | timeout@400 425c@310 425c@100 425c | read: was the command executed although its key has not ended? | 12.5
+425 and then stored 409s, for long enough, three times | 425c@310 409c:conflict@100 409c:conflict | read: was the command executed although its key has not ended? | DESIGN
 sent long ago, but answered with 425 only recently | open@9000 timeout@8000 425c@20 425c@10 425c | same key: still_running | issue
 425 long ago under an earlier key does not count | 425c@900 k2-425c@100 k2-425c@50 k2-425c | same key: still_running | issue
 timeout, then refused under the same key, not stored: Fineract executed the command only now | timeout@40 400:rule | refused | 12.5
@@ -94,28 +94,28 @@ the result of an earlier key is unknown; any other refusal | timeout@900 k2-400:
 the result of an earlier key is unknown; success | timeout@900 k2-done | succeeded | 12.5
 an earlier key has ended in a 500; "exists already" | 500@90 500c@60 k2-403:already | read: is the existing effect the operation's own? | DESIGN
 an earlier key has ended in a 500; any other refusal | 500@90 500c@60 k2-400:rule | read: is the existing effect the operation's own? | DESIGN
-an earlier key has ended in a 500; not found | 500@90 500c@60 k2-404:error.msg.loan.id.invalid | read: was it executed although the key was not checked? | DESIGN
-Fineract could not be read after the stored 500; not found | 500@90 500c@60 404:error.msg.loan.id.invalid | read: was it executed although the key was not checked? | DESIGN
+an earlier key has ended in a 500; not found | 500@90 500c@60 k2-404:error.msg.loan.id.invalid | read: was the command executed although the key was not checked? | DESIGN
+Fineract could not be read after the stored 500; not found | 500@90 500c@60 404:error.msg.loan.id.invalid | read: was the command executed although the key was not checked? | DESIGN
 an earlier key has ended in a conflict; "exists already" | 409:conflict@90 k2-403:already | read: is the existing effect the operation's own? | DESIGN
 an earlier key was refused, and reading did not explain it; "exists already" | timeout@900 403:already@600 k2-403:already | read: is the existing effect the operation's own? | DESIGN
 an earlier key was refused because a permission is missing; "exists already": it cannot be the operation's own effect | 403c:not-authorized@90 k2-403:already | refused | DESIGN
-timeout, then 404 before the key is checked | timeout@40 404:error.msg.loan.id.invalid | read: was it executed although the key was not checked? | 18
+timeout, then 404 before the key is checked | timeout@40 404:error.msg.loan.id.invalid | read: was the command executed although the key was not checked? | 18
 timeout, then a stored 404 | timeout@40 404c:error.msg.client.id.invalid | refused | 12.3
-timeout, then JSON that Fineract cannot parse | timeout@40 400:error.msg.invalid.request.body | read: was it executed although the key was not checked? | 12.2
-a broken connection's 400, then 404 | 400:empty@40 404:error.msg.loan.id.invalid | read: was it executed although the key was not checked? | 18
-a firewall's 403, then 404 | 403:html@40 404:error.msg.loan.id.invalid | read: was it executed although the key was not checked? | 18
+timeout, then JSON that Fineract cannot parse | timeout@40 400:error.msg.invalid.request.body | read: was the command executed although the key was not checked? | 12.2
+a broken connection's 400, then 404 | 400:empty@40 404:error.msg.loan.id.invalid | read: was the command executed although the key was not checked? | 18
+a firewall's 403, then 404 | 403:html@40 404:error.msg.loan.id.invalid | read: was the command executed although the key was not checked? | 18
 no permission, then 404: nothing was executed | 403:not-authorized@40 404:error.msg.loan.id.invalid | refused | 12.2
-timeout, then 403 no permission | timeout@40 403:not-authorized | its type is blocked: permission_missing | DESIGN
+timeout, then 403 no permission | timeout@40 403:not-authorized | the type is blocked: permission_missing | DESIGN
 timeout, then 400 password expired | timeout@40 400:error.msg.password.outdated | blocked if a probe fails too: password_expired | DESIGN
 timeout, then 409 locked | timeout@40 409:error.msg.loan.locked | same key: locked_in_fineract | DESIGN
-500, then the stored 500 | 500@40 500c | read: is there an effect although it failed? | 18
+500, then the stored 500 | 500@40 500c | read: is there an effect although the command failed? | 18
 timeout, then 500 before the key is checked | timeout@40 500 | same key: failed_inside_fineract | 18
 waits for a checker, and its audit cannot be seen; then 425 | pending@90 425c | same key: still_running | 22.4
 "#;
 
-/// The decision after a reading: the question, the finding, the attempts, what else is known, and the decision. Known
-/// may be that a late first command is `harmless`, that `others` have succeeded, and for how many seconds Fineract has
-/// been `up`.
+/// The decision after a reading: the question, the finding, the attempts, what else is known, and the decision. What
+/// may be known: a late first command is `harmless`; `others` (other operations) have succeeded; Fineract has been `up`
+/// for this number of seconds.
 pub(super) const READINGS: &str = "
 AlreadyThere | Ours | timeout@40 403:already | harmless | succeeded
 AlreadyThere | NotOurs | timeout@40 403:already | harmless | refused
@@ -178,7 +178,7 @@ Unchecked | pending@90 425c | wait for the checker
 Unchecked | pending@90 403:error.msg.data.integrity.issue | wait for the checker
 Unchecked | pending@90 400c:rule | refused
 Unchecked | pending@90 403c:already | read: is the existing effect the operation's own?
-Unchecked | pending@90 500c:html | read: is there an effect although it failed?
+Unchecked | pending@90 500c:html | read: is there an effect although the command failed?
 Unchecked | pending@90 done-c | succeeded
 Unchecked | pending@90 pending | wait for the checker
 Unchecked | pending@90 timeout | same key: answer_timed_out
@@ -188,8 +188,8 @@ Checked | pending@90 425c | failed: rejected_by_checker
 Checked | pending@90 403:error.msg.data.integrity.issue | failed: rejected_by_checker
 Checked | timeout@90 pending@60 425c | failed: rejected_by_checker
 Checked | timeout@900 k2-pending@90 k2-425c | same key: awaiting_checker_unseen
-Checked | pending@90 404:error.msg.loan.id.invalid | read: was it executed although the key was not checked?
-Checked | pending@90 403:not-authorized | its type is blocked: permission_missing
+Checked | pending@90 404:error.msg.loan.id.invalid | read: was the command executed although the key was not checked?
+Checked | pending@90 403:not-authorized | the type is blocked: permission_missing
 Checked | pending@90 409:locked | same key: locked_in_fineract
 Checked | pending@90 409c:conflict | same key: between_retries
 Checked | pending@90 502 | same key: gateway_error

@@ -23,8 +23,8 @@ fn decision_text(decision: Decision) -> String {
         Decision::Rejected => "failed: rejected_by_checker".to_owned(),
         Decision::Suspect { scope, reason_code } => match scope {
             Scope::Deployment => format!("blocked if a probe fails too: {reason_code}"),
-            Scope::Type => format!("its type is blocked: {reason_code}"),
-            Scope::Lender => format!("its lender is blocked: {reason_code}"),
+            Scope::Type => format!("the type is blocked: {reason_code}"),
+            Scope::Lender => format!("the lender is blocked: {reason_code}"),
         },
         Decision::Park { reason_code } => format!("park: {reason_code}"),
     }
@@ -33,12 +33,12 @@ fn decision_text(decision: Decision) -> String {
 fn question_text(question: Question) -> &'static str {
     match question {
         Question::AlreadyThere => "is the existing effect the operation's own?",
-        Question::BeforeTheKey => "was it executed although the key was not checked?",
-        Question::Stuck => "was it executed although its key has not ended?",
-        Question::Failed => "is there an effect although it failed?",
-        Question::Conflicted => "is there an effect although others wrote?",
+        Question::BeforeTheKey => "was the command executed although the key was not checked?",
+        Question::Stuck => "was the command executed although its key has not ended?",
+        Question::Failed => "is there an effect although the command failed?",
+        Question::Conflicted => "is there an effect although other requests wrote?",
         Question::Closing => "is there an effect although the operation is to end?",
-        Question::Forgotten => "was it executed although its key may be purged?",
+        Question::Forgotten => "was the command executed although its key may be purged?",
     }
 }
 
@@ -135,7 +135,7 @@ fn a_key_after_its_audit_means_what_the_table_says() {
     }
 }
 
-/// Such an operation gets neither a second command nor an end before its key has ended.
+/// An operation whose command waits for a checker gets neither a second command nor an end before its key has ended.
 #[test]
 fn a_command_waits_from_its_answer_until_its_key_has_ended() {
     for (words, waits) in [
@@ -232,7 +232,7 @@ fn the_document_says_what_the_tables_say() {
     let document = document();
     #[expect(
         clippy::disallowed_methods,
-        reason = "whoever runs the test asks for it"
+        reason = "the person who runs the test sets this variable"
     )]
     let rewrite = std::env::var("UPDATE_DOCS").is_ok_and(|value| value == "1");
     if rewrite {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::Patience;
 
-/// The default of the settings.
+/// The default value of the setting.
 const PATIENCE: Patience = Patience {
     stuck_after: Duration::from_mins(5),
 };

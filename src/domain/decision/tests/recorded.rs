@@ -75,7 +75,8 @@ fn numbered(body: &Value) -> Value {
     body
 }
 
-/// Every recorded success of a command is accepted, and a maker's answer is not.
+/// Every recorded success of a command counts as a success. An answer to a maker does not, because the command waits
+/// for a checker.
 #[test]
 fn recorded_successes_are_believed_and_a_makers_is_not() {
     let (mut done, mut pending) = (0, 0);

@@ -1,4 +1,4 @@
-//! A model of Fineract that treats the commands of one operation as badly as a real one could.
+//! A model of Fineract that treats the commands of one operation as badly as a real Fineract could.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::domain::decision::Finding;
 pub(super) enum Kind {
     /// A create, an approval or a payment: Fineract refuses a second one.
     Natural,
-    /// The same, but the effect existed before anything was sent.
+    /// The same kind of command, but the effect existed before anything was sent.
     Preexisting,
     /// An update: every execution takes effect.
     Update,
@@ -18,7 +18,7 @@ pub(super) enum Kind {
 /// A row of Fineract's table of commands.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Row {
-    /// The command runs until this time, or for ever. `effect` tells whether it will take effect.
+    /// The command runs until this time, or for ever (`None`). `effect` tells whether the command takes effect.
     Running { until: Option<u64>, effect: bool },
     /// The command ended with this answer, which is stored.
     Ended(&'static str),
@@ -109,7 +109,7 @@ impl Fineract {
         "done"
     }
 
-    /// Receives a command and returns the answer, unless it comes too late.
+    /// Receives a command and returns the answer. `None` if the answer comes too late.
     fn take(&mut self, key: i32, dice: &mut Dice) -> Option<String> {
         match dice.below(24) {
             0 => return Some("403:not-authorized".to_owned()),
@@ -121,8 +121,8 @@ impl Fineract {
             _ => {}
         }
         match self.rows.get(&key) {
-            // Between Fineract's own tries, the command seems refused. When two requests with one key race, an older
-            // release answers with an error of the database.
+            // Between Fineract's own tries, the command seems to be refused. If two requests with one key arrive at the
+            // same time, an older release answers with an error of the database.
             Some(Row::Running { until, .. }) => {
                 return Some(match dice.below(4) {
                     0 if until.is_some() => "409c:conflict".to_owned(),

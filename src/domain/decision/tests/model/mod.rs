@@ -1,5 +1,5 @@
-//! Tests the decision against a model of Fineract that does its worst: in no order of events may there be a second
-//! effect, a success without an effect, or a failure with one.
+//! Tests the decision against a model of Fineract that fails in many ways. Regardless of the order of events, there may
+//! be no second effect, no success without an effect, and no failure with an effect.
 
 mod fineract;
 
@@ -89,7 +89,7 @@ impl Run {
             .collect()
     }
 
-    /// Reads Fineract and decides. If it cannot be read, the same key is sent again later.
+    /// Reads Fineract and decides. If Fineract cannot be read, the same key is sent again later.
     fn read(&mut self, question: Question) -> ReadingDecision {
         if self.dice.one_in(4) {
             self.log.push(format!("{question:?} unreadable"));
@@ -111,8 +111,9 @@ impl Run {
         verdict
     }
 
-    /// What the gateway does once the operation may no longer be sent: it sends a key again whose command may have
-    /// been executed, and ends everything else unless Fineract shows the effect. `None` means "not yet".
+    /// What the gateway does after the operation has expired. `None`: the operation does not end yet, for example
+    /// because its last command may have been executed and the gateway sends its key again. Otherwise the operation
+    /// ends as failed, unless Fineract shows the effect.
     fn close(&mut self, key_number: i32) -> Option<End> {
         let attempts = self.attempts();
         let history = History::new(&attempts);
@@ -196,7 +197,7 @@ fn whatever_fineract_does_nothing_happens_twice_or_in_secret() {
     for seed in 1..=RUNS {
         let mut run = Run::new(seed);
         let end = run.run();
-        // Commands that have not arrived arrive, and running ones end.
+        // Commands that have not arrived yet arrive now, and running commands end.
         run.fineract.pass(10_000, &mut run.dice);
         run.fineract.pass(10_000, &mut run.dice);
         let effects = run.fineract.effects;
