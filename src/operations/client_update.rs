@@ -107,7 +107,7 @@ impl Operation for ClientUpdate {
             email_address: self.email_address.as_deref(),
             activation_date: self.activation_date,
             // Fineract refuses an update with only an e-mail address or an activation date, because it does not count
-            // them as a change. It does count the external id as a change, even if the external id is the same.
+            // them as a change. Fineract counts the external id as a change, even if the external id stays the same.
             external_id: (!counts).then_some(&self.external_id),
             locale: LOCALE,
             date_format: DATE_FORMAT,

@@ -74,7 +74,7 @@ struct ProductConditions<'a> {
     max_outstanding_loan_balance: Option<Amount>,
 }
 
-/// Other values of a stored loan. Its repayment schedule depends on them. For a new loan, Fineract takes these values
+/// Other values of a stored loan on which the repayment schedule depends. For a new loan, Fineract takes these values
 /// from the product.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]

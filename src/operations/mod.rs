@@ -59,7 +59,8 @@ pub struct Entry {
     pub guarded: bool,
     /// Whether the evidence of the operation is that the loan no longer exists.
     pub leaves_nothing: bool,
-    /// The key of the amount, if the amount may be left out. The operation then pays everything that is due.
+    /// The key of the amount, if the amount may be left out. An operation without an amount pays everything that is
+    /// due.
     pub all_without: Option<&'static str>,
     /// Checks a new payload.
     pub check: fn(&RawValue, &Deployment) -> Result<Checked, InvalidPayload>,

@@ -25,8 +25,9 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// Whether the Fineract user `user` may belong to this operation. This is a user that sent the operation (upper and
-    /// lower case do not matter). If the command waited for a checker, every user may be the checker.
+    /// Whether Fineract may name `user` because of this operation. This is true for a Fineract user that sent the
+    /// operation; upper and lower case do not matter. It is true for every user if the command waited for a checker,
+    /// because Fineract then names the checker.
     pub(super) fn is_own(&self, user: Option<&str>) -> bool {
         let sent = |user: &str| self.users.iter().any(|own| user.eq_ignore_ascii_case(own));
         user.is_some_and(|user| self.checked || sent(user))
@@ -104,7 +105,8 @@ pub(super) trait Operation: Sized {
     /// also be missing because of the restore.
     const LEAVES_NOTHING: bool = false;
 
-    /// The key of the amount, if the amount may be left out. The operation then pays everything that is due.
+    /// The key of the amount, if the amount may be left out. An operation without an amount pays everything that is
+    /// due.
     const ALL_WITHOUT: Option<&'static str> = None;
 
     /// Reads and checks the payload. `fields` collects all problems. Returns `None` if a required value is missing or

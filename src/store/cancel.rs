@@ -15,7 +15,7 @@ use super::{
 };
 use crate::domain::{End, OperationId, OperationType, State};
 
-/// For an operation that fails without having been sent: whether an operation of this type then fails its dependents.
+/// Decides for an operation type whether an operation that fails without having been sent fails its dependents.
 pub type FailsDependents = fn(OperationType) -> bool;
 
 /// The code of an operation that had no effect by its `expires_at`.
@@ -61,7 +61,7 @@ pub(super) struct Unsent {
 }
 
 impl Unsent {
-    /// Makes the value from the columns of the operation's row. The first pair is the lane that the operation writes
+    /// Makes an `Unsent` from the columns of the operation's row. The first pair is the lane that the operation writes
     /// and the position in it. `read` is the lane that the operation reads and the position in it.
     pub(super) fn of(
         id: Uuid,
@@ -132,7 +132,7 @@ pub(super) async fn end_unsent(
 }
 
 /// Ends the operations. Returns for each operation that ended its flag `read_first`: whether the operation may have
-/// been sent although the database, after a restore, does not know it.
+/// been sent although the database, after a restore, does not show this.
 async fn update_unsent(
     connection: &mut PgConnection,
     ids: &[Uuid],

@@ -190,7 +190,7 @@ async fn update_operations(
         Outcome::Retry { counts, .. } => *counts,
         Outcome::End(_) | Outcome::Park { .. } => Some(true),
     };
-    // A cancel locks the rows in the order of their ids too.
+    // Sort the rows by id, because a cancel locks the rows in this order too.
     let mut batch: Vec<&Completion> = batch.iter().collect();
     batch.sort_unstable_by_key(|row| row.id.0);
     let rows = sqlx::query!(

@@ -5,7 +5,8 @@
 //! Postgres refuses the completion. This only delays the completion, for these reasons:
 //!
 //! - The attempt number fences the completion.
-//! - The operations behind the operation in its lanes are not admitted before its lane entries are removed.
+//! - Operations behind this operation in its lanes are not admitted before the lane entries of this operation are
+//!   removed.
 //! - The worker renews the lease. If the row of the operation is locked, the worker cannot renew the lease, but then no
 //!   other worker can claim the operation either.
 //!

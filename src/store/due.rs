@@ -16,8 +16,8 @@ use uuid::Uuid;
 
 use super::claimed::{ClaimLimits, Row};
 
-/// How often a claim searches from the beginning. This time and the pause until the next claim are together at most 5
-/// s, so no operation is missed for a longer time.
+/// How often a claim searches from the beginning. This time and the pause until the next claim are together at most
+/// five seconds, so no operation is missed for a longer time.
 const FULL_LOOK_EVERY: Duration = Duration::from_secs(4);
 /// How long most transactions take. If a transaction makes an operation due, `due_at` is the start of this transaction,
 /// but claims see the operation only after the commit.

@@ -64,8 +64,8 @@ impl StoreError {
         self.code().as_deref() == Some("55P03")
     }
 
-    /// Whether a single row may have caused the error. Errors of other causes are excluded, for example if Postgres
-    /// cannot be reached, has no more room or is shutting down (SQLSTATE classes 08, 25, 40, 53, 57P and 58).
+    /// Whether a single row may have caused the error. A single row is not the cause if, for example, Postgres cannot
+    /// be reached, has no more room or is shutting down (SQLSTATE classes 08, 25, 40, 53, 57P and 58).
     pub(super) fn may_be_of_one_row(&self) -> bool {
         const OF_ALL: [&str; 6] = ["08", "25", "40", "53", "57P", "58"];
         self.code()

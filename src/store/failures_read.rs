@@ -20,8 +20,8 @@ use crate::telemetry::chain;
 const ACTION: &str = "record that failures were read";
 /// How long a request that reads a failure waits until the reading is recorded.
 const RECORD_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long the gateway then tries to record the reading in the background. After this time, the failure mark has no
-/// effect any more.
+/// How long the gateway tries in the background to record a reading that it could not record immediately. After this
+/// time, the failure mark has no effect any more.
 const FORGOTTEN_AFTER: Duration = Duration::from_mins(1);
 /// The largest number of failures whose reading waits to be recorded later.
 const MAX_LATER: usize = 1_000;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{Store, StoreError, patience::WithTimeout};
 
-/// The request for a new block. A gateway makes it after it has used up its last block.
+/// The request for a new block. A gateway makes this request after it has used up its last block.
 #[derive(Clone, Copy, Debug)]
 pub struct BlockRequest {
     /// How many requests all gateways together may admit in a minute.
@@ -31,10 +31,10 @@ pub struct Block {
 impl Store {
     /// Takes a block of the current minute's budget for a key.
     ///
-    /// The size of a block is half of the part of the slack that no gateway has taken yet, but at least 1. So all
-    /// blocks larger than 1 together never exceed the slack, regardless of the number of gateways. Each block admits
-    /// one request immediately. So when the budget is used up, the other gateways have fewer unused requests than the
-    /// slack.
+    /// The size of a block is half of the free slack, but at least 1. The free slack is the slack minus the requests
+    /// that gateways have taken but not used yet. So all blocks larger than 1 together never exceed the slack,
+    /// regardless of the number of gateways. Each block admits one request immediately. So when the budget is used up,
+    /// the other gateways have fewer unused requests than the slack.
     pub async fn take_block(&self, key: &str, request: BlockRequest) -> Result<Block, StoreError> {
         let started_at = Instant::now();
         let (spent_minute, spent) = request.spent.unzip();

@@ -31,8 +31,8 @@ pub(super) struct LaneReleases {
 }
 
 impl LaneReleases {
-    /// Starts the releases of a cancel. The person who cancels knows of the cancel. So operations that are accepted
-    /// later do not depend on the cancelled operations.
+    /// Makes an empty list of lane releases for a cancel. The person who cancels knows of the cancel, so operations
+    /// that are accepted later do not depend on the cancelled operations.
     pub(super) fn of_known_failures() -> Self {
         Self {
             is_known: true,

@@ -2,7 +2,8 @@
 //!
 //! Every transaction locks lanes before operations. It locks lanes in the order of their keys, and operations in the
 //! order of their ids. This order makes deadlocks impossible (`docs/adr/0003-one-order-of-locks.md`). No transaction is
-//! open while the gateway waits for anything outside Postgres. The file `patience` limits every wait for Postgres.
+//! open while the gateway waits for anything outside Postgres. Every wait for Postgres has a time limit from
+//! `patience`.
 //!
 //! `Store` gives access to everything in this module. Each file has the statements of one task, as methods of `Store`:
 //!
@@ -47,7 +48,7 @@
 //! | `lanes`, `lane_release` | lane entries, locks and admission; the release of the lanes of ended operations |
 //! | `cancel`, `failures_read` | ending operations that were never sent; recording that callers have read failures |
 //! | `claimed`, `due` | the limits and the result of a claim; where a claim begins to search for due operations |
-//! | `batcher`, `locks` | group commits; leaving the rows out of a batch that another session has locked |
+//! | `batcher`, `locks` | group commits; leaving locked rows out of a batch |
 //! | `completion_notifier` | waking callers and workers of this process, and of other processes by `NOTIFY` |
 //! | `connect`, `examine`, `pool/`, `patience` | connecting, checking the database, the connections, time limits |
 //! | `error`, `names`, `body_digest` | errors; conversion of the names in the tables; digests of request bodies |

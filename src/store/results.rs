@@ -21,8 +21,8 @@ pub(super) struct Results {
 pub(super) struct FailureRow {
     pub(super) code: String,
     pub(super) message: String,
-    /// Whether a reading of this failure is recorded on the lanes: the failure fails its dependents, or the operation
-    /// itself failed as a dependent.
+    /// Whether the gateway records on the lanes that a caller has read this failure. This is true if the failure fails
+    /// its dependents, or if the operation itself failed as a dependent.
     pub(super) marked: bool,
     /// The failed operation on which this operation depended; `None` if this operation did not fail as a dependent.
     pub(super) failed_with: Option<Uuid>,

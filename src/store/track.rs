@@ -94,9 +94,9 @@ async fn read(pool: &Pool, batch: &[OperationId]) -> Result<HashMap<Uuid, Arc<Ro
 impl Store {
     /// Reads an operation. Returns `None` if no operation has this id and type.
     ///
-    /// If the failure of the operation fails dependents, or if the operation itself failed as a dependent, the reading
-    /// is recorded on its lanes. The caller then knows of the failure, so operations that are accepted later do not
-    /// depend on it.
+    /// If the operation's failure fails dependents, or if the operation itself failed as a dependent, this method
+    /// records on the lanes that the failure was read. The caller then knows of the failure, so operations that are
+    /// accepted later do not depend on it.
     pub async fn track(&self, tracking_id: TrackingId) -> Result<Option<Tracked>, StoreError> {
         let row = self
             .tracking

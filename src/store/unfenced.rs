@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 use super::Completion;
 use crate::sabotage::{self, Sabotage};
 
-/// Makes the attempt that completes an operation the owner of the operation, whoever owns it now.
+/// Makes the attempt that completes an operation the owner of the operation, even if another worker owns it now.
 pub(super) async fn take_over(
     connection: &mut PgConnection,
     batch: &[Completion],

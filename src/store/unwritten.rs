@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::completion::Completion;
 
 /// When a worker counts the operations that it runs, it does not count operations that wait for their completion. This
-/// is the largest number of operations that it leaves out of its count.
+/// is the largest number of operations that the worker leaves out of its count.
 const MAX_UNCOUNTED: usize = 256;
 
 #[derive(Debug)]

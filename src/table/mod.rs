@@ -1,7 +1,8 @@
 //! A strict parser for CSV (RFC 4180) with a header row. It ignores what spreadsheets add, such as empty rows and
 //! columns.
 //!
-//! No existing crate is used, because the examined crates continue after wrong quotes and then join rows.
+//! No existing crate is used, because the examined crates continue after a wrong quote and then read several rows as
+//! one.
 
 mod records;
 

@@ -1,5 +1,5 @@
-//! Parses CSV records strictly by RFC 4180. It never guesses where a quoted cell ends, because a wrong guess joins
-//! rows.
+//! Parses CSV records strictly by RFC 4180. It never guesses where a quoted cell ends, because after a wrong guess,
+//! several rows would be read as one.
 
 use std::io::BufRead;
 

@@ -1,5 +1,5 @@
-//! The guard of a disbursement. It is needed because Fineract itself does not prevent a payout of more than was
-//! approved.
+//! The guard of a disbursement. It is needed because Fineract itself does not prevent a payout of more than the
+//! approved amount.
 
 use crate::{
     domain::{Amount, Loan, total},

@@ -18,7 +18,7 @@ use crate::{
 
 /// The result of trying to accept an operation as part of a batch.
 pub(in crate::store) enum Tried {
-    /// It was accepted or refused.
+    /// The gateway processed the request. The variant contains the result.
     Done(Accepted),
     /// The operation was left out of the batch, because another session has locked its lanes or other rows that it
     /// needs. The variant returns the operation.

@@ -1,4 +1,4 @@
-//! Inserting the rows of new operations.
+//! Inserts the rows of new operations.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;

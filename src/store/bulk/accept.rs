@@ -196,7 +196,7 @@ async fn insert_rows(connection: &mut PgConnection, batch: &NewBatch) -> Result<
     .map(drop)
 }
 
-/// The values of one column for all rows of the batch. Only refused rows have a value in it.
+/// The values of one column for all rows of the batch. Only refused rows have a value in this column.
 fn refused<T>(batch: &NewBatch, value: impl Fn(&RefusedRow) -> Option<T>) -> Vec<Option<T>> {
     let of_row = |row: &NewRow| match &row.content {
         RowContent::Operation(_) => None,

@@ -20,12 +20,12 @@ use crate::{
 
 const ACTION: &str = "send rows again";
 
-/// A failed row that may be sent again.
+/// A row that is considered for a retry.
 #[derive(Debug)]
 pub struct Candidate {
-    /// Its number in the file, from 1.
+    /// The row's number in the file, from 1.
     pub number: i32,
-    /// The operation that failed; `None` if the gateway refused the row at acceptance.
+    /// The row's operation; `None` if the gateway refused the row at acceptance.
     pub operation_id: Option<OperationId>,
     /// The operation type, if it is known.
     pub operation_type: Option<OperationType>,
@@ -47,7 +47,7 @@ pub struct Candidate {
 /// A failed row, and the new operation that replaces its failed operation.
 #[derive(Debug)]
 pub struct Retry {
-    /// Its number in the file, from 1.
+    /// The row's number in the file, from 1.
     pub number: i32,
     /// The operation to replace, to which the row referred when it was read; `None` if the gateway refused the row at
     /// acceptance.

@@ -1,11 +1,11 @@
 //! Hold-all: everything is on hold, for every gateway on the database. A hold-all consists of one row in the table
 //! `hold_all`, which every acceptance reads, and of a flag on each operation.
 //!
-//! The flag (`operation.on_hold`) is the same as if an operator had put only this operation on hold. Claims and
-//! attempts check only this flag, and operators release operations by filter. An operation that is accepted while a
-//! hold-all is active is inserted on hold. Each acceptance holds a shared lock until its commit, and the transaction
-//! that begins a hold-all takes the same lock exclusively for a moment. So each accepted operation either exists when
-//! the existing operations are put on hold, or is inserted on hold.
+//! The flag is the column `operation.on_hold`. An operator who puts a single operation on hold sets the same flag.
+//! Claims and attempts check only this flag, and operators release operations by filter. An operation that is accepted
+//! while a hold-all is active is inserted on hold. Each acceptance holds a shared lock until its commit, and the
+//! transaction that begins a hold-all takes the same lock exclusively for a moment. So each accepted operation either
+//! exists when the existing operations are put on hold, or is inserted on hold.
 
 mod cover;
 mod release;

@@ -17,7 +17,7 @@ use crate::{
 const ACTION: &str = "cancel an operation";
 
 impl Store {
-    /// Ends an operation for which nothing was ever sent. Its dependents fail.
+    /// Ends an operation for which nothing was ever sent. Its operation type decides whether its dependents fail.
     pub async fn cancel(&self, found: &Found, operator: &Operator) -> Result<(), ActionError> {
         let mut transaction = connect::begin(&self.pool).or_fail_to(ACTION).await?;
         lanes::lock(&mut transaction, &found.lane_entries.lanes())

@@ -53,13 +53,15 @@ pub enum Unfit {
     #[error("This operation is not parked.")]
     NotParked,
     /// The operation's `expires_at` has passed, and the operator gave no new `expires_at`.
-    #[error("The expires_at of this operation has passed: give a new one to run the operation again.")]
+    #[error(
+        "The expires_at of this operation has passed: give a new expires_at to run the operation again."
+    )]
     Expired,
     /// The epoch that the operator named is not the current epoch.
     #[error("Fineract's books are in another epoch now: read the books again.")]
     OtherEpoch,
     /// No hold-all is active.
-    #[error("There is no active hold of everything to end.")]
+    #[error("No hold of everything is active, so there is no hold to end.")]
     NoHold,
     /// Another operation already runs this operation again.
     #[error("This operation has been run again already, as {0}.")]

@@ -26,7 +26,7 @@ pub struct ParkedOperation {
 }
 
 /// The end of a page of a list: the time when the last operation of the page was parked or accepted, and the id of this
-/// operation. As text, it is the time in microseconds since 1970, an underscore, and the id.
+/// operation. A cursor is written as the time in microseconds since 1970, an underscore, and the id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ListCursor {
     pub(in crate::store) since: DateTime<Utc>,
