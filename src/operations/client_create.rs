@@ -69,7 +69,7 @@ impl Operation for ClientCreate {
     }
 
     /// The operations behind a failed create fail too, because they need the client. But if the create failed because
-    /// the client already exists, they can succeed.
+    /// the client already exists, these operations can succeed.
     fn fails_dependents(codes: &[String]) -> bool {
         !codes
             .iter()

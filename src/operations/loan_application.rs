@@ -51,7 +51,7 @@ pub(super) struct Terms {
     pub(super) repayment_every: i32,
     /// The unit of `repayment_every`. Fineract requires it to be the unit of the term.
     pub(super) repayment_frequency_type: Choice,
-    /// The interest rate. Loans with a floating rate have none.
+    /// The interest rate; `None` for a loan with a floating rate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) interest_rate_per_period: Option<Amount>,
 }

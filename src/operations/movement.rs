@@ -9,7 +9,7 @@ pub struct Movement {
     pub direction: Direction,
     /// The external id of the loan.
     pub loan: String,
-    /// The amount; `None` if it depends on the loan's terms.
+    /// The amount; `None` if the amount depends on the loan's terms.
     pub amount: Option<Amount>,
     /// The payment reference (UTR).
     pub reference: Option<String>,

@@ -45,8 +45,8 @@ pub fn names_of(payload: &RawValue) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The lane that an operation of this type would write, if its payload contains a valid id. Bulk uploads need
-/// the lane of a refused row as well, because later rows may depend on it.
+/// The lane that an operation of this type would write, if its payload contains a valid id. Bulk uploads need the lane
+/// of a refused row as well, because later rows may depend on the refused row.
 pub fn named_lane(operation_type: OperationType, payload: &RawValue) -> Option<Lane> {
     let Entries(entries) = serde_json::from_str(payload.get()).ok()?;
     let id = |key: &str| {

@@ -19,8 +19,8 @@ pub struct Context<'a> {
     pub same_reference: Option<String>,
     /// The stored request of the last attempt; `None` before the first attempt.
     pub sent: Option<&'a Request>,
-    /// Whether the command waited for a checker. Fineract then stores the checker's name instead of the
-    /// gateway's user.
+    /// Whether the command waited for a checker. If so, Fineract stores the checker's name instead of the gateway's
+    /// user.
     pub checked: bool,
 }
 
@@ -75,9 +75,9 @@ pub enum Evidence {
     NotOurs(String),
     /// The effect does not exist.
     Absent,
-    /// The effect exists and the gateway's user made it, but with other values. Either somebody has changed it since,
-    /// or a gateway whose database was lost has made it. Contains the success body, for the case that an operator has
-    /// verified that the effect is this operation's own.
+    /// The effect exists and the gateway's user made it, but with other values. Either somebody has changed these
+    /// values later, or another gateway has made the effect, and the database of that gateway was lost. Contains the
+    /// success body. It is used if an operator has verified that the effect is this operation's own.
     Changed(String),
     /// The facts do not show whether the effect exists. Contains the reason code for the operator.
     CannotTell(&'static str),

@@ -27,8 +27,8 @@ use crate::{
 /// The reason code of an operation that is parked after five deaths, if it has no attempt.
 pub const KILLS_ITS_WORKER: &str = "kills_its_worker";
 
-/// After this many deaths, a worker runs the operation alone, so that no operation beside it is blamed for the next
-/// death.
+/// After this many deaths, a worker runs the operation alone. Otherwise, another operation that runs at the same time
+/// could be blamed for the next death.
 pub const SUSPECT_AFTER: i16 = 2;
 
 /// The statement that claims. It searches one list of due operations for each lender, and one list of operations

@@ -90,7 +90,7 @@ pub struct Claimed {
     /// restored database may have forgotten what happened before the hold. So the worker must read Fineract before the
     /// operation may end as not sent.
     pub forgotten_for: Option<Duration>,
-    /// The time since when the reason code applies.
+    /// When the reason code began to apply.
     pub reason_since: Option<DateTime<Utc>>,
     /// How long the operation had been retried for this reason code when it was claimed, by the database's clock. The
     /// time in which the operation was due but nobody claimed it is not included.

@@ -22,11 +22,12 @@ use super::{
 };
 use crate::{domain::OperationId, telemetry::chain};
 
-/// The channel of ended operations; a payload is a list of ids, each of 32 hexadecimal digits.
+/// The channel for ended operations. The text of a notification is a list of operation ids, each of 32 hexadecimal
+/// digits.
 const ENDED: &str = "operation_ended";
-/// The channel of new work; a payload is the id of the process that sends the notification.
+/// The channel for new work. The text of a notification is the id of the process that sends it.
 const READY: &str = "operation_ready";
-/// The largest number of ids in one notification. The payload of a `NOTIFY` must be shorter than 8,000 bytes.
+/// The largest number of ids in one notification. The text of a `NOTIFY` must be shorter than 8,000 bytes.
 const IDS_A_NOTIFICATION: usize = 240;
 /// The largest number of ends that wait to be sent to the other gateways. Further ends are not sent. The callers of the
 /// other gateways then find these ends by polling.

@@ -137,7 +137,8 @@ pub(super) async fn begin_with_short_lock_wait(pool: &Pool) -> Result<Transactio
     begin_with(pool, "BEGIN; SET LOCAL lock_timeout = '100ms'").await
 }
 
-/// Begins a transaction whose first statement may have to wait for another transaction of the same kind.
+/// Begins a transaction that may have to wait a long time, in its first statement, for another transaction of the same
+/// kind.
 pub(super) async fn begin_with_long_lock_wait(pool: &Pool) -> Result<Transaction, sqlx::Error> {
     begin_with(pool, "BEGIN; SET LOCAL lock_timeout = '20s'").await
 }

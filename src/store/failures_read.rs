@@ -23,7 +23,7 @@ const RECORD_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the gateway tries in the background to record a reading that it could not record immediately. After this
 /// time, the failure mark has no effect any more.
 const FORGOTTEN_AFTER: Duration = Duration::from_mins(1);
-/// The largest number of failures whose reading waits to be recorded later.
+/// The largest number of failures that wait to be recorded as read.
 const MAX_LATER: usize = 1_000;
 
 /// Starts the task that records readings later, if they could not be recorded immediately because the lane was locked.

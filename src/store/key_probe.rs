@@ -16,7 +16,7 @@ pub struct KeyVerdict {
     pub header: String,
     /// How long ago the verdict was found, by the database's clock.
     pub age: Duration,
-    /// For how long keys have been honoured without interruption, as far as is known.
+    /// For how long keys have been honoured without interruption, as far as the gateway knows.
     pub honoured_for: Duration,
     /// The lane of the client or loan that was probed.
     pub subject: Option<String>,
@@ -160,8 +160,8 @@ impl Store {
     }
 
     /// Returns clients or loans with a known number that can be probed. The first one is the client or loan in the lane
-    /// `last_time`, which was probed last. Then follow those whose last successful operation had one of the types in
-    /// `left_by`, the newest first.
+    /// `last_time`, which was probed last. The others follow, the newest first. The last successful operation of each
+    /// of them had one of the types in `left_by`.
     pub async fn numbered(
         &self,
         left_by: &[OperationType],

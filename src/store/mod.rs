@@ -1,4 +1,4 @@
-//! The only SQL: the queue in Postgres, and the notifications of operations' ends.
+//! The only module with SQL: the queue in Postgres, and the notifications when operations end.
 //!
 //! Every transaction locks lanes before operations. It locks lanes in the order of their keys, and operations in the
 //! order of their ids. This order makes deadlocks impossible (`docs/adr/0003-one-order-of-locks.md`). No transaction is

@@ -44,7 +44,7 @@ pub struct Progress {
     pub is_on_hold: bool,
     /// Whether a worker has ever claimed the operation.
     pub was_claimed: bool,
-    /// Whether a command was sent, or may have been.
+    /// Whether a command was sent, or may have been sent.
     pub was_sent: bool,
     /// Whether the command repays everything that is outstanding.
     pub pays_off: bool,

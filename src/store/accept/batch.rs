@@ -1,4 +1,5 @@
-//! The transaction that accepts a batch: first the lanes, then the operations.
+//! The transaction that accepts a batch of single operations (a group commit). It writes first the lanes, then the
+//! operations.
 
 use super::{
     Accepted, NewOperation,

@@ -23,7 +23,7 @@ use super::{CompletionNotifier, Pool, Store, StoreError, batcher::Batcher, locks
 /// time.
 const ACCEPT_ALONE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Starts the task that accepts operations in batches.
+/// Starts the task that accepts single operations in batches (group commits).
 pub(super) fn start(
     pool: &Pool,
     notifier: &CompletionNotifier,

@@ -23,7 +23,7 @@ pub struct NewOperation {
     pub caller: String,
     /// The caller's own idempotency key.
     pub caller_key: Option<CallerKey>,
-    /// The failed operation that this one runs again.
+    /// The failed operation that this operation runs again.
     pub retry_of: Option<OperationId>,
     /// The time until which the operation may be sent.
     pub expires_at: Option<DateTime<Utc>>,

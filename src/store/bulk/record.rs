@@ -58,7 +58,7 @@ pub struct Summary {
 pub struct RecordFilter {
     /// The statuses; empty for any.
     pub status: Vec<RowStatus>,
-    /// The value of `retry_eligible`.
+    /// The value of `retry_eligible`; `None` for any.
     pub retry_eligible: Option<RetryEligible>,
     /// A text that occurs in the row's consent id, tracking id, external id, code or message, ignoring case.
     pub search: Option<String>,

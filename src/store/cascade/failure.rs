@@ -1,5 +1,5 @@
-//! The failures of a lane whose dependents are still to be ended. Each failure has its own row, because a create
-//! between two failures separates their dependents.
+//! The failures in a lane that still have dependents to end. Each failure has its own row, because a create between two
+//! failures separates their dependents.
 
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -14,7 +14,7 @@ const BEHIND_FAILED: &str = "behind_failed";
 /// The code of an operation that was not sent because an operation on which it depends was cancelled or expired.
 const BEHIND_STOPPED: &str = "behind_stopped";
 
-/// A failure whose dependents are still to be ended.
+/// A failure that still has dependents to end.
 pub(super) struct Failure {
     /// The position of the failed operation.
     pub(super) position: i64,
@@ -24,8 +24,8 @@ pub(super) struct Failure {
     pub(super) failed_by: Uuid,
 }
 
-/// Reads the first failure of a lane whose dependents are still to be ended. Older gateways, which do not know the
-/// table `lane_failure`, write only the failure mark of the lane, so the mark is read too.
+/// Reads the first failure in this lane that still has dependents to end. Older gateways, which do not know the table
+/// `lane_failure`, write only the failure mark of the lane, so the mark is read too.
 pub(super) async fn read_failure(
     connection: &mut PgConnection,
     lane: &str,

@@ -43,10 +43,10 @@ pub struct HoldAll {
     pub reason: String,
     /// Who put everything on hold.
     pub by: String,
-    /// The time since when operations are accepted on hold.
+    /// When the hold-all began. Operations that are accepted after this time are on hold.
     pub since: DateTime<Utc>,
-    /// The time since when every operation is on hold; `None` while the existing operations are being put on hold, or
-    /// if the process died before all of them were on hold.
+    /// When every existing operation was on hold; `None` while the existing operations are being put on hold, or if the
+    /// process died before all of them were on hold.
     pub covers_all_since: Option<DateTime<Utc>>,
 }
 

@@ -16,7 +16,7 @@ const CHUNK: i64 = 500;
 pub struct HoldFilter {
     /// The operation type.
     pub operation_type: Option<String>,
-    /// The lender; only a `LOAN_CREATE` has one.
+    /// The lender. Only a `LOAN_CREATE` has a lender.
     pub lender: Option<String>,
     /// The lane that the operation writes: `client:<externalId>` or `loan:<externalId>`, in lower case.
     pub lane: Option<String>,
@@ -57,7 +57,7 @@ pub struct OnHold {
     pub reason: Option<String>,
     /// Who put everything on hold.
     pub by: Option<String>,
-    /// The time since when everything is on hold.
+    /// When everything was put on hold.
     pub since: Option<DateTime<Utc>>,
 }
 

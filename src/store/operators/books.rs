@@ -53,12 +53,12 @@ pub struct NumberConfirmation {
     pub number: i64,
     /// The external id that Fineract shows for the number now.
     pub external_id: String,
-    /// Why the object is the same.
+    /// Why the number still belongs to the same object.
     pub reason: String,
 }
 
 impl Store {
-    /// Reads what is known of Fineract's books.
+    /// Reads what this database knows of Fineract's books.
     pub async fn books(&self) -> Result<BooksReport, StoreError> {
         const ACTION: &str = "read what is known of Fineract's books";
         let books = sqlx::query!("SELECT epoch, began_at FROM books")

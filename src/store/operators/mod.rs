@@ -41,7 +41,7 @@ pub enum Unfit {
     #[error("This operation has not ended and is not parked: it continues without an operator.")]
     UnderWay,
     /// An attempt was committed, so Fineract may have executed the command.
-    #[error("This operation was sent to Fineract, or may have been.")]
+    #[error("This operation was sent to Fineract, or may have been sent.")]
     Sent,
     /// The operation has ended, so nothing can change it.
     #[error("This operation has ended.")]

@@ -126,7 +126,7 @@ impl Store {
     }
 }
 
-/// The operation that runs this one again, if there is one.
+/// Finds the operation that runs this operation again, if there is one.
 pub(super) async fn read_retry(
     connection: &mut PgConnection,
     id: OperationId,

@@ -20,7 +20,7 @@ pub(super) const RETURN_TIMEOUT: Duration = Duration::from_secs(5);
 /// transaction is rolled back, and a statement in progress is awaited. If this takes too long, the connection is
 /// closed.
 pub(in crate::store) struct PooledConnection {
-    /// Present until the drop takes it.
+    /// `Some` until `drop` takes the connection.
     connection: Option<PoolConnection<Postgres>>,
     slot: Option<OwnedSemaphorePermit>,
     is_in_transaction: bool,
@@ -67,7 +67,8 @@ impl Drop for PooledConnection {
     }
 }
 
-/// Returns a connection to sqlx's pool as soon as it is ready for the next statement, or closes it.
+/// Returns a connection to sqlx's pool as soon as the connection is ready for the next statement. If this takes too
+/// long, closes the connection.
 pub(super) async fn return_to_pool(
     mut connection: PoolConnection<Postgres>,
     is_in_transaction: bool,
@@ -81,7 +82,8 @@ pub(super) async fn return_to_pool(
             return;
         }
     }
-    // sqlx does the same on drop, but without a time limit. If this future is dropped, sqlx closes the connection.
+    // sqlx also returns a dropped connection to its pool, but without a time limit. If this future is dropped, sqlx
+    // closes the connection.
     let ready = timeout_at(give_up, connection.return_to_pool()).await;
     if ready.is_err() {
         tracing::warn!("a connection to the database did not answer and was closed");

@@ -20,7 +20,8 @@ pub(super) struct InspectedOperation {
     on_hold: bool,
     /// The hold-all by which the operation is on hold; `None` if an operator put it on hold individually.
     hold_all: Option<HoldAll>,
-    /// The stable code for the reason why the operation is parked, blocked or retried, and the time since when.
+    /// The stable code for the reason why the operation is parked, blocked or retried, and when this reason began to
+    /// apply.
     reason_code: Option<String>,
     reason_since: Option<DateTime<Utc>>,
     /// How the operation ended according to an operator. A worker checks this before it ends the operation.
