@@ -24,7 +24,8 @@
 //! | `expiry` | `run_expiry`, `end_expired` |
 //! | `hold_all/` | `active_hold`, `is_on_hold`, `count_on_hold`, `end_hold` |
 //! | `hold_all/release` | `on_hold`, `release_on_hold` |
-//! | `key_probe` | `key_verdict`, `begin_key_probe`, `end_key_probe`, `write_key_verdict`, `keys_not_honoured`, `numbered` |
+//! | `key_probe` | `key_verdict`, `begin_key_probe`, `end_key_probe`, `write_key_verdict` |
+//! | `key_probe` | `keys_not_honoured`, `numbered` |
 //! | `key_usage` | `take_block` |
 //! | `operators/` | `find` |
 //! | `operators/books` | `books`, `confirm_books`, `confirm_number` |
