@@ -1,4 +1,4 @@
-//! Builds the JSON of requests, and of successes that were read from Fineract.
+//! Builds the JSON of request bodies, and of success bodies for effects that the gateway has found in Fineract.
 
 use serde::Serialize;
 
@@ -30,8 +30,9 @@ fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("structs of texts and numbers always have a JSON text")
 }
 
-/// A success body built from what was read: the keys of the command's answer in their order, without `changes`,
-/// which cannot be read afterwards (`docs/fineract/commands.md`, "The result body of each command").
+/// A success body that the gateway builds from what it has read. It has the keys of the command's answer, in the same
+/// order, but without `changes`: the changes cannot be read afterwards (`docs/fineract/commands.md`, "The result body
+/// of each command").
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(
@@ -88,7 +89,8 @@ impl<'a> Success<'a> {
         }
     }
 
-    /// The body of a repayment, whose resource is the transaction (`docs/fineract/payments.md`, "Repayments").
+    /// The body of a repayment. The resource of a repayment is the transaction (`docs/fineract/payments.md`,
+    /// "Repayments").
     pub(super) fn repayment(loan: &'a Loan, transaction: &'a Transaction) -> Self {
         Self {
             resource_id: Some(transaction.id),
@@ -97,7 +99,7 @@ impl<'a> Success<'a> {
         }
     }
 
-    /// The body of a delete. The loan can no longer be read.
+    /// The body of a delete. It has only these keys, because the loan can no longer be read.
     pub(super) fn deleted_loan(id: Option<i64>, external_id: &'a str) -> Self {
         Self {
             loan_id: id,

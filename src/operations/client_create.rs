@@ -27,7 +27,7 @@ pub(super) struct ClientCreate {
 #[serde(rename_all = "camelCase")]
 struct Body<'a> {
     office_id: i64,
-    /// 1, a person. Fineract has no default.
+    /// Always 1, which means a person. Fineract has no default.
     legal_form_id: i32,
     firstname: &'a str,
     lastname: &'a str,
@@ -68,8 +68,8 @@ impl Operation for ClientCreate {
         Checked::on(Lane::client(&self.external_id))
     }
 
-    /// Operations on a client need the client. But if the create failed because the client exists already, they
-    /// can succeed.
+    /// The operations behind a failed create fail too, because they need the client. But if the create failed because
+    /// the client already exists, these operations can succeed.
     fn fails_dependents(codes: &[String]) -> bool {
         !codes
             .iter()
@@ -141,8 +141,8 @@ impl ClientCreate {
     }
 }
 
-/// Whether Fineract stores this text: it trims blanks, and does not distinguish an empty text from a missing
-/// one.
+/// Whether Fineract has stored our text as `stored`. Fineract trims blanks, and does not distinguish an empty text from
+/// a missing text.
 pub(super) fn is_stored_as(ours: Option<&str>, stored: Option<&str>) -> bool {
     ours.unwrap_or_default().trim() == stored.unwrap_or_default().trim()
 }

@@ -23,7 +23,7 @@ pub(super) struct ClientUpdate {
     email_address: Option<String>,
 }
 
-/// The request body. Fineract does not change what is left out.
+/// The request body. Fineract does not change a field that is left out.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Body<'a> {
@@ -106,8 +106,8 @@ impl Operation for ClientUpdate {
             mobile_no: self.mobile_no.as_deref(),
             email_address: self.email_address.as_deref(),
             activation_date: self.activation_date,
-            // For Fineract, an e-mail address or activation date alone is no change, but the unchanged external
-            // id is one.
+            // Fineract refuses an update with only an e-mail address or an activation date, because it does not count
+            // them as a change. Fineract counts the external id as a change, even if the external id stays the same.
             external_id: (!counts).then_some(&self.external_id),
             locale: LOCALE,
             date_format: DATE_FORMAT,
@@ -115,8 +115,8 @@ impl Operation for ClientUpdate {
         send(Self::TYPE, client.id, &body)
     }
 
-    /// An update leaves no mark of its own, but has no effect beyond its values. If Fineract stores all of
-    /// them, it does not matter whether this command stored them.
+    /// An update leaves no mark of its own in Fineract, and its only effect is that Fineract stores its values. If
+    /// Fineract stores all of these values, it does not matter which command has stored them.
     fn evidence(&self, facts: &Facts, _: &Context<'_>) -> Evidence {
         match &facts.client {
             None => Evidence::CannotTell("client_not_found"),

@@ -13,7 +13,7 @@ pub struct Deployment {
 }
 
 impl Deployment {
-    /// The name of the product for a `lenderConfig`, if that is allowed.
+    /// The name of the product for a `lenderConfig`, if this value is allowed.
     pub fn product_of(&self, lender: &str) -> Option<&str> {
         let found = self.lenders.iter().find(|(name, _)| name == lender);
         found.map(|(_, product)| product.as_str())

@@ -1,4 +1,4 @@
-//! Compares the fields in `docs/API.md` with the fields that the types accept.
+//! Compares the fields in `docs/API.md` with the fields that the operation types accept.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use super::{Entry, REGISTRY, testing::deployment, testing::raw};
 
 const DOCUMENT: &str = include_str!("../../docs/API.md");
 
-/// A row of a type's table.
+/// A row of the table of fields of an operation type.
 struct Field<'a> {
     key: &'a str,
     is_required: bool,
@@ -14,7 +14,7 @@ struct Field<'a> {
     meaning: &'a str,
 }
 
-/// The rows of a type's table.
+/// The rows of the table of fields of an operation type.
 fn fields_of(entry: &Entry) -> Vec<Field<'static>> {
     let heading = format!("### {}\n", entry.operation_type);
     let (_, chapter) = DOCUMENT.split_once(&heading).expect("a chapter of it");

@@ -1,4 +1,4 @@
-//! What rejecting and withdrawing a loan application have in common: both end it permanently.
+//! The common part of `LOAN_REJECT` and `LOAN_WITHDRAW`: both end a loan application permanently.
 
 use std::{collections::BTreeMap, marker::PhantomData};
 
@@ -19,7 +19,8 @@ pub(super) trait ApplicationEnd {
     const TYPE: OperationType;
     /// The key of the date, in the payload as well as in the request body.
     const DATE_FIELD: &'static str;
-    /// The loan status afterwards, which is final (`docs/fineract/loans.md`, "Rejecting and withdrawing").
+    /// The status of the loan after the end of the application. This status is final (`docs/fineract/loans.md`,
+    /// "Rejecting and withdrawing").
     const LOAN_STATUS: i32;
     /// The message if somebody else has ended the application in this way.
     const ENDED_BY_ANOTHER: &'static str;

@@ -1,4 +1,4 @@
-//! Reads the fields of a payload and collects all of its problems.
+//! Reads the fields of a payload and collects all problems of the payload.
 
 use std::fmt;
 
@@ -16,11 +16,11 @@ use super::{
 /// A problem of a payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The place, as a JSON pointer into the request: `/data/<key>`.
+    /// Where the problem is, as a JSON pointer into the request: `/data/<key>`.
     pub pointer: String,
     /// A stable code.
     pub code: &'static str,
-    /// What must change. Never contains what the caller sent.
+    /// What the caller must change. The message never contains text that the caller sent.
     pub message: String,
 }
 
@@ -28,11 +28,12 @@ pub struct Problem {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the payload has {} problem(s)", problems.len())]
 pub struct InvalidPayload {
-    /// The problems, in the order of the operation's fields, then unknown keys.
+    /// The problems: first the problems of the operation's fields, in the order of the fields, then the unknown keys.
     pub problems: Vec<Problem>,
 }
 
-/// The fields of a payload. Each getter marks its key as known, and collects the problems of its value.
+/// The fields of a payload. Each method that reads a field marks the key as known, and collects the problems of the
+/// value.
 #[derive(Debug)]
 pub(super) struct Fields<'a> {
     /// The deployment, for rules that depend on it.
@@ -45,8 +46,9 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// Splits an object into its fields, without changing the text of their values. With `is_new`, the rules
-    /// apply that an older gateway may not have applied yet.
+    /// Splits a payload into its fields, without changing the text of the values. If `is_new` is true, all rules apply.
+    /// If `is_new` is false, the payload was accepted before. Then the newest rules do not apply, because an older
+    /// gateway may have accepted the payload without them.
     pub(super) fn new(payload: &'a RawValue, deployment: &'a Deployment, is_new: bool) -> Self {
         let mut fields = Self {
             is_new,
@@ -71,7 +73,7 @@ impl<'a> Fields<'a> {
         fields
     }
 
-    /// The value of a required field. `None` if it has a problem.
+    /// The value of a required field. `None` if the field is missing or its value has a problem.
     pub(super) fn required<T>(
         &mut self,
         key: &'static str,
@@ -85,7 +87,7 @@ impl<'a> Fields<'a> {
         value
     }
 
-    /// The value of a field that may be missing or `null`. `None` also if it has a problem.
+    /// The value of a field that may be missing or `null`. `None` also if the value has a problem.
     pub(super) fn optional<T>(
         &mut self,
         key: &'static str,
@@ -130,7 +132,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Adds a problem that concerns several fields, under one of their keys.
+    /// Adds a problem under a key. If the problem concerns several fields, `key` is the key of one of them.
     pub(super) fn problem(&mut self, key: &str, code: &'static str, message: impl Into<String>) {
         self.problems.push(Problem {
             pointer: pointer(key),
@@ -195,7 +197,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// The JSON pointer of a key; RFC 6901 escapes two characters.
+/// The JSON pointer of a key. RFC 6901 requires that two characters are escaped.
 fn pointer(key: &str) -> String {
     format!("/data/{}", key.replace('~', "~0").replace('/', "~1"))
 }

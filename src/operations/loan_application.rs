@@ -1,4 +1,4 @@
-//! The request body of a loan application, for a new or a changed one.
+//! The request body of a loan application: for a new application and for a change.
 
 use serde::Serialize;
 
@@ -8,8 +8,8 @@ use super::{
 };
 use crate::domain::{Amount, Choice, Day, Loan, Product};
 
-/// A complete application. Fineract requires one for a change too (`docs/fineract/loans.md`, "From a product to
-/// an application" and "Changing an application").
+/// A complete application. Fineract requires a complete application for a change too (`docs/fineract/loans.md`, "From a
+/// product to an application" and "Changing an application").
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Application<'a> {
@@ -31,7 +31,7 @@ pub(super) struct Application<'a> {
     carried_over: CarriedOver,
 }
 
-/// The terms that the payload gives. For a change, terms that it does not give are those of the stored loan.
+/// The terms from the payload. For a change, a term that is missing in the payload has the value of the stored loan.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Terms {
@@ -49,9 +49,9 @@ pub(super) struct Terms {
     pub(super) number_of_repayments: i32,
     /// The number of units between two instalments.
     pub(super) repayment_every: i32,
-    /// The unit of `repayment_every`, which Fineract requires to be that of the term.
+    /// The unit of `repayment_every`. Fineract requires it to be the unit of the term.
     pub(super) repayment_frequency_type: Choice,
-    /// The interest rate. Loans with a floating rate have none.
+    /// The interest rate; `None` for a loan with a floating rate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) interest_rate_per_period: Option<Amount>,
 }
@@ -64,7 +64,8 @@ struct ProductConditions<'a> {
     interest_calculation_period_type: Choice,
     amortization_type: Choice,
     transaction_processing_strategy_code: &'a str,
-    /// Misspelt in Fineract's API. False if left out, which it must be with daily interest.
+    /// The key is misspelt in Fineract's API. If the key is left out, Fineract uses false. With daily interest, the
+    /// value must be false.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     allow_partial_period_interest_calcualtion: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -73,8 +74,8 @@ struct ProductConditions<'a> {
     max_outstanding_loan_balance: Option<Amount>,
 }
 
-/// Other values of a stored loan on which its schedule depends. For a new loan, Fineract takes them from the
-/// product.
+/// Other values of a stored loan on which the repayment schedule depends. For a new loan, Fineract takes these values
+/// from the product.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct CarriedOver {
@@ -99,11 +100,11 @@ struct CarriedOver {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct AppliedCharge {
-    /// The charge's number on the loan. Without it, Fineract replaces a stored charge instead of keeping it.
+    /// The charge's number on the loan. Without this number, Fineract replaces the stored charge instead of keeping it.
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<i64>,
     charge_id: i64,
-    /// For a percentage charge, the percentage.
+    /// The amount; for a percentage charge, the percentage.
     amount: Amount,
     #[serde(skip_serializing_if = "Option::is_none")]
     due_date: Option<Day>,
@@ -113,19 +114,19 @@ struct AppliedCharge {
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Tranche {
-    /// The expected date of its disbursement.
+    /// The expected date of the tranche's disbursement.
     pub(super) expected_disbursement_date: Day,
-    /// Its amount.
+    /// The amount of the tranche.
     pub(super) principal: Amount,
 }
 
-/// Daily interest calculation, which knows no partial periods.
+/// The id of daily interest calculation. Daily interest calculation has no partial periods.
 const DAILY: i32 = 0;
-/// The time type of charges that arise only with an overdue instalment.
+/// The id of the time type of charges that arise only when an instalment is overdue.
 const OVERDUE_INSTALLMENT: i32 = 9;
 
 impl<'a> Application<'a> {
-    /// A new application on the conditions of the product.
+    /// A new application, with the conditions of the product.
     pub(super) fn new(
         client_id: i64,
         product: &'a Product,
@@ -163,7 +164,7 @@ impl<'a> Application<'a> {
         }
     }
 
-    /// The stored application with other terms and tranches, and everything else unchanged.
+    /// The stored application with other terms and tranches. Everything else is unchanged.
     pub(super) fn changed(
         loan: &'a Loan,
         external_id: &'a str,
@@ -243,7 +244,7 @@ impl From<&Loan> for CarriedOver {
     }
 }
 
-/// The number of units between two instalments, if the term is a multiple of the instalments
+/// The number of units between two instalments; `None` if the term is not a multiple of the number of instalments
 /// (`docs/fineract/loans.md`, "The term and the repayments").
 pub(super) fn repayment_every(term: i32, repayments: i32) -> Option<i32> {
     (term.checked_rem(repayments)? == 0).then_some(term / repayments)

@@ -59,8 +59,8 @@ impl Operation for LoanApprove {
         };
         let body = Body {
             approved_on_date: self.approved_on_date,
-            // Without this date, Fineract compares the approval with the stored date, and refuses it if that
-            // has passed.
+            // Without this date, Fineract compares the date of the approval with the stored expected date, and refuses
+            // an approval after the stored date.
             expected_disbursement_date: loan
                 .timeline
                 .expected_disbursement_date

@@ -19,7 +19,7 @@ pub(super) struct LoanDelete {
 impl Operation for LoanDelete {
     const TYPE: OperationType = OperationType::LoanDelete;
     const LEAVES_NOTHING: bool = true;
-    /// Once the external id is free, a delayed create could succeed.
+    /// After the delete, the external id is free, so a delayed create could succeed.
     const REOPENS: Option<OperationType> = Some(OperationType::LoanCreate);
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
@@ -39,8 +39,8 @@ impl Operation for LoanDelete {
         Reads::of_loan(&self.loan)
     }
 
-    /// Addresses the loan by number: by external id, a deleted loan answers 404 before Fineract looks at the
-    /// key.
+    /// Addresses the loan by its number. If a loan is addressed by its external id and is already deleted, Fineract
+    /// answers 404 before it checks the idempotency key.
     fn plan(&self, facts: &Facts, _: &Context<'_>) -> Plan {
         match &facts.loan {
             None => Refusal::not_found("loan"),
@@ -48,7 +48,7 @@ impl Operation for LoanDelete {
         }
     }
 
-    /// A deleted loan leaves nothing that shows who deleted it, so its absence is the evidence.
+    /// A delete leaves nothing that shows who deleted the loan, so the absence of the loan is the evidence.
     fn evidence(&self, facts: &Facts, context: &Context<'_>) -> Evidence {
         let deleted = context
             .sent
@@ -57,7 +57,7 @@ impl Operation for LoanDelete {
         match (&facts.loan, deleted) {
             (Some(loan), Some(id)) if loan.id == id => Evidence::Absent,
             (Some(_), None) => Evidence::CannotTell("loan_number_unknown"),
-            // The loan was deleted; one with the same external id was created later.
+            // The loan was deleted. If there is a loan, it was created later with the same external id.
             (Some(_), Some(_)) | (None, _) => {
                 Evidence::Ours(Success::deleted_loan(deleted, &self.loan).body())
             }

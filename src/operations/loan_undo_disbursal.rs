@@ -3,8 +3,8 @@
 use super::undo::{Step, Undo};
 use crate::domain::{LoanTimeline, OperationType};
 
-/// Undoes every disbursement of a loan, and with them all its transactions, including repayments
-/// (`docs/fineract/payments.md`, "Undoing payouts").
+/// Undoes every disbursement of a loan. Fineract then also undoes all other transactions of the loan, including
+/// repayments (`docs/fineract/payments.md`, "Undoing payouts").
 pub(super) type LoanUndoDisbursal = Undo<Disbursal>;
 
 /// The disbursement of an active loan.

@@ -1,9 +1,9 @@
-//! The operation types: one file or folder each, and the registry.
+//! The operation types: one file or folder for each type, and the registry.
 //!
-//! The file of a type contains its payload and checks, its lanes, whether its failure fails its dependents, and
-//! pure functions: what to read, what to send or refuse given the facts, and what is evidence of its effect.
-//! Nothing here does I/O. A new type is a file that implements `operation::Operation`, and a line in
-//! [`REGISTRY`].
+//! The file of a type contains its payload with the checks, its lanes, the rule whether its failure fails its
+//! dependents, and pure functions. The pure functions decide what to read, what to send or refuse with the given facts,
+//! and what is evidence of the effect. Nothing in this module does I/O. A new type needs a file that implements
+//! `operation::Operation`, and a line in [`REGISTRY`].
 
 mod body;
 mod client_create;
@@ -47,8 +47,8 @@ pub use self::{
 };
 use self::{fields::Fields, operation::Operation};
 
-/// An operation type as the rest of the gateway uses it: the functions of its `Operation` on a raw payload.
-/// `check` applies all rules; the others apply those that every accepted payload has passed.
+/// An operation type as the rest of the gateway uses it: the functions of its `Operation` on a raw payload. `check`
+/// applies all rules. The other functions apply only the rules that every accepted payload has passed.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {
     /// The operation type.
@@ -57,13 +57,14 @@ pub struct Entry {
     pub reopens: Option<OperationType>,
     /// Whether the guard checks the operation again before its command is sent again.
     pub guarded: bool,
-    /// Whether its evidence is that the loan no longer exists.
+    /// Whether the evidence of the operation is that the loan no longer exists.
     pub leaves_nothing: bool,
-    /// The key of the amount that may be left out to pay everything that is due.
+    /// The key of the amount, if the amount may be left out. An operation without an amount pays everything that is
+    /// due.
     pub all_without: Option<&'static str>,
     /// Checks a new payload.
     pub check: fn(&RawValue, &Deployment) -> Result<Checked, InvalidPayload>,
-    /// Whether its failure with these codes of Fineract fails its dependents.
+    /// Whether the failure of the operation with these codes of Fineract fails its dependents.
     pub fails_dependents: fn(&[String]) -> bool,
     /// The money that the operation moves, if any.
     pub moves: fn(&RawValue, &Deployment) -> Result<Option<Movement>, InvalidPayload>,
@@ -73,11 +74,11 @@ pub struct Entry {
     pub plan: fn(&RawValue, &Facts, &Context<'_>) -> Result<Plan, InvalidPayload>,
     /// What to read before `evidence`.
     pub evidence_reads: fn(&RawValue, &Deployment, OperationId) -> Result<Reads, InvalidPayload>,
-    /// Whether the effect exists, and whose it is.
+    /// Decides whether the effect exists, and whether it is the operation's own.
     pub evidence: fn(&RawValue, &Facts, &Context<'_>) -> Result<Evidence, InvalidPayload>,
     /// What to read after a success for `alarm`.
     pub reads_after: fn(&RawValue, &Deployment) -> Result<Option<Reads>, InvalidPayload>,
-    /// The code of what is wrong despite a success.
+    /// The code of a problem that exists although the operation has succeeded.
     pub alarm: fn(&Facts) -> Option<&'static str>,
 }
 

@@ -9,16 +9,16 @@ pub struct Movement {
     pub direction: Direction,
     /// The external id of the loan.
     pub loan: String,
-    /// The amount; `None` if it depends on the loan's terms.
+    /// The amount; `None` if the amount depends on the loan's terms.
     pub amount: Option<Amount>,
     /// The payment reference (UTR).
     pub reference: Option<String>,
-    /// The name of the payment type with which it is booked.
+    /// The name of the payment type with which the payment is booked.
     pub method: Option<String>,
 }
 
 impl Movement {
-    /// Whether it repays the loan's whole outstanding amount, or more.
+    /// Whether the operation repays the loan's whole outstanding amount, or more.
     pub fn pays_off(&self, loan: &Loan) -> bool {
         let summary = loan.summary.as_ref();
         let outstanding = summary.and_then(|summary| summary.total_outstanding);

@@ -1,5 +1,5 @@
-//! The ids, references and phone numbers in a payload, readable also if the rest of it is invalid. A mistyped
-//! one would change the wrong client or loan, so bulk uploads are checked for suspicious ones.
+//! Reads the ids, references and phone numbers in a payload, even if the rest of the payload is invalid. A mistyped id
+//! would change the wrong client or loan, so bulk uploads are checked for suspicious ids, references and phone numbers.
 
 use serde_json::value::RawValue;
 
@@ -31,7 +31,8 @@ pub fn named_by(key: &str) -> Option<Named> {
     found.map(|(_, named)| *named)
 }
 
-/// The keys and texts of the fields that identify something, also if the rest of the payload is invalid.
+/// The keys and texts of the fields that identify a client, loan, payment or phone, even if the rest of the payload is
+/// invalid.
 pub fn names_of(payload: &RawValue) -> Vec<(String, String)> {
     let Ok(Entries(entries)) = serde_json::from_str(payload.get()) else {
         return Vec::new();
@@ -44,8 +45,8 @@ pub fn names_of(payload: &RawValue) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The lane that an operation of this type would write, if its payload contains a valid id. Bulk uploads need
-/// the lane of a refused row as well, because later rows may depend on it.
+/// The lane that an operation of this type would write, if its payload contains a valid id. Bulk uploads need the lane
+/// of a refused row as well, because later rows may depend on the refused row.
 pub fn named_lane(operation_type: OperationType, payload: &RawValue) -> Option<Lane> {
     let Entries(entries) = serde_json::from_str(payload.get()).ok()?;
     let id = |key: &str| {
@@ -130,8 +131,7 @@ mod tests {
     fn it_is_the_lane_that_a_valid_payload_writes() {
         let deployment = deployment();
         for entry in crate::operations::REGISTRY {
-            // Every type uses exactly one of the two keys for its own client or loan, so the other one is
-            // unknown.
+            // Every type uses exactly one of the two keys for its own client or loan, so the other key is unknown.
             let ids = raw(r#"{"externalId":"A","external_loan_id":"A"}"#);
             let problems = (entry.check)(&ids, &deployment).unwrap_err().problems;
             let unknown = problems

@@ -106,7 +106,7 @@ pub(super) fn evidence<O: Operation>(payload: &str, facts: &Facts, case: Case<'_
     }
 }
 
-/// A text with one part replaced, which it must contain.
+/// Replaces a part of a text. The text must contain this part.
 pub(super) fn with(json: &str, from: &str, to: &str) -> String {
     assert!(json.contains(from), "{from}");
     if from.is_empty() {

@@ -1,4 +1,4 @@
-//! What undoing an approval and undoing a disbursement have in common.
+//! The common part of `LOAN_UNDO_APPROVAL` and `LOAN_UNDO_DISBURSAL`.
 
 use std::marker::PhantomData;
 
@@ -34,8 +34,8 @@ pub(super) struct Undo<S> {
     step: PhantomData<S>,
 }
 
-/// The request body. Fineract accepts no other key, not even `locale`. It answers 500 to an empty body, but not
-/// to an empty object.
+/// The request body. Fineract accepts no other key, not even `locale`. Fineract answers 500 to an empty body, but it
+/// accepts an empty object.
 #[derive(Serialize)]
 struct Body<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,9 +76,10 @@ impl<S: Step> Operation for Undo<S> {
         send(Self::TYPE, loan.id, &Body { note })
     }
 
-    /// An undo leaves nothing that shows who did it. Only its absence can be shown: the loan has the status of
-    /// the step, and the step is our own, because our later steps come after the undo in the lane. If a checker
-    /// approved the operation, Fineract names the checker everywhere, so nothing can be shown.
+    /// An undo leaves nothing in Fineract that shows who did it. Only the absence of the undo can be shown: the loan
+    /// has the status of the step, and one of the gateway's users took the step. This cannot be a later step of the
+    /// gateway, because a later step waits behind the undo in the lane. If a checker approved the operation, Fineract
+    /// names the checker everywhere, so nothing can be shown.
     fn evidence(&self, facts: &Facts, context: &Context<'_>) -> Evidence {
         let Some(loan) = &facts.loan else {
             return Evidence::CannotTell("loan_not_found");

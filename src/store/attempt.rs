@@ -22,12 +22,12 @@ pub struct StartAttempt {
     pub request: Request,
     /// Whether the effect existed in Fineract before the operation's first attempt.
     pub effect_preexisted: bool,
-    /// Whether Fineract may have executed an earlier attempt under the same key. Then the command is sent again even
+    /// Whether Fineract may have executed an earlier attempt under the same key. If so, the command is sent again even
     /// after `expires_at`.
     pub may_have_run: bool,
-    /// What the worker saw of its loan.
+    /// What the worker read about the loan of the operation.
     pub seen: SeenLoan,
-    /// The user of Fineract as whom the command is sent.
+    /// The name of the Fineract user with which the gateway sends the command.
     pub user: String,
     /// The objects that the numbers in the command refer to.
     pub referents: Vec<Referent>,
@@ -35,7 +35,7 @@ pub struct StartAttempt {
     pub epoch: i32,
 }
 
-/// What the worker saw of a loan when it planned the command, for the transactions API.
+/// What the worker read about a loan when it planned the command. The transactions API shows these values.
 #[derive(Clone, Debug, Default)]
 pub struct SeenLoan {
     /// The currency, if a loan was read.
@@ -56,7 +56,7 @@ pub(super) fn start(
     })
 }
 
-/// Commits a batch. Attempts whose operations another session has locked are left out and fail.
+/// Commits a batch of attempts. If another session has locked an operation, its attempt is left out and fails.
 async fn start_all(pool: &Pool, batch: Vec<StartAttempt>) -> Vec<Result<bool, StoreError>> {
     let error = match insert(pool, &batch).or_fail_to("write attempts").await {
         Ok(leased) => {
@@ -146,8 +146,9 @@ async fn insert(pool: &Pool, batch: &[StartAttempt]) -> Result<HashSet<Uuid>, sq
 }
 
 impl Store {
-    /// Commits an attempt that is about to be sent. Returns `false` if nothing was written and nothing may be sent: the
-    /// lease is lost, `expires_at` has passed, the operation is on hold, or the epoch of Fineract's books has changed.
+    /// Commits an attempt before its command is sent. Returns `false` if nothing was written and the command must not
+    /// be sent. The reason is one of these: the lease is lost, `expires_at` has passed, the operation is on hold, or
+    /// the epoch of Fineract's books has changed.
     pub async fn start_attempt(&self, attempt: StartAttempt) -> Result<bool, StoreError> {
         #[cfg(feature = "sabotage")]
         if crate::sabotage::is(crate::sabotage::Sabotage::AttemptNotCommitted) {

@@ -1,4 +1,4 @@
-//! Counting the backlog from time to time, so that each acceptance can check it without a query.
+//! Counts the backlog from time to time. Each acceptance then checks the last count and needs no query.
 
 use std::{
     sync::atomic::Ordering,
@@ -10,8 +10,8 @@ use crate::telemetry::chain;
 
 /// The shortest pause between two counts.
 const EVERY: Duration = Duration::from_secs(2);
-/// The pause as a multiple of the count's duration. A count takes longer with a larger backlog and must leave the
-/// database to others.
+/// The pause after a count is this many times as long as the count. A larger backlog takes longer to count, and the
+/// longer pause then limits the load on the database.
 const PAUSE: u32 = 200;
 /// The longest pause between two counts.
 const AT_MOST: Duration = Duration::from_secs(30);
@@ -22,7 +22,7 @@ impl Store {
         self.backlog.load(Ordering::Relaxed)
     }
 
-    /// Counts the backlog and sets the gauges, for ever.
+    /// Counts the backlog and sets the gauges, again and again. Never returns.
     pub async fn watch_backlog(self) {
         loop {
             let started = Instant::now();
@@ -80,14 +80,14 @@ impl Store {
     }
 }
 
-/// What one count found.
+/// The result of one count.
 struct Count {
     waiting: u64,
     parked: u64,
     on_hold: u64,
     hold_stands: bool,
-    /// The age in seconds of the oldest open transaction in this database, which keeps Postgres from removing dead
-    /// rows.
+    /// The age in seconds of the oldest open transaction in this database. An old transaction keeps Postgres from
+    /// removing dead rows.
     oldest_transaction: f64,
 }
 

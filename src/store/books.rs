@@ -7,17 +7,17 @@ use crate::domain::Lane;
 /// A client or loan that the gateway created, with the number that Fineract assigned to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownNumber {
-    /// Its lane.
+    /// The lane of the client or loan.
     pub lane: String,
     /// The number.
     pub number: i64,
-    /// Its external id, as it was sent; `None` if an older gateway stored the number.
+    /// The external id, as the gateway sent it; `None` if an older gateway stored the number.
     pub external_id: Option<String>,
 }
 
 impl KnownNumber {
-    /// Whether the external id is that of this client or loan. If the external id was not stored, it is compared with
-    /// the key of the lane.
+    /// Whether this client or loan has the given external id. If no external id was stored, the given one is compared
+    /// with the key of the lane.
     pub fn is_named(&self, external_id: &str) -> bool {
         if let Some(own) = &self.external_id {
             return own == external_id;
@@ -35,12 +35,12 @@ impl Store {
             .await
     }
 
-    /// The clients that the gateway created last in this epoch: those with the highest numbers.
+    /// Returns the last `count` clients that the gateway created in this epoch: the clients with the highest numbers.
     pub async fn newest_clients(&self, count: i64) -> Result<Vec<KnownNumber>, StoreError> {
         self.newest("client", count).await
     }
 
-    /// The loans that the gateway created last in this epoch: those with the highest numbers.
+    /// Returns the last `count` loans that the gateway created in this epoch: the loans with the highest numbers.
     pub async fn newest_loans(&self, count: i64) -> Result<Vec<KnownNumber>, StoreError> {
         self.newest("loan", count).await
     }
@@ -62,7 +62,7 @@ impl Store {
     }
 
     /// Whether an operator has confirmed that the number still belongs to the lane's client or loan, although Fineract
-    /// shows it under this external id.
+    /// shows this external id for the number.
     pub async fn is_confirmed(
         &self,
         lane: &str,

@@ -1,4 +1,5 @@
-//! Ending operations for which nothing was ever sent: after an operator's cancel, a batch's cancel, or expiry.
+//! Ends operations for which nothing was ever sent, because an operator or the client of a batch has cancelled them, or
+//! because they have expired.
 
 use std::collections::HashMap;
 
@@ -14,22 +15,22 @@ use super::{
 };
 use crate::domain::{End, OperationId, OperationType, State};
 
-/// Whether the failure of an operation of this type, if nothing was sent for it, fails its dependents.
+/// Decides for an operation type whether an operation that fails without having been sent fails its dependents.
 pub type FailsDependents = fn(OperationType) -> bool;
 
 /// The code of an operation that had no effect by its `expires_at`.
 pub const EXPIRED: &str = "expired";
-/// The message of an operation that expired before anything was sent.
+/// The message of an operation that expired before any command was sent for it.
 pub const EXPIRED_UNSENT: &str = "Not sent: expires_at had passed when its turn came";
 
 /// Why an operation ends without having been sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reason {
-    /// An operator, who has inspected it, cancelled it.
+    /// An operator, who has inspected the operation, cancelled it.
     Cancelled,
-    /// The client of its batch cancelled it.
+    /// The client of the operation's batch cancelled it.
     BatchCancelled,
-    /// Its `expires_at` has passed.
+    /// The operation's `expires_at` has passed.
     Expired,
 }
 
@@ -49,7 +50,8 @@ impl Reason {
     }
 }
 
-/// An operation that is to end without having been sent: cancelled, expired, or a dependent of a failed one.
+/// An operation that is to end without having been sent, because it is cancelled, expired, or a dependent of a failed
+/// operation.
 #[derive(Debug)]
 pub(super) struct Unsent {
     pub(super) id: OperationId,
@@ -59,8 +61,8 @@ pub(super) struct Unsent {
 }
 
 impl Unsent {
-    /// Makes it from the columns of its row: the lane that it writes with the position there, and the same of the lane
-    /// that it reads.
+    /// Makes an `Unsent` from the columns of the operation's row. The first pair is the lane that the operation writes
+    /// and the position in it. `read` is the lane that the operation reads and the position in it.
     pub(super) fn of(
         id: Uuid,
         type_name: &str,
@@ -78,17 +80,18 @@ impl Unsent {
         }
     }
 
-    /// Whether its end fails its dependents. A type that this gateway does not know does: whether the operations behind
-    /// it depend on it cannot be determined, and an operation that was not sent can still be sent later, but one that
-    /// was sent cannot be taken back.
+    /// Whether the end of this operation fails its dependents. The answer is yes if this gateway does not know the
+    /// operation type. In this case the gateway cannot tell whether the operations behind this one depend on it.
+    /// Failing them is safer: an operation that was not sent can still be sent later, but an operation that was sent
+    /// cannot be taken back.
     pub(super) fn fails_dependents(&self, fails_dependents: FailsDependents) -> bool {
         self.operation_type.is_none_or(fails_dependents)
     }
 }
 
-/// Ends those of the candidates for which nothing was sent. The caller has locked their lanes. Returns which ended, and
-/// the effects of their lane release. A worker that is still reading Fineract for one of them finds its claim lost when
-/// it tries to commit the attempt.
+/// Ends those candidates for which nothing was sent. The lanes of the candidates must be locked already. Returns the
+/// operations that ended, and the effects of their lane release. A worker may still be reading Fineract for one of
+/// these operations. This worker then cannot commit the attempt, because its claim is lost.
 pub(super) async fn end_unsent(
     connection: &mut PgConnection,
     candidates: Vec<Unsent>,
@@ -128,8 +131,8 @@ pub(super) async fn end_unsent(
     Ok((unsent, effects))
 }
 
-/// Ends the operations, and returns for each that ended whether it may have been sent in a time that a restored
-/// database has forgotten.
+/// Ends the operations. Returns for each operation that ended its flag `read_first`: whether the operation may have
+/// been sent although the database, after a restore, does not show this.
 async fn update_unsent(
     connection: &mut PgConnection,
     ids: &[Uuid],
@@ -144,8 +147,9 @@ async fn update_unsent(
     )
     .fetch_all(&mut *connection)
     .await?;
-    // This must be a statement of its own, because the statement that takes the lock still sees the attempts as they
-    // were before. For expiry, an attempt that never reached Fineract does not count; for a cancel it does.
+    // This must be a second statement, because the statement that takes the lock still sees the attempts as they were
+    // before the lock. For an expiry, an attempt that never reached Fineract does not count as sent. For a cancel, it
+    // counts as sent.
     let ended = sqlx::query!(
         "UPDATE operation o
             SET state = 'failed', due_at = NULL, reason_code = NULL, reason_since = NULL, resolution = NULL,
@@ -171,7 +175,7 @@ async fn update_unsent(
         .collect())
 }
 
-/// The candidates that are not locked.
+/// Removes the candidates that are locked, and returns the others.
 pub(super) fn without(mut candidates: Vec<Unsent>, locked: &Locked) -> Vec<Unsent> {
     candidates.retain(|unsent| {
         let lanes = unsent.lane_entries.lanes();
@@ -180,7 +184,7 @@ pub(super) fn without(mut candidates: Vec<Unsent>, locked: &Locked) -> Vec<Unsen
     candidates
 }
 
-/// Finds out which of the candidates are locked.
+/// Finds out which of the candidates' lanes and operations another session has locked.
 pub(super) async fn find_locked(pool: &Pool, candidates: &[Unsent]) -> Result<Locked, StoreError> {
     let lanes: Vec<String> = candidates
         .iter()
@@ -191,7 +195,7 @@ pub(super) async fn find_locked(pool: &Pool, candidates: &[Unsent]) -> Result<Lo
 }
 
 impl Store {
-    /// Notifies those who wait, and counts the ends; call it after the commit.
+    /// Notifies callers, workers and the cascade, and counts the ends. Call this method after the commit.
     pub(super) fn notify_unsent(&self, ended: &[Unsent], effects: ReleaseEffects) {
         for unsent in ended {
             count_end(unsent.operation_type, State::Failed);

@@ -1,4 +1,4 @@
-//! Claiming due operations: ready ones, and running ones whose lease has expired.
+//! Claims due operations: ready operations, and running operations whose lease has expired.
 
 use std::time::{Duration, Instant};
 
@@ -24,13 +24,15 @@ use crate::{
     telemetry::chain,
 };
 
-/// The reason code of an operation that is parked because its worker died five times before it committed an attempt.
+/// The reason code of an operation that is parked after five deaths, if it has no attempt.
 pub const KILLS_ITS_WORKER: &str = "kills_its_worker";
 
-/// After this many deaths an operation is run alone.
+/// After this many deaths, a worker runs the operation alone. Otherwise, another operation that runs at the same time
+/// could be blamed for the next death.
 pub const SUSPECT_AFTER: i16 = 2;
 
-/// The statement that claims. It takes due operations lender by lender, each list from where `look` begins.
+/// The statement that claims. It searches one list of due operations for each lender, and one list of operations
+/// without a lender. In each list, it starts at the position that `look` gives.
 pub(super) fn statement(
     limits: &ClaimLimits,
     look: &Look,
@@ -108,8 +110,9 @@ pub(super) fn statement(
 }
 
 impl Store {
-    /// Claims due operations, the longest due first. The claim is committed when this returns. A row that this gateway
-    /// cannot read keeps its lease: nothing is sent for it, and the other operations run.
+    /// Claims due operations, starting with the operations that have been due for the longest time. The claims are
+    /// committed when this method returns. If this gateway cannot read a claimed row, it sends nothing for this
+    /// operation until the lease expires. The other claimed operations run.
     pub async fn claim(&self, limits: &ClaimLimits) -> Result<Vec<Claimed>, StoreError> {
         let claimed_at = Instant::now();
         let look = self.due.look(limits);
@@ -129,8 +132,9 @@ impl Store {
         Ok(claimed.collect())
     }
 
-    /// Renews the leases of operations that are still running, and returns those that it renewed. An operation whose
-    /// row is locked, because it is being started or completed, is left out; the next call renews it.
+    /// Renews the leases of operations that are still running, and returns the operations whose leases it renewed. If
+    /// the row of an operation is locked, because an attempt is being started or completed, the operation is left out.
+    /// The next call renews its lease.
     pub async fn renew(
         &self,
         leased: &[(OperationId, i32)],
@@ -156,15 +160,15 @@ impl Store {
             &attempts,
             lease.as_secs_f64(),
         );
-        // A late renewal is of no use: the next call comes after a third of a lease.
+        // A late renewal is useless, because the worker calls this method again after a third of the lease.
         let renewed = patience::within(lease / 6, renewing.fetch_all(&self.pool))
             .await
             .map_err(failed_to("renew leases"))?;
         Ok(renewed.into_iter().map(OperationId).collect())
     }
 
-    /// Records that the worker has begun to run a claim alone: if its process dies now, the death counts against the
-    /// operation. Returns `false` if the claim is lost.
+    /// Records that the worker has begun to run a claimed operation alone. If the process dies after this, the death is
+    /// counted for the operation. Returns `false` if the claim is lost.
     pub async fn record_begun(&self, id: OperationId, attempt: i32) -> Result<bool, StoreError> {
         let noted = sqlx::query!(
             "UPDATE operation SET begun = $2 WHERE id = $1 AND attempt = $2 AND state = 'running'",
@@ -177,7 +181,8 @@ impl Store {
         Ok(noted.rows_affected() == 1)
     }
 
-    /// The operations of a type before this one in its lane that were sent under more than one key.
+    /// Finds the operations of the given type that come before this operation in its lane and that were sent under more
+    /// than one key.
     pub async fn rekeyed_before(
         &self,
         claimed: &Claimed,
@@ -197,7 +202,7 @@ impl Store {
         Ok(ids.into_iter().map(OperationId).collect())
     }
 
-    /// The earlier operation in the lane that used the same reference and has not failed.
+    /// Finds the first earlier operation in the lane that uses the same reference and has not failed.
     pub async fn same_reference(
         &self,
         claimed: &Claimed,

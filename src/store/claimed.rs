@@ -1,4 +1,4 @@
-//! What a claim asks for, and the claimed operations that it returns.
+//! The limits of a claim, and the claimed operations that it returns.
 
 use std::{
     collections::HashMap,
@@ -12,26 +12,26 @@ use sqlx::types::{Json, Uuid};
 use super::{StoreError, lanes::LaneEntries, names};
 use crate::domain::{OperationId, OperationType, Resolution, TrackingId};
 
-/// What a worker asks for when it claims.
+/// The limits that a worker gives when it claims operations.
 #[derive(Clone, Debug)]
 pub struct ClaimLimits {
-    /// The most operations to claim.
+    /// The largest number of operations to claim.
     pub count: i64,
-    /// How long the lease is.
+    /// The duration of the lease.
     pub lease: Duration,
-    /// The operation types to claim: those that this gateway knows, without the blocked ones.
+    /// The operation types to claim: the types that this gateway knows, without the blocked types.
     pub types: Vec<String>,
     /// How many operations of each lender this worker has leased already.
     pub leased_by_lender: HashMap<String, i64>,
     /// How many operations of one lender this worker may have leased at a time.
     pub per_lender: i64,
-    /// The lenders to claim for: those that this gateway knows. Operations for other lenders wait for a gateway that
-    /// knows them.
+    /// The lenders for which to claim: the lenders that this gateway knows. Operations for other lenders wait for a
+    /// gateway that knows these lenders.
     pub lenders: Vec<String>,
 }
 
 impl ClaimLimits {
-    /// The most operations to claim of this lender, or of those without a lender.
+    /// The largest number of operations to claim for this lender, or, for `None`, of operations without a lender.
     pub(super) fn count_of(&self, lender: Option<&str>) -> i64 {
         let leased = |lender| {
             self.leased_by_lender
@@ -48,9 +48,9 @@ impl ClaimLimits {
 /// An operation that this worker has leased.
 #[derive(Debug)]
 pub struct Claimed {
-    /// Its id.
+    /// The operation's id.
     pub id: OperationId,
-    /// Its type.
+    /// The operation type.
     pub operation_type: OperationType,
     /// The payload, as the gateway accepted it.
     pub payload: Box<RawValue>,
@@ -62,46 +62,50 @@ pub struct Claimed {
     pub lost: i16,
     /// How many claims ended with their process, or in a panic, before an attempt was committed.
     pub deaths: i16,
-    /// Its entries in its lanes.
+    /// The operation's lane entries.
     pub lane_entries: LaneEntries,
     /// The lender, if Fineract itself runs operations of this type one at a time for each lender.
     pub lender: Option<String>,
     /// The reference (UTR) of a payment.
     pub reference: Option<String>,
-    /// The number of the client or loan that it changes, as Fineract answered to our create; `None` if it is not known
-    /// in the current epoch.
+    /// The number of the client or loan that the operation changes, from Fineract's answer to the gateway's create;
+    /// `None` if the number is not known in the current epoch.
     pub known_id: Option<i64>,
-    /// The number of the client that it only reads; `None` if it is not known in the current epoch.
+    /// The number of the client whose lane the operation only reads; `None` if the number is not known in the current
+    /// epoch.
     pub read_known_id: Option<i64>,
     /// The epoch of Fineract's books when the operation was claimed.
     pub epoch: i32,
-    /// How the operation ended according to an operator. With a resolution, nothing is sent any more.
+    /// How the operation ended according to an operator. If there is a resolution, the gateway sends no command for the
+    /// operation any more.
     pub resolution: Option<Resolution>,
-    /// Whether that operator has confirmed that no command of the operation waits for a checker.
+    /// Whether the operator has confirmed, together with the resolution, that no command of the operation waits for a
+    /// checker.
     pub nothing_waits: bool,
     /// The reason code, if the operation is blocked or retried.
     pub reason_code: Option<String>,
     /// Whether `expires_at` has passed, by the database's clock.
     pub is_past_expiry: bool,
-    /// How long ago everything was put on hold, if the operation existed then (`read_first`). A restored database may
-    /// have forgotten what happened before, so the operation does not end as unsent until Fineract has been read.
+    /// How long ago everything was put on hold; `None` if the operation did not exist then (`read_first` is false). A
+    /// restored database may have forgotten what happened before the hold. So the worker must read Fineract before the
+    /// operation may end as not sent.
     pub forgotten_for: Option<Duration>,
-    /// Since when the reason code applies.
+    /// When the reason code began to apply.
     pub reason_since: Option<DateTime<Utc>>,
-    /// How long it had been retried for that reason when it was claimed, by the database's clock, without the time in
-    /// which it was due and could not be claimed.
+    /// How long the operation had been retried for this reason code when it was claimed, by the database's clock. The
+    /// time in which the operation was due but nobody claimed it is not included.
     pub retrying_for: Duration,
-    /// Whether that time counts towards parking.
+    /// Whether `retrying_for` counts towards parking.
     pub reason_counts: bool,
-    /// How long before the claim the operation was accepted, by the database's clock.
+    /// The time between the acceptance of the operation and the claim, by the database's clock.
     pub age: Duration,
-    /// When the gateway sent the claim to the database, by the monotonic clock. The lease is not older than that.
+    /// When the gateway sent the claim to the database, by the monotonic clock. The lease began at this time or later.
     pub claimed_at: Instant,
 }
 
 impl Claimed {
-    /// How old something is now that was this old when the operation was claimed. The ages of attempts are those at the
-    /// claim; whatever is compared with the present has to be counted up to it.
+    /// Converts an age at the time of the claim to the age now. The ages of attempts are ages at the claim. Convert
+    /// such an age before you compare it with something that is measured now.
     pub fn age_now(&self, age_at_claim: Duration) -> Duration {
         age_at_claim.saturating_add(self.claimed_at.elapsed())
     }
@@ -114,7 +118,7 @@ impl Claimed {
         }
     }
 
-    /// The operation's lanes whose number is known, each with its number.
+    /// The operation's lanes in which the number of the client or loan is known, each with this number.
     pub fn known_numbers(&self) -> impl Iterator<Item = (&str, i64)> {
         let read = self
             .lane_entries
@@ -127,8 +131,8 @@ impl Claimed {
         own.into_iter().chain(read.zip(self.read_known_id))
     }
 
-    /// How long the operation has been retried, as far as that counts towards parking. The time of an outage does not
-    /// count.
+    /// How long the operation has been retried, as far as this time counts towards parking. The time of an outage does
+    /// not count.
     pub fn parkable_for(&self) -> Duration {
         if self.reason_counts {
             self.retrying_for
@@ -138,7 +142,8 @@ impl Claimed {
     }
 }
 
-/// Parses a resolution. An unknown one is an error: taken for none, the operation would be sent.
+/// Parses a resolution. An unknown resolution is an error. If it were treated as no resolution, the operation would be
+/// sent.
 pub(super) fn read_resolution(word: Option<&str>) -> Result<Option<Resolution>, StoreError> {
     let unknown = StoreError::Unknown { what: "resolution" };
     word.map(|word| Resolution::from_name(word).ok_or(unknown))
@@ -176,7 +181,7 @@ pub(super) struct Row {
 }
 
 impl Row {
-    /// Converts the row; `claimed_at` is when the claim was sent to the database.
+    /// Converts the row. `claimed_at` is the time at which the claim was sent to the database.
     pub(super) fn claimed(self, claimed_at: Instant) -> Result<Claimed, StoreError> {
         Ok(Claimed {
             id: OperationId(self.id),

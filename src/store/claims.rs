@@ -1,4 +1,4 @@
-//! Measuring what a claim costs, for the lab.
+//! Measures the cost of a claim, for the lab.
 
 use std::sync::Arc;
 
@@ -9,14 +9,14 @@ use super::{
     Pool, StoreError, claim::statement, claimed::ClaimLimits, connect, due::Due, error::failed_to,
 };
 
-/// What a statement cost according to `EXPLAIN (ANALYZE, BUFFERS)`.
+/// The cost of a statement according to `EXPLAIN (ANALYZE, BUFFERS)`.
 #[derive(Clone, Debug)]
 pub struct Cost {
     /// The pages that Postgres read.
     pub buffers: u64,
     /// The execution time in milliseconds, as Postgres prints it.
     pub millis: String,
-    /// How many rows it returned.
+    /// How many rows the statement returned.
     pub rows: u64,
 }
 
@@ -36,7 +36,8 @@ impl Claims {
         }
     }
 
-    /// Claims as a worker does, and returns how many operations. The next call continues from there.
+    /// Claims operations as a worker does, and returns how many it claimed. The next call continues the search where
+    /// this call stopped.
     pub async fn claim(&self, limits: &ClaimLimits) -> Result<usize, StoreError> {
         let look = self.due.look(limits);
         let rows = statement(limits, &look)
@@ -47,8 +48,8 @@ impl Claims {
         Ok(rows.len())
     }
 
-    /// Explains the next claim on the current queue and rolls it back. The cost depends on when these claims last
-    /// looked from the beginning.
+    /// Runs the next claim on the current queue with `EXPLAIN ANALYZE`, and rolls the claim back. The cost depends on
+    /// when one of these claims last searched from the beginning of the queue.
     pub async fn explain_claim(&self, limits: &ClaimLimits) -> Result<Cost, StoreError> {
         const ACTION: &str = "explain the claim";
         let mut claim = statement(limits, &self.due.look(limits));

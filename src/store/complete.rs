@@ -16,11 +16,11 @@ use crate::{
     telemetry::{chain, metrics::count_alarm},
 };
 
-/// The completions whose attempts still had the lease: ids and attempt numbers.
+/// The completions whose attempts still had the lease, as pairs of operation id and attempt number.
 pub(super) type Leased = HashSet<(Uuid, i32)>;
 
-/// Writes all of these completions or none, and notifies those who wait. Returns the ones whose attempts still had the
-/// lease.
+/// Writes all of these completions, or none of them if there is an error. Then notifies callers, workers and the
+/// cascade. Returns the completions whose attempts still had the lease.
 pub(super) async fn complete_all(
     pool: &Pool,
     notifier: &CompletionNotifier,
@@ -50,7 +50,7 @@ fn notify(
     if effects.has_number_conflict {
         tracing::error!(
             alarm = "number_conflict",
-            "Fineract assigned a number that another client or loan has already: its books were restored or replaced (see the table number_conflict)"
+            "Fineract assigned a number that another client or loan has already: Fineract's books were restored or replaced (see the table number_conflict)"
         );
         count_alarm("number_conflict");
     }
@@ -106,7 +106,7 @@ async fn write_all(
     Ok((leased, effects))
 }
 
-/// Whether the transaction was committed; asks until Postgres answers.
+/// Whether the transaction was committed. Asks again and again until Postgres answers.
 async fn has_committed(pool: &Pool, transaction_id: Option<String>) -> bool {
     let Some(id) = transaction_id else {
         return false;
@@ -122,8 +122,8 @@ async fn has_committed(pool: &Pool, transaction_id: Option<String>) -> bool {
     }
 }
 
-/// Stores the replies with their attempts, even if another worker has leased the operations by now, and locks lanes in
-/// the order of their keys.
+/// Stores each reply with its attempt, even if another worker has leased the operation in the meantime. The same
+/// statement locks the lanes in the order of their keys.
 pub(super) async fn store_replies_and_lock(
     connection: &mut PgConnection,
     batch: &[Completion],
@@ -170,7 +170,7 @@ pub(super) async fn store_replies_and_lock(
     .map(drop)
 }
 
-/// Updates the operations whose attempts still have the lease. Returns those, and the id of the transaction.
+/// Updates the operations whose attempts still have the lease. Returns these operations, and the id of the transaction.
 async fn update_operations(
     connection: &mut PgConnection,
     batch: &[Completion],
@@ -190,7 +190,7 @@ async fn update_operations(
         Outcome::Retry { counts, .. } => *counts,
         Outcome::End(_) | Outcome::Park { .. } => Some(true),
     };
-    // The order in which a cancel locks the rows as well.
+    // Sort the rows by id, because a cancel locks the rows in this order too.
     let mut batch: Vec<&Completion> = batch.iter().collect();
     batch.sort_unstable_by_key(|row| row.id.0);
     let rows = sqlx::query!(
@@ -229,7 +229,7 @@ async fn update_operations(
 /// An operation that has ended, its entries in its lanes, and its end.
 pub(super) type Ended<'a> = (OperationId, &'a LaneEntries, &'a End);
 
-/// Writes the results of ended operations and releases their lanes, which the caller has locked.
+/// Writes the results of ended operations and releases their lanes. The lanes must be locked already.
 pub(super) async fn end(
     connection: &mut PgConnection,
     ended: &[Ended<'_>],
@@ -268,7 +268,8 @@ pub(super) async fn end(
     releases.write(&results, connection).await
 }
 
-/// Counts an end in the metrics; call it after the commit. A type that this gateway does not know counts as `unknown`.
+/// Counts an end in the metrics. Call this function after the commit. A type that this gateway does not know is counted
+/// as `unknown`.
 pub(crate) fn count_end(operation_type: Option<OperationType>, state: State) {
     metrics::counter!(
         "gateway_operations_ended_total",

@@ -1,13 +1,18 @@
-//! Writing completions: in batches, and one by one if a batch is refused, for as long as it takes. Until then
-//! Fineract's answer is nowhere else.
+//! Writes completions in batches, and one by one if a batch is refused. The gateway tries until each completion is
+//! written, because before that, only the memory of this process may contain Fineract's answer.
 //!
 //! A completion is left out of its batch if another session has locked its lane, its operation or its attempt, or if
-//! Postgres refuses it. That only delays it: the completion is fenced by its attempt number, the operations behind it
-//! in its lanes are not admitted before its lane entries are removed, and the worker renews its lease. The lease cannot
-//! be renewed if the row of the operation itself is locked; but then no claim can take the operation either. After the
-//! lock is gone, either the completion or a new claim comes first. If it is the claim, the completion is fenced out.
-//! The new owner then has the stored answer as evidence, or receives the answer that Fineract stored under the same
-//! key.
+//! Postgres refuses the completion. This only delays the completion, for these reasons:
+//!
+//! - The attempt number fences the completion.
+//! - Operations behind this operation in its lanes are not admitted before the lane entries of this operation are
+//!   removed.
+//! - The worker renews the lease. If the row of the operation is locked, the worker cannot renew the lease, but then no
+//!   other worker can claim the operation either.
+//!
+//! When the lock is gone, either the completion or a new claim comes first. If the claim comes first, the fence rejects
+//! the completion. The new owner then finds the stored answer with the attempt, or receives the answer that Fineract
+//! stored under the same key.
 
 use std::time::Duration;
 
@@ -26,11 +31,11 @@ use crate::telemetry::chain;
 /// The longest pause between two tries of a completion that was left out.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// What became of a completion in a batch.
+/// The result of trying to write a completion as part of a batch.
 pub(super) enum Tried {
-    /// It is written; the flag says whether its attempt still had the lease.
+    /// The completion is written. The flag tells whether the attempt still had the lease.
     Written(bool),
-    /// It was left out of the batch and is returned.
+    /// The completion was left out of the batch. The variant returns the completion.
     LeftOut(Box<Completion>),
 }
 
@@ -47,8 +52,8 @@ pub(super) fn start(
     })
 }
 
-/// Writes a batch, leaving out the completions that keep the others from being written. While the database is
-/// unavailable, it tries again until it succeeds.
+/// Writes a batch, but leaves out the completions that prevent the others from being written. While the database is
+/// unavailable, tries again until it succeeds.
 async fn complete(
     pool: &Pool,
     notifier: &CompletionNotifier,
@@ -81,15 +86,15 @@ async fn complete(
         error = %chain(&error),
         operations = batch.len(),
         locked = locked.lanes.len() + locked.operations.len(),
-        "a batch of completions could not be written as a whole; those that are locked or refused are written one by one"
+        "a batch of completions could not be written as a whole; the locked or refused completions are written one by one"
     );
     let all = locked.is_empty();
     if all && error.is_lock_timeout() && batch.len() > 1 && tries > 1 {
-        // The lock has just been released.
+        // No row is locked any more: the lock was released in the meantime.
         return Box::pin(complete(pool, notifier, batch, tries - 1)).await;
     }
-    // Otherwise a row is refused, or the lock is on rows that `locks::find` does not look at: each is written by
-    // itself.
+    // If no locked row was found, Postgres refuses a row, or the lock is on rows that `locks::find` does not check.
+    // Then each completion is written alone.
     locks::leave_out(
         batch,
         |row| {
@@ -113,14 +118,14 @@ async fn find_locked(pool: &Pool, batch: &[Completion]) -> Locked {
     locks::find(pool, &lanes, &ids)
         .await
         .unwrap_or_else(|error| {
-            tracing::warn!(error = %chain(&error), "locked rows could not be looked up; each completion is written by itself");
+            tracing::warn!(error = %chain(&error), "locked rows could not be looked up; each completion is written alone");
             Locked::default()
         })
 }
 
 impl Store {
-    /// Writes the conclusion of an attempt, trying until it is written. Returns `false` if the attempt had lost its
-    /// lease, so that only the reply was stored.
+    /// Writes the conclusion of an attempt. Tries until the conclusion is written. Returns `false` if the attempt had
+    /// lost its lease. In this case only the reply was stored.
     pub async fn complete(&self, completion: Completion) -> Result<bool, StoreError> {
         let unwritten = self.unwritten.add(&completion);
         let tried = self.completing.submit(completion).await;
@@ -157,14 +162,15 @@ impl Store {
         self.unwritten.report();
     }
 
-    /// How many completions were left out of their batches, so that their workers can only wait. A worker may run as
-    /// many other operations in the meantime. The result is limited, because a lock on a whole table leaves out all
-    /// completions.
+    /// How many completions were left out of their batches and are not written yet. A worker may run this many other
+    /// operations in addition, because these completions only wait. The result has an upper limit, because a lock on a
+    /// whole table leaves out all completions.
     pub fn completions_left_out(&self) -> usize {
         self.unwritten.left_out()
     }
 
-    /// Tries once. It stores the reply first, for the next owner of the operation if this process ends.
+    /// Tries once to write a completion alone. First stores the reply, so that the next owner of the operation has the
+    /// reply if this process ends.
     async fn complete_alone(
         &self,
         completion: &Completion,

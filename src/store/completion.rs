@@ -1,4 +1,4 @@
-//! What the gateway writes when an attempt is over.
+//! What the gateway writes when an attempt has ended.
 
 use uuid::Uuid;
 
@@ -10,14 +10,15 @@ use crate::domain::{OperationId, Outcome, Reply};
 pub struct Completion {
     /// The operation.
     pub id: OperationId,
-    /// The attempt number, which is the fence: the completion takes effect only if the operation still has it.
+    /// The attempt number, which is the fence: the completion takes effect only if the operation still has this attempt
+    /// number.
     pub attempt: i32,
-    /// Its entries in its lanes.
+    /// The operation's lane entries.
     pub lane_entries: LaneEntries,
-    /// Fineract's answer, or why there is none, if a command was sent. It is stored as evidence even if the attempt has
-    /// lost its lease.
+    /// Fineract's answer, or the reason why there is none; `None` if no command was sent. The reply is stored as
+    /// evidence even if the attempt has lost its lease.
     pub reply: Option<Reply>,
-    /// The operation's end or next try.
+    /// What happens to the operation: it ends, is retried or is parked.
     pub outcome: Outcome,
 }
 

@@ -1,5 +1,5 @@
-//! Waking callers who wait for an operation's end, and workers who wait for work: in memory within this process, by
-//! `NOTIFY` in the others.
+//! Wakes callers that wait for the end of an operation, and workers that wait for work. Within this process, this
+//! happens in memory; in other processes, by `NOTIFY`.
 
 use std::{
     collections::HashMap,
@@ -22,19 +22,21 @@ use super::{
 };
 use crate::{domain::OperationId, telemetry::chain};
 
-/// The channel of ended operations; a payload is a list of ids, each of 32 hexadecimal digits.
+/// The channel for ended operations. The text of a notification is a list of operation ids, each of 32 hexadecimal
+/// digits.
 const ENDED: &str = "operation_ended";
-/// The channel of new work; a payload is the id of the process that sends it.
+/// The channel for new work. The text of a notification is the id of the process that sends it.
 const READY: &str = "operation_ready";
-/// A payload of `NOTIFY` must be shorter than 8,000 bytes.
+/// The largest number of ids in one notification. The text of a `NOTIFY` must be shorter than 8,000 bytes.
 const IDS_A_NOTIFICATION: usize = 240;
-/// The most ends that wait to be sent. Further ends are not sent to the other gateways, whose callers find them by
-/// polling.
+/// The largest number of ends that wait to be sent to the other gateways. Further ends are not sent. The callers of the
+/// other gateways then find these ends by polling.
 const MAX_UNSENT: usize = 10_000;
-/// How long sending a notification may take. A late one is of no use, and others wait behind it.
+/// How long sending a notification may take. A late notification is useless, and other notifications wait behind it.
 const SEND_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long a connection without notifications is trusted; then a new one is opened.
+/// How long the gateway trusts a connection on which no notification arrives. After this time, it opens a new
+/// connection.
 const MAX_SILENCE: Duration = Duration::from_mins(1);
 
 type Waiters = HashMap<OperationId, (watch::Sender<()>, usize)>;
@@ -50,8 +52,8 @@ pub struct CompletionNotifier {
     ended_to_send: mpsc::Sender<OperationId>,
 }
 
-/// A registration for an operation's end. Register first and then read the operation, so that an end between the two is
-/// not missed.
+/// A registration for an operation's end. Register first and then read the operation. Otherwise you would miss an end
+/// between the two steps.
 #[derive(Debug)]
 pub struct Waiter {
     notifier: CompletionNotifier,
@@ -60,11 +62,12 @@ pub struct Waiter {
 }
 
 impl Waiter {
-    /// Waits until the operation may have ended since the registration or the last call. It may return although the
-    /// operation has not ended (after the database was unavailable), so read the operation again.
+    /// Waits until the operation may have ended since the registration or the last call. This method may return
+    /// although the operation has not ended, because a new connection for notifications wakes all waiters. So read the
+    /// operation again.
     pub async fn ended(&mut self) {
         if self.ended.changed().await.is_err() {
-            // The sender stays in the map as long as this waiter exists.
+            // This does not happen, because the sender stays in the map as long as this waiter exists.
             std::future::pending::<()>().await;
         }
     }
@@ -83,8 +86,8 @@ impl Drop for Waiter {
 }
 
 impl CompletionNotifier {
-    /// Starts to notify the other gateways on this database and to listen to them, until `stop`. Without it everything
-    /// still works by polling, only later.
+    /// Starts the tasks that notify the other gateways on this database and that listen to them, until `stop` is
+    /// cancelled. If no notification arrives, callers and workers still find everything by polling, only later.
     pub fn start(pool: &Pool, tasks: &TaskTracker, stop: &CancellationToken) -> Self {
         let (ended_to_send, ended) = mpsc::channel(MAX_UNSENT);
         let notifier = Self {
@@ -123,12 +126,12 @@ impl CompletionNotifier {
         self.work.notified().await;
     }
 
-    /// Waits until a lane may have failing dependents.
+    /// Waits until a lane may have dependents of a failure that are still to be ended.
     pub(super) async fn dependency_failure(&self) {
         self.fails_dependents.notified().await;
     }
 
-    /// Wakes those who wait for the end of these operations; call it after the commit.
+    /// Wakes the callers that wait for the end of these operations. Call this method after the commit.
     pub(super) fn notify_ended(&self, ids: impl IntoIterator<Item = OperationId>) {
         for id in ids {
             self.wake(id);
@@ -138,13 +141,13 @@ impl CompletionNotifier {
         }
     }
 
-    /// Wakes workers; call it after the commit that made operations ready.
+    /// Wakes workers. Call this method after the commit that made operations ready.
     pub(super) fn notify_work(&self) {
         self.work.notify_one();
         self.work_to_send.notify_one();
     }
 
-    /// Wakes the cascade; call it after the commit of a dependency failure.
+    /// Wakes the cascade. Call this method after the commit of a failure that fails its dependents.
     pub(super) fn notify_dependency_failure(&self) {
         self.fails_dependents.notify_one();
     }
@@ -164,7 +167,7 @@ impl CompletionNotifier {
 
     fn handle(&self, notification: &PgNotification) {
         if notification.channel() == READY {
-            // Postgres also notifies the sender.
+            // Postgres sends a notification also to the process that caused it.
             if Uuid::try_parse(notification.payload()) != Ok(self.process) {
                 self.work.notify_one();
             }
@@ -183,7 +186,7 @@ impl CompletionNotifier {
             Ok(listener)
         };
         let mut listener = patience::within(MAX_SILENCE, listening).await?;
-        // Notifications that were sent while this process did not listen are lost.
+        // Notifications that were sent while this process did not listen are lost. So every waiter looks again.
         self.wake_all();
         while let Ok(received) = timeout(MAX_SILENCE, listener.try_recv()).await {
             match received? {
@@ -210,8 +213,8 @@ async fn listen(notifier: CompletionNotifier, pool: Pool, stop: CancellationToke
     stop.run_until_cancelled(listening).await;
 }
 
-/// Notifies the other gateways, outside of the transactions whose commits it reports: a `NOTIFY` in a transaction takes
-/// a cluster-wide lock at commit (6,600 instead of 25,800 inserts/s).
+/// Notifies the other gateways. Each `NOTIFY` is sent after the transaction that it reports, not as a part of it,
+/// because a transaction with a `NOTIFY` takes a cluster-wide lock at its commit (6,600 instead of 25,800 inserts/s).
 async fn send(
     notifier: CompletionNotifier,
     mut ended: mpsc::Receiver<OperationId>,

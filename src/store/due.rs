@@ -1,9 +1,9 @@
-//! Where a claim begins to look for due operations.
+//! Where a claim begins to search for due operations.
 //!
-//! While a transaction of another session stays open for long (`pg_dump`, a report), Postgres removes no dead rows, and
-//! each claim would step over all index entries of operations that have ended since. So a claim continues where the
-//! last one stopped. Every few seconds one claim looks from the beginning, for operations that appeared behind: those
-//! that were committed late, or were locked when a claim passed them.
+//! While another session keeps a transaction open for a long time (`pg_dump`, a report), Postgres removes no dead rows.
+//! Each claim would then have to skip the index entries of all operations that have ended since the transaction began.
+//! So a claim continues where the last claim stopped. Every few seconds, one claim searches from the beginning. It
+//! finds the operations that earlier claims have missed, because they were committed late or were locked.
 
 use std::{
     collections::HashMap,
@@ -16,48 +16,49 @@ use uuid::Uuid;
 
 use super::claimed::{ClaimLimits, Row};
 
-/// How often a claim looks from the beginning. Together with the pause until the next claim, no operation is missed for
-/// more than 5 s.
+/// How often a claim searches from the beginning. This time and the pause until the next claim are together at most
+/// five seconds, so no operation is missed for a longer time.
 const FULL_LOOK_EVERY: Duration = Duration::from_secs(4);
-/// How long most transactions take. An operation is due from the start of the transaction that makes it so, but visible
-/// only after its commit.
+/// How long most transactions take. If a transaction makes an operation due, `due_at` is the start of this transaction,
+/// but claims see the operation only after the commit.
 const COMMITTED_WITHIN: Duration = Duration::from_secs(1);
 
 /// Where a claim continues in the list of one lender, if not at the beginning.
 #[derive(Clone, Copy, Debug)]
 enum From {
-    /// The claim at this time took everything in the list.
+    /// The claim at this time took all due operations of the list.
     AllTakenAt(Instant),
-    /// More may be left after this operation.
+    /// The list may have further due operations after this one (`due_at` and id).
     After(DateTime<Utc>, Uuid),
 }
 
 /// How far the claims for one set of operation types have come.
 #[derive(Clone, Debug)]
 struct Progress {
-    /// When a claim last looked from the beginning.
+    /// When a claim last searched from the beginning.
     full_look_at: Instant,
-    /// Where to continue, for each lender and for operations without one.
+    /// Where to continue, for each lender and for operations without a lender.
     from: HashMap<Option<String>, From>,
 }
 
 /// How far this process's claims have come, for each set of operation types that a claim asked for. Claims for
-/// different types skip different rows, so they are kept apart.
+/// different types skip different rows, so each set has its own entry.
 #[derive(Debug, Default)]
 pub(super) struct Due(Mutex<HashMap<Vec<String>, Progress>>);
 
-/// Where one claim begins: one entry per list, as the columns of the statement.
+/// Where one claim begins to search. The vectors are columns of the claim statement, with one entry for each list.
 #[derive(Debug)]
 pub(super) struct Look {
     started_at: Instant,
     progress: Progress,
-    /// The lender of each list; `None` for operations without one.
+    /// The lender of each list; `None` for operations without a lender.
     pub(super) lenders: Vec<Option<String>>,
-    /// The `due_at` of the last operation that was claimed from the list; `None` if there is none to continue after.
+    /// The `due_at` of the operation after which the claim continues in the list; `None` if there is no such operation.
     pub(super) after: Vec<Option<DateTime<Utc>>>,
-    /// The id of that operation.
+    /// The id of the operation after which the claim continues in the list.
     pub(super) ids: Vec<Option<Uuid>>,
-    /// How many seconds to look back at least, because of late commits; `None` to begin at the beginning.
+    /// The search begins at least this many seconds before now, because operations may be committed late; `None` to
+    /// begin at the beginning.
     pub(super) seconds: Vec<Option<f64>>,
 }
 
@@ -90,7 +91,7 @@ impl Look {
         look
     }
 
-    /// How far the claims have come after this one returned `rows`.
+    /// How far the claims have come after this claim has returned `rows`.
     fn progress_after(self, limits: &ClaimLimits, rows: &[Row]) -> Progress {
         let mut progress = self.progress;
         let is_full = count(rows.len()) >= limits.count;
@@ -110,7 +111,7 @@ impl Look {
 }
 
 impl Due {
-    /// Where a claim that is sent now begins.
+    /// Where a claim that is sent now begins to search.
     pub(super) fn look(&self, limits: &ClaimLimits) -> Look {
         let now = Instant::now();
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);

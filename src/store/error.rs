@@ -1,8 +1,8 @@
-//! The error of every statement.
+//! The errors of the statements.
 
 use std::{borrow::Cow, sync::Arc};
 
-/// What went wrong between the gateway and its database.
+/// An error between the gateway and its database.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// A statement or a commit failed.
@@ -30,8 +30,8 @@ pub enum StoreError {
     Batch(#[source] Arc<StoreError>),
 }
 
-/// Adds to a database error what was tried. Use `patience::WithTimeout::or_fail_to` instead wherever a wait for the
-/// database must end.
+/// Adds to a database error the action that failed. Use `patience::WithTimeout::or_fail_to` instead where the wait for
+/// the database needs a time limit.
 pub(super) fn failed_to(action: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
     move |source| StoreError::Database { action, source }
 }
@@ -52,20 +52,20 @@ impl StoreError {
         }
     }
 
-    /// Whether the data of a row caused the error (SQLSTATE classes 22 and 23), so that the other rows can be written
-    /// without it.
+    /// Whether the data of one row caused the error (SQLSTATE classes 22 and 23). If so, the other rows can be written
+    /// without this row.
     pub(super) fn is_data_error(&self) -> bool {
         self.code()
             .is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
     }
 
-    /// Whether the wait for a lock ended without the lock (`lock_not_available`).
+    /// Whether the wait for a lock has timed out (`lock_not_available`).
     pub(super) fn is_lock_timeout(&self) -> bool {
         self.code().as_deref() == Some("55P03")
     }
 
-    /// Whether a single row may have caused the error. It has not if Postgres is unreachable, has no more room or is
-    /// about to end (SQLSTATE classes 08, 25, 40, 53, 57P and 58).
+    /// Whether a single row may have caused the error. A single row is not the cause if, for example, Postgres cannot
+    /// be reached, has no more room or is shutting down (SQLSTATE classes 08, 25, 40, 53, 57P and 58).
     pub(super) fn may_be_of_one_row(&self) -> bool {
         const OF_ALL: [&str; 6] = ["08", "25", "40", "53", "57P", "58"];
         self.code()

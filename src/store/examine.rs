@@ -1,4 +1,4 @@
-//! Checking at the start that a database is fit for the gateway.
+//! Checks at the start of the gateway that the database is suitable for it.
 
 use std::{io, time::Duration};
 
@@ -13,13 +13,13 @@ use super::{
     pool::{Session, UnfitSetting},
 };
 
-/// Why the gateway cannot work on this database, in one line for the operator who starts it.
+/// Why the gateway cannot work on this database, in one line for the operator who starts the gateway.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseProblem {
     /// `DATABASE_URL` cannot be parsed.
     #[error("DATABASE_URL is no Postgres URL")]
     Url(#[source] sqlx::Error),
-    /// No database answers at that address.
+    /// No database answers at the address in `DATABASE_URL`.
     #[error("the database of DATABASE_URL cannot be reached")]
     Unreachable(#[source] sqlx::Error),
     /// Statements of one connection reach different sessions of Postgres.
@@ -39,7 +39,7 @@ pub enum DatabaseProblem {
     #[error("the database is not migrated: run `fineract-gateway migrate`")]
     NotMigrated,
     /// The schema is newer than this gateway.
-    #[error("the database was migrated by a newer gateway: start that one")]
+    #[error("the database was migrated by a newer gateway: start the newer gateway")]
     Newer,
     /// A migration failed.
     #[error("the database cannot be migrated")]
@@ -52,7 +52,8 @@ pub enum DatabaseProblem {
 /// How long each step of the check may take.
 const STEP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Checks that connections have the needed settings, and that each is a session of its own.
+/// Checks that a connection has the settings that the gateway needs, and that each connection has its own session of
+/// Postgres.
 pub(super) async fn examine(
     options: &PgConnectOptions,
     session: &Session,
@@ -75,18 +76,20 @@ pub(super) async fn examine(
     Ok(())
 }
 
-/// Refuses a pooler in transaction mode, which would mix up the results of queries without an error. Such a pooler is
-/// proved by two open connections that share a backend, or by one whose backend changes.
+/// Refuses a pooler in transaction mode, because such a pooler would mix up the results of queries without an error.
+/// The gateway detects such a pooler if two open connections have the same backend (server process of Postgres), or if
+/// the backend of one connection changes.
 async fn refuse_transaction_pooler(
     first: &mut PgConnection,
     second: &mut PgConnection,
 ) -> Result<(), DatabaseProblem> {
-    /// `protocol_violation`, which `PgBouncer` answers in statement mode.
+    /// `protocol_violation`: `PgBouncer` in statement mode answers this to a `BEGIN`.
     const NO_TRANSACTIONS: &str = "08P01";
     let before = backend(first, "SELECT pg_backend_pid()")
         .await
         .map_err(DatabaseProblem::Examination)?;
-    // The transaction keeps the backend on which it begins, which may be that of the first connection.
+    // The open transaction keeps its backend. With a pooler in transaction mode, this may be the backend of the first
+    // connection.
     let other = match backend(second, "BEGIN; SELECT pg_backend_pid()").await {
         Ok(other) => other,
         Err(error) if is_timeout(&error) => return Err(DatabaseProblem::TooFewConnections),

@@ -1,5 +1,5 @@
-//! Ending expired operations for which nothing was sent, wherever they are in their lanes. Only an operation that has
-//! ended so is reported as expired.
+//! Ends expired operations for which nothing was sent, regardless of their positions in their lanes. The transactions
+//! API reports an operation as expired only after it has ended as expired.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -14,13 +14,13 @@ use super::{
 use crate::telemetry::chain;
 
 const ACTION: &str = "end expired operations";
-/// Operations ended in one transaction.
+/// The largest number of operations that one transaction ends.
 const CHUNK: i64 = 500;
-/// How often expired operations are looked for.
+/// How often the gateway looks for expired operations.
 const EVERY: Duration = Duration::from_secs(1);
 
 impl Store {
-    /// Ends expired operations until `stop`.
+    /// Ends expired operations until `stop` is cancelled.
     pub async fn run_expiry(self, stop: CancellationToken) {
         let running = async {
             loop {
@@ -37,9 +37,9 @@ impl Store {
         stop.run_until_cancelled(running).await;
     }
 
-    /// Ends one chunk of the operations whose `expires_at` has passed and whose attempts, as far as is known here,
-    /// never reached Fineract. Returns whether there may be more. The other expired operations are ended by a worker,
-    /// which reads Fineract first. Locked operations are left for the next call.
+    /// Ends one chunk of the operations whose `expires_at` has passed and whose attempts, as far as the database shows,
+    /// never reached Fineract. Returns whether there may be more such operations. A worker ends the other expired
+    /// operations, after it has read Fineract. Locked operations are left for the next call.
     pub async fn end_expired(&self) -> Result<bool, StoreError> {
         match self.end_chunk(self.read_expired().await?).await {
             Err(error) if error.is_lock_timeout() => {

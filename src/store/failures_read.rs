@@ -1,5 +1,5 @@
-//! Recording that failures were read. Operations that are accepted later do not depend on a failure that was read,
-//! because their caller can know of it.
+//! Records that failures were read. Operations that are accepted later do not depend on a failure that was read,
+//! because the caller can know of the failure.
 
 use std::{
     collections::HashMap,
@@ -18,14 +18,15 @@ use super::{
 use crate::telemetry::chain;
 
 const ACTION: &str = "record that failures were read";
-/// How long reading a failure waits until that is recorded.
+/// How long a request that reads a failure waits until the reading is recorded.
 const RECORD_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long it is tried afterwards. By then the failure mark has lost its effect.
+/// How long the gateway tries in the background to record a reading that it could not record immediately. After this
+/// time, the failure mark has no effect any more.
 const FORGOTTEN_AFTER: Duration = Duration::from_mins(1);
-/// The most failures that wait to be recorded later.
+/// The largest number of failures that wait to be recorded as read.
 const MAX_LATER: usize = 1_000;
 
-/// Starts the task that records later what could not be recorded when it was read, because the lane was locked.
+/// Starts the task that records readings later, if they could not be recorded immediately because the lane was locked.
 pub(super) fn start(pool: &Pool, tasks: &TaskTracker) -> mpsc::Sender<Uuid> {
     let (later, mut arrivals) = mpsc::channel(MAX_LATER);
     let pool = pool.clone();
@@ -52,16 +53,17 @@ pub(super) fn start(pool: &Pool, tasks: &TaskTracker) -> mpsc::Sender<Uuid> {
 }
 
 impl Store {
-    /// Records on their lanes that the failures of these operations, or those on which they depended, were read. If
-    /// another session has locked a lane, this is recorded as soon as the lock is gone, and the caller's read continues
-    /// without it.
+    /// Records on the lanes of these operations that their failures were read. If an operation failed as a dependent,
+    /// the failure on which it depended counts as read too. If another session keeps a lane locked, this method gives
+    /// up after 2 s and the caller's request continues. The reading is then recorded when the lock is gone, if this is
+    /// within a minute.
     pub(super) async fn record_failures_read(&self, ids: &[Uuid]) -> Result<(), StoreError> {
         let give_up = Instant::now() + RECORD_TIMEOUT;
         loop {
             match record_once(&self.pool, ids).await {
                 Err(error) if error.is_lock_timeout() && Instant::now() < give_up => {}
                 Err(error) if error.is_lock_timeout() => {
-                    tracing::warn!(error = %chain(&error), "reading failures could not be recorded, because their lanes are locked; trying again for a minute");
+                    tracing::warn!(error = %chain(&error), "the gateway could not record that failures were read, because their lanes are locked; trying again for a minute");
                     for id in ids {
                         self.recording_later.try_send(*id).ok();
                     }
@@ -101,7 +103,7 @@ async fn record_once(pool: &Pool, ids: &[Uuid]) -> Result<(), StoreError> {
     transaction.commit().or_fail_to(ACTION).await
 }
 
-/// Records it on lanes that the caller has locked.
+/// Records on these lanes that the failures of these operations were read. The lanes must be locked already.
 pub(super) async fn record(
     connection: &mut PgConnection,
     ids: &[Uuid],

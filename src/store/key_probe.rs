@@ -16,7 +16,7 @@ pub struct KeyVerdict {
     pub header: String,
     /// How long ago the verdict was found, by the database's clock.
     pub age: Duration,
-    /// For how long keys have been honoured without interruption, as far as is known.
+    /// For how long keys have been honoured without interruption, as far as the gateway knows.
     pub honoured_for: Duration,
     /// The lane of the client or loan that was probed.
     pub subject: Option<String>,
@@ -42,15 +42,15 @@ pub struct NewKeyVerdict {
 /// A client or loan that the gateway created, on which a probe can be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Numbered {
-    /// Its lane.
+    /// The lane of the client or loan.
     pub lane: String,
-    /// The number that Fineract assigned to it.
+    /// The number that Fineract assigned to the client or loan.
     pub number: i64,
 }
 
 /// How many clients or loans a probe can choose from.
 const SUBJECTS: i64 = 5;
-/// How many of the newest operations are searched for them.
+/// How many of the newest operations are searched for clients or loans to probe.
 const LOOKED_THROUGH: i64 = 5_000;
 
 impl Store {
@@ -77,8 +77,9 @@ impl Store {
         }))
     }
 
-    /// Takes the lease for a probe of this kind of command, for at most `at_most`, in the process of Fineract that was
-    /// seen. Returns `false` if another gateway has it. No lock is held meanwhile.
+    /// Takes the lease for a probe of this kind of command. `process_start` identifies the process of Fineract that is
+    /// to be probed. The lease ends after `at_most`. Returns `false` if another gateway has the lease. The lease is
+    /// only a time in a row, so no lock is held during the probe.
     pub async fn begin_key_probe(
         &self,
         kind: FineractCommand,
@@ -118,7 +119,8 @@ impl Store {
         .map(drop)
     }
 
-    /// Writes a verdict and ends the lease. Returns for how long keys have been honoured according to it.
+    /// Writes a verdict and ends the lease. Returns for how long keys have been honoured; zero if they are not
+    /// honoured.
     pub async fn write_key_verdict(&self, verdict: NewKeyVerdict) -> Result<Duration, StoreError> {
         let honoured_seconds = sqlx::query_scalar!(
             r#"INSERT INTO key_probe AS k (command, honoured, asked_at, process_start, honoured_since, subject, header)
@@ -157,8 +159,9 @@ impl Store {
             .await
     }
 
-    /// Clients or loans with a known number whose last successful operation had one of these types: first the one that
-    /// was probed last time, then the newest.
+    /// Returns clients or loans with a known number that can be probed. The first one is the client or loan in the lane
+    /// `last_time`, which was probed last. The others follow, the newest first. The last successful operation of each
+    /// of them had one of the types in `left_by`.
     pub async fn numbered(
         &self,
         left_by: &[OperationType],

@@ -1,15 +1,15 @@
-//! The request budget of each API key, per minute and over all gateways.
+//! The request budget of each API key: a number of requests per minute for all gateways together.
 
 use std::time::{Duration, Instant};
 
 use super::{Store, StoreError, patience::WithTimeout};
 
-/// What a gateway asks for after it has used up its last block.
+/// The request for a new block. A gateway makes this request after it has used up its last block.
 #[derive(Clone, Copy, Debug)]
 pub struct BlockRequest {
     /// How many requests all gateways together may admit in a minute.
     pub limit: i32,
-    /// How many requests all gateways together may have taken without having used them, at most.
+    /// The largest number of requests that all gateways together may have taken but not used yet.
     pub slack: i32,
     /// The minute and the size of the last block, which is used up.
     pub spent: Option<(i64, i32)>,
@@ -18,22 +18,23 @@ pub struct BlockRequest {
 /// A block of a minute's budget.
 #[derive(Clone, Copy, Debug)]
 pub struct Block {
-    /// The minute, counted since 1970.
+    /// The minute, as the number of minutes since 1970.
     pub minute: i64,
     /// How many requests the block admits; 0 if the budget is used up.
     pub size: i32,
-    /// How many requests all gateways, including this one, have taken of the minute's budget.
+    /// How many requests of the minute's budget all gateways together have taken, including this block.
     pub granted: i32,
-    /// When the minute ends, by the monotonic clock; rather too early than too late.
+    /// When the minute ends, by the monotonic clock. The value may be a little too early, but not too late.
     pub ends_at: Instant,
 }
 
 impl Store {
     /// Takes a block of the current minute's budget for a key.
     ///
-    /// A block is half of what may still be taken without being used, but at least 1. Blocks larger than 1 therefore
-    /// never add up to more than the slack, however many gateways there are, and each block admits one request
-    /// immediately. So when the budget is used up, less than the slack is left unused in other gateways.
+    /// The size of a block is half of the free slack, but at least 1. The free slack is the slack minus the requests
+    /// that gateways have taken but not used yet. So all blocks larger than 1 together never exceed the slack,
+    /// regardless of the number of gateways. Each block admits one request immediately. So when the budget is used up,
+    /// the other gateways have fewer unused requests than the slack.
     pub async fn take_block(&self, key: &str, request: BlockRequest) -> Result<Block, StoreError> {
         let started_at = Instant::now();
         let (spent_minute, spent) = request.spent.unzip();

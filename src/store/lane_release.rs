@@ -1,4 +1,4 @@
-//! Lane releases: removing ended operations from their lanes, together with their results, in few statements.
+//! Lane releases: removes ended operations from their lanes and writes their results, in few statements.
 
 use std::collections::BTreeMap;
 
@@ -11,13 +11,13 @@ use super::{
 };
 use crate::domain::ResourceId;
 
-/// What the end of operations changes in one lane.
+/// The changes in one lane because operations have ended.
 #[derive(Debug, Default)]
 struct LaneChange {
     members: i32,
     writers: i32,
     resource_id: ResourceId,
-    /// The failures that fail their dependents: the position and the id of each failed operation.
+    /// The failed operations that fail their dependents, each with its position and its id.
     failed: BTreeMap<i64, Uuid>,
 }
 
@@ -31,8 +31,8 @@ pub(super) struct LaneReleases {
 }
 
 impl LaneReleases {
-    /// Releases after a cancel: the person who cancels knows of it, so operations that are accepted later do not depend
-    /// on the cancelled ones.
+    /// Makes an empty list of lane releases for a cancel. The person who cancels knows of the cancel, so operations
+    /// that are accepted later do not depend on the cancelled operations.
     pub(super) fn of_known_failures() -> Self {
         Self {
             is_known: true,
@@ -66,8 +66,8 @@ impl LaneReleases {
         lane.failed.insert(lane_entries.position, failed_by);
     }
 
-    /// Writes the releases and the results, and admits the operations that are first now. The caller has locked the
-    /// lanes.
+    /// Writes the releases and the results, and admits the operations that are now first in their lanes. The lanes must
+    /// be locked already.
     pub(super) async fn write(
         self,
         results: &Results,
@@ -184,8 +184,8 @@ struct ReleasedLane {
     shares_its_number: bool,
 }
 
-/// Inserts each failure that has dependents in a row of its own: a create between two failures separates their
-/// dependents.
+/// Inserts one row for each failure that has dependents. Two failures in one lane need two rows, because a create
+/// between the two failures separates their dependents.
 async fn insert_failures(
     lanes: &BTreeMap<String, LaneChange>,
     connection: &mut PgConnection,
@@ -215,13 +215,13 @@ async fn insert_failures(
     .map(drop)
 }
 
-/// What a transaction that ended operations has caused.
+/// The effects of a transaction that has ended operations.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct ReleaseEffects {
     /// An operation has become ready.
     pub(super) has_ready: bool,
-    /// A lane has failing dependents.
+    /// A lane has dependents of a failure that are still to be ended.
     pub(super) fails_dependents: bool,
-    /// Fineract has assigned a number that another lane has already.
+    /// Fineract has assigned a number that already belongs to another lane.
     pub(super) has_number_conflict: bool,
 }

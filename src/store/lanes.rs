@@ -1,5 +1,5 @@
-//! Lanes: an operation's entries in them, their locks, and admission. Whether an operation is admitted is stored with
-//! its lane entries and updated when an operation before it ends, so a claim never searches a lane.
+//! Lane entries, the locks of lanes, and admission. Each lane entry stores whether its operation is admitted. The
+//! gateway updates this when an earlier operation of the lane ends, so a claim never has to search a lane.
 
 use sqlx::PgConnection;
 
@@ -8,9 +8,9 @@ use sqlx::PgConnection;
 pub struct LaneEntries {
     /// The lane that the operation writes.
     pub lane: String,
-    /// The position in that lane.
+    /// The position in `lane`.
     pub position: i64,
-    /// The lane that the operation reads, if any, and the position there.
+    /// The lane that the operation reads, if any, and the position in this lane.
     pub read: Option<(String, i64)>,
 }
 
@@ -22,10 +22,10 @@ impl LaneEntries {
     }
 }
 
-/// How long a failure that no caller has read fails the operations that are accepted behind it.
+/// How long a failure that no caller has read also fails operations that are accepted after the failure.
 ///
-/// A caller who sends all steps of a loan at once cannot know of the failure. A caller who has read it, or sends more a
-/// minute later, can.
+/// A caller that sends all steps of a loan at once cannot know of the failure. A caller that has read the failure, or
+/// that sends further steps a minute later, can know of it.
 pub(super) const WINDOW_SECONDS: f64 = 60.0;
 
 /// Locks lanes in the order of their keys.
@@ -42,8 +42,8 @@ pub(super) async fn lock(
     .map(drop)
 }
 
-/// Admits the operations that are first now in these lanes, which the caller has locked. Returns whether an operation
-/// has become ready.
+/// Admits the operations that are now first in these lanes. The lanes must be locked already. Returns whether an
+/// operation has become ready.
 pub(super) async fn admit(
     connection: &mut PgConnection,
     keys: &[String],

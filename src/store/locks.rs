@@ -1,9 +1,10 @@
-//! Working around rows that another session has locked: a forgotten `SELECT … FOR UPDATE` must not stop operations
-//! that do not need those rows.
+//! Handles rows that another session has locked. A forgotten `SELECT … FOR UPDATE` must not stop operations that do not
+//! need these rows.
 //!
-//! A batch first waits for its locks as usual: other gateways hold a lock for milliseconds only, and the wait is fair.
-//! Only if the wait takes too long, the gateway looks up which rows are locked. It leaves those out, writes the rest
-//! immediately, and tries each of the others by itself. A batch that meets no such lock costs no further query.
+//! A batch first waits for its locks as usual, because other gateways hold a lock only for milliseconds, and Postgres
+//! serves waiting sessions in turn. If the wait takes too long, the gateway looks up which rows are locked. It leaves
+//! out the locked rows, writes the other rows immediately, and then tries each locked row alone. A batch that meets no
+//! such lock needs no additional query.
 
 use std::collections::HashSet;
 
@@ -11,14 +12,14 @@ use uuid::Uuid;
 
 use super::{Pool, StoreError, patience::WithTimeout};
 
-/// How often a batch is tried if a lock stops it that cannot be found.
+/// How often a batch is tried if its wait for a lock times out, but no locked row is found.
 pub(super) const TRIES: usize = 3;
 
-/// Which of the requested rows are locked.
+/// The requested rows that are locked.
 #[derive(Debug, Default)]
 pub(super) struct Locked {
     pub(super) lanes: HashSet<String>,
-    /// Operations whose row, or one of whose attempts, is locked.
+    /// The operations whose own row, or the row of one of their attempts, is locked.
     pub(super) operations: HashSet<Uuid>,
 }
 
@@ -34,7 +35,7 @@ impl Locked {
     }
 }
 
-/// Finds out which of these rows are locked, without waiting for any and without keeping a lock.
+/// Finds out which of these rows are locked. Does not wait for a lock, and keeps no lock.
 pub(super) async fn find(
     pool: &Pool,
     lanes: &[String],
@@ -75,8 +76,8 @@ pub(super) async fn find(
     Ok(locked)
 }
 
-/// Processes the free rows of a batch together with `go_on` and each locked row with `of_locked`. The results are in
-/// the order of the batch.
+/// Passes all free rows of a batch together to `go_on`, and each locked row to `of_locked`. The results are in the
+/// order of the batch.
 pub(super) async fn leave_out<T, R, Fut: Future<Output = Vec<R>>>(
     batch: Vec<T>,
     is_locked: impl Fn(&T) -> bool,

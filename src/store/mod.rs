@@ -1,10 +1,11 @@
-//! The only SQL: the queue in Postgres, and the notifications of operations' ends.
+//! The only module with SQL: the queue in Postgres, and the notifications when operations end.
 //!
-//! Every transaction locks lanes before operations, and each of them in the order of their keys. That order is why no
-//! deadlock is possible (`docs/adr/0003-one-order-of-locks.md`). No transaction is open while the gateway waits for
-//! anything outside Postgres, and no wait for Postgres is longer than `patience` allows.
+//! Every transaction locks lanes before operations. It locks lanes in the order of their keys, and operations in the
+//! order of their ids. This order makes deadlocks impossible (`docs/adr/0003-one-order-of-locks.md`). No transaction is
+//! open while the gateway waits for anything outside Postgres. Every wait for Postgres has a time limit from
+//! `patience`.
 //!
-//! `Store` is the handle to all of it. A file owns the statements of one task, as methods of `Store`:
+//! `Store` gives access to everything in this module. Each file has the statements of one task, as methods of `Store`:
 //!
 //! | file | methods of `Store` |
 //! | --- | --- |
@@ -23,7 +24,8 @@
 //! | `expiry` | `run_expiry`, `end_expired` |
 //! | `hold_all/` | `active_hold`, `is_on_hold`, `count_on_hold`, `end_hold` |
 //! | `hold_all/release` | `on_hold`, `release_on_hold` |
-//! | `key_probe` | `key_verdict`, `begin_key_probe`, `end_key_probe`, `write_key_verdict`, `keys_not_honoured`, `numbered` |
+//! | `key_probe` | `key_verdict`, `begin_key_probe`, `end_key_probe`, `write_key_verdict` |
+//! | `key_probe` | `keys_not_honoured`, `numbered` |
 //! | `key_usage` | `take_block` |
 //! | `operators/` | `find` |
 //! | `operators/books` | `books`, `confirm_books`, `confirm_number` |
@@ -38,20 +40,20 @@
 //!
 //! `hold_all/cover` has the functions `hold_all` and `keep_on_hold`, which need only a pool.
 //!
-//! The other files are parts of these statements:
+//! The other files contain parts of these methods:
 //!
 //! | file | content |
 //! | --- | --- |
 //! | `complete`, `completion`, `results` | the transaction that completes, and what it writes |
 //! | `unwritten` | the list of the completions that are not written yet |
 //! | `lanes`, `lane_release` | lane entries, locks and admission; the release of the lanes of ended operations |
-//! | `cancel`, `failures_read` | ending what was never sent; recording that failures were read |
-//! | `claimed`, `due` | what a claim asks for and returns; where it begins to look |
-//! | `batcher`, `locks` | group commits; batches without the rows that another session has locked |
-//! | `completion_notifier` | waking callers and workers, by `NOTIFY` also in other processes |
-//! | `connect`, `examine`, `pool/`, `patience` | connecting, checking a database, its connections, time limits |
-//! | `error`, `names`, `body_digest` | errors; names in the tables; digests of request bodies |
-//! | `claims`, `unfenced` | the cost of claims and a gateway without a fence, only for the lab |
+//! | `cancel`, `failures_read` | ending operations that were never sent; recording that callers have read failures |
+//! | `claimed`, `due` | the limits and the result of a claim; where a claim begins to search for due operations |
+//! | `batcher`, `locks` | group commits; leaving locked rows out of a batch |
+//! | `completion_notifier` | waking callers and workers of this process, and of other processes by `NOTIFY` |
+//! | `connect`, `examine`, `pool/`, `patience` | connecting, checking the database, the connections, time limits |
+//! | `error`, `names`, `body_digest` | errors; conversion of the names in the tables; digests of request bodies |
+//! | `claims`, `unfenced` | only for the lab: measuring the cost of claims; a gateway without the fence |
 
 mod accept;
 mod attempt;
@@ -166,7 +168,8 @@ impl fmt::Debug for Store {
     }
 }
 
-/// How many rows that were left out of their batches are tried at the same time, each on its own connection.
+/// How many rows are tried alone at the same time, each on its own connection. A row is tried alone after it was left
+/// out of its batch.
 const ALONE: usize = 2;
 
 impl Store {
@@ -194,7 +197,7 @@ impl Store {
         }
     }
 
-    /// The notifier, with which callers wait for ends and the worker waits for work.
+    /// The notifier. Callers use it to wait for the end of an operation, and the worker uses it to wait for work.
     pub fn notifier(&self) -> &CompletionNotifier {
         &self.notifier
     }

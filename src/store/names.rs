@@ -8,8 +8,8 @@ use uuid::Uuid;
 use super::StoreError;
 use crate::domain::{OperationType, State};
 
-/// A tracking id as text, whatever its type. A row may have a type that this gateway does not know: a newer gateway,
-/// which runs beside this one or was rolled back, accepted it.
+/// A tracking id as text, also for an operation type that this gateway does not know. A newer gateway, which runs in
+/// parallel or was rolled back, may have accepted an operation of such a type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrackingName(String);
 

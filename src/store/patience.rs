@@ -8,22 +8,23 @@ use super::error::{StoreError, failed_to};
 
 /// How long the gateway waits for the answer to a statement.
 ///
-/// If a server or a network dies between a statement and its answer, nothing reports it, and sqlx sets no keepalive on
-/// its sockets. Without this limit, the caller and everything behind it would wait for ever.
+/// If the server or the network fails between a statement and its answer, nothing reports the failure, because sqlx
+/// sets no keepalive on its sockets. Without this limit, the gateway would wait for the answer for ever.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long Postgres works on one statement, including waits for locks. It is shorter than the gateway's own limit, so
-/// that a statement for which the gateway no longer waits has ended and has no locks.
+/// How long Postgres works on one statement, including waits for locks. This time is shorter than `ANSWER_TIMEOUT`. So
+/// when the gateway stops waiting for a statement, Postgres has already ended the statement and released its locks.
 pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(25);
 
-/// How long a statement waits for a lock. Other gateways hold locks for milliseconds; a person may forget one.
+/// How long a statement waits for a lock. Other gateways hold a lock only for milliseconds, but a person may forget to
+/// release a lock.
 pub(super) const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The pause before a background task tries a failed statement again.
 pub(super) const RETRY_PAUSE: Duration = Duration::from_millis(200);
 
-/// Ends a wait for the database after `longest`, with the error of a broken connection. The statement may have taken
-/// effect all the same.
+/// Stops waiting for the database after `longest`, and returns the error of a broken connection. The statement may have
+/// taken effect nevertheless.
 pub(super) fn within<T>(
     longest: Duration,
     statement: impl Future<Output = Result<T, sqlx::Error>>,
@@ -33,9 +34,9 @@ pub(super) fn within<T>(
     })
 }
 
-/// A future of a statement, which can be limited to [`ANSWER_TIMEOUT`].
+/// Adds the time limit [`ANSWER_TIMEOUT`] to the future of a statement.
 pub(super) trait WithTimeout<T>: Future<Output = Result<T, sqlx::Error>> + Sized {
-    /// Waits for the answer, and adds to an error what was tried: `.or_fail_to("claim operations").await?`.
+    /// Waits for the answer, and adds to an error the action that failed: `.or_fail_to("claim operations").await?`.
     fn or_fail_to(self, action: &'static str) -> impl Future<Output = Result<T, StoreError>> {
         within(ANSWER_TIMEOUT, self).map_err(failed_to(action))
     }

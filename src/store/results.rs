@@ -16,19 +16,20 @@ pub(super) struct Results {
     pub(super) failed_with: Vec<Option<Uuid>>,
 }
 
-/// What is stored of a failure beside Fineract's body.
+/// The columns of a failure, without Fineract's body.
 #[derive(Debug)]
 pub(super) struct FailureRow {
     pub(super) code: String,
     pub(super) message: String,
-    /// Whether the failure fails its dependents and so marks a lane.
+    /// Whether the gateway records on the lanes that a caller has read this failure. This is true if the failure fails
+    /// its dependents, or if the operation itself failed as a dependent.
     pub(super) marked: bool,
-    /// The failed operation on which this one depended, if it was therefore not sent.
+    /// The failed operation on which this operation depended; `None` if this operation did not fail as a dependent.
     pub(super) failed_with: Option<Uuid>,
 }
 
 impl Results {
-    /// Adds a row: the success or the failure body, and what else is stored of a failure.
+    /// Adds a row. `success` and `failure` are Fineract's bodies, and `failed` has the other columns of a failure.
     pub(super) fn push(
         &mut self,
         id: OperationId,
@@ -43,7 +44,7 @@ impl Results {
             .push(failed.as_ref().is_some_and(|failed| failed.marked));
         self.failed_with
             .push(failed.as_ref().and_then(|failed| failed.failed_with));
-        // The code may be Fineract's own, and Postgres stores no NUL.
+        // The code may come from Fineract and contain a NUL character, which Postgres cannot store.
         let (code, message) = failed
             .map(|failed| (failed.code.replace('\0', "\u{fffd}"), failed.message))
             .unzip();

@@ -1,4 +1,4 @@
-//! Reading single operations as their callers see them. Concurrent reads are combined into one statement.
+//! Reads single operations for their callers. Concurrent reads are combined into one statement.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -11,13 +11,13 @@ use super::{
 };
 use crate::domain::{OperationId, OperationType, State, TrackingId};
 
-/// How long a read may take; requests that arrive in the meantime wait for it.
+/// How long a read may take. Requests that arrive during the read wait until it has ended.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// An operation as its caller sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tracked {
-    /// Its state.
+    /// The state.
     pub state: State,
     /// Fineract's success body, unchanged; only if the operation succeeded.
     pub success: Option<String>,
@@ -25,7 +25,7 @@ pub struct Tracked {
     pub failure: Option<String>,
     /// The sentence that explains the failure.
     pub message: Option<String>,
-    /// When it ended.
+    /// When the operation ended.
     pub ended_at: Option<DateTime<Utc>>,
 }
 
@@ -92,10 +92,11 @@ async fn read(pool: &Pool, batch: &[OperationId]) -> Result<HashMap<Uuid, Arc<Ro
 }
 
 impl Store {
-    /// Reads an operation; `None` if there is none of that id and type.
+    /// Reads an operation. Returns `None` if no operation has this id and type.
     ///
-    /// Reading a failure, or an operation that failed as a dependent, is recorded on its lane: the caller then knows of
-    /// the failure, so operations that are accepted later do not depend on it.
+    /// If the operation's failure fails dependents, or if the operation itself failed as a dependent, this method
+    /// records on the lanes that the failure was read. The caller then knows of the failure, so operations that are
+    /// accepted later do not depend on it.
     pub async fn track(&self, tracking_id: TrackingId) -> Result<Option<Tracked>, StoreError> {
         let row = self
             .tracking
@@ -105,7 +106,7 @@ impl Store {
             .filter(|row| row.is_of(tracking_id.operation_type));
         let Some(row) = row else { return Ok(None) };
         if row.marked == Some(true) {
-            // This future is large and seldom needed, so it is boxed: otherwise each waiting caller would reserve
+            // This future is large and seldom needed, so it is boxed. Otherwise each waiting caller would reserve
             // memory for it.
             Box::pin(self.record_failures_read(&[row.id])).await?;
         }

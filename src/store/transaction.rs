@@ -1,4 +1,4 @@
-//! Reading one operation for the transactions API (document 003).
+//! Reads one operation for the transactions API (document 003).
 
 use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
@@ -7,14 +7,14 @@ use sqlx::types::Json;
 use super::{Store, StoreError, names, patience::WithTimeout};
 use crate::domain::{OperationId, OperationType, State, TrackingId};
 
-/// An operation that moves money, with what the transactions API shows of it.
+/// An operation that moves money, with the values that the transactions API shows.
 #[derive(Debug)]
 pub struct MoneyMovement {
     /// The tracking id.
     pub tracking_id: TrackingId,
     /// The payload, as the gateway accepted it.
     pub payload: Box<RawValue>,
-    /// How far it has come.
+    /// How far the operation has come.
     pub progress: Progress,
     /// Fineract's success body, unchanged.
     pub success: Option<String>,
@@ -22,11 +22,12 @@ pub struct MoneyMovement {
     pub request: Option<String>,
     /// The loan's currency, if a worker has read it.
     pub currency: Option<String>,
-    /// When the gateway accepted it.
+    /// When the gateway accepted the operation.
     pub accepted_at: DateTime<Utc>,
-    /// When it was accepted, an attempt was sent or answered, or it ended, whichever was last.
+    /// The latest of these times: the operation was accepted, an attempt was sent, an attempt was answered, the
+    /// operation ended.
     pub updated_at: DateTime<Utc>,
-    /// When it ended.
+    /// When the operation ended.
     pub ended_at: Option<DateTime<Utc>>,
 }
 
@@ -37,29 +38,30 @@ pub struct MoneyMovement {
     reason = "facts that are independent of each other"
 )]
 pub struct Progress {
-    /// Its state.
+    /// The state.
     pub state: State,
-    /// Whether it is on hold.
+    /// Whether the operation is on hold.
     pub is_on_hold: bool,
-    /// Whether a worker has ever claimed it.
+    /// Whether a worker has ever claimed the operation.
     pub was_claimed: bool,
-    /// Whether a command was sent, or may have been.
+    /// Whether a command was sent, or may have been sent.
     pub was_sent: bool,
-    /// Whether its command repays everything that is outstanding.
+    /// Whether the command repays everything that is outstanding.
     pub pays_off: bool,
-    /// Why it failed, or why it is parked, blocked or retried, as a stable code.
+    /// The stable code for the reason why the operation failed, or is parked, blocked or retried.
     pub code: Option<String>,
-    /// Whether it failed because Fineract refused it.
+    /// Whether the operation failed because Fineract refused it.
     pub is_refused: bool,
     /// The HTTP status of Fineract's last answer.
     pub last_status: Option<i16>,
 }
 
-/// How many of the most recently accepted operations show the current throughput.
+/// How many of the most recently accepted operations are used to estimate the current throughput.
 const RECENT: i64 = 500;
 
 impl Store {
-    /// Reads an operation; `None` if there is none of that id. Reading a failure is recorded on its lanes.
+    /// Reads an operation. Returns `None` if no operation has this id. If a failure is read, this is recorded on the
+    /// lanes of the operation, as for [`track`](Self::track).
     pub async fn money_movement(
         &self,
         id: OperationId,
@@ -117,8 +119,8 @@ impl Store {
         }))
     }
 
-    /// When an operation of this type that is in progress now may end, estimated from the recent operations of this
-    /// type; `None` if none of them has ended.
+    /// Estimates when an operation of this type that is in progress now may end, from the recent operations of this
+    /// type. Returns `None` if none of the recent operations has ended.
     pub async fn estimated_end(
         &self,
         operation_type: OperationType,

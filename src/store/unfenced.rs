@@ -1,12 +1,12 @@
-//! Completions of a sabotaged gateway: without the fence, any attempt's completion is written unless the operation has
-//! ended.
+//! Completions of a gateway with the sabotage `NoFence`. Without the fence, the completion of every attempt is written,
+//! unless the operation has ended.
 
 use sqlx::PgConnection;
 
 use super::Completion;
 use crate::sabotage::{self, Sabotage};
 
-/// Gives each operation to the attempt that completes it.
+/// Makes the attempt that completes an operation the owner of the operation, even if another worker owns it now.
 pub(super) async fn take_over(
     connection: &mut PgConnection,
     batch: &[Completion],
@@ -17,7 +17,8 @@ pub(super) async fn take_over(
     for_each(connection, batch, statement).await
 }
 
-/// Sets the attempt number to that of the last committed attempt, as if no other worker had taken over.
+/// Raises the attempt number of each operation to the number of its last committed attempt, because `take_over` may
+/// have lowered it.
 pub(super) async fn number_on(
     connection: &mut PgConnection,
     batch: &[Completion],

@@ -1,4 +1,4 @@
-//! Unwritten answers: completions that the gateway cannot write to the database yet.
+//! Unwritten answers: completions that are not written to the database yet.
 
 use std::{
     collections::HashMap,
@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use super::completion::Completion;
 
-/// How many operations that wait for their completion may be left uncounted, at most, when a worker counts what it
-/// runs.
+/// When a worker counts the operations that it runs, it does not count operations that wait for their completion. This
+/// is the largest number of operations that the worker leaves out of its count.
 const MAX_UNCOUNTED: usize = 256;
 
 #[derive(Debug)]
@@ -24,7 +24,8 @@ struct Waiting {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Unwritten(Arc<Mutex<HashMap<(Uuid, i32), Waiting>>>);
 
-/// An entry of the list; dropping it removes it, because the completion is then written.
+/// An entry of the list of unwritten completions. Drop it when the completion is written: this removes the entry from
+/// the list.
 #[derive(Debug)]
 pub(super) struct UnwrittenCompletion {
     all: Unwritten,

@@ -1,6 +1,8 @@
-//! A strict parser for CSV (RFC 4180) with a header row, without the artefacts that spreadsheets add.
+//! A strict parser for CSV (RFC 4180) with a header row. It ignores what spreadsheets add, such as empty rows and
+//! columns.
 //!
-//! No existing crate is used: the ones that were examined continue after wrong quotes, and so join rows.
+//! No existing crate is used, because the examined crates continue after a wrong quote and then read several rows as
+//! one.
 
 mod records;
 
@@ -32,7 +34,7 @@ pub struct Fault {
     pub column: Option<String>,
     /// The stable code of the problem.
     pub code: &'static str,
-    /// What must be corrected. It never contains what the caller sent, except the names of columns.
+    /// What must be corrected. The message never contains what the caller sent, except the names of columns.
     pub message: String,
 }
 
@@ -82,7 +84,7 @@ impl Cells<'_> {
             .map(|(name, _)| name.as_str())
     }
 
-    /// The text of a column, or `None` if it is empty.
+    /// The text of the cell in this column, or `None` if the cell is empty.
     pub fn get(&self, column: &str) -> Option<&str> {
         let mut filled = self.filled();
         filled
@@ -92,8 +94,8 @@ impl Cells<'_> {
 }
 
 impl<R: BufRead> Table<R> {
-    /// Reads the header row, which must contain these columns, and no column twice. Otherwise the error contains the
-    /// line of the header row and all its problems.
+    /// Reads the header row. The header row must contain all `required` columns, and no column twice. Otherwise the
+    /// error contains the line of the header row and all problems of the header row.
     pub fn open(input: R, required: &[&str]) -> Result<Self, (usize, Vec<Fault>)> {
         let mut records = Records::new(input);
         let (line, columns) = header(&mut records)?;
@@ -203,14 +205,14 @@ fn header_faults(columns: &[String], required: &[&str]) -> Vec<Fault> {
     faults
 }
 
-/// The problem, if the header row shows that the file as a whole has a wrong format.
+/// Returns a problem if the header row shows that the file as a whole has a wrong format.
 fn format_fault(columns: &[String]) -> Option<Fault> {
     let first = columns.first()?;
     if first.to_ascii_lowercase().starts_with("sep=") {
         let message = "must begin with the header row, without a line sep=, and its separator must be the comma";
         return Some(Fault::whole("wrong_separator", message));
     }
-    // This is a UTF-8 byte order mark that was read in a character set of Windows.
+    // These characters are a UTF-8 byte order mark that a program has read in a character set of Windows.
     if first.starts_with("\u{ef}\u{bb}\u{bf}") {
         let message =
             "was opened and saved in another character set than UTF-8, which destroyed its letters";
@@ -221,7 +223,7 @@ fn format_fault(columns: &[String]) -> Option<Fault> {
         .into_iter()
         .find(|(separator, _)| columns.iter().any(|column| column.contains(*separator)))?;
     let message = format!(
-        "must have commas between its cells; the header row has {name}: save it as CSV with the comma as its separator"
+        "must have commas between its cells; the header row has {name}: save the file as CSV with the comma as its separator"
     );
     Some(Fault::whole("wrong_separator", message))
 }

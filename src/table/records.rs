@@ -1,5 +1,5 @@
-//! Parses CSV records strictly by RFC 4180. It never guesses where a quoted cell ends, because a wrong guess joins
-//! rows.
+//! Parses CSV records strictly by RFC 4180. It never guesses where a quoted cell ends, because after a wrong guess,
+//! several rows would be read as one.
 
 use std::io::BufRead;
 
@@ -10,25 +10,29 @@ enum State {
     Start,
     /// In a cell that does not begin with a quote.
     Bare,
-    /// In `="`, with which people mark texts for spreadsheets. RFC 4180 has no such cell, but its end is certain.
+    /// In a cell that begins with `="`. People write such cells to mark texts for spreadsheets. RFC 4180 does not
+    /// define such cells, but the end of such a cell is certain.
     Formula,
-    /// After the closing quote of such a cell.
+    /// After the closing quote of a cell that begins with `="`.
     FormulaEnd,
     /// In a cell that begins with a quote.
     Quoted,
-    /// After a quote in such a cell, which either closes the cell or is the first of two.
+    /// After a quote in a cell that begins with a quote. This quote either closes the cell or is the first of two
+    /// quotes that stand for one.
     Closed,
     /// After a carriage return.
     Return,
 }
 
-/// A violation of the format. It is then uncertain where the record ends, and so is everything after it.
+/// A violation of the format. It is then uncertain where the record ends, and everything after the record is uncertain
+/// too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Broken {
-    /// A quote occurred in the state [`State::Bare`].
+    /// A quote occurred inside a cell that does not begin with a quote, or a cell that begins with `="` does not end
+    /// correctly.
     #[error("has a quote inside a cell that does not begin with one")]
     QuoteInside,
-    /// Text occurred in the state [`State::Closed`].
+    /// Text occurred after the quote that ends a cell.
     #[error("has text after the quote that ends a cell")]
     TextAfterQuote,
     /// The file ended within a quoted cell.
@@ -65,7 +69,7 @@ impl<R: BufRead> Records<R> {
         let mut parser = Parser::default();
         let mut is_empty = true;
         let ended = loop {
-            // The owner of the input reports its errors.
+            // An error of the input ends the records here. The code that provides the input reports the error.
             let chunk = self.input.fill_buf().unwrap_or_default();
             if chunk.is_empty() {
                 break parser.finish();
@@ -251,7 +255,7 @@ mod tests {
             prop_assert_eq!(found, expected);
         }
 
-        /// Whatever the strict parser accepts, a lenient one reads in the same way. No line is lost.
+        /// A lenient parser reads every text that the strict parser accepts in the same way. No line is lost.
         #[test]
         fn what_is_taken_is_read_alike_by_others(text in "[a\",\r\n=]{0,24}", piece in 1..9_usize) {
             let records = read(text.as_bytes(), piece);

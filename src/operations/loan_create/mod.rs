@@ -95,7 +95,7 @@ impl Operation for LoanCreate {
             loan_term_frequency: self.term,
             loan_term_frequency_type: self.unit,
             number_of_repayments: self.repayments,
-            // The check at acceptance has refused any other term.
+            // The check at acceptance refuses a term that is not a multiple of the number of repayments.
             repayment_every: repayment_every(self.term, self.repayments).unwrap_or(1),
             repayment_frequency_type: self.unit,
             interest_rate_per_period: Some(self.rate),

@@ -58,7 +58,8 @@ fn the_body_is_the_recorded_one() {
     }
 }
 
-/// What distinguishes each lender's product, as recorded, and what the body contains because of it.
+/// For each lender: how the recorded product differs from a simple product, and what the body contains because of this
+/// difference.
 #[test]
 fn each_lenders_product_shapes_the_body() {
     let charge = r#""charges":[{"id":1,"name":"Processing fee","amount":2.000000,"chargeTimeType":{"id":1}},

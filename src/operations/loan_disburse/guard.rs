@@ -1,5 +1,5 @@
-//! The guard of a disbursement. It is needed because Fineract itself does not prevent a payout of more than was
-//! approved.
+//! The guard of a disbursement. It is needed because Fineract itself does not prevent a payout of more than the
+//! approved amount.
 
 use crate::{
     domain::{Amount, Loan, total},
@@ -9,11 +9,12 @@ use crate::{
 /// The status of a loan that was disbursed and is active.
 const ACTIVE: i32 = 300;
 
-/// The amount to pay: the requested one, or else the next tranche, or else the approved principal. Refuses a
-/// payment that Fineract would execute wrongly (`docs/fineract/payments.md`, "Paying beyond the tranches").
+/// Returns the amount to pay. This is the requested amount. If no amount was requested, it is the amount of the next
+/// tranche, and without tranches the approved principal. Refuses a payment that Fineract would wrongly execute
+/// (`docs/fineract/payments.md`, "Paying beyond the tranches").
 ///
-/// The amount paid so far is computed from the transactions only, because the loan's own totals omit what was paid
-/// beyond its tranches.
+/// The amount paid so far is computed from the transactions only, because the totals in the loan omit payments beyond
+/// the tranches.
 pub(super) fn amount_to_pay(loan: &Loan, asked: Option<Amount>) -> Result<Amount, Refusal> {
     #[cfg(feature = "sabotage")]
     if crate::sabotage::is(crate::sabotage::Sabotage::GuardOff) {
@@ -49,7 +50,7 @@ pub(super) fn amount_to_pay(loan: &Loan, asked: Option<Amount>) -> Result<Amount
     if total([loan.paid(), amount].into_iter()) > loan.approved_principal {
         return refuse(
             "exceeds_approved_principal",
-            "Not sent: with what is paid out already, it would exceed the approved principal",
+            "Not sent: together with the amount that is already paid out, it would exceed the approved principal",
         );
     }
     Ok(amount)
@@ -80,7 +81,7 @@ mod tests {
         testing::loan(&parts).loan.unwrap()
     }
 
-    /// A loan of 100,000 in tranches of 60,000 and 40,000, of which the first `paid` are paid.
+    /// A loan of 100,000 with tranches of 60,000 and 40,000. The first `paid` tranches are paid.
     fn in_tranches(status: (&str, &str), paid: i32, transactions: &[String]) -> Loan {
         let day = |number| {
             if number <= paid {

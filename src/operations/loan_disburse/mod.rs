@@ -1,7 +1,7 @@
 //! `LOAN_DISBURSE`: disburses a loan or its next tranche.
 //!
-//! Fineract would pay twice. The guard prevents this, together with a transaction `externalId` that is the same
-//! in every attempt.
+//! Fineract itself would execute the same payment twice. The guard prevents this, together with a transaction
+//! `externalId` that is the same in every attempt.
 
 mod guard;
 #[cfg(test)]
@@ -38,7 +38,7 @@ pub(super) struct LoanDisburse {
 #[serde(rename_all = "camelCase")]
 struct Body<'a> {
     actual_disbursement_date: Day,
-    /// Always sent: without it, Fineract may pay the whole principal once more.
+    /// The amount is always sent. Without an amount, Fineract may pay the whole principal again.
     transaction_amount: Amount,
     external_id: String,
     #[serde(flatten)]
@@ -143,8 +143,8 @@ impl Operation for LoanDisburse {
         Some(Reads::of_loan(&self.loan))
     }
 
-    /// Other users of Fineract pay without the guard, and Fineract executes that (`docs/fineract/payments.md`,
-    /// "Paying beyond the tranches").
+    /// Other users of Fineract can pay out without the guard, and Fineract executes such payments even beyond the
+    /// approved principal (`docs/fineract/payments.md`, "Paying beyond the tranches").
     fn alarm(facts: &Facts) -> Option<&'static str> {
         let loan = facts.loan.as_ref()?;
         (loan.paid() > loan.approved_principal).then_some("paid_more_than_approved")

@@ -178,7 +178,7 @@ fn a_reference_is_used_once_for_a_loan() {
                 "{used}another disbursement that is not undone, according to a note"
             )),
         ),
-        // No disbursement exists that was not undone, or a person wrote the note.
+        // In these cases, every disbursement was undone, or a person wrote the note.
         (noted("UTR UTR-001", false), Case::default(), None),
         (noted("UTR UTR-001 came back", true), Case::default(), None),
         (receipt("", ""), Case::default(), None),

@@ -1,7 +1,7 @@
 //! `LOAN_REPAYMENT`: books a repayment of a loan.
 //!
-//! Fineract books the same repayment any number of times. A transaction `externalId` that is the same in every
-//! attempt prevents this.
+//! Fineract itself would book the same repayment any number of times. A transaction `externalId` that is the same in
+//! every attempt prevents this.
 
 #[cfg(test)]
 mod tests;

@@ -141,7 +141,8 @@ fn a_reference_is_used_once_for_a_loan() {
             Case::default(),
             None,
         ),
-        // Not as in Fineract's source: the note is ignored, and the loan is read nevertheless.
+        // These notes do not have the form of notes in Fineract's source. They are ignored, and the loan is read
+        // nevertheless.
         (
             noted(r#"{"loanTransactionId":21},{"note":5},"UTR UTR-R1",null"#),
             Case::default(),

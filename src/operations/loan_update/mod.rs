@@ -15,9 +15,9 @@ use crate::domain::{
     Amount, Checked, Choice, Day, Facts, Lane, Loan, OperationId, OperationType, Reads, total,
 };
 
-/// Changes a loan application. Fineract would delete the values that a change leaves out, so the gateway reads
-/// the stored application, replaces the given values and sends the whole (`docs/fineract/loans.md`, "Changing
-/// an application").
+/// Changes a loan application. Fineract would delete the values that a change leaves out. So the gateway reads the
+/// stored application, replaces the given values and sends the complete application (`docs/fineract/loans.md`,
+/// "Changing an application").
 #[derive(Debug)]
 pub(super) struct LoanUpdate {
     external_id: String,
@@ -72,8 +72,8 @@ impl Operation for LoanUpdate {
         Reads::of_loan(&self.external_id)
     }
 
-    /// Sends the update also if the loan is approved already, because Fineract's own refusal is the best
-    /// answer.
+    /// Sends the update even if the loan is already approved, because Fineract's own refusal is the best answer for the
+    /// caller.
     fn plan(&self, facts: &Facts, _: &Context<'_>) -> Plan {
         let Some(loan) = &facts.loan else {
             return Refusal::not_found("loan");
@@ -93,8 +93,8 @@ impl Operation for LoanUpdate {
         }
     }
 
-    /// An update leaves no mark of its own, but has no effect beyond its values. If Fineract stores all of
-    /// them, it does not matter whether this command stored them.
+    /// An update leaves no mark of its own in Fineract, and its only effect is that Fineract stores its values. If
+    /// Fineract stores all of these values, it does not matter which command has stored them.
     fn evidence(&self, facts: &Facts, _: &Context<'_>) -> Evidence {
         match &facts.loan {
             None => Evidence::CannotTell("loan_not_found"),
@@ -112,8 +112,8 @@ impl LoanUpdate {
         let repayment_every = if self.term.or(self.repayments).is_some() {
             repayment_every(term, repayments).ok_or_else(|| Refusal {
                 code: "term_not_a_multiple",
-                message: "Not sent: loanTermFrequency is no whole multiple of numberOfRepayments; the one \
-                          that was not given is the stored loan's"
+                message: "Not sent: loanTermFrequency is not a whole multiple of numberOfRepayments; the value \
+                          that was not given is that of the stored loan"
                     .to_owned(),
             })?
         } else {
@@ -141,8 +141,8 @@ impl LoanUpdate {
         })
     }
 
-    /// The stored tranches, with no expected date before the first disbursement. A single tranche has the
-    /// amount of the principal.
+    /// The stored tranches. A tranche whose expected date is before the first disbursement gets the date of the first
+    /// disbursement. A single tranche gets the new principal, if there is one.
     fn tranches(&self, loan: &Loan, terms: Terms) -> Result<Vec<Tranche>, Refusal> {
         if !loan.multi_disburse_loan || loan.disallow_expected_disbursements {
             return Ok(Vec::new());

@@ -1,5 +1,5 @@
-//! What disbursements and repayments have in common: a reference (UTR), a note, and a transaction `externalId`
-//! that is the same in every attempt.
+//! The common part of disbursements and repayments: a reference (UTR), a note, and a transaction `externalId` that is
+//! the same in every attempt.
 
 mod reference_in_note;
 
@@ -68,9 +68,9 @@ impl Remarks {
         payment_type.filter(|_| self.reference.is_some())
     }
 
-    /// Refuses a reference that was already used for the loan, by an operation of the gateway or by a
-    /// transaction of Fineract that is not undone. Where there was no payment type, a note contains the
-    /// reference.
+    /// Refuses a reference that was already used for the loan, either by an operation of the gateway or by a
+    /// transaction of Fineract that is not undone. If a payment was sent without a payment type, its reference is in a
+    /// note, so the notes are checked too.
     pub(super) fn check_reference<'a>(
         &self,
         loan: &Loan,
@@ -111,7 +111,8 @@ impl Remarks {
         Ok(())
     }
 
-    /// The reference as receipt number if there is a payment type, or else in the note.
+    /// Makes the part of the request body. The reference is the receipt number if there is a payment type. Otherwise it
+    /// is in the note.
     pub(super) fn body(&self, payment_type: Option<i64>) -> RemarksBody<'_> {
         let reference = self.reference.as_deref();
         RemarksBody {
@@ -135,7 +136,8 @@ impl Remarks {
     }
 }
 
-/// What shows whether a payment was made: the loan, and the transaction with the operation's `externalId`.
+/// What to read to find out whether a payment was made: the loan, and the transaction with the operation's
+/// `externalId`.
 pub(super) fn evidence_reads(loan: &str, id: OperationId) -> Reads {
     Reads {
         loan: Some(loan.to_owned()),
@@ -144,7 +146,8 @@ pub(super) fn evidence_reads(loan: &str, id: OperationId) -> Reads {
     }
 }
 
-/// The operation's own transaction. It is also read on its own, because the loan's list omits undone ones.
+/// Finds the operation's own transaction. The gateway also reads this transaction separately, because the list in the
+/// loan omits undone transactions.
 pub(super) fn own_transaction<'a>(
     loan: &'a Loan,
     facts: &'a Facts,

@@ -1,15 +1,16 @@
-//! Finds references (UTRs) in the notes of a loan, where they are without a payment type.
+//! Finds references (UTRs) in the notes of a loan. If there is no payment type, the gateway sends the reference in a
+//! note.
 //!
-//! This is an additional protection. According to Fineract's source, the note of a repayment contains the
-//! number of its transaction, and the note of a disbursement belongs to the loan; no recording shows either. A
-//! note that is missing or unreadable refuses nothing.
+//! This is an additional protection. According to Fineract's source, the note of a repayment contains the number of its
+//! transaction, and the note of a disbursement belongs to the loan. No recording of a real Fineract shows this. So a
+//! note that is missing or unreadable never leads to a refusal.
 
 use crate::domain::{Note, Transaction, comparable_reference};
 
-/// The shortest reference, in its comparable form, that is searched for in notes of other people. A shorter one
-/// may mean anything there.
+/// The length of the shortest reference, in its comparable form, that the gateway searches for in notes of other
+/// people. In such a note, a shorter text may have another meaning.
 const SHORTEST_SEARCHED: usize = 6;
-/// The highest number of words over which a reference may be spread.
+/// The largest number of words into which a note may split a reference.
 const MAX_WORDS: usize = 5;
 
 /// The note that the gateway sends for a payment with a reference.
@@ -20,11 +21,11 @@ pub(super) fn note_with_reference(note: Option<&str>, reference: &str) -> String
     }
 }
 
-/// Whether a note shows that one of these payments, which are not undone, used the reference (in its comparable
-/// form).
+/// Whether a note shows that one of the payments in `not_undone` used the reference. `reference` is in its comparable
+/// form.
 ///
-/// A note of a transaction may be anybody's. A note of the loan may also report a payment that failed ("UTR …
-/// came back"), so it counts only in the form in which the gateway writes it.
+/// A note of a transaction counts regardless of who wrote it. A note of the loan may also report a payment that failed
+/// ("UTR … came back"). So a note of the loan counts only if it has the form of the gateway's own notes.
 pub(super) fn names_payment(note: &Note, reference: &str, not_undone: &[&Transaction]) -> bool {
     match note.transaction {
         Some(id) => {
@@ -43,7 +44,7 @@ fn is_gateway_note(text: &str, reference: &str) -> bool {
     text.strip_prefix("UTR ").is_some_and(is) || behind().is_some_and(|(_, written)| is(written))
 }
 
-/// Whether consecutive words form the reference.
+/// Whether consecutive words of the text form the reference.
 fn contains_reference(text: &str, reference: &str) -> bool {
     if reference.chars().count() < SHORTEST_SEARCHED
         || !comparable_reference(text).contains(reference)

@@ -27,9 +27,9 @@ fn invalid<T>(code: &'static str, message: impl Into<String>) -> Checked<T> {
     })
 }
 
-/// A non-blank text of at most `longest` characters without NUL. Fineract counts characters as UTF-16 units. An
-/// optional field must not be blank either: in an update, Fineract would delete the stored value
-/// (`docs/fineract/clients.md`, "Changing a client").
+/// A text that is not blank, has at most `longest` characters and contains no NUL character. Fineract counts characters
+/// as UTF-16 units. An optional field must not be blank either, because in an update Fineract would delete the stored
+/// value (`docs/fineract/clients.md`, "Changing a client").
 fn text(value: &RawValue, longest: usize) -> Checked<String> {
     let Ok(text) = serde_json::from_str::<String>(value.get()) else {
         return invalid("wrong_type", "must be a text");
@@ -77,7 +77,7 @@ pub(super) fn note(value: &RawValue) -> Checked<String> {
     text(value, LONGEST_NOTE)
 }
 
-/// A payment reference (UTR), which may be as long as a payment detail (`docs/fineract/payments.md`, "Paying
+/// A payment reference (UTR). It may be as long as a payment detail in Fineract (`docs/fineract/payments.md`, "Paying
 /// out").
 pub(super) fn reference(value: &RawValue) -> Checked<String> {
     let reference = text(value, 50)?;
@@ -106,8 +106,8 @@ pub(super) fn external_id(value: &RawValue) -> Checked<String> {
     trimmed(id)
 }
 
-/// Refuses invisible characters in a new id or reference. People, and sometimes Fineract, would take it for
-/// another one.
+/// Refuses invisible characters in a new id or reference. People, and sometimes Fineract, would confuse such an id or
+/// reference with another one.
 pub(super) fn visible(name: &str) -> Checked<()> {
     if name.contains(is_invisible) {
         return invalid(
@@ -118,7 +118,7 @@ pub(super) fn visible(name: &str) -> Checked<()> {
     Ok(())
 }
 
-/// Refuses a new reference that is invisible in part, or has no letter or digit to compare.
+/// Refuses a new reference that contains invisible characters, or that consists only of blanks and dashes.
 pub(super) fn distinctive(reference: &str) -> Checked<()> {
     visible(reference)?;
     if comparable_reference(reference).is_empty() {

@@ -1,4 +1,5 @@
-//! The transaction that accepts a batch: first the lanes, then the operations.
+//! The transaction that accepts a batch of single operations (a group commit). It writes first the lanes, then the
+//! operations.
 
 use super::{
     Accepted, NewOperation,
@@ -16,16 +17,17 @@ use crate::{
     },
 };
 
-/// What became of an operation in a batch.
+/// The result of trying to accept an operation as part of a batch.
 pub(in crate::store) enum Tried {
-    /// It was accepted or refused.
+    /// The gateway processed the request. The variant contains the result.
     Done(Accepted),
-    /// Its lanes are locked by another session, so it was left out of the batch and is returned.
+    /// The operation was left out of the batch, because another session has locked its lanes or other rows that it
+    /// needs. The variant returns the operation.
     LeftOut(Box<NewOperation>),
 }
 
-/// Accepts a batch and returns the result of each operation. An operation whose data the database refuses fails alone;
-/// one whose lanes are locked is left out.
+/// Accepts a batch and returns the result of each operation, in the order of the batch. If the database refuses the
+/// data of one operation, only this operation fails. An operation whose lanes are locked is left out.
 pub(in crate::store) async fn accept(
     pool: &Pool,
     notifier: &CompletionNotifier,
@@ -40,7 +42,7 @@ pub(in crate::store) async fn accept(
         Err(error) if error.is_lock_timeout() => {
             tracing::warn!(
                 operations = batch.len(),
-                "a batch could not be accepted as a whole, because lanes are locked; trying without those"
+                "a batch could not be accepted as a whole, because lanes are locked; trying without the operations of these lanes"
             );
             without_locked(pool, notifier, batch, tries).await
         }
@@ -72,10 +74,11 @@ async fn without_locked(
     };
     let all = locked.is_empty();
     if all && batch.len() > 1 && tries > 1 {
-        // The lock has just been released.
+        // No lane is locked any more: the lock was released in the meantime.
         return Box::pin(accept(pool, notifier, batch, tries - 1)).await;
     }
-    // Otherwise the lock is on rows that `locks::find` does not look at: each operation is tried by itself.
+    // If `locks::find` has found no locked lane, the lock is on rows that it does not check. Then each operation is
+    // tried alone.
     locks::leave_out(
         batch,
         |new| all || locked.concerns(new.id.0, lanes(new)),
@@ -139,8 +142,9 @@ fn pass(point: Point, batch: &[NewOperation]) {
     }
 }
 
-/// Whether a transaction that accepted these operations, and whose commit was not answered, was committed. Postgres
-/// reports it once it answers again. Either all of the rows exist or none does.
+/// Whether the transaction that accepted these operations was committed. Call this function if Postgres did not answer
+/// the commit. It asks Postgres for the status of the commit, and then looks for the first operation. One operation is
+/// enough, because either all of the rows exist or none of them.
 pub(in crate::store) async fn is_accepted(
     pool: &Pool,
     transaction_id: &str,

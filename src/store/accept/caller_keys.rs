@@ -11,7 +11,7 @@ use crate::{
     store::{StoreError, names, patience::WithTimeout},
 };
 
-/// Inserts the callers' keys in their order, and returns the operations whose key is already used.
+/// Inserts the callers' keys, sorted by caller and key. Returns the operations whose key is already used.
 pub(super) async fn insert_caller_keys(
     connection: &mut PgConnection,
     batch: &[NewOperation],
@@ -61,8 +61,8 @@ pub(super) async fn insert_caller_keys(
         .collect())
 }
 
-/// Finds the operations that were accepted under the used keys, in this batch or earlier. A key of an operation that
-/// this gateway does not know fails alone.
+/// For each operation in `taken`, finds the operation that was accepted under the same key, in this batch or earlier.
+/// If this gateway does not know the type of the operation that it finds, only the request with this key fails.
 pub(super) async fn read_caller_keys(
     connection: &mut PgConnection,
     batch: &[NewOperation],
@@ -73,7 +73,7 @@ pub(super) async fn read_caller_keys(
         let Some(key) = &new.caller_key else { continue };
         let accepted = match read(&mut *connection, &new.caller, key).await {
             Ok(Some(accepted)) => Ok(accepted),
-            // A key is committed together with its operation.
+            // This should not happen, because a key is committed together with its operation.
             Ok(None) => Err(StoreError::Unknown { what: "key" }),
             Err(unknown @ StoreError::Unknown { .. }) => Err(unknown),
             Err(error) => return Err(error),
@@ -83,7 +83,7 @@ pub(super) async fn read_caller_keys(
     Ok(replays)
 }
 
-/// Finds the operation that was accepted under a key, and whether its body is the same.
+/// Finds the operation that was accepted under a key, and checks whether its request had the same body.
 pub(super) async fn read(
     executor: impl PgExecutor<'_>,
     caller: &str,

@@ -1,4 +1,4 @@
-//! Adding lane entries at the tails of lanes.
+//! Adds lane entries at the tails of lanes.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -17,12 +17,13 @@ pub(in crate::store) struct Entered {
     pub(in crate::store) fails_dependents: bool,
 }
 
-/// What a batch adds to a lane.
+/// The number of lane entries that a batch adds to one lane.
 #[derive(Default)]
 struct Added {
     members: i32,
     writers: i32,
-    /// How many of the new members are before the first create of the lane's client or loan.
+    /// How many of the new entries come before the first create of the lane's client or loan; `None` if the batch adds
+    /// no create to this lane.
     before_create: Option<i32>,
 }
 
@@ -36,8 +37,9 @@ struct Tail {
 }
 
 impl Tail {
-    /// Takes the next position. Also returns whether the entry is admitted at once, because nothing in the lane is in
-    /// its way.
+    /// Assigns the next position to a new entry. Also returns whether the entry is admitted at once. A writer is
+    /// admitted if the lane has no other entries, a reader if the lane has no writers. No entry is admitted while
+    /// `failing_dependents` is set.
     fn take(&mut self, writes: bool) -> (i64, bool) {
         let position = self.position;
         let admitted = !self.failing_dependents
@@ -53,7 +55,7 @@ impl Tail {
     }
 }
 
-/// Takes positions in the lanes, which stay locked until the commit.
+/// Assigns positions in the lanes to new operations. The lanes stay locked until the commit.
 pub(in crate::store) async fn enter_lanes(
     connection: &mut PgConnection,
     new: &[&NewOperation],
@@ -84,8 +86,9 @@ pub(in crate::store) async fn enter_lanes(
         .collect())
 }
 
-/// Makes room at the tails of the lanes, in the order of their keys. From here to the commit, nobody can put everything
-/// on hold or end that hold, so the statement that inserts the operations sees the active hold.
+/// Reserves positions at the tails of the lanes, and locks the lanes in the order of their keys. It also takes a shared
+/// lock, so that no hold-all can begin or end before the commit. The statement that inserts the operations then sees
+/// the hold-all that is active at the commit.
 async fn extend_lanes(
     connection: &mut PgConnection,
     new: &[&NewOperation],
@@ -158,8 +161,8 @@ async fn extend_lanes(
     Ok(tails)
 }
 
-/// Extends the failures that mark these lanes to the operations that were just accepted there, as far as the marks
-/// reach.
+/// Makes the operations that were just accepted dependents of the failures that mark these lanes. The column
+/// `failed_below` of a lane limits how many positions this covers.
 async fn cover(connection: &mut PgConnection, lanes: &[String]) -> Result<(), sqlx::Error> {
     sqlx::query!(
         "INSERT INTO lane_failure (lane, position, below, failed_by)

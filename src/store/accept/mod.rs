@@ -1,4 +1,4 @@
-//! Accepting operations: each is committed before it is answered.
+//! Accepts operations. The gateway commits each operation before it answers the caller.
 
 mod batch;
 mod caller_keys;
@@ -19,10 +19,11 @@ pub(in crate::store) use self::{
 };
 use super::{CompletionNotifier, Pool, Store, StoreError, batcher::Batcher, locks::TRIES};
 
-/// How long an operation waits for its locked lanes. Its caller waits too.
+/// How long the gateway waits for the locked lanes of an operation that it is to accept. The caller waits for the same
+/// time.
 const ACCEPT_ALONE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Starts the task that accepts operations in batches.
+/// Starts the task that accepts single operations in batches (group commits).
 pub(super) fn start(
     pool: &Pool,
     notifier: &CompletionNotifier,
@@ -36,8 +37,8 @@ pub(super) fn start(
 }
 
 impl Store {
-    /// Finds the operation that was accepted under a caller's key. [`accept`](Self::accept) does this itself; this is
-    /// for a request that cannot be accepted now but may have been accepted earlier.
+    /// Finds the operation that was accepted under a caller's key. [`accept`](Self::accept) does the same search
+    /// itself. Call this method for a request that cannot be accepted now but may have been accepted earlier.
     pub async fn accepted_under_key(
         &self,
         caller: &str,
@@ -46,7 +47,7 @@ impl Store {
         caller_keys::read(&self.pool, caller, key).await
     }
 
-    /// Commits an operation at the tails of its lanes. `Ok` is returned after the commit.
+    /// Adds an operation at the tails of its lanes and commits it. Returns `Ok` only after the commit.
     pub async fn accept(&self, operation: NewOperation) -> Result<Accepted, StoreError> {
         let operation_type = operation.operation_type.as_str();
         let started = Instant::now();
@@ -63,9 +64,9 @@ impl Store {
         Ok(accepted)
     }
 
-    /// Accepts an operation that was left out of its batch, as soon as its lanes are free. After 5 s it returns an
-    /// error. Nothing was written then, because a transaction that waits for a lock in vain is rolled back before its
-    /// commit.
+    /// Accepts an operation that was left out of its batch, as soon as its lanes are free. Returns an error if the
+    /// lanes are still locked after 5 s. In this case nothing was written, because Postgres rolls back a transaction
+    /// whose wait for a lock has timed out.
     async fn accept_alone(&self, operation: &NewOperation) -> Result<Accepted, StoreError> {
         let give_up = Instant::now() + ACCEPT_ALONE_TIMEOUT;
         let alone = std::slice::from_ref(operation);

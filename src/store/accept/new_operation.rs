@@ -1,4 +1,4 @@
-//! What is accepted, and the result.
+//! The operation that is to be accepted, and the result of accepting it.
 
 use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
@@ -11,11 +11,11 @@ use crate::{
 /// A checked operation that is to be accepted.
 #[derive(Clone, Debug)]
 pub struct NewOperation {
-    /// Its id, generated before it is accepted.
+    /// The id, generated before the operation is accepted.
     pub id: OperationId,
-    /// Its type.
+    /// The operation type.
     pub operation_type: OperationType,
-    /// Its payload, byte for byte.
+    /// The payload, byte for byte.
     pub payload: Box<RawValue>,
     /// What the check of the payload determined: lanes, lender, reference.
     pub checked: Checked,
@@ -23,9 +23,9 @@ pub struct NewOperation {
     pub caller: String,
     /// The caller's own idempotency key.
     pub caller_key: Option<CallerKey>,
-    /// The failed operation that this one runs again.
+    /// The failed operation that this operation runs again.
     pub retry_of: Option<OperationId>,
-    /// The time until which it may be sent.
+    /// The time until which the operation may be sent.
     pub expires_at: Option<DateTime<Utc>>,
 }
 
@@ -43,8 +43,8 @@ pub struct CallerKey {
 pub enum Accepted {
     /// The operation was committed.
     New,
-    /// The key already belongs to this operation, which has the same body.
+    /// The caller has already used the key for this operation, with the same body.
     Replayed(TrackingId),
-    /// The key already belongs to an operation with another body.
+    /// The caller has already used the key for an operation with another body.
     KeyReused,
 }

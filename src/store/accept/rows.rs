@@ -1,4 +1,4 @@
-//! Inserting the rows of new operations.
+//! Inserts the rows of new operations.
 
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
@@ -6,7 +6,8 @@ use uuid::Uuid;
 
 use super::{NewOperation, lane_entries::Entered};
 
-/// Inserts the rows. Returns the id of the transaction, with which the status of its commit can be asked for.
+/// Inserts the rows. Returns the id of the transaction. With this id, Postgres can be asked whether the transaction was
+/// committed.
 pub(in crate::store) async fn insert_operations(
     connection: &mut PgConnection,
     new: &[&NewOperation],
@@ -63,8 +64,8 @@ pub(in crate::store) async fn insert_operations(
     Ok(transaction_id)
 }
 
-/// Makes the rows of batches refer to the operations that run their failed ones again, whether the client or an
-/// operator requested that.
+/// If a new operation runs the failed operation of a batch row again, makes the row refer to the new operation. It does
+/// not matter whether the client or an operator requested the retry.
 async fn follow_retries(
     connection: &mut PgConnection,
     new: &[&NewOperation],

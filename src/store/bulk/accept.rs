@@ -1,4 +1,4 @@
-//! Accepting a batch: all of its rows in one transaction, with the lane entries in the order of the file.
+//! Accepts a batch: all of its rows in one transaction, with the lane entries in the order of the file.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ const ACTION: &str = "accept a batch";
 /// A checked batch that is to be accepted.
 #[derive(Debug)]
 pub struct NewBatch {
-    /// Its id, generated before it is accepted.
+    /// The id, generated before the batch is accepted.
     pub id: Uuid,
     /// The client's name.
     pub client: String,
@@ -32,7 +32,7 @@ pub struct NewBatch {
     pub digest: BodyDigest,
     /// The name of the uploaded file.
     pub file_name: Option<String>,
-    /// JSON of the client that is stored and returned unchanged.
+    /// JSON from the client, which the gateway stores and returns unchanged.
     pub global_config: Option<Box<RawValue>>,
     /// The rows, in the order of the file.
     pub rows: Vec<NewRow>,
@@ -43,7 +43,7 @@ pub struct NewBatch {
 pub struct NewRow {
     /// The client's own name for the row (`consent_id`).
     pub consent_id: Option<String>,
-    /// The row's operation, or why it was refused.
+    /// The row's operation, or the reason why the row was refused.
     pub content: RowContent,
 }
 
@@ -56,18 +56,19 @@ pub enum RowContent {
     Refused(Box<RefusedRow>),
 }
 
-/// A row that was refused at acceptance, when the client asked to accept only the valid ones.
+/// A row that was refused at acceptance. Such rows exist only if the client asked the gateway to run the valid rows of
+/// a batch with invalid rows.
 #[derive(Debug)]
 pub struct RefusedRow {
-    /// Its operation type, if it could be determined.
+    /// The operation type, if it could be determined.
     pub operation_type: Option<OperationType>,
-    /// The lane that it would write, if it could be determined.
+    /// The lane that the row's operation would write, if it could be determined.
     pub lane: Option<Lane>,
-    /// Its payload, if it is valid.
+    /// The payload, if it is valid.
     pub data: Option<Box<RawValue>>,
     /// If the payload is missing: the fields that name clients, loans and payments, as far as they could be read.
     pub names: Option<BTreeMap<String, String>>,
-    /// The time until which it could have been sent.
+    /// The time until which the row's operation could have been sent.
     pub expires_at: Option<DateTime<Utc>>,
     /// The reason, as a stable code.
     pub code: &'static str,
@@ -85,7 +86,7 @@ pub enum BatchAccepted {
 }
 
 impl Store {
-    /// Commits a batch. `Ok` is returned after the commit.
+    /// Commits a batch. Returns `Ok` only after the commit.
     pub async fn accept_batch(&self, batch: &NewBatch) -> Result<BatchAccepted, StoreError> {
         let operations: Vec<&NewOperation> = batch
             .rows
@@ -95,8 +96,8 @@ impl Store {
                 RowContent::Refused(_) => None,
             })
             .collect();
-        // Of two concurrent uploads with one reference, the second waits here for the commit of the first. Locked lanes
-        // are not waited for as long.
+        // If two uploads with the same reference run at the same time, the second one waits here for the commit of the
+        // first one. The wait for locked lanes, further below, is shorter.
         let mut transaction = connect::begin_with_long_lock_wait(&self.pool)
             .or_fail_to(ACTION)
             .await?;
@@ -195,7 +196,7 @@ async fn insert_rows(connection: &mut PgConnection, batch: &NewBatch) -> Result<
     .map(drop)
 }
 
-/// A column of the refused rows; the other rows have nothing in it.
+/// The values of one column for all rows of the batch. Only refused rows have a value in this column.
 fn refused<T>(batch: &NewBatch, value: impl Fn(&RefusedRow) -> Option<T>) -> Vec<Option<T>> {
     let of_row = |row: &NewRow| match &row.content {
         RowContent::Operation(_) => None,

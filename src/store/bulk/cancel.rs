@@ -1,4 +1,4 @@
-//! Cancelling a batch: ending its rows for which nothing was sent.
+//! Cancels a batch: ends the rows for which nothing was sent.
 
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -15,15 +15,15 @@ use crate::store::{
 };
 
 const ACTION: &str = "cancel a batch";
-/// Rows that are ended in one transaction.
+/// The largest number of rows that one transaction ends.
 const CHUNK: i64 = 500;
 
 impl Store {
     /// Ends the rows for which nothing was sent, and returns how many. The other rows continue.
     ///
-    /// It goes from the last row to the first, so that no row is admitted only because the row before it was cancelled.
-    /// If another session has locked a row, the others are ended and this returns an error, so that the client does not
-    /// take the locked row for cancelled.
+    /// The rows are ended from the last row to the first. Otherwise, a row could be admitted because the row before it
+    /// was cancelled. If another session has locked a row, this method ends the other rows and returns an error. The
+    /// client then knows that not every row was cancelled.
     pub async fn cancel_batch(&self, batch: &Batch) -> Result<usize, StoreError> {
         let mut count = 0;
         let mut below = i32::MAX;
@@ -58,7 +58,7 @@ impl Store {
     }
 }
 
-/// Ends one chunk. Returns how many rows were tried, and which ended with what effects.
+/// Ends one chunk. Returns how many rows were tried, the operations that ended, and the effects of their lane release.
 async fn cancel_chunk(
     store: &Store,
     candidates: Vec<Unsent>,
@@ -71,7 +71,8 @@ async fn cancel_chunk(
             Ok((tried, cancelled, effects))
         }
         Err(error) => {
-            // The rollback must come first: the search for locked rows would find the locks of this transaction.
+            // The rollback must come before the search for locked rows. Otherwise the search would find the locks of
+            // this transaction.
             transaction.rollback().or_fail_to(ACTION).await?;
             Err(error)
         }
@@ -99,8 +100,8 @@ async fn end_chunk(
     .await
 }
 
-/// The last rows below a number that have not ended, the last one first, together with the number of the first of them;
-/// `None` if there are none.
+/// Reads one chunk of the rows that have not ended and whose numbers are less than `below`. The row with the highest
+/// number is the first. Also returns the lowest number in the chunk. Returns `None` if there are no such rows.
 async fn read_unended(
     pool: &Pool,
     batch: Uuid,

@@ -1,7 +1,7 @@
 //! Batches: many operations that are accepted in one transaction, and the status of each of their rows.
 //!
-//! A row refers to the operation that runs it. Nothing is counted or copied: the status of a row is derived from its
-//! operation (view `batch_record`), and a retry makes the row refer to the new operation.
+//! A row refers to the operation that runs it. The gateway keeps no counters and no copies: the view `batch_record`
+//! derives the status of a row from its operation. A retry makes the row refer to the new operation.
 
 mod accept;
 mod cancel;
@@ -23,9 +23,9 @@ use super::{BodyDigest, Store, StoreError, patience::WithTimeout};
 /// A batch, as it was accepted.
 #[derive(Clone, Debug)]
 pub struct Batch {
-    /// Its id.
+    /// The id.
     pub id: Uuid,
-    /// The client's own name for it (`reference_id`).
+    /// The client's own name for the batch (`reference_id`).
     pub reference_id: String,
     /// SHA-256 of the body's bytes.
     digest: Vec<u8>,
@@ -33,23 +33,23 @@ pub struct Batch {
     value_digest: Option<Vec<u8>>,
     /// The name of the uploaded file, as the client gave it.
     pub file_name: Option<String>,
-    /// JSON of the client that is returned unchanged.
+    /// JSON from the client, which the gateway returns unchanged.
     pub global_config: Option<Box<RawValue>>,
-    /// How many rows it has.
+    /// How many rows the batch has.
     pub total: i32,
-    /// When the gateway accepted it.
+    /// When the gateway accepted the batch.
     pub accepted_at: DateTime<Utc>,
 }
 
 impl Batch {
-    /// Whether it was uploaded with this body.
+    /// Whether the batch was uploaded with this body.
     pub fn is_of(&self, body: BodyDigest) -> bool {
         body.is_of_same(&self.digest, self.value_digest.as_deref())
     }
 }
 
 impl Store {
-    /// Reads the batch to which this client gave this name; a client cannot read another client's batch.
+    /// Reads the batch of this client that has this `reference_id`. A client cannot read another client's batch.
     pub async fn batch(
         &self,
         client: &str,

@@ -1,4 +1,4 @@
-//! Batches and rows as their client sees them.
+//! Batches and rows in the form that their client sees.
 
 use chrono::{DateTime, Utc};
 
@@ -32,13 +32,13 @@ impl RowStatus {
         }
     }
 
-    /// The status with that name, if there is one.
+    /// The status with this name, if there is one.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|known| known.as_str() == name)
     }
 }
 
-/// How many rows of a batch have which status.
+/// The number of rows of a batch in each status.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Summary {
     /// All rows.
@@ -53,14 +53,14 @@ pub struct Summary {
     pub failed: i64,
 }
 
-/// Which rows are asked for. An empty filter asks for all.
+/// Selects rows of a batch. An empty filter selects all rows.
 #[derive(Clone, Debug, Default)]
 pub struct RecordFilter {
     /// The statuses; empty for any.
     pub status: Vec<RowStatus>,
-    /// The value of `retry_eligible`.
+    /// The value of `retry_eligible`; `None` for any.
     pub retry_eligible: Option<RetryEligible>,
-    /// A text that occurs in the row's names or its error, ignoring case.
+    /// A text that occurs in the row's consent id, tracking id, external id, code or message, ignoring case.
     pub search: Option<String>,
 }
 
@@ -69,7 +69,7 @@ pub struct RecordFilter {
 pub struct RowFailure {
     /// The stable code.
     pub code: String,
-    /// The sentence that explains it.
+    /// The sentence that explains the failure.
     pub message: String,
     /// Whether the row may be sent again.
     pub retry_eligible: RetryEligible,
@@ -78,28 +78,28 @@ pub struct RowFailure {
 /// One row.
 #[derive(Clone, Debug)]
 pub struct Record {
-    /// Its number in the file, from 1.
+    /// The row's number in the file, from 1.
     pub number: i32,
-    /// The client's own name for it, otherwise the id of its operation.
+    /// The client's own name for the row; if there is none, the id of the row's operation.
     pub consent_id: Option<String>,
-    /// Its status.
+    /// The status.
     pub status: RowStatus,
-    /// The operation that runs it; `None` if it was refused at acceptance.
+    /// The operation that runs the row; `None` if the row was refused at acceptance.
     pub operation_id: Option<OperationId>,
-    /// Its operation type, if it is known.
+    /// The operation type, if it is known.
     pub operation_type: Option<OperationType>,
     /// The idempotency key that was last used towards Fineract.
     pub last_key: Option<IdempotencyKey>,
-    /// Why it failed, if it did.
+    /// Why the row failed, if it has failed.
     pub failure: Option<RowFailure>,
 }
 
 /// The status of a batch, and a page of its rows.
 #[derive(Clone, Debug)]
 pub struct BatchPage {
-    /// How many rows of the whole batch have which status.
+    /// The number of rows of the whole batch in each status.
     pub summary: Summary,
-    /// When a row last changed: it was accepted or ended, or an attempt of it was sent.
+    /// When a row last changed. A row changes when it is accepted, when an attempt is sent, and when it ends.
     pub changed_at: DateTime<Utc>,
     /// How many rows match the filter.
     pub matching: usize,
@@ -108,7 +108,7 @@ pub struct BatchPage {
 }
 
 impl BatchPage {
-    /// Whether anything has changed since the batch was accepted; a claim alone is no change.
+    /// Whether any row has changed since the batch was accepted. A claim alone does not count as a change.
     pub fn has_changed(&self, batch: &Batch) -> bool {
         self.changed_at > batch.accepted_at
     }

@@ -1,4 +1,4 @@
-//! Retrying failed rows: each runs again as a new operation, to which the row then refers.
+//! Retries failed rows. Each row runs again as a new operation, and then refers to the new operation.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -20,43 +20,45 @@ use crate::{
 
 const ACTION: &str = "send rows again";
 
-/// A row that may be sent again.
+/// A row that is considered for a retry.
 #[derive(Debug)]
 pub struct Candidate {
-    /// Its number in the file, from 1.
+    /// The row's number in the file, from 1.
     pub number: i32,
-    /// The operation that failed; `None` if the row was refused at acceptance.
+    /// The row's operation; `None` if the gateway refused the row at acceptance.
     pub operation_id: Option<OperationId>,
-    /// Its operation type, if it is known.
+    /// The operation type, if it is known.
     pub operation_type: Option<OperationType>,
-    /// Its payload, if it was ever valid.
+    /// The payload, if it was ever valid.
     pub payload: Option<Box<RawValue>>,
     /// If the payload is missing: the fields that named clients, loans and payments when the row was refused.
     pub names: Vec<(String, String)>,
-    /// Why it failed; `None` if it has not.
+    /// Why the row failed; `None` if it has not failed.
     pub failure: Option<RowFailure>,
-    /// The failed operation on which it depended, if it was therefore not sent and that operation has not been run
-    /// again yet.
+    /// The failed operation on which the row's operation depended. `None` if the row's operation did not fail as a
+    /// dependent, or if the failed operation has been run again already.
     pub failed_with: Option<OperationId>,
-    /// The time until which it could be sent.
+    /// The time until which the row's operation could be sent.
     pub expires_at: Option<DateTime<Utc>>,
-    /// Whether that time has passed, by the database's clock.
+    /// Whether `expires_at` has passed, by the database's clock.
     pub is_past_expiry: bool,
 }
 
-/// A failed row and the operation that replaces its failed one.
+/// A failed row, and the new operation that replaces its failed operation.
 #[derive(Debug)]
 pub struct Retry {
-    /// Its number in the file, from 1.
+    /// The row's number in the file, from 1.
     pub number: i32,
-    /// The operation to replace, as it was read; `None` if the row was refused at acceptance.
+    /// The operation to replace, to which the row referred when it was read; `None` if the gateway refused the row at
+    /// acceptance.
     pub failed: Option<OperationId>,
     /// The new operation.
     pub operation: NewOperation,
 }
 
 impl Store {
-    /// Reads the given rows of a batch, or all of its failed rows, in their order.
+    /// Reads the rows of a batch with the given numbers, or, for `None`, all failed rows. The rows are in the order of
+    /// the file.
     pub async fn retry_candidates(
         &self,
         batch: &Batch,
@@ -108,8 +110,9 @@ impl Store {
     }
 
     /// Accepts the operations at the tails of their lanes, in the given order, and makes each row refer to its new
-    /// operation. Returns the numbers of the rows that still referred to the operation to replace: if two retries are
-    /// concurrent, only one of them replaces a row's operation.
+    /// operation. Returns the numbers of the rows whose operation was replaced. A row is skipped if it no longer refers
+    /// to the operation to replace. So if two retries run at the same time, only one of them replaces the operation of
+    /// a row.
     pub async fn retry_rows(
         &self,
         batch: &Batch,
@@ -133,7 +136,7 @@ impl Store {
                 current.get(&retry.number).copied() == Some(retry.failed.map(|id| id.0))
             })
             .collect();
-        // Otherwise the new operations would fail as dependents of the failures that they are to repair.
+        // Otherwise the new operations would fail as dependents of the failures that they are meant to correct.
         failures_read::record(&mut transaction, &failed, &keys)
             .or_fail_to(ACTION)
             .await?;
@@ -161,8 +164,8 @@ impl Store {
         Ok(taken.iter().map(|retry| retry.number).collect())
     }
 
-    /// The lanes of the failed operations and of the new ones. The lanes exist when this returns, so that they can be
-    /// locked in their order.
+    /// Returns the lanes of the failed operations and of the new operations. First creates the lanes that do not exist
+    /// yet, so that all of them can be locked in the order of their keys.
     async fn lanes_of(
         &self,
         retries: &[Retry],
@@ -199,7 +202,7 @@ impl Store {
     }
 }
 
-/// Locks the rows. Returns their numbers and the operations to which they refer now.
+/// Locks the rows that are to be retried. Returns their numbers and the operations to which they refer now.
 async fn lock_rows(
     connection: &mut PgConnection,
     batch: &Batch,

@@ -1,4 +1,4 @@
-//! Reading the status of a batch and of its rows in one snapshot.
+//! Reads the status of a batch and of its rows in one snapshot.
 
 use std::collections::HashMap;
 
@@ -16,8 +16,9 @@ use crate::{
 const ACTION: &str = "read the status of a batch";
 
 impl Store {
-    /// Reads the status of a batch, and `limit` of the matching rows after the first `offset` of them. The summary
-    /// reports every failure, so all of them count as read.
+    /// Reads the status of a batch, and a page of the rows that match the filter: skips the first `offset` rows, and
+    /// returns at most `limit`. The summary counts every failure of the batch, so all of these failures are recorded as
+    /// read.
     pub async fn batch_page(
         &self,
         batch: &Batch,
@@ -47,7 +48,8 @@ impl Store {
         })
     }
 
-    /// The operations of a batch that had failed by then and whose lanes do not know yet that their failure was read.
+    /// Returns the operations of a batch that had failed by the time `by`, and whose failure is not recorded as read on
+    /// their lanes yet.
     async fn unread_failures(
         &self,
         batch: &Batch,
@@ -120,7 +122,7 @@ async fn summarize(
     })
 }
 
-/// The numbers of the rows that match the filter, in their order.
+/// The numbers of the rows that match the filter, in the order of the file.
 async fn select(
     connection: &mut PgConnection,
     batch: &Batch,
@@ -163,8 +165,8 @@ async fn select(
     .await
 }
 
-/// The pairs of operation type and code with which rows of the batch have failed and that have this value of
-/// `retry_eligible`.
+/// Returns the pairs of operation type and code of the failed rows of the batch. Only pairs with the wanted value of
+/// `retry_eligible` are returned.
 async fn endings(
     connection: &mut PgConnection,
     batch: &Batch,

@@ -1,5 +1,5 @@
-//! The failures of a lane whose dependents are still to be ended. Each has a row of its own, because a create between
-//! two failures separates their dependents.
+//! The failures in a lane that still have dependents to end. Each failure has its own row, because a create between two
+//! failures separates their dependents.
 
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -11,21 +11,21 @@ use crate::{
 
 /// The code of an operation that was not sent because an operation on which it depends failed.
 const BEHIND_FAILED: &str = "behind_failed";
-/// The same, if that operation was cancelled or expired.
+/// The code of an operation that was not sent because an operation on which it depends was cancelled or expired.
 const BEHIND_STOPPED: &str = "behind_stopped";
 
-/// A failure whose dependents are still to be ended.
+/// A failure that still has dependents to end.
 pub(super) struct Failure {
     /// The position of the failed operation.
     pub(super) position: i64,
-    /// The position before which its dependents end.
+    /// The dependents have positions before this one.
     pub(super) below: i64,
     /// The operation that failed.
     pub(super) failed_by: Uuid,
 }
 
-/// The first of a lane's failures whose dependents are still to be ended. Gateways from before the table `lane_failure`
-/// leave only the failure mark of the lane.
+/// Reads the first failure in this lane that still has dependents to end. Older gateways, which do not know the table
+/// `lane_failure`, write only the failure mark of the lane, so the mark is read too.
 pub(super) async fn read_failure(
     connection: &mut PgConnection,
     lane: &str,
@@ -48,7 +48,7 @@ pub(super) async fn read_failure(
     .await
 }
 
-/// The name of the failed operation, and the code for its dependents.
+/// Returns the tracking id of the failed operation, and the code for its dependents.
 pub(super) async fn read_cause(
     connection: &mut PgConnection,
     failure: &Failure,
@@ -76,8 +76,9 @@ pub(super) async fn read_cause(
     Ok((name, code))
 }
 
-/// Deletes a failure whose dependents have all ended. If a create ended them and the failure mark is before the create,
-/// operations that are accepted now depend on the create and not on that mark.
+/// Deletes a failure whose dependents have all ended. `ends_at` is the position of the create behind the dependents, if
+/// there is one. If the failure mark is before this create, the mark loses its effect: operations that are accepted now
+/// depend on the create and not on the failure.
 pub(super) async fn forget_failure(
     connection: &mut PgConnection,
     lane: &str,

@@ -1,4 +1,5 @@
-//! Ending the dependents of failed operations, in chunks. The failed operation itself is completed at once.
+//! Ends the dependents of failed operations, in chunks. The completion of the failed operation itself does not wait for
+//! this.
 
 mod failure;
 
@@ -19,13 +20,13 @@ use super::{
 };
 use crate::{domain::OperationType, telemetry::chain};
 
-/// Operations ended in one transaction.
+/// The largest number of operations that one transaction ends.
 const CHUNK: i64 = 500;
-/// How often lanes with failing dependents are looked for without a notification.
+/// How long the cascade waits for a notification. After this time, it searches anyway for lanes with dependents to end.
 const SAFETY_NET: Duration = Duration::from_secs(1);
 
 impl Store {
-    /// Ends failing dependents until `stop`.
+    /// Ends the dependents of failed operations until `stop` is cancelled.
     pub async fn run_cascade(self, stop: CancellationToken) {
         let running = async {
             loop {
@@ -43,8 +44,8 @@ impl Store {
         stop.run_until_cancelled(running).await;
     }
 
-    /// Ends a chunk of the dependents in each lane that has any. Returns whether there may be more. An error in one
-    /// lane does not delay the others; that lane is tried again with the next call.
+    /// Ends one chunk of dependents in each lane that has dependents to end. Returns whether there may be more. An
+    /// error in one lane does not delay the other lanes. The next call tries this lane again.
     pub async fn fail_some_dependents(&self) -> Result<bool, StoreError> {
         let mut some_ended = false;
         let mut lane = String::new();
@@ -64,7 +65,7 @@ impl Store {
     }
 }
 
-/// The next lane with failing dependents after this key, except for locked ones.
+/// Returns the next lane after this key that has dependents to end and is not locked.
 async fn next_failing_lane(pool: &Pool, after: &str) -> Result<Option<String>, StoreError> {
     sqlx::query_scalar!(
         "SELECT key FROM lane
@@ -86,8 +87,8 @@ async fn fail_chunk(
 ) -> Result<(Vec<Unsent>, ReleaseEffects), StoreError> {
     const ACTION: &str = "end dependents of a failed operation";
     let mut transaction = connect::begin_batch(pool).or_fail_to(ACTION).await?;
-    // The lanes of the dependents are known only after a read. They are then locked in the order of their keys, and the
-    // dependents are read again.
+    // The lanes of the dependents are known only after the dependents were read. Then the lanes are locked in the order
+    // of their keys, and the dependents are read again.
     let first = read_failure(&mut transaction, lane).await?;
     let mut keys: Vec<String> = match &first {
         Some(failure) => read_dependents(&mut transaction, lane, failure).await?,
@@ -109,7 +110,8 @@ async fn fail_chunk(
         return Ok((Vec::new(), effects));
     };
     let mut all = read_dependents(&mut transaction, lane, &failure).await?;
-    // A create depends on nothing that failed before it, and the operations behind it depend on the create.
+    // A create does not depend on a failure before it, and the operations behind the create depend on the create. So
+    // the dependents end before the first create.
     let create = all.iter().position(|unsent| {
         unsent.operation_type.is_some_and(OperationType::is_create)
             && unsent.lane_entries.lane == lane
@@ -146,8 +148,8 @@ async fn fail_chunk(
     Ok((dependents, effects))
 }
 
-/// The first dependents of a failure, in their order. An operation that was admitted is none, whatever the clock says
-/// by now: it was accepted after the failure mark had lost its effect.
+/// Reads the first dependents of a failure, in the order of their positions. An operation that was admitted is not a
+/// dependent, because it was accepted after the failure mark had lost its effect.
 async fn read_dependents(
     connection: &mut PgConnection,
     lane: &str,
@@ -189,7 +191,8 @@ async fn end_dependents(
     let mut results = Results::default();
     for dependent in dependents {
         releases.remove_entries(&dependent.lane_entries);
-        // In this lane the mark of the first failure counts; in another lane the dependent makes a mark of its own.
+        // In this lane, the mark of the original failure is enough. If the dependent writes another lane, its own
+        // failure marks that lane.
         let fails_dependents =
             dependent.lane_entries.lane != lane && dependent.fails_dependents(fails_dependents);
         if fails_dependents {
@@ -219,7 +222,8 @@ async fn end_dependents(
         .await
 }
 
-/// No failure in the lane has dependents left: the lane goes on with the operations that were accepted later.
+/// Clears the flag of a lane in which no failure has dependents left, and admits the operations that were accepted
+/// later.
 async fn finish(connection: &mut PgConnection, lane: &str) -> Result<ReleaseEffects, sqlx::Error> {
     sqlx::query!(
         "UPDATE lane SET failing_dependents = false WHERE key = $1",

@@ -1,4 +1,4 @@
-//! Putting everything on hold: first the operations that are accepted from now on, then the existing ones.
+//! Puts everything on hold: first the operations that are accepted from now on, then the existing operations.
 
 use std::time::{Duration, Instant};
 
@@ -9,28 +9,29 @@ use crate::store::{
 };
 
 const ACTION: &str = "put everything on hold";
-/// Operations that are put on hold in one transaction.
+/// The largest number of operations that one transaction puts on hold.
 const CHUNK: i64 = 1_000;
 /// How long to wait for operations whose rows another session has locked.
 const MAX_WAIT: Duration = Duration::from_mins(1);
 /// The reason that is stored for a hold that was replaced by a new one.
 const REPLACED: &str = "everything was put on hold again";
 
-/// What was put on hold.
+/// The result of putting everything on hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Covered {
-    /// How many operations are on hold now and were not before.
+    /// How many operations this call has put on hold.
     pub operations: u64,
-    /// How many operations on hold have an attempt that was committed before, and whose answer is not written yet.
+    /// How many operations on hold have an attempt that was committed before the hold and whose answer is not written
+    /// yet.
     pub under_way: u64,
 }
 
-/// Puts everything on hold, for every gateway on the database. Once this has returned, no operation, whether accepted
-/// already or later, is claimed or has an attempt committed until operators release it. An attempt that was committed
-/// before runs to its end.
+/// Puts everything on hold, for every gateway on the database. After this function has returned, no operation is
+/// claimed and no attempt is committed until operators release the operation. This includes operations that are
+/// accepted later. An attempt that was committed before the hold runs to its end.
 ///
-/// After an error, the operations that were reached stay on hold, and so do those that are accepted later. The call can
-/// be repeated.
+/// After an error, the operations that this call has already put on hold stay on hold. If the hold-all has begun,
+/// operations that are accepted later are on hold too. The call can be repeated.
 pub async fn hold_all(pool: &Pool, reason: &str, by: &str) -> Result<Covered, StoreError> {
     let mut transaction = begin_exclusively(pool).await?;
     end_active(&mut transaction, by, REPLACED)
@@ -48,19 +49,19 @@ pub async fn hold_all(pool: &Pool, reason: &str, by: &str) -> Result<Covered, St
     cover(pool, id).await
 }
 
-/// Makes sure that everything is on hold. If a hold is active already, operations that were released from it stay
-/// released.
+/// Makes sure that everything is on hold. If a hold-all is already active and covers all operations, this function
+/// changes nothing: operations that were released stay released.
 pub async fn keep_on_hold(pool: &Pool, reason: &str, by: &str) -> Result<Covered, StoreError> {
     match read_active(pool).await? {
         Some(hold) if hold.covers_all_since.is_some() => Ok(Covered::default()),
-        // The process that began this hold died, or is still covering the operations. To cover an operation twice has
-        // no further effect.
+        // The process that began this hold has died, or is still putting the existing operations on hold. Putting an
+        // operation on hold twice has no further effect.
         Some(hold) => cover(pool, hold.id).await,
         None => hold_all(pool, reason, by).await,
     }
 }
 
-/// Puts the existing operations on hold, and records that the hold covers them all.
+/// Puts the existing operations on hold, and then records that the hold covers all operations.
 async fn cover(pool: &Pool, hold: i64) -> Result<Covered, StoreError> {
     let give_up = Instant::now() + MAX_WAIT;
     let mut operations = 0;
@@ -88,16 +89,17 @@ async fn cover(pool: &Pool, hold: i64) -> Result<Covered, StoreError> {
     })
 }
 
-/// What one pass over the operations has done.
+/// The result of going once through all operations that have not ended.
 #[derive(Default)]
 struct Pass {
     marked: u64,
-    /// The operations that another session had locked.
+    /// The number of operations that were left out because another session had locked them.
     left: u64,
 }
 
-/// Passes once over all operations that have not ended. Each of them writes exactly one lane, so it is enough to look
-/// at the writers' lane entries, however many operations have ended.
+/// Goes once through all operations that have not ended, and puts them on hold. Each such operation writes exactly one
+/// lane, so the function reads only the lane entries of writers. It therefore takes no longer if many operations have
+/// ended.
 async fn mark_all(pool: &Pool, hold: i64) -> Result<Pass, StoreError> {
     let mut pass = Pass::default();
     let mut after = (String::new(), 0);

@@ -1,11 +1,11 @@
-//! Hold-all: everything on hold, for every gateway on the database. It consists of one row that every acceptance reads,
-//! and of a flag on each operation.
+//! Hold-all: everything is on hold, for every gateway on the database. A hold-all consists of one row in the table
+//! `hold_all`, which every acceptance reads, and of a flag on each operation.
 //!
-//! An operation is on hold by its own row (`operation.on_hold`), as if an operator had put only this one on hold:
-//! claims and attempts check nothing else, and operators release by filter. An operation that is accepted while the
-//! hold is active is inserted on hold. Each acceptance takes a shared lock until its commit, and putting everything on
-//! hold takes the same lock exclusively for a moment. So each accepted row either exists when the existing operations
-//! are put on hold, or is inserted on hold.
+//! The flag is the column `operation.on_hold`. An operator who puts a single operation on hold sets the same flag.
+//! Claims and attempts check only this flag, and operators release operations by filter. An operation that is accepted
+//! while a hold-all is active is inserted on hold. Each acceptance holds a shared lock until its commit, and the
+//! transaction that begins a hold-all takes the same lock exclusively for a moment. So each accepted operation either
+//! exists when the existing operations are put on hold, or is inserted on hold.
 
 mod cover;
 mod release;
@@ -27,13 +27,14 @@ pub use self::{
     release::{HoldFilter, OnHold, Released},
 };
 
-/// The advisory lock. Each acceptance takes it shared, from before it reads the active hold until its commit.
+/// The key of the advisory lock. Each acceptance holds this lock in shared mode, from before it reads the active
+/// hold-all until its commit.
 pub(super) const LOCK: i64 = 0x0068_6f6c_645f_616c;
 
-/// How long to wait for acceptances in progress. Postgres ends one that hangs after 10 s.
+/// How long to wait for acceptances in progress. Postgres ends an acceptance that hangs after 10 s.
 const MAX_WAIT: Duration = Duration::from_mins(1);
 
-/// An active hold of everything.
+/// An active hold-all.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct HoldAll {
     #[serde(skip)]
@@ -42,10 +43,10 @@ pub struct HoldAll {
     pub reason: String,
     /// Who put everything on hold.
     pub by: String,
-    /// The time since when operations are accepted on hold.
+    /// When the hold-all began. Operations that are accepted after this time are on hold.
     pub since: DateTime<Utc>,
-    /// The time since when every operation is on hold; `None` while the existing ones are being put on hold, or if the
-    /// process died meanwhile.
+    /// When every existing operation was on hold; `None` while the existing operations are being put on hold, or if the
+    /// process died before all of them were on hold.
     pub covers_all_since: Option<DateTime<Utc>>,
 }
 
@@ -59,7 +60,7 @@ pub struct CountOnHold {
     pub count: i64,
 }
 
-/// Reads the active hold, if there is one.
+/// Reads the active hold-all, if there is one.
 pub(super) async fn read_active(pool: &Pool) -> Result<Option<HoldAll>, StoreError> {
     connect::retry_on_broken_connection(pool, || {
         sqlx::query_as!(
@@ -73,12 +74,12 @@ pub(super) async fn read_active(pool: &Pool) -> Result<Option<HoldAll>, StoreErr
 }
 
 impl Store {
-    /// The active hold of everything, if there is one.
+    /// Returns the active hold-all, if there is one.
     pub async fn active_hold(&self) -> Result<Option<HoldAll>, StoreError> {
         read_active(&self.pool).await
     }
 
-    /// Whether an operation is on hold, so that nothing may be sent for it.
+    /// Whether an operation is on hold. Nothing may be sent for an operation on hold.
     pub async fn is_on_hold(&self, id: OperationId) -> Result<bool, StoreError> {
         sqlx::query_scalar!("SELECT on_hold FROM operation WHERE id = $1", id.0)
             .fetch_one(&self.pool)
@@ -86,7 +87,7 @@ impl Store {
             .await
     }
 
-    /// How many operations of each type are on hold, whether with everything or singly.
+    /// How many operations of each type are on hold, individually or by hold-all.
     pub async fn count_on_hold(&self) -> Result<Vec<CountOnHold>, StoreError> {
         sqlx::query_as!(
             CountOnHold,
@@ -101,8 +102,8 @@ impl Store {
         .await
     }
 
-    /// Ends the active hold: operations that are accepted from now on run. What is on hold stays so until it is
-    /// released. Returns `None` if no hold was active.
+    /// Ends the active hold-all. Operations that are accepted after this run normally. Operations that are on hold stay
+    /// on hold until they are released. Returns `None` if no hold-all was active.
     pub async fn end_hold(
         &self,
         reason: &str,
@@ -138,8 +139,9 @@ async fn end_active(
     .await
 }
 
-/// Begins a transaction while no acceptance is in progress. It sees all commits of acceptances that did not know of it,
-/// and later acceptances see what it commits. Acceptances wait meanwhile, so each try is short.
+/// Begins a transaction when no acceptance is in progress. New acceptances wait until the transaction ends. So the
+/// transaction sees all operations that were accepted before it, and later acceptances see what the transaction
+/// commits. Acceptances also wait while the transaction waits for its lock, so each try is short.
 async fn begin_exclusively(pool: &Pool) -> Result<Transaction, StoreError> {
     const ACTION: &str = "wait for acceptances in progress";
     let give_up = Instant::now() + MAX_WAIT;

@@ -1,4 +1,4 @@
-//! Listing what is on hold, and releasing it by filter.
+//! Lists the operations on hold, and releases operations by filter.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -8,15 +8,15 @@ use crate::{
     store::{ListCursor, Operator, Store, StoreError, TrackingName, patience::WithTimeout},
 };
 
-/// Operations that are released in one transaction.
+/// The largest number of operations that one transaction releases.
 const CHUNK: i64 = 500;
 
-/// Which of the operations on hold are meant. Every condition that is set must be met.
+/// Selects operations on hold. A selected operation meets every condition that is set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HoldFilter {
     /// The operation type.
     pub operation_type: Option<String>,
-    /// The lender; only a `LOAN_CREATE` has one.
+    /// The lender. Only a `LOAN_CREATE` has a lender.
     pub lender: Option<String>,
     /// The lane that the operation writes: `client:<externalId>` or `loan:<externalId>`, in lower case.
     pub lane: Option<String>,
@@ -40,11 +40,11 @@ impl HoldFilter {
 pub struct OnHold {
     /// The tracking id.
     pub tracking_id: TrackingName,
-    /// Its state.
+    /// The state.
     pub state: String,
-    /// When the gateway accepted it.
+    /// When the gateway accepted the operation.
     pub accepted_at: DateTime<Utc>,
-    /// The lane that it writes.
+    /// The lane that the operation writes.
     pub lane: String,
     /// The lender of a `LOAN_CREATE`.
     pub lender: Option<String>,
@@ -52,12 +52,12 @@ pub struct OnHold {
     pub caller: String,
     /// Whether an attempt was ever committed, as far as this database knows.
     pub sent: bool,
-    /// Why everything was put on hold; `null` if an operator put this operation on hold by itself, which the table
-    /// `audit` records.
+    /// Why everything was put on hold. `null` if an operator put this operation on hold individually. The table `audit`
+    /// records such a hold.
     pub reason: Option<String>,
     /// Who put everything on hold.
     pub by: Option<String>,
-    /// Since when everything is on hold.
+    /// When everything was put on hold.
     pub since: Option<DateTime<Utc>>,
 }
 
@@ -71,8 +71,8 @@ pub struct Released {
 }
 
 impl Store {
-    /// Lists what is on hold in the order of acceptance; with a cursor, the page after it. The second value is the
-    /// cursor of the next page, if there is one.
+    /// Lists the operations on hold in the order of acceptance. If a cursor is given, the list begins after it. The
+    /// second value is the cursor for the next page, if there is a next page.
     pub async fn on_hold(
         &self,
         filter: &HoldFilter,
@@ -131,8 +131,9 @@ impl Store {
         Ok((page.collect(), next))
     }
 
-    /// Releases at most `limit` of the matching operations that are on hold with everything, in the order of
-    /// acceptance. Each release writes a row of the audit. Operations that an operator put on hold singly stay on hold.
+    /// Releases at most `limit` of the matching operations that are on hold by hold-all, in the order of acceptance.
+    /// Writes a row of the audit for each released operation. Operations that an operator put on hold individually stay
+    /// on hold.
     pub async fn release_on_hold(
         &self,
         filter: &HoldFilter,

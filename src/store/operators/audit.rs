@@ -8,7 +8,7 @@ use crate::{
     store::{StoreError, patience::WithTimeout},
 };
 
-/// The operator who acts, and the request.
+/// The operator who acts, and the request for the action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operator {
     /// The name of the operator's token.
@@ -17,7 +17,7 @@ pub struct Operator {
     pub request_id: String,
 }
 
-/// The kinds of actions, as the audit names them.
+/// The kinds of actions that the audit records.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Action {
     Cancel,

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{ActionError, Operator, Unfit, audit::Action};
 use crate::store::{Store, StoreError, connect, patience::WithTimeout};
 
-/// The most conflicts that are listed.
+/// The largest number of conflicts that the report lists.
 const CONFLICTS: i64 = 100;
 
 /// What this database knows of Fineract's books.
@@ -18,16 +18,16 @@ pub struct BooksReport {
     pub epoch: i32,
     /// When the epoch began.
     pub began_at: DateTime<Utc>,
-    /// Numbers that two lanes have received, the last found first; at most 100.
+    /// Numbers that two lanes have received, at most 100. The conflict that was found last is the first one.
     pub number_conflicts: Vec<NumberConflict>,
 }
 
 /// A number that two lanes have received, although Fineract assigns each number only once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct NumberConflict {
-    /// The lane that received it last.
+    /// The lane that received the number last.
     pub lane: String,
-    /// The lane that had received it before.
+    /// The lane that had received the number before.
     pub other_lane: String,
     /// The number.
     pub number: i64,
@@ -53,12 +53,12 @@ pub struct NumberConfirmation {
     pub number: i64,
     /// The external id that Fineract shows for the number now.
     pub external_id: String,
-    /// Why the object is the same.
+    /// Why the number still belongs to the same object.
     pub reason: String,
 }
 
 impl Store {
-    /// Reads what is known of Fineract's books.
+    /// Reads what this database knows of Fineract's books.
     pub async fn books(&self) -> Result<BooksReport, StoreError> {
         const ACTION: &str = "read what is known of Fineract's books";
         let books = sqlx::query!("SELECT epoch, began_at FROM books")
@@ -81,9 +81,9 @@ impl Store {
         })
     }
 
-    /// Begins a new epoch: numbers of earlier epochs are not used any more, and operations that were sent before and
-    /// have not ended are parked and never sent again. The caller names the epoch that ends, so that a repeated request
-    /// has no further effect.
+    /// Begins a new epoch. Numbers of earlier epochs are not used any more. Operations that were sent before and have
+    /// not ended are parked and never sent again. `ending` is the epoch that the request wants to end, so a repeated
+    /// request has no further effect.
     pub async fn confirm_books(
         &self,
         ending: i32,
@@ -128,9 +128,9 @@ impl Store {
         Ok(NewEpoch { epoch, parked })
     }
 
-    /// Records that a number still belongs to a lane's client or loan, whatever external id Fineract shows for it.
-    /// Operations of the lane that were parked for this reason continue. Returns how many; `None` if there is no such
-    /// lane.
+    /// Records that a number still belongs to a lane's client or loan, although Fineract shows another external id for
+    /// the number. Operations of the lane that were parked for this reason continue. Returns how many operations
+    /// continue, or `None` if there is no such lane.
     pub async fn confirm_number(
         &self,
         confirmed: &NumberConfirmation,
@@ -155,7 +155,8 @@ impl Store {
         if known.rows_affected() == 0 {
             return Ok(None);
         }
-        // The `reason_code` stays: without it, the operation would count as retried by an operator, which permits more.
+        // The `reason_code` stays. Without a reason code, the operation would count as retried by an operator, and such
+        // a retry permits the worker more.
         let continued = sqlx::query!(
             "UPDATE operation
                 SET state = 'ready', due_at = now(), reason_since = now()

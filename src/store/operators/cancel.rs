@@ -1,4 +1,4 @@
-//! Cancelling an operation for which nothing was ever sent.
+//! Cancels an operation for which nothing was ever sent.
 
 use serde_json::json;
 use sqlx::PgConnection;
@@ -17,7 +17,7 @@ use crate::{
 const ACTION: &str = "cancel an operation";
 
 impl Store {
-    /// Ends an operation for which nothing was ever sent. Its dependents fail.
+    /// Ends an operation for which nothing was ever sent. Its operation type decides whether its dependents fail.
     pub async fn cancel(&self, found: &Found, operator: &Operator) -> Result<(), ActionError> {
         let mut transaction = connect::begin(&self.pool).or_fail_to(ACTION).await?;
         lanes::lock(&mut transaction, &found.lane_entries.lanes())
@@ -54,7 +54,8 @@ impl Store {
     }
 }
 
-/// Locks the operation's row, so that no worker can claim it, and checks that none has it.
+/// Locks the operation's row, so that no worker can claim the operation. Then checks that no worker is running the
+/// operation and that it has not ended.
 async fn lock_idle(connection: &mut PgConnection, found: &Found) -> Result<State, ActionError> {
     let state = sqlx::query_scalar!(
         "SELECT state FROM operation WHERE id = $1 FOR NO KEY UPDATE",

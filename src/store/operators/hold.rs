@@ -1,4 +1,5 @@
-//! Putting an operation on hold and releasing it. It keeps its lane entries, so the operations behind it wait.
+//! Puts an operation on hold, and releases it. An operation on hold keeps its lane entries, so the operations behind it
+//! wait.
 
 use serde_json::json;
 
@@ -9,9 +10,9 @@ use crate::{
 };
 
 impl Store {
-    /// Puts an operation on hold that no worker is running, or releases it. Repeating the call has no further effect.
-    /// An operation that is on hold with everything is on hold singly from then on, so it is not released with the
-    /// others.
+    /// Puts an operation on hold, or releases it, depending on `is_on_hold`. An operation that a worker is running
+    /// cannot be put on hold. Repeating the call has no further effect. If an operation that is on hold by hold-all is
+    /// put on hold, it is on hold individually from then on. So it is not released together with the other operations.
     pub async fn hold(
         &self,
         found: &Found,
@@ -31,7 +32,7 @@ impl Store {
         let state = names::state(&row.state)?;
         match state {
             State::Waiting | State::Ready => {}
-            // A hold of everything includes running and parked operations.
+            // A hold-all also puts running and parked operations on hold, so these can be released.
             State::Running | State::Parked if row.on_hold && !is_on_hold => {}
             State::Running => return Err(Unfit::Running.into()),
             State::Parked => return Err(Unfit::Parked.into()),
@@ -41,7 +42,7 @@ impl Store {
             return Ok(());
         }
         sqlx::query!(
-            // The time on hold does not count as a time of retries; `reason_since` begins anew.
+            // The time on hold does not count as a time of retries, so `reason_since` starts again.
             "UPDATE operation
                 SET on_hold = $2, hold_all = NULL,
                     reason_since = CASE WHEN state = $3 THEN reason_since WHEN reason_code IS NOT NULL THEN now() END

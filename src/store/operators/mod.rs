@@ -20,7 +20,7 @@ pub use self::{
     retry::Retryable,
 };
 
-/// Why an action was not taken.
+/// Why an operator's action was not executed.
 #[derive(Debug, thiserror::Error)]
 pub enum ActionError {
     /// The action is not possible in the operation's state.
@@ -34,34 +34,36 @@ pub enum ActionError {
 /// Why an action is not possible.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
-    /// A worker is running it.
+    /// A worker is running the operation.
     #[error("A worker is running this operation.")]
     Running,
-    /// It runs without an operator, or will.
+    /// The operation runs, or will run, without an operator.
     #[error("This operation has not ended and is not parked: it continues without an operator.")]
     UnderWay,
-    /// An attempt was committed, so Fineract may have executed it.
-    #[error("This operation was sent to Fineract, or may have been.")]
+    /// An attempt was committed, so Fineract may have executed the command.
+    #[error("This operation was sent to Fineract, or may have been sent.")]
     Sent,
-    /// It has ended, so nothing can change it.
+    /// The operation has ended, so nothing can change it.
     #[error("This operation has ended.")]
     Ended,
-    /// It is parked, so it waits for an operator already.
+    /// The operation is parked, so it already waits for an operator.
     #[error("This operation is parked already: retry or resolve it.")]
     Parked,
-    /// Only a parked operation can be decided by an operator.
+    /// The operation is not parked. The action is possible only for a parked operation.
     #[error("This operation is not parked.")]
     NotParked,
-    /// Its `expires_at` has passed, and no new one was given.
-    #[error("The expires_at of this operation has passed: give a new one to run it again.")]
+    /// The operation's `expires_at` has passed, and the operator gave no new `expires_at`.
+    #[error(
+        "The expires_at of this operation has passed: give a new expires_at to run the operation again."
+    )]
     Expired,
-    /// The epoch that the operator named is not the current one.
-    #[error("Fineract's books are in another epoch by now: read them again.")]
+    /// The epoch that the operator named is not the current epoch.
+    #[error("Fineract's books are in another epoch now: read the books again.")]
     OtherEpoch,
-    /// No hold of everything is active.
-    #[error("Not everything is on hold: there is no hold to end.")]
+    /// No hold-all is active.
+    #[error("No hold of everything is active, so there is no hold to end.")]
     NoHold,
-    /// Another operation runs it again already.
+    /// Another operation already runs this operation again.
     #[error("This operation has been run again already, as {0}.")]
     Retried(TrackingName),
 }
@@ -89,9 +91,9 @@ impl Unfit {
 pub struct Found {
     /// The tracking id.
     pub tracking_id: TrackingId,
-    /// Its state when it was read.
+    /// The state of the operation when it was read.
     pub state: State,
-    /// Its entries in its lanes, or those that it had.
+    /// The operation's lane entries. For an ended operation, the lane entries that it had.
     pub lane_entries: LaneEntries,
 }
 

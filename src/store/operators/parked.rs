@@ -1,4 +1,4 @@
-//! Listing parked operations, which only a person can decide.
+//! Lists parked operations, about which a person has to decide.
 
 use std::{fmt, str::FromStr};
 
@@ -15,18 +15,18 @@ pub struct ParkedOperation {
     pub tracking_id: TrackingName,
     /// The reason code.
     pub reason_code: String,
-    /// When it was parked.
+    /// When the operation was parked.
     pub reason_since: DateTime<Utc>,
-    /// When the gateway accepted it.
+    /// When the gateway accepted the operation.
     pub accepted_at: DateTime<Utc>,
-    /// The lane that it writes, in which later operations wait for it.
+    /// The lane that the operation writes. Later operations of this lane wait for the operation.
     pub lane: String,
     /// The name of the caller's token.
     pub caller: String,
 }
 
-/// The position after the last operation of a page: the time when it was parked or accepted, in microseconds, and its
-/// id.
+/// The end of a page of a list: the time when the last operation of the page was parked or accepted, and the id of this
+/// operation. A cursor is written as the time in microseconds since 1970, an underscore, and the id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ListCursor {
     pub(in crate::store) since: DateTime<Utc>,
@@ -55,7 +55,7 @@ impl FromStr for ListCursor {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (micros, id) = text.split_once('_').ok_or(InvalidCursor)?;
-        // Times before 1970 may be out of Postgres' range.
+        // A negative time is refused, because times before 1970 may be outside the range of Postgres.
         let micros: u64 = micros.parse().or(Err(InvalidCursor))?;
         let micros = i64::try_from(micros).or(Err(InvalidCursor))?;
         Ok(Self {
@@ -66,8 +66,8 @@ impl FromStr for ListCursor {
 }
 
 impl Store {
-    /// Lists the parked operations, the longest parked first; with a cursor, the page after it. The second value is the
-    /// cursor of the next page, if there is one.
+    /// Lists the parked operations, starting with the operation that has been parked for the longest time. If a cursor
+    /// is given, the list begins after it. The second value is the cursor for the next page, if there is a next page.
     pub async fn parked(
         &self,
         limit: u16,

@@ -1,5 +1,5 @@
-//! Resolving a parked operation: an operator states how it ended, and a worker ends it if Fineract does not contradict
-//! that.
+//! Resolves a parked operation. An operator states how the operation ended. A worker then ends the operation if
+//! Fineract does not contradict the statement.
 
 use serde_json::json;
 
@@ -10,9 +10,9 @@ use crate::{
 };
 
 impl Store {
-    /// Submits a resolution for an operation that is parked or on hold; nothing is sent for it any more. A worker then
-    /// checks it against Fineract. The flag beside the resolution says whether the operator has confirmed that no
-    /// command of the operation waits for a checker. The note is kept in the audit.
+    /// Submits a resolution for an operation that is parked or on hold. After this, the gateway sends no command for
+    /// the operation any more. A worker then compares the resolution with Fineract. `nothing_waits` tells whether the
+    /// operator has confirmed that no command of the operation waits for a checker. The audit stores the note.
     pub async fn resolve(
         &self,
         found: &Found,

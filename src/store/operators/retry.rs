@@ -1,4 +1,4 @@
-//! Retrying an operation: a parked one continues, a failed one is run again as a new operation.
+//! Retries an operation. A parked operation continues. A failed operation is run again as a new operation.
 
 use chrono::{DateTime, Utc};
 use serde_json::{json, value::RawValue};
@@ -20,19 +20,19 @@ const ACTION: &str = "run an operation again";
 /// What is needed to run a failed operation again.
 #[derive(Debug)]
 pub struct Retryable {
-    /// Its payload, byte for byte.
+    /// The payload, byte for byte.
     pub payload: Box<RawValue>,
     /// The name of the caller's token.
     pub caller: String,
-    /// The time until which it could be sent.
+    /// The time until which the failed operation could be sent.
     pub expires_at: Option<DateTime<Utc>>,
-    /// Whether that time has passed, by the database's clock.
+    /// Whether `expires_at` has passed, by the database's clock.
     pub is_past_expiry: bool,
 }
 
 impl Store {
-    /// Makes a parked operation ready at once, with its key number and its attempts, and with a new `expires_at` if one
-    /// is given.
+    /// Makes a parked operation ready immediately. The operation keeps its key number and its attempts. If `expires_at`
+    /// is given, it replaces the old value.
     pub async fn retry_parked(
         &self,
         found: &Found,
@@ -65,7 +65,7 @@ impl Store {
         Ok(())
     }
 
-    /// Reads what is needed to run a failed operation again, for a new check.
+    /// Reads what is needed to check a failed operation again and to run it again.
     pub async fn retryable(&self, id: OperationId) -> Result<Retryable, StoreError> {
         sqlx::query!(
             r#"SELECT p.caller, p.data AS "data: Json<Box<RawValue>>", o.expires_at,
@@ -86,7 +86,7 @@ impl Store {
         })
     }
 
-    /// Accepts a failed operation anew, at the tails of its lanes.
+    /// Accepts `new`, which runs a failed operation again, at the tails of its lanes.
     pub async fn retry_failed(
         &self,
         failed: &Found,
@@ -95,7 +95,7 @@ impl Store {
     ) -> Result<(), ActionError> {
         let id = failed.tracking_id.id;
         let mut transaction = connect::begin(&self.pool).or_fail_to(ACTION).await?;
-        // A concurrent retry waits for these lanes.
+        // A concurrent retry of the same operation has to wait for these locks.
         let locked = failed.lane_entries.lanes();
         lanes::lock(&mut transaction, &locked)
             .or_fail_to(ACTION)
@@ -103,7 +103,7 @@ impl Store {
         if let Some(retry) = read_retry(&mut transaction, id).await? {
             return Err(Unfit::Retried(retry).into());
         }
-        // Otherwise the new operation would fail as a dependent of the failure that it is to repair.
+        // Otherwise the new operation would fail as a dependent of the failure that it is meant to correct.
         failures_read::record(&mut transaction, &[id.0], &locked)
             .or_fail_to(ACTION)
             .await?;
@@ -126,7 +126,7 @@ impl Store {
     }
 }
 
-/// The operation that runs this one again, if there is one.
+/// Finds the operation that runs this operation again, if there is one.
 pub(super) async fn read_retry(
     connection: &mut PgConnection,
     id: OperationId,

@@ -12,14 +12,15 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-/// How long a returned connection may take to end a statement that nobody waits for any more and to show that it still
-/// works.
+/// The time limit for a connection that is returned to the pool. Within this time, the connection must finish a
+/// statement for which nobody waits any more, and show that it still works.
 pub(super) const RETURN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A connection in use. When it is dropped, it returns to the pool: an open transaction is rolled back, and a statement
-/// in progress is waited for. If that takes too long, the connection is closed.
+/// A connection in use. When this value is dropped, the connection returns to the pool. Before this, an open
+/// transaction is rolled back, and a statement in progress is awaited. If this takes too long, the connection is
+/// closed.
 pub(in crate::store) struct PooledConnection {
-    /// Present until the drop takes it.
+    /// `Some` until `drop` takes the connection.
     connection: Option<PoolConnection<Postgres>>,
     slot: Option<OwnedSemaphorePermit>,
     is_in_transaction: bool,
@@ -66,7 +67,8 @@ impl Drop for PooledConnection {
     }
 }
 
-/// Returns a connection to sqlx's pool as soon as it is ready for the next statement, or closes it.
+/// Returns a connection to sqlx's pool as soon as the connection is ready for the next statement. If this takes too
+/// long, closes the connection.
 pub(super) async fn return_to_pool(
     mut connection: PoolConnection<Postgres>,
     is_in_transaction: bool,
@@ -75,12 +77,13 @@ pub(super) async fn return_to_pool(
     if is_in_transaction {
         let rollback = sqlx::raw_sql("ROLLBACK").execute(&mut *connection);
         if !matches!(timeout_at(give_up, rollback).await, Ok(Ok(_))) {
-            // The next user might write into the open transaction.
+            // Close the connection. Otherwise its next user might write into the open transaction.
             drop(connection.detach());
             return;
         }
     }
-    // sqlx does the same on drop, but without a time limit. If this future is dropped, sqlx closes the connection.
+    // sqlx also returns a dropped connection to its pool, but without a time limit. If this future is dropped, sqlx
+    // closes the connection.
     let ready = timeout_at(give_up, connection.return_to_pool()).await;
     if ready.is_err() {
         tracing::warn!("a connection to the database did not answer and was closed");
@@ -106,7 +109,7 @@ impl Transaction {
         self.end("COMMIT").await
     }
 
-    /// Rolls the transaction back and waits until that is done.
+    /// Rolls the transaction back and waits until the rollback is done.
     pub(in crate::store) async fn rollback(mut self) -> Result<(), sqlx::Error> {
         self.end("ROLLBACK").await
     }
@@ -132,13 +135,13 @@ impl DerefMut for Transaction {
     }
 }
 
-/// Runs a task in the background that ends within seconds.
+/// Runs a task in the background. The task must end within seconds.
 #[expect(
     clippy::disallowed_methods,
     reason = "it ends within seconds by itself; shutdown need not wait for it"
 )]
 pub(super) fn in_background(task: impl Future<Output = ()> + Send + 'static) {
-    // If the runtime has ended, the connections have too.
+    // If the runtime has ended, the connections are closed too.
     if Handle::try_current().is_ok() {
         tokio::spawn(task);
     }

@@ -1,15 +1,17 @@
 //! The pool of connections to the database.
 //!
-//! | module | owns |
+//! | module | content |
 //! | --- | --- |
 //! | `connection` | one connection while it is in use, and a transaction on it |
 //! | `session` | the settings that a new connection must have before it is used |
 //!
-//! It uses sqlx's pool and changes two things. A connection that does not answer is closed within seconds: sqlx checks
-//! each returned connection for as long as TCP keeps trying (15 minutes), and meanwhile the connection counts as one of
-//! the pool. And a caller who waits receives the first connection that is returned: sqlx makes the caller wait for the
-//! new connection that it began to open, which never comes from a session pooler with fewer connections than this pool
-//! may open.
+//! This pool uses sqlx's pool, but differs from it in two ways:
+//!
+//! - A connection that does not answer is closed within seconds. sqlx would check a returned connection for as long as
+//!   TCP keeps trying (15 minutes). During this time, the connection would count as one of the pool's connections.
+//! - A caller that waits receives the first connection that is returned. sqlx would let the caller wait for the new
+//!   connection that it has begun to open. If a session pooler grants fewer connections than this pool may open, the
+//!   new connection never comes.
 
 mod connection;
 mod session;
@@ -47,9 +49,10 @@ use crate::telemetry::chain;
 
 /// How long a caller waits for a connection before it receives an error.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long opening a connection may take; a caller who waits for it then still has time for another one.
+/// How long opening a connection may take. A caller that waited for this connection then still has time to get another
+/// connection.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// The pause after a connection could not be opened.
+/// The pause after a failed try to open a connection.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// The connections of this process. Clones share them.
@@ -59,7 +62,7 @@ pub struct Pool {
     slots: Arc<Slots>,
 }
 
-/// Counts the connections that exist, as far as is known, and those that are free.
+/// Counts the connections that exist, as far as the gateway knows, and the free connections.
 struct Slots {
     free: Arc<Semaphore>,
     count: AtomicUsize,
@@ -102,12 +105,12 @@ impl Pool {
         options.connect_lazy_with((*self.pool.connect_options()).clone())
     }
 
-    /// The most connections that this pool opens.
+    /// The largest number of connections that this pool opens.
     pub(super) fn max_connections(&self) -> usize {
         self.slots.most
     }
 
-    /// Acquires a connection: a free one or a new one, whichever comes first.
+    /// Acquires a connection: a free connection or a new connection, whichever is available first.
     pub(super) async fn acquire(&self) -> Result<PooledConnection, sqlx::Error> {
         timeout(ACQUIRE_TIMEOUT, self.acquire_slot_and_connection())
             .await

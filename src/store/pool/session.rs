@@ -1,7 +1,8 @@
 //! The settings that a connection must have before it is used.
 //!
-//! A statement sets them on each new connection and checks them afterwards. They are not passed as start parameters
-//! (`options`, `extra_float_digits`), because a session pooler refuses those, or drops them without an error.
+//! After each new connection is opened, the gateway sets the settings with a statement, and then checks them. The
+//! settings are not passed as start parameters (`options`, `extra_float_digits`), because a session pooler refuses
+//! start parameters, or drops them without an error.
 
 use std::time::Duration;
 
@@ -10,26 +11,28 @@ use sqlx::{AssertSqlSafe, Executor as _, PgConnection, Row as _};
 use super::connection::RETURN_TIMEOUT;
 use crate::store::patience;
 
-/// The settings that the gateway sets, whatever the defaults of the server, the database or the role. A setting that
-/// the server does not know is left out.
+/// The settings that the gateway sets, regardless of the defaults of the server, the database and the role. A setting
+/// that the server does not know is left out.
 const SET: [(&str, &str); 8] = [
     // Each statement sees what was committed before it, and waits for earlier writers of the same row. At a higher
     // isolation level, one of two writers of a row would fail.
     ("default_transaction_isolation", "read committed"),
     ("default_transaction_deferrable", "off"),
-    // A plan from when a table was small would read the whole table until the next `ANALYZE`.
+    // Otherwise, a plan that was made when a table was small would read the whole table until the next `ANALYZE`.
     ("enable_seqscan", "off"),
     ("jit", "off"),
-    // A large count leaves the other cores to the processes that accept.
+    // A query that counts many rows must leave the other cores to the sessions that accept operations.
     ("max_parallel_workers_per_gather", "0"),
     ("idle_in_transaction_session_timeout", "10s"),
-    // Only the limits that the gateway itself sets may apply. A connection that listens is idle for hours.
+    // Only the limits that the gateway itself sets may apply. A connection that listens for notifications is idle for
+    // hours.
     ("idle_session_timeout", "0"),
     ("transaction_timeout", "0"),
 ];
 
-/// The settings that must have these values and that the gateway does not change. Another encoding would refuse some
-/// texts in the middle of an acceptance, a standby lags behind, and a database that is read-only is so for a reason.
+/// The settings that must have these values. The gateway does not change these settings. With another encoding,
+/// Postgres would refuse some texts in the middle of an acceptance. A standby lags behind. If a database is read-only,
+/// somebody has made it read-only for a reason.
 const REQUIRED: [(&str, &str); 4] = [
     ("server_encoding", "UTF8"),
     ("client_encoding", "UTF8"),
@@ -37,9 +40,10 @@ const REQUIRED: [(&str, &str); 4] = [
     ("default_transaction_read_only", "off"),
 ];
 
-/// A commit counts as acknowledged only if no crash can lose it, here and, if a standby is synchronous, there too.
-/// `off` loses commits with this server, `local` and `remote_write` lose them in a failover to a standby.
-/// `remote_apply` waits for even more and is kept.
+/// The value of `synchronous_commit`. Postgres must acknowledge a commit only when no crash can lose the commit,
+/// neither a crash of this server nor, if a standby is synchronous, a crash of the standby. With `off`, a crash of this
+/// server loses commits. With `local` and `remote_write`, a failover to a standby loses commits. `remote_apply` is
+/// stricter than `on`, so it is kept.
 const DURABLE: &str = "CASE current_setting('synchronous_commit') WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END";
 
 /// A setting of the database that the gateway cannot work with.
@@ -48,7 +52,7 @@ const DURABLE: &str = "CASE current_setting('synchronous_commit') WHEN 'remote_a
 pub struct UnfitSetting {
     /// The name of the setting.
     name: String,
-    /// Its value.
+    /// The value that the database has.
     is: String,
     /// The value that the gateway needs.
     has_to_be: String,
@@ -59,10 +63,10 @@ pub struct UnfitSetting {
 pub(in crate::store) struct Session(String);
 
 impl Session {
-    /// `statement_timeout` is how long Postgres works on one statement; if it is given, waits for locks are limited as
-    /// well.
+    /// `statement_timeout` is the longest time that Postgres works on one statement. If it is given, waits for locks
+    /// are limited too.
     pub(in crate::store) fn new(statement_timeout: Option<Duration>) -> Self {
-        // A migration waits as long as necessary.
+        // A migration has no `statement_timeout`, and waits for a lock as long as necessary.
         let lock_timeout = statement_timeout.map(|_| patience::LOCK_TIMEOUT);
         let limits = [
             ("statement_timeout", statement_timeout),
@@ -96,7 +100,7 @@ impl Session {
         ))
     }
 
-    /// Sets the settings on a new connection, and checks them and the required ones.
+    /// Sets the settings on a new connection. Then checks these settings and the required settings.
     pub(in crate::store) async fn begin(
         &self,
         connection: &mut PgConnection,
@@ -104,7 +108,8 @@ impl Session {
         let rows = connection
             .fetch_all(sqlx::raw_sql(AssertSqlSafe(self.0.as_str())))
             .await?;
-        // The first row is the number of settings that were set.
+        // The first row is the number of settings that were set. A second row exists only if a setting has a wrong
+        // value.
         let Some(unfit) = rows.get(1) else {
             return Ok(Ok(()));
         };

@@ -21,10 +21,10 @@ pub(super) struct InspectedAttempt {
     /// Whether the effect existed before the operation's first attempt.
     effect_preexisted: bool,
     sent_at: DateTime<Utc>,
-    /// Null if the attempt is in progress or ended with its process.
+    /// `null` if the attempt is in progress, or if its process ended before an answer was stored.
     answered_at: Option<DateTime<Utc>>,
     status: Option<i16>,
-    /// Whether Fineract returned an answer that it had stored for the key.
+    /// Whether the answer is one that Fineract had stored for the key.
     cached: Option<bool>,
     answer: Option<Box<RawValue>>,
     /// Why there is no answer, as a stable code.

@@ -10,10 +10,10 @@ use crate::{
     store::{StoreError, TrackingName, patience::WithTimeout},
 };
 
-/// The most operations of a lane that are listed as ahead.
+/// The largest number of operations ahead that are listed for each lane.
 const AHEAD: i64 = 10;
 
-/// An operation that is ahead of the inspected one in a lane.
+/// An operation that is ahead of the inspected operation in a lane.
 #[derive(Debug, Serialize)]
 pub(super) struct Ahead {
     tracking_id: TrackingName,
@@ -23,8 +23,8 @@ pub(super) struct Ahead {
     position: i64,
 }
 
-/// Reads the operations that must end first: all those ahead in the lane that it writes, and the writers ahead in the
-/// lane that it reads.
+/// Reads the operations that must end before the inspected operation can run. These are all operations ahead in the
+/// lane that it writes, and the writers ahead in the lane that it reads.
 pub(super) async fn read_ahead(
     connection: &mut PgConnection,
     id: OperationId,

@@ -1,5 +1,5 @@
-//! Inspecting an operation: everything that is known of it, for operators. An operator who reads a failure knows of it,
-//! so that is recorded on the operation's lanes.
+//! Inspects an operation: shows operators everything that the gateway knows of it. An operator who inspects a failed
+//! operation knows of the failure, so the reading is recorded on the operation's lanes.
 
 mod attempts;
 mod history;
@@ -18,18 +18,18 @@ use crate::{
     store::{Store, StoreError, TrackingName, connect, patience::WithTimeout},
 };
 
-/// An operation with everything that is known of it.
+/// An operation with everything that the gateway knows of it.
 #[derive(Debug, Serialize)]
 pub struct Inspected {
     #[serde(flatten)]
     operation: InspectedOperation,
-    /// The operation that runs it again, if there is one.
+    /// The operation that runs this operation again, if there is one.
     retried_by: Option<TrackingName>,
-    /// The operations ahead of it, at most ten in each lane; empty once it is admitted.
+    /// The operations ahead of this operation, at most ten in each lane; empty when this operation is admitted.
     waits_for: Vec<Ahead>,
     /// Every attempt, in the order of their numbers.
     attempts: Vec<InspectedAttempt>,
-    /// The operators' actions on it, the first one first.
+    /// The operators' actions on this operation, the oldest action first.
     audit: Vec<AuditEntry>,
 }
 
@@ -41,7 +41,7 @@ impl Inspected {
 }
 
 impl Store {
-    /// Reads an operation in one snapshot; `None` if there is none of that id.
+    /// Reads an operation in one snapshot. Returns `None` if no operation has this id.
     pub async fn inspect(&self, id: OperationId) -> Result<Option<Inspected>, StoreError> {
         const ACTION: &str = "inspect an operation";
         let mut transaction = connect::begin_snapshot(&self.pool)

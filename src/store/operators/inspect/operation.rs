@@ -16,23 +16,24 @@ pub(super) struct InspectedOperation {
     pub(super) tracking_id: TrackingName,
     operation_type: String,
     state: String,
-    /// Whether it is on hold.
+    /// Whether the operation is on hold.
     on_hold: bool,
-    /// The hold of everything with which it is on hold; `None` if an operator put it on hold singly.
+    /// The hold-all by which the operation is on hold; `None` if an operator put it on hold individually.
     hold_all: Option<HoldAll>,
-    /// Why it is parked, blocked or retried, as a stable code, and since when.
+    /// The stable code for the reason why the operation is parked, blocked or retried, and when this reason began to
+    /// apply.
     reason_code: Option<String>,
     reason_since: Option<DateTime<Utc>>,
-    /// How it ended according to an operator; a worker then checks that.
+    /// How the operation ended according to an operator. A worker checks this before it ends the operation.
     resolution: Option<String>,
     caller: String,
     accepted_at: DateTime<Utc>,
-    /// The time until which it may be sent.
+    /// The time until which the operation may be sent.
     expires_at: Option<DateTime<Utc>>,
-    /// If it is ready, when it is tried next; if it is running, when its lease expires.
+    /// If the operation is ready, the time of its next try. If it is running, the time when its lease expires.
     due_at: Option<DateTime<Utc>>,
     ended_at: Option<DateTime<Utc>>,
-    /// How often it was claimed; not every claim leads to an attempt.
+    /// How often the operation was claimed. Not every claim leads to an attempt.
     claims: i32,
     /// The key number in use: the `k` of the idempotency key.
     key_number: i32,
@@ -44,7 +45,7 @@ pub(super) struct InspectedOperation {
     result: Option<InspectedResult>,
 }
 
-/// Its entry in a lane, or the one that it had.
+/// A lane entry of the operation. For an ended operation, the lane entry that it had.
 #[derive(Debug, Serialize)]
 struct InspectedLaneEntry {
     lane: String,
@@ -52,7 +53,7 @@ struct InspectedLaneEntry {
     writes: bool,
 }
 
-/// How it ended.
+/// How the operation ended.
 #[derive(Debug, Serialize)]
 struct InspectedResult {
     code: Option<String>,
