@@ -24,7 +24,7 @@ use crate::{
 /// The members beside `operations`.
 type Around = Vec<(String, Box<RawValue>)>;
 
-/// Reads one object, whose `operations` are the rows. Returns its other members.
+/// Reads one object, whose `operations` are the rows. Returns the other members of the object.
 pub(super) fn read_object(
     reader: impl Read,
     rows: &mut Rows,

@@ -17,7 +17,7 @@ use crate::{
 
 /// The code of a row that is not valid.
 const INVALID: &str = "invalid_row";
-/// The code of a row that depends on a row that is not valid: the code of any dependency failure.
+/// The code of a row that depends on an invalid row. Other dependency failures have this code too.
 const BEHIND: &str = "behind_failed";
 /// How many problems the message of a row contains at most.
 const NAMED: usize = 10;
@@ -32,7 +32,7 @@ pub(super) struct Rows {
     pub(super) taken: Vec<NewRow>,
     /// The problems of the rows that are not valid.
     pub(super) problems: RowProblems,
-    /// Whether the gateway cannot determine where rows begin and end. Then it cannot accept the valid rows either.
+    /// Whether the gateway cannot determine where rows begin and end. If so, it cannot accept the valid rows either.
     pub(super) is_unreadable: bool,
     /// Whether the upload has more rows than a batch may have.
     pub(super) too_many: bool,
@@ -86,9 +86,9 @@ impl Rows {
         self.problems.put_first(at, problems);
     }
 
-    /// Checks a row and adds it. A row beyond the limit only sets [`too_many`](Self::too_many), and reading continues:
-    /// a batch that was accepted under a larger limit must still be recognised when it is sent again, and the client
-    /// may have written its `reference_id` after the rows.
+    /// Checks a row and adds it. A row beyond the limit only sets [`too_many`](Self::too_many), and reading continues.
+    /// There are two reasons: a batch that was accepted under a larger limit must still be recognised when it is sent
+    /// again, and the `reference_id` may come after the rows.
     pub(super) fn add(&mut self, mut draft: Draft<'_>) {
         if self.taken.len() >= self.limit {
             self.too_many = true;
