@@ -1,4 +1,4 @@
-//! The command line, with one file for each subcommand, which defines its own arguments.
+//! The command line. Each subcommand has a file that defines its arguments.
 
 pub mod bulk;
 mod hold_all;
