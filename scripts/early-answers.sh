@@ -1,6 +1,6 @@
-# !/bin/sh The gateway may answer before it has read the request's body. Counts how many of these answers reach the
-# callers. Uses the HTTP clients of Python, Node, Go and Java, as far as they are installed. Starts a gateway on a
-# private Postgres.
+#!/bin/sh
+# The gateway may answer before it has read the request's body. Counts how many of these answers reach the callers. Uses
+# the HTTP clients of Python, Node, Go and Java, as far as they are installed. Starts a gateway on a private Postgres.
 #
 #   scripts/early-answers.sh PROGRAM [TIMES]
 #

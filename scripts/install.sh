@@ -1,6 +1,7 @@
-# !/bin/sh Installs the programs that the build and the private Postgres need and that this machine lacks, and reports
-# what it installs. If nothing is missing, does nothing and prints nothing. Works on Debian and Ubuntu, as root or with
-# sudo. On other systems, prints what is missing and exits with 1.
+#!/bin/sh
+# Installs the programs that the build and the private Postgres need and that this machine lacks, and reports what it
+# installs. If nothing is missing, does nothing and prints nothing. Works on Debian and Ubuntu, as root or with sudo. On
+# other systems, prints what is missing and exits with 1.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -30,7 +31,8 @@ has_postgres() {
     has psql && { has initdb || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; }
 }
 
-# Whether cargo, rustfmt and clippy are there, in at least the version of rust-toolchain.toml. With rustup, cargo uses exactly that version here.
+# Whether cargo, rustfmt and clippy have at least the version of rust-toolchain.toml. With rustup, cargo uses exactly
+# that version here.
 rust_version=$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)
 has_rust() {
     has cargo && cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 &&

@@ -1,4 +1,5 @@
-# !/bin/sh Writes the data that sqlx needs to compile the checked queries without a database into FOLDER.
+#!/bin/sh
+# Writes the data that sqlx needs to compile the checked queries without a database into FOLDER.
 #
 #   DATABASE_URL=an-empty-database scripts/sqlx-prepare.sh FOLDER
 #
