@@ -104,8 +104,9 @@ fn check_rotation(reader: &mut Reader<'_>, variable: &'static str, secrets: &[Na
     }
     for (name, count) in counts {
         if count > SECRETS_PER_NAME {
-            let problem =
-                format!("has {count} secrets for {name}, but at most two are permitted (for a rotation)");
+            let problem = format!(
+                "has {count} secrets for {name}, but at most two are permitted (for a rotation)"
+            );
             reader.problem(variable, problem);
         }
     }

@@ -51,7 +51,9 @@ pub(super) enum ApiError {
     #[error("There is nothing at this path.")]
     UnknownRoute,
     /// The route does not support this method.
-    #[error("This path does not support this method; the header Allow lists the supported methods.")]
+    #[error(
+        "This path does not support this method; the header Allow lists the supported methods."
+    )]
     MethodNotAllowed,
     /// The state of the operation does not permit the action.
     #[error(transparent)]

@@ -141,7 +141,10 @@ pub(super) fn unknown_and_repeated(
         // RFC 6901 escapes two characters of a key.
         let pointer = || format!("/{}", key.replace('~', "~0").replace('/', "~1"));
         if !known.contains(&key.as_str()) {
-            let message = format!("is not a field of a request; the fields are {}", known.join(", "));
+            let message = format!(
+                "is not a field of a request; the fields are {}",
+                known.join(", ")
+            );
             problems.push(problem(pointer(), "unknown_field", message));
         } else if entries
             .iter()

@@ -77,7 +77,10 @@ fn check_eligible(failure: &RowFailure, wanted: &Wanted) -> Result<(), (&'static
     }
     match (failure.retry_eligible, &wanted.modification) {
         (RetryEligible::No, _) => {
-            let message = format!("cannot be sent again, because it failed with {}", failure.code);
+            let message = format!(
+                "cannot be sent again, because it failed with {}",
+                failure.code
+            );
             Err(("not_eligible", message))
         }
         (RetryEligible::YesWithModifications, None) => {
@@ -167,8 +170,12 @@ fn entry_of(candidate: &Candidate, named: Option<&str>) -> Result<&'static Entry
         }
         (_, Some(named)) => envelope::entry_of(named)
             .map_err(|problem| refuse("invalid_status", format!("status {}", problem.message))),
-        (Some(known), None) => operations::entry(known)
-            .ok_or_else(|| refuse("invalid_status", format!("this gateway does not run {known}"))),
+        (Some(known), None) => operations::entry(known).ok_or_else(|| {
+            refuse(
+                "invalid_status",
+                format!("this gateway does not run {known}"),
+            )
+        }),
         (None, None) => {
             let message = "needs a status beside its data, because it had no known status";
             Err(refuse("invalid_status", message.to_owned()))
