@@ -38,7 +38,7 @@ enum Command {
     HoldAll(hold_all::Arguments),
     /// Send a file of operations as one batch, show its status, or send its failed rows again.
     Bulk(bulk::Arguments),
-    /// Create what a Fineract lacks before its first loan: currency, payment type, charge, products.
+    /// Create the objects that a new Fineract lacks before its first loan: currency, payment type, charge, products.
     SetupFineract(setup_fineract::Arguments),
 }
 

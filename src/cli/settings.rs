@@ -20,7 +20,7 @@ pub(super) fn database_url() -> anyhow::Result<SecretString> {
         .context("DATABASE_URL is not set")
 }
 
-/// Reads only the settings of Fineract and those of the operations.
+/// Reads only the settings of Fineract and the settings of the operations.
 pub(super) fn fineract() -> anyhow::Result<(Fineract, Operations)> {
     Ok(Config::read_fineract(variables()?)?)
 }

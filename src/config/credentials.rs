@@ -19,7 +19,7 @@ pub struct NamedSecret {
     pub secret: SecretString,
 }
 
-/// The credentials of a bulk client, which it sends in four headers.
+/// The credentials of a bulk client. The client sends them in four headers.
 #[derive(Debug, Clone)]
 pub struct BulkClient {
     /// The client's name in logs and audit.

@@ -81,8 +81,8 @@ pub struct Fineract {
     pub url: Url,
     /// `FINERACT_TENANT`: the tenant (`default`).
     pub tenant: String,
-    /// `FINERACT_IDEMPOTENCY_HEADER`: the header from which Fineract takes a command's key, as configured there in
-    /// `FINERACT_IDEMPOTENCY_KEY_HEADER_NAME` (`Idempotency-Key`).
+    /// `FINERACT_IDEMPOTENCY_HEADER`: the header from which Fineract takes a command's key; equal to Fineract's own
+    /// setting `FINERACT_IDEMPOTENCY_KEY_HEADER_NAME` (`Idempotency-Key`).
     pub idempotency_header: HeaderName,
     /// `FINERACT_USER`: the gateway's user.
     pub user: String,
@@ -175,7 +175,7 @@ impl Config {
         reader.finish(config)
     }
 
-    /// Reads only the settings of Fineract and those of the operations.
+    /// Reads only the settings of Fineract and the settings of the operations.
     pub fn read_fineract(
         lookup: impl Fn(&str) -> Option<String>,
     ) -> Result<(Fineract, Operations), ConfigProblems> {

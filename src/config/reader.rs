@@ -154,7 +154,7 @@ impl<'a> Reader<'a> {
         Duration::from_secs(self.number(variable, default, range))
     }
 
-    /// The value as one of a few words.
+    /// The value, which must be one of the words in `choices`.
     pub(super) fn choice<T: Copy>(
         &mut self,
         variable: &'static str,

@@ -25,7 +25,7 @@ pub(super) struct Arguments {
     /// Run the valid rows even if other rows are not valid.
     #[arg(long)]
     accept_valid: bool,
-    /// Write the failed rows to this file, as CSV, instead of one beside the sent file.
+    /// Write the failed rows to this CSV file instead of a file beside the sent file.
     #[arg(long)]
     failed: Option<PathBuf>,
 }

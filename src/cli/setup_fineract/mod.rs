@@ -1,4 +1,5 @@
-//! `setup-fineract`: creates what a Fineract lacks before its first loan. It never changes existing objects.
+//! `setup-fineract`: creates the objects that a new Fineract lacks before its first loan. It never changes existing
+//! objects.
 
 mod tenant;
 mod wanted;

@@ -42,7 +42,7 @@ pub(super) fn timestamp(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
-/// How many rows have which status.
+/// The number of rows in each status.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(super) struct Summary {
     total: i64,

@@ -51,7 +51,7 @@ pub(super) enum BulkError {
     /// The `Content-Type` of a retry is not supported.
     #[error("Content-Type must be application/json or text/csv.")]
     UnknownRetryType,
-    /// Rows, or the fields beside them, are not valid.
+    /// Rows, or other fields of the request, are not valid.
     #[error("The request is not valid; errors lists the problems.")]
     InvalidRows(RowProblems),
 }

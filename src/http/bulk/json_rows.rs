@@ -21,7 +21,7 @@ use crate::{
     operations::Entries,
 };
 
-/// The members beside `operations`.
+/// The members of the upload other than `operations`.
 type Around = Vec<(String, Box<RawValue>)>;
 
 /// Reads one object, whose `operations` are the rows. Returns the other members of the object.

@@ -48,8 +48,8 @@ pub(super) struct RetryRequest {
     pub(super) modifications: BTreeMap<i32, Modification>,
     /// The time after which the gateway no longer sends a row. A time in the row's modification takes precedence.
     pub(super) expires_at: Option<DateTime<Utc>>,
-    /// Whether the new data may name other clients and loans than the rows did before. This is always permitted in
-    /// JSON. In a table it is not permitted by default, because spreadsheets change ids.
+    /// Whether the new data may name other clients and loans than the rows did before. JSON data always may. A table
+    /// may only with `allow_other_ids=true`, because spreadsheets change ids.
     pub(super) takes_other_ids: bool,
 }
 

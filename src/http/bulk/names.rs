@@ -33,7 +33,7 @@ pub(super) fn faults(
         .filter_map(|(key, named, text, cell)| {
             let pointer = format!("/data/{key}");
             if spreadsheet::may_have_changed(text, cell) {
-                let message = "has been changed in the way of a spreadsheet: write the previous value again, with its column formatted as text";
+                let message = "seems to have been changed by a spreadsheet: write the previous value again, with its column formatted as text";
                 return Some(problem(&pointer, CHANGED, message));
             }
             // A number that was already rounded in the first upload was not a valid id, so it may be corrected.

@@ -1,4 +1,4 @@
-//! Reads the members of a request beside its rows: each key at most once, with all problems collected.
+//! Reads the members of a request other than its rows. A key may occur only once. All problems are collected.
 
 use serde::{Deserialize, Deserializer, de};
 use serde_json::value::RawValue;

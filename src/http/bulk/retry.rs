@@ -37,7 +37,7 @@ pub(super) struct RetryBody {
     not_taken: Vec<NotTaken>,
 }
 
-/// Retries the named rows, or all failed ones, as far as they are eligible.
+/// Retries the named rows, or all failed rows if the request names none. Rows that are not eligible are left out.
 pub(super) async fn retry_batch(
     client: BulkClient,
     State(api): State<Arc<ApiState>>,

@@ -91,7 +91,7 @@ fn check_eligible(failure: &RowFailure, wanted: &Wanted) -> Result<(), (&'static
     }
 }
 
-/// The new operation that replaces the failed one of a row.
+/// Builds the new operation that replaces the failed operation of a row.
 pub(super) fn operation_of(
     api: &ApiState,
     client: &BulkClient,

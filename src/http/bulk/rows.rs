@@ -28,7 +28,7 @@ pub(super) struct Rows {
     deployment: Arc<Deployment>,
     client: String,
     limit: usize,
-    /// The rows, valid ones as operations and others with the reason of their refusal.
+    /// All rows: a row to run has its operation, any other row has the reason of its refusal.
     pub(super) taken: Vec<NewRow>,
     /// The problems of the rows that are not valid.
     pub(super) problems: RowProblems,
@@ -36,7 +36,7 @@ pub(super) struct Rows {
     pub(super) is_unreadable: bool,
     /// Whether the upload has more rows than a batch may have.
     pub(super) too_many: bool,
-    /// The lanes in which a refused row fails its dependents, with the number of that row.
+    /// The lanes in which a refused row fails its dependents, each with the number of the refused row.
     failed_lanes: HashMap<Lane, i32>,
 }
 
@@ -53,7 +53,7 @@ pub(super) struct Draft<'a> {
     pub(super) data: Option<&'a RawValue>,
     /// The line of the file in which the row begins, from 1; only for CSV and NDJSON.
     pub(super) line: Option<usize>,
-    /// Problems of the fields beside the payload, and of the cells from which the payload was built.
+    /// Problems of the row's other fields, and of the cells from which the payload was built.
     pub(super) problems: Vec<Problem>,
 }
 

@@ -63,7 +63,7 @@ fn all_digits(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// A date in one of the formats of spreadsheets in which the order of day and month is certain: `2026-01-11` or
+/// Parses a date, if it has a format of spreadsheets in which the order of day and month is certain: `2026-01-11` or
 /// `11-Jan-2026`.
 pub(super) fn day(text: &str) -> Option<Day> {
     let parts: Vec<&str> = text.split('-').collect();

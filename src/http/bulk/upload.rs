@@ -56,7 +56,7 @@ impl Format {
 /// An upload that has been read.
 #[derive(Debug)]
 pub(super) struct Upload {
-    /// The members beside the rows; empty unless the format is JSON.
+    /// The members of the upload other than its rows; empty unless the format is JSON.
     pub(super) around: Vec<(String, Box<RawValue>)>,
     /// The rows, already checked.
     pub(super) rows: Rows,
@@ -124,7 +124,8 @@ async fn pass_on(body: Body, sender: mpsc::Sender<Bytes>) -> Result<[u8; 32], Bu
     Ok(digest.finalize().into())
 }
 
-/// The members beside the rows, and the digest of the upload's JSON value. A table has no such digest.
+/// The members of the upload other than its rows, and the digest of the upload's JSON value. A table has no such
+/// digest.
 type Contents = (Vec<(String, Box<RawValue>)>, Option<[u8; 32]>);
 
 fn read_rows(pieces: impl Read, format: Format, rows: &mut Rows) -> Result<Contents, ApiError> {

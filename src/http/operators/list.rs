@@ -51,8 +51,8 @@ struct ListBody<T> {
     next_cursor: Option<ListCursor>,
 }
 
-/// Lists the parked operations, those parked for the longest time first, or the operations on hold that match a filter,
-/// in the order of acceptance.
+/// Lists operations. With `state=parked`: the parked operations, beginning with the one that has been parked for the
+/// longest time. With `state=on_hold`: the operations on hold that match a filter, in the order of acceptance.
 pub(in crate::http) async fn list_operations(
     _: Ops,
     State(api): State<Arc<ApiState>>,

@@ -1,4 +1,4 @@
-//! `POST /fineract/operations/{id}/retry`: continues a parked operation, or accepts a failed one again as a new
+//! `POST /fineract/operations/{id}/retry`: continues a parked operation, or accepts a failed operation again as a new
 //! operation.
 
 use std::sync::Arc;

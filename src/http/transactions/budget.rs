@@ -57,7 +57,7 @@ pub(super) struct Allowance {
 }
 
 impl Budgets {
-    /// Takes one request from the budget. Returns whether there was one, and what remains.
+    /// Takes one request from the budget. Returns whether a request was left, and the remaining budget.
     pub(super) async fn spend(
         &self,
         store: &Store,
