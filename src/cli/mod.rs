@@ -28,7 +28,10 @@ struct Cli {
 }
 
 #[derive(Debug, clap::Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one, for a moment")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "only one value exists, for a short time"
+)]
 enum Command {
     /// Run the gateway until SIGTERM, SIGHUP or Ctrl-C.
     Serve(serve::Arguments),
