@@ -1,8 +1,8 @@
 # `make run` and `make test` work on a new Debian or Ubuntu, because scripts/install.sh installs what is missing.
 
-# The folder where rustup puts cargo comes before that of a distribution's older one.
+# The folder in which rustup installs cargo comes first, because the cargo of a distribution may be older.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
-# Queries are checked against .sqlx, so that a build needs no database.
+# Queries are checked against the files in .sqlx, so a build needs no database.
 export SQLX_OFFLINE := true
 
 .PHONY: run test check-release prove bench prove-sabotage early-answers fmt lint sqlx lab install
@@ -24,13 +24,13 @@ test: install
 	RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --locked --no-deps --document-private-items
 	if cargo deny --version >/dev/null 2>&1; then cargo deny check bans licenses sources; fi
 
-# Tests gateways under injected faults, in random rounds, for example with ROUNDS=200 or SEED=7. `make test` always
-# plays the same rounds.
+# Tests gateways under injected faults, in random rounds, for example with ROUNDS=200 or SEED=7. `make test` always runs
+# the same rounds.
 ROUNDS ?= 20
 prove: install lab
 	target/debug/gateway-lab prove --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
 
-# Runs what takes longer than `test`, before a release: new rounds of `prove` on the development build and on the release
+# Runs `test` and the longer checks, before a release: new rounds of `prove` on the development build and on the release
 # build, the sabotages, and HTTP clients in four languages.
 check-release: test
 	$(MAKE) prove ROUNDS=100
@@ -49,8 +49,8 @@ bench: install
 prove-sabotage: install lab
 	scripts/prove-sabotage.sh target/debug/gateway-lab
 
-# Checks with the installed HTTP clients that answers arrive which the gateway gives before it has read the request's
-# body.
+# Checks that an answer arrives even if the gateway sends it before it has read the request's body. Uses the HTTP
+# clients that are installed.
 early-answers: install
 	cargo build --locked -p fineract-gateway -p private-postgres
 	scripts/early-answers.sh target/debug/fineract-gateway

@@ -2,7 +2,7 @@
 
 #![expect(
     clippy::unwrap_used,
-    reason = "a bench that cannot be set up has nothing to say"
+    reason = "a benchmark that cannot be set up should fail"
 )]
 
 use std::{hint::black_box, time::Duration};

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Counts how many answers reach the callers that the gateway gives before it has read the request's body. Uses the HTTP
-# clients of Python, Node, Go and Java, as far as they are installed. Starts a gateway on a private Postgres.
+# The gateway may answer before it has read the request's body. Counts how many of these answers reach the callers. Uses
+# the HTTP clients of Python, Node, Go and Java, as far as they are installed. Starts a gateway on a private Postgres.
 #
 #   scripts/early-answers.sh PROGRAM [TIMES]
 #
@@ -77,7 +77,7 @@ if command -v go >"$scratch/which"; then
 fi
 if command -v javac >"$scratch/which"; then
     javac -d "$scratch" $clients/Client.java
-    # Java 17's own client waits for ever for a 100 if another answer comes instead.
+    # Omits the case with Expect: the HTTP client of Java 17 waits for ever for a 100 if another answer comes instead.
     run java sh -c "grep -v Expect | java -cp '$scratch' Client \"\$1\"" java
 fi
 

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Installs what the build and the private Postgres need and this machine lacks, and reports what it installs. Does
-# nothing, without output, if nothing is missing. Works on Debian and Ubuntu, as root or with sudo. Elsewhere it names
-# what is missing and exits with 1.
+# Installs the programs that the build and the private Postgres need and that this machine lacks, and reports what it
+# installs. If nothing is missing, does nothing and prints nothing. Works on Debian and Ubuntu, as root or with sudo. On
+# other systems, prints what is missing and exits with 1.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -31,7 +31,8 @@ has_postgres() {
     has psql && { has initdb || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; }
 }
 
-# The toolchain of rust-toolchain.toml, or a newer one if there is no rustup.
+# Whether cargo, rustfmt and clippy have at least the version of rust-toolchain.toml. With rustup, cargo uses exactly
+# that version here.
 rust_version=$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)
 has_rust() {
     has cargo && cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 &&
@@ -77,7 +78,7 @@ fi
 if [ $rust_missing = yes ]; then
     if ! has rustup; then
         say "installing rustup into ${CARGO_HOME:-$HOME/.cargo}"
-        # The script behind https://sh.rustup.rs, from the host from which it downloads rustup.
+        # The same script as at https://sh.rustup.rs, but from the host that also provides rustup itself.
         curl --proto '=https' --tlsv1.2 -sSfL https://static.rust-lang.org/rustup/rustup-init.sh |
             sh -s -- -q -y --no-modify-path --profile minimal --default-toolchain none >/dev/null
     fi

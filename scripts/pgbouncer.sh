@@ -14,7 +14,7 @@ command -v apt-get >/dev/null && command -v dpkg >/dev/null || {
 mkdir -p target
 fresh=$(mktemp -d target/pgbouncer.XXXXXX)
 trap 'rm -rf "$fresh"' EXIT
-# Also fetches the libraries that only PgBouncer needs; the others come with Postgres.
+# Also downloads the libraries that only PgBouncer needs. Its other libraries come with Postgres.
 fetch() {
     packages="pgbouncer $(apt-cache depends pgbouncer | sed -n 's/^ *Depends: \(libc-ares\|libevent\)/\1/p')"
     # shellcheck disable=SC2086 # a list of words

@@ -16,7 +16,7 @@ if [ -d .sqlx ]; then
     fi
 fi
 
-# Does not use cargo-nextest: nearly all tests are in one binary, which cargo runs in parallel as well, and a new
-# machine would have to build or download the runner first. Uses twice as many threads as there are cores, because most
-# tests wait most of the time, for a call or a lease.
+# Does not use cargo-nextest. Nearly all tests are in one binary, whose tests cargo runs in parallel as well, and a new
+# machine would first have to build or download cargo-nextest. Uses two threads per core, because most tests spend most
+# of their time waiting for a call or a lease.
 RUST_TEST_THREADS=${RUST_TEST_THREADS:-$(($(nproc) * 2))} cargo test --workspace --locked

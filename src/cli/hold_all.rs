@@ -12,7 +12,7 @@ use crate::{
     telemetry,
 };
 
-/// The reason of the hold if `serve --on-hold` is given none.
+/// The reason of the hold if `serve --on-hold` is used without a reason.
 pub(super) const STARTED_ON_HOLD: &str = "a gateway was started with --on-hold";
 
 /// The longest reason, in characters.

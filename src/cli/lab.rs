@@ -2,7 +2,7 @@
 
 use crate::points::INJECTION_VARIABLE;
 
-/// The variable that names a deliberate error of a gateway of the lab.
+/// The variable that names a sabotage: a deliberate error of one of the lab's gateways.
 pub const SABOTAGE_VARIABLE: &str = "SABOTAGE";
 
 /// Refuses to start if a variable of the lab is set, because this gateway would ignore it.
@@ -17,7 +17,7 @@ pub(super) fn apply(variables: impl Fn(&str) -> Option<String>) -> anyhow::Resul
     Ok(())
 }
 
-/// Arms what the variables of the lab request.
+/// Arms the injection and the sabotage that the variables of the lab request.
 #[cfg(feature = "fault-points")]
 pub(super) fn apply(variables: impl Fn(&str) -> Option<String>) -> anyhow::Result<()> {
     use anyhow::Context as _;

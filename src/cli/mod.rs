@@ -1,4 +1,4 @@
-//! The command line, with one file for each subcommand, which defines its own arguments.
+//! The command line. Each subcommand has a file that defines its arguments.
 
 pub mod bulk;
 mod hold_all;
@@ -28,7 +28,10 @@ struct Cli {
 }
 
 #[derive(Debug, clap::Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one, for a moment")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "only one value exists, for a short time"
+)]
 enum Command {
     /// Run the gateway until SIGTERM, SIGHUP or Ctrl-C.
     Serve(serve::Arguments),
@@ -38,7 +41,7 @@ enum Command {
     HoldAll(hold_all::Arguments),
     /// Send a file of operations as one batch, show its status, or send its failed rows again.
     Bulk(bulk::Arguments),
-    /// Create what a Fineract lacks before its first loan: currency, payment type, charge, products.
+    /// Create the objects that a new Fineract lacks before its first loan: currency, payment type, charge, products.
     SetupFineract(setup_fineract::Arguments),
 }
 

@@ -20,12 +20,13 @@ pub(super) fn database_url() -> anyhow::Result<SecretString> {
         .context("DATABASE_URL is not set")
 }
 
-/// Reads only the settings of Fineract and those of the operations.
+/// Reads only the settings of Fineract and the settings of the operations.
 pub(super) fn fineract() -> anyhow::Result<(Fineract, Operations)> {
     Ok(Config::read_fineract(variables()?)?)
 }
 
-/// Looks up variables in the environment, and those that it lacks in `.env` in the working folder or above it.
+/// Looks up variables in the environment. A variable that is not set there is looked up in the file `.env`, in the
+/// working folder or in a folder above it.
 pub fn variables() -> anyhow::Result<impl Fn(&str) -> Option<String>> {
     let from_file: HashMap<_, _> = match dotenvy::dotenv_iter() {
         Ok(variables) => variables.collect::<Result<_, _>>().map_err(unreadable)?,

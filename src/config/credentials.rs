@@ -1,4 +1,4 @@
-//! The secrets of callers, operators and bulk clients: their syntax and the rules between them.
+//! The secrets of callers, operators and bulk clients: their syntax, and rules about duplicates.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +19,7 @@ pub struct NamedSecret {
     pub secret: SecretString,
 }
 
-/// The credentials of a bulk client, which it sends in four headers.
+/// The credentials of a bulk client. The client sends them in four headers.
 #[derive(Debug, Clone)]
 pub struct BulkClient {
     /// The client's name in logs and audit.
@@ -49,7 +49,7 @@ pub(super) fn named_secrets(reader: &mut Reader<'_>, variable: &'static str) -> 
                 });
             }
             _ => {
-                // The entry is not quoted, because it may contain a secret although it is malformed.
+                // The problem does not quote the entry, because even a malformed entry may contain a secret.
                 let problem = format!("has an entry (number {position}) that is not name=secret");
                 reader.problem(variable, problem);
             }
@@ -104,8 +104,9 @@ fn check_rotation(reader: &mut Reader<'_>, variable: &'static str, secrets: &[Na
     }
     for (name, count) in counts {
         if count > SECRETS_PER_NAME {
-            let problem =
-                format!("has {count} secrets for {name}, more than the two of a rotation");
+            let problem = format!(
+                "has {count} secrets for {name}, but at most two are permitted (for a rotation)"
+            );
             reader.problem(variable, problem);
         }
     }
@@ -122,7 +123,8 @@ pub(super) fn share_a_secret(some: &[NamedSecret], others: &[NamedSecret]) -> bo
         .any(|other| some.contains(other.secret.expose_secret()))
 }
 
-/// Whether the text is a valid name. Names appear in logs, in the audit, and in the key of a caller's idempotency.
+/// Whether the text is a valid name. Names appear in logs and in the audit, and are stored together with the callers'
+/// idempotency keys.
 fn is_name(text: &str) -> bool {
     let is_plain = |letter: u8| letter.is_ascii_alphanumeric() || b"-_.".contains(&letter);
     !text.is_empty() && text.bytes().all(is_plain)

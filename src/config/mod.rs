@@ -1,7 +1,7 @@
 //! Reads all settings once, checks them together, and provides a typed section for each part of the gateway.
 //!
-//! This module does not read the environment: [`Config::read`] is given a lookup. An empty value counts as unset.
-//! Every secret may also be read from the file that `NAME_FILE` names.
+//! This module does not read the environment: the caller of [`Config::read`] passes a lookup. An empty value counts as
+//! unset. Every secret may also be read from the file that `NAME_FILE` names.
 
 mod credentials;
 mod reader;
@@ -19,13 +19,13 @@ pub use self::values::{LogFormat, Role};
 
 use self::reader::Reader;
 
-/// How much longer than the longest call to Fineract a lease must be, so that the result can be completed.
+/// How much longer a lease must be than the longest call to Fineract. In this time the gateway completes the operation.
 const LEASE_MARGIN: Duration = Duration::from_secs(1);
 
 /// The longest time that a setting may have: ten years.
 const LONGEST_SECONDS: u64 = 10 * 365 * 86_400;
 
-/// All settings of a gateway process.
+/// All settings of a gateway process. The description of each setting ends with its default, in parentheses.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// `ROLE`: which parts of the gateway this process runs (`all`).
@@ -55,9 +55,9 @@ pub struct Http {
     pub internal_tokens: Vec<NamedSecret>,
     /// `OPS_TOKENS`: the operators, by the same header; if empty, the operators' API is off (empty).
     pub ops_tokens: Vec<NamedSecret>,
-    /// `API_KEYS`: the callers of the transactions API, by `Authorization: Token …`; if empty, it is off (empty).
+    /// `API_KEYS`: the callers of the transactions API, by `Authorization: Token …`; if empty, that API is off (empty).
     pub api_keys: Vec<NamedSecret>,
-    /// `BULK_CLIENTS`: the callers of the bulk API, by its four headers; if empty, it is off (empty).
+    /// `BULK_CLIENTS`: the callers of the bulk API, by its four headers; if empty, that API is off (empty).
     pub bulk_clients: Vec<BulkClient>,
     /// `BULK_MAX_ROWS`: the largest number of rows in one batch (10000).
     pub bulk_max_rows: usize,
@@ -81,8 +81,8 @@ pub struct Fineract {
     pub url: Url,
     /// `FINERACT_TENANT`: the tenant (`default`).
     pub tenant: String,
-    /// `FINERACT_IDEMPOTENCY_HEADER`: the header from which Fineract takes a command's key, as configured there in
-    /// `FINERACT_IDEMPOTENCY_KEY_HEADER_NAME` (`Idempotency-Key`).
+    /// `FINERACT_IDEMPOTENCY_HEADER`: the header from which Fineract takes a command's key; equal to Fineract's own
+    /// setting `FINERACT_IDEMPOTENCY_KEY_HEADER_NAME` (`Idempotency-Key`).
     pub idempotency_header: HeaderName,
     /// `FINERACT_USER`: the gateway's user.
     pub user: String,
@@ -94,7 +94,7 @@ pub struct Fineract {
     pub timeout: Duration,
     /// `FINERACT_MAX_IN_FLIGHT`: the largest number of calls of this process at the same time (32).
     pub max_in_flight: usize,
-    /// `FINERACT_SINGLE_PROCESS`: whether this Fineract consists of one process, so that its restart ends every
+    /// `FINERACT_SINGLE_PROCESS`: whether this Fineract is a single process, which means that its restart ends every
     /// running command (false).
     pub single_process: bool,
     /// `FINERACT_MAKER_CHECKER`: whether a command of the gateway may have to wait for a checker (true).
@@ -175,7 +175,7 @@ impl Config {
         reader.finish(config)
     }
 
-    /// Reads only the settings of Fineract and those of the operations.
+    /// Reads only the settings of Fineract and the settings of the operations.
     pub fn read_fineract(
         lookup: impl Fn(&str) -> Option<String>,
     ) -> Result<(Fineract, Operations), ConfigProblems> {

@@ -32,8 +32,8 @@ impl Display for ConfigProblems {
     }
 }
 
-/// Reads one setting after the other. A setting with a problem is `None` or its default; the problem is collected,
-/// and [`finish`](Reader::finish) then returns the problems.
+/// Reads one setting after the other and collects their problems. A setting with a problem is `None` or has its
+/// default. At the end, [`finish`](Reader::finish) returns all problems.
 pub(super) struct Reader<'a> {
     lookup: &'a dyn Fn(&str) -> Option<String>,
     problems: Vec<ConfigProblem>,
@@ -54,7 +54,7 @@ impl<'a> Reader<'a> {
         });
     }
 
-    /// The settings, or all problems if there is any.
+    /// Returns the settings, or all problems if there is at least one.
     pub(super) fn finish<T>(self, settings: Option<T>) -> Result<T, ConfigProblems> {
         match settings {
             Some(settings) if self.problems.is_empty() => Ok(settings),
@@ -81,7 +81,7 @@ impl<'a> Reader<'a> {
         self.find(variable)
     }
 
-    /// The value, or the content of the file that `NAME_FILE` names.
+    /// The value of the variable, or the content of the file that `NAME_FILE` names.
     pub(super) fn secret(&mut self, variable: &'static str) -> Option<SecretString> {
         let file_variable = file_variable(variable);
         let text = match (self.find(variable), self.find(&file_variable)) {
@@ -154,7 +154,7 @@ impl<'a> Reader<'a> {
         Duration::from_secs(self.number(variable, default, range))
     }
 
-    /// The value as one of a few words.
+    /// The value, which must be one of the words in `choices`.
     pub(super) fn choice<T: Copy>(
         &mut self,
         variable: &'static str,

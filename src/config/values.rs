@@ -6,13 +6,13 @@ use tracing_subscriber::EnvFilter;
 
 use super::reader::Reader;
 
-/// The nine values of `lenderConfig` in document 001, each the name of its own product.
+/// The nine values of `lenderConfig` in document 001. Each value is also the name of the lender's product.
 const LENDERS: &str = "LIQUILOANS,UGRO,DMI,ARTHMATE,SHIVALIK,VIVRITI,GB,IKF,LENDINGKART";
 
 /// The parts of the gateway that a process runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// Serves the API and works the queue.
+    /// Serves the API, and works the queue (runs operations against Fineract).
     All,
     /// Only serves the API.
     Api,
@@ -51,7 +51,8 @@ impl LogFormat {
     pub(super) const CHOICES: [(&str, Self); 2] = [("text", Self::Text), ("json", Self::Json)];
 }
 
-/// Reads `UGRO,DMI=DMI Personal,…`: values of `lenderConfig`, each with the name of its product if that differs.
+/// Reads `UGRO,DMI=DMI Personal,…`: values of `lenderConfig`, each with the name of the lender's product if that name
+/// differs from the value.
 pub(super) fn lenders(reader: &mut Reader<'_>, variable: &'static str) -> Vec<(String, String)> {
     let list = reader.text(variable).unwrap_or_else(|| LENDERS.to_owned());
     let mut lenders: Vec<(String, String)> = Vec::new();
@@ -75,7 +76,7 @@ pub(super) fn lenders(reader: &mut Reader<'_>, variable: &'static str) -> Vec<(S
     lenders
 }
 
-/// Reads `/api,/api/v1`.
+/// Reads a list of prefixes, such as `/api,/api/v1`, and removes their trailing slashes.
 pub(super) fn base_paths(reader: &mut Reader<'_>, variable: &'static str) -> Vec<String> {
     let list = reader.text(variable).unwrap_or_default();
     let mut paths = Vec::new();
@@ -172,7 +173,7 @@ pub(super) fn header_value(
     text
 }
 
-/// Reads the name of the header for keys, which must not be a header that has another meaning.
+/// Reads the name of the header for idempotency keys. It must not be a header that has another meaning.
 pub(super) fn key_header(
     reader: &mut Reader<'_>,
     variable: &'static str,

@@ -1,4 +1,4 @@
-//! The errors of operate, track and the operators' routes, and those that all routes share.
+//! The errors of operate, track and the operators' routes, and the errors that all routes share.
 
 use std::any::Any;
 
@@ -28,18 +28,18 @@ pub(super) enum ApiError {
     #[error("Idempotency-Key must be given once, as 1 to 255 visible ASCII characters.")]
     InvalidIdempotencyKey,
     /// The path contains something that cannot be a tracking id.
-    #[error("A tracking id reads OPERATION_TYPE|<uuid>.")]
+    #[error("A tracking id has the form OPERATION_TYPE|<uuid>.")]
     MalformedTrackingId,
     /// The query of a list has an unknown parameter or a wrong value.
     #[error(
-        "The query must be state=parked or state=on_hold, and may have limit (1 to 1000) and cursor; what is on hold also type, lender, lane, accepted_after, accepted_before and sent."
+        "The query must contain state=parked or state=on_hold, and may contain limit (1 to 1000) and cursor; with state=on_hold also type, lender, lane, accepted_after, accepted_before and sent."
     )]
     InvalidQuery,
     /// The token is missing or unknown.
     #[error("X-Internal-Token is missing or not known.")]
     Unauthorized,
     /// The token is known, but does not have the `ops` scope.
-    #[error("This takes a token with the ops scope.")]
+    #[error("This route requires a token with the ops scope.")]
     Forbidden,
     /// No operation has this id and type.
     #[error("There is no operation with this tracking id.")]
@@ -51,7 +51,9 @@ pub(super) enum ApiError {
     #[error("There is nothing at this path.")]
     UnknownRoute,
     /// The route does not support this method.
-    #[error("This path does not take this method; Allow names those it takes.")]
+    #[error(
+        "This path does not support this method; the header Allow lists the supported methods."
+    )]
     MethodNotAllowed,
     /// The state of the operation does not permit the action.
     #[error(transparent)]
@@ -69,7 +71,7 @@ pub(super) enum ApiError {
     #[error("The body must not be encoded: send it as it is, without Content-Encoding.")]
     EncodedBody,
     /// The body is JSON, but not a valid request.
-    #[error("The request is not valid; errors lists all that is wrong with it.")]
+    #[error("The request is not valid; errors lists all problems.")]
     Invalid(Vec<Problem>),
     /// The caller has used this `Idempotency-Key` with another body.
     #[error("This Idempotency-Key was used with another body.")]
@@ -78,9 +80,9 @@ pub(super) enum ApiError {
     #[error("Too many operations are waiting; try again later.")]
     Overloaded,
     /// A handler panicked.
-    #[error("The gateway failed; its log says why, by request_id.")]
+    #[error("The gateway failed; search its log for the request_id to find the reason.")]
     Panicked,
-    /// The database refused or failed.
+    /// The database refused a statement, or is unavailable.
     #[error("The gateway cannot reach its database; try again later.")]
     Unavailable(#[from] StoreError),
 }
@@ -176,8 +178,9 @@ impl IntoResponse for ApiError {
 
 type PanicToResponse = fn(Box<dyn Any + Send>) -> Response;
 
-/// Turns a panic into [`ApiError::Panicked`]. Routes that render their own errors add this layer inside of the one that
-/// renders, because a panic skips every layer that it unwinds through.
+/// Turns a panic into [`ApiError::Panicked`]. Routes that render their own errors add this layer inside their rendering
+/// layer. A panic skips all layers until this one catches it, so a rendering layer further inside would not see the
+/// error.
 pub(super) fn catch_panics() -> CatchPanicLayer<PanicToResponse> {
     CatchPanicLayer::custom(|_| ApiError::Panicked.into_response())
 }
@@ -186,7 +189,7 @@ pub(super) fn catch_panics() -> CatchPanicLayer<PanicToResponse> {
 mod tests {
     use super::*;
 
-    /// Codes are API: a line that changes here breaks callers.
+    /// Codes are part of the API: changing a line here breaks callers.
     #[test]
     fn statuses_and_codes_are_stable() {
         let broken = serde_json::from_str::<()>("").unwrap_err();

@@ -1,7 +1,7 @@
-//! How large a request's body may be, in bytes.
+//! The limits for the size of a request's body, in bytes.
 
-/// Every body except an upload of a batch.
+/// The limit for every body except the upload of a batch.
 pub(super) const BODY_LIMIT: usize = 64 * 1024;
 
-/// An upload of a batch: the largest body of all.
+/// The limit for the upload of a batch. No other body may be larger.
 pub(super) const UPLOAD_LIMIT: usize = 32 * 1024 * 1024;

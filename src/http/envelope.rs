@@ -16,14 +16,14 @@ pub(super) struct Submission<'a> {
     pub(super) operation_type: OperationType,
     /// The payload, exactly as the caller sent it.
     pub(super) data: &'a RawValue,
-    /// What the check of the payload found, such as its lanes.
+    /// What the check of the payload found, such as the operation's lanes.
     pub(super) checked: Checked,
     /// The time after which the gateway no longer sends the operation.
     pub(super) expires_at: Option<DateTime<Utc>>,
 }
 
-/// Reads and checks a body. The error lists all of its problems, but none of the fields of `data` if the type is
-/// unknown, because the fields depend on the type.
+/// Reads and checks a body. The error lists all problems of the body. If the operation type is unknown, the fields of
+/// `data` are not checked, because they depend on the type.
 pub(super) fn read<'a>(
     body: &'a [u8],
     deployment: &Deployment,
@@ -90,11 +90,11 @@ pub(super) fn expiry(
     time(&text).map_err(|problem| problems.push(problem)).ok()
 }
 
-/// How a time must be written, for messages.
+/// How a time must be written, as a part of error messages.
 pub(super) const TIME: &str = "a time with its offset (RFC 3339), such as 2026-01-11T10:00:00Z";
 
-/// A time with its offset. A time in the past is valid too, because a repeated request must get the same answer as
-/// the first one.
+/// Parses a time with its offset. A time in the past is also valid, because a repeated request must get the same answer
+/// as the first request.
 pub(super) fn time(text: &str) -> Result<DateTime<Utc>, Problem> {
     DateTime::parse_from_rfc3339(text)
         .map(|time| time.to_utc())
@@ -131,7 +131,7 @@ pub(super) fn entry_of(name: &str) -> Result<&'static Entry, Problem> {
         })
 }
 
-/// Problems for the keys that are unknown, and for those that occur more than once.
+/// Returns a problem for each key that is unknown or is listed more than once.
 pub(super) fn unknown_and_repeated(
     entries: &[(String, &RawValue)],
     known: &[&str],
@@ -141,7 +141,10 @@ pub(super) fn unknown_and_repeated(
         // RFC 6901 escapes two characters of a key.
         let pointer = || format!("/{}", key.replace('~', "~0").replace('/', "~1"));
         if !known.contains(&key.as_str()) {
-            let message = format!("is no field of a request; it has {}", known.join(", "));
+            let message = format!(
+                "is not a field of a request; the fields are {}",
+                known.join(", ")
+            );
             problems.push(problem(pointer(), "unknown_field", message));
         } else if entries
             .iter()
@@ -151,7 +154,7 @@ pub(super) fn unknown_and_repeated(
             problems.push(problem(
                 pointer(),
                 "repeated_field",
-                "stands here more than once",
+                "is listed more than once",
             ));
         }
     }

@@ -1,8 +1,8 @@
 //! How an error reaches its caller: `IntoResponse` of the error puts a report into the response, and a layer
 //! around the routes renders the report.
 //!
-//! Only the layer knows the request's id, and in which form its routes answer. Every layer can render every
-//! report. The outermost one, in [`problem`](super::problem), renders those that no other layer has rendered.
+//! Only the layer knows the id of the request and the error format of its routes. Every layer can render every report.
+//! The outermost layer, in [`problem`](super::problem), renders the reports that no other layer has rendered.
 
 use std::{error::Error, sync::Arc};
 
@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use crate::{operations::Problem, telemetry::chain};
 
-/// An error as data: everything that a layer needs to render it, and to log it.
+/// An error as data: everything that a layer needs to render and log the error.
 #[derive(Debug)]
 pub(super) struct ErrorReport {
     /// The HTTP status.
@@ -27,18 +27,18 @@ pub(super) struct ErrorReport {
     pub(super) code: &'static str,
     /// A sentence for the caller. It never contains the error's source.
     pub(super) detail: String,
-    /// What is wrong with the body. Only a 422 has any.
+    /// The problems of the body. Only a 422 has problems.
     pub(super) problems: Vec<Problem>,
     /// After how many seconds another try may succeed.
     pub(super) retry_after: Option<u16>,
-    /// How the caller has to authenticate (`WWW-Authenticate`). Each 401 has one.
+    /// How the caller has to authenticate (`WWW-Authenticate`). Each 401 has a challenge.
     pub(super) challenge: Option<&'static str>,
     /// The error's sources, for the log only.
     cause: Option<String>,
 }
 
 impl ErrorReport {
-    /// A report without problems and challenge. The status decides when another try may succeed.
+    /// Creates a report without problems and without a challenge. The status determines `retry_after`.
     pub(super) fn new(status: StatusCode, code: &'static str, error: &dyn Error) -> Self {
         Self {
             status,
@@ -55,7 +55,7 @@ impl ErrorReport {
         }
     }
 
-    /// The report that a response carries: its error has not been rendered yet.
+    /// The report in a response. `None` if the response is not an error, or if its error has already been rendered.
     pub(super) fn of(response: &Response) -> Option<Arc<Self>> {
         response.extensions().get().cloned()
     }
@@ -69,7 +69,7 @@ impl ErrorReport {
             )
     }
 
-    /// Completes the response that carries this report with a body and headers, and logs the error.
+    /// Renders the error: adds the body and the headers to the response that contains this report, and logs the error.
     pub(super) fn write(
         &self,
         response: &mut Response,

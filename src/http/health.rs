@@ -30,14 +30,14 @@ pub(super) struct Readiness {
     status: &'static str,
     database: &'static str,
     draining: bool,
-    /// Since when everything is on hold; null if it is not. It does not make the process unready.
+    /// Since when everything is on hold; null if no hold-all is active. A hold-all does not make the process unready.
     on_hold_since: Option<String>,
     fineract: Fineract,
-    /// The age of the oldest answer of Fineract that the gateway cannot write to the database yet; 0 if there is
-    /// none. It does not make the process unready.
+    /// The age of the oldest answer of Fineract that the gateway cannot write to the database yet; 0 if there is none.
+    /// Such an answer does not make the process unready.
     oldest_unwritten_answer_seconds: u64,
-    /// The kinds of commands for which Fineract does not honour idempotency keys. Their operations wait. It does not
-    /// make the process unready.
+    /// The kinds of commands for which Fineract does not honour idempotency keys. The operations with these commands
+    /// wait. The process stays ready, because it can still accept operations.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     keys_not_honoured: Vec<String>,
 }
@@ -55,9 +55,9 @@ pub(super) struct Fineract {
     missing_permissions: &'static [&'static str],
 }
 
-/// Reports whether requests should be routed to this process. It is not ready while the database is unavailable or
-/// not migrated, and during shutdown. The state of Fineract is reported, but does not make the process unready,
-/// because the gateway accepts operations without Fineract.
+/// Reports whether requests should be routed to this process. The process is not ready while the database is
+/// unavailable or not migrated, and during shutdown. The answer also shows the state of Fineract. This state does not
+/// make the process unready, because the gateway accepts operations without Fineract.
 pub(super) async fn report_readiness(
     State(api): State<Arc<ApiState>>,
 ) -> (StatusCode, Json<Readiness>) {

@@ -24,7 +24,8 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) struct JsonBody(pub(super) Bytes);
 
 impl JsonBody {
-    /// Deserializes the body. If it is JSON but not a `T`, the error is a problem with this code and message.
+    /// Deserializes the body. If the body is JSON but not a `T`, the error is a problem with `code`, and with `must` as
+    /// its message.
     pub(super) fn read<T: DeserializeOwned>(
         &self,
         code: &'static str,
@@ -59,7 +60,8 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
     }
 }
 
-/// Refuses a `Content-Encoding`: the gateway does not decode bodies, and would call an encoded one broken JSON.
+/// Refuses any `Content-Encoding` except `identity`. The gateway does not decode bodies, so it would report a
+/// compressed body as broken JSON.
 pub(super) fn check_coding(headers: &HeaderMap) -> Result<(), ApiError> {
     let mut codings = headers.get_all(CONTENT_ENCODING).iter();
     if codings.all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
@@ -69,7 +71,8 @@ pub(super) fn check_coding(headers: &HeaderMap) -> Result<(), ApiError> {
     }
 }
 
-/// Ignores parameters of the media type, such as a charset: JSON is always UTF-8 (RFC 8259 section 8.1).
+/// Whether the `Content-Type` is JSON. Parameters of the media type, such as a charset, are ignored, because JSON is
+/// always UTF-8 (RFC 8259 section 8.1).
 fn is_json(headers: &HeaderMap) -> bool {
     headers
         .get(CONTENT_TYPE)

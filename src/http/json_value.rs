@@ -1,4 +1,4 @@
-//! The digest of a JSON value, which is independent of how the value is written.
+//! The digest of a JSON value. It does not depend on how the value is written.
 //!
 //! Two bodies have the same value if their objects have equal members in any order, their strings consist of the same
 //! characters (without Unicode normalization), and their numbers have the same exact decimal value. A missing key
@@ -16,13 +16,14 @@ use crate::operations::Entries;
 const DEEPEST: usize = 16;
 
 /// The SHA-256 digest of a body's value. `None` if the body has no single value: it is not JSON, one of its objects
-/// contains a key more than once, or it is nested too deeply. Such bodies are only equal if their bytes are equal.
+/// contains a key more than once, or it is nested too deeply. The gateway treats two such bodies as equal only if their
+/// bytes are equal.
 pub(super) fn digest(body: &[u8]) -> Option<[u8; 32]> {
     let canonical = canonical(serde_json::from_slice(body).ok()?)?;
     Some(Sha256::digest(canonical).into())
 }
 
-/// The digest of the value of an upload, computed row by row. `None` inside: the upload has no single value.
+/// The digest of the value of an upload, computed row by row. It contains `None` if the upload has no single value.
 #[derive(Clone, Debug)]
 pub(super) struct RowsDigest(Option<Sha256>);
 
@@ -37,7 +38,7 @@ impl RowsDigest {
         Self(None)
     }
 
-    /// Adds a row. If the row has no single value, neither has the upload.
+    /// Adds a row. If the row has no single value, the upload has no single value either.
     pub(super) fn add(&mut self, row: &[u8]) {
         let canonical = serde_json::from_slice(row).ok().and_then(canonical);
         self.0 = self
@@ -47,7 +48,7 @@ impl RowsDigest {
             .map(|(digest, row)| digest.chain_update(Sha256::digest(row)));
     }
 
-    /// Adds the members beside the rows, and returns the digest.
+    /// Adds the other members of the upload, and returns the digest.
     pub(super) fn finish(self, around: &[(String, Box<RawValue>)]) -> Option<[u8; 32]> {
         let around = around
             .iter()
@@ -85,7 +86,7 @@ fn write(value: &RawValue, depth: usize, canonical: &mut Vec<u8>) -> Option<()> 
         }
         b'"' => write_text(&serde_json::from_str::<String>(text).ok()?, canonical),
         b'-' | b'0'..=b'9' => write_number(text, canonical)?,
-        // `true`, `false` or `null`: the first letter identifies it.
+        // `true`, `false` or `null`: the first letter identifies the value.
         first => canonical.push(*first),
     }
     Some(())
@@ -120,7 +121,8 @@ fn write_length(kind: u8, length: usize, canonical: &mut Vec<u8>) {
     canonical.extend_from_slice(&length.to_be_bytes());
 }
 
-/// Writes the digits from the first to the last one that is not zero, and the power of ten of the last one.
+/// Writes a number as two parts: its digits from the first to the last that is not zero, and the power of ten of the
+/// last of these digits.
 fn write_number(text: &str, canonical: &mut Vec<u8>) -> Option<()> {
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));

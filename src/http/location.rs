@@ -2,8 +2,9 @@
 
 use axum::http::{HeaderValue, Uri};
 
-/// A reference relative to the request's path (RFC 3986 section 4.2), starting `up` segments above the last one. It
-/// stays correct behind a proxy that adds a prefix to the path or strips one.
+/// Builds a reference that is relative to the request's path (RFC 3986 section 4.2). The reference goes up by `up`
+/// segments from the last segment of the path, and then down to `target`. It stays correct behind a proxy that adds a
+/// prefix to the path or removes a prefix.
 pub(super) fn relative(request: &Uri, up: usize, target: &str) -> Option<HeaderValue> {
     let path = request.path();
     // A trailing slash adds an empty last segment, so the reference must go up one more step.

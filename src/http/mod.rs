@@ -1,8 +1,8 @@
-//! What callers see: the routes on this page, and one file per endpoint.
+//! The HTTP interface: this file has the routes, and each endpoint has a file of its own.
 //!
-//! The endpoints accept and report operations whatever state Fineract is in. They do not call it, except for the
-//! balances in a bulk status. [`operations`](crate::operations) understands payloads, [`store`](crate::store) contains
-//! everything durable.
+//! The endpoints accept and report operations even while Fineract is unavailable. They never call Fineract, except to
+//! read the balances for a bulk status. [`operations`](crate::operations) checks payloads, and [`store`](crate::store)
+//! reads and writes the database.
 
 mod api_error;
 mod authenticate;
@@ -54,13 +54,13 @@ pub use self::{
     transactions::Budgets,
 };
 
-/// Serves every route until `stop`, and then ends the requests that are in progress.
+/// Serves every route until `stop` is cancelled. Then it finishes the requests that are in progress, and returns.
 pub async fn serve(listener: TcpListener, state: ApiState, stop: CancellationToken) {
     serve::serve_connections(listener, router(state), stop).await;
 }
 
-/// Every route, without a prefix and under each base path, because a proxy may or may not strip the prefix.
-/// Trailing slashes of a path are ignored.
+/// Builds the router. Every route except `/metrics` exists without a prefix and under each base path, because a proxy
+/// may or may not strip the prefix. Trailing slashes of a path are ignored.
 fn router(state: ApiState) -> NormalizePath<Router> {
     let api = Arc::new(state);
     let probes = Router::new()
@@ -75,7 +75,7 @@ fn router(state: ApiState) -> NormalizePath<Router> {
         .clone()
         .route("/metrics", get(metrics::report_metrics))
         .fallback(async || ApiError::UnknownRoute);
-    // The base path `/` is configured as the empty prefix: its routes are already there.
+    // The base path `/` is stored as an empty prefix. The routes without a prefix already cover it.
     for base_path in api.base_paths.iter().filter(|path| !path.is_empty()) {
         all = all.nest(base_path, bare.clone());
     }
@@ -102,7 +102,7 @@ fn with_callers_routes(
         .merge(transactions::routes(api))
 }
 
-/// The operators' routes: method, path and handler. Each requires the `ops` scope.
+/// The operators' routes: method, path and handler. Each route requires a token with the `ops` scope.
 fn operators_table() -> [(Method, &'static str, MethodRouter<Arc<ApiState>>); 13] {
     use operators as o;
     const GET: Method = Method::GET;
@@ -200,7 +200,7 @@ mod tests {
                 "type": "urn:problem-type:fineract-gateway:internal_error",
                 "title": "Internal Server Error",
                 "status": 500,
-                "detail": "The gateway failed; its log says why, by request_id.",
+                "detail": "The gateway failed; search its log for the request_id to find the reason.",
                 "code": "internal_error",
                 "request_id": "id-1"
             })

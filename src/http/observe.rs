@@ -14,11 +14,11 @@ use uuid::Uuid;
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const LONGEST_REQUEST_ID: usize = 128;
 
-/// The id of the request, which the answer contains too.
+/// The id of the request. The answer also contains it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RequestId(pub(super) Arc<str>);
 
-/// Runs a request in a log span of its own, which contains no payload, token or query.
+/// Runs a request in a log span of its own. The span contains no payload, token or query.
 pub(super) async fn observe_request(mut request: Request, next: Next) -> Response {
     let id: Arc<str> = request_id(request.headers()).into();
     request.extensions_mut().insert(RequestId(Arc::clone(&id)));
@@ -55,7 +55,7 @@ pub(super) async fn observe_request(mut request: Request, next: Next) -> Respons
     .await
 }
 
-/// The caller's own id for the request, if it is safe in a log line, or else a new one.
+/// The id that the caller gave to the request, if this id is safe in a log line. Otherwise a new id.
 fn request_id(headers: &HeaderMap) -> String {
     headers
         .get(X_REQUEST_ID)

@@ -30,8 +30,8 @@ use crate::{
 
 const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-/// Accepts an operation, and answers when it is committed. Waits for the end of the operation only if the caller asks
-/// for that with `Prefer: wait=N`.
+/// Accepts an operation, and answers once the operation is committed. With `Prefer: wait=N`, the answer is delayed
+/// until the operation has ended, but for at most `N` seconds.
 pub(super) async fn submit_operation(
     caller: Caller,
     State(api): State<Arc<ApiState>>,
@@ -77,7 +77,8 @@ pub(super) async fn submit_operation(
     ))
 }
 
-/// The operation to accept for a body, if the body is valid and the backlog is below its limit.
+/// Builds the operation to accept from a body. An error if the body is not valid, or if the backlog has reached its
+/// limit.
 fn new_operation(
     api: &ApiState,
     caller: &Caller,
@@ -100,8 +101,8 @@ fn new_operation(
     })
 }
 
-/// Accepts an operation. Returns the tracking id for the caller, and whether it belongs to an earlier operation that
-/// was accepted under the same key.
+/// Accepts an operation. Returns the tracking id for the caller, and whether this tracking id belongs to an earlier
+/// operation that was accepted under the same key.
 async fn accept(api: &ApiState, new: NewOperation) -> Result<(TrackingId, bool), ApiError> {
     let tracking_id = TrackingId {
         operation_type: new.operation_type,
@@ -114,9 +115,9 @@ async fn accept(api: &ApiState, new: NewOperation) -> Result<(TrackingId, bool),
     }
 }
 
-/// The operation that was accepted earlier under the key of a refused request. A repeated request must get the same
-/// answer as the first one, even if the settings have changed since or the backlog is full. A body that cannot be read
-/// has no value to compare, so its error remains.
+/// Finds the operation that was accepted earlier under the key of a refused request. A repeated request must get the
+/// same answer as the first request, even if the settings have changed in the meantime or the backlog is full. If the
+/// body is not JSON, it cannot be compared with the first body, so the request remains refused.
 async fn accepted_earlier(
     api: &ApiState,
     caller: &Caller,
@@ -134,8 +135,8 @@ async fn accepted_earlier(
     }
 }
 
-/// The body of the answer for an accepted operation, after the wait that the caller asked for. The operation is
-/// committed, so the caller gets its tracking id even if reading its state fails.
+/// Waits as long as the caller asked, and returns the body of the answer for an accepted operation. The operation is
+/// committed, so the body contains its tracking id even if the operation's state cannot be read.
 async fn state_after(api: &ApiState, wait: Wait, tracking_id: TrackingId) -> TrackBody {
     if !wait.is_wanted() {
         return TrackBody::processing(tracking_id);

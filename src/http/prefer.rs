@@ -16,9 +16,10 @@ use crate::{
 
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
-/// The longest wait. Proxies commonly time out after 60 s, and the caller would then not learn the tracking id.
+/// The longest wait. Proxies commonly time out after 60 s. After such a timeout, the caller would not know the tracking
+/// id.
 const LONGEST_WAIT_SECONDS: u64 = 50;
-/// For how long a wait continues while the database is unavailable. Most restarts take less.
+/// For how long a wait continues while the database is unavailable. Most restarts of a database take less time.
 const LONGEST_OUTAGE: Duration = Duration::from_secs(5);
 /// The pause between a read that failed and the next one.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -33,9 +34,9 @@ impl Wait {
         self.0.is_some()
     }
 
-    /// Reads an operation until it has ended, the time has passed or the process shuts down; the notification of an
-    /// end triggers another read. `None` if there is no such operation. An error if the database has been unavailable
-    /// for 5 s, or for the whole wait.
+    /// Waits until the operation has ended, the time has passed or the process shuts down, and returns the last state
+    /// that was read. Each notification of the operation's end triggers another read. `None` if there is no such
+    /// operation. An error if the database has been unavailable for 5 s, or for the whole wait.
     pub(super) async fn track(
         self,
         api: &ApiState,
@@ -56,7 +57,8 @@ impl Wait {
             {
                 return Ok(tracked);
             }
-            // After the time has passed, one more read finds an end whose notification was lost.
+            // After the time has passed, the loop reads once more, because the notification of the end may have been
+            // lost.
             time_is_up = tokio::select! {
                 () = waiter.ended() => false,
                 () = sleep_until(deadline) => true,
@@ -77,7 +79,8 @@ impl Wait {
             .iter()
             .filter_map(|value| value.to_str().ok())
             .flat_map(|value| value.split(','));
-        // Unknown preferences are ignored, and the first of several counts (RFC 7240 section 2).
+        // Other preferences are ignored. If there are several `wait` preferences, the first one counts (RFC 7240
+        // section 2).
         let seconds = preferences
             .filter_map(|preference| preference.split(';').next()?.split_once('='))
             .find(|(name, _)| name.trim().eq_ignore_ascii_case("wait"))

@@ -1,4 +1,5 @@
-//! Errors as problems (RFC 9457): the form of every route whose API document does not give another one.
+//! Renders errors as problems (RFC 9457). This is the format of every route whose API document defines no other format
+//! for errors.
 
 use axum::{Extension, extract::Request, middleware::Next, response::Response};
 use serde::Serialize;
@@ -44,7 +45,7 @@ impl<'a> ProblemBody<'a> {
     }
 }
 
-/// Renders every error that no layer of its route has rendered.
+/// Renders every error that no inner layer has rendered.
 pub(super) async fn render_errors(
     Extension(RequestId(request_id)): Extension<RequestId>,
     request: Request,

@@ -16,18 +16,18 @@ use tower_http::normalize_path::NormalizePath;
 
 use super::unread::Unread;
 
-/// How long a connection may be idle, and how long the head of a request may take to arrive. This is longer than
-/// the idle timeout of common proxies, so that the proxy closes the connection first. Otherwise a proxy may send
-/// a request on a connection that the gateway is just closing.
+/// How long a connection may be idle, and how long the head of a request may take to arrive. This time is longer than
+/// the idle timeout of common proxies, so that the proxy closes the connection first. If the gateway closed it first,
+/// the proxy might send a request on the closing connection.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
-/// How long the last answers may take to be written at the shutdown. A caller who is still sending the head of a
-/// request then has no request in progress.
+/// How long the last answers may take to be written at the shutdown. A request does not count as in progress before its
+/// head has arrived completely.
 const LAST_BYTES: Duration = Duration::from_secs(1);
-/// The pause after an accept that failed because a resource, such as file descriptors, was exhausted.
+/// The pause before the next try if accepting a connection failed, for example because no file descriptor was free.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Answers the requests of every connection until `stop`, and then ends the requests that are in progress. Idle
-/// connections, and those that never finish a request, do not delay the end.
+/// Answers the requests of every connection until `stop` is cancelled. Then it finishes the requests that are in
+/// progress, and returns. A connection without a request in progress does not delay the end.
 pub(super) async fn serve_connections(
     listener: TcpListener,
     router: NormalizePath<Router>,
@@ -43,7 +43,8 @@ pub(super) async fn serve_connections(
         let reading_on = unread.clone().read_on();
         let service = service_fn(move |request: Request<Incoming>| {
             let (mut request, lending) = unread.lend(request);
-            // A relative `Location` depends on the trailing slashes, which the router removes.
+            // A relative `Location` depends on the trailing slashes of the path. The router removes them, so the
+            // original URI is kept here.
             let uri = OriginalUri(request.uri().clone());
             request.extensions_mut().insert(uri);
             let answering = router.clone().oneshot(request);

@@ -11,7 +11,7 @@ use crate::{domain::FineractHealth, operations::Deployment, store::Store};
 /// The state that all endpoints share.
 #[derive(Clone, Debug)]
 pub struct ApiState {
-    /// Whether the process serves callers. Otherwise it serves only its health and its metrics.
+    /// Whether the process serves callers. If not, it serves only `/healthz`, `/readyz` and `/metrics`.
     pub has_callers: bool,
     /// The queue.
     pub store: Store,
@@ -27,8 +27,8 @@ pub struct ApiState {
     pub currency: String,
     /// The state of the bulk endpoints.
     pub bulk: Bulk,
-    /// The prefixes under which the routes are served beside the bare paths. Each starts with `/` and does not
-    /// end with it.
+    /// The prefixes under which the routes are served, in addition to the paths without a prefix. A prefix has no
+    /// trailing slash, so the base path `/` is an empty prefix.
     pub base_paths: Vec<String>,
     /// The length of the backlog at which new operations are refused with 429.
     pub max_waiting: u64,
@@ -36,6 +36,6 @@ pub struct ApiState {
     pub fineract: watch::Receiver<FineractHealth>,
     /// Whether the gateway's user in Fineract lacks the permission `READ_AUDIT`.
     pub lacks_read_audit: watch::Receiver<bool>,
-    /// Cancelled when the process begins to shut down. Requests with `Prefer: wait` are then answered at once.
+    /// Cancelled when the process begins to shut down. The gateway then answers requests with `Prefer: wait` at once.
     pub draining: CancellationToken,
 }

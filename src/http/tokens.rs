@@ -11,7 +11,7 @@ use subtle::ConstantTimeEq as _;
 pub(super) enum Scope {
     /// To use operate and track.
     Internal,
-    /// The same, and every action of an operator.
+    /// To use operate and track, and to perform every action of an operator.
     Ops,
 }
 
@@ -35,9 +35,9 @@ impl fmt::Debug for Tokens {
 /// The program that sent a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Caller {
-    /// The name of its token.
+    /// The name of the caller's token.
     pub(super) name: Arc<str>,
-    /// What its token permits.
+    /// What the caller's token permits.
     pub(super) scope: Scope,
 }
 
@@ -63,8 +63,8 @@ impl Tokens {
         self.0.iter().any(|token| token.caller.scope == Scope::Ops)
     }
 
-    /// The caller to whom this secret belongs. The comparison always covers every digest, each in constant
-    /// time, so that its duration reveals nothing about the secrets.
+    /// The caller to whom this secret belongs. The secret is always compared with every digest, and each comparison
+    /// takes constant time. So the duration reveals nothing about the secrets.
     pub(super) fn caller(&self, secret: &[u8]) -> Option<Caller> {
         let digest = digest(secret);
         let known = self.0.iter().fold(None, |found, token| {

@@ -28,7 +28,7 @@ use crate::{
 /// After how many seconds the caller should ask again (document 000: every 2 to 3 seconds).
 pub(super) const POLL_AFTER_SECONDS: u16 = 2;
 
-/// The body of an answer: the document's keys, in its order.
+/// The body of an answer: the keys of document 000, in the order of the document.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum TrackBody {
@@ -90,8 +90,8 @@ impl TrackBody {
 
 type TrackingPath = Result<Path<String>, PathRejection>;
 
-/// Reports the state of an operation. With `Prefer: wait=N` it does so when the operation has ended or the time has
-/// passed.
+/// Reports the state of an operation. With `Prefer: wait=N`, the answer is delayed until the operation has ended, but
+/// for at most `N` seconds.
 pub(super) async fn track_operation(
     _: Caller,
     State(api): State<Arc<ApiState>>,
@@ -114,7 +114,7 @@ fn tracking_id_of(path: TrackingPath) -> Option<TrackingId> {
     text.parse().ok()
 }
 
-/// Makes a route render its temporary errors in the form of the document.
+/// Makes a route render its temporary errors in the format of document 000.
 pub(super) fn with_own_errors<S>(route: MethodRouter<S>) -> MethodRouter<S>
 where
     S: Clone + Send + Sync + 'static,
@@ -124,8 +124,9 @@ where
         .layer(from_fn(render_errors))
 }
 
-/// Renders a temporary error as an operation that has not ended: the polling loop of document 000 ends at any
-/// `status` except `processing`, and a problem has a `status` that is a number. All other errors stay problems.
+/// Renders a temporary error as the body of an operation that has not ended. The reason: the polling loop of document
+/// 000 stops at any `status` except `processing`, and the `status` of a problem (RFC 9457) is a number. All other
+/// errors are rendered as problems.
 async fn render_errors(path: TrackingPath, request: Request, next: Next) -> Response {
     let tracking_id = tracking_id_of(path);
     let mut response = next.run(request).await;

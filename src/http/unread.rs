@@ -1,9 +1,9 @@
 //! Reads and discards the part of a request's body that an early answer has left unread, so that the caller
 //! receives the answer.
 //!
-//! If a connection is closed while received bytes are unread, TCP resets it, and the caller loses whatever it has not
-//! read yet. Most clients and proxies write the whole body before they read, so they would never see why the gateway
-//! refused the request.
+//! If the gateway closes a connection while received bytes are unread, TCP resets the connection, and the caller loses
+//! the part of the answer that it has not read yet. Most clients and proxies write the whole body before they read the
+//! answer, so they would never see why the gateway refused the request.
 
 use std::{
     convert::Infallible,
@@ -26,14 +26,15 @@ use tokio::{sync::Notify, time::timeout};
 
 use super::body_limits::UPLOAD_LIMIT;
 
-/// How many bytes are read at most: as many as the largest body of any route has. A request that no route accepted
-/// has no limit of its own. Nothing of the body is stored.
+/// The largest number of bytes that are read and discarded. It is the largest body limit of any route, because a
+/// request that matches no route has no limit of its own.
 const MOST_BYTES: u64 = UPLOAD_LIMIT as u64;
-/// How long reading may take.
+/// The longest time for which an unread body is read.
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// The slot of a connection into which a request puts the unread rest of its body. One slot is enough, because the
-/// next request of the connection follows that body. Cheap to clone, and small: there may be 10,000 idle connections.
+/// The slot of a connection. A request puts the unread rest of its body into the slot. One slot is enough, because the
+/// next request of the connection comes after that body. Cheap to clone, and small, because there may be 10,000 idle
+/// connections.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Unread(Arc<Left>);
 
@@ -46,8 +47,9 @@ struct Left {
 impl Unread {
     /// Reads the rest of each body, for as long as the connection exists.
     ///
-    /// Poll it after the connection, so that the answer is written before the rest of the body is read. Otherwise a
-    /// caller that sent `Expect: 100-continue` would be asked to send its body although the request is refused.
+    /// Poll this future after the connection, so that the answer is written before the rest of the body is read. If the
+    /// body were read first, a caller that sent `Expect: 100-continue` would be asked for the body of a refused
+    /// request.
     pub(super) async fn read_on(self) -> Infallible {
         loop {
             self.0.is_there.notified().await;
@@ -79,7 +81,7 @@ impl Unread {
     }
 }
 
-/// What happened to a wrapped body.
+/// Whether the caller waits for `100 Continue`, and whether the gateway has begun to read the wrapped body.
 #[derive(Debug)]
 pub(super) struct Lending {
     expects_100: bool,

@@ -18,7 +18,7 @@ pub struct Caller {
     /// Set the gateway's address, including its base path.
     #[arg(long, default_value = "http://127.0.0.1:8080")]
     url: Url,
-    /// Set the header `client_id`; the four headers are one entry of `BULK_CLIENTS`.
+    /// Set the header `client_id`; the four headers must match one entry of `BULK_CLIENTS`.
     #[arg(long, env = "BULK_CLIENT_ID")]
     client_id: String,
     /// Set the header `client_secret`.
@@ -169,7 +169,7 @@ impl Connection {
             .context("the gateway closed the connection")?;
         if status.is_success() {
             return serde_json::from_slice(&body)
-                .context("the gateway's answer is not one of the bulk API");
+                .context("the gateway's answer is not an answer of the bulk API");
         }
         match serde_json::from_slice::<Refusal>(&body) {
             Ok(refusal) => bail!("{}", refusal.text()),

@@ -12,7 +12,8 @@ use super::{
 
 /// The number of rows that one request reads.
 const PAGE: u32 = 1_000;
-/// The columns after those of the payload. They give the reason, and the gateway ignores them when the file is sent.
+/// The columns after the columns of the payload. They show why the row failed. The gateway ignores them when the
+/// corrected file is sent.
 const REASON_COLUMNS: [&str; 3] = ["error_code", "error_message", "retry_eligible"];
 
 /// Writes the failed rows of a batch as CSV and returns their number.

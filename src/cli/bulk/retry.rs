@@ -22,8 +22,8 @@ pub(super) struct Arguments {
     /// Accept rows that name another client or loan than before.
     #[arg(long)]
     allow_other_ids: bool,
-    /// Send the corrected rows in this file, as `bulk submit` wrote it; without a file, send all rows that may be
-    /// sent unchanged.
+    /// Send the rows in this file, which `bulk submit` has written and you have corrected; without a file, send all
+    /// rows that may be sent unchanged.
     file: Option<PathBuf>,
 }
 

@@ -14,9 +14,9 @@ pub(super) struct Arguments {
     /// Give the name of the batch.
     #[arg(long)]
     reference_id: String,
-    /// Give the file that was sent, to write its failed rows as CSV.
+    /// Give the file that was sent, so that its failed rows are written to a CSV file.
     file: Option<PathBuf>,
-    /// Write the failed rows to this file instead of one beside the sent file.
+    /// Write the failed rows to this CSV file instead of a file beside the sent file.
     #[arg(long, requires = "file")]
     failed: Option<PathBuf>,
 }

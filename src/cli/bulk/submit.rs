@@ -19,13 +19,13 @@ pub(super) struct Arguments {
     caller: Caller,
     /// Send the operations in this file (.csv, .ndjson, .jsonl or .json).
     file: PathBuf,
-    /// Give the batch a name; the same file under the same name is the same batch.
+    /// Give the batch a name; sending the same file under the same name again does not create a second batch.
     #[arg(long)]
     reference_id: String,
     /// Run the valid rows even if other rows are not valid.
     #[arg(long)]
     accept_valid: bool,
-    /// Write the failed rows to this file, as CSV, instead of one beside the sent file.
+    /// Write the failed rows to this CSV file instead of a file beside the sent file.
     #[arg(long)]
     failed: Option<PathBuf>,
 }

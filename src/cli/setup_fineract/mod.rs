@@ -1,4 +1,5 @@
-//! `setup-fineract`: creates what a Fineract lacks before its first loan. It never changes existing objects.
+//! `setup-fineract`: creates the objects that a new Fineract lacks before its first loan. It never changes existing
+//! objects.
 
 mod tenant;
 mod wanted;
@@ -24,7 +25,8 @@ pub(super) struct Arguments {
     dry_run: bool,
 }
 
-/// Sets up the Fineract of the settings. Exits with a failure if a product is missing that only a person can create.
+/// Sets up the Fineract that the settings name. Exits with a failure if a product is missing that only a person can
+/// create.
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let (fineract, operations) = settings::fineract()?;
     anstream::println!("{} as {}", fineract.url, fineract.user);
@@ -37,7 +39,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 }
 
 /// Creates the currency, the payment type and the lenders' products, and prints a line for each of them. Returns
-/// whether nothing is missing now, or would be missing without `is_dry_run`.
+/// whether nothing is missing afterwards (in a dry run: whether nothing would be missing).
 pub async fn set_up(
     fineract: &Fineract,
     operations: &Operations,
@@ -99,7 +101,7 @@ async fn set_up_payment_type(tenant: &Tenant<'_>, name: &str) -> anyhow::Result<
     Ok(())
 }
 
-/// Creates the charge unless it exists, and returns its id. `None` if it is missing in a dry run.
+/// Creates the charge unless it exists, and returns its id. `None` in a dry run if the charge does not exist.
 async fn set_up_charge(tenant: &Tenant<'_>, wanted: &Wanted) -> anyhow::Result<Option<i64>> {
     let name = wanted.charge.get("name").and_then(|name| name.as_str());
     let name = name.unwrap_or_default();

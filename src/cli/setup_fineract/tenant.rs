@@ -10,11 +10,11 @@ use crate::{
     fineract::Fineract,
 };
 
-/// The tenant of the settings.
+/// The tenant that the settings name.
 #[derive(Debug)]
 pub(super) struct Tenant<'a> {
     pub(super) fineract: &'a Fineract,
-    /// Whether nothing is written.
+    /// Whether this is a dry run, which writes nothing.
     pub(super) is_dry_run: bool,
 }
 
@@ -23,7 +23,7 @@ pub(super) struct Tenant<'a> {
 pub(super) enum Written {
     /// The object was created, with this number if it has one.
     Created(Option<i64>),
-    /// The object would be created without a dry run.
+    /// This is a dry run; otherwise the object would have been created.
     WouldCreate,
 }
 
@@ -111,7 +111,7 @@ fn parse<T: DeserializeOwned>(what: &str, answer: &Answer) -> anyhow::Result<T> 
 fn no_answer(what: &str, failure: Failure) -> anyhow::Error {
     match failure {
         Failure::NotConnected => anyhow!("FINERACT_URL cannot be reached ({what})"),
-        // If something was created, the next run finds it by its name.
+        // If Fineract has created the object nevertheless, the next run finds it by its name.
         Failure::TimedOut => anyhow!("Fineract did not answer {what} in time: run this again"),
         Failure::Closed => {
             anyhow!("Fineract closed the connection during its answer to {what}: run this again")

@@ -53,7 +53,7 @@ mod tests {
 
     use super::*;
 
-    /// The bodies equal those that a real Fineract accepted.
+    /// The bodies are equal to the recorded bodies that a real Fineract accepted.
     #[test]
     fn the_products_are_the_recorded_ones() {
         const RECORDED: &str =

@@ -18,7 +18,7 @@ use crate::{
 
 /// The longest time that all reads of one page may take together.
 const PAGE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How many reads of one page wait for a permit at the same time. Usually fewer spare permits than that are free.
+/// How many reads of one page wait for a permit at the same time. The number of free spare permits is usually smaller.
 const READS: usize = 8;
 
 /// The accounts that a row concerns; `None` if they could not be read.
@@ -41,7 +41,7 @@ pub struct Balances {
 }
 
 impl Balances {
-    /// Reads from this Fineract, with permits for which no operation waits.
+    /// Creates a reader of this Fineract. It uses only permits for which no operation waits.
     pub fn new(fineract: Fineract, permits: Arc<Permits>) -> Self {
         Self { fineract, permits }
     }

@@ -44,8 +44,8 @@ impl BulkClients {
         self.0.is_empty()
     }
 
-    /// The client to whom these values belong. The comparison always covers every digest, each in constant time, so
-    /// that its duration reveals nothing, not even which of the four values was wrong.
+    /// The client to whom these values belong. The values are always compared with every digest, and each comparison
+    /// takes constant time. So the duration reveals nothing, not even which of the four values was wrong.
     pub(super) fn client(&self, values: [&[u8]; 4]) -> Option<BulkClient> {
         let digest = digest(values);
         self.0.iter().fold(None, |found, (name, known)| {

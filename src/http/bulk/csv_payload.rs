@@ -19,9 +19,10 @@ pub(super) struct CsvPayload {
     pub(super) problems: Vec<Problem>,
 }
 
-/// Builds the payload of a row. A cell becomes a text, unless the type's own check requires a number in its field and the
-/// cell is written like a JSON number; then it becomes that number, digit for digit. A phone number thus stays a text. A
-/// date may be written in two more formats than in JSON.
+/// Builds the payload of a row. A cell becomes a JSON string. There are two exceptions. If the operation type requires
+/// a number in the field and the cell is written like a JSON number, the cell becomes that number, digit for digit; a
+/// phone number stays a string. A date in one of the two formats of [`spreadsheet::day`] is rewritten in the format of
+/// a payload.
 pub(super) fn payload(
     entry: Option<&Entry>,
     cells: &[(&str, &str)],
@@ -62,8 +63,8 @@ pub(super) fn payload(
     }
 }
 
-/// Converts a cell to JSON for a field in which its text has the problem `code`, or returns what is wrong with the cell.
-/// `None` if the problem does not concern the kind of value.
+/// Converts a cell to JSON, for a field in which the cell's text has the problem `code`. If the cell cannot be
+/// converted, returns the problem of the cell. `None` if `code` is neither `wrong_type` nor `invalid_date`.
 fn value(code: &str, text: &str) -> Option<Result<String, Sign>> {
     let value = match code {
         "wrong_type" if spreadsheet::is_rounded(text) => {
@@ -71,7 +72,7 @@ fn value(code: &str, text: &str) -> Option<Result<String, Sign>> {
         }
         "wrong_type" if is_json_number(text) => Ok(text.to_owned()),
         "wrong_type" => {
-            let message = "must be a number like 100000.50: digits, and a point before decimals, without commas, blanks, a currency or zeros in front";
+            let message = "must be a number like 100000.50: digits, and a point before decimals, without commas, blanks, a currency or leading zeros";
             Err(spreadsheet::sign(text, true).unwrap_or(("wrong_type", message)))
         }
         "invalid_date" => {
@@ -85,7 +86,8 @@ fn value(code: &str, text: &str) -> Option<Result<String, Sign>> {
     Some(value)
 }
 
-/// All problems of a row: where both lists have one for the same field, only the one of the cell is kept.
+/// All problems of a row. If both lists have a problem of the same field, only the problem in `own` (of the cell) is
+/// kept.
 pub(super) fn merged(mut own: Vec<Problem>, theirs: Vec<Problem>) -> Vec<Problem> {
     let mut theirs: Vec<Problem> = theirs
         .into_iter()

@@ -16,7 +16,7 @@ use crate::{
     table::{Cells, Table},
 };
 
-/// Reads every row, up to the first one whose end cannot be found.
+/// Reads the rows. Stops at the first row whose end cannot be found.
 pub(super) fn read_rows(reader: impl Read, rows: &mut Rows) {
     let mut table = match Table::open(BufReader::new(reader), &["status"]) {
         Ok(table) => table,

@@ -1,4 +1,4 @@
-//! The envelope of document 002, with its keys in its order.
+//! The envelope of document 002, with the keys in the order of the document.
 
 use axum::Json;
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -42,7 +42,7 @@ pub(super) fn timestamp(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
-/// How many rows have which status.
+/// The number of rows in each status.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(super) struct Summary {
     total: i64,
@@ -64,7 +64,8 @@ impl From<Counts> for Summary {
     }
 }
 
-/// The status of a batch. After a retry of rows it is never `READY` again, even if all of its rows are.
+/// The status of a batch. A batch that has ever changed since its acceptance is never `READY` again, even if all of its
+/// rows are `READY`.
 pub(super) fn batch_status(counts: Counts, has_changed: bool) -> &'static str {
     if counts.ready == counts.total && !has_changed {
         "READY"
@@ -77,7 +78,7 @@ pub(super) fn batch_status(counts: Counts, has_changed: bool) -> &'static str {
     }
 }
 
-/// The share of rows that have ended, in percent, rounded down: 100 only if all have ended.
+/// The share of rows that have ended, in percent. It is rounded down, so it is 100 only if all rows have ended.
 pub(super) fn progress_percentage(counts: Counts) -> i64 {
     (counts.completed + counts.failed) * 100 / counts.total.max(1)
 }

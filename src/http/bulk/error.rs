@@ -24,7 +24,7 @@ pub(super) enum BulkError {
     General(#[from] ApiError),
     /// The four headers do not belong to one known client.
     #[error(
-        "client_id, client_secret, appIdentifier and organisationId are not those of one client."
+        "client_id, client_secret, appIdentifier and organisationId do not belong to one known client."
     )]
     UnknownClient,
     /// The client has no batch with this `reference_id`.
@@ -51,8 +51,8 @@ pub(super) enum BulkError {
     /// The `Content-Type` of a retry is not supported.
     #[error("Content-Type must be application/json or text/csv.")]
     UnknownRetryType,
-    /// Rows, or the fields beside them, are not valid.
-    #[error("The request is not valid; errors lists what is wrong with it.")]
+    /// Rows, or other fields of the request, are not valid.
+    #[error("The request is not valid; errors lists the problems.")]
     InvalidRows(RowProblems),
 }
 
@@ -148,7 +148,7 @@ impl RowProblems {
         }
     }
 
-    /// Puts the problems of one location at the front, without regard to the limit.
+    /// Puts the problems of one location at the front, even if the list has reached its limit.
     pub(super) fn put_first(&mut self, at: At, problems: Vec<Problem>) {
         let problems = problems.into_iter().map(|problem| (at, problem));
         self.listed.splice(0..0, problems);

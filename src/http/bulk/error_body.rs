@@ -1,4 +1,4 @@
-//! Errors as document 002 writes them.
+//! Renders errors in the format of document 002.
 
 use std::sync::Arc;
 
@@ -79,7 +79,7 @@ pub(super) async fn render_errors(
     response
 }
 
-/// `batch_not_found` as the document writes it: `BatchNotFound`.
+/// Converts a code to the notation of document 002: `batch_not_found` becomes `BatchNotFound`.
 fn without_underscores(code: &str) -> String {
     code.split('_')
         .flat_map(|word| {

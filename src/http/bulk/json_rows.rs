@@ -21,10 +21,10 @@ use crate::{
     operations::Entries,
 };
 
-/// The members beside `operations`.
+/// The members of the upload other than `operations`.
 type Around = Vec<(String, Box<RawValue>)>;
 
-/// Reads one object, whose `operations` are the rows. Returns its other members.
+/// Reads one object, whose `operations` are the rows. Returns the other members of the object.
 pub(super) fn read_object(
     reader: impl Read,
     rows: &mut Rows,

@@ -1,4 +1,4 @@
-//! Bulk (document 002): many operations in one upload, and the state of each of its rows.
+//! Bulk (document 002): many operations in one upload, and the state of each row of the upload.
 //!
 //! A row is checked and accepted like a single operation. This folder only reads uploads, and answers in the
 //! document's envelope.
@@ -37,7 +37,7 @@ use super::{
     state::ApiState,
 };
 
-/// The routes of bulk, which render their errors as the document demands.
+/// The routes of bulk. They render their errors in the format of document 002.
 pub(super) fn routes() -> Router<Arc<ApiState>> {
     Router::new()
         .route("/bulk/schedule", post(schedule::schedule_batch))

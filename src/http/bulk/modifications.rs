@@ -1,5 +1,5 @@
-//! The request to retry rows of a batch: which rows, and with which new data. It is written in JSON, or as a table, such as
-//! a list of the failed rows after their correction.
+//! The request to retry rows of a batch: which rows, and with which new data. The request is JSON or a CSV table, such
+//! as the table of failed rows after a person has corrected it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,7 +25,8 @@ use crate::{
     table::{Cells, Table},
 };
 
-/// Columns that do not belong to the payload. The last three only show why the row failed, and are ignored.
+/// Columns that do not belong to the payload. The last three columns only show why the row failed; the gateway ignores
+/// them.
 const OWN_COLUMNS: [&str; 7] = [
     "id",
     "status",
@@ -45,10 +46,10 @@ pub(super) struct RetryRequest {
     pub(super) records: Option<BTreeSet<i32>>,
     /// The new data, by the number of the row.
     pub(super) modifications: BTreeMap<i32, Modification>,
-    /// The time after which the gateway no longer sends a row whose modification does not give one.
+    /// The time after which the gateway no longer sends a row. A time in the row's modification takes precedence.
     pub(super) expires_at: Option<DateTime<Utc>>,
-    /// Whether the new data may name other clients and loans than the rows did. In JSON it always may; in a table it may
-    /// not by default, because spreadsheets change ids.
+    /// Whether the new data may name other clients and loans than the rows did before. JSON data always may. A table
+    /// may only with `allow_other_ids=true`, because spreadsheets change ids.
     pub(super) takes_other_ids: bool,
 }
 
@@ -92,7 +93,7 @@ pub(super) struct NewCells {
 }
 
 impl NewData {
-    /// Converts it into the payload of an operation of this type.
+    /// Converts the new data into the payload of an operation of this type.
     pub(super) fn into_payload(self, entry: &Entry, deployment: &Deployment) -> CsvPayload {
         match self {
             Self::Json(data) => CsvPayload {
@@ -121,8 +122,8 @@ struct Written {
 }
 
 impl RetryRequest {
-    /// Reads `{reference_id, records?, modifications?, expires_at?}`. If there are `records`, the rows of the
-    /// modifications are added to them.
+    /// Reads `{reference_id, records?, modifications?, expires_at?}`. If the request has `records`, the rows that have
+    /// a modification are added to them.
     pub(super) fn of_json(body: &[u8]) -> Result<Self, ApiError> {
         let mut request = Request::parse(body)?;
         let reference_id = request.required_name("reference_id").unwrap_or_default();
@@ -163,7 +164,8 @@ impl RetryRequest {
     }
 
     /// Reads a table with the column `id` and a column for each key of the payloads. Every row of the table is retried
-    /// with the payload in its cells. The query contains `reference_id`, and perhaps `expires_at` and `allow_other_ids`.
+    /// with the payload in its cells. The query contains `reference_id`, and optionally `expires_at` and
+    /// `allow_other_ids`.
     pub(super) fn of_table(
         body: &[u8],
         parameters: Result<Query<Vec<(String, String)>>, QueryRejection>,
@@ -227,7 +229,7 @@ fn read_table(
             Err(fault) => problems.add(at, vec![fault]),
             Ok((id, modification)) => {
                 if modifications.insert(id, modification).is_some() {
-                    let fault = problem("/id", "repeated_record", "stands here more than once");
+                    let fault = problem("/id", "repeated_record", "is listed more than once");
                     problems.add(at, vec![fault]);
                 }
             }

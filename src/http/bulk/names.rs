@@ -17,8 +17,8 @@ pub(super) fn stored(candidate: &Candidate) -> Vec<(String, String)> {
     payload.map_or_else(|| candidate.names.clone(), names_of)
 }
 
-/// Compares the cells of a row with the names that it had before. Returns the problems, those of a spreadsheet first. Other
-/// clients and loans are a problem unless `takes_other_ids`.
+/// Compares the cells of a row with the names that the row had before. Returns the problems; those that a spreadsheet
+/// has probably caused come first. Another client or loan is a problem unless `takes_other_ids`.
 pub(super) fn faults(
     stored: &[(String, String)],
     cells: &[(String, String)],
@@ -33,12 +33,12 @@ pub(super) fn faults(
         .filter_map(|(key, named, text, cell)| {
             let pointer = format!("/data/{key}");
             if spreadsheet::may_have_changed(text, cell) {
-                let message = "is not what it was, but what a spreadsheet makes of it: write it as it was, with its column formatted as text";
+                let message = "seems to have been changed by a spreadsheet: write the previous value again, with its column formatted as text";
                 return Some(problem(&pointer, CHANGED, message));
             }
             // A number that was already rounded in the first upload was not a valid id, so it may be corrected.
             let is_other = named == Named::ClientOrLoan && !spreadsheet::is_rounded(text);
-            let message = "is another client or loan than it was: allow_other_ids=true takes it";
+            let message = "is another client or loan than before: allow_other_ids=true permits this";
             (is_other && !takes_other_ids).then(|| problem(&pointer, OTHER, message))
         })
         .collect();
@@ -46,7 +46,8 @@ pub(super) fn faults(
     faults
 }
 
-/// A text without the characters that spreadsheets put around it. Their removal is a correction, not another name.
+/// A text without the characters that spreadsheets put around it. To remove them is a correction, not a change of the
+/// name.
 fn as_meant(text: &str) -> &str {
     let text = text.trim();
     let inner = text

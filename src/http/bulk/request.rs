@@ -1,4 +1,4 @@
-//! Reads the members of a request beside its rows: each key at most once, with all problems collected.
+//! Reads the members of a request other than its rows. A key may occur only once. All problems are collected.
 
 use serde::{Deserialize, Deserializer, de};
 use serde_json::value::RawValue;
@@ -55,7 +55,7 @@ impl Request {
         }
     }
 
-    /// Takes members that have been read elsewhere.
+    /// Creates a request from members that have already been parsed.
     pub(super) fn of(entries: Vec<(String, Box<RawValue>)>) -> Self {
         Self {
             entries,
@@ -73,7 +73,7 @@ impl Request {
         let mut values = self.entries.iter().filter(|(name, _)| name == key);
         let value = values.next().map(|(_, value)| value.get())?;
         if values.next().is_some() {
-            self.note(key, "repeated_field", "stands here more than once");
+            self.note(key, "repeated_field", "is listed more than once");
             return None;
         }
         if value == "null" {
@@ -86,7 +86,8 @@ impl Request {
         read
     }
 
-    /// The value of an optional key that must be an object. serde would also deserialize a struct from an array.
+    /// The value of an optional key that must be an object. An array is a problem, although serde would deserialize a
+    /// struct from it.
     pub(super) fn optional_object<T: de::DeserializeOwned>(
         &mut self,
         key: &'static str,
@@ -135,7 +136,7 @@ impl Request {
             .map(|(key, _)| key.replace('~', "~0").replace('/', "~1"))
             .collect();
         for key in unknown {
-            self.note(&key, "unknown_field", "is no field of this request");
+            self.note(&key, "unknown_field", "is not a field of this request");
         }
         self.problems
     }

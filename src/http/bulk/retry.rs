@@ -37,7 +37,7 @@ pub(super) struct RetryBody {
     not_taken: Vec<NotTaken>,
 }
 
-/// Retries the named rows, or all failed ones, as far as they are eligible.
+/// Retries the named rows, or all failed rows if the request names none. Rows that are not eligible are left out.
 pub(super) async fn retry_batch(
     client: BulkClient,
     State(api): State<Arc<ApiState>>,
@@ -115,7 +115,7 @@ fn choose(
             .failed_with
             .filter(|cause| !chosen.contains(cause));
         if cause.is_some() && !is_named {
-            let message = "failed with one that is not sent again: name it in records to send it all the same";
+            let message = "failed because of an operation that is not sent again: to send it anyway, name it in records";
             refused.push(NotTaken::new(candidate.number, "needs_naming", message));
             continue;
         }
@@ -140,7 +140,8 @@ fn choose(
     (retries, refused)
 }
 
-/// The rows that the request names although the batch has no such row, or no such failed one.
+/// Refuses the rows that the request names but that do not exist in the batch. If the request has no `records`, only
+/// failed rows count as existing.
 fn unknown(
     named: Option<&[i32]>,
     modifications: &BTreeMap<i32, Modification>,
@@ -157,9 +158,9 @@ fn unknown(
         .copied()
         .collect();
     let message = if named.is_some() {
-        "is no record of this batch"
+        "is not a record of this batch"
     } else {
-        "is no failed record of this batch"
+        "is not a failed record of this batch"
     };
     asked
         .difference(&known)

@@ -43,7 +43,7 @@ impl NotTaken {
         }
     }
 
-    /// Adds the problems of its fields.
+    /// Adds the problems of the row's fields.
     fn with(self, problems: Vec<Problem>) -> Self {
         let errors = problems.into_iter().map(|problem| FieldError {
             pointer: problem.pointer,
@@ -59,11 +59,11 @@ impl NotTaken {
 
 /// The retry that the client requests for one row.
 pub(super) struct Wanted {
-    /// Whether the request names the row. Otherwise it means all failed rows.
+    /// Whether the request names the row. If not, the request is about all failed rows.
     pub(super) is_named: bool,
     /// The new data, if any.
     pub(super) modification: Option<Modification>,
-    /// The time after which the gateway no longer sends the row, unless its modification gives one.
+    /// The time after which the gateway no longer sends the row. A time in the modification takes precedence.
     pub(super) expires_at: Option<DateTime<Utc>>,
     /// Whether the row may name another client or loan than before.
     pub(super) takes_other_ids: bool,
@@ -72,23 +72,26 @@ pub(super) struct Wanted {
 /// Checks whether a row with this failure may be retried as requested. The error is a code and a message.
 fn check_eligible(failure: &RowFailure, wanted: &Wanted) -> Result<(), (&'static str, String)> {
     if !wanted.is_named && RetryEligible::must_be_named(&failure.code) {
-        let message = "was cancelled, or not sent in time: name it in records to send it again";
+        let message = "was cancelled, or not sent in time: to send it again, name it in records";
         return Err(("needs_naming", message.to_owned()));
     }
     match (failure.retry_eligible, &wanted.modification) {
         (RetryEligible::No, _) => {
-            let message = format!("cannot be sent again after {}", failure.code);
+            let message = format!(
+                "cannot be sent again, because it failed with {}",
+                failure.code
+            );
             Err(("not_eligible", message))
         }
         (RetryEligible::YesWithModifications, None) => {
-            let message = format!("needs other data after {}", failure.code);
+            let message = format!("needs other data, because it failed with {}", failure.code);
             Err(("needs_modification", message))
         }
         (RetryEligible::Yes, _) | (RetryEligible::YesWithModifications, Some(_)) => Ok(()),
     }
 }
 
-/// The new operation that replaces the failed one of a row.
+/// Builds the new operation that replaces the failed operation of a row.
 pub(super) fn operation_of(
     api: &ApiState,
     client: &BulkClient,
@@ -111,7 +114,7 @@ pub(super) fn operation_of(
         .and_then(|modification| modification.expires_at);
     let expires_at = own.or(expires_at);
     if expires_at.is_none() && candidate.is_past_expiry {
-        let message = "needs a new expires_at: the one it had has passed";
+        let message = "needs a new expires_at, because the previous expires_at has passed";
         return Err(refuse("needs_expires_at", message.to_owned()));
     }
     let named = modification
@@ -137,7 +140,7 @@ pub(super) fn operation_of(
         checked => {
             let theirs = checked.err().map(|InvalidPayload { problems }| problems);
             let problems = merged(problems, theirs.unwrap_or_default());
-            let message = "is not valid; errors lists what is wrong with it";
+            let message = "is not valid; errors lists the problems";
             return Err(refuse("invalid_data", message.to_owned()).with(problems));
         }
     };
@@ -153,7 +156,7 @@ pub(super) fn operation_of(
     })
 }
 
-/// The registry entry of the row's type. If the type of the row is unknown, the modification must name it.
+/// The registry entry of the row's type. If the type of the row is unknown, the modification must name a type.
 fn entry_of(candidate: &Candidate, named: Option<&str>) -> Result<&'static Entry, NotTaken> {
     let refuse = |code, message: String| NotTaken::new(candidate.number, code, message);
     match (candidate.operation_type, named) {
@@ -162,15 +165,19 @@ fn entry_of(candidate: &Candidate, named: Option<&str>) -> Result<&'static Entry
         {
             Err(refuse(
                 "status_changed",
-                format!("is a {known} and stays one"),
+                format!("is a {known}, and its status cannot be changed"),
             ))
         }
         (_, Some(named)) => envelope::entry_of(named)
             .map_err(|problem| refuse("invalid_status", format!("status {}", problem.message))),
-        (Some(known), None) => operations::entry(known)
-            .ok_or_else(|| refuse("invalid_status", format!("{known} is not run here"))),
+        (Some(known), None) => operations::entry(known).ok_or_else(|| {
+            refuse(
+                "invalid_status",
+                format!("this gateway does not run {known}"),
+            )
+        }),
         (None, None) => {
-            let message = "needs its status beside its data: it had none that is known";
+            let message = "needs a status beside its data, because it had no known status";
             Err(refuse("invalid_status", message.to_owned()))
         }
     }
@@ -189,7 +196,7 @@ fn check_names(candidate: &Candidate, wanted: &Wanted) -> Result<(), NotTaken> {
     let message = if code == names::CHANGED {
         "has cells that a spreadsheet changed; errors lists them"
     } else {
-        "names another client or loan than it did; errors lists where"
+        "names another client or loan than before; errors lists the cells"
     };
     Err(NotTaken::new(candidate.number, code, message).with(faults))
 }

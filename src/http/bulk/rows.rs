@@ -17,7 +17,7 @@ use crate::{
 
 /// The code of a row that is not valid.
 const INVALID: &str = "invalid_row";
-/// The code of a row that depends on a row that is not valid: the code of any dependency failure.
+/// The code of a row that depends on an invalid row. Other dependency failures have this code too.
 const BEHIND: &str = "behind_failed";
 /// How many problems the message of a row contains at most.
 const NAMED: usize = 10;
@@ -28,15 +28,15 @@ pub(super) struct Rows {
     deployment: Arc<Deployment>,
     client: String,
     limit: usize,
-    /// The rows, valid ones as operations and others with the reason of their refusal.
+    /// All rows: a row to run has its operation, any other row has the reason of its refusal.
     pub(super) taken: Vec<NewRow>,
     /// The problems of the rows that are not valid.
     pub(super) problems: RowProblems,
-    /// Whether the gateway cannot determine where rows begin and end. Then it cannot accept the valid rows either.
+    /// Whether the gateway cannot determine where rows begin and end. If so, it cannot accept the valid rows either.
     pub(super) is_unreadable: bool,
     /// Whether the upload has more rows than a batch may have.
     pub(super) too_many: bool,
-    /// The lanes in which a refused row fails its dependents, with the number of that row.
+    /// The lanes in which a refused row fails its dependents, each with the number of the refused row.
     failed_lanes: HashMap<Lane, i32>,
 }
 
@@ -53,7 +53,7 @@ pub(super) struct Draft<'a> {
     pub(super) data: Option<&'a RawValue>,
     /// The line of the file in which the row begins, from 1; only for CSV and NDJSON.
     pub(super) line: Option<usize>,
-    /// Problems of the fields beside the payload, and of the cells from which the payload was built.
+    /// Problems of the row's other fields, and of the cells from which the payload was built.
     pub(super) problems: Vec<Problem>,
 }
 
@@ -86,9 +86,9 @@ impl Rows {
         self.problems.put_first(at, problems);
     }
 
-    /// Checks a row and adds it. A row beyond the limit only sets [`too_many`](Self::too_many), and reading continues:
-    /// a batch that was accepted under a larger limit must still be recognised when it is sent again, and the client
-    /// may have written its `reference_id` after the rows.
+    /// Checks a row and adds it. A row beyond the limit only sets [`too_many`](Self::too_many), and reading continues.
+    /// There are two reasons: a batch that was accepted under a larger limit must still be recognised when it is sent
+    /// again, and the `reference_id` may come after the rows.
     pub(super) fn add(&mut self, mut draft: Draft<'_>) {
         if self.taken.len() >= self.limit {
             self.too_many = true;

@@ -31,7 +31,7 @@ const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-re
 
 type Parameters = Result<Query<Vec<(String, String)>>, QueryRejection>;
 
-/// The members of the request beside the rows.
+/// The members of the request other than its rows.
 #[derive(Debug)]
 struct Header {
     reference_id: Option<String>,
@@ -77,7 +77,7 @@ pub(super) async fn schedule_batch(
         Format::Json => Header::read(around, &rows),
         Format::Lines | Format::Csv => Header::read(texts(parameters), &rows),
     };
-    // A repeated upload gets the answer of the first one, even if the settings have changed since.
+    // A repeated upload gets the same answer as the first upload, even if the settings have changed since then.
     if let Some(reference_id) = &header.reference_id
         && let Some(known) = api.store.batch(&client.0, reference_id).await?
     {
@@ -164,7 +164,7 @@ fn answer(status: StatusCode, is_replay: bool, body: BatchBody) -> Answer {
     (status, AppendHeaders(replayed), Json(body))
 }
 
-/// The parameters of the query, as JSON texts. A query that cannot be read has none.
+/// The parameters of the query, as JSON strings. A query that cannot be parsed counts as empty.
 fn texts(parameters: Parameters) -> Vec<(String, Box<RawValue>)> {
     let parameters = parameters
         .map(|Query(parameters)| parameters)

@@ -19,10 +19,11 @@ const REFERENCE: &str = "utr_payment_id";
 /// What has been found in the rows so far.
 #[derive(Debug, Default)]
 pub(super) struct Slips {
-    /// The names that consist of digits, by what they identify and by their digits without leading zeros: the first
-    /// notation, and the row in which it was found.
+    /// The names (ids, UTRs, phone numbers) that consist of digits. The key is what the name identifies, and its digits
+    /// without leading zeros. The value is the name as it was first written, and the number of that row.
     numbers: HashMap<(Bearer, String), (String, i32)>,
-    /// The payments without a UTR or `consent_id`, each with the first row that contains it.
+    /// The cells of each payment that has neither a UTR nor a `consent_id`, with the number of the first row that has
+    /// them.
     payments: HashMap<Vec<(String, String)>, i32>,
 }
 
@@ -80,7 +81,7 @@ impl Slips {
             let (first, first_row) = first.or_insert_with(|| (text.to_owned(), row));
             if first != text {
                 let message = format!(
-                    "is the number of row {first_row} with other zeros, or another plus, in front: a spreadsheet may have taken them from one of the two"
+                    "differs from the number in row {first_row} only by leading zeros or a leading plus: a spreadsheet may have removed them from one of the two"
                 );
                 problems.push(problem(&pointer_of(key), "other_zeros", message));
             }
@@ -88,7 +89,7 @@ impl Slips {
         problems
     }
 
-    /// A problem if a row without a UTR and `consent_id` has the same cells as an earlier one.
+    /// A problem if a row without a UTR and without a `consent_id` has the same cells as an earlier row.
     fn repeated_payment(&mut self, row: i32, cells: &Cells<'_>) -> Option<Problem> {
         if [REFERENCE, "consent_id"]
             .iter()
@@ -106,7 +107,7 @@ impl Slips {
             }
             hash_map::Entry::Occupied(first) => {
                 let message = format!(
-                    "is row {} once more: if both are meant, give each its own utr_payment_id or consent_id",
+                    "repeats row {}: if both are intended, give each its own utr_payment_id or consent_id",
                     first.get()
                 );
                 Some(problem("", "repeated_payment", message))
@@ -115,24 +116,24 @@ impl Slips {
     }
 }
 
-/// A problem if the cell of the amount is empty. Only if the table has no such column does a missing amount mean
-/// everything that is outstanding.
+/// A problem if the cell of the amount is empty. A missing amount means the whole amount only if the table has no
+/// column for the amount.
 fn empty_amount<'a>(entry: &Entry, mut empty: impl Iterator<Item = &'a str>) -> Option<Problem> {
     let amount = entry.all_without?;
     empty.any(|column| column == amount).then(|| {
-        let message = "must be the amount: where there is such a column, an empty cell does not mean all that there is to pay";
+        let message = "must be the amount: if the table has this column, an empty cell does not mean the whole amount";
         problem(&pointer_of(amount), "empty_amount", message)
     })
 }
 
-/// Problems for fields that a row in the table of a retry lacks although the row had them before, and although they
-/// affect the payment: the UTR, which prevents a second payment, and the amount.
+/// Problems for two fields that a row in the table of a retry lacks although the row had them before: the UTR, which
+/// prevents a second payment, and the amount.
 pub(super) fn left_out(entry: &Entry, candidate: &Candidate, cells: &NewCells) -> Vec<Problem> {
     let is_filled = |key: &str| cells.filled.iter().any(|(name, _)| name == key);
     let mut problems = Vec::new();
     let names = names::stored(candidate);
     if names.iter().any(|(key, _)| key == REFERENCE) && !is_filled(REFERENCE) {
-        let message = "must be there: the row had one, which keeps it from being paid twice";
+        let message = "must not be missing: the row had a UTR, which prevents a second payment";
         problems.push(problem(&pointer_of(REFERENCE), "left_out", message));
     }
     let Some(amount) = entry.all_without.filter(|amount| !is_filled(amount)) else {
@@ -141,7 +142,7 @@ pub(super) fn left_out(entry: &Entry, candidate: &Candidate, cells: &NewCells) -
     if let Some(payload) = &candidate.payload {
         let fields: Result<HashMap<String, &RawValue>, _> = serde_json::from_str(payload.get());
         if fields.is_ok_and(|fields| fields.contains_key(amount)) {
-            let message = "must be there: the row had one";
+            let message = "must not be missing: the row had an amount";
             problems.push(problem(&pointer_of(amount), "left_out", message));
         }
     } else {
@@ -154,7 +155,8 @@ pub(super) fn left_out(entry: &Entry, candidate: &Candidate, cells: &NewCells) -
     problems
 }
 
-/// The digits that remain of a number in a spreadsheet: without a plus and leading zeros. `None` if it is not a number.
+/// The digits that a spreadsheet keeps of a number: without a plus and leading zeros. `None` if the text is not a
+/// number.
 fn digits_of(text: &str) -> Option<&str> {
     let digits = text.strip_prefix('+').unwrap_or(text);
     let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());

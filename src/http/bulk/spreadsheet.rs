@@ -11,8 +11,8 @@ const MONTHS: [&str; 12] = [
     "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
 ];
 
-/// The sign that a spreadsheet has changed this text, if there is one. Names (ids, UTRs, phone numbers) have more signs
-/// than other texts.
+/// The sign that a spreadsheet has changed this text, if there is one. A name (an id, a UTR or a phone number) is
+/// checked for more signs than other texts.
 pub(super) fn sign(text: &str, is_name: bool) -> Option<Sign> {
     if text.starts_with("=\"") {
         let message = "must be the text itself, not a spreadsheet's formula around it (=\"…\")";
@@ -22,12 +22,12 @@ pub(super) fn sign(text: &str, is_name: bool) -> Option<Sign> {
     } else if !is_name {
         None
     } else if text.starts_with('\'') {
-        let message = "must not begin with an apostrophe, by which a spreadsheet marks a text";
+        let message = "must not begin with an apostrophe, which is a spreadsheet's mark of a text";
         Some(("leading_apostrophe", message))
     } else if is_rounded(text) {
         Some((ROUNDED, HOW_TO_WRITE_ALL_DIGITS))
     } else if is_error(text) {
-        let message = "must not be what a spreadsheet shows in place of a value";
+        let message = "must not be an error that a spreadsheet shows instead of a value";
         Some(("spreadsheet_error", message))
     } else {
         None
@@ -39,8 +39,8 @@ pub(super) const ROUNDED: &str = "rounded_by_spreadsheet";
 /// The message for [`ROUNDED`].
 pub(super) const HOW_TO_WRITE_ALL_DIGITS: &str = "was rounded by a spreadsheet (like 6.01E+11): write all of its digits, with its column formatted as text";
 
-/// Whether a text is a number like `6.01E+11`. Spreadsheets write the sign of the exponent. Without it, as in `1E5`, the
-/// text may be an id.
+/// Whether a text is a number like `6.01E+11`. Spreadsheets always write the sign of the exponent. A text without that
+/// sign, such as `1E5`, does not count, because it may be an id.
 pub(super) fn is_rounded(text: &str) -> bool {
     text.split_once(['E', 'e'])
         .is_some_and(|(number, exponent)| {
@@ -63,7 +63,7 @@ fn all_digits(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// A date in one of the formats of spreadsheets in which the order of day and month is certain: `2026-01-11` or
+/// Parses a date, if it has a format of spreadsheets in which the order of day and month is certain: `2026-01-11` or
 /// `11-Jan-2026`.
 pub(super) fn day(text: &str) -> Option<Day> {
     let parts: Vec<&str> = text.split('-').collect();
@@ -110,8 +110,8 @@ pub(super) fn may_have_changed(text: &str, cell: &str) -> bool {
             || (looks_like_time(cell) && text.contains(|letter: char| letter.is_ascii_digit())))
 }
 
-/// Whether a number is written as a spreadsheet writes it without a format: without a plus, separators and leading zeros.
-/// For a number with an exponent, see [`is_rounded`].
+/// Whether a number is written as a spreadsheet writes it in a cell without a format: no plus, no separators and no
+/// leading zeros. For a number with an exponent, see [`is_rounded`].
 fn is_as_written(number: &str) -> bool {
     let digits = number.strip_prefix('-').unwrap_or(number);
     let whole = digits.split('.').next().unwrap_or_default();
@@ -152,7 +152,7 @@ struct Number {
 }
 
 impl Number {
-    /// Spreadsheets keep 15 digits, of which the last may be rounded.
+    /// How many leading digits a spreadsheet leaves unchanged: it keeps 15 digits, and may round the last of them.
     const CERTAIN: usize = 14;
 
     fn read(text: &str) -> Option<Self> {
@@ -179,7 +179,7 @@ impl Number {
         })
     }
 
-    /// Whether a spreadsheet may show this number as the other one.
+    /// Whether a spreadsheet may show this number as the number `other`.
     fn is_shown_as(&self, other: &Self) -> bool {
         let is_rounded = self.digits.len() > Self::CERTAIN;
         let first =

@@ -9,7 +9,7 @@ use super::{
     clients::{BulkClient, BulkClients},
 };
 
-/// How many uploads of one client are read at the same time. Each needs a thread, and memory for its rows.
+/// How many uploads of one client are read at the same time. Each upload needs a thread, and memory for its rows.
 const UPLOADS: usize = 4;
 
 /// The state that the bulk endpoints share.
@@ -19,14 +19,15 @@ pub struct Bulk {
     pub(super) clients: BulkClients,
     /// The largest number of rows in one batch.
     pub(super) max_rows: usize,
-    /// Reads the balances of accounts from Fineract. Without it, no balances are reported.
+    /// Reads the balances of accounts from Fineract. If it is `None`, no balances are reported.
     pub(super) balances: Option<Balances>,
-    /// The permits of each client, by its name, so that a slow client delays only its own uploads.
+    /// The permits of each client, by the client's name. Each client has its own permits, so that a slow client delays
+    /// only its own uploads.
     uploads: Arc<HashMap<Arc<str>, Semaphore>>,
 }
 
 impl Bulk {
-    /// Bulk for these clients. Without any, bulk is off.
+    /// Creates the state for these clients. If there are none, bulk is off.
     pub fn new(clients: BulkClients, max_rows: usize, balances: Option<Balances>) -> Self {
         let uploads = clients
             .names()
@@ -40,7 +41,7 @@ impl Bulk {
         }
     }
 
-    /// Bulk that nobody may use.
+    /// The state if bulk is off: no client may use it.
     pub fn off() -> Self {
         Self::new(BulkClients::new(&[]), 0, None)
     }
@@ -50,7 +51,7 @@ impl Bulk {
         self.uploads.get(&client.0)?.acquire().await.ok()
     }
 
-    /// Whether any client may use it.
+    /// Whether bulk is on, so that at least one client may use it.
     pub(in crate::http) fn is_on(&self) -> bool {
         !self.clients.is_empty()
     }

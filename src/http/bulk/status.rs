@@ -84,7 +84,7 @@ struct RecordBody {
     retry_eligible: Option<RetryEligible>,
     session_id: Option<String>,
     error: Option<RecordError>,
-    /// Present only if the client asked for it; `null` if it could not be read from Fineract.
+    /// Present only if the client asked for balances; `null` if the gateway could not read them from Fineract.
     #[serde(skip_serializing_if = "Option::is_none")]
     account_details: Option<AccountDetails>,
 }
@@ -200,7 +200,7 @@ fn read_filter(request: &mut Request, filters: Filters) -> RecordFilter {
     let status: Vec<RowStatus> = status.collect();
     if status.len() < words.len() {
         let known = RowStatus::ALL.map(RowStatus::as_str).join(", ");
-        let message = format!("must be of {known}");
+        let message = format!("must contain only {known}");
         request.note("filters/status", "unknown_value", message);
     }
     let given = |text: &String| !text.is_empty();

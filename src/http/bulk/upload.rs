@@ -56,7 +56,7 @@ impl Format {
 /// An upload that has been read.
 #[derive(Debug)]
 pub(super) struct Upload {
-    /// The members beside the rows; empty unless the format is JSON.
+    /// The members of the upload other than its rows; empty unless the format is JSON.
     pub(super) around: Vec<(String, Box<RawValue>)>,
     /// The rows, already checked.
     pub(super) rows: Rows,
@@ -78,7 +78,7 @@ pub(super) async fn read(body: Body, format: Format, rows: Rows) -> Result<Uploa
     });
     let passed_on = timeout(BODY_TIMEOUT, pass_on(body, sender)).await;
     let (read, rows) = reading.await.or(Err(ApiError::Panicked))?;
-    // A body that broke off may look complete to its reader, so the error of the transfer comes first.
+    // A body that was cut off may look complete to `read_rows`, so an error of the transfer takes precedence.
     let bytes = passed_on.or(Err(ApiError::BodyTooSlow))??;
     let (around, value) = read?;
     Ok(Upload {
@@ -103,8 +103,8 @@ pub(super) async fn read_whole(body: Body) -> Result<Vec<u8>, BulkError> {
     Ok(whole)
 }
 
-/// Passes a body to its reader, and returns the digest of its bytes. If the reader has stopped, the rest of the body is
-/// read nevertheless, so that the client receives the answer.
+/// Passes a body to the thread that reads its rows, and returns the digest of the body's bytes. Even if that thread has
+/// stopped, the rest of the body is read, so that the client receives the answer.
 async fn pass_on(body: Body, sender: mpsc::Sender<Bytes>) -> Result<[u8; 32], BulkError> {
     let mut stream = body.into_data_stream();
     let mut digest = Sha256::new();
@@ -124,7 +124,8 @@ async fn pass_on(body: Body, sender: mpsc::Sender<Bytes>) -> Result<[u8; 32], Bu
     Ok(digest.finalize().into())
 }
 
-/// The members beside the rows, and the digest of the upload's JSON value. A table has no such digest.
+/// The members of the upload other than its rows, and the digest of the upload's JSON value. A table has no such
+/// digest.
 type Contents = (Vec<(String, Box<RawValue>)>, Option<[u8; 32]>);
 
 fn read_rows(pieces: impl Read, format: Format, rows: &mut Rows) -> Result<Contents, ApiError> {
@@ -156,7 +157,7 @@ fn read_rows(pieces: impl Read, format: Format, rows: &mut Rows) -> Result<Conte
 /// The text without a byte order mark.
 fn without_mark(mut text: impl Read) -> impl Read {
     let mut first = Vec::new();
-    // The task that passes the body on reports its errors.
+    // An error is ignored here, because `pass_on` reports the errors of the body.
     let _read = text.by_ref().take(3).read_to_end(&mut first);
     let first = without_byte_order_mark(&first).to_vec();
     Cursor::new(first).chain(text)

@@ -16,7 +16,7 @@ use crate::{
     store::{BooksReport, NewEpoch, NumberConfirmation},
 };
 
-/// The code of a body that is not a valid confirmation.
+/// The error code if the body is not a valid confirmation.
 const INVALID: &str = "invalid_confirmation";
 /// The longest reason and external id, in characters.
 const LONGEST: usize = 1_000;
@@ -41,7 +41,7 @@ struct NumberBody {
 pub(in crate::http) struct ConfirmedBody {
     lane: String,
     number: i64,
-    /// How many parked operations continue because of it.
+    /// How many parked operations continue because of the confirmation.
     released: u64,
 }
 

@@ -14,7 +14,7 @@ use crate::{
     store::Operator,
 };
 
-/// Puts an operation on hold. It keeps its lane entries, so the operations behind it wait too.
+/// Puts an operation on hold. The operation keeps its lane entries, so the operations behind it wait too.
 pub(in crate::http) async fn hold_operation(
     Ops(operator): Ops,
     State(api): State<Arc<ApiState>>,

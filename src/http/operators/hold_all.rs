@@ -1,7 +1,7 @@
 //! `/fineract/hold`: how operators release operations after everything was put on hold.
 //!
-//! Everything is put on hold by a command (`hold-all`), typically after a restore of the database. Operators release it
-//! here after they have compared it with Fineract.
+//! The command `hold-all` puts everything on hold, typically after a restore of the database. Operators compare the
+//! operations with Fineract and then release them here.
 
 use std::sync::Arc;
 

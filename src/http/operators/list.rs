@@ -26,7 +26,8 @@ pub(in crate::http) struct ListQuery {
     state: Listed,
     limit: Option<u16>,
     cursor: Option<String>,
-    // The fields of `HoldFilter`. `#[serde(flatten)]` cannot read numbers and booleans from a query.
+    // The fields of `HoldFilter`, repeated here because `#[serde(flatten)]` cannot read numbers and booleans from a
+    // query.
     r#type: Option<String>,
     lender: Option<String>,
     lane: Option<String>,
@@ -50,8 +51,8 @@ struct ListBody<T> {
     next_cursor: Option<ListCursor>,
 }
 
-/// Lists the parked operations, the longest parked first, or the operations on hold that match a filter, in the order of
-/// acceptance.
+/// Lists operations. With `state=parked`: the parked operations, beginning with the one that has been parked for the
+/// longest time. With `state=on_hold`: the operations on hold that match a filter, in the order of acceptance.
 pub(in crate::http) async fn list_operations(
     _: Ops,
     State(api): State<Arc<ApiState>>,

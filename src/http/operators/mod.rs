@@ -98,7 +98,8 @@ impl Named {
         }
     }
 
-    /// Whether the path refers to the operation with this tracking id. A tracking id with another type does not.
+    /// Whether the path refers to the operation with this tracking id. If the path contains a tracking id, its
+    /// operation type must be the same too.
     fn is(self, name: &TrackingName) -> bool {
         match self {
             Self::Uuid(_) => true,
@@ -106,7 +107,7 @@ impl Named {
         }
     }
 
-    /// Reads the operation from the store. A tracking id with another type is unknown.
+    /// Reads the operation from the store. A tracking id with the wrong operation type counts as unknown.
     async fn find(self, api: &ApiState) -> Result<Found, ApiError> {
         api.store
             .find(self.id())
@@ -141,7 +142,7 @@ fn answer_action(action: &'static str, uri: &Uri, body: ActionBody) -> ActionAns
         action,
         "an operator acted"
     );
-    // From `operations/{id}/{action}`.
+    // The request's path ends with `operations/{id}/{action}`.
     let location = location::relative(uri, 1, &body.tracking_id.id.to_string());
     (
         AppendHeaders(location.map(|url| (LOCATION, url))),

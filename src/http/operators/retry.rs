@@ -1,4 +1,4 @@
-//! `POST /fineract/operations/{id}/retry`: continues a parked operation, or accepts a failed one again as a new
+//! `POST /fineract/operations/{id}/retry`: continues a parked operation, or accepts a failed operation again as a new
 //! operation.
 
 use std::sync::Arc;
@@ -51,7 +51,7 @@ impl<S: Send + Sync> FromRequest<S> for RetryBody {
     }
 }
 
-/// Runs an operation again: a parked one continues, a failed one becomes a new operation.
+/// Runs an operation again. A parked operation continues. A failed operation is accepted again as a new operation.
 pub(in crate::http) async fn retry_operation(
     Ops(operator): Ops,
     State(api): State<Arc<ApiState>>,

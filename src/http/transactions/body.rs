@@ -16,7 +16,8 @@ pub(super) struct TransactionBody {
     id: String,
     operation_type: &'static str,
     status: Status,
-    /// `null` until it is known, if the caller gave no amount and left it to the terms of the loan.
+    /// `null` if the caller gave no amount and no command has been sent yet: the terms of the loan then determine the
+    /// amount.
     amount: Option<Amount>,
     currency: String,
     merchant_reference: String,
@@ -28,7 +29,7 @@ pub(super) struct TransactionBody {
     transfer_details: Option<TransferDetails>,
 }
 
-/// The end of a transaction that has succeeded.
+/// The details of a transaction that has succeeded.
 #[derive(Debug, Serialize)]
 struct CompletionDetails {
     completed_at: String,
@@ -52,8 +53,8 @@ struct Sent {
     receipt_number: Option<String>,
 }
 
-/// The ids in Fineract's answer. A disbursement is a sub-resource of the loan, a repayment is the resource itself
-/// (`docs/fineract/commands.md`, "The result body of each command").
+/// The ids in Fineract's answer. In the answer to a disbursement, the transaction is the sub-resource. In the answer to
+/// a repayment, the transaction is the resource (`docs/fineract/commands.md`, "The result body of each command").
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Success {
@@ -116,13 +117,13 @@ fn authorization_code(read: &MoneyMovement, direction: Direction) -> Option<Stri
     id.map(|id| id.to_string())
 }
 
-/// The keys of `T` in a stored text. Empty if the text is missing or has another form.
+/// Parses a stored text as a `T`. Returns an empty `T` if the text is missing or has another form.
 fn parsed<T: Default + for<'de> Deserialize<'de>>(text: Option<&str>) -> T {
     text.and_then(|text| serde_json::from_str(text).ok())
         .unwrap_or_default()
 }
 
-/// An account number that shows at most its last four characters, and at most half of them.
+/// Masks an account number. The result shows at most the last four characters, and at most half of all characters.
 fn masked(account: &str) -> String {
     let length = account.chars().count();
     let shown = account.chars().skip(length - (length / 2).min(4));

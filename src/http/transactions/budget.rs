@@ -1,4 +1,4 @@
-//! The request budgets of the API keys: exact, without a query for each request.
+//! The request budgets of the API keys. The gateway counts exactly, but does not need a query for each request.
 
 use std::{
     collections::HashMap,
@@ -16,9 +16,9 @@ use crate::{
 
 /// The number of requests per minute with one key, over all gateways (document 003).
 pub(super) const LIMIT: i32 = 300;
-/// How many of them all gateways together may hold unspent at the same time: 5 %.
+/// How many requests of the limit all gateways together may hold unspent at the same time: 5 %.
 const SLACK: i32 = LIMIT / 20;
-/// The length of the window in seconds. It begins with the minute.
+/// The length of the window in seconds. Each window begins at a full minute.
 const WINDOW: i64 = 60;
 
 const X_LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
@@ -57,7 +57,7 @@ pub(super) struct Allowance {
 }
 
 impl Budgets {
-    /// Takes one request from the budget. Returns whether there was one, and what remains.
+    /// Takes one request from the budget. Returns whether a request was left, and the remaining budget.
     pub(super) async fn spend(
         &self,
         store: &Store,
@@ -85,8 +85,8 @@ impl Budgets {
 }
 
 impl Budget {
-    /// The current block, if it belongs to this minute and is not used up. A used-up block still counts if it was the
-    /// last one of the minute.
+    /// The current block, if it belongs to this minute and is not used up. A used-up block is also returned if it was
+    /// the last block of the minute, because another block would be empty.
     fn usable(&self) -> Option<Block> {
         let is_last = |block: &Block| block.granted >= LIMIT;
         self.block
@@ -100,8 +100,8 @@ impl Budget {
             slack: SLACK,
             spent: self.block.map(|block| (block.minute, block.size)),
         };
-        // If the request is dropped while it waits here, the next one fetches another block, and this block remains
-        // unused.
+        // If the caller disconnects while this request waits for its block, the next request fetches another block, and
+        // this block remains unused.
         let block = store.take_block(key, asked).await?;
         self.block = Some(block);
         self.unspent = block.size;
@@ -110,7 +110,7 @@ impl Budget {
 }
 
 impl Allowance {
-    /// Nothing remains: the key is unknown, or requests cannot be counted because of the database.
+    /// An allowance with nothing left, for an unknown key or while the database cannot count requests.
     pub(super) fn none() -> Self {
         let now = wall_clock().timestamp();
         let resets_in = WINDOW - now.rem_euclid(WINDOW);

@@ -1,4 +1,4 @@
-//! The errors of the transactions API, and how document 003 writes them.
+//! The errors of the transactions API, in the format of document 003.
 
 use axum::{
     Extension,

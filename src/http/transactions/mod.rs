@@ -1,7 +1,7 @@
 //! `GET /transactions/{id}/` (document 003).
 //!
-//! A transaction is an operation that moves money. Its API keys, their rate limit and the form of the errors come from
-//! the document too.
+//! A transaction is an operation that moves money. Document 003 also defines the API keys, their rate limit and the
+//! format of the errors.
 
 mod body;
 mod budget;

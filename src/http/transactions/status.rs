@@ -1,4 +1,4 @@
-//! The statuses of document 003, and which one an operation has.
+//! The statuses of document 003, and the rules by which an operation gets one of them.
 
 use serde::Serialize;
 
@@ -16,26 +16,26 @@ pub(super) enum Status {
     Pending,
     /// The operation is on hold, or parked before anything was sent.
     OnHold,
-    /// A worker has claimed it, but has not sent a command.
+    /// A worker has claimed the operation, but has not sent a command.
     Processing,
     /// A command was sent, and its result is not known yet.
     SentToProvider,
-    /// It succeeded.
+    /// The operation succeeded.
     Success,
-    /// It succeeded, and repaid everything that was outstanding on the loan.
+    /// The operation succeeded, and repaid everything that was outstanding on the loan.
     PaidFull,
-    /// An operator, or the client of its batch, cancelled it before anything was sent.
+    /// An operator, or the client of the batch, cancelled the operation before anything was sent.
     Canceled,
-    /// Fineract refused it.
+    /// Fineract refused the operation.
     Declined,
-    /// The gateway did not send it: an operation on which it depends failed, or a check or guard refused it.
+    /// The gateway did not send the operation: an operation on which it depends failed, or a check or guard refused it.
     Rejected,
-    /// Fineract failed to execute it, and it had no effect.
+    /// Fineract failed to execute the operation, and there was no effect.
     Failed,
-    /// It is parked: a person has to decide.
+    /// The operation is parked: a person has to decide.
     #[serde(rename = "Unknown")]
     Unknown,
-    /// It was not sent before its `expires_at`, or had no effect by then.
+    /// The operation was not sent before its `expires_at`, or was sent and had no effect.
     Expired,
 }
 
@@ -46,15 +46,15 @@ impl Status {
             State::Succeeded if progress.pays_off => Self::PaidFull,
             State::Succeeded => Self::Success,
             State::Failed => Self::of_failure(progress),
-            // Nothing was ever sent, so its effect is not in doubt, although a person has to decide.
+            // Nothing was ever sent, so there certainly is no effect, although a person has to decide.
             State::Parked if progress.code.as_deref() == Some(KILLS_ITS_WORKER) => Self::OnHold,
             State::Parked => Self::Unknown,
             State::Waiting | State::Ready | State::Running => Self::of_open(progress),
         }
     }
 
-    /// The status of an operation that is neither parked nor ended. It does not become `expired` before the operation has
-    /// ended, because a worker may be about to send it.
+    /// The status of an operation that is neither parked nor ended. Such an operation is not reported as `expired`
+    /// after its `expires_at`, because a worker may have sent it.
     fn of_open(progress: &Progress) -> Self {
         match progress {
             Progress {
