@@ -1,4 +1,4 @@
-//! The rules about effects: compares what each operation did in Fineract with what track reports.
+//! The rules about effects: compares the effects of each operation in Fineract with the result that track reports.
 
 use std::collections::{HashMap, HashSet};
 
@@ -149,7 +149,8 @@ pub(super) fn different_at_the_end(books: &Books) -> Vec<Violation> {
         .collect()
 }
 
-/// Disbursements by the gateway beyond the approved principal. Disbursements by others count, but are no violations.
+/// A violation for each disbursement by the gateway beyond the approved principal. Disbursements by other writers are
+/// added to the sum, but are no violations themselves.
 pub(super) fn overpaid(books: &Books) -> Vec<Violation> {
     let mut paid: HashMap<&str, Decimal> = HashMap::new();
     let mut violations = Vec::new();
