@@ -224,5 +224,8 @@ async fn an_attempt_that_lost_its_claim_ends_nothing_beside_the_one_that_has_it(
     assert_eq!(states(&pool).await, ["ready"]);
     let left = "SELECT (SELECT count(*) FROM lane_entry) - (SELECT count(*) FROM result)";
     let left: i64 = sqlx::query_scalar(left).fetch_one(&pool).await.unwrap();
-    assert_eq!(left, 1, "the operation keeps its lane entry, and has no result");
+    assert_eq!(
+        left, 1,
+        "the operation keeps its lane entry, and has no result"
+    );
 }

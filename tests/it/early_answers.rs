@@ -186,7 +186,9 @@ async fn a_body_without_an_end_is_not_read_for_ever(pool: PgPool) {
         }
         pieces
     };
-    let pieces = timeout(DEADLINE, writing).await.expect("the gateway closes the connection");
+    let pieces = timeout(DEADLINE, writing)
+        .await
+        .expect("the gateway closes the connection");
     // 32 MiB, and the content of the buffers of both ends.
     assert!((32..64).contains(&pieces), "{pieces} MiB");
 }

@@ -139,7 +139,11 @@ async fn one_that_is_held_keeps_its_place_and_is_not_claimed(pool: PgPool) {
         );
     }
     let held = act(&gateway, &second, "hold", OPS_TOKEN).await;
-    assert_eq!(held.status, StatusCode::OK, "a waiting operation can be put on hold too");
+    assert_eq!(
+        held.status,
+        StatusCode::OK,
+        "a waiting operation can be put on hold too"
+    );
     let status = async |id: &str| gateway.transaction_status(id).await;
     assert_eq!(status(&first).await, "on_hold");
     let claimed = gateway.store.claim(&limits).await.unwrap();

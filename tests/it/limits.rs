@@ -180,7 +180,7 @@ async fn a_fineract_that_is_away_is_left_alone_and_used_again_when_it_is_back(po
                 .await,
         );
     }
-    eventually("the gateway reports that Fineract is unreachable", async || {
+    eventually("Fineract is reported unreachable", async || {
         blocked_by(&gateway).await.as_deref() == Some("fineract_unreachable")
     })
     .await;

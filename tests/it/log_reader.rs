@@ -124,7 +124,9 @@ async fn a_gateway_that_cannot_start_ends_whether_or_not_anybody_hears_why() {
             .stderr(stderr)
             .kill_on_drop(true)
             .status();
-        let status = timeout(SHUTDOWN, serving).await.expect("the gateway ends in time");
+        let status = timeout(SHUTDOWN, serving)
+            .await
+            .expect("the gateway ends in time");
         assert_eq!(status.expect("the gateway starts").code(), Some(2));
     }
 }

@@ -54,7 +54,10 @@ async fn a_parked_one_is_ready_at_once_with_its_key_and_its_attempts(pool: PgPoo
         (&ready["reason_code"], &ready["reason_since"]),
         (&Value::Null, &Value::Null)
     );
-    assert_eq!(ready["lost"], 0, "otherwise it would be parked again at once");
+    assert_eq!(
+        ready["lost"], 0,
+        "otherwise it would be parked again at once"
+    );
     assert_eq!(ready["attempts"], parked["attempts"]);
     assert_eq!(ready["key_number"], 1);
     let detail = json!({ "state": "parked", "reason_code": "evidence_cannot_tell" });

@@ -104,7 +104,11 @@ async fn products_bear_the_names_that_the_settings_give_them() {
 
     let ended = set_up(&sandbox, &[], &lenders).await;
 
-    assert_eq!(ended.code, Some(1), "a person has to create the product of NEWCO");
+    assert_eq!(
+        ended.code,
+        Some(1),
+        "a person has to create the product of NEWCO"
+    );
     for line in [
         "payment type                    not set: UTRs are stored in notes",
         "product       Ugro Capital      created; its rate is per year",

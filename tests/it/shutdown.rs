@@ -52,7 +52,10 @@ async fn is_listening(gateway: &Caller) -> bool {
 }
 
 async fn stops_listening(gateway: &Caller) {
-    eventually("the gateway stops listening", async || !is_listening(gateway).await).await;
+    eventually("the gateway stops listening", async || {
+        !is_listening(gateway).await
+    })
+    .await;
 }
 
 /// A caller that sends one operation after the other until the gateway is gone. Returns the tracking ids, and how many
@@ -143,7 +146,10 @@ async fn connections_without_a_request_hold_nothing_up(pool: PgPool) {
 
     terminate(&gateway).await;
     let ended = timeout(Duration::from_secs(5), gateway.exit_code()).await;
-    assert_eq!(ended.expect("the gateway does not wait for these connections"), Some(0));
+    assert_eq!(
+        ended.expect("the gateway does not wait for these connections"),
+        Some(0)
+    );
 }
 
 #[sqlx::test]

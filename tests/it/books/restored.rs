@@ -102,7 +102,10 @@ async fn what_is_gone_after_a_restart_is_not_known_to_be_deleted(pool: PgPool) {
         .await;
     bed.go_on().await;
     let end = gateway.end_of(&id).await;
-    assert_eq!(end["status"], "success", "Fineract has not been restarted: {end}");
+    assert_eq!(
+        end["status"], "success",
+        "Fineract has not been restarted: {end}"
+    );
 
     stop_retries(&bed.pool).await;
     gateway.file("L-2").await;

@@ -126,7 +126,8 @@ async fn an_upload_that_stalls_ends_and_holds_nobody_else_s(pool: PgPool) {
     for stream in &mut slow {
         let mut start = [0; 12];
         let read = timeout(Duration::from_secs(20), stream.read_exact(&mut start)).await;
-        read.expect("the gateway ends the stalled upload in time").unwrap();
+        read.expect("the gateway ends the stalled upload in time")
+            .unwrap();
         assert_eq!(&start, b"HTTP/1.1 408");
     }
     let lasted = started.elapsed();

@@ -141,7 +141,10 @@ async fn of_two_retries_at_once_a_row_is_one_s(pool: PgPool) {
     assert_eq!(operations.await.unwrap(), 2 * i64::try_from(rows).unwrap());
     let status = bulk.status(&request).await;
     assert_eq!(status["summary"]["ready"], rows);
-    assert_eq!(status["batch_status"], "IN_PROGRESS", "the batch had begun before the retry");
+    assert_eq!(
+        status["batch_status"], "IN_PROGRESS",
+        "the batch had begun before the retry"
+    );
 }
 
 #[sqlx::test]

@@ -71,7 +71,10 @@ async fn nothing_is_claimed_or_begun_and_what_had_begun_ends(pool: PgPool) {
         assert_eq!(on_hold(&pool, id).await, (true, true), "{id}");
     }
     let started = gateway.store.start_attempt(start(claimed.id, 1)).await;
-    assert!(!started.unwrap(), "the operation was claimed before the hold");
+    assert!(
+        !started.unwrap(),
+        "the operation was claimed before the hold"
+    );
     let complete = async |claimed: store::Claimed, outcome| {
         let completion = Completion {
             id: claimed.id,

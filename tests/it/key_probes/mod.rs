@@ -84,7 +84,11 @@ async fn the_first_loan_of_a_fresh_installation_goes_through(pool: PgPool) {
     .map(|kind| (kind.to_owned(), Some(true), None))
     .into();
     assert_eq!(verdicts(&pool).await, expected);
-    assert_eq!(system.ledger().await.len(), 5, "each command has one effect");
+    assert_eq!(
+        system.ledger().await.len(),
+        5,
+        "each command has one effect"
+    );
 }
 
 #[sqlx::test]
@@ -139,7 +143,11 @@ async fn a_probe_is_made_where_the_state_forbids_the_command(pool: PgPool) {
     // The probe of an update may use any client, so this verdict is not compared.
     assert_eq!(kinds(&found), kinds(&expected));
     assert_eq!(found.len(), expected.len());
-    assert_eq!(system.ledger().await.len(), effects + 7, "no probe has an effect");
+    assert_eq!(
+        system.ledger().await.len(),
+        effects + 7,
+        "no probe has an effect"
+    );
 }
 
 #[sqlx::test]

@@ -237,7 +237,10 @@ impl Model {
         fallen.sort_unstable_by_key(|live| live.order);
         for live in fallen {
             self.ended += 1;
-            assert!(self.falls(&live), "an operation failed as a dependent without a cause");
+            assert!(
+                self.falls(&live),
+                "an operation failed as a dependent without a cause"
+            );
             // Operations behind it in its own lane fail too: because of the same failure, or because of this one.
             let own = self
                 .fallen

@@ -274,5 +274,8 @@ async fn a_client_that_is_there_at_the_deadline_fells_nobody(pool: PgPool) {
         .fetch_one(&bench.pool)
         .await
         .unwrap();
-    assert!(!marked, "the client exists, so nothing may depend on the failure");
+    assert!(
+        !marked,
+        "the client exists, so nothing may depend on the failure"
+    );
 }

@@ -45,7 +45,11 @@ async fn what_is_old_enough_to_be_forgotten_is_read_before_it_is_sent_again(pool
     );
     let end = bench.end_of(&gateway, &id).await;
     assert_eq!(end["status"], "success", "{end}");
-    assert_eq!(bench.fake.commands().len(), sent, "the key was sent again, and may run again");
+    assert_eq!(
+        bench.fake.commands().len(),
+        sent,
+        "the key was sent again, and may run again"
+    );
 }
 
 #[sqlx::test]
@@ -112,5 +116,9 @@ async fn a_forgotten_payout_is_not_made_anew_past_its_deadline(pool: PgPool) {
         StatusCode::ACCEPTED
     );
     bench.until_claims(&id, claims + 1).await;
-    assert_eq!(bench.fake.commands().len(), sent, "the disbursement was sent again");
+    assert_eq!(
+        bench.fake.commands().len(),
+        sent,
+        "the disbursement was sent again"
+    );
 }

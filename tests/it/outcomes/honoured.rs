@@ -102,7 +102,11 @@ async fn a_verdict_is_asked_for_again(pool: PgPool) {
     bench.fake.answers("/clients", &["close", CLIENT_DONE]);
     let id = gateway.send("CLIENT_CREATE", client("C-3")).await;
     bench.end_of(&gateway, &id).await;
-    assert_eq!(bench.fake.probes().len(), 4, "it is the same process of Fineract");
+    assert_eq!(
+        bench.fake.probes().len(),
+        4,
+        "it is the same process of Fineract"
+    );
     assert_eq!(bench.fake.commands().len(), 4, "the command was sent again");
 
     bench.fake.answers("/clients", &["close", CLIENT_DONE]);
@@ -110,7 +114,11 @@ async fn a_verdict_is_asked_for_again(pool: PgPool) {
     bench.fake.reads(METRICS, &process(1_795_100_000));
     let id = gateway.send("CLIENT_CREATE", client("C-4")).await;
     bench.end_of(&gateway, &id).await;
-    assert_eq!(bench.fake.probes().len(), 6, "it is another process of Fineract");
+    assert_eq!(
+        bench.fake.probes().len(),
+        6,
+        "it is another process of Fineract"
+    );
 }
 
 /// If an answer says nothing about keys, the gateway probes again. Meanwhile it sends no command, because the command
@@ -187,7 +195,11 @@ async fn what_is_harmless_twice_is_sent_again_unproven(pool: PgPool) {
     let id = gateway.send("LOAN_APPROVE", approve("L-1")).await;
     let end = bench.end_of(&gateway, &id).await;
     assert_eq!(end["status"], "success", "{end}");
-    assert_eq!(bench.fake.keys(), [1, 1], "the stored answer proves that keys are honoured");
+    assert_eq!(
+        bench.fake.keys(),
+        [1, 1],
+        "the stored answer proves that keys are honoured"
+    );
 }
 
 /// A process of Fineract could not be probed and has ended. The next process honours keys. Nobody knows what the first

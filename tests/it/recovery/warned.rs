@@ -41,6 +41,9 @@ async fn each_start_warns_while_the_payment_type_is_not_set(pool: PgPool) {
             line.contains("\"WARN\"") && line.contains("FINERACT_PAYMENT_TYPE is not set")
         });
         assert_eq!(warned, is_warned, "{log:?}");
-        serving.kill().await.expect("the gateway runs until it is killed");
+        serving
+            .kill()
+            .await
+            .expect("the gateway runs until it is killed");
     }
 }

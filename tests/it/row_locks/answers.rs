@@ -57,7 +57,10 @@ async fn ends_once(system: &System, gateway: &Caller, id: &str) {
 async fn an_answer_waits(pool: PgPool, select: &str) {
     let (system, gateway, id) = sent(&pool).await;
     let locked = lock(&pool, select).await;
-    eventually("the answer has waited for some seconds", async || age(&gateway).await >= 3).await;
+    eventually("the answer has waited for some seconds", async || {
+        age(&gateway).await >= 3
+    })
+    .await;
     others_go_on(&gateway, "OTHER").await;
     let metrics = gateway.get("/metrics").await.text;
     assert!(
@@ -100,7 +103,10 @@ async fn an_answer_that_the_database_refuses_is_kept_and_written_once_it_may_be(
         .execute(&mut *admin)
         .await
         .expect("the constraint is added");
-    eventually("the answer has waited for some seconds", async || age(&gateway).await >= 3).await;
+    eventually("the answer has waited for some seconds", async || {
+        age(&gateway).await >= 3
+    })
+    .await;
     others_go_on(&gateway, "OTHER").await;
     // The answer is stored with its attempt. If this process ended, another one would find the answer there.
     let kept = "SELECT status = 200 FROM attempt ORDER BY sent_at LIMIT 1";
@@ -136,7 +142,9 @@ async fn however_many_answers_wait_others_run(pool: PgPool) {
     assert!(age(&worker).await > 0);
     locked.rollback().await.expect("they are free");
     for id in ids {
-        let end = timeout(SOON, door.end_of(&id)).await.expect("the operation continues");
+        let end = timeout(SOON, door.end_of(&id))
+            .await
+            .expect("the operation continues");
         assert_eq!(end["status"], "success", "{end}");
     }
     assert_eq!(system.ledger().await.len(), 50);

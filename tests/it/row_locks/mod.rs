@@ -64,7 +64,11 @@ async fn accepting_goes_on_beside_a_locked_lane(pool: PgPool) {
     let update = rename("LOCKED");
     let refused = async {
         let refusing = gateway.operate("CLIENT_UPDATE", update.clone());
-        assert_unavailable(&timeout(SOON, refusing).await.expect("the gateway answers in time"));
+        assert_unavailable(
+            &timeout(SOON, refusing)
+                .await
+                .expect("the gateway answers in time"),
+        );
     };
     let others = async {
         for number in 0..10 {
@@ -161,7 +165,10 @@ async fn a_failure_is_read_beside_its_locked_lane_and_noted_afterwards(pool: PgP
     let locked = lock(&pool, "SELECT key FROM lane").await;
     let request = gateway.get(&format!("/fineract/track/{id}"));
     let read = timeout(Duration::from_secs(8), Answer::of(request)).await;
-    assert_eq!(read.expect("track answers in time").json()["status"], "failed");
+    assert_eq!(
+        read.expect("track answers in time").json()["status"],
+        "failed"
+    );
     locked.rollback().await.expect("it is free");
     let mut looking = connection(&pool).await;
     eventually("the reading of the failure is recorded", async || {

@@ -114,9 +114,7 @@ fn modules_use_only_what_stands_below_them() {
         }
         // The check above does not see a path that climbs two levels.
         if file.code.contains("super::super") {
-            offences.push(format!(
-                "{file}: super::super; write crate:: instead"
-            ));
+            offences.push(format!("{file}: super::super; write crate:: instead"));
         }
     }
     assert_none(&offences);

@@ -119,7 +119,9 @@ async fn it_stays_up_with_lines_that_work_until_a_signal() {
         let pid = demo.id().expect("the demo runs").to_string();
         let sent = Command::new("kill").args(["-s", signal, &pid]).status();
         assert!(sent.await.expect("kill runs").success());
-        let ended = timeout(DEADLINE, demo.wait()).await.expect("the demo ends after the signal");
+        let ended = timeout(DEADLINE, demo.wait())
+            .await
+            .expect("the demo ends after the signal");
         assert_eq!(ended.expect("a status").code(), Some(0), "{signal}");
         assert!(is_empty(&folder), "{signal}");
         let api = place(&shown, "Gateway");

@@ -28,7 +28,10 @@ async fn what_ended_beside_it_makes_no_claim_dear(pool: PgPool) {
     // The first claim of a new worker has to skip all dead rows.
     let worker = queue.claims();
     let whole = worker.explain_claim(&few).await.unwrap().buffers;
-    assert!(whole > 100, "{whole} buffers: the open transaction keeps no dead rows");
+    assert!(
+        whole > 100,
+        "{whole} buffers: the open transaction keeps no dead rows"
+    );
     assert_eq!(worker.claim(&few).await.unwrap(), 0);
     let next = worker.explain_claim(&few).await.unwrap().buffers;
     assert!(next < 20, "{next} buffers");
