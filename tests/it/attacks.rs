@@ -193,8 +193,8 @@ async fn being_passed_over_for_want_of_budget_does_not_begin_trouble_anew(pool: 
     );
 }
 
-/// A failure of a day ago no longer counts. An operation that is accepted after a cancel does not fail because of the
-/// cancel, because the person who cancels knows about it.
+/// A failure of a day ago no longer counts. The person who cancels knows about the cancel, so an operation that is
+/// accepted later does not fail because of it.
 #[sqlx::test]
 async fn what_follows_a_cancel_does_not_fall_because_of_a_forgotten_failure(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;

@@ -14,7 +14,7 @@ const ENOUGH: [(&str, &str); 4] = [
     ("FINERACT_PASSWORD", "password"),
 ];
 
-/// Starts the program with these settings. It must not start; returns the line that it prints.
+/// Runs the program with settings with which it cannot start. Returns the line that the program prints.
 async fn complaint(arguments: &[&str], variables: &[(&str, &str)]) -> String {
     let Ended {
         code,

@@ -38,8 +38,8 @@ async fn each_of_a_thousand_operations_takes_effect_once_and_in_order(pool: PgPo
     for step in 0..count {
         for (loan, operations) in loans.iter().enumerate() {
             let (operation_type, data) = operations[step].clone();
-            // Both processes accept. The test waits for each answer, because only then is the order of operations
-            // defined.
+            // Both processes accept operations. The test waits for each answer, because otherwise the order of
+            // acceptance is not defined.
             let to_victim = loan % 2 == 1 && step <= count / 2;
             let gateway = if to_victim { &victim } else { &survivor };
             accepted[loan].push(gateway.send(operation_type, data).await);

@@ -164,7 +164,7 @@ async fn whatever_shows_a_failure_counts_as_reading_it(pool: PgPool) {
         .await;
     assert!(is_read("client:c-1").await);
 
-    // A transaction.
+    // A transaction, read by the transactions API.
     let id = gateway.accept(&disburse).await;
     gateway.end_next(refused()).await;
     assert!(!is_read("loan:l").await);

@@ -193,8 +193,8 @@ async fn a_fineract_that_is_away_is_left_alone_and_used_again_when_it_is_back(po
             .expect("a sum")
             .unwrap_or_default()
     };
-    // The open circuit breaker admits one trial after 1 s, 2 s, 4 s and so on. Without it, there would be 30 every half
-    // second.
+    // The open circuit breaker admits one trial after 1 s, 2 s, 4 s and so on. Without it, there would be 30 claims
+    // every half second.
     let (before, since) = (tried().await, Instant::now());
     while since.elapsed() < Duration::from_secs(4) {
         let trials = tried().await - before;
@@ -243,7 +243,7 @@ async fn metrics_tell_what_happens_and_nothing_about_anybody(pool: PgPool) {
         (("gateway_in_flight_limit", ""), 1.0),
     ]);
     for ((name, labels), least) in expected {
-        // The tests of this process share one recorder.
+        // All tests in this process share one recorder of metrics, so a value may be higher.
         let value = metric(&gateway, name, labels).await;
         assert!(value >= least, "{name} {labels}: {value}");
     }

@@ -51,8 +51,8 @@ async fn the_same_reference_is_the_same_however_it_is_typed(pool: PgPool) {
     assert_eq!(sent.fetch_all(&pool).await.unwrap().len(), 1);
 }
 
-/// For ASCII, Postgres computes the same comparable form as the gateway, and finds stored UTRs by an index on that
-/// form. For all other characters the function returns NULL, and the gateway compares the UTRs itself.
+/// If a UTR is ASCII, the SQL function returns the same comparable form as the gateway, so that stored UTRs are found
+/// by an index. For any other UTR it returns NULL, and the gateway compares the UTRs itself.
 #[sqlx::test]
 async fn the_databases_form_is_the_gateways_or_none(pool: PgPool) {
     let ascii: String = (1..=127_u8).map(char::from).collect();

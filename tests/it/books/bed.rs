@@ -59,7 +59,8 @@ impl Bed {
         sqlx::raw_sql(sql).execute(&self.pool).await.unwrap();
     }
 
-    /// Sends an operation. Its command takes effect, but the answer is lost. Returns when it waits for its next try.
+    /// Sends an operation. Its command takes effect, but the answer is lost. Returns its tracking id when the operation
+    /// waits for its next try.
     pub(super) async fn lose_answer(
         &self,
         gateway: &Caller,
@@ -87,7 +88,7 @@ impl Bed {
     /// Restores Fineract from a backup that contains no clients and no loans.
     pub(super) async fn restore_to_nothing(&self) {
         self.admin("reset", &Value::Null).await;
-        // The new process must honour keys too; the gateway gets this as known.
+        // These tests are not about key probes. So the database gets the record that Fineract honours keys.
         sqlx::query!("DELETE FROM key_probe")
             .execute(&self.pool)
             .await

@@ -185,7 +185,7 @@ async fn an_operator_confirms_what_a_number_means(pool: PgPool) {
             json!({ "number": 7, "external_id": "C-1-renamed", "reason": "Renamed" }),
             404,
         ),
-        // The number is wrong, and then the external id is wrong.
+        // In the first confirmation the number is wrong, and in the second the external id.
         (
             "/lanes/client%3Ac-1/number",
             json!({ "number": 8, "external_id": "C-1-renamed", "reason": "Renamed" }),

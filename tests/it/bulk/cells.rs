@@ -1,5 +1,5 @@
-//! Cells of tables: a value that a spreadsheet has damaged is refused, and a value in a known other notation is
-//! accepted.
+//! Cells of tables: a value that a spreadsheet has damaged is refused, but some values may be written differently than
+//! in JSON.
 
 use serde_json::{Value, json};
 use sqlx::PgPool;

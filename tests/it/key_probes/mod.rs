@@ -72,8 +72,8 @@ async fn the_first_loan_of_a_fresh_installation_goes_through(pool: PgPool) {
     gateway
         .succeeds("LOAN_REPAYMENT", repayment("L-1", 5_000.0))
         .await;
-    // Some kinds of command could be probed on no object. The gateway probed them by repeating a command that had
-    // succeeded.
+    // For some kinds of command there was no object for a key probe. The gateway probed them by repeating a command
+    // that had succeeded.
     let expected: Vec<_> = [
         "approve",
         "create_client",
@@ -108,7 +108,7 @@ async fn a_probe_is_made_where_the_state_forbids_the_command(pool: PgPool) {
     gateway.succeeds("CLIENT_CREATE", client("C-3")).await;
     gateway.succeeds("LOAN_CREATE", loan("L-3", "C-3")).await;
     gateway.succeeds("LOAN_APPROVE", approve("L-3")).await;
-    // The gateway forgets the number of L-3, so only the pending loan is left for the probe of a disbursement.
+    // The gateway forgets the number of L-3, so it cannot use L-3 for a key probe. It uses the pending loan.
     sqlx::query!(
         "UPDATE lane SET resource_id = NULL WHERE key = $1",
         "loan:l-3"

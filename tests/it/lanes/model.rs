@@ -20,8 +20,8 @@ struct Live {
     creates: bool,
 }
 
-/// A failure on which later operations of a lane depend, up to the order `below`. There is the next create, or the
-/// first operation that was accepted after a cancel: whoever sends an operation after a cancel knows about the cancel.
+/// A failure on which later operations of a lane depend. `below` is the order of the first operation that does not
+/// depend on it: the next create, or the first operation after a cancel, because its caller knows about the cancel.
 #[derive(Debug)]
 struct Fallen {
     lane: Lane,

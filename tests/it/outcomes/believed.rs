@@ -31,7 +31,8 @@ async fn is_not_asked_after(pool: PgPool, failure: &str) {
     let gateway = bench.gateway().await;
     let id = gateway.send("LOAN_DISBURSE", disburse("L-1")).await;
     bench.until_commands(3).await;
-    // Fineract showed the key immediately before the failure: within less time than a slow claim takes.
+    // Fineract showed that it had the key immediately before the failure. The time between the two is shorter than a
+    // slow claim.
     sqlx::query!(
         "UPDATE attempt SET sent_at = (SELECT sent_at FROM attempt WHERE number = 3) WHERE number = 2"
     )
@@ -115,7 +116,8 @@ async fn a_success_of_a_loan_of_another_name_is_none_of_ours(pool: PgPool) {
     assert!(metrics.contains(alarm), "{metrics}");
 }
 
-/// The gateway created the client, and somebody has changed it since. An operator who has checked this may say so.
+/// The gateway created the client, and somebody has changed it since. An operator who has checked this may resolve the
+/// operation as succeeded.
 #[sqlx::test]
 async fn what_was_made_and_changed_since_can_be_resolved_as_succeeded(pool: PgPool) {
     let mut bench = Bench::start(pool).await;

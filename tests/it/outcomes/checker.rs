@@ -88,8 +88,8 @@ async fn a_rejected_command_fails(pool: PgPool) {
     }
 }
 
-/// Fineract stopped after the effect of an approved command, before it had recorded the approval. The checker is asked
-/// again and rejects the command, which has already taken effect.
+/// Fineract stopped after an approved command had taken effect, before it had recorded the approval. The checker is
+/// asked again and rejects the command, which has already taken effect.
 #[sqlx::test]
 async fn what_is_rejected_although_it_was_done_is_a_success(pool: PgPool) {
     let bench = Bench::start(pool).await;
@@ -171,7 +171,8 @@ async fn an_approval_that_fineract_refuses_ends_in_its_words(pool: PgPool) {
     assert_eq!(bench.fake.keys(), [1, 1]);
 }
 
-/// Fineract stopped after the effect of an approved command, before it had recorded it. The checker approved it again.
+/// Fineract stopped after an approved command had taken effect, before it had recorded the approval. The checker
+/// approved the command again.
 #[sqlx::test]
 async fn an_approval_that_is_refused_because_it_was_done_is_a_success(pool: PgPool) {
     let bench = Bench::start(pool).await;
@@ -247,7 +248,8 @@ async fn a_lost_makers_answer_is_no_failure_and_gets_no_second_command(pool: PgP
     assert!(gateway.shut_down().await);
 }
 
-/// The undo took effect, and Fineract stopped before it had recorded it. An undo leaves no trace that shows its effect.
+/// The undo took effect, and Fineract stopped before it had recorded the approval. An undo leaves no trace that shows
+/// its effect.
 #[sqlx::test]
 async fn an_undo_that_may_have_been_done_is_not_told_as_rejected(pool: PgPool) {
     let bench = Bench::start(pool).await;

@@ -1,4 +1,5 @@
-//! An operation that may have had an effect does not end before Fineract is read, even if its key or its time is over.
+//! An operation that may have had an effect does not end before the gateway has read Fineract. This is also so after a
+//! stored failure, and after `expires_at`.
 
 use serde_json::Value;
 use sqlx::PgPool;

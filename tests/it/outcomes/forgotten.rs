@@ -14,7 +14,7 @@ use crate::support::{
     operators::{Operator, park},
 };
 
-/// Longer than Fineract keeps keys, in seconds.
+/// A time in seconds. It is longer than Fineract keeps keys.
 const FORTY_DAYS: f64 = 3_456_000.0;
 
 /// An update that was sent, and then parked for longer than Fineract keeps keys.
@@ -91,8 +91,8 @@ async fn a_forgotten_key_is_not_asked_before_an_undo(pool: PgPool) {
     assert_eq!(bench.fake.commands().len(), sent);
 }
 
-/// If Fineract has forgotten a key, the key runs again like a new one. So the gateway does not send it after
-/// `expires_at`.
+/// If Fineract has forgotten a key, it executes the command again, as under a new key. So the gateway does not send the
+/// key after `expires_at`.
 #[sqlx::test]
 async fn a_forgotten_payout_is_not_made_anew_past_its_deadline(pool: PgPool) {
     let mut bench = Bench::start(pool).await;

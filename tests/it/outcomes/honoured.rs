@@ -66,7 +66,8 @@ async fn without_metrics_operations_go_on(pool: PgPool) {
     assert_eq!(end["status"], "success", "{end}");
 }
 
-/// A command that never reached Fineract is not repeated when it is sent. So keys need not be proven before.
+/// If a command never reached Fineract, sending it again is no repetition. So the gateway needs no proof that keys are
+/// honoured.
 #[sqlx::test]
 async fn what_never_arrived_needs_no_proof(pool: PgPool) {
     let bench = Bench::asking(pool).await;

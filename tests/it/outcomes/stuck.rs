@@ -30,8 +30,8 @@ impl Bench {
     }
 }
 
-/// The key was sent three times, and first this many seconds ago. Only the database knows this, because the gateway
-/// that sent the key has been restarted.
+/// The key was sent three times, for the first time this many seconds ago. Only the database knows this, because the
+/// gateway that sent the key has been restarted.
 pub(super) async fn long_stuck(bench: &Bench, gateway: Caller, seconds: f64) -> Caller {
     bench.until_commands(3).await;
     assert!(gateway.shut_down().await);

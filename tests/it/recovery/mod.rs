@@ -1,4 +1,4 @@
-//! Follows `docs/RECOVERY.md` step by step: after a restore nothing is done twice, and nothing cancelled is done.
+//! Follows `docs/RECOVERY.md` step by step: after a restore, nothing is done twice, and no cancelled operation runs.
 
 mod forgotten;
 mod warned;

@@ -1,4 +1,4 @@
-//! Waiting for a condition: one deadline for all tests, and the only pause in them.
+//! Waiting for a condition: the one deadline of all tests, and the only place where tests pause.
 
 use std::{
     fmt::Debug,

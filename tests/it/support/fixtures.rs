@@ -29,7 +29,7 @@ pub(crate) fn client(external_id: &str) -> Value {
             "activationDate": "01 January 2026" })
 }
 
-/// The payload of a `CLIENT_UPDATE`: another last name.
+/// The payload of a `CLIENT_UPDATE` that changes the last name.
 pub(crate) fn rename(external_id: &str) -> Value {
     json!({ "externalId": external_id, "lastname": "Rao" })
 }
@@ -46,7 +46,7 @@ pub(crate) fn loan_from(lender: &str, external_id: &str, client: &str) -> Value 
             "numberOfRepayments": 12, "interestRatePerPeriod": 8, "clientId": client })
 }
 
-/// The payload of a `LOAN_UPDATE`: another principal.
+/// The payload of a `LOAN_UPDATE` that changes the principal.
 pub(crate) fn principal(external_id: &str, principal: u64) -> Value {
     json!({ "externalId": external_id, "principal": principal })
 }

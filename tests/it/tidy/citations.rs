@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::assert_none;
 use super::source::{Source, files_under, read_lossy, root};
 
-/// The folder whose files a comment may cite without a heading.
+/// The folder of the facts. A citation without a heading is checked only if it names a file in this folder.
 const FACTS: &str = "docs/fineract/";
 
 #[test]

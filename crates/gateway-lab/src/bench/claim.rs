@@ -22,7 +22,7 @@ struct Measured {
     millis: Samples,
 }
 
-/// Claims from three queues in turn. All three have equally large tables: a queue with fewer operations that wait has
+/// Claims from three queues in turn. All three have equally large tables: a queue with fewer waiting operations has
 /// more ended ones.
 pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
     let bed = Bed::make("claim").await?;

@@ -111,7 +111,7 @@ async fn play(caller: &Caller, chapter: &Chapter, summary: &mut Summary) -> anyh
     Ok(())
 }
 
-/// Ctrl-C, and SIGTERM.
+/// The signals that end the demo: Ctrl-C and SIGTERM.
 #[derive(Debug)]
 struct Interrupt {
     interrupts: Signal,

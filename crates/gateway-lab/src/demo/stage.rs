@@ -139,7 +139,8 @@ async fn start_sandbox(stop: &CancellationToken) -> anyhow::Result<SocketAddr> {
     Ok(address)
 }
 
-/// The settings of the gateway. For a real Fineract, the settings about Fineract come from the environment first.
+/// The settings of the gateway. For a real Fineract, settings about Fineract in the environment replace the demo's
+/// defaults.
 fn config(
     arguments: &Arguments,
     postgres: &PrivatePostgres,

@@ -108,8 +108,8 @@ impl Connection {
             let name = format!("{}-{borrower}", self.name);
             let operations = self.plan.mix.operations(&name, number + borrower);
             let mut accepted = Vec::with_capacity(operations.len());
-            // The operations of one borrower are sent without a pause for the rate between them. Such a pause would
-            // count as part of their latency.
+            // The operations of one borrower are sent without pauses, even if a rate is set. A pause would count as
+            // part of their latency.
             let mut due = self.due(operations.len()).await;
             for operation in operations {
                 accepted.push((due, self.submit(&operation, due).await?));

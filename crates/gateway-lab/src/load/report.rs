@@ -104,7 +104,8 @@ impl Report {
         self.repeated_ids == 0 && self.not_succeeded == 0 && !lost && ledger
     }
 
-    /// Operations per second. Ended operations count if the load waited for the ends, otherwise accepted ones.
+    /// Operations per second. Ended operations count if the load waited for the ends. Otherwise accepted operations
+    /// count.
     pub(crate) fn per_second(&self) -> u64 {
         let count = if self.followed {
             self.end_micros.len()

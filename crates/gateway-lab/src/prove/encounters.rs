@@ -49,8 +49,8 @@ const SENT_AGAIN: Duration = Duration::from_secs(1);
 /// The time from acceptance to `expires_at` in [`UNREADABLE`]. `expires_at` passes while the loan cannot be read.
 const DEADLINE: Duration = Duration::from_millis(1_500);
 
-/// The delay of a late effect. Before it, the gateway has read that there is no effect yet, has sent a second command,
-/// and has undone the effect of the second command.
+/// The delay of a late effect. Before the late effect occurs, the gateway has read that there is no effect yet, has
+/// sent a second command, and has undone the effect of the second command.
 const LATE: Duration = Duration::from_secs(12);
 
 const fn of_back_office(name: &'static str, scenario: fn(&str, &str) -> Vec<Step>) -> Encounter {

@@ -43,7 +43,7 @@ pub(super) enum Card {
     },
     /// Another session keeps rows locked for longer than gateways wait for them.
     LockRows,
-    /// Another gateway on the same database is pointed to another Fineract.
+    /// Another gateway on the same database uses another Fineract.
     OtherFineract,
     /// Another gateway on the same database has a different setting.
     OtherSetting(Setting),
@@ -51,11 +51,11 @@ pub(super) enum Card {
     HoldAll,
     /// The database contains operations of a type that no gateway of the round knows, as after a rollback.
     UnknownType,
-    /// A fault of the sandbox, by its index in [`SANDBOX`], hits some requests.
+    /// A fault of the sandbox hits some requests. The number is its index in [`SANDBOX`].
     Sandbox(usize),
     /// Commands wait for this checker.
     Checker(Checker),
-    /// An encounter, by its index in [`ENCOUNTERS`].
+    /// An encounter. The number is its index in [`ENCOUNTERS`].
     Encounter(usize),
 }
 

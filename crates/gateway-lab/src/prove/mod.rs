@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `system`, `fineract`, `oversight` | the system under test: Postgres, the sandbox, gateway processes |
 //! | `plan`, `case`, `scenarios`, `impatient`, `encounters`, `requests`, `faults`, `sandbox_faults` | what a round does, derived from the seed alone |
-//! | `caller`, `batch`, `poller`, `track`, `chaos`, `checkers`, `neighbours`, `late_writer`, `actions` | the execution of that plan |
+//! | `caller`, `batch`, `poller`, `track`, `chaos`, `checkers`, `neighbours`, `late_writer`, `actions` | the execution of the plan |
 //! | `round`, `judge`, `ledger` | the collection and the comparison of the records of a round |
 //! | `tally`, `report` | the counts over all rounds, and the final report |
 

@@ -25,7 +25,8 @@ use fineract_sandbox::Sandbox;
 const PATIENCE: Duration = Duration::from_secs(15);
 /// How long an additional gateway runs.
 const ELSEWHERE: Duration = Duration::from_secs(4);
-/// How long the release of a hold may take. Gateways may be dead or stopped, and rows may be locked, meanwhile.
+/// The longest time for the release of a hold. A release may take long, because gateways may be dead or stopped, and
+/// rows may be locked.
 const RELEASED_WITHIN: Duration = Duration::from_secs(45);
 /// The number of rows that are locked at once.
 const ROWS_LOCKED: i64 = 3;
@@ -124,7 +125,7 @@ impl Chaos<'_> {
         }
     }
 
-    /// Waits until the database contains the number of a client. Only by such a number can a gateway notice that its
+    /// Waits until the database contains the number of a client. A gateway needs such a number to notice that its
     /// Fineract is another one. Then runs an additional gateway on the same database against another Fineract.
     pub(super) async fn run_against_other_fineract(&self) -> anyhow::Result<()> {
         let started = Instant::now();

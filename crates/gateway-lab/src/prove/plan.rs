@@ -75,7 +75,7 @@ impl Plan {
                 action: Action::Die,
                 point,
                 operation_type,
-                // An injection for a rare type acts when the type first passes the point. A second time may never come.
+                // An injection for a rare type acts when the type first passes the point. There may be no second time.
                 passing: if operation_type.is_none_or(|it| scenario_of_rare(it).is_some()) {
                     1
                 } else {
@@ -137,7 +137,8 @@ fn stop(card: Card, rng: &mut Rng) -> Option<Injection> {
     })
 }
 
-/// Deals `count` cards, after `dealt` cards were dealt before. A deck that is used up is shuffled and dealt again.
+/// Deals `count` cards. `dealt` is the number of cards that were dealt before. When all cards of the deck have been
+/// dealt, the deck is shuffled again.
 fn deal<T: Copy>(seed: u64, dealt: usize, count: usize, deck: &[T]) -> Vec<T> {
     (dealt..dealt + count)
         .filter_map(|number| {

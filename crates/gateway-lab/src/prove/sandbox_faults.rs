@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::fineract::WITH_EFFECT;
 use fineract_gateway::domain::OperationType;
 
-/// A fault of the sandbox, as a card.
+/// A fault of the sandbox that is played as a card.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SandboxFault {
     /// The sandbox's name of the fault.

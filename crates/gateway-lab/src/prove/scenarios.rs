@@ -67,7 +67,8 @@ pub(super) const SCENARIOS: [(Scenario, usize); 13] = [
     (in_a_batch, 1),
 ];
 
-/// The scenario with this type, if the type is rare. If an injection waits for the type, a round has more such cases.
+/// The scenario that contains this type, if the type is rare. A round has more cases of this scenario if an injection
+/// waits for the type.
 pub(super) fn scenario_of_rare(operation_type: OperationType) -> Option<Scenario> {
     match operation_type {
         OperationType::LoanReject | OperationType::LoanWithdraw => Some(turned_away),

@@ -45,8 +45,8 @@ const SETTINGS: [(&str, &str); 6] = [
     ("FINERACT_TIMEOUT_SECONDS", "2"),
     ("FINERACT_STUCK_AFTER_SECONDS", "3"),
     ("FINERACT_MAX_IN_FLIGHT", "8"),
-    // Before it is parked, a key that is stuck after an outage must have been tried three times, even with the longest
-    // backoffs.
+    // This is so long that a key that is stuck after an outage is tried three times before its operation is parked,
+    // even with the longest backoffs.
     ("RETRY_PARK_AFTER_SECONDS", "20"),
     ("WORKER_LEASE_SECONDS", "3"),
     ("SHUTDOWN_GRACE_SECONDS", "10"),

@@ -11,7 +11,8 @@ async fn what_ended_beside_it_makes_no_claim_dear(pool: PgPool) {
     let few = limits(32);
     let queue = Queue::new(pool);
     queue.fill_due(all.count).await.unwrap();
-    // A claim also searches again among the operations that became due within the last second. This excludes them.
+    // A claim also searches again among the operations that became due within the last second. The update below
+    // excludes such operations.
     queue
         .run("UPDATE operation SET due_at = now() - interval '1 minute'")
         .await

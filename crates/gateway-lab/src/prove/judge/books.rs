@@ -36,7 +36,7 @@ pub(in crate::prove) struct Accepted {
     pub(in crate::prove) value: Option<String>,
     /// The amount to disburse or repay, if the request has one.
     pub(in crate::prove) amount: Option<Amount>,
-    /// The operation that this one replaces, if it comes from a retry of all failed rows.
+    /// The operation that this operation replaces, if this operation comes from a retry of all failed rows.
     pub(in crate::prove) replaces: Option<OperationId>,
     /// When the operation was first sent, counted from the start of the round.
     pub(in crate::prove) sent_at: Duration,

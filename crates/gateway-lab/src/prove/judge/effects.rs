@@ -7,7 +7,8 @@ use rust_decimal::Decimal;
 use super::{Accepted, Books, Effect, Rule, Status, Violation};
 use fineract_gateway::domain::{OperationId, OperationType};
 
-/// A success has exactly one effect, with the requested values. A failure has none. No operation has two.
+/// The violations of one operation: a success must have exactly one effect, with the requested values. A failure must
+/// have no effect. No operation may have two effects.
 pub(super) fn of_operation(books: &Books, operation: &Accepted) -> Vec<Violation> {
     let mut violations = Vec::new();
     let mut object = |rule, detail: String| {
@@ -86,7 +87,7 @@ fn is_absent(books: &Books, operation: &Accepted) -> bool {
         })
 }
 
-/// Effects that belong neither to an accepted operation nor to another writer.
+/// A violation for each effect that belongs neither to an accepted operation nor to another writer.
 pub(super) fn without_operation(books: &Books) -> Vec<Violation> {
     let accepted: HashSet<OperationId> = books
         .operations
@@ -106,7 +107,7 @@ pub(super) fn without_operation(books: &Books) -> Vec<Violation> {
         .collect()
 }
 
-/// At the end, Fineract must show the values of the last effect on each client and loan.
+/// A violation for each client or loan for which Fineract does not show the values of the last effect at the end.
 pub(super) fn different_at_the_end(books: &Books) -> Vec<Violation> {
     let mut last: HashMap<&str, &Effect> = HashMap::new();
     for effect in &books.ledger {

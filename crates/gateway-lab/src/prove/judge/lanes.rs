@@ -11,7 +11,7 @@ const CLIENT_EXISTS: [&str; 2] = [
     "error.msg.platform.service.lock.conflict",
 ];
 
-/// Operations that have not ended, are not parked, and do not wait behind a parked operation.
+/// A violation for each operation that has not ended, is not parked, and does not wait behind a parked operation.
 pub(super) fn lost(books: &Books) -> Vec<Violation> {
     let mut parked: Vec<&Accepted> = books
         .operations
@@ -81,8 +81,8 @@ pub(super) fn succeeded_dependents(books: &Books) -> Vec<Violation> {
         .collect()
 }
 
-/// Whether the later operation is a create, or may be behind another create. Then it does not depend on the earlier
-/// operation.
+/// Whether the later operation is a create, or may be behind another create. Then the later operation does not depend
+/// on the earlier one.
 fn depends_on_another_create(books: &Books, earlier: &Accepted, later: &Accepted) -> bool {
     books.operations.iter().any(|create| {
         create.operation_type.is_create()

@@ -36,7 +36,7 @@ pub(super) enum Rule {
     DependentsFail,
     /// The gateway never disburses more than was approved.
     NotOverpaid,
-    /// An end never changes.
+    /// The end of an operation never changes.
     EndsAreFinal,
     /// One `Idempotency-Key` of a caller creates only one operation.
     OneOperationPerKey,
@@ -46,7 +46,7 @@ pub(super) enum Rule {
     StoppedStaysStopped,
     /// A create does not fail because of an earlier failure in the lane that the create writes.
     CreatesAreIndependent,
-    /// Every gateway answers once all disturbances have ended.
+    /// Every gateway answers after all disturbances have ended.
     GatewaysAnswer,
     /// A gateway sends nothing to a Fineract if the numbers in the database belong to another Fineract.
     OneFineract,

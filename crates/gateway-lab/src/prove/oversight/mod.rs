@@ -89,7 +89,7 @@ impl Oversight {
     }
 
     /// Looks at the operations of a type that have not ended and whose attempt has had no answer for a second. Returns
-    /// whether there are any, and all of them have been sent under a later key since.
+    /// `true` if there is such an operation, and all of them have since been sent under a later key.
     pub(in crate::prove) async fn continued_under_next_key(
         &self,
         operation_type: OperationType,
