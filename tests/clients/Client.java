@@ -1,4 +1,4 @@
-// As client.py, with java.net.http.
+// Does the same as client.py, with java.net.http.
 
 import java.io.BufferedReader;
 import java.io.InputStreamReader;

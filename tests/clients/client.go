@@ -1,4 +1,4 @@
-// As client.py, with Go's net/http.
+// Does the same as client.py, with Go's net/http.
 package main
 
 import (

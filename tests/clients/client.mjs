@@ -1,4 +1,4 @@
-// As client.py, with Node's own client.
+// Does the same as client.py, with Node's own HTTP client.
 import http from 'node:http';
 import readline from 'node:readline';
 

@@ -1,5 +1,5 @@
-"""Reads one request a line (name, method, URL, headers as JSON, size of the body, status), sends each many times,
-and says how often the answer arrived."""
+"""Reads one request per line (name, method, URL, headers as JSON, size of the body, expected status).
+Sends each request many times, and prints how often the expected answer arrived."""
 import json
 import sys
 

@@ -1,4 +1,4 @@
-//! Sequences by which a reviewer made an earlier version pay, tell or wait wrongly.
+//! Sequences of requests with which a reviewer made an earlier version pay, report or wait wrongly.
 
 use std::time::Duration;
 
@@ -40,8 +40,8 @@ async fn state(pool: &PgPool, id: &str) -> String {
         .unwrap()
 }
 
-/// Both failures have dependents: the second one's are not forgotten for the first one's. The payout behind an
-/// update that expired is not made.
+/// Two failures in one lane have dependents at the same time. The dependents of the second failure must fail too. So
+/// the disbursement behind the expired update is not sent.
 #[sqlx::test]
 async fn what_stands_behind_the_second_of_two_that_expire_together_fails_with_it(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
@@ -58,7 +58,7 @@ async fn what_stands_behind_the_second_of_two_that_expire_together_fails_with_it
     assert_eq!(state(&pool, &payout).await, "failed");
 }
 
-/// The same where somebody cancels while dependents of a failure further ahead are still to be ended.
+/// As above, but the second failure is a cancel. At that time, dependents of an earlier failure have not ended yet.
 #[sqlx::test]
 async fn what_stands_behind_one_that_is_cancelled_in_a_falling_lane_fails_with_it(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
@@ -76,8 +76,8 @@ async fn what_stands_behind_one_that_is_cancelled_in_a_falling_lane_fails_with_i
     assert_eq!(state(&pool, &payout).await, "failed");
 }
 
-/// A failure before the create, which is told later, does not make the one behind the create read: what is
-/// accepted within the minute does not know of it.
+/// No caller has read the failure of an update behind a create. Then an operation before the create fails too. The
+/// update's failure must still count as unread: a disbursement that is accepted within a minute depends on it.
 #[sqlx::test]
 async fn an_unread_failure_behind_a_create_stays_unread_when_one_before_it_fails(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
@@ -96,7 +96,8 @@ async fn an_unread_failure_behind_a_create_stays_unread_when_one_before_it_fails
     assert_eq!(state(&pool, &payout).await, "failed");
 }
 
-/// A sweep has chosen it, and waits for its lane; meanwhile an operator is told that it may run until 2099.
+/// The sweep has chosen an expired operation, and waits for the lock of its lane. Meanwhile an operator sets its
+/// `expires_at` to 2099. So the sweep must check `expires_at` again when it has the lock.
 #[sqlx::test]
 async fn a_sweep_looks_at_the_deadline_once_more_when_it_has_the_row(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
@@ -123,8 +124,9 @@ async fn a_sweep_looks_at_the_deadline_once_more_when_it_has_the_row(pool: PgPoo
     assert_eq!(state(&pool, &id).await, "ready");
 }
 
-/// The time that it was on hold is left out of its trouble, which must not begin in the future for that: it
-/// would not be parked, and tried at the quickest pace, for as long again.
+/// The time on hold does not count as time of retrying, so a release moves `reason_since`. But `reason_since` must not
+/// be in the future. Otherwise the gateway would not park the operation, and would try it with the shortest backoff,
+/// for the same time again.
 #[sqlx::test]
 async fn a_hold_does_not_move_trouble_into_the_future(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
@@ -147,10 +149,11 @@ async fn a_hold_does_not_move_trouble_into_the_future(pool: PgPool) {
         .fetch_one(&pool)
         .await
         .unwrap();
-    assert!(is_past, "the trouble begins in the future");
+    assert!(is_past, "`reason_since` is in the future");
 }
 
-/// What Fineract has kept locked for days is parked, however often it was passed over in between.
+/// Fineract has kept an object locked for days. The operation must be parked, even if it was sometimes not tried
+/// because the retry budget was used up.
 #[sqlx::test]
 async fn being_passed_over_for_want_of_budget_does_not_begin_trouble_anew(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
@@ -190,7 +193,8 @@ async fn being_passed_over_for_want_of_budget_does_not_begin_trouble_anew(pool: 
     );
 }
 
-/// An older failure that nobody ever read is long forgotten; whoever cancels today knows of what he does.
+/// A failure of a day ago no longer counts. The person who cancels knows about the cancel, so an operation that is
+/// accepted later does not fail because of it.
 #[sqlx::test]
 async fn what_follows_a_cancel_does_not_fall_because_of_a_forgotten_failure(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
@@ -211,7 +215,7 @@ async fn what_follows_a_cancel_does_not_fall_because_of_a_forgotten_failure(pool
     assert_eq!(state(&pool, &next).await, "ready");
 }
 
-/// Rows of a newer gateway could fill each look of the sweep; what this one knows expires all the same.
+/// Rows of an unknown type could fill every batch of the sweep. An operation of a known type must expire nevertheless.
 #[sqlx::test]
 async fn expired_rows_of_an_unknown_type_do_not_hide_the_others(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
@@ -228,7 +232,8 @@ async fn expired_rows_of_an_unknown_type_do_not_hide_the_others(pool: PgPool) {
     assert_eq!(state(&pool, &id).await, "failed");
 }
 
-/// Many clients send a content type with every POST; so did scripts before a retry had a body.
+/// Many HTTP clients send a `Content-Type` with every POST, even without a body. So do scripts from the time when a
+/// retry had no body.
 #[sqlx::test]
 async fn a_retry_with_a_content_type_and_no_body_is_a_retry(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;

@@ -1,4 +1,4 @@
-//! A gateway that cannot start says why in one line and exits with 2.
+//! A gateway that cannot start prints the reason in one line and exits with 2.
 
 use sqlx::{ConnectOptions as _, PgPool};
 
@@ -14,7 +14,7 @@ const ENOUGH: [(&str, &str); 4] = [
     ("FINERACT_PASSWORD", "password"),
 ];
 
-/// What a start with these settings complains about.
+/// Runs the program with settings with which it cannot start. Returns the line that the program prints.
 async fn complaint(arguments: &[&str], variables: &[(&str, &str)]) -> String {
     let Ended {
         code,
@@ -84,13 +84,13 @@ async fn a_database_that_is_not_migrated_is_said(pool: PgPool) {
     assert_eq!(said, expected);
 }
 
-/// What a start on this database complains about.
+/// The line that `serve` prints when it cannot start with this database.
 pub(crate) async fn refusal(database_url: &str) -> String {
     let variables = [&ENOUGH[..], &[("DATABASE_URL", database_url)]].concat();
     complaint(&["serve"], &variables).await
 }
 
-/// What the lab tells the gateways that it breaks is no setting, and no gateway of a deployment obeys it.
+/// The variables by which the lab controls its gateways are no settings. The product refuses to start with them.
 #[tokio::test]
 async fn what_the_lab_says_is_not_obeyed() {
     for (name, value) in [
@@ -116,13 +116,13 @@ async fn what_the_lab_says_is_not_obeyed() {
     }
 }
 
-/// Nothing of the lab is in the binary: no point at which it dies, no wrong that it does, no sandbox, no bench's SQL.
+/// The product's binary contains nothing of the lab: no fault point, no sabotage, no sandbox, no SQL of the bench.
 #[test]
 fn nothing_of_the_lab_is_in_the_binary() {
     let binary = std::fs::read(env!("CARGO_BIN_EXE_fineract-gateway")).expect("it is built");
     let binary = String::from_utf8_lossy(&binary);
     let holds = |text: &str| binary.contains(text);
-    // Looked for in the same way, and there.
+    // This text is in the binary, so the search works.
     assert!(holds("gateway_backlog"));
     for text in [
         "after_group_commit",

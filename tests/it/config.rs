@@ -1,4 +1,4 @@
-//! Settings: defaults, every problem at once by its variable's name, and no secret in sight.
+//! Settings: the defaults, all problems at once by the names of the variables, and no secret in a message.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -22,13 +22,13 @@ const ENOUGH: [(&str, &str); 5] = [
     ("FINERACT_PASSWORD", "hush-fineract"),
 ];
 
-/// Reads [`ENOUGH`] settings with these on top.
+/// Reads the settings [`ENOUGH`], with these changes.
 fn read(changes: &[(&str, &str)]) -> Result<Config, ConfigProblems> {
     let variables: BTreeMap<_, _> = ENOUGH.iter().chain(changes).copied().collect();
     Config::read(|name| variables.get(name).map(|value| (*value).to_owned()))
 }
 
-/// The variables that are complained about, in order.
+/// The variables that the error names, in order.
 fn complaints(result: Result<Config, ConfigProblems>) -> Vec<&'static str> {
     let problems = result.err().map(|problems| problems.0).unwrap_or_default();
     problems.iter().map(|problem| problem.variable).collect()
@@ -84,7 +84,7 @@ fn lists_are_read_entry_by_entry() {
     assert_eq!(config.http.base_paths, ["/api", "/api/v1"]);
 }
 
-/// Settings, each with a value that is wrong.
+/// Settings with one wrong value each.
 const WRONG: &[(&str, &str)] = &[
     ("ROLE", "both"),
     ("HTTP_LISTEN", "8080"),
@@ -234,14 +234,14 @@ fn secrets_come_from_files_and_are_never_shown() {
     assert!(!format!("{config:?}").contains("hush"), "{config:?}");
 
     for changes in [
-        // Both.
+        // Both the variable and the file.
         vec![("INTERNAL_TOKENS_FILE", path)],
-        // Not there.
+        // A file that does not exist.
         vec![
             ("INTERNAL_TOKENS", ""),
             ("INTERNAL_TOKENS_FILE", "/no/such/file"),
         ],
-        // Empty.
+        // An empty file.
         vec![
             ("INTERNAL_TOKENS", ""),
             ("INTERNAL_TOKENS_FILE", "/dev/null"),

@@ -1,4 +1,4 @@
-//! A thousand operations over a hundred loans, run by two processes of which one is killed.
+//! A thousand operations on a hundred loans, run by two processes. One process is killed.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use crate::support::{
 const LOANS: usize = 100;
 const UPDATES: u64 = 6;
 
-/// The operations of one loan, in their order; its client's lane and its own.
+/// The operations of one loan and its client, in their order.
 fn operations_of(loan: usize) -> Vec<(&'static str, Value)> {
     let (client, id) = (format!("C-{loan}"), format!("L-{loan}"));
     let mut operations = vec![
@@ -38,7 +38,8 @@ async fn each_of_a_thousand_operations_takes_effect_once_and_in_order(pool: PgPo
     for step in 0..count {
         for (loan, operations) in loans.iter().enumerate() {
             let (operation_type, data) = operations[step].clone();
-            // Both accept; an order is only promised to one who waits for the answer.
+            // Both processes accept operations. The test waits for each answer, because otherwise the order of
+            // acceptance is not defined.
             let to_victim = loan % 2 == 1 && step <= count / 2;
             let gateway = if to_victim { &victim } else { &survivor };
             accepted[loan].push(gateway.send(operation_type, data).await);

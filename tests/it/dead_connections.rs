@@ -1,4 +1,4 @@
-//! Connections to the database that die without a word: no answer, no end, nothing refused.
+//! Connections to the database that die without notice: no answer arrives, and the connection is not closed.
 
 use std::{
     net::SocketAddr,
@@ -29,7 +29,7 @@ use crate::{
     },
 };
 
-/// What stands between the gateway and its database.
+/// A TCP proxy between the gateway and its database.
 struct Line {
     address: SocketAddr,
     faults: Arc<Faults>,
@@ -37,11 +37,11 @@ struct Line {
 
 #[derive(Default)]
 struct Faults {
-    /// Raised: the connections there are pass nothing on any more. Those that come later do.
+    /// When this is raised, the existing connections pass nothing on any more. Later connections do.
     deaths: watch::Sender<u32>,
-    /// The next connection that commits dies when its commit has been passed on.
+    /// While this is set, the next connection with a commit dies after it has passed on the commit.
     dies_at_commit: watch::Sender<bool>,
-    /// No transaction begins while this is set: what begins one is passed on afterwards.
+    /// While this is set, no transaction begins. Each `BEGIN` is passed on afterwards.
     holds_begins: watch::Sender<bool>,
 }
 
@@ -82,7 +82,8 @@ impl Line {
     }
 }
 
-/// Passes both ways on until one side ends, or the connection dies; then both sides are held open, for ever.
+/// Passes bytes on in both directions until one side ends or the connection dies. A dead connection stays open for
+/// ever.
 async fn pass_on(near: TcpStream, far: TcpStream, faults: Arc<Faults>) {
     let mut deaths = faults.deaths.subscribe();
     let mut holds_begins = faults.holds_begins.subscribe();
@@ -125,7 +126,7 @@ async fn read(from: &mut OwnedReadHalf) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// A gateway whose database is at the other end of a line, and the database itself.
+/// A gateway whose database is behind a proxy, and a direct connection to this database.
 struct Bed {
     line: Line,
     system: System,
@@ -158,7 +159,7 @@ impl Bed {
         }
     }
 
-    /// That a client was created, and once.
+    /// Asserts that the operation has succeeded and has had one effect.
     async fn ends_once(&self, tracking_id: &str) {
         let end = self.gateway.end_of(tracking_id).await;
         assert_eq!(end["status"], "success", "{end}");
@@ -173,7 +174,7 @@ async fn in_the_middle_of_statements(postgres: &PrivatePostgres) {
     eventually("executed", async || bed.system.ledger().await.len() == 1).await;
     run("LOCK TABLE payload", &mut bed.database).await;
     let dying = async {
-        // Accepting, claiming and settling, each in the middle of a statement.
+        // An accept, a claim and a completion are each in the middle of a statement.
         eventually("all three wait", async || {
             waiting(&mut bed.database).await >= 3
         })
@@ -221,7 +222,7 @@ async fn before_a_transaction_begins(postgres: &PrivatePostgres) {
     bed.line.hold_begins(true);
     let refused = bed.gateway.operate("CLIENT_CREATE", client("REFUSED"));
     assert_unavailable(&refused.await);
-    // It begins all the same, and nobody may be given its connection before it has been rolled back.
+    // The transaction begins nevertheless. Nobody may use its connection until the transaction is rolled back.
     bed.line.hold_begins(false);
     eventually("rolled back", async || {
         sqlx::query_scalar::<_, bool>(
@@ -241,7 +242,7 @@ async fn before_a_transaction_begins(postgres: &PrivatePostgres) {
 
 /// How many of the gateway's statements wait for a lock.
 async fn waiting(database: &mut PgConnection) -> i64 {
-    // In a transaction it would see the same again.
+    // Without this, the statistics would stay the same within a transaction.
     run("SELECT pg_stat_clear_snapshot()", database).await;
     sqlx::query_scalar(
         "SELECT count(*) FROM pg_stat_activity
@@ -273,7 +274,7 @@ async fn under_every_connection(postgres: &PrivatePostgres) {
     for answer in &refused {
         assert_unavailable(answer);
     }
-    // All were given up by now; what replaces them is there a few seconds later.
+    // The gateway has given up all connections. It replaces them within a few seconds.
     let given_up = Instant::now();
     eventually("accepted", async || {
         let answer = bed.gateway.operate("CLIENT_CREATE", client("LATER")).await;

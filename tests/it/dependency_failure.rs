@@ -1,4 +1,4 @@
-//! What falls with a failure, and what does not; and who ends what.
+//! Which operations fail as dependents of a failure, and which claim may end an operation.
 
 use std::time::Duration;
 
@@ -26,8 +26,8 @@ async fn states(pool: &PgPool) -> Vec<String> {
         .unwrap()
 }
 
-/// The failure was forgotten when it was accepted. That a clock steps back then, and the next one falls,
-/// changes nothing for the one that may have been sent by now.
+/// A failure no longer counted when an operation was accepted. Then a clock steps back: the failure counts again for
+/// the next operation, which fails. The first operation must not fail, because it may have been sent by now.
 #[sqlx::test]
 async fn what_runs_already_does_not_fall_when_a_clock_steps_back(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
@@ -71,8 +71,8 @@ async fn in_order(pool: &PgPool) -> Vec<String> {
         .unwrap()
 }
 
-/// Whoever sends a corrected create at once has not read the failure yet: it does not fail with what it
-/// corrects, and what comes behind it depends on it.
+/// A caller sends a corrected create before anybody has read the failure. The corrected create must not fail because of
+/// that failure. The operations behind the corrected create depend on it.
 #[sqlx::test]
 async fn a_corrected_create_does_not_fail_with_what_it_corrects(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
@@ -96,7 +96,7 @@ async fn a_corrected_create_does_not_fail_with_what_it_corrects(pool: PgPool) {
     );
 }
 
-/// The same, all sent before the first has failed.
+/// As above, but all operations are sent before the first one has failed.
 #[sqlx::test]
 async fn a_create_stands_on_its_own_also_when_it_waited(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
@@ -125,7 +125,7 @@ async fn a_create_stands_on_its_own_also_when_it_waited(pool: PgPool) {
     assert_eq!(in_order(&pool).await, ["failed"; 8]);
 }
 
-/// A loan's create reads its client's lane, where it depends on the client.
+/// A `LOAN_CREATE` reads the lane of its client. There it depends on the client.
 #[sqlx::test]
 async fn a_loan_fails_with_its_client_and_not_with_an_earlier_application(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
@@ -143,7 +143,7 @@ async fn a_loan_fails_with_its_client_and_not_with_an_earlier_application(pool: 
     );
 }
 
-/// Every surface that shows a failure counts as having read it.
+/// Every route that shows a failure counts as a reading of the failure.
 #[sqlx::test]
 async fn whatever_shows_a_failure_counts_as_reading_it(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
@@ -156,7 +156,7 @@ async fn whatever_shows_a_failure_counts_as_reading_it(pool: PgPool) {
             .unwrap()
     };
 
-    // A batch's summary, on a page that shows none of its rows.
+    // The summary of a batch, on a page that shows none of its rows.
     bulk.schedule("r", vec![client_create("C-1")]).await;
     gateway.end_next(refused()).await;
     assert!(!is_read("client:c-1").await);
@@ -164,14 +164,14 @@ async fn whatever_shows_a_failure_counts_as_reading_it(pool: PgPool) {
         .await;
     assert!(is_read("client:c-1").await);
 
-    // A transaction.
+    // A transaction, read by the transactions API.
     let id = gateway.accept(&disburse).await;
     gateway.end_next(refused()).await;
     assert!(!is_read("loan:l").await);
     gateway.transaction_status(&id).await;
     assert!(is_read("loan:l").await);
 
-    // An operator's look, and an operator's cancel.
+    // An operator inspects an operation, and an operator cancels an operation.
     let id = gateway.accept(&client_create("C-2")).await;
     gateway.end_next(refused()).await;
     assert!(!is_read("client:c-2").await);
@@ -217,12 +217,15 @@ async fn an_attempt_that_lost_its_claim_ends_nothing_beside_the_one_that_has_it(
         reason_code: "test",
         counts: Some(true),
     };
-    // At once, so in one batch.
+    // Both complete at the same time, so both are in one group commit.
     let (of_lost, of_holding) = tokio::join!(complete(&lost, end), complete(&holding, again));
     assert!(!of_lost.unwrap());
     assert!(of_holding.unwrap());
     assert_eq!(states(&pool).await, ["ready"]);
     let left = "SELECT (SELECT count(*) FROM lane_entry) - (SELECT count(*) FROM result)";
     let left: i64 = sqlx::query_scalar(left).fetch_one(&pool).await.unwrap();
-    assert_eq!(left, 1, "it keeps its place, and has no result");
+    assert_eq!(
+        left, 1,
+        "the operation keeps its lane entry, and has no result"
+    );
 }

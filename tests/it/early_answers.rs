@@ -1,5 +1,5 @@
-//! Answers that are given before a request's body was read: the caller that writes first and reads then
-//! gets them, on every route.
+//! Answers that the gateway sends before it has read the body of the request. A caller that first writes its whole body
+//! and then reads must receive the answer, on every route.
 
 use std::time::Instant;
 
@@ -12,7 +12,7 @@ use tokio::{
 
 use crate::support::{API_KEY, OPS_TOKEN, TOKEN, TestGateway, eventually::DEADLINE};
 
-/// More than the buffers of both ends hold, so that the body can only be written if it is read.
+/// More than the buffers of both ends can hold. So the body can be written only if the gateway reads it.
 const LARGE: usize = 20 * 1024 * 1024;
 const ID: &str = "406362bf-f3da-4bc6-a506-d67e0878b7b6";
 
@@ -22,7 +22,8 @@ async fn connect(gateway: &TestGateway) -> TcpStream {
         .expect("the gateway listens")
 }
 
-/// Writes a head and a whole body, and only then reads; what the gateway says until it closes.
+/// Writes a head and a whole body, and only then reads. Returns all that the gateway sends until it closes the
+/// connection.
 async fn write_then_read(gateway: &TestGateway, head: &str, size: usize) -> String {
     let talk = async {
         let mut stream = connect(gateway).await;
@@ -140,7 +141,7 @@ async fn who_asks_first_is_told_not_to_send_its_body(pool: PgPool) {
         .unwrap()
         .unwrap();
     assert_eq!(&start, b"HTTP/1.1 401");
-    // It may not have waited for the answer, and sends its body all the same.
+    // A client may send its body without waiting for the answer.
     stream.write_all(&vec![b' '; 2_000_000]).await.unwrap();
     let mut rest = String::new();
     timeout(DEADLINE, stream.read_to_string(&mut rest))
@@ -163,7 +164,7 @@ async fn what_is_left_is_read_for_ten_seconds_and_no_longer(pool: PgPool) {
     let reading = stream.read_to_string(&mut answer);
     timeout(DEADLINE, reading)
         .await
-        .expect("it is closed")
+        .expect("the gateway closes the connection")
         .unwrap();
     assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
     let lasted = started.elapsed();
@@ -185,7 +186,9 @@ async fn a_body_without_an_end_is_not_read_for_ever(pool: PgPool) {
         }
         pieces
     };
-    let pieces = timeout(DEADLINE, writing).await.expect("it is closed");
-    // 32 MiB, and what the buffers of both ends hold.
+    let pieces = timeout(DEADLINE, writing)
+        .await
+        .expect("the gateway closes the connection");
+    // 32 MiB, and the content of the buffers of both ends.
     assert!((32..64).contains(&pieces), "{pieces} MiB");
 }

@@ -1,4 +1,4 @@
-//! When an operation is told to have expired.
+//! When an operation is reported as expired.
 
 use fineract_gateway::domain::{OperationType, TrackingId};
 use reqwest::StatusCode;
@@ -11,13 +11,13 @@ use crate::support::{
     operators::Operator,
 };
 
-/// An attempt may be about to be committed whose statement began before the deadline: what is told must
-/// be what the row says.
+/// A worker may commit an attempt after `expires_at` if its statement began before that time. So the reported status
+/// must depend on the stored row, not on the clock.
 #[sqlx::test]
 async fn a_transaction_has_expired_once_its_row_says_so(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
     let status = async |id: &str| gateway.transaction_status(id).await;
-    // The second of each lane waits for the first.
+    // In each lane, the second operation waits for the first.
     let mut ids = Vec::new();
     for (loan_id, expires_at) in [("L-1", FUTURE), ("L-1", PAST), ("L-2", PAST), ("L-2", PAST)] {
         let body = expiring(loan_disburse(loan_id), expires_at);
@@ -35,7 +35,7 @@ async fn a_transaction_has_expired_once_its_row_says_so(pool: PgPool) {
         assert_eq!(status(id).await, expected);
     }
 
-    // An attempt of the third is about to be committed: it holds the row.
+    // An attempt of the third operation is about to be committed. Its transaction has locked the row.
     let third: TrackingId = ids[2].parse().unwrap();
     let claimed = gateway.store.claim(&limits).await.unwrap();
     assert_eq!(claimed[0].id, third.id);
@@ -64,7 +64,7 @@ async fn a_transaction_has_expired_once_its_row_says_so(pool: PgPool) {
     let told = [
         "processing",
         "expired",
-        // It was sent in time, and goes on.
+        // The third operation was sent in time, and continues.
         "sent_to_provider",
         "expired",
     ];
@@ -78,7 +78,7 @@ async fn a_transaction_has_expired_once_its_row_says_so(pool: PgPool) {
     );
 }
 
-/// A lock that somebody forgot holds up what stands there, and nothing else.
+/// A forgotten lock delays only the operations of the locked lane.
 #[sqlx::test]
 async fn a_locked_lane_expires_later_than_the_others(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;

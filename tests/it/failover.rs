@@ -1,4 +1,4 @@
-//! The database goes away, and comes back.
+//! The database becomes unavailable, and then available again.
 
 use private_postgres::{Options, PrivatePostgres};
 use serde_json::json;
@@ -37,7 +37,7 @@ async fn a_database_that_was_away_is_used_again_at_the_first_request() {
     let mut postgres = postgres();
     let system = System::on(&postgres.url("postgres")).await;
     let gateway = system.process().await;
-    // A pool full of connections, each of which will be broken.
+    // The pool is full of connections, and each of them will be broken.
     let accepted = futures_util::future::join_all((0..40).map(|n| {
         let data = client(&format!("BEFORE-{n}"));
         gateway.send("CLIENT_CREATE", data)
@@ -67,7 +67,7 @@ async fn a_database_that_was_away_is_used_again_at_the_first_request() {
     assert_eq!(
         count(&mut connection, "operation").await,
         60,
-        "those refused left nothing"
+        "refused operations left no rows"
     );
     assert_eq!(system.ledger().await.len(), 60);
 }
@@ -103,7 +103,7 @@ async fn what_fineract_said_while_the_database_was_away_is_not_lost() {
     assert_eq!(
         count(&mut connection, "attempt").await,
         1,
-        "it was not asked again"
+        "the command was not sent again"
     );
 }
 
@@ -146,7 +146,7 @@ async fn killed_backends_halve_nothing(pool: PgPool) {
     assert_eq!(system.ledger().await.len(), accepted.len());
 }
 
-/// Terminates the gateway's backend that `waits`, as soon as there is one.
+/// Terminates the backend of the gateway that commits and `waits`, as soon as there is one.
 async fn terminate_who(waits: &str, connection: &mut PgConnection) {
     let terminate = format!(
         "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
@@ -176,7 +176,7 @@ async fn a_commit_that_was_not_answered_is_asked_for() {
     let mut connection = PgConnection::connect(&postgres.url("postgres"))
         .await
         .expect("a connection");
-    // Terminated in the middle of its commit: it has not taken place.
+    // The backend is terminated during the commit, so the transaction is rolled back.
     run(
         "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$
          BEGIN PERFORM pg_sleep(20); RETURN NULL; END $$;
@@ -192,7 +192,7 @@ async fn a_commit_that_was_not_answered_is_asked_for() {
     assert_unavailable(&answer);
     assert_eq!(count(&mut connection, "operation").await, 0);
 
-    // Terminated while it waits for a standby, after the commit: it has.
+    // The backend is terminated after the commit, while it waits for a standby. So the transaction is committed.
     run("DROP FUNCTION slow CASCADE", &mut connection).await;
     run(
         "ALTER SYSTEM SET synchronous_standby_names = 'nobody'",
@@ -203,7 +203,7 @@ async fn a_commit_that_was_not_answered_is_asked_for() {
     let terminated = CancellationToken::new();
     let sending = async {
         let mut sent = 0;
-        // The first ones may be quicker than the setting.
+        // The first operations may be accepted before the setting takes effect.
         while !terminated.is_cancelled() {
             gateway.send("CLIENT_CREATE", client("C")).await;
             sent += 1;
@@ -218,7 +218,7 @@ async fn a_commit_that_was_not_answered_is_asked_for() {
     assert_eq!(count(&mut connection, "operation").await, sent);
 }
 
-/// Makes writes to a table fail as they do on a full disk, until it is emptied again.
+/// Makes inserts into a table fail as on a full disk, until [`empty_disk`] is called.
 async fn fill_disk(pool: &PgPool, table: &str) {
     let statements = format!(
         "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -247,7 +247,7 @@ async fn ends_well(gateway: &Caller, tracking_id: &str) {
 async fn a_full_disk_refuses_whole_operations(pool: PgPool) {
     let system = System::start(&pool).await;
     let gateway = system.gateway().await;
-    // The last table of the transaction: what stands before it must go as well.
+    // This is the last table that an accept writes. The rows of the other tables must be rolled back too.
     fill_disk(&pool, "lane_entry").await;
     assert_unavailable(&gateway.operate("CLIENT_CREATE", client("C")).await);
     let mut connection = pool.acquire().await.unwrap();
@@ -276,6 +276,6 @@ async fn a_completion_that_finds_the_disk_full_is_tried_until_it_is_written(pool
     assert_eq!(
         count(&mut connection, "attempt").await,
         2,
-        "neither was asked again"
+        "neither command was sent again"
     );
 }

@@ -1,4 +1,4 @@
-//! A Fineract that gives the answers that a test sets, over real TCP, for behaviour that the sandbox does not have.
+//! A fake Fineract for behaviour that the sandbox does not have. Over real TCP, it gives the answers that a test sets.
 
 use std::{
     collections::VecDeque,
@@ -15,9 +15,9 @@ use tokio::{
 
 use crate::support::eventually::DEADLINE;
 
-/// The time of the fake's clock, which never moves.
+/// The time of the fake's clock, which does not run.
 const DATE: &str = "Sat, 21 Nov 2026 08:30:55 GMT";
-/// The same, in seconds.
+/// The same time, in seconds since 1970.
 pub(crate) const NOW: u64 = 1_795_249_855;
 
 /// A command that arrived.
@@ -29,7 +29,7 @@ pub(crate) struct Seen {
     pub(crate) body: String,
 }
 
-/// What is answered to commands that contain a text: one after the other, the last again and again.
+/// The answers to commands that contain a text, one after the other. The last answer is repeated.
 struct Script {
     needle: String,
     words: VecDeque<String>,
@@ -45,7 +45,7 @@ struct State {
     pages: Vec<String>,
 }
 
-/// A listening fake; it ends with its test's runtime.
+/// A fake that listens. It ends with the runtime of its test.
 #[derive(Clone)]
 pub(crate) struct FakeFineract {
     address: SocketAddr,
@@ -80,8 +80,9 @@ impl FakeFineract {
         format!("http://{}/fineract-provider/api/v1", self.address)
     }
 
-    /// Answers commands whose path or body contains `needle`, one after the other: a status, `c` where
-    /// it is a stored answer, and the body; or `hang`, `close`, `hold` until it is released and then 200.
+    /// Answers commands whose path or body contains `needle`, with one word after the other. A word is a status, `c` if
+    /// it is a stored answer, and the body. It may also be `hang`, `close`, or `hold` before an answer that waits for
+    /// [`FakeFineract::release`].
     pub(crate) fn answers(&self, needle: &str, words: &[&str]) {
         let script = Script {
             needle: needle.to_owned(),
@@ -92,14 +93,14 @@ impl FakeFineract {
         state.scripts.push(script);
     }
 
-    /// Answers reads whose path begins so, or is so where a `$` ends it, from now on.
+    /// From now on, answers reads whose path begins with `path`. If `path` ends with `$`, the whole path must be equal.
     pub(crate) fn reads(&self, path: &str, answer: &str) {
         let mut state = self.state.lock().unwrap();
         state.reads.retain(|(known, _)| known != path);
         state.reads.insert(0, (path.to_owned(), answer.to_owned()));
     }
 
-    /// Gives the answers that are held.
+    /// Sends the answers that are on `hold`.
     pub(crate) fn release(&self) {
         self.released.notify_waiters();
     }
@@ -109,28 +110,28 @@ impl FakeFineract {
         self.state.lock().unwrap().seen.clone()
     }
 
-    /// Answers commands that ask whether keys are honoured, one after the other; then, and before, they are.
+    /// Answers the next key probes with these words. All other key probes are answered as if keys were honoured.
     pub(crate) fn answers_probes(&self, words: &[String]) {
         self.state.lock().unwrap().probed = words.to_vec().into();
     }
 
-    /// The commands that arrived to ask that.
+    /// The key probes that arrived.
     pub(crate) fn probes(&self) -> Vec<Seen> {
         self.state.lock().unwrap().probes.clone()
     }
 
-    /// The numbers of the keys of the commands that arrived.
+    /// The key numbers of the commands that arrived.
     pub(crate) fn keys(&self) -> Vec<u32> {
         let number = |seen: &Seen| seen.key.rsplit_once('-').unwrap().1.parse().unwrap();
         self.commands().iter().map(number).collect()
     }
 
-    /// The paths that were read.
+    /// The paths of the reads that arrived.
     pub(crate) fn pages(&self) -> Vec<String> {
         self.state.lock().unwrap().pages.clone()
     }
 
-    /// Waits until so many commands have arrived.
+    /// Waits until at least this many commands have arrived.
     pub(crate) async fn until_commands(&self, count: usize) {
         let mut arrived = self.arrived.subscribe();
         let waited = timeout(DEADLINE, arrived.wait_for(|arrived| *arrived >= count)).await;
@@ -218,12 +219,12 @@ impl FakeFineract {
     }
 }
 
-/// Fineract's answer about what it does not have.
+/// Fineract's answer about an object that it does not have.
 pub(crate) fn not_found() -> String {
     refusal(404, "error.msg.loan.id.invalid")
 }
 
-/// A refusal with this code.
+/// A refusal with this status and code.
 pub(crate) fn refusal(status: u16, code: &str) -> String {
     format!(r#"{status} {{"errors":[{{"userMessageGlobalisationCode":"{code}"}}]}}"#)
 }

@@ -1,4 +1,4 @@
-//! Operations that may be sent until a moment only, and those that an operator holds back.
+//! Operations with an `expires_at`, and operations that an operator has put on hold.
 
 use fineract_gateway::{
     domain::{Method, OperationType, Request, TrackingId},
@@ -74,7 +74,7 @@ async fn nothing_is_sent_for_the_first_time_once_it_has_expired(pool: PgPool) {
     expire().await;
     assert!(!gateway.store.start_attempt(start(1, false)).await.unwrap());
 
-    // What may have run is asked for again, whatever the time.
+    // A command that may have run is sent again even after `expires_at`.
     sqlx::query!("UPDATE operation SET expires_at = NULL")
         .execute(&pool)
         .await
@@ -114,7 +114,7 @@ async fn a_moment_is_written_with_its_offset(pool: PgPool) {
     }
 }
 
-/// Has an operator act on an operation.
+/// An operator's action on an operation.
 async fn act(gateway: &TestGateway, id: &str, action: &str, token: &str) -> Answer {
     let path = format!("/fineract/operations/{id}/{action}");
     let request = gateway.request(reqwest::Method::POST, &path);
@@ -139,7 +139,11 @@ async fn one_that_is_held_keeps_its_place_and_is_not_claimed(pool: PgPool) {
         );
     }
     let held = act(&gateway, &second, "hold", OPS_TOKEN).await;
-    assert_eq!(held.status, StatusCode::OK, "a waiting one too");
+    assert_eq!(
+        held.status,
+        StatusCode::OK,
+        "a waiting operation can be put on hold too"
+    );
     let status = async |id: &str| gateway.transaction_status(id).await;
     assert_eq!(status(&first).await, "on_hold");
     let claimed = gateway.store.claim(&limits).await.unwrap();

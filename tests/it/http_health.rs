@@ -38,7 +38,7 @@ async fn fineracts_state_is_told_and_makes_nothing_unready(pool: PgPool) {
     }
 }
 
-/// Without it nobody sees what became of a command that waits for a checker.
+/// Without `READ_AUDIT`, the gateway cannot see what became of a command that waits for a checker.
 #[sqlx::test]
 async fn a_user_without_read_audit_is_told_of_and_makes_nothing_unready(pool: PgPool) {
     let system = System::start(&pool).await;

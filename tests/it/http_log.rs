@@ -1,4 +1,4 @@
-//! What requests leave in the log.
+//! What the gateway logs about requests.
 
 use std::{
     io,
@@ -17,7 +17,7 @@ use crate::support::{
     operators::{Operator, uuid},
 };
 
-/// The log of this test alone: its thread runs the gateway as well.
+/// The log of this test only. The gateway runs on the thread of the test.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -44,7 +44,7 @@ impl Log {
         String::from_utf8(self.0.lock().expect("nobody panicked").clone()).expect("a text")
     }
 
-    /// The lines of a request.
+    /// The log lines with this request id.
     fn of(&self, request_id: &str) -> Vec<Value> {
         self.text()
             .lines()
@@ -62,8 +62,9 @@ async fn an_error_is_logged_once_with_its_cause_and_nobodys_data_ever(pool: PgPo
         .with_env_filter(EnvFilter::new("trace,sqlx=off"))
         .with_writer(log.clone())
         .finish();
-    // With one subscriber in the process, tracing asks the thread that meets a line of the code first
-    // whether it is of interest, for all threads: the other tests' threads have none and say no.
+    // If the process has only one subscriber, tracing asks the thread that first reaches a log statement whether the
+    // statement is of interest. The answer then applies to all threads. Threads of other tests have no subscriber and
+    // answer no.
     let _second = Dispatch::new(tracing_subscriber::registry());
     let _guard = tracing::subscriber::set_default(subscriber);
     let gateway = TestGateway::start(pool.clone()).await;

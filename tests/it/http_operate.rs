@@ -9,7 +9,7 @@ use crate::support::{Answer, OPS_TOKEN, TestGateway, fixtures::client_create};
 #[sqlx::test]
 async fn an_accepted_operation_is_durable_and_says_where_to_poll(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
-    // Not as serde would write it: what is stored must be what was sent.
+    // serde would write this text differently. The stored payload must be exactly the text that was sent.
     let data = r#"{ "lastname":"B\u0061dgujar", "firstname":"Jayesh",
         "externalId":"INC-1001", "activationDate":"01 January 2026" }"#;
     let body = format!(r#"{{"data": {data}, "status": "CLIENT_CREATE"}}"#);
@@ -68,7 +68,7 @@ async fn a_request_without_a_known_token_is_refused_before_it_is_read(pool: PgPo
         bodies.push(answer.text);
     }
     bodies.dedup();
-    assert_eq!(bodies.len(), 1, "the answer tells the refusals apart");
+    assert_eq!(bodies.len(), 1, "the answers show why a token was refused");
 
     for token in ["los-secret", "los-next-secret", "bulk-secret", OPS_TOKEN] {
         let request = gateway

@@ -1,4 +1,4 @@
-//! What holds for every route, over TCP.
+//! Rules that apply to every route, over TCP.
 
 use reqwest::{Method, Url, header::ALLOW};
 use sqlx::PgPool;
@@ -99,7 +99,7 @@ async fn a_slash_at_the_end_of_a_path_does_not_count(pool: PgPool) {
     }
 }
 
-/// A proxy in front may take a prefix away, or put one before the path: the caller's own URL counts.
+/// A proxy before the gateway may remove a prefix of the path, or add one. `Location` must fit the caller's own URL.
 #[sqlx::test]
 async fn a_location_is_right_wherever_a_proxy_has_put_the_gateway(pool: PgPool) {
     let gateway = TestGateway::start(pool).await;

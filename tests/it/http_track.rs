@@ -11,7 +11,7 @@ use crate::support::{
     fixtures::{client_create, loan_create},
 };
 
-/// `processed_at` as the database knows it.
+/// The `ended_at` of an operation in the database, in the format of `processed_at`.
 async fn ended_at(pool: &PgPool, tracking_id: &str) -> String {
     let tracking_id: TrackingId = tracking_id.parse().expect("a tracking id");
     sqlx::query_scalar!(
@@ -159,7 +159,7 @@ async fn a_failure_that_is_read_is_noted_on_its_lanes_in_their_order(pool: PgPoo
             fails_dependents: true,
         })
         .await;
-    // As if it had fallen with its client's failure.
+    // The lane of the client gets the same failure, as if the create had failed as a dependent of its client.
     sqlx::query!(
         "UPDATE lane l SET failed_by = r.failed_by, failed_at = r.failed_at
            FROM lane r WHERE l.key = 'client:c' AND r.key = 'loan:l'"
@@ -176,7 +176,7 @@ async fn a_failure_that_is_read_is_noted_on_its_lanes_in_their_order(pool: PgPoo
     let reading = Answer::of(gateway.get(&format!("/fineract/track/{id}")));
     let locking = async {
         eventually_waits_for_lock(&pool).await;
-        // The reader waits for the first lane, and holds none behind it.
+        // The reader waits for the lock of the first lane, and has not locked the second one.
         sqlx::query!("SELECT key FROM lane WHERE key = 'loan:l' FOR NO KEY UPDATE NOWAIT")
             .fetch_one(&mut *other)
             .await

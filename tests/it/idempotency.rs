@@ -1,4 +1,4 @@
-//! What a caller sends again is known by what it says, whatever has changed since.
+//! The gateway recognizes a request that is sent again by its content, even if other things have changed since.
 
 use reqwest::{RequestBuilder, StatusCode};
 use sqlx::PgPool;
@@ -35,7 +35,7 @@ async fn a_key_is_looked_up_before_a_request_is_refused(pool: PgPool) {
     let first = Answer::of(keyed(&gateway, "k", &loan("UGRO", "L"))).await;
     assert_eq!(first.status, StatusCode::ACCEPTED, "{}", first.text);
 
-    // The lender is gone, and too much is waiting.
+    // One gateway no longer knows the lender. Another one accepts nothing, because too much waits.
     let changed = TestGateway::start_with(pool.clone(), |state| {
         let mut deployment = (*state.deployment).clone();
         deployment.lenders = vec![("DMI".to_owned(), "DMI".to_owned())];
@@ -54,11 +54,11 @@ async fn a_key_is_looked_up_before_a_request_is_refused(pool: PgPool) {
             let answer = Answer::of(keyed(gateway, "k", &other)).await;
             assert_eq!(answer.problem(), reused(), "{other}");
         }
-        // What cannot be read has no value to compare.
+        // A body that is not JSON has no value to compare.
         let answer = Answer::of(keyed(gateway, "k", "{")).await;
         assert_eq!(answer.problem(), (400, "broken_json".to_owned()));
     }
-    // A key of a refused request is not taken.
+    // A request that is refused does not use up its key.
     let refused = Answer::of(keyed(&changed, "new", &loan("UGRO", "N"))).await;
     assert_eq!(refused.problem(), (422, "invalid_request".to_owned()));
     let refused = Answer::of(keyed(&full, "new", &loan("UGRO", "N"))).await;
@@ -84,7 +84,7 @@ async fn the_same_value_is_the_same_body(pool: PgPool) {
         body.replace(r#""note":null,"#, ""),
         body.replace(r"\u00e9", r"e\u0301"),
         body.replace(r"\u00e9", r"\u00c9"),
-        // Which of the two would it mean?
+        // A repeated field has no defined value.
         body.replace(r#""note":null,"#, r#""note":null,"note":null,"#),
     ] {
         assert_eq!(
@@ -94,7 +94,7 @@ async fn the_same_value_is_the_same_body(pool: PgPool) {
         );
     }
 
-    // As an older gateway left it.
+    // An older gateway stored no `value_digest`.
     sqlx::query!("UPDATE idempotency SET value_digest = NULL")
         .execute(&pool)
         .await
@@ -106,7 +106,7 @@ async fn the_same_value_is_the_same_body(pool: PgPool) {
     );
 }
 
-/// An older gateway beside this one knows the same bytes again.
+/// The digest of the bytes is stored too. With it, an older gateway on the same database recognizes the same bytes.
 #[sqlx::test]
 async fn the_digest_of_the_bytes_is_kept(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;

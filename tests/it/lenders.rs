@@ -7,7 +7,7 @@ use crate::support::{
     system::System,
 };
 
-/// Two gateways whose `LENDERS` differ: what one does not know waits for the one that does.
+/// Two gateways have different `LENDERS`. An operation whose lender one of them does not know waits for the other one.
 #[sqlx::test]
 async fn a_lender_that_a_gateway_does_not_know_is_left_to_one_that_does(pool: PgPool) {
     let mut system = System::start(&pool).await;

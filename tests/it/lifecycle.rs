@@ -129,7 +129,7 @@ async fn those_behind_a_failed_create_fail_unsent_and_name_it(pool: PgPool) {
     );
     assert_eq!(gateway.end_of(&approve_id).await["status"], "failed");
 
-    // The failure has been read: what comes now is by someone who knows, and runs.
+    // A caller has read the failure. So new operations do not depend on it.
     gateway.succeeds("LOAN_CREATE", loan("L", "C")).await;
     gateway.succeeds("LOAN_APPROVE", approve("L")).await;
     assert!(gateway.shut_down().await);
@@ -143,7 +143,7 @@ async fn a_gateway_killed_after_the_answer_leaves_nothing_undone_or_done_twice(p
     system.fault(slow).await;
     let mut first = system.process().await;
     let tracking_id = first.send("CLIENT_CREATE", client("C")).await;
-    // Until the command is under way in Fineract.
+    // The attempt is committed immediately before the command is sent.
     eventually("the command is sent", async || {
         let sent = sqlx::query_scalar!("SELECT count(*) FROM attempt")
             .fetch_one(&pool)

@@ -1,4 +1,4 @@
-//! What Fineract is spared, and what `/metrics` says of it.
+//! How the gateway limits the load on Fineract, and what `/metrics` reports about it.
 
 use std::{
     collections::HashMap,
@@ -23,7 +23,7 @@ use crate::support::{
     system::System,
 };
 
-/// The metric's value, summed over the series whose labels hold `labels`.
+/// The value of a metric: the sum over all series whose labels contain `labels`.
 async fn metric(gateway: &Caller, name: &str, labels: &str) -> f64 {
     let answer = gateway.get("/metrics").await;
     assert_eq!(answer.status, 200);
@@ -96,7 +96,7 @@ async fn a_claim_takes_of_a_lender_what_it_has_room_for_and_the_rest_of_the_othe
     assert_eq!(
         claim(&[("A", 1)], 2).await,
         [ids[0], ids[3]],
-        "room for one of A; the next of it are passed over"
+        "there is room for one operation of A; the next ones are passed over"
     );
     assert_eq!(claim(&[("A", 2), ("B", 1)], 9).await, [ids[4]], "A is busy");
     assert_eq!(claim(&[("A", 2)], 9).await, []);
@@ -105,7 +105,7 @@ async fn a_claim_takes_of_a_lender_what_it_has_room_for_and_the_rest_of_the_othe
     assert_eq!(
         claim(&[("A", 1), ("B", 1)], 9).await,
         [ids[5]],
-        "what was passed over was left as it was"
+        "operations that were passed over are unchanged"
     );
 }
 
@@ -155,7 +155,7 @@ async fn one_lenders_loans_are_created_two_at_a_time_and_hold_nobody_up(pool: Pg
     assert_eq!(
         last.expect("a lender"),
         "UGRO",
-        "the others were not held up"
+        "the other operations were not delayed"
     );
     assert_eq!(most, 2);
     assert_eq!(system.ledger().await.len(), 11);
@@ -180,7 +180,7 @@ async fn a_fineract_that_is_away_is_left_alone_and_used_again_when_it_is_back(po
                 .await,
         );
     }
-    eventually("it is reported", async || {
+    eventually("Fineract is reported unreachable", async || {
         blocked_by(&gateway).await.as_deref() == Some("fineract_unreachable")
     })
     .await;
@@ -193,7 +193,8 @@ async fn a_fineract_that_is_away_is_left_alone_and_used_again_when_it_is_back(po
             .expect("a sum")
             .unwrap_or_default()
     };
-    // Shut, it lets one through after 1 s, 2 s, 4 s, ...: not 30 every half second.
+    // The open circuit breaker admits one trial after 1 s, 2 s, 4 s and so on. Without it, there would be 30 claims
+    // every half second.
     let (before, since) = (tried().await, Instant::now());
     while since.elapsed() < Duration::from_secs(4) {
         let trials = tried().await - before;
@@ -242,7 +243,7 @@ async fn metrics_tell_what_happens_and_nothing_about_anybody(pool: PgPool) {
         (("gateway_in_flight_limit", ""), 1.0),
     ]);
     for ((name, labels), least) in expected {
-        // The tests of this process share one recorder.
+        // All tests in this process share one recorder of metrics, so a value may be higher.
         let value = metric(&gateway, name, labels).await;
         assert!(value >= least, "{name} {labels}: {value}");
     }

@@ -1,4 +1,4 @@
-//! Whoever reads the log may stall or be gone: the gateway works on, and ends when it is told to.
+//! The reader of the log may stall or be gone. The gateway must continue to work, and end when it is told to.
 
 use std::{
     fs::OpenOptions,
@@ -17,13 +17,13 @@ use crate::{
     support::{caller::Caller, fixtures::client, system::System},
 };
 
-/// So many that the log fills any pipe, and the room for what waits.
+/// So many operations that their log fills the pipe and the buffer of lines that wait.
 const OPERATIONS: usize = 500;
 const AT_ONCE: usize = 8;
-/// Notice, what is under way, the last lines.
+/// The longest shutdown: the notice, the operations in flight, and the last lines of the log.
 const SHUTDOWN: Duration = Duration::from_secs(10);
 
-/// A gateway with a log as loud as it can be, and what reads it.
+/// A gateway that logs everything, and the reader's end of its log.
 async fn gateway(pool: &PgPool) -> (System, Caller, PipeReader) {
     let system = System::start(pool).await;
     let (reader, stderr) = std::io::pipe().expect("a pipe");
@@ -111,7 +111,7 @@ async fn the_last_lines_are_written_before_the_end(pool: PgPool) {
 async fn a_gateway_that_cannot_start_ends_whether_or_not_anybody_hears_why() {
     for is_gone in [true, false] {
         let (reader, mut stderr) = std::io::pipe().expect("a pipe");
-        // As much as a pipe holds.
+        // This fills the pipe.
         stderr
             .write_all(&vec![b'\n'; 65_536])
             .expect("there is room");
@@ -124,7 +124,9 @@ async fn a_gateway_that_cannot_start_ends_whether_or_not_anybody_hears_why() {
             .stderr(stderr)
             .kill_on_drop(true)
             .status();
-        let status = timeout(SHUTDOWN, serving).await.expect("it ends in time");
-        assert_eq!(status.expect("it starts").code(), Some(2));
+        let status = timeout(SHUTDOWN, serving)
+            .await
+            .expect("the gateway ends in time");
+        assert_eq!(status.expect("the gateway starts").code(), Some(2));
     }
 }

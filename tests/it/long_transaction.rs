@@ -1,4 +1,4 @@
-//! A transaction of somebody else's that stays open, as that of `pg_dump` does.
+//! Another session's transaction stays open for a long time, as during `pg_dump`.
 
 use std::time::{Duration, Instant};
 
@@ -16,14 +16,14 @@ async fn what_comes_in_behind_a_claim_is_not_missed(pool: PgPool) {
     let claim = async || gateway.store.claim(&limits).await.unwrap().len();
     assert_eq!(claim().await, 0);
     gateway.accept(&client_create("C")).await;
-    // As one whose transaction took a minute, or that somebody had locked.
+    // As if the accept had taken a minute, or as if another session had locked the row.
     sqlx::raw_sql("UPDATE operation SET due_at = now() - interval '1 minute'")
         .execute(&pool)
         .await
         .unwrap();
     let started = Instant::now();
-    assert_eq!(claim().await, 0, "it looks from the beginning each time");
-    eventually("it is claimed", async || claim().await == 1).await;
+    assert_eq!(claim().await, 0, "every claim searches from the beginning");
+    eventually("the operation is claimed", async || claim().await == 1).await;
     let took = started.elapsed();
     assert!(took < Duration::from_secs(5), "{took:?}");
 }
@@ -37,7 +37,7 @@ async fn how_old_it_is_is_told(pool: PgPool) {
         .execute(&mut *long)
         .await
         .unwrap();
-    eventually("it is told", async || {
+    eventually("the metrics report the age", async || {
         let metrics = gateway.get("/metrics").await.text;
         let age = metrics
             .lines()

@@ -6,7 +6,7 @@
     reason = "helpers of tests are not #[test] functions themselves"
 )]
 
-/// The program whose commands are run.
+/// The program that the tests run.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_fineract-gateway");
 
 mod attacks;

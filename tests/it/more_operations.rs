@@ -61,7 +61,7 @@ async fn each_succeeds_with_the_keys_as_recorded(pool: PgPool) {
     assert_eq!(
         repaid["resourceExternalId"],
         id.split_once('|').unwrap().1,
-        "the repayment's own"
+        "the repayment's own external id"
     );
     let taken_back = gateway.succeeds("LOAN_UNDO_DISBURSAL", undo("L-3")).await;
     assert_eq!(taken_back["changes"]["status"]["id"], 200);
@@ -146,7 +146,7 @@ async fn those_behind_a_failed_undo_fall_and_those_behind_a_failed_rejection_do_
     let system = System::start(&pool).await;
     let gateway = system.gateway().await;
     gateway.file("L").await;
-    // Not approved: there is nothing to undo.
+    // The loan is not approved, so there is nothing to undo.
     let undo_id = gateway.send("LOAN_UNDO_APPROVAL", undo("L")).await;
     let behind = gateway.send("LOAN_APPROVE", approve("L")).await;
     let fallen = gateway.end_of(&behind).await;
@@ -187,7 +187,7 @@ async fn an_undo_that_cannot_be_told_is_left_to_a_person(pool: PgPool) {
     );
     assert_eq!(system.ledger().await.len(), before + 1);
 
-    // Fineract's books cannot tell, so they do not disagree.
+    // Fineract does not show whose undo it was, so it does not contradict the operator.
     let ended = operator.resolved(&id, "succeeded").await;
     assert_eq!(ended["state"], "succeeded");
     let end = gateway.end_of(&id).await;

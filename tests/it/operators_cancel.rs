@@ -1,4 +1,4 @@
-//! `POST /fineract/operations/{id}/cancel`: only what was never sent, and with it what rests on it.
+//! `POST /fineract/operations/{id}/cancel` ends only operations that were never sent, and then their dependents.
 
 use fineract_gateway::{
     domain::{End, OperationType, Outcome},
@@ -102,7 +102,7 @@ async fn those_that_rest_on_it_fall_with_it_and_the_others_go_on(pool: PgPool) {
         );
     }
     assert_eq!(operator.inspect(&behind_update).await["state"], "ready");
-    // The cancelled one's end has been read: what comes now is by someone who knows.
+    // The end of the cancelled operation has been read. So new operations do not depend on it.
     gateway.track(&client).await;
     let anew = gateway.accept(&client_create("C")).await;
     assert_eq!(operator.inspect(&anew).await["state"], "ready");
@@ -116,7 +116,7 @@ async fn of_a_cancel_and_a_claim_exactly_one_wins(pool: PgPool) {
     for round in 0..60 {
         let id = gateway.accept(&client_update(&format!("A-{round}"))).await;
         let claim = async {
-            // Later by some queries, so that now the one comes first and now the other.
+            // The claim is delayed by some queries, so that in some rounds the cancel is first and in others the claim.
             for _ in 0..round % 10 {
                 gateway.store.check().await.expect("the database is there");
             }

@@ -1,4 +1,4 @@
-//! `GET /fineract/operations/{id}`: all that is known of an operation.
+//! `GET /fineract/operations/{id}` shows everything that the gateway knows about an operation.
 
 use fineract_gateway::domain::{End, FineractHealth};
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ const TIMES: [&str; 8] = [
     "answered_at",
 ];
 
-/// Puts `time` for each time, so that the rest can be compared.
+/// Replaces each time by `time`, so that the rest can be compared.
 fn hide_times(value: &mut Value) {
     if let Some(items) = value.as_array_mut() {
         items.iter_mut().for_each(hide_times);
@@ -150,7 +150,7 @@ async fn an_ended_one_shows_its_result_and_its_failure_counts_as_read(pool: PgPo
         raw.contains(r#""failure_response":{"httpStatusCode":"403","amount":100000.10}"#),
         "{raw}"
     );
-    // Whoever was shown the failure knows of it: what comes now does not fail with it.
+    // The operator has read the failure. So new operations do not depend on it.
     let behind = gateway.accept(&loan_create("L", "C")).await;
     while gateway.store.fail_some_dependents().await.unwrap() {}
     assert_eq!(operator.inspect(&behind).await["state"], "ready");

@@ -1,4 +1,4 @@
-//! `GET /fineract/operations?state=parked`: finding what only a person can decide.
+//! `GET /fineract/operations?state=parked` lists the operations about which only a person can decide.
 
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
@@ -38,7 +38,7 @@ async fn pages_show_each_parked_operation_once_the_longest_parked_first(pool: Pg
         park(&pool, &id).await;
         parked.push(id);
     }
-    // Parked at one moment, the three of them: their ids decide.
+    // Three operations were parked at the same moment. Their order follows from their ids.
     sqlx::query!(
         "UPDATE operation SET reason_since = '2026-01-01T00:00:00.000001Z' WHERE lane = ANY ($1)",
         &[

@@ -1,4 +1,4 @@
-//! `POST /fineract/operations/{id}/resolve`: a person's word is believed when Fineract agrees.
+//! `POST /fineract/operations/{id}/resolve`: the gateway accepts an operator's statement only if Fineract agrees.
 #![expect(clippy::indexing_slicing, reason = "a missing key fails the test")]
 
 use reqwest::{Method, StatusCode};
@@ -13,7 +13,8 @@ use crate::support::{
     system::System,
 };
 
-/// A gateway that parks what is stuck for a second, before it reads by itself, and its operator.
+/// A gateway and an operator. The gateway parks an operation that was stuck for a second, before it reads Fineract
+/// itself.
 async fn start(pool: &PgPool, stuck_after: &str) -> (System, Caller, Operator) {
     let mut system = System::start(pool).await;
     system.set("OPS_TOKENS", &format!("admin={OPS_TOKEN}"));
@@ -28,7 +29,7 @@ fn client() -> Value {
     client_create("C")["data"].clone()
 }
 
-/// Has an update get stuck in Fineract, with its effect or without, until it is parked.
+/// Sends an update that gets stuck in Fineract, with its effect or without. Returns its id when it is parked.
 async fn stuck_update(
     (system, gateway, operator): &(System, Caller, Operator),
     has_effect: bool,
@@ -71,7 +72,7 @@ async fn what_fineract_agrees_with_ends_as_the_operator_says(pool: PgPool) {
     assert_eq!(
         operator.inspect(&behind).await["state"],
         "waiting",
-        "the lane stays shut"
+        "the lane still waits"
     );
 
     let ended = operator.resolved(&id, "failed").await;
@@ -86,7 +87,7 @@ async fn what_fineract_agrees_with_ends_as_the_operator_says(pool: PgPool) {
     assert_eq!(
         gateway.end_of(&behind).await["status"],
         "success",
-        "nobody rests on an update"
+        "no operation depends on a CLIENT_UPDATE"
     );
     assert_eq!(system.ledger().await.len(), effects + 1);
     let rows = audit(&pool, &id).await;
@@ -241,7 +242,7 @@ async fn only_a_parked_one_is_resolved_and_only_by_a_word_that_is_known(pool: Pg
         (&"being_resolved".into(), &0.into())
     );
     assert_eq!(asked["audit"][0]["detail"]["note"], note);
-    // Nothing was sent: it can still be cancelled.
+    // Nothing was sent, so the operation can still be cancelled.
     assert_eq!(operator.act(&parked, "cancel").await.status, StatusCode::OK);
     assert_eq!(audit(&pool, &parked).await.len(), 2);
 }

@@ -1,4 +1,4 @@
-//! What waits for a checker in Fineract has not failed, whatever an operator says.
+//! An operation has not failed while its command waits for a checker in Fineract, even if an operator resolves it so.
 
 use fineract_gateway::tls::http_client;
 use reqwest::{Method, StatusCode};
@@ -13,7 +13,7 @@ use crate::support::{
     system::System,
 };
 
-/// What `checker` does to a command in Fineract.
+/// Calls the sandbox as a checker who processes a command, and returns the answer.
 async fn check(system: &System, method: Method, path: &str) -> Value {
     let url = format!(
         "http://{}/fineract-provider/api/v1/makercheckers{path}",
@@ -29,7 +29,7 @@ async fn check(system: &System, method: Method, path: &str) -> Value {
     answer.json().await.expect("JSON")
 }
 
-/// Has the sandbox forget everything, and stand in for this release of Fineract.
+/// Resets the sandbox, without data, to this release of Fineract.
 async fn stand_in_for(system: &System, release: &str) {
     let client = http_client().no_proxy().build().expect("a client");
     let request = client
@@ -39,7 +39,7 @@ async fn stand_in_for(system: &System, release: &str) {
     assert!(answer.status().is_success(), "{}", answer.status());
 }
 
-/// The next command to create a client has to wait for a checker.
+/// Makes the next command that creates a client wait for a checker.
 async fn put_before_a_checker(system: &System) {
     let creates = json!({ "method": "POST", "path": "/clients" });
     system
@@ -47,7 +47,7 @@ async fn put_before_a_checker(system: &System) {
         .await;
 }
 
-/// A create that waits for its checker, and is parked.
+/// A create whose command waits for a checker. The operation is parked.
 struct Waiting {
     system: System,
     gateway: Caller,
@@ -74,7 +74,7 @@ impl Waiting {
             })
             .await;
         park(pool, &id).await;
-        // Long ago, so that a look alone decides.
+        // The command was sent long ago, so the next reading alone decides.
         sqlx::query!("UPDATE attempt SET sent_at = sent_at - interval '1 hour'")
             .execute(pool)
             .await
@@ -89,7 +89,7 @@ impl Waiting {
         }
     }
 
-    /// What becomes of it when an operator says that it failed.
+    /// Resolves the operation as failed. Returns the operation after a worker has processed the resolution.
     async fn resolved_as_failed(&self) -> Value {
         let answer = self.operator.resolve(&self.id, "failed").await;
         assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
@@ -122,7 +122,7 @@ async fn nor_has_it_in_release_1_10_1(pool: PgPool) {
 async fn waits_until_it_is_rejected(pool: &PgPool, release: &str) {
     let waiting = Waiting::start(pool, release).await;
     waiting.is_refused("awaiting_checker").await;
-    // Nor when its audit cannot be read.
+    // The resolution is refused too if the audit of the command cannot be read.
     waiting
         .system
         .fault(json!({ "match": { "method": "GET", "path": "/audits" }, "fault": "forbidden" }))
@@ -151,7 +151,7 @@ async fn a_command_that_was_approved_meanwhile_is_a_success_whatever_is_said(poo
     assert_eq!(waiting.system.ledger().await.len(), 1);
 }
 
-/// Its key is free, and would put it up again.
+/// The key of a deleted command is free. If the gateway sent it, the command would wait for a checker again.
 #[sqlx::test]
 async fn a_command_that_was_deleted_from_the_list_is_not_asked_about(pool: PgPool) {
     let waiting = Waiting::start(&pool, "develop").await;
@@ -166,7 +166,7 @@ async fn a_command_that_was_deleted_from_the_list_is_not_asked_about(pool: PgPoo
     let inspected = waiting.operator.inspect(&waiting.id).await;
     assert_eq!(inspected["attempts"].as_array().unwrap().len(), 1);
 
-    // But an operator may have it put up again, which gives the checker another chance.
+    // But an operator's retry may submit the command again. Then the checker can decide again.
     put_before_a_checker(&waiting.system).await;
     waiting.operator.act(&waiting.id, "retry").await;
     let is_up = |operation: &Value| operation["reason_code"] == "awaiting_checker";
@@ -179,7 +179,7 @@ async fn a_command_that_was_deleted_from_the_list_is_not_asked_about(pool: PgPoo
     assert!(waiting.system.ledger().await.is_empty());
 }
 
-/// The answer that told its number was lost.
+/// The answer with the number of the command was lost.
 #[sqlx::test]
 async fn what_may_wait_for_a_checker_has_not_failed(pool: PgPool) {
     let waiting = Waiting::start(&pool, "develop").await;

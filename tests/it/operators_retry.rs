@@ -1,4 +1,4 @@
-//! `POST /fineract/operations/{id}/retry`: a parked operation goes on, a failed one becomes a new one.
+//! `POST /fineract/operations/{id}/retry`: a parked operation continues, a failed one is run again as a new operation.
 #![expect(clippy::indexing_slicing, reason = "a missing key fails the test")]
 
 use std::sync::Arc;
@@ -54,7 +54,10 @@ async fn a_parked_one_is_ready_at_once_with_its_key_and_its_attempts(pool: PgPoo
         (&ready["reason_code"], &ready["reason_since"]),
         (&Value::Null, &Value::Null)
     );
-    assert_eq!(ready["lost"], 0, "or it would be parked again at once");
+    assert_eq!(
+        ready["lost"], 0,
+        "otherwise it would be parked again at once"
+    );
     assert_eq!(ready["attempts"], parked["attempts"]);
     assert_eq!(ready["key_number"], 1);
     let detail = json!({ "state": "parked", "reason_code": "evidence_cannot_tell" });
@@ -71,7 +74,7 @@ async fn a_failed_one_is_accepted_anew_once(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
     let operator = Operator::of(gateway.address);
     let first = gateway.accept(&client_create("C")).await;
-    // Its failure fells what comes behind it, but not what mends it.
+    // Because of this failure, operations behind it fail, but a retry that corrects it does not.
     gateway.end_next(failure(true)).await;
 
     let answer = operator.act(&first, "retry").await;
@@ -88,7 +91,7 @@ async fn a_failed_one_is_accepted_anew_once(pool: PgPool) {
     assert_eq!(retry["payload"], client_create("C")["data"]);
     assert_eq!(
         retry["caller"], "los",
-        "not the operator: it is still the caller's"
+        "the caller of the retry is the original caller, not the operator"
     );
     assert_eq!(operator.inspect(&first).await["retried_by"], *second);
     let detail = json!({ "state": "failed", "retry": uuid(&second) });

@@ -1,4 +1,4 @@
-//! Who may use the operators' API, and what names an operation there.
+//! Who may use the operators' API, and by which ids it finds operations.
 
 use fineract_gateway::http::{Tokens, operators_routes};
 use reqwest::Method;
@@ -9,7 +9,7 @@ use crate::support::{Answer, TOKEN, TestGateway, fixtures::client_create, operat
 
 const ID: &str = "406362bf-f3da-4bc6-a506-d67e0878b7b6";
 
-/// Every route of the operators, with an operation, a lane and a query in its path where it needs one.
+/// Every route of the operators' API, with an operation, a lane and a query in its path if the route needs one.
 fn routes() -> Vec<(Method, String)> {
     let mut routes = Vec::new();
     for (method, path) in operators_routes() {

@@ -1,4 +1,4 @@
-//! The poll loop of document 000 ends with the operation, and with nothing else.
+//! The polling loop of document 000 ends when the operation has ended, and for no other reason.
 
 use std::{
     process::Stdio,
@@ -25,10 +25,10 @@ use crate::{
     },
 };
 
-/// The document's loop, word for word.
+/// The program with the loop, exactly as in the document.
 const LOOP: &str = include_str!("../clients/document_000.py");
 
-/// A system whose operations last for some seconds, and one of them.
+/// A system whose operations take several seconds, and one such operation.
 async fn slow_operation(postgres: &PrivatePostgres) -> (System, Caller, String) {
     let mut system = System::on(&postgres.url("postgres")).await;
     system.set("FINERACT_TIMEOUT_SECONDS", "30");
@@ -41,7 +41,7 @@ async fn slow_operation(postgres: &PrivatePostgres) -> (System, Caller, String) 
     (system, gateway, tracking_id)
 }
 
-/// One turn of the document's loop: the answer, and whether the loop goes on.
+/// One turn of the document's loop: the answer, and whether the loop continues.
 async fn poll(gateway: &Caller, tracking_id: &str) -> (Answer, bool) {
     let path = format!("/fineract/track/{tracking_id}");
     let request = gateway.request(Method::GET, &path);
@@ -50,7 +50,7 @@ async fn poll(gateway: &Caller, tracking_id: &str) -> (Answer, bool) {
     (answer, goes_on)
 }
 
-/// Asserts that an answer is a 503 that the document's loop takes for an operation under way.
+/// Asserts that an answer is a 503 that the document's loop treats as an operation that still runs.
 fn assert_away(answer: &Answer, tracking_id: &str) {
     let processing = json!({ "tracking_id": tracking_id, "status": "processing" });
     assert_eq!(answer.status, 503, "{}", answer.text);
@@ -59,7 +59,7 @@ fn assert_away(answer: &Answer, tracking_id: &str) {
     assert_eq!(answer.header("retry-after"), "5");
 }
 
-/// The document's own program, where there is a Python with its library.
+/// The document's own program, if there is a Python with the library that it needs.
 async fn python(gateway: &Caller, tracking_id: &str) -> Option<Child> {
     let is_there = Command::new("python3")
         .args(["-c", "import requests"])
@@ -79,7 +79,7 @@ async fn python(gateway: &Caller, tracking_id: &str) -> Option<Child> {
         .stdout(Stdio::piped())
         .kill_on_drop(true)
         .spawn();
-    Some(running.expect("it starts"))
+    Some(running.expect("python3 starts"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -90,7 +90,7 @@ async fn it_goes_through_a_restart_of_the_database() {
     assert!(poll(&gateway, &tracking_id).await.1);
 
     block_in_place(|| postgres.kill_immediately()).expect("a kill");
-    // Longer than the document's program sleeps.
+    // This is longer than the pause in the document's program.
     let killed_at = Instant::now();
     while killed_at.elapsed() < Duration::from_secs(3) {
         let (answer, goes_on) = poll(&gateway, &tracking_id).await;
@@ -99,7 +99,7 @@ async fn it_goes_through_a_restart_of_the_database() {
     }
     block_in_place(|| postgres.start_again()).expect("a start");
 
-    let end = eventually_ok("it ends", async || {
+    let end = eventually_ok("the loop ends", async || {
         let (answer, goes_on) = poll(&gateway, &tracking_id).await;
         if goes_on {
             Err(answer.text)
@@ -132,7 +132,7 @@ async fn a_held_poll_is_held_on_while_the_database_restarts() {
     };
     block_in_place(|| postgres.kill_immediately()).expect("a kill");
 
-    // Whether a reading fails at once or after a while is the pool's to say.
+    // A read may fail at once or after some time. This depends on the connections in the pool.
     for (wait, shortest, longest) in [(0, 0, 4), (1, 0, 4), (50, 4, 6)] {
         let started = Instant::now();
         assert_away(&held(wait).await, &tracking_id);
@@ -174,7 +174,7 @@ async fn nothing_but_what_may_pass_changes_its_form() {
         let (status, code) = Answer::of(request).await.problem();
         assert_eq!((status, code.as_str()), expected);
     }
-    // Neither does the same failure on another route.
+    // On other routes, the same failure has its usual form too.
     let answer: Answer = gateway.operate("CLIENT_CREATE", client("D")).await;
     assert_eq!(answer.problem(), (503, "database_unavailable".to_owned()));
     let body: Value = Answer::of(track(&tracking_id).header("X-Internal-Token", TOKEN))

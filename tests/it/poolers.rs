@@ -1,4 +1,4 @@
-//! Databases as people set them up: behind `PgBouncer`, and with other defaults than Postgres'.
+//! Databases as operators set them up: behind `PgBouncer`, and with other defaults than those of Postgres.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -18,8 +18,8 @@ fn url(pool: &PgPool) -> String {
     pool.connect_options().to_url_lossy().to_string()
 }
 
-/// Gives the database defaults that would lose commits, refuse some of them and end connections, and has each operation
-/// note under what it was accepted.
+/// Gives the database defaults that would lose commits, refuse some commits and end connections. A trigger records
+/// under which settings each operation is written.
 async fn spoil(pool: &PgPool) {
     let statements = format!(
         "CREATE TABLE seen (what text);
@@ -44,7 +44,7 @@ async fn run(pool: &PgPool, statements: String) {
     ran.expect("the statements run");
 }
 
-/// Sends 200 operations at once; all are accepted, and succeed.
+/// Sends 200 operations at once. All must be accepted and succeed.
 async fn runs_200(system: &System, gateway: &Caller) {
     let posts =
         join_all((0..200).map(|n| gateway.operate("CLIENT_CREATE", client(&format!("C-{n}")))));
@@ -127,7 +127,7 @@ async fn a_pooler_with_one_connection_is_refused(pool: PgPool) {
 async fn a_database_that_cannot_be_made_fit_is_refused(pool: PgPool) {
     let options = pool.connect_options();
     let database = options.get_database().expect("a name");
-    // A whole name is as long as one may be.
+    // The name of the database already has the maximum length, so only its end is used.
     let latin = format!("latin_{}", &database[database.len() - 20..]);
     let cases = [
         (
@@ -161,7 +161,7 @@ async fn a_database_that_becomes_read_only_is_not_written(pool: PgPool) {
              COMMIT"
         );
         run(&pool, statement).await;
-        // New connections have it.
+        // Only new connections have the new default, so the gateway's connections are terminated.
         let terminate = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
                           WHERE application_name = 'fineract-gateway' AND datname = current_database()";
         run(&pool, terminate.to_owned()).await;
@@ -179,7 +179,7 @@ async fn a_database_that_becomes_read_only_is_not_written(pool: PgPool) {
     let said = fs::read_to_string(&log).expect("a log");
     assert!(said.contains(reason_code), "{said}");
     set("off").await;
-    eventually("it is writable again", async || {
+    eventually("the database is writable again", async || {
         let answer = gateway.operate("CLIENT_CREATE", client("AFTER")).await;
         answer.status == 202
     })

@@ -1,4 +1,4 @@
-//! What the gateway takes from a lender's product: all of it, and not for long.
+//! What the gateway takes from a lender's product, and how long it keeps the product.
 
 use std::path::Path;
 
@@ -19,7 +19,7 @@ use crate::{
 
 const METRICS: &str = "/fineract-provider/actuator/prometheus";
 
-/// What was recorded in a scenario: the first exchange that `is_wanted`.
+/// The first exchange of a recorded scenario that `is_wanted` accepts.
 fn recorded(scenario: &str, is_wanted: impl Fn(&Value) -> bool) -> Value {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!(
         "crates/fineract-sandbox/tests/recorded/{scenario}.json"
@@ -30,7 +30,7 @@ fn recorded(scenario: &str, is_wanted: impl Fn(&Value) -> bool) -> Value {
     steps.find(|step| is_wanted(step)).expect("it").clone()
 }
 
-/// The recorded product of DMI, read alone.
+/// The product of DMI as it was recorded when it was read by itself.
 fn recorded_product() -> Value {
     let product = recorded("product-reads", |step| {
         step["request"]["path"] == "/loanproducts/{{product.DMI}}"
@@ -38,7 +38,7 @@ fn recorded_product() -> Value {
     product["response"]["body"].clone()
 }
 
-/// A body with its numbers as numbers, however they were written: `2.000000` is 2.
+/// A body whose numbers are compared by their values: `2.000000` becomes 2.
 fn by_value(body: Value) -> Value {
     match body {
         Value::Number(number) => json!(number.as_f64()),
@@ -51,7 +51,7 @@ fn by_value(body: Value) -> Value {
     }
 }
 
-/// The one attempt of an operation, word for word: its path and its body.
+/// The path and the body of the only attempt of an operation.
 async fn sent(pool: &PgPool, tracking_id: &str) -> (String, Value) {
     let id = tracking_id.split_once('|').expect("a tracking id").1;
     let attempt = sqlx::query!(
@@ -138,7 +138,7 @@ async fn a_loan_of_dmi_is_created_and_changed_with_all_that_was_recorded(pool: P
     assert!(gateway.shut_down().await);
 }
 
-/// Fineract as a gateway's worker sees it.
+/// The client for Fineract, as a gateway's worker uses it.
 fn fineract(url: &str) -> Fineract {
     let config = Config::read(|name| {
         let value = match name {
@@ -166,13 +166,13 @@ async fn product(fineract: &Fineract, name: &str) -> Result<Product, ReadFailure
     Ok(facts.product.expect("the product"))
 }
 
-/// How much the first charge of DMI is.
+/// The amount of the first charge of DMI.
 async fn charge(fineract: &Fineract) -> String {
     let product = product(fineract, "DMI").await.expect("the product");
     product.charges[0].amount.to_string()
 }
 
-/// A fake that knows the recorded product, and the numbers and names of all.
+/// A fake that knows the recorded product, and the numbers and names of two products.
 async fn fake() -> FakeFineract {
     let fake = FakeFineract::start().await;
     fake.reads(
@@ -183,7 +183,7 @@ async fn fake() -> FakeFineract {
     fake
 }
 
-/// Has the fake's product bear this charge from now on.
+/// From now on, the fake's product has this charge.
 fn charges(fake: &FakeFineract, amount: &str) {
     let mut product = recorded_product();
     product["id"] = json!(3);
@@ -204,7 +204,7 @@ async fn the_product_is_read_by_its_number_and_kept_until_fineract_starts_anew()
     assert_eq!(charge(&fineract).await, "2.000000");
     assert_eq!(fake.pages().len(), 2, "{:?}", fake.pages());
 
-    // A process that was up before the product was read says nothing new.
+    // A process that already ran when the product was read causes no new read.
     for (started_at, amount) in [(NOW - 1_000, "2.000000"), (NOW, "3.000000")] {
         let metrics = format!("200 process_start_time_seconds {started_at}.0\n");
         fake.reads(METRICS, &metrics);
@@ -212,7 +212,7 @@ async fn the_product_is_read_by_its_number_and_kept_until_fineract_starts_anew()
         assert_eq!(charge(&fineract).await, amount, "{started_at}");
     }
 
-    // Nor does an answer, whatever it is; a connection that broke off does.
+    // An answer with a failure causes no new read either. A connection that broke off does.
     charges(&fake, "4.000000");
     for (paymenttypes, amount) in [("500 {}", "3.000000"), ("close", "4.000000")] {
         fake.reads("/paymenttypes", paymenttypes);
@@ -227,7 +227,7 @@ async fn a_fineract_that_cannot_be_reached_is_not_taken_for_the_same_when_it_is_
     let known = fineract(&sandbox.url());
     assert_eq!(charge(&known).await, "2.000000");
     drop(sandbox);
-    eventually("it goes away", async || !known.probe().await).await;
+    eventually("the sandbox is gone", async || !known.probe().await).await;
     let failed = product(&known, "DMI").await.expect_err("nobody answers");
     assert!(matches!(failed, ReadFailure::NoAnswer(_)), "{failed:?}");
 }
@@ -253,7 +253,7 @@ async fn a_product_that_is_gone_or_renamed_meanwhile_is_missing() {
             "{missing:?}"
         );
     }
-    // What lacks its charges is an entry of the list, and no product.
+    // A product without its charges is an entry of the list, not a product that was read by its number.
     let mut listed = recorded_product();
     listed
         .as_object_mut()

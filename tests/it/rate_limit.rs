@@ -1,4 +1,4 @@
-//! The limit of an API key's use, over TCP.
+//! The limit of requests for each API key, over TCP.
 
 use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
@@ -8,7 +8,7 @@ use crate::support::{API_KEY, Answer, TestGateway};
 
 const LIMIT: usize = 300;
 
-/// Asks for a transaction that is not there.
+/// Requests a transaction that does not exist.
 async fn ask(gateway: &TestGateway, key: &str) -> Answer {
     let path = "/transactions/550e8400-e29b-41d4-a716-446655440000";
     let request = gateway.request(Method::GET, path);
@@ -23,7 +23,7 @@ fn let_in(answers: &[Answer]) -> usize {
         .count()
 }
 
-/// Whether a minute began between these answers: what they counted then is not one window's.
+/// Whether a new minute began between these answers. Then they belong to two windows, and their counts say nothing.
 fn is_torn(answers: &[Answer]) -> bool {
     let reset = |answer: &Answer| answer.header("x-ratelimit-reset").to_owned();
     answers
@@ -80,7 +80,7 @@ async fn keys_are_counted_apart_and_a_wrong_one_counts_for_nobody(pool: PgPool) 
     }
 }
 
-/// Counts the statements that take a block.
+/// Counts the statements that take a block of requests.
 async fn count_writes(pool: &PgPool) {
     pool.execute(sqlx::raw_sql(
         "CREATE SEQUENCE writes;
@@ -108,8 +108,8 @@ async fn several_gateways_share_the_limit_to_within_five_percent(pool: PgPool) {
     for _ in 0..4 {
         gateways.push(TestGateway::start(pool.clone()).await);
     }
-    // All at once; and the worst case, where all but one are left with what they took first. Each has a
-    // second key for when a minute begins meanwhile.
+    // First all gateways are used at the same time. Then the worst case: all gateways except one keep the block that
+    // they took first. Each case has a second key, in case a new minute begins meanwhile.
     let mut measured = [false; 2];
     for (key, idle_first) in [
         (API_KEY, false),

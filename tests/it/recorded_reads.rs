@@ -1,17 +1,17 @@
-//! What the gateway understands of what was recorded: every key that it cannot do without was there, each time.
+//! The gateway can parse every recorded read: each recording has all keys that the gateway needs.
 
 use std::fs;
 
 use fineract_gateway::domain::{Client, Loan, Named, Product, Transaction};
 use serde_json::{Value, json};
 
-/// The recordings of each release, beside the sandbox that answers as they do.
+/// The folders of the recordings, one for each release. They are beside the sandbox, which gives the recorded answers.
 const FOLDERS: [&str; 2] = ["recorded", "recorded-1.10.1"];
 
-/// Keys that bear a number, for which the recordings have a name.
+/// Keys whose value is a number. The recordings have a placeholder in its place.
 const NUMBERS: [&str; 5] = ["id", "clientId", "loanProductId", "chargeId", "loanId"];
 
-/// With a number for every name of one.
+/// The value with a number in place of each placeholder.
 fn numbered(value: &Value) -> Value {
     match value {
         Value::Array(items) => items.iter().map(numbered).collect(),
@@ -31,7 +31,7 @@ fn numbered(value: &Value) -> Value {
     }
 }
 
-/// Reads it as the gateway does; `None` where it never reads such a thing.
+/// Parses a body as the gateway does. `None` if the gateway never reads such a path.
 fn understood(path: &str, mut body: Value) -> Option<Result<(), serde_json::Error>> {
     let (path, associations) = path.split_once('?').unwrap_or((path, ""));
     let parts: Vec<&str> = path

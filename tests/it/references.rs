@@ -1,4 +1,4 @@
-//! One reference (UTR) pays a loan once, however it is typed.
+//! One reference (UTR) pays a loan only once, even if it is typed differently.
 
 use fineract_gateway::domain::comparable_reference;
 use serde_json::{Value, json};
@@ -41,7 +41,7 @@ async fn the_same_reference_is_the_same_however_it_is_typed(pool: PgPool) {
     let other = repay(&gateway, "HDFC002").await;
     assert_eq!(other["status"], "success", "{other}");
 
-    // Stored and sent as it was given.
+    // The gateway stores and sends the UTR as the caller wrote it.
     let stored = sqlx::query_scalar!(
         r#"SELECT reference AS "r!" FROM payload WHERE reference LIKE 'HDFC-%'"#
     );
@@ -51,7 +51,8 @@ async fn the_same_reference_is_the_same_however_it_is_typed(pool: PgPool) {
     assert_eq!(sent.fetch_all(&pool).await.unwrap().len(), 1);
 }
 
-/// Rows that are there are found by an index on the expression; what it cannot tell, the gateway does.
+/// If a UTR is ASCII, the SQL function returns the same comparable form as the gateway, so that stored UTRs are found
+/// by an index. For any other UTR it returns NULL, and the gateway compares the UTRs itself.
 #[sqlx::test]
 async fn the_databases_form_is_the_gateways_or_none(pool: PgPool) {
     let ascii: String = (1..=127_u8).map(char::from).collect();

@@ -1,5 +1,5 @@
-//! What track says of each refusal that Fineract gave when it was recorded, as far as the door lets it
-//! come that far, and of those the gateway gives by itself.
+//! What track reports for each recorded refusal of Fineract that an accepted operation can get, and for refusals by the
+//! gateway itself.
 
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -10,7 +10,7 @@ use crate::support::{
     system::System,
 };
 
-/// What is asked, and what track says: Fineract's status and code, or a part of our own sentence.
+/// The operation, and what track reports: Fineract's status and code, or `unsent` and a part of the gateway's message.
 const CASES: &str = r#"
 CLIENT_CREATE {"externalId": "E", "activationDate": "01 January 2099"} 400 error.msg.clients.activationDate.in.the.future
 CLIENT_CREATE {"externalId": "E", "activationDate": "01 January 1990"} 400 error.msg.clients.activationDate.cannot.be.before.office.activation.date
@@ -46,7 +46,7 @@ LOAN_DISBURSE {"external_loan_id": "PAID", "utr_payment_id": "UTR-1"} unsent LOA
 LOAN_DISBURSE {"external_loan_id": "TRANCHE", "transactionAmount": 1} unsent tranche
 "#;
 
-/// A whole payload: a type's usual fields under those of the case.
+/// A whole payload: the usual fields of the type, replaced by the fields of the case.
 fn payload(operation_type: &str, changes: &str) -> Value {
     let mut data = match operation_type {
         "CLIENT_CREATE" => client(""),
@@ -62,7 +62,7 @@ fn payload(operation_type: &str, changes: &str) -> Value {
     data
 }
 
-/// Two clients; loans PENDING, APPROVED, PAID (one payment each), TRANCHE (paid, with tranches).
+/// Creates two clients and the loans PENDING, APPROVED, PAID (disbursed) and TRANCHE (one of its tranches disbursed).
 async fn prepare(gateway: &Caller) {
     let steps = [
         r#"CLIENT_CREATE {"externalId": "C", "mobileNo": "1"}"#,

@@ -1,4 +1,4 @@
-//! `setup-fineract` makes what is missing, once, and changes nothing that is there.
+//! `setup-fineract` creates what is missing, only once, and changes nothing that exists.
 
 use fineract_sandbox::Sandbox;
 use reqwest::Method;
@@ -79,7 +79,7 @@ async fn what_is_missing_is_made_once() {
     let made = everything(&sandbox).await;
     let second = set_up(&sandbox, &[], &payment_type).await;
     assert_eq!(second.code, Some(0));
-    // The charge is looked for only when a product that takes it is missing.
+    // `setup-fineract` reads the charge only if a product with this charge is missing.
     assert_eq!(second.stdout.matches("  exists").count(), 11);
     assert!(!second.stdout.contains("created"), "{}", second.stdout);
     assert_eq!(everything(&sandbox).await, made);
@@ -104,7 +104,11 @@ async fn products_bear_the_names_that_the_settings_give_them() {
 
     let ended = set_up(&sandbox, &[], &lenders).await;
 
-    assert_eq!(ended.code, Some(1), "a person has to make NEWCO's");
+    assert_eq!(
+        ended.code,
+        Some(1),
+        "a person has to create the product of NEWCO"
+    );
     for line in [
         "payment type                    not set: UTRs are stored in notes",
         "product       Ugro Capital      created; its rate is per year",

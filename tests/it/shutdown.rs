@@ -1,4 +1,4 @@
-//! SIGTERM, and SIGHUP: a gateway that is told to end, ends, and loses nothing.
+//! SIGTERM and SIGHUP: a gateway that is told to end, ends, and loses nothing.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ use crate::support::{
     fixtures::client, system::System,
 };
 
-/// A call is under way, or its answer was not heard.
+/// Whether there is one attempt without an answer: its call is in progress, or its answer was not received.
 const UNANSWERED: &str = "SELECT count(*) = 1 FROM attempt WHERE answered_at IS NULL";
 
 async fn slow_system(pool: &PgPool, delay_ms: u64) -> System {
@@ -29,7 +29,7 @@ async fn slow_system(pool: &PgPool, delay_ms: u64) -> System {
     system
 }
 
-/// A system in which a call lasts so long that whatever a test does meanwhile comes in time.
+/// A system in which a call takes so long that everything that a test does happens during the call.
 async fn very_slow_system(pool: &PgPool) -> System {
     let mut system = slow_system(pool, 8000).await;
     system.set("FINERACT_TIMEOUT_SECONDS", "10");
@@ -52,11 +52,14 @@ async fn is_listening(gateway: &Caller) -> bool {
 }
 
 async fn stops_listening(gateway: &Caller) {
-    eventually("it stops listening", async || !is_listening(gateway).await).await;
+    eventually("the gateway stops listening", async || {
+        !is_listening(gateway).await
+    })
+    .await;
 }
 
-/// A caller that sends one operation after the other until the gateway is gone; the tracking ids, and
-/// how many were accepted while the readiness failed.
+/// A caller that sends one operation after the other until the gateway is gone. Returns the tracking ids, and how many
+/// operations were accepted while `/readyz` failed.
 async fn keep_sending(gateway: &Caller, name: &str) -> (Vec<String>, usize) {
     let url = format!("http://{}", gateway.address);
     let connection = http_client()
@@ -74,7 +77,7 @@ async fn keep_sending(gateway: &Caller, name: &str) -> (Vec<String>, usize) {
         let is_unready = ready.is_ok_and(|answer| answer.status() == 503);
         match post.send().await {
             Ok(answer) => {
-                assert_eq!(answer.status(), 202, "nobody is refused");
+                assert_eq!(answer.status(), 202, "no operation is refused");
                 let body: Value = answer.json().await.expect("a whole answer");
                 accepted.push(body["tracking_id"].as_str().expect("an id").to_owned());
                 while_unready += usize::from(is_unready);
@@ -103,16 +106,16 @@ async fn under_load_it_ends_within_the_grace_and_nothing_is_lost(pool: PgPool) {
     assert!(terminated_at.elapsed() < Duration::from_secs(10));
 
     let while_unready: usize = sent.iter().map(|(_, count)| count).sum();
-    // Each may have one request under way when the gateway stops to listen.
+    // Each caller may have one request in progress when the gateway stops listening.
     assert!(
         while_unready > names.len(),
-        "the readiness fails before anybody is turned away"
+        "`/readyz` fails before the gateway stops accepting"
     );
     let running = sqlx::query_scalar!("SELECT count(*) FROM operation WHERE state = 'running'");
     assert_eq!(
         running.fetch_one(&pool).await.unwrap(),
         Some(0),
-        "what was under way ended"
+        "operations in flight ended"
     );
     let next = system.process().await;
     for (tracking_ids, _) in &sent {
@@ -143,7 +146,10 @@ async fn connections_without_a_request_hold_nothing_up(pool: PgPool) {
 
     terminate(&gateway).await;
     let ended = timeout(Duration::from_secs(5), gateway.exit_code()).await;
-    assert_eq!(ended.expect("it does not wait for them"), Some(0));
+    assert_eq!(
+        ended.expect("the gateway does not wait for these connections"),
+        Some(0)
+    );
 }
 
 #[sqlx::test]

@@ -1,4 +1,4 @@
-//! `docs/RECOVERY.md`, section 4: a standby takes over, with all that was committed, or without the last moments.
+//! `docs/RECOVERY.md`, section 4: a standby takes over, with all committed data, or without the last moments.
 
 use std::{fs, os::unix::fs::MetadataExt as _, process::Command};
 
@@ -21,14 +21,14 @@ use crate::{
     },
 };
 
-/// A standby of a running server: what was copied of it follows it from then on.
+/// A standby of a running server: a copy that follows the server from then on.
 fn standby_of(primary: &PrivatePostgres) -> PrivatePostgres {
     let mut standby = postgres();
     block_in_place(|| {
         standby.kill_immediately().expect("a kill");
         let data = standby.folder().join("data");
         let owner = fs::metadata(&data).expect("a folder");
-        fs::remove_dir_all(&data).expect("it is empty");
+        fs::remove_dir_all(&data).expect("the old data is removed");
         let copied = Command::new("pg_basebackup")
             .args([
                 "--write-recovery-conf",
@@ -39,7 +39,7 @@ fn standby_of(primary: &PrivatePostgres) -> PrivatePostgres {
             .arg(format!("--pgdata={}", data.display()))
             .status();
         assert!(copied.expect("it runs").success());
-        // As root the server runs under another account.
+        // If the test runs as root, the server runs under another account. That account must own the copy.
         let owner = format!("{}:{}", owner.uid(), owner.gid());
         let given = Command::new("chown")
             .arg("-R")
@@ -52,7 +52,7 @@ fn standby_of(primary: &PrivatePostgres) -> PrivatePostgres {
     standby
 }
 
-/// The address of a standby, which has the primary's password.
+/// The URL of a standby. Its password is the primary's, because it is a copy.
 fn address(primary: &PrivatePostgres, standby: &PrivatePostgres) -> String {
     let read = |postgres: &PrivatePostgres| Url::parse(&postgres.url("postgres")).expect("a URL");
     let mut url = read(primary);
@@ -75,7 +75,7 @@ async fn start(primary: &PrivatePostgres) -> System {
     system
 }
 
-/// The primary dies after the 202: the standby has the operation, and nothing is to be done.
+/// The primary fails after the 202. The standby has the operation, so nobody has to do anything.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_synchronous_standby_has_all_that_was_accepted() {
     let mut primary = postgres();
@@ -91,7 +91,7 @@ async fn a_synchronous_standby_has_all_that_was_accepted() {
             .expect("it is set");
     }
     let in_sync = "SELECT EXISTS (SELECT FROM pg_stat_replication WHERE sync_state = 'sync')";
-    eventually("it is synchronous", async || {
+    eventually("the standby is synchronous", async || {
         is_true_on(&mut connection, in_sync).await
     })
     .await;
@@ -113,7 +113,7 @@ async fn a_synchronous_standby_has_all_that_was_accepted() {
     gateway.kill().await;
 }
 
-/// It lacks the last moments, as a backup does: what was booked in them is not booked again.
+/// The standby lacks the last moments, like a backup. A repayment that was booked in that time is not booked again.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_that_lacks_the_last_moments_is_a_restored_database() {
     let mut primary = postgres();
@@ -124,7 +124,7 @@ async fn one_that_lacks_the_last_moments_is_a_restored_database() {
     let url = address(&primary, &standby);
     let mut connection = connect(&url).await;
     let has_it = "SELECT count(*) = 4 FROM operation WHERE state = 'succeeded'";
-    eventually("the standby has it", async || {
+    eventually("the standby has the four operations", async || {
         is_true_on(&mut connection, has_it).await
     })
     .await;

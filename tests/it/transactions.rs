@@ -26,7 +26,7 @@ async fn read(gateway: &TestGateway, id: &str) -> Answer {
     Answer::of(request.header("Authorization", format!("Token {API_KEY}"))).await
 }
 
-/// Has a payout accepted; its tracking id.
+/// Sends a disbursement, which must be accepted. Returns its tracking id.
 async fn accept_payout(gateway: &TestGateway, loan_id: &str) -> String {
     let mut data = disburse(loan_id);
     data["utr_payment_id"] = json!(format!("UTR-{loan_id}"));
@@ -81,7 +81,7 @@ async fn one_that_waits_has_the_documents_keys_and_no_completion(pool: PgPool) {
         .to_string()
     );
 
-    // The digits are the caller's own.
+    // The amount has exactly the digits that the caller sent.
     let raw = r#"{"status":"LOAN_REPAYMENT","data":{"external_loan_id":"LOAN-9",
         "transactionDate":"12 February 2026","transactionAmount":8700.10}}"#;
     let accepted = Answer::of(gateway.post("/fineract/operate", raw)).await;

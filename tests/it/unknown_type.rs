@@ -1,5 +1,5 @@
-//! Operations of a type that this gateway does not know: a newer one accepted them, and runs beside it or was
-//! rolled back. Each is a matter of its own, wherever lists and batches are read.
+//! Operations of a type that this gateway does not know. A newer gateway accepted them, and runs in parallel or was
+//! rolled back. Such an operation affects no other operation in a list or batch.
 
 use fineract_gateway::{
     domain::{Checked, Lane, LaneAccess, OperationId, OperationType},
@@ -15,7 +15,7 @@ use crate::support::{
     operators::{Operator, park, uuid},
 };
 
-/// Makes an operation one of a newer gateway's; its tracking id there.
+/// Gives an operation a type that only a newer gateway knows. Returns the tracking id with this type.
 async fn make_unknown(pool: &PgPool, tracking_id: &str) -> String {
     let id = uuid(tracking_id);
     sqlx::query!(
@@ -115,7 +115,7 @@ async fn a_callers_key_that_brought_one_in_fails_alone(pool: PgPool) {
         .execute(&pool)
         .await
         .unwrap();
-    // At once, so in one batch.
+    // Both are accepted at the same time, so both are in one group commit.
     let (again, new) = tokio::join!(
         gateway.store.accept(with_key("one", "A")),
         gateway.store.accept(with_key("two", "B")),

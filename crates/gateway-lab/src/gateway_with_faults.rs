@@ -1,5 +1,5 @@
 //! The gateway that `prove` runs when it injects faults. It is the product's own binary, built with fault points (at
-//! which a gateway ends or stops itself) and with sabotages.
+//! which a gateway ends or stops itself) and with sabotages (deliberate errors).
 
 use std::process::ExitCode;
 

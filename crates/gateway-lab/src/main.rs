@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// The exit code of a command that could not run to its end because of an error.
+/// The exit code of a command that failed because of an error.
 const BAD_START: u8 = 2;
 
 /// Demonstrates, tests and measures fineract-gateway.

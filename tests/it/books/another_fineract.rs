@@ -1,4 +1,5 @@
-//! Another Fineract, or another tenant, behind the same database: everything is blocked until an operator has looked.
+//! The gateway's Fineract, or tenant, is not the one that the database belongs to. The gateway blocks everything until
+//! an operator has confirmed new books.
 
 use fineract_sandbox::Sandbox;
 use serde_json::{Value, json};
@@ -7,7 +8,7 @@ use sqlx::PgPool;
 use super::bed::Bed;
 use crate::support::{fixtures, operators::Operator, sandbox::ServedSandbox};
 
-/// A second gateway has another URL; loan 1 of that server is not ours.
+/// A second gateway has the URL of another Fineract. Loan 1 of that Fineract is not loan 1 of the database.
 #[sqlx::test]
 async fn a_gateway_before_another_fineract_sends_nothing(pool: PgPool) {
     let mut bed = Bed::start(pool).await;
@@ -26,12 +27,12 @@ async fn a_gateway_before_another_fineract_sends_nothing(pool: PgPool) {
 
     let other = ServedSandbox::start(Sandbox::new()).await;
     bed.system.set("FINERACT_URL", &other.url());
-    // A process of its own: its gauges are nobody else's.
+    // This gateway is a process of its own, so no other gateway changes its metrics.
     let wrong = bed.system.process().await;
     bed.until_fineract_is(&wrong, "blocked", &json!("another_fineract"))
         .await;
     bed.go_on().await;
-    // Accepting goes on.
+    // The gateway still accepts operations.
     let waiting = wrong.send("CLIENT_CREATE", fixtures::client("C-3")).await;
     let metrics = wrong.get("/metrics").await.text;
     let blocked = r#"gateway_fineract_blocked{reason="another_fineract"} 1"#;
@@ -46,7 +47,8 @@ async fn a_gateway_before_another_fineract_sends_nothing(pool: PgPool) {
     assert_eq!(other.get("/clients").await["totalFilteredRecords"], 0);
 }
 
-/// Fineract came back empty; the LOS goes on. An operator confirms that, and looks at what had been sent.
+/// Fineract was restored without data, and the LOS continues. An operator confirms the new books, and resolves the
+/// operation that had been sent before.
 #[sqlx::test]
 async fn an_operator_confirms_that_the_books_are_others(pool: PgPool) {
     let bed = Bed::start(pool).await;
@@ -91,7 +93,7 @@ async fn an_operator_confirms_that_the_books_are_others(pool: PgPool) {
         "{operation}"
     );
 
-    // Never sent again, not even by who does not know better.
+    // The command is never sent again, even if an operator retries the operation.
     bed.file_for_others("L-B").await;
     bed.approve_for_others(1).await;
     let answer = operator.act(&sent, "retry").await;
@@ -107,7 +109,7 @@ async fn an_operator_confirms_that_the_books_are_others(pool: PgPool) {
     assert_eq!(end["state"], "failed", "{end}");
 }
 
-/// One client that is not there is one client's matter.
+/// If only one of several known clients is missing, the gateway does not conclude that Fineract is another one.
 #[sqlx::test]
 async fn one_of_several_clients_is_no_other_fineract(pool: PgPool) {
     let bed = Bed::start(pool).await;
@@ -134,7 +136,7 @@ async fn one_of_several_clients_is_no_other_fineract(pool: PgPool) {
     bed.until_fineract_is(&gateway, "open", &Value::Null).await;
 }
 
-/// What is not there although we know its number is not refused before the books were looked at.
+/// An object whose number the gateway knows is missing. The gateway checks the books before it refuses the operation.
 #[sqlx::test]
 async fn nothing_is_refused_by_other_books(pool: PgPool) {
     let bed = Bed::start(pool).await;
@@ -152,7 +154,7 @@ async fn nothing_is_refused_by_other_books(pool: PgPool) {
     assert_eq!(operation["reason_code"], "another_fineract", "{operation}");
 }
 
-/// Where the clients are the back office's, loans are all that the gateway knows.
+/// The back office created the client, so the gateway knows only loans. It detects another Fineract by its loans.
 #[sqlx::test]
 async fn loans_tell_another_fineract_where_no_client_is_known(pool: PgPool) {
     let bed = Bed::start(pool).await;

@@ -1,4 +1,4 @@
-//! A gateway before a sandbox that is restored, restarted, and used by others.
+//! The test bed: gateways, and a sandbox that is restored, restarted, and used by the back office.
 
 use fineract_gateway::tls::http_client;
 use fineract_sandbox::Sandbox;
@@ -39,7 +39,7 @@ impl Bed {
         bed
     }
 
-    /// All that was sent is so old that none of it runs any more.
+    /// Makes all attempts an hour old. After that time, none of their commands can still run in Fineract.
     pub(super) async fn age(&self) {
         sqlx::query!("UPDATE attempt SET sent_at = sent_at - interval '1 hour'")
             .execute(&self.pool)
@@ -51,7 +51,7 @@ impl Bed {
         self.system.gateway().await
     }
 
-    /// What waits for its next try is tried, and so again.
+    /// Lets operations be tried again after `stop_retries`, and makes those that wait for their next try due.
     pub(super) async fn go_on(&self) {
         let sql = "DROP TRIGGER stay ON operation;
                    UPDATE operation SET due_at = now() WHERE state = 'ready';
@@ -59,7 +59,8 @@ impl Bed {
         sqlx::raw_sql(sql).execute(&self.pool).await.unwrap();
     }
 
-    /// Sends an operation that takes effect, and whose answer is lost; it waits for its next try then.
+    /// Sends an operation. Its command takes effect, but the answer is lost. Returns its tracking id when the operation
+    /// waits for its next try.
     pub(super) async fn lose_answer(
         &self,
         gateway: &Caller,
@@ -84,10 +85,10 @@ impl Bed {
         id
     }
 
-    /// Fineract comes back from a backup of before anything was done in it.
+    /// Restores Fineract from a backup that contains no clients and no loans.
     pub(super) async fn restore_to_nothing(&self) {
         self.admin("reset", &Value::Null).await;
-        // That it honours keys is another matter.
+        // These tests are not about key probes. So the database gets the record that Fineract honours keys.
         sqlx::query!("DELETE FROM key_probe")
             .execute(&self.pool)
             .await
@@ -95,7 +96,7 @@ impl Bed {
         trust_keys(&self.system).await;
     }
 
-    /// Fineract's process is another, its books are the same.
+    /// Restarts Fineract: another process with the same books.
     pub(super) async fn restart(&self) {
         self.admin("restart", &Value::Null).await;
     }
@@ -151,7 +152,7 @@ impl Bed {
         created["clientId"].as_i64().unwrap()
     }
 
-    /// The back office files an application for a client of its own.
+    /// The back office submits a loan application for a client of its own.
     pub(super) async fn file_for_others(&self, external_id: &str) {
         let client = self
             .create_client_for_others(&format!("C-{external_id}"))
@@ -181,9 +182,9 @@ impl Bed {
         self.fineract.request(Method::POST, &path, &body).await;
     }
 
-    /// Waits until a gateway, which is ready all the time, reports this state of Fineract.
+    /// Waits until the gateway reports this state of Fineract. The gateway must be ready all the time.
     pub(super) async fn until_fineract_is(&self, gateway: &Caller, state: &str, reason: &Value) {
-        eventually_ok("the gateway reports it", async || {
+        eventually_ok("the gateway reports this state of Fineract", async || {
             let answer = gateway.get("/readyz").await;
             assert_eq!(answer.status, 200, "{}", answer.text);
             let fineract = answer.json()["fineract"].take();

@@ -1,4 +1,4 @@
-//! Two lanes that learn one number: recorded, and never a failed completion.
+//! Two lanes get the same number. The gateway records the conflict, and neither completion fails.
 
 use fineract_gateway::{
     domain::{End, OperationType, Outcome, ResourceId},
@@ -50,6 +50,10 @@ async fn a_number_that_another_lane_has_is_recorded(pool: PgPool) {
         .iter()
         .map(|client| client.external_id.as_deref())
         .collect();
-    assert_eq!(names[0], Some("C-3"), "the newest first, as it was sent");
+    assert_eq!(
+        names[0],
+        Some("C-3"),
+        "the newest client is first, with the external id as it was sent"
+    );
     assert_eq!(names.len(), 3);
 }

@@ -1,4 +1,5 @@
-//! Whose books Fineract's numbers are of: asked before a command is sent again, and before anything is sent.
+//! The gateway checks to which books the numbers of Fineract belong: before it sends a command again, and before it
+//! sends anything.
 
 mod another_fineract;
 mod bed;

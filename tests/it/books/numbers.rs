@@ -1,4 +1,4 @@
-//! A command is sent again only while the numbers in it mean what they meant.
+//! The gateway sends a command again only if the numbers in it still refer to the same objects.
 
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -21,7 +21,7 @@ const PAYMENT_TYPES: &str = r#"200 [{"id":4,"name":"UTR"}]"#;
 const OFFICES: &str = r#"200 [{"id":1,"name":"Head Office"}]"#;
 const BORROWER: &str = r#"200 {"id":7,"externalId":"C-1","officeId":1,"timeline":{}}"#;
 
-/// Everything that commands go to by number, by what it is read.
+/// All objects to which commands refer by number: the path by which each is read, and the answer.
 fn books() -> [(&'static str, String); 7] {
     let list = r#"200 [{"id":2,"name":"UGRO"}]"#;
     [
@@ -35,7 +35,7 @@ fn books() -> [(&'static str, String); 7] {
     ]
 }
 
-/// A bench before those books, with an operator.
+/// A bench with these objects and with an operator.
 async fn bench(pool: PgPool) -> Bench {
     let mut bench = Bench::start(pool).await;
     bench
@@ -56,8 +56,8 @@ fn disburse() -> Value {
     data
 }
 
-/// Sends an operation in vain, has what is read there say `to` instead of `from`, and sees that the command is not sent
-/// again before it says what it said.
+/// Sends an operation whose command is not answered. Then replaces `from` by `to` in the answer for the object: the
+/// command must not be sent again. Then restores the answer and retries: the same command is sent again.
 async fn is_not_sent_to_another(
     pool: PgPool,
     (operation_type, data): (&str, Value),
@@ -93,7 +93,7 @@ async fn a_payout_is_not_sent_to_another_loan(pool: PgPool) {
     is_not_sent_to_another(pool, ("LOAN_DISBURSE", disburse()), other).await;
 }
 
-/// Lanes are case-folded, Fineract's external ids are not.
+/// The gateway's lanes are case-folded, but Fineract's external ids are not.
 #[sqlx::test]
 async fn an_approval_is_not_sent_to_a_loan_of_another_case(pool: PgPool) {
     let approval = ("LOAN_APPROVE", fixtures::approve("L-1"));
@@ -137,7 +137,7 @@ async fn a_client_is_not_created_in_another_office(pool: PgPool) {
     is_not_sent_to_another(pool, create, ("/offices", "Head Office", "Branch")).await;
 }
 
-/// What cannot be read now is asked about again, and the same key is sent then.
+/// If the object cannot be read, the gateway reads it again later, and then sends the same key.
 #[sqlx::test]
 async fn what_cannot_be_read_is_not_sent_to(pool: PgPool) {
     let bench = bench(pool).await;
@@ -153,7 +153,8 @@ async fn what_cannot_be_read_is_not_sent_to(pool: PgPool) {
     assert_eq!(bench.fake.keys(), [1, 1]);
 }
 
-/// A client that the back office gave another external id is the same when an operator has made sure of it.
+/// The back office gave a client another external id. The gateway sends the command again only after an operator has
+/// confirmed that the number still means this client.
 #[sqlx::test]
 async fn an_operator_confirms_what_a_number_means(pool: PgPool) {
     let bench = bench(pool).await;
@@ -184,7 +185,7 @@ async fn an_operator_confirms_what_a_number_means(pool: PgPool) {
             json!({ "number": 7, "external_id": "C-1-renamed", "reason": "Renamed" }),
             404,
         ),
-        // Another number, and another name, than those that are meant.
+        // In the first confirmation the number is wrong, and in the second the external id.
         (
             "/lanes/client%3Ac-1/number",
             json!({ "number": 8, "external_id": "C-1-renamed", "reason": "Renamed" }),
@@ -222,7 +223,7 @@ async fn an_operator_confirms_what_a_number_means(pool: PgPool) {
     assert_eq!(reason, Some("Renamed by the branch"));
 }
 
-/// What an older gateway sent says less of what it meant: the lane it stands in has to do.
+/// An older gateway stored no referents with its attempt. So the object is compared with the operation's lane.
 #[sqlx::test]
 async fn what_an_older_gateway_sent_is_compared_with_its_lane(pool: PgPool) {
     let bench = bench(pool).await;

@@ -1,4 +1,4 @@
-//! The procedures of `docs/RECOVERY.md` in which Fineract was restored.
+//! The procedures of `docs/RECOVERY.md` for a restored Fineract.
 
 use fineract_gateway::store::{self, Pool};
 use serde_json::{Value, json};
@@ -15,7 +15,8 @@ fn repayment(reference: &str) -> Value {
     repayment
 }
 
-/// A gateway before a Fineract whose books lack all of a loan that was paid out, and a repayment of which nobody knows.
+/// Disburses a loan, and sends a repayment whose result stays unknown. Then puts everything on hold and restores
+/// Fineract without data. Returns the gateway and the id of the repayment.
 async fn restored(bed: &Bed) -> (Caller, String) {
     let gateway = bed.gateway().await;
     gateway.pay_out("L-A").await;
@@ -28,7 +29,7 @@ async fn restored(bed: &Bed) -> (Caller, String) {
     (gateway, open)
 }
 
-/// Case 2, steps 2 and 5.
+/// Performs steps 2 and 5 of case 2.
 async fn confirm(bed: &Bed, gateway: &Caller, open: &str) -> Operator {
     let operator = Operator::of(gateway.address);
     let confirmed = json!({ "epoch": 1, "reason": REASON });
@@ -38,14 +39,14 @@ async fn confirm(bed: &Bed, gateway: &Caller, open: &str) -> Operator {
     let parked = operator.in_state(open, "parked").await;
     assert_eq!(parked["reason_code"], "sent_to_other_books", "{parked}");
     assert!(operator.act(open, "release").await.status.is_success());
-    // What was sent before the restore may still run in what was restored.
+    // A command from before the restore may still run in Fineract until enough time has passed.
     bed.age().await;
     let end = operator.resolved(open, "failed").await;
     assert_eq!(end["state"], "failed", "{end}");
     operator
 }
 
-/// The LOS sends again what is missing; it comes in on hold, and is released.
+/// The LOS sends the missing operations again. They are accepted on hold, and the operator releases them.
 async fn send_again(gateway: &Caller, operator: &Operator) {
     let mut sent = Vec::new();
     for (operation_type, data) in [
@@ -92,7 +93,7 @@ async fn what_a_restored_fineract_lacks_is_done_once_more(pool: PgPool) {
     is_there_once(&bed).await;
 }
 
-/// Case 3: both were restored, the gateway to the later moment; its gateways are started on hold.
+/// Case 3: both databases were restored, the gateway's to the later moment. The gateways are started on hold.
 #[sqlx::test]
 async fn where_both_were_restored_gateways_start_on_hold_and_blocked(pool: PgPool) {
     let bed = Bed::start(pool).await;

@@ -1,5 +1,5 @@
-//! The back office gave a client another external id: nothing of ours is refused for that, and nothing is sent to it
-//! before an operator has made sure that it is the same.
+//! The back office gave a client another external id. No operation is refused because of this. The gateway sends
+//! nothing to this client until an operator has confirmed that it is the same client.
 
 use reqwest::Method;
 use serde_json::json;
@@ -43,7 +43,7 @@ async fn what_was_renamed_is_not_missing(pool: PgPool) {
     assert_eq!(read["clientId"], 1);
 }
 
-/// What was deleted bears no other name: Fineract's own refusal is the end.
+/// A deleted loan is not found under another external id either. The operation ends with Fineract's own refusal.
 #[sqlx::test]
 async fn what_was_deleted_is_missing(pool: PgPool) {
     let bed = Bed::start(pool).await;

@@ -1,4 +1,4 @@
-//! Fineract was restored from a backup of before: numbers that we know were given to others, or to nobody.
+//! Fineract was restored from an older backup. Numbers that the gateway knows now belong to other objects, or to none.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use crate::support::{
     operators::Operator,
 };
 
-/// A's payout has number 1 in its path, and so has B's loan after the restore.
+/// The path of loan A's disbursement contains number 1. After the restore, loan B has number 1.
 #[sqlx::test]
 async fn a_payout_is_not_made_to_who_has_its_number_now(pool: PgPool) {
     let bed = Bed::start(pool).await;
@@ -90,7 +90,7 @@ async fn an_undo_does_not_take_back_anothers_payout(pool: PgPool) {
     assert_eq!(loan["status"]["id"], 300, "B's loan is still paid out");
 }
 
-/// Gone is done only while the process that was asked to delete it has run all the time.
+/// If a loan is missing, its delete counts as successful only if Fineract has not been restarted since the delete.
 #[sqlx::test]
 async fn what_is_gone_after_a_restart_is_not_known_to_be_deleted(pool: PgPool) {
     let bed = Bed::start(pool).await;
@@ -102,7 +102,10 @@ async fn what_is_gone_after_a_restart_is_not_known_to_be_deleted(pool: PgPool) {
         .await;
     bed.go_on().await;
     let end = gateway.end_of(&id).await;
-    assert_eq!(end["status"], "success", "it has run all the time: {end}");
+    assert_eq!(
+        end["status"], "success",
+        "Fineract has not been restarted: {end}"
+    );
 
     stop_retries(&bed.pool).await;
     gateway.file("L-2").await;
@@ -113,10 +116,10 @@ async fn what_is_gone_after_a_restart_is_not_known_to_be_deleted(pool: PgPool) {
     bed.go_on().await;
     let operation = Operator::of(gateway.address).in_state(&id, "parked").await;
     assert_eq!(operation["reason_code"], "subject_is_gone", "{operation}");
-    assert_eq!(bed.deletions().await, 2, "and it was not sent again");
+    assert_eq!(bed.deletions().await, 2, "the delete was not sent again");
 }
 
-/// What is not there is not sent to again.
+/// If the loan does not exist any more, the command is not sent again.
 #[sqlx::test]
 async fn what_is_not_there_is_not_sent_to_again(pool: PgPool) {
     let bed = Bed::start(pool).await;

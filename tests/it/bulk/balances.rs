@@ -1,4 +1,4 @@
-//! `include_balances`: the one request that reads Fineract.
+//! `include_balances`: the only bulk request for which the gateway reads Fineract.
 
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -31,7 +31,7 @@ async fn account_details_are_what_fineract_says_now(pool: PgPool) {
     let answer = bulk.send("status", &query).await;
 
     assert_eq!(answer.header("warning"), "");
-    // Fineract's own digits.
+    // The digits are exactly those of Fineract.
     let figures = r#""currency":"INR","principal_disbursed":100000.000000,"principal_outstanding":100000.000000"#;
     assert!(answer.text.contains(figures), "{}", answer.text);
     let answer = answer.json();
@@ -51,7 +51,7 @@ async fn account_details_are_what_fineract_says_now(pool: PgPool) {
         .map(|account| account["external_id"].as_str().unwrap())
         .collect();
     assert_eq!(names, ["L", "L2"]);
-    // A loan that is not there, and a row that never ran.
+    // The loan of one row does not exist, and the other row never ran.
     assert_eq!(details(5), &json!([]));
     assert_eq!(details(6), &json!([]));
 

@@ -41,7 +41,7 @@ async fn what_was_not_sent_ends_and_the_rest_goes_on(pool: PgPool) {
             resource_id: ResourceId::Unchanged,
         })
         .await;
-    // B has been sent; C is claimed, but its worker still reads.
+    // B's command was sent. C is claimed, but has no attempt yet.
     sqlx::query!(
         "UPDATE operation SET state = 'running', attempt = 1 WHERE lane IN ('client:b', 'client:c')"
     )
@@ -73,7 +73,8 @@ async fn what_was_not_sent_ends_and_the_rest_goes_on(pool: PgPool) {
     }
     let again = bulk.send("cancel", &json!({ "reference_id": "r" })).await;
     assert_eq!(again.json()["cancelled"], 0);
-    // What is left stands alone, and what comes now does not fall: whoever cancelled knows.
+    // Only operations of other batches are left in the lane. A new operation does not fail because of the cancel,
+    // because the client that cancelled knows about it.
     bulk.schedule("next", vec![loan_approve("L")]).await;
     let lane = sqlx::query!("SELECT members, writers, failure_read FROM lane WHERE key = 'loan:l'")
         .fetch_one(&pool);
@@ -84,7 +85,8 @@ async fn what_was_not_sent_ends_and_the_rest_goes_on(pool: PgPool) {
     );
 }
 
-/// What was there when everything was put on hold may have been sent in a time that a restored database has forgotten.
+/// An operation that existed when everything was put on hold may have been sent, even if a restored database has
+/// forgotten this. So a bulk client cannot cancel it; an operator can.
 #[sqlx::test]
 async fn what_a_restored_database_may_have_sent_is_left_to_operators(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
@@ -117,11 +119,12 @@ async fn what_a_restored_database_may_have_sent_is_left_to_operators(pool: PgPoo
 #[sqlx::test]
 async fn a_cancelled_batch_can_be_sent_again(pool: PgPool) {
     let mut system = System::start(&pool).await;
-    // Nobody works until the batch is cancelled.
+    // No worker runs until the batch is cancelled.
     system.set("ROLE", "api");
     let door = system.gateway().await;
     let bulk = Bulk::new(door.address);
-    // More than are ended in one transaction, and chains across that border.
+    // More operations than the gateway ends in one transaction. Some loans are in another transaction than their
+    // client.
     let clients = (0..520).map(|n| client_create(&format!("C-{n}")));
     let loans = (0..20).map(|n| loan_create(&format!("L-{n}"), &format!("C-{}", 26 * n)));
     let rows: Vec<_> = clients.chain(loans).collect();
@@ -141,7 +144,7 @@ async fn a_cancelled_batch_can_be_sent_again(pool: PgPool) {
 
     system.set("ROLE", "all");
     let gateway = system.gateway().await;
-    // "All that failed" does not mean what somebody stopped.
+    // A retry of all failed rows does not include cancelled rows.
     let unnamed = bulk
         .send("retry", &json!({ "reference_id": "r" }))
         .await
@@ -173,7 +176,7 @@ async fn beside_a_locked_row_the_others_end_and_whoever_asked_is_told(pool: PgPo
         vec![client_create("A"), client_create("B"), client_create("C")],
     )
     .await;
-    // One of a newer gateway's is cancelled like any other.
+    // An operation of an unknown type (from a newer gateway) is cancelled like any other.
     sqlx::query!("UPDATE operation SET type = 'CLIENT_MERGE' WHERE lane = 'client:c'")
         .execute(&pool)
         .await

@@ -1,4 +1,5 @@
-//! Cells of tables: what a spreadsheet spoiled, and what is only written otherwise than in JSON.
+//! Cells of tables: a value that a spreadsheet has damaged is refused, but some values may be written differently than
+//! in JSON.
 
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -130,7 +131,7 @@ async fn cells_that_a_spreadsheet_spoiled_are_refused_for_that(pool: PgPool) {
         );
     }
 
-    // Nothing of that is wrong with these.
+    // These cells look similar, but none of them is damaged.
     let table = format!(
         "{header}\n{}{}{}{}",
         client("1E5", "1E5", "'Tara", "2026-01-11", "+91 99"),
@@ -150,7 +151,7 @@ async fn cells_that_a_spreadsheet_spoiled_are_refused_for_that(pool: PgPool) {
     );
 }
 
-/// In JSON a day has its one form: nothing there was made by a spreadsheet.
+/// In JSON a date has only one form, because no spreadsheet has written it.
 #[sqlx::test]
 async fn days_of_spreadsheets_are_for_tables_alone(pool: PgPool) {
     let gateway = TestGateway::start(pool).await;

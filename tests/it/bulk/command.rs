@@ -62,7 +62,7 @@ async fn a_file_is_sent_and_its_failed_rows_are_corrected_and_sent_again(pool: P
     );
     let written = fs::read_to_string(failed).unwrap();
     let lines: Vec<_> = written.lines().collect();
-    // Of two with one mobile number, Fineract takes the first that comes.
+    // Two rows have the same mobile number. Fineract accepts the row that arrives first.
     let second = lines[1].split(',').next().unwrap();
     assert_eq!(
         lines[0],

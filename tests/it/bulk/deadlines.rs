@@ -1,4 +1,4 @@
-//! `expires_at` of rows, and what Fineract says of those that failed.
+//! The `expires_at` of rows, and Fineract's messages for failed rows.
 
 use chrono::{DateTime, Utc};
 use fineract_gateway::domain::End;
@@ -13,7 +13,7 @@ use crate::support::{
 
 const TIME: &str = "2099-01-01T05:30:00+05:30";
 
-/// The deadlines of a batch's operations, by row.
+/// The `expires_at` of the operations of a batch, in the order of the rows.
 async fn deadlines(pool: &PgPool, reference_id: &str) -> Vec<Option<DateTime<Utc>>> {
     sqlx::query_scalar!(
         r#"SELECT o.expires_at
@@ -65,7 +65,7 @@ async fn a_row_may_have_a_deadline_however_it_is_written(pool: PgPool) {
     assert_eq!(errors_of(&answer), [wrong]);
 }
 
-/// A row that was refused at the door keeps its deadline for when it is sent again.
+/// A row that was refused at acceptance keeps its `expires_at`, which applies when the row is sent again.
 #[sqlx::test]
 async fn a_refused_row_keeps_its_deadline(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
@@ -143,7 +143,7 @@ async fn a_row_that_failed_says_what_fineract_said(pool: PgPool) {
     found.sort_unstable();
     expected.sort_unstable();
     assert_eq!(found, expected);
-    // What is told can be searched for.
+    // The filter `search` finds these messages.
     let query = json!({ "reference_id": "r", "filters": { "search": "mobileno `099`" } });
     assert_eq!(bulk.status(&query).await["pagination"]["total"], 1);
 }

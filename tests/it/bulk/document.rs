@@ -1,4 +1,5 @@
-//! Document 002 as it stands: its curl, byte for byte but for host and values, and the keys of its answers.
+//! Document 002: its `curl` request is sent byte for byte, except for host and values. The answer must have the
+//! document's keys.
 
 use serde_json::Value;
 use sqlx::PgPool;
@@ -6,7 +7,7 @@ use sqlx::PgPool;
 use super::{Bulk, status::failed};
 use crate::support::{TestGateway, fixtures::client_create};
 
-/// The headers of the document's curl, in its order, and its body.
+/// The headers of the document's `curl` request in their order, and its body.
 const HEADERS: &str = "\
 Content-Type: application/json
 appIdentifier: lender-app
@@ -30,7 +31,7 @@ const BODY: &str = r#"
 }
 "#;
 
-/// The document's answer under its curl.
+/// The answer that the document shows for its `curl` request.
 const ANSWER: &str = r#"{
   "ver": "<string>", "timestamp": "<string>", "txnid": "<string>", "status": "<string>",
   "data": {
@@ -46,7 +47,7 @@ const ANSWER: &str = r#"{
   }
 }"#;
 
-/// Its example of a success.
+/// The document's example of a success.
 const SUCCESS: &str = r#"{
   "ver": "<version>", "status": "success", "message": "Bulk status retrieved successfully",
   "data": {
@@ -69,7 +70,7 @@ const SUCCESS: &str = r#"{
   }
 }"#;
 
-/// Its error.
+/// The document's example of an error.
 const NOT_FOUND: &str = r#"{
   "ver": "1.0",
   "timestamp": "2024-11-10T12:00:00Z",
@@ -78,7 +79,7 @@ const NOT_FOUND: &str = r#"{
   "errorMsg": "No batch found with reference_id 'batch-xyz'"
 }"#;
 
-/// Status line and body of what the document's curl is answered.
+/// Sends the document's `curl` request. Returns the status line and the body of the answer.
 async fn curl(gateway: &TestGateway, reference_id: &str) -> (String, Value) {
     let body = BODY.replace("<string>", reference_id);
     let headers = HEADERS.replace('\n', "\r\n");
@@ -95,7 +96,7 @@ async fn curl(gateway: &TestGateway, reference_id: &str) -> (String, Value) {
     (status.to_owned(), serde_json::from_str(body).expect("JSON"))
 }
 
-/// The pointers to all keys, in their order.
+/// The JSON pointers of all keys, in their order. `-` stands for any index.
 fn pointers(value: &Value) -> Vec<String> {
     fn walk(value: &Value, at: &str, found: &mut Vec<String>) {
         let inner: Vec<(String, &Value)> = match value {
@@ -119,7 +120,7 @@ fn pointers(value: &Value) -> Vec<String> {
     found
 }
 
-/// Asserts that all keys of a document's example are there, in its order.
+/// Asserts that the answer has all keys of an example, in the order of the example.
 fn has_all_of(answer: &Value, example: &str) {
     let example: Value = serde_json::from_str(example).expect("JSON");
     let told = pointers(answer);
@@ -127,7 +128,7 @@ fn has_all_of(answer: &Value, example: &str) {
     for pointer in pointers(&example) {
         assert!(
             rest.any(|told| *told == pointer),
-            "{pointer} is missing, or in another place: {told:?}"
+            "{pointer} is missing, or in another position: {told:?}"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Bulk, over TCP.
+//! Tests of the bulk API over TCP.
 #![expect(clippy::indexing_slicing, reason = "a missing key fails the test")]
 
 mod balances;
@@ -32,7 +32,7 @@ use crate::support::{
     eventually::{DEADLINE, eventually_ok},
 };
 
-/// Two clients of bulk, each with four values that bear its name.
+/// Two bulk clients. The four header values of each client contain its name.
 pub(crate) fn clients() -> Vec<BulkClient> {
     ["lender", "other"]
         .into_iter()
@@ -46,7 +46,7 @@ pub(crate) fn clients() -> Vec<BulkClient> {
         .collect()
 }
 
-/// A client of bulk.
+/// A bulk client.
 #[derive(Clone)]
 pub(crate) struct Bulk {
     http: Client,
@@ -63,7 +63,7 @@ impl Bulk {
         }
     }
 
-    /// The same, as another client.
+    /// The bulk client `other`, at the same gateway.
     fn other(&self) -> Self {
         Self {
             name: "other",
@@ -71,7 +71,7 @@ impl Bulk {
         }
     }
 
-    /// A request with the four headers.
+    /// A request with the four headers of this client.
     fn post(&self, path: &str, media_type: &str, body: impl Into<reqwest::Body>) -> RequestBuilder {
         let name = self.name;
         self.http
@@ -88,7 +88,7 @@ impl Bulk {
         Answer::of(self.post(path, "application/json", body.to_string())).await
     }
 
-    /// Has a batch accepted.
+    /// Sends a batch, which must be accepted, and returns the answer.
     pub(crate) async fn schedule(&self, reference_id: &str, operations: Vec<Value>) -> Value {
         let body = json!({ "reference_id": reference_id, "operations": operations });
         let answer = self.send("schedule", &body).await;
@@ -96,14 +96,14 @@ impl Bulk {
         answer.json()
     }
 
-    /// The `data` of a status.
+    /// The `data` in the answer of `POST /bulk/status`.
     pub(crate) async fn status(&self, query: &Value) -> Value {
         let answer = self.send("status", query).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
         answer.json()["data"].take()
     }
 
-    /// The `data` of the status once every row has ended.
+    /// The `data` in the answer of `POST /bulk/status` after every row has ended.
     async fn end_of(&self, reference_id: &str) -> Value {
         eventually_ok("the batch ends", async || {
             let query = json!({ "reference_id": reference_id, "limit": 1000 });
@@ -118,7 +118,7 @@ impl Bulk {
     }
 }
 
-/// The error of a bulk route in its one shape: status, `errorCode` and `errorMsg`.
+/// The error in an answer of a bulk route: status, `errorCode` and `errorMsg`. All bulk errors have this form.
 fn error_of(answer: &Answer) -> (u16, String, String) {
     let body = answer.json();
     let keys: Vec<&String> = body.as_object().unwrap().keys().collect();

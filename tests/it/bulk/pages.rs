@@ -1,4 +1,4 @@
-//! Which rows `POST /bulk/status` gives.
+//! Which rows `POST /bulk/status` returns.
 
 use serde_json::{Value, json};
 use sqlx::PgPool;

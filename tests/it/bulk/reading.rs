@@ -1,4 +1,4 @@
-//! How an upload arrives: with a mark in front, encoded, or not at all.
+//! How the gateway reads an upload that begins with a byte order mark, is encoded, or never arrives as a whole.
 
 use std::time::{Duration, Instant};
 
@@ -47,7 +47,7 @@ async fn a_byte_order_mark_is_no_part_of_a_body(pool: PgPool) {
     let operate = format!("{MARK}{}", client_create("C"));
     let answer = Answer::of(gateway.post("/fineract/operate", operate)).await;
     assert_eq!(answer.status, 202, "{}", answer.text);
-    // One alone is no body.
+    // A byte order mark alone is no valid body.
     let answer = Answer::of(bulk.post("schedule", "application/json", MARK)).await;
     assert_eq!(error_of(&answer).0, 400);
 }
@@ -86,7 +86,7 @@ async fn an_encoded_body_is_refused_for_that(pool: PgPool) {
     assert_eq!(operate("Identity").await.status, 202);
 }
 
-/// An upload whose body is being waited for.
+/// Begins an upload, and returns when the gateway waits for the rest of the body.
 async fn stalled(gateway: &TestGateway, path: &str, first: &str) -> TcpStream {
     let head = format!(
         "POST /bulk/{path} HTTP/1.1\r\nHost: x\r\nclient_id: lender-id\r\nclient_secret: lender-secret\r\n\
@@ -95,10 +95,10 @@ async fn stalled(gateway: &TestGateway, path: &str, first: &str) -> TcpStream {
     );
     let mut stream = TcpStream::connect(gateway.address).await.unwrap();
     stream.write_all(head.as_bytes()).await.unwrap();
-    // The gateway says so once it begins to read.
+    // The gateway sends this when it begins to read the body.
     let mut answer = [0; 25];
     let read = timeout(Duration::from_secs(20), stream.read_exact(&mut answer)).await;
-    read.expect("it is read in time").unwrap();
+    read.expect("the gateway begins to read in time").unwrap();
     assert_eq!(&answer, b"HTTP/1.1 100 Continue\r\n\r\n");
     stream.write_all(first.as_bytes()).await.unwrap();
     stream
@@ -120,13 +120,14 @@ async fn an_upload_that_stalls_ends_and_holds_nobody_else_s(pool: PgPool) {
     let answer = timeout(Duration::from_secs(8), other.send("schedule", &body)).await;
     let answer = answer.expect("another client's upload does not wait");
     assert_eq!(answer.status, 202, "{}", answer.text);
-    // Its own next one waits no longer than they last.
+    // The next upload of the same client waits at most until the stalled uploads have ended.
     let answer = bulk.send("schedule", &body).await;
     assert_eq!(answer.status, 202, "{}", answer.text);
     for stream in &mut slow {
         let mut start = [0; 12];
         let read = timeout(Duration::from_secs(20), stream.read_exact(&mut start)).await;
-        read.expect("it ends in time").unwrap();
+        read.expect("the gateway ends the stalled upload in time")
+            .unwrap();
         assert_eq!(&start, b"HTTP/1.1 408");
     }
     let lasted = started.elapsed();

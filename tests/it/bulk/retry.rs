@@ -141,7 +141,10 @@ async fn of_two_retries_at_once_a_row_is_one_s(pool: PgPool) {
     assert_eq!(operations.await.unwrap(), 2 * i64::try_from(rows).unwrap());
     let status = bulk.status(&request).await;
     assert_eq!(status["summary"]["ready"], rows);
-    assert_eq!(status["batch_status"], "IN_PROGRESS", "it has begun before");
+    assert_eq!(
+        status["batch_status"], "IN_PROGRESS",
+        "the batch had begun before the retry"
+    );
 }
 
 #[sqlx::test]
@@ -234,7 +237,7 @@ async fn rows_refused_at_the_door_are_corrected_in_a_table(pool: PgPool) {
     assert_eq!(answer.status, 202, "{}", answer.text);
     assert_eq!(answer.json()["summary"]["failed"], 2);
 
-    // As it was written out, with one cell corrected; the row behind goes as it was.
+    // The table of failed rows with one cell corrected. The row that depends on the corrected row is unchanged.
     let corrected = "id,status,externalId,lenderConfig,principal,submittedOnDate,loanTermFrequency,numberOfRepayments,interestRatePerPeriod,clientId,external_loan_id,approvedOnDate,error_code,error_message,retry_eligible\n\
         2,LOAN_CREATE,L,UGRO,100000.10,11 January 2026,12,12,8,C,,,invalid_row,\"Not accepted: x, y\",YesWithModifications\n\
         3,LOAN_APPROVE,,,,,,,,,L,11 January 2026,behind_failed,z,Yes\n";

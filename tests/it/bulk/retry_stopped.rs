@@ -1,4 +1,4 @@
-//! `POST /bulk/retry` of what somebody, or a deadline, stopped.
+//! `POST /bulk/retry` of operations that were cancelled or have expired.
 
 use reqwest::Method;
 use serde_json::json;
@@ -13,7 +13,7 @@ use crate::support::{
     fixtures::{client_create, loan_approve, loan_disburse},
 };
 
-/// What an operator stopped stays stopped, and so does what stood behind it, until somebody names it.
+/// A retry sends an operation that an operator cancelled, or a dependent of it, only if the retry names its row.
 #[sqlx::test]
 async fn what_an_operator_cancelled_is_only_sent_again_when_it_is_named(pool: PgPool) {
     let gateway = TestGateway::start(pool).await;
@@ -66,7 +66,7 @@ async fn what_an_operator_cancelled_is_only_sent_again_when_it_is_named(pool: Pg
     );
 }
 
-/// A retry keeps the deadline; one that has passed needs a new one.
+/// A retry keeps the `expires_at` of the row. If that time has passed, the retry must contain a new one.
 #[sqlx::test]
 async fn a_retry_keeps_its_deadline(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
@@ -90,7 +90,7 @@ async fn a_retry_keeps_its_deadline(pool: PgPool) {
         );
         moved.fetch_one(&pool).await.unwrap().expires_at
     };
-    // Ended rows are final: the deadlines are set past the trigger.
+    // A trigger refuses changes of ended operations. The test switches it off to set `expires_at`.
     sqlx::raw_sql("ALTER TABLE operation DISABLE TRIGGER operation_end_is_final")
         .execute(&pool)
         .await
@@ -128,8 +128,8 @@ async fn a_retry_keeps_its_deadline(pool: PgPool) {
     assert_eq!(fourth.to_rfc3339(), "2096-01-01T00:00:00+00:00");
 }
 
-/// The update has to be corrected first, so it is not sent again; the payout behind it fell with it, and is
-/// not made on an application that was never changed.
+/// The update needs a correction, so a retry of all failed rows does not send it again. Its dependent, the
+/// disbursement, is not sent either: otherwise the gateway would disburse a loan whose application was never changed.
 #[sqlx::test]
 async fn what_fell_with_a_row_that_is_not_sent_again_is_not_sent_again_by_itself(pool: PgPool) {
     let gateway = TestGateway::start(pool).await;

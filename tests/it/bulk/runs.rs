@@ -1,4 +1,4 @@
-//! Batches that run, and whose gateway is killed meanwhile.
+//! Batches whose gateway is killed while it runs them or accepts them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use crate::support::{
     system::System,
 };
 
-/// Whole lives of loans, step by step over all of them.
+/// The lifecycles of `count` loans: the first step of all loans, then the second step of all loans, and so on.
 fn lives(count: usize) -> Vec<Value> {
     let steps: [fn(usize) -> Value; 4] = [
         |n| client_create(&format!("C-{n}")),
@@ -23,7 +23,7 @@ fn lives(count: usize) -> Vec<Value> {
     steps.iter().flat_map(|step| (0..count).map(step)).collect()
 }
 
-/// Every row, page by page, while the batch runs. What a page says of the batch is of one moment.
+/// Reads every row, page by page, while the batch runs, and returns the ids. The counts on each page must add up.
 async fn read_pages(bulk: &Bulk, total: i64) -> BTreeSet<i64> {
     let mut ids = BTreeSet::new();
     let mut page = 1;
@@ -98,7 +98,7 @@ async fn a_gateway_killed_while_it_accepts_leaves_a_batch_or_none(pool: PgPool) 
     let request = doomed
         .post("schedule", "application/json", body.to_string())
         .send();
-    // The kill meets the request somewhere on its way.
+    // The gateway is killed at some moment while it handles the request.
     let (_answer, ()) = tokio::join!(request, victim.kill());
 
     let survivor = system.process().await;

@@ -1,4 +1,4 @@
-//! A batch that is sent again is known by what it says, whatever has changed since.
+//! The gateway recognizes a batch that is sent again by its content, even if other things have changed since.
 
 use fineract_gateway::http::{Bulk as BulkRoutes, BulkClients};
 use serde_json::json;
@@ -49,7 +49,7 @@ async fn the_same_value_is_the_same_batch(pool: PgPool) {
     ] {
         assert_reused(&bulk, "schedule", JSON, &other).await;
     }
-    // As an older gateway left it.
+    // An older gateway stored no `value_digest`.
     sqlx::query!("UPDATE batch SET value_digest = NULL")
         .execute(&pool)
         .await
@@ -82,7 +82,7 @@ async fn a_reference_is_looked_up_before_an_upload_is_refused(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
     let bulk = Bulk::new(gateway.address);
     let three = [client_create("A"), client_create("B"), client_create("C")];
-    // The name stands behind the rows.
+    // The `reference_id` comes after the rows.
     let body = json!({ "operations": three, "reference_id": "r" }).to_string();
     let first = Answer::of(bulk.post("schedule", JSON, body.clone())).await;
     assert_eq!(first.status, 202, "{}", first.text);

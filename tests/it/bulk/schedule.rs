@@ -21,7 +21,7 @@ async fn counts(pool: &PgPool) -> (i64, i64) {
 async fn a_batch_is_durable_and_in_the_order_of_the_file(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
     let bulk = Bulk::new(gateway.address);
-    // Word for word: what is stored must be what was sent.
+    // The stored payload must be exactly the text that was sent.
     let data = r#"{ "external_loan_id":"L", "transactionAmount": 100000.10, "actualDisbursementDate":"11 January 2026" }"#;
     let body = format!(
         r#"{{"operations": [{}, {}, {}, {{"data": {data}, "status": "LOAN_DISBURSE", "consent_id": "c-4"}}],
@@ -214,7 +214,7 @@ async fn with_accept_valid_the_good_rows_run_and_those_behind_a_bad_one_do_not(p
         "reference_id": "r", "accept": "valid",
         "operations": [
             client_create("C"), bad_loan, loan_approve("L"), loan_disburse("L"), loan_create("L2", "C"),
-            // A whole chain rests on this client.
+            // The next two rows depend on this client.
             bad_client, loan_create("BL", "b"), loan_approve("bl"),
             {"status": "NOTHING", "data": {}},
         ]
@@ -281,7 +281,7 @@ async fn the_same_batch_twice_is_one_and_another_under_its_name_is_refused(pool:
     let another = json!({ "reference_id": "r", "operations": [client_create("A")] });
     let (status, code, _) = error_of(&bulk.send("schedule", &another).await);
     assert_eq!((status, code.as_str()), (409, "ReferenceIdReused"));
-    // Names are each client's own.
+    // Each client has reference ids of its own.
     let theirs = bulk.other().send("schedule", &another).await;
     assert_eq!(theirs.status, 202, "{}", theirs.text);
     assert_ne!(theirs.json()["batch_id"], first.json()["batch_id"]);

@@ -1,4 +1,4 @@
-//! Slips of the hand that the rows of a table show only together.
+//! Mistakes in a table that are visible only if several rows are compared.
 
 use serde_json::json;
 use sqlx::PgPool;
@@ -79,13 +79,13 @@ async fn an_empty_cell_does_not_mean_all_that_is_approved(pool: PgPool) {
         (3, "/data/transactionAmount", "wrong_type"),
     ];
     assert_eq!(told(&answer), expected(&faults), "{}", answer.text);
-    // Without the column, all is meant.
+    // Without the column, the row means the whole approved amount.
     let all = "status,external_loan_id,actualDisbursementDate,utr_payment_id\n\
         LOAN_DISBURSE,L-2,11 January 2026,U-4\n";
     let answer = Answer::of(bulk.post("schedule?reference_id=all", "text/csv", all)).await;
     assert_eq!(answer.status, 202, "{}", answer.text);
 
-    // Nor is it left out when the row comes back.
+    // A correction must not leave out the amount of a row either.
     let answer = Answer::of(bulk.post(path, "text/csv", table)).await;
     assert_eq!(answer.status, 202, "{}", answer.text);
     for _ in 0..2 {
@@ -119,7 +119,7 @@ async fn an_empty_cell_does_not_mean_all_that_is_approved(pool: PgPool) {
             json!([3, amount, "empty_amount"])
         ]
     );
-    // It never had one.
+    // This row never had an amount.
     let (taken, errors) = retried("all", &format!("{header}1,L-2,11 January 2026,,U-4\n")).await;
     assert_eq!((taken, errors), (json!([1]), Vec::new()));
 }

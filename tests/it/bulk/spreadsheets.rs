@@ -1,4 +1,4 @@
-//! A table of failed rows that comes back from a spreadsheet (`recorded/README.md` says how it went there).
+//! A table of failed rows that a spreadsheet has opened and saved (`recorded/README.md` describes how).
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -13,7 +13,7 @@ const NUMBERS: &str = include_str!("recorded/numbers.csv");
 const DATES_TOO: &str = include_str!("recorded/dates-too.csv");
 const WINDOWS: &str = include_str!("recorded/windows-1252.csv");
 
-/// Nobody's loans: every one of these rows fails.
+/// Every row fails: the loans do not exist, and the date of the client is not accepted.
 const ROWS: &str = "\
 status,externalId,firstname,lastname,activationDate,mobileNo,external_loan_id,transactionDate,transactionAmount,utr_payment_id,note,expires_at
 CLIENT_CREATE,0007,अमित,Sharma,11-Jan-26,+919966999999,,,,,,
@@ -25,7 +25,7 @@ LOAN_REPAYMENT,,,,,,L-5,10 February 2024,1.50,1/2,,
 LOAN_REPAYMENT,,,,,,L-6,10-Feb-2024,1.50,HDFC0002,,
 ";
 
-/// The pointers and codes of what is wrong with each row that was not taken.
+/// The pointers and codes of the errors in each row that was not taken.
 fn faults(answer: &Value) -> BTreeMap<i64, Vec<(String, String)>> {
     let rows = answer["not_taken"].as_array().unwrap().iter();
     rows.map(|row| {
@@ -56,7 +56,7 @@ async fn what_a_spreadsheet_changed_is_not_sent(pool: PgPool) {
     fs::write(&file, ROWS).unwrap();
     let sent = bulk(gateway.address, "r", &["submit", path, "--accept-valid"]).await;
     assert_eq!(sent.code, Some(1), "{}", sent.stderr);
-    // What was recorded is what is written.
+    // `bulk submit` still writes the recorded file.
     let written = fs::read_to_string(file.with_extension("failed.csv")).unwrap();
     assert_eq!(written, WRITTEN);
 
@@ -73,7 +73,7 @@ async fn what_a_spreadsheet_changed_is_not_sent(pool: PgPool) {
     let answer = retry(&client, "", NUMBERS).await;
     assert_eq!(answer["taken"], json!([4, 5, 6]), "{answer}");
     assert_eq!(faults(&answer), BTreeMap::from(by_numbers.clone()));
-    // Not even where other loans are allowed.
+    // Changed cells are refused even if other loans are allowed.
     let answer = retry(&client, "&allow_other_ids=true", DATES_TOO).await;
     assert_eq!(answer["taken"], json!([4]), "{answer}");
     let mut expected = BTreeMap::from(by_numbers);
@@ -82,14 +82,14 @@ async fn what_a_spreadsheet_changed_is_not_sent(pool: PgPool) {
     expected.insert(6, vec![(date, "invalid_date".to_owned())]);
     assert_eq!(faults(&answer), expected);
 
-    // Read in another character set, Hindi is lost, and the mark in front shows it.
+    // In another character set, the Hindi name is lost. The gateway notices this by the byte order mark.
     let answer = Answer::of(client.post("retry?reference_id=r", "text/csv", WINDOWS)).await;
     assert_eq!(
         errors_of(&answer),
         [(None, String::new(), "wrong_character_set".to_owned())]
     );
 
-    // As it was written, but for the one cell that was wrong.
+    // The file as `bulk submit` wrote it, with only the wrong cell corrected.
     let corrected = WRITTEN.replace("11-Jan-26", "11-Jan-2026");
     let answer = retry(&client, "", &corrected).await;
     assert_eq!(answer["taken"], json!([1, 2, 3, 4, 5, 6]), "{answer}");
@@ -121,7 +121,7 @@ async fn another_client_or_loan_is_taken_only_where_it_is_allowed(pool: PgPool) 
     };
     let answer = post("&allow_other_ids=maybe").await;
     assert_eq!(errors_of(&answer)[0].1, "/allow_other_ids");
-    // Another reference is a correction; a row that never ran has a loan too.
+    // Another UTR is a correction (row 3). Row 2 never ran, but it may not name another loan either.
     let answer = post("").await.json();
     assert_eq!(answer["taken"], json!([3]), "{answer}");
     assert_eq!(codes(&answer), [(1, "other_id"), (2, "other_id")]);

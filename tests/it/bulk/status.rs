@@ -37,7 +37,7 @@ async fn every_key_of_the_document_is_there_in_its_order(pool: PgPool) {
     bulk.schedule("batch-20251110-001", vec![row, client_create("B")])
         .await;
 
-    // The document's own request.
+    // The request in document 002.
     let request = r#"{
   "reference_id": "batch-20251110-001",
   "filters": {
@@ -159,7 +159,7 @@ async fn rows_and_batches_stand_where_their_operations_do(pool: PgPool) {
     gateway
         .end_next(failed("error.msg.client.duplicate.externalId"))
         .await;
-    // A claim alone sends nothing; an attempt does.
+    // A claim alone does not change the status of a row; an attempt does.
     sqlx::query!(
         "UPDATE operation SET state = 'running', attempt = 1 WHERE lane IN ('client:c-3', 'client:c-4')"
     )

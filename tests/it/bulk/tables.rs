@@ -1,4 +1,4 @@
-//! Tables as people make them.
+//! Tables with the mistakes that people make.
 
 use serde_json::json;
 use sqlx::PgPool;
@@ -65,7 +65,7 @@ async fn a_quote_swallows_no_row(pool: PgPool) {
             row("L-3", ""),
             row("L-4", "")
         );
-        // Where rows end is not certain: not even the good ones are taken.
+        // It is not certain where rows end, so the gateway does not take the valid rows either.
         for accept in ["all", "valid"] {
             let path = format!("schedule?reference_id=r&accept={accept}");
             let answer = Answer::of(bulk.post(&path, "text/csv", table.clone())).await;
@@ -76,7 +76,7 @@ async fn a_quote_swallows_no_row(pool: PgPool) {
             assert!(message.contains("begins in line 4"), "{name}: {message}");
         }
     }
-    // A quote that the next row's closes.
+    // The quote is closed by a quote in the next row.
     let table = format!(
         "{HEADER}\n{}{}{}",
         row("L-2", "\"2nd"),
@@ -92,7 +92,8 @@ async fn a_quote_swallows_no_row(pool: PgPool) {
     assert_eq!(operations(&pool).await, 0);
 }
 
-/// A table that was taken before quotes were held to their rules is still known when it is sent again.
+/// An older gateway accepted a table whose quotes are not allowed any more. The gateway still recognizes this table if
+/// it is sent again.
 #[sqlx::test]
 async fn a_table_that_was_taken_once_is_known_again(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;

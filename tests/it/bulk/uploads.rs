@@ -6,7 +6,7 @@ use sqlx::PgPool;
 use super::{Bulk, error_of, errors_of};
 use crate::support::{Answer, TestGateway, fixtures::client_create};
 
-/// The payloads of a batch's rows, word for word.
+/// The payloads of all rows as they are stored, in the order of the rows.
 async fn payloads(pool: &PgPool) -> Vec<String> {
     sqlx::query_scalar!(
         r#"SELECT p.data::text AS "data!"
@@ -21,7 +21,7 @@ async fn payloads(pool: &PgPool) -> Vec<String> {
 async fn a_table_becomes_operations_and_its_numbers_keep_their_digits(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
     let bulk = Bulk::new(gateway.address);
-    // A byte order mark, quotes, a comma and a line break in cells, CRLF: RFC 4180 as Excel writes it.
+    // As Excel writes RFC 4180: a byte order mark, CRLF, and cells with quotes, a comma and a line break.
     let table = "\u{feff}status,consent_id,externalId,firstname,lastname,mobileNo,activationDate,clientId,lenderConfig,principal,submittedOnDate,loanTermFrequency,numberOfRepayments,interestRatePerPeriod,external_loan_id,actualDisbursementDate,transactionAmount,note\r\n\
         CLIENT_CREATE,c-1,C,\"Jay \"\"J\"\"\",\"Bad,\r\ngujar\",9966999999,01 January 2026,,,,,,,,,,,\r\n\
         LOAN_CREATE,,L,,,,,C,UGRO,100000.10,11 January 2026,12,12,8.50,,,,\r\n\
@@ -145,7 +145,7 @@ async fn an_upload_that_breaks_off_is_no_batch(pool: PgPool) {
     let request = "POST /bulk/schedule?reference_id=r HTTP/1.1\r\nHost: x\r\nclient_id: lender-id\r\n\
         client_secret: lender-secret\r\nappIdentifier: lender-app\r\norganisationId: lender-org\r\n\
         Content-Type: text/csv\r\nTransfer-Encoding: chunked\r\n\r\n";
-    // One whole row, then bytes that are no chunk.
+    // One complete row, then bytes that are no valid chunk.
     let chunk = "status,external_loan_id\nLOAN_DELETE,L\n";
     let answer = gateway
         .raw(&format!("{request}{:x}\r\n{chunk}\r\nxyz\r\n", chunk.len()))
@@ -162,7 +162,7 @@ async fn an_upload_that_breaks_off_is_no_batch(pool: PgPool) {
 async fn ten_thousand_rows_are_a_batch_and_one_more_is_not(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
     let bulk = Bulk::new(gateway.address);
-    // Five in each lane.
+    // Each lane gets five rows.
     let row = |n| format!("LOAN_DISBURSE,L-{},11 January 2026,1{n}.50\n", n % 2_000);
     let header = "status,external_loan_id,actualDisbursementDate,transactionAmount\n".to_owned();
     let mut table: String = std::iter::once(header)

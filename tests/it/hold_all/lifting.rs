@@ -1,4 +1,4 @@
-//! What operators do about what is on hold.
+//! What operators do with operations that are on hold.
 
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -72,7 +72,7 @@ async fn operators_release_by_filter_what_they_have_looked_at(pool: PgPool) {
     assert_eq!(
         all["operations"][4]["reason"],
         Value::Null,
-        "held by itself"
+        "put on hold individually"
     );
     for (query, expected) in [
         ("&type=LOAN_DISBURSE", vec![&paid]),
@@ -97,7 +97,7 @@ async fn operators_release_by_filter_what_they_have_looked_at(pool: PgPool) {
     let rest = listed(&operator, &format!("&cursor={cursor}")).await;
     assert_eq!(names(&rest), [alone.as_str(), late.as_str()]);
 
-    // An operator's own look at one shows who, why and since when.
+    // The inspection of one operation shows who put everything on hold, and why.
     let inspected = operator.inspect(&paid).await;
     assert_eq!(
         (
@@ -126,10 +126,10 @@ async fn operators_release_by_filter_what_they_have_looked_at(pool: PgPool) {
     assert_eq!(
         on_hold(&pool, &alone).await,
         (true, false),
-        "not with the others"
+        "not released with the others"
     );
 
-    // The hold stands: what is accepted is on hold until it is ended, and what is on hold then stays so.
+    // The hold-all is still active. New operations are on hold until it is ended, and then stay on hold.
     let more = gateway.accept(&client_create("C-6")).await;
     assert_eq!(on_hold(&pool, &more).await, (true, true));
     let reason = json!({ "reason": "all is well" });
@@ -160,7 +160,7 @@ async fn one_is_released_by_itself_or_kept_by_itself(pool: PgPool) {
     park(&pool, &ids[0]).await;
     hold_all(&pool).await;
 
-    // A retry makes it ready, but not released.
+    // A retry makes the operation ready, but does not release it.
     assert_eq!(
         operator.act(&ids[0], "retry").await.status,
         StatusCode::ACCEPTED
@@ -195,7 +195,7 @@ async fn one_is_released_by_itself_or_kept_by_itself(pool: PgPool) {
     assert_eq!(on_hold(&pool, &ids[1]).await, (true, false));
     assert_eq!(operator.release(json!({ "all": true })).await, 1);
     assert_eq!(on_hold(&pool, &ids[1]).await, (true, false));
-    // Whoever is put on hold once more stays an operator's own.
+    // A second hold-all does not take over an operation that an operator has put on hold individually.
     assert_eq!(hold_all(&pool).await.0, 2);
     assert_eq!(on_hold(&pool, &ids[1]).await, (true, false));
     assert_eq!(on_hold(&pool, &ids[2]).await, (true, true));
@@ -215,7 +215,7 @@ async fn a_release_says_what_it_means_and_why(pool: PgPool) {
         json!({ "reason": "reason_code", "all": true, "type": "CLIENT_CREATE" }),
         json!({ "reason": "reason_code", "all": false }),
         json!({ "reason": "reason_code", "type": "CLIENT_CREAT" }),
-        // Left out, it would release more than was meant.
+        // If the misspelt field were ignored, the release would cover more operations than intended.
         json!({ "reason": "reason_code", "type": "CLIENT_CREATE", "accepted_befor": "2020-01-01T00:00:00Z" }),
         json!({ "reason": "reason_code", "accepted_before": "2020-01-01" }),
         json!({ "reason": "reason_code", "all": true, "limit": 0 }),

@@ -1,4 +1,4 @@
-//! Everything on hold, for every gateway on the database.
+//! Tests of hold-all: everything on hold, for every gateway on the database.
 
 mod lifting;
 mod restored;
@@ -25,7 +25,7 @@ use crate::support::{
 
 const REASON: &str = "restored from the backup of 10:00";
 
-/// Holds everything; how many were put on hold, and how many commands were under way.
+/// Puts everything on hold. Returns the number of operations put on hold, and of commands that were under way.
 async fn hold_all(pool: &PgPool) -> (u64, u64) {
     let covered = store::hold_all(&Pool::from(pool.clone()), REASON, "admin").await;
     let covered = covered.expect("the database is there");
@@ -59,7 +59,7 @@ async fn nothing_is_claimed_or_begun_and_what_had_begun_ends(pool: PgPool) {
     for number in 0..3 {
         ids.push(gateway.accept(&client_create(&format!("C-{number}"))).await);
     }
-    // Of three, one has begun, one is claimed, and one is ready.
+    // Of three operations, one has an attempt, one is claimed, and one is ready.
     let begun = gateway.store.claim(&limits).await.unwrap().remove(0);
     let started = gateway.store.start_attempt(start(begun.id, 1)).await;
     assert!(started.unwrap());
@@ -71,7 +71,10 @@ async fn nothing_is_claimed_or_begun_and_what_had_begun_ends(pool: PgPool) {
         assert_eq!(on_hold(&pool, id).await, (true, true), "{id}");
     }
     let started = gateway.store.start_attempt(start(claimed.id, 1)).await;
-    assert!(!started.unwrap(), "claimed just before");
+    assert!(
+        !started.unwrap(),
+        "the operation was claimed before the hold"
+    );
     let complete = async |claimed: store::Claimed, outcome| {
         let completion = Completion {
             id: claimed.id,
@@ -96,7 +99,7 @@ async fn nothing_is_claimed_or_begun_and_what_had_begun_ends(pool: PgPool) {
     let limits = claim_limits(10, OperationType::ALL);
     assert!(gateway.store.claim(&limits).await.unwrap().is_empty());
 
-    // Nor does it count that it is tried once more after a lease.
+    // An operation whose lease has expired is not claimed again either.
     sqlx::query!(
         "UPDATE operation SET state = 'running', due_at = now() - interval '1 s' WHERE id = $1",
         claimed_id.0
@@ -107,10 +110,11 @@ async fn nothing_is_claimed_or_begun_and_what_had_begun_ends(pool: PgPool) {
     assert!(gateway.store.claim(&limits).await.unwrap().is_empty());
 }
 
-/// One that is just being accepted has read that nothing is on hold: it is waited for, and marked.
+/// An operation that is just being accepted has already read that nothing is on hold. The hold-all waits for it, and
+/// then puts it on hold.
 #[sqlx::test]
 async fn what_is_just_being_accepted_is_on_hold_as_well(pool: PgPool) {
-    // An insert stops until the test lets it go on.
+    // A trigger stops the insert until the test lets it continue.
     sqlx::raw_sql(
         "CREATE FUNCTION stop_here() RETURNS trigger LANGUAGE plpgsql AS $$
          BEGIN
@@ -149,7 +153,7 @@ async fn what_is_just_being_accepted_is_on_hold_as_well(pool: PgPool) {
     assert!(gateway.store.claim(&limits).await.unwrap().is_empty());
 }
 
-/// Under load, with rows that others have locked for a moment.
+/// The hold-all works under load, while other sessions have locked some rows for a moment.
 #[sqlx::test]
 async fn however_much_is_accepted_meanwhile_all_of_it_is_on_hold(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
@@ -210,7 +214,7 @@ async fn the_command_and_the_flag_hold_every_gateway(pool: PgPool) {
         held.stderr.trim_end(),
         "everything is on hold: 0 operations, and all that are accepted from now on; 0 had been sent before and will still end"
     );
-    // 202 goes on.
+    // The gateway still accepts operations.
     let accepted = first.send("CLIENT_CREATE", client("C-2")).await;
     let answer = second.get("/readyz").await;
     assert_eq!(answer.status, StatusCode::OK);
@@ -232,13 +236,13 @@ async fn the_command_and_the_flag_hold_every_gateway(pool: PgPool) {
             &json!([{ "type": "CLIENT_CREATE", "count": 1 }])
         )
     );
-    eventually("the metrics say so", async || {
+    eventually("the metrics report the hold", async || {
         let metrics = second.get("/metrics").await.text;
         metrics.contains("gateway_on_hold 1") && metrics.contains("gateway_hold_all 1")
     })
     .await;
 
-    // A gateway that is started on hold leaves the hold that stands, and what was released.
+    // A gateway that is started with `--on-hold` changes neither an active hold nor released operations.
     assert_eq!(operator.release(json!({ "all": true })).await, 1);
     assert_eq!(first.end_of(&accepted).await["status"], "success");
     let reason = async || {
@@ -247,7 +251,7 @@ async fn the_command_and_the_flag_hold_every_gateway(pool: PgPool) {
     };
     let listen = first.address.to_string();
     let serve = async |flag: &str| {
-        // Its address is taken: it ends when it has done that.
+        // Its address is in use, so the process ends after it has handled the flag.
         let settings = [
             ("DATABASE_URL", url.as_str()),
             ("HTTP_LISTEN", listen.as_str()),
@@ -277,7 +281,7 @@ async fn the_command_and_the_flag_hold_every_gateway(pool: PgPool) {
     assert_eq!(ended.json()["hold"], Value::Null);
     first.succeeds("CLIENT_CREATE", client("C-4")).await;
 
-    // Where none stands, it begins one before it runs anything.
+    // If no hold is active, `--on-hold` begins one before the gateway runs anything.
     serve("--on-hold=moved house").await;
     assert_eq!(reason().await, "moved house");
     let accepted = first.send("CLIENT_CREATE", client("C-5")).await;

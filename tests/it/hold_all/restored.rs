@@ -1,4 +1,4 @@
-//! What a hold of everything is for: a database that may know less than Fineract does.
+//! The purpose of hold-all: a restored database may know less than Fineract.
 
 use fineract_gateway::store::{self, Pool};
 use serde_json::json;
@@ -12,7 +12,8 @@ use crate::support::{
     system::System,
 };
 
-/// Whoever put everything on hold died between the two steps: a gateway that is started on hold completes it.
+/// The process that put everything on hold died between two steps. A gateway that is started with `--on-hold` completes
+/// the hold.
 #[sqlx::test]
 async fn a_hold_that_was_left_half_done_is_completed(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
@@ -36,7 +37,7 @@ async fn a_hold_that_was_left_half_done_is_completed(pool: PgPool) {
     assert_eq!(hold.reason, REASON);
     assert!(hold.covers_all_since.is_some());
 
-    // What operators have released since stays released.
+    // Operations that operators have released since then stay released.
     let operator = Operator::of(gateway.address);
     assert_eq!(operator.release(json!({ "all": true })).await, 1);
     let covered = store::keep_on_hold(&Pool::from(pool.clone()), "another", "serve").await;
@@ -44,8 +45,8 @@ async fn a_hold_that_was_left_half_done_is_completed(pool: PgPool) {
     assert_eq!(on_hold(&pool, &id).await, (false, false));
 }
 
-/// More may have happened to it than this database knows: that it was not sent in time is told only once Fineract has
-/// been read.
+/// More may have happened to an operation than a restored database knows. So the gateway reads Fineract before it ends
+/// the operation as not sent in time.
 #[sqlx::test]
 async fn what_was_there_does_not_expire_unread(pool: PgPool) {
     let mut system = System::start(&pool).await;
@@ -60,7 +61,7 @@ async fn what_was_there_does_not_expire_unread(pool: PgPool) {
     };
     let booked = repay(10.0).await;
     assert_eq!(gateway.end_of(&booked).await["status"], "success");
-    // As a restored database has them: the first as it was before it was sent.
+    // As in a restored database: the first operation is as it was before it was sent.
     hold_all(&pool).await;
     let unsent = repay(20.0).await;
     forget(&pool, &booked).await;
@@ -70,7 +71,7 @@ async fn what_was_there_does_not_expire_unread(pool: PgPool) {
     .execute(&pool)
     .await
     .unwrap();
-    // One that was accepted under the hold was never sent, and expires at once.
+    // An operation that was accepted during the hold was never sent. It expires at once.
     let mut late = client_create("C-2");
     late["expires_at"] = json!("2020-01-01T00:00:00Z");
     let late = gateway.submit(&late).await;
@@ -91,7 +92,7 @@ async fn what_was_there_does_not_expire_unread(pool: PgPool) {
     assert!(gateway.shut_down().await);
 }
 
-/// Makes an ended operation what it was before it was claimed, on hold with everything.
+/// Sets an ended operation back to its state before it was claimed, and puts it on hold by the hold-all.
 async fn forget(pool: &PgPool, id: &str) {
     let statements = format!(
         "ALTER TABLE operation DISABLE TRIGGER operation_end_is_final;
@@ -110,5 +111,5 @@ async fn forget(pool: &PgPool, id: &str) {
     sqlx::raw_sql(sqlx::AssertSqlSafe(statements))
         .execute(pool)
         .await
-        .expect("it is as it was");
+        .expect("the operation is as before");
 }

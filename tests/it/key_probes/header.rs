@@ -1,4 +1,4 @@
-//! The header in which keys are sent: what was seen under one says nothing of another.
+//! The header in which keys are sent. A verdict about one header says nothing about another header.
 
 use serde_json::json;
 use sqlx::PgPool;
@@ -21,7 +21,8 @@ async fn a_renamed_header_is_noticed_and_can_be_set(pool: PgPool) {
     assert_eq!(end["status"], "success", "{end}");
 }
 
-/// A gateway with another header than the one that found out (a slip, a setting that is rolled out) finds out for itself.
+/// A gateway may use another header than the gateway that made the key probe: by mistake, or while a new setting is
+/// rolled out. Such a gateway makes key probes of its own.
 #[sqlx::test]
 async fn a_verdict_is_of_one_header(pool: PgPool) {
     let mut system = asking(&pool).await;
@@ -30,7 +31,7 @@ async fn a_verdict_is_of_one_header(pool: PgPool) {
         gateway.file(loan_id).await;
         gateway.succeeds("LOAN_APPROVE", approve(loan_id)).await;
     }
-    // One that nothing may be paid out of tells.
+    // Fineract must refuse a disbursement of loan L-3, which is not approved. So L-3 can be used for the key probe.
     gateway.file("L-3").await;
     gateway.succeeds("LOAN_DISBURSE", disburse("L-1")).await;
     assert!(gateway.shut_down().await);
@@ -43,7 +44,8 @@ async fn a_verdict_is_of_one_header(pool: PgPool) {
     system.set("FINERACT_IDEMPOTENCY_HEADER", "Idempotency-Key");
     let gateway = system.gateway().await;
     assert_eq!(gateway.end_of(&id).await["status"], "success");
-    // What was sent under the other is stored under no key, however long Fineract has run.
+    // Fineract stored the commands under the wrong header without a key. So keys are honoured only from now on, not
+    // since the start of Fineract.
     let since = sqlx::query_scalar!(
         r#"SELECT honoured_since > now() - interval '1 minute' AND honoured_since > process_started AS "is_new!"
              FROM (SELECT honoured_since, to_timestamp(process_start::float8) AS process_started

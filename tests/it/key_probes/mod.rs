@@ -1,4 +1,4 @@
-//! Whether Fineract honours keys: asked of the sandbox, which may ignore them.
+//! Key probes of the sandbox, which may ignore keys.
 
 mod header;
 
@@ -15,14 +15,14 @@ use crate::support::{
     system::System,
 };
 
-/// A system whose gateways have to find out, and its operator.
+/// A system whose gateways do not know yet whether keys are honoured. It has a token for an operator.
 async fn asking(pool: &PgPool) -> System {
     let mut system = System::asking(pool).await;
     system.set("OPS_TOKENS", &format!("admin={OPS_TOKEN}"));
     system
 }
 
-/// The verdicts: the kind, whether its keys are honoured, and on what that was asked.
+/// The verdicts: the kind of command, whether its keys are honoured, and the lane on which it was probed.
 async fn verdicts(pool: &PgPool) -> Vec<(String, Option<bool>, Option<String>)> {
     sqlx::query!("SELECT command, honoured, subject FROM key_probe ORDER BY command")
         .fetch_all(pool)
@@ -33,9 +33,9 @@ async fn verdicts(pool: &PgPool) -> Vec<(String, Option<bool>, Option<String>)> 
         .collect()
 }
 
-/// Waits until the gateway reports of these kinds that their keys are ignored; it is ready all the time.
+/// Waits until the gateway reports that the keys of these kinds of command are ignored. It must be ready all the time.
 async fn eventually_reported(gateway: &Caller, kinds: &[&str]) {
-    eventually_ok("the gateway reports them", async || {
+    eventually_ok("the gateway reports these kinds of command", async || {
         let answer = gateway.get("/readyz").await;
         assert_eq!(answer.status, 200, "{}", answer.text);
         let ignored = answer.json()["keys_not_honoured"].take();
@@ -48,7 +48,7 @@ async fn eventually_reported(gateway: &Caller, kinds: &[&str]) {
     .await;
 }
 
-/// Waits until an operation waits for that reason.
+/// Waits until the operation has this reason code. It must be neither parked nor failed then.
 async fn eventually_waits(gateway: &Caller, id: &str, reason_code: &str) {
     let operator = Operator::of(gateway.address);
     let waits = |operation: &Value| operation["reason_code"] == reason_code;
@@ -57,7 +57,7 @@ async fn eventually_waits(gateway: &Caller, id: &str, reason_code: &str) {
     assert_ne!(operation["state"], "failed", "{operation:#}");
 }
 
-/// How many effects of this kind there are.
+/// The number of effects with this action on this kind of object.
 async fn effects(system: &System, action: &str, entity: &str) -> usize {
     let ledger = system.ledger().await;
     let is_it = |line: &&Value| line["action"] == action && line["entity"] == entity;
@@ -72,7 +72,8 @@ async fn the_first_loan_of_a_fresh_installation_goes_through(pool: PgPool) {
     gateway
         .succeeds("LOAN_REPAYMENT", repayment("L-1", 5_000.0))
         .await;
-    // What could be asked on nothing else was asked by what had just been done.
+    // For some kinds of command there was no object for a key probe. The gateway probed them by repeating a command
+    // that had succeeded.
     let expected: Vec<_> = [
         "approve",
         "create_client",
@@ -83,7 +84,11 @@ async fn the_first_loan_of_a_fresh_installation_goes_through(pool: PgPool) {
     .map(|kind| (kind.to_owned(), Some(true), None))
     .into();
     assert_eq!(verdicts(&pool).await, expected);
-    assert_eq!(system.ledger().await.len(), 5, "each has one effect");
+    assert_eq!(
+        system.ledger().await.len(),
+        5,
+        "each command has one effect"
+    );
 }
 
 #[sqlx::test]
@@ -103,7 +108,7 @@ async fn a_probe_is_made_where_the_state_forbids_the_command(pool: PgPool) {
     gateway.succeeds("CLIENT_CREATE", client("C-3")).await;
     gateway.succeeds("LOAN_CREATE", loan("L-3", "C-3")).await;
     gateway.succeeds("LOAN_APPROVE", approve("L-3")).await;
-    // It can be asked on no other: what is approved is to be paid out.
+    // The gateway forgets the number of L-3, so it cannot use L-3 for a key probe. It uses the pending loan.
     sqlx::query!(
         "UPDATE lane SET resource_id = NULL WHERE key = $1",
         "loan:l-3"
@@ -135,10 +140,14 @@ async fn a_probe_is_made_where_the_state_forbids_the_command(pool: PgPool) {
             .cloned()
             .collect::<Vec<_>>()
     };
-    // Whichever of the clients it was.
+    // The probe of an update may use any client, so this verdict is not compared.
     assert_eq!(kinds(&found), kinds(&expected));
     assert_eq!(found.len(), expected.len());
-    assert_eq!(system.ledger().await.len(), effects + 7, "no probe has any");
+    assert_eq!(
+        system.ledger().await.len(),
+        effects + 7,
+        "no probe has an effect"
+    );
 }
 
 #[sqlx::test]
@@ -176,7 +185,8 @@ async fn only_the_kind_waits_whose_keys_are_ignored(pool: PgPool) {
     eventually_reported(&gateway, &["create_loan"]).await;
 }
 
-/// Nothing could be asked about the first approval: done once more, it was refused instead of answered.
+/// The first approval could not be probed before. After its success, the gateway repeated it under the same key:
+/// Fineract refused it and did not return the stored answer.
 #[sqlx::test]
 async fn a_first_success_tells_that_keys_are_ignored(pool: PgPool) {
     let system = asking(&pool).await;
@@ -193,7 +203,7 @@ async fn a_first_success_tells_that_keys_are_ignored(pool: PgPool) {
     assert_eq!(effects(&system, "APPROVE", "LOAN").await, 1);
 }
 
-/// Where nothing can be asked, what was found out of a process that is gone keeps nothing back.
+/// A verdict about an earlier process of Fineract does not keep commands back if no key probe is possible now.
 #[sqlx::test]
 async fn a_mended_fineract_of_which_nothing_can_be_asked_is_tried(pool: PgPool) {
     let system = asking(&pool).await;
@@ -205,7 +215,7 @@ async fn a_mended_fineract_of_which_nothing_can_be_asked_is_tried(pool: PgPool) 
     gateway.file("L-2").await;
     gateway.succeeds("LOAN_APPROVE", approve("L-1")).await;
     eventually_reported(&gateway, &["approve"]).await;
-    // The only loan on which that could be asked is not known any more.
+    // The gateway forgets the number of the only loan on which an approval can be probed.
     sqlx::query!(
         "UPDATE lane SET resource_id = NULL WHERE key = $1",
         "loan:l-1"
@@ -221,8 +231,8 @@ async fn a_mended_fineract_of_which_nothing_can_be_asked_is_tried(pool: PgPool) 
     eventually_reported(&gateway, &[]).await;
 }
 
-/// An update is done, its answer is lost, and the Fineract that comes back ignores keys; then it honours them
-/// again, and has never heard of this one.
+/// Fineract ignores keys. An update takes effect, but its answer is lost. Then Fineract honours keys again, but it has
+/// no record of the update's key.
 #[sqlx::test]
 async fn what_was_sent_while_keys_were_ignored_is_read_before_it_is_sent_again(pool: PgPool) {
     let system = asking(&pool).await;

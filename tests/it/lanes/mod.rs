@@ -1,4 +1,4 @@
-//! Lanes and readiness: whatever ends in whatever order, nothing runs early and nothing stays behind.
+//! Lanes with random histories: no operation runs too early, and none is left behind.
 
 mod model;
 
@@ -16,18 +16,18 @@ use self::model::Model;
 /// One step of a random history.
 #[derive(Clone, Debug)]
 enum Step {
-    /// Accept an operation that writes this loan's or this client's lane, and may read that client's; and
-    /// may create it.
+    /// Accept an operation that writes the lane of this loan, or of this client if there is no loan. With a loan, it
+    /// reads the lane of the client. It may be a create.
     Accept {
         client: u8,
         loan: Option<u8>,
         creates: bool,
     },
-    /// Claim so many.
+    /// Claim up to this many operations.
     Claim(i64),
-    /// End the n-th of what is claimed.
+    /// End the n-th claimed operation.
     End { index: usize, how: How },
-    /// Cancel the n-th of what is not claimed.
+    /// Cancel the n-th operation that is not claimed.
     Cancel { index: usize },
 }
 

@@ -1,4 +1,4 @@
-//! A model of the lanes: who may run, who fails with whom.
+//! A model of the lanes: which operations may run, and which fail as dependents.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -12,7 +12,7 @@ use sqlx::PgPool;
 use super::{How, Step};
 use crate::support::claim_limits;
 
-/// An accepted operation that has not been seen to end.
+/// An accepted operation whose end the model has not seen.
 #[derive(Debug)]
 struct Live {
     order: usize,
@@ -20,9 +20,8 @@ struct Live {
     creates: bool,
 }
 
-/// Where an operation has failed on which the later ones depend, up to one: a create depends on nothing before
-/// it in its lane, and what comes behind it on the create; and what is accepted after somebody cancelled
-/// is by one who knows of that.
+/// A failure on which later operations of a lane depend. `below` is the order of the first operation that does not
+/// depend on it: the next create, or the first operation after a cancel, because its caller knows about the cancel.
 #[derive(Debug)]
 struct Fallen {
     lane: Lane,
@@ -36,7 +35,7 @@ impl Fallen {
     }
 }
 
-/// What must hold, kept beside the store.
+/// The expected state, which the model compares with the store.
 pub(super) struct Model {
     store: Store,
     live: HashMap<OperationId, Live>,
@@ -47,7 +46,7 @@ pub(super) struct Model {
 }
 
 impl Model {
-    /// Nothing accepted yet.
+    /// A model without accepted operations.
     pub(super) fn new(store: Store) -> Self {
         Self {
             store,
@@ -148,7 +147,7 @@ impl Model {
         let claimed = &self.live[&id];
         assert!(
             !self.falls(claimed),
-            "it should have fallen: {claimed:?} with {:?}",
+            "the operation should have failed as a dependent: {claimed:?} with {:?}",
             self.fallen
         );
         let is_earlier = |other: &&Live| other.order < claimed.order;
@@ -221,11 +220,11 @@ impl Model {
         self.store.cancel(&found, &operator).await.unwrap();
         self.ended += 1;
         let live = self.live.remove(&id).unwrap();
-        // An unread failure further back in the lane goes on to cover what is accepted later.
+        // An unread failure further back in the lane still covers operations that are accepted later.
         self.note_fallen(live, self.accepted);
     }
 
-    /// Operations the store has ended by itself are no longer in anybody's way.
+    /// Removes the operations that the store has ended as dependents.
     async fn forget_fallen(&mut self, pool: &PgPool) {
         let failed =
             sqlx::query_scalar!("SELECT operation_id FROM result WHERE code LIKE 'behind_%'")
@@ -234,12 +233,15 @@ impl Model {
                 .unwrap();
         let fallen = failed.into_iter().map(OperationId);
         let mut fallen: Vec<Live> = fallen.filter_map(|id| self.live.remove(&id)).collect();
-        // One falls with another that fell before it.
+        // A dependent may have failed because of another dependent before it.
         fallen.sort_unstable_by_key(|live| live.order);
         for live in fallen {
             self.ended += 1;
-            assert!(self.falls(&live), "fell without a cause");
-            // Those behind it in its own lane fail too: with what it fell with, or with itself.
+            assert!(
+                self.falls(&live),
+                "an operation failed as a dependent without a cause"
+            );
+            // Operations behind it in its own lane fail too: because of the same failure, or because of this one.
             let own = self
                 .fallen
                 .iter()
@@ -249,7 +251,7 @@ impl Model {
         }
     }
 
-    /// Plays a history to its end.
+    /// Runs a history, and then all operations that are left.
     pub(super) async fn run(mut self, pool: &PgPool, steps: Vec<Step>) {
         for step in steps {
             match step {

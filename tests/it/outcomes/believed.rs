@@ -1,4 +1,4 @@
-//! What was seen once is not believed once it may be otherwise.
+//! The gateway does not rely on an earlier observation that may no longer be true.
 
 use serde_json::json;
 use sqlx::PgPool;
@@ -10,7 +10,7 @@ use crate::support::{
     operators::Operator,
 };
 
-/// Loan 9, paid out by somebody else.
+/// Loan 9 after another writer has disbursed it.
 fn paid() -> String {
     let paid = r#""transactions":[{"id":5,"type":{"id":1},"amount":100000.000000,"externalId":"X",
             "manuallyReversed":false}]"#;
@@ -20,7 +20,8 @@ fn paid() -> String {
     ])
 }
 
-/// A key that was in Fineract's books may be gone with them: who has lost the connection since asks the guard.
+/// Fineract had recorded the key. After the failure it may have lost the key, as in a restore. So the gateway does not
+/// send the key again without its guard.
 async fn is_not_asked_after(pool: PgPool, failure: &str) {
     let bench = Bench::start(pool).await;
     show_loan(&bench.fake, &shown_approved("gateway"));
@@ -30,7 +31,8 @@ async fn is_not_asked_after(pool: PgPool, failure: &str) {
     let gateway = bench.gateway().await;
     let id = gateway.send("LOAN_DISBURSE", disburse("L-1")).await;
     bench.until_commands(3).await;
-    // The key was seen just before the failure: so little before that a slow claim takes longer.
+    // Fineract showed that it had the key immediately before the failure. The time between the two is shorter than a
+    // slow claim.
     sqlx::query!(
         "UPDATE attempt SET sent_at = (SELECT sent_at FROM attempt WHERE number = 3) WHERE number = 2"
     )
@@ -50,13 +52,13 @@ async fn a_key_that_was_seen_before_a_failure_is_not_asked_where_others_have_pai
     is_not_asked_after(pool, "close").await;
 }
 
-/// Without a word of Fineract's it is a proxy's, before one that is away.
+/// A 503 without Fineract's own text comes from a proxy whose Fineract is not available.
 #[sqlx::test]
 async fn a_proxys_503_is_such_a_failure(pool: PgPool) {
     is_not_asked_after(pool, "503 upstream connect error").await;
 }
 
-/// A checker may have deleted the command: its key would put it up, or carry it out, once more.
+/// A checker may have deleted the command. With its key, the command would wait for a checker again, or be executed.
 #[sqlx::test]
 async fn the_key_of_a_command_that_a_checker_may_have_deleted_is_not_asked_where_others_have_paid(
     pool: PgPool,
@@ -97,7 +99,7 @@ async fn the_key_of_a_command_that_a_checker_may_have_deleted_is_not_asked_where
     assert!(gateway.shut_down().await);
 }
 
-/// The books became others while the command was on its way.
+/// Fineract's books changed while the command was on its way.
 #[sqlx::test]
 async fn a_success_of_a_loan_of_another_name_is_none_of_ours(pool: PgPool) {
     let bench = Bench::start(pool).await;
@@ -114,7 +116,8 @@ async fn a_success_of_a_loan_of_another_name_is_none_of_ours(pool: PgPool) {
     assert!(metrics.contains(alarm), "{metrics}");
 }
 
-/// It was made by us, and has been changed since: who has looked may say so.
+/// The gateway created the client, and somebody has changed it since. An operator who has checked this may resolve the
+/// operation as succeeded.
 #[sqlx::test]
 async fn what_was_made_and_changed_since_can_be_resolved_as_succeeded(pool: PgPool) {
     let mut bench = Bench::start(pool).await;

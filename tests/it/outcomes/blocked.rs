@@ -1,4 +1,4 @@
-//! What is wrong with more than one operation: nothing is sent until it is set right.
+//! Problems that affect more than one operation. Until they are solved, the gateway sends only trials.
 
 use std::time::Instant;
 
@@ -21,7 +21,8 @@ async fn wrong_credentials_block_everything_until_they_are_right(pool: PgPool) {
     let blocked_at = Instant::now();
     let second = gateway.send("CLIENT_CREATE", client("C-2")).await;
     bench.until_commands(2).await;
-    // One real operation at a time is tried, after 1 s, 2 s, 4 s, ..., although all are always due.
+    // The gateway sends only one trial at a time, after 1 s, 2 s, 4 s and so on, although all operations are always
+    // due.
     let tried = bench.fake.commands().len();
     let most = 3 + blocked_at.elapsed().as_secs();
     assert!(tried as u64 <= most, "{tried} commands");
@@ -70,7 +71,7 @@ async fn a_missing_permission_blocks_its_type_and_no_other(pool: PgPool) {
     }
     let other = gateway.run("LOAN_APPROVE", approve("L-1")).await;
     assert_eq!(other["status"], "success", "{other}");
-    // Of the twenty that lack it one is tried from time to time.
+    // Only one of the twenty operations without the permission is tried from time to time.
     let tried = bench.fake.commands();
     let tried = tried.iter().filter(|command| command.path == "/clients");
     assert!(tried.count() < 10);
@@ -85,7 +86,7 @@ async fn a_missing_permission_blocks_its_type_and_no_other(pool: PgPool) {
     assert!(bench.fake.keys().iter().all(|key| *key == 1));
 }
 
-/// The handler said it, so that it is stored: the same key would never get another answer.
+/// Fineract has stored this refusal under the key, so the same key would never get another answer.
 #[sqlx::test]
 async fn a_stored_want_of_permission_is_tried_again_under_a_new_key(pool: PgPool) {
     let bench = Bench::start(pool).await;

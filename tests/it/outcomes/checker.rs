@@ -1,5 +1,5 @@
-//! Maker and checker: what waits for a person in Fineract is never sent a second time, and has failed only
-//! where Fineract shows that it was rejected.
+//! Maker/checker: while a command waits for a checker in Fineract, the gateway never sends a second one. The operation
+//! fails only if Fineract shows that the command was rejected.
 
 use sqlx::PgPool;
 
@@ -19,13 +19,13 @@ pub(super) const AUDIT: &str = "/audits/77";
 pub(super) const UNCHECKED: &str = r#"200 {"id":77,"actionName":"APPROVE","entityName":"LOAN","resourceId":9,
     "maker":"gateway","madeOnDate":1795841559421,"loanId":9,"url":"/loans/9"}"#;
 
-/// As a checker leaves it who has approved it, or rejected it.
+/// The audit after a checker has decided. It looks the same after an approval and after a rejection.
 pub(super) fn checked() -> String {
     let by = r#""checker":"mifos","checkedOnDate":1795841563344,"loanId":9"#;
     UNCHECKED.replace(r#""loanId":9"#, by)
 }
 
-/// An approval that waits for its checker, with its audit as it is.
+/// Sends an approval whose command waits for a checker. `audit` is the answer to each read of the command's audit.
 pub(super) async fn waiting(bench: &Bench, audit: &str, reason_code: &str) -> (Caller, String) {
     show_loan(&bench.fake, &shown_loan(&[]));
     bench.fake.answers("approve", &[PENDING, "425c {}"]);
@@ -53,7 +53,7 @@ async fn looked_again(bench: &Bench) {
 async fn an_approved_command_succeeds_with_fineracts_own_words(pool: PgPool) {
     let bench = Bench::start(pool).await;
     let (gateway, id) = waiting(&bench, UNCHECKED, "awaiting_checker").await;
-    // However long it takes.
+    // It does not matter how long this takes.
     bench.age_troubles().await;
     looked_again(&bench).await;
     bench.eventually(&id, "ready", "awaiting_checker").await;
@@ -66,7 +66,7 @@ async fn an_approved_command_succeeds_with_fineracts_own_words(pool: PgPool) {
     assert!(bench.fake.keys().iter().all(|key| *key == 1));
 }
 
-/// Up to 1.10.1 its key answers as if the database had spoken.
+/// Up to release 1.10.1, the key of a rejected command is answered with an error of the database.
 #[sqlx::test]
 async fn a_rejected_command_fails(pool: PgPool) {
     let database = refusal(403, "error.msg.data.integrity.issue");
@@ -88,7 +88,8 @@ async fn a_rejected_command_fails(pool: PgPool) {
     }
 }
 
-/// Fineract died between the approval and its note of it: who is asked once more rejects what has been done.
+/// Fineract stopped after an approved command had taken effect, before it had recorded the approval. The checker is
+/// asked again and rejects the command, which has already taken effect.
 #[sqlx::test]
 async fn what_is_rejected_although_it_was_done_is_a_success(pool: PgPool) {
     let bench = Bench::start(pool).await;
@@ -100,7 +101,7 @@ async fn what_is_rejected_although_it_was_done_is_a_success(pool: PgPool) {
     assert!(bench.fake.keys().iter().all(|key| *key == 1));
 }
 
-/// Its database's hiccup is no rejection.
+/// Another error of Fineract's database is no rejection.
 #[sqlx::test]
 async fn another_word_of_the_database_is_no_rejection(pool: PgPool) {
     let bench = Bench::start(pool).await;
@@ -111,7 +112,7 @@ async fn another_word_of_the_database_is_no_rejection(pool: PgPool) {
     bench.eventually(&id, "ready", "database_spoke").await;
 }
 
-/// The next round has a loan of its own lane again.
+/// Empties the tables, so that the next turn of the loop begins with an unused lane.
 async fn begin_anew(bench: &Bench) {
     sqlx::query!("TRUNCATE operation, lane_entry, lane, payload, attempt, result")
         .execute(&bench.pool)
@@ -119,8 +120,8 @@ async fn begin_anew(bench: &Bench) {
         .unwrap();
 }
 
-/// Without the right to read it, when it was deleted from the list (its key would put it up again), and where
-/// its number is another command's.
+/// The gateway cannot see a command if it may not read audits, if the command was deleted from the list (its key would
+/// submit the command again), or if the command's number belongs to another command.
 #[sqlx::test]
 async fn a_command_that_cannot_be_seen_is_neither_rejected_nor_asked_about(pool: PgPool) {
     let anothers = checked().replace("\"gateway\"", "\"clerk\"");
@@ -153,13 +154,14 @@ async fn what_took_effect_unseen_succeeds_under_the_checkers_name(pool: PgPool) 
     assert_eq!(bench.fake.commands().len(), 1);
 }
 
-/// Such an approval leaves the command unchecked; only its key tells.
+/// Fineract refuses the command when the checker approves it. The audit stays unchecked; only the key shows the
+/// refusal.
 #[sqlx::test]
 async fn an_approval_that_fineract_refuses_ends_in_its_words(pool: PgPool) {
     let bench = Bench::start(pool).await;
     let (gateway, id) = waiting(&bench, UNCHECKED, "awaiting_checker").await;
     looked_again(&bench).await;
-    assert_eq!(bench.fake.commands().len(), 1, "asked too soon");
+    assert_eq!(bench.fake.commands().len(), 1, "the key was sent too soon");
     let code = "error.msg.loan.approval.cannot.be.before.submittal.date";
     let refused = refusal(403, code).replacen("403", "403c", 1);
     bench.fake.answers("approve", &[&refused]);
@@ -169,7 +171,8 @@ async fn an_approval_that_fineract_refuses_ends_in_its_words(pool: PgPool) {
     assert_eq!(bench.fake.keys(), [1, 1]);
 }
 
-/// Fineract died between the effect of the approval and noting it; the checker approved once more.
+/// Fineract stopped after an approved command had taken effect, before it had recorded the approval. The checker
+/// approved the command again.
 #[sqlx::test]
 async fn an_approval_that_is_refused_because_it_was_done_is_a_success(pool: PgPool) {
     let bench = Bench::start(pool).await;
@@ -183,7 +186,7 @@ async fn an_approval_that_is_refused_because_it_was_done_is_a_success(pool: PgPo
     assert_eq!(end["status"], "success", "{end}");
 }
 
-/// It was deleted between the look at its audit and the asking of its key.
+/// The command was deleted after its audit was read and before its key was sent. So the key submitted it again.
 #[sqlx::test]
 async fn a_command_that_was_put_up_again_waits_under_its_new_number(pool: PgPool) {
     let bench = Bench::start(pool).await;
@@ -201,7 +204,7 @@ async fn a_command_that_was_put_up_again_waits_under_its_new_number(pool: PgPool
     assert!(bench.fake.keys().iter().all(|key| *key == 1));
 }
 
-/// A worker that was slow has noted "under a new key" over an answer that came late.
+/// A slow worker has written that a new key is to be used, although an answer had arrived late.
 #[sqlx::test]
 async fn a_command_that_waits_gets_no_second_one_under_another_key(pool: PgPool) {
     let bench = Bench::start(pool).await;
@@ -218,8 +221,8 @@ async fn a_command_that_waits_gets_no_second_one_under_another_key(pool: PgPool)
     assert_eq!(bench.fake.commands().len(), 1);
 }
 
-/// The maker's answer was lost: its key says 425, as if it were stuck, and a restart of Fineract does not end
-/// it. Rejected or not, nobody can tell.
+/// The answer that the command waits for a checker was lost. Its key is answered with 425, as if it were stuck, even
+/// after a restart of Fineract. Nobody can tell whether it was rejected.
 #[sqlx::test]
 async fn a_lost_makers_answer_is_no_failure_and_gets_no_second_command(pool: PgPool) {
     let mut bench = Bench::start(pool).await;
@@ -245,7 +248,8 @@ async fn a_lost_makers_answer_is_no_failure_and_gets_no_second_command(pool: PgP
     assert!(gateway.shut_down().await);
 }
 
-/// It was carried out, and Fineract died before it noted that: an undo leaves no trace by which that could be seen.
+/// The undo took effect, and Fineract stopped before it had recorded the approval. An undo leaves no trace that shows
+/// its effect.
 #[sqlx::test]
 async fn an_undo_that_may_have_been_done_is_not_told_as_rejected(pool: PgPool) {
     let bench = Bench::start(pool).await;

@@ -1,4 +1,4 @@
-//! What waited for a checker when Fineract was restored.
+//! Commands that waited for a checker when Fineract was restored.
 
 use sqlx::PgPool;
 
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::support::{OPS_TOKEN, operators::Operator};
 
-/// A restored Fineract may have it wait once more: an operator cannot call it failed.
+/// In a restored Fineract, the command may wait for a checker again. So an operator cannot resolve it as failed.
 #[sqlx::test]
 async fn what_waits_again_in_restored_books_is_not_resolved_as_failed(pool: PgPool) {
     let mut bench = Bench::start(pool).await;
@@ -36,7 +36,7 @@ async fn what_waits_again_in_restored_books_is_not_resolved_as_failed(pool: PgPo
     assert_eq!(end["state"], "failed", "{end}");
 }
 
-/// The restored Fineract never had it, and cannot show that: the operator has looked into its list for checkers.
+/// The restored Fineract never had the command, and cannot show this. The operator has checked the list for checkers.
 #[sqlx::test]
 async fn an_operator_says_that_nothing_waits_in_restored_books(pool: PgPool) {
     let mut bench = Bench::start(pool).await;
@@ -54,7 +54,7 @@ async fn an_operator_says_that_nothing_waits_in_restored_books(pool: PgPool) {
     bench
         .eventually(&id, "parked", "awaiting_checker_unseen")
         .await;
-    // In these books Fineract itself has to show it.
+    // In the same books, the operator's confirmation is not enough: Fineract itself must show it.
     let answer = operator.post(&path, &nothing).await;
     assert_eq!(answer.status, 202, "{}", answer.text);
     bench

@@ -1,4 +1,5 @@
-//! Closed is not without effect: nothing ends unread that may have happened.
+//! An operation that may have had an effect does not end before the gateway has read Fineract. This is also so after a
+//! stored failure, and after `expires_at`.
 
 use serde_json::Value;
 use sqlx::PgPool;
@@ -21,7 +22,7 @@ const FAILED_AND_STORED: [&str; 2] = ["500 {}", r#"500c {"Exception":"x"}"#];
 const STATE: &str = "error.msg.loan.approve.account.is.not.submitted.and.pending.state";
 
 impl Bench {
-    /// The deadline of everything that has not ended has passed.
+    /// Moves the `expires_at` of everything that has not ended into the past.
     pub(super) async fn expire(&self) {
         sqlx::query!(
             "UPDATE operation SET expires_at = now() - interval '1 second' WHERE ended_at IS NULL"
@@ -31,7 +32,7 @@ impl Bench {
         .unwrap();
     }
 
-    /// An approval whose evidence cannot be read since its first command, and whose deadline passes.
+    /// An approval whose evidence cannot be read after its first command. Then its `expires_at` passes.
     async fn unread_past_its_deadline(&self, answers: &[&str]) -> (Caller, String) {
         show_loan(&self.fake, &shown_loan(&[]));
         self.fake.answers("approve", answers);
@@ -41,7 +42,7 @@ impl Bench {
         self.fake.reads("/loans/9?", "502 ");
         self.eventually(&id, "ready", "evidence_unread").await;
         self.expire().await;
-        // Tried twice more, with its deadline gone.
+        // The operation is tried twice more after its `expires_at`.
         self.until_claimed(&id, 2).await;
         let standing = self.standing(&id).await;
         assert!(
@@ -51,16 +52,16 @@ impl Bench {
         (gateway, id)
     }
 
-    /// Makes retries due until the operation was claimed so many times more.
+    /// Makes retries due until the operation was claimed this many times more.
     pub(super) async fn until_claimed(&self, tracking_id: &str, times: i32) {
         let wanted = self.claims(tracking_id).await + times;
         let claimed = self.until_claims(tracking_id, wanted);
         while_waiting(claimed, async || self.hurry().await).await;
     }
 
-    /// Waits until the operation was claimed so often, and no worker has it.
+    /// Waits until the operation was claimed this often in total, and no worker has it.
     pub(super) async fn until_claims(&self, tracking_id: &str, wanted: i32) {
-        eventually_ok("it is claimed again", async || {
+        eventually_ok("the operation is claimed again", async || {
             let claims = self.claims(tracking_id).await;
             let standing = self.standing(tracking_id).await;
             if claims >= wanted && standing.state != "running" {
@@ -114,7 +115,8 @@ async fn what_had_no_effect_by_its_deadline_gets_no_new_key(pool: PgPool) {
     assert!(bench.fake.keys().iter().all(|key| *key == 1));
 }
 
-/// A key that Fineract has forgotten: what it says is there already may be ours.
+/// Fineract has forgotten the key, and answers that the effect is already there. That effect may be the operation's
+/// own.
 #[sqlx::test]
 async fn already_there_is_read_also_when_the_deadline_has_passed(pool: PgPool) {
     let bench = Bench::start(pool).await;
@@ -126,7 +128,8 @@ async fn already_there_is_read_also_when_the_deadline_has_passed(pool: PgPool) {
     assert_eq!(end["status"], "success", "{end}");
 }
 
-/// A second key is granted, and the deadline passes before it is sent, while the first may still run.
+/// The gateway has decided to use a second key. `expires_at` passes before it is sent, and the first command may still
+/// run.
 #[sqlx::test]
 async fn a_new_key_is_not_sent_once_the_deadline_has_passed(pool: PgPool) {
     let bench = Bench::start(pool).await;
@@ -148,8 +151,8 @@ async fn a_new_key_is_not_sent_once_the_deadline_has_passed(pool: PgPool) {
     assert_eq!(bench.fake.commands().len(), sent);
 }
 
-/// The first key ended in a stored failure, without an effect as it seemed; what the second one meets may
-/// be what the first one did.
+/// The first key got a stored failure, and a reading showed no effect. The second key gets "already there". That may be
+/// the effect of the first command.
 #[sqlx::test]
 async fn already_there_under_a_second_key_is_read(pool: PgPool) {
     let bench = Bench::start(pool).await;
@@ -167,12 +170,12 @@ async fn already_there_under_a_second_key_is_read(pool: PgPool) {
     assert_eq!(end["status"], "success", "{end}");
 }
 
-/// The loan is gone, and so is whatever could tell who deleted it but the number.
+/// The loan is gone. Only its number can still show that this operation deleted it.
 #[sqlx::test]
 async fn a_deletion_that_failed_inside_is_read_when_the_next_key_finds_nothing(pool: PgPool) {
     let bench = Bench::start(pool).await;
     show_loan(&bench.fake, &shown_loan(&[]));
-    // It has run all the time: what is gone was deleted in it.
+    // Fineract has run all the time. So a loan that is gone was deleted in this process.
     bench.shows_when_it_started();
     let held = format!("hold {}", not_found());
     bench.fake.answers(
@@ -190,7 +193,7 @@ async fn a_deletion_that_failed_inside_is_read_when_the_next_key_finds_nothing(p
     assert_eq!(end["success_response"]["loanId"], 9);
 }
 
-/// A plan that says no is not the last word on what a stored failure may have done.
+/// After a stored failure, a plan that refuses does not end the operation, because the command may have had an effect.
 #[sqlx::test]
 async fn a_guards_no_is_not_the_end_of_what_failed_inside(pool: PgPool) {
     let bench = Bench::start(pool).await;
@@ -236,8 +239,8 @@ async fn a_success_that_came_late_wins_over_what_an_operator_believes(pool: PgPo
     assert_eq!(end["success_response"]["clientId"], 7);
 }
 
-/// What somebody else has done, or undone, is told so, as it is before the deadline: "expired" would say
-/// that it had no effect, and that it may be sent again.
+/// If another writer has done or undone the same, the result says so, also after `expires_at`. The code "expired" would
+/// mean that there is no effect and that the operation may be sent again.
 #[sqlx::test]
 async fn what_another_has_done_by_the_deadline_has_not_expired(pool: PgPool) {
     let bench = Bench::start(pool).await;
@@ -251,7 +254,7 @@ async fn what_another_has_done_by_the_deadline_has_not_expired(pool: PgPool) {
     );
 }
 
-/// A client that somebody else has created is there: the loans behind it do not fall with its create.
+/// Another writer has created the client. The client exists, so the loans behind the create do not fail.
 #[sqlx::test]
 async fn a_client_that_is_there_at_the_deadline_fells_nobody(pool: PgPool) {
     let bench = Bench::start(pool).await;
@@ -272,5 +275,8 @@ async fn a_client_that_is_there_at_the_deadline_fells_nobody(pool: PgPool) {
         .fetch_one(&bench.pool)
         .await
         .unwrap();
-    assert!(!marked, "the client is there");
+    assert!(
+        !marked,
+        "the client exists, so nothing may depend on the failure"
+    );
 }

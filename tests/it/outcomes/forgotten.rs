@@ -1,4 +1,4 @@
-//! Keys so old that Fineract may have purged them: sent again, their commands would run anew.
+//! Keys that are so old that Fineract may have purged them. If they were sent again, their commands would run again.
 
 use reqwest::StatusCode;
 use sqlx::PgPool;
@@ -14,10 +14,10 @@ use crate::support::{
     operators::{Operator, park},
 };
 
-/// Longer than Fineract keeps keys, in seconds.
+/// A time in seconds. It is longer than Fineract keeps keys.
 const FORTY_DAYS: f64 = 3_456_000.0;
 
-/// An update that was sent, and parked, for longer than Fineract keeps keys.
+/// An update that was sent, and then parked for longer than Fineract keeps keys.
 async fn forgotten(bench: &mut Bench, lastname: &str) -> (Caller, Operator, String) {
     bench
         .system
@@ -45,7 +45,11 @@ async fn what_is_old_enough_to_be_forgotten_is_read_before_it_is_sent_again(pool
     );
     let end = bench.end_of(&gateway, &id).await;
     assert_eq!(end["status"], "success", "{end}");
-    assert_eq!(bench.fake.commands().len(), sent, "the key would run anew");
+    assert_eq!(
+        bench.fake.commands().len(),
+        sent,
+        "the key was sent again, and may run again"
+    );
 }
 
 #[sqlx::test]
@@ -60,7 +64,7 @@ async fn an_update_that_is_forgotten_does_not_overwrite_what_came_later(pool: Pg
     assert_eq!(bench.fake.commands().len(), sent);
 }
 
-/// Asking an old key of an approval would approve anew what is about to be taken back.
+/// The old key of an approval would approve the loan again, although the approval is about to be undone.
 #[sqlx::test]
 async fn a_forgotten_key_is_not_asked_before_an_undo(pool: PgPool) {
     let bench = Bench::start(pool).await;
@@ -87,7 +91,8 @@ async fn a_forgotten_key_is_not_asked_before_an_undo(pool: PgPool) {
     assert_eq!(bench.fake.commands().len(), sent);
 }
 
-/// Sent again, a key that Fineract has forgotten runs anew, as a new key would: not past its deadline.
+/// If Fineract has forgotten a key, it executes the command again, as under a new key. So the gateway does not send the
+/// key after `expires_at`.
 #[sqlx::test]
 async fn a_forgotten_payout_is_not_made_anew_past_its_deadline(pool: PgPool) {
     let mut bench = Bench::start(pool).await;
@@ -111,5 +116,9 @@ async fn a_forgotten_payout_is_not_made_anew_past_its_deadline(pool: PgPool) {
         StatusCode::ACCEPTED
     );
     bench.until_claims(&id, claims + 1).await;
-    assert_eq!(bench.fake.commands().len(), sent, "it was paid out anew");
+    assert_eq!(
+        bench.fake.commands().len(),
+        sent,
+        "the disbursement was sent again"
+    );
 }

@@ -1,4 +1,4 @@
-//! What answers say about keys, and what is sent on it.
+//! What answers show about idempotency keys, and what the gateway sends because of that.
 
 use serde_json::json;
 use sqlx::PgPool;
@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-/// The fake's metrics, of a process that was started then.
+/// The metrics of a process of Fineract that was started at this time.
 fn process(started_at: u64) -> String {
     format!("200 process_start_time_seconds {started_at}")
 }
@@ -20,13 +20,13 @@ const CLIENT_DONE: &str = r#"200 {"officeId":1,"clientId":7,"resourceId":7}"#;
 const CLIENT_DONE_STORED: &str = r#"200c {"officeId":1,"clientId":7,"resourceId":7}"#;
 const METRICS: &str = "/fineract-provider/actuator/prometheus";
 
-/// The keys under which probes came.
+/// The keys of the key probes that arrived.
 fn probe_keys(bench: &Bench) -> Vec<String> {
     let probes = bench.fake.probes();
     probes.into_iter().map(|probe| probe.key).collect()
 }
 
-/// How often it was looked which process is there.
+/// How often the gateway has read which process of Fineract runs.
 fn looks(bench: &Bench) -> usize {
     let pages = bench.fake.pages();
     pages.iter().filter(|page| *page == METRICS).count()
@@ -55,7 +55,7 @@ async fn a_kind_is_asked_about_once_for_all_that_follow(pool: PgPool) {
     );
 }
 
-/// Where somebody in between keeps the metrics back, that is no outage.
+/// If a proxy does not let the metrics through, that is no outage.
 #[sqlx::test]
 async fn without_metrics_operations_go_on(pool: PgPool) {
     let bench = Bench::asking(pool).await;
@@ -66,7 +66,8 @@ async fn without_metrics_operations_go_on(pool: PgPool) {
     assert_eq!(end["status"], "success", "{end}");
 }
 
-/// What never reached Fineract is not sent again: it needs no proof of keys.
+/// If a command never reached Fineract, sending it again is no repetition. So the gateway needs no proof that keys are
+/// honoured.
 #[sqlx::test]
 async fn what_never_arrived_needs_no_proof(pool: PgPool) {
     let bench = Bench::asking(pool).await;
@@ -78,7 +79,7 @@ async fn what_never_arrived_needs_no_proof(pool: PgPool) {
     assert_eq!(end["status"], "success", "{end}");
 }
 
-/// After a day, after a restart, and after a failure before which it was another process.
+/// The gateway probes again after a day, and after a failure if Fineract is another process then.
 #[sqlx::test]
 async fn a_verdict_is_asked_for_again(pool: PgPool) {
     let bench = Bench::asking(pool.clone()).await;
@@ -102,18 +103,27 @@ async fn a_verdict_is_asked_for_again(pool: PgPool) {
     bench.fake.answers("/clients", &["close", CLIENT_DONE]);
     let id = gateway.send("CLIENT_CREATE", client("C-3")).await;
     bench.end_of(&gateway, &id).await;
-    assert_eq!(bench.fake.probes().len(), 4, "it is the same process");
-    assert_eq!(bench.fake.commands().len(), 4, "it was sent again");
+    assert_eq!(
+        bench.fake.probes().len(),
+        4,
+        "it is the same process of Fineract"
+    );
+    assert_eq!(bench.fake.commands().len(), 4, "the command was sent again");
 
     bench.fake.answers("/clients", &["close", CLIENT_DONE]);
     bench.forget_numbers().await;
     bench.fake.reads(METRICS, &process(1_795_100_000));
     let id = gateway.send("CLIENT_CREATE", client("C-4")).await;
     bench.end_of(&gateway, &id).await;
-    assert_eq!(bench.fake.probes().len(), 6, "it is another one");
+    assert_eq!(
+        bench.fake.probes().len(),
+        6,
+        "it is another process of Fineract"
+    );
 }
 
-/// What says nothing about keys is asked again, and nothing is sent meanwhile that would get the same.
+/// If an answer says nothing about keys, the gateway probes again. Meanwhile it sends no command, because the command
+/// would get the same answer.
 #[sqlx::test]
 async fn an_outage_says_nothing_about_keys(pool: PgPool) {
     let bench = Bench::asking(pool).await;
@@ -128,7 +138,7 @@ async fn an_outage_says_nothing_about_keys(pool: PgPool) {
     assert_eq!(bench.fake.keys(), [1]);
 }
 
-/// Whoever may not do one thing may do another, and what is refused otherwise proves nothing.
+/// A missing permission, or a refusal for another reason, proves nothing about keys.
 #[sqlx::test]
 async fn where_nothing_can_be_asked_the_first_success_is_sent_once_more(pool: PgPool) {
     let bench = Bench::asking(pool).await;
@@ -163,7 +173,7 @@ async fn release_1_10_1_refuses_the_probe_of_a_loan_in_its_own_way(pool: PgPool)
     assert_eq!(bench.fake.keys(), [1], "nothing was left to be proven");
 }
 
-/// An update is no harm once, and may be one twice: unanswered, it is not sent again before keys are proven.
+/// An update that runs twice may do harm. Without an answer, it is not sent again before keys are proven.
 #[sqlx::test]
 async fn what_is_not_proven_is_sent_once(pool: PgPool) {
     let bench = Bench::asking(pool).await;
@@ -175,7 +185,7 @@ async fn what_is_not_proven_is_sent_once(pool: PgPool) {
     assert_eq!(bench.fake.commands().len(), 1);
 }
 
-/// An approval that is answered late is harmless twice: it is sent again, proven or not.
+/// An approval that runs twice does no harm. It is sent again, whether keys are proven or not.
 #[sqlx::test]
 async fn what_is_harmless_twice_is_sent_again_unproven(pool: PgPool) {
     let bench = Bench::asking(pool).await;
@@ -186,11 +196,15 @@ async fn what_is_harmless_twice_is_sent_again_unproven(pool: PgPool) {
     let id = gateway.send("LOAN_APPROVE", approve("L-1")).await;
     let end = bench.end_of(&gateway, &id).await;
     assert_eq!(end["status"], "success", "{end}");
-    assert_eq!(bench.fake.keys(), [1, 1], "the stored answer proves it");
+    assert_eq!(
+        bench.fake.keys(),
+        [1, 1],
+        "the stored answer proves that keys are honoured"
+    );
 }
 
-/// A process is looked at that cannot be asked, and goes; the next one honours keys. What the first one did with
-/// the key that it was sent, nobody knows.
+/// A process of Fineract could not be probed and has ended. The next process honours keys. Nobody knows what the first
+/// process did with a command that it got, so the gateway reads Fineract.
 #[sqlx::test]
 async fn what_went_to_a_process_that_nobody_found_out_about_is_read(pool: PgPool) {
     let bench = Bench::asking(pool).await;
@@ -211,7 +225,7 @@ async fn what_went_to_a_process_that_nobody_found_out_about_is_read(pool: PgPool
     bench.eventually(&id, "ready", "read_unanswered").await;
     assert_eq!(bench.fake.probes().len(), 5);
     show("Rao");
-    // It began after the update was sent.
+    // This process started after the update was sent.
     bench.fake.reads(METRICS, &process(NOW));
     let sent = bench.fake.commands().len();
     let end = bench.end_of(&gateway, &id).await;
@@ -220,6 +234,6 @@ async fn what_went_to_a_process_that_nobody_found_out_about_is_read(pool: PgPool
     assert_eq!(
         bench.fake.commands().len(),
         sent,
-        "it was done, says what was read"
+        "the reading shows the effect, so nothing is sent again"
     );
 }

@@ -1,4 +1,4 @@
-//! The key first: what is not known is asked again under it, byte for byte.
+//! If the result of a command is unknown, the gateway first sends the same command again, byte for byte, under its key.
 
 use sqlx::PgPool;
 
@@ -48,7 +48,7 @@ async fn a_worker_that_dies_is_followed_by_one_that_sends_the_same_again(pool: P
     let id = gateway.send("CLIENT_CREATE", client("C-1")).await;
     bench.fake.until_commands(1).await;
 
-    // The lease runs out before the answer is there.
+    // The lease expires before the answer arrives.
     sqlx::query!("UPDATE operation SET due_at = now() - interval '1 second'")
         .execute(&bench.pool)
         .await
@@ -58,7 +58,7 @@ async fn a_worker_that_dies_is_followed_by_one_that_sends_the_same_again(pool: P
     assert_eq!(commands[0], commands[1]);
     bench.eventually(&id, "ready", "still_running").await;
 
-    // The late answer is kept, and changes nothing by itself; the next owner goes by it.
+    // The late answer is stored with its attempt, and changes nothing by itself. The next owner uses it.
     bench.fake.release();
     let end = bench.end_of(&gateway, &id).await;
     assert_eq!(end["status"], "success", "{end}");
@@ -86,7 +86,7 @@ async fn two_keys_that_failed_inside_are_a_refusal_where_others_succeed(pool: Pg
     let gateway = bench.gateway().await;
     let failing = gateway.send("CLIENT_CREATE", client("C-1")).await;
     bench.until_commands(4).await;
-    // Nothing has gone well meanwhile: it may be Fineract as a whole.
+    // No operation has succeeded meanwhile. So Fineract as a whole may be failing.
     bench
         .eventually(&failing, "ready", "failed_inside_fineract")
         .await;
@@ -114,7 +114,7 @@ async fn an_answer_about_another_loan_is_never_believed(pool: PgPool) {
     assert_eq!(bench.fake.commands().len(), 1);
 }
 
-/// Two approvals of one loan: the second finds the first's and must not take it for its own.
+/// Two approvals of one loan: the second one finds the effect of the first, which it must not take for its own.
 #[sqlx::test]
 async fn what_was_there_before_is_no_evidence(pool: PgPool) {
     let bench = Bench::start(pool).await;
@@ -133,7 +133,7 @@ async fn what_was_there_before_is_no_evidence(pool: PgPool) {
     assert_eq!(bench.fake.keys(), [1, 1, 1]);
 }
 
-/// Renamed by somebody meanwhile: its external id is not found, but the loan is there.
+/// Somebody renamed the loan meanwhile. Its old external id is not found, but the loan exists.
 #[sqlx::test]
 async fn a_deletion_is_only_believed_of_the_number_that_it_named(pool: PgPool) {
     let bench = Bench::start(pool).await;
@@ -155,7 +155,7 @@ async fn a_deletion_is_only_believed_of_the_number_that_it_named(pool: PgPool) {
     assert_eq!(bench.fake.keys(), [1, 1, 1]);
 }
 
-/// The user was rotated after the approval was sent: what it did is still ours.
+/// The gateway's user was changed after the approval was sent. The approval by the old user still counts as its own.
 #[sqlx::test]
 async fn what_was_sent_as_another_user_is_ours_as_well(pool: PgPool) {
     let mut bench = Bench::start(pool).await;

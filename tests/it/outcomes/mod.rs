@@ -26,14 +26,14 @@ use crate::{
     },
 };
 
-/// A gateway before a fake.
+/// A system whose Fineract is a fake.
 pub(crate) struct Bench {
     pub(crate) fake: FakeFineract,
     pub(crate) system: System,
     pub(crate) pool: PgPool,
 }
 
-/// The state of an operation, and the reason for it.
+/// The state of an operation, and its reason code.
 #[derive(Debug, PartialEq)]
 struct Standing {
     state: String,
@@ -46,7 +46,7 @@ impl Bench {
         Self::before_a_fake(pool, system).await
     }
 
-    /// The same, where nobody knows whether the fake honours keys.
+    /// A bench whose gateways do not know yet whether the fake honours keys.
     async fn asking(pool: PgPool) -> Self {
         let system = System::asking(&pool).await;
         Self::before_a_fake(pool, system).await
@@ -66,7 +66,7 @@ impl Bench {
         self.system.gateway().await
     }
 
-    /// Makes every ready operation due, except those that wait for this reason.
+    /// Makes every ready operation due, except the operations with this reason code.
     async fn hurry_unless(&self, reason_code: &str) {
         sqlx::query!(
             "UPDATE operation SET due_at = now() WHERE state = 'ready' AND reason_code IS DISTINCT FROM $1",
@@ -90,7 +90,7 @@ impl Bench {
         self.hurry_unless("").await;
     }
 
-    /// Makes everything that was sent so much older.
+    /// Makes all attempts older by this many seconds.
     async fn age(&self, seconds: f64) {
         sqlx::query!(
             "UPDATE attempt SET sent_at = sent_at - make_interval(secs => $1)",
@@ -101,7 +101,8 @@ impl Bench {
         .unwrap();
     }
 
-    /// Forgets the numbers of clients and loans: the fake gives one to all, and shows none under it.
+    /// Forgets the numbers of clients and loans, because the fake gives the same number to all and shows no object for
+    /// it.
     async fn forget_numbers(&self) {
         sqlx::query!("UPDATE lane SET resource_id = NULL")
             .execute(&self.pool)
@@ -109,7 +110,7 @@ impl Bench {
             .unwrap();
     }
 
-    /// Makes every trouble two days old.
+    /// Moves `reason_since` of all operations two days into the past.
     async fn age_troubles(&self) {
         sqlx::query!("UPDATE operation SET reason_since = reason_since - interval '2 days'")
             .execute(&self.pool)
@@ -132,7 +133,7 @@ impl Bench {
         }
     }
 
-    /// Makes retries due until the operation is in this state, for that reason.
+    /// Makes retries due until the operation has this state and this reason code.
     pub(crate) async fn eventually(&self, tracking_id: &str, state: &str, reason_code: &str) {
         let wanted = Standing {
             state: state.to_owned(),
@@ -150,8 +151,8 @@ impl Bench {
         .await;
     }
 
-    /// Makes retries due until so many commands have arrived, and none beyond them: an attempt is in the database before
-    /// its command is sent.
+    /// Makes retries due until this many commands have arrived, and no more. It counts attempts, because an attempt is
+    /// in the database before its command is sent.
     pub(crate) async fn until_commands(&self, count: usize) {
         eventually_ok("the commands arrive", async || {
             let commands = self.fake.commands();

@@ -1,4 +1,4 @@
-//! What is put on hold just after it was claimed.
+//! Operations that are put on hold immediately after their claim.
 
 use sqlx::PgPool;
 
@@ -7,7 +7,7 @@ use crate::support::fixtures::{
     LOAN_DONE, approve, of_loan, show_loan, shown_approved, shown_loan,
 };
 
-/// Whatever is claimed from now on is put on hold in the moment of its claim.
+/// From now on, every operation is put on hold at the moment of its claim.
 const HELD_ONCE_CLAIMED: &str = "
     CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS
         $$ BEGIN NEW.on_hold := true; RETURN NEW; END $$;
@@ -32,7 +32,8 @@ async fn nothing_is_sent_for_it(pool: PgPool) {
     assert_eq!(bench.fake.commands(), []);
 }
 
-/// Before an undo, the keys of an approval that may come late are asked: that sends its commands.
+/// Before an undo, the gateway sends the keys of an approval that may come late. It must not do this for an operation
+/// on hold.
 #[sqlx::test]
 async fn nor_are_the_keys_of_others_asked_for_it(pool: PgPool) {
     let bench = Bench::start(pool).await;

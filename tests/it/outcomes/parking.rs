@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// Trouble that is nobody's, an outage, does not count towards being parked.
+/// An outage is not caused by an operation, so it does not count towards parking.
 #[sqlx::test]
 async fn an_outage_that_has_ended_parks_nothing(pool: PgPool) {
     let bench = Bench::start(pool).await;
@@ -26,12 +26,12 @@ async fn an_outage_that_has_ended_parks_nothing(pool: PgPool) {
     let locked = refusal(409, "error.msg.loan.locked");
     bench.fake.answers("approve", &[&locked]);
     bench.eventually(&id, "ready", "locked_in_fineract").await;
-    // And it begins to count now.
+    // From now on, the time counts.
     bench.age_troubles().await;
     bench.eventually(&id, "parked", "locked_in_fineract").await;
 }
 
-/// Nobody could take it, since no worker ran or the circuit was open: that is no trouble of its own.
+/// No worker could claim the operation, because none ran or the circuit breaker was open. That time does not count.
 #[sqlx::test]
 async fn time_in_which_nobody_could_take_it_parks_nothing(pool: PgPool) {
     let bench = Bench::start(pool).await;
@@ -76,8 +76,8 @@ async fn a_hold_that_has_ended_parks_nothing(pool: PgPool) {
     bench.eventually(&id, "ready", "locked_in_fineract").await;
 }
 
-/// What has killed the worker five times before it sent anything is for a person, who may cancel it: it
-/// is not unknown what became of it.
+/// An operation that has killed its worker five times before anything was sent is parked. An operator may cancel it,
+/// because it is certain that nothing was sent.
 #[sqlx::test]
 async fn what_kills_its_worker_is_parked_and_may_be_cancelled(pool: PgPool) {
     let mut bench = Bench::start(pool).await;
@@ -104,7 +104,7 @@ async fn what_kills_its_worker_is_parked_and_may_be_cancelled(pool: PgPool) {
     );
 }
 
-/// Those that only stood in line in a process that died are not at fault.
+/// If a process dies, operations that were claimed but not yet begun are not the cause.
 #[sqlx::test]
 async fn only_a_claim_that_was_begun_alone_counts_from_the_second_death_on(pool: PgPool) {
     let bench = Bench::start(pool).await;

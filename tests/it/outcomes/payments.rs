@@ -1,4 +1,4 @@
-//! A payment that was sent in vain: others may have paid before it is sent again.
+//! A payment whose first command had no known effect. Others may pay before the gateway sends it again.
 
 use serde_json::json;
 use sqlx::PgPool;
@@ -9,7 +9,7 @@ use crate::{
     support::fixtures::{LOAN_DONE, disburse, show_loan, shown_approved, shown_loan},
 };
 
-/// Loan 9, paid out by somebody else.
+/// Loan 9 after another writer has disbursed it.
 fn paid() -> String {
     let paid = r#""transactions":[{"id":5,"type":{"id":1},"amount":100000.000000,"externalId":"X",
             "manuallyReversed":false}]"#;
@@ -52,7 +52,7 @@ async fn one_that_may_have_run_waits_where_others_have_paid(pool: PgPool) {
         .await;
     assert_eq!(bench.fake.commands().len(), 1);
 
-    // It was undone: the guard has nothing against it any more, and the key is asked.
+    // The other payment was undone. So the guard does not refuse any more, and the gateway sends the key again.
     show_loan(&bench.fake, &shown_approved("gateway"));
     let end = bench.end_of(&gateway, &id).await;
     assert_eq!(end["status"], "success", "{end}");
@@ -61,7 +61,7 @@ async fn one_that_may_have_run_waits_where_others_have_paid(pool: PgPool) {
     assert_eq!(commands[0], commands[1]);
 }
 
-/// Asking for a key that Fineract has executes nothing, whatever others have done.
+/// If Fineract has recorded a key, sending the key executes nothing, even if others have paid meanwhile.
 #[sqlx::test]
 async fn a_key_in_fineracts_books_is_asked_whatever_others_have_paid(pool: PgPool) {
     let bench = Bench::start(pool).await;
@@ -77,8 +77,8 @@ async fn a_key_in_fineracts_books_is_asked_whatever_others_have_paid(pool: PgPoo
     assert!(bench.fake.keys().iter().all(|key| *key == 1));
 }
 
-/// The payment type was set while a payout was unknown: it is the same payment all the same, and goes again
-/// as it was.
+/// A payment type was configured while the result of a disbursement was unknown. It is still the same disbursement, and
+/// is sent again unchanged.
 #[sqlx::test]
 async fn a_payout_is_the_same_whatever_its_receipt(pool: PgPool) {
     let mut bench = Bench::start(pool).await;
@@ -115,8 +115,8 @@ async fn a_refusal_whose_code_no_text_of_the_databases_can_hold_ends_it_all_the_
     assert_eq!(bench.fake.commands().len(), 1);
 }
 
-/// Its answer was lost, Fineract was restarted, and others have paid: what waits for a checker outlives a
-/// restart, and is carried out when he approves it.
+/// The answer was lost, Fineract was restarted, and others have paid. A command that waits for a checker survives a
+/// restart, and is executed when the checker approves it. So a refusal by the guard must not end the operation.
 #[sqlx::test]
 async fn a_guards_no_does_not_end_what_waits_for_a_checker(pool: PgPool) {
     let mut bench = Bench::start(pool).await;

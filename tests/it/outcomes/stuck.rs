@@ -1,4 +1,4 @@
-//! Keys that do not answer any more: what a crash of Fineract leaves behind.
+//! Keys that Fineract has left unfinished in a crash. They are answered with 425 for ever.
 
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -20,7 +20,7 @@ fn update() -> Value {
 }
 
 impl Bench {
-    /// Fineract's metrics tell when its process started: after every command that is 1,000 s old.
+    /// Fineract's metrics show that its process started 1,000 s ago, which is after every older command.
     pub(super) fn shows_when_it_started(&self) {
         let started_at = NOW - 1_000;
         self.fake.reads(
@@ -30,8 +30,8 @@ impl Bench {
     }
 }
 
-/// Asked three times, and long ago for the first time, as only the database knows: the gateway that was
-/// asked has been restarted.
+/// The key was sent three times, for the first time this many seconds ago. Only the database knows this, because the
+/// gateway that sent the key has been restarted.
 pub(super) async fn long_stuck(bench: &Bench, gateway: Caller, seconds: f64) -> Caller {
     bench.until_commands(3).await;
     assert!(gateway.shut_down().await);
@@ -68,7 +68,7 @@ async fn a_create_whose_effect_has_come_needs_no_new_key(pool: PgPool) {
     let id = gateway.send("CLIENT_CREATE", client("C-1")).await;
     let gateway = long_stuck(&bench, gateway, 400.0).await;
     bench.eventually(&id, "ready", "left_without_effect").await;
-    // It commits after a reading has said that it is not there.
+    // The create is committed after a reading has shown that it is absent.
     bench.fake.reads(
         "/clients/external-id/C-1",
         &shown_client("Badgujar", r#"{"activatedByUsername":"gateway"}"#),
@@ -140,8 +140,8 @@ async fn an_update_gets_a_new_key_once_fineract_was_restarted(pool: PgPool) {
     assert_eq!(keys.iter().filter(|key| **key == 2).count(), 1, "{keys:?}");
 }
 
-/// The approval is given under a second key, while a command under the first may be executed yet: taken
-/// back now, it would be given again by that one.
+/// The approval takes effect under a second key, while the command under the first key may still run. If the gateway
+/// undid the approval now, that first command would approve the loan again.
 #[sqlx::test]
 async fn an_undo_waits_for_an_approval_that_may_come_late(pool: PgPool) {
     let bench = Bench::start(pool).await;
@@ -170,7 +170,7 @@ async fn an_undo_waits_for_an_approval_that_may_come_late(pool: PgPool) {
         undos.count()
     };
     assert_eq!(undone(), 0);
-    // The late one meets what the second has brought about, and that is what its key says from now on.
+    // The late command is refused because of the second command's effect. From now on its key gets this stored refusal.
     let already = refusal(
         400,
         "validation.msg.loan.approve.account.is.not.submitted.and.pending.state",
@@ -183,7 +183,7 @@ async fn an_undo_waits_for_an_approval_that_may_come_late(pool: PgPool) {
     assert_eq!(undone(), 1);
 }
 
-/// Behind a balancer each reading may have met the same one of several processes.
+/// Behind a load balancer, every reading may have reached the same one of several processes.
 #[sqlx::test]
 async fn a_restart_proves_nothing_unless_there_is_one_process(pool: PgPool) {
     let mut bench = Bench::start(pool).await;

@@ -1,4 +1,4 @@
-//! A restored database has forgotten what was done since: nothing ends for that.
+//! A restored database has forgotten what was done after its backup. No operation may end because of that.
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use crate::support::{
     system::System,
 };
 
-/// Accepts these, takes the backup before any of them is sent, and runs them; how they ended.
+/// Accepts these operations, makes the backup before any of them is sent, and then runs them. Returns how they ended.
 async fn run_after_backup(
     system: &mut System,
     database: &Database<'_>,
@@ -36,7 +36,8 @@ async fn run_after_backup(
     told
 }
 
-/// A create that was refused is cancelled, as RECOVERY says; what came behind it was done.
+/// A create that was refused is cancelled, as `docs/RECOVERY.md` says. The operations behind it took effect, so they
+/// must not end because of the cancel.
 #[sqlx::test]
 async fn a_cancel_ends_nothing_that_was_done_behind_it(pool: PgPool) {
     let database = Database::new(&pool);
@@ -71,7 +72,7 @@ async fn a_cancel_ends_nothing_that_was_done_behind_it(pool: PgPool) {
     database.drop().await;
 }
 
-/// That the loan is otherwise by now says nothing of an update that others have followed.
+/// Later operations have overwritten an update. So the state of the loan does not show whether the update took effect.
 #[sqlx::test]
 async fn what_others_have_overwritten_is_left_to_a_person(pool: PgPool) {
     let database = Database::new(&pool);
@@ -115,7 +116,7 @@ async fn what_others_have_overwritten_is_left_to_a_person(pool: PgPool) {
     database.drop().await;
 }
 
-/// Where commands may wait for a checker, one that this database has forgotten may do so.
+/// If commands may wait for a checker, a command that the restored database has forgotten may also wait for one.
 #[sqlx::test]
 async fn what_may_wait_for_a_checker_is_not_resolved_as_failed(pool: PgPool) {
     for (makes_checkers, reason_code) in [

@@ -1,4 +1,4 @@
-//! `docs/RECOVERY.md`, step by step: what is restored does nothing a second time, and nothing that was taken back.
+//! Follows `docs/RECOVERY.md` step by step: after a restore, nothing is done twice, and no cancelled operation runs.
 
 mod forgotten;
 mod warned;
@@ -19,7 +19,7 @@ use crate::support::{
     system::System,
 };
 
-/// The gateway's database, its backup, and what is restored from it.
+/// The gateway's database, its backup, and the database that is restored from the backup.
 struct Database<'a> {
     pool: &'a PgPool,
     url: Url,
@@ -30,7 +30,7 @@ struct Database<'a> {
 impl<'a> Database<'a> {
     fn new(pool: &'a PgPool) -> Self {
         let mut url = pool.connect_options().to_url_lossy();
-        // What sqlx says there is nothing to Postgres' own programs.
+        // Postgres' own programs do not understand the parameters that sqlx adds to the URL.
         url.set_query(None);
         Self {
             pool,
@@ -70,7 +70,7 @@ impl<'a> Database<'a> {
         sqlx::raw_sql(AssertSqlSafe(drop))
             .execute(self.pool)
             .await
-            .expect("it is gone");
+            .expect("the restored database is dropped");
     }
 }
 
@@ -87,7 +87,7 @@ async fn start(pool: &PgPool) -> System {
     system
 }
 
-/// Restores the database, puts everything on hold before any gateway runs on it, and starts one.
+/// Restores the database, and puts everything on hold before any gateway runs on it. Then starts a gateway.
 async fn restored(system: &mut System, database: &Database<'_>) -> Caller {
     database.restore().await;
     let url = database.restored_url();
@@ -99,7 +99,7 @@ async fn restored(system: &mut System, database: &Database<'_>) -> Caller {
     system.gateway().await
 }
 
-/// The operations on hold, each with whether it was ever sent.
+/// The operations on hold, and for each whether it was ever sent.
 async fn on_hold(operator: &Operator) -> Vec<(String, bool)> {
     let listed = Answer::of(operator.request(Method::GET, "?state=on_hold")).await;
     let listed = listed.json();
@@ -118,7 +118,7 @@ async fn lift(operator: &Operator, filter: Value, count: u64) {
     assert_eq!(ended.status, StatusCode::OK, "{}", ended.text);
 }
 
-/// How many effects Fineract has of a kind.
+/// The number of effects with this action in Fineract.
 async fn effects(system: &System, action: &str) -> usize {
     let ledger = system.ledger().await;
     let of_kind = ledger.iter().filter(|effect| effect["action"] == action);
@@ -152,7 +152,7 @@ async fn a_payout_that_was_told_canceled_does_not_come_back(pool: PgPool) {
     let operator = Operator::of(gateway.address);
     let expected = [(canceled.clone(), false), (other.clone(), false)];
     assert_eq!(on_hold(&operator).await, expected);
-    // The LOS names what it was told; the operators end that once more, and release the rest.
+    // The LOS names the operation that it was told is canceled. The operators cancel it again, and release the others.
     let answer = operator.act(&canceled, "cancel").await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
     lift(&operator, json!({ "all": true }), 1).await;
@@ -166,7 +166,8 @@ async fn a_payout_that_was_told_canceled_does_not_come_back(pool: PgPool) {
     database.drop().await;
 }
 
-/// What waited when the backup was taken, and has run since, runs under the key that Fineract knows.
+/// An operation that waited at the time of the backup has run since. After the restore it runs under a key that
+/// Fineract knows.
 #[sqlx::test]
 async fn what_ran_after_the_backup_is_told_again_and_not_done_again(pool: PgPool) {
     let database = Database::new(&pool);
@@ -189,7 +190,7 @@ async fn what_ran_after_the_backup_is_told_again_and_not_done_again(pool: PgPool
     assert!(door.shut_down().await);
     system.set("ROLE", "all");
     let gateway = system.gateway().await;
-    // A payment that is found is told without the changes, which nothing but the key's answer holds.
+    // If the gateway finds a payment by reading, the result has no changes. Only the answer to the key contains them.
     let told = async |gateway: &Caller| {
         let mut told = Vec::new();
         for id in &waiting {
@@ -214,8 +215,8 @@ async fn what_ran_after_the_backup_is_told_again_and_not_done_again(pool: PgPool
     database.drop().await;
 }
 
-/// The database knows nothing of what was accepted after the backup: the LOS sends it again, with the same UTR, which
-/// Fineract has in a receipt, or in a note where there is no payment type.
+/// The database does not know operations that were accepted after the backup. The LOS sends a repayment again with the
+/// same UTR. Fineract has the UTR in a receipt, or in a note if there is no payment type.
 #[sqlx::test]
 async fn a_repayment_that_ran_after_the_backup_is_not_booked_again(pool: PgPool) {
     for payment_type in ["", "Bank transfer"] {
@@ -239,7 +240,7 @@ async fn a_repayment_that_ran_after_the_backup_is_not_booked_again(pool: PgPool)
         let request = gateway.request(Method::GET, &format!("/fineract/track/{first}"));
         let unknown = Answer::of(request.header("X-Internal-Token", TOKEN)).await;
         assert_eq!(unknown.problem(), (404, "unknown_tracking_id".to_owned()));
-        // 202 goes on; nothing runs until the operators have looked.
+        // The gateway still accepts operations, but nothing runs before the operators have checked the list.
         let again = gateway.send("LOAN_REPAYMENT", booked.clone()).await;
         booked["utr_payment_id"] = json!("HDFC-0002");
         let new = gateway.send("LOAN_REPAYMENT", booked).await;

@@ -1,4 +1,4 @@
-//! What a gateway says at its start of what it would not know after a restore.
+//! The warning of a gateway at its start about what it would not know after a restore.
 
 use std::process::Stdio;
 
@@ -11,7 +11,8 @@ use tokio::{
 use super::Database;
 use crate::support::{command::program, eventually::DEADLINE};
 
-/// Each start says that a UTR has no place of its own in Fineract: then a restored database may not know it either.
+/// Without a payment type, a UTR has no field of its own in Fineract. After a restore, the gateway may then not know
+/// that the UTR was used. Each start warns about this.
 #[sqlx::test]
 async fn each_start_warns_while_the_payment_type_is_not_set(pool: PgPool) {
     let url = Database::new(&pool).url.to_string();
@@ -26,7 +27,7 @@ async fn each_start_warns_while_the_payment_type_is_not_set(pool: PgPool) {
         let mut serving = program(&["serve"], &settings)
             .stderr(Stdio::piped())
             .spawn()
-            .expect("it starts");
+            .expect("the gateway starts");
         let mut lines = BufReader::new(serving.stderr.take().expect("a pipe")).lines();
         let mut log = Vec::new();
         while !log
@@ -34,12 +35,15 @@ async fn each_start_warns_while_the_payment_type_is_not_set(pool: PgPool) {
             .any(|line: &String| line.contains("the gateway runs"))
         {
             let line = timeout(DEADLINE, lines.next_line()).await.expect("in time");
-            log.push(line.expect("text").expect("it runs"));
+            log.push(line.expect("text").expect("the gateway runs"));
         }
         let warned = log.iter().any(|line| {
             line.contains("\"WARN\"") && line.contains("FINERACT_PAYMENT_TYPE is not set")
         });
         assert_eq!(warned, is_warned, "{log:?}");
-        serving.kill().await.expect("it runs");
+        serving
+            .kill()
+            .await
+            .expect("the gateway runs until it is killed");
     }
 }

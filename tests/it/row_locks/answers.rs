@@ -1,4 +1,4 @@
-//! What Fineract answered, while a row that it belongs into is locked.
+//! Fineract answers while a row that must be written for the answer is locked.
 
 use serde_json::json;
 use sqlx::{AssertSqlSafe, PgPool};
@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use super::{SOON, connection, lock, one};
 use crate::support::{caller::Caller, eventually::eventually, fixtures::client, system::System};
 
-/// A gateway that has sent the creation of the client `LOCKED`, whose answer comes in a second and a half.
+/// A gateway that has sent the create of the client `LOCKED`. Fineract answers after a second and a half.
 async fn sent(pool: &PgPool) -> (System, Caller, String) {
     let system = System::start(pool).await;
     let matching = json!({"method": "POST", "path": "/clients"});
@@ -27,7 +27,7 @@ async fn others_go_on(gateway: &Caller, name: &str) {
     let ids = (0..20).map(|number| format!("{name}-{number}"));
     let running = ids.map(async |id| gateway.run("CLIENT_CREATE", client(&id)).await);
     let ends = timeout(SOON, futures_util::future::join_all(running)).await;
-    let ends = ends.expect("they are not held up");
+    let ends = ends.expect("the other operations are not delayed");
     assert!(
         ends.iter().all(|end| end["status"] == "success"),
         "{ends:?}"
@@ -43,7 +43,7 @@ async fn age(gateway: &Caller) -> u64 {
 
 async fn ends_once(system: &System, gateway: &Caller, id: &str) {
     let end = timeout(SOON, gateway.end_of(id)).await;
-    let end = end.expect("it goes on by itself");
+    let end = end.expect("the operation continues by itself");
     assert_eq!(end["status"], "success", "{end}");
     let ledger = system.ledger().await;
     let effects = ledger
@@ -53,11 +53,14 @@ async fn ends_once(system: &System, gateway: &Caller, id: &str) {
     eventually("all is written", async || age(gateway).await == 0).await;
 }
 
-/// The answer waits for its row, and nothing else does.
+/// The answer waits for its row. Nothing else waits.
 async fn an_answer_waits(pool: PgPool, select: &str) {
     let (system, gateway, id) = sent(&pool).await;
     let locked = lock(&pool, select).await;
-    eventually("its answer is old", async || age(&gateway).await >= 3).await;
+    eventually("the answer has waited for some seconds", async || {
+        age(&gateway).await >= 3
+    })
+    .await;
     others_go_on(&gateway, "OTHER").await;
     let metrics = gateway.get("/metrics").await.text;
     assert!(
@@ -99,17 +102,20 @@ async fn an_answer_that_the_database_refuses_is_kept_and_written_once_it_may_be(
     sqlx::raw_sql(AssertSqlSafe(refuse))
         .execute(&mut *admin)
         .await
-        .expect("it is refused");
-    eventually("its answer is old", async || age(&gateway).await >= 3).await;
+        .expect("the constraint is added");
+    eventually("the answer has waited for some seconds", async || {
+        age(&gateway).await >= 3
+    })
+    .await;
     others_go_on(&gateway, "OTHER").await;
-    // Whoever goes on with the operation if this process ends finds what Fineract said.
+    // The answer is stored with its attempt. If this process ended, another one would find the answer there.
     let kept = "SELECT status = 200 FROM attempt ORDER BY sent_at LIMIT 1";
     assert!(one::<bool>(&mut admin, kept).await);
     let allow = "ALTER TABLE result DROP CONSTRAINT refused";
     sqlx::raw_sql(allow)
         .execute(&mut *admin)
         .await
-        .expect("it is allowed");
+        .expect("the constraint is dropped");
     ends_once(&system, &gateway, &id).await;
     let attempts = "SELECT count(*) FROM attempt JOIN operation ON id = operation_id WHERE lane = 'client:locked'";
     assert_eq!(one::<i64>(&mut admin, attempts).await, 1);
@@ -122,7 +128,7 @@ async fn however_many_answers_wait_others_run(pool: PgPool) {
     system.set("ROLE", "api");
     let door = system.gateway().await;
     let mut ids = Vec::new();
-    // More than a gateway holds at the start.
+    // More operations than a gateway runs at the same time after its start.
     for number in 0..30 {
         ids.push(
             door.send("CLIENT_CREATE", client(&format!("C-{number}")))
@@ -136,7 +142,9 @@ async fn however_many_answers_wait_others_run(pool: PgPool) {
     assert!(age(&worker).await > 0);
     locked.rollback().await.expect("they are free");
     for id in ids {
-        let end = timeout(SOON, door.end_of(&id)).await.expect("it goes on");
+        let end = timeout(SOON, door.end_of(&id))
+            .await
+            .expect("the operation continues");
         assert_eq!(end["status"], "success", "{end}");
     }
     assert_eq!(system.ledger().await.len(), 50);

@@ -1,4 +1,4 @@
-//! A row that a person has locked and forgotten: what needs it waits, and nothing else does.
+//! Somebody has locked a row and forgotten the lock. Only what needs the row waits.
 
 mod answers;
 
@@ -25,10 +25,10 @@ use crate::{
     },
 };
 
-/// Others may be held up for so long.
+/// The longest time for which other operations may be delayed.
 const SOON: Duration = Duration::from_secs(15);
 
-/// Locks what a statement selects, until it is dropped or rolled back.
+/// Locks the rows that a statement selects, until the transaction is dropped or rolled back.
 async fn lock(pool: &PgPool, select: &str) -> Transaction<'static, Postgres> {
     let mut transaction = pool.begin().await.expect("a connection");
     let statement = format!("{select} FOR UPDATE");
@@ -64,7 +64,11 @@ async fn accepting_goes_on_beside_a_locked_lane(pool: PgPool) {
     let update = rename("LOCKED");
     let refused = async {
         let refusing = gateway.operate("CLIENT_UPDATE", update.clone());
-        assert_unavailable(&timeout(SOON, refusing).await.expect("it is answered"));
+        assert_unavailable(
+            &timeout(SOON, refusing)
+                .await
+                .expect("the gateway answers in time"),
+        );
     };
     let others = async {
         for number in 0..10 {
@@ -161,10 +165,13 @@ async fn a_failure_is_read_beside_its_locked_lane_and_noted_afterwards(pool: PgP
     let locked = lock(&pool, "SELECT key FROM lane").await;
     let request = gateway.get(&format!("/fineract/track/{id}"));
     let read = timeout(Duration::from_secs(8), Answer::of(request)).await;
-    assert_eq!(read.expect("it does not hang").json()["status"], "failed");
+    assert_eq!(
+        read.expect("track answers in time").json()["status"],
+        "failed"
+    );
     locked.rollback().await.expect("it is free");
     let mut looking = connection(&pool).await;
-    eventually("it is noted", async || {
+    eventually("the reading of the failure is recorded", async || {
         one::<bool>(&mut looking, "SELECT failure_read FROM lane").await
     })
     .await;

@@ -1,9 +1,9 @@
-//! An answer of a gateway, read to its end.
+//! An answer of a gateway, with its whole body.
 
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 
-/// A whole answer.
+/// An answer with its whole body.
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: reqwest::header::HeaderMap,
@@ -21,19 +21,19 @@ impl Answer {
         }
     }
 
-    /// The body.
+    /// The body, which must be JSON.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).expect("the answer is JSON")
     }
 
-    /// A header, or nothing.
+    /// The value of a header, or an empty text.
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers
             .get(name)
             .map_or("", |value| value.to_str().expect("visible ASCII"))
     }
 
-    /// Asserts that this is an error in the one shape, and gives its code.
+    /// Asserts that this is an error in the usual form. Returns its status and code.
     pub(crate) fn problem(&self) -> (u16, String) {
         assert_eq!(
             self.header("content-type"),

@@ -1,4 +1,4 @@
-//! A running gateway as a caller sees it.
+//! A running gateway, and a caller of it.
 
 use std::net::SocketAddr;
 
@@ -13,7 +13,7 @@ use super::{
     fixtures::{approve, client, disburse, envelope, loan},
 };
 
-/// A running gateway and how it is called.
+/// A running gateway, and the HTTP client that calls it.
 pub(crate) struct Caller {
     pub(crate) address: SocketAddr,
     pub(super) client: Client,
@@ -23,7 +23,7 @@ pub(crate) struct Caller {
     pub(super) process: Option<Child>,
 }
 
-/// The database cannot be dropped while a gateway uses it.
+/// Ends the gateway, because the database cannot be dropped while a gateway uses it.
 impl Drop for Caller {
     fn drop(&mut self) {
         if let Some(gateway) = self.gateway.take() {
@@ -44,25 +44,25 @@ impl Caller {
         .await;
     }
 
-    /// What the gateway answers to a GET without a token.
+    /// Sends a GET without a token.
     pub(crate) async fn get(&self, path: &str) -> Answer {
         Answer::of(self.client.get(format!("http://{}{path}", self.address))).await
     }
 
-    /// What the gateway answers to an operation.
+    /// Sends an operation and returns the answer.
     pub(crate) async fn operate(&self, operation_type: &str, data: Value) -> Answer {
         let url = format!("http://{}/fineract/operate", self.address);
         let request = self.client.post(url).header("X-Internal-Token", TOKEN);
         Answer::of(request.json(&envelope(operation_type, data))).await
     }
 
-    /// A request without anything.
+    /// A request without a token and without a body.
     pub(crate) fn request(&self, method: reqwest::Method, path: &str) -> RequestBuilder {
         let url = format!("http://{}{path}", self.address);
         self.client.request(method, url)
     }
 
-    /// What the gateway answers about a transaction.
+    /// Reads a transaction with this API key, and returns the body.
     pub(crate) async fn transaction(&self, id: &str, key: &str) -> Value {
         let request = self.request(reqwest::Method::GET, &format!("/transactions/{id}"));
         let request = request.header("Authorization", format!("Token {key}"));
@@ -70,12 +70,12 @@ impl Caller {
         answer.json().await.expect("JSON")
     }
 
-    /// Has an operation accepted; its tracking id.
+    /// Sends an operation, which must be accepted. Returns its tracking id.
     pub(crate) async fn send(&self, operation_type: &str, data: Value) -> String {
         self.submit(&envelope(operation_type, data)).await
     }
 
-    /// The same, of a whole body.
+    /// Sends a whole body, which must be accepted. Returns the tracking id.
     pub(crate) async fn submit(&self, body: &Value) -> String {
         let url = format!("http://{}/fineract/operate", self.address);
         let request = self.client.post(url).header("X-Internal-Token", TOKEN);
@@ -87,7 +87,7 @@ impl Caller {
             .to_owned()
     }
 
-    /// What track answers once the operation has ended.
+    /// Waits until the operation has ended, and returns what track then answers.
     pub(crate) async fn end_of(&self, tracking_id: &str) -> Value {
         let url = format!("http://{}/fineract/track/{tracking_id}", self.address);
         eventually_ok("the operation ends", async || {
@@ -102,36 +102,36 @@ impl Caller {
         .await
     }
 
-    /// Sends, and waits for the end.
+    /// Sends an operation, waits until it has ended, and returns what track then answers.
     pub(crate) async fn run(&self, operation_type: &str, data: Value) -> Value {
         let tracking_id = self.send(operation_type, data).await;
         self.end_of(&tracking_id).await
     }
 
-    /// The process's id.
+    /// The id of the gateway's process.
     pub(crate) fn pid(&self) -> u32 {
         let process = self.process.as_ref().expect("a process of its own");
         process.id().expect("it runs")
     }
 
-    /// The process's exit code, once it has ended.
+    /// Waits until the process has ended, and returns its exit code.
     pub(crate) async fn exit_code(&mut self) -> Option<i32> {
         let process = self.process.as_mut().expect("a process of its own");
         let ended = timeout(DEADLINE, process.wait()).await;
         ended
-            .expect("it ends in time")
-            .expect("it was there")
+            .expect("the gateway ends in time")
+            .expect("the process was there")
             .code()
     }
 
-    /// Kills the process, at once.
+    /// Kills the gateway's process immediately.
     pub(crate) async fn kill(&mut self) {
         if let Some(process) = &mut self.process {
             process.kill().await.expect("the process was there");
         }
     }
 
-    /// Ends the gateway of this process; whether nothing was left.
+    /// Shuts down a gateway that runs in the test's process. Returns whether nothing was left unfinished.
     pub(crate) async fn shut_down(mut self) -> bool {
         self.gateway
             .take()
@@ -140,14 +140,14 @@ impl Caller {
             .await
     }
 
-    /// Runs an operation that must succeed; Fineract's answer.
+    /// Runs an operation that must succeed. Returns Fineract's answer.
     pub(crate) async fn succeeds(&self, operation_type: &str, data: Value) -> Value {
         let end = self.run(operation_type, data).await;
         assert_eq!(end["status"], "success", "{end}");
         end["success_response"].clone()
     }
 
-    /// Files an application, with a client of its own.
+    /// Creates a client, and submits a loan application for this client.
     pub(crate) async fn file(&self, loan_id: &str) {
         let client_id = format!("C-{loan_id}");
         self.succeeds("CLIENT_CREATE", client(&client_id)).await;
@@ -155,7 +155,7 @@ impl Caller {
             .await;
     }
 
-    /// Files an application, approves it and pays it out.
+    /// Creates a client and a loan, approves the loan and disburses it.
     pub(crate) async fn pay_out(&self, loan_id: &str) {
         self.file(loan_id).await;
         self.succeeds("LOAN_APPROVE", approve(loan_id)).await;

@@ -1,4 +1,4 @@
-//! Our own commands, as processes without an environment but what a test gives them.
+//! The project's own commands, as processes. Their environment has only `PATH` and what a test adds.
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf, process::Stdio};
 
@@ -13,7 +13,7 @@ pub(crate) struct Ended {
     pub(crate) stderr: String,
 }
 
-/// A command in a folder without `.env`.
+/// A command that runs in a folder without `.env`.
 pub(crate) fn program(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(crate::PROGRAM);
     command
@@ -31,7 +31,7 @@ pub(crate) fn program(arguments: &[&str], variables: &[(&str, &str)]) -> Command
 pub(crate) async fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Ended {
     let output = timeout(DEADLINE, program(arguments, variables).output())
         .await
-        .expect("it ends in time")
+        .expect("the command ends in time")
         .expect("the binary runs");
     Ended {
         code: output.status.code(),
@@ -40,14 +40,14 @@ pub(crate) async fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Ended
     }
 }
 
-/// A folder for what a command leaves in `TMPDIR`.
+/// A temporary folder, for example for what a command leaves in `TMPDIR`.
 pub(crate) struct TemporaryFolder(PathBuf);
 
 impl TemporaryFolder {
     pub(crate) fn new() -> Self {
         let path = std::env::temp_dir().join(format!("command-{}", uuid::Uuid::new_v4().simple()));
         fs::create_dir(&path).expect("a new folder");
-        // As root the private Postgres runs under another account, which writes here too.
+        // If the tests run as root, the private Postgres runs under another account, which writes here too.
         fs::set_permissions(&path, fs::Permissions::from_mode(0o1777)).expect("a mode");
         Self(path)
     }

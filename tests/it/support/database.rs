@@ -1,10 +1,10 @@
-//! What tests ask of the gateway's database, and do to it.
+//! Queries and changes that tests make in the gateway's database.
 
 use sqlx::{PgConnection, PgPool};
 
 use super::eventually::eventually;
 
-/// Keeps what is to be retried where it is, until the test makes it due.
+/// A trigger by which each operation that is to be retried waits for an hour, unless the test makes it due.
 const STOP_RETRIES: &str = "
     CREATE OR REPLACE FUNCTION stay() RETURNS trigger LANGUAGE plpgsql AS
         $$ BEGIN NEW.due_at := now() + interval '1 hour'; RETURN NEW; END $$;
@@ -25,19 +25,19 @@ pub(crate) async fn make_due(pool: &PgPool) {
     made.expect("the database is there");
 }
 
-/// Whether a query gives `true`.
+/// Whether a query returns `true`.
 pub(crate) async fn is_true(pool: &PgPool, query: &'static str) -> bool {
     let mut connection = pool.acquire().await.expect("the database is there");
     is_true_on(&mut connection, query).await
 }
 
-/// The same, on a connection.
+/// As [`is_true`], on this connection.
 pub(crate) async fn is_true_on(connection: &mut PgConnection, query: &'static str) -> bool {
     let answer = sqlx::query_scalar(query).fetch_one(connection).await;
     answer.expect("an answer")
 }
 
-/// Waits until a query gives `true`.
+/// Waits until a query returns `true`.
 pub(crate) async fn eventually_true(pool: &PgPool, query: &'static str) {
     eventually(query, async || is_true(pool, query).await).await;
 }

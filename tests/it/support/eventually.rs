@@ -1,24 +1,24 @@
-//! Waiting for a condition: one deadline for all tests, and the only pause in them.
+//! Waiting for a condition: the one deadline of all tests, and the only place where tests pause.
 
 use std::{
     fmt::Debug,
     time::{Duration, Instant},
 };
 
-/// The longest that a test waits for anything. It only ends tests that hang: where the time itself matters, a test
+/// The longest time that a test waits for anything. It only ends tests that hang. If the time itself matters, a test
 /// asserts a limit of its own.
 pub(crate) const DEADLINE: Duration = Duration::from_mins(2);
 
-/// The time between two looks at something that cannot wake who waits for it, such as a row or a metric.
+/// The time between two checks of something that cannot wake the test, such as a row or a metric.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Waits until `condition` is true; `what` names it in the message of a test that waits in vain. The condition may act on
-/// the system each time, for example make a retry due.
+/// Waits until `condition` is true. If the test waits in vain, the message contains `what`. The condition may also act
+/// on the system, for example make a retry due.
 pub(crate) async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
     eventually_ok(what, async || condition().await.then_some(()).ok_or(false)).await;
 }
 
-/// Waits until `look` finds a value; the message of a test that waits in vain shows what it saw last instead.
+/// Waits until `look` returns a value. If the test waits in vain, the message contains what `look` saw last.
 pub(crate) async fn eventually_ok<T, S: Debug>(
     what: &str,
     mut look: impl AsyncFnMut() -> Result<T, S>,
@@ -36,7 +36,7 @@ pub(crate) async fn eventually_ok<T, S: Debug>(
     }
 }
 
-/// Does something again and again until `end` is there.
+/// Repeats an action until `end` is ready.
 pub(crate) async fn while_waiting<T>(
     end: impl Future<Output = T>,
     mut act: impl AsyncFnMut(),

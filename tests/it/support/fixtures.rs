@@ -1,13 +1,13 @@
-//! What tests repeat: payloads of callers, how operations end, and answers of Fineract.
+//! Data that many tests use: payloads of callers, ends of operations, and answers of Fineract.
 
 use fineract_gateway::domain::{End, ResourceId};
 use serde_json::{Value, json};
 
 use crate::fake_fineract::FakeFineract;
 
-/// A time at which an operation has expired.
+/// An `expires_at` that has passed.
 pub(crate) const PAST: &str = "2020-01-01T05:30:00+05:30";
-/// A time at which no operation has expired yet.
+/// An `expires_at` that has not passed.
 pub(crate) const FUTURE: &str = "2099-01-01T00:00:00Z";
 
 /// The body of a request: an operation of a type, with its payload.
@@ -29,24 +29,24 @@ pub(crate) fn client(external_id: &str) -> Value {
             "activationDate": "01 January 2026" })
 }
 
-/// The payload of a `CLIENT_UPDATE`: another last name.
+/// The payload of a `CLIENT_UPDATE` that changes the last name.
 pub(crate) fn rename(external_id: &str) -> Value {
     json!({ "externalId": external_id, "lastname": "Rao" })
 }
 
-/// The payload of a `LOAN_CREATE`: 100,000 of UGRO.
+/// The payload of a `LOAN_CREATE`: 100,000 from the lender UGRO.
 pub(crate) fn loan(external_id: &str, client: &str) -> Value {
     loan_from("UGRO", external_id, client)
 }
 
-/// The payload of a `LOAN_CREATE`: 100,000 of a lender.
+/// The payload of a `LOAN_CREATE`: 100,000 from this lender.
 pub(crate) fn loan_from(lender: &str, external_id: &str, client: &str) -> Value {
     json!({ "lenderConfig": lender, "externalId": external_id, "principal": 100_000,
             "submittedOnDate": "11 January 2026", "loanTermFrequency": 12,
             "numberOfRepayments": 12, "interestRatePerPeriod": 8, "clientId": client })
 }
 
-/// The payload of a `LOAN_UPDATE`: another principal.
+/// The payload of a `LOAN_UPDATE` that changes the principal.
 pub(crate) fn principal(external_id: &str, principal: u64) -> Value {
     json!({ "externalId": external_id, "principal": principal })
 }
@@ -77,7 +77,7 @@ pub(crate) fn client_create(external_id: &str) -> Value {
     envelope("CLIENT_CREATE", client(external_id))
 }
 
-/// The body of the document's `CLIENT_CREATE`, which has contacts. Fineract takes each mobile number once.
+/// The body of the document's `CLIENT_CREATE`, which has contacts. Fineract accepts each mobile number only once.
 pub(crate) fn client_create_with_contacts(external_id: &str) -> Value {
     let mut body = client_create(external_id);
     body["data"]["mobileNo"] = json!("9966999999");
@@ -140,14 +140,14 @@ pub(crate) fn shown_client(lastname: &str, timeline: &str) -> String {
     )
 }
 
-/// Has the fake show client 7, by its external id and by its number.
+/// Makes the fake show client 7, by its external id and by its number.
 pub(crate) fn show_client(fake: &FakeFineract, client: &str) {
     for path in ["/clients/external-id/C-1", "/clients/7"] {
         fake.reads(path, client);
     }
 }
 
-/// Loan 9 as Fineract shows it, some of its parts replaced.
+/// Loan 9 as Fineract shows it, with some parts replaced.
 pub(crate) fn shown_loan(parts: &[(&str, &str)]) -> String {
     let loan = r#"200 {"id":9,"externalId":"L-1","status":{"id":100},"clientId":7,"clientOfficeId":1,
         "loanProductId":2,"loanProductName":"UGRO","principal":100000.000000,"approvedPrincipal":100000.000000,
@@ -164,7 +164,7 @@ pub(crate) fn shown_loan(parts: &[(&str, &str)]) -> String {
     })
 }
 
-/// Loan 9 as Fineract shows it, approved by this user on the day of [`approve`].
+/// Loan 9 as Fineract shows it after this user has approved it on the day of [`approve`].
 pub(crate) fn shown_approved(user: &str) -> String {
     let timeline =
         format!(r#""timeline":{{"approvedOnDate":[2026,1,11],"approvedByUsername":"{user}","#);
@@ -174,7 +174,7 @@ pub(crate) fn shown_approved(user: &str) -> String {
     ])
 }
 
-/// Has the fake show loan 9, by its external id and by its number.
+/// Makes the fake show loan 9, by its external id and by its number.
 pub(crate) fn show_loan(fake: &FakeFineract, loan: &str) {
     fake.reads("/loans/external-id/L-1?", loan);
     fake.reads("/loans/9?", loan);

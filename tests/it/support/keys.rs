@@ -1,11 +1,11 @@
-//! What a database contains about a Fineract that honours keys.
+//! The verdicts in a database whose Fineract honours keys.
 
 use fineract_gateway::domain::FineractCommand;
 use rust_decimal::Decimal;
 
 use super::system::System;
 
-/// Notes that the Fineract of the settings has honoured all keys for a long time, unless something is noted about it.
+/// Records that the Fineract of the settings has honoured all keys for a long time. Existing verdicts stay unchanged.
 pub(crate) async fn trust_keys(system: &System) {
     let Some(pool) = &system.trusting else {
         return;

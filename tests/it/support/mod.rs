@@ -1,10 +1,12 @@
-//! What the tests share, and the smaller of their two harnesses.
+//! What the tests share, and the smaller one of their two harnesses.
 //!
-//! [`TestGateway`] serves by the product's own `http::serve` on the test's database, but has no worker and no Fineract: the
-//! test itself claims, completes and expires operations at the [`Store`], so that it decides what happens and when. It also
-//! sets what a setting cannot, such as the state of Fineract that `/readyz` reports.
-//! [`System`](system::System) is the whole product instead: `app::start` or the program, before a sandbox. Neither can
-//! replace the other: beside a real worker a test cannot hold a claim, and a gateway without one ends nothing.
+//! [`TestGateway`] serves HTTP on the test's database by the product's own `http::serve`, but has no worker and no
+//! Fineract. The test itself claims, completes and expires operations at the [`Store`], so the test decides what
+//! happens and when. The test also sets what no setting can set, such as the state of Fineract that `/readyz` reports.
+//!
+//! [`System`](system::System) is the whole product: gateways, started by `app::start` or as processes, and a sandbox.
+//! Neither harness can replace the other: with a real worker a test cannot keep a claim, and a gateway without a worker
+//! ends no operation.
 #![expect(clippy::indexing_slicing, reason = "a missing key fails the test")]
 
 mod answer;
@@ -49,18 +51,18 @@ pub(crate) const TOKEN: &str = "los-secret";
 pub(crate) const OPS_TOKEN: &str = "admin-secret";
 /// The API key of `lender`.
 pub(crate) const API_KEY: &str = "lender-key";
-/// The gateway answers every request within this time, whatever happens to its database.
+/// The gateway answers every request within this time, even if its database fails.
 pub(crate) const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
 
-/// A gateway that accepts and tracks; whoever started it ends the operations.
+/// A gateway that accepts and tracks operations. The test ends them.
 pub(crate) struct TestGateway {
-    /// Where it listens.
+    /// The address at which the gateway listens.
     pub(crate) address: SocketAddr,
-    /// The queue under it.
+    /// The store that the gateway uses.
     pub(crate) store: Store,
-    /// What it knows of Fineract.
+    /// Sets the state of Fineract that the gateway reports.
     pub(crate) fineract: watch::Sender<FineractHealth>,
-    /// Begins its shutdown.
+    /// Begins the gateway's shutdown.
     pub(crate) draining: CancellationToken,
     client: Client,
     stop: CancellationToken,
@@ -78,7 +80,7 @@ impl TestGateway {
         Self::start_with(pool, |_| ()).await
     }
 
-    /// The same, with other settings.
+    /// As [`TestGateway::start`], with changes of the gateway's state.
     pub(crate) async fn start_with(pool: PgPool, adjust: impl FnOnce(&mut ApiState)) -> Self {
         let tasks = TaskTracker::new();
         let stop = CancellationToken::new();
@@ -157,25 +159,25 @@ impl TestGateway {
             .body(body)
     }
 
-    /// What track answers.
+    /// The answer of track about this operation.
     pub(crate) async fn track(&self, tracking_id: &str) -> Value {
         let request = self.get(&format!("/fineract/track/{tracking_id}"));
         Answer::of(request).await.json()
     }
 
-    /// The status that `lender` reads of a transaction.
+    /// The status of a transaction that the API key of `lender` reads.
     pub(crate) async fn transaction_status(&self, id: &str) -> Value {
         let request = self.request(reqwest::Method::GET, &format!("/transactions/{id}"));
         let request = request.header("Authorization", format!("Token {API_KEY}"));
         Answer::of(request).await.json()["status"].take()
     }
 
-    /// A request without anything.
+    /// A request without a token and without a body.
     pub(crate) fn request(&self, method: reqwest::Method, path: &str) -> RequestBuilder {
         self.client.request(method, self.url(path))
     }
 
-    /// Has an operation accepted; its tracking id.
+    /// Sends an operation, which must be accepted. Returns its tracking id.
     pub(crate) async fn accept(&self, body: &Value) -> String {
         let answer = Answer::of(self.post("/fineract/operate", body.to_string())).await;
         assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
@@ -185,7 +187,7 @@ impl TestGateway {
             .to_owned()
     }
 
-    /// Ends the next operation that is due, as a worker does; waits for one if there is none.
+    /// Ends the next operation that is due, as a worker would. Waits until an operation is due.
     pub(crate) async fn end_next(&self, end: End) {
         let limits = claim_limits(1, OperationType::ALL);
         let claim = async {
@@ -215,7 +217,7 @@ impl TestGateway {
         assert!(completed.expect("the database is there"));
     }
 
-    /// Sends bytes as they are, and reads the answer until the gateway closes the connection.
+    /// Sends these bytes unchanged, and reads the answer until the gateway closes the connection.
     pub(crate) async fn raw(&self, request: &str) -> String {
         let mut stream = TcpStream::connect(self.address)
             .await
@@ -237,7 +239,7 @@ impl TestGateway {
     }
 }
 
-/// A claim of up to so many operations of these types, whatever their lenders.
+/// The limits of a claim of up to `count` operations of these types, without a limit for a lender.
 pub(crate) fn claim_limits(count: i64, types: &[OperationType]) -> ClaimLimits {
     ClaimLimits {
         count,

@@ -1,4 +1,4 @@
-//! What operators do, over TCP, and how tests bring operations where operators find them.
+//! Requests of operators over TCP, and changes in the database that give operators something to do.
 
 use std::net::SocketAddr;
 
@@ -18,7 +18,7 @@ pub(crate) struct Operator {
 }
 
 impl Operator {
-    /// The operator `admin` of the gateway that listens there.
+    /// The operator `admin` of the gateway at this address.
     pub(crate) fn of(address: SocketAddr) -> Self {
         let client = http_client().timeout(ANSWERED_WITHIN).build();
         Self {
@@ -32,7 +32,7 @@ impl Operator {
         self.at(method, &format!("/fineract/operations{path}"))
     }
 
-    /// What is asked about everything that is on hold; a null body is none.
+    /// Sends a request about everything on hold. If `body` is null, the request has no body.
     pub(crate) async fn hold(&self, method: Method, path: &str, body: &Value) -> Answer {
         let request = self.at(method, &format!("/fineract/hold{path}"));
         Answer::of(if body.is_null() {
@@ -43,7 +43,7 @@ impl Operator {
         .await
     }
 
-    /// Releases what a filter means; how many.
+    /// Releases the operations that match a filter. Returns their number.
     pub(crate) async fn release(&self, mut filter: Value) -> u64 {
         filter["reason"] = json!("looked at");
         let answer = self.hold(Method::POST, "/release", &filter).await;
@@ -58,29 +58,29 @@ impl Operator {
             .header("X-Request-Id", "request-1")
     }
 
-    /// Asks for what is shown to operators of more than one operation.
+    /// Reads a route of the operators that is not about one operation.
     pub(crate) async fn get(&self, path: &str) -> Answer {
         Answer::of(self.at(Method::GET, &format!("/fineract{path}"))).await
     }
 
-    /// Acts on more than one operation.
+    /// Posts to a route of the operators that is not about one operation.
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
         let request = self.at(Method::POST, &format!("/fineract{path}"));
         Answer::of(request.json(body)).await
     }
 
-    /// Acts on an operation.
+    /// Performs an operator's action on an operation.
     pub(crate) async fn act(&self, id: &str, action: &str) -> Answer {
         Answer::of(self.request(Method::POST, &format!("/{id}/{action}"))).await
     }
 
-    /// Says how an operation ended.
+    /// Submits a resolution of an operation.
     pub(crate) async fn resolve(&self, id: &str, outcome: &str) -> Answer {
         let request = self.request(Method::POST, &format!("/{id}/resolve"));
         Answer::of(request.json(&json!({ "outcome": outcome }))).await
     }
 
-    /// Says how an operation ended, and waits for what becomes of it: it has ended, or is parked once more.
+    /// Submits a resolution of an operation. Waits until the operation has ended or is parked again, and returns it.
     pub(crate) async fn resolved(&self, id: &str, outcome: &str) -> Value {
         let before = self.inspect(id).await;
         let answer = self.resolve(id, outcome).await;
@@ -97,20 +97,20 @@ impl Operator {
         after
     }
 
-    /// All that is known of an operation.
+    /// The inspection of an operation.
     pub(crate) async fn inspect(&self, id: &str) -> Value {
         let answer = Answer::of(self.request(Method::GET, &format!("/{id}"))).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
         answer.json()
     }
 
-    /// All that is known of an operation once it is in this state.
+    /// Waits until the operation is in this state, and returns its inspection.
     pub(crate) async fn in_state(&self, id: &str, state: &str) -> Value {
         self.eventually(id, |operation| operation["state"] == state)
             .await
     }
 
-    /// All that is known of an operation once it is as wanted.
+    /// Waits until the operation is as wanted, and returns its inspection.
     pub(crate) async fn eventually(&self, id: &str, is_wanted: impl Fn(&Value) -> bool) -> Value {
         eventually_ok("the operation is as wanted", async || {
             let operation = self.inspect(id).await;
@@ -124,13 +124,13 @@ impl Operator {
     }
 }
 
-/// The uuid of a tracking id.
+/// The UUID in a tracking id.
 pub(crate) fn uuid(tracking_id: &str) -> Uuid {
     let tracking_id: TrackingId = tracking_id.parse().expect("a tracking id");
     tracking_id.id.0
 }
 
-/// Parks a ready operation, as one that only a person can decide.
+/// Parks a ready operation, as if only a person could decide about it.
 pub(crate) async fn park(pool: &PgPool, tracking_id: &str) {
     let parked = sqlx::query!(
         "UPDATE operation
@@ -142,7 +142,7 @@ pub(crate) async fn park(pool: &PgPool, tracking_id: &str) {
     assert_eq!(parked.rows_affected(), 1, "{tracking_id} was not ready");
 }
 
-/// Writes an attempt of which nobody knows what became.
+/// Writes an unknown attempt: nobody knows whether Fineract has executed its command.
 pub(crate) async fn leave_attempt(pool: &PgPool, tracking_id: &str) {
     sqlx::query!(
         "INSERT INTO attempt (operation_id, number, key_number, method, path, body)
@@ -154,7 +154,7 @@ pub(crate) async fn leave_attempt(pool: &PgPool, tracking_id: &str) {
     .expect("the database is there");
 }
 
-/// What the audit says of an operation: who did what, by which request, and the detail.
+/// The audit of an operation: who did what, in which request, and the detail.
 pub(crate) async fn audit(pool: &PgPool, tracking_id: &str) -> Vec<Value> {
     sqlx::query_scalar!(
         "SELECT json_build_array(operator, action, request_id, detail) AS \"row!\"
@@ -168,7 +168,7 @@ pub(crate) async fn audit(pool: &PgPool, tracking_id: &str) -> Vec<Value> {
     .expect("the database is there")
 }
 
-/// Whether an operation is on hold, and with everything.
+/// Whether an operation is on hold, and whether it is on hold by a hold-all.
 pub(crate) async fn on_hold(pool: &PgPool, id: &str) -> (bool, bool) {
     let row = sqlx::query!(
         r#"SELECT on_hold, hold_all IS NOT NULL AS "with_all!" FROM operation WHERE id = $1"#,
@@ -178,7 +178,7 @@ pub(crate) async fn on_hold(pool: &PgPool, id: &str) -> (bool, bool) {
     (row.on_hold, row.with_all)
 }
 
-/// Has a database forget the numbers of its Fineract, as before another one.
+/// Begins a new epoch of the books, so that the known numbers of Fineract no longer count.
 pub(crate) async fn begin_epoch(pool: &PgPool) {
     sqlx::query!("UPDATE books SET epoch = epoch + 1")
         .execute(pool)

@@ -1,4 +1,4 @@
-//! A real `PgBouncer` before the tests' Postgres: Debian's, which `scripts/pgbouncer.sh` brings.
+//! A real `PgBouncer` before the tests' Postgres. It is Debian's, and `scripts/pgbouncer.sh` unpacks it.
 
 use std::{fs, path::Path, process::Stdio};
 
@@ -10,17 +10,17 @@ use tokio::{
 
 use super::{command::TemporaryFolder, eventually::eventually};
 
-/// Ends when it is dropped.
+/// A `PgBouncer` that ends when this value is dropped.
 pub(crate) struct PgBouncer {
-    /// A database of the Postgres behind it, through it.
+    /// The URL of the database through `PgBouncer`.
     pub(crate) url: String,
     _process: Child,
     _folder: TemporaryFolder,
 }
 
 impl PgBouncer {
-    /// Starts one before this database, in a mode (`session`, `transaction`, `statement`), with so many connections to
-    /// Postgres for each database.
+    /// Starts a `PgBouncer` before this database. `mode` is `session`, `transaction` or `statement`; `connections` is
+    /// the number of connections to Postgres for each database.
     pub(crate) async fn start(database_url: &str, mode: &str, connections: usize) -> Self {
         let unpacked = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/pgbouncer");
         let program = unpacked.join("usr/sbin/pgbouncer");
@@ -39,7 +39,7 @@ impl PgBouncer {
         let port = free_port().await;
         let folder = TemporaryFolder::new();
         let settings = Path::new(folder.path()).join("pgbouncer.ini");
-        // `any` is who has no password here: whoever comes is the user of that line.
+        // With `any`, PgBouncer asks for no password: every client becomes the user in the first line of settings.
         let text = format!(
             "[databases]\n* = {postgres}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
              unix_socket_dir =\nauth_type = any\nmax_client_conn = 1000\npool_mode = {mode}\n\
@@ -51,7 +51,7 @@ impl PgBouncer {
             .map(|entry| entry.expect("a folder").path())
             .find(|path| path.to_string_lossy().ends_with("-linux-gnu"));
         let process = Command::new(program)
-            // It does not run as root.
+            // PgBouncer refuses to run as root.
             .args(rustix::process::getuid().is_root().then_some("--user=nobody"))
             .arg("--quiet")
             .arg(settings)
@@ -60,7 +60,7 @@ impl PgBouncer {
             .kill_on_drop(true)
             .spawn()
             .expect("PgBouncer starts");
-        url.set_port(Some(port)).expect("it has a host");
+        url.set_port(Some(port)).expect("the URL has a host");
         eventually("PgBouncer listens", async || {
             TcpStream::connect(("127.0.0.1", port)).await.is_ok()
         })

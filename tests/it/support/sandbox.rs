@@ -1,4 +1,4 @@
-//! A sandbox for tests of commands that meet a Fineract.
+//! A sandbox for tests of commands that call Fineract.
 
 use fineract_gateway::tls::http_client;
 use fineract_sandbox::Sandbox;
@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 
 use super::{Answer, system::System};
 
-/// A sandbox on a port of its own, and a user of it.
+/// A sandbox on a port of its own, and a client that calls it as a user of Fineract.
 pub(crate) struct ServedSandbox {
     served: fineract_sandbox::ServedSandbox,
     client: Client,
 }
 
 impl ServedSandbox {
-    /// Serves a sandbox until this is dropped.
+    /// Serves a sandbox until this value is dropped.
     pub(crate) async fn start(sandbox: Sandbox) -> Self {
         let served = sandbox.serve_on_free_port().await;
         Self {
@@ -23,17 +23,17 @@ impl ServedSandbox {
         }
     }
 
-    /// What `FINERACT_URL` is set to.
+    /// The value for `FINERACT_URL`.
     pub(crate) fn url(&self) -> String {
         self.served.url()
     }
 
-    /// Reads something of Fineract's, as a user would.
+    /// Reads something from Fineract, as a user would.
     pub(crate) async fn get(&self, path: &str) -> Value {
         self.request(reqwest::Method::GET, path, &Value::Null).await
     }
 
-    /// Writes something of Fineract's, as a user would.
+    /// Writes something to Fineract, as a user would.
     pub(crate) async fn request(&self, method: reqwest::Method, path: &str, body: &Value) -> Value {
         let request = self
             .client
@@ -59,14 +59,14 @@ impl System {
         serde_json::from_str(&answer.text).expect("a list")
     }
 
-    /// Has the sandbox start anew with these settings of keys.
+    /// Restarts the sandbox with these settings for idempotency keys.
     pub(crate) async fn restart_with_keys(&self, keys: Value) {
         let url = format!("http://{}/sandbox/keys", self.sandbox);
         let answer = self.client.post(url).json(&keys).send().await;
         assert!(answer.expect("the sandbox answers").status().is_success());
     }
 
-    /// Has the sandbox misbehave.
+    /// Adds a fault to the sandbox.
     pub(crate) async fn fault(&self, fault: Value) {
         let url = format!("http://{}/sandbox/faults", self.sandbox);
         let answer = self.client.post(url).json(&json!([fault])).send().await;

@@ -1,7 +1,7 @@
 //! A whole system for tests: a sandbox, and gateways on the test's own database. Each gateway is started as the product
 //! starts it, in this process by `app::start` or as a process of its own, and runs the operations that it accepts.
 //!
-//! [`TestGateway`](super::TestGateway) is the other harness: there the test is the worker.
+//! [`TestGateway`](super::TestGateway) is the other harness, in which the test does the work of the worker.
 
 use std::{net::SocketAddr, process::Stdio};
 
@@ -14,31 +14,31 @@ use tokio::{net::TcpListener, process::Command};
 
 use super::{TOKEN, caller::Caller, eventually::DEADLINE, keys::trust_keys};
 
-/// A sandbox, and what its gateways need to know.
+/// A sandbox, and the settings of its gateways.
 pub(crate) struct System {
     /// The sandbox's address.
     pub(crate) sandbox: SocketAddr,
     settings: Vec<(String, String)>,
     pub(super) client: Client,
     _served: ServedSandbox,
-    /// The database in which it is noted that Fineract honours keys, before a gateway asks.
+    /// The database in which the tests record that Fineract honours keys, before a gateway starts.
     pub(super) trusting: Option<PgPool>,
 }
 
 impl System {
-    /// Starts a sandbox; gateways are started one by one.
+    /// Starts a sandbox. Gateways are started one by one.
     pub(crate) async fn start(pool: &PgPool) -> Self {
         let mut system = Self::asking(pool).await;
         system.trusting = Some(pool.clone());
         system
     }
 
-    /// The same; the gateways find out for themselves whether Fineract honours keys.
+    /// As [`System::start`], but the gateways find out for themselves whether Fineract honours keys.
     pub(crate) async fn asking(pool: &PgPool) -> Self {
         Self::on(pool.connect_options().to_url_lossy().as_str()).await
     }
 
-    /// The same, on another database.
+    /// As [`System::asking`], on this database.
     pub(crate) async fn on(database_url: &str) -> Self {
         let served = Sandbox::new().serve_on_free_port().await;
         let served = served.expect("a free port");
@@ -100,7 +100,7 @@ impl System {
         self.process_with_log("warn", Stdio::inherit()).await
     }
 
-    /// The same, with a log of this filter, to there.
+    /// As [`System::process`], with this log filter and this destination of the log.
     pub(crate) async fn process_with_log(&self, filter: &str, stderr: Stdio) -> Caller {
         trust_keys(self).await;
         let port = TcpListener::bind("127.0.0.1:0")

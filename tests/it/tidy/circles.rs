@@ -1,4 +1,4 @@
-//! No file of the product uses another that uses it: what a reader has to know to understand a file lies below it.
+//! The product's files do not use each other in a circle. So a reader of a file needs to know only files below it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,10 +7,10 @@ use super::{
     source::{Source, paths_used},
 };
 
-/// A module's path from the crate's root: of `src/worker/mod.rs` it is `worker`.
+/// The path of a module from the crate's root: `worker` for `src/worker/mod.rs`.
 type Module = Vec<String>;
 
-/// The product's files: their modules, with the paths that each uses and those that it exports for others.
+/// The modules of the product's files, with the paths that each file uses and the paths that it exports for others.
 #[derive(Default)]
 struct Imports {
     used: BTreeMap<Module, Vec<Module>>,
@@ -21,7 +21,7 @@ struct Imports {
 fn no_file_uses_one_that_uses_it() {
     let imports = Imports::of_product();
     let uses = imports.between_files();
-    assert!(uses.len() > 100, "the files are found");
+    assert!(uses.len() > 100, "too few files were found");
     let offences: Vec<String> = uses
         .keys()
         .filter_map(|module| way_back(&uses, module))
@@ -61,7 +61,7 @@ impl Imports {
         imports
     }
 
-    /// A path as it is from the crate's root; `None`: it leads out of the crate.
+    /// The path from the crate's root. `None` if it leads out of the crate.
     fn absolute(&self, module: &Module, path: &str) -> Option<Module> {
         let mut parts: Vec<String> = path.split("::").map(str::to_owned).collect();
         let mut base = module.clone();
@@ -79,7 +79,7 @@ impl Imports {
         Some(base)
     }
 
-    /// The file in which something is, whatever it is exported from.
+    /// The file that contains the item with this path, even if another file exports the item again.
     fn file_of(&self, path: &[String]) -> Option<Module> {
         let length = (1..=path.len())
             .rev()
@@ -108,14 +108,14 @@ fn module_of(file: &str) -> Module {
     path.split('/').map(str::to_owned).collect()
 }
 
-/// The shortest way over other files back to a file.
+/// The shortest way from a file over other files back to the same file.
 fn way_back(uses: &BTreeMap<Module, BTreeSet<Module>>, start: &Module) -> Option<Vec<String>> {
     let mut ways = vec![vec![start]];
     let mut seen = BTreeSet::new();
     while !ways.is_empty() {
         let mut longer = Vec::new();
         for way in ways {
-            for next in &uses[*way.last().expect("a way begins somewhere")] {
+            for next in &uses[*way.last().expect("a way is never empty")] {
                 let way = [way.as_slice(), &[next]].concat();
                 if next == start {
                     return Some(way.into_iter().map(|module| module.join("/")).collect());

@@ -1,4 +1,4 @@
-//! What comments and documents point at is there: the facts about Fineract in `docs/fineract`, and every link.
+//! Whatever comments and documents refer to exists: the facts about Fineract in `docs/fineract`, and every link.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::assert_none;
 use super::source::{Source, files_under, read_lossy, root};
 
-/// Where a comment may cite a file as a whole.
+/// The folder of the facts. A citation without a heading is checked only if it names a file in this folder.
 const FACTS: &str = "docs/fineract/";
 
 #[test]
@@ -53,7 +53,7 @@ fn links_lead_somewhere() {
     assert_none(&offences);
 }
 
-/// A landed migration cannot be changed any more; everything else cites what a reader has.
+/// A merged migration cannot be changed any more. Everything else refers only to documents that a reader has.
 #[test]
 fn nothing_rests_on_what_readers_do_not_have() {
     let words = [concat!("CONTRACT", ".md"), concat!("MEASURED", ".md")];
@@ -71,7 +71,7 @@ fn nothing_rests_on_what_readers_do_not_have() {
     assert_none(&offences);
 }
 
-/// The documents for people: at the top, and in `docs`.
+/// The documents for people: the Markdown files at the top of the repository and in `docs`.
 fn documents() -> Vec<PathBuf> {
     fs::read_dir(root())
         .expect("the repository's root")
@@ -82,13 +82,13 @@ fn documents() -> Vec<PathBuf> {
         .collect()
 }
 
-/// A path as it is seen from the repository's root.
+/// A path relative to the repository's root.
 fn shown(path: &Path) -> String {
     let path = path.strip_prefix(root()).unwrap_or(path);
     path.display().to_string()
 }
 
-/// The documents that a text names in backticks, each with the headings that are quoted behind it.
+/// The documents that a text names in backticks, each with the headings that are quoted after the name.
 fn citations(text: &str) -> Vec<(String, Vec<String>)> {
     let text = flowing(text);
     let end = ".md`";
@@ -101,7 +101,7 @@ fn citations(text: &str) -> Vec<(String, Vec<String>)> {
         .collect()
 }
 
-/// A text in one line and without the marks of comments, for a citation may be wrapped.
+/// A text in one line and without comment marks, because a citation may be wrapped over several lines.
 fn flowing(text: &str) -> String {
     let lines = text.lines().map(|line| {
         let line = line.trim();
@@ -112,7 +112,7 @@ fn flowing(text: &str) -> String {
     lines.collect::<Vec<_>>().join(" ")
 }
 
-/// The headings of `, "One" and "Another"` at the beginning of a text.
+/// The headings in a text that begins like `, "One" and "Another"`.
 fn quoted(text: &str) -> Vec<String> {
     let mut headings = Vec::new();
     let mut rest = text;
@@ -136,7 +136,7 @@ fn has_section(document: &str, heading: &str) -> bool {
         .any(|section| section.trim() == heading)
 }
 
-/// The targets of a document's links, but for those on the web.
+/// The targets of a document's links, except links to the web.
 fn links(document: &str) -> Vec<String> {
     prose(document)
         .flat_map(|line| line.split("](").skip(1))
@@ -146,7 +146,7 @@ fn links(document: &str) -> Vec<String> {
         .collect()
 }
 
-/// Whether a link of that document has a file, and the file the heading.
+/// Whether the target of a link exists: the file, and in the file the heading.
 fn leads_somewhere(document: &Path, target: &str) -> bool {
     let (path, anchor) = target.split_once('#').unwrap_or((target, ""));
     let file = if path.is_empty() {
@@ -163,7 +163,7 @@ fn leads_somewhere(document: &Path, target: &str) -> bool {
             .any(|line| slug(line.trim_start_matches('#').trim()) == anchor)
 }
 
-/// A heading's anchor, as GitHub makes it.
+/// The anchor of a heading, as GitHub computes it.
 fn slug(heading: &str) -> String {
     heading
         .to_lowercase()
@@ -173,7 +173,7 @@ fn slug(heading: &str) -> String {
         .collect()
 }
 
-/// The lines of a document that are not in a block of code.
+/// The lines of a document that are not in a code block.
 fn prose(document: &str) -> impl Iterator<Item = &str> {
     let mut is_code = false;
     document.lines().filter(move |line| {

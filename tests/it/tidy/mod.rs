@@ -1,4 +1,4 @@
-//! The rules of the tree that neither the compiler nor clippy holds.
+//! Rules for the source tree that neither the compiler nor clippy checks.
 
 mod circles;
 mod citations;
@@ -13,10 +13,10 @@ use fineract_gateway::config::Config;
 
 use source::{Source, files_under, read_lossy, root};
 
-/// The longest file: one that can be held in the head.
+/// The maximum number of lines in a file. A reader must be able to keep a whole file in mind.
 const MOST_LINES: usize = 300;
 
-/// The arrows of `ARCHITECTURE.md`: which module (a file or folder right under `src/`) uses which.
+/// The arrows of `ARCHITECTURE.md`: which module (a file or folder directly under `src/`) may use which modules.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
     (
@@ -86,14 +86,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("lib", &[]),
 ];
 
-/// The one file that does what its module may not: the balances of a bulk page come from Fineract.
+/// The only file that may use more than its module: the balances on a bulk page come from Fineract.
 const EXCEPT: (&str, &str) = ("src/http/bulk/balances.rs", "fineract");
 
-/// Which modules may use a crate that belongs to one part of the gateway.
+/// For each crate that belongs to one part of the gateway, the modules that may use it.
 const CRATE_BELONGS_TO: &[(&str, &[&str])] = &[
     ("sqlx", &["store"]),
     ("axum", &["http"]),
-    // `config` parses addresses and certificates with it, `cli` is a client of our own API.
+    // `config` parses addresses and certificates with `reqwest`; `cli` is a client of the gateway's own API.
     ("reqwest", &["fineract", "config", "cli", "tls"]),
 ];
 
@@ -112,11 +112,9 @@ fn modules_use_only_what_stands_below_them() {
                 offences.push(format!("{file}: {module} uses {used}"));
             }
         }
-        // Climbing two levels would pass by the check above.
+        // The check above does not see a path that climbs two levels.
         if file.code.contains("super::super") {
-            offences.push(format!(
-                "{file}: super::super, where crate:: says what is meant"
-            ));
+            offences.push(format!("{file}: super::super; write crate:: instead"));
         }
     }
     assert_none(&offences);
@@ -149,7 +147,7 @@ fn files_stay_short() {
     assert_none(&offences);
 }
 
-/// The one file in which tests pause, and in which their deadline is.
+/// The only file in which tests may pause. It contains their deadline.
 const WAITING: &str = "tests/it/support/eventually.rs";
 
 #[test]
@@ -205,7 +203,7 @@ fn the_example_names_every_setting_and_no_other() {
     assert!(refused.is_err(), "nothing is set");
     let mut asked = asked.into_inner();
     let all = asked.clone();
-    // A secret's file is explained once, at the top of the example.
+    // The variable for the file of a secret is explained only once, at the top of the example.
     asked.retain(|name| {
         !name
             .strip_suffix("_FILE")

@@ -1,4 +1,4 @@
-//! Every operation type is in every place that speaks of all of them.
+//! Every operation type is in every place that lists all types.
 
 use fineract_gateway::{
     domain::{FineractCommand, OperationType},

@@ -1,16 +1,16 @@
-//! The tree's Rust files, and what they use.
+//! The Rust files of the repository, and the modules that they use.
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A Rust file of the tree.
+/// A Rust file of the repository.
 pub(super) struct Source {
-    /// Its path from the repository's root.
+    /// The path relative to the repository's root.
     path: PathBuf,
     pub(super) text: String,
-    /// Its text without comments.
+    /// The text of the file without comments.
     pub(super) code: String,
 }
 
@@ -37,14 +37,14 @@ impl Source {
         Self { path, text, code }
     }
 
-    /// The file or folder right under `src/`, without its ending.
+    /// The file or folder directly under `src/` that contains this file, without an extension.
     pub(super) fn top_module(&self) -> String {
         let top = self.path.components().nth(1).expect("a file below src");
         let name = top.as_os_str().to_str().expect("a name in UTF-8");
         name.trim_end_matches(".rs").to_owned()
     }
 
-    /// The top modules that it names, as `crate::x`, in `use crate::{x, y::z}`, or from the binary.
+    /// The top modules that the file names: as `crate::x`, in `use crate::{x, y::z}`, or as `fineract_gateway::x`.
     pub(super) fn modules_used(&self) -> BTreeSet<String> {
         modules_in(&self.code)
     }
@@ -64,7 +64,7 @@ impl fmt::Display for Source {
     }
 }
 
-/// The top modules of the crate that code names.
+/// The top modules of the crate that this code names.
 fn modules_in(code: &str) -> BTreeSet<String> {
     let module = |path: &String| {
         let path = path.trim_start_matches("pub ");
@@ -78,7 +78,7 @@ fn modules_in(code: &str) -> BTreeSet<String> {
     paths_used(code).iter().filter_map(module).collect()
 }
 
-/// The paths that code names: in its `use` items, those of `pub use` marked so, and in its expressions.
+/// The paths that code names, in its `use` items and in its expressions. A path of a `pub use` begins with `pub `.
 pub(super) fn paths_used(code: &str) -> Vec<String> {
     let mut paths = Vec::new();
     let mut rest = String::new();
@@ -101,7 +101,7 @@ pub(super) fn paths_used(code: &str) -> Vec<String> {
                 .map(|path| format!("{mark}{path}")),
         );
     }
-    // Who may see an item is no use of it.
+    // A visibility such as `pub(in crate::x)` does not use the module.
     let rest = rest.replace("(in crate::", "(").replace("(in super::", "(");
     for prefix in ["crate::", "super::", "fineract_gateway::"] {
         for (at, _) in rest.match_indices(prefix) {
@@ -113,7 +113,7 @@ pub(super) fn paths_used(code: &str) -> Vec<String> {
     paths
 }
 
-/// `a::{b, c::d}` is `a::b` and `a::c::d`.
+/// The single paths of a `use` tree: `a::{b, c::d}` gives `a::b` and `a::c::d`.
 fn leaves(tree: &str) -> Vec<String> {
     let tree = tree.trim();
     let Some((prefix, group)) = tree.split_once('{') else {
@@ -185,7 +185,7 @@ pub(super) fn read_lossy(path: &Path) -> String {
     String::from_utf8_lossy(&fs::read(path).expect("a readable file")).into_owned()
 }
 
-/// Every file below a folder; none where there is no such folder.
+/// Every file below a folder. Empty if the folder does not exist.
 pub(super) fn files_under(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else {
         return Vec::new();

@@ -1,5 +1,5 @@
-//! Words that are gone (`docs/GLOSSARY.md` has the ones that are used): exact identifiers and phrases, so that words which
-//! SQL or English need can stay.
+//! Words that are no longer used (`docs/GLOSSARY.md` has the words that are used). They are exact identifiers and
+//! phrases, so other uses of a word in SQL or English are still possible.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use super::{
     source::{files_under, read_lossy, root},
 };
 
-/// What is gone, and what is said instead.
+/// Each word that is no longer used, with its replacement.
 const GONE: &[(&str, &str)] = &[
     ("fells", "fails_dependents"),
     ("falls with", "fails with"),
@@ -29,9 +29,9 @@ const GONE: &[(&str, &str)] = &[
     ("havoc", "chaos"),
 ];
 
-/// Where a word means something else.
+/// Folders in which a word has another meaning.
 const EXCEPT: &[(&str, &str)] = &[
-    // Interest that is settled, and the strategy of Fineract's that says how.
+    // Fineract settles interest, and has a strategy that says how.
     ("crates/fineract-sandbox/", "settle"),
 ];
 
@@ -81,7 +81,7 @@ fn a_word_is_found_by_itself_and_in_names_of_several() {
     assert!(!has_word("foreseeable", "foreseen"));
 }
 
-/// Whether a line has a word, by itself or between underscores, in whatever case.
+/// Whether a line has a word, alone or between underscores. Upper and lower case do not matter.
 fn has_word(line: &str, word: &str) -> bool {
     let (line, word) = (line.to_lowercase(), word.to_lowercase());
     line.match_indices(&word).any(|(at, _)| {

@@ -12,14 +12,15 @@ use super::{
 };
 use crate::load::{Mix, Plan};
 
-/// Accepts and inserts in turn as fast as possible, and then both at half the rate of acceptance.
+/// Runs acceptance and the inserts of `pgbench` in turn: first as fast as possible, then at half the measured rate of
+/// acceptance.
 pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
     let mut bed = Bed::make("accept").await?;
     bed.start_gateway("api", "postgres").await?;
     bed.queue.run(pgbench::TABLE).await?;
     let url = bed.servers.url("postgres").await;
     let lasts = scale.seconds(10, 2);
-    // The first turn warms everything up, and shows how large the rows are.
+    // The first run warms everything up. It also shows how large the rows of an operation are.
     let clients = scale.clients;
     let plan = |lasts| {
         let plan = bed.plan(Mix::Clients, lasts)?;

@@ -27,7 +27,7 @@ const POLL: Duration = Duration::from_millis(100);
 /// The default number of connections.
 pub(super) const CLIENTS: usize = 64;
 
-/// Servers and gateways. When this is cleared or dropped, all of them end.
+/// Servers and gateways. All of them end when the bed is cleared or dropped.
 #[derive(Debug)]
 pub(super) struct Bed {
     /// Postgres and the sandbox.
@@ -81,7 +81,8 @@ impl Bed {
         Self::queue_of(&self.servers, database).await
     }
 
-    /// Starts a gateway on a database, and waits until it accepts operations (except for a worker). Returns its number.
+    /// Starts a gateway on a database. Unless the gateway is a worker, waits until the gateway accepts operations.
+    /// Returns the gateway's number.
     pub(super) async fn start_gateway(
         &mut self,
         role: &str,
@@ -131,7 +132,7 @@ impl Bed {
         Memory::of(process.context("a gateway has ended")?)
     }
 
-    /// The CPU time of all running gateways, and that of Postgres, in microseconds.
+    /// The CPU time of all running gateways, and the CPU time of Postgres, in microseconds.
     pub(super) async fn cpu_micros(&self) -> anyhow::Result<(u64, u64)> {
         let mut gateways = 0;
         for gateway in &self.gateways {
@@ -159,7 +160,8 @@ impl Bed {
         Ok(counts.sum())
     }
 
-    /// A load on the first gateway, which sends as fast as the gateway accepts and does not wait for the ends.
+    /// Plans a load on the first gateway. The load sends as fast as the gateway accepts, and does not wait until the
+    /// operations have ended.
     pub(super) fn plan(&self, mix: Mix, lasts: Duration) -> anyhow::Result<Plan> {
         Ok(Plan {
             url: self.url(0)?,

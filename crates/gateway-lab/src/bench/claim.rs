@@ -22,7 +22,8 @@ struct Measured {
     millis: Samples,
 }
 
-/// Claims from three queues in turn. Their tables are equally large, because ended operations make up for missing ones.
+/// Claims from three queues in turn. All three have equally large tables: a queue with fewer waiting operations has
+/// more ended ones.
 pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
     let bed = Bed::make("claim").await?;
     let waiting: i64 = scale.size(1_000_000, 20_000);
@@ -68,8 +69,9 @@ pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
 }
 
 async fn explain(queue: &mut Measured, counts: bool) -> anyhow::Result<()> {
-    // The claim is rolled back, and the vacuum removes its traces, which the next one would meet. The vacuum also
-    // causes the full-page writes that are due after the checkpoint, so that the claim does not have to.
+    // `explain_claim` rolls the claim back. The vacuum removes the dead rows of that claim, because they would slow
+    // down the next claim. After a checkpoint, Postgres writes each page as a whole when the page changes for the first
+    // time. The vacuum causes these writes, so they are not part of the measured claim.
     queue.rows.run("CHECKPOINT").await?;
     queue.rows.run("VACUUM ANALYZE").await?;
     let cost = queue.rows.claims().explain_claim(&limits(COUNT)).await?;

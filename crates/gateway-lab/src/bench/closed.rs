@@ -9,13 +9,13 @@ use super::{
 };
 use crate::load::Mix;
 
-/// `FastAPI` with Celery ends 300 operations per second where `pgbench` inserts 23,230 rows. The goal is ten times that
-/// ratio.
+/// On one machine, `FastAPI` with Celery ended 300 operations per second, and `pgbench` inserted 23,230 rows per
+/// second. The goal is ten times the ratio of these two numbers.
 const GOAL: Milli = Milli(129);
-/// The goal in operations per second, for a machine like that one.
+/// The goal in operations per second, for a machine on which `pgbench` inserts 23,230 rows per second.
 const GOAL_THERE: u64 = 3000;
 
-/// Runs new clients and whole lifecycles in a closed loop, in turn with `pgbench`.
+/// Creates clients, and runs whole lifecycles, each in a closed loop and in turn with `pgbench`.
 pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
     let mut bed = Bed::make("closed").await?;
     bed.start_gateway("all", "postgres").await?;

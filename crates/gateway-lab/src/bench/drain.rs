@@ -1,4 +1,4 @@
-//! Measures how fast one gateway process, and two of them, run a backlog.
+//! Measures how fast one gateway process and two gateway processes run a backlog.
 
 use std::time::{Duration, Instant};
 

@@ -1,24 +1,24 @@
-//! Measured figures in thousandths, as whole numbers, with their median and range.
+//! Measured values in thousandths, as whole numbers, with their median and range.
 
 use std::fmt;
 
-/// A figure, in thousandths of its unit.
+/// A measured value, in thousandths of its unit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Milli(pub(super) u64);
 
 impl Milli {
-    /// The figure of a whole number of units.
+    /// The value of a whole number of units.
     pub(super) const fn whole(number: u64) -> Self {
         Self(number * 1000)
     }
 
-    /// `figure` divided by `of`, which have the same unit. An `of` of 0 counts as 1.
+    /// `figure` divided by `of`. If `of` is 0, the divisor is 1.
     pub(super) fn ratio(figure: u64, of: u64) -> Self {
         let thousandths = u128::from(figure) * 1000 / u128::from(of.max(1));
         Self(u64::try_from(thousandths).unwrap_or(u64::MAX))
     }
 
-    /// Reads a decimal such as `12.3456`, without the digits after the third decimal place.
+    /// Reads a decimal such as `12.3456`. The digits after the third decimal place are ignored.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
         let decimals: String = decimals.chars().chain("000".chars()).take(3).collect();
@@ -47,7 +47,7 @@ impl fmt::Display for Milli {
     }
 }
 
-/// Several measurements of the same figure, in ascending order.
+/// Several measurements of the same value, in ascending order.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Samples(Vec<Milli>);
 
@@ -80,7 +80,7 @@ impl fmt::Display for Samples {
     }
 }
 
-/// The quantile of these figures for `per_mille` thousandths, which are sorted by it.
+/// Sorts these values and returns their quantile for `per_mille` thousandths (500 is the median), or 0 without values.
 pub(super) fn quantile(figures: &mut [u64], per_mille: usize) -> u64 {
     figures.sort_unstable();
     let index = (figures.len() * per_mille / 1000).min(figures.len().saturating_sub(1));

@@ -1,5 +1,5 @@
-//! Measures the cost of a claim while another transaction stays open, as that of `pg_dump` does. Meanwhile Postgres
-//! cannot remove dead rows.
+//! Measures the cost of a claim while another transaction stays open for a long time, as during `pg_dump`. As long as
+//! that transaction is open, Postgres cannot remove dead rows.
 
 use anyhow::ensure;
 
@@ -12,10 +12,10 @@ use super::{
     table::Row,
 };
 
-/// The limit of a claim. No operation is due.
+/// The maximum number of operations in a claim. The measured claims find none, because no operation is due.
 const COUNT: i64 = 32;
 
-/// Runs operations during a long transaction, and measures claims during that transaction and after it.
+/// Runs operations during a long transaction. Measures claims during that transaction, and again after it.
 pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
     let mut bed = Bed::make("long-transaction").await?;
     let ended = scale.size(12_800, 640);
@@ -55,8 +55,8 @@ pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
     ])
 }
 
-/// The cost of claims, in buffers and in milliseconds: of those that search from the very beginning, and of those after
-/// them.
+/// The cost of claims, each in buffers and in milliseconds. `whole` is for claims that search from the beginning of the
+/// due operations, and `next` for claims that continue where the claim before them stopped.
 #[derive(Default)]
 struct Claims {
     whole: (Samples, Samples),

@@ -33,21 +33,22 @@ use self::table::{HEAD, Row};
 /// The arguments of `bench`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Measures only these.
+    /// Runs only these measures.
     #[arg(long, value_delimiter = ',')]
     only: Vec<Measure>,
-    /// Uses small sizes and short times. This only shows that the bench works: the figures mean nothing.
+    /// Uses small sizes and short times. This only shows that the bench works: the measured values mean nothing.
     #[arg(long)]
     quick: bool,
     /// Sets the duration of `soak`, in minutes.
     #[arg(long, default_value_t = 30)]
     minutes: u64,
-    /// Sets the number of connections, and of clients of `pgbench`, where the two are compared [at most 150].
+    /// Sets the number of connections to the gateway, and of clients of `pgbench`, in the measures that compare the two
+    /// [at most 150].
     #[arg(long, default_value_t = bed::CLIENTS, value_parser = clients)]
     clients: usize,
 }
 
-/// Reads the number of clients. The limit leaves connections of Postgres, which accepts 200, to the gateway.
+/// Reads the number of clients. Postgres accepts 200 connections; the limit leaves some of them to the gateway.
 fn clients(text: &str) -> anyhow::Result<usize> {
     let clients = text.parse()?;
     anyhow::ensure!(
@@ -78,7 +79,7 @@ enum Measure {
     Polls,
     /// A backlog that is run by one and by two processes.
     Drain,
-    /// A long time at 70 % load.
+    /// A long run at 70 % of the maximum load.
     Soak,
 }
 
@@ -112,7 +113,7 @@ impl Scale {
         Duration::from_secs(self.size(full, quick))
     }
 
-    /// The number of measurements of each figure.
+    /// How often each value is measured.
     fn times(&self) -> usize {
         self.size(5, 1)
     }

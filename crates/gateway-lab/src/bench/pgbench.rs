@@ -1,4 +1,4 @@
-//! The baseline of the same Postgres: `pgbench` with one insert per transaction, of a row of the same size.
+//! The baseline on the same Postgres: `pgbench` inserts one row per transaction, as large as the rows of an operation.
 
 use std::{path::Path, process::Stdio, time::Duration};
 
@@ -25,7 +25,7 @@ pub(super) const NO_ROWS: &str = "TRUNCATE pgbench_row";
 pub(super) struct Inserts<'a> {
     /// The URL of the database.
     pub(super) url: &'a str,
-    /// The folder for its files.
+    /// The folder for the files of `pgbench`.
     pub(super) folder: &'a Path,
     /// The number of connections.
     pub(super) clients: usize,
@@ -36,7 +36,7 @@ pub(super) struct Inserts<'a> {
 }
 
 impl Inserts<'_> {
-    /// Inserts per second as fast as possible, each in its own transaction.
+    /// The number of inserts per second as fast as possible. Each insert is one transaction.
     pub(super) async fn per_second(&self) -> anyhow::Result<Milli> {
         let text = self.run(&[]).await?;
         text.lines()
@@ -44,7 +44,7 @@ impl Inserts<'_> {
             .with_context(|| format!("the output of pgbench has no tps: {text}"))
     }
 
-    /// The p99 of the latency in milliseconds at this rate, counted from the time at which an insert was due.
+    /// The p99 of the latency in milliseconds at this rate. A latency counts from the time at which its insert was due.
     pub(super) async fn p99_at(&self, per_second: u32) -> anyhow::Result<Milli> {
         let logs = self.folder.join("pgbench-log");
         std::fs::create_dir(&logs)?;

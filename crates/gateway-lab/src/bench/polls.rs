@@ -1,5 +1,5 @@
-//! Measures what many long polls cost the gateway, and how soon each of them is answered after the end of its
-//! operation.
+//! Measures how much memory many long polls cost the gateway, and how soon after the end of its operation each poll is
+//! answered.
 
 use std::time::{Duration, SystemTime};
 
@@ -19,10 +19,10 @@ use super::{
 use crate::load::Mix;
 use fineract_gateway::domain::TrackingId;
 
-/// The number of polls that begin at once. More would overflow the queue of new connections.
+/// The number of polls that begin at the same time. More polls would overflow the queue of new connections.
 const BEGUN_AT_ONCE: usize = 200;
-/// The number of operations that are released at once, and the pause between two releases. Both keep the load far from
-/// full.
+/// The number of operations that are released at once, and the pause between two releases. Both are chosen so that the
+/// gateway is far from fully loaded.
 const RELEASED_AT_ONCE: i64 = 25;
 const RELEASED_EVERY: Duration = Duration::from_millis(100);
 /// How long to wait until all polls have arrived at the gateway.
@@ -34,7 +34,7 @@ struct Tracked {
     processed_at: Option<String>,
 }
 
-/// Lets callers wait for operations that are on hold, and then releases these.
+/// Lets callers wait for operations that are on hold, and then releases the operations.
 pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
     raise_file_limit()?;
     let waiting = scale.size(10_000, 500);
@@ -99,7 +99,7 @@ pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
     ])
 }
 
-/// Waits for the end of an operation. Returns how much later the caller received it, in microseconds.
+/// Waits for the end of an operation. Returns how long after the end the caller received the result, in microseconds.
 async fn poll(http: Client, url: String, id: TrackingId) -> anyhow::Result<u64> {
     loop {
         let tracked: Tracked = http
@@ -123,7 +123,7 @@ async fn poll(http: Client, url: String, id: TrackingId) -> anyhow::Result<u64> 
     }
 }
 
-/// Raises the limit of open files for this process, and for those that it starts, to the maximum.
+/// Raises the limit of open files to the maximum, for this process and for the processes that it starts.
 fn raise_file_limit() -> anyhow::Result<()> {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {

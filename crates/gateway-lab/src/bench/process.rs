@@ -4,7 +4,8 @@ use std::{fs, path::Path};
 
 use anyhow::Context as _;
 
-/// A tick of the CPU times in `/proc`: a hundredth of a second, whatever the frequency of the kernel's own clock.
+/// The unit of the CPU times in `/proc`: a hundredth of a second, regardless of the frequency of the kernel's own
+/// clock.
 const TICK_MICROS: u64 = 10_000;
 
 /// The CPU time of a process since its start, in microseconds.
@@ -13,8 +14,8 @@ pub(super) fn cpu_micros(process: u32) -> anyhow::Result<u64> {
     Ok((stat.own_ticks) * TICK_MICROS)
 }
 
-/// The CPU time of Postgres since its start, in microseconds: that of the server and of its child processes, also ended
-/// ones.
+/// The CPU time of Postgres since its start, in microseconds: the time of the server and of its child processes,
+/// including child processes that have ended.
 pub(super) fn postgres_cpu_micros(cluster: &Path) -> anyhow::Result<u64> {
     let file = fs::read_to_string(cluster.join("data/postmaster.pid"))?;
     let server: u32 = file
@@ -32,7 +33,7 @@ pub(super) fn postgres_cpu_micros(cluster: &Path) -> anyhow::Result<u64> {
         else {
             continue;
         };
-        // A process may end while this reads it.
+        // A process may end before this loop has read its file; such a process is skipped.
         if let Ok(stat) = Stat::read(process)
             && stat.parent == server
         {

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::load::Mix;
 
-/// The number of parts of the time. The first and the last are compared.
+/// The number of parts into which the run is divided. The first part and the last part are compared.
 const PARTS: u32 = 6;
 
 /// The measurements of one part.
@@ -22,7 +22,7 @@ struct Part {
     hot_bytes: Milli,
 }
 
-/// Measures the maximum rate, and continues at 70 % of it.
+/// Measures the maximum rate, and then runs at 70 % of that rate.
 pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
     let mut bed = Bed::make("soak").await?;
     bed.start_gateway("all", "postgres").await?;
@@ -66,14 +66,15 @@ pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
 }
 
 async fn part(bed: &Bed, rate: u32, lasts: Duration) -> anyhow::Result<Part> {
-    // The sandbox's memory is not part of the measurement.
+    // Empties the sandbox, because the growth of the sandbox's memory is not part of the measurement.
     let reset = format!("http://{}/sandbox/reset", bed.servers.sandbox_address());
     bed.http.post(reset).send().await?.error_for_status()?;
     let (before, _) = bed.queue.sizes().await?;
     let mut plan = bed.plan(Mix::Lives, lasts)?;
     plan.rate = Some(rate);
     plan.follow = true;
-    // There are enough connections that those which wait for an end do not delay operations that are due.
+    // Most connections wait for the end of an operation. There are so many connections that this does not delay
+    // operations that are due.
     plan.connections = 8 * CLIENTS;
     let report = Bed::drive(&plan).await?;
     let (after, hot) = bed.queue.sizes().await?;

@@ -12,7 +12,7 @@ pub(super) struct Row {
 }
 
 impl Row {
-    /// A figure without a goal.
+    /// A measured value without a goal.
     pub(super) fn stated(measure: impl Into<String>, ours: impl Into<String>) -> Self {
         Self {
             measure: measure.into(),
@@ -22,13 +22,13 @@ impl Row {
         }
     }
 
-    /// A figure with a lower limit as its goal.
+    /// A measured value with a lower limit as its goal.
     pub(super) fn at_least(measure: &str, ours: &Samples, unit: &str, goal: Milli) -> Self {
         let met = ours.median() >= goal;
         Self::with_goal(measure, ours, unit, format!("≥ {goal}{unit}"), met)
     }
 
-    /// A figure with an upper limit as its goal.
+    /// A measured value with an upper limit as its goal.
     pub(super) fn at_most(measure: &str, ours: &Samples, unit: &str, goal: Milli) -> Self {
         let met = ours.median() <= goal;
         Self::with_goal(measure, ours, unit, format!("≤ {goal}{unit}"), met)
@@ -43,7 +43,7 @@ impl Row {
         }
     }
 
-    /// Adds a note to the figure.
+    /// Adds a note to the measured value.
     #[must_use]
     pub(super) fn note(mut self, note: &str) -> Self {
         self.ours = format!("{}; {note}", self.ours);

@@ -14,7 +14,7 @@ use fineract_gateway::domain::TrackingId;
 
 /// The number of rows that one statement writes.
 const CHUNK: i64 = 500_000;
-/// The number of rows in the nearly empty table, which must contain something to read.
+/// The number of rows in the nearly empty table. The table cannot be empty, because the measure reads from it.
 const FEW: i64 = 1_000;
 
 /// A table, with its gateway and its measurements.
@@ -26,7 +26,7 @@ struct Table {
     p99: Samples,
 }
 
-/// Reads from both tables in turn.
+/// Reads from both tables in turn, and compares the times.
 pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
     let mut bed = Bed::make("track").await?;
     let many = scale.size(10_000_000, 200_000);

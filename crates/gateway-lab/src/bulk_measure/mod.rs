@@ -27,8 +27,8 @@ const PATIENCE: Duration = Duration::from_mins(2);
 pub(super) struct Arguments {
     #[command(flatten)]
     caller: Caller,
-    /// Sends this many rows: client, loan, approval and disbursement of one borrower after another. One disbursement in
-    /// 25 fails until its date is corrected.
+    /// Sends this many rows. Each borrower has four rows: client, loan, approval and disbursement. One disbursement in
+    /// 25 has a wrong date and fails; it succeeds when its row is sent again with a correct date.
     #[arg(default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(100..=1_000_000))]
     rows: u64,
     /// Prints the peak memory of the gateway with this process id on this machine.
@@ -42,7 +42,7 @@ struct Retried {
     not_taken: Vec<IgnoredAny>,
 }
 
-/// The readings of a batch until it has ended.
+/// How a batch was read until it had ended.
 #[derive(Default)]
 struct Run {
     sweeps: usize,
@@ -51,8 +51,8 @@ struct Run {
     took: Duration,
 }
 
-/// Sends a batch, reads all its pages repeatedly until it has ended, and retries its failed rows, corrected. The exit
-/// code is 1 if a row has not succeeded then. An inconsistent answer is an error.
+/// Sends a batch, and reads all its pages repeatedly until the batch has ended. Then sends the failed rows again, with
+/// corrections. The exit code is 1 if a row has not succeeded after that. An inconsistent answer is an error.
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let Arguments { caller, rows, pid } = arguments;
     let connection = Connection::new(caller)?;
@@ -115,7 +115,7 @@ fn ended_of(status: &Status) -> u64 {
     status.summary.completed + status.summary.failed
 }
 
-/// Whether the summary is about this number of rows and counts each of them once.
+/// Whether the summary has this total, and its counts add up to the total.
 fn adds_up(summary: &Summary, total: u64) -> bool {
     let all = summary.ready + summary.in_progress + summary.completed + summary.failed;
     summary.total == total && all == total
@@ -150,8 +150,8 @@ async fn read_until_ended(
 }
 
 impl Run {
-    /// Reads every page once. Each row must occur once, in the order of the file, and the summary must add up and never
-    /// go back.
+    /// Reads every page once. Each row must occur once, in the order of the file. The counts of the summary must add
+    /// up, and the number of ended rows must not decrease.
     async fn sweep(
         &mut self,
         connection: &Connection,

@@ -1,4 +1,4 @@
-//! The generated rows: client, loan, approval and disbursement of one borrower after another.
+//! The generated rows. Each borrower has four rows: client, loan, approval and disbursement.
 
 const COLUMNS: &str = "status,externalId,firstname,lastname,activationDate,lenderConfig,principal,submittedOnDate,\
     loanTermFrequency,numberOfRepayments,interestRatePerPeriod,clientId,external_loan_id,approvedOnDate,\
@@ -6,12 +6,12 @@ const COLUMNS: &str = "status,externalId,firstname,lastname,activationDate,lende
 const LENDERS: [&str; 4] = ["UGRO", "DMI", "VIVRITI", "IKF"];
 /// The number of operations of one borrower.
 const STEPS: u64 = 4;
-/// One disbursement in this number has a date before its approval, and fails.
+/// One of this many disbursements has a date before its approval, and therefore fails.
 const FAILING: u64 = 25;
 
 /// The rows of a batch.
 pub(super) struct Rows<'a> {
-    /// The unique prefix of their external ids.
+    /// The prefix of the external ids of the rows, which is unique to this batch.
     name: &'a str,
     /// The number of rows.
     pub(super) count: u64,

@@ -1,5 +1,5 @@
-//! A batch with a row that fails (document 002), followed to its end, and its disbursement as a transaction (document
-//! 003).
+//! Sends a batch in which one row fails (document 002), and polls it until it has ended. Then reads the disbursement of
+//! the batch as a transaction (document 003).
 
 use std::time::{Duration, Instant};
 
@@ -63,7 +63,8 @@ struct Row {
     expected: &'static str,
 }
 
-/// Sends the batch, shows its progress until it has ended, and then its disbursement as a transaction.
+/// Sends the batch and shows its progress until it has ended. Then shows the disbursement of the batch as a
+/// transaction.
 pub(super) async fn play(
     caller: &Caller,
     examples: &Examples,

@@ -38,9 +38,9 @@ pub(super) struct Caller {
 /// An accepted operation.
 #[derive(Debug)]
 pub(super) struct Sent {
-    /// The id with which it is tracked.
+    /// The tracking id of the operation.
     pub(super) tracking_id: String,
-    /// The time until the 202.
+    /// The time from the POST to the 202.
     pub(super) accepted_in: Duration,
     at: Instant,
 }
@@ -50,9 +50,9 @@ pub(super) struct Sent {
 pub(super) struct Seen {
     /// `success`, `failed`, or still `processing`.
     pub(super) status: String,
-    /// How it ended, or `None` if it has not ended.
+    /// How the operation ended, or `None` if it has not ended.
     pub(super) end: Option<Expected>,
-    /// Fineract's answer, or why there is none, on one line.
+    /// Fineract's answer, or the reason why there is none, on one line.
     pub(super) answer: String,
     /// The time from the POST to the end.
     pub(super) took: Duration,
@@ -91,7 +91,7 @@ impl Caller {
         self.patience
     }
 
-    /// Posts to a route of bulk.
+    /// Posts to a route of the bulk API, and parses the answer.
     pub(super) async fn bulk<T: DeserializeOwned>(
         &self,
         route: &str,
@@ -106,7 +106,7 @@ impl Caller {
         Ok(serde_json::from_str(&answer(request.json(body)).await?)?)
     }
 
-    /// Reads a transaction, word for word.
+    /// Reads a transaction. Returns the body unchanged.
     pub(super) async fn transaction(&self, id: &str) -> anyhow::Result<String> {
         let url = format!("{}/transactions/{id}/", self.base);
         let request = self.http.get(url);
@@ -136,7 +136,7 @@ impl Caller {
         })
     }
 
-    /// Polls until an operation has ended, or has taken longer than it may.
+    /// Polls until the operation has ended, or has taken longer than `patience`.
     pub(super) async fn follow(&self, sent: &Sent) -> anyhow::Result<Seen> {
         let url = format!("{}/fineract/track/{}", self.base, sent.tracking_id);
         loop {
@@ -192,7 +192,7 @@ async fn answer(request: RequestBuilder) -> anyhow::Result<String> {
     Ok(text)
 }
 
-/// The message for people in Fineract's error.
+/// The error message for people from Fineract's answer.
 fn reason(failure: &Value) -> &str {
     ["/errors/0/defaultUserMessage", "/defaultUserMessage"]
         .into_iter()

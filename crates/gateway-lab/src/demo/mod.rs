@@ -1,4 +1,4 @@
-//! `demo` runs the whole gateway on one machine, and sends the examples of the API documents through it over HTTP.
+//! `demo` runs the whole gateway on one machine, and sends the examples of the API documents to it over HTTP.
 
 mod batch;
 mod caller;
@@ -17,7 +17,7 @@ use self::{
     stage::Stage,
 };
 
-/// How long one operation may take. The sandbox answers at once; a Fineract that has just been started does not.
+/// How long one operation may take. The sandbox answers at once; a Fineract that has just been started is slow.
 const PATIENCE: Duration = Duration::from_secs(30);
 const PATIENCE_WITH_FINERACT: Duration = Duration::from_mins(3);
 
@@ -27,9 +27,9 @@ pub(super) struct Arguments {
     /// Ends after the examples, with exit code 0 if all went as expected, and otherwise with 1.
     #[arg(long)]
     once: bool,
-    /// Runs against this Fineract instead of the sandbox. The URL ends with /api/v1. The demo first creates what the
-    /// Fineract lacks (see `setup-fineract`), as the user of `FINERACT_USER`, `FINERACT_PASSWORD` and `FINERACT_TENANT`
-    /// (by default mifos, password, default).
+    /// Runs against this Fineract instead of the sandbox. The URL ends with /api/v1. The demo first creates what this
+    /// Fineract lacks (see `setup-fineract`). It uses the account in `FINERACT_USER`, `FINERACT_PASSWORD` and
+    /// `FINERACT_TENANT` (by default mifos, password, default).
     #[arg(long, value_name = "URL")]
     fineract: Option<String>,
     /// Listens at this address [default: 127.0.0.1:8080, or a free port if it is in use].
@@ -111,7 +111,7 @@ async fn play(caller: &Caller, chapter: &Chapter, summary: &mut Summary) -> anyh
     Ok(())
 }
 
-/// Ctrl-C, and SIGTERM.
+/// The signals that end the demo: Ctrl-C and SIGTERM.
 #[derive(Debug)]
 struct Interrupt {
     interrupts: Signal,

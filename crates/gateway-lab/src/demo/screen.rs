@@ -25,7 +25,7 @@ pub(super) fn show_title(title: &str) {
     anstream::println!("\n{BOLD}{title}{BOLD:#}");
 }
 
-/// Shows where a part of the demo is.
+/// Shows the address or the path of a part of the demo.
 pub(super) fn show_place(name: &str, place: &str) {
     anstream::println!("  {name:<10} {place}");
 }
@@ -102,7 +102,7 @@ impl Summary {
         self.unexpected += usize::from(!is_met);
     }
 
-    /// Adds the transaction of an operation that is already counted.
+    /// Adds the transaction of an operation. The operation itself is already counted.
     pub(super) fn note_transaction(&mut self, id: &str, is_met: bool) {
         self.unexpected += usize::from(!is_met);
         self.transaction = Some(id.to_owned());
@@ -138,7 +138,7 @@ fn median(times: &[Duration]) -> Duration {
     times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
-/// Shows commands that work without changes.
+/// Shows commands that can be copied and run without changes.
 pub(super) fn show_what_to_try(stage: &Stage, examples: &Examples, summary: &Summary) {
     let api = format!("http://{}", stage.address);
     let token = format!("-H 'X-Internal-Token: {TOKEN}'");

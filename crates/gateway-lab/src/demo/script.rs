@@ -1,5 +1,5 @@
-//! The operations that the demo sends, and how each must end: the examples of document 001, with other ids, and one
-//! example of each type that document 001 lacks, in an order in which they succeed.
+//! The operations that the demo sends, and how each must end. They are the examples of document 001, with other ids,
+//! and one example of each type that document 001 lacks. They are sent in an order in which they succeed.
 
 use anyhow::Context as _;
 use serde::Deserialize;
@@ -10,7 +10,7 @@ use fineract_gateway::domain::OperationType::{
     LoanReject, LoanRepayment, LoanUndoApproval, LoanUndoDisbursal, LoanUpdate, LoanWithdraw,
 };
 
-/// The seven examples of document 001, and one example of each type that it lacks.
+/// The seven examples of document 001, and one example of each type that document 001 lacks.
 const DOCUMENTS: &str = include_str!("documents.json");
 
 /// A part of the demo.
@@ -18,7 +18,7 @@ const DOCUMENTS: &str = include_str!("documents.json");
 pub(super) struct Chapter {
     /// The title.
     pub(super) title: &'static str,
-    /// Whether its steps are sent at once, without polling in between.
+    /// Whether all steps are sent at once, without polling in between.
     pub(super) is_at_once: bool,
     /// The steps, in the order in which they are sent.
     pub(super) steps: Vec<Step>,
@@ -27,11 +27,11 @@ pub(super) struct Chapter {
 /// One operation.
 #[derive(Clone, Debug)]
 pub(super) struct Step {
-    /// The client, loan or lender to show.
+    /// The client, loan or lender that is shown for this operation.
     pub(super) about: String,
     /// The body of the POST.
     pub(super) body: String,
-    /// How it must end.
+    /// How the operation must end.
     pub(super) expected: Expected,
 }
 
@@ -46,8 +46,8 @@ pub(super) enum Expected {
     RefusalUnsent,
 }
 
-/// The bodies of the examples. On a real Fineract, every run needs ids of its own, because those of earlier runs are
-/// taken.
+/// The bodies of the examples. On a real Fineract, every run needs new ids, because the ids of earlier runs are already
+/// used.
 #[derive(Debug)]
 pub(super) struct Examples {
     bodies: Vec<(OperationType, String)>,
@@ -75,7 +75,7 @@ impl Examples {
         })
     }
 
-    /// The external id that this run uses in place of the document's.
+    /// The external id that this run uses in place of the id in the document.
     fn id(&self, id: &str) -> String {
         match self.run {
             Some(run) => format!("{id}-{run:08}"),
@@ -83,7 +83,8 @@ impl Examples {
         }
     }
 
-    /// A client's mobile number; for the first client, that of the document. Fineract accepts each number only once.
+    /// The mobile number of a client. The first client has the number in the document. Fineract accepts each number
+    /// only once.
     fn mobile(&self, client: u8) -> String {
         let second_digit = 10 - client;
         format!("9{second_digit}{:08}", self.run.unwrap_or(66_999_999))
@@ -112,7 +113,7 @@ impl Examples {
         }
     }
 
-    /// All chapters, with a loan of each of these lenders.
+    /// All chapters. One chapter creates a loan of each of these lenders.
     pub(super) fn script(&self, lenders: &[String]) -> Vec<Chapter> {
         let step = |operation_type, loan: &str| self.step(operation_type, 1, loan);
         let of_second = |operation_type| self.step(operation_type, 2, "LOAN-200");
@@ -198,7 +199,7 @@ impl Examples {
 }
 
 impl Step {
-    /// The same step with one text in its body replaced by another.
+    /// The same step, with one text in its body replaced by another.
     pub(super) fn with(self, text: &str, other: &str) -> Self {
         Self {
             body: self.body.replace(text, other),

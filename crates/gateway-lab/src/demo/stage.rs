@@ -30,7 +30,7 @@ const USUAL_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST
 /// The number of log lines that are shown after a failure.
 const LOG_LINES_SHOWN: usize = 20;
 
-/// All servers. When it is dropped, in whatever state, it leaves no process and no folder.
+/// All servers. When the stage is dropped, in any state, no process and no folder is left behind.
 #[derive(Debug)]
 pub(super) struct Stage {
     /// The address of the API.
@@ -46,7 +46,7 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// Starts everything, and shows where it is.
+    /// Starts all servers, and shows their addresses and paths.
     pub(super) async fn set(arguments: &Arguments) -> anyhow::Result<Self> {
         screen::show_title("Starting");
         let postgres = PrivatePostgres::start(Options::default())?;
@@ -106,7 +106,7 @@ impl Stage {
         self.gateway.failed().await;
     }
 
-    /// Shows the warnings and errors of the gateway, whose log will be removed.
+    /// Shows the warnings and errors of the gateway. The gateway's log itself is removed at the end.
     pub(super) fn show_complaints(&self) {
         let log = fs::read_to_string(&self.log).unwrap_or_default();
         let complaints: Vec<_> = log
@@ -119,7 +119,7 @@ impl Stage {
         }
     }
 
-    /// Ends everything.
+    /// Ends all servers.
     pub(super) async fn clear(self) -> anyhow::Result<()> {
         self.gateway.shut_down().await;
         self.stop_sandbox.cancel();
@@ -134,12 +134,13 @@ async fn start_sandbox(stop: &CancellationToken) -> anyhow::Result<SocketAddr> {
     let address = listener
         .local_addr()
         .context("the sandbox has no address")?;
-    // Nothing waits for its end, because it owns nothing outside this process.
+    // Nothing waits for the end of this task, because the sandbox owns nothing outside this process.
     TaskTracker::new().spawn(Sandbox::new().serve(listener, stop.clone()));
     Ok(address)
 }
 
-/// The settings: those of the demo, and for a real Fineract the environment's settings about it.
+/// The settings of the gateway. For a real Fineract, settings about Fineract in the environment replace the demo's
+/// defaults.
 fn config(
     arguments: &Arguments,
     postgres: &PrivatePostgres,
@@ -177,7 +178,7 @@ fn config(
             Some("password".to_owned())
         }
         "FINERACT_PAYMENT_TYPE" => Some("Bank transfer".to_owned()),
-        // The sandbox is one process, and a Fineract for a trial run is assumed to be one too.
+        // The sandbox is one process. The demo assumes that a real Fineract for a trial run is one process too.
         "FINERACT_SINGLE_PROCESS" => Some("true".to_owned()),
         _ => None,
     };

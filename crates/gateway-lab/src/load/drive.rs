@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 
 use super::{Mix, Report};
 
-/// How long an operation may take to end. After that the load fails.
+/// How long an operation may take to end. If one takes longer, the load fails.
 const LONGEST: Duration = Duration::from_mins(2);
 
 /// What to send, to which gateway, and how.
@@ -30,16 +30,15 @@ pub(crate) struct Plan {
     pub(crate) token: String,
     /// The number of connections, each with one request at a time.
     pub(crate) connections: usize,
-    /// How long new operations are sent.
+    /// For how long new operations are sent.
     pub(crate) duration: Duration,
-    /// The number of borrowers after which each connection ends, if `duration` has not ended it before.
+    /// The number of borrowers after which each connection ends, unless `duration` has passed before.
     pub(crate) borrowers: Option<usize>,
-    /// The prefix of the borrowers' names. With the prefix of an earlier load, this load continues with the same
-    /// borrowers.
+    /// The prefix of the borrowers' names. A load with the prefix of an earlier load continues with the same borrowers.
     pub(crate) run: String,
     /// Operations per second, or `None` to send as fast as the gateway accepts.
     pub(crate) rate: Option<u32>,
-    /// The kind of operations.
+    /// Which operations are sent.
     pub(crate) mix: Mix,
     /// Whether to wait for the end of each operation.
     pub(crate) follow: bool,
@@ -51,7 +50,7 @@ struct Tracked {
     status: String,
 }
 
-/// Runs a plan to its end.
+/// Sends everything that a plan contains.
 pub(crate) async fn drive(plan: &Plan, bar: &ProgressBar) -> anyhow::Result<Report> {
     let client = http_client()
         .timeout(Duration::from_secs(40))
@@ -109,8 +108,8 @@ impl Connection {
             let name = format!("{}-{borrower}", self.name);
             let operations = self.plan.mix.operations(&name, number + borrower);
             let mut accepted = Vec::with_capacity(operations.len());
-            // A borrower's operations are sent without waiting for the rate in between: the wait would count as their
-            // latency.
+            // The operations of one borrower are sent without pauses, even if a rate is set. A pause would count as
+            // part of their latency.
             let mut due = self.due(operations.len()).await;
             for operation in operations {
                 accepted.push((due, self.submit(&operation, due).await?));
@@ -126,7 +125,8 @@ impl Connection {
         Ok(self.report)
     }
 
-    /// When the next operations are due: now, or as the rate requires, which all connections share.
+    /// The time at which the next operations are due: now, or the time that follows from the rate. All connections
+    /// share the rate.
     async fn due(&self, operations: usize) -> Instant {
         let operations = u64::try_from(operations).unwrap_or(u64::MAX);
         let number = self.sent.fetch_add(operations, Ordering::Relaxed);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-/// The kind of operations that a load sends.
+/// Which operations a load sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Mix {
     /// Creates new clients.
@@ -23,7 +23,7 @@ pub(crate) enum Mix {
 const LENDERS: [&str; 4] = ["UGRO", "DMI", "VIVRITI", "IKF"];
 
 impl Mix {
-    /// The operations of one borrower, whose name is unique.
+    /// The operations of one borrower. The borrower's name is unique.
     pub(super) fn operations(self, borrower: &str, number: usize) -> Vec<Value> {
         let client = json!({ "status": "CLIENT_CREATE", "data": {
             "firstname": "Load", "lastname": "Test", "externalId": format!("C-{borrower}"),

@@ -33,30 +33,30 @@ pub(super) struct Arguments {
     #[arg(long, default_value_t = 10)]
     seconds: u64,
     /// Sends this many operations per second, evenly spread. Latency then counts from the time at which an operation
-    /// was due, so that it includes the delays that a slow answer causes. Without this option, each connection sends as
-    /// soon as its last request is answered.
+    /// was due. It therefore includes the delays that a slow answer causes. Without this option, each connection sends
+    /// as soon as its last request is answered.
     #[arg(long)]
     rate: Option<u32>,
     /// Sends these operations: `clients`, or `lives` (client, loan, approval and disbursement of a new borrower).
     #[arg(long, default_value = "clients")]
     mix: Mix,
-    /// Waits for the end of each operation by long polling, and checks that it is a success.
+    /// Waits for the end of each operation by long polling, and checks that the operation has succeeded.
     #[arg(long)]
     follow: bool,
     /// Checks at the end that the ledger of the sandbox at this URL contains each operation once.
     #[arg(long)]
     ledger: Option<Url>,
-    /// Prints the figures as JSON.
+    /// Prints the measured values as JSON.
     #[arg(long)]
     json: bool,
 }
 
-/// A prefix of names that no other load uses.
+/// A new prefix for names. No other load uses it.
 pub(super) fn new_run() -> String {
     Uuid::now_v7().simple().to_string()
 }
 
-/// Runs the load and prints its figures. The exit code is 1 if an answer was not as expected.
+/// Runs the load and prints the measured values. The exit code is 1 if an answer was not as expected.
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let plan = Plan {
         url: arguments.url.as_str().trim_end_matches('/').to_owned(),

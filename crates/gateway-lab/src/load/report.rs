@@ -1,4 +1,4 @@
-//! The figures of a load.
+//! The measured values of a load.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -94,7 +94,7 @@ impl Report {
         Ok(())
     }
 
-    /// Whether every answer was as expected, and the ledger too if it was checked.
+    /// Whether every answer was as expected. If the ledger was checked, it must be as expected too.
     pub(crate) fn is_as_expected(&self) -> bool {
         let lost = self.followed && self.end_micros.len() != self.accept_micros.len();
         let ledger = self
@@ -104,7 +104,8 @@ impl Report {
         self.repeated_ids == 0 && self.not_succeeded == 0 && !lost && ledger
     }
 
-    /// Operations per second: ended ones if the load waited for the ends, otherwise accepted ones.
+    /// Operations per second. Ended operations count if the load waited for the ends. Otherwise accepted operations
+    /// count.
     pub(crate) fn per_second(&self) -> u64 {
         let count = if self.followed {
             self.end_micros.len()
@@ -120,12 +121,13 @@ impl Report {
         self.accept_micros.len()
     }
 
-    /// The quantile of the time until acceptance, in microseconds.
+    /// A quantile of the time until acceptance, in microseconds. `per_mille` is in thousandths: 500 is the median.
     pub(crate) fn accept_micros(&self, per_mille: usize) -> u32 {
         quantile(&self.accept_micros, per_mille)
     }
 
-    /// The quantile of the time from submission to end, in microseconds.
+    /// A quantile of the time from submission to end, in microseconds. `per_mille` is in thousandths: 500 is the
+    /// median.
     pub(crate) fn end_micros(&self, per_mille: usize) -> u32 {
         quantile(&self.end_micros, per_mille)
     }

@@ -1,4 +1,4 @@
-//! A gateway that runs as a process of its own: its starts and ends, and the signals it gets.
+//! A gateway that runs as a process of its own: how it is started and ended, and the signals that it gets.
 
 use std::{
     fs::{self, File},
@@ -26,7 +26,7 @@ use fineract_gateway::points::{self, Action, INJECTION_VARIABLE, Injection};
 
 /// How long a gateway may take to start.
 const START: Duration = Duration::from_secs(30);
-/// The interval between two checks whether it has started.
+/// The interval between two checks whether a gateway has started.
 const POLL: Duration = Duration::from_millis(50);
 
 const CANNOT_START: &str = "cannot start a gateway";
@@ -49,7 +49,7 @@ pub(crate) struct Gateway {
 struct Run {
     child: Option<Child>,
     injection: Option<Injection>,
-    /// Whether `prove` or `bench` sent it SIGKILL or SIGTERM.
+    /// Whether `prove` or `bench` sent the process SIGKILL or SIGTERM.
     ended_by_signal: bool,
     is_stopped: bool,
     was_resumed: bool,
@@ -104,7 +104,7 @@ impl Gateway {
         Ok(())
     }
 
-    /// Kills the current process, and starts one without an injection that writes its debug log through a pipe.
+    /// Kills the current process. Then starts a process without an injection, and reads its debug log through a pipe.
     pub(crate) async fn restart_piped(&self) -> anyhow::Result<()> {
         self.end_run().await?;
         let mut run = self.run.lock().await;
@@ -146,7 +146,7 @@ impl Gateway {
         Ok(command)
     }
 
-    /// Waits until it accepts operations.
+    /// Waits until the gateway accepts operations.
     pub(crate) async fn until_ready(&self, http: &Client) -> anyhow::Result<()> {
         let started = Instant::now();
         let url = format!("http://{}/readyz", self.address);
@@ -162,7 +162,7 @@ impl Gateway {
         }
     }
 
-    /// The id of its process, while one runs.
+    /// The id of the current process, while one runs.
     pub(crate) async fn process(&self) -> Option<u32> {
         self.run.lock().await.child.as_ref().and_then(Child::id)
     }
@@ -225,7 +225,7 @@ impl Gateway {
         pid.is_some_and(|pid| kill_process(pid, signal).is_ok())
     }
 
-    /// The injection by which it has stopped itself, until it is resumed.
+    /// The injection by which the process has stopped itself. `None` if it has not, or was resumed since.
     pub(crate) async fn has_stopped_itself(&self) -> Option<Injection> {
         let run = self.run.lock().await;
         let injection = run
@@ -247,13 +247,13 @@ impl Gateway {
         self.run.lock().await.child.is_some()
     }
 
-    /// Whether it is stopped, by a signal or by itself.
+    /// Whether the process is stopped, by a signal or by itself.
     pub(crate) async fn is_stopped(&self) -> bool {
         let by_signal = self.run.lock().await.is_stopped;
         by_signal || self.has_stopped_itself().await.is_some()
     }
 
-    /// Whether it has an injection that it has not performed yet.
+    /// Whether the process has an injection that it has not performed yet.
     pub(crate) async fn has_pending_injection(&self) -> bool {
         let run = self.run.lock().await;
         run.injection.is_some() && !self.has_performed_injection(&run)

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 
-/// The product as it is deployed: beside this program, or at the path in [`PROGRAM_VARIABLE`].
+/// The product as it is deployed. Its binary is beside this program, or at the path in [`PROGRAM_VARIABLE`].
 pub(super) const PRODUCT: &str = "fineract-gateway";
-/// The same, built with fault points and sabotages: beside this program.
+/// The product, built with fault points and sabotages. Its binary is beside this program.
 pub(super) const WITH_FAULTS: &str = "gateway-with-faults";
 /// The environment variable with the path of another build of the product.
 const PROGRAM_VARIABLE: &str = "GATEWAY_PROGRAM";

@@ -1,4 +1,4 @@
-//! A private Postgres and a sandbox, and the settings with which gateways use them.
+//! A private Postgres and a sandbox, and the settings of gateways that use them.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -16,7 +16,7 @@ use private_postgres::{Options, PrivatePostgres};
 /// The base path of Fineract's API.
 pub(crate) const API: &str = "/fineract-provider/api/v1";
 
-/// Both servers. When it is dropped, both end without leaving anything behind.
+/// Both servers. When this value is dropped, both end without leaving anything behind.
 #[derive(Debug)]
 pub(crate) struct Servers {
     postgres: Mutex<PrivatePostgres>,
@@ -72,7 +72,7 @@ impl Servers {
         .to_vec()
     }
 
-    /// Shuts the sandbox down: it refuses connections.
+    /// Shuts the sandbox down. From then on it refuses connections.
     pub(crate) async fn sandbox_away(&self) {
         self.serving.lock().await.cancel();
     }
@@ -99,7 +99,7 @@ impl Servers {
         Ok(())
     }
 
-    /// Kills Postgres as a crash does, and starts it again after a while.
+    /// Kills Postgres immediately, like a crash, and starts it again after the given time.
     pub(crate) async fn crash_postgres(&self, away: Duration) -> anyhow::Result<()> {
         let mut postgres = self.postgres.lock().await;
         block_in_place(|| postgres.kill_immediately())?;
@@ -108,7 +108,7 @@ impl Servers {
         Ok(())
     }
 
-    /// Ends both.
+    /// Ends both servers.
     pub(crate) async fn end(self) -> anyhow::Result<()> {
         self.serving.lock().await.cancel();
         block_in_place(|| self.postgres.into_inner().stop())?;

@@ -1,13 +1,13 @@
-//! The destination of a gateway's log, which may be a pipe whose reader stalls or closes it.
+//! The destination of a gateway's log. It may be a pipe whose reader stops reading or closes the pipe.
 
 use std::{fs, time::Duration};
 
 use tokio::{fs::File, io::AsyncReadExt as _, process::ChildStderr, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// A pipe with this many bytes is full. It holds 64 KiB in pages, but lines do not fill the pages completely.
+/// A pipe with this many bytes counts as full. A pipe has 64 KiB in pages, but lines do not fill the pages completely.
 const FULL: usize = 48 * 1024;
-/// A pipe from which nothing can be read for this time is empty.
+/// If nothing can be read from a pipe for this time, the pipe is empty.
 const EMPTY: Duration = Duration::from_millis(100);
 
 /// The destination of a gateway's log.
@@ -43,7 +43,7 @@ impl Stderr {
         Self::Read { stop, reader }
     }
 
-    /// Stops reading the pipe. Returns whether it was being read.
+    /// Stops reading the pipe. Returns whether the pipe was being read until now.
     pub(crate) async fn stall(&mut self) -> bool {
         let Some(stderr) = self.take().await else {
             return false;
@@ -52,12 +52,12 @@ impl Stderr {
         true
     }
 
-    /// Closes the pipe. Returns whether it was being read.
+    /// Closes the pipe. Returns whether the pipe was being read until now.
     pub(crate) async fn close(&mut self) -> bool {
         self.take().await.is_some()
     }
 
-    /// Whether the log goes, or went, through a pipe.
+    /// Whether the log is written to a pipe, even if the pipe is closed by now.
     pub(crate) fn is_piped(&self) -> bool {
         !matches!(self, Self::ToFile)
     }

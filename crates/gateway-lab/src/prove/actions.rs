@@ -1,4 +1,4 @@
-//! Actions in a case that no caller of the gateway performs: those of the back office (the user `clerk`) and of
+//! Actions in a case that no caller of the gateway performs. The back office (the user `clerk`) performs them, or
 //! Fineract itself.
 
 use std::time::Duration;
@@ -14,11 +14,11 @@ const LOST_ON_ITS_WAY: &str = "reset_before";
 /// An action of another writer, or of Fineract.
 #[derive(Clone, Debug)]
 pub(super) enum Action {
-    /// Drops the answers to the next four requests with this method for this client or loan, after they have taken
+    /// Drops the answers to the next four requests with this method for this client or loan. The requests still take
     /// effect.
     LoseAnswers { method: &'static str, lane: String },
-    /// Delays the effect of the next command of this type and never answers it. If a lane is given, only a command for
-    /// that client or loan counts.
+    /// Delays the effect of the next command of this type, and never answers that command. If a lane is given, only a
+    /// command for that client or loan counts.
     HoldBack {
         operation_type: OperationType,
         lane: Option<String>,
@@ -36,8 +36,8 @@ pub(super) enum Action {
         operation_type: OperationType,
         loan: String,
     },
-    /// Waits until a command was dropped on its way, and then gives the loan's number to another loan, as a restore may
-    /// do.
+    /// Waits until a command was dropped on its way. Then gives the loan's number to another loan, as a restore of
+    /// Fineract may do.
     Renumber { loan: String },
     /// Waits until an operation of this type has had its effect.
     AwaitEffect {
@@ -46,7 +46,7 @@ pub(super) enum Action {
     },
     /// Restarts Fineract with these settings for idempotency keys.
     RestartWithKeys(Value),
-    /// Disburses a loan as the back office.
+    /// Disburses a loan in the name of the back office.
     Pay { loan: String },
     /// Changes a client's external id.
     Rename { client: String },
@@ -147,8 +147,8 @@ fn in_millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Restricts a fault to requests for this client or loan, and adds it. Does nothing if the client or loan does not
-/// exist.
+/// Restricts a fault to requests for this client or loan, and adds the fault. Does nothing if the client or loan does
+/// not exist.
 async fn aim_at(sandbox: &SandboxClient, lane: &str, mut fault: Value) -> anyhow::Result<()> {
     let Some(path) = sandbox.path_of(lane).await? else {
         return Ok(());
@@ -159,7 +159,7 @@ async fn aim_at(sandbox: &SandboxClient, lane: &str, mut fault: Value) -> anyhow
     sandbox.add_fault(&fault).await
 }
 
-/// A loan application as the back office submits it, with the terms of the product of `SINGLE`.
+/// A loan application of the back office, with the terms of the product of the lender `SINGLE`.
 fn application(loan: &str, client: i64) -> Value {
     json!({
         "clientId": client, "productId": 2, "externalId": loan, "loanType": "individual",

@@ -19,10 +19,10 @@ use fineract_gateway::domain::{OperationId, TrackingId};
 /// A row of a batch in the answer of `POST /bulk/status`.
 #[derive(Debug, Deserialize)]
 struct Row {
-    /// Its number in the batch, from 1.
+    /// The number of the row in the batch, from 1.
     id: usize,
-    /// The id of the operation that runs the row. The answer has it as `consent_id`, because the row was sent without
-    /// one.
+    /// The id of the operation that runs the row. The row was sent without a `consent_id`, so the answer has this id as
+    /// its `consent_id`.
     consent_id: uuid::Uuid,
     status: String,
 }
@@ -34,8 +34,8 @@ impl Row {
 }
 
 impl Callers<'_> {
-    /// Submits a batch and cancels it while it runs. Then retries all failed rows, then all rows by number with an
-    /// `expires_at` that some of them miss, and finally all failed rows once more.
+    /// Submits a batch and cancels it while it runs. Then retries all failed rows. Then retries all rows by number,
+    /// with an `expires_at` that some of them miss. Finally retries all failed rows once more.
     pub(super) async fn send_batch(
         &self,
         reference: &str,
@@ -80,7 +80,7 @@ struct Batch<'a> {
 }
 
 impl Batch<'_> {
-    /// Retries all failed rows, or those that `records` names, and returns the rows as they are afterwards.
+    /// Retries all failed rows, or the rows that `records` names. Returns the rows as they are afterwards.
     async fn retry(&self, rows: Vec<Row>, which: Value, rng: &mut Rng) -> anyhow::Result<Vec<Row>> {
         let is_named = which.get("records").is_some();
         let sent_at = self.callers.elapsed();
@@ -95,7 +95,7 @@ impl Batch<'_> {
         Ok(now)
     }
 
-    /// Records the operation that runs a row as accepted.
+    /// Records the operation that runs a row, as an accepted operation.
     fn note(
         &self,
         row: &Row,
@@ -120,7 +120,7 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// Reads the status of all rows. This also counts as reading the failures among them.
+    /// Reads the status of all rows. A failure that this answer contains counts as read by a caller.
     async fn read(&self, rng: &mut Rng) -> anyhow::Result<Vec<Row>> {
         let body = self.ask("status", json!({ "limit": 1_000 }), rng).await?;
         let records = body.pointer("/data/records").cloned();

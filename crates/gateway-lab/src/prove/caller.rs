@@ -1,4 +1,4 @@
-//! The LOS of a round: sends operations until they are accepted, records what was accepted, and reads the results.
+//! The LOS of a round. It sends operations until they are accepted, records what was accepted, and reads the results.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -21,11 +21,12 @@ use super::{
 };
 use fineract_gateway::domain::{OperationId, State, TrackingId};
 
-/// How long a caller tries to have an operation accepted.
+/// For how long a caller tries to have an operation accepted.
 pub(super) const PATIENCE: Duration = Duration::from_mins(1);
 /// The pause before a caller tries again.
 pub(super) const PAUSE: Duration = Duration::from_millis(50);
-/// How long a caller waits for the end of an operation before it continues with its case. The operation may be parked.
+/// How long a caller waits for the end of an operation before it continues with its case. An operation that is parked
+/// does not end in this time.
 const END_PATIENCE: Duration = Duration::from_secs(8);
 
 /// All callers of a round.
@@ -69,8 +70,8 @@ impl<'a> Callers<'a> {
         self.round
     }
 
-    /// Everything accepted so far, each with the status that `status_of` gives. `None` means that the operation is
-    /// missing.
+    /// All operations accepted so far, each with the status that `status_of` returns for it. If `status_of` returns
+    /// `None`, the operation is missing.
     pub(super) fn with_statuses(
         &self,
         status_of: impl Fn(OperationId) -> Option<Status>,
@@ -83,12 +84,12 @@ impl<'a> Callers<'a> {
         operations
     }
 
-    /// The ids of everything accepted so far.
+    /// The ids of all operations accepted so far.
     pub(super) fn ids(&self) -> Vec<OperationId> {
         self.lock().iter().filter_map(Accepted::id).collect()
     }
 
-    /// Runs all cases in parallel; those with `comes_last` begin only after all others.
+    /// Runs all cases in parallel. Cases with `comes_last` begin only after all others.
     pub(super) async fn run_cases(&self, cases: Vec<Case>, rng: &mut Rng) -> anyhow::Result<()> {
         let runs = cases.into_iter().enumerate().map(|(number, case)| {
             let comes_last = case.comes_last;
@@ -103,7 +104,7 @@ impl<'a> Callers<'a> {
         Ok(())
     }
 
-    /// Waits until every accepted operation has ended or is parked, but at most [`END_PATIENCE`].
+    /// Waits until every accepted operation has ended or is parked, but not longer than [`END_PATIENCE`].
     async fn until_quiet(&self) {
         let started = Instant::now();
         while started.elapsed() < END_PATIENCE {
@@ -133,7 +134,7 @@ impl<'a> Callers<'a> {
                     self.send_batch(&reference, requests, &mut rng).await?;
                 }
                 Step::Pause(time) => tokio::time::sleep(time).await,
-                // After one wait without success, the case continues without waiting.
+                // After one wait that was too short, the case no longer waits for ends.
                 Step::AwaitEnds if is_patient => {
                     is_patient = self.until_ended(&sent, &mut rng).await;
                     sent.clear();
@@ -146,7 +147,7 @@ impl<'a> Callers<'a> {
         Ok(())
     }
 
-    /// Sends an operation until it is accepted: sometimes twice in parallel, sometimes a second time after the first
+    /// Sends an operation until it is accepted. Sometimes sends it twice in parallel, or a second time after the first
     /// acceptance.
     async fn send(&self, key: &str, request: Request, rng: &mut Rng) -> anyhow::Result<TrackingId> {
         let sent_at = self.started.elapsed();
@@ -206,8 +207,8 @@ impl<'a> Callers<'a> {
         bail!("no gateway accepted {key}")
     }
 
-    /// Waits until these operations have ended, and records which failures the caller read. Returns whether all have
-    /// ended.
+    /// Waits until these operations have ended, and records the failures that the caller has read. Returns whether all
+    /// of them have ended.
     async fn until_ended(&self, ids: &[TrackingId], rng: &mut Rng) -> bool {
         let started = Instant::now();
         for id in ids {
@@ -254,7 +255,8 @@ impl<'a> Callers<'a> {
                         operation.readings.push(reading.clone());
                     }
                     Tracked::Unknown => operation.status = Status::Missing,
-                    // An operation that had ended and now has not is a violation, so this reading is recorded too.
+                    // A final status must never change. So if an ended operation is `processing` again, this reading is
+                    // recorded for the judge.
                     Tracked::NotEnded if !operation.readings.is_empty() => {
                         operation.readings.push("processing".to_owned());
                     }
@@ -266,12 +268,12 @@ impl<'a> Callers<'a> {
     }
 }
 
-/// The moment after this time, in the format of `expires_at`.
+/// The time that is `time` from now, in the format of `expires_at`.
 pub(super) fn moment_in(time: Duration) -> String {
     DateTime::<Utc>::from(SystemTime::now() + time).to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
-/// The tracking id of an accepted operation, or `None` if the caller has to send it again.
+/// The tracking id of an accepted operation. `None` if the caller has to send the operation again.
 async fn accepted(answer: Response, sent: &str) -> anyhow::Result<Option<TrackingId>> {
     let status = answer.status();
     let Ok(body) = answer.text().await else {

@@ -1,4 +1,5 @@
-//! The cases of a round: what callers and others do with one client or loan each, in parallel.
+//! The cases of a round. In each case, callers and others do something with one client or loan. The cases run in
+//! parallel.
 
 use std::time::Duration;
 
@@ -19,9 +20,9 @@ pub(super) enum Step {
     Send(Request),
     /// Submits a batch, cancels it, and retries its failed rows.
     Batch(Vec<Request>),
-    /// Waits for the end of everything that this case has sent so far.
+    /// Waits until everything that this case has sent so far has ended.
     AwaitEnds,
-    /// Waits for this time.
+    /// Pauses for this time.
     Pause(Duration),
     /// Performs an action of another writer, or of Fineract.
     Act(Action),
@@ -38,13 +39,13 @@ pub(super) struct Case {
     pub(super) steps: Vec<Step>,
 }
 
-/// The time, in milliseconds, within which the cases begin.
+/// The cases begin within this time after the start of the round, in milliseconds.
 const BEGIN_WITHIN_MS: u64 = 2_000;
 
-/// How many additional cases a round has for each injection that waits for a rare operation type.
+/// How many more cases a round gets for each injection that waits for a rare operation type.
 const CASES_PER_RARE_TYPE: usize = 4;
 
-/// The cases of a round: those of every round, those for the injections of rare types, and those of its encounters.
+/// The cases of a round: the cases of every round, the cases for injections with rare types, and the encounters.
 pub(super) fn cases(
     round: u32,
     injected_types: &[OperationType],

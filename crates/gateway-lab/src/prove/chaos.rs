@@ -1,4 +1,4 @@
-//! Applies the cards of a round while the callers send, and repairs afterwards what they broke.
+//! Applies the cards of a round while the callers send. Afterwards repairs what the cards broke.
 
 use std::{
     convert::Infallible,
@@ -25,7 +25,7 @@ use fineract_sandbox::KeySettings;
 
 /// The interval between two checks for dead and stopped gateways, and between two polls of a condition.
 pub(super) const WATCH: Duration = Duration::from_millis(50);
-/// The interval at which a checker looks for waiting commands.
+/// The interval at which a checker searches for commands that wait.
 const CHECKS: Duration = Duration::from_millis(300);
 
 /// The disturbances of one round.
@@ -33,16 +33,17 @@ const CHECKS: Duration = Duration::from_millis(300);
 pub(super) struct Chaos<'a> {
     pub(super) system: &'a System,
     pub(super) tally: &'a Tally,
-    /// Set when the disturbances have ended; from then on a dead gateway is restarted without delay and without an
-    /// injection.
+    /// Set when the disturbances have ended. From then on, a gateway that has died is restarted without delay and
+    /// without an injection.
     pub(super) is_over: AtomicBool,
-    /// The number of effects in the second Fineract, to which a gateway on the same database was pointed.
+    /// The number of effects in the second Fineract. The card `OtherFineract` lets a gateway on the same database use
+    /// it.
     pub(super) elsewhere: AtomicUsize,
 }
 
 impl Chaos<'_> {
-    /// Requests the sandbox faults of a card before the callers start. Returns the longest delay of an answer or
-    /// effect.
+    /// Adds the sandbox faults of a card before the callers start. Returns the longest delay of an answer or effect
+    /// that they cause.
     pub(super) async fn prepare(&self, card: Card, rng: &mut Rng) -> anyhow::Result<Duration> {
         self.tally.count_round_with(card.name());
         let (fault, delay) = if card == Card::SandboxRestart {
@@ -74,8 +75,8 @@ impl Chaos<'_> {
         Ok(delay)
     }
 
-    /// Delays answers if a gateway is to die between a command and its answer, so that it dies before the answer
-    /// arrives.
+    /// Delays answers if a gateway is to die between a command and its answer. Otherwise the answer could arrive before
+    /// the gateway dies.
     pub(super) async fn prepare_for(
         &self,
         injection: Injection,
@@ -90,7 +91,7 @@ impl Chaos<'_> {
         self.system.fineract.add_fault(&fault).await
     }
 
-    /// Plays a card at a random moment under load. Returns when its effect has been repaired.
+    /// Applies a card at a random moment under load. Returns when the damage has been repaired.
     pub(super) async fn play(&self, card: Card, mut rng: Rng) -> anyhow::Result<()> {
         tokio::time::sleep(Duration::from_millis(rng.u64(100..2_500))).await;
         let fineract = &self.system.fineract;
@@ -181,7 +182,7 @@ impl Chaos<'_> {
         self.count_hits(card, u64::from(has_hit));
     }
 
-    /// Removes all faults of the sandbox, and counts the requests that they hit.
+    /// Removes all faults of the sandbox, and counts the requests that were hit.
     pub(super) async fn clear_faults(&self) -> anyhow::Result<()> {
         for (name, hits) in self.system.fineract.hits().await? {
             self.tally.count_hits(name, hits);
@@ -189,8 +190,8 @@ impl Chaos<'_> {
         self.system.fineract.clear_faults().await
     }
 
-    /// Restarts dead gateways after a while (the first one with `next_injection`), and resumes gateways that stopped
-    /// themselves after `stop_lasts`.
+    /// Restarts gateways that have died, after a while (the first one with `next_injection`). Resumes gateways that
+    /// have stopped themselves, after `stop_lasts`.
     pub(super) async fn restart_and_resume(
         &self,
         stop_lasts: Duration,
@@ -239,7 +240,7 @@ impl Chaos<'_> {
         }
     }
 
-    /// Has the checkers of the round process waiting commands, in an endless loop.
+    /// Lets the checkers of the round process the waiting commands, in an endless loop.
     pub(super) async fn check(&self, cards: &[Card]) -> anyhow::Result<Infallible> {
         let mut desks: Vec<(Card, Desk)> = cards
             .iter()

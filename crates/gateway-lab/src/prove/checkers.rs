@@ -1,4 +1,4 @@
-//! Checkers, and what they do to the commands that wait for them.
+//! Checkers of Fineract, and what they do with the commands that wait for them.
 
 use std::{
     collections::HashMap,
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::fineract::SandboxClient;
 
-/// How long a late checker lets a command wait: until the gateway has long treated its key as stuck.
+/// How long a late checker lets a command wait. By then the gateway has long treated the command's key as stuck.
 const LATE: Duration = Duration::from_secs(8);
 
 /// How a checker acts on waiting commands.
@@ -20,16 +20,16 @@ pub(super) enum Checker {
     Rejects,
     Approves,
     ApprovesLate,
-    /// Deletes the command from the list, which makes its idempotency key usable again.
+    /// Deletes the command from the list. Its idempotency key is then usable again.
     Deletes,
-    /// Approves after the back office has made a change because of which Fineract refuses the command.
+    /// Approves the command after a change of the back office. Because of that change, Fineract refuses the command.
     Fails,
-    /// Approves while the gateways lack the permission to read audits.
+    /// Approves while the gateways do not have the permission to read audits.
     IsUnseen,
 }
 
 impl Checker {
-    /// Every kind.
+    /// Every way to act.
     pub(super) const ALL: [Self; 6] = [
         Self::Rejects,
         Self::Approves,
@@ -39,7 +39,7 @@ impl Checker {
         Self::IsUnseen,
     ];
 
-    /// The name in the final table, and for `--card`.
+    /// The name in the final table, which is also the name for `--card`.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Rejects => "a checker rejects",
@@ -75,7 +75,7 @@ struct Waiting {
     loan_id: Option<i64>,
 }
 
-/// A checker with the time at which it first saw each command.
+/// A checker, and when it first saw each command.
 #[derive(Debug)]
 pub(super) struct Desk {
     checker: Checker,
@@ -90,7 +90,7 @@ impl Desk {
         }
     }
 
-    /// Processes all waiting commands. Returns how many of them were handled in the way that this checker is to test.
+    /// Processes all waiting commands. Returns how many of them were processed in the way that this checker tests.
     pub(super) async fn work(&mut self, sandbox: &SandboxClient) -> anyhow::Result<u64> {
         let list = |text: &str| serde_json::from_str::<Vec<Waiting>>(text);
         let waiting = sandbox.read("/makercheckers", list).await?;
@@ -132,7 +132,7 @@ impl Desk {
     }
 }
 
-/// The path and body of a change of the back office after which Fineract refuses the command.
+/// A change of the back office (path and body) after which Fineract refuses the command.
 fn in_the_way(command: &Waiting) -> Option<(String, Value)> {
     let loan = command.loan_id?;
     match command.action_name.as_str() {

@@ -19,13 +19,13 @@ use fineract_gateway::domain::OperationType;
 /// A scenario with interference from outside the gateway.
 #[derive(Debug)]
 pub(super) struct Encounter {
-    /// The name in the final table, and for `--card`.
+    /// The name in the final table, which is also the name for `--card`.
     pub(super) name: &'static str,
-    /// Whether it begins only after the operations of all other cases have ended or are parked.
+    /// Whether the encounter begins only after the operations of all other cases have ended or are parked.
     pub(super) comes_last: bool,
-    /// The longest delay of an effect that it requests, counted from its beginning.
+    /// The longest delay of an effect in this encounter, counted from the beginning of the encounter.
     pub(super) longest_delay: Duration,
-    /// The steps, given the external ids of a client and a loan.
+    /// The steps of the encounter. The parameters are the external ids of a client and a loan.
     pub(super) scenario: fn(&str, &str) -> Vec<Step>,
 }
 
@@ -36,21 +36,21 @@ pub(super) const RENUMBERED: &str = "a number given to another";
 /// The encounters in which the back office changes a client's external id, and deletes a loan.
 pub(super) const RENAMES: &str = "another writer renames";
 pub(super) const DELETES: &str = "another writer deletes";
-/// The encounters in which the gateway must send a command again to a Fineract that does not honour its idempotency
-/// key.
+/// The encounters in which the gateway must send a command again, but Fineract does not honour the command's
+/// idempotency key.
 pub(super) const KEYS_IGNORED: &str = "keys ignored";
 pub(super) const KEYS_RENAMED: &str = "keys under another header";
-/// How long Fineract ignores keys after such a command has taken effect.
+/// How long Fineract still ignores keys after the update has taken effect.
 const IGNORED: Duration = Duration::from_millis(2_500);
-/// How long the loan cannot be read.
+/// How long the loan cannot be read in the encounter [`UNREADABLE`].
 const HIDDEN: Duration = Duration::from_millis(3_500);
-/// The longest time until the gateway sends a command again that was answered with a 500.
+/// The longest time until the gateway sends a command again after an answer with 500.
 const SENT_AGAIN: Duration = Duration::from_secs(1);
-/// The `expires_at`, counted from the acceptance. It passes while the loan cannot be read.
+/// The time from acceptance to `expires_at` in [`UNREADABLE`]. `expires_at` passes while the loan cannot be read.
 const DEADLINE: Duration = Duration::from_millis(1_500);
 
-/// The delay of a late effect. By then the gateway has read that the effect is absent, and a second command has been
-/// undone.
+/// The delay of a late effect. Before the late effect occurs, the gateway has read that there is no effect yet, has
+/// sent a second command, and has undone the effect of the second command.
 const LATE: Duration = Duration::from_secs(12);
 
 const fn of_back_office(name: &'static str, scenario: fn(&str, &str) -> Vec<Step>) -> Encounter {
@@ -64,7 +64,7 @@ const fn of_back_office(name: &'static str, scenario: fn(&str, &str) -> Vec<Step
 
 const fn late(name: &'static str, scenario: fn(&str, &str) -> Vec<Step>) -> Encounter {
     Encounter {
-        // The delay applies to the next command of a type, so no other case may send one.
+        // The delay applies to the next command of a type. So no other case may send such a command at that time.
         comes_last: true,
         longest_delay: Duration::from_secs(20),
         ..of_back_office(name, scenario)
@@ -100,9 +100,10 @@ fn pays(client: &str, loan: &str) -> Vec<Step> {
     ]
 }
 
-/// The back office changes the external id of a client after the gateway's update, before the gateway knows its result.
+/// The back office changes the external id of a client. The gateway has sent an update, but does not know its result
+/// yet.
 fn renames(client: &str, _: &str) -> Vec<Step> {
-    // The client is no longer found under its first external id, so the judge cannot compare its last name.
+    // The client is no longer found under its first external id. So the judge cannot compare the last name.
     let unseen = |request| Request {
         value: None,
         ..request
@@ -128,7 +129,7 @@ fn renames(client: &str, _: &str) -> Vec<Step> {
     ]
 }
 
-/// The back office deletes a loan after the gateway's update, before the gateway knows its result.
+/// The back office deletes a loan. The gateway has sent an update of it, but does not know the update's result yet.
 fn deletes(client: &str, loan: &str) -> Vec<Step> {
     vec![
         Step::Send(client_create(client, "Rao")),
@@ -151,8 +152,8 @@ fn deletes(client: &str, loan: &str) -> Vec<Step> {
     ]
 }
 
-/// The back office creates a loan again that the gateway has deleted, before the gateway knows the result of its
-/// delete.
+/// The gateway deletes a loan. Before the gateway knows the result of its delete, the back office creates the loan
+/// again.
 fn recreates(client: &str, loan: &str) -> Vec<Step> {
     vec![
         Step::Send(client_create(client, "Rao")),
@@ -176,8 +177,8 @@ fn recreates(client: &str, loan: &str) -> Vec<Step> {
     ]
 }
 
-/// An approval and a repayment take effect but are answered with a 500. The deadline passes, and the gateway cannot
-/// read whether there is an effect.
+/// An approval and a repayment take effect, but Fineract answers them with a 500. Then `expires_at` passes while the
+/// gateway cannot read whether they have had an effect.
 fn hides(client: &str, loan: &str) -> Vec<Step> {
     let hidden = |operation_type, request: Request| {
         [
@@ -203,8 +204,8 @@ fn hides(client: &str, loan: &str) -> Vec<Step> {
     steps
 }
 
-/// A disbursement is lost on its way to Fineract, and the loan's number is given to another loan before it is sent
-/// again.
+/// A disbursement is lost on its way to Fineract. Before the gateway sends the disbursement again, the loan's number is
+/// given to another loan.
 fn renumbers(client: &str, loan: &str) -> Vec<Step> {
     vec![
         Step::Send(client_create(client, "Rao")),
@@ -227,7 +228,7 @@ fn ignores_keys(client: &str, _: &str) -> Vec<Step> {
     without_keys(client, json!({ "ignored": true }))
 }
 
-/// The same, but Fineract reads idempotency keys from another header.
+/// As [`ignores_keys`], but Fineract reads idempotency keys from another header.
 fn renames_keys(client: &str, _: &str) -> Vec<Step> {
     without_keys(client, json!({ "header": "X-Command-Key" }))
 }
@@ -252,8 +253,8 @@ fn without_keys(client: &str, keys: Value) -> Vec<Step> {
     ]
 }
 
-/// Fineract executes the first command of a create late, after the gateway has deleted the loan that the second one
-/// created.
+/// A create is sent twice, and Fineract executes the first command late: after the gateway has deleted the loan that
+/// the second command created.
 fn created_late(client: &str, loan: &str) -> Vec<Step> {
     vec![
         Step::Send(client_create(client, "Rao")),
@@ -268,7 +269,8 @@ fn created_late(client: &str, loan: &str) -> Vec<Step> {
     ]
 }
 
-/// Fineract executes the first command of an approval late, after the gateway has undone the second one.
+/// An approval is sent twice, and Fineract executes the first command late: after the gateway has undone the second
+/// one.
 fn approved_late(client: &str, loan: &str) -> Vec<Step> {
     vec![
         Step::Send(client_create(client, "Rao")),

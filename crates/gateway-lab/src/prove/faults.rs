@@ -1,4 +1,4 @@
-//! The deck of cards, each a kind of disturbance. A round plays two of them.
+//! The deck of cards. Each card is a kind of disturbance, and a round plays two cards.
 
 use fastrand::Rng;
 
@@ -19,12 +19,12 @@ pub(super) enum Card {
     Kill,
     /// A gateway is shut down by SIGTERM under load.
     Shutdown,
-    /// A gateway is stopped by SIGSTOP at a random moment, for longer than its lease.
+    /// A gateway is stopped by SIGSTOP at a random moment. It stays stopped for longer than its lease.
     Stop,
-    /// A gateway stops itself at a fault point, for longer than its lease.
+    /// A gateway stops itself at a fault point. It stays stopped for longer than its lease.
     StopAtPoint,
-    /// A gateway stops itself before it writes that an operation continues under a new key, and writes this only while
-    /// another gateway already runs that command.
+    /// A gateway stops itself before it writes that an operation continues under a new key. When it is resumed and
+    /// writes this, another gateway already runs the command.
     WriteLate,
     /// Postgres crashes and is started again.
     CrashPostgres,
@@ -32,18 +32,18 @@ pub(super) enum Card {
     TerminateBackends,
     /// Fineract refuses connections for a while.
     SandboxAway,
-    /// Fineract is restarted: the commands that ran in it are lost, their records stay.
+    /// Fineract is restarted. The commands that ran in it are lost; its records stay.
     SandboxRestart,
     /// Fineract is restarted and ignores idempotency keys until the next restart.
     KeysLost,
-    /// Nobody reads the debug log of a gateway, or the pipe of the log is closed.
+    /// Nobody reads the debug log of a gateway, or the reader has closed the pipe of the log.
     Log {
         /// Whether the pipe is closed.
         is_closed: bool,
     },
     /// Another session keeps rows locked for longer than gateways wait for them.
     LockRows,
-    /// Another gateway on the same database is pointed to another Fineract.
+    /// Another gateway on the same database uses another Fineract.
     OtherFineract,
     /// Another gateway on the same database has a different setting.
     OtherSetting(Setting),
@@ -51,15 +51,15 @@ pub(super) enum Card {
     HoldAll,
     /// The database contains operations of a type that no gateway of the round knows, as after a rollback.
     UnknownType,
-    /// A fault of the sandbox, by its index in [`SANDBOX`], hits some requests.
+    /// A fault of the sandbox hits some requests. The number is its index in [`SANDBOX`].
     Sandbox(usize),
-    /// Commands wait for a checker of this kind.
+    /// Commands wait for this checker.
     Checker(Checker),
-    /// An encounter, by its index in [`ENCOUNTERS`].
+    /// An encounter. The number is its index in [`ENCOUNTERS`].
     Encounter(usize),
 }
 
-/// A setting that gateways on one database may have with different values.
+/// A setting whose values may differ between gateways on one database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Setting {
     /// `FINERACT_USER`.
@@ -83,7 +83,7 @@ impl Setting {
     }
 }
 
-/// A parked operation, as far as it matters whether a card may park it.
+/// A parked operation, with the fields that decide whether a card may cause the parking.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Parked<'a> {
     pub(super) operation_type: OperationType,
@@ -92,7 +92,7 @@ pub(super) struct Parked<'a> {
 }
 
 impl Card {
-    /// The whole deck in a fixed order. Some cards are in it twice, so that they are played more often.
+    /// The whole deck in a fixed order. Some cards are in the deck twice, so that they are played more often.
     pub(super) fn deck() -> Vec<Self> {
         let mut deck = vec![
             Self::Kill,
@@ -123,7 +123,7 @@ impl Card {
         deck
     }
 
-    /// The name in the final table, and for `--card`.
+    /// The name in the final table, which is also the name for `--card`.
     pub(super) fn name(self) -> String {
         match self {
             Self::Kill => "kill -9".to_owned(),
@@ -166,7 +166,7 @@ impl Card {
         })
     }
 
-    /// The encounter of this card, if it is one.
+    /// The encounter of this card, if the card has one.
     pub(super) fn encounter(self) -> Option<&'static Encounter> {
         let Self::Encounter(index) = self else {
             return None;
@@ -188,7 +188,7 @@ impl Card {
         self == Self::KeysLost || self.encounter().is_some_and(is_of_keys)
     }
 
-    /// The request to the sandbox for this card, if it is a fault of the sandbox.
+    /// The request to the sandbox for this card, if the card is a fault of the sandbox.
     pub(super) fn sandbox_fault(self, rng: &mut Rng) -> Option<RequestedFault> {
         let Self::Sandbox(index) = self else {
             return None;
@@ -196,11 +196,12 @@ impl Card {
         SANDBOX.get(index).map(|fault| fault.request(rng))
     }
 
-    /// Whether this card may cause the gateway to park such an operation.
+    /// Whether this card may cause the gateway to park this operation.
     pub(super) fn may_park(self, parked: &Parked<'_>) -> bool {
         let reason_code = parked.reason_code;
-        // An update or undo gets no new key while its first command may still take effect. A refusal under a second key
-        // does not end an operation either in that time. But an effect that exists must be found.
+        // The gateway uses no new key for an update or undo as long as the first command may still take effect. In that
+        // time, a refusal under a second key does not end an operation either. But if there is an effect, the gateway
+        // must find it.
         let may_still_run = reason_code == "an_attempt_may_still_run" && !parked.has_effect;
         let is_undecided = matches!(
             parked.operation_type,
@@ -212,11 +213,12 @@ impl Card {
         if let Self::Sandbox(index) = self {
             return SANDBOX.get(index).is_some_and(|fault| match fault.name {
                 "stuck" | "late_effect" => is_undecided,
-                // An undo took effect but was answered as failed. Nothing in Fineract shows whose undo it was.
+                // An undo took effect, but Fineract answered that it failed. Nothing in Fineract shows whose undo took
+                // effect.
                 "status_500" if fault.effect => {
                     reason_code == "undo_leaves_no_trace" && parked.has_effect
                 }
-                // If a gateway died with the first answer, the stored conflict looks like a command that still runs.
+                // If a gateway died with the first answer, the stored conflict reads as if the command still ran.
                 "conflict_409" => may_still_run,
                 "unauthorized" => reason_code == "unauthenticated",
                 "redirect" => reason_code == "redirected",
@@ -224,28 +226,28 @@ impl Card {
             });
         }
         let is_gone = reason_code == "subject_is_gone" || reason_code == "absent_after_a_restart";
-        // The gateway does not repeat a command whose key Fineract ignored, unless it can read whether there was an
-        // effect.
+        // If Fineract ignored the key of a command, the gateway repeats the command only if it can read whether the
+        // command had an effect.
         let is_keyless = is_undecided || reason_code == "undo_leaves_no_trace" || is_gone;
         if let Some(encounter) = self.encounter() {
             return match encounter.name {
-                // If a number comes to mean another object, or none, the gateway parks the operation.
+                // If a number comes to mean another object, or no object, the gateway parks the operation.
                 RENUMBERED => reason_code == "number_means_another" && !parked.has_effect,
                 RENAMES => reason_code == "number_means_another",
                 DELETES => is_gone,
                 _ => self.ignores_keys() && is_keyless,
             };
         }
-        // After a restart, an absent loan no longer proves that this delete removed it.
+        // If the loan is absent after a restart, that no longer proves that this delete removed the loan.
         let is_deleted = parked.operation_type == OperationType::LoanDelete && is_gone;
         (self.ignores_keys() && is_keyless)
-            // An operation that existed when everything was put on hold may have been executed before: a restored
-            // database may have forgotten it.
+            // An operation that existed when everything was put on hold may have been executed before. A restored
+            // database may have forgotten that execution.
             || (self == Self::HoldAll && reason_code == "may_have_been_done")
             || (self == Self::SandboxRestart && (is_undecided || is_deleted))
-            // If a gateway died with the answer that contained the command's number, the gateway cannot learn what
-            // became of the command. Once it was approved, the gateway cannot learn either whose effect it is, because
-            // the record bears the checker's name. Release 1.10.1 then answers with an error of the database.
+            // A gateway may have died with the answer that contained the command's number. Then no gateway can learn
+            // whether the command was approved. After an approval, no gateway can learn whose effect it is either,
+            // because the record has the checker's name. Release 1.10.1 then answers with an error of the database.
             || (matches!(self, Self::Checker(_))
                 && (is_undecided
                     || reason_code == "an_attempt_may_still_run"

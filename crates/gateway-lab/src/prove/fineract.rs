@@ -18,13 +18,13 @@ use super::{
 use crate::private::API;
 use fineract_gateway::domain::{self, Loan, OperationType};
 
-/// The user of the back office, and its password.
+/// The user name of the back office, which is also its password.
 const CLERK: &str = "clerk";
 /// A second user for gateways, with the same password as the first.
 pub(super) const OTHER_USER: &str = "gateway";
-/// The suffix of a fault's name if the command takes effect.
+/// The suffix of a fault's name if a command that the fault hits still takes effect.
 pub(super) const WITH_EFFECT: &str = ", with the effect";
-/// How often a call of the back office is tried if a fault hits it.
+/// How often a call of the back office is tried. A fault may hit the call.
 const TRIES: usize = 20;
 /// How long to wait for a condition in the sandbox.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -61,7 +61,7 @@ impl SandboxClient {
             .header("Fineract-Platform-TenantId", "default")
     }
 
-    /// Calls the sandbox's admin interface. While the sandbox refuses connections, waits for it.
+    /// Calls the sandbox's admin interface. Waits while the sandbox refuses connections.
     async fn administer(
         &self,
         method: Method,
@@ -82,7 +82,7 @@ impl SandboxClient {
         answer.error_for_status().context("the sandbox refuses")
     }
 
-    /// Resets the sandbox to this release of Fineract, without clients, loans and ledger, and adds the user of the back
+    /// Resets the sandbox to this release of Fineract, without clients, loans and ledger. Adds the user of the back
     /// office and the second user of the gateways.
     pub(super) async fn reset(&self, release: &str) -> anyhow::Result<()> {
         let release = json!({ "fineractVersion": release });
@@ -101,7 +101,7 @@ impl SandboxClient {
             .map(drop)
     }
 
-    /// Gives a loan's number to another loan, as a restore may do.
+    /// Gives a loan's number to another loan, as a restore of Fineract may do.
     pub(super) async fn renumber(&self, loan: &str) -> anyhow::Result<()> {
         let loan = json!({ "externalId": loan });
         self.administer(Method::POST, "renumber", &loan)
@@ -114,7 +114,7 @@ impl SandboxClient {
         self.administer(Method::POST, "keys", keys).await.map(drop)
     }
 
-    /// Waits until a fault has hit a request.
+    /// Waits until a fault has hit a request. Returns without an error if this takes longer than [`PATIENCE`].
     pub(super) async fn await_hit(&self, fault: &str) -> anyhow::Result<()> {
         let started = Instant::now();
         while started.elapsed() < PATIENCE {
@@ -168,7 +168,8 @@ impl SandboxClient {
         Ok(lines.into_iter().map(Effect::from).collect())
     }
 
-    /// Waits until an operation of this type has had its effect on a client or loan.
+    /// Waits until an operation of this type has had its effect on a client or loan. Returns without an error if this
+    /// takes longer than [`PATIENCE`].
     pub(super) async fn await_effect(
         &self,
         operation_type: OperationType,
@@ -190,7 +191,8 @@ impl SandboxClient {
         Ok(())
     }
 
-    /// Writes as the back office until the write succeeds, at most [`TRIES`] times. A refusal is no error.
+    /// Writes as the back office until the write succeeds, at most [`TRIES`] times. A refusal by Fineract is not an
+    /// error.
     pub(super) async fn write(&self, method: &str, path: &str, body: &Value) -> anyhow::Result<()> {
         let number = self.writes.fetch_add(1, Ordering::Relaxed);
         let method = Method::from_bytes(method.as_bytes())?;
@@ -203,7 +205,7 @@ impl SandboxClient {
         Ok(())
     }
 
-    /// Writes as the back office once. A refusal is no error.
+    /// Writes as the back office once. A refusal by Fineract is not an error.
     pub(super) async fn write_once(&self, method: &Method, path: &str, body: &Value) {
         let number = self.writes.fetch_add(1, Ordering::Relaxed);
         self.is_written(method, path, body, number).await;
@@ -230,7 +232,7 @@ impl SandboxClient {
         false
     }
 
-    /// Reads an object as the back office. `None` if it does not exist.
+    /// Reads an object as the back office. Returns `None` if the object does not exist.
     pub(super) async fn read<T>(
         &self,
         path: &str,
@@ -264,7 +266,7 @@ impl SandboxClient {
         self.read(&path, Loan::parse).await
     }
 
-    /// The path of a lane's client or loan in Fineract, by number. `None` if it does not exist.
+    /// The path of a lane's client or loan in Fineract, by number. `None` if the client or loan does not exist.
     pub(super) async fn path_of(&self, lane: &str) -> anyhow::Result<Option<String>> {
         Ok(match lane.split_once(':') {
             Some(("loan", id)) => self

@@ -1,4 +1,4 @@
-//! Scenarios of callers that do not wait: they correct a request at once, set deadlines, or cancel what they have sent.
+//! Scenarios of callers that do not wait: they correct a request at once, set deadlines, or cancel operations.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use super::{
     scenarios::{Names, repaid_in_parts, send},
 };
 
-/// A create that Fineract refuses is sent again at once, corrected. The corrected create must not fail because of the
-/// first.
+/// Fineract refuses a create. The caller sends the corrected create at once. The corrected create must not fail because
+/// of the first one.
 pub(super) fn corrected(names: &mut Names<'_>) -> Vec<Step> {
     let (client, loan) = (names.client(), names.loan(0));
     let mut steps = send([
@@ -21,7 +21,7 @@ pub(super) fn corrected(names: &mut Names<'_>) -> Vec<Step> {
         client_update(&client, &names.lastname(1)),
     ]);
     if names.rng.bool() {
-        // By then the create has failed, but no caller has read the failure.
+        // After this pause the create has failed, but no caller has read the failure.
         steps.insert(1, Step::Pause(Duration::from_secs(1)));
     }
     steps.extend(send([
@@ -42,7 +42,7 @@ pub(super) fn hurried(names: &mut Names<'_>) -> Vec<Step> {
     send(requests)
 }
 
-/// The steps of a loan in a batch that is cancelled and retried.
+/// All steps of a loan in one batch. The batch is cancelled and retried.
 pub(super) fn in_a_batch(names: &mut Names<'_>) -> Vec<Step> {
     let (client, loan) = (names.client(), names.loan(0));
     let requests = vec![

@@ -1,4 +1,4 @@
-//! The card [`Card::WriteLate`]: a gateway that was stopped resumes and tries to write a decision that is out of date.
+//! The card [`Card::WriteLate`]: a stopped gateway is resumed, and tries to write a decision that is out of date.
 
 use std::time::{Duration, Instant};
 
@@ -12,15 +12,15 @@ use super::{
 use crate::private::Gateway;
 use fineract_gateway::domain::OperationType;
 
-/// How long to wait for a gateway to stop, and for another one to continue its operations.
+/// How long to wait until a gateway stops itself, and until another gateway continues its operations.
 const PATIENCE: Duration = Duration::from_secs(8);
 /// The delay of the effect of the command that the other gateway sends in the meantime.
 const LATE_EFFECT: Duration = Duration::from_secs(5);
 
 impl Chaos<'_> {
-    /// A gateway has stopped itself before it writes that a client update is to be tried under a new key. Waits until
-    /// other gateways have sent all updates that it had leased, under a second key and with delayed effects. Then
-    /// resumes it.
+    /// Waits for a gateway that stops itself before it writes that a client update continues under a new key. Then
+    /// waits until other gateways have sent all updates of that gateway under a second key, with delayed effects. Then
+    /// resumes the stopped gateway.
     pub(super) async fn write_late(&self) -> anyhow::Result<()> {
         let Some(zombie) = self.stopped_gateway().await else {
             return Ok(());
@@ -43,7 +43,7 @@ impl Chaos<'_> {
         Ok(())
     }
 
-    /// Waits until the interrupted updates have been sent under a second key.
+    /// Waits until the interrupted updates have been sent under a second key. Returns whether this happened in time.
     async fn await_second_key(&self) -> bool {
         let oversight = &self.system.oversight;
         let started = Instant::now();

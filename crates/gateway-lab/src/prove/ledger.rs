@@ -1,4 +1,4 @@
-//! The sandbox's ledger, read into the judge's terms.
+//! Converts entries of the sandbox's ledger into the effects that the judge compares.
 
 use serde::Deserialize;
 

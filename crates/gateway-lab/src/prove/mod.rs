@@ -1,10 +1,10 @@
-//! `prove` injects faults into gateways under load, and judges whether they kept their promises.
+//! `prove` injects faults into gateways under load, and checks that no rule of the judge is violated.
 //!
 //! | module | content |
 //! | --- | --- |
 //! | `system`, `fineract`, `oversight` | the system under test: Postgres, the sandbox, gateway processes |
 //! | `plan`, `case`, `scenarios`, `impatient`, `encounters`, `requests`, `faults`, `sandbox_faults` | what a round does, derived from the seed alone |
-//! | `caller`, `batch`, `poller`, `track`, `chaos`, `checkers`, `neighbours`, `late_writer`, `actions` | the execution of that plan |
+//! | `caller`, `batch`, `poller`, `track`, `chaos`, `checkers`, `neighbours`, `late_writer`, `actions` | the execution of the plan |
 //! | `round`, `judge`, `ledger` | the collection and the comparison of the records of a round |
 //! | `tally`, `report` | the counts over all rounds, and the final report |
 
@@ -54,8 +54,8 @@ use self::{
     tally::Tally,
 };
 
-/// After its planned rounds, a long run may play one extra round for every ten, to hit the faults and points it has
-/// missed.
+/// A long run may play extra rounds after its planned rounds, to hit the faults and points that it has missed: one
+/// extra round for this many planned rounds.
 const ROUNDS_PER_EXTRA_ROUND: u32 = 10;
 
 /// The arguments of `prove`.
@@ -67,10 +67,10 @@ pub(super) struct Arguments {
     /// Repeats the rounds of an earlier run: the same operations and the same faults at the same times.
     #[arg(long)]
     seed: Option<u64>,
-    /// Plays only the round of this number.
+    /// Plays only the round with this number.
     #[arg(long)]
     only: Option<u32>,
-    /// Plays this card in every round, given by its name in the final table.
+    /// Plays the card with this name in every round. The final table contains the names.
     #[arg(long, value_parser = Card::named)]
     card: Option<Card>,
     /// Runs this many gateway processes.
@@ -135,18 +135,18 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::FAILURE)
 }
 
-/// The option that repeats a round with the card of `--card`.
+/// The option that repeats a round with the card of `--card`, or an empty text without `--card`.
 fn card_argument(arguments: &Arguments) -> String {
     let card = arguments.card.map(Card::name);
     card.map_or_else(String::new, |name| format!(" --card '{name}'"))
 }
 
-/// The error for a run that a signal interrupted, which proves nothing about the gateway.
+/// The error for a run that a signal interrupted. Such a run proves nothing about the gateway.
 fn interrupted_run() -> anyhow::Result<()> {
     bail!("interrupted")
 }
 
-/// The settings that the command line adds to those of every run.
+/// The settings of the gateways that follow from the command line.
 fn more_settings(arguments: &Arguments) -> Vec<(String, String)> {
     let sabotage = arguments.sabotage.iter();
     sabotage
@@ -181,7 +181,7 @@ async fn play(
             return read_ends_again(system, tally, earlier).await;
         }
     }
-    // Whether a fault hits is partly luck. So later rounds of the same seed that try what was missed are played too.
+    // Whether a fault hits is partly luck. So the run also plays later rounds of the same seed that try a missed fault.
     let mut left = arguments.rounds / ROUNDS_PER_EXTRA_ROUND;
     for round in arguments.rounds + 1..=2 * arguments.rounds {
         let missed = report::missed(&tally.counts()).unwrap_or_default();
@@ -223,7 +223,7 @@ async fn play_round(
     Ok(ended)
 }
 
-/// Reads the end of every operation of the run once more, because an end must never change.
+/// Reads the end of every operation of the run once more. An end must never change.
 async fn read_ends_again(
     system: &System,
     tally: &Tally,
@@ -242,7 +242,7 @@ async fn read_ends_again(
     Ok(())
 }
 
-/// Prints what a long run has not hit often enough, and returns whether there is any.
+/// Prints the faults and points that a long run has not hit often enough. Returns whether there are any.
 fn print_missed(missed: Option<Vec<Missed>>) -> bool {
     let Some(missed) = missed else {
         anstream::println!(
@@ -256,7 +256,7 @@ fn print_missed(missed: Option<Vec<Missed>>) -> bool {
     !missed.is_empty()
 }
 
-/// Removes the temporary folder of a run without violations, whose logs are of no use.
+/// Removes the temporary folder of a run without violations, because its logs are of no use.
 fn remove_logs(folder: &Path, arguments: &Arguments) {
     if arguments.logs.is_none()
         && let Err(error) = std::fs::remove_dir_all(folder)

@@ -23,15 +23,16 @@ use fineract_sandbox::Sandbox;
 
 /// How long a card waits for its condition.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// How long an additional gateway with a different setting runs.
+/// How long an additional gateway runs.
 const ELSEWHERE: Duration = Duration::from_secs(4);
-/// How long the release of a hold may take, because gateways may be dead or stopped, and rows locked.
+/// The longest time for the release of a hold. A release may take long, because gateways may be dead or stopped, and
+/// rows may be locked.
 const RELEASED_WITHIN: Duration = Duration::from_secs(45);
 /// The number of rows that are locked at once.
 const ROWS_LOCKED: i64 = 3;
 
 impl Chaos<'_> {
-    /// Stops reading a log, or closes its pipe.
+    /// Stops reading the log of one gateway, or closes the pipe of its log.
     pub(super) async fn stop_reading_log(&self, card: Card, is_closed: bool) {
         for gateway in &self.system.gateways {
             let mut stderr = gateway.stderr.lock().await;
@@ -44,7 +45,7 @@ impl Chaos<'_> {
         }
     }
 
-    /// Counts the pipes that nobody reads and that have become full.
+    /// Counts the pipes that nobody reads, if they have become full.
     pub(super) async fn count_full_logs(&self) {
         for gateway in &self.system.gateways {
             if gateway.stderr.lock().await.is_full().await {
@@ -53,12 +54,12 @@ impl Chaos<'_> {
         }
     }
 
-    /// Locks rows of lanes, and then rows of operations, each time for longer than gateways wait.
+    /// Locks rows of lanes, and then rows of operations, each time for longer than gateways wait for a lock.
     pub(super) async fn lock_rows(&self, rng: &mut Rng) {
         let started = Instant::now();
         for target in [LockTarget::Lanes, LockTarget::Operations] {
             let time = Duration::from_millis(rng.u64(2_500..4_000));
-            // Another card may terminate this connection too, and there may be no operation yet.
+            // There may be no operation to lock yet, and another card may terminate this connection too.
             while started.elapsed() < PATIENCE {
                 let locked = self
                     .system
@@ -75,8 +76,8 @@ impl Chaos<'_> {
         }
     }
 
-    /// Puts everything on hold, and releases it as an operator does: first ends the hold-all, then releases the
-    /// operations.
+    /// Puts everything on hold. Later releases everything as an operator does: first ends the hold-all, then releases
+    /// the operations.
     pub(super) async fn hold_all(&self, rng: &mut Rng) -> anyhow::Result<()> {
         let started = Instant::now();
         loop {
@@ -86,7 +87,7 @@ impl Chaos<'_> {
                     break;
                 }
                 Err(error) if started.elapsed() > PATIENCE => return Err(error),
-                // The hold may be incomplete, so it is repeated.
+                // The failed call may have put only some operations on hold, so the call is repeated.
                 Err(_) => tokio::time::sleep(WATCH).await,
             }
         }
@@ -124,8 +125,8 @@ impl Chaos<'_> {
         }
     }
 
-    /// Runs another gateway on the same database against another Fineract, once the database contains the number of a
-    /// client by which the gateway can notice this.
+    /// Waits until the database contains the number of a client. A gateway needs such a number to notice that its
+    /// Fineract is another one. Then runs an additional gateway on the same database against another Fineract.
     pub(super) async fn run_against_other_fineract(&self) -> anyhow::Result<()> {
         let started = Instant::now();
         let oversight = &self.system.oversight;
@@ -157,7 +158,7 @@ impl Chaos<'_> {
         Ok(())
     }
 
-    /// Runs an additional gateway with a different setting, and kills it. The others take over its operations.
+    /// Runs an additional gateway with a different setting, and kills it. The other gateways take over its operations.
     pub(super) async fn run_with_other_setting(&self, setting: Setting) -> anyhow::Result<()> {
         let gateway = self.system.gateway_with(&[setting.other_value()]).await?;
         gateway.start(None).await?;
@@ -167,7 +168,7 @@ impl Chaos<'_> {
         Ok(())
     }
 
-    /// Waits until an operation has passed its `expires_at` while Fineract cannot be read.
+    /// Waits until there is an operation that has passed its `expires_at` while Fineract cannot be read.
     pub(super) async fn await_expired_unread(&self, card: Card) {
         let started = Instant::now();
         while started.elapsed() < PATIENCE {

@@ -1,4 +1,4 @@
-//! The plan of a round. It follows from the seed and the round's number alone, so a round can be repeated.
+//! The plan of a round. It depends only on the seed and the number of the round, so a round can be repeated.
 
 use fastrand::Rng;
 
@@ -8,10 +8,10 @@ use fineract_gateway::{
     points::{Action, Injection, Point},
 };
 
-/// The number of cards in a round, in addition to the gateways that die at fault points.
+/// The number of cards in a round. Gateways that die at fault points do not count as cards.
 const CARDS_PER_ROUND: usize = 2;
-/// The number of deaths at fault points in a round: one for each gateway but the last, and one for the first gateway
-/// that is restarted. So one gateway always remains.
+/// The number of deaths at fault points in a round of three gateways: one for each of two gateways, and one for the
+/// first gateway that is restarted. So one gateway always remains.
 const DEATHS_PER_ROUND: usize = 3;
 
 /// The plan of a round.
@@ -25,11 +25,11 @@ pub(super) struct Plan {
     pub(super) injections: Vec<Option<Injection>>,
     /// The injection of the first gateway that is restarted after its death.
     pub(super) next_injection: Option<Injection>,
-    /// The random numbers for everything else.
+    /// The random number generator for everything else in the round.
     pub(super) rng: Rng,
 }
 
-/// A fault point, and the operation type that must pass it (`None`: any).
+/// A fault point, and the operation type that must pass it. `None` stands for any type.
 pub(super) type Passing = (Point, Option<OperationType>);
 
 /// Every fault point at which gateways die, with every operation type that passes it.
@@ -47,7 +47,7 @@ pub(super) fn passings() -> Vec<Passing> {
 }
 
 impl Plan {
-    /// Plans a round. The card `always`, if given, is one of its cards.
+    /// Plans a round. If the card `always` is given, it is one of the round's cards.
     pub(super) fn of(seed: u64, round: u32, gateways: usize, always: Option<Card>) -> Self {
         let mut rng = Rng::with_seed(seed ^ (u64::from(round) << 32));
         let before = usize::try_from(round.saturating_sub(1)).unwrap_or(0);
@@ -75,7 +75,7 @@ impl Plan {
                 action: Action::Die,
                 point,
                 operation_type,
-                // An injection for a rare type acts at its first passing, because a second one may never happen.
+                // An injection for a rare type acts when the type first passes the point. There may be no second time.
                 passing: if operation_type.is_none_or(|it| scenario_of_rare(it).is_some()) {
                     1
                 } else {
@@ -110,7 +110,7 @@ impl Plan {
     }
 }
 
-/// The injection of the gateway that stops itself, if the card requires one.
+/// The injection of the gateway that stops itself. `None` if this card requires none.
 fn stop(card: Card, rng: &mut Rng) -> Option<Injection> {
     let (point, operation_type) = if card == Card::WriteLate {
         (Point::BeforeNewKey, Some(OperationType::ClientUpdate))
@@ -137,7 +137,8 @@ fn stop(card: Card, rng: &mut Rng) -> Option<Injection> {
     })
 }
 
-/// Deals `count` cards after the first `dealt` ones. The deck is shuffled again each time it has been used up.
+/// Deals `count` cards. `dealt` is the number of cards that were dealt before. When all cards of the deck have been
+/// dealt, the deck is shuffled again.
 fn deal<T: Copy>(seed: u64, dealt: usize, count: usize, deck: &[T]) -> Vec<T> {
     (dealt..dealt + count)
         .filter_map(|number| {

@@ -23,7 +23,7 @@ const OPEN: [&str; 5] = [
 ];
 /// The statuses of a transaction that has succeeded.
 const GOOD: [&str; 2] = ["success", "paid_full"];
-/// How often an end is read before the polling of this transaction stops.
+/// A transaction that has ended is polled until its end was read this many times.
 const READINGS_OF_AN_END: usize = 2;
 
 #[derive(Deserialize)]
@@ -32,7 +32,7 @@ struct Transaction {
 }
 
 impl Callers<'_> {
-    /// Polls until the future is dropped.
+    /// Polls until the caller drops this future.
     pub(super) async fn poll(&self, mut rng: Rng) -> anyhow::Result<Infallible> {
         let mut ends: Vec<OperationId> = Vec::new();
         loop {
@@ -60,7 +60,8 @@ impl Callers<'_> {
         transactions.filter_map(Accepted::id).collect()
     }
 
-    /// Reads these transactions in parallel and records their statuses. Returns those that have ended.
+    /// Reads these transactions in parallel and records their statuses. Returns the ids of transactions that have
+    /// ended.
     async fn ask_about(
         &self,
         ids: Vec<OperationId>,
@@ -78,7 +79,8 @@ impl Callers<'_> {
         let asked_at = self.elapsed();
         let mut ended = Vec::new();
         for (id, status) in join_all(asked).await {
-            // An answer that did not arrive may have reported a failure, which then counts as read.
+            // If no answer arrived, the gateway may still have sent one that reports a failure. Such a failure counts
+            // as read.
             let is_failure = |status: &str| !OPEN.contains(&status) && !GOOD.contains(&status);
             let is_failure = status.as_deref().is_none_or(is_failure);
             for operation in &mut *self.lock() {
@@ -101,7 +103,7 @@ impl Callers<'_> {
     }
 }
 
-/// The status in the answer, or `None` without a complete answer 200.
+/// The status in the answer. `None` if there was no complete answer with status 200.
 async fn read_status(request: RequestBuilder) -> Option<String> {
     let answer = request.send().await.ok()?;
     if answer.status() != StatusCode::OK {

@@ -14,7 +14,7 @@ use super::{
 };
 use fineract_gateway::{domain::OperationType, points::Point};
 
-/// From this number of rounds on, a run must have hit every fault, and every fault point with every type.
+/// A run with at least this many rounds must hit every fault, and every fault point with every type.
 const LONG_RUN: u32 = 100;
 
 /// A long run must hit each fault at least once in this number of rounds.
@@ -114,7 +114,7 @@ enum Target {
 }
 
 impl Missed {
-    /// Whether the round with this plan tries it.
+    /// Whether a round with this plan tries this fault or fault point.
     pub(super) fn is_tried_by(&self, plan: &Plan) -> bool {
         match &self.what {
             Target::Fault(name) => plan.cards.iter().any(|card| card.name() == *name),
@@ -136,7 +136,7 @@ impl Display for Missed {
     }
 }
 
-/// What a run of this length has not hit often enough, or `None` if the run is too short to judge this.
+/// The faults and fault points that a run of this length has not hit often enough. `None` if the run is too short.
 pub(super) fn missed(counts: &Counts) -> Option<Vec<Missed>> {
     if counts.rounds < LONG_RUN {
         return None;

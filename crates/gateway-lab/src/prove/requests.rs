@@ -1,4 +1,4 @@
-//! The operations that the callers of a round send, of every type.
+//! The operations that the callers of a round send. All operation types occur.
 
 use std::time::Duration;
 
@@ -11,16 +11,16 @@ use fineract_gateway::domain::{Amount, OperationType};
 pub(super) struct Request {
     pub(super) operation_type: OperationType,
     pub(super) data: Value,
-    /// The lane that it writes.
+    /// The lane that the operation writes.
     pub(super) lane: String,
-    /// The lane that it reads.
+    /// The lane that the operation reads.
     pub(super) reads: Option<String>,
-    /// What Fineract must contain after its effect: a client's last name, or a loan's principal. `None` if this is not
-    /// compared.
+    /// What Fineract must contain after the operation's effect: a client's last name, or a loan's principal. `None` if
+    /// this is not compared.
     pub(super) value: Option<String>,
     /// The amount to disburse or repay, if the request has one.
     pub(super) amount: Option<Amount>,
-    /// The time from sending it to its `expires_at`.
+    /// The time from sending the operation to its `expires_at`.
     pub(super) expires_in: Option<Duration>,
 }
 
@@ -38,7 +38,8 @@ impl Request {
 pub(super) const PRINCIPAL: i64 = 100_000;
 /// A lender whose loans are disbursed in one payment.
 pub(super) const SINGLE: &str = "UGRO";
-/// A lender whose loans are disbursed in tranches. Fineract itself would pay such a loan twice.
+/// A lender whose loans are disbursed in tranches. Fineract itself would execute a repeated disbursement of such a
+/// loan.
 pub(super) const TRANCHES: &str = "ARTHMATE";
 
 fn of_client(operation_type: OperationType, client: &str, data: Value) -> Request {
@@ -79,7 +80,7 @@ pub(super) fn client_create(client: &str, lastname: &str) -> Request {
     }
 }
 
-/// Fineract refuses it, because the activation date is in the future.
+/// Fineract refuses this create, because the activation date is in the future.
 pub(super) fn client_create_too_early(client: &str) -> Request {
     let mut request = client_create(client, "Rao");
     if let Some(date) = request.data.get_mut("activationDate") {
@@ -107,7 +108,7 @@ pub(super) fn loan_create(loan: &str, client: &str, lender: &str) -> Request {
     }
 }
 
-/// Fineract refuses it, because the loan was submitted before the client was activated.
+/// Fineract refuses this create, because the loan was submitted before the client was activated.
 pub(super) fn loan_create_too_early(loan: &str, client: &str) -> Request {
     let mut request = loan_create(loan, client, SINGLE);
     if let Some(date) = request.data.get_mut("submittedOnDate") {
@@ -129,7 +130,7 @@ pub(super) fn loan_approve(loan: &str) -> Request {
     of_loan(OperationType::LoanApprove, loan, data)
 }
 
-/// Disburses the amount, or everything that is due next if there is none.
+/// Disburses the amount. Without an amount, disburses everything that is due next.
 pub(super) fn loan_disburse(loan: &str, amount: Option<i64>) -> Request {
     let mut data = json!({ "external_loan_id": loan, "actualDisbursementDate": "11 January 2026" });
     if let (Some(amount), Some(fields)) = (amount, data.as_object_mut()) {

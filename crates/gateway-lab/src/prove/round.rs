@@ -28,9 +28,9 @@ use fineract_gateway::domain::{OperationType, State};
 const DEADLINE: Duration = Duration::from_mins(1);
 /// The interval between two checks whether all operations have ended.
 const POLL: Duration = Duration::from_millis(100);
-/// How long a gateway that stopped itself stays stopped, if a card is to resume it earlier.
+/// How long a gateway that stopped itself stays stopped, unless the card `WriteLate` resumes it earlier.
 const STOP_UNTIL_RESUMED: Duration = Duration::from_secs(20);
-/// In every fourth round, the sandbox stands in for an older release (`docs/fineract/release-1.10.1.md`).
+/// In every fourth round, the sandbox behaves like an older release (`docs/fineract/release-1.10.1.md`).
 const OLD_RELEASE_EVERY: u32 = 4;
 /// The pause between two readings of the same end.
 const BETWEEN_READINGS: Duration = Duration::from_millis(300);
@@ -118,8 +118,8 @@ pub(super) async fn play(system: &System, tally: &Tally, plan: Plan) -> anyhow::
     })
 }
 
-/// Runs the load with all cards, ends the disturbances, and waits until everything has ended. Returns the duration of
-/// that recovery.
+/// Runs the load with all cards, ends the disturbances, and waits until everything has ended. Returns how long that
+/// recovery took.
 async fn load_and_recover(
     chaos: &Chaos<'_>,
     callers: &Callers<'_>,
@@ -150,7 +150,7 @@ async fn load_and_recover(
     }
 }
 
-/// Whether every operation has ended, is parked, or waits behind a parked one, and no gateway is stopped.
+/// Whether every operation has ended, is parked, or waits behind a parked operation, and no gateway is stopped.
 async fn is_quiescent(system: &System, callers: &Callers<'_>) -> bool {
     for gateway in &system.gateways {
         if gateway.is_stopped().await {
@@ -181,7 +181,7 @@ fn status_of(row: &super::oversight::OperationRow) -> Status {
     }
 }
 
-/// Reads the records of the round, and the time that the slowest operation took.
+/// Reads the records of the round. Also returns the time that the slowest operation took.
 async fn read_records(
     system: &System,
     callers: Callers<'_>,

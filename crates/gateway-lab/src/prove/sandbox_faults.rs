@@ -8,28 +8,28 @@ use serde_json::{Value, json};
 use super::fineract::WITH_EFFECT;
 use fineract_gateway::domain::OperationType;
 
-/// A fault of the sandbox, as a card.
+/// A fault of the sandbox that is played as a card.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SandboxFault {
     /// The sandbox's name of the fault.
     pub(super) name: &'static str,
-    /// How many requests it hits.
+    /// How many requests the fault hits.
     times: u32,
     /// The range of the delay, in milliseconds.
     delay: (u64, u64),
-    /// Whether it hits every request, also reads, for a while.
+    /// Whether the fault hits every request for a while, including reads.
     is_total: bool,
     /// Whether a command that is stuck, or is answered with a 500, takes effect.
     pub(super) effect: bool,
-    /// If not empty, the fault hits commands of one of these types. Otherwise it hits any request, or commands of one
-    /// type.
+    /// If not empty, the fault hits commands of one of these types. If empty, the fault hits any request, or commands
+    /// of one random type.
     aims: &'static [OperationType],
 }
 
-/// The types of which Fineract executes a second command at any time, with a second effect.
+/// Types for which Fineract executes a second command at any time, with a second effect.
 const REPEATABLE: [OperationType; 1] = [OperationType::ClientUpdate];
 
-/// The types of which Fineract refuses a second command under another key, because the effect already exists.
+/// Types for which Fineract refuses a second command under another key, because the effect already exists.
 const ONCE_ONLY: [OperationType; 5] = [
     OperationType::ClientCreate,
     OperationType::LoanCreate,
@@ -56,8 +56,8 @@ const fn late(name: &'static str, times: u32, delay: (u64, u64)) -> SandboxFault
     }
 }
 
-/// Every fault of the sandbox. A late effect may occur after a read has shown that it is absent (from 3 s on), and
-/// after a second command under a new key.
+/// Every fault of the sandbox. A late effect may occur after a read (from 3 s on) has shown that there is no effect. It
+/// may also occur after a second command under a new key.
 pub(super) const SANDBOX: [SandboxFault; 20] = [
     some("reset_before", 8),
     some("reset_after", 8),
@@ -104,7 +104,7 @@ pub(super) const SANDBOX: [SandboxFault; 20] = [
 pub(super) struct RequestedFault {
     /// The entry for `POST /sandbox/faults`.
     pub(super) fault: Value,
-    /// After which time the fault is removed, if it hits every request.
+    /// If the fault hits every request: the time after which the fault is removed.
     pub(super) lasts: Option<Duration>,
     /// The delay of an answer or effect.
     pub(super) delay: Duration,
@@ -117,7 +117,7 @@ impl SandboxFault {
         format!("{}{effect}", self.name)
     }
 
-    /// Chooses at random whether the fault hits any request or only commands of one type.
+    /// The request for this fault. Chooses at random whether the fault hits any request or only commands of one type.
     pub(super) fn request(&self, rng: &mut Rng) -> RequestedFault {
         if self.is_total {
             return RequestedFault {

@@ -15,7 +15,7 @@ use fineract_gateway::domain::OperationType;
 
 /// The lenders whose products accept the terms of these requests.
 const LENDERS: [&str; 6] = ["UGRO", "DMI", "ARTHMATE", "VIVRITI", "GB", "IKF"];
-/// The names in a case, which are unique within the run.
+/// The names in a case. They are unique within the run.
 pub(super) struct Names<'a> {
     pub(super) round: u32,
     pub(super) case: usize,
@@ -50,7 +50,7 @@ impl Names<'_> {
 /// Makes the steps of a case with these names.
 pub(super) type Scenario = fn(&mut Names<'_>) -> Vec<Step>;
 
-/// The scenarios, and how many cases of each a round has.
+/// The scenarios, and how many cases of each scenario a round has.
 pub(super) const SCENARIOS: [(Scenario, usize); 13] = [
     (lifecycle, 2),
     (lifecycle_step_by_step, 1),
@@ -67,7 +67,8 @@ pub(super) const SCENARIOS: [(Scenario, usize); 13] = [
     (in_a_batch, 1),
 ];
 
-/// The scenario of which a round has additional cases if an injection waits for this type, because the type is rare.
+/// The scenario that contains this type, if the type is rare. A round has more cases of this scenario if an injection
+/// waits for the type.
 pub(super) fn scenario_of_rare(operation_type: OperationType) -> Option<Scenario> {
     match operation_type {
         OperationType::LoanReject | OperationType::LoanWithdraw => Some(turned_away),
@@ -88,7 +89,7 @@ pub(super) fn send(requests: impl IntoIterator<Item = Request>) -> Vec<Step> {
     requests.into_iter().map(Step::Send).collect()
 }
 
-/// All four steps of a loan at once, with some updates between them.
+/// Sends all four steps of a loan at once, with some updates between them.
 fn lifecycle(names: &mut Names<'_>) -> Vec<Step> {
     let (client, loan, lender) = (names.client(), names.loan(0), names.lender());
     let mut requests = vec![client_create(&client, &names.lastname(0))];
@@ -107,7 +108,7 @@ fn lifecycle(names: &mut Names<'_>) -> Vec<Step> {
     send(requests)
 }
 
-/// Each step after the end of the step before, as document 000 describes.
+/// Sends each step only after the step before has ended, as document 000 describes.
 fn lifecycle_step_by_step(names: &mut Names<'_>) -> Vec<Step> {
     let (client, loan, lender) = (names.client(), names.loan(0), names.lender());
     let steps = send([
@@ -122,7 +123,7 @@ fn lifecycle_step_by_step(names: &mut Names<'_>) -> Vec<Step> {
         .collect()
 }
 
-/// Many updates of one client, with creates of its loans between them.
+/// Sends many updates of one client, with creates of its loans between them.
 fn hot_client(names: &mut Names<'_>) -> Vec<Step> {
     let client = names.client();
     let mut requests = vec![client_create(&client, &names.lastname(0))];
@@ -135,7 +136,7 @@ fn hot_client(names: &mut Names<'_>) -> Vec<Step> {
     send(requests)
 }
 
-/// Many updates of one loan.
+/// Sends many updates of one loan.
 fn hot_loan(names: &mut Names<'_>) -> Vec<Step> {
     let (client, loan) = (names.client(), names.loan(0));
     let mut requests = vec![
@@ -175,7 +176,7 @@ fn deleted(names: &mut Names<'_>) -> Vec<Step> {
     send(requests)
 }
 
-/// Operations that Fineract refuses, and their dependents.
+/// Sends operations that Fineract refuses, and their dependents.
 fn refused(names: &mut Names<'_>) -> Vec<Step> {
     let (client, loan) = (names.client(), names.loan(0));
     let mut requests = vec![client_create(&client, &names.lastname(0))];
@@ -185,12 +186,12 @@ fn refused(names: &mut Names<'_>) -> Vec<Step> {
             requests = vec![client_create_too_early(&client)];
             requests.push(loan_create(&loan, &client, SINGLE));
         }
-        // A second client with the same id: its failure has no dependents, so the loan continues.
+        // A second create of the same client fails. That failure has no dependents, so the loan continues.
         1 => {
             requests.push(client_create(&client, &names.lastname(1)));
             requests.push(loan_create(&loan, &client, SINGLE));
         }
-        // The loan is older than its client.
+        // The loan was submitted before the activation of its client.
         2 => requests.push(loan_create_too_early(&loan, &client)),
         // Two approvals: the second one fails, and the disbursement fails as its dependent.
         _ => {
@@ -204,7 +205,7 @@ fn refused(names: &mut Names<'_>) -> Vec<Step> {
     send(requests)
 }
 
-/// Disbursements that Fineract itself would execute twice. Only the guard prevents this.
+/// Sends disbursements that Fineract itself would execute twice. Only the gateway's guard prevents this.
 fn paid_twice(names: &mut Names<'_>) -> Vec<Step> {
     let (client, loan) = (names.client(), names.loan(0));
     let amount = names.rng.bool().then_some(70_000);
@@ -238,7 +239,8 @@ pub(super) fn repaid_in_parts(names: &mut Names<'_>) -> Vec<Request> {
     requests
 }
 
-/// Approved, undone, approved again; disbursed, undone, disbursed again.
+/// A loan is approved and its approval undone. It may then be approved and disbursed again, and its disbursement
+/// undone.
 fn undone(names: &mut Names<'_>) -> Vec<Step> {
     let (client, loan, lender) = (names.client(), names.loan(0), names.lender());
     let mut requests = vec![
@@ -258,7 +260,7 @@ fn undone(names: &mut Names<'_>) -> Vec<Step> {
     send(requests)
 }
 
-/// Rejected or withdrawn. The operations after that are refused.
+/// A loan is rejected or withdrawn. The operations after that are refused.
 fn turned_away(names: &mut Names<'_>) -> Vec<Step> {
     let (client, loan, lender) = (names.client(), names.loan(0), names.lender());
     let end = if names.rng.bool() {

@@ -16,7 +16,7 @@ use fineract_gateway::{points::Injection, store};
 use private_postgres::Options;
 use sqlx::postgres::PgPoolOptions;
 
-/// The number of keys of the transactions API that the callers use, `key-0` and so on. Each may be used 300 times a
+/// The number of keys of the transactions API that the callers use, `key-0` and so on. Each key may be used 300 times a
 /// minute.
 pub(super) const API_KEYS: u8 = 12;
 /// The headers that identify the bulk client.
@@ -38,14 +38,15 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The pause before the next request.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// The gateways' lease. This and the settings below make a round short: they wait seconds where production waits
-/// minutes.
+/// The lease of the gateways. The lease and the settings below make a round short: gateways wait seconds here, and
+/// minutes in production.
 pub(super) const LEASE: Duration = Duration::from_secs(3);
 const SETTINGS: [(&str, &str); 6] = [
     ("FINERACT_TIMEOUT_SECONDS", "2"),
     ("FINERACT_STUCK_AFTER_SECONDS", "3"),
     ("FINERACT_MAX_IN_FLIGHT", "8"),
-    // Longer than the longest backoffs until a key that is stuck after an outage has been tried three times.
+    // This is so long that a key that is stuck after an outage is tried three times before its operation is parked,
+    // even with the longest backoffs.
     ("RETRY_PARK_AFTER_SECONDS", "20"),
     ("WORKER_LEASE_SECONDS", "3"),
     ("SHUTDOWN_GRACE_SECONDS", "10"),
@@ -117,15 +118,16 @@ impl System {
         })
     }
 
-    /// Starts the gateways that are dead and restarts those that need it: with a new injection, with a pending one from
-    /// the round before, or with a log through a pipe (the first `piped` gateways). Returns when all accept operations.
+    /// Starts the gateways that are dead. Restarts gateways that get a new injection, have a pending injection of the
+    /// round before, or have had a log through a pipe. `piped` gateways get a log through a pipe. Returns when all
+    /// gateways accept operations.
     pub(super) async fn start_gateways(
         &self,
         injections: &[Option<Injection>],
         piped: usize,
     ) -> anyhow::Result<()> {
-        // Gateways without an injection come first and get the pipes, because whether an injection was performed is
-        // read from a log file.
+        // Whether an injection was performed is read from a log file. So the gateways without an injection come first
+        // and get the pipes.
         let mut gateways: Vec<_> = self.gateways.iter().zip(injections).collect();
         gateways.sort_by_key(|(_, injection)| injection.is_some());
         for (number, (gateway, injection)) in gateways.into_iter().enumerate() {
@@ -142,7 +144,7 @@ impl System {
         self.until_ready().await
     }
 
-    /// Another gateway on the same database, not yet started, with these settings in place of those of the others.
+    /// An additional gateway on the same database, not yet started. These settings replace those of the other gateways.
     pub(super) async fn gateway_with(&self, others: &[(&str, String)]) -> anyhow::Result<Gateway> {
         let is_other = |name: &str| others.iter().any(|(other, _)| *other == name);
         let same = self.settings.iter().filter(|(name, _)| !is_other(name));
@@ -170,7 +172,7 @@ impl System {
         Ok(())
     }
 
-    /// The URLs that a gateway must answer in any case but does not: track for an unknown id, and the list of parked
+    /// The URLs that a gateway does not answer although it must: track for an unknown id, and the list of parked
     /// operations. Restarts a gateway that does not answer, so that the records can be read.
     pub(super) async fn unanswered(&self) -> anyhow::Result<Vec<String>> {
         let mut unanswered = Vec::new();
@@ -194,7 +196,8 @@ impl System {
         Ok(unanswered)
     }
 
-    /// Asks the gateways in turn to end or release a hold. Returns whether nothing is left to release.
+    /// Asks the gateways one after the other to end the hold or to release operations. Returns whether nothing is left
+    /// to release.
     pub(super) async fn release(&self, action: &str, body: &Value) -> anyhow::Result<bool> {
         for gateway in &self.gateways {
             let url = format!("http://{}/fineract/hold/{action}", gateway.address);
@@ -202,7 +205,7 @@ impl System {
             let Ok(answer) = request.json(body).send().await else {
                 continue;
             };
-            // An earlier request whose answer was lost may have ended the hold.
+            // An earlier request may have ended the hold although its answer was lost.
             if answer.status() == StatusCode::CONFLICT {
                 return Ok(true);
             }

@@ -14,7 +14,7 @@ use super::{
 /// How often a fault was tried, and how often it hit.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Tried {
-    /// The number of rounds that tried it.
+    /// The number of rounds that tried the fault.
     pub(super) rounds: u64,
     /// The number of hits.
     pub(super) hits: u64,

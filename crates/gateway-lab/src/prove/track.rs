@@ -24,11 +24,11 @@ pub(super) enum Tracked {
     NotEnded,
     /// No gateway knows the operation (404).
     Unknown,
-    /// The result, word for word.
+    /// The body with the result, unchanged.
     Ended(String),
 }
 
-/// Reads a result again, at the end of the run.
+/// Reads the result of an operation again, at the end of the run.
 pub(super) async fn read_again(
     system: &System,
     operation: &mut Accepted,
@@ -88,7 +88,7 @@ pub(super) async fn track(
     }
 }
 
-/// The status of an operation with this result.
+/// The status of an operation for which track returned this result.
 pub(super) fn ended(reading: &str) -> Status {
     let body: Value = serde_json::from_str(reading).unwrap_or_default();
     if body.get("status").and_then(Value::as_str) == Some("success") {

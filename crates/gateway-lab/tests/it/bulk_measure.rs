@@ -1,4 +1,4 @@
-//! `bulk-measure` on a gateway before a sandbox: the demo's.
+//! Runs `bulk-measure` against the gateway and the sandbox of the demo.
 
 use std::process::Stdio;
 
@@ -27,12 +27,12 @@ async fn a_batch_that_is_measured_is_consistent_to_its_end() {
         .stdout(Stdio::piped())
         .spawn()
         .expect("the binary runs");
-    let stdout = demo.stdout.take().expect("its output");
+    let stdout = demo.stdout.take().expect("the demo's output is piped");
     let mut lines = BufReader::new(stdout).lines();
     let shown = timeout(DEADLINE, read_until(&mut lines, "Ctrl-C"))
         .await
-        .expect("it is up in time");
-    let pid = demo.id().expect("it runs").to_string();
+        .expect("the demo has started in time");
+    let pid = demo.id().expect("the demo runs").to_string();
     let url = place(&shown, "Gateway");
     let arguments = ["bulk-measure", "202", "--url", url, "--pid", &pid];
     let Ended {

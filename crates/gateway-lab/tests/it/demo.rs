@@ -1,4 +1,5 @@
-//! `demo` shows every operation, says how it went by its exit code, and leaves nothing behind.
+//! `demo` shows every operation, returns an exit code that tells whether all was as expected, and leaves nothing
+//! behind.
 
 use fineract_gateway::domain::OperationType;
 use fineract_gateway::tls::http_client;
@@ -17,10 +18,10 @@ use crate::{
     eventually::DEADLINE,
 };
 
-/// Port 8080 belongs to whoever works on this machine.
+/// The demo must use a free port. Port 8080 may be in use on the machine that runs the tests.
 pub(crate) const ANYWHERE: [&str; 3] = ["demo", "--listen", "127.0.0.1:0"];
 
-/// The ready-made lines, in their order, and what a GET with the demo's secrets is answered.
+/// The `curl` lines that the demo prints, in order: a part of the URL, and the status of a GET with the demo's secrets.
 const WHAT_TO_TRY: [(&str, u16); 6] = [
     ("operate", 405),
     ("track", 200),
@@ -91,11 +92,11 @@ async fn it_stays_up_with_lines_that_work_until_a_signal() {
             .stdout(std::process::Stdio::piped())
             .spawn()
             .expect("the binary runs");
-        let stdout = demo.stdout.take().expect("its output");
+        let stdout = demo.stdout.take().expect("the demo's output is piped");
         let mut lines = BufReader::new(stdout).lines();
         let shown = timeout(DEADLINE, read_until(&mut lines, "Ctrl-C"))
             .await
-            .expect("it is up in time");
+            .expect("the demo has started in time");
 
         let client = http_client().no_proxy().build().expect("a client");
         let urls: Vec<_> = shown
@@ -115,10 +116,12 @@ async fn it_stays_up_with_lines_that_work_until_a_signal() {
         }
         assert_eq!(urls.len(), WHAT_TO_TRY.len(), "{shown}");
 
-        let pid = demo.id().expect("it runs").to_string();
+        let pid = demo.id().expect("the demo runs").to_string();
         let sent = Command::new("kill").args(["-s", signal, &pid]).status();
         assert!(sent.await.expect("kill runs").success());
-        let ended = timeout(DEADLINE, demo.wait()).await.expect("it ends");
+        let ended = timeout(DEADLINE, demo.wait())
+            .await
+            .expect("the demo ends after the signal");
         assert_eq!(ended.expect("a status").code(), Some(0), "{signal}");
         assert!(is_empty(&folder), "{signal}");
         let api = place(&shown, "Gateway");
@@ -179,7 +182,7 @@ async fn a_fresh_fineract() -> ServedSandbox {
     serving.expect("a free port")
 }
 
-/// Makes a product, as a user of Fineract.
+/// Creates a product as a user of Fineract.
 async fn make_product(sandbox: &ServedSandbox, product: &Value) {
     let client = http_client().no_proxy().build().expect("a client");
     let request = client
@@ -210,7 +213,7 @@ pub(crate) async fn read_until(lines: &mut Lines<BufReader<ChildStdout>>, text: 
     read
 }
 
-/// The address that the demo shows under that name.
+/// The address or path that the demo shows under this name.
 pub(crate) fn place<'a>(stdout: &'a str, name: &str) -> &'a str {
     let line = stdout
         .lines()

@@ -1,10 +1,10 @@
-//! The lab's commands, as processes.
+//! Tests that run the lab's commands as processes.
 #![expect(
     clippy::expect_used,
     reason = "helpers of tests are not #[test] functions themselves"
 )]
 
-/// The program whose commands are run.
+/// The program that the tests run.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_gateway-lab");
 
 mod bulk_measure;

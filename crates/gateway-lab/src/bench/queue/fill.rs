@@ -1,5 +1,5 @@
-//! Writes operations into the database as acceptance and completion would, in one statement. Their ids derive from
-//! their numbers.
+//! Writes many operations into the database in one statement, with the rows that acceptance and completion would write.
+//! The id of an operation is computed from its number.
 
 use anyhow::Context as _;
 
@@ -85,7 +85,7 @@ impl Queue {
         .context(ACTION)
     }
 
-    /// Puts every operation on hold that has not ended. Returns their number.
+    /// Puts on hold every operation that has not ended. Returns the number of these operations.
     pub(in crate::bench) async fn hold_all(&self) -> anyhow::Result<u64> {
         let put_on_hold =
             sqlx::query!("UPDATE operation SET on_hold = true WHERE ended_at IS NULL")
@@ -95,7 +95,7 @@ impl Queue {
         Ok(put_on_hold.rows_affected())
     }
 
-    /// Releases up to `count` operations. Returns how many it has released.
+    /// Releases up to `count` operations. Returns the number of released operations.
     pub(in crate::bench) async fn release(&self, count: i64) -> anyhow::Result<u64> {
         let released = sqlx::query!(
             "UPDATE operation SET on_hold = false

@@ -6,7 +6,7 @@ use fineract_gateway::domain::{OperationId, OperationType, TrackingId};
 use super::Queue;
 
 impl Queue {
-    /// Up to `count` random operations from a percentage of the table's pages.
+    /// Up to `count` random operations. They are drawn from `percent` per cent of the table's pages.
     pub(in crate::bench) async fn draw(
         &self,
         percent: f32,
@@ -84,8 +84,8 @@ impl Queue {
         .context("measure rows")
     }
 
-    /// The size of the whole database in bytes, and that of what must stay small however many operations have ended:
-    /// lane entries and the indexes of due operations.
+    /// Two sizes in bytes: of the whole database, and of the lane entries together with the indexes of due operations.
+    /// The second size must stay small even if many operations have ended.
     pub(in crate::bench) async fn sizes(&self) -> anyhow::Result<(i64, i64)> {
         let sizes = sqlx::query!(
             "SELECT pg_database_size(current_database()) AS \"all!\",

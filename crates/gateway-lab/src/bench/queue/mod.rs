@@ -39,8 +39,8 @@ impl Queue {
             .context("run a statement of the bench")
     }
 
-    /// Opens a transaction that stays open until it is dropped, as that of `pg_dump` does. Postgres does not remove
-    /// rows that are visible to it.
+    /// Opens a transaction that stays open until it is dropped, like the transaction of `pg_dump`. Until then, Postgres
+    /// removes no row that this transaction can see.
     pub(super) async fn open_long_transaction(
         &self,
     ) -> anyhow::Result<Transaction<'static, Postgres>> {

@@ -11,7 +11,8 @@ async fn what_ended_beside_it_makes_no_claim_dear(pool: PgPool) {
     let few = limits(32);
     let queue = Queue::new(pool);
     queue.fill_due(all.count).await.unwrap();
-    // A claim looks at operations again that have become due within the last second.
+    // A claim also searches again among the operations that became due within the last second. The update below
+    // excludes such operations.
     queue
         .run("UPDATE operation SET due_at = now() - interval '1 minute'")
         .await
@@ -25,12 +26,15 @@ async fn what_ended_beside_it_makes_no_claim_dear(pool: PgPool) {
         .await
         .unwrap();
 
-    // A new worker's first claim steps over all dead rows.
+    // The first claim of a new worker has to skip all dead rows.
     let worker = queue.claims();
     let whole = worker.explain_claim(&few).await.unwrap().buffers;
-    assert!(whole > 100, "{whole}: the transaction holds nothing back");
+    assert!(
+        whole > 100,
+        "{whole} buffers: the open transaction keeps no dead rows"
+    );
     assert_eq!(worker.claim(&few).await.unwrap(), 0);
     let next = worker.explain_claim(&few).await.unwrap().buffers;
-    assert!(next < 20, "{next}");
+    assert!(next < 20, "{next} buffers");
     drop(long);
 }

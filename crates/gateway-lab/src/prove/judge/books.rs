@@ -8,53 +8,53 @@ use fineract_gateway::domain::{Amount, OperationId, OperationType, TrackingId};
 /// All records of a round.
 #[derive(Clone, Debug, Default)]
 pub(in crate::prove) struct Books {
-    /// The accepted operations in the order of the answers, each with what track reports of it.
+    /// The accepted operations in the order of the answers, each with the result that track reports.
     pub(in crate::prove) operations: Vec<Accepted>,
     /// Every effect in Fineract, in the order of execution.
     pub(in crate::prove) ledger: Vec<Effect>,
-    /// The URLs that a gateway did not answer although all disturbances had ended.
+    /// The URLs that a gateway did not answer after all disturbances had ended.
     pub(in crate::prove) unanswered: Vec<String>,
     /// The attempts that were begun while everything was on hold.
     pub(in crate::prove) sent_on_hold: Vec<String>,
-    /// The clients and loans at the end of the round, by lane. A deleted one has no entry.
+    /// The clients and loans at the end of the round, by lane. A deleted client or loan has no entry.
     pub(in crate::prove) resources: HashMap<String, Resource>,
 }
 
 /// An accepted operation.
 #[derive(Clone, Debug)]
 pub(in crate::prove) struct Accepted {
-    /// The `Idempotency-Key` with which the caller sent it; a name made from batch and row, if it is a row of a batch.
+    /// The `Idempotency-Key` of the caller's request. For a row of a batch: a name made from the batch and the row.
     pub(in crate::prove) caller_key: String,
     /// The operation type.
     pub(in crate::prove) operation_type: OperationType,
-    /// The lane that it writes.
+    /// The lane that the operation writes.
     pub(in crate::prove) lane: String,
-    /// The lane that it reads.
+    /// The lane that the operation reads.
     pub(in crate::prove) reads: Option<String>,
-    /// What Fineract must contain after its effect: a client's last name, or a loan's principal. `None` if this is not
-    /// compared.
+    /// What Fineract must contain after the operation's effect: a client's last name, or a loan's principal. `None` if
+    /// this is not compared.
     pub(in crate::prove) value: Option<String>,
     /// The amount to disburse or repay, if the request has one.
     pub(in crate::prove) amount: Option<Amount>,
-    /// The operation that it replaces, if it comes from a retry of all failed rows.
+    /// The operation that this operation replaces, if this operation comes from a retry of all failed rows.
     pub(in crate::prove) replaces: Option<OperationId>,
-    /// When it was first sent, counted from the start of the round.
+    /// When the operation was first sent, counted from the start of the round.
     pub(in crate::prove) sent_at: Duration,
     /// When the caller received the first acceptance, counted from the start of the round.
     pub(in crate::prove) acknowledged_at: Duration,
-    /// When a caller first read its failure, counted from the start of the round.
+    /// When a caller first read the operation's failure, counted from the start of the round.
     pub(in crate::prove) failure_read_at: Option<Duration>,
-    /// The tracking ids in the answers to its `Idempotency-Key`. There must be only one.
+    /// The tracking ids in the answers to the caller's `Idempotency-Key`. There must be only one.
     pub(in crate::prove) tracking_ids: Vec<TrackingId>,
-    /// Its status at the end of the round.
+    /// The status of the operation at the end of the round.
     pub(in crate::prove) status: Status,
-    /// Why it failed: the gateway's own code, or Fineract's first one.
+    /// Why the operation failed: the gateway's own code, or the first code in Fineract's answer.
     pub(in crate::prove) code: Option<String>,
-    /// Whether a card of the round may cause the gateway to park it.
+    /// Whether a card of the round may cause the gateway to park the operation.
     pub(in crate::prove) may_be_parked: bool,
-    /// Every answer of track since its end, word for word.
+    /// Every answer of track since the operation's end, unchanged.
     pub(in crate::prove) readings: Vec<String>,
-    /// The statuses that the transactions API reported, without immediate repetitions.
+    /// The statuses that the transactions API reported. A status that is reported several times in a row appears once.
     pub(in crate::prove) transaction_statuses: Vec<String>,
 }
 
@@ -63,9 +63,9 @@ pub(in crate::prove) struct Accepted {
 pub(in crate::prove) enum Status {
     /// No gateway knows the operation.
     Missing,
-    /// It has not ended, and is not parked.
+    /// The operation has not ended, and is not parked.
     Open,
-    /// It is parked.
+    /// The operation is parked.
     Parked {
         /// The reason code.
         reason_code: String,
@@ -82,9 +82,9 @@ pub(in crate::prove) enum Status {
 /// One effect in Fineract.
 #[derive(Clone, Debug)]
 pub(in crate::prove) struct Effect {
-    /// Its number in the order of execution.
+    /// The number of the effect in the order of execution.
     pub(in crate::prove) seq: i64,
-    /// The operation type with this effect. `None` for an effect that only another writer can cause.
+    /// The operation type with this effect. `None` for an effect that only the back office can cause.
     pub(in crate::prove) operation_type: Option<OperationType>,
     /// The lane of the client or loan.
     pub(in crate::prove) lane: String,
@@ -105,11 +105,11 @@ pub(in crate::prove) struct Resource {
     pub(in crate::prove) approved: Option<Amount>,
 }
 
-/// The prefix of the idempotency keys of other writers.
+/// The prefix of the idempotency keys that the back office uses.
 pub(in crate::prove) const OTHER_WRITER: &str = "other-";
 
 impl Accepted {
-    /// An operation that was sent and accepted at these times, with no status yet.
+    /// An accepted operation with these times, without a final status yet.
     pub(in crate::prove) fn new(
         caller_key: String,
         request: &Request,
@@ -137,24 +137,24 @@ impl Accepted {
         }
     }
 
-    /// The id in the first answer.
+    /// The operation id in the first answer.
     pub(in crate::prove) fn id(&self) -> Option<OperationId> {
         self.tracking_ids.first().map(|tracking_id| tracking_id.id)
     }
 
-    /// The name in reports.
+    /// The operation's name in reports.
     pub(super) fn name(&self) -> String {
         let id = self.tracking_ids.first();
         id.map_or_else(|| self.caller_key.clone(), ToString::to_string)
     }
 
-    /// Whether its acceptance was received before the other one was sent. Then it must be before the other one in every
-    /// lane.
+    /// Whether this operation's acceptance was received before the other operation was sent. If so, this operation must
+    /// be first in every lane that both share.
     pub(super) fn is_before(&self, other: &Self) -> bool {
         self.acknowledged_at < other.sent_at
     }
 
-    /// Whether both have an entry in the same lane and at least one of them writes this lane.
+    /// Whether the two operations have entries in the same lane, and at least one of them writes that lane.
     pub(super) fn shares_a_lane(&self, other: &Self) -> bool {
         self.lane == other.lane
             || self.reads.as_ref() == Some(&other.lane)
@@ -163,13 +163,13 @@ impl Accepted {
 }
 
 impl Effect {
-    /// The operation whose idempotency key `<uuid>-<k>` the command had. `None` for the key of another writer.
+    /// The operation to whose idempotency key `<uuid>-<k>` the effect belongs. `None` for a key of another writer.
     pub(in crate::prove) fn operation(&self) -> Option<OperationId> {
         let (id, _) = self.key.rsplit_once('-')?;
         id.parse().ok().map(OperationId)
     }
 
-    /// Whether another writer caused it.
+    /// Whether another writer caused the effect.
     pub(super) fn is_by_other_writer(&self) -> bool {
         self.key.starts_with(OTHER_WRITER)
     }

@@ -1,4 +1,4 @@
-//! The rules about effects: compares what each operation did in Fineract with what track reports.
+//! The rules about effects: compares the effects of each operation in Fineract with the result that track reports.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,7 +7,8 @@ use rust_decimal::Decimal;
 use super::{Accepted, Books, Effect, Rule, Status, Violation};
 use fineract_gateway::domain::{OperationId, OperationType};
 
-/// A success has exactly one effect, with the requested values. A failure has none. No operation has two.
+/// The violations of one operation: a success must have exactly one effect, with the requested values. A failure must
+/// have no effect. No operation may have two effects.
 pub(super) fn of_operation(books: &Books, operation: &Accepted) -> Vec<Violation> {
     let mut violations = Vec::new();
     let mut object = |rule, detail: String| {
@@ -86,7 +87,7 @@ fn is_absent(books: &Books, operation: &Accepted) -> bool {
         })
 }
 
-/// Effects that belong neither to an accepted operation nor to another writer.
+/// A violation for each effect that belongs neither to an accepted operation nor to another writer.
 pub(super) fn without_operation(books: &Books) -> Vec<Violation> {
     let accepted: HashSet<OperationId> = books
         .operations
@@ -106,7 +107,7 @@ pub(super) fn without_operation(books: &Books) -> Vec<Violation> {
         .collect()
 }
 
-/// At the end, Fineract must show the values of the last effect on each client and loan.
+/// A violation for each client or loan for which Fineract does not show the values of the last effect at the end.
 pub(super) fn different_at_the_end(books: &Books) -> Vec<Violation> {
     let mut last: HashMap<&str, &Effect> = HashMap::new();
     for effect in &books.ledger {
@@ -149,7 +150,8 @@ pub(super) fn different_at_the_end(books: &Books) -> Vec<Violation> {
         .collect()
 }
 
-/// Disbursements by the gateway beyond the approved principal. Disbursements by others count, but are no violations.
+/// A violation for each disbursement by the gateway beyond the approved principal. Disbursements by other writers are
+/// added to the sum, but are no violations themselves.
 pub(super) fn overpaid(books: &Books) -> Vec<Violation> {
     let mut paid: HashMap<&str, Decimal> = HashMap::new();
     let mut violations = Vec::new();

@@ -3,15 +3,15 @@
 use super::{Accepted, Books, Rule, Status, Violation};
 use fineract_gateway::domain::OperationType;
 
-/// The codes with which a `CLIENT_CREATE` fails because the client already exists; such a failure does not fail its
-/// dependents. The second is the code of a conflict: a create fails with it only after the gateway has found that
+/// The codes with which a `CLIENT_CREATE` fails because the client already exists. The dependents of such a failure do
+/// not fail. The second code is the code of a conflict: a create fails with it only after the gateway has found that
 /// another writer had created the client.
 const CLIENT_EXISTS: [&str; 2] = [
     "error.msg.client.duplicate.externalId",
     "error.msg.platform.service.lock.conflict",
 ];
 
-/// Operations that have not ended, are not parked, and do not wait behind a parked operation.
+/// A violation for each operation that has not ended, is not parked, and does not wait behind a parked operation.
 pub(super) fn lost(books: &Books) -> Vec<Violation> {
     let mut parked: Vec<&Accepted> = books
         .operations
@@ -44,7 +44,7 @@ pub(super) fn lost(books: &Books) -> Vec<Violation> {
         .collect()
 }
 
-/// Effects in a lane that were executed in another order than that of acceptance.
+/// A violation for effects in a lane that were executed in another order than the operations were accepted.
 pub(super) fn out_of_order(books: &Books) -> Vec<Violation> {
     let mut violations = Vec::new();
     for (earlier, later) in pairs(books) {
@@ -63,8 +63,8 @@ pub(super) fn out_of_order(books: &Books) -> Vec<Violation> {
     violations
 }
 
-/// Operations that succeeded although they depend on a failed one and were accepted before any caller had read the
-/// failure.
+/// A violation for each operation that succeeded although it depends on a failed operation. Operations that were
+/// accepted after a caller had read the failure do not count.
 pub(super) fn succeeded_dependents(books: &Books) -> Vec<Violation> {
     pairs(books)
         .filter(|(earlier, later)| {
@@ -81,8 +81,8 @@ pub(super) fn succeeded_dependents(books: &Books) -> Vec<Violation> {
         .collect()
 }
 
-/// Whether the later operation is a create, or may be behind another create, so that it does not depend on the earlier
-/// one.
+/// Whether the later operation is a create, or may be behind another create. Then the later operation does not depend
+/// on the earlier one.
 fn depends_on_another_create(books: &Books, earlier: &Accepted, later: &Accepted) -> bool {
     books.operations.iter().any(|create| {
         create.operation_type.is_create()
@@ -93,7 +93,7 @@ fn depends_on_another_create(books: &Books, earlier: &Accepted, later: &Accepted
     })
 }
 
-/// A create that failed as a dependent although nothing failed in a lane that it reads.
+/// A violation for a create that failed as a dependent although nothing failed in the lane that the create reads.
 pub(super) fn create_failed_as_dependent(books: &Books, operation: &Accepted) -> Option<Violation> {
     let code = operation.code.as_deref()?;
     let is_dependent =
@@ -106,7 +106,7 @@ pub(super) fn create_failed_as_dependent(books: &Books, operation: &Accepted) ->
         .then(|| Violation::of(Rule::CreatesAreIndependent, operation, code))
 }
 
-/// Whether a caller had read the failure, or that of one of its dependents, before the later operation was accepted.
+/// Whether a caller had read the failure, or the failure of a dependent, before the later operation was accepted.
 fn failure_was_read(books: &Books, earlier: &Accepted, later: &Accepted) -> bool {
     books
         .operations
@@ -141,7 +141,7 @@ fn fails_dependents(operation: &Accepted) -> bool {
     }
 }
 
-/// All pairs of operations that share a lane and of which one was accepted before the other was sent.
+/// All pairs of operations that share a lane, if the earlier one was accepted before the later one was sent.
 fn pairs(books: &Books) -> impl Iterator<Item = (&Accepted, &Accepted)> {
     books.operations.iter().flat_map(|earlier| {
         books

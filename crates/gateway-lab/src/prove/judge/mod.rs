@@ -1,4 +1,5 @@
-//! The judge compares the records of a round and reports violations. It is pure, and does not know what the round did.
+//! The judge compares the records of a round and reports violations. It does no I/O, and does not know the round's
+//! plan.
 
 mod books;
 mod effects;
@@ -15,7 +16,7 @@ pub(super) use self::books::{Accepted, Books, Effect, OTHER_WRITER, Resource, St
 /// A rule that every round must satisfy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Rule {
-    /// An accepted operation ends, is parked, or waits behind a parked one.
+    /// An accepted operation ends, is parked, or waits behind a parked operation.
     NothingIsLost,
     /// An operation is parked only if a card of the round justifies it.
     ParkedForCause,
@@ -35,7 +36,7 @@ pub(super) enum Rule {
     DependentsFail,
     /// The gateway never disburses more than was approved.
     NotOverpaid,
-    /// An end never changes.
+    /// The end of an operation never changes.
     EndsAreFinal,
     /// One `Idempotency-Key` of a caller creates only one operation.
     OneOperationPerKey,
@@ -43,11 +44,11 @@ pub(super) enum Rule {
     ReportedEndIsFinal,
     /// A retry of all failed rows does not run operations that were cancelled or expired.
     StoppedStaysStopped,
-    /// A create does not fail because of a failure before it in the lane that it writes.
+    /// A create does not fail because of an earlier failure in the lane that the create writes.
     CreatesAreIndependent,
-    /// Every gateway answers once all disturbances have ended.
+    /// Every gateway answers after all disturbances have ended.
     GatewaysAnswer,
-    /// A gateway sends nothing to a Fineract other than the one whose numbers the database contains.
+    /// A gateway sends nothing to a Fineract if the numbers in the database belong to another Fineract.
     OneFineract,
     /// No attempt is begun while everything is on hold.
     HoldsAreKept,
@@ -102,7 +103,7 @@ impl fmt::Display for Rule {
     }
 }
 
-/// The violation for effects in the second Fineract, if there are any.
+/// A violation if the second Fineract of the card `OtherFineract` has effects.
 pub(super) fn sent_elsewhere(effects: usize) -> Option<Violation> {
     (effects > 0).then(|| Violation {
         rule: Rule::OneFineract,
@@ -168,7 +169,7 @@ pub(super) fn judge(books: &Books) -> Vec<Violation> {
     violations
 }
 
-/// Whether every operation has ended, is parked, or waits behind a parked one.
+/// Whether every operation has ended, is parked, or waits behind a parked operation.
 pub(super) fn is_quiescent(books: &Books) -> bool {
     lanes::lost(books).is_empty()
 }
@@ -180,7 +181,7 @@ fn one_operation(operation: &Accepted) -> Option<Violation> {
     Some(Violation::of(Rule::OneOperationPerKey, operation, detail))
 }
 
-/// All readings of an end must be identical.
+/// A violation if the readings of the operation's end are not all identical.
 pub(super) fn final_end(operation: &Accepted) -> Option<Violation> {
     let first = operation.readings.first()?;
     let other = operation

@@ -5,7 +5,7 @@ use super::{Accepted, Books, Rule, Violation};
 /// The gateway's codes for operations that were cancelled or expired, and for their dependents.
 const STOPPED: [&str; 3] = ["cancelled", "expired", "behind_stopped"];
 
-/// An operation that replaces a cancelled or expired one although the retry did not name that row.
+/// A violation if the operation replaces a cancelled or expired operation although the retry did not name its row.
 pub(super) fn retried_unnamed(books: &Books, operation: &Accepted) -> Option<Violation> {
     let id = operation.replaces?;
     let stopped = books

@@ -3,12 +3,11 @@
 use super::{Accepted, Rule, Status, Violation};
 
 /// The final statuses of document 003 for a success.
-///
 const GOOD: [&str; 2] = ["success", "paid_full"];
 /// The final statuses of document 003 for a failure.
 const BAD: [&str; 5] = ["canceled", "declined", "rejected", "failed", "expired"];
 
-/// A reported end that is followed by another status, or differs from the operation's end.
+/// A violation if a reported end is followed by another status, or differs from the operation's end.
 pub(super) fn changed_end(operation: &Accepted) -> Option<Violation> {
     let is_end = |word: &String| GOOD.contains(&word.as_str()) || BAD.contains(&word.as_str());
     let first = operation.transaction_statuses.iter().position(is_end)?;

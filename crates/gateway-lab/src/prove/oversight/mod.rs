@@ -20,28 +20,28 @@ pub(in crate::prove) struct Oversight {
     pool: PgPool,
 }
 
-/// The row of an operation, as far as `prove` needs it.
+/// The columns of an operation that `prove` needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::prove) struct OperationRow {
-    /// The operation.
+    /// The id of the operation.
     pub(in crate::prove) id: OperationId,
-    /// Its state.
+    /// The state of the operation.
     pub(in crate::prove) state: State,
     /// The reason code of a parked, blocked or retried operation.
     pub(in crate::prove) reason_code: Option<String>,
-    /// Why it failed: the gateway's own code, or Fineract's first one.
+    /// Why the operation failed: the gateway's own code, or the first code in Fineract's answer.
     pub(in crate::prove) code: Option<String>,
-    /// The time from its acceptance to its end.
+    /// The time from the operation's acceptance to its end.
     pub(in crate::prove) took: Option<Duration>,
 }
 
 impl Oversight {
-    /// Uses this pool.
+    /// Direct access through this pool.
     pub(in crate::prove) fn new(pool: PgPool) -> Self {
         Self { pool }
     }
 
-    /// The rows of these operations, without those that do not exist.
+    /// The rows of these operations. An id without an operation has no row.
     pub(in crate::prove) async fn operations(
         &self,
         ids: &[OperationId],
@@ -88,8 +88,8 @@ impl Oversight {
         .await.context("read attempts")
     }
 
-    /// Whether all operations of a type with an attempt that has had no answer for a second have been sent under
-    /// another key since, and there is such an operation.
+    /// Looks at the operations of a type that have not ended and whose attempt has had no answer for a second. Returns
+    /// `true` if there is such an operation, and all of them have since been sent under a later key.
     pub(in crate::prove) async fn continued_under_next_key(
         &self,
         operation_type: OperationType,
@@ -122,8 +122,8 @@ impl Oversight {
         Ok(u64::try_from(count).unwrap_or_default())
     }
 
-    /// Begins a new epoch of Fineract's books, as an operator does who confirms that they have changed. Nothing may be
-    /// running.
+    /// Begins a new epoch of Fineract's books, as when an operator confirms that the books have changed. No operation
+    /// may run at that time.
     pub(in crate::prove) async fn begin_epoch(&self) -> anyhow::Result<()> {
         sqlx::query!("UPDATE books SET epoch = epoch + 1, began_at = now()")
             .execute(&self.pool)
@@ -144,13 +144,13 @@ impl Oversight {
         .context("look for a client's number")
     }
 
-    /// Puts everything on hold, and returns how many operations were not on hold before.
+    /// Puts everything on hold. Returns how many operations were not on hold before.
     pub(in crate::prove) async fn hold_all(&self) -> anyhow::Result<u64> {
         let covered = store::hold_all(&Pool::from(self.pool.clone()), "prove", "the judge").await?;
         Ok(covered.operations)
     }
 
-    /// The attempts of the last minutes that were begun while everything was on hold.
+    /// The attempts that were begun while everything was on hold. Only holds of the last five minutes count.
     pub(in crate::prove) async fn sent_on_hold(&self) -> anyhow::Result<Vec<String>> {
         sqlx::query_scalar!(
             r#"SELECT format('%s %s, attempt %s', o.type, o.id, a.number) AS "line!"
@@ -164,7 +164,7 @@ impl Oversight {
         .context("look for attempts during a hold")
     }
 
-    /// Terminates up to `count` random connections, and returns how many it has terminated.
+    /// Terminates up to `count` random connections. Returns the number of terminated connections.
     pub(in crate::prove) async fn terminate_backends(&self, count: i64) -> anyhow::Result<u64> {
         let terminated = sqlx::query_scalar!(
             "SELECT pg_terminate_backend(pid)

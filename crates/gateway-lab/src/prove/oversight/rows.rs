@@ -1,4 +1,4 @@
-//! Rows that `prove` locks like another session, or writes like a newer gateway.
+//! Rows that `prove` locks, as another session may do, or writes, as a newer gateway may do.
 
 use std::time::Duration;
 
@@ -9,7 +9,8 @@ use uuid::Uuid;
 
 use super::Oversight;
 
-/// The prefix of the planted clients and loans. It sorts before all others, so a gateway finds these rows first.
+/// The prefix of the names of the planted clients. It sorts before all other names, so a gateway finds these rows
+/// first.
 const PLANTED: &str = "0-planted-";
 /// A type that no gateway of the round knows.
 const UNKNOWN: &str = "LOAN_FORECLOSE";
@@ -33,8 +34,8 @@ struct Planted<'a> {
 }
 
 impl Oversight {
-    /// Locks up to `count` random rows for this time, as a forgotten `SELECT … FOR UPDATE` does. Returns how many it
-    /// has locked.
+    /// Locks up to `count` random rows for this time, like a forgotten `SELECT … FOR UPDATE`. Returns the number of
+    /// locked rows.
     pub(in crate::prove) async fn lock_rows(
         &self,
         target: LockTarget,
@@ -75,9 +76,9 @@ impl Oversight {
         Ok(locked)
     }
 
-    /// Plants operations as a newer gateway would leave them: complete rows of a type that is unknown here. One is due,
-    /// one has expired, one is parked, and one is the dependent of a failed operation. Returns how many operations it
-    /// has planted.
+    /// Plants operations as a newer gateway would leave them: complete rows of a type that no gateway of the round
+    /// knows. One is due, one has expired, one is parked, and one is the dependent of a failed operation. Returns the
+    /// number of operations of the unknown type.
     pub(in crate::prove) async fn plant_unknown(&self) -> anyhow::Result<u64> {
         const ACTION: &str = "plant operations";
         let mut transaction = self.pool.begin().await.context(ACTION)?;
@@ -137,8 +138,8 @@ impl Oversight {
     }
 }
 
-/// Plants a lane with one member. If `failed_by` is given, this operation failed at the first position, and the member
-/// is its dependent.
+/// Plants a lane with one operation that has not ended. If `failed_by` is given, the operation with this id has failed
+/// at the first position of the lane, and the other operation is its dependent.
 async fn plant_lane(
     connection: &mut PgConnection,
     lane: &str,

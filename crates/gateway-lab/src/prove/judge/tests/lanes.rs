@@ -1,4 +1,4 @@
-//! Lost operations, the order of effects, and dependency failures.
+//! Tests about lost operations, the order of effects, and dependency failures.
 
 use super::*;
 
@@ -28,7 +28,7 @@ fn an_operation_behind_a_parked_one_is_not_lost() {
             books.resources.get_mut(CLIENT).unwrap().value = "Rao".to_owned();
         })
     };
-    // The client's update waits too, behind the loan that reads the client's lane.
+    // The update of the client waits too, because the `LOAN_CREATE` before it reads the lane of the client.
     assert_eq!(behind(true), []);
     assert_eq!(behind(false), [Rule::ParkedForCause]);
 }
@@ -45,9 +45,9 @@ fn a_wrong_order_is_found() {
     assert_eq!(swapped(2, 3), [Rule::OrderOfAcceptance]);
     // A `LOAN_CREATE` reads the lane of its client, so a later update of the client must take effect after it.
     assert_eq!(swapped(1, 4), [Rule::OrderOfAcceptance]);
-    // A `LOAN_DISBURSE` does not read it.
+    // A `LOAN_DISBURSE` does not read the lane of the client.
     assert_eq!(swapped(3, 4), []);
-    // If it was sent before the other's acceptance was received, either order is allowed.
+    // The disbursement was sent before the acceptance of the approval was received. So both orders are allowed.
     assert_eq!(
         found(|books| {
             books.operations[3].sent_at = Duration::ZERO;
@@ -68,7 +68,7 @@ fn a_dependent_that_succeeds_is_found() {
     };
     assert_eq!(approval_failed(None), [Rule::DependentsFail]);
     assert_eq!(approval_failed(Some(10)), [Rule::DependentsFail]);
-    // A caller who has read the failure sends the next operation on purpose.
+    // If a caller had read the failure, a later operation does not depend on the failed one.
     assert_eq!(approval_failed(Some(8)), []);
     let client_failed = |code: &str| {
         found(|books| {

@@ -1,4 +1,4 @@
-//! Tests of the judge: each falsifies correct records and expects the violated rule.
+//! Tests of the judge. Each test changes correct records, and expects the judge to report the violated rule.
 
 mod lanes;
 mod transactions;
@@ -11,7 +11,7 @@ use super::*;
 use crate::prove::requests::Request;
 use fineract_gateway::domain::{Amount, OperationId, OperationType as Type, TrackingId};
 
-/// The n-th accepted operation, in this lane.
+/// The n-th accepted operation. It writes this lane.
 fn accepted(n: u32, operation_type: Type, lane: &str) -> Accepted {
     let tracking_id = TrackingId {
         operation_type,
@@ -46,7 +46,7 @@ fn rupees(amount: i64) -> Amount {
     Amount(amount.into())
 }
 
-/// The effect of an operation, under its first key.
+/// The effect of an operation, under its first idempotency key.
 fn effect(seq: i64, of: &Accepted) -> Effect {
     let id = of.id().unwrap().to_string();
     Effect {
@@ -104,7 +104,7 @@ fn parked() -> Status {
     }
 }
 
-/// The rules that the judge finds violated in the falsified records.
+/// The rules that the judge reports as violated after `doctor` has changed the correct records.
 fn found(doctor: impl FnOnce(&mut Books)) -> Vec<Rule> {
     let mut books = books();
     doctor(&mut books);
@@ -221,7 +221,7 @@ fn an_overpaid_loan_is_found() {
         })
     };
     assert_eq!(paid_again(None), [Rule::NotOverpaid]);
-    // What the back office pays is its own affair.
+    // A disbursement by the back office is no violation.
     assert_eq!(paid_again(Some("other-1")), []);
 }
 

@@ -1,4 +1,4 @@
-//! Reported statuses, stopped operations, independent creates, gateways that do not answer, and holds.
+//! Tests about reported statuses, stopped operations, independent creates, gateways that do not answer, and holds.
 
 use super::*;
 
@@ -16,7 +16,7 @@ fn a_reported_end_that_is_taken_back_is_found() {
         reported(&["pending", "expired", "success"]),
         [Rule::ReportedEndIsFinal]
     );
-    // It succeeded afterwards, and no later status was read.
+    // The operation succeeded after that, and no later status was read.
     assert_eq!(reported(&["canceled"]), [Rule::ReportedEndIsFinal]);
     assert_eq!(
         found(|books| {
