@@ -75,10 +75,20 @@ pub async fn connect(
 /// Migrates the schema to the version of this gateway.
 pub async fn migrate(pool: &Pool) -> Result<(), DatabaseProblem> {
     match MIGRATOR.run(pool.inner()).await {
-        Ok(()) => Ok(()),
+        Ok(()) => require_books(pool).await,
         Err(MigrateError::VersionMissing(_)) => Err(DatabaseProblem::Newer),
         Err(error) => Err(DatabaseProblem::Migration(Box::new(error))),
     }
+}
+
+/// Inserts the row of the table `books` if somebody has emptied all tables. Without this row no operation can be
+/// claimed.
+async fn require_books(pool: &Pool) -> Result<(), DatabaseProblem> {
+    sqlx::query!("INSERT INTO books DEFAULT VALUES ON CONFLICT DO NOTHING")
+        .execute(pool)
+        .await
+        .map(drop)
+        .map_err(DatabaseProblem::Unreachable)
 }
 
 /// Checks that the database has every migration of this gateway. Does not change the schema.
