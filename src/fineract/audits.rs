@@ -5,7 +5,7 @@ use std::{sync::atomic::Ordering, time::Duration};
 use tokio::sync::watch;
 
 use super::{Fineract, ReadFailure, Subject};
-use crate::domain::decision::Audited;
+use crate::{domain::decision::Audited, telemetry::metrics::count_alarm};
 
 /// The interval of the permission check after an answer of Fineract.
 const CHECK_INTERVAL: Duration = Duration::from_hours(1);
@@ -55,9 +55,11 @@ impl Fineract {
 
     /// Records that a command waits for a checker. Logs an alarm if the settings say that no command does.
     pub fn note_checker(&self) {
+        const ALARM: &str = "checkers_unexpected";
         if !self.checkers.are_used.swap(true, Ordering::Relaxed) {
+            count_alarm(ALARM);
             tracing::error!(
-                alarm = "checkers_unexpected",
+                alarm = ALARM,
                 "a command waits for a checker, although FINERACT_MAKER_CHECKER is false"
             );
         }

@@ -23,7 +23,10 @@ use uuid::Uuid;
 
 pub use self::budget::Budgets;
 use self::{body::TransactionBody, budget::Allowance, error::TransactionError};
-use super::{api_error::ApiError, state::ApiState};
+use super::{
+    api_error::{ApiError, catch_panics},
+    state::ApiState,
+};
 use crate::{
     domain::{Direction, OperationId, TrackingId},
     operations,
@@ -36,6 +39,7 @@ pub(super) fn routes(api: &Arc<ApiState>) -> Router<Arc<ApiState>> {
         .route("/transactions/{id}", get(read_transaction))
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .layer(from_fn_with_state(Arc::clone(api), meter))
+        .layer(catch_panics())
         .layer(from_fn(error::render_errors))
 }
 

@@ -99,9 +99,10 @@ impl Fault {
         };
         let millis = |key: &str| Duration::from_millis(count(key).unwrap_or(0));
         let probability = json.get("probability").and_then(Json::as_decimal);
-        let chance = probability.map_or(Some(1_000_000), |share| {
-            (share * Decimal::from(1_000_000)).to_u64()
-        });
+        let share = probability.unwrap_or(Decimal::ONE);
+        let chance = (share * Decimal::from(1_000_000))
+            .to_u64()
+            .filter(|_| share <= Decimal::ONE);
         Ok(Self {
             kind,
             json: json.clone(),

@@ -166,6 +166,7 @@ async fn a_fault_that_is_not_understood_is_refused() {
         json!([{"fault": "earthquake"}]),
         json!([{"fault": "slow", "delay": 5}]),
         json!({}),
+        json!([{"fault": "slow", "probability": 1.5}]),
         json!([1]),
     ] {
         assert_eq!(bench.admin("faults", &bad).await, 422, "{bad}");
