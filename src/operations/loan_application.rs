@@ -74,7 +74,7 @@ struct ProductConditions<'a> {
     max_outstanding_loan_balance: Option<Amount>,
 }
 
-/// Other values of a stored loan on which the repayment schedule depends. For a new loan, Fineract takes these values
+/// The repayment schedule also depends on these values of a stored loan. For a new loan, Fineract takes these values
 /// from the product.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -122,7 +122,7 @@ pub(super) struct Tranche {
 
 /// The id of daily interest calculation. Daily interest calculation has no partial periods.
 const DAILY: i32 = 0;
-/// The id of the time type of charges that arise only when an instalment is overdue.
+/// The `chargeTimeType` of a charge that arises only when an instalment is overdue.
 const OVERDUE_INSTALLMENT: i32 = 9;
 
 impl<'a> Application<'a> {

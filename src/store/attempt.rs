@@ -91,7 +91,7 @@ async fn insert(pool: &Pool, batch: &[StartAttempt]) -> Result<HashSet<Uuid>, sq
                     AS s (id, number, key_number, method, path, body, effect_preexisted, currency, pays_off,
                           may_have_run, username, referents, epoch)
          ), leased AS (
-             -- Locked, so that nobody claims it, or puts it on hold, between this look and the commit.
+             -- Locks the operation, so that nobody claims it or puts it on hold before the commit.
              SELECT o.id
                FROM operation o
                JOIN started s ON o.id = s.id

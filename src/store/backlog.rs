@@ -58,7 +58,7 @@ impl Store {
                     (SELECT count(*) FROM operation WHERE state = 'parked') AS \"parked!\",
                     (SELECT count(*) FROM operation WHERE on_hold AND ended_at IS NULL) AS \"on_hold!\",
                     EXISTS (SELECT FROM hold_all WHERE ended_at IS NULL) AS \"hold_stands!\",
-                    -- That of whoever sees rows as they were; our own are seconds old.
+                    -- The oldest transaction that may keep dead rows from being removed.
                     (SELECT COALESCE(EXTRACT(EPOCH FROM now() - min(began)), 0)::float8
                        FROM (SELECT xact_start AS began FROM pg_stat_activity
                               WHERE datname = current_database()

@@ -157,7 +157,7 @@ async fn update_unsent(
           WHERE o.id = ANY ($1)
             -- An operator may have given it another deadline meanwhile.
             AND (NOT $2 OR o.expires_at <= now())
-            -- It may have been sent: only an operator, who can look in Fineract, ends it unread.
+            -- It may have been sent. Only an operator, who can look in Fineract, may end it unread.
             AND (NOT o.read_first OR $3)
             AND NOT EXISTS (SELECT FROM attempt a
                              WHERE a.operation_id = o.id

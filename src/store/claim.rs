@@ -41,7 +41,7 @@ pub(super) fn statement(
     sqlx::query_as!(
         Row,
         r#"WITH list AS (
-             -- From where on: after that one, but never later than so long ago; else from the very beginning.
+             -- Where each list begins: after the last claimed operation, but at most `seconds` ago; else at its start.
              SELECT name, COALESCE(LEAST(after, ago), '-infinity') AS after,
                     CASE WHEN after <= ago THEN id ELSE '00000000-0000-0000-0000-000000000000' END AS id
                FROM unnest($8::text[], $9::timestamptz[], $10::uuid[], $11::float8[]) AS l (name, after, id, seconds)
@@ -72,10 +72,10 @@ pub(super) fn statement(
            UPDATE operation o
               SET state = 'running', attempt = o.attempt + 1,
                   due_at = now() + make_interval(secs => $2),
-                  -- While it is due and nobody takes it (an outage, no worker, a backlog) nothing is tried.
+                  -- The time in which it was due and no worker took it (an outage, a backlog) does not count.
                   reason_since = o.reason_since + least(now() - o.due_at, now() - o.reason_since),
-                  -- Still running, but due: its lease ran out with its process. What only stood in line there
-                  -- is not at fault: from the second death on, only a claim that was begun alone counts.
+                  -- A running operation that is due has lost its lease with its process. An operation that only
+                  -- waited there is not at fault: from the second death on, only a claim that ran alone counts.
                   lost = o.lost + CASE WHEN o.state = 'running' THEN
                       EXISTS (SELECT FROM attempt a WHERE a.operation_id = o.id AND a.number = o.attempt)::int::smallint
                       ELSE 0 END,
@@ -144,7 +144,7 @@ impl Store {
         let attempts: Vec<_> = leased.iter().map(|(_, attempt)| *attempt).collect();
         let renewing = sqlx::query_scalar!(
             "WITH free AS (
-                 -- What is locked is being started or completed: to wait for it would be to deadlock with it.
+                 -- A locked operation is being started or completed. Waiting for it could cause a deadlock.
                  SELECT o.id
                    FROM operation o
                    JOIN unnest($1::uuid[], $2::int[]) AS h (id, attempt) USING (id, attempt)

@@ -199,12 +199,12 @@ async fn update_operations(
                   due_at = CASE s.state WHEN 'ready' THEN now() + make_interval(secs => s.delay) END,
                   key_number = o.key_number + s.new_key::int,
                   reason_code = s.reason_code,
-                  -- Trouble begins anew where what came before it was nobody's, such as an outage.
+                  -- If the time until now does not count towards parking, as in an outage, the count begins now.
                   reason_since = CASE WHEN s.reason_code IS NOT NULL THEN
                       CASE WHEN s.state = 'parked' OR (s.counts IS TRUE AND NOT o.reason_counts) THEN now()
                            ELSE COALESCE(o.reason_since, now()) END END,
                   reason_counts = COALESCE(s.counts, o.reason_counts),
-                  -- A success that came late wins over what an operator believed.
+                  -- An answer that arrived late overrides what an operator believed.
                   resolution = CASE WHEN s.state IN ('ready', o.resolution) THEN o.resolution END,
                   ended_at = CASE WHEN s.state IN ('succeeded', 'failed') THEN now() END
              FROM unnest($1::uuid[], $2::int[], $3::text[], $4::float8[], $5::bool[], $6::text[], $7::bool[])

@@ -56,7 +56,7 @@ pub(super) async fn admit(
                FROM lane l
               WHERE l.key = ANY ($1) AND l.members > 0 AND NOT l.failing_dependents
          ), first AS MATERIALIZED (
-             -- The readers before the first writer …
+             -- The readers before the first writer.
              SELECT o.key, r.position
                FROM open o
               CROSS JOIN LATERAL (
@@ -65,7 +65,7 @@ pub(super) async fn admit(
                        AND p.position < COALESCE(o.writer, 9223372036854775807)
                      ORDER BY p.position) r
               UNION ALL
-             -- … or that writer, when nothing stands before it.
+             -- That writer, if there is no entry before it.
              SELECT o.key, h.position
                FROM open o
               CROSS JOIN LATERAL (

@@ -1,7 +1,7 @@
 //! Checks whether Fineract still has our books, which are the books in which this database's numbers are valid.
 //!
-//! After a restore of Fineract, or if the same setting leads to another server or tenant, our numbers may refer to
-//! other clients and loans. To detect this, the gateway reads by number the clients that it created last. In our
+//! After a restore of Fineract, our numbers may refer to other clients and loans. The same happens if the configured
+//! address leads to another server, although no setting was changed. To detect this, the gateway reads by number the clients that it created last. In our
 //! books these clients still exist, because Fineract refuses to delete an active client.
 
 use std::time::{Duration, Instant};
@@ -158,7 +158,7 @@ async fn read_and_note_books(deps: &Deps, process: Option<String>) -> BooksStatu
             }
         }
         BooksStatus::Foreign => {
-            // Forget all processes: a process that had our books before may have these books now.
+            // Forget all processes: a process that had our books before may have the foreign books now.
             state.processes.clear();
             if state.foreign_in.replace(epoch).is_none() {
                 count_alarm(ANOTHER_FINERACT);
@@ -196,9 +196,8 @@ async fn read_books(deps: &Deps) -> Result<(i32, bool, BooksStatus), StoreError>
     Ok((epoch, !known.is_empty(), status))
 }
 
-/// The start time of the Fineract process that was read within the last `VALID_FOR`, if no call has failed since
-/// then. Otherwise the start time of the process that answers now. The check of keys has usually read the process
-/// already.
+/// The start time of the Fineract process. If it was read within the last `VALID_FOR`, and no call has failed since
+/// that read, this is the value that was read. Otherwise it is read now. The check of keys has usually read it.
 async fn recent_fineract_process(deps: &Deps) -> Option<String> {
     let since = Instant::now()
         .checked_sub(VALID_FOR)

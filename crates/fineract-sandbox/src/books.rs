@@ -1,5 +1,6 @@
 //! The business data: clients, loans, and the data that belongs to them. A command changes the data through a
-//! [`Context`]. A command that is refused changes nothing, except that an id may stay unused.
+//! [`Context`]. A command that is refused changes nothing, except that it may use up an id, which no
+//! object then has.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 

@@ -50,7 +50,7 @@ impl Product {
         self.json.get(key).is_some_and(Json::is_true)
     }
 
-    /// The number of a value of an enumeration. 0 if the product does not contain the key.
+    /// The id of the enumeration value that the product has under this key. 0 if the product does not have the key.
     pub(super) fn choice(&self, key: &str) -> i64 {
         let id = self
             .json

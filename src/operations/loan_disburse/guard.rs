@@ -50,7 +50,7 @@ pub(super) fn amount_to_pay(loan: &Loan, asked: Option<Amount>) -> Result<Amount
     if total([loan.paid(), amount].into_iter()) > loan.approved_principal {
         return refuse(
             "exceeds_approved_principal",
-            "Not sent: together with the amount that is already paid out, it would exceed the approved principal",
+            "Not sent: this disbursement and the amount that is already paid out would together exceed the approved principal",
         );
     }
     Ok(amount)

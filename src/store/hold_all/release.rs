@@ -185,7 +185,7 @@ impl Store {
                ), released AS (
                  UPDATE operation o
                     SET on_hold = false, hold_all = NULL,
-                        -- To have been on hold is no trouble of its own: what comes after it begins anew.
+                        -- The time on hold does not count towards parking, so the count begins now.
                         reason_since = CASE WHEN o.state = $11 THEN o.reason_since WHEN o.reason_code IS NOT NULL THEN now() END
                    FROM free
                   WHERE o.id = free.id

@@ -102,7 +102,8 @@ impl Store {
         .ok_or(Unfit::OtherEpoch)?;
         let parked = sqlx::query!(
             "WITH sent AS (
-                 -- One that has not ended writes exactly one lane: its place there is found however many have ended.
+                 -- Every operation that has not ended writes exactly one lane. Its entry there is found without reading
+                 -- operations that have ended.
                  SELECT o.id FROM lane_entry p
                    JOIN operation o ON o.id = p.operation_id
                   WHERE p.writes AND o.due_at IS NOT NULL

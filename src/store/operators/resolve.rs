@@ -27,7 +27,7 @@ impl Store {
             "UPDATE operation o
                 SET state = 'ready', due_at = now(), resolution = $2, nothing_waits = $3, lost = 0, deaths = 0,
                     reason_code = 'being_resolved', reason_since = now(), on_hold = false, hold_all = NULL
-               -- What is on hold is not sent, and need not be first.
+               -- An operation on hold is not sent, so it need not be first in its lanes.
                FROM (SELECT id, COALESCE(reason_code, 'on_hold') AS reason_code FROM operation
                       WHERE id = $1 AND (state = 'parked' OR (state = 'ready' AND on_hold))
                         FOR NO KEY UPDATE) was

@@ -34,7 +34,7 @@ async fn what_others_have_paid_meanwhile_is_not_paid_again(pool: PgPool) {
     assert_eq!(end["status"], "failed", "{end}");
     assert_eq!(
         end["error_message"],
-        "Not sent: together with the amount that is already paid out, it would exceed the approved principal"
+        "Not sent: this disbursement and the amount that is already paid out would together exceed the approved principal"
     );
 }
 

@@ -93,7 +93,8 @@ fn charge_id(charge: &Charge) -> Option<&Json> {
     charge.definition.get("id")
 }
 
-/// The charge in the `changes` of an update. If the loan already had the charge, the amount is the previous one.
+/// The charge, as `changes` in the answer to an update shows it. If the loan already had the charge, the amount is
+/// the previous one.
 pub(super) fn changed(charge: &Charge, before: Option<&Charge>) -> Object {
     object! {
         "id": before.map(|before| before.id),

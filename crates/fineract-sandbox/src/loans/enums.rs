@@ -212,7 +212,7 @@ const TRANSACTION_TYPES: [&str; 30] = [
     "interestRefund",
 ];
 
-/// The enumerations of a product that the request contains, in the form in which reads return them.
+/// The enumeration values in a request for a product, in the form in which reads return them.
 pub(crate) fn product_choices(
     params: &crate::params::Params,
 ) -> Result<Object, crate::failure::Failure> {

@@ -87,7 +87,8 @@ pub(super) struct Loan {
     pub(super) tranches: Vec<Tranche>,
     pub(super) transactions: Vec<Transaction>,
     pub(super) notes: Vec<Note>,
-    /// The number of disbursements that the client had received for this product, including the last one of this loan.
+    /// How many disbursements the client had received for this product when this loan was last disbursed, including
+    /// that disbursement.
     pub(super) cycle: i64,
 }
 

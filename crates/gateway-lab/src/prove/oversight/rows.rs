@@ -1,4 +1,4 @@
-//! Rows that `prove` locks, as another session may do, or writes, as a newer gateway may do.
+//! Locks rows, as another session may do, and writes rows, as a newer gateway may do.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ struct Planted<'a> {
 }
 
 impl Oversight {
-    /// Locks up to `count` random rows for this time, like a forgotten `SELECT … FOR UPDATE`. Returns the number of
+    /// Locks up to `count` random rows for `time`, like a forgotten `SELECT … FOR UPDATE`. Returns the number of
     /// locked rows.
     pub(in crate::prove) async fn lock_rows(
         &self,
@@ -138,8 +138,8 @@ impl Oversight {
     }
 }
 
-/// Plants a lane with one operation that has not ended. If `failed_by` is given, the operation with this id has failed
-/// at the first position of the lane, and the other operation is its dependent.
+/// Inserts the row of a lane that contains one operation that has not ended. If `failed_by` is given, the operation
+/// with this id was first in the lane and has failed, and the operation that has not ended depends on it.
 async fn plant_lane(
     connection: &mut PgConnection,
     lane: &str,
@@ -192,7 +192,7 @@ async fn plant(connection: &mut PgConnection, row: &Planted<'_>) -> anyhow::Resu
     if row.state == State::Failed {
         sqlx::query!(
             "INSERT INTO result (operation_id, code, message, marked)
-             VALUES ($1, 'planted', 'It was planted so', true)",
+             VALUES ($1, 'planted', 'Planted as failed by prove', true)",
             id
         )
         .execute(connection)
