@@ -27,7 +27,10 @@ fn recorded(scenario: &str, is_wanted: impl Fn(&Value) -> bool) -> Value {
     let text = std::fs::read_to_string(file).expect("a recording");
     let recording: Value = serde_json::from_str(&text).expect("JSON");
     let mut steps = recording["steps"].as_array().expect("steps").iter();
-    steps.find(|step| is_wanted(step)).expect("it").clone()
+    steps
+        .find(|step| is_wanted(step))
+        .expect("a recorded step that is wanted")
+        .clone()
 }
 
 /// The product of DMI as it was recorded when it was read by itself.
@@ -123,7 +126,7 @@ async fn a_loan_of_dmi_is_created_and_changed_with_all_that_was_recorded(pool: P
     assert_eq!(charge["amount"], 2000.0, "2 % of 100,000");
 
     let update = recorded("loan-update", |step| {
-        step["note"] == "charge resent with its id"
+        step["note"] == "the charge is sent again with its id"
     });
     let data = json!({ "externalId": "L", "principal": update["request"]["body"]["principal"] });
     let id = gateway.send("LOAN_UPDATE", data).await;
