@@ -7,6 +7,7 @@ use std::{
         OnceLock,
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
+    task::Poll,
     time::Duration,
 };
 
@@ -75,6 +76,26 @@ pub async fn on_the_wire<T>(operation_type: OperationType, sending: impl Future<
     }
     reach(Point::AfterSend, operation_type);
     sending.await
+}
+
+/// Waits for the answer to a statement, and passes the point once for each operation while waiting.
+pub async fn in_flight<T>(
+    point: Point,
+    operation_types: impl IntoIterator<Item = OperationType>,
+    statement: impl Future<Output = T>,
+) -> T {
+    let mut statement = pin!(statement);
+    let mut operation_types = operation_types
+        .into_iter()
+        .filter(|operation_type| armed(point, Some(*operation_type)).is_some())
+        .peekable();
+    if operation_types.peek().is_some() {
+        if let Poll::Ready(answer) = futures_util::poll!(statement.as_mut()) {
+            return answer;
+        }
+        operation_types.for_each(|operation_type| reach(point, operation_type));
+    }
+    statement.await
 }
 
 /// Writes the message to standard error directly, because the thread that writes the log would not run any more.

@@ -9,7 +9,7 @@ mod armed;
 use std::{fmt, str::FromStr};
 
 #[cfg(feature = "fault-points")]
-pub use self::armed::{arm, on_the_wire, reach};
+pub use self::armed::{arm, in_flight, on_the_wire, reach};
 
 use crate::domain::OperationType;
 
@@ -166,6 +166,16 @@ pub fn reach(_: Point, _: impl Into<Option<OperationType>>) {}
 #[cfg(not(feature = "fault-points"))]
 pub async fn on_the_wire<T>(_: OperationType, sending: impl Future<Output = T>) -> T {
     sending.await
+}
+
+/// Waits for the answer to a statement that concerns operations of these types.
+#[cfg(not(feature = "fault-points"))]
+pub async fn in_flight<T>(
+    _: Point,
+    _: impl IntoIterator<Item = OperationType>,
+    statement: impl Future<Output = T>,
+) -> T {
+    statement.await
 }
 
 #[cfg(test)]

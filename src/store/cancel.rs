@@ -7,10 +7,8 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
-    LaneEntries, Pool, Store, StoreError,
-    complete::{self, Ended},
-    count_end,
-    lane_release::{LaneReleases, ReleaseEffects},
+    LaneEntries, Pool, Store, StoreError, count_end,
+    end::{Ended, ReleaseEffects, end_operations},
     locks::{self, Locked},
 };
 use crate::domain::{End, OperationId, OperationType, State};
@@ -121,13 +119,18 @@ pub(super) async fn end_unsent(
     let ended: Vec<Ended<'_>> = unsent
         .iter()
         .zip(&ends)
-        .map(|(unsent, end)| (unsent.id, &unsent.lane_entries, end))
+        .map(|(unsent, end)| Ended {
+            id: unsent.id,
+            lane_entries: &unsent.lane_entries,
+            end,
+            failed_with: None,
+        })
         .collect();
-    let releases = match reason {
-        Reason::Cancelled | Reason::BatchCancelled => LaneReleases::of_known_failures(),
-        Reason::Expired => LaneReleases::default(),
+    let is_known = match reason {
+        Reason::Cancelled | Reason::BatchCancelled => true,
+        Reason::Expired => false,
     };
-    let effects = complete::end(connection, &ended, releases).await?;
+    let effects = end_operations(connection, &ended, is_known).await?;
     Ok((unsent, effects))
 }
 

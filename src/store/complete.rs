@@ -1,19 +1,19 @@
-//! The transaction that writes completions, each fenced by its attempt number.
+//! The statement that writes completions, each fenced by its attempt number. It is a transaction of its own.
 
 use std::collections::HashSet;
 
-use sqlx::PgConnection;
+use sqlx::PgExecutor;
 use uuid::Uuid;
 
 use super::{
-    Completion, CompletionNotifier, LaneEntries, Pool, StoreError, connect,
-    lane_release::{LaneReleases, ReleaseEffects},
+    Completion, CompletionNotifier, Pool, StoreError,
+    end::{EndColumns, ReleaseEffects},
+    lanes::WINDOW_SECONDS,
     patience::WithTimeout,
-    results::{FailureRow, Results},
 };
 use crate::{
-    domain::{End, OperationId, OperationType, Outcome, Reply, State},
-    telemetry::{chain, metrics::count_alarm},
+    domain::{End, OperationType, Outcome, Reply, State},
+    telemetry::metrics::count_alarm,
 };
 
 /// The completions whose attempts still had the lease, as pairs of operation id and attempt number.
@@ -21,12 +21,20 @@ pub(super) type Leased = HashSet<(Uuid, i32)>;
 
 /// Writes all of these completions, or none of them if there is an error. Then notifies callers, workers and the
 /// cascade. Returns the completions whose attempts still had the lease.
+///
+/// `is_repeated`: an earlier call with these completions may have been committed, but its answer is lost. The fence makes
+/// the repetition harmless. What the earlier call has written counts as written by this call.
 pub(super) async fn complete_all(
     pool: &Pool,
     notifier: &CompletionNotifier,
     batch: &[Completion],
+    is_repeated: bool,
 ) -> Result<Leased, StoreError> {
-    let (leased, effects) = write_all(pool, batch).await?;
+    let mut rows: Vec<&Completion> = batch.iter().collect();
+    // The order in which all transactions lock operations.
+    rows.sort_unstable_by_key(|row| row.id.0);
+    let writing = write_all(pool, &rows, is_repeated);
+    let (leased, effects) = writing.or_fail_to("complete operations").await?;
     notify(notifier, batch, &leased, effects);
     Ok(leased)
 }
@@ -56,216 +64,182 @@ fn notify(
     }
 }
 
+#[cfg(not(feature = "sabotage"))]
+use write as write_all;
+
+/// Writes completions in a gateway that may lack the fence.
+#[cfg(feature = "sabotage")]
 async fn write_all(
     pool: &Pool,
-    batch: &[Completion],
-) -> Result<(Leased, ReleaseEffects), StoreError> {
-    const ACTION: &str = "complete operations";
-    let mut transaction = connect::begin_batch(pool).or_fail_to(ACTION).await?;
-    let mut keys: Vec<String> = batch
-        .iter()
-        .filter(|row| row.outcome.state().is_end())
-        .flat_map(|row| row.lane_entries.lanes())
-        .collect();
-    keys.sort_unstable();
-    keys.dedup();
-    store_replies_and_lock(&mut transaction, batch, &keys)
-        .or_fail_to(ACTION)
-        .await?;
-    #[cfg(feature = "sabotage")]
-    super::unfenced::take_over(&mut transaction, batch)
-        .or_fail_to(ACTION)
-        .await?;
-    let (leased, transaction_id) = update_operations(&mut transaction, batch)
-        .or_fail_to(ACTION)
-        .await?;
-    #[cfg(feature = "sabotage")]
-    super::unfenced::number_on(&mut transaction, batch)
-        .or_fail_to(ACTION)
-        .await?;
-    let ended: Vec<Ended<'_>> = batch
-        .iter()
-        .filter(|row| leased.contains(&row.fence()))
-        .filter_map(|row| match &row.outcome {
-            Outcome::End(end) => Some((row.id, &row.lane_entries, end)),
-            Outcome::Retry { .. } | Outcome::Park { .. } => None,
-        })
-        .collect();
-    let effects = if ended.is_empty() {
-        ReleaseEffects::default()
-    } else {
-        end(&mut transaction, &ended, LaneReleases::default())
-            .or_fail_to(ACTION)
-            .await?
+    rows: &[&Completion],
+    is_repeated: bool,
+) -> Result<(Leased, ReleaseEffects), sqlx::Error> {
+    let mut transaction = super::connect::begin(pool).await?;
+    super::unfenced::take_over(&mut transaction, rows).await?;
+    let written = write(&mut *transaction, rows, is_repeated).await?;
+    super::unfenced::number_on(&mut transaction, rows).await?;
+    transaction.commit().await?;
+    Ok(written)
+}
+
+async fn write(
+    executor: impl PgExecutor<'_>,
+    rows: &[&Completion],
+    is_repeated: bool,
+) -> Result<(Leased, ReleaseEffects), sqlx::Error> {
+    let next = NextColumns::of(rows);
+    let replies = ReplyColumns::of(rows);
+    let ends = EndColumns::of(rows.iter().map(|row| (&row.lane_entries, end(row))));
+    let written = sqlx::query!(
+        r#"SELECT leased AS "leased!", COALESCE(has_ready, false) AS "has_ready!",
+                  COALESCE(has_dependents, false) AS "fails_dependents!",
+                  COALESCE(has_number_conflict, false) AS "has_number_conflict!"
+             FROM complete_operations($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+                                      $20, $21, $22, $23, $24, $25, $26, $27)"#,
+        &rows.iter().map(|row| row.id.0).collect::<Vec<_>>(),
+        &rows.iter().map(|row| row.attempt).collect::<Vec<_>>(),
+        &next.states,
+        &next.delays as &[Option<f64>],
+        &next.new_keys,
+        &next.reason_codes as &[Option<String>],
+        &next.counts as &[Option<bool>],
+        &replies.replied,
+        &replies.statuses as &[Option<i16>],
+        &replies.cached as &[Option<bool>],
+        &replies.answers as &[Option<String>],
+        &replies.errors as &[Option<String>],
+        &ends.lanes,
+        &ends.positions,
+        &ends.read_lanes as &[Option<String>],
+        &ends.read_positions as &[Option<i64>],
+        &ends.learned,
+        &ends.resource_ids as &[Option<i64>],
+        &ends.resource_names as &[Option<String>],
+        &ends.fail_dependents,
+        &ends.successes as &[Option<String>],
+        &ends.failures as &[Option<String>],
+        &ends.codes as &[Option<String>],
+        &ends.messages as &[Option<String>],
+        &lanes_of_ended(rows),
+        is_repeated,
+        WINDOW_SECONDS,
+    )
+    .fetch_one(executor)
+    .await?;
+    let fence = |number: &i64| {
+        let index = usize::try_from(number - 1).ok()?;
+        Some(rows.get(index)?.fence())
     };
-    if let Err(error) = transaction.commit().or_fail_to(ACTION).await
-        && !has_committed(pool, transaction_id).await
-    {
-        return Err(error);
-    }
+    let leased = written.leased.iter().filter_map(fence).collect();
+    let effects = ReleaseEffects {
+        has_ready: written.has_ready,
+        fails_dependents: written.fails_dependents,
+        has_number_conflict: written.has_number_conflict,
+    };
     Ok((leased, effects))
 }
 
-/// Whether the transaction was committed. Asks again and again until Postgres answers.
-async fn has_committed(pool: &Pool, transaction_id: Option<String>) -> bool {
-    let Some(id) = transaction_id else {
-        return false;
-    };
-    loop {
-        match connect::has_committed(pool, &id).await {
-            Ok(has_committed) => return has_committed,
-            Err(error) => tracing::error!(
-                error = %chain(&error),
-                "the database does not say whether completions were committed; asking again"
-            ),
-        }
+fn end(row: &Completion) -> Option<&End> {
+    match &row.outcome {
+        Outcome::End(end) => Some(end),
+        Outcome::Retry { .. } | Outcome::Park { .. } => None,
     }
 }
 
-/// Stores each reply with its attempt, even if another worker has leased the operation in the meantime. The same
-/// statement locks the lanes in the order of their keys.
-pub(super) async fn store_replies_and_lock(
-    connection: &mut PgConnection,
-    batch: &[Completion],
-    lanes: &[String],
-) -> Result<(), sqlx::Error> {
-    let replied: Vec<(&Completion, &Reply)> = batch
-        .iter()
-        .filter_map(|row| row.reply.as_ref().map(|reply| (row, reply)))
-        .collect();
-    let answer = |reply: &&Reply| match reply {
-        Reply::Answer(answer) => Some(answer.clone()),
-        Reply::Failure(_) => None,
-    };
-    let answers: Vec<_> = replied.iter().map(|(_, reply)| answer(reply)).collect();
-    let errors: Vec<Option<String>> = replied
-        .iter()
-        .map(|(_, reply)| match reply {
-            Reply::Answer(_) => None,
-            Reply::Failure(failure) => Some(failure.as_str().to_owned()),
-        })
-        .collect();
+/// The lanes that these completions release, if their attempts still have the lease.
+fn lanes_of_ended(rows: &[&Completion]) -> Vec<String> {
+    let ended = rows.iter().filter(|row| end(row).is_some());
+    ended.flat_map(|row| row.lane_entries.lanes()).collect()
+}
+
+/// What happens to the operations next, as columns.
+#[derive(Default)]
+struct NextColumns {
+    states: Vec<String>,
+    delays: Vec<Option<f64>>,
+    new_keys: Vec<bool>,
+    reason_codes: Vec<Option<String>>,
+    counts: Vec<Option<bool>>,
+}
+
+impl NextColumns {
+    fn of(rows: &[&Completion]) -> Self {
+        let mut columns = Self::default();
+        for row in rows {
+            let (delay, reason_code, counts) = match &row.outcome {
+                Outcome::End(_) => (None, None, Some(true)),
+                Outcome::Park { reason_code } => (None, Some(*reason_code), Some(true)),
+                Outcome::Retry {
+                    delay,
+                    reason_code,
+                    counts,
+                    new_key: _,
+                } => (Some(delay.as_secs_f64()), Some(*reason_code), *counts),
+            };
+            columns.states.push(row.outcome.state().as_str().to_owned());
+            columns.delays.push(delay);
+            columns.new_keys.push(row.outcome.takes_new_key());
+            columns.reason_codes.push(reason_code.map(str::to_owned));
+            columns.counts.push(counts);
+        }
+        columns
+    }
+}
+
+/// Fineract's replies, as columns.
+#[derive(Default)]
+struct ReplyColumns {
+    /// Whether there is a reply at all.
+    replied: Vec<bool>,
+    statuses: Vec<Option<i16>>,
+    cached: Vec<Option<bool>>,
+    answers: Vec<Option<String>>,
+    errors: Vec<Option<String>>,
+}
+
+impl ReplyColumns {
+    fn of(rows: &[&Completion]) -> Self {
+        let mut columns = Self::default();
+        for row in rows {
+            let (answer, failure) = match &row.reply {
+                Some(Reply::Answer(answer)) => (Some(answer), None),
+                Some(Reply::Failure(failure)) => (None, Some(failure)),
+                None => (None, None),
+            };
+            let status = answer.and_then(|answer| i16::try_from(answer.status).ok());
+            columns.replied.push(row.reply.is_some());
+            columns.statuses.push(status);
+            columns.cached.push(answer.map(|answer| answer.cached));
+            columns
+                .answers
+                .push(answer.map(|answer| answer.body.clone()));
+            columns
+                .errors
+                .push(failure.map(|failure| failure.as_str().to_owned()));
+        }
+        columns
+    }
+}
+
+/// Stores the reply of an attempt alone, even if another worker has leased the operation in the meantime.
+pub(super) async fn store_reply(pool: &Pool, completion: &Completion) -> Result<(), StoreError> {
+    let columns = ReplyColumns::of(&[completion]);
     sqlx::query!(
-        "WITH kept AS (
-            UPDATE attempt a
-               SET answered_at = now(), status = r.status, cached = r.cached, answer = r.answer, error = r.error
-              FROM unnest($1::uuid[], $2::int[], $3::smallint[], $4::bool[], $5::text[], $6::text[])
-                   AS r (id, number, status, cached, answer, error)
-             WHERE a.operation_id = r.id AND a.number = r.number AND a.answered_at IS NULL
-         )
-         SELECT key FROM lane WHERE key = ANY ($7) ORDER BY key FOR NO KEY UPDATE",
-        &replied.iter().map(|(row, _)| row.id.0).collect::<Vec<_>>(),
-        &replied.iter().map(|(row, _)| row.attempt).collect::<Vec<_>>(),
-        &answers
-            .iter()
-            .map(|answer| answer.as_ref().and_then(|answer| i16::try_from(answer.status).ok()))
-            .collect::<Vec<_>>() as &[Option<i16>],
-        &answers.iter().map(|a| a.as_ref().map(|a| a.cached)).collect::<Vec<_>>() as &[Option<bool>],
-        &answers.into_iter().map(|a| a.map(|a| a.body)).collect::<Vec<_>>() as &[Option<String>],
-        &errors as &[Option<String>],
-        lanes,
+        "UPDATE attempt a
+            SET answered_at = now(), status = r.status, cached = r.cached, answer = r.answer, error = r.error
+           FROM unnest($3::smallint[], $4::bool[], $5::text[], $6::text[]) AS r (status, cached, answer, error)
+          WHERE a.operation_id = $1 AND a.number = $2 AND a.answered_at IS NULL",
+        completion.id.0,
+        completion.attempt,
+        &columns.statuses as &[Option<i16>],
+        &columns.cached as &[Option<bool>],
+        &columns.answers as &[Option<String>],
+        &columns.errors as &[Option<String>],
     )
-    .fetch_all(connection)
+    .execute(pool)
+    .or_fail_to("store Fineract's reply")
     .await
     .map(drop)
-}
-
-/// Updates the operations whose attempts still have the lease. Returns these operations, and the id of the transaction.
-async fn update_operations(
-    connection: &mut PgConnection,
-    batch: &[Completion],
-) -> Result<(Leased, Option<String>), sqlx::Error> {
-    let delay = |row: &Completion| match &row.outcome {
-        Outcome::Retry { delay, .. } => Some(delay.as_secs_f64()),
-        Outcome::End(_) | Outcome::Park { .. } => None,
-    };
-    let reason_code = |row: &Completion| match &row.outcome {
-        Outcome::Retry { reason_code, .. } | Outcome::Park { reason_code } => {
-            Some((*reason_code).to_owned())
-        }
-        Outcome::End(_) => None,
-    };
-    let new_key = |row: &Completion| row.outcome.takes_new_key();
-    let counts = |row: &Completion| match &row.outcome {
-        Outcome::Retry { counts, .. } => *counts,
-        Outcome::End(_) | Outcome::Park { .. } => Some(true),
-    };
-    // Sort the rows by id, because a cancel locks the rows in this order too.
-    let mut batch: Vec<&Completion> = batch.iter().collect();
-    batch.sort_unstable_by_key(|row| row.id.0);
-    let rows = sqlx::query!(
-        r#"UPDATE operation o
-              SET state = s.state,
-                  due_at = CASE s.state WHEN 'ready' THEN now() + make_interval(secs => s.delay) END,
-                  key_number = o.key_number + s.new_key::int,
-                  reason_code = s.reason_code,
-                  -- If the time until now does not count towards parking, as in an outage, the count begins now.
-                  reason_since = CASE WHEN s.reason_code IS NOT NULL THEN
-                      CASE WHEN s.state = 'parked' OR (s.counts IS TRUE AND NOT o.reason_counts) THEN now()
-                           ELSE COALESCE(o.reason_since, now()) END END,
-                  reason_counts = COALESCE(s.counts, o.reason_counts),
-                  -- An answer that arrived late overrides what an operator believed.
-                  resolution = CASE WHEN s.state IN ('ready', o.resolution) THEN o.resolution END,
-                  ended_at = CASE WHEN s.state IN ('succeeded', 'failed') THEN now() END
-             FROM unnest($1::uuid[], $2::int[], $3::text[], $4::float8[], $5::bool[], $6::text[], $7::bool[])
-                  AS s (id, attempt, state, delay, new_key, reason_code, counts)
-            WHERE o.id = s.id AND o.attempt = s.attempt AND o.state = 'running'
-        RETURNING o.id, o.attempt, pg_current_xact_id()::text AS "transaction_id!""#,
-        &batch.iter().map(|row| row.id.0).collect::<Vec<_>>(),
-        &batch.iter().map(|row| row.attempt).collect::<Vec<_>>(),
-        &batch.iter().map(|row| row.outcome.state().as_str().to_owned()).collect::<Vec<_>>(),
-        &batch.iter().copied().map(delay).collect::<Vec<_>>() as &[Option<f64>],
-        &batch.iter().copied().map(new_key).collect::<Vec<_>>(),
-        &batch.iter().copied().map(reason_code).collect::<Vec<_>>() as &[Option<String>],
-        &batch.iter().copied().map(counts).collect::<Vec<_>>() as &[Option<bool>],
-    )
-    .fetch_all(connection)
-    .await?;
-    let transaction_id = rows.first().map(|row| row.transaction_id.clone());
-    let leased = rows.into_iter().map(|row| (row.id, row.attempt)).collect();
-    Ok((leased, transaction_id))
-}
-
-/// An operation that has ended, its entries in its lanes, and its end.
-pub(super) type Ended<'a> = (OperationId, &'a LaneEntries, &'a End);
-
-/// Writes the results of ended operations and releases their lanes. The lanes must be locked already.
-pub(super) async fn end(
-    connection: &mut PgConnection,
-    ended: &[Ended<'_>],
-    mut releases: LaneReleases,
-) -> Result<ReleaseEffects, sqlx::Error> {
-    let mut results = Results::default();
-    for &(id, lane_entries, end) in ended {
-        releases.remove_entries(lane_entries);
-        match end {
-            End::Succeeded { body, resource_id } => {
-                results.push(id, Some(body.clone()), None, None);
-                releases.learn(&lane_entries.lane, resource_id);
-            }
-            End::Failed {
-                body,
-                message,
-                code,
-                fails_dependents,
-            } => {
-                #[cfg(feature = "sabotage")]
-                let fails_dependents = &(*fails_dependents
-                    && !crate::sabotage::is(crate::sabotage::Sabotage::CascadeOff));
-                let failed = FailureRow {
-                    code: code.clone(),
-                    message: message.clone(),
-                    marked: *fails_dependents,
-                    failed_with: None,
-                };
-                results.push(id, None, body.clone(), Some(failed));
-                if *fails_dependents {
-                    releases.add_failure(lane_entries, id.0);
-                }
-            }
-        }
-    }
-    releases.write(&results, connection).await
 }
 
 /// Counts an end in the metrics. Call this function after the commit. A type that this gateway does not know is counted

@@ -22,9 +22,9 @@ use uuid::Uuid;
 use super::{
     Completion, CompletionNotifier, Pool, Store, StoreError,
     batcher::Batcher,
-    complete::{complete_all, store_replies_and_lock},
+    complete::{complete_all, store_reply},
     locks::{self, Locked, TRIES},
-    patience::{RETRY_PAUSE, WithTimeout},
+    patience::RETRY_PAUSE,
 };
 use crate::telemetry::chain;
 
@@ -60,8 +60,9 @@ async fn complete(
     batch: Vec<Completion>,
     tries: usize,
 ) -> Vec<Tried> {
+    let mut is_repeated = false;
     let error = loop {
-        match complete_all(pool, notifier, &batch).await {
+        match complete_all(pool, notifier, &batch, is_repeated).await {
             Ok(leased) => {
                 let completed = batch
                     .iter()
@@ -75,6 +76,7 @@ async fn complete(
                 "completions could not be written; trying again"
             ),
         }
+        is_repeated = true;
         tokio::time::sleep(RETRY_PAUSE).await;
     };
     let locked = if error.is_lock_timeout() && batch.len() > 1 {
@@ -179,17 +181,9 @@ impl Store {
         let _permit = self.completing_alone.acquire().await;
         let alone = std::slice::from_ref(completion);
         if !*reply_is_stored {
-            *reply_is_stored = store_reply(&self.pool, alone).await.is_ok();
+            *reply_is_stored = store_reply(&self.pool, completion).await.is_ok();
         }
-        let leased = complete_all(&self.pool, &self.notifier, alone).await?;
+        let leased = complete_all(&self.pool, &self.notifier, alone, true).await?;
         Ok(leased.contains(&completion.fence()))
     }
-}
-
-async fn store_reply(pool: &Pool, alone: &[Completion]) -> Result<(), StoreError> {
-    let storing = async {
-        let mut connection = pool.acquire().await?;
-        store_replies_and_lock(&mut connection, alone, &[]).await
-    };
-    storing.or_fail_to("store Fineract's reply").await
 }

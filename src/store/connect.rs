@@ -198,6 +198,13 @@ fn is_broken(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Io(_)) || code(error).is_some_and(|code| code.starts_with("57P"))
 }
 
+/// The id of a transaction, with which [`has_committed`] finds out what became of it.
+pub(super) async fn id_of(transaction: &mut PgConnection) -> Result<String, sqlx::Error> {
+    sqlx::query_scalar!(r#"SELECT pg_current_xact_id()::text AS "id!""#)
+        .fetch_one(transaction)
+        .await
+}
+
 /// Whether a transaction has been committed. Call this function if Postgres did not answer the commit. It waits until
 /// the transaction has ended, and returns an error if the database stays unavailable.
 ///

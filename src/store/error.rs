@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, sync::Arc};
 
+use sqlx::postgres::{PgDatabaseError, PgSeverity};
+
 /// An error between the gateway and its database.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -57,6 +59,18 @@ impl StoreError {
     pub(super) fn is_data_error(&self) -> bool {
         self.code()
             .is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
+    }
+
+    /// Whether the failed statement certainly had no effect: Postgres has rolled its transaction back and has reported
+    /// this. Otherwise the answer to the commit may be lost.
+    pub(super) fn is_certain(&self) -> bool {
+        match self {
+            Self::Database { source, .. } => source
+                .as_database_error()
+                .and_then(|error| error.try_downcast_ref::<PgDatabaseError>())
+                .is_some_and(|error| error.severity() == PgSeverity::Error),
+            Self::Unknown { .. } | Self::Locked | Self::Closed | Self::Batch(_) => true,
+        }
     }
 
     /// Whether the wait for a lock has timed out (`lock_not_available`).

@@ -48,54 +48,7 @@ pub(super) async fn admit(
     connection: &mut PgConnection,
     keys: &[String],
 ) -> Result<bool, sqlx::Error> {
-    let states = sqlx::query_scalar!(
-        "WITH open AS MATERIALIZED (
-             SELECT l.key,
-                    (SELECT p.position FROM lane_entry p WHERE p.lane = l.key AND p.writes
-                      ORDER BY p.position LIMIT 1) AS writer
-               FROM lane l
-              WHERE l.key = ANY ($1) AND l.members > 0 AND NOT l.failing_dependents
-         ), first AS MATERIALIZED (
-             -- The readers before the first writer.
-             SELECT o.key, r.position
-               FROM open o
-              CROSS JOIN LATERAL (
-                    SELECT p.position FROM lane_entry p
-                     WHERE p.lane = o.key AND NOT p.writes AND NOT p.admitted
-                       AND p.position < COALESCE(o.writer, 9223372036854775807)
-                     ORDER BY p.position) r
-              UNION ALL
-             -- That writer, if there is no entry before it.
-             SELECT o.key, h.position
-               FROM open o
-              CROSS JOIN LATERAL (
-                    SELECT p.position, p.admitted FROM lane_entry p
-                     WHERE p.lane = o.key
-                     ORDER BY p.position LIMIT 1) h
-              WHERE h.position = o.writer AND NOT h.admitted
-         ), admitted AS (
-             UPDATE lane_entry p
-                SET admitted = true
-               FROM first f
-              WHERE p.lane = f.key AND p.position = f.position
-          RETURNING p.operation_id
-         ), locked AS MATERIALIZED (
-             SELECT o.id, g.times
-               FROM (SELECT operation_id, count(*)::smallint AS times FROM admitted GROUP BY 1) g
-               JOIN operation o ON o.id = g.operation_id
-              ORDER BY o.id
-                FOR NO KEY UPDATE OF o
-         )
-         UPDATE operation o
-            SET blocked_by = o.blocked_by - l.times,
-                state = CASE WHEN o.blocked_by = l.times THEN 'ready' ELSE 'waiting' END,
-                due_at = CASE WHEN o.blocked_by = l.times THEN now() END
-           FROM locked l
-          WHERE o.id = l.id
-      RETURNING o.state",
-        keys
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(states.iter().any(|state| state == "ready"))
+    sqlx::query_scalar!(r#"SELECT admit_lanes($1) AS "has_ready!""#, keys)
+        .fetch_one(connection)
+        .await
 }

@@ -44,9 +44,9 @@
 //!
 //! | file | content |
 //! | --- | --- |
-//! | `complete`, `completion`, `results` | the transaction that completes, and what it writes |
+//! | `complete`, `completion`, `end` | the statement that completes, and what it writes; the end of operations |
 //! | `unwritten` | the list of the completions that are not written yet |
-//! | `lanes`, `lane_release` | lane entries, locks and admission; the release of the lanes of ended operations |
+//! | `lanes` | lane entries, locks and admission |
 //! | `cancel`, `failures_read` | ending operations that were never sent; recording that callers have read failures |
 //! | `claimed`, `due` | the limits and the result of a claim; where a claim begins to search for due operations |
 //! | `batcher`, `locks` | group commits; leaving locked rows out of a batch |
@@ -74,6 +74,7 @@ mod completion;
 mod completion_notifier;
 mod connect;
 mod due;
+mod end;
 mod error;
 mod examine;
 mod expiry;
@@ -81,14 +82,12 @@ mod failures_read;
 mod hold_all;
 mod key_probe;
 mod key_usage;
-mod lane_release;
 mod lanes;
 mod locks;
 mod names;
 mod operators;
 mod patience;
 mod pool;
-mod results;
 mod track;
 mod transaction;
 #[cfg(feature = "sabotage")]

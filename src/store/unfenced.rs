@@ -9,7 +9,7 @@ use crate::sabotage::{self, Sabotage};
 /// Makes the attempt that completes an operation the owner of the operation, even if another worker owns it now.
 pub(super) async fn take_over(
     connection: &mut PgConnection,
-    batch: &[Completion],
+    batch: &[&Completion],
 ) -> Result<(), sqlx::Error> {
     let statement = "UPDATE operation
                         SET attempt = $2, state = 'running', due_at = now()
@@ -21,7 +21,7 @@ pub(super) async fn take_over(
 /// have lowered it.
 pub(super) async fn number_on(
     connection: &mut PgConnection,
-    batch: &[Completion],
+    batch: &[&Completion],
 ) -> Result<(), sqlx::Error> {
     let statement = "UPDATE operation o
                         SET attempt = greatest($2, (
@@ -33,7 +33,7 @@ pub(super) async fn number_on(
 /// Executes a statement with the operation and the attempt number of each completion.
 async fn for_each(
     connection: &mut PgConnection,
-    batch: &[Completion],
+    batch: &[&Completion],
     statement: &'static str,
 ) -> Result<(), sqlx::Error> {
     if !sabotage::is(Sabotage::NoFence) {

@@ -1,11 +1,13 @@
-//! The transaction that accepts a batch of single operations (a group commit). It writes first the lanes, then the
-//! operations.
+//! Accepts a batch of single operations (a group commit) in one statement, which is a transaction of its own.
+
+use std::collections::HashSet;
+
+use uuid::Uuid;
 
 use super::{
     Accepted, NewOperation,
-    caller_keys::{insert_caller_keys, read_caller_keys},
-    lane_entries::enter_lanes,
-    rows::insert_operations,
+    caller_keys::{CallerKeys, read_replayed},
+    rows::{AcceptEffects, insert},
 };
 use crate::{
     domain::Lane,
@@ -16,6 +18,9 @@ use crate::{
         patience::WithTimeout,
     },
 };
+
+/// How long the statement waits for a lock. The batches behind it wait as well.
+const LOCK_TIMEOUT: &str = "250ms";
 
 /// The result of trying to accept an operation as part of a batch.
 pub(in crate::store) enum Tried {
@@ -101,68 +106,56 @@ pub(in crate::store) async fn accept_all(
     notifier: &CompletionNotifier,
     batch: &[NewOperation],
 ) -> Result<Vec<Result<Accepted, StoreError>>, StoreError> {
-    const ACTION: &str = "accept operations";
-    let mut transaction = connect::begin_batch(pool).or_fail_to(ACTION).await?;
-    let taken = insert_caller_keys(&mut transaction, batch)
-        .or_fail_to(ACTION)
-        .await?;
-    let new: Vec<&NewOperation> = batch
-        .iter()
-        .filter(|operation| !taken.contains(&operation.id))
-        .collect();
-    let entered = enter_lanes(&mut transaction, &new)
-        .or_fail_to(ACTION)
-        .await?;
-    let transaction_id = insert_operations(&mut transaction, &new, &entered)
-        .or_fail_to(ACTION)
-        .await?;
-    let mut replays = read_caller_keys(&mut transaction, batch, &taken).await?;
-    pass(Point::InGroupCommit, batch);
-    if let Err(error) = transaction.commit().or_fail_to(ACTION).await
-        && !is_accepted(pool, &transaction_id, &new).await?
+    let new: Vec<&NewOperation> = batch.iter().collect();
+    let keys = CallerKeys::of(batch);
+    let types = batch.iter().map(|new| new.operation_type);
+    let inserting = insert(pool, &new, &keys, Some(LOCK_TIMEOUT)).or_fail_to("accept operations");
+    let (inserted, effects) = match points::in_flight(Point::InGroupCommit, types, inserting).await
     {
-        return Err(error);
-    }
-    pass(Point::AfterGroupCommit, batch);
-    if entered.iter().any(|entry| entry.blocked_by == 0) {
-        notifier.notify_work();
-    }
-    if entered.iter().any(|entry| entry.fails_dependents) {
-        notifier.notify_dependency_failure();
-    }
-    Ok(batch
-        .iter()
-        .map(|new| replays.remove(&new.id).unwrap_or(Ok(Accepted::New)))
-        .collect())
-}
-
-fn pass(point: Point, batch: &[NewOperation]) {
-    for new in batch {
-        points::reach(point, new.operation_type);
-    }
-}
-
-/// Whether the transaction that accepted these operations was committed. Call this function if Postgres did not answer
-/// the commit. It asks Postgres for the status of the commit, and then looks for the first operation. One operation is
-/// enough, because either all of the rows exist or none of them.
-pub(in crate::store) async fn is_accepted(
-    pool: &Pool,
-    transaction_id: &str,
-    new: &[&NewOperation],
-) -> Result<bool, StoreError> {
-    if !connect::has_committed(pool, transaction_id).await? {
-        return Ok(false);
-    }
-    let Some(first) = new.first() else {
-        return Ok(true);
+        Ok(rows) => {
+            let effects = AcceptEffects::of(&rows);
+            (rows.into_iter().map(|row| row.id).collect(), effects)
+        }
+        Err(error) if error.is_certain() => return Err(error),
+        Err(error) => match find_accepted(pool, batch).await? {
+            accepted if accepted.is_empty() => return Err(error),
+            accepted => (accepted, AcceptEffects::UNKNOWN),
+        },
     };
-    connect::retry_on_broken_connection(pool, || {
-        sqlx::query_scalar!(
-            "SELECT EXISTS (SELECT FROM operation WHERE id = $1) AS \"is_there!\"",
-            first.id.0
-        )
-        .fetch_one(pool)
-    })
-    .or_fail_to("look for accepted operations")
-    .await
+    for new in batch {
+        points::reach(Point::AfterGroupCommit, new.operation_type);
+    }
+    effects.notify(notifier);
+    let mut results = Vec::with_capacity(batch.len());
+    for new in batch {
+        results.push(if inserted.contains(&new.id.0) {
+            Ok(Accepted::New)
+        } else {
+            read_replayed(pool, new).await
+        });
+    }
+    Ok(results)
+}
+
+/// Finds out which operations were accepted by a statement that was not answered. It is never sent again: the first one
+/// may be on its way to Postgres still. If none is found, the caller receives an error that leaves this open.
+async fn find_accepted(pool: &Pool, batch: &[NewOperation]) -> Result<HashSet<Uuid>, StoreError> {
+    const ACTION: &str = "look for accepted operations";
+    let ids: Vec<Uuid> = batch.iter().map(|new| new.id.0).collect();
+    let mut transaction = connect::begin_with_long_lock_wait(pool)
+        .or_fail_to(ACTION)
+        .await?;
+    // An insert of the same id waits for the end of the transaction that has inserted it. It is rolled back.
+    let absent = sqlx::query_scalar!(
+        "INSERT INTO operation (id, type, state, lane, position, blocked_by)
+         SELECT id, '', 'waiting', '', 0, 1 FROM unnest($1::uuid[]) AS n (id)
+             ON CONFLICT (id) DO NOTHING
+      RETURNING id",
+        &ids
+    )
+    .fetch_all(&mut *transaction)
+    .or_fail_to(ACTION)
+    .await?;
+    transaction.rollback().or_fail_to(ACTION).await?;
+    Ok(ids.into_iter().filter(|id| !absent.contains(id)).collect())
 }

@@ -2,7 +2,6 @@
 
 mod batch;
 mod caller_keys;
-mod lane_entries;
 mod new_operation;
 mod rows;
 
@@ -12,11 +11,7 @@ use tokio::time::timeout_at;
 use tokio_util::task::TaskTracker;
 
 pub use self::new_operation::{Accepted, CallerKey, NewOperation};
-pub(in crate::store) use self::{
-    batch::{Tried, is_accepted},
-    lane_entries::enter_lanes,
-    rows::insert_operations,
-};
+pub(in crate::store) use self::{batch::Tried, rows::insert_operations};
 use super::{CompletionNotifier, Pool, Store, StoreError, batcher::Batcher, locks::TRIES};
 
 /// How long the gateway waits for the locked lanes of an operation that it is to accept. The caller waits for the same

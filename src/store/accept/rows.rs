@@ -1,71 +1,142 @@
-//! Inserts the rows of new operations.
+//! The columns of new operations, and the statements that insert them.
 
 use chrono::{DateTime, Utc};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgExecutor};
 use uuid::Uuid;
 
-use super::{NewOperation, lane_entries::Entered};
+use super::{NewOperation, caller_keys::CallerKeys};
+use crate::store::{CompletionNotifier, hold_all, lanes::WINDOW_SECONDS};
 
-/// Inserts the rows. Returns the id of the transaction. With this id, Postgres can be asked whether the transaction was
-/// committed.
+/// What an acceptance causes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::store) struct AcceptEffects {
+    /// An operation is ready.
+    pub(in crate::store) has_ready: bool,
+    /// An operation depends on a failure that no caller has read, so it has to fail too.
+    pub(in crate::store) has_dependents: bool,
+}
+
+/// An operation that was inserted.
+pub(super) struct Inserted {
+    pub(super) id: Uuid,
+    is_ready: bool,
+    fails_dependents: bool,
+}
+
+impl AcceptEffects {
+    /// What an acceptance may have caused whose answer is lost.
+    pub(super) const UNKNOWN: Self = Self {
+        has_ready: true,
+        has_dependents: true,
+    };
+
+    pub(super) fn of(inserted: &[Inserted]) -> Self {
+        Self {
+            has_ready: inserted.iter().any(|row| row.is_ready),
+            has_dependents: inserted.iter().any(|row| row.fails_dependents),
+        }
+    }
+
+    /// Wakes those who act on the effects; call it after the commit.
+    pub(in crate::store) fn notify(self, notifier: &CompletionNotifier) {
+        if self.has_ready {
+            notifier.notify_work();
+        }
+        if self.has_dependents {
+            notifier.notify_dependency_failure();
+        }
+    }
+}
+
+/// The columns of new operations.
+struct Columns {
+    ids: Vec<Uuid>,
+    types: Vec<String>,
+    creates: Vec<bool>,
+    lanes: Vec<String>,
+    read_lanes: Vec<Option<String>>,
+    lenders: Vec<Option<String>>,
+    retries: Vec<Option<Uuid>>,
+    expiries: Vec<Option<DateTime<Utc>>>,
+    callers: Vec<String>,
+    payloads: Vec<String>,
+    references: Vec<Option<String>>,
+}
+
+impl Columns {
+    fn of(new: &[&NewOperation]) -> Self {
+        fn column<T>(new: &[&NewOperation], value: impl Fn(&NewOperation) -> T) -> Vec<T> {
+            new.iter().map(|operation| value(operation)).collect()
+        }
+        Self {
+            ids: column(new, |n| n.id.0),
+            types: column(new, |n| n.operation_type.as_str().to_owned()),
+            creates: column(new, |n| n.operation_type.is_create()),
+            lanes: column(new, |n| n.checked.lanes.writes.as_str().to_owned()),
+            read_lanes: column(new, |n| {
+                let read = n.checked.lanes.reads.as_ref()?;
+                Some(read.as_str().to_owned())
+            }),
+            lenders: column(new, |n| n.checked.lender.clone()),
+            retries: column(new, |n| n.retry_of.map(|id| id.0)),
+            expiries: column(new, |n| n.expires_at),
+            callers: column(new, |n| n.caller.clone()),
+            payloads: column(new, |n| n.payload.get().to_owned()),
+            references: column(new, |n| n.checked.reference.clone()),
+        }
+    }
+}
+
+/// Inserts operations at the tails of their lanes, in this order. Returns those that were inserted: not those whose
+/// caller has used the idempotency key before. The lanes stay locked until the commit, and until then nobody can put
+/// everything on hold or end that hold.
+pub(super) async fn insert(
+    executor: impl PgExecutor<'_>,
+    new: &[&NewOperation],
+    keys: &CallerKeys,
+    lock_timeout: Option<&str>,
+) -> Result<Vec<Inserted>, sqlx::Error> {
+    let columns = Columns::of(new);
+    sqlx::query_as!(
+        Inserted,
+        r#"SELECT id AS "id!", is_ready AS "is_ready!", fails_dependents AS "fails_dependents!"
+             FROM accept_operations($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)"#,
+        &columns.ids,
+        &columns.types,
+        &columns.creates,
+        &columns.lanes,
+        &columns.read_lanes as &[Option<String>],
+        &columns.lenders as &[Option<String>],
+        &columns.retries as &[Option<Uuid>],
+        &columns.expiries as &[Option<DateTime<Utc>>],
+        &columns.callers,
+        &columns.payloads,
+        &columns.references as &[Option<String>],
+        &keys.callers,
+        &keys.keys,
+        &keys.digests,
+        &keys.value_digests as &[Option<Vec<u8>>],
+        &keys.ids,
+        lock_timeout,
+        hold_all::LOCK,
+        WINDOW_SECONDS,
+    )
+    .fetch_all(executor)
+    .await
+}
+
+/// Inserts operations within a transaction, without callers' keys.
 pub(in crate::store) async fn insert_operations(
     connection: &mut PgConnection,
     new: &[&NewOperation],
-    entered: &[Entered],
-) -> Result<String, sqlx::Error> {
-    let ids: Vec<Uuid> = new.iter().map(|operation| operation.id.0).collect();
-    let transaction_id = sqlx::query_scalar!(
-        r#"WITH new AS (
-             SELECT *
-               FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::bigint[],
-                           $7::smallint[], $8::text[], $9::uuid[], $10::timestamptz[], $11::bool[],
-                           $12::bool[], $13::text[], $14::text[], $15::text[])
-                    AS n (id, type, lane, position, read_lane, read_position,
-                          blocked_by, lender, retry_of, expires_at, admitted,
-                          read_admitted, caller, data, reference)
-           ), operations AS (
-             INSERT INTO operation (id, type, state, lane, position, read_lane, read_position, blocked_by,
-                                    lender, retry_of, expires_at, due_at, on_hold, hold_all)
-             SELECT n.id, type, CASE blocked_by WHEN 0 THEN 'ready' ELSE 'waiting' END, lane, position,
-                    read_lane, read_position, blocked_by, lender, retry_of, expires_at,
-                    CASE blocked_by WHEN 0 THEN now() END, hold.id IS NOT NULL, hold.id
-               FROM new n
-               -- Read by a statement of its own, after the lock that `enter_lanes` takes.
-               LEFT JOIN hold_all hold ON hold.ended_at IS NULL
-           ), payloads AS (
-             INSERT INTO payload (operation_id, caller, data, reference, lane)
-             SELECT id, caller, data::json, reference, lane FROM new
-           ), lane_entries AS (
-             INSERT INTO lane_entry (lane, position, operation_id, writes, admitted)
-             SELECT lane, position, id, true, admitted FROM new
-              UNION ALL
-             SELECT read_lane, read_position, id, false, read_admitted FROM new WHERE read_lane IS NOT NULL
-           )
-           SELECT pg_current_xact_id()::text AS "transaction_id!""#,
-        &ids,
-        &new.iter().map(|n| n.operation_type.as_str().to_owned()).collect::<Vec<_>>(),
-        &new.iter().map(|n| n.checked.lanes.writes.as_str().to_owned()).collect::<Vec<_>>(),
-        &entered.iter().map(|entry| entry.position).collect::<Vec<_>>(),
-        &new.iter().map(|n| read_lane(n)).collect::<Vec<_>>() as &[Option<String>],
-        &entered.iter().map(|entry| entry.read_position).collect::<Vec<_>>() as &[Option<i64>],
-        &entered.iter().map(|entry| entry.blocked_by).collect::<Vec<_>>(),
-        &new.iter().map(|n| n.checked.lender.clone()).collect::<Vec<_>>() as &[Option<String>],
-        &new.iter().map(|n| n.retry_of.map(|id| id.0)).collect::<Vec<_>>() as &[Option<Uuid>],
-        &new.iter().map(|n| n.expires_at).collect::<Vec<_>>() as &[Option<DateTime<Utc>>],
-        &entered.iter().map(|entry| entry.admitted).collect::<Vec<_>>(),
-        &entered.iter().map(|entry| entry.read_admitted).collect::<Vec<_>>(),
-        &new.iter().map(|n| n.caller.clone()).collect::<Vec<_>>(),
-        &new.iter().map(|n| n.payload.get().to_owned()).collect::<Vec<_>>(),
-        &new.iter().map(|n| n.checked.reference.clone()).collect::<Vec<_>>() as &[Option<String>],
-    )
-    .fetch_one(&mut *connection)
-    .await?;
+) -> Result<AcceptEffects, sqlx::Error> {
+    let inserted = insert(&mut *connection, new, &CallerKeys::default(), None).await?;
     follow_retries(connection, new).await?;
-    Ok(transaction_id)
+    Ok(AcceptEffects::of(&inserted))
 }
 
-/// If a new operation runs the failed operation of a batch row again, makes the row refer to the new operation. It does
-/// not matter whether the client or an operator requested the retry.
+/// Makes the rows of batches refer to the operations that run their failed ones again, whether the client or an
+/// operator requested that.
 async fn follow_retries(
     connection: &mut PgConnection,
     new: &[&NewOperation],
@@ -88,9 +159,4 @@ async fn follow_retries(
     .execute(connection)
     .await
     .map(drop)
-}
-
-fn read_lane(operation: &NewOperation) -> Option<String> {
-    let read = operation.checked.lanes.reads.as_ref()?;
-    Some(read.as_str().to_owned())
 }

@@ -10,9 +10,7 @@ use uuid::Uuid;
 use crate::{
     domain::{Lane, OperationType},
     store::{
-        BodyDigest, NewOperation, Store, StoreError,
-        accept::{enter_lanes, insert_operations, is_accepted},
-        connect,
+        BodyDigest, NewOperation, Pool, Store, StoreError, accept::insert_operations, connect,
         patience::WithTimeout,
     },
 };
@@ -110,10 +108,7 @@ impl Store {
         connect::restore_lock_timeout(&mut transaction)
             .or_fail_to(ACTION)
             .await?;
-        let entered = enter_lanes(&mut transaction, &operations)
-            .or_fail_to(ACTION)
-            .await?;
-        insert_operations(&mut transaction, &operations, &entered)
+        let effects = insert_operations(&mut transaction, &operations)
             .or_fail_to(ACTION)
             .await?;
         insert_rows(&mut transaction, batch)
@@ -124,14 +119,34 @@ impl Store {
         {
             return Err(error);
         }
-        if entered.iter().any(|entry| entry.blocked_by == 0) {
-            self.notifier.notify_work();
-        }
-        if entered.iter().any(|entry| entry.fails_dependents) {
-            self.notifier.notify_dependency_failure();
-        }
+        effects.notify(&self.notifier);
         Ok(BatchAccepted::New)
     }
+}
+
+/// Whether the transaction that accepted these operations was committed. Call this function if Postgres did not answer
+/// the commit. It asks Postgres for the status of the commit, and then looks for the first operation. One operation is
+/// enough, because either all of the rows exist or none of them.
+pub(super) async fn is_accepted(
+    pool: &Pool,
+    transaction_id: &str,
+    new: &[&NewOperation],
+) -> Result<bool, StoreError> {
+    if !connect::has_committed(pool, transaction_id).await? {
+        return Ok(false);
+    }
+    let Some(first) = new.first() else {
+        return Ok(true);
+    };
+    connect::retry_on_broken_connection(pool, || {
+        sqlx::query_scalar!(
+            "SELECT EXISTS (SELECT FROM operation WHERE id = $1) AS \"is_there!\"",
+            first.id.0
+        )
+        .fetch_one(pool)
+    })
+    .or_fail_to("look for accepted operations")
+    .await
 }
 
 /// Inserts the batch. Returns the id of the transaction, or `None` if the client has used the reference before.

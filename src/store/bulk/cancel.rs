@@ -8,7 +8,7 @@ use crate::store::{
     FailsDependents, Pool, Store, StoreError,
     cancel::{Reason, Unsent, end_unsent, find_locked, without},
     connect,
-    lane_release::ReleaseEffects,
+    end::ReleaseEffects,
     lanes,
     locks::Locked,
     patience::WithTimeout,

@@ -7,13 +7,11 @@ use serde_json::value::RawValue;
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
-use super::{Batch, RowFailure};
+use super::{Batch, RowFailure, accept::is_accepted};
 use crate::{
     domain::{OperationId, OperationType, RetryEligible},
     store::{
-        NewOperation, Store, StoreError,
-        accept::{enter_lanes, insert_operations, is_accepted},
-        connect, failures_read, lanes,
+        NewOperation, Store, StoreError, accept::insert_operations, connect, failures_read, lanes,
         patience::WithTimeout,
     },
 };
@@ -141,10 +139,8 @@ impl Store {
             .or_fail_to(ACTION)
             .await?;
         let operations: Vec<&NewOperation> = taken.iter().map(|retry| &retry.operation).collect();
-        let entered = enter_lanes(&mut transaction, &operations)
-            .or_fail_to(ACTION)
-            .await?;
-        let transaction_id = insert_operations(&mut transaction, &operations, &entered)
+        let transaction_id = connect::id_of(&mut transaction).or_fail_to(ACTION).await?;
+        let effects = insert_operations(&mut transaction, &operations)
             .or_fail_to(ACTION)
             .await?;
         point_refused_rows(&mut transaction, batch, &taken)
@@ -155,12 +151,7 @@ impl Store {
         {
             return Err(error);
         }
-        if entered.iter().any(|entry| entry.blocked_by == 0) {
-            self.notifier.notify_work();
-        }
-        if entered.iter().any(|entry| entry.fails_dependents) {
-            self.notifier.notify_dependency_failure();
-        }
+        effects.notify(&self.notifier);
         Ok(taken.iter().map(|retry| retry.number).collect())
     }
 

@@ -13,12 +13,14 @@ use super::{
     FailsDependents, Pool, Store, StoreError,
     cancel::Unsent,
     connect,
-    lane_release::{LaneReleases, ReleaseEffects},
+    end::{Ended, ReleaseEffects, end_operations},
     lanes,
     patience::WithTimeout,
-    results::{FailureRow, Results},
 };
-use crate::{domain::OperationType, telemetry::chain};
+use crate::{
+    domain::{End, OperationId, OperationType},
+    telemetry::chain,
+};
 
 /// The largest number of operations that one transaction ends.
 const CHUNK: i64 = 500;
@@ -187,26 +189,28 @@ async fn end_dependents(
 ) -> Result<ReleaseEffects, StoreError> {
     const ACTION: &str = "end dependents of a failed operation";
     let (cause, code) = read_cause(connection, failure).await?;
-    let mut releases = LaneReleases::default();
-    let mut results = Results::default();
-    for dependent in dependents {
-        releases.remove_entries(&dependent.lane_entries);
-        // In this lane, the mark of the original failure is enough. If the dependent writes another lane, its own
-        // failure marks that lane.
-        let fails_dependents =
-            dependent.lane_entries.lane != lane && dependent.fails_dependents(fails_dependents);
-        if fails_dependents {
-            releases.add_failure(&dependent.lane_entries, dependent.id.0);
-        }
-        let message = format!("Not sent: {cause}, on which it depends, failed");
-        let failed = FailureRow {
+    let ends: Vec<End> = dependents
+        .iter()
+        .map(|dependent| End::Failed {
+            body: None,
+            message: format!("Not sent: {cause}, on which it depends, failed"),
             code: code.to_owned(),
-            message,
-            marked: true,
-            failed_with: Some(failure.failed_by),
-        };
-        results.push(dependent.id, None, None, Some(failed));
-    }
+            // In this lane, the mark of the original failure is enough. If the dependent writes another lane, its own
+            // failure marks that lane.
+            fails_dependents: dependent.lane_entries.lane != lane
+                && dependent.fails_dependents(fails_dependents),
+        })
+        .collect();
+    let ended: Vec<Ended<'_>> = dependents
+        .iter()
+        .zip(&ends)
+        .map(|(dependent, end)| Ended {
+            id: dependent.id,
+            lane_entries: &dependent.lane_entries,
+            end,
+            failed_with: Some(OperationId(failure.failed_by)),
+        })
+        .collect();
     sqlx::query!(
         "UPDATE operation
             SET state = 'failed', due_at = NULL, reason_code = NULL, reason_since = NULL, ended_at = now()
@@ -216,8 +220,7 @@ async fn end_dependents(
     .execute(&mut *connection)
     .or_fail_to(ACTION)
     .await?;
-    releases
-        .write(&results, connection)
+    end_operations(connection, &ended, false)
         .or_fail_to(ACTION)
         .await
 }

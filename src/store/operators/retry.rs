@@ -8,10 +8,8 @@ use super::{ActionError, Found, Operator, Unfit, audit::Action};
 use crate::{
     domain::OperationId,
     store::{
-        NewOperation, Store, StoreError, TrackingName,
-        accept::{enter_lanes, insert_operations},
-        connect, failures_read, lanes,
-        patience::WithTimeout,
+        NewOperation, Store, StoreError, TrackingName, accept::insert_operations, connect,
+        failures_read, lanes, patience::WithTimeout,
     },
 };
 
@@ -107,10 +105,7 @@ impl Store {
         failures_read::record(&mut transaction, &[id.0], &locked)
             .or_fail_to(ACTION)
             .await?;
-        let entered = enter_lanes(&mut transaction, &[new])
-            .or_fail_to(ACTION)
-            .await?;
-        insert_operations(&mut transaction, &[new], &entered)
+        let effects = insert_operations(&mut transaction, &[new])
             .or_fail_to(ACTION)
             .await?;
         let detail = json!({ "state": "failed", "retry": new.id.0 });
@@ -118,10 +113,7 @@ impl Store {
             .record(&mut transaction, Action::Retry, id, detail)
             .await?;
         transaction.commit().or_fail_to(ACTION).await?;
-        self.notifier.notify_work();
-        if entered.iter().any(|entry| entry.fails_dependents) {
-            self.notifier.notify_dependency_failure();
-        }
+        effects.notify(&self.notifier);
         Ok(())
     }
 }
