@@ -91,7 +91,7 @@ impl Operation {
         (self.run)(context, input)
     }
 
-    /// Whether the ledger records the effects of this command. It records only commands on clients and loans.
+    /// Whether the ledger records the effects of this command. The ledger records only commands on clients and loans.
     pub(super) fn is_business(&self) -> bool {
         matches!(self.entity, "CLIENT" | "LOAN")
     }

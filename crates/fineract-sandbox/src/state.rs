@@ -29,7 +29,8 @@ pub(super) struct State {
     pub(super) commands: Commands,
     pub(super) ledger: Ledger,
     pub(super) faults: Faults,
-    /// A command that needs one of these permissions waits for a checker.
+    /// A command that needs one of these permissions waits for a checker, unless the user of the command has the
+    /// permission `CHECKER_SUPER_USER`.
     pub(super) maker_checker: BTreeSet<String>,
     pub(super) started_at: SystemTime,
     /// Commands that were answered with a stored 500 and have not taken effect yet, each with the id of its record.
@@ -225,7 +226,7 @@ impl State {
     }
 }
 
-/// The answer 425, for a command that is still under processing. Its body is the JSON of the request
+/// The answer 425, for a command that has no stored answer yet. The body is the JSON of the request
 /// (`docs/fineract/idempotency.md`, "The same key again").
 pub(super) fn echo(write: &Write) -> Reply {
     let body = Json::from(write.input.params.0.clone()).compact();

@@ -191,7 +191,7 @@ pub(super) fn check_lengths(names: &Names, checks: &mut Checks) {
     checks.longest("fullname", names.full.as_deref(), 160);
 }
 
-/// Checks that no date is in the future, and that the activation is not before the submission and not before the
+/// Checks that no date is in the future, and that the activation is neither before the submission nor before the
 /// opening of the office. Reports all errors together.
 pub(super) fn check_dates(
     submitted_on: NaiveDate,

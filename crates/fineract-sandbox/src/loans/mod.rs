@@ -130,8 +130,8 @@ pub(super) struct Transaction {
     pub(super) parts: Parts,
     pub(super) submitted_on: NaiveDate,
     pub(super) reversed_on: Option<NaiveDate>,
-    /// Whether this transaction alone was undone. `false` if it was reversed because a disbursement of the loan was
-    /// undone (`docs/fineract/payments.md`, "Undone payments").
+    /// Whether this transaction alone was undone. `false` if the undo of a disbursement reversed the transaction
+    /// (`docs/fineract/payments.md`, "Undone payments").
     pub(super) manually_reversed: bool,
 }
 
