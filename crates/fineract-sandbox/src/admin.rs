@@ -1,5 +1,5 @@
-//! The sandbox's admin interface. It adds faults and shows the ledger. It also produces states that, in a real
-//! Fineract, only a crash or an administrator can cause.
+//! The sandbox's admin interface. It adds faults and shows the ledger. It also produces states that only a crash or an
+//! administrator can cause in a real Fineract.
 
 use std::time::SystemTime;
 
@@ -69,8 +69,8 @@ async fn reset(Handle(sandbox): Handle<Sandbox>, body: String) -> Response<Body>
     }
 }
 
-/// Simulates a restart of Fineract. The data and the records of commands remain. A command whose effect is delayed by a
-/// fault (`late_effect`, `conflict_passes`) then never takes effect.
+/// Simulates a restart of Fineract. The data and the records of commands remain. If a fault (`late_effect`,
+/// `conflict_passes`) has delayed the effect of a command, this effect never happens after the restart.
 async fn restart(Handle(sandbox): Handle<Sandbox>) -> Response<Body> {
     sandbox.lock().started_at = SystemTime::now();
     done()

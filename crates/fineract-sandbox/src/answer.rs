@@ -73,7 +73,7 @@ pub(super) async fn answer(Handle(sandbox): Handle<Sandbox>, request: Request) -
 }
 
 impl Sandbox {
-    /// Processes the request, and applies the fault that hits it, if there is one.
+    /// Processes the request. If a fault hits the request, applies the fault.
     async fn process(&self, call: Call) -> Sent {
         let command = call.query("command");
         let strike = {
@@ -201,8 +201,8 @@ impl Sandbox {
     }
 
     /// Performs all steps before a command is recorded: login, route, nightly lock, Content-Type, permission and body.
-    /// Returns the command. Returns an answer as `Err` if the request is refused, and also if it is a read or an action
-    /// of a checker.
+    /// Returns the command. Returns an answer as `Err` if the request is refused, and also if the request is a read or
+    /// an action of a checker.
     fn understand(&self, call: &Call, twist: &Twist) -> Result<Write, Reply> {
         let mut state = self.lock();
         if let Some(reply) = call.refused_path() {

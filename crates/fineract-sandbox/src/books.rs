@@ -1,6 +1,5 @@
 //! The business data: clients, loans, and the data that belongs to them. A command changes the data through a
-//! [`Context`]. A command that is refused changes nothing, except that it may use up an id, which no
-//! object then has.
+//! [`Context`]. A command that is refused changes nothing, except that it may use up an id. No object then has this id.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -45,11 +44,12 @@ pub(super) struct Books {
     pub(super) clients_by_external_id: HashMap<String, i64>,
     pub(super) clients_by_mobile: HashMap<String, i64>,
     pub(super) loans_by_external_id: HashMap<String, i64>,
-    /// For each external id of a transaction, the number of the loan and of the transaction. An undone transaction
-    /// keeps its external id.
+    /// For each external id of a transaction, the number of the loan and the number of the transaction. An undone
+    /// transaction keeps its external id.
     pub(super) transactions_by_external_id: HashMap<String, (i64, i64)>,
     pub(super) loans_by_client: HashMap<i64, Vec<i64>>,
-    /// The number of disbursements, for each client and product.
+    /// For each client and product, the number of disbursements. The key contains the number of the client, then the
+    /// number of the product.
     pub(super) cycles: HashMap<(i64, i64), i64>,
     /// The numbers of the loans that the nightly job has locked.
     pub(super) locked_loans: HashSet<i64>,

@@ -1,4 +1,4 @@
-//! An HTTP request, before the sandbox has determined which command or read it asks for.
+//! An HTTP request, before the sandbox has determined which command or read the request asks for.
 
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};

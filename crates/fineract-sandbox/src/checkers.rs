@@ -93,7 +93,7 @@ impl State {
         }
     }
 
-    /// Performs the action of a checker on a waiting command: approves it, rejects it, or deletes it from the list.
+    /// Performs the action of a checker on a waiting command: an approval, a rejection, or a deletion from the list.
     /// `None` if the method is neither POST nor DELETE.
     pub(super) fn check(&mut self, call: &Call, id: i64, checker: &User) -> Option<Reply> {
         let verdict = match (&call.method, call.query("command")) {

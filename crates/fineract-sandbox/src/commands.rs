@@ -1,5 +1,5 @@
-//! Fineract's table of commands. Each record contains an idempotency key, the command that was requested under it, and
-//! the result (`docs/fineract/idempotency.md`).
+//! Fineract's table of commands. Each record contains an idempotency key, the command that was requested under this
+//! key, and the result (`docs/fineract/idempotency.md`).
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::SystemTime;
@@ -7,8 +7,8 @@ use std::time::SystemTime;
 use super::operations::{Input, Operation};
 use super::reply::Reply;
 
-/// Action, entity and idempotency key. Only the three together are unique. The key does not depend on the client, the
-/// loan or the body.
+/// Action, entity and idempotency key. No two records have the same three values. The client, the loan and the body do
+/// not matter.
 type Key = (&'static str, &'static str, String);
 
 /// The maximum length of a key, in characters.
@@ -23,7 +23,7 @@ pub(super) struct Command {
     key: String,
     pub(super) maker: String,
     pub(super) made_at: SystemTime,
-    /// The user who approved or rejected the command, and the time.
+    /// The user who approved or rejected the command, and the time of this decision.
     pub(super) checked: Option<(String, SystemTime)>,
     pub(super) row: Row,
 }
@@ -31,8 +31,8 @@ pub(super) struct Command {
 /// The state of a record.
 #[derive(Clone, Debug)]
 pub(super) enum Row {
-    /// The record is not committed yet. Another call with the same key does not find it and fails when it inserts its
-    /// own record.
+    /// The record is not committed yet. Another call with the same key does not find this record. That call fails when
+    /// it inserts a record of its own.
     Starting,
     /// The command is running, or a crash has interrupted it. Fineract never removes such a record.
     UnderProcessing,
@@ -135,8 +135,8 @@ impl Commands {
         }
     }
 
-    /// Sets a record to [`Row::UnderProcessing`], as a crash would leave it. Returns `false` if there is no such
-    /// record.
+    /// Sets a record to [`Row::UnderProcessing`], the state in which a crash of Fineract leaves it. Returns `false` if
+    /// there is no such record.
     pub(super) fn strand(&mut self, action: &str, entity: &str, key: &str) -> bool {
         let found = self.rows.values_mut().find(|command| {
             command.operation.action == action

@@ -73,7 +73,8 @@ fn month_name(text: &str, width: usize) -> Option<(Option<u32>, &str)> {
     })
 }
 
-/// The date that is `periods` units after `date`. `unit` is Fineract's number: 0 days, 1 weeks, 2 months, 3 years.
+/// The date that is `periods` units after `date`. `unit` is Fineract's number of the unit: 0 for days, 1 for weeks, 2
+/// for months, 3 for years.
 pub(super) fn later(date: NaiveDate, periods: i64, unit: i64) -> NaiveDate {
     let count = u32::try_from(periods).unwrap_or(0);
     let then = match unit {

@@ -5,8 +5,8 @@ use axum::http::StatusCode;
 use super::json::{Json, Object, object};
 use super::reply::Reply;
 
-/// An entry of `errors`. Its texts for people are generated from the code, because Fineract's own texts may not be
-/// copied.
+/// An entry of `errors`. Its texts for people are generated from the error code, because Fineract's own texts may not
+/// be copied.
 #[derive(Clone, Debug)]
 pub(super) struct Item {
     pub(super) code: String,
@@ -49,8 +49,8 @@ pub(super) enum Failure {
 enum Layout {
     /// The layout of the answer to the first request.
     Wire,
-    /// The layout of the stored answer, if the first request was not sent as JSON. A repetition then receives this
-    /// layout.
+    /// The layout of the stored answer, if the first request was not sent as JSON. Every repetition of such a request
+    /// receives this layout.
     Stored,
 }
 
@@ -149,7 +149,7 @@ impl Failure {
     }
 
     /// The answer that Fineract stores at first. If the request had a JSON Content-Type, Fineract then replaces the
-    /// stored answer by the answer that it has sent, except for `Unmapped`.
+    /// stored answer with the answer that it has sent. Fineract never replaces the stored answer of `Unmapped`.
     pub(super) fn stored(&self, path: &str) -> Reply {
         match self {
             Self::Unmapped(message) => Reply::json(
@@ -225,8 +225,8 @@ fn envelope(status: u16, code: &str, items: Option<&[Item]>, layout: Layout) -> 
     )
 }
 
-/// The body of Spring's answer to a request that reached no resource (`docs/fineract/commands.md`, "Refused before any
-/// resource is reached").
+/// Spring's own error answer, for a request that reached no resource and for an uncaught exception
+/// (`docs/fineract/commands.md`, "Refused before any resource is reached").
 pub(super) fn standard(status: StatusCode, path: &str) -> Reply {
     let now = chrono::DateTime::<chrono::Utc>::from(std::time::SystemTime::now());
     let body = object! {
@@ -249,8 +249,8 @@ fn bare(code: &str) -> String {
     Json::from(body).pretty()
 }
 
-/// Makes a sentence from a code. For example, `validation.msg.loan.principal.cannot.be.blank` becomes `Sandbox: loan
-/// principal cannot be blank.`
+/// Makes a sentence from an error code. For example, `validation.msg.loan.principal.cannot.be.blank` becomes
+/// `Sandbox: loan principal cannot be blank.`
 fn words(code: &str) -> String {
     let code = code
         .strip_prefix("validation.msg.")

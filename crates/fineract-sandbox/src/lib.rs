@@ -4,7 +4,7 @@
 //!
 //! | module | content |
 //! | --- | --- |
-//! | `wire`, `call`, `auth`, `routes` | from the connection to the command or read that is requested |
+//! | `wire`, `call`, `auth`, `routes` | the connection, the login, and which command or read is requested |
 //! | `answer` | processes one request, from its arrival to its answer, and applies a fault |
 //! | `state`, `commands`, `keys`, `operations` | run a command under its idempotency key |
 //! | `checkers` | the commands that wait for a checker |
@@ -74,7 +74,7 @@ impl Default for Sandbox {
 }
 
 impl Sandbox {
-    /// A sandbox whose tenant is already set up: it has the products of nine lenders, one closed product, the
+    /// A sandbox whose tenant is already set up: the tenant has the products of nine lenders, one closed product, the
     /// currencies, the payment type and the charge. The user `mifos` with the password `password` has all permissions.
     pub fn new() -> Self {
         Self::with_books(Books::with_products)
@@ -96,10 +96,10 @@ impl Sandbox {
         }
     }
 
-    /// Sets the pause: how long a request waits while another command with the same key is running. After the pause,
-    /// the answer is 425. A real Fineract waits 3.1 s; the default here is 3 ms. For release 1.10.1, the sandbox also
-    /// waits a third of the pause before it runs a command. During this wait, another request with the same key can
-    /// arrive.
+    /// Sets the pause: how long a request waits if a command with the same key is still running. If that command has
+    /// not ended after the pause, the answer is 425. A real Fineract waits 3.1 s; the default here is 3 ms. For release
+    /// 1.10.1, the sandbox also waits for a third of the pause before it runs a command. During this wait, another
+    /// request with the same key can arrive.
     #[must_use]
     pub fn with_pause(self, pause: Duration) -> Self {
         Self { pause, ..self }

@@ -86,19 +86,19 @@ impl Operation {
         format!("{}_{}", self.action, self.entity)
     }
 
-    /// Runs the command. A command that is refused changes nothing, except that an id may stay unused.
+    /// Runs the command. A command that is refused changes nothing, except that it may use up an id.
     pub(super) fn run(&self, context: &mut Context<'_>, input: &Input) -> Result<Outcome, Failure> {
         (self.run)(context, input)
     }
 
-    /// Whether the ledger records the effects of this command. It records only commands on clients and loans.
+    /// Whether the ledger records the effects of this command. The ledger records only commands on clients and loans.
     pub(super) fn is_business(&self) -> bool {
         matches!(self.entity, "CLIENT" | "LOAN")
     }
 }
 
 impl Outcome {
-    /// The body of the answer, in the order of `docs/fineract/commands.md`, "The result body".
+    /// The body of the answer, with the keys in the order of `docs/fineract/commands.md`, "The result body".
     pub(super) fn body(&self, command_id: Option<i64>) -> Object {
         object! {
             "commandId": command_id,
@@ -113,8 +113,8 @@ impl Outcome {
         }
     }
 
-    /// The body that Fineract stores at first, until it replaces this body by the answer that was sent. It contains
-    /// every key, also keys whose value is null.
+    /// The body that Fineract stores at first, until it replaces this body with the answer that was sent. The body
+    /// contains every key, also keys whose value is null.
     pub(super) fn stored(&self) -> Object {
         let body = self.body(None);
         let keys = [

@@ -78,7 +78,7 @@ impl Params {
         })
     }
 
-    /// A decimal, sent as a number, or as a text that may contain English grouping (`99,999.50`).
+    /// A decimal, sent as a number, or as a text that may contain commas as thousands separators (`99,999.50`).
     pub(super) fn decimal(&self, name: &str) -> Result<Option<Decimal>, Failure> {
         let Some(text) = self.text(name) else {
             return Ok(None);
@@ -105,7 +105,7 @@ impl Params {
         })
     }
 
-    /// A number as `changes` shows it: with the digits that were sent, without grouping.
+    /// A number as `changes` in the answer shows it: with the digits that were sent, without thousands separators.
     pub(super) fn number(&self, name: &str) -> Option<Json> {
         let digits = self.raw(name)?.as_word()?;
         Some(Json::Number(digits.replace(',', "")))
@@ -146,7 +146,7 @@ impl Params {
             .unwrap_or(default)
     }
 
-    /// An integer that is a value of one of Fineract's enumerations.
+    /// The id of a value of one of Fineract's enumerations.
     pub(super) fn choice(&self, name: &str) -> Result<Option<i64>, Failure> {
         let Some(text) = self.text(name) else {
             return Ok(None);

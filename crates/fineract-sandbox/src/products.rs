@@ -9,7 +9,7 @@ use super::json::{Json, Object};
 const RECORDED: &str = include_str!("products.json");
 
 /// A loan product. `json` is the product as `GET /loanproducts/{id}` returns it. The methods read the rules of the
-/// product from it.
+/// product from `json`.
 #[derive(Clone, Debug)]
 pub(super) struct Product {
     pub(super) id: i64,
@@ -83,7 +83,7 @@ impl Product {
         self.choice("loanScheduleType") == 1
     }
 
-    /// Whether an application may have a different value of this attribute than the product.
+    /// Whether an application may set this attribute to another value than the product has.
     pub(super) fn allows_override(&self, attribute: &str) -> bool {
         let allowed = self
             .json

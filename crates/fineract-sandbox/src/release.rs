@@ -13,8 +13,8 @@ pub enum Release {
     /// The develop branch of October 2024. All scenarios were recorded from it.
     #[default]
     Develop,
-    /// Release 1.10.1 of August 2024. Only four scenarios were recorded from it. Otherwise the sandbox behaves as for
-    /// [`Release::Develop`].
+    /// Release 1.10.1 of August 2024. Only four scenarios were recorded from it. In everything else, the sandbox
+    /// behaves as for [`Release::Develop`].
     V1_10_1,
 }
 

@@ -10,7 +10,7 @@ pub(super) struct Reply {
     pub(super) status: StatusCode,
     pub(super) content_type: Option<&'static str>,
     pub(super) body: String,
-    /// Whether it is a stored answer (`x-served-from-cache: true`).
+    /// Whether this answer is a stored answer (`x-served-from-cache: true`).
     pub(super) from_cache: bool,
     pub(super) header: Option<(HeaderName, &'static str)>,
 }

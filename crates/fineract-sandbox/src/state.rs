@@ -29,7 +29,8 @@ pub(super) struct State {
     pub(super) commands: Commands,
     pub(super) ledger: Ledger,
     pub(super) faults: Faults,
-    /// The permissions whose commands wait for a checker.
+    /// A command that needs one of these permissions waits for a checker, unless the user of the command has the
+    /// permission `CHECKER_SUPER_USER`.
     pub(super) maker_checker: BTreeSet<String>,
     pub(super) started_at: SystemTime,
     /// Commands that were answered with a stored 500 and have not taken effect yet, each with the id of its record.
@@ -49,7 +50,8 @@ pub(super) struct Write {
     /// The key that the caller has sent. The ledger records it.
     pub(super) sent_key: String,
     pub(super) username: String,
-    /// Whether the Content-Type is JSON. If it is, the stored answer is the answer that was sent.
+    /// Whether the Content-Type is JSON. If so, the answer is stored exactly as it was sent, except for
+    /// [`Failure::Unmapped`].
     pub(super) is_json: bool,
     pub(super) path: String,
 }
@@ -62,7 +64,7 @@ pub(super) enum Twist {
     Maker,
     /// The command is answered with this error, which is also stored.
     Broken(Failure, Effect),
-    /// The record of the command stays in the state "under processing".
+    /// The record of the command stays in the state "under processing". `effect` says whether the command takes effect.
     Stuck {
         effect: bool,
     },
@@ -100,7 +102,7 @@ impl State {
             .begin(write.operation, &write.input, &write.key, &write.username)
     }
 
-    /// Runs a command whose record was made by `begin`, and updates the record.
+    /// Runs a command for which `begin` has made a record, and updates this record.
     pub(super) fn finish(&mut self, id: i64, write: &Write, twist: Twist) -> Reply {
         let Some(user) = self.users.get(&write.username).cloned() else {
             self.commands.forget(id);
@@ -200,7 +202,7 @@ impl State {
         reply
     }
 
-    /// Looks for a command that is the same as `next`, has another key, and has not taken effect yet. Lets it take
+    /// Looks in `belated` for a command that is the same as `next`, but has another key. If there is one, it takes
     /// effect now, before `next` runs.
     fn catch_up_before(&mut self, next: &Write) {
         let is_before = |write: &Write| {
@@ -224,7 +226,8 @@ impl State {
     }
 }
 
-/// The 425. Its body is the JSON of the request (`docs/fineract/idempotency.md`, "The same key again").
+/// The answer 425, for a command that has no stored answer yet. The body is the JSON of the request
+/// (`docs/fineract/idempotency.md`, "The same key again").
 pub(super) fn echo(write: &Write) -> Reply {
     let body = Json::from(write.input.params.0.clone()).compact();
     Reply::json(StatusCode::TOO_EARLY, body).cached()

@@ -16,8 +16,8 @@ use secrecy::{ExposeSecret, SecretString};
 
 const SUPERVISOR: &str = include_str!("supervisor.sh");
 
-/// The number of ports that are tried. Another process may take a free port before Postgres does, so one attempt is not
-/// enough.
+/// How many free ports are tried before the start fails. Another process may take a free port before Postgres uses it,
+/// so one attempt is not enough.
 const PORTS_TRIED: usize = 5;
 
 /// The options of a private server.
@@ -61,12 +61,12 @@ pub enum PrivatePostgresError {
         /// The error of the operating system.
         source: io::Error,
     },
-    /// A Postgres program failed.
+    /// A Postgres program or the supervisor failed.
     #[error("Postgres did not {action}: {output}")]
     Postgres {
         /// The action that was tried.
         action: &'static str,
-        /// The last lines of the server's log.
+        /// The last lines of the server's log. For a failure of the supervisor: its error message or its exit status.
         output: String,
     },
 }
@@ -84,7 +84,8 @@ pub struct PrivatePostgres {
 impl PrivatePostgres {
     /// Creates a cluster in a temporary folder and starts it on a free port of 127.0.0.1.
     ///
-    /// Blocks the calling thread for about a second. The other functions that wait for the server block it, too.
+    /// Blocks the calling thread for about a second. The other methods that wait for the server also block the calling
+    /// thread.
     pub fn start(options: Options) -> Result<Self, PrivatePostgresError> {
         let mut supervisor = supervisor_command(options)?
             .spawn()
@@ -114,7 +115,8 @@ impl PrivatePostgres {
         )
     }
 
-    /// The folder that contains the cluster and the server's log. It is removed when the server stops for good.
+    /// The folder that contains the cluster and the server's log. The folder is removed by [`PrivatePostgres::stop`]
+    /// and when this value is dropped.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
@@ -146,7 +148,7 @@ impl PrivatePostgres {
         }
     }
 
-    /// Sends a line to the supervisor. Returns the text after the first word of its answer.
+    /// Sends a line to the supervisor. Returns the text that follows the first word of the supervisor's answer.
     fn ask(&mut self, action: &'static str, line: &str) -> Result<String, PrivatePostgresError> {
         let commands = self.supervisor.stdin.as_mut().ok_or_else(supervisor_gone)?;
         // If the supervisor has ended, its last answer contains the reason. So an error of this write is reported only
@@ -207,7 +209,8 @@ fn supervisor_command(options: Options) -> Result<Command, PrivatePostgresError>
         .args(["-c", SUPERVISOR, "supervisor.sh"])
         .arg(env::temp_dir())
         .arg(settings)
-        // The server must not receive the environment of this process, because it may contain secrets of the gateway.
+        // The server must not receive the environment of this process, because that environment may contain secrets of
+        // the gateway.
         .env_clear()
         .env("PATH", env::var_os("PATH").unwrap_or_else(|| OsString::from("/usr/bin:/bin")))
         .env("LC_ALL", "C")

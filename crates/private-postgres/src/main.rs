@@ -10,8 +10,8 @@ use private_postgres::{Options, PrivatePostgres};
 use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Runs a private Postgres from the programs of this machine. The server stops when the process that started it ends,
-/// and leaves no files behind.
+/// Runs a private Postgres with the Postgres programs that are installed on this machine. The server stops when the
+/// process that started it ends, and leaves no files behind.
 #[derive(Debug, clap::Parser)]
 #[command(version)]
 struct Arguments {
@@ -67,8 +67,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     Ok(exit_code(status))
 }
 
-/// Starts the command and waits for its end. Ignores a Ctrl-C, because the terminal also sends it to the command. Kills
-/// the command after a SIGTERM.
+/// Starts the command and waits for its end. Ignores a Ctrl-C, because the terminal sends the same signal to the
+/// command. Kills the command when a SIGTERM arrives.
 async fn run_to_the_end(mut command: Command) -> std::io::Result<ExitStatus> {
     let mut interrupts = signal(SignalKind::interrupt())?;
     let mut terminations = signal(SignalKind::terminate())?;

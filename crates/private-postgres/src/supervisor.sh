@@ -4,8 +4,8 @@
 #
 # The first line of stdin is the superuser's password. Each later line is a command: `start PORT` or `kill`. The script
 # answers each line with one line: `ok …`, `error …` or `absent` (the machine has no Postgres programs). At the end of
-# stdin, the script stops Postgres and removes the folder. Stdin ends when the process that started the script drops the
-# server, or when that process ends for any reason (Ctrl-C, a panic, kill -9). The script ignores signals, so that it
+# stdin, the script stops Postgres and removes the folder. Stdin ends when the process that started the script closes
+# the pipe, or when that process ends for any reason (Ctrl-C, a panic, kill -9). The script ignores signals, so that it
 # can always remove the folder.
 set -u
 umask 077

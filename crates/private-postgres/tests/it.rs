@@ -1,4 +1,5 @@
-//! Tests that the private Postgres works, and that nothing is left behind when its owner ends for any reason.
+//! Tests that the private Postgres works. Also tests that no process and no file is left behind when the owner of the
+//! server panics, is killed or receives a Ctrl-C.
 #![expect(
     clippy::expect_used,
     reason = "helpers of tests are not #[test] functions themselves"
@@ -158,10 +159,11 @@ impl Owner {
         let temporary_folder =
             std::env::temp_dir().join(format!("{name}-{}", uuid::Uuid::new_v4().simple()));
         fs::create_dir(&temporary_folder).expect("a new folder");
-        // If the tests run as root, the server runs under another account, which must be able to write to this folder,
-        // too.
+        // If the tests run as root, the server runs under another account. That account must also be able to write to
+        // this folder.
         fs::set_permissions(&temporary_folder, fs::Permissions::from_mode(0o1777)).expect("a mode");
-        // `cat` runs until its input ends. The test holds this input, so `cat` also ends if the test fails.
+        // `cat` runs until its input ends. The test owns the writing end of this input, so `cat` also ends if the test
+        // fails.
         let mut process = private_postgres_run()
             .args(["sh", "-c", "echo \"$DATABASE_URL\"; cat"])
             .env("TMPDIR", &temporary_folder)
@@ -181,8 +183,8 @@ impl Owner {
         }
     }
 
-    /// Waits until the server has closed this connection and the folder is removed. Checks that the server refuses new
-    /// connections.
+    /// Waits until the server has closed this connection and the temporary folder is empty. Then checks that the server
+    /// refuses new connections.
     async fn leaves_nothing_behind(&self, connection: &mut PgConnection) {
         let folder = &self.temporary_folder;
         tokio::time::timeout(DEADLINE, async {

@@ -185,7 +185,8 @@ pub(crate) fn activate(context: &mut Context<'_>, input: &Input) -> Result<Outco
     Ok(outcome)
 }
 
-/// Refuses to close a client. Closing requires a closure reason, and the sandbox has none, like a new Fineract.
+/// Refuses to close a client. Closing requires a closure reason. Like a new Fineract, the sandbox has no closure
+/// reasons.
 pub(crate) fn close(context: &mut Context<'_>, input: &Input) -> Result<Outcome, Failure> {
     let params = &input.params;
     params.only(&["closureDate", "closureReasonId", "locale", "dateFormat"])?;

@@ -52,7 +52,8 @@ pub(crate) fn create(context: &mut Context<'_>, input: &Input) -> Result<Outcome
     if fields.active && !context.user.may("ACTIVATE_CLIENT") {
         return Err(Failure::NotAuthorized);
     }
-    // If the client is active at once, Fineract lowers a later submission date to the activation date.
+    // If the client is created as active, Fineract replaces a submission date after the activation date with the
+    // activation date.
     let submitted_on = fields.submitted_on.unwrap_or(context.today);
     let submitted_on = fields
         .activated_on
@@ -139,7 +140,7 @@ impl Fields {
     }
 }
 
-/// A text without leading and trailing blanks, as a new client stores it.
+/// A text without leading and trailing blanks, as Fineract stores it for a new client.
 fn trimmed(params: &Params, name: &str) -> Option<String> {
     params.text(name).map(|text| text.trim().to_owned())
 }
@@ -190,7 +191,7 @@ pub(super) fn check_lengths(names: &Names, checks: &mut Checks) {
     checks.longest("fullname", names.full.as_deref(), 160);
 }
 
-/// Checks that no date is in the future, and that the activation is not before the submission and not before the
+/// Checks that no date is in the future, and that the activation is neither before the submission nor before the
 /// opening of the office. Reports all errors together.
 pub(super) fn check_dates(
     submitted_on: NaiveDate,

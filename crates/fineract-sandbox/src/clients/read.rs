@@ -70,8 +70,8 @@ pub(crate) fn accounts(books: &Books, id: i64, today: chrono::NaiveDate) -> Obje
     }
 }
 
-/// The fields of a client before `timeline`. In a page of clients (`in_page`), enumerations without a value are present
-/// as well.
+/// The fields that a read of a client returns before `timeline`. In a page of clients (`in_page`), enumerations without
+/// a value are present as well.
 fn described(client: &Client, in_page: bool) -> Object {
     let unset = || in_page.then(|| object! {"active": false, "mandatory": false});
     let names = &client.names;

@@ -6,7 +6,8 @@ pub(crate) enum Effect {
     Never,
     /// Before the 500 is sent.
     Before,
-    /// When the same command arrives under another key. The second command is executed after this effect, and finds it.
+    /// When the same command arrives under another key. The second command is executed after the first command has
+    /// taken effect, and finds this effect.
     BeforeNextKey,
 }
 
@@ -19,7 +20,7 @@ pub(crate) enum Kind {
     ResetAfter,
     /// The request is processed. The answer is sent after the delay.
     Slow,
-    /// A 500. It is stored, and a repetition receives it with another body.
+    /// A 500 that is stored. A repetition receives a 500 with another body.
     Status500(Effect),
     /// The request is processed. The answer is a 502 with the error page of a proxy.
     Status502After,

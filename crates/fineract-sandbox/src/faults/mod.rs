@@ -15,7 +15,7 @@ use super::json::{Json, Object};
 /// The end of the idempotency key of a key probe.
 const PROBE: &str = "-probe";
 
-/// The parts of a request that decide whether a fault hits it.
+/// The parts of a request that decide whether a fault hits the request.
 #[derive(Clone, Debug)]
 pub(super) struct Asked<'a> {
     pub(super) method: &'a Method,
@@ -34,8 +34,8 @@ struct Fault {
     command: Option<String>,
     /// The end of the idempotency key.
     key: Option<String>,
-    /// Whether the fault hits no key probes. This is the case if it has conditions (`match`), but no condition for the
-    /// key.
+    /// Whether key probes are exempt from the fault. They are exempt if the fault has conditions (`match`), but no
+    /// condition for the key.
     spares_probes: bool,
     /// How many more requests the fault can hit. `None` means without limit: the entry contains `probability` but not
     /// `times`.
@@ -43,7 +43,7 @@ struct Fault {
     /// The probability that the fault hits a matching request, in millionths.
     chance: u64,
     delay: Duration,
-    /// How long reads of the object of the request fail after a hit.
+    /// After a hit, reads of the requested object fail for this time.
     hides: Duration,
     hits: i64,
 }
@@ -176,7 +176,7 @@ impl Faults {
         Ok(())
     }
 
-    /// The kind and the delay of the fault that hits this request. Counts the hit.
+    /// The kind and the delay of the fault that hits this request, or `None`. Counts the hit.
     pub(super) fn hit(&mut self, asked: &Asked<'_>) -> Option<(Kind, Duration)> {
         let now = Instant::now();
         let is_hidden =
@@ -199,7 +199,7 @@ impl Faults {
         Some((fault.kind, fault.delay))
     }
 
-    /// Counts a hit, because a command under another key has found a late effect.
+    /// Counts a hit of the fault `status_500_late`, because a command under another key has found a late effect.
     pub(super) fn count_met(&mut self) {
         if let Some(fault) = self.list.iter_mut().find(|fault| fault.kind == MET_LATER) {
             fault.hits += 1;

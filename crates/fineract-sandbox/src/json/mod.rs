@@ -1,5 +1,5 @@
 //! JSON that preserves the order of keys and the digits of numbers. A number such as `80000.50` is written as it was
-//! read. Stored amounts are written with six decimal places.
+//! read. Amounts and rates from the books are written with six decimal places.
 
 use rust_decimal::Decimal;
 use serde::de::{Deserializer, MapAccess, Visitor};
@@ -89,7 +89,7 @@ impl Json {
         })
     }
 
-    /// A number with two decimal places, like every amount of the currency.
+    /// A number with two decimal places, as many as the currency has.
     pub(super) fn cents(number: Decimal) -> Self {
         Self::Number(fixed(number, 2))
     }
@@ -152,7 +152,8 @@ impl Object {
         self
     }
 
-    /// Adds a member, or replaces its value in place. Does nothing if the value is null.
+    /// Adds a member. If the object already has the key, replaces the value and keeps the position of the key. Does
+    /// nothing if the value is null.
     pub(super) fn set(&mut self, key: &str, value: impl Into<Json>) {
         let value = value.into();
         match self.0.iter_mut().find(|(name, _)| name == key) {

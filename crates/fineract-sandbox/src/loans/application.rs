@@ -10,7 +10,7 @@ use crate::json::Json;
 use crate::operations::{Input, Outcome};
 use crate::params::{Checks, Params};
 
-/// The smallest amount that is too large for the database column.
+/// The smallest principal that is too large for its column in Fineract's database.
 const TOO_MUCH: i64 = 10_000_000_000_000;
 
 /// The keys that `POST /loans` supports (`docs/fineract/loans.md`, "Filing an application").
@@ -204,7 +204,7 @@ pub(crate) fn create(context: &mut Context<'_>, input: &Input) -> Result<Outcome
     Ok(outcome)
 }
 
-/// Reads the number of the client (`clientId`). Every application must contain it.
+/// Reads the number of the client (`clientId`). Every application must contain this number.
 pub(super) fn named_client(params: &Params) -> Result<i64, Failure> {
     let missing = || {
         let code = "validation.msg.loan.clientId.cannot.be.blank";
@@ -213,7 +213,7 @@ pub(super) fn named_client(params: &Params) -> Result<i64, Failure> {
     params.id("clientId")?.ok_or_else(missing)
 }
 
-/// The error if another loan has the external id.
+/// The error if another loan already has the external id of the application.
 pub(super) fn already_used() -> Failure {
     Failure::rule("error.msg.loan.with.externalId.already.used", Vec::new())
 }

@@ -104,7 +104,7 @@ pub(crate) fn approve(context: &mut Context<'_>, input: &Input) -> Result<Outcom
     Ok(outcome)
 }
 
-/// Checks amount, dates and state. Reports a wrong state (400) only if no other check fails (403).
+/// Checks amount, dates and state. Reports a wrong state (400) only if none of the other checks (403) fails.
 fn check_amount_dates_and_state(
     loan: &Loan,
     params: &Params,

@@ -7,15 +7,15 @@ use crate::failure::Failure;
 use crate::json::{Json, Object, object};
 use crate::params::{Checks, Params};
 
-/// A charge in a request: its definition, the amount or percentage, and the id of the charge if the loan already has
-/// it.
+/// A charge in a request: its definition, the amount or percentage, and, if the loan already has this charge, the id of
+/// the loan's charge.
 pub(super) struct Asked {
     id: Option<i64>,
     definition: Object,
     rate: Decimal,
 }
 
-/// Reads the list `charges` of a request. Fineract does not add charges by itself.
+/// Reads the list `charges` of a request. Fineract does not add the charges of the product by itself.
 pub(super) fn read(params: &Params, books: &Books) -> Result<Vec<Asked>, Failure> {
     let entries = params
         .raw("charges")
@@ -93,8 +93,8 @@ fn charge_id(charge: &Charge) -> Option<&Json> {
     charge.definition.get("id")
 }
 
-/// The charge, as `changes` in the answer to an update shows it. If the loan already had the charge, the amount is
-/// the previous one.
+/// The charge, as `changes` in the answer to an update shows it. If the loan already had the charge, the amount is the
+/// amount before the update.
 pub(super) fn changed(charge: &Charge, before: Option<&Charge>) -> Object {
     object! {
         "id": before.map(|before| before.id),

@@ -189,7 +189,7 @@ fn owed(loan: &Loan, product: &Product) -> Parts {
 }
 
 /// The amount that closes the loan on this day. It consists of the outstanding principal, the unpaid interest of all
-/// installments that are due by then, and the interest for the days of the current period until then.
+/// installments that are due by this day, and the interest for the passed days of the current period.
 pub(super) fn payoff(loan: &Loan, product: &Product, on: NaiveDate) -> Parts {
     let mut from = loan.disbursed.as_ref().map_or(on, |stamp| stamp.on);
     let mut interest = Decimal::ZERO;

@@ -22,8 +22,8 @@ pub(crate) fn withdraw(context: &mut Context<'_>, input: &Input) -> Result<Outco
     end(context, input, WITHDRAWN, stamp)
 }
 
-/// Checks a rejection or withdrawal: the keys and the fields, the state of the loan, and the date. The date must not be
-/// before the application and not in the future.
+/// Checks a rejection or withdrawal: the keys and the fields, the state of the loan, and the date. The date must be
+/// neither before the submission of the application nor in the future.
 fn ending(
     context: &Context<'_>,
     loan: &Loan,

@@ -114,7 +114,7 @@ fn changes(params: &Params, has_payment_type: bool) -> Object {
         .with("note", params.text("note"))
 }
 
-/// Books the disbursement and the accrual of the interest. The first disbursement also pays the charges due with it.
+/// Books the disbursement and the accrual of the interest. The first disbursement also pays the loan's charges.
 fn book(context: &mut Context<'_>, loan: &mut Loan, product: &Product, mut paid: Transaction) {
     let is_first = loan.disbursed.is_none();
     loan.status = ACTIVE;
@@ -167,8 +167,8 @@ fn pay_charges(context: &mut Context<'_>, loan: &mut Loan, due: Decimal) {
     loan.transactions.push(paid);
 }
 
-/// Books the accrual of the whole interest. A further disbursement changes the schedule, so this function removes the
-/// previous accrual.
+/// Books the accrual of the whole interest. First removes the accrual of an earlier disbursement, because a further
+/// disbursement changes the schedule.
 fn accrue(context: &mut Context<'_>, loan: &mut Loan, product: &Product) {
     let Some(on) = loan.disbursed.as_ref().map(|stamp| stamp.on) else {
         return;
@@ -189,8 +189,8 @@ fn accrue(context: &mut Context<'_>, loan: &mut Loan, product: &Product) {
     loan.transactions.push(accrued);
 }
 
-/// Checks date and state. A date before the approval is reported alone. A wrong state is reported together with the
-/// errors of the fields.
+/// Checks date and state. A date before the approval is reported without any other error. A wrong state is reported
+/// together with the errors of the fields.
 fn check_state_and_date(
     loan: &Loan,
     is_payable: bool,
@@ -218,8 +218,8 @@ fn check_state_and_date(
 }
 
 /// Determines the amount to pay, and marks the earliest open tranche as paid. If no tranche is open, Fineract pays
-/// nevertheless: the requested amount, or the whole principal again (`docs/fineract/payments.md`, "Paying beyond the
-/// tranches").
+/// nevertheless: the requested amount or, if the request contains no amount, the whole principal
+/// (`docs/fineract/payments.md`, "Paying beyond the tranches").
 fn take(
     loan: &mut Loan,
     product: &Product,

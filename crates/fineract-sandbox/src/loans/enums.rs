@@ -1,4 +1,4 @@
-//! The enumerations of loans, as reads return them.
+//! The enumeration values of loans, in the form in which reads return them.
 
 use super::Kind;
 use crate::json::{Object, object};
@@ -158,8 +158,8 @@ pub(super) fn strategy_name(code: &str) -> Option<&'static str> {
         .map(|(_, name)| *name)
 }
 
-/// The type of a transaction. It contains one boolean for each type that Fineract has. Only the boolean of this type is
-/// true.
+/// The `type` object of a transaction. It contains one boolean for each transaction type of Fineract. Only the boolean
+/// of the transaction's own type is true.
 pub(super) fn transaction_type(kind: Kind) -> Object {
     let (id, code, value) = match kind {
         Kind::Disbursement => (1, "disbursement", "Disbursement"),
@@ -178,7 +178,8 @@ pub(super) fn transaction_type(kind: Kind) -> Object {
         .fold(choice, |object, name| object.with(name, *name == code))
 }
 
-/// The names of these booleans, in Fineract's order. The sandbox makes transactions of only five types.
+/// The names of the booleans in the `type` object of a transaction, in Fineract's order. The sandbox makes transactions
+/// of only five of these types.
 const TRANSACTION_TYPES: [&str; 30] = [
     "disbursement",
     "repaymentAtDisbursement",
@@ -212,7 +213,7 @@ const TRANSACTION_TYPES: [&str; 30] = [
     "interestRefund",
 ];
 
-/// The enumeration values in a request for a product, in the form in which reads return them.
+/// The enumeration values in a request that creates a product, in the form in which reads return them.
 pub(crate) fn product_choices(
     params: &crate::params::Params,
 ) -> Result<Object, crate::failure::Failure> {

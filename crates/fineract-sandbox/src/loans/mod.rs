@@ -55,7 +55,7 @@ pub(super) const CLOSED: i64 = 600;
 pub(super) const WRITTEN_OFF: i64 = 601;
 pub(super) const OVERPAID: i64 = 700;
 
-/// The date of a step, and the user who performed it.
+/// The date of a step in the life of a loan, such as its approval, and the user who performed the step.
 #[derive(Clone, Debug)]
 pub(super) struct Stamp {
     pub(super) on: NaiveDate,
@@ -74,7 +74,8 @@ pub(super) struct Loan {
     /// The current principal. It becomes smaller if less than the approved amount is disbursed.
     pub(super) principal: Decimal,
     pub(super) approved_principal: Decimal,
-    /// The amount of the last disbursement, minus the charges that were due with it.
+    /// The amount of the last disbursement, minus the charges that were due at this disbursement. Before the first
+    /// disbursement: the principal minus these charges.
     pub(super) net_disbursal: Decimal,
     pub(super) submitted_by: Who,
     pub(super) approved: Option<Stamp>,
@@ -87,8 +88,8 @@ pub(super) struct Loan {
     pub(super) tranches: Vec<Tranche>,
     pub(super) transactions: Vec<Transaction>,
     pub(super) notes: Vec<Note>,
-    /// How many disbursements the client had received for this product when this loan was last disbursed, including
-    /// that disbursement.
+    /// Reads return this number as `loanProductCounter` or `loanCycle`. Each disbursement of the loan sets it to the
+    /// number of disbursements of the client for this product (`Books::cycles`). It is 0 before the first disbursement.
     pub(super) cycle: i64,
 }
 
@@ -97,7 +98,7 @@ pub(super) struct Loan {
 pub(super) struct Charge {
     pub(super) id: i64,
     pub(super) definition: Object,
-    /// The amount, or the percentage of the principal.
+    /// The fixed amount of the charge, or its percentage of the principal.
     pub(super) rate: Decimal,
     /// The principal to which a percentage applies.
     pub(super) applied_to: Decimal,
@@ -129,8 +130,8 @@ pub(super) struct Transaction {
     pub(super) parts: Parts,
     pub(super) submitted_on: NaiveDate,
     pub(super) reversed_on: Option<NaiveDate>,
-    /// Whether this transaction alone was undone. `false` if it was reversed because a disbursement of the loan was
-    /// undone (`docs/fineract/payments.md`, "Undone payments").
+    /// Whether this transaction alone was undone. `false` if the undo of a disbursement reversed the transaction
+    /// (`docs/fineract/payments.md`, "Undone payments").
     pub(super) manually_reversed: bool,
 }
 
@@ -178,7 +179,7 @@ impl Loan {
             .find(|transaction| transaction.id == id)
     }
 
-    /// Whether the loan is disbursed. An undo of the disbursement resets this.
+    /// Whether the loan is disbursed. After an undo of all disbursements, the result is `false` again.
     pub(super) fn was_disbursed(&self) -> bool {
         self.disbursed.is_some()
     }

@@ -1,5 +1,5 @@
-//! Interest and installments. The formulas are simple; they suffice for a stand-in. The schedules of a real Fineract
-//! differ from their results in the last digits.
+//! Interest and installments. The formulas are simple. Their results differ from the schedules of a real Fineract in
+//! the last digits. For a stand-in, this is accurate enough.
 
 use rust_decimal::Decimal;
 
@@ -35,7 +35,7 @@ pub(super) fn yearly_rate(terms: &Terms, product: &Product) -> Decimal {
 }
 
 /// The installment of a declining balance with equal installments: `P·r / (1 − (1 + r)^−n)`, or `P / n` without
-/// interest.
+/// interest (`P`: principal, `r`: interest rate of a period, `n`: number of installments).
 pub(super) fn installment(principal: Decimal, rate: Decimal, count: i64) -> Decimal {
     let count = count.max(1);
     if rate.is_zero() {

@@ -11,7 +11,8 @@ use crate::json::{Object, object};
 use crate::params::Params;
 
 impl Loan {
-    /// Stores the note that a command contains. The note belongs to this transaction, or to the loan if there is none.
+    /// Stores the note of a command, if the command contains one. The note belongs to this transaction or, without a
+    /// transaction, to the loan.
     pub(super) fn note(
         &mut self,
         context: &mut Context<'_>,

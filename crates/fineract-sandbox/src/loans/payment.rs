@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::json::{Object, object};
 use crate::params::{Checks, Params};
 
-/// The keys of the payment details, in the order of `changes`.
+/// The keys of the payment details, in the order in which `changes` shows them.
 pub(super) const DETAILS: [&str; 5] = [
     "accountNumber",
     "checkNumber",
@@ -31,8 +31,8 @@ pub(super) fn payment_type(books: &Books, params: &Params) -> Result<Option<Obje
     found.ok_or_else(|| Failure::not_found("error.msg.payment.type.invalid", vec![id.into()]))
 }
 
-/// The payment details that were sent, for `changes`. Call this function only if the request contains a payment type.
-/// Without one, Fineract ignores the details.
+/// The payment details that were sent, as `changes` in the answer shows them. Call this function only if the request
+/// contains a payment type. Without a payment type, Fineract ignores the details.
 pub(super) fn changes(params: &Params) -> Object {
     let details = DETAILS.iter().fold(Object::default(), |all, name| {
         all.with(name, params.text(name))

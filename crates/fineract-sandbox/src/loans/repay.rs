@@ -191,7 +191,7 @@ fn update_status(loan: &mut Loan, product: &Product, context: &Context<'_>) {
     };
 }
 
-/// The `changes`: the keys that were sent, in Fineract's order. The amount is a JSON string.
+/// The `changes` in the answer: the keys that were sent, in Fineract's order. The amount is a JSON string.
 fn changes(params: &Params) -> Object {
     let amount = params.raw("transactionAmount").and_then(Json::as_word);
     let head = object! {

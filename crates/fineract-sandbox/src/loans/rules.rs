@@ -78,8 +78,8 @@ pub(super) fn check_strategy(terms: &Terms, product: &Product) -> Result<(), Fai
     }
 }
 
-/// Checks that the term is the number of repayments multiplied by their interval, and has the same unit
-/// (`docs/fineract/loans.md`, "The term and the repayments").
+/// Checks that the term is the number of repayments multiplied by their interval. The term and the interval must have
+/// the same unit (`docs/fineract/loans.md`, "The term and the repayments").
 pub(super) fn check_term(terms: &Terms) -> Result<(), Failure> {
     let mut checks = Checks::of("loan");
     if terms.term_unit == terms.unit {

@@ -7,7 +7,7 @@ use crate::json::Json;
 use crate::params::{Checks, Params};
 use crate::products::Product;
 
-/// The terms of an application. Enumerations are stored as Fineract's numbers (`docs/fineract/loans.md`, "Enum
+/// The terms of an application. An enumeration value is stored as its id in Fineract (`docs/fineract/loans.md`, "Enum
 /// values").
 #[derive(Clone, Debug)]
 pub(crate) struct Terms {
@@ -16,12 +16,12 @@ pub(crate) struct Terms {
     pub(crate) principal: Decimal,
     /// The length of the loan, in units of `term_unit`.
     pub(crate) term: i64,
-    /// 0 days, 1 weeks, 2 months, 3 years.
+    /// The unit of `term`: 0 for days, 1 for weeks, 2 for months, 3 for years.
     pub(crate) term_unit: i64,
     pub(crate) repayments: i64,
     /// The time between two repayments, in units of `unit`.
     pub(crate) every: i64,
-    /// The same numbers as in `term_unit`.
+    /// The unit of `every`, with the same numbers as `term_unit`.
     pub(crate) unit: i64,
     pub(crate) rate: Decimal,
     pub(crate) interest: i64,
@@ -121,7 +121,7 @@ impl Draft {
         );
     }
 
-    /// Adds an error to `checks` for each value that is out of range, in general or for this product.
+    /// Adds an error to `checks` for each value that Fineract never allows, or that this product does not allow.
     pub(super) fn check(&self, product: &Product, checks: &mut Checks) {
         if let Some(amount) = self.principal {
             let limits = (

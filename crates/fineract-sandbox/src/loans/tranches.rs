@@ -17,7 +17,7 @@ pub(super) struct Planned {
 }
 
 impl std::fmt::Display for Planned {
-    /// Writes the tranche as `changes` shows it: date and amount, such as `2024-01-10-90000`.
+    /// Writes the tranche as `changes` in the answer shows it: date and amount, such as `2024-01-10-90000`.
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "{}-{}", self.on, self.principal.normalize())
     }
@@ -61,8 +61,8 @@ fn within(params: &Params, entry: &Object) -> Params {
 }
 
 /// Checks the planned tranches, if the product uses them. There must be at least one, and not more than the product
-/// allows. The first must be on the expected date. Two tranches must not be on the same date. Their sum must not exceed
-/// the principal (`docs/fineract/loans.md`, "Planned tranches and charges").
+/// allows. The first tranche must be on the expected disbursement date. Two tranches must not be on the same date. The
+/// sum of all tranches must not exceed the principal (`docs/fineract/loans.md`, "Planned tranches and charges").
 pub(super) fn check(
     planned: &[Planned],
     product: &Product,
@@ -136,8 +136,9 @@ pub(super) fn stored(
     planned.iter().map(tranche).collect()
 }
 
-/// Whether the loan's state allows a disbursement. The develop branch does not require an open tranche
-/// (`docs/fineract/payments.md`, "Paying beyond the tranches").
+/// Whether the state of the loan allows a disbursement. An active loan can be disbursed again only if its product
+/// allows several disbursements. In this case, release 1.10.1 also requires an open tranche. The develop branch does
+/// not (`docs/fineract/payments.md`, "Paying beyond the tranches").
 pub(super) fn is_payable(loan: &Loan, product: &Product, release: Release) -> bool {
     let pays_more = product.is_multi_disburse()
         && (!release.is_1_10_1() || loan.tranches.iter().any(Tranche::is_open));

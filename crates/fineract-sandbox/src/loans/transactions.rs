@@ -8,8 +8,8 @@ use crate::json::{Json, Object, object};
 use crate::params::Params;
 use crate::products::Product;
 
-/// The transactions, sorted by date. Transactions that were reversed because a disbursement was undone are omitted
-/// (`docs/fineract/payments.md`, "Undone payments").
+/// The transactions, sorted by date. If a disbursement was undone, the list omits the transactions that this undo
+/// reversed (`docs/fineract/payments.md`, "Undone payments").
 pub(super) fn list(_books: &Books, loan: &Loan, product: &Product) -> Vec<Object> {
     let mut shown: Vec<&Transaction> = loan
         .transactions

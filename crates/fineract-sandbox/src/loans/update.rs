@@ -38,14 +38,15 @@ pub(crate) fn update(context: &mut Context<'_>, input: &Input) -> Result<Outcome
         .books
         .product(product_id.unwrap_or(loan.terms.product_id))?
         .clone();
-    // Fineract checks the client before the fields. It is the client in the request, or else the current client.
+    // Fineract checks the client before the fields. If the request names no client, Fineract checks the current client
+    // of the loan.
     let of = params.id("clientId")?.unwrap_or(loan.client_id);
     context.books.client(of)?.must_be_active()?;
     let (draft, planned) = checked(params, &loan, &product)?;
     if product_id.is_none() {
         return Err(Failure::constraint("error.msg.data.integrity.issue"));
     }
-    // If a term is missing, Fineract cannot compute the schedule and fails with an uncaught exception.
+    // If one of the terms is missing, Fineract cannot compute the schedule and fails with an uncaught exception.
     let terms = new_terms(params, &loan, &draft, &product)
         .ok_or_else(|| Failure::Unmapped("null".to_owned()))?;
     let client_id = named_client(params)?;
@@ -147,8 +148,8 @@ fn check_external_id(context: &Context<'_>, loan: &Loan, terms: &Terms) -> Resul
     Ok(())
 }
 
-/// The values that differ from the stored application, for `changes` (`docs/fineract/commands.md`, "The result body of
-/// each command").
+/// The values that differ from the stored application, as `changes` in the answer shows them
+/// (`docs/fineract/commands.md`, "The result body of each command").
 fn differences(params: &Params, loan: &Loan, terms: &Terms, planned: &[Planned]) -> Object {
     let before = &loan.terms;
     let mut differing = Object::default();

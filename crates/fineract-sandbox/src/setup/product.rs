@@ -5,7 +5,7 @@ use crate::loans::product_choices;
 use crate::params::Params;
 use crate::products::recorded;
 
-/// The attributes that a product contains only if the request for its creation contained them.
+/// The attributes that a product contains only if the request that created the product contained them.
 const ONLY_WHERE_SET: &[&str] = &["outstandingLoanBalance"];
 
 /// The new product, as reads return it. It is a copy of a recorded product of the same kind (progressive, several
@@ -88,7 +88,7 @@ fn template(params: &Params) -> Object {
     of_that_kind.map(|product| product.json).unwrap_or_default()
 }
 
-/// Adds the minimum and maximum of a field. Reads return these directly after the field.
+/// Adds the minimum and maximum of a field. Reads return these limits directly after the field.
 fn add_limits(json: &mut Object, field: &str, params: &Params) -> Result<(), Failure> {
     match field {
         "principal" => {
