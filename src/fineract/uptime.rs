@@ -16,8 +16,8 @@ use super::{
 };
 use crate::domain::{Failure, Method};
 
-/// How often the metrics are read, each time on a new connection, to notice whether several processes answer. The start
-/// of one process does not show what the other processes are running.
+/// How often the metrics are read, each time on a new connection, to notice whether several processes answer. The
+/// start of one process does not show which commands other processes still run.
 const READINGS: usize = 3;
 
 /// The values of one reading of the metrics.

@@ -137,9 +137,10 @@ fn start_lease_renewal(tasks: &TaskTracker, deps: Arc<Deps>) -> CancellationToke
 #[derive(Debug, Default)]
 struct Claim {
     operations: Vec<Claimed>,
-    /// All capacity is in use, so a notification of new work does not start another claim.
+    /// Whether all capacity is in use. If so, a notification of new work does not start another claim.
     is_full: bool,
-    /// More operations may be due than there was room for, so the end of any operation starts another claim.
+    /// Whether more operations may be due than there was room for. If so, the end of any operation starts another
+    /// claim.
     waits_for_room: bool,
 }
 

@@ -270,7 +270,8 @@ async fn probe_on(
     number: i64,
 ) -> Result<ProbeVerdict, KeyTrustError> {
     let (result, answer) = deps.fineract.probe_key(kind, number).await?;
-    // The operation's own command would get the same answer, so the operation waits for the same reason.
+    // The operation's own command would get the same answer, so the operation waits as if its own command had received
+    // this answer.
     if result == ProbeVerdict::Inconclusive && is_outage(&answer) {
         return Err(KeyTrustError::Fineract(ReadFailure::Refused(answer)));
     }

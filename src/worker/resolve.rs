@@ -120,7 +120,8 @@ async fn require_no_late_effect(deps: &Deps, case: Case<'_>) -> Result<(), Outco
     if may_have_run {
         let uptime = deps.fineract.uptime().await;
         history = history.up_for(uptime);
-        // If Fineract was started after the forgotten time, no command from that time still runs.
+        // If Fineract was started after the time that the database has forgotten, no command from that time still
+        // runs.
         forgotten = forgotten
             .map(|time| case.claimed.age_now(time))
             .filter(|time| uptime.is_none_or(|uptime| uptime >= *time));
