@@ -194,7 +194,7 @@ fn trust_last_verdict(last: &KeyVerdict, is_same: bool) -> Result<Trust, KeyTrus
     }
 }
 
-/// Sends a command that Fineract must refuse to one client or loan after another, until the answers are conclusive.
+/// Runs the probe on one client or loan after another, until the answers are conclusive.
 async fn probe_keys(
     deps: &Deps,
     kind: FineractCommand,
