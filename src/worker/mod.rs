@@ -20,7 +20,7 @@
 //! | `decide_by_reading`, `evidence` | reads Fineract if the answer alone does not decide |
 //! | `succeed`, `close` | ends the operation: `succeed` as succeeded, `close` as refused or expired |
 //! | `checker`, `resolve` | `checker` waits for a checker in Fineract, `resolve` executes an operator's resolution |
-//! | `suspect`, `read_failed` | `suspect`: handles an answer that may concern other operations too; `read_failed`: a failed read |
+//! | `suspect`, `read_failed` | handles an answer that may concern other operations too, or a failed read |
 //! | `outcome` | builds the outcomes that the steps return |
 //! | `report` | logs and counts the result |
 //!

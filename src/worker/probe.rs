@@ -156,7 +156,7 @@ pub(super) fn block_keys(deps: &Deps, kind: FineractCommand) {
         tracing::error!(
             alarm = NOT_HONOURED,
             command = kind.probe_name(),
-            "Fineract ignores idempotency keys for this kind of command and would execute a repeated command twice; the operations that need it wait"
+            "Fineract ignores idempotency keys for this kind of command and would execute a repeated command twice; operations that send such commands wait"
         );
         gauge(kind).set(1);
     }
@@ -171,7 +171,7 @@ pub(super) fn unblock_keys(deps: &Deps, kind: FineractCommand) {
     if deps.keys.note_unblocked(kind) {
         tracing::info!(
             command = kind.probe_name(),
-            "Fineract honours idempotency keys for this kind of command again; the operations that need it continue"
+            "Fineract honours idempotency keys for this kind of command again; operations that send such commands continue"
         );
         gauge(kind).set(0);
         for operation_type in kind.types_probed() {

@@ -7,8 +7,8 @@
 
 use crate::domain::{Note, Transaction, comparable_reference};
 
-/// The gateway searches notes of other people only for references with at least this many characters in the comparable
-/// form. A shorter text may have another meaning in such a note.
+/// In a note that somebody else has written, the gateway searches only for references of at least this many
+/// characters, counted in the comparable form. A shorter text may have another meaning in such a note.
 const SHORTEST_SEARCHED: usize = 6;
 /// The largest number of words into which a note may split a reference.
 const MAX_WORDS: usize = 5;
