@@ -17,8 +17,8 @@ use crate::{
     worker::{self, CircuitBreaker, Deps, Settings},
 };
 
-/// The size of the connection pool. Accepting, claiming, starting, completing and tracking each use one connection at a
-/// time, for one batch. The remaining connections are for other reads.
+/// The size of the connection pool. Accepting, claiming, starting, completing and tracking each need only one
+/// connection at a time, because each handles many operations together. The remaining connections are for other reads.
 const POOL_SIZE: u32 = 16;
 
 /// How many reads of Fineract a process without a worker (and so without a concurrency limit) may make at once.
@@ -72,8 +72,8 @@ pub async fn migrate(config: &Config) -> Result<(), DatabaseProblem> {
     store::migrate(&pool).await
 }
 
-/// Puts everything on hold in the database that the settings name, if it is not on hold already. Called before any
-/// part of the gateway runs.
+/// Puts everything on hold in the database that the settings name, unless everything is on hold already. Called before
+/// any part of the gateway runs.
 pub async fn keep_on_hold(config: &Config, reason: &str) -> Result<(), StartError> {
     let url = config.database.url.expose_secret();
     let pool = store::connect(url, 2, Some(store::STATEMENT_TIMEOUT)).await?;

@@ -7,7 +7,7 @@ use std::{str::FromStr, sync::OnceLock};
 /// A deliberate error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sabotage {
-    /// Treats the effect as absent without reading Fineract if the answer alone does not decide.
+    /// If the answer alone does not decide, treats the effect as absent without reading Fineract.
     NoReconcile,
     /// Lets any worker write a completion, not only the owner of the operation.
     NoFence,
@@ -23,7 +23,7 @@ pub enum Sabotage {
     HistoryByExternalId,
     /// Runs the dependents of a failed operation instead of failing them.
     CascadeOff,
-    /// Ends an operation as not sent without reading whether an earlier attempt had its effect.
+    /// Ends an operation as not sent, and does not read whether an earlier attempt had its effect.
     ExpireUnread,
     /// Sends a command again without checking what its numbers refer to now and whose books Fineract has.
     TrustsNumbers,
@@ -63,12 +63,12 @@ impl FromStr for Sabotage {
 
 static ACTIVE: OnceLock<Sabotage> = OnceLock::new();
 
-/// Makes this process commit this error from now on.
+/// Lets this process make this error from now on.
 pub fn begin(sabotage: Sabotage) {
     ACTIVE.get_or_init(|| sabotage);
 }
 
-/// Whether this process commits this error.
+/// Whether this process makes this error.
 pub fn is(sabotage: Sabotage) -> bool {
     ACTIVE.get() == Some(&sabotage)
 }

@@ -13,7 +13,7 @@ pub enum FineractHealth {
     Blocked {
         /// The stable code of the reason.
         reason: &'static str,
-        /// The time since which nothing is sent.
+        /// The time when the circuit breaker opened.
         since: DateTime<Utc>,
     },
 }

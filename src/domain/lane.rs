@@ -5,13 +5,13 @@ use std::fmt;
 /// The sequence of all operations on one client or one loan, which run in the order of acceptance.
 ///
 /// Lane names are case-folded, because some databases under Fineract treat `LOAN-1` and `loan-1` as equal
-/// (`docs/fineract/clients.md`, "External ids"). In other databases, two such clients or loans share a lane, which
-/// only costs time.
+/// (`docs/fineract/clients.md`, "External ids"). If a database treats them as different, the two clients or loans
+/// share a lane nevertheless. This only costs time.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Lane(String);
 
 impl Lane {
-    /// Whether the lane with this name is that of the client or of the loan with this external id.
+    /// Whether `lane` is the name of the lane of the client, or of the loan, with this external id.
     pub fn is_named(lane: &str, external_id: &str) -> bool {
         [Self::client(external_id), Self::loan(external_id)]
             .iter()

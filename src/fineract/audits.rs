@@ -53,7 +53,8 @@ impl Fineract {
         self.checkers.are_used.load(Ordering::Relaxed)
     }
 
-    /// Records that a command waits for a checker. Logs an alarm if the settings say that no command does.
+    /// Records that a command waits for a checker. Logs an alarm if the settings say that no command waits for a
+    /// checker.
     pub fn note_checker(&self) {
         const ALARM: &str = "checkers_unexpected";
         if !self.checkers.are_used.swap(true, Ordering::Relaxed) {

@@ -6,8 +6,8 @@ use super::Fineract;
 use crate::domain::{Answer, Failure, FineractCommand, ProbeVerdict};
 
 impl Fineract {
-    /// Sends a command that Fineract must refuse. If Fineract refuses it, sends it a second time under the same key,
-    /// which belongs to no operation. Returns the verdict and the last answer.
+    /// Sends a command that Fineract must refuse. If Fineract refuses the command, sends the command a second time
+    /// under the same key. The key belongs to no operation. Returns the verdict and the last answer.
     pub async fn probe_key(
         &self,
         kind: FineractCommand,

@@ -10,8 +10,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_e
 use super::{Fineract, cache::Cache};
 use crate::domain::{Answer, Client, Facts, Failure, Loan, Named, Product, Reads, Transaction};
 
-/// The code with which Fineract answers if the transaction belongs to another loan. The external id is then in use, and
-/// not free (`docs/fineract/payments.md`, "Reading one transaction").
+/// The code with which Fineract answers if the transaction belongs to another loan. The external id is then in use
+/// (`docs/fineract/payments.md`, "Reading one transaction").
 const TRANSACTION_OF_OTHER_LOAN: &str = "error.msg.loan.transaction.id.invalid";
 
 /// The path of the list of payment types.
@@ -124,8 +124,8 @@ impl Fineract {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads one object. If Fineract does not have the object, the result is `None` with `absent_is_a_finding`, and the
-    /// refusal without.
+    /// Reads one object. If Fineract does not have the object, the result is `None` with `absent_is_a_finding`.
+    /// Without `absent_is_a_finding`, the result is the refusal.
     pub(super) async fn read<T>(
         &self,
         path: &str,

@@ -16,8 +16,8 @@ use super::{
 };
 use crate::domain::{Failure, Method};
 
-/// How often the metrics are read, each time on a new connection, to notice whether several processes answer. The start
-/// of one process does not show what the other processes are running.
+/// How often the metrics are read, each time on a new connection, to notice whether several processes answer. The
+/// start of one process does not show which commands other processes still run.
 const READINGS: usize = 3;
 
 /// The values of one reading of the metrics.
@@ -37,11 +37,11 @@ pub struct Process {
 }
 
 impl Fineract {
-    /// The time since Fineract's only process started, by its own clock. `None` if the metrics (`/actuator/prometheus`)
-    /// cannot be read, or if more than one process answers. Also `None` unless `FINERACT_SINGLE_PROCESS` confirms that
-    /// there is only one process, because a load balancer may send every reading to the same one of several processes.
-    /// Also `None` if a command may have to wait for a checker, because a restart does not end such a command
-    /// (`docs/fineract/checkers.md`, "What became of it").
+    /// The time since Fineract's only process started, by its own clock. `None` if the metrics
+    /// (`/actuator/prometheus`) cannot be read, or if more than one process answers. Also `None` if
+    /// `FINERACT_SINGLE_PROCESS` does not confirm that there is only one process: if there are several, a load
+    /// balancer may send every reading to the same process. Also `None` if a command may have to wait for a checker,
+    /// because a restart does not end such a command (`docs/fineract/checkers.md`, "What became of it").
     pub async fn uptime(&self) -> Option<Duration> {
         let readings = self.readings().await?;
         let (first, others) = readings.split_first()?;
@@ -67,7 +67,8 @@ impl Fineract {
         let reading = self
             .read_metrics(&format!("{base}/actuator/prometheus"))
             .await;
-        // If Fineract has never shown its metrics, a proxy blocks them. A failed read is then no sign of an outage.
+        // If Fineract has never shown its metrics, a proxy may block them. So a failed read is then no sign of an
+        // outage.
         let has_shown = &self.shows_metrics;
         let reading = match reading {
             Err(_) if !has_shown.load(Ordering::Relaxed) => None,

@@ -141,8 +141,8 @@ impl ClientCreate {
     }
 }
 
-/// Whether Fineract has stored our text as `stored`. Fineract trims blanks, and does not distinguish an empty text from
-/// a missing text.
+/// Whether `stored` is the form in which Fineract stores the text `ours`. Fineract trims blanks, and does not
+/// distinguish an empty text from a missing text.
 pub(super) fn is_stored_as(ours: Option<&str>, stored: Option<&str>) -> bool {
     ours.unwrap_or_default().trim() == stored.unwrap_or_default().trim()
 }

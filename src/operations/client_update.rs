@@ -106,8 +106,9 @@ impl Operation for ClientUpdate {
             mobile_no: self.mobile_no.as_deref(),
             email_address: self.email_address.as_deref(),
             activation_date: self.activation_date,
-            // Fineract refuses an update with only an e-mail address or an activation date, because it does not count
-            // them as a change. Fineract counts the external id as a change, even if the external id stays the same.
+            // Fineract refuses an update without a change, and does not count an e-mail address or an activation date
+            // as a change. It counts an external id as a change even if the external id stays the same. So such an
+            // update also sends the external id.
             external_id: (!counts).then_some(&self.external_id),
             locale: LOCALE,
             date_format: DATE_FORMAT,

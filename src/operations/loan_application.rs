@@ -74,8 +74,8 @@ struct ProductConditions<'a> {
     max_outstanding_loan_balance: Option<Amount>,
 }
 
-/// The repayment schedule also depends on these values of a stored loan. For a new loan, Fineract takes these values
-/// from the product.
+/// Values of a stored loan on which its repayment schedule also depends. A change sends them unchanged. A new
+/// application leaves them out, and Fineract takes them from the product.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct CarriedOver {
@@ -120,7 +120,7 @@ pub(super) struct Tranche {
     pub(super) principal: Amount,
 }
 
-/// The id of daily interest calculation. Daily interest calculation has no partial periods.
+/// The `interestCalculationPeriodType` of daily interest. Daily interest has no partial periods.
 const DAILY: i32 = 0;
 /// The `chargeTimeType` of a charge that arises only when an instalment is overdue.
 const OVERDUE_INSTALLMENT: i32 = 9;

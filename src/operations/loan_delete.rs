@@ -19,7 +19,7 @@ pub(super) struct LoanDelete {
 impl Operation for LoanDelete {
     const TYPE: OperationType = OperationType::LoanDelete;
     const LEAVES_NOTHING: bool = true;
-    /// After the delete, the external id is free, so a delayed create could succeed.
+    /// After the delete, the external id is free, so a late create could succeed.
     const REOPENS: Option<OperationType> = Some(OperationType::LoanCreate);
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
@@ -57,7 +57,7 @@ impl Operation for LoanDelete {
         match (&facts.loan, deleted) {
             (Some(loan), Some(id)) if loan.id == id => Evidence::Absent,
             (Some(_), None) => Evidence::CannotTell("loan_number_unknown"),
-            // The loan was deleted. If there is a loan, it was created later with the same external id.
+            // The loan was deleted. A loan that exists now was created later with the same external id.
             (Some(_), Some(_)) | (None, _) => {
                 Evidence::Ours(Success::deleted_loan(deleted, &self.loan).body())
             }

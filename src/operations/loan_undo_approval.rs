@@ -12,7 +12,7 @@ pub(super) enum Approval {}
 
 impl Step for Approval {
     const UNDO: OperationType = OperationType::LoanUndoApproval;
-    /// After the undo, a delayed request could approve the loan again.
+    /// After the undo, a late approval could approve the loan again.
     const REOPENS: Option<OperationType> = Some(OperationType::LoanApprove);
     const LOAN_STATUS: i32 = 200;
 

@@ -47,24 +47,26 @@ pub use self::{
 };
 use self::{fields::Fields, operation::Operation};
 
-/// An operation type as the rest of the gateway uses it: the functions of its `Operation` on a raw payload. `check`
-/// applies all rules. The other functions apply only the rules that every accepted payload has passed.
+/// An operation type as the rest of the gateway uses it. The fields correspond to the trait `Operation`, but the
+/// functions take the raw payload. `check` applies all rules. The other functions apply only the rules that every
+/// accepted payload has passed.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {
     /// The operation type.
     pub operation_type: OperationType,
-    /// The type whose delayed commands could take effect again after this operation.
+    /// The operation type whose late commands could succeed after this operation, because this operation removes the
+    /// effect for which Fineract refuses them.
     pub reopens: Option<OperationType>,
     /// Whether the guard checks the operation again before its command is sent again.
     pub guarded: bool,
-    /// Whether the evidence of the operation is that the loan no longer exists.
+    /// Whether the absence of the loan is the evidence that the operation had its effect.
     pub leaves_nothing: bool,
-    /// The key of the amount, if the amount may be left out. An operation without an amount pays everything that is
-    /// due.
+    /// The key of the amount in the payload, if the amount is optional. An operation without an amount pays everything
+    /// that is due.
     pub all_without: Option<&'static str>,
     /// Checks a new payload.
     pub check: fn(&RawValue, &Deployment) -> Result<Checked, InvalidPayload>,
-    /// Whether the failure of the operation with these codes of Fineract fails its dependents.
+    /// Whether the dependents fail too if the operation fails with these codes of Fineract.
     pub fails_dependents: fn(&[String]) -> bool,
     /// The money that the operation moves, if any.
     pub moves: fn(&RawValue, &Deployment) -> Result<Option<Movement>, InvalidPayload>,
@@ -76,9 +78,9 @@ pub struct Entry {
     pub evidence_reads: fn(&RawValue, &Deployment, OperationId) -> Result<Reads, InvalidPayload>,
     /// Decides whether the effect exists, and whether it is the operation's own.
     pub evidence: fn(&RawValue, &Facts, &Context<'_>) -> Result<Evidence, InvalidPayload>,
-    /// What to read after a success for `alarm`.
+    /// What to read after the operation has succeeded, as the input of `alarm`.
     pub reads_after: fn(&RawValue, &Deployment) -> Result<Option<Reads>, InvalidPayload>,
-    /// The code of a problem that exists although the operation has succeeded.
+    /// The stable code of an alarm, if the facts show a problem although the operation has succeeded.
     pub alarm: fn(&Facts) -> Option<&'static str>,
 }
 
@@ -154,7 +156,7 @@ pub fn entry(operation_type: OperationType) -> Option<&'static Entry> {
         .find(|entry| entry.operation_type == operation_type)
 }
 
-/// Whether the failure of an operation that was not sent fails its dependents.
+/// Whether the dependents fail too if an operation of this type fails without having been sent.
 pub fn fails_dependents_unsent(operation_type: OperationType) -> bool {
     entry(operation_type).is_some_and(|entry| (entry.fails_dependents)(&[]))
 }

@@ -10,7 +10,8 @@ pub struct Context<'a> {
     pub id: OperationId,
     /// The deployment.
     pub deployment: &'a Deployment,
-    /// The Fineract users that sent the operation, or the gateway's current user before its first attempt.
+    /// The names of the Fineract users under which attempts of the operation were sent. Before the first attempt: only
+    /// the name of the gateway's current user.
     pub users: Vec<&'a str>,
     /// The number that Fineract assigned when an earlier operation created the client or loan of the written lane;
     /// `None` if no earlier operation created it.
@@ -25,9 +26,9 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// Whether Fineract may name `user` because of this operation. This is true for a Fineract user that sent the
-    /// operation; upper and lower case do not matter. It is true for every user if the command waited for a checker,
-    /// because Fineract then names the checker.
+    /// Whether this operation may have made the effect that Fineract attributes to `user`. This is true if `user` is
+    /// one of `users`; upper and lower case do not matter. If the command waited for a checker, it is true for every
+    /// user, because Fineract then stores the checker's name.
     pub(super) fn is_own(&self, user: Option<&str>) -> bool {
         let sent = |user: &str| self.users.iter().any(|own| user.eq_ignore_ascii_case(own));
         user.is_some_and(|user| self.checked || sent(user))
@@ -75,9 +76,10 @@ pub enum Evidence {
     NotOurs(String),
     /// The effect does not exist.
     Absent,
-    /// The effect exists and the gateway's user made it, but with other values. Either somebody has changed these
-    /// values later, or another gateway has made the effect, and the database of that gateway was lost. Contains the
-    /// success body. It is used if an operator has verified that the effect is this operation's own.
+    /// The effect exists and was made under the gateway's user, but it has other values than the payload. Either
+    /// somebody has changed these values later, or another gateway, whose database was lost, has made the effect.
+    /// Contains the success body. The gateway uses this body if an operator has verified that the effect is this
+    /// operation's own.
     Changed(String),
     /// The facts do not show whether the effect exists. Contains the reason code for the operator.
     CannotTell(&'static str),
@@ -87,26 +89,29 @@ pub enum Evidence {
 /// code together with Fineract's codes.
 pub const DONE_BY_ANOTHER: &str = "done_by_another";
 
-/// An operation type. The struct of its payload implements this trait, and [`Entry`](super::Entry) calls it.
+/// An operation type. The struct of the type's payload implements this trait, and [`Entry`](super::Entry) calls its
+/// functions.
 pub(super) trait Operation: Sized {
     /// The operation type.
     const TYPE: OperationType;
 
-    /// The type whose delayed commands could take effect again after this operation, because this operation removes
-    /// what prevents them. A delayed copy of an undone payment cannot take effect, because its `externalId` remains in
-    /// use (`docs/fineract/payments.md`, "Refusals of a payout").
+    /// The operation type whose late commands could succeed after this operation. Before this operation, Fineract
+    /// refuses a late copy of such a command, because the command's effect exists. This operation removes the effect.
+    /// `None`: this operation makes no late command possible. For example, Fineract refuses a late copy of a payment
+    /// even after the payment was undone, because the payment's `externalId` remains in use
+    /// (`docs/fineract/payments.md`, "Refusals of a payout").
     const REOPENS: Option<OperationType> = None;
 
     /// Whether Fineract would execute the command even if somebody else has caused the same effect in the meantime. If
     /// so, the operation is planned again before its command is sent again.
     const GUARDED: bool = false;
 
-    /// Whether the evidence of the operation is that the loan no longer exists. In a restored Fineract, the loan may
-    /// also be missing because of the restore.
+    /// Whether the absence of the loan is the evidence that the operation had its effect. After a restore of Fineract,
+    /// the loan may also be missing because of the restore.
     const LEAVES_NOTHING: bool = false;
 
-    /// The key of the amount, if the amount may be left out. An operation without an amount pays everything that is
-    /// due.
+    /// The key of the amount in the payload, if the amount is optional. An operation without an amount pays everything
+    /// that is due.
     const ALL_WITHOUT: Option<&'static str> = None;
 
     /// Reads and checks the payload. `fields` collects all problems. Returns `None` if a required value is missing or
@@ -116,8 +121,9 @@ pub(super) trait Operation: Sized {
     /// The lanes, reference and lender of the operation.
     fn checked(&self) -> Checked;
 
-    /// Whether a failure of this operation with these codes of Fineract fails its dependents. The operations behind it
-    /// in the lane that it writes then fail too, without being sent. `codes` is empty if this operation was not sent.
+    /// Whether the dependents fail too if this operation fails with these codes of Fineract. The dependents are the
+    /// operations behind this operation in the lane that it writes, up to the next create; they fail without being
+    /// sent. `codes` is empty if this operation was not sent.
     fn fails_dependents(codes: &[String]) -> bool;
 
     /// The money that the operation moves; most types move none.
@@ -141,12 +147,14 @@ pub(super) trait Operation: Sized {
     /// is `None` in `facts`.
     fn evidence(&self, facts: &Facts, context: &Context<'_>) -> Evidence;
 
-    /// What to read after a success for [`alarm`](Self::alarm); `None` if nothing is to be read.
+    /// What to read after the operation has succeeded, as the input of [`alarm`](Self::alarm). `None`: nothing is
+    /// read, and `alarm` is not called.
     fn reads_after(&self) -> Option<Reads> {
         None
     }
 
-    /// The stable code, for operators, of a problem that exists although the operation has succeeded.
+    /// The stable code of an alarm, if the facts show a problem although the operation has succeeded; otherwise
+    /// `None`.
     fn alarm(_: &Facts) -> Option<&'static str> {
         None
     }

@@ -17,7 +17,7 @@ use crate::domain::{Checked, Facts, Lane, LoanTimeline, OperationId, OperationTy
 pub(super) trait Step {
     /// The operation type that undoes the step.
     const UNDO: OperationType;
-    /// The type whose delayed commands could take effect again after the undo.
+    /// The operation type whose late commands could succeed after the undo.
     const REOPENS: Option<OperationType>;
     /// The loan status after the step.
     const LOAN_STATUS: i32;
@@ -76,10 +76,11 @@ impl<S: Step> Operation for Undo<S> {
         send(Self::TYPE, loan.id, &Body { note })
     }
 
-    /// An undo leaves nothing in Fineract that shows who did it. Only the absence of the undo can be shown: the loan
-    /// has the status of the step, and one of the gateway's users took the step. This cannot be a later step of the
-    /// gateway, because a later step waits behind the undo in the lane. If a checker approved the operation, Fineract
-    /// names the checker everywhere, so nothing can be shown.
+    /// An undo leaves nothing in Fineract that shows who undid the step. Only the absence of the undo can be shown:
+    /// the loan has the status of the step, and one of the gateway's users took the step. The gateway cannot have
+    /// taken this step after the undo, because later operations wait behind the undo in the lane. If the command
+    /// waited for a checker, Fineract may name the checker instead of the gateway's user, so not even the absence can
+    /// be shown.
     fn evidence(&self, facts: &Facts, context: &Context<'_>) -> Evidence {
         let Some(loan) = &facts.loan else {
             return Evidence::CannotTell("loan_not_found");

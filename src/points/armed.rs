@@ -53,8 +53,8 @@ fn armed(point: Point, operation_type: Option<OperationType>) -> Option<&'static
     })
 }
 
-/// Called at each fault point. Performs the injection if this is the injection's point, and the passing with the
-/// injection's number.
+/// Called at each fault point. Performs the injection if this is the injection's point, and if this is the passing
+/// with the injection's number, counted from 1.
 pub fn reach(point: Point, operation_type: impl Into<Option<OperationType>>) {
     let Some(armed) = armed(point, operation_type.into()) else {
         return;
@@ -98,7 +98,8 @@ pub async fn in_flight<T>(
     statement.await
 }
 
-/// Writes the message to standard error directly, because the thread that writes the log would not run any more.
+/// Writes the message to standard error directly, because the signal also ends or stops the thread that writes the
+/// log.
 fn perform(injection: Injection) {
     let signal = match injection.action {
         Action::Die => Signal::KILL,

@@ -76,7 +76,8 @@ impl Point {
         }
     }
 
-    /// Whether operations of each type pass the point separately. Leases are renewed together.
+    /// Whether each operation passes the point separately, so that an injection can name the operation type. The
+    /// leases of all operations are renewed together.
     pub const fn is_of_each_type(self) -> bool {
         !matches!(self, Self::InLeaseRenewal)
     }

@@ -115,7 +115,7 @@ fn describe_gauges() {
     );
     describe_gauge!(
         "gateway_in_flight",
-        "Permits in use: operations of this process, and reads for callers, that may be calling Fineract."
+        "Permits in use, by operations of this process and by reads for callers."
     );
     describe_gauge!(
         "gateway_in_flight_limit",

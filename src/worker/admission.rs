@@ -24,8 +24,8 @@ const RUNS_ALONE_WAIT: Duration = Duration::from_secs(4);
 /// Waits for the retry budget, the concurrency limit and the circuit breaker. `Err`: the operation is
 /// postponed.
 ///
-/// If several claims of an operation ended with their process, only one such operation runs at a time. If the process
-/// ends again, the gateway then knows which of these operations ended it.
+/// Operations of which several claims ended with their process run one at a time. If the process ends again, the
+/// gateway then knows which of these operations was the cause.
 pub(super) async fn admit<'a>(
     deps: &'a Deps,
     claimed: &Claimed,

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-/// The shortest upper bound of the random delay.
+/// The random delay lies between zero and an upper bound. This is the lowest value of the upper bound.
 const SHORTEST: Duration = Duration::from_millis(500);
-/// The longest upper bound of the random delay.
+/// The highest value of the upper bound.
 const LONGEST: Duration = Duration::from_mins(1);
 
 /// The longest `Retry-After` that the gateway follows.

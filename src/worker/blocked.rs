@@ -59,8 +59,8 @@ impl Blocked {
         }
     }
 
-    /// Splits a claim so that it respects the blocked scopes. If the trial of a blocked scope is due, the first
-    /// claim is for a single operation of that scope. The last claim is for everything that is not blocked.
+    /// Splits a claim so that it respects the blocked scopes. If a trial is due, the first claim is for a single
+    /// operation of the scope of this trial. The last claim is for everything that is not blocked.
     pub(super) fn claims(&self, limits: ClaimLimits, lenders: &[String]) -> Vec<ClaimLimits> {
         let mut trials = self.lock();
         let now = Instant::now();

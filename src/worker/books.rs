@@ -5,10 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long a check is valid if no call fails and no other process of Fineract answers. Also the shortest time
-/// between two checks.
+/// How long the gateway relies on its last reading of which process of Fineract answers. Also the pause between two
+/// checks while Fineract has other books than ours, or if Fineract does not show which process answers.
 pub(super) const VALID_FOR: Duration = Duration::from_mins(1);
-/// The longest time between two checks.
+/// How long a check is valid if no call fails and the same process of Fineract answers.
 pub(super) const CHECK_EVERY: Duration = Duration::from_hours(24);
 
 /// What this process knows about Fineract's books.
@@ -29,11 +29,12 @@ pub(super) struct BooksState {
     pub(super) process_read_at: Option<Instant>,
     /// The start times of the Fineract processes whose books were found to be ours.
     pub(super) processes: Vec<String>,
-    /// Whether the last check had any client or loan to read. If it had none, another check costs nothing.
+    /// Whether the last check read any client or loan. If the database has no number of a client or loan, a check does
+    /// not call Fineract, so the check can be repeated at any time.
     pub(super) has_read_any: bool,
-    /// The time of the last failed call to Fineract that the last check took into account.
+    /// The time of the last failed call to Fineract before the last check.
     pub(super) last_failure: Option<Instant>,
-    /// The epoch in which the books were found to be those of another Fineract.
+    /// The epoch in which Fineract was found to have other books than ours. `None` while Fineract has our books.
     pub(super) foreign_in: Option<i32>,
 }
 

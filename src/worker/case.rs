@@ -57,8 +57,9 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// The Fineract users that sent the attempts, or the current user before the first attempt. The users may
-    /// differ: credentials are rotated, and each gateway may have its own user.
+    /// The names of the Fineract users under which the attempts were sent. Before the first attempt: the current
+    /// user's name. There may be several users, because credentials are rotated and each gateway may have its own
+    /// user.
     pub(super) fn users(&self, deps: &'a Deps) -> Vec<&'a str> {
         let now = deps.fineract.user();
         if self.attempts.is_empty() {
@@ -73,8 +74,9 @@ impl<'a> Case<'a> {
         users
     }
 
-    /// Replaces external ids in `reads` by the numbers to which a command was already sent. An external id is no
-    /// longer reliable: another client or loan may have received the external id since the command was sent.
+    /// Adds to `reads` the number of the client or loan to which a command was already sent, so that the client or
+    /// loan is read by number. The external id is no longer reliable: another client or loan may have received it
+    /// since the command was sent.
     pub(super) fn by_sent_numbers(&self, reads: Reads) -> Reads {
         let is_of_these_books = !self.was_sent_to_other_books();
         let sent = self

@@ -1,8 +1,9 @@
 //! Checks whether Fineract still has our books, which are the books in which this database's numbers are valid.
 //!
 //! After a restore of Fineract, our numbers may refer to other clients and loans. The same happens if the configured
-//! address leads to another server, although no setting was changed. To detect this, the gateway reads by number the clients that it created last. In our
-//! books these clients still exist, because Fineract refuses to delete an active client.
+//! address leads to another server, even if no setting was changed. To detect both, the gateway reads by number the
+//! clients that it created last. In our books these clients still exist, because Fineract refuses to delete an active
+//! client.
 
 use std::time::{Duration, Instant};
 
@@ -196,8 +197,9 @@ async fn read_books(deps: &Deps) -> Result<(i32, bool, BooksStatus), StoreError>
     Ok((epoch, !known.is_empty(), status))
 }
 
-/// The start time of the Fineract process. If it was read within the last `VALID_FOR`, and no call has failed since
-/// that read, this is the value that was read. Otherwise it is read now. The check of keys has usually read it.
+/// The start time of the Fineract process. This is the last value that was read, if it was read within the last
+/// `VALID_FOR` and no call has failed since. Otherwise the start time is read now. Usually the check of keys has read
+/// it already.
 async fn recent_fineract_process(deps: &Deps) -> Option<String> {
     let since = Instant::now()
         .checked_sub(VALID_FOR)

@@ -31,8 +31,9 @@ const RECHECK_AFTER: Duration = Duration::from_mins(1);
 const LONGEST_KEY_PAUSE: Duration = Duration::from_hours(1);
 
 /// Reads in Fineract what the checker has done. `Ok`: send the key again. While Fineract shows the command, sending
-/// its key executes nothing. If Fineract does not show the command, the gateway sends the key only after an
-/// operator's retry. The reason: if the command was deleted, its key would submit it to a checker again.
+/// its key executes nothing. If Fineract does not show the command, the gateway sends the key only after an operator's
+/// retry. The reason: if the command was deleted in Fineract, sending its key would submit the command to a checker
+/// again.
 pub(super) async fn ask_checker(deps: &Deps, case: Case<'_>) -> Result<Audit, Outcome> {
     match audit(deps, case).await? {
         Audit::Checked => Ok(Audit::Checked),
@@ -72,7 +73,7 @@ pub(super) async fn audit(deps: &Deps, case: Case<'_>) -> Result<Audit, Outcome>
     let number = case.attempts.last().map(|last| last.key_number);
     let command = history
         .pending_command()
-        // If the operation has a new key since, sending that key would submit another command.
+        // If the operation has received a new key since then, sending the new key would submit another command.
         .filter(|_| number == Some(case.claimed.key_number));
     let Some(command) = command else {
         return Ok(Audit::Unseen);

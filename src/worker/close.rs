@@ -81,8 +81,8 @@ async fn close_by_reading(deps: &Deps, case: Case<'_>, refusal: Outcome) -> Outc
     };
     match decide_by_finding(deps, case, Question::Closing, finding).await {
         ReadingDecision::Succeeded => succeeded_by_evidence(deps, case, evidence).await,
-        // Only a payment leaves a mark that even an undo does not remove. For other types, an effect that
-        // somebody has changed since looks the same as no effect.
+        // Only a payment leaves a mark that even an undo does not remove. For other types, an effect that somebody has
+        // changed since looks the same as no effect, so a forgotten attempt may have had its effect.
         ReadingDecision::Refused if may_have_forgotten_attempts(case) && !case.entry.guarded => {
             park(MAY_HAVE_BEEN_DONE)
         }

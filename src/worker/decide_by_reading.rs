@@ -36,8 +36,8 @@ pub(super) async fn decide_by_reading(
     follow_reading(deps, case, verdict, evidence, answer).await
 }
 
-/// Reads the evidence before a command is sent again, if Fineract may have purged the command's key. A Fineract
-/// that no longer has the key executes the command again. `Err`: do not send the command.
+/// Reads the evidence before a command is sent again under a key that Fineract may no longer have. Without the key,
+/// Fineract would execute the command again. `Err`: do not send the command.
 pub(super) async fn read_before_forgotten_key(deps: &Deps, case: Case<'_>) -> Result<(), Outcome> {
     let (finding, evidence) = find_effect(deps, case).await?;
     Err(

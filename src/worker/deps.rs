@@ -38,8 +38,8 @@ pub struct Deps {
     pub(super) keys: Keys,
     pub(super) limiter: Arc<Limiter>,
     last_success: Mutex<Option<Instant>>,
-    /// Locked by an operation that runs although its earlier claims ended with their process. Only one such operation
-    /// may run.
+    /// Locked while an operation runs whose earlier claims ended with their process. Only one such operation may run
+    /// at a time.
     pub(super) runs_alone: tokio::sync::Mutex<()>,
 }
 

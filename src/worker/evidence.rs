@@ -87,8 +87,8 @@ pub(super) fn may_have_forgotten_attempts(case: Case<'_>) -> bool {
     case.claimed.forgotten_for.is_some()
 }
 
-/// Whether Fineract has run without a restart since the operation was first sent. If so, Fineract was not restored
-/// in that time, and a loan that is missing now existed before.
+/// Whether Fineract has run without a restart since the operation was first sent. If so, Fineract was not restored in
+/// that time, and a loan that is missing now was deleted.
 async fn has_run_since_first_send(deps: &Deps, case: Case<'_>) -> bool {
     let ages = case.attempts.iter().map(|attempt| attempt.age);
     let age = ages.max().unwrap_or_default();

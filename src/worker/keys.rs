@@ -10,7 +10,7 @@ use crate::{domain::FineractCommand, fineract::Process, operations::Entry};
 
 /// How long a verdict is valid for the same process of Fineract.
 pub(super) const VERDICT_VALID_FOR: Duration = Duration::from_hours(24);
-/// How long after an inconclusive probe the gateway tries again to find a verdict.
+/// How long the gateway waits after an inconclusive probe before it probes again.
 pub(super) const UNPROVEN_VALID_FOR: Duration = Duration::from_secs(30);
 
 /// The verdicts that this process has cached. While a verdict is valid, no probe runs for its kind of command.
@@ -22,9 +22,9 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    /// The cached verdict for a kind of command, if the gateway has read which process of Fineract answers since
-    /// `process_read_since` and since the last failed call. If processes cannot be told apart, a failed call
-    /// invalidates the verdict.
+    /// The cached verdict for a kind of command. It is used only if the gateway has read which process of Fineract
+    /// answers, and if this reading is newer than `process_read_since` and newer than the last failed call. If
+    /// processes cannot be told apart, the verdict itself must also be newer than the last failed call.
     pub(super) fn current_trust(
         &self,
         kind: FineractCommand,
@@ -45,7 +45,7 @@ impl Keys {
         is_in_force.then(|| known_trust.trust.aged_by(known_trust.since.elapsed()))
     }
 
-    /// Whether the gateway has read since then which process of Fineract answers.
+    /// Whether the gateway has read, at or after `since`, which process of Fineract answers.
     pub(super) fn has_read_process_since(&self, since: Instant) -> bool {
         self.lock().process_read_at >= Some(since)
     }
@@ -67,7 +67,7 @@ impl Keys {
         state.process_read_at = Some(process_read_at);
     }
 
-    /// Notes the trust in the keys of a kind of command. It is valid for `valid_for` while the same process of
+    /// Notes the trust in the keys of a kind of command. The trust is valid for `valid_for` while the same process of
     /// Fineract answers.
     pub(super) fn note_trust(&self, kind: FineractCommand, trust: Trust, valid_for: Duration) {
         let mut state = self.lock();

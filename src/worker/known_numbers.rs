@@ -18,8 +18,8 @@ pub(super) enum BooksStatus {
     Unknown,
 }
 
-/// How many of our known numbers led to which result. `forbidden`: the gateway's user may not read the object.
-/// `unread`: the read failed.
+/// The results of reading our known numbers, counted by result. `own`: the expected client or loan exists. `gone`: a
+/// loan is missing. `forbidden`: the gateway's user may not read the object. `unread`: the read failed.
 #[derive(Debug, Default)]
 pub(super) struct ReadCounts {
     own: usize,
@@ -31,8 +31,8 @@ pub(super) struct ReadCounts {
 }
 
 impl ReadCounts {
-    /// Whose books these are. `known` is how many numbers are known. After a failed read, some of these numbers were
-    /// not read.
+    /// Concludes whose books Fineract has. `known` is the number of clients or loans to read. If a read failed, some
+    /// of them were not read.
     pub(super) fn status(&self, known: usize) -> BooksStatus {
         let readable = self.own + self.forbidden;
         match (self.wrong.len(), self.gone) {

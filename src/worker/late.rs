@@ -18,13 +18,13 @@ use crate::{
     store::Claimed,
 };
 
-/// Ensures that no earlier operation of type `reopened_type` in the lane has a command under an older key that
-/// could still take effect. `Err`: the operation has to wait.
+/// Ensures that no command of an earlier operation can still take effect. The earlier operations are those of type
+/// `reopened_type` in the lane that sent their command under more than one key. `Err`: the operation has to wait.
 ///
-/// Such an operation sent its command again under a new key. As long as the effect of the second command exists,
-/// Fineract refuses the first command and stores the refusal under the first key. The operation that waits here
-/// removes that effect, and with it this protection. For example, after an approval is undone, a delayed first
-/// command could approve the loan again.
+/// An earlier operation sent its command a first time, and then a second time under a new key. As long as the effect
+/// of the second command exists, Fineract refuses the first command and stores the refusal under the first key. The
+/// operation that waits here removes this effect, and with the effect the protection. For example, after an approval
+/// is undone, a delayed first command could approve the loan again.
 pub(super) async fn wait_for_late_commands(
     deps: &Deps,
     claimed: &Claimed,

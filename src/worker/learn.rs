@@ -49,8 +49,8 @@ pub(super) async fn learn_of_keys(deps: &Deps, case: Case<'_>, outcome: &Outcome
     }
 }
 
-/// Whether it is unknown if Fineract honours the keys, and the last answer can show this. The answer to a delete
-/// cannot show it, because a second delete finds nothing to delete.
+/// Whether the gateway does not know yet if Fineract honours the keys, and the last answer can show it. The answer to
+/// a delete cannot show it, because a second delete finds nothing to delete.
 pub(super) fn can_learn_from(deps: &Deps, case: Case<'_>) -> bool {
     let is_delete = |request: &Request| request.method == Method::Delete;
     !case.history().request().is_none_or(is_delete)
@@ -66,9 +66,9 @@ fn is_harmless_success(entry: &Entry, outcome: &Outcome, answer: &Answer) -> boo
         && answer.status == 200
 }
 
-/// Sends a command that has succeeded again, under the same key. As before every repeated command, the gateway
-/// first checks that the numbers in the command still refer to the same objects and that the operation is not on
-/// hold. Otherwise the result is `Inconclusive`.
+/// Sends a command that has succeeded again, under the same key. As before every repeated command, the gateway first
+/// checks that the numbers in the command still refer to the same objects and that the operation is not on hold. If
+/// one of the two is not the case, the command is not sent and the result is `Inconclusive`.
 async fn send_again_under_its_key(deps: &Deps, case: Case<'_>, last: &Attempt) -> ProbeVerdict {
     let is_same = matches!(
         check_referents(deps, case.claimed, last).await,

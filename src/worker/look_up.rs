@@ -42,9 +42,9 @@ pub(super) async fn look_up_by_any_name(
     look_up(deps, case, reads_by_number, false).await
 }
 
-/// Reads what an operation needs. If a command was already sent to a client or loan, the gateway reads this client
-/// or loan by its number, and checks that the number still refers to the same client or loan.
-/// `absent_is_a_finding`: a missing client or loan is a result, not a failure.
+/// Reads what an operation needs. If a command was already sent to a client or loan, the gateway reads this client or
+/// loan by its number, and checks that the number still refers to the same client or loan. If `absent_is_a_finding` is
+/// true, a missing client or loan is a result, not a failure.
 pub(super) async fn look_up(
     deps: &Deps,
     case: Case<'_>,
@@ -107,9 +107,9 @@ pub(super) fn number_means_another(claimed: &Claimed) -> Outcome {
     park(NUMBER_MEANS_ANOTHER)
 }
 
-/// Replaces an external id in `reads` by a number if the lane's client or loan has another external id now. `Err`: no
-/// operator has confirmed that the renamed client or loan is still the same, or Fineract or the database could not be
-/// read.
+/// If the lane's client or loan has another external id now, adds the number of this client or loan to `reads`, so
+/// that it is read by its number. `Err`: no operator has confirmed that the renamed client or loan is still the same,
+/// or Fineract or the database could not be read.
 async fn read_renamed_by_number(
     deps: &Deps,
     case: Case<'_>,

@@ -20,7 +20,7 @@
 //! | `decide_by_reading`, `evidence` | reads Fineract if the answer alone does not decide |
 //! | `succeed`, `close` | ends the operation: `succeed` as succeeded, `close` as refused or expired |
 //! | `checker`, `resolve` | `checker` waits for a checker in Fineract, `resolve` executes an operator's resolution |
-//! | `suspect`, `read_failed` | handles an answer that may concern other operations too; handles a failed read |
+//! | `suspect`, `read_failed` | handles an answer that may concern other operations too, or a failed read |
 //! | `outcome` | builds the outcomes that the steps return |
 //! | `report` | logs and counts the result |
 //!
@@ -137,9 +137,10 @@ fn start_lease_renewal(tasks: &TaskTracker, deps: Arc<Deps>) -> CancellationToke
 #[derive(Debug, Default)]
 struct Claim {
     operations: Vec<Claimed>,
-    /// All capacity is in use, so a notification of new work does not start another claim.
+    /// Whether all capacity is in use. If so, a notification of new work does not start another claim.
     is_full: bool,
-    /// More operations may be due than there was room for, so the end of any operation starts another claim.
+    /// Whether more operations may be due than there was room for. If so, the end of any operation starts another
+    /// claim.
     waits_for_room: bool,
 }
 

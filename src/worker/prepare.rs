@@ -23,7 +23,7 @@ use crate::{
     store::SeenLoan,
 };
 
-/// Reason code of an operation whose command would be different now, although an earlier attempt may still run.
+/// Reason code of an operation whose command would be different now, while an earlier attempt may still run.
 const MAY_STILL_RUN: &str = "an_attempt_may_still_run";
 
 /// A command that is ready to be sent.
@@ -106,10 +106,10 @@ async fn prepare_new(deps: &Deps, case: Case<'_>) -> Result<Prepared, Outcome> {
 
 /// Checks whether the stored command may be sent again under its key.
 ///
-/// The numbers in the command must still refer to the same objects. If Fineract may have purged the key, or never
-/// stored it, Fineract would execute the command again. The gateway therefore first reads whether the effect
-/// exists. The guard checks a payment again unless Fineract has stored its key: somebody else may have paid since
-/// the last attempt, and Fineract would then pay a second time.
+/// The numbers in the command must still refer to the same objects. If Fineract has purged the key, or never stored
+/// the key, Fineract executes the command again. If this is possible, the gateway first reads whether the effect
+/// exists. The guard checks a payment again unless Fineract has stored the payment's key: somebody else may have paid
+/// since the last attempt, and Fineract would then pay a second time.
 async fn prepare_resend(
     deps: &Deps,
     case: Case<'_>,
@@ -166,8 +166,8 @@ async fn is_key_stored(deps: &Deps, case: Case<'_>, history: &History<'_>) -> bo
     if !history.is_kept(deps.settings.keys_kept_for) || case.audit == Some(Audit::Unseen) {
         return false;
     }
-    // The history counts ages up to the claim. The reads since the claim may have taken longer than the time
-    // between the answer and the failure, so count the age up to now.
+    // The history counts the age of an answer only up to the claim. The reads since the claim have taken time, so
+    // count the age up to now. Otherwise a failed call after the answer might seem to be older than the answer.
     let seen = case.claimed.age_now(history.since_still_running_answer());
     let has_failed = deps
         .fineract

@@ -156,7 +156,7 @@ pub(super) fn block_keys(deps: &Deps, kind: FineractCommand) {
         tracing::error!(
             alarm = NOT_HONOURED,
             command = kind.probe_name(),
-            "Fineract ignores idempotency keys for this kind of command and would execute a repeated command twice; the operations that need it wait"
+            "Fineract ignores idempotency keys for this kind of command and would execute a repeated command twice; operations that send such commands wait"
         );
         gauge(kind).set(1);
     }
@@ -171,7 +171,7 @@ pub(super) fn unblock_keys(deps: &Deps, kind: FineractCommand) {
     if deps.keys.note_unblocked(kind) {
         tracing::info!(
             command = kind.probe_name(),
-            "Fineract honours idempotency keys for this kind of command again; the operations that need it continue"
+            "Fineract honours idempotency keys for this kind of command again; operations that send such commands continue"
         );
         gauge(kind).set(0);
         for operation_type in kind.types_probed() {
@@ -194,7 +194,7 @@ fn trust_last_verdict(last: &KeyVerdict, is_same: bool) -> Result<Trust, KeyTrus
     }
 }
 
-/// Sends a command that Fineract must refuse to one client or loan after another, until the answers are conclusive.
+/// Runs the probe on one client or loan after another, until the answers are conclusive.
 async fn probe_keys(
     deps: &Deps,
     kind: FineractCommand,
@@ -270,7 +270,8 @@ async fn probe_on(
     number: i64,
 ) -> Result<ProbeVerdict, KeyTrustError> {
     let (result, answer) = deps.fineract.probe_key(kind, number).await?;
-    // The operation's own command would get the same answer, so the operation waits for the same reason.
+    // The operation's own command would get the same answer, so the operation waits as if its own command had received
+    // this answer.
     if result == ProbeVerdict::Inconclusive && is_outage(&answer) {
         return Err(KeyTrustError::Fineract(ReadFailure::Refused(answer)));
     }

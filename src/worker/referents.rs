@@ -16,7 +16,7 @@ use crate::{
     store::Claimed,
 };
 
-/// Reason code of an operation whose client or loan no longer exists in Fineract.
+/// Reason code of an operation with a command that refers to an object which no longer exists in Fineract.
 const SUBJECT_IS_GONE: &str = "subject_is_gone";
 
 /// What the numbers in a command refer to now.

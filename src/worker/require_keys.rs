@@ -53,8 +53,9 @@ pub(super) async fn require_keys(deps: &Deps, case: Case<'_>) -> Result<Trust, O
     }
 }
 
-/// How far commands of this kind can rely on their keys, according to the last verdict or, without a valid one, to
-/// a new probe. With `of_current_process`, the verdict must be about the process of Fineract that answers now.
+/// How far commands of this kind can rely on their keys, according to the last verdict. If the last verdict is no
+/// longer valid, a new probe is run. With `of_current_process`, the verdict must be about the process of Fineract that
+/// answers now.
 pub(super) async fn key_trust(
     deps: &Deps,
     kind: FineractCommand,

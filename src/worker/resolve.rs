@@ -120,7 +120,8 @@ async fn require_no_late_effect(deps: &Deps, case: Case<'_>) -> Result<(), Outco
     if may_have_run {
         let uptime = deps.fineract.uptime().await;
         history = history.up_for(uptime);
-        // If Fineract was started after the forgotten time, no command from that time still runs.
+        // If Fineract was started after the time that the database has forgotten, no command from that time still
+        // runs.
         forgotten = forgotten
             .map(|time| case.claimed.age_now(time))
             .filter(|time| uptime.is_none_or(|uptime| uptime >= *time));
@@ -141,9 +142,9 @@ async fn require_no_late_effect(deps: &Deps, case: Case<'_>) -> Result<(), Outco
     })
 }
 
-/// The success body for an effect that only the operator knows of. It contains the number of the client or loan to
-/// which the command was sent or, without an attempt, the number of the lane's client or loan. `None` for a create
-/// without a number: if the create had succeeded, the evidence would show it.
+/// The success body for an effect that only the operator knows of. The body contains the number of the client or loan
+/// to which the command was sent. If there was no attempt, the body contains the number of the lane's client or loan.
+/// `None` for a create without a number: if the create had succeeded, the evidence would show it.
 fn stated_success(case: Case<'_>) -> Option<String> {
     let history = case.history();
     let (loan, client) = match history.request() {

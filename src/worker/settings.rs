@@ -22,8 +22,8 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// How often the gateway looks whether somebody else has acted, for example a checker: every `at_most`, or
-    /// every `stuck_after` if that is shorter. So the setting for `stuck_after` shortens both times.
+    /// How often the gateway looks whether somebody else has acted, for example a checker: every `at_most`, or every
+    /// `stuck_after` if that is shorter. A shorter `stuck_after` therefore also shortens this interval.
     pub(super) fn recheck_interval(&self, at_most: Duration) -> Duration {
         at_most.min(self.patience.stuck_after)
     }

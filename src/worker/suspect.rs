@@ -11,10 +11,11 @@ use crate::{
     store::Claimed,
 };
 
-/// Reacts to an answer that may concern all operations of a scope. A type or a lender is blocked.
+/// Reacts to an answer that may concern all operations of a scope. If the scope is a type or a lender, it is blocked.
 ///
-/// For the deployment, a probe decides. If the probe fails too, the circuit breaker opens. If the probe succeeds,
-/// the operation is retried; it is parked once it has received the same answer for `stuck_after`.
+/// If the scope is the deployment, a probe decides. If the probe fails too, the circuit breaker opens. If the probe
+/// succeeds, the operation is retried. If the operation still receives the same answer after `stuck_after`, it is
+/// parked.
 pub(super) async fn suspect(
     deps: &Deps,
     claimed: &Claimed,

@@ -12,8 +12,8 @@ pub enum Audit {
     /// Somebody has approved or rejected the command. Only the answer to its key shows which of the two.
     Checked,
     /// The audit cannot be seen: the command's number is not known, the permission `READ_AUDIT` is missing, the
-    /// command was deleted from the list (a 500), or the number belongs to another command. This shows nothing about
-    /// the command, and its key must not be sent.
+    /// command was deleted from the list (a 500), or the number belongs to another command. In these cases nothing is
+    /// known about the command, and the command's key must not be sent.
     Unseen,
 }
 
@@ -38,7 +38,7 @@ impl Audited {
         serde_json::from_str(body)
     }
 
-    /// Whether the audit can be that of this request, sent by one of these users. After a restore of Fineract, the
+    /// Whether the audit may belong to this request, sent under one of these users. After a restore of Fineract, the
     /// command's number may belong to another command.
     pub(super) fn is_of(&self, request: &Request, users: &[&str]) -> bool {
         let is = |sent: Option<i64>, shown: Option<i64>| {

@@ -69,8 +69,8 @@ impl<'a> History<'a> {
     }
 }
 
-/// The reason code of an operation whose command may wait, or have waited, for a checker although Fineract does not
-/// show the command.
+/// The reason code of an operation whose command may wait for a checker, or may have waited for one, although Fineract
+/// does not show the command.
 pub const UNSEEN: &str = "awaiting_checker_unseen";
 
 /// What an inconclusive answer to a key means, given the audit of the command that was read before the key was sent.
@@ -88,9 +88,10 @@ pub(super) enum CheckerState {
 /// "Answers under a key").
 const DATA_INTEGRITY: &str = "error.msg.data.integrity.issue";
 
-/// The state of a command that was submitted to a checker, if its answer is inconclusive. Fineract gives such an answer
-/// while the command waits and after it was rejected: a 425, or up to 1.10.1 a 403 with an error of the database
-/// (`docs/fineract/release-1.10.1.md`, "Answers under a key"). `None` for any other answer.
+/// The state of a command that was submitted to a checker, if the last answer to its key is inconclusive. `None` for
+/// any other answer. An inconclusive answer is a 425 or, up to Fineract 1.10.1, a 403 with an error of the database
+/// (`docs/fineract/release-1.10.1.md`, "Answers under a key"). Fineract gives it while the command waits, and also
+/// after the command was rejected.
 pub(super) fn checker_state(reply: ReplyClass, history: &History<'_>) -> Option<CheckerState> {
     let is_inconclusive = match reply {
         ReplyClass::Running(reason_code) => reason_code == "still_running",

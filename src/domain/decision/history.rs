@@ -10,15 +10,15 @@ use super::{
 use crate::domain::{Answer, Attempt, Request};
 
 /// The tolerance for inexact clocks and for a server that is stopping. An attempt counts as ended by a restart only if
-/// it was sent this much earlier than the new process started. A stopping Fineract has ended 38 s after the signal
-/// (`docs/fineract/outages.md`, "Starting and stopping").
+/// it was sent at least this long before the new process started. Fineract was observed to end 38 s after the signal
+/// to stop (`docs/fineract/outages.md`, "Starting and stopping").
 const RESTART_MARGIN: Duration = Duration::from_mins(1);
 
 /// Fineract may purge a key this much earlier than configured, because it counts calendar days in its own time zone.
 const PURGE_MARGIN: Duration = Duration::from_hours(24);
 
-/// All attempts of an operation in their order, and what is known about the time since. The last attempt was just
-/// answered.
+/// All attempts of an operation in their order, and what else the gateway knows about their commands and keys. When
+/// the gateway decides about an answer, the last attempt is the one that was just answered.
 #[derive(Clone, Copy, Debug)]
 pub struct History<'a> {
     pub(super) attempts: &'a [Attempt],
@@ -40,8 +40,8 @@ impl<'a> History<'a> {
         }
     }
 
-    /// Sets the time for which this process has observed, by its monotonic clock, that the key has not ended. `None` if
-    /// another process observed this; then only the database's clock counts.
+    /// Sets the time for which this process has observed, by its monotonic clock, that the key has not ended. `None`
+    /// if another process of the gateway has observed this; then only the database's clock counts.
     #[must_use]
     pub fn watched_for(self, watched: Option<Duration>) -> Self {
         Self { watched, ..self }
@@ -91,7 +91,7 @@ impl<'a> History<'a> {
         self.current().map(|attempt| &attempt.request)
     }
 
-    /// The success that answered one of the attempts, even if that attempt had lost its claim by then.
+    /// The success that answered one of the attempts, even if the worker had lost its claim when this success arrived.
     pub fn success(&self) -> Option<&'a Answer> {
         self.attempts
             .iter()
@@ -134,8 +134,8 @@ impl<'a> History<'a> {
     }
 
     /// The time since the first answer that says that the current key has not ended yet. The time before that answer
-    /// does not count, because an attempt may have been executed late. If both clocks know the time, the shorter time
-    /// applies.
+    /// does not count, because an attempt may have been executed late. If this process has also measured the time by
+    /// its monotonic clock, the shorter of the two times applies.
     pub fn stuck_for(&self) -> Duration {
         let asked = self
             .still_running_attempts(self.key_number())
@@ -214,8 +214,8 @@ impl<'a> History<'a> {
     }
 
     /// Whether an attempt before the last one may have had an effect: it has no conclusive answer, or its answer does
-    /// not show the effect. An answer that something must be set up first proves that there was no effect, so it does
-    /// not count.
+    /// not show the effect. If Fineract answered that something must be set up first, the attempt had no effect, so
+    /// this attempt does not count.
     pub fn earlier_effect_unknown(&self) -> bool {
         let earlier = self.attempts.split_last().map_or(&[][..], |(_, rest)| rest);
         self.may_have_run() || earlier.iter().any(ended_with_effect_unknown)
@@ -231,9 +231,9 @@ impl<'a> History<'a> {
                 .any(|attempt| attempt.key_number != current && ended_with_effect_unknown(attempt))
     }
 
-    /// Whether Fineract may no longer have a row for this key: the first attempt under the key is as old as the rows
-    /// that Fineract's job "Purge Processed Commands" removes (`docs/fineract/idempotency.md`, "Keys are purged"), or
-    /// Fineract may have ignored keys at the time of that attempt.
+    /// Whether Fineract may have no row for this key. There are two possible reasons. The first attempt under the key
+    /// is as old as the rows that Fineract's job "Purge Processed Commands" removes (`docs/fineract/idempotency.md`,
+    /// "Keys are purged"). Or Fineract may have ignored keys at the time of this first attempt.
     pub fn may_be_forgotten(&self, key_number: i32, kept_for: Duration) -> bool {
         let oldest = self.of_key(key_number).map(|attempt| attempt.age).max();
         oldest.is_some_and(|age| {
@@ -255,8 +255,8 @@ impl<'a> History<'a> {
         self.is_open(key, |attempt| !self.ended_with_fineract(attempt))
     }
 
-    /// The commands that may still be executed, as the first attempt under each key. `true`: Fineract still has the key
-    /// (it keeps keys for `kept_for`), and sending the key again executes nothing new.
+    /// The commands that Fineract may still execute, each as the first attempt under its key. `true`: Fineract, which
+    /// keeps keys for `kept_for`, still has the key, and sending the key again executes nothing new.
     pub fn open_commands(&self, kept_for: Duration) -> Vec<(&'a Attempt, bool)> {
         self.keys()
             .filter(|key| self.may_still_run_under(*key))
@@ -282,8 +282,8 @@ impl<'a> History<'a> {
             .is_some_and(|attempt| key_state(attempt) == KeyState::Ended)
     }
 
-    /// Whether Fineract executed the last attempt anew although an earlier attempt under the same key may have run.
-    /// Fineract then no longer knew the key, or never knew it.
+    /// Whether Fineract executed the last attempt anew although an earlier attempt under the same key may have run. If
+    /// so, Fineract no longer had the key, or never had the key.
     pub fn key_was_not_recognised(&self) -> bool {
         let Some((current, earlier)) = self.attempts.split_last() else {
             return false;

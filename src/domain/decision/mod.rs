@@ -45,7 +45,7 @@ const MIN_STILL_RUNNING_ANSWERS: usize = 3;
 /// What an answer, or its absence, means for the operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Decision {
-    /// The effect exists and is the operation's own. [`History::success`] has the answer, if it came from a command.
+    /// The effect exists and is the operation's own. [`History::success`] has Fineract's answer.
     Succeeded,
     /// The operation is refused permanently and had no effect.
     Refused,

@@ -2,7 +2,7 @@
 
 use super::History;
 
-/// The question that a reading has to answer. The question determines what it means if there is no effect.
+/// The question that a reading has to answer. The question determines what the finding `Absent` means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Question {
     /// Fineract refused because the effect exists already, or it refused while the result of another key is unknown:

@@ -39,8 +39,8 @@ pub(super) enum ReplyClass {
     Pending,
     /// The success is about another client or loan than the request.
     AboutAnother,
-    /// An earlier attempt under the key has not ended, or its server died. Fineract executed nothing for this
-    /// request. Contains the reason code.
+    /// An earlier attempt under the key has not ended, or the server that ran it died. Fineract executed nothing for
+    /// this request. Contains the reason code.
     Running(&'static str),
     /// The command may have been executed, or may still be running.
     Unclear {
@@ -119,7 +119,7 @@ impl ReplyClass {
             // A stored 500: the command's handler failed.
             500 if answer.cached => Self::Failed,
             // The handler failed, or a filter failed before the key was checked, or the result could not be stored
-            // after the effect. Only sending the key again shows which of the three.
+            // after the effect. Only sending the key again shows which of the three happened.
             500 => Self::Unclear {
                 reason_code: "failed_inside_fineract",
                 outage: true,
@@ -155,8 +155,8 @@ impl ReplyClass {
                 unready(Scope::Deployment, "password_expired", Key::NotChecked)
             }
             (409, Meaning::Conflict) => Self::Conflicted,
-            // Fineract has another code for a lock that nobody may override (`docs/fineract/commands.md`, "Errors
-            // without the envelope").
+            // Any other 409 means a lock on the loan that no user may override; its code is
+            // `error.msg.invalid.request.body` (`docs/fineract/commands.md`, "Errors without the envelope").
             (409, _) | (_, Meaning::Locked) => Self::NotNow {
                 reason_code: "locked_in_fineract",
                 outage: false,

@@ -19,7 +19,7 @@ pub struct Loan {
     pub id: i64,
     /// The caller's id of the loan.
     pub external_id: Option<String>,
-    /// The state. Decisions use the number of the state (`docs/fineract/loans.md`, "Loan states").
+    /// The state. Decisions use the id of the state (`docs/fineract/loans.md`, "Loan states").
     pub status: Choice,
     /// The client's number.
     pub client_id: i64,

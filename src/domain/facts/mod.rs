@@ -39,10 +39,11 @@ impl Facts {
     }
 }
 
-/// An enum value of Fineract. Requests contain the number of the value (`docs/fineract/loans.md`, "Enum values").
+/// A value of one of Fineract's enumerations. Requests contain the id of the value (`docs/fineract/loans.md`, "Enum
+/// values").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub struct Choice {
-    /// The number of the value.
+    /// The id of the value.
     pub id: i32,
 }
 

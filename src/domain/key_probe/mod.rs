@@ -10,11 +10,11 @@ pub enum ProbeSubject {
     Nothing,
     /// A client: Fineract refuses the command because its body contains no valid change.
     Client,
-    /// A loan in one of these states, which forbid the command regardless of its body.
+    /// A loan in one of `states`. In each of these states, Fineract refuses the command regardless of its body.
     Loan {
         /// The numbers of the states (`docs/fineract/loans.md`, "Loan states").
         states: &'static [i32],
-        /// The operation types after whose success a loan is likely to be in one of the states.
+        /// The operation types that, when they succeed, are likely to leave a loan in one of `states`.
         left_by: &'static [OperationType],
     },
 }
@@ -24,7 +24,8 @@ pub enum ProbeSubject {
 pub enum ProbeVerdict {
     /// The second answer was the stored answer of the key.
     Honoured,
-    /// Fineract executed the command a second time, or the first command succeeded although it had to be refused.
+    /// Fineract processed the command a second time instead of returning the stored answer, or Fineract executed the
+    /// first command although the command had to be refused.
     NotHonoured,
     /// The answers show nothing about the key.
     Inconclusive,
@@ -32,8 +33,8 @@ pub enum ProbeVerdict {
 
 /// Every state of a loan after "pending", except the transfer between two clients.
 const PAST_PENDING: &[i32] = &[200, 300, 400, 500, 600, 601, 700];
-/// The states in which Fineract refuses a disbursement. An active loan with tranches can be disbursed again, and a
-/// disbursement may reopen a closed loan, so these states are not in the list.
+/// The states in which Fineract refuses a disbursement. The states "active" and "closed" are not in the list: an
+/// active loan with tranches can be disbursed again, and a disbursement may reopen a closed loan.
 const NEVER_PAID_OUT: &[i32] = &[100, 400, 500];
 const NOT_APPROVED: &[i32] = &[100, 300, 400, 500, 600, 601, 700];
 const NOTHING_OWED_YET: &[i32] = &[100, 200, 400, 500];
@@ -73,7 +74,7 @@ impl FineractCommand {
         }
     }
 
-    /// The operation types for whose commands this probe counts.
+    /// The operation types whose commands rely on the verdict of this probe.
     pub fn types_probed(self) -> impl Iterator<Item = OperationType> {
         let all = OperationType::ALL.iter().copied();
         all.filter(move |operation_type| Self::of(*operation_type).probed_as() == self)

@@ -142,7 +142,7 @@ impl LoanUpdate {
     }
 
     /// The stored tranches. A tranche whose expected date is before the first disbursement gets the date of the first
-    /// disbursement. A single tranche gets the new principal, if there is one.
+    /// disbursement. A single tranche gets the new principal if the update changes the principal.
     fn tranches(&self, loan: &Loan, terms: Terms) -> Result<Vec<Tranche>, Refusal> {
         if !loan.multi_disburse_loan || loan.disallow_expected_disbursements {
             return Ok(Vec::new());

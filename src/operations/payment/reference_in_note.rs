@@ -7,8 +7,8 @@
 
 use crate::domain::{Note, Transaction, comparable_reference};
 
-/// The length of the shortest reference, in its comparable form, that the gateway searches for in notes of other
-/// people. In such a note, a shorter text may have another meaning.
+/// In a note that somebody else has written, the gateway searches only for references of at least this many
+/// characters, counted in the comparable form. A shorter text may have another meaning in such a note.
 const SHORTEST_SEARCHED: usize = 6;
 /// The largest number of words into which a note may split a reference.
 const MAX_WORDS: usize = 5;

@@ -52,8 +52,9 @@ impl Circuit {
         self.open.as_ref().map(|open| open.reason)
     }
 
-    /// Opens the circuit, or doubles its pause after a failed trial. `false`: the circuit was open already. The
-    /// results of calls that were in progress when it opened do not change it.
+    /// Opens the circuit, or doubles its pause after a failed trial. Returns `false`, and changes nothing, if the
+    /// circuit was open already and no trial runs: the result then belongs to a call that started before the circuit
+    /// opened.
     pub(super) fn open(
         &mut self,
         reason: &'static str,

@@ -1,6 +1,6 @@
 //! The number of operations that may call Fineract at the same time. The gateway learns this number from Fineract's
-//! answers by additive increase and multiplicative decrease: one more while latency is stable, half after a sign of
-//! overload. No I/O and no clock.
+//! answers by additive increase and multiplicative decrease: one more while latency is stable, a tenth less if calls
+//! become slow, half after a sign of overload. No I/O and no clock.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -13,7 +13,7 @@ const START: usize = 4;
 const SLOW_FACTOR: u32 = 3;
 /// A call faster than this is never slow, because a busy machine alone makes such a difference.
 const NEVER_SLOW: Duration = Duration::from_millis(50);
-/// A call moves the usual duration by the difference between the two, divided by this number.
+/// A call moves the usual duration towards its own duration, by their difference divided by this number.
 const SMOOTHING: u32 = 8;
 /// Latency is judged after at least this many calls.
 const SHORTEST_ROUND: usize = 8;
@@ -106,8 +106,8 @@ impl ConcurrencyLimit {
         self.round = Round::default();
     }
 
-    /// Whether a call was slow, compared with the usual duration of its kind of call. Also updates the usual
-    /// duration. A faster call lowers it. A slower call raises the usual duration only if no other call was in
+    /// Whether a call was slow, compared with the usual duration of its kind of call. Also updates the usual duration.
+    /// A faster call lowers the usual duration. A slower call raises the usual duration only if no other call was in
     /// progress, so that load never counts as usual. If Fineract becomes permanently slower, the limit falls until
     /// calls run one at a time.
     fn is_slow(&mut self, kind: Kind, took: Duration, in_flight: usize) -> bool {

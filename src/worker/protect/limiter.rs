@@ -113,7 +113,8 @@ struct State {
     retries: RetryBudget,
 }
 
-/// What a call shows about the load. `None` unless Fineract executed the call now, or there is a sign of overload.
+/// What a call shows about the load. `None` if the call shows nothing: Fineract did not execute it, or returned a
+/// stored answer, and there is no sign of overload.
 fn sample(exchange: &Exchange<'_>) -> Option<Sample> {
     match exchange.result {
         Ok(answer) if answer.cached => None,

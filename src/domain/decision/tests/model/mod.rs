@@ -112,8 +112,8 @@ impl Run {
     }
 
     /// What the gateway does after the operation has expired. `None`: the operation does not end yet, for example
-    /// because its last command may have been executed and the gateway sends its key again. Otherwise the operation
-    /// ends as failed, unless Fineract shows the effect.
+    /// because the last command may have been executed and the gateway sends the key of this command again. Otherwise
+    /// the operation ends as failed, unless Fineract shows the effect.
     fn close(&mut self, key_number: i32) -> Option<End> {
         let attempts = self.attempts();
         let history = History::new(&attempts);
