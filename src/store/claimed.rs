@@ -31,7 +31,7 @@ pub struct ClaimLimits {
 }
 
 impl ClaimLimits {
-    /// The largest number of operations to claim for this lender, or, for `None`, of operations without a lender.
+    /// The largest number of operations to claim for this lender. `None` stands for the operations without a lender.
     pub(super) fn count_of(&self, lender: Option<&str>) -> i64 {
         let leased = |lender| {
             self.leased_by_lender

@@ -126,7 +126,7 @@ impl CompletionNotifier {
         self.work.notified().await;
     }
 
-    /// Waits until a lane may have dependents of a failure that are still to be ended.
+    /// Waits until there may be a lane in which the dependents of a failure have to be ended.
     pub(super) async fn dependency_failure(&self) {
         self.fails_dependents.notified().await;
     }

@@ -142,7 +142,7 @@ pub(super) async fn begin_batch(pool: &Pool) -> Result<Transaction, sqlx::Error>
     begin_with(pool, "BEGIN; SET LOCAL lock_timeout = '250ms'").await
 }
 
-/// Begins a transaction that must not wait long for its lock, because every acceptance has to wait at the same time.
+/// Begins a transaction that must not wait long for its lock, because all acceptances wait as long as it waits.
 pub(super) async fn begin_with_short_lock_wait(pool: &Pool) -> Result<Transaction, sqlx::Error> {
     begin_with(pool, "BEGIN; SET LOCAL lock_timeout = '100ms'").await
 }

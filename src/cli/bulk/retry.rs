@@ -23,7 +23,7 @@ pub(super) struct Arguments {
     #[arg(long)]
     allow_other_ids: bool,
     /// Send the rows in this file, which `bulk submit` has written and you have corrected; without a file, send all
-    /// rows that may be sent unchanged.
+    /// failed rows that may be sent again unchanged.
     file: Option<PathBuf>,
 }
 

@@ -46,8 +46,8 @@ pub(super) fn faults(
     faults
 }
 
-/// A text without the characters that spreadsheets put around it. To remove them is a correction, not a change of the
-/// name.
+/// A text without the characters that spreadsheets put around it. If a caller removes these characters, this is a
+/// correction and not a change of the name.
 fn as_meant(text: &str) -> &str {
     let text = text.trim();
     let inner = text
