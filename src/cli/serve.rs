@@ -26,7 +26,8 @@ pub(super) struct Arguments {
     on_hold: Option<String>,
 }
 
-/// Migrates the schema, runs the gateway, and shuts it down after a signal. A second signal ends it at once.
+/// Migrates the schema, runs the gateway, and shuts it down after a signal. A second signal ends the gateway
+/// immediately.
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let config = settings::read()?;
     telemetry::init(&config.log)?;

@@ -68,7 +68,7 @@ fn canonical(value: &RawValue) -> Option<Vec<u8>> {
     Some(canonical)
 }
 
-/// Writes the canonical form of a value. No canonical form is a prefix of another one.
+/// Writes the canonical form of a value. No canonical form is a prefix of another canonical form.
 fn write(value: &RawValue, depth: usize, canonical: &mut Vec<u8>) -> Option<()> {
     let text = value.get();
     match text.as_bytes().first()? {

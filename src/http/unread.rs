@@ -64,7 +64,7 @@ impl Unread {
         self.0.body.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Wraps the body of a request, so that dropping it before its end puts the rest into the slot.
+    /// Wraps the body of a request. If the body is dropped before its end, the rest is put into the slot.
     pub(super) fn lend(&self, request: Request<Incoming>) -> (Request<Body>, Lending) {
         let lending = Lending {
             expects_100: request.headers().contains_key(EXPECT),

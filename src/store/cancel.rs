@@ -81,7 +81,7 @@ impl Unsent {
     }
 
     /// Whether the end of this operation fails its dependents. The answer is yes if this gateway does not know the
-    /// operation type. In this case the gateway cannot tell whether the operations behind this one depend on it.
+    /// operation type. In this case the gateway cannot tell whether the operations behind this operation depend on it.
     /// Failing them is safer: an operation that was not sent can still be sent later, but an operation that was sent
     /// cannot be taken back.
     pub(super) fn fails_dependents(&self, fails_dependents: FailsDependents) -> bool {
@@ -175,7 +175,7 @@ async fn update_unsent(
         .collect())
 }
 
-/// Removes the candidates that are locked, and returns the others.
+/// Removes the candidates that are locked, and returns the other candidates.
 pub(super) fn without(mut candidates: Vec<Unsent>, locked: &Locked) -> Vec<Unsent> {
     candidates.retain(|unsent| {
         let lanes = unsent.lane_entries.lanes();

@@ -105,7 +105,7 @@ pub struct Claimed {
 
 impl Claimed {
     /// Converts an age at the time of the claim to the age now. The ages of attempts are ages at the claim. Convert
-    /// such an age before you compare it with something that is measured now.
+    /// such an age before you compare it with a duration that is measured now.
     pub fn age_now(&self, age_at_claim: Duration) -> Duration {
         age_at_claim.saturating_add(self.claimed_at.elapsed())
     }

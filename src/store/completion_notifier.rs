@@ -62,9 +62,8 @@ pub struct Waiter {
 }
 
 impl Waiter {
-    /// Waits until the operation may have ended since the registration or the last call. This method may return
-    /// although the operation has not ended, because a new connection for notifications wakes all waiters. So read the
-    /// operation again.
+    /// Waits for a notification that arrives after the registration, or after the last call. When this method returns,
+    /// read the operation again: it may not have ended, because a new connection for notifications wakes all waiters.
     pub async fn ended(&mut self) {
         if self.ended.changed().await.is_err() {
             // This does not happen, because the sender stays in the map as long as this waiter exists.

@@ -33,8 +33,8 @@ const COMMIT_STATUS_TIMEOUT: Duration = Duration::from_secs(10);
 /// Opens a pool in which every connection has the settings that the gateway needs. Returns an error if the database
 /// does not allow these settings.
 ///
-/// `statement_timeout` is the longest time that Postgres works on one statement. If it is given, waits for locks are
-/// limited too.
+/// `statement_timeout` is the longest time that Postgres works on one statement. If it is given, the
+/// waits for locks are limited too.
 pub async fn connect(
     url: &str,
     connections: u32,
