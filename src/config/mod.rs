@@ -127,8 +127,8 @@ pub struct Operations {
     /// `FINERACT_PAYMENT_TYPE`: the payment type with which a UTR is stored as `receiptNumber`; without one, the UTR
     /// is stored in a note (unset).
     pub payment_type: Option<String>,
-    /// `LENDERS`: the allowed values of `lenderConfig`, each with the name of its product (the nine of document 001,
-    /// each the name of its own product).
+    /// `LENDERS`: the allowed values of `lenderConfig`, each with the name of its product (the nine values of
+    /// document 001, which are also the names of their products).
     pub lenders: Vec<(String, String)>,
 }
 

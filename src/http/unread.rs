@@ -1,5 +1,5 @@
-//! Reads and discards the part of a request's body that an early answer has left unread, so that the caller
-//! receives the answer.
+//! If the gateway answers a request before it has read the whole body, this module reads and discards the rest of the
+//! body. Otherwise the caller might not receive the answer.
 //!
 //! If the gateway closes a connection while received bytes are unread, TCP resets the connection, and the caller loses
 //! the part of the answer that it has not read yet. Most clients and proxies write the whole body before they read the

@@ -212,8 +212,9 @@ async fn listen(notifier: CompletionNotifier, pool: Pool, stop: CancellationToke
     stop.run_until_cancelled(listening).await;
 }
 
-/// Notifies the other gateways. Each `NOTIFY` is sent after the transaction that it reports, not as a part of it,
-/// because a transaction with a `NOTIFY` takes a cluster-wide lock at its commit (6,600 instead of 25,800 inserts/s).
+/// Notifies the other gateways. Each `NOTIFY` is sent after the transaction that it reports, not as a part of
+/// this transaction. The reason: a transaction with a `NOTIFY` takes a cluster-wide lock at its commit. With this lock,
+/// Postgres inserts 6,600 rows/s, without it 25,800 rows/s.
 async fn send(
     notifier: CompletionNotifier,
     mut ended: mpsc::Receiver<OperationId>,

@@ -20,8 +20,8 @@ pub(super) struct CsvPayload {
 }
 
 /// Builds the payload of a row. A cell becomes a JSON string. There are two exceptions. If the operation type requires
-/// a number in the field and the cell is written like a JSON number, the cell becomes that number, digit for digit; a
-/// phone number stays a string. A date in one of the two formats of [`spreadsheet::day`] is rewritten in the format of
+/// a number in the field and the cell is written like a JSON number, the cell becomes that number, digit for digit. (A
+/// phone number stays a string.) A date in one of the two formats of [`spreadsheet::day`] is rewritten in the format of
 /// a payload.
 pub(super) fn payload(
     entry: Option<&Entry>,

@@ -24,7 +24,7 @@ pub(super) struct Slips {
     /// number of that row.
     numbers: HashMap<(Bearer, String), (String, i32)>,
     /// The cells of each payment that has neither a UTR nor a `consent_id`, with the number of the first row that has
-    /// them.
+    /// these cells.
     payments: HashMap<Vec<(String, String)>, i32>,
 }
 

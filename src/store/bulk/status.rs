@@ -48,8 +48,8 @@ impl Store {
         })
     }
 
-    /// Returns the operations of a batch that had failed by the time `by`, but only those for which the lanes do not
-    /// record yet that a caller has read the failure.
+    /// Returns the operations of a batch that had failed by the time `by`. Leaves out an operation if its lanes already
+    /// record that a caller has read the failure.
     async fn unread_failures(
         &self,
         batch: &Batch,
