@@ -15,8 +15,8 @@ use clap::Parser;
 
 use crate::telemetry;
 
-/// The exit code of a command that could not start, for example because of bad arguments (as in clap), settings or
-/// the database.
+/// The exit code of a command that ended with an error, for example because a setting is wrong or the database is
+/// unavailable. clap uses the same exit code for wrong arguments.
 const BAD_START: u8 = 2;
 
 /// Run loan operations against Apache Fineract: durably, in order, and never twice.
@@ -45,7 +45,7 @@ enum Command {
     SetupFineract(setup_fineract::Arguments),
 }
 
-/// Runs the subcommand. If it could not run, prints the reason as one line.
+/// Runs the subcommand. If it ends with an error, prints the error as one line.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let executed = execute(cli.command);

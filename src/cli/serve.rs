@@ -10,7 +10,7 @@ use crate::{app, telemetry};
 /// The arguments of `serve`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// Do not migrate the schema; start only if it has the version of this gateway.
+    /// Do not migrate the schema; start only if the schema has the version of this gateway.
     #[arg(long)]
     no_migrate: bool,
     /// Put everything on hold before anything runs, for every gateway on the database, until operators release it; an
@@ -26,7 +26,8 @@ pub(super) struct Arguments {
     on_hold: Option<String>,
 }
 
-/// Migrates the schema, runs the gateway, and shuts it down after a signal. A second signal ends it at once.
+/// Migrates the schema, runs the gateway, and shuts it down after a signal. A second signal ends the gateway
+/// immediately.
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let config = settings::read()?;
     telemetry::init(&config.log)?;

@@ -22,7 +22,7 @@ use self::reader::Reader;
 /// How much longer a lease must be than the longest call to Fineract. In this time the gateway completes the operation.
 const LEASE_MARGIN: Duration = Duration::from_secs(1);
 
-/// The longest time that a setting may have: ten years.
+/// The largest value of a setting that is a number of seconds: ten years.
 const LONGEST_SECONDS: u64 = 10 * 365 * 86_400;
 
 /// All settings of a gateway process. The description of each setting ends with its default, in parentheses.
@@ -34,11 +34,11 @@ pub struct Config {
     pub http: Http,
     /// The database that stores operations.
     pub database: Database,
-    /// The connection to Fineract; always present if the role works the queue.
+    /// The connection to Fineract; always present if this process runs operations.
     pub fineract: Option<Fineract>,
     /// How the worker runs operations.
     pub worker: Worker,
-    /// The settings of the operations that differ between deployments.
+    /// What the operations need to know of this deployment, such as the office and the lenders.
     pub operations: Operations,
     /// What is logged, and in which format.
     pub log: Log,
@@ -51,13 +51,13 @@ pub struct Http {
     pub listen: SocketAddr,
     /// `HTTP_BASE_PATH`: the prefixes of every route, without a trailing slash (none).
     pub base_paths: Vec<String>,
-    /// `INTERNAL_TOKENS`: the callers of operate and track, by `X-Internal-Token`.
+    /// `INTERNAL_TOKENS`: the tokens of the callers that use operate and track, sent in `X-Internal-Token`.
     pub internal_tokens: Vec<NamedSecret>,
-    /// `OPS_TOKENS`: the operators, by the same header; if empty, the operators' API is off (empty).
+    /// `OPS_TOKENS`: the operators' tokens, sent in `X-Internal-Token`; if empty, the operators' API is off (empty).
     pub ops_tokens: Vec<NamedSecret>,
-    /// `API_KEYS`: the callers of the transactions API, by `Authorization: Token …`; if empty, that API is off (empty).
+    /// `API_KEYS`: the keys for transactions, sent as `Authorization: Token …`; if empty, the API is off (empty).
     pub api_keys: Vec<NamedSecret>,
-    /// `BULK_CLIENTS`: the callers of the bulk API, by its four headers; if empty, that API is off (empty).
+    /// `BULK_CLIENTS`: the credentials for the bulk API, sent in four headers; if empty, the API is off (empty).
     pub bulk_clients: Vec<BulkClient>,
     /// `BULK_MAX_ROWS`: the largest number of rows in one batch (10000).
     pub bulk_max_rows: usize,
@@ -111,7 +111,7 @@ pub struct Worker {
     pub lease: Duration,
     /// `SHUTDOWN_GRACE_SECONDS`: how long operations in flight may take to end after SIGTERM (30).
     pub shutdown_grace: Duration,
-    /// `FINERACT_STUCK_AFTER_SECONDS`: how long Fineract may answer 425 before the gateway reads it (300).
+    /// `FINERACT_STUCK_AFTER_SECONDS`: how long Fineract may answer 425 before the gateway reads Fineract (300).
     pub stuck_after: Duration,
     /// `FINERACT_KEYS_KEPT_DAYS`: how long Fineract keeps the keys of processed commands (30).
     pub keys_kept_for: Duration,
@@ -119,7 +119,7 @@ pub struct Worker {
     pub park_after: Duration,
 }
 
-/// The settings of the operations that differ between deployments.
+/// What the operations need to know of this deployment.
 #[derive(Debug, Clone)]
 pub struct Operations {
     /// `FINERACT_OFFICE_ID`: the office of new clients (1).
@@ -127,8 +127,8 @@ pub struct Operations {
     /// `FINERACT_PAYMENT_TYPE`: the payment type with which a UTR is stored as `receiptNumber`; without one, the UTR
     /// is stored in a note (unset).
     pub payment_type: Option<String>,
-    /// `LENDERS`: the allowed values of `lenderConfig`, each with the name of its product (the nine of document 001,
-    /// each the name of its own product).
+    /// `LENDERS`: the allowed values of `lenderConfig`, each with the name of its product (the nine values of
+    /// document 001, which are also the names of their products).
     pub lenders: Vec<(String, String)>,
 }
 

@@ -109,7 +109,8 @@ impl<'a> Reader<'a> {
         text.map(SecretString::from)
     }
 
-    /// The value parsed as `T`; `expected` describes valid values in the problem.
+    /// The value parsed as `T`. A value that cannot be parsed is a problem; its text contains `expected`, a description
+    /// of valid values.
     pub(super) fn parsed<T: FromStr>(
         &mut self,
         variable: &'static str,

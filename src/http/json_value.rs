@@ -68,7 +68,7 @@ fn canonical(value: &RawValue) -> Option<Vec<u8>> {
     Some(canonical)
 }
 
-/// Writes the canonical form of a value. No canonical form is a prefix of another one.
+/// Writes the canonical form of a value. No canonical form is a prefix of another canonical form.
 fn write(value: &RawValue, depth: usize, canonical: &mut Vec<u8>) -> Option<()> {
     let text = value.get();
     match text.as_bytes().first()? {
@@ -121,8 +121,8 @@ fn write_length(kind: u8, length: usize, canonical: &mut Vec<u8>) {
     canonical.extend_from_slice(&length.to_be_bytes());
 }
 
-/// Writes a number as two parts: its digits from the first to the last that is not zero, and the power of ten of the
-/// last of these digits.
+/// Writes a number as two parts: its significant digits, without leading and trailing zeros, and the power of ten of
+/// the last significant digit.
 fn write_number(text: &str, canonical: &mut Vec<u8>) -> Option<()> {
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));

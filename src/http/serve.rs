@@ -20,8 +20,8 @@ use super::unread::Unread;
 /// the idle timeout of common proxies, so that the proxy closes the connection first. If the gateway closed it first,
 /// the proxy might send a request on the closing connection.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
-/// How long the last answers may take to be written at the shutdown. A request does not count as in progress before its
-/// head has arrived completely.
+/// How long the last answers may take to be written at the shutdown, after the last request in progress was answered. A
+/// request is in progress from the time when its head has arrived completely.
 const LAST_BYTES: Duration = Duration::from_secs(1);
 /// The pause before the next try if accepting a connection failed, for example because no file descriptor was free.
 const PAUSE: Duration = Duration::from_millis(200);

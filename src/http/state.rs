@@ -36,6 +36,7 @@ pub struct ApiState {
     pub fineract: watch::Receiver<FineractHealth>,
     /// Whether the gateway's user in Fineract lacks the permission `READ_AUDIT`.
     pub lacks_read_audit: watch::Receiver<bool>,
-    /// Cancelled when the process begins to shut down. The gateway then answers requests with `Prefer: wait` at once.
+    /// Cancelled when the process begins to shut down. The gateway then answers requests with `Prefer: wait`
+    /// immediately.
     pub draining: CancellationToken,
 }

@@ -9,9 +9,9 @@ use subtle::ConstantTimeEq as _;
 /// What a token permits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scope {
-    /// To use operate and track.
+    /// Sending operations (`/fineract/operate`) and reading their results (`/fineract/track`).
     Internal,
-    /// To use operate and track, and to perform every action of an operator.
+    /// Everything that `Internal` permits, and every action of an operator.
     Ops,
 }
 

@@ -1,5 +1,5 @@
-//! Reads and discards the part of a request's body that an early answer has left unread, so that the caller
-//! receives the answer.
+//! If the gateway answers a request before it has read the whole body, this module reads and discards the rest of the
+//! body. Otherwise the caller might not receive the answer.
 //!
 //! If the gateway closes a connection while received bytes are unread, TCP resets the connection, and the caller loses
 //! the part of the answer that it has not read yet. Most clients and proxies write the whole body before they read the
@@ -64,7 +64,7 @@ impl Unread {
         self.0.body.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Wraps the body of a request, so that dropping it before its end puts the rest into the slot.
+    /// Wraps the body of a request. If the body is dropped before its end, the rest is put into the slot.
     pub(super) fn lend(&self, request: Request<Incoming>) -> (Request<Body>, Lending) {
         let lending = Lending {
             expects_100: request.headers().contains_key(EXPECT),

@@ -22,7 +22,7 @@ impl Store {
         self.backlog.load(Ordering::Relaxed)
     }
 
-    /// Counts the backlog and sets the gauges, again and again. Never returns.
+    /// Repeatedly counts the backlog and sets the gauges. Never returns.
     pub async fn watch_backlog(self) {
         loop {
             let started = Instant::now();

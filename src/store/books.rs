@@ -16,8 +16,8 @@ pub struct KnownNumber {
 }
 
 impl KnownNumber {
-    /// Whether this client or loan has the given external id. If no external id was stored, the given one is compared
-    /// with the key of the lane.
+    /// Whether this client or loan has the given external id. If no external id was stored, the given external
+    /// id is compared with the key of the lane.
     pub fn is_named(&self, external_id: &str) -> bool {
         if let Some(own) = &self.external_id {
             return own == external_id;

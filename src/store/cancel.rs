@@ -79,7 +79,7 @@ impl Unsent {
     }
 
     /// Whether the end of this operation fails its dependents. The answer is yes if this gateway does not know the
-    /// operation type. In this case the gateway cannot tell whether the operations behind this one depend on it.
+    /// operation type. In this case the gateway cannot tell whether the operations behind this operation depend on it.
     /// Failing them is safer: an operation that was not sent can still be sent later, but an operation that was sent
     /// cannot be taken back.
     pub(super) fn fails_dependents(&self, fails_dependents: FailsDependents) -> bool {
@@ -134,8 +134,8 @@ pub(super) async fn end_unsent(
     Ok((unsent, effects))
 }
 
-/// Ends the operations. Returns for each operation that ended its flag `read_first`: whether the operation may have
-/// been sent although the database, after a restore, does not show this.
+/// Ends the operations. For each operation that ended, the result contains the flag `read_first`: whether the operation
+/// may have been sent although the database, after a restore, does not show this.
 async fn update_unsent(
     connection: &mut PgConnection,
     ids: &[Uuid],
@@ -151,16 +151,16 @@ async fn update_unsent(
     .fetch_all(&mut *connection)
     .await?;
     // This must be a second statement, because the statement that takes the lock still sees the attempts as they were
-    // before the lock. For an expiry, an attempt that never reached Fineract does not count as sent. For a cancel, it
-    // counts as sent.
+    // before the lock. An attempt that never reached Fineract counts as sent for a cancel, but not for an expiry.
     let ended = sqlx::query!(
         "UPDATE operation o
             SET state = 'failed', due_at = NULL, reason_code = NULL, reason_since = NULL, resolution = NULL,
                 ended_at = now()
           WHERE o.id = ANY ($1)
-            -- An operator may have given it another deadline meanwhile.
+            -- An operator may have changed expires_at in the meantime.
             AND (NOT $2 OR o.expires_at <= now())
-            -- It may have been sent. Only an operator, who can look in Fineract, may end it unread.
+            -- If read_first is set, the operation may have been sent. Then only an operator may end it in this way,
+            -- because an operator can look in Fineract.
             AND (NOT o.read_first OR $3)
             AND NOT EXISTS (SELECT FROM attempt a
                              WHERE a.operation_id = o.id
@@ -178,7 +178,7 @@ async fn update_unsent(
         .collect())
 }
 
-/// Removes the candidates that are locked, and returns the others.
+/// Removes the candidates that are locked, and returns the other candidates.
 pub(super) fn without(mut candidates: Vec<Unsent>, locked: &Locked) -> Vec<Unsent> {
     candidates.retain(|unsent| {
         let lanes = unsent.lane_entries.lanes();

@@ -31,7 +31,7 @@ pub struct ClaimLimits {
 }
 
 impl ClaimLimits {
-    /// The largest number of operations to claim for this lender, or, for `None`, of operations without a lender.
+    /// The largest number of operations to claim for this lender. `None` stands for the operations without a lender.
     pub(super) fn count_of(&self, lender: Option<&str>) -> i64 {
         let leased = |lender| {
             self.leased_by_lender
@@ -105,7 +105,7 @@ pub struct Claimed {
 
 impl Claimed {
     /// Converts an age at the time of the claim to the age now. The ages of attempts are ages at the claim. Convert
-    /// such an age before you compare it with something that is measured now.
+    /// such an age before you compare it with a duration that is measured now.
     pub fn age_now(&self, age_at_claim: Duration) -> Duration {
         age_at_claim.saturating_add(self.claimed_at.elapsed())
     }

@@ -33,8 +33,8 @@ const COMMIT_STATUS_TIMEOUT: Duration = Duration::from_secs(10);
 /// Opens a pool in which every connection has the settings that the gateway needs. Returns an error if the database
 /// does not allow these settings.
 ///
-/// `statement_timeout` is the longest time that Postgres works on one statement. If it is given, waits for locks are
-/// limited too.
+/// `statement_timeout` is the longest time that Postgres works on one statement. If it is given, the
+/// waits for locks are limited too.
 pub async fn connect(
     url: &str,
     connections: u32,
@@ -142,7 +142,7 @@ pub(super) async fn begin_batch(pool: &Pool) -> Result<Transaction, sqlx::Error>
     begin_with(pool, "BEGIN; SET LOCAL lock_timeout = '250ms'").await
 }
 
-/// Begins a transaction that must not wait long for its lock, because every acceptance has to wait at the same time.
+/// Begins a transaction that must not wait long for its lock, because all acceptances wait as long as it waits.
 pub(super) async fn begin_with_short_lock_wait(pool: &Pool) -> Result<Transaction, sqlx::Error> {
     begin_with(pool, "BEGIN; SET LOCAL lock_timeout = '100ms'").await
 }

@@ -23,7 +23,7 @@ const FULL_LOOK_EVERY: Duration = Duration::from_secs(4);
 /// but claims see the operation only after the commit.
 const COMMITTED_WITHIN: Duration = Duration::from_secs(1);
 
-/// Where a claim continues in the list of one lender, if not at the beginning.
+/// Where a claim continues in the list of the due operations of one lender, if not at the beginning.
 #[derive(Clone, Copy, Debug)]
 enum From {
     /// The claim at this time took all due operations of the list.
@@ -57,8 +57,8 @@ pub(super) struct Look {
     pub(super) after: Vec<Option<DateTime<Utc>>>,
     /// The id of the operation after which the claim continues in the list.
     pub(super) ids: Vec<Option<Uuid>>,
-    /// The search begins at least this many seconds before now, because operations may be committed late; `None` to
-    /// begin at the beginning.
+    /// The claim searches at least the operations that became due within this many seconds before the claim, because
+    /// operations may be committed late. `None`: the claim searches from the beginning.
     pub(super) seconds: Vec<Option<f64>>,
 }
 

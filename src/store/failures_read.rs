@@ -55,8 +55,8 @@ pub(super) fn start(pool: &Pool, tasks: &TaskTracker) -> mpsc::Sender<Uuid> {
 impl Store {
     /// Records on the lanes of these operations that their failures were read. If an operation failed as a dependent,
     /// the failure on which it depended counts as read too. If another session keeps a lane locked, this method gives
-    /// up after 2 s and the caller's request continues. The reading is then recorded when the lock is gone, if this is
-    /// within a minute.
+    /// up after 2 s and the caller's request continues. The reading is recorded later, if the lock is gone within a
+    /// minute.
     pub(super) async fn record_failures_read(&self, ids: &[Uuid]) -> Result<(), StoreError> {
         let give_up = Instant::now() + RECORD_TIMEOUT;
         loop {

@@ -91,7 +91,7 @@ impl Store {
             r#"INSERT INTO key_probe AS k (command, seen, asking_until, header)
                VALUES ($1, $2, now() + make_interval(secs => $3), $4)
                    ON CONFLICT (command) DO UPDATE
-                  -- Processes without a name cannot be told apart, so each may be a new one.
+                  -- If a process reported no start time, the gateway cannot tell whether it is still the same process.
                   SET doubted = k.doubted OR COALESCE(k.seen <> excluded.seen OR k.seen = '', false),
                       seen = excluded.seen,
                       asking_until = CASE WHEN k.asking_until > now() THEN k.asking_until
@@ -128,7 +128,7 @@ impl Store {
                    ON CONFLICT (command) DO UPDATE
                   SET honoured = excluded.honoured, asked_at = excluded.asked_at,
                       process_start = excluded.process_start,
-                      -- A command that was sent with another header is not stored under its key.
+                      -- Fineract has not stored keys that came in another header, so honoured_since begins now.
                       honoured_since = CASE WHEN excluded.honoured AND k.header <> excluded.header THEN now()
                                             WHEN excluded.honoured AND k.honoured AND NOT k.doubted
                                              AND COALESCE(k.seen = COALESCE(excluded.process_start, ''), true)

@@ -43,7 +43,7 @@ impl Store {
                SELECT $1, floor(EXTRACT(EPOCH FROM now()) / 60)::bigint, first.size, first.size, first.size
                  FROM (SELECT LEAST(GREATEST($3 / 2, 1), $2::int) AS size) first
                    ON CONFLICT (key_name) DO UPDATE
-                  -- A gateway that has waited for the row may still ask for the minute before.
+                  -- A request that has waited for the lock of the row may contain the number of the minute before.
                   SET (minute, granted, unspent, block) = (
                       SELECT GREATEST(u.minute, excluded.minute), before.granted + next.size,
                              before.unspent + next.size, next.size

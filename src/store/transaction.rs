@@ -60,8 +60,8 @@ pub struct Progress {
 const RECENT: i64 = 500;
 
 impl Store {
-    /// Reads an operation. Returns `None` if no operation has this id. If a failure is read, this is recorded on the
-    /// lanes of the operation, as for [`track`](Self::track).
+    /// Reads an operation. Returns `None` if no operation has this id. If the operation has failed, this method
+    /// records on the lanes that the failure was read, under the same conditions as [`track`](Self::track).
     pub async fn money_movement(
         &self,
         id: OperationId,

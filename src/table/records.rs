@@ -18,7 +18,7 @@ enum State {
     /// In a cell that begins with a quote.
     Quoted,
     /// After a quote in a cell that begins with a quote. This quote either closes the cell or is the first of two
-    /// quotes that stand for one.
+    /// quotes that stand for one quote.
     Closed,
     /// After a carriage return.
     Return,
@@ -255,7 +255,7 @@ mod tests {
             prop_assert_eq!(found, expected);
         }
 
-        /// A lenient parser reads every text that the strict parser accepts in the same way. No line is lost.
+        /// If the strict parser accepts a text, a lenient parser reads the same cells from it. No line is lost.
         #[test]
         fn what_is_taken_is_read_alike_by_others(text in "[a\",\r\n=]{0,24}", piece in 1..9_usize) {
             let records = read(text.as_bytes(), piece);

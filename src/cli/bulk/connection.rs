@@ -141,7 +141,7 @@ impl Connection {
         Ok(Self { http, caller, base })
     }
 
-    /// Posts a body and parses the answer. If the gateway refuses the request, the error contains its reasons.
+    /// Posts a body and parses the answer. If the gateway refuses the request, the error contains the reasons.
     pub async fn post<T: DeserializeOwned>(
         &self,
         path: &str,

@@ -9,7 +9,7 @@ use super::connection::{Connection, Status};
 
 /// The pause between two requests.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
-/// How long the gateway may be unavailable before following the batch fails. A restart takes less time.
+/// How long the gateway may be unavailable before `follow` gives up. A restart of the gateway takes less time.
 const MAX_OUTAGE: Duration = Duration::from_mins(1);
 
 /// Shows the progress of a batch until it has ended, and returns its final status.

@@ -22,8 +22,8 @@ pub(super) struct Arguments {
     /// Accept rows that name another client or loan than before.
     #[arg(long)]
     allow_other_ids: bool,
-    /// Send the rows in this file, which `bulk submit` has written and you have corrected; without a file, send all
-    /// rows that may be sent unchanged.
+    /// Send the rows of the file that `bulk submit` has written and you have corrected; without a file, send all failed
+    /// rows that may be sent again unchanged.
     file: Option<PathBuf>,
 }
 

@@ -14,7 +14,7 @@ use crate::{
     table::{Table, without_byte_order_mark},
 };
 
-/// The cells of a row: the names of the columns, and their texts.
+/// The cells of a row: for each cell, the name of its column and its text.
 pub(super) type Row = Vec<(String, String)>;
 
 /// A file of operations.
@@ -75,7 +75,7 @@ impl Source {
         name.to_string_lossy().into_owned()
     }
 
-    /// The default path for the failed rows.
+    /// The default path of the file for the failed rows.
     pub(super) fn failed_path(&self) -> PathBuf {
         self.path.with_extension("failed.csv")
     }
@@ -135,7 +135,7 @@ impl Source {
             });
         }
         serde_json::from_str(text)
-            .context("the file is neither a list of operations nor an object with one")
+            .context("the file is neither a list of operations nor an object with such a list")
     }
 
     /// All rows in the order of the file. A row that cannot be parsed has no cells.

@@ -25,8 +25,8 @@ pub(super) struct Arguments {
     dry_run: bool,
 }
 
-/// Sets up the Fineract that the settings name. Exits with a failure if a product is missing that only a person can
-/// create.
+/// Sets up the Fineract that the settings name. Exits with a failure if a product is missing and only a person can
+/// create this product.
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let (fineract, operations) = settings::fineract()?;
     anstream::println!("{} as {}", fineract.url, fineract.user);

@@ -18,7 +18,7 @@ use crate::{
 
 /// The longest time that all reads of one page may take together.
 const PAGE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How many reads of one page wait for a permit at the same time. The number of free spare permits is usually smaller.
+/// How many reads of one page run or wait for a permit at the same time. Usually fewer permits than this are free.
 const READS: usize = 8;
 
 /// The accounts that a row concerns; `None` if they could not be read.

@@ -20,8 +20,8 @@ pub(super) struct CsvPayload {
 }
 
 /// Builds the payload of a row. A cell becomes a JSON string. There are two exceptions. If the operation type requires
-/// a number in the field and the cell is written like a JSON number, the cell becomes that number, digit for digit; a
-/// phone number stays a string. A date in one of the two formats of [`spreadsheet::day`] is rewritten in the format of
+/// a number in the field and the cell is written like a JSON number, the cell becomes that number, digit for digit. (A
+/// phone number stays a string.) A date in one of the two formats of [`spreadsheet::day`] is rewritten in the format of
 /// a payload.
 pub(super) fn payload(
     entry: Option<&Entry>,
@@ -63,8 +63,9 @@ pub(super) fn payload(
     }
 }
 
-/// Converts a cell to JSON, for a field in which the cell's text has the problem `code`. If the cell cannot be
-/// converted, returns the problem of the cell. `None` if `code` is neither `wrong_type` nor `invalid_date`.
+/// Converts a cell to JSON. `code` is the problem that the check of the payload has found in the cell's text. If the
+/// cell cannot be converted, returns the problem of the cell. `None` if `code` is neither `wrong_type` nor
+/// `invalid_date`.
 fn value(code: &str, text: &str) -> Option<Result<String, Sign>> {
     let value = match code {
         "wrong_type" if spreadsheet::is_rounded(text) => {
@@ -86,8 +87,8 @@ fn value(code: &str, text: &str) -> Option<Result<String, Sign>> {
     Some(value)
 }
 
-/// All problems of a row. If both lists have a problem of the same field, only the problem in `own` (of the cell) is
-/// kept.
+/// All problems of a row: `own` are the problems of the cells, `theirs` are the problems from the check of the payload.
+/// If both lists have a problem of the same field, only the problem in `own` is kept.
 pub(super) fn merged(mut own: Vec<Problem>, theirs: Vec<Problem>) -> Vec<Problem> {
     let mut theirs: Vec<Problem> = theirs
         .into_iter()

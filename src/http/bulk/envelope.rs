@@ -64,8 +64,8 @@ impl From<Counts> for Summary {
     }
 }
 
-/// The status of a batch. A batch that has ever changed since its acceptance is never `READY` again, even if all of its
-/// rows are `READY`.
+/// The status of a batch. If any row has changed since the acceptance of the batch, the status is no longer `READY`,
+/// even if all rows are `READY`.
 pub(super) fn batch_status(counts: Counts, has_changed: bool) -> &'static str {
     if counts.ready == counts.total && !has_changed {
         "READY"

@@ -48,15 +48,15 @@ pub(super) struct RetryRequest {
     pub(super) modifications: BTreeMap<i32, Modification>,
     /// The time after which the gateway no longer sends a row. A time in the row's modification takes precedence.
     pub(super) expires_at: Option<DateTime<Utc>>,
-    /// Whether the new data may name other clients and loans than the rows did before. JSON data always may. A table
-    /// may only with `allow_other_ids=true`, because spreadsheets change ids.
+    /// Whether the new data may name other clients and loans than before. In JSON, this is always permitted. In a
+    /// table, it is permitted only with `allow_other_ids=true`, because spreadsheets change ids.
     pub(super) takes_other_ids: bool,
 }
 
 /// The new data of one row.
 #[derive(Debug)]
 pub(super) struct Modification {
-    /// The operation type. Only a row whose type is unknown needs it.
+    /// The operation type. It is required only if the gateway does not know the type of the row.
     pub(super) status: Option<String>,
     /// The new payload.
     pub(super) data: NewData,

@@ -17,8 +17,8 @@ pub(super) fn stored(candidate: &Candidate) -> Vec<(String, String)> {
     payload.map_or_else(|| candidate.names.clone(), names_of)
 }
 
-/// Compares the cells of a row with the names that the row had before. Returns the problems; those that a spreadsheet
-/// has probably caused come first. Another client or loan is a problem unless `takes_other_ids`.
+/// Compares the cells of a row with the names that the row had before. Returns the problems. The problems that a
+/// spreadsheet has probably caused come first. Another client or loan is a problem unless `takes_other_ids`.
 pub(super) fn faults(
     stored: &[(String, String)],
     cells: &[(String, String)],
@@ -46,8 +46,8 @@ pub(super) fn faults(
     faults
 }
 
-/// A text without the characters that spreadsheets put around it. To remove them is a correction, not a change of the
-/// name.
+/// A text without the characters that spreadsheets put around it. If a caller removes these characters, this is a
+/// correction and not a change of the name.
 fn as_meant(text: &str) -> &str {
     let text = text.trim();
     let inner = text

@@ -28,7 +28,7 @@ use crate::{
     table::without_byte_order_mark,
 };
 
-/// The answer: which rows are retried, and why the others are not.
+/// The answer: which rows are retried, and why the other rows are not retried.
 #[derive(Debug, Serialize)]
 pub(super) struct RetryBody {
     #[serde(flatten)]
@@ -98,7 +98,7 @@ pub(super) async fn retry_batch(
     ))
 }
 
-/// Selects the rows to retry, with their new operations, and gives the reason for the others.
+/// Selects the rows to retry, with their new operations, and gives the reason why the other rows are not retried.
 fn choose(
     api: &ApiState,
     client: &BulkClient,

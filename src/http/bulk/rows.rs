@@ -28,7 +28,8 @@ pub(super) struct Rows {
     deployment: Arc<Deployment>,
     client: String,
     limit: usize,
-    /// All rows: a row to run has its operation, any other row has the reason of its refusal.
+    /// The rows that were read, at most `limit`. Each of them is either an operation to run, or a refused row with the
+    /// reason.
     pub(super) taken: Vec<NewRow>,
     /// The problems of the rows that are not valid.
     pub(super) problems: RowProblems,
@@ -47,9 +48,9 @@ pub(super) struct Draft<'a> {
     pub(super) consent_id: Option<String>,
     /// The time after which the gateway no longer sends the operation.
     pub(super) expires_at: Option<DateTime<Utc>>,
-    /// The registry entry of its type, if the type is known.
+    /// The registry entry of the row's operation type, if the type is known.
     pub(super) entry: Option<&'static Entry>,
-    /// Its payload, if it has one.
+    /// The row's payload, if the row has one.
     pub(super) data: Option<&'a RawValue>,
     /// The line of the file in which the row begins, from 1; only for CSV and NDJSON.
     pub(super) line: Option<usize>,
@@ -75,12 +76,12 @@ impl Rows {
         &self.deployment
     }
 
-    /// The most rows a batch may have.
+    /// The largest number of rows in a batch.
     pub(super) fn limit(&self) -> usize {
         self.limit
     }
 
-    /// Records why the rows cannot be read, or cannot be read to their end.
+    /// Records why the rows cannot be read, or why they cannot be read to the end.
     pub(super) fn break_off(&mut self, at: At, problems: Vec<Problem>) {
         self.is_unreadable = true;
         self.problems.put_first(at, problems);
@@ -119,7 +120,7 @@ impl Rows {
         });
     }
 
-    /// The content of a valid row. It becomes an operation, unless it depends on a refused row.
+    /// The content of a valid row: an operation, or a refusal if the row depends on a refused row.
     fn take(
         &mut self,
         number: i32,

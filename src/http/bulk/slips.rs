@@ -1,5 +1,5 @@
-//! Mistakes that show only when rows are compared: a payment that was pasted twice, an id that has lost its leading zeros
-//! in one of two rows, an empty cell in a column of amounts.
+//! Mistakes that can be found only by comparing rows: a payment that was pasted twice, an id that has lost its leading
+//! zeros in one of two rows, an empty cell in a column of amounts.
 
 use std::collections::{HashMap, hash_map};
 
@@ -19,11 +19,12 @@ const REFERENCE: &str = "utr_payment_id";
 /// What has been found in the rows so far.
 #[derive(Debug, Default)]
 pub(super) struct Slips {
-    /// The names (ids, UTRs, phone numbers) that consist of digits. The key is what the name identifies, and its digits
-    /// without leading zeros. The value is the name as it was first written, and the number of that row.
+    /// The names (ids, UTRs, phone numbers) that consist of digits. The key is what the name identifies, and the name's
+    /// digits without leading zeros. The value is the name as it is written in the first row that has it, and the
+    /// number of that row.
     numbers: HashMap<(Bearer, String), (String, i32)>,
     /// The cells of each payment that has neither a UTR nor a `consent_id`, with the number of the first row that has
-    /// them.
+    /// these cells.
     payments: HashMap<Vec<(String, String)>, i32>,
 }
 
@@ -126,8 +127,8 @@ fn empty_amount<'a>(entry: &Entry, mut empty: impl Iterator<Item = &'a str>) -> 
     })
 }
 
-/// Problems for two fields that a row in the table of a retry lacks although the row had them before: the UTR, which
-/// prevents a second payment, and the amount.
+/// Returns a problem for the UTR, and for the amount, if a row in the table of a retry does not have this field
+/// although the row had it before. The UTR prevents a second payment.
 pub(super) fn left_out(entry: &Entry, candidate: &Candidate, cells: &NewCells) -> Vec<Problem> {
     let is_filled = |key: &str| cells.filled.iter().any(|(name, _)| name == key);
     let mut problems = Vec::new();

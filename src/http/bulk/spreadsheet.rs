@@ -276,7 +276,7 @@ mod tests {
             ("=1+2", "3", true),
             ("@x", "#NAME?", true),
             ("12345678", "########", true),
-            // A person wrote this: another id, or the correction of what a spreadsheet did.
+            // A person wrote the new text: another id, or the correction of an earlier change by a spreadsheet.
             ("0007", "0007", false),
             ("0007", "0008", false),
             ("7", "0007", false),

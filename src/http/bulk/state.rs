@@ -41,7 +41,7 @@ impl Bulk {
         }
     }
 
-    /// The state if bulk is off: no client may use it.
+    /// The state if bulk is off: no client may use bulk.
     pub fn off() -> Self {
         Self::new(BulkClients::new(&[]), 0, None)
     }
@@ -51,7 +51,7 @@ impl Bulk {
         self.uploads.get(&client.0)?.acquire().await.ok()
     }
 
-    /// Whether bulk is on, so that at least one client may use it.
+    /// Whether bulk is on, that is, whether at least one client may use it.
     pub(in crate::http) fn is_on(&self) -> bool {
         !self.clients.is_empty()
     }

@@ -1,5 +1,5 @@
-//! `/fineract/books` and `/fineract/lanes/{lane}/number`: an operator confirms that Fineract's books have changed, or what
-//! a number means.
+//! `/fineract/books` and `/fineract/lanes/{lane}/number`: an operator confirms that Fineract's books have changed, or
+//! what a number means.
 
 use std::sync::Arc;
 
@@ -71,8 +71,8 @@ pub(in crate::http) async fn confirm_books(
     Ok(Json(begun))
 }
 
-/// Records that a number still refers to the client or loan of a lane, although the back office has changed its
-/// external id in Fineract.
+/// Records that a number still refers to the client or loan of a lane, although the back office has changed the
+/// external id of this client or loan in Fineract.
 pub(in crate::http) async fn confirm_number(
     Ops(operator): Ops,
     State(api): State<Arc<ApiState>>,

@@ -1,4 +1,4 @@
-//! `GET /fineract/operations`: the parked operations (`?state=parked`), or those on hold (`?state=on_hold`).
+//! `GET /fineract/operations`: the parked operations (`?state=parked`), or the operations on hold (`?state=on_hold`).
 
 use std::sync::Arc;
 

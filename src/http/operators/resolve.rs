@@ -27,9 +27,9 @@ struct ResolveBody {
     nothing_waits: bool,
 }
 
-/// Records the resolution of a parked operation. A worker then reads Fineract. If Fineract does not contradict the
-/// resolution, the worker ends the operation; otherwise it parks the operation again. The worker sends no command that
-/// Fineract would execute.
+/// Records the resolution of an operation that is parked, or that is on hold and `ready`. A worker then reads Fineract.
+/// If Fineract does not contradict the resolution, the worker ends the operation; otherwise it parks the operation
+/// again. The worker sends no command that Fineract would execute.
 pub(in crate::http) async fn resolve_operation(
     Ops(operator): Ops,
     State(api): State<Arc<ApiState>>,

@@ -14,9 +14,9 @@ use crate::{
     telemetry::wall_clock,
 };
 
-/// The number of requests per minute with one key, over all gateways (document 003).
+/// The largest number of requests per minute for one key, for all gateways together (document 003).
 pub(super) const LIMIT: i32 = 300;
-/// How many requests of the limit all gateways together may hold unspent at the same time: 5 %.
+/// The largest number of requests that all gateways together may have taken but not used yet: 5 % of the limit.
 const SLACK: i32 = LIMIT / 20;
 /// The length of the window in seconds. Each window begins at a full minute.
 const WINDOW: i64 = 60;
@@ -27,7 +27,7 @@ const X_RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
-/// The parts of the budgets that this gateway holds, by the name of the key. Cheap to clone.
+/// What this gateway has taken from the budgets, by the name of the key. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Budgets(Arc<Mutex<Keys>>);
 
@@ -39,7 +39,7 @@ impl fmt::Debug for Budgets {
     }
 }
 
-/// The part of one key's budget for the current minute that this gateway holds.
+/// What this gateway has taken from the budget of one key: the last block, and the unused requests of this block.
 #[derive(Debug, Default)]
 struct Budget {
     block: Option<Block>,
@@ -67,7 +67,7 @@ impl Budgets {
             let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(keys.entry(Arc::clone(key)).or_default())
         };
-        // Requests that arrive while a block is being fetched wait for it and share it.
+        // Requests that arrive while a block is being fetched wait for the block and share it.
         let mut budget = budget.lock().await;
         let block = match budget.usable() {
             Some(block) => block,
@@ -127,7 +127,8 @@ impl Allowance {
         u16::try_from(seconds).unwrap_or(u16::MAX)
     }
 
-    /// Writes the three headers of the document, and the two of the IETF draft (draft-ietf-httpapi-ratelimit-headers).
+    /// Writes the three headers of document 003, and the two headers of the IETF draft
+    /// (draft-ietf-httpapi-ratelimit-headers).
     pub(super) fn write(&self, headers: &mut HeaderMap) {
         let (remaining, seconds) = (self.remaining, self.seconds());
         headers.insert(X_LIMIT, LIMIT.into());

@@ -79,7 +79,7 @@ pub struct RefusedRow {
 pub enum BatchAccepted {
     /// The batch was committed.
     New,
-    /// The client has used this reference before, for the same batch or for another one.
+    /// The client has used this `reference_id` before, for the same batch or for another batch.
     Known,
 }
 
@@ -94,8 +94,8 @@ impl Store {
                 RowContent::Refused(_) => None,
             })
             .collect();
-        // If two uploads with the same reference run at the same time, the second one waits here for the commit of the
-        // first one. The wait for locked lanes, further below, is shorter.
+        // If two uploads with the same `reference_id` run at the same time, the second upload waits here for the commit
+        // of the first. The wait for locked lanes, further below, is shorter.
         let mut transaction = connect::begin_with_long_lock_wait(&self.pool)
             .or_fail_to(ACTION)
             .await?;
@@ -149,7 +149,7 @@ pub(super) async fn is_accepted(
     .await
 }
 
-/// Inserts the batch. Returns the id of the transaction, or `None` if the client has used the reference before.
+/// Inserts the batch. Returns the id of the transaction, or `None` if the client has used the `reference_id` before.
 async fn insert_batch(
     connection: &mut PgConnection,
     batch: &NewBatch,

@@ -21,9 +21,9 @@ const CHUNK: i64 = 500;
 impl Store {
     /// Ends the rows for which nothing was sent, and returns how many. The other rows continue.
     ///
-    /// The rows are ended from the last row to the first. Otherwise, a row could be admitted because the row before it
-    /// was cancelled. If another session has locked a row, this method ends the other rows and returns an error. The
-    /// client then knows that not every row was cancelled.
+    /// The rows are ended from the last row to the first. Otherwise, the cancel of a row could admit the row behind it,
+    /// and a worker could then send that row before it is cancelled. If another session has locked a row, this method
+    /// ends the other rows and returns an error. The client then knows that not every row was cancelled.
     pub async fn cancel_batch(&self, batch: &Batch) -> Result<usize, StoreError> {
         let mut count = 0;
         let mut below = i32::MAX;

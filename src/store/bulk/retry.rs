@@ -34,7 +34,7 @@ pub struct Candidate {
     /// Why the row failed; `None` if it has not failed.
     pub failure: Option<RowFailure>,
     /// The failed operation on which the row's operation depended. `None` if the row's operation did not fail as a
-    /// dependent, or if the failed operation has been run again already.
+    /// dependent, or if the operation on which it depended has already been run again.
     pub failed_with: Option<OperationId>,
     /// The time until which the row's operation could be sent.
     pub expires_at: Option<DateTime<Utc>>,
@@ -55,8 +55,8 @@ pub struct Retry {
 }
 
 impl Store {
-    /// Reads the rows of a batch with the given numbers, or, for `None`, all failed rows. The rows are in the order of
-    /// the file.
+    /// Reads the rows of a batch with the given numbers. If `numbers` is `None`, reads all failed rows. The rows are in
+    /// the order of the file.
     pub async fn retry_candidates(
         &self,
         batch: &Batch,

@@ -48,8 +48,8 @@ impl Store {
         })
     }
 
-    /// Returns the operations of a batch that had failed by the time `by`, and whose failure is not recorded as read on
-    /// their lanes yet.
+    /// Returns the operations of a batch that had failed by the time `by`. Leaves out an operation if its lanes already
+    /// record that a caller has read the failure.
     async fn unread_failures(
         &self,
         batch: &Batch,

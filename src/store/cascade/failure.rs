@@ -18,7 +18,7 @@ const BEHIND_STOPPED: &str = "behind_stopped";
 pub(super) struct Failure {
     /// The position of the failed operation.
     pub(super) position: i64,
-    /// The dependents have positions before this one.
+    /// All dependents have positions before this position.
     pub(super) below: i64,
     /// The operation that failed.
     pub(super) failed_by: Uuid,

@@ -225,8 +225,8 @@ async fn end_dependents(
         .await
 }
 
-/// Clears the flag of a lane in which no failure has dependents left, and admits the operations that were accepted
-/// later.
+/// Clears the flag of a lane in which no failure has dependents left, and admits the operations that are now first in
+/// this lane.
 async fn finish(connection: &mut PgConnection, lane: &str) -> Result<ReleaseEffects, sqlx::Error> {
     sqlx::query!(
         "UPDATE lane SET failing_dependents = false WHERE key = $1",

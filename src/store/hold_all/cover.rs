@@ -116,10 +116,10 @@ async fn mark_all(pool: &Pool, hold: i64) -> Result<Pass, StoreError> {
                    FROM operation o
                    JOIN chunk ON chunk.operation_id = o.id
                   WHERE o.ended_at IS NULL
-                    -- Leaves out operations that are on hold already, and those accepted under this hold.
+                    -- Leaves out operations on hold whose read_first is set, and those accepted during this hold-all.
                     AND NOT (o.on_hold AND (o.read_first OR o.hold_all IS NOT DISTINCT FROM $1))
                ), free AS (
-                 -- A locked operation is one whose attempt is being committed: that attempt has begun.
+                 -- Skips locked operations: their attempts may be in the middle of a commit. The caller tries again.
                  SELECT o.id
                    FROM operation o
                    JOIN open USING (id)
@@ -128,7 +128,7 @@ async fn mark_all(pool: &Pool, hold: i64) -> Result<Pass, StoreError> {
                ), marked AS (
                  UPDATE operation o
                     SET on_hold = true, read_first = true,
-                        -- An operation that an operator put on hold individually stays so: the release of all does not concern it.
+                        -- NULL if an operator put it on hold individually: a release of the others leaves it on hold.
                         hold_all = CASE WHEN o.on_hold AND o.hold_all IS NULL THEN NULL ELSE $1 END
                    FROM free
                   WHERE o.id = free.id

@@ -156,8 +156,8 @@ impl Store {
         if known.rows_affected() == 0 {
             return Ok(None);
         }
-        // The `reason_code` stays. Without a reason code, the operation would count as retried by an operator, and such
-        // a retry permits the worker more.
+        // The `reason_code` stays. Without a reason code, the worker would believe that an operator has retried the
+        // operation. After such a retry, the worker may send the key of a command that may wait for a checker.
         let continued = sqlx::query!(
             "UPDATE operation
                 SET state = 'ready', due_at = now(), reason_since = now()

@@ -25,8 +25,8 @@ pub struct ParkedOperation {
     pub caller: String,
 }
 
-/// The end of a page of a list: the time when the last operation of the page was parked or accepted, and the id of this
-/// operation. A cursor is written as the time in microseconds since 1970, an underscore, and the id.
+/// The end of a page of a list: the id of the last operation of the page, and the time when this operation was parked
+/// or accepted. A cursor is written as the time in microseconds since 1970, an underscore, and the id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ListCursor {
     pub(in crate::store) since: DateTime<Utc>,

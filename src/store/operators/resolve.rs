@@ -10,8 +10,9 @@ use crate::{
 };
 
 impl Store {
-    /// Submits a resolution for an operation that is parked or on hold. After this, the gateway sends no command for
-    /// the operation any more. A worker then compares the resolution with Fineract. `nothing_waits` tells whether the
+    /// Submits a resolution for an operation that is parked, or that is on hold and `ready`. An operation on hold that
+    /// is not admitted in all its lanes cannot be resolved. After the resolution, the gateway sends no command for the
+    /// operation any more. A worker then compares the resolution with Fineract. `nothing_waits` tells whether the
     /// operator has confirmed that no command of the operation waits for a checker. The audit stores the note.
     pub async fn resolve(
         &self,
@@ -27,7 +28,7 @@ impl Store {
             "UPDATE operation o
                 SET state = 'ready', due_at = now(), resolution = $2, nothing_waits = $3, lost = 0, deaths = 0,
                     reason_code = 'being_resolved', reason_since = now(), on_hold = false, hold_all = NULL
-               -- An operation on hold is not sent, so it need not be first in its lanes.
+               -- An operation on hold can be resolved only if it is ready, i.e. admitted in all its lanes.
                FROM (SELECT id, COALESCE(reason_code, 'on_hold') AS reason_code FROM operation
                       WHERE id = $1 AND (state = 'parked' OR (state = 'ready' AND on_hold))
                         FOR NO KEY UPDATE) was

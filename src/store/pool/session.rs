@@ -34,9 +34,9 @@ const SET: [(&str, &str); 9] = [
     ("transaction_timeout", "0"),
 ];
 
-/// The settings that must have these values. The gateway does not change these settings. With another encoding,
-/// Postgres would refuse some texts in the middle of an acceptance. A standby lags behind. If a database is read-only,
-/// somebody has made it read-only for a reason.
+/// The settings that must have these values. The gateway does not change these settings. The reasons: with another
+/// encoding, Postgres would refuse some texts in the middle of an acceptance. The data of a standby may be out of date.
+/// If a database is read-only, somebody has made it read-only for a reason.
 const REQUIRED: [(&str, &str); 4] = [
     ("server_encoding", "UTF8"),
     ("client_encoding", "UTF8"),

@@ -1,5 +1,5 @@
-//! Measures the cost of a claim with many waiting operations, compared with the same claim from an otherwise empty
-//! queue.
+//! Measures the cost of a claim with many waiting operations, compared with the same claim from a queue without
+//! other waiting operations.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -23,7 +23,7 @@ struct Measured {
 }
 
 /// Claims from three queues in turn. All three have equally large tables: a queue with fewer waiting operations has
-/// more ended ones.
+/// more ended operations.
 pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
     let bed = Bed::make("claim").await?;
     let waiting: i64 = scale.size(1_000_000, 20_000);

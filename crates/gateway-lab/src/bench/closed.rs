@@ -15,7 +15,8 @@ const GOAL: Milli = Milli(129);
 /// The goal in operations per second, for a machine on which `pgbench` inserts 23,230 rows per second.
 const GOAL_THERE: u64 = 3000;
 
-/// Creates clients, and runs whole lifecycles, each in a closed loop and in turn with `pgbench`.
+/// Measures three loads in turn: the inserts of `pgbench`, creates of clients, and whole lifecycles. The creates and
+/// the lifecycles run in a closed loop: each connection sends the next operation after the end of the last one.
 pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
     let mut bed = Bed::make("closed").await?;
     bed.start_gateway("all", "postgres").await?;

@@ -7,7 +7,7 @@ use tokio::process::Command;
 
 use super::figures::{Milli, quantile};
 
-/// Debian and Ubuntu keep `pgbench` with the server's programs, outside of `PATH`.
+/// Runs `pgbench`. Debian and Ubuntu keep `pgbench` with the server's programs, outside of `PATH`.
 const SCRIPT: &str = r#"
 for programs in $(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -rV); do PATH=$PATH:$programs; done
 exec pgbench "$@"

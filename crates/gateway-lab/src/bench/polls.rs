@@ -21,7 +21,7 @@ use fineract_gateway::domain::TrackingId;
 
 /// The number of polls that begin at the same time. More polls would overflow the queue of new connections.
 const BEGUN_AT_ONCE: usize = 200;
-/// The number of operations that are released at once, and the pause between two releases. Both are chosen so that the
+/// The number of operations that are released together, and the pause between two releases. Both are chosen so that the
 /// gateway is far from fully loaded.
 const RELEASED_AT_ONCE: i64 = 25;
 const RELEASED_EVERY: Duration = Duration::from_millis(100);

@@ -73,8 +73,8 @@ async fn part(bed: &Bed, rate: u32, lasts: Duration) -> anyhow::Result<Part> {
     let mut plan = bed.plan(Mix::Lives, lasts)?;
     plan.rate = Some(rate);
     plan.follow = true;
-    // Most connections wait for the end of an operation. There are so many connections that this does not delay
-    // operations that are due.
+    // Most connections wait for the end of an operation. With this many connections, an operation that is due need not
+    // wait for a free connection.
     plan.connections = 8 * CLIENTS;
     let report = Bed::drive(&plan).await?;
     let (after, hot) = bed.queue.sizes().await?;

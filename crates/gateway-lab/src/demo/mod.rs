@@ -17,7 +17,7 @@ use self::{
     stage::Stage,
 };
 
-/// How long one operation may take. The sandbox answers at once; a Fineract that has just been started is slow.
+/// How long one operation may take. The sandbox answers immediately; a Fineract that has just been started is slow.
 const PATIENCE: Duration = Duration::from_secs(30);
 const PATIENCE_WITH_FINERACT: Duration = Duration::from_mins(3);
 
@@ -32,7 +32,7 @@ pub(super) struct Arguments {
     /// `FINERACT_TENANT` (by default mifos, password, default).
     #[arg(long, value_name = "URL")]
     fineract: Option<String>,
-    /// Listens at this address [default: 127.0.0.1:8080, or a free port if it is in use].
+    /// Listens at this address [default: 127.0.0.1:8080, or a free port if port 8080 is in use].
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
 }

@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 
 use super::{Mix, Report};
 
-/// How long an operation may take to end. If one takes longer, the load fails.
+/// How long an operation may take to end. If an operation takes longer, the load fails.
 const LONGEST: Duration = Duration::from_mins(2);
 
 /// What to send, to which gateway, and how.

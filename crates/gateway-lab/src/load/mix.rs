@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 pub(crate) enum Mix {
     /// Creates new clients.
     Clients,
-    /// Creates new borrowers: client, loan, approval and disbursement, sent at once.
+    /// Creates new borrowers: client, loan, approval and disbursement, sent without waiting for an end.
     Lives,
     /// Creates loans of existing clients.
     #[value(skip)]

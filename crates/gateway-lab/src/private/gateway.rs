@@ -225,7 +225,8 @@ impl Gateway {
         pid.is_some_and(|pid| kill_process(pid, signal).is_ok())
     }
 
-    /// The injection by which the process has stopped itself. `None` if it has not, or was resumed since.
+    /// The injection by which the process has stopped itself. `None` if the process has not stopped itself,
+    /// or was resumed after that.
     pub(crate) async fn has_stopped_itself(&self) -> Option<Injection> {
         let run = self.run.lock().await;
         let injection = run

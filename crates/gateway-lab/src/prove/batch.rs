@@ -35,7 +35,7 @@ impl Row {
 
 impl Callers<'_> {
     /// Submits a batch and cancels it while it runs. Then retries all failed rows. Then retries all rows by number,
-    /// with an `expires_at` that some of them miss. Finally retries all failed rows once more.
+    /// with an `expires_at` that passes before some of them can be sent. Finally retries all failed rows once more.
     pub(super) async fn send_batch(
         &self,
         reference: &str,

@@ -71,7 +71,7 @@ impl<'a> Callers<'a> {
     }
 
     /// All operations accepted so far, each with the status that `status_of` returns for it. If `status_of` returns
-    /// `None`, the operation is missing.
+    /// `None`, the status is [`Status::Missing`].
     pub(super) fn with_statuses(
         &self,
         status_of: impl Fn(OperationId) -> Option<Status>,
@@ -89,7 +89,7 @@ impl<'a> Callers<'a> {
         self.lock().iter().filter_map(Accepted::id).collect()
     }
 
-    /// Runs all cases in parallel. Cases with `comes_last` begin only after all others.
+    /// Runs all cases in parallel. Cases with `comes_last` begin only after all other cases have ended.
     pub(super) async fn run_cases(&self, cases: Vec<Case>, rng: &mut Rng) -> anyhow::Result<()> {
         let runs = cases.into_iter().enumerate().map(|(number, case)| {
             let comes_last = case.comes_last;

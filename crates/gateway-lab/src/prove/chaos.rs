@@ -145,7 +145,8 @@ impl Chaos<'_> {
         Ok(())
     }
 
-    /// Replaces the process of Fineract by one that ignores idempotency keys, and later by one that honours them.
+    /// Replaces the process of Fineract with a process that ignores idempotency keys. Later replaces it with a process
+    /// that honours them.
     async fn lose_keys(&self, rng: &mut Rng) -> anyhow::Result<()> {
         let servers = &self.system.servers;
         for keys in [
@@ -190,8 +191,8 @@ impl Chaos<'_> {
         self.system.fineract.clear_faults().await
     }
 
-    /// Restarts gateways that have died, after a while (the first one with `next_injection`). Resumes gateways that
-    /// have stopped themselves, after `stop_lasts`.
+    /// After a while, restarts each gateway that has died. The first restarted gateway gets `next_injection`. After
+    /// `stop_lasts`, resumes each gateway that has stopped itself.
     pub(super) async fn restart_and_resume(
         &self,
         stop_lasts: Duration,

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::fineract::SandboxClient;
 
-/// How long a late checker lets a command wait. By then the gateway has long treated the command's key as stuck.
+/// How long a late checker lets a command wait. By then, the gateway already treats the command's key as stuck.
 const LATE: Duration = Duration::from_secs(8);
 
 /// How a checker acts on waiting commands.
@@ -20,7 +20,7 @@ pub(super) enum Checker {
     Rejects,
     Approves,
     ApprovesLate,
-    /// Deletes the command from the list. Its idempotency key is then usable again.
+    /// Deletes the command from the list. The idempotency key of the command is then usable again.
     Deletes,
     /// Approves the command after a change of the back office. Because of that change, Fineract refuses the command.
     Fails,

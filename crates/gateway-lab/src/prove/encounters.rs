@@ -33,12 +33,14 @@ pub(super) struct Encounter {
 pub(super) const UNREADABLE: &str = "unreadable past a deadline";
 /// The encounter in which Fineract gives a loan's number to another loan, as after a restore.
 pub(super) const RENUMBERED: &str = "a number given to another";
-/// The encounters in which the back office changes a client's external id, and deletes a loan.
+/// The encounter in which the back office changes a client's external id.
 pub(super) const RENAMES: &str = "another writer renames";
+/// The encounter in which the back office deletes a loan.
 pub(super) const DELETES: &str = "another writer deletes";
-/// The encounters in which the gateway must send a command again, but Fineract does not honour the command's
-/// idempotency key.
+/// The encounter in which the gateway must send a command again, but Fineract ignores idempotency keys.
 pub(super) const KEYS_IGNORED: &str = "keys ignored";
+/// The encounter in which the gateway must send a command again, but Fineract reads idempotency keys from another
+/// header.
 pub(super) const KEYS_RENAMED: &str = "keys under another header";
 /// How long Fineract still ignores keys after the update has taken effect.
 const IGNORED: Duration = Duration::from_millis(2_500);
@@ -100,8 +102,8 @@ fn pays(client: &str, loan: &str) -> Vec<Step> {
     ]
 }
 
-/// The back office changes the external id of a client. The gateway has sent an update, but does not know its result
-/// yet.
+/// The gateway has sent an update of a client, but does not know the result of the update yet. Then the back office
+/// changes the external id of the client.
 fn renames(client: &str, _: &str) -> Vec<Step> {
     // The client is no longer found under its first external id. So the judge cannot compare the last name.
     let unseen = |request| Request {
@@ -129,7 +131,8 @@ fn renames(client: &str, _: &str) -> Vec<Step> {
     ]
 }
 
-/// The back office deletes a loan. The gateway has sent an update of it, but does not know the update's result yet.
+/// The gateway has sent an update of a loan, but does not know the result of the update yet. Then the back office
+/// deletes the loan.
 fn deletes(client: &str, loan: &str) -> Vec<Step> {
     vec![
         Step::Send(client_create(client, "Rao")),
@@ -269,8 +272,8 @@ fn created_late(client: &str, loan: &str) -> Vec<Step> {
     ]
 }
 
-/// An approval is sent twice, and Fineract executes the first command late: after the gateway has undone the second
-/// one.
+/// An approval is sent twice, and Fineract executes the first command late: after the gateway has undone the effect of
+/// the second command.
 fn approved_late(client: &str, loan: &str) -> Vec<Step> {
     vec![
         Step::Send(client_create(client, "Rao")),

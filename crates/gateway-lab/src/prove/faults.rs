@@ -199,9 +199,9 @@ impl Card {
     /// Whether this card may cause the gateway to park this operation.
     pub(super) fn may_park(self, parked: &Parked<'_>) -> bool {
         let reason_code = parked.reason_code;
-        // The gateway uses no new key for an update or undo as long as the first command may still take effect. In that
-        // time, a refusal under a second key does not end an operation either. But if there is an effect, the gateway
-        // must find it.
+        // As long as the first command may still take effect, the gateway uses no new key for an update or undo. During
+        // this time, a refusal under a second key does not end an operation either. So the operation may be parked,
+        // except if it had its effect: the gateway must find an effect.
         let may_still_run = reason_code == "an_attempt_may_still_run" && !parked.has_effect;
         let is_undecided = matches!(
             parked.operation_type,
@@ -218,7 +218,8 @@ impl Card {
                 "status_500" if fault.effect => {
                     reason_code == "undo_leaves_no_trace" && parked.has_effect
                 }
-                // If a gateway died with the first answer, the stored conflict reads as if the command still ran.
+                // If a gateway died with the first answer, the next gateway gets the stored 409. A stored 409 looks as
+                // if the command were still running.
                 "conflict_409" => may_still_run,
                 "unauthorized" => reason_code == "unauthenticated",
                 "redirect" => reason_code == "redirected",
@@ -231,14 +232,14 @@ impl Card {
         let is_keyless = is_undecided || reason_code == "undo_leaves_no_trace" || is_gone;
         if let Some(encounter) = self.encounter() {
             return match encounter.name {
-                // If a number comes to mean another object, or no object, the gateway parks the operation.
+                // If a number now refers to another object, or to no object, the gateway parks the operation.
                 RENUMBERED => reason_code == "number_means_another" && !parked.has_effect,
                 RENAMES => reason_code == "number_means_another",
                 DELETES => is_gone,
                 _ => self.ignores_keys() && is_keyless,
             };
         }
-        // If the loan is absent after a restart, that no longer proves that this delete removed the loan.
+        // After a restart, the absence of the loan no longer proves that this delete removed the loan.
         let is_deleted = parked.operation_type == OperationType::LoanDelete && is_gone;
         (self.ignores_keys() && is_keyless)
             // An operation that existed when everything was put on hold may have been executed before. A restored
@@ -247,7 +248,8 @@ impl Card {
             || (self == Self::SandboxRestart && (is_undecided || is_deleted))
             // A gateway may have died with the answer that contained the command's number. Then no gateway can learn
             // whether the command was approved. After an approval, no gateway can learn whose effect it is either,
-            // because the record has the checker's name. Release 1.10.1 then answers with an error of the database.
+            // because the record has the checker's name. Release 1.10.1 answers the key of a command that waits for a
+            // checker, or was rejected, with an error of its database (`docs/fineract/release-1.10.1.md`).
             || (matches!(self, Self::Checker(_))
                 && (is_undecided
                     || reason_code == "an_attempt_may_still_run"

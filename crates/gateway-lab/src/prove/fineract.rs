@@ -20,7 +20,7 @@ use fineract_gateway::domain::{self, Loan, OperationType};
 
 /// The user name of the back office, which is also its password.
 const CLERK: &str = "clerk";
-/// A second user for gateways, with the same password as the first.
+/// A second user for gateways, with the same password as the first user.
 pub(super) const OTHER_USER: &str = "gateway";
 /// The suffix of a fault's name if a command that the fault hits still takes effect.
 pub(super) const WITH_EFFECT: &str = ", with the effect";

@@ -1,4 +1,4 @@
-//! Scenarios of callers that do not wait: they correct a request at once, set deadlines, or cancel operations.
+//! Scenarios of callers that do not wait: they correct a request immediately, set deadlines, or cancel operations.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use super::{
     scenarios::{Names, repaid_in_parts, send},
 };
 
-/// Fineract refuses a create. The caller sends the corrected create at once. The corrected create must not fail because
-/// of the first one.
+/// Fineract refuses a create. The caller immediately sends the corrected create. The corrected create must not fail
+/// because of the first create.
 pub(super) fn corrected(names: &mut Names<'_>) -> Vec<Step> {
     let (client, loan) = (names.client(), names.loan(0));
     let mut steps = send([
@@ -33,7 +33,7 @@ pub(super) fn corrected(names: &mut Names<'_>) -> Vec<Step> {
     steps
 }
 
-/// Every operation has an `expires_at`, and some of them miss it.
+/// Every operation has an `expires_at`. For some operations, it passes before they can be sent.
 pub(super) fn hurried(names: &mut Names<'_>) -> Vec<Step> {
     let requests = repaid_in_parts(names).into_iter().map(|request| {
         let expires_in = names.rng.u64(200..4_000);

@@ -14,11 +14,11 @@ use fineract_gateway::domain::OperationType;
 
 /// How long to wait until a gateway stops itself, and until another gateway continues its operations.
 const PATIENCE: Duration = Duration::from_secs(8);
-/// The delay of the effect of the command that the other gateway sends in the meantime.
+/// In the meantime, another gateway sends a command. The effect of that command is delayed by this time.
 const LATE_EFFECT: Duration = Duration::from_secs(5);
 
 impl Chaos<'_> {
-    /// Waits for a gateway that stops itself before it writes that a client update continues under a new key. Then
+    /// Waits until a gateway has stopped itself before it writes that a client update continues under a new key. Then
     /// waits until other gateways have sent all updates of that gateway under a second key, with delayed effects. Then
     /// resumes the stopped gateway.
     pub(super) async fn write_late(&self) -> anyhow::Result<()> {

@@ -10,8 +10,8 @@ use fineract_gateway::{
 
 /// The number of cards in a round. Gateways that die at fault points do not count as cards.
 const CARDS_PER_ROUND: usize = 2;
-/// The number of deaths at fault points in a round of three gateways: one for each of two gateways, and one for the
-/// first gateway that is restarted. So one gateway always remains.
+/// The number of deaths at fault points in a round of three gateways: two gateways die once, and the first
+/// gateway that is restarted dies once more. So one gateway always remains.
 const DEATHS_PER_ROUND: usize = 3;
 
 /// The plan of a round.

@@ -79,7 +79,7 @@ impl Callers<'_> {
         let asked_at = self.elapsed();
         let mut ended = Vec::new();
         for (id, status) in join_all(asked).await {
-            // If no answer arrived, the gateway may still have sent one that reports a failure. Such a failure counts
+            // If no answer arrived, the gateway may have sent an answer that reports a failure. Such a failure counts
             // as read.
             let is_failure = |status: &str| !OPEN.contains(&status) && !GOOD.contains(&status);
             let is_failure = status.as_deref().is_none_or(is_failure);

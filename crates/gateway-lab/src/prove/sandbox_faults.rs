@@ -56,8 +56,8 @@ const fn late(name: &'static str, times: u32, delay: (u64, u64)) -> SandboxFault
     }
 }
 
-/// Every fault of the sandbox. A late effect may occur after a read (from 3 s on) has shown that there is no effect. It
-/// may also occur after a second command under a new key.
+/// Every fault of the sandbox. If a command has not ended after 3 s, a gateway of `prove` reads Fineract. A late effect
+/// may occur after this read has shown that there is no effect, and even after a second command under a new key.
 pub(super) const SANDBOX: [SandboxFault; 20] = [
     some("reset_before", 8),
     some("reset_after", 8),

@@ -89,7 +89,7 @@ pub(super) fn send(requests: impl IntoIterator<Item = Request>) -> Vec<Step> {
     requests.into_iter().map(Step::Send).collect()
 }
 
-/// Sends all four steps of a loan at once, with some updates between them.
+/// Sends all four steps of a loan without waiting for their ends, with some updates between the steps.
 fn lifecycle(names: &mut Names<'_>) -> Vec<Step> {
     let (client, loan, lender) = (names.client(), names.loan(0), names.lender());
     let mut requests = vec![client_create(&client, &names.lastname(0))];

@@ -45,8 +45,8 @@ const SETTINGS: [(&str, &str); 6] = [
     ("FINERACT_TIMEOUT_SECONDS", "2"),
     ("FINERACT_STUCK_AFTER_SECONDS", "3"),
     ("FINERACT_MAX_IN_FLIGHT", "8"),
-    // This is so long that a key that is stuck after an outage is tried three times before its operation is parked,
-    // even with the longest backoffs.
+    // A key that is stuck after an outage is tried three times before its operation is parked. This time is enough for
+    // three tries, even with the longest backoffs.
     ("RETRY_PARK_AFTER_SECONDS", "20"),
     ("WORKER_LEASE_SECONDS", "3"),
     ("SHUTDOWN_GRACE_SECONDS", "10"),
@@ -126,8 +126,8 @@ impl System {
         injections: &[Option<Injection>],
         piped: usize,
     ) -> anyhow::Result<()> {
-        // Whether an injection was performed is read from a log file. So the gateways without an injection come first
-        // and get the pipes.
+        // A gateway with an injection needs a log file, because `prove` reads there whether the injection was
+        // performed. So the gateways without an injection come first and get the pipes.
         let mut gateways: Vec<_> = self.gateways.iter().zip(injections).collect();
         gateways.sort_by_key(|(_, injection)| injection.is_some());
         for (number, (gateway, injection)) in gateways.into_iter().enumerate() {

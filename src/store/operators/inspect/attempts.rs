@@ -24,7 +24,7 @@ pub(super) struct InspectedAttempt {
     /// `null` if the attempt is in progress, or if its process ended before an answer was stored.
     answered_at: Option<DateTime<Utc>>,
     status: Option<i16>,
-    /// Whether the answer is one that Fineract had stored for the key.
+    /// Whether Fineract returned an answer that it had stored for the key.
     cached: Option<bool>,
     answer: Option<Box<RawValue>>,
     /// Why there is no answer, as a stable code.

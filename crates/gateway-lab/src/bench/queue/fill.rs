@@ -69,7 +69,7 @@ impl Queue {
                         'client:' || lower(name)
                    FROM row
              ), lanes AS (
-                 -- Without their numbers: no Fineract has these clients.
+                 -- The lanes get no numbers of clients, because no Fineract has these clients.
                  INSERT INTO lane (key, next_position, members, writers)
                  SELECT 'client:' || lower(name), 2, 0, 0 FROM row
              )

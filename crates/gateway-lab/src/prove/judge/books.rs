@@ -148,13 +148,13 @@ impl Accepted {
         id.map_or_else(|| self.caller_key.clone(), ToString::to_string)
     }
 
-    /// Whether this operation's acceptance was received before the other operation was sent. If so, this operation must
-    /// be first in every lane that both share.
+    /// Whether the caller had received the acceptance of this operation before it sent `other`. If so, this operation
+    /// must come before `other` in every lane that the two operations share.
     pub(super) fn is_before(&self, other: &Self) -> bool {
         self.acknowledged_at < other.sent_at
     }
 
-    /// Whether the two operations have entries in the same lane, and at least one of them writes that lane.
+    /// Whether this operation and `other` have entries in the same lane, and at least one of them writes that lane.
     pub(super) fn shares_a_lane(&self, other: &Self) -> bool {
         self.lane == other.lane
             || self.reads.as_ref() == Some(&other.lane)

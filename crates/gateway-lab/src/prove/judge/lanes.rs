@@ -4,8 +4,8 @@ use super::{Accepted, Books, Rule, Status, Violation};
 use fineract_gateway::domain::OperationType;
 
 /// The codes with which a `CLIENT_CREATE` fails because the client already exists. The dependents of such a failure do
-/// not fail. The second code is the code of a conflict: a create fails with it only after the gateway has found that
-/// another writer had created the client.
+/// not fail. The second code is the code of a conflict. A create fails with this code only after the gateway has found
+/// that another writer had created the client.
 const CLIENT_EXISTS: [&str; 2] = [
     "error.msg.client.duplicate.externalId",
     "error.msg.platform.service.lock.conflict",
@@ -81,8 +81,7 @@ pub(super) fn succeeded_dependents(books: &Books) -> Vec<Violation> {
         .collect()
 }
 
-/// Whether the later operation is a create, or may be behind another create. Then the later operation does not depend
-/// on the earlier one.
+/// Whether `later` is a create, or may be behind another create. If so, `later` does not depend on `earlier`.
 fn depends_on_another_create(books: &Books, earlier: &Accepted, later: &Accepted) -> bool {
     books.operations.iter().any(|create| {
         create.operation_type.is_create()
@@ -106,7 +105,8 @@ pub(super) fn create_failed_as_dependent(books: &Books, operation: &Accepted) ->
         .then(|| Violation::of(Rule::CreatesAreIndependent, operation, code))
 }
 
-/// Whether a caller had read the failure, or the failure of a dependent, before the later operation was accepted.
+/// Whether a caller had read the failure of `earlier`, or of an operation that shares a lane with it, before the
+/// acceptance of `later` was received.
 fn failure_was_read(books: &Books, earlier: &Accepted, later: &Accepted) -> bool {
     books
         .operations
@@ -141,7 +141,8 @@ fn fails_dependents(operation: &Accepted) -> bool {
     }
 }
 
-/// All pairs of operations that share a lane, if the earlier one was accepted before the later one was sent.
+/// All pairs of operations that share a lane, in which the acceptance of the first was received before the second was
+/// sent.
 fn pairs(books: &Books) -> impl Iterator<Item = (&Accepted, &Accepted)> {
     books.operations.iter().flat_map(|earlier| {
         books

@@ -95,7 +95,7 @@ impl fmt::Display for Rule {
             Self::OneOperationPerKey => "one Idempotency-Key, one operation",
             Self::ReportedEndIsFinal => "a reported end is never taken back",
             Self::StoppedStaysStopped => "a stopped row runs again only if named",
-            Self::CreatesAreIndependent => "no create fails for one before it",
+            Self::CreatesAreIndependent => "a failure does not fail a later create",
             Self::GatewaysAnswer => "every gateway answers",
             Self::OneFineract => "nothing is sent to another Fineract",
             Self::HoldsAreKept => "nothing on hold is sent",

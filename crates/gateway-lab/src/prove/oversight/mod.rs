@@ -88,8 +88,8 @@ impl Oversight {
         .await.context("read attempts")
     }
 
-    /// Looks at the operations of a type that have not ended and whose attempt has had no answer for a second. Returns
-    /// `true` if there is such an operation, and all of them have since been sent under a later key.
+    /// Looks at the operations of a type that have not ended and have an attempt without an answer after a second.
+    /// Returns `true` if there are such operations and all of them have been sent again under a later key.
     pub(in crate::prove) async fn continued_under_next_key(
         &self,
         operation_type: OperationType,

@@ -1,4 +1,4 @@
-//! Locks rows, as another session may do, and writes rows, as a newer gateway may do.
+//! Simulates another session that locks rows, and a newer gateway that writes rows.
 
 use std::time::Duration;
 

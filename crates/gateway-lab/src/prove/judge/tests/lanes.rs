@@ -68,7 +68,7 @@ fn a_dependent_that_succeeds_is_found() {
     };
     assert_eq!(approval_failed(None), [Rule::DependentsFail]);
     assert_eq!(approval_failed(Some(10)), [Rule::DependentsFail]);
-    // If a caller had read the failure, a later operation does not depend on the failed one.
+    // If a caller had read the failure, a later operation does not depend on the failed operation.
     assert_eq!(approval_failed(Some(8)), []);
     let client_failed = |code: &str| {
         found(|books| {
