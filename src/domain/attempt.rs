@@ -7,6 +7,8 @@ use super::{Answer, Referent, Request};
 /// The reason why an attempt has no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
+    /// The attempt was committed, but its command was never handed to the client for Fineract.
+    NotSent,
     /// No connection was established, so nothing was sent.
     NotConnected,
     /// No answer arrived in time. Fineract may still be executing the command.
@@ -19,6 +21,7 @@ impl Failure {
     /// The name in the table `attempt`.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::NotSent => "not_sent",
             Self::NotConnected => "not_connected",
             Self::TimedOut => "timed_out",
             Self::Closed => "closed",
@@ -27,9 +30,14 @@ impl Failure {
 
     /// The failure with this name, if it exists.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::NotConnected, Self::TimedOut, Self::Closed]
-            .into_iter()
-            .find(|failure| failure.as_str() == name)
+        [
+            Self::NotSent,
+            Self::NotConnected,
+            Self::TimedOut,
+            Self::Closed,
+        ]
+        .into_iter()
+        .find(|failure| failure.as_str() == name)
     }
 }
 

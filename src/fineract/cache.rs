@@ -15,7 +15,8 @@ const KEPT_FOR: Duration = Duration::from_mins(1);
 pub(super) struct Cache {
     pub(super) products: Kept<Product>,
     pub(super) payment_types: Kept<Named>,
-    pub(super) offices: Kept<Named>,
+    /// `None`: Fineract did not show the office, for example because the gateway's user may not read offices.
+    pub(super) offices: Kept<Option<Named>>,
 }
 
 /// Objects of Fineract by name or number, as they were last read.

@@ -212,18 +212,30 @@ impl Fineract {
     /// gateway's user may lack the permission to read offices.
     async fn office(&self, number: i64) -> Option<Named> {
         let now = Instant::now();
-        if let Some(office) = self.cache().offices.get(&number.to_string(), now) {
-            return Some(office);
+        if let Some(office) = self.known_office(number) {
+            return office;
         }
-        let office = self
+        let read = self
             .listed(OFFICES, Subject::Office, |listed| listed.id == number)
-            .await
-            .ok()
-            .flatten()?;
+            .await;
+        let office = match read {
+            Ok(office) => office,
+            // Without an answer, nothing is known of the office.
+            Err(ReadFailure::NoAnswer(_)) => return None,
+            Err(_) => None,
+        };
         self.cache()
             .offices
             .put(&number.to_string(), office.clone(), now);
-        Some(office)
+        office
+    }
+
+    /// The office with this number as it was last read, if that was less than a minute ago. `Some(None)`: Fineract did
+    /// not show it.
+    pub fn known_office(&self, number: i64) -> Option<Option<Named>> {
+        self.cache()
+            .offices
+            .get(&number.to_string(), Instant::now())
     }
 
     /// Reads a list and returns its first entry for which `matches` holds.

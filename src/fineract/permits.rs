@@ -73,6 +73,11 @@ impl Permits {
         self.lock().in_flight
     }
 
+    /// Whether a permit is free.
+    pub fn has_free(&self) -> bool {
+        self.semaphore.available_permits() > 0
+    }
+
     /// Changes the limit. Permits in use stay valid.
     pub fn set_limit(&self, limit: usize) {
         let mut state = self.lock();

@@ -84,30 +84,8 @@ async fn start_all(pool: &Pool, batch: Vec<StartAttempt>) -> Vec<Result<bool, St
 
 async fn insert(pool: &Pool, batch: &[StartAttempt]) -> Result<HashSet<Uuid>, sqlx::Error> {
     sqlx::query_scalar!(
-        "WITH started AS (
-             SELECT *
-               FROM unnest($1::uuid[], $2::int[], $3::int[], $4::text[], $5::text[], $6::text[],
-                           $7::bool[], $8::text[], $9::bool[], $10::bool[], $11::text[], $12::jsonb[], $13::int[])
-                    AS s (id, number, key_number, method, path, body, effect_preexisted, currency, pays_off,
-                          may_have_run, username, referents, epoch)
-         ), leased AS (
-             -- Locks the operation, so that nobody claims it or puts it on hold before the commit.
-             SELECT o.id
-               FROM operation o
-               JOIN started s ON o.id = s.id
-              WHERE o.attempt = s.number AND o.state = 'running' AND o.due_at > now() AND NOT o.on_hold
-                AND (o.expires_at IS NULL OR o.expires_at > now() OR s.may_have_run)
-                AND s.epoch = (SELECT epoch FROM books)
-              ORDER BY o.id
-                FOR NO KEY UPDATE OF o
-         )
-         INSERT INTO attempt (operation_id, number, key_number, method, path, body, effect_preexisted,
-                              currency, pays_off, username, referents, epoch)
-         SELECT s.id, s.number, s.key_number, s.method, s.path, s.body, s.effect_preexisted,
-                s.currency, s.pays_off, s.username, s.referents, s.epoch
-           FROM started s
-           JOIN leased USING (id)
-      RETURNING operation_id",
+        r#"SELECT id AS "id!"
+             FROM start_attempts($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) AS id"#,
         &batch.iter().map(|row| row.id.0).collect::<Vec<_>>(),
         &batch.iter().map(|row| row.number).collect::<Vec<_>>(),
         &batch.iter().map(|row| row.key_number).collect::<Vec<_>>(),
@@ -123,7 +101,10 @@ async fn insert(pool: &Pool, batch: &[StartAttempt]) -> Result<HashSet<Uuid>, sq
             .iter()
             .map(|row| row.request.body.clone())
             .collect::<Vec<_>>() as &[Option<String>],
-        &batch.iter().map(|row| row.effect_preexisted).collect::<Vec<_>>(),
+        &batch
+            .iter()
+            .map(|row| row.effect_preexisted)
+            .collect::<Vec<_>>(),
         &batch
             .iter()
             .map(|row| row.seen.currency.clone())

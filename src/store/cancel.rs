@@ -13,7 +13,8 @@ use super::{
 };
 use crate::domain::{End, OperationId, OperationType, State};
 
-/// Decides for an operation type whether an operation that fails without having been sent fails its dependents.
+/// Decides for an operation type: if an operation of this type fails without having been sent, do its dependents fail
+/// too?
 pub type FailsDependents = fn(OperationType) -> bool;
 
 /// The code of an operation that had no effect by its `expires_at`.
@@ -151,7 +152,7 @@ async fn update_unsent(
     .fetch_all(&mut *connection)
     .await?;
     // This must be a second statement, because the statement that takes the lock still sees the attempts as they were
-    // before the lock. An attempt that never reached Fineract counts as sent for a cancel, but not for an expiry.
+    // before the lock. An operation whose only attempts found no connection can expire, but cannot be cancelled.
     let ended = sqlx::query!(
         "UPDATE operation o
             SET state = 'failed', due_at = NULL, reason_code = NULL, reason_since = NULL, resolution = NULL,
@@ -164,6 +165,7 @@ async fn update_unsent(
             AND (NOT o.read_first OR $3)
             AND NOT EXISTS (SELECT FROM attempt a
                              WHERE a.operation_id = o.id
+                               AND a.error IS DISTINCT FROM 'not_sent'
                                AND NOT ($2 AND a.error IS NOT DISTINCT FROM 'not_connected'))
       RETURNING o.id, o.read_first",
         &locked,

@@ -48,7 +48,7 @@ pub(super) fn start(
     let (pool, notifier) = (pool.clone(), notifier.clone());
     Batcher::start(tasks, "complete", move |batch| {
         let (pool, notifier) = (pool.clone(), notifier.clone());
-        async move { complete(&pool, &notifier, batch, TRIES).await }
+        async move { complete(&pool, &notifier, batch, TRIES, false).await }
     })
 }
 
@@ -59,8 +59,8 @@ async fn complete(
     notifier: &CompletionNotifier,
     batch: Vec<Completion>,
     tries: usize,
+    mut is_repeated: bool,
 ) -> Vec<Tried> {
-    let mut is_repeated = false;
     let error = loop {
         match complete_all(pool, notifier, &batch, is_repeated).await {
             Ok(leased) => {
@@ -93,7 +93,7 @@ async fn complete(
     let all = locked.is_empty();
     if all && error.is_lock_timeout() && batch.len() > 1 && tries > 1 {
         // No row is locked any more: the lock was released in the meantime.
-        return Box::pin(complete(pool, notifier, batch, tries - 1)).await;
+        return Box::pin(complete(pool, notifier, batch, tries - 1, is_repeated)).await;
     }
     // If no locked row was found, Postgres refuses a row, or the lock is on rows that `locks::find` does not check.
     // Then each completion is written alone.
@@ -105,7 +105,7 @@ async fn complete(
                 row.lane_entries.lanes().iter().map(String::as_str),
             )
         },
-        |free| Box::pin(complete(pool, notifier, free, tries)),
+        |free| Box::pin(complete(pool, notifier, free, tries, is_repeated)),
         |row| Tried::LeftOut(Box::new(row)),
     )
     .await

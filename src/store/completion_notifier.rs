@@ -35,6 +35,10 @@ const MAX_UNSENT: usize = 10_000;
 /// How long sending a notification may take. A late notification is useless, and other notifications wait behind it.
 const SEND_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// The pause between two notifications. A notification takes a lock of the whole cluster and costs as much as a small
+/// statement, so what happens during the pause is sent together.
+const PAUSE: Duration = Duration::from_millis(5);
+
 /// How long the gateway trusts a connection on which no notification arrives. After this time, it opens a new
 /// connection.
 const MAX_SILENCE: Duration = Duration::from_mins(1);
@@ -242,6 +246,7 @@ async fn send(
                 "a notification could not be sent; the other gateways poll"
             );
         }
+        tokio::time::sleep(PAUSE).await;
     }
 }
 

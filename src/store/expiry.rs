@@ -83,7 +83,7 @@ impl Store {
               WHERE o.expires_at <= now() AND o.ended_at IS NULL AND NOT o.read_first
                 AND NOT EXISTS (SELECT FROM attempt a
                                  WHERE a.operation_id = o.id
-                                   AND a.error IS DISTINCT FROM 'not_connected')
+                                   AND COALESCE(a.error NOT IN ('not_sent', 'not_connected'), true))
               ORDER BY o.expires_at
               LIMIT $1",
             CHUNK

@@ -9,7 +9,7 @@
 //!
 //! | file | methods of `Store` |
 //! | --- | --- |
-//! | `accept/` | `accept`, `accepted_under_key` |
+//! | `accept/` | `accept`, `accepted_under_key`, `claim_on_accept` |
 //! | `attempt` | `start_attempt`, `attempts` |
 //! | `backlog` | `backlog`, `watch_backlog` |
 //! | `books` | `epoch`, `newest_clients`, `newest_loans`, `is_confirmed` |
@@ -107,7 +107,7 @@ use uuid::Uuid;
 pub use self::claims::{Claims, Cost};
 pub(crate) use self::complete::count_end;
 pub use self::{
-    accept::{Accepted, CallerKey, NewOperation},
+    accept::{Accepted, CallerKey, NewOperation, Offer},
     attempt::{SeenLoan, StartAttempt},
     body_digest::BodyDigest,
     books::KnownNumber,
@@ -146,6 +146,7 @@ use crate::domain::OperationId;
 #[derive(Clone)]
 pub struct Store {
     pool: Pool,
+    offers: accept::Offers,
     accepting: Batcher<NewOperation, Result<accept::Tried, StoreError>>,
     accepting_alone: Arc<Semaphore>,
     starting: Batcher<StartAttempt, Result<bool, StoreError>>,
@@ -179,8 +180,15 @@ impl Store {
         tasks: &TaskTracker,
         fails_dependents: FailsDependents,
     ) -> Self {
+        let offers = accept::Offers::default();
+        let group = accept::Group {
+            pool: pool.clone(),
+            notifier: notifier.clone(),
+            offers: offers.clone(),
+        };
         Self {
-            accepting: accept::start(&pool, &notifier, tasks),
+            offers,
+            accepting: accept::start(group, tasks),
             accepting_alone: Arc::new(Semaphore::new(ALONE)),
             starting: attempt::start(&pool, tasks),
             completing: completing::start(&pool, &notifier, tasks),

@@ -72,12 +72,8 @@ async fn read(pool: &Pool, batch: &[OperationId]) -> Result<HashMap<Uuid, Arc<Ro
     let reading = connect::retry_on_broken_connection(pool, || {
         sqlx::query_as!(
             Row,
-            r#"SELECT o.id AS "id!", o.type AS "type!", o.state AS "state!", o.ended_at,
-                      r.success AS "success?", r.failure AS "failure?",
-                      r.message AS "message?", r.marked AS "marked?"
-                 FROM operation o
-                 LEFT JOIN result r ON r.operation_id = o.id
-                WHERE o.id = ANY ($1)"#,
+            r#"SELECT id AS "id!", type AS "type!", state AS "state!", ended_at, success, failure, message, marked
+                 FROM read_operations($1)"#,
             &ids
         )
         .fetch_all(pool)

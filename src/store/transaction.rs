@@ -82,7 +82,7 @@ impl Store {
                              (array_agg(status ORDER BY number DESC) FILTER (WHERE status IS NOT NULL))[1] AS status,
                              (array_agg(currency ORDER BY number DESC) FILTER (WHERE currency IS NOT NULL))[1] AS currency,
                              bool_or(pays_off) AS pays_off,
-                             bool_or(error IS DISTINCT FROM 'not_connected') AS was_sent,
+                             bool_or(COALESCE(error NOT IN ('not_sent', 'not_connected'), true)) AS was_sent,
                              GREATEST(max(sent_at), max(answered_at)) AS changed_at
                         FROM attempt
                        WHERE operation_id = o.id) a

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     backoff,
     deps::Deps,
-    outcome::{database_away, postpone},
+    outcome::{HANDED_BACK, database_away, postpone},
     protect::SendPermit,
 };
 use crate::{
@@ -17,26 +17,50 @@ use crate::{
     store::{Claimed, SUSPECT_AFTER},
 };
 
-/// How long an operation that must run alone is postponed while another such operation runs, before jitter. In the
-/// meantime, other operations can use the capacity.
+/// If an operation must run alone and another such operation is running, it is postponed for about this time (jitter is
+/// added). In the meantime, other operations can use the capacity.
 const RUNS_ALONE_WAIT: Duration = Duration::from_secs(4);
+
+/// The permission to call Fineract for one operation.
+#[derive(Debug)]
+pub(super) struct Admission<'a> {
+    permit: Option<Permit<'a>>,
+    _send_permit: SendPermit,
+    _alone: Option<MutexGuard<'a, ()>>,
+}
+
+impl<'a> Admission<'a> {
+    /// Returns the permit while the attempt is committed, if Fineract would otherwise wait for the commit.
+    pub(super) fn pause(&mut self, deps: &Deps) {
+        if deps.limiter.is_faster_than_a_commit() {
+            self.permit = None;
+        }
+    }
+
+    /// Waits for a permit again, if it was returned.
+    pub(super) async fn resume(&mut self, deps: &'a Deps) {
+        if self.permit.is_none() {
+            self.permit = Some(deps.limiter.acquire().await);
+        }
+    }
+}
 
 /// Waits for the retry budget, the concurrency limit and the circuit breaker. `Err`: the operation is
 /// postponed.
 ///
-/// Operations of which several claims ended with their process run one at a time. If the process ends again, the
-/// gateway then knows which of these operations was the cause.
+/// If several claims of an operation have ended together with their process, the operation is suspect. Suspect
+/// operations run one at a time. If the process ends again, the gateway then knows which of them was the cause.
 pub(super) async fn admit<'a>(
     deps: &'a Deps,
     claimed: &Claimed,
     stop: &CancellationToken,
-) -> Result<(Permit<'a>, SendPermit, Option<MutexGuard<'a, ()>>), Outcome> {
+) -> Result<Admission<'a>, Outcome> {
     let is_retry = claimed.reason_since.is_some();
     if !deps.limiter.allows(is_retry) {
         let delay = backoff::delay(claimed.retrying_for, None);
         return Err(postpone("too_many_retries", delay));
     }
-    let handed_back = || postpone("handed_back", Duration::ZERO);
+    let handed_back = || postpone(HANDED_BACK, Duration::ZERO);
     let alone = match claimed.deaths {
         0..SUSPECT_AFTER => None,
         _ => Some(deps.runs_alone.try_lock().or(Err(postpone(
@@ -53,5 +77,9 @@ pub(super) async fn admit<'a>(
             .await
             .map_err(|error| database_away(claimed, &error))?;
     }
-    Ok((permit, send_permit, alone))
+    Ok(Admission {
+        permit: Some(permit),
+        _send_permit: send_permit,
+        _alone: alone,
+    })
 }

@@ -59,6 +59,15 @@ impl Blocked {
         }
     }
 
+    /// Whether operations of this type, or some of them, are blocked.
+    pub(super) fn blocks_some_of(&self, operation_type: OperationType) -> bool {
+        self.lock().keys().any(|scope| match scope {
+            BlockedScope::Type(blocked) | BlockedScope::Lender(blocked, _) => {
+                *blocked == operation_type
+            }
+        })
+    }
+
     /// Splits a claim so that it respects the blocked scopes. If a trial is due, the first claim is for a single
     /// operation of the scope of this trial. The last claim is for everything that is not blocked.
     pub(super) fn claims(&self, limits: ClaimLimits, lenders: &[String]) -> Vec<ClaimLimits> {

@@ -34,6 +34,8 @@ pub(super) struct BooksState {
     pub(super) has_read_any: bool,
     /// The time of the last failed call to Fineract before the last check.
     pub(super) last_failure: Option<Instant>,
+    /// The epoch of the database when the books were last found to be ours.
+    pub(super) epoch: Option<i32>,
     /// The epoch in which Fineract was found to have other books than ours. `None` while Fineract has our books.
     pub(super) foreign_in: Option<i32>,
 }

@@ -3,7 +3,7 @@
 use super::deps::Deps;
 use crate::{
     domain::{
-        Attempt, Reads, Request,
+        Attempt, Failure, Reads, Reply, Request,
         decision::{Audit, History},
     },
     operations::{Context, Entry},
@@ -30,8 +30,12 @@ impl<'a> Case<'a> {
     /// Whether an attempt was sent to other books than the current ones. The numbers in that attempt are not valid
     /// in the current books.
     pub(super) fn was_sent_to_other_books(&self) -> bool {
-        let mut epochs = self.attempts.iter().map(|attempt| attempt.epoch);
-        epochs.any(|epoch| epoch != self.claimed.epoch)
+        let not_sent = Some(Reply::Failure(Failure::NotSent));
+        let mut sent = self
+            .attempts
+            .iter()
+            .filter(|attempt| attempt.reply != not_sent);
+        sent.any(|attempt| attempt.epoch != self.claimed.epoch)
     }
 
     /// Whether the gateway knows a Fineract number of the client or loan that the operation writes or reads.

@@ -146,6 +146,7 @@ async fn read_and_note_books(deps: &Deps, process: Option<String>) -> BooksStatu
     match status {
         BooksStatus::Ours => {
             (state.checked_at, state.has_read_any) = (Some(now), has_read_any);
+            state.epoch = Some(epoch);
             state.process_read_at = Some(now);
             state.last_failure = last_failure;
             if let Some(process) = process.filter(|process| !state.processes.contains(process)) {

@@ -58,7 +58,8 @@ pub(super) fn done_by_another(
     let code = DONE_BY_ANOTHER.to_owned();
     let codes = answer.map(Answer::codes).unwrap_or_default();
     Outcome::End(End::Failed {
-        // An answer without an error, such as a 425 that repeats the request, is not stored as the failure.
+        // An answer without an error code is not stored as the failure. An example is a 425, whose body is a copy of
+        // the request's body.
         body: answer
             .map(|answer| answer.body.clone())
             .filter(|_| !codes.is_empty()),
@@ -81,8 +82,8 @@ async fn close_by_reading(deps: &Deps, case: Case<'_>, refusal: Outcome) -> Outc
     };
     match decide_by_finding(deps, case, Question::Closing, finding).await {
         ReadingDecision::Succeeded => succeeded_by_evidence(deps, case, evidence).await,
-        // Only a payment leaves a mark that even an undo does not remove. For other types, an effect that somebody has
-        // changed since looks the same as no effect, so a forgotten attempt may have had its effect.
+        // Only a payment leaves a mark that even an undo does not remove. For other types, an effect that somebody
+        // changed later looks the same as no effect. A forgotten attempt may therefore have had its effect.
         ReadingDecision::Refused if may_have_forgotten_attempts(case) && !case.entry.guarded => {
             park(MAY_HAVE_BEEN_DONE)
         }

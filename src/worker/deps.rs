@@ -1,9 +1,11 @@
 //! The dependencies and the state that the steps of an operation share.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
     time::{Duration, Instant},
 };
+
+use tokio_util::task::TaskTracker;
 
 use super::{
     blocked::Blocked,
@@ -22,6 +24,8 @@ use crate::{
 
 /// How many operations are claimed beyond twice the concurrency limit.
 const CLAIMED_AHEAD: usize = 8;
+/// How many operations are claimed for each permit while Fineract answers faster than the database commits.
+const CLAIMED_FOR_COMMITS: usize = 8;
 
 /// The dependencies and the state that the steps of an operation share.
 #[derive(Debug)]
@@ -37,6 +41,8 @@ pub struct Deps {
     pub(super) unended_keys: UnendedKeys,
     pub(super) keys: Keys,
     pub(super) limiter: Arc<Limiter>,
+    /// Whether the last claim left nothing behind that is due. Otherwise older operations come before new ones.
+    pub(super) is_queue_empty: AtomicBool,
     last_success: Mutex<Option<Instant>>,
     /// Locked while an operation runs whose earlier claims ended with their process. Only one such operation may run
     /// at a time.
@@ -69,6 +75,7 @@ impl Deps {
             unended_keys: UnendedKeys::default(),
             keys: Keys::default(),
             last_success: Mutex::default(),
+            is_queue_empty: AtomicBool::default(),
             runs_alone: tokio::sync::Mutex::default(),
         }
     }
@@ -83,7 +90,18 @@ impl Deps {
     /// limit, so that a claimed operation is ready as soon as another operation ends. The number is low enough to
     /// leave operations to other processes.
     pub(super) fn capacity(&self) -> usize {
+        if self.limiter.is_faster_than_a_commit() {
+            // Most operations then wait for commits, and a commit serves all that wait for it.
+            return CLAIMED_FOR_COMMITS * self.limiter.limit();
+        }
         2 * self.limiter.limit() + CLAIMED_AHEAD
+    }
+
+    /// How many further operations this process may have claimed, with `tasks` in progress. One task renews leases.
+    pub(super) fn free(&self, tasks: &TaskTracker) -> usize {
+        // An operation that only waits until its completion is written does not use up capacity.
+        let busy = (tasks.len() - 1).saturating_sub(self.store.completions_left_out());
+        self.capacity().saturating_sub(busy)
     }
 
     /// The allowed values of `lenderConfig`.

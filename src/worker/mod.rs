@@ -7,6 +7,7 @@
 //!
 //! | file | step |
 //! | --- | --- |
+//! | `claim_on_accept` | claims operations in the statement that accepts them |
 //! | `admission` | waits for permission to call Fineract |
 //! | `operation` | runs the steps below and completes the operation |
 //! | `check_books`, `books`, `known_numbers` | checks that Fineract's books are the ones this database knows |
@@ -34,6 +35,7 @@ mod books;
 mod case;
 mod check_books;
 mod checker;
+mod claim_on_accept;
 mod close;
 mod decide_by_answer;
 mod decide_by_reading;
@@ -64,7 +66,10 @@ mod succeed;
 mod suspect;
 mod unended_keys;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -77,6 +82,8 @@ use crate::{
 
 /// The longest time between two claims if no notification arrives, before jitter.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
+/// How long a claim waits for more room than one operation needs.
+const MAX_WAIT_FOR_ROOM: Duration = Duration::from_millis(20);
 /// The pause after a claim that the database refused.
 const PAUSE_AFTER_FAILED_CLAIM: Duration = Duration::from_millis(200);
 
@@ -90,21 +97,22 @@ pub async fn run(deps: Arc<Deps>, stop: CancellationToken) {
     let tasks = TaskTracker::new();
     let finished = Arc::new(Notify::new());
     let renewing = start_lease_renewal(&tasks, Arc::clone(&deps));
+    claim_on_accept::start(&deps, &tasks, &finished, &stop);
     while !stop.is_cancelled() {
-        // An operation that only waits until its completion is written does not use up capacity.
-        let busy = (tasks.len() - 1).saturating_sub(deps.store.completions_left_out());
-        let free = deps.capacity().saturating_sub(busy);
+        let free = deps.free(&tasks);
         let may_claim = stop
             .run_until_cancelled(check_books::check_books_before_claim(&deps))
             .await;
         let free = if may_claim == Some(true) { free } else { 0 };
         let claim = claim(&deps, deps.circuit_breaker.admits(free)).await;
+        deps.is_queue_empty
+            .store(claim.is_queue_empty, Ordering::Relaxed);
         for operation in claim.operations {
             let (deps, finished) = (Arc::clone(&deps), Arc::clone(&finished));
             let stop = stop.clone();
             let lease = deps.leases.add(&operation);
             tasks.spawn(async move {
-                operation::run(&deps, operation, &stop).await;
+                operation::run(&deps, operation, None, &stop).await;
                 drop(lease);
                 finished.notify_one();
             });
@@ -116,10 +124,30 @@ pub async fn run(deps: Arc<Deps>, stop: CancellationToken) {
             () = deps.circuit_breaker.changed() => {}
             () = tokio::time::sleep(backoff::jitter(POLL_INTERVAL)) => {}
         }
+        if claim.waits_for_room {
+            wait_for_room(&deps, &tasks, &finished, &stop).await;
+        }
     }
     renewing.cancel();
     tasks.close();
     tasks.wait().await;
+}
+
+/// Waits for a short time until a quarter of the capacity is free, so that the next claim is worth its commit. Meanwhile
+/// the operations in progress keep Fineract busy.
+async fn wait_for_room(
+    deps: &Deps,
+    tasks: &TaskTracker,
+    finished: &Notify,
+    stop: &CancellationToken,
+) {
+    let waiting = async {
+        while deps.free(tasks) < deps.capacity() / 4 {
+            finished.notified().await;
+        }
+    };
+    let waiting = stop.run_until_cancelled(waiting);
+    drop(tokio::time::timeout(MAX_WAIT_FOR_ROOM, waiting).await);
 }
 
 /// Renews the leases of the operations in progress until the returned token is cancelled.
@@ -142,6 +170,8 @@ struct Claim {
     /// Whether more operations may be due than there was room for. If so, the end of any operation starts another
     /// claim.
     waits_for_room: bool,
+    /// Whether nothing is due any more.
+    is_queue_empty: bool,
 }
 
 async fn claim(deps: &Deps, count: usize) -> Claim {
@@ -163,12 +193,14 @@ async fn claim(deps: &Deps, count: usize) -> Claim {
         lenders: deps.lenders(),
     };
     let mut operations = Vec::new();
+    let mut is_complete = true;
     for limits in deps.blocked.claims(limits, &deps.lenders()) {
         match deps.store.claim(&limits).await {
             Ok(more) => operations.extend(more),
             Err(error) => {
                 tracing::warn!(error = %crate::telemetry::chain(&error), "the database refused a claim; trying again shortly");
                 tokio::time::sleep(PAUSE_AFTER_FAILED_CLAIM).await;
+                is_complete = false;
                 break;
             }
         }
@@ -180,10 +212,12 @@ async fn claim(deps: &Deps, count: usize) -> Claim {
         *leased.entry(lender).or_default() += 1;
     }
     let is_full = operations.len() >= count;
+    let waits_for_room = is_full || leased.values().any(|leased| *leased >= per_lender);
     Claim {
         operations,
         is_full,
-        waits_for_room: is_full || leased.values().any(|leased| *leased >= per_lender),
+        waits_for_room,
+        is_queue_empty: is_complete && !waits_for_room,
     }
 }
 

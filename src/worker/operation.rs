@@ -1,9 +1,11 @@
 //! Runs one operation from its claim to its completion.
 
+use std::time::{Duration, Instant};
+
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    admission::admit,
+    admission::{Admission, admit},
     case::Case,
     check_books::check_books,
     checker::ask_checker,
@@ -11,38 +13,53 @@ use super::{
     decide_by_answer::decide_by_answer,
     deps::Deps,
     learn::learn_of_keys,
-    outcome::{database_away, park, retry},
+    outcome::{HANDED_BACK, database_away, park, postpone, retry},
     prepare::prepare,
     report,
-    require_keys::require_keys,
+    require_keys::{are_keys_honoured, require_keys},
     resolve::resolve,
-    send::send,
+    send::{commit_attempt, send},
     succeed::succeeded_by_answer,
 };
 use crate::{
-    domain::{Attempt, Outcome, Reply, decision::Audit},
+    domain::{Attempt, Failure, Outcome, Reply, decision::Audit},
     operations,
     points::{self, Point},
-    store::{Claimed, Completion, KILLS_ITS_WORKER},
+    store::{Claimed, Completion, KILLS_ITS_WORKER, StartAttempt},
     telemetry::chain,
 };
 
 /// Reason code of an operation that was sent before an operator confirmed that Fineract's books have changed.
 const SENT_TO_OTHER_BOOKS: &str = "sent_to_other_books";
 
+/// The longest time from the commit of an attempt until its command is sent. After that, the worker checks again whether
+/// the command may be sent, and commits a new attempt.
+const SENT_WITHIN: Duration = Duration::from_millis(250);
+
 /// How many claims of an operation may end with their process before the operation is parked.
 const MAX_LOST_CLAIMS: i16 = 5;
 
-/// Runs a leased operation and completes it. If `stop` is cancelled while the operation waits for permission to
-/// call Fineract, the operation is handed back.
-pub(super) async fn run(deps: &Deps, claimed: Claimed, stop: &CancellationToken) {
+/// Runs a leased operation and completes it. If `stop` announces a shutdown while the operation waits for
+/// permission to call Fineract, the operation is handed back. `committed`: the attempt was committed together with the claim.
+pub(super) async fn run(
+    deps: &Deps,
+    claimed: Claimed,
+    committed: Option<StartAttempt>,
+    stop: &CancellationToken,
+) {
+    let unsent = committed
+        .is_some()
+        .then_some(Reply::Failure(Failure::NotSent));
     let attempted = async {
-        let _admission = admit(deps, &claimed, stop).await?;
-        attempt(deps, &claimed).await
+        let admission = admit(deps, &claimed, stop).await?;
+        match committed {
+            Some(attempt) => send_first(deps, &claimed, attempt).await,
+            None => attempt(deps, &claimed, admission).await,
+        }
     };
     let (reply, outcome) = match attempted.await {
         Ok((reply, outcome)) => (reply, outcome),
-        Err(outcome) => (None, outcome),
+        Err(outcome) => (unsent, outcome),
     };
     let completion = Completion {
         id: claimed.id,
@@ -75,7 +92,11 @@ pub(super) async fn run(deps: &Deps, claimed: Claimed, stop: &CancellationToken)
 
 /// Makes one attempt: prepares, commits and sends its command, and decides by the answer. `Err`: this attempt sent
 /// no command.
-async fn attempt(deps: &Deps, claimed: &Claimed) -> Result<(Option<Reply>, Outcome), Outcome> {
+async fn attempt(
+    deps: &Deps,
+    claimed: &Claimed,
+    mut admission: Admission<'_>,
+) -> Result<(Option<Reply>, Outcome), Outcome> {
     // What Fineract shows is valid for this operation only if Fineract has the books that the operation belongs to.
     check_books(deps, claimed).await?;
     let Some(entry) = operations::entry(claimed.operation_type) else {
@@ -99,21 +120,62 @@ async fn attempt(deps: &Deps, claimed: &Claimed) -> Result<(Option<Reply>, Outco
     let prepared = prepare(deps, case, trust).await?;
     #[cfg(feature = "sabotage")]
     let prepared = super::sabotage::by_external_id(prepared, claimed);
-    let attempt = send(deps, case, prepared).await?;
-    attempts.push(attempt);
+    admission.pause(deps);
+    let attempt = commit_attempt(deps, case, prepared).await?;
+    let committed_at = Instant::now();
+    admission.resume(deps).await;
+    let sent = if committed_at.elapsed() < SENT_WITHIN {
+        send(deps, claimed, attempt).await
+    } else {
+        Err(postpone(HANDED_BACK, Duration::ZERO))
+    };
+    match sent {
+        Ok(sent) => attempts.push(sent),
+        Err(outcome) => return Ok((Some(Reply::Failure(Failure::NotSent)), outcome)),
+    }
     let case = Case {
         claimed,
         entry,
         attempts: &attempts,
         audit,
     };
+    let outcome = conclude(deps, case).await;
+    Ok((attempts.pop().and_then(|sent| sent.reply), outcome))
+}
+
+/// Sends the first attempt of an operation, which was committed together with the claim. `Err`: it was not sent.
+async fn send_first(
+    deps: &Deps,
+    claimed: &Claimed,
+    attempt: StartAttempt,
+) -> Result<(Option<Reply>, Outcome), Outcome> {
+    check_books(deps, claimed).await?;
+    // Whether the operation may be sent was checked with the commit. That must not be long ago.
+    let is_recent = claimed.claimed_at.elapsed() < SENT_WITHIN;
+    let entry = operations::entry(claimed.operation_type)
+        .filter(|entry| is_recent && are_keys_honoured(deps, entry));
+    let Some(entry) = entry else {
+        return Err(postpone(HANDED_BACK, Duration::ZERO));
+    };
+    let sent = send(deps, claimed, attempt).await?;
+    let case = Case {
+        claimed,
+        entry,
+        attempts: std::slice::from_ref(&sent),
+        audit: None,
+    };
+    let outcome = conclude(deps, case).await;
+    Ok((sent.reply, outcome))
+}
+
+/// Decides by the answer to the last attempt.
+async fn conclude(deps: &Deps, case: Case<'_>) -> Outcome {
     let outcome = decide_by_answer(deps, case).await;
     learn_of_keys(deps, case, &outcome).await;
-    let reply = attempts.pop().and_then(|sent| sent.reply);
-    if claimed.resolution.is_some() {
-        Ok((reply, outcome.of_resolved()))
+    if case.claimed.resolution.is_some() {
+        outcome.of_resolved()
     } else {
-        Ok((reply, outcome))
+        outcome
     }
 }
 

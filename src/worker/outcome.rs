@@ -66,6 +66,9 @@ pub(super) fn retry_or_park(
     }
 }
 
+/// Reason code of an operation that this process has claimed and does not run.
+pub(super) const HANDED_BACK: &str = "handed_back";
+
 /// Postpones the operation without having tried anything. Any process may claim it next.
 pub(super) fn postpone(reason_code: &'static str, delay: Duration) -> Outcome {
     Outcome::Retry {

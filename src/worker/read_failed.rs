@@ -21,7 +21,7 @@ use crate::{
 pub(super) async fn read_failed(deps: &Deps, case: Case<'_>, failure: ReadFailure) -> Outcome {
     let claimed = case.claimed;
     let answer = match failure {
-        ReadFailure::NoAnswer(Failure::NotConnected) => {
+        ReadFailure::NoAnswer(Failure::NotSent | Failure::NotConnected) => {
             return retry(claimed, "fineract_unreachable", None);
         }
         ReadFailure::NoAnswer(Failure::TimedOut | Failure::Closed) => {

@@ -18,6 +18,7 @@ use crate::{
         decision::{self, Decision, History},
     },
     fineract::ReadFailure,
+    operations::Entry,
     store::Claimed,
 };
 
@@ -51,6 +52,13 @@ pub(super) async fn require_keys(deps: &Deps, case: Case<'_>) -> Result<Trust, O
         Err(KeyTrustError::Fineract(failure)) => Err(read_failed(deps, case, failure).await),
         Err(KeyTrustError::Database(error)) => Err(database_away(claimed, &error)),
     }
+}
+
+/// Whether the keys of new commands of this type are known to be honoured, without asking Fineract.
+pub(super) fn are_keys_honoured(deps: &Deps, entry: &Entry) -> bool {
+    let last_failure = deps.fineract.last_failure();
+    let trust = deps.keys.current_trust(kind(entry), None, last_failure);
+    matches!(trust, Some(Trust::Honoured(_)))
 }
 
 /// How far commands of this kind can rely on their keys, according to the last verdict. If the last verdict is no

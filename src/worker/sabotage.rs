@@ -16,7 +16,8 @@ pub(super) fn with_new_key(mut completion: Completion) -> Completion {
         Some(Reply::Answer(answer)) if answer.status == 409 && answer.cached => {
             sabotage::is(Sabotage::NewKeyOnCached409)
         }
-        Some(Reply::Answer(_) | Reply::Failure(Failure::NotConnected)) | None => false,
+        Some(Reply::Answer(_) | Reply::Failure(Failure::NotSent | Failure::NotConnected))
+        | None => false,
     };
     if let (true, Outcome::Retry { new_key, .. }) = (is_wanted, &mut completion.outcome) {
         *new_key = true;

@@ -6,18 +6,18 @@ use super::{
     case::Case,
     check_books::check_books,
     deps::Deps,
-    outcome::{database_away, postpone},
+    outcome::{HANDED_BACK, database_away, postpone},
     prepare::Prepared,
 };
 use crate::{
     domain::{Attempt, IdempotencyKey, Outcome},
     points::{self, Point},
-    store::StartAttempt,
+    store::{Claimed, StartAttempt},
 };
 
-/// Commits the attempt, then sends its command. `Err`: the command was not sent, for example because the operation
-/// is on hold or its lease has expired.
-pub(super) async fn send(
+/// Commits the attempt. `Err`: nothing was committed, because the operation is on hold, has expired or has lost its
+/// lease, or because the database is unavailable.
+pub(super) async fn commit_attempt(
     deps: &Deps,
     case: Case<'_>,
     Prepared {
@@ -26,52 +26,64 @@ pub(super) async fn send(
         seen,
         referents,
     }: Prepared,
-) -> Result<Attempt, Outcome> {
+) -> Result<StartAttempt, Outcome> {
     let claimed = case.claimed;
     check_books(deps, claimed).await?;
     points::reach(Point::BeforeAttemptCommit, claimed.operation_type);
-    let started = deps
-        .store
-        .start_attempt(StartAttempt {
-            id: claimed.id,
-            number: claimed.attempt,
-            key_number: claimed.key_number,
-            request: request.clone(),
-            effect_preexisted,
-            may_have_run: case.history().may_have_run_under(claimed.key_number),
-            seen,
-            user: deps.fineract.user().to_owned(),
-            referents: referents.clone(),
-            epoch: claimed.epoch,
-        })
-        .await
-        .map_err(|error| database_away(claimed, &error))?;
-    if !started
-        || !deps
-            .leases
-            .has_time_left(claimed, deps.settings.lease, Duration::ZERO)
-    {
-        tracing::warn!(operation.id = %claimed.id, operation.attempt = claimed.attempt, "the lease has expired or the operation is on hold; the command was not sent");
-        // If another worker has claimed the operation, this outcome changes nothing.
-        return Err(postpone("handed_back", Duration::ZERO));
+    let attempt = StartAttempt {
+        id: claimed.id,
+        number: claimed.attempt,
+        key_number: claimed.key_number,
+        request,
+        effect_preexisted,
+        may_have_run: case.history().may_have_run_under(claimed.key_number),
+        seen,
+        user: deps.fineract.user().to_owned(),
+        referents,
+        epoch: claimed.epoch,
+    };
+    match deps.store.start_attempt(attempt.clone()).await {
+        Ok(true) => Ok(attempt),
+        Ok(false) => Err(not_sent(claimed)),
+        Err(error) => Err(database_away(claimed, &error)),
+    }
+}
+
+/// Sends the command of a committed attempt. `Err`: it was not sent, because the lease has expired.
+pub(super) async fn send(
+    deps: &Deps,
+    claimed: &Claimed,
+    attempt: StartAttempt,
+) -> Result<Attempt, Outcome> {
+    let has_time_left = deps
+        .leases
+        .has_time_left(claimed, deps.settings.lease, Duration::ZERO);
+    if !has_time_left {
+        return Err(not_sent(claimed));
     }
     let key = IdempotencyKey {
         id: claimed.id,
         number: claimed.key_number,
     };
     points::reach(Point::AfterAttemptCommit, claimed.operation_type);
-    let sending = deps.fineract.send(&request, key);
+    let sending = deps.fineract.send(&attempt.request, key);
     let reply = points::on_the_wire(claimed.operation_type, sending).await;
     points::reach(Point::AfterAnswer, claimed.operation_type);
     Ok(Attempt {
-        number: claimed.attempt,
-        key_number: claimed.key_number,
-        request,
-        user: Some(deps.fineract.user().to_owned()),
+        number: attempt.number,
+        key_number: attempt.key_number,
+        request: attempt.request,
+        user: Some(attempt.user),
         reply: Some(reply),
         age: Duration::ZERO,
-        effect_preexisted,
-        referents,
-        epoch: claimed.epoch,
+        effect_preexisted: attempt.effect_preexisted,
+        referents: attempt.referents,
+        epoch: attempt.epoch,
     })
+}
+
+fn not_sent(claimed: &Claimed) -> Outcome {
+    tracing::warn!(operation.id = %claimed.id, operation.attempt = claimed.attempt, "the lease has expired or the operation is on hold; the command was not sent");
+    // If another worker has claimed the operation, this outcome changes nothing.
+    postpone(HANDED_BACK, Duration::ZERO)
 }

@@ -8,7 +8,7 @@ use std::{
 
 use futures_util::future::join_all;
 use private_postgres::PrivatePostgres;
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
 use tokio::{
@@ -25,6 +25,7 @@ use crate::{
         caller::Caller,
         eventually::{DEADLINE, eventually},
         fixtures::client,
+        operators::uuid,
         system::System,
     },
 };
@@ -89,6 +90,7 @@ async fn pass_on(near: TcpStream, far: TcpStream, faults: Arc<Faults>) {
     let mut holds_begins = faults.holds_begins.subscribe();
     let (mut from_near, mut to_near) = near.into_split();
     let (mut from_far, mut to_far) = far.into_split();
+    let mut writes = Writes::default();
     loop {
         tokio::select! {
             _ = deaths.changed() => break,
@@ -102,13 +104,31 @@ async fn pass_on(near: TcpStream, far: TcpStream, faults: Arc<Faults>) {
                     holds_begins.wait_for(|held| !held).await.expect("the line is there");
                 }
                 to_far.write_all(&bytes).await.expect("the database takes it");
-                if says(&bytes, b"COMMIT") && faults.dies_at_commit.send_replace(false) {
+                if writes.are_committed_by(&bytes) && faults.dies_at_commit.send_replace(false) {
                     break;
                 }
             }
         }
     }
     std::future::pending::<()>().await;
+}
+
+/// The prepared statements of a connection that accept or complete operations. Each execution is a transaction of its
+/// own.
+#[derive(Default)]
+struct Writes(Vec<Vec<u8>>);
+
+impl Writes {
+    /// Whether these bytes to Postgres execute a statement that commits.
+    fn are_committed_by(&mut self, bytes: &[u8]) -> bool {
+        if says(bytes, b"accept_operations(") || says(bytes, b"complete_operations(") {
+            // A Parse message: `P`, the length, the name of the statement, its text.
+            let name = bytes.iter().skip(5).take_while(|byte| **byte != 0);
+            self.0.push(name.copied().chain([0]).collect());
+            return false;
+        }
+        says(bytes, b"COMMIT") || self.0.iter().any(|name| says(bytes, name))
+    }
 }
 
 fn says(bytes: &[u8], word: &[u8]) -> bool {
@@ -182,13 +202,14 @@ async fn in_the_middle_of_statements(postgres: &PrivatePostgres) {
         bed.line.kill();
         run("ROLLBACK", &mut bed.database).await;
     };
-    let (refused, ()) = tokio::join!(
-        bed.gateway.operate("CLIENT_CREATE", client("REFUSED")),
-        dying
-    );
-    assert_unavailable(&refused);
-    bed.ends_once(&completed).await;
-    assert_eq!(count(&mut bed.database, "operation").await, 1);
+    // The statement that accepts ends although nobody hears of it. The gateway finds out that it was committed.
+    let (accepted, ()) = tokio::join!(bed.gateway.send("CLIENT_CREATE", client("ACCEPTED")), dying);
+    for id in [completed, accepted] {
+        let end = bed.gateway.end_of(&id).await;
+        assert_eq!(end["status"], "success", "{end}");
+    }
+    assert_eq!(bed.system.ledger().await.len(), 2);
+    assert_eq!(count(&mut bed.database, "operation").await, 2);
     let later = bed.gateway.run("CLIENT_CREATE", client("LATER")).await;
     assert_eq!(later["status"], "success", "{later}");
 }
@@ -219,9 +240,9 @@ async fn after_the_commit_of_a_completion(postgres: &PrivatePostgres) {
 
 async fn before_a_transaction_begins(postgres: &PrivatePostgres) {
     let mut bed = Bed::make(postgres, "begins", "api").await;
+    let id = bed.gateway.send("CLIENT_CREATE", client("C")).await;
     bed.line.hold_begins(true);
-    let refused = bed.gateway.operate("CLIENT_CREATE", client("REFUSED"));
-    assert_unavailable(&refused.await);
+    assert_unavailable(&cancel(&bed.gateway, &id).await);
     // The transaction begins nevertheless. Nobody may use its connection until the transaction is rolled back.
     bed.line.hold_begins(false);
     eventually("rolled back", async || {
@@ -235,9 +256,17 @@ async fn before_a_transaction_begins(postgres: &PrivatePostgres) {
         .expect("an answer")
     })
     .await;
-    assert_eq!(count(&mut bed.database, "operation").await, 0);
-    bed.gateway.send("CLIENT_CREATE", client("LATER")).await;
-    assert_eq!(count(&mut bed.database, "operation").await, 1);
+    assert_eq!(count(&mut bed.database, "result").await, 0, "nothing ended");
+    let cancelled = cancel(&bed.gateway, &id).await;
+    assert_eq!(cancelled.status, StatusCode::OK, "{}", cancelled.text);
+    assert_eq!(count(&mut bed.database, "result").await, 1);
+}
+
+/// Cancels an operation as an operator. The statements of a cancel are one transaction.
+async fn cancel(gateway: &Caller, tracking_id: &str) -> Answer {
+    let path = format!("/fineract/operations/{}/cancel", uuid(tracking_id));
+    let request = gateway.request(Method::POST, &path);
+    Answer::of(request.header("X-Internal-Token", OPS_TOKEN)).await
 }
 
 /// How many of the gateway's statements wait for a lock.

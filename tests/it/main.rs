@@ -13,6 +13,7 @@ mod attacks;
 mod bad_start;
 mod books;
 mod bulk;
+mod claims_on_accept;
 mod config;
 mod crowd;
 mod dead_connections;

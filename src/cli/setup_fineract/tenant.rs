@@ -110,7 +110,9 @@ fn parse<T: DeserializeOwned>(what: &str, answer: &Answer) -> anyhow::Result<T> 
 
 fn no_answer(what: &str, failure: Failure) -> anyhow::Error {
     match failure {
-        Failure::NotConnected => anyhow!("FINERACT_URL cannot be reached ({what})"),
+        Failure::NotSent | Failure::NotConnected => {
+            anyhow!("FINERACT_URL cannot be reached ({what})")
+        }
         // If Fineract has created the object nevertheless, the next run finds it by its name.
         Failure::TimedOut => anyhow!("Fineract did not answer {what} in time: run this again"),
         Failure::Closed => {

@@ -90,7 +90,7 @@ impl ReplyClass {
         };
         match reply {
             None => unclear("no_answer_kept"),
-            Some(Reply::Failure(Failure::NotConnected)) => Self::NotSent,
+            Some(Reply::Failure(Failure::NotSent | Failure::NotConnected)) => Self::NotSent,
             Some(Reply::Failure(Failure::TimedOut)) => unclear("answer_timed_out"),
             Some(Reply::Failure(Failure::Closed)) => unclear("connection_closed"),
             Some(Reply::Answer(answer)) => Self::in_answer(answer, request),

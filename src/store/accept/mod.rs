@@ -3,6 +3,7 @@
 mod batch;
 mod caller_keys;
 mod new_operation;
+mod offer;
 mod rows;
 
 use std::time::{Duration, Instant};
@@ -10,9 +11,16 @@ use std::time::{Duration, Instant};
 use tokio::time::timeout_at;
 use tokio_util::task::TaskTracker;
 
-pub use self::new_operation::{Accepted, CallerKey, NewOperation};
-pub(in crate::store) use self::{batch::Tried, rows::insert_operations};
-use super::{CompletionNotifier, Pool, Store, StoreError, batcher::Batcher, locks::TRIES};
+pub(in crate::store) use self::{
+    batch::{Group, Tried},
+    offer::Offers,
+    rows::insert_operations,
+};
+pub use self::{
+    new_operation::{Accepted, CallerKey, NewOperation},
+    offer::Offer,
+};
+use super::{Store, StoreError, batcher::Batcher, locks::TRIES};
 
 /// How long the gateway waits for the locked lanes of an operation that it is to accept. The caller waits for the same
 /// time.
@@ -20,14 +28,12 @@ const ACCEPT_ALONE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Starts the task that accepts single operations in batches (group commits).
 pub(super) fn start(
-    pool: &Pool,
-    notifier: &CompletionNotifier,
+    group: Group,
     tasks: &TaskTracker,
 ) -> Batcher<NewOperation, Result<Tried, StoreError>> {
-    let (pool, notifier) = (pool.clone(), notifier.clone());
     Batcher::start(tasks, "accept", move |batch| {
-        let (pool, notifier) = (pool.clone(), notifier.clone());
-        async move { batch::accept(&pool, &notifier, batch, TRIES).await }
+        let group = group.clone();
+        async move { batch::accept(&group, batch, TRIES).await }
     })
 }
 
@@ -40,6 +46,15 @@ impl Store {
         key: &CallerKey,
     ) -> Result<Option<Accepted>, StoreError> {
         caller_keys::read(&self.pool, caller, key).await
+    }
+
+    /// Lets a worker of this process claim operations in the statement that accepts them. `make_offer` is called for
+    /// each operation before the statement.
+    pub fn claim_on_accept(
+        &self,
+        make_offer: impl Fn(&NewOperation) -> Option<Offer> + Send + Sync + 'static,
+    ) {
+        self.offers.set(make_offer);
     }
 
     /// Adds an operation at the tails of its lanes and commits it. Returns `Ok` only after the commit.
@@ -65,12 +80,17 @@ impl Store {
     async fn accept_alone(&self, operation: &NewOperation) -> Result<Accepted, StoreError> {
         let give_up = Instant::now() + ACCEPT_ALONE_TIMEOUT;
         let alone = std::slice::from_ref(operation);
+        let group = Group {
+            pool: self.pool.clone(),
+            notifier: self.notifier.clone(),
+            offers: self.offers.clone(),
+        };
         loop {
             let permit = timeout_at(give_up.into(), self.accepting_alone.acquire()).await;
             let Ok(_permit) = permit else {
                 return Err(StoreError::Locked);
             };
-            match batch::accept_all(&self.pool, &self.notifier, alone).await {
+            match batch::accept_all(&group, alone).await {
                 Ok(mut results) => return results.pop().unwrap_or(Err(StoreError::Closed)),
                 Err(error) if error.is_lock_timeout() && Instant::now() < give_up => {}
                 Err(error) => return Err(error),

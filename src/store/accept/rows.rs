@@ -1,11 +1,19 @@
 //! The columns of new operations, and the statements that insert them.
 
+use std::time::{Duration, Instant};
+
 use chrono::{DateTime, Utc};
-use sqlx::{PgConnection, PgExecutor};
+use sqlx::{PgConnection, PgExecutor, types::Json};
 use uuid::Uuid;
 
-use super::{NewOperation, caller_keys::CallerKeys};
-use crate::store::{CompletionNotifier, hold_all, lanes::WINDOW_SECONDS};
+use super::{NewOperation, caller_keys::CallerKeys, offer::OfferColumns};
+use crate::{
+    domain::Referent,
+    store::{
+        Claimed, CompletionNotifier, LaneEntries, Pool, StoreError, connect, hold_all,
+        lanes::WINDOW_SECONDS, patience::WithTimeout,
+    },
+};
 
 /// What an acceptance causes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,15 +29,56 @@ pub(super) struct Inserted {
     pub(super) id: Uuid,
     is_ready: bool,
     fails_dependents: bool,
+    /// A worker of this process has claimed it.
+    pub(super) is_claimed: bool,
+    pub(super) position: i64,
+    pub(super) read_position: Option<i64>,
+    /// The number of the client or loan of the written lane, if it is known in the epoch of the claim.
+    pub(super) known_id: Option<i64>,
+    /// The number of the client of the read lane, if it is known in the epoch of the claim.
+    pub(super) read_known_id: Option<i64>,
+}
+
+impl Inserted {
+    /// The claim of a new operation that a worker of this process has claimed. `claimed_at` is when the statement was
+    /// sent.
+    pub(super) fn claimed(&self, new: &NewOperation, epoch: i32, claimed_at: Instant) -> Claimed {
+        let read = new.checked.lanes.reads.as_ref();
+        Claimed {
+            id: new.id,
+            operation_type: new.operation_type,
+            payload: new.payload.clone(),
+            attempt: 1,
+            key_number: 1,
+            lost: 0,
+            deaths: 0,
+            reason_counts: true,
+            lane_entries: LaneEntries {
+                lane: new.checked.lanes.writes.as_str().to_owned(),
+                position: self.position,
+                read: read
+                    .map(|lane| lane.as_str().to_owned())
+                    .zip(self.read_position),
+            },
+            lender: new.checked.lender.clone(),
+            reference: new.checked.reference.clone(),
+            known_id: self.known_id,
+            read_known_id: self.read_known_id,
+            epoch,
+            resolution: None,
+            nothing_waits: false,
+            reason_code: None,
+            is_past_expiry: false,
+            forgotten_for: None,
+            reason_since: None,
+            retrying_for: Duration::ZERO,
+            age: Duration::ZERO,
+            claimed_at,
+        }
+    }
 }
 
 impl AcceptEffects {
-    /// What an acceptance may have caused whose answer is lost.
-    pub(super) const UNKNOWN: Self = Self {
-        has_ready: true,
-        has_dependents: true,
-    };
-
     pub(super) fn of(inserted: &[Inserted]) -> Self {
         Self {
             has_ready: inserted.iter().any(|row| row.is_ready),
@@ -94,13 +143,17 @@ pub(super) async fn insert(
     executor: impl PgExecutor<'_>,
     new: &[&NewOperation],
     keys: &CallerKeys,
+    offers: &OfferColumns,
     lock_timeout: Option<&str>,
 ) -> Result<Vec<Inserted>, sqlx::Error> {
     let columns = Columns::of(new);
     sqlx::query_as!(
         Inserted,
-        r#"SELECT id AS "id!", is_ready AS "is_ready!", fails_dependents AS "fails_dependents!"
-             FROM accept_operations($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)"#,
+        r#"SELECT id AS "id!", is_ready AS "is_ready!", fails_dependents AS "fails_dependents!",
+                  is_claimed AS "is_claimed!", lane_position AS "position!", read_lane_position AS read_position,
+                  known_id, read_known_id
+             FROM accept_operations($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+                                    $20, $21, $22, $23, $24, $25, $26, $27)"#,
         &columns.ids,
         &columns.types,
         &columns.creates,
@@ -117,6 +170,14 @@ pub(super) async fn insert(
         &keys.digests,
         &keys.value_digests as &[Option<Vec<u8>>],
         &keys.ids,
+        &offers.claims,
+        offers.lease_seconds,
+        offers.epoch,
+        &offers.usernames as &[Option<String>],
+        &offers.methods as &[Option<String>],
+        &offers.paths as &[Option<String>],
+        &offers.bodies as &[Option<String>],
+        &offers.referents as &[Option<Json<Vec<Referent>>>],
         lock_timeout,
         hold_all::LOCK,
         WINDOW_SECONDS,
@@ -125,12 +186,63 @@ pub(super) async fn insert(
     .await
 }
 
+/// Finds the operations of a batch that were inserted by a statement whose answer is lost. The statement is never sent
+/// again, because it may still be on its way to Postgres. So if nothing is found, it remains open whether the operations
+/// will be accepted.
+pub(super) async fn find_inserted(
+    pool: &Pool,
+    batch: &[NewOperation],
+    offers: &OfferColumns,
+) -> Result<Vec<Inserted>, StoreError> {
+    const ACTION: &str = "look for accepted operations";
+    let ids: Vec<Uuid> = batch.iter().map(|new| new.id.0).collect();
+    let mut transaction = connect::begin_with_long_lock_wait(pool)
+        .or_fail_to(ACTION)
+        .await?;
+    // An insert of the same id waits for the end of the transaction that has inserted it. It is rolled back.
+    sqlx::query!(
+        "INSERT INTO operation (id, type, state, lane, position, blocked_by)
+         SELECT id, '', 'waiting', '', 0, 1 FROM unnest($1::uuid[]) AS n (id) ORDER BY id
+             ON CONFLICT (id) DO NOTHING",
+        &ids
+    )
+    .execute(&mut *transaction)
+    .or_fail_to(ACTION)
+    .await?;
+    transaction.rollback().or_fail_to(ACTION).await?;
+    sqlx::query_as!(
+        Inserted,
+        r#"SELECT o.id, o.state = 'ready' AS "is_ready!", true AS "fails_dependents!",
+                  -- A claim of another worker, after the acceptance, has a later lease.
+                  o.state = 'running' AND o.attempt = 1
+                  AND o.due_at = o.accepted_at + make_interval(secs => $3) AS "is_claimed!",
+                  o.position, o.read_position,
+                  (SELECT resource_id FROM lane WHERE key = o.lane AND resource_epoch = $2) AS known_id,
+                  (SELECT resource_id FROM lane WHERE key = o.read_lane AND resource_epoch = $2) AS read_known_id
+             FROM operation o
+            WHERE o.id = ANY ($1)"#,
+        &ids,
+        offers.epoch,
+        offers.lease_seconds
+    )
+    .fetch_all(pool)
+    .or_fail_to(ACTION)
+    .await
+}
+
 /// Inserts operations within a transaction, without callers' keys.
 pub(in crate::store) async fn insert_operations(
     connection: &mut PgConnection,
     new: &[&NewOperation],
 ) -> Result<AcceptEffects, sqlx::Error> {
-    let inserted = insert(&mut *connection, new, &CallerKeys::default(), None).await?;
+    let inserted = insert(
+        &mut *connection,
+        new,
+        &CallerKeys::default(),
+        &OfferColumns::default(),
+        None,
+    )
+    .await?;
     follow_retries(connection, new).await?;
     Ok(AcceptEffects::of(&inserted))
 }

@@ -81,7 +81,7 @@ impl Store {
     ) -> Result<(Vec<OnHold>, Option<ListCursor>), StoreError> {
         let mut rows = sqlx::query!(
             r#"SELECT o.id, o.type, o.state, o.accepted_at, o.lane, o.lender, p.caller,
-                      EXISTS (SELECT FROM attempt a WHERE a.operation_id = o.id) AS "sent!",
+                      EXISTS (SELECT FROM attempt a WHERE a.operation_id = o.id AND a.error IS DISTINCT FROM 'not_sent') AS "sent!",
                       h.reason AS "reason?", h.held_by AS "by?", h.since AS "since?"
                  FROM operation o
                  JOIN payload p ON p.operation_id = o.id
@@ -94,7 +94,7 @@ impl Store {
                   AND ($5::text IS NULL OR o.lane = $5)
                   AND ($6::timestamptz IS NULL OR o.accepted_at >= $6)
                   AND ($7::timestamptz IS NULL OR o.accepted_at < $7)
-                  AND ($8::bool IS NULL OR $8 = EXISTS (SELECT FROM attempt a WHERE a.operation_id = o.id))
+                  AND ($8::bool IS NULL OR $8 = EXISTS (SELECT FROM attempt a WHERE a.operation_id = o.id AND a.error IS DISTINCT FROM 'not_sent'))
                 ORDER BY o.accepted_at, o.id
                 LIMIT $9"#,
             after.map(|cursor| cursor.since),
@@ -174,7 +174,7 @@ impl Store {
                     AND ($3::text IS NULL OR o.lane = $3)
                     AND ($4::timestamptz IS NULL OR o.accepted_at >= $4)
                     AND ($5::timestamptz IS NULL OR o.accepted_at < $5)
-                    AND ($6::bool IS NULL OR $6 = EXISTS (SELECT FROM attempt a WHERE a.operation_id = o.id))
+                    AND ($6::bool IS NULL OR $6 = EXISTS (SELECT FROM attempt a WHERE a.operation_id = o.id AND a.error IS DISTINCT FROM 'not_sent'))
                   ORDER BY o.accepted_at, o.id
                   LIMIT $7
                     FOR NO KEY UPDATE OF o SKIP LOCKED
@@ -219,7 +219,7 @@ impl Store {
                     AND ($3::text IS NULL OR o.lane = $3)
                     AND ($4::timestamptz IS NULL OR o.accepted_at >= $4)
                     AND ($5::timestamptz IS NULL OR o.accepted_at < $5)
-                    AND ($6::bool IS NULL OR $6 = EXISTS (SELECT FROM attempt a WHERE a.operation_id = o.id))
+                    AND ($6::bool IS NULL OR $6 = EXISTS (SELECT FROM attempt a WHERE a.operation_id = o.id AND a.error IS DISTINCT FROM 'not_sent'))
                ) AS "exists!""#,
             filter.operation_type,
             filter.lender,

@@ -107,7 +107,8 @@ impl Store {
                  SELECT o.id FROM lane_entry p
                    JOIN operation o ON o.id = p.operation_id
                   WHERE p.writes AND o.due_at IS NOT NULL
-                    AND EXISTS (SELECT FROM attempt a WHERE a.operation_id = o.id)
+                    AND EXISTS (SELECT FROM attempt a
+                                 WHERE a.operation_id = o.id AND a.error IS DISTINCT FROM 'not_sent')
                   ORDER BY o.id
                     FOR NO KEY UPDATE OF o
              )

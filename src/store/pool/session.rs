@@ -13,17 +13,13 @@ use crate::store::patience;
 
 /// The settings that the gateway sets, regardless of the defaults of the server, the database and the role. A setting
 /// that the server does not know is left out.
-const SET: [(&str, &str); 9] = [
+const SET: [(&str, &str); 8] = [
     // Each statement sees what was committed before it, and waits for earlier writers of the same row. At a higher
     // isolation level, one of two writers of a row would fail.
     ("default_transaction_isolation", "read committed"),
     ("default_transaction_deferrable", "off"),
     // Otherwise, a plan that was made when a table was small would read the whole table until the next `ANALYZE`.
     ("enable_seqscan", "off"),
-    // Otherwise Postgres plans most statements again at each execution, because it expects ten elements in an array
-    // whose length it does not know, and compares the cost with that of one element. `enable_seqscan = off` leaves no
-    // other plan to find.
-    ("plan_cache_mode", "force_generic_plan"),
     ("jit", "off"),
     // A query that counts many rows must leave the other cores to the sessions that accept operations.
     ("max_parallel_workers_per_gather", "0"),

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use super::{
@@ -14,6 +14,11 @@ use crate::{
     domain::Failure,
     fineract::{Exchange, Observer, Permit, Permits},
 };
+
+/// Calls that take less than this time take less than a commit. No real Fineract is so fast: its own commits take longer.
+const FAST_CALL: Duration = Duration::from_millis(4);
+/// Each call moves the smoothed duration by this fraction (1/8) of the difference.
+const SMOOTHING: u32 = 8;
 
 /// Limits how many operations call Fineract at the same time, and adapts the limit to the calls' results.
 ///
@@ -35,6 +40,7 @@ impl Limiter {
             state: Mutex::new(State {
                 limit,
                 retries: RetryBudget::new(Instant::now()),
+                recent_call: FAST_CALL,
             }),
             circuit_breaker,
         }
@@ -54,6 +60,17 @@ impl Limiter {
     /// The permits, for callers' reads. Such a read waits until no operation needs a permit.
     pub(in crate::worker) fn permits(&self) -> &Arc<Permits> {
         &self.permits
+    }
+
+    /// Whether Fineract answers faster at present than the database commits. A permit that is kept during a commit then
+    /// keeps Fineract idle.
+    pub(in crate::worker) fn is_faster_than_a_commit(&self) -> bool {
+        self.lock().recent_call < FAST_CALL
+    }
+
+    /// Whether an operation would get a permit at once.
+    pub(in crate::worker) fn has_free_permit(&self) -> bool {
+        self.permits.has_free()
     }
 
     /// Waits for a permit, in the order of arrival.
@@ -77,7 +94,9 @@ impl Limiter {
         let is_answer = match exchange.result {
             // A proxy sends 502 or 504 if Fineract does not answer.
             Ok(answer) => !matches!(answer.status, 502 | 504),
-            Err(Failure::NotConnected | Failure::TimedOut | Failure::Closed) => false,
+            Err(Failure::NotSent | Failure::NotConnected | Failure::TimedOut | Failure::Closed) => {
+                false
+            }
         };
         let is_back = if is_answer {
             self.circuit_breaker.note_answer()
@@ -93,6 +112,9 @@ impl Limiter {
                 limit.learn(sample, in_flight);
             }
         });
+        let mut state = self.lock();
+        let before = state.recent_call.saturating_mul(SMOOTHING - 1);
+        state.recent_call = before.saturating_add(exchange.took) / SMOOTHING;
     }
 
     /// Changes the limit, and adjusts the permits to it.
@@ -111,6 +133,8 @@ impl Limiter {
 struct State {
     limit: ConcurrencyLimit,
     retries: RetryBudget,
+    /// The smoothed duration of the last calls.
+    recent_call: Duration,
 }
 
 /// What a call shows about the load. `None` if the call shows nothing: Fineract did not execute it, or returned a
@@ -124,14 +148,12 @@ fn sample(exchange: &Exchange<'_>) -> Option<Sample> {
             _ => None,
         },
         Err(Failure::TimedOut) => Some(Sample::TooMuch),
-        Err(Failure::NotConnected | Failure::Closed) => None,
+        Err(Failure::NotSent | Failure::NotConnected | Failure::Closed) => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use futures_util::FutureExt as _;
 
     use super::*;

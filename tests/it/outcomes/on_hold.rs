@@ -12,7 +12,9 @@ const HELD_ONCE_CLAIMED: &str = "
     CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS
         $$ BEGIN NEW.on_hold := true; RETURN NEW; END $$;
     CREATE TRIGGER hold BEFORE UPDATE ON operation
-       FOR EACH ROW WHEN (OLD.state = 'ready' AND NEW.state = 'running') EXECUTE FUNCTION hold()";
+       FOR EACH ROW WHEN (OLD.state = 'ready' AND NEW.state = 'running') EXECUTE FUNCTION hold();
+    CREATE TRIGGER hold_on_accept BEFORE INSERT ON operation
+       FOR EACH ROW WHEN (NEW.state = 'running') EXECUTE FUNCTION hold()";
 
 async fn hold_what_is_claimed(pool: &PgPool) {
     sqlx::raw_sql(HELD_ONCE_CLAIMED)

@@ -52,8 +52,8 @@ pub(crate) fn create(context: &mut Context<'_>, input: &Input) -> Result<Outcome
     if fields.active && !context.user.may("ACTIVATE_CLIENT") {
         return Err(Failure::NotAuthorized);
     }
-    // If the client is created as active, Fineract replaces a submission date after the activation date with the
-    // activation date.
+    // If the client is created as active, and its submission date is later than its activation date, Fineract stores
+    // the activation date as the submission date.
     let submitted_on = fields.submitted_on.unwrap_or(context.today);
     let submitted_on = fields
         .activated_on

@@ -194,7 +194,8 @@ impl Faults {
             let path = asked.path.trim_end_matches("/transactions").to_owned();
             self.hidden.push((path, now + fault.hides));
         }
-        // A late effect is counted as a hit only when a command under another key finds it (`count_met`).
+        // A hit of `status_500_late` is counted only when a command under another key finds the late effect
+        // (`count_met`).
         fault.hits += i64::from(fault.kind != MET_LATER);
         Some((fault.kind, fault.delay))
     }

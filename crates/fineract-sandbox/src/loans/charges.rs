@@ -93,8 +93,8 @@ fn charge_id(charge: &Charge) -> Option<&Json> {
     charge.definition.get("id")
 }
 
-/// The charge, as `changes` in the answer to an update shows it. If the loan already had the charge, the amount is the
-/// amount before the update.
+/// The form of the charge in the object `changes` of the answer to an update. If the loan already had the charge, the
+/// amount is the previous one.
 pub(super) fn changed(charge: &Charge, before: Option<&Charge>) -> Object {
     object! {
         "id": before.map(|before| before.id),
