@@ -81,19 +81,18 @@ pub async fn on_the_wire<T>(operation_type: OperationType, sending: impl Future<
 /// Waits for the answer to a statement, and passes the point once for each operation while waiting.
 pub async fn in_flight<T>(
     point: Point,
-    operation_types: impl IntoIterator<Item = OperationType>,
+    operation_types: Vec<OperationType>,
     statement: impl Future<Output = T>,
 ) -> T {
     let mut statement = pin!(statement);
-    let mut operation_types = operation_types
-        .into_iter()
-        .filter(|operation_type| armed(point, Some(*operation_type)).is_some())
-        .peekable();
-    if operation_types.peek().is_some() {
+    let is_armed = |operation_type: &OperationType| armed(point, Some(*operation_type)).is_some();
+    if operation_types.iter().any(is_armed) {
         if let Poll::Ready(answer) = futures_util::poll!(statement.as_mut()) {
             return answer;
         }
-        operation_types.for_each(|operation_type| reach(point, operation_type));
+        for operation_type in operation_types {
+            reach(point, operation_type);
+        }
     }
     statement.await
 }

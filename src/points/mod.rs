@@ -22,7 +22,7 @@ pub const INJECTION_REACHED: &str = "fault point reached, injection performed";
 /// A moment in the life of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Point {
-    /// The operation's acceptance is written, but not committed.
+    /// The statement that accepts the operation is sent to the database, but not answered.
     InGroupCommit,
     /// The operation's acceptance is committed, but the caller is not answered.
     AfterGroupCommit,
@@ -173,7 +173,7 @@ pub async fn on_the_wire<T>(_: OperationType, sending: impl Future<Output = T>) 
 #[cfg(not(feature = "fault-points"))]
 pub async fn in_flight<T>(
     _: Point,
-    _: impl IntoIterator<Item = OperationType>,
+    _: Vec<OperationType>,
     statement: impl Future<Output = T>,
 ) -> T {
     statement.await

@@ -121,7 +121,7 @@ pub(in crate::store) async fn accept_all(
     let keys = CallerKeys::of(batch);
     let offers = offers.of(batch);
     let columns = OfferColumns::of(&offers);
-    let types = batch.iter().map(|new| new.operation_type);
+    let types = batch.iter().map(|new| new.operation_type).collect();
     let started_at = Instant::now();
     let inserting =
         insert(pool, &new, &keys, &columns, Some(LOCK_TIMEOUT)).or_fail_to("accept operations");
