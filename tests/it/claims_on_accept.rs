@@ -121,6 +121,19 @@ async fn an_offer_for_other_books_claims_nothing(pool: PgPool) {
     assert_eq!(taken.try_recv().map(drop), Err(TryRecvError::Empty));
 }
 
+/// A defect of the worker that concerns one payload must not stop the acceptance of all operations.
+#[sqlx::test]
+async fn an_offer_that_panics_is_no_offer(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    gateway
+        .store
+        .claim_on_accept(|new| panic!("no offer for {}", new.operation_type));
+    for name in ["C", "D"] {
+        let id = gateway.accept(&client_create(name)).await;
+        assert_eq!(row(&pool, &id).await, ("ready".to_owned(), 0, 0));
+    }
+}
+
 /// The worker commits an attempt with the claim, and then may not send its command. Nothing has left the gateway, so the
 /// operation can be cancelled, and can expire.
 #[sqlx::test]

@@ -163,6 +163,10 @@ mod tests {
     };
 
     fn learn(limiter: &Limiter, status: u16, times: usize) {
+        learn_took(limiter, status, Duration::from_millis(10), times);
+    }
+
+    fn learn_took(limiter: &Limiter, status: u16, took: Duration, times: usize) {
         let result = Ok(Answer {
             status,
             cached: false,
@@ -172,9 +176,28 @@ mod tests {
         for _ in 0..times {
             limiter.learn(&Exchange {
                 kind: Kind::of(Method::Post, "/loans"),
-                took: Duration::from_millis(10),
+                took,
                 result: &result,
             });
+        }
+    }
+
+    #[test]
+    fn fineract_is_faster_than_a_commit_only_while_its_last_calls_are() {
+        let limiter = Limiter::new(32, CircuitBreaker::default());
+        assert!(!limiter.is_faster_than_a_commit(), "nothing is known yet");
+        for (took, times, expected) in [
+            (1, 8, true),
+            (10, 8, false),
+            (1, 20, true),
+            (1_000, 1, false),
+        ] {
+            learn_took(&limiter, 200, Duration::from_millis(took), times);
+            assert_eq!(
+                limiter.is_faster_than_a_commit(),
+                expected,
+                "{took} ms, {times} times"
+            );
         }
     }
 

@@ -16,6 +16,7 @@ pub(crate) mod database;
 pub(crate) mod eventually;
 pub(crate) mod fixtures;
 pub(crate) mod keys;
+pub(crate) mod line;
 pub(crate) mod operators;
 pub(crate) mod pgbouncer;
 pub(crate) mod sandbox;
