@@ -56,7 +56,8 @@ impl RowsDigest {
             .collect();
         let mut canonical = Vec::new();
         write_object(around, DEEPEST, &mut canonical)?;
-        // The separator is shorter than the digest of a row, so the members cannot be confused with another row.
+        // The word `around` separates the digests of the rows from the other members of the upload. It is shorter than
+        // a digest, so it cannot be mistaken for one.
         let digest = self.0?.chain_update(b"around");
         Some(digest.chain_update(canonical).finalize().into())
     }

@@ -74,8 +74,8 @@ struct ProductConditions<'a> {
     max_outstanding_loan_balance: Option<Amount>,
 }
 
-/// Values of a stored loan on which its repayment schedule also depends. A change sends them unchanged. A new
-/// application leaves them out, and Fineract takes them from the product.
+/// Further values of a stored loan that influence its repayment schedule, besides the terms above. A change sends them
+/// unchanged. A new application leaves them out, and Fineract takes them from the product.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct CarriedOver {

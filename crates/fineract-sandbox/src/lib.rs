@@ -1,6 +1,6 @@
-//! An in-memory stand-in for Fineract. It gives the answers that were recorded from a real Fineract: it has the same
-//! order of checks, the same records of idempotency keys, the same double payments and the same number of decimal
-//! places. It does not compute realistic repayment schedules. It uses no code of the gateway.
+//! An in-memory stand-in for Fineract. It gives the answers that were recorded from a real Fineract. Like Fineract, it
+//! checks in the same order, records idempotency keys in the same way, pays twice in the same situations, and shows the
+//! same number of decimal places. It does not compute realistic repayment schedules. It uses no code of the gateway.
 //!
 //! | module | content |
 //! | --- | --- |

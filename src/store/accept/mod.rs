@@ -22,8 +22,8 @@ pub use self::{
 };
 use super::{Store, StoreError, batcher::Batcher, locks::TRIES};
 
-/// How long the gateway waits for the locked lanes of an operation that it is to accept. The caller waits for the same
-/// time.
+/// If lanes of a new operation are locked: how long the gateway waits for them before it gives up. The caller waits for
+/// the same time.
 const ACCEPT_ALONE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Starts the task that accepts single operations in batches (group commits).
@@ -48,8 +48,8 @@ impl Store {
         caller_keys::read(&self.pool, caller, key).await
     }
 
-    /// Lets a worker of this process claim operations in the statement that accepts them. `make_offer` is called for
-    /// each operation before the statement.
+    /// Lets a worker of this process claim operations when they are accepted: the SQL statement that inserts an
+    /// operation also claims it. `make_offer` is called for each operation before the statement.
     pub fn claim_on_accept(
         &self,
         make_offer: impl Fn(&NewOperation) -> Option<Offer> + Send + Sync + 'static,

@@ -17,8 +17,9 @@ use crate::{
 
 /// A worker's offer to claim an operation in the statement that accepts it.
 ///
-/// The statement claims the operation if the operation is admitted, neither on hold nor past its deadline, and if the
-/// epoch of Fineract's books is still the one of the offer. A dropped offer claims nothing.
+/// The statement claims the operation only if the operation is admitted, is not on hold and has not passed its
+/// `expires_at`, and if the epoch of Fineract's books has not changed since the offer was made. A dropped offer claims
+/// nothing.
 pub struct Offer {
     /// The duration of the lease.
     pub lease: Duration,
@@ -62,7 +63,7 @@ impl Offers {
     }
 }
 
-/// The columns of the offers.
+/// The offers of a batch as parameters of the SQL statement: one list per column, with one entry for each operation.
 #[derive(Default)]
 pub(super) struct OfferColumns {
     pub(super) claims: Vec<bool>,
@@ -78,7 +79,8 @@ pub(super) struct OfferColumns {
 impl OfferColumns {
     pub(super) fn of(offers: &[Option<Offer>]) -> Self {
         let mut columns = Self::default();
-        // If the epoch changes while offers are made, only those of one epoch are accepted.
+        // If the epoch changes while the offers are made, only the offers with the epoch of the first offer are used.
+        // The other operations are accepted without a claim.
         if let Some(offer) = offers.iter().flatten().next() {
             columns.epoch = offer.epoch;
             columns.lease_seconds = offer.lease.as_secs_f64();
