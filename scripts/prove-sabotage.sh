@@ -14,6 +14,8 @@ for sabotage in no_reconcile no_fence new_key_after_unknown new_key_on_cached_40
     attempt_not_committed history_by_external_id cascade_off expire_unread trusts_keys trusts_numbers; do
     card=
     case $sabotage in
+    # This error shows only if an attempt is completed after another worker has taken the operation over.
+    no_fence) card='a zombie completes late' ;;
     # This error shows only if an operation's deadline passes while Fineract cannot be read.
     expire_unread) card='unreadable past a deadline' ;;
     # This error shows only if Fineract ignores idempotency keys.
