@@ -86,6 +86,16 @@ impl Unsent {
     pub(super) fn fails_dependents(&self, fails_dependents: FailsDependents) -> bool {
         self.operation_type.is_none_or(fails_dependents)
     }
+
+    /// The end of the operation. `failed_with`: the failed operation on which it depended.
+    pub(super) fn ended<'a>(&'a self, end: &'a End, failed_with: Option<OperationId>) -> Ended<'a> {
+        Ended {
+            id: self.id,
+            lane_entries: &self.lane_entries,
+            end,
+            failed_with,
+        }
+    }
 }
 
 /// Ends those candidates for which nothing was sent. The lanes of the candidates must be locked already. Returns the
@@ -120,12 +130,7 @@ pub(super) async fn end_unsent(
     let ended: Vec<Ended<'_>> = unsent
         .iter()
         .zip(&ends)
-        .map(|(unsent, end)| Ended {
-            id: unsent.id,
-            lane_entries: &unsent.lane_entries,
-            end,
-            failed_with: None,
-        })
+        .map(|(unsent, end)| unsent.ended(end, None))
         .collect();
     let is_known = match reason {
         Reason::Cancelled | Reason::BatchCancelled => true,

@@ -146,7 +146,7 @@ use crate::domain::OperationId;
 #[derive(Clone)]
 pub struct Store {
     pool: Pool,
-    offers: accept::Offers,
+    accept_group: accept::Group,
     accepting: Batcher<NewOperation, Result<accept::Tried, StoreError>>,
     accepting_alone: Arc<Semaphore>,
     starting: Batcher<StartAttempt, Result<bool, StoreError>>,
@@ -180,15 +180,14 @@ impl Store {
         tasks: &TaskTracker,
         fails_dependents: FailsDependents,
     ) -> Self {
-        let offers = accept::Offers::default();
-        let group = accept::Group {
+        let accept_group = accept::Group {
             pool: pool.clone(),
             notifier: notifier.clone(),
-            offers: offers.clone(),
+            offers: accept::Offers::default(),
         };
         Self {
-            offers,
-            accepting: accept::start(group, tasks),
+            accepting: accept::start(&accept_group, tasks),
+            accept_group,
             accepting_alone: Arc::new(Semaphore::new(ALONE)),
             starting: attempt::start(&pool, tasks),
             completing: completing::start(&pool, &notifier, tasks),

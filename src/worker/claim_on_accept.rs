@@ -78,7 +78,7 @@ fn first_attempt(
         && new.checked.reference.is_none()
         // After its deadline, nothing is sent. Only the commit of an attempt checks the deadline.
         && new.expires_at.is_none()
-        && deps.limiter.has_free_permit()
+        && deps.limiter.permits().has_free()
         && are_keys_honoured(deps, entry);
     if !may_commit_now {
         return None;

@@ -32,15 +32,12 @@ use crate::{
 /// Reason code of an operation that was sent before an operator confirmed that Fineract's books have changed.
 const SENT_TO_OTHER_BOOKS: &str = "sent_to_other_books";
 
-/// The longest time from the commit of an attempt until its command is sent. After that, the worker checks again whether
-/// the command may be sent, and commits a new attempt.
-const SENT_WITHIN: Duration = Duration::from_millis(250);
-
 /// How many claims of an operation may end with their process before the operation is parked.
 const MAX_LOST_CLAIMS: i16 = 5;
 
 /// Runs a leased operation and completes it. If `stop` announces a shutdown while the operation waits for
-/// permission to call Fineract, the operation is handed back. `committed`: the attempt was committed together with the claim.
+/// permission to call Fineract, the operation is handed back. `committed`: the attempt was committed together with
+/// the claim.
 pub(super) async fn run(
     deps: &Deps,
     claimed: Claimed,
@@ -124,12 +121,7 @@ async fn attempt(
     let attempt = commit_attempt(deps, case, prepared).await?;
     let committed_at = Instant::now();
     admission.resume(deps).await;
-    let sent = if committed_at.elapsed() < SENT_WITHIN {
-        send(deps, claimed, attempt).await
-    } else {
-        Err(postpone(HANDED_BACK, Duration::ZERO))
-    };
-    match sent {
+    match send(deps, claimed, attempt, committed_at).await {
         Ok(sent) => attempts.push(sent),
         Err(outcome) => return Ok((Some(Reply::Failure(Failure::NotSent)), outcome)),
     }
@@ -150,14 +142,12 @@ async fn send_first(
     attempt: StartAttempt,
 ) -> Result<(Option<Reply>, Outcome), Outcome> {
     check_books(deps, claimed).await?;
-    // Whether the operation may be sent was checked with the commit. That must not be long ago.
-    let is_recent = claimed.claimed_at.elapsed() < SENT_WITHIN;
-    let entry = operations::entry(claimed.operation_type)
-        .filter(|entry| is_recent && are_keys_honoured(deps, entry));
+    let entry =
+        operations::entry(claimed.operation_type).filter(|entry| are_keys_honoured(deps, entry));
     let Some(entry) = entry else {
         return Err(postpone(HANDED_BACK, Duration::ZERO));
     };
-    let sent = send(deps, claimed, attempt).await?;
+    let sent = send(deps, claimed, attempt, claimed.claimed_at).await?;
     let case = Case {
         claimed,
         entry,

@@ -1,6 +1,6 @@
 //! Commits the attempt, then sends its command.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{
     case::Case,
@@ -14,6 +14,10 @@ use crate::{
     points::{self, Point},
     store::{Claimed, StartAttempt},
 };
+
+/// The longest time from the commit of an attempt until its command is sent. After that, the worker checks again whether
+/// the command may be sent, and commits a new attempt.
+const SENT_WITHIN: Duration = Duration::from_millis(250);
 
 /// Commits the attempt. `Err`: nothing was committed, because the operation is on hold, has expired or has lost its
 /// lease, or because the database is unavailable.
@@ -49,16 +53,18 @@ pub(super) async fn commit_attempt(
     }
 }
 
-/// Sends the command of a committed attempt. `Err`: it was not sent, because the lease has expired.
+/// Sends the command of an attempt that was committed at this time. `Err`: it was not sent, because the lease has expired
+/// or the commit is too long ago.
 pub(super) async fn send(
     deps: &Deps,
     claimed: &Claimed,
     attempt: StartAttempt,
+    committed_at: Instant,
 ) -> Result<Attempt, Outcome> {
     let has_time_left = deps
         .leases
         .has_time_left(claimed, deps.settings.lease, Duration::ZERO);
-    if !has_time_left {
+    if !has_time_left || committed_at.elapsed() >= SENT_WITHIN {
         return Err(not_sent(claimed));
     }
     let key = IdempotencyKey {
@@ -83,7 +89,7 @@ pub(super) async fn send(
 }
 
 fn not_sent(claimed: &Claimed) -> Outcome {
-    tracing::warn!(operation.id = %claimed.id, operation.attempt = claimed.attempt, "the lease has expired or the operation is on hold; the command was not sent");
+    tracing::warn!(operation.id = %claimed.id, operation.attempt = claimed.attempt, "the lease has expired, the operation is on hold, or the command has waited too long; the command was not sent");
     // If another worker has claimed the operation, this outcome changes nothing.
     postpone(HANDED_BACK, Duration::ZERO)
 }

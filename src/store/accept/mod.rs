@@ -28,9 +28,10 @@ const ACCEPT_ALONE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Starts the task that accepts single operations in batches (group commits).
 pub(super) fn start(
-    group: Group,
+    group: &Group,
     tasks: &TaskTracker,
 ) -> Batcher<NewOperation, Result<Tried, StoreError>> {
+    let group = group.clone();
     Batcher::start(tasks, "accept", move |batch| {
         let group = group.clone();
         async move { batch::accept(&group, batch, TRIES).await }
@@ -54,7 +55,7 @@ impl Store {
         &self,
         make_offer: impl Fn(&NewOperation) -> Option<Offer> + Send + Sync + 'static,
     ) {
-        self.offers.set(make_offer);
+        self.accept_group.offers.set(make_offer);
     }
 
     /// Adds an operation at the tails of its lanes and commits it. Returns `Ok` only after the commit.
@@ -80,17 +81,12 @@ impl Store {
     async fn accept_alone(&self, operation: &NewOperation) -> Result<Accepted, StoreError> {
         let give_up = Instant::now() + ACCEPT_ALONE_TIMEOUT;
         let alone = std::slice::from_ref(operation);
-        let group = Group {
-            pool: self.pool.clone(),
-            notifier: self.notifier.clone(),
-            offers: self.offers.clone(),
-        };
         loop {
             let permit = timeout_at(give_up.into(), self.accepting_alone.acquire()).await;
             let Ok(_permit) = permit else {
                 return Err(StoreError::Locked);
             };
-            match batch::accept_all(&group, alone).await {
+            match batch::accept_all(&self.accept_group, alone).await {
                 Ok(mut results) => return results.pop().unwrap_or(Err(StoreError::Closed)),
                 Err(error) if error.is_lock_timeout() && Instant::now() < give_up => {}
                 Err(error) => return Err(error),

@@ -204,12 +204,7 @@ async fn end_dependents(
     let ended: Vec<Ended<'_>> = dependents
         .iter()
         .zip(&ends)
-        .map(|(dependent, end)| Ended {
-            id: dependent.id,
-            lane_entries: &dependent.lane_entries,
-            end,
-            failed_with: Some(OperationId(failure.failed_by)),
-        })
+        .map(|(dependent, end)| dependent.ended(end, Some(OperationId(failure.failed_by))))
         .collect();
     sqlx::query!(
         "UPDATE operation

@@ -68,11 +68,6 @@ impl Limiter {
         self.lock().recent_call < FAST_CALL
     }
 
-    /// Whether an operation would get a permit at once.
-    pub(in crate::worker) fn has_free_permit(&self) -> bool {
-        self.permits.has_free()
-    }
-
     /// Waits for a permit, in the order of arrival.
     pub(in crate::worker) async fn acquire(&self) -> Permit<'_> {
         self.permits.acquire().await
@@ -104,24 +99,16 @@ impl Limiter {
             self.circuit_breaker.note_no_answer();
             false
         };
-        self.change(|limit, in_flight| {
-            if is_back {
-                limit.restart();
-            }
-            if let Some(sample) = sample(exchange) {
-                limit.learn(sample, in_flight);
-            }
-        });
         let mut state = self.lock();
+        if is_back {
+            state.limit.restart();
+        }
+        if let Some(sample) = sample(exchange) {
+            state.limit.learn(sample, self.permits.in_flight());
+        }
+        self.permits.set_limit(state.limit.value());
         let before = state.recent_call.saturating_mul(SMOOTHING - 1);
         state.recent_call = before.saturating_add(exchange.took) / SMOOTHING;
-    }
-
-    /// Changes the limit, and adjusts the permits to it.
-    fn change(&self, change: impl FnOnce(&mut ConcurrencyLimit, usize)) {
-        let mut state = self.lock();
-        change(&mut state.limit, self.permits.in_flight());
-        self.permits.set_limit(state.limit.value());
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
