@@ -183,8 +183,8 @@ async fn an_attempt_without_an_answer_prevents_a_cancel(pool: PgPool) {
     assert_eq!(row(&pool, &id).await, ("running".to_owned(), 1, 1));
 }
 
-/// Another session has locked a lane. The completion of the operation in the lane waits for the lock, and so does the
-/// acceptance of an operation behind it. Whichever comes first, the operation behind it becomes ready.
+/// Another session has locked a lane. An acceptance waits for the lock, and behind it the completion of the operation that
+/// is first in the lane. The completion began before the acceptance was committed, and must admit its operation.
 #[sqlx::test]
 async fn what_is_accepted_while_the_lane_is_completed_is_not_stranded(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
@@ -196,13 +196,12 @@ async fn what_is_accepted_while_the_lane_is_completed_is_not_stranded(pool: PgPo
         .execute(&mut *other)
         .await
         .unwrap();
-    let completing = gateway
-        .store
-        .complete(completion(claimed, None, Outcome::End(done())));
     let body = loan_approve("L");
-    let accepting = async {
+    let accepting = gateway.accept(&body);
+    let completing = async {
         eventually_waits_for_lock(&pool).await;
-        gateway.accept(&body).await
+        let ended = completion(claimed, None, Outcome::End(done()));
+        gateway.store.complete(ended).await
     };
     let releasing = async {
         let two_wait = "SELECT count(*) = 2 FROM pg_stat_activity
@@ -210,7 +209,7 @@ async fn what_is_accepted_while_the_lane_is_completed_is_not_stranded(pool: PgPo
         eventually_true(&pool, two_wait).await;
         other.rollback().await.unwrap();
     };
-    let (completed, id, ()) = tokio::join!(completing, accepting, releasing);
+    let (id, completed, ()) = tokio::join!(accepting, completing, releasing);
     assert!(completed.unwrap());
     let state = row(&pool, &id).await.0;
     assert!(state == "ready" || state == "running", "{state}");
