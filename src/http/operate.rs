@@ -42,7 +42,8 @@ pub(super) async fn submit_operation(
     let (tracking_id, is_replay) = match new_operation(&api, &caller, &body, caller_key.clone()) {
         Ok(new) => accept(&api, new).await?,
         Err(refused) => (
-            accepted_earlier(&api, &caller, caller_key, refused).await?,
+            // This future is large and seldom needed, so it is boxed.
+            Box::pin(accepted_earlier(&api, &caller, caller_key, refused)).await?,
             true,
         ),
     };

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use chrono::{DateTime, Utc};
 use sqlx::PgExecutor;
 use uuid::Uuid;
 
@@ -10,33 +11,54 @@ use super::{
     end::{EndColumns, ReleaseEffects},
     lanes::WINDOW_SECONDS,
     patience::WithTimeout,
+    recent_ends::RecentEnds,
+    reply::ReplyColumns,
+    track_row::Row,
 };
 use crate::{
-    domain::{End, OperationType, Outcome, Reply, State},
+    domain::{End, OperationType, Outcome, State},
     telemetry::metrics::count_alarm,
 };
 
 /// The completions whose attempts still had the lease, as pairs of operation id and attempt number.
 pub(super) type Leased = HashSet<(Uuid, i32)>;
 
-/// Writes all of these completions, or none of them if there is an error. Then notifies callers, workers and the
-/// cascade. Returns the completions whose attempts still had the lease.
-///
-/// `is_repeated`: an earlier call with these completions may have been committed, but its answer is lost. The fence makes
-/// the repetition harmless. What the earlier call has written counts as written by this call.
-pub(super) async fn complete_all(
-    pool: &Pool,
-    notifier: &CompletionNotifier,
-    batch: &[Completion],
-    is_repeated: bool,
-) -> Result<Leased, StoreError> {
-    let mut rows: Vec<&Completion> = batch.iter().collect();
-    // The order in which all transactions lock operations.
-    rows.sort_unstable_by_key(|row| row.id.0);
-    let writing = write_all(pool, &rows, is_repeated);
-    let (leased, effects) = writing.or_fail_to("complete operations").await?;
-    notify(notifier, batch, &leased, effects);
-    Ok(leased)
+/// What writing completions needs. Clones share its parts.
+#[derive(Clone)]
+pub(super) struct Group {
+    pub(super) pool: Pool,
+    pub(super) notifier: CompletionNotifier,
+    pub(super) recent_ends: RecentEnds,
+}
+
+impl Group {
+    /// Writes all of these completions, or none of them if there is an error. Then notifies callers, workers and the
+    /// cascade. Returns the completions whose attempts still had the lease.
+    ///
+    /// `is_repeated`: an earlier call with these completions may have been committed, but its answer is lost. The fence
+    /// makes the repetition harmless. What the earlier call has written counts as written by this call.
+    pub(super) async fn complete_all(
+        &self,
+        batch: &[Completion],
+        is_repeated: bool,
+    ) -> Result<Leased, StoreError> {
+        let mut rows: Vec<&Completion> = batch.iter().collect();
+        // The order in which all transactions lock operations.
+        rows.sort_unstable_by_key(|row| row.id.0);
+        let writing = write_all(&self.pool, &rows, is_repeated);
+        let written = writing.or_fail_to("complete operations").await?;
+        self.recent_ends.add(written.ended);
+        notify(&self.notifier, batch, &written.leased, written.effects);
+        Ok(written.leased)
+    }
+}
+
+/// What one statement has written.
+struct Written {
+    leased: Leased,
+    /// The rows of the operations that it has ended, as far as it is known when they ended.
+    ended: Vec<Row>,
+    effects: ReleaseEffects,
 }
 
 fn notify(
@@ -73,7 +95,7 @@ async fn write_all(
     pool: &Pool,
     rows: &[&Completion],
     is_repeated: bool,
-) -> Result<(Leased, ReleaseEffects), sqlx::Error> {
+) -> Result<Written, sqlx::Error> {
     let mut transaction = super::connect::begin(pool).await?;
     super::unfenced::take_over(&mut transaction, rows).await?;
     let written = write(&mut *transaction, rows, is_repeated).await?;
@@ -86,14 +108,14 @@ async fn write(
     executor: impl PgExecutor<'_>,
     rows: &[&Completion],
     is_repeated: bool,
-) -> Result<(Leased, ReleaseEffects), sqlx::Error> {
+) -> Result<Written, sqlx::Error> {
     let next = NextColumns::of(rows);
     let replies = ReplyColumns::of(rows);
     let ends = EndColumns::of(rows.iter().map(|row| (&row.lane_entries, end(row))));
     let written = sqlx::query!(
         r#"SELECT leased AS "leased!", COALESCE(has_ready, false) AS "has_ready!",
                   COALESCE(has_dependents, false) AS "fails_dependents!",
-                  COALESCE(has_number_conflict, false) AS "has_number_conflict!"
+                  COALESCE(has_number_conflict, false) AS "has_number_conflict!", now() AS "now!"
              FROM complete_operations($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
                                       $20, $21, $22, $23, $24, $25, $26, $27)"#,
         &rows.iter().map(|row| row.id.0).collect::<Vec<_>>(),
@@ -130,13 +152,49 @@ async fn write(
         let index = usize::try_from(number - 1).ok()?;
         Some(rows.get(index)?.fence())
     };
-    let leased = written.leased.iter().filter_map(fence).collect();
-    let effects = ReleaseEffects {
-        has_ready: written.has_ready,
-        fails_dependents: written.fails_dependents,
-        has_number_conflict: written.has_number_conflict,
+    let leased: Leased = written.leased.iter().filter_map(fence).collect();
+    let ended = if is_repeated {
+        Vec::new()
+    } else {
+        ends.into_rows(rows, &leased, written.now)
     };
-    Ok((leased, effects))
+    Ok(Written {
+        leased,
+        ended,
+        effects: ReleaseEffects {
+            has_ready: written.has_ready,
+            fails_dependents: written.fails_dependents,
+            has_number_conflict: written.has_number_conflict,
+        },
+    })
+}
+
+impl EndColumns {
+    /// The rows of the operations that have ended now, as `track` reads them.
+    fn into_rows(
+        self,
+        completions: &[&Completion],
+        leased: &Leased,
+        ended_at: DateTime<Utc>,
+    ) -> Vec<Row> {
+        let results = self.successes.into_iter().zip(self.failures);
+        let results = results.zip(self.messages).zip(self.fail_dependents);
+        completions
+            .iter()
+            .zip(results)
+            .filter(|(row, _)| row.outcome.state().is_end() && leased.contains(&row.fence()))
+            .map(|(row, (((success, failure), message), marked))| Row {
+                id: row.id.0,
+                r#type: row.operation_type.as_str().to_owned(),
+                state: row.outcome.state().as_str().to_owned(),
+                ended_at: Some(ended_at),
+                success,
+                failure,
+                message,
+                marked: Some(marked),
+            })
+            .collect()
+    }
 }
 
 fn end(row: &Completion) -> Option<&End> {
@@ -184,62 +242,6 @@ impl NextColumns {
         }
         columns
     }
-}
-
-/// Fineract's replies, as columns.
-#[derive(Default)]
-struct ReplyColumns {
-    /// Whether there is a reply at all.
-    replied: Vec<bool>,
-    statuses: Vec<Option<i16>>,
-    cached: Vec<Option<bool>>,
-    answers: Vec<Option<String>>,
-    errors: Vec<Option<String>>,
-}
-
-impl ReplyColumns {
-    fn of(rows: &[&Completion]) -> Self {
-        let mut columns = Self::default();
-        for row in rows {
-            let (answer, failure) = match &row.reply {
-                Some(Reply::Answer(answer)) => (Some(answer), None),
-                Some(Reply::Failure(failure)) => (None, Some(failure)),
-                None => (None, None),
-            };
-            let status = answer.and_then(|answer| i16::try_from(answer.status).ok());
-            columns.replied.push(row.reply.is_some());
-            columns.statuses.push(status);
-            columns.cached.push(answer.map(|answer| answer.cached));
-            columns
-                .answers
-                .push(answer.map(|answer| answer.body.clone()));
-            columns
-                .errors
-                .push(failure.map(|failure| failure.as_str().to_owned()));
-        }
-        columns
-    }
-}
-
-/// Stores the reply of an attempt alone, even if another worker has leased the operation in the meantime.
-pub(super) async fn store_reply(pool: &Pool, completion: &Completion) -> Result<(), StoreError> {
-    let columns = ReplyColumns::of(&[completion]);
-    sqlx::query!(
-        "UPDATE attempt a
-            SET answered_at = now(), status = r.status, cached = r.cached, answer = r.answer, error = r.error
-           FROM unnest($3::smallint[], $4::bool[], $5::text[], $6::text[]) AS r (status, cached, answer, error)
-          WHERE a.operation_id = $1 AND a.number = $2 AND a.answered_at IS NULL",
-        completion.id.0,
-        completion.attempt,
-        &columns.statuses as &[Option<i16>],
-        &columns.cached as &[Option<bool>],
-        &columns.answers as &[Option<String>],
-        &columns.errors as &[Option<String>],
-    )
-    .execute(pool)
-    .or_fail_to("store Fineract's reply")
-    .await
-    .map(drop)
 }
 
 /// Counts an end in the metrics. Call this function after the commit. A type that this gateway does not know is counted

@@ -20,11 +20,12 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::{
-    Completion, CompletionNotifier, Pool, Store, StoreError,
+    Completion, Pool, Store, StoreError,
     batcher::Batcher,
-    complete::{complete_all, store_reply},
+    complete::Group,
     locks::{self, Locked, TRIES},
     patience::RETRY_PAUSE,
+    reply::store_reply,
 };
 use crate::telemetry::chain;
 
@@ -40,29 +41,24 @@ pub(super) enum Tried {
 }
 
 /// Starts the task that writes completions in batches.
-pub(super) fn start(
-    pool: &Pool,
-    notifier: &CompletionNotifier,
-    tasks: &TaskTracker,
-) -> Batcher<Completion, Tried> {
-    let (pool, notifier) = (pool.clone(), notifier.clone());
+pub(super) fn start(group: &Group, tasks: &TaskTracker) -> Batcher<Completion, Tried> {
+    let group = group.clone();
     Batcher::start(tasks, "complete", move |batch| {
-        let (pool, notifier) = (pool.clone(), notifier.clone());
-        async move { complete(&pool, &notifier, batch, TRIES, false).await }
+        let group = group.clone();
+        async move { complete(&group, batch, TRIES, false).await }
     })
 }
 
 /// Writes a batch, but leaves out the completions that prevent the others from being written. While the database is
 /// unavailable, tries again until it succeeds.
 async fn complete(
-    pool: &Pool,
-    notifier: &CompletionNotifier,
+    group: &Group,
     batch: Vec<Completion>,
     tries: usize,
     mut is_repeated: bool,
 ) -> Vec<Tried> {
     let error = loop {
-        match complete_all(pool, notifier, &batch, is_repeated).await {
+        match group.complete_all(&batch, is_repeated).await {
             Ok(leased) => {
                 let completed = batch
                     .iter()
@@ -80,7 +76,7 @@ async fn complete(
         tokio::time::sleep(RETRY_PAUSE).await;
     };
     let locked = if error.is_lock_timeout() && batch.len() > 1 {
-        find_locked(pool, &batch).await
+        find_locked(&group.pool, &batch).await
     } else {
         Locked::default()
     };
@@ -93,7 +89,7 @@ async fn complete(
     let all = locked.is_empty();
     if all && error.is_lock_timeout() && batch.len() > 1 && tries > 1 {
         // No row is locked any more: the lock was released in the meantime.
-        return Box::pin(complete(pool, notifier, batch, tries - 1, is_repeated)).await;
+        return Box::pin(complete(group, batch, tries - 1, is_repeated)).await;
     }
     // If no locked row was found, Postgres refuses a row, or the lock is on rows that `locks::find` does not check.
     // Then each completion is written alone.
@@ -105,7 +101,7 @@ async fn complete(
                 row.lane_entries.lanes().iter().map(String::as_str),
             )
         },
-        |free| Box::pin(complete(pool, notifier, free, tries, is_repeated)),
+        |free| Box::pin(complete(group, free, tries, is_repeated)),
         |row| Tried::LeftOut(Box::new(row)),
     )
     .await
@@ -139,7 +135,9 @@ impl Store {
         let mut pause = RETRY_PAUSE;
         let mut reply_is_stored = left_out.reply.is_none();
         loop {
-            match self.complete_alone(&left_out, &mut reply_is_stored).await {
+            // This future is large and seldom needed, so it is boxed.
+            let completing = Box::pin(self.complete_alone(&left_out, &mut reply_is_stored));
+            match completing.await {
                 Ok(leased) => return Ok(leased),
                 Err(error) => tracing::error!(
                     error = %chain(&error),
@@ -183,7 +181,7 @@ impl Store {
         if !*reply_is_stored {
             *reply_is_stored = store_reply(&self.pool, completion).await.is_ok();
         }
-        let leased = complete_all(&self.pool, &self.notifier, alone, true).await?;
+        let leased = self.complete_group.complete_all(alone, true).await?;
         Ok(leased.contains(&completion.fence()))
     }
 }

@@ -3,13 +3,15 @@
 use uuid::Uuid;
 
 use super::lanes::LaneEntries;
-use crate::domain::{OperationId, Outcome, Reply};
+use crate::domain::{OperationId, OperationType, Outcome, Reply};
 
 /// The conclusion of an attempt.
 #[derive(Clone, Debug)]
 pub struct Completion {
     /// The operation.
     pub id: OperationId,
+    /// Its type.
+    pub operation_type: OperationType,
     /// The attempt number, which is the fence: the completion takes effect only if the operation still has this attempt
     /// number.
     pub attempt: i32,

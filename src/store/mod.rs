@@ -88,7 +88,10 @@ mod names;
 mod operators;
 mod patience;
 mod pool;
+mod recent_ends;
+mod reply;
 mod track;
+mod track_row;
 mod transaction;
 #[cfg(feature = "sabotage")]
 mod unfenced;
@@ -139,7 +142,7 @@ pub use self::{
     track::Tracked,
     transaction::{MoneyMovement, Progress},
 };
-use self::{batcher::Batcher, due::Due, unwritten::Unwritten};
+use self::{batcher::Batcher, due::Due, recent_ends::RecentEnds, unwritten::Unwritten};
 use crate::domain::OperationId;
 
 /// The queue in Postgres. Clones share their parts, so cloning is cheap.
@@ -150,11 +153,13 @@ pub struct Store {
     accepting: Batcher<NewOperation, Result<accept::Tried, StoreError>>,
     accepting_alone: Arc<Semaphore>,
     starting: Batcher<StartAttempt, Result<bool, StoreError>>,
+    complete_group: complete::Group,
     completing: Batcher<Completion, completing::Tried>,
     completing_alone: Arc<Semaphore>,
     unwritten: Unwritten,
     recording_later: mpsc::Sender<Uuid>,
-    tracking: Batcher<OperationId, Result<Option<Arc<track::Row>>, StoreError>>,
+    tracking: Batcher<OperationId, Result<Option<Arc<track_row::Row>>, StoreError>>,
+    recent_ends: RecentEnds,
     notifier: CompletionNotifier,
     /// The backlog as of the last count.
     backlog: Arc<AtomicU64>,
@@ -180,6 +185,12 @@ impl Store {
         tasks: &TaskTracker,
         fails_dependents: FailsDependents,
     ) -> Self {
+        let recent_ends = RecentEnds::default();
+        let complete_group = complete::Group {
+            pool: pool.clone(),
+            notifier: notifier.clone(),
+            recent_ends: recent_ends.clone(),
+        };
         let accept_group = accept::Group {
             pool: pool.clone(),
             notifier: notifier.clone(),
@@ -190,11 +201,13 @@ impl Store {
             accept_group,
             accepting_alone: Arc::new(Semaphore::new(ALONE)),
             starting: attempt::start(&pool, tasks),
-            completing: completing::start(&pool, &notifier, tasks),
+            completing: completing::start(&complete_group, tasks),
+            complete_group,
             completing_alone: Arc::new(Semaphore::new(ALONE)),
             unwritten: Unwritten::default(),
             recording_later: failures_read::start(&pool, tasks),
             tracking: track::start(&pool, tasks),
+            recent_ends,
             backlog: Arc::default(),
             due: Arc::default(),
             fails_dependents,

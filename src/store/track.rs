@@ -8,8 +8,9 @@ use uuid::Uuid;
 
 use super::{
     Pool, Store, StoreError, batcher::Batcher, connect, error::failed_to, names, patience,
+    track_row::Row,
 };
-use crate::domain::{OperationId, OperationType, State, TrackingId};
+use crate::domain::{OperationId, State, TrackingId};
 
 /// How long a read may take. Requests that arrive during the read wait until it has ended.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
@@ -27,24 +28,6 @@ pub struct Tracked {
     pub message: Option<String>,
     /// When the operation ended.
     pub ended_at: Option<DateTime<Utc>>,
-}
-
-/// The row of an operation.
-pub(super) struct Row {
-    id: Uuid,
-    r#type: String,
-    state: String,
-    ended_at: Option<DateTime<Utc>>,
-    success: Option<String>,
-    failure: Option<String>,
-    message: Option<String>,
-    marked: Option<bool>,
-}
-
-impl Row {
-    fn is_of(&self, operation_type: OperationType) -> bool {
-        OperationType::from_name(&self.r#type) == Some(operation_type)
-    }
 }
 
 /// Starts the task that reads in batches.
@@ -94,13 +77,17 @@ impl Store {
     /// records on the lanes that the failure was read. The caller then knows of the failure, so operations that are
     /// accepted later do not depend on it.
     pub async fn track(&self, tracking_id: TrackingId) -> Result<Option<Tracked>, StoreError> {
-        let row = self
-            .tracking
-            .submit(tracking_id.id)
-            .await
-            .unwrap_or(Err(StoreError::Closed))?
-            .filter(|row| row.is_of(tracking_id.operation_type));
-        let Some(row) = row else { return Ok(None) };
+        let row = match self.recent_ends.find(tracking_id.id) {
+            Some(row) => Some(row),
+            None => self
+                .tracking
+                .submit(tracking_id.id)
+                .await
+                .unwrap_or(Err(StoreError::Closed))?,
+        };
+        let Some(row) = row.filter(|row| row.is_of(tracking_id.operation_type)) else {
+            return Ok(None);
+        };
         if row.marked == Some(true) {
             // This future is large and seldom needed, so it is boxed. Otherwise each waiting caller would reserve
             // memory for it.

@@ -31,7 +31,12 @@ pub(super) fn start(
             return None;
         }
         let entry = operations::entry(new.operation_type)?;
-        let epoch = epoch_to_send_in(&deps, new, entry)?;
+        let epoch = epoch_to_send_in(&deps, entry)?;
+        let most = deps.settings.loan_create_per_lender;
+        let offered = match &new.checked.lender {
+            Some(lender) => Some(deps.leases.offer(lender, most)?),
+            None => None,
+        };
         // Counts as a task in progress until the operation runs or the offer is dropped.
         let room = tasks.token();
         let (deps, tasks) = (Arc::clone(&deps), tasks.clone());
@@ -42,6 +47,7 @@ pub(super) fn start(
             attempt: first_attempt(&deps, new, entry, epoch),
             run: Box::new(move |claimed, attempt| {
                 let lease = deps.leases.add(&claimed);
+                drop(offered);
                 tasks.spawn(async move {
                     operation::run(&deps, claimed, attempt, &stop).await;
                     drop(lease);
@@ -54,10 +60,9 @@ pub(super) fn start(
 }
 
 /// The epoch of Fineract's books, if an operation of this type may be sent now: nothing older is due, the circuit is
-/// closed, the books are ours, and neither the type nor a lender limits it.
-fn epoch_to_send_in(deps: &Deps, new: &NewOperation, entry: &Entry) -> Option<i32> {
+/// closed, the books are ours, and the type is blocked for no lender.
+fn epoch_to_send_in(deps: &Deps, entry: &Entry) -> Option<i32> {
     let may_send = deps.is_queue_empty.load(Ordering::Relaxed)
-        && new.checked.lender.is_none()
         && deps.circuit_breaker.admits(1) > 0
         && deps.circuit_breaker.is_closed()
         && !deps.blocked.blocks_some_of(entry.operation_type);

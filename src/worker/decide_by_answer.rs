@@ -31,7 +31,11 @@ pub(super) async fn decide_by_answer(deps: &Deps, case: Case<'_>) -> Outcome {
         | Decision::Rejected => note_accepted(deps, case.claimed),
         Decision::SameKey { .. } | Decision::Suspect { .. } | Decision::Park { .. } => {}
     }
-    follow_decision(deps, case, decision, reply).await
+    if matches!(decision, Decision::Succeeded) {
+        return succeeded_by_answer(deps, case).await;
+    }
+    // This future is large and seldom needed, so it is boxed.
+    Box::pin(follow_decision(deps, case, decision, reply)).await
 }
 
 async fn follow_decision(

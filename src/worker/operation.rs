@@ -51,7 +51,8 @@ pub(super) async fn run(
         let admission = admit(deps, &claimed, stop).await?;
         match committed {
             Some(attempt) => send_first(deps, &claimed, attempt).await,
-            None => attempt(deps, &claimed, admission).await,
+            // Boxed, because most operations of a fast Fineract are claimed on acceptance and do not need this future.
+            None => Box::pin(attempt(deps, &claimed, admission)).await,
         }
     };
     let (reply, outcome) = match attempted.await {
@@ -60,6 +61,7 @@ pub(super) async fn run(
     };
     let completion = Completion {
         id: claimed.id,
+        operation_type: claimed.operation_type,
         attempt: claimed.attempt,
         lane_entries: claimed.lane_entries.clone(),
         reply,

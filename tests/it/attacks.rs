@@ -167,6 +167,7 @@ async fn being_passed_over_for_want_of_budget_does_not_begin_trouble_anew(pool: 
         let claimed = gateway.store.claim(&limits).await.unwrap().pop().unwrap();
         let completion = Completion {
             id: claimed.id,
+            operation_type: claimed.operation_type,
             attempt: claimed.attempt,
             lane_entries: claimed.lane_entries,
             reply: None,

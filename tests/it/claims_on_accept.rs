@@ -14,7 +14,10 @@ use tokio::sync::mpsc::{UnboundedReceiver, error::TryRecvError, unbounded_channe
 use crate::support::{
     TestGateway,
     database::{eventually_true, eventually_waits_for_lock},
-    fixtures::{FUTURE, PAST, client, client_create, done, expiring, loan_approve, loan_create},
+    eventually::eventually,
+    fixtures::{
+        FUTURE, PAST, client, client_create, done, expiring, loan, loan_approve, loan_create,
+    },
     operators::{Operator, uuid},
     system::System,
 };
@@ -69,6 +72,7 @@ async fn row(pool: &PgPool, id: &str) -> (String, i32, i64) {
 fn completion(claimed: Claimed, reply: Option<Reply>, outcome: Outcome) -> Completion {
     Completion {
         id: claimed.id,
+        operation_type: claimed.operation_type,
         attempt: claimed.attempt,
         lane_entries: claimed.lane_entries,
         reply,
@@ -242,5 +246,32 @@ async fn a_running_gateway_commits_the_first_attempt_with_the_acceptance(pool: P
             .iter()
             .all(|entry| entry["action"] == json!("CREATE"))
     );
+    assert!(gateway.shut_down().await);
+}
+
+/// Two loans of a lender are created at a time, so a loan is claimed with its acceptance if its lender has room. Neither the
+/// operation nor its payload was changed since they were inserted together.
+#[sqlx::test]
+async fn a_loan_is_claimed_with_its_acceptance(pool: PgPool) {
+    let system = System::start(&pool).await;
+    let gateway = system.gateway().await;
+    gateway.succeeds("CLIENT_CREATE", client("C")).await;
+    let matching = json!({"method": "POST", "path": "/loans"});
+    let slow = json!({"match": matching, "fault": "slow", "times": 99, "delay_ms": 200});
+    system.fault(slow).await;
+    let mut number = 0;
+    eventually("a loan is claimed with its acceptance", async || {
+        number += 1;
+        let loan = loan(&format!("L-{number}"), "C");
+        gateway.send("LOAN_CREATE", loan).await;
+        sqlx::query_scalar::<_, bool>(
+            "SELECT EXISTS (SELECT FROM operation o JOIN payload p ON p.operation_id = o.id
+              WHERE o.lender IS NOT NULL AND o.state = 'running' AND o.xmin = p.xmin)",
+        )
+        .fetch_one(&pool)
+        .await
+        .unwrap()
+    })
+    .await;
     assert!(gateway.shut_down().await);
 }

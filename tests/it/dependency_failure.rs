@@ -50,6 +50,7 @@ async fn what_runs_already_does_not_fall_when_a_clock_steps_back(pool: PgPool) {
     assert_eq!(states(&pool).await, ["failed", "running", "failed"]);
     let completion = Completion {
         id: claimed.id,
+        operation_type: claimed.operation_type,
         attempt: claimed.attempt,
         lane_entries: claimed.lane_entries,
         reply: None,
@@ -203,6 +204,7 @@ async fn an_attempt_that_lost_its_claim_ends_nothing_beside_the_one_that_has_it(
     let complete = |claimed: &Claimed, outcome| {
         let completion = Completion {
             id: claimed.id,
+            operation_type: claimed.operation_type,
             attempt: claimed.attempt,
             lane_entries: claimed.lane_entries.clone(),
             reply: None,

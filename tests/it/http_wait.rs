@@ -7,7 +7,10 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use crate::support::{Answer, TestGateway, fixtures::client_create};
+use crate::support::{
+    Answer, TestGateway,
+    fixtures::{client_create, done},
+};
 
 #[sqlx::test]
 async fn an_answer_is_held_until_the_operation_ends(pool: PgPool) {
@@ -115,4 +118,34 @@ async fn a_held_poll_is_answered_when_its_time_is_up_or_the_gateway_shuts_down(p
     let unknown = "/fineract/track/CLIENT_CREATE|406362bf-f3da-4bc6-a506-d67e0878b7b6";
     let answer = Answer::of(gateway.get(unknown).header("Prefer", "wait=60")).await;
     assert_eq!(answer.status, StatusCode::NOT_FOUND);
+}
+
+/// The gateway that has committed an end answers from its memory, as every other gateway answers from the database.
+#[sqlx::test]
+async fn an_end_of_this_process_is_answered_without_the_database(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    let other = TestGateway::start(pool.clone()).await;
+    let refused = End::Failed {
+        body: Some(r#"{"httpStatusCode":"403"}"#.to_owned()),
+        message: "It is not allowed.".to_owned(),
+        code: "refused".to_owned(),
+        fails_dependents: false,
+    };
+    for (number, end) in [done(), refused].into_iter().enumerate() {
+        let id = gateway.accept(&client_create(&format!("C-{number}"))).await;
+        gateway.end_next(end).await;
+        let read = other.track(&id).await;
+        assert_ne!(read["status"], "processing");
+        let mut transaction = pool.begin().await.unwrap();
+        sqlx::query!("LOCK TABLE result IN ACCESS EXCLUSIVE MODE")
+            .execute(&mut *transaction)
+            .await
+            .unwrap();
+        assert_eq!(gateway.track(&id).await, read);
+        let of_another_type = id.replace("CLIENT_CREATE", "CLIENT_UPDATE");
+        let path = format!("/fineract/track/{}", of_another_type.replace('|', "%7C"));
+        let answer = Answer::of(gateway.get(&path)).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND);
+        transaction.rollback().await.unwrap();
+    }
 }

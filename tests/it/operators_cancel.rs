@@ -139,6 +139,7 @@ async fn of_a_cancel_and_a_claim_exactly_one_wins(pool: PgPool) {
         for claimed in claimed {
             let completion = Completion {
                 id: claimed.id,
+                operation_type: claimed.operation_type,
                 attempt: claimed.attempt,
                 lane_entries: claimed.lane_entries,
                 reply: None,

@@ -65,7 +65,8 @@ impl Store {
         let tried = self.accepting.submit(operation).await;
         let accepted = match tried.unwrap_or(Err(StoreError::Closed))? {
             Tried::Done(accepted) => accepted,
-            Tried::LeftOut(operation) => self.accept_alone(&operation).await?,
+            // This future is large and seldom needed, so it is boxed.
+            Tried::LeftOut(operation) => Box::pin(self.accept_alone(&operation)).await?,
         };
         metrics::histogram!("gateway_accept_seconds").record(started.elapsed());
         if accepted == Accepted::New {

@@ -24,6 +24,7 @@ async fn a_number_that_another_lane_has_is_recorded(pool: PgPool) {
         };
         let completion = Completion {
             id: claimed.id,
+            operation_type: claimed.operation_type,
             attempt: claimed.attempt,
             lane_entries: claimed.lane_entries,
             reply: None,

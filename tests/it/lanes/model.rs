@@ -188,6 +188,7 @@ impl Model {
             .store
             .complete(Completion {
                 id: claimed.id,
+                operation_type: claimed.operation_type,
                 attempt: claimed.attempt,
                 lane_entries: claimed.lane_entries,
                 reply: None,

@@ -209,6 +209,7 @@ impl TestGateway {
             .expect("an operation becomes due");
         let completion = Completion {
             id: claimed.id,
+            operation_type: claimed.operation_type,
             attempt: claimed.attempt,
             lane_entries: claimed.lane_entries,
             reply: None,
