@@ -10,7 +10,7 @@ use crate::{
     config::{Config, NamedSecret},
     domain::decision::Patience,
     fineract::{Fineract, Permits, SetupError},
-    http::{self, ApiState, Balances, Budgets, Bulk, BulkClients, Tokens},
+    http::{self, ApiState, Balances, Budgets, Bulk, BulkClients, Streams, Tokens},
     operations::{self, Deployment},
     store::{self, CompletionNotifier, DatabaseProblem, Store, StoreError},
     telemetry::{self, chain},
@@ -112,6 +112,7 @@ pub async fn start(config: &Config) -> Result<Gateway, StartError> {
     let deployment = Arc::new(deployment(config));
     let circuit_breaker = CircuitBreaker::default();
     gateway.run_in_background(telemetry::metrics::run_upkeep());
+    gateway.run_in_background(store.clone().run_events(config.database.events_kept_for));
     let mut state = api_state(
         config,
         &store,
@@ -122,6 +123,7 @@ pub async fn start(config: &Config) -> Result<Gateway, StartError> {
     if let Some(fineract) = &fineract {
         state.lacks_read_audit = fineract.lacks_read_audit();
     }
+    let settings = settings(config);
     let runner = fineract
         .clone()
         .filter(|_| config.role.works_queue())
@@ -130,7 +132,7 @@ pub async fn start(config: &Config) -> Result<Gateway, StartError> {
                 store.clone(),
                 fineract,
                 deployment,
-                settings(config),
+                settings,
                 circuit_breaker,
             )
         });
@@ -283,6 +285,7 @@ fn api_state(
         budgets: Budgets::default(),
         currency: config.http.currency.clone(),
         bulk: Bulk::off(),
+        streams: Streams::default(),
         base_paths: config.http.base_paths.clone(),
         max_waiting: u64::try_from(config.http.admission_max_waiting).unwrap_or(u64::MAX),
         fineract: circuit_breaker.health(),
