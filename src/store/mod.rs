@@ -128,7 +128,9 @@ pub use self::{
     completion_notifier::{CompletionNotifier, Waiter},
     connect::{connect, migrate, require_migrated},
     error::StoreError,
-    events::{Event, EventOperation, EventOwner, EventPage, EventType, Events, Minute, Reader},
+    events::{
+        Event, EventOperation, EventOwner, EventPage, EventType, Events, Minute, NewEvents, Reader,
+    },
     examine::DatabaseProblem,
     hold_all::{
         CountOnHold, Covered, HoldAll, HoldFilter, OnHold, Released, hold_all, keep_on_hold,

@@ -92,8 +92,9 @@ async fn read_patiently(
         let its_own = async {
             let owner = owner.to_string();
             // If the reader was too slow, the event may be among those that it has missed.
-            while let Some(events) = reader.next().await {
-                if events.iter().any(|event| event.owner == owner) {
+            while let Some(new) = reader.next().await {
+                let may_have_missed = new.events.is_empty();
+                if may_have_missed || new.events.iter().any(|event| event.owner == owner) {
                     break;
                 }
             }

@@ -156,7 +156,7 @@ impl Telling {
         match self.store.events_of_all(self.position, CHUNK).await {
             Ok(Events::Page(page)) => {
                 self.has_caught_up = !page.has_more;
-                Ok(self.tell(&page.events))
+                Ok(self.tell(&page.events, page.next))
             }
             Ok(Events::Deleted { .. }) => Err("the next events are deleted"),
             Err(_) => Err("the database cannot be reached"),
@@ -164,19 +164,19 @@ impl Telling {
     }
 
     async fn wait(&mut self) -> Result<Vec<Message>, &'static str> {
-        match self.reader.next().await {
-            Some(events) => Ok(self.tell(&events)),
-            None => Err("too slow"),
+        let new = self.reader.next().await.ok_or("too slow")?;
+        if new.after > self.position {
+            self.has_caught_up = false;
+            return Ok(Vec::new());
         }
+        Ok(self.tell(&new.events, new.next))
     }
 
-    /// Tells those of the events that were not told yet.
-    fn tell(&mut self, events: &[Event]) -> Vec<Message> {
+    /// Tells those of the events that were not told yet. `next`: the cursor after them.
+    fn tell(&mut self, events: &[Event], next: i64) -> Vec<Message> {
         let new = events.iter().filter(|event| event.number > self.position);
         let messages = new.map(message).collect();
-        if let Some(last) = events.last() {
-            self.position = self.position.max(last.number);
-        }
+        self.position = self.position.max(next);
         messages
     }
 
