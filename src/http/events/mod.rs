@@ -4,6 +4,7 @@
 mod data;
 mod owner;
 mod stream;
+mod streams;
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,8 +16,8 @@ use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout_at};
 
-pub use self::stream::Streams;
 pub(super) use self::stream::stream_events;
+pub use self::streams::Streams;
 use self::{data::EventBody, owner::Owner};
 use super::{api_error::ApiError, state::ApiState};
 use crate::store::{EventOwner, EventPage, Events};

@@ -12,7 +12,7 @@ use axum::{
 };
 use futures_util::{Stream, StreamExt as _, stream};
 use serde::{Deserialize, Serialize};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 use super::data::timestamp;
@@ -22,9 +22,6 @@ use crate::{
     store::{Event, EventType, Events, Reader, Store, TrackingName},
 };
 
-/// How many streams one process serves.
-const MOST_STREAMS: usize = 200;
-
 /// How many events are read together until the stream has caught up.
 const CHUNK: i64 = 200;
 
@@ -33,16 +30,6 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// The number of the last event that the reader has got (the specification of Server-Sent Events).
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-
-/// The streams that the process may still open.
-#[derive(Clone, Debug)]
-pub struct Streams(Arc<Semaphore>);
-
-impl Default for Streams {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(MOST_STREAMS)))
-    }
-}
 
 /// The parameters of the stream.
 #[derive(Debug, Deserialize)]
@@ -83,8 +70,7 @@ pub(in crate::http) async fn stream_events(
 ) -> Result<impl IntoResponse, ApiError> {
     let Query(query) = query.or(Err(ApiError::InvalidStreamQuery))?;
     let cursor = cursor(&query, &headers)?;
-    let permit = Arc::clone(&api.streams.0).try_acquire_owned();
-    let permit = permit.or(Err(ApiError::TooManyStreams))?;
+    let permit = api.streams.open().ok_or(ApiError::TooManyStreams)?;
     let reader = api.store.read_new_events();
     let position = match cursor {
         Some(cursor) => cursor,
@@ -153,6 +139,8 @@ impl Telling {
 
     /// Reads what was numbered before the reader got anything. `Err`: why the stream ends.
     async fn catch_up(&mut self) -> Result<Vec<Message>, &'static str> {
+        // What a reader has missed while this stream read older events does not matter.
+        self.reader = self.store.read_new_events();
         match self.store.events_of_all(self.position, CHUNK).await {
             Ok(Events::Page(page)) => {
                 self.has_caught_up = !page.has_more;
