@@ -148,7 +148,7 @@ pub use self::{
     track::Tracked,
     transaction::{MoneyMovement, Progress},
 };
-use self::{batcher::Batcher, due::Due, events::Tail, unwritten::Unwritten};
+use self::{batcher::Batcher, due::Due, events::Readers, unwritten::Unwritten};
 use crate::domain::OperationId;
 
 /// The queue in Postgres. Clones share their parts, so cloning is cheap.
@@ -165,7 +165,7 @@ pub struct Store {
     recording_later: mpsc::Sender<Uuid>,
     tracking: Batcher<OperationId, Result<Option<Arc<track::Row>>, StoreError>>,
     notifier: CompletionNotifier,
-    events: Tail,
+    events: Readers,
     /// The backlog as of the last count.
     backlog: Arc<AtomicU64>,
     due: Arc<Due>,
@@ -205,7 +205,7 @@ impl Store {
             unwritten: Unwritten::default(),
             recording_later: failures_read::start(&pool, tasks),
             tracking: track::start(&pool, tasks),
-            events: Tail::default(),
+            events: Readers::default(),
             backlog: Arc::default(),
             due: Arc::default(),
             fails_dependents,
