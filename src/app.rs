@@ -10,7 +10,7 @@ use crate::{
     config::{Config, NamedSecret},
     domain::decision::Patience,
     fineract::{Fineract, Permits, SetupError},
-    http::{self, ApiState, Balances, Budgets, Bulk, BulkClients, Tokens},
+    http::{self, ApiState, Balances, Budgets, Bulk, BulkClients, Streams, Tokens},
     operations::{self, Deployment},
     store::{self, CompletionNotifier, DatabaseProblem, Store, StoreError},
     telemetry::{self, chain},
@@ -102,16 +102,13 @@ pub async fn start(config: &Config) -> Result<Gateway, StartError> {
         notice: notice(config),
     };
     let notifier = CompletionNotifier::start(&pool, &gateway.writers, &gateway.ending);
-    let store = Store::start(
-        pool,
-        notifier,
-        &gateway.writers,
-        operations::fails_dependents_unsent,
-    );
+    let fails_dependents = operations::fails_dependents_unsent;
+    let store = Store::start(pool, notifier, &gateway.writers, fails_dependents);
     warn_at_start(config, &store).await;
     let deployment = Arc::new(deployment(config));
     let circuit_breaker = CircuitBreaker::default();
     gateway.run_in_background(telemetry::metrics::run_upkeep());
+    gateway.run_in_background(store.clone().run_events(config.database.events_kept_for));
     let mut state = api_state(
         config,
         &store,
@@ -283,6 +280,7 @@ fn api_state(
         budgets: Budgets::default(),
         currency: config.http.currency.clone(),
         bulk: Bulk::off(),
+        streams: Streams::default(),
         base_paths: config.http.base_paths.clone(),
         max_waiting: u64::try_from(config.http.admission_max_waiting).unwrap_or(u64::MAX),
         fineract: circuit_breaker.health(),

@@ -35,6 +35,30 @@ pub(super) enum ApiError {
         "The query must contain state=parked or state=on_hold, and may contain limit (1 to 1000) and cursor; with state=on_hold also type, lender, lane, accepted_after, accepted_before and sent."
     )]
     InvalidQuery,
+    /// The query of the event feed has an unknown parameter or a wrong value.
+    #[error("The query may contain after (a cursor), limit (1 to 500) and wait (0 to 50 seconds).")]
+    InvalidEventQuery,
+    /// The cursor of the operators' stream of events is not a number, or the query has an unknown parameter.
+    #[error(
+        "Last-Event-ID and after must be the number of an event; the query may contain nothing else."
+    )]
+    InvalidStreamQuery,
+    /// Events after the cursor have been deleted because of their age.
+    #[error(
+        "Events after this cursor have been deleted because of their age; the oldest events follow the cursor {oldest}."
+    )]
+    EventsDeleted {
+        /// The cursor before the oldest events.
+        oldest: i64,
+    },
+    /// The process has too many streams of events.
+    #[error("This gateway serves too many streams of events; poll, or try again later.")]
+    TooManyStreams,
+    /// The headers of the bulk client are wrong.
+    #[error(
+        "X-Internal-Token, or the four headers of a bulk client, must belong to one known caller."
+    )]
+    UnknownEventOwner,
     /// The token is missing or unknown.
     #[error("X-Internal-Token is missing or not known.")]
     Unauthorized,
@@ -113,21 +137,24 @@ impl ApiError {
             | Self::UnreadableBody(_)
             | Self::InvalidIdempotencyKey
             | Self::MalformedTrackingId
-            | Self::InvalidQuery => StatusCode::BAD_REQUEST,
-            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            | Self::InvalidQuery
+            | Self::InvalidEventQuery
+            | Self::InvalidStreamQuery => StatusCode::BAD_REQUEST,
+            Self::Unauthorized | Self::UnknownEventOwner => StatusCode::UNAUTHORIZED,
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::UnknownTrackingId | Self::UnknownLane | Self::UnknownRoute => {
                 StatusCode::NOT_FOUND
             }
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Unfit(_) => StatusCode::CONFLICT,
+            Self::EventsDeleted { .. } => StatusCode::GONE,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotJson | Self::EncodedBody => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Invalid(_) | Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Overloaded => StatusCode::TOO_MANY_REQUESTS,
             Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable(_) | Self::TooManyStreams => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -138,8 +165,12 @@ impl ApiError {
             Self::UnreadableBody(_) => "unreadable_body",
             Self::InvalidIdempotencyKey => "invalid_idempotency_key",
             Self::MalformedTrackingId => "malformed_tracking_id",
-            Self::InvalidQuery => "invalid_query",
-            Self::Unauthorized => "unauthorized",
+            Self::InvalidQuery | Self::InvalidEventQuery | Self::InvalidStreamQuery => {
+                "invalid_query"
+            }
+            Self::EventsDeleted { .. } => "events_deleted",
+            Self::TooManyStreams => "too_many_streams",
+            Self::Unauthorized | Self::UnknownEventOwner => "unauthorized",
             Self::Forbidden => "forbidden",
             Self::UnknownTrackingId => "unknown_tracking_id",
             Self::UnknownLane => "unknown_lane",
@@ -166,7 +197,10 @@ impl IntoResponse for ApiError {
             let (line, column) = (error.line(), error.column());
             report.detail = format!("{self} It breaks at line {line}, column {column}.");
         }
-        if matches!(self, Self::Unauthorized) {
+        if let Self::EventsDeleted { oldest } = self {
+            report.oldest = Some(oldest);
+        }
+        if matches!(self, Self::Unauthorized | Self::UnknownEventOwner) {
             report.challenge = Some("ApiKey header=\"X-Internal-Token\"");
         }
         if let Self::Invalid(problems) = self {
@@ -207,6 +241,8 @@ mod tests {
             (ApiError::UnknownTrackingId, 404, "unknown_tracking_id"),
             (ApiError::UnknownRoute, 404, "unknown_route"),
             (ApiError::MethodNotAllowed, 405, "method_not_allowed"),
+            (ApiError::EventsDeleted { oldest: 1 }, 410, "events_deleted"),
+            (ApiError::TooManyStreams, 503, "too_many_streams"),
             (ApiError::BodyTooSlow, 408, "body_too_slow"),
             (Unfit::Running.into(), 409, "operation_running"),
             (Unfit::UnderWay.into(), 409, "operation_under_way"),

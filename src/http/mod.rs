@@ -10,6 +10,7 @@ mod body_limits;
 mod bulk;
 mod envelope;
 mod error;
+mod events;
 mod health;
 mod idempotency_key;
 mod json_body;
@@ -48,6 +49,7 @@ use tower_http::{
 use self::api_error::{ApiError, catch_panics};
 pub use self::{
     bulk::{Balances, Bulk, BulkClients},
+    events::Streams,
     state::ApiState,
     tokens::Tokens,
     track::{EndedBody, TrackBody},
@@ -87,6 +89,7 @@ fn with_callers_routes(
     api: &Arc<ApiState>,
 ) -> Router<Arc<ApiState>> {
     let mut bare = probes
+        .route("/events", get(events::tell_events))
         .route("/fineract/operate", post(operate::submit_operation))
         .route(
             "/fineract/track/{tracking_id}",
@@ -103,7 +106,7 @@ fn with_callers_routes(
 }
 
 /// The operators' routes: method, path and handler. Each route requires a token with the `ops` scope.
-fn operators_table() -> [(Method, &'static str, MethodRouter<Arc<ApiState>>); 13] {
+fn operators_table() -> [(Method, &'static str, MethodRouter<Arc<ApiState>>); 14] {
     use operators as o;
     const GET: Method = Method::GET;
     const POST: Method = Method::POST;
@@ -115,6 +118,7 @@ fn operators_table() -> [(Method, &'static str, MethodRouter<Arc<ApiState>>); 13
             "/fineract/lanes/{lane}/number",
             post(o::confirm_number),
         ),
+        (GET, "/fineract/events", get(events::stream_events)),
         (GET, "/fineract/hold", get(o::show_hold)),
         (POST, "/fineract/hold/release", post(o::release_on_hold)),
         (POST, "/fineract/hold/end", post(o::end_hold)),

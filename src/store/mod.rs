@@ -21,6 +21,9 @@
 //! | `cascade/` | `run_cascade`, `fail_some_dependents` |
 //! | `claim` | `claim`, `renew`, `record_begun`, `rekeyed_before`, `same_reference` |
 //! | `completing` | `complete`, `oldest_unwritten_answer`, `report_unwritten_answers`, `completions_left_out` |
+//! | `events/` | `run_events`, `last_event`, `events_of`, `events_of_all` |
+//! | `events/minutes` | `minutes` |
+//! | `events/tail` | `read_new_events` |
 //! | `expiry` | `run_expiry`, `end_expired` |
 //! | `hold_all/` | `active_hold`, `is_on_hold`, `count_on_hold`, `end_hold` |
 //! | `hold_all/release` | `on_hold`, `release_on_hold` |
@@ -51,6 +54,7 @@
 //! | `claimed`, `due` | the limits and the result of a claim; where a claim begins to search for due operations |
 //! | `batcher`, `locks` | group commits; leaving locked rows out of a batch |
 //! | `completion_notifier` | waking callers and workers of this process, and of other processes by `NOTIFY` |
+//! | `event_notifier` | its part that wakes the sequencer and the readers of events |
 //! | `connect`, `examine`, `pool/`, `patience` | connecting, checking the database, the connections, time limits |
 //! | `error`, `names`, `body_digest` | errors; conversion of the names in the tables; digests of request bodies |
 //! | `claims`, `unfenced` | only for the lab: measuring the cost of claims; a gateway without the fence |
@@ -76,6 +80,8 @@ mod connect;
 mod due;
 mod end;
 mod error;
+mod event_notifier;
+mod events;
 mod examine;
 mod expiry;
 mod failures_read;
@@ -125,6 +131,9 @@ pub use self::{
     completion_notifier::{CompletionNotifier, Waiter},
     connect::{connect, migrate, require_migrated},
     error::StoreError,
+    events::{
+        Event, EventOperation, EventOwner, EventPage, EventType, Events, Minute, NewEvents, Reader,
+    },
     examine::DatabaseProblem,
     hold_all::{
         CountOnHold, Covered, HoldAll, HoldFilter, OnHold, Released, hold_all, keep_on_hold,
@@ -142,7 +151,9 @@ pub use self::{
     track::Tracked,
     transaction::{MoneyMovement, Progress},
 };
-use self::{batcher::Batcher, due::Due, recent_ends::RecentEnds, unwritten::Unwritten};
+use self::{
+    batcher::Batcher, due::Due, events::Readers, recent_ends::RecentEnds, unwritten::Unwritten,
+};
 use crate::domain::OperationId;
 
 /// The queue in Postgres. Clones share their parts, so cloning is cheap.
@@ -161,6 +172,7 @@ pub struct Store {
     tracking: Batcher<OperationId, Result<Option<Arc<track_row::Row>>, StoreError>>,
     recent_ends: RecentEnds,
     notifier: CompletionNotifier,
+    events: Readers,
     /// The backlog as of the last count.
     backlog: Arc<AtomicU64>,
     due: Arc<Due>,
@@ -208,6 +220,7 @@ impl Store {
             recording_later: failures_read::start(&pool, tasks),
             tracking: track::start(&pool, tasks),
             recent_ends,
+            events: Readers::default(),
             backlog: Arc::default(),
             due: Arc::default(),
             fails_dependents,
