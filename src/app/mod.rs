@@ -111,6 +111,7 @@ pub async fn start(config: &Config) -> Result<Gateway, StartError> {
     let deployment = Arc::new(deployment(config));
     let circuit_breaker = CircuitBreaker::default();
     gateway.run_in_background(telemetry::metrics::run_upkeep());
+    gateway.run_in_background(store.clone().run_events(config.database.events_kept_for));
     let mut state = api_state(
         config,
         &store,
@@ -121,6 +122,7 @@ pub async fn start(config: &Config) -> Result<Gateway, StartError> {
     if let Some(fineract) = &fineract {
         state.lacks_read_audit = fineract.lacks_read_audit();
     }
+    let settings = settings(config);
     let runner = fineract
         .clone()
         .filter(|_| config.role.works_queue())
@@ -129,7 +131,7 @@ pub async fn start(config: &Config) -> Result<Gateway, StartError> {
                 store.clone(),
                 fineract,
                 deployment,
-                settings(config),
+                settings,
                 circuit_breaker,
             )
         });

@@ -15,10 +15,9 @@ use reqwest::{Certificate, Url, header::HeaderName};
 use secrecy::SecretString;
 
 pub use self::credentials::{BulkClient, NamedSecret};
+use self::reader::Reader;
 pub use self::reader::{ConfigProblem, ConfigProblems};
 pub use self::values::{LogFormat, Role};
-
-use self::reader::Reader;
 
 /// How much longer a lease must be than the longest call to Fineract. In this time the gateway completes the operation.
 const LEASE_MARGIN: Duration = Duration::from_secs(1);
@@ -73,6 +72,8 @@ pub struct Http {
 pub struct Database {
     /// `DATABASE_URL`: the address of Postgres, directly or through a pooler in session mode.
     pub url: SecretString,
+    /// `EVENTS_KEEP_DAYS`: how long it keeps events (30).
+    pub events_kept_for: Duration,
 }
 
 /// The Fineract against which operations run.
@@ -128,8 +129,7 @@ pub struct Operations {
     /// `FINERACT_PAYMENT_TYPE`: the payment type with which a UTR is stored as `receiptNumber`; without one, the UTR
     /// is stored in a note (unset).
     pub payment_type: Option<String>,
-    /// `LENDERS`: the allowed values of `lenderConfig`, each with the name of its product (the nine values of
-    /// document 001, which are also the names of their products).
+    /// `LENDERS`: the allowed values of `lenderConfig`, each with the name of its product (those of document 001).
     pub lenders: Vec<(String, String)>,
 }
 
@@ -221,8 +221,11 @@ impl Http {
 
 impl Database {
     fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        let url = values::database_url(reader, "DATABASE_URL")?;
-        Some(Self { url })
+        let events_kept_for = reader.days("EVENTS_KEEP_DAYS", 30, 1);
+        values::database_url(reader, "DATABASE_URL").map(|url| Self {
+            url,
+            events_kept_for,
+        })
     }
 }
 
@@ -272,9 +275,7 @@ impl Worker {
             lease: reader.seconds("WORKER_LEASE_SECONDS", 50, any.clone()),
             shutdown_grace: reader.seconds("SHUTDOWN_GRACE_SECONDS", 30, 0..=LONGEST_SECONDS),
             stuck_after: reader.seconds("FINERACT_STUCK_AFTER_SECONDS", 300, any.clone()),
-            keys_kept_for: Duration::from_hours(
-                24 * reader.number("FINERACT_KEYS_KEPT_DAYS", 30_u64, 3..=36_500),
-            ),
+            keys_kept_for: reader.days("FINERACT_KEYS_KEPT_DAYS", 30, 3),
             park_after: reader.seconds("RETRY_PARK_AFTER_SECONDS", 86_400, any),
         }
     }

@@ -155,6 +155,11 @@ impl<'a> Reader<'a> {
         Duration::from_secs(self.number(variable, default, range))
     }
 
+    /// The value as a number of days, at least `smallest`.
+    pub(super) fn days(&mut self, variable: &'static str, default: u64, smallest: u64) -> Duration {
+        Duration::from_hours(24 * self.number(variable, default, smallest..=36_500))
+    }
+
     /// The value, which must be one of the words in `choices`.
     pub(super) fn choice<T: Copy>(
         &mut self,

@@ -29,6 +29,8 @@ pub(super) struct ErrorReport {
     pub(super) detail: String,
     /// The problems of the body. Only a 422 has problems.
     pub(super) problems: Vec<Problem>,
+    /// The cursor before the oldest events. Only a 410 has one.
+    pub(super) oldest: Option<i64>,
     /// After how many seconds another try may succeed.
     pub(super) retry_after: Option<u16>,
     /// How the caller has to authenticate (`WWW-Authenticate`). Each 401 has a challenge.
@@ -45,6 +47,7 @@ impl ErrorReport {
             code,
             detail: error.to_string(),
             problems: Vec::new(),
+            oldest: None,
             retry_after: match status {
                 StatusCode::TOO_MANY_REQUESTS => Some(10),
                 StatusCode::SERVICE_UNAVAILABLE => Some(5),

@@ -10,6 +10,7 @@ mod body_limits;
 mod bulk;
 mod envelope;
 mod error;
+mod events;
 mod health;
 mod idempotency_key;
 mod json_body;
@@ -51,6 +52,7 @@ use self::{
 };
 pub use self::{
     bulk::{Balances, Bulk, BulkClients},
+    events::Streams,
     operators::run_repairs,
     state::ApiState,
     tokens::Tokens,
@@ -91,6 +93,7 @@ fn with_callers_routes(
     api: &Arc<ApiState>,
 ) -> Router<Arc<ApiState>> {
     let mut bare = probes
+        .route("/events", get(events::tell_events))
         .route("/fineract/operate", post(operate::submit_operation))
         .route(
             "/fineract/track/{tracking_id}",

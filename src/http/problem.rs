@@ -17,6 +17,9 @@ struct ProblemBody<'a> {
     request_id: &'a str,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: Vec<ProblemItem<'a>>,
+    /// The cursor before the oldest events.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    oldest: Option<i64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -41,6 +44,7 @@ impl<'a> ProblemBody<'a> {
             code: report.code,
             request_id,
             errors: errors.collect(),
+            oldest: report.oldest,
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Wakes callers that wait for the end of an operation, and workers that wait for work. Within this process, this
-//! happens in memory; in other processes, by `NOTIFY`.
+//! Wakes callers that wait for the end of an operation, workers that wait for work, and readers that wait for events.
+//! Within this process, this happens in memory; in other processes, by `NOTIFY`.
 
 use std::{
     collections::HashMap,
@@ -18,6 +18,7 @@ use uuid::Uuid;
 use super::{
     Pool, StoreError,
     error::failed_to,
+    event_notifier::EventNotifier,
     patience::{self, RETRY_PAUSE},
 };
 use crate::{domain::OperationId, telemetry::chain};
@@ -27,6 +28,8 @@ use crate::{domain::OperationId, telemetry::chain};
 const ENDED: &str = "operation_ended";
 /// The channel for new work. The text of a notification is the id of the process that sends it.
 const READY: &str = "operation_ready";
+/// The channel for numbered events. The text of a notification is the last number.
+const NUMBERED: &str = "event_numbered";
 /// The largest number of ids in one notification. The text of a `NOTIFY` must be shorter than 8,000 bytes.
 const IDS_A_NOTIFICATION: usize = 240;
 /// The largest number of ends that wait to be sent to the other gateways. Further ends are not sent. The callers of the
@@ -52,6 +55,8 @@ pub struct CompletionNotifier {
     work: Arc<Notify>,
     fails_dependents: Arc<Notify>,
     work_to_send: Arc<Notify>,
+    /// What concerns events.
+    pub(super) events: EventNotifier,
     process: Uuid,
     ended_to_send: mpsc::Sender<OperationId>,
 }
@@ -98,6 +103,7 @@ impl CompletionNotifier {
             work: Arc::default(),
             fails_dependents: Arc::default(),
             work_to_send: Arc::default(),
+            events: EventNotifier::default(),
             process: Uuid::new_v4(),
             ended_to_send,
         };
@@ -134,8 +140,9 @@ impl CompletionNotifier {
         self.fails_dependents.notified().await;
     }
 
-    /// Wakes the callers that wait for the end of these operations. Call this method after the commit.
+    /// Wakes the callers that wait for the end of these operations, and the sequencer. Call this method after the commit.
     pub(super) fn notify_ended(&self, ids: impl IntoIterator<Item = OperationId>) {
+        self.events.notify_new();
         for id in ids {
             self.wake(id);
             if self.ended_to_send.try_send(id).is_err() {
@@ -174,6 +181,10 @@ impl CompletionNotifier {
             if Uuid::try_parse(notification.payload()) != Ok(self.process) {
                 self.work.notify_one();
             }
+        } else if notification.channel() == NUMBERED {
+            if let Ok(last) = notification.payload().parse() {
+                self.events.raise(last);
+            }
         } else {
             let (ids, _) = notification.payload().as_bytes().as_chunks::<32>();
             ids.iter()
@@ -185,7 +196,7 @@ impl CompletionNotifier {
     async fn listen_once(&self, pool: &Pool) -> Result<(), sqlx::Error> {
         let listening = async {
             let mut listener = PgListener::connect_with(&pool.single_connection()).await?;
-            listener.listen_all([ENDED, READY]).await?;
+            listener.listen_all([ENDED, READY, NUMBERED]).await?;
             Ok(listener)
         };
         let mut listener = patience::within(MAX_SILENCE, listening).await?;
@@ -231,6 +242,7 @@ async fn send(
         let sent = tokio::select! {
             () = stop.cancelled() => return,
             () = notifier.work_to_send.notified() => pg_notify(&pool, READY, &process).await,
+            last = notifier.events.to_send() => pg_notify(&pool, NUMBERED, &last.to_string()).await,
             count = ended.recv_many(&mut ids, IDS_A_NOTIFICATION) => {
                 let payload: String = ids.drain(..).map(|id| id.0.simple().to_string()).collect();
                 let sent = pg_notify(&pool, ENDED, &payload).await;

@@ -21,6 +21,9 @@
 //! | `cascade/` | `run_cascade`, `fail_some_dependents` |
 //! | `claim` | `claim`, `renew`, `record_begun`, `rekeyed_before`, `same_reference` |
 //! | `completing` | `complete`, `oldest_unwritten_answer`, `report_unwritten_answers`, `completions_left_out` |
+//! | `events/` | `run_events`, `last_event`, `events_of`, `events_of_all` |
+//! | `events/minutes` | `minutes` |
+//! | `events/tail` | `read_new_events` |
 //! | `expiry` | `run_expiry`, `end_expired` |
 //! | `gateway_processes` | `write_heartbeat`, `remove_heartbeat`, `running_gateways` |
 //! | `hold_all/` | `active_hold`, `is_on_hold`, `count_on_hold`, `end_hold` |
@@ -56,6 +59,7 @@
 //! | `claimed`, `due` | the limits and the result of a claim; where a claim begins to search for due operations |
 //! | `batcher`, `locks` | group commits; leaving locked rows out of a batch |
 //! | `completion_notifier` | waking callers and workers of this process, and of other processes by `NOTIFY` |
+//! | `event_notifier` | its part that wakes the sequencer and the readers of events |
 //! | `connect`, `examine`, `pool/`, `patience` | connecting, checking the database, the connections, time limits |
 //! | `error`, `names`, `body_digest` | errors; conversion of the names in the tables; digests of request bodies |
 //! | `claims`, `unfenced` | only for the lab: measuring the cost of claims; a gateway without the fence |
@@ -81,6 +85,8 @@ mod connect;
 mod due;
 mod end;
 mod error;
+mod event_notifier;
+mod events;
 mod examine;
 mod expiry;
 mod failures_read;
@@ -128,6 +134,7 @@ pub use self::{
     completion_notifier::{CompletionNotifier, Waiter},
     connect::{connect, migrate, require_migrated},
     error::StoreError,
+    events::{Event, EventOperation, EventOwner, EventPage, EventType, Events, Minute, Reader},
     examine::DatabaseProblem,
     gateway_processes::{GatewayProcess, RunningGateway},
     hold_all::{CountOnHold, Covered, HoldAll, HoldFilter, Released, hold_all, keep_on_hold},
@@ -148,7 +155,7 @@ pub use self::{
     track::Tracked,
     transaction::{MoneyMovement, Progress},
 };
-use self::{batcher::Batcher, due::Due, operators::Action, unwritten::Unwritten};
+use self::{batcher::Batcher, due::Due, events::Tail, operators::Action, unwritten::Unwritten};
 use crate::domain::OperationId;
 
 /// The queue in Postgres. Clones share their parts, so cloning is cheap.
@@ -165,6 +172,7 @@ pub struct Store {
     recording_later: mpsc::Sender<Uuid>,
     tracking: Batcher<OperationId, Result<Option<Arc<track::Row>>, StoreError>>,
     notifier: CompletionNotifier,
+    events: Tail,
     /// The backlog as of the last count.
     backlog: Arc<AtomicU64>,
     due: Arc<Due>,
@@ -204,6 +212,7 @@ impl Store {
             unwritten: Unwritten::default(),
             recording_later: failures_read::start(&pool, tasks),
             tracking: track::start(&pool, tasks),
+            events: Tail::default(),
             backlog: Arc::default(),
             due: Arc::default(),
             fails_dependents,

@@ -19,6 +19,7 @@ mod crowd;
 mod dead_connections;
 mod dependency_failure;
 mod early_answers;
+mod events;
 mod expiry;
 mod failover;
 mod fake_fineract;

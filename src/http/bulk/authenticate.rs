@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     extract::FromRequestParts,
-    http::{HeaderName, request::Parts},
+    http::{HeaderMap, HeaderName, request::Parts},
 };
 use tracing::Span;
 
@@ -27,18 +27,15 @@ impl FromRequestParts<Arc<ApiState>> for BulkClient {
         parts: &mut Parts,
         api: &Arc<ApiState>,
     ) -> Result<Self, Self::Rejection> {
-        let values = HEADERS.map(|name| {
-            parts
-                .headers
-                .get(name)
-                .map_or(&b""[..], |value| value.as_bytes())
-        });
-        let client = api
-            .bulk
-            .clients
-            .client(values)
-            .ok_or(BulkError::UnknownClient)?;
-        Span::current().record("caller", &*client.0);
-        Ok(client)
+        let name = client_name(api, &parts.headers).ok_or(BulkError::UnknownClient)?;
+        Ok(Self(name))
     }
+}
+
+/// The name of the client to whom the four headers belong.
+pub(in crate::http) fn client_name(api: &ApiState, headers: &HeaderMap) -> Option<Arc<str>> {
+    let values = HEADERS.map(|name| headers.get(name).map_or(&b""[..], |value| value.as_bytes()));
+    let BulkClient(name) = api.bulk.clients.client(values)?;
+    Span::current().record("caller", &*name);
+    Some(name)
 }

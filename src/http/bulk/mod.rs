@@ -25,12 +25,16 @@ mod spreadsheet;
 mod state;
 mod status;
 mod upload;
+mod whole_batch;
 
 use std::sync::Arc;
 
 use axum::{Router, middleware::from_fn, routing::post};
 
-pub(super) use self::authenticate::CLIENT_SECRET;
+pub(super) use self::{
+    authenticate::{CLIENT_SECRET, client_name},
+    whole_batch::WholeBatch,
+};
 pub use self::{balances::Balances, clients::BulkClients, state::Bulk};
 use super::{
     api_error::{ApiError, catch_panics},

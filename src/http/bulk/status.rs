@@ -14,10 +14,11 @@ use serde_json::value::RawValue;
 use super::{
     balances::{AccountDetails, Balances},
     clients::BulkClient,
-    envelope::{Envelope, Summary, batch_status, progress_percentage, timestamp},
+    envelope::Envelope,
     error::BulkError,
     request::{Request, Whole},
-    schedule::{GlobalConfig, read_batch},
+    schedule::read_batch,
+    whole_batch::WholeBatch,
 };
 use crate::{
     domain::{OperationId, RetryEligible},
@@ -48,22 +49,10 @@ struct Filters {
 
 #[derive(Debug, Serialize)]
 struct StatusBody {
-    reference_id: String,
-    batch_id: String,
-    batch_status: &'static str,
-    summary: Summary,
-    metadata: Metadata,
+    #[serde(flatten)]
+    batch: WholeBatch,
     pagination: Pagination,
     records: Vec<RecordBody>,
-}
-
-#[derive(Debug, Serialize)]
-struct Metadata {
-    file_name: Option<String>,
-    submitted_at: String,
-    last_updated_at: String,
-    progress_percentage: i64,
-    global_config: GlobalConfig,
 }
 
 #[derive(Debug, Serialize)]
@@ -231,22 +220,10 @@ impl StatusBody {
         details: Option<&HashMap<OperationId, AccountDetails>>,
     ) -> Self {
         let total_pages = page.matching.div_ceil(query.limit as usize);
-        let config = batch.global_config.as_ref();
-        let config = config.and_then(|config| serde_json::from_str(config.get()).ok());
-        let batch_status = batch_status(page.summary, page.has_changed(batch));
+        let batch = WholeBatch::of(batch, &page);
         let records = page.records.into_iter();
         Self {
-            reference_id: batch.reference_id.clone(),
-            batch_id: batch.id.to_string(),
-            batch_status,
-            summary: page.summary.into(),
-            metadata: Metadata {
-                file_name: batch.file_name.clone(),
-                submitted_at: timestamp(batch.accepted_at),
-                last_updated_at: timestamp(page.changed_at),
-                progress_percentage: progress_percentage(page.summary),
-                global_config: config.unwrap_or_default(),
-            },
+            batch,
             pagination: Pagination {
                 page: query.page,
                 limit: query.limit,

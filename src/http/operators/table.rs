@@ -8,7 +8,7 @@ use axum::{
 };
 
 use super::{self as o, OpsScope};
-use crate::http::state::ApiState;
+use crate::http::{events::stream_events, state::ApiState};
 
 /// A route: its method, its path, the scope that it needs, and its handler.
 pub(in crate::http) type Route = (Method, &'static str, OpsScope, MethodRouter<Arc<ApiState>>);
@@ -39,6 +39,7 @@ pub(in crate::http) fn operators_table() -> Vec<Route> {
         (GET, "/fineract/audit", READ, get(o::show_audit)),
         (GET, "/fineract/books", READ, get(o::show_books)),
         (POST, "/fineract/books/epochs", ACT, post(o::confirm_books)),
+        (GET, "/fineract/events", READ, get(stream_events)),
         (GET, "/fineract/hold", READ, get(o::show_hold)),
         (POST, "/fineract/hold/release", ACT, post(o::release_on_hold)),
         (POST, "/fineract/hold/end", ACT, post(o::end_hold)),

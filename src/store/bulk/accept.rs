@@ -114,6 +114,11 @@ impl Store {
         insert_rows(&mut transaction, batch)
             .or_fail_to(ACTION)
             .await?;
+        if operations.is_empty() {
+            write_event(&mut transaction, batch)
+                .or_fail_to(ACTION)
+                .await?;
+        }
         if let Err(error) = transaction.commit().or_fail_to(ACTION).await
             && !is_accepted(&self.pool, &transaction_id, &operations).await?
         {
@@ -205,6 +210,17 @@ async fn insert_rows(connection: &mut PgConnection, batch: &NewBatch) -> Result<
         &refused(batch, |row| row.expires_at) as &[Option<DateTime<Utc>>],
         &refused(batch, |row| Some(row.code.to_owned())) as &[Option<String>],
         &refused(batch, |row| Some(row.message.clone())) as &[Option<String>],
+    )
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+/// Writes the event of a batch whose rows were all refused: it has ended already, and no operation of it ever ends.
+async fn write_event(connection: &mut PgConnection, batch: &NewBatch) -> Result<(), sqlx::Error> {
+    sqlx::query!(
+        "INSERT INTO new_event (type, batch_id) VALUES ('batch.failed', $1)",
+        batch.id
     )
     .execute(connection)
     .await

@@ -27,7 +27,7 @@ use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
 use fineract_gateway::tls::http_client;
 use fineract_gateway::{
     domain::{End, FineractHealth, OperationType, Outcome},
-    http::{self, ApiState, Budgets, Bulk, BulkClients, Tokens},
+    http::{self, ApiState, Budgets, Bulk, BulkClients, Streams, Tokens},
     operations::Deployment,
     store::{ClaimLimits, Completion, CompletionNotifier, Pool, Store},
 };
@@ -52,6 +52,8 @@ pub(crate) const TOKEN: &str = "los-secret";
 pub(crate) const OPS_TOKEN: &str = "admin-secret";
 /// The API key of `lender`.
 pub(crate) const API_KEY: &str = "lender-key";
+/// How long a gateway of a test keeps events.
+pub(crate) const KEEP_EVENTS: Duration = Duration::from_hours(720);
 /// The gateway answers every request within this time, even if its database fails.
 pub(crate) const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
 
@@ -97,6 +99,8 @@ impl TestGateway {
             &tasks,
             fineract_gateway::operations::fails_dependents_unsent,
         );
+        let events = store.clone().run_events(KEEP_EVENTS);
+        tasks.spawn(stop.clone().run_until_cancelled_owned(events));
         let secret = |name: &str, secret: &str| (name.to_owned(), SecretString::from(secret));
         let mut state = ApiState {
             has_callers: true,
@@ -122,6 +126,7 @@ impl TestGateway {
             budgets: Budgets::default(),
             currency: "INR".to_owned(),
             bulk: Bulk::new(BulkClients::new(&crate::bulk::clients()), 10_000, None),
+            streams: Streams::default(),
             base_paths: vec!["/api".to_owned(), "/api/v1".to_owned()],
             max_waiting: 1_000,
             fineract: fineract_seen,

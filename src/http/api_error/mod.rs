@@ -9,8 +9,8 @@ use axum::{
 };
 use tower_http::catch_panic::CatchPanicLayer;
 
-use super::error::ErrorReport;
 use crate::{
+    http::error::ErrorReport,
     operations::Problem,
     store::{ActionError, ListError, RepairError, StoreError, Unfit},
 };
@@ -33,6 +33,30 @@ pub(super) enum ApiError {
     /// The query of a list has unknown parameters or wrong values.
     #[error("The query is not valid; errors lists all problems.")]
     InvalidQuery(Vec<Problem>),
+    /// The query of the event feed has an unknown parameter or a wrong value.
+    #[error("The query may contain after (a cursor), limit (1 to 500) and wait (0 to 50 seconds).")]
+    InvalidEventQuery,
+    /// The cursor of the operators' stream of events is not a number, or the query has an unknown parameter.
+    #[error(
+        "Last-Event-ID and after must be the number of an event; the query may contain nothing else."
+    )]
+    InvalidStreamQuery,
+    /// Events after the cursor have been deleted because of their age.
+    #[error(
+        "Events after this cursor have been deleted because of their age; the oldest events follow the cursor {oldest}."
+    )]
+    EventsDeleted {
+        /// The cursor before the oldest events.
+        oldest: i64,
+    },
+    /// The process has too many streams of events.
+    #[error("This gateway serves too many streams of events; poll, or try again later.")]
+    TooManyStreams,
+    /// The headers of the bulk client are wrong.
+    #[error(
+        "X-Internal-Token, or the four headers of a bulk client, must belong to one known caller."
+    )]
+    UnknownEventOwner,
     /// The token is missing or unknown.
     #[error("X-Internal-Token is missing or not known.")]
     Unauthorized,
@@ -148,8 +172,10 @@ impl ApiError {
             | Self::UnreadableBody(_)
             | Self::InvalidIdempotencyKey
             | Self::MalformedTrackingId
+            | Self::InvalidEventQuery
+            | Self::InvalidStreamQuery
             | Self::InvalidQuery(_) => StatusCode::BAD_REQUEST,
-            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Unauthorized | Self::UnknownEventOwner => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::UnknownTrackingId
             | Self::UnknownLane
@@ -157,13 +183,14 @@ impl ApiError {
             | Self::UnknownRoute => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Unfit(_) | Self::TooManyMatch(_) => StatusCode::CONFLICT,
+            Self::EventsDeleted { .. } => StatusCode::GONE,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotJson | Self::EncodedBody => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Invalid(_) | Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Overloaded => StatusCode::TOO_MANY_REQUESTS,
             Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable(_) | Self::TooManyStreams => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -174,8 +201,12 @@ impl ApiError {
             Self::UnreadableBody(_) => "unreadable_body",
             Self::InvalidIdempotencyKey => "invalid_idempotency_key",
             Self::MalformedTrackingId => "malformed_tracking_id",
-            Self::InvalidQuery(_) => "invalid_query",
-            Self::Unauthorized => "unauthorized",
+            Self::InvalidQuery(_) | Self::InvalidEventQuery | Self::InvalidStreamQuery => {
+                "invalid_query"
+            }
+            Self::EventsDeleted { .. } => "events_deleted",
+            Self::TooManyStreams => "too_many_streams",
+            Self::Unauthorized | Self::UnknownEventOwner => "unauthorized",
             Self::Forbidden(_) => "forbidden",
             Self::UnknownTrackingId => "unknown_tracking_id",
             Self::UnknownLane => "unknown_lane",
@@ -204,7 +235,10 @@ impl IntoResponse for ApiError {
             let (line, column) = (error.line(), error.column());
             report.detail = format!("{self} It breaks at line {line}, column {column}.");
         }
-        if matches!(self, Self::Unauthorized) {
+        if let Self::EventsDeleted { oldest } = self {
+            report.oldest = Some(oldest);
+        }
+        if matches!(self, Self::Unauthorized | Self::UnknownEventOwner) {
             report.challenge = Some("ApiKey header=\"X-Internal-Token\"");
         }
         if let Self::Invalid(problems) | Self::InvalidQuery(problems) = self {
@@ -224,59 +258,4 @@ pub(super) fn catch_panics() -> CatchPanicLayer<PanicToResponse> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Codes are part of the API: changing a line here breaks callers.
-    #[test]
-    fn statuses_and_codes_are_stable() {
-        let broken = serde_json::from_str::<()>("").unwrap_err();
-        for (error, status, code) in [
-            (ApiError::BrokenJson(broken), 400, "broken_json"),
-            (
-                ApiError::InvalidIdempotencyKey,
-                400,
-                "invalid_idempotency_key",
-            ),
-            (ApiError::MalformedTrackingId, 400, "malformed_tracking_id"),
-            (ApiError::InvalidQuery(Vec::new()), 400, "invalid_query"),
-            (ApiError::Unauthorized, 401, "unauthorized"),
-            (ApiError::Forbidden("ops"), 403, "forbidden"),
-            (ApiError::UnknownTrackingId, 404, "unknown_tracking_id"),
-            (ApiError::UnknownRoute, 404, "unknown_route"),
-            (ApiError::UnknownRepair, 404, "unknown_repair"),
-            (ApiError::TooManyMatch(String::new()), 409, "too_many_match"),
-            (Unfit::NotOnHold.into(), 409, "operation_not_on_hold"),
-            (ApiError::MethodNotAllowed, 405, "method_not_allowed"),
-            (ApiError::BodyTooSlow, 408, "body_too_slow"),
-            (Unfit::Running.into(), 409, "operation_running"),
-            (Unfit::UnderWay.into(), 409, "operation_under_way"),
-            (Unfit::Sent.into(), 409, "operation_sent"),
-            (Unfit::Ended.into(), 409, "operation_ended"),
-            (Unfit::Parked.into(), 409, "operation_parked"),
-            (Unfit::NotParked.into(), 409, "operation_not_parked"),
-            (Unfit::Expired.into(), 409, "operation_expired"),
-            (Unfit::OtherEpoch.into(), 409, "other_epoch"),
-            (ApiError::UnknownLane, 404, "unknown_lane"),
-            (Unfit::NoHold.into(), 409, "no_hold"),
-            (ApiError::BodyTooLarge, 413, "body_too_large"),
-            (ApiError::NotJson, 415, "not_json"),
-            (ApiError::EncodedBody, 415, "encoded_body"),
-            (ApiError::Invalid(Vec::new()), 422, "invalid_request"),
-            (
-                ApiError::IdempotencyKeyReused,
-                422,
-                "idempotency_key_reused",
-            ),
-            (ApiError::Overloaded, 429, "too_much_waiting"),
-            (ApiError::Panicked, 500, "internal_error"),
-            (
-                ApiError::Unavailable(StoreError::Closed),
-                503,
-                "database_unavailable",
-            ),
-        ] {
-            assert_eq!((error.status().as_u16(), error.code()), (status, code));
-        }
-    }
-}
+mod tests;

@@ -1,0 +1,109 @@
+//! `GET /events`: what happened to the caller's own operations and batches, and `GET /fineract/events`: what happened to
+//! all of them, as a stream for operators.
+
+mod data;
+mod owner;
+mod stream;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Json,
+    extract::{Query, State, rejection::QueryRejection},
+};
+use futures_util::future::try_join_all;
+use serde::{Deserialize, Serialize};
+use tokio::time::{Instant, timeout_at};
+
+pub use self::stream::Streams;
+pub(super) use self::stream::stream_events;
+use self::{data::EventBody, owner::Owner};
+use super::{api_error::ApiError, state::ApiState};
+use crate::store::{EventOwner, EventPage, Events};
+
+const DEFAULT_LIMIT: u16 = 100;
+const LARGEST_LIMIT: u16 = 500;
+
+/// The longest wait. Proxies commonly time out after 60 s.
+const LONGEST_WAIT_SECONDS: u64 = 50;
+
+/// The parameters of the feed.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FeedQuery {
+    after: Option<i64>,
+    limit: Option<u16>,
+    wait: Option<u64>,
+}
+
+/// Events, in the order of their numbers.
+#[derive(Debug, Serialize)]
+pub(super) struct FeedBody {
+    events: Vec<EventBody>,
+    /// The `after` of the next request.
+    next: i64,
+    /// Whether there are more events already.
+    has_more: bool,
+}
+
+/// Tells the caller's events after a cursor. With `wait`, waits for the first one if there is none.
+pub(super) async fn tell_events(
+    Owner(owner): Owner,
+    State(api): State<Arc<ApiState>>,
+    query: Result<Query<FeedQuery>, QueryRejection>,
+) -> Result<Json<FeedBody>, ApiError> {
+    let Query(query) = query.or(Err(ApiError::InvalidEventQuery))?;
+    let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
+    let wait = query.wait.unwrap_or_default();
+    if !(1..=LARGEST_LIMIT).contains(&limit)
+        || wait > LONGEST_WAIT_SECONDS
+        || query.after.is_some_and(i64::is_negative)
+    {
+        return Err(ApiError::InvalidEventQuery);
+    }
+    let page = read_patiently(&api, &owner, &query, i64::from(limit), wait).await?;
+    let bodies = page.events.iter();
+    let bodies = bodies.map(|event| EventBody::read(&api, &owner, event));
+    Ok(Json(FeedBody {
+        events: try_join_all(bodies).await?,
+        next: page.next,
+        has_more: page.has_more,
+    }))
+}
+
+/// Reads the owner's events. If there are none, waits until there is one, the time has passed or the process shuts down.
+async fn read_patiently(
+    api: &ApiState,
+    owner: &EventOwner,
+    query: &FeedQuery,
+    limit: i64,
+    wait: u64,
+) -> Result<EventPage, ApiError> {
+    let deadline = Instant::now() + Duration::from_secs(wait);
+    let mut reader = api.store.read_new_events();
+    loop {
+        let page = match api.store.events_of(owner, query.after, limit).await? {
+            Events::Page(page) => page,
+            Events::Deleted { oldest } => return Err(ApiError::EventsDeleted { oldest }),
+        };
+        if !page.events.is_empty() {
+            return Ok(page);
+        }
+        let its_own = async {
+            let owner = owner.to_string();
+            // If the reader was too slow, the event may be among those that it has missed.
+            while let Some(events) = reader.next().await {
+                if events.iter().any(|event| event.owner == owner) {
+                    break;
+                }
+            }
+        };
+        let is_over = tokio::select! {
+            waited = timeout_at(deadline, its_own) => waited.is_err(),
+            () = api.draining.cancelled() => true,
+        };
+        if is_over {
+            return Ok(page);
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! `GET /fineract/events`: the events of all owners as Server-Sent Events, for operators.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use axum::{
+    extract::{self, Query, rejection::QueryRejection},
+    http::{HeaderMap, HeaderName},
+    response::{
+        IntoResponse,
+        sse::{Event as Message, KeepAlive, Sse},
+    },
+};
+use futures_util::{Stream, StreamExt as _, stream};
+use serde::{Deserialize, Serialize};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+
+use super::data::timestamp;
+use crate::{
+    domain::State,
+    http::{api_error::ApiError, operators::Ops, state::ApiState},
+    store::{Event, EventType, Events, Reader, Store, TrackingName},
+};
+
+/// How many streams one process serves.
+const MOST_STREAMS: usize = 200;
+
+/// How many events are read together until the stream has caught up.
+const CHUNK: i64 = 200;
+
+/// The time without an event after which the stream contains a comment, so that a broken connection is noticed.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// The number of the last event that the reader has got (the specification of Server-Sent Events).
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// The streams that the process may still open.
+#[derive(Clone, Debug)]
+pub struct Streams(Arc<Semaphore>);
+
+impl Default for Streams {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(MOST_STREAMS)))
+    }
+}
+
+/// The parameters of the stream.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct StreamQuery {
+    after: Option<i64>,
+}
+
+/// An event as operators see it: ids only.
+#[derive(Debug, Serialize)]
+struct MessageBody<'a> {
+    number: i64,
+    r#type: EventType,
+    timestamp: String,
+    tracking_id: Option<&'a TrackingName>,
+    lane: Option<&'a str>,
+    state: Option<&'static str>,
+    batch_id: Option<String>,
+}
+
+/// A stream that has told every event up to `position`.
+struct Telling {
+    store: Store,
+    reader: Reader,
+    position: i64,
+    has_caught_up: bool,
+    has_ended: bool,
+    draining: CancellationToken,
+    _permit: OwnedSemaphorePermit,
+}
+
+/// Streams events as they are numbered, after `Last-Event-ID` or `after`; without both, from now on.
+pub(in crate::http) async fn stream_events(
+    _: Ops,
+    extract::State(api): extract::State<Arc<ApiState>>,
+    query: Result<Query<StreamQuery>, QueryRejection>,
+    headers: HeaderMap,
+) -> Result<impl IntoResponse, ApiError> {
+    let Query(query) = query.or(Err(ApiError::InvalidStreamQuery))?;
+    let cursor = cursor(&query, &headers)?;
+    let permit = Arc::clone(&api.streams.0).try_acquire_owned();
+    let permit = permit.or(Err(ApiError::TooManyStreams))?;
+    let reader = api.store.read_new_events();
+    let position = match cursor {
+        Some(cursor) => cursor,
+        None => api.store.last_event().await?,
+    };
+    if let Events::Deleted { oldest } = api.store.events_of_all(position, 1).await? {
+        return Err(ApiError::EventsDeleted { oldest });
+    }
+    let telling = Telling {
+        store: api.store.clone(),
+        reader,
+        position,
+        has_caught_up: false,
+        has_ended: false,
+        draining: api.draining.clone(),
+        _permit: permit,
+    };
+    let heartbeat = KeepAlive::new().interval(HEARTBEAT).text("still here");
+    Ok(Sse::new(telling.into_stream()).keep_alive(heartbeat))
+}
+
+/// The cursor that the reader gives. A browser that reconnects gives `Last-Event-ID` besides the `after` of its page.
+fn cursor(query: &StreamQuery, headers: &HeaderMap) -> Result<Option<i64>, ApiError> {
+    let last = headers.get(LAST_EVENT_ID).map(|value| {
+        let text = value.to_str().ok()?;
+        text.parse().ok()
+    });
+    let cursor = match last {
+        Some(last) => Some(last.ok_or(ApiError::InvalidStreamQuery)?),
+        None => query.after,
+    };
+    if cursor.is_some_and(i64::is_negative) {
+        return Err(ApiError::InvalidStreamQuery);
+    }
+    Ok(cursor)
+}
+
+impl Telling {
+    fn into_stream(self) -> impl Stream<Item = Result<Message, Infallible>> {
+        stream::unfold(self, async |mut telling| {
+            let messages = telling.next().await?;
+            Some((stream::iter(messages.into_iter().map(Ok)), telling))
+        })
+        .flatten()
+    }
+
+    /// The next messages; `None` at the end of the stream.
+    async fn next(&mut self) -> Option<Vec<Message>> {
+        if self.has_ended {
+            return None;
+        }
+        let draining = self.draining.clone();
+        let read = draining.run_until_cancelled(async {
+            if self.has_caught_up {
+                self.wait().await
+            } else {
+                self.catch_up().await
+            }
+        });
+        match read.await {
+            Some(Ok(messages)) => Some(messages),
+            Some(Err(why)) => Some(self.end(why)),
+            None => Some(self.end("the gateway shuts down")),
+        }
+    }
+
+    /// Reads what was numbered before the reader got anything. `Err`: why the stream ends.
+    async fn catch_up(&mut self) -> Result<Vec<Message>, &'static str> {
+        match self.store.events_of_all(self.position, CHUNK).await {
+            Ok(Events::Page(page)) => {
+                self.has_caught_up = !page.has_more;
+                Ok(self.tell(&page.events))
+            }
+            Ok(Events::Deleted { .. }) => Err("the next events are deleted"),
+            Err(_) => Err("the database cannot be reached"),
+        }
+    }
+
+    async fn wait(&mut self) -> Result<Vec<Message>, &'static str> {
+        match self.reader.next().await {
+            Some(events) => Ok(self.tell(&events)),
+            None => Err("too slow"),
+        }
+    }
+
+    /// Tells those of the events that were not told yet.
+    fn tell(&mut self, events: &[Event]) -> Vec<Message> {
+        let new = events.iter().filter(|event| event.number > self.position);
+        let messages = new.map(message).collect();
+        if let Some(last) = events.last() {
+            self.position = self.position.max(last.number);
+        }
+        messages
+    }
+
+    /// Ends the stream. The reader connects again, and goes on after the last event that it has got.
+    fn end(&mut self, why: &str) -> Vec<Message> {
+        self.has_ended = true;
+        vec![Message::default().comment(why)]
+    }
+}
+
+fn message(event: &Event) -> Message {
+    let body = MessageBody {
+        number: event.number,
+        r#type: event.event_type,
+        timestamp: timestamp(event),
+        tracking_id: event.operation.as_ref().map(|operation| &operation.name),
+        lane: event
+            .operation
+            .as_ref()
+            .map(|operation| operation.lane.as_str()),
+        state: event.event_type.state().map(State::as_str),
+        batch_id: event.batch_id.map(|id| id.to_string()),
+    };
+    // The body consists of texts and numbers, which always serialize.
+    let data = serde_json::to_string(&body).unwrap_or_default();
+    Message::default().id(event.number.to_string()).data(data)
+}
