@@ -143,19 +143,17 @@ pub async fn start(config: &Config) -> Result<Gateway, StartError> {
         gateway.run(http::run_repairs(state.clone(), gateway.stopping.clone()));
     }
     let runner = runner.map(Arc::new);
+    let (process, stop) = (heartbeat::identity(config), gateway.stopping.clone());
     gateway.run(heartbeat::beat(
         store.clone(),
-        heartbeat::identity(config),
+        process,
         runner.clone(),
-        gateway.stopping.clone(),
+        stop,
     ));
     let serving = http::serve(listener, state, gateway.stopping.clone());
     gateway.run(serving);
     if let Some(runner) = runner {
-        gateway.run_in_background(runner.reads().0.watch_audit_permission());
-        gateway.run(worker::run(runner, gateway.stopping.clone()));
-        gateway.run(store.clone().run_cascade(gateway.stopping.clone()));
-        gateway.run(store.run_expiry(gateway.stopping.clone()));
+        gateway.run_worker(runner, store);
     }
     Ok(gateway)
 }
@@ -199,6 +197,14 @@ impl Gateway {
             part.await;
             drop(stops_the_gateway);
         });
+    }
+
+    /// Runs the worker, and the tasks that end operations without sending them.
+    fn run_worker(&self, runner: Arc<Deps>, store: Store) {
+        self.run_in_background(runner.reads().0.watch_audit_permission());
+        self.run(worker::run(runner, self.stopping.clone()));
+        self.run(store.clone().run_cascade(self.stopping.clone()));
+        self.run(store.run_expiry(self.stopping.clone()));
     }
 
     /// Runs a task until the end of the shutdown; nothing waits for the task.
