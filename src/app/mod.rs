@@ -13,7 +13,8 @@ use self::parts::{api_state, bulk, deployment, notice, settings};
 use crate::{
     config::Config,
     fineract::{Fineract, Permits, SetupError},
-    http, operations,
+    http::{self, ApiState},
+    operations,
     store::{self, CompletionNotifier, DatabaseProblem, Store, StoreError},
     telemetry::{self, chain},
     worker::{self, CircuitBreaker, Deps},
@@ -125,13 +126,13 @@ pub async fn start(config: &Config) -> Result<Gateway, StartError> {
         .clone()
         .filter(|_| config.role.works_queue())
         .map(|fineract| {
-            Deps::new(
+            Arc::new(Deps::new(
                 store.clone(),
                 fineract,
                 deployment,
                 settings(config),
                 circuit_breaker,
-            )
+            ))
         });
     let reads = match &runner {
         Some(runner) => Some(runner.reads()),
@@ -139,19 +140,10 @@ pub async fn start(config: &Config) -> Result<Gateway, StartError> {
     };
     if config.role.serves_api() {
         state.bulk = bulk(config, reads);
-        gateway.run_in_background(store.clone().watch_backlog());
-        gateway.run(http::run_repairs(state.clone(), gateway.stopping.clone()));
+        gateway.run_for_callers(&store, &state);
     }
-    let runner = runner.map(Arc::new);
-    let (process, stop) = (heartbeat::identity(config), gateway.stopping.clone());
-    gateway.run(heartbeat::beat(
-        store.clone(),
-        process,
-        runner.clone(),
-        stop,
-    ));
-    let serving = http::serve(listener, state, gateway.stopping.clone());
-    gateway.run(serving);
+    gateway.run_heartbeat(config, &store, runner.clone());
+    gateway.run(http::serve(listener, state, gateway.stopping.clone()));
     if let Some(runner) = runner {
         gateway.run_worker(runner, store);
     }
@@ -197,6 +189,19 @@ impl Gateway {
             part.await;
             drop(stops_the_gateway);
         });
+    }
+
+    /// Runs what a process that serves callers does beside answering them.
+    fn run_for_callers(&self, store: &Store, state: &ApiState) {
+        self.run_in_background(store.clone().watch_backlog());
+        self.run(http::run_repairs(state.clone(), self.stopping.clone()));
+    }
+
+    /// Writes until the shutdown that this gateway runs.
+    fn run_heartbeat(&self, config: &Config, store: &Store, worker: Option<Arc<Deps>>) {
+        let process = heartbeat::identity(config);
+        let stop = self.stopping.clone();
+        self.run(heartbeat::beat(store.clone(), process, worker, stop));
     }
 
     /// Runs the worker, and the tasks that end operations without sending them.
