@@ -131,6 +131,15 @@ async fn the_audit_says_who_did_what_from_where_and_why(pool: PgPool) {
         audit("after=2099-01-01T00:00:00Z").await["actions"],
         json!([])
     );
+    let request = operator.request(Method::GET, "/../audit?action=cancel");
+    let file = Answer::of(request.header("Accept", "text/csv")).await;
+    let lines: Vec<_> = file.text.lines().collect();
+    assert!(
+        lines[0].starts_with("id,at,operator,action,"),
+        "{}",
+        file.text
+    );
+    assert_eq!(lines.len(), 2, "{}", file.text);
     for query in ["limit=0", "operation=x", "after=today", "page=1"] {
         let answer = operator.get(&format!("/audit?{query}")).await;
         assert_eq!(
