@@ -1,7 +1,5 @@
 //! Lists as CSV (`Accept: text/csv`). The file is streamed, so a large one needs no memory.
 
-use std::sync::Arc;
-
 use axum::{
     body::{Body, Bytes},
     http::{
@@ -14,15 +12,12 @@ use futures_util::stream;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{
-    http::{api_error::ApiError, state::ApiState},
-    store::{ListError, ListPage, ListRequest},
-};
+use crate::http::api_error::ApiError;
 
 /// How many rows a file has at most.
 const MOST_ROWS: usize = 100_000;
 /// How many rows are read together.
-const PAGE: usize = 1_000;
+pub(super) const PAGE: usize = 1_000;
 
 /// Whether the caller asks for CSV.
 pub(super) fn wants_csv(headers: &HeaderMap) -> bool {
@@ -36,56 +31,38 @@ pub(super) fn wants_csv(headers: &HeaderMap) -> bool {
     })
 }
 
-/// A list of operations as CSV, at most 100,000 rows. An error after the first rows breaks the connection, so that the
-/// caller notices that the file is not whole.
-pub(super) async fn operations_csv(
-    api: Arc<ApiState>,
-    mut request: ListRequest,
-) -> Result<Response, ApiError> {
-    request.limit = PAGE;
-    let first = api.store.list(&request).await?;
-    let start = Progress {
-        api,
-        request,
-        page: Some(first),
-        rows: 0,
-    };
-    let parts = stream::try_unfold(start, Progress::next);
+/// A list as CSV, at most 100,000 rows. `fetch` reads the page after a cursor, or the first page. An error after the
+/// first page breaks the connection, so that the caller notices that the file is not whole.
+pub(super) async fn csv_file<R, C, F, P>(name: &str, mut fetch: F) -> Result<Response, ApiError>
+where
+    R: Serialize + Send + 'static,
+    C: Send + 'static,
+    F: FnMut(Option<C>) -> P + Send + 'static,
+    P: Future<Output = Result<(Vec<R>, Option<C>), ApiError>> + Send,
+{
+    let first = fetch(None).await?;
+    let start = (fetch, Some(first), 0);
+    let parts = stream::try_unfold(start, async |(mut fetch, page, written)| {
+        let Some((mut rows, next)): Option<(Vec<R>, Option<C>)> = page else {
+            return Ok::<_, ApiError>(None);
+        };
+        rows.truncate(MOST_ROWS - written);
+        let part = render(&rows, written == 0);
+        let written = written + rows.len();
+        let page = match next {
+            Some(cursor) if written < MOST_ROWS => Some(fetch(Some(cursor)).await?),
+            _ => None,
+        };
+        Ok(Some((part, (fetch, page, written))))
+    });
     let headers = [
-        (CONTENT_TYPE, "text/csv; charset=utf-8"),
+        (CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
         (
             CONTENT_DISPOSITION,
-            "attachment; filename=\"operations.csv\"",
+            format!("attachment; filename=\"{name}.csv\""),
         ),
     ];
     Ok((headers, Body::from_stream(parts)).into_response())
-}
-
-/// How far a file has been written.
-struct Progress {
-    api: Arc<ApiState>,
-    request: ListRequest,
-    /// The page to write next; `None` at the end.
-    page: Option<ListPage>,
-    rows: usize,
-}
-
-impl Progress {
-    /// The next part of the file.
-    async fn next(mut self) -> Result<Option<(Bytes, Self)>, ListError> {
-        let Some(page) = self.page.take() else {
-            return Ok(None);
-        };
-        let left = MOST_ROWS.saturating_sub(self.rows);
-        let rows = page.operations.get(..left).unwrap_or(&page.operations);
-        let part = render(rows, self.rows == 0 && self.request.after.is_none());
-        self.rows += rows.len();
-        self.request.after = page.next_cursor;
-        if page.next_cursor.is_some() && self.rows < MOST_ROWS {
-            self.page = Some(self.api.store.list(&self.request).await?);
-        }
-        Ok(Some((part, self)))
-    }
 }
 
 /// Rows as CSV. Their fields are the columns.

@@ -11,7 +11,7 @@ use axum::{
 use serde::Serialize;
 
 use super::{
-    csv::{operations_csv, wants_csv},
+    csv::{PAGE, csv_file, wants_csv},
     query::ListQuery,
 };
 use crate::{
@@ -40,7 +40,16 @@ pub(in crate::http) async fn list_operations(
         after: query.cursor,
     };
     if wants_csv(&headers) {
-        return operations_csv(api, request).await;
+        let fetch = move |after| {
+            let (api, mut request) = (Arc::clone(&api), request.clone());
+            request.limit = PAGE;
+            request.after = after.or(request.after);
+            async move {
+                let page = api.store.list(&request).await?;
+                Ok((page.operations, page.next_cursor))
+            }
+        };
+        return csv_file("operations", fetch).await;
     }
     Ok(Json(api.store.list(&request).await?).into_response())
 }
