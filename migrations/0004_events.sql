@@ -44,7 +44,7 @@ CREATE TABLE event_sequence (
     is_it boolean DEFAULT true NOT NULL,
     last bigint DEFAULT 0 NOT NULL,
     deleted bigint DEFAULT 0 NOT NULL,
-    settled bigint DEFAULT 0 NOT NULL,
+    cleared bigint DEFAULT 0 NOT NULL,
     drawn bigint DEFAULT 0 NOT NULL,
     drawn_before xid8 DEFAULT '0' NOT NULL,
     CONSTRAINT event_sequence_pkey PRIMARY KEY (is_it),
@@ -54,9 +54,9 @@ WITH (fillfactor = 50);
 COMMENT ON TABLE event_sequence IS 'The state of the sequencer: one row.';
 COMMENT ON COLUMN event_sequence.last IS 'The highest number so far.';
 COMMENT ON COLUMN event_sequence.deleted IS 'The highest number that was deleted because of its age. The feed cannot continue from before it.';
-COMMENT ON COLUMN event_sequence.settled IS 'Every event with an id up to this one has been numbered, so the search begins after it. Otherwise it would read again what is deleted but not vacuumed.';
+COMMENT ON COLUMN event_sequence.cleared IS 'Every event with an id up to this one has been numbered, so the search begins after it. Otherwise it would read again what is deleted but not vacuumed.';
 COMMENT ON COLUMN event_sequence.drawn IS 'The highest id that was drawn at an earlier pass.';
-COMMENT ON COLUMN event_sequence.drawn_before IS 'The transactions that may have drawn an id up to drawn are older than this. When they have ended, drawn becomes settled.';
+COMMENT ON COLUMN event_sequence.drawn_before IS 'The transactions that may have drawn an id up to drawn are older than this. When they have ended, drawn becomes cleared.';
 INSERT INTO event_sequence DEFAULT VALUES;
 
 CREATE TABLE batch_open_row (
@@ -133,7 +133,7 @@ DECLARE
     s            event_sequence;
     drawn_now    bigint;
     xid_now      xid8;
-    is_settled   boolean;
+    is_cleared   boolean;
     base         bigint;
     touched      uuid[];
     touched_one  uuid;
@@ -153,17 +153,17 @@ BEGIN
     SELECT CASE WHEN is_called THEN last_value ELSE 0 END INTO drawn_now FROM new_event_id_seq;
     xid_now := pg_snapshot_xmax(pg_current_snapshot());
     -- The second case: the database was restored into another cluster, where no transaction of the old one runs.
-    is_settled := s.drawn_before <= pg_snapshot_xmin(pg_current_snapshot()) OR s.drawn_before > xid_now;
-    IF drawn_now < s.settled THEN
+    is_cleared := s.drawn_before <= pg_snapshot_xmin(pg_current_snapshot()) OR s.drawn_before > xid_now;
+    IF drawn_now < s.cleared THEN
         -- Somebody has restarted the sequence.
-        s.settled := 0;
+        s.cleared := 0;
         s.drawn := 0;
     END IF;
     base := greatest(s.last + 1, (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint);
     WITH taken AS MATERIALIZED (
         SELECT id, type, operation_id, batch_id, at
           FROM new_event
-         WHERE id > s.settled
+         WHERE id > s.cleared
          ORDER BY id
          LIMIT most
     ), gone AS (
@@ -192,9 +192,9 @@ BEGIN
     IF numbered = 0 THEN
         RETURN;
     END IF;
-    -- This pass has seen everything that is settled, unless it had to stop before the end.
-    IF is_settled AND numbered < most THEN
-        s.settled := s.drawn;
+    -- This pass has seen everything that is cleared, unless it had to stop before the end.
+    IF is_cleared AND numbered < most THEN
+        s.cleared := s.drawn;
         s.drawn := drawn_now;
         s.drawn_before := xid_now;
     END IF;
@@ -202,8 +202,8 @@ BEGIN
     -- searches in a batch together read each row about twice.
     FOREACH touched_one IN ARRAY COALESCE(array_remove(touched, NULL), '{}') LOOP
         looked_at := COALESCE((SELECT number FROM batch_open_row WHERE batch_id = touched_one), 1);
-        open_row := COALESCE(find_open_row(touched_one, looked_at, 2147483647, s.settled),
-                             find_open_row(touched_one, 1, looked_at, s.settled));
+        open_row := COALESCE(find_open_row(touched_one, looked_at, 2147483647, s.cleared),
+                             find_open_row(touched_one, 1, looked_at, s.cleared));
         IF open_row IS NOT NULL THEN
             INSERT INTO batch_open_row AS r (batch_id, number) VALUES (touched_one, open_row)
                 ON CONFLICT (batch_id) DO UPDATE SET number = excluded.number WHERE r.number <> excluded.number;
@@ -223,7 +223,7 @@ BEGIN
         END IF;
     END LOOP;
     UPDATE event_sequence
-       SET last = last_number, settled = s.settled, drawn = s.drawn, drawn_before = s.drawn_before;
+       SET last = last_number, cleared = s.cleared, drawn = s.drawn, drawn_before = s.drawn_before;
 END
 $$;
 COMMENT ON FUNCTION number_events IS 'Numbers up to this many committed events, in the order of their ids, and writes the events of the batches that they have ended. numbered is NULL if another gateway is at it.';

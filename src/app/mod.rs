@@ -102,12 +102,8 @@ pub async fn start(config: &Config) -> Result<Gateway, StartError> {
         notice: notice(config),
     };
     let notifier = CompletionNotifier::start(&pool, &gateway.writers, &gateway.ending);
-    let store = Store::start(
-        pool,
-        notifier,
-        &gateway.writers,
-        operations::fails_dependents_unsent,
-    );
+    let fails_dependents = operations::fails_dependents_unsent;
+    let store = Store::start(pool, notifier, &gateway.writers, fails_dependents);
     warn_at_start(config, &store).await;
     let deployment = Arc::new(deployment(config));
     let circuit_breaker = CircuitBreaker::default();
@@ -123,7 +119,6 @@ pub async fn start(config: &Config) -> Result<Gateway, StartError> {
     if let Some(fineract) = &fineract {
         state.lacks_read_audit = fineract.lacks_read_audit();
     }
-    let settings = settings(config);
     let runner = fineract
         .clone()
         .filter(|_| config.role.works_queue())
@@ -132,7 +127,7 @@ pub async fn start(config: &Config) -> Result<Gateway, StartError> {
                 store.clone(),
                 fineract,
                 deployment,
-                settings,
+                settings(config),
                 circuit_breaker,
             ))
         });

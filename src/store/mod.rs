@@ -134,7 +134,9 @@ pub use self::{
     completion_notifier::{CompletionNotifier, Waiter},
     connect::{connect, migrate, require_migrated},
     error::StoreError,
-    events::{Event, EventOperation, EventOwner, EventPage, EventType, Events, Minute, Reader},
+    events::{
+        Event, EventOperation, EventOwner, EventPage, EventType, Events, Minute, NewEvents, Reader,
+    },
     examine::DatabaseProblem,
     gateway_processes::{GatewayProcess, RunningGateway},
     hold_all::{CountOnHold, Covered, HoldAll, HoldFilter, Released, hold_all, keep_on_hold},

@@ -114,6 +114,14 @@ fn describe_gauges() {
         "Age of the oldest open transaction in the database, of any session. Until it ends, Postgres cannot vacuum newer dead rows."
     );
     describe_gauge!(
+        "gateway_events_unnumbered",
+        "Events that have no number yet, so that nobody is told of them."
+    );
+    describe_gauge!(
+        "gateway_oldest_unnumbered_event_seconds",
+        "Age of the oldest event without a number."
+    );
+    describe_gauge!(
         "gateway_in_flight",
         "Permits in use, by operations of this process and by reads for callers."
     );

@@ -4,6 +4,7 @@
 mod data;
 mod owner;
 mod stream;
+mod streams;
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,8 +16,8 @@ use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout_at};
 
-pub use self::stream::Streams;
 pub(super) use self::stream::stream_events;
+pub use self::streams::Streams;
 use self::{data::EventBody, owner::Owner};
 use super::{api_error::ApiError, state::ApiState};
 use crate::store::{EventOwner, EventPage, Events};
@@ -92,8 +93,9 @@ async fn read_patiently(
         let its_own = async {
             let owner = owner.to_string();
             // If the reader was too slow, the event may be among those that it has missed.
-            while let Some(events) = reader.next().await {
-                if events.iter().any(|event| event.owner == owner) {
+            while let Some(new) = reader.next().await {
+                let may_have_missed = new.events.is_empty();
+                if may_have_missed || new.events.iter().any(|event| event.owner == owner) {
                     break;
                 }
             }

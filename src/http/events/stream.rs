@@ -12,7 +12,7 @@ use axum::{
 };
 use futures_util::{Stream, StreamExt as _, stream};
 use serde::{Deserialize, Serialize};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 use super::data::timestamp;
@@ -22,9 +22,6 @@ use crate::{
     store::{Event, EventType, Events, Reader, Store, TrackingName},
 };
 
-/// How many streams one process serves.
-const MOST_STREAMS: usize = 200;
-
 /// How many events are read together until the stream has caught up.
 const CHUNK: i64 = 200;
 
@@ -33,16 +30,6 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// The number of the last event that the reader has got (the specification of Server-Sent Events).
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
-
-/// The streams that the process may still open.
-#[derive(Clone, Debug)]
-pub struct Streams(Arc<Semaphore>);
-
-impl Default for Streams {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(MOST_STREAMS)))
-    }
-}
 
 /// The parameters of the stream.
 #[derive(Debug, Deserialize)]
@@ -83,8 +70,7 @@ pub(in crate::http) async fn stream_events(
 ) -> Result<impl IntoResponse, ApiError> {
     let Query(query) = query.or(Err(ApiError::InvalidStreamQuery))?;
     let cursor = cursor(&query, &headers)?;
-    let permit = Arc::clone(&api.streams.0).try_acquire_owned();
-    let permit = permit.or(Err(ApiError::TooManyStreams))?;
+    let permit = api.streams.open().ok_or(ApiError::TooManyStreams)?;
     let reader = api.store.read_new_events();
     let position = match cursor {
         Some(cursor) => cursor,
@@ -153,10 +139,12 @@ impl Telling {
 
     /// Reads what was numbered before the reader got anything. `Err`: why the stream ends.
     async fn catch_up(&mut self) -> Result<Vec<Message>, &'static str> {
+        // What a reader has missed while this stream read older events does not matter.
+        self.reader = self.store.read_new_events();
         match self.store.events_of_all(self.position, CHUNK).await {
             Ok(Events::Page(page)) => {
                 self.has_caught_up = !page.has_more;
-                Ok(self.tell(&page.events))
+                Ok(self.tell(&page.events, page.next))
             }
             Ok(Events::Deleted { .. }) => Err("the next events are deleted"),
             Err(_) => Err("the database cannot be reached"),
@@ -164,19 +152,19 @@ impl Telling {
     }
 
     async fn wait(&mut self) -> Result<Vec<Message>, &'static str> {
-        match self.reader.next().await {
-            Some(events) => Ok(self.tell(&events)),
-            None => Err("too slow"),
+        let new = self.reader.next().await.ok_or("too slow")?;
+        if new.after > self.position {
+            self.has_caught_up = false;
+            return Ok(Vec::new());
         }
+        Ok(self.tell(&new.events, new.next))
     }
 
-    /// Tells those of the events that were not told yet.
-    fn tell(&mut self, events: &[Event]) -> Vec<Message> {
+    /// Tells those of the events that were not told yet. `next`: the cursor after them.
+    fn tell(&mut self, events: &[Event], next: i64) -> Vec<Message> {
         let new = events.iter().filter(|event| event.number > self.position);
         let messages = new.map(message).collect();
-        if let Some(last) = events.last() {
-            self.position = self.position.max(last.number);
-        }
+        self.position = self.position.max(next);
         messages
     }
 

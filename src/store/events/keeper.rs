@@ -42,7 +42,7 @@ impl Store {
         let new = sqlx::query!(
             r#"SELECT count(*) AS "count!", COALESCE(EXTRACT(EPOCH FROM now() - min(at)), 0)::float8 AS "oldest!"
                  FROM new_event
-                WHERE id > (SELECT settled FROM event_sequence)"#
+                WHERE id > (SELECT cleared FROM event_sequence)"#
         )
         .fetch_one(&self.pool)
         .or_fail_to("count new events")

@@ -16,7 +16,10 @@ use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 pub(super) use self::tail::Tail;
-pub use self::{minutes::Minute, tail::Reader};
+pub use self::{
+    minutes::Minute,
+    tail::{NewEvents, Reader},
+};
 use super::{Store, StoreError, TrackingName, patience::WithTimeout};
 use crate::domain::{OperationId, OperationType, State, TrackingId};
 

@@ -9,7 +9,7 @@ use tokio::{
 
 use super::{Event, Events};
 use crate::{
-    store::{Store, patience::RETRY_PAUSE},
+    store::{Store, StoreError, patience::RETRY_PAUSE},
     telemetry::chain,
 };
 
@@ -24,7 +24,7 @@ const POLL: Duration = Duration::from_secs(1);
 
 /// The newest events, for the readers of this process.
 #[derive(Clone, Debug)]
-pub(in crate::store) struct Tail(broadcast::Sender<Arc<[Event]>>);
+pub(in crate::store) struct Tail(broadcast::Sender<Arc<NewEvents>>);
 
 impl Default for Tail {
     fn default() -> Self {
@@ -32,14 +32,25 @@ impl Default for Tail {
     }
 }
 
-/// Gets the events of all owners that are numbered from now on. Create it first, and then read the events that are
-/// there already: those in between come twice, and none is missed.
+/// All events with a number greater than `after`, up to `next`.
 #[derive(Debug)]
-pub struct Reader(broadcast::Receiver<Arc<[Event]>>);
+pub struct NewEvents {
+    /// The cursor before these events. A reader that has read less than this has missed some, and reads the database.
+    pub after: i64,
+    /// The cursor after these events.
+    pub next: i64,
+    /// The events. Empty when the task begins to tell: readers then find out whether they have missed any.
+    pub events: Vec<Event>,
+}
+
+/// Gets the events of all owners that are numbered from now on. Create it first, and then read the events that are
+/// there already.
+#[derive(Debug)]
+pub struct Reader(broadcast::Receiver<Arc<NewEvents>>);
 
 impl Reader {
     /// The next events. `None` if this reader was too slow, so that it has missed some, or if the process ends.
-    pub async fn next(&mut self) -> Option<Arc<[Event]>> {
+    pub async fn next(&mut self) -> Option<Arc<NewEvents>> {
         self.0.recv().await.ok()
     }
 }
@@ -53,40 +64,52 @@ impl Store {
     /// Reads events as they are numbered, for ever, as long as anybody wants to know them.
     pub(super) async fn follow_events(&self) {
         let mut numbered = self.notifier.events.numbered();
-        let mut position = *numbered.borrow_and_update();
+        let mut position = None;
         loop {
             // The sender lives as long as the notifier, so this ends by a number or by the time.
             drop(timeout(POLL, numbered.changed()).await);
             if self.events.0.receiver_count() == 0 {
-                // A reader that comes now reads the database after this, and finds these events there.
-                position = position.max(*numbered.borrow_and_update());
+                position = None;
                 continue;
             }
-            numbered.mark_unchanged();
-            while self.tell_some(&mut position).await {}
+            if let Err(error) = self.tell_new(&mut position).await {
+                tracing::debug!(error = %chain(&error), "new events could not be read; trying again");
+                sleep(RETRY_PAUSE).await;
+            }
         }
     }
 
-    /// Tells the next events after this position, and moves it. Returns whether there are more.
-    async fn tell_some(&self, position: &mut i64) -> bool {
-        match self.events_of_all(*position, CHUNK).await {
-            Ok(Events::Page(page)) => {
-                *position = page.next;
-                if !page.events.is_empty() {
-                    // An error means that the last reader has just gone.
-                    drop(self.events.0.send(page.events.into()));
+    /// Tells the events after this position, and moves it. Without a position, begins after the newest event.
+    async fn tell_new(&self, position: &mut Option<i64>) -> Result<(), StoreError> {
+        loop {
+            let Some(after) = *position else {
+                let last = self.last_event().await?;
+                self.tell(last, last, Vec::new());
+                *position = Some(last);
+                continue;
+            };
+            match self.events_of_all(after, CHUNK).await? {
+                Events::Page(page) => {
+                    *position = Some(page.next);
+                    if !page.events.is_empty() {
+                        self.tell(after, page.next, page.events);
+                    }
+                    if !page.has_more {
+                        return Ok(());
+                    }
                 }
-                page.has_more
-            }
-            Ok(Events::Deleted { oldest }) => {
-                *position = oldest;
-                true
-            }
-            Err(error) => {
-                tracing::debug!(error = %chain(&error), "new events could not be read; trying again");
-                sleep(RETRY_PAUSE).await;
-                false
+                Events::Deleted { .. } => *position = None,
             }
         }
+    }
+
+    fn tell(&self, after: i64, next: i64, events: Vec<Event>) {
+        let chunk = NewEvents {
+            after,
+            next,
+            events,
+        };
+        // An error means that the last reader has just gone.
+        drop(self.events.0.send(Arc::new(chunk)));
     }
 }

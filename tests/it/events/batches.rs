@@ -7,7 +7,11 @@ use sqlx::PgPool;
 use super::{end, feed::as_lender, numbered};
 use crate::{
     bulk::Bulk,
-    support::{Answer, TestGateway, fixtures::client_update, fixtures::done, fixtures::refused},
+    support::{
+        Answer, TestGateway,
+        fixtures::{client_update, done, refused},
+        operators::Operator,
+    },
 };
 
 /// Accepts a batch with an operation for each of these clients. Returns the tracking ids in the order of the rows.
@@ -72,14 +76,12 @@ async fn rows_may_end_in_any_order(pool: PgPool) {
 #[sqlx::test]
 async fn a_batch_that_is_retried_ends_again(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
-    schedule(&pool, &gateway, &["A", "B"]).await;
+    let ids = schedule(&pool, &gateway, &["A", "B"]).await;
     gateway.end_next(refused()).await;
     gateway.end_next(done()).await;
     assert_eq!(types(&pool, 3).await[2], "batch.failed");
-    let retry = as_lender(gateway.request(Method::POST, "/bulk/retry"));
-    let retry = retry.json(&json!({ "reference_id": "r", "records": [1] }));
-    let answer = Answer::of(retry).await;
-    assert_eq!(answer.json()["taken"], json!([1]), "{}", answer.text);
+    let answer = Operator::of(gateway.address).act(&ids[0], "retry").await;
+    assert_eq!(answer.status, 202, "{}", answer.text);
     gateway.end_next(done()).await;
     assert_eq!(
         types(&pool, 5).await[3..],

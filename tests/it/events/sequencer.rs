@@ -2,7 +2,10 @@
 
 use std::process::{Command, Stdio};
 
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgPool, postgres::PgPoolOptions};
+use sqlx::{
+    AssertSqlSafe, ConnectOptions as _, Connection as _, PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
 
 use super::{end, numbered};
 use crate::support::{
@@ -95,7 +98,12 @@ async fn a_restored_dump_gives_only_greater_numbers(pool: PgPool) {
         .await
         .unwrap();
     let copy = options.as_ref().clone().database(&name);
-    let url = |options: &sqlx::postgres::PgConnectOptions| options.to_url_lossy().to_string();
+    // The Postgres programs do not know the options that sqlx adds.
+    let url = |options: &PgConnectOptions| {
+        let mut url = options.to_url_lossy();
+        url.set_query(None);
+        url.to_string()
+    };
     let mut dump = Command::new("pg_dump")
         .arg(url(&options))
         .stdout(Stdio::piped())

@@ -145,6 +145,11 @@ async fn a_reader_that_is_too_slow_is_dropped_and_misses_none(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
     let mut slow = Stream::open(&gateway, None).await;
     let mut fast = Stream::open(&gateway, None).await;
+    // Both have caught up, so they get what is new from memory.
+    gateway.accept(&client_update("A")).await;
+    gateway.end_next(done()).await;
+    let (first, _) = slow.event().await;
+    assert_eq!(fast.event().await.0, first);
     sqlx::raw_sql(MANY_EVENTS).execute(&pool).await.unwrap();
     for _ in 0..MANY {
         // A fast reader may fall behind too, on a slow machine. It goes on after its last event.

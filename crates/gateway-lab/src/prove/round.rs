@@ -195,6 +195,7 @@ async fn read_records(
     callers.read_ends(rng).await?;
     callers.poll_all(rng).await?;
     let rows = read_operations(system, &callers).await?;
+    let ids = callers.ids();
     let ledger = system.fineract.ledger().await?;
     let mut operations = callers.into_accepted();
     for operation in &mut operations {
@@ -219,6 +220,7 @@ async fn read_records(
         ledger,
         unanswered,
         sent_on_hold: system.oversight.sent_on_hold().await?,
+        wrong_events: system.oversight.wrong_events(&ids).await?,
         resources: read_resources(system, &operations).await?,
         operations,
     };

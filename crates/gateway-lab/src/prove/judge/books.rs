@@ -16,6 +16,8 @@ pub(in crate::prove) struct Books {
     pub(in crate::prove) unanswered: Vec<String>,
     /// The attempts that were begun while everything was on hold.
     pub(in crate::prove) sent_on_hold: Vec<String>,
+    /// Operations and batches whose events do not fit their rows.
+    pub(in crate::prove) wrong_events: Vec<String>,
     /// The clients and loans at the end of the round, by lane. A deleted client or loan has no entry.
     pub(in crate::prove) resources: HashMap<String, Resource>,
 }

@@ -52,11 +52,13 @@ pub(super) enum Rule {
     OneFineract,
     /// No attempt is begun while everything is on hold.
     HoldsAreKept,
+    /// Everything that ended, was parked or resumed has its events, with numbers in the order of the lane.
+    EventsAreComplete,
 }
 
 impl Rule {
     /// Every rule.
-    pub(super) const ALL: [Self; 18] = [
+    pub(super) const ALL: [Self; 19] = [
         Self::NothingIsLost,
         Self::ParkedForCause,
         Self::SuccessHasEffect,
@@ -75,6 +77,7 @@ impl Rule {
         Self::GatewaysAnswer,
         Self::OneFineract,
         Self::HoldsAreKept,
+        Self::EventsAreComplete,
     ];
 }
 
@@ -99,6 +102,7 @@ impl fmt::Display for Rule {
             Self::GatewaysAnswer => "every gateway answers",
             Self::OneFineract => "nothing is sent to another Fineract",
             Self::HoldsAreKept => "nothing on hold is sent",
+            Self::EventsAreComplete => "each end has its event, in order",
         })
     }
 }
@@ -165,6 +169,11 @@ pub(super) fn judge(books: &Books) -> Vec<Violation> {
         rule: Rule::HoldsAreKept,
         subject: what.clone(),
         detail: "it was begun while everything was on hold".to_owned(),
+    }));
+    violations.extend(books.wrong_events.iter().map(|what| Violation {
+        rule: Rule::EventsAreComplete,
+        subject: what.clone(),
+        detail: "its events do not tell what happened".to_owned(),
     }));
     violations
 }

@@ -1,5 +1,6 @@
 //! Direct access of `prove` to the database, without the API and the gateways.
 
+mod events;
 mod rows;
 
 use std::time::Duration;

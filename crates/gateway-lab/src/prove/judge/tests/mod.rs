@@ -89,6 +89,7 @@ fn books() -> Books {
         .into(),
         unanswered: Vec::new(),
         sent_on_hold: Vec::new(),
+        wrong_events: Vec::new(),
     }
 }
 

@@ -92,3 +92,11 @@ fn an_attempt_during_a_hold_is_found() {
         [Rule::HoldsAreKept]
     );
 }
+
+#[test]
+fn an_event_that_is_missing_is_found() {
+    assert_eq!(
+        found(|books| books.wrong_events.push("LOAN_DISBURSE".to_owned())),
+        [Rule::EventsAreComplete]
+    );
+}
