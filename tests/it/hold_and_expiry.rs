@@ -11,6 +11,7 @@ use sqlx::PgPool;
 use crate::support::{
     Answer, OPS_TOKEN, TOKEN, TestGateway, claim_limits,
     fixtures::{FUTURE, PAST, client, client_create, expiring, loan_disburse, rename},
+    operators::REASON,
     system::System,
 };
 
@@ -118,6 +119,7 @@ async fn a_moment_is_written_with_its_offset(pool: PgPool) {
 async fn act(gateway: &TestGateway, id: &str, action: &str, token: &str) -> Answer {
     let path = format!("/fineract/operations/{id}/{action}");
     let request = gateway.request(reqwest::Method::POST, &path);
+    let request = request.json(&json!({ "reason": REASON }));
     Answer::of(request.header("X-Internal-Token", token)).await
 }
 
@@ -182,6 +184,7 @@ async fn one_that_was_held_while_it_waited_is_held_when_its_turn_comes(pool: PgP
     let act = async |action: &str| {
         let path = format!("/fineract/operations/{second}/{action}");
         let request = door.request(reqwest::Method::POST, &path);
+        let request = request.json(&json!({ "reason": REASON }));
         Answer::of(request.header("X-Internal-Token", OPS_TOKEN)).await
     };
     assert_eq!(act("hold").await.status, StatusCode::OK);

@@ -9,6 +9,7 @@ use super::{Bulk, errors_of};
 use crate::support::{
     Answer, OPS_TOKEN, TestGateway,
     fixtures::{client_create, loan_approve, loan_create, loan_disburse},
+    operators::REASON,
     system::System,
 };
 
@@ -214,6 +215,7 @@ async fn a_row_shows_the_operation_that_an_operator_runs_in_its_place(pool: PgPo
     let id = before["records"][0]["consent_id"].as_str().unwrap();
     let request = gateway
         .request(Method::POST, &format!("/fineract/operations/{id}/retry"))
+        .json(&json!({ "reason": REASON }))
         .header("X-Internal-Token", OPS_TOKEN);
     let retried = Answer::of(request).await;
     assert!(retried.status.is_success(), "{}", retried.text);

@@ -11,6 +11,7 @@ use super::{
 use crate::support::{
     Answer, OPS_TOKEN, TestGateway,
     fixtures::{client_create, loan_approve, loan_disburse},
+    operators::REASON,
 };
 
 /// A retry sends an operation that an operator cancelled, or a dependent of it, only if the retry names its row.
@@ -32,6 +33,7 @@ async fn what_an_operator_cancelled_is_only_sent_again_when_it_is_named(pool: Pg
     let page = bulk.status(&json!({ "reference_id": "r" })).await;
     let id = page["records"][0]["consent_id"].as_str().unwrap();
     let request = gateway.request(Method::POST, &format!("/fineract/operations/{id}/cancel"));
+    let request = request.json(&json!({ "reason": REASON }));
     let cancelled = Answer::of(request.header("X-Internal-Token", OPS_TOKEN)).await;
     assert_eq!(cancelled.status, 200, "{}", cancelled.text);
     while gateway.store.fail_some_dependents().await.unwrap() {}
