@@ -175,6 +175,15 @@ impl Config {
         reader.finish(config)
     }
 
+    /// Reads only the settings of the database.
+    pub fn read_database(
+        lookup: impl Fn(&str) -> Option<String>,
+    ) -> Result<Database, ConfigProblems> {
+        let mut reader = Reader::new(&lookup);
+        let database = Database::read(&mut reader);
+        reader.finish(database)
+    }
+
     /// Reads only the settings of Fineract and the settings of the operations.
     pub fn read_fineract(
         lookup: impl Fn(&str) -> Option<String>,

@@ -52,6 +52,7 @@
 //! | `batcher`, `locks` | group commits; leaving locked rows out of a batch |
 //! | `completion_notifier` | waking callers and workers of this process, and of other processes by `NOTIFY` |
 //! | `connect`, `examine`, `pool/`, `patience` | connecting, checking the database, the connections, time limits |
+//! | `diagnose` | what the command `doctor` reads about the database |
 //! | `error`, `names`, `body_digest` | errors; conversion of the names in the tables; digests of request bodies |
 //! | `claims`, `unfenced` | only for the lab: measuring the cost of claims; a gateway without the fence |
 
@@ -73,6 +74,7 @@ mod completing;
 mod completion;
 mod completion_notifier;
 mod connect;
+mod diagnose;
 mod due;
 mod end;
 mod error;
@@ -121,6 +123,9 @@ pub use self::{
     completion::Completion,
     completion_notifier::{CompletionNotifier, Waiter},
     connect::{connect, migrate, require_migrated},
+    diagnose::{
+        Diagnosis, LastVerdict, OldestTransaction, Rights, SchemaVersion, Server, Standbys,
+    },
     error::StoreError,
     examine::DatabaseProblem,
     hold_all::{

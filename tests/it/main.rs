@@ -18,6 +18,7 @@ mod config;
 mod crowd;
 mod dead_connections;
 mod dependency_failure;
+mod doctor;
 mod early_answers;
 mod expiry;
 mod failover;
