@@ -74,7 +74,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
             Command::Migrate(arguments) => migrate::run(arguments).await,
             Command::HoldAll(arguments) => hold_all::run(arguments).await,
             Command::Bulk(arguments) => bulk::run(arguments).await,
-            Command::Doctor(arguments) => doctor::run(arguments).await,
+            Command::Doctor(arguments) => Box::pin(doctor::run(arguments)).await,
             Command::SetupFineract(arguments) => setup_fineract::run(arguments).await,
         }
     })

@@ -6,6 +6,7 @@
 mod credentials;
 mod reader;
 mod values;
+mod worker;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -16,14 +17,12 @@ use secrecy::SecretString;
 pub use self::credentials::{BulkClient, NamedSecret};
 pub use self::reader::{ConfigProblem, ConfigProblems};
 pub use self::values::{LogFormat, Role};
+pub use self::worker::Worker;
 
 use self::reader::Reader;
 
 /// How much longer a lease must be than the longest call to Fineract. In this time the gateway completes the operation.
 const LEASE_MARGIN: Duration = Duration::from_secs(1);
-
-/// The largest value of a setting that is a number of seconds: ten years.
-const LONGEST_SECONDS: u64 = 10 * 365 * 86_400;
 
 /// All settings of a gateway process. The description of each setting ends with its default, in parentheses.
 #[derive(Debug, Clone)]
@@ -102,21 +101,6 @@ pub struct Fineract {
     /// `FINERACT_LOAN_CREATE_PER_LENDER`: the largest number of `LOAN_CREATE` operations of one lender at the same
     /// time (2).
     pub loan_create_per_lender: u32,
-}
-
-/// The worker.
-#[derive(Debug, Clone)]
-pub struct Worker {
-    /// `WORKER_LEASE_SECONDS`: how long a claimed operation belongs to this process (50).
-    pub lease: Duration,
-    /// `SHUTDOWN_GRACE_SECONDS`: how long operations in flight may take to end after SIGTERM (30).
-    pub shutdown_grace: Duration,
-    /// `FINERACT_STUCK_AFTER_SECONDS`: how long Fineract may answer 425 before the gateway reads Fineract (300).
-    pub stuck_after: Duration,
-    /// `FINERACT_KEYS_KEPT_DAYS`: how long Fineract keeps the keys of processed commands (30).
-    pub keys_kept_for: Duration,
-    /// `RETRY_PARK_AFTER_SECONDS`: how long an undecided operation is retried before it is parked (86400).
-    pub park_after: Duration,
 }
 
 /// What the operations need to know of this deployment.
@@ -270,21 +254,6 @@ impl Fineract {
             maker_checker,
             loan_create_per_lender,
         })
-    }
-}
-
-impl Worker {
-    fn read(reader: &mut Reader<'_>) -> Self {
-        let any = 1..=LONGEST_SECONDS;
-        Self {
-            lease: reader.seconds("WORKER_LEASE_SECONDS", 50, any.clone()),
-            shutdown_grace: reader.seconds("SHUTDOWN_GRACE_SECONDS", 30, 0..=LONGEST_SECONDS),
-            stuck_after: reader.seconds("FINERACT_STUCK_AFTER_SECONDS", 300, any.clone()),
-            keys_kept_for: Duration::from_hours(
-                24 * reader.number("FINERACT_KEYS_KEPT_DAYS", 30_u64, 3..=36_500),
-            ),
-            park_after: reader.seconds("RETRY_PARK_AFTER_SECONDS", 86_400, any),
-        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeSet, HashSet},
     error::Error,
+    io,
 };
 
 use chrono::{DateTime, Utc};
@@ -149,16 +150,14 @@ fn contact_failure(error: reqwest::Error) -> ContactFailure {
 fn is_of_tls(error: &(dyn Error + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {
-        // `io::Error` shows the error inside it only by `get_ref`.
-        let inside = error
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref);
-        let is_tls = error.is::<rustls::Error>()
-            || inside.is_some_and(|inside| inside.is::<rustls::Error>());
-        if is_tls {
+        if error.is::<rustls::Error>() {
             return true;
         }
-        cause = error.source();
+        // `io::Error` shows the error inside it only by `get_ref`.
+        cause = match error.downcast_ref::<io::Error>() {
+            Some(outer) => outer.get_ref().map(|inner| inner as &(dyn Error + 'static)),
+            None => error.source(),
+        };
     }
     false
 }

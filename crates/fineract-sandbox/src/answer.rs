@@ -225,7 +225,7 @@ impl Sandbox {
         if call.has_wrong_type() {
             return Err(standard(StatusCode::UNSUPPORTED_MEDIA_TYPE, &call.path));
         }
-        if matches!(resource, Resource::Authentication) {
+        if matches!(resource, Resource::Login) {
             return Err(user.login(&call.body, &call.path));
         }
         if let Resource::MakerChecker(id) = resource {

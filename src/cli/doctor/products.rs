@@ -136,13 +136,14 @@ async fn check_product(fineract: &Fineract, listed: &[Named], lender: &str, name
 /// Reads a list, or gives the reason why it cannot be read.
 async fn read<T: DeserializeOwned>(fineract: &Fineract, path: &str) -> Result<T, String> {
     let body = body(fineract, path).await?;
-    serde_json::from_str(&body)
-        .map_err(|_| format!("Fineract answers {path} in a form that the gateway does not know"))
+    serde_json::from_str(&body).map_err(|_unknown| {
+        format!("Fineract answers {path} in a form that the gateway does not know")
+    })
 }
 
 async fn body(fineract: &Fineract, path: &str) -> Result<String, String> {
     let answer = fineract.get(path).await;
-    let answer = answer.map_err(|_| format!("Fineract does not answer {path}"))?;
+    let answer = answer.map_err(|_failure| format!("Fineract does not answer {path}"))?;
     if answer.status == 200 {
         return Ok(answer.body);
     }

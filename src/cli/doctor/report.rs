@@ -4,6 +4,8 @@ use std::fmt::{self, Display};
 
 use serde::Serialize;
 
+use crate::{store::StoreError, telemetry::chain};
+
 /// The result of one check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -16,11 +18,12 @@ enum Status {
     NotKnown,
 }
 
-/// One check and its result.
+/// One check, with its result.
 #[derive(Debug, Serialize)]
-struct Finding {
+struct Check {
     /// The stable name of the check, such as `database.version`.
-    check: String,
+    #[serde(rename = "check")]
+    name: String,
     status: Status,
     /// What was found, without secrets and personal data.
     finding: String,
@@ -32,7 +35,7 @@ struct Finding {
 /// All findings, in the order in which they are printed.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Report {
-    checks: Vec<Finding>,
+    checks: Vec<Check>,
 }
 
 impl Report {
@@ -64,6 +67,11 @@ impl Report {
         }
     }
 
+    /// Adds checks that could not be made because of an error of the database.
+    pub(super) fn unanswered(&mut self, checks: &[&str], error: &StoreError) {
+        self.none_known(checks, &chain(error).to_string());
+    }
+
     /// Adds the findings of another report.
     pub(super) fn extend(&mut self, other: Self) {
         self.checks.extend(other.checks);
@@ -74,9 +82,9 @@ impl Report {
         self.count(Status::Wrong) > 0
     }
 
-    fn add(&mut self, check: String, status: Status, finding: String, action: Option<String>) {
-        self.checks.push(Finding {
-            check,
+    fn add(&mut self, name: String, status: Status, finding: String, action: Option<String>) {
+        self.checks.push(Check {
+            name,
             status,
             finding,
             action,
@@ -85,7 +93,7 @@ impl Report {
 
     fn count(&self, status: Status) -> usize {
         let checks = self.checks.iter();
-        checks.filter(|finding| finding.status == status).count()
+        checks.filter(|check| check.status == status).count()
     }
 }
 
@@ -102,16 +110,16 @@ impl Display for Status {
 /// One line for each check, below it the line of what to do, and at the end the number of checks by result.
 impl Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let widths = self.checks.iter().map(|finding| finding.check.len());
+        let widths = self.checks.iter().map(|check| check.name.len());
         let width = widths.max().unwrap_or_default();
-        for Finding {
-            check,
+        for Check {
+            name,
             status,
             finding,
             action,
         } in &self.checks
         {
-            writeln!(f, "{status:<9}  {check:<width$}  {finding}")?;
+            writeln!(f, "{status:<9}  {name:<width$}  {finding}")?;
             if let Some(action) = action {
                 writeln!(f, "{:<9}  {:<width$}  → {action}", "", "")?;
             }

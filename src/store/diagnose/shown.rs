@@ -6,6 +6,10 @@ use chrono::{DateTime, Utc};
 
 /// What the server shows about itself.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "settings as Postgres shows them"
+)]
 pub struct Server {
     /// The version, such as `15.6 (Debian 15.6-0+deb12u1)`.
     pub version: String,

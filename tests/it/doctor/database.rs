@@ -151,7 +151,8 @@ async fn healthy_without_verdicts(pool: &PgPool) -> System {
 #[sqlx::test]
 async fn a_role_without_rights(pool: PgPool) {
     let database = name(&pool);
-    let role = format!("role_{}", &database[database.len() - 20..]);
+    // Postgres turns a name without quotes into lower case.
+    let role = format!("role_{}", &database[database.len() - 20..]).to_lowercase();
     run(
         &pool,
         format!(

@@ -188,14 +188,16 @@ async fn answers_that_do_not_come_from_fineract(pool: PgPool) {
 #[sqlx::test]
 async fn keys_that_are_ignored(pool: PgPool) {
     let mut system = healthy(&pool).await;
-    sqlx::query!("UPDATE key_probe SET honoured = false WHERE command = 'approve'")
-        .execute(&pool)
-        .await
-        .expect("a verdict");
+    sqlx::query!(
+        "UPDATE key_probe SET honoured = false, honoured_since = NULL WHERE command = 'approve'"
+    )
+    .execute(&pool)
+    .await
+    .expect("a verdict");
     let findings = doctor(&[], &system).await;
     findings.assert_wrong(&["fineract.keys.approve"], "ignores the keys");
 
-    sqlx::query!("UPDATE key_probe SET honoured = false")
+    sqlx::query!("UPDATE key_probe SET honoured = false, honoured_since = NULL")
         .execute(&pool)
         .await
         .expect("verdicts");

@@ -42,8 +42,9 @@ impl Findings {
             let text = format!("{}{}", ended.stdout, ended.stderr);
             assert!(!text.contains(secret), "a secret is shown: {text}");
         }
-        let report: Value = serde_json::from_str(&ended.stdout)
-            .unwrap_or_else(|_| panic!("{}{}", ended.stdout, ended.stderr));
+        let report: Result<Value, _> = serde_json::from_str(&ended.stdout);
+        assert!(report.is_ok(), "{}{}", ended.stdout, ended.stderr);
+        let report = report.expect("a report");
         Self {
             code: ended.code,
             checks: report["checks"].as_array().expect("a list").clone(),
@@ -66,7 +67,8 @@ impl Findings {
     /// The status of a check, its finding and its action, in one text.
     fn text(&self, check: &str) -> String {
         let found = self.checks.iter().find(|found| found["check"] == check);
-        let found = found.unwrap_or_else(|| panic!("no {check}: {:?}", self.checks));
+        assert!(found.is_some(), "no {check}: {:?}", self.checks);
+        let found = found.expect("a finding");
         let part = |key: &str| found[key].as_str().unwrap_or_default();
         format!(
             "{}: {} → {}",
@@ -80,8 +82,9 @@ impl Findings {
     fn assert_wrong(&self, wrong: &[&str], said: &str) {
         assert_eq!(
             self.wrong(),
-            BTreeSet::from_iter(wrong.iter().copied()),
-            "{said}"
+            wrong.iter().copied().collect::<BTreeSet<_>>(),
+            "{said}: {:?}",
+            self.checks
         );
         let texts: Vec<_> = wrong.iter().map(|check| self.text(check)).collect();
         assert!(

@@ -10,8 +10,7 @@ use self::server::{OF_SERVER, OF_SETTINGS, check_server, check_settings};
 use super::report::Report;
 use crate::{
     store::{
-        DatabaseProblem, Diagnosis, LastVerdict, OldestTransaction, Rights, SchemaVersion,
-        Standbys, StoreError,
+        DatabaseProblem, Diagnosis, LastVerdict, OldestTransaction, Rights, SchemaVersion, Standbys,
     },
     telemetry::chain,
 };
@@ -61,16 +60,16 @@ pub(super) async fn check(
     }
     match database.standbys().await {
         Ok(standbys) => say_standbys(&mut report, &standbys),
-        Err(error) => unanswered(&mut report, &["database.standbys"], &error),
+        Err(error) => report.unanswered(&["database.standbys"], &error),
     }
     match database.oldest_transaction().await {
         Ok(oldest) => say_oldest(&mut report, &oldest, transaction_age),
-        Err(error) => unanswered(&mut report, &["database.long_transactions"], &error),
+        Err(error) => report.unanswered(&["database.long_transactions"], &error),
     }
     let is_migrated = check_schema(&mut report, &mut database).await;
     match database.rights().await {
         Ok(rights) => say_rights(&mut report, &rights, is_migrated),
-        Err(error) => unanswered(&mut report, &["database.rights"], &error),
+        Err(error) => report.unanswered(&["database.rights"], &error),
     }
     let verdicts = if is_migrated {
         database.key_verdicts().await.ok()
@@ -87,16 +86,12 @@ fn none_known(report: &mut Report, reason: &str) {
     }
 }
 
-/// Adds checks that could not be made because of an error of the database.
-fn unanswered(report: &mut Report, checks: &[&str], error: &StoreError) {
-    report.none_known(checks, &chain(error).to_string());
-}
-
 fn say_unreachable(report: &mut Report, problem: &DatabaseProblem) {
-    let finding = match problem {
-        // The cause may quote a part of the URL, and so of the password.
-        DatabaseProblem::Url(_) => problem.to_string(),
-        _ => chain(problem).to_string(),
+    // If the URL is wrong, the cause may quote a part of it, and so of the password.
+    let finding = if matches!(problem, DatabaseProblem::Url(_)) {
+        problem.to_string()
+    } else {
+        chain(problem).to_string()
     };
     report.wrong(
         "database.reachable",
@@ -192,7 +187,7 @@ async fn check_schema(report: &mut Report, database: &mut Diagnosis) -> bool {
             "a newer gateway has migrated the database",
             "run the newer gateway",
         ),
-        Err(error) => unanswered(report, &[CHECK], &error),
+        Err(error) => report.unanswered(&[CHECK], &error),
     }
     false
 }

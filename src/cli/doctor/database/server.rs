@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::unanswered;
 use crate::{
     cli::doctor::{compare_clocks, report::Report},
     store::{Diagnosis, Server},
@@ -74,7 +73,7 @@ pub(super) async fn check_server(report: &mut Report, database: &mut Diagnosis) 
                 Duration::ZERO,
             );
         }
-        Err(error) => unanswered(report, &OF_SERVER, &error),
+        Err(error) => report.unanswered(&OF_SERVER, &error),
     }
 }
 
@@ -143,7 +142,7 @@ pub(super) async fn check_settings(report: &mut Report, database: &mut Diagnosis
     const OTHERS: &str = "database.connection_settings";
     let unfit = match database.unfit_settings().await {
         Ok(unfit) => unfit,
-        Err(error) => return unanswered(report, &OF_SETTINGS, &error),
+        Err(error) => return report.unanswered(&OF_SETTINGS, &error),
     };
     let own = |name: &str| SETTINGS.iter().find(|(known, _, _)| *known == name);
     for check in &OF_SETTINGS {
