@@ -225,7 +225,8 @@ async fn check_inside(
     process.ok().flatten()
 }
 
-fn say_version(report: &mut Report, version: Option<&str>) {
+/// Reports the version that Fineract shows.
+pub(super) fn say_version(report: &mut Report, version: Option<&str>) {
     const CHECK: &str = "fineract.version";
     let Some(version) = version else {
         report.not_known(CHECK, "Fineract does not show /actuator/info");
@@ -252,7 +253,8 @@ fn say_version(report: &mut Report, version: Option<&str>) {
     }
 }
 
-fn say_processes(report: &mut Report, processes: Option<usize>, is_single: bool) {
+/// Reports how many processes have answered.
+pub(super) fn say_processes(report: &mut Report, processes: Option<usize>, is_single: bool) {
     const CHECK: &str = "fineract.processes";
     match processes {
         None => report.not_known(

@@ -17,13 +17,15 @@ mod products;
 mod report;
 mod rights;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 use std::{process::ExitCode, time::Duration};
 
 use chrono::{DateTime, Utc};
 
 use self::report::Report;
-use super::print::print;
+use super::print::Printer;
 use crate::telemetry::wall_clock;
 
 /// The arguments of `doctor`.
@@ -57,11 +59,11 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         keys::check(&mut report, header, verdicts.as_deref(), process.as_ref());
     }
     let text = if arguments.json {
-        format!("{}\n", serde_json::to_string_pretty(&report)?)
+        serde_json::to_string_pretty(&report)?
     } else {
         report.to_string()
     };
-    print(&text)?;
+    Printer::default().line(&text)?;
     Ok(if report.is_wrong() {
         ExitCode::FAILURE
     } else {

@@ -126,6 +126,6 @@ impl Display for Report {
         }
         let [fine, wrong, not_known] =
             [Status::Fine, Status::Wrong, Status::NotKnown].map(|status| self.count(status));
-        writeln!(f, "\n{fine} fine, {wrong} wrong, {not_known} not known")
+        write!(f, "\n{fine} fine, {wrong} wrong, {not_known} not known")
     }
 }
