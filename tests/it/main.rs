@@ -47,6 +47,7 @@ mod operators_resolve;
 mod operators_resolve_checker;
 mod operators_retry;
 mod operators_scope;
+mod ops_command;
 mod outcomes;
 mod poll_loop;
 mod poolers;
