@@ -4,6 +4,7 @@
 //! unset. Every secret may also be read from the file that `NAME_FILE` names.
 
 mod credentials;
+mod digests;
 mod reader;
 mod values;
 mod worker;

@@ -27,6 +27,15 @@ impl Role {
         ("worker", Self::Worker),
     ];
 
+    /// The name in the setting.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Api => "api",
+            Self::Worker => "worker",
+        }
+    }
+
     /// Whether the process serves callers.
     pub fn serves_api(self) -> bool {
         matches!(self, Self::All | Self::Api)

@@ -1,10 +1,10 @@
 //! How an operator resolves a parked operation.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// An operator's statement how a parked operation ended. A worker accepts the statement only if Fineract does not
 /// contradict it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Resolution {
     /// The operation had its effect.

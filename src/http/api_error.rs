@@ -12,7 +12,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::error::ErrorReport;
 use crate::{
     operations::Problem,
-    store::{ActionError, StoreError, Unfit},
+    store::{ActionError, ListError, RepairError, StoreError, Unfit},
 };
 
 /// An error that a caller sees. Bulk and transactions add their own errors to these.
@@ -30,23 +30,27 @@ pub(super) enum ApiError {
     /// The path contains something that cannot be a tracking id.
     #[error("A tracking id has the form OPERATION_TYPE|<uuid>.")]
     MalformedTrackingId,
-    /// The query of a list has an unknown parameter or a wrong value.
-    #[error(
-        "The query must contain state=parked or state=on_hold, and may contain limit (1 to 1000) and cursor; with state=on_hold also type, lender, lane, accepted_after, accepted_before and sent."
-    )]
-    InvalidQuery,
+    /// The query of a list has unknown parameters or wrong values.
+    #[error("The query is not valid; errors lists all problems.")]
+    InvalidQuery(Vec<Problem>),
     /// The token is missing or unknown.
     #[error("X-Internal-Token is missing or not known.")]
     Unauthorized,
-    /// The token is known, but does not have the `ops` scope.
-    #[error("This route requires a token with the ops scope.")]
-    Forbidden,
+    /// The token is known, but does not have this scope.
+    #[error("This route requires the scope {0}.")]
+    Forbidden(&'static str),
     /// No operation has this id and type.
     #[error("There is no operation with this tracking id.")]
     UnknownTrackingId,
     /// The gateway has never accepted an operation in this lane.
     #[error("There is no such lane.")]
     UnknownLane,
+    /// No repair has this id.
+    #[error("There is no repair with this id.")]
+    UnknownRepair,
+    /// More operations match a repair than the operator expected, or than a repair may have.
+    #[error("{0}")]
+    TooManyMatch(String),
     /// No route has this path.
     #[error("There is nothing at this path.")]
     UnknownRoute,
@@ -96,12 +100,43 @@ impl From<ActionError> for ApiError {
     }
 }
 
+impl From<ListError> for ApiError {
+    fn from(error: ListError) -> Self {
+        match error {
+            ListError::NoIndex(why) => Self::invalid("", "no_index", why.0),
+            ListError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<RepairError> for ApiError {
+    fn from(error: RepairError) -> Self {
+        match error {
+            RepairError::NoIndex(why) => ListError::NoIndex(why).into(),
+            RepairError::Unknown => Self::UnknownRepair,
+            RepairError::Store(error) => error.into(),
+            RepairError::TooMany | RepairError::MoreThanExpected { .. } => {
+                Self::TooManyMatch(error.to_string())
+            }
+        }
+    }
+}
+
 impl ApiError {
     /// A 422 with one problem, at this JSON pointer.
     pub(super) fn invalid(pointer: &str, code: &'static str, message: &str) -> Self {
         Self::Invalid(vec![Problem {
             pointer: pointer.to_owned(),
             code,
+            message: message.to_owned(),
+        }])
+    }
+
+    /// A 400 with one problem of the query.
+    pub(super) fn invalid_query(pointer: &str, message: &str) -> Self {
+        Self::InvalidQuery(vec![Problem {
+            pointer: pointer.to_owned(),
+            code: "invalid_query",
             message: message.to_owned(),
         }])
     }
@@ -113,14 +148,15 @@ impl ApiError {
             | Self::UnreadableBody(_)
             | Self::InvalidIdempotencyKey
             | Self::MalformedTrackingId
-            | Self::InvalidQuery => StatusCode::BAD_REQUEST,
+            | Self::InvalidQuery(_) => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::Forbidden => StatusCode::FORBIDDEN,
-            Self::UnknownTrackingId | Self::UnknownLane | Self::UnknownRoute => {
-                StatusCode::NOT_FOUND
-            }
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::UnknownTrackingId
+            | Self::UnknownLane
+            | Self::UnknownRepair
+            | Self::UnknownRoute => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Unfit(_) => StatusCode::CONFLICT,
+            Self::Unfit(_) | Self::TooManyMatch(_) => StatusCode::CONFLICT,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotJson | Self::EncodedBody => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -138,11 +174,13 @@ impl ApiError {
             Self::UnreadableBody(_) => "unreadable_body",
             Self::InvalidIdempotencyKey => "invalid_idempotency_key",
             Self::MalformedTrackingId => "malformed_tracking_id",
-            Self::InvalidQuery => "invalid_query",
+            Self::InvalidQuery(_) => "invalid_query",
             Self::Unauthorized => "unauthorized",
-            Self::Forbidden => "forbidden",
+            Self::Forbidden(_) => "forbidden",
             Self::UnknownTrackingId => "unknown_tracking_id",
             Self::UnknownLane => "unknown_lane",
+            Self::UnknownRepair => "unknown_repair",
+            Self::TooManyMatch(_) => "too_many_match",
             Self::UnknownRoute => "unknown_route",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::Unfit(unfit) => unfit.code(),
@@ -169,7 +207,7 @@ impl IntoResponse for ApiError {
         if matches!(self, Self::Unauthorized) {
             report.challenge = Some("ApiKey header=\"X-Internal-Token\"");
         }
-        if let Self::Invalid(problems) = self {
+        if let Self::Invalid(problems) | Self::InvalidQuery(problems) = self {
             report.problems = problems;
         }
         report.into_response()
@@ -201,11 +239,14 @@ mod tests {
                 "invalid_idempotency_key",
             ),
             (ApiError::MalformedTrackingId, 400, "malformed_tracking_id"),
-            (ApiError::InvalidQuery, 400, "invalid_query"),
+            (ApiError::InvalidQuery(Vec::new()), 400, "invalid_query"),
             (ApiError::Unauthorized, 401, "unauthorized"),
-            (ApiError::Forbidden, 403, "forbidden"),
+            (ApiError::Forbidden("ops"), 403, "forbidden"),
             (ApiError::UnknownTrackingId, 404, "unknown_tracking_id"),
             (ApiError::UnknownRoute, 404, "unknown_route"),
+            (ApiError::UnknownRepair, 404, "unknown_repair"),
+            (ApiError::TooManyMatch(String::new()), 409, "too_many_match"),
+            (Unfit::NotOnHold.into(), 409, "operation_not_on_hold"),
             (ApiError::MethodNotAllowed, 405, "method_not_allowed"),
             (ApiError::BodyTooSlow, 408, "body_too_slow"),
             (Unfit::Running.into(), 409, "operation_running"),

@@ -34,8 +34,8 @@ use axum::{
     Router,
     extract::DefaultBodyLimit,
     http::{Method, header::AUTHORIZATION},
-    middleware::from_fn,
-    routing::{MethodRouter, get, post},
+    middleware::{from_fn, from_fn_with_state},
+    routing::{get, post},
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -45,9 +45,13 @@ use tower_http::{
     sensitive_headers::SetSensitiveRequestHeadersLayer,
 };
 
-use self::api_error::{ApiError, catch_panics};
+use self::{
+    api_error::{ApiError, catch_panics},
+    operators::operators_table,
+};
 pub use self::{
     bulk::{Balances, Bulk, BulkClients},
+    operators::run_repairs,
     state::ApiState,
     tokens::Tokens,
     track::{EndedBody, TrackBody},
@@ -96,69 +100,24 @@ fn with_callers_routes(
         bare = bare.merge(bulk::routes());
     }
     if api.tokens.has_operators() {
-        bare = bare.merge(operators_router());
+        bare = bare.merge(operators_router(api));
     }
     bare.method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .merge(transactions::routes(api))
 }
 
-/// The operators' routes: method, path and handler. Each route requires a token with the `ops` scope.
-fn operators_table() -> [(Method, &'static str, MethodRouter<Arc<ApiState>>); 13] {
-    use operators as o;
-    const GET: Method = Method::GET;
-    const POST: Method = Method::POST;
-    [
-        (GET, "/fineract/books", get(o::show_books)),
-        (POST, "/fineract/books/epochs", post(o::confirm_books)),
-        (
-            POST,
-            "/fineract/lanes/{lane}/number",
-            post(o::confirm_number),
-        ),
-        (GET, "/fineract/hold", get(o::show_hold)),
-        (POST, "/fineract/hold/release", post(o::release_on_hold)),
-        (POST, "/fineract/hold/end", post(o::end_hold)),
-        (GET, "/fineract/operations", get(o::list_operations)),
-        (GET, "/fineract/operations/{id}", get(o::inspect_operation)),
-        (
-            POST,
-            "/fineract/operations/{id}/cancel",
-            post(o::cancel_operation),
-        ),
-        (
-            POST,
-            "/fineract/operations/{id}/retry",
-            post(o::retry_operation),
-        ),
-        (
-            POST,
-            "/fineract/operations/{id}/hold",
-            post(o::hold_operation),
-        ),
-        (
-            POST,
-            "/fineract/operations/{id}/release",
-            post(o::release_operation),
-        ),
-        (
-            POST,
-            "/fineract/operations/{id}/resolve",
-            post(o::resolve_operation),
-        ),
-    ]
-}
-
-fn operators_router() -> Router<Arc<ApiState>> {
+fn operators_router(api: &Arc<ApiState>) -> Router<Arc<ApiState>> {
     let routes = operators_table().into_iter();
-    routes.fold(Router::new(), |router, (_, path, handler)| {
-        router.route(path, handler)
+    routes.fold(Router::new(), |router, (_, path, scope, handler)| {
+        let authorize = from_fn_with_state((Arc::clone(api), scope), operators::authorize);
+        router.route(path, handler.route_layer(authorize))
     })
 }
 
 /// The method and the path of every route of the operators, without a base path.
 pub fn operators_routes() -> Vec<(Method, &'static str)> {
     let routes = operators_table().into_iter();
-    routes.map(|(method, path, _)| (method, path)).collect()
+    routes.map(|(method, path, ..)| (method, path)).collect()
 }
 
 /// Adds the layers around every request, the outermost last.

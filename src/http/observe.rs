@@ -1,6 +1,6 @@
 //! The layer around every request: its id, its log span, and the headers of every answer.
 
-use std::{sync::Arc, time::Instant};
+use std::{net::IpAddr, sync::Arc, time::Instant};
 
 use axum::{
     extract::{MatchedPath, Request},
@@ -13,6 +13,10 @@ use uuid::Uuid;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const LONGEST_REQUEST_ID: usize = 128;
+
+/// The address from which the connection of a request comes. Behind a proxy, this is the address of the proxy.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer(pub(super) IpAddr);
 
 /// The id of the request. The answer also contains it.
 #[derive(Clone, Debug, Default)]

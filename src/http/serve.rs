@@ -14,7 +14,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt as _;
 use tower_http::normalize_path::NormalizePath;
 
-use super::unread::Unread;
+use super::{observe::Peer, unread::Unread};
 
 /// How long a connection may be idle, and how long the head of a request may take to arrive. This time is longer than
 /// the idle timeout of common proxies, so that the proxy closes the connection first. If the gateway closed it first,
@@ -39,6 +39,7 @@ pub(super) async fn serve_connections(
     let closing = CancellationToken::new();
     while let Some(stream) = stop.run_until_cancelled(accept(&listener)).await {
         let (router, requests) = (router.clone(), requests.clone());
+        let peer = stream.peer_addr().ok().map(|peer| Peer(peer.ip()));
         let unread = Unread::default();
         let reading_on = unread.clone().read_on();
         let service = service_fn(move |request: Request<Incoming>| {
@@ -47,6 +48,9 @@ pub(super) async fn serve_connections(
             // original URI is kept here.
             let uri = OriginalUri(request.uri().clone());
             request.extensions_mut().insert(uri);
+            if let Some(peer) = peer {
+                request.extensions_mut().insert(peer);
+            }
             let answering = router.clone().oneshot(request);
             requests.track_future(answering.map_ok(move |mut response| {
                 lending.mark(&mut response);

@@ -22,8 +22,9 @@
 //! | `claim` | `claim`, `renew`, `record_begun`, `rekeyed_before`, `same_reference` |
 //! | `completing` | `complete`, `oldest_unwritten_answer`, `report_unwritten_answers`, `completions_left_out` |
 //! | `expiry` | `run_expiry`, `end_expired` |
+//! | `gateway_processes` | `write_heartbeat`, `remove_heartbeat`, `running_gateways` |
 //! | `hold_all/` | `active_hold`, `is_on_hold`, `count_on_hold`, `end_hold` |
-//! | `hold_all/release` | `on_hold`, `release_on_hold` |
+//! | `hold_all/release` | `release_on_hold` |
 //! | `key_probe` | `key_verdict`, `begin_key_probe`, `end_key_probe`, `write_key_verdict` |
 //! | `key_probe` | `keys_not_honoured`, `numbered` |
 //! | `key_usage` | `take_block` |
@@ -32,7 +33,11 @@
 //! | `operators/cancel` | `cancel` |
 //! | `operators/hold` | `hold` |
 //! | `operators/inspect/` | `inspect` |
-//! | `operators/parked` | `parked` |
+//! | `operators/lane` | `lane_story` |
+//! | `operators/list/` | `list`, `count` |
+//! | `operators/read_audit`, `operators/status` | `audit`; `system_status` |
+//! | `operators/repair/` | `preview_repair`, `start_repair`, `stop_repair`, `repairs`, `repair` |
+//! | `operators/repair/run` | `claim_repair`, `next_rows`, `write_row`, `end_repair`, `leave_repair` |
 //! | `operators/resolve` | `resolve` |
 //! | `operators/retry` | `retry_parked`, `retryable`, `retry_failed` |
 //! | `track` | `track` |
@@ -81,6 +86,7 @@ mod error;
 mod examine;
 mod expiry;
 mod failures_read;
+mod gateway_processes;
 mod hold_all;
 mod key_probe;
 mod key_usage;
@@ -128,23 +134,26 @@ pub use self::{
     },
     error::StoreError,
     examine::DatabaseProblem,
-    hold_all::{
-        CountOnHold, Covered, HoldAll, HoldFilter, OnHold, Released, hold_all, keep_on_hold,
-    },
+    gateway_processes::{GatewayProcess, RunningGateway},
+    hold_all::{CountOnHold, Covered, HoldAll, HoldFilter, Released, hold_all, keep_on_hold},
     key_probe::{KeyVerdict, NewKeyVerdict, Numbered},
     key_usage::{Block, BlockRequest},
     lanes::LaneEntries,
     names::TrackingName,
     operators::{
-        ActionError, BooksReport, Found, Inspected, ListCursor, NewEpoch, NumberConfirmation,
-        NumberConflict, Operator, ParkedOperation, Retryable, Unfit,
+        ActionError, AuditFilter, AuditPage, AuditRow, Backlog, BooksReport, ClaimedRepair, Count,
+        CountBy, DatabaseStatus, Found, Inspected, KeyProbe, LaneOperation, LaneStory, LeftOut,
+        ListCursor, ListError, ListPage, ListRequest, Listed, NewEpoch, NewRepair, NoIndex,
+        NumberConfirmation, NumberConflict, OperationFilter, Operator, Preview, Repair,
+        RepairAction, RepairError, RepairOptions, RepairReport, RepairRow, Retryable, RowOutcome,
+        RowToRepair, Sort, StateFilter, SystemStatus, Unfit,
     },
     patience::STATEMENT_TIMEOUT,
     pool::{Pool, UnfitSetting},
     track::Tracked,
     transaction::{MoneyMovement, Progress},
 };
-use self::{batcher::Batcher, due::Due, unwritten::Unwritten};
+use self::{batcher::Batcher, due::Due, operators::Action, unwritten::Unwritten};
 use crate::domain::OperationId;
 
 /// The queue in Postgres. Clones share their parts, so cloning is cheap.

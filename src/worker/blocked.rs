@@ -59,6 +59,11 @@ impl Blocked {
         }
     }
 
+    /// The blocked scopes.
+    pub(super) fn scopes(&self) -> Vec<BlockedScope> {
+        self.lock().keys().cloned().collect()
+    }
+
     /// Whether operations of this type, or some of them, are blocked.
     pub(super) fn blocks_some_of(&self, operation_type: OperationType) -> bool {
         self.lock().keys().any(|scope| match scope {

@@ -24,10 +24,12 @@
 //! | `suspect`, `read_failed` | handles an answer that may concern other operations too, or a failed read |
 //! | `outcome` | builds the outcomes that the steps return |
 //! | `report` | logs and counts the result |
+//! | `activity` | shows operators what the worker does now |
 //!
 //! `case` contains the operation that the steps work on. `deps` contains the dependencies and the state that all
 //! steps share. `leases`, `blocked`, `unended_keys` and `protect` contain parts of this state.
 
+mod activity;
 mod admission;
 mod backoff;
 mod blocked;
@@ -74,7 +76,7 @@ use std::{
 use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub use self::{deps::Deps, protect::CircuitBreaker, settings::Settings};
+pub use self::{activity::Activity, deps::Deps, protect::CircuitBreaker, settings::Settings};
 use crate::{
     operations,
     store::{ClaimLimits, Claimed},

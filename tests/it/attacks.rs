@@ -11,13 +11,13 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use crate::support::{
-    Answer, OPS_TOKEN, TestGateway, claim_limits,
+    Answer, TestGateway, claim_limits,
     database::eventually_waits_for_lock,
     fixtures::{
         FUTURE, PAST, client_create, done, envelope, expiring, loan_approve, loan_create,
         loan_disburse, principal, refused,
     },
-    operators::{Operator, park, uuid},
+    operators::{Operator, REASON, park, uuid},
 };
 
 fn create() -> Value {
@@ -115,7 +115,7 @@ async fn a_sweep_looks_at_the_deadline_once_more_when_it_has_the_row(pool: PgPoo
         eventually_waits_for_lock(&pool).await;
         let retry = operator
             .request(Method::POST, &format!("/{}/retry", uuid(&id)))
-            .json(&json!({ "expires_at": FUTURE }));
+            .json(&json!({ "expires_at": FUTURE, "reason": REASON }));
         let retry = Answer::of(retry).await;
         assert_eq!(retry.status, StatusCode::ACCEPTED, "{}", retry.text);
         other.commit().await.unwrap();
@@ -232,20 +232,28 @@ async fn expired_rows_of_an_unknown_type_do_not_hide_the_others(pool: PgPool) {
     assert_eq!(state(&pool, &id).await, "failed");
 }
 
-/// Many HTTP clients send a `Content-Type` with every POST, even without a body. So do scripts from the time when a
-/// retry had no body.
+/// An action without a reason does nothing, on whichever operation and by whichever action.
 #[sqlx::test]
-async fn a_retry_with_a_content_type_and_no_body_is_a_retry(pool: PgPool) {
+async fn an_action_without_a_reason_is_refused(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
+    let operator = Operator::of(gateway.address);
     let id = gateway.accept(&client_create("C")).await;
     park(&pool, &id).await;
-    let retry = gateway
-        .request(
-            Method::POST,
-            &format!("/fineract/operations/{}/retry", uuid(&id)),
-        )
-        .header("X-Internal-Token", OPS_TOKEN)
-        .header("Content-Type", "application/json");
-    let retry = Answer::of(retry).await;
-    assert_eq!(retry.status, StatusCode::ACCEPTED, "{}", retry.text);
+    let before = operator.inspect(&id).await;
+    for action in ["retry", "cancel", "hold", "release", "resolve"] {
+        for reason in [json!(null), json!(""), json!(" "), json!("x".repeat(1001))] {
+            let mut body = json!({});
+            if action == "resolve" {
+                body["outcome"] = json!("failed");
+            }
+            if !reason.is_null() {
+                body["reason"] = reason;
+            }
+            let request = operator.request(Method::POST, &format!("/{}/{action}", uuid(&id)));
+            let answer = Answer::of(request.json(&body)).await;
+            assert_eq!(answer.problem(), (422, "invalid_request".to_owned()));
+            assert_eq!(answer.json()["errors"][0]["pointer"], "/reason", "{action}");
+        }
+    }
+    assert_eq!(operator.inspect(&id).await, before);
 }

@@ -11,8 +11,13 @@ use sqlx::{Connection as _, PgConnection};
 use crate::{
     failover::{assert_unavailable, count, postgres, run},
     support::{
-        Answer, OPS_TOKEN, caller::Caller, eventually::eventually, fixtures::client, line::Line,
-        operators::uuid, system::System,
+        Answer, OPS_TOKEN,
+        caller::Caller,
+        eventually::eventually,
+        fixtures::client,
+        line::Line,
+        operators::{REASON, uuid},
+        system::System,
     },
 };
 
@@ -136,6 +141,7 @@ async fn before_a_transaction_begins(postgres: &PrivatePostgres) {
 async fn cancel(gateway: &Caller, tracking_id: &str) -> Answer {
     let path = format!("/fineract/operations/{}/cancel", uuid(tracking_id));
     let request = gateway.request(Method::POST, &path);
+    let request = request.json(&json!({ "reason": REASON }));
     Answer::of(request.header("X-Internal-Token", OPS_TOKEN)).await
 }
 

@@ -16,6 +16,7 @@ use crate::{
         fixtures::{
             client_create, client_update, done, loan_approve, loan_create, loan_disburse, refused,
         },
+        operators::REASON,
     },
 };
 
@@ -183,6 +184,7 @@ async fn whatever_shows_a_failure_counts_as_reading_it(pool: PgPool) {
         reqwest::Method::POST,
         &format!("/fineract/operations/{id}/cancel"),
     );
+    let request = request.json(&json!({ "reason": REASON }));
     let cancelled = Answer::of(request.header("X-Internal-Token", OPS_TOKEN)).await;
     assert_eq!(cancelled.status, 200);
     assert!(is_read("client:c-3").await);

@@ -75,7 +75,7 @@ async fn who_writes_a_whole_body_first_gets_the_answer(pool: PgPool) {
         (400, "GET /fineract/track/x", &ours),
         (401, &format!("POST {operation}/cancel"), ""),
         (403, &format!("POST {operation}/cancel"), &ours),
-        (404, &format!("POST {operation}/cancel"), &ops),
+        (413, &format!("POST {operation}/cancel"), &ops),
         (413, &format!("POST {operation}/retry"), &ops),
         (413, &format!("POST {operation}/resolve"), &ops),
         (401, "POST /bulk/schedule", json),
@@ -101,7 +101,7 @@ async fn who_writes_a_whole_body_first_gets_the_answer(pool: PgPool) {
     pool.close().await;
     for (line, headers) in [
         (format!("GET {track}"), &ours),
-        (format!("POST {operation}/hold"), &ops),
+        (format!("GET {operation}"), &ops),
     ] {
         let head = format!("{line} HTTP/1.1\r\n{headers}");
         let answer = write_then_read(&gateway, &head, LARGE).await;

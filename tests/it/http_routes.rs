@@ -3,7 +3,7 @@
 use reqwest::{Method, Url, header::ALLOW};
 use sqlx::PgPool;
 
-use crate::support::{Answer, OPS_TOKEN, TestGateway, fixtures::client_create};
+use crate::support::{Answer, OPS_TOKEN, TestGateway, fixtures::client_create, operators::REASON};
 
 #[sqlx::test]
 async fn a_path_or_method_that_is_not_there_is_a_problem_like_others(pool: PgPool) {
@@ -74,10 +74,10 @@ async fn a_slash_at_the_end_of_a_path_does_not_count(pool: PgPool) {
             (Method::GET, &format!("/fineract/track/{id}"), 200),
             (Method::GET, "/fineract/operations?state=parked", 200),
             (Method::GET, &operation, 200),
-            (Method::POST, &format!("{operation}/hold"), 200),
-            (Method::POST, &format!("{operation}/release"), 200),
+            (Method::POST, &format!("{operation}/hold"), 415),
+            (Method::POST, &format!("{operation}/release"), 415),
             (Method::POST, &format!("{operation}/resolve"), 415),
-            (Method::POST, &format!("{operation}/retry"), 409),
+            (Method::POST, &format!("{operation}/retry"), 415),
             (Method::POST, "/bulk/schedule", 401),
             (Method::POST, "/bulk/status", 401),
             (Method::POST, "/bulk/retry", 401),
@@ -129,6 +129,7 @@ async fn a_location_is_right_wherever_a_proxy_has_put_the_gateway(pool: PgPool) 
 
             let path = format!("{base_path}/fineract/operations/{id}/hold{slashes}");
             let request = gateway.request(Method::POST, &path.replace('|', "%7C"));
+            let request = request.json(&serde_json::json!({ "reason": REASON }));
             let answer = Answer::of(request.header("X-Internal-Token", OPS_TOKEN)).await;
             assert_eq!(answer.status, 200, "{}", answer.text);
             let followed = follow(path, answer, stripped).await;

@@ -207,15 +207,16 @@ async fn only_a_parked_one_is_resolved_and_only_by_a_word_that_is_known(pool: Pg
         (r#"{"outcome":"maybe"}"#.to_owned(), 422, "invalid_request"),
         (r#"{"note":"x"}"#.to_owned(), 422, "invalid_request"),
         (
-            r#"{"outcome":"failed","reason_code":"x"}"#.to_owned(),
+            r#"{"outcome":"failed","reason":"x","reason_code":"x"}"#.to_owned(),
             422,
             "invalid_request",
         ),
         (
-            format!(r#"{{"outcome":"failed","note":"{too_long}"}}"#),
+            format!(r#"{{"outcome":"failed","reason":"x","note":"{too_long}"}}"#),
             422,
             "invalid_request",
         ),
+        (r#"{"outcome":"failed"}"#.to_owned(), 422, "invalid_request"),
         ("[]".to_owned(), 422, "invalid_request"),
         ("{".to_owned(), 400, "broken_json"),
     ] {
@@ -225,12 +226,14 @@ async fn only_a_parked_one_is_resolved_and_only_by_a_word_that_is_known(pool: Pg
             "{body}"
         );
     }
-    let without_type = operator.act(&parked, "resolve").await;
+    let without_type = operator.request(Method::POST, &format!("/{parked}/resolve"));
+    let without_type = Answer::of(without_type).await;
     assert_eq!(without_type.problem(), (415, "not_json".to_owned()));
     assert_eq!(operator.inspect(&parked).await["state"], "parked");
 
     let note = "é".repeat(1000);
-    let answer = send(json!({ "outcome": "failed", "note": note }).to_string()).await;
+    let answer =
+        send(json!({ "outcome": "failed", "note": note, "reason": "x" }).to_string()).await;
     assert_eq!(answer.status, StatusCode::ACCEPTED);
     let asked = operator.inspect(&parked).await;
     assert_eq!(

@@ -47,7 +47,6 @@ pub(in crate::http) struct ConfirmedBody {
 
 /// Shows the epoch of Fineract's books, and the numbers that are recorded for more than one lane.
 pub(in crate::http) async fn show_books(
-    Ops(_): Ops,
     State(api): State<Arc<ApiState>>,
 ) -> Result<Json<BooksReport>, ApiError> {
     Ok(Json(api.store.books().await?))
@@ -55,13 +54,14 @@ pub(in crate::http) async fn show_books(
 
 /// Begins a new epoch: the operator confirms that Fineract's books have changed.
 pub(in crate::http) async fn confirm_books(
-    Ops(operator): Ops,
+    ops: Ops,
     State(api): State<Arc<ApiState>>,
     body: JsonBody,
 ) -> Result<Json<NewEpoch>, ApiError> {
     let message = "must have the epoch that ends, as GET /fineract/books shows it, and a reason";
     let EpochBody { epoch, reason } = body.read(INVALID, message)?;
     check(&[("/reason", &reason)])?;
+    let operator = ops.because(reason.clone());
     let begun = api.store.confirm_books(epoch, &reason, &operator).await?;
     tracing::warn!(
         epoch = begun.epoch,
@@ -74,7 +74,7 @@ pub(in crate::http) async fn confirm_books(
 /// Records that a number still refers to the client or loan of a lane, although the back office has changed the
 /// external id of this client or loan in Fineract.
 pub(in crate::http) async fn confirm_number(
-    Ops(operator): Ops,
+    ops: Ops,
     State(api): State<Arc<ApiState>>,
     lane: Result<Path<String>, PathRejection>,
     body: JsonBody,
@@ -88,6 +88,7 @@ pub(in crate::http) async fn confirm_number(
         reason,
     } = body.read(INVALID, message)?;
     check(&[("/external_id", &external_id), ("/reason", &reason)])?;
+    let operator = ops.because(reason.clone());
     let confirmed = NumberConfirmation {
         lane,
         number,

@@ -7,16 +7,18 @@ use axum::{
     response::IntoResponse,
 };
 
-use super::{ActionBody, Named, Ops, answer_action};
-use crate::http::{api_error::ApiError, state::ApiState};
+use super::{ActionBody, Named, Ops, answer_action, reason::read_reason};
+use crate::http::{api_error::ApiError, json_body::JsonBody, state::ApiState};
 
 /// Ends an operation for which no command was ever sent. Its dependents fail.
 pub(in crate::http) async fn cancel_operation(
-    Ops(operator): Ops,
+    ops: Ops,
     State(api): State<Arc<ApiState>>,
     OriginalUri(uri): OriginalUri,
     named: Named,
+    body: JsonBody,
 ) -> Result<impl IntoResponse, ApiError> {
+    let operator = ops.because(read_reason(&body)?);
     let found = named.find(&api).await?;
     api.store.cancel(&found, &operator).await?;
     let body = ActionBody {

@@ -8,29 +8,33 @@ use axum::{
     response::IntoResponse,
 };
 
-use super::{ActionAnswer, ActionBody, Named, Ops, answer_action};
+use super::{ActionAnswer, ActionBody, Named, Ops, answer_action, reason::read_reason};
 use crate::{
-    http::{api_error::ApiError, state::ApiState},
+    http::{api_error::ApiError, json_body::JsonBody, state::ApiState},
     store::Operator,
 };
 
 /// Puts an operation on hold. The operation keeps its lane entries, so the operations behind it wait too.
 pub(in crate::http) async fn hold_operation(
-    Ops(operator): Ops,
+    ops: Ops,
     State(api): State<Arc<ApiState>>,
     OriginalUri(uri): OriginalUri,
     named: Named,
+    body: JsonBody,
 ) -> Result<impl IntoResponse, ApiError> {
+    let operator = ops.because(read_reason(&body)?);
     hold(&api, named, true, &operator, &uri).await
 }
 
 /// Releases an operation that is on hold.
 pub(in crate::http) async fn release_operation(
-    Ops(operator): Ops,
+    ops: Ops,
     State(api): State<Arc<ApiState>>,
     OriginalUri(uri): OriginalUri,
     named: Named,
+    body: JsonBody,
 ) -> Result<impl IntoResponse, ApiError> {
+    let operator = ops.because(read_reason(&body)?);
     hold(&api, named, false, &operator, &uri).await
 }
 

@@ -57,7 +57,6 @@ struct EndBody {
 
 /// Shows the active hold-all, and how many operations are on hold.
 pub(in crate::http) async fn show_hold(
-    _: Ops,
     State(api): State<Arc<ApiState>>,
 ) -> Result<Json<HoldBody>, ApiError> {
     Ok(Json(HoldBody {
@@ -68,7 +67,7 @@ pub(in crate::http) async fn show_hold(
 
 /// Releases operations that the hold-all has put on hold.
 pub(in crate::http) async fn release_on_hold(
-    Ops(operator): Ops,
+    ops: Ops,
     State(api): State<Arc<ApiState>>,
     body: JsonBody,
 ) -> Result<Json<Released>, ApiError> {
@@ -92,6 +91,7 @@ pub(in crate::http) async fn release_on_hold(
         return Err(invalid("/type", "must be the type of an operation"));
     }
     let reason = checked(&body.reason)?;
+    let operator = ops.because(reason.to_owned());
     let released = api
         .store
         .release_on_hold(&filter, limit.into(), reason, &operator)
@@ -105,17 +105,18 @@ pub(in crate::http) async fn release_on_hold(
 
 /// Ends the hold-all: operations that are accepted from now on are not on hold.
 pub(in crate::http) async fn end_hold(
-    Ops(operator): Ops,
+    ops: Ops,
     State(api): State<Arc<ApiState>>,
     body: JsonBody,
 ) -> Result<Json<HoldBody>, ApiError> {
     let EndBody { reason } = body.read(INVALID, "must have a reason, and nothing else")?;
     let reason = checked(&reason)?;
+    let operator = ops.because(reason.to_owned());
     if api.store.end_hold(reason, &operator).await?.is_none() {
         return Err(Unfit::NoHold.into());
     }
     tracing::info!("an operator ended the hold-all; operations accepted from now on run");
-    show_hold(Ops(operator), State(api)).await
+    show_hold(State(api)).await
 }
 
 fn checked(reason: &str) -> Result<&str, ApiError> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{Json, extract::State};
 use serde::Serialize;
 
-use super::{Named, Ops};
+use super::{Named, Ops, OpsScope};
 use crate::{
     http::{api_error::ApiError, health::Fineract, state::ApiState},
     store::Inspected,
@@ -19,9 +19,9 @@ pub(in crate::http) struct InspectBody {
     fineract: Fineract,
 }
 
-/// Shows an operation. The answer contains personal data: the payload and the bodies of Fineract.
+/// Shows an operation. Without the scope `ops.pii`, personal data is masked in the payload and in Fineract's bodies.
 pub(in crate::http) async fn inspect_operation(
-    _: Ops,
+    ops: Ops,
     State(api): State<Arc<ApiState>>,
     named: Named,
 ) -> Result<Json<InspectBody>, ApiError> {
@@ -31,6 +31,11 @@ pub(in crate::http) async fn inspect_operation(
         .await?
         .filter(|operation| named.is(operation.tracking_id()))
         .ok_or(ApiError::UnknownTrackingId)?;
+    let operation = if ops.has(OpsScope::Pii) {
+        operation
+    } else {
+        operation.without_personal_data()
+    };
     Ok(Json(InspectBody {
         operation,
         fineract: Fineract::seen_by(&api),

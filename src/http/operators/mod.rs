@@ -1,13 +1,23 @@
 //! The operators' endpoints: one file per endpoint. All actions on single operations have the same form of answer.
 
+mod audit;
 mod books;
 mod cancel;
+mod csv;
 mod hold;
 mod hold_all;
 mod inspect;
+mod lane;
 mod list;
+mod operator;
+mod query;
+mod reason;
+mod repairs;
 mod resolve;
 mod retry;
+mod run_repairs;
+mod status;
+mod table;
 
 use std::sync::Arc;
 
@@ -20,50 +30,28 @@ use axum::{
 use serde::Serialize;
 use uuid::Uuid;
 
+pub use self::run_repairs::run_repairs;
 pub(super) use self::{
+    audit::show_audit,
     books::{confirm_books, confirm_number, show_books},
     cancel::cancel_operation,
     hold::{hold_operation, release_operation},
     hold_all::{end_hold, release_on_hold, show_hold},
     inspect::inspect_operation,
-    list::list_operations,
+    lane::show_lane,
+    list::{count_operations, list_operations},
+    operator::{Ops, OpsScope, authorize},
+    repairs::{list_repairs, post_repair, show_repair, stop_repair},
     resolve::resolve_operation,
     retry::retry_operation,
+    status::show_status,
+    table::operators_table,
 };
-use super::{
-    api_error::ApiError,
-    location,
-    observe::RequestId,
-    state::ApiState,
-    tokens::{Caller, Scope},
-};
+use super::{api_error::ApiError, location, state::ApiState};
 use crate::{
     domain::{OperationId, TrackingId},
-    store::{Found, Operator, TrackingName},
+    store::{Found, TrackingName},
 };
-
-/// An authenticated operator: a caller whose token has the `ops` scope.
-#[derive(Debug)]
-pub(super) struct Ops(Operator);
-
-impl FromRequestParts<Arc<ApiState>> for Ops {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(
-        parts: &mut Parts,
-        api: &Arc<ApiState>,
-    ) -> Result<Self, Self::Rejection> {
-        let caller = Caller::from_request_parts(parts, api).await?;
-        if caller.scope != Scope::Ops {
-            return Err(ApiError::Forbidden);
-        }
-        let RequestId(request_id) = parts.extensions.get().cloned().unwrap_or_default();
-        Ok(Self(Operator {
-            name: caller.name.to_string(),
-            request_id: request_id.to_string(),
-        }))
-    }
-}
 
 /// The operation in a path, given by its UUID or by its tracking id.
 #[derive(Clone, Copy, Debug)]

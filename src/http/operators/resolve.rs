@@ -9,7 +9,7 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::{ActionBody, Named, Ops, answer_action};
+use super::{ActionBody, Named, Ops, answer_action, reason::checked_reason};
 use crate::{
     domain::Resolution,
     http::{api_error::ApiError, json_body::JsonBody, state::ApiState},
@@ -22,6 +22,8 @@ const LONGEST_NOTE: usize = 1_000;
 #[serde(deny_unknown_fields)]
 struct ResolveBody {
     outcome: Resolution,
+    #[serde(default)]
+    reason: String,
     note: Option<String>,
     #[serde(default)]
     nothing_waits: bool,
@@ -31,7 +33,7 @@ struct ResolveBody {
 /// If Fineract does not contradict the resolution, the worker ends the operation; otherwise it parks the operation
 /// again. The worker sends no command that Fineract would execute.
 pub(in crate::http) async fn resolve_operation(
-    Ops(operator): Ops,
+    ops: Ops,
     State(api): State<Arc<ApiState>>,
     OriginalUri(uri): OriginalUri,
     named: Named,
@@ -39,9 +41,11 @@ pub(in crate::http) async fn resolve_operation(
 ) -> Result<impl IntoResponse, ApiError> {
     let ResolveBody {
         outcome,
+        reason,
         note,
         nothing_waits,
     } = read(&body)?;
+    let operator = ops.because(checked_reason(&reason)?);
     let found = named.find(&api).await?;
     api.store
         .resolve(&found, (outcome, nothing_waits), note.as_deref(), &operator)
@@ -55,7 +59,7 @@ pub(in crate::http) async fn resolve_operation(
 }
 
 fn read(body: &JsonBody) -> Result<ResolveBody, ApiError> {
-    let must = "must have an outcome, succeeded or failed, and may have a note, and nothing_waits, true or false";
+    let must = "must have an outcome, succeeded or failed, and a reason, and may have a note, and nothing_waits, true or false";
     let read: ResolveBody = body.read("invalid_resolution", must)?;
     let is_too_long = |note: &String| note.chars().count() > LONGEST_NOTE;
     if read.note.as_ref().is_some_and(is_too_long) {

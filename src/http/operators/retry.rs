@@ -4,84 +4,70 @@
 use std::sync::Arc;
 
 use axum::{
-    body::HttpBody as _,
-    extract::{FromRequest, OriginalUri, Request, State},
+    extract::{OriginalUri, State},
     http::StatusCode,
     response::IntoResponse,
 };
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-use super::{ActionBody, Named, Ops, answer_action};
+use super::{ActionBody, Named, Ops, answer_action, reason::checked_reason};
 use crate::{
     domain::{OperationId, State as OperationState, TrackingId},
     http::{api_error::ApiError, json_body::JsonBody, state::ApiState},
-    operations::{self, Problem},
+    operations,
     store::{Found, NewOperation, Operator, StoreError, Unfit},
 };
 
-/// The body of a retry: `{"expires_at": TIME}`, or empty.
-#[derive(Debug, Default, Deserialize)]
+/// The body of a retry.
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in crate::http) struct RetryBody {
+struct RetryBody {
+    #[serde(default)]
+    reason: String,
     /// Replaces the time after which the gateway no longer sends the operation.
     expires_at: Option<DateTime<Utc>>,
 }
 
-impl<S: Send + Sync> FromRequest<S> for RetryBody {
-    type Rejection = ApiError;
-
-    async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
-        if request.body().is_end_stream() {
-            return Ok(Self::default());
-        }
-        let JsonBody(body) = JsonBody::from_request(request, state).await?;
-        serde_json::from_slice(&body).map_err(|error| {
-            if error.is_data() {
-                let message = "may have expires_at, a time with its offset (RFC 3339)";
-                ApiError::Invalid(vec![Problem {
-                    pointer: String::new(),
-                    code: "invalid_retry",
-                    message: message.to_owned(),
-                }])
-            } else {
-                ApiError::BrokenJson(error)
-            }
-        })
-    }
-}
-
 /// Runs an operation again. A parked operation continues. A failed operation is accepted again as a new operation.
 pub(in crate::http) async fn retry_operation(
-    Ops(operator): Ops,
+    ops: Ops,
     State(api): State<Arc<ApiState>>,
     OriginalUri(uri): OriginalUri,
     named: Named,
-    RetryBody { expires_at }: RetryBody,
+    body: JsonBody,
 ) -> Result<impl IntoResponse, ApiError> {
+    let must = "must have a reason, and may have expires_at, a time with its offset (RFC 3339)";
+    let RetryBody { reason, expires_at } = body.read("invalid_retry", must)?;
+    let operator = ops.because(checked_reason(&reason)?);
     let found = named.find(&api).await?;
-    let body = match found.state {
-        OperationState::Parked => {
-            api.store
-                .retry_parked(&found, expires_at, &operator)
-                .await?;
-            ActionBody {
-                tracking_id: found.tracking_id,
-                retry_of: None,
-                status: "processing",
-            }
-        }
-        OperationState::Failed => ActionBody {
-            tracking_id: accept_again(&api, &found, expires_at, &operator).await?,
-            retry_of: Some(found.tracking_id),
-            status: "processing",
-        },
-        OperationState::Succeeded => return Err(Unfit::Ended.into()),
-        OperationState::Waiting | OperationState::Ready | OperationState::Running => {
-            return Err(Unfit::UnderWay.into());
-        }
+    let retry = retry(&api, &found, expires_at, &operator).await?;
+    let body = ActionBody {
+        tracking_id: retry,
+        retry_of: (retry != found.tracking_id).then_some(found.tracking_id),
+        status: "processing",
     };
     Ok((StatusCode::ACCEPTED, answer_action("retry", &uri, body)))
+}
+
+/// Continues a parked operation, or accepts a failed one again. Returns the tracking id of the operation that runs now.
+pub(super) async fn retry(
+    api: &ApiState,
+    found: &Found,
+    expires_at: Option<DateTime<Utc>>,
+    operator: &Operator,
+) -> Result<TrackingId, ApiError> {
+    match found.state {
+        OperationState::Parked => {
+            api.store.retry_parked(found, expires_at, operator).await?;
+            Ok(found.tracking_id)
+        }
+        OperationState::Failed => accept_again(api, found, expires_at, operator).await,
+        OperationState::Succeeded => Err(Unfit::Ended.into()),
+        OperationState::Waiting | OperationState::Ready | OperationState::Running => {
+            Err(Unfit::UnderWay.into())
+        }
+    }
 }
 
 /// Checks the payload again, as at acceptance, and accepts it as a new operation of the same caller.

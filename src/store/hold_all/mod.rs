@@ -14,9 +14,10 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use serde_json::json;
 
 use super::{
-    Operator, Pool, Store, StoreError, connect,
+    Action, Operator, Pool, Store, StoreError, connect,
     patience::{RETRY_PAUSE, WithTimeout},
     pool::Transaction,
 };
@@ -24,7 +25,7 @@ use crate::domain::OperationId;
 
 pub use self::{
     cover::{Covered, hold_all, keep_on_hold},
-    release::{HoldFilter, OnHold, Released},
+    release::{HoldFilter, Released},
 };
 
 /// The key of the advisory lock. Each acceptance holds this lock in shared mode, from before it reads the active
@@ -113,6 +114,12 @@ impl Store {
         let ended = end_active(&mut transaction, &operator.name, reason)
             .or_fail_to("end a hold of everything")
             .await?;
+        if let Some(hold) = &ended {
+            let detail = json!({ "hold_all": hold.id });
+            operator
+                .record_for_all(&mut transaction, Action::EndHold, detail)
+                .await?;
+        }
         transaction
             .commit()
             .or_fail_to("end a hold of everything")

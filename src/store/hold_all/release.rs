@@ -1,11 +1,11 @@
-//! Lists the operations on hold, and releases operations by filter.
+//! Releases operations on hold by filter.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::{
     domain::State,
-    store::{ListCursor, Operator, Store, StoreError, TrackingName, patience::WithTimeout},
+    store::{Operator, Store, StoreError, patience::WithTimeout},
 };
 
 /// The largest number of operations that one transaction releases.
@@ -35,32 +35,6 @@ impl HoldFilter {
     }
 }
 
-/// An operation on hold, as a list shows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct OnHold {
-    /// The tracking id.
-    pub tracking_id: TrackingName,
-    /// The state.
-    pub state: String,
-    /// When the gateway accepted the operation.
-    pub accepted_at: DateTime<Utc>,
-    /// The lane that the operation writes.
-    pub lane: String,
-    /// The lender of a `LOAN_CREATE`.
-    pub lender: Option<String>,
-    /// The name of the caller's token.
-    pub caller: String,
-    /// Whether an attempt was ever committed, as far as this database knows.
-    pub sent: bool,
-    /// Why everything was put on hold. `null` if an operator put this operation on hold individually. The table `audit`
-    /// records such a hold.
-    pub reason: Option<String>,
-    /// Who put everything on hold.
-    pub by: Option<String>,
-    /// When everything was put on hold.
-    pub since: Option<DateTime<Utc>>,
-}
-
 /// The result of a release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Released {
@@ -71,66 +45,6 @@ pub struct Released {
 }
 
 impl Store {
-    /// Lists the operations on hold in the order of acceptance. If a cursor is given, the list begins after it. The
-    /// second value is the cursor for the next page, if there is a next page.
-    pub async fn on_hold(
-        &self,
-        filter: &HoldFilter,
-        limit: u16,
-        after: Option<ListCursor>,
-    ) -> Result<(Vec<OnHold>, Option<ListCursor>), StoreError> {
-        let mut rows = sqlx::query!(
-            r#"SELECT o.id, o.type, o.state, o.accepted_at, o.lane, o.lender, p.caller,
-                      EXISTS (SELECT FROM attempt a WHERE a.operation_id = o.id AND a.error IS DISTINCT FROM 'not_sent') AS "sent!",
-                      h.reason AS "reason?", h.held_by AS "by?", h.since AS "since?"
-                 FROM operation o
-                 JOIN payload p ON p.operation_id = o.id
-                 LEFT JOIN hold_all h ON h.id = o.hold_all
-                WHERE o.on_hold AND o.ended_at IS NULL
-                  AND (o.accepted_at, o.id) > (COALESCE($1, '-infinity'::timestamptz),
-                                               COALESCE($2, '00000000-0000-0000-0000-000000000000'::uuid))
-                  AND ($3::text IS NULL OR o.type = $3)
-                  AND ($4::text IS NULL OR o.lender = $4)
-                  AND ($5::text IS NULL OR o.lane = $5)
-                  AND ($6::timestamptz IS NULL OR o.accepted_at >= $6)
-                  AND ($7::timestamptz IS NULL OR o.accepted_at < $7)
-                  AND ($8::bool IS NULL OR $8 = EXISTS (SELECT FROM attempt a WHERE a.operation_id = o.id AND a.error IS DISTINCT FROM 'not_sent'))
-                ORDER BY o.accepted_at, o.id
-                LIMIT $9"#,
-            after.map(|cursor| cursor.since),
-            after.map(|cursor| cursor.id),
-            filter.operation_type,
-            filter.lender,
-            filter.lane,
-            filter.accepted_after,
-            filter.accepted_before,
-            filter.sent,
-            i64::from(limit) + 1
-        )
-        .fetch_all(&self.pool)
-        .or_fail_to("list what is on hold")
-        .await?;
-        let has_more = rows.len() > usize::from(limit);
-        rows.truncate(usize::from(limit));
-        let next = rows.last().filter(|_| has_more).map(|last| ListCursor {
-            since: last.accepted_at,
-            id: last.id,
-        });
-        let page = rows.into_iter().map(|row| OnHold {
-            tracking_id: TrackingName::new(&row.r#type, row.id),
-            state: row.state,
-            accepted_at: row.accepted_at,
-            lane: row.lane,
-            lender: row.lender,
-            caller: row.caller,
-            sent: row.sent,
-            reason: row.reason,
-            by: row.by,
-            since: row.since,
-        });
-        Ok((page.collect(), next))
-    }
-
     /// Releases at most `limit` of the matching operations that are on hold by hold-all, in the order of acceptance.
     /// Writes a row of the audit for each released operation. Operations that an operator put on hold individually stay
     /// on hold.
@@ -166,7 +80,7 @@ impl Store {
     ) -> Result<i64, StoreError> {
         sqlx::query_scalar!(
             r#"WITH free AS (
-                 SELECT o.id, o.state, o.hold_all
+                 SELECT o.id, o.state, o.hold_all, o.reason_code, o.resolution
                    FROM operation o
                   WHERE o.on_hold AND o.ended_at IS NULL AND o.hold_all IS NOT NULL
                     AND ($1::text IS NULL OR o.type = $1)
@@ -179,8 +93,11 @@ impl Store {
                   LIMIT $7
                     FOR NO KEY UPDATE OF o SKIP LOCKED
                ), noted AS (
-                 INSERT INTO audit (operator, action, operation_id, request_id, detail)
-                 SELECT $8, 'release', id, $9, json_build_object('state', state, 'hold_all', hold_all, 'reason', $10::text)
+                 INSERT INTO audit (operator, action, operation_id, request_id, detail, address, reason, before, after)
+                 SELECT $8, 'release', id, $9, json_build_object('state', state, 'hold_all', hold_all, 'reason', $10::text),
+                        $12, $10::text,
+                        json_build_object('state', state, 'on_hold', true, 'reason_code', reason_code, 'resolution', resolution),
+                        json_build_object('state', state, 'on_hold', false, 'reason_code', reason_code, 'resolution', resolution)
                    FROM free
                ), released AS (
                  UPDATE operation o
@@ -203,6 +120,7 @@ impl Store {
             operator.request_id,
             reason,
             State::Parked.as_str(),
+            operator.address,
         )
         .fetch_one(&self.pool)
         .or_fail_to("release what is on hold")

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use crate::{
     domain::OperationId,
@@ -9,17 +10,23 @@ use crate::{
 };
 
 /// The operator who acts, and the request for the action.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Operator {
     /// The name of the operator's token.
     pub name: String,
     /// The request id.
     pub request_id: String,
+    /// The address from which the request came.
+    pub address: Option<String>,
+    /// The reason for the action, in the words of the operator.
+    pub reason: Option<String>,
+    /// The repair that acts for the operator.
+    pub repair: Option<Uuid>,
 }
 
 /// The kinds of actions that the audit records.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Action {
+pub(in crate::store) enum Action {
     Cancel,
     Retry,
     Resolve,
@@ -27,6 +34,9 @@ pub(super) enum Action {
     Release,
     ConfirmBooks,
     ConfirmNumber,
+    EndHold,
+    StartRepair,
+    StopRepair,
 }
 
 impl Action {
@@ -39,24 +49,48 @@ impl Action {
             Self::Release => "release",
             Self::ConfirmBooks => "confirm_books",
             Self::ConfirmNumber => "confirm_number",
+            Self::EndHold => "end_hold",
+            Self::StartRepair => "start_repair",
+            Self::StopRepair => "stop_repair",
         }
     }
 }
 
+/// Locks an operation, and reads what the audit records of it before an action. The lanes of the operation must be
+/// locked before, if the action needs them.
+pub(super) async fn lock(
+    connection: &mut PgConnection,
+    id: OperationId,
+) -> Result<Value, StoreError> {
+    sqlx::query_scalar!(
+        r#"SELECT json_build_object('state', state, 'on_hold', on_hold, 'reason_code', reason_code,
+                                    'resolution', resolution) AS "before!"
+             FROM operation
+            WHERE id = $1
+              FOR NO KEY UPDATE"#,
+        id.0
+    )
+    .fetch_one(connection)
+    .or_fail_to("lock the operation of an action")
+    .await
+}
+
 impl Operator {
-    /// Records an action on one operation. The detail contains the operation's state and what was requested.
+    /// Records an action on one operation, after the action. `before` is what [`lock`] returned. The detail contains
+    /// what was requested.
     pub(super) async fn record(
         &self,
         connection: &mut PgConnection,
         action: Action,
-        id: OperationId,
+        (id, before): (OperationId, Value),
         detail: Value,
     ) -> Result<(), StoreError> {
-        self.write(connection, action, Some(id), detail).await
+        self.write(connection, action, Some((id, before)), detail)
+            .await
     }
 
     /// Records an action on more than one operation.
-    pub(super) async fn record_for_all(
+    pub(in crate::store) async fn record_for_all(
         &self,
         connection: &mut PgConnection,
         action: Action,
@@ -69,17 +103,26 @@ impl Operator {
         &self,
         connection: &mut PgConnection,
         action: Action,
-        id: Option<OperationId>,
+        operation: Option<(OperationId, Value)>,
         detail: Value,
     ) -> Result<(), StoreError> {
+        let (id, before) = operation.unzip();
         sqlx::query!(
-            "INSERT INTO audit (operator, action, operation_id, request_id, detail)
-             VALUES ($1, $2, $3, $4, $5)",
+            "INSERT INTO audit (operator, action, operation_id, request_id, detail, address, reason, repair_id, before,
+                                after)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9,
+                     (SELECT json_build_object('state', state, 'on_hold', on_hold, 'reason_code', reason_code,
+                                               'resolution', resolution)
+                        FROM operation WHERE id = $3))",
             self.name,
             action.as_str(),
             id.map(|id| id.0),
             self.request_id,
-            detail
+            detail,
+            self.address,
+            self.reason,
+            self.repair,
+            before
         )
         .execute(connection)
         .or_fail_to("write an audit row")

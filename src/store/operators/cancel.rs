@@ -3,7 +3,10 @@
 use serde_json::json;
 use sqlx::PgConnection;
 
-use super::{ActionError, Found, Operator, Unfit, audit::Action};
+use super::{
+    ActionError, Found, Operator, Unfit,
+    audit::{self, Action},
+};
 use crate::{
     domain::State,
     store::{
@@ -24,6 +27,7 @@ impl Store {
             .or_fail_to(ACTION)
             .await?;
         let state = lock_idle(&mut transaction, found).await?;
+        let before = audit::lock(&mut transaction, found.tracking_id.id).await?;
         let candidate = Unsent {
             id: found.tracking_id.id,
             operation_type: Some(found.tracking_id.operation_type),
@@ -44,7 +48,7 @@ impl Store {
             .record(
                 &mut transaction,
                 Action::Cancel,
-                found.tracking_id.id,
+                (found.tracking_id.id, before),
                 detail,
             )
             .await?;

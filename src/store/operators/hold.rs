@@ -3,7 +3,10 @@
 
 use serde_json::json;
 
-use super::{ActionError, Found, Operator, Unfit, audit::Action};
+use super::{
+    ActionError, Found, Operator, Unfit,
+    audit::{self, Action},
+};
 use crate::{
     domain::State,
     store::{Store, connect, names, patience::WithTimeout},
@@ -22,8 +25,9 @@ impl Store {
         const ACTION: &str = "put an operation on hold or release it";
         let id = found.tracking_id.id;
         let mut transaction = connect::begin(&self.pool).or_fail_to(ACTION).await?;
+        let before = audit::lock(&mut transaction, id).await?;
         let row = sqlx::query!(
-            "SELECT state, on_hold, hold_all FROM operation WHERE id = $1 FOR NO KEY UPDATE",
+            "SELECT state, on_hold, hold_all FROM operation WHERE id = $1",
             id.0
         )
         .fetch_one(&mut *transaction)
@@ -61,7 +65,7 @@ impl Store {
         };
         let detail = json!({ "state": state.as_str() });
         operator
-            .record(&mut transaction, action, id, detail)
+            .record(&mut transaction, action, (id, before), detail)
             .await?;
         transaction.commit().or_fail_to(ACTION).await?;
         if !is_on_hold {

@@ -5,19 +5,35 @@ mod books;
 mod cancel;
 mod hold;
 mod inspect;
-mod parked;
+mod lane;
+mod list;
+mod possible;
+mod read_audit;
+mod repair;
 mod resolve;
 mod retry;
+mod status;
 
 use super::{Store, StoreError, TrackingName, lanes::LaneEntries, names, patience::WithTimeout};
 use crate::domain::{OperationId, State, TrackingId};
 
+pub(super) use self::audit::Action;
 pub use self::{
     audit::Operator,
     books::{BooksReport, NewEpoch, NumberConfirmation, NumberConflict},
     inspect::Inspected,
-    parked::{ListCursor, ParkedOperation},
+    lane::{LaneOperation, LaneStory},
+    list::{
+        Count, CountBy, ListCursor, ListError, ListPage, ListRequest, Listed, NoIndex,
+        OperationFilter, Sort, StateFilter,
+    },
+    read_audit::{AuditFilter, AuditPage, AuditRow},
+    repair::{
+        ClaimedRepair, LeftOut, NewRepair, Preview, Repair, RepairAction, RepairError,
+        RepairOptions, RepairReport, RepairRow, RowOutcome, RowToRepair,
+    },
     retry::Retryable,
+    status::{Backlog, DatabaseStatus, KeyProbe, SystemStatus},
 };
 
 /// Why an operator's action was not executed.
@@ -63,6 +79,9 @@ pub enum Unfit {
     /// No hold-all is active.
     #[error("No hold of everything is active, so there is no hold to end.")]
     NoHold,
+    /// The operation is not on hold, so there is nothing to release.
+    #[error("This operation is not on hold.")]
+    NotOnHold,
     /// Another operation already runs this operation again.
     #[error("This operation has been run again already, as {0}.")]
     Retried(TrackingName),
@@ -81,6 +100,7 @@ impl Unfit {
             Self::Expired => "operation_expired",
             Self::OtherEpoch => "other_epoch",
             Self::NoHold => "no_hold",
+            Self::NotOnHold => "operation_not_on_hold",
             Self::Retried(_) => "operation_retried",
         }
     }

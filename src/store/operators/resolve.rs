@@ -3,7 +3,10 @@
 
 use serde_json::json;
 
-use super::{ActionError, Found, Operator, Unfit, audit::Action};
+use super::{
+    ActionError, Found, Operator, Unfit,
+    audit::{self, Action},
+};
 use crate::{
     domain::Resolution,
     store::{Store, connect, patience::WithTimeout},
@@ -24,6 +27,7 @@ impl Store {
         const ACTION: &str = "resolve an operation";
         let id = found.tracking_id.id;
         let mut transaction = connect::begin(&self.pool).or_fail_to(ACTION).await?;
+        let before = audit::lock(&mut transaction, id).await?;
         let parked = sqlx::query!(
             "UPDATE operation o
                 SET state = 'ready', due_at = now(), resolution = $2, nothing_waits = $3, lost = 0, deaths = 0,
@@ -49,7 +53,7 @@ impl Store {
             json!({ "outcome": outcome, "note": note, "reason_code": parked.reason_code })
         };
         operator
-            .record(&mut transaction, Action::Resolve, id, detail)
+            .record(&mut transaction, Action::Resolve, (id, before), detail)
             .await?;
         transaction.commit().or_fail_to(ACTION).await?;
         self.notifier.notify_work();

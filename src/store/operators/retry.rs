@@ -4,7 +4,10 @@ use chrono::{DateTime, Utc};
 use serde_json::{json, value::RawValue};
 use sqlx::{PgConnection, types::Json};
 
-use super::{ActionError, Found, Operator, Unfit, audit::Action};
+use super::{
+    ActionError, Found, Operator, Unfit,
+    audit::{self, Action},
+};
 use crate::{
     domain::OperationId,
     store::{
@@ -39,6 +42,7 @@ impl Store {
     ) -> Result<(), ActionError> {
         let id = found.tracking_id.id;
         let mut transaction = connect::begin(&self.pool).or_fail_to(ACTION).await?;
+        let before = audit::lock(&mut transaction, id).await?;
         let parked = sqlx::query!(
             "UPDATE operation o
                 SET state = 'ready', due_at = now(), lost = 0, deaths = 0, reason_code = NULL, reason_since = NULL,
@@ -56,7 +60,7 @@ impl Store {
         .ok_or(Unfit::NotParked)?;
         let detail = json!({ "state": "parked", "reason_code": parked.reason_code });
         operator
-            .record(&mut transaction, Action::Retry, id, detail)
+            .record(&mut transaction, Action::Retry, (id, before), detail)
             .await?;
         transaction.commit().or_fail_to(ACTION).await?;
         self.notifier.notify_work();
@@ -105,12 +109,13 @@ impl Store {
         failures_read::record(&mut transaction, &[id.0], &locked)
             .or_fail_to(ACTION)
             .await?;
+        let before = audit::lock(&mut transaction, id).await?;
         let effects = insert_operations(&mut transaction, &[new])
             .or_fail_to(ACTION)
             .await?;
         let detail = json!({ "state": "failed", "retry": new.id.0 });
         operator
-            .record(&mut transaction, Action::Retry, id, detail)
+            .record(&mut transaction, Action::Retry, (id, before), detail)
             .await?;
         transaction.commit().or_fail_to(ACTION).await?;
         effects.notify(&self.notifier);

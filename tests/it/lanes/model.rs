@@ -216,7 +216,11 @@ impl Model {
         };
         let found = self.store.find(id).await.unwrap().unwrap();
         let [name, request_id] = ["test"; 2].map(str::to_owned);
-        let operator = Operator { name, request_id };
+        let operator = Operator {
+            name,
+            request_id,
+            ..Operator::default()
+        };
         self.store.cancel(&found, &operator).await.unwrap();
         self.ended += 1;
         let live = self.live.remove(&id).unwrap();

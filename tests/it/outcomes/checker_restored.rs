@@ -45,7 +45,8 @@ async fn an_operator_says_that_nothing_waits_in_restored_books(pool: PgPool) {
         .set("OPS_TOKENS", &format!("admin={OPS_TOKEN}"));
     let (gateway, id) = waiting(&bench, "500 {}", "awaiting_checker_unseen").await;
     let operator = Operator::of(gateway.address);
-    let nothing = serde_json::json!({ "outcome": "failed", "nothing_waits": true });
+    let nothing =
+        serde_json::json!({ "outcome": "failed", "nothing_waits": true, "reason": "looked" });
     let path = format!(
         "/operations/{}/resolve",
         crate::support::operators::uuid(&id)

@@ -59,6 +59,8 @@ pub(crate) const ANSWERED_WITHIN: Duration = Duration::from_secs(20);
 pub(crate) struct TestGateway {
     /// The address at which the gateway listens.
     pub(crate) address: SocketAddr,
+    /// The state that the endpoints share.
+    pub(crate) state: ApiState,
     /// The store that the gateway uses.
     pub(crate) store: Store,
     /// Sets the state of Fineract that the gateway reports.
@@ -127,6 +129,7 @@ impl TestGateway {
             draining: draining.clone(),
         };
         adjust(&mut state);
+        let shared = state.clone();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         tasks.spawn(http::serve(listener, state, stop.clone()));
@@ -136,6 +139,7 @@ impl TestGateway {
             .expect("a client");
         Self {
             address,
+            state: shared,
             store,
             fineract,
             draining,

@@ -11,6 +11,9 @@ use uuid::Uuid;
 
 use super::{ANSWERED_WITHIN, Answer, OPS_TOKEN, eventually::eventually_ok};
 
+/// The reason for each action.
+pub(crate) const REASON: &str = "seen in Fineract";
+
 /// An operator of a gateway.
 pub(crate) struct Operator {
     address: SocketAddr,
@@ -71,13 +74,14 @@ impl Operator {
 
     /// Performs an operator's action on an operation.
     pub(crate) async fn act(&self, id: &str, action: &str) -> Answer {
-        Answer::of(self.request(Method::POST, &format!("/{id}/{action}"))).await
+        let request = self.request(Method::POST, &format!("/{id}/{action}"));
+        Answer::of(request.json(&json!({ "reason": REASON }))).await
     }
 
     /// Submits a resolution of an operation.
     pub(crate) async fn resolve(&self, id: &str, outcome: &str) -> Answer {
         let request = self.request(Method::POST, &format!("/{id}/resolve"));
-        Answer::of(request.json(&json!({ "outcome": outcome }))).await
+        Answer::of(request.json(&json!({ "outcome": outcome, "reason": REASON }))).await
     }
 
     /// Submits a resolution of an operation. Waits until the operation has ended or is parked again, and returns it.

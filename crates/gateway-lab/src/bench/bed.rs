@@ -22,6 +22,8 @@ use sqlx::postgres::PgPoolOptions;
 
 /// The callers' token.
 pub(super) const TOKEN: &str = "bench";
+/// The token of an operator.
+pub(super) const OPS_TOKEN: &str = "bench-ops";
 /// The interval between two checks whether all operations have ended.
 const POLL: Duration = Duration::from_millis(100);
 /// The default number of connections.
@@ -92,6 +94,7 @@ impl Bed {
         let more = [
             ("ROLE", role),
             ("INTERNAL_TOKENS", "los=bench"),
+            ("OPS_TOKENS", "admin=bench-ops"),
             ("ADMISSION_MAX_WAITING", "100000000"),
         ];
         settings.extend(more.map(|(name, value)| (name.to_owned(), value.to_owned())));

@@ -2,7 +2,7 @@
 //!
 //! | module | content |
 //! | --- | --- |
-//! | `accept`, `closed`, `cpu`, `idle`, `claim`, `long_transaction`, `track`, `polls`, `drain`, `soak` | one measure each |
+//! | `accept`, `closed`, `cpu`, `idle`, `claim`, `long_transaction`, `track`, `polls`, `ops`, `drain`, `soak` | one measure each |
 //! | `bed`, `queue`, `process`, `pgbench` | the test bed and the instruments |
 //! | `figures`, `table` | the output |
 
@@ -15,6 +15,7 @@ mod drain;
 mod figures;
 mod idle;
 mod long_transaction;
+mod ops;
 mod pgbench;
 mod polls;
 mod process;
@@ -77,13 +78,15 @@ enum Measure {
     Track,
     /// Many waiting long polls.
     Polls,
+    /// The operators' lists with many operations.
+    Ops,
     /// A backlog that is run by one and by two processes.
     Drain,
     /// A long run at 70 % of the maximum load.
     Soak,
 }
 
-const ALL: [Measure; 10] = [
+const ALL: [Measure; 11] = [
     Measure::Accept,
     Measure::Closed,
     Measure::Cpu,
@@ -92,6 +95,7 @@ const ALL: [Measure; 10] = [
     Measure::LongTransaction,
     Measure::Track,
     Measure::Polls,
+    Measure::Ops,
     Measure::Drain,
     Measure::Soak,
 ];
@@ -159,6 +163,7 @@ impl Measure {
             Self::LongTransaction => long_transaction::measure(scale).await,
             Self::Track => track::measure(scale).await,
             Self::Polls => polls::measure(scale).await,
+            Self::Ops => ops::measure(scale).await,
             Self::Drain => drain::measure(scale).await,
             Self::Soak => soak::measure(scale).await,
         }

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use sqlx::PgConnection;
 
 use crate::{
-    domain::{IdempotencyKey, OperationId, untouched},
+    domain::{IdempotencyKey, OperationId, masked, untouched},
     store::{StoreError, patience::WithTimeout},
 };
 
@@ -29,6 +29,20 @@ pub(super) struct InspectedAttempt {
     answer: Option<Box<RawValue>>,
     /// Why there is no answer, as a stable code.
     error: Option<String>,
+}
+
+impl InspectedAttempt {
+    /// Whether Fineract may have received the command.
+    pub(super) fn was_sent(&self) -> bool {
+        self.error.as_deref() != Some("not_sent")
+    }
+
+    /// Masks the personal data in the command and in the answer.
+    pub(super) fn mask(&mut self) {
+        for body in [&mut self.body, &mut self.answer] {
+            *body = body.as_deref().map(masked);
+        }
+    }
 }
 
 pub(super) async fn read_attempts(

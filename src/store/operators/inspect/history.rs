@@ -2,8 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 use sqlx::{PgConnection, types::Json};
+use uuid::Uuid;
 
 use crate::{
     domain::OperationId,
@@ -73,6 +74,12 @@ pub(super) struct AuditEntry {
     action: String,
     request_id: String,
     detail: Box<RawValue>,
+    address: Option<String>,
+    reason: Option<String>,
+    before: Option<Value>,
+    after: Option<Value>,
+    /// The repair that acted for the operator, if any.
+    repair: Option<Uuid>,
 }
 
 pub(super) async fn read_audit(
@@ -80,7 +87,8 @@ pub(super) async fn read_audit(
     id: OperationId,
 ) -> Result<Vec<AuditEntry>, StoreError> {
     let rows = sqlx::query!(
-        r#"SELECT at, operator, action, request_id, detail AS "detail: Json<Box<RawValue>>"
+        r#"SELECT at, operator, action, request_id, detail AS "detail: Json<Box<RawValue>>",
+                  address, reason, before, after, repair_id
              FROM audit
             WHERE operation_id = $1
             ORDER BY id"#,
@@ -95,6 +103,11 @@ pub(super) async fn read_audit(
         action: row.action,
         request_id: row.request_id,
         detail: row.detail.0,
+        address: row.address,
+        reason: row.reason,
+        before: row.before,
+        after: row.after,
+        repair: row.repair_id,
     });
     Ok(entries.collect())
 }

@@ -1,6 +1,7 @@
 //! Inspects an operation: shows operators everything that the gateway knows of it. An operator who inspects a failed
 //! operation knows of the failure, so the reading is recorded on the operation's lanes.
 
+mod around;
 mod attempts;
 mod history;
 mod operation;
@@ -8,14 +9,18 @@ mod operation;
 use serde::Serialize;
 
 use self::{
+    around::{InspectedBatch, read_batch, read_retries},
     attempts::{InspectedAttempt, read_attempts},
     history::{Ahead, AuditEntry, read_ahead, read_audit},
     operation::{InspectedOperation, read_operation},
 };
-use super::retry::read_retry;
+use super::{
+    possible::{Circumstances, PossibleAction, possible_actions},
+    retry::read_retry,
+};
 use crate::{
     domain::OperationId,
-    store::{Store, StoreError, TrackingName, connect, patience::WithTimeout},
+    store::{Listed, Store, StoreError, TrackingName, connect, patience::WithTimeout},
 };
 
 /// An operation with everything that the gateway knows of it.
@@ -25,18 +30,34 @@ pub struct Inspected {
     operation: InspectedOperation,
     /// The operation that runs this operation again, if there is one.
     retried_by: Option<TrackingName>,
+    /// The operations that are the same operation run again, the first one first, including this one.
+    retries: Vec<TrackingName>,
+    /// The batch that the operation belongs to, if any.
+    batch: Option<InspectedBatch>,
     /// The operations ahead of this operation, at most ten in each lane; empty when this operation is admitted.
     waits_for: Vec<Ahead>,
     /// Every attempt, in the order of their numbers.
     attempts: Vec<InspectedAttempt>,
     /// The operators' actions on this operation, the oldest action first.
     audit: Vec<AuditEntry>,
+    /// The operations next to this one in the lane that it writes, at most five on each side.
+    neighbours: Vec<Listed>,
+    /// What an operator may do now.
+    actions: Vec<PossibleAction>,
 }
 
 impl Inspected {
     /// The tracking id.
     pub fn tracking_id(&self) -> &TrackingName {
         &self.operation.tracking_id
+    }
+
+    /// The same without personal data: in the payload, the commands and the answers, only keys, ids, dates, codes and
+    /// terms are left.
+    pub fn without_personal_data(mut self) -> Self {
+        self.operation.mask();
+        self.attempts.iter_mut().for_each(InspectedAttempt::mask);
+        self
     }
 }
 
@@ -50,14 +71,30 @@ impl Store {
         let Some(operation) = read_operation(&mut transaction, id).await? else {
             return Ok(None);
         };
-        let inspected = Inspected {
+        let retried_by = read_retry(&mut transaction, id).await?;
+        let attempts = read_attempts(&mut transaction, id).await?;
+        let actions = possible_actions(
+            (operation.state.as_str(), operation.on_hold),
+            &Circumstances {
+                retried_by: retried_by.as_ref(),
+                was_sent: attempts.iter().any(InspectedAttempt::was_sent),
+                is_past_expiry: operation.is_past_expiry,
+            },
+        );
+        let mut inspected = Inspected {
             operation,
-            retried_by: read_retry(&mut transaction, id).await?,
+            retried_by,
+            retries: read_retries(&mut transaction, id).await?,
+            batch: read_batch(&mut transaction, id).await?,
             waits_for: read_ahead(&mut transaction, id).await?,
-            attempts: read_attempts(&mut transaction, id).await?,
+            attempts,
             audit: read_audit(&mut transaction, id).await?,
+            neighbours: Vec::new(),
+            actions,
         };
         transaction.commit().or_fail_to(ACTION).await?;
+        // After the transaction, so that no request needs two connections at once.
+        inspected.neighbours = self.neighbours(id).await?;
         if inspected.operation.has_ended() {
             self.record_failures_read(&[id.0]).await?;
         }

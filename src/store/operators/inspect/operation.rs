@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use sqlx::{PgConnection, types::Json};
 
 use crate::{
-    domain::{OperationId, untouched},
+    domain::{OperationId, masked, untouched},
     store::{HoldAll, StoreError, TrackingName, patience::WithTimeout},
 };
 
@@ -15,9 +15,9 @@ use crate::{
 pub(super) struct InspectedOperation {
     pub(super) tracking_id: TrackingName,
     operation_type: String,
-    state: String,
+    pub(super) state: String,
     /// Whether the operation is on hold.
-    on_hold: bool,
+    pub(super) on_hold: bool,
     /// The hold-all by which the operation is on hold; `None` if an operator put it on hold individually.
     hold_all: Option<HoldAll>,
     /// The stable code for the reason why the operation is parked, blocked or retried, and when this reason began to
@@ -30,6 +30,9 @@ pub(super) struct InspectedOperation {
     accepted_at: DateTime<Utc>,
     /// The time until which the operation may be sent.
     expires_at: Option<DateTime<Utc>>,
+    /// Whether this time has passed, by the database's clock.
+    #[serde(skip)]
+    pub(super) is_past_expiry: bool,
     /// If the operation is ready, the time of its next try. If it is running, the time when its lease expires.
     due_at: Option<DateTime<Utc>>,
     ended_at: Option<DateTime<Utc>>,
@@ -67,6 +70,16 @@ impl InspectedOperation {
     pub(super) fn has_ended(&self) -> bool {
         self.ended_at.is_some()
     }
+
+    /// Masks the personal data in the payload and in the result.
+    pub(super) fn mask(&mut self) {
+        self.payload = masked(&self.payload);
+        if let Some(result) = &mut self.result {
+            for body in [&mut result.success_response, &mut result.failure_response] {
+                *body = body.as_deref().map(masked);
+            }
+        }
+    }
 }
 
 pub(super) async fn read_operation(
@@ -75,7 +88,8 @@ pub(super) async fn read_operation(
 ) -> Result<Option<InspectedOperation>, StoreError> {
     let row = sqlx::query!(
         r#"SELECT o.id, o.type, o.state, o.on_hold, h.id AS "hold_id?", h.reason AS "hold_reason?",
-                  h.held_by AS "hold_by?", h.since AS "hold_since?", h.covers_all_since, o.expires_at, o.reason_code, o.reason_since, o.resolution, o.accepted_at, o.due_at,
+                  h.held_by AS "hold_by?", h.since AS "hold_since?", h.covers_all_since, o.expires_at,
+                  COALESCE(o.expires_at <= now(), false) AS "is_past_expiry!", o.reason_code, o.reason_since, o.resolution, o.accepted_at, o.due_at,
                   o.ended_at, o.attempt, o.key_number, o.lost, o.lane, o.position, o.read_lane,
                   o.read_position, p.caller, p.data AS "data: Json<Box<RawValue>>",
                   r.code, r.success, r.failure, r.message,
@@ -122,6 +136,7 @@ pub(super) async fn read_operation(
         caller: row.caller,
         accepted_at: row.accepted_at,
         expires_at: row.expires_at,
+        is_past_expiry: row.is_past_expiry,
         due_at: row.due_at,
         ended_at: row.ended_at,
         claims: row.attempt,

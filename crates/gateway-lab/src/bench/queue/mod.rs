@@ -1,6 +1,7 @@
 //! Direct access of `bench` to a queue, without the API and the gateways.
 
 mod fill;
+mod history;
 mod look;
 #[cfg(test)]
 mod tests;

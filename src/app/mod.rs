@@ -1,20 +1,22 @@
 //! Builds a running gateway from its parts, starts it and shuts it down.
 
+mod heartbeat;
+mod parts;
+
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use secrecy::ExposeSecret;
-use tokio::{net::TcpListener, sync::watch};
+use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use self::parts::{api_state, bulk, deployment, notice, settings};
 use crate::{
-    config::{Config, NamedSecret},
-    domain::decision::Patience,
+    config::Config,
     fineract::{Fineract, Permits, SetupError},
-    http::{self, ApiState, Balances, Budgets, Bulk, BulkClients, Tokens},
-    operations::{self, Deployment},
+    http, operations,
     store::{self, CompletionNotifier, DatabaseProblem, Store, StoreError},
     telemetry::{self, chain},
-    worker::{self, CircuitBreaker, Deps, Settings},
+    worker::{self, CircuitBreaker, Deps},
 };
 
 /// The size of the connection pool. Accepting, claiming, starting, completing and tracking each need only one
@@ -23,9 +25,6 @@ const POOL_SIZE: u32 = 16;
 
 /// How many reads of Fineract a process without a worker (and so without a concurrency limit) may make at once.
 const CALLER_READS: usize = 2;
-
-/// The longest time for which the gateway still accepts requests after it has become unready.
-const MAX_NOTICE: Duration = Duration::from_secs(1);
 
 /// The reason why a gateway could not start.
 #[derive(Debug, thiserror::Error)]
@@ -141,12 +140,20 @@ pub async fn start(config: &Config) -> Result<Gateway, StartError> {
     if config.role.serves_api() {
         state.bulk = bulk(config, reads);
         gateway.run_in_background(store.clone().watch_backlog());
+        gateway.run(http::run_repairs(state.clone(), gateway.stopping.clone()));
     }
+    let runner = runner.map(Arc::new);
+    gateway.run(heartbeat::beat(
+        store.clone(),
+        heartbeat::identity(config),
+        runner.clone(),
+        gateway.stopping.clone(),
+    ));
     let serving = http::serve(listener, state, gateway.stopping.clone());
     gateway.run(serving);
     if let Some(runner) = runner {
         gateway.run_in_background(runner.reads().0.watch_audit_permission());
-        gateway.run(worker::run(Arc::new(runner), gateway.stopping.clone()));
+        gateway.run(worker::run(runner, gateway.stopping.clone()));
         gateway.run(store.clone().run_cascade(gateway.stopping.clone()));
         gateway.run(store.run_expiry(gateway.stopping.clone()));
     }
@@ -224,77 +231,4 @@ impl Gateway {
         self.writers.close();
         finished
     }
-}
-
-/// How long load balancers have to notice the shutdown. Zero in a process without callers.
-fn notice(config: &Config) -> Duration {
-    if config.role.serves_api() {
-        MAX_NOTICE.min(config.worker.shutdown_grace / 10)
-    } else {
-        Duration::ZERO
-    }
-}
-
-fn deployment(config: &Config) -> Deployment {
-    Deployment {
-        office_id: config.operations.office_id,
-        payment_type: config.operations.payment_type.clone(),
-        lenders: config.operations.lenders.clone(),
-    }
-}
-
-fn settings(config: &Config) -> Settings {
-    let fineract = config.fineract.as_ref();
-    Settings {
-        lease: config.worker.lease,
-        max_in_flight: fineract.map_or(1, |fineract| fineract.max_in_flight),
-        loan_create_per_lender: fineract
-            .map_or(1, |fineract| fineract.loan_create_per_lender.into()),
-        patience: Patience {
-            stuck_after: config.worker.stuck_after,
-        },
-        keys_kept_for: config.worker.keys_kept_for,
-        park_after: config.worker.park_after,
-    }
-}
-
-fn api_state(
-    config: &Config,
-    store: &Store,
-    deployment: &Arc<Deployment>,
-    circuit_breaker: &CircuitBreaker,
-    draining: &CancellationToken,
-) -> ApiState {
-    let named = |secrets: &[NamedSecret]| -> Vec<_> {
-        secrets
-            .iter()
-            .map(|secret| (secret.name.clone(), secret.secret.clone()))
-            .collect()
-    };
-    ApiState {
-        has_callers: config.role.serves_api(),
-        store: store.clone(),
-        deployment: Arc::clone(deployment),
-        tokens: Tokens::new(
-            &named(&config.http.internal_tokens),
-            &named(&config.http.ops_tokens),
-        ),
-        api_keys: Tokens::new(&named(&config.http.api_keys), &[]),
-        budgets: Budgets::default(),
-        currency: config.http.currency.clone(),
-        bulk: Bulk::off(),
-        base_paths: config.http.base_paths.clone(),
-        max_waiting: u64::try_from(config.http.admission_max_waiting).unwrap_or(u64::MAX),
-        fineract: circuit_breaker.health(),
-        lacks_read_audit: watch::channel(false).1,
-        draining: draining.clone(),
-    }
-}
-
-fn bulk(config: &Config, reads: Option<(Fineract, Arc<Permits>)>) -> Bulk {
-    Bulk::new(
-        BulkClients::new(&config.http.bulk_clients),
-        config.http.bulk_max_rows,
-        reads.map(|(fineract, permits)| Balances::new(fineract, permits)),
-    )
 }

@@ -1,0 +1,149 @@
+//! Measures the operators' lists with many operations in the tables, while other operations run.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+
+use super::{
+    Scale,
+    bed::{Bed, OPS_TOKEN},
+    figures::{Milli, Samples, quantile},
+    table::Row,
+};
+use crate::load::{Mix, Plan};
+
+/// The number of rows that one statement writes.
+const CHUNK: i64 = 500_000;
+/// How many operations are sent each second meanwhile.
+const RATE: u32 = 500;
+/// The longest p99 of each kind of request.
+const GOAL: Milli = Milli::whole(200);
+
+/// The kinds of requests, each with the paths that are read in turn.
+const KINDS: [(&str, &[&str]); 4] = [
+    (
+        "list",
+        &[
+            "operations",
+            "operations?state=failed",
+            "operations?state=open",
+            "operations?state=on_hold&type=CLIENT_UPDATE",
+            "operations?state=failed&type=LOAN_REPAYMENT&caller=lms",
+            "operations?state=failed&reason_code=refused_7",
+            "operations?lender=UGRO&state=failed",
+            "operations?caller=lms&type=LOAN_REPAYMENT",
+            "operations?ended_after=2023-11-14T22:30:00Z&state=succeeded",
+            "operations?accepted_before=2023-11-14T22:14:00Z&type=LOAN_CREATE",
+            // Nothing matches, so the page ends at its limit.
+            "operations?type=NO_SUCH_TYPE",
+        ],
+    ),
+    (
+        "counts",
+        &[
+            "operations/counts",
+            "operations/counts?by=type&state=failed",
+            "operations/counts?by=reason_code&state=failed",
+            "operations/counts?by=lender&state=succeeded",
+        ],
+    ),
+    (
+        "search",
+        &[
+            "operations?q=l-77",
+            "operations?q=l-7777",
+            "operations?q=UTR%207777",
+            "operations?q=no-such-id",
+        ],
+    ),
+    ("lane", &["lanes/loan%3Al-77", "lanes/loan%3Al-7777"]),
+];
+
+/// Fills the tables, and reads lists while operations are accepted and run. Then compares the time of an acceptance with
+/// that time while nobody reads lists.
+pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
+    let mut bed = Bed::make("ops").await?;
+    let (ended, open) = (scale.size(10_000_000, 200_000), scale.size(100_000, 10_000));
+    for first in (1..=ended).step_by(usize::try_from(CHUNK)?) {
+        let last = ended.min(first + CHUNK - 1);
+        bed.queue.fill_history(first, last).await?;
+    }
+    bed.queue.fill_due(open).await?;
+    bed.queue.hold_all().await?;
+    bed.queue.run("VACUUM ANALYZE").await?;
+    bed.queue.run("CHECKPOINT").await?;
+    bed.start_gateway("all", "postgres").await?;
+    let lasts = scale.seconds(30, 5);
+    let plan = || {
+        let plan = bed.plan(Mix::Clients, lasts)?;
+        anyhow::Ok(Plan {
+            rate: Some(scale.size(RATE, 50)),
+            ..plan
+        })
+    };
+    let [mut alone, mut beside] = [(); 2].map(|()| Samples::default());
+    let mut micros = KINDS.map(|_| Vec::new());
+    for _ in 0..scale.times() {
+        let report = Bed::drive(&plan()?).await?;
+        alone.push(Milli(u64::from(report.accept_micros(990))));
+        let plan = plan()?;
+        let (report, read) = tokio::join!(Bed::drive(&plan), read(&bed, lasts, &mut micros));
+        read?;
+        beside.push(Milli(u64::from(report?.accept_micros(990))));
+    }
+    bed.clear().await?;
+    let what = |kind: &str| {
+        format!(
+            "p99 of {kind}, {} ended operations",
+            Milli::whole(ended.unsigned_abs())
+        )
+    };
+    let mut rows: Vec<Row> = KINDS
+        .iter()
+        .zip(&mut micros)
+        .map(|((kind, _), micros)| {
+            let (half, p99) = (Milli(quantile(micros, 500)), Milli(quantile(micros, 990)));
+            Row::at_most(&what(kind), &p99.into(), " ms", GOAL).note(&format!(
+                "p50 {half} ms, {} requests, {open} open",
+                micros.len()
+            ))
+        })
+        .collect();
+    let ratio = Milli::ratio(beside.median().0, alone.median().0);
+    let measure = "accept p99 while lists are read, over that of nobody reading";
+    rows.push(
+        Row::at_most(measure, &ratio.into(), "", Milli(1200))
+            .note(&format!("{beside} ms over {alone} ms")),
+    );
+    Ok(rows)
+}
+
+/// Reads one path of each kind after the other, for this time. Adds how long each request took, in microseconds.
+async fn read(
+    bed: &Bed,
+    lasts: Duration,
+    micros: &mut [Vec<u64>; KINDS.len()],
+) -> anyhow::Result<()> {
+    let url = bed.url(0)?;
+    let until = Instant::now() + lasts;
+    let mut turn = 0;
+    while Instant::now() < until {
+        for ((_, paths), micros) in KINDS.iter().zip(micros.iter_mut()) {
+            let path = paths
+                .get(turn % paths.len())
+                .context("a kind without paths")?;
+            let started = Instant::now();
+            let answer = bed
+                .http
+                .get(format!("{url}/fineract/{path}"))
+                .header("X-Internal-Token", OPS_TOKEN)
+                .send()
+                .await
+                .context("the gateway does not answer")?;
+            answer.error_for_status()?.text().await?;
+            micros.push(u64::try_from(started.elapsed().as_micros())?);
+        }
+        turn += 1;
+    }
+    Ok(())
+}

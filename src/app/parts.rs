@@ -1,0 +1,92 @@
+//! Builds the parts of a gateway from its settings.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    config::{Config, NamedSecret},
+    domain::decision::Patience,
+    fineract::{Fineract, Permits},
+    http::{ApiState, Balances, Budgets, Bulk, BulkClients, Tokens},
+    operations::Deployment,
+    store::Store,
+    worker::{CircuitBreaker, Settings},
+};
+
+/// The longest time for which the gateway still accepts requests after it has become unready.
+const MAX_NOTICE: Duration = Duration::from_secs(1);
+
+/// How long load balancers have to notice the shutdown. Zero in a process without callers.
+pub(super) fn notice(config: &Config) -> Duration {
+    if config.role.serves_api() {
+        MAX_NOTICE.min(config.worker.shutdown_grace / 10)
+    } else {
+        Duration::ZERO
+    }
+}
+
+pub(super) fn deployment(config: &Config) -> Deployment {
+    Deployment {
+        office_id: config.operations.office_id,
+        payment_type: config.operations.payment_type.clone(),
+        lenders: config.operations.lenders.clone(),
+    }
+}
+
+pub(super) fn settings(config: &Config) -> Settings {
+    let fineract = config.fineract.as_ref();
+    Settings {
+        lease: config.worker.lease,
+        max_in_flight: fineract.map_or(1, |fineract| fineract.max_in_flight),
+        loan_create_per_lender: fineract
+            .map_or(1, |fineract| fineract.loan_create_per_lender.into()),
+        patience: Patience {
+            stuck_after: config.worker.stuck_after,
+        },
+        keys_kept_for: config.worker.keys_kept_for,
+        park_after: config.worker.park_after,
+    }
+}
+
+pub(super) fn api_state(
+    config: &Config,
+    store: &Store,
+    deployment: &Arc<Deployment>,
+    circuit_breaker: &CircuitBreaker,
+    draining: &CancellationToken,
+) -> ApiState {
+    let named = |secrets: &[NamedSecret]| -> Vec<_> {
+        secrets
+            .iter()
+            .map(|secret| (secret.name.clone(), secret.secret.clone()))
+            .collect()
+    };
+    ApiState {
+        has_callers: config.role.serves_api(),
+        store: store.clone(),
+        deployment: Arc::clone(deployment),
+        tokens: Tokens::new(
+            &named(&config.http.internal_tokens),
+            &named(&config.http.ops_tokens),
+        ),
+        api_keys: Tokens::new(&named(&config.http.api_keys), &[]),
+        budgets: Budgets::default(),
+        currency: config.http.currency.clone(),
+        bulk: Bulk::off(),
+        base_paths: config.http.base_paths.clone(),
+        max_waiting: u64::try_from(config.http.admission_max_waiting).unwrap_or(u64::MAX),
+        fineract: circuit_breaker.health(),
+        lacks_read_audit: watch::channel(false).1,
+        draining: draining.clone(),
+    }
+}
+
+pub(super) fn bulk(config: &Config, reads: Option<(Fineract, Arc<Permits>)>) -> Bulk {
+    Bulk::new(
+        BulkClients::new(&config.http.bulk_clients),
+        config.http.bulk_max_rows,
+        reads.map(|(fineract, permits)| Balances::new(fineract, permits)),
+    )
+}

@@ -1,0 +1,65 @@
+//! `GET /fineract/audit`: who did what.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{Query, State, rejection::QueryRejection},
+};
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::query::time;
+use crate::{
+    http::{api_error::ApiError, state::ApiState},
+    store::{AuditFilter, AuditPage},
+};
+
+const DEFAULT_LIMIT: u16 = 100;
+const LARGEST_LIMIT: u16 = 1_000;
+
+/// The parameters of the audit.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http) struct AuditQuery {
+    operator: Option<String>,
+    action: Option<String>,
+    operation: Option<Uuid>,
+    repair: Option<Uuid>,
+    after: Option<String>,
+    before: Option<String>,
+    limit: Option<u16>,
+    cursor: Option<i64>,
+}
+
+/// Reads a time of the query.
+fn read_time(pointer: &str, value: Option<&str>) -> Result<Option<DateTime<Utc>>, ApiError> {
+    let read = value.map(time).transpose();
+    read.map_err(|must| ApiError::invalid_query(pointer, &must))
+}
+
+/// Shows the audit, the newest action first.
+pub(in crate::http) async fn show_audit(
+    State(api): State<Arc<ApiState>>,
+    query: Result<Query<AuditQuery>, QueryRejection>,
+) -> Result<Json<AuditPage>, ApiError> {
+    let must = "may contain operator, action, operation and repair (UUIDs), after and before (times with their offset), \
+                limit (1 to 1000) and cursor";
+    let invalid = || ApiError::invalid_query("", must);
+    let Query(query) = query.or_else(|_| Err(invalid()))?;
+    let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
+    if !(1..=LARGEST_LIMIT).contains(&limit) {
+        return Err(invalid());
+    }
+    let filter = AuditFilter {
+        operator: query.operator,
+        action: query.action,
+        operation: query.operation,
+        repair: query.repair,
+        after: read_time("/after", query.after.as_deref())?,
+        before: read_time("/before", query.before.as_deref())?,
+    };
+    let page = api.store.audit(&filter, limit.into(), query.cursor).await?;
+    Ok(Json(page))
+}

@@ -1,0 +1,125 @@
+//! The rows of a list.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::store::{Store, StoreError, TrackingName, patience::WithTimeout};
+
+/// An operation, as a list shows it. It contains no personal data except the external id in `lane`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Listed {
+    /// The UUID of the operation.
+    #[serde(skip)]
+    pub id: Uuid,
+    /// The tracking id.
+    pub tracking_id: TrackingName,
+    /// The operation type.
+    pub operation_type: String,
+    /// The state.
+    pub state: String,
+    /// Whether the operation is on hold.
+    pub on_hold: bool,
+    /// Why the operation is parked, blocked, retried or failed: a stable code.
+    pub reason_code: Option<String>,
+    /// Since when `reason_code` applies; `None` if the operation has ended.
+    pub reason_since: Option<DateTime<Utc>>,
+    /// When the gateway accepted the operation.
+    pub accepted_at: DateTime<Utc>,
+    /// When the operation ended.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// If the operation is ready, the time of its next try. If it is running, the time when its lease expires.
+    pub due_at: Option<DateTime<Utc>>,
+    /// The time until which the operation may be sent.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// The lane that the operation writes. Later operations of this lane wait for the operation.
+    pub lane: String,
+    /// The position in this lane.
+    pub position: i64,
+    /// The lane that the operation reads, such as the client's lane of a `LOAN_CREATE`.
+    pub read_lane: Option<String>,
+    /// The position in this lane.
+    pub read_position: Option<i64>,
+    /// The lender of a `LOAN_CREATE`.
+    pub lender: Option<String>,
+    /// The name of the caller's token.
+    pub caller: String,
+    /// The batch that the operation belongs to, if any.
+    pub batch: Option<Uuid>,
+    /// The number of its row in the batch.
+    pub batch_row: Option<i32>,
+    /// The failed operation that this operation runs again.
+    pub retry_of: Option<Uuid>,
+    /// How often the operation was claimed.
+    pub claims: i32,
+    /// Whether an attempt was ever committed, as far as this database knows.
+    pub sent: bool,
+    /// Why everything was put on hold, if the operation is on hold by a hold-all.
+    pub reason: Option<String>,
+    /// Who put everything on hold.
+    pub by: Option<String>,
+    /// When everything was put on hold.
+    pub since: Option<DateTime<Utc>>,
+}
+
+impl Store {
+    /// Reads these operations. The order of the result is that of `ids`; ids of no operation are left out.
+    pub(in crate::store) async fn read_listed(
+        &self,
+        ids: &[Uuid],
+    ) -> Result<Vec<Listed>, StoreError> {
+        let rows = sqlx::query!(
+            r#"SELECT o.id, o.type, o.state, o.on_hold, COALESCE(o.reason_code, r.code) AS reason_code,
+                      o.reason_since, o.accepted_at, o.ended_at, o.due_at, o.expires_at, o.lane, o.position, o.read_lane,
+                      o.read_position, o.lender,
+                      p.caller, b.batch_id AS "batch_id?", b.number AS "batch_row?", o.retry_of, o.attempt,
+                      EXISTS (SELECT FROM attempt a
+                               WHERE a.operation_id = o.id AND a.error IS DISTINCT FROM 'not_sent') AS "sent!",
+                      h.reason AS "hold_reason?", h.held_by AS "held_by?", h.since AS "held_since?"
+                 FROM operation o
+                 JOIN payload p ON p.operation_id = o.id
+                 LEFT JOIN result r ON r.operation_id = o.id
+                 LEFT JOIN batch_row b ON b.operation_id = o.id
+                 LEFT JOIN hold_all h ON h.id = o.hold_all
+                WHERE o.id = ANY ($1)"#,
+            ids
+        )
+        .fetch_all(&self.pool)
+        .or_fail_to("read the operations of a list")
+        .await?;
+        let mut found: HashMap<Uuid, Listed> = HashMap::with_capacity(rows.len());
+        found.extend(rows.into_iter().map(|row| {
+            let listed = Listed {
+                id: row.id,
+                tracking_id: TrackingName::new(&row.r#type, row.id),
+                operation_type: row.r#type,
+                state: row.state,
+                on_hold: row.on_hold,
+                reason_code: row.reason_code,
+                reason_since: row.reason_since,
+                accepted_at: row.accepted_at,
+                ended_at: row.ended_at,
+                due_at: row.due_at,
+                expires_at: row.expires_at,
+                lane: row.lane,
+                position: row.position,
+                read_lane: row.read_lane,
+                read_position: row.read_position,
+                lender: row.lender,
+                caller: row.caller,
+                batch: row.batch_id,
+                batch_row: row.batch_row,
+                retry_of: row.retry_of,
+                claims: row.attempt,
+                sent: row.sent,
+                reason: row.hold_reason,
+                by: row.held_by,
+                since: row.held_since,
+            };
+            (row.id, listed)
+        }));
+        Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
+    }
+}

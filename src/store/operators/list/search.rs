@@ -1,0 +1,83 @@
+//! What `q` finds: a tracking id, a UUID, an external id or its beginning, or a UTR.
+
+use uuid::Uuid;
+
+use super::walk::{ACTION, Range};
+use crate::{
+    domain::{Lane, comparable_reference},
+    store::{Store, StoreError, patience::WithTimeout},
+};
+
+/// The largest number of lanes whose names begin with the text that is searched for.
+const LANES: i64 = 50;
+/// The largest number of operations with a UTR.
+const PAYMENTS: i64 = 1_000;
+
+impl Store {
+    /// The operations that a text refers to, newest first. If the text is the external id of a client or loan, longer
+    /// external ids that begin with it are not looked for.
+    pub(super) async fn walk_search(
+        &self,
+        q: &str,
+        range: &Range,
+        count: i64,
+    ) -> Result<Vec<Uuid>, StoreError> {
+        let uuid = q.rsplit_once('|').map_or(q, |(_, uuid)| uuid);
+        let mut found = if let Ok(id) = Uuid::try_parse(uuid) {
+            vec![id]
+        } else {
+            let lanes = self.find_lanes(q).await?;
+            let mut found = self.walk_lanes(&lanes, range, count).await?;
+            found.extend(self.find_payments(q).await?);
+            found
+        };
+        found.retain(|id| (range.lowest..range.below).contains(id));
+        found.sort_unstable_by(|one, other| other.cmp(one));
+        found.dedup();
+        found.truncate(usize::try_from(count).unwrap_or(usize::MAX));
+        Ok(found)
+    }
+
+    /// The lanes of the client and the loan with this external id. If there are none: the lanes of external ids that
+    /// begin with the text.
+    async fn find_lanes(&self, external_id: &str) -> Result<Vec<String>, StoreError> {
+        let lanes = [Lane::client(external_id), Lane::loan(external_id)];
+        let lanes = lanes.map(|lane| lane.to_string());
+        let exact = sqlx::query_scalar!("SELECT key FROM lane WHERE key = ANY ($1)", &lanes)
+            .fetch_all(&self.pool)
+            .or_fail_to(ACTION)
+            .await?;
+        if !exact.is_empty() {
+            return Ok(exact);
+        }
+        let ends = lanes.each_ref().map(|lane| format!("{lane}\u{10FFFF}"));
+        sqlx::query_scalar!(
+            r#"SELECT l.key AS "key!"
+                 FROM unnest($1::text[], $2::text[]) AS p (begins, ends)
+                CROSS JOIN LATERAL (
+                      SELECT key FROM lane WHERE key >= p.begins AND key < p.ends ORDER BY key LIMIT $3) l"#,
+            &lanes,
+            &ends,
+            LANES
+        )
+        .fetch_all(&self.pool)
+        .or_fail_to(ACTION)
+        .await
+    }
+
+    /// The operations with this UTR, which may be written with other blanks and dashes and in another case.
+    async fn find_payments(&self, reference: &str) -> Result<Vec<Uuid>, StoreError> {
+        sqlx::query_scalar!(
+            "SELECT operation_id FROM payload
+              WHERE reference IS NOT NULL AND plain_reference(reference) IN (plain_reference($1), $2)
+              ORDER BY operation_id DESC
+              LIMIT $3",
+            reference,
+            comparable_reference(reference),
+            PAYMENTS
+        )
+        .fetch_all(&self.pool)
+        .or_fail_to(ACTION)
+        .await
+    }
+}

@@ -1,0 +1,147 @@
+//! Repairs: one action of an operator on all operations that match a filter.
+//!
+//! The operations are chosen when the repair is started, and stored with what was seen of each. A gateway then acts on
+//! one after the other, by the same actions that operators have for single operations (`http::operators::run_repairs`).
+//! The audit row of an action names the repair, and the database permits one such row for each operation. So a repair
+//! acts on each operation once, also after a crash.
+
+mod choose;
+mod read;
+mod run;
+mod start;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{NoIndex, OperationFilter};
+use crate::{
+    domain::Resolution,
+    store::{Listed, StoreError, TrackingName},
+};
+
+pub use self::{
+    read::{Repair, RepairReport, RepairRow},
+    run::{ClaimedRepair, RowOutcome, RowToRepair},
+};
+
+/// The largest number of operations of one repair.
+pub(super) const LARGEST: usize = 50_000;
+/// How many operations a preview shows.
+pub(super) const SAMPLE: usize = 20;
+
+/// The action of a repair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RepairAction {
+    /// Continue parked operations, and accept failed ones again.
+    Retry,
+    /// End operations that were never sent.
+    Cancel,
+    /// Put operations on hold.
+    Hold,
+    /// Release operations that are on hold.
+    Release,
+    /// State how parked operations ended.
+    Resolve,
+}
+
+impl RepairAction {
+    /// The name in the API and in the database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Retry => "retry",
+            Self::Cancel => "cancel",
+            Self::Hold => "hold",
+            Self::Release => "release",
+            Self::Resolve => "resolve",
+        }
+    }
+
+    fn from_name(name: &str) -> Option<Self> {
+        let all = [
+            Self::Retry,
+            Self::Cancel,
+            Self::Hold,
+            Self::Release,
+            Self::Resolve,
+        ];
+        all.into_iter().find(|action| action.as_str() == name)
+    }
+}
+
+/// What an action needs besides the operation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RepairOptions {
+    /// How the operations ended; only for `resolve`.
+    pub outcome: Option<Resolution>,
+    /// Whether the operator has made sure that no command waits for a checker; only for `resolve`.
+    #[serde(default)]
+    pub nothing_waits: bool,
+    /// Replaces the time until which the operations may be sent; only for `retry`.
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+/// A repair that an operator asks for.
+#[derive(Clone, Debug)]
+pub struct NewRepair {
+    /// What to do.
+    pub action: RepairAction,
+    /// With which operations.
+    pub filter: OperationFilter,
+    /// What the action needs besides the operation.
+    pub options: RepairOptions,
+    /// Failed operations that are run again although a later operation of the same type has succeeded or is open.
+    pub named: Vec<Uuid>,
+}
+
+/// What a repair would do.
+#[derive(Debug, Serialize)]
+pub struct Preview {
+    /// How many operations the repair would act on.
+    pub matches: usize,
+    /// The first of them, at most 20, in the order in which the repair acts.
+    pub sample: Vec<Listed>,
+    /// The operations that match the filter and would not be touched, by reason.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// Operations that match the filter of a repair, and which the repair does not touch.
+#[derive(Debug, Serialize)]
+pub struct LeftOut {
+    /// The code of the reason.
+    pub code: &'static str,
+    /// The reason, as a sentence.
+    pub why: String,
+    /// How many operations.
+    pub count: usize,
+    /// The first of them, at most 20.
+    pub sample: Vec<TrackingName>,
+}
+
+/// Why a repair was not started.
+#[derive(Debug, thiserror::Error)]
+pub enum RepairError {
+    /// No index serves the filter.
+    #[error("no index serves this filter")]
+    NoIndex(NoIndex),
+    /// More than [`LARGEST`] operations match.
+    #[error("More than 50000 operations match: narrow the filter.")]
+    TooMany,
+    /// More operations match than the operator expected.
+    #[error(
+        "{matches} operations match now, more than 10 % above the {expected} that were expected: look at the preview again."
+    )]
+    MoreThanExpected {
+        /// How many match.
+        matches: usize,
+        /// How many the operator expected.
+        expected: usize,
+    },
+    /// No repair has this id.
+    #[error("There is no repair with this id.")]
+    Unknown,
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
