@@ -5,9 +5,9 @@
 
 mod credentials;
 mod digests;
+mod partial;
 mod reader;
 mod values;
-mod worker;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -18,12 +18,14 @@ use secrecy::SecretString;
 pub use self::credentials::{BulkClient, NamedSecret};
 pub use self::reader::{ConfigProblem, ConfigProblems};
 pub use self::values::{LogFormat, Role};
-pub use self::worker::Worker;
 
 use self::reader::Reader;
 
 /// How much longer a lease must be than the longest call to Fineract. In this time the gateway completes the operation.
 const LEASE_MARGIN: Duration = Duration::from_secs(1);
+
+/// The largest value of a setting that is a number of seconds: ten years.
+const LONGEST_SECONDS: u64 = 10 * 365 * 86_400;
 
 /// All settings of a gateway process. The description of each setting ends with its default, in parentheses.
 #[derive(Debug, Clone)]
@@ -104,6 +106,21 @@ pub struct Fineract {
     pub loan_create_per_lender: u32,
 }
 
+/// The worker.
+#[derive(Debug, Clone)]
+pub struct Worker {
+    /// `WORKER_LEASE_SECONDS`: how long a claimed operation belongs to this process (50).
+    pub lease: Duration,
+    /// `SHUTDOWN_GRACE_SECONDS`: how long operations in flight may take to end after SIGTERM (30).
+    pub shutdown_grace: Duration,
+    /// `FINERACT_STUCK_AFTER_SECONDS`: how long Fineract may answer 425 before the gateway reads Fineract (300).
+    pub stuck_after: Duration,
+    /// `FINERACT_KEYS_KEPT_DAYS`: how long Fineract keeps the keys of processed commands (30).
+    pub keys_kept_for: Duration,
+    /// `RETRY_PARK_AFTER_SECONDS`: how long an undecided operation is retried before it is parked (86400).
+    pub park_after: Duration,
+}
+
 /// What the operations need to know of this deployment.
 #[derive(Debug, Clone)]
 pub struct Operations {
@@ -158,25 +175,6 @@ impl Config {
             log,
         });
         reader.finish(config)
-    }
-
-    /// Reads only the settings of the database.
-    pub fn read_database(
-        lookup: impl Fn(&str) -> Option<String>,
-    ) -> Result<Database, ConfigProblems> {
-        let mut reader = Reader::new(&lookup);
-        let database = Database::read(&mut reader);
-        reader.finish(database)
-    }
-
-    /// Reads only the settings of Fineract and the settings of the operations.
-    pub fn read_fineract(
-        lookup: impl Fn(&str) -> Option<String>,
-    ) -> Result<(Fineract, Operations), ConfigProblems> {
-        let mut reader = Reader::new(&lookup);
-        let fineract = Fineract::read(&mut reader, Role::Worker);
-        let operations = Operations::read(&mut reader);
-        reader.finish(fineract.map(|fineract| (fineract, operations)))
     }
 }
 
@@ -255,6 +253,21 @@ impl Fineract {
             maker_checker,
             loan_create_per_lender,
         })
+    }
+}
+
+impl Worker {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        let any = 1..=LONGEST_SECONDS;
+        Self {
+            lease: reader.seconds("WORKER_LEASE_SECONDS", 50, any.clone()),
+            shutdown_grace: reader.seconds("SHUTDOWN_GRACE_SECONDS", 30, 0..=LONGEST_SECONDS),
+            stuck_after: reader.seconds("FINERACT_STUCK_AFTER_SECONDS", 300, any.clone()),
+            keys_kept_for: Duration::from_hours(
+                24 * reader.number("FINERACT_KEYS_KEPT_DAYS", 30_u64, 3..=36_500),
+            ),
+            park_after: reader.seconds("RETRY_PARK_AFTER_SECONDS", 86_400, any),
+        }
     }
 }
 

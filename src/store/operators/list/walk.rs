@@ -273,7 +273,11 @@ mod tests {
             (filter(failed), None, Walk::Failed),
             (filter(failed), Some(Sort::Ended), Walk::Failed),
             (filter(failed), Some(Sort::Accepted), Walk::All),
-            (refused.clone(), None, Walk::FailedWith("refused".to_owned())),
+            (
+                refused.clone(),
+                None,
+                Walk::FailedWith("refused".to_owned()),
+            ),
             (refused, Some(Sort::Ended), Walk::Failed),
             (of_lane, None, Walk::Lanes(vec!["loan:l".to_owned()])),
         ] {
