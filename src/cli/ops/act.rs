@@ -6,41 +6,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    Filter,
     act_on_all::{self, Repair},
+    action::Action,
     connection::{Connection, Gateway, parse, segment},
-    filter,
+    filter::{self, Filter},
     show::PossibleAction,
 };
 use crate::cli::print::Printer;
-
-/// An action.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Action {
-    /// Continue parked operations, and run failed operations again.
-    Retry,
-    /// End operations that were never sent.
-    Cancel,
-    /// Put operations on hold.
-    Hold,
-    /// Release operations that are on hold.
-    Release,
-    /// State how parked operations ended.
-    Resolve,
-}
-
-impl Action {
-    /// The name in the API.
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Retry => "retry",
-            Self::Cancel => "cancel",
-            Self::Hold => "hold",
-            Self::Release => "release",
-            Self::Resolve => "resolve",
-        }
-    }
-}
 
 /// The arguments that all actions have.
 #[derive(Debug, clap::Args)]

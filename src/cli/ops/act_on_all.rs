@@ -9,9 +9,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    Filter,
-    act::Action,
+    action::Action,
     connection::{Connection, parse},
+    filter::Filter,
     list::Listed,
     repair::Progress,
 };

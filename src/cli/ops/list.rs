@@ -4,9 +4,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
-    Filter,
     connection::{Connection, Gateway, parse},
-    filter,
+    filter::{self, Filter},
 };
 use crate::cli::print::Printer;
 

@@ -8,10 +8,11 @@
 //! | `act_on_all` | an action on all operations that match a filter (a repair) |
 //! | `repair` | showing and stopping repairs |
 //! | `tail` | the stream of events |
-//! | `connection`, `filter` | the client of the API; the syntax of `--where` |
+//! | `connection`, `filter`, `action` | the client of the API; the syntax of `--where`; the names of actions |
 
 mod act;
 mod act_on_all;
+mod action;
 mod connection;
 mod filter;
 mod list;
@@ -21,7 +22,7 @@ mod tail;
 
 use std::process::ExitCode;
 
-use self::{act::Action, filter::Filter};
+use self::action::Action;
 
 /// The arguments of `ops`.
 #[derive(Debug, clap::Args)]

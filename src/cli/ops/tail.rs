@@ -7,9 +7,8 @@ use anyhow::ensure;
 use serde::Deserialize;
 
 use super::{
-    Filter,
     connection::{Connection, Gateway, parse},
-    filter,
+    filter::{self, Filter},
 };
 use crate::cli::print::Printer;
 
