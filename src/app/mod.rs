@@ -13,7 +13,8 @@ use self::parts::{api_state, bulk, deployment, notice, settings};
 use crate::{
     config::Config,
     fineract::{Fineract, Permits, SetupError},
-    http, operations,
+    http::{self, ApiState},
+    operations,
     store::{self, CompletionNotifier, DatabaseProblem, Store, StoreError},
     telemetry::{self, chain},
     worker::{self, CircuitBreaker, Deps},
@@ -125,13 +126,13 @@ pub async fn start(config: &Config) -> Result<Gateway, StartError> {
         .clone()
         .filter(|_| config.role.works_queue())
         .map(|fineract| {
-            Deps::new(
+            Arc::new(Deps::new(
                 store.clone(),
                 fineract,
                 deployment,
                 settings(config),
                 circuit_breaker,
-            )
+            ))
         });
     let reads = match &runner {
         Some(runner) => Some(runner.reads()),
@@ -139,23 +140,12 @@ pub async fn start(config: &Config) -> Result<Gateway, StartError> {
     };
     if config.role.serves_api() {
         state.bulk = bulk(config, reads);
-        gateway.run_in_background(store.clone().watch_backlog());
-        gateway.run(http::run_repairs(state.clone(), gateway.stopping.clone()));
+        gateway.run_for_callers(&store, &state);
     }
-    let runner = runner.map(Arc::new);
-    gateway.run(heartbeat::beat(
-        store.clone(),
-        heartbeat::identity(config),
-        runner.clone(),
-        gateway.stopping.clone(),
-    ));
-    let serving = http::serve(listener, state, gateway.stopping.clone());
-    gateway.run(serving);
+    gateway.run_heartbeat(config, &store, runner.clone());
+    gateway.run(http::serve(listener, state, gateway.stopping.clone()));
     if let Some(runner) = runner {
-        gateway.run_in_background(runner.reads().0.watch_audit_permission());
-        gateway.run(worker::run(runner, gateway.stopping.clone()));
-        gateway.run(store.clone().run_cascade(gateway.stopping.clone()));
-        gateway.run(store.run_expiry(gateway.stopping.clone()));
+        gateway.run_worker(runner, store);
     }
     Ok(gateway)
 }
@@ -199,6 +189,27 @@ impl Gateway {
             part.await;
             drop(stops_the_gateway);
         });
+    }
+
+    /// Runs what a process that serves callers does beside answering them.
+    fn run_for_callers(&self, store: &Store, state: &ApiState) {
+        self.run_in_background(store.clone().watch_backlog());
+        self.run(http::run_repairs(state.clone(), self.stopping.clone()));
+    }
+
+    /// Writes until the shutdown that this gateway runs.
+    fn run_heartbeat(&self, config: &Config, store: &Store, worker: Option<Arc<Deps>>) {
+        let process = heartbeat::identity(config);
+        let stop = self.stopping.clone();
+        self.run(heartbeat::beat(store.clone(), process, worker, stop));
+    }
+
+    /// Runs the worker, and the tasks that end operations without sending them.
+    fn run_worker(&self, runner: Arc<Deps>, store: Store) {
+        self.run_in_background(runner.reads().0.watch_audit_permission());
+        self.run(worker::run(runner, self.stopping.clone()));
+        self.run(store.clone().run_cascade(self.stopping.clone()));
+        self.run(store.run_expiry(self.stopping.clone()));
     }
 
     /// Runs a task until the end of the shutdown; nothing waits for the task.

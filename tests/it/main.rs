@@ -49,6 +49,7 @@ mod operators_resolve_checker;
 mod operators_retry;
 mod operators_scope;
 mod operators_search;
+mod operators_status;
 mod ops_command;
 mod outcomes;
 mod poll_loop;

@@ -1,12 +1,12 @@
 //! `GET /fineract/operations/{id}` shows everything that the gateway knows about an operation.
 
-use fineract_gateway::domain::{End, FineractHealth};
+use fineract_gateway::domain::{End, FineractHealth, OperationId};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use crate::support::{
     TestGateway,
-    fixtures::{client_create, loan_create},
+    fixtures::{client_create, client_update, loan_create},
     operators::{Operator, leave_attempt, park, uuid},
 };
 
@@ -58,6 +58,34 @@ async fn a_parked_one_shows_its_attempts_and_a_waiting_one_whom_it_waits_for(poo
     let key = uuid(&client);
     let mut inspected = operator.inspect(&client).await;
     hide_times(&mut inspected);
+    let around = ["retries", "batch", "neighbours", "actions"];
+    let around = around.map(|key| {
+        inspected
+            .as_object_mut()
+            .unwrap()
+            .shift_remove(key)
+            .unwrap()
+    });
+    assert_eq!(around[..3], [json!([client]), json!(null), json!([])]);
+    let possible = around[3].as_array().unwrap().iter();
+    let possible: Vec<_> = possible
+        .map(|action| (&action["action"], &action["possible"], &action["code"]))
+        .collect();
+    let [sent, parked, free] = [
+        "operation_sent",
+        "operation_parked",
+        "operation_not_on_hold",
+    ];
+    assert_eq!(
+        possible,
+        [
+            (&json!("retry"), &json!(true), &json!(null)),
+            (&json!("cancel"), &json!(false), &json!(sent)),
+            (&json!("hold"), &json!(false), &json!(parked)),
+            (&json!("release"), &json!(false), &json!(free)),
+            (&json!("resolve"), &json!(true), &json!(null)),
+        ]
+    );
     assert_eq!(
         inspected.to_string(),
         json!({
@@ -98,6 +126,24 @@ async fn a_parked_one_shows_its_attempts_and_a_waiting_one_whom_it_waits_for(poo
         3,
         "readers do not wait for each other: {ahead:?}"
     );
+}
+
+#[sqlx::test]
+async fn without_the_scope_for_personal_data_names_and_bodies_are_masked(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    let client = gateway.accept(&client_create("C")).await;
+    let update = gateway.accept(&client_update("C")).await;
+    leave_attempt(&pool, &client).await;
+    let id = OperationId(uuid(&client));
+    let inspected = gateway.store.inspect(id).await.unwrap().unwrap();
+    let masked = json!(inspected.without_personal_data());
+    assert_eq!(
+        masked["payload"],
+        json!({ "firstname": "***", "lastname": "***", "externalId": "C", "activationDate": "01 January 2026" })
+    );
+    assert_eq!(masked["attempts"][0]["body"], json!({ "locale": "en" }));
+    assert_eq!(masked["neighbours"][0]["tracking_id"], *update);
+    assert!(!masked.to_string().contains("Jayesh"));
 }
 
 #[sqlx::test]

@@ -45,17 +45,19 @@ struct Bed {
 impl Bed {
     async fn new(pool: &PgPool) -> Self {
         let gateway = TestGateway::start(pool.clone()).await;
+        let operator = Operator::of(gateway.address);
         let created = gateway.accept(&client_create("C-1")).await;
         gateway.end_next(done()).await;
         let failed = gateway.accept(&client_update("C-1")).await;
         gateway.end_next(refused()).await;
+        // The failure is read, so the loan does not fail with it.
+        operator.inspect(&failed).await;
         let loan = gateway.accept(&loan_create("L-1", "C-1")).await;
         park(pool, &loan).await;
         let mut body = loan_disburse("L-1");
         body["data"]["utr_payment_id"] = json!("HDFC 0012-34");
         let approval = gateway.accept(&body).await;
         let ready = gateway.accept(&client_update("C-22")).await;
-        let operator = Operator::of(gateway.address);
         Self {
             gateway,
             operator,

@@ -47,7 +47,9 @@ pub(in crate::http) async fn show_audit(
     let must = "may contain operator, action, operation and repair (UUIDs), after and before (times with their offset), \
                 limit (1 to 1000) and cursor";
     let invalid = || ApiError::invalid_query("", must);
-    let Query(query) = query.or_else(|_| Err(invalid()))?;
+    let Ok(Query(query)) = query else {
+        return Err(invalid());
+    };
     let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
     if !(1..=LARGEST_LIMIT).contains(&limit) {
         return Err(invalid());

@@ -20,8 +20,9 @@ pub async fn run_repairs(api: ApiState, stop: CancellationToken) {
         match run_next(&api, &stop).await {
             Ok(true) => continue,
             Ok(false) => {}
+            // While the database is away, other parts of the gateway report it.
             Err(error) => {
-                tracing::warn!(error = %chain(&error), "a repair could not go on; trying again shortly");
+                tracing::debug!(error = %chain(&error), "a repair could not go on; trying again shortly");
             }
         }
         let _: Option<()> = stop.run_until_cancelled(tokio::time::sleep(PAUSE)).await;

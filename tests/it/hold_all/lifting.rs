@@ -250,8 +250,5 @@ async fn a_release_says_what_it_means_and_why(pool: PgPool) {
             "{query}"
         );
     }
-    let parked =
-        Answer::of(operator.request(Method::GET, "?state=parked&type=CLIENT_CREATE")).await;
-    assert_eq!(parked.problem(), (400, "invalid_query".to_owned()));
     assert_eq!(on_hold(&pool, &id).await, (true, true));
 }

@@ -1,12 +1,16 @@
 //! Which rows a repair touches, and that it touches each once.
 
+use fineract_gateway::{
+    domain::OperationId,
+    store::{ActionError, Operator},
+};
 use serde_json::json;
 use sqlx::PgPool;
 
 use super::bed::{Bed, progress, retry_of_failed};
 use crate::support::{
     fixtures::{client_create, client_update, done},
-    operators::{audit, park, uuid},
+    operators::{audit, on_hold, park, uuid},
 };
 
 /// A gateway that dies after an action and before it writes the outcome of the row leaves the row as it was.
@@ -84,4 +88,24 @@ async fn a_repair_cancels_holds_and_releases(pool: PgPool) {
         bed.preview(of("hold")).await["left_out"][0]["code"],
         "operation_ended"
     );
+}
+
+/// Two gateways may carry out a row at the same time, if one of them was slow. The database then refuses the second
+/// action, and with it everything that the action has written.
+#[sqlx::test]
+async fn the_database_permits_one_action_of_a_repair_on_an_operation(pool: PgPool) {
+    let bed = Bed::new(&pool).await;
+    let id = bed.gateway.accept(&client_create("C-1")).await;
+    let found = bed.gateway.store.find(OperationId(uuid(&id))).await;
+    let found = found.unwrap().expect("it was accepted");
+    let operator = Operator {
+        name: "admin".to_owned(),
+        repair: Some(uuid(&id)),
+        ..Operator::default()
+    };
+    let store = &bed.gateway.store;
+    store.hold(&found, true, &operator).await.unwrap();
+    let second = store.hold(&found, false, &operator).await;
+    assert!(matches!(second, Err(ActionError::Store(_))), "{second:?}");
+    assert_eq!(on_hold(&pool, &id).await, (true, false));
 }

@@ -54,6 +54,7 @@ impl Inspected {
 
     /// The same without personal data: in the payload, the commands and the answers, only keys, ids, dates, codes and
     /// terms are left.
+    #[must_use]
     pub fn without_personal_data(mut self) -> Self {
         self.operation.mask();
         self.attempts.iter_mut().for_each(InspectedAttempt::mask);

@@ -11,6 +11,7 @@ mod cursor;
 mod filter;
 mod rows;
 mod search;
+mod sort;
 mod walk;
 
 use std::time::{Duration, Instant};
@@ -26,7 +27,8 @@ pub use self::{
     cursor::ListCursor,
     filter::{OperationFilter, StateFilter},
     rows::Listed,
-    walk::{NoIndex, Sort},
+    sort::Sort,
+    walk::NoIndex,
 };
 
 /// How many operations a page examines at most.

@@ -4,7 +4,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::{ListCursor, OperationFilter, StateFilter};
+use super::{ListCursor, OperationFilter, Sort, StateFilter};
 use crate::{
     domain::Lane,
     store::{Store, StoreError},
@@ -15,43 +15,6 @@ pub(super) const ACTION: &str = "walk along the index of a list";
 /// By how much the time in an operation's id may differ from `accepted_at`. The gateway generates the id before the
 /// operation is accepted, by its own clock; `accepted_at` is the time of the database.
 const SLACK: TimeDelta = TimeDelta::seconds(60);
-
-/// The order of a list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sort {
-    /// The operation that was accepted last is the first.
-    Accepted,
-    /// The operation that ended last is the first.
-    Ended,
-    /// The operation that has been parked for the longest time is the first.
-    Parked,
-    /// The operation on hold that was accepted first is the first.
-    OnHold,
-    /// The rows of a batch in the order of its file.
-    BatchRow,
-}
-
-impl Sort {
-    /// All orders.
-    pub const ALL: [Self; 5] = [
-        Self::Accepted,
-        Self::Ended,
-        Self::Parked,
-        Self::OnHold,
-        Self::BatchRow,
-    ];
-
-    /// The name in queries.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Accepted => "accepted",
-            Self::Ended => "ended",
-            Self::Parked => "parked",
-            Self::OnHold => "on_hold",
-            Self::BatchRow => "batch_row",
-        }
-    }
-}
 
 /// The reason why no index serves a list: what the caller has to change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -72,7 +72,7 @@ impl Choice {
 
 /// What is kept of an operation to notice a change. Admission and retries change open operations by themselves, and are
 /// no such change.
-fn seen(listed: &Listed, is_superseded: bool) -> String {
+fn seen(listed: &Listed, beside: &Beside) -> String {
     let state = match listed.state.as_str() {
         "waiting" | "ready" => "open",
         state => state,
@@ -80,9 +80,10 @@ fn seen(listed: &Listed, is_superseded: bool) -> String {
     let reason = listed.reason_code.as_deref().filter(|_| state == "parked");
     let since = listed.reason_since.filter(|_| state == "parked");
     let since = since.map_or(0, |since| since.timestamp_micros());
-    let (hold, superseded) = (listed.on_hold, is_superseded && state == "failed");
+    let (hold, superseded) = (listed.on_hold, beside.is_superseded);
+    let retried = beside.retried_by.is_some();
     format!(
-        "{state} hold={hold} reason={} since={since} superseded={superseded}",
+        "{state} hold={hold} reason={} since={since} superseded={superseded} retried={retried}",
         reason.unwrap_or_default()
     )
 }
@@ -124,7 +125,7 @@ impl Store {
         };
         let mut beside = self.beside(&[id], Some(repair)).await?;
         let beside = beside.remove(&id).unwrap_or_default();
-        Ok(Some(seen(&listed, beside.is_superseded)))
+        Ok(Some(seen(&listed, &beside)))
     }
 
     /// Reads what decides about an action beside the row in a list. Operations that this repair has accepted to run
@@ -182,7 +183,7 @@ impl Choice {
             return self.leave_out(code, why.to_owned(), listed);
         }
         self.chosen.push(Chosen {
-            seen: seen(listed, beside.is_superseded),
+            seen: seen(listed, beside),
             listed: listed.clone(),
         });
     }
