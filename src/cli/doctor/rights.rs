@@ -56,15 +56,14 @@ pub(super) async fn check(fineract: &Fineract) -> Report {
         let without = format!("{} operations wait", types.join(" and "));
         say(&mut report, &permission, may, &without);
     }
-    let nothing_runs = "no operation on it can run";
     for (permission, may, without) in [
-        ("READ_CLIENT", client, nothing_runs),
-        ("READ_LOAN", loan, nothing_runs),
-        ("READ_LOANPRODUCT", product, "no LOAN_CREATE can run"),
+        ("READ_CLIENT", client, "operations that read a client wait"),
+        ("READ_LOAN", loan, "operations that read a loan wait"),
+        ("READ_LOANPRODUCT", product, "LOAN_CREATE operations wait"),
         (
             "READ_PAYMENTTYPE",
             payment_type,
-            "no disbursement and no repayment can run",
+            "disbursements and repayments wait",
         ),
         (
             "READ_AUDIT",

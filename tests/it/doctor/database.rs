@@ -221,7 +221,7 @@ async fn standbys_and_a_server_that_loses_commits() {
     let mut system = System::on(&url).await;
     make_healthy(&mut system).await;
     let text = doctor(&[], &system).await.text("database.durability");
-    assert!(text.starts_with("wrong: fsync"), "{text}");
+    assert!(text.starts_with("wrong: switched off: fsync"), "{text}");
 
     let standby = standby_of(&primary);
     let mut connection = PgConnection::connect(&url).await.expect("a connection");

@@ -115,8 +115,8 @@ fn say_durability(report: &mut Report, server: &Server) {
     let off = off.join(" and ");
     report.wrong(
         CHECK,
-        format!("{off} off: a crash of the server loses accepted operations"),
-        format!("set {off} to on, and restart Postgres"),
+        format!("switched off: {off}; a crash of the machine may lose accepted operations"),
+        format!("set {off} to on, and reload the configuration of Postgres"),
     );
 }
 
