@@ -1,9 +1,12 @@
 //! The command line. Each subcommand has a file that defines its arguments.
 
 pub mod bulk;
+mod doctor;
 mod hold_all;
 pub mod lab;
 mod migrate;
+mod ops;
+mod print;
 mod serve;
 pub mod settings;
 pub mod setup_fineract;
@@ -28,10 +31,6 @@ struct Cli {
 }
 
 #[derive(Debug, clap::Subcommand)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "only one value exists, for a short time"
-)]
 enum Command {
     /// Run the gateway until SIGTERM, SIGHUP or Ctrl-C.
     Serve(serve::Arguments),
@@ -41,6 +40,10 @@ enum Command {
     HoldAll(hold_all::Arguments),
     /// Send a file of operations as one batch, show its status, or send its failed rows again.
     Bulk(bulk::Arguments),
+    /// List, show and repair operations, as an operator.
+    Ops(ops::Arguments),
+    /// Check the settings, the database and Fineract, and report all problems at once; changes nothing.
+    Doctor(doctor::Arguments),
     /// Create the objects that a new Fineract lacks before its first loan: currency, payment type, charge, products.
     SetupFineract(setup_fineract::Arguments),
 }
@@ -70,6 +73,8 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
             Command::Migrate(arguments) => migrate::run(arguments).await,
             Command::HoldAll(arguments) => hold_all::run(arguments).await,
             Command::Bulk(arguments) => bulk::run(arguments).await,
+            Command::Ops(arguments) => Box::pin(ops::run(arguments)).await,
+            Command::Doctor(arguments) => Box::pin(doctor::run(arguments)).await,
             Command::SetupFineract(arguments) => setup_fineract::run(arguments).await,
         }
     })

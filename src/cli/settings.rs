@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use secrecy::SecretString;
 
 use crate::config::{Config, Fineract, Operations};
@@ -15,9 +15,7 @@ pub(super) fn read() -> anyhow::Result<Config> {
 
 /// Reads only `DATABASE_URL`.
 pub(super) fn database_url() -> anyhow::Result<SecretString> {
-    variables()?("DATABASE_URL")
-        .map(SecretString::from)
-        .context("DATABASE_URL is not set")
+    Ok(Config::read_database(variables()?)?.url)
 }
 
 /// Reads only the settings of Fineract and the settings of the operations.

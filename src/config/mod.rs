@@ -5,6 +5,7 @@
 
 mod credentials;
 mod digests;
+mod partial;
 mod reader;
 mod values;
 
@@ -174,16 +175,6 @@ impl Config {
             log,
         });
         reader.finish(config)
-    }
-
-    /// Reads only the settings of Fineract and the settings of the operations.
-    pub fn read_fineract(
-        lookup: impl Fn(&str) -> Option<String>,
-    ) -> Result<(Fineract, Operations), ConfigProblems> {
-        let mut reader = Reader::new(&lookup);
-        let fineract = Fineract::read(&mut reader, Role::Worker);
-        let operations = Operations::read(&mut reader);
-        reader.finish(fineract.map(|fineract| (fineract, operations)))
     }
 }
 

@@ -83,7 +83,7 @@ impl Fineract {
 }
 
 /// Whether the answer shows that the permission is missing (`true`) or present (`false`). `None` if it shows neither.
-fn lacks_permission(audited: &Result<Option<Audited>, ReadFailure>) -> Option<bool> {
+pub(super) fn lacks_permission(audited: &Result<Option<Audited>, ReadFailure>) -> Option<bool> {
     match audited {
         Ok(_) => Some(false),
         Err(failure) if failure.is_forbidden() => Some(true),

@@ -44,7 +44,7 @@ pub struct Fineract {
     pub(super) http: Client,
     pub(super) base: Arc<str>,
     user: Arc<str>,
-    password: SecretString,
+    pub(super) password: SecretString,
     pub(super) single_process: bool,
     key_header: HeaderName,
     last_failure: Arc<Mutex<Option<Instant>>>,
@@ -201,7 +201,7 @@ impl Fineract {
         }
     }
 
-    fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+    pub(super) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let method = match method {
             Method::Get => reqwest::Method::GET,
             Method::Post => reqwest::Method::POST,
@@ -216,6 +216,11 @@ impl Fineract {
 
 async fn exchange(builder: reqwest::RequestBuilder) -> Result<Answer, Failure> {
     let response = builder.send().await.map_err(|error| failure(&error))?;
+    answer_of(response).await
+}
+
+/// Reads an answer to its end.
+pub(super) async fn answer_of(response: reqwest::Response) -> Result<Answer, Failure> {
     let status: StatusCode = response.status();
     let header = |name| {
         response

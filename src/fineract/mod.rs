@@ -8,6 +8,7 @@ mod audits;
 mod cache;
 mod checkers;
 mod client;
+mod diagnose;
 mod exchange;
 mod key_probe;
 mod lookups;
@@ -18,6 +19,7 @@ mod uptime;
 pub use self::{
     accounts::Account,
     client::{Fineract, SetupError},
+    diagnose::{Contact, ContactFailure},
     exchange::{Exchange, Kind, Observer},
     lookups::{ReadFailure, Subject},
     permits::{Permit, Permits},

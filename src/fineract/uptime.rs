@@ -22,8 +22,8 @@ const READINGS: usize = 3;
 
 /// The values of one reading of the metrics.
 #[derive(Debug, PartialEq, Eq)]
-struct Reading {
-    started_at: Decimal,
+pub(super) struct Reading {
+    pub(super) started_at: Decimal,
     uptime: Duration,
 }
 
@@ -104,7 +104,7 @@ impl Fineract {
         readings.iter().all(|reading| reading.uptime > time)
     }
 
-    async fn readings(&self) -> Option<Vec<Reading>> {
+    pub(super) async fn readings(&self) -> Option<Vec<Reading>> {
         let url = format!("{}/actuator/prometheus", self.base.strip_suffix("/api/v1")?);
         let mut readings = Vec::new();
         for _ in 0..READINGS {

@@ -55,8 +55,10 @@ pub async fn connect(
         .after_connect(move |connection, _| {
             let session = session.clone();
             Box::pin(async move {
-                let fit = session.begin(connection).await?;
-                fit.map_err(|unfit| sqlx::Error::Configuration(Box::new(unfit)))
+                match session.begin(connection).await?.into_iter().next() {
+                    None => Ok(()),
+                    Some(unfit) => Err(sqlx::Error::Configuration(Box::new(unfit))),
+                }
             })
         })
         .before_acquire(|connection, meta| {
@@ -104,11 +106,7 @@ pub async fn require_migrated(pool: &Pool) -> Result<(), DatabaseProblem> {
 
 /// Checks that the database answers and has every migration of this gateway.
 pub(super) async fn check(pool: &Pool) -> Result<(), StoreError> {
-    let newest = MIGRATOR
-        .iter()
-        .map(|migration| migration.version)
-        .max()
-        .unwrap_or_default();
+    let newest = newest_migration();
     let applied = retry_on_broken_connection(pool, || {
         sqlx::query_scalar!(
             "SELECT EXISTS (SELECT FROM _sqlx_migrations WHERE version = $1 AND success) AS \"applied!\"",
@@ -124,6 +122,12 @@ pub(super) async fn check(pool: &Pool) -> Result<(), StoreError> {
     } else {
         Err(StoreError::Unknown { what: "schema" })
     }
+}
+
+/// The number of this gateway's newest migration.
+pub(super) fn newest_migration() -> i64 {
+    let versions = MIGRATOR.iter().map(|migration| migration.version);
+    versions.max().unwrap_or_default()
 }
 
 fn is_undefined_table(error: &sqlx::Error) -> bool {

@@ -61,10 +61,12 @@ pub(super) async fn examine(
     let options = options.clone().disable_statement_logging();
     let connecting = || patience::within(STEP_TIMEOUT, options.connect());
     let mut first = connecting().await.map_err(DatabaseProblem::Unreachable)?;
-    patience::within(STEP_TIMEOUT, session.begin(&mut first))
+    let unfit = patience::within(STEP_TIMEOUT, session.begin(&mut first))
         .await
-        .map_err(DatabaseProblem::Examination)?
-        .map_err(DatabaseProblem::Unfit)?;
+        .map_err(DatabaseProblem::Examination)?;
+    if let Some(unfit) = unfit.into_iter().next() {
+        return Err(DatabaseProblem::Unfit(unfit));
+    }
     let mut second = connecting().await.map_err(DatabaseProblem::Unreachable)?;
     refuse_transaction_pooler(&mut first, &mut second).await?;
     for connection in [first, second] {
@@ -79,7 +81,7 @@ pub(super) async fn examine(
 /// Refuses a pooler in transaction mode, because such a pooler would mix up the results of queries without an error.
 /// The gateway detects such a pooler if two open connections have the same backend (server process of Postgres), or if
 /// the backend of one connection changes.
-async fn refuse_transaction_pooler(
+pub(super) async fn refuse_transaction_pooler(
     first: &mut PgConnection,
     second: &mut PgConnection,
 ) -> Result<(), DatabaseProblem> {
@@ -117,6 +119,6 @@ async fn backend(connection: &mut PgConnection, query: &'static str) -> Result<i
     patience::within(STEP_TIMEOUT, asking).await?.try_get(0)
 }
 
-fn is_timeout(error: &sqlx::Error) -> bool {
+pub(super) fn is_timeout(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Io(error) if error.kind() == io::ErrorKind::TimedOut)
 }

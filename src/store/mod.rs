@@ -61,6 +61,7 @@
 //! | `completion_notifier` | waking callers and workers of this process, and of other processes by `NOTIFY` |
 //! | `event_notifier` | its part that wakes the sequencer and the readers of events |
 //! | `connect`, `examine`, `pool/`, `patience` | connecting, checking the database, the connections, time limits |
+//! | `diagnose` | what the command `doctor` reads about the database |
 //! | `error`, `names`, `body_digest` | errors; conversion of the names in the tables; digests of request bodies |
 //! | `claims`, `unfenced` | only for the lab: measuring the cost of claims; a gateway without the fence |
 
@@ -82,6 +83,7 @@ mod completing;
 mod completion;
 mod completion_notifier;
 mod connect;
+mod diagnose;
 mod due;
 mod end;
 mod error;
@@ -136,6 +138,9 @@ pub use self::{
     completion::Completion,
     completion_notifier::{CompletionNotifier, Waiter},
     connect::{connect, migrate, require_migrated},
+    diagnose::{
+        Diagnosis, LastVerdict, OldestTransaction, Rights, SchemaVersion, Server, Standbys,
+    },
     error::StoreError,
     events::{
         Event, EventOperation, EventOwner, EventPage, EventType, Events, Minute, NewEvents, Reader,

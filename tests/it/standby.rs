@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// A standby of a running server: a copy that follows the server from then on.
-fn standby_of(primary: &PrivatePostgres) -> PrivatePostgres {
+pub(crate) fn standby_of(primary: &PrivatePostgres) -> PrivatePostgres {
     let mut standby = postgres();
     block_in_place(|| {
         standby.kill_immediately().expect("a kill");
@@ -53,7 +53,7 @@ fn standby_of(primary: &PrivatePostgres) -> PrivatePostgres {
 }
 
 /// The URL of a standby. Its password is the primary's, because it is a copy.
-fn address(primary: &PrivatePostgres, standby: &PrivatePostgres) -> String {
+pub(crate) fn address(primary: &PrivatePostgres, standby: &PrivatePostgres) -> String {
     let read = |postgres: &PrivatePostgres| Url::parse(&postgres.url("postgres")).expect("a URL");
     let mut url = read(primary);
     url.set_port(read(standby).port()).expect("a port");

@@ -15,6 +15,7 @@ use super::{clients, loans};
 /// The resource that a path names.
 #[derive(Debug)]
 pub(super) enum Resource {
+    Login,
     Offices,
     Currencies,
     Charges,
@@ -43,6 +44,7 @@ impl Resource {
         let by_number = |text: &str| number(text).map(Named::Number);
         let by_external_id = |text: &str| Named::External(text.to_owned());
         Some(match *segments.as_slice() {
+            ["authentication"] => Self::Login,
             ["offices"] => Self::Offices,
             ["currencies"] => Self::Currencies,
             ["charges"] => Self::Charges,
@@ -141,7 +143,7 @@ pub(super) fn read(state: &State, call: &Call, resource: &Resource, user: &User)
             let listed = state.pending(user, action, entity);
             return Some(Reply::ok(Json::from(listed).compact()));
         }
-        Resource::Transactions(_) | Resource::MakerChecker(_) => return None,
+        Resource::Login | Resource::Transactions(_) | Resource::MakerChecker(_) => return None,
     };
     let answer = if user.may(permission) {
         read()

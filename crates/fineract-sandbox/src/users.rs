@@ -2,7 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::json::Object;
+use axum::http::StatusCode;
+
+use super::failure::standard;
+use super::json::{Json, Object, object};
+use super::reply::Reply;
 
 /// A user. Without a list of permissions, the user has all permissions (`ALL_FUNCTIONS`).
 #[derive(Clone, Debug)]
@@ -25,6 +29,26 @@ impl User {
         self.permissions
             .as_ref()
             .is_none_or(|permissions| permissions.contains(permission))
+    }
+
+    /// Answers `POST /authentication` (`docs/fineract/commands.md`, "The permissions of a user"). The body must contain
+    /// the credentials of this user.
+    pub(super) fn login(&self, body: &str, path: &str) -> Reply {
+        let sent = Json::parse(body).ok();
+        let sent = sent.as_ref().and_then(Json::as_object);
+        let has = |key: &str, value: &str| {
+            sent.is_some_and(|sent| sent.get(key).and_then(Json::as_text) == Some(value))
+        };
+        if !has("username", &self.who.username) || !has("password", &self.password) {
+            return standard(StatusCode::UNAUTHORIZED, path).challenged();
+        }
+        let all = || BTreeSet::from(["ALL_FUNCTIONS".to_owned()]);
+        let permissions = self.permissions.clone().unwrap_or_else(all);
+        let permissions: Vec<Json> = permissions.into_iter().map(Json::from).collect();
+        let body = object! {
+            "username": self.who.username.as_str(), "authenticated": true, "permissions": permissions,
+        };
+        Reply::ok(Json::from(body).compact())
     }
 
     /// Whether the user may write to a loan that the nightly job has locked (`docs/fineract/outages.md`, "The nightly

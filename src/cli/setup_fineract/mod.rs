@@ -122,6 +122,14 @@ async fn set_up_charge(tenant: &Tenant<'_>, wanted: &Wanted) -> anyhow::Result<O
 #[serde(rename_all = "camelCase")]
 struct Product {
     name: String,
+    #[serde(flatten)]
+    rate: Rate,
+}
+
+/// The field of a product that names the period of its rate.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Rate {
     interest_rate_frequency_type: Option<RateFrequency>,
 }
 
@@ -139,7 +147,11 @@ async fn set_up_products(
     let mut products: Vec<Product> = tenant.read("/loanproducts").await?;
     for (lender, name) in lenders {
         if let Some(product) = products.iter().find(|product| product.name == *name) {
-            print_row("product", name, &format!("exists; {}", rate(product)));
+            print_row(
+                "product",
+                name,
+                &format!("exists; {}", period(&product.rate)),
+            );
             continue;
         }
         let charge = if wanted.is_charged(lender) {
@@ -160,18 +172,32 @@ async fn set_up_products(
             .and_then(serde_json::Value::as_i64);
         let product = Product {
             name: name.clone(),
-            interest_rate_frequency_type: frequency.map(|id| RateFrequency { id }),
+            rate: Rate {
+                interest_rate_frequency_type: frequency.map(|id| RateFrequency { id }),
+            },
         };
-        print_row("product", name, &format!("{done}; {}", rate(&product)));
+        print_row(
+            "product",
+            name,
+            &format!("{done}; {}", period(&product.rate)),
+        );
         products.push(product);
     }
     Ok(is_complete)
 }
 
+/// The period to which the rate of a product applies. `product` is Fineract's answer for the product.
+pub(super) fn rate(product: &str) -> &'static str {
+    let rate = serde_json::from_str(product).unwrap_or(Rate {
+        interest_rate_frequency_type: None,
+    });
+    period(&rate)
+}
+
 /// The period to which the product's `interestRatePerPeriod` applies, independent of the period of a loan
 /// (`docs/fineract/loans.md`, "From a product to an application").
-fn rate(product: &Product) -> &'static str {
-    match &product.interest_rate_frequency_type {
+fn period(rate: &Rate) -> &'static str {
+    match &rate.interest_rate_frequency_type {
         Some(RateFrequency { id: 2 }) => "its rate is per month",
         Some(RateFrequency { id: 3 }) => "its rate is per year",
         Some(RateFrequency { id: 4 }) => "its rate is for the whole term",

@@ -51,11 +51,11 @@ const DURABLE: &str = "CASE current_setting('synchronous_commit') WHEN 'remote_a
 #[error("the database's {name} is {is}, and has to be {has_to_be}")]
 pub struct UnfitSetting {
     /// The name of the setting.
-    name: String,
+    pub name: String,
     /// The value that the database has.
-    is: String,
+    pub is: String,
     /// The value that the gateway needs.
-    has_to_be: String,
+    pub has_to_be: String,
 }
 
 /// The statements that set and check a new connection, in one round trip.
@@ -95,29 +95,28 @@ impl Session {
               WHERE current_setting(name, true) IS NOT NULL;
              SELECT name, current_setting(name), value
                FROM (VALUES {set}, {required}) setting (name, value)
-              WHERE current_setting(name, true) <> value
-              LIMIT 1"
+              WHERE current_setting(name, true) <> value"
         ))
     }
 
-    /// Sets the settings on a new connection. Then checks these settings and the required settings.
+    /// Sets the settings on a new connection. Then checks these settings and the required settings, and returns each
+    /// setting that has a wrong value.
     pub(in crate::store) async fn begin(
         &self,
         connection: &mut PgConnection,
-    ) -> Result<Result<(), UnfitSetting>, sqlx::Error> {
+    ) -> Result<Vec<UnfitSetting>, sqlx::Error> {
         let rows = connection
             .fetch_all(sqlx::raw_sql(AssertSqlSafe(self.0.as_str())))
             .await?;
-        // The first row is the number of settings that were set. A second row exists only if a setting has a wrong
-        // value.
-        let Some(unfit) = rows.get(1) else {
-            return Ok(Ok(()));
-        };
-        Ok(Err(UnfitSetting {
-            name: unfit.try_get(0)?,
-            is: unfit.try_get(1)?,
-            has_to_be: unfit.try_get(2)?,
-        }))
+        // The first row is the number of settings that were set.
+        let unfit = rows.iter().skip(1).map(|row| {
+            Ok(UnfitSetting {
+                name: row.try_get(0)?,
+                is: row.try_get(1)?,
+                has_to_be: row.try_get(2)?,
+            })
+        });
+        unfit.collect()
     }
 }
 

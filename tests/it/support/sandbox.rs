@@ -61,15 +61,25 @@ impl System {
 
     /// Restarts the sandbox with these settings for idempotency keys.
     pub(crate) async fn restart_with_keys(&self, keys: Value) {
-        let url = format!("http://{}/sandbox/keys", self.sandbox);
-        let answer = self.client.post(url).json(&keys).send().await;
-        assert!(answer.expect("the sandbox answers").status().is_success());
+        self.administer("keys", &keys).await;
     }
 
     /// Adds a fault to the sandbox.
     pub(crate) async fn fault(&self, fault: Value) {
+        self.administer("faults", &json!([fault])).await;
+    }
+
+    /// Removes all faults from the sandbox.
+    pub(crate) async fn clear_faults(&self) {
         let url = format!("http://{}/sandbox/faults", self.sandbox);
-        let answer = self.client.post(url).json(&json!([fault])).send().await;
+        let answer = self.client.delete(url).send().await;
+        assert!(answer.expect("the sandbox answers").status().is_success());
+    }
+
+    /// Posts to a route of the sandbox's admin interface.
+    pub(crate) async fn administer(&self, route: &str, body: &Value) {
+        let url = format!("http://{}/sandbox/{route}", self.sandbox);
+        let answer = self.client.post(url).json(body).send().await;
         assert!(answer.expect("the sandbox answers").status().is_success());
     }
 }

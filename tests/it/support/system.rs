@@ -70,9 +70,15 @@ impl System {
         }
     }
 
-    pub(super) fn setting(&self, name: &str) -> Option<String> {
+    /// The value of a setting.
+    pub(crate) fn setting(&self, name: &str) -> Option<String> {
         let found = self.settings.iter().find(|(known, _)| known == name);
         found.map(|(_, value)| value.clone())
+    }
+
+    /// All settings, as the environment of a command.
+    pub(crate) fn variables(&self) -> Vec<(String, String)> {
+        self.settings.clone()
     }
 
     /// Changes a setting of the gateways that are started after this.

@@ -1,0 +1,76 @@
+//! Wrong settings: each is reported, and the other checks are made nevertheless.
+
+use std::collections::BTreeSet;
+
+use sqlx::PgPool;
+
+use super::{Findings, doctor, healthy};
+use crate::support::command::run;
+
+#[tokio::test]
+async fn every_wrong_setting_is_reported() {
+    let variables = [
+        ("FINERACT_URL", "ftp://fineract"),
+        ("FINERACT_USER", "gateway"),
+        ("OPS_TOKENS", "hush"),
+        ("WORKER_LEASE_SECONDS", "0"),
+    ];
+    let findings = Findings::of(&run(&["doctor", "--json"], &variables).await);
+    assert_eq!(findings.code, Some(1));
+    let wrong = [
+        "settings.DATABASE_URL",
+        "settings.FINERACT_PASSWORD",
+        "settings.FINERACT_URL",
+        "settings.INTERNAL_TOKENS",
+        "settings.OPS_TOKENS",
+        "settings.WORKER_LEASE_SECONDS",
+    ];
+    assert_eq!(findings.wrong(), BTreeSet::from(wrong));
+    for (check, said) in [
+        ("settings.WORKER_LEASE_SECONDS", "WORKER_LEASE_SECONDS is 0"),
+        (
+            "database.reachable",
+            "not_known: the settings name no database",
+        ),
+        (
+            "database.rights",
+            "not_known: the settings name no database",
+        ),
+        (
+            "fineract.reachable",
+            "not_known: the settings of Fineract are not valid",
+        ),
+    ] {
+        let text = findings.text(check);
+        assert!(text.contains(said), "{check} {text}");
+    }
+}
+
+#[sqlx::test]
+async fn the_other_parts_are_checked_nevertheless(pool: PgPool) {
+    let mut system = healthy(&pool).await;
+    system.set("INTERNAL_TOKENS", "hush");
+    system.set("WORKER_LEASE_SECONDS", "1");
+    system.set("LENDERS", "UGRO=Nowhere");
+    let findings = doctor(&[], &system).await;
+    let wrong = [
+        "settings.INTERNAL_TOKENS",
+        "settings.WORKER_LEASE_SECONDS",
+        "fineract.products.UGRO",
+    ];
+    findings.assert_wrong(&wrong, "no product with the name Nowhere");
+    assert!(findings.all("fine").contains("database.schema"));
+}
+
+#[sqlx::test]
+async fn a_process_that_only_accepts_needs_no_fineract(pool: PgPool) {
+    let mut system = healthy(&pool).await;
+    system.set("ROLE", "api");
+    for name in ["FINERACT_URL", "FINERACT_USER", "FINERACT_PASSWORD"] {
+        system.set(name, "");
+    }
+    let findings = doctor(&[], &system).await;
+    assert_eq!(findings.wrong(), BTreeSet::new());
+    let text = findings.text("fineract.login");
+    assert!(text.starts_with("not_known: ROLE is api"), "{text}");
+}
