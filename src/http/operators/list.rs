@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     http::{api_error::ApiError, state::ApiState},
-    store::{Count, CountBy, ListRequest},
+    store::{Count, CountBy, ListCursor, ListRequest},
 };
 
 /// The counts of operations.
@@ -40,7 +40,7 @@ pub(in crate::http) async fn list_operations(
         after: query.cursor,
     };
     if wants_csv(&headers) {
-        let fetch = move |after| {
+        let fetch = move |after: Option<ListCursor>| {
             let (api, mut request) = (Arc::clone(&api), request.clone());
             request.limit = PAGE;
             request.after = after.or(request.after);
