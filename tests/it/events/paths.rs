@@ -26,6 +26,7 @@ async fn complete_next(gateway: &TestGateway, outcome: Outcome) {
     let claimed = gateway.store.claim(&limits).await.unwrap().pop().unwrap();
     let completion = Completion {
         id: claimed.id,
+        operation_type: claimed.operation_type,
         attempt: claimed.attempt,
         lane_entries: claimed.lane_entries,
         reply: None,
