@@ -95,6 +95,7 @@ async fn an_error_is_logged_once_with_its_cause_and_nobodys_data_ever(pool: PgPo
     operator.inspect(&unsent).await;
     operator.act(&unsent, "cancel").await;
     pool.close().await;
+    let path = format!("/fineract/track/{unsent}");
     Answer::of(gateway.get(&path).header("X-Request-Id", "failing")).await;
 
     let failing = log.of("failing");
