@@ -5,7 +5,7 @@ export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 # Queries are checked against the files in .sqlx, so a build needs no database.
 export SQLX_OFFLINE := true
 
-.PHONY: run test check-release prove bench prove-sabotage early-answers fmt lint sqlx lab install
+.PHONY: install-tests run test check-release prove bench prove-sabotage early-answers fmt lint sqlx lab install
 
 # Runs the whole gateway, with a private Postgres and a stand-in for Fineract. Ctrl-C ends it.
 # This is a development build: it takes half the time of a release build, and a demo need not be fast.
@@ -14,7 +14,7 @@ run: install
 	target/debug/gateway-lab demo
 
 # Runs every check of CI, the fastest first.
-test: install
+test: install-tests
 	cargo fmt --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo clippy --workspace --features gateway-lab/faults --locked -- -D warnings
@@ -73,3 +73,7 @@ lab:
 
 install:
 	@scripts/install.sh
+
+# Also installs the browser that the tests drive.
+install-tests:
+	@scripts/install.sh --tests

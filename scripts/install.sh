@@ -2,6 +2,9 @@
 # Installs the programs that the build and the private Postgres need and that this machine lacks, and reports what it
 # installs. If nothing is missing, does nothing and prints nothing. Works on Debian and Ubuntu, as root or with sudo. On
 # other systems, prints what is missing and exits with 1.
+#
+#   scripts/install.sh            what the build and the demo need
+#   scripts/install.sh --tests    also the browser that the tests of the operators' page drive
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -49,6 +52,14 @@ compiles || lacks "a C compiler with its headers" gcc libc6-dev
 has_postgres || lacks "PostgreSQL's server and psql" postgresql
 [ -e /etc/ssl/certs/ca-certificates.crt ] || [ -e /etc/ssl/cert.pem ] ||
     lacks "certificates of public authorities" ca-certificates
+if [ "${1-}" = --tests ] && ! { has chromium && has chromedriver; }; then
+    if grep -qs '^ID=ubuntu' /etc/os-release; then
+        say "the tests of the operators' page need Chromium and chromedriver. Ubuntu offers Chromium only as a snap, which"
+        say "chromedriver cannot start here. Install both programs, of the same version, as chromium and chromedriver in PATH."
+        exit 1
+    fi
+    lacks "Chromium and chromedriver" chromium chromium-driver
+fi
 if [ $rust_missing = yes ] && ! has rustup && ! has curl; then
     lacks "curl" curl ca-certificates
 fi

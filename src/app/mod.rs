@@ -91,16 +91,7 @@ pub async fn start(config: &Config) -> Result<Gateway, StartError> {
     store::require_migrated(&pool).await?;
     let fineract = config.fineract.as_ref().map(Fineract::new).transpose()?;
     let (listener, address) = listen(config.http.listen).await?;
-    let gateway = Gateway {
-        address,
-        draining: CancellationToken::new(),
-        stopping: CancellationToken::new(),
-        ending: CancellationToken::new(),
-        work: TaskTracker::new(),
-        writers: TaskTracker::new(),
-        grace: config.worker.shutdown_grace,
-        notice: notice(config),
-    };
+    let gateway = Gateway::idle(address, config);
     let notifier = CompletionNotifier::start(&pool, &gateway.writers, &gateway.ending);
     let fails_dependents = operations::fails_dependents_unsent;
     let store = Store::start(pool, notifier, &gateway.writers, fails_dependents);
@@ -173,6 +164,20 @@ async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartE
 }
 
 impl Gateway {
+    /// A gateway whose parts do not run yet.
+    fn idle(address: SocketAddr, config: &Config) -> Self {
+        Self {
+            address,
+            draining: CancellationToken::new(),
+            stopping: CancellationToken::new(),
+            ending: CancellationToken::new(),
+            work: TaskTracker::new(),
+            writers: TaskTracker::new(),
+            grace: config.worker.shutdown_grace,
+            notice: notice(config),
+        }
+    }
+
     /// The address on which the gateway listens.
     pub fn address(&self) -> SocketAddr {
         self.address

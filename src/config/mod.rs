@@ -5,6 +5,7 @@
 
 mod credentials;
 mod digests;
+mod log;
 mod partial;
 mod reader;
 mod values;
@@ -12,10 +13,12 @@ mod values;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use chrono_tz::Tz;
 use reqwest::{Certificate, Url, header::HeaderName};
 use secrecy::SecretString;
 
 pub use self::credentials::{BulkClient, NamedSecret};
+pub use self::log::Log;
 use self::reader::Reader;
 pub use self::reader::{ConfigProblem, ConfigProblems};
 pub use self::values::{LogFormat, Role};
@@ -64,6 +67,8 @@ pub struct Http {
     pub bulk_max_rows: usize,
     /// `ADMISSION_MAX_WAITING`: the largest backlog; beyond it, new operations are refused with 429 (1000000).
     pub admission_max_waiting: i64,
+    /// `OPS_TIME_ZONE`: the time zone of the operators' page in a browser without JavaScript (`UTC`).
+    pub ops_time_zone: Tz,
     /// `CURRENCY`: the currency of a transaction until the loan's currency is known (`INR`).
     pub currency: String,
 }
@@ -134,15 +139,6 @@ pub struct Operations {
     pub lenders: Vec<(String, String)>,
 }
 
-/// The log.
-#[derive(Debug, Clone)]
-pub struct Log {
-    /// `LOG_FORMAT`: `text` or `json` (`text` on a terminal, else `json`).
-    pub format: Option<LogFormat>,
-    /// `LOG_FILTER`: what is logged, in tracing's filter language (`info`).
-    pub filter: String,
-}
-
 impl Config {
     /// Reads all settings by the names of their variables, and reports all problems together.
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigProblems> {
@@ -194,6 +190,7 @@ impl Http {
             bulk_clients: credentials::bulk_clients(reader, "BULK_CLIENTS"),
             bulk_max_rows: reader.number("BULK_MAX_ROWS", 10_000, 1..=1_000_000),
             admission_max_waiting: reader.number("ADMISSION_MAX_WAITING", 1_000_000, 1..=i64::MAX),
+            ops_time_zone: values::time_zone(reader, "OPS_TIME_ZONE"),
             currency: values::currency(reader, "CURRENCY", "INR"),
         };
         let has_tokens = !http.internal_tokens.is_empty();
@@ -278,15 +275,6 @@ impl Operations {
             office_id: reader.number("FINERACT_OFFICE_ID", 1, 1..=i64::MAX),
             payment_type: reader.text("FINERACT_PAYMENT_TYPE"),
             lenders: values::lenders(reader, "LENDERS"),
-        }
-    }
-}
-
-impl Log {
-    fn read(reader: &mut Reader<'_>) -> Self {
-        Self {
-            format: reader.choice("LOG_FORMAT", &LogFormat::CHOICES),
-            filter: values::log_filter(reader, "LOG_FILTER", "info"),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Settings with a syntax of their own: their types, parsers and rules.
 
+use chrono_tz::Tz;
 use reqwest::{Certificate, Url, header::HeaderName};
 use secrecy::{ExposeSecret, SecretString};
 use tracing_subscriber::EnvFilter;
@@ -83,6 +84,13 @@ pub(super) fn lenders(reader: &mut Reader<'_>, variable: &'static str) -> Vec<(S
         reader.problem(variable, "has no entry");
     }
     lenders
+}
+
+/// Reads the name of a time zone.
+pub(super) fn time_zone(reader: &mut Reader<'_>, variable: &'static str) -> Tz {
+    reader
+        .parsed(variable, "a time zone, such as Asia/Kolkata or UTC")
+        .unwrap_or(Tz::UTC)
 }
 
 /// Reads a list of prefixes, such as `/api,/api/v1`, and removes their trailing slashes.

@@ -79,10 +79,21 @@ impl ErrorReport {
         content_type: &'static str,
         body: &impl Serialize,
     ) {
+        // The bodies consist of texts and numbers, which always serialize.
+        let body = serde_json::to_vec(body).unwrap_or_default();
+        self.write_text(response, content_type, body);
+    }
+
+    /// As [`ErrorReport::write`], with a body that is already rendered.
+    pub(super) fn write_text(
+        &self,
+        response: &mut Response,
+        content_type: &'static str,
+        body: impl Into<Body>,
+    ) {
         response.extensions_mut().remove::<Arc<Self>>();
         self.log();
-        // The bodies consist of texts and numbers, which always serialize.
-        *response.body_mut() = Body::from(serde_json::to_vec(body).unwrap_or_default());
+        *response.body_mut() = body.into();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         if let Some(seconds) = self.retry_after {

@@ -45,14 +45,14 @@ pub(super) struct Readiness {
 /// The state of Fineract, as the worker of this process last saw it.
 #[derive(Debug, Serialize)]
 pub(super) struct Fineract {
-    state: &'static str,
+    pub(super) state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'static str>,
+    pub(super) reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    since: Option<String>,
+    pub(super) since: Option<String>,
     /// The permissions that the gateway's user in Fineract should have, but lacks.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    missing_permissions: &'static [&'static str],
+    pub(super) missing_permissions: &'static [&'static str],
 }
 
 /// Reports whether requests should be routed to this process. The process is not ready while the database is

@@ -20,6 +20,7 @@ mod metrics;
 mod observe;
 mod operate;
 mod operators;
+mod page;
 mod prefer;
 mod problem;
 mod serve;
@@ -54,6 +55,7 @@ pub use self::{
     bulk::{Balances, Bulk, BulkClients},
     events::Streams,
     operators::run_repairs,
+    page::{Page, explains},
     state::ApiState,
     tokens::Tokens,
     track::{EndedBody, TrackBody},
@@ -80,12 +82,22 @@ fn router(state: ApiState) -> NormalizePath<Router> {
     let mut all = bare
         .clone()
         .route("/metrics", get(metrics::report_metrics))
+        .merge(pages(&api))
         .fallback(async || ApiError::UnknownRoute);
     // The base path `/` is stored as an empty prefix. The routes without a prefix already cover it.
     for base_path in api.base_paths.iter().filter(|path| !path.is_empty()) {
         all = all.nest(base_path, bare.clone());
     }
     NormalizePathLayer::trim_trailing_slash().layer(surround(all).with_state(api))
+}
+
+/// The operators' page, which has no base path: its links and its cookie are for one address.
+fn pages(api: &Arc<ApiState>) -> Router<Arc<ApiState>> {
+    if api.has_callers && api.tokens.has_operators() {
+        page::routes(api)
+    } else {
+        Router::new()
+    }
 }
 
 fn with_callers_routes(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{bulk::Bulk, events::Streams, tokens::Tokens, transactions::Budgets};
+use super::{bulk::Bulk, events::Streams, page::Page, tokens::Tokens, transactions::Budgets};
 use crate::{domain::FineractHealth, operations::Deployment, store::Store};
 
 /// The state that all endpoints share.
@@ -29,6 +29,8 @@ pub struct ApiState {
     pub bulk: Bulk,
     /// The operators' streams of events.
     pub streams: Streams,
+    /// The state of the operators' page.
+    pub page: Page,
     /// The prefixes under which the routes are served, in addition to the paths without a prefix. A prefix has no
     /// trailing slash, so the base path `/` is an empty prefix.
     pub base_paths: Vec<String>,

@@ -58,6 +58,25 @@ impl Tokens {
         Self(internal.chain(ops.iter().map(scoped(Scope::Ops))).collect())
     }
 
+    /// The digest of the operator's token with this name and secret.
+    pub(super) fn operator(&self, name: &str, secret: &[u8]) -> Option<[u8; 32]> {
+        let digest = digest(secret);
+        self.token_of(name, |token| token.ct_eq(&digest).into())
+    }
+
+    /// The digest of the token of the operator with this name that `is_it` recognises.
+    pub(super) fn token_of(
+        &self,
+        name: &str,
+        is_it: impl Fn(&[u8; 32]) -> bool,
+    ) -> Option<[u8; 32]> {
+        self.0
+            .iter()
+            .filter(|token| token.caller.scope == Scope::Ops && *token.caller.name == *name)
+            .map(|token| token.digest)
+            .find(|digest| is_it(digest))
+    }
+
     /// Whether any token has the `ops` scope.
     pub(super) fn has_operators(&self) -> bool {
         self.0.iter().any(|token| token.caller.scope == Scope::Ops)

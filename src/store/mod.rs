@@ -32,6 +32,7 @@
 //! | `key_probe` | `keys_not_honoured`, `numbered` |
 //! | `key_usage` | `take_block` |
 //! | `operators/` | `find` |
+//! | `operators/batches` | `batches` |
 //! | `operators/books` | `books`, `confirm_books`, `confirm_number` |
 //! | `operators/cancel` | `cancel` |
 //! | `operators/hold` | `hold` |
@@ -43,6 +44,8 @@
 //! | `operators/repair/run` | `claim_repair`, `next_rows`, `write_row`, `end_repair`, `leave_repair` |
 //! | `operators/resolve` | `resolve` |
 //! | `operators/retry` | `retry_parked`, `retryable`, `retry_failed` |
+//! | `operators/reveal`, `operators/views` | `record_reveal`; `saved_views`, `save_view`, `remove_view` |
+//! | `operators/sessions` | `begin_session`, `session`, `take_link`, `end_session`, `end_sessions_of` |
 //! | `track` | `track` |
 //! | `transaction` | `money_movement`, `estimated_end` |
 //!
@@ -153,12 +156,13 @@ pub use self::{
     lanes::LaneEntries,
     names::TrackingName,
     operators::{
-        ActionError, AuditFilter, AuditPage, AuditRow, Backlog, BooksReport, ClaimedRepair, Count,
-        CountBy, DatabaseStatus, Found, Inspected, KeyProbe, LaneOperation, LaneStory, LeftOut,
-        ListCursor, ListError, ListPage, ListRequest, Listed, NewEpoch, NewRepair, NoIndex,
-        NumberConfirmation, NumberConflict, OperationFilter, Operator, Preview, Repair,
-        RepairAction, RepairError, RepairOptions, RepairReport, RepairRow, Retryable, RowOutcome,
-        RowToRepair, Sort, StateFilter, SystemStatus, Unfit,
+        ActionError, AuditEntry, AuditFilter, AuditPage, AuditRow, Backlog, BooksReport,
+        ClaimedRepair, Count, CountBy, DatabaseStatus, Digest, Found, Inspected, InspectedAttempt,
+        KeyProbe, LaneOperation, LaneStory, LeftOut, ListCursor, ListError, ListPage, ListRequest,
+        Listed, ListedBatch, NewEpoch, NewRepair, NoIndex, NumberConfirmation, NumberConflict,
+        OperationFilter, Operator, Preview, Repair, RepairAction, RepairError, RepairOptions,
+        RepairReport, RepairRow, Retryable, RowOutcome, RowToRepair, SavedView, Session,
+        SessionKind, Sort, StateFilter, SystemStatus, Unfit,
     },
     patience::STATEMENT_TIMEOUT,
     pool::{Pool, UnfitSetting},

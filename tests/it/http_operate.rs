@@ -115,7 +115,7 @@ async fn a_body_must_be_said_to_be_json(pool: PgPool) {
 async fn a_body_may_have_64_kib(pool: PgPool) {
     let gateway = TestGateway::start(pool).await;
     let body = client_create("INC-1").to_string();
-    let fitting = body.clone() + &" ".repeat(64 * 1024 - body.len());
+    let fitting = body.clone() + " ".repeat(64 * 1024 - body.len()).as_str();
     let answer = Answer::of(gateway.post("/fineract/operate", fitting.clone())).await;
     assert_eq!(answer.status, StatusCode::ACCEPTED);
     for too_large in [format!("{fitting} "), " ".repeat(10_000_000)] {

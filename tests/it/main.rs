@@ -53,6 +53,7 @@ mod operators_search;
 mod operators_status;
 mod ops_command;
 mod outcomes;
+mod page;
 mod poll_loop;
 mod poolers;
 mod products;

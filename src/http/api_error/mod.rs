@@ -63,12 +63,34 @@ pub(super) enum ApiError {
     /// The token is known, but does not have this scope.
     #[error("This route requires the scope {0}.")]
     Forbidden(&'static str),
+    /// The form was not made by a page of this gateway for this visitor, or the visitor has signed in since.
+    #[error(
+        "This form is too old, or it is not from this page. Load the page again and repeat what you did."
+    )]
+    ForeignForm,
+    /// The fields of a form are not those of the page.
+    #[error("The form lacks a field, or a field has a wrong value.")]
+    InvalidForm,
+    /// No operator has this name and secret.
+    #[error("No operator has this name and secret.")]
+    UnknownOperator,
+    /// Too many sign-ins under one name failed at one address.
+    #[error("Too many sign-ins failed. Wait a minute, and try again.")]
+    TooManySignIns,
+    /// The sign-in link does not work, or does not work any more.
+    #[error(
+        "This sign-in link was used already, or it is older than 15 minutes. Ask for a new one."
+    )]
+    UsedLink,
     /// No operation has this id and type.
     #[error("There is no operation with this tracking id.")]
     UnknownTrackingId,
     /// The gateway has never accepted an operation in this lane.
     #[error("There is no such lane.")]
     UnknownLane,
+    /// No batch has this id.
+    #[error("There is no batch with this id.")]
+    UnknownBatch,
     /// No repair has this id.
     #[error("There is no repair with this id.")]
     UnknownRepair,
@@ -174,12 +196,15 @@ impl ApiError {
             | Self::MalformedTrackingId
             | Self::InvalidEventQuery
             | Self::InvalidStreamQuery
+            | Self::InvalidForm
             | Self::InvalidQuery(_) => StatusCode::BAD_REQUEST,
             Self::Unauthorized | Self::UnknownEventOwner => StatusCode::UNAUTHORIZED,
-            Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::Forbidden(_) | Self::ForeignForm | Self::UnknownOperator => StatusCode::FORBIDDEN,
             Self::UnknownTrackingId
             | Self::UnknownLane
             | Self::UnknownRepair
+            | Self::UnknownBatch
+            | Self::UsedLink
             | Self::UnknownRoute => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::Unfit(_) | Self::TooManyMatch(_) => StatusCode::CONFLICT,
@@ -188,7 +213,7 @@ impl ApiError {
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotJson | Self::EncodedBody => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Invalid(_) | Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Overloaded => StatusCode::TOO_MANY_REQUESTS,
+            Self::Overloaded | Self::TooManySignIns => StatusCode::TOO_MANY_REQUESTS,
             Self::Panicked => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unavailable(_) | Self::TooManyStreams => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -208,9 +233,15 @@ impl ApiError {
             Self::TooManyStreams => "too_many_streams",
             Self::Unauthorized | Self::UnknownEventOwner => "unauthorized",
             Self::Forbidden(_) => "forbidden",
+            Self::ForeignForm => "foreign_form",
+            Self::InvalidForm => "invalid_form",
+            Self::UnknownOperator => "unknown_operator",
+            Self::TooManySignIns => "too_many_sign_ins",
+            Self::UsedLink => "used_link",
             Self::UnknownTrackingId => "unknown_tracking_id",
             Self::UnknownLane => "unknown_lane",
             Self::UnknownRepair => "unknown_repair",
+            Self::UnknownBatch => "unknown_batch",
             Self::TooManyMatch(_) => "too_many_match",
             Self::UnknownRoute => "unknown_route",
             Self::MethodNotAllowed => "method_not_allowed",

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    domain::{OperationId, OperationType, Reads},
+    domain::{OperationId, OperationType, Reads, TrackingId},
     fineract::{Account, Fineract, Permits},
     operations::{self, Deployment},
 };
@@ -22,7 +22,7 @@ const PAGE_TIMEOUT: Duration = Duration::from_secs(5);
 const READS: usize = 8;
 
 /// The accounts that a row concerns; `None` if they could not be read.
-pub(super) type AccountDetails = Option<Vec<Account>>;
+pub(in crate::http) type AccountDetails = Option<Vec<Account>>;
 
 /// The client or loan whose accounts are read.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,6 +56,19 @@ impl Balances {
         let entry = operations::entry(operation_type)?;
         let Reads { client, loan, .. } = (entry.evidence_reads)(payload, deployment, id).ok()?;
         loan.map(Subject::Loan).or(client.map(Subject::Client))
+    }
+
+    /// Reads the accounts that one operation concerns. `None` if they could not be read, or if the payload does not tell
+    /// which accounts they are.
+    pub(in crate::http) async fn read_for(
+        &self,
+        operation: TrackingId,
+        payload: &RawValue,
+        deployment: &Deployment,
+    ) -> AccountDetails {
+        let TrackingId { operation_type, id } = operation;
+        let subject = Self::subject(operation_type, payload, deployment, id)?;
+        self.read(vec![(id, Some(subject))]).await.remove(&id)?
     }
 
     /// Reads the accounts that operations concern, as many as possible in the given time.

@@ -33,6 +33,7 @@ use axum::{Router, middleware::from_fn, routing::post};
 
 pub(super) use self::{
     authenticate::{CLIENT_SECRET, client_name},
+    balances::AccountDetails,
     whole_batch::WholeBatch,
 };
 pub use self::{balances::Balances, clients::BulkClients, state::Bulk};

@@ -20,7 +20,7 @@ pub struct Bulk {
     /// The largest number of rows in one batch.
     pub(super) max_rows: usize,
     /// Reads the balances of accounts from Fineract. If it is `None`, no balances are reported.
-    pub(super) balances: Option<Balances>,
+    pub(in crate::http) balances: Option<Balances>,
     /// The permits of each client, by the client's name. Each client has its own permits, so that a slow client delays
     /// only its own uploads.
     uploads: Arc<HashMap<Arc<str>, Semaphore>>,

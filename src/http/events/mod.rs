@@ -16,7 +16,7 @@ use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout_at};
 
-pub(super) use self::stream::stream_events;
+pub(super) use self::stream::{stream, stream_events};
 pub use self::streams::Streams;
 use self::{data::EventBody, owner::Owner};
 use super::{api_error::ApiError, state::ApiState};

@@ -10,7 +10,10 @@ use axum::{
         sse::{Event as Message, KeepAlive, Sse},
     },
 };
-use futures_util::{Stream, StreamExt as _, stream};
+use futures_util::{
+    Stream, StreamExt as _,
+    stream::{iter, unfold},
+};
 use serde::{Deserialize, Serialize};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
@@ -67,9 +70,16 @@ pub(in crate::http) async fn stream_events(
     extract::State(api): extract::State<Arc<ApiState>>,
     query: Result<Query<StreamQuery>, QueryRejection>,
     headers: HeaderMap,
-) -> Result<impl IntoResponse, ApiError> {
+) -> Result<impl IntoResponse + use<>, ApiError> {
     let Query(query) = query.or(Err(ApiError::InvalidStreamQuery))?;
-    let cursor = cursor(&query, &headers)?;
+    stream(&api, cursor(&query, &headers)?).await
+}
+
+/// Streams the events after a cursor; without one, from now on.
+pub(in crate::http) async fn stream(
+    api: &ApiState,
+    cursor: Option<i64>,
+) -> Result<impl IntoResponse + use<>, ApiError> {
     let permit = api.streams.open().ok_or(ApiError::TooManyStreams)?;
     let reader = api.store.read_new_events();
     let position = match cursor {
@@ -110,9 +120,9 @@ fn cursor(query: &StreamQuery, headers: &HeaderMap) -> Result<Option<i64>, ApiEr
 
 impl Telling {
     fn into_stream(self) -> impl Stream<Item = Result<Message, Infallible>> {
-        stream::unfold(self, async |mut telling| {
+        unfold(self, async |mut telling| {
             let messages = telling.next().await?;
-            Some((stream::iter(messages.into_iter().map(Ok)), telling))
+            Some((iter(messages.into_iter().map(Ok)), telling))
         })
         .flatten()
     }

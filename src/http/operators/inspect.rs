@@ -25,12 +25,7 @@ pub(in crate::http) async fn inspect_operation(
     State(api): State<Arc<ApiState>>,
     named: Named,
 ) -> Result<Json<InspectBody>, ApiError> {
-    let operation = api
-        .store
-        .inspect(named.id())
-        .await?
-        .filter(|operation| named.is(operation.tracking_id()))
-        .ok_or(ApiError::UnknownTrackingId)?;
+    let operation = named.inspect(&api).await?;
     let operation = if ops.has(OpsScope::Pii) {
         operation
     } else {

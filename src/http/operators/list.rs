@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     http::{api_error::ApiError, state::ApiState},
-    store::{Count, CountBy, ListCursor, ListRequest},
+    store::{Count, CountBy, ListCursor},
 };
 
 /// The counts of operations.
@@ -33,25 +33,28 @@ pub(in crate::http) async fn list_operations(
     headers: HeaderMap,
     query: ListQuery,
 ) -> Result<Response, ApiError> {
-    let request = ListRequest {
-        filter: query.filter,
-        sort: query.sort,
-        limit: query.limit,
-        after: query.cursor,
-    };
     if wants_csv(&headers) {
-        let fetch = move |after: Option<ListCursor>| {
-            let (api, mut request) = (Arc::clone(&api), request.clone());
-            request.limit = PAGE;
-            request.after = after.or(request.after);
-            async move {
-                let page = api.store.list(&request).await?;
-                Ok((page.operations, page.next_cursor))
-            }
-        };
-        return csv_file("operations", fetch).await;
+        return operations_csv(api, query).await;
     }
-    Ok(Json(api.store.list(&request).await?).into_response())
+    Ok(Json(api.store.list(&query.request()).await?).into_response())
+}
+
+/// The whole list as CSV.
+pub(in crate::http) async fn operations_csv(
+    api: Arc<ApiState>,
+    query: ListQuery,
+) -> Result<Response, ApiError> {
+    let request = query.request();
+    let fetch = move |after: Option<ListCursor>| {
+        let (api, mut request) = (Arc::clone(&api), request.clone());
+        request.limit = PAGE;
+        request.after = after.or(request.after);
+        async move {
+            let page = api.store.list(&request).await?;
+            Ok((page.operations, page.next_cursor))
+        }
+    };
+    csv_file("operations", fetch).await
 }
 
 /// Counts the operations that match a filter, by one of their properties.

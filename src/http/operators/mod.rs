@@ -1,5 +1,6 @@
 //! The operators' endpoints: one file per endpoint. All actions on single operations have the same form of answer.
 
+mod act;
 mod audit;
 mod books;
 mod cancel;
@@ -32,6 +33,7 @@ use uuid::Uuid;
 
 pub use self::run_repairs::run_repairs;
 pub(super) use self::{
+    act::act,
     audit::show_audit,
     books::{confirm_books, confirm_number, show_books},
     cancel::cancel_operation,
@@ -39,18 +41,20 @@ pub(super) use self::{
     hold_all::{end_hold, release_on_hold, show_hold},
     inspect::inspect_operation,
     lane::show_lane,
-    list::{count_operations, list_operations},
+    list::{count_operations, list_operations, operations_csv},
     operator::{Ops, OpsScope, authorize},
+    query::ListQuery,
+    reason::checked_reason,
     repairs::{list_repairs, post_repair, show_repair, stop_repair},
     resolve::resolve_operation,
     retry::retry_operation,
-    status::show_status,
+    status::{StatusBody, read_status, show_status},
     table::operators_table,
 };
 use super::{api_error::ApiError, location, state::ApiState};
 use crate::{
     domain::{OperationId, TrackingId},
-    store::{Found, TrackingName},
+    store::{Found, Inspected, TrackingName},
 };
 
 /// The operation in a path, given by its UUID or by its tracking id.
@@ -79,11 +83,20 @@ impl FromRequestParts<Arc<ApiState>> for Named {
 }
 
 impl Named {
-    const fn id(self) -> OperationId {
+    pub(super) const fn id(self) -> OperationId {
         match self {
             Self::Uuid(id) => id,
             Self::TrackingId(tracking_id) => tracking_id.id,
         }
+    }
+
+    /// Reads everything about the operation. A tracking id with the wrong operation type counts as unknown.
+    pub(super) async fn inspect(self, api: &ApiState) -> Result<Inspected, ApiError> {
+        api.store
+            .inspect(self.id())
+            .await?
+            .filter(|operation| self.is(operation.tracking_id()))
+            .ok_or(ApiError::UnknownTrackingId)
     }
 
     /// Whether the path refers to the operation with this tracking id. If the path contains a tracking id, its
@@ -96,7 +109,7 @@ impl Named {
     }
 
     /// Reads the operation from the store. A tracking id with the wrong operation type counts as unknown.
-    async fn find(self, api: &ApiState) -> Result<Found, ApiError> {
+    pub(super) async fn find(self, api: &ApiState) -> Result<Found, ApiError> {
         api.store
             .find(self.id())
             .await?

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::{
     http::api_error::ApiError,
     operations::Problem,
-    store::{CountBy, ListCursor, OperationFilter, Sort, StateFilter},
+    store::{CountBy, ListCursor, ListRequest, OperationFilter, Sort, StateFilter},
 };
 
 /// The longest value of a condition, in characters.
@@ -61,6 +61,16 @@ impl ListQuery {
             Ok(query)
         } else {
             Err(ApiError::InvalidQuery(problems))
+        }
+    }
+
+    /// What the query asks for.
+    pub(in crate::http) fn request(self) -> ListRequest {
+        ListRequest {
+            filter: self.filter,
+            sort: self.sort,
+            limit: self.limit,
+            after: self.cursor,
         }
     }
 

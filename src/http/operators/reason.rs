@@ -23,7 +23,7 @@ pub(super) fn read_reason(body: &JsonBody) -> Result<String, ApiError> {
 }
 
 /// Checks a reason. It must not be empty.
-pub(super) fn checked_reason(reason: &str) -> Result<String, ApiError> {
+pub(in crate::http) fn checked_reason(reason: &str) -> Result<String, ApiError> {
     let reason = reason.trim();
     if reason.is_empty() || reason.chars().count() > LONGEST_REASON {
         let must = "must say in 1 to 1000 characters why you do this; no personal data";

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::retry::retry;
+use super::act::act;
 use crate::{
     http::{api_error::ApiError, state::ApiState},
-    store::{ClaimedRepair, Found, RepairAction, RowOutcome, RowToRepair, StoreError},
+    store::{ClaimedRepair, RowOutcome, RowToRepair, StoreError},
     telemetry::chain,
 };
 
@@ -66,8 +66,9 @@ async fn run_row(
     let Some(found) = api.store.find(row.id).await? else {
         return Ok(RowOutcome::Changed);
     };
-    match act(api, repair, &found).await {
-        Ok(()) => Ok(RowOutcome::Done),
+    let what = (repair.action, &repair.options);
+    match act(api, &found, what, &repair.operator).await {
+        Ok(_) => Ok(RowOutcome::Done),
         Err(ApiError::Unavailable(error)) => Err(error),
         // Another session may have acted on the operation since it was looked at.
         Err(_) if api.store.has_changed(repair.id, row).await? => Ok(RowOutcome::Changed),
@@ -76,25 +77,4 @@ async fn run_row(
             message: error.to_string(),
         }),
     }
-}
-
-async fn act(api: &ApiState, repair: &ClaimedRepair, found: &Found) -> Result<(), ApiError> {
-    let (store, operator, options) = (&api.store, &repair.operator, &repair.options);
-    match repair.action {
-        RepairAction::Retry => {
-            retry(api, found, options.expires_at, operator).await?;
-        }
-        RepairAction::Cancel => store.cancel(found, operator).await?,
-        RepairAction::Hold => store.hold(found, true, operator).await?,
-        RepairAction::Release => store.hold(found, false, operator).await?,
-        RepairAction::Resolve => {
-            // A repair that resolves always has an outcome.
-            let must = "must be given with resolve";
-            let outcome = options.outcome;
-            let outcome = outcome.ok_or_else(|| ApiError::invalid("/outcome", "missing", must))?;
-            let statement = (outcome, options.nothing_waits);
-            store.resolve(found, statement, None, operator).await?;
-        }
-    }
-    Ok(())
 }

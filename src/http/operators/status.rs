@@ -17,32 +17,39 @@ use crate::{
 #[derive(Debug, Serialize)]
 pub(in crate::http) struct StatusBody {
     /// The state of Fineract as this process sees it; `unknown` if this process has no worker.
-    fineract: Fineract,
+    pub(in crate::http) fineract: Fineract,
     /// The active hold-all; null if none is active.
-    hold: Option<HoldAll>,
-    on_hold: Vec<CountOnHold>,
+    pub(in crate::http) hold: Option<HoldAll>,
+    /// The operations on hold, by type.
+    pub(in crate::http) on_hold: Vec<CountOnHold>,
+    /// The queue and the database.
     #[serde(flatten)]
-    system: SystemStatus,
+    pub(in crate::http) system: SystemStatus,
     /// The age of the oldest answer of Fineract that this process cannot write.
-    oldest_unwritten_answer_seconds: u64,
+    pub(in crate::http) oldest_unwritten_answer_seconds: u64,
     /// The gateways that have written a heartbeat within the last 30 s.
-    gateways: Vec<RunningGateway>,
+    pub(in crate::http) gateways: Vec<RunningGateway>,
     /// The settings whose values are not the same in all of these gateways.
-    settings_that_differ: Vec<String>,
+    pub(in crate::http) settings_that_differ: Vec<String>,
     /// How many repairs are running.
-    repairs_running: usize,
+    pub(in crate::http) repairs_running: usize,
 }
 
 /// Shows the state of the whole system.
 pub(in crate::http) async fn show_status(
     State(api): State<Arc<ApiState>>,
 ) -> Result<Json<StatusBody>, ApiError> {
+    read_status(&api).await.map(Json)
+}
+
+/// Reads the state of the whole system.
+pub(in crate::http) async fn read_status(api: &ApiState) -> Result<StatusBody, ApiError> {
     let lenders = api.deployment.lenders.iter().map(|(name, _)| name.clone());
     let lenders: Vec<String> = lenders.collect();
     let gateways = api.store.running_gateways().await?;
     let repairs = api.store.repairs().await?;
-    Ok(Json(StatusBody {
-        fineract: Fineract::seen_by(&api),
+    Ok(StatusBody {
+        fineract: Fineract::seen_by(api),
         hold: api.store.active_hold().await?,
         on_hold: api.store.count_on_hold().await?,
         system: api.store.system_status(&lenders).await?,
@@ -50,7 +57,7 @@ pub(in crate::http) async fn show_status(
         settings_that_differ: settings_that_differ(&gateways),
         gateways,
         repairs_running: repairs.iter().filter(|repair| repair.is_running()).count(),
-    }))
+    })
 }
 
 fn settings_that_differ(gateways: &[RunningGateway]) -> Vec<String> {

@@ -37,6 +37,7 @@ pub(in crate::store) enum Action {
     EndHold,
     StartRepair,
     StopRepair,
+    Reveal,
 }
 
 impl Action {
@@ -52,6 +53,7 @@ impl Action {
             Self::EndHold => "end_hold",
             Self::StartRepair => "start_repair",
             Self::StopRepair => "stop_repair",
+            Self::Reveal => "reveal",
         }
     }
 }

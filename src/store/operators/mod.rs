@@ -1,6 +1,7 @@
 //! Operators' actions on single operations. Each action and its audit row are written in one transaction.
 
 mod audit;
+mod batches;
 mod books;
 mod cancel;
 mod hold;
@@ -12,7 +13,10 @@ mod read_audit;
 mod repair;
 mod resolve;
 mod retry;
+mod reveal;
+mod sessions;
 mod status;
+mod views;
 
 use super::{Store, StoreError, TrackingName, lanes::LaneEntries, names, patience::WithTimeout};
 use crate::domain::{OperationId, State, TrackingId};
@@ -20,8 +24,9 @@ use crate::domain::{OperationId, State, TrackingId};
 pub(super) use self::audit::Action;
 pub use self::{
     audit::Operator,
+    batches::ListedBatch,
     books::{BooksReport, NewEpoch, NumberConfirmation, NumberConflict},
-    inspect::Inspected,
+    inspect::{AuditEntry, Inspected, InspectedAttempt},
     lane::{LaneOperation, LaneStory},
     list::{
         Count, CountBy, ListCursor, ListError, ListPage, ListRequest, Listed, NoIndex,
@@ -33,7 +38,9 @@ pub use self::{
         RepairOptions, RepairReport, RepairRow, RowOutcome, RowToRepair,
     },
     retry::Retryable,
+    sessions::{Digest, Session, SessionKind},
     status::{Backlog, DatabaseStatus, KeyProbe, SystemStatus},
+    views::SavedView,
 };
 
 /// Why an operator's action was not executed.

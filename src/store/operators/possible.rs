@@ -7,15 +7,17 @@ use crate::{domain::State, store::TrackingName};
 
 /// An action, and whether it is possible now. A worker may change this at any moment.
 #[derive(Debug, Serialize)]
-pub(super) struct PossibleAction {
-    action: &'static str,
-    possible: bool,
+pub struct PossibleAction {
+    /// The action.
+    pub action: &'static str,
+    /// Whether it is possible.
+    pub possible: bool,
     /// The code of the reason why it is not possible.
     #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<&'static str>,
+    pub code: Option<&'static str>,
     /// The reason, as a sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
-    why_not: Option<String>,
+    pub why_not: Option<String>,
 }
 
 /// What the actions depend on, besides the state and the hold.

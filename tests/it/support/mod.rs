@@ -27,7 +27,7 @@ use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
 use fineract_gateway::tls::http_client;
 use fineract_gateway::{
     domain::{End, FineractHealth, OperationType, Outcome},
-    http::{self, ApiState, Budgets, Bulk, BulkClients, Streams, Tokens},
+    http::{self, ApiState, Budgets, Bulk, BulkClients, Page, Streams, Tokens},
     operations::Deployment,
     store::{ClaimLimits, Completion, CompletionNotifier, Pool, Store},
 };
@@ -127,6 +127,7 @@ impl TestGateway {
             currency: "INR".to_owned(),
             bulk: Bulk::new(BulkClients::new(&crate::bulk::clients()), 10_000, None),
             streams: Streams::default(),
+            page: Page::new("UTC".parse().expect("a time zone"), Some("default")),
             base_paths: vec!["/api".to_owned(), "/api/v1".to_owned()],
             max_waiting: 1_000,
             fineract: fineract_seen,

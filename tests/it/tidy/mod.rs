@@ -3,6 +3,7 @@
 mod circles;
 mod citations;
 mod operation_types;
+mod reason_codes;
 mod source;
 mod words;
 

@@ -26,6 +26,9 @@ pub(super) const BULK_HEADERS: [(&str, &str); 4] = [
 /// The key of the transactions API.
 pub(super) const API_KEY: &str = "demo-key";
 
+/// The token of the operator.
+pub(super) const OPS_TOKEN: &str = "demo-ops-token";
+
 /// A caller, with the address of the API.
 #[derive(Debug)]
 pub(super) struct Caller {
@@ -104,6 +107,33 @@ impl Caller {
                 request.header(*name, *value)
             });
         Ok(serde_json::from_str(&answer(request.json(body)).await?)?)
+    }
+
+    /// Posts to another server of the demo.
+    pub(super) async fn post(&self, url: &str, body: &Value) -> anyhow::Result<String> {
+        answer(self.http.post(url).json(body)).await
+    }
+
+    /// Performs an operator's action on an operation.
+    pub(super) async fn operate_on(
+        &self,
+        sent: &Sent,
+        action: &str,
+        body: &Value,
+    ) -> anyhow::Result<String> {
+        let url = format!(
+            "{}/fineract/operations/{}/{action}",
+            self.base, sent.tracking_id
+        );
+        let request = self.http.post(url).header("X-Internal-Token", OPS_TOKEN);
+        answer(request.json(body)).await
+    }
+
+    /// Makes a link with which to sign in to the operators' page once.
+    pub(super) async fn sign_in_link(&self) -> anyhow::Result<String> {
+        let page = self.base.trim_end_matches("/api/v1");
+        let request = self.http.post(format!("{page}/ops/sign-in-links"));
+        answer(request.header("X-Internal-Token", OPS_TOKEN)).await
     }
 
     /// Reads a transaction. Returns the body unchanged.

@@ -2,6 +2,7 @@
 
 mod batch;
 mod caller;
+mod operators;
 mod screen;
 mod script;
 mod stage;
@@ -90,6 +91,7 @@ async fn perform(stage: &Stage, arguments: &Arguments) -> anyhow::Result<bool> {
     batch::play(&caller, &examples, &mut summary).await?;
     summary.show();
     if !arguments.once {
+        operators::play(&caller, stage, &examples).await?;
         screen::show_what_to_try(stage, &examples, &summary);
     }
     Ok(summary.is_good())

@@ -11,7 +11,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     Arguments,
-    caller::{API_KEY, BULK_HEADERS, TOKEN},
+    caller::{API_KEY, BULK_HEADERS, OPS_TOKEN, TOKEN},
     screen,
 };
 use fineract_gateway::cli::{settings, setup_fineract};
@@ -156,7 +156,14 @@ fn config(
             Some(format!("lender={}", values.join(":")))
         }
         "API_KEYS" => Some(format!("lender={API_KEY}")),
-        "OPS_TOKENS" => Some("ops=demo-ops-token".to_owned()),
+        "OPS_TOKENS" => Some(format!("ops={OPS_TOKEN}")),
+        // The sandbox has no checkers, and a person who tries the page does not want to wait for minutes.
+        "FINERACT_MAKER_CHECKER" if arguments.fineract.is_none() => Some("false".to_owned()),
+        "FINERACT_STUCK_AFTER_SECONDS" | "RETRY_PARK_AFTER_SECONDS"
+            if arguments.fineract.is_none() =>
+        {
+            Some("5".to_owned())
+        }
         "FINERACT_URL" => Some(fineract.to_owned()),
         "SHUTDOWN_GRACE_SECONDS" => Some("5".to_owned()),
         "LOG_FORMAT" => Some("text".to_owned()),

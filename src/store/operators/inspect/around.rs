@@ -17,16 +17,19 @@ const RETRIES: i32 = 20;
 
 /// The batch of an operation.
 #[derive(Debug, Serialize)]
-pub(super) struct InspectedBatch {
-    id: Uuid,
+pub struct InspectedBatch {
+    /// The batch.
+    pub id: Uuid,
     /// The client's own name for the batch.
-    reference_id: String,
-    client: String,
-    file_name: Option<String>,
+    pub reference_id: String,
+    /// The name of the bulk client.
+    pub client: String,
+    /// The name of the file, if the client gave one.
+    pub file_name: Option<String>,
     /// The number of the operation's row in the file, from 1.
-    row: i32,
+    pub row: i32,
     /// How many rows the batch has.
-    total: i32,
+    pub total: i32,
 }
 
 pub(super) async fn read_batch(

@@ -12,23 +12,31 @@ use crate::{
 
 /// An attempt with its command and its answer, unchanged.
 #[derive(Debug, Serialize)]
-pub(super) struct InspectedAttempt {
-    number: i32,
-    idempotency_key: String,
-    method: String,
-    path: String,
-    body: Option<Box<RawValue>>,
+pub struct InspectedAttempt {
+    /// The number of the attempt.
+    pub number: i32,
+    /// The key under which the command was sent.
+    pub idempotency_key: String,
+    /// The HTTP method of the command.
+    pub method: String,
+    /// The path of the command, with its query.
+    pub path: String,
+    /// The body of the command.
+    pub body: Option<Box<RawValue>>,
     /// Whether the effect existed before the operation's first attempt.
-    effect_preexisted: bool,
-    sent_at: DateTime<Utc>,
+    pub effect_preexisted: bool,
+    /// When the attempt was committed, immediately before it was sent.
+    pub sent_at: DateTime<Utc>,
     /// `null` if the attempt is in progress, or if its process ended before an answer was stored.
-    answered_at: Option<DateTime<Utc>>,
-    status: Option<i16>,
+    pub answered_at: Option<DateTime<Utc>>,
+    /// The HTTP status of the answer.
+    pub status: Option<i16>,
     /// Whether Fineract returned an answer that it had stored for the key.
-    cached: Option<bool>,
-    answer: Option<Box<RawValue>>,
+    pub cached: Option<bool>,
+    /// The body of the answer.
+    pub answer: Option<Box<RawValue>>,
     /// Why there is no answer, as a stable code.
-    error: Option<String>,
+    pub error: Option<String>,
 }
 
 impl InspectedAttempt {

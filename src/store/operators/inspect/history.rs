@@ -16,12 +16,17 @@ const AHEAD: i64 = 10;
 
 /// An operation that is ahead of the inspected operation in a lane.
 #[derive(Debug, Serialize)]
-pub(super) struct Ahead {
-    tracking_id: TrackingName,
-    state: String,
-    reason_code: Option<String>,
-    lane: String,
-    position: i64,
+pub struct Ahead {
+    /// The tracking id.
+    pub tracking_id: TrackingName,
+    /// The state.
+    pub state: String,
+    /// Why it has not ended: a stable code.
+    pub reason_code: Option<String>,
+    /// The lane in which it is ahead.
+    pub lane: String,
+    /// Its position in this lane.
+    pub position: i64,
 }
 
 /// Reads the operations that must end before the inspected operation can run. These are all operations ahead in the
@@ -68,18 +73,27 @@ pub(super) async fn read_ahead(
 
 /// An operator's action.
 #[derive(Debug, Serialize)]
-pub(super) struct AuditEntry {
-    at: DateTime<Utc>,
-    operator: String,
-    action: String,
-    request_id: String,
-    detail: Box<RawValue>,
-    address: Option<String>,
-    reason: Option<String>,
-    before: Option<Value>,
-    after: Option<Value>,
+pub struct AuditEntry {
+    /// When the operator acted.
+    pub at: DateTime<Utc>,
+    /// The name of the operator's token.
+    pub operator: String,
+    /// The action.
+    pub action: String,
+    /// The id of the request.
+    pub request_id: String,
+    /// What was requested.
+    pub detail: Box<RawValue>,
+    /// The address from which the request came.
+    pub address: Option<String>,
+    /// Why, in the words of the operator.
+    pub reason: Option<String>,
+    /// The operation before the action.
+    pub before: Option<Value>,
+    /// The operation after the action.
+    pub after: Option<Value>,
     /// The repair that acted for the operator, if any.
-    repair: Option<Uuid>,
+    pub repair: Option<Uuid>,
 }
 
 pub(super) async fn read_audit(

@@ -8,10 +8,12 @@ mod operation;
 
 use serde::Serialize;
 
+pub use self::{attempts::InspectedAttempt, history::AuditEntry};
+
 use self::{
     around::{InspectedBatch, read_batch, read_retries},
-    attempts::{InspectedAttempt, read_attempts},
-    history::{Ahead, AuditEntry, read_ahead, read_audit},
+    attempts::read_attempts,
+    history::{Ahead, read_ahead, read_audit},
     operation::{InspectedOperation, read_operation},
 };
 use super::{
@@ -26,24 +28,25 @@ use crate::{
 /// An operation with everything that the gateway knows of it.
 #[derive(Debug, Serialize)]
 pub struct Inspected {
+    /// The operation, its payload and its result.
     #[serde(flatten)]
-    operation: InspectedOperation,
+    pub operation: InspectedOperation,
     /// The operation that runs this operation again, if there is one.
-    retried_by: Option<TrackingName>,
+    pub retried_by: Option<TrackingName>,
     /// The operations that are the same operation run again, the first one first, including this one.
-    retries: Vec<TrackingName>,
+    pub retries: Vec<TrackingName>,
     /// The batch that the operation belongs to, if any.
-    batch: Option<InspectedBatch>,
+    pub batch: Option<InspectedBatch>,
     /// The operations ahead of this operation, at most ten in each lane; empty when this operation is admitted.
-    waits_for: Vec<Ahead>,
+    pub waits_for: Vec<Ahead>,
     /// Every attempt, in the order of their numbers.
-    attempts: Vec<InspectedAttempt>,
+    pub attempts: Vec<InspectedAttempt>,
     /// The operators' actions on this operation, the oldest action first.
-    audit: Vec<AuditEntry>,
+    pub audit: Vec<AuditEntry>,
     /// The operations next to this one in the lane that it writes, at most five on each side.
-    neighbours: Vec<Listed>,
+    pub neighbours: Vec<Listed>,
     /// What an operator may do now.
-    actions: Vec<PossibleAction>,
+    pub actions: Vec<PossibleAction>,
 }
 
 impl Inspected {

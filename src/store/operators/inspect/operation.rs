@@ -12,57 +12,75 @@ use crate::{
 
 /// An operation's row, its payload and its result.
 #[derive(Debug, Serialize)]
-pub(super) struct InspectedOperation {
-    pub(super) tracking_id: TrackingName,
-    operation_type: String,
-    pub(super) state: String,
+pub struct InspectedOperation {
+    /// The tracking id.
+    pub tracking_id: TrackingName,
+    /// The operation type.
+    pub operation_type: String,
+    /// The state.
+    pub state: String,
     /// Whether the operation is on hold.
-    pub(super) on_hold: bool,
+    pub on_hold: bool,
     /// The hold-all by which the operation is on hold; `None` if an operator put it on hold individually.
-    hold_all: Option<HoldAll>,
+    pub hold_all: Option<HoldAll>,
     /// The stable code for the reason why the operation is parked, blocked or retried, and when this reason began to
     /// apply.
-    reason_code: Option<String>,
-    reason_since: Option<DateTime<Utc>>,
+    pub reason_code: Option<String>,
+    /// Since when `reason_code` applies.
+    pub reason_since: Option<DateTime<Utc>>,
     /// How the operation ended according to an operator. A worker checks this before it ends the operation.
-    resolution: Option<String>,
-    caller: String,
-    accepted_at: DateTime<Utc>,
+    pub resolution: Option<String>,
+    /// The name of the caller's token.
+    pub caller: String,
+    /// When the gateway accepted the operation.
+    pub accepted_at: DateTime<Utc>,
     /// The time until which the operation may be sent.
-    expires_at: Option<DateTime<Utc>>,
+    pub expires_at: Option<DateTime<Utc>>,
     /// Whether this time has passed, by the database's clock.
     #[serde(skip)]
-    pub(super) is_past_expiry: bool,
+    pub is_past_expiry: bool,
     /// If the operation is ready, the time of its next try. If it is running, the time when its lease expires.
-    due_at: Option<DateTime<Utc>>,
-    ended_at: Option<DateTime<Utc>>,
+    pub due_at: Option<DateTime<Utc>>,
+    /// When the operation ended.
+    pub ended_at: Option<DateTime<Utc>>,
     /// How often the operation was claimed. Not every claim leads to an attempt.
-    claims: i32,
+    pub claims: i32,
     /// The key number in use: the `k` of the idempotency key.
-    key_number: i32,
+    pub key_number: i32,
     /// How many claims ended with their process after an attempt was committed.
-    lost: i16,
-    lanes: Vec<InspectedLaneEntry>,
-    retry_of: Option<TrackingName>,
-    payload: Box<RawValue>,
-    result: Option<InspectedResult>,
+    pub lost: i16,
+    /// The lane that the operation writes, and the lane that it reads, if any.
+    pub lanes: Vec<InspectedLaneEntry>,
+    /// The failed operation that this operation runs again.
+    pub retry_of: Option<TrackingName>,
+    /// The payload as the caller sent it.
+    pub payload: Box<RawValue>,
+    /// How the operation ended.
+    pub result: Option<InspectedResult>,
 }
 
 /// A lane entry of the operation. For an ended operation, the lane entry that it had.
 #[derive(Debug, Serialize)]
-struct InspectedLaneEntry {
-    lane: String,
-    position: i64,
-    writes: bool,
+pub struct InspectedLaneEntry {
+    /// The lane.
+    pub lane: String,
+    /// The position in the lane.
+    pub position: i64,
+    /// Whether the operation writes the lane.
+    pub writes: bool,
 }
 
 /// How the operation ended.
 #[derive(Debug, Serialize)]
-struct InspectedResult {
-    code: Option<String>,
-    success_response: Option<Box<RawValue>>,
-    failure_response: Option<Box<RawValue>>,
-    error_message: Option<String>,
+pub struct InspectedResult {
+    /// Why it failed: a stable code.
+    pub code: Option<String>,
+    /// Fineract's answer to a success.
+    pub success_response: Option<Box<RawValue>>,
+    /// Fineract's answer to a failure.
+    pub failure_response: Option<Box<RawValue>>,
+    /// Why it failed, in a sentence.
+    pub error_message: Option<String>,
 }
 
 impl InspectedOperation {

@@ -66,10 +66,7 @@ pub struct Listed {
 
 impl Store {
     /// Reads these operations. The order of the result is that of `ids`; ids of no operation are left out.
-    pub(in crate::store) async fn read_listed(
-        &self,
-        ids: &[Uuid],
-    ) -> Result<Vec<Listed>, StoreError> {
+    pub async fn read_listed(&self, ids: &[Uuid]) -> Result<Vec<Listed>, StoreError> {
         let rows = sqlx::query!(
             r#"SELECT o.id, o.type, o.state, o.on_hold, COALESCE(o.reason_code, r.code) AS reason_code,
                       o.reason_since, o.accepted_at, o.ended_at, o.due_at, o.expires_at, o.lane, o.position, o.read_lane,

@@ -1,0 +1,181 @@
+//! The filter bar: words such as `state:parked lender:UGRO since:2h`, and what the operators' API calls them.
+
+use chrono::{DateTime, NaiveTime, SecondsFormat, TimeDelta, Utc};
+use chrono_tz::Tz;
+
+/// The words before a colon, and the parameter of the API that each sets.
+const WORDS: [(&str, &str); 12] = [
+    ("state", "state"),
+    ("type", "type"),
+    ("lender", "lender"),
+    ("caller", "caller"),
+    ("reason", "reason_code"),
+    ("lane", "lane"),
+    ("batch", "batch"),
+    ("id", "external_id"),
+    ("since", "accepted_after"),
+    ("before", "accepted_before"),
+    ("ended", "ended_after"),
+    ("sent", "sent"),
+];
+
+/// A filter, word by word.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Filter(Vec<(String, String)>);
+
+impl Filter {
+    /// Reads the bar. A word without a known beginning is a search.
+    pub(super) fn read(bar: &str) -> Self {
+        let words = bar
+            .split_whitespace()
+            .map(|word| match word.split_once(':') {
+                Some((name, _)) if name == "loan" || name == "client" => {
+                    ("lane".to_owned(), word.to_lowercase())
+                }
+                Some((name, value)) if WORDS.iter().any(|(known, _)| *known == name) => {
+                    (name.to_owned(), value.to_owned())
+                }
+                _ => (String::new(), word.to_owned()),
+            });
+        Self(words.collect())
+    }
+
+    /// The filter as words again.
+    pub(super) fn bar(&self) -> String {
+        let words = self.0.iter().map(|(name, value)| {
+            if name.is_empty() || (name == "lane" && value.contains(':')) {
+                value.clone()
+            } else {
+                format!("{name}:{value}")
+            }
+        });
+        words.collect::<Vec<_>>().join(" ")
+    }
+
+    /// The value of a word.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        let mut words = self.0.iter();
+        words
+            .find(|(found, _)| found == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// The same filter with another value of a word, or without the word.
+    pub(super) fn with(&self, name: &str, value: Option<&str>) -> Self {
+        let mut words = self.0.clone();
+        words.retain(|(found, _)| found != name);
+        words.extend(value.map(|value| (name.to_owned(), value.to_owned())));
+        Self(words)
+    }
+
+    /// The parameters of the API's list. Days begin in this time zone.
+    pub(super) fn parameters(&self, now: DateTime<Utc>, zone: Tz) -> Vec<(String, String)> {
+        let mut parameters = Vec::new();
+        let search: Vec<_> = self.0.iter().filter(|(name, _)| name.is_empty()).collect();
+        if !search.is_empty() {
+            let words: Vec<_> = search.iter().map(|(_, word)| word.as_str()).collect();
+            parameters.push(("q".to_owned(), words.join(" ")));
+        }
+        for (name, value) in &self.0 {
+            let Some((_, parameter)) = WORDS.iter().find(|(known, _)| known == name) else {
+                continue;
+            };
+            let value = match *parameter {
+                "accepted_after" | "accepted_before" | "ended_after" => {
+                    time(value, now, zone).map_or_else(|| value.clone(), in_utc)
+                }
+                "type" => value.to_uppercase(),
+                _ => value.clone(),
+            };
+            parameters.push(((*parameter).to_owned(), value));
+        }
+        parameters
+    }
+}
+
+fn in_utc(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Micros, true)
+}
+
+/// Reads `2h`, `30m`, `7d`, `today` or a day.
+fn time(text: &str, now: DateTime<Utc>, zone: Tz) -> Option<DateTime<Utc>> {
+    let today = now.with_timezone(&zone).date_naive();
+    let day = match text {
+        "today" => Some(today),
+        "yesterday" => today.pred_opt(),
+        _ => text.parse().ok(),
+    };
+    if let Some(day) = day {
+        let midnight = day.and_time(NaiveTime::MIN).and_local_timezone(zone);
+        return midnight.earliest().map(|midnight| midnight.to_utc());
+    }
+    let unit = text.chars().next_back()?;
+    let count: i64 = text.strip_suffix(unit)?.parse().ok()?;
+    let ago = match unit {
+        'm' => TimeDelta::try_minutes(count),
+        'h' => TimeDelta::try_hours(count),
+        'd' => TimeDelta::try_days(count),
+        _ => None,
+    };
+    now.checked_sub_signed(ago?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_become_the_parameters_of_the_api() {
+        let now = "2026-11-28T20:00:00Z".parse().unwrap();
+        for (bar, expected) in [
+            ("", vec![]),
+            (
+                "state:parked lender:UGRO",
+                vec![("state", "parked"), ("lender", "UGRO")],
+            ),
+            (
+                "since:2h",
+                vec![("accepted_after", "2026-11-28T18:00:00.000000Z")],
+            ),
+            (
+                "ended:today",
+                vec![("ended_after", "2026-11-28T18:30:00.000000Z")],
+            ),
+            (
+                "before:2026-11-28",
+                vec![("accepted_before", "2026-11-27T18:30:00.000000Z")],
+            ),
+            ("since:soon", vec![("accepted_after", "soon")]),
+            ("loan:LOAN-1", vec![("lane", "loan:loan-1")]),
+            ("type:loan_create", vec![("type", "LOAN_CREATE")]),
+            (
+                "reason:expired sent:true",
+                vec![("reason_code", "expired"), ("sent", "true")],
+            ),
+            ("LOAN-1", vec![("q", "LOAN-1")]),
+            ("INC 7", vec![("q", "INC 7")]),
+            (
+                "CLIENT_CREATE|01a2 x:y",
+                vec![("q", "CLIENT_CREATE|01a2 x:y")],
+            ),
+        ] {
+            let found = Filter::read(bar).parameters(now, Tz::Asia__Kolkata);
+            let found: Vec<_> = found
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str()))
+                .collect();
+            assert_eq!(found, expected, "{bar}");
+        }
+    }
+
+    #[test]
+    fn a_chip_changes_one_word() {
+        let filter = Filter::read("lender:UGRO state:parked loan:L-1 x");
+        assert_eq!(filter.get("state"), Some("parked"));
+        assert_eq!(
+            filter.with("state", Some("failed")).bar(),
+            "lender:UGRO loan:l-1 x state:failed"
+        );
+        assert_eq!(filter.with("state", None).bar(), "lender:UGRO loan:l-1 x");
+    }
+}

@@ -1,0 +1,260 @@
+//! One operation: why it is where it is, what happened, and what a person can do about it.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::{
+    extract::{Query, State},
+    response::Response,
+};
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+
+use super::{
+    explain::{Explanation, explain},
+    form::SignedForm,
+    format::{Time, grouped},
+    frame::Frame,
+    json::field,
+    pretty::{Piece, pretty},
+    render::html,
+    session::Session,
+    sign_in::Nothing,
+    timeline::{Event, events},
+};
+use crate::{
+    http::{
+        api_error::ApiError,
+        bulk::AccountDetails,
+        operators::{Named, OpsScope},
+        state::ApiState,
+    },
+    store::Inspected,
+};
+
+/// The entry of the navigation to which the page belongs.
+const PLACE: &str = "/ops/operations";
+/// The fields of a payload that are amounts.
+const AMOUNTS: [&str; 3] = ["principal", "transactionAmount", "amount"];
+
+#[derive(Template)]
+#[template(path = "operation.html")]
+struct OperationPage {
+    frame: Frame,
+    id: String,
+    lane: String,
+    /// What has just been done.
+    done: &'static str,
+    explanation: Explanation,
+    events: Vec<Event>,
+    payload: Vec<Piece>,
+    amount: Option<String>,
+    is_revealed: bool,
+    /// The accounts in Fineract, if the operator has asked for them; inside, `None` if they could not be read.
+    accounts: Option<AccountDetails>,
+    utr: Option<String>,
+    lender: Option<String>,
+    steps: Vec<Step>,
+    inspected: Inspected,
+}
+
+/// An operation in the lane of the operation.
+struct Step {
+    id: String,
+    operation_type: String,
+    state: String,
+    is_here: bool,
+}
+
+/// What has just been done on the page.
+#[derive(Deserialize)]
+pub(super) struct Done {
+    #[serde(default)]
+    done: String,
+}
+
+/// What a page shows beside the operation.
+#[derive(Clone, Copy, Default)]
+struct Beside {
+    /// What has just been done.
+    done: &'static str,
+    /// Whether people's data is shown.
+    is_revealed: bool,
+    /// Whether Fineract is asked.
+    asks: bool,
+    /// Whether digits are grouped as in India.
+    is_indian: bool,
+}
+
+/// Shows an operation.
+pub(super) async fn show(
+    session: Session,
+    State(api): State<Arc<ApiState>>,
+    named: Named,
+    Query(Done { done }): Query<Done>,
+) -> Result<Response, ApiError> {
+    let beside = Beside {
+        done: done_in_words(&done),
+        ..Beside::default()
+    };
+    page(&api, Frame::new(&api, &session, PLACE, ""), named, beside).await
+}
+
+/// Shows an operation with people's data, which the audit records.
+pub(super) async fn reveal(
+    State(api): State<Arc<ApiState>>,
+    named: Named,
+    form: SignedForm<Nothing>,
+) -> Result<Response, ApiError> {
+    let frame = Frame::new(&api, &form.session, PLACE, "");
+    let beside = Beside {
+        is_revealed: true,
+        is_indian: form.session.is_indian,
+        ..Beside::default()
+    };
+    let operator = form
+        .session
+        .because(OpsScope::Pii, "looked at people's data")?;
+    let found = named.find(&api).await?;
+    api.store.record_reveal(&found, &operator).await?;
+    page(&api, frame, named, beside).await
+}
+
+/// Shows an operation, and what Fineract says now about its client or loan.
+pub(super) async fn ask(
+    State(api): State<Arc<ApiState>>,
+    named: Named,
+    form: SignedForm<Nothing>,
+) -> Result<Response, ApiError> {
+    let beside = Beside {
+        asks: true,
+        ..Beside::default()
+    };
+    page(
+        &api,
+        Frame::new(&api, &form.session, PLACE, ""),
+        named,
+        beside,
+    )
+    .await
+}
+
+async fn page(
+    api: &ApiState,
+    frame: Frame,
+    named: Named,
+    beside: Beside,
+) -> Result<Response, ApiError> {
+    let inspected = named.inspect(api).await?;
+    let accounts = if beside.asks {
+        Some(accounts(api, &inspected).await)
+    } else {
+        None
+    };
+    let inspected = if beside.is_revealed {
+        inspected
+    } else {
+        inspected.without_personal_data()
+    };
+    let operation = &inspected.operation;
+    let payload = operation.payload.get();
+    let written = operation.lanes.iter().find(|entry| entry.writes);
+    let lane = written.map_or_else(String::new, |entry| entry.lane.clone());
+    let id = named.id().to_string();
+    let amount = AMOUNTS.iter().find_map(|key| field(payload, key));
+    let page = OperationPage {
+        frame: Frame {
+            title: format!("{} of {}", operation.operation_type, subject(&lane)),
+            ..frame
+        },
+        done: beside.done,
+        explanation: explain(&inspected),
+        events: events(&inspected, api.page.zone),
+        payload: pretty(payload),
+        amount: amount.map(|amount| grouped(&amount, beside.is_indian)),
+        is_revealed: beside.is_revealed,
+        accounts,
+        utr: field(payload, "utr_payment_id").filter(|utr| utr != "***"),
+        lender: field(payload, "lenderConfig"),
+        steps: steps(&inspected, &id),
+        id,
+        lane,
+        inspected,
+    };
+    Ok(html(&page))
+}
+
+/// What Fineract says now about the client or loan of an operation.
+async fn accounts(api: &ApiState, inspected: &Inspected) -> AccountDetails {
+    let balances = api.bulk.balances.as_ref()?;
+    let tracking_id = inspected.tracking_id().to_string().parse().ok()?;
+    let payload = &inspected.operation.payload;
+    balances
+        .read_for(tracking_id, payload, &api.deployment)
+        .await
+}
+
+impl OperationPage {
+    fn day(&self, at: &DateTime<Utc>) -> Time {
+        Time::day(*at, self.frame.zone)
+    }
+
+    /// Whether an operator can perform an action now.
+    fn can(&self, action: &str) -> bool {
+        let mut actions = self.inspected.actions.iter();
+        actions.any(|possible| possible.action == action && possible.possible)
+    }
+
+    /// Why nothing can be done, if nothing can be done.
+    fn why_nothing(&self) -> Option<&str> {
+        let actions = &self.inspected.actions;
+        if actions.iter().any(|possible| possible.possible) {
+            return None;
+        }
+        let retry = actions.iter().find(|possible| possible.action == "retry");
+        retry.and_then(|possible| possible.why_not.as_deref())
+    }
+}
+
+/// The operation and its neighbours, in the order of the lane.
+fn steps(inspected: &Inspected, id: &str) -> Vec<Step> {
+    let operation = &inspected.operation;
+    let written = operation.lanes.iter().find(|entry| entry.writes);
+    let position = written.map_or(0, |entry| entry.position);
+    let here = Step {
+        id: id.to_owned(),
+        operation_type: operation.operation_type.clone(),
+        state: operation.state.clone(),
+        is_here: true,
+    };
+    let neighbours = inspected.neighbours.iter().map(|other| {
+        let step = Step {
+            id: other.id.to_string(),
+            operation_type: other.operation_type.clone(),
+            state: other.state.clone(),
+            is_here: false,
+        };
+        (other.position, step)
+    });
+    let mut steps: Vec<_> = neighbours.chain([(position, here)]).collect();
+    steps.sort_by_key(|(position, _)| *position);
+    steps.into_iter().map(|(_, step)| step).collect()
+}
+
+/// The external id in the name of a lane.
+pub(super) fn subject(lane: &str) -> &str {
+    lane.split_once(':').map_or(lane, |(_, subject)| subject)
+}
+
+fn done_in_words(done: &str) -> &'static str {
+    match done {
+        "retry" => "It is tried again as soon as it is first in its lane.",
+        "resolve" => {
+            "Recorded. A worker now compares this with Fineract and then ends the operation."
+        }
+        "cancel" => "Cancelled.",
+        "hold" => "Put on hold.",
+        "release" => "Released.",
+        _ => "",
+    }
+}

@@ -1,0 +1,63 @@
+//! An operation as a row of a table.
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+
+use super::{
+    format::{Time, duration},
+    operation::subject,
+    reasons::reason,
+};
+use crate::store::Listed;
+
+/// A row of a list, a lane or a batch.
+pub(super) struct Row {
+    pub(super) id: String,
+    /// The state as its class.
+    pub(super) class: String,
+    /// The state in words.
+    pub(super) state: String,
+    pub(super) operation_type: String,
+    /// The external id of the client or loan.
+    pub(super) subject: String,
+    pub(super) lane: String,
+    pub(super) lender: String,
+    pub(super) why: String,
+    pub(super) accepted: Time,
+    /// From acceptance to the end, or to now.
+    pub(super) took: String,
+}
+
+impl Row {
+    /// The row of an operation.
+    pub(super) fn new(listed: Listed, now: DateTime<Utc>, zone: Tz) -> Self {
+        let is_on_hold = listed.on_hold && listed.ended_at.is_none();
+        let class = if is_on_hold { "on_hold" } else { &listed.state };
+        let why = match (&listed.reason_code, &listed.reason) {
+            (_, Some(reason)) if is_on_hold => format!("On hold: {reason}"),
+            (Some(code), _) => short(code),
+            (None, _) => String::new(),
+        };
+        Self {
+            id: listed.id.to_string(),
+            class: class.to_owned(),
+            state: class.replace('_', " "),
+            subject: subject(&listed.lane).to_owned(),
+            lender: listed.lender.unwrap_or_default(),
+            why,
+            accepted: Time::day(listed.accepted_at, zone),
+            took: duration(listed.ended_at.unwrap_or(now) - listed.accepted_at),
+            operation_type: listed.operation_type,
+            lane: listed.lane,
+        }
+    }
+}
+
+/// The first sentence about a reason, or its code.
+pub(super) fn short(code: &str) -> String {
+    let Some(known) = reason(code) else {
+        return code.to_owned();
+    };
+    let first = known.why.split(". ").next().unwrap_or(known.why);
+    first.trim_end_matches('.').to_owned()
+}

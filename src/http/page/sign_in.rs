@@ -1,0 +1,256 @@
+//! Signing in with the name and the secret of an operator's token or with a link, and signing out.
+
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use askama::Template;
+use axum::{
+    Extension, Json,
+    extract::{Path, Query, State},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode},
+    response::{AppendHeaders, IntoResponse, Redirect, Response},
+};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    cookie::Secret,
+    form::{OwnForm, SignedForm},
+    frame::Frame,
+    render::html,
+    session::{LIFETIME, begin},
+};
+use crate::{
+    http::{
+        api_error::ApiError, authenticate::X_INTERNAL_TOKEN, observe::Peer, operators::Ops,
+        state::ApiState,
+    },
+    store::SessionKind,
+};
+
+/// How long a sign-in link can be used.
+const LINK_LIFETIME: Duration = Duration::from_mins(15);
+
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+struct SignInPage {
+    frame: Frame,
+    next: String,
+    name: String,
+    problem: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "sign_in_link.html")]
+struct LinkPage {
+    frame: Frame,
+    link: String,
+}
+
+/// Where to go after the sign-in.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Next {
+    #[serde(default)]
+    next: String,
+}
+
+/// The form of the sign-in.
+#[derive(Deserialize)]
+pub(super) struct SignIn {
+    name: String,
+    secret: SecretString,
+    #[serde(default)]
+    next: String,
+}
+
+/// A form without fields of its own.
+#[derive(Deserialize)]
+pub(super) struct Nothing {}
+
+/// The answer to a request for a sign-in link.
+#[derive(Debug, Serialize)]
+pub(super) struct Link {
+    /// The path of the link at this gateway.
+    path: String,
+    valid_for_seconds: u64,
+}
+
+/// Shows the form.
+pub(super) async fn show_form(
+    State(api): State<Arc<ApiState>>,
+    headers: HeaderMap,
+    Query(Next { next }): Query<Next>,
+) -> Response {
+    let (secret, cookie) = visitor(&headers);
+    let page = SignInPage {
+        frame: Frame::of_visitor(&api, "Sign in", &secret),
+        next,
+        name: String::new(),
+        problem: None,
+    };
+    (AppendHeaders(cookie), html(&page)).into_response()
+}
+
+/// Signs an operator in.
+pub(super) async fn sign_in(
+    State(api): State<Arc<ApiState>>,
+    peer: Option<Extension<Peer>>,
+    form: OwnForm<SignIn>,
+) -> Result<Response, ApiError> {
+    let SignIn { name, secret, next } = form.fields;
+    let address = peer.map_or(
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        |Extension(Peer(address))| address,
+    );
+    let now = Instant::now();
+    let again = |status, error: &ApiError| {
+        let (visitor, cookie) = visitor(&form.headers);
+        let page = SignInPage {
+            frame: Frame::of_visitor(&api, "Sign in", &visitor),
+            next: next.clone(),
+            name: name.clone(),
+            problem: Some(error.to_string()),
+        };
+        (status, AppendHeaders(cookie), html(&page)).into_response()
+    };
+    if api.page.failures.is_limited(address, &name, now) {
+        return Ok(again(
+            StatusCode::TOO_MANY_REQUESTS,
+            &ApiError::TooManySignIns,
+        ));
+    }
+    let token = api
+        .tokens
+        .operator(&name, secret.expose_secret().as_bytes());
+    let Some(token) = token else {
+        api.page.failures.count(address, &name, now);
+        tracing::warn!("a sign-in to the operators' page failed");
+        return Ok(again(StatusCode::FORBIDDEN, &ApiError::UnknownOperator));
+    };
+    let secret = begin(&api, SessionKind::Session, (&name, &token), LIFETIME).await?;
+    tracing::info!(caller = name, "an operator signed in to the page");
+    Ok(go_with(&secret, &form.headers, &next))
+}
+
+/// Makes a link with which the operator of this token can sign in once. The operator sends the token as for the API.
+pub(super) async fn make_link(
+    operator: Ops,
+    State(api): State<Arc<ApiState>>,
+    headers: HeaderMap,
+) -> Result<Json<Link>, ApiError> {
+    let token = headers.get(X_INTERNAL_TOKEN).map(HeaderValue::as_bytes);
+    let name = &operator.operator.name;
+    let token = token.and_then(|token| api.tokens.operator(name, token));
+    let token = token.ok_or(ApiError::Unauthorized)?;
+    let secret = begin(&api, SessionKind::Link, (name, &token), LINK_LIFETIME).await?;
+    Ok(Json(Link {
+        path: format!("/ops/sign-in/{}", secret.as_str()),
+        valid_for_seconds: LINK_LIFETIME.as_secs(),
+    }))
+}
+
+/// Shows a button that uses the link. Only the button uses it, because programs that preview links open them too.
+pub(super) async fn show_link(
+    State(api): State<Arc<ApiState>>,
+    headers: HeaderMap,
+    Path(link): Path<String>,
+) -> Result<Response, ApiError> {
+    let link = Secret::parse(&link).ok_or(ApiError::UsedLink)?;
+    let (secret, cookie) = visitor(&headers);
+    let page = LinkPage {
+        frame: Frame::of_visitor(&api, "Sign in", &secret),
+        link: link.as_str().to_owned(),
+    };
+    Ok((AppendHeaders(cookie), html(&page)).into_response())
+}
+
+/// Signs an operator in by a link, which then no longer works.
+pub(super) async fn use_link(
+    State(api): State<Arc<ApiState>>,
+    Path(link): Path<String>,
+    form: OwnForm<Nothing>,
+) -> Result<Response, ApiError> {
+    let link = Secret::parse(&link).ok_or(ApiError::UsedLink)?;
+    let found = api.store.take_link(&link.digest()).await?;
+    let found = found.ok_or(ApiError::UsedLink)?;
+    let token = api
+        .tokens
+        .token_of(&found.operator, |known| link.proof(known) == found.proof)
+        .ok_or(ApiError::UsedLink)?;
+    let who = (found.operator.as_str(), &token);
+    let secret = begin(&api, SessionKind::Session, who, LIFETIME).await?;
+    tracing::info!(
+        caller = found.operator,
+        "an operator signed in to the page by a link"
+    );
+    Ok(go_with(&secret, &form.headers, ""))
+}
+
+/// Ends this session.
+pub(super) async fn sign_out(
+    State(api): State<Arc<ApiState>>,
+    form: SignedForm<Nothing>,
+) -> Result<Redirect, ApiError> {
+    api.store.end_session(&form.session.secret.digest()).await?;
+    Ok(Redirect::to("/ops/sign-in"))
+}
+
+/// Ends every session of this operator.
+pub(super) async fn sign_out_everywhere(
+    State(api): State<Arc<ApiState>>,
+    form: SignedForm<Nothing>,
+) -> Result<Redirect, ApiError> {
+    api.store.end_sessions_of(form.session.name()).await?;
+    Ok(Redirect::to("/ops/sign-in"))
+}
+
+/// The secret of a visitor who is not signed in, and the header that sets it if the visitor has none yet.
+fn visitor(headers: &HeaderMap) -> (Secret, Option<(HeaderName, HeaderValue)>) {
+    if let Some(secret) = Secret::of(headers) {
+        return (secret, None);
+    }
+    let secret = Secret::new();
+    let cookie = secret.set_cookie(headers);
+    (secret, Some(cookie))
+}
+
+/// Gives the browser its session, and sends it to where it wanted to go.
+fn go_with(secret: &Secret, headers: &HeaderMap, next: &str) -> Response {
+    let cookie = AppendHeaders([secret.set_cookie(headers)]);
+    (cookie, Redirect::to(own_path(next))).into_response()
+}
+
+/// The path if it leads to a page of this gateway, otherwise the start page.
+fn own_path(next: &str) -> &str {
+    let is_plain = next
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    let after = next.strip_prefix("/ops");
+    let is_own = after.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']));
+    if is_plain && is_own { next } else { "/ops" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sign_in_leads_only_to_the_page() {
+        for (next, expected) in [
+            ("/ops/operations?q=1", "/ops/operations?q=1"),
+            ("/ops", "/ops"),
+            ("/ops?x=1", "/ops?x=1"),
+            ("", "/ops"),
+            ("/opsx", "/ops"),
+            ("//evil.example", "/ops"),
+            ("https://evil.example/ops", "/ops"),
+            ("/ops\\..\\x", "/ops"),
+            ("/ops\r\nSet-Cookie: a=b", "/ops"),
+        ] {
+            assert_eq!(own_path(next), expected, "{next:?}");
+        }
+    }
+}

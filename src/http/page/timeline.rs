@@ -1,0 +1,151 @@
+//! What happened to an operation, in the order in which it happened.
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use serde_json::value::RawValue;
+
+use super::{
+    format::{Time, duration},
+    pretty::{Piece, pretty},
+};
+use crate::store::{AuditEntry, Inspected, InspectedAttempt};
+
+/// Something that happened.
+pub(super) struct Event {
+    at: DateTime<Utc>,
+    pub(super) time: Time,
+    /// How long after the event before it.
+    pub(super) after: Option<String>,
+    /// The class of its colour.
+    pub(super) tone: &'static str,
+    pub(super) text: String,
+    pub(super) exchange: Option<Exchange>,
+}
+
+/// A command and its answer.
+pub(super) struct Exchange {
+    /// The number of the attempt.
+    pub(super) number: i32,
+    /// The request line.
+    pub(super) line: String,
+    pub(super) key: String,
+    pub(super) body: Vec<Piece>,
+    /// The status of the answer, or why there is none.
+    pub(super) outcome: String,
+    pub(super) answer: Vec<Piece>,
+}
+
+impl Event {
+    fn new(at: DateTime<Utc>, zone: Tz, tone: &'static str, text: String) -> Self {
+        Self {
+            at,
+            time: Time::exact(at, zone),
+            after: None,
+            tone,
+            text,
+            exchange: None,
+        }
+    }
+}
+
+/// The events of an operation.
+pub(super) fn events(inspected: &Inspected, zone: Tz) -> Vec<Event> {
+    let operation = &inspected.operation;
+    let accepted = format!("Accepted from {}", operation.caller);
+    let mut events = vec![Event::new(operation.accepted_at, zone, "tone-ok", accepted)];
+    for attempt in &inspected.attempts {
+        events.push(sent(attempt, zone));
+        events.extend(answered(attempt, zone));
+    }
+    events.extend(inspected.audit.iter().map(|entry| acted(entry, zone)));
+    if let (Some(since), "parked") = (operation.reason_since, operation.state.as_str()) {
+        let text = "Parked: nothing is sent until a person decides".to_owned();
+        events.push(Event::new(since, zone, "tone-warn", text));
+    }
+    if let Some(ended_at) = operation.ended_at {
+        let tone = if operation.state == "succeeded" {
+            "tone-ok"
+        } else {
+            "tone-bad"
+        };
+        let text = match operation.state.as_str() {
+            "succeeded" => "Succeeded".to_owned(),
+            _ if inspected.attempts.is_empty() => "Failed; nothing was sent".to_owned(),
+            _ => "Failed".to_owned(),
+        };
+        events.push(Event::new(ended_at, zone, tone, text));
+    }
+    // Stable, so events of the same time stay in the order above.
+    events.sort_by_key(|event| event.at);
+    let times: Vec<_> = events.iter().map(|event| event.at).collect();
+    for (event, before) in events.iter_mut().skip(1).zip(times) {
+        event.after = Some(duration(event.at - before));
+    }
+    events
+}
+
+fn sent(attempt: &InspectedAttempt, zone: Tz) -> Event {
+    let outcome = match (attempt.status, &attempt.error) {
+        (Some(status), _) if attempt.cached == Some(true) => {
+            format!("{status}, stored under this key before")
+        }
+        (Some(status), _) => status.to_string(),
+        (None, Some(error)) => format!("No answer: {}", in_words(error)),
+        (None, None) => "No answer yet, or the process ended before it was stored".to_owned(),
+    };
+    Event {
+        exchange: Some(Exchange {
+            number: attempt.number,
+            line: format!("{} {}", attempt.method, attempt.path),
+            key: attempt.idempotency_key.clone(),
+            body: json(attempt.body.as_deref()),
+            outcome,
+            answer: json(attempt.answer.as_deref()),
+        }),
+        ..Event::new(
+            attempt.sent_at,
+            zone,
+            "tone-busy",
+            format!("Attempt {} sent", attempt.number),
+        )
+    }
+}
+
+fn answered(attempt: &InspectedAttempt, zone: Tz) -> Option<Event> {
+    let at = attempt.answered_at?;
+    let (tone, text) = match (attempt.status, &attempt.error) {
+        (Some(status @ 200..300), _) => ("tone-ok", format!("Fineract answered {status}")),
+        (Some(status @ (409 | 425 | 429)), _) => {
+            ("tone-warn", format!("Fineract answered {status}"))
+        }
+        (Some(status @ (400..500)), _) => ("tone-bad", format!("Fineract answered {status}")),
+        (Some(status), _) => ("tone-warn", format!("Fineract answered {status}")),
+        (None, Some(error)) => ("tone-warn", format!("No answer: {}", in_words(error))),
+        (None, None) => return None,
+    };
+    Some(Event::new(at, zone, tone, text))
+}
+
+fn acted(entry: &AuditEntry, zone: Tz) -> Event {
+    let action = entry.action.replace('_', " ");
+    let text = match &entry.reason {
+        Some(reason) => format!("{}: {action}, because “{reason}”", entry.operator),
+        None => format!("{}: {action}", entry.operator),
+    };
+    Event::new(entry.at, zone, "tone-busy", text)
+}
+
+fn json(body: Option<&RawValue>) -> Vec<Piece> {
+    body.map(|body| pretty(body.get())).unwrap_or_default()
+}
+
+/// Why there is no answer, in words.
+fn in_words(error: &str) -> &str {
+    match error {
+        "timed_out" => "Fineract took too long",
+        "closed" => "the connection was closed",
+        "not_connected" => "no connection, so nothing was sent",
+        "not_sent" => "nothing was sent",
+        _ => error,
+    }
+}

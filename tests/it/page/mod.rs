@@ -1,0 +1,7 @@
+//! The operators' page at `/ops`: how operators sign in, and what they see and do in a real browser.
+
+mod accessibility;
+mod browser;
+mod sign_in;
+mod stage;
+mod walk;

@@ -1,0 +1,274 @@
+//! Signing in to the page, and what protects its forms.
+
+use reqwest::{Client, Method, StatusCode, header, redirect::Policy};
+use sqlx::PgPool;
+
+use crate::support::{
+    OPS_TOKEN, TOKEN, TestGateway, fixtures::client_create, operators::audit, operators::park,
+};
+use fineract_gateway::tls::http_client;
+
+/// A browser, as far as these tests need one: it keeps a cookie, and follows no redirect.
+struct Visitor<'a> {
+    gateway: &'a TestGateway,
+    client: Client,
+    cookie: String,
+}
+
+/// What the gateway answered.
+struct Page {
+    status: StatusCode,
+    location: String,
+    text: String,
+    headers: header::HeaderMap,
+}
+
+impl<'a> Visitor<'a> {
+    fn new(gateway: &'a TestGateway) -> Self {
+        let client = http_client().redirect(Policy::none()).build().unwrap();
+        Self {
+            gateway,
+            client,
+            cookie: String::new(),
+        }
+    }
+
+    async fn send(&mut self, request: reqwest::RequestBuilder) -> Page {
+        let answer = request
+            .header(header::COOKIE, &self.cookie)
+            .send()
+            .await
+            .unwrap();
+        let headers = answer.headers().clone();
+        if let Some(cookie) = headers.get(header::SET_COOKIE) {
+            let cookie = cookie.to_str().unwrap();
+            assert!(
+                cookie.ends_with("; Path=/; HttpOnly; SameSite=Strict"),
+                "{cookie}"
+            );
+            let secret = cookie.split(';').next().unwrap();
+            secret.clone_into(&mut self.cookie);
+        }
+        let location = headers
+            .get(header::LOCATION)
+            .map_or("", |value| value.to_str().unwrap());
+        Page {
+            status: answer.status(),
+            location: location.to_owned(),
+            headers: headers.clone(),
+            text: answer.text().await.unwrap(),
+        }
+    }
+
+    async fn get(&mut self, path: &str) -> Page {
+        let url = format!("http://{}{path}", self.gateway.address);
+        let request = self.client.get(url);
+        self.send(request).await
+    }
+
+    async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Page {
+        let url = format!("http://{}{path}", self.gateway.address);
+        let body: Vec<_> = fields
+            .iter()
+            .map(|(name, value)| format!("{name}={}", value.replace('|', "%7C")))
+            .collect();
+        let request = self
+            .client
+            .post(url)
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(body.join("&"));
+        self.send(request).await
+    }
+
+    /// The token in the forms of this page.
+    async fn token(&mut self, path: &str) -> String {
+        let text = self.get(path).await.text;
+        let (_, after) = text.split_once(r#"name="token" value=""#).expect("a form");
+        after.split('"').next().unwrap().to_owned()
+    }
+
+    async fn sign_in(&mut self, name: &str, secret: &str) -> Page {
+        let token = self.token("/ops/sign-in").await;
+        let fields = [
+            ("token", token.as_str()),
+            ("name", name),
+            ("secret", secret),
+        ];
+        self.post("/ops/sign-in", &fields).await
+    }
+}
+
+#[sqlx::test]
+async fn an_operator_signs_in_and_out(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    let mut visitor = Visitor::new(&gateway);
+    let before = visitor.get("/ops/system").await;
+    assert_eq!(before.status, StatusCode::SEE_OTHER);
+    assert_eq!(before.location, "/ops/sign-in?next=%2Fops%2Fsystem");
+    let first = visitor.cookie.clone();
+    let signed_in = visitor.sign_in("admin", OPS_TOKEN).await;
+    assert_eq!(
+        (signed_in.status, &*signed_in.location),
+        (StatusCode::SEE_OTHER, "/ops")
+    );
+    assert_ne!(visitor.cookie, first, "the secret is replaced");
+    let page = visitor.get("/ops").await;
+    assert_eq!(page.status, StatusCode::OK, "{}", page.text);
+    assert_eq!(page.headers["cache-control"], "no-store");
+    let policy = page.headers["content-security-policy"].to_str().unwrap();
+    assert!(policy.contains("default-src 'self'") && policy.contains("frame-ancestors 'none'"));
+    assert!(!policy.contains("unsafe"), "{policy}");
+    // Only a digest of the secret is stored.
+    let secret = visitor.cookie.split_once('=').unwrap().1.to_owned();
+    let stored =
+        sqlx::query_scalar!("SELECT encode(digest, 'hex') AS \"digest!\" FROM ops_session");
+    assert_ne!(stored.fetch_one(&pool).await.unwrap(), secret);
+
+    let token = visitor.token("/ops").await;
+    let out = visitor.post("/ops/sign-out", &[("token", &token)]).await;
+    assert_eq!(out.location, "/ops/sign-in");
+    assert_eq!(visitor.get("/ops").await.status, StatusCode::SEE_OTHER);
+}
+
+#[sqlx::test]
+async fn a_session_ends_after_eight_hours_everywhere_or_with_its_token(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    let mut one = Visitor::new(&gateway);
+    let mut other = Visitor::new(&gateway);
+    for visitor in [&mut one, &mut other] {
+        visitor.sign_in("admin", OPS_TOKEN).await;
+        assert_eq!(visitor.get("/ops").await.status, StatusCode::OK);
+    }
+    let token = one.token("/ops").await;
+    one.post("/ops/sign-out-everywhere", &[("token", &token)])
+        .await;
+    assert_eq!(other.get("/ops").await.status, StatusCode::SEE_OTHER);
+
+    one.sign_in("admin", OPS_TOKEN).await;
+    let left = sqlx::query_scalar!(
+        "SELECT expires_at - started_at = interval '8 h' AS \"is_right!\" FROM ops_session"
+    );
+    assert!(left.fetch_one(&pool).await.unwrap());
+    let expire = sqlx::query!("UPDATE ops_session SET expires_at = now()");
+    expire.execute(&pool).await.unwrap();
+    assert_eq!(one.get("/ops").await.status, StatusCode::SEE_OTHER);
+
+    // A session that began with a token that is gone.
+    one.sign_in("admin", OPS_TOKEN).await;
+    let change = sqlx::query!("UPDATE ops_session SET proof = sha256('another token')");
+    change.execute(&pool).await.unwrap();
+    assert_eq!(one.get("/ops").await.status, StatusCode::SEE_OTHER);
+}
+
+#[sqlx::test]
+async fn five_failures_a_minute_are_enough(pool: PgPool) {
+    let gateway = TestGateway::start(pool).await;
+    let mut visitor = Visitor::new(&gateway);
+    // The secret of a caller who is no operator does not sign in.
+    for secret in ["wrong", TOKEN, "", "admin", "wrong"] {
+        let page = visitor.sign_in("admin", secret).await;
+        assert_eq!(page.status, StatusCode::FORBIDDEN);
+        assert!(
+            page.text.contains("No operator has this name and secret"),
+            "{}",
+            page.text
+        );
+        assert!(!page.text.contains(TOKEN));
+    }
+    let refused = visitor.sign_in("admin", OPS_TOKEN).await;
+    assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
+}
+
+#[sqlx::test]
+async fn a_form_of_another_page_is_refused(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    let id = gateway.accept(&client_create("INC-1")).await;
+    park(&pool, &id).await;
+    let mut visitor = Visitor::new(&gateway);
+    visitor.sign_in("admin", OPS_TOKEN).await;
+    let path = format!("/ops/operations/{id}").replace('|', "%7C");
+    let retry = format!("{path}/retry");
+    let token = visitor.token(&path).await;
+    let wrong = visitor
+        .post(&retry, &[("token", "0"), ("reason", "x")])
+        .await;
+    assert_eq!(wrong.status, StatusCode::FORBIDDEN);
+    assert_eq!(
+        visitor.post(&retry, &[("reason", "x")]).await.status,
+        StatusCode::FORBIDDEN
+    );
+    // On loopback, the origin also tells that the cookie of loopback does not count.
+    for (name, value, status) in [
+        ("sec-fetch-site", "cross-site", StatusCode::FORBIDDEN),
+        ("origin", "https://evil.example", StatusCode::SEE_OTHER),
+        ("origin", "http://127.0.0.1:1", StatusCode::FORBIDDEN),
+    ] {
+        let url = format!("http://{}{retry}", gateway.address);
+        let request = visitor.client.post(url).header(name, value);
+        let request = request
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(format!("token={token}&reason=x"));
+        assert_eq!(
+            visitor.send(request).await.status,
+            status,
+            "{name}: {value}"
+        );
+    }
+    assert!(audit(&pool, &id).await.is_empty());
+    let empty = visitor
+        .post(&retry, &[("token", &token), ("reason", " ")])
+        .await;
+    assert_eq!(empty.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let done = visitor
+        .post(&retry, &[("token", &token), ("reason", "x")])
+        .await;
+    assert_eq!(done.status, StatusCode::SEE_OTHER, "{}", done.text);
+    assert_eq!(audit(&pool, &id).await.len(), 1);
+}
+
+#[sqlx::test]
+async fn a_link_signs_in_once(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    let ask = |token: &'static str| {
+        let request = gateway.request(Method::POST, "/ops/sign-in-links");
+        request.header("X-Internal-Token", token).send()
+    };
+    assert_eq!(ask(TOKEN).await.unwrap().status(), StatusCode::FORBIDDEN);
+    let link: serde_json::Value = ask(OPS_TOKEN).await.unwrap().json().await.unwrap();
+    let path = link["path"].as_str().unwrap().to_owned();
+    let mut visitor = Visitor::new(&gateway);
+    // A program that only opens the link does not use it.
+    visitor.get(&path).await;
+    let token = visitor.token(&path).await;
+    let used = visitor.post(&path, &[("token", &token)]).await;
+    assert_eq!(
+        (used.status, &*used.location),
+        (StatusCode::SEE_OTHER, "/ops"),
+        "{}",
+        used.text
+    );
+    assert_eq!(visitor.get("/ops").await.status, StatusCode::OK);
+    let mut other = Visitor::new(&gateway);
+    let token = other.token(&path).await;
+    let again = other.post(&path, &[("token", &token)]).await;
+    assert_eq!(again.status, StatusCode::NOT_FOUND);
+}
+
+#[sqlx::test]
+async fn people_s_data_is_masked_until_it_is_asked_for(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    let id = gateway.accept(&client_create("INC-1")).await;
+    let mut visitor = Visitor::new(&gateway);
+    visitor.sign_in("admin", OPS_TOKEN).await;
+    let path = format!("/ops/operations/{id}").replace('|', "%7C");
+    let page = visitor.get(&path).await;
+    assert_eq!(page.status, StatusCode::OK, "{}", page.text);
+    assert!(!page.text.contains("Badgujar"), "{}", page.text);
+    assert!(audit(&pool, &id).await.is_empty());
+    let token = visitor.token(&path).await;
+    let shown = visitor
+        .post(&format!("{path}/reveal"), &[("token", &token)])
+        .await;
+    assert!(shown.text.contains("Badgujar"), "{}", shown.text);
+    assert_eq!(audit(&pool, &id).await[0][1], "reveal");
+}
