@@ -146,8 +146,8 @@ async fn what_a_command_was_about_may_be_hidden_for_a_while() {
 async fn a_restart_kills_what_runs_and_leaves_its_row() {
     let bench = Bench::start().await;
     let faults = json!([
-        {"fault": "late_effect", "delay_ms": 20},
-        {"fault": "late_effect", "delay_ms": 200},
+        {"fault": "late_effect", "delay_ms": 1_000},
+        {"fault": "late_effect", "delay_ms": 1_500},
     ]);
     bench.admin("faults", &faults).await;
     assert_eq!(bench.create("killed").await.0, Closed);
