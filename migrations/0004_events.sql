@@ -16,6 +16,9 @@ CREATE TABLE new_event (
 WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_insert_threshold = -1);
 COMMENT ON TABLE new_event IS 'Events that the sequencer has not numbered yet. They stay here for some milliseconds.';
 COMMENT ON COLUMN new_event.batch_id IS 'Only of a batch whose rows were all refused at its acceptance. Other events of batches follow from those of their operations.';
+-- Whether the end of an operation is not numbered yet.
+CREATE INDEX new_event_operation ON new_event (operation_id)
+    WHERE operation_id IS NOT NULL;
 COMMENT ON COLUMN new_event.id IS 'In the order of the events of one lane: the lock that a transaction holds when it draws the id is held until its commit. Of two concurrent transactions, either may draw first.';
 
 CREATE TABLE event (
@@ -56,7 +59,7 @@ COMMENT ON COLUMN event_sequence.last IS 'The highest number so far.';
 COMMENT ON COLUMN event_sequence.deleted IS 'The highest number that was deleted because of its age. The feed cannot continue from before it.';
 COMMENT ON COLUMN event_sequence.cleared IS 'Every event with an id up to this one has been numbered, so the search begins after it. Otherwise it would read again what is deleted but not vacuumed.';
 COMMENT ON COLUMN event_sequence.drawn IS 'The highest id that was drawn at an earlier pass.';
-COMMENT ON COLUMN event_sequence.drawn_before IS 'The transactions that may have drawn an id up to drawn are older than this. When they have ended, drawn becomes cleared.';
+COMMENT ON COLUMN event_sequence.drawn_before IS 'The transaction of that pass, which got its id after it had read drawn. Whoever has drawn an id up to drawn is older. When all older transactions have ended, drawn becomes cleared.';
 INSERT INTO event_sequence DEFAULT VALUES;
 
 CREATE TABLE batch_open_row (
@@ -86,11 +89,12 @@ COMMENT ON COLUMN minute.p99_ms IS 'As p50_ms, for 99 of 100.';
 
 CREATE FUNCTION write_events() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    -- No join: the functions that update many rows switch hash joins off. IN hashes nevertheless.
     INSERT INTO new_event (type, operation_id)
     SELECT 'operation.' || CASE WHEN n.ended_at IS NOT NULL OR n.state = 'parked' THEN n.state ELSE 'resumed' END, n.id
       FROM new_rows n
-      LEFT JOIN (SELECT id FROM old_rows WHERE state = 'parked') p ON p.id = n.id
-     WHERE n.ended_at IS NOT NULL OR (n.state = 'parked') <> (p.id IS NOT NULL)
+     WHERE n.ended_at IS NOT NULL
+        OR (n.state = 'parked') <> (n.id IN (SELECT id FROM old_rows WHERE state = 'parked'))
      ORDER BY n.position;
     RETURN NULL;
 END
@@ -100,7 +104,7 @@ CREATE TRIGGER write_events AFTER UPDATE ON operation
     REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION write_events();
 
-CREATE FUNCTION find_open_row(of_batch uuid, from_number integer, below integer, numbered_up_to bigint) RETURNS integer
+CREATE FUNCTION find_open_row(of_batch uuid, from_number integer, below integer) RETURNS integer
 LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
@@ -114,7 +118,8 @@ BEGIN
               FROM batch_row r
               JOIN operation o ON o.id = r.operation_id
              WHERE r.batch_id = of_batch AND r.number >= from_number AND r.number < below
-               AND (o.ended_at IS NULL OR o.id IN (SELECT operation_id FROM new_event WHERE id > numbered_up_to))
+               -- Not EXISTS, which may hash the whole table.
+               AND (o.ended_at IS NULL OR (SELECT true FROM new_event e WHERE e.operation_id = o.id LIMIT 1))
              ORDER BY r.number
              LIMIT 1);
 END
@@ -132,8 +137,8 @@ AS $$
 DECLARE
     s            event_sequence;
     drawn_now    bigint;
-    xid_now      xid8;
     is_cleared   boolean;
+    ids          bigint[];
     base         bigint;
     touched      uuid[];
     touched_one  uuid;
@@ -144,30 +149,29 @@ BEGIN
     IF NOT pg_try_advisory_xact_lock(x'6576656e7473'::bigint) THEN
         RETURN;
     END IF;
+    -- Read before this transaction gets an id and before a snapshot is taken. Whoever draws an id has a transaction id.
+    SELECT CASE WHEN is_called THEN last_value ELSE 0 END INTO drawn_now FROM new_event_id_seq;
     SELECT * INTO s FROM event_sequence;
     IF NOT FOUND THEN
         -- Somebody has emptied all tables.
         INSERT INTO event_sequence DEFAULT VALUES RETURNING * INTO s;
     END IF;
-    -- The number is read before the snapshot is taken: whoever has drawn an id up to it is in the snapshot.
-    SELECT CASE WHEN is_called THEN last_value ELSE 0 END INTO drawn_now FROM new_event_id_seq;
-    xid_now := pg_snapshot_xmax(pg_current_snapshot());
-    -- The second case: the database was restored into another cluster, where no transaction of the old one runs.
-    is_cleared := s.drawn_before <= pg_snapshot_xmin(pg_current_snapshot()) OR s.drawn_before > xid_now;
-    IF drawn_now < s.cleared THEN
+    IF drawn_now < s.drawn THEN
         -- Somebody has restarted the sequence.
         s.cleared := 0;
         s.drawn := 0;
     END IF;
+    -- The second case: the database was restored into another cluster, where no transaction of the old one runs.
+    is_cleared := s.drawn_before <= pg_snapshot_xmin(pg_current_snapshot())
+               OR s.drawn_before >= pg_snapshot_xmax(pg_current_snapshot());
+    ids := ARRAY(SELECT id FROM new_event WHERE id > s.cleared ORDER BY id LIMIT most);
+    IF ids = '{}' THEN
+        numbered := 0;
+        RETURN;
+    END IF;
     base := greatest(s.last + 1, (EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint);
-    WITH taken AS MATERIALIZED (
-        SELECT id, type, operation_id, batch_id, at
-          FROM new_event
-         WHERE id > s.cleared
-         ORDER BY id
-         LIMIT most
-    ), gone AS (
-        DELETE FROM new_event e USING taken t WHERE e.id = t.id
+    WITH taken AS (
+        DELETE FROM new_event WHERE id = ANY (ids) RETURNING *
     ), owned AS (
         SELECT t.id, t.type, t.operation_id, t.at, b.id AS batch_id,
                CASE WHEN b.id IS NULL THEN 'token:' || COALESCE(p.caller, '') ELSE 'bulk:' || b.client END AS owner
@@ -175,10 +179,13 @@ BEGIN
           LEFT JOIN payload p ON p.operation_id = t.operation_id
           LEFT JOIN batch b ON b.id = COALESCE(
                 t.batch_id,
-                (SELECT r.batch_id FROM batch_row r WHERE r.operation_id = t.operation_id),
-                -- A retry has made the row refer to another operation before the end of this one was numbered.
-                (SELECT r.batch_id FROM operation o JOIN batch_row r ON r.operation_id = o.id
-                  WHERE o.retry_of = t.operation_id))
+                -- Before the end of this operation was numbered, retries may have made the row refer to a later one.
+                (WITH RECURSIVE later (id) AS (
+                     SELECT t.operation_id
+                      UNION ALL
+                     SELECT o.id FROM later l JOIN operation o ON o.retry_of = l.id
+                 )
+                 SELECT r.batch_id FROM later l JOIN batch_row r ON r.operation_id = l.id LIMIT 1))
     ), told AS (
         INSERT INTO event (number, type, owner, operation_id, batch_id, at)
         SELECT base - 1 + row_number() OVER (ORDER BY id), type, owner, operation_id, batch_id, at
@@ -189,21 +196,18 @@ BEGIN
            array_agg(DISTINCT batch_id) FILTER (WHERE type IN ('operation.succeeded', 'operation.failed'))
       INTO numbered, last_number, touched
       FROM told;
-    IF numbered = 0 THEN
-        RETURN;
-    END IF;
-    -- This pass has seen everything that is cleared, unless it had to stop before the end.
-    IF is_cleared AND numbered < most THEN
-        s.cleared := s.drawn;
+    IF is_cleared THEN
+        -- This pass has seen everything up to drawn, unless it had to stop before.
+        s.cleared := CASE WHEN cardinality(ids) < most THEN s.drawn ELSE least(s.drawn, ids[most]) END;
         s.drawn := drawn_now;
-        s.drawn_before := xid_now;
+        s.drawn_before := pg_current_xact_id();
     END IF;
     -- Which batches has this pass ended? The search for an open row begins where the last one found one, so that all
     -- searches in a batch together read each row about twice.
     FOREACH touched_one IN ARRAY COALESCE(array_remove(touched, NULL), '{}') LOOP
         looked_at := COALESCE((SELECT number FROM batch_open_row WHERE batch_id = touched_one), 1);
-        open_row := COALESCE(find_open_row(touched_one, looked_at, 2147483647, s.cleared),
-                             find_open_row(touched_one, 1, looked_at, s.cleared));
+        open_row := COALESCE(find_open_row(touched_one, looked_at, 2147483647),
+                             find_open_row(touched_one, 1, looked_at));
         IF open_row IS NOT NULL THEN
             INSERT INTO batch_open_row AS r (batch_id, number) VALUES (touched_one, open_row)
                 ON CONFLICT (batch_id) DO UPDATE SET number = excluded.number WHERE r.number <> excluded.number;
@@ -227,3 +231,13 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION number_events IS 'Numbers up to this many committed events, in the order of their ids, and writes the events of the batches that they have ended. numbered is NULL if another gateway is at it.';
+
+-- They run with the rights of the owner of the tables. Otherwise, no gateway whose role owns nothing could update an
+-- operation before somebody has granted it rights on the new tables, not even an older gateway during an upgrade.
+-- With pg_temp last, no temporary table of a caller can stand in for one of these tables.
+DO $$
+BEGIN
+    EXECUTE format('ALTER FUNCTION write_events() SECURITY DEFINER SET search_path = %I, pg_temp', current_schema());
+    EXECUTE format('ALTER FUNCTION number_events(integer) SECURITY DEFINER SET search_path = %I, pg_temp', current_schema());
+END
+$$;

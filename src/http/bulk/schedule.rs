@@ -43,7 +43,7 @@ struct Header {
 }
 
 /// Settings that the gateway only stores and returns (document 002).
-#[derive(Debug, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(super) struct GlobalConfig {
     fi_data_range_from: Option<String>,

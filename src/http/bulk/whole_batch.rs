@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The state of a batch, with the keys in the order of document 002.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(in crate::http) struct WholeBatch {
     reference_id: String,
     batch_id: String,
@@ -21,7 +21,7 @@ pub(in crate::http) struct WholeBatch {
     metadata: Metadata,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 struct Metadata {
     file_name: Option<String>,
     submitted_at: String,

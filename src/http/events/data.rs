@@ -1,11 +1,20 @@
 //! An event as its owner sees it: with the answer that track, or the status of the batch, would give now.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Serialize;
 
 use crate::{
     http::{bulk::WholeBatch, state::ApiState, track::TrackBody},
     store::{Event, EventOwner, EventType, StoreError},
 };
+
+/// How many operations one request reads at the same time.
+const CONCURRENT_READS: usize = 4;
+
+/// The batches of a page, by `reference_id`.
+type Batches = BTreeMap<String, WholeBatch>;
 
 /// An event with its contents.
 #[derive(Debug, Serialize)]
@@ -24,15 +33,49 @@ enum Data {
     Batch(Box<WholeBatch>),
 }
 
+/// Reads what each event is about, and each batch once. As with track, this records that the caller has read a failure.
+pub(super) async fn read_bodies(
+    api: &ApiState,
+    owner: &EventOwner,
+    events: &[Event],
+) -> Result<Vec<EventBody>, StoreError> {
+    let batches = &read_batches(api, owner, events).await?;
+    let reads = events.iter();
+    let reads: Vec<_> = reads
+        .map(|event| EventBody::read(api, batches, event))
+        .collect();
+    stream::iter(reads)
+        .buffered(CONCURRENT_READS)
+        .try_collect()
+        .await
+}
+
+/// Reads the batches of the events that are about a batch, one after the other, because each read counts the rows.
+async fn read_batches(
+    api: &ApiState,
+    owner: &EventOwner,
+    events: &[Event],
+) -> Result<Batches, StoreError> {
+    let mut batches = Batches::new();
+    let EventOwner::BulkClient(client) = owner else {
+        return Ok(batches);
+    };
+    let of_batches = events.iter().filter(|event| event.operation.is_none());
+    let references: BTreeSet<&String> = of_batches
+        .filter_map(|event| event.batch_reference.as_ref())
+        .collect();
+    for reference_id in references {
+        if let Some(batch) = WholeBatch::read(api, client, reference_id).await? {
+            batches.insert(reference_id.clone(), batch);
+        }
+    }
+    Ok(batches)
+}
+
 impl EventBody {
-    /// Reads what the event is about. As with track, this records that the caller has read a failure.
-    pub(super) async fn read(
-        api: &ApiState,
-        owner: &EventOwner,
-        event: &Event,
-    ) -> Result<Self, StoreError> {
-        let data = match (&event.operation, owner, &event.batch_reference) {
-            (Some(operation), _, _) => match operation.tracking_id {
+    async fn read(api: &ApiState, batches: &Batches, event: &Event) -> Result<Self, StoreError> {
+        let data = match (&event.operation, &event.batch_reference) {
+            (Some(operation), _) => match operation.tracking_id {
                 Some(id) => {
                     let tracked = api.store.track(id).await?;
                     tracked.map(|tracked| Data::Operation(TrackBody::of(id, tracked)))
@@ -40,11 +83,11 @@ impl EventBody {
                 // A newer gateway accepted it. This one cannot tell its result.
                 None => None,
             },
-            (None, EventOwner::BulkClient(client), Some(reference_id)) => {
-                let batch = WholeBatch::read(api, client, reference_id).await?;
+            (None, Some(reference_id)) => {
+                let batch = batches.get(reference_id).cloned();
                 batch.map(|batch| Data::Batch(Box::new(batch)))
             }
-            (None, _, _) => None,
+            (None, None) => None,
         };
         Ok(Self {
             number: event.number,

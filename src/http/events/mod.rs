@@ -12,13 +12,15 @@ use axum::{
     Json,
     extract::{Query, State, rejection::QueryRejection},
 };
-use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout_at};
 
 pub(super) use self::stream::{stream, stream_events};
 pub use self::streams::Streams;
-use self::{data::EventBody, owner::Owner};
+use self::{
+    data::{EventBody, read_bodies},
+    owner::Owner,
+};
 use super::{api_error::ApiError, state::ApiState};
 use crate::store::{EventOwner, EventPage, Events};
 
@@ -63,10 +65,8 @@ pub(super) async fn tell_events(
         return Err(ApiError::InvalidEventQuery);
     }
     let page = read_patiently(&api, &owner, &query, i64::from(limit), wait).await?;
-    let bodies = page.events.iter();
-    let bodies = bodies.map(|event| EventBody::read(&api, &owner, event));
     Ok(Json(FeedBody {
-        events: try_join_all(bodies).await?,
+        events: read_bodies(&api, &owner, &page.events).await?,
         next: page.next,
         has_more: page.has_more,
     }))

@@ -3,7 +3,9 @@
 mod batches;
 mod feed;
 mod minutes;
+mod passes;
 mod paths;
+mod rights;
 mod sequencer;
 mod stream;
 
