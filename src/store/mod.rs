@@ -40,7 +40,7 @@
 //! | `operators/list/` | `list`, `count` |
 //! | `operators/read_audit`, `operators/status` | `audit`; `system_status` |
 //! | `operators/repair/` | `preview_repair`, `start_repair`, `stop_repair`, `repairs`, `repair` |
-//! | `operators/repair/run` | `claim_repair`, `next_rows`, `write_row`, `end_repair`, `leave_repair` |
+//! | `operators/repair/run` | `claim_repair`, `next_rows`, `row_turn`, `has_changed`, `write_row`, `leave_repair` |
 //! | `operators/resolve` | `resolve` |
 //! | `operators/retry` | `retry_parked`, `retryable`, `retry_failed` |
 //! | `track` | `track` |
@@ -158,7 +158,7 @@ pub use self::{
         ListCursor, ListError, ListPage, ListRequest, Listed, NewEpoch, NewRepair, NoIndex,
         NumberConfirmation, NumberConflict, OperationFilter, Operator, Preview, Repair,
         RepairAction, RepairError, RepairOptions, RepairReport, RepairRow, Retryable, RowOutcome,
-        RowToRepair, Sort, StateFilter, SystemStatus, Unfit,
+        RowToRepair, RowTurn, Sort, StateFilter, SystemStatus, Unfit,
     },
     patience::STATEMENT_TIMEOUT,
     pool::{Pool, UnfitSetting},

@@ -12,6 +12,7 @@ mod read_audit;
 mod repair;
 mod resolve;
 mod retry;
+mod seen;
 mod status;
 
 use super::{Store, StoreError, TrackingName, lanes::LaneEntries, names, patience::WithTimeout};
@@ -30,7 +31,7 @@ pub use self::{
     read_audit::{AuditFilter, AuditPage, AuditRow},
     repair::{
         ClaimedRepair, LeftOut, NewRepair, Preview, Repair, RepairAction, RepairError,
-        RepairOptions, RepairReport, RepairRow, RowOutcome, RowToRepair,
+        RepairOptions, RepairReport, RepairRow, RowOutcome, RowToRepair, RowTurn,
     },
     retry::Retryable,
     status::{Backlog, DatabaseStatus, KeyProbe, SystemStatus},
@@ -85,6 +86,9 @@ pub enum Unfit {
     /// Another operation already runs this operation again.
     #[error("This operation has been run again already, as {0}.")]
     Retried(TrackingName),
+    /// A repair was to act, and the operation is no longer as it was seen when the repair was started.
+    #[error("This operation is no longer as it was seen when the repair was started.")]
+    Changed,
 }
 
 impl Unfit {
@@ -102,6 +106,7 @@ impl Unfit {
             Self::NoHold => "no_hold",
             Self::NotOnHold => "operation_not_on_hold",
             Self::Retried(_) => "operation_retried",
+            Self::Changed => "operation_changed",
         }
     }
 }
