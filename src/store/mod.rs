@@ -41,7 +41,7 @@
 //! | `operators/list/` | `list`, `count` |
 //! | `operators/read_audit`, `operators/status` | `audit`; `system_status` |
 //! | `operators/repair/` | `preview_repair`, `start_repair`, `stop_repair`, `repairs`, `repair` |
-//! | `operators/repair/run` | `claim_repair`, `next_rows`, `write_row`, `end_repair`, `leave_repair` |
+//! | `operators/repair/run` | `claim_repair`, `next_rows`, `row_turn`, `has_changed`, `write_row`, `leave_repair` |
 //! | `operators/resolve` | `resolve` |
 //! | `operators/retry` | `retry_parked`, `retryable`, `retry_failed` |
 //! | `operators/reveal`, `operators/views` | `record_reveal`; `saved_views`, `save_view`, `remove_view` |
@@ -161,7 +161,7 @@ pub use self::{
         KeyProbe, LaneOperation, LaneStory, LeftOut, ListCursor, ListError, ListPage, ListRequest,
         Listed, ListedBatch, NewEpoch, NewRepair, NoIndex, NumberConfirmation, NumberConflict,
         OperationFilter, Operator, Preview, Repair, RepairAction, RepairError, RepairOptions,
-        RepairReport, RepairRow, Retryable, RowOutcome, RowToRepair, SavedView, Session,
+        RepairReport, RepairRow, Retryable, RowOutcome, RowToRepair, RowTurn, SavedView, Session,
         SessionKind, Sort, StateFilter, SystemStatus, Unfit,
     },
     patience::STATEMENT_TIMEOUT,

@@ -284,8 +284,10 @@ async fn a_lane_is_shown_in_its_order_with_the_operations_that_read_it(pool: PgP
         names(&loan["operations"]),
         [&bed.loan, &bed.approval].map(Clone::clone)
     );
-    let unknown = bed.operator.get("/lanes/loan%3Ax").await;
-    assert_eq!(unknown.problem(), (404, "unknown_lane".to_owned()));
+    for unknown in ["/lanes/loan%3Ax", "/lanes/loan%3Ax%00"] {
+        let unknown = bed.operator.get(unknown).await;
+        assert_eq!(unknown.problem(), (404, "unknown_lane".to_owned()));
+    }
     // A client's operations stay in the story after they have ended.
     bed.gateway.accept(&loan_approve("L-9")).await;
     assert_eq!(names(&story("client%3Ac-1").await["operations"]).len(), 3);

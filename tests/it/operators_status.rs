@@ -140,7 +140,14 @@ async fn the_audit_says_who_did_what_from_where_and_why(pool: PgPool) {
         file.text
     );
     assert_eq!(lines.len(), 2, "{}", file.text);
-    for query in ["limit=0", "operation=x", "after=today", "page=1"] {
+    for query in [
+        "limit=0",
+        "operation=x",
+        "after=today",
+        "page=1",
+        "operator=a%00",
+        "action=%00",
+    ] {
         let answer = operator.get(&format!("/audit?{query}")).await;
         assert_eq!(
             answer.problem(),

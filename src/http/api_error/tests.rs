@@ -35,6 +35,7 @@ fn statuses_and_codes_are_stable() {
         (Unfit::Expired.into(), 409, "operation_expired"),
         (Unfit::OtherEpoch.into(), 409, "other_epoch"),
         (ApiError::UnknownLane, 404, "unknown_lane"),
+        (Unfit::Changed.into(), 409, "operation_changed"),
         (Unfit::NoHold.into(), 409, "no_hold"),
         (ApiError::BodyTooLarge, 413, "body_too_large"),
         (ApiError::NotJson, 415, "not_json"),

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::{
     csv::{PAGE, csv_file, wants_csv},
-    query::time,
+    query::{text, time},
 };
 use crate::{
     http::{api_error::ApiError, state::ApiState},
@@ -44,6 +44,12 @@ fn read_time(pointer: &str, value: Option<&str>) -> Result<Option<DateTime<Utc>>
     read.map_err(|must| ApiError::invalid_query(pointer, &must))
 }
 
+/// Reads a name of the query.
+fn read_name(pointer: &str, value: Option<&str>) -> Result<Option<String>, ApiError> {
+    let read = value.map(text).transpose();
+    read.map_err(|must| ApiError::invalid_query(pointer, &must))
+}
+
 /// Shows the audit, the newest action first: one page as JSON, or all of it as CSV.
 pub(in crate::http) async fn show_audit(
     State(api): State<Arc<ApiState>>,
@@ -61,8 +67,8 @@ pub(in crate::http) async fn show_audit(
         return Err(invalid());
     }
     let filter = AuditFilter {
-        operator: query.operator,
-        action: query.action,
+        operator: read_name("/operator", query.operator.as_deref())?,
+        action: read_name("/action", query.action.as_deref())?,
         operation: query.operation,
         repair: query.repair,
         after: read_time("/after", query.after.as_deref())?,

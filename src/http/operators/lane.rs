@@ -18,6 +18,10 @@ pub(in crate::http) async fn show_lane(
     lane: Result<Path<String>, PathRejection>,
 ) -> Result<Json<LaneStory>, ApiError> {
     let Path(lane) = lane.or(Err(ApiError::UnknownLane))?;
+    // Postgres has no texts with NUL.
+    if lane.contains('\0') {
+        return Err(ApiError::UnknownLane);
+    }
     let story = api.store.lane_story(&lane).await?;
     story.map(Json).ok_or(ApiError::UnknownLane)
 }

@@ -147,7 +147,7 @@ fn set(filter: &mut OperationFilter, name: &str, value: &str) -> Result<(), Stri
     Ok(())
 }
 
-fn text(value: &str) -> Result<String, String> {
+pub(super) fn text(value: &str) -> Result<String, String> {
     let value = value.trim();
     let is_valid = !value.is_empty() && value.chars().count() <= LONGEST && !value.contains('\0');
     if is_valid {

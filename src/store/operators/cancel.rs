@@ -3,10 +3,7 @@
 use serde_json::json;
 use sqlx::PgConnection;
 
-use super::{
-    ActionError, Found, Operator, Unfit,
-    audit::{self, Action},
-};
+use super::{ActionError, Found, Operator, Unfit, audit::Action, seen};
 use crate::{
     domain::State,
     store::{
@@ -27,7 +24,7 @@ impl Store {
             .or_fail_to(ACTION)
             .await?;
         let state = lock_idle(&mut transaction, found).await?;
-        let before = audit::lock(&mut transaction, found.tracking_id.id).await?;
+        let before = seen::lock(&mut transaction, found.tracking_id.id, operator).await?;
         let candidate = Unsent {
             id: found.tracking_id.id,
             operation_type: Some(found.tracking_id.operation_type),

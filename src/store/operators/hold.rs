@@ -3,10 +3,7 @@
 
 use serde_json::json;
 
-use super::{
-    ActionError, Found, Operator, Unfit,
-    audit::{self, Action},
-};
+use super::{ActionError, Found, Operator, Unfit, audit::Action, seen};
 use crate::{
     domain::State,
     store::{Store, connect, names, patience::WithTimeout},
@@ -25,7 +22,7 @@ impl Store {
         const ACTION: &str = "put an operation on hold or release it";
         let id = found.tracking_id.id;
         let mut transaction = connect::begin(&self.pool).or_fail_to(ACTION).await?;
-        let before = audit::lock(&mut transaction, id).await?;
+        let before = seen::lock(&mut transaction, id, operator).await?;
         let row = sqlx::query!(
             "SELECT state, on_hold, hold_all FROM operation WHERE id = $1",
             id.0

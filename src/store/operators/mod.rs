@@ -14,6 +14,7 @@ mod repair;
 mod resolve;
 mod retry;
 mod reveal;
+mod seen;
 mod sessions;
 mod status;
 mod views;
@@ -35,7 +36,7 @@ pub use self::{
     read_audit::{AuditFilter, AuditPage, AuditRow},
     repair::{
         ClaimedRepair, LeftOut, NewRepair, Preview, Repair, RepairAction, RepairError,
-        RepairOptions, RepairReport, RepairRow, RowOutcome, RowToRepair,
+        RepairOptions, RepairReport, RepairRow, RowOutcome, RowToRepair, RowTurn,
     },
     retry::Retryable,
     sessions::{Digest, Session, SessionKind},
@@ -92,6 +93,9 @@ pub enum Unfit {
     /// Another operation already runs this operation again.
     #[error("This operation has been run again already, as {0}.")]
     Retried(TrackingName),
+    /// A repair was to act, and the operation is no longer as it was seen when the repair was started.
+    #[error("This operation is no longer as it was seen when the repair was started.")]
+    Changed,
 }
 
 impl Unfit {
@@ -109,6 +113,7 @@ impl Unfit {
             Self::NoHold => "no_hold",
             Self::NotOnHold => "operation_not_on_hold",
             Self::Retried(_) => "operation_retried",
+            Self::Changed => "operation_changed",
         }
     }
 }

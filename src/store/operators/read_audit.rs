@@ -126,13 +126,18 @@ impl Store {
         filter: &AuditFilter,
         below: Option<i64>,
     ) -> Result<Option<i64>, StoreError> {
-        if filter.operation.or(filter.repair).is_some() {
+        // An operation has only a few actions.
+        if filter.operation.is_some() {
             return Ok(None);
         }
         sqlx::query_scalar!(
-            "SELECT id FROM audit WHERE id < $1 ORDER BY id DESC OFFSET $2 LIMIT 1",
+            r#"SELECT id AS "id!" FROM (
+                   (SELECT id FROM audit WHERE repair_id = $3 AND id < $1 ORDER BY id DESC OFFSET $2 LIMIT 1)
+                    UNION ALL
+                   (SELECT id FROM audit WHERE $3::uuid IS NULL AND id < $1 ORDER BY id DESC OFFSET $2 LIMIT 1)) a"#,
             below.unwrap_or(i64::MAX),
-            MOST_EXAMINED - 1
+            MOST_EXAMINED - 1,
+            filter.repair
         )
         .fetch_optional(&self.pool)
         .or_fail_to("read the audit")

@@ -3,10 +3,7 @@
 
 use serde_json::json;
 
-use super::{
-    ActionError, Found, Operator, Unfit,
-    audit::{self, Action},
-};
+use super::{ActionError, Found, Operator, Unfit, audit::Action, seen};
 use crate::{
     domain::Resolution,
     store::{Store, connect, patience::WithTimeout},
@@ -27,7 +24,7 @@ impl Store {
         const ACTION: &str = "resolve an operation";
         let id = found.tracking_id.id;
         let mut transaction = connect::begin(&self.pool).or_fail_to(ACTION).await?;
-        let before = audit::lock(&mut transaction, id).await?;
+        let before = seen::lock(&mut transaction, id, operator).await?;
         let parked = sqlx::query!(
             "UPDATE operation o
                 SET state = 'ready', due_at = now(), resolution = $2, nothing_waits = $3, lost = 0, deaths = 0,

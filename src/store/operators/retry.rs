@@ -4,10 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{json, value::RawValue};
 use sqlx::{PgConnection, types::Json};
 
-use super::{
-    ActionError, Found, Operator, Unfit,
-    audit::{self, Action},
-};
+use super::{ActionError, Found, Operator, Unfit, audit::Action, seen};
 use crate::{
     domain::OperationId,
     store::{
@@ -42,7 +39,7 @@ impl Store {
     ) -> Result<(), ActionError> {
         let id = found.tracking_id.id;
         let mut transaction = connect::begin(&self.pool).or_fail_to(ACTION).await?;
-        let before = audit::lock(&mut transaction, id).await?;
+        let before = seen::lock(&mut transaction, id, operator).await?;
         let parked = sqlx::query!(
             "UPDATE operation o
                 SET state = 'ready', due_at = now(), lost = 0, deaths = 0, reason_code = NULL, reason_since = NULL,
@@ -109,7 +106,7 @@ impl Store {
         failures_read::record(&mut transaction, &[id.0], &locked)
             .or_fail_to(ACTION)
             .await?;
-        let before = audit::lock(&mut transaction, id).await?;
+        let before = seen::lock(&mut transaction, id, operator).await?;
         let effects = insert_operations(&mut transaction, &[new])
             .or_fail_to(ACTION)
             .await?;

@@ -1,6 +1,7 @@
 //! `/fineract/repairs`: one action on all operations that match a filter.
 
 mod bed;
+mod races;
 mod rows;
 
 use reqwest::StatusCode;

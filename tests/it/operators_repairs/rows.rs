@@ -2,14 +2,14 @@
 
 use fineract_gateway::{
     domain::OperationId,
-    store::{ActionError, Operator},
+    store::{ActionError, Operator, Unfit},
 };
 use serde_json::json;
 use sqlx::PgPool;
 
 use super::bed::{Bed, progress, retry_of_failed};
 use crate::support::{
-    fixtures::{client_create, client_update, done},
+    fixtures::{client_create, client_update, done, loan_disburse, refused},
     operators::{audit, on_hold, park, uuid},
 };
 
@@ -54,6 +54,30 @@ async fn a_failure_that_a_later_operation_has_overtaken_is_left_out_unless_named
     assert_eq!(progress(&bed.run(&id).await), json!(["done", 1, 0, 0, 0]));
 }
 
+/// A caller that sends a payment again after its failure leaves two failed operations that are one payment.
+#[sqlx::test]
+async fn of_failed_payments_of_a_loan_only_the_last_is_run_again_unless_named(pool: PgPool) {
+    let bed = Bed::new(&pool).await;
+    let mut failed = Vec::new();
+    for _ in 0..2 {
+        let id = bed.gateway.accept(&loan_disburse("L-1")).await;
+        bed.gateway.end_next(refused()).await;
+        bed.operator.inspect(&id).await;
+        failed.push(id);
+    }
+    let mut body =
+        json!({ "action": "retry", "filter": { "state": "failed", "type": "LOAN_DISBURSE" } });
+    let preview = bed.preview(body.clone()).await;
+    assert_eq!(preview["matches"], 1);
+    assert_eq!(preview["sample"][0]["tracking_id"], json!(failed[1]));
+    assert_eq!(preview["left_out"][0]["code"], "possible_duplicate");
+    assert_eq!(preview["left_out"][0]["sample"], json!([failed[0]]));
+    body["named"] = json!([uuid(&failed[0])]);
+    assert_eq!(bed.preview(body.clone()).await["matches"], 2);
+    let id = bed.start(body, 2).await;
+    assert_eq!(progress(&bed.run(&id).await), json!(["done", 2, 0, 0, 0]));
+}
+
 #[sqlx::test]
 async fn a_repair_cancels_holds_and_releases(pool: PgPool) {
     let bed = Bed::new(&pool).await;
@@ -96,15 +120,26 @@ async fn a_repair_cancels_holds_and_releases(pool: PgPool) {
 async fn the_database_permits_one_action_of_a_repair_on_an_operation(pool: PgPool) {
     let bed = Bed::new(&pool).await;
     let id = bed.gateway.accept(&client_create("C-1")).await;
+    let repair = json!({ "action": "hold", "filter": { "lane": "client:c-1" } });
+    let repair = bed.start(repair, 1).await;
     let found = bed.gateway.store.find(OperationId(uuid(&id))).await;
     let found = found.unwrap().expect("it was accepted");
     let operator = Operator {
         name: "admin".to_owned(),
-        repair: Some(uuid(&id)),
+        repair: Some(repair.parse().expect("a UUID")),
         ..Operator::default()
     };
     let store = &bed.gateway.store;
     store.hold(&found, true, &operator).await.unwrap();
+    let second = store.hold(&found, false, &operator).await;
+    assert!(
+        matches!(second, Err(ActionError::Unfit(Unfit::Changed))),
+        "{second:?}"
+    );
+    sqlx::query!("UPDATE repair_row SET seen = replace(seen, 'hold=false', 'hold=true')")
+        .execute(&pool)
+        .await
+        .unwrap();
     let second = store.hold(&found, false, &operator).await;
     assert!(matches!(second, Err(ActionError::Store(_))), "{second:?}");
     assert_eq!(on_hold(&pool, &id).await, (true, false));

@@ -143,6 +143,11 @@ impl<'a> Walker<'a> {
         self.is_at_end
     }
 
+    /// How many operations were examined.
+    pub(super) const fn examined(&self) -> usize {
+        self.examined
+    }
+
     /// Examines at most `count` operations, and returns those that match.
     pub(super) async fn next(
         &mut self,

@@ -12,9 +12,11 @@ use crate::{
 
 pub(super) const ACTION: &str = "walk along the index of a list";
 
-/// By how much the time in an operation's id may differ from `accepted_at`. The gateway generates the id before the
-/// operation is accepted, by its own clock; `accepted_at` is the time of the database.
-const SLACK: TimeDelta = TimeDelta::seconds(60);
+/// How long before `accepted_at` an operation's id may have been generated. The gateway generates it when the request
+/// begins, by its own clock; a slow body takes minutes, and the acceptance may wait for a lock.
+const SLACK_BEFORE: TimeDelta = TimeDelta::minutes(5);
+/// How far the time in an operation's id may be ahead of `accepted_at`, which is the time of the database.
+const SLACK_AFTER: TimeDelta = TimeDelta::seconds(60);
 
 /// The reason why no index serves a list: what the caller has to change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,8 +144,12 @@ pub(super) struct Range {
 
 impl Range {
     pub(super) fn new(filter: &OperationFilter, after: Option<ListCursor>) -> Self {
-        let lowest = filter.accepted_after.and_then(|at| first_id(at, -SLACK));
-        let below = filter.accepted_before.and_then(|at| first_id(at, SLACK));
+        let lowest = filter
+            .accepted_after
+            .and_then(|at| first_id(at, -SLACK_BEFORE));
+        let below = filter
+            .accepted_before
+            .and_then(|at| first_id(at, SLACK_AFTER));
         let below = below.unwrap_or(Uuid::max());
         Self {
             after,
@@ -261,7 +267,7 @@ mod tests {
             None,
         );
         let millis = |id: Uuid| id.as_u128() >> 80;
-        assert_eq!(millis(range.lowest), 1_749_999_940_000);
+        assert_eq!(millis(range.lowest), 1_749_999_700_000);
         assert_eq!(millis(range.below), 1_750_000_060_000);
     }
 }

@@ -1,24 +1,40 @@
 //! Chooses the operations of a repair.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use uuid::Uuid;
 
 use super::{LARGEST, LeftOut, NewRepair, Preview, RepairAction, RepairError, SAMPLE};
 use crate::store::{
-    Listed, Store, StoreError, TrackingName,
+    Listed, NoIndex, Store,
     operators::{
         list::{CHUNK, Walk, Walker},
         possible::{Circumstances, unfit},
+        seen::{Beside, Shown, read_beside, seen},
     },
     patience::WithTimeout,
 };
+
+const ACTION: &str = "choose the operations of a repair";
+/// How many operations are examined to choose those of a repair.
+const MOST_EXAMINED: usize = 200_000;
+/// Why a filter is refused for which more would have to be examined.
+const TOO_WIDE: NoIndex = NoIndex(
+    "more than 200,000 operations would have to be examined: add a lane, a batch, a reason_code with its state, or a range \
+     of accepted_after or ended_after",
+);
 
 /// Why an operation is left out although the action would be possible.
 const SUPERSEDED: (&str, &str) = (
     "superseded",
     "A later operation of the same type in its lane is open or has succeeded. Name the operation to run it again \
      nevertheless.",
+);
+/// Why a failed payment is left out although the action would be possible.
+const POSSIBLE_DUPLICATE: (&str, &str) = (
+    "possible_duplicate",
+    "A later payment of the same type in its lane has failed as well, and may be the same payment, sent again. Name the \
+     operation to run both.",
 );
 
 /// An operation that a repair would act on, with what was seen of it.
@@ -33,14 +49,6 @@ pub(super) struct Chosen {
 pub(super) struct Choice {
     pub(super) chosen: Vec<Chosen>,
     left_out: HashMap<&'static str, LeftOut>,
-}
-
-/// What the database tells about an operation beside its row in a list.
-#[derive(Debug, Default)]
-struct Beside {
-    retried_by: Option<TrackingName>,
-    is_past_expiry: bool,
-    is_superseded: bool,
 }
 
 impl Choice {
@@ -70,24 +78,6 @@ impl Choice {
     }
 }
 
-/// What is kept of an operation to notice a change. Admission and retries change open operations by themselves, and are
-/// no such change.
-fn seen(listed: &Listed, beside: &Beside) -> String {
-    let state = match listed.state.as_str() {
-        "waiting" | "ready" => "open",
-        state => state,
-    };
-    let reason = listed.reason_code.as_deref().filter(|_| state == "parked");
-    let since = listed.reason_since.filter(|_| state == "parked");
-    let since = since.map_or(0, |since| since.timestamp_micros());
-    let (hold, superseded) = (listed.on_hold, beside.is_superseded);
-    let retried = beside.retried_by.is_some();
-    format!(
-        "{state} hold={hold} reason={} since={since} superseded={superseded} retried={retried}",
-        reason.unwrap_or_default()
-    )
-}
-
 impl Store {
     pub(super) async fn choose(&self, new: &NewRepair) -> Result<Choice, RepairError> {
         let walk = Walk::choose(&new.filter, None).map_err(RepairError::NoIndex)?;
@@ -104,66 +94,25 @@ impl Store {
             if found.len() > LARGEST {
                 return Err(RepairError::TooMany);
             }
+            if walker.examined() > MOST_EXAMINED && !walker.is_at_end() {
+                return Err(RepairError::NoIndex(TOO_WIDE));
+            }
         }
+        // An operation that changes while the walk goes on may be found twice.
+        let mut ids = HashSet::with_capacity(found.len());
+        found.retain(|listed| ids.insert(listed.id));
         found.sort_by(|one, other| (&one.lane, one.position).cmp(&(&other.lane, other.position)));
         let mut choice = Choice::default();
+        let mut connection = self.pool.acquire().or_fail_to(ACTION).await?;
         for chunk in found.chunks(CHUNK) {
             let ids: Vec<Uuid> = chunk.iter().map(|listed| listed.id).collect();
-            let mut beside = self.beside(&ids, None).await?;
+            let mut beside = read_beside(&mut connection, &ids, None).await?;
             for listed in chunk {
                 let beside = beside.remove(&listed.id).unwrap_or_default();
                 choice.add(new, listed, &beside);
             }
         }
         Ok(choice)
-    }
-
-    /// What can be seen of an operation now, to compare with what was seen when the repair was started.
-    pub(super) async fn see(&self, repair: Uuid, id: Uuid) -> Result<Option<String>, StoreError> {
-        let Some(listed) = self.read_listed(&[id]).await?.pop() else {
-            return Ok(None);
-        };
-        let mut beside = self.beside(&[id], Some(repair)).await?;
-        let beside = beside.remove(&id).unwrap_or_default();
-        Ok(Some(seen(&listed, &beside)))
-    }
-
-    /// Reads what decides about an action beside the row in a list. Operations that this repair has accepted to run
-    /// failed ones again supersede nothing.
-    async fn beside(
-        &self,
-        ids: &[Uuid],
-        repair: Option<Uuid>,
-    ) -> Result<HashMap<Uuid, Beside>, StoreError> {
-        let rows = sqlx::query!(
-            r#"SELECT o.id AS "id!", COALESCE(o.expires_at <= now(), false) AS "is_past_expiry!",
-                      r.id AS "retry_id?", r.type AS "retry_type?",
-                      o.state = 'failed' AND EXISTS (
-                          SELECT FROM payload p
-                            JOIN operation x ON x.id = p.operation_id
-                           WHERE p.lane = o.lane AND x.position > o.position AND x.type = o.type AND x.state <> 'failed'
-                             AND NOT EXISTS (SELECT FROM repair_row m
-                                              WHERE m.repair_id = $2 AND m.operation_id = x.retry_of)
-                      ) AS "is_superseded!"
-                 FROM operation o
-                 LEFT JOIN operation r ON r.retry_of = o.id
-                WHERE o.id = ANY ($1)"#,
-            ids,
-            repair
-        )
-        .fetch_all(&self.pool)
-        .or_fail_to("look at the operations of a repair")
-        .await?;
-        let rows = rows.into_iter().map(|row| {
-            let retry = row.retry_id.zip(row.retry_type);
-            let beside = Beside {
-                retried_by: retry.map(|(id, name)| TrackingName::new(&name, id)),
-                is_past_expiry: row.is_past_expiry,
-                is_superseded: row.is_superseded,
-            };
-            (row.id, beside)
-        });
-        Ok(rows.collect())
     }
 }
 
@@ -178,12 +127,22 @@ impl Choice {
             return self.leave_out(unfit.code(), unfit.to_string(), listed);
         }
         let is_named = new.named.contains(&listed.id);
-        if new.action == RepairAction::Retry && beside.is_superseded && !is_named {
-            let (code, why) = SUPERSEDED;
+        let doubt = match beside {
+            _ if new.action != RepairAction::Retry || is_named => None,
+            beside if beside.is_superseded => Some(SUPERSEDED),
+            beside => beside.may_be_duplicate.then_some(POSSIBLE_DUPLICATE),
+        };
+        if let Some((code, why)) = doubt {
             return self.leave_out(code, why.to_owned(), listed);
         }
+        let shown = Shown {
+            state: &listed.state,
+            on_hold: listed.on_hold,
+            reason_code: listed.reason_code.as_deref(),
+            reason_since: listed.reason_since,
+        };
         self.chosen.push(Chosen {
-            seen: seen(listed, beside),
+            seen: seen(&shown, beside),
             listed: listed.clone(),
         });
     }

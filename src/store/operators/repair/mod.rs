@@ -22,7 +22,7 @@ use crate::{
 
 pub use self::{
     read::{Repair, RepairReport, RepairRow},
-    run::{ClaimedRepair, RowOutcome, RowToRepair},
+    run::{ClaimedRepair, RowOutcome, RowToRepair, RowTurn},
 };
 
 /// The largest number of operations of one repair.

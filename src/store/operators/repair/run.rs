@@ -1,11 +1,13 @@
 //! Carries out a repair: which gateway does it, which row is next, and what became of a row.
 
+use std::time::Duration;
+
 use uuid::Uuid;
 
 use super::{RepairAction, RepairOptions};
 use crate::{
     domain::OperationId,
-    store::{Operator, Store, StoreError, patience::WithTimeout},
+    store::{Operator, Store, StoreError, operators::seen, patience::WithTimeout},
 };
 
 /// How many rows are read together.
@@ -18,6 +20,8 @@ const LEASE_SECONDS: f64 = 30.0;
 pub struct ClaimedRepair {
     /// The repair.
     pub id: Uuid,
+    /// The mark of this gateway in the repair, as long as no other gateway has taken it.
+    claim: Uuid,
     /// What to do with each operation.
     pub action: RepairAction,
     /// What the action needs besides the operation.
@@ -33,7 +37,19 @@ pub struct RowToRepair {
     pub number: i32,
     /// The operation.
     pub id: OperationId,
-    seen: String,
+    /// The lane that the operation writes. The rows of a lane follow each other.
+    pub lane: String,
+}
+
+/// Whether a gateway has to act on a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowTurn {
+    /// It has.
+    Due,
+    /// The repair acted on the operation before its gateway died, or before its answer was lost.
+    Done,
+    /// No: an operator has stopped the repair, or another gateway carries it out.
+    Over,
 }
 
 /// What became of a row.
@@ -55,16 +71,18 @@ pub enum RowOutcome {
 impl Store {
     /// Takes a repair that no gateway carries out, the oldest one first.
     pub async fn claim_repair(&self) -> Result<Option<ClaimedRepair>, StoreError> {
+        let claim = Uuid::now_v7();
         let row = sqlx::query!(
             "UPDATE repair r
-                SET run_until = now() + make_interval(secs => $1)
+                SET run_until = now() + make_interval(secs => $1), run_by = $2
               WHERE r.id = (SELECT id FROM repair
                              WHERE ended_at IS NULL AND (run_until IS NULL OR run_until < now())
                              ORDER BY started_at, id
                              LIMIT 1
                                FOR NO KEY UPDATE SKIP LOCKED)
           RETURNING r.id, r.action, r.options, r.operator, r.request_id, r.address, r.reason",
-            LEASE_SECONDS
+            LEASE_SECONDS,
+            claim
         )
         .fetch_optional(&self.pool)
         .or_fail_to("take a repair")
@@ -73,6 +91,7 @@ impl Store {
         let unknown = || StoreError::Unknown { what: "repair" };
         Ok(Some(ClaimedRepair {
             id: row.id,
+            claim,
             action: RepairAction::from_name(&row.action).ok_or_else(unknown)?,
             options: serde_json::from_value(row.options).or(Err(unknown()))?,
             operator: Operator {
@@ -85,60 +104,72 @@ impl Store {
         }))
     }
 
-    /// The next rows of a repair that this gateway carries out, and for how long. None if there are none left, or if an
-    /// operator has stopped the repair.
-    pub async fn next_rows(&self, repair: Uuid) -> Result<Vec<RowToRepair>, StoreError> {
-        const ACTION: &str = "read the next rows of a repair";
-        let goes_on = sqlx::query_scalar!(
-            "UPDATE repair SET run_until = now() + make_interval(secs => $2)
-              WHERE id = $1 AND stopped_at IS NULL
-          RETURNING id",
-            repair,
-            LEASE_SECONDS
-        )
-        .fetch_optional(&self.pool)
-        .or_fail_to(ACTION)
-        .await?;
-        if goes_on.is_none() {
-            return Ok(Vec::new());
-        }
+    /// The next rows that are left of a repair, after the row `after`.
+    pub async fn next_rows(
+        &self,
+        repair: &ClaimedRepair,
+        after: i32,
+    ) -> Result<Vec<RowToRepair>, StoreError> {
         let rows = sqlx::query!(
-            "SELECT number, operation_id, seen FROM repair_row
-              WHERE repair_id = $1 AND outcome IS NULL
-              ORDER BY number
-              LIMIT $2",
-            repair,
+            "SELECT r.number, r.operation_id, o.lane
+               FROM repair_row r
+               JOIN operation o ON o.id = r.operation_id
+              WHERE r.repair_id = $1 AND r.outcome IS NULL AND r.number > $2
+              ORDER BY r.number
+              LIMIT $3",
+            repair.id,
+            after,
             ROWS
         )
         .fetch_all(&self.pool)
-        .or_fail_to(ACTION)
+        .or_fail_to("read the next rows of a repair")
         .await?;
         let rows = rows.into_iter().map(|row| RowToRepair {
             number: row.number,
             id: OperationId(row.operation_id),
-            seen: row.seen,
+            lane: row.lane,
         });
         Ok(rows.collect())
     }
 
-    /// Whether the repair has acted on this operation before its gateway died.
-    pub async fn is_repaired(&self, repair: Uuid, row: &RowToRepair) -> Result<bool, StoreError> {
-        sqlx::query_scalar!(
-            r#"SELECT EXISTS (SELECT FROM audit WHERE repair_id = $1 AND operation_id = $2) AS "is_done!""#,
-            repair,
+    /// Whether this gateway has to act on a row now. If it has, it may go on for another 30 s.
+    pub async fn row_turn(
+        &self,
+        repair: &ClaimedRepair,
+        row: &RowToRepair,
+    ) -> Result<RowTurn, StoreError> {
+        let is_done = sqlx::query_scalar!(
+            r#"UPDATE repair SET run_until = now() + make_interval(secs => $3)
+                WHERE id = $1 AND run_by = $2 AND stopped_at IS NULL
+            RETURNING EXISTS (SELECT FROM audit WHERE repair_id = $1 AND operation_id = $4) AS "is_done!""#,
+            repair.id,
+            repair.claim,
+            LEASE_SECONDS,
             row.id.0
         )
-        .fetch_one(&self.pool)
-        .or_fail_to("look whether a row of a repair is done")
-        .await
+        .fetch_optional(&self.pool)
+        .or_fail_to("look whose turn it is in a repair")
+        .await?;
+        Ok(match is_done {
+            None => RowTurn::Over,
+            Some(true) => RowTurn::Done,
+            Some(false) => RowTurn::Due,
+        })
     }
 
     /// Whether the operation is no longer as it was seen when the repair was started.
-    pub async fn has_changed(&self, repair: Uuid, row: &RowToRepair) -> Result<bool, StoreError> {
-        Ok(self.see(repair, row.id.0).await?.as_ref() != Some(&row.seen))
+    pub async fn has_changed(
+        &self,
+        repair: &ClaimedRepair,
+        row: &RowToRepair,
+    ) -> Result<bool, StoreError> {
+        const ACTION: &str = "look whether an operation has changed";
+        let mut connection = self.pool.acquire().or_fail_to(ACTION).await?;
+        seen::has_changed(&mut connection, repair.id, row.id).await
     }
 
-    /// Writes what became of a row.
+    /// Writes what became of a row. If the audit has an action of the repair on the operation, the row is done, whatever
+    /// this gateway has seen: another gateway may have acted at the same time.
     pub async fn write_row(
         &self,
         repair: Uuid,
@@ -154,10 +185,17 @@ impl Store {
         };
         sqlx::query!(
             "WITH written AS (
-                 UPDATE repair_row
-                    SET outcome = $3, code = $4, message = $5, done_at = now()
-                  WHERE repair_id = $1 AND number = $2 AND outcome IS NULL
-              RETURNING outcome
+                 UPDATE repair_row r
+                    SET outcome = CASE WHEN b.is_done THEN 'done' ELSE $3 END,
+                        code = CASE WHEN NOT b.is_done THEN $4 END, message = CASE WHEN NOT b.is_done THEN $5 END,
+                        done_at = now()
+                   FROM (SELECT repair_id, number, EXISTS (
+                                    SELECT FROM audit a
+                                     WHERE a.repair_id = w.repair_id AND a.operation_id = w.operation_id) AS is_done
+                           FROM repair_row w
+                          WHERE repair_id = $1 AND number = $2) b
+                  WHERE r.repair_id = b.repair_id AND r.number = b.number AND r.outcome IS NULL
+              RETURNING r.outcome
              )
              UPDATE repair r
                 SET done = r.done + (w.outcome = 'done')::int,
@@ -177,27 +215,31 @@ impl Store {
         .map(drop)
     }
 
-    /// Writes that a repair is over, because no row is left or because it was stopped.
-    pub async fn end_repair(&self, repair: Uuid) -> Result<(), StoreError> {
-        sqlx::query!(
-            "UPDATE repair SET ended_at = now(), run_until = NULL WHERE id = $1 AND ended_at IS NULL",
-            repair
+    /// Stops carrying out a repair. Returns whether the repair has ended, because no row is left or because it was stopped.
+    /// Otherwise a gateway may go on with it after the pause.
+    pub async fn leave_repair(
+        &self,
+        repair: &ClaimedRepair,
+        pause: Duration,
+    ) -> Result<bool, StoreError> {
+        let has_ended = sqlx::query_scalar!(
+            r#"UPDATE repair r
+                  SET run_by = NULL, run_until = CASE WHEN NOT b.is_over THEN now() + make_interval(secs => $3) END,
+                      ended_at = CASE WHEN b.is_over THEN now() END
+                 FROM (SELECT id, stopped_at IS NOT NULL OR NOT EXISTS (
+                                  SELECT FROM repair_row WHERE repair_id = $1 AND outcome IS NULL) AS is_over
+                         FROM repair
+                        WHERE id = $1 AND run_by = $2 AND ended_at IS NULL
+                          FOR NO KEY UPDATE) b
+                WHERE r.id = b.id
+            RETURNING r.ended_at IS NOT NULL AS "has_ended!""#,
+            repair.id,
+            repair.claim,
+            pause.as_secs_f64()
         )
-        .execute(&self.pool)
-        .or_fail_to("end a repair")
-        .await
-        .map(drop)
-    }
-
-    /// Leaves a repair to another gateway, because this one shuts down.
-    pub async fn leave_repair(&self, repair: Uuid) -> Result<(), StoreError> {
-        sqlx::query!(
-            "UPDATE repair SET run_until = NULL WHERE id = $1 AND ended_at IS NULL",
-            repair
-        )
-        .execute(&self.pool)
-        .or_fail_to("leave a repair to another gateway")
-        .await
-        .map(drop)
+        .fetch_optional(&self.pool)
+        .or_fail_to("leave a repair")
+        .await?;
+        Ok(has_ended.unwrap_or_default())
     }
 }
