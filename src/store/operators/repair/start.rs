@@ -14,8 +14,8 @@ impl Store {
         Ok(self.choose(new).await?.preview())
     }
 
-    /// Stores a repair and its operations. A gateway then carries it out. Refused if more than 10 % more operations match
-    /// than `expected`.
+    /// Stores a repair and its operations. A gateway then carries it out. Refused if more than 10 % more operations
+    /// match than `expected`.
     pub async fn start_repair(
         &self,
         new: &NewRepair,
