@@ -93,7 +93,7 @@ let poll = 0;
 const isBusy = () =>
   picks().some((pick) => pick.checked) ||
   Boolean(document.querySelector("dialog[open]")) ||
-  all("[data-live] input:not([type=checkbox]):not([type=hidden])").some((input) => input.value !== input.defaultValue) ||
+  all("[data-live] input:not([type=hidden])").some((input) => input.value !== input.defaultValue || input.checked !== input.defaultChecked) ||
   Boolean(document.activeElement?.closest("[data-live] form"));
 
 function showDot() {
