@@ -158,7 +158,7 @@ fn read(body: RepairBody) -> Result<NewRepair, ApiError> {
         Some(filter) if problems.is_empty() => Ok(NewRepair {
             id: Uuid::now_v7(),
             action: body.action,
-            operations: RepairOf::Filter(filter),
+            operations: RepairOf::Filter(Box::new(filter)),
             options: RepairOptions {
                 outcome: body.outcome,
                 nothing_waits: body.nothing_waits,

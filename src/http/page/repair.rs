@@ -235,7 +235,7 @@ impl Wanted {
                     let must = "Filter the list first: a repair of every operation is refused.";
                     return Err(ApiError::invalid("/q", "no_filter", must));
                 }
-                RepairOf::Filter(filter)
+                RepairOf::Filter(Box::new(filter))
             }
         };
         Ok(NewRepair {

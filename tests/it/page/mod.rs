@@ -3,6 +3,7 @@
 mod accessibility;
 mod acting;
 mod browser;
+mod shown;
 mod sign_in;
 mod stage;
 mod visitor;

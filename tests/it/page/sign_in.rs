@@ -37,6 +37,7 @@ async fn an_operator_signs_in_and_out(pool: PgPool) {
     let token = visitor.token("/ops").await;
     let out = visitor.post("/ops/sign-out", &[("token", &token)]).await;
     assert_eq!(out.location, "/ops/sign-in");
+    assert_eq!(visitor.cookie, "ops=", "the browser forgets the secret");
     assert_eq!(visitor.get("/ops").await.status, StatusCode::SEE_OTHER);
 }
 
@@ -85,8 +86,11 @@ async fn five_failures_a_minute_are_enough(pool: PgPool) {
         );
         assert!(!page.text.contains(TOKEN));
     }
-    let refused = visitor.sign_in("admin", OPS_TOKEN).await;
+    let refused = visitor.sign_in("admin", "wrong").await;
     assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
+    // Nobody can keep the operator out.
+    let signed_in = visitor.sign_in("admin", OPS_TOKEN).await;
+    assert_eq!(signed_in.status, StatusCode::SEE_OTHER);
 }
 
 #[sqlx::test]

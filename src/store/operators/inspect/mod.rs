@@ -1,5 +1,4 @@
-//! Inspects an operation: shows operators everything that the gateway knows of it. An operator who inspects a failed
-//! operation knows of the failure, so the reading is recorded on the operation's lanes.
+//! Inspects an operation: shows operators everything that the gateway knows of it.
 
 mod around;
 mod attempts;
@@ -105,9 +104,6 @@ impl Store {
         transaction.commit().or_fail_to(ACTION).await?;
         // After the transaction, so that no request needs two connections at once.
         inspected.neighbours = self.neighbours(id).await?;
-        if inspected.operation.has_ended() {
-            self.record_failures_read(&[id.0]).await?;
-        }
         Ok(Some(inspected))
     }
 }

@@ -87,7 +87,7 @@ pub struct RepairOptions {
 #[serde(untagged)]
 pub enum RepairOf {
     /// All that match a filter.
-    Filter(OperationFilter),
+    Filter(Box<OperationFilter>),
     /// Those that an operator has selected.
     Selected {
         /// Their ids.
