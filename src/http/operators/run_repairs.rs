@@ -50,8 +50,8 @@ async fn run_rows(
 ) -> Result<Duration, StoreError> {
     let mut pause = Duration::ZERO;
     let mut after = 0;
-    // A row that fails comes again later. The rows behind it in its lane have to wait for it: otherwise the operations of
-    // the lane would be accepted in another order.
+    // A row that fails comes again later. The rows behind it in its lane have to wait for it: otherwise the operations
+    // of the lane would be accepted in another order.
     let mut stuck_lane = None;
     loop {
         let rows = api.store.next_rows(repair, after).await?;

@@ -61,8 +61,8 @@ pub(super) fn seen(shown: &Shown<'_>, beside: &Beside) -> String {
 }
 
 /// Locks an operation for an action, and reads what the audit records of it before. The operation must still be as the
-/// operator saw it, or as it was seen when the repair that acts was started. The lanes of the operation must be locked before, if the action
-/// needs them: then no newer operation can come between this check and the action.
+/// operator saw it, or as it was seen when the repair that acts was started. The lanes of the operation must be locked
+/// before, if the action needs them: then no newer operation can come between this check and the action.
 pub(super) async fn lock(
     connection: &mut PgConnection,
     id: OperationId,

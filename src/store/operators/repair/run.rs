@@ -169,8 +169,8 @@ impl Store {
         seen::has_changed(&mut connection, repair.id, row.id).await
     }
 
-    /// Writes what became of a row. If the audit has an action of the repair on the operation, the row is done, whatever
-    /// this gateway has seen: another gateway may have acted at the same time.
+    /// Writes what became of a row. If the audit has an action of the repair on the operation, the row is done,
+    /// whatever this gateway has seen: another gateway may have acted at the same time.
     pub async fn write_row(
         &self,
         repair: Uuid,
@@ -216,8 +216,8 @@ impl Store {
         .map(drop)
     }
 
-    /// Stops carrying out a repair. Returns whether the repair has ended, because no row is left or because it was stopped.
-    /// Otherwise a gateway may go on with it after the pause.
+    /// Stops carrying out a repair. Returns whether the repair has ended, because no row is left or because it was
+    /// stopped. Otherwise a gateway may go on with it after the pause.
     pub async fn leave_repair(
         &self,
         repair: &ClaimedRepair,

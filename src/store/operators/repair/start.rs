@@ -14,8 +14,8 @@ impl Store {
         Ok(self.choose(new).await?.preview())
     }
 
-    /// Stores a repair and its operations. A gateway then carries it out. Refused if the operations are not as `expected`.
-    /// If the repair has been started already, nothing happens.
+    /// Stores a repair and its operations. A gateway then carries it out. Refused if the operations are not as
+    /// `expected`. If the repair has been started already, nothing happens.
     pub async fn start_repair(
         &self,
         new: &NewRepair,
