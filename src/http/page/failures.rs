@@ -11,8 +11,8 @@ use std::{
 const MOST: usize = 5;
 /// The period.
 const PERIOD: Duration = Duration::from_mins(1);
-/// How many pairs of an address and a name are remembered, so that memory stays bounded. Beyond this number, other pairs
-/// are not limited until older failures are forgotten.
+/// How many pairs of an address and a name are remembered, so that memory stays bounded. Beyond this number, other
+/// pairs are not limited until older failures are forgotten.
 const MOST_REMEMBERED: usize = 10_000;
 /// The longest name that is remembered, in characters. No operator has a longer one.
 const LONGEST_NAME: usize = 100;

@@ -1,5 +1,5 @@
-//! What an operator has seen of an operation. A repair, or a form of the page, acts on an operation only if it is still as
-//! it was seen.
+//! What an operator has seen of an operation. A repair, or a form of the page, acts on an operation only if it is still
+//! as it was seen.
 
 use std::collections::HashMap;
 

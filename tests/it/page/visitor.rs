@@ -122,7 +122,7 @@ impl Form {
             let address = attribute(form, "action").filter(|found| found.ends_with(action))?;
             Some((address.to_owned(), form.split("</form>").next()?.to_owned()))
         });
-        let (action, text) = found.unwrap_or_else(|| panic!("no form for {action}: {page}"));
+        let (action, text) = found.expect("the page has this form");
         let inputs = text.split("<input ").skip(1);
         let hidden = inputs.filter(|input| input.starts_with("type=\"hidden\""));
         let hidden = hidden.map(|input| {
@@ -139,9 +139,7 @@ impl Form {
     /// The value of a hidden field.
     pub(super) fn value(&self, name: &str) -> &str {
         let field = self.hidden.iter().find(|(found, _)| found == name);
-        &field
-            .unwrap_or_else(|| panic!("no {name}: {}", self.text))
-            .1
+        &field.expect("the form has this field").1
     }
 }
 
