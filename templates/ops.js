@@ -87,18 +87,19 @@ const regions = () => all("[data-live]");
 let source = null;
 let isConnected = false;
 let isStale = false;
+let isRefused = false;
 let timer = 0;
 let poll = 0;
 
 const isBusy = () =>
   picks().some((pick) => pick.checked) ||
   Boolean(document.querySelector("dialog[open]")) ||
-  all("[data-live] input:not([type=checkbox]):not([type=hidden])").some((input) => input.value !== input.defaultValue) ||
+  all("[data-live] input:not([type=hidden])").some((input) => input.value !== input.defaultValue || input.checked !== input.defaultChecked) ||
   Boolean(document.activeElement?.closest("[data-live] form"));
 
 function showDot() {
   if (!dot || regions().length === 0) return;
-  const [text, style] = document.hidden || isBusy() ? ["paused", "paused"] : isConnected ? ["live", ""] : poll ? ["every 10 s", ""] : ["reconnecting", "away"];
+  const [text, style] = document.hidden || isBusy() ? ["paused", "paused"] : isRefused ? ["stale", "away"] : isConnected ? ["live", ""] : poll ? ["every 10 s", ""] : ["reconnecting", "away"];
   dot.hidden = false;
   if (dot.textContent !== text) dot.textContent = text;
   dot.className = `live ${style}`;
@@ -112,8 +113,11 @@ async function load() {
   }
   isStale = false;
   try {
-    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+    // A page that answers a form has another address than the page that it shows.
+    const address = document.querySelector("[data-source]")?.dataset.source ?? location.href;
+    const answer = await fetch(address, { headers: { Accept: "text/html" } });
     if (answer.redirected && new URL(answer.url).pathname === "/ops/sign-in") return location.reload();
+    isRefused = !answer.ok;
     if (answer.ok) replace(new DOMParser().parseFromString(await answer.text(), "text/html"));
   } catch {
     isConnected = false;

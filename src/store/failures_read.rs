@@ -57,7 +57,7 @@ impl Store {
     /// the failure on which it depended counts as read too. If another session keeps a lane locked, this method gives
     /// up after 2 s and the caller's request continues. The reading is recorded later, if the lock is gone within a
     /// minute.
-    pub(super) async fn record_failures_read(&self, ids: &[Uuid]) -> Result<(), StoreError> {
+    pub async fn record_failures_read(&self, ids: &[Uuid]) -> Result<(), StoreError> {
         let give_up = Instant::now() + RECORD_TIMEOUT;
         loop {
             match record_once(&self.pool, ids).await {

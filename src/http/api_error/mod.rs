@@ -161,6 +161,7 @@ impl From<RepairError> for ApiError {
             RepairError::NoIndex(why) => ListError::NoIndex(why).into(),
             RepairError::Unknown => Self::UnknownRepair,
             RepairError::Store(error) => error.into(),
+            RepairError::NotAsSeen => Self::Unfit(Unfit::Changed),
             RepairError::TooMany | RepairError::MoreThanExpected { .. } => {
                 Self::TooManyMatch(error.to_string())
             }

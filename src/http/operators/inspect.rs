@@ -26,6 +26,11 @@ pub(in crate::http) async fn inspect_operation(
     named: Named,
 ) -> Result<Json<InspectBody>, ApiError> {
     let operation = named.inspect(&api).await?;
+    if operation.operation.ended_at.is_some() {
+        // Who inspects a failed operation knows of the failure. The page does not record this: it loads an operation
+        // again while nobody looks.
+        api.store.record_failures_read(&[named.id().0]).await?;
+    }
     let operation = if ops.has(OpsScope::Pii) {
         operation
     } else {

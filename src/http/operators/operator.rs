@@ -68,6 +68,7 @@ impl Ops {
                 address: peer.map(|Peer(address)| address.to_string()),
                 reason: None,
                 repair: None,
+                seen: None,
             },
             scopes,
         }

@@ -42,7 +42,7 @@ impl<S: Send + Sync> FromRequestParts<S> for ListQuery {
 }
 
 impl ListQuery {
-    /// Reads the parameters. The error lists every parameter that is unknown or has a wrong value.
+    /// Reads the parameters. The error lists every parameter that is unknown, repeated or has a wrong value.
     pub(in crate::http) fn read(pairs: &[(String, String)]) -> Result<Self, ApiError> {
         let mut query = Self {
             filter: OperationFilter::default(),
@@ -52,8 +52,14 @@ impl ListQuery {
             by: None,
         };
         let mut problems = Vec::new();
-        for (name, value) in pairs {
-            if let Err(must) = query.set(name, value) {
+        for (place, (name, value)) in pairs.iter().enumerate() {
+            let is_repeated = pairs.iter().take(place).any(|(before, _)| before == name);
+            let set = if is_repeated {
+                Err("must be given once".to_owned())
+            } else {
+                query.set(name, value)
+            };
+            if let Err(must) = set {
                 problems.push(problem(name, must));
             }
         }

@@ -22,7 +22,7 @@ use crate::{
     domain::Resolution,
     http::{api_error::ApiError, json_body::JsonBody, state::ApiState},
     operations::Problem,
-    store::{NewRepair, Repair, RepairAction, RepairOptions, RepairReport},
+    store::{Expected, NewRepair, Repair, RepairAction, RepairOf, RepairOptions, RepairReport},
 };
 
 /// The error code if the body is not a valid repair.
@@ -70,7 +70,9 @@ pub(in crate::http) async fn post_repair(
     }
     let must = "must be the number of operations that the preview showed";
     let expected = expected.ok_or_else(|| ApiError::invalid("/expected", INVALID, must))?;
-    let id = api.store.start_repair(&new, expected, &operator).await?;
+    let id = new.id;
+    let expected = Expected::About(expected);
+    api.store.start_repair(&new, expected, &operator).await?;
     tracing::info!(repair.id = %id, action = new.action.as_str(), "an operator started a repair");
     let started = api.store.repair(id).await?.ok_or(ApiError::UnknownRepair)?;
     Ok((StatusCode::ACCEPTED, Json(started)).into_response())
@@ -154,8 +156,9 @@ fn read(body: RepairBody) -> Result<NewRepair, ApiError> {
     };
     match filter {
         Some(filter) if problems.is_empty() => Ok(NewRepair {
+            id: Uuid::now_v7(),
             action: body.action,
-            filter,
+            operations: RepairOf::Filter(Box::new(filter)),
             options: RepairOptions {
                 outcome: body.outcome,
                 nothing_waits: body.nothing_waits,

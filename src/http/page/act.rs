@@ -13,13 +13,15 @@ use crate::{
         operators::{self, Named, OpsScope},
         state::ApiState,
     },
-    store::{RepairAction, RepairOptions},
+    store::{Operator, RepairAction, RepairOptions},
 };
 
 /// The fields of a form that acts.
 #[derive(Deserialize)]
 pub(super) struct Act {
     reason: String,
+    /// What the page showed of the operation. The action is refused if the operation has changed meanwhile.
+    seen: String,
     /// Only for a resolution.
     outcome: Option<Resolution>,
     /// The box is in the form only if it is ticked.
@@ -35,10 +37,14 @@ pub(super) async fn act(
 ) -> Result<Redirect, ApiError> {
     let Act {
         reason,
+        seen,
         outcome,
         nothing_waits,
     } = form.fields;
-    let operator = form.session.because(OpsScope::Act, &reason)?;
+    let operator = Operator {
+        seen: Some(seen),
+        ..form.session.because(OpsScope::Act, &reason)?
+    };
     let options = RepairOptions {
         outcome: outcome.filter(|_| action == RepairAction::Resolve),
         nothing_waits: nothing_waits.is_some(),

@@ -44,6 +44,15 @@ pub(super) async fn show(
     State(api): State<Arc<ApiState>>,
     Query(address): Query<Address>,
 ) -> Result<Response, ApiError> {
+    let must = "must not contain NUL characters";
+    for (pointer, text) in [
+        ("/operator", &address.operator),
+        ("/action", &address.action),
+    ] {
+        if text.contains('\0') {
+            return Err(ApiError::invalid_query(pointer, must));
+        }
+    }
     let set = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
     let filter = AuditFilter {
         operator: set(&address.operator),

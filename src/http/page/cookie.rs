@@ -94,19 +94,25 @@ impl Secret {
     /// The header that gives this secret to the browser. The browser forgets it when it is closed; the gateway forgets
     /// the session after some hours.
     pub(super) fn set_cookie(&self, headers: &HeaderMap) -> (HeaderName, HeaderValue) {
-        let (name, secure) = if is_on_loopback(headers) {
-            (LOOPBACK_NAME, "")
-        } else {
-            (NAME, "; Secure")
-        };
-        let cookie = format!(
-            "{name}={}; Path=/; HttpOnly; SameSite=Strict{secure}",
-            self.0
-        );
-        // The cookie consists of visible ASCII.
-        let value = HeaderValue::try_from(cookie).unwrap_or(HeaderValue::from_static(""));
-        (SET_COOKIE, value)
+        cookie(&self.0, headers)
     }
+}
+
+/// The header that makes the browser forget its secret.
+pub(super) fn forget_cookie(headers: &HeaderMap) -> (HeaderName, HeaderValue) {
+    cookie("; Max-Age=0", headers)
+}
+
+fn cookie(value: &str, headers: &HeaderMap) -> (HeaderName, HeaderValue) {
+    let (name, secure) = if is_on_loopback(headers) {
+        (LOOPBACK_NAME, "")
+    } else {
+        (NAME, "; Secure")
+    };
+    let cookie = format!("{name}={value}; Path=/; HttpOnly; SameSite=Strict{secure}");
+    // The cookie consists of visible ASCII.
+    let value = HeaderValue::try_from(cookie).unwrap_or(HeaderValue::from_static(""));
+    (SET_COOKIE, value)
 }
 
 /// Bytes in hexadecimal digits.

@@ -11,8 +11,8 @@ use std::{
 const MOST: usize = 5;
 /// The period.
 const PERIOD: Duration = Duration::from_mins(1);
-/// How many pairs of an address and a name are remembered. Beyond this number, every sign-in is refused until older
-/// failures are forgotten, so that memory stays bounded.
+/// How many pairs of an address and a name are remembered, so that memory stays bounded. Beyond this number, other
+/// pairs are not limited until older failures are forgotten.
 const MOST_REMEMBERED: usize = 10_000;
 /// The longest name that is remembered, in characters. No operator has a longer one.
 const LONGEST_NAME: usize = 100;
@@ -29,16 +29,18 @@ impl Failures {
             times.retain(|time| now.saturating_duration_since(*time) < PERIOD);
             !times.is_empty()
         });
-        failures.len() >= MOST_REMEMBERED
-            || failures
-                .get(&key(address, name))
-                .is_some_and(|times| times.len() >= MOST)
+        failures
+            .get(&key(address, name))
+            .is_some_and(|times| times.len() >= MOST)
     }
 
     /// Counts a failure.
     pub(super) fn count(&self, address: IpAddr, name: &str, now: Instant) {
         let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        failures.entry(key(address, name)).or_default().push(now);
+        let key = key(address, name);
+        if failures.len() < MOST_REMEMBERED || failures.contains_key(&key) {
+            failures.entry(key).or_default().push(now);
+        }
     }
 }
 

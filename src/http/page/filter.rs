@@ -68,6 +68,16 @@ impl Filter {
         Self(words)
     }
 
+    /// The same filter, with times that do not depend on when it is read. Days begin in this time zone.
+    pub(super) fn with_fixed_times(&self, now: DateTime<Utc>, zone: Tz) -> Self {
+        let words = self.0.iter().map(|(name, value)| {
+            let is_time = ["since", "before", "ended"].contains(&name.as_str());
+            let fixed = time(value, now, zone).filter(|_| is_time);
+            (name.clone(), fixed.map_or_else(|| value.clone(), in_utc))
+        });
+        Self(words.collect())
+    }
+
     /// The parameters of the API's list. Days begin in this time zone.
     pub(super) fn parameters(&self, now: DateTime<Utc>, zone: Tz) -> Vec<(String, String)> {
         let mut parameters = Vec::new();
@@ -166,6 +176,21 @@ mod tests {
                 .collect();
             assert_eq!(found, expected, "{bar}");
         }
+    }
+
+    #[test]
+    fn fixed_times_stay_as_they_are() {
+        let now = "2026-11-28T20:00:00Z".parse().unwrap();
+        let zone = Tz::Asia__Kolkata;
+        let fixed = Filter::read("state:failed ended:1h 2h").with_fixed_times(now, zone);
+        let bar = "state:failed ended:2026-11-28T19:00:00.000000Z 2h";
+        assert_eq!(fixed.bar(), bar);
+        let later = now + TimeDelta::hours(3);
+        assert_eq!(Filter::read(bar).with_fixed_times(later, zone), fixed);
+        assert_eq!(
+            fixed.parameters(later, zone)[2].1,
+            "2026-11-28T19:00:00.000000Z"
+        );
     }
 
     #[test]

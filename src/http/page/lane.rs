@@ -31,6 +31,10 @@ pub(super) async fn show(
     State(api): State<Arc<ApiState>>,
     Path(lane): Path<String>,
 ) -> Result<Response, ApiError> {
+    // No lane has this character, and Postgres refuses it.
+    if lane.contains('\0') {
+        return Err(ApiError::UnknownLane);
+    }
     let story = api
         .store
         .lane_story(&lane)

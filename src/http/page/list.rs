@@ -66,7 +66,7 @@ struct ListPageView {
     views: Vec<SavedView>,
     types: Vec<String>,
     lenders: Vec<String>,
-    done: String,
+    done: &'static str,
 }
 
 /// Shows the operations that match the filter.
@@ -111,7 +111,10 @@ pub(super) async fn show(
             .iter()
             .map(|(lender, _)| lender.clone())
             .collect(),
-        done: address.done,
+        done: match address.done.as_str() {
+            "saved" => "The view is saved.",
+            _ => "",
+        },
     };
     Ok(html(&view))
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
 use super::{format::duration, reasons::reason, row::short};
@@ -79,7 +80,7 @@ async fn parked(api: &ApiState, count: &Count, now: DateTime<Utc>) -> Result<Nee
         what: format!("Parked: {}", lower(&short(&count.value))),
         more: advice.to_owned(),
         age: since.map_or_else(String::new, |since| ago(since, now)),
-        address: format!("/ops/operations?q=state%3Aparked+reason%3A{}", count.value),
+        address: list_of(&format!("state:parked reason:{}", count.value)),
         go: "Look and decide",
     })
 }
@@ -126,12 +127,12 @@ fn of_workers(status: &StatusBody, now: DateTime<Utc>) -> Vec<Need> {
         .collect();
     for (operation_type, lender) in blocked {
         let (of, lender) = match lender {
-            Some(lender) => (format!(" of {lender}"), format!("+lender%3A{lender}")),
+            Some(lender) => (format!(" of {lender}"), format!(" lender:{lender}")),
             None => (String::new(), String::new()),
         };
         needs.push(Need {
             tone: "tone-warn",
-            address: format!("/ops/operations?q=state%3Aopen+type%3A{operation_type}{lender}"),
+            address: list_of(&format!("state:open type:{operation_type}{lender}")),
             go: "Show them",
             ..need(
                 format!("Every {operation_type}{of} waits, because Fineract lacks something for it"),
@@ -198,10 +199,7 @@ async fn failures(api: &ApiState, now: DateTime<Utc>) -> Result<Vec<Need>, ApiEr
         what: format!("Failed: {}", lower(&short(&count.value))),
         more: reason(&count.value).map_or_else(String::new, |reason| reason.advice.to_owned()),
         age: "last hour".to_owned(),
-        address: format!(
-            "/ops/operations?q=state%3Afailed+reason%3A{}+ended%3A1h",
-            count.value
-        ),
+        address: list_of(&format!("state:failed reason:{} ended:1h", count.value)),
         go: "Show and repair",
         count: count.text,
     });
@@ -265,6 +263,12 @@ fn of_system(status: &StatusBody) -> Vec<Need> {
         });
     }
     needs
+}
+
+/// The address of the list with this filter.
+fn list_of(bar: &str) -> String {
+    let bar = utf8_percent_encode(bar, NON_ALPHANUMERIC);
+    format!("/ops/operations?q={bar}")
 }
 
 fn ago(since: DateTime<Utc>, now: DateTime<Utc>) -> String {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use askama::Template;
 use axum::{
     extract::{Path, State},
+    http::StatusCode,
     response::{IntoResponse as _, Redirect, Response},
 };
 use chrono::{DateTime, Utc};
@@ -16,23 +17,28 @@ use super::{
     render::html, row::Row, session::Session,
 };
 use crate::{
-    domain::OperationId,
-    http::{
-        api_error::ApiError,
-        operators::{self, OpsScope},
-        state::ApiState,
-    },
-    store::{LeftOut, NewRepair, Repair, RepairRow},
+    http::{api_error::ApiError, operators::OpsScope, state::ApiState},
+    store::{Expected, LeftOut, NewRepair, Repair, RepairError, RepairOf, RepairRow},
     telemetry::wall_clock,
 };
 
 const PLACE: &str = "/ops/operations";
 
+/// Which operations a form is about.
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Which {
+    /// The rows that are selected.
+    Picked,
+    /// All that match the filter.
+    All,
+}
+
 /// The form of the list.
 #[derive(Deserialize)]
 pub(super) struct Asked {
     q: String,
-    which: String,
+    which: Which,
     action: Choice,
     #[serde(default)]
     id: Vec<Uuid>,
@@ -41,13 +47,26 @@ pub(super) struct Asked {
 /// The form of the preview.
 #[derive(Deserialize)]
 pub(super) struct Confirmed {
+    /// The repair. If the form is sent twice, the repair is started once.
+    repair: Uuid,
+    /// The digest of what the preview showed.
+    digest: String,
     q: String,
+    which: Which,
     action: Choice,
     reason: String,
-    expected: usize,
     #[serde(default)]
     id: Vec<Uuid>,
     nothing_waits: Option<String>,
+}
+
+/// What an operator wants to be done, and with which operations.
+struct Wanted {
+    /// The filter bar, with fixed times.
+    bar: String,
+    which: Which,
+    action: Choice,
+    ids: Vec<Uuid>,
 }
 
 /// The form that stops a repair.
@@ -60,11 +79,11 @@ pub(super) struct Stop {
 #[template(path = "preview.html")]
 struct PreviewPage {
     frame: Frame,
-    what: &'static str,
-    action: &'static str,
-    is_resolution: bool,
-    bar: String,
-    picked: Vec<String>,
+    /// Whether the operations have changed since an earlier preview.
+    has_changed: bool,
+    repair: Uuid,
+    digest: String,
+    wanted: Wanted,
     count: usize,
     rows: Vec<Row>,
     left_out: Vec<LeftOut>,
@@ -86,112 +105,76 @@ struct RepairsPage {
     repairs: Vec<Repair>,
 }
 
-#[derive(Template)]
-#[template(path = "picked.html")]
-struct PickedPage {
-    frame: Frame,
-    what: &'static str,
-    done: usize,
-    refused: Vec<(Uuid, String)>,
-    bar: String,
-}
-
 /// Shows what a repair would do.
 pub(super) async fn preview(
     State(api): State<Arc<ApiState>>,
     form: SignedForm<Asked>,
 ) -> Result<Response, ApiError> {
-    let Asked {
-        q,
-        which,
-        action,
-        id,
-    } = form.fields;
+    if !form.session.may(OpsScope::Act) {
+        return Err(ApiError::Forbidden(OpsScope::Act.as_str()));
+    }
     let frame = Frame::new(&api, &form.session, PLACE, "Preview");
-    let now = wall_clock();
-    let row = |listed| Row::new(listed, now, api.page.zone);
-    let page = |count, rows, left_out, picked| PreviewPage {
-        frame,
-        what: action.in_words(),
-        action: action.value(),
-        is_resolution: action.is_resolution(),
-        bar: q.clone(),
-        picked,
-        count,
-        rows,
-        left_out,
+    let fields = form.fields;
+    let filter = Filter::read(&fields.q).with_fixed_times(wall_clock(), api.page.zone);
+    let wanted = Wanted {
+        bar: filter.bar(),
+        which: fields.which,
+        action: fields.action,
+        ids: fields.id,
     };
-    if which == "all" {
-        let new = new_repair(&api, &q, action, false)?;
-        let preview = api.store.preview_repair(&new).await?;
-        let rows = preview.sample.into_iter().map(row).collect();
-        return Ok(html(&page(
-            preview.matches,
-            rows,
-            preview.left_out,
-            Vec::new(),
-        )));
-    }
-    if id.is_empty() {
-        let must = "Select at least one row, or choose “all that match the filter”.";
-        return Err(ApiError::invalid("/id", "nothing_selected", must));
-    }
-    let rows: Vec<_> = api
-        .store
-        .read_listed(&id)
-        .await?
-        .into_iter()
-        .map(row)
-        .collect();
-    let picked = rows.iter().map(|row| row.id.clone()).collect();
-    Ok(html(&page(rows.len(), rows, Vec::new(), picked)))
+    Ok(html(&preview_of(&api, frame, wanted).await?))
 }
 
-/// Starts a repair, or acts at once on the rows that were selected.
+async fn preview_of(api: &ApiState, frame: Frame, wanted: Wanted) -> Result<PreviewPage, ApiError> {
+    let new = wanted.repair(api, Uuid::now_v7(), false)?;
+    let preview = api.store.preview_repair(&new).await?;
+    let now = wall_clock();
+    let rows = preview.sample.into_iter();
+    Ok(PreviewPage {
+        frame,
+        has_changed: false,
+        repair: new.id,
+        digest: preview.digest,
+        wanted,
+        count: preview.matches,
+        rows: rows
+            .map(|listed| Row::new(listed, now, api.page.zone))
+            .collect(),
+        left_out: preview.left_out,
+    })
+}
+
+/// Starts a repair, if its operations are still as the preview showed them. Otherwise shows a new preview.
 pub(super) async fn start(
     State(api): State<Arc<ApiState>>,
     form: SignedForm<Confirmed>,
 ) -> Result<Response, ApiError> {
-    let Confirmed {
-        q,
-        action,
-        reason,
-        expected,
-        id,
-        nothing_waits,
-    } = form.fields;
-    if !id.is_empty() {
-        let frame = Frame::new(&api, &form.session, PLACE, "Done");
-        let operator = form.session.because(OpsScope::Act, &reason)?;
-        let options = action.options(nothing_waits.is_some());
-        let (mut done, mut refused) = (0, Vec::new());
-        for id in id {
-            let outcome = match api.store.find(OperationId(id)).await? {
-                Some(found) => {
-                    operators::act(&api, &found, (action.action(), &options), &operator).await
-                }
-                None => Err(ApiError::UnknownTrackingId),
+    let frame = Frame::new(&api, &form.session, PLACE, "Preview");
+    let fields = form.fields;
+    let wanted = Wanted {
+        bar: fields.q,
+        which: fields.which,
+        action: fields.action,
+        ids: fields.id,
+    };
+    let operator = form.session.because(OpsScope::Act, &fields.reason)?;
+    let new = wanted.repair(&api, fields.repair, fields.nothing_waits.is_some())?;
+    let expected = Expected::Seen(&fields.digest);
+    match api.store.start_repair(&new, expected, &operator).await {
+        Err(RepairError::NotAsSeen) => {
+            let page = PreviewPage {
+                has_changed: true,
+                ..preview_of(&api, frame, wanted).await?
             };
-            match outcome {
-                Ok(_) => done += 1,
-                Err(ApiError::Unavailable(error)) => return Err(error.into()),
-                Err(error) => refused.push((id, error.to_string())),
-            }
+            Ok((StatusCode::CONFLICT, html(&page)).into_response())
         }
-        let what = action.in_words();
-        return Ok(html(&PickedPage {
-            frame,
-            what,
-            done,
-            refused,
-            bar: q,
-        }));
+        started => {
+            started?;
+            let action = new.action.as_str();
+            tracing::info!(repair.id = %new.id, action, "an operator started a repair on the page");
+            Ok(Redirect::to(&format!("/ops/repairs/{}", new.id)).into_response())
+        }
     }
-    let new = new_repair(&api, &q, action, nothing_waits.is_some())?;
-    let operator = form.session.because(OpsScope::Act, &reason)?;
-    let id = api.store.start_repair(&new, expected, &operator).await?;
-    tracing::info!(repair.id = %id, action = action.value(), "an operator started a repair on the page");
-    Ok(Redirect::to(&format!("/ops/repairs/{id}")).into_response())
 }
 
 /// Shows a repair and its progress.
@@ -236,27 +219,44 @@ pub(super) async fn stop(
     Ok(Redirect::to(&format!("/ops/repairs/{id}")))
 }
 
-fn new_repair(
-    api: &ApiState,
-    bar: &str,
-    choice: Choice,
-    nothing_waits: bool,
-) -> Result<NewRepair, ApiError> {
-    let filter = query(api, &Filter::read(bar), wall_clock())?.filter;
-    if filter.is_empty() {
-        let must = "Filter the list first: a repair of every operation is refused.";
-        return Err(ApiError::invalid("/q", "no_filter", must));
+impl Wanted {
+    fn repair(&self, api: &ApiState, id: Uuid, nothing_waits: bool) -> Result<NewRepair, ApiError> {
+        let operations = match self.which {
+            Which::Picked if self.ids.is_empty() => {
+                let must = "Select at least one row, or choose “all that match the filter”.";
+                return Err(ApiError::invalid("/id", "nothing_selected", must));
+            }
+            Which::Picked => RepairOf::Selected {
+                ids: self.ids.clone(),
+            },
+            Which::All => {
+                let filter = query(api, &Filter::read(&self.bar), wall_clock())?.filter;
+                if filter.is_empty() {
+                    let must = "Filter the list first: a repair of every operation is refused.";
+                    return Err(ApiError::invalid("/q", "no_filter", must));
+                }
+                RepairOf::Filter(Box::new(filter))
+            }
+        };
+        Ok(NewRepair {
+            id,
+            action: self.action.action(),
+            operations,
+            options: self.action.options(nothing_waits),
+            named: Vec::new(),
+        })
     }
-    Ok(NewRepair {
-        action: choice.action(),
-        filter,
-        options: choice.options(nothing_waits),
-        named: Vec::new(),
-    })
+
+    fn is_selection(&self) -> bool {
+        self.which == Which::Picked
+    }
 }
 
-/// The conditions of a stored filter, for people.
+/// The conditions of a stored filter, or how many operations were selected, for people.
 fn conditions(filter: &serde_json::Value) -> String {
+    if let Some(ids) = filter["ids"].as_array() {
+        return format!("{} selected", ids.len());
+    }
     let conditions = filter
         .as_object()
         .into_iter()

@@ -119,7 +119,7 @@ impl FromRequestParts<Arc<ApiState>> for Session {
 fn send_to_sign_in(parts: &Parts) -> Response {
     let uri: Option<&OriginalUri> = parts.extensions.get();
     let uri = uri.map_or_else(Uri::default, |OriginalUri(uri)| uri.clone());
-    let here = uri.path_and_query().map_or("/ops", |path| path.as_str());
+    let here = own_path(uri.path_and_query().map_or("", |path| path.as_str()));
     let is_from_elsewhere = parts
         .headers
         .get(SEC_FETCH_SITE)
@@ -153,6 +153,16 @@ fn is_indian(headers: &HeaderMap) -> bool {
         .get(ACCEPT_LANGUAGE)
         .and_then(|languages| languages.to_str().ok()?.split([',', ';']).next())
         .is_some_and(|language| language.trim().to_ascii_uppercase().ends_with("-IN"))
+}
+
+/// The path if it leads to a page of this gateway, otherwise the start page.
+pub(super) fn own_path(next: &str) -> &str {
+    let is_plain = next
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    let after = next.strip_prefix("/ops");
+    let is_own = after.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']));
+    if is_plain && is_own { next } else { "/ops" }
 }
 
 #[cfg(test)]
@@ -202,6 +212,23 @@ mod tests {
                 .into_iter()
                 .collect();
             assert_eq!(is_indian(&headers), expected, "{languages}");
+        }
+    }
+
+    #[test]
+    fn a_sign_in_leads_only_to_the_page() {
+        for (next, expected) in [
+            ("/ops/operations?q=1", "/ops/operations?q=1"),
+            ("/ops", "/ops"),
+            ("/ops?x=1", "/ops?x=1"),
+            ("", "/ops"),
+            ("/opsx", "/ops"),
+            ("//evil.example", "/ops"),
+            ("https://evil.example/ops", "/ops"),
+            ("/ops\\..\\x", "/ops"),
+            ("/ops\r\nSet-Cookie: a=b", "/ops"),
+        ] {
+            assert_eq!(own_path(next), expected, "{next:?}");
         }
     }
 }

@@ -29,14 +29,15 @@ pub(super) struct Removed {
     name: String,
 }
 
-/// Saves a view. A view with the same name is replaced.
+/// Saves a view, unless a view has the same name.
 pub(super) async fn save(
     State(api): State<Arc<ApiState>>,
     form: SignedForm<Saved>,
 ) -> Result<Redirect, ApiError> {
     let Saved { name, filter } = form.fields;
     let (name, filter) = (name.trim().to_owned(), filter.trim().to_owned());
-    let fits = |text: &str, longest| (1..=longest).contains(&text.chars().count());
+    let fits =
+        |text: &str, longest| (1..=longest).contains(&text.chars().count()) && !text.contains('\0');
     if !fits(&name, LONGEST_NAME) || !fits(&filter, LONGEST_FILTER) {
         return Err(ApiError::InvalidForm);
     }
@@ -47,7 +48,10 @@ pub(super) async fn save(
         filter,
         saved_by: operator.name,
     };
-    api.store.save_view(&view).await?;
+    if !api.store.save_view(&view).await? {
+        let must = "A view has this name already, or there are 200 views: remove one first.";
+        return Err(ApiError::invalid("/name", "view_not_saved", must));
+    }
     Ok(Redirect::to(&format!(
         "/ops/operations?q={encoded}&done=saved"
     )))
@@ -59,6 +63,9 @@ pub(super) async fn remove(
     form: SignedForm<Removed>,
 ) -> Result<Redirect, ApiError> {
     form.session.because(OpsScope::Act, "removed a view")?;
+    if form.fields.name.contains('\0') {
+        return Err(ApiError::InvalidForm);
+    }
     api.store.remove_view(&form.fields.name).await?;
     Ok(Redirect::to("/ops/operations"))
 }

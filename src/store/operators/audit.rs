@@ -22,6 +22,8 @@ pub struct Operator {
     pub reason: Option<String>,
     /// The repair that acts for the operator.
     pub repair: Option<Uuid>,
+    /// What the operator saw of the operation (`Inspected::seen`). The action is refused if the operation has changed.
+    pub seen: Option<String>,
 }
 
 /// The kinds of actions that the audit records.

@@ -35,8 +35,8 @@ pub use self::{
     },
     read_audit::{AuditFilter, AuditPage, AuditRow},
     repair::{
-        ClaimedRepair, LeftOut, NewRepair, Preview, Repair, RepairAction, RepairError,
-        RepairOptions, RepairReport, RepairRow, RowOutcome, RowToRepair, RowTurn,
+        ClaimedRepair, Expected, LeftOut, NewRepair, Preview, Repair, RepairAction, RepairError,
+        RepairOf, RepairOptions, RepairReport, RepairRow, RowOutcome, RowToRepair, RowTurn,
     },
     retry::Retryable,
     sessions::{Digest, Session, SessionKind},
@@ -93,8 +93,8 @@ pub enum Unfit {
     /// Another operation already runs this operation again.
     #[error("This operation has been run again already, as {0}.")]
     Retried(TrackingName),
-    /// A repair was to act, and the operation is no longer as it was seen when the repair was started.
-    #[error("This operation is no longer as it was seen when the repair was started.")]
+    /// The operation is no longer as the operator saw it.
+    #[error("This operation has changed since you looked at it: look again.")]
     Changed,
 }
 

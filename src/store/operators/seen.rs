@@ -1,4 +1,5 @@
-//! What an operator has seen of an operation. A repair acts on an operation only if it is still as it was seen.
+//! What an operator has seen of an operation. A repair, or a form of the page, acts on an operation only if it is still
+//! as it was seen.
 
 use std::collections::HashMap;
 
@@ -28,6 +29,8 @@ pub(super) struct Shown<'a> {
 /// What decides about a failed operation beside its own row.
 #[derive(Debug, Default)]
 pub(super) struct Beside {
+    /// How many attempts it has had.
+    pub(super) attempts: i64,
     /// The operation that runs this operation again.
     pub(super) retried_by: Option<TrackingName>,
     pub(super) is_past_expiry: bool,
@@ -38,7 +41,7 @@ pub(super) struct Beside {
 }
 
 /// What is kept of an operation to notice a change. Admission and the gateway's own retries change open operations, and
-/// are no such change.
+/// are no such change, as long as the operation is not on hold.
 pub(super) fn seen(shown: &Shown<'_>, beside: &Beside) -> String {
     let state = match shown.state {
         "waiting" | "ready" => "open",
@@ -47,17 +50,19 @@ pub(super) fn seen(shown: &Shown<'_>, beside: &Beside) -> String {
     let reason = shown.reason_code.filter(|_| state == "parked");
     let since = shown.reason_since.filter(|_| state == "parked");
     let since = since.map_or(0, |since| since.timestamp_micros());
+    let is_idle = state != "running" && (state != "open" || shown.on_hold);
+    let attempts = if is_idle { beside.attempts } else { 0 };
     let (hold, superseded) = (shown.on_hold, beside.is_superseded);
     let (duplicate, retried) = (beside.may_be_duplicate, beside.retried_by.is_some());
     format!(
-        "{state} hold={hold} reason={} since={since} superseded={superseded} duplicate={duplicate} retried={retried}",
+        "{state} hold={hold} reason={} since={since} attempts={attempts} superseded={superseded} duplicate={duplicate} retried={retried}",
         reason.unwrap_or_default()
     )
 }
 
-/// Locks an operation for an action, and reads what the audit records of it before. If a repair acts, the operation
-/// must still be as it was seen when the repair was started. The lanes of the operation must be locked before, if the
-/// action needs them: then no newer operation can come between this check and the action.
+/// Locks an operation for an action, and reads what the audit records of it before. The operation must still be as the
+/// operator saw it, or as it was seen when the repair that acts was started. The lanes of the operation must be locked
+/// before, if the action needs them: then no newer operation can come between this check and the action.
 pub(super) async fn lock(
     connection: &mut PgConnection,
     id: OperationId,
@@ -69,6 +74,9 @@ pub(super) async fn lock(
     {
         return Err(Unfit::Changed.into());
     }
+    if operator.seen.is_some() && operator.seen != read_seen(connection, id, None).await? {
+        return Err(Unfit::Changed.into());
+    }
     Ok(before)
 }
 
@@ -78,19 +86,32 @@ pub(super) async fn has_changed(
     repair: Uuid,
     id: OperationId,
 ) -> Result<bool, StoreError> {
-    let row = sqlx::query!(
-        "SELECT r.seen, o.state, o.on_hold, o.reason_code, o.reason_since
-           FROM repair_row r
-           JOIN operation o ON o.id = r.operation_id
-          WHERE r.repair_id = $1 AND r.operation_id = $2",
+    let before = sqlx::query_scalar!(
+        "SELECT seen FROM repair_row WHERE repair_id = $1 AND operation_id = $2",
         repair,
         id.0
     )
     .fetch_optional(&mut *connection)
     .or_fail_to("look at an operation of a repair")
     .await?;
-    let Some(row) = row else { return Ok(true) };
-    let mut beside = read_beside(connection, &[id.0], Some(repair)).await?;
+    Ok(before.is_none() || before != read_seen(connection, id, Some(repair)).await?)
+}
+
+/// What an operator sees now of an operation. Operations that this repair has accepted are left aside.
+pub(super) async fn read_seen(
+    connection: &mut PgConnection,
+    id: OperationId,
+    repair: Option<Uuid>,
+) -> Result<Option<String>, StoreError> {
+    let row = sqlx::query!(
+        "SELECT state, on_hold, reason_code, reason_since FROM operation WHERE id = $1",
+        id.0
+    )
+    .fetch_optional(&mut *connection)
+    .or_fail_to("look at an operation")
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let mut beside = read_beside(connection, &[id.0], repair).await?;
     let beside = beside.remove(&id.0).unwrap_or_default();
     let shown = Shown {
         state: &row.state,
@@ -98,7 +119,7 @@ pub(super) async fn has_changed(
         reason_code: row.reason_code.as_deref(),
         reason_since: row.reason_since,
     };
-    Ok(seen(&shown, &beside) != row.seen)
+    Ok(Some(seen(&shown, &beside)))
 }
 
 /// Reads what decides about these operations beside their own rows. Operations that this repair has accepted to run
@@ -129,7 +150,8 @@ pub(super) async fn read_beside(
                   r.id AS "retry_id?", r.type AS "retry_type?",
                   COALESCE(o.state = 'failed' AND l.going > o.position, false) AS "is_superseded!",
                   COALESCE(o.state = 'failed' AND o.type = ANY ($3) AND l.failed > o.position, false)
-                      AS "may_be_duplicate!"
+                      AS "may_be_duplicate!",
+                  (SELECT count(*) FROM attempt a WHERE a.operation_id = o.id) AS "attempts!"
              FROM operation o
              LEFT JOIN operation r ON r.retry_of = o.id
              LEFT JOIN last l ON l.lane = o.lane AND l.type = o.type
@@ -144,6 +166,7 @@ pub(super) async fn read_beside(
     let rows = rows.into_iter().map(|row| {
         let retry = row.retry_id.zip(row.retry_type);
         let beside = Beside {
+            attempts: row.attempts,
             retried_by: retry.map(|(id, name)| TrackingName::new(&name, id)),
             is_past_expiry: row.is_past_expiry,
             is_superseded: row.is_superseded,

@@ -25,13 +25,13 @@ impl Store {
         .await
     }
 
-    /// Saves a filter. A view with the same name is replaced.
-    pub async fn save_view(&self, view: &SavedView) -> Result<(), StoreError> {
+    /// Saves a filter. Returns whether it is saved: not if a view has this name, or if there are 200 views.
+    pub async fn save_view(&self, view: &SavedView) -> Result<bool, StoreError> {
         sqlx::query!(
             "INSERT INTO ops_view (name, filter, saved_by)
-             VALUES ($1, $2, $3)
-                 ON CONFLICT (name) DO UPDATE
-                SET filter = excluded.filter, saved_by = excluded.saved_by, saved_at = now()",
+             SELECT $1, $2, $3
+              WHERE (SELECT count(*) FROM ops_view) < 200
+                 ON CONFLICT (name) DO NOTHING",
             view.name,
             view.filter,
             view.saved_by
@@ -39,7 +39,7 @@ impl Store {
         .execute(&self.pool)
         .or_fail_to("save a view")
         .await
-        .map(drop)
+        .map(|saved| saved.rows_affected() == 1)
     }
 
     /// Removes a saved filter.

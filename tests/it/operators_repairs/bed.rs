@@ -14,20 +14,20 @@ use crate::support::{
 };
 
 /// A gateway, its operator, and repairs that run when the test says so.
-pub(super) struct Bed {
-    pub(super) gateway: TestGateway,
-    pub(super) operator: Operator,
+pub(crate) struct Bed {
+    pub(crate) gateway: TestGateway,
+    pub(crate) operator: Operator,
 }
 
 impl Bed {
-    pub(super) async fn new(pool: &PgPool) -> Self {
+    pub(crate) async fn new(pool: &PgPool) -> Self {
         let gateway = TestGateway::start(pool.clone()).await;
         let operator = Operator::of(gateway.address);
         Self { gateway, operator }
     }
 
     /// Accepts an update of this client, which fails.
-    pub(super) async fn failed(&self, client: &str) -> String {
+    pub(crate) async fn failed(&self, client: &str) -> String {
         let id = self.gateway.accept(&client_update(client)).await;
         self.gateway.end_next(refused()).await;
         self.operator.inspect(&id).await;
@@ -35,7 +35,7 @@ impl Bed {
     }
 
     /// Starts a repair. Returns its id.
-    pub(super) async fn start(&self, mut body: Value, expected: usize) -> String {
+    pub(crate) async fn start(&self, mut body: Value, expected: usize) -> String {
         body["reason"] = json!(REASON);
         body["dry_run"] = json!(false);
         body["expected"] = json!(expected);
@@ -44,7 +44,7 @@ impl Bed {
         answer.json()["id"].as_str().expect("an id").to_owned()
     }
 
-    pub(super) async fn preview(&self, mut body: Value) -> Value {
+    pub(crate) async fn preview(&self, mut body: Value) -> Value {
         body["reason"] = json!(REASON);
         body["dry_run"] = json!(true);
         let answer = self.operator.post("/repairs", &body).await;
@@ -52,14 +52,14 @@ impl Bed {
         answer.json()
     }
 
-    pub(super) async fn repair(&self, id: &str) -> Value {
+    pub(crate) async fn repair(&self, id: &str) -> Value {
         let answer = self.operator.get(&format!("/repairs/{id}")).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
         answer.json()
     }
 
     /// Carries out repairs until this one has ended.
-    pub(super) async fn run(&self, id: &str) -> Value {
+    pub(crate) async fn run(&self, id: &str) -> Value {
         let stop = CancellationToken::new();
         let stops = stop.clone().drop_guard();
         let tasks = TaskTracker::new();
@@ -80,11 +80,11 @@ impl Bed {
     }
 }
 
-pub(super) fn retry_of_failed() -> Value {
+pub(crate) fn retry_of_failed() -> Value {
     json!({ "action": "retry", "filter": { "state": "failed", "type": "CLIENT_UPDATE" } })
 }
 
-pub(super) fn progress(repair: &Value) -> Value {
+pub(crate) fn progress(repair: &Value) -> Value {
     json!([
         repair["state"],
         repair["done"],

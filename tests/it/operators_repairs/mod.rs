@@ -1,6 +1,6 @@
 //! `/fineract/repairs`: one action on all operations that match a filter.
 
-mod bed;
+pub(crate) mod bed;
 mod races;
 mod rows;
 

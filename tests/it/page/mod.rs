@@ -1,7 +1,10 @@
 //! The operators' page at `/ops`: how operators sign in, and what they see and do in a real browser.
 
 mod accessibility;
+mod acting;
 mod browser;
+mod shown;
 mod sign_in;
 mod stage;
+mod visitor;
 mod walk;

@@ -1,102 +1,12 @@
 //! Signing in to the page, and what protects its forms.
 
-use reqwest::{Client, Method, StatusCode, header, redirect::Policy};
+use reqwest::{Method, StatusCode, header};
 use sqlx::PgPool;
 
+use super::visitor::Visitor;
 use crate::support::{
     OPS_TOKEN, TOKEN, TestGateway, fixtures::client_create, operators::audit, operators::park,
 };
-use fineract_gateway::tls::http_client;
-
-/// A browser, as far as these tests need one: it keeps a cookie, and follows no redirect.
-struct Visitor<'a> {
-    gateway: &'a TestGateway,
-    client: Client,
-    cookie: String,
-}
-
-/// What the gateway answered.
-struct Page {
-    status: StatusCode,
-    location: String,
-    text: String,
-    headers: header::HeaderMap,
-}
-
-impl<'a> Visitor<'a> {
-    fn new(gateway: &'a TestGateway) -> Self {
-        let client = http_client().redirect(Policy::none()).build().unwrap();
-        Self {
-            gateway,
-            client,
-            cookie: String::new(),
-        }
-    }
-
-    async fn send(&mut self, request: reqwest::RequestBuilder) -> Page {
-        let answer = request
-            .header(header::COOKIE, &self.cookie)
-            .send()
-            .await
-            .unwrap();
-        let headers = answer.headers().clone();
-        if let Some(cookie) = headers.get(header::SET_COOKIE) {
-            let cookie = cookie.to_str().unwrap();
-            assert!(
-                cookie.ends_with("; Path=/; HttpOnly; SameSite=Strict"),
-                "{cookie}"
-            );
-            let secret = cookie.split(';').next().unwrap();
-            secret.clone_into(&mut self.cookie);
-        }
-        let location = headers
-            .get(header::LOCATION)
-            .map_or("", |value| value.to_str().unwrap());
-        Page {
-            status: answer.status(),
-            location: location.to_owned(),
-            headers: headers.clone(),
-            text: answer.text().await.unwrap(),
-        }
-    }
-
-    async fn get(&mut self, path: &str) -> Page {
-        let url = format!("http://{}{path}", self.gateway.address);
-        let request = self.client.get(url);
-        self.send(request).await
-    }
-
-    async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Page {
-        let url = format!("http://{}{path}", self.gateway.address);
-        let body: Vec<_> = fields
-            .iter()
-            .map(|(name, value)| format!("{name}={}", value.replace('|', "%7C")))
-            .collect();
-        let request = self
-            .client
-            .post(url)
-            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(body.join("&"));
-        self.send(request).await
-    }
-
-    /// The token in the forms of this page.
-    async fn token(&mut self, path: &str) -> String {
-        let text = self.get(path).await.text;
-        let (_, after) = text.split_once(r#"name="token" value=""#).expect("a form");
-        after.split('"').next().unwrap().to_owned()
-    }
-
-    async fn sign_in(&mut self, name: &str, secret: &str) -> Page {
-        let token = self.token("/ops/sign-in").await;
-        let fields = [
-            ("token", token.as_str()),
-            ("name", name),
-            ("secret", secret),
-        ];
-        self.post("/ops/sign-in", &fields).await
-    }
-}
 
 #[sqlx::test]
 async fn an_operator_signs_in_and_out(pool: PgPool) {
@@ -127,6 +37,7 @@ async fn an_operator_signs_in_and_out(pool: PgPool) {
     let token = visitor.token("/ops").await;
     let out = visitor.post("/ops/sign-out", &[("token", &token)]).await;
     assert_eq!(out.location, "/ops/sign-in");
+    assert_eq!(visitor.cookie, "ops=", "the browser forgets the secret");
     assert_eq!(visitor.get("/ops").await.status, StatusCode::SEE_OTHER);
 }
 
@@ -175,8 +86,11 @@ async fn five_failures_a_minute_are_enough(pool: PgPool) {
         );
         assert!(!page.text.contains(TOKEN));
     }
-    let refused = visitor.sign_in("admin", OPS_TOKEN).await;
+    let refused = visitor.sign_in("admin", "wrong").await;
     assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
+    // Nobody can keep the operator out.
+    let signed_in = visitor.sign_in("admin", OPS_TOKEN).await;
+    assert_eq!(signed_in.status, StatusCode::SEE_OTHER);
 }
 
 #[sqlx::test]
@@ -188,7 +102,8 @@ async fn a_form_of_another_page_is_refused(pool: PgPool) {
     visitor.sign_in("admin", OPS_TOKEN).await;
     let path = format!("/ops/operations/{id}").replace('|', "%7C");
     let retry = format!("{path}/retry");
-    let token = visitor.token(&path).await;
+    let form = visitor.form(&path, "/retry").await;
+    let token = form.value("token").to_owned();
     let wrong = visitor
         .post(&retry, &[("token", "0"), ("reason", "x")])
         .await;
@@ -207,7 +122,7 @@ async fn a_form_of_another_page_is_refused(pool: PgPool) {
         let request = visitor.client.post(url).header(name, value);
         let request = request
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(format!("token={token}&reason=x"));
+            .body(format!("token={token}&reason=x&seen=x"));
         assert_eq!(
             visitor.send(request).await.status,
             status,
@@ -215,13 +130,9 @@ async fn a_form_of_another_page_is_refused(pool: PgPool) {
         );
     }
     assert!(audit(&pool, &id).await.is_empty());
-    let empty = visitor
-        .post(&retry, &[("token", &token), ("reason", " ")])
-        .await;
+    let empty = visitor.submit(&form, &[("reason", " ")]).await;
     assert_eq!(empty.status, StatusCode::UNPROCESSABLE_ENTITY);
-    let done = visitor
-        .post(&retry, &[("token", &token), ("reason", "x")])
-        .await;
+    let done = visitor.submit(&form, &[("reason", "x")]).await;
     assert_eq!(done.status, StatusCode::SEE_OTHER, "{}", done.text);
     assert_eq!(audit(&pool, &id).await.len(), 1);
 }

@@ -30,8 +30,9 @@ async fn an_operator_finds_a_parked_operation_and_resolves_it(pool: PgPool) {
         )
         .await;
     browser
-        .click(&format!("{resolve} button[value=failed]"))
+        .click(&format!("{resolve} input[value=failed]"))
         .await;
+    browser.click(&format!("{resolve} button")).await;
     browser.shows(".notice", "Recorded").await;
     // The worker ends the operation, and the page shows the end by itself.
     browser.shows(WHY, "failed").await;
@@ -96,7 +97,8 @@ async fn an_operator_selects_rows_with_the_keyboard(pool: PgPool) {
     browser.shows("h1", "2 operations to retry").await;
     browser.fill("input[name=reason]", "again").await;
     browser.click("#actions button.primary").await;
-    browser.shows(".notice", "2 operations: retry").await;
+    browser.shows("#progress", "done").await;
+    browser.shows("#progress .facts", "2").await;
 }
 
 #[sqlx::test]

@@ -1,5 +1,4 @@
-//! Inspects an operation: shows operators everything that the gateway knows of it. An operator who inspects a failed
-//! operation knows of the failure, so the reading is recorded on the operation's lanes.
+//! Inspects an operation: shows operators everything that the gateway knows of it.
 
 mod around;
 mod attempts;
@@ -19,6 +18,7 @@ use self::{
 use super::{
     possible::{Circumstances, PossibleAction, possible_actions},
     retry::read_retry,
+    seen::read_seen,
 };
 use crate::{
     domain::OperationId,
@@ -47,6 +47,9 @@ pub struct Inspected {
     pub neighbours: Vec<Listed>,
     /// What an operator may do now.
     pub actions: Vec<PossibleAction>,
+    /// What an action compares if it is only for the operation as it is shown here (`Operator::seen`).
+    #[serde(skip)]
+    pub seen: String,
 }
 
 impl Inspected {
@@ -75,6 +78,7 @@ impl Store {
         let Some(operation) = read_operation(&mut transaction, id).await? else {
             return Ok(None);
         };
+        let seen = read_seen(&mut transaction, id, None).await?;
         let retried_by = read_retry(&mut transaction, id).await?;
         let attempts = read_attempts(&mut transaction, id).await?;
         let actions = possible_actions(
@@ -95,13 +99,11 @@ impl Store {
             audit: read_audit(&mut transaction, id).await?,
             neighbours: Vec::new(),
             actions,
+            seen: seen.unwrap_or_default(),
         };
         transaction.commit().or_fail_to(ACTION).await?;
         // After the transaction, so that no request needs two connections at once.
         inspected.neighbours = self.neighbours(id).await?;
-        if inspected.operation.has_ended() {
-            self.record_failures_read(&[id.0]).await?;
-        }
         Ok(Some(inspected))
     }
 }

@@ -84,11 +84,6 @@ pub struct InspectedResult {
 }
 
 impl InspectedOperation {
-    /// Whether the operation has ended.
-    pub(super) fn has_ended(&self) -> bool {
-        self.ended_at.is_some()
-    }
-
     /// Masks the personal data in the payload and in the result.
     pub(super) fn mask(&mut self) {
         self.payload = masked(&self.payload);

@@ -2,11 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::{LARGEST, LeftOut, NewRepair, Preview, RepairAction, RepairError, SAMPLE};
+use super::{LARGEST, LeftOut, NewRepair, Preview, RepairAction, RepairError, RepairOf, SAMPLE};
 use crate::store::{
-    Listed, NoIndex, Store,
+    Listed, NoIndex, OperationFilter, Store,
     operators::{
         list::{CHUNK, Walk, Walker},
         possible::{Circumstances, unfit},
@@ -52,13 +53,28 @@ pub(super) struct Choice {
 }
 
 impl Choice {
+    /// A digest of the operations and of what was seen of each, in hexadecimal digits.
+    pub(super) fn digest(&self) -> String {
+        let mut digest = Sha256::new();
+        for chosen in &self.chosen {
+            digest.update(format!("{} {}\n", chosen.listed.id, chosen.seen));
+        }
+        let digits = digest
+            .finalize()
+            .into_iter()
+            .map(|byte| format!("{byte:02x}"));
+        digits.collect()
+    }
+
     pub(super) fn preview(self) -> Preview {
+        let digest = self.digest();
         let matches = self.chosen.len();
         let sample = self.chosen.into_iter().take(SAMPLE);
         let mut left_out: Vec<_> = self.left_out.into_values().collect();
         left_out.sort_by_key(|left_out| left_out.code);
         Preview {
             matches,
+            digest,
             sample: sample.map(|chosen| chosen.listed).collect(),
             left_out,
         }
@@ -80,8 +96,31 @@ impl Choice {
 
 impl Store {
     pub(super) async fn choose(&self, new: &NewRepair) -> Result<Choice, RepairError> {
-        let walk = Walk::choose(&new.filter, None).map_err(RepairError::NoIndex)?;
-        let mut walker = Walker::new(self, walk, new.filter.clone(), None);
+        let mut found = match &new.operations {
+            RepairOf::Filter(filter) => self.find_all(filter).await?,
+            RepairOf::Selected { ids } => self.read_listed(ids).await?,
+        };
+        // An operation that changes while the walk goes on may be found twice.
+        let mut ids = HashSet::with_capacity(found.len());
+        found.retain(|listed| ids.insert(listed.id));
+        found.sort_by(|one, other| (&one.lane, one.position).cmp(&(&other.lane, other.position)));
+        let mut choice = Choice::default();
+        let mut connection = self.pool.acquire().or_fail_to(ACTION).await?;
+        for chunk in found.chunks(CHUNK) {
+            let ids: Vec<Uuid> = chunk.iter().map(|listed| listed.id).collect();
+            let mut beside = read_beside(&mut connection, &ids, None).await?;
+            for listed in chunk {
+                let beside = beside.remove(&listed.id).unwrap_or_default();
+                choice.add(new, listed, &beside);
+            }
+        }
+        Ok(choice)
+    }
+
+    /// Every operation that matches a filter.
+    async fn find_all(&self, filter: &OperationFilter) -> Result<Vec<Listed>, RepairError> {
+        let walk = Walk::choose(filter, None).map_err(RepairError::NoIndex)?;
+        let mut walker = Walker::new(self, walk, filter.clone(), None);
         let mut found: Vec<Listed> = Vec::new();
         while !walker.is_at_end() {
             found.extend(
@@ -98,21 +137,7 @@ impl Store {
                 return Err(RepairError::NoIndex(TOO_WIDE));
             }
         }
-        // An operation that changes while the walk goes on may be found twice.
-        let mut ids = HashSet::with_capacity(found.len());
-        found.retain(|listed| ids.insert(listed.id));
-        found.sort_by(|one, other| (&one.lane, one.position).cmp(&(&other.lane, other.position)));
-        let mut choice = Choice::default();
-        let mut connection = self.pool.acquire().or_fail_to(ACTION).await?;
-        for chunk in found.chunks(CHUNK) {
-            let ids: Vec<Uuid> = chunk.iter().map(|listed| listed.id).collect();
-            let mut beside = read_beside(&mut connection, &ids, None).await?;
-            for listed in chunk {
-                let beside = beside.remove(&listed.id).unwrap_or_default();
-                choice.add(new, listed, &beside);
-            }
-        }
-        Ok(choice)
+        Ok(found)
     }
 }
 

@@ -82,13 +82,37 @@ pub struct RepairOptions {
     pub expires_at: Option<DateTime<Utc>>,
 }
 
+/// The operations of a repair. In the database and in the API, the ids are an object `{"ids": […]}`.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub enum RepairOf {
+    /// All that match a filter.
+    Filter(Box<OperationFilter>),
+    /// Those that an operator has selected.
+    Selected {
+        /// Their ids.
+        ids: Vec<Uuid>,
+    },
+}
+
+/// What an operator expects of a repair, after a preview.
+#[derive(Clone, Copy, Debug)]
+pub enum Expected<'a> {
+    /// So many operations, or at most 10 % more.
+    About(usize),
+    /// The operations of the preview with this digest, exactly as they were seen then.
+    Seen(&'a str),
+}
+
 /// A repair that an operator asks for.
 #[derive(Clone, Debug)]
 pub struct NewRepair {
+    /// The repair. A start of a repair that has been started already has no effect.
+    pub id: Uuid,
     /// What to do.
     pub action: RepairAction,
     /// With which operations.
-    pub filter: OperationFilter,
+    pub operations: RepairOf,
     /// What the action needs besides the operation.
     pub options: RepairOptions,
     /// Failed operations that are run again although a later operation of the same type has succeeded or is open.
@@ -100,6 +124,9 @@ pub struct NewRepair {
 pub struct Preview {
     /// How many operations the repair would act on.
     pub matches: usize,
+    /// A digest of these operations and of what was seen of each, in hexadecimal digits.
+    #[serde(skip)]
+    pub digest: String,
     /// The first of them, at most 20, in the order in which the repair acts.
     pub sample: Vec<Listed>,
     /// The operations that match the filter and would not be touched, by reason.
@@ -138,6 +165,9 @@ pub enum RepairError {
         /// How many the operator expected.
         expected: usize,
     },
+    /// The operations are not those of the preview any more, or not as they were seen then.
+    #[error("The operations have changed since the preview: look at it again.")]
+    NotAsSeen,
     /// No repair has this id.
     #[error("There is no repair with this id.")]
     Unknown,

@@ -100,6 +100,7 @@ impl Store {
                 address: row.address,
                 reason: Some(row.reason),
                 repair: Some(row.id),
+                seen: None,
             },
         }))
     }

@@ -3,7 +3,7 @@
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{LARGEST, NewRepair, Preview, RepairError};
+use super::{Expected, LARGEST, NewRepair, Preview, RepairError};
 use crate::store::{Action, Operator, Store, connect, patience::WithTimeout};
 
 const ACTION: &str = "start a repair";
@@ -14,33 +14,45 @@ impl Store {
         Ok(self.choose(new).await?.preview())
     }
 
-    /// Stores a repair and its operations. A gateway then carries it out. Refused if more than 10 % more operations
-    /// match than `expected`.
+    /// Stores a repair and its operations. A gateway then carries it out. Refused if the operations are not as
+    /// `expected`. If the repair has been started already, nothing happens.
     pub async fn start_repair(
         &self,
         new: &NewRepair,
-        expected: usize,
+        expected: Expected<'_>,
         operator: &Operator,
-    ) -> Result<Uuid, RepairError> {
+    ) -> Result<(), RepairError> {
+        if self.repair(new.id).await?.is_some() {
+            return Ok(());
+        }
         let choice = self.choose(new).await?;
         let matches = choice.chosen.len();
         if matches > LARGEST {
             return Err(RepairError::TooMany);
         }
-        if matches.saturating_mul(10) > expected.saturating_mul(11) {
-            return Err(RepairError::MoreThanExpected { matches, expected });
+        match expected {
+            Expected::About(expected)
+                if matches.saturating_mul(10) > expected.saturating_mul(11) =>
+            {
+                return Err(RepairError::MoreThanExpected { matches, expected });
+            }
+            Expected::Seen(digest) if digest != choice.digest() => {
+                return Err(RepairError::NotAsSeen);
+            }
+            Expected::About(_) | Expected::Seen(_) => {}
         }
-        let id = Uuid::now_v7();
+        let id = new.id;
         let rows = choice.chosen.into_iter();
         let (ids, seen): (Vec<Uuid>, Vec<String>) =
             rows.map(|chosen| (chosen.listed.id, chosen.seen)).unzip();
         let mut transaction = connect::begin(&self.pool).or_fail_to(ACTION).await?;
-        sqlx::query!(
+        let inserted = sqlx::query!(
             "INSERT INTO repair (id, action, filter, options, reason, operator, request_id, address, total)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, cardinality($9::uuid[]))",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, cardinality($9::uuid[]))
+             ON CONFLICT (id) DO NOTHING",
             id,
             new.action.as_str(),
-            json!(new.filter),
+            json!(new.operations),
             json!(new.options),
             operator.reason.as_deref().unwrap_or_default(),
             operator.name,
@@ -51,6 +63,9 @@ impl Store {
         .execute(&mut *transaction)
         .or_fail_to(ACTION)
         .await?;
+        if inserted.rows_affected() == 0 {
+            return Ok(());
+        }
         sqlx::query!(
             "INSERT INTO repair_row (repair_id, number, operation_id, seen)
              SELECT $1, n.number, n.id, n.seen
@@ -62,7 +77,7 @@ impl Store {
         .execute(&mut *transaction)
         .or_fail_to(ACTION)
         .await?;
-        let detail = json!({ "action": new.action, "filter": new.filter, "options": new.options, "total": matches });
+        let detail = json!({ "action": new.action, "filter": new.operations, "options": new.options, "total": matches });
         let operator = Operator {
             repair: Some(id),
             ..operator.clone()
@@ -71,7 +86,7 @@ impl Store {
             .record_for_all(&mut transaction, Action::StartRepair, detail)
             .await?;
         transaction.commit().or_fail_to(ACTION).await?;
-        Ok(id)
+        Ok(())
     }
 
     /// Stops a repair. What it has done stays done. Stopping a repair that has ended has no effect.
