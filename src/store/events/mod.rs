@@ -1,6 +1,6 @@
 //! Events: what happened to operations and batches, in one order that all gateways and readers share.
 //!
-//! A trigger of the database writes an event in the transaction that makes it true (`migrations/0004_events.sql`). The
+//! A trigger of the database writes an event in the transaction that makes it true (`migrations/0003_events.sql`). The
 //! `sequencer` numbers what is committed, the `tail` tells the readers of this process what is new, and the `keeper` counts
 //! and deletes (`docs/adr/0035-a-sequencer-numbers-events.md`). This file reads numbered events.
 

@@ -1,5 +1,5 @@
 //! Walks along one index, in the order of a list. The conditions of a filter for which the walk does not use an index
-//! are checked on each row afterwards (`OperationFilter::matches`). `migrations/0005_operators.sql` has the indexes.
+//! are checked on each row afterwards (`OperationFilter::matches`). `migrations/0004_operators.sql` has the indexes.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;

@@ -1,4 +1,4 @@
--- What the operators' API needs: indexes for its lists, repairs, and a row for each running gateway. 0007 has what the
+-- What the operators' API needs: indexes for its lists, repairs, and a row for each running gateway. 0006 has what the
 -- audit needs: it has a transaction of its own, because it waits for gateways that write audit rows.
 --
 -- The indexes. While they are built, nothing can be accepted or completed; on a large database, build them beforehand
