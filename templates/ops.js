@@ -99,7 +99,7 @@ const isBusy = () =>
 
 function showDot() {
   if (!dot || regions().length === 0) return;
-  const [text, style] = document.hidden || isBusy() ? ["paused", "paused"] : isRefused ? ["stale", "away"] : isConnected ? ["live", ""] : poll ? ["every 10 s", ""] : ["reconnecting", "away"];
+  const [text, style] = document.hidden || isBusy() ? ["updates paused", "paused"] : isRefused ? ["stale", "away"] : isConnected ? ["live", ""] : poll ? ["every 10 s", ""] : ["reconnecting", "away"];
   dot.hidden = false;
   if (dot.textContent !== text) dot.textContent = text;
   dot.className = `live ${style}`;

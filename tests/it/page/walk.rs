@@ -91,7 +91,7 @@ async fn an_operator_selects_rows_with_the_keyboard(pool: PgPool) {
         browser.press(key).await;
     }
     browser.shows("[data-count]", "2 rows selected").await;
-    browser.shows("#live", "paused").await;
+    browser.shows("#live", "updates paused").await;
     browser.press("r").await;
     browser.click("#actions button").await;
     browser.shows("h1", "2 operations to retry").await;
