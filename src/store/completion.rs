@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::lanes::LaneEntries;
+use super::{claimed::Claimed, lanes::LaneEntries};
 use crate::domain::{OperationId, OperationType, Outcome, Reply};
 
 /// The conclusion of an attempt.
@@ -25,6 +25,18 @@ pub struct Completion {
 }
 
 impl Completion {
+    /// The conclusion of the attempt for which an operation was claimed.
+    pub fn of(claimed: &Claimed, reply: Option<Reply>, outcome: Outcome) -> Self {
+        Self {
+            id: claimed.id,
+            operation_type: claimed.operation_type,
+            attempt: claimed.attempt,
+            lane_entries: claimed.lane_entries.clone(),
+            reply,
+            outcome,
+        }
+    }
+
     /// The operation and the attempt number by which the completion is fenced.
     pub(super) fn fence(&self) -> (Uuid, i32) {
         (self.id.0, self.attempt)

@@ -59,14 +59,7 @@ pub(super) async fn run(
         Ok((reply, outcome)) => (reply, outcome),
         Err(outcome) => (unsent, outcome),
     };
-    let completion = Completion {
-        id: claimed.id,
-        operation_type: claimed.operation_type,
-        attempt: claimed.attempt,
-        lane_entries: claimed.lane_entries.clone(),
-        reply,
-        outcome,
-    };
+    let completion = Completion::of(&claimed, reply, outcome);
     #[cfg(feature = "sabotage")]
     let completion = super::sabotage::with_new_key(completion);
     report::completion(&claimed, &completion);

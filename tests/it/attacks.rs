@@ -165,19 +165,16 @@ async fn being_passed_over_for_want_of_budget_does_not_begin_trouble_anew(pool: 
         ("locked_in_fineract", Some(true)),
     ] {
         let claimed = gateway.store.claim(&limits).await.unwrap().pop().unwrap();
-        let completion = Completion {
-            id: claimed.id,
-            operation_type: claimed.operation_type,
-            attempt: claimed.attempt,
-            lane_entries: claimed.lane_entries,
-            reply: None,
-            outcome: Outcome::Retry {
+        let completion = Completion::of(
+            &claimed,
+            None,
+            Outcome::Retry {
                 delay: Duration::ZERO,
                 new_key: false,
                 reason_code,
                 counts,
             },
-        };
+        );
         assert!(gateway.store.complete(completion).await.unwrap());
         if counts == Some(true) {
             sqlx::raw_sql("UPDATE operation SET reason_since = reason_since - interval '1 day'")

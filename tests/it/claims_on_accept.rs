@@ -69,17 +69,6 @@ async fn row(pool: &PgPool, id: &str) -> (String, i32, i64) {
     (row.state, row.attempt, row.attempts)
 }
 
-fn completion(claimed: Claimed, reply: Option<Reply>, outcome: Outcome) -> Completion {
-    Completion {
-        id: claimed.id,
-        operation_type: claimed.operation_type,
-        attempt: claimed.attempt,
-        lane_entries: claimed.lane_entries,
-        reply,
-        outcome,
-    }
-}
-
 #[sqlx::test]
 async fn an_operation_that_may_run_is_claimed_with_its_acceptance(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
@@ -92,7 +81,7 @@ async fn an_operation_that_may_run_is_claimed_with_its_acceptance(pool: PgPool) 
     let outcome = Outcome::End(done());
     let completed = gateway
         .store
-        .complete(completion(claimed, None, outcome))
+        .complete(Completion::of(&claimed, None, outcome))
         .await;
     assert!(completed.unwrap(), "the claim has a lease");
 }
@@ -157,7 +146,7 @@ async fn an_attempt_that_was_not_sent_counts_as_none(pool: PgPool) {
         let reply = Some(Reply::Failure(Failure::NotSent));
         let completed = gateway
             .store
-            .complete(completion(claimed, reply, outcome))
+            .complete(Completion::of(&claimed, reply, outcome))
             .await;
         assert!(completed.unwrap());
     }
@@ -204,7 +193,7 @@ async fn what_is_accepted_while_the_lane_is_completed_is_not_stranded(pool: PgPo
     let accepting = gateway.accept(&body);
     let completing = async {
         eventually_waits_for_lock(&pool).await;
-        let ended = completion(claimed, None, Outcome::End(done()));
+        let ended = Completion::of(&claimed, None, Outcome::End(done()));
         gateway.store.complete(ended).await
     };
     let releasing = async {

@@ -49,14 +49,7 @@ async fn what_runs_already_does_not_fall_when_a_clock_steps_back(pool: PgPool) {
     gateway.accept(&update()).await;
     while gateway.store.fail_some_dependents().await.unwrap() {}
     assert_eq!(states(&pool).await, ["failed", "running", "failed"]);
-    let completion = Completion {
-        id: claimed.id,
-        operation_type: claimed.operation_type,
-        attempt: claimed.attempt,
-        lane_entries: claimed.lane_entries,
-        reply: None,
-        outcome: Outcome::End(done()),
-    };
+    let completion = Completion::of(&claimed, None, Outcome::End(done()));
     assert!(gateway.store.complete(completion).await.unwrap());
     assert_eq!(states(&pool).await, ["failed", "succeeded", "failed"]);
 }
@@ -204,14 +197,7 @@ async fn an_attempt_that_lost_its_claim_ends_nothing_beside_the_one_that_has_it(
     let holding = gateway.store.claim(&limits).await.unwrap().pop().unwrap();
     assert_eq!((lost.attempt, holding.attempt), (1, 2));
     let complete = |claimed: &Claimed, outcome| {
-        let completion = Completion {
-            id: claimed.id,
-            operation_type: claimed.operation_type,
-            attempt: claimed.attempt,
-            lane_entries: claimed.lane_entries.clone(),
-            reply: None,
-            outcome,
-        };
+        let completion = Completion::of(claimed, None, outcome);
         gateway.store.complete(completion)
     };
     let end = Outcome::End(done());

@@ -137,19 +137,16 @@ async fn of_a_cancel_and_a_claim_exactly_one_wins(pool: PgPool) {
             assert_eq!(answer.problem().1, "operation_running");
         }
         for claimed in claimed {
-            let completion = Completion {
-                id: claimed.id,
-                operation_type: claimed.operation_type,
-                attempt: claimed.attempt,
-                lane_entries: claimed.lane_entries,
-                reply: None,
-                outcome: Outcome::End(End::Failed {
+            let completion = Completion::of(
+                &claimed,
+                None,
+                Outcome::End(End::Failed {
                     body: None,
                     message: "refused".to_owned(),
                     code: "test".to_owned(),
                     fails_dependents: false,
                 }),
-            };
+            );
             assert!(gateway.store.complete(completion).await.unwrap());
         }
     }

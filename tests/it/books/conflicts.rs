@@ -22,20 +22,17 @@ async fn a_number_that_another_lane_has_is_recorded(pool: PgPool) {
             "client:c-2" => (1, "c-2"),
             _ => (3, "C-3"),
         };
-        let completion = Completion {
-            id: claimed.id,
-            operation_type: claimed.operation_type,
-            attempt: claimed.attempt,
-            lane_entries: claimed.lane_entries,
-            reply: None,
-            outcome: Outcome::End(End::Succeeded {
+        let completion = Completion::of(
+            &claimed,
+            None,
+            Outcome::End(End::Succeeded {
                 body: "{}".to_owned(),
                 resource_id: ResourceId::Known {
                     number,
                     external_id: Some(external_id.to_owned()),
                 },
             }),
-        };
+        );
         assert!(gateway.store.complete(completion).await.unwrap());
     }
     let books = Operator::of(gateway.address).get("/books").await.json();

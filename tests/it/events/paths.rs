@@ -24,14 +24,7 @@ use crate::{
 async fn complete_next(gateway: &TestGateway, outcome: Outcome) {
     let limits = claim_limits(1, OperationType::ALL);
     let claimed = gateway.store.claim(&limits).await.unwrap().pop().unwrap();
-    let completion = Completion {
-        id: claimed.id,
-        operation_type: claimed.operation_type,
-        attempt: claimed.attempt,
-        lane_entries: claimed.lane_entries,
-        reply: None,
-        outcome,
-    };
+    let completion = Completion::of(&claimed, None, outcome);
     assert!(gateway.store.complete(completion).await.unwrap());
 }
 

@@ -76,14 +76,7 @@ async fn nothing_is_claimed_or_begun_and_what_had_begun_ends(pool: PgPool) {
         "the operation was claimed before the hold"
     );
     let complete = async |claimed: store::Claimed, outcome| {
-        let completion = Completion {
-            id: claimed.id,
-            operation_type: claimed.operation_type,
-            attempt: claimed.attempt,
-            lane_entries: claimed.lane_entries,
-            reply: None,
-            outcome,
-        };
+        let completion = Completion::of(&claimed, None, outcome);
         assert!(gateway.store.complete(completion).await.unwrap());
     };
     let again = Outcome::Retry {

@@ -186,14 +186,7 @@ impl Model {
         };
         let completed = self
             .store
-            .complete(Completion {
-                id: claimed.id,
-                operation_type: claimed.operation_type,
-                attempt: claimed.attempt,
-                lane_entries: claimed.lane_entries,
-                reply: None,
-                outcome,
-            })
+            .complete(Completion::of(&claimed, None, outcome))
             .await
             .unwrap();
         assert!(completed, "the claim was held");

@@ -217,14 +217,7 @@ impl TestGateway {
         let claimed = timeout(DEADLINE, claim)
             .await
             .expect("an operation becomes due");
-        let completion = Completion {
-            id: claimed.id,
-            operation_type: claimed.operation_type,
-            attempt: claimed.attempt,
-            lane_entries: claimed.lane_entries,
-            reply: None,
-            outcome: Outcome::End(end),
-        };
+        let completion = Completion::of(&claimed, None, Outcome::End(end));
         let completed = self.store.complete(completion).await;
         assert!(completed.expect("the database is there"));
     }
