@@ -1,23 +1,17 @@
 //! The body of a request whose `Content-Type` is JSON.
 
-use std::time::Duration;
-
 use axum::{
     body::Bytes,
     extract::{FromRequest, Request},
     http::{
-        HeaderMap, StatusCode,
+        HeaderMap,
         header::{CONTENT_ENCODING, CONTENT_TYPE},
     },
 };
 use serde::de::DeserializeOwned;
-use tokio::time::timeout;
 
-use super::api_error::ApiError;
+use super::{api_error::ApiError, body::read_body};
 use crate::table::without_byte_order_mark;
-
-/// The longest time that a body may take to arrive.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The bytes of a body whose content type is `application/json`.
 #[derive(Debug)]
@@ -49,13 +43,7 @@ impl<S: Send + Sync> FromRequest<S> for JsonBody {
             return Err(ApiError::NotJson);
         }
         check_coding(request.headers())?;
-        let body = timeout(BODY_TIMEOUT, Bytes::from_request(request, state))
-            .await
-            .or(Err(ApiError::BodyTooSlow))?
-            .map_err(|rejection| match rejection.status() {
-                StatusCode::PAYLOAD_TOO_LARGE => ApiError::BodyTooLarge,
-                _ => ApiError::UnreadableBody(rejection.into()),
-            })?;
+        let body = read_body(request, state).await?;
         Ok(Self(body.slice_ref(without_byte_order_mark(&body))))
     }
 }

@@ -6,7 +6,7 @@
 
 mod api_error;
 mod authenticate;
-mod body_limits;
+mod body;
 mod bulk;
 mod envelope;
 mod error;
@@ -138,7 +138,7 @@ pub fn operators_routes() -> Vec<(Method, &'static str)> {
 /// Adds the layers around every request, the outermost last.
 fn surround<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
     router
-        .layer(DefaultBodyLimit::max(body_limits::BODY_LIMIT))
+        .layer(DefaultBodyLimit::max(body::BODY_LIMIT))
         .layer(catch_panics())
         .layer(from_fn(problem::render_errors))
         .layer(from_fn(observe::observe_request))

@@ -24,7 +24,7 @@ use http::{
 use hyper::body::{Body as _, Frame, Incoming, SizeHint};
 use tokio::{sync::Notify, time::timeout};
 
-use super::body_limits::UPLOAD_LIMIT;
+use super::body::UPLOAD_LIMIT;
 
 /// The largest number of bytes that are read and discarded. It is the largest body limit of any route, because a
 /// request that matches no route has no limit of its own.

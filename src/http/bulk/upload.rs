@@ -16,7 +16,7 @@ use tokio::{sync::mpsc, task::spawn_blocking, time::timeout};
 
 use super::{csv_rows, error::BulkError, json_rows, request::problem, rows::Rows};
 use crate::{
-    http::{api_error::ApiError, body_limits::UPLOAD_LIMIT, json_value::RowsDigest},
+    http::{api_error::ApiError, body::UPLOAD_LIMIT, json_value::RowsDigest},
     store::BodyDigest,
     table::without_byte_order_mark,
 };

@@ -1,24 +1,19 @@
 //! The forms of the page: who may send one, and how it is read.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{
-    body::Bytes,
     extract::{FromRequest, Request},
-    http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
+    http::{HeaderMap, header::CONTENT_TYPE},
     response::{IntoResponse as _, Response},
 };
 use serde::{Deserialize, de::DeserializeOwned};
-use tokio::time::timeout;
 
 use super::{
     cookie::Secret,
     session::{Session, comes_from_here},
 };
-use crate::http::{api_error::ApiError, state::ApiState};
-
-/// The longest time that a form may take to arrive.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+use crate::http::{api_error::ApiError, body::read_body, state::ApiState};
 
 /// A form that a page of this gateway made for this visitor, who need not be signed in.
 pub(super) struct OwnForm<T> {
@@ -49,13 +44,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for OwnForm<T> {
         });
         let secret = Secret::of(&headers).filter(|_| is_form && comes_from_here(&headers));
         let secret = secret.ok_or(ApiError::ForeignForm)?;
-        let body = timeout(BODY_TIMEOUT, Bytes::from_request(request, state))
-            .await
-            .or(Err(ApiError::BodyTooSlow))?
-            .map_err(|rejection| match rejection.status() {
-                StatusCode::PAYLOAD_TOO_LARGE => ApiError::BodyTooLarge,
-                _ => ApiError::UnreadableBody(rejection.into()),
-            })?;
+        let body = read_body(request, state).await?;
         let Token { token } = read(&body).ok_or(ApiError::ForeignForm)?;
         if !secret.made(&token) {
             return Err(ApiError::ForeignForm);
