@@ -2,32 +2,10 @@
 
 use uuid::Uuid;
 
-use super::walk::{ACTION, Range, Walk};
+use super::walk::{ACTION, Range};
 use crate::store::{Store, StoreError, patience::WithTimeout};
 
 impl Store {
-    pub(super) async fn walk_by_id(
-        &self,
-        walk: &Walk,
-        range: &Range,
-        count: i64,
-    ) -> Result<Vec<Uuid>, StoreError> {
-        match walk {
-            Walk::Search(q) => self.walk_search(q, range, count).await,
-            Walk::Lanes(lanes) => self.walk_lanes(lanes, range, count).await,
-            Walk::FailedWith(code) => self.walk_failed_with(code, range, count).await,
-            Walk::Lender(lender) => self.walk_lender(lender, range, count).await,
-            Walk::Caller(caller) => self.walk_caller(caller, range, count).await,
-            Walk::Open => self.walk_open(range, count).await,
-            Walk::All
-            | Walk::Batch(_)
-            | Walk::Parked
-            | Walk::OnHold
-            | Walk::Failed
-            | Walk::Ended => self.walk_all(range, count).await,
-        }
-    }
-
     /// The operations that write one of these lanes. Each lane is read for itself, because Postgres would otherwise read
     /// and sort all operations of all lanes.
     pub(super) async fn walk_lanes(
@@ -56,7 +34,7 @@ impl Store {
         .await
     }
 
-    async fn walk_failed_with(
+    pub(super) async fn walk_failed_with(
         &self,
         code: &str,
         range: &Range,
@@ -77,7 +55,7 @@ impl Store {
         .await
     }
 
-    async fn walk_lender(
+    pub(super) async fn walk_lender(
         &self,
         lender: &str,
         range: &Range,
@@ -98,7 +76,7 @@ impl Store {
         .await
     }
 
-    async fn walk_caller(
+    pub(super) async fn walk_caller(
         &self,
         caller: &str,
         range: &Range,
@@ -119,7 +97,11 @@ impl Store {
         .await
     }
 
-    async fn walk_open(&self, range: &Range, count: i64) -> Result<Vec<Uuid>, StoreError> {
+    pub(super) async fn walk_open(
+        &self,
+        range: &Range,
+        count: i64,
+    ) -> Result<Vec<Uuid>, StoreError> {
         sqlx::query_scalar!(
             "SELECT operation_id FROM lane_entry
               WHERE writes AND operation_id >= $1 AND operation_id < $2
@@ -134,7 +116,11 @@ impl Store {
         .await
     }
 
-    async fn walk_all(&self, range: &Range, count: i64) -> Result<Vec<Uuid>, StoreError> {
+    pub(super) async fn walk_all(
+        &self,
+        range: &Range,
+        count: i64,
+    ) -> Result<Vec<Uuid>, StoreError> {
         sqlx::query_scalar!(
             "SELECT id FROM operation
               WHERE id >= $1 AND id < $2

@@ -195,23 +195,21 @@ impl Store {
         range: &Range,
         count: i64,
     ) -> Result<Vec<ListCursor>, StoreError> {
-        match walk {
-            Walk::Batch(id) => self.walk_batch(*id, range, count).await,
-            Walk::Parked => self.walk_parked(range, count).await,
-            Walk::OnHold => self.walk_on_hold(range, count).await,
-            Walk::Failed => self.walk_failed(range, count).await,
-            Walk::Ended => self.walk_ended(range, count).await,
-            Walk::Search(_)
-            | Walk::Lanes(_)
-            | Walk::Open
-            | Walk::FailedWith(_)
-            | Walk::Lender(_)
-            | Walk::Caller(_)
-            | Walk::All => {
-                let ids = self.walk_by_id(walk, range, count).await?;
-                Ok(ids.into_iter().map(ListCursor::by_id).collect())
-            }
-        }
+        let ids = match walk {
+            Walk::Batch(id) => return self.walk_batch(*id, range, count).await,
+            Walk::Parked => return self.walk_parked(range, count).await,
+            Walk::OnHold => return self.walk_on_hold(range, count).await,
+            Walk::Failed => return self.walk_failed(range, count).await,
+            Walk::Ended => return self.walk_ended(range, count).await,
+            Walk::Search(q) => self.walk_search(q, range, count).await?,
+            Walk::Lanes(lanes) => self.walk_lanes(lanes, range, count).await?,
+            Walk::FailedWith(code) => self.walk_failed_with(code, range, count).await?,
+            Walk::Lender(lender) => self.walk_lender(lender, range, count).await?,
+            Walk::Caller(caller) => self.walk_caller(caller, range, count).await?,
+            Walk::Open => self.walk_open(range, count).await?,
+            Walk::All => self.walk_all(range, count).await?,
+        };
+        Ok(ids.into_iter().map(ListCursor::by_id).collect())
     }
 }
 
