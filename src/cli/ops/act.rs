@@ -7,12 +7,11 @@ use serde_json::{Value, json};
 
 use super::{
     act_on_all::{self, Repair},
-    action::Action,
     connection::{Connection, Gateway, parse, segment},
     filter::{self, Filter},
     show::PossibleAction,
 };
-use crate::cli::print::Printer;
+use crate::{cli::print::Printer, store::RepairAction};
 
 /// The arguments that all actions have.
 #[derive(Debug, clap::Args)]
@@ -89,7 +88,7 @@ struct Possible {
 }
 
 /// Runs an action that needs nothing but a reason.
-pub(super) async fn run(action: Action, arguments: Arguments) -> anyhow::Result<bool> {
+pub(super) async fn run(action: RepairAction, arguments: Arguments) -> anyhow::Result<bool> {
     act(action, arguments, json!({})).await
 }
 
@@ -99,7 +98,7 @@ pub(super) async fn retry(arguments: RetryArguments) -> anyhow::Result<bool> {
     if let (Some(expires_at), Some(options)) = (arguments.expires_at, options.as_object_mut()) {
         options.insert("expires_at".to_owned(), expires_at.into());
     }
-    act(Action::Retry, arguments.common, options).await
+    act(RepairAction::Retry, arguments.common, options).await
 }
 
 /// Runs `ops resolve`.
@@ -109,12 +108,12 @@ pub(super) async fn resolve(arguments: ResolveArguments) -> anyhow::Result<bool>
         Outcome::Failed => "failed",
     };
     let options = json!({"outcome": outcome, "nothing_waits": arguments.nothing_waits});
-    act(Action::Resolve, arguments.common, options).await
+    act(RepairAction::Resolve, arguments.common, options).await
 }
 
 /// Acts on the named operations one after the other, or on all that match. Returns whether the action was carried out
 /// on each operation (in a dry run: whether it would be possible on each).
-async fn act(action: Action, arguments: Arguments, options: Value) -> anyhow::Result<bool> {
+async fn act(action: RepairAction, arguments: Arguments, options: Value) -> anyhow::Result<bool> {
     let connection = Connection::new(&arguments.gateway)?;
     if !arguments.filters.is_empty() {
         let repair = Repair {
@@ -154,7 +153,7 @@ async fn act(action: Action, arguments: Arguments, options: Value) -> anyhow::Re
 
 async fn act_on_one(
     connection: &Connection,
-    action: Action,
+    action: RepairAction,
     id: &str,
     body: &Value,
     json: bool,
@@ -179,7 +178,7 @@ async fn act_on_one(
 /// Shows whether the action is possible on an operation now.
 async fn preview(
     connection: &Connection,
-    action: Action,
+    action: RepairAction,
     id: &str,
     json: bool,
 ) -> anyhow::Result<(bool, String)> {

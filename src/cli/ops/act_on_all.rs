@@ -9,13 +9,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    action::Action,
     connection::{Connection, parse},
     filter::Filter,
     list::Listed,
     repair::Progress,
 };
-use crate::cli::print::Printer;
+use crate::{cli::print::Printer, store::RepairAction};
 
 /// The pause between two requests for the progress.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
@@ -23,7 +22,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// What the operator asks for.
 #[derive(Debug)]
 pub(super) struct Repair {
-    pub(super) action: Action,
+    pub(super) action: RepairAction,
     pub(super) filter: Filter,
     pub(super) reason: String,
     /// The other fields of the action: a JSON object.

@@ -8,11 +8,10 @@
 //! | `act_on_all` | an action on all operations that match a filter (a repair) |
 //! | `repair` | showing and stopping repairs |
 //! | `tail` | the stream of events |
-//! | `connection`, `filter`, `action` | the client of the API; the syntax of `--where`; the names of actions |
+//! | `connection`, `filter` | the client of the API; the syntax of `--where` |
 
 mod act;
 mod act_on_all;
-mod action;
 mod connection;
 mod filter;
 mod list;
@@ -22,7 +21,7 @@ mod tail;
 
 use std::process::ExitCode;
 
-use self::action::Action;
+use crate::store::RepairAction;
 
 /// The arguments of `ops`.
 #[derive(Debug, clap::Args)]
@@ -59,9 +58,9 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::List(arguments) => list::run(arguments).await?,
         Command::Show(arguments) => show::run(arguments).await?,
         Command::Retry(arguments) => act::retry(arguments).await?,
-        Command::Cancel(arguments) => act::run(Action::Cancel, arguments).await?,
-        Command::Hold(arguments) => act::run(Action::Hold, arguments).await?,
-        Command::Release(arguments) => act::run(Action::Release, arguments).await?,
+        Command::Cancel(arguments) => act::run(RepairAction::Cancel, arguments).await?,
+        Command::Hold(arguments) => act::run(RepairAction::Hold, arguments).await?,
+        Command::Release(arguments) => act::run(RepairAction::Release, arguments).await?,
         Command::Resolve(arguments) => act::resolve(arguments).await?,
         Command::Repair(arguments) => repair::run(arguments).await?,
         Command::Tail(arguments) => tail::run(arguments).await?,
