@@ -46,7 +46,7 @@ pub(super) async fn act(
         ..form.session.because(OpsScope::Act, &reason)?
     };
     let options = RepairOptions {
-        outcome: outcome.filter(|_| action == RepairAction::Resolve),
+        outcome,
         nothing_waits: nothing_waits.is_some(),
         expires_at: None,
     };

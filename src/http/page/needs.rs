@@ -147,7 +147,7 @@ fn of_workers(status: &StatusBody, now: DateTime<Utc>) -> Vec<Need> {
         needs.push(Need {
             tone: "tone-warn",
             age: ago(since, now),
-            address: "/ops/operations?q=state%3Aready".to_owned(),
+            address: list_of("state:ready"),
             go: "Show them",
             ..need(
                 "Operations could run and are not run".to_owned(),
@@ -170,7 +170,7 @@ fn of_holds(status: &StatusBody, now: DateTime<Utc>) -> Vec<Need> {
             what: "On hold: not sent until an operator releases them".to_owned(),
             more: String::new(),
             age: String::new(),
-            address: "/ops/operations?q=state%3Aon_hold".to_owned(),
+            address: list_of("state:on_hold"),
             go: "Show them",
         }];
     };
@@ -180,7 +180,7 @@ fn of_holds(status: &StatusBody, now: DateTime<Utc>) -> Vec<Need> {
         what: format!("Everything is on hold, by {}: {}", hold.by, hold.reason),
         more: "Operations are accepted, and nothing is sent.".to_owned(),
         age: ago(hold.since, now),
-        address: "/ops/operations?q=state%3Aon_hold".to_owned(),
+        address: list_of("state:on_hold"),
         go: "Look and release",
     }]
 }
