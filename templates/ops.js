@@ -134,6 +134,8 @@ function replace(loaded) {
   for (const region of regions()) {
     const fresh = loaded.getElementById(region.id);
     if (!fresh) continue;
+    // What was done last is no news any more once something else has happened.
+    if (region.id === "why" && fresh.innerHTML !== region.innerHTML) all(".notice[role=status]").forEach((notice) => notice.remove());
     for (const opened of all("details[open][id]", region)) {
       fresh.querySelector(`#${CSS.escape(opened.id)}`)?.setAttribute("open", "");
     }
@@ -192,6 +194,13 @@ if (dot && regions().length > 0) {
 document.addEventListener("click", (event) => {
   for (const menu of all("details.who[open]")) if (!menu.contains(event.target)) menu.open = false;
 });
+
+// What was done is said once, and not again when the page is loaded again.
+const address = new URL(location.href);
+if (address.searchParams.has("done")) {
+  address.searchParams.delete("done");
+  history.replaceState(null, "", address);
+}
 
 for (const hidden of all(".needs-script")) hidden.hidden = false;
 for (const note of all("[data-zone]")) note.textContent = `Times are yours (${zone}); hover for UTC.`;

@@ -44,6 +44,7 @@ pub use self::{
     movement::Movement,
     names::{Named, named_by, named_lane, names_of},
     operation::{Context, DONE_BY_ANOTHER, Evidence, Plan, Refusal},
+    payment::own_transaction,
 };
 use self::{fields::Fields, operation::Operation};
 

@@ -13,8 +13,8 @@ use sqlx::PgPool;
 
 use crate::support::{
     Answer, TestGateway,
-    fixtures::{client_create, loan_create},
-    operators::{Operator, audit, leave_attempt, park, uuid},
+    fixtures::{client_create, client_update, loan_create},
+    operators::{Operator, audit, leave_attempt, on_hold, park, uuid},
 };
 
 fn failure(fails_dependents: bool) -> End {
@@ -205,4 +205,25 @@ async fn a_payload_that_is_no_longer_valid_is_refused_as_at_the_door(pool: PgPoo
     assert_eq!(answer.problem(), (422, "invalid_request".to_owned()));
     assert_eq!(answer.json()["errors"][0]["pointer"], "/data/lenderConfig");
     assert_eq!(audit(&pool, &id).await.len(), 0);
+}
+
+/// Only an operator releases what an operator has put on hold.
+#[sqlx::test]
+async fn what_was_on_hold_stays_on_hold_when_it_runs_again(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    let operator = Operator::of(gateway.address);
+    gateway.accept(&client_create("C")).await;
+    let held = gateway.accept(&client_update("C")).await;
+    let other = gateway.accept(&client_update("C")).await;
+    operator.act(&held, "hold").await;
+    gateway.end_next(failure(true)).await;
+    while gateway.store.fail_some_dependents().await.unwrap() {}
+    for (id, was_held) in [(&held, true), (&other, false)] {
+        assert_eq!(operator.inspect(id).await["state"], "failed");
+        let retry = tracking_id(&operator.act(id, "retry").await);
+        assert_eq!(on_hold(&pool, &retry).await, (was_held, false));
+    }
+    let retry = operator.inspect(&held).await["retried_by"].take();
+    let released = operator.act(retry.as_str().unwrap(), "release").await;
+    assert_eq!(released.status, StatusCode::OK, "{}", released.text);
 }

@@ -8,10 +8,10 @@ use std::{
 
 use futures_util::{StreamExt as _, stream};
 use serde_json::value::RawValue;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::{
-    domain::{OperationId, OperationType, Reads, TrackingId},
+    domain::{OperationId, OperationType, Reads, TrackingId, Transaction},
     fineract::{Account, Fineract, Permits},
     operations::{self, Deployment},
 };
@@ -69,6 +69,26 @@ impl Balances {
         let TrackingId { operation_type, id } = operation;
         let subject = Self::subject(operation_type, payload, deployment, id)?;
         self.read(vec![(id, Some(subject))]).await.remove(&id)?
+    }
+
+    /// Reads the payment that this operation has made. `None` if the operation makes no payment, or if Fineract could not
+    /// be read; inside, `None` if Fineract has no such payment.
+    pub(in crate::http) async fn read_payment(
+        &self,
+        TrackingId { operation_type, id }: TrackingId,
+        payload: &RawValue,
+        deployment: &Deployment,
+    ) -> Option<Option<Transaction>> {
+        let entry = operations::entry(operation_type)?;
+        let reads = (entry.evidence_reads)(payload, deployment, id).ok()?;
+        reads.transaction.as_ref()?;
+        let read = async {
+            let _permit = self.permits.acquire_spare().await;
+            self.fineract.look_up(&reads, true).await
+        };
+        let facts = timeout(PAGE_TIMEOUT, read).await.ok()?.ok()?;
+        let loan = facts.loan.as_ref();
+        Some(loan.and_then(|loan| operations::own_transaction(loan, &facts, id).cloned()))
     }
 
     /// Reads the accounts that operations concern, as many as possible in the given time.

@@ -147,10 +147,15 @@ fn set(filter: &mut OperationFilter, name: &str, value: &str) -> Result<(), Stri
         "accepted_before" => filter.accepted_before = Some(time(value)?),
         "ended_after" => filter.ended_after = Some(time(value)?),
         "ended_before" => filter.ended_before = Some(time(value)?),
-        "sent" => filter.sent = Some(value.parse().or(Err("must be true or false"))?),
+        "sent" => filter.sent = Some(yes_or_no(value)?),
+        "retried" => filter.retried = Some(yes_or_no(value)?),
         _ => return Err("is not known".to_owned()),
     }
     Ok(())
+}
+
+fn yes_or_no(value: &str) -> Result<bool, String> {
+    value.parse().or(Err("must be true or false".to_owned()))
 }
 
 pub(super) fn text(value: &str) -> Result<String, String> {

@@ -10,7 +10,7 @@ use axum::{
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-use super::{format::Time, frame::Frame, render::html, session::Session};
+use super::{action::in_words, format::Time, frame::Frame, render::html, session::Session};
 use crate::{
     http::{api_error::ApiError, state::ApiState},
     store::{AuditFilter, AuditRow},

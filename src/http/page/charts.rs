@@ -91,7 +91,7 @@ pub(super) fn chart(
         succeeded,
         failed,
         latency: last.map_or_else(String::new, |(p50, p99)| {
-            format!("p50 {} · p99 {}", in_words(p50), in_words(p99))
+            format!("latest: p50 {} · p99 {}", in_words(p50), in_words(p99))
         }),
         is_empty: succeeded + failed == 0,
     }
@@ -186,7 +186,7 @@ mod tests {
             .collect();
         assert_eq!(bars, [(1, 98, false), (1, 100, true), (591, 100, false)]);
         assert_eq!(chart.p50, "5,91 595,76");
-        assert_eq!(chart.latency, "p50 0.2 s · p99 1.0 s");
+        assert_eq!(chart.latency, "latest: p50 0.2 s · p99 1.0 s");
         assert_eq!(chart.from.shown, "00:30");
     }
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveTime, SecondsFormat, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 /// The words before a colon, and the parameter of the API that each sets.
-const WORDS: [(&str, &str); 12] = [
+const WORDS: [(&str, &str); 13] = [
     ("state", "state"),
     ("type", "type"),
     ("lender", "lender"),
@@ -17,6 +17,7 @@ const WORDS: [(&str, &str); 12] = [
     ("before", "accepted_before"),
     ("ended", "ended_after"),
     ("sent", "sent"),
+    ("retried", "retried"),
 ];
 
 /// A filter, word by word.

@@ -4,6 +4,7 @@
 //! known (a session instead of a header) and in its form (HTML instead of JSON).
 
 mod act;
+mod action;
 mod assets;
 mod audit;
 mod batches;
@@ -17,6 +18,7 @@ mod filter;
 mod form;
 mod format;
 mod frame;
+mod in_fineract;
 mod json;
 mod lane;
 mod list;

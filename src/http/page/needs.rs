@@ -185,11 +185,12 @@ fn of_holds(status: &StatusBody, now: DateTime<Utc>) -> Vec<Need> {
     }]
 }
 
-/// The failures of the last hour, by reason.
+/// The failures of the last hour that nobody has run again, by reason.
 async fn failures(api: &ApiState, now: DateTime<Utc>) -> Result<Vec<Need>, ApiError> {
     let filter = OperationFilter {
         state: Some(StateFilter::Failed),
         ended_after: Some(now - TimeDelta::hours(1)),
+        retried: Some(false),
         ..OperationFilter::default()
     };
     let mut counts = api.store.count(&filter, CountBy::ReasonCode).await?;
@@ -199,7 +200,10 @@ async fn failures(api: &ApiState, now: DateTime<Utc>) -> Result<Vec<Need>, ApiEr
         what: format!("Failed: {}", lower(&short(&count.value))),
         more: reason(&count.value).map_or_else(String::new, |reason| reason.advice.to_owned()),
         age: "last hour".to_owned(),
-        address: list_of(&format!("state:failed reason:{} ended:1h", count.value)),
+        address: list_of(&format!(
+            "state:failed reason:{} ended:1h retried:false",
+            count.value
+        )),
         go: "Show and repair",
         count: count.text,
     });

@@ -11,10 +11,12 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use super::{
+    action::in_words,
     explain::{Explanation, explain},
     form::SignedForm,
     format::{Time, grouped},
     frame::Frame,
+    in_fineract::InFineract,
     json::field,
     pretty::{Piece, pretty},
     render::html,
@@ -23,9 +25,9 @@ use super::{
     timeline::{Event, events},
 };
 use crate::{
+    domain::decision::UNSEEN,
     http::{
         api_error::ApiError,
-        bulk::AccountDetails,
         operators::{Named, OpsScope},
         state::ApiState,
     },
@@ -35,7 +37,7 @@ use crate::{
 /// The entry of the navigation to which the page belongs.
 const PLACE: &str = "/ops/operations";
 /// The fields of a payload that are amounts.
-const AMOUNTS: [&str; 3] = ["principal", "transactionAmount", "amount"];
+pub(super) const AMOUNTS: [&str; 3] = ["principal", "transactionAmount", "amount"];
 
 #[derive(Template)]
 #[template(path = "operation.html")]
@@ -50,8 +52,8 @@ struct OperationPage {
     payload: Vec<Piece>,
     amount: Option<String>,
     is_revealed: bool,
-    /// The accounts in Fineract, if the operator has asked for them; inside, `None` if they could not be read.
-    accounts: Option<AccountDetails>,
+    /// What Fineract says now, if the operator has asked.
+    in_fineract: Option<InFineract>,
     utr: Option<String>,
     lender: Option<String>,
     steps: Vec<Step>,
@@ -146,8 +148,8 @@ async fn page(
     beside: Beside,
 ) -> Result<Response, ApiError> {
     let inspected = named.inspect(api).await?;
-    let accounts = if beside.asks {
-        Some(accounts(api, &inspected).await)
+    let in_fineract = if beside.asks {
+        Some(InFineract::ask(api, &inspected).await)
     } else {
         None
     };
@@ -173,7 +175,7 @@ async fn page(
         payload: pretty(payload),
         amount: amount.map(|amount| grouped(&amount, beside.is_indian)),
         is_revealed: beside.is_revealed,
-        accounts,
+        in_fineract,
         utr: field(payload, "utr_payment_id").filter(|utr| utr != "***"),
         lender: field(payload, "lenderConfig"),
         steps: steps(&inspected, &id),
@@ -182,16 +184,6 @@ async fn page(
         inspected,
     };
     Ok(html(&page))
-}
-
-/// What Fineract says now about the client or loan of an operation.
-async fn accounts(api: &ApiState, inspected: &Inspected) -> AccountDetails {
-    let balances = api.bulk.balances.as_ref()?;
-    let tracking_id = inspected.tracking_id().to_string().parse().ok()?;
-    let payload = &inspected.operation.payload;
-    balances
-        .read_for(tracking_id, payload, &api.deployment)
-        .await
 }
 
 impl OperationPage {
@@ -203,6 +195,26 @@ impl OperationPage {
     fn can(&self, action: &str) -> bool {
         let mut actions = self.inspected.actions.iter();
         actions.any(|possible| possible.action == action && possible.possible)
+    }
+
+    /// Whether it is on hold by itself, not together with everything else.
+    fn is_on_hold_alone(&self) -> bool {
+        let operation = &self.inspected.operation;
+        operation.on_hold && operation.hold_all.is_none()
+    }
+
+    /// Whether Fineract does not show a command that may wait for a checker. Only then a worker asks whether an operator
+    /// has looked.
+    fn may_wait_unseen(&self) -> bool {
+        self.code() == Some(UNSEEN)
+    }
+
+    /// Why it is parked, blocked or retried, or why it has failed.
+    fn code(&self) -> Option<&str> {
+        let operation = &self.inspected.operation;
+        let result = operation.result.as_ref();
+        let code = operation.reason_code.as_deref();
+        code.or_else(|| result?.code.as_deref())
     }
 
     /// Why nothing can be done, if nothing can be done.
@@ -248,7 +260,7 @@ pub(super) fn subject(lane: &str) -> &str {
 
 fn done_in_words(done: &str) -> &'static str {
     match done {
-        "retry" => "It is tried again as soon as it is first in its lane.",
+        "retry" => "It runs as soon as its turn comes. If it is on hold, release it first.",
         "resolve" => {
             "Recorded. A worker now compares this with Fineract and then ends the operation."
         }

@@ -24,7 +24,7 @@ pub(super) struct Row {
     pub(super) lender: String,
     pub(super) why: String,
     pub(super) accepted: Time,
-    /// From acceptance to the end, or to now.
+    /// From acceptance to the end, or to now if it has not ended.
     pub(super) took: String,
 }
 
@@ -38,6 +38,7 @@ impl Row {
             (Some(code), _) => short(code),
             (None, _) => String::new(),
         };
+        let took = took(&listed, now);
         Self {
             id: listed.id.to_string(),
             class: class.to_owned(),
@@ -46,18 +47,61 @@ impl Row {
             lender: listed.lender.unwrap_or_default(),
             why,
             accepted: Time::day(listed.accepted_at, zone),
-            took: duration(listed.ended_at.unwrap_or(now) - listed.accepted_at),
+            took,
             operation_type: listed.operation_type,
             lane: listed.lane,
         }
     }
 }
 
-/// The first sentence about a reason, or its code.
+fn took(listed: &Listed, now: DateTime<Utc>) -> String {
+    let took = duration(listed.ended_at.unwrap_or(now) - listed.accepted_at);
+    match listed.ended_at {
+        Some(_) => took,
+        None => format!("{took} so far"),
+    }
+}
+
+/// The first sentence about a reason, or what its code says.
 pub(super) fn short(code: &str) -> String {
     let Some(known) = reason(code) else {
-        return code.to_owned();
+        return code_in_words(code);
     };
     let first = known.why.split(". ").next().unwrap_or(known.why);
     first.trim_end_matches('.').to_owned()
+}
+
+/// What a code of Fineract says, such as `error.msg.client.duplicate.externalId`. Other codes stay as they are: a newer
+/// gateway may have written them.
+fn code_in_words(code: &str) -> String {
+    match code.split_once(".msg.") {
+        Some((_, words)) => format!("Fineract refused it: {}", words.replace('.', " ")),
+        None => code.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_one_sentence() {
+        for (code, expected) in [
+            (
+                "evidence_cannot_tell",
+                "Fineract does not show whether the command took effect",
+            ),
+            (
+                "error.msg.client.duplicate.externalId",
+                "Fineract refused it: client duplicate externalId",
+            ),
+            (
+                "validation.msg.loans.productId.cannot.be.blank",
+                "Fineract refused it: loans productId cannot be blank",
+            ),
+            ("of_a_newer_gateway", "of_a_newer_gateway"),
+        ] {
+            assert_eq!(short(code), expected);
+        }
+    }
 }

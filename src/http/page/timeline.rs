@@ -5,6 +5,7 @@ use chrono_tz::Tz;
 use serde_json::value::RawValue;
 
 use super::{
+    action::in_words,
     format::{Time, duration},
     pretty::{Piece, pretty},
 };
@@ -90,7 +91,7 @@ fn sent(attempt: &InspectedAttempt, zone: Tz) -> Event {
             format!("{status}, stored under this key before")
         }
         (Some(status), _) => status.to_string(),
-        (None, Some(error)) => format!("No answer: {}", in_words(error)),
+        (None, Some(error)) => format!("No answer: {}", why_none(error)),
         (None, None) => "No answer yet, or the process ended before it was stored".to_owned(),
     };
     Event {
@@ -120,17 +121,17 @@ fn answered(attempt: &InspectedAttempt, zone: Tz) -> Option<Event> {
         }
         (Some(status @ (400..500)), _) => ("tone-bad", format!("Fineract answered {status}")),
         (Some(status), _) => ("tone-warn", format!("Fineract answered {status}")),
-        (None, Some(error)) => ("tone-warn", format!("No answer: {}", in_words(error))),
+        (None, Some(error)) => ("tone-warn", format!("No answer: {}", why_none(error))),
         (None, None) => return None,
     };
     Some(Event::new(at, zone, tone, text))
 }
 
 fn acted(entry: &AuditEntry, zone: Tz) -> Event {
-    let action = entry.action.replace('_', " ");
+    let action = in_words(&entry.action, &entry.detail);
     let text = match &entry.reason {
-        Some(reason) => format!("{}: {action}, because “{reason}”", entry.operator),
-        None => format!("{}: {action}", entry.operator),
+        Some(reason) => format!("{} {action}, because “{reason}”", entry.operator),
+        None => format!("{} {action}", entry.operator),
     };
     Event::new(entry.at, zone, "tone-busy", text)
 }
@@ -140,7 +141,7 @@ fn json(body: Option<&RawValue>) -> Vec<Piece> {
 }
 
 /// Why there is no answer, in words.
-fn in_words(error: &str) -> &str {
+fn why_none(error: &str) -> &str {
     match error {
         "timed_out" => "Fineract took too long",
         "closed" => "the connection was closed",

@@ -148,7 +148,7 @@ pub(super) fn evidence_reads(loan: &str, id: OperationId) -> Reads {
 
 /// Finds the operation's own transaction. The gateway also reads this transaction separately, because the list in the
 /// loan omits undone transactions.
-pub(super) fn own_transaction<'a>(
+pub fn own_transaction<'a>(
     loan: &'a Loan,
     facts: &'a Facts,
     id: OperationId,

@@ -85,7 +85,8 @@ impl Store {
         })
     }
 
-    /// Accepts `new`, which runs a failed operation again, at the tails of its lanes.
+    /// Accepts `new`, which runs a failed operation again, at the tails of its lanes. If an operator had put the failed
+    /// operation on hold, the new one is on hold too.
     pub async fn retry_failed(
         &self,
         failed: &Found,
@@ -110,6 +111,18 @@ impl Store {
         let effects = insert_operations(&mut transaction, &[new])
             .or_fail_to(ACTION)
             .await?;
+        // Only an operator releases what an operator has put on hold.
+        sqlx::query!(
+            "UPDATE operation
+                SET on_hold = true, hold_all = NULL
+              WHERE id = $1
+                AND EXISTS (SELECT FROM operation WHERE id = $2 AND on_hold AND hold_all IS NULL)",
+            new.id.0,
+            id.0
+        )
+        .execute(&mut *transaction)
+        .or_fail_to(ACTION)
+        .await?;
         let detail = json!({ "state": "failed", "retry": new.id.0 });
         operator
             .record(&mut transaction, Action::Retry, (id, before), detail)

@@ -14,14 +14,14 @@ use crate::{
     },
 };
 
-async fn signed_in(bed: &Bed) -> Visitor<'_> {
-    let mut visitor = Visitor::new(&bed.gateway);
+async fn signed_in(bed: &Bed) -> Visitor {
+    let mut visitor = Visitor::new(bed.gateway.address);
     visitor.sign_in("admin", OPS_TOKEN).await;
     visitor
 }
 
 /// Previews an action on all operations that match a filter, or on these.
-async fn preview(visitor: &mut Visitor<'_>, q: &str, action: &str, ids: &[&str]) -> Page {
+async fn preview(visitor: &mut Visitor, q: &str, action: &str, ids: &[&str]) -> Page {
     let form = visitor.form("/ops/operations?q=", "/repairs/preview").await;
     let ids: Vec<_> = ids.iter().map(|id| uuid(id).to_string()).collect();
     let token = form.value("token");

@@ -11,7 +11,7 @@ use crate::support::{
 #[sqlx::test]
 async fn an_operator_signs_in_and_out(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
-    let mut visitor = Visitor::new(&gateway);
+    let mut visitor = Visitor::new(gateway.address);
     let before = visitor.get("/ops/system").await;
     assert_eq!(before.status, StatusCode::SEE_OTHER);
     assert_eq!(before.location, "/ops/sign-in?next=%2Fops%2Fsystem");
@@ -44,8 +44,8 @@ async fn an_operator_signs_in_and_out(pool: PgPool) {
 #[sqlx::test]
 async fn a_session_ends_after_eight_hours_everywhere_or_with_its_token(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
-    let mut one = Visitor::new(&gateway);
-    let mut other = Visitor::new(&gateway);
+    let mut one = Visitor::new(gateway.address);
+    let mut other = Visitor::new(gateway.address);
     for visitor in [&mut one, &mut other] {
         visitor.sign_in("admin", OPS_TOKEN).await;
         assert_eq!(visitor.get("/ops").await.status, StatusCode::OK);
@@ -74,7 +74,7 @@ async fn a_session_ends_after_eight_hours_everywhere_or_with_its_token(pool: PgP
 #[sqlx::test]
 async fn five_failures_a_minute_are_enough(pool: PgPool) {
     let gateway = TestGateway::start(pool).await;
-    let mut visitor = Visitor::new(&gateway);
+    let mut visitor = Visitor::new(gateway.address);
     // The secret of a caller who is no operator does not sign in.
     for secret in ["wrong", TOKEN, "", "admin", "wrong"] {
         let page = visitor.sign_in("admin", secret).await;
@@ -98,7 +98,7 @@ async fn a_form_of_another_page_is_refused(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
     let id = gateway.accept(&client_create("INC-1")).await;
     park(&pool, &id).await;
-    let mut visitor = Visitor::new(&gateway);
+    let mut visitor = Visitor::new(gateway.address);
     visitor.sign_in("admin", OPS_TOKEN).await;
     let path = format!("/ops/operations/{id}").replace('|', "%7C");
     let retry = format!("{path}/retry");
@@ -147,7 +147,7 @@ async fn a_link_signs_in_once(pool: PgPool) {
     assert_eq!(ask(TOKEN).await.unwrap().status(), StatusCode::FORBIDDEN);
     let link: serde_json::Value = ask(OPS_TOKEN).await.unwrap().json().await.unwrap();
     let path = link["path"].as_str().unwrap().to_owned();
-    let mut visitor = Visitor::new(&gateway);
+    let mut visitor = Visitor::new(gateway.address);
     // A program that only opens the link does not use it.
     visitor.get(&path).await;
     let token = visitor.token(&path).await;
@@ -159,7 +159,7 @@ async fn a_link_signs_in_once(pool: PgPool) {
         used.text
     );
     assert_eq!(visitor.get("/ops").await.status, StatusCode::OK);
-    let mut other = Visitor::new(&gateway);
+    let mut other = Visitor::new(gateway.address);
     let token = other.token(&path).await;
     let again = other.post(&path, &[("token", &token)]).await;
     assert_eq!(again.status, StatusCode::NOT_FOUND);
@@ -169,7 +169,7 @@ async fn a_link_signs_in_once(pool: PgPool) {
 async fn people_s_data_is_masked_until_it_is_asked_for(pool: PgPool) {
     let gateway = TestGateway::start(pool.clone()).await;
     let id = gateway.accept(&client_create("INC-1")).await;
-    let mut visitor = Visitor::new(&gateway);
+    let mut visitor = Visitor::new(gateway.address);
     visitor.sign_in("admin", OPS_TOKEN).await;
     let path = format!("/ops/operations/{id}").replace('|', "%7C");
     let page = visitor.get(&path).await;

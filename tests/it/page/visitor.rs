@@ -1,13 +1,13 @@
 //! A visitor of the page without a browser: fills in and sends the forms that the page contains.
 
+use std::net::SocketAddr;
+
 use fineract_gateway::tls::http_client;
 use reqwest::{Client, StatusCode, header, redirect::Policy};
 
-use crate::support::TestGateway;
-
 /// A browser, as far as these tests need one: it keeps a cookie, and follows no redirect.
-pub(super) struct Visitor<'a> {
-    pub(super) gateway: &'a TestGateway,
+pub(super) struct Visitor {
+    address: SocketAddr,
     pub(super) client: Client,
     pub(super) cookie: String,
 }
@@ -20,11 +20,11 @@ pub(super) struct Page {
     pub(super) headers: header::HeaderMap,
 }
 
-impl<'a> Visitor<'a> {
-    pub(super) fn new(gateway: &'a TestGateway) -> Self {
+impl Visitor {
+    pub(super) fn new(address: SocketAddr) -> Self {
         let client = http_client().redirect(Policy::none()).build().unwrap();
         Self {
-            gateway,
+            address,
             client,
             cookie: String::new(),
         }
@@ -58,13 +58,13 @@ impl<'a> Visitor<'a> {
     }
 
     pub(super) async fn get(&mut self, path: &str) -> Page {
-        let url = format!("http://{}{path}", self.gateway.address);
+        let url = format!("http://{}{path}", self.address);
         let request = self.client.get(url);
         self.send(request).await
     }
 
     pub(super) async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Page {
-        let url = format!("http://{}{path}", self.gateway.address);
+        let url = format!("http://{}{path}", self.address);
         let body = serde_html_form::to_string(fields).unwrap();
         let request = self
             .client

@@ -82,12 +82,12 @@ pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
         })
     };
     let [mut alone, mut beside] = [(); 2].map(|()| Samples::default());
-    let mut micros = KINDS.map(|_| Vec::new());
+    let mut reads = KINDS.map(|_| Vec::new());
     for _ in 0..scale.times() {
         let report = Bed::drive(&plan()?).await?;
         alone.push(Milli(u64::from(report.accept_micros(990))));
         let plan = plan()?;
-        let (report, read) = tokio::join!(Bed::drive(&plan), read(&bed, lasts, &mut micros));
+        let (report, read) = tokio::join!(Bed::drive(&plan), read(&bed, lasts, &mut reads));
         read?;
         beside.push(Milli(u64::from(report?.accept_micros(990))));
     }
@@ -100,12 +100,14 @@ pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
     };
     let mut rows: Vec<Row> = KINDS
         .iter()
-        .zip(&mut micros)
-        .map(|((kind, _), micros)| {
-            let (half, p99) = (Milli(quantile(micros, 500)), Milli(quantile(micros, 990)));
+        .zip(&reads)
+        .map(|((kind, _), reads)| {
+            let mut micros: Vec<u64> = reads.iter().map(|(micros, _)| *micros).collect();
+            let [half, p99] = [500, 990].map(|share| Milli(quantile(&mut micros, share)));
+            let slowest = reads.iter().max().map_or("", |(_, path)| *path);
             Row::at_most(&what(kind), &p99.into(), " ms", GOAL).note(&format!(
-                "p50 {half} ms, {} requests, {open} open",
-                micros.len()
+                "p50 {half} ms, {} requests, the slowest {slowest}, {open} open",
+                reads.len()
             ))
         })
         .collect();
@@ -118,18 +120,19 @@ pub(super) async fn measure(scale: &Scale) -> anyhow::Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// Reads one path of each kind after the other, for this time. Adds how long each request took, in microseconds.
+/// Reads one path of each kind after the other, for this time. Adds how long each request took, in microseconds, and its
+/// path.
 async fn read(
     bed: &Bed,
     lasts: Duration,
-    micros: &mut [Vec<u64>; KINDS.len()],
+    reads: &mut [Vec<(u64, &'static str)>; KINDS.len()],
 ) -> anyhow::Result<()> {
     let url = bed.url(0)?;
     let until = Instant::now() + lasts;
     let mut turn = 0;
     while Instant::now() < until {
-        for ((_, paths), micros) in KINDS.iter().zip(micros.iter_mut()) {
-            let path = paths
+        for ((_, paths), reads) in KINDS.iter().zip(reads.iter_mut()) {
+            let path = *paths
                 .get(turn % paths.len())
                 .context("a kind without paths")?;
             let started = Instant::now();
@@ -141,7 +144,7 @@ async fn read(
                 .await
                 .context("the gateway does not answer")?;
             answer.error_for_status()?.text().await?;
-            micros.push(u64::try_from(started.elapsed().as_micros())?);
+            reads.push((u64::try_from(started.elapsed().as_micros())?, path));
         }
         turn += 1;
     }

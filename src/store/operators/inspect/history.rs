@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use serde_json::{Value, value::RawValue};
-use sqlx::{PgConnection, types::Json};
+use serde_json::Value;
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
@@ -83,7 +83,7 @@ pub struct AuditEntry {
     /// The id of the request.
     pub request_id: String,
     /// What was requested.
-    pub detail: Box<RawValue>,
+    pub detail: Value,
     /// The address from which the request came.
     pub address: Option<String>,
     /// Why, in the words of the operator.
@@ -101,7 +101,7 @@ pub(super) async fn read_audit(
     id: OperationId,
 ) -> Result<Vec<AuditEntry>, StoreError> {
     let rows = sqlx::query!(
-        r#"SELECT at, operator, action, request_id, detail AS "detail: Json<Box<RawValue>>",
+        r#"SELECT at, operator, action, request_id, detail,
                   address, reason, before, after, repair_id
              FROM audit
             WHERE operation_id = $1
@@ -116,7 +116,7 @@ pub(super) async fn read_audit(
         operator: row.operator,
         action: row.action,
         request_id: row.request_id,
-        detail: row.detail.0,
+        detail: row.detail,
         address: row.address,
         reason: row.reason,
         before: row.before,

@@ -52,6 +52,9 @@ pub struct OperationFilter {
     /// Whether an attempt was ever committed, as far as this database knows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sent: Option<bool>,
+    /// Whether another operation runs this failed operation again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retried: Option<bool>,
 }
 
 /// A state, or a group of states.
@@ -153,6 +156,7 @@ impl OperationFilter {
                 .as_deref()
                 .is_none_or(|id| Lane::is_named(&row.lane, id))
             && self.sent.is_none_or(|sent| row.sent == sent)
+            && self.retried.is_none_or(|retried| row.retried == retried)
             && from(self.accepted_after, accepted_at)
             && until(self.accepted_before, accepted_at)
             && from(self.ended_after, row.ended_at)

@@ -56,6 +56,8 @@ pub struct Listed {
     pub claims: i32,
     /// Whether an attempt was ever committed, as far as this database knows.
     pub sent: bool,
+    /// Whether another operation runs this failed operation again.
+    pub retried: bool,
     /// Why everything was put on hold, if the operation is on hold by a hold-all.
     pub reason: Option<String>,
     /// Who put everything on hold.
@@ -74,6 +76,7 @@ impl Store {
                       p.caller, b.batch_id AS "batch_id?", b.number AS "batch_row?", o.retry_of, o.attempt,
                       EXISTS (SELECT FROM attempt a
                                WHERE a.operation_id = o.id AND a.error IS DISTINCT FROM 'not_sent') AS "sent!",
+                      EXISTS (SELECT FROM operation again WHERE again.retry_of = o.id) AS "retried!",
                       h.reason AS "hold_reason?", h.held_by AS "held_by?", h.since AS "held_since?"
                  FROM operation o
                  JOIN payload p ON p.operation_id = o.id
@@ -111,6 +114,7 @@ impl Store {
                 retry_of: row.retry_of,
                 claims: row.attempt,
                 sent: row.sent,
+                retried: row.retried,
                 reason: row.hold_reason,
                 by: row.held_by,
                 since: row.held_since,

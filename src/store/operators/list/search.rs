@@ -65,13 +65,18 @@ impl Store {
         .await
     }
 
-    /// The operations with this UTR, which may be written with other blanks and dashes and in another case.
+    /// The operations with this UTR, which may be written with other blanks and dashes and in another case. Each form is
+    /// looked up for itself, in the order of the index: Postgres knows too little about the forms to choose this index
+    /// for both at once.
     async fn find_payments(&self, reference: &str) -> Result<Vec<Uuid>, StoreError> {
         sqlx::query_scalar!(
-            "SELECT operation_id FROM payload
-              WHERE reference IS NOT NULL AND plain_reference(reference) IN (plain_reference($1), $2)
-              ORDER BY operation_id DESC
-              LIMIT $3",
+            r#"SELECT p.operation_id AS "id!"
+                 FROM unnest(ARRAY[plain_reference($1), $2]) AS form (reference)
+                CROSS JOIN LATERAL (
+                      SELECT operation_id FROM payload
+                       WHERE reference IS NOT NULL AND plain_reference(reference) = form.reference
+                       ORDER BY operation_id DESC
+                       LIMIT $3) p"#,
             reference,
             comparable_reference(reference),
             PAYMENTS
