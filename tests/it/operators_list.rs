@@ -6,7 +6,7 @@ use sqlx::PgPool;
 
 use crate::support::{
     Answer, TestGateway,
-    fixtures::client_create,
+    fixtures::{client_create, refused},
     operators::{Operator, park},
 };
 
@@ -118,4 +118,19 @@ async fn a_wrong_query_is_refused_with_every_problem(pool: PgPool) {
         .map(|problem| problem["pointer"].as_str().expect("a pointer").to_owned())
         .collect();
     assert_eq!(pointers, ["/state", "/limit", "/accepted_after", "/page"]);
+}
+
+#[sqlx::test]
+async fn a_failed_operation_that_runs_again_can_be_left_out(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    let operator = Operator::of(gateway.address);
+    let failed = gateway.accept(&client_create("C")).await;
+    gateway.end_next(refused()).await;
+    let found = async |retried| {
+        let page = page(&operator, &format!("state=failed&retried={retried}")).await;
+        names(&page).contains(&failed.as_str())
+    };
+    assert_eq!((found(false).await, found(true).await), (true, false));
+    operator.act(&failed, "retry").await;
+    assert_eq!((found(false).await, found(true).await), (false, true));
 }

@@ -133,19 +133,6 @@ async fn each_filter_finds_its_operations_in_any_combination(pool: PgPool) {
 }
 
 #[sqlx::test]
-async fn a_failed_operation_that_runs_again_can_be_left_out(pool: PgPool) {
-    let bed = Bed::new(&pool).await;
-    let failed = &bed.failed;
-    for (query, expected) in [("retried=false", &[failed][..]), ("retried=true", &[])] {
-        bed.finds(&format!("state=failed&{query}"), expected).await;
-    }
-    bed.operator.act(failed, "retry").await;
-    for (query, expected) in [("retried=false", &[][..]), ("retried=true", &[failed])] {
-        bed.finds(&format!("state=failed&{query}"), expected).await;
-    }
-}
-
-#[sqlx::test]
 async fn q_finds_ids_external_ids_and_payments(pool: PgPool) {
     let bed = Bed::new(&pool).await;
     let Bed {

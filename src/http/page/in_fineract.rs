@@ -1,6 +1,6 @@
 //! What Fineract says now about an operation.
 
-use super::{json::field, operation::AMOUNTS};
+use super::json::amount;
 use crate::{
     domain::{Amount, Transaction},
     http::{bulk::AccountDetails, state::ApiState},
@@ -34,7 +34,7 @@ impl InFineract {
             balances.read_for(tracking_id, payload, &api.deployment),
             balances.read_payment(tracking_id, payload, &api.deployment)
         );
-        let asked = AMOUNTS.iter().find_map(|key| field(payload.get(), key));
+        let asked = amount(payload.get());
         let asked = asked.and_then(|asked| Amount::from_json_number(&asked));
         Self {
             accounts,

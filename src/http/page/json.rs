@@ -50,6 +50,12 @@ pub(super) fn walk<'a>(json: &'a str, mut see: impl FnMut(Token<'a>)) {
     }
 }
 
+/// The amount in a payload, with the digits that it was sent with.
+pub(super) fn amount(payload: &str) -> Option<String> {
+    let keys = ["principal", "transactionAmount", "amount"];
+    keys.iter().find_map(|key| field(payload, key))
+}
+
 /// The value of a public number or text at this key of the top level of an object, without quotes.
 pub(super) fn field(json: &str, wanted: &str) -> Option<String> {
     let (mut depth, mut found) = (0, None);

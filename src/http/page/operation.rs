@@ -17,7 +17,7 @@ use super::{
     format::{Time, grouped},
     frame::Frame,
     in_fineract::InFineract,
-    json::field,
+    json::{amount, field},
     pretty::{Piece, pretty},
     render::html,
     session::Session,
@@ -36,8 +36,6 @@ use crate::{
 
 /// The entry of the navigation to which the page belongs.
 const PLACE: &str = "/ops/operations";
-/// The fields of a payload that are amounts.
-pub(super) const AMOUNTS: [&str; 3] = ["principal", "transactionAmount", "amount"];
 
 #[derive(Template)]
 #[template(path = "operation.html")]
@@ -163,7 +161,7 @@ async fn page(
     let written = operation.lanes.iter().find(|entry| entry.writes);
     let lane = written.map_or_else(String::new, |entry| entry.lane.clone());
     let id = named.id().to_string();
-    let amount = AMOUNTS.iter().find_map(|key| field(payload, key));
+    let amount = amount(payload);
     let page = OperationPage {
         frame: Frame {
             title: format!("{} of {}", operation.operation_type, subject(&lane)),
