@@ -27,6 +27,7 @@ mod serve;
 mod state;
 mod tokens;
 mod track;
+mod track_many;
 mod transactions;
 mod unread;
 
@@ -107,6 +108,7 @@ fn with_callers_routes(
     let mut bare = probes
         .route("/events", get(events::tell_events))
         .route("/fineract/operate", post(operate::submit_operation))
+        .route("/fineract/track", post(track_many::track_many))
         .route(
             "/fineract/track/{tracking_id}",
             track::with_own_errors(get(track::track_operation)),

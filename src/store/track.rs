@@ -3,6 +3,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
+use futures_util::future::try_join_all;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
@@ -77,6 +78,37 @@ impl Store {
     /// records on the lanes that the failure was read. The caller then knows of the failure, so operations that are
     /// accepted later do not depend on it.
     pub async fn track(&self, tracking_id: TrackingId) -> Result<Option<Tracked>, StoreError> {
+        let Some(row) = self.read_row(tracking_id).await? else {
+            return Ok(None);
+        };
+        if row.marked == Some(true) {
+            // This future is large and seldom needed, so it is boxed. Otherwise each waiting caller would reserve
+            // memory for it.
+            Box::pin(self.record_failures_read(&[row.id])).await?;
+        }
+        Tracked::of(&row).map(Some)
+    }
+
+    /// As [`track`](Self::track), for several operations at once. The result has the order of `tracking_ids`.
+    pub async fn track_all(
+        &self,
+        tracking_ids: &[TrackingId],
+    ) -> Result<Vec<Option<Tracked>>, StoreError> {
+        let reads = tracking_ids.iter().map(|id| self.read_row(*id));
+        let rows = try_join_all(reads).await?;
+        let found = rows.iter().flatten();
+        let marked = found.filter(|row| row.marked == Some(true));
+        let marked: Vec<Uuid> = marked.map(|row| row.id).collect();
+        if !marked.is_empty() {
+            self.record_failures_read(&marked).await?;
+        }
+        rows.iter()
+            .map(|row| row.as_deref().map(Tracked::of).transpose())
+            .collect()
+    }
+
+    /// The row of an operation with this id and type.
+    async fn read_row(&self, tracking_id: TrackingId) -> Result<Option<Arc<Row>>, StoreError> {
         let row = match self.recent_ends.find(tracking_id.id) {
             Some(row) => Some(row),
             None => self
@@ -85,20 +117,18 @@ impl Store {
                 .await
                 .unwrap_or(Err(StoreError::Closed))?,
         };
-        let Some(row) = row.filter(|row| row.is_of(tracking_id.operation_type)) else {
-            return Ok(None);
-        };
-        if row.marked == Some(true) {
-            // This future is large and seldom needed, so it is boxed. Otherwise each waiting caller would reserve
-            // memory for it.
-            Box::pin(self.record_failures_read(&[row.id])).await?;
-        }
-        Ok(Some(Tracked {
+        Ok(row.filter(|row| row.is_of(tracking_id.operation_type)))
+    }
+}
+
+impl Tracked {
+    fn of(row: &Row) -> Result<Self, StoreError> {
+        Ok(Self {
             state: names::state(&row.state)?,
             success: row.success.clone(),
             failure: row.failure.clone(),
             message: row.message.clone(),
             ended_at: row.ended_at,
-        }))
+        })
     }
 }

@@ -31,6 +31,7 @@ mod http_log;
 mod http_operate;
 mod http_routes;
 mod http_track;
+mod http_track_many;
 mod http_wait;
 mod idempotency;
 mod key_probes;

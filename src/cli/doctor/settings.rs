@@ -1,12 +1,17 @@
 //! Checks the settings.
 
-use secrecy::SecretString;
+use std::collections::BTreeSet;
+
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::report::Report;
 use crate::{
     cli::settings,
-    config::{Config, ConfigProblems, Fineract, Operations},
+    config::{Config, ConfigProblems, Fineract, Http, Operations},
 };
+
+/// The length from which a secret counts as long enough, in characters. 16 random letters and digits cannot be guessed.
+const LONG_ENOUGH: usize = 16;
 
 /// What the other checks need of the settings, as far as it is valid.
 #[derive(Debug, Default)]
@@ -35,6 +40,7 @@ pub(super) fn check(report: &mut Report) -> Settings {
     let problems = match Config::read(&variables) {
         Ok(config) => {
             report.fine("settings", "all settings are valid");
+            check_secrets(report, &config.http);
             let operations = config.operations;
             return Settings {
                 database: Some(config.database.url),
@@ -57,4 +63,39 @@ pub(super) fn check(report: &mut Report) -> Settings {
         fineract: Config::read_fineract(&variables).ok(),
         without_fineract: "the settings of Fineract are not valid".to_owned(),
     }
+}
+
+/// Checks how long the secrets of callers, operators and bulk clients are. A short one can be guessed.
+fn check_secrets(report: &mut Report, http: &Http) {
+    let named = [
+        ("INTERNAL_TOKENS", &http.internal_tokens),
+        ("OPS_TOKENS", &http.ops_tokens),
+        ("API_KEYS", &http.api_keys),
+    ];
+    let named = named.into_iter().flat_map(|(variable, secrets)| {
+        let secrets = secrets.iter();
+        secrets.map(move |named| (variable, &named.name, &named.secret))
+    });
+    let bulk = http.bulk_clients.iter();
+    let bulk = bulk.map(|client| ("BULK_CLIENTS", &client.name, &client.client_secret));
+    let short: BTreeSet<_> = named
+        .chain(bulk)
+        .filter(|(_, _, secret)| secret.expose_secret().chars().count() < LONG_ENOUGH)
+        .map(|(variable, name, _)| format!("{variable}: {name}"))
+        .collect();
+    if short.is_empty() {
+        let finding = format!("every secret has {LONG_ENOUGH} characters or more");
+        return report.fine("settings.secrets", finding);
+    }
+    let names: Vec<_> = short.into_iter().collect();
+    report.wrong(
+        "settings.secrets",
+        format!(
+            "can be guessed, because a secret is short ({})",
+            names.join(", ")
+        ),
+        format!(
+            "use at least {LONG_ENOUGH} random characters, such as those of `openssl rand -hex 24`"
+        ),
+    );
 }

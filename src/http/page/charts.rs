@@ -97,6 +97,31 @@ pub(super) fn chart(
     }
 }
 
+/// The failures of the last hour, compared with the hours before. `None`: nothing has failed.
+pub(super) fn failures(minutes: &[Minute], now: DateTime<Utc>) -> Option<String> {
+    let hour = TimeDelta::hours(1);
+    let failed = |is_recent: bool| -> i64 {
+        let counted = minutes
+            .iter()
+            .filter(|minute| (now - minute.at <= hour) == is_recent);
+        counted.map(|minute| i64::from(minute.failed)).sum()
+    };
+    let (recent, before) = (failed(true), failed(false));
+    if recent == 0 {
+        return None;
+    }
+    let first = minutes.first()?;
+    let minutes_before = (now - hour - first.at).num_minutes();
+    if minutes_before < hour.num_minutes() {
+        return Some(format!("{recent} failed in the last hour."));
+    }
+    let tenths = before * 600 / minutes_before;
+    let usual = format!("{}.{}", tenths / 10, tenths % 10);
+    Some(format!(
+        "{recent} failed in the last hour; in the hours before, {usual} an hour."
+    ))
+}
+
 impl Step {
     fn add(&mut self, minute: &Minute) {
         self.succeeded += u64::try_from(minute.succeeded).unwrap_or_default();
@@ -159,6 +184,28 @@ fn points(sums: &[Step], value: impl Fn(&Step) -> Option<u64>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn failures_are_compared_with_the_hours_before() {
+        let now: DateTime<Utc> = "2026-11-28T20:00:00Z".parse().unwrap();
+        let minute = |ago: i64, failed| Minute {
+            at: now - TimeDelta::minutes(ago),
+            accepted: 0,
+            succeeded: 0,
+            failed,
+            parked: 0,
+            p50_ms: None,
+            p99_ms: None,
+        };
+        let recent = [minute(30, 4), minute(1, 2)];
+        let told = |before: &[Minute]| failures(&[before, &recent].concat(), now);
+        assert_eq!(failures(&[minute(100, 5)], now), None);
+        assert_eq!(told(&[]).unwrap(), "6 failed in the last hour.");
+        assert_eq!(
+            told(&[minute(180, 1), minute(70, 2)]).unwrap(),
+            "6 failed in the last hour; in the hours before, 1.5 an hour."
+        );
+    }
 
     #[test]
     fn a_chart_has_a_bar_for_each_step_and_shows_every_failure() {

@@ -7,7 +7,7 @@ use axum::{extract::State, response::Response};
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    charts::{Chart, chart},
+    charts::{Chart, chart, failures},
     format::Time,
     frame::Frame,
     needs::{Need, needs},
@@ -36,6 +36,8 @@ struct StartPage {
     status: StatusBody,
     in_flight: String,
     hour: Chart,
+    /// The failures of the last hour, compared with the hours before.
+    failures: Option<String>,
     day: Chart,
 }
 
@@ -60,6 +62,7 @@ pub(super) async fn show(
         needs,
         in_flight: in_flight(&status),
         hour: chart(&minutes, now, HOUR, api.page.zone),
+        failures: failures(&minutes, now),
         day: chart(&minutes, now, DAY, api.page.zone),
         status,
     }))

@@ -119,6 +119,8 @@ async fn make_healthy(system: &mut System) {
     system.set("FINERACT_USER", "gateway");
     system.set("FINERACT_PASSWORD", PASSWORD);
     system.set("FINERACT_PAYMENT_TYPE", "Bank transfer");
+    system.set("INTERNAL_TOKENS", "los=a-secret-that-is-long");
+    system.set("BULK_CLIENTS", "lender=id:another-long-secret:app:org");
 }
 
 /// The permissions that the gateway's user needs.
@@ -163,6 +165,7 @@ async fn in_a_right_deployment_everything_is_fine() {
     );
     for (check, said) in [
         ("settings", "all settings are valid"),
+        ("settings.secrets", "16 characters or more"),
         ("database.version", "Postgres 15"),
         ("database.durability", "are on"),
         (

@@ -74,3 +74,21 @@ async fn a_process_that_only_accepts_needs_no_fineract(pool: PgPool) {
     let text = findings.text("fineract.login");
     assert!(text.starts_with("not_known: ROLE is api"), "{text}");
 }
+
+#[sqlx::test]
+async fn short_secrets_are_named_and_not_shown(pool: PgPool) {
+    let mut system = healthy(&pool).await;
+    system.set(
+        "INTERNAL_TOKENS",
+        "los=a-secret-that-is-long,old=123456789012345",
+    );
+    system.set(
+        "BULK_CLIENTS",
+        "lender=identifier:hush:application:organisation",
+    );
+    let findings = doctor(&[], &system).await;
+    let said = "a secret is short (BULK_CLIENTS: lender, INTERNAL_TOKENS: old)";
+    findings.assert_wrong(&["settings.secrets"], said);
+    let text = findings.text("settings.secrets");
+    assert!(!text.contains("hush") && !text.contains("12345"), "{text}");
+}

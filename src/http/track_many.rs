@@ -1,0 +1,78 @@
+//! `POST /fineract/track`: reports the states of many operations at once, for callers that poll many.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State, response::IntoResponse};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    api_error::ApiError, json_body::JsonBody, state::ApiState, tokens::Caller, track::TrackBody,
+};
+use crate::{domain::TrackingId, operations::Problem};
+
+/// How many operations a request may ask for.
+const MOST: usize = 500;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    tracking_ids: Vec<String>,
+}
+
+/// The body of the answer.
+#[derive(Serialize)]
+struct Answer {
+    /// What track answers for each operation, in the order of the request.
+    operations: Vec<TrackBody>,
+    /// The tracking ids of no operation.
+    unknown: Vec<TrackingId>,
+}
+
+/// Reports the states of operations.
+pub(super) async fn track_many(
+    _: Caller,
+    State(api): State<Arc<ApiState>>,
+    body: JsonBody,
+) -> Result<impl IntoResponse, ApiError> {
+    let asked: Asked = body.read(
+        "invalid_track",
+        "must have tracking_ids, a list of tracking ids, and nothing else",
+    )?;
+    let tracking_ids = tracking_ids(&asked.tracking_ids)?;
+    let tracked = api.store.track_all(&tracking_ids).await?;
+    let mut answer = Answer {
+        operations: Vec::new(),
+        unknown: Vec::new(),
+    };
+    for (tracking_id, tracked) in tracking_ids.into_iter().zip(tracked) {
+        match tracked {
+            Some(tracked) => answer.operations.push(TrackBody::of(tracking_id, tracked)),
+            None => answer.unknown.push(tracking_id),
+        }
+    }
+    Ok(Json(answer))
+}
+
+/// Reads the tracking ids. The error lists every one that is malformed.
+fn tracking_ids(texts: &[String]) -> Result<Vec<TrackingId>, ApiError> {
+    if !(1..=MOST).contains(&texts.len()) {
+        let must = "must have 1 to 500 tracking ids";
+        return Err(ApiError::invalid("/tracking_ids", "invalid_track", must));
+    }
+    let (mut ids, mut problems) = (Vec::new(), Vec::new());
+    for (place, text) in texts.iter().enumerate() {
+        match text.parse() {
+            Ok(id) => ids.push(id),
+            Err(_) => problems.push(Problem {
+                pointer: format!("/tracking_ids/{place}"),
+                code: "invalid_track",
+                message: "must be a tracking id, such as LOAN_CREATE|01a1fdee-…".to_owned(),
+            }),
+        }
+    }
+    if problems.is_empty() {
+        Ok(ids)
+    } else {
+        Err(ApiError::Invalid(problems))
+    }
+}
