@@ -32,6 +32,7 @@ async fn many_are_tracked_in_the_order_of_the_request(pool: PgPool) {
     let answer = track(&gateway, &body).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
     let answer = answer.json();
+    assert!(!is_true(&pool, is_unread).await, "the failure was read");
     let mut alone = Vec::new();
     for id in [&open, &failed, &succeeded, &open] {
         let tracked = Answer::of(gateway.get(&format!("/fineract/track/{id}"))).await;
@@ -42,7 +43,6 @@ async fn many_are_tracked_in_the_order_of_the_request(pool: PgPool) {
         json!({ "operations": alone, "unknown": [other] }),
         "each is as track reports it alone"
     );
-    assert!(!is_true(&pool, is_unread).await, "the failure was read");
 }
 
 #[sqlx::test]

@@ -115,6 +115,7 @@ async fn each_filter_finds_its_operations_in_any_combination(pool: PgPool) {
             "lane=client:c-1&type=CLIENT_CREATE&caller=los&sent=false",
             &[created],
         ),
+        ("lane=client:c-1&caller=bulk", &[]),
         ("external_id=L-1", &[approval, loan]),
         ("external_id=L-1&state=parked&lender=UGRO", &[loan]),
         (&format!("ended_after={failed_at}"), &[failed]),
