@@ -91,10 +91,13 @@ let isRefused = false;
 let timer = 0;
 let poll = 0;
 
+// The value of a box that has none differs from its default value.
+const isChanged = (input) => (input.matches("[type=checkbox], [type=radio]") ? input.checked !== input.defaultChecked : input.value !== input.defaultValue);
+
 const isBusy = () =>
   picks().some((pick) => pick.checked) ||
   Boolean(document.querySelector("dialog[open]")) ||
-  all("[data-live] input:not([type=hidden])").some((input) => input.value !== input.defaultValue || input.checked !== input.defaultChecked) ||
+  all("[data-live] input:not([type=hidden])").some(isChanged) ||
   Boolean(document.activeElement?.closest("[data-live] form"));
 
 function showDot() {

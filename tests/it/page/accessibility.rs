@@ -58,7 +58,7 @@ async fn every_page_suits_everybody(pool: PgPool) {
 }
 
 /// Looks at a page in each window, and returns what is wrong.
-async fn look(browser: &Browser, name: &str) -> Vec<String> {
+pub(super) async fn look(browser: &Browser, name: &str) -> Vec<String> {
     let mut wrong = Vec::new();
     for (window, suffix) in [
         (LAPTOP, ""),

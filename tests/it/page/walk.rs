@@ -4,6 +4,7 @@ use serde_json::json;
 use sqlx::PgPool;
 
 use super::{
+    accessibility::look,
     browser::{Browser, PHONE},
     stage,
 };
@@ -63,6 +64,7 @@ async fn an_operator_repairs_five_hundred_operations_after_a_preview(pool: PgPoo
     browser.click("select[name=which] option[value=all]").await;
     browser.click("#actions button").await;
     browser.shows("h1", "500 operations to retry").await;
+    let mut faults = look(&browser, "preview").await;
     browser
         .fill("input[name=reason]", "the loans are there now")
         .await;
@@ -71,7 +73,8 @@ async fn an_operator_repairs_five_hundred_operations_after_a_preview(pool: PgPoo
     browser.shows("#progress .facts", "500").await;
     let repairs = stage.operator.get("/repairs").await.json();
     assert_eq!(repairs["repairs"][0]["done"], 500, "{repairs}");
-    browser.picture("repair").await;
+    faults.extend(look(&browser, "repair").await);
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
 #[sqlx::test]
@@ -87,6 +90,7 @@ async fn an_operator_selects_rows_with_the_keyboard(pool: PgPool) {
     let browser = Browser::start(stage.gateway.address).await;
     browser.sign_in().await;
     browser.open("/ops/operations?q=state:failed").await;
+    browser.shows("#live", "live").await;
     for key in ["j", "x", "j", "x"] {
         browser.press(key).await;
     }
