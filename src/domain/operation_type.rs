@@ -55,6 +55,9 @@ operation_types! {
 }
 
 impl OperationType {
+    /// The types that pay money. Two failed operations of such a type may be one payment, sent again after its failure.
+    pub const PAYMENTS: [Self; 2] = [Self::LoanDisburse, Self::LoanRepayment];
+
     /// Whether the type creates the client or loan of the lane that it writes. Later operations in the lane depend on
     /// a create, and a create does not depend on earlier failures in the lane.
     pub const fn is_create(self) -> bool {

@@ -14,7 +14,7 @@ use sqlx::PgPool;
 use crate::support::{
     Answer, TestGateway,
     fixtures::{client_create, client_update, loan_create},
-    operators::{Operator, audit, leave_attempt, on_hold, park, uuid},
+    operators::{Operator, REASON, audit, leave_attempt, on_hold, park, uuid},
 };
 
 fn failure(fails_dependents: bool) -> End {
@@ -224,6 +224,14 @@ async fn what_was_on_hold_stays_on_hold_when_it_runs_again(pool: PgPool) {
         assert_eq!(on_hold(&pool, &retry).await, (was_held, false));
     }
     let retry = operator.inspect(&held).await["retried_by"].take();
+    let inspected = operator.inspect(retry.as_str().unwrap()).await;
+    let last = &inspected["audit"][0];
+    assert_eq!(
+        (&last["action"], &last["operator"]),
+        (&json!("hold"), &json!("admin"))
+    );
+    let reason = format!("it runs again what admin had put on hold: {REASON}");
+    assert_eq!(last["reason"], reason);
     let released = operator.act(retry.as_str().unwrap(), "release").await;
     assert_eq!(released.status, StatusCode::OK, "{}", released.text);
 }

@@ -225,6 +225,11 @@ async fn counts_are_by_state_type_lender_and_reason(pool: PgPool) {
             json!({ "parked": "1", "waiting": "1" }),
         ),
         ("by=state&type=LOAN_APPROVE", json!({})),
+        ("state=ended", json!({ "failed": "1", "succeeded": "1" })),
+        ("lender=UGRO&state=open", json!({ "parked": "1" })),
+        ("caller=los&type=LOAN_CREATE", json!({ "parked": "1" })),
+        ("state=on_hold", json!({})),
+        ("state=failed&reason_code=other", json!({})),
     ] {
         let body = get(&bed.operator, &format!("/counts?{query}")).await;
         let counts = body["counts"].as_array().expect("counts").iter();

@@ -42,8 +42,17 @@ pub(super) async fn render_errors(
     let page = ErrorPage {
         style: assets::style(),
         status: report.status.as_u16(),
-        title: report.status.canonical_reason().unwrap_or_default(),
-        detail: &report.detail,
+        title: if report.problems.is_empty() {
+            report.status.canonical_reason().unwrap_or_default()
+        } else {
+            "Nothing was done"
+        },
+        // If there are problems, they say what is wrong.
+        detail: if report.problems.is_empty() {
+            &report.detail
+        } else {
+            ""
+        },
         problems: problems.map(|problem| problem.message.clone()).collect(),
         request_id: &request_id,
         back: if is_form && back.starts_with("/ops/") {

@@ -57,7 +57,7 @@ fn place(inspected: &Inspected, has_reason: bool) -> (&'static str, String, &'st
         "succeeded" => ("tone-ok", "Fineract has executed it.", ""),
         "failed" if inspected.attempts.is_empty() => (
             "tone-bad",
-            "It failed, and nothing was sent to Fineract.",
+            "It failed before a command was sent to Fineract.",
             RETRY,
         ),
         "failed" => (
@@ -87,7 +87,16 @@ fn place(inspected: &Inspected, has_reason: bool) -> (&'static str, String, &'st
 fn hold(inspected: &Inspected) -> String {
     match &inspected.operation.hold_all {
         Some(hold) => format!("{} put everything on hold: {}", hold.by, hold.reason),
-        None => "It is not sent until an operator releases it.".to_owned(),
+        None => {
+            let holds = inspected.audit.iter().rev();
+            let mut holds = holds.filter(|entry| entry.action == "hold");
+            let by = holds.next().map(|entry| match &entry.reason {
+                Some(reason) => format!(" {} put it on hold: {reason}", entry.operator),
+                None => format!(" {} put it on hold.", entry.operator),
+            });
+            let what = "It is not sent until an operator releases it.";
+            format!("{what}{}", by.unwrap_or_default())
+        }
     }
 }
 

@@ -25,7 +25,8 @@ const WORDS: [(&str, &str); 13] = [
 pub(super) struct Filter(Vec<(String, String)>);
 
 impl Filter {
-    /// Reads the bar. A word without a known beginning is a search.
+    /// Reads the bar. `name:value` is a condition, also with a name that is not known, which the list then reports. Every
+    /// other word is searched.
     pub(super) fn read(bar: &str) -> Self {
         let words = bar
             .split_whitespace()
@@ -33,9 +34,7 @@ impl Filter {
                 Some((name, _)) if name == "loan" || name == "client" => {
                     ("lane".to_owned(), word.to_lowercase())
                 }
-                Some((name, value)) if WORDS.iter().any(|(known, _)| *known == name) => {
-                    (name.to_owned(), value.to_owned())
-                }
+                Some((name, value)) if is_name(name) => (name.to_owned(), value.to_owned()),
                 _ => (String::new(), word.to_owned()),
             });
         Self(words.collect())
@@ -88,20 +87,30 @@ impl Filter {
             parameters.push(("q".to_owned(), words.join(" ")));
         }
         for (name, value) in &self.0 {
-            let Some((_, parameter)) = WORDS.iter().find(|(known, _)| known == name) else {
+            if name.is_empty() {
                 continue;
-            };
-            let value = match *parameter {
+            }
+            let known = WORDS.iter().find(|(known, _)| known == name);
+            let parameter = known.map_or(name.as_str(), |(_, parameter)| parameter);
+            let value = match parameter {
                 "accepted_after" | "accepted_before" | "ended_after" => {
                     time(value, now, zone).map_or_else(|| value.clone(), in_utc)
                 }
                 "type" => value.to_uppercase(),
                 _ => value.clone(),
             };
-            parameters.push(((*parameter).to_owned(), value));
+            parameters.push((parameter.to_owned(), value));
         }
         parameters
     }
+}
+
+/// Whether the text can be the name of a condition. Ids and UTRs may have a colon as well, and then contain digits.
+fn is_name(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|letter| letter.is_ascii_lowercase() || letter == b'_')
 }
 
 fn in_utc(time: DateTime<Utc>) -> String {
@@ -163,11 +172,13 @@ mod tests {
                 "reason:expired sent:true",
                 vec![("reason_code", "expired"), ("sent", "true")],
             ),
+            ("foo:bar", vec![("foo", "bar")]),
+            ("reason_code:expired", vec![("reason_code", "expired")]),
             ("LOAN-1", vec![("q", "LOAN-1")]),
             ("INC 7", vec![("q", "INC 7")]),
             (
-                "CLIENT_CREATE|01a2 x:y",
-                vec![("q", "CLIENT_CREATE|01a2 x:y")],
+                "CLIENT_CREATE|01a2 X1:y",
+                vec![("q", "CLIENT_CREATE|01a2 X1:y")],
             ),
         ] {
             let found = Filter::read(bar).parameters(now, Tz::Asia__Kolkata);

@@ -110,6 +110,11 @@ pub(super) fn grouped(number: &str, is_indian: bool) -> String {
     format!("{sign}{groups}{fraction}")
 }
 
+/// The external id in the name of a lane.
+pub(super) fn subject(lane: &str) -> &str {
+    lane.split_once(':').map_or(lane, |(_, subject)| subject)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

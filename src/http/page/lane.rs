@@ -8,7 +8,7 @@ use axum::{
     response::Response,
 };
 
-use super::{frame::Frame, operation::subject, render::html, row::Row, session::Session};
+use super::{format::subject, frame::Frame, render::html, row::Row, session::Session};
 use crate::{
     http::{api_error::ApiError, state::ApiState},
     telemetry::wall_clock,

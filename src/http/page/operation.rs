@@ -14,7 +14,7 @@ use super::{
     action::in_words,
     explain::{Explanation, explain},
     form::SignedForm,
-    format::{Time, grouped},
+    format::{Time, grouped, subject},
     frame::Frame,
     in_fineract::InFineract,
     json::{amount, field},
@@ -25,7 +25,7 @@ use super::{
     timeline::{Event, events},
 };
 use crate::{
-    domain::decision::UNSEEN,
+    domain::{OperationType, decision::UNSEEN},
     http::{
         api_error::ApiError,
         operators::{Named, OpsScope},
@@ -215,6 +215,13 @@ impl OperationPage {
         code.or_else(|| result?.code.as_deref())
     }
 
+    /// Whether it pays money.
+    fn pays(&self) -> bool {
+        let name = &self.inspected.operation.operation_type;
+        let mut payments = OperationType::PAYMENTS.iter();
+        payments.any(|payment| payment.as_str() == name)
+    }
+
     /// Why nothing can be done, if nothing can be done.
     fn why_nothing(&self) -> Option<&str> {
         let actions = &self.inspected.actions;
@@ -234,14 +241,17 @@ fn steps(inspected: &Inspected, id: &str) -> Vec<Step> {
     let here = Step {
         id: id.to_owned(),
         operation_type: operation.operation_type.clone(),
-        state: operation.state.clone(),
+        state: step_state(
+            &operation.state,
+            operation.on_hold && operation.ended_at.is_none(),
+        ),
         is_here: true,
     };
     let neighbours = inspected.neighbours.iter().map(|other| {
         let step = Step {
             id: other.id.to_string(),
             operation_type: other.operation_type.clone(),
-            state: other.state.clone(),
+            state: step_state(&other.state, other.on_hold && other.ended_at.is_none()),
             is_here: false,
         };
         (other.position, step)
@@ -251,9 +261,8 @@ fn steps(inspected: &Inspected, id: &str) -> Vec<Step> {
     steps.into_iter().map(|(_, step)| step).collect()
 }
 
-/// The external id in the name of a lane.
-pub(super) fn subject(lane: &str) -> &str {
-    lane.split_once(':').map_or(lane, |(_, subject)| subject)
+fn step_state(state: &str, is_on_hold: bool) -> String {
+    if is_on_hold { "on_hold" } else { state }.to_owned()
 }
 
 fn done_in_words(done: &str) -> &'static str {

@@ -17,6 +17,7 @@ use super::{
     render::html, row::Row, session::Session,
 };
 use crate::{
+    domain::{OperationType, decision::UNSEEN},
     http::{api_error::ApiError, operators::OpsScope, state::ApiState},
     store::{Expected, LeftOut, NewRepair, Repair, RepairError, RepairOf, RepairRow},
     telemetry::wall_clock,
@@ -85,6 +86,14 @@ struct PreviewPage {
     digest: String,
     wanted: Wanted,
     count: usize,
+    /// How many operations of each type: `2 LOAN_APPROVE, 1 LOAN_DISBURSE`.
+    types: String,
+    /// How many of them pay money.
+    payments: usize,
+    /// How many of them are on hold, or were when they ended.
+    on_hold: usize,
+    /// Whether a worker asks of one of them whether it waits for a checker.
+    may_wait_unseen: bool,
     rows: Vec<Row>,
     left_out: Vec<LeftOut>,
 }
@@ -129,6 +138,10 @@ async fn preview_of(api: &ApiState, frame: Frame, wanted: Wanted) -> Result<Prev
     let new = wanted.repair(api, Uuid::now_v7(), false)?;
     let preview = api.store.preview_repair(&new).await?;
     let now = wall_clock();
+    let types = preview.types.iter();
+    let types = types.map(|(name, count)| format!("{count} {name}"));
+    let payments = OperationType::PAYMENTS.iter();
+    let payments = payments.filter_map(|payment| preview.types.get(payment.as_str()));
     let rows = preview.sample.into_iter();
     Ok(PreviewPage {
         frame,
@@ -137,6 +150,10 @@ async fn preview_of(api: &ApiState, frame: Frame, wanted: Wanted) -> Result<Prev
         digest: preview.digest,
         wanted,
         count: preview.matches,
+        types: types.collect::<Vec<_>>().join(", "),
+        payments: payments.sum(),
+        on_hold: preview.on_hold,
+        may_wait_unseen: preview.reason_codes.contains_key(UNSEEN),
         rows: rows
             .map(|listed| Row::new(listed, now, api.page.zone))
             .collect(),

@@ -4,8 +4,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use super::{
-    format::{Time, duration},
-    operation::subject,
+    format::{Time, duration, subject},
     reasons::reason,
 };
 use crate::store::Listed;
@@ -71,12 +70,12 @@ pub(super) fn short(code: &str) -> String {
     first.trim_end_matches('.').to_owned()
 }
 
-/// What a code of Fineract says, such as `error.msg.client.duplicate.externalId`. Other codes stay as they are: a newer
-/// gateway may have written them.
+/// What a code says: one of Fineract, such as `error.msg.client.duplicate.externalId`, or one of the gateway for which
+/// the page has no sentence.
 fn code_in_words(code: &str) -> String {
     match code.split_once(".msg.") {
         Some((_, words)) => format!("Fineract refused it: {}", words.replace('.', " ")),
-        None => code.to_owned(),
+        None => code.replace('_', " "),
     }
 }
 
@@ -99,7 +98,7 @@ mod tests {
                 "validation.msg.loans.productId.cannot.be.blank",
                 "Fineract refused it: loans productId cannot be blank",
             ),
-            ("of_a_newer_gateway", "of_a_newer_gateway"),
+            ("exceeds_approved_principal", "exceeds approved principal"),
         ] {
             assert_eq!(short(code), expected);
         }

@@ -8,6 +8,7 @@ use super::{
     action::in_words,
     format::{Time, duration},
     pretty::{Piece, pretty},
+    row::short,
 };
 use crate::store::{AuditEntry, Inspected, InspectedAttempt};
 
@@ -117,10 +118,14 @@ fn answered(attempt: &InspectedAttempt, zone: Tz) -> Option<Event> {
     let (tone, text) = match (attempt.status, &attempt.error) {
         (Some(status @ 200..300), _) => ("tone-ok", format!("Fineract answered {status}")),
         (Some(status @ (409 | 425 | 429)), _) => {
-            ("tone-warn", format!("Fineract answered {status}"))
+            let text = format!("Fineract answered {status}{}", meaning(status));
+            ("tone-warn", text)
         }
         (Some(status @ (400..500)), _) => ("tone-bad", format!("Fineract answered {status}")),
-        (Some(status), _) => ("tone-warn", format!("Fineract answered {status}")),
+        (Some(status), _) => {
+            let text = format!("Fineract answered {status}{}", meaning(status));
+            ("tone-warn", text)
+        }
         (None, Some(error)) => ("tone-warn", format!("No answer: {}", why_none(error))),
         (None, None) => return None,
     };
@@ -129,11 +134,34 @@ fn answered(attempt: &InspectedAttempt, zone: Tz) -> Option<Event> {
 
 fn acted(entry: &AuditEntry, zone: Tz) -> Event {
     let action = in_words(&entry.action, &entry.detail);
-    let text = match &entry.reason {
-        Some(reason) => format!("{} {action}, because “{reason}”", entry.operator),
-        None => format!("{} {action}", entry.operator),
-    };
+    let mut text = format!("{} {action}", entry.operator);
+    if let Some(reason) = entry.reason.as_ref().filter(|_| entry.action != "reveal") {
+        text = format!("{text}, because “{reason}”");
+    }
+    // Later reasons overwrite this one in the operation.
+    if let Some(code) = parked_for(entry) {
+        text = format!("{text}. It was parked: {}", short(code));
+    }
     Event::new(entry.at, zone, "tone-busy", text)
+}
+
+/// Why the operation was parked before an action.
+fn parked_for(entry: &AuditEntry) -> Option<&str> {
+    let before = entry.before.as_ref()?;
+    let state = before.get("state")?.as_str()?;
+    let code = before.get("reason_code")?.as_str()?;
+    (state == "parked").then_some(code)
+}
+
+/// What a status of Fineract means for a command.
+const fn meaning(status: i16) -> &'static str {
+    match status {
+        409 => ": it is at this command already",
+        425 => ": it still runs this command",
+        429 => ": it has too much to do",
+        500.. => ": it does not tell whether the command took effect",
+        _ => "",
+    }
 }
 
 fn json(body: Option<&RawValue>) -> Vec<Piece> {

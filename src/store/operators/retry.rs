@@ -4,7 +4,11 @@ use chrono::{DateTime, Utc};
 use serde_json::{json, value::RawValue};
 use sqlx::{PgConnection, types::Json};
 
-use super::{ActionError, Found, Operator, Unfit, audit::Action, seen};
+use super::{
+    ActionError, Found, Operator, Unfit,
+    audit::{self, Action},
+    seen,
+};
 use crate::{
     domain::OperationId,
     store::{
@@ -111,18 +115,7 @@ impl Store {
         let effects = insert_operations(&mut transaction, &[new])
             .or_fail_to(ACTION)
             .await?;
-        // Only an operator releases what an operator has put on hold.
-        sqlx::query!(
-            "UPDATE operation
-                SET on_hold = true, hold_all = NULL
-              WHERE id = $1
-                AND EXISTS (SELECT FROM operation WHERE id = $2 AND on_hold AND hold_all IS NULL)",
-            new.id.0,
-            id.0
-        )
-        .execute(&mut *transaction)
-        .or_fail_to(ACTION)
-        .await?;
+        keep_on_hold(&mut transaction, id, new.id, operator).await?;
         let detail = json!({ "state": "failed", "retry": new.id.0 });
         operator
             .record(&mut transaction, Action::Retry, (id, before), detail)
@@ -131,6 +124,48 @@ impl Store {
         effects.notify(&self.notifier);
         Ok(())
     }
+}
+
+/// Puts the operation that runs a failed one again on hold, if an operator had put the failed one on hold: only an
+/// operator releases it. The audit repeats who did so and why.
+async fn keep_on_hold(
+    connection: &mut PgConnection,
+    failed: OperationId,
+    new: OperationId,
+    operator: &Operator,
+) -> Result<(), StoreError> {
+    let held = sqlx::query!(
+        r#"SELECT h.operator AS "operator?", h.reason AS "reason?"
+             FROM operation o
+             LEFT JOIN LATERAL (SELECT operator, reason FROM audit
+                                 WHERE operation_id = o.id AND action = 'hold'
+                                 ORDER BY id DESC LIMIT 1) h ON true
+            WHERE o.id = $1 AND o.on_hold AND o.hold_all IS NULL"#,
+        failed.0
+    )
+    .fetch_optional(&mut *connection)
+    .or_fail_to(ACTION)
+    .await?;
+    let Some(held) = held else { return Ok(()) };
+    let before = audit::lock(connection, new).await?;
+    sqlx::query!(
+        "UPDATE operation SET on_hold = true, hold_all = NULL WHERE id = $1",
+        new.0
+    )
+    .execute(&mut *connection)
+    .or_fail_to(ACTION)
+    .await?;
+    let by = held.operator.unwrap_or_default();
+    let why = held.reason.unwrap_or_default();
+    let operator = Operator {
+        reason: Some(format!("it runs again what {by} had put on hold: {why}")),
+        repair: None,
+        ..operator.clone()
+    };
+    let detail = json!({ "retry_of": failed.0 });
+    operator
+        .record(connection, Action::Hold, (new, before), detail)
+        .await
 }
 
 /// Finds the operation that runs this operation again, if there is one.

@@ -14,9 +14,6 @@ use crate::{
     store::{StoreError, TrackingName, patience::WithTimeout},
 };
 
-/// The operation types that pay. Two failed operations of such a type may be one payment, sent again after its failure.
-const PAYMENTS: [OperationType; 2] = [OperationType::LoanDisburse, OperationType::LoanRepayment];
-
 /// What an operation shows by itself.
 #[derive(Debug)]
 pub(super) struct Shown<'a> {
@@ -158,7 +155,7 @@ pub(super) async fn read_beside(
             WHERE o.id = ANY ($1)"#,
         ids,
         repair,
-        &PAYMENTS.map(|payment| payment.to_string())[..]
+        &OperationType::PAYMENTS.map(|payment| payment.to_string())[..]
     )
     .fetch_all(connection)
     .or_fail_to("look at the operations of a repair")

@@ -34,6 +34,9 @@ async fn a_preview_shows_what_matches_and_a_repair_does_each_once_in_lane_order(
     let in_lane_order = [1, 3, 2, 0].map(|index: usize| failed[index].as_str());
     assert_eq!(sample, in_lane_order);
     assert_eq!(preview["left_out"], json!([]));
+    assert_eq!(preview["types"], json!({ "CLIENT_UPDATE": 4 }));
+    assert_eq!(preview["reason_codes"], json!({ "test": 4 }));
+    assert_eq!(preview["on_hold"], 0);
     assert_eq!(
         bed.operator.inspect(&failed[0]).await["retried_by"],
         Value::Null

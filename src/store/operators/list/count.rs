@@ -3,11 +3,12 @@
 use std::{collections::BTreeMap, time::Instant};
 
 use serde::Serialize;
+use uuid::Uuid;
 
 use super::{
     CHUNK, LONGEST, ListError, Listed, MOST_EXAMINED, OperationFilter, StateFilter, Walk, Walker,
 };
-use crate::store::Store;
+use crate::store::{Store, StoreError, patience::WithTimeout};
 
 /// The property by which operations are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +92,49 @@ impl Store {
         Ok(counts.into_values().collect())
     }
 
+    /// Counts those of these operations that match the filter, without reading them one by one. Conditions of the filter
+    /// that are not in the row of an operation itself are left aside.
+    async fn count_rows(
+        &self,
+        ids: &[Uuid],
+        filter: &OperationFilter,
+        by: CountBy,
+    ) -> Result<Vec<(String, usize)>, StoreError> {
+        let rows = sqlx::query!(
+            r#"SELECT CASE $2 WHEN 'state' THEN o.state
+                              WHEN 'type' THEN o.type
+                              WHEN 'lender' THEN o.lender
+                              ELSE COALESCE(o.reason_code, r.code) END AS value,
+                      count(*) AS "count!"
+                 FROM operation o
+                 -- Most counts do not need the results.
+                 LEFT JOIN result r ON r.operation_id = o.id AND ($2 = 'reason_code' OR $6::text IS NOT NULL)
+                WHERE o.id = ANY ($1)
+                  AND CASE $3::text WHEN 'open' THEN o.ended_at IS NULL
+                                    WHEN 'ended' THEN o.ended_at IS NOT NULL
+                                    WHEN 'on_hold' THEN o.on_hold AND o.ended_at IS NULL
+                                    ELSE o.state = COALESCE($3, o.state) END
+                  AND ($4::text IS NULL OR o.type = $4)
+                  AND ($5::text IS NULL OR o.lender = $5)
+                  AND ($6::text IS NULL OR COALESCE(o.reason_code, r.code) = $6)
+                GROUP BY 1"#,
+            ids,
+            by.as_str(),
+            filter.state.map(StateFilter::as_str),
+            filter.operation_type,
+            filter.lender,
+            filter.reason_code
+        )
+        .fetch_all(&self.pool)
+        .or_fail_to("count operations")
+        .await?;
+        let counts = rows.into_iter().filter_map(|row| {
+            let count = usize::try_from(row.count).unwrap_or(usize::MAX);
+            Some((row.value?, count))
+        });
+        Ok(counts.collect())
+    }
+
     async fn count_part(
         &self,
         filter: OperationFilter,
@@ -101,10 +145,8 @@ impl Store {
         let mut walker = Walker::new(self, walk, filter, None);
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
         while walker.goes_on(until) {
-            for (_, row) in walker.next(CHUNK).await? {
-                if let Some(value) = by.value(row) {
-                    *counts.entry(value).or_default() += 1;
-                }
+            for (value, count) in walker.count_next(by).await? {
+                *counts.entry(value).or_default() += count;
             }
         }
         let more = if walker.is_at_end { "" } else { "+" };
@@ -114,5 +156,19 @@ impl Store {
             text: format!("{}{more}", count.min(MOST_EXAMINED)),
         });
         Ok(counts.collect())
+    }
+}
+
+impl Walker<'_> {
+    /// Examines the next operations, and counts those that match.
+    async fn count_next(&mut self, by: CountBy) -> Result<Vec<(String, usize)>, StoreError> {
+        if self.filter.is_about_rows() {
+            let found = self.walk_on(CHUNK).await?;
+            let ids: Vec<_> = found.iter().map(|cursor| cursor.id).collect();
+            return self.store.count_rows(&ids, &self.filter, by).await;
+        }
+        let matching = self.next(CHUNK).await?.into_iter();
+        let values = matching.filter_map(|(_, row)| by.value(row));
+        Ok(values.map(|value| (value, 1)).collect())
     }
 }

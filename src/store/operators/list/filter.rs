@@ -132,6 +132,19 @@ impl OperationFilter {
         *self == Self::default()
     }
 
+    /// Whether every condition is about the row of an operation itself, or its result. Then operations can be counted
+    /// without reading what is around them.
+    pub(super) fn is_about_rows(&self) -> bool {
+        let rows = Self {
+            state: self.state,
+            operation_type: self.operation_type.clone(),
+            lender: self.lender.clone(),
+            reason_code: self.reason_code.clone(),
+            ..Self::default()
+        };
+        *self == rows
+    }
+
     /// Whether an operation meets every condition except `q`, which only determines where the search looks.
     pub(super) fn matches(&self, row: &Listed) -> bool {
         let is = |wanted: &Option<String>, value: Option<&str>| {

@@ -153,12 +153,7 @@ impl<'a> Walker<'a> {
         &mut self,
         count: usize,
     ) -> Result<Vec<(ListCursor, Listed)>, StoreError> {
-        let range = Range::new(&self.filter, self.last);
-        let limit = i64::try_from(count).unwrap_or(i64::MAX);
-        let found = self.store.walk_on(&self.walk, &range, limit).await?;
-        self.is_at_end = found.len() < count;
-        self.examined += found.len().max(1);
-        self.last = found.last().copied().or(self.last);
+        let found = self.walk_on(count).await?;
         let ids: Vec<_> = found.iter().map(|cursor| cursor.id).collect();
         let rows = self.store.read_listed(&ids).await?;
         let mut cursors = found.into_iter();
@@ -167,6 +162,17 @@ impl<'a> Walker<'a> {
             self.filter.matches(&listed).then_some((cursor, listed))
         });
         Ok(matching.collect())
+    }
+
+    /// Finds the next operations along the index, at most `count`.
+    async fn walk_on(&mut self, count: usize) -> Result<Vec<ListCursor>, StoreError> {
+        let range = Range::new(&self.filter, self.last);
+        let limit = i64::try_from(count).unwrap_or(i64::MAX);
+        let found = self.store.walk_on(&self.walk, &range, limit).await?;
+        self.is_at_end = found.len() < count;
+        self.examined += found.len().max(1);
+        self.last = found.last().copied().or(self.last);
+        Ok(found)
     }
 
     /// Where the next page begins, if this page ended because of its limits.

@@ -1,6 +1,6 @@
 //! Chooses the operations of a repair.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
@@ -69,11 +69,23 @@ impl Choice {
     pub(super) fn preview(self) -> Preview {
         let digest = self.digest();
         let matches = self.chosen.len();
+        let (mut types, mut reason_codes) = (BTreeMap::new(), BTreeMap::new());
+        let mut on_hold = 0;
+        for Chosen { listed, .. } in &self.chosen {
+            *types.entry(listed.operation_type.clone()).or_default() += 1;
+            if let Some(code) = &listed.reason_code {
+                *reason_codes.entry(code.clone()).or_default() += 1;
+            }
+            on_hold += usize::from(listed.on_hold);
+        }
         let sample = self.chosen.into_iter().take(SAMPLE);
         let mut left_out: Vec<_> = self.left_out.into_values().collect();
         left_out.sort_by_key(|left_out| left_out.code);
         Preview {
             matches,
+            types,
+            reason_codes,
+            on_hold,
             digest,
             sample: sample.map(|chosen| chosen.listed).collect(),
             left_out,

@@ -10,6 +10,8 @@ mod read;
 mod run;
 mod start;
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -124,6 +126,12 @@ pub struct NewRepair {
 pub struct Preview {
     /// How many operations the repair would act on.
     pub matches: usize,
+    /// How many of them have each operation type.
+    pub types: BTreeMap<String, usize>,
+    /// How many of them have each reason code.
+    pub reason_codes: BTreeMap<String, usize>,
+    /// How many of them are on hold, or were on hold when they ended.
+    pub on_hold: usize,
     /// A digest of these operations and of what was seen of each, in hexadecimal digits.
     #[serde(skip)]
     pub digest: String,
