@@ -67,18 +67,18 @@ pub(super) fn check(report: &mut Report) -> Settings {
 
 /// Checks how long the secrets of callers, operators and bulk clients are. A short one can be guessed.
 fn check_secrets(report: &mut Report, http: &Http) {
-    let named = [
+    let tokens = [
         ("INTERNAL_TOKENS", &http.internal_tokens),
         ("OPS_TOKENS", &http.ops_tokens),
         ("API_KEYS", &http.api_keys),
     ];
-    let named = named.into_iter().flat_map(|(variable, secrets)| {
+    let tokens = tokens.into_iter().flat_map(|(variable, secrets)| {
         let secrets = secrets.iter();
         secrets.map(move |named| (variable, &named.name, &named.secret))
     });
     let bulk = http.bulk_clients.iter();
     let bulk = bulk.map(|client| ("BULK_CLIENTS", &client.name, &client.client_secret));
-    let short: BTreeSet<_> = named
+    let short: BTreeSet<_> = tokens
         .chain(bulk)
         .filter(|(_, _, secret)| secret.expose_secret().chars().count() < LONG_ENOUGH)
         .map(|(variable, name, _)| format!("{variable}: {name}"))
@@ -87,12 +87,12 @@ fn check_secrets(report: &mut Report, http: &Http) {
         let finding = format!("every secret has {LONG_ENOUGH} characters or more");
         return report.fine("settings.secrets", finding);
     }
-    let names: Vec<_> = short.into_iter().collect();
+    let short: Vec<_> = short.into_iter().collect();
     report.wrong(
         "settings.secrets",
         format!(
             "can be guessed, because a secret is short ({})",
-            names.join(", ")
+            short.join(", ")
         ),
         format!(
             "use at least {LONG_ENOUGH} random characters, such as those of `openssl rand -hex 24`"

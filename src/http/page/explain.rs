@@ -85,18 +85,17 @@ fn place(inspected: &Inspected, has_reason: bool) -> (&'static str, String, &'st
 }
 
 fn hold(inspected: &Inspected) -> String {
-    match &inspected.operation.hold_all {
-        Some(hold) => format!("{} put everything on hold: {}", hold.by, hold.reason),
-        None => {
-            let holds = inspected.audit.iter().rev();
-            let mut holds = holds.filter(|entry| entry.action == "hold");
-            let by = holds.next().map(|entry| match &entry.reason {
-                Some(reason) => format!(" {} put it on hold: {reason}", entry.operator),
-                None => format!(" {} put it on hold.", entry.operator),
-            });
-            let what = "It is not sent until an operator releases it.";
-            format!("{what}{}", by.unwrap_or_default())
-        }
+    if let Some(hold) = &inspected.operation.hold_all {
+        return format!("{} put everything on hold: {}", hold.by, hold.reason);
+    }
+    let what = "It is not sent until an operator releases it.";
+    let mut acts = inspected.audit.iter().rev();
+    let Some(held) = acts.find(|entry| entry.action == "hold") else {
+        return what.to_owned();
+    };
+    match &held.reason {
+        Some(reason) => format!("{what} {} put it on hold: {reason}", held.operator),
+        None => format!("{what} {} put it on hold.", held.operator),
     }
 }
 
