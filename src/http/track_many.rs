@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State, response::IntoResponse};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::{
     api_error::ApiError, json_body::JsonBody, state::ApiState, tokens::Caller, track::TrackBody,
@@ -24,8 +25,8 @@ struct Asked {
 struct Answer {
     /// What track answers for each operation, in the order of the request.
     operations: Vec<TrackBody>,
-    /// The tracking ids of no operation.
-    unknown: Vec<TrackingId>,
+    /// The tracking ids of no operation, and those of a type that this gateway does not know.
+    unknown: Vec<String>,
 }
 
 /// Reports the states of operations.
@@ -38,32 +39,35 @@ pub(super) async fn track_many(
         "invalid_track",
         "must have tracking_ids, a list of tracking ids, and nothing else",
     )?;
-    let tracking_ids = tracking_ids(&asked.tracking_ids)?;
+    let (tracking_ids, unknown) = tracking_ids(asked.tracking_ids)?;
     let tracked = api.store.track_all(&tracking_ids).await?;
     let mut answer = Answer {
         operations: Vec::new(),
-        unknown: Vec::new(),
+        unknown,
     };
     for (tracking_id, tracked) in tracking_ids.into_iter().zip(tracked) {
         match tracked {
             Some(tracked) => answer.operations.push(TrackBody::of(tracking_id, tracked)),
-            None => answer.unknown.push(tracking_id),
+            None => answer.unknown.push(tracking_id.to_string()),
         }
     }
     Ok(Json(answer))
 }
 
-/// Reads the tracking ids. The error lists every one that is malformed.
-fn tracking_ids(texts: &[String]) -> Result<Vec<TrackingId>, ApiError> {
+/// Reads the tracking ids. Those of a type that this gateway does not know come second: a newer gateway may have accepted
+/// them. The error lists every one that is malformed.
+fn tracking_ids(texts: Vec<String>) -> Result<(Vec<TrackingId>, Vec<String>), ApiError> {
     if !(1..=MOST).contains(&texts.len()) {
         let must = "must have 1 to 500 tracking ids";
         return Err(ApiError::invalid("/tracking_ids", "invalid_track", must));
     }
-    let (mut ids, mut problems) = (Vec::new(), Vec::new());
-    for (place, text) in texts.iter().enumerate() {
-        match text.parse() {
-            Ok(id) => ids.push(id),
-            Err(_) => problems.push(Problem {
+    let (mut ids, mut unknown, mut problems) = (Vec::new(), Vec::new(), Vec::new());
+    for (place, text) in texts.into_iter().enumerate() {
+        let uuid = text.split_once('|').map(|(_, uuid)| Uuid::try_parse(uuid));
+        match (text.parse(), uuid) {
+            (Ok(id), _) => ids.push(id),
+            (Err(_), Some(Ok(_))) => unknown.push(text),
+            (Err(_), _) => problems.push(Problem {
                 pointer: format!("/tracking_ids/{place}"),
                 code: "invalid_track",
                 message: "must be a tracking id, such as LOAN_CREATE|01a1fdee-…".to_owned(),
@@ -71,7 +75,7 @@ fn tracking_ids(texts: &[String]) -> Result<Vec<TrackingId>, ApiError> {
         }
     }
     if problems.is_empty() {
-        Ok(ids)
+        Ok((ids, unknown))
     } else {
         Err(ApiError::Invalid(problems))
     }

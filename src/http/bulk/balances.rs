@@ -71,11 +71,12 @@ impl Balances {
         self.read(vec![(id, Some(subject))]).await.remove(&id)?
     }
 
-    /// Reads the payment that this operation has made. `None` if the operation makes no payment, or if Fineract could not
+    /// Reads the payment that this operation has made, or one of those that are the same, run again. `None` if the operation makes no payment, or if Fineract could not
     /// be read; inside, `None` if Fineract has no such payment.
     pub(in crate::http) async fn read_payment(
         &self,
         TrackingId { operation_type, id }: TrackingId,
+        same: &[TrackingId],
         payload: &RawValue,
         deployment: &Deployment,
     ) -> Option<Option<Transaction>> {
@@ -87,8 +88,12 @@ impl Balances {
             self.fineract.look_up(&reads, true).await
         };
         let facts = timeout(PAGE_TIMEOUT, read).await.ok()?.ok()?;
-        let loan = facts.loan.as_ref();
-        Some(loan.and_then(|loan| operations::own_transaction(loan, &facts, id).cloned()))
+        let Some(loan) = &facts.loan else {
+            return Some(None);
+        };
+        let ids = [id].into_iter().chain(same.iter().map(|same| same.id));
+        let mut own = ids.filter_map(|id| operations::own_transaction(loan, &facts, id));
+        Some(own.next().cloned())
     }
 
     /// Reads the accounts that operations concern, as many as possible in the given time.

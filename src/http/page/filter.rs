@@ -20,6 +20,9 @@ const WORDS: [(&str, &str); 13] = [
     ("retried", "retried"),
 ];
 
+/// Parameters of the API that are no conditions. As words they are searched.
+const CONTROLS: [&str; 4] = ["limit", "sort", "cursor", "by"];
+
 /// A filter, word by word.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Filter(Vec<(String, String)>);
@@ -107,10 +110,8 @@ impl Filter {
 
 /// Whether the text can be the name of a condition. Ids and UTRs may have a colon as well, and then contain digits.
 fn is_name(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .bytes()
-            .all(|letter| letter.is_ascii_lowercase() || letter == b'_')
+    let is_plain = |letter: u8| letter.is_ascii_lowercase() || letter == b'_';
+    !text.is_empty() && text.bytes().all(is_plain) && !CONTROLS.contains(&text)
 }
 
 fn in_utc(time: DateTime<Utc>) -> String {
@@ -173,6 +174,7 @@ mod tests {
                 vec![("reason_code", "expired"), ("sent", "true")],
             ),
             ("foo:bar", vec![("foo", "bar")]),
+            ("limit:1", vec![("q", "limit:1")]),
             ("reason_code:expired", vec![("reason_code", "expired")]),
             ("LOAN-1", vec![("q", "LOAN-1")]),
             ("INC 7", vec![("q", "INC 7")]),

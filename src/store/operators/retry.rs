@@ -89,8 +89,8 @@ impl Store {
         })
     }
 
-    /// Accepts `new`, which runs a failed operation again, at the tails of its lanes. If an operator had put the failed
-    /// operation on hold, the new one is on hold too.
+    /// Accepts `new`, which runs a failed operation again, at the tails of its lanes. If the failed operation was on
+    /// hold, the new one is on hold too.
     pub async fn retry_failed(
         &self,
         failed: &Found,
@@ -115,7 +115,7 @@ impl Store {
         let effects = insert_operations(&mut transaction, &[new])
             .or_fail_to(ACTION)
             .await?;
-        keep_on_hold(&mut transaction, id, new.id, operator).await?;
+        record_hold(&mut transaction, id, new.id, operator).await?;
         let detail = json!({ "state": "failed", "retry": new.id.0 });
         operator
             .record(&mut transaction, Action::Retry, (id, before), detail)
@@ -126,21 +126,22 @@ impl Store {
     }
 }
 
-/// Puts the operation that runs a failed one again on hold, if an operator had put the failed one on hold: only an
-/// operator releases it. The audit repeats who did so and why.
-async fn keep_on_hold(
+/// If the new operation is on hold because the failed one was (`migrations/0008_holds.sql`), records who had put that
+/// one on hold and why.
+async fn record_hold(
     connection: &mut PgConnection,
     failed: OperationId,
     new: OperationId,
     operator: &Operator,
 ) -> Result<(), StoreError> {
     let held = sqlx::query!(
-        r#"SELECT h.operator AS "operator?", h.reason AS "reason?"
-             FROM operation o
+        r#"SELECT COALESCE(h.operator, a.held_by) AS "by?", COALESCE(h.reason, a.reason) AS "why?"
+             FROM operation f
+             LEFT JOIN hold_all a ON a.id = f.hold_all
              LEFT JOIN LATERAL (SELECT operator, reason FROM audit
-                                 WHERE operation_id = o.id AND action = 'hold'
+                                 WHERE operation_id = f.id AND action = 'hold' AND f.hold_all IS NULL
                                  ORDER BY id DESC LIMIT 1) h ON true
-            WHERE o.id = $1 AND o.on_hold AND o.hold_all IS NULL"#,
+            WHERE f.id = $1 AND f.on_hold"#,
         failed.0
     )
     .fetch_optional(&mut *connection)
@@ -148,17 +149,13 @@ async fn keep_on_hold(
     .await?;
     let Some(held) = held else { return Ok(()) };
     let before = audit::lock(connection, new).await?;
-    sqlx::query!(
-        "UPDATE operation SET on_hold = true, hold_all = NULL WHERE id = $1",
-        new.0
-    )
-    .execute(&mut *connection)
-    .or_fail_to(ACTION)
-    .await?;
-    let by = held.operator.unwrap_or_default();
-    let why = held.reason.unwrap_or_default();
+    let reason = match (held.by, held.why) {
+        (Some(by), Some(why)) => format!("it runs again what {by} had put on hold: {why}"),
+        (Some(by), None) => format!("it runs again what {by} had put on hold"),
+        (None, _) => "it runs again what was on hold".to_owned(),
+    };
     let operator = Operator {
-        reason: Some(format!("it runs again what {by} had put on hold: {why}")),
+        reason: Some(reason),
         repair: None,
         ..operator.clone()
     };

@@ -10,7 +10,8 @@ use super::{
 };
 use crate::support::{
     Answer, OPS_TOKEN, TestGateway,
-    fixtures::{client_create, loan_approve, loan_disburse},
+    database::is_true,
+    fixtures::{client_create, client_update, loan_approve, loan_disburse},
     operators::REASON,
 };
 
@@ -148,4 +149,25 @@ async fn what_fell_with_a_row_that_is_not_sent_again_is_not_sent_again_by_itself
         .json();
     assert_eq!(codes(&body)[0], (1, "needs_modification"), "{body}");
     assert_eq!(body["taken"], json!([]), "{body}");
+}
+
+/// The client cannot release what an operator has put on hold.
+#[sqlx::test]
+async fn what_was_on_hold_stays_on_hold_when_its_client_retries_it(pool: PgPool) {
+    let gateway = TestGateway::start(pool.clone()).await;
+    let bulk = Bulk::new(gateway.address);
+    bulk.schedule("r", vec![client_create("C"), client_update("C")])
+        .await;
+    sqlx::query!("UPDATE operation SET on_hold = true WHERE type = 'CLIENT_UPDATE'")
+        .execute(&pool)
+        .await
+        .unwrap();
+    gateway.end_next(failed("status_500", true)).await;
+    while gateway.store.fail_some_dependents().await.unwrap() {}
+    let answer = bulk.send("retry", &json!({ "reference_id": "r" })).await;
+    assert_eq!(answer.json()["taken"], json!([1, 2]), "{}", answer.text);
+    let is_kept =
+        "SELECT count(*) = 2 AND bool_and(on_hold = (type = 'CLIENT_UPDATE')) FROM operation
+                    WHERE ended_at IS NULL";
+    assert!(is_true(&pool, is_kept).await);
 }
