@@ -110,6 +110,15 @@ pub(super) fn grouped(number: &str, is_indian: bool) -> String {
     format!("{sign}{groups}{fraction}")
 }
 
+/// The state of an operation as people see it: `on_hold` hides the state until it is released or ends.
+pub(super) fn shown_state(state: &str, is_on_hold: bool, has_ended: bool) -> &str {
+    if is_on_hold && !has_ended {
+        "on_hold"
+    } else {
+        state
+    }
+}
+
 /// The external id in the name of a lane.
 pub(super) fn subject(lane: &str) -> &str {
     lane.split_once(':').map_or(lane, |(_, subject)| subject)

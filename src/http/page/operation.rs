@@ -14,7 +14,7 @@ use super::{
     action::in_words,
     explain::{Explanation, explain},
     form::SignedForm,
-    format::{Time, grouped, subject},
+    format::{Time, grouped, shown_state, subject},
     frame::Frame,
     in_fineract::InFineract,
     json::{amount, field},
@@ -189,6 +189,11 @@ impl OperationPage {
         Time::day(*at, self.frame.zone)
     }
 
+    /// The state, in which `on_hold` counts as one.
+    fn state(&self) -> &str {
+        shown(&self.inspected)
+    }
+
     /// Whether an operator can perform an action now.
     fn can(&self, action: &str) -> bool {
         let mut actions = self.inspected.actions.iter();
@@ -241,17 +246,14 @@ fn steps(inspected: &Inspected, id: &str) -> Vec<Step> {
     let here = Step {
         id: id.to_owned(),
         operation_type: operation.operation_type.clone(),
-        state: step_state(
-            &operation.state,
-            operation.on_hold && operation.ended_at.is_none(),
-        ),
+        state: shown(inspected).to_owned(),
         is_here: true,
     };
     let neighbours = inspected.neighbours.iter().map(|other| {
         let step = Step {
             id: other.id.to_string(),
             operation_type: other.operation_type.clone(),
-            state: step_state(&other.state, other.on_hold && other.ended_at.is_none()),
+            state: shown_state(&other.state, other.on_hold, other.ended_at.is_some()).to_owned(),
             is_here: false,
         };
         (other.position, step)
@@ -261,8 +263,13 @@ fn steps(inspected: &Inspected, id: &str) -> Vec<Step> {
     steps.into_iter().map(|(_, step)| step).collect()
 }
 
-fn step_state(state: &str, is_on_hold: bool) -> String {
-    if is_on_hold { "on_hold" } else { state }.to_owned()
+fn shown(inspected: &Inspected) -> &str {
+    let operation = &inspected.operation;
+    shown_state(
+        &operation.state,
+        operation.on_hold,
+        operation.ended_at.is_some(),
+    )
 }
 
 fn done_in_words(done: &str) -> &'static str {

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use super::{
-    format::{Time, duration, subject},
+    format::{Time, duration, shown_state, subject},
     reasons::reason,
 };
 use crate::store::Listed;
@@ -30,10 +30,9 @@ pub(super) struct Row {
 impl Row {
     /// The row of an operation.
     pub(super) fn new(listed: Listed, now: DateTime<Utc>, zone: Tz) -> Self {
-        let is_on_hold = listed.on_hold && listed.ended_at.is_none();
-        let class = if is_on_hold { "on_hold" } else { &listed.state };
+        let class = shown_state(&listed.state, listed.on_hold, listed.ended_at.is_some());
         let why = match (&listed.reason_code, &listed.reason) {
-            (_, Some(reason)) if is_on_hold => format!("On hold: {reason}"),
+            (_, Some(reason)) if class == "on_hold" => format!("On hold: {reason}"),
             (Some(code), _) => short(code),
             (None, _) => String::new(),
         };

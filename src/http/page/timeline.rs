@@ -116,15 +116,15 @@ fn sent(attempt: &InspectedAttempt, zone: Tz) -> Event {
 fn answered(attempt: &InspectedAttempt, zone: Tz) -> Option<Event> {
     let at = attempt.answered_at?;
     let (tone, text) = match (attempt.status, &attempt.error) {
-        (Some(status @ 200..300), _) => ("tone-ok", format!("Fineract answered {status}")),
-        (Some(status @ (409 | 425 | 429)), _) => {
-            let text = format!("Fineract answered {status}{}", meaning(status));
-            ("tone-warn", text)
-        }
-        (Some(status @ (400..500)), _) => ("tone-bad", format!("Fineract answered {status}")),
         (Some(status), _) => {
+            let tone = match status {
+                200..300 => "tone-ok",
+                409 | 425 | 429 => "tone-warn",
+                400..500 => "tone-bad",
+                _ => "tone-warn",
+            };
             let text = format!("Fineract answered {status}{}", meaning(status));
-            ("tone-warn", text)
+            (tone, text)
         }
         (None, Some(error)) => ("tone-warn", format!("No answer: {}", why_none(error))),
         (None, None) => return None,
