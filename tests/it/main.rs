@@ -43,6 +43,7 @@ mod log_reader;
 mod long_transaction;
 mod more_operations;
 mod operators_cancel;
+mod operators_counts;
 mod operators_inspect;
 mod operators_list;
 mod operators_repairs;

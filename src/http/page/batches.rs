@@ -1,6 +1,6 @@
 //! The batches of bulk clients: their rows, progress and failures.
 
-use std::sync::Arc;
+use std::{cmp::Reverse, sync::Arc};
 
 use askama::Template;
 use axum::{
@@ -73,7 +73,7 @@ pub(super) async fn show(
     };
     let states = api.store.count(&filter, CountBy::State).await?;
     let mut failures = api.store.count(&failed, CountBy::ReasonCode).await?;
-    failures.sort_by_key(|count| usize::MAX - count.count);
+    failures.sort_by_key(|count| Reverse(count.count));
     let request = ListRequest {
         filter,
         sort: Some(Sort::BatchRow),

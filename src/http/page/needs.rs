@@ -1,6 +1,6 @@
 //! What needs a person now.
 
-use std::collections::BTreeSet;
+use std::{cmp::Reverse, collections::BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -194,7 +194,7 @@ async fn failures(api: &ApiState, now: DateTime<Utc>) -> Result<Vec<Need>, ApiEr
         ..OperationFilter::default()
     };
     let mut counts = api.store.count(&filter, CountBy::ReasonCode).await?;
-    counts.sort_by_key(|count| usize::MAX - count.count);
+    counts.sort_by_key(|count| Reverse(count.count));
     let needs = counts.into_iter().take(5).map(|count| Need {
         tone: "tone-warn",
         what: format!("Failed: {}", lower(&short(&count.value))),

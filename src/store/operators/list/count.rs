@@ -5,9 +5,7 @@ use std::{collections::BTreeMap, time::Instant};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{
-    CHUNK, LONGEST, ListError, Listed, MOST_EXAMINED, OperationFilter, StateFilter, Walk, Walker,
-};
+use super::{CHUNK, LONGEST, ListError, Listed, OperationFilter, StateFilter, Walk, Walker};
 use crate::store::{Store, StoreError, patience::WithTimeout};
 
 /// The property by which operations are counted.
@@ -47,15 +45,31 @@ impl CountBy {
     }
 }
 
+/// The highest count: how many operations a walk examines.
+pub(super) const MOST: i64 = 10_000;
+
 /// How many operations have a value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Count {
     /// The value.
     pub value: String,
     /// How many operations were found.
-    pub count: usize,
+    pub count: i64,
     /// The count as text. A `+` at its end means that there may be more, because the count ended at its limit.
     pub text: String,
+}
+
+impl Count {
+    /// Describes a count. `has_more`: it may not have counted every operation.
+    pub(super) fn new(value: String, count: i64, has_more: bool) -> Self {
+        let count = count.min(MOST);
+        let more = if has_more { "+" } else { "" };
+        Self {
+            value,
+            text: format!("{count}{more}"),
+            count,
+        }
+    }
 }
 
 impl Store {
@@ -99,7 +113,7 @@ impl Store {
         ids: &[Uuid],
         filter: &OperationFilter,
         by: CountBy,
-    ) -> Result<Vec<(String, usize)>, StoreError> {
+    ) -> Result<Vec<(String, i64)>, StoreError> {
         let rows = sqlx::query!(
             r#"SELECT CASE $2 WHEN 'state' THEN o.state
                               WHEN 'type' THEN o.type
@@ -128,11 +142,10 @@ impl Store {
         .fetch_all(&self.pool)
         .or_fail_to("count operations")
         .await?;
-        let counts = rows.into_iter().filter_map(|row| {
-            let count = usize::try_from(row.count).unwrap_or(usize::MAX);
-            Some((row.value?, count))
-        });
-        Ok(counts.collect())
+        let counts = rows.into_iter();
+        Ok(counts
+            .filter_map(|row| Some((row.value?, row.count)))
+            .collect())
     }
 
     async fn count_part(
@@ -141,27 +154,26 @@ impl Store {
         by: CountBy,
         until: Instant,
     ) -> Result<Vec<Count>, ListError> {
+        if let Some(counts) = self.count_failures(&filter, by).await? {
+            return Ok(counts);
+        }
         let walk = Walk::choose(&filter, None)?;
         let mut walker = Walker::new(self, walk, filter, None);
-        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        let mut counts: BTreeMap<String, i64> = BTreeMap::new();
         while walker.goes_on(until) {
             for (value, count) in walker.count_next(by).await? {
                 *counts.entry(value).or_default() += count;
             }
         }
-        let more = if walker.is_at_end { "" } else { "+" };
-        let counts = counts.into_iter().map(|(value, count)| Count {
-            value,
-            count: count.min(MOST_EXAMINED),
-            text: format!("{}{more}", count.min(MOST_EXAMINED)),
-        });
+        let counts = counts.into_iter();
+        let counts = counts.map(|(value, count)| Count::new(value, count, !walker.is_at_end));
         Ok(counts.collect())
     }
 }
 
 impl Walker<'_> {
     /// Examines the next operations, and counts those that match.
-    async fn count_next(&mut self, by: CountBy) -> Result<Vec<(String, usize)>, StoreError> {
+    async fn count_next(&mut self, by: CountBy) -> Result<Vec<(String, i64)>, StoreError> {
         if self.filter.is_about_rows() {
             let found = self.walk_on(CHUNK).await?;
             let ids: Vec<_> = found.iter().map(|cursor| cursor.id).collect();

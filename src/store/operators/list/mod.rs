@@ -7,6 +7,7 @@
 mod by_id;
 mod by_time;
 mod count;
+mod count_failures;
 mod cursor;
 mod filter;
 mod rows;
