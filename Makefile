@@ -18,6 +18,8 @@ test: install-tests
 	cargo fmt --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo clippy --workspace --features gateway-lab/faults --locked -- -D warnings
+	scripts/promtool.sh check rules deploy/prometheus/alerts.yml
+	scripts/promtool.sh test rules deploy/prometheus/alerts_test.yml
 	cargo run --locked --quiet -p private-postgres -- run --no-fsync -- scripts/test-with-database.sh
 	$(MAKE) lab
 	target/debug/gateway-lab prove --rounds 20 --seed 41

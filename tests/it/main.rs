@@ -18,6 +18,7 @@ mod config;
 mod crowd;
 mod dead_connections;
 mod dependency_failure;
+mod deploy;
 mod doctor;
 mod early_answers;
 mod events;
