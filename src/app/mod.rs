@@ -17,6 +17,7 @@ use crate::{
     operations,
     store::{self, CompletionNotifier, DatabaseProblem, Store, StoreError},
     telemetry::{self, chain},
+    webhooks::{self, Sender},
     worker::{self, CircuitBreaker, Deps},
 };
 
@@ -197,6 +198,15 @@ impl Gateway {
     fn run_for_callers(&self, store: &Store, state: &ApiState) {
         self.run_in_background(store.clone().watch_backlog());
         self.run(http::run_repairs(state.clone(), self.stopping.clone()));
+        match Sender::new(state.webhooks.clone(), webhooks::TIMEOUT) {
+            Ok(sender) => {
+                let stop = self.stopping.clone();
+                self.run(http::run_webhooks(state.clone(), sender, stop));
+            }
+            Err(error) => {
+                tracing::error!(error = %chain(&error), "webhooks are not delivered: are the system's CA certificates installed?");
+            }
+        }
     }
 
     /// Writes until the shutdown that this gateway runs.

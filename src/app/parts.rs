@@ -12,6 +12,7 @@ use crate::{
     http::{ApiState, Balances, Budgets, Bulk, BulkClients, Page, Streams, Tokens},
     operations::Deployment,
     store::Store,
+    webhooks::Guard,
     worker::{CircuitBreaker, Settings},
 };
 
@@ -76,6 +77,7 @@ pub(super) fn api_state(
         currency: config.http.currency.clone(),
         bulk: Bulk::off(),
         streams: Streams::default(),
+        webhooks: Guard::new(&config.webhooks.allow_networks, config.webhooks.allow_http),
         page: Page::new(
             config.http.ops_time_zone,
             config.fineract.as_ref().map(|fineract| &*fineract.tenant),

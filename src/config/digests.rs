@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest as _, Sha256};
 
-use super::Config;
+use super::{Config, Fineract};
 
 impl Config {
     /// A digest of the value of each setting that should be the same for all gateways on a database. Secrets are left out,
@@ -15,6 +15,7 @@ impl Config {
             fineract,
             worker,
             operations,
+            webhooks,
             ..
         } = self;
         let mut values = vec![
@@ -48,32 +49,13 @@ impl Config {
                 format!("{:?}", operations.payment_type),
             ),
             ("LENDERS", format!("{:?}", operations.lenders)),
+            ("WEBHOOKS_ALLOW_HTTP", webhooks.allow_http.to_string()),
+            (
+                "WEBHOOKS_ALLOW_NETWORKS",
+                format!("{:?}", webhooks.allow_networks),
+            ),
         ];
-        if let Some(fineract) = fineract {
-            values.extend([
-                ("FINERACT_URL", fineract.url.to_string()),
-                ("FINERACT_TENANT", fineract.tenant.clone()),
-                (
-                    "FINERACT_IDEMPOTENCY_HEADER",
-                    fineract.idempotency_header.to_string(),
-                ),
-                ("FINERACT_USER", fineract.user.clone()),
-                (
-                    "FINERACT_TIMEOUT_SECONDS",
-                    format!("{:?}", fineract.timeout),
-                ),
-                ("FINERACT_MAX_IN_FLIGHT", fineract.max_in_flight.to_string()),
-                (
-                    "FINERACT_SINGLE_PROCESS",
-                    fineract.single_process.to_string(),
-                ),
-                ("FINERACT_MAKER_CHECKER", fineract.maker_checker.to_string()),
-                (
-                    "FINERACT_LOAN_CREATE_PER_LENDER",
-                    fineract.loan_create_per_lender.to_string(),
-                ),
-            ]);
-        }
+        values.extend(fineract.iter().flat_map(of_fineract));
         let digests = values.into_iter().map(|(name, value)| {
             let digest = Sha256::digest(value.as_bytes());
             let beginning = digest.first_chunk().copied().map_or(0, u64::from_be_bytes);
@@ -81,4 +63,31 @@ impl Config {
         });
         digests.collect()
     }
+}
+
+/// The settings of the connection to Fineract.
+fn of_fineract(fineract: &Fineract) -> [(&'static str, String); 9] {
+    [
+        ("FINERACT_URL", fineract.url.to_string()),
+        ("FINERACT_TENANT", fineract.tenant.clone()),
+        (
+            "FINERACT_IDEMPOTENCY_HEADER",
+            fineract.idempotency_header.to_string(),
+        ),
+        ("FINERACT_USER", fineract.user.clone()),
+        (
+            "FINERACT_TIMEOUT_SECONDS",
+            format!("{:?}", fineract.timeout),
+        ),
+        ("FINERACT_MAX_IN_FLIGHT", fineract.max_in_flight.to_string()),
+        (
+            "FINERACT_SINGLE_PROCESS",
+            fineract.single_process.to_string(),
+        ),
+        ("FINERACT_MAKER_CHECKER", fineract.maker_checker.to_string()),
+        (
+            "FINERACT_LOAN_CREATE_PER_LENDER",
+            fineract.loan_create_per_lender.to_string(),
+        ),
+    ]
 }

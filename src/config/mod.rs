@@ -9,6 +9,7 @@ mod log;
 mod partial;
 mod reader;
 mod values;
+mod webhooks;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -22,6 +23,7 @@ pub use self::log::Log;
 use self::reader::Reader;
 pub use self::reader::{ConfigProblem, ConfigProblems};
 pub use self::values::{LogFormat, Role};
+pub use self::webhooks::Webhooks;
 
 /// How much longer a lease must be than the longest call to Fineract. In this time the gateway completes the operation.
 const LEASE_MARGIN: Duration = Duration::from_secs(1);
@@ -44,6 +46,8 @@ pub struct Config {
     pub worker: Worker,
     /// What the operations need to know of this deployment, such as the office and the lenders.
     pub operations: Operations,
+    /// Where the gateway may deliver webhooks.
+    pub webhooks: Webhooks,
     /// What is logged, and in which format.
     pub log: Log,
 }
@@ -149,6 +153,7 @@ impl Config {
         let fineract = Fineract::read(&mut reader, role);
         let worker = Worker::read(&mut reader);
         let operations = Operations::read(&mut reader);
+        let webhooks = Webhooks::read(&mut reader);
         let log = Log::read(&mut reader);
         if let Some(fineract) = &fineract
             && worker.lease < fineract.timeout + LEASE_MARGIN
@@ -168,6 +173,7 @@ impl Config {
             fineract,
             worker,
             operations,
+            webhooks,
             log,
         });
         reader.finish(config)

@@ -30,6 +30,7 @@ mod track;
 mod track_many;
 mod transactions;
 mod unread;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -61,6 +62,7 @@ pub use self::{
     tokens::Tokens,
     track::{EndedBody, TrackBody},
     transactions::Budgets,
+    webhooks::run_webhooks,
 };
 
 /// Serves every route until `stop` is cancelled. Then it finishes the requests that are in progress, and returns.
@@ -112,7 +114,8 @@ fn with_callers_routes(
         .route(
             "/fineract/track/{tracking_id}",
             track::with_own_errors(get(track::track_operation)),
-        );
+        )
+        .merge(webhooks::routes());
     if api.bulk.is_on() {
         bare = bare.merge(bulk::routes());
     }

@@ -6,7 +6,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{bulk::Bulk, events::Streams, page::Page, tokens::Tokens, transactions::Budgets};
-use crate::{domain::FineractHealth, operations::Deployment, store::Store};
+use crate::{domain::FineractHealth, operations::Deployment, store::Store, webhooks::Guard};
 
 /// The state that all endpoints share.
 #[derive(Clone, Debug)]
@@ -29,6 +29,8 @@ pub struct ApiState {
     pub bulk: Bulk,
     /// The operators' streams of events.
     pub streams: Streams,
+    /// Where webhooks may be delivered.
+    pub webhooks: Guard,
     /// The state of the operators' page.
     pub page: Page,
     /// The prefixes under which the routes are served, in addition to the paths without a prefix. A prefix has no

@@ -113,6 +113,7 @@ mod transaction;
 #[cfg(feature = "sabotage")]
 mod unfenced;
 mod unwritten;
+mod webhooks;
 
 use std::{
     fmt,
@@ -169,6 +170,10 @@ pub use self::{
     pool::{Pool, UnfitSetting},
     track::Tracked,
     transaction::{MoneyMovement, Progress},
+    webhooks::{
+        Delivery, DeliveryFilter, DeliveryState, DueDelivery, Endpoint, EndpointSettings,
+        RunningEndpoint, Try, What,
+    },
 };
 use self::{
     batcher::Batcher, due::Due, events::Readers, operators::Action, recent_ends::RecentEnds,

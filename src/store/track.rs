@@ -89,6 +89,12 @@ impl Store {
         Tracked::of(&row).map(Some)
     }
 
+    /// As [`track`](Self::track), but the caller has not got the answer yet: it is not recorded that the failure was read.
+    pub async fn look_at(&self, tracking_id: TrackingId) -> Result<Option<Tracked>, StoreError> {
+        let row = self.read_row(tracking_id).await?;
+        row.as_deref().map(Tracked::of).transpose()
+    }
+
     /// As [`track`](Self::track), for several operations at once. The result has the order of `tracking_ids`.
     pub async fn track_all(
         &self,

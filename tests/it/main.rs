@@ -73,3 +73,4 @@ mod support;
 mod tidy;
 mod transactions;
 mod unknown_type;
+mod webhooks;

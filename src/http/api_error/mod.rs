@@ -1,5 +1,7 @@
 //! The errors of operate, track and the operators' routes, and the errors that all routes share.
 
+mod from;
+
 use std::any::Any;
 
 use axum::{
@@ -12,7 +14,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::{
     http::error::ErrorReport,
     operations::Problem,
-    store::{ActionError, ListError, RepairError, StoreError, Unfit},
+    store::{StoreError, Unfit},
 };
 
 /// An error that a caller sees. Bulk and transactions add their own errors to these.
@@ -94,6 +96,18 @@ pub(super) enum ApiError {
     /// No repair has this id.
     #[error("There is no repair with this id.")]
     UnknownRepair,
+    /// The owner has no endpoint of webhooks with this id.
+    #[error("You have no webhook endpoint with this id.")]
+    UnknownWebhook,
+    /// The owner has no delivery with this id.
+    #[error("You have no webhook delivery with this id.")]
+    UnknownDelivery,
+    /// The owner has as many endpoints as it may have.
+    #[error("You have 20 webhook endpoints: remove one first.")]
+    TooManyWebhooks,
+    /// The endpoint is disabled.
+    #[error("This webhook endpoint is disabled: enable it first.")]
+    WebhookDisabled,
     /// More operations match a repair than the operator expected, or than a repair may have.
     #[error("{0}")]
     TooManyMatch(String),
@@ -137,38 +151,6 @@ pub(super) enum ApiError {
     Unavailable(#[from] StoreError),
 }
 
-impl From<ActionError> for ApiError {
-    fn from(error: ActionError) -> Self {
-        match error {
-            ActionError::Unfit(unfit) => unfit.into(),
-            ActionError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<ListError> for ApiError {
-    fn from(error: ListError) -> Self {
-        match error {
-            ListError::NoIndex(why) => Self::invalid("", "no_index", why.0),
-            ListError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<RepairError> for ApiError {
-    fn from(error: RepairError) -> Self {
-        match error {
-            RepairError::NoIndex(why) => ListError::NoIndex(why).into(),
-            RepairError::Unknown => Self::UnknownRepair,
-            RepairError::Store(error) => error.into(),
-            RepairError::NotAsSeen => Self::Unfit(Unfit::Changed),
-            RepairError::TooMany | RepairError::MoreThanExpected { .. } => {
-                Self::TooManyMatch(error.to_string())
-            }
-        }
-    }
-}
-
 impl ApiError {
     /// A 422 with one problem, at this JSON pointer.
     pub(super) fn invalid(pointer: &str, code: &'static str, message: &str) -> Self {
@@ -205,10 +187,15 @@ impl ApiError {
             | Self::UnknownLane
             | Self::UnknownRepair
             | Self::UnknownBatch
+            | Self::UnknownWebhook
+            | Self::UnknownDelivery
             | Self::UsedLink
             | Self::UnknownRoute => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Unfit(_) | Self::TooManyMatch(_) => StatusCode::CONFLICT,
+            Self::Unfit(_)
+            | Self::TooManyMatch(_)
+            | Self::TooManyWebhooks
+            | Self::WebhookDisabled => StatusCode::CONFLICT,
             Self::EventsDeleted { .. } => StatusCode::GONE,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -243,6 +230,10 @@ impl ApiError {
             Self::UnknownLane => "unknown_lane",
             Self::UnknownRepair => "unknown_repair",
             Self::UnknownBatch => "unknown_batch",
+            Self::UnknownWebhook => "unknown_webhook",
+            Self::UnknownDelivery => "unknown_delivery",
+            Self::TooManyWebhooks => "too_many_webhooks",
+            Self::WebhookDisabled => "webhook_disabled",
             Self::TooManyMatch(_) => "too_many_match",
             Self::UnknownRoute => "unknown_route",
             Self::MethodNotAllowed => "method_not_allowed",

@@ -13,36 +13,47 @@ use crate::{
 /// How many operations one request reads at the same time.
 const CONCURRENT_READS: usize = 4;
 
+/// Whether the reader gets what is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::http) enum Told {
+    /// With this answer. As with track, it is recorded that the caller has read a failure.
+    Now,
+    /// If a later delivery succeeds, which then records it.
+    Later,
+}
+
 /// The batches of a page, by `reference_id`.
 type Batches = BTreeMap<String, WholeBatch>;
 
 /// An event with its contents.
 #[derive(Debug, Serialize)]
-pub(super) struct EventBody {
+pub(in crate::http) struct EventBody {
     number: i64,
     r#type: EventType,
     timestamp: String,
-    data: Option<Data>,
+    /// `None`: a newer gateway has accepted the operation, and this one cannot read it.
+    pub(in crate::http) data: Option<Data>,
 }
 
 /// What the event is about, as it is now.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-enum Data {
+pub(in crate::http) enum Data {
     Operation(TrackBody),
     Batch(Box<WholeBatch>),
 }
 
-/// Reads what each event is about, and each batch once. As with track, this records that the caller has read a failure.
-pub(super) async fn read_bodies(
+/// Reads what each event is about, and each batch once.
+pub(in crate::http) async fn read_bodies(
     api: &ApiState,
     owner: &EventOwner,
     events: &[Event],
+    told: Told,
 ) -> Result<Vec<EventBody>, StoreError> {
     let batches = &read_batches(api, owner, events).await?;
     let reads = events.iter();
     let reads: Vec<_> = reads
-        .map(|event| EventBody::read(api, batches, event))
+        .map(|event| EventBody::read(api, batches, event, told))
         .collect();
     stream::iter(reads)
         .buffered(CONCURRENT_READS)
@@ -73,11 +84,19 @@ async fn read_batches(
 }
 
 impl EventBody {
-    async fn read(api: &ApiState, batches: &Batches, event: &Event) -> Result<Self, StoreError> {
+    async fn read(
+        api: &ApiState,
+        batches: &Batches,
+        event: &Event,
+        told: Told,
+    ) -> Result<Self, StoreError> {
         let data = match (&event.operation, &event.batch_reference) {
             (Some(operation), _) => match operation.tracking_id {
                 Some(id) => {
-                    let tracked = api.store.track(id).await?;
+                    let tracked = match told {
+                        Told::Now => api.store.track(id).await?,
+                        Told::Later => api.store.look_at(id).await?,
+                    };
                     tracked.map(|tracked| Data::Operation(TrackBody::of(id, tracked)))
                 }
                 // A newer gateway accepted it. This one cannot tell its result.
@@ -99,6 +118,6 @@ impl EventBody {
 }
 
 /// When the event became true.
-pub(super) fn timestamp(event: &Event) -> String {
+pub(in crate::http) fn timestamp(event: &Event) -> String {
     event.at.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
 }

@@ -15,11 +15,11 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout_at};
 
-pub(super) use self::stream::{stream, stream_events};
 pub use self::streams::Streams;
-use self::{
-    data::{EventBody, read_bodies},
+pub(super) use self::{
+    data::{Data, EventBody, Told, read_bodies, timestamp},
     owner::Owner,
+    stream::{stream, stream_events},
 };
 use super::{api_error::ApiError, state::ApiState};
 use crate::store::{EventOwner, EventPage, Events};
@@ -66,7 +66,7 @@ pub(super) async fn tell_events(
     }
     let page = read_patiently(&api, &owner, &query, i64::from(limit), wait).await?;
     Ok(Json(FeedBody {
-        events: read_bodies(&api, &owner, &page.events).await?,
+        events: read_bodies(&api, &owner, &page.events, Told::Now).await?,
         next: page.next,
         has_more: page.has_more,
     }))

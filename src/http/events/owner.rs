@@ -17,7 +17,7 @@ use crate::{
 
 /// The owner of the events that a request asks for.
 #[derive(Debug)]
-pub(in crate::http) struct Owner(pub(super) EventOwner);
+pub(in crate::http) struct Owner(pub(in crate::http) EventOwner);
 
 impl FromRequestParts<Arc<ApiState>> for Owner {
     type Rejection = ApiError;

@@ -29,6 +29,17 @@ impl fmt::Display for EventOwner {
     }
 }
 
+impl EventOwner {
+    /// The owner that is displayed like this.
+    pub fn from_text(text: &str) -> Option<Self> {
+        match text.split_once(':')? {
+            ("token", name) => Some(Self::Token(name.into())),
+            ("bulk", name) => Some(Self::BulkClient(name.into())),
+            _ => None,
+        }
+    }
+}
+
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventType {
@@ -47,7 +58,8 @@ pub enum EventType {
 }
 
 impl EventType {
-    const ALL: [Self; 6] = [
+    /// All types.
+    pub const ALL: [Self; 6] = [
         Self::Succeeded,
         Self::Failed,
         Self::Parked,

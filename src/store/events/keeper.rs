@@ -28,6 +28,9 @@ impl Store {
                 while self.delete_some(keep).await? == CHUNK {
                     sleep(PAUSE).await;
                 }
+                while self.delete_old_deliveries(keep, CHUNK).await? == CHUNK {
+                    sleep(PAUSE).await;
+                }
                 Ok::<_, StoreError>(())
             };
             if let Err(error) = kept.await {

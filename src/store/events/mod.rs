@@ -50,23 +50,24 @@ pub enum Events {
     },
 }
 
-struct Row {
-    last: i64,
-    deleted: i64,
-    number: Option<i64>,
-    r#type: Option<String>,
-    owner: Option<String>,
-    at: Option<DateTime<Utc>>,
-    operation_id: Option<Uuid>,
-    operation_type: Option<String>,
-    lane: Option<String>,
-    batch_id: Option<Uuid>,
-    reference_id: Option<String>,
+/// A row that may have an event.
+pub(super) struct Row {
+    pub(super) last: i64,
+    pub(super) deleted: i64,
+    pub(super) number: Option<i64>,
+    pub(super) r#type: Option<String>,
+    pub(super) owner: Option<String>,
+    pub(super) at: Option<DateTime<Utc>>,
+    pub(super) operation_id: Option<Uuid>,
+    pub(super) operation_type: Option<String>,
+    pub(super) lane: Option<String>,
+    pub(super) batch_id: Option<Uuid>,
+    pub(super) reference_id: Option<String>,
 }
 
 impl Row {
     /// The event; `None` if there is none after the cursor.
-    fn into_event(self) -> Result<Option<Event>, StoreError> {
+    pub(super) fn into_event(self) -> Result<Option<Event>, StoreError> {
         let (Some(number), Some(name), Some(at)) = (self.number, self.r#type, self.at) else {
             return Ok(None);
         };

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Adds the four headers of the bulk client `lender`.
-pub(super) fn as_lender(request: RequestBuilder) -> RequestBuilder {
+pub(crate) fn as_lender(request: RequestBuilder) -> RequestBuilder {
     request
         .header("client_id", "lender-id")
         .header("client_secret", "lender-secret")

@@ -1,7 +1,7 @@
 //! Events: that each path writes them, that they are numbered in one order, and how they are told.
 
 mod batches;
-mod feed;
+pub(crate) mod feed;
 mod minutes;
 mod passes;
 mod paths;
@@ -17,14 +17,14 @@ use crate::support::{Answer, TestGateway, eventually::eventually_ok, operators::
 
 /// A numbered event, as it is stored.
 #[derive(Debug)]
-struct Numbered {
+pub(crate) struct Numbered {
     number: i64,
     event_type: String,
     operation: Option<Uuid>,
 }
 
 /// Waits until this many events are numbered, and returns all of them.
-async fn numbered(pool: &PgPool, count: usize) -> Vec<Numbered> {
+pub(crate) async fn numbered(pool: &PgPool, count: usize) -> Vec<Numbered> {
     let events = eventually_ok("the events are numbered", async || {
         let events = sqlx::query_as!(
             Numbered,
@@ -56,7 +56,7 @@ async fn end(connection: &mut PgConnection, tracking_id: &str, state: &str) {
 }
 
 /// Reads the feed of `los`.
-async fn feed(gateway: &TestGateway, query: &str) -> Value {
+pub(crate) async fn feed(gateway: &TestGateway, query: &str) -> Value {
     let answer = Answer::of(gateway.get(&format!("/events{query}"))).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     answer.json()

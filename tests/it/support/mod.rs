@@ -30,6 +30,7 @@ use fineract_gateway::{
     http::{self, ApiState, Budgets, Bulk, BulkClients, Page, Streams, Tokens},
     operations::Deployment,
     store::{ClaimLimits, Completion, CompletionNotifier, Pool, Store},
+    webhooks::Guard,
 };
 use reqwest::{Client, RequestBuilder, StatusCode};
 use secrecy::SecretString;
@@ -127,6 +128,7 @@ impl TestGateway {
             currency: "INR".to_owned(),
             bulk: Bulk::new(BulkClients::new(&crate::bulk::clients()), 10_000, None),
             streams: Streams::default(),
+            webhooks: Guard::default(),
             page: Page::new("UTC".parse().expect("a time zone"), Some("default")),
             base_paths: vec!["/api".to_owned(), "/api/v1".to_owned()],
             max_waiting: 1_000,

@@ -47,6 +47,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "operations",
             "store",
             "telemetry",
+            "webhooks",
             "worker",
         ],
     ),
@@ -59,6 +60,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "store",
             "table",
             "telemetry",
+            "webhooks",
         ],
     ),
     (
@@ -83,6 +85,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("telemetry", &["config"]),
     ("table", &[]),
     ("tls", &[]),
+    ("webhooks", &["tls"]),
     ("domain", &[]),
     ("lib", &[]),
 ];
@@ -95,7 +98,7 @@ const CRATE_BELONGS_TO: &[(&str, &[&str])] = &[
     ("sqlx", &["store"]),
     ("axum", &["http"]),
     // `config` parses addresses and certificates with `reqwest`; `cli` is a client of the gateway's own API.
-    ("reqwest", &["fineract", "config", "cli", "tls"]),
+    ("reqwest", &["fineract", "config", "cli", "tls", "webhooks"]),
 ];
 
 #[test]

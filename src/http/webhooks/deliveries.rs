@@ -1,0 +1,131 @@
+//! The log of deliveries.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{
+        Path, Query, State,
+        rejection::{PathRejection, QueryRejection},
+    },
+    http::StatusCode,
+    response::IntoResponse,
+};
+use serde::Serialize;
+
+use super::endpoints::DeliveryId;
+use crate::{
+    http::{api_error::ApiError, events::Owner, state::ApiState},
+    operations::Problem,
+    store::{Delivery, DeliveryFilter, DeliveryState},
+};
+
+const DEFAULT_LIMIT: i64 = 100;
+const LARGEST_LIMIT: i64 = 500;
+
+/// Deliveries, the newest first.
+#[derive(Debug, Serialize)]
+pub(super) struct DeliveriesBody {
+    deliveries: Vec<DeliveryBody>,
+    /// The `before` of the next page; `None` on the last one.
+    next: Option<i64>,
+}
+
+#[derive(Debug, Serialize)]
+struct DeliveryBody {
+    state: DeliveryState,
+    #[serde(flatten)]
+    delivery: Delivery,
+}
+
+/// Lists deliveries to the owner's endpoints.
+pub(super) async fn list_deliveries(
+    Owner(owner): Owner,
+    State(api): State<Arc<ApiState>>,
+    query: Result<Query<Vec<(String, String)>>, QueryRejection>,
+) -> Result<Json<DeliveriesBody>, ApiError> {
+    let Query(pairs) = query.or(Err(ApiError::InvalidQuery(Vec::new())))?;
+    let (filter, limit) = read_query(&pairs)?;
+    let deliveries = api
+        .store
+        .webhook_deliveries(Some(&owner), filter, limit)
+        .await?;
+    let is_full = i64::try_from(deliveries.len()).is_ok_and(|count| count == limit);
+    let next = deliveries
+        .last()
+        .map(|delivery| delivery.id)
+        .filter(|_| is_full);
+    let deliveries = deliveries.into_iter().map(|delivery| DeliveryBody {
+        state: delivery.state(),
+        delivery,
+    });
+    Ok(Json(DeliveriesBody {
+        deliveries: deliveries.collect(),
+        next,
+    }))
+}
+
+/// Reads the query. The error lists every parameter that is unknown, repeated or wrong.
+fn read_query(pairs: &[(String, String)]) -> Result<(DeliveryFilter, i64), ApiError> {
+    let (mut filter, mut limit) = (DeliveryFilter::default(), DEFAULT_LIMIT);
+    let mut problems = Vec::new();
+    for (place, (name, value)) in pairs.iter().enumerate() {
+        let is_repeated = pairs.iter().take(place).any(|(before, _)| before == name);
+        let set = match (name.as_str(), is_repeated) {
+            (_, true) => Err("must be given once"),
+            ("endpoint_id", _) => value
+                .parse()
+                .map(|id| filter.endpoint = Some(id))
+                .or(Err("must be the id of an endpoint")),
+            ("state", _) => {
+                filter.state = DeliveryState::ALL
+                    .into_iter()
+                    .find(|state| state.as_str() == value);
+                filter
+                    .state
+                    .map(|_| ())
+                    .ok_or("must be waiting, delivered or failed")
+            }
+            ("before", _) => value
+                .parse()
+                .map(|before| filter.before = Some(before))
+                .or(Err("must be the next of another page")),
+            ("limit", _) => {
+                let asked = value
+                    .parse()
+                    .ok()
+                    .filter(|limit| (1..=LARGEST_LIMIT).contains(limit));
+                asked
+                    .map(|asked| limit = asked)
+                    .ok_or("must be a whole number from 1 to 500")
+            }
+            _ => Err("is not a parameter of this list"),
+        };
+        if let Err(must) = set {
+            problems.push(Problem {
+                pointer: format!("/{name}"),
+                code: "invalid_query",
+                message: must.to_owned(),
+            });
+        }
+    }
+    if problems.is_empty() {
+        Ok((filter, limit))
+    } else {
+        Err(ApiError::InvalidQuery(problems))
+    }
+}
+
+/// Sends a delivery again, also one that was delivered or given up.
+pub(super) async fn resend_delivery(
+    Owner(owner): Owner,
+    State(api): State<Arc<ApiState>>,
+    id: Result<Path<i64>, PathRejection>,
+) -> Result<impl IntoResponse, ApiError> {
+    let Path(delivery_id) = id.or(Err(ApiError::UnknownDelivery))?;
+    if api.store.resend_webhook(Some(&owner), delivery_id).await? {
+        Ok((StatusCode::ACCEPTED, Json(DeliveryId { delivery_id })))
+    } else {
+        Err(ApiError::UnknownDelivery)
+    }
+}

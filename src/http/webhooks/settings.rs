@@ -1,0 +1,274 @@
+//! Reads the settings of an endpoint from a body.
+
+use axum::http::{HeaderName, HeaderValue};
+use serde_json::{Map, Value};
+
+use super::DISABLED;
+use crate::{
+    http::{api_error::ApiError, json_body::JsonBody},
+    operations::Problem,
+    store::{EndpointSettings, EventType},
+    webhooks::Guard,
+};
+
+const LONGEST_URL: usize = 2_000;
+const LONGEST_DESCRIPTION: usize = 200;
+const MOST_HEADERS: usize = 20;
+const LONGEST_HEADER: usize = 2_000;
+const FASTEST: i32 = 1_000;
+
+/// The headers that the gateway or HTTP itself sets.
+const RESERVED: [&str; 9] = [
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "expect",
+    "host",
+    "te",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// What a new endpoint has if its owner says nothing else.
+pub(super) fn new_settings() -> EndpointSettings {
+    EndpointSettings {
+        url: String::new(),
+        description: String::new(),
+        event_types: None,
+        headers: std::collections::BTreeMap::default(),
+        rate: None,
+        ordered: false,
+        thin: false,
+        enabled: true,
+    }
+}
+
+/// Reads settings: what the body has replaces what is in `settings`. The error lists all problems.
+pub(super) fn read_settings(
+    body: &JsonBody,
+    mut settings: EndpointSettings,
+    guard: &Guard,
+) -> Result<EndpointSettings, ApiError> {
+    let members: Map<String, Value> = body.read("invalid_endpoint", "must be a JSON object")?;
+    let mut problems = Vec::new();
+    if settings.url.is_empty() && !members.contains_key("url") {
+        problems.push(problem("url", "must be given".to_owned()));
+    }
+    for (key, value) in &members {
+        if let Err(must) = set(&mut settings, key, value, guard) {
+            problems.push(problem(key, must));
+        }
+    }
+    if problems.is_empty() {
+        Ok(settings)
+    } else {
+        Err(ApiError::Invalid(problems))
+    }
+}
+
+fn problem(key: &str, message: String) -> Problem {
+    Problem {
+        pointer: format!("/{}", key.replace('~', "~0").replace('/', "~1")),
+        code: "invalid_endpoint",
+        message,
+    }
+}
+
+/// Sets one setting. The error says what the value must be.
+fn set(
+    settings: &mut EndpointSettings,
+    key: &str,
+    value: &Value,
+    guard: &Guard,
+) -> Result<(), String> {
+    match key {
+        "url" => settings.url = url(value, guard)?,
+        "description" => settings.description = text(value, LONGEST_DESCRIPTION)?,
+        "event_types" => settings.event_types = event_types(value)?,
+        "headers" => settings.headers = headers(value)?,
+        "rate" => settings.rate = rate(value)?,
+        "ordered" => settings.ordered = boolean(value)?,
+        "thin" => settings.thin = boolean(value)?,
+        "enabled" => settings.enabled = boolean(value)?,
+        _ => return Err("is not a setting of an endpoint".to_owned()),
+    }
+    Ok(())
+}
+
+fn boolean(value: &Value) -> Result<bool, String> {
+    value
+        .as_bool()
+        .ok_or_else(|| "must be true or false".to_owned())
+}
+
+fn text(value: &Value, longest: usize) -> Result<String, String> {
+    value
+        .as_str()
+        .filter(|text| text.chars().count() <= longest && !text.contains('\0'))
+        .map(str::to_owned)
+        .ok_or_else(|| format!("must be a text of at most {longest} characters"))
+}
+
+fn url(value: &Value, guard: &Guard) -> Result<String, String> {
+    let text = text(value, LONGEST_URL)?;
+    match guard.check(&text) {
+        Ok(url) => Ok(url.into()),
+        Err(refused) => Err(refused.to_string()),
+    }
+}
+
+fn rate(value: &Value) -> Result<Option<i32>, String> {
+    if value.is_null() {
+        return Ok(None);
+    }
+    let rate = value.as_i64().and_then(|rate| i32::try_from(rate).ok());
+    match rate.filter(|rate| (1..=FASTEST).contains(rate)) {
+        Some(rate) => Ok(Some(rate)),
+        None => Err(format!(
+            "must be null or a whole number from 1 to {FASTEST}"
+        )),
+    }
+}
+
+fn event_types(value: &Value) -> Result<Option<Vec<String>>, String> {
+    if value.is_null() {
+        return Ok(None);
+    }
+    let known = EventType::ALL.map(EventType::as_str);
+    let known: Vec<_> = known.into_iter().chain([DISABLED]).collect();
+    let must = || format!("must be null, for all, or a list of {}", known.join(", "));
+    let names = value
+        .as_array()
+        .filter(|names| !names.is_empty())
+        .ok_or_else(must)?;
+    let names = names.iter().map(|name| {
+        let name = name.as_str().filter(|name| known.contains(name));
+        name.map(str::to_owned).ok_or_else(must)
+    });
+    names.collect::<Result<_, _>>().map(Some)
+}
+
+fn headers(value: &Value) -> Result<std::collections::BTreeMap<String, String>, String> {
+    // The message contains no value, because a value may be a secret.
+    let must = || {
+        format!(
+            "must be an object of at most {MOST_HEADERS} headers with visible ASCII values; not webhook-…, {}",
+            RESERVED.join(", ")
+        )
+    };
+    let members = value
+        .as_object()
+        .filter(|members| members.len() <= MOST_HEADERS);
+    let members = members.ok_or_else(must)?.iter().map(|(name, value)| {
+        let name = HeaderName::try_from(name.as_str()).or(Err(must()))?;
+        let is_reserved =
+            RESERVED.contains(&name.as_str()) || name.as_str().starts_with("webhook-");
+        let value = value.as_str().filter(|value| {
+            value.len() <= LONGEST_HEADER
+                && HeaderValue::from_str(value).is_ok()
+                && value.is_ascii()
+        });
+        let value = value.filter(|_| !is_reserved).ok_or_else(must)?;
+        Ok((name.to_string(), value.to_owned()))
+    });
+    members.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Bytes;
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(body: &Value) -> Result<EndpointSettings, Vec<String>> {
+        let body = JsonBody(Bytes::from(body.to_string()));
+        match read_settings(&body, new_settings(), &Guard::default()) {
+            Ok(settings) => Ok(settings),
+            Err(ApiError::Invalid(problems)) => Err(problems
+                .into_iter()
+                .map(|problem| problem.pointer)
+                .collect()),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    #[test]
+    fn every_wrong_setting_is_named_at_once() {
+        let wrong = json!({
+            "url": "http://example.org", "description": "x".repeat(201), "event_types": [], "headers": {"Host": "x"},
+            "rate": 0, "ordered": 1, "thin": null, "enabled": "yes", "a/b": 1
+        });
+        let expected = [
+            "/url",
+            "/description",
+            "/event_types",
+            "/headers",
+            "/rate",
+            "/ordered",
+            "/thin",
+            "/enabled",
+            "/a~1b",
+        ];
+        assert_eq!(read(&wrong).unwrap_err(), expected);
+        assert_eq!(read(&json!({})).unwrap_err(), ["/url"]);
+    }
+
+    #[test]
+    fn each_kind_of_wrong_value_is_refused() {
+        for (key, value) in [
+            ("url", json!(1)),
+            (
+                "url",
+                json!(format!("https://example.org/{}", "x".repeat(2_000))),
+            ),
+            ("description", json!("a\0b")),
+            ("event_types", json!("operation.failed")),
+            (
+                "event_types",
+                json!(["operation.failed", "operation.renamed"]),
+            ),
+            ("event_types", json!([1])),
+            ("headers", json!({ "webhook-id": "x" })),
+            ("headers", json!({ "X Y": "x" })),
+            ("headers", json!({ "X": "a\nb" })),
+            ("headers", json!({ "X": "é" })),
+            ("headers", json!({ "X": 1 })),
+            ("headers", json!([])),
+            (
+                "headers",
+                json!(
+                    (0..21)
+                        .map(|n| (format!("x-{n}"), json!("x")))
+                        .collect::<Map<_, _>>()
+                ),
+            ),
+            ("rate", json!(1_001)),
+            ("rate", json!(1.5)),
+        ] {
+            let mut body = json!({ "url": "https://example.org" });
+            body[key] = value.clone();
+            assert_eq!(read(&body).unwrap_err(), [format!("/{key}")], "{value}");
+        }
+    }
+
+    #[test]
+    fn settings_are_read() {
+        let read = read(&json!({
+            "url": "https://example.org", "description": "d", "event_types": ["batch.failed", "webhook.disabled"],
+            "headers": {"X-Key": "secret"}, "rate": 10, "ordered": true, "thin": true, "enabled": false
+        }));
+        let expected = EndpointSettings {
+            url: "https://example.org/".to_owned(),
+            description: "d".to_owned(),
+            event_types: Some(vec!["batch.failed".to_owned(), DISABLED.to_owned()]),
+            headers: [("x-key".to_owned(), "secret".to_owned())].into(),
+            rate: Some(10),
+            ordered: true,
+            thin: true,
+            enabled: false,
+        };
+        assert_eq!(read.unwrap(), expected);
+    }
+}

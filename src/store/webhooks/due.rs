@@ -1,0 +1,90 @@
+//! The deliveries whose next try begins now.
+
+use uuid::Uuid;
+
+use crate::store::{Event, Store, StoreError, events::Row, patience::WithTimeout};
+
+/// A delivery whose next try begins now.
+#[derive(Clone, Debug)]
+pub struct DueDelivery {
+    /// The id.
+    pub id: i64,
+    /// What is told.
+    pub what: What,
+    /// How many tries have failed.
+    pub tries: i32,
+}
+
+/// What a delivery tells.
+#[derive(Clone, Debug)]
+pub enum What {
+    /// An event.
+    Event(Event),
+    /// A message that is about no event: its body.
+    Message(String),
+    /// An event that has been deleted because of its age.
+    Deleted,
+}
+
+impl Store {
+    /// Reads the deliveries of an endpoint that are due, the longest waiting first, except those that are under way. If the
+    /// endpoint is ordered, a delivery that has to wait for another one of its lane is not due.
+    pub async fn due_webhooks(
+        &self,
+        endpoint: Uuid,
+        ordered: bool,
+        under_way: &[i64],
+        limit: i64,
+    ) -> Result<Vec<DueDelivery>, StoreError> {
+        let rows = sqlx::query!(
+            r#"SELECT d.id, d.tries, d.body, e.number AS "number?", e.type AS "type?", e.owner AS "owner?", e.at AS "at?",
+                      e.operation_id, o.type AS "operation_type?", o.lane AS "lane?", e.batch_id,
+                      b.reference_id AS "reference_id?"
+                 FROM (SELECT * FROM webhook_delivery d
+                        WHERE endpoint_id = $1 AND due_at <= now() AND id <> ALL ($3)
+                          AND (NOT $2 OR NOT EXISTS (
+                               SELECT FROM webhook_delivery earlier
+                                WHERE earlier.endpoint_id = $1 AND earlier.lane = d.lane AND earlier.number < d.number
+                                  AND earlier.due_at IS NOT NULL))
+                        ORDER BY due_at, id
+                        LIMIT $4) d
+                 LEFT JOIN event e ON e.number = d.number
+                 LEFT JOIN operation o ON o.id = e.operation_id
+                 LEFT JOIN batch b ON b.id = e.batch_id
+                ORDER BY d.due_at, d.id"#,
+            endpoint,
+            ordered,
+            under_way,
+            limit
+        )
+        .fetch_all(&self.pool)
+        .or_fail_to("read the deliveries of webhooks that are due")
+        .await?;
+        let due = rows.into_iter().map(|row| {
+            let event = Row {
+                last: 0,
+                deleted: 0,
+                number: row.number,
+                r#type: row.r#type,
+                owner: row.owner,
+                at: row.at,
+                operation_id: row.operation_id,
+                operation_type: row.operation_type,
+                lane: row.lane,
+                batch_id: row.batch_id,
+                reference_id: row.reference_id,
+            };
+            let what = match (row.body, event.into_event()?) {
+                (Some(body), _) => What::Message(body),
+                (None, Some(event)) => What::Event(event),
+                (None, None) => What::Deleted,
+            };
+            Ok(DueDelivery {
+                id: row.id,
+                what,
+                tries: row.tries,
+            })
+        });
+        due.collect()
+    }
+}

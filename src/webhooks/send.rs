@@ -1,0 +1,208 @@
+//! Sends one message to a receiver, once.
+
+use std::{
+    error::Error,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use reqwest::{
+    Client, Response, StatusCode,
+    header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER},
+    redirect,
+};
+
+use super::{
+    guard::{Guard, PrivateName},
+    signature::Secret,
+};
+use crate::tls;
+
+/// How long a receiver has for its whole answer, by the Standard Webhooks specification.
+pub const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How long a connection may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How many bytes of an answer are read and kept.
+const MOST_KEPT: usize = 64 * 1024;
+
+/// The longest wait that a receiver can ask for with `Retry-After`.
+const LONGEST_WAIT: Duration = Duration::from_hours(24);
+
+/// Sends messages. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Sender {
+    http: Client,
+    guard: Guard,
+}
+
+/// A receiver.
+#[derive(Clone, Debug)]
+pub struct Receiver {
+    /// Where messages are sent.
+    pub url: String,
+    /// Headers of its own.
+    pub headers: HeaderMap,
+    /// The keys with which messages are signed: the newest, and during a rotation the one before.
+    pub secrets: Vec<Secret>,
+}
+
+/// A message to a receiver.
+#[derive(Clone, Debug)]
+pub struct Message {
+    /// The id: the same in each try, so that the receiver recognises a repetition.
+    pub id: String,
+    /// The body, which is JSON.
+    pub body: String,
+}
+
+/// What became of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// The status of the answer; `None` without an answer.
+    pub status: Option<u16>,
+    /// The beginning of the answer's body.
+    pub response: Option<String>,
+    /// Why the message was not delivered; `None` if it was.
+    pub error: Option<String>,
+    /// How long the receiver asked to wait.
+    pub retry_after: Option<Duration>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Sender {
+    /// Creates the client. It sends nothing yet. `timeout`: how long a receiver has for its whole answer.
+    pub fn new(guard: Guard, timeout: Duration) -> Result<Self, reqwest::Error> {
+        let http = tls::http_client()
+            .dns_resolver(guard.clone())
+            .user_agent(concat!("fineract-gateway/", env!("CARGO_PKG_VERSION")))
+            // A redirect could lead to an address that the guard has not seen.
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .timeout(timeout)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(Duration::from_secs(30))
+            .tcp_nodelay(true)
+            .build()?;
+        Ok(Self { http, guard })
+    }
+
+    /// Which addresses receivers may have.
+    pub fn guard(&self) -> &Guard {
+        &self.guard
+    }
+
+    /// Sends a message once, and waits for the answer.
+    pub async fn send(&self, receiver: &Receiver, message: Message) -> Receipt {
+        let started = Instant::now();
+        let sent = self.exchange(receiver, message).await;
+        Receipt {
+            took: started.elapsed(),
+            ..sent.unwrap_or_else(Receipt::failed)
+        }
+    }
+
+    async fn exchange(&self, receiver: &Receiver, message: Message) -> Result<Receipt, String> {
+        // The settings may have changed since the endpoint was created.
+        let url = self.guard.check(&receiver.url);
+        let url = url.map_err(|refused| format!("the URL {refused}"))?;
+        let Message { id, body } = message;
+        let timestamp = SystemTime::now().duration_since(UNIX_EPOCH);
+        let timestamp = timestamp.map_or(0, |since| since.as_secs());
+        let sign = |secret: &Secret| secret.sign(&id, timestamp, body.as_bytes());
+        let signatures: Vec<_> = receiver.secrets.iter().map(sign).collect();
+        let request = self
+            .http
+            .post(url)
+            .headers(receiver.headers.clone())
+            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+            .header("webhook-id", &id)
+            .header("webhook-timestamp", timestamp)
+            .header("webhook-signature", signatures.join(" "))
+            .body(body);
+        let response = request.send().await.map_err(|error| explain(&error))?;
+        Ok(read(response).await)
+    }
+}
+
+impl Receipt {
+    /// A message that did not reach the receiver.
+    pub fn failed(error: String) -> Self {
+        Self {
+            status: None,
+            response: None,
+            error: Some(error),
+            retry_after: None,
+            took: Duration::ZERO,
+        }
+    }
+
+    /// Whether the receiver has accepted the message.
+    pub fn is_delivered(&self) -> bool {
+        self.error.is_none()
+    }
+
+    /// Whether the receiver wants no more messages.
+    pub fn is_gone(&self) -> bool {
+        self.status == Some(StatusCode::GONE.as_u16())
+    }
+}
+
+/// Reads the beginning of an answer. The status counts; if the body breaks off or drips, so much the worse for the log,
+/// but a receiver that has not finished its answer in time has not accepted the message.
+async fn read(mut response: Response) -> Receipt {
+    let status = response.status();
+    let retry_after = response.headers().get(RETRY_AFTER);
+    let retry_after = retry_after
+        .and_then(|value| value.to_str().ok()?.parse().ok())
+        .map(|seconds| Duration::from_secs(seconds).min(LONGEST_WAIT));
+    let mut body = Vec::new();
+    let broken = loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Ok(None) => break None,
+            Err(error) => break Some(explain(&error)),
+        }
+        if body.len() >= MOST_KEPT {
+            body.truncate(MOST_KEPT);
+            break None;
+        }
+    };
+    let error = if status.is_redirection() {
+        Some(format!(
+            "the receiver answered {status}; redirects are not followed"
+        ))
+    } else if !status.is_success() {
+        Some(format!("the receiver answered {status}"))
+    } else {
+        broken
+    };
+    Receipt {
+        status: Some(status.as_u16()),
+        // Postgres cannot store a NUL character in a text.
+        response: Some(String::from_utf8_lossy(&body).replace('\0', "\u{fffd}")),
+        error,
+        retry_after,
+        took: Duration::ZERO,
+    }
+}
+
+/// Says why there is no answer, without the URL, which may contain a secret.
+fn explain(error: &reqwest::Error) -> String {
+    if error.is_timeout() && !error.is_connect() {
+        return "the receiver did not finish its answer in time".to_owned();
+    }
+    let mut cause: &dyn Error = error;
+    while let Some(source) = cause.source() {
+        if source.is::<PrivateName>() {
+            return source.to_string();
+        }
+        cause = source;
+    }
+    if error.is_connect() {
+        format!("the gateway cannot connect: {cause}")
+    } else {
+        format!("the connection broke: {cause}")
+    }
+}
