@@ -5,7 +5,7 @@ export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 # Queries are checked against the files in .sqlx, so a build needs no database.
 export SQLX_OFFLINE := true
 
-.PHONY: install-tests run test check-release prove bench prove-sabotage early-answers fmt lint sqlx lab install
+.PHONY: install-tests run test check-release prove bench prove-sabotage early-answers sdk fmt lint sqlx lab install
 
 # Runs the whole gateway, with a private Postgres and a stand-in for Fineract. Ctrl-C ends it.
 # This is a development build: it takes half the time of a release build, and a demo need not be fast.
@@ -21,7 +21,7 @@ test: install-tests
 	scripts/promtool.sh check rules deploy/prometheus/alerts.yml
 	scripts/promtool.sh test rules deploy/prometheus/alerts_test.yml
 	cargo run --locked --quiet -p private-postgres -- run --no-fsync -- scripts/test-with-database.sh
-	$(MAKE) lab
+	$(MAKE) lab sdk
 	target/debug/gateway-lab prove --rounds 20 --seed 41
 	RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --locked --no-deps --document-private-items
 	if cargo deny --version >/dev/null 2>&1; then cargo deny check bans licenses sources; fi
@@ -56,6 +56,11 @@ prove-sabotage: install lab
 early-answers: install
 	cargo build --locked -p fineract-gateway -p private-postgres
 	scripts/early-answers.sh target/debug/fineract-gateway
+
+# Checks the Python SDK against a gateway.
+sdk: install-tests
+	cargo build --locked -p fineract-gateway -p fineract-sandbox -p private-postgres
+	scripts/sdk-python.sh
 
 fmt:
 	cargo fmt
