@@ -96,6 +96,8 @@ impl Bed {
             ("INTERNAL_TOKENS", "los=bench"),
             ("OPS_TOKENS", "admin=bench-ops"),
             ("ADMISSION_MAX_WAITING", "100000000"),
+            ("WEBHOOKS_ALLOW_HTTP", "true"),
+            ("WEBHOOKS_ALLOW_NETWORKS", "127.0.0.0/8"),
         ];
         settings.extend(more.map(|(name, value)| (name.to_owned(), value.to_owned())));
         let number = self.gateways.len();

@@ -2,7 +2,7 @@
 //!
 //! | module | content |
 //! | --- | --- |
-//! | `accept`, `closed`, `cpu`, `idle`, `claim`, `long_transaction`, `track`, `polls`, `ops`, `drain`, `soak` | one measure each |
+//! | `accept`, `closed`, `cpu`, `idle`, `claim`, `long_transaction`, `track`, `polls`, `ops`, `events`, `drain`, `soak` | one measure each |
 //! | `bed`, `queue`, `process`, `pgbench` | the test bed and the instruments |
 //! | `figures`, `table` | the output |
 
@@ -12,6 +12,7 @@ mod claim;
 mod closed;
 mod cpu;
 mod drain;
+mod events;
 mod figures;
 mod idle;
 mod long_transaction;
@@ -80,13 +81,15 @@ enum Measure {
     Polls,
     /// The operators' lists with many operations.
     Ops,
+    /// Webhooks: how fast events are delivered, and what waiting ones cost.
+    Events,
     /// A backlog that is run by one and by two processes.
     Drain,
     /// A long run at 70 % of the maximum load.
     Soak,
 }
 
-const ALL: [Measure; 11] = [
+const ALL: [Measure; 12] = [
     Measure::Accept,
     Measure::Closed,
     Measure::Cpu,
@@ -96,6 +99,7 @@ const ALL: [Measure; 11] = [
     Measure::Track,
     Measure::Polls,
     Measure::Ops,
+    Measure::Events,
     Measure::Drain,
     Measure::Soak,
 ];
@@ -164,6 +168,7 @@ impl Measure {
             Self::Track => track::measure(scale).await,
             Self::Polls => polls::measure(scale).await,
             Self::Ops => ops::measure(scale).await,
+            Self::Events => events::measure(scale).await,
             Self::Drain => drain::measure(scale).await,
             Self::Soak => soak::measure(scale).await,
         }

@@ -5,6 +5,29 @@ use anyhow::Context as _;
 use super::Queue;
 
 impl Queue {
+    /// Adds an event of the caller `los` for each operation of [`fill_history`](Self::fill_history) with a number from
+    /// `first` to `last`. The events have just happened.
+    pub(in crate::bench) async fn fill_events(&self, first: i64, last: i64) -> anyhow::Result<()> {
+        sqlx::query!(
+            "WITH base AS (SELECT (EXTRACT(EPOCH FROM now()) * 1000000)::bigint - 10000000 AS number
+             ), told AS (
+                 INSERT INTO event (number, type, owner, operation_id, at)
+                 SELECT base.number + n, 'operation.' || o.state, 'token:los', o.id, now()
+                   FROM base, generate_series($1::bigint, $2::bigint) n
+                   JOIN operation o ON o.id = (lpad(to_hex(1700000000000 + n), 12, '0') || '7' || substr(md5(n::text), 1, 3)
+                                               || '8' || substr(md5(n::text), 4, 15))::uuid
+              RETURNING number
+             )
+             UPDATE event_sequence SET last = greatest(last, (SELECT max(number) FROM told))",
+            first,
+            last
+        )
+        .execute(&self.pool)
+        .await
+        .map(drop)
+        .context("fill the events")
+    }
+
     /// Adds ended operations with the numbers from `first` to `last`, in the order of their acceptance: on each loan five
     /// operations of different types, from two callers, one in fifty failed with one of ten codes, repayments with a UTR.
     pub(in crate::bench) async fn fill_history(&self, first: i64, last: i64) -> anyhow::Result<()> {
