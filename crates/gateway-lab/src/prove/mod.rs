@@ -4,8 +4,8 @@
 //! | --- | --- |
 //! | `system`, `fineract`, `oversight` | the system under test: Postgres, the sandbox, gateway processes |
 //! | `plan`, `case`, `scenarios`, `impatient`, `encounters`, `requests`, `faults`, `sandbox_faults` | what a round does, derived from the seed alone |
-//! | `caller`, `batch`, `poller`, `track`, `chaos`, `checkers`, `neighbours`, `late_writer`, `actions` | the execution of the plan |
-//! | `round`, `judge`, `ledger` | the collection and the comparison of the records of a round |
+//! | `caller`, `batch`, `poller`, `track`, `receiver`, `chaos`, `checkers`, `neighbours`, `late_writer`, `actions` | the execution of the plan |
+//! | `round`, `judge`, `ledger`, `webhooks` | the collection and the comparison of the records of a round |
 //! | `tally`, `report` | the counts over all rounds, and the final report |
 
 mod actions;
@@ -25,6 +25,7 @@ mod neighbours;
 mod oversight;
 mod plan;
 mod poller;
+mod receiver;
 mod report;
 mod requests;
 mod round;
@@ -33,6 +34,7 @@ mod scenarios;
 mod system;
 mod tally;
 mod track;
+mod webhooks;
 
 use std::{
     path::{Path, PathBuf},

@@ -20,6 +20,7 @@ use super::{
     plan::Plan,
     system::{LEASE, System},
     tally::Tally,
+    webhooks,
 };
 use fineract_gateway::domain::{OperationType, State};
 
@@ -63,6 +64,7 @@ pub(super) async fn play(system: &System, tally: &Tally, plan: Plan) -> anyhow::
     system.fineract.reset(release).await?;
     let logs = cards.iter().filter(|card| matches!(card, Card::Log { .. }));
     system.start_gateways(&injections, logs.count()).await?;
+    webhooks::create_endpoints(system).await?;
     let chaos = Chaos {
         system,
         tally,
@@ -221,6 +223,7 @@ async fn read_records(
         unanswered,
         sent_on_hold: system.oversight.sent_on_hold().await?,
         wrong_events: system.oversight.wrong_events(&ids).await?,
+        wrongly_told: webhooks::wrongly_told(system, &ids).await?,
         resources: read_resources(system, &operations).await?,
         operations,
     };

@@ -9,7 +9,7 @@ use anyhow::Context;
 use reqwest::{Client, StatusCode};
 use serde_json::Value;
 
-use super::{fineract::SandboxClient, oversight::Oversight};
+use super::{fineract::SandboxClient, oversight::Oversight, receiver::Receiver};
 use crate::private::{Gateway, Servers, free_address};
 use fineract_gateway::tls::http_client;
 use fineract_gateway::{points::Injection, store};
@@ -41,7 +41,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// The lease of the gateways. The lease and the settings below make a round short: gateways wait seconds here, and
 /// minutes in production.
 pub(super) const LEASE: Duration = Duration::from_secs(3);
-const SETTINGS: [(&str, &str); 6] = [
+const SETTINGS: [(&str, &str); 8] = [
     ("FINERACT_TIMEOUT_SECONDS", "2"),
     ("FINERACT_STUCK_AFTER_SECONDS", "3"),
     ("FINERACT_MAX_IN_FLIGHT", "8"),
@@ -50,6 +50,9 @@ const SETTINGS: [(&str, &str); 6] = [
     ("RETRY_PARK_AFTER_SECONDS", "20"),
     ("WORKER_LEASE_SECONDS", "3"),
     ("SHUTDOWN_GRACE_SECONDS", "10"),
+    // The receiver listens on this machine.
+    ("WEBHOOKS_ALLOW_HTTP", "true"),
+    ("WEBHOOKS_ALLOW_NETWORKS", "127.0.0.0/8"),
 ];
 
 /// The running system under test.
@@ -63,6 +66,8 @@ pub(super) struct System {
     pub(super) fineract: SandboxClient,
     /// Direct access to the database.
     pub(super) oversight: Oversight,
+    /// The receiver of the callers' webhooks.
+    pub(super) receiver: Receiver,
     settings: Vec<(String, String)>,
     /// The HTTP client of the callers.
     pub(super) http: Client,
@@ -113,6 +118,7 @@ impl System {
             fineract: SandboxClient::new(http.clone(), servers.sandbox_address()),
             servers,
             oversight: Oversight::new(pool),
+            receiver: Receiver::start().await?,
             http,
             folder: folder.to_owned(),
         })

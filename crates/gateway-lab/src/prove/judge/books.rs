@@ -18,6 +18,8 @@ pub(in crate::prove) struct Books {
     pub(in crate::prove) sent_on_hold: Vec<String>,
     /// Operations and batches whose events do not fit their rows.
     pub(in crate::prove) wrong_events: Vec<String>,
+    /// What webhooks did not tell, or did not tell as it was.
+    pub(in crate::prove) wrongly_told: Vec<String>,
     /// The clients and loans at the end of the round, by lane. A deleted client or loan has no entry.
     pub(in crate::prove) resources: HashMap<String, Resource>,
 }

@@ -54,11 +54,13 @@ pub(super) enum Rule {
     HoldsAreKept,
     /// Everything that ended, was parked or resumed has its events, with numbers in the order of the lane.
     EventsAreComplete,
+    /// Every event is delivered to the webhook of its owner, signed, as it was, and in the order of its lane.
+    WebhooksTell,
 }
 
 impl Rule {
     /// Every rule.
-    pub(super) const ALL: [Self; 19] = [
+    pub(super) const ALL: [Self; 20] = [
         Self::NothingIsLost,
         Self::ParkedForCause,
         Self::SuccessHasEffect,
@@ -78,6 +80,7 @@ impl Rule {
         Self::OneFineract,
         Self::HoldsAreKept,
         Self::EventsAreComplete,
+        Self::WebhooksTell,
     ];
 }
 
@@ -103,6 +106,7 @@ impl fmt::Display for Rule {
             Self::OneFineract => "nothing is sent to another Fineract",
             Self::HoldsAreKept => "nothing on hold is sent",
             Self::EventsAreComplete => "each end has its event, in order",
+            Self::WebhooksTell => "each event is delivered, in order",
         })
     }
 }
@@ -174,6 +178,11 @@ pub(super) fn judge(books: &Books) -> Vec<Violation> {
         rule: Rule::EventsAreComplete,
         subject: what.clone(),
         detail: "its events do not tell what happened".to_owned(),
+    }));
+    violations.extend(books.wrongly_told.iter().map(|what| Violation {
+        rule: Rule::WebhooksTell,
+        subject: what.clone(),
+        detail: "the receiver's book differs from the events".to_owned(),
     }));
     violations
 }

@@ -2,6 +2,7 @@
 
 mod events;
 mod rows;
+mod webhooks;
 
 use std::time::Duration;
 

@@ -90,6 +90,7 @@ fn books() -> Books {
         unanswered: Vec::new(),
         sent_on_hold: Vec::new(),
         wrong_events: Vec::new(),
+        wrongly_told: Vec::new(),
     }
 }
 

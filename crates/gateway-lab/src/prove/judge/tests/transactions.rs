@@ -100,3 +100,11 @@ fn an_event_that_is_missing_is_found() {
         [Rule::EventsAreComplete]
     );
 }
+
+#[test]
+fn an_event_that_was_not_delivered_is_found() {
+    assert_eq!(
+        found(|books| books.wrongly_told.push("LOAN_DISBURSE".to_owned())),
+        [Rule::WebhooksTell]
+    );
+}
