@@ -171,8 +171,8 @@ pub use self::{
     track::Tracked,
     transaction::{MoneyMovement, Progress},
     webhooks::{
-        Delivery, DeliveryFilter, DeliveryState, DueDelivery, Endpoint, EndpointSettings,
-        RunningEndpoint, Try, What,
+        Delivery, DeliveryFilter, DeliveryState, DueDelivery, Endpoint, EndpointHealth,
+        EndpointSettings, RunningEndpoint, Try, What,
     },
 };
 use self::{

@@ -2,7 +2,7 @@
 //! requests to services that only the gateway can reach (server-side request forgery).
 
 use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _},
     sync::Arc,
 };
 
@@ -11,7 +11,7 @@ use reqwest::{
     Url,
     dns::{Addrs, Name, Resolve, Resolving},
 };
-use tokio::net::lookup_host;
+use tokio::{sync::Semaphore, task::spawn_blocking};
 
 /// The IPv4 networks that do not belong to the public internet (IANA IPv4 Special-Purpose Address Registry), and the
 /// address at which Azure serves metadata.
@@ -54,11 +54,22 @@ const fn v6([first, second]: [u16; 2], length: u8) -> Ipv6Net {
     Ipv6Net::new_assert(Ipv6Addr::new(first, second, 0, 0, 0, 0, 0, 0), length)
 }
 
+/// How many names are resolved at the same time. A slow name server keeps a thread until it answers.
+const MOST_LOOKUPS: usize = 32;
+
 /// Decides where the gateway delivers. Cheap to clone.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Guard {
     networks: Arc<[IpNet]>,
     allows_http: bool,
+    lookups: Arc<Semaphore>,
+}
+
+/// Permits the public internet, with TLS.
+impl Default for Guard {
+    fn default() -> Self {
+        Self::new(&[], false)
+    }
 }
 
 /// Why a URL is refused.
@@ -92,6 +103,7 @@ impl Guard {
         Self {
             networks: networks.into(),
             allows_http,
+            lookups: Arc::new(Semaphore::new(MOST_LOOKUPS)),
         }
     }
 
@@ -145,7 +157,15 @@ impl Resolve for Guard {
     fn resolve(&self, name: Name) -> Resolving {
         let guard = self.clone();
         Box::pin(async move {
-            let found = lookup_host((name.as_str(), 0)).await?;
+            let permit = Arc::clone(&guard.lookups).acquire_owned().await?;
+            let name = name.as_str().to_owned();
+            // Whoever stops waiting leaves the thread behind, which keeps the permit.
+            let found = spawn_blocking(move || {
+                let found = (name, 0).to_socket_addrs();
+                drop(permit);
+                found
+            });
+            let found = found.await??;
             let permitted: Vec<SocketAddr> = found
                 .filter(|address| guard.permits(address.ip()))
                 .collect();

@@ -2,6 +2,8 @@
 
 use std::{
     error::Error,
+    fmt,
+    sync::Arc,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -10,6 +12,7 @@ use reqwest::{
     header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER},
     redirect,
 };
+use tokio::sync::Semaphore;
 
 use super::{
     guard::{Guard, PrivateName},
@@ -23,8 +26,16 @@ pub const TIMEOUT: Duration = Duration::from_secs(15);
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How many bytes of an answer are read and kept.
-const MOST_KEPT: usize = 64 * 1024;
+/// How many bytes of an answer are read.
+const MOST_READ: usize = 64 * 1024;
+
+/// How many characters of an answer are kept: of one that refuses the message, and of one that accepts it. There may be a
+/// thousand of them in a second.
+const KEPT_OF_REFUSAL: usize = 4_096;
+const KEPT_OF_SUCCESS: usize = 256;
+
+/// How many messages are sent at the same time, to all receivers together. Each needs a file descriptor.
+const MOST_AT_ONCE: usize = 500;
 
 /// The longest wait that a receiver can ask for with `Retry-After`.
 const LONGEST_WAIT: Duration = Duration::from_hours(24);
@@ -34,10 +45,11 @@ const LONGEST_WAIT: Duration = Duration::from_hours(24);
 pub struct Sender {
     http: Client,
     guard: Guard,
+    permits: Arc<Semaphore>,
 }
 
 /// A receiver.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Receiver {
     /// Where messages are sent.
     pub url: String,
@@ -45,6 +57,13 @@ pub struct Receiver {
     pub headers: HeaderMap,
     /// The keys with which messages are signed: the newest, and during a rotation the one before.
     pub secrets: Vec<Secret>,
+}
+
+impl fmt::Debug for Receiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The URL, the headers and the keys are secrets.
+        f.write_str("Receiver")
+    }
 }
 
 /// A message to a receiver.
@@ -85,7 +104,11 @@ impl Sender {
             .pool_idle_timeout(Duration::from_secs(30))
             .tcp_nodelay(true)
             .build()?;
-        Ok(Self { http, guard })
+        Ok(Self {
+            http,
+            guard,
+            permits: Arc::new(Semaphore::new(MOST_AT_ONCE)),
+        })
     }
 
     /// Which addresses receivers may have.
@@ -95,6 +118,8 @@ impl Sender {
 
     /// Sends a message once, and waits for the answer.
     pub async fn send(&self, receiver: &Receiver, message: Message) -> Receipt {
+        // The semaphore is never closed.
+        let _permit = self.permits.acquire().await;
         let started = Instant::now();
         let sent = self.exchange(receiver, message).await;
         Receipt {
@@ -164,8 +189,7 @@ async fn read(mut response: Response) -> Receipt {
             Ok(None) => break None,
             Err(error) => break Some(explain(&error)),
         }
-        if body.len() >= MOST_KEPT {
-            body.truncate(MOST_KEPT);
+        if body.len() >= MOST_READ {
             break None;
         }
     };
@@ -178,10 +202,15 @@ async fn read(mut response: Response) -> Receipt {
     } else {
         broken
     };
+    let kept = match error {
+        Some(_) => KEPT_OF_REFUSAL,
+        None => KEPT_OF_SUCCESS,
+    };
+    // Postgres cannot store a NUL character in a text.
+    let response = String::from_utf8_lossy(&body).replace('\0', "\u{fffd}");
     Receipt {
         status: Some(status.as_u16()),
-        // Postgres cannot store a NUL character in a text.
-        response: Some(String::from_utf8_lossy(&body).replace('\0', "\u{fffd}")),
+        response: Some(response.chars().take(kept).collect()),
         error,
         retry_after,
         took: Duration::ZERO,

@@ -90,16 +90,8 @@ async fn read_patiently(
         if !page.events.is_empty() {
             return Ok(page);
         }
-        let its_own = async {
-            let owner = owner.to_string();
-            // If the reader was too slow, the event may be among those that it has missed.
-            while let Some(new) = reader.next().await {
-                let may_have_missed = new.events.is_empty();
-                if may_have_missed || new.events.iter().any(|event| event.owner == owner) {
-                    break;
-                }
-            }
-        };
+        let name = owner.to_string();
+        let its_own = reader.until_owner(&name);
         let is_over = tokio::select! {
             waited = timeout_at(deadline, its_own) => waited.is_err(),
             () = api.draining.cancelled() => true,

@@ -19,6 +19,7 @@ mod retry;
 mod run_repairs;
 mod status;
 mod table;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -50,6 +51,7 @@ pub(super) use self::{
     retry::retry_operation,
     status::{StatusBody, read_status, show_status},
     table::operators_table,
+    webhooks::show_webhooks,
 };
 use super::{api_error::ApiError, location, state::ApiState};
 use crate::{

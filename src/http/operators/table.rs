@@ -40,6 +40,7 @@ pub(in crate::http) fn operators_table() -> Vec<Route> {
         (GET, "/fineract/books", READ, get(o::show_books)),
         (POST, "/fineract/books/epochs", ACT, post(o::confirm_books)),
         (GET, "/fineract/events", READ, get(stream_events)),
+        (GET, "/fineract/webhooks", READ, get(o::show_webhooks)),
         (GET, "/fineract/hold", READ, get(o::show_hold)),
         (POST, "/fineract/hold/release", ACT, post(o::release_on_hold)),
         (POST, "/fineract/hold/end", ACT, post(o::end_hold)),

@@ -8,10 +8,11 @@ use super::{assets, cookie::Secret, session::Session};
 use crate::http::{operators::OpsScope, state::ApiState};
 
 /// The entries of the navigation: address and name.
-const PLACES: [(&str, &str); 5] = [
+const PLACES: [(&str, &str); 6] = [
     ("/ops", "What needs me"),
     ("/ops/operations", "Operations"),
     ("/ops/batches", "Batches"),
+    ("/ops/webhooks", "Webhooks"),
     ("/ops/audit", "Audit"),
     ("/ops/system", "System"),
 ];

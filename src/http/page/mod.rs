@@ -23,6 +23,7 @@ mod json;
 mod lane;
 mod list;
 mod live;
+mod need;
 mod needs;
 mod operation;
 mod pretty;
@@ -37,6 +38,7 @@ mod state;
 mod system;
 mod timeline;
 mod views;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -115,6 +117,8 @@ fn showing() -> Router<Arc<ApiState>> {
         .route("/ops/repairs/{id}", get(repair::show))
         .route("/ops/audit", get(audit::show))
         .route("/ops/system", get(system::show))
+        .route("/ops/webhooks", get(webhooks::list))
+        .route("/ops/webhooks/{id}", get(webhooks::show))
         .route("/ops/live", get(live::stream_changes))
 }
 

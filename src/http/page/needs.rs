@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
-use super::{format::duration, reasons::reason, row::short};
+use super::{format::duration, need::Need, reasons::reason, row::short, webhooks::in_trouble};
 use crate::{
     http::{api_error::ApiError, operators::StatusBody, state::ApiState},
     store::{Count, CountBy, ListRequest, OperationFilter, StateFilter},
@@ -16,22 +16,6 @@ use crate::{
 const LONGEST_WAIT: TimeDelta = TimeDelta::minutes(2);
 /// How old a transaction may become before a person should look, in seconds.
 const LONGEST_TRANSACTION: f64 = 300.0;
-
-/// Something that needs a person.
-pub(super) struct Need {
-    /// The class of its colour.
-    pub(super) tone: &'static str,
-    /// How many operations it concerns.
-    pub(super) count: String,
-    pub(super) what: String,
-    pub(super) more: String,
-    /// Since when, or how long.
-    pub(super) age: String,
-    /// The page that shows it.
-    pub(super) address: String,
-    /// The text of the link.
-    pub(super) go: &'static str,
-}
 
 /// Everything that needs a person, the most urgent first.
 pub(super) async fn needs(
@@ -46,6 +30,7 @@ pub(super) async fn needs(
     needs.extend(of_workers(status, now));
     needs.extend(of_holds(status, now));
     needs.extend(failures(api, now).await?);
+    needs.extend(in_trouble(api, now).await?);
     needs.extend(of_system(status));
     needs.sort_by_key(|need| match need.tone {
         "tone-bad" => 0,

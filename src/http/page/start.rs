@@ -10,7 +10,8 @@ use super::{
     charts::{Chart, chart, failures},
     format::Time,
     frame::Frame,
-    needs::{Need, needs},
+    need::Need,
+    needs::needs,
     render::html,
     session::Session,
 };

@@ -11,6 +11,15 @@ use crate::{
     store::{Event, EventOwner, EventType, StoreError, TrackingName},
 };
 
+/// What is sent about an event.
+#[derive(Debug)]
+pub(super) struct Content {
+    /// The body, which is JSON.
+    pub(super) body: String,
+    /// The operation whose failure its reader then knows.
+    pub(super) failure: Option<OperationId>,
+}
+
 /// The body of a message, by the Standard Webhooks specification.
 #[derive(Debug, Serialize)]
 struct Body<D> {
@@ -27,21 +36,27 @@ enum Ids<'a> {
     Batch { reference_id: Option<&'a str> },
 }
 
-/// Makes the body of each event: with what track, or the status of the batch, answers now, or with ids only.
-pub(super) async fn bodies(
+/// Makes what is sent about each event: what track, or the status of the batch, answers now, or ids only.
+pub(super) async fn contents(
     api: &ApiState,
     owner: &EventOwner,
     events: &[Event],
     thin: bool,
-) -> Result<Vec<String>, StoreError> {
+) -> Result<Vec<Content>, StoreError> {
     if thin {
-        return Ok(events.iter().map(|event| json(event, ids(event))).collect());
+        let contents = events.iter().map(|event| Content {
+            body: json(event, ids(event)),
+            // Its reader has yet to ask for the failure.
+            failure: None,
+        });
+        return Ok(contents.collect());
     }
     let told = read_bodies(api, owner, events, Told::Later).await?;
-    let bodies = events.iter().zip(told);
-    Ok(bodies
-        .map(|(event, told)| json::<Option<Data>>(event, told.data))
-        .collect())
+    let contents = events.iter().zip(told).map(|(event, told)| Content {
+        failure: told.data.as_ref().and_then(|_| failure(event)),
+        body: json::<Option<Data>>(event, told.data),
+    });
+    Ok(contents.collect())
 }
 
 fn json<D: Serialize>(event: &Event, data: D) -> String {
@@ -65,12 +80,9 @@ fn ids(event: &Event) -> Ids<'_> {
     }
 }
 
-/// The operation whose failure the reader of this event then knows.
-pub(super) fn failure_told(event: &Event) -> Option<OperationId> {
+/// The operation that has failed.
+fn failure(event: &Event) -> Option<OperationId> {
     let operation = event.operation.as_ref()?;
-    let is_failure = event.event_type == EventType::Failed;
-    operation
-        .tracking_id
-        .filter(|_| is_failure)
-        .map(|tracking_id| tracking_id.id)
+    let tracking_id = operation.tracking_id?;
+    (event.event_type == EventType::Failed).then_some(tracking_id.id)
 }

@@ -1,44 +1,38 @@
 //! Delivers to one endpoint: what is due, in its order, at its pace.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, HashMap},
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use futures_util::{
-    FutureExt as _, StreamExt as _,
-    future::{BoxFuture, Either, ready},
-    stream::FuturesUnordered,
+use tokio::{
+    task::{self, JoinSet},
+    time::sleep,
 };
-use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    body::{bodies, failure_told},
+    body::contents,
     receiver::receiver,
-    schedule::{IN_TROUBLE, next_try, pause},
+    schedule::IN_TROUBLE,
+    tried::{Beginning, Tried, trouble},
 };
 use crate::{
-    domain::OperationId,
     http::state::ApiState,
-    store::{DueDelivery, EventOwner, RunningEndpoint, StoreError, Try, What},
+    store::{DueDelivery, EventOwner, RunningEndpoint, StoreError, What},
     telemetry::chain,
-    webhooks::{Message, Receipt, Sender},
+    webhooks::{Message, Sender},
 };
 
-/// How many deliveries to one endpoint are under way at the same time.
+/// How many deliveries to one endpoint are under way at the same time; and to one whose answers take longer than [`SLOW`].
 const MOST_UNDER_WAY: usize = 100;
+const MOST_IF_SLOW: usize = 20;
+const SLOW: Duration = Duration::from_secs(2);
 
-/// As long as more deliveries than this are under way, no others are looked for: they are read in groups.
-const FEW_FREE: usize = MOST_UNDER_WAY - MOST_UNDER_WAY / 8;
-
-/// The pause before the endpoint is looked at again, if nothing happens.
+/// The pause before the endpoint is looked at again, if nothing happens, or if something went wrong.
 const PAUSE: Duration = Duration::from_secs(1);
-
-/// Why a delivery without an event fails.
-const TOO_OLD: &str = "the event was deleted because of its age";
 
 /// Delivers to one endpoint.
 pub(super) struct Deliverer {
@@ -46,34 +40,36 @@ pub(super) struct Deliverer {
     sender: Sender,
     process: Uuid,
     endpoint: Uuid,
-    under_way: FuturesUnordered<BoxFuture<'static, Tried>>,
-    /// The deliveries that are under way.
-    ids: BTreeSet<i64>,
+    owner: EventOwner,
+    /// The deliveries that are under way. Each is a task of its own: while this one waits for the database, answers arrive.
+    under_way: JoinSet<Tried>,
+    /// The ids of these deliveries.
+    ids: HashMap<task::Id, i64>,
     /// How many tries had failed in a row when the endpoint was last read.
     failures: u32,
+    is_slow: bool,
     /// When the second began in which `begun` deliveries have begun.
     second: Instant,
     begun: usize,
 }
 
-/// A delivery that was tried.
-struct Tried {
-    delivery: i64,
-    failed_before: usize,
-    failure_told: Option<OperationId>,
-    receipt: Receipt,
-}
-
 impl Deliverer {
-    pub(super) fn new(api: &ApiState, sender: &Sender, process: Uuid, endpoint: Uuid) -> Self {
+    pub(super) fn new(
+        api: &ApiState,
+        sender: &Sender,
+        process: Uuid,
+        (endpoint, owner): (Uuid, EventOwner),
+    ) -> Self {
         Self {
             api: api.clone(),
             sender: sender.clone(),
             process,
             endpoint,
-            under_way: FuturesUnordered::new(),
-            ids: BTreeSet::new(),
+            owner,
+            under_way: JoinSet::new(),
+            ids: HashMap::new(),
             failures: 0,
+            is_slow: false,
             second: Instant::now(),
             begun: 0,
         }
@@ -81,16 +77,16 @@ impl Deliverer {
 
     /// Delivers until `stop` is cancelled, or until the endpoint is disabled, removed or another process's.
     pub(super) async fn run(mut self, stop: CancellationToken) {
-        let mut numbered = self.api.store.numbered_events();
+        let mut reader = self.api.store.read_new_events();
+        let owner = self.owner.to_string();
         loop {
             let goes_on = !stop.is_cancelled() && self.begin_some().await;
             if !goes_on && self.under_way.is_empty() {
                 return;
             }
             tokio::select! {
-                Some(tried) = self.under_way.next() => self.end_some(tried).await,
-                // An error means that the process ends.
-                Ok(()) = numbered.changed(), if goes_on => {}
+                Some(tried) = self.under_way.join_next_with_id() => self.end_some(tried).await,
+                () = reader.until_owner(&owner), if goes_on => {}
                 () = sleep(PAUSE) => {}
                 () = stop.cancelled(), if goes_on => {}
             }
@@ -102,42 +98,52 @@ impl Deliverer {
         match self.try_to_begin().await {
             Ok(goes_on) => goes_on,
             Err(error) => {
-                tracing::debug!(webhook.endpoint = %self.endpoint, error = %chain(&error), "webhooks could not be read; trying again");
+                tracing::warn!(webhook.endpoint = %self.endpoint, error = %chain(&error), "webhooks could not be read; trying again");
+                sleep(PAUSE).await;
                 true
             }
         }
     }
 
     async fn try_to_begin(&mut self) -> Result<bool, StoreError> {
-        if self.under_way.len() > FEW_FREE {
+        let most = if self.is_slow {
+            MOST_IF_SLOW
+        } else {
+            MOST_UNDER_WAY
+        };
+        // They are read in groups.
+        if self.under_way.len() > most - most / 8 {
             return Ok(true);
         }
-        let store = &self.api.store;
+        let store = self.api.store.clone();
         let Some(endpoint) = store.running_webhook(self.process, self.endpoint).await? else {
             return Ok(false);
         };
         self.failures = endpoint.failures.unsigned_abs();
-        let room = self.room(&endpoint);
+        let room = self.room(&endpoint, most);
         if room == 0 {
             return Ok(true);
         }
-        let mut due = self.due(&endpoint, room).await?;
-        if due.len() < room && self.api.store.plan_webhooks(self.endpoint).await? {
-            due = self.due(&endpoint, room).await?;
+        let limit = i64::try_from(room).unwrap_or(i64::MAX);
+        let under_way: Vec<_> = self.ids.values().copied().collect();
+        let due = || store.due_webhooks(self.endpoint, endpoint.ordered, &under_way, limit);
+        let mut found = due().await?;
+        while found.len() < room && store.plan_webhooks(self.endpoint).await? {
+            found = due().await?;
         }
-        self.begin(&endpoint, due).await?;
+        self.begin(&endpoint, found).await?;
         Ok(true)
     }
 
     /// How many deliveries may begin now.
-    fn room(&mut self, endpoint: &RunningEndpoint) -> usize {
+    fn room(&mut self, endpoint: &RunningEndpoint, most: usize) -> usize {
         let under_way = self.under_way.len();
         let room = if endpoint.paused_for > 0.0 {
             0
         } else if self.failures >= IN_TROUBLE {
             1_usize.saturating_sub(under_way)
         } else {
-            MOST_UNDER_WAY - under_way
+            most.saturating_sub(under_way)
         };
         if self.second.elapsed() >= Duration::from_secs(1) {
             self.second = Instant::now();
@@ -147,142 +153,113 @@ impl Deliverer {
         room.min(rate.unwrap_or(usize::MAX).saturating_sub(self.begun))
     }
 
-    async fn due(
-        &mut self,
-        endpoint: &RunningEndpoint,
-        room: usize,
-    ) -> Result<Vec<DueDelivery>, StoreError> {
-        let under_way: Vec<_> = self.ids.iter().copied().collect();
-        let limit = i64::try_from(room).unwrap_or(i64::MAX);
-        let store = &self.api.store;
-        store
-            .due_webhooks(self.endpoint, endpoint.ordered, &under_way, limit)
-            .await
-    }
-
     /// Begins these deliveries.
     async fn begin(
         &mut self,
         endpoint: &RunningEndpoint,
         due: Vec<DueDelivery>,
     ) -> Result<(), StoreError> {
-        let events = due.iter().filter_map(|due| match &due.what {
-            What::Event(event) => Some(event.clone()),
-            What::Message(_) | What::Deleted => None,
-        });
-        let events: Vec<_> = events.collect();
-        let bodies = match EventOwner::from_text(&endpoint.owner) {
-            Some(owner) => bodies(&self.api, &owner, &events, endpoint.thin).await?,
-            None => return Ok(()),
-        };
-        let mut bodies = bodies.into_iter();
+        let (mut events, mut deleted) = (Vec::new(), Vec::new());
+        for due in &due {
+            match &due.what {
+                What::Event(event) => events.push(event.clone()),
+                What::Deleted => deleted.push(due.id),
+                What::Message(_) => {}
+            }
+        }
+        if !deleted.is_empty() {
+            self.api.store.give_up_webhooks(&deleted).await?;
+        }
+        let contents = contents(&self.api, &self.owner, &events, endpoint.thin).await?;
+        let mut contents = contents.into_iter();
         let receiver = Arc::new(receiver(endpoint));
-        self.begun += due.len();
         for due in due {
-            self.ids.insert(due.id);
-            let (message, failure_told) = match due.what {
+            let (id, body, failure) = match due.what {
                 What::Event(event) => {
-                    let message = Message {
-                        id: format!("evt_{}", event.number),
-                        body: bodies.next().unwrap_or_default(),
+                    let Some(content) = contents.next() else {
+                        continue;
                     };
-                    (Some(message), failure_told(&event))
+                    (
+                        format!("evt_{}", event.number),
+                        content.body,
+                        content.failure,
+                    )
                 }
-                What::Message(body) => {
-                    let id = format!("msg_{}", due.id);
-                    (Some(Message { id, body }), None)
-                }
-                What::Deleted => (None, None),
+                What::Message(body) => (format!("msg_{}", due.id), body, None),
+                What::Deleted => continue,
             };
-            let failed_before = match message {
-                Some(_) => usize::try_from(due.tries).unwrap_or_default(),
-                // There is nothing to try again.
-                None => usize::MAX,
-            };
-            let (sender, receiver) = (self.sender.clone(), Arc::clone(&receiver));
-            let receipt = match message {
-                Some(message) => Either::Left(async move { sender.send(&receiver, message).await }),
-                None => Either::Right(ready(Receipt::failed(TOO_OLD.to_owned()))),
-            };
-            let tried = receipt.map(move |receipt| Tried {
+            let beginning = Beginning {
                 delivery: due.id,
-                failed_before,
-                failure_told,
-                receipt,
-            });
-            self.under_way.push(tried.boxed());
+                failed_before: usize::try_from(due.tries).unwrap_or_default(),
+                in_trouble: self.failures >= IN_TROUBLE,
+                failure,
+                receiver: Arc::clone(&receiver),
+            };
+            let sending = beginning.send(self.sender.clone(), Message { id, body });
+            let task = self.under_way.spawn(sending).id();
+            self.ids.insert(task, due.id);
+            self.begun += 1;
         }
         Ok(())
     }
 
     /// Records this delivery, and those that have ended as well.
-    async fn end_some(&mut self, first: Tried) {
-        let mut ended = vec![first];
-        while let Some(Some(tried)) = self.under_way.next().now_or_never() {
-            ended.push(tried);
-        }
-        let tries: Vec<_> = ended.iter().map(Tried::outcome).collect();
-        let failed = tries
-            .iter()
-            .filter(|outcome| outcome.error.is_some())
-            .count();
-        let failures = self
-            .failures
-            .saturating_add(u32::try_from(failed).unwrap_or(u32::MAX));
-        let asked = ended
-            .iter()
-            .filter_map(|tried| tried.receipt.retry_after)
-            .max();
-        let pause = pause(failures).max(asked.unwrap_or_default());
-        let labels = [("delivered", tries.len() - failed), ("failed", failed)];
-        for (outcome, count) in labels {
-            metrics::counter!("gateway_webhook_tries_total", "outcome" => outcome)
-                .increment(count as u64);
-        }
-        match self
-            .api
-            .store
-            .record_webhooks(self.endpoint, &tries, pause)
-            .await
-        {
-            Ok(None) => {}
-            Ok(Some(because)) => {
-                tracing::warn!(webhook.endpoint = %self.endpoint, because, "a webhook endpoint was disabled");
+    async fn end_some(&mut self, first: Result<(task::Id, Tried), task::JoinError>) {
+        let mut ended = Some(first);
+        let mut tasks = Vec::new();
+        // The settings may have changed while they were under way.
+        let mut by_url: BTreeMap<String, Vec<Tried>> = BTreeMap::new();
+        while let Some(one) = ended {
+            match one {
+                Ok((task, tried)) => {
+                    tasks.push(task);
+                    let url = tried.beginning.receiver.url.clone();
+                    by_url.entry(url).or_default().push(tried);
+                }
+                Err(error) => {
+                    tracing::error!(webhook.endpoint = %self.endpoint, %error, "a delivery of a webhook failed; it is sent again");
+                    tasks.push(error.id());
+                }
             }
-            // The deliveries are still due, so they are sent once more.
-            Err(error) => {
+            ended = self.under_way.try_join_next_with_id();
+        }
+        for (url, tried) in by_url {
+            if let Err(error) = self.record(&url, &tried).await {
+                // The deliveries are still due.
                 tracing::warn!(webhook.endpoint = %self.endpoint, error = %chain(&error), "deliveries of webhooks could not be recorded; they are sent again");
                 sleep(PAUSE).await;
             }
         }
-        let told = ended.iter().filter(|tried| tried.receipt.is_delivered());
-        let told: Vec<_> = told
-            .filter_map(|tried| tried.failure_told.map(|id| id.0))
-            .collect();
-        if !told.is_empty()
-            && let Err(error) = self.api.store.record_failures_read(&told).await
-        {
-            tracing::warn!(error = %chain(&error), "the gateway could not record that failures were told");
-        }
-        for tried in &ended {
-            self.ids.remove(&tried.delivery);
+        for task in tasks {
+            self.ids.remove(&task);
         }
     }
-}
 
-impl Tried {
-    fn outcome(&self) -> Try {
-        let receipt = &self.receipt;
-        Try {
-            delivery: self.delivery,
-            took: receipt.took,
-            status: receipt.status,
-            response: receipt.response.clone(),
-            error: receipt.error.clone(),
-            next: (!receipt.is_delivered())
-                .then(|| next_try(self.failed_before, receipt.retry_after))
-                .flatten(),
-            is_gone: receipt.is_gone(),
+    async fn record(&mut self, url: &str, tried: &[Tried]) -> Result<(), StoreError> {
+        self.is_slow = tried.iter().any(|tried| tried.receipt.took > SLOW);
+        let outcomes: Vec<_> = tried.iter().map(Tried::outcome).collect();
+        let failed = outcomes
+            .iter()
+            .filter(|outcome| outcome.error.is_some())
+            .count();
+        for (outcome, count) in [("delivered", outcomes.len() - failed), ("failed", failed)] {
+            let count = u64::try_from(count).unwrap_or(u64::MAX);
+            metrics::counter!("gateway_webhook_tries_total", "outcome" => outcome).increment(count);
         }
+        let trouble = trouble(self.failures, tried);
+        let recorded = self
+            .api
+            .store
+            .record_webhooks((self.endpoint, url), &outcomes, trouble);
+        if let Some(because) = recorded.await? {
+            tracing::warn!(webhook.endpoint = %self.endpoint, because, "a webhook endpoint was disabled");
+        }
+        let delivered = tried.iter().filter(|tried| tried.receipt.is_delivered());
+        let told = delivered.filter_map(|tried| tried.beginning.failure.map(|id| id.0));
+        let told: Vec<_> = told.collect();
+        if told.is_empty() {
+            return Ok(());
+        }
+        self.api.store.record_failures_read(&told).await
     }
 }

@@ -123,7 +123,7 @@ pub(super) async fn resend_delivery(
     id: Result<Path<i64>, PathRejection>,
 ) -> Result<impl IntoResponse, ApiError> {
     let Path(delivery_id) = id.or(Err(ApiError::UnknownDelivery))?;
-    if api.store.resend_webhook(Some(&owner), delivery_id).await? {
+    if api.store.resend_webhook(&owner, delivery_id).await? {
         Ok((StatusCode::ACCEPTED, Json(DeliveryId { delivery_id })))
     } else {
         Err(ApiError::UnknownDelivery)

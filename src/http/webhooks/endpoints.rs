@@ -146,12 +146,10 @@ pub(super) async fn change_endpoint(
     id: EndpointPath,
     body: JsonBody,
 ) -> Result<Json<EndpointBody>, ApiError> {
-    let Endpoint { id, settings, .. } = find(&api, &owner, id).await?;
-    let settings = read_settings(&body, settings, &api.webhooks)?;
-    if !api.store.change_webhook(&owner, id, &settings).await? {
-        return Err(ApiError::UnknownWebhook);
-    }
-    let endpoint = find(&api, &owner, Ok(Path(id))).await?;
+    let Path(id) = id.or(Err(ApiError::UnknownWebhook))?;
+    let change = |settings| read_settings(&body, settings, &api.webhooks);
+    let changed = api.store.change_webhook(&owner, id, change).await?;
+    let endpoint = changed.ok_or(ApiError::UnknownWebhook)??;
     Ok(Json(EndpointBody::new(endpoint, None)))
 }
 

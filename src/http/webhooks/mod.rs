@@ -9,6 +9,7 @@ mod receiver;
 mod run;
 mod schedule;
 mod settings;
+mod tried;
 
 use std::sync::Arc;
 

@@ -13,8 +13,7 @@ pub(super) fn receiver(endpoint: &RunningEndpoint) -> Receiver {
         let name = HeaderName::try_from(name.as_str()).ok()?;
         Some((name, HeaderValue::try_from(value.as_str()).ok()?))
     });
-    let secrets = [Some(&endpoint.secret), endpoint.old_secret.as_ref()];
-    let secrets = secrets.into_iter().flatten();
+    let secrets = endpoint.secrets.iter();
     Receiver {
         url: endpoint.url.clone(),
         headers: headers.collect::<HeaderMap>(),

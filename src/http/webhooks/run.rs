@@ -21,17 +21,21 @@ pub async fn run_webhooks(api: ApiState, sender: Sender, stop: CancellationToken
     while !stop.is_cancelled() {
         match api.store.lease_webhooks(process).await {
             Ok(leased) => {
-                for endpoint in leased.into_iter().filter(|id| running.insert(*id)) {
+                for endpoint in leased {
+                    let id = endpoint.0;
+                    if !running.insert(id) {
+                        continue;
+                    }
                     let deliverer = Deliverer::new(&api, &sender, process, endpoint);
                     let stop = stop.clone();
                     tasks.spawn(async move {
                         deliverer.run(stop).await;
-                        endpoint
+                        id
                     });
                 }
             }
             Err(error) => {
-                tracing::debug!(error = %chain(&error), "webhooks could not be leased; trying again");
+                tracing::warn!(error = %chain(&error), "webhooks could not be leased; trying again");
             }
         }
         let _: Option<()> = stop.run_until_cancelled(sleep(PAUSE)).await;

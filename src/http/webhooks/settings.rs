@@ -18,16 +18,22 @@ const LONGEST_HEADER: usize = 2_000;
 const FASTEST: i32 = 1_000;
 
 /// The headers that the gateway or HTTP itself sets.
-const RESERVED: [&str; 9] = [
+const RESERVED: [&str; 15] = [
+    "accept-encoding",
     "connection",
     "content-encoding",
     "content-length",
     "content-type",
     "expect",
     "host",
+    "keep-alive",
+    "proxy-authorization",
+    "proxy-connection",
     "te",
+    "trailer",
     "transfer-encoding",
     "upgrade",
+    "user-agent",
 ];
 
 /// What a new endpoint has if its owner says nothing else.
@@ -112,10 +118,9 @@ fn text(value: &Value, longest: usize) -> Result<String, String> {
 
 fn url(value: &Value, guard: &Guard) -> Result<String, String> {
     let text = text(value, LONGEST_URL)?;
-    match guard.check(&text) {
-        Ok(url) => Ok(url.into()),
-        Err(refused) => Err(refused.to_string()),
-    }
+    let url = guard.check(&text).map_err(|refused| refused.to_string())?;
+    // Letters beyond ASCII become longer.
+    self::text(&Value::String(url.into()), LONGEST_URL)
 }
 
 fn rate(value: &Value) -> Result<Option<i32>, String> {

@@ -31,6 +31,9 @@ impl Store {
                 while self.delete_old_deliveries(keep, CHUNK).await? == CHUNK {
                     sleep(PAUSE).await;
                 }
+                while self.delete_removed_webhook(CHUNK).await? {
+                    sleep(PAUSE).await;
+                }
                 Ok::<_, StoreError>(())
             };
             if let Err(error) = kept.await {

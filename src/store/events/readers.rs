@@ -36,6 +36,16 @@ pub struct NewEvents {
 pub struct Reader(broadcast::Receiver<Arc<NewEvents>>);
 
 impl Reader {
+    /// Waits until there may be a new event of this owner: until there is one, or this reader has missed some.
+    pub async fn until_owner(&mut self, owner: &str) {
+        while let Some(new) = self.next().await {
+            let may_have_missed = new.events.is_empty();
+            if may_have_missed || new.events.iter().any(|event| event.owner == owner) {
+                return;
+            }
+        }
+    }
+
     /// The next events. `None` if this reader was too slow, so that it has missed some, or if the process ends.
     pub async fn next(&mut self) -> Option<Arc<NewEvents>> {
         self.0.recv().await.ok()

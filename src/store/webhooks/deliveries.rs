@@ -1,7 +1,5 @@
 //! The log of deliveries, and deliveries that owners ask for.
 
-use std::time::Duration;
-
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use uuid::Uuid;
@@ -109,7 +107,7 @@ impl Store {
                                      ELSE true END
                        ORDER BY d.id DESC
                        LIMIT $5) d
-                WHERE ($1::text IS NULL OR w.owner = $1) AND ($2::uuid IS NULL OR w.id = $2)
+                WHERE ($1::text IS NULL OR w.owner = $1) AND ($2::uuid IS NULL OR w.id = $2) AND w.removed_at IS NULL
                 ORDER BY d.id DESC
                 LIMIT $5"#,
             owner.map(EventOwner::to_string),
@@ -123,26 +121,35 @@ impl Store {
         .await
     }
 
-    /// Makes a delivery due now, also if it was delivered or given up. Returns whether the owner has such a delivery.
+    /// Makes a delivery due now, also if it was delivered or given up, and ends the pause of its endpoint. Returns whether the
+    /// owner has such a delivery.
     pub async fn resend_webhook(
         &self,
-        owner: Option<&EventOwner>,
+        owner: &EventOwner,
         delivery: i64,
     ) -> Result<bool, StoreError> {
-        let due = sqlx::query!(
-            "UPDATE webhook_delivery d SET due_at = now(), tries = 0, delivered_at = NULL
-               FROM webhook_endpoint w
-              WHERE d.id = $1 AND w.id = d.endpoint_id AND ($2::text IS NULL OR w.owner = $2)",
+        let due = sqlx::query_scalar!(
+            r#"WITH endpoint AS (
+                   UPDATE webhook_endpoint w SET paused_until = NULL
+                     FROM webhook_delivery d
+                    WHERE d.id = $1 AND w.id = d.endpoint_id AND w.owner = $2 AND w.removed_at IS NULL
+                RETURNING w.id
+               ), due AS (
+                   UPDATE webhook_delivery SET due_at = now(), tries = 0, delivered_at = NULL
+                    WHERE id = $1 AND endpoint_id IN (SELECT id FROM endpoint)
+               )
+               SELECT count(*) AS "count!" FROM endpoint"#,
             delivery,
-            owner.map(EventOwner::to_string)
+            owner.to_string()
         )
-        .execute(&self.pool)
+        .fetch_one(&self.pool)
         .or_fail_to("send a webhook again")
         .await?;
-        Ok(due.rows_affected() == 1)
+        Ok(due == 1)
     }
 
-    /// Adds a message that is about no event. Returns its id; `None` if the owner has no such endpoint.
+    /// Adds a message that is about no event, and ends the pause of its endpoint. Returns its id; `None` if the owner has no
+    /// such endpoint.
     pub async fn add_webhook_message(
         &self,
         owner: &EventOwner,
@@ -151,8 +158,13 @@ impl Store {
         body: &str,
     ) -> Result<Option<i64>, StoreError> {
         sqlx::query_scalar!(
-            "INSERT INTO webhook_delivery (endpoint_id, type, body, due_at)
-             SELECT id, $3, $4, now() FROM webhook_endpoint WHERE id = $1 AND owner = $2
+            "WITH endpoint AS (
+                 UPDATE webhook_endpoint SET paused_until = NULL
+                  WHERE id = $1 AND owner = $2 AND removed_at IS NULL
+              RETURNING id
+             )
+             INSERT INTO webhook_delivery (endpoint_id, type, body, due_at)
+             SELECT id, $3, $4, now() FROM endpoint
           RETURNING id",
             endpoint,
             owner.to_string(),
@@ -162,25 +174,5 @@ impl Store {
         .fetch_optional(&self.pool)
         .or_fail_to("add a message for an endpoint of webhooks")
         .await
-    }
-
-    /// Deletes some of the deliveries that are older than this, also those that wait: their events are deleted as well.
-    /// Returns how many.
-    pub(in crate::store) async fn delete_old_deliveries(
-        &self,
-        keep: Duration,
-        most: i64,
-    ) -> Result<i64, StoreError> {
-        let deleted = sqlx::query!(
-            "DELETE FROM webhook_delivery
-              WHERE id IN (SELECT id FROM (SELECT id, created_at FROM webhook_delivery ORDER BY id LIMIT $2) oldest
-                            WHERE created_at < now() - make_interval(secs => $1))",
-            keep.as_secs_f64(),
-            most
-        )
-        .execute(&self.pool)
-        .or_fail_to("delete old deliveries of webhooks")
-        .await?;
-        Ok(i64::try_from(deleted.rows_affected()).unwrap_or(i64::MAX))
     }
 }

@@ -37,17 +37,31 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<DueDelivery>, StoreError> {
         let rows = sqlx::query!(
-            r#"SELECT d.id, d.tries, d.body, e.number AS "number?", e.type AS "type?", e.owner AS "owner?", e.at AS "at?",
+            r#"WITH RECURSIVE head (id, lane, due_at) AS (
+                   -- The first delivery that waits in each lane. The recursion jumps from lane to lane in the index.
+                   (SELECT id, lane, due_at FROM webhook_delivery
+                     WHERE $2 AND endpoint_id = $1 AND due_at IS NOT NULL
+                     ORDER BY lane, number LIMIT 1)
+                    UNION ALL
+                   SELECT next.* FROM head
+                    CROSS JOIN LATERAL (SELECT id, lane, due_at FROM webhook_delivery
+                                         WHERE endpoint_id = $1 AND due_at IS NOT NULL AND lane > head.lane
+                                         ORDER BY lane, number LIMIT 1) next
+               ), chosen AS (
+                   (SELECT id, due_at FROM webhook_delivery
+                     WHERE endpoint_id = $1 AND due_at <= now() AND id <> ALL ($3) AND NOT $2
+                     ORDER BY due_at, id
+                     LIMIT $4)
+                    UNION ALL
+                   SELECT id, due_at FROM head WHERE due_at <= now() AND id <> ALL ($3)
+                    ORDER BY due_at, id
+                    LIMIT $4
+               )
+               SELECT d.id, d.tries, d.body, e.number AS "number?", e.type AS "type?", e.owner AS "owner?", e.at AS "at?",
                       e.operation_id, o.type AS "operation_type?", o.lane AS "lane?", e.batch_id,
                       b.reference_id AS "reference_id?"
-                 FROM (SELECT * FROM webhook_delivery d
-                        WHERE endpoint_id = $1 AND due_at <= now() AND id <> ALL ($3)
-                          AND (NOT $2 OR NOT EXISTS (
-                               SELECT FROM webhook_delivery earlier
-                                WHERE earlier.endpoint_id = $1 AND earlier.lane = d.lane AND earlier.number < d.number
-                                  AND earlier.due_at IS NOT NULL))
-                        ORDER BY due_at, id
-                        LIMIT $4) d
+                 FROM chosen
+                 JOIN webhook_delivery d USING (id)
                  LEFT JOIN event e ON e.number = d.number
                  LEFT JOIN operation o ON o.id = e.operation_id
                  LEFT JOIN batch b ON b.id = e.batch_id

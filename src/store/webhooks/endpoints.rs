@@ -1,12 +1,12 @@
 //! The endpoints of an owner.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use crate::store::{EventOwner, Store, StoreError, patience::WithTimeout};
+use crate::store::{EventOwner, Store, StoreError, connect, patience::WithTimeout};
 
 /// Headers with their values.
 pub(super) type Headers = BTreeMap<String, String>;
@@ -98,14 +98,24 @@ impl Store {
         settings: &EndpointSettings,
         secret: &[u8],
     ) -> Result<Option<Endpoint>, StoreError> {
+        const ACTION: &str = "create an endpoint of webhooks";
+        let mut transaction = connect::begin_batch(&self.pool).or_fail_to(ACTION).await?;
+        // Two requests of an owner at the same time are counted one after the other.
+        sqlx::query!(
+            "SELECT pg_advisory_xact_lock(hashtext($1))",
+            owner.to_string()
+        )
+        .execute(&mut *transaction)
+        .or_fail_to(ACTION)
+        .await?;
         let row = sqlx::query_as!(
             Row,
             r#"INSERT INTO webhook_endpoint AS w
-                      (id, owner, url, description, event_types, headers, rate, ordered, thin, enabled, secret, position)
-               SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, COALESCE((SELECT last FROM event_sequence), 0)
-                WHERE (SELECT count(*) FROM webhook_endpoint WHERE owner = $2) < $12
-            RETURNING w.id, w.owner, w.url, w.description, w.event_types, w.headers AS "headers: Json<Headers>", w.rate, w.ordered,
-                      w.thin, w.enabled, w.disabled_because, w.failing_since, w.created_at"#,
+                      (id, owner, url, description, event_types, headers, rate, ordered, thin, enabled, position)
+               SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, COALESCE((SELECT last FROM event_sequence), 0)
+                WHERE (SELECT count(*) FROM webhook_endpoint WHERE owner = $2 AND removed_at IS NULL) < $11
+            RETURNING w.id, w.owner, w.url, w.description, w.event_types, w.headers AS "headers: Json<Headers>", w.rate,
+                      w.ordered, w.thin, w.enabled, w.disabled_because, w.failing_since, w.created_at"#,
             Uuid::now_v7(),
             owner.to_string(),
             settings.url,
@@ -116,13 +126,24 @@ impl Store {
             settings.ordered,
             settings.thin,
             settings.enabled,
-            secret,
             MOST
         )
-        .fetch_optional(&self.pool)
-        .or_fail_to("create an endpoint of webhooks")
+        .fetch_optional(&mut *transaction)
+        .or_fail_to(ACTION)
         .await?;
-        Ok(row.map(Into::into))
+        let Some(row) = row else {
+            return Ok(None);
+        };
+        sqlx::query!(
+            "INSERT INTO webhook_secret (endpoint_id, secret) VALUES ($1, $2)",
+            row.id,
+            secret
+        )
+        .execute(&mut *transaction)
+        .or_fail_to(ACTION)
+        .await?;
+        transaction.commit().or_fail_to(ACTION).await?;
+        Ok(Some(row.into()))
     }
 
     /// Reads endpoints: those of one owner or of all, all of them or one.
@@ -136,7 +157,7 @@ impl Store {
             r#"SELECT id, owner, url, description, event_types, headers AS "headers: Json<Headers>", rate, ordered, thin, enabled,
                       disabled_because, failing_since, created_at
                  FROM webhook_endpoint
-                WHERE ($1::text IS NULL OR owner = $1) AND ($2::uuid IS NULL OR id = $2)
+                WHERE ($1::text IS NULL OR owner = $1) AND ($2::uuid IS NULL OR id = $2) AND removed_at IS NULL
                 ORDER BY id
                 LIMIT 1000"#,
             owner.map(EventOwner::to_string),
@@ -148,24 +169,47 @@ impl Store {
         Ok(rows.into_iter().map(Into::into).collect())
     }
 
-    /// Changes an endpoint to these settings. If they enable it, it begins anew, as if no try had failed. Returns whether
-    /// there is such an endpoint.
-    pub async fn change_webhook(
+    /// Changes the settings of an endpoint. If they enable it, its pause ends. `None`: the owner has no such endpoint.
+    pub async fn change_webhook<E>(
         &self,
         owner: &EventOwner,
         id: Uuid,
-        settings: &EndpointSettings,
-    ) -> Result<bool, StoreError> {
-        let changed = sqlx::query!(
-            "UPDATE webhook_endpoint
-                SET url = $3, description = $4, event_types = $5, headers = $6, rate = $7, ordered = $8, thin = $9,
-                    enabled = $10, disabled_because = CASE WHEN $10 THEN NULL ELSE disabled_because END,
-                    failures = CASE WHEN $10 AND NOT enabled THEN 0 ELSE failures END,
-                    failing_since = CASE WHEN $10 AND NOT enabled THEN NULL ELSE failing_since END,
-                    paused_until = CASE WHEN $10 AND NOT enabled THEN NULL ELSE paused_until END
-              WHERE id = $1 AND owner = $2",
+        change: impl FnOnce(EndpointSettings) -> Result<EndpointSettings, E>,
+    ) -> Result<Option<Result<Endpoint, E>>, StoreError> {
+        const ACTION: &str = "change an endpoint of webhooks";
+        let mut transaction = connect::begin_batch(&self.pool).or_fail_to(ACTION).await?;
+        let row = sqlx::query_as!(
+            Row,
+            r#"SELECT id, owner, url, description, event_types, headers AS "headers: Json<Headers>", rate, ordered, thin, enabled,
+                      disabled_because, failing_since, created_at
+                 FROM webhook_endpoint
+                WHERE id = $1 AND owner = $2 AND removed_at IS NULL
+                  FOR UPDATE"#,
             id,
-            owner.to_string(),
+            owner.to_string()
+        )
+        .fetch_optional(&mut *transaction)
+        .or_fail_to(ACTION)
+        .await?;
+        let Some(endpoint) = row.map(Endpoint::from) else {
+            return Ok(None);
+        };
+        let settings = match change(endpoint.settings) {
+            Ok(settings) => settings,
+            Err(error) => return Ok(Some(Err(error))),
+        };
+        let row = sqlx::query_as!(
+            Row,
+            r#"UPDATE webhook_endpoint AS w
+                  SET url = $2, description = $3, event_types = $4, headers = $5, rate = $6, ordered = $7, thin = $8,
+                      enabled = $9, disabled_because = CASE WHEN $9 THEN NULL ELSE disabled_because END,
+                      failures = CASE WHEN $9 AND NOT enabled THEN 0 ELSE failures END,
+                      failing_since = CASE WHEN $9 AND NOT enabled THEN NULL ELSE failing_since END,
+                      paused_until = CASE WHEN $9 THEN NULL ELSE paused_until END
+                WHERE id = $1
+            RETURNING w.id, w.owner, w.url, w.description, w.event_types, w.headers AS "headers: Json<Headers>", w.rate,
+                      w.ordered, w.thin, w.enabled, w.disabled_because, w.failing_since, w.created_at"#,
+            id,
             settings.url,
             settings.description,
             settings.event_types.as_deref(),
@@ -175,51 +219,25 @@ impl Store {
             settings.thin,
             settings.enabled
         )
-        .execute(&self.pool)
-        .or_fail_to("change an endpoint of webhooks")
+        .fetch_one(&mut *transaction)
+        .or_fail_to(ACTION)
         .await?;
-        Ok(changed.rows_affected() == 1)
+        transaction.commit().or_fail_to(ACTION).await?;
+        Ok(Some(Ok(row.into())))
     }
 
-    /// Removes an endpoint with its deliveries. Returns whether there was one.
+    /// Removes an endpoint. Returns whether there was one. Its deliveries are deleted later.
     pub async fn remove_webhook(&self, owner: &EventOwner, id: Uuid) -> Result<bool, StoreError> {
         let removed = sqlx::query!(
-            r#"WITH gone AS (
-                   DELETE FROM webhook_endpoint WHERE id = $1 AND owner = $2 RETURNING id
-               ), deliveries AS (
-                   DELETE FROM webhook_delivery WHERE endpoint_id IN (SELECT id FROM gone)
-               )
-               SELECT id FROM gone"#,
+            "UPDATE webhook_endpoint SET removed_at = now(), enabled = false
+              WHERE id = $1 AND owner = $2 AND removed_at IS NULL",
             id,
             owner.to_string()
         )
-        .fetch_optional(&self.pool)
+        .execute(&self.pool)
         .or_fail_to("remove an endpoint of webhooks")
         .await?;
-        Ok(removed.is_some())
-    }
-
-    /// Gives an endpoint a new key. The gateway also signs with the old one until the overlap is over.
-    pub async fn rotate_webhook(
-        &self,
-        owner: &EventOwner,
-        id: Uuid,
-        secret: &[u8],
-        overlap: Duration,
-    ) -> Result<bool, StoreError> {
-        let rotated = sqlx::query!(
-            "UPDATE webhook_endpoint
-                SET old_secret = secret, old_secret_until = now() + make_interval(secs => $4), secret = $3
-              WHERE id = $1 AND owner = $2",
-            id,
-            owner.to_string(),
-            secret,
-            overlap.as_secs_f64()
-        )
-        .execute(&self.pool)
-        .or_fail_to("rotate the key of an endpoint of webhooks")
-        .await?;
-        Ok(rotated.rows_affected() == 1)
+        Ok(removed.rows_affected() == 1)
     }
 
     /// Delivers again what has happened since a time and was not delivered to the endpoint: what was given up is due now,
@@ -233,7 +251,7 @@ impl Store {
         let recovered = sqlx::query_scalar!(
             r#"WITH endpoint AS (
                    UPDATE webhook_endpoint SET position = least(position, $3::bigint - 1)
-                    WHERE id = $1 AND owner = $2
+                    WHERE id = $1 AND owner = $2 AND removed_at IS NULL
                 RETURNING id
                ), due AS (
                    UPDATE webhook_delivery d SET due_at = now(), tries = 0

@@ -32,13 +32,14 @@ pub struct Try {
 }
 
 impl Store {
-    /// Records tries of deliveries to one endpoint. `pause`: after which time the next try begins if all of them failed.
+    /// Records tries of deliveries to one endpoint at this URL. `failures`: how many tries have failed in a row, if all of these
+    /// failed; `pause`: after which time the next try then begins.
     /// If the endpoint is disabled because of them, returns why; each other endpoint of its owner is then told.
     pub async fn record_webhooks(
         &self,
-        endpoint: Uuid,
+        (endpoint, url): (Uuid, &str),
         tries: &[Try],
-        pause: Duration,
+        (failures, pause): (u32, Duration),
     ) -> Result<Option<String>, StoreError> {
         let mut transaction = connect::begin_batch(&self.pool).or_fail_to(ACTION).await?;
         let column =
@@ -60,7 +61,9 @@ impl Store {
                     delivered_at = CASE WHEN t.error IS NULL THEN now() END
                FROM UNNEST($2::bigint[], $3::integer[], $4::integer[], $5::text[], $6::text[], $7::float8[])
                     t (id, took_ms, status, response, error, next)
-              WHERE d.id = t.id AND d.endpoint_id = $1",
+              WHERE d.id = t.id AND d.endpoint_id = $1
+                -- Another process may have delivered it, after this one had lost its lease.
+                AND (d.delivered_at IS NULL OR t.error IS NULL)",
             endpoint,
             &ids,
             &took,
@@ -72,10 +75,9 @@ impl Store {
         .execute(&mut *transaction)
         .or_fail_to(ACTION)
         .await?;
-        let failed = tries.iter().filter(|a| a.error.is_some()).count();
         let disabled = sqlx::query_scalar!(
             "UPDATE webhook_endpoint
-                SET failures = CASE WHEN $3 THEN failures + $2 ELSE 0 END,
+                SET failures = CASE WHEN $3 THEN $2 ELSE 0 END,
                     failing_since = CASE WHEN $3 THEN COALESCE(failing_since, now()) END,
                     paused_until = CASE WHEN $3 THEN now() + make_interval(secs => $4) END,
                     enabled = CASE WHEN $5 THEN false
@@ -85,14 +87,15 @@ impl Store {
                                             WHEN $3 AND failing_since < now() - make_interval(secs => $6)
                                             THEN 'every try has failed for five days'
                                             ELSE disabled_because END
-              WHERE id = $1 AND enabled AND ($3 OR $5 OR failing_since IS NOT NULL)
+              WHERE id = $1 AND url = $7 AND enabled AND ($3 OR $5 OR failing_since IS NOT NULL)
           RETURNING CASE WHEN NOT enabled THEN disabled_because END",
             endpoint,
-            i32::try_from(failed).unwrap_or(i32::MAX),
-            failed == tries.len(),
+            i32::try_from(failures).unwrap_or(i32::MAX),
+            tries.iter().all(|a| a.error.is_some()),
             pause.as_secs_f64(),
             tries.iter().any(|a| a.is_gone),
-            DISABLED_AFTER.as_secs_f64()
+            DISABLED_AFTER.as_secs_f64(),
+            url
         )
         .fetch_optional(&mut *transaction)
         .or_fail_to(ACTION)
@@ -103,6 +106,22 @@ impl Store {
         }
         transaction.commit().or_fail_to(ACTION).await?;
         Ok(disabled)
+    }
+}
+
+impl Store {
+    /// Gives up deliveries whose events were deleted because of their age.
+    pub async fn give_up_webhooks(&self, deliveries: &[i64]) -> Result<(), StoreError> {
+        sqlx::query!(
+            "UPDATE webhook_delivery
+                SET due_at = NULL, error = 'the event was deleted because of its age'
+              WHERE id = ANY ($1)",
+            deliveries
+        )
+        .execute(&self.pool)
+        .or_fail_to(ACTION)
+        .await
+        .map(drop)
     }
 }
 
@@ -123,7 +142,7 @@ async fn tell_others(
                   now()
              FROM webhook_endpoint disabled
              JOIN webhook_endpoint other ON other.owner = disabled.owner AND other.id <> disabled.id
-            WHERE disabled.id = $1 AND other.enabled
+            WHERE disabled.id = $1 AND other.enabled AND other.removed_at IS NULL
               AND (other.event_types IS NULL OR 'webhook.disabled' = ANY (other.event_types))"#,
         endpoint,
         because

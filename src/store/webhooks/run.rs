@@ -1,22 +1,24 @@
 //! Which endpoints this process delivers to: each endpoint belongs to one process at a time, as long as it renews its
 //! lease. So the rate, the order and the pauses of an endpoint need no coordination between processes.
 
+use std::fmt;
+
 use sqlx::types::Json;
-use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::endpoints::Headers;
-use crate::store::{Store, StoreError, patience::WithTimeout};
+use crate::store::{EventOwner, Store, StoreError, patience::WithTimeout};
 
-/// How many deliveries that were never tried an endpoint has at most. The events after them wait in the feed, where they
-/// cost nothing.
-const MOST_PLANNED: i64 = 1_000;
+/// How many events are planned together.
+const CHUNK: i64 = 1_000;
+
+/// While this many deliveries of an ordered endpoint wait for others of their lanes, or for their next try, no more are
+/// planned.
+const MOST_WAITING: i64 = 20_000;
 
 /// An endpoint to which this process delivers.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct RunningEndpoint {
-    /// The owner, as `EventOwner` is displayed.
-    pub owner: String,
     /// Where deliveries are sent.
     pub url: String,
     /// Headers of its own.
@@ -27,25 +29,28 @@ pub struct RunningEndpoint {
     pub ordered: bool,
     /// Whether deliveries contain ids only.
     pub thin: bool,
-    /// The key of its signatures.
-    pub secret: Vec<u8>,
-    /// The key before, as long as the gateway signs with it as well.
-    pub old_secret: Option<Vec<u8>>,
+    /// The keys of its signatures, the newest first.
+    pub secrets: Vec<Vec<u8>>,
     /// How many tries have failed since the last success.
     pub failures: i32,
     /// For how many seconds nothing is to be sent.
     pub paused_for: f64,
 }
 
+impl fmt::Debug for RunningEndpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The URL, the headers and the keys are secrets.
+        f.write_str("RunningEndpoint")
+    }
+}
+
 struct Row {
-    owner: String,
     url: String,
     headers: Json<Headers>,
     rate: Option<i32>,
     ordered: bool,
     thin: bool,
-    secret: Vec<u8>,
-    old_secret: Option<Vec<u8>>,
+    secrets: Vec<Vec<u8>>,
     failures: i32,
     paused_for: f64,
 }
@@ -53,25 +58,32 @@ struct Row {
 impl Store {
     /// Takes every enabled endpoint to which no other process delivers, for 30 s, and renews the leases of this process's
     /// own. Returns the endpoints of this process.
-    pub async fn lease_webhooks(&self, process: Uuid) -> Result<Vec<Uuid>, StoreError> {
-        sqlx::query_scalar!(
+    pub async fn lease_webhooks(
+        &self,
+        process: Uuid,
+    ) -> Result<Vec<(Uuid, EventOwner)>, StoreError> {
+        let rows = sqlx::query!(
             r#"WITH leased AS (
                    UPDATE webhook_endpoint SET run_by = $1, run_until = now() + interval '30 s'
                     WHERE id IN (SELECT id FROM webhook_endpoint
-                                  WHERE enabled
+                                  WHERE enabled AND removed_at IS NULL
                                     AND (run_until IS NULL OR run_until < now()
                                          OR (run_by = $1 AND run_until < now() + interval '20 s'))
                                     FOR UPDATE SKIP LOCKED)
-                RETURNING id
+                RETURNING id, owner
                )
-               SELECT id AS "id!" FROM leased
+               SELECT id AS "id!", owner AS "owner!" FROM leased
                 UNION
-               SELECT id FROM webhook_endpoint WHERE enabled AND run_by = $1 AND run_until > now()"#,
+               SELECT id, owner FROM webhook_endpoint WHERE enabled AND run_by = $1 AND run_until > now()"#,
             process
         )
         .fetch_all(&self.pool)
         .or_fail_to("lease endpoints of webhooks")
-        .await
+        .await?;
+        let leased = rows.into_iter();
+        Ok(leased
+            .filter_map(|row| Some((row.id, EventOwner::from_text(&row.owner)?)))
+            .collect())
     }
 
     /// Lets other processes deliver to the endpoints of this one.
@@ -86,7 +98,8 @@ impl Store {
         .map(drop)
     }
 
-    /// Reads an endpoint to deliver to. `None`: it is disabled or removed, or this process has lost its lease.
+    /// Reads an endpoint to deliver to. `None`: it is disabled or removed, or the lease of this process may end before a try
+    /// that begins now, which takes up to 15 s.
     pub async fn running_webhook(
         &self,
         process: Uuid,
@@ -94,11 +107,14 @@ impl Store {
     ) -> Result<Option<RunningEndpoint>, StoreError> {
         let row = sqlx::query_as!(
             Row,
-            r#"SELECT owner, url, headers AS "headers: Json<Headers>", rate, ordered, thin, secret,
-                      CASE WHEN old_secret_until > now() THEN old_secret END AS old_secret, failures,
+            r#"SELECT url, headers AS "headers: Json<Headers>", rate, ordered, thin, failures,
+                      ARRAY(SELECT s.secret FROM webhook_secret s
+                             WHERE s.endpoint_id = w.id AND (s.valid_until IS NULL OR s.valid_until > now())
+                             ORDER BY s.created_at DESC
+                             LIMIT 5) AS "secrets!",
                       greatest(0, COALESCE(EXTRACT(EPOCH FROM paused_until - now()), 0))::float8 AS "paused_for!"
-                 FROM webhook_endpoint
-                WHERE id = $2 AND run_by = $1 AND run_until > now() AND enabled"#,
+                 FROM webhook_endpoint w
+                WHERE id = $2 AND run_by = $1 AND run_until > now() + interval '16 s' AND enabled AND removed_at IS NULL"#,
             process,
             endpoint
         )
@@ -106,26 +122,31 @@ impl Store {
         .or_fail_to("read an endpoint of webhooks")
         .await?;
         Ok(row.map(|row| RunningEndpoint {
-            owner: row.owner,
             url: row.url,
             headers: row.headers.0,
             rate: row.rate,
             ordered: row.ordered,
             thin: row.thin,
-            secret: row.secret,
-            old_secret: row.old_secret,
+            secrets: row.secrets,
             failures: row.failures,
             paused_for: row.paused_for,
         }))
     }
 
     /// Plans deliveries of the next events of an endpoint, and moves its position behind them. Returns whether there were
-    /// any, and room for them.
+    /// any.
     pub async fn plan_webhooks(&self, endpoint: Uuid) -> Result<bool, StoreError> {
-        // A number is visible only after every smaller one (migrations/0003_events.sql), so no event is passed over.
+        // A number is visible only after every smaller one (migrations/0003_events.sql), so no event is passed over. An
+        // endpoint without new events is not locked: a lock is a write.
         let planned = sqlx::query!(
             "WITH endpoint AS (
-                 SELECT id, owner, event_types, position FROM webhook_endpoint WHERE id = $1 AND enabled FOR UPDATE
+                 SELECT id, owner, event_types, position FROM webhook_endpoint w
+                  WHERE id = $1 AND enabled AND removed_at IS NULL
+                    AND EXISTS (SELECT FROM event WHERE owner = w.owner AND number > w.position)
+                    AND (NOT ordered OR (SELECT count(*) FROM (SELECT FROM webhook_delivery
+                                                                WHERE endpoint_id = $1 AND due_at IS NOT NULL
+                                                                LIMIT $3) waiting) < $3)
+                    FOR UPDATE
              ), next AS (
                  SELECT e.number, e.type, COALESCE(o.lane, e.batch_id::text) AS lane, w.event_types
                    FROM endpoint w
@@ -134,9 +155,6 @@ impl Store {
                                        ORDER BY number
                                        LIMIT $2) e
                    LEFT JOIN operation o ON o.id = e.operation_id
-                  WHERE (SELECT count(*) FROM (SELECT FROM webhook_delivery
-                                                WHERE endpoint_id = $1 AND due_at IS NOT NULL AND tries = 0
-                                                LIMIT $2) planned) < $2
              ), planned AS (
                  INSERT INTO webhook_delivery (endpoint_id, number, type, lane, due_at)
                  SELECT $1, number, type, lane, now() FROM next
@@ -147,16 +165,12 @@ impl Store {
              UPDATE webhook_endpoint SET position = (SELECT max(number) FROM next)
               WHERE id = $1 AND EXISTS (SELECT FROM next)",
             endpoint,
-            MOST_PLANNED
+            CHUNK,
+            MOST_WAITING
         )
         .execute(&self.pool)
         .or_fail_to("plan deliveries of webhooks")
         .await?;
         Ok(planned.rows_affected() == 1)
-    }
-
-    /// The last event number that this process has heard of: changes as soon as there are new events.
-    pub fn numbered_events(&self) -> watch::Receiver<i64> {
-        self.notifier.events.numbered()
     }
 }

@@ -25,6 +25,11 @@ async fn pages(stage: &Stage, pool: &PgPool) -> Vec<(&'static str, String)> {
         .fetch_one(pool)
         .await
         .expect("a batch");
+    let webhook =
+        sqlx::query_scalar!("SELECT id FROM webhook_endpoint WHERE failing_since IS NOT NULL")
+            .fetch_one(pool)
+            .await
+            .expect("a failing endpoint");
     vec![
         ("start", "/ops".to_owned()),
         ("list", "/ops/operations".to_owned()),
@@ -36,6 +41,8 @@ async fn pages(stage: &Stage, pool: &PgPool) -> Vec<(&'static str, String)> {
         ("batches", "/ops/batches".to_owned()),
         ("batch", format!("/ops/batches/{batch}")),
         ("repairs", "/ops/repairs".to_owned()),
+        ("webhooks", "/ops/webhooks".to_owned()),
+        ("webhook", format!("/ops/webhooks/{webhook}")),
         ("audit", "/ops/audit".to_owned()),
         ("system", "/ops/system".to_owned()),
         ("error", "/ops/lanes/no-lane".to_owned()),

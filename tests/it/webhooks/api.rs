@@ -1,11 +1,15 @@
 //! The routes of endpoints and deliveries.
 
+use futures_util::future::join_all;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use super::{Bed, receiver::Receiver};
-use crate::{events::feed::as_lender, support::Answer};
+use crate::{
+    events::feed::as_lender,
+    support::{Answer, database::eventually_true},
+};
 
 #[sqlx::test]
 async fn an_endpoint_is_created_shown_changed_and_removed(pool: PgPool) {
@@ -204,13 +208,55 @@ async fn a_body_or_a_query_that_makes_no_sense_is_refused_with_every_problem(poo
 #[sqlx::test]
 async fn an_owner_has_at_most_twenty_endpoints(pool: PgPool) {
     let bed = Bed::start(&pool).await;
-    for count in 1..=21 {
-        let body = json!({ "url": "https://example.org" });
-        let answer = bed.ask(Method::POST, "/endpoints", &body).await;
-        let expected = if count <= 20 { 201 } else { 409 };
-        assert_eq!(answer.status, expected, "{count}: {}", answer.text);
-    }
-    let request = bed.gateway.request(Method::POST, "/webhooks/endpoints");
     let body = json!({ "url": "https://example.org" });
+    // All at once.
+    let answers = (0..25).map(|_| bed.ask(Method::POST, "/endpoints", &body));
+    let answers = join_all(answers).await;
+    let created = answers.iter().filter(|answer| answer.status == 201);
+    assert_eq!(created.count(), 20);
+    let refused = answers.iter().find(|answer| answer.status != 201).unwrap();
+    assert_eq!(refused.problem(), (409, "too_many_webhooks".to_owned()));
+    let request = bed.gateway.request(Method::POST, "/webhooks/endpoints");
     assert_eq!(Answer::of(as_lender(request).json(&body)).await.status, 201);
+}
+
+#[sqlx::test]
+async fn changes_at_the_same_time_are_all_made(pool: PgPool) {
+    let bed = Bed::start(&pool).await;
+    let endpoint = bed.endpoint(&Receiver::start().await, json!({})).await;
+    for (rate, thin) in [(1, true), (2, false), (3, true), (4, false)] {
+        let changes = [
+            json!({ "rate": rate }),
+            json!({ "thin": thin }),
+            json!({ "ordered": thin }),
+        ];
+        join_all(changes.map(|change| bed.at(&endpoint, Method::PATCH, "", change))).await;
+        let shown = bed.at(&endpoint, Method::GET, "", Value::Null).await;
+        let seen = (&shown["rate"], &shown["thin"], &shown["ordered"]);
+        assert_eq!(seen, (&json!(rate), &json!(thin), &json!(thin)));
+    }
+}
+
+#[sqlx::test]
+async fn the_deliveries_of_a_removed_endpoint_are_deleted_later(pool: PgPool) {
+    let bed = Bed::start(&pool).await;
+    let receiver = Receiver::start().await;
+    let endpoint = bed.endpoint(&receiver, json!({})).await;
+    bed.at(&endpoint, Method::POST, "/test", Value::Null).await;
+    receiver.gets(1).await;
+    bed.newest("it is recorded", |newest| newest["state"] == "delivered")
+        .await;
+    let path = format!("/endpoints/{}", endpoint["id"].as_str().unwrap());
+    assert_eq!(
+        bed.ask(Method::DELETE, &path, &Value::Null).await.status,
+        204
+    );
+    assert_eq!(bed.log("").await, Vec::<Value>::new());
+    sqlx::query!("UPDATE webhook_endpoint SET removed_at = now() - interval '2 min'")
+        .execute(&pool)
+        .await
+        .unwrap();
+    let is_gone = "SELECT NOT EXISTS (SELECT FROM webhook_endpoint) AND NOT EXISTS (SELECT FROM webhook_delivery)
+                      AND NOT EXISTS (SELECT FROM webhook_secret)";
+    eventually_true(&pool, is_gone).await;
 }

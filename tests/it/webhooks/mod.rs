@@ -3,6 +3,7 @@
 mod api;
 mod delivery;
 mod order;
+mod pauses;
 mod receiver;
 mod refused;
 mod trouble;

@@ -123,3 +123,56 @@ async fn what_was_not_recorded_is_sent_again_after_a_crash(pool: PgPool) {
     let got = receiver.gets(2).await;
     assert_eq!(got[0].header("webhook-id"), got[1].header("webhook-id"));
 }
+
+#[sqlx::test]
+async fn a_lane_that_waits_holds_up_no_other_lane(pool: PgPool) {
+    let bed = Bed::start(&pool).await;
+    let receiver = Receiver::start().await;
+    bed.endpoint(&receiver, json!({ "ordered": true })).await;
+    receiver.replies([Reply::Status(500)]);
+    bed.gateway.accept(&client_create("A")).await;
+    bed.gateway.end_next(done()).await;
+    bed.newest("the try is recorded", |newest| newest["tries"] == 1)
+        .await;
+    // More events of this lane than are planned together.
+    sqlx::raw_sql(
+        "INSERT INTO event (number, type, owner, operation_id, at)
+         SELECT e.number + n, e.type, e.owner, e.operation_id, e.at FROM event e, generate_series(1, 1500) n;
+         UPDATE event_sequence SET last = (SELECT max(number) FROM event)",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    let elsewhere = bed.gateway.accept(&client_create("B")).await;
+    bed.gateway.end_next(done()).await;
+    let got = receiver.gets(2).await;
+    assert_eq!(got[1].says(), format!("operation.succeeded {elsewhere}"));
+    assert_eq!(got.len(), 2);
+}
+
+#[sqlx::test]
+async fn events_of_other_types_are_passed_over_at_once(pool: PgPool) {
+    let bed = Bed::start(&pool).await;
+    let receiver = Receiver::start().await;
+    bed.endpoint(&receiver, json!({ "event_types": ["operation.failed"] }))
+        .await;
+    bed.gateway.accept(&client_create("A")).await;
+    bed.gateway.end_next(done()).await;
+    crate::events::numbered(&pool, 1).await;
+    sqlx::raw_sql(
+        "INSERT INTO event (number, type, owner, operation_id, at)
+         SELECT e.number + n, e.type, e.owner, e.operation_id, e.at FROM event e, generate_series(1, 3500) n;
+         UPDATE event_sequence SET last = (SELECT max(number) FROM event)",
+    )
+    .execute(&pool)
+    .await
+    .unwrap();
+    eventually("the position is behind all events", async || {
+        let is_behind = sqlx::query_scalar!(
+            r#"SELECT position = (SELECT max(number) FROM event) AS "is_behind!" FROM webhook_endpoint"#
+        );
+        is_behind.fetch_one(&pool).await.unwrap()
+    })
+    .await;
+    assert!(receiver.got().is_empty());
+}

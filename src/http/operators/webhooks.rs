@@ -1,0 +1,26 @@
+//! `GET /fineract/webhooks`: how the webhook endpoints of all callers are.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use serde::Serialize;
+
+use crate::{
+    http::{api_error::ApiError, state::ApiState},
+    store::EndpointHealth,
+};
+
+/// The endpoints of all callers.
+#[derive(Debug, Serialize)]
+pub(in crate::http) struct WebhooksBody {
+    endpoints: Vec<EndpointHealth>,
+}
+
+/// Shows how the endpoints of all callers are.
+pub(in crate::http) async fn show_webhooks(
+    State(api): State<Arc<ApiState>>,
+) -> Result<Json<WebhooksBody>, ApiError> {
+    Ok(Json(WebhooksBody {
+        endpoints: api.store.webhook_health().await?,
+    }))
+}
