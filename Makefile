@@ -5,7 +5,7 @@ export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 # Queries are checked against the files in .sqlx, so a build needs no database.
 export SQLX_OFFLINE := true
 
-.PHONY: install-tests run test check-release prove bench prove-sabotage early-answers fmt lint sqlx lab install
+.PHONY: install-tests run test check-release prove bench prove-sabotage early-answers schemathesis fmt lint sqlx lab install
 
 # Runs the whole gateway, with a private Postgres and a stand-in for Fineract. Ctrl-C ends it.
 # This is a development build: it takes half the time of a release build, and a demo need not be fast.
@@ -19,7 +19,7 @@ test: install-tests
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo clippy --workspace --features gateway-lab/faults --locked -- -D warnings
 	cargo run --locked --quiet -p private-postgres -- run --no-fsync -- scripts/test-with-database.sh
-	$(MAKE) lab
+	$(MAKE) schemathesis lab
 	target/debug/gateway-lab prove --rounds 20 --seed 41
 	RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --locked --no-deps --document-private-items
 	if cargo deny --version >/dev/null 2>&1; then cargo deny check bans licenses sources; fi
@@ -31,12 +31,13 @@ prove: install lab
 	target/debug/gateway-lab prove --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
 
 # Runs `test` and the longer checks, before a release: new rounds of `prove` on the development build and on the release
-# build, the sabotages, and HTTP clients in four languages.
+# build, the sabotages, HTTP clients in four languages, and all phases of schemathesis.
 check-release: test
 	$(MAKE) prove ROUNDS=100
 	cargo build --release --locked
 	GATEWAY_PROGRAM=target/release/fineract-gateway target/debug/gateway-lab prove --rounds 60
 	$(MAKE) prove-sabotage early-answers
+	scripts/schemathesis.sh target/debug --all
 
 # Measures the performance goals, for example with ONLY=accept,cpu, MINUTES=30 or CLIENTS=64. Run it alone on the
 # machine.
@@ -54,6 +55,11 @@ prove-sabotage: install lab
 early-answers: install
 	cargo build --locked -p fineract-gateway -p private-postgres
 	scripts/early-answers.sh target/debug/fineract-gateway
+
+# Compares the answers of a gateway with the OpenAPI document.
+schemathesis: install-tests
+	cargo build --locked -p fineract-gateway -p fineract-sandbox -p private-postgres
+	scripts/schemathesis.sh target/debug
 
 fmt:
 	cargo fmt
@@ -74,6 +80,6 @@ lab:
 install:
 	@scripts/install.sh
 
-# Also installs the browser that the tests drive.
+# Also installs the browser that the tests drive, and what schemathesis needs.
 install-tests:
 	@scripts/install.sh --tests

@@ -4,7 +4,7 @@
 # other systems, prints what is missing and exits with 1.
 #
 #   scripts/install.sh            what the build and the demo need
-#   scripts/install.sh --tests    also the browser that the tests of the operators' page drive
+#   scripts/install.sh --tests    also the browser that the tests of the operators' page drive, and Python for schemathesis
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -59,6 +59,12 @@ if [ "${1-}" = --tests ] && ! { has chromium && has chromedriver; }; then
         exit 1
     fi
     lacks "Chromium and chromedriver" chromium chromium-driver
+fi
+if [ "${1-}" = --tests ] && ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
+    lacks "Python with its virtual environments" python3-venv
+fi
+if [ "${1-}" = --tests ] && ! has curl; then
+    lacks "curl" curl
 fi
 if [ $rust_missing = yes ] && ! has rustup && ! has curl; then
     lacks "curl" curl ca-certificates

@@ -42,6 +42,7 @@ mod limits;
 mod log_reader;
 mod long_transaction;
 mod more_operations;
+mod openapi;
 mod operators_cancel;
 mod operators_counts;
 mod operators_inspect;

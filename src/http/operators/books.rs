@@ -7,6 +7,7 @@ use axum::{
     Json,
     extract::{Path, State, rejection::PathRejection},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Ops;
@@ -37,9 +38,12 @@ struct NumberBody {
 }
 
 /// The answer to the confirmation of a number.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
+#[schemars(rename = "ConfirmedNumber")]
 pub(in crate::http) struct ConfirmedBody {
+    /// The lane.
     lane: String,
+    /// The number in Fineract.
     number: i64,
     /// How many parked operations continue because of the confirmation.
     released: u64,

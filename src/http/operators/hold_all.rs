@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State};
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Ops;
@@ -24,10 +25,12 @@ const DEFAULT_LIMIT: u32 = 10_000;
 const LARGEST_LIMIT: u32 = 100_000;
 
 /// The hold-all, if it is active, and the operations on hold.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
+#[schemars(rename = "HoldReport")]
 pub(in crate::http) struct HoldBody {
     /// The active hold-all, which also puts newly accepted operations on hold; null if none is active.
     hold: Option<HoldAll>,
+    /// The operations on hold, by type.
     on_hold: Vec<CountOnHold>,
 }
 

@@ -9,6 +9,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -50,8 +51,10 @@ struct RepairBody {
 }
 
 /// The list of repairs.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
+#[schemars(rename = "Repairs")]
 pub(in crate::http) struct RepairsBody {
+    /// The newest first.
     repairs: Vec<Repair>,
 }
 

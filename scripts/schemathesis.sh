@@ -1,0 +1,67 @@
+#!/bin/sh
+# Sends valid and invalid requests, made of the OpenAPI document, to a gateway with the sandbox, and compares the answers
+# with the document: no undocumented status, no 5xx, no body or header that is not as described, no accepted data that the
+# document forbids, and 405 with `Allow` for other methods. Installs schemathesis from PyPI into target/.
+#
+#   scripts/schemathesis.sh FOLDER          the same requests each time, for at most 3 minutes
+#   scripts/schemathesis.sh FOLDER --all    all phases, more and new requests, without a limit
+#
+# FOLDER has the programs fineract-gateway, fineract-sandbox and private-postgres.
+set -eu
+
+version=4.32.5
+if [ -z "${SCHEMATHESIS_INSIDE-}" ]; then
+    folder=$(realpath "$1")
+    cd "$(dirname "$0")/.."
+    SCHEMATHESIS_INSIDE=1 exec "$folder/private-postgres" run --no-fsync -- scripts/schemathesis.sh "$folder" "${2-}"
+fi
+
+folder=$1
+mode=${2-}
+environment=target/schemathesis
+if ! [ -e "$environment/$version" ]; then
+    echo "schemathesis: installing schemathesis $version from PyPI into $environment" >&2
+    rm -rf "$environment"
+    python3 -m venv "$environment"
+    "$environment/bin/pip" install --quiet --disable-pip-version-check "schemathesis==$version"
+    touch "$environment/$version"
+fi
+
+scratch=$(mktemp -d)
+gateway=
+sandbox=
+trap 'kill $gateway $sandbox 2>/dev/null || true; rm -rf "$scratch"' EXIT
+
+port=$((20000 + $$ % 20000))
+fineract=$((port + 1))
+"$folder/fineract-sandbox" --listen "127.0.0.1:$fineract" >"$scratch/sandbox.log" 2>&1 &
+sandbox=$!
+export HTTP_LISTEN="127.0.0.1:$port" LOG_FILTER=error \
+    INTERNAL_TOKENS=los=los-secret OPS_TOKENS=ops=ops-secret API_KEYS=lender=lender-key \
+    BULK_CLIENTS=lender=lender-id:lender-secret:lender-app:lender-org \
+    FINERACT_URL="http://127.0.0.1:$fineract/fineract-provider/api/v1" FINERACT_USER=mifos FINERACT_PASSWORD=password
+"$folder/fineract-gateway" serve >"$scratch/gateway.log" 2>&1 &
+gateway=$!
+until curl --silent --fail --output "$scratch/ready" "http://127.0.0.1:$port/readyz"; do
+    if ! kill -0 "$gateway"; then
+        cat "$scratch/gateway.log" >&2
+        exit 1
+    fi
+    sleep 0.1
+done
+
+run() {
+    # The reports of failures show how to send a request again, but not to this gateway, which ends with the script.
+    "$environment/bin/st" --config-file scripts/schemathesis.toml run "http://127.0.0.1:$port/openapi.json" \
+        --generation-database none --continue-on-failure "$@"
+}
+if [ "$mode" = --all ]; then
+    run --phases examples,coverage,fuzzing,stateful --max-examples 200
+else
+    run --phases examples,coverage,fuzzing --max-examples 10 --seed 41 --generation-deterministic
+fi
+# An answer of 5xx is an error in the log, and a panic is too.
+if grep . "$scratch/gateway.log"; then
+    echo "schemathesis: the gateway has logged errors" >&2
+    exit 1
+fi
