@@ -54,6 +54,7 @@ mod operators_retry;
 mod operators_scope;
 mod operators_search;
 mod operators_status;
+mod operators_texts;
 mod ops_command;
 mod outcomes;
 mod page;

@@ -3,8 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    document::Row,
-    endpoint::Endpoint,
+    endpoint::{Endpoint, Row},
     examples::{example, one},
     parameters::query,
     payload::any_operation,
@@ -44,6 +43,12 @@ fn name(description: &str) -> Value {
     text(255, description)
 }
 
+/// A parameter that only a table uses. With a JSON body, the gateway ignores it, whatever it is, so its schema permits any
+/// text.
+fn of_table(key: &str, description: &str) -> Value {
+    query(key, json!({ "type": "string", "description": description }))
+}
+
 fn schedule(schemas: &mut Schemas<'_>) -> Endpoint {
     let consent_id = or_null(name(
         "Your name for the row. Without it, the row has the UUID of its operation.",
@@ -73,7 +78,6 @@ fn schedule(schemas: &mut Schemas<'_>) -> Endpoint {
     let lines = json!({ "type": "string", "description": "One row of `operations` per line." });
     let csv = "A header row with `status`, optionally `consent_id` and `expires_at`, and the keys of `data`; then one row per \
                operation. UTF-8 with commas, as RFC 4180 says.";
-    let of_a_table = "For NDJSON and CSV: ";
     endpoint(
         "scheduleBatch",
         "Send a batch",
@@ -82,9 +86,9 @@ fn schedule(schemas: &mut Schemas<'_>) -> Endpoint {
          the members besides `operations` are parameters of the query.",
     )
     .parameters([
-        query("reference_id", name(&format!("{of_a_table}{REFERENCE}"))),
-        query("file_name", name("For NDJSON and CSV: the name of your file.")),
-        query("accept", word(&["all", "valid"], "For NDJSON and CSV: which rows to accept.")),
+        of_table("reference_id", "For NDJSON and CSV: your name for the batch."),
+        of_table("file_name", "For NDJSON and CSV: the name of your file."),
+        of_table("accept", "For NDJSON and CSV: `all` or `valid`, which rows to accept."),
     ])
     .takes_json(upload, one("/bulk/schedule"))
     .takes(NDJSON, lines, Value::Null)
@@ -186,9 +190,9 @@ fn retry(schemas: &mut Schemas<'_>) -> Endpoint {
          why the others are not.",
     )
     .parameters([
-        query("reference_id", name("For CSV: your name for the batch.")),
-        query("expires_at", time("For CSV: until when the rows may be sent.")),
-        query("allow_other_ids", word(&["true", "false"], "For CSV: whether rows may name other clients or loans.")),
+        of_table("reference_id", "For CSV: your name for the batch."),
+        of_table("expires_at", "For CSV: until when the rows may be sent, a time with its offset."),
+        of_table("allow_other_ids", "For CSV: `true` if rows may name other clients or loans."),
     ])
     .takes_json(request, example("/bulk/retry"))
     .takes("text/csv", json!({ "type": "string", "description": csv }), Value::Null)

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     bulk,
-    endpoint::Endpoint,
+    endpoint::Row,
     events, lists, operations, operators,
     parameters::{answer_headers, header, request_headers},
     probes, repairs,
@@ -17,9 +17,6 @@ use crate::{
     http::{route_table::Table, routes::tables},
     operations::Deployment,
 };
-
-/// A route, as its method and its path, and the function that describes it.
-pub(super) type Row = (&'static str, fn(&mut Schemas<'_>) -> Endpoint);
 
 /// The version of the API. Its first number changes only if callers have to change their programs.
 const VERSION: &str = "1.0.0";

@@ -12,6 +12,9 @@ use super::{
 };
 use crate::http::error::ErrorReport;
 
+/// A route, as its method and its path, and the function that describes it.
+pub(super) type Row = (&'static str, fn(&mut Schemas<'_>) -> Endpoint);
+
 /// What the document says of one route.
 pub(super) struct Endpoint {
     id: &'static str,

@@ -3,8 +3,7 @@
 use serde_json::json;
 
 use super::{
-    document::Row,
-    endpoint::{Endpoint, media},
+    endpoint::{Endpoint, Row, media},
     examples::one,
     parameters::{header, number, query},
     refusals::common,

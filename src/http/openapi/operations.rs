@@ -3,8 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    document::Row,
-    endpoint::Endpoint,
+    endpoint::{Endpoint, Row},
     examples::{example, one},
     parameters::{header, path, tracking_id},
     payload::any_operation,
@@ -12,13 +11,10 @@ use super::{
     schemas::{Schemas, object},
     security::Credential,
 };
-use crate::{
-    domain::OperationType,
-    http::{
-        api_error::ApiError,
-        track::TrackBody,
-        track_many::{MOST, ManyBody},
-    },
+use crate::http::{
+    api_error::ApiError,
+    track::TrackBody,
+    track_many::{MOST, ManyBody},
 };
 
 /// The routes of operate and track.
@@ -59,7 +55,7 @@ fn operate(schemas: &mut Schemas<'_>) -> Endpoint {
 
 fn track(schemas: &mut Schemas<'_>) -> Endpoint {
     let tracked = schemas.of::<TrackBody>();
-    let id = path("tracking_id", tracking_id(&type_names()));
+    let id = path("tracking_id", tracking_id());
     Endpoint::new(
         "trackOperation",
         "Ask for the result of an operation",
@@ -105,11 +101,4 @@ fn any_tracking_id() -> Value {
         "type": "string",
         "pattern": "^[^|]*\\|[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$",
     })
-}
-
-fn type_names() -> Vec<&'static str> {
-    OperationType::ALL
-        .iter()
-        .map(|known| known.as_str())
-        .collect()
 }

@@ -4,8 +4,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
-    document::Row,
-    endpoint::Endpoint,
+    endpoint::{Endpoint, Row},
     parameters::{number, operation_id, path},
     refusals::{common, of_body},
     schemas::{Schemas, object, or_null, text, time, word},

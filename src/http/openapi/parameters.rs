@@ -7,16 +7,27 @@ use super::schemas::text;
 /// The form of a UUID.
 const UUID: &str = "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}";
 
+/// A parameter. It has the description of its schema.
+fn parameter(name: &str, place: &str, schema: Value) -> Value {
+    let mut parameter = Map::new();
+    parameter.insert("name".to_owned(), name.into());
+    parameter.insert("in".to_owned(), place.into());
+    parameter.insert("required".to_owned(), (place == "path").into());
+    if let Some(description) = schema.get("description") {
+        parameter.insert("description".to_owned(), description.clone());
+    }
+    parameter.insert("schema".to_owned(), schema);
+    parameter.into()
+}
+
 /// A parameter of the query that may be left out.
 pub(super) fn query(name: &str, schema: Value) -> Value {
-    let description = description_of(&schema);
-    json!({ "name": name, "in": "query", "required": false, "schema": schema, "description": description })
+    parameter(name, "query", schema)
 }
 
 /// A part of the path.
 pub(super) fn path(name: &str, schema: Value) -> Value {
-    let description = description_of(&schema);
-    json!({ "name": name, "in": "path", "required": true, "schema": schema, "description": description })
+    parameter(name, "path", schema)
 }
 
 /// A header of the request, which `components` describes.
@@ -24,15 +35,11 @@ pub(super) fn header(name: &str) -> Value {
     json!({ "$ref": format!("#/components/parameters/{name}") })
 }
 
-fn description_of(schema: &Value) -> Value {
-    schema.get("description").cloned().unwrap_or_default()
-}
-
-/// The tracking id of an operation. `types` are the known operation types.
-pub(super) fn tracking_id(types: &[&str]) -> Value {
+/// The tracking id of an operation. The names of the types are not in the pattern: a new type is no break.
+pub(super) fn tracking_id() -> Value {
     json!({
         "type": "string",
-        "pattern": format!("^({})\\|{UUID}$", types.join("|")),
+        "pattern": format!("^[A-Z_]+\\|{UUID}$"),
         "description": "The tracking id: the operation type, `|`, and a UUID. The `|` may be sent as `%7C`.",
         "examples": ["CLIENT_CREATE|406362bf-f3da-4bc6-a506-d67e0878b7b6"],
     })
@@ -60,10 +67,6 @@ pub(super) fn number(least: i64, most: i64, description: &str) -> Value {
 
 /// The headers of requests.
 pub(super) fn request_headers() -> Value {
-    let header = |name: &str, schema: Value| {
-        let description = description_of(&schema);
-        json!({ "name": name, "in": "header", "required": false, "schema": schema, "description": description })
-    };
     let mut all = Map::new();
     let visible = |longest: u16, description: &str| {
         json!({
@@ -90,7 +93,7 @@ pub(super) fn request_headers() -> Value {
         ),
         ("Last-Event-ID", number(0, i64::MAX, last)),
     ] {
-        all.insert(name.to_owned(), header(name, schema));
+        all.insert(name.to_owned(), parameter(name, "header", schema));
     }
     all.into()
 }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     prose,
-    schemas::{Schemas, object, or_null, time},
+    schemas::{NOT_BLANK, Schemas, object, or_null, time},
 };
 use crate::operations::{Deployment, Entry, Field, Kind, PayloadFields, REGISTRY};
 
@@ -133,7 +133,7 @@ fn kind(kind: Kind) -> (&'static str, Value) {
     match kind {
         Kind::Text { longest } => (
             "",
-            json!({ "type": "string", "minLength": 1, "maxLength": longest, "pattern": "\\S" }),
+            json!({ "type": "string", "minLength": 1, "maxLength": longest, "pattern": NOT_BLANK }),
         ),
         Kind::Id { longest } => (
             "id",

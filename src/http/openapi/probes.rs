@@ -3,8 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    document::Row,
-    endpoint::{Endpoint, media},
+    endpoint::{Endpoint, Row, media},
     schemas::Schemas,
 };
 use crate::http::{

@@ -3,8 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    document::Row,
-    endpoint::Endpoint,
+    endpoint::{Endpoint, Row},
     lists::conditions,
     operators::{acts, because, reads, reason},
     parameters::{path, uuid},
@@ -36,7 +35,7 @@ fn list(schemas: &mut Schemas<'_>) -> Endpoint {
 fn start(schemas: &mut Schemas<'_>) -> Endpoint {
     let filter = conditions().into_iter();
     let filter: Map<String, Value> = filter
-        .map(|(name, schema)| (name.to_owned(), schema))
+        .map(|(name, schema)| (name.to_owned(), with_booleans(schema)))
         .collect();
     let actions = ["retry", "cancel", "hold", "release", "resolve"];
     let dry_run = "Whether to show only what the repair would do.";
@@ -97,6 +96,17 @@ fn start(schemas: &mut Schemas<'_>) -> Endpoint {
     .answers(200, "What the repair would do.", preview, Value::Null)
     .answers(202, "The repair is started.", report, Value::Null)
     .refuses([ApiError::TooManyMatch("More operations match than were expected.".to_owned())])
+}
+
+/// A filter has `true` and `false` as texts, like a query, or as they are shown in a repair.
+fn with_booleans(mut schema: Value) -> Value {
+    if schema.get("enum") == Some(&json!(["true", "false"]))
+        && let Some(members) = schema.as_object_mut()
+    {
+        members.insert("type".to_owned(), json!(["string", "boolean"]));
+        members.insert("enum".to_owned(), json!(["true", "false", true, false]));
+    }
+    schema
 }
 
 fn show(schemas: &mut Schemas<'_>) -> Endpoint {

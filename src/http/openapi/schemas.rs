@@ -94,10 +94,13 @@ pub(super) fn object<const N: usize>(members: [(&str, Value); N]) -> Value {
     })
 }
 
-/// The schema of a text with these lengths that is not blank.
+/// The pattern of a text that is not blank and has no NUL.
+pub(super) const NOT_BLANK: &str = "^[^\\x00]*[^\\s\\x00][^\\x00]*$";
+
+/// The schema of a text of at most this length that is not blank.
 pub(super) fn text(longest: usize, description: &str) -> Value {
     json!({
-        "type": "string", "minLength": 1, "maxLength": longest, "pattern": "\\S", "description": description,
+        "type": "string", "minLength": 1, "maxLength": longest, "pattern": NOT_BLANK, "description": description,
     })
 }
 

@@ -3,8 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    document::Row,
-    endpoint::Endpoint,
+    endpoint::{Endpoint, Row},
     operators::{acts, because, reads, reason},
     parameters::number,
     schemas::{Schemas, object, or_null, time, word},

@@ -3,8 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    document::Row,
-    endpoint::Endpoint,
+    endpoint::{Endpoint, Row},
     examples::example,
     parameters::{operation_id, path},
     refusals::{Form, common},

@@ -93,6 +93,12 @@ pub(in crate::http) async fn release_on_hold(
     if !filter.operation_type.as_ref().is_none_or(is_known) {
         return Err(invalid("/type", "must be the type of an operation"));
     }
+    // Postgres has no texts with NUL.
+    for (pointer, text) in [("/lender", &filter.lender), ("/lane", &filter.lane)] {
+        if text.as_ref().is_some_and(|text| text.contains('\0')) {
+            return Err(invalid(pointer, "must not contain NUL"));
+        }
+    }
     let reason = checked(&body.reason)?;
     let operator = ops.because(reason.to_owned());
     let released = api
@@ -124,8 +130,9 @@ pub(in crate::http) async fn end_hold(
 
 fn checked(reason: &str) -> Result<&str, ApiError> {
     let reason = reason.trim();
-    if reason.is_empty() || reason.chars().count() > LONGEST_REASON {
-        return Err(invalid("/reason", "must have 1 to 1000 characters"));
+    if reason.is_empty() || reason.chars().count() > LONGEST_REASON || reason.contains('\0') {
+        let must = "must have 1 to 1000 characters, without NUL";
+        return Err(invalid("/reason", must));
     }
     Ok(reason)
 }

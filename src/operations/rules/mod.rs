@@ -210,13 +210,11 @@ pub(super) fn term_unit() -> Rule<impl Fn(&RawValue) -> Checked<Choice>> {
         check: |value: &RawValue| {
             let word = serde_json::from_str::<String>(value.get()).unwrap_or_default();
             let id = TERM_UNITS.iter().position(|unit| *unit == word);
-            match id.and_then(|id| i32::try_from(id).ok()) {
-                Some(id) => Ok(Choice { id }),
-                None => {
-                    let known = TERM_UNITS.join(", ");
-                    invalid("unknown_value", format!("must be one of {known}"))
-                }
-            }
+            let Some(id) = id.and_then(|id| i32::try_from(id).ok()) else {
+                let known = TERM_UNITS.join(", ");
+                return invalid("unknown_value", format!("must be one of {known}"));
+            };
+            Ok(Choice { id })
         },
     }
 }

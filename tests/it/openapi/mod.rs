@@ -1,7 +1,6 @@
 //! The OpenAPI document: what is committed is what the code says, and a change of it breaks no caller.
 
 mod breaking;
-mod breaking_cases;
 mod methods;
 mod served;
 
@@ -136,6 +135,6 @@ fn collect(value: &Value, references: &mut BTreeSet<String>, ids: &mut Vec<Strin
             }
         }
         Value::Array(items) => items.iter().for_each(|item| collect(item, references, ids)),
-        _ => {}
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
