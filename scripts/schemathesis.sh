@@ -62,13 +62,14 @@ run() {
 tracking_id=$(curl --silent --fail "http://127.0.0.1:$port/fineract/operate" -H 'X-Internal-Token: los-secret' \
     -H 'Content-Type: application/json' -H 'Prefer: wait=5' -d '{"status": "LOAN_DISBURSE",
         "data": {"external_loan_id": "LOAN-0", "actualDisbursementDate": "11 January 2026"}}' |
-    sed 's/.*"tracking_id":"\([^"]*\)".*/\1/')
+    sed -n 's/.*"tracking_id":"\([^"]*\)".*/\1/p')
 {
     cat scripts/schemathesis.toml
     echo '[[operations]]'
     echo 'include-path-regex = "/(operations|track|transactions)/"'
     echo "parameters = { id = \"${tracking_id#*|}\", tracking_id = \"$tracking_id\" }"
 } >"$scratch/one-operation.toml"
+
 run_both() {
     run scripts/schemathesis.toml "$@"
     run "$scratch/one-operation.toml" "$@" --include-path-regex '/(operations|track|transactions)/\{' \
