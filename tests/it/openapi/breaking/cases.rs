@@ -24,6 +24,7 @@ fn base() -> Value {
                         "properties": {
                             "state": { "type": "string", "enum": ["open", "done"] },
                             "at": { "type": "string" },
+                            "mood": { "oneOf": [{ "const": "x" }, { "const": "y" }] },
                             "thing": { "$ref": "#/components/schemas/Thing" },
                         },
                         "required": ["state"],
@@ -110,6 +111,7 @@ const BREAKS: &str = r#"
     ANSWER/properties/at | null | .at: is removed
     ANSWER/properties/at/type | ["string", "null"] | the type null
     ANSWER/properties/state/enum/0 | null | the value "open" is removed
+    ANSWER/properties/mood/oneOf/0 | null | the variant "x" is removed
     ANSWER/required/0 | null | may be missing now
     A/required/1 | "name" | is required now
     A/properties/name | null | .name: is removed
@@ -152,6 +154,7 @@ const PASSES: &str = r#"
     ANSWER/properties/new | {"type": "string"}
     ANSWER/properties/at/description | "when"
     ANSWER/properties/state/enum/0 | "new"
+    ANSWER/properties/mood/oneOf/0 | {"const": "new"}
     ANSWER/required/0 | "at"
     A/properties/name/maxLength | 60
     A/properties/name/minLength | null

@@ -130,15 +130,17 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// Compares variants. Those that refer to a schema are compared with the variant that refers to the same name, the
-    /// others with the variant at the same place.
+    /// Compares variants. Those that refer to a schema, and those that are one word, are compared with the variant that
+    /// is the same, the others with the variant at the same place.
     fn variants(&mut self, at: &str, (old, new): (&'a Value, &'a Value), reader: Reader) {
         for (place, variant) in items(old).iter().enumerate() {
-            let name = &variant["$ref"];
-            let found = if name.is_null() {
-                items(new).get(place)
-            } else {
-                items(new).iter().find(|other| other["$ref"] == *name)
+            let key = ["$ref", "const"]
+                .into_iter()
+                .find(|key| !variant[key].is_null());
+            let name = key.map_or(&Value::Null, |key| &variant[key]);
+            let found = match key {
+                Some(key) => items(new).iter().find(|other| other[key] == *name),
+                None => items(new).get(place),
             };
             match found {
                 Some(found) => self.schema(at, (variant, found), reader),
