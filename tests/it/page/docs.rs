@@ -30,6 +30,11 @@ async fn the_page_at_docs_shows_the_document_and_loads_nothing_from_elsewhere(po
                 "idempotency_key_reused",
             )
             .await;
+        // Without a token, the request is refused, but it has reached its route under this prefix.
+        browser
+            .click("#operations-Operations-submitOperation button.execute")
+            .await;
+        browser.shows(".live-responses-table", "unauthorized").await;
         assert_eq!(
             browser.run("return window.forbidden").await,
             json!([]),
