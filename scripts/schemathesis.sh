@@ -1,10 +1,17 @@
 #!/bin/sh
-# Sends valid and invalid requests, made of the OpenAPI document, to a gateway with the sandbox, and compares the answers
-# with the document: no undocumented status, no 5xx, no body or header that is not as described, no accepted data that the
-# document forbids, and 405 with `Allow` for other methods. Installs schemathesis from PyPI into target/.
+# Sends valid and invalid requests, made of the OpenAPI document, to a gateway with the sandbox, and compares the
+# answers with the document: no undocumented status, no 5xx, no body or header that is not as described, no accepted
+# data that the document forbids, and 405 with `Allow` for other methods. Installs schemathesis from PyPI into target/.
 #
 #   scripts/schemathesis.sh FOLDER          the same requests each time, for at most 3 minutes
 #   scripts/schemathesis.sh FOLDER --all    all phases, more and new requests, without a limit
+#
+# What is left out, besides what scripts/schemathesis.toml leaves out:
+# - That valid data is accepted: whether it is, also depends on what a schema cannot say. The 31st of February is
+#   refused, a third decimal place, a text of 50 emoji (Fineract counts UTF-16 units), a term that is no multiple of its
+#   instalments, and an action that the state of the operation does not permit.
+# - That credentials are required: all four are in every request. tests/it sends requests without each of them.
+# - Batches as CSV and NDJSON: their rows have no schema. tests/it/bulk has them.
 #
 # FOLDER has the programs fineract-gateway, fineract-sandbox and private-postgres.
 set -eu

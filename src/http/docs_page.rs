@@ -1,5 +1,5 @@
-//! `/docs`: a page that shows the OpenAPI document, and with which a person tries the API. It is Swagger UI, whose files are
-//! in the binary, so it works without any network but the gateway's own.
+//! `/docs`: a page that shows the OpenAPI document, and with which a person tries the API. It is Swagger UI, whose
+//! files are in the binary, so it works without any network but the gateway's own.
 
 use std::sync::{Arc, LazyLock};
 

@@ -1,5 +1,5 @@
-//! The routes, as tables. The router and the OpenAPI document are made of the same tables, so no route can be missing in one
-//! of them.
+//! The routes, as tables. The router and the OpenAPI document are made of the same tables, so no route can be missing
+//! in one of them.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! What the fields of a payload are, as data: their keys, and the kinds of their values. The OpenAPI document is made of
-//! it.
+//! What the fields of a payload are, as data: their keys, and the kinds of their values. The OpenAPI document is made
+//! of it.
 
 use super::Deployment;
 

@@ -33,8 +33,8 @@ pub struct InvalidPayload {
     pub problems: Vec<Problem>,
 }
 
-/// The fields of a payload. Each method that reads a field marks the key and the kind of its value as known, and collects
-/// the problems of the value.
+/// The fields of a payload. Each method that reads a field marks the key and the kind of its value as known, and
+/// collects the problems of the value.
 #[derive(Debug)]
 pub(super) struct Fields<'a> {
     /// The deployment, for rules that depend on it.

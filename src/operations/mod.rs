@@ -139,8 +139,8 @@ fn read<O: Operation>(
     fields.finish(operation)
 }
 
-/// The fields that a type reads. A type asks for every field, also for those that a payload does not have, so it tells its
-/// fields when it reads nothing.
+/// The fields that a type reads. A type asks for every field, also for those that a payload does not have, so it
+/// tells its fields when it reads nothing.
 fn known_fields<O: Operation>(deployment: &Deployment) -> PayloadFields {
     let mut fields = Fields::new(RawValue::NULL, deployment, true);
     let _nothing = O::read(&mut fields);

@@ -1,4 +1,5 @@
-//! The texts in requests of operators: Postgres has none with NUL, so each is refused, and not an error of the database.
+//! The texts in requests of operators: Postgres has none with NUL, so each is refused, and not an error of the
+//! database.
 
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -43,8 +43,8 @@ fn name(description: &str) -> Value {
     text(255, description)
 }
 
-/// A parameter that only a table uses. With a JSON body, the gateway ignores it, whatever it is, so its schema permits any
-/// text.
+/// A parameter that only a table uses. With a JSON body, the gateway ignores it, whatever it is, so its schema
+/// permits any text.
 fn of_table(key: &str, description: &str) -> Value {
     query(key, json!({ "type": "string", "description": description }))
 }

@@ -37,7 +37,8 @@ struct Answer {
 }
 
 impl Endpoint {
-    /// A route that needs no credential and has no errors. `id` is the name of the function in clients that are generated.
+    /// A route that needs no credential and has no errors. `id` is the name of the function in clients that are
+    /// generated.
     pub(super) fn new(id: &'static str, summary: &'static str, description: &'static str) -> Self {
         Self {
             id,

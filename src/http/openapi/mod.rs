@@ -1,6 +1,6 @@
 //! The API as an OpenAPI 3.1 document, for people, for clients that are generated, and for tests.
 //!
-//! - Paths and methods come from the tables of which the router is made ([`routes`](super::routes)).
+//! - Paths and methods come from the tables of which the router is made ([`routes`](mod@super::routes)).
 //! - The fields of `data` come from the rules that check them ([`Entry::fields`](crate::operations::Entry)).
 //! - The bodies of answers come from the structs that are serialized.
 //! - Statuses, codes and headers of errors come from the errors themselves.

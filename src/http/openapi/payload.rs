@@ -1,5 +1,5 @@
-//! The schemas of what operations are made of. The fields, their kinds and their figures are those of the rules that check
-//! a payload.
+//! The schemas of what operations are made of. The fields, their kinds and their figures are those of the rules that
+//! check a payload.
 
 use serde_json::{Map, Value, json};
 
@@ -126,9 +126,9 @@ fn value(field: Field, deployment: &Deployment) -> Value {
     }
 }
 
-/// The name of a kind in `docs/API.md`, and its schema. JSON Schema counts code points and Fineract UTF-16 units, so a text
-/// of this length may still be too long if it contains characters such as emoji. There is no `multipleOf` for decimals,
-/// because common validators compute it with binary fractions and then refuse 1.1.
+/// The name of a kind in `docs/API.md`, and its schema. JSON Schema counts code points and Fineract UTF-16 units, so
+/// a text of this length may still be too long if it contains characters such as emoji. There is no `multipleOf` for
+/// decimals, because common validators compute it with binary fractions and then refuse 1.1.
 fn kind(kind: Kind) -> (&'static str, Value) {
     match kind {
         Kind::Text { longest } => (

@@ -24,8 +24,8 @@ pub(super) struct InvalidValue {
 
 type Checked<T> = Result<T, InvalidValue>;
 
-/// A rule for the value of a field. Each function that makes a rule gives the same figures to its kind, which callers see
-/// in the OpenAPI document, and to its check.
+/// A rule for the value of a field. Each function that makes a rule gives the same figures to its kind, which callers
+/// see in the OpenAPI document, and to its check.
 #[derive(Debug)]
 pub(super) struct Rule<F> {
     /// What the value must be.

@@ -1,8 +1,8 @@
 //! Compares two OpenAPI documents: what would force a caller of the old one to change its program.
 //!
-//! What a caller sends must be accepted as before: nothing it may send becomes invalid, and nothing new is required. What
-//! a caller reads must be there as before: nothing is removed, and nothing that was always there may be missing. New
-//! routes, statuses, members of answers and words are no break.
+//! What a caller sends must be accepted as before: nothing it may send becomes invalid, and nothing new is required.
+//! What a caller reads must be there as before: nothing is removed, and nothing that was always there may be missing.
+//! New routes, statuses, members of answers and words are no break.
 
 mod cases;
 mod schema;
