@@ -5,7 +5,7 @@ export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 # Queries are checked against the files in .sqlx, so a build needs no database.
 export SQLX_OFFLINE := true
 
-.PHONY: install-tests run test check-release prove bench prove-sabotage early-answers sdk fmt lint sqlx lab install
+.PHONY: install-tests run test check-release prove bench prove-sabotage early-answers schemathesis sdk fmt lint sqlx lab install
 
 # Runs the whole gateway, with a private Postgres and a stand-in for Fineract. Ctrl-C ends it.
 # This is a development build: it takes half the time of a release build, and a demo need not be fast.
@@ -21,7 +21,7 @@ test: install-tests
 	scripts/promtool.sh check rules deploy/prometheus/alerts.yml
 	scripts/promtool.sh test rules deploy/prometheus/alerts_test.yml
 	cargo run --locked --quiet -p private-postgres -- run --no-fsync -- scripts/test-with-database.sh
-	$(MAKE) lab sdk
+	$(MAKE) schemathesis sdk lab
 	target/debug/gateway-lab prove --rounds 20 --seed 41
 	RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --locked --no-deps --document-private-items
 	if cargo deny --version >/dev/null 2>&1; then cargo deny check bans licenses sources; fi
@@ -33,12 +33,13 @@ prove: install lab
 	target/debug/gateway-lab prove --rounds $(ROUNDS) $(if $(SEED),--seed $(SEED))
 
 # Runs `test` and the longer checks, before a release: new rounds of `prove` on the development build and on the release
-# build, the sabotages, and HTTP clients in four languages.
+# build, the sabotages, HTTP clients in four languages, and all phases of schemathesis.
 check-release: test
 	$(MAKE) prove ROUNDS=100
 	cargo build --release --locked
 	GATEWAY_PROGRAM=target/release/fineract-gateway target/debug/gateway-lab prove --rounds 60
 	$(MAKE) prove-sabotage early-answers
+	scripts/schemathesis.sh target/debug --all
 
 # Measures the performance goals, for example with ONLY=accept,cpu, MINUTES=30 or CLIENTS=64. Run it alone on the
 # machine.
@@ -62,6 +63,11 @@ sdk: install-tests
 	cargo build --locked -p fineract-gateway -p fineract-sandbox -p private-postgres
 	scripts/sdk-python.sh
 
+# Compares the answers of a gateway with the OpenAPI document.
+schemathesis: install-tests
+	cargo build --locked -p fineract-gateway -p fineract-sandbox -p private-postgres
+	scripts/schemathesis.sh target/debug
+
 fmt:
 	cargo fmt
 
@@ -81,6 +87,6 @@ lab:
 install:
 	@scripts/install.sh
 
-# Also installs the browser that the tests drive.
+# Also installs the browser that the tests drive, and what schemathesis needs.
 install-tests:
 	@scripts/install.sh --tests

@@ -4,7 +4,7 @@
 # other systems, prints what is missing and exits with 1.
 #
 #   scripts/install.sh            what the build and the demo need
-#   scripts/install.sh --tests    also the browser that the tests of the operators' page drive, and Python for those of the SDK
+#   scripts/install.sh --tests    also the browser that the tests of the operators' page drive, and Python for schemathesis and the SDK
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -60,8 +60,11 @@ if [ "${1-}" = --tests ] && ! { has chromium && has chromedriver; }; then
     fi
     lacks "Chromium and chromedriver" chromium chromium-driver
 fi
-if [ "${1-}" = --tests ] && ! { has python3 && python3 -c 'import ensurepip, venv' 2>/dev/null; }; then
+if [ "${1-}" = --tests ] && ! python3 -c 'import ensurepip, venv' 2>/dev/null; then
     lacks "Python with its virtual environments" python3-venv
+fi
+if [ "${1-}" = --tests ] && ! has curl; then
+    lacks "curl" curl
 fi
 if [ $rust_missing = yes ] && ! has rustup && ! has curl; then
     lacks "curl" curl ca-certificates

@@ -1,8 +1,9 @@
 //! Decimal numbers that keep exactly the digits that the caller sent.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use rust_decimal::Decimal;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use serde_json::value::RawValue;
 
@@ -81,6 +82,19 @@ impl Serialize for Amount {
         RawValue::from_string(self.to_string())
             .map_err(ser::Error::custom)?
             .serialize(serializer)
+    }
+}
+
+impl JsonSchema for Amount {
+    fn schema_name() -> Cow<'static, str> {
+        "Amount".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "number",
+            "description": "A decimal number with exactly the digits that were sent. Do not read it as a binary fraction.",
+        })
     }
 }
 

@@ -1,7 +1,8 @@
 //! The operation types and their names.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 
 /// Generates the enum, the list of all types and their names, from one line for each type.
@@ -85,5 +86,16 @@ impl fmt::Display for OperationType {
 impl Serialize for OperationType {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
+    }
+}
+
+impl JsonSchema for OperationType {
+    fn schema_name() -> Cow<'static, str> {
+        "OperationType".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let names: Vec<&str> = Self::ALL.iter().map(|known| known.as_str()).collect();
+        json_schema!({ "type": "string", "enum": names })
     }
 }

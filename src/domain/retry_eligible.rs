@@ -1,5 +1,6 @@
 //! Whether a failed row of a batch may be sent again (document 002).
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -8,7 +9,7 @@ use super::{
 };
 
 /// The three values that document 002 defines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, JsonSchema, Serialize)]
 pub enum RetryEligible {
     /// The row may be sent again unchanged: nothing is wrong with the request.
     Yes,

@@ -1,12 +1,13 @@
 //! Reads loan accounts for callers that ask for balances.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Fineract, ReadFailure, Subject, lookups::encode};
 use crate::domain::Amount;
 
 /// A loan account, with exactly the digits that Fineract shows. Fields that Fineract omits are `None`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Account {
     /// The number that Fineract assigned to the loan.
     pub loan_id: i64,

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{Json, extract::State, http::StatusCode};
 use chrono::{DateTime, SecondsFormat, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::time::timeout;
 
@@ -14,8 +15,9 @@ use crate::{domain::FineractHealth, store::StoreError, telemetry::chain};
 const DATABASE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The body of `/healthz`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub(super) struct Liveness {
+    /// Always `alive`.
     status: &'static str,
 }
 
@@ -25,13 +27,19 @@ pub(super) async fn report_liveness() -> Json<Liveness> {
 }
 
 /// The body of `/readyz`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub(super) struct Readiness {
+    /// `ready` or `not_ready`.
+    #[schemars(extend("enum" = ["ready", "not_ready"]))]
     status: &'static str,
+    /// `ready`, `not_migrated` or `away`.
+    #[schemars(extend("enum" = ["ready", "not_migrated", "away"]))]
     database: &'static str,
+    /// Whether the process is shutting down.
     draining: bool,
     /// Since when everything is on hold; null if no hold-all is active. A hold-all does not make the process unready.
     on_hold_since: Option<String>,
+    /// Fineract as this process sees it.
     fineract: Fineract,
     /// The age of the oldest answer of Fineract that the gateway cannot write to the database yet; 0 if there is none.
     /// Such an answer does not make the process unready.
@@ -43,11 +51,16 @@ pub(super) struct Readiness {
 }
 
 /// The state of Fineract, as the worker of this process last saw it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
+#[schemars(rename = "FineractHealth")]
 pub(super) struct Fineract {
+    /// `open`, `blocked`, or `unknown` if this process has no worker.
+    #[schemars(extend("enum" = ["unknown", "open", "blocked"]))]
     pub(super) state: &'static str,
+    /// Why the gateway sends nothing at present.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reason: Option<&'static str>,
+    /// Since when.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) since: Option<String>,
     /// The permissions that the gateway's user in Fineract should have, but lacks.

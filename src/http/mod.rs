@@ -8,6 +8,8 @@ mod api_error;
 mod authenticate;
 mod body;
 mod bulk;
+#[cfg(feature = "docs-ui")]
+mod docs_page;
 mod envelope;
 mod error;
 mod events;
@@ -18,11 +20,14 @@ mod json_value;
 mod location;
 mod metrics;
 mod observe;
+mod openapi;
 mod operate;
 mod operators;
 mod page;
 mod prefer;
 mod problem;
+mod route_table;
+mod routes;
 mod serve;
 mod state;
 mod tokens;
@@ -35,12 +40,13 @@ mod webhooks;
 use std::sync::Arc;
 
 use axum::{
-    Router,
+    Extension, Router,
+    body::Bytes,
     extract::DefaultBodyLimit,
     http::{Method, header::AUTHORIZATION},
-    middleware::{from_fn, from_fn_with_state},
-    routing::{get, post},
+    middleware::from_fn,
 };
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower::Layer as _;
@@ -51,7 +57,9 @@ use tower_http::{
 
 use self::{
     api_error::{ApiError, catch_panics},
-    operators::operators_table,
+    openapi::Document,
+    route_table::{Table, router_of},
+    routes::{callers_table, guarded_table, metrics_table, probes_table},
 };
 pub use self::{
     bulk::{Balances, Bulk, BulkClients},
@@ -64,6 +72,7 @@ pub use self::{
     transactions::Budgets,
     webhooks::run_webhooks,
 };
+use crate::operations::Deployment;
 
 /// Serves every route until `stop` is cancelled. Then it finishes the requests that are in progress, and returns.
 pub async fn serve(listener: TcpListener, state: ApiState, stop: CancellationToken) {
@@ -74,17 +83,13 @@ pub async fn serve(listener: TcpListener, state: ApiState, stop: CancellationTok
 /// may or may not strip the prefix. Trailing slashes of a path are ignored.
 fn router(state: ApiState) -> NormalizePath<Router> {
     let api = Arc::new(state);
-    let probes = Router::new()
-        .route("/healthz", get(health::report_liveness))
-        .route("/readyz", get(health::report_readiness));
-    let bare = if api.has_callers {
-        with_callers_routes(probes, &api)
-    } else {
-        probes.method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
-    };
+    let mut bare = router_of(probes_table());
+    if api.has_callers {
+        bare = bare.merge(callers_routes(&api));
+    }
     let mut all = bare
         .clone()
-        .route("/metrics", get(metrics::report_metrics))
+        .merge(router_of(metrics_table()))
         .merge(pages(&api))
         .fallback(async || ApiError::UnknownRoute);
     // The base path `/` is stored as an empty prefix. The routes without a prefix already cover it.
@@ -103,40 +108,50 @@ fn pages(api: &Arc<ApiState>) -> Router<Arc<ApiState>> {
     }
 }
 
-fn with_callers_routes(
-    probes: Router<Arc<ApiState>>,
-    api: &Arc<ApiState>,
-) -> Router<Arc<ApiState>> {
-    let mut bare = probes
-        .route("/events", get(events::tell_events))
-        .route("/fineract/operate", post(operate::submit_operation))
-        .route("/fineract/track", post(track_many::track_many))
-        .route(
-            "/fineract/track/{tracking_id}",
-            track::with_own_errors(get(track::track_operation)),
-        )
-        .merge(webhooks::routes());
+/// The routes of callers and of operators, and the document that describes them.
+fn callers_routes(api: &Arc<ApiState>) -> Router<Arc<ApiState>> {
+    let mut served = vec![
+        probes_table(),
+        metrics_table(),
+        callers_table(),
+        webhooks::table(),
+        transactions::table(),
+    ];
+    let mut router = router_of(callers_table())
+        .merge(router_of(webhooks::table()))
+        .merge(transactions::routes(api));
     if api.bulk.is_on() {
-        bare = bare.merge(bulk::routes());
+        served.push(bulk::table());
+        router = router.merge(bulk::routes());
     }
     if api.tokens.has_operators() {
-        bare = bare.merge(operators_router(api));
+        served.push(guarded_table(api));
+        router = router.merge(router_of(guarded_table(api)));
     }
-    bare.method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
-        .merge(transactions::routes(api))
+    #[cfg(feature = "docs-ui")]
+    let router = router.merge(docs_page::routes());
+    router.layer(Extension(described(&served, api)))
 }
 
-fn operators_router(api: &Arc<ApiState>) -> Router<Arc<ApiState>> {
-    let routes = operators_table().into_iter();
-    routes.fold(Router::new(), |router, (_, path, scope, handler)| {
-        let authorize = from_fn_with_state((Arc::clone(api), scope), operators::authorize);
-        router.route(path, handler.route_layer(authorize))
-    })
+fn described(served: &[Table], api: &ApiState) -> Document {
+    let document = openapi::document(served, &api.deployment);
+    Document(Bytes::from(document.to_string()))
+}
+
+/// The OpenAPI document of every route that a gateway of this deployment may serve.
+pub fn api_document(deployment: &Deployment) -> Value {
+    openapi::whole_document(deployment)
+}
+
+/// The method and the path of every route of the API, without a base path.
+pub fn routes() -> Vec<(Method, &'static str)> {
+    let routes = routes::tables().into_iter().flatten();
+    routes.map(|(method, path, _)| (method, path)).collect()
 }
 
 /// The method and the path of every route of the operators, without a base path.
 pub fn operators_routes() -> Vec<(Method, &'static str)> {
-    let routes = operators_table().into_iter();
+    let routes = operators::operators_table().into_iter();
     routes.map(|(method, path, ..)| (method, path)).collect()
 }
 
@@ -159,6 +174,7 @@ mod tests {
     use axum::{
         body::{Body, to_bytes},
         http::Request,
+        routing::get,
     };
     use serde_json::json;
     use tower::ServiceExt as _;
@@ -174,7 +190,7 @@ mod tests {
         let response = router.oneshot(request.unwrap()).await.unwrap();
         let body = to_bytes(response.into_body(), 1024).await.unwrap();
         assert_eq!(
-            serde_json::from_slice::<serde_json::Value>(&body).unwrap(),
+            serde_json::from_slice::<Value>(&body).unwrap(),
             json!({
                 "type": "urn:problem-type:fineract-gateway:internal_error",
                 "title": "Internal Server Error",
@@ -200,7 +216,7 @@ mod tests {
         assert_eq!(response.headers()["content-type"], "application/json");
         let body = to_bytes(response.into_body(), 1024).await.unwrap();
         assert_eq!(
-            serde_json::from_slice::<serde_json::Value>(&body).unwrap(),
+            serde_json::from_slice::<Value>(&body).unwrap(),
             json!({ "tracking_id": id, "status": "processing" })
         );
     }

@@ -2,19 +2,28 @@
 //! for errors.
 
 use axum::{Extension, extract::Request, middleware::Next, response::Response};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{error::ErrorReport, observe::RequestId};
 
 /// The body of an error (RFC 9457).
-#[derive(Debug, Serialize)]
-struct ProblemBody<'a> {
+#[derive(Debug, JsonSchema, Serialize)]
+#[schemars(rename = "Problem")]
+pub(super) struct ProblemBody<'a> {
+    /// The kind of the problem, as a URN with the code.
     r#type: String,
+    /// The name of the status.
     title: &'a str,
+    /// The status.
     status: u16,
+    /// What is wrong, as a sentence.
     detail: &'a str,
+    /// A stable code.
     code: &'a str,
+    /// The id of the request, as in the gateway's log.
     request_id: &'a str,
+    /// All problems of the request.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: Vec<ProblemItem<'a>>,
     /// The cursor before the oldest events.
@@ -22,10 +31,14 @@ struct ProblemBody<'a> {
     oldest: Option<i64>,
 }
 
-#[derive(Debug, Serialize)]
+/// A problem of a request.
+#[derive(Debug, JsonSchema, Serialize)]
 struct ProblemItem<'a> {
+    /// Where the problem is, as a JSON pointer.
     pointer: &'a str,
+    /// A stable code.
     code: &'a str,
+    /// What must be changed.
     message: &'a str,
 }
 

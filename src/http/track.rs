@@ -10,6 +10,7 @@ use axum::{
     response::{AppendHeaders, IntoResponse, Response},
     routing::MethodRouter,
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -29,39 +30,55 @@ use crate::{
 pub(super) const POLL_AFTER_SECONDS: u16 = 2;
 
 /// The body of an answer: the keys of document 000, in the order of the document.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 #[serde(untagged)]
+#[schemars(rename = "TrackedOperation")]
 pub enum TrackBody {
     /// The operation has not ended.
-    Processing {
-        /// The operation.
-        tracking_id: TrackingId,
-        /// Always `processing`.
-        status: &'static str,
-    },
+    Processing(ProcessingBody),
     /// The operation has succeeded or failed.
     Ended(Box<EndedBody>),
 }
 
-/// The body of an operation that has ended.
-#[derive(Debug, Serialize)]
-pub struct EndedBody {
+/// The body of an operation that has not ended.
+#[derive(Debug, JsonSchema, Serialize)]
+#[schemars(rename = "OperationInProgress")]
+pub struct ProcessingBody {
+    /// The operation.
     tracking_id: TrackingId,
-    operation_type: OperationType,
+    /// Always `processing`.
+    #[schemars(extend("const" = "processing"))]
     status: &'static str,
+}
+
+/// The body of an operation that has ended.
+#[derive(Debug, JsonSchema, Serialize)]
+#[schemars(rename = "EndedOperation")]
+pub struct EndedBody {
+    /// The operation.
+    tracking_id: TrackingId,
+    /// What the operation does.
+    operation_type: OperationType,
+    /// `success` or `failed`. It never changes.
+    #[schemars(extend("enum" = ["success", "failed"]))]
+    status: &'static str,
+    /// Fineract's answer, word for word, if the operation has succeeded.
     success_response: Option<Box<RawValue>>,
+    /// Fineract's refusal, word for word. Null if the gateway itself decided that the operation has failed.
     failure_response: Option<Box<RawValue>>,
+    /// Why the operation has failed, as a sentence.
     error_message: Option<String>,
+    /// When the operation ended (UTC).
     processed_at: Option<String>,
 }
 
 impl TrackBody {
     /// The body of an operation that has not ended.
     pub fn processing(tracking_id: TrackingId) -> Self {
-        Self::Processing {
+        Self::Processing(ProcessingBody {
             tracking_id,
             status: "processing",
-        }
+        })
     }
 
     /// The body of an operation that was read from the store.

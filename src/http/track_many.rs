@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State, response::IntoResponse};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -12,7 +13,7 @@ use super::{
 use crate::{domain::TrackingId, operations::Problem};
 
 /// How many operations a request may ask for.
-const MOST: usize = 500;
+pub(super) const MOST: usize = 500;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -21,8 +22,9 @@ struct Asked {
 }
 
 /// The body of the answer.
-#[derive(Serialize)]
-struct Answer {
+#[derive(Debug, JsonSchema, Serialize)]
+#[schemars(rename = "TrackedOperations")]
+pub(super) struct ManyBody {
     /// What track answers for each operation, in the order of the request.
     operations: Vec<TrackBody>,
     /// The tracking ids of no operation, and those of a type that this gateway does not know.
@@ -41,7 +43,7 @@ pub(super) async fn track_many(
     )?;
     let (tracking_ids, unknown) = tracking_ids(asked.tracking_ids)?;
     let tracked = api.store.track_all(&tracking_ids).await?;
-    let mut answer = Answer {
+    let mut answer = ManyBody {
         operations: Vec::new(),
         unknown,
     };

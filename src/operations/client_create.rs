@@ -48,12 +48,12 @@ impl Operation for ClientCreate {
     const TYPE: OperationType = OperationType::ClientCreate;
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        let firstname = fields.required("firstname", rules::name);
-        let lastname = fields.required("lastname", rules::name);
+        let firstname = fields.required("firstname", rules::name());
+        let lastname = fields.required("lastname", rules::name());
         let external_id = fields.required_id("externalId");
-        let mobile_no = fields.optional("mobileNo", rules::mobile_no);
-        let email_address = fields.optional("emailAddress", rules::email_address);
-        let activation_date = fields.required("activationDate", rules::day);
+        let mobile_no = fields.optional("mobileNo", rules::mobile_no());
+        let email_address = fields.optional("emailAddress", rules::email_address());
+        let activation_date = fields.required("activationDate", rules::day());
         Some(Self {
             firstname: firstname?,
             lastname: lastname?,

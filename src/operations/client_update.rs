@@ -48,11 +48,11 @@ impl Operation for ClientUpdate {
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let external_id = fields.required_id("externalId");
-        let activation_date = fields.optional("activationDate", rules::day);
-        let firstname = fields.optional("firstname", rules::name);
-        let lastname = fields.optional("lastname", rules::name);
-        let mobile_no = fields.optional("mobileNo", rules::mobile_no);
-        let email_address = fields.optional("emailAddress", rules::email_address);
+        let activation_date = fields.optional("activationDate", rules::day());
+        let firstname = fields.optional("firstname", rules::name());
+        let lastname = fields.optional("lastname", rules::name());
+        let mobile_no = fields.optional("mobileNo", rules::mobile_no());
+        let email_address = fields.optional("emailAddress", rules::email_address());
         fields.needs_one_of(&[
             "activationDate",
             "firstname",

@@ -58,8 +58,8 @@ impl<E: ApplicationEnd> Operation for EndApplication<E> {
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let loan = fields.required_id("external_loan_id");
-        let on = fields.required(E::DATE_FIELD, rules::day);
-        let note = fields.optional("note", rules::note);
+        let on = fields.required(E::DATE_FIELD, rules::day());
+        let note = fields.optional("note", rules::note());
         Some(Self {
             loan: loan?,
             on: on?,

@@ -10,7 +10,8 @@ use serde_json::value::RawValue;
 
 use super::{
     deployment::Deployment,
-    rules::{self, InvalidValue},
+    field::{Field, Kind, PayloadFields},
+    rules::{self, InvalidValue, Rule},
 };
 
 /// A problem of a payload.
@@ -32,15 +33,15 @@ pub struct InvalidPayload {
     pub problems: Vec<Problem>,
 }
 
-/// The fields of a payload. Each method that reads a field marks the key as known, and collects the problems of the
-/// value.
+/// The fields of a payload. Each method that reads a field marks the key and the kind of its value as known, and
+/// collects the problems of the value.
 #[derive(Debug)]
 pub(super) struct Fields<'a> {
     /// The deployment, for rules that depend on it.
     pub(super) deployment: &'a Deployment,
     entries: Vec<(String, &'a RawValue)>,
     is_object: bool,
-    known: Vec<&'static str>,
+    known: PayloadFields,
     problems: Vec<Problem>,
     is_new: bool,
 }
@@ -55,7 +56,7 @@ impl<'a> Fields<'a> {
             deployment,
             entries: Vec::new(),
             is_object: true,
-            known: Vec::new(),
+            known: PayloadFields::default(),
             problems: Vec::new(),
         };
         let Ok(Entries(entries)) = serde_json::from_str(payload.get()) else {
@@ -77,9 +78,10 @@ impl<'a> Fields<'a> {
     pub(super) fn required<T>(
         &mut self,
         key: &'static str,
-        rule: impl FnOnce(&RawValue) -> Result<T, InvalidValue>,
+        rule: Rule<impl FnOnce(&RawValue) -> Result<T, InvalidValue>>,
     ) -> Option<T> {
-        let value = self.optional(key, rule);
+        self.know(key, true, rule.kind);
+        let value = self.read(key, rule);
         let missing = matches!(self.get(key).map(RawValue::get), None | Some("null"));
         if missing && self.is_object {
             self.problem(key, "required", "is required");
@@ -91,11 +93,27 @@ impl<'a> Fields<'a> {
     pub(super) fn optional<T>(
         &mut self,
         key: &'static str,
-        rule: impl FnOnce(&RawValue) -> Result<T, InvalidValue>,
+        rule: Rule<impl FnOnce(&RawValue) -> Result<T, InvalidValue>>,
     ) -> Option<T> {
-        self.known.push(key);
+        self.know(key, false, rule.kind);
+        self.read(key, rule)
+    }
+
+    fn know(&mut self, key: &'static str, is_required: bool, kind: Kind) {
+        self.known.fields.push(Field {
+            key,
+            is_required,
+            kind,
+        });
+    }
+
+    fn read<T>(
+        &mut self,
+        key: &'static str,
+        rule: Rule<impl FnOnce(&RawValue) -> Result<T, InvalidValue>>,
+    ) -> Option<T> {
         let value = self.get(key).filter(|value| value.get() != "null")?;
-        match rule(value) {
+        match (rule.check)(value) {
             Ok(value) => Some(value),
             Err(InvalidValue { code, message }) => {
                 self.problem(key, code, message);
@@ -106,13 +124,13 @@ impl<'a> Fields<'a> {
 
     /// The external id of a client or a loan.
     pub(super) fn required_id(&mut self, key: &'static str) -> Option<String> {
-        let id = self.required(key, rules::external_id);
+        let id = self.required(key, rules::external_id());
         self.check_if_new(key, id, rules::visible)
     }
 
     /// A payment reference (UTR).
     pub(super) fn optional_reference(&mut self, key: &'static str) -> Option<String> {
-        let reference = self.optional(key, rules::reference);
+        let reference = self.optional(key, rules::reference());
         self.check_if_new(key, reference, rules::distinctive)
     }
 
@@ -151,7 +169,8 @@ impl<'a> Fields<'a> {
     }
 
     /// Adds a problem if an update names nothing to change.
-    pub(super) fn needs_one_of(&mut self, keys: &[&str]) {
+    pub(super) fn needs_one_of(&mut self, keys: &[&'static str]) {
+        self.known.one_of = keys.to_vec();
         let named = |key: &&str| self.get(key).is_some_and(|value| value.get() != "null");
         if self.is_object && !keys.iter().any(named) {
             self.payload_problem(
@@ -165,16 +184,18 @@ impl<'a> Fields<'a> {
     pub(super) fn finish<O>(self, operation: Option<O>) -> Result<O, InvalidPayload> {
         let mut problems = self.problems;
         for (key, _) in &self.entries {
-            if self.known.contains(&key.as_str()) {
+            if self.known.fields.iter().any(|known| known.key == key) {
                 continue;
             }
             let similarity =
                 |known: &str| strsim::jaro_winkler(&known.to_lowercase(), &key.to_lowercase());
             let nearest = self
                 .known
+                .fields
                 .iter()
+                .map(|known| known.key)
                 .max_by(|one, other| similarity(one).total_cmp(&similarity(other)))
-                .unwrap_or(&"");
+                .unwrap_or_default();
             problems.push(Problem {
                 pointer: pointer(key),
                 code: "unknown_field",
@@ -187,6 +208,11 @@ impl<'a> Fields<'a> {
             Some(operation) if problems.is_empty() => Ok(operation),
             _ => Err(InvalidPayload { problems }),
         }
+    }
+
+    /// All fields that were read, whether or not the payload has them.
+    pub(super) fn into_known(self) -> PayloadFields {
+        self.known
     }
 
     fn get(&self, key: &str) -> Option<&'a RawValue> {
@@ -246,9 +272,11 @@ mod tests {
             let payload = raw(&format!("{{\"{key}\":1}}"));
             let deployment = deployment();
             let mut fields = Fields::new(&payload, &deployment, true);
-            let anything = |_: &RawValue| Ok(());
-            assert_eq!(fields.optional("mobileNo", anything), None);
-            assert_eq!(fields.optional("emailAddress", anything), None);
+            assert_eq!(fields.optional("mobileNo", rules::mobile_no()), None);
+            assert_eq!(
+                fields.optional("emailAddress", rules::email_address()),
+                None
+            );
             let problem = fields.finish(Some(())).unwrap_err().problems.remove(0);
             assert_eq!(problem.pointer, format!("/data/{key}"));
             assert_eq!(

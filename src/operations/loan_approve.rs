@@ -34,7 +34,7 @@ impl Operation for LoanApprove {
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let loan = fields.required_id("external_loan_id");
-        let approved_on_date = fields.required("approvedOnDate", rules::day);
+        let approved_on_date = fields.required("approvedOnDate", rules::day());
         Some(Self {
             loan: loan?,
             approved_on_date: approved_on_date?,

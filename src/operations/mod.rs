@@ -12,6 +12,7 @@ mod deployment;
 #[cfg(test)]
 mod document;
 mod end_application;
+mod field;
 mod fields;
 mod loan_application;
 mod loan_approve;
@@ -40,6 +41,7 @@ use crate::domain::{Checked, Facts, FineractCommand, OperationId, OperationType,
 pub(crate) use self::fields::Entries;
 pub use self::{
     deployment::Deployment,
+    field::{Field, Kind, PayloadFields},
     fields::{InvalidPayload, Problem},
     movement::Movement,
     names::{Named, named_by, named_lane, names_of},
@@ -65,6 +67,8 @@ pub struct Entry {
     /// The key of the amount in the payload, if the amount is optional. An operation without an amount pays everything
     /// that is due.
     pub all_without: Option<&'static str>,
+    /// The fields of the payload: those that `check` reads.
+    pub fields: fn(&Deployment) -> PayloadFields,
     /// Checks a new payload.
     pub check: fn(&RawValue, &Deployment) -> Result<Checked, InvalidPayload>,
     /// Whether the dependents fail too if the operation fails with these codes of Fineract.
@@ -98,6 +102,7 @@ impl Entry {
             guarded: O::GUARDED,
             leaves_nothing: O::LEAVES_NOTHING,
             all_without: O::ALL_WITHOUT,
+            fields: known_fields::<O>,
             check: |payload, deployment| Ok(read::<O>(payload, deployment, true)?.checked()),
             fails_dependents: O::fails_dependents,
             moves: |payload, deployment| Ok(decode::<O>(payload, deployment)?.moves(deployment)),
@@ -132,6 +137,14 @@ fn read<O: Operation>(
     let mut fields = Fields::new(payload, deployment, is_new);
     let operation = O::read(&mut fields);
     fields.finish(operation)
+}
+
+/// The fields that a type reads. A type asks for every field, also for those that a payload does not have, so it
+/// tells its fields when it reads nothing.
+fn known_fields<O: Operation>(deployment: &Deployment) -> PayloadFields {
+    let mut fields = Fields::new(RawValue::NULL, deployment, true);
+    let _nothing = O::read(&mut fields);
+    fields.into_known()
 }
 
 /// Every operation type that this gateway runs.

@@ -51,7 +51,7 @@ pub fn named_lane(operation_type: OperationType, payload: &RawValue) -> Option<L
     let Entries(entries) = serde_json::from_str(payload.get()).ok()?;
     let id = |key: &str| {
         let (_, value) = entries.iter().find(|(name, _)| name == key)?;
-        rules::external_id(value).ok()
+        (rules::external_id().check)(value).ok()
     };
     if operation_type.is_about_client() {
         return id("externalId").map(|id| Lane::client(&id));

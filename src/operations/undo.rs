@@ -48,7 +48,7 @@ impl<S: Step> Operation for Undo<S> {
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let loan = fields.required_id("external_loan_id");
-        let note = fields.optional("note", rules::note);
+        let note = fields.optional("note", rules::note());
         Some(Self {
             loan: loan?,
             note,

@@ -1,6 +1,7 @@
 //! The gateways that run on this database.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
@@ -21,7 +22,7 @@ pub struct GatewayProcess {
 }
 
 /// A gateway that has written a heartbeat within the last 30 s.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct RunningGateway {
     /// Generated at the start of the process.
     pub id: Uuid,

@@ -2,20 +2,28 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 use super::StoreError;
-use crate::domain::{OperationType, State};
+use crate::domain::{OperationType, State, TrackingId};
 
 /// A tracking id as text, also for an operation type that this gateway does not know. A newer gateway, which runs in
 /// parallel or was rolled back, may have accepted an operation of such a type.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
+#[schemars(inline)]
 pub struct TrackingName(String);
 
 impl TrackingName {
     pub(super) fn new(operation_type: &str, id: Uuid) -> Self {
         Self(format!("{operation_type}|{id}"))
+    }
+}
+
+impl From<TrackingId> for TrackingName {
+    fn from(tracking_id: TrackingId) -> Self {
+        Self(tracking_id.to_string())
     }
 }
 

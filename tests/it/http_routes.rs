@@ -10,10 +10,10 @@ async fn a_path_or_method_that_is_not_there_is_a_problem_like_others(pool: PgPoo
     let gateway = TestGateway::start(pool).await;
     for base_path in ["", "/api", "/api/v1"] {
         for (method, path, allowed) in [
-            (Method::GET, "/fineract/operate", "POST"),
-            (Method::GET, "/fineract/track/", "POST"),
-            (Method::POST, "/fineract/track/x", "GET,HEAD"),
-            (Method::DELETE, "/readyz", "GET,HEAD"),
+            (Method::GET, "/fineract/operate", "POST,OPTIONS"),
+            (Method::GET, "/fineract/track/", "POST,OPTIONS"),
+            (Method::POST, "/fineract/track/x", "GET,HEAD,OPTIONS"),
+            (Method::DELETE, "/readyz", "GET,HEAD,OPTIONS"),
         ] {
             let request = gateway.request(method, &format!("{base_path}{path}"));
             let answer = Answer::of(request).await;

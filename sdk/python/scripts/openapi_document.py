@@ -105,7 +105,7 @@ class Document:
         raise SystemExit(f"the OpenAPI file has no {wanted}")
 
     def body_of(self, holder: Schema, place: str) -> Schema:
-        holder = self.flatten(holder).schema
+        holder = self.target(holder["$ref"]) if "$ref" in holder else holder
         for media_type, content in holder.get("content", {}).items():
             if media_type.split(";")[0] == "application/json":
                 schema: Schema = content["schema"]

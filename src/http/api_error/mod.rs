@@ -254,7 +254,9 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut report = ErrorReport::new(self.status(), self.code(), &self);
-        if let Self::BrokenJson(error) = &self {
+        if let Self::BrokenJson(error) = &self
+            && error.line() > 0
+        {
             let (line, column) = (error.line(), error.column());
             report.detail = format!("{self} It breaks at line {line}, column {column}.");
         }

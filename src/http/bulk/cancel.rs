@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -15,10 +16,12 @@ use super::{
 use crate::http::{json_body::JsonBody, state::ApiState};
 
 /// The state of the batch after the cancel.
-#[derive(Debug, Serialize)]
-pub(super) struct CancelBody {
+#[derive(Debug, JsonSchema, Serialize)]
+#[schemars(rename = "CancelledBatch")]
+pub(in crate::http) struct CancelBody {
     #[serde(flatten)]
     batch: BatchBody,
+    /// How many rows were ended.
     cancelled: usize,
 }
 

@@ -2,24 +2,32 @@
 
 use axum::Json;
 use chrono::{DateTime, SecondsFormat, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
     http::observe::RequestId,
-    store::{Batch, BatchPage, Summary as Counts},
+    store::{Batch, BatchPage, RowStatus, Summary as Counts},
     telemetry::wall_clock,
 };
 
 pub(super) const VERSION: &str = "1.0";
 
 /// The envelope of a success.
-#[derive(Debug, Serialize)]
-pub(super) struct Envelope<T> {
+#[derive(Debug, JsonSchema, Serialize)]
+#[schemars(rename = "{T}Envelope")]
+pub(in crate::http) struct Envelope<T> {
+    /// The version of this envelope.
     ver: &'static str,
+    /// When the gateway answered (UTC).
     timestamp: String,
+    /// The id of the request, as in the gateway's log.
     txnid: String,
+    /// Always `success`.
     status: &'static str,
+    /// A sentence about the answer.
     message: &'static str,
+    /// The answer.
     data: T,
 }
 
@@ -43,12 +51,18 @@ pub(super) fn timestamp(time: DateTime<Utc>) -> String {
 }
 
 /// The number of rows in each status.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, JsonSchema, Serialize)]
+#[schemars(rename = "BatchSummary")]
 pub(super) struct Summary {
+    /// All rows.
     total: i64,
+    /// Accepted, nothing sent yet.
     ready: i64,
+    /// Sent to Fineract, or parked until a person decides.
     in_progress: i64,
+    /// Ended with its effect.
     completed: i64,
+    /// Ended without an effect.
     failed: i64,
 }
 
@@ -84,11 +98,17 @@ pub(super) fn progress_percentage(counts: Counts) -> i64 {
 }
 
 /// The answer about a batch that was just changed.
-#[derive(Debug, Serialize)]
-pub(super) struct BatchBody {
+#[derive(Debug, JsonSchema, Serialize)]
+#[schemars(rename = "ChangedBatch")]
+pub(in crate::http) struct BatchBody {
+    /// The client's name for the batch.
     reference_id: String,
+    /// The gateway's id of the batch.
     batch_id: String,
+    /// The status of the batch.
+    #[schemars(extend("enum" = RowStatus::ALL.map(RowStatus::as_str)))]
     batch_status: &'static str,
+    /// How many rows have each status.
     summary: Summary,
 }
 

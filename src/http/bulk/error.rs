@@ -18,7 +18,7 @@ const LISTED: usize = 1_000;
 
 /// Every error of a bulk request.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum BulkError {
+pub(in crate::http) enum BulkError {
     /// An error that other routes have too.
     #[error(transparent)]
     General(#[from] ApiError),
@@ -129,7 +129,7 @@ impl At {
 
 /// The problems of an upload.
 #[derive(Debug, Default)]
-pub(super) struct RowProblems {
+pub(in crate::http) struct RowProblems {
     /// The first problems, with their locations.
     pub(super) listed: Vec<(At, Problem)>,
     /// How many problems are not in the list.

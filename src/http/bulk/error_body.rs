@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::{Extension, extract::Request, middleware::Next, response::Response};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -14,31 +15,47 @@ use crate::{
     telemetry::wall_clock,
 };
 
-#[derive(Debug, Serialize)]
+/// The body of an error.
+#[derive(Debug, JsonSchema, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ErrorBody<'a> {
+#[schemars(rename = "BulkError")]
+pub(in crate::http) struct BulkErrorBody<'a> {
+    /// The version of this envelope.
     ver: &'static str,
+    /// When the gateway answered (UTC).
     timestamp: String,
+    /// The id of the request, as in the gateway's log.
     txnid: &'a str,
+    /// A stable code.
     error_code: String,
+    /// What is wrong, as a sentence.
     error_msg: &'a str,
+    /// The problems of the request, the first 1,000.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<ErrorItem<'a>>,
+    /// How many further problems there are.
     #[serde(skip_serializing_if = "Option::is_none")]
     errors_not_listed: Option<usize>,
 }
 
-#[derive(Debug, Serialize)]
+/// A problem of a request.
+#[derive(Debug, JsonSchema, Serialize)]
+#[schemars(rename = "BulkProblem")]
 struct ErrorItem<'a> {
+    /// The number of the row; null outside of the rows.
     row: Option<i32>,
+    /// The line of the file, for CSV and NDJSON.
     #[serde(skip_serializing_if = "Option::is_none")]
     line: Option<usize>,
+    /// Where the problem is, as a JSON pointer into the row or the request.
     pointer: &'a str,
+    /// A stable code.
     code: &'a str,
+    /// What must be changed.
     message: &'a str,
 }
 
-impl<'a> ErrorBody<'a> {
+impl<'a> BulkErrorBody<'a> {
     fn new(report: &'a ErrorReport, rows: &'a RowProblems, request_id: &'a str) -> Self {
         let around = report.problems.iter();
         let around = around.map(|problem| (At::default(), problem));
@@ -73,14 +90,14 @@ pub(super) async fn render_errors(
     if let Some(report) = ErrorReport::of(&response) {
         let rows = response.extensions_mut().remove::<Arc<RowProblems>>();
         let rows = rows.unwrap_or_default();
-        let body = ErrorBody::new(&report, &rows, &request_id);
+        let body = BulkErrorBody::new(&report, &rows, &request_id);
         report.write(&mut response, "application/json", &body);
     }
     response
 }
 
 /// Converts a code to the notation of document 002: `batch_not_found` becomes `BatchNotFound`.
-fn without_underscores(code: &str) -> String {
+pub(in crate::http) fn without_underscores(code: &str) -> String {
     code.split('_')
         .flat_map(|word| {
             let mut letters = word.chars();

@@ -11,6 +11,7 @@ use axum::{
     extract::{Query, State, rejection::QueryRejection},
     http::{HeaderMap, StatusCode},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -29,11 +30,14 @@ use crate::{
 };
 
 /// The answer: which rows are retried, and why the other rows are not retried.
-#[derive(Debug, Serialize)]
-pub(super) struct RetryBody {
+#[derive(Debug, JsonSchema, Serialize)]
+#[schemars(rename = "RetriedBatch")]
+pub(in crate::http) struct RetryBody {
     #[serde(flatten)]
     batch: BatchBody,
+    /// The numbers of the rows that are sent again.
     taken: BTreeSet<i32>,
+    /// The rows that are not sent again, each with the reason.
     not_taken: Vec<NotTaken>,
 }
 

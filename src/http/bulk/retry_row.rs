@@ -1,6 +1,7 @@
 //! The retry of one row: whether it is permitted, and the new operation.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -17,19 +18,29 @@ use crate::{
 };
 
 /// A row that is not retried, with the reason.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
+#[schemars(rename = "RowNotTaken")]
 pub(super) struct NotTaken {
+    /// The number of the row in the batch.
     pub(super) id: i32,
+    /// A stable code of the reason.
     code: &'static str,
+    /// The reason, as a sentence.
     message: String,
+    /// The problems of its data.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
 }
 
-#[derive(Debug, Serialize)]
+/// A problem of a row's data.
+#[derive(Debug, JsonSchema, Serialize)]
+#[schemars(rename = "RowProblem")]
 struct FieldError {
+    /// Where the problem is, as a JSON pointer.
     pointer: String,
+    /// A stable code.
     code: &'static str,
+    /// What must be changed.
     message: String,
 }
 

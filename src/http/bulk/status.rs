@@ -8,6 +8,7 @@ use axum::{
     http::{HeaderValue, header::WARNING},
     response::{AppendHeaders, IntoResponse},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -47,40 +48,63 @@ struct Filters {
     search: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
-struct StatusBody {
+/// The state of a batch, and one page of its rows.
+#[derive(Debug, JsonSchema, Serialize)]
+#[schemars(rename = "BatchStatus")]
+pub(in crate::http) struct StatusBody {
     #[serde(flatten)]
     batch: WholeBatch,
+    /// Where the page is among the rows that the filters select.
     pagination: Pagination,
+    /// The rows of the page.
     records: Vec<RecordBody>,
 }
 
-#[derive(Debug, Serialize)]
+/// Where a page is.
+#[derive(Debug, JsonSchema, Serialize)]
 struct Pagination {
+    /// The page, from 1 on.
     page: u32,
+    /// How many rows a page has.
     limit: u32,
+    /// How many rows the filters select.
     total: usize,
+    /// How many pages these rows have.
     total_pages: usize,
+    /// Whether there is a page after this one.
     has_next: bool,
+    /// Whether there is a page before this one.
     has_prev: bool,
 }
 
-#[derive(Debug, Serialize)]
+/// A row.
+#[derive(Debug, JsonSchema, Serialize)]
+#[schemars(rename = "BatchRecord")]
 struct RecordBody {
+    /// The number of the row in the file.
     id: i32,
+    /// The client's name for the row, or the UUID of its operation.
     consent_id: Option<String>,
+    /// The status of the row.
+    #[schemars(extend("enum" = RowStatus::ALL.map(RowStatus::as_str)))]
     status: &'static str,
+    /// Whether the row may be sent again; null unless it has failed.
     retry_eligible: Option<RetryEligible>,
+    /// The `Idempotency-Key` that was last sent to Fineract.
     session_id: Option<String>,
+    /// Why the row has failed.
     error: Option<RecordError>,
     /// Present only if the client asked for balances; `null` if the gateway could not read them from Fineract.
     #[serde(skip_serializing_if = "Option::is_none")]
     account_details: Option<AccountDetails>,
 }
 
-#[derive(Debug, Serialize)]
+/// Why a row has failed.
+#[derive(Debug, JsonSchema, Serialize)]
 struct RecordError {
+    /// A code of the gateway or of Fineract.
     code: String,
+    /// The reason, as a sentence.
     message: String,
 }
 

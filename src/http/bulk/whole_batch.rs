@@ -1,5 +1,6 @@
 //! The state of a batch without its rows, as the status of a batch and an event show it.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -8,25 +9,39 @@ use super::{
 };
 use crate::{
     http::state::ApiState,
-    store::{Batch, BatchPage, RecordFilter, StoreError},
+    store::{Batch, BatchPage, RecordFilter, RowStatus, StoreError},
 };
 
 /// The state of a batch, with the keys in the order of document 002.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, JsonSchema, Serialize)]
+#[schemars(rename = "BatchState")]
 pub(in crate::http) struct WholeBatch {
+    /// The client's name for the batch.
     reference_id: String,
+    /// The gateway's id of the batch.
     batch_id: String,
+    /// The status of the batch.
+    #[schemars(extend("enum" = RowStatus::ALL.map(RowStatus::as_str)))]
     batch_status: &'static str,
+    /// How many rows have each status.
     summary: Summary,
+    /// What else is known of the batch.
     metadata: Metadata,
 }
 
-#[derive(Clone, Debug, Serialize)]
+/// What else is known of a batch.
+#[derive(Clone, Debug, JsonSchema, Serialize)]
+#[schemars(rename = "BatchMetadata")]
 struct Metadata {
+    /// The name of the client's file.
     file_name: Option<String>,
+    /// When the batch was accepted (UTC).
     submitted_at: String,
+    /// When a row last changed (UTC).
     last_updated_at: String,
+    /// The share of the rows that have ended, rounded down.
     progress_percentage: i64,
+    /// The settings that the client sent.
     global_config: GlobalConfig,
 }
 

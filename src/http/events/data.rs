@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
@@ -26,18 +27,23 @@ pub(in crate::http) enum Told {
 type Batches = BTreeMap<String, WholeBatch>;
 
 /// An event with its contents.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
+#[schemars(rename = "Event")]
 pub(in crate::http) struct EventBody {
+    /// The number of the event. Later events have higher numbers.
     number: i64,
+    /// What happened.
     r#type: EventType,
+    /// When it happened (UTC).
     timestamp: String,
-    /// `None`: a newer gateway has accepted the operation, and this one cannot read it.
+    /// What track, or the status of the batch, answers now. Null if this gateway cannot tell it: ask track later.
     pub(in crate::http) data: Option<Data>,
 }
 
 /// What the event is about, as it is now.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 #[serde(untagged)]
+#[schemars(rename = "EventData")]
 pub(in crate::http) enum Data {
     Operation(TrackBody),
     Batch(Box<WholeBatch>),

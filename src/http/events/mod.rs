@@ -12,6 +12,7 @@ use axum::{
     Json,
     extract::{Query, State, rejection::QueryRejection},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout_at};
 
@@ -25,10 +26,10 @@ use super::{api_error::ApiError, state::ApiState};
 use crate::store::{EventOwner, EventPage, Events};
 
 const DEFAULT_LIMIT: u16 = 100;
-const LARGEST_LIMIT: u16 = 500;
+pub(super) const LARGEST_LIMIT: u16 = 500;
 
 /// The longest wait. Proxies commonly time out after 60 s.
-const LONGEST_WAIT_SECONDS: u64 = 50;
+pub(super) const LONGEST_WAIT_SECONDS: u64 = 50;
 
 /// The parameters of the feed.
 #[derive(Debug, Deserialize)]
@@ -40,8 +41,10 @@ pub(super) struct FeedQuery {
 }
 
 /// Events, in the order of their numbers.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
+#[schemars(rename = "EventPage")]
 pub(super) struct FeedBody {
+    /// The events in the order of their numbers.
     events: Vec<EventBody>,
     /// The `after` of the next request.
     next: i64,

@@ -7,6 +7,7 @@ use axum::{
     Json,
     extract::{Path, State, rejection::PathRejection},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Ops;
@@ -37,9 +38,12 @@ struct NumberBody {
 }
 
 /// The answer to the confirmation of a number.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
+#[schemars(rename = "ConfirmedNumber")]
 pub(in crate::http) struct ConfirmedBody {
+    /// The lane.
     lane: String,
+    /// The number in Fineract.
     number: i64,
     /// How many parked operations continue because of the confirmation.
     released: u64,
@@ -80,6 +84,9 @@ pub(in crate::http) async fn confirm_number(
     body: JsonBody,
 ) -> Result<Json<ConfirmedBody>, ApiError> {
     let Path(lane) = lane.or(Err(ApiError::UnknownLane))?;
+    if lane.contains('\0') {
+        return Err(ApiError::UnknownLane);
+    }
     let message =
         "must have the number, the external_id that Fineract shows under it now, and a reason";
     let NumberBody {
@@ -109,7 +116,7 @@ pub(in crate::http) async fn confirm_number(
     }))
 }
 
-/// Checks that each text is neither empty nor too long.
+/// Checks that each text is neither empty nor too long, and has no NUL.
 fn check(texts: &[(&str, &str)]) -> Result<(), ApiError> {
     let problems: Vec<Problem> = texts
         .iter()
@@ -118,6 +125,9 @@ fn check(texts: &[(&str, &str)]) -> Result<(), ApiError> {
                 ("empty", "must not be empty")
             } else if text.chars().count() > LONGEST {
                 ("too_long", "must have at most 1000 characters")
+            } else if text.contains('\0') {
+                // Postgres has no texts with NUL.
+                ("forbidden_character", "must not contain NUL")
             } else {
                 return None;
             };

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use axum::{Json, extract::State};
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Ops;
@@ -24,10 +25,12 @@ const DEFAULT_LIMIT: u32 = 10_000;
 const LARGEST_LIMIT: u32 = 100_000;
 
 /// The hold-all, if it is active, and the operations on hold.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
+#[schemars(rename = "HoldReport")]
 pub(in crate::http) struct HoldBody {
     /// The active hold-all, which also puts newly accepted operations on hold; null if none is active.
     hold: Option<HoldAll>,
+    /// The operations on hold, by type.
     on_hold: Vec<CountOnHold>,
 }
 
@@ -90,6 +93,12 @@ pub(in crate::http) async fn release_on_hold(
     if !filter.operation_type.as_ref().is_none_or(is_known) {
         return Err(invalid("/type", "must be the type of an operation"));
     }
+    // Postgres has no texts with NUL.
+    for (pointer, text) in [("/lender", &filter.lender), ("/lane", &filter.lane)] {
+        if text.as_ref().is_some_and(|text| text.contains('\0')) {
+            return Err(invalid(pointer, "must not contain NUL"));
+        }
+    }
     let reason = checked(&body.reason)?;
     let operator = ops.because(reason.to_owned());
     let released = api
@@ -121,8 +130,9 @@ pub(in crate::http) async fn end_hold(
 
 fn checked(reason: &str) -> Result<&str, ApiError> {
     let reason = reason.trim();
-    if reason.is_empty() || reason.chars().count() > LONGEST_REASON {
-        return Err(invalid("/reason", "must have 1 to 1000 characters"));
+    if reason.is_empty() || reason.chars().count() > LONGEST_REASON || reason.contains('\0') {
+        let must = "must have 1 to 1000 characters, without NUL";
+        return Err(invalid("/reason", must));
     }
     Ok(reason)
 }

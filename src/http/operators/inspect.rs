@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Named, Ops, OpsScope};
@@ -12,10 +13,12 @@ use crate::{
 };
 
 /// An operation, and the state of Fineract.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
+#[schemars(rename = "OperationReport")]
 pub(in crate::http) struct InspectBody {
     #[serde(flatten)]
     operation: Inspected,
+    /// Fineract as this process sees it.
     fineract: Fineract,
 }
 

@@ -8,6 +8,7 @@ use axum::{
     http::HeaderMap,
     response::{IntoResponse as _, Response},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
@@ -20,10 +21,12 @@ use crate::{
 };
 
 /// The counts of operations.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
+#[schemars(rename = "Counts")]
 pub(in crate::http) struct CountsBody {
     /// By what the operations are counted.
     by: &'static str,
+    /// The counts.
     counts: Vec<Count>,
 }
 

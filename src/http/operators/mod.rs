@@ -29,6 +29,7 @@ use axum::{
     http::{HeaderName, HeaderValue, Uri, header::LOCATION, request::Parts},
     response::AppendHeaders,
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -36,22 +37,22 @@ pub use self::run_repairs::run_repairs;
 pub(super) use self::{
     act::act,
     audit::show_audit,
-    books::{confirm_books, confirm_number, show_books},
+    books::{ConfirmedBody, confirm_books, confirm_number, show_books},
     cancel::cancel_operation,
     hold::{hold_operation, release_operation},
-    hold_all::{end_hold, release_on_hold, show_hold},
-    inspect::inspect_operation,
+    hold_all::{HoldBody, end_hold, release_on_hold, show_hold},
+    inspect::{InspectBody, inspect_operation},
     lane::show_lane,
-    list::{count_operations, list_operations, operations_csv},
+    list::{CountsBody, count_operations, list_operations, operations_csv},
     operator::{Ops, OpsScope, authorize},
     query::ListQuery,
     reason::checked_reason,
-    repairs::{list_repairs, post_repair, show_repair, stop_repair},
+    repairs::{RepairsBody, list_repairs, post_repair, show_repair, stop_repair},
     resolve::resolve_operation,
     retry::retry_operation,
     status::{StatusBody, read_status, show_status},
     table::operators_table,
-    webhooks::show_webhooks,
+    webhooks::{WebhooksBody, show_webhooks},
 };
 use super::{api_error::ApiError, location, state::ApiState};
 use crate::{
@@ -124,11 +125,15 @@ impl Named {
 }
 
 /// The answer to an action. Its `Location` refers to the operation.
-#[derive(Debug, Serialize)]
-pub(super) struct ActionBody {
+#[derive(Debug, JsonSchema, Serialize)]
+#[schemars(rename = "ActionResult")]
+pub(in crate::http) struct ActionBody {
+    /// The operation that runs now.
     tracking_id: TrackingId,
+    /// The failed operation that it runs again.
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_of: Option<TrackingId>,
+    /// What track answers, or `on_hold`.
     status: &'static str,
 }
 

@@ -25,8 +25,10 @@ pub(super) fn read_reason(body: &JsonBody) -> Result<String, ApiError> {
 /// Checks a reason. It must not be empty.
 pub(in crate::http) fn checked_reason(reason: &str) -> Result<String, ApiError> {
     let reason = reason.trim();
-    if reason.is_empty() || reason.chars().count() > LONGEST_REASON {
-        let must = "must say in 1 to 1000 characters why you do this; no personal data";
+    // Postgres has no texts with NUL.
+    if reason.is_empty() || reason.chars().count() > LONGEST_REASON || reason.contains('\0') {
+        let must =
+            "must say in 1 to 1000 characters, without NUL, why you do this; no personal data";
         return Err(ApiError::invalid("/reason", "invalid_reason", must));
     }
     Ok(reason.to_owned())

@@ -9,6 +9,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -50,8 +51,10 @@ struct RepairBody {
 }
 
 /// The list of repairs.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
+#[schemars(rename = "Repairs")]
 pub(in crate::http) struct RepairsBody {
+    /// The newest first.
     repairs: Vec<Repair>,
 }
 
@@ -132,18 +135,22 @@ fn read(body: RepairBody) -> Result<NewRepair, ApiError> {
     if body.expires_at.is_some() && body.action != RepairAction::Retry {
         problem("/expires_at", "must be given only with retry");
     }
-    let conditions = body.filter.into_iter().map(|(name, value)| {
-        let value = match value {
-            Value::String(text) => text,
+    let mut conditions = Vec::new();
+    for (name, value) in body.filter {
+        match value {
+            Value::String(text) => conditions.push((name, text)),
+            // A repair shows its filter in this way.
+            Value::Bool(value) if matches!(name.as_str(), "sent" | "retried") => {
+                conditions.push((name, value.to_string()));
+            }
             Value::Null
             | Value::Bool(_)
             | Value::Number(_)
             | Value::Array(_)
-            | Value::Object(_) => value.to_string(),
-        };
-        (name, value)
-    });
-    let filter = match read_filter(conditions) {
+            | Value::Object(_) => problem(&format!("/filter/{name}"), "must be a text"),
+        }
+    }
+    let filter = match read_filter(conditions.into_iter()) {
         Ok(filter) if filter.is_empty() => {
             problem("/filter", "must have at least one condition");
             None

@@ -61,10 +61,15 @@ pub(in crate::http) async fn resolve_operation(
 fn read(body: &JsonBody) -> Result<ResolveBody, ApiError> {
     let must = "must have an outcome, succeeded or failed, and a reason, and may have a note, and nothing_waits, true or false";
     let read: ResolveBody = body.read("invalid_resolution", must)?;
-    let is_too_long = |note: &String| note.chars().count() > LONGEST_NOTE;
-    if read.note.as_ref().is_some_and(is_too_long) {
+    let note = read.note.as_deref().unwrap_or_default();
+    if note.chars().count() > LONGEST_NOTE {
         let must = "must have at most 1000 characters";
         return Err(ApiError::invalid("/note", "too_long", must));
+    }
+    // Postgres has no texts with NUL.
+    if note.contains('\0') {
+        let must = "must not contain NUL";
+        return Err(ApiError::invalid("/note", "forbidden_character", must));
     }
     Ok(read)
 }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use axum::{Json, extract::State};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
@@ -14,7 +15,8 @@ use crate::{
 };
 
 /// The state of the whole system.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
+#[schemars(rename = "SystemReport")]
 pub(in crate::http) struct StatusBody {
     /// The state of Fineract as this process sees it; `unknown` if this process has no worker.
     pub(in crate::http) fineract: Fineract,

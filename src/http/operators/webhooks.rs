@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
@@ -11,8 +12,10 @@ use crate::{
 };
 
 /// The endpoints of all callers.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
+#[schemars(rename = "WebhookHealth")]
 pub(in crate::http) struct WebhooksBody {
+    /// The endpoints, by owner.
     endpoints: Vec<EndpointHealth>,
 }
 

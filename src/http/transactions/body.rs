@@ -1,6 +1,7 @@
 //! The body of a transaction, with the keys of document 003 in its order.
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::status::Status;
@@ -11,37 +12,54 @@ use crate::{
 };
 
 /// A transaction.
-#[derive(Debug, Serialize)]
-pub(super) struct TransactionBody {
+#[derive(Debug, JsonSchema, Serialize)]
+#[schemars(rename = "Transaction")]
+pub(in crate::http) struct TransactionBody {
+    /// The UUID of the operation.
     id: String,
+    /// `payment` or `withdrawal`.
+    #[schemars(extend("enum" = ["payment", "withdrawal"]))]
     operation_type: &'static str,
+    /// The status.
     status: Status,
     /// `null` if the caller gave no amount and no command has been sent yet: the terms of the loan then determine the
     /// amount.
     amount: Option<Amount>,
+    /// The currency of the loan.
     currency: String,
+    /// The UTR; without one, the external id of the loan.
     merchant_reference: String,
+    /// When the operation was accepted (UTC).
     created_at: String,
+    /// When the operation last changed (UTC).
     updated_at: String,
+    /// Only after success.
     #[serde(skip_serializing_if = "Option::is_none")]
     completion_details: Option<CompletionDetails>,
+    /// Only of a withdrawal.
     #[serde(skip_serializing_if = "Option::is_none")]
     transfer_details: Option<TransferDetails>,
 }
 
 /// The details of a transaction that has succeeded.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 struct CompletionDetails {
+    /// When the operation ended (UTC).
     completed_at: String,
+    /// Fineract's number of the transaction.
     authorization_code: Option<String>,
+    /// The receipt number, or the transaction's external id, which equals `id`.
     reference_number: String,
 }
 
 /// The destination of a withdrawal.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 struct TransferDetails {
+    /// The payment type under which a UTR is booked.
     transfer_method: Option<String>,
+    /// The last characters of the loan's external id.
     beneficiary_account: String,
+    /// When the operation will probably end.
     estimated_completion: Option<String>,
 }
 

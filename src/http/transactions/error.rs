@@ -7,7 +7,9 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use schemars::JsonSchema;
 use serde::Serialize;
+use uuid::Uuid;
 
 use crate::{
     domain::OperationId,
@@ -60,6 +62,16 @@ impl TransactionError {
     }
 }
 
+/// The errors that only transactions have, for the OpenAPI document.
+pub(in crate::http) fn refusals() -> impl IntoIterator<Item: IntoResponse> {
+    [
+        TransactionError::InvalidId,
+        TransactionError::UnknownKey,
+        TransactionError::NotFound(OperationId(Uuid::nil())),
+        TransactionError::RateLimited { retry_after: 1 },
+    ]
+}
+
 impl From<StoreError> for TransactionError {
     fn from(error: StoreError) -> Self {
         Self::General(error.into())
@@ -80,20 +92,28 @@ impl IntoResponse for TransactionError {
 }
 
 /// `{"error": {"code", "message", "type"}, "request_id"}`.
-#[derive(Debug, Serialize)]
-struct ErrorBody<'a> {
+#[derive(Debug, JsonSchema, Serialize)]
+#[schemars(rename = "TransactionError")]
+pub(in crate::http) struct TransactionErrorBody<'a> {
+    /// What is wrong.
     error: ErrorItem<'a>,
+    /// The id of the request, as in the gateway's log.
     request_id: &'a str,
 }
 
-#[derive(Debug, Serialize)]
+/// What is wrong.
+#[derive(Debug, JsonSchema, Serialize)]
+#[schemars(rename = "TransactionErrorDetail")]
 struct ErrorItem<'a> {
+    /// A stable code.
     code: &'static str,
+    /// A sentence.
     message: &'a str,
+    /// The kind of the error.
     r#type: &'static str,
 }
 
-impl<'a> ErrorBody<'a> {
+impl<'a> TransactionErrorBody<'a> {
     fn new(report: &'a ErrorReport, request_id: &'a str) -> Self {
         let r#type = match report.status {
             StatusCode::UNAUTHORIZED => "authentication_error",
@@ -121,7 +141,7 @@ pub(super) async fn render_errors(
 ) -> Response {
     let mut response = next.run(request).await;
     if let Some(report) = ErrorReport::of(&response) {
-        let body = ErrorBody::new(&report, &request_id);
+        let body = TransactionErrorBody::new(&report, &request_id);
         report.write(&mut response, "application/json", &body);
     }
     response

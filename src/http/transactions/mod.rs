@@ -13,7 +13,7 @@ use std::sync::Arc;
 use axum::{
     Json, Router,
     extract::{Path, Request, State, rejection::PathRejection},
-    http::{HeaderMap, header::AUTHORIZATION},
+    http::{HeaderMap, Method, header::AUTHORIZATION},
     middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse as _, Response},
     routing::get,
@@ -22,9 +22,14 @@ use tracing::Span;
 use uuid::Uuid;
 
 pub use self::budget::Budgets;
-use self::{body::TransactionBody, budget::Allowance, error::TransactionError};
+pub(super) use self::{
+    body::TransactionBody,
+    error::{TransactionErrorBody, refusals},
+};
+use self::{budget::Allowance, error::TransactionError};
 use super::{
-    api_error::{ApiError, catch_panics},
+    api_error::catch_panics,
+    route_table::{Table, router_of},
     state::ApiState,
 };
 use crate::{
@@ -33,11 +38,14 @@ use crate::{
     store::StoreError,
 };
 
-/// The routes. Each request counts against the budget of its API key.
+/// The route of transactions.
+pub(super) fn table() -> Table {
+    vec![(Method::GET, "/transactions/{id}", get(read_transaction))]
+}
+
+/// The router. Each request counts against the budget of its API key.
 pub(super) fn routes(api: &Arc<ApiState>) -> Router<Arc<ApiState>> {
-    Router::new()
-        .route("/transactions/{id}", get(read_transaction))
-        .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
+    router_of(table())
         .layer(from_fn_with_state(Arc::clone(api), meter))
         .layer(catch_panics())
         .layer(from_fn(error::render_errors))
@@ -45,6 +53,9 @@ pub(super) fn routes(api: &Arc<ApiState>) -> Router<Arc<ApiState>> {
 
 /// Authenticates the API key, counts the request, and adds the remaining budget to every answer.
 async fn meter(State(api): State<Arc<ApiState>>, request: Request, next: Next) -> Response {
+    if request.method() == Method::OPTIONS {
+        return next.run(request).await;
+    }
     let (admission, allowance) = admit(&api, request.headers()).await;
     let mut response = match admission {
         Ok(()) => next.run(request).await,

@@ -1,5 +1,6 @@
 //! The statuses of document 003, and the rules by which an operation gets one of them.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
@@ -9,8 +10,9 @@ use crate::{
 
 /// A status of document 003. Two of its statuses cannot occur: `in_transit`, because a payment either is
 /// booked in Fineract or is not, and `authorized`, which concerns cards.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "TransactionStatus")]
 pub(super) enum Status {
     /// The operation waits for the operations before it, or for a worker.
     Pending,

@@ -11,6 +11,7 @@ use axum::{
     http::StatusCode,
     response::IntoResponse,
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::endpoints::DeliveryId;
@@ -21,18 +22,22 @@ use crate::{
 };
 
 const DEFAULT_LIMIT: i64 = 100;
-const LARGEST_LIMIT: i64 = 500;
+pub(in crate::http) const LARGEST_LIMIT: i64 = 500;
 
 /// Deliveries, the newest first.
-#[derive(Debug, Serialize)]
-pub(super) struct DeliveriesBody {
+#[derive(Debug, JsonSchema, Serialize)]
+#[schemars(rename = "WebhookDeliveries")]
+pub(in crate::http) struct DeliveriesBody {
+    /// The deliveries.
     deliveries: Vec<DeliveryBody>,
     /// The `before` of the next page; `None` on the last one.
     next: Option<i64>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
+#[schemars(rename = "WebhookDelivery")]
 struct DeliveryBody {
+    /// What has become of it.
     state: DeliveryState,
     #[serde(flatten)]
     delivery: Delivery,

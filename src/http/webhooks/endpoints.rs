@@ -9,6 +9,7 @@ use axum::{
     response::{AppendHeaders, IntoResponse},
 };
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
@@ -25,25 +26,38 @@ use crate::{
 
 /// How long the old key stays valid if the owner says nothing else.
 const OVERLAP_HOURS: u64 = 24;
-const LONGEST_OVERLAP_HOURS: u64 = 7 * 24;
+pub(in crate::http) const LONGEST_OVERLAP_HOURS: u64 = 7 * 24;
 
 /// The id of an endpoint in a path.
 type EndpointPath = Result<Path<Uuid>, PathRejection>;
 
 /// An endpoint as its owner sees it. Values of its headers are never shown.
-#[derive(Debug, Serialize)]
-pub(super) struct EndpointBody {
+#[derive(Debug, JsonSchema, Serialize)]
+#[schemars(rename = "WebhookEndpoint")]
+pub(in crate::http) struct EndpointBody {
+    /// The id.
     id: Uuid,
+    /// Where deliveries are sent.
     url: String,
+    /// What its owner calls it.
     description: String,
+    /// The event types that it gets; `None`: all.
     event_types: Option<Vec<String>>,
+    /// The names of the headers of its own.
     header_names: Vec<String>,
+    /// How many deliveries begin in a second at most; `None`: as many as it takes.
     rate: Option<i32>,
+    /// Whether an event of a loan or client is sent after the one before it was delivered.
     ordered: bool,
+    /// Whether deliveries contain ids only.
     thin: bool,
+    /// Whether it gets deliveries now.
     enabled: bool,
+    /// Why the gateway has disabled it.
     disabled_because: Option<String>,
+    /// Since when every try has failed.
     failing_since: Option<DateTime<Utc>>,
+    /// When it was created.
     created_at: DateTime<Utc>,
     /// The key of the signatures; only when it is new.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -81,8 +95,10 @@ impl EndpointBody {
 }
 
 /// The endpoints of the owner.
-#[derive(Debug, Serialize)]
-pub(super) struct EndpointsBody {
+#[derive(Debug, JsonSchema, Serialize)]
+#[schemars(rename = "WebhookEndpoints")]
+pub(in crate::http) struct EndpointsBody {
+    /// The endpoints, the oldest first.
     endpoints: Vec<EndpointBody>,
 }
 
@@ -205,8 +221,10 @@ pub(super) async fn rotate_secret(
 }
 
 /// The answer that names a delivery.
-#[derive(Debug, Serialize)]
-pub(super) struct DeliveryId {
+#[derive(Debug, JsonSchema, Serialize)]
+#[schemars(rename = "WebhookDeliveryId")]
+pub(in crate::http) struct DeliveryId {
+    /// The id of the delivery.
     pub(super) delivery_id: i64,
 }
 

@@ -11,15 +11,18 @@ mod schedule;
 mod settings;
 mod tried;
 
-use std::sync::Arc;
-
 use axum::{
-    Router,
-    routing::{get, post},
+    http::Method,
+    routing::{delete, get, patch, post},
 };
 
 pub use self::run::run_webhooks;
-use super::state::ApiState;
+pub(super) use self::{
+    deliveries::{DeliveriesBody, LARGEST_LIMIT},
+    endpoints::{DeliveryId, EndpointBody, EndpointsBody, LONGEST_OVERLAP_HOURS},
+    settings::{FASTEST, LONGEST_DESCRIPTION, LONGEST_URL, MOST_HEADERS, event_type_names},
+};
+use super::route_table::Table;
 
 /// The name of the message that says that another endpoint was disabled. An endpoint may choose it like an event type.
 const DISABLED: &str = "webhook.disabled";
@@ -28,33 +31,46 @@ const DISABLED: &str = "webhook.disabled";
 const TEST: &str = "webhook.test";
 
 /// The routes of owners.
-pub(super) fn routes() -> Router<Arc<ApiState>> {
-    Router::new()
-        .route(
+pub(super) fn table() -> Table {
+    const ENDPOINT: &str = "/webhooks/endpoints/{id}";
+    vec![
+        (
+            Method::GET,
             "/webhooks/endpoints",
-            get(endpoints::list_endpoints).post(endpoints::create_endpoint),
-        )
-        .route(
-            "/webhooks/endpoints/{id}",
-            get(endpoints::show_endpoint)
-                .patch(endpoints::change_endpoint)
-                .delete(endpoints::remove_endpoint),
-        )
-        .route(
+            get(endpoints::list_endpoints),
+        ),
+        (
+            Method::POST,
+            "/webhooks/endpoints",
+            post(endpoints::create_endpoint),
+        ),
+        (Method::GET, ENDPOINT, get(endpoints::show_endpoint)),
+        (Method::PATCH, ENDPOINT, patch(endpoints::change_endpoint)),
+        (Method::DELETE, ENDPOINT, delete(endpoints::remove_endpoint)),
+        (
+            Method::POST,
             "/webhooks/endpoints/{id}/rotate",
             post(endpoints::rotate_secret),
-        )
-        .route(
+        ),
+        (
+            Method::POST,
             "/webhooks/endpoints/{id}/test",
             post(endpoints::test_endpoint),
-        )
-        .route(
+        ),
+        (
+            Method::POST,
             "/webhooks/endpoints/{id}/recover",
             post(endpoints::recover_endpoint),
-        )
-        .route("/webhooks/deliveries", get(deliveries::list_deliveries))
-        .route(
+        ),
+        (
+            Method::GET,
+            "/webhooks/deliveries",
+            get(deliveries::list_deliveries),
+        ),
+        (
+            Method::POST,
             "/webhooks/deliveries/{id}/resend",
             post(deliveries::resend_delivery),
-        )
+        ),
+    ]
 }

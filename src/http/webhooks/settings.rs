@@ -11,11 +11,11 @@ use crate::{
     webhooks::Guard,
 };
 
-const LONGEST_URL: usize = 2_000;
-const LONGEST_DESCRIPTION: usize = 200;
-const MOST_HEADERS: usize = 20;
+pub(in crate::http) const LONGEST_URL: usize = 2_000;
+pub(in crate::http) const LONGEST_DESCRIPTION: usize = 200;
+pub(in crate::http) const MOST_HEADERS: usize = 20;
 const LONGEST_HEADER: usize = 2_000;
-const FASTEST: i32 = 1_000;
+pub(in crate::http) const FASTEST: i32 = 1_000;
 
 /// The headers that the gateway or HTTP itself sets.
 const RESERVED: [&str; 15] = [
@@ -136,12 +136,17 @@ fn rate(value: &Value) -> Result<Option<i32>, String> {
     }
 }
 
+/// The names that `event_types` may contain.
+pub(in crate::http) fn event_type_names() -> Vec<&'static str> {
+    let events = EventType::ALL.into_iter().map(EventType::as_str);
+    events.chain([DISABLED]).collect()
+}
+
 fn event_types(value: &Value) -> Result<Option<Vec<String>>, String> {
     if value.is_null() {
         return Ok(None);
     }
-    let known = EventType::ALL.map(EventType::as_str);
-    let known: Vec<_> = known.into_iter().chain([DISABLED]).collect();
+    let known = event_type_names();
     let must = || format!("must be null, for all, or a list of {}", known.join(", "));
     let names = value
         .as_array()

@@ -35,14 +35,14 @@ impl Operation for LoanCreate {
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let deployment = fields.deployment;
-        let lender = fields.required("lenderConfig", |value| rules::lender(value, deployment));
+        let lender = fields.required("lenderConfig", rules::lender(deployment));
         let external_id = fields.required_id("externalId");
-        let principal = fields.required("principal", rules::money);
-        let submitted_on = fields.required("submittedOnDate", rules::day);
-        let term = fields.required("loanTermFrequency", rules::count);
-        let unit = fields.optional("loanTermFrequencyType", rules::term_unit);
-        let repayments = fields.required("numberOfRepayments", rules::count);
-        let rate = fields.required("interestRatePerPeriod", rules::rate);
+        let principal = fields.required("principal", rules::money());
+        let submitted_on = fields.required("submittedOnDate", rules::day());
+        let term = fields.required("loanTermFrequency", rules::count());
+        let unit = fields.optional("loanTermFrequencyType", rules::term_unit());
+        let repayments = fields.required("numberOfRepayments", rules::count());
+        let rate = fields.required("interestRatePerPeriod", rules::rate());
         let client = fields.required_id("clientId");
         check_term(fields, term, repayments);
         Some(Self {

@@ -54,8 +54,8 @@ impl Operation for LoanDisburse {
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let loan = fields.required_id("external_loan_id");
-        let paid_on = fields.required("actualDisbursementDate", rules::day);
-        let amount = fields.optional(AMOUNT, rules::money);
+        let paid_on = fields.required("actualDisbursementDate", rules::day());
+        let amount = fields.optional(AMOUNT, rules::money());
         let remarks = Remarks::read(fields);
         Some(Self {
             loan: loan?,

@@ -49,8 +49,8 @@ impl Operation for LoanRepayment {
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let loan = fields.required_id("external_loan_id");
-        let paid_on = fields.required("transactionDate", rules::day);
-        let amount = fields.required("transactionAmount", rules::money);
+        let paid_on = fields.required("transactionDate", rules::day());
+        let amount = fields.required("transactionAmount", rules::money());
         let remarks = Remarks::read(fields);
         Some(Self {
             loan: loan?,

@@ -34,12 +34,12 @@ impl Operation for LoanUpdate {
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let external_id = fields.required_id("externalId");
-        let principal = fields.optional("principal", rules::money);
-        let submitted_on = fields.optional("submittedOnDate", rules::day);
-        let term = fields.optional("loanTermFrequency", rules::count);
-        let unit = fields.optional("loanTermFrequencyType", rules::term_unit);
-        let repayments = fields.optional("numberOfRepayments", rules::count);
-        let rate = fields.optional("interestRatePerPeriod", rules::rate);
+        let principal = fields.optional("principal", rules::money());
+        let submitted_on = fields.optional("submittedOnDate", rules::day());
+        let term = fields.optional("loanTermFrequency", rules::count());
+        let unit = fields.optional("loanTermFrequencyType", rules::term_unit());
+        let repayments = fields.optional("numberOfRepayments", rules::count());
+        let rate = fields.optional("interestRatePerPeriod", rules::rate());
         check_term(fields, term, repayments);
         fields.needs_one_of(&[
             "principal",

@@ -39,7 +39,7 @@ impl Remarks {
     pub(super) fn read(fields: &mut Fields<'_>) -> Self {
         let remarks = Self {
             reference: fields.optional_reference("utr_payment_id"),
-            note: fields.optional("note", rules::note),
+            note: fields.optional("note", rules::note()),
         };
         if let Some(note) = remarks.note_with_reference()
             && rules::length(&note) > rules::LONGEST_NOTE

@@ -1,13 +1,17 @@
 //! The rules for the values of single fields. A message never repeats what the caller sent.
 
+mod numbers;
 #[cfg(test)]
 mod tests;
+
+use std::ops::RangeInclusive;
 
 use chrono::Datelike;
 use serde_json::value::RawValue;
 
-use super::deployment::Deployment;
-use crate::domain::{Amount, Choice, Day, comparable_reference, is_invisible};
+pub(super) use self::numbers::{count, money, rate};
+use super::{deployment::Deployment, field::Kind};
+use crate::domain::{Choice, Day, comparable_reference, is_invisible};
 
 /// Why a value is invalid.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +23,16 @@ pub(super) struct InvalidValue {
 }
 
 type Checked<T> = Result<T, InvalidValue>;
+
+/// A rule for the value of a field. Each function that makes a rule gives the same figures to its kind, which callers
+/// see in the OpenAPI document, and to its check.
+#[derive(Debug)]
+pub(super) struct Rule<F> {
+    /// What the value must be.
+    pub(super) kind: Kind,
+    /// Checks and converts the value.
+    pub(super) check: F,
+}
 
 fn invalid<T>(code: &'static str, message: impl Into<String>) -> Checked<T> {
     Err(InvalidValue {
@@ -49,38 +63,53 @@ fn text(value: &RawValue, longest: usize) -> Checked<String> {
     Ok(text)
 }
 
+fn text_rule(longest: usize) -> Rule<impl Fn(&RawValue) -> Checked<String>> {
+    Rule {
+        kind: Kind::Text { longest },
+        check: move |value: &RawValue| text(value, longest),
+    }
+}
+
 /// The length of a text as Fineract counts it.
 pub(super) fn length(text: &str) -> usize {
     text.encode_utf16().count()
 }
 
 /// A person's first or last name (`docs/fineract/clients.md`, "Creating a client").
-pub(super) fn name(value: &RawValue) -> Checked<String> {
-    text(value, 50)
+pub(super) fn name() -> Rule<impl Fn(&RawValue) -> Checked<String>> {
+    text_rule(50)
 }
 
 /// A mobile number. Fineract accepts any format.
-pub(super) fn mobile_no(value: &RawValue) -> Checked<String> {
-    text(value, 50)
+pub(super) fn mobile_no() -> Rule<impl Fn(&RawValue) -> Checked<String>> {
+    text_rule(50)
 }
 
 /// An e-mail address. Fineract accepts any format of up to 150 characters.
-pub(super) fn email_address(value: &RawValue) -> Checked<String> {
-    text(value, 150)
+pub(super) fn email_address() -> Rule<impl Fn(&RawValue) -> Checked<String>> {
+    text_rule(150)
 }
 
 /// The highest length of a note.
 pub(super) const LONGEST_NOTE: usize = 1000;
 
 /// A note.
-pub(super) fn note(value: &RawValue) -> Checked<String> {
-    text(value, LONGEST_NOTE)
+pub(super) fn note() -> Rule<impl Fn(&RawValue) -> Checked<String>> {
+    text_rule(LONGEST_NOTE)
 }
 
 /// A payment reference (UTR). It may be as long as a payment detail in Fineract (`docs/fineract/payments.md`, "Paying
 /// out").
-pub(super) fn reference(value: &RawValue) -> Checked<String> {
-    let reference = text(value, 50)?;
+pub(super) fn reference() -> Rule<impl Fn(&RawValue) -> Checked<String>> {
+    let longest = 50;
+    Rule {
+        kind: Kind::Reference { longest },
+        check: move |value: &RawValue| read_reference(value, longest),
+    }
+}
+
+fn read_reference(value: &RawValue, longest: usize) -> Checked<String> {
+    let reference = text(value, longest)?;
     if reference.contains(char::is_control) {
         return invalid("forbidden_character", "must not contain control characters");
     }
@@ -89,8 +118,16 @@ pub(super) fn reference(value: &RawValue) -> Checked<String> {
 
 /// The external id of a client or a loan, in a form that Fineract finds by path (`docs/fineract/clients.md`,
 /// "External ids").
-pub(super) fn external_id(value: &RawValue) -> Checked<String> {
-    let id = text(value, 100)?;
+pub(super) fn external_id() -> Rule<impl Fn(&RawValue) -> Checked<String>> {
+    let longest = 100;
+    Rule {
+        kind: Kind::Id { longest },
+        check: move |value: &RawValue| read_external_id(value, longest),
+    }
+}
+
+fn read_external_id(value: &RawValue, longest: usize) -> Checked<String> {
+    let id = text(value, longest)?;
     if id.contains(|c: char| c.is_control() || matches!(c, '%' | '/' | '\\' | ';')) {
         return invalid(
             "forbidden_character",
@@ -136,11 +173,26 @@ fn trimmed(text: String) -> Checked<String> {
 }
 
 /// A calendar date.
-pub(super) fn day(value: &RawValue) -> Checked<Day> {
+pub(super) fn day() -> Rule<impl Fn(&RawValue) -> Checked<Day>> {
+    let (first_year, last_year) = (1900, 2100);
+    Rule {
+        kind: Kind::Day {
+            first_year,
+            last_year,
+        },
+        check: move |value: &RawValue| read_day(value, first_year..=last_year),
+    }
+}
+
+fn read_day(value: &RawValue, years: RangeInclusive<i32>) -> Checked<Day> {
     let text = serde_json::from_str::<String>(value.get());
     match text.ok().as_deref().and_then(Day::from_text) {
-        Some(day) if (1900..=2100).contains(&day.0.year()) => Ok(day),
-        Some(_) => invalid("out_of_range", "must lie between 1900 and 2100"),
+        Some(day) if years.contains(&day.0.year()) => Ok(day),
+        Some(_) => {
+            let (first, last) = years.into_inner();
+            let message = format!("must lie between {first} and {last}");
+            invalid("out_of_range", message)
+        }
         None => invalid(
             "invalid_date",
             "must be a day of the calendar, written like 11 January 2026 (dd MMMM yyyy)",
@@ -148,86 +200,22 @@ pub(super) fn day(value: &RawValue) -> Checked<Day> {
     }
 }
 
-/// An amount of money: positive, with at most two decimal places.
-pub(super) fn money(value: &RawValue) -> Checked<Amount> {
-    let amount = decimal(value, 2)?;
-    if amount == Amount::ZERO {
-        return invalid("zero", "must be more than zero");
-    }
-    Ok(amount)
-}
+/// The units of a loan's term. The index of each is Fineract's number (`docs/fineract/loans.md`, "Enum values").
+const TERM_UNITS: &[&str] = &["days", "weeks", "months", "years"];
 
-/// An interest rate, which may be zero.
-pub(super) fn rate(value: &RawValue) -> Checked<Amount> {
-    decimal(value, 6)
-}
-
-/// The highest number of digits, counted without an exponent and without trailing zeros beyond the allowed
-/// decimal places.
-const LONGEST_NUMBER: usize = 19;
-
-fn decimal(value: &RawValue, decimals: u32) -> Checked<Amount> {
-    let number = value.get();
-    if number.starts_with('"') {
-        return invalid("wrong_type", "must be a JSON number, without quotes");
-    }
-    if !number.starts_with(|c: char| c == '-' || c.is_ascii_digit()) {
-        return invalid("wrong_type", "must be a JSON number");
-    }
-    if number.starts_with('-') {
-        return invalid("negative", "must not be negative");
-    }
-    let too_long = || InvalidValue {
-        code: "too_many_digits",
-        message: format!("must have at most {LONGEST_NUMBER} digits"),
-    };
-    let amount = Amount::from_json_number(number).ok_or_else(too_long)?;
-    let cut = amount.without_zeros_beyond(decimals);
-    let written = cut.to_string();
-    if written.bytes().filter(u8::is_ascii_digit).count() > LONGEST_NUMBER {
-        return Err(too_long());
-    }
-    if cut.0.scale() > decimals {
-        return invalid(
-            "too_many_decimals",
-            format!("must have at most {decimals} decimal places"),
-        );
-    }
-    Ok(cut)
-}
-
-/// A positive whole number that fits Fineract's integers. `12.0` and `1.2e1` are 12.
-pub(super) fn count(value: &RawValue) -> Checked<i32> {
-    let number = value.get();
-    let out_of_range = || {
-        let message = format!("must lie between 1 and {}", i32::MAX);
-        invalid("out_of_range", message)
-    };
-    if !number.starts_with(|c: char| c == '-' || c.is_ascii_digit()) {
-        return invalid("wrong_type", "must be a whole JSON number");
-    }
-    // A number with too many digits is out of range or not whole.
-    let Some(amount) = Amount::from_json_number(number) else {
-        return out_of_range();
-    };
-    match amount.whole() {
-        Some(whole) => match i32::try_from(whole) {
-            Ok(count) if count > 0 => Ok(count),
-            Ok(_) | Err(_) => out_of_range(),
+/// The unit of a loan's term, as Fineract's number.
+pub(super) fn term_unit() -> Rule<impl Fn(&RawValue) -> Checked<Choice>> {
+    Rule {
+        kind: Kind::Word(TERM_UNITS),
+        check: |value: &RawValue| {
+            let word = serde_json::from_str::<String>(value.get()).unwrap_or_default();
+            let id = TERM_UNITS.iter().position(|unit| *unit == word);
+            let Some(id) = id.and_then(|id| i32::try_from(id).ok()) else {
+                let known = TERM_UNITS.join(", ");
+                return invalid("unknown_value", format!("must be one of {known}"));
+            };
+            Ok(Choice { id })
         },
-        None => invalid("wrong_type", "must be a whole JSON number"),
-    }
-}
-
-/// The unit of a loan's term, as Fineract's number (`docs/fineract/loans.md`, "Enum values").
-pub(super) fn term_unit(value: &RawValue) -> Checked<Choice> {
-    let word = serde_json::from_str::<String>(value.get());
-    match word.as_deref() {
-        Ok("days") => Ok(Choice { id: 0 }),
-        Ok("weeks") => Ok(Choice { id: 1 }),
-        Ok("months") => Ok(MONTHS),
-        Ok("years") => Ok(Choice { id: 3 }),
-        _ => invalid("unknown_value", "must be one of days, weeks, months, years"),
     }
 }
 
@@ -235,19 +223,16 @@ pub(super) fn term_unit(value: &RawValue) -> Checked<Choice> {
 pub(super) const MONTHS: Choice = Choice { id: 2 };
 
 /// One of the deployment's lenders.
-pub(super) fn lender(value: &RawValue, deployment: &Deployment) -> Checked<String> {
-    match serde_json::from_str::<String>(value.get()) {
-        Ok(lender) if deployment.product_of(&lender).is_some() => Ok(lender),
-        _ => {
-            let known: Vec<&str> = deployment
-                .lenders
-                .iter()
-                .map(|(name, _)| name.as_str())
-                .collect();
-            invalid(
-                "unknown_value",
-                format!("must be one of {}", known.join(", ")),
-            )
-        }
+pub(super) fn lender(deployment: &Deployment) -> Rule<impl Fn(&RawValue) -> Checked<String>> {
+    Rule {
+        kind: Kind::Lender,
+        check: |value: &RawValue| match serde_json::from_str::<String>(value.get()) {
+            Ok(lender) if deployment.product_of(&lender).is_some() => Ok(lender),
+            _ => {
+                let known = Kind::Lender.words(deployment).unwrap_or_default();
+                let message = format!("must be one of {}", known.join(", "));
+                invalid("unknown_value", message)
+            }
+        },
     }
 }

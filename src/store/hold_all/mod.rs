@@ -13,6 +13,7 @@ mod release;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 
@@ -36,7 +37,7 @@ pub(super) const LOCK: i64 = 0x0068_6f6c_645f_616c;
 const MAX_WAIT: Duration = Duration::from_mins(1);
 
 /// An active hold-all.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct HoldAll {
     #[serde(skip)]
     pub(super) id: i64,
@@ -52,7 +53,7 @@ pub struct HoldAll {
 }
 
 /// How many operations of a type are on hold.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct CountOnHold {
     /// The type.
     #[serde(rename = "type")]

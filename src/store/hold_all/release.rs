@@ -1,6 +1,7 @@
 //! Releases operations on hold by filter.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
@@ -36,7 +37,7 @@ impl HoldFilter {
 }
 
 /// The result of a release.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Released {
     /// The number of operations released.
     pub released: u64,

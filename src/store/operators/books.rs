@@ -2,6 +2,7 @@
 //! object.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 
@@ -12,7 +13,7 @@ use crate::store::{Store, StoreError, connect, patience::WithTimeout};
 const CONFLICTS: i64 = 100;
 
 /// What this database knows of Fineract's books.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct BooksReport {
     /// The current epoch.
     pub epoch: i32,
@@ -23,7 +24,7 @@ pub struct BooksReport {
 }
 
 /// A number that two lanes have received, although Fineract assigns each number only once.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct NumberConflict {
     /// The lane that received the number last.
     pub lane: String,
@@ -36,7 +37,7 @@ pub struct NumberConflict {
 }
 
 /// The result of confirming that the books have changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct NewEpoch {
     /// The new epoch.
     pub epoch: i32,

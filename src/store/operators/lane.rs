@@ -1,5 +1,6 @@
 //! A lane as operators see it: the whole story of a client or a loan.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -12,7 +13,7 @@ const ACTION: &str = "read a lane";
 const STORY: usize = 500;
 
 /// A lane, and its operations.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct LaneStory {
     /// The lane.
     pub lane: String,
@@ -31,7 +32,7 @@ pub struct LaneStory {
 }
 
 /// An operation in a lane.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct LaneOperation {
     /// The operation.
     #[serde(flatten)]

@@ -1,12 +1,13 @@
 //! Which actions are possible on an operation now, and why not. The actions themselves decide again, under their locks.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{RepairAction, Unfit};
 use crate::{domain::State, store::TrackingName};
 
 /// An action, and whether it is possible now. A worker may change this at any moment.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct PossibleAction {
     /// The action.
     pub action: &'static str,

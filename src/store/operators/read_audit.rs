@@ -1,6 +1,7 @@
 //! Shows the audit: who did what.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
@@ -28,7 +29,7 @@ pub struct AuditFilter {
 }
 
 /// An action of an operator.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct AuditRow {
     /// The number of the row. Later actions have higher numbers.
     pub id: i64,
@@ -57,7 +58,7 @@ pub struct AuditRow {
 }
 
 /// A page of the audit.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct AuditPage {
     /// The actions, the newest one first.
     pub actions: Vec<AuditRow>,

@@ -1,6 +1,7 @@
 //! The state of the whole system, as far as the database knows it.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Count, CountBy, OperationFilter, StateFilter, list::ListError};
@@ -9,7 +10,7 @@ use crate::store::{Store, StoreError, patience::WithTimeout};
 const ACTION: &str = "read the status of the system";
 
 /// The state of the queue and of the database.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct SystemStatus {
     /// The operations that have not ended, by the time since their acceptance.
     pub backlog: Backlog,
@@ -24,7 +25,7 @@ pub struct SystemStatus {
 }
 
 /// How many operations have not ended, by age; each count ends at 10,000.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct Backlog {
     /// Accepted within the last minute.
     pub up_to_1_minute: i64,
@@ -39,7 +40,7 @@ pub struct Backlog {
 }
 
 /// What is known about the idempotency keys of a kind of command.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct KeyProbe {
     /// The kind of command.
     pub command: String,
@@ -54,7 +55,7 @@ pub struct KeyProbe {
 }
 
 /// The state of the database.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct DatabaseStatus {
     /// The version of Postgres.
     pub version: String,

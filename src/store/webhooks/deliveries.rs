@@ -1,13 +1,14 @@
 //! The log of deliveries, and deliveries that owners ask for.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::store::{EventOwner, Store, StoreError, patience::WithTimeout};
 
 /// What has become of a delivery.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeliveryState {
     /// It waits for its next try.
@@ -33,7 +34,7 @@ impl DeliveryState {
 }
 
 /// A delivery with its last try.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, JsonSchema, Serialize)]
 pub struct Delivery {
     /// The id.
     pub id: i64,

@@ -1,13 +1,14 @@
 //! How the endpoints of all owners are, for operators.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::store::{Store, StoreError, patience::WithTimeout};
 
 /// An endpoint as operators see it. Its URL and its headers may contain a secret, so they see neither.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, JsonSchema, Serialize)]
 pub struct EndpointHealth {
     /// The id.
     pub id: Uuid,

@@ -3,6 +3,7 @@
 mod accessibility;
 mod acting;
 mod browser;
+mod docs;
 mod in_fineract;
 mod shown;
 mod sign_in;

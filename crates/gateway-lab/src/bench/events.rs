@@ -151,8 +151,9 @@ async fn waiting_events(bed: &Bed, scale: &Scale, told: i64, waiting: i64) -> an
 async fn add_endpoint(bed: &Bed, url: &str) -> anyhow::Result<String> {
     let endpoints = format!("{}/webhooks/endpoints", bed.url(0)?);
     let created: Value = post(bed, &endpoints, &json!({ "url": url })).await?;
-    let id = created["id"]
-        .as_str()
+    let id = created
+        .get("id")
+        .and_then(Value::as_str)
         .context("an endpoint without an id")?;
     let endpoint = format!("{endpoints}/{id}");
     post(

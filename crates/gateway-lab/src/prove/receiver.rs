@@ -24,7 +24,7 @@ pub(super) struct Event {
     /// The number.
     pub(super) number: i64,
     /// The type.
-    pub(super) event_type: String,
+    pub(super) what: String,
     /// The tracking id of the operation, or the client's name of the batch.
     pub(super) subject: String,
     /// The lane; `None` for a batch.
@@ -125,20 +125,20 @@ impl Receiver {
         let mut last: HashMap<&str, usize> = HashMap::new();
         for Event {
             number,
-            event_type,
+            what,
             subject,
             lane,
         } in of_round
         {
             match (accepted.get(number), lane) {
-                (None, _) => wrong.push(format!("{event_type} of {subject} was never told")),
+                (None, _) => wrong.push(format!("{what} of {subject} was never told")),
                 (Some(place), Some(lane)) => {
                     if last
                         .insert(lane, *place)
                         .is_some_and(|before| before > *place)
                     {
                         wrong.push(format!(
-                            "{event_type} of {subject} was told before an earlier event of {lane}"
+                            "{what} of {subject} was told before an earlier event of {lane}"
                         ));
                     }
                 }
@@ -157,7 +157,7 @@ impl Told {
     fn tells(&self, event: &Event) -> bool {
         let data = self.body.get("data");
         let text = |key: &str| data.and_then(|data| data.get(key)).and_then(Value::as_str);
-        let has_ended = match event.event_type.as_str() {
+        let has_ended = match event.what.as_str() {
             "operation.succeeded" => text("status") == Some("success"),
             "operation.failed" => text("status") == Some("failed"),
             _ => true,
@@ -165,7 +165,7 @@ impl Told {
         let subject = text("tracking_id").or(text("reference_id"));
         has_ended
             && subject == Some(&*event.subject)
-            && self.body.get("type").and_then(Value::as_str) == Some(&*event.event_type)
+            && self.body.get("type").and_then(Value::as_str) == Some(&*event.what)
     }
 }
 
@@ -213,7 +213,7 @@ mod tests {
     fn event(number: i64) -> Event {
         Event {
             number,
-            event_type: "operation.succeeded".to_owned(),
+            what: "operation.succeeded".to_owned(),
             subject: format!("CLIENT_UPDATE|{number}"),
             lane: Some("client:a".to_owned()),
         }

@@ -64,7 +64,6 @@ pub(super) async fn play(system: &System, tally: &Tally, plan: Plan) -> anyhow::
     system.fineract.reset(release).await?;
     let logs = cards.iter().filter(|card| matches!(card, Card::Log { .. }));
     system.start_gateways(&injections, logs.count()).await?;
-    webhooks::create_endpoints(system).await?;
     let chaos = Chaos {
         system,
         tally,
@@ -129,6 +128,7 @@ async fn load_and_recover(
     injected_types: &[OperationType],
     rng: &mut Rng,
 ) -> anyhow::Result<Duration> {
+    webhooks::create_endpoints(chaos.system).await?;
     let encounters: Vec<_> = cards.iter().filter_map(|card| card.encounter()).collect();
     let cases = cases(callers.round(), injected_types, &encounters, rng);
     let playing = cards.iter().map(|card| chaos.play(*card, rng.fork()));

@@ -19,205 +19,294 @@ OperationType = Literal[
     "LOAN_CREATE",
     "LOAN_UPDATE",
     "LOAN_APPROVE",
+    "LOAN_DISBURSE",
+    "LOAN_DELETE",
+    "LOAN_REPAYMENT",
     "LOAN_REJECT",
     "LOAN_WITHDRAW",
     "LOAN_UNDO_APPROVAL",
-    "LOAN_DELETE",
-    "LOAN_DISBURSE",
-    "LOAN_REPAYMENT",
     "LOAN_UNDO_DISBURSAL",
 ]
 
 
 class ClientCreate(TypedDict):
-    # your id of the client
-    externalId: str
+    """Creates an active client in the office of `FINERACT_OFFICE_ID`."""
+
     firstname: str
     lastname: str
-    # since when the client is active
-    activationDate: str | date
+    # your id of the client — a text of at most 100 characters: your own external id of a client or loan. It must not
+    # contain `%`, `/`, `\\`, `;`, control characters or invisible characters, must not begin or end with a blank, and
+    # must not consist of dots only. The gateway ignores case when it compares ids: `L-1` and `l-1` are the same loan
+    externalId: str
     # must differ from the numbers of all other clients
-    mobileNo: NotRequired[str]
-    emailAddress: NotRequired[str]
+    mobileNo: NotRequired[str | None]
+    emailAddress: NotRequired[str | None]
+    # since when the client is active — `11 January 2026`: day, English month, year, between 1900 and 2100. In a CSV
+    # also `2026-01-11` and `11-Jan-2026`
+    activationDate: str | date
 
 
 class ClientUpdate(TypedDict):
-    # the client
+    """Changes the given fields; at least one key besides `externalId` is required."""
+
+    # the client — a text of at most 100 characters: your own external id of a client or loan. It must not contain `%`,
+    # `/`, `\\`, `;`, control characters or invisible characters, must not begin or end with a blank, and must not
+    # consist of dots only. The gateway ignores case when it compares ids: `L-1` and `l-1` are the same loan
     externalId: str
-    firstname: NotRequired[str]
-    lastname: NotRequired[str]
-    activationDate: NotRequired[str | date]
-    mobileNo: NotRequired[str]
-    emailAddress: NotRequired[str]
+    # `11 January 2026`: day, English month, year, between 1900 and 2100. In a CSV also `2026-01-11` and `11-Jan-2026`
+    activationDate: NotRequired[str | date | None]
+    firstname: NotRequired[str | None]
+    lastname: NotRequired[str | None]
+    mobileNo: NotRequired[str | None]
+    emailAddress: NotRequired[str | None]
 
 
 class LoanCreate(TypedDict):
-    # your id of the loan
-    externalId: str
-    # your id of its client (its `externalId`)
-    clientId: str
+    """Submits a loan application with the product and the charges of a lender."""
+
     # one of the names in `LENDERS`
     lenderConfig: str
+    # your id of the loan — a text of at most 100 characters: your own external id of a client or loan. It must not
+    # contain `%`, `/`, `\\`, `;`, control characters or invisible characters, must not begin or end with a blank, and
+    # must not consist of dots only. The gateway ignores case when it compares ids: `L-1` and `l-1` are the same loan
+    externalId: str
+    # a JSON number above zero with at most 19 digits, 2 of them after the decimal point; trailing zeros do not count as
+    # decimal places. Fineract receives exactly these digits
     principal: Decimal | int
-    # also the expected day of the payout
+    # also the expected day of the payout — `11 January 2026`: day, English month, year, between 1900 and 2100. In a CSV
+    # also `2026-01-11` and `11-Jan-2026`
     submittedOnDate: str | date
-    # how long the loan runs
+    # how long the loan runs — a whole JSON number from 1 to 2147483647; `12.0` is 12
     loanTermFrequency: int
     # `days`, `weeks`, `months` (if it is left out) or `years`
-    loanTermFrequencyType: NotRequired[Literal["days", "weeks", "months", "years"]]
-    # divides `loanTermFrequency`
+    loanTermFrequencyType: NotRequired[Literal["days", "weeks", "months", "years"] | None]
+    # divides `loanTermFrequency` — a whole JSON number from 1 to 2147483647; `12.0` is 12
     numberOfRepayments: int
-    # per month or per year, as the product says
+    # per month or per year, as the product says — a JSON number, not negative, with at most 19 digits, 6 of them after
+    # the decimal point
     interestRatePerPeriod: Decimal | int
+    # **your** id of its client (its `externalId`) — a text of at most 100 characters: your own external id of a client
+    # or loan. It must not contain `%`, `/`, `\\`, `;`, control characters or invisible characters, must not begin or
+    # end with a blank, and must not consist of dots only. The gateway ignores case when it compares ids: `L-1` and
+    # `l-1` are the same loan
+    clientId: str
 
 
 class LoanUpdate(TypedDict):
-    # the loan
+    """Changes an application before it is approved; at least one key besides `externalId` is required."""
+
+    # the loan — a text of at most 100 characters: your own external id of a client or loan. It must not contain `%`,
+    # `/`, `\\`, `;`, control characters or invisible characters, must not begin or end with a blank, and must not
+    # consist of dots only. The gateway ignores case when it compares ids: `L-1` and `l-1` are the same loan
     externalId: str
-    principal: NotRequired[Decimal | int]
-    submittedOnDate: NotRequired[str | date]
-    loanTermFrequency: NotRequired[int]
+    # a JSON number above zero with at most 19 digits, 2 of them after the decimal point; trailing zeros do not count as
+    # decimal places. Fineract receives exactly these digits
+    principal: NotRequired[Decimal | int | None]
+    # `11 January 2026`: day, English month, year, between 1900 and 2100. In a CSV also `2026-01-11` and `11-Jan-2026`
+    submittedOnDate: NotRequired[str | date | None]
+    # a whole JSON number from 1 to 2147483647; `12.0` is 12
+    loanTermFrequency: NotRequired[int | None]
     # `days`, `weeks`, `months` or `years`
-    loanTermFrequencyType: NotRequired[Literal["days", "weeks", "months", "years"]]
-    numberOfRepayments: NotRequired[int]
-    interestRatePerPeriod: NotRequired[Decimal | int]
+    loanTermFrequencyType: NotRequired[Literal["days", "weeks", "months", "years"] | None]
+    # a whole JSON number from 1 to 2147483647; `12.0` is 12
+    numberOfRepayments: NotRequired[int | None]
+    # a JSON number, not negative, with at most 19 digits, 6 of them after the decimal point
+    interestRatePerPeriod: NotRequired[Decimal | int | None]
 
 
 class LoanApprove(TypedDict):
-    # the loan
+    # the loan — a text of at most 100 characters: your own external id of a client or loan. It must not contain `%`,
+    # `/`, `\\`, `;`, control characters or invisible characters, must not begin or end with a blank, and must not
+    # consist of dots only. The gateway ignores case when it compares ids: `L-1` and `l-1` are the same loan
     external_loan_id: str
+    # `11 January 2026`: day, English month, year, between 1900 and 2100. In a CSV also `2026-01-11` and `11-Jan-2026`
     approvedOnDate: str | date
 
 
-class LoanReject(TypedDict):
-    # the loan
+class LoanDisburse(TypedDict):
+    """Disburses a loan, or its next tranche."""
+
+    # the loan — a text of at most 100 characters: your own external id of a client or loan. It must not contain `%`,
+    # `/`, `\\`, `;`, control characters or invisible characters, must not begin or end with a blank, and must not
+    # consist of dots only. The gateway ignores case when it compares ids: `L-1` and `l-1` are the same loan
     external_loan_id: str
-    rejectedOnDate: str | date
-    note: NotRequired[str]
-
-
-class LoanWithdraw(TypedDict):
-    # the loan
-    external_loan_id: str
-    withdrawnOnDate: str | date
-    note: NotRequired[str]
-
-
-class LoanUndoApproval(TypedDict):
-    # the loan
-    external_loan_id: str
-    note: NotRequired[str]
+    # `11 January 2026`: day, English month, year, between 1900 and 2100. In a CSV also `2026-01-11` and `11-Jan-2026`
+    actualDisbursementDate: str | date
+    # if it is left out: the whole approved amount, or the whole tranche — a JSON number above zero with at most 19
+    # digits, 2 of them after the decimal point; trailing zeros do not count as decimal places. Fineract receives
+    # exactly these digits
+    transactionAmount: NotRequired[Decimal | int | None]
+    # accepted for one disbursement of a loan; stored in Fineract as the receipt number if `FINERACT_PAYMENT_TYPE` is
+    # set, otherwise in the note — a payment reference: a text of at most 50 characters, without control and invisible
+    # characters. Two UTRs are equal if they differ only in case, blanks, dashes or, for a number, leading zeros
+    utr_payment_id: NotRequired[str | None]
+    note: NotRequired[str | None]
 
 
 class LoanDelete(TypedDict):
-    # the loan
-    external_loan_id: str
+    """Deletes an application before it is approved."""
 
-
-class LoanDisburse(TypedDict):
-    # the loan
+    # the loan — a text of at most 100 characters: your own external id of a client or loan. It must not contain `%`,
+    # `/`, `\\`, `;`, control characters or invisible characters, must not begin or end with a blank, and must not
+    # consist of dots only. The gateway ignores case when it compares ids: `L-1` and `l-1` are the same loan
     external_loan_id: str
-    actualDisbursementDate: str | date
-    # if it is left out: the whole approved amount, or the whole tranche
-    transactionAmount: NotRequired[Decimal | int]
-    # accepted for one disbursement of a loan; stored in Fineract as the receipt number if `FINERACT_PAYMENT_TYPE` is
-    # set, otherwise in the note
-    utr_payment_id: NotRequired[str]
-    note: NotRequired[str]
 
 
 class LoanRepayment(TypedDict):
-    # the loan
+    # the loan — a text of at most 100 characters: your own external id of a client or loan. It must not contain `%`,
+    # `/`, `\\`, `;`, control characters or invisible characters, must not begin or end with a blank, and must not
+    # consist of dots only. The gateway ignores case when it compares ids: `L-1` and `l-1` are the same loan
     external_loan_id: str
+    # `11 January 2026`: day, English month, year, between 1900 and 2100. In a CSV also `2026-01-11` and `11-Jan-2026`
     transactionDate: str | date
+    # a JSON number above zero with at most 19 digits, 2 of them after the decimal point; trailing zeros do not count as
+    # decimal places. Fineract receives exactly these digits
     transactionAmount: Decimal | int
-    # accepted for one repayment of a loan
-    utr_payment_id: NotRequired[str]
-    note: NotRequired[str]
+    # accepted for one repayment of a loan — a payment reference: a text of at most 50 characters, without control and
+    # invisible characters. Two UTRs are equal if they differ only in case, blanks, dashes or, for a number, leading
+    # zeros
+    utr_payment_id: NotRequired[str | None]
+    note: NotRequired[str | None]
+
+
+class LoanReject(TypedDict):
+    # the loan — a text of at most 100 characters: your own external id of a client or loan. It must not contain `%`,
+    # `/`, `\\`, `;`, control characters or invisible characters, must not begin or end with a blank, and must not
+    # consist of dots only. The gateway ignores case when it compares ids: `L-1` and `l-1` are the same loan
+    external_loan_id: str
+    # `11 January 2026`: day, English month, year, between 1900 and 2100. In a CSV also `2026-01-11` and `11-Jan-2026`
+    rejectedOnDate: str | date
+    note: NotRequired[str | None]
+
+
+class LoanWithdraw(TypedDict):
+    # the loan — a text of at most 100 characters: your own external id of a client or loan. It must not contain `%`,
+    # `/`, `\\`, `;`, control characters or invisible characters, must not begin or end with a blank, and must not
+    # consist of dots only. The gateway ignores case when it compares ids: `L-1` and `l-1` are the same loan
+    external_loan_id: str
+    # `11 January 2026`: day, English month, year, between 1900 and 2100. In a CSV also `2026-01-11` and `11-Jan-2026`
+    withdrawnOnDate: str | date
+    note: NotRequired[str | None]
+
+
+class LoanUndoApproval(TypedDict):
+    # the loan — a text of at most 100 characters: your own external id of a client or loan. It must not contain `%`,
+    # `/`, `\\`, `;`, control characters or invisible characters, must not begin or end with a blank, and must not
+    # consist of dots only. The gateway ignores case when it compares ids: `L-1` and `l-1` are the same loan
+    external_loan_id: str
+    note: NotRequired[str | None]
 
 
 class LoanUndoDisbursal(TypedDict):
-    # the loan
+    """**Reverses every transaction of the loan**, including repayments."""
+
+    # the loan — a text of at most 100 characters: your own external id of a client or loan. It must not contain `%`,
+    # `/`, `\\`, `;`, control characters or invisible characters, must not begin or end with a blank, and must not
+    # consist of dots only. The gateway ignores case when it compares ids: `L-1` and `l-1` are the same loan
     external_loan_id: str
-    note: NotRequired[str]
+    note: NotRequired[str | None]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Operation(Answer):
-    """The state of an operation, and its result once it has ended."""
+    """The body of an answer: the keys of document 000, in the order of the document."""
 
-    # `OPERATION_TYPE|<uuid>`.
+    # The operation.
     tracking_id: str
-    # `processing` until the operation has ended.
+    # Always `processing`.
     status: Literal["processing", "success", "failed"]
+    # What the operation does.
     operation_type: OperationType | None = None
-    # Fineract's own answer, unchanged, if it succeeded.
+    # Fineract's answer, word for word, if the operation has succeeded.
     success_response: Any = None
-    # Fineract's own answer, unchanged, if Fineract refused it. `None`: the gateway itself decided that it failed.
+    # Fineract's refusal, word for word. Null if the gateway itself decided that the operation has failed.
     failure_response: Any = None
-    # Why it failed.
+    # Why the operation has failed, as a sentence.
     error_message: str | None = None
-    # When it ended (UTC), such as `2026-03-13T10:02:15.123456`.
+    # When the operation ended (UTC).
     processed_at: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Tracked(Answer):
-    """The states of many operations."""
+    """The body of the answer."""
 
-    # In the order of the request.
+    # What track answers for each operation, in the order of the request.
     operations: list[Operation]
-    # The tracking ids of no operation.
+    # The tracking ids of no operation, and those of a type that this gateway does not know.
     unknown: list[str]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Batch(Answer):
-    """A batch that was accepted or changed."""
+    """The answer about a batch that was just changed."""
 
+    # The client's name for the batch.
     reference_id: str
+    # The gateway's id of the batch.
     batch_id: str
+    # The status of the batch.
     batch_status: Literal["READY", "IN_PROGRESS", "COMPLETED", "FAILED"]
-    # The number of rows in each status.
+    # How many rows have each status.
     summary: Summary
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class BatchStatus(Answer):
-    """The state of a batch, and a page of its rows."""
+    """The answer."""
 
+    # The client's name for the batch.
     reference_id: str
+    # The gateway's id of the batch.
     batch_id: str
+    # The status of the batch.
     batch_status: Literal["READY", "IN_PROGRESS", "COMPLETED", "FAILED"]
-    # The number of rows in each status.
+    # How many rows have each status.
     summary: Summary
+    # What else is known of the batch.
     metadata: Metadata
+    # Where the page is among the rows that the filters select.
     pagination: Pagination
+    # The rows of the page.
     records: list[Record]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Summary(Answer):
-    """The number of rows in each status."""
+    """How many rows have each status."""
 
+    # All rows.
     total: int
+    # Accepted, nothing sent yet.
     ready: int
+    # Sent to Fineract, or parked until a person decides.
     in_progress: int
+    # Ended with its effect.
     completed: int
+    # Ended without an effect.
     failed: int
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Metadata(Answer):
+    """What else is known of the batch."""
+
+    # The name of the client's file.
     file_name: str | None
+    # When the batch was accepted (UTC).
     submitted_at: str
+    # When a row last changed (UTC).
     last_updated_at: str
+    # The share of the rows that have ended, rounded down.
     progress_percentage: int
+    # The settings that the client sent.
     global_config: GlobalConfig
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class GlobalConfig(Answer):
+    """The settings that the client sent."""
+
     fiDataRangeFrom: str | None
     fiDataRangeTo: str | None
     configId: str | None
@@ -225,107 +314,155 @@ class GlobalConfig(Answer):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Pagination(Answer):
+    """Where the page is among the rows that the filters select."""
+
+    # The page, from 1 on.
     page: int
+    # How many rows a page has.
     limit: int
+    # How many rows the filters select.
     total: int
+    # How many pages these rows have.
     total_pages: int
+    # Whether there is a page after this one.
     has_next: bool
+    # Whether there is a page before this one.
     has_prev: bool
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Record(Answer):
-    """A row of a batch."""
+    """A row."""
 
     # The number of the row in the file.
     id: int
-    # Your own name for the row, or the UUID of its operation.
+    # The client's name for the row, or the UUID of its operation.
     consent_id: str | None
+    # The status of the row.
     status: Literal["READY", "IN_PROGRESS", "COMPLETED", "FAILED"]
-    retry_eligible: Literal["Yes", "YesWithModifications", "No"] | None
+    # Whether the row may be sent again; null unless it has failed.
+    retry_eligible: Literal["Yes", "No", "YesWithModifications"] | None
     # The `Idempotency-Key` that was last sent to Fineract.
     session_id: str | None
+    # Why the row has failed.
     error: RecordError | None
-    # Only with `include_balances`. `None`: it was not read.
+    # Present only if the client asked for balances; `null` if the gateway could not read them from Fineract.
     account_details: list[Account] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class RecordError(Answer):
+    """Why the row has failed."""
+
+    # A code of the gateway or of Fineract.
     code: str
+    # The reason, as a sentence.
     message: str
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Account(Answer):
-    """A loan account, as Fineract shows it now."""
+    """A loan account, with exactly the digits that Fineract shows. Fields that Fineract omits are `null`."""
 
+    # The number that Fineract assigned to the loan.
     loan_id: int
+    # The loan's account number.
     account_no: str | None
+    # The caller's id of the loan.
     external_id: str | None
+    # The name of the state, as Fineract shows it.
     status: str | None
+    # The currency's code of three letters.
     currency: str | None
+    # The principal that was disbursed.
     principal_disbursed: Decimal | None
+    # The principal that is not repaid yet. `null` if the account comes from the list of a client's loans, which omits
+    # this amount.
     principal_outstanding: Decimal | None
+    # Principal, interest and charges that are not repaid yet.
     total_outstanding: Decimal | None
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class RetriedBatch(Answer):
-    """A batch, and which of its rows are sent again."""
+    """The answer: which rows are retried, and why the other rows are not retried."""
 
+    # The client's name for the batch.
     reference_id: str
+    # The gateway's id of the batch.
     batch_id: str
+    # The status of the batch.
     batch_status: Literal["READY", "IN_PROGRESS", "COMPLETED", "FAILED"]
-    # The number of rows in each status.
+    # How many rows have each status.
     summary: Summary
     # The numbers of the rows that are sent again.
     taken: list[int]
+    # The rows that are not sent again, each with the reason.
     not_taken: list[NotTaken]
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class NotTaken(Answer):
-    """A row that is not sent again, and why."""
+    """A row that is not retried, with the reason."""
 
+    # The number of the row in the batch.
     id: int
+    # A stable code of the reason.
     code: str
+    # The reason, as a sentence.
     message: str
+    # The problems of its data.
     errors: list[NotTakenErrors] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class NotTakenErrors(Answer):
+    """A problem of a row's data."""
+
+    # Where the problem is, as a JSON pointer.
     pointer: str
+    # A stable code.
     code: str
+    # What must be changed.
     message: str
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class CancelledBatch(Answer):
-    """A batch, and how many of its rows were cancelled."""
+    """The state of the batch after the cancel."""
 
+    # The client's name for the batch.
     reference_id: str
+    # The gateway's id of the batch.
     batch_id: str
+    # The status of the batch.
     batch_status: Literal["READY", "IN_PROGRESS", "COMPLETED", "FAILED"]
-    # The number of rows in each status.
+    # How many rows have each status.
     summary: Summary
+    # How many rows were ended.
     cancelled: int
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Transaction(Answer):
-    """An operation that moves money."""
+    """A transaction."""
 
+    # The UUID of the operation.
     id: str
+    # `payment` or `withdrawal`.
     operation_type: Literal["payment", "withdrawal"]
+    # The status.
     status: Literal["pending", "on_hold", "processing", "sent_to_provider", "success", "paid_full", "canceled", "declined", "rejected", "failed", "Unknown", "expired"]
-    # `None` until it is known, if the caller sent no amount.
+    # `null` if the caller gave no amount and no command has been sent yet: the terms of the loan then determine the
+    # amount.
     amount: Decimal | None
+    # The currency of the loan.
     currency: str
-    # The UTR, otherwise the external id of the loan.
+    # The UTR; without one, the external id of the loan.
     merchant_reference: str
+    # When the operation was accepted (UTC).
     created_at: str
+    # When the operation last changed (UTC).
     updated_at: str
     # Only after success.
     completion_details: CompletionDetails | None = None
@@ -337,9 +474,11 @@ class Transaction(Answer):
 class CompletionDetails(Answer):
     """Only after success."""
 
+    # When the operation ended (UTC).
     completed_at: str
-    # Fineract's transaction id.
+    # Fineract's number of the transaction.
     authorization_code: str | None
+    # The receipt number, or the transaction's external id, which equals `id`.
     reference_number: str
 
 
@@ -347,6 +486,9 @@ class CompletionDetails(Answer):
 class TransferDetails(Answer):
     """Only of a withdrawal."""
 
+    # The payment type under which a UTR is booked.
     transfer_method: str | None
+    # The last characters of the loan's external id.
     beneficiary_account: str
+    # When the operation will probably end.
     estimated_completion: str | None

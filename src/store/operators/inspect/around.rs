@@ -1,6 +1,7 @@
 //! What is around an operation: its neighbours in its lane, its batch, and the operations that it runs again or that run
 //! it again.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -16,7 +17,7 @@ const NEIGHBOURS: i64 = 5;
 const RETRIES: i32 = 20;
 
 /// The batch of an operation.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct InspectedBatch {
     /// The batch.
     pub id: Uuid,

@@ -1,6 +1,7 @@
 //! The attempts of an operation, for operators.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use sqlx::PgConnection;
@@ -11,7 +12,7 @@ use crate::{
 };
 
 /// An attempt with its command and its answer, unchanged.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct InspectedAttempt {
     /// The number of the attempt.
     pub number: i32,

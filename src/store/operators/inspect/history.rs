@@ -1,6 +1,7 @@
 //! The operations that an operation waits for, and the operators' actions on it.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use sqlx::PgConnection;
@@ -15,7 +16,8 @@ use crate::{
 const AHEAD: i64 = 10;
 
 /// An operation that is ahead of the inspected operation in a lane.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
+#[schemars(rename = "OperationAhead")]
 pub struct Ahead {
     /// The tracking id.
     pub tracking_id: TrackingName,
@@ -72,7 +74,7 @@ pub(super) async fn read_ahead(
 }
 
 /// An operator's action.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct AuditEntry {
     /// When the operator acted.
     pub at: DateTime<Utc>,

@@ -5,6 +5,7 @@ mod attempts;
 mod history;
 mod operation;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use self::{attempts::InspectedAttempt, history::AuditEntry};
@@ -26,7 +27,7 @@ use crate::{
 };
 
 /// An operation with everything that the gateway knows of it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct Inspected {
     /// The operation, its payload and its result.
     #[serde(flatten)]

@@ -1,6 +1,7 @@
 //! The operation itself, its payload and its result.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use sqlx::{PgConnection, types::Json};
@@ -11,7 +12,7 @@ use crate::{
 };
 
 /// An operation's row, its payload and its result.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct InspectedOperation {
     /// The tracking id.
     pub tracking_id: TrackingName,
@@ -60,7 +61,7 @@ pub struct InspectedOperation {
 }
 
 /// A lane entry of the operation. For an ended operation, the lane entry that it had.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct InspectedLaneEntry {
     /// The lane.
     pub lane: String,
@@ -71,7 +72,7 @@ pub struct InspectedLaneEntry {
 }
 
 /// How the operation ended.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct InspectedResult {
     /// Why it failed: a stable code.
     pub code: Option<String>,

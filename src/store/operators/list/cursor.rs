@@ -1,8 +1,9 @@
 //! The cursor of a list.
 
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
 use chrono::{DateTime, Utc};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
@@ -40,6 +41,16 @@ impl fmt::Display for ListCursor {
 impl Serialize for ListCursor {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl JsonSchema for ListCursor {
+    fn schema_name() -> Cow<'static, str> {
+        "ListCursor".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "description": "Send it as `cursor`, unchanged." })
     }
 }
 

@@ -17,6 +17,7 @@ mod walk;
 
 use std::time::{Duration, Instant};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use self::walk::Range;
@@ -53,7 +54,8 @@ pub struct ListRequest {
 }
 
 /// A page of a list.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize)]
+#[schemars(rename = "OperationPage")]
 pub struct ListPage {
     /// The operations. There may be fewer than the limit, or none, although `next_cursor` is set.
     pub operations: Vec<Listed>,

@@ -3,13 +3,15 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::store::{Store, StoreError, TrackingName, patience::WithTimeout};
 
 /// An operation, as a list shows it. It contains no personal data except the external id in `lane`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize)]
+#[schemars(rename = "ListedOperation")]
 pub struct Listed {
     /// The UUID of the operation.
     #[serde(skip)]

@@ -13,6 +13,7 @@ mod start;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -122,7 +123,8 @@ pub struct NewRepair {
 }
 
 /// What a repair would do.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
+#[schemars(rename = "RepairPreview")]
 pub struct Preview {
     /// How many operations the repair would act on.
     pub matches: usize,
@@ -142,7 +144,7 @@ pub struct Preview {
 }
 
 /// Operations that match the filter of a repair, and which the repair does not touch.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct LeftOut {
     /// The code of the reason.
     pub code: &'static str,

@@ -1,6 +1,7 @@
 //! Shows repairs and their progress.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
@@ -13,7 +14,7 @@ const LISTED: i64 = 100;
 const ROWS: i64 = 100;
 
 /// A repair and its progress.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct Repair {
     /// The repair.
     pub id: Uuid,
@@ -50,7 +51,7 @@ pub struct Repair {
 }
 
 /// A repair with the operations on which it did not act.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct RepairReport {
     /// The repair.
     #[serde(flatten)]
@@ -60,7 +61,7 @@ pub struct RepairReport {
 }
 
 /// An operation of a repair.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct RepairRow {
     /// The tracking id.
     pub tracking_id: TrackingName,

@@ -60,7 +60,7 @@ impl Oversight {
         let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
         sqlx::query_as!(
             Event,
-            r#"SELECT e.number, e.type AS event_type, COALESCE(o.type || '|' || o.id, b.reference_id) AS "subject!",
+            r#"SELECT e.number, e.type AS what, COALESCE(o.type || '|' || o.id, b.reference_id) AS "subject!",
                       o.lane AS "lane?"
                  FROM event e
                  LEFT JOIN operation o ON o.id = e.operation_id
