@@ -109,8 +109,8 @@ impl Tracked {
             failure_response,
             error_message,
         } = self;
-        let message = error_message.iter();
-        let message: String = message.map(|message| format!("  {message}")).collect();
+        let message = error_message.as_ref();
+        let message = message.map_or_else(String::new, |message| format!("  {message}"));
         printer.line(&format!("{tracking_id}  {status}{message}"))?;
         match failure_response {
             Some(response) => printer.line(&format!("  {}", response.get())),
