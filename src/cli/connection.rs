@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url, redirect};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -78,6 +78,8 @@ impl Connection {
         })?;
         let http = tls::http_client()
             .connect_timeout(Duration::from_secs(10))
+            // A redirect could send the token to another host.
+            .redirect(redirect::Policy::none())
             .no_proxy()
             .build()
             .context("cannot create the HTTP client")?;
@@ -139,8 +141,8 @@ impl Connection {
 impl Refusal {
     /// Whether the gateway has certainly not done what was asked, and would refuse the same request again.
     pub(super) fn is_final(&self) -> bool {
-        self.status.is_client_error()
-            && ![StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS].contains(&self.status)
+        let may_pass = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS];
+        !self.status.is_server_error() && !may_pass.contains(&self.status)
     }
 }
 

@@ -51,7 +51,7 @@ enum Command {
     Operate(operate::Arguments),
     /// Show what has become of operations, as a caller.
     Track(track::Arguments),
-    /// Wait until an operation has ended, as a caller.
+    /// Wait until an operation has ended, as a caller; the exit code is 0 (success), 1 (failed) or 3 (it still runs).
     Wait(wait::Arguments),
     /// Follow what happens to your own operations, as a caller.
     Events(events::Arguments),

@@ -7,6 +7,7 @@ use super::{los, printed};
 use crate::support::{
     Answer, TestGateway,
     fixtures::{client_create, done, refused},
+    system::System,
 };
 
 #[sqlx::test]
@@ -84,4 +85,21 @@ async fn the_exit_code_is_the_end(pool: PgPool) {
         panic!("two lines: {lines:?}");
     };
     assert_eq!(*end, format!("{id}  failed  refused"));
+}
+
+#[sqlx::test]
+async fn the_example_of_the_readme_succeeds(pool: PgPool) {
+    let readme = include_str!("../../../README.md");
+    let (_, example) = readme
+        .split_once("fineract-gateway operate CLIENT_CREATE ")
+        .expect("an example");
+    let (plain, quoted) = example.split_once("\\\n").expect("two lines");
+    let date = quoted.split('\'').nth(1).expect("a quoted argument");
+    let arguments = ["operate", "CLIENT_CREATE", date, "--wait", "30"].into_iter();
+    let arguments: Vec<_> = arguments.chain(plain.split_whitespace()).collect();
+    let system = System::start(&pool).await;
+    let gateway = system.gateway().await;
+    let printed = printed(gateway.address, &arguments).await;
+    assert!(printed.ends_with("  success\n"), "{printed}");
+    assert!(gateway.shut_down().await);
 }

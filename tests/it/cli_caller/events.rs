@@ -2,18 +2,13 @@
 
 use serde_json::Value;
 use sqlx::PgPool;
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
-    time::timeout,
-};
+use tokio::net::TcpListener;
 
-use super::{Follower, los};
+use super::{Follower, answer, los, request};
 use crate::{
     events::{feed, numbered},
     support::{
         TestGateway,
-        eventually::DEADLINE,
         fixtures::{client_create, done, refused},
     },
 };
@@ -52,25 +47,6 @@ async fn events_are_printed_as_they_happen(pool: PgPool) {
     let event: Value = serde_json::from_str(&tail.line().await).expect("JSON");
     assert_eq!(event, told["events"][1]);
     tail.interrupt().await;
-}
-
-/// Accepts the next connection, and reads the request's head.
-async fn request(listener: &TcpListener) -> (TcpStream, String) {
-    let accepted = timeout(DEADLINE, listener.accept()).await;
-    let (mut stream, _) = accepted.expect("in time").expect("a connection");
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(stream.read_u8().await.expect("a request"));
-    }
-    (stream, String::from_utf8(head).expect("text"))
-}
-
-async fn answer(mut stream: TcpStream, status: &str, body: &str) {
-    let length = body.len();
-    let head =
-        format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
-    let sent = stream.write_all(format!("{head}{body}").as_bytes()).await;
-    sent.expect("a reader");
 }
 
 fn page(number: u32) -> String {

@@ -8,7 +8,8 @@ use std::{net::SocketAddr, process::Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::{
-    io::{AsyncBufReadExt as _, BufReader, Lines},
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader, Lines},
+    net::{TcpListener, TcpStream},
     process::{Child, ChildStdout},
     time::timeout,
 };
@@ -81,4 +82,24 @@ impl Follower {
         kill_process(id, Signal::INT).expect("it runs");
         self.end().await
     }
+}
+
+/// Accepts the next connection, and reads the request's head.
+async fn request(listener: &TcpListener) -> (TcpStream, String) {
+    let accepted = timeout(DEADLINE, listener.accept()).await;
+    let (mut stream, _) = accepted.expect("in time").expect("a connection");
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.expect("a request"));
+    }
+    (stream, String::from_utf8(head).expect("text"))
+}
+
+/// Answers a request in the place of a gateway.
+async fn answer(mut stream: TcpStream, status: &str, body: &str) {
+    let length = body.len();
+    let head =
+        format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
+    let sent = stream.write_all(format!("{head}{body}").as_bytes()).await;
+    sent.expect("a reader");
 }

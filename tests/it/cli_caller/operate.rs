@@ -4,13 +4,9 @@ use std::{fs, path::Path, process::Stdio};
 
 use reqwest::Method;
 use sqlx::PgPool;
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpListener,
-    time::timeout,
-};
+use tokio::{io::AsyncWriteExt as _, net::TcpListener, time::timeout};
 
-use super::{los, printed};
+use super::{answer, los, printed, request};
 use crate::support::{
     Answer, TOKEN, TestGateway,
     command::{TemporaryFolder, program, run},
@@ -170,14 +166,7 @@ async fn without_an_answer_the_key_is_told() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("an address");
     let arguments = ["operate", "LOAN_DELETE", "external_loan_id=secret-loan"];
-    let silent = async {
-        let (mut stream, _) = listener.accept().await.expect("a connection");
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            head.push(stream.read_u8().await.expect("a request"));
-        }
-        String::from_utf8(head).expect("text")
-    };
+    let silent = async { request(&listener).await.1 };
     let (ended, head) = tokio::join!(los(address, &arguments), silent);
     let key = head
         .lines()
@@ -191,4 +180,22 @@ async fn without_an_answer_the_key_is_told() {
     for hidden in ["secret-loan", TOKEN] {
         assert!(!ended.stderr.contains(hidden), "{hidden}: {}", ended.stderr);
     }
+}
+
+#[tokio::test]
+async fn a_redirect_does_not_get_the_token() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    let arguments = ["operate", "LOAN_DELETE", "external_loan_id=L"];
+    let redirects = async {
+        let (stream, _) = request(&listener).await;
+        let status = format!("307 Temporary Redirect\r\nLocation: http://{address}/elsewhere");
+        answer(stream, &status, "").await;
+    };
+    let (ended, ()) = tokio::join!(los(address, &arguments), redirects);
+    assert_eq!(ended.code, Some(2), "{}", ended.stdout);
+    assert_eq!(
+        ended.stderr,
+        "fineract-gateway: the gateway answered 307 Temporary Redirect: is the address right, including the base path?\n"
+    );
 }
