@@ -1,15 +1,24 @@
 //! The command line. Each subcommand has a file that defines its arguments.
 
 pub mod bulk;
+mod caller;
+mod connection;
 mod doctor;
+mod events;
+mod feed;
 mod hold_all;
 pub mod lab;
 mod migrate;
+mod operate;
 mod ops;
+mod patience;
 mod print;
 mod serve;
 pub mod settings;
 pub mod setup_fineract;
+mod track;
+mod wait;
+mod webhooks;
 
 use std::process::ExitCode;
 
@@ -38,6 +47,16 @@ enum Command {
     Migrate(migrate::Arguments),
     /// Put everything on hold, for every gateway on the database, until operators release it.
     HoldAll(hold_all::Arguments),
+    /// Submit one operation, as a caller.
+    Operate(operate::Arguments),
+    /// Show what has become of operations, as a caller.
+    Track(track::Arguments),
+    /// Wait until an operation has ended, as a caller; the exit code is 0 (success), 1 (failed) or 3 (it still runs).
+    Wait(wait::Arguments),
+    /// Follow what happens to your own operations, as a caller.
+    Events(events::Arguments),
+    /// Try a receiver of webhooks, and manage your endpoints, as a caller.
+    Webhooks(webhooks::Arguments),
     /// Send a file of operations as one batch, show its status, or send its failed rows again.
     Bulk(bulk::Arguments),
     /// List, show and repair operations, as an operator.
@@ -72,6 +91,11 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
             Command::Serve(arguments) => serve::run(arguments).await,
             Command::Migrate(arguments) => migrate::run(arguments).await,
             Command::HoldAll(arguments) => hold_all::run(arguments).await,
+            Command::Operate(arguments) => Box::pin(operate::run(arguments)).await,
+            Command::Track(arguments) => track::run(arguments).await,
+            Command::Wait(arguments) => wait::run(arguments).await,
+            Command::Events(arguments) => events::run(arguments).await,
+            Command::Webhooks(arguments) => Box::pin(webhooks::run(arguments)).await,
             Command::Bulk(arguments) => bulk::run(arguments).await,
             Command::Ops(arguments) => Box::pin(ops::run(arguments)).await,
             Command::Doctor(arguments) => Box::pin(doctor::run(arguments)).await,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Entry, REGISTRY, testing::deployment, testing::raw};
+use super::{Entry, REGISTRY, requires_number, testing::deployment, testing::raw};
 
 const DOCUMENT: &str = include_str!("../../docs/API.md");
 
@@ -103,6 +103,17 @@ fn every_type_accepts_the_documented_fields() {
             let unknown = (!is_known).then(|| ((*key).to_owned(), "unknown_field"));
             assert_eq!(has_problem(&good), unknown, "{name} {key} {good}");
             assert!(has_problem(&bad).is_some(), "{name} {key} {bad}");
+        }
+    }
+}
+
+#[test]
+fn money_rates_and_counts_are_numbers_and_all_else_are_texts() {
+    for entry in REGISTRY {
+        for Field { key, kind, .. } in fields_of(entry) {
+            let is_number = ["money", "rate", "count"].contains(&kind);
+            let name = entry.operation_type;
+            assert_eq!(requires_number(entry, key), is_number, "{name} {key}");
         }
     }
 }

@@ -153,7 +153,7 @@ impl<'a> Fields<'a> {
     /// Adds a problem under a key. If the problem concerns several fields, `key` is the key of one of them.
     pub(super) fn problem(&mut self, key: &str, code: &'static str, message: impl Into<String>) {
         self.problems.push(Problem {
-            pointer: pointer(key),
+            pointer: pointer_of(key),
             code,
             message: message.into(),
         });
@@ -197,7 +197,7 @@ impl<'a> Fields<'a> {
                 .max_by(|one, other| similarity(one).total_cmp(&similarity(other)))
                 .unwrap_or_default();
             problems.push(Problem {
-                pointer: pointer(key),
+                pointer: pointer_of(key),
                 code: "unknown_field",
                 message: format!(
                     "is not a field of this operation; the most similar field is {nearest}"
@@ -224,7 +224,7 @@ impl<'a> Fields<'a> {
 }
 
 /// The JSON pointer of a key. RFC 6901 requires that two characters are escaped.
-fn pointer(key: &str) -> String {
+pub(crate) fn pointer_of(key: &str) -> String {
     format!("/data/{}", key.replace('~', "~0").replace('/', "~1"))
 }
 

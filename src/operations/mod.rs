@@ -32,13 +32,14 @@ mod payment;
 mod rules;
 #[cfg(test)]
 mod testing;
+mod texts;
 mod undo;
 
 use serde_json::value::RawValue;
 
 use crate::domain::{Checked, Facts, FineractCommand, OperationId, OperationType, Reads};
 
-pub(crate) use self::fields::Entries;
+pub(crate) use self::fields::{Entries, pointer_of};
 pub use self::{
     deployment::Deployment,
     field::{Field, Kind, PayloadFields},
@@ -47,6 +48,7 @@ pub use self::{
     names::{Named, named_by, named_lane, names_of},
     operation::{Context, DONE_BY_ANOTHER, Evidence, Plan, Refusal},
     payment::own_transaction,
+    texts::{is_json_number, json_text, object, requires_number},
 };
 use self::{fields::Fields, operation::Operation};
 

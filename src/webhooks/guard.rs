@@ -107,6 +107,13 @@ impl Guard {
         }
     }
 
+    /// Permits every address, also without TLS: for a URL that the person at the command line has chosen.
+    pub fn permissive() -> Self {
+        let all_v4 = IpNet::V4(v4([0, 0, 0, 0], 0));
+        let all_v6 = IpNet::V6(v6([0, 0], 0));
+        Self::new(&[all_v4, all_v6], true)
+    }
+
     /// Whether the gateway may connect to this address.
     pub(super) fn permits(&self, address: IpAddr) -> bool {
         // An IPv4 address can be written as an IPv6 address.
@@ -254,6 +261,9 @@ mod tests {
         let open = Guard::new(&["127.0.0.0/8".parse().unwrap()], true);
         assert!(open.check("http://127.0.0.1:1/").is_ok());
         assert_eq!(open.check("ftp://127.0.0.1/"), Err(NotHttps));
+        for url in ["http://127.0.0.1:1/", "http://[::1]/", "https://8.8.8.8/"] {
+            assert!(Guard::permissive().check(url).is_ok(), "{url}");
+        }
     }
 
     #[tokio::test]

@@ -230,7 +230,7 @@ fn explain(error: &reqwest::Error) -> String {
         cause = source;
     }
     if error.is_connect() {
-        format!("the gateway cannot connect: {cause}")
+        format!("cannot connect: {cause}")
     } else {
         format!("the connection broke: {cause}")
     }

@@ -14,6 +14,7 @@ mod bad_start;
 mod books;
 mod bulk;
 mod claims_on_accept;
+mod cli_caller;
 mod config;
 mod crowd;
 mod dead_connections;

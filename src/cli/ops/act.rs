@@ -7,11 +7,17 @@ use serde_json::{Value, json};
 
 use super::{
     act_on_all::{self, Repair},
-    connection::{Connection, Gateway, parse, segment},
     filter::{self, Filter},
+    gateway::Gateway,
     show::PossibleAction,
 };
-use crate::{cli::print::Printer, store::RepairAction};
+use crate::{
+    cli::{
+        connection::{Connection, parse, segment},
+        print::Printer,
+    },
+    store::RepairAction,
+};
 
 /// The arguments that all actions have.
 #[derive(Debug, clap::Args)]
@@ -114,7 +120,7 @@ pub(super) async fn resolve(arguments: ResolveArguments) -> anyhow::Result<bool>
 /// Acts on the named operations one after the other, or on all that match. Returns whether the action was carried out
 /// on each operation (in a dry run: whether it would be possible on each).
 async fn act(action: RepairAction, arguments: Arguments, options: Value) -> anyhow::Result<bool> {
-    let connection = Connection::new(&arguments.gateway)?;
+    let connection = arguments.gateway.connect()?;
     if !arguments.filters.is_empty() {
         let repair = Repair {
             action,
@@ -158,7 +164,7 @@ async fn act_on_one(
     body: &Value,
     json: bool,
 ) -> anyhow::Result<(bool, String)> {
-    let path = format!("operations/{}/{}", segment(id), action.as_str());
+    let path = format!("fineract/operations/{}/{}", segment(id), action.as_str());
     let answer = connection.post(&path, body).await?;
     let Done {
         tracking_id,
@@ -182,7 +188,7 @@ async fn preview(
     id: &str,
     json: bool,
 ) -> anyhow::Result<(bool, String)> {
-    let path = format!("operations/{}", segment(id));
+    let path = format!("fineract/operations/{}", segment(id));
     let Possible { actions } = parse(&connection.get(&path, &[]).await?)?;
     let possible = actions
         .into_iter()

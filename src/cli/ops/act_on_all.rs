@@ -8,13 +8,14 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{
-    connection::{Connection, parse},
-    filter::Filter,
-    list::Listed,
-    repair::Progress,
+use super::{filter::Filter, list::Listed, repair::Progress};
+use crate::{
+    cli::{
+        connection::{Connection, parse},
+        print::Printer,
+    },
+    store::RepairAction,
 };
-use crate::{cli::print::Printer, store::RepairAction};
 
 /// The pause between two requests for the progress.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
@@ -74,7 +75,9 @@ pub(super) async fn run(
 ) -> anyhow::Result<bool> {
     let mut printer = Printer::default();
     if is_dry_run {
-        let body = connection.post("repairs", &repair.body(None)).await?;
+        let body = connection
+            .post("fineract/repairs", &repair.body(None))
+            .await?;
         if json {
             printer.line(&body)?;
         } else {
@@ -88,7 +91,7 @@ pub(super) async fn run(
         );
     };
     let body = connection
-        .post("repairs", &repair.body(Some(expected)))
+        .post("fineract/repairs", &repair.body(Some(expected)))
         .await?;
     let body = follow(connection, body).await?;
     let progress: Progress = parse(&body)?;
@@ -129,7 +132,7 @@ async fn follow(connection: &Connection, started: String) -> anyhow::Result<Stri
         }
         tokio::time::sleep(POLL_INTERVAL).await;
         body = connection
-            .get(&format!("repairs/{}", progress.id), &[])
+            .get(&format!("fineract/repairs/{}", progress.id), &[])
             .await?;
     }
 }

@@ -4,10 +4,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
-    connection::{Connection, Gateway, parse},
     filter::{self, Filter},
+    gateway::Gateway,
 };
-use crate::cli::print::Printer;
+use crate::cli::{connection::parse, print::Printer};
 
 /// The largest page that the gateway gives.
 const PAGE: usize = 1_000;
@@ -66,7 +66,7 @@ impl Listed {
 
 /// Reads page after page until the limit or the end of the list, and prints each operation.
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<bool> {
-    let connection = Connection::new(&arguments.gateway)?;
+    let connection = arguments.gateway.connect()?;
     let Filter(mut query) = Filter::joined(&arguments.filters);
     query.extend(arguments.sort.map(|sort| ("sort".to_owned(), sort)));
     let mut printer = Printer::default();
@@ -75,7 +75,7 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<bool> {
         let mut page_query = query.clone();
         page_query.push(("limit".to_owned(), left.min(PAGE).to_string()));
         page_query.extend(cursor.map(|cursor| ("cursor".to_owned(), cursor)));
-        let body = connection.get("operations", &page_query).await?;
+        let body = connection.get("fineract/operations", &page_query).await?;
         let page: Page = parse(&body)?;
         left = left.saturating_sub(page.operations.len());
         for operation in page.operations {

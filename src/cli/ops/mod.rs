@@ -8,12 +8,12 @@
 //! | `act_on_all` | an action on all operations that match a filter (a repair) |
 //! | `repair` | showing and stopping repairs |
 //! | `tail` | the stream of events |
-//! | `connection`, `filter` | the client of the API; the syntax of `--where` |
+//! | `gateway`, `filter` | the gateway that is asked; the syntax of `--where` |
 
 mod act;
 mod act_on_all;
-mod connection;
 mod filter;
+mod gateway;
 mod list;
 mod repair;
 mod show;

@@ -5,8 +5,11 @@ use std::io;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::connection::{Connection, Gateway, parse, segment};
-use crate::cli::print::Printer;
+use super::gateway::Gateway;
+use crate::cli::{
+    connection::{parse, segment},
+    print::Printer,
+};
 
 /// The arguments of `ops repair`.
 #[derive(Debug, clap::Args)]
@@ -96,18 +99,18 @@ impl Progress {
 
 /// Prints one repair, or the newest repairs.
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<bool> {
-    let connection = Connection::new(&arguments.gateway)?;
+    let connection = arguments.gateway.connect()?;
     let mut printer = Printer::default();
     let body = match &arguments.id {
-        None => connection.get("repairs", &[]).await?,
+        None => connection.get("fineract/repairs", &[]).await?,
         Some(id) if arguments.stop => {
-            let path = format!("repairs/{}/stop", segment(id));
+            let path = format!("fineract/repairs/{}/stop", segment(id));
             let reason = json!({"reason": arguments.reason});
             connection.post(&path, &reason).await?
         }
         Some(id) => {
             connection
-                .get(&format!("repairs/{}", segment(id)), &[])
+                .get(&format!("fineract/repairs/{}", segment(id)), &[])
                 .await?
         }
     };

@@ -2,8 +2,11 @@
 
 use serde::Deserialize;
 
-use super::connection::{Connection, Gateway, parse, segment};
-use crate::cli::print::Printer;
+use super::gateway::Gateway;
+use crate::cli::{
+    connection::{parse, segment},
+    print::Printer,
+};
 
 /// The arguments of `ops show`.
 #[derive(Debug, clap::Args)]
@@ -77,8 +80,8 @@ pub(super) struct PossibleAction {
 
 /// Prints the operation.
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<bool> {
-    let connection = Connection::new(&arguments.gateway)?;
-    let path = format!("operations/{}", segment(&arguments.id));
+    let connection = arguments.gateway.connect()?;
+    let path = format!("fineract/operations/{}", segment(&arguments.id));
     let body = connection.get(&path, &[]).await?;
     let mut printer = Printer::default();
     if arguments.json {

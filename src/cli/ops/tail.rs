@@ -4,18 +4,19 @@
 use std::time::Duration;
 
 use anyhow::ensure;
+use reqwest::{Method, Response};
 use serde::Deserialize;
 
 use super::{
-    connection::{Connection, Gateway, parse},
     filter::{self, Filter},
+    gateway::Gateway,
 };
-use crate::cli::print::Printer;
+use crate::cli::{
+    connection::{Connection, parse},
+    patience::{PAUSE, Patience},
+    print::Printer,
+};
 
-/// The pause before the command connects again.
-const PAUSE: Duration = Duration::from_secs(1);
-/// How often the command tries to connect again before it gives up.
-const MOST_FAILURES: u32 = 60;
 /// The gateway sends a comment every 15 s. After this time without any byte, the connection is broken.
 const SILENCE: Duration = Duration::from_secs(45);
 
@@ -67,15 +68,14 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<bool> {
             CONDITIONS.join(", ")
         );
     }
-    let connection = Connection::new(&arguments.gateway)?;
+    let connection = arguments.gateway.connect()?;
     let mut printer = Printer::default();
     let mut last = arguments.after.map(|after| after.to_string());
-    let mut failures = 0;
-    let mut has_connected = false;
+    let mut patience = Patience::default();
     loop {
-        match connection.stream(last.as_deref()).await {
+        match stream(&connection, last.as_deref()).await {
             Ok(mut response) => {
-                (failures, has_connected) = (0, true);
+                patience.answered();
                 let mut messages = Messages::default();
                 while let Ok(Ok(Some(bytes))) =
                     tokio::time::timeout(SILENCE, response.chunk()).await
@@ -88,12 +88,20 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<bool> {
                         return Ok(true);
                     }
                 }
+                tokio::time::sleep(PAUSE).await;
             }
-            Err(error) if !has_connected || failures >= MOST_FAILURES => return Err(error),
-            Err(_) => failures += 1,
+            Err(error) => patience.pause_after(error).await?,
         }
-        tokio::time::sleep(PAUSE).await;
     }
+}
+
+/// Opens the stream of events after the event with this number; without a number, from now on.
+async fn stream(connection: &Connection, after: Option<&str>) -> anyhow::Result<Response> {
+    let mut request = connection.request(Method::GET, "fineract/events");
+    if let Some(after) = after {
+        request = request.header("Last-Event-ID", after);
+    }
+    connection.send(request).await
 }
 
 fn print(printer: &mut Printer, filter: &Filter, data: &str, json: bool) -> anyhow::Result<()> {

@@ -36,7 +36,9 @@ pub(super) enum ApiError {
     #[error("The query is not valid; errors lists all problems.")]
     InvalidQuery(Vec<Problem>),
     /// The query of the event feed has an unknown parameter or a wrong value.
-    #[error("The query may contain after (a cursor), limit (1 to 500) and wait (0 to 50 seconds).")]
+    #[error(
+        "The query may contain after (a cursor, or now), limit (1 to 500) and wait (0 to 50 seconds)."
+    )]
     InvalidEventQuery,
     /// The cursor of the operators' stream of events is not a number, or the query has an unknown parameter.
     #[error(

@@ -2,13 +2,16 @@
 
 use std::collections::HashMap;
 
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 
 use super::{
     request::problem,
     spreadsheet::{self, Sign},
 };
-use crate::operations::{Deployment, Entry, InvalidPayload, Problem, named_by};
+use crate::operations::{
+    Deployment, Entry, InvalidPayload, Problem, is_json_number, json_text, named_by, object,
+    pointer_of,
+};
 
 /// A payload that was built from cells.
 #[derive(Debug)]
@@ -34,7 +37,7 @@ pub(super) fn payload(
             problems.insert(key, sign_problem(key, sign));
         }
     }
-    let texts = object(cells, &HashMap::new());
+    let texts = payload_of(cells, &HashMap::new());
     let mut values = HashMap::new();
     let checked = entry.map(|entry| (entry.check)(&texts, deployment));
     if let Some(Err(InvalidPayload { problems: theirs })) = checked {
@@ -55,7 +58,7 @@ pub(super) fn payload(
         }
     }
     CsvPayload {
-        data: object(cells, &values),
+        data: payload_of(cells, &values),
         problems: cells
             .iter()
             .filter_map(|(key, _)| problems.remove(key))
@@ -105,55 +108,9 @@ fn sign_problem(key: &str, (code, message): Sign) -> Problem {
     problem(&pointer_of(key), code, message)
 }
 
-/// The JSON pointer of a payload's key. RFC 6901 escapes two characters.
-pub(super) fn pointer_of(key: &str) -> String {
-    format!("/data/{}", key.replace('~', "~0").replace('/', "~1"))
-}
-
-fn object(cells: &[(&str, &str)], values: &HashMap<&str, String>) -> Box<RawValue> {
-    let members: Vec<String> = cells
-        .iter()
-        .map(|&(key, text)| {
-            let value = values.get(key).cloned().unwrap_or_else(|| json_text(text));
-            format!("{}:{value}", json_text(key))
-        })
-        .collect();
-    let object = format!("{{{}}}", members.join(","));
-    RawValue::from_string(object).unwrap_or_default()
-}
-
-fn json_text(text: &str) -> String {
-    to_raw_value(text)
-        .map(|raw| raw.get().to_owned())
-        .unwrap_or_default()
-}
-
-fn is_json_number(text: &str) -> bool {
-    text.starts_with(|first: char| first == '-' || first.is_ascii_digit())
-        && serde_json::from_str::<&RawValue>(text).is_ok_and(|raw| raw.get() == text)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_json_numbers_are_numbers() {
-        for (text, expected) in [
-            ("100000.10", true),
-            ("-1", true),
-            ("1e5", true),
-            ("0", true),
-            ("007", false),
-            ("1.", false),
-            ("+1", false),
-            (" 1", false),
-            ("1 ", false),
-            ("1,000", false),
-            ("true", false),
-            ("", false),
-        ] {
-            assert_eq!(is_json_number(text), expected, "{text:?}");
-        }
-    }
+fn payload_of(cells: &[(&str, &str)], values: &HashMap<&str, String>) -> Box<RawValue> {
+    object(cells.iter().map(|&(key, text)| {
+        let value = values.get(key).cloned();
+        (key, value.unwrap_or_else(|| json_text(text)))
+    }))
 }

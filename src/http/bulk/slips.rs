@@ -5,10 +5,10 @@ use std::collections::{HashMap, hash_map};
 
 use serde_json::value::RawValue;
 
-use super::{csv_payload::pointer_of, modifications::NewCells, names, request::problem};
+use super::{modifications::NewCells, names, request::problem};
 use crate::{
     domain::OperationType,
-    operations::{Deployment, Entry, Named, Problem, named_by},
+    operations::{Deployment, Entry, Named, Problem, named_by, pointer_of},
     store::Candidate,
     table::Cells,
 };

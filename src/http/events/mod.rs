@@ -13,7 +13,7 @@ use axum::{
     extract::{Query, State, rejection::QueryRejection},
 };
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use tokio::time::{Instant, timeout_at};
 
 pub use self::streams::Streams;
@@ -35,9 +35,29 @@ pub(super) const LONGEST_WAIT_SECONDS: u64 = 50;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FeedQuery {
-    after: Option<i64>,
+    after: Option<After>,
     limit: Option<u16>,
     wait: Option<u64>,
+}
+
+/// Where a reader begins.
+#[derive(Clone, Copy, Debug)]
+enum After {
+    /// After the event with this number.
+    Number(i64),
+    /// With what happens from now on.
+    Now,
+}
+
+impl<'de> Deserialize<'de> for After {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        match text.parse() {
+            Ok(number) if number >= 0 => Ok(Self::Number(number)),
+            Err(_) if text == "now" => Ok(Self::Now),
+            Ok(_) | Err(_) => Err(D::Error::custom("must be the number of an event, or now")),
+        }
+    }
 }
 
 /// Events, in the order of their numbers.
@@ -61,13 +81,15 @@ pub(super) async fn tell_events(
     let Query(query) = query.or(Err(ApiError::InvalidEventQuery))?;
     let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
     let wait = query.wait.unwrap_or_default();
-    if !(1..=LARGEST_LIMIT).contains(&limit)
-        || wait > LONGEST_WAIT_SECONDS
-        || query.after.is_some_and(i64::is_negative)
-    {
+    if !(1..=LARGEST_LIMIT).contains(&limit) || wait > LONGEST_WAIT_SECONDS {
         return Err(ApiError::InvalidEventQuery);
     }
-    let page = read_patiently(&api, &owner, &query, i64::from(limit), wait).await?;
+    let after = match query.after {
+        Some(After::Number(number)) => Some(number),
+        Some(After::Now) => Some(api.store.last_event().await?),
+        None => None,
+    };
+    let page = read_patiently(&api, &owner, after, i64::from(limit), wait).await?;
     Ok(Json(FeedBody {
         events: read_bodies(&api, &owner, &page.events, Told::Now).await?,
         next: page.next,
@@ -79,14 +101,14 @@ pub(super) async fn tell_events(
 async fn read_patiently(
     api: &ApiState,
     owner: &EventOwner,
-    query: &FeedQuery,
+    after: Option<i64>,
     limit: i64,
     wait: u64,
 ) -> Result<EventPage, ApiError> {
     let deadline = Instant::now() + Duration::from_secs(wait);
     let mut reader = api.store.read_new_events();
     loop {
-        let page = match api.store.events_of(owner, query.after, limit).await? {
+        let page = match api.store.events_of(owner, after, limit).await? {
             Events::Page(page) => page,
             Events::Deleted { oldest } => return Err(ApiError::EventsDeleted { oldest }),
         };

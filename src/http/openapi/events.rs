@@ -24,6 +24,11 @@ pub(super) const OPERATORS: &[Row] = &[("GET /fineract/events", stream)];
 
 fn feed(schemas: &mut Schemas<'_>) -> Endpoint {
     let body = schemas.of::<FeedBody>();
+    let cursor = json!({
+        "type": ["integer", "string"], "minimum": 0, "maximum": i64::MAX, "pattern": "^now$",
+        "description": "The cursor: the `next` of the last answer; `now`: what happens from now on. Without it, the oldest \
+                        events come first.",
+    });
     let wait = i64::try_from(LONGEST_WAIT_SECONDS).unwrap_or_default();
     Endpoint::new(
         "readEvents",
@@ -34,7 +39,7 @@ fn feed(schemas: &mut Schemas<'_>) -> Endpoint {
     .with(Credential::Caller)
     .with(Credential::BulkClient)
     .parameters([
-        query("after", number(0, i64::MAX, "The cursor: the `next` of the last answer. Without it, the oldest events come first.")),
+        query("after", cursor),
         query("limit", number(1, LARGEST_LIMIT.into(), "The largest number of events (100).")),
         query("wait", number(0, wait, "How many seconds to wait for an event if there is none (0).")),
     ])

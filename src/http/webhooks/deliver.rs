@@ -131,6 +131,14 @@ impl Deliverer {
         while found.len() < room && store.plan_webhooks(self.endpoint).await? {
             found = due().await?;
         }
+        if found.is_empty() {
+            return Ok(true);
+        }
+        // Read once more: a delivery that was added after a change of the settings or the keys is sent with the new ones.
+        let endpoint = store.running_webhook(self.process, self.endpoint).await?;
+        let Some(endpoint) = endpoint else {
+            return Ok(false);
+        };
         self.begin(&endpoint, found).await?;
         Ok(true)
     }

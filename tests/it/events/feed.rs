@@ -62,6 +62,7 @@ async fn a_caller_is_told_what_track_answers_of_its_own_operations(pool: PgPool)
     let none = feed(&gateway, &format!("?after={}", told["next"])).await;
     assert_eq!(none["events"], json!([]));
     assert_eq!(none["next"], told["next"]);
+    assert_eq!(feed(&gateway, "?after=now").await, none);
 }
 
 #[sqlx::test]
@@ -150,6 +151,7 @@ async fn a_request_that_makes_no_sense_is_refused(pool: PgPool) {
     for query in [
         "after=x",
         "after=-1",
+        "after=soon",
         "limit=0",
         "limit=501",
         "wait=51",

@@ -1,6 +1,7 @@
 //! Webhooks: endpoints of callers, and what is delivered to them.
 
 mod api;
+mod command;
 mod delivery;
 mod order;
 mod pauses;

@@ -118,7 +118,7 @@ async fn a_receiver_without_a_valid_certificate_gets_nothing(pool: PgPool) {
     });
     let error = fails(&bed, &format!("https://localhost:{port}/")).await;
     assert!(
-        error.starts_with("the gateway cannot connect: invalid peer certificate"),
+        error.starts_with("cannot connect: invalid peer certificate"),
         "{error}"
     );
     assert!(!error.contains("localhost"), "{error}");
@@ -131,6 +131,6 @@ async fn a_receiver_that_does_not_listen_is_reported(pool: PgPool) {
     let address = listener.local_addr().unwrap();
     drop(listener);
     let error = fails(&bed, &format!("http://{address}/in-the-url")).await;
-    assert!(error.starts_with("the gateway cannot connect: "), "{error}");
+    assert!(error.starts_with("cannot connect: "), "{error}");
     assert!(!error.contains("in-the-url"), "{error}");
 }
