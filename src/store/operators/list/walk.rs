@@ -1,6 +1,6 @@
 //! Walks along one index, in the order of a list. The conditions of a filter for which the walk does not use an index
-//! are checked on each row afterwards (`OperationFilter::matches`). `migrations/0004_operators.sql` and `0007_search.sql` have the
-//! indexes.
+//! are checked on each row afterwards (`OperationFilter::matches`). `migrations/0004_operators.sql`, `0007_search.sql` and
+//! `0009_failures.sql` have the indexes.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
