@@ -89,3 +89,10 @@ CREATE INDEX webhook_delivery_endpoint ON webhook_delivery (endpoint_id, id);
 -- What was given up.
 CREATE INDEX webhook_delivery_failed ON webhook_delivery (endpoint_id, id)
     WHERE due_at IS NULL AND delivered_at IS NULL;
+
+ALTER TABLE audit
+    DROP CONSTRAINT audit_action,
+    ADD CONSTRAINT audit_action CHECK (
+        action IN ('cancel', 'retry', 'resolve', 'hold', 'release', 'confirm_number', 'confirm_books', 'end_hold',
+                   'start_repair', 'stop_repair', 'reveal', 'resend_webhooks')
+    );

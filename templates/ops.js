@@ -82,6 +82,8 @@ document.addEventListener("keydown", (event) => {
 });
 
 // Live updates: the gateway says that something changed, and the page loads its own parts again, at most once a second.
+// How many milliseconds after the page was opened a notice stays, at least.
+const READABLE = 5000;
 const dot = document.getElementById("live");
 const regions = () => all("[data-live]");
 let source = null;
@@ -128,6 +130,12 @@ async function load() {
   showDot();
 }
 
+// Removes what was said about the last action, once there was time to read it.
+function removeNotices() {
+  const notices = all(".notice[role=status]");
+  setTimeout(() => notices.forEach((notice) => notice.remove()), Math.max(0, READABLE - performance.now()));
+}
+
 function replace(loaded) {
   if (isBusy()) {
     isStale = true;
@@ -138,7 +146,7 @@ function replace(loaded) {
     const fresh = loaded.getElementById(region.id);
     if (!fresh) continue;
     // What was done last is no news any more once something else has happened.
-    if (region.id === "why" && fresh.innerHTML !== region.innerHTML) all(".notice[role=status]").forEach((notice) => notice.remove());
+    if (region.id === "why" && fresh.innerHTML !== region.innerHTML) removeNotices();
     for (const opened of all("details[open][id]", region)) {
       fresh.querySelector(`#${CSS.escape(opened.id)}`)?.setAttribute("open", "");
     }

@@ -19,6 +19,7 @@ pub(super) fn in_words(action: &str, detail: &Value) -> String {
         ("end_hold", ..) => "ended the hold of everything".to_owned(),
         ("confirm_number", ..) => "confirmed a number".to_owned(),
         ("confirm_books", ..) => "confirmed the books".to_owned(),
+        ("resend_webhooks", ..) => "sent webhooks again".to_owned(),
         // A newer gateway may have written it.
         _ => action.replace('_', " "),
     }

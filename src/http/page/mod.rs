@@ -135,6 +135,7 @@ fn acting() -> Router<Arc<ApiState>> {
         .route("/ops/repairs/preview", post(repair::preview))
         .route("/ops/repairs/start", post(repair::start))
         .route("/ops/repairs/{id}/stop", post(repair::stop))
+        .route("/ops/webhooks/{id}/resend", post(webhooks::resend))
         .route("/ops/views/save", post(views::save))
         .route("/ops/views/remove", post(views::remove))
 }

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use askama::Template;
 use axum::{
     extract::{Path, State},
-    response::Response,
+    response::{Redirect, Response},
 };
 use chrono::{DateTime, Utc};
+use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{
+    form::SignedForm,
     format::{Time, duration},
     frame::Frame,
     need::Need,
@@ -18,7 +20,7 @@ use super::{
     session::Session,
 };
 use crate::{
-    http::{api_error::ApiError, state::ApiState},
+    http::{api_error::ApiError, operators::OpsScope, state::ApiState},
     store::{Delivery, DeliveryFilter, DeliveryState, EndpointHealth, StoreError},
 };
 
@@ -71,6 +73,32 @@ pub(super) async fn show(
             .webhook_deliveries(None, filter, DELIVERIES)
             .await?,
     }))
+}
+
+/// The form that sends deliveries again.
+#[derive(Deserialize)]
+pub(super) struct Again {
+    reason: String,
+    #[serde(default)]
+    id: Vec<i64>,
+}
+
+/// Sends deliveries again.
+pub(super) async fn resend(
+    State(api): State<Arc<ApiState>>,
+    Path(endpoint): Path<Uuid>,
+    form: SignedForm<Again>,
+) -> Result<Redirect, ApiError> {
+    let Again { reason, id } = form.fields;
+    if id.is_empty() {
+        let must = "Select at least one delivery.";
+        return Err(ApiError::invalid("/id", "nothing_selected", must));
+    }
+    let operator = form.session.because(OpsScope::Act, &reason)?;
+    if api.store.resend_webhooks(endpoint, &id, &operator).await? == 0 {
+        return Err(ApiError::UnknownDelivery);
+    }
+    Ok(Redirect::to(&format!("/ops/webhooks/{endpoint}")))
 }
 
 /// The endpoints that need a person.

@@ -40,6 +40,7 @@ pub(in crate::store) enum Action {
     StartRepair,
     StopRepair,
     Reveal,
+    ResendWebhooks,
 }
 
 impl Action {
@@ -56,6 +57,7 @@ impl Action {
             Self::StartRepair => "start_repair",
             Self::StopRepair => "stop_repair",
             Self::Reveal => "reveal",
+            Self::ResendWebhooks => "resend_webhooks",
         }
     }
 }

@@ -7,6 +7,7 @@ mod due;
 mod endpoints;
 mod health;
 mod record;
+mod resend;
 mod run;
 mod secrets;
 

@@ -194,7 +194,8 @@ impl Browser {
             let found = self.driver.find(By::Css(selector)).await;
             let shown = match found {
                 Ok(element) => element.text().await.map_err(|error| error.to_string())?,
-                Err(error) => return Err(error.to_string()),
+                // Then the whole page says more than the error.
+                Err(_) => return Err(self.page_text().await),
             };
             if shown.contains(text) {
                 Ok(())
@@ -203,6 +204,13 @@ impl Browser {
             }
         })
         .await;
+    }
+
+    /// What the page shows.
+    async fn page_text(&self) -> String {
+        let page = self.driver.find(By::Css("body")).await;
+        let page = page.expect("a page").text().await;
+        page.unwrap_or_else(|error| error.to_string())
     }
 
     /// The result of a script.

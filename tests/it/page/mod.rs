@@ -10,3 +10,4 @@ mod sign_in;
 mod stage;
 mod visitor;
 mod walk;
+mod webhooks;
