@@ -195,7 +195,7 @@ impl Browser {
             let shown = match found {
                 Ok(element) => element.text().await.map_err(|error| error.to_string())?,
                 // Then the whole page says more than the error.
-                Err(_) => return Err(self.page_text().await),
+                Err(_) => return Err(self.find("body").await.text().await.unwrap_or_default()),
             };
             if shown.contains(text) {
                 Ok(())
@@ -204,13 +204,6 @@ impl Browser {
             }
         })
         .await;
-    }
-
-    /// What the page shows.
-    async fn page_text(&self) -> String {
-        let page = self.driver.find(By::Css("body")).await;
-        let page = page.expect("a page").text().await;
-        page.unwrap_or_else(|error| error.to_string())
     }
 
     /// The result of a script.
