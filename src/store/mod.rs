@@ -172,7 +172,7 @@ pub use self::{
     transaction::{MoneyMovement, Progress},
     webhooks::{
         Delivery, DeliveryFilter, DeliveryState, DueDelivery, Endpoint, EndpointHealth,
-        EndpointSettings, RunningEndpoint, Try, What,
+        EndpointSettings, HealthOf, RunningEndpoint, Try, What,
     },
 };
 use self::{

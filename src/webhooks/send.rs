@@ -4,7 +4,7 @@ use std::{
     error::Error,
     fmt,
     sync::Arc,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use reqwest::{
@@ -18,7 +18,7 @@ use super::{
     guard::{Guard, PrivateName},
     signature::Secret,
 };
-use crate::tls;
+use crate::{telemetry::wall_clock, tls};
 
 /// How long a receiver has for its whole answer, by the Standard Webhooks specification.
 pub const TIMEOUT: Duration = Duration::from_secs(15);
@@ -133,8 +133,7 @@ impl Sender {
         let url = self.guard.check(&receiver.url);
         let url = url.map_err(|refused| format!("the URL {refused}"))?;
         let Message { id, body } = message;
-        let timestamp = SystemTime::now().duration_since(UNIX_EPOCH);
-        let timestamp = timestamp.map_or(0, |since| since.as_secs());
+        let timestamp = u64::try_from(wall_clock().timestamp()).unwrap_or_default();
         let sign = |secret: &Secret| secret.sign(&id, timestamp, body.as_bytes());
         let signatures: Vec<_> = receiver.secrets.iter().map(sign).collect();
         let request = self

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -117,13 +118,13 @@ impl EventBody {
         Ok(Self {
             number: event.number,
             r#type: event.event_type,
-            timestamp: timestamp(event),
+            timestamp: timestamp(event.at),
             data,
         })
     }
 }
 
-/// When the event became true.
-pub(in crate::http) fn timestamp(event: &Event) -> String {
-    event.at.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
+/// A time as events have it.
+pub(in crate::http) fn timestamp(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
 }

@@ -189,7 +189,7 @@ fn message(event: &Event) -> Message {
     let body = MessageBody {
         number: event.number,
         r#type: event.event_type,
-        timestamp: timestamp(event),
+        timestamp: timestamp(event.at),
         tracking_id: event.operation.as_ref().map(|operation| &operation.name),
         lane: event
             .operation

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::{
     http::{api_error::ApiError, state::ApiState},
-    store::EndpointHealth,
+    store::{EndpointHealth, HealthOf},
 };
 
 /// The endpoints of all callers.
@@ -24,6 +24,6 @@ pub(in crate::http) async fn show_webhooks(
     State(api): State<Arc<ApiState>>,
 ) -> Result<Json<WebhooksBody>, ApiError> {
     Ok(Json(WebhooksBody {
-        endpoints: api.store.webhook_health().await?,
+        endpoints: api.store.webhook_health(HealthOf::All).await?,
     }))
 }

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     http::{api_error::ApiError, operators::OpsScope, state::ApiState},
-    store::{Delivery, DeliveryFilter, DeliveryState, EndpointHealth, StoreError},
+    store::{Delivery, DeliveryFilter, DeliveryState, EndpointHealth, HealthOf, StoreError},
 };
 
 /// How many deliveries the page of an endpoint has.
@@ -49,7 +49,7 @@ pub(super) async fn list(
 ) -> Result<Response, ApiError> {
     Ok(html(&WebhooksPage {
         frame: Frame::new(&api, &session, "/ops/webhooks", "Webhooks"),
-        endpoints: api.store.webhook_health().await?,
+        endpoints: api.store.webhook_health(HealthOf::All).await?,
     }))
 }
 
@@ -59,8 +59,7 @@ pub(super) async fn show(
     State(api): State<Arc<ApiState>>,
     Path(id): Path<Uuid>,
 ) -> Result<Response, ApiError> {
-    let endpoints = api.store.webhook_health().await?;
-    let endpoint = endpoints.into_iter().find(|endpoint| endpoint.id == id);
+    let endpoint = api.store.webhook_health(HealthOf::One(id)).await?.pop();
     let filter = DeliveryFilter {
         endpoint: Some(id),
         ..DeliveryFilter::default()
@@ -106,25 +105,23 @@ pub(super) async fn in_trouble(
     api: &ApiState,
     now: DateTime<Utc>,
 ) -> Result<Vec<Need>, StoreError> {
-    let endpoints = api.store.webhook_health().await?.into_iter();
-    let needs = endpoints
-        .filter(EndpointHealth::is_in_trouble)
-        .map(|endpoint| Need {
-            tone: "tone-warn",
-            count: String::new(),
-            what: format!("A webhook of {} gets nothing", endpoint.owner),
-            more: endpoint.disabled_because.map_or_else(
-                || "Every try fails. The gateway goes on trying for five days.".to_owned(),
-                |because| {
-                    format!("It is disabled: {because}. Its owner can enable it; its events wait.")
-                },
-            ),
-            age: endpoint.failing_since.map_or_else(String::new, |since| {
-                format!("for {}", duration(now - since))
-            }),
-            address: format!("/ops/webhooks/{}", endpoint.id),
-            go: "Show the deliveries",
-        });
+    let endpoints = api.store.webhook_health(HealthOf::InTrouble).await?;
+    let needs = endpoints.into_iter().map(|endpoint| Need {
+        tone: "tone-warn",
+        count: String::new(),
+        what: format!("A webhook of {} gets nothing", endpoint.owner),
+        more: endpoint.disabled_because.map_or_else(
+            || "Every try fails. The gateway goes on trying for five days.".to_owned(),
+            |because| {
+                format!("It is disabled: {because}. Its owner can enable it; its events wait.")
+            },
+        ),
+        age: endpoint.failing_since.map_or_else(String::new, |since| {
+            format!("for {}", duration(now - since))
+        }),
+        address: format!("/ops/webhooks/{}", endpoint.id),
+        go: "Show the deliveries",
+    });
     Ok(needs.collect())
 }
 

@@ -62,7 +62,7 @@ pub(super) async fn contents(
 fn json<D: Serialize>(event: &Event, data: D) -> String {
     let body = Body {
         r#type: event.event_type,
-        timestamp: timestamp(event),
+        timestamp: timestamp(event.at),
         data,
     };
     // The body consists of texts, numbers and JSON that was read from the database, which always serialize.

@@ -19,8 +19,15 @@ use super::{
     settings::{new_settings, read_settings},
 };
 use crate::{
-    http::{api_error::ApiError, events::Owner, json_body::JsonBody, location, state::ApiState},
+    http::{
+        api_error::ApiError,
+        events::{Owner, timestamp},
+        json_body::JsonBody,
+        location,
+        state::ApiState,
+    },
     store::{Endpoint, EndpointSettings, EventOwner},
+    telemetry::wall_clock,
     webhooks::Secret,
 };
 
@@ -238,19 +245,13 @@ pub(super) async fn test_endpoint(
     if !endpoint.settings.enabled {
         return Err(ApiError::WebhookDisabled);
     }
-    let body = json!({ "type": TEST, "timestamp": now(), "data": { "endpoint_id": endpoint.id } });
+    let body = json!({ "type": TEST, "timestamp": timestamp(wall_clock()), "data": { "endpoint_id": endpoint.id } });
     let body = body.to_string();
     let added = api
         .store
         .add_webhook_message(&owner, endpoint.id, TEST, &body);
     let delivery_id = added.await?.ok_or(ApiError::UnknownWebhook)?;
     Ok((StatusCode::ACCEPTED, Json(DeliveryId { delivery_id })))
-}
-
-fn now() -> String {
-    DateTime::<Utc>::from(std::time::SystemTime::now())
-        .format("%Y-%m-%dT%H:%M:%S%.6fZ")
-        .to_string()
 }
 
 /// The body of a recovery.

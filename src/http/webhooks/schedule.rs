@@ -19,9 +19,9 @@ const PAUSES: [Duration; 9] = [
 /// After this many failures in a row, only one delivery at a time is tried.
 pub(super) const IN_TROUBLE: u32 = 5;
 
-/// The shortest and the longest pause between two tries to an endpoint that is in trouble.
+/// The shortest and the longest pause between two tries to an endpoint.
 const SHORTEST: Duration = Duration::from_secs(5);
-const LONGEST: Duration = Duration::from_mins(5);
+pub(super) const LONGEST: Duration = Duration::from_mins(5);
 
 /// The pause before the next try of a delivery of which this many tries have failed before; `None`: it is given up.
 pub(super) fn next_try(failed_before: usize, retry_after: Option<Duration>) -> Option<Duration> {

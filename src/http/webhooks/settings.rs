@@ -1,5 +1,7 @@
 //! Reads the settings of an endpoint from a body.
 
+use std::collections::BTreeMap;
+
 use axum::http::{HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 
@@ -42,7 +44,7 @@ pub(super) fn new_settings() -> EndpointSettings {
         url: String::new(),
         description: String::new(),
         event_types: None,
-        headers: std::collections::BTreeMap::default(),
+        headers: BTreeMap::new(),
         rate: None,
         ordered: false,
         thin: false,
@@ -159,7 +161,7 @@ fn event_types(value: &Value) -> Result<Option<Vec<String>>, String> {
     names.collect::<Result<_, _>>().map(Some)
 }
 
-fn headers(value: &Value) -> Result<std::collections::BTreeMap<String, String>, String> {
+fn headers(value: &Value) -> Result<BTreeMap<String, String>, String> {
     // The message contains no value, because a value may be a secret.
     let must = || {
         format!(

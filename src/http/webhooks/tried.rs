@@ -2,15 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::schedule::{IN_TROUBLE, next_try, pause};
+use super::schedule::{IN_TROUBLE, LONGEST, next_try, pause};
 use crate::{
     domain::OperationId,
     store::Try,
     webhooks::{Message, Receipt, Receiver, Sender},
 };
-
-/// The longest time for which a receiver can make an endpoint pause with `Retry-After`.
-const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 
 /// A delivery that begins.
 #[derive(Debug)]
@@ -74,7 +71,7 @@ pub(super) fn trouble(before: u32, tried: &[Tried]) -> (u32, Duration) {
     let failures = before.saturating_add(count(false)).min(most);
     let failures = failures.saturating_add(count(true));
     let asked = tried.iter().filter_map(|tried| tried.receipt.retry_after);
-    let asked = asked.max().unwrap_or_default().min(LONGEST_PAUSE);
+    let asked = asked.max().unwrap_or_default().min(LONGEST);
     (failures, pause(failures).max(asked))
 }
 

@@ -122,33 +122,6 @@ impl Store {
         .await
     }
 
-    /// Makes a delivery due now, also if it was delivered or given up, and ends the pause of its endpoint. Returns whether the
-    /// owner has such a delivery.
-    pub async fn resend_webhook(
-        &self,
-        owner: &EventOwner,
-        delivery: i64,
-    ) -> Result<bool, StoreError> {
-        let due = sqlx::query_scalar!(
-            r#"WITH endpoint AS (
-                   UPDATE webhook_endpoint w SET paused_until = NULL
-                     FROM webhook_delivery d
-                    WHERE d.id = $1 AND w.id = d.endpoint_id AND w.owner = $2 AND w.removed_at IS NULL
-                RETURNING w.id
-               ), due AS (
-                   UPDATE webhook_delivery SET due_at = now(), tries = 0, delivered_at = NULL
-                    WHERE id = $1 AND endpoint_id IN (SELECT id FROM endpoint)
-               )
-               SELECT count(*) AS "count!" FROM endpoint"#,
-            delivery,
-            owner.to_string()
-        )
-        .fetch_one(&self.pool)
-        .or_fail_to("send a webhook again")
-        .await?;
-        Ok(due == 1)
-    }
-
     /// Adds a message that is about no event, and ends the pause of its endpoint. Returns its id; `None` if the owner has no
     /// such endpoint.
     pub async fn add_webhook_message(

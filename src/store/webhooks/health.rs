@@ -34,16 +34,24 @@ pub struct EndpointHealth {
     pub error: Option<String>,
 }
 
-impl EndpointHealth {
-    /// Whether a person should look at it: the gateway has disabled it, or no try succeeds.
-    pub fn is_in_trouble(&self) -> bool {
-        self.disabled_because.is_some() || (self.enabled && self.failing_since.is_some())
-    }
+/// Which endpoints are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HealthOf {
+    /// All.
+    All,
+    /// The one with this id.
+    One(Uuid),
+    /// Those at which a person should look: the gateway has disabled them, or no try succeeds.
+    InTrouble,
 }
 
 impl Store {
-    /// Reads how the endpoints of all owners are, at most 1,000.
-    pub async fn webhook_health(&self) -> Result<Vec<EndpointHealth>, StoreError> {
+    /// Reads how endpoints are, of all owners, at most 1,000.
+    pub async fn webhook_health(&self, of: HealthOf) -> Result<Vec<EndpointHealth>, StoreError> {
+        let one = match of {
+            HealthOf::One(id) => Some(id),
+            HealthOf::All | HealthOf::InTrouble => None,
+        };
         sqlx::query_as!(
             EndpointHealth,
             r#"SELECT w.id, w.owner, w.description, substring(w.url FROM '^[^:]*://[^/?#]*') AS "receiver!", w.enabled,
@@ -59,8 +67,12 @@ impl Store {
                                      ORDER BY d.id DESC
                                      LIMIT 1) last ON true
                 WHERE w.removed_at IS NULL
+                  AND ($1::uuid IS NULL OR w.id = $1)
+                  AND (NOT $2 OR w.disabled_because IS NOT NULL OR w.enabled AND w.failing_since IS NOT NULL)
                 ORDER BY w.owner, w.id
-                LIMIT 1000"#
+                LIMIT 1000"#,
+            one,
+            of == HealthOf::InTrouble
         )
         .fetch_all(&self.pool)
         .or_fail_to("read how endpoints of webhooks are")

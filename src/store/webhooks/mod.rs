@@ -15,7 +15,7 @@ pub use self::{
     deliveries::{Delivery, DeliveryFilter, DeliveryState},
     due::{DueDelivery, What},
     endpoints::{Endpoint, EndpointSettings},
-    health::EndpointHealth,
+    health::{EndpointHealth, HealthOf},
     record::Try,
     run::RunningEndpoint,
 };

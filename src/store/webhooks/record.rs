@@ -107,9 +107,7 @@ impl Store {
         transaction.commit().or_fail_to(ACTION).await?;
         Ok(disabled)
     }
-}
 
-impl Store {
     /// Gives up deliveries whose events were deleted because of their age.
     pub async fn give_up_webhooks(&self, deliveries: &[i64]) -> Result<(), StoreError> {
         sqlx::query!(

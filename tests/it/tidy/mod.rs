@@ -86,7 +86,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("telemetry", &["config"]),
     ("table", &[]),
     ("tls", &[]),
-    ("webhooks", &["tls"]),
+    ("webhooks", &["telemetry", "tls"]),
     ("domain", &[]),
     ("lib", &[]),
 ];
