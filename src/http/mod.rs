@@ -24,6 +24,7 @@ mod openapi;
 mod operate;
 mod operators;
 mod page;
+mod parameters;
 mod prefer;
 mod problem;
 mod route_table;

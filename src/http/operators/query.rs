@@ -6,7 +6,10 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::{
-    http::api_error::ApiError,
+    http::{
+        api_error::ApiError,
+        parameters::{invalid_parameter, one_of, read_parameters},
+    },
     operations::Problem,
     store::{CountBy, ListCursor, ListRequest, OperationFilter, Sort, StateFilter},
 };
@@ -51,23 +54,8 @@ impl ListQuery {
             cursor: None,
             by: None,
         };
-        let mut problems = Vec::new();
-        for (place, (name, value)) in pairs.iter().enumerate() {
-            let is_repeated = pairs.iter().take(place).any(|(before, _)| before == name);
-            let set = if is_repeated {
-                Err("must be given once".to_owned())
-            } else {
-                query.set(name, value)
-            };
-            if let Err(must) = set {
-                problems.push(problem(name, must));
-            }
-        }
-        if problems.is_empty() {
-            Ok(query)
-        } else {
-            Err(ApiError::InvalidQuery(problems))
-        }
+        read_parameters(pairs, |name, value| query.set(name, value))?;
+        Ok(query)
     }
 
     /// What the query asks for.
@@ -111,21 +99,13 @@ pub(in crate::http) fn read_filter(
     let mut problems = Vec::new();
     for (name, value) in pairs {
         if let Err(must) = set(&mut filter, &name, &value) {
-            problems.push(problem(&format!("filter/{name}"), must));
+            problems.push(invalid_parameter(&format!("filter/{name}"), must));
         }
     }
     if problems.is_empty() {
         Ok(filter)
     } else {
         Err(problems)
-    }
-}
-
-fn problem(name: &str, message: String) -> Problem {
-    Problem {
-        pointer: format!("/{name}"),
-        code: "invalid_query",
-        message,
     }
 }
 
@@ -175,12 +155,4 @@ pub(super) fn time(value: &str) -> Result<DateTime<Utc>, String> {
     let must = "must be a time since 1970 with its offset, such as 2026-11-28T18:30:00Z";
     time.map(|time| time.to_utc())
         .ok_or_else(|| must.to_owned())
-}
-
-fn one_of<T: Copy>(value: &str, all: &[T], name: fn(T) -> &'static str) -> Result<T, String> {
-    let found = all.iter().copied().find(|one| name(*one) == value);
-    found.ok_or_else(|| {
-        let names: Vec<_> = all.iter().map(|one| name(*one)).collect();
-        format!("must be one of {}", names.join(", "))
-    })
 }

@@ -16,8 +16,12 @@ use serde::Serialize;
 
 use super::endpoints::DeliveryId;
 use crate::{
-    http::{api_error::ApiError, events::Owner, state::ApiState},
-    operations::Problem,
+    http::{
+        api_error::ApiError,
+        events::Owner,
+        parameters::{one_of, read_parameters},
+        state::ApiState,
+    },
     store::{Delivery, DeliveryFilter, DeliveryState},
 };
 
@@ -73,52 +77,30 @@ pub(super) async fn list_deliveries(
 /// Reads the query. The error lists every parameter that is unknown, repeated or wrong.
 fn read_query(pairs: &[(String, String)]) -> Result<(DeliveryFilter, i64), ApiError> {
     let (mut filter, mut limit) = (DeliveryFilter::default(), DEFAULT_LIMIT);
-    let mut problems = Vec::new();
-    for (place, (name, value)) in pairs.iter().enumerate() {
-        let is_repeated = pairs.iter().take(place).any(|(before, _)| before == name);
-        let set = match (name.as_str(), is_repeated) {
-            (_, true) => Err("must be given once"),
-            ("endpoint_id", _) => value
-                .parse()
-                .map(|id| filter.endpoint = Some(id))
-                .or(Err("must be the id of an endpoint")),
-            ("state", _) => {
-                filter.state = DeliveryState::ALL
-                    .into_iter()
-                    .find(|state| state.as_str() == value);
-                filter
-                    .state
-                    .map(|_| ())
-                    .ok_or("must be waiting, delivered or failed")
+    read_parameters(pairs, |name, value| {
+        match name {
+            "endpoint_id" => {
+                let id = value.parse();
+                filter.endpoint = Some(id.or(Err("must be the id of an endpoint"))?);
             }
-            ("before", _) => value
-                .parse()
-                .map(|before| filter.before = Some(before))
-                .or(Err("must be the next of another page")),
-            ("limit", _) => {
-                let asked = value
-                    .parse()
-                    .ok()
-                    .filter(|limit| (1..=LARGEST_LIMIT).contains(limit));
-                asked
-                    .map(|asked| limit = asked)
-                    .ok_or("must be a whole number from 1 to 500")
+            "state" => {
+                let state = one_of(value, &DeliveryState::ALL, DeliveryState::as_str);
+                filter.state = Some(state?);
             }
-            _ => Err("is not a parameter of this list"),
-        };
-        if let Err(must) = set {
-            problems.push(Problem {
-                pointer: format!("/{name}"),
-                code: "invalid_query",
-                message: must.to_owned(),
-            });
+            "before" => {
+                let before = value.parse();
+                filter.before = Some(before.or(Err("must be the next of another page"))?);
+            }
+            "limit" => {
+                let asked = value.parse().ok();
+                let asked = asked.filter(|limit| (1..=LARGEST_LIMIT).contains(limit));
+                limit = asked.ok_or("must be a whole number from 1 to 500")?;
+            }
+            _ => return Err("is not a parameter of this list".to_owned()),
         }
-    }
-    if problems.is_empty() {
-        Ok((filter, limit))
-    } else {
-        Err(ApiError::InvalidQuery(problems))
-    }
+        Ok(())
+    })?;
+    Ok((filter, limit))
 }
 
 /// Sends a delivery again, also one that was delivered or given up.

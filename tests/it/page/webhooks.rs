@@ -2,7 +2,7 @@
 
 use reqwest::StatusCode;
 use serde_json::json;
-use sqlx::PgPool;
+use sqlx::{AssertSqlSafe, PgPool};
 
 use super::visitor::Visitor;
 use crate::support::{Answer, OPS_TOKEN, TestGateway};
@@ -60,6 +60,22 @@ async fn an_operator_sends_deliveries_again_for_a_reason(pool: PgPool) {
         audit.contains("sent webhooks again") && audit.contains("the receiver had lost it"),
         "{audit}"
     );
+    let trouble = "A webhook of token:los gets nothing";
+    assert!(!visitor.get("/ops").await.text.contains(trouble));
+    for failing in [
+        "failing_since = now()",
+        "disabled_because = 'gone', enabled = false, failing_since = NULL",
+    ] {
+        let statement = format!("UPDATE webhook_endpoint SET {failing}");
+        sqlx::raw_sql(AssertSqlSafe(statement))
+            .execute(&pool)
+            .await
+            .unwrap();
+        assert!(
+            visitor.get("/ops").await.text.contains(trouble),
+            "{failing}"
+        );
+    }
     for page in ["/ops/webhooks", path.as_str()] {
         let page = visitor.get(page).await.text;
         assert!(page.contains("https://example.org"), "{page}");

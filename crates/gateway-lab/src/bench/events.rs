@@ -20,7 +20,10 @@ use super::{
     figures::{Milli, Samples},
     table::Row,
 };
-use crate::load::{Mix, Plan};
+use crate::{
+    load::{Mix, Plan},
+    private::serve,
+};
 
 /// How long the receiver takes for its answer.
 const ANSWERS_AFTER: Duration = Duration::from_millis(50);
@@ -37,17 +40,11 @@ struct Receiver {
 
 impl Receiver {
     async fn start() -> anyhow::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let url = format!("http://{}/", listener.local_addr()?);
         let got = Arc::new(AtomicU64::new(0));
-        let router = Router::new().fallback(answer).with_state(Arc::clone(&got));
-        let mut serving = JoinSet::new();
-        serving.spawn(async move {
-            // It ends with its task.
-            drop(axum::serve(listener, router).await);
-        });
+        let router = Router::new().fallback(answer);
+        let (address, serving) = serve(router.with_state(Arc::clone(&got))).await?;
         Ok(Self {
-            url,
+            url: format!("http://{address}/"),
             got,
             _serving: serving,
         })

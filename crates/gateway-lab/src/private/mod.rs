@@ -2,10 +2,12 @@
 
 mod gateway;
 mod program;
+mod serve;
 mod servers;
 mod stderr;
 
 pub(super) use self::{
     gateway::{Death, Gateway},
+    serve::serve,
     servers::{API, Servers, free_address},
 };

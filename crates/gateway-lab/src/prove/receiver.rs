@@ -13,7 +13,9 @@ use axum::{
 };
 use serde_json::Value;
 use standardwebhooks::Webhook;
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::task::JoinSet;
+
+use crate::private::serve;
 
 /// The receiver refuses one of this many deliveries, so that the gateway has to try again.
 const REFUSED: u32 = 12;
@@ -66,19 +68,11 @@ impl std::fmt::Debug for Receiver {
 impl Receiver {
     /// Starts a receiver.
     pub(super) async fn start() -> anyhow::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let url = format!("http://{}", listener.local_addr()?);
         let book = Arc::<Mutex<Book>>::default();
-        let router = Router::new()
-            .fallback(receive)
-            .with_state(Arc::clone(&book));
-        let mut serving = JoinSet::new();
-        serving.spawn(async move {
-            // It ends with its task.
-            drop(axum::serve(listener, router).await);
-        });
+        let router = Router::new().fallback(receive);
+        let (address, serving) = serve(router.with_state(Arc::clone(&book))).await?;
         Ok(Self {
-            url,
+            url: format!("http://{address}"),
             book,
             _serving: serving,
         })
