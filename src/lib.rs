@@ -17,6 +17,7 @@
 //! | [`table`] | a strict CSV parser for files that people made |
 //! | [`telemetry`] | the log and the metrics |
 //! | [`tls`] | the TLS implementation of all HTTP clients |
+//! | [`traces`] | spans of operations, for a collector of traces |
 //! | [`webhooks`] | signs and sends messages to the receivers of callers |
 
 pub mod app;
@@ -33,5 +34,6 @@ pub mod store;
 pub mod table;
 pub mod telemetry;
 pub mod tls;
+pub mod traces;
 pub mod webhooks;
 pub mod worker;

@@ -9,3 +9,9 @@ pub fn http_client() -> reqwest::ClientBuilder {
     drop(ring::default_provider().install_default());
     reqwest::Client::builder()
 }
+
+/// As [`http_client`], for a client that blocks its thread.
+pub fn blocking_http_client() -> reqwest::blocking::ClientBuilder {
+    drop(ring::default_provider().install_default());
+    reqwest::blocking::Client::builder()
+}

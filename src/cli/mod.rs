@@ -25,7 +25,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 
-use crate::telemetry;
+use crate::{telemetry, traces};
 
 /// The exit code of a command that ended with an error, for example because a setting is wrong or the database is
 /// unavailable. clap uses the same exit code for wrong arguments.
@@ -71,6 +71,7 @@ enum Command {
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     let executed = execute(cli.command);
+    traces::flush();
     telemetry::flush();
     match executed {
         Ok(code) => code,

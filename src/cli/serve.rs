@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{hold_all, lab, settings};
-use crate::{app, telemetry};
+use crate::{app, telemetry, traces};
 
 /// The arguments of `serve`.
 #[derive(Debug, clap::Args)]
@@ -31,6 +31,9 @@ pub(super) struct Arguments {
 pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let config = settings::read()?;
     telemetry::init(&config.log)?;
+    if let Some(settings) = &config.traces {
+        traces::start(settings)?;
+    }
     lab::apply(settings::variables()?)?;
     if !arguments.no_migrate {
         app::migrate(&config).await?;

@@ -8,6 +8,7 @@ mod digests;
 mod log;
 mod partial;
 mod reader;
+mod traces;
 mod values;
 mod webhooks;
 
@@ -22,6 +23,7 @@ pub use self::credentials::{BulkClient, NamedSecret};
 pub use self::log::Log;
 use self::reader::Reader;
 pub use self::reader::{ConfigProblem, ConfigProblems};
+pub use self::traces::Traces;
 pub use self::values::{LogFormat, Role};
 pub use self::webhooks::Webhooks;
 
@@ -50,6 +52,8 @@ pub struct Config {
     pub webhooks: Webhooks,
     /// What is logged, and in which format.
     pub log: Log,
+    /// Where traces are sent; `None` if they are off.
+    pub traces: Option<Traces>,
 }
 
 /// The gateway's own HTTP interface.
@@ -155,6 +159,7 @@ impl Config {
         let operations = Operations::read(&mut reader);
         let webhooks = Webhooks::read(&mut reader);
         let log = Log::read(&mut reader);
+        let traces = Traces::read(&mut reader);
         if let Some(fineract) = &fineract
             && worker.lease < fineract.timeout + LEASE_MARGIN
         {
@@ -175,6 +180,7 @@ impl Config {
             operations,
             webhooks,
             log,
+            traces,
         });
         reader.finish(config)
     }

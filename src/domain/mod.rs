@@ -24,6 +24,7 @@ mod request;
 mod resolution;
 mod retry_eligible;
 mod state;
+mod trace_parent;
 
 pub use amount::Amount;
 pub use answer::Answer;
@@ -50,3 +51,4 @@ pub use request::{IdempotencyKey, Method, Request, ResourceId};
 pub use resolution::Resolution;
 pub use retry_eligible::RetryEligible;
 pub use state::State;
+pub use trace_parent::{InvalidTraceParent, TRACEPARENT, TraceParent};

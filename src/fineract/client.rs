@@ -19,8 +19,9 @@ use super::{
 };
 use crate::{
     config,
-    domain::{Answer, Failure, IdempotencyKey, Method, Reply, Request},
+    domain::{Answer, Failure, IdempotencyKey, Method, Reply, Request, TRACEPARENT},
     tls,
+    traces::Span,
 };
 
 /// Fineract closes idle connections after 60 s (`docs/fineract/outages.md`, "Connections"), so the gateway closes
@@ -172,13 +173,20 @@ impl Fineract {
         kind: Kind,
         builder: reqwest::RequestBuilder,
     ) -> Result<Answer, Failure> {
+        let span = Span::begin_call(format_args!("{kind}"));
+        let builder = match span.context() {
+            Some(context) => builder.header(TRACEPARENT, context.to_string()),
+            None => builder,
+        };
         let started = Instant::now();
         let result = exchange(builder).await;
-        self.report(&Exchange {
+        let exchange = Exchange {
             kind,
             took: started.elapsed(),
             result: &result,
-        });
+        };
+        exchange.describe(span);
+        self.report(&exchange);
         result
     }
 

@@ -3,7 +3,10 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use crate::domain::{Answer, Failure, FineractCommand, Method};
+use crate::{
+    domain::{Answer, Failure, FineractCommand, Method},
+    traces::Span,
+};
 
 /// The resources that the gateway reads, as the first segment of a path.
 const RESOURCES: [&str; 5] = ["clients", "loans", "loanproducts", "paymenttypes", "audits"];
@@ -36,6 +39,17 @@ impl Kind {
     }
 }
 
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method.as_str(), self.resource)?;
+        if self.command.is_empty() {
+            Ok(())
+        } else {
+            write!(f, " {}", self.command)
+        }
+    }
+}
+
 /// One call to Fineract and its result.
 #[derive(Clone, Copy, Debug)]
 pub struct Exchange<'a> {
@@ -62,6 +76,19 @@ impl Exchange<'_> {
             "result" => result,
         )
         .record(self.took);
+    }
+
+    /// Ends the span of the call. It contains neither an address nor a body.
+    pub(super) fn describe(&self, mut span: Span) {
+        span.set("peer.service", "fineract");
+        span.set("http.request.method", self.kind.method.as_str());
+        match self.result {
+            Ok(answer) => {
+                span.set_status(answer.status);
+                span.set("fineract.answer_was_stored", answer.cached);
+            }
+            Err(failure) => span.fail(failure.as_str()),
+        }
     }
 }
 

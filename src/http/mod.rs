@@ -8,6 +8,7 @@ mod api_error;
 mod authenticate;
 mod body;
 mod bulk;
+mod callers_trace;
 #[cfg(feature = "docs-ui")]
 mod docs_page;
 mod envelope;

@@ -6,14 +6,15 @@ use axum::{
     Json,
     extract::{OriginalUri, State},
     http::{
-        HeaderName, HeaderValue, StatusCode,
+        HeaderName, HeaderValue, StatusCode, Uri,
         header::{LOCATION, RETRY_AFTER},
     },
-    response::{AppendHeaders, IntoResponse},
+    response::{AppendHeaders, IntoResponse, Response},
 };
 
 use super::{
     api_error::ApiError,
+    callers_trace::CallersTrace,
     envelope,
     idempotency_key::KeyedBody,
     location,
@@ -26,6 +27,7 @@ use crate::{
     domain::{OperationId, TrackingId},
     store::{Accepted, CallerKey, NewOperation},
     telemetry::chain,
+    traces::{Span, SpanKind, Trace},
 };
 
 const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
@@ -37,23 +39,69 @@ pub(super) async fn submit_operation(
     State(api): State<Arc<ApiState>>,
     OriginalUri(uri): OriginalUri,
     wait: Wait,
-    KeyedBody { body, caller_key }: KeyedBody,
-) -> Result<impl IntoResponse, ApiError> {
-    let (tracking_id, is_replay) = match new_operation(&api, &caller, &body, caller_key.clone()) {
-        Ok(new) => accept(&api, new).await?,
-        Err(refused) => (
-            // This future is large and seldom needed, so it is boxed.
-            Box::pin(accepted_earlier(&api, &caller, caller_key, refused)).await?,
-            true,
-        ),
+    trace: CallersTrace,
+    body: KeyedBody,
+) -> Response {
+    let CallersTrace { parent, began } = trace;
+    let trace = Trace {
+        operation: OperationId::new(),
+        caller: parent,
     };
+    let span = trace.begin(SpanKind::Server, format_args!("POST /fineract/operate"));
+    let mut span = span.begun(began.elapsed());
+    span.set("http.request.method", "POST");
+    span.set("http.route", "/fineract/operate");
+    let submitted = submit(&api, &caller, (trace, body), wait, &mut span).await;
+    let answer = submitted.map(|submitted| answer(submitted, &uri, wait));
+    let answer = answer.into_response();
+    span.set_status(answer.status().as_u16());
+    answer
+}
+
+/// An operation that is accepted, now or earlier.
+struct Submitted {
+    tracking_id: TrackingId,
+    is_replay: bool,
+    body: TrackBody,
+}
+
+async fn submit(
+    api: &ApiState,
+    caller: &Caller,
+    (trace, KeyedBody { body, caller_key }): (Trace, KeyedBody),
+    wait: Wait,
+    span: &mut Span,
+) -> Result<Submitted, ApiError> {
+    let (tracking_id, is_replay) =
+        match new_operation(api, (trace, caller), &body, caller_key.clone()) {
+            Ok(new) => accept(api, new).await?,
+            Err(refused) => (
+                // This future is large and seldom needed, so it is boxed.
+                Box::pin(accepted_earlier(api, caller, caller_key, refused)).await?,
+                true,
+            ),
+        };
     tracing::info!(
         operation.id = %tracking_id.id,
         operation.type = %tracking_id.operation_type,
         is_replay,
         "accepted an operation"
     );
-    let body = state_after(&api, wait, tracking_id).await;
+    span.set("operation.id", tracking_id.id.to_string());
+    span.set("operation.type", tracking_id.operation_type.as_str());
+    Ok(Submitted {
+        tracking_id,
+        is_replay,
+        body: state_after(api, wait, tracking_id).await,
+    })
+}
+
+fn answer(submitted: Submitted, uri: &Uri, wait: Wait) -> impl IntoResponse + use<> {
+    let Submitted {
+        tracking_id,
+        is_replay,
+        body,
+    } = submitted;
     let is_ended = matches!(body, TrackBody::Ended(_));
     let status = if is_ended || is_replay {
         StatusCode::OK
@@ -62,7 +110,7 @@ pub(super) async fn submit_operation(
     };
     let headers = [
         location::relative(
-            &uri,
+            uri,
             0,
             &format!("track/{}%7C{}", tracking_id.operation_type, tracking_id.id),
         )
@@ -71,18 +119,18 @@ pub(super) async fn submit_operation(
         is_replay.then_some((IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"))),
         wait.applied(),
     ];
-    Ok((
+    (
         status,
         AppendHeaders(headers.into_iter().flatten()),
         Json(body),
-    ))
+    )
 }
 
 /// Builds the operation to accept from a body. An error if the body is not valid, or if the backlog has reached its
 /// limit.
 fn new_operation(
     api: &ApiState,
-    caller: &Caller,
+    (trace, caller): (Trace, &Caller),
     body: &[u8],
     caller_key: Option<CallerKey>,
 ) -> Result<NewOperation, ApiError> {
@@ -91,7 +139,7 @@ fn new_operation(
         return Err(ApiError::Overloaded);
     }
     Ok(NewOperation {
-        id: OperationId::new(),
+        id: trace.operation,
         operation_type: submission.operation_type,
         payload: submission.data.to_owned(),
         checked: submission.checked,
@@ -99,6 +147,7 @@ fn new_operation(
         caller_key,
         retry_of: None,
         expires_at: submission.expires_at,
+        trace_parent: trace.caller,
     })
 }
 

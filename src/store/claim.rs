@@ -91,7 +91,7 @@ pub(super) fn statement(
                       COALESCE(EXTRACT(EPOCH FROM now() - (SELECT max(since) FROM hold_all)), 0)::float8
                       END AS forgotten_seconds,
                   EXTRACT(EPOCH FROM now() - o.reason_since)::float8 AS retrying_seconds,
-                  p.data AS "data: Json<Box<RawValue>>", p.reference,
+                  p.data AS "data: Json<Box<RawValue>>", p.reference, p.traceparent,
                   (SELECT resource_id FROM lane WHERE key = o.lane AND resource_epoch = b.epoch) AS known_id,
                   (SELECT resource_id FROM lane WHERE key = o.read_lane AND resource_epoch = b.epoch) AS read_known_id,
                   b.epoch"#,

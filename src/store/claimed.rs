@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use sqlx::types::{Json, Uuid};
 
 use super::{StoreError, lanes::LaneEntries, names};
-use crate::domain::{OperationId, OperationType, Resolution, TrackingId};
+use crate::domain::{OperationId, OperationType, Resolution, TraceParent, TrackingId};
 
 /// The limits that a worker gives when it claims operations.
 #[derive(Clone, Debug)]
@@ -99,6 +99,8 @@ pub struct Claimed {
     pub reason_counts: bool,
     /// The time between the acceptance of the operation and the claim, by the database's clock.
     pub age: Duration,
+    /// The caller's place in its trace.
+    pub trace_parent: Option<TraceParent>,
     /// When the gateway sent the claim to the database, by the monotonic clock. The lease began at this time or later.
     pub claimed_at: Instant,
 }
@@ -178,6 +180,7 @@ pub(super) struct Row {
     pub(super) known_id: Option<i64>,
     pub(super) read_known_id: Option<i64>,
     pub(super) epoch: i32,
+    pub(super) traceparent: Option<String>,
 }
 
 impl Row {
@@ -210,6 +213,7 @@ impl Row {
             reason_since: self.reason_since,
             retrying_for: seconds(self.retrying_seconds),
             age: seconds(self.age_seconds),
+            trace_parent: names::trace_parent(self.traceparent),
             claimed_at,
         })
     }

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 use super::StoreError;
-use crate::domain::{OperationType, State, TrackingId};
+use crate::domain::{OperationType, State, TraceParent, TrackingId};
 
 /// A tracking id as text, also for an operation type that this gateway does not know. A newer gateway, which runs in
 /// parallel or was rolled back, may have accepted an operation of such a type.
@@ -42,6 +42,11 @@ impl Serialize for TrackingName {
 /// Parses the name of an operation type.
 pub(super) fn operation_type(name: &str) -> Result<OperationType, StoreError> {
     OperationType::from_name(name).ok_or(StoreError::Unknown { what: "type" })
+}
+
+/// Parses a caller's place in its trace. A text that is none is ignored, because no operation may fail for it.
+pub(super) fn trace_parent(text: Option<String>) -> Option<TraceParent> {
+    text?.parse().ok()
 }
 
 /// Parses the name of a state.

@@ -18,7 +18,11 @@ use super::{
     guard::{Guard, PrivateName},
     signature::Secret,
 };
-use crate::{telemetry::wall_clock, tls};
+use crate::{
+    domain::{TRACEPARENT, TraceParent},
+    telemetry::wall_clock,
+    tls,
+};
 
 /// How long a receiver has for its whole answer, by the Standard Webhooks specification.
 pub const TIMEOUT: Duration = Duration::from_secs(15);
@@ -73,6 +77,8 @@ pub struct Message {
     pub id: String,
     /// The body, which is JSON.
     pub body: String,
+    /// The place of this delivery in its trace, which the receiver is told.
+    pub trace_parent: Option<TraceParent>,
 }
 
 /// What became of a message.
@@ -132,7 +138,11 @@ impl Sender {
         // The settings may have changed since the endpoint was created.
         let url = self.guard.check(&receiver.url);
         let url = url.map_err(|refused| format!("the URL {refused}"))?;
-        let Message { id, body } = message;
+        let Message {
+            id,
+            body,
+            trace_parent,
+        } = message;
         let timestamp = u64::try_from(wall_clock().timestamp()).unwrap_or_default();
         let sign = |secret: &Secret| secret.sign(&id, timestamp, body.as_bytes());
         let signatures: Vec<_> = receiver.secrets.iter().map(sign).collect();
@@ -145,6 +155,10 @@ impl Sender {
             .header("webhook-timestamp", timestamp)
             .header("webhook-signature", signatures.join(" "))
             .body(body);
+        let request = match trace_parent {
+            Some(parent) => request.header(TRACEPARENT, parent.to_string()),
+            None => request,
+        };
         let response = request.send().await.map_err(|error| explain(&error))?;
         Ok(read(response).await)
     }

@@ -23,7 +23,7 @@
 //! | `checker`, `resolve` | `checker` waits for a checker in Fineract, `resolve` executes an operator's resolution |
 //! | `suspect`, `read_failed` | handles an answer that may concern other operations too, or a failed read |
 //! | `outcome` | builds the outcomes that the steps return |
-//! | `report` | logs and counts the result |
+//! | `report`, `span` | logs, counts and traces the result |
 //! | `activity` | shows operators what the worker does now |
 //!
 //! `case` contains the operation that the steps work on. `deps` contains the dependencies and the state that all
@@ -64,6 +64,7 @@ mod resolve;
 mod sabotage;
 mod send;
 mod settings;
+mod span;
 mod succeed;
 mod suspect;
 mod unended_keys;

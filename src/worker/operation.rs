@@ -19,6 +19,7 @@ use super::{
     require_keys::{are_keys_honoured, require_keys},
     resolve::resolve,
     send::{commit_attempt, send},
+    span,
     succeed::succeeded_by_answer,
 };
 use crate::{
@@ -27,6 +28,7 @@ use crate::{
     points::{self, Point},
     store::{Claimed, Completion, KILLS_ITS_WORKER, StartAttempt},
     telemetry::chain,
+    traces,
 };
 
 /// Reason code of an operation that was sent before an operator confirmed that Fineract's books have changed.
@@ -47,6 +49,7 @@ pub(super) async fn run(
     let unsent = committed
         .is_some()
         .then_some(Reply::Failure(Failure::NotSent));
+    let mut span = span::begin(&claimed);
     let attempted = async {
         let admission = admit(deps, &claimed, stop).await?;
         match committed {
@@ -55,7 +58,7 @@ pub(super) async fn run(
             None => Box::pin(attempt(deps, &claimed, admission)).await,
         }
     };
-    let (reply, outcome) = match attempted.await {
+    let (reply, outcome) = match traces::within(span.context(), attempted).await {
         Ok((reply, outcome)) => (reply, outcome),
         Err(outcome) => (unsent, outcome),
     };
@@ -63,6 +66,7 @@ pub(super) async fn run(
     #[cfg(feature = "sabotage")]
     let completion = super::sabotage::with_new_key(completion);
     report::completion(&claimed, &completion);
+    span::conclude(&mut span, &completion);
     let state = completion.outcome.state();
     points::reach(Point::BeforeComplete, claimed.operation_type);
     if completion.outcome.takes_new_key() {

@@ -58,6 +58,7 @@ async fn accept(store: &Store, lender: Option<&str>) -> OperationId {
         caller_key: None,
         retry_of: None,
         expires_at: None,
+        trace_parent: None,
     };
     store.accept(operation).await.expect("it is accepted");
     id

@@ -74,6 +74,7 @@ mod shutdown;
 mod standby;
 mod support;
 mod tidy;
+mod traces;
 mod transactions;
 mod unknown_type;
 mod webhooks;

@@ -104,6 +104,7 @@ fn with_key(key: &str, client: &str) -> NewOperation {
         }),
         retry_of: None,
         expires_at: None,
+        trace_parent: None,
     }
 }
 

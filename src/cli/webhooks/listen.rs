@@ -90,6 +90,7 @@ async fn listen(arguments: Arguments) -> anyhow::Result<()> {
             let message = Message {
                 id: format!("evt_{}", event.number),
                 body: body.clone(),
+                trace_parent: None,
             };
             let receipt = sender.send(&receiver, message).await;
             printer.line(&format!("{}  {}", event.line(), outcome(&receipt)))?;

@@ -163,6 +163,7 @@ pub(super) fn operation_of(
         caller: client.0.to_string(),
         caller_key: None,
         expires_at: expires_at.or(candidate.expires_at),
+        trace_parent: None,
         retry_of: candidate.operation_id,
     })
 }

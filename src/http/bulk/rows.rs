@@ -143,6 +143,7 @@ impl Rows {
                 caller_key: None,
                 retry_of: None,
                 expires_at,
+                trace_parent: None,
             }));
         };
         if operations::fails_dependents_unsent(entry.operation_type) {

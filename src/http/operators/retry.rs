@@ -94,6 +94,7 @@ async fn accept_again(
         caller_key: None,
         retry_of: Some(id),
         expires_at: expires_at.or(original.expires_at),
+        trace_parent: None,
     };
     api.store.retry_failed(failed, &new, operator).await?;
     Ok(TrackingId {

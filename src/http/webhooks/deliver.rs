@@ -17,12 +17,13 @@ use super::{
     body::contents,
     receiver::receiver,
     schedule::IN_TROUBLE,
-    tried::{Beginning, Tried, trouble},
+    tried::{Beginning, Tried, begin_span, trouble},
 };
 use crate::{
     http::state::ApiState,
     store::{DueDelivery, EventOwner, RunningEndpoint, StoreError, What},
     telemetry::chain,
+    traces::Span,
     webhooks::{Message, Sender},
 };
 
@@ -182,8 +183,10 @@ impl Deliverer {
         let mut contents = contents.into_iter();
         let receiver = Arc::new(receiver(endpoint));
         for due in due {
+            let mut span = Span::default();
             let (id, body, failure) = match due.what {
                 What::Event(event) => {
+                    span = begin_span(self.endpoint, &event, due.trace_parent);
                     let Some(content) = contents.next() else {
                         continue;
                     };
@@ -203,7 +206,12 @@ impl Deliverer {
                 failure,
                 receiver: Arc::clone(&receiver),
             };
-            let sending = beginning.send(self.sender.clone(), Message { id, body });
+            let message = Message {
+                id,
+                body,
+                trace_parent: span.context(),
+            };
+            let sending = beginning.send(self.sender.clone(), message, span);
             let task = self.under_way.spawn(sending).id();
             self.ids.insert(task, due.id);
             self.begun += 1;

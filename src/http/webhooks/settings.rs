@@ -20,7 +20,7 @@ const LONGEST_HEADER: usize = 2_000;
 pub(in crate::http) const FASTEST: i32 = 1_000;
 
 /// The headers that the gateway or HTTP itself sets.
-const RESERVED: [&str; 15] = [
+const RESERVED: [&str; 16] = [
     "accept-encoding",
     "connection",
     "content-encoding",
@@ -33,6 +33,7 @@ const RESERVED: [&str; 15] = [
     "proxy-connection",
     "te",
     "trailer",
+    "traceparent",
     "transfer-encoding",
     "upgrade",
     "user-agent",

@@ -2,10 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
+use uuid::Uuid;
+
 use super::schedule::{IN_TROUBLE, LONGEST, next_try, pause};
 use crate::{
-    domain::OperationId,
-    store::Try,
+    domain::{OperationId, TraceParent, TrackingId},
+    store::{Event, Try},
+    traces::{Span, SpanKind, Trace},
     webhooks::{Message, Receipt, Receiver, Sender},
 };
 
@@ -30,9 +33,14 @@ pub(super) struct Tried {
 }
 
 impl Beginning {
-    /// Sends the message once.
-    pub(super) async fn send(self, sender: Sender, message: Message) -> Tried {
+    /// Sends the message once. The span is that of this try.
+    pub(super) async fn send(self, sender: Sender, message: Message, mut span: Span) -> Tried {
         let receipt = sender.send(&self.receiver, message).await;
+        match receipt.status {
+            Some(status) => span.set_status(status),
+            None => span.fail("no_answer"),
+        }
+        drop(span);
         Tried {
             beginning: self,
             receipt,
@@ -55,6 +63,26 @@ impl Tried {
             is_gone: receipt.is_gone(),
         }
     }
+}
+
+/// Begins the span of a try to deliver this event. `caller`: the place of the operation's caller in its trace. The event of
+/// a batch belongs to no trace.
+pub(super) fn begin_span(endpoint: Uuid, event: &Event, caller: Option<TraceParent>) -> Span {
+    let operation = event.operation.as_ref().and_then(|found| found.tracking_id);
+    let Some(TrackingId { operation_type, id }) = operation else {
+        return Span::default();
+    };
+    let trace = Trace {
+        operation: id,
+        caller,
+    };
+    let name = event.event_type.as_str();
+    let mut span = trace.begin(SpanKind::Client, format_args!("webhook {name}"));
+    span.set("operation.id", id.to_string());
+    span.set("operation.type", operation_type.as_str());
+    span.set("webhook.endpoint", endpoint.to_string());
+    span.set("webhook.event", event.number);
+    span
 }
 
 /// How many tries have failed in a row after these, which all failed, and how long nothing is sent then. `before`: how many

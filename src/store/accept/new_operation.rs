@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
 
 use crate::{
-    domain::{Checked, OperationId, OperationType, TrackingId},
+    domain::{Checked, OperationId, OperationType, TraceParent, TrackingId},
     store::body_digest::BodyDigest,
 };
 
@@ -27,6 +27,8 @@ pub struct NewOperation {
     pub retry_of: Option<OperationId>,
     /// The time until which the operation may be sent.
     pub expires_at: Option<DateTime<Utc>>,
+    /// The caller's place in its trace.
+    pub trace_parent: Option<TraceParent>,
 }
 
 /// A caller's own idempotency key.

@@ -73,6 +73,7 @@ impl Inserted {
             reason_since: None,
             retrying_for: Duration::ZERO,
             age: Duration::ZERO,
+            trace_parent: new.trace_parent,
             claimed_at,
         }
     }
@@ -110,6 +111,7 @@ struct Columns {
     callers: Vec<String>,
     payloads: Vec<String>,
     references: Vec<Option<String>>,
+    trace_parents: Vec<Option<String>>,
 }
 
 impl Columns {
@@ -132,6 +134,7 @@ impl Columns {
             callers: column(new, |n| n.caller.clone()),
             payloads: column(new, |n| n.payload.get().to_owned()),
             references: column(new, |n| n.checked.reference.clone()),
+            trace_parents: column(new, |n| n.trace_parent.map(|parent| parent.to_string())),
         }
     }
 }
@@ -153,7 +156,7 @@ pub(super) async fn insert(
                   is_claimed AS "is_claimed!", lane_position AS "position!", read_lane_position AS read_position,
                   known_id, read_known_id
              FROM accept_operations($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
-                                    $20, $21, $22, $23, $24, $25, $26, $27)"#,
+                                    $20, $21, $22, $23, $24, $25, $26, $27, $28)"#,
         &columns.ids,
         &columns.types,
         &columns.creates,
@@ -181,6 +184,7 @@ pub(super) async fn insert(
         lock_timeout,
         hold_all::LOCK,
         WINDOW_SECONDS,
+        &columns.trace_parents as &[Option<String>],
     )
     .fetch_all(executor)
     .await

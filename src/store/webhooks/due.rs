@@ -2,7 +2,10 @@
 
 use uuid::Uuid;
 
-use crate::store::{Event, Store, StoreError, events::Row, patience::WithTimeout};
+use crate::{
+    domain::TraceParent,
+    store::{Event, Store, StoreError, events::Row, names, patience::WithTimeout},
+};
 
 /// A delivery whose next try begins now.
 #[derive(Clone, Debug)]
@@ -13,6 +16,8 @@ pub struct DueDelivery {
     pub what: What,
     /// How many tries have failed.
     pub tries: i32,
+    /// The place of the operation's caller in its trace.
+    pub trace_parent: Option<TraceParent>,
 }
 
 /// What a delivery tells.
@@ -59,11 +64,12 @@ impl Store {
                )
                SELECT d.id, d.tries, d.body, e.number AS "number?", e.type AS "type?", e.owner AS "owner?", e.at AS "at?",
                       e.operation_id, o.type AS "operation_type?", o.lane AS "lane?", e.batch_id,
-                      b.reference_id AS "reference_id?"
+                      b.reference_id AS "reference_id?", p.traceparent AS "traceparent?"
                  FROM chosen
                  JOIN webhook_delivery d USING (id)
                  LEFT JOIN event e ON e.number = d.number
                  LEFT JOIN operation o ON o.id = e.operation_id
+                 LEFT JOIN payload p ON p.operation_id = e.operation_id
                  LEFT JOIN batch b ON b.id = e.batch_id
                 ORDER BY d.due_at, d.id"#,
             endpoint,
@@ -97,6 +103,7 @@ impl Store {
                 id: row.id,
                 what,
                 tries: row.tries,
+                trace_parent: names::trace_parent(row.traceparent),
             })
         });
         due.collect()

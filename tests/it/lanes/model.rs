@@ -97,6 +97,7 @@ impl Model {
                 caller_key: None,
                 retry_of: None,
                 expires_at: None,
+                trace_parent: None,
             })
             .await
             .unwrap();

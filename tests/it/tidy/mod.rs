@@ -35,6 +35,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "table",
             "telemetry",
             "tls",
+            "traces",
             "webhooks",
         ],
     ),
@@ -61,6 +62,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "store",
             "table",
             "telemetry",
+            "traces",
             "webhooks",
         ],
     ),
@@ -75,18 +77,23 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "sabotage",
             "store",
             "telemetry",
+            "traces",
         ],
     ),
     ("operations", &["domain", "sabotage"]),
     ("sabotage", &[]),
     ("points", &["domain"]),
     ("store", &["domain", "points", "sabotage", "telemetry"]),
-    ("fineract", &["config", "domain", "telemetry", "tls"]),
+    (
+        "fineract",
+        &["config", "domain", "telemetry", "tls", "traces"],
+    ),
     ("config", &["domain", "operations"]),
     ("telemetry", &["config"]),
     ("table", &[]),
     ("tls", &[]),
-    ("webhooks", &["telemetry", "tls"]),
+    ("traces", &["config", "domain", "telemetry", "tls"]),
+    ("webhooks", &["domain", "telemetry", "tls", "traces"]),
     ("domain", &[]),
     ("lib", &[]),
 ];
@@ -99,7 +106,13 @@ const CRATE_BELONGS_TO: &[(&str, &[&str])] = &[
     ("sqlx", &["store"]),
     ("axum", &["http"]),
     // `config` parses addresses and certificates with `reqwest`; `cli` is a client of the gateway's own API.
-    ("reqwest", &["fineract", "config", "cli", "tls", "webhooks"]),
+    (
+        "reqwest",
+        &["fineract", "config", "cli", "tls", "traces", "webhooks"],
+    ),
+    ("opentelemetry", &["traces"]),
+    ("opentelemetry_sdk", &["config", "traces"]),
+    ("opentelemetry_otlp", &["traces"]),
 ];
 
 #[test]

@@ -5,7 +5,7 @@ mod command;
 mod delivery;
 mod order;
 mod pauses;
-mod receiver;
+pub(crate) mod receiver;
 mod refused;
 mod trouble;
 

@@ -23,18 +23,18 @@ use crate::support::eventually::eventually_ok;
 
 /// A message that arrived.
 #[derive(Clone, Debug)]
-pub(super) struct Got {
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
+pub(crate) struct Got {
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 impl Got {
-    pub(super) fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).expect("JSON")
     }
 
     /// What happened, and to what: `operation.failed CLIENT_CREATE|…`.
-    pub(super) fn says(&self) -> String {
+    pub(crate) fn says(&self) -> String {
         let body = self.json();
         let subject =
             ["tracking_id", "reference_id", "endpoint_id"].map(|key| body["data"][key].as_str());
@@ -43,20 +43,20 @@ impl Got {
     }
 
     /// Whether the signature is one by this key, as the verifier of the specification finds out.
-    pub(super) fn is_signed_by(&self, secret: &Value) -> bool {
+    pub(crate) fn is_signed_by(&self, secret: &Value) -> bool {
         let secret = secret.as_str().expect("a secret");
         let verifier = Webhook::new(secret).expect("a secret of the specification");
         verifier.verify(&self.body, &self.headers).is_ok()
     }
 
-    pub(super) fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers[name].to_str().expect("a text")
     }
 }
 
 /// What a receiver answers.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Reply {
+pub(crate) enum Reply {
     Status(u16),
     /// A status with a header.
     With(u16, &'static str, &'static str),
@@ -76,14 +76,14 @@ struct Shared {
 
 /// A receiver that listens. It ends with the runtime of its test.
 #[derive(Clone)]
-pub(super) struct Receiver {
-    pub(super) address: SocketAddr,
+pub(crate) struct Receiver {
+    pub(crate) address: SocketAddr,
     shared: Arc<Mutex<Shared>>,
     released: Arc<Notify>,
 }
 
 impl Receiver {
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let receiver = Self {
             address: listener.local_addr().expect("an address"),
@@ -96,7 +96,7 @@ impl Receiver {
         receiver
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}/hooks?key=in-the-url", self.address)
     }
 
@@ -105,17 +105,17 @@ impl Receiver {
     }
 
     /// Answers the next messages like this, one after the other; then 200.
-    pub(super) fn replies(&self, replies: impl IntoIterator<Item = Reply>) {
+    pub(crate) fn replies(&self, replies: impl IntoIterator<Item = Reply>) {
         self.shared().replies = replies.into_iter().collect();
     }
 
     /// What has arrived.
-    pub(super) fn got(&self) -> Vec<Got> {
+    pub(crate) fn got(&self) -> Vec<Got> {
         self.shared().got.clone()
     }
 
     /// Waits until this many messages have arrived, and returns them.
-    pub(super) async fn gets(&self, count: usize) -> Vec<Got> {
+    pub(crate) async fn gets(&self, count: usize) -> Vec<Got> {
         eventually_ok("the messages arrive", async || {
             let got = self.got();
             if got.len() >= count {
@@ -128,7 +128,7 @@ impl Receiver {
     }
 
     /// Lets one held answer go.
-    pub(super) fn release(&self) {
+    pub(crate) fn release(&self) {
         self.released.notify_one();
     }
 }

@@ -72,10 +72,11 @@ impl Store {
     /// Reads these operations. The order of the result is that of `ids`; ids of no operation are left out.
     pub async fn read_listed(&self, ids: &[Uuid]) -> Result<Vec<Listed>, StoreError> {
         let rows = sqlx::query!(
-            r#"SELECT o.id, o.type, o.state, o.on_hold, COALESCE(o.reason_code, r.code) AS reason_code,
-                      o.reason_since, o.accepted_at, o.ended_at, o.due_at, o.expires_at, o.lane, o.position, o.read_lane,
-                      o.read_position, o.lender,
-                      p.caller, b.batch_id AS "batch_id?", b.number AS "batch_row?", o.retry_of, o.attempt,
+            r#"SELECT o.id AS "id!", o.type AS "type!", o.state AS "state!", o.on_hold AS "on_hold!",
+                      COALESCE(o.reason_code, r.code) AS reason_code, o.reason_since, o.accepted_at AS "accepted_at!",
+                      o.ended_at, o.due_at, o.expires_at, o.lane AS "lane!", o.position AS "position!", o.read_lane,
+                      o.read_position, o.lender, p.caller AS "caller!", b.batch_id AS "batch_id?",
+                      b.number AS "batch_row?", o.retry_of, o.attempt AS "attempt!",
                       EXISTS (SELECT FROM attempt a
                                WHERE a.operation_id = o.id AND a.error IS DISTINCT FROM 'not_sent') AS "sent!",
                       EXISTS (SELECT FROM operation again WHERE again.retry_of = o.id) AS "retried!",

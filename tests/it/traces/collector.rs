@@ -1,0 +1,206 @@
+//! A collector of traces, which receives spans by OTLP over HTTP.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    routing::post,
+};
+use opentelemetry_proto::tonic::{
+    collector::trace::v1::ExportTraceServiceRequest,
+    common::v1::{KeyValue, any_value::Value},
+    trace::v1,
+};
+use prost::Message as _;
+use tokio::net::TcpListener;
+
+use crate::support::eventually::eventually_ok;
+
+/// A span that arrived.
+#[derive(Clone, Debug)]
+pub(super) struct Span {
+    pub(super) name: String,
+    /// The ids are hexadecimal, as in a `traceparent`.
+    pub(super) trace_id: String,
+    pub(super) span_id: String,
+    pub(super) parent_id: String,
+    pub(super) links: Vec<String>,
+    pub(super) attributes: BTreeMap<String, String>,
+    pub(super) error: Option<String>,
+    pub(super) times: (u64, u64),
+}
+
+#[derive(Default)]
+struct Shared {
+    spans: Vec<Span>,
+    bodies: Vec<Bytes>,
+    headers: Vec<HeaderMap>,
+    resource: BTreeMap<String, String>,
+}
+
+/// A collector that listens. It ends with the runtime of its test.
+#[derive(Clone)]
+pub(super) struct Collector {
+    address: SocketAddr,
+    shared: Arc<Mutex<Shared>>,
+}
+
+impl Collector {
+    pub(super) async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let collector = Self {
+            address: listener.local_addr().expect("an address"),
+            shared: Arc::default(),
+        };
+        let router = Router::new()
+            .route("/v1/traces", post(receive))
+            .with_state(collector.clone());
+        #[expect(clippy::disallowed_methods, reason = "ends with the test's runtime")]
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        collector
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// What has arrived, in the order in which it began.
+    pub(super) fn spans(&self) -> Vec<Span> {
+        let mut spans = self.shared.lock().expect("no panic").spans.clone();
+        spans.sort_by_key(|span| span.times);
+        spans
+    }
+
+    /// Waits until this many spans of this name have arrived, and returns all spans.
+    pub(super) async fn gets(&self, count: usize, name: &str) -> Vec<Span> {
+        eventually_ok("the spans arrive", async || {
+            let spans = self.spans();
+            if spans.iter().filter(|span| span.name == name).count() >= count {
+                Ok(spans)
+            } else {
+                Err(spans.into_iter().map(|span| span.name).collect::<Vec<_>>())
+            }
+        })
+        .await
+    }
+
+    /// Everything that was sent, as it was sent.
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        let shared = self.shared.lock().expect("no panic");
+        shared.bodies.concat()
+    }
+
+    /// The header of the last request.
+    pub(super) fn header(&self, name: &str) -> Option<String> {
+        let shared = self.shared.lock().expect("no panic");
+        let value = shared.headers.last()?.get(name)?.to_str().ok()?;
+        Some(value.to_owned())
+    }
+
+    /// What describes the process that sent spans.
+    pub(super) fn resource(&self) -> BTreeMap<String, String> {
+        self.shared.lock().expect("no panic").resource.clone()
+    }
+}
+
+async fn receive(
+    State(collector): State<Collector>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> StatusCode {
+    let Ok(request) = ExportTraceServiceRequest::decode(body.clone()) else {
+        return StatusCode::BAD_REQUEST;
+    };
+    let mut shared = collector.shared.lock().expect("no panic");
+    for of_resource in request.resource_spans {
+        let resource = of_resource.resource.unwrap_or_default();
+        shared.resource = facts(resource.attributes);
+        let spans = of_resource
+            .scope_spans
+            .into_iter()
+            .flat_map(|scope| scope.spans);
+        shared.spans.extend(spans.map(span));
+    }
+    shared.bodies.push(body);
+    shared.headers.push(headers);
+    StatusCode::OK
+}
+
+fn span(span: v1::Span) -> Span {
+    Span {
+        name: span.name,
+        trace_id: hexadecimal(&span.trace_id),
+        span_id: hexadecimal(&span.span_id),
+        parent_id: hexadecimal(&span.parent_span_id),
+        links: span
+            .links
+            .iter()
+            .map(|link| hexadecimal(&link.span_id))
+            .collect(),
+        attributes: facts(span.attributes),
+        error: span
+            .status
+            .filter(|status| status.code == v1::status::StatusCode::Error as i32)
+            .map(|status| status.message),
+        times: (span.start_time_unix_nano, span.end_time_unix_nano),
+    }
+}
+
+fn facts(attributes: Vec<KeyValue>) -> BTreeMap<String, String> {
+    let facts = attributes.into_iter().map(|fact| {
+        let value = match fact.value.and_then(|value| value.value) {
+            Some(Value::StringValue(text)) => text,
+            Some(Value::IntValue(number)) => number.to_string(),
+            Some(Value::BoolValue(flag)) => flag.to_string(),
+            other => format!("{other:?}"),
+        };
+        (fact.key, value)
+    });
+    facts.collect()
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The spans of a trace as a tree below the caller's span: one line for each, indented.
+pub(super) fn tree(spans: &[Span], parent_id: &str) -> String {
+    let mut lines = String::new();
+    add_below(spans, parent_id, 1, &mut lines);
+    lines
+}
+
+fn add_below(spans: &[Span], parent_id: &str, depth: usize, lines: &mut String) {
+    for span in spans.iter().filter(|span| span.parent_id == parent_id) {
+        let fact = |name: &str| span.attributes.get(name).map(String::as_str);
+        let mut line = format!("{}{}", "  ".repeat(depth), span.name);
+        for (before, value) in [
+            ("", fact("operation.attempt")),
+            ("", fact("http.response.status_code")),
+            ("", fact("operation.state")),
+            ("error ", span.error.as_deref()),
+        ] {
+            if let Some(value) = value {
+                line += &format!(", {before}{value}");
+            }
+        }
+        if fact("fineract.answer_was_stored") == Some("true") {
+            line += ", stored answer";
+        }
+        for link in &span.links {
+            let linked = spans.iter().find(|other| other.span_id == *link);
+            let attempt = linked.and_then(|linked| linked.attributes.get("operation.attempt"));
+            line += &format!(", after attempt {}", attempt.map_or("?", String::as_str));
+        }
+        lines.push_str(&line);
+        lines.push('\n');
+        add_below(spans, &span.span_id, depth + 1, lines);
+    }
+}
