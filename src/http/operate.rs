@@ -38,8 +38,7 @@ pub(super) async fn submit_operation(
     caller: Caller,
     State(api): State<Arc<ApiState>>,
     OriginalUri(uri): OriginalUri,
-    wait: Wait,
-    trace: CallersTrace,
+    (wait, trace): (Wait, CallersTrace),
     body: KeyedBody,
 ) -> Response {
     let CallersTrace { parent, began } = trace;

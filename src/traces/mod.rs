@@ -10,36 +10,19 @@
 mod recorder;
 mod span;
 
-use std::{io, sync::OnceLock, thread, time::Duration};
+use std::{thread, time::Duration};
 
 pub use opentelemetry::trace::SpanKind;
-use opentelemetry_otlp::ExporterBuildError;
 
 use self::recorder::Recorder;
-pub use self::span::{Span, Trace, within};
+pub use self::{
+    recorder::TracesError,
+    span::{Span, Trace, within},
+};
 use crate::config;
 
 /// How long the process waits at its end until the last spans are sent.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// The recorder of the process. Empty if traces are off.
-static RECORDER: OnceLock<Recorder> = OnceLock::new();
-
-/// The reason why traces cannot be started.
-#[derive(Debug, thiserror::Error)]
-pub enum TracesError {
-    /// The client for the collector cannot be created.
-    #[error(
-        "cannot create the client for the collector of traces (are the system's CA certificates installed?)"
-    )]
-    Client(#[source] reqwest::Error),
-    /// A setting of OpenTelemetry is wrong.
-    #[error("cannot set up the exporter of traces")]
-    Exporter(#[source] ExporterBuildError),
-    /// The thread that creates the client cannot be started.
-    #[error("cannot start a thread for traces")]
-    Thread(#[source] io::Error),
-}
 
 /// Starts to record spans of this process. This sends nothing, so the collector may be unavailable.
 pub fn start(settings: &config::Traces) -> Result<(), TracesError> {
@@ -52,13 +35,13 @@ pub fn start(settings: &config::Traces) -> Result<(), TracesError> {
     let recorder = starting
         .join()
         .unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-    RECORDER.get_or_init(|| recorder);
+    recorder.install();
     Ok(())
 }
 
 /// At the end of the process, waits until the last spans are sent, but only a short time.
 pub fn flush() {
-    if let Some(recorder) = RECORDER.get() {
+    if let Some(recorder) = Recorder::of_process() {
         recorder.shut_down(FLUSH_TIMEOUT);
     }
 }

@@ -1,13 +1,15 @@
 //! Decides which spans are recorded, and hands these to OpenTelemetry's exporter, which sends them in batches on a thread
 //! of its own.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, io, sync::OnceLock, time::Duration};
 
 use opentelemetry::{
     Context, InstrumentationScope, KeyValue,
     trace::{SpanContext, SpanId, SpanKind, TraceContextExt as _, TraceFlags, TraceId, TraceState},
 };
-use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig as _, WithHttpConfig as _};
+use opentelemetry_otlp::{
+    ExporterBuildError, Protocol, SpanExporter, WithExportConfig as _, WithHttpConfig as _,
+};
 use opentelemetry_sdk::{
     Resource,
     resource::TelemetryResourceDetector,
@@ -18,8 +20,26 @@ use opentelemetry_sdk::{
 };
 use secrecy::ExposeSecret as _;
 
-use super::TracesError;
 use crate::{config, domain::TraceParent, telemetry::chain, tls};
+
+/// The reason why traces cannot be started.
+#[derive(Debug, thiserror::Error)]
+pub enum TracesError {
+    /// The client for the collector cannot be created.
+    #[error(
+        "cannot create the client for the collector of traces (are the system's CA certificates installed?)"
+    )]
+    Client(#[source] reqwest::Error),
+    /// A setting of OpenTelemetry is wrong.
+    #[error("cannot set up the exporter of traces")]
+    Exporter(#[source] ExporterBuildError),
+    /// The thread that creates the client cannot be started.
+    #[error("cannot start a thread for traces")]
+    Thread(#[source] io::Error),
+}
+
+/// The recorder of the process. Empty if traces are off.
+static RECORDER: OnceLock<Recorder> = OnceLock::new();
 
 /// Records spans.
 #[derive(Debug)]
@@ -58,6 +78,16 @@ impl Recorder {
             sampler: settings.sampler.clone(),
             scope: scope.build(),
         })
+    }
+
+    /// Makes this the recorder of the process; only the first call has an effect.
+    pub(super) fn install(self) {
+        RECORDER.get_or_init(|| self);
+    }
+
+    /// The recorder of the process; `None` if traces are off.
+    pub(super) fn of_process() -> Option<&'static Self> {
+        RECORDER.get()
     }
 
     /// Whether a new span of this trace is recorded.

@@ -12,10 +12,7 @@ use opentelemetry::{
 };
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 
-use super::{
-    RECORDER,
-    recorder::{Recorder, of},
-};
+use super::recorder::{Recorder, of};
 use crate::{
     domain::{OperationId, TraceParent},
     telemetry::wall_clock,
@@ -91,7 +88,7 @@ impl Span {
         span_id: u64,
         (kind, name): (SpanKind, fmt::Arguments<'_>),
     ) -> Self {
-        let Some(recorder) = RECORDER.get() else {
+        let Some(recorder) = Recorder::of_process() else {
             return Self {
                 context: parent,
                 recorded: None,
@@ -155,8 +152,8 @@ impl Span {
     pub fn set_status(&mut self, status: u16) {
         self.set("http.response.status_code", i64::from(status));
         // By OpenTelemetry's conventions, a wrong request is no failure of the server.
-        let is_server = |span: &Box<SpanData>| span.span_kind == SpanKind::Server;
-        let fails_from = if self.recorded.as_ref().is_some_and(is_server) {
+        let kind = self.recorded.as_ref().map(|span| &span.span_kind);
+        let fails_from = if kind == Some(&SpanKind::Server) {
             500
         } else {
             400
@@ -180,7 +177,8 @@ impl Span {
 
 impl Drop for Span {
     fn drop(&mut self) {
-        if let (Some(mut recorded), Some(recorder)) = (self.recorded.take(), RECORDER.get()) {
+        if let (Some(mut recorded), Some(recorder)) = (self.recorded.take(), Recorder::of_process())
+        {
             recorded.end_time = now();
             recorder.record(*recorded);
         }

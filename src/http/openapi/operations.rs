@@ -38,7 +38,11 @@ fn operate(schemas: &mut Schemas<'_>) -> Endpoint {
          one loan run in the order in which they were accepted, so all steps of a loan may be sent at once.",
     )
     .with(Credential::Caller)
-    .parameters([header("Idempotency-Key"), header("Prefer")])
+    .parameters([
+        header("Idempotency-Key"),
+        header("Prefer"),
+        header("traceparent"),
+    ])
     .takes_json(operation, example("/operate"))
     .answers(202, accepted, tracked.clone(), one("/track/processing"))
     .headers(202, &["Location", "Retry-After", "Preference-Applied"])

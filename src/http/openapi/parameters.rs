@@ -79,6 +79,8 @@ pub(super) fn request_headers() -> Value {
                   most). Other preferences are ignored.";
     let id = "A name that you choose for this request. The answer and the gateway's log contain it. Without it, or if it is \
               not 1 to 128 visible ASCII characters, the gateway chooses one.";
+    let trace = "The caller's place in its trace (W3C Trace Context). It is kept with the operation and passed on to Fineract and \
+                 to webhooks. Another text is ignored.";
     let last =
         "The number of the last event that the reader has got. It takes precedence over `after`.";
     for (name, schema) in [
@@ -90,6 +92,11 @@ pub(super) fn request_headers() -> Value {
         (
             "X-Request-Id",
             json!({ "type": "string", "description": id }),
+        ),
+        (
+            "traceparent",
+            json!({ "type": "string", "description": trace,
+                    "examples": ["00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"] }),
         ),
         ("Last-Event-ID", number(0, i64::MAX, last)),
     ] {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt::Write as _,
     net::SocketAddr,
     sync::{Arc, Mutex},
 };
@@ -29,7 +30,7 @@ pub(super) struct Span {
     pub(super) name: String,
     /// The ids are hexadecimal, as in a `traceparent`.
     pub(super) trace_id: String,
-    pub(super) span_id: String,
+    pub(super) id: String,
     pub(super) parent_id: String,
     pub(super) links: Vec<String>,
     pub(super) attributes: BTreeMap<String, String>,
@@ -78,14 +79,19 @@ impl Collector {
         spans
     }
 
-    /// Waits until this many spans of this name have arrived, and returns all spans.
-    pub(super) async fn gets(&self, count: usize, name: &str) -> Vec<Span> {
+    /// Waits until a trace is this tree below the span `parent_id`, and returns its spans. Reads of Fineract are left out of
+    /// the tree, because how often an attempt reads depends on what the worker has read before.
+    pub(super) async fn has(&self, trace: &str, parent_id: &str, expected: &str) -> Vec<Span> {
         eventually_ok("the spans arrive", async || {
-            let spans = self.spans();
-            if spans.iter().filter(|span| span.name == name).count() >= count {
+            let mut spans = self.spans();
+            spans.retain(|span| span.trace_id == trace);
+            let tree = tree(&spans, parent_id);
+            let lines = tree.lines().filter(|line| !line.starts_with("    GET "));
+            let is_whole = spans.len() == tree.lines().count();
+            if is_whole && lines.eq(expected.lines().skip(1)) {
                 Ok(spans)
             } else {
-                Err(spans.into_iter().map(|span| span.name).collect::<Vec<_>>())
+                Err(tree)
             }
         })
         .await
@@ -137,7 +143,7 @@ fn span(span: v1::Span) -> Span {
     Span {
         name: span.name,
         trace_id: hexadecimal(&span.trace_id),
-        span_id: hexadecimal(&span.span_id),
+        id: hexadecimal(&span.span_id),
         parent_id: hexadecimal(&span.parent_span_id),
         links: span
             .links
@@ -167,11 +173,14 @@ fn facts(attributes: Vec<KeyValue>) -> BTreeMap<String, String> {
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a text");
+        text
+    })
 }
 
 /// The spans of a trace as a tree below the caller's span: one line for each, indented.
-pub(super) fn tree(spans: &[Span], parent_id: &str) -> String {
+fn tree(spans: &[Span], parent_id: &str) -> String {
     let mut lines = String::new();
     add_below(spans, parent_id, 1, &mut lines);
     lines
@@ -188,19 +197,19 @@ fn add_below(spans: &[Span], parent_id: &str, depth: usize, lines: &mut String) 
             ("error ", span.error.as_deref()),
         ] {
             if let Some(value) = value {
-                line += &format!(", {before}{value}");
+                line.extend([", ", before, value]);
             }
         }
         if fact("fineract.answer_was_stored") == Some("true") {
             line += ", stored answer";
         }
         for link in &span.links {
-            let linked = spans.iter().find(|other| other.span_id == *link);
+            let linked = spans.iter().find(|other| other.id == *link);
             let attempt = linked.and_then(|linked| linked.attributes.get("operation.attempt"));
-            line += &format!(", after attempt {}", attempt.map_or("?", String::as_str));
+            line.extend([", after attempt ", attempt.map_or("?", String::as_str)]);
         }
         lines.push_str(&line);
         lines.push('\n');
-        add_below(spans, &span.span_id, depth + 1, lines);
+        add_below(spans, &span.id, depth + 1, lines);
     }
 }

@@ -1,5 +1,7 @@
 //! Settings: the defaults, all problems at once by the names of the variables, and no secret in a message.
 
+mod traces;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
