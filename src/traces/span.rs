@@ -45,7 +45,8 @@ impl Trace {
     }
 
     /// The id of the span of an attempt. It follows from the operation's id, so that the next attempt, which another process
-    /// may run, can link to it. The last 62 bits of a UUID are random, and the two before them are never zero.
+    /// may run, can link to it. The last 62 bits of a UUID are random, and the two before them are `10`, so
+    /// it is never zero.
     fn span_of_attempt(self, attempt: i32) -> u64 {
         let (_, random) = self.operation.0.as_u64_pair();
         random.wrapping_add(u64::from(attempt.unsigned_abs()))
@@ -141,10 +142,17 @@ impl Span {
         self
     }
 
-    /// Adds a fact: ids, codes and numbers that say nothing about a person.
+    /// Adds a fact: a code or a number that says nothing about a person.
     pub fn set(&mut self, name: &'static str, value: impl Into<Value>) {
         if let Some(recorded) = &mut self.recorded {
             recorded.attributes.push(KeyValue::new(name, value));
+        }
+    }
+
+    /// As [`Span::set`], for an id that becomes a text only if the span is recorded.
+    pub fn set_id(&mut self, name: &'static str, id: impl fmt::Display) {
+        if self.recorded.is_some() {
+            self.set(name, id.to_string());
         }
     }
 
@@ -159,18 +167,15 @@ impl Span {
             400
         };
         if status >= fails_from {
-            self.fail(format!("status_{status}"));
+            self.fail(format_args!("status_{status}"));
         }
     }
 
     /// Records that this went wrong. `reason`: a stable code.
-    pub fn fail(&mut self, reason: impl Into<Cow<'static, str>>) {
+    pub fn fail(&mut self, reason: impl fmt::Display) {
+        self.set_id("error.type", &reason);
         if let Some(recorded) = &mut self.recorded {
-            let reason = reason.into();
-            recorded
-                .attributes
-                .push(KeyValue::new("error.type", reason.clone()));
-            recorded.status = Status::error(reason);
+            recorded.status = Status::error(reason.to_string());
         }
     }
 }

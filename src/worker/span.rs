@@ -26,7 +26,7 @@ pub(super) fn begin(claimed: &Claimed) -> Span {
 }
 
 fn identify(span: &mut Span, claimed: &Claimed) {
-    span.set("operation.id", claimed.id.to_string());
+    span.set_id("operation.id", claimed.id);
     span.set("operation.type", claimed.operation_type.as_str());
 }
 
@@ -35,6 +35,6 @@ pub(super) fn conclude(span: &mut Span, completion: &Completion) {
     span.set("operation.state", completion.outcome.state().as_str());
     let reason = completion.outcome.reason_code();
     if let Some(reason) = reason.filter(|reason| *reason != HANDED_BACK) {
-        span.fail(reason.to_owned());
+        span.fail(reason);
     }
 }

@@ -7,6 +7,7 @@ mod order;
 mod pauses;
 pub(crate) mod receiver;
 mod refused;
+mod slow;
 mod trouble;
 
 use std::time::Duration;
@@ -41,14 +42,15 @@ impl Drop for Bed {
 impl Bed {
     async fn start(pool: &PgPool) -> Self {
         let here = Guard::new(&["127.0.0.0/8".parse().expect("a network")], true);
-        Self::start_with(pool, here).await
+        Self::start_with(pool, here, TIMEOUT).await
     }
 
-    async fn start_with(pool: &PgPool, guard: Guard) -> Self {
+    /// `timeout`: how long receivers have for their answers.
+    async fn start_with(pool: &PgPool, guard: Guard, timeout: Duration) -> Self {
         let allowed = guard.clone();
         let gateway = TestGateway::start_with(pool.clone(), |state| state.webhooks = allowed).await;
         let stop = CancellationToken::new();
-        let sender = Sender::new(guard, TIMEOUT).expect("a client");
+        let sender = Sender::new(guard, timeout).expect("a client");
         let running = run_webhooks(gateway.state.clone(), sender, stop.clone());
         #[expect(clippy::disallowed_methods, reason = "ends with the test's runtime")]
         tokio::spawn(running);

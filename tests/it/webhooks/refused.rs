@@ -12,7 +12,7 @@ use tokio_rustls::{
     rustls::{ServerConfig, crypto::ring, pki_types::PrivateKeyDer},
 };
 
-use super::{Bed, receiver::Receiver};
+use super::{Bed, TIMEOUT, receiver::Receiver};
 
 /// Creates an endpoint with this URL, sends a message to it, and returns why it failed.
 async fn fails(bed: &Bed, url: &str) -> String {
@@ -30,7 +30,7 @@ async fn fails(bed: &Bed, url: &str) -> String {
 
 #[sqlx::test]
 async fn a_url_that_leads_to_a_private_address_is_refused(pool: PgPool) {
-    let bed = Bed::start_with(&pool, Guard::default()).await;
+    let bed = Bed::start_with(&pool, Guard::default(), TIMEOUT).await;
     for (url, must) in [
         ("https://127.0.0.1/", "must not lead to a private address"),
         (
@@ -64,7 +64,7 @@ async fn a_url_that_leads_to_a_private_address_is_refused(pool: PgPool) {
 #[sqlx::test]
 async fn a_name_that_leads_to_a_private_address_is_refused_when_the_gateway_connects(pool: PgPool) {
     let receiver = Receiver::start().await;
-    let bed = Bed::start_with(&pool, Guard::new(&[], true)).await;
+    let bed = Bed::start_with(&pool, Guard::new(&[], true), TIMEOUT).await;
     let url = format!("http://localhost:{}/", receiver.address.port());
     assert_eq!(
         fails(&bed, &url).await,
@@ -79,7 +79,7 @@ async fn an_endpoint_of_other_settings_is_checked_again(pool: PgPool) {
     let bed = Bed::start(&pool).await;
     let endpoint = bed.endpoint(&receiver, json!({})).await;
     bed.stop.cancel();
-    let strict = Bed::start_with(&pool, Guard::new(&[], true)).await;
+    let strict = Bed::start_with(&pool, Guard::new(&[], true), TIMEOUT).await;
     strict
         .at(&endpoint, Method::POST, "/test", Value::Null)
         .await;
