@@ -127,7 +127,12 @@ impl Receiver {
         .await
     }
 
-    /// Lets one held answer go.
+    /// Lets every answer go that is held now.
+    pub(crate) fn release_all(&self) {
+        self.released.notify_waiters();
+    }
+
+    /// Lets one held answer go: one that is held now, or the next one.
     pub(crate) fn release(&self) {
         self.released.notify_one();
     }

@@ -1,8 +1,8 @@
-//! A receiver that takes nearly as long as it may.
+//! A receiver that takes nearly the 15 s that it may take.
 
 use std::time::{Duration, Instant};
 
-use fineract_gateway::webhooks::{Guard, TIMEOUT};
+use fineract_gateway::webhooks::Guard;
 use serde_json::json;
 use sqlx::PgPool;
 
@@ -15,8 +15,11 @@ use crate::support::{
     fixtures::{client_create, done},
 };
 
-/// How long it takes. It may take 15 s.
+/// How long it takes, at least.
 const TAKES: Duration = Duration::from_secs(14);
+
+/// How long it may take: longer than elsewhere, because it takes longer on a machine that is busy.
+const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How many deliveries are under way to an endpoint that is slow.
 const MOST_IF_SLOW: usize = 20;
@@ -48,7 +51,7 @@ async fn a_receiver_that_takes_14_s_each_time_gets_everything_and_delays_no_othe
         assert_eq!(slow.got().len(), so_far + under_way);
         so_far += count;
         eventually("all are delivered", async || {
-            slow.release();
+            slow.release_all();
             bed.log("?state=delivered&limit=200").await.len() == 2 * so_far
         })
         .await;
