@@ -3,7 +3,7 @@
 mod collector;
 mod fineract;
 
-use std::process::Stdio;
+use std::{fs, process::Stdio};
 
 use fineract_gateway::domain::TraceParent;
 use reqwest::Method;
@@ -19,6 +19,7 @@ use crate::{
     support::{
         Answer, TOKEN,
         caller::Caller,
+        command::TemporaryFolder,
         fixtures::{client, envelope, loan},
         system::System,
     },
@@ -37,7 +38,6 @@ async fn system(pool: &PgPool, collector: Option<&Collector>) -> (System, Finera
     system.set("WEBHOOKS_ALLOW_NETWORKS", "127.0.0.0/8");
     if let Some(collector) = collector {
         system.set("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url());
-        system.set("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20hush");
         system.set(
             "OTEL_RESOURCE_ATTRIBUTES",
             "deployment.environment.name=test",
@@ -131,7 +131,11 @@ const CREATED: &str = "
 #[sqlx::test]
 async fn an_operation_without_a_caller_s_trace_has_its_own(pool: PgPool) {
     let collector = Collector::start().await;
-    let (system, fineract) = system(&pool, Some(&collector)).await;
+    let (mut system, fineract) = system(&pool, Some(&collector)).await;
+    let folder = TemporaryFolder::new();
+    let headers = format!("{}/headers", folder.path());
+    fs::write(&headers, "authorization=Bearer%20hush\n").expect("a file");
+    system.set("OTEL_EXPORTER_OTLP_HEADERS_FILE", &headers);
     let gateway = system.process().await;
     // What is no traceparent, or several, is ignored.
     let unreadable: [&[&str]; 3] = [
