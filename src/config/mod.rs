@@ -65,11 +65,11 @@ pub struct Http {
     pub base_paths: Vec<String>,
     /// `INTERNAL_TOKENS`: the tokens of the callers that use operate and track, sent in `X-Internal-Token`.
     pub internal_tokens: Vec<NamedSecret>,
-    /// `OPS_TOKENS`: the operators' tokens, sent in `X-Internal-Token`; if empty, the operators' API is off (empty).
+    /// `OPS_TOKENS`: the operators' tokens, sent in `X-Internal-Token` (empty).
     pub ops_tokens: Vec<NamedSecret>,
-    /// `API_KEYS`: the keys for transactions, sent as `Authorization: Token …`; if empty, the API is off (empty).
+    /// `API_KEYS`: the keys for transactions, sent as `Authorization: Token …` (empty).
     pub api_keys: Vec<NamedSecret>,
-    /// `BULK_CLIENTS`: the credentials for the bulk API, sent in four headers; if empty, the API is off (empty).
+    /// `BULK_CLIENTS`: the credentials for the bulk API, sent in four headers (empty).
     pub bulk_clients: Vec<BulkClient>,
     /// `BULK_MAX_ROWS`: the largest number of rows in one batch (10000).
     pub bulk_max_rows: usize,
