@@ -138,16 +138,15 @@ impl Store {
     ) -> Result<Option<Arc<Row>>, StoreError> {
         // Of an operation that has just ended, this process does not know who sent it.
         let recent = self.recent_ends.find(tracking_id.id);
-        let row = match recent.filter(|_| only.is_none()) {
-            Some(row) => Some(row),
-            None => {
-                let read = TrackRead {
-                    id: tracking_id.id,
-                    with_caller: only.is_some(),
-                };
-                let read = self.tracking.submit(read).await;
-                read.unwrap_or(Err(StoreError::Closed))?
-            }
+        let row = if let Some(row) = recent.filter(|_| only.is_none()) {
+            Some(row)
+        } else {
+            let read = TrackRead {
+                id: tracking_id.id,
+                with_caller: only.is_some(),
+            };
+            let read = self.tracking.submit(read).await;
+            read.unwrap_or(Err(StoreError::Closed))?
         };
         Ok(row
             .filter(|row| row.is_of(tracking_id.operation_type))

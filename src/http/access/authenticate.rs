@@ -99,8 +99,7 @@ pub(super) fn from_settings(
 /// The credential of the database with this secret.
 fn of_database(api: &ApiState, presented: Presented<'_>) -> Result<Caller, Why> {
     let secret = CredentialSecret::parse(presented.secret()).ok_or(Why::WrongSecret)?;
-    let entry = api.credentials.find(secret.id).ok_or(Why::NotRead)?;
-    let entry = entry.ok_or(Why::WrongSecret)?;
+    let entry = api.credentials.find(secret.id)?.ok_or(Why::WrongSecret)?;
     let digest = entry.recognise_digest(&secret.digest(), api.credentials.now())?;
     if !presented.is_way_of(entry.credential.settings.kind) {
         return Err(Why::WrongHeader);

@@ -15,7 +15,7 @@ use chrono::{DateTime, Utc};
 use tokio::{sync::watch, time::sleep};
 use uuid::Uuid;
 
-use super::entry::Entry;
+use super::{entry::Entry, refusal::Why};
 use crate::{
     store::{CredentialTable, StoreError},
     telemetry::chain,
@@ -150,15 +150,16 @@ impl Credentials {
     }
 
     fn note_again(&self, used: &[Uuid]) {
-        for entry in used.iter().filter_map(|id| self.find(*id)?) {
+        for entry in used.iter().filter_map(|id| self.find(*id).ok()?) {
             entry.usage.note();
         }
     }
 
-    /// The credential with this id. The outer `None`: they have not been read yet.
-    pub(super) fn find(&self, id: Uuid) -> Option<Option<Arc<Entry>>> {
+    /// The credential with this id. An error if they have not been read yet.
+    pub(super) fn find(&self, id: Uuid) -> Result<Option<Arc<Entry>>, Why> {
         let known = self.0.known.borrow();
-        known.as_ref().map(|known| known.by_id.get(&id).cloned())
+        let known = known.as_ref().ok_or(Why::NotRead)?;
+        Ok(known.by_id.get(&id).cloned())
     }
 
     /// The credentials of which this is true.

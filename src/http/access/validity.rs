@@ -38,7 +38,7 @@ impl Validity {
         let Some((id, digest)) = &self.used else {
             return false;
         };
-        let found = self.credentials.find(*id).flatten();
+        let found = self.credentials.find(*id).ok().flatten();
         found.is_none_or(|entry| {
             let now = self.credentials.now();
             entry.recognise_digest(digest, now).is_err()
@@ -47,11 +47,11 @@ impl Validity {
 
     /// Waits until the credential is revoked or has expired.
     pub(in crate::http) async fn over(&self) {
-        let mut changes = self.credentials.subscribe();
+        let mut news = self.credentials.subscribe();
         while !self.is_over() {
-            changes.mark_unchanged();
+            news.mark_unchanged();
             tokio::select! {
-                changed = changes.changed() => {
+                changed = news.changed() => {
                     if changed.is_err() {
                         // This does not happen, because this value has the sender too.
                         pending::<()>().await;
@@ -65,7 +65,7 @@ impl Validity {
     /// Waits until the time at which the credential ends, if it ends.
     async fn end(&self) {
         let end = self.used.as_ref().and_then(|(id, digest)| {
-            let entry = self.credentials.find(*id).flatten()?;
+            let entry = self.credentials.find(*id).ok().flatten()?;
             entry.end(digest)
         });
         match end {

@@ -19,7 +19,9 @@ impl From<CredentialError> for ApiError {
     fn from(error: CredentialError) -> Self {
         match error {
             CredentialError::Store(error) => error.into(),
-            error => AccessError::Key(error).into(),
+            error @ (CredentialError::NameInUse
+            | CredentialError::Expired
+            | CredentialError::Unknown) => AccessError::Key(error).into(),
         }
     }
 }

@@ -171,8 +171,8 @@ mod tests {
         }
     }
 
-    fn list(texts: &[&str]) -> Option<Vec<String>> {
-        Some(texts.iter().map(|text| (*text).to_owned()).collect())
+    fn list(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|text| (*text).to_owned()).collect()
     }
 
     #[test]
@@ -191,7 +191,7 @@ mod tests {
             let settings = KeyRequest { owner, ..request() }.check().unwrap();
             assert_eq!(settings.owner.to_string(), expected);
         }
-        let addresses = list(&["10.1.2.3", "10.0.0.0/8", "2001:db8::/32"]);
+        let addresses = Some(list(&["10.1.2.3", "10.0.0.0/8", "2001:db8::/32"]));
         let settings = KeyRequest {
             addresses,
             ..request()
@@ -229,28 +229,28 @@ mod tests {
             ),
             (
                 KeyRequest {
-                    scopes: list(&["bulk"]),
+                    scopes: Some(list(&["bulk"])),
                     ..request()
                 },
                 "/scopes",
             ),
             (
                 KeyRequest {
-                    scopes: list(&[]),
+                    scopes: Some(list(&[])),
                     ..request()
                 },
                 "/scopes",
             ),
             (
                 KeyRequest {
-                    operation_types: list(&["PAY"]),
+                    operation_types: Some(list(&["PAY"])),
                     ..request()
                 },
                 "/operation_types",
             ),
             (
                 KeyRequest {
-                    lenders: list(&[""]),
+                    lenders: Some(list(&[""])),
                     ..request()
                 },
                 "/lenders",
@@ -264,7 +264,7 @@ mod tests {
             ),
             (
                 KeyRequest {
-                    addresses: list(&["10.0.0.0/33"]),
+                    addresses: Some(list(&["10.0.0.0/33"])),
                     ..request()
                 },
                 "/addresses",

@@ -48,7 +48,7 @@ fn reason() -> Value {
 }
 
 /// A list of words, or null for no restriction.
-fn words(item: Value, description: &str) -> Value {
+fn words(item: &Value, description: &str) -> Value {
     json!({
         "type": ["array", "null"], "minItems": 1, "maxItems": MOST, "items": item, "description": description,
     })
@@ -64,8 +64,8 @@ fn list(schemas: &mut Schemas<'_>) -> Endpoint {
     )
 }
 
-fn create(schemas: &mut Schemas<'_>) -> Endpoint {
-    let body = schemas.of::<KeyBody>();
+/// The schema of a new key.
+fn new_key() -> Value {
     let name = |description: &str| {
         json!({
             "type": "string", "pattern": "^[A-Za-z0-9._-]+$", "minLength": 1, "maxLength": LONGEST_NAME,
@@ -78,7 +78,7 @@ fn create(schemas: &mut Schemas<'_>) -> Endpoint {
         .iter()
         .map(|kind| kind.as_str())
         .collect();
-    let request = object([
+    object([
         (
             "name",
             name("Its name in logs, in the audit and in commands."),
@@ -96,21 +96,21 @@ fn create(schemas: &mut Schemas<'_>) -> Endpoint {
         (
             "scopes?",
             words(
-                word(&scopes, "A scope."),
+                &word(&scopes, "A scope."),
                 "What it permits (what is usual for its kind).",
             ),
         ),
         (
             "operation_types?",
             words(
-                word(&types, "A type."),
+                &word(&types, "A type."),
                 "The operation types that it may send (every type).",
             ),
         ),
         (
             "lenders?",
             words(
-                text(LONGEST_LENDER, "A lender."),
+                &text(LONGEST_LENDER, "A lender."),
                 "The lenders for which it may send operations that name one (every lender).",
             ),
         ),
@@ -124,13 +124,17 @@ fn create(schemas: &mut Schemas<'_>) -> Endpoint {
         (
             "addresses?",
             words(
-                json!({ "type": "string", "description": "An address or a network." }),
+                &json!({ "type": "string", "description": "An address or a network." }),
                 "The networks from which it may be used (from everywhere).",
             ),
         ),
         ("expires_at?", or_null(time("When it expires (never)."))),
         ("reason?", reason()),
-    ]);
+    ])
+}
+
+fn create(schemas: &mut Schemas<'_>) -> Endpoint {
+    let body = schemas.of::<KeyBody>();
     let example = json!({ "example": {
         "name": "acme-los", "owner": "acme", "kind": "internal_token", "expires_at": "2099-11-29T00:00:00Z",
     } });
@@ -139,7 +143,7 @@ fn create(schemas: &mut Schemas<'_>) -> Endpoint {
         "Create a key",
         "The answer has the secret, which is not shown again. Every gateway knows the key within a second.",
     )
-    .takes_json(request, example)
+    .takes_json(new_key(), example)
     .answers(201, "The key with its secret.", body, Value::Null)
     .headers(201, &["Location"])
     .refuses(of_body())

@@ -22,7 +22,7 @@ async fn the_21st_wrong_secret_of_an_address_is_not_looked_at(pool: PgPool) {
             1 => key
                 .secret
                 .replace(&key.id.replace('-', ""), &"0".repeat(32)),
-            _ => format!("{}A", &key.secret[..key.secret.len() - 1]),
+            _ => format!("{}!", &key.secret[..key.secret.len() - 1]),
         };
         gateway
             .request(Method::GET, "/events")

@@ -71,6 +71,7 @@ fn filled(path: &str, tracking_id: &str) -> String {
 }
 
 #[sqlx::test]
+#[expect(clippy::print_stdout, reason = "the table is for people")]
 async fn every_route_lets_in_the_scopes_it_names_and_no_other(pool: PgPool) {
     let gateway = TestGateway::start(pool).await;
     let others = gateway.accept(&loan_disburse("L-1")).await;

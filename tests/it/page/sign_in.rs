@@ -202,8 +202,12 @@ async fn an_operator_signs_in_with_a_key_and_has_its_scopes(pool: PgPool) {
     let page = format!("/ops/operations/{}", id.replace('|', "%7C"));
     assert_eq!(visitor.get(&page).await.status, StatusCode::OK);
     let token = visitor.token("/ops").await;
-    let fields = [("token", &*token), ("reason", "to see")];
-    let acted = visitor.post(&format!("{page}/hold"), &fields).await;
+    let fields = [
+        ("token", &*token),
+        ("name", "parked"),
+        ("filter", "state:parked"),
+    ];
+    let acted = visitor.post("/ops/views/save", &fields).await;
     assert_eq!(acted.status, StatusCode::FORBIDDEN, "{}", acted.text);
     revoke(&gateway, &key).await;
     assert_eq!(visitor.get("/ops").await.status, StatusCode::SEE_OTHER);
