@@ -13,7 +13,7 @@ use self::parts::{api_state, bulk, deployment, notice, settings};
 use crate::{
     config::Config,
     fineract::{Fineract, Permits, SetupError},
-    http::{self, ApiState},
+    http::{self, ApiState, Credentials},
     operations,
     store::{self, CompletionNotifier, DatabaseProblem, Store, StoreError},
     telemetry::{self, chain},
@@ -129,6 +129,7 @@ pub async fn start(config: &Config) -> Result<Gateway, StartError> {
     };
     if config.role.serves_api() {
         state.bulk = bulk(config, reads);
+        state.credentials = Credentials::start(&store.credentials()).await;
         gateway.run_for_callers(&store, &state);
     }
     gateway.run_heartbeat(config, &store, runner.clone());
@@ -197,6 +198,8 @@ impl Gateway {
     /// Runs what a process that serves callers does beside answering them.
     fn run_for_callers(&self, store: &Store, state: &ApiState) {
         self.run_in_background(store.clone().watch_backlog());
+        let credentials = state.credentials.clone();
+        self.run_in_background(credentials.watch(store.credentials()));
         self.run(http::run_repairs(state.clone(), self.stopping.clone()));
         match Sender::new(state.webhooks.clone(), webhooks::TIMEOUT) {
             Ok(sender) => {

@@ -7,6 +7,7 @@ mod doctor;
 mod events;
 mod feed;
 mod hold_all;
+mod keys;
 pub mod lab;
 mod migrate;
 mod operate;
@@ -47,6 +48,8 @@ enum Command {
     Migrate(migrate::Arguments),
     /// Put everything on hold, for every gateway on the database, until operators release it.
     HoldAll(hold_all::Arguments),
+    /// Create, list, rotate and revoke keys of callers and operators, in the database.
+    Keys(keys::Arguments),
     /// Submit one operation, as a caller.
     Operate(operate::Arguments),
     /// Show what has become of operations, as a caller.
@@ -92,6 +95,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
             Command::Serve(arguments) => serve::run(arguments).await,
             Command::Migrate(arguments) => migrate::run(arguments).await,
             Command::HoldAll(arguments) => hold_all::run(arguments).await,
+            Command::Keys(arguments) => Box::pin(keys::run(arguments)).await,
             Command::Operate(arguments) => Box::pin(operate::run(arguments)).await,
             Command::Track(arguments) => track::run(arguments).await,
             Command::Wait(arguments) => wait::run(arguments).await,

@@ -63,13 +63,13 @@ pub struct Http {
     pub listen: SocketAddr,
     /// `HTTP_BASE_PATH`: the prefixes of every route, without a trailing slash (none).
     pub base_paths: Vec<String>,
-    /// `INTERNAL_TOKENS`: the tokens of the callers that use operate and track, sent in `X-Internal-Token`.
+    /// `INTERNAL_TOKENS`: the tokens of the callers that use operate and track, sent in `X-Internal-Token` (empty).
     pub internal_tokens: Vec<NamedSecret>,
-    /// `OPS_TOKENS`: the operators' tokens, sent in `X-Internal-Token`; if empty, the operators' API is off (empty).
+    /// `OPS_TOKENS`: the operators' tokens, sent in `X-Internal-Token` (empty).
     pub ops_tokens: Vec<NamedSecret>,
-    /// `API_KEYS`: the keys for transactions, sent as `Authorization: Token …`; if empty, the API is off (empty).
+    /// `API_KEYS`: the keys for transactions, sent as `Authorization: Token …` (empty).
     pub api_keys: Vec<NamedSecret>,
-    /// `BULK_CLIENTS`: the credentials for the bulk API, sent in four headers; if empty, the API is off (empty).
+    /// `BULK_CLIENTS`: the credentials for the bulk API, sent in four headers (empty).
     pub bulk_clients: Vec<BulkClient>,
     /// `BULK_MAX_ROWS`: the largest number of rows in one batch (10000).
     pub bulk_max_rows: usize,
@@ -152,7 +152,7 @@ impl Config {
     pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigProblems> {
         let mut reader = Reader::new(&lookup);
         let role = reader.choice("ROLE", &Role::CHOICES).unwrap_or(Role::All);
-        let http = Http::read(&mut reader, role);
+        let http = Http::read(&mut reader);
         let database = Database::read(&mut reader);
         let fineract = Fineract::read(&mut reader, role);
         let worker = Worker::read(&mut reader);
@@ -187,7 +187,7 @@ impl Config {
 }
 
 impl Http {
-    fn read(reader: &mut Reader<'_>, role: Role) -> Self {
+    fn read(reader: &mut Reader<'_>) -> Self {
         let http = Self {
             listen: reader
                 .parsed(
@@ -205,11 +205,6 @@ impl Http {
             ops_time_zone: values::time_zone(reader, "OPS_TIME_ZONE"),
             currency: values::currency(reader, "CURRENCY", "INR"),
         };
-        let has_tokens = !http.internal_tokens.is_empty();
-        if role.serves_api() && !has_tokens && !reader.is_wrong("INTERNAL_TOKENS") {
-            let problem = "is empty, but without a token nobody can use the API that ROLE serves";
-            reader.problem("INTERNAL_TOKENS", problem);
-        }
         if credentials::share_a_secret(&http.internal_tokens, &http.ops_tokens) {
             let problem =
                 "contains a secret of INTERNAL_TOKENS: a token must be in only one of them";

@@ -4,8 +4,8 @@
 //! read the balances for a bulk status. [`operations`](crate::operations) checks payloads, and [`store`](crate::store)
 //! reads and writes the database.
 
+mod access;
 mod api_error;
-mod authenticate;
 mod body;
 mod bulk;
 mod callers_trace;
@@ -18,8 +18,10 @@ mod health;
 mod idempotency_key;
 mod json_body;
 mod json_value;
+mod keys;
 mod location;
 mod metrics;
+mod need;
 mod observe;
 mod openapi;
 mod operate;
@@ -57,15 +59,11 @@ use tower_http::{
     sensitive_headers::SetSensitiveRequestHeadersLayer,
 };
 
-use self::{
-    api_error::{ApiError, catch_panics},
-    openapi::Document,
-    route_table::{Table, router_of},
-    routes::{callers_table, guarded_table, metrics_table, probes_table},
-};
 pub use self::{
+    access::{Credentials, WrongSecrets},
     bulk::{Balances, Bulk, BulkClients},
     events::Streams,
+    keys::{KeyBody, KeyRequest},
     operators::run_repairs,
     page::{Page, explains},
     state::ApiState,
@@ -74,7 +72,15 @@ pub use self::{
     transactions::Budgets,
     webhooks::run_webhooks,
 };
-use crate::operations::Deployment;
+use self::{
+    access::{X_INTERNAL_TOKEN, guarded},
+    api_error::{ApiError, catch_panics},
+    openapi::Document,
+    operators::operators_table,
+    route_table::router_of,
+    routes::{callers_table, metrics_table, probes_table, tables, track_table},
+};
+use crate::{domain::Scope, operations::Deployment};
 
 /// Serves every route until `stop` is cancelled. Then it finishes the requests that are in progress, and returns.
 pub async fn serve(listener: TcpListener, state: ApiState, stop: CancellationToken) {
@@ -103,7 +109,7 @@ fn router(state: ApiState) -> NormalizePath<Router> {
 
 /// The operators' page, which has no base path: its links and its cookie are for one address.
 fn pages(api: &Arc<ApiState>) -> Router<Arc<ApiState>> {
-    if api.has_callers && api.tokens.has_operators() {
+    if api.has_callers {
         page::routes(api)
     } else {
         Router::new()
@@ -112,31 +118,25 @@ fn pages(api: &Arc<ApiState>) -> Router<Arc<ApiState>> {
 
 /// The routes of callers and of operators, and the document that describes them.
 fn callers_routes(api: &Arc<ApiState>) -> Router<Arc<ApiState>> {
-    let mut served = vec![
-        probes_table(),
-        metrics_table(),
+    let of_problems = [
         callers_table(),
         webhooks::table(),
-        transactions::table(),
+        operators_table(),
+        keys::table(),
     ];
-    let mut router = router_of(callers_table())
-        .merge(router_of(webhooks::table()))
-        .merge(transactions::routes(api));
-    if api.bulk.is_on() {
-        served.push(bulk::table());
-        router = router.merge(bulk::routes());
-    }
-    if api.tokens.has_operators() {
-        served.push(guarded_table(api));
-        router = router.merge(router_of(guarded_table(api)));
-    }
+    let of_problems = of_problems.into_iter().flatten().collect();
+    let track = router_of(guarded::<ApiError>(api, track_table()));
+    let router = router_of(guarded::<ApiError>(api, of_problems))
+        .merge(track::with_own_errors(track))
+        .merge(transactions::routes(api))
+        .merge(bulk::routes(api));
     #[cfg(feature = "docs-ui")]
     let router = router.merge(docs_page::routes());
-    router.layer(Extension(described(&served, api)))
+    router.layer(Extension(described(api)))
 }
 
-fn described(served: &[Table], api: &ApiState) -> Document {
-    let document = openapi::document(served, &api.deployment);
+fn described(api: &ApiState) -> Document {
+    let document = openapi::document(&tables(), &api.deployment);
     Document(Bytes::from(document.to_string()))
 }
 
@@ -145,15 +145,17 @@ pub fn api_document(deployment: &Deployment) -> Value {
     openapi::whole_document(deployment)
 }
 
-/// The method and the path of every route of the API, without a base path.
-pub fn routes() -> Vec<(Method, &'static str)> {
-    let routes = routes::tables().into_iter().flatten();
-    routes.map(|(method, path, _)| (method, path)).collect()
+/// The method and the path of every route of the API, without a base path, and the scopes of which it needs one.
+pub fn routes() -> Vec<(Method, &'static str, &'static [Scope])> {
+    let routes = tables().into_iter().flatten();
+    routes
+        .map(|(method, path, need, _)| (method, path, need))
+        .collect()
 }
 
 /// The method and the path of every route of the operators, without a base path.
 pub fn operators_routes() -> Vec<(Method, &'static str)> {
-    let routes = operators::operators_table().into_iter();
+    let routes = operators_table().into_iter();
     routes.map(|(method, path, ..)| (method, path)).collect()
 }
 
@@ -165,7 +167,7 @@ fn surround<S: Clone + Send + Sync + 'static>(router: Router<S>) -> Router<S> {
         .layer(from_fn(problem::render_errors))
         .layer(from_fn(observe::observe_request))
         .layer(SetSensitiveRequestHeadersLayer::new([
-            authenticate::X_INTERNAL_TOKEN,
+            X_INTERNAL_TOKEN,
             bulk::CLIENT_SECRET,
             AUTHORIZATION,
         ]))
@@ -206,8 +208,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_of_track_is_reported_as_an_operation_in_progress() {
-        let panics = track::with_own_errors(get(async || -> () { panic!("cause") }));
+        let panics = get(async || -> () { panic!("cause") });
         let track = Router::new().route("/fineract/track/{tracking_id}", panics);
+        let track = track::with_own_errors(track);
         let router = surround(Router::new().nest("/api", track));
         let id = "CLIENT_CREATE|406362bf-f3da-4bc6-a506-d67e0878b7b6";
         let path = format!("/api/fineract/track/{}", id.replace('|', "%7C"));

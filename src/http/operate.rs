@@ -13,6 +13,7 @@ use axum::{
 };
 
 use super::{
+    access::{AccessError, Caller},
     api_error::ApiError,
     callers_trace::CallersTrace,
     envelope,
@@ -20,7 +21,6 @@ use super::{
     location,
     prefer::Wait,
     state::ApiState,
-    tokens::Caller,
     track::{POLL_AFTER_SECONDS, TrackBody},
 };
 use crate::{
@@ -91,7 +91,7 @@ async fn submit(
     Ok(Submitted {
         tracking_id,
         is_replay,
-        body: state_after(api, wait, tracking_id).await,
+        body: state_after(api, caller, wait, tracking_id).await,
     })
 }
 
@@ -134,6 +134,9 @@ fn new_operation(
     caller_key: Option<CallerKey>,
 ) -> Result<NewOperation, ApiError> {
     let submission = envelope::read(body, &api.deployment)?;
+    caller
+        .check_sending(submission.operation_type, &submission.checked)
+        .map_err(AccessError::NotPermitted)?;
     if api.store.backlog() >= api.max_waiting {
         return Err(ApiError::Overloaded);
     }
@@ -142,7 +145,7 @@ fn new_operation(
         operation_type: submission.operation_type,
         payload: submission.data.to_owned(),
         checked: submission.checked,
-        caller: caller.name.to_string(),
+        caller: caller.owner.caller(),
         caller_key,
         retry_of: None,
         expires_at: submission.expires_at,
@@ -177,7 +180,11 @@ async fn accepted_earlier(
     let Some(key) = key.filter(|_| is_read) else {
         return Err(refused);
     };
-    match api.store.accepted_under_key(&caller.name, &key).await? {
+    match api
+        .store
+        .accepted_under_key(&caller.owner.caller(), &key)
+        .await?
+    {
         Some(Accepted::Replayed(first)) => Ok(first),
         Some(Accepted::KeyReused) => Err(ApiError::IdempotencyKeyReused),
         Some(Accepted::New) | None => Err(refused),
@@ -186,11 +193,18 @@ async fn accepted_earlier(
 
 /// Waits as long as the caller asked, and returns the body of the answer for an accepted operation. The operation is
 /// committed, so the body contains its tracking id even if the operation's state cannot be read.
-async fn state_after(api: &ApiState, wait: Wait, tracking_id: TrackingId) -> TrackBody {
+async fn state_after(
+    api: &ApiState,
+    caller: &Caller,
+    wait: Wait,
+    tracking_id: TrackingId,
+) -> TrackBody {
     if !wait.is_wanted() {
         return TrackBody::processing(tracking_id);
     }
-    match wait.track(api, tracking_id).await {
+    // If the credential is revoked meanwhile, the wait ends at once. The answer is the same: the operation is accepted.
+    let waiting = wait.track(api, tracking_id, None, &caller.validity);
+    match waiting.await {
         Ok(tracked) => tracked.map_or_else(
             || TrackBody::processing(tracking_id),
             |tracked| TrackBody::of(tracking_id, tracked),

@@ -8,9 +8,9 @@ use axum::{
 };
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::state::ApiState;
+use super::{access::Validity, state::ApiState};
 use crate::{
-    domain::TrackingId,
+    domain::{Owner, TrackingId},
     store::{StoreError, Tracked},
 };
 
@@ -34,22 +34,26 @@ impl Wait {
         self.0.is_some()
     }
 
-    /// Waits until the operation has ended, the time has passed or the process shuts down, and returns the last state
-    /// that was read. Each notification of the operation's end triggers another read. `None` if there is no such
-    /// operation. An error if the database has been unavailable for 5 s, or for the whole wait.
+    /// Waits until the operation has ended, the time has passed, the process shuts down or the credential of the request
+    /// is no longer valid, and returns the last state that was read. Each notification of the operation's end triggers
+    /// another read. `None` if there is no such operation, or if it is of another owner than `only`. An error if the
+    /// database has been unavailable for 5 s, or for the whole wait.
     pub(super) async fn track(
         self,
         api: &ApiState,
         tracking_id: TrackingId,
+        only: Option<&Owner>,
+        validity: &Validity,
     ) -> Result<Option<Tracked>, StoreError> {
+        let read = || api.store.track(tracking_id, only);
         let Some(seconds) = self.0 else {
-            return api.store.track(tracking_id).await;
+            return read().await;
         };
         let deadline = Instant::now() + Duration::from_secs(seconds);
         let mut waiter = api.store.notifier().wait_for(tracking_id.id);
         let mut time_is_up = false;
         loop {
-            let tracked = read_patiently(api, tracking_id, deadline).await?;
+            let tracked = read_patiently(api, read, deadline).await?;
             if time_is_up
                 || tracked
                     .as_ref()
@@ -63,6 +67,7 @@ impl Wait {
                 () = waiter.ended() => false,
                 () = sleep_until(deadline) => true,
                 () = api.draining.cancelled() => true,
+                () = validity.over() => return Ok(tracked),
             };
         }
     }
@@ -91,13 +96,16 @@ impl Wait {
 
 /// Reads an operation, and repeats the read for up to 5 s while the database is unavailable, but not after the
 /// deadline.
-async fn read_patiently(
+async fn read_patiently<F>(
     api: &ApiState,
-    tracking_id: TrackingId,
+    track: impl Fn() -> F,
     deadline: Instant,
-) -> Result<Option<Tracked>, StoreError> {
+) -> Result<Option<Tracked>, StoreError>
+where
+    F: Future<Output = Result<Option<Tracked>, StoreError>>,
+{
     let patient_until = deadline.min(Instant::now() + LONGEST_OUTAGE);
-    let mut read = api.store.track(tracking_id).await;
+    let mut read = track().await;
     while let Err(error) = read {
         let pause_until = Instant::now() + PAUSE;
         if pause_until >= patient_until || api.draining.is_cancelled() {
@@ -107,7 +115,7 @@ async fn read_patiently(
             () = sleep_until(pause_until) => {}
             () = api.draining.cancelled() => {}
         }
-        let reading = timeout_at(patient_until, api.store.track(tracking_id));
+        let reading = timeout_at(patient_until, track());
         read = reading.await.unwrap_or(Err(error));
     }
     read

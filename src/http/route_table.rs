@@ -8,19 +8,19 @@ use axum::{
     routing::MethodRouter,
 };
 
-use super::{api_error::ApiError, state::ApiState};
+use super::{api_error::ApiError, need::Need, state::ApiState};
 
-/// A route: its method, its path and its handler.
-pub(super) type Route = (Method, &'static str, MethodRouter<Arc<ApiState>>);
+/// A route: its method, its path, the scopes of which it needs one, and its handler.
+pub(super) type Route = (Method, &'static str, Need, MethodRouter<Arc<ApiState>>);
 
 /// The routes of one part of the API.
 pub(super) type Table = Vec<Route>;
 
-/// Builds the router of a table. Each path also answers `OPTIONS` (RFC 9110 section 9.3.7), without a credential, and
+/// Builds the router of a table, whose needs are checked by [`guarded`](super::access::guarded). Each path also answers `OPTIONS` (RFC 9110 section 9.3.7), without a credential, and
 /// refuses every other method.
 pub(super) fn router_of(table: Table) -> Router<Arc<ApiState>> {
     let mut paths: BTreeMap<&str, (Vec<Method>, MethodRouter<Arc<ApiState>>)> = BTreeMap::new();
-    for (method, path, handler) in table {
+    for (method, path, _, handler) in table {
         let (methods, handlers) = paths.entry(path).or_default();
         methods.push(method);
         *handlers = std::mem::take(handlers).merge(handler);

@@ -5,7 +5,14 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{bulk::Bulk, events::Streams, page::Page, tokens::Tokens, transactions::Budgets};
+use super::{
+    access::{Credentials, WrongSecrets},
+    bulk::Bulk,
+    events::Streams,
+    page::Page,
+    tokens::Tokens,
+    transactions::Budgets,
+};
 use crate::{domain::FineractHealth, operations::Deployment, store::Store, webhooks::Guard};
 
 /// The state that all endpoints share.
@@ -17,9 +24,13 @@ pub struct ApiState {
     pub store: Store,
     /// The settings against which payloads are checked.
     pub deployment: Arc<Deployment>,
-    /// The tokens of callers and operators.
+    /// The credentials of the database.
+    pub credentials: Credentials,
+    /// The wrong secrets of the last minute.
+    pub wrong_secrets: WrongSecrets,
+    /// The tokens of callers and operators in the settings.
     pub tokens: Tokens,
-    /// The API keys, which permit reading transactions.
+    /// The API keys in the settings, which permit reading transactions.
     pub api_keys: Tokens,
     /// The request budgets of the API keys.
     pub budgets: Budgets,

@@ -1,4 +1,4 @@
-//! The tokens and API keys that the gateway knows. Each belongs to a caller.
+//! The tokens and API keys of the settings. Each belongs to a caller.
 
 use std::{fmt, sync::Arc};
 
@@ -6,62 +6,65 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-/// What a token permits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Scope {
-    /// Sending operations (`/fineract/operate`) and reading their results (`/fineract/track`).
-    Internal,
-    /// Everything that `Internal` permits, and every action of an operator.
-    Ops,
-}
+use crate::domain::{Scope, Scopes};
+
+/// What a token of `INTERNAL_TOKENS` permits.
+pub(super) const INTERNAL: Scopes = Scopes::of(&[
+    Scope::Operate,
+    Scope::Track,
+    Scope::TrackAll,
+    Scope::Webhooks,
+]);
+
+/// What a token of `OPS_TOKENS` permits: everything that a token of `INTERNAL_TOKENS` permits, every action of an
+/// operator, and managing credentials.
+pub(super) const OPERATOR: Scopes = Scopes::of(&[
+    Scope::Operate,
+    Scope::Track,
+    Scope::TrackAll,
+    Scope::Webhooks,
+    Scope::OpsRead,
+    Scope::Ops,
+    Scope::OpsPii,
+    Scope::Admin,
+]);
+
+/// What a key of `API_KEYS` permits.
+const API_KEY: Scopes = Scopes::of(&[Scope::Transactions, Scope::TransactionsAll]);
 
 /// The known tokens, stored as SHA-256 digests. Cheap to clone.
 #[derive(Clone)]
 pub struct Tokens(Arc<[Token]>);
 
 struct Token {
-    caller: Caller,
+    name: Arc<str>,
+    scopes: Scopes,
     digest: [u8; 32],
 }
 
 impl fmt::Debug for Tokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list()
-            .entries(self.0.iter().map(|token| &token.caller))
+            .entries(self.0.iter().map(|token| &token.name))
             .finish()
     }
 }
 
-/// The program that sent a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Caller {
-    /// The name of the caller's token.
-    pub(super) name: Arc<str>,
-    /// What the caller's token permits.
-    pub(super) scope: Scope,
-}
-
 impl Tokens {
     /// Builds the table from pairs of a caller's name and a secret. A name may have several secrets, so that
-    /// they can be rotated. A secret in both lists has the `ops` scope.
+    /// they can be rotated. A secret in both lists has the scopes of an operator.
     pub fn new(internal: &[(String, SecretString)], ops: &[(String, SecretString)]) -> Self {
-        let scoped = |scope| {
-            move |(name, secret): &(String, SecretString)| Token {
-                caller: Caller {
-                    name: name.as_str().into(),
-                    scope,
-                },
-                digest: digest(secret.expose_secret().as_bytes()),
-            }
-        };
-        let internal = internal.iter().map(scoped(Scope::Internal));
-        Self(internal.chain(ops.iter().map(scoped(Scope::Ops))).collect())
+        let internal = internal.iter().map(Token::with(INTERNAL));
+        Self(
+            internal
+                .chain(ops.iter().map(Token::with(OPERATOR)))
+                .collect(),
+        )
     }
 
-    /// The digest of the operator's token with this name and secret.
-    pub(super) fn operator(&self, name: &str, secret: &[u8]) -> Option<[u8; 32]> {
-        let digest = digest(secret);
-        self.token_of(name, |token| token.ct_eq(&digest).into())
+    /// The same for API keys.
+    pub fn of_api_keys(keys: &[(String, SecretString)]) -> Self {
+        Self(keys.iter().map(Token::with(API_KEY)).collect())
     }
 
     /// The digest of the token of the operator with this name that `is_it` recognises.
@@ -72,19 +75,14 @@ impl Tokens {
     ) -> Option<[u8; 32]> {
         self.0
             .iter()
-            .filter(|token| token.caller.scope == Scope::Ops && *token.caller.name == *name)
+            .filter(|token| token.scopes.has(Scope::Ops) && *token.name == *name)
             .map(|token| token.digest)
             .find(|digest| is_it(digest))
     }
 
-    /// Whether any token has the `ops` scope.
-    pub(super) fn has_operators(&self) -> bool {
-        self.0.iter().any(|token| token.caller.scope == Scope::Ops)
-    }
-
-    /// The caller to whom this secret belongs. The secret is always compared with every digest, and each comparison
-    /// takes constant time. So the duration reveals nothing about the secrets.
-    pub(super) fn caller(&self, secret: &[u8]) -> Option<Caller> {
+    /// The name and the scopes of the caller to whom this secret belongs. The secret is always compared with every
+    /// digest, and each comparison takes constant time. So the duration reveals nothing about the secrets.
+    pub(super) fn find(&self, secret: &[u8]) -> Option<(Arc<str>, Scopes)> {
         let digest = digest(secret);
         let known = self.0.iter().fold(None, |found, token| {
             if token.digest.ct_eq(&digest).into() {
@@ -93,11 +91,22 @@ impl Tokens {
                 found
             }
         });
-        known.map(|token| token.caller.clone())
+        known.map(|token| (Arc::clone(&token.name), token.scopes))
     }
 }
 
-fn digest(secret: &[u8]) -> [u8; 32] {
+impl Token {
+    fn with(scopes: Scopes) -> impl Fn(&(String, SecretString)) -> Self {
+        move |(name, secret)| Self {
+            name: name.as_str().into(),
+            scopes,
+            digest: digest(secret.expose_secret().as_bytes()),
+        }
+    }
+}
+
+/// The digest by which a secret is recognised.
+pub(super) fn digest(secret: &[u8]) -> [u8; 32] {
     Sha256::digest(secret).into()
 }
 
@@ -106,24 +115,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_is_known_by_its_name_and_scope() {
+    fn a_secret_is_known_by_its_name_and_scopes() {
         let pair = |name: &str, secret: &str| (name.to_owned(), SecretString::from(secret));
         let tokens = Tokens::new(
             &[pair("los", "old"), pair("los", "new"), pair("bulk", "both")],
             &[pair("ops", "theirs"), pair("admin", "both")],
         );
         for (secret, expected) in [
-            ("old", Some(("los", Scope::Internal))),
-            ("new", Some(("los", Scope::Internal))),
-            ("theirs", Some(("ops", Scope::Ops))),
-            ("both", Some(("admin", Scope::Ops))),
+            ("old", Some(("los", INTERNAL))),
+            ("new", Some(("los", INTERNAL))),
+            ("theirs", Some(("ops", OPERATOR))),
+            ("both", Some(("admin", OPERATOR))),
             ("", None),
             ("ol", None),
             ("oldd", None),
             ("los", None),
         ] {
-            let found = tokens.caller(secret.as_bytes());
-            let found = found.as_ref().map(|caller| (&*caller.name, caller.scope));
+            let found = tokens.find(secret.as_bytes());
+            let found = found.as_ref().map(|(name, scopes)| (&**name, *scopes));
             assert_eq!(found, expected, "{secret:?}");
         }
         assert!(!format!("{tokens:?}").contains("theirs"));

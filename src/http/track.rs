@@ -1,25 +1,24 @@
 //! `GET /fineract/track/{tracking_id}` (document 000).
 
-use std::{convert::Infallible, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
-    Json,
+    Json, Router,
     extract::{Path, Request, State, rejection::PathRejection},
     http::{HeaderValue, header::RETRY_AFTER},
     middleware::{Next, from_fn},
     response::{AppendHeaders, IntoResponse, Response},
-    routing::MethodRouter,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::{
+    access::Caller,
     api_error::{ApiError, catch_panics},
     error::ErrorReport,
     prefer::Wait,
     state::ApiState,
-    tokens::Caller,
 };
 use crate::{
     domain::{OperationType, State as OperationState, TrackingId, untouched},
@@ -107,19 +106,22 @@ impl TrackBody {
 
 type TrackingPath = Result<Path<String>, PathRejection>;
 
-/// Reports the state of an operation. With `Prefer: wait=N`, the answer is delayed until the operation has ended, but
+/// Reports the state of an operation. Another owner's is unknown. With `Prefer: wait=N`, the answer is delayed until the operation has ended, but
 /// for at most `N` seconds.
 pub(super) async fn track_operation(
-    _: Caller,
+    caller: Caller,
     State(api): State<Arc<ApiState>>,
     path: TrackingPath,
     wait: Wait,
 ) -> Result<impl IntoResponse, ApiError> {
     let tracking_id = tracking_id_of(path).ok_or(ApiError::MalformedTrackingId)?;
     let tracked = wait
-        .track(&api, tracking_id)
-        .await?
-        .ok_or(ApiError::UnknownTrackingId)?;
+        .track(&api, tracking_id, caller.tracks_only(), &caller.validity)
+        .await?;
+    if caller.validity.is_over() {
+        return Err(ApiError::Unauthorized);
+    }
+    let tracked = tracked.ok_or(ApiError::UnknownTrackingId)?;
     Ok((
         AppendHeaders(wait.applied()),
         Json(TrackBody::of(tracking_id, tracked)),
@@ -131,14 +133,12 @@ fn tracking_id_of(path: TrackingPath) -> Option<TrackingId> {
     text.parse().ok()
 }
 
-/// Makes a route render its temporary errors in the format of document 000.
-pub(super) fn with_own_errors<S>(route: MethodRouter<S>) -> MethodRouter<S>
+/// Makes the route of track render its temporary errors in the format of document 000.
+pub(super) fn with_own_errors<S>(route: Router<S>) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {
-    route
-        .layer::<_, Infallible>(catch_panics())
-        .layer(from_fn(render_errors))
+    route.layer(catch_panics()).layer(from_fn(render_errors))
 }
 
 /// Renders a temporary error as the body of an operation that has not ended. The reason: the polling loop of document

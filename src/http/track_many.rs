@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    api_error::ApiError, json_body::JsonBody, state::ApiState, tokens::Caller, track::TrackBody,
+    access::Caller, api_error::ApiError, json_body::JsonBody, state::ApiState, track::TrackBody,
 };
 use crate::{domain::TrackingId, operations::Problem};
 
@@ -27,13 +27,13 @@ struct Asked {
 pub(super) struct ManyBody {
     /// What track answers for each operation, in the order of the request.
     operations: Vec<TrackBody>,
-    /// The tracking ids of no operation, and those of a type that this gateway does not know.
+    /// The tracking ids of no operation of yours, and those of a type that this gateway does not know.
     unknown: Vec<String>,
 }
 
 /// Reports the states of operations.
 pub(super) async fn track_many(
-    _: Caller,
+    caller: Caller,
     State(api): State<Arc<ApiState>>,
     body: JsonBody,
 ) -> Result<impl IntoResponse, ApiError> {
@@ -42,7 +42,10 @@ pub(super) async fn track_many(
         "must have tracking_ids, a list of tracking ids, and nothing else",
     )?;
     let (tracking_ids, unknown) = tracking_ids(asked.tracking_ids)?;
-    let tracked = api.store.track_all(&tracking_ids).await?;
+    let tracked = api
+        .store
+        .track_all(&tracking_ids, caller.tracks_only())
+        .await?;
     let mut answer = ManyBody {
         operations: Vec::new(),
         unknown,

@@ -192,6 +192,7 @@ impl EndColumns {
                 failure,
                 message,
                 marked: Some(marked),
+                caller: None,
             })
             .collect()
     }

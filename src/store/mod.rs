@@ -21,6 +21,7 @@
 //! | `cascade/` | `run_cascade`, `fail_some_dependents` |
 //! | `claim` | `claim`, `renew`, `record_begun`, `rekeyed_before`, `same_reference` |
 //! | `completing` | `complete`, `oldest_unwritten_answer`, `report_unwritten_answers`, `completions_left_out` |
+//! | `credentials/` | `credentials` |
 //! | `events/` | `run_events`, `last_event`, `events_of`, `events_of_all` |
 //! | `events/minutes` | `minutes` |
 //! | `events/tail` | `read_new_events` |
@@ -86,6 +87,7 @@ mod completing;
 mod completion;
 mod completion_notifier;
 mod connect;
+mod credentials;
 mod diagnose;
 mod due;
 mod end;
@@ -142,13 +144,15 @@ pub use self::{
     completion::Completion,
     completion_notifier::{CompletionNotifier, Waiter},
     connect::{connect, migrate, require_migrated},
+    credentials::{
+        Credential, CredentialChanges, CredentialError, CredentialSettings, CredentialTable,
+        StoredSecret,
+    },
     diagnose::{
         Diagnosis, LastVerdict, OldestTransaction, Rights, SchemaVersion, Server, Standbys,
     },
     error::StoreError,
-    events::{
-        Event, EventOperation, EventOwner, EventPage, EventType, Events, Minute, NewEvents, Reader,
-    },
+    events::{Event, EventOperation, EventPage, EventType, Events, Minute, NewEvents, Reader},
     examine::DatabaseProblem,
     gateway_processes::{GatewayProcess, RunningGateway},
     hold_all::{CountOnHold, Covered, HoldAll, HoldFilter, Released, hold_all, keep_on_hold},
@@ -179,7 +183,6 @@ use self::{
     batcher::Batcher, due::Due, events::Readers, operators::Action, recent_ends::RecentEnds,
     unwritten::Unwritten,
 };
-use crate::domain::OperationId;
 
 /// The queue in Postgres. Clones share their parts, so cloning is cheap.
 #[derive(Clone)]
@@ -194,7 +197,7 @@ pub struct Store {
     completing_alone: Arc<Semaphore>,
     unwritten: Unwritten,
     recording_later: mpsc::Sender<Uuid>,
-    tracking: Batcher<OperationId, Result<Option<Arc<track_row::Row>>, StoreError>>,
+    tracking: Batcher<track::TrackRead, Result<Option<Arc<track_row::Row>>, StoreError>>,
     recent_ends: RecentEnds,
     notifier: CompletionNotifier,
     events: Readers,

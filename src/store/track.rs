@@ -11,7 +11,7 @@ use super::{
     Pool, Store, StoreError, batcher::Batcher, connect, error::failed_to, names, patience,
     track_row::Row,
 };
-use crate::domain::{OperationId, State, TrackingId};
+use crate::domain::{OperationId, Owner, State, TrackingId};
 
 /// How long a read may take. Requests that arrive during the read wait until it has ended.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
@@ -31,19 +31,27 @@ pub struct Tracked {
     pub ended_at: Option<DateTime<Utc>>,
 }
 
+/// One operation to read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TrackRead {
+    id: OperationId,
+    /// Whether it matters who sent it.
+    with_caller: bool,
+}
+
 /// Starts the task that reads in batches.
 pub(super) fn start(
     pool: &Pool,
     tasks: &TaskTracker,
-) -> Batcher<OperationId, Result<Option<Arc<Row>>, StoreError>> {
+) -> Batcher<TrackRead, Result<Option<Arc<Row>>, StoreError>> {
     let pool = pool.clone();
-    Batcher::start(tasks, "track", move |batch: Vec<OperationId>| {
+    Batcher::start(tasks, "track", move |batch: Vec<TrackRead>| {
         let pool = pool.clone();
         async move {
             match read(&pool, &batch).await {
                 Ok(rows) => batch
                     .iter()
-                    .map(|id| Ok(rows.get(&id.0).cloned()))
+                    .map(|read| Ok(rows.get(&read.id.0).cloned()))
                     .collect(),
                 Err(error) => error.of_each(batch.len()),
             }
@@ -51,14 +59,18 @@ pub(super) fn start(
     })
 }
 
-async fn read(pool: &Pool, batch: &[OperationId]) -> Result<HashMap<Uuid, Arc<Row>>, StoreError> {
-    let ids: Vec<Uuid> = batch.iter().map(|id| id.0).collect();
+async fn read(pool: &Pool, batch: &[TrackRead]) -> Result<HashMap<Uuid, Arc<Row>>, StoreError> {
+    let ids: Vec<Uuid> = batch.iter().map(|read| read.id.0).collect();
+    // It costs a second row for each operation, so it is read only if somebody may see only its own.
+    let with_callers = batch.iter().any(|read| read.with_caller);
     let reading = connect::retry_on_broken_connection(pool, || {
         sqlx::query_as!(
             Row,
-            r#"SELECT id AS "id!", type AS "type!", state AS "state!", ended_at, success, failure, message, marked
-                 FROM read_operations($1)"#,
-            &ids
+            r#"SELECT id AS "id!", type AS "type!", state AS "state!", ended_at, success, failure, message, marked,
+                      caller
+                 FROM read_operations($1, $2)"#,
+            &ids,
+            with_callers
         )
         .fetch_all(pool)
     });
@@ -72,13 +84,17 @@ async fn read(pool: &Pool, batch: &[OperationId]) -> Result<HashMap<Uuid, Arc<Ro
 }
 
 impl Store {
-    /// Reads an operation. Returns `None` if no operation has this id and type.
+    /// Reads an operation. Returns `None` if no operation has this id and type, or if it is of another owner than `only`.
     ///
     /// If the operation's failure fails dependents, or if the operation itself failed as a dependent, this method
     /// records on the lanes that the failure was read. The caller then knows of the failure, so operations that are
     /// accepted later do not depend on it.
-    pub async fn track(&self, tracking_id: TrackingId) -> Result<Option<Tracked>, StoreError> {
-        let Some(row) = self.read_row(tracking_id).await? else {
+    pub async fn track(
+        &self,
+        tracking_id: TrackingId,
+        only: Option<&Owner>,
+    ) -> Result<Option<Tracked>, StoreError> {
+        let Some(row) = self.read_row(tracking_id, only).await? else {
             return Ok(None);
         };
         if row.marked == Some(true) {
@@ -91,7 +107,7 @@ impl Store {
 
     /// As [`track`](Self::track), but the caller has not got the answer yet: it is not recorded that the failure was read.
     pub async fn look_at(&self, tracking_id: TrackingId) -> Result<Option<Tracked>, StoreError> {
-        let row = self.read_row(tracking_id).await?;
+        let row = self.read_row(tracking_id, None).await?;
         row.as_deref().map(Tracked::of).transpose()
     }
 
@@ -99,8 +115,9 @@ impl Store {
     pub async fn track_all(
         &self,
         tracking_ids: &[TrackingId],
+        only: Option<&Owner>,
     ) -> Result<Vec<Option<Tracked>>, StoreError> {
-        let reads = tracking_ids.iter().map(|id| self.read_row(*id));
+        let reads = tracking_ids.iter().map(|id| self.read_row(*id, only));
         let rows = try_join_all(reads).await?;
         let found = rows.iter().flatten();
         let marked = found.filter(|row| row.marked == Some(true));
@@ -113,17 +130,27 @@ impl Store {
             .collect()
     }
 
-    /// The row of an operation with this id and type.
-    async fn read_row(&self, tracking_id: TrackingId) -> Result<Option<Arc<Row>>, StoreError> {
-        let row = match self.recent_ends.find(tracking_id.id) {
-            Some(row) => Some(row),
-            None => self
-                .tracking
-                .submit(tracking_id.id)
-                .await
-                .unwrap_or(Err(StoreError::Closed))?,
+    /// The row of an operation with this id and type, and of this owner.
+    async fn read_row(
+        &self,
+        tracking_id: TrackingId,
+        only: Option<&Owner>,
+    ) -> Result<Option<Arc<Row>>, StoreError> {
+        // Of an operation that has just ended, this process does not know who sent it.
+        let recent = self.recent_ends.find(tracking_id.id);
+        let row = if let Some(row) = recent.filter(|_| only.is_none()) {
+            Some(row)
+        } else {
+            let read = TrackRead {
+                id: tracking_id.id,
+                with_caller: only.is_some(),
+            };
+            let read = self.tracking.submit(read).await;
+            read.unwrap_or(Err(StoreError::Closed))?
         };
-        Ok(row.filter(|row| row.is_of(tracking_id.operation_type)))
+        Ok(row
+            .filter(|row| row.is_of(tracking_id.operation_type))
+            .filter(|row| only.is_none_or(|owner| row.is_owned_by(owner))))
     }
 }
 

@@ -12,6 +12,8 @@ use crate::domain::{OperationId, OperationType, State, TrackingId};
 pub struct MoneyMovement {
     /// The tracking id.
     pub tracking_id: TrackingId,
+    /// Who sent the operation (`payload.caller`).
+    pub caller: String,
     /// The payload, as the gateway accepted it.
     pub payload: Box<RawValue>,
     /// How far the operation has come.
@@ -68,7 +70,7 @@ impl Store {
     ) -> Result<Option<MoneyMovement>, StoreError> {
         let row = sqlx::query!(
             r#"SELECT o.type, o.state, o.on_hold, o.attempt, o.accepted_at, o.ended_at,
-                      p.data AS "payload: Json<Box<RawValue>>",
+                      p.caller, p.data AS "payload: Json<Box<RawValue>>",
                       r.success AS "success?", COALESCE(r.code, o.reason_code) AS code, r.failure IS NOT NULL AS "is_refused!",
                       COALESCE(r.marked, false) AS "marked!",
                       a.body AS request, a.currency, a.status, COALESCE(a.was_sent, false) AS "was_sent!",
@@ -99,6 +101,7 @@ impl Store {
         let operation_type = names::operation_type(&row.r#type)?;
         Ok(Some(MoneyMovement {
             tracking_id: TrackingId { operation_type, id },
+            caller: row.caller,
             payload: row.payload.0,
             progress: Progress {
                 state: names::state(&row.state)?,

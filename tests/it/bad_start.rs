@@ -42,7 +42,6 @@ async fn every_missing_or_contradicting_setting_is_named_at_once() {
     .await;
     for variable in [
         "DATABASE_URL",
-        "INTERNAL_TOKENS",
         "OPS_TOKENS",
         "FINERACT_URL",
         "FINERACT_PASSWORD",

@@ -37,6 +37,7 @@ mod http_track_many;
 mod http_wait;
 mod idempotency;
 mod key_probes;
+mod keys;
 mod lanes;
 mod lenders;
 mod lifecycle;

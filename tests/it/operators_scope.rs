@@ -1,8 +1,7 @@
 //! Who may use the operators' API, and by which ids it finds operations.
 
-use fineract_gateway::http::{Tokens, operators_routes};
+use fineract_gateway::http::operators_routes;
 use reqwest::Method;
-use secrecy::SecretString;
 use sqlx::PgPool;
 
 use crate::support::{Answer, TOKEN, TestGateway, fixtures::client_create, operators::Operator};
@@ -44,26 +43,6 @@ async fn every_route_asks_for_the_ops_scope(pool: PgPool) {
             assert_eq!(
                 with_another.problem(),
                 (403, "forbidden".to_owned()),
-                "{path}"
-            );
-        }
-    }
-}
-
-#[sqlx::test]
-async fn without_operators_there_are_no_such_routes(pool: PgPool) {
-    let gateway = TestGateway::start_with(pool, |state| {
-        let secret = ("los".to_owned(), SecretString::from(TOKEN));
-        state.tokens = Tokens::new(&[secret], &[]);
-    })
-    .await;
-    for (method, path) in routes() {
-        for method in [method, Method::DELETE] {
-            let request = gateway.request(method, &path);
-            let answer = Answer::of(request.header("X-Internal-Token", TOKEN)).await;
-            assert_eq!(
-                answer.problem(),
-                (404, "unknown_route".to_owned()),
                 "{path}"
             );
         }

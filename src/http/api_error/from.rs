@@ -1,13 +1,27 @@
 //! How the errors of the queue appear to callers.
 
 use super::ApiError;
-use crate::store::{ActionError, ListError, RepairError, Unfit};
+use crate::{
+    http::access::AccessError,
+    store::{ActionError, CredentialError, ListError, RepairError, Unfit},
+};
 
 impl From<ActionError> for ApiError {
     fn from(error: ActionError) -> Self {
         match error {
             ActionError::Unfit(unfit) => unfit.into(),
             ActionError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<CredentialError> for ApiError {
+    fn from(error: CredentialError) -> Self {
+        match error {
+            CredentialError::Store(error) => error.into(),
+            error @ (CredentialError::NameInUse
+            | CredentialError::Expired
+            | CredentialError::Unknown) => AccessError::Key(error).into(),
         }
     }
 }

@@ -12,7 +12,7 @@ use axum::{
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
-    http::error::ErrorReport,
+    http::{access::AccessError, error::ErrorReport},
     operations::Problem,
     store::{StoreError, Unfit},
 };
@@ -64,9 +64,12 @@ pub(super) enum ApiError {
     /// The token is missing or unknown.
     #[error("X-Internal-Token is missing or not known.")]
     Unauthorized,
-    /// The token is known, but does not have this scope.
+    /// The credential is known, but does not have this scope.
     #[error("This route requires the scope {0}.")]
     Forbidden(&'static str),
+    /// Another error about the credential.
+    #[error(transparent)]
+    Access(#[from] AccessError),
     /// The form was not made by a page of this gateway for this visitor, or the visitor has signed in since.
     #[error(
         "This form is too old, or it is not from this page. Load the page again and repeat what you did."
@@ -184,6 +187,7 @@ impl ApiError {
             | Self::InvalidForm
             | Self::InvalidQuery(_) => StatusCode::BAD_REQUEST,
             Self::Unauthorized | Self::UnknownEventOwner => StatusCode::UNAUTHORIZED,
+            Self::Access(error) => error.status(),
             Self::Forbidden(_) | Self::ForeignForm | Self::UnknownOperator => StatusCode::FORBIDDEN,
             Self::UnknownTrackingId
             | Self::UnknownLane
@@ -223,6 +227,7 @@ impl ApiError {
             Self::TooManyStreams => "too_many_streams",
             Self::Unauthorized | Self::UnknownEventOwner => "unauthorized",
             Self::Forbidden(_) => "forbidden",
+            Self::Access(error) => error.code(),
             Self::ForeignForm => "foreign_form",
             Self::InvalidForm => "invalid_form",
             Self::UnknownOperator => "unknown_operator",
@@ -261,6 +266,9 @@ impl IntoResponse for ApiError {
         {
             let (line, column) = (error.line(), error.column());
             report.detail = format!("{self} It breaks at line {line}, column {column}.");
+        }
+        if let Self::Access(error) = &self {
+            report.retry_after = error.retry_after().or(report.retry_after);
         }
         if let Self::EventsDeleted { oldest } = self {
             report.oldest = Some(oldest);

@@ -1,6 +1,7 @@
 //! The statuses and the codes that callers rely on.
 
 use super::*;
+use crate::{http::access::NotPermitted, store::CredentialError};
 
 /// Codes are part of the API: changing a line here breaks callers.
 #[test]
@@ -54,6 +55,36 @@ fn statuses_and_codes_are_stable() {
             "database_unavailable",
         ),
     ] {
+        assert_eq!((error.status().as_u16(), error.code()), (status, code));
+    }
+}
+
+/// As the others.
+#[test]
+fn statuses_and_codes_about_credentials_are_stable() {
+    let errors: [(ApiError, u16, &str); 8] = [
+        (AccessError::ForeignAddress.into(), 403, "foreign_address"),
+        (
+            AccessError::NotPermitted(NotPermitted::Type).into(),
+            403,
+            "type_not_permitted",
+        ),
+        (
+            AccessError::NotPermitted(NotPermitted::Lender).into(),
+            403,
+            "lender_not_permitted",
+        ),
+        (AccessError::RateUsedUp(1).into(), 429, "rate_used_up"),
+        (
+            AccessError::TooManyWrongSecrets(1).into(),
+            429,
+            "too_many_wrong_secrets",
+        ),
+        (CredentialError::Unknown.into(), 404, "unknown_key"),
+        (CredentialError::NameInUse.into(), 409, "key_name_in_use"),
+        (CredentialError::Expired.into(), 409, "key_expired"),
+    ];
+    for (error, status, code) in errors {
         assert_eq!((error.status().as_u16(), error.code()), (status, code));
     }
 }

@@ -7,13 +7,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
-    clients::BulkClient,
     envelope::BatchBody,
     error::BulkError,
     request::Request,
     schedule::{body_of, read_batch},
 };
-use crate::http::{json_body::JsonBody, state::ApiState};
+use crate::http::{access::Caller, json_body::JsonBody, state::ApiState};
 
 /// The state of the batch after the cancel.
 #[derive(Debug, JsonSchema, Serialize)]
@@ -27,14 +26,14 @@ pub(in crate::http) struct CancelBody {
 
 /// Cancels the operations of a batch that have no attempt. The others continue.
 pub(super) async fn cancel_batch(
-    client: BulkClient,
+    caller: Caller,
     State(api): State<Arc<ApiState>>,
     JsonBody(body): JsonBody,
 ) -> Result<Json<CancelBody>, BulkError> {
     let mut request = Request::parse(&body)?;
     let reference_id = request.required_name("reference_id").unwrap_or_default();
     request.finish()?;
-    let batch = read_batch(&api, &client, &reference_id).await?;
+    let batch = read_batch(&api, &caller.owner, &reference_id).await?;
     let cancelled = api.store.cancel_batch(&batch).await?;
     tracing::info!(batch.id = %batch.id, cancelled, "cancelled a batch");
     Ok(Json(CancelBody {

@@ -6,7 +6,13 @@ use secrecy::ExposeSecret as _;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use crate::config;
+use crate::{
+    config,
+    domain::{Scope, Scopes},
+};
+
+/// What a client of `BULK_CLIENTS` permits.
+pub(in crate::http) const BULK_CLIENT: Scopes = Scopes::of(&[Scope::Bulk, Scope::Webhooks]);
 
 /// The known clients, each stored as the SHA-256 digest of its four values. Cheap to clone.
 #[derive(Clone)]
@@ -35,22 +41,13 @@ impl BulkClients {
         Self(known.collect())
     }
 
-    /// The names of the clients. A name may occur twice.
-    pub(super) fn names(&self) -> impl Iterator<Item = Arc<str>> {
-        self.0.iter().map(|(name, _)| Arc::clone(name))
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// The client to whom these values belong. The values are always compared with every digest, and each comparison
+    /// The name of the client to whom these values belong. The values are always compared with every digest, and each comparison
     /// takes constant time. So the duration reveals nothing, not even which of the four values was wrong.
-    pub(super) fn client(&self, values: [&[u8]; 4]) -> Option<BulkClient> {
+    pub(in crate::http) fn client(&self, values: [&[u8]; 4]) -> Option<Arc<str>> {
         let digest = digest(values);
         self.0.iter().fold(None, |found, (name, known)| {
             if known.ct_eq(&digest).into() {
-                Some(BulkClient(Arc::clone(name)))
+                Some(Arc::clone(name))
             } else {
                 found
             }
@@ -62,10 +59,6 @@ impl BulkClients {
 fn digest(values: [&[u8]; 4]) -> [u8; 32] {
     Sha256::digest(values.join(&0)).into()
 }
-
-/// The name of a bulk client.
-#[derive(Clone, Debug)]
-pub(super) struct BulkClient(pub(super) Arc<str>);
 
 #[cfg(test)]
 mod tests {
@@ -95,8 +88,7 @@ mod tests {
             (["", "", "", ""], None),
         ] {
             let found = clients.client(values.map(str::as_bytes));
-            let found = found.as_ref().map(|client| &*client.0);
-            assert_eq!(found, expected, "{values:?}");
+            assert_eq!(found.as_deref(), expected, "{values:?}");
         }
         assert!(!format!("{clients:?}").contains("secret"));
     }

@@ -8,7 +8,7 @@ use axum::{
 };
 
 use crate::{
-    http::{api_error::ApiError, error::ErrorReport},
+    http::{access::Refusal, api_error::ApiError, error::ErrorReport},
     operations::Problem,
     store::StoreError,
 };
@@ -81,6 +81,16 @@ impl BulkError {
             Self::TooManyRows { .. } => "too_many_rows",
             Self::UnknownUploadType | Self::UnknownRetryType => "unsupported_media_type",
             Self::InvalidRows(_) => "invalid_request",
+        }
+    }
+}
+
+impl From<Refusal> for BulkError {
+    fn from(refusal: Refusal) -> Self {
+        if refusal.is_unauthorized() {
+            Self::UnknownClient
+        } else {
+            Self::General(refusal.into())
         }
     }
 }

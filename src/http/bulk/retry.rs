@@ -15,7 +15,6 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
-    clients::BulkClient,
     envelope::BatchBody,
     error::BulkError,
     modifications::{Modification, RetryRequest},
@@ -24,7 +23,7 @@ use super::{
     upload::{self, Format},
 };
 use crate::{
-    http::{api_error::ApiError, json_body::check_coding, state::ApiState},
+    http::{access::Caller, api_error::ApiError, json_body::check_coding, state::ApiState},
     store::{Candidate, Retry},
     table::without_byte_order_mark,
 };
@@ -43,7 +42,7 @@ pub(in crate::http) struct RetryBody {
 
 /// Retries the named rows, or all failed rows if the request names none. Rows that are not eligible are left out.
 pub(super) async fn retry_batch(
-    client: BulkClient,
+    caller: Caller,
     State(api): State<Arc<ApiState>>,
     headers: HeaderMap,
     parameters: Result<Query<Vec<(String, String)>>, QueryRejection>,
@@ -52,14 +51,14 @@ pub(super) async fn retry_batch(
     let format = Format::of(&headers).filter(|format| *format != Format::Lines);
     let format = format.ok_or(BulkError::UnknownRetryType)?;
     check_coding(&headers)?;
-    let _permit = api.bulk.upload_permit(&client).await;
+    let _permit = api.bulk.upload_permit(&caller.owner).await;
     let body = upload::read_whole(body).await?;
     let body = without_byte_order_mark(&body);
     let request = match format {
         Format::Csv => RetryRequest::of_table(body, parameters)?,
         Format::Json | Format::Lines => RetryRequest::of_json(body)?,
     };
-    let batch = read_batch(&api, &client, &request.reference_id).await?;
+    let batch = read_batch(&api, &caller.owner, &request.reference_id).await?;
     if api.store.backlog() >= api.max_waiting {
         return Err(ApiError::Overloaded.into());
     }
@@ -67,7 +66,7 @@ pub(super) async fn retry_batch(
     let named: Option<Vec<i32>> = named.map(|records| records.iter().copied().collect());
     let candidates = api.store.retry_candidates(&batch, named.as_deref()).await?;
     let mut not_taken = unknown(named.as_deref(), &request.modifications, &candidates);
-    let (retries, refused) = choose(&api, &client, request, candidates);
+    let (retries, refused) = choose(&api, &caller, request, candidates);
     not_taken.extend(refused);
     let taken = if retries.is_empty() {
         BTreeSet::new()
@@ -105,7 +104,7 @@ pub(super) async fn retry_batch(
 /// Selects the rows to retry, with their new operations, and gives the reason why the other rows are not retried.
 fn choose(
     api: &ApiState,
-    client: &BulkClient,
+    caller: &Caller,
     mut request: RetryRequest,
     candidates: Vec<Candidate>,
 ) -> (Vec<Retry>, Vec<NotTaken>) {
@@ -129,7 +128,7 @@ fn choose(
             expires_at: request.expires_at,
             takes_other_ids: request.takes_other_ids,
         };
-        match operation_of(api, client, &candidate, wanted) {
+        match operation_of(api, caller, &candidate, wanted) {
             Ok(operation) => {
                 chosen.extend(candidate.operation_id);
                 retries.push(Retry {

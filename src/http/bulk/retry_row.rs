@@ -5,14 +5,13 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{
-    clients::BulkClient,
     csv_payload::{CsvPayload, merged},
     modifications::Modification,
     names, slips,
 };
 use crate::{
     domain::{OperationId, RetryEligible},
-    http::{envelope, state::ApiState},
+    http::{access::Caller, envelope, state::ApiState},
     operations::{self, Entry, InvalidPayload, Problem},
     store::{Candidate, NewOperation, RowFailure},
 };
@@ -105,7 +104,7 @@ fn check_eligible(failure: &RowFailure, wanted: &Wanted) -> Result<(), (&'static
 /// Builds the new operation that replaces the failed operation of a row.
 pub(super) fn operation_of(
     api: &ApiState,
-    client: &BulkClient,
+    caller: &Caller,
     candidate: &Candidate,
     wanted: Wanted,
 ) -> Result<NewOperation, NotTaken> {
@@ -155,12 +154,15 @@ pub(super) fn operation_of(
             return Err(refuse("invalid_data", message.to_owned()).with(problems));
         }
     };
+    caller
+        .check_sending(entry.operation_type, &checked)
+        .map_err(|not| refuse(not.code(), not.must().to_owned()))?;
     Ok(NewOperation {
         id: OperationId::new(),
         operation_type: entry.operation_type,
         payload,
         checked,
-        caller: client.0.to_string(),
+        caller: caller.owner.bulk_client(),
         caller_key: None,
         expires_at: expires_at.or(candidate.expires_at),
         trace_parent: None,

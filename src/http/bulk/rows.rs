@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     domain::{Checked, Lane, OperationId},
+    http::access::Caller,
     operations::{self, Deployment, Entry, InvalidPayload, Problem},
     store::{NewOperation, NewRow, RefusedRow, RowContent},
 };
@@ -26,7 +27,7 @@ const NAMED: usize = 10;
 #[derive(Debug)]
 pub(super) struct Rows {
     deployment: Arc<Deployment>,
-    client: String,
+    caller: Caller,
     limit: usize,
     /// The rows that were read, at most `limit`. Each of them is either an operation to run, or a refused row with the
     /// reason.
@@ -59,10 +60,10 @@ pub(super) struct Draft<'a> {
 }
 
 impl Rows {
-    pub(super) fn new(deployment: Arc<Deployment>, client: String, limit: usize) -> Self {
+    pub(super) fn new(deployment: Arc<Deployment>, caller: Caller, limit: usize) -> Self {
         Self {
             deployment,
-            client,
+            caller,
             limit,
             taken: Vec::new(),
             problems: RowProblems::default(),
@@ -99,7 +100,7 @@ impl Rows {
         let checked = draft
             .entry
             .zip(draft.data)
-            .map(|(entry, data)| (entry.check)(data, &self.deployment));
+            .map(|(entry, data)| self.check(entry, data));
         let (is_good, expires_at) = (draft.problems.is_empty(), draft.expires_at);
         let content = match (draft.entry, draft.data, checked) {
             (Some(entry), Some(data), Some(Ok(checked))) if is_good => {
@@ -118,6 +119,21 @@ impl Rows {
             consent_id: draft.consent_id,
             content,
         });
+    }
+
+    /// Checks the payload of a row, and whether the caller may send it.
+    fn check(&self, entry: &Entry, data: &RawValue) -> Result<Checked, InvalidPayload> {
+        let checked = (entry.check)(data, &self.deployment)?;
+        match self.caller.check_sending(entry.operation_type, &checked) {
+            Ok(()) => Ok(checked),
+            Err(not) => Err(InvalidPayload {
+                problems: vec![Problem {
+                    pointer: not.pointer().to_owned(),
+                    code: not.code(),
+                    message: not.must().to_owned(),
+                }],
+            }),
+        }
     }
 
     /// The content of a valid row: an operation, or a refusal if the row depends on a refused row.
@@ -139,7 +155,7 @@ impl Rows {
                 operation_type: entry.operation_type,
                 payload: data.to_owned(),
                 checked,
-                caller: self.client.clone(),
+                caller: self.caller.owner.bulk_client(),
                 caller_key: None,
                 retry_of: None,
                 expires_at,

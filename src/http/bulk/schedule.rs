@@ -15,7 +15,6 @@ use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
 
 use super::{
-    clients::BulkClient,
     envelope::BatchBody,
     error::{At, BulkError},
     request::{Request, problem},
@@ -23,7 +22,8 @@ use super::{
     upload::{self, Format, Upload},
 };
 use crate::{
-    http::{api_error::ApiError, json_body::check_coding, state::ApiState},
+    domain::Owner,
+    http::{access::Caller, api_error::ApiError, json_body::check_coding, state::ApiState},
     operations::Problem,
     store::{Batch, BatchAccepted, BodyDigest, NewBatch, RecordFilter, StoreError},
 };
@@ -54,7 +54,7 @@ pub(super) struct GlobalConfig {
 
 /// Accepts a batch after all rows have been checked: the whole batch, or with `accept=valid` its valid rows.
 pub(super) async fn schedule_batch(
-    client: BulkClient,
+    caller: Caller,
     State(api): State<Arc<ApiState>>,
     headers: HeaderMap,
     parameters: Parameters,
@@ -63,12 +63,8 @@ pub(super) async fn schedule_batch(
     let format = Format::of(&headers).ok_or(BulkError::UnknownUploadType)?;
     check_coding(&headers)?;
     let bulk = &api.bulk;
-    let _permit = bulk.upload_permit(&client).await;
-    let rows = Rows::new(
-        Arc::clone(&api.deployment),
-        client.0.to_string(),
-        bulk.max_rows,
-    );
+    let _permit = bulk.upload_permit(&caller.owner).await;
+    let rows = Rows::new(Arc::clone(&api.deployment), caller.clone(), bulk.max_rows);
     let Upload {
         around,
         mut rows,
@@ -78,9 +74,10 @@ pub(super) async fn schedule_batch(
         Format::Json => Header::read(around, &rows),
         Format::Lines | Format::Csv => Header::read(texts(parameters), &rows),
     };
+    let client = caller.owner.bulk_client();
     // A repeated upload gets the same answer as the first upload, even if the settings have changed since then.
     if let Some(reference_id) = &header.reference_id
-        && let Some(known) = api.store.batch(&client.0, reference_id).await?
+        && let Some(known) = api.store.batch(&client, reference_id).await?
     {
         return replay(&api, &known, digest).await;
     }
@@ -103,7 +100,7 @@ pub(super) async fn schedule_batch(
     }
     let batch = NewBatch {
         id: Uuid::now_v7(),
-        client: client.0.to_string(),
+        client,
         reference_id,
         digest,
         file_name: header.file_name,
@@ -111,7 +108,7 @@ pub(super) async fn schedule_batch(
         rows: rows.taken,
     };
     let accepted = api.store.accept_batch(&batch).await?;
-    let known = read_batch(&api, &client, &batch.reference_id).await?;
+    let known = read_batch(&api, &caller.owner, &batch.reference_id).await?;
     if accepted == BatchAccepted::Known {
         return replay(&api, &known, digest).await;
     }
@@ -127,13 +124,13 @@ pub(super) async fn schedule_batch(
     ))
 }
 
-/// The batch of this client with this `reference_id`.
+/// The batch of this owner with this `reference_id`.
 pub(super) async fn read_batch(
     api: &ApiState,
-    client: &BulkClient,
+    owner: &Owner,
     reference_id: &str,
 ) -> Result<Batch, BulkError> {
-    let found = api.store.batch(&client.0, reference_id).await?;
+    let found = api.store.batch(&owner.bulk_client(), reference_id).await?;
     found.ok_or_else(|| BulkError::BatchNotFound {
         reference_id: reference_id.to_owned(),
     })

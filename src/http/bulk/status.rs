@@ -14,7 +14,6 @@ use serde_json::value::RawValue;
 
 use super::{
     balances::{AccountDetails, Balances},
-    clients::BulkClient,
     envelope::Envelope,
     error::BulkError,
     request::{Request, Whole},
@@ -23,7 +22,10 @@ use super::{
 };
 use crate::{
     domain::{OperationId, RetryEligible},
-    http::{api_error::ApiError, json_body::JsonBody, observe::RequestId, state::ApiState},
+    http::{
+        access::Caller, api_error::ApiError, json_body::JsonBody, observe::RequestId,
+        state::ApiState,
+    },
     store::{Batch, BatchPage, Record, RecordFilter, RowStatus},
 };
 
@@ -110,13 +112,13 @@ struct RecordError {
 
 /// Reports the state of a batch, and of one page of its rows.
 pub(super) async fn report_batch(
-    client: BulkClient,
+    caller: Caller,
     State(api): State<Arc<ApiState>>,
     Extension(request_id): Extension<RequestId>,
     JsonBody(body): JsonBody,
 ) -> Result<impl IntoResponse, BulkError> {
     let query = Query::read(&body)?;
-    let batch = read_batch(&api, &client, &query.reference_id).await?;
+    let batch = read_batch(&api, &caller.owner, &query.reference_id).await?;
     let limit = query.limit as usize;
     let offset = (query.page as usize - 1).saturating_mul(limit);
     let page = api

@@ -8,8 +8,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
+    domain::Owner,
     http::{bulk::WholeBatch, state::ApiState, track::TrackBody},
-    store::{Event, EventOwner, EventType, StoreError},
+    store::{Event, EventType, StoreError},
 };
 
 /// How many operations one request reads at the same time.
@@ -53,7 +54,7 @@ pub(in crate::http) enum Data {
 /// Reads what each event is about, and each batch once.
 pub(in crate::http) async fn read_bodies(
     api: &ApiState,
-    owner: &EventOwner,
+    owner: &Owner,
     events: &[Event],
     told: Told,
 ) -> Result<Vec<EventBody>, StoreError> {
@@ -71,19 +72,17 @@ pub(in crate::http) async fn read_bodies(
 /// Reads the batches of the events that are about a batch, one after the other, because each read counts the rows.
 async fn read_batches(
     api: &ApiState,
-    owner: &EventOwner,
+    owner: &Owner,
     events: &[Event],
 ) -> Result<Batches, StoreError> {
     let mut batches = Batches::new();
-    let EventOwner::BulkClient(client) = owner else {
-        return Ok(batches);
-    };
+    let client = owner.bulk_client();
     let of_batches = events.iter().filter(|event| event.operation.is_none());
     let references: BTreeSet<&String> = of_batches
         .filter_map(|event| event.batch_reference.as_ref())
         .collect();
     for reference_id in references {
-        if let Some(batch) = WholeBatch::read(api, client, reference_id).await? {
+        if let Some(batch) = WholeBatch::read(api, &client, reference_id).await? {
             batches.insert(reference_id.clone(), batch);
         }
     }
@@ -101,7 +100,7 @@ impl EventBody {
             (Some(operation), _) => match operation.tracking_id {
                 Some(id) => {
                     let tracked = match told {
-                        Told::Now => api.store.track(id).await?,
+                        Told::Now => api.store.track(id, None).await?,
                         Told::Later => api.store.look_at(id).await?,
                     };
                     tracked.map(|tracked| Data::Operation(TrackBody::of(id, tracked)))

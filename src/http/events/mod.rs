@@ -2,7 +2,6 @@
 //! all of them, as a stream for operators.
 
 mod data;
-mod owner;
 mod stream;
 mod streams;
 
@@ -19,11 +18,17 @@ use tokio::time::{Instant, timeout_at};
 pub use self::streams::Streams;
 pub(super) use self::{
     data::{Data, EventBody, Told, read_bodies, timestamp},
-    owner::Owner,
     stream::{stream, stream_events},
 };
-use super::{api_error::ApiError, state::ApiState};
-use crate::store::{EventOwner, EventPage, Events};
+use super::{
+    access::{Caller, Validity},
+    api_error::ApiError,
+    state::ApiState,
+};
+use crate::{
+    domain::Owner,
+    store::{EventPage, Events},
+};
 
 const DEFAULT_LIMIT: u16 = 100;
 pub(super) const LARGEST_LIMIT: u16 = 500;
@@ -74,7 +79,7 @@ pub(super) struct FeedBody {
 
 /// Tells the caller's events after a cursor. With `wait`, waits for the first one if there is none.
 pub(super) async fn tell_events(
-    Owner(owner): Owner,
+    caller: Caller,
     State(api): State<Arc<ApiState>>,
     query: Result<Query<FeedQuery>, QueryRejection>,
 ) -> Result<Json<FeedBody>, ApiError> {
@@ -89,40 +94,57 @@ pub(super) async fn tell_events(
         Some(After::Now) => Some(api.store.last_event().await?),
         None => None,
     };
-    let page = read_patiently(&api, &owner, after, i64::from(limit), wait).await?;
+    let feed = Feed {
+        api: &api,
+        owner: &caller.owner,
+        limit: i64::from(limit),
+        validity: &caller.validity,
+    };
+    let page = feed.read_patiently(after, wait).await?;
     Ok(Json(FeedBody {
-        events: read_bodies(&api, &owner, &page.events, Told::Now).await?,
+        events: read_bodies(&api, &caller.owner, &page.events, Told::Now).await?,
         next: page.next,
         has_more: page.has_more,
     }))
 }
 
-/// Reads the owner's events. If there are none, waits until there is one, the time has passed or the process shuts down.
-async fn read_patiently(
-    api: &ApiState,
-    owner: &EventOwner,
-    after: Option<i64>,
+/// The events of one owner, for one request.
+struct Feed<'a> {
+    api: &'a ApiState,
+    owner: &'a Owner,
     limit: i64,
-    wait: u64,
-) -> Result<EventPage, ApiError> {
-    let deadline = Instant::now() + Duration::from_secs(wait);
-    let mut reader = api.store.read_new_events();
-    loop {
-        let page = match api.store.events_of(owner, after, limit).await? {
-            Events::Page(page) => page,
-            Events::Deleted { oldest } => return Err(ApiError::EventsDeleted { oldest }),
-        };
-        if !page.events.is_empty() {
-            return Ok(page);
-        }
-        let name = owner.to_string();
-        let its_own = reader.until_owner(&name);
-        let is_over = tokio::select! {
-            waited = timeout_at(deadline, its_own) => waited.is_err(),
-            () = api.draining.cancelled() => true,
-        };
-        if is_over {
-            return Ok(page);
+    validity: &'a Validity,
+}
+
+impl Feed<'_> {
+    /// Reads events. If there are none, waits until there is one, the time has passed or the process shuts down. An error
+    /// if the credential of the request is no longer valid.
+    async fn read_patiently(&self, after: Option<i64>, wait: u64) -> Result<EventPage, ApiError> {
+        let deadline = Instant::now() + Duration::from_secs(wait);
+        let mut reader = self.api.store.read_new_events();
+        loop {
+            let page = match self
+                .api
+                .store
+                .events_of(self.owner, after, self.limit)
+                .await?
+            {
+                Events::Page(page) => page,
+                Events::Deleted { oldest } => return Err(ApiError::EventsDeleted { oldest }),
+            };
+            if !page.events.is_empty() {
+                return Ok(page);
+            }
+            let name = self.owner.to_string();
+            let its_own = reader.until_owner(&name);
+            let is_over = tokio::select! {
+                waited = timeout_at(deadline, its_own) => waited.is_err(),
+                () = self.api.draining.cancelled() => true,
+                () = self.validity.over() => return Err(ApiError::UnknownEventOwner),
+            };
+            if is_over {
+                return Ok(page);
+            }
         }
     }
 }

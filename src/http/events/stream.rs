@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::data::timestamp;
 use crate::{
     domain::State,
-    http::{api_error::ApiError, operators::Ops, state::ApiState},
+    http::{access::Validity, api_error::ApiError, operators::Ops, state::ApiState},
     store::{Event, EventType, Events, Reader, Store, TrackingName},
 };
 
@@ -61,24 +61,26 @@ struct Telling {
     has_caught_up: bool,
     has_ended: bool,
     draining: CancellationToken,
+    validity: Validity,
     _permit: OwnedSemaphorePermit,
 }
 
 /// Streams events as they are numbered, after `Last-Event-ID` or `after`; without both, from now on.
 pub(in crate::http) async fn stream_events(
-    _: Ops,
+    ops: Ops,
     extract::State(api): extract::State<Arc<ApiState>>,
     query: Result<Query<StreamQuery>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<impl IntoResponse + use<>, ApiError> {
     let Query(query) = query.or(Err(ApiError::InvalidStreamQuery))?;
-    stream(&api, cursor(&query, &headers)?).await
+    stream(&api, cursor(&query, &headers)?, ops.validity).await
 }
 
-/// Streams the events after a cursor; without one, from now on.
+/// Streams the events after a cursor; without one, from now on. The stream ends with the credential of its reader.
 pub(in crate::http) async fn stream(
     api: &ApiState,
     cursor: Option<i64>,
+    validity: Validity,
 ) -> Result<impl IntoResponse + use<>, ApiError> {
     let permit = api.streams.open().ok_or(ApiError::TooManyStreams)?;
     let reader = api.store.read_new_events();
@@ -96,6 +98,7 @@ pub(in crate::http) async fn stream(
         has_caught_up: false,
         has_ended: false,
         draining: api.draining.clone(),
+        validity,
         _permit: permit,
     };
     let heartbeat = KeepAlive::new().interval(HEARTBEAT).text("still here");
@@ -133,11 +136,19 @@ impl Telling {
             return None;
         }
         let draining = self.draining.clone();
+        let validity = self.validity.clone();
         let read = draining.run_until_cancelled(async {
-            if self.has_caught_up {
-                self.wait().await
-            } else {
-                self.catch_up().await
+            let read = async {
+                if self.has_caught_up {
+                    self.wait().await
+                } else {
+                    self.catch_up().await
+                }
+            };
+            tokio::select! {
+                biased;
+                () = validity.over() => Err("the credential is no longer valid"),
+                read = read => read,
             }
         });
         match read.await {

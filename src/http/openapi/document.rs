@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::{
     bulk,
     endpoint::Row,
-    events, lists, operations, operators,
+    events, keys, lists, operations, operators,
     parameters::{answer_headers, header, request_headers},
     probes, repairs,
     schemas::Schemas,
@@ -14,7 +14,7 @@ use super::{
     system, transactions, webhooks,
 };
 use crate::{
-    http::{route_table::Table, routes::tables},
+    http::{api_error::ApiError, need::Need, route_table::Table, routes::tables},
     operations::Deployment,
 };
 
@@ -65,6 +65,11 @@ const GROUPS: &[(&str, &str, &[&[Row]])] = &[
         ],
     ),
     (
+        "Keys",
+        "Who may use the gateway, besides the tokens in its settings.",
+        &[keys::TABLE],
+    ),
+    (
         "Health",
         "For the software that runs the gateway.",
         &[probes::TABLE],
@@ -79,11 +84,13 @@ pub(in crate::http) fn document(served: &[Table], deployment: &Deployment) -> Va
     for (tag, description, rows) in GROUPS {
         let mut has_routes = false;
         for (name, describe) in rows.iter().copied().flatten() {
-            let Some((method, path)) = find(served, name) else {
+            let Some((method, path, need)) = find(served, name) else {
                 continue;
             };
+            let scope = need.first().map(|scope| scope.as_str());
             has_routes = true;
-            let operation = describe(&mut schemas).into_operation(tag, &mut schemas);
+            let endpoint = describe(&mut schemas).refuses(scope.map(ApiError::Forbidden));
+            let operation = endpoint.into_operation(tag, &mut schemas);
             let item = paths.entry(path).or_insert_with(|| path_item(path));
             if let Some(item) = item.as_object_mut() {
                 item.insert(method.as_str().to_lowercase(), operation);
@@ -126,10 +133,10 @@ fn path_item(path: &str) -> Value {
 }
 
 /// The route with this name, if it is served.
-fn find(served: &[Table], name: &str) -> Option<(Method, &'static str)> {
+fn find(served: &[Table], name: &str) -> Option<(Method, &'static str, Need)> {
     let mut routes = served.iter().flatten();
-    let found = routes.find(|(method, path, _)| format!("{method} {path}") == name);
-    found.map(|(method, path, _)| (method.clone(), *path))
+    let found = routes.find(|(method, path, ..)| format!("{method} {path}") == name);
+    found.map(|(method, path, need, _)| (method.clone(), *path, *need))
 }
 
 #[cfg(test)]
@@ -142,7 +149,7 @@ mod tests {
     fn every_route_is_described_and_everything_described_is_a_route() {
         let tables = tables();
         let served = tables.iter().flatten();
-        let served = served.map(|(method, path, _)| format!("{method} {path}"));
+        let served = served.map(|(method, path, ..)| format!("{method} {path}"));
         let described = GROUPS
             .iter()
             .flat_map(|(_, _, tables)| tables.iter().copied().flatten());

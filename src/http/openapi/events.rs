@@ -10,10 +10,12 @@ use super::{
     schemas::Schemas,
     security::Credential,
 };
-use crate::http::{
-    api_error::ApiError,
-    events::{FeedBody, LARGEST_LIMIT, LONGEST_WAIT_SECONDS},
-    operators::OpsScope,
+use crate::{
+    domain::Scope,
+    http::{
+        api_error::ApiError,
+        events::{FeedBody, LARGEST_LIMIT, LONGEST_WAIT_SECONDS},
+    },
 };
 
 /// The feed of a caller.
@@ -60,7 +62,7 @@ fn stream(_: &mut Schemas<'_>) -> Endpoint {
         "A stream of all events, with ids only. It begins after `Last-Event-ID`, or after the parameter `after`; without \
          both, with the next event.",
     )
-    .with(Credential::Operator(OpsScope::Read))
+    .with(Credential::Operator(Scope::OpsRead))
     .parameters([
         header("Last-Event-ID"),
         query("after", number(0, i64::MAX, "The number of the event after which the stream begins.")),
@@ -68,7 +70,6 @@ fn stream(_: &mut Schemas<'_>) -> Endpoint {
     .answers_as(200, "The stream.", "text/event-stream", media(stream, json!(null)))
     .refuses(common())
     .refuses([
-        ApiError::Forbidden("ops.read"),
         ApiError::InvalidStreamQuery,
         ApiError::EventsDeleted { oldest: 0 },
         ApiError::TooManyStreams,

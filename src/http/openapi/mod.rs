@@ -13,6 +13,7 @@ mod document;
 mod endpoint;
 mod events;
 mod examples;
+mod keys;
 mod lists;
 mod operations;
 mod operators;

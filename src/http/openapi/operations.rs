@@ -12,6 +12,7 @@ use super::{
     security::Credential,
 };
 use crate::http::{
+    access::{AccessError, NotPermitted},
     api_error::ApiError,
     track::TrackBody,
     track_many::{MOST, ManyBody},
@@ -54,6 +55,8 @@ fn operate(schemas: &mut Schemas<'_>) -> Endpoint {
         ApiError::InvalidIdempotencyKey,
         ApiError::IdempotencyKeyReused,
         ApiError::Overloaded,
+        AccessError::NotPermitted(NotPermitted::Type).into(),
+        AccessError::NotPermitted(NotPermitted::Lender).into(),
     ])
 }
 

@@ -11,10 +11,10 @@ use super::{
     security::Credential,
 };
 use crate::{
-    domain::{OperationId, OperationType, TrackingId},
+    domain::{OperationId, OperationType, Scope, TrackingId},
     http::{
         api_error::ApiError,
-        operators::{ActionBody, ConfirmedBody, InspectBody, OpsScope},
+        operators::{ActionBody, ConfirmedBody, InspectBody},
     },
     store::{LaneStory, TrackingName, Unfit},
 };
@@ -38,17 +38,15 @@ pub(super) fn reads(
     description: &'static str,
 ) -> Endpoint {
     Endpoint::new(id, summary, description)
-        .with(Credential::Operator(OpsScope::Read))
+        .with(Credential::Operator(Scope::OpsRead))
         .refuses(common())
-        .refuses([ApiError::Forbidden(OpsScope::Read.as_str())])
 }
 
 /// A route with which operators act. Its body is JSON.
 pub(super) fn acts(id: &'static str, summary: &'static str, description: &'static str) -> Endpoint {
     Endpoint::new(id, summary, description)
-        .with(Credential::Operator(OpsScope::Act))
+        .with(Credential::Operator(Scope::Ops))
         .refuses(common())
-        .refuses([ApiError::Forbidden(OpsScope::Act.as_str())])
         .refuses(of_body())
 }
 

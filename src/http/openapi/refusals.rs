@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::schemas::Schemas;
 use crate::{
     http::{
+        access::AccessError,
         api_error::ApiError,
         bulk::{BulkErrorBody, without_underscores},
         error::ErrorReport,
@@ -54,6 +55,9 @@ pub(super) fn common() -> Vec<ApiError> {
         ApiError::Unauthorized,
         ApiError::Panicked,
         ApiError::Unavailable(StoreError::Closed),
+        AccessError::ForeignAddress.into(),
+        AccessError::RateUsedUp(1).into(),
+        AccessError::TooManyWrongSecrets(1).into(),
     ]
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::http::operators::OpsScope;
+use crate::domain::Scope;
 
 /// A credential that a route accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,7 +10,7 @@ pub(super) enum Credential {
     /// The token of a caller, or of an operator.
     Caller,
     /// The token of an operator with this scope.
-    Operator(OpsScope),
+    Operator(Scope),
     /// The four headers of a bulk client.
     BulkClient,
     /// The API key of a reader of transactions.
@@ -58,23 +58,24 @@ impl Credential {
 pub(super) fn schemes() -> Value {
     let header = |name: &str, description: &str| json!({ "type": "apiKey", "in": "header", "name": name, "description": description });
     let mut schemes = Map::new();
-    let caller = "A secret of `INTERNAL_TOKENS`; a secret of `OPS_TOKENS` is accepted too.";
+    let caller = "A secret of `INTERNAL_TOKENS` or `OPS_TOKENS`, or a key of the kind `internal_token` or `ops`.";
     schemes.insert("callerToken".to_owned(), header("X-Internal-Token", caller));
-    let operator = "A secret of `OPS_TOKENS`. Each route names the scope that it needs: `ops.read` permits reading, `ops` \
-                    every action, and `ops.pii` seeing personal data. At present, each secret has all three.";
+    let operator = "A secret of `OPS_TOKENS`, which has every scope, or a key of the kind `ops`. Each route names the scope that it \
+                    needs: `ops.read` permits reading, `ops` every action, `ops.pii` seeing personal data, and `admin` \
+                    managing keys.";
     schemes.insert(
         "operatorToken".to_owned(),
         header("X-Internal-Token", operator),
     );
     for (scheme, name, description) in BULK {
-        let all_four = "A bulk client (`BULK_CLIENTS`) sends all four headers. nginx drops header names with `_`, \
+        let all_four = "A bulk client (`BULK_CLIENTS`, or a key of the kind `bulk_client`) sends all four headers. nginx drops header names with `_`, \
                         unless its `server` block contains `underscores_in_headers on;`.";
         schemes.insert(
             scheme.to_owned(),
             header(name, &format!("{description} {all_four}")),
         );
     }
-    let key = "`Token`, a blank, and a key of `API_KEYS`: `Token my-key`.";
+    let key = "`Token`, a blank, and a key of `API_KEYS` or of the kind `api_key`: `Token my-key`.";
     schemes.insert("apiKey".to_owned(), header("Authorization", key));
     schemes.into()
 }

@@ -6,8 +6,9 @@ use axum::{Json, extract::State};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Named, Ops, OpsScope};
+use super::{Named, Ops};
 use crate::{
+    domain::Scope,
     http::{api_error::ApiError, health::Fineract, state::ApiState},
     store::Inspected,
 };
@@ -34,7 +35,7 @@ pub(in crate::http) async fn inspect_operation(
         // again while nobody looks.
         api.store.record_failures_read(&[named.id().0]).await?;
     }
-    let operation = if ops.has(OpsScope::Pii) {
+    let operation = if ops.has(Scope::OpsPii) {
         operation
     } else {
         operation.without_personal_data()

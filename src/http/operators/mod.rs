@@ -44,7 +44,7 @@ pub(super) use self::{
     inspect::{InspectBody, inspect_operation},
     lane::show_lane,
     list::{CountsBody, count_operations, list_operations, operations_csv},
-    operator::{Ops, OpsScope, authorize},
+    operator::Ops,
     query::ListQuery,
     reason::checked_reason,
     repairs::{RepairsBody, list_repairs, post_repair, show_repair, stop_repair},

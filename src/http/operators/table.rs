@@ -1,24 +1,23 @@
 //! The routes of the operators, each with the scope that it needs: reading needs `ops.read`, an action needs `ops`.
 
-use std::sync::Arc;
-
 use axum::{
     http::Method,
-    routing::{MethodRouter, get, post},
+    routing::{get, post},
 };
 
-use super::{self as o, OpsScope};
-use crate::http::{events::stream_events, state::ApiState};
+use super as o;
+use crate::{
+    domain::Scope,
+    http::{events::stream_events, need::Need, route_table::Table},
+};
 
-/// A route: its method, its path, the scope that it needs, and its handler.
-pub(in crate::http) type Route = (Method, &'static str, OpsScope, MethodRouter<Arc<ApiState>>);
+const READ: Need = &[Scope::OpsRead];
+const ACT: Need = &[Scope::Ops];
 
 /// All routes of the operators, without a base path.
-pub(in crate::http) fn operators_table() -> Vec<Route> {
+pub(in crate::http) fn operators_table() -> Table {
     const GET: Method = Method::GET;
     const POST: Method = Method::POST;
-    const READ: OpsScope = OpsScope::Read;
-    const ACT: OpsScope = OpsScope::Act;
     #[rustfmt::skip]
     let routes = vec![
         (GET, "/fineract/operations", READ, get(o::list_operations)),
@@ -55,11 +54,7 @@ mod tests {
     #[test]
     fn reading_needs_the_scope_to_read_and_acting_the_scope_to_act() {
         for (method, path, scope, _) in operators_table() {
-            let expected = if method == Method::GET {
-                OpsScope::Read
-            } else {
-                OpsScope::Act
-            };
+            let expected = if method == Method::GET { READ } else { ACT };
             assert_eq!(scope, expected, "{method} {path}");
         }
     }

@@ -7,10 +7,10 @@ use serde::Deserialize;
 
 use super::form::SignedForm;
 use crate::{
-    domain::Resolution,
+    domain::{Resolution, Scope},
     http::{
         api_error::ApiError,
-        operators::{self, Named, OpsScope},
+        operators::{self, Named},
         state::ApiState,
     },
     store::{Operator, RepairAction, RepairOptions},
@@ -43,7 +43,7 @@ pub(super) async fn act(
     } = form.fields;
     let operator = Operator {
         seen: Some(seen),
-        ..form.session.because(OpsScope::Act, &reason)?
+        ..form.session.because(Scope::Ops, &reason)?
     };
     let options = RepairOptions {
         outcome,

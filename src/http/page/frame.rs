@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono_tz::Tz;
 
 use super::{assets, cookie::Secret, session::Session};
-use crate::http::{operators::OpsScope, state::ApiState};
+use crate::{domain::Scope, http::state::ApiState};
 
 /// The entries of the navigation: address and name.
 const PLACES: [(&str, &str); 6] = [
@@ -49,8 +49,8 @@ impl Frame {
         Self {
             place,
             operator: session.name().to_owned(),
-            may_act: session.may(OpsScope::Act),
-            may_reveal: session.may(OpsScope::Pii),
+            may_act: session.may(Scope::Ops),
+            may_reveal: session.may(Scope::OpsPii),
             ..Self::of_visitor(api, title, &session.secret)
         }
     }

@@ -17,10 +17,13 @@ const LONGEST: Duration = Duration::from_mins(5);
 
 /// Streams events from now on. The page loads its parts again when it gets one.
 pub(super) async fn stream_changes(
-    _: Session,
+    session: Session,
     State(api): State<Arc<ApiState>>,
 ) -> Result<Response, ApiError> {
-    let (head, body) = stream(&api, None).await?.into_response().into_parts();
+    let (head, body) = stream(&api, None, session.validity())
+        .await?
+        .into_response()
+        .into_parts();
     let body = body
         .into_data_stream()
         .take_until(tokio::time::sleep(LONGEST));

@@ -58,11 +58,12 @@ use axum::{
 
 pub use self::{reasons::explains, state::Page};
 use super::{
+    access::authorize,
     api_error::{ApiError, catch_panics},
-    operators::{OpsScope, authorize},
+    need::Need,
     state::ApiState,
 };
-use crate::store::RepairAction;
+use crate::{domain::Scope, store::RepairAction};
 
 /// What a browser may load and where it may send forms: only to this gateway.
 const POLICY: &str =
@@ -83,7 +84,8 @@ pub(super) fn routes(api: &Arc<ApiState>) -> Router<Arc<ApiState>> {
 
 fn signing_in(api: &Arc<ApiState>) -> Router<Arc<ApiState>> {
     // Whoever asks for a link has no session, and sends the token as for the API.
-    let authorize = from_fn_with_state((Arc::clone(api), OpsScope::Read), authorize);
+    let need: Need = &[Scope::OpsRead];
+    let authorize = from_fn_with_state((Arc::clone(api), need), authorize::<ApiError>);
     Router::new()
         .route(
             "/ops/sign-in",

@@ -25,12 +25,8 @@ use super::{
     timeline::{Event, events},
 };
 use crate::{
-    domain::{OperationType, decision::UNSEEN},
-    http::{
-        api_error::ApiError,
-        operators::{Named, OpsScope},
-        state::ApiState,
-    },
+    domain::{OperationType, Scope, decision::UNSEEN},
+    http::{api_error::ApiError, operators::Named, state::ApiState},
     store::Inspected,
 };
 
@@ -114,7 +110,7 @@ pub(super) async fn reveal(
     };
     let operator = form
         .session
-        .because(OpsScope::Pii, "looked at people's data")?;
+        .because(Scope::OpsPii, "looked at people's data")?;
     let found = named.find(&api).await?;
     api.store.record_reveal(&found, &operator).await?;
     page(&api, frame, named, beside).await

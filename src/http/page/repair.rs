@@ -17,8 +17,8 @@ use super::{
     render::html, row::Row, session::Session,
 };
 use crate::{
-    domain::{OperationType, decision::UNSEEN},
-    http::{api_error::ApiError, operators::OpsScope, state::ApiState},
+    domain::{OperationType, Scope, decision::UNSEEN},
+    http::{api_error::ApiError, state::ApiState},
     store::{Expected, LeftOut, NewRepair, Repair, RepairError, RepairOf, RepairRow},
     telemetry::wall_clock,
 };
@@ -119,8 +119,8 @@ pub(super) async fn preview(
     State(api): State<Arc<ApiState>>,
     form: SignedForm<Asked>,
 ) -> Result<Response, ApiError> {
-    if !form.session.may(OpsScope::Act) {
-        return Err(ApiError::Forbidden(OpsScope::Act.as_str()));
+    if !form.session.may(Scope::Ops) {
+        return Err(ApiError::Forbidden(Scope::Ops.as_str()));
     }
     let frame = Frame::new(&api, &form.session, PLACE, "Preview");
     let fields = form.fields;
@@ -174,7 +174,7 @@ pub(super) async fn start(
         action: fields.action,
         ids: fields.id,
     };
-    let operator = form.session.because(OpsScope::Act, &fields.reason)?;
+    let operator = form.session.because(Scope::Ops, &fields.reason)?;
     let new = wanted.repair(&api, fields.repair, fields.nothing_waits.is_some())?;
     let expected = Expected::Seen(&fields.digest);
     match api.store.start_repair(&new, expected, &operator).await {
@@ -231,7 +231,7 @@ pub(super) async fn stop(
     Path(id): Path<Uuid>,
     form: SignedForm<Stop>,
 ) -> Result<Redirect, ApiError> {
-    let operator = form.session.because(OpsScope::Act, &form.fields.reason)?;
+    let operator = form.session.because(Scope::Ops, &form.fields.reason)?;
     api.store.stop_repair(id, &operator).await?;
     Ok(Redirect::to(&format!("/ops/repairs/{id}")))
 }

@@ -16,9 +16,11 @@ use tracing::Span;
 
 use super::{cookie::Secret, render::continue_here};
 use crate::{
+    domain::Scope,
     http::{
+        access::{Validity, find_operator, peer_of},
         api_error::ApiError,
-        operators::{Ops, OpsScope, checked_reason},
+        operators::{Ops, checked_reason},
         state::ApiState,
     },
     store::{Digest, Operator, Session as Stored, SessionKind},
@@ -46,9 +48,9 @@ impl Session {
             return Ok(None);
         };
         let is_proven = |token: &Digest| secret.proof(token) == stored.proof;
-        let token = api.tokens.token_of(&stored.operator, is_proven);
-        Ok(token.map(|_| Self {
-            ops: Ops::new(&stored.operator, OpsScope::ALL.to_vec(), parts),
+        let operator = find_operator(api, peer_of(parts), &stored.operator, is_proven);
+        Ok(operator.map(|(_, caller)| Self {
+            ops: Ops::new(&caller, parts),
             secret,
             is_indian: is_indian(&parts.headers),
         }))
@@ -59,13 +61,18 @@ impl Session {
         &self.ops.operator.name
     }
 
+    /// Ends what takes long when the operator's credential is no longer valid.
+    pub(super) fn validity(&self) -> Validity {
+        self.ops.validity.clone()
+    }
+
     /// Whether the operator has this scope.
-    pub(super) fn may(&self, scope: OpsScope) -> bool {
+    pub(super) fn may(&self, scope: Scope) -> bool {
         self.ops.has(scope)
     }
 
     /// The operator who acts for this reason, for the audit. An error if the operator does not have the scope.
-    pub(super) fn because(self, scope: OpsScope, reason: &str) -> Result<Operator, ApiError> {
+    pub(super) fn because(self, scope: Scope, reason: &str) -> Result<Operator, ApiError> {
         if !self.may(scope) {
             return Err(ApiError::Forbidden(scope.as_str()));
         }
@@ -106,10 +113,10 @@ impl FromRequestParts<Arc<ApiState>> for Session {
             return Err(send_to_sign_in(parts));
         };
         Span::current().record("caller", session.name());
-        if session.may(OpsScope::Read) {
+        if session.may(Scope::OpsRead) {
             Ok(session)
         } else {
-            Err(ApiError::Forbidden(OpsScope::Read.as_str()).into_response())
+            Err(ApiError::Forbidden(Scope::OpsRead.as_str()).into_response())
         }
     }
 }

@@ -15,6 +15,7 @@ use axum::{
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq as _;
 
 use super::{
     cookie::{Secret, forget_cookie},
@@ -25,10 +26,14 @@ use super::{
 };
 use crate::{
     http::{
-        api_error::ApiError, authenticate::X_INTERNAL_TOKEN, observe::Peer, operators::Ops,
+        access::{X_INTERNAL_TOKEN, find_operator},
+        api_error::ApiError,
+        observe::Peer,
+        operators::Ops,
         state::ApiState,
+        tokens::digest,
     },
-    store::SessionKind,
+    store::{Digest, SessionKind},
 };
 
 /// How long a sign-in link can be used.
@@ -101,10 +106,8 @@ pub(super) async fn sign_in(
     form: OwnForm<SignIn>,
 ) -> Result<Response, ApiError> {
     let SignIn { name, secret, next } = form.fields;
-    let address = peer.map_or(
-        IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-        |Extension(Peer(address))| address,
-    );
+    let peer = peer.map(|Extension(Peer(address))| address);
+    let address = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
     let now = Instant::now();
     let again = |status, error: &ApiError| {
         let (visitor, cookie) = visitor(&form.headers);
@@ -116,10 +119,9 @@ pub(super) async fn sign_in(
         };
         (status, AppendHeaders(cookie), html(&page)).into_response()
     };
-    let token = api
-        .tokens
-        .operator(&name, secret.expose_secret().as_bytes());
-    let Some(token) = token else {
+    let digest = digest(secret.expose_secret().as_bytes());
+    let is_it = |known: &Digest| known.ct_eq(&digest).into();
+    let Some((token, _)) = find_operator(&api, peer, &name, is_it) else {
         // Only failures are limited: otherwise somebody at the same address could keep an operator out.
         if api.page.failures.is_limited(address, &name, now) {
             let error = ApiError::TooManySignIns;
@@ -140,10 +142,10 @@ pub(super) async fn make_link(
     State(api): State<Arc<ApiState>>,
     headers: HeaderMap,
 ) -> Result<Json<Link>, ApiError> {
+    // The layer before this function has recognised the token.
     let token = headers.get(X_INTERNAL_TOKEN).map(HeaderValue::as_bytes);
+    let token = digest(token.ok_or(ApiError::Unauthorized)?);
     let name = &operator.operator.name;
-    let token = token.and_then(|token| api.tokens.operator(name, token));
-    let token = token.ok_or(ApiError::Unauthorized)?;
     let secret = begin(&api, SessionKind::Link, (name, &token), LINK_LIFETIME).await?;
     Ok(Json(Link {
         path: format!("/ops/sign-in/{}", secret.as_str()),
@@ -170,15 +172,16 @@ pub(super) async fn show_link(
 pub(super) async fn use_link(
     State(api): State<Arc<ApiState>>,
     Path(link): Path<String>,
+    peer: Option<Extension<Peer>>,
     form: OwnForm<Nothing>,
 ) -> Result<Response, ApiError> {
+    let peer = peer.map(|Extension(Peer(address))| address);
     let link = Secret::parse(&link).ok_or(ApiError::UsedLink)?;
     let found = api.store.take_link(&link.digest()).await?;
     let found = found.ok_or(ApiError::UsedLink)?;
-    let token = api
-        .tokens
-        .token_of(&found.operator, |known| link.proof(known) == found.proof)
-        .ok_or(ApiError::UsedLink)?;
+    let is_proven = |known: &Digest| link.proof(known) == found.proof;
+    let operator = find_operator(&api, peer, &found.operator, is_proven);
+    let (token, _) = operator.ok_or(ApiError::UsedLink)?;
     let who = (found.operator.as_str(), &token);
     let secret = begin(&api, SessionKind::Session, who, LIFETIME).await?;
     tracing::info!(

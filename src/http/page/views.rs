@@ -8,7 +8,8 @@ use serde::Deserialize;
 
 use super::form::SignedForm;
 use crate::{
-    http::{api_error::ApiError, operators::OpsScope, state::ApiState},
+    domain::Scope,
+    http::{api_error::ApiError, state::ApiState},
     store::SavedView,
 };
 
@@ -41,7 +42,7 @@ pub(super) async fn save(
     if !fits(&name, LONGEST_NAME) || !fits(&filter, LONGEST_FILTER) {
         return Err(ApiError::InvalidForm);
     }
-    let operator = form.session.because(OpsScope::Act, "saved a view")?;
+    let operator = form.session.because(Scope::Ops, "saved a view")?;
     let encoded = utf8_percent_encode(&filter, NON_ALPHANUMERIC).to_string();
     let view = SavedView {
         name,
@@ -62,7 +63,7 @@ pub(super) async fn remove(
     State(api): State<Arc<ApiState>>,
     form: SignedForm<Removed>,
 ) -> Result<Redirect, ApiError> {
-    form.session.because(OpsScope::Act, "removed a view")?;
+    form.session.because(Scope::Ops, "removed a view")?;
     if form.fields.name.contains('\0') {
         return Err(ApiError::InvalidForm);
     }

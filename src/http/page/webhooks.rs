@@ -20,7 +20,8 @@ use super::{
     session::Session,
 };
 use crate::{
-    http::{api_error::ApiError, operators::OpsScope, state::ApiState},
+    domain::Scope,
+    http::{api_error::ApiError, state::ApiState},
     store::{Delivery, DeliveryFilter, DeliveryState, EndpointHealth, HealthOf, StoreError},
 };
 
@@ -93,7 +94,7 @@ pub(super) async fn resend(
         let must = "Select at least one delivery.";
         return Err(ApiError::invalid("/id", "nothing_selected", must));
     }
-    let operator = form.session.because(OpsScope::Act, &reason)?;
+    let operator = form.session.because(Scope::Ops, &reason)?;
     if api.store.resend_webhooks(endpoint, &id, &operator).await? == 0 {
         return Err(ApiError::UnknownDelivery);
     }

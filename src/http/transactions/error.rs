@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::{
     domain::OperationId,
-    http::{api_error::ApiError, error::ErrorReport, observe::RequestId},
+    http::{access::Refusal, api_error::ApiError, error::ErrorReport, observe::RequestId},
     store::StoreError,
 };
 
@@ -70,6 +70,16 @@ pub(in crate::http) fn refusals() -> impl IntoIterator<Item: IntoResponse> {
         TransactionError::NotFound(OperationId(Uuid::nil())),
         TransactionError::RateLimited { retry_after: 1 },
     ]
+}
+
+impl From<Refusal> for TransactionError {
+    fn from(refusal: Refusal) -> Self {
+        if refusal.is_unauthorized() {
+            Self::UnknownKey
+        } else {
+            Self::General(refusal.into())
+        }
+    }
 }
 
 impl From<StoreError> for TransactionError {

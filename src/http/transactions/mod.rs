@@ -13,12 +13,11 @@ use std::sync::Arc;
 use axum::{
     Json, Router,
     extract::{Path, Request, State, rejection::PathRejection},
-    http::{HeaderMap, Method, header::AUTHORIZATION},
+    http::{Method, request::Parts},
     middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse as _, Response},
     routing::get,
 };
-use tracing::Span;
 use uuid::Uuid;
 
 pub use self::budget::Budgets;
@@ -28,19 +27,28 @@ pub(super) use self::{
 };
 use self::{budget::Allowance, error::TransactionError};
 use super::{
+    access::{Caller, authenticate},
     api_error::catch_panics,
+    need::Need,
     route_table::{Table, router_of},
     state::ApiState,
 };
 use crate::{
-    domain::{Direction, OperationId, TrackingId},
+    domain::{Direction, OperationId, Scope, TrackingId},
     operations,
     store::StoreError,
 };
 
+const NEED: Need = &[Scope::Transactions];
+
 /// The route of transactions.
 pub(super) fn table() -> Table {
-    vec![(Method::GET, "/transactions/{id}", get(read_transaction))]
+    vec![(
+        Method::GET,
+        "/transactions/{id}",
+        NEED,
+        get(read_transaction),
+    )]
 }
 
 /// The router. Each request counts against the budget of its API key.
@@ -56,24 +64,24 @@ async fn meter(State(api): State<Arc<ApiState>>, request: Request, next: Next) -
     if request.method() == Method::OPTIONS {
         return next.run(request).await;
     }
-    let (admission, allowance) = admit(&api, request.headers()).await;
+    let (mut parts, body) = request.into_parts();
+    let (admission, allowance) = admit(&api, &mut parts).await;
     let mut response = match admission {
-        Ok(()) => next.run(request).await,
+        Ok(()) => next.run(Request::from_parts(parts, body)).await,
         Err(error) => error.into_response(),
     };
     allowance.write(response.headers_mut());
     response
 }
 
-async fn admit(api: &ApiState, headers: &HeaderMap) -> (Result<(), TransactionError>, Allowance) {
-    let key = headers
-        .get(AUTHORIZATION)
-        .and_then(|value| key(value.as_bytes()));
-    let Some(caller) = key.and_then(|key| api.api_keys.caller(key)) else {
-        return (Err(TransactionError::UnknownKey), Allowance::none());
+async fn admit(api: &ApiState, request: &mut Parts) -> (Result<(), TransactionError>, Allowance) {
+    let caller = match authenticate(api, request, NEED) {
+        Ok(caller) => caller,
+        Err(refusal) => return (Err(refusal.into()), Allowance::none()),
     };
-    Span::current().record("caller", &*caller.name);
-    match api.budgets.spend(&api.store, &caller.name).await {
+    let key = caller.budget();
+    request.extensions.insert(caller);
+    match api.budgets.spend(&api.store, &key).await {
         Ok((true, allowance)) => (Ok(()), allowance),
         Ok((false, allowance)) => {
             let retry_after = allowance.seconds();
@@ -86,16 +94,9 @@ async fn admit(api: &ApiState, headers: &HeaderMap) -> (Result<(), TransactionEr
     }
 }
 
-/// The key in `Authorization: Token <key>`. The scheme is case-insensitive (RFC 9110 section 11.1).
-fn key(authorization: &[u8]) -> Option<&[u8]> {
-    let (scheme, key) = authorization.split_at_checked(b"Token ".len())?;
-    scheme
-        .eq_ignore_ascii_case(b"Token ")
-        .then(|| key.trim_ascii())
-}
-
-/// Reports the state of a transaction.
+/// Reports the state of a transaction. Another owner's is unknown.
 async fn read_transaction(
+    caller: Caller,
     State(api): State<Arc<ApiState>>,
     path: Result<Path<String>, PathRejection>,
 ) -> Result<Json<TransactionBody>, TransactionError> {
@@ -106,7 +107,7 @@ async fn read_transaction(
         .store
         .money_movement(named.id)
         .await?
-        .filter(|read| named.is(read.tracking_id))
+        .filter(|read| named.is(read.tracking_id) && caller.may_read_transaction(&read.caller))
         .ok_or_else(unknown)?;
     let tracking_id = read.tracking_id;
     let entry = operations::entry(tracking_id.operation_type).ok_or_else(unknown)?;
@@ -142,30 +143,5 @@ impl Named {
 
     fn is(&self, tracking_id: TrackingId) -> bool {
         self.tracking_id.is_none_or(|named| named == tracking_id)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_key_follows_its_scheme() {
-        for (header, expected) in [
-            ("Token abc", Some("abc")),
-            ("token abc", Some("abc")),
-            ("TOKEN  abc ", Some("abc")),
-            ("Token ", Some("")),
-            ("Token", None),
-            ("Bearer abc", None),
-            ("abc", None),
-            ("", None),
-        ] {
-            assert_eq!(
-                key(header.as_bytes()),
-                expected.map(str::as_bytes),
-                "{header}"
-            );
-        }
     }
 }

@@ -3,12 +3,12 @@
 use serde::Serialize;
 
 use crate::{
-    domain::OperationId,
+    domain::{OperationId, Owner},
     http::{
         events::{Data, Told, read_bodies, timestamp},
         state::ApiState,
     },
-    store::{Event, EventOwner, EventType, StoreError, TrackingName},
+    store::{Event, EventType, StoreError, TrackingName},
 };
 
 /// What is sent about an event.
@@ -39,7 +39,7 @@ enum Ids<'a> {
 /// Makes what is sent about each event: what track, or the status of the batch, answers now, or ids only.
 pub(super) async fn contents(
     api: &ApiState,
-    owner: &EventOwner,
+    owner: &Owner,
     events: &[Event],
     thin: bool,
 ) -> Result<Vec<Content>, StoreError> {

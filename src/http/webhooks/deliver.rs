@@ -20,8 +20,9 @@ use super::{
     tried::{Beginning, Tried, begin_span, trouble},
 };
 use crate::{
+    domain::Owner,
     http::state::ApiState,
-    store::{DueDelivery, EventOwner, RunningEndpoint, StoreError, What},
+    store::{DueDelivery, RunningEndpoint, StoreError, What},
     telemetry::chain,
     traces::Span,
     webhooks::{Message, Sender},
@@ -41,7 +42,7 @@ pub(super) struct Deliverer {
     sender: Sender,
     process: Uuid,
     endpoint: Uuid,
-    owner: EventOwner,
+    owner: Owner,
     /// The deliveries that are under way. Each is a task of its own: while this one waits for the database, answers arrive.
     under_way: JoinSet<Tried>,
     /// The ids of these deliveries.
@@ -59,7 +60,7 @@ impl Deliverer {
         api: &ApiState,
         sender: &Sender,
         process: Uuid,
-        (endpoint, owner): (Uuid, EventOwner),
+        (endpoint, owner): (Uuid, Owner),
     ) -> Self {
         Self {
             api: api.clone(),

@@ -17,8 +17,8 @@ use serde::Serialize;
 use super::endpoints::DeliveryId;
 use crate::{
     http::{
+        access::Caller,
         api_error::ApiError,
-        events::Owner,
         parameters::{one_of, read_parameters},
         state::ApiState,
     },
@@ -49,7 +49,7 @@ struct DeliveryBody {
 
 /// Lists deliveries to the owner's endpoints.
 pub(super) async fn list_deliveries(
-    Owner(owner): Owner,
+    Caller { owner, .. }: Caller,
     State(api): State<Arc<ApiState>>,
     query: Result<Query<Vec<(String, String)>>, QueryRejection>,
 ) -> Result<Json<DeliveriesBody>, ApiError> {
@@ -105,7 +105,7 @@ fn read_query(pairs: &[(String, String)]) -> Result<(DeliveryFilter, i64), ApiEr
 
 /// Sends a delivery again, also one that was delivered or given up.
 pub(super) async fn resend_delivery(
-    Owner(owner): Owner,
+    Caller { owner, .. }: Caller,
     State(api): State<Arc<ApiState>>,
     id: Result<Path<i64>, PathRejection>,
 ) -> Result<impl IntoResponse, ApiError> {

@@ -19,14 +19,12 @@ use super::{
     settings::{new_settings, read_settings},
 };
 use crate::{
+    domain::Owner,
     http::{
-        api_error::ApiError,
-        events::{Owner, timestamp},
-        json_body::JsonBody,
-        location,
+        access::Caller, api_error::ApiError, events::timestamp, json_body::JsonBody, location,
         state::ApiState,
     },
-    store::{Endpoint, EndpointSettings, EventOwner},
+    store::{Endpoint, EndpointSettings},
     telemetry::wall_clock,
     webhooks::Secret,
 };
@@ -110,7 +108,7 @@ pub(in crate::http) struct EndpointsBody {
 }
 
 /// Reads the endpoint in the path. Another owner's is unknown.
-async fn find(api: &ApiState, owner: &EventOwner, id: EndpointPath) -> Result<Endpoint, ApiError> {
+async fn find(api: &ApiState, owner: &Owner, id: EndpointPath) -> Result<Endpoint, ApiError> {
     let Path(id) = id.or(Err(ApiError::UnknownWebhook))?;
     let found = api.store.webhooks(Some(owner), Some(id)).await?;
     found.into_iter().next().ok_or(ApiError::UnknownWebhook)
@@ -118,7 +116,7 @@ async fn find(api: &ApiState, owner: &EventOwner, id: EndpointPath) -> Result<En
 
 /// Lists the owner's endpoints, the oldest first.
 pub(super) async fn list_endpoints(
-    Owner(owner): Owner,
+    Caller { owner, .. }: Caller,
     State(api): State<Arc<ApiState>>,
 ) -> Result<Json<EndpointsBody>, ApiError> {
     let endpoints = api.store.webhooks(Some(&owner), None).await?;
@@ -132,7 +130,7 @@ pub(super) async fn list_endpoints(
 
 /// Creates an endpoint, and answers with its key.
 pub(super) async fn create_endpoint(
-    Owner(owner): Owner,
+    Caller { owner, .. }: Caller,
     State(api): State<Arc<ApiState>>,
     OriginalUri(uri): OriginalUri,
     body: JsonBody,
@@ -154,7 +152,7 @@ pub(super) async fn create_endpoint(
 
 /// Shows an endpoint.
 pub(super) async fn show_endpoint(
-    Owner(owner): Owner,
+    Caller { owner, .. }: Caller,
     State(api): State<Arc<ApiState>>,
     id: EndpointPath,
 ) -> Result<Json<EndpointBody>, ApiError> {
@@ -164,7 +162,7 @@ pub(super) async fn show_endpoint(
 
 /// Changes the settings that the body has.
 pub(super) async fn change_endpoint(
-    Owner(owner): Owner,
+    Caller { owner, .. }: Caller,
     State(api): State<Arc<ApiState>>,
     id: EndpointPath,
     body: JsonBody,
@@ -178,7 +176,7 @@ pub(super) async fn change_endpoint(
 
 /// Removes an endpoint with its deliveries.
 pub(super) async fn remove_endpoint(
-    Owner(owner): Owner,
+    Caller { owner, .. }: Caller,
     State(api): State<Arc<ApiState>>,
     id: EndpointPath,
 ) -> Result<StatusCode, ApiError> {
@@ -199,7 +197,7 @@ struct Rotation {
 
 /// Gives an endpoint a new key, and answers with it. For some hours, deliveries have a signature of each key.
 pub(super) async fn rotate_secret(
-    Owner(owner): Owner,
+    Caller { owner, .. }: Caller,
     State(api): State<Arc<ApiState>>,
     id: EndpointPath,
     body: JsonBody,
@@ -237,7 +235,7 @@ pub(in crate::http) struct DeliveryId {
 
 /// Sends a message to the endpoint, to try it.
 pub(super) async fn test_endpoint(
-    Owner(owner): Owner,
+    Caller { owner, .. }: Caller,
     State(api): State<Arc<ApiState>>,
     id: EndpointPath,
 ) -> Result<impl IntoResponse, ApiError> {
@@ -263,7 +261,7 @@ struct Recovery {
 
 /// Delivers what has happened since a time and was not delivered.
 pub(super) async fn recover_endpoint(
-    Owner(owner): Owner,
+    Caller { owner, .. }: Caller,
     State(api): State<Arc<ApiState>>,
     id: EndpointPath,
     body: JsonBody,

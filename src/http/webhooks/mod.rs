@@ -22,7 +22,10 @@ pub(super) use self::{
     endpoints::{DeliveryId, EndpointBody, EndpointsBody, LONGEST_OVERLAP_HOURS},
     settings::{FASTEST, LONGEST_DESCRIPTION, LONGEST_URL, MOST_HEADERS, event_type_names},
 };
-use super::route_table::Table;
+use super::{need::Need, route_table::Table};
+use crate::domain::Scope;
+
+const NEED: Need = &[Scope::Webhooks];
 
 /// The name of the message that says that another endpoint was disabled. An endpoint may choose it like an event type.
 const DISABLED: &str = "webhook.disabled";
@@ -37,39 +40,56 @@ pub(super) fn table() -> Table {
         (
             Method::GET,
             "/webhooks/endpoints",
+            NEED,
             get(endpoints::list_endpoints),
         ),
         (
             Method::POST,
             "/webhooks/endpoints",
+            NEED,
             post(endpoints::create_endpoint),
         ),
-        (Method::GET, ENDPOINT, get(endpoints::show_endpoint)),
-        (Method::PATCH, ENDPOINT, patch(endpoints::change_endpoint)),
-        (Method::DELETE, ENDPOINT, delete(endpoints::remove_endpoint)),
+        (Method::GET, ENDPOINT, NEED, get(endpoints::show_endpoint)),
+        (
+            Method::PATCH,
+            ENDPOINT,
+            NEED,
+            patch(endpoints::change_endpoint),
+        ),
+        (
+            Method::DELETE,
+            ENDPOINT,
+            NEED,
+            delete(endpoints::remove_endpoint),
+        ),
         (
             Method::POST,
             "/webhooks/endpoints/{id}/rotate",
+            NEED,
             post(endpoints::rotate_secret),
         ),
         (
             Method::POST,
             "/webhooks/endpoints/{id}/test",
+            NEED,
             post(endpoints::test_endpoint),
         ),
         (
             Method::POST,
             "/webhooks/endpoints/{id}/recover",
+            NEED,
             post(endpoints::recover_endpoint),
         ),
         (
             Method::GET,
             "/webhooks/deliveries",
+            NEED,
             get(deliveries::list_deliveries),
         ),
         (
             Method::POST,
             "/webhooks/deliveries/{id}/resend",
+            NEED,
             post(deliveries::resend_delivery),
         ),
     ]

@@ -1,6 +1,6 @@
-//! An event, its type and its owner.
+//! An event and its type.
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -11,35 +11,6 @@ use crate::{
     domain::{State, TrackingId},
     store::names::TrackingName,
 };
-
-/// Who may read an event with its contents: the program that sent the operation or the batch.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum EventOwner {
-    /// The caller with a token of this name.
-    Token(Arc<str>),
-    /// The bulk client of this name.
-    BulkClient(Arc<str>),
-}
-
-impl fmt::Display for EventOwner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Token(name) => write!(f, "token:{name}"),
-            Self::BulkClient(name) => write!(f, "bulk:{name}"),
-        }
-    }
-}
-
-impl EventOwner {
-    /// The owner that is displayed like this.
-    pub fn from_text(text: &str) -> Option<Self> {
-        match text.split_once(':')? {
-            ("token", name) => Some(Self::Token(name.into())),
-            ("bulk", name) => Some(Self::BulkClient(name.into())),
-            _ => None,
-        }
-    }
-}
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,7 +93,7 @@ pub struct Event {
     pub event_type: EventType,
     /// When the transaction began that made it true.
     pub at: DateTime<Utc>,
-    /// The owner, as [`EventOwner`] is displayed.
+    /// The owner, as [`Owner`](crate::domain::Owner) is displayed.
     pub owner: String,
     /// The operation; `None` if the event is about a batch.
     pub operation: Option<EventOperation>,

@@ -18,12 +18,12 @@ use uuid::Uuid;
 
 pub(super) use self::readers::Readers;
 pub use self::{
-    event::{Event, EventOperation, EventOwner, EventType},
+    event::{Event, EventOperation, EventType},
     minutes::Minute,
     readers::{NewEvents, Reader},
 };
 use super::{Store, StoreError, TrackingName, patience::WithTimeout};
-use crate::domain::{OperationId, OperationType, TrackingId};
+use crate::domain::{OperationId, OperationType, Owner, TrackingId};
 
 const ACTION: &str = "read events";
 
@@ -144,7 +144,7 @@ impl Store {
     /// Reads events of this owner after the cursor; without a cursor, from the oldest on.
     pub async fn events_of(
         &self,
-        owner: &EventOwner,
+        owner: &Owner,
         after: Option<i64>,
         limit: i64,
     ) -> Result<Events, StoreError> {

@@ -41,6 +41,9 @@ pub(in crate::store) enum Action {
     StopRepair,
     Reveal,
     ResendWebhooks,
+    CreateKey,
+    RotateKey,
+    RevokeKey,
 }
 
 impl Action {
@@ -58,6 +61,9 @@ impl Action {
             Self::StopRepair => "stop_repair",
             Self::Reveal => "reveal",
             Self::ResendWebhooks => "resend_webhooks",
+            Self::CreateKey => "create_key",
+            Self::RotateKey => "rotate_key",
+            Self::RevokeKey => "revoke_key",
         }
     }
 }

@@ -5,7 +5,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::store::{EventOwner, Store, StoreError, patience::WithTimeout};
+use crate::{
+    domain::Owner,
+    store::{Store, StoreError, patience::WithTimeout},
+};
 
 /// What has become of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize)]
@@ -90,7 +93,7 @@ impl Store {
     /// Reads deliveries of one owner or of all, the newest first.
     pub async fn webhook_deliveries(
         &self,
-        owner: Option<&EventOwner>,
+        owner: Option<&Owner>,
         filter: DeliveryFilter,
         limit: i64,
     ) -> Result<Vec<Delivery>, StoreError> {
@@ -111,7 +114,7 @@ impl Store {
                 WHERE ($1::text IS NULL OR w.owner = $1) AND ($2::uuid IS NULL OR w.id = $2) AND w.removed_at IS NULL
                 ORDER BY d.id DESC
                 LIMIT $5"#,
-            owner.map(EventOwner::to_string),
+            owner.map(Owner::to_string),
             filter.endpoint,
             filter.state.map(DeliveryState::as_str),
             filter.before.unwrap_or(i64::MAX),
@@ -126,7 +129,7 @@ impl Store {
     /// such endpoint.
     pub async fn add_webhook_message(
         &self,
-        owner: &EventOwner,
+        owner: &Owner,
         endpoint: Uuid,
         message_type: &str,
         body: &str,

@@ -6,7 +6,10 @@ use chrono::{DateTime, Utc};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use crate::store::{EventOwner, Store, StoreError, connect, patience::WithTimeout};
+use crate::{
+    domain::Owner,
+    store::{Store, StoreError, connect, patience::WithTimeout},
+};
 
 /// Headers with their values.
 pub(super) type Headers = BTreeMap<String, String>;
@@ -40,7 +43,7 @@ pub struct EndpointSettings {
 pub struct Endpoint {
     /// The id.
     pub id: Uuid,
-    /// The owner, as [`EventOwner`] is displayed.
+    /// The owner, as [`Owner`] is displayed.
     pub owner: String,
     /// What the owner decided.
     pub settings: EndpointSettings,
@@ -94,7 +97,7 @@ impl Store {
     /// Creates an endpoint, which gets the events from now on. `None`: the owner has as many as it may have.
     pub async fn create_webhook(
         &self,
-        owner: &EventOwner,
+        owner: &Owner,
         settings: &EndpointSettings,
         secret: &[u8],
     ) -> Result<Option<Endpoint>, StoreError> {
@@ -149,7 +152,7 @@ impl Store {
     /// Reads endpoints: those of one owner or of all, all of them or one.
     pub async fn webhooks(
         &self,
-        owner: Option<&EventOwner>,
+        owner: Option<&Owner>,
         id: Option<Uuid>,
     ) -> Result<Vec<Endpoint>, StoreError> {
         let rows = sqlx::query_as!(
@@ -160,7 +163,7 @@ impl Store {
                 WHERE ($1::text IS NULL OR owner = $1) AND ($2::uuid IS NULL OR id = $2) AND removed_at IS NULL
                 ORDER BY id
                 LIMIT 1000"#,
-            owner.map(EventOwner::to_string),
+            owner.map(Owner::to_string),
             id
         )
         .fetch_all(&self.pool)
@@ -172,7 +175,7 @@ impl Store {
     /// Changes the settings of an endpoint. If they enable it, its pause ends. `None`: the owner has no such endpoint.
     pub async fn change_webhook<E>(
         &self,
-        owner: &EventOwner,
+        owner: &Owner,
         id: Uuid,
         change: impl FnOnce(EndpointSettings) -> Result<EndpointSettings, E>,
     ) -> Result<Option<Result<Endpoint, E>>, StoreError> {
@@ -227,7 +230,7 @@ impl Store {
     }
 
     /// Removes an endpoint. Returns whether there was one. Its deliveries are deleted later.
-    pub async fn remove_webhook(&self, owner: &EventOwner, id: Uuid) -> Result<bool, StoreError> {
+    pub async fn remove_webhook(&self, owner: &Owner, id: Uuid) -> Result<bool, StoreError> {
         let removed = sqlx::query!(
             "UPDATE webhook_endpoint SET removed_at = now(), enabled = false
               WHERE id = $1 AND owner = $2 AND removed_at IS NULL",
@@ -244,7 +247,7 @@ impl Store {
     /// and so is what happened before the endpoint was created. Returns whether there is such an endpoint.
     pub async fn recover_webhook(
         &self,
-        owner: &EventOwner,
+        owner: &Owner,
         id: Uuid,
         since: DateTime<Utc>,
     ) -> Result<bool, StoreError> {

@@ -4,8 +4,9 @@ use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::store::{
-    EventOwner, Operator, Store, StoreError, connect, operators::Action, patience::WithTimeout,
+use crate::{
+    domain::Owner,
+    store::{Operator, Store, StoreError, connect, operators::Action, patience::WithTimeout},
 };
 
 const ACTION: &str = "send webhooks again";
@@ -13,11 +14,7 @@ const ACTION: &str = "send webhooks again";
 impl Store {
     /// Makes a delivery due now, also if it was delivered or given up, and ends the pause of its endpoint. Returns whether the
     /// owner has such a delivery.
-    pub async fn resend_webhook(
-        &self,
-        owner: &EventOwner,
-        delivery: i64,
-    ) -> Result<bool, StoreError> {
+    pub async fn resend_webhook(&self, owner: &Owner, delivery: i64) -> Result<bool, StoreError> {
         let mut connection = self.pool.acquire().or_fail_to(ACTION).await?;
         let due = make_due(&mut connection, Some(owner), None, &[delivery]).await?;
         Ok(due == 1)
@@ -47,7 +44,7 @@ impl Store {
 /// Makes those of these deliveries due that belong to the owner and to the endpoint, and ends the pause of their endpoint.
 async fn make_due(
     connection: &mut PgConnection,
-    owner: Option<&EventOwner>,
+    owner: Option<&Owner>,
     endpoint: Option<Uuid>,
     deliveries: &[i64],
 ) -> Result<i64, StoreError> {
@@ -62,7 +59,7 @@ async fn make_due(
                UPDATE webhook_endpoint SET paused_until = NULL WHERE id IN (SELECT id FROM due)
            )
            SELECT count(*) AS "count!" FROM due"#,
-        owner.map(EventOwner::to_string),
+        owner.map(Owner::to_string),
         endpoint,
         deliveries
     )

@@ -7,7 +7,10 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::endpoints::Headers;
-use crate::store::{EventOwner, Store, StoreError, patience::WithTimeout};
+use crate::{
+    domain::Owner,
+    store::{Store, StoreError, patience::WithTimeout},
+};
 
 /// How many events are planned together.
 const CHUNK: i64 = 1_000;
@@ -58,10 +61,7 @@ struct Row {
 impl Store {
     /// Takes every enabled endpoint to which no other process delivers, for 30 s, and renews the leases of this process's
     /// own. Returns the endpoints of this process.
-    pub async fn lease_webhooks(
-        &self,
-        process: Uuid,
-    ) -> Result<Vec<(Uuid, EventOwner)>, StoreError> {
+    pub async fn lease_webhooks(&self, process: Uuid) -> Result<Vec<(Uuid, Owner)>, StoreError> {
         let rows = sqlx::query!(
             r#"WITH leased AS (
                    UPDATE webhook_endpoint SET run_by = $1, run_until = now() + interval '30 s'
@@ -82,7 +82,7 @@ impl Store {
         .await?;
         let leased = rows.into_iter();
         Ok(leased
-            .filter_map(|row| Some((row.id, EventOwner::from_text(&row.owner)?)))
+            .filter_map(|row| Some((row.id, Owner::from_text(&row.owner)?)))
             .collect())
     }
 

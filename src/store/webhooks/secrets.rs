@@ -4,14 +4,17 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::store::{EventOwner, Store, StoreError, patience::WithTimeout};
+use crate::{
+    domain::Owner,
+    store::{Store, StoreError, patience::WithTimeout},
+};
 
 impl Store {
     /// Gives an endpoint a new key. The gateway also signs with each older one until the overlap is over, or until the time
     /// that an earlier rotation has set, if that is earlier. Returns whether there is such an endpoint.
     pub async fn rotate_webhook(
         &self,
-        owner: &EventOwner,
+        owner: &Owner,
         id: Uuid,
         secret: &[u8],
         overlap: Duration,

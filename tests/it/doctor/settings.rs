@@ -21,7 +21,6 @@ async fn every_wrong_setting_is_reported() {
         "settings.DATABASE_URL",
         "settings.FINERACT_PASSWORD",
         "settings.FINERACT_URL",
-        "settings.INTERNAL_TOKENS",
         "settings.OPS_TOKENS",
         "settings.WORKER_LEASE_SECONDS",
     ];

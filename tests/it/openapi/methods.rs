@@ -11,7 +11,7 @@ use crate::support::{API_KEY, Answer, TestGateway};
 /// The paths of all routes with their methods.
 fn paths() -> BTreeMap<&'static str, BTreeSet<String>> {
     let mut paths: BTreeMap<_, BTreeSet<String>> = BTreeMap::new();
-    for (method, path) in routes() {
+    for (method, path, _) in routes() {
         let methods = paths.entry(path).or_default();
         if method == Method::GET {
             methods.insert("HEAD".to_owned());

@@ -1,11 +1,9 @@
 //! `/openapi.json` and `/docs`, over TCP.
 
-use fineract_gateway::http::{Bulk, Tokens};
 use reqwest::Method;
-use secrecy::SecretString;
 use sqlx::PgPool;
 
-use crate::support::{Answer, TOKEN, TestGateway};
+use crate::support::{Answer, TestGateway};
 
 async fn read(gateway: &TestGateway, path: &str) -> Answer {
     Answer::of(gateway.request(Method::GET, path)).await
@@ -23,39 +21,6 @@ async fn the_document_needs_no_credential_and_names_the_lenders(pool: PgPool) {
         let fields = &document["components"]["schemas"]["LoanCreateData"]["properties"];
         assert_eq!(fields["lenderConfig"]["enum"], serde_json::json!(["UGRO"]));
     }
-}
-
-#[sqlx::test]
-async fn the_document_has_only_what_the_gateway_serves(pool: PgPool) {
-    let gateway = TestGateway::start_with(pool, |state| {
-        let secret = ("los".to_owned(), SecretString::from(TOKEN));
-        state.tokens = Tokens::new(&[secret], &[]);
-        state.bulk = Bulk::off();
-    })
-    .await;
-    let document = read(&gateway, "/openapi.json").await.json();
-    let paths: Vec<&String> = document["paths"].as_object().unwrap().keys().collect();
-    assert_eq!(
-        paths,
-        [
-            "/events",
-            "/fineract/operate",
-            "/fineract/track",
-            "/fineract/track/{tracking_id}",
-            "/healthz",
-            "/metrics",
-            "/openapi.json",
-            "/readyz",
-            "/transactions/{id}",
-            "/webhooks/deliveries",
-            "/webhooks/deliveries/{id}/resend",
-            "/webhooks/endpoints",
-            "/webhooks/endpoints/{id}",
-            "/webhooks/endpoints/{id}/recover",
-            "/webhooks/endpoints/{id}/rotate",
-            "/webhooks/endpoints/{id}/test",
-        ]
-    );
 }
 
 #[sqlx::test]

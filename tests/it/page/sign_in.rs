@@ -1,11 +1,15 @@
 //! Signing in to the page, and what protects its forms.
 
+use fineract_gateway::domain::CredentialKind;
 use reqwest::{Method, StatusCode, header};
 use sqlx::PgPool;
 
 use super::visitor::Visitor;
-use crate::support::{
-    OPS_TOKEN, TOKEN, TestGateway, fixtures::client_create, operators::audit, operators::park,
+use crate::{
+    keys::{Key, revoke},
+    support::{
+        OPS_TOKEN, TOKEN, TestGateway, fixtures::client_create, operators::audit, operators::park,
+    },
 };
 
 #[sqlx::test]
@@ -182,4 +186,29 @@ async fn people_s_data_is_masked_until_it_is_asked_for(pool: PgPool) {
         .await;
     assert!(shown.text.contains("Badgujar"), "{}", shown.text);
     assert_eq!(audit(&pool, &id).await[0][1], "reveal");
+}
+
+#[sqlx::test]
+async fn an_operator_signs_in_with_a_key_and_has_its_scopes(pool: PgPool) {
+    let gateway = TestGateway::start(pool).await;
+    let id = gateway.accept(&client_create("C-1")).await;
+    let settings = serde_json::json!({ "name": "ann", "scopes": ["ops.read"] });
+    let key = Key::create(&gateway, CredentialKind::Ops, settings).await;
+    let mut visitor = Visitor::new(gateway.address);
+    let refused = visitor.sign_in("admin", &key.secret).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN, "the name is another");
+    let signed_in = visitor.sign_in("ann", &key.secret).await;
+    assert_eq!(signed_in.status, StatusCode::SEE_OTHER);
+    let page = format!("/ops/operations/{}", id.replace('|', "%7C"));
+    assert_eq!(visitor.get(&page).await.status, StatusCode::OK);
+    let token = visitor.token("/ops").await;
+    let fields = [
+        ("token", &*token),
+        ("name", "parked"),
+        ("filter", "state:parked"),
+    ];
+    let acted = visitor.post("/ops/views/save", &fields).await;
+    assert_eq!(acted.status, StatusCode::FORBIDDEN, "{}", acted.text);
+    revoke(&gateway, &key).await;
+    assert_eq!(visitor.get("/ops").await.status, StatusCode::SEE_OTHER);
 }

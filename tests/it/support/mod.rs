@@ -27,7 +27,10 @@ use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
 use fineract_gateway::tls::http_client;
 use fineract_gateway::{
     domain::{End, FineractHealth, OperationType, Outcome},
-    http::{self, ApiState, Budgets, Bulk, BulkClients, Page, Streams, Tokens},
+    http::{
+        self, ApiState, Budgets, Bulk, BulkClients, Credentials, Page, Streams, Tokens,
+        WrongSecrets,
+    },
     operations::Deployment,
     store::{ClaimLimits, Completion, CompletionNotifier, Pool, Store},
     webhooks::Guard,
@@ -102,11 +105,16 @@ impl TestGateway {
         );
         let events = store.clone().run_events(KEEP_EVENTS);
         tasks.spawn(stop.clone().run_until_cancelled_owned(events));
+        let credentials = Credentials::start(&store.credentials()).await;
+        let hearing = credentials.clone().watch(store.credentials());
+        tasks.spawn(stop.clone().run_until_cancelled_owned(hearing));
         let secret = |name: &str, secret: &str| (name.to_owned(), SecretString::from(secret));
         let mut state = ApiState {
             has_callers: true,
             store: store.clone(),
             deployment: Arc::new(deployment()),
+            credentials: credentials.clone(),
+            wrong_secrets: WrongSecrets::default(),
             tokens: Tokens::new(
                 &[
                     secret("los", TOKEN),
@@ -115,15 +123,12 @@ impl TestGateway {
                 ],
                 &[secret("admin", OPS_TOKEN)],
             ),
-            api_keys: Tokens::new(
-                &[
-                    secret("lender", API_KEY),
-                    secret("other", "other-key"),
-                    secret("third", "third-key"),
-                    secret("fourth", "fourth-key"),
-                ],
-                &[],
-            ),
+            api_keys: Tokens::of_api_keys(&[
+                secret("lender", API_KEY),
+                secret("other", "other-key"),
+                secret("third", "third-key"),
+                secret("fourth", "fourth-key"),
+            ]),
             budgets: Budgets::default(),
             currency: "INR".to_owned(),
             bulk: Bulk::new(BulkClients::new(&crate::bulk::clients()), 10_000, None),
