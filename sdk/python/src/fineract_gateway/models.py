@@ -233,7 +233,7 @@ class Tracked(Answer):
 
     # What track answers for each operation, in the order of the request.
     operations: list[Operation]
-    # The tracking ids of no operation, and those of a type that this gateway does not know.
+    # The tracking ids of no operation of yours, and those of a type that this gateway does not know.
     unknown: list[str]
 
 
