@@ -1,5 +1,8 @@
 -- Credentials in the database, and whose an operation is (docs/adr/0045-every-gateway-knows-all-credentials.md).
 
+-- Everybody who uses a table waits behind the lock that waits for it: rather fail, and be started again.
+SET LOCAL lock_timeout = '2s';
+
 CREATE TABLE credential (
     id uuid NOT NULL,
     name text NOT NULL,
@@ -20,6 +23,7 @@ CREATE TABLE credential (
     CONSTRAINT credential_owner CHECK (owner ~ '^(owner|token|bulk):[A-Za-z0-9._-]+$'),
     CONSTRAINT credential_kind CHECK (kind IN ('internal_token', 'api_key', 'bulk_client', 'ops')),
     CONSTRAINT credential_rate CHECK (rate > 0),
+    CONSTRAINT credential_expires CHECK (isfinite(expires_at)),
     CONSTRAINT credential_revoked CHECK ((revoked_at IS NULL) = (revoked_by IS NULL))
 );
 COMMENT ON TABLE credential IS 'Who may use the API, besides the tokens in the environment. A row is never deleted.';
@@ -40,9 +44,10 @@ CREATE TABLE credential_secret (
     created_at timestamptz DEFAULT clock_timestamp() NOT NULL,
     valid_until timestamptz,
     CONSTRAINT credential_secret_pkey PRIMARY KEY (digest),
-    CONSTRAINT credential_secret_digest CHECK (octet_length(digest) = 32)
+    CONSTRAINT credential_secret_digest CHECK (octet_length(digest) = 32),
+    CONSTRAINT credential_secret_valid CHECK (isfinite(valid_until))
 );
-COMMENT ON TABLE credential_secret IS 'The secrets of credentials: two of one credential during a rotation.';
+COMMENT ON TABLE credential_secret IS 'The secrets of credentials: several of one credential during a rotation.';
 COMMENT ON COLUMN credential_secret.digest IS 'SHA-256 of the secret. It is random, so a slow hash would protect nothing. The secret itself is not stored.';
 COMMENT ON COLUMN credential_secret.valid_until IS 'When it ends, by the time of Postgres. NULL: it is the newest secret.';
 CREATE INDEX credential_secret_of ON credential_secret (credential_id);

@@ -1,16 +1,18 @@
+-- Everybody who uses a table waits behind the lock that waits for it: rather fail, and be started again.
+SET LOCAL lock_timeout = '2s';
+
 -- The caller's place in its trace (W3C Trace Context), which calls to Fineract and webhooks are told.
 ALTER TABLE payload ADD COLUMN traceparent text;
 COMMENT ON COLUMN payload.traceparent IS 'The header traceparent of the request that submitted the operation; null if it had none.';
 
--- The same function with the new column. Gateways of the version before call it without the last parameter.
-DROP FUNCTION accept_operations;
+-- Beside the function without the last parameter, which older gateways use. A later version removes that one.
 CREATE FUNCTION accept_operations(
     ids uuid[], types text[], creates boolean[], lanes text[], read_lanes text[], lenders text[], retries uuid[],
     expiries timestamptz[], callers text[], payloads text[], refs text[],
     key_callers text[], keys text[], digests bytea[], value_digests bytea[], key_ids uuid[],
     claims boolean[], lease_seconds float8, claimed_epoch integer, usernames text[], methods text[], paths text[],
     bodies text[], referents jsonb[],
-    lock_timeout text, hold_lock bigint, mark_seconds float8, traceparents text[] DEFAULT '{}'
+    lock_timeout text, hold_lock bigint, mark_seconds float8, traceparents text[]
 )
 RETURNS TABLE (
     id uuid, is_ready boolean, fails_dependents boolean, is_claimed boolean, lane_position bigint,
@@ -143,4 +145,8 @@ BEGIN
       FROM accepted a;
 END
 $$;
-COMMENT ON FUNCTION accept_operations IS 'Inserts operations at the tails of their lanes, in the order of the arrays. Returns those that were inserted: not those whose caller has used the idempotency key before.';
+COMMENT ON FUNCTION accept_operations(
+    uuid[], text[], boolean[], text[], text[], text[], uuid[], timestamptz[], text[], text[], text[], text[], text[],
+    bytea[], bytea[], uuid[], boolean[], float8, integer, text[], text[], text[], text[], jsonb[], text, bigint, float8,
+    text[]
+) IS 'Inserts operations at the tails of their lanes, in the order of the arrays. Returns those that were inserted: not those whose caller has used the idempotency key before.';

@@ -118,9 +118,7 @@ pub(super) async fn track_operation(
     let tracked = wait
         .track(&api, tracking_id, caller.tracks_only(), &caller.validity)
         .await?;
-    if caller.validity.is_over() {
-        return Err(ApiError::Unauthorized);
-    }
+    caller.check_still_valid()?;
     let tracked = tracked.ok_or(ApiError::UnknownTrackingId)?;
     Ok((
         AppendHeaders(wait.applied()),

@@ -14,6 +14,8 @@ pub struct MoneyMovement {
     pub tracking_id: TrackingId,
     /// Who sent the operation (`payload.caller`).
     pub caller: String,
+    /// Whether it matters to later operations of its lanes that its failure is read.
+    pub is_marked: bool,
     /// The payload, as the gateway accepted it.
     pub payload: Box<RawValue>,
     /// How far the operation has come.
@@ -62,8 +64,7 @@ pub struct Progress {
 const RECENT: i64 = 500;
 
 impl Store {
-    /// Reads an operation. Returns `None` if no operation has this id. If the operation has failed, this method
-    /// records on the lanes that the failure was read, under the same conditions as [`track`](Self::track).
+    /// Reads an operation. Returns `None` if no operation has this id. It is not recorded that its failure was read.
     pub async fn money_movement(
         &self,
         id: OperationId,
@@ -95,13 +96,11 @@ impl Store {
         .or_fail_to("read a transaction")
         .await?;
         let Some(row) = row else { return Ok(None) };
-        if row.marked {
-            self.record_failures_read(&[id.0]).await?;
-        }
         let operation_type = names::operation_type(&row.r#type)?;
         Ok(Some(MoneyMovement {
             tracking_id: TrackingId { operation_type, id },
             caller: row.caller,
+            is_marked: row.marked,
             payload: row.payload.0,
             progress: Progress {
                 state: names::state(&row.state)?,

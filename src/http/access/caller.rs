@@ -27,6 +27,14 @@ pub(in crate::http) struct Caller {
 }
 
 impl Caller {
+    /// An error if the credential was revoked or has expired since the request began, for example while its body arrived.
+    pub(in crate::http) fn check_still_valid(&self) -> Result<(), ApiError> {
+        if self.validity.is_over() {
+            return Err(ApiError::Unauthorized);
+        }
+        Ok(())
+    }
+
     /// The owner to which reads with `track` are restricted; `None`: they are not.
     pub(in crate::http) fn tracks_only(&self) -> Option<&Owner> {
         (!self.scopes.has(Scope::TrackAll)).then_some(&self.owner)

@@ -48,8 +48,12 @@ impl Validity {
     /// Waits until the credential is revoked or has expired.
     pub(in crate::http) async fn over(&self) {
         let mut news = self.credentials.subscribe();
-        while !self.is_over() {
+        loop {
+            // Before the look, so that no change between the two is missed.
             news.mark_unchanged();
+            if self.is_over() {
+                return;
+            }
             tokio::select! {
                 changed = news.changed() => {
                     if changed.is_err() {

@@ -53,6 +53,9 @@ pub(super) async fn retry_batch(
     check_coding(&headers)?;
     let _permit = api.bulk.upload_permit(&caller.owner).await;
     let body = upload::read_whole(body).await?;
+    caller
+        .check_still_valid()
+        .or(Err(BulkError::UnknownClient))?;
     let body = without_byte_order_mark(&body);
     let request = match format {
         Format::Csv => RetryRequest::of_table(body, parameters)?,

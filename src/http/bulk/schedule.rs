@@ -70,6 +70,9 @@ pub(super) async fn schedule_batch(
         mut rows,
         digest,
     } = upload::read(body, format, rows).await?;
+    caller
+        .check_still_valid()
+        .or(Err(BulkError::UnknownClient))?;
     let header = match format {
         Format::Json => Header::read(around, &rows),
         Format::Lines | Format::Csv => Header::read(texts(parameters), &rows),

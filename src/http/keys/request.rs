@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use chrono::{DateTime, Utc};
 use ipnet::IpNet;
 use serde::Deserialize;
+use uuid::Uuid;
 
 use crate::{
     domain::{CredentialKind, OperationType, Owner, Scope, Scopes},
@@ -59,7 +60,7 @@ impl KeyRequest {
             });
         };
         if !is_name(&self.name) {
-            note("/name", "must be 1 to 100 letters, digits, dots, - or _");
+            note("/name", "must be 1 to 100 letters, digits, . - _; no UUID");
         }
         let owner = read_owner(self.owner.as_deref().unwrap_or(&self.name));
         if owner.is_none() && self.owner.is_some() {
@@ -129,7 +130,9 @@ fn is_list(list: Option<&[String]>, is_valid: impl Fn(&String) -> bool) -> bool 
 
 fn is_name(text: &str) -> bool {
     let is_plain = |letter: u8| letter.is_ascii_alphanumeric() || b"-_.".contains(&letter);
-    (1..=LONGEST_NAME).contains(&text.len()) && text.bytes().all(is_plain)
+    // A key is also named by its id.
+    let is_id = Uuid::try_parse(text).is_ok();
+    (1..=LONGEST_NAME).contains(&text.len()) && text.bytes().all(is_plain) && !is_id
 }
 
 /// Reads an owner: a name, or the owner of a credential in the settings.
@@ -274,5 +277,12 @@ mod tests {
             let pointers: Vec<&str> = problems.iter().map(|problem| &*problem.pointer).collect();
             assert_eq!(pointers, [pointer]);
         }
+    }
+
+    #[test]
+    fn a_name_is_no_id() {
+        assert!(is_name("acme-los.2027_x") && !is_name(""));
+        assert!(!is_name(&Uuid::nil().to_string()));
+        assert!(!is_name(&Uuid::nil().simple().to_string()));
     }
 }

@@ -109,6 +109,9 @@ async fn read_transaction(
         .await?
         .filter(|read| named.is(read.tracking_id) && caller.may_read_transaction(&read.caller))
         .ok_or_else(unknown)?;
+    if read.is_marked {
+        api.store.record_failures_read(&[named.id.0]).await?;
+    }
     let tracking_id = read.tracking_id;
     let entry = operations::entry(tracking_id.operation_type).ok_or_else(unknown)?;
     let movement = (entry.moves)(&read.payload, &api.deployment)

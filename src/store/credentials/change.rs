@@ -21,8 +21,8 @@ pub enum CredentialError {
     /// The time at which it would expire has passed, by the time of Postgres.
     #[error("The time of expires_at has passed.")]
     Expired,
-    /// There is no credential with this id, or it was revoked.
-    #[error("There is no such key, or it was revoked.")]
+    /// There is no credential with this id, or it was revoked or has expired.
+    #[error("There is no such key, or it was revoked or has expired.")]
     Unknown,
     /// The database failed.
     #[error(transparent)]
@@ -89,8 +89,8 @@ impl CredentialTable {
         Ok(secret)
     }
 
-    /// Gives a credential a new secret, which it returns. The secret that was the newest stays valid for `overlap`; an
-    /// older one ends at once, so that a credential never has more than two.
+    /// Gives a credential a new secret, which it returns. Those before it end after `overlap`, or earlier if an earlier
+    /// rotation said so. So a rotation that is repeated, because its answer was lost, ends none that is in use.
     pub async fn rotate(
         &self,
         id: Uuid,
@@ -106,7 +106,9 @@ impl CredentialTable {
         };
         let mut transaction = begin(&self.0).or_fail_to(ACTION).await?;
         let name = sqlx::query_scalar!(
-            "SELECT name FROM credential WHERE id = $1 AND revoked_at IS NULL FOR NO KEY UPDATE",
+            "SELECT name FROM credential
+              WHERE id = $1 AND revoked_at IS NULL AND COALESCE(expires_at > now(), true)
+                FOR NO KEY UPDATE",
             id
         )
         .fetch_optional(&mut *transaction)
@@ -114,14 +116,15 @@ impl CredentialTable {
         .await?;
         let name = name.ok_or(CredentialError::Unknown)?;
         sqlx::query!(
-            "DELETE FROM credential_secret WHERE credential_id = $1 AND valid_until IS NOT NULL",
+            "DELETE FROM credential_secret WHERE credential_id = $1 AND valid_until <= now()",
             id
         )
         .execute(&mut *transaction)
         .or_fail_to(ACTION)
         .await?;
         sqlx::query!(
-            "UPDATE credential_secret SET valid_until = now() + $2::interval WHERE credential_id = $1",
+            "UPDATE credential_secret SET valid_until = LEAST(valid_until, now() + $2::interval)
+              WHERE credential_id = $1",
             id,
             overlap
         )
