@@ -108,7 +108,7 @@ pub(crate) async fn revoke(gateway: &TestGateway, key: &Key) {
 /// Creates a credential in the database, as the command does. Gateways hear of it later.
 async fn insert(store: &Store, kind: CredentialKind, scopes: Scopes) -> CredentialSecret {
     let request = KeyRequest {
-        name: uuid::Uuid::new_v4().simple().to_string(),
+        name: format!("key-{}", uuid::Uuid::new_v4().simple()),
         kind: kind.as_str().to_owned(),
         ..KeyRequest::default()
     };
