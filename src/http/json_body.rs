@@ -18,20 +18,20 @@ use crate::table::without_byte_order_mark;
 pub(super) struct JsonBody(pub(super) Bytes);
 
 impl JsonBody {
-    /// Deserializes the body. If the body is JSON but not a `T`, the error is a problem with `code`, and with `must` as
-    /// its message.
+    /// Deserializes the body, which must be an object. If the body is JSON but not a `T`, the error is a problem with
+    /// `code`, and with `must` as its message.
     pub(super) fn read<T: DeserializeOwned>(
         &self,
         code: &'static str,
         must: &str,
     ) -> Result<T, ApiError> {
-        serde_json::from_slice(&self.0).map_err(|error| {
-            if error.is_data() {
-                ApiError::invalid("", code, must)
-            } else {
-                ApiError::BrokenJson(error)
-            }
-        })
+        // serde also reads the fields of a struct from an array.
+        let is_object = self.0.trim_ascii_start().starts_with(b"{");
+        match serde_json::from_slice(&self.0) {
+            Ok(read) if is_object => Ok(read),
+            Err(error) if !error.is_data() => Err(ApiError::BrokenJson(error)),
+            Ok(_) | Err(_) => Err(ApiError::invalid("", code, must)),
+        }
     }
 }
 
@@ -66,4 +66,32 @@ fn is_json(headers: &HeaderMap) -> bool {
         .get(CONTENT_TYPE)
         .and_then(|value| value.to_str().ok()?.split(';').next())
         .is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case("application/json"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    struct Optional {
+        #[expect(dead_code, reason = "only whether it can be read matters")]
+        reason: Option<String>,
+    }
+
+    #[test]
+    fn a_struct_is_read_from_an_object_only() {
+        for (body, is_read) in [
+            ("{}", true),
+            (" \n{\"reason\": null}", true),
+            ("[null]", false),
+            ("[]", false),
+            ("null", false),
+            ("{", false),
+        ] {
+            let read = JsonBody(Bytes::from(body)).read::<Optional>("code", "must");
+            assert_eq!(read.is_ok(), is_read, "{body}");
+        }
+    }
 }
