@@ -86,7 +86,7 @@ async fn submit(
         is_replay,
         "accepted an operation"
     );
-    span.set_id("operation.id", tracking_id.id);
+    span.set_text("operation.id", tracking_id.id);
     span.set("operation.type", tracking_id.operation_type.as_str());
     Ok(Submitted {
         tracking_id,

@@ -6,31 +6,17 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use crate::domain::{Scope, Scopes};
+use crate::domain::{CredentialKind, Scope, Scopes};
 
 /// What a token of `INTERNAL_TOKENS` permits.
-pub(super) const INTERNAL: Scopes = Scopes::of(&[
-    Scope::Operate,
-    Scope::Track,
-    Scope::TrackAll,
-    Scope::Webhooks,
-]);
+const INTERNAL: Scopes = Scopes::of(CredentialKind::InternalToken.possible());
 
 /// What a token of `OPS_TOKENS` permits: everything that a token of `INTERNAL_TOKENS` permits, every action of an
 /// operator, and managing credentials.
-pub(super) const OPERATOR: Scopes = Scopes::of(&[
-    Scope::Operate,
-    Scope::Track,
-    Scope::TrackAll,
-    Scope::Webhooks,
-    Scope::OpsRead,
-    Scope::Ops,
-    Scope::OpsPii,
-    Scope::Admin,
-]);
+pub(super) const OPERATOR: Scopes = Scopes::of(CredentialKind::Ops.possible());
 
 /// What a key of `API_KEYS` permits.
-const API_KEY: Scopes = Scopes::of(&[Scope::Transactions, Scope::TransactionsAll]);
+const API_KEY: Scopes = Scopes::of(CredentialKind::ApiKey.possible());
 
 /// The known tokens, stored as SHA-256 digests. Cheap to clone.
 #[derive(Clone)]

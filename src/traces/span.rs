@@ -149,10 +149,10 @@ impl Span {
         }
     }
 
-    /// As [`Span::set`], for an id that becomes a text only if the span is recorded.
-    pub fn set_id(&mut self, name: &'static str, id: impl fmt::Display) {
+    /// As [`Span::set`], for what is made a text only if the span is recorded.
+    pub fn set_text(&mut self, name: &'static str, value: impl fmt::Display) {
         if self.recorded.is_some() {
-            self.set(name, id.to_string());
+            self.set(name, value.to_string());
         }
     }
 
@@ -173,7 +173,7 @@ impl Span {
 
     /// Records that this went wrong. `reason`: a stable code.
     pub fn fail(&mut self, reason: impl fmt::Display) {
-        self.set_id("error.type", &reason);
+        self.set_text("error.type", &reason);
         if let Some(recorded) = &mut self.recorded {
             recorded.status = Status::error(reason.to_string());
         }

@@ -26,7 +26,7 @@ pub(super) fn begin(claimed: &Claimed) -> Span {
 }
 
 fn identify(span: &mut Span, claimed: &Claimed) {
-    span.set_id("operation.id", claimed.id);
+    span.set_text("operation.id", claimed.id);
     span.set("operation.type", claimed.operation_type.as_str());
 }
 

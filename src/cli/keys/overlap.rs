@@ -1,4 +1,4 @@
-//! How long two secrets of one key are valid side by side.
+//! How long the secrets before a new one stay valid.
 
 use std::time::Duration;
 

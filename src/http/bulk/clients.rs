@@ -8,11 +8,11 @@ use subtle::ConstantTimeEq as _;
 
 use crate::{
     config,
-    domain::{Scope, Scopes},
+    domain::{CredentialKind, Scopes},
 };
 
 /// What a client of `BULK_CLIENTS` permits.
-pub(in crate::http) const BULK_CLIENT: Scopes = Scopes::of(&[Scope::Bulk, Scope::Webhooks]);
+pub(in crate::http) const BULK_CLIENT: Scopes = Scopes::of(CredentialKind::BulkClient.possible());
 
 /// The known clients, each stored as the SHA-256 digest of its four values. Cheap to clone.
 #[derive(Clone)]

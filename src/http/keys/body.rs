@@ -44,7 +44,7 @@ pub struct KeyBody {
     pub revoked_at: Option<DateTime<Utc>>,
     /// Who revoked it.
     pub revoked_by: Option<String>,
-    /// Its secrets, the newest last. During a rotation it has two.
+    /// Its secrets, the newest last. During a rotation it has more than one.
     pub secrets: Vec<SecretBody>,
     /// The secret; only when it is new.
     #[serde(skip_serializing_if = "Option::is_none")]

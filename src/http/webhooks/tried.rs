@@ -78,9 +78,9 @@ pub(super) fn begin_span(endpoint: Uuid, event: &Event, caller: Option<TracePare
     };
     let name = event.event_type.as_str();
     let mut span = trace.begin(SpanKind::Client, format_args!("webhook {name}"));
-    span.set_id("operation.id", id);
+    span.set_text("operation.id", id);
     span.set("operation.type", operation_type.as_str());
-    span.set_id("webhook.endpoint", endpoint);
+    span.set_text("webhook.endpoint", endpoint);
     span.set("webhook.event", event.number);
     span
 }

@@ -49,7 +49,7 @@ pub struct Credential {
     pub id: Uuid,
     /// What it is for.
     pub settings: CredentialSettings,
-    /// The secrets, the newest last. A credential has two during a rotation.
+    /// The secrets, the newest last. A credential has more than one during a rotation.
     pub secrets: Vec<StoredSecret>,
     /// When it was created.
     pub created_at: DateTime<Utc>,

@@ -20,6 +20,7 @@ pub(crate) mod line;
 pub(crate) mod operators;
 pub(crate) mod pgbouncer;
 pub(crate) mod sandbox;
+pub(crate) mod serve;
 pub(crate) mod system;
 
 use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};

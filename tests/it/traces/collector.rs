@@ -20,9 +20,8 @@ use opentelemetry_proto::tonic::{
     trace::v1,
 };
 use prost::Message as _;
-use tokio::net::TcpListener;
 
-use crate::support::eventually::eventually_ok;
+use crate::support::{eventually::eventually_ok, serve::serve};
 
 /// A span that arrived.
 #[derive(Clone, Debug)]
@@ -47,7 +46,6 @@ struct Shared {
 }
 
 /// A collector that listens. It ends with the runtime of its test.
-#[derive(Clone)]
 pub(super) struct Collector {
     address: SocketAddr,
     shared: Arc<Mutex<Shared>>,
@@ -55,17 +53,12 @@ pub(super) struct Collector {
 
 impl Collector {
     pub(super) async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let collector = Self {
-            address: listener.local_addr().expect("an address"),
-            shared: Arc::default(),
-        };
-        let router = Router::new()
-            .route("/v1/traces", post(receive))
-            .with_state(collector.clone());
-        #[expect(clippy::disallowed_methods, reason = "ends with the test's runtime")]
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        collector
+        let shared = Arc::<Mutex<Shared>>::default();
+        let router = Router::new().route("/v1/traces", post(receive));
+        Self {
+            address: serve(router.with_state(Arc::clone(&shared))).await,
+            shared,
+        }
     }
 
     pub(super) fn url(&self) -> String {
@@ -117,14 +110,14 @@ impl Collector {
 }
 
 async fn receive(
-    State(collector): State<Collector>,
+    State(shared): State<Arc<Mutex<Shared>>>,
     headers: HeaderMap,
     body: Bytes,
 ) -> StatusCode {
     let Ok(request) = ExportTraceServiceRequest::decode(body.clone()) else {
         return StatusCode::BAD_REQUEST;
     };
-    let mut shared = collector.shared.lock().expect("no panic");
+    let mut shared = shared.lock().expect("no panic");
     for of_resource in request.resource_spans {
         let resource = of_resource.resource.unwrap_or_default();
         shared.resource = facts(resource.attributes);

@@ -9,7 +9,8 @@ use axum::{extract::Request, middleware::map_request};
 use fineract_gateway::tls::http_client;
 use fineract_sandbox::Sandbox;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+
+use crate::support::serve::serve;
 
 /// A request that arrived.
 #[derive(Clone, Debug)]
@@ -27,12 +28,8 @@ pub(super) struct Fineract {
 
 impl Fineract {
     pub(super) async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let fineract = Self {
-            address: listener.local_addr().expect("an address"),
-            arrived: Arc::default(),
-        };
-        let arrived = Arc::clone(&fineract.arrived);
+        let all = Arc::<Mutex<Vec<Arrived>>>::default();
+        let arrived = Arc::clone(&all);
         let record = move |request: Request| {
             let traceparent = request.headers().get("traceparent");
             arrived.lock().expect("no panic").push(Arrived {
@@ -42,9 +39,10 @@ impl Fineract {
             async { request }
         };
         let router = Sandbox::new().router().layer(map_request(record));
-        #[expect(clippy::disallowed_methods, reason = "ends with the test's runtime")]
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        fineract
+        Self {
+            address: serve(router).await,
+            arrived: all,
+        }
     }
 
     /// The value for `FINERACT_URL`.

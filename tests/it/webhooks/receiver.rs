@@ -17,9 +17,9 @@ use axum::{
 use futures_util::{StreamExt as _, future::ready, stream};
 use serde_json::Value;
 use standardwebhooks::Webhook;
-use tokio::{net::TcpListener, sync::Notify};
+use tokio::sync::Notify;
 
-use crate::support::eventually::eventually_ok;
+use crate::support::{eventually::eventually_ok, serve::serve};
 
 /// A message that arrived.
 #[derive(Clone, Debug)]
@@ -75,7 +75,6 @@ struct Shared {
 }
 
 /// A receiver that listens. It ends with the runtime of its test.
-#[derive(Clone)]
 pub(crate) struct Receiver {
     pub(crate) address: SocketAddr,
     shared: Arc<Mutex<Shared>>,
@@ -84,16 +83,13 @@ pub(crate) struct Receiver {
 
 impl Receiver {
     pub(crate) async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let receiver = Self {
-            address: listener.local_addr().expect("an address"),
-            shared: Arc::default(),
-            released: Arc::default(),
-        };
-        let router = Router::new().fallback(answer).with_state(receiver.clone());
-        #[expect(clippy::disallowed_methods, reason = "ends with the test's runtime")]
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        receiver
+        let (shared, released) = (Arc::default(), Arc::default());
+        let state: Answering = (Arc::clone(&shared), Arc::clone(&released));
+        Self {
+            address: serve(Router::new().fallback(answer).with_state(state)).await,
+            shared,
+            released,
+        }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -138,9 +134,16 @@ impl Receiver {
     }
 }
 
-async fn answer(State(receiver): State<Receiver>, headers: HeaderMap, body: Bytes) -> Response {
+/// What an answer depends on: the test's replies, and what releases held ones.
+type Answering = (Arc<Mutex<Shared>>, Arc<Notify>);
+
+async fn answer(
+    State((shared, released)): State<Answering>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let reply = {
-        let mut shared = receiver.shared();
+        let mut shared = shared.lock().expect("no panic");
         shared.got.push(Got { headers, body });
         shared.replies.pop_front().unwrap_or(Reply::Status(200))
     };
@@ -156,7 +159,7 @@ async fn answer(State(receiver): State<Receiver>, headers: HeaderMap, body: Byte
         )
             .into_response(),
         Reply::Held => {
-            receiver.released.notified().await;
+            released.notified().await;
             StatusCode::OK.into_response()
         }
         Reply::Big => "x".repeat(10_000_000).into_response(),
