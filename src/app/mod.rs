@@ -9,7 +9,7 @@ use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::parts::{api_state, bulk, deployment, notice, settings};
+use self::parts::{api_state, bulk, deployment, notice, retention, settings};
 use crate::{
     config::Config,
     fineract::{Fineract, Permits, SetupError},
@@ -101,6 +101,7 @@ pub async fn start(config: &Config) -> Result<Gateway, StartError> {
     let circuit_breaker = CircuitBreaker::default();
     gateway.run_in_background(telemetry::metrics::run_upkeep());
     gateway.run_in_background(store.clone().run_events(config.database.events_kept_for));
+    gateway.run_in_background(store.retention().run_daily(retention(config)));
     let mut state = api_state(
         config,
         &store,

@@ -14,7 +14,7 @@ use crate::{
         WrongSecrets,
     },
     operations::Deployment,
-    store::Store,
+    store::{RetentionSettings, Store},
     webhooks::Guard,
     worker::{CircuitBreaker, Settings},
 };
@@ -36,6 +36,14 @@ pub(super) fn deployment(config: &Config) -> Deployment {
         office_id: config.operations.office_id,
         payment_type: config.operations.payment_type.clone(),
         lenders: config.operations.lenders.clone(),
+    }
+}
+
+pub(super) fn retention(config: &Config) -> RetentionSettings {
+    let retention = config.database.retention;
+    RetentionSettings {
+        hot_for: retention.hot_for,
+        kept_for: retention.kept_for,
     }
 }
 

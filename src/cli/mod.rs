@@ -4,6 +4,7 @@ pub mod bulk;
 mod caller;
 mod connection;
 mod doctor;
+mod erase;
 mod events;
 mod feed;
 mod hold_all;
@@ -14,6 +15,7 @@ mod operate;
 mod ops;
 mod patience;
 mod print;
+mod retention;
 mod serve;
 pub mod settings;
 pub mod setup_fineract;
@@ -64,6 +66,10 @@ enum Command {
     Bulk(bulk::Arguments),
     /// List, show and repair operations, as an operator.
     Ops(ops::Arguments),
+    /// Archive ended operations now, or show what is archived.
+    Retention(retention::Arguments),
+    /// Erase names, phones, mails and notes of a client and its loans, for ever.
+    Erase(erase::Arguments),
     /// Check the settings, the database and Fineract, and report all problems at once; changes nothing.
     Doctor(doctor::Arguments),
     /// Create the objects that a new Fineract lacks before its first loan: currency, payment type, charge, products.
@@ -103,6 +109,8 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
             Command::Webhooks(arguments) => Box::pin(webhooks::run(arguments)).await,
             Command::Bulk(arguments) => bulk::run(arguments).await,
             Command::Ops(arguments) => Box::pin(ops::run(arguments)).await,
+            Command::Retention(arguments) => retention::run(arguments).await,
+            Command::Erase(arguments) => Box::pin(erase::run(arguments)).await,
             Command::Doctor(arguments) => Box::pin(doctor::run(arguments)).await,
             Command::SetupFineract(arguments) => setup_fineract::run(arguments).await,
         }

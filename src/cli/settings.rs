@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use anyhow::anyhow;
 use secrecy::SecretString;
 
-use crate::config::{Config, Fineract, Operations};
+use crate::config::{Config, Database, Fineract, Operations};
 
 /// Reads all settings. The error contains all problems.
 pub(super) fn read() -> anyhow::Result<Config> {
@@ -15,7 +15,12 @@ pub(super) fn read() -> anyhow::Result<Config> {
 
 /// Reads only `DATABASE_URL`.
 pub(super) fn database_url() -> anyhow::Result<SecretString> {
-    Ok(Config::read_database(variables()?)?.url)
+    Ok(database()?.url)
+}
+
+/// Reads only the settings of the database.
+pub(super) fn database() -> anyhow::Result<Database> {
+    Ok(Config::read_database(variables()?)?)
 }
 
 /// Reads only the settings of Fineract and the settings of the operations.

@@ -12,6 +12,7 @@ impl Config {
     pub fn digests(&self) -> BTreeMap<&'static str, String> {
         let Self {
             http,
+            database,
             fineract,
             worker,
             operations,
@@ -26,6 +27,14 @@ impl Config {
                 http.admission_max_waiting.to_string(),
             ),
             ("CURRENCY", http.currency.clone()),
+            (
+                "RETENTION_HOT_DAYS",
+                format!("{:?}", database.retention.hot_for),
+            ),
+            (
+                "RETENTION_DAYS",
+                format!("{:?}", database.retention.kept_for),
+            ),
             ("WORKER_LEASE_SECONDS", format!("{:?}", worker.lease)),
             (
                 "SHUTDOWN_GRACE_SECONDS",

@@ -8,6 +8,7 @@ mod digests;
 mod log;
 mod partial;
 mod reader;
+mod retention;
 mod traces;
 mod values;
 mod webhooks;
@@ -23,6 +24,7 @@ pub use self::credentials::{BulkClient, NamedSecret};
 pub use self::log::Log;
 use self::reader::Reader;
 pub use self::reader::{ConfigProblem, ConfigProblems};
+pub use self::retention::Retention;
 pub use self::traces::Traces;
 pub use self::values::{LogFormat, Role};
 pub use self::webhooks::Webhooks;
@@ -88,6 +90,8 @@ pub struct Database {
     pub url: SecretString,
     /// `EVENTS_KEEP_DAYS`: how long it keeps events (30).
     pub events_kept_for: Duration,
+    /// How long it keeps ended operations.
+    pub retention: Retention,
 }
 
 /// The Fineract against which operations run.
@@ -217,9 +221,11 @@ impl Http {
 impl Database {
     fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let events_kept_for = reader.days("EVENTS_KEEP_DAYS", 30, 1);
+        let retention = Retention::read(reader, events_kept_for);
         values::database_url(reader, "DATABASE_URL").map(|url| Self {
             url,
             events_kept_for,
+            retention,
         })
     }
 }

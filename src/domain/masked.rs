@@ -3,11 +3,11 @@
 use serde_json::{Value, value::RawValue};
 
 /// What stands in place of a masked value.
-const MASK: &str = "***";
+pub(super) const MASK: &str = "***";
 
 /// The keys whose values are shown to everybody: ids, dates, codes and terms. Every other text and number is masked, so a
 /// field that this list does not know is masked too.
-const PLAIN: &[&str] = &[
+pub(super) const PLAIN: &[&str] = &[
     "activationDate",
     "active",
     "actualDisbursementDate",

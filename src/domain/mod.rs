@@ -8,6 +8,7 @@ mod checked;
 mod credential;
 mod day;
 pub mod decision;
+mod erased;
 mod error_codes;
 mod facts;
 mod fineract_command;
@@ -34,6 +35,7 @@ pub use attempt::{Attempt, Failure, Reply};
 pub use checked::{Checked, Direction, Reads};
 pub use credential::{CredentialKind, CredentialSecret, Scope, Scopes};
 pub use day::Day;
+pub use erased::erased;
 pub(crate) use facts::total;
 pub use facts::{
     Choice, Client, ClientTimeline, Currency, Facts, Loan, LoanCharge, LoanSummary, LoanTimeline,

@@ -14,6 +14,7 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
+use chrono::NaiveDate;
 use serde::Serialize;
 
 use crate::{operations::Problem, telemetry::chain};
@@ -29,8 +30,10 @@ pub(super) struct ErrorReport {
     pub(super) detail: String,
     /// The problems of the body. Only a 422 has problems.
     pub(super) problems: Vec<Problem>,
-    /// The cursor before the oldest events. Only a 410 has one.
+    /// The cursor before the oldest events. Only the 410 of events has one.
     pub(super) oldest: Option<i64>,
+    /// The day on which the data was dropped. Only the 410 of an operation has one.
+    pub(super) dropped_on: Option<NaiveDate>,
     /// After how many seconds another try may succeed.
     pub(super) retry_after: Option<u16>,
     /// How the caller has to authenticate (`WWW-Authenticate`). Each 401 has a challenge.
@@ -48,6 +51,7 @@ impl ErrorReport {
             detail: error.to_string(),
             problems: Vec::new(),
             oldest: None,
+            dropped_on: None,
             retry_after: match status {
                 StatusCode::TOO_MANY_REQUESTS => Some(10),
                 StatusCode::SERVICE_UNAVAILABLE => Some(5),

@@ -2,6 +2,7 @@
 //! for errors.
 
 use axum::{Extension, extract::Request, middleware::Next, response::Response};
+use chrono::NaiveDate;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -29,6 +30,9 @@ pub(super) struct ProblemBody<'a> {
     /// The cursor before the oldest events.
     #[serde(skip_serializing_if = "Option::is_none")]
     oldest: Option<i64>,
+    /// The day (UTC) on which the data of the operation was dropped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dropped_on: Option<NaiveDate>,
 }
 
 /// A problem of a request.
@@ -58,6 +62,7 @@ impl<'a> ProblemBody<'a> {
             request_id,
             errors: errors.collect(),
             oldest: report.oldest,
+            dropped_on: report.dropped_on,
         }
     }
 }

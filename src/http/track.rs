@@ -119,7 +119,15 @@ pub(super) async fn track_operation(
         .track(&api, tracking_id, caller.tracks_only(), &caller.validity)
         .await?;
     caller.check_still_valid()?;
-    let tracked = tracked.ok_or(ApiError::UnknownTrackingId)?;
+    let Some(tracked) = tracked else {
+        let dropped = api.store.dropped_at(tracking_id, caller.tracks_only());
+        return Err(match dropped.await? {
+            Some(at) => ApiError::Dropped {
+                on: at.date_naive(),
+            },
+            None => ApiError::UnknownTrackingId,
+        });
+    };
     Ok((
         AppendHeaders(wait.applied()),
         Json(TrackBody::of(tracking_id, tracked)),

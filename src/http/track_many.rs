@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::{Json, extract::State, response::IntoResponse};
+use chrono::NaiveDate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -29,6 +30,19 @@ pub(super) struct ManyBody {
     operations: Vec<TrackBody>,
     /// The tracking ids of no operation of yours, and those of a type that this gateway does not know.
     unknown: Vec<String>,
+    /// Those of your operations whose data was dropped because of its age. Missing if there are none.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    dropped: Vec<DroppedBody>,
+}
+
+/// An operation whose data was dropped.
+#[derive(Debug, JsonSchema, Serialize)]
+#[schemars(rename = "DroppedOperation")]
+struct DroppedBody {
+    /// The operation.
+    tracking_id: TrackingId,
+    /// The day (UTC) on which its data was dropped.
+    dropped_on: NaiveDate,
 }
 
 /// Reports the states of operations.
@@ -49,11 +63,25 @@ pub(super) async fn track_many(
     let mut answer = ManyBody {
         operations: Vec::new(),
         unknown,
+        dropped: Vec::new(),
     };
+    let mut missing = Vec::new();
     for (tracking_id, tracked) in tracking_ids.into_iter().zip(tracked) {
         match tracked {
             Some(tracked) => answer.operations.push(TrackBody::of(tracking_id, tracked)),
-            None => answer.unknown.push(tracking_id.to_string()),
+            None => missing.push(tracking_id),
+        }
+    }
+    if !missing.is_empty() {
+        let dropped = api.store.dropped_of(&missing, caller.tracks_only()).await?;
+        for tracking_id in missing {
+            match dropped.get(&tracking_id) {
+                Some(at) => answer.dropped.push(DroppedBody {
+                    tracking_id,
+                    dropped_on: at.date_naive(),
+                }),
+                None => answer.unknown.push(tracking_id.to_string()),
+            }
         }
     }
     Ok(Json(answer))

@@ -143,52 +143,76 @@ impl Store {
 
     /// Reads an operation's attempts in the order of their numbers.
     pub async fn attempts(&self, id: OperationId) -> Result<Vec<Attempt>, StoreError> {
-        sqlx::query!(
-            r#"SELECT number, key_number, method, path, body, status, cached, answer, error, effect_preexisted, username,
-                    referents AS "referents: Json<Vec<Referent>>", epoch,
-                    EXTRACT(EPOCH FROM now() - sent_at)::float8 AS "age_seconds!"
-               FROM attempt
-              WHERE operation_id = $1
-              ORDER BY number"#,
+        sqlx::query_as!(
+            AttemptRow,
+            r#"SELECT operation_id, number, key_number, method, path, body, status, cached, answer, error,
+                      effect_preexisted, username, referents AS "referents: Json<Vec<Referent>>", epoch,
+                      EXTRACT(EPOCH FROM now() - sent_at)::float8 AS "age_seconds!"
+                 FROM attempt
+                WHERE operation_id = $1
+                ORDER BY number"#,
             id.0
         )
         .fetch_all(&self.pool)
         .or_fail_to("read attempts")
         .await?
         .into_iter()
-        .map(|row| {
-            let answer = match (row.status, row.cached, row.answer) {
-                (Some(status), Some(cached), Some(body)) => Some(Reply::Answer(Answer {
-                    status: u16::try_from(status)
-                        .or(Err(StoreError::Unknown { what: "status" }))?,
-                    cached,
-                    body,
-                    retry_after: None,
-                })),
-                _ => None,
-            };
-            let failure = row
-                .error
-                .as_deref()
-                .and_then(Failure::from_name)
-                .map(Reply::Failure);
-            Ok(Attempt {
-                number: row.number,
-                key_number: row.key_number,
-                request: Request {
-                    method: Method::from_name(&row.method)
-                        .ok_or(StoreError::Unknown { what: "method" })?,
-                    path: row.path,
-                    body: row.body,
-                },
-                user: row.username,
-                reply: answer.or(failure),
-                age: Duration::try_from_secs_f64(row.age_seconds).unwrap_or_default(),
-                effect_preexisted: row.effect_preexisted,
-                referents: row.referents.map(|Json(referents)| referents).unwrap_or_default(),
-                epoch: row.epoch,
-            })
-        })
+        .map(AttemptRow::into_attempt)
         .collect()
+    }
+}
+
+/// The row of an attempt.
+pub(super) struct AttemptRow {
+    pub(super) operation_id: Uuid,
+    pub(super) number: i32,
+    pub(super) key_number: i32,
+    pub(super) method: String,
+    pub(super) path: String,
+    pub(super) body: Option<String>,
+    pub(super) status: Option<i16>,
+    pub(super) cached: Option<bool>,
+    pub(super) answer: Option<String>,
+    pub(super) error: Option<String>,
+    pub(super) effect_preexisted: bool,
+    pub(super) username: Option<String>,
+    pub(super) referents: Option<Json<Vec<Referent>>>,
+    pub(super) epoch: i32,
+    pub(super) age_seconds: f64,
+}
+
+impl AttemptRow {
+    pub(super) fn into_attempt(self) -> Result<Attempt, StoreError> {
+        let answer = match (self.status, self.cached, self.answer) {
+            (Some(status), Some(cached), Some(body)) => Some(Reply::Answer(Answer {
+                status: u16::try_from(status).or(Err(StoreError::Unknown { what: "status" }))?,
+                cached,
+                body,
+                retry_after: None,
+            })),
+            _ => None,
+        };
+        let failure = self
+            .error
+            .as_deref()
+            .and_then(Failure::from_name)
+            .map(Reply::Failure);
+        let referents = self.referents.map(|Json(referents)| referents);
+        Ok(Attempt {
+            number: self.number,
+            key_number: self.key_number,
+            request: Request {
+                method: Method::from_name(&self.method)
+                    .ok_or(StoreError::Unknown { what: "method" })?,
+                path: self.path,
+                body: self.body,
+            },
+            user: self.username,
+            reply: answer.or(failure),
+            age: Duration::try_from_secs_f64(self.age_seconds).unwrap_or_default(),
+            effect_preexisted: self.effect_preexisted,
+            referents: referents.unwrap_or_default(),
+            epoch: self.epoch,
+        })
     }
 }

@@ -212,13 +212,21 @@ impl Store {
         };
         let comparable = comparable_reference(reference);
         let perhaps = sqlx::query!(
-            r#"SELECT o.id, o.type, p.reference AS "reference!"
-               FROM payload p
-               JOIN operation o ON o.id = p.operation_id
-              WHERE p.lane = $1 AND p.reference IS NOT NULL
-                AND (plain_reference(p.reference) = $2 OR plain_reference(p.reference) IS NULL)
-                AND o.position < $3 AND o.state <> 'failed'
-              ORDER BY o.position"#,
+            r#"SELECT id AS "id!", type AS "type!", reference AS "reference!" FROM (
+                   SELECT o.id, o.type, p.reference, o.position
+                     FROM payload p
+                     JOIN operation o ON o.id = p.operation_id
+                    WHERE p.lane = $1 AND p.reference IS NOT NULL
+                      AND (plain_reference(p.reference) = $2 OR plain_reference(p.reference) IS NULL)
+                      AND o.state <> 'failed'
+                    UNION ALL
+                   -- Archived operations, also those whose rows are gone.
+                   SELECT r.operation_id, p.type, r.reference, r.position
+                     FROM past_reference r
+                     JOIN past_operation p ON p.id = r.operation_id
+                    WHERE r.lane = $1 AND (r.reference = $2 OR plain_reference(r.reference) IS NULL)) used
+                WHERE position < $3
+                ORDER BY position"#,
             claimed.lane_entries.lane,
             comparable,
             claimed.lane_entries.position,

@@ -52,8 +52,8 @@ impl Store {
             "WITH gone AS (
                  DELETE FROM gateway_process WHERE seen_at < now() - interval '1 h' AND id <> $1
              )
-             INSERT INTO gateway_process (id, version, role, settings, work)
-             VALUES ($1, $2, $3, $4, $5)
+             INSERT INTO gateway_process (id, version, role, settings, work, reads_archive)
+             VALUES ($1, $2, $3, $4, $5, true)
                  ON CONFLICT (id) DO UPDATE SET seen_at = now(), work = excluded.work",
             process.id,
             process.version,

@@ -170,7 +170,7 @@ impl Store {
         let types: Vec<String> = left_by.iter().map(ToString::to_string).collect();
         let rows = sqlx::query!(
             r#"WITH recent AS (
-                 SELECT id, lane, type, state FROM operation ORDER BY id DESC LIMIT $4
+                 SELECT id, lane, type, state FROM known_operation ORDER BY id DESC LIMIT $4
                ), last AS (
                  SELECT DISTINCT ON (lane) lane, type, id FROM recent
                   WHERE state = 'succeeded'

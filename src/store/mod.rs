@@ -47,10 +47,11 @@
 //! | `operators/retry` | `retry_parked`, `retryable`, `retry_failed` |
 //! | `operators/reveal`, `operators/views` | `record_reveal`; `saved_views`, `save_view`, `remove_view` |
 //! | `operators/sessions` | `begin_session`, `session`, `take_link`, `end_session`, `end_sessions_of` |
+//! | `retention/` | `retention`, `dropped_at`, `dropped` |
 //! | `track` | `track` |
 //! | `transaction` | `money_movement`, `estimated_end` |
 //!
-//! `hold_all/cover` has the functions `hold_all` and `keep_on_hold`, which need only a pool.
+//! `hold_all/cover` has the functions `hold_all` and `keep_on_hold`, and `erase/` the function `erase`, which need only a pool.
 //!
 //! The other files contain parts of these methods:
 //!
@@ -91,6 +92,7 @@ mod credentials;
 mod diagnose;
 mod due;
 mod end;
+mod erase;
 mod error;
 mod event_notifier;
 mod events;
@@ -109,6 +111,7 @@ mod patience;
 mod pool;
 mod recent_ends;
 mod reply;
+mod retention;
 mod track;
 mod track_row;
 mod transaction;
@@ -151,6 +154,7 @@ pub use self::{
     diagnose::{
         Diagnosis, LastVerdict, OldestTransaction, Rights, SchemaVersion, Server, Standbys,
     },
+    erase::{EraseError, Erased, erase},
     error::StoreError,
     events::{Event, EventOperation, EventPage, EventType, Events, Minute, NewEvents, Reader},
     examine::DatabaseProblem,
@@ -172,6 +176,10 @@ pub use self::{
     },
     patience::STATEMENT_TIMEOUT,
     pool::{Pool, UnfitSetting},
+    retention::{
+        ArchivedMonth, DroppedOperation, LastRun, Retention, RetentionReport, RetentionRun,
+        RetentionSettings, RetentionStatus,
+    },
     track::Tracked,
     transaction::{MoneyMovement, Progress},
     webhooks::{

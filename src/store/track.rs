@@ -77,6 +77,36 @@ async fn read(pool: &Pool, batch: &[TrackRead]) -> Result<HashMap<Uuid, Arc<Row>
     let rows = patience::within(READ_TIMEOUT, reading)
         .await
         .map_err(failed_to("read operations"))?;
+    let mut found: HashMap<Uuid, Arc<Row>> = rows
+        .into_iter()
+        .map(|row| (row.id, Arc::new(row)))
+        .collect();
+    let missing: Vec<Uuid> = ids
+        .into_iter()
+        .filter(|id| !found.contains_key(id))
+        .collect();
+    if !missing.is_empty() {
+        found.extend(read_archived(pool, &missing).await?);
+    }
+    Ok(found)
+}
+
+/// Reads those of these operations that are archived. Read after the hot tables: an operation that is archived between the
+/// two reads is found by one of them.
+async fn read_archived(pool: &Pool, ids: &[Uuid]) -> Result<Vec<(Uuid, Arc<Row>)>, StoreError> {
+    let reading = connect::retry_on_broken_connection(pool, || {
+        sqlx::query_as!(
+            Row,
+            r#"SELECT id AS "id!", type AS "type!", state AS "state!", ended_at, success, failure, message, marked,
+                      caller
+                 FROM read_archived_operations($1)"#,
+            ids
+        )
+        .fetch_all(pool)
+    });
+    let rows = patience::within(READ_TIMEOUT, reading)
+        .await
+        .map_err(failed_to("read archived operations"))?;
     Ok(rows
         .into_iter()
         .map(|row| (row.id, Arc::new(row)))

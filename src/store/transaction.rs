@@ -70,16 +70,17 @@ impl Store {
         id: OperationId,
     ) -> Result<Option<MoneyMovement>, StoreError> {
         let row = sqlx::query!(
-            r#"SELECT o.type, o.state, o.on_hold, o.attempt, o.accepted_at, o.ended_at,
-                      p.caller, p.data AS "payload: Json<Box<RawValue>>",
+            r#"SELECT o.type AS "type!", o.state AS "state!", o.on_hold AS "on_hold!", o.attempt AS "attempt!",
+                      o.accepted_at AS "accepted_at!", o.ended_at, p.caller AS "caller!",
+                      p.data AS "payload!: Json<Box<RawValue>>",
                       r.success AS "success?", COALESCE(r.code, o.reason_code) AS code, r.failure IS NOT NULL AS "is_refused!",
                       COALESCE(r.marked, false) AS "marked!",
                       a.body AS request, a.currency, a.status, COALESCE(a.was_sent, false) AS "was_sent!",
                       COALESCE(a.pays_off, false) AS "pays_off!",
                       GREATEST(o.accepted_at, a.changed_at, o.ended_at) AS "updated_at!"
-                 FROM operation o
-                 JOIN payload p ON p.operation_id = o.id
-                 LEFT JOIN result r ON r.operation_id = o.id
+                 FROM known_operations(ARRAY[$1::uuid]) o
+                CROSS JOIN known_payloads(ARRAY[$1::uuid]) p
+                 LEFT JOIN known_results(ARRAY[$1::uuid]) r ON true
                 CROSS JOIN LATERAL (
                       SELECT (array_agg(body ORDER BY number DESC))[1] AS body,
                              (array_agg(status ORDER BY number DESC) FILTER (WHERE status IS NOT NULL))[1] AS status,
@@ -87,9 +88,7 @@ impl Store {
                              bool_or(pays_off) AS pays_off,
                              bool_or(COALESCE(error NOT IN ('not_sent', 'not_connected'), true)) AS was_sent,
                              GREATEST(max(sent_at), max(answered_at)) AS changed_at
-                        FROM attempt
-                       WHERE operation_id = o.id) a
-                WHERE o.id = $1"#,
+                        FROM known_attempts(ARRAY[$1::uuid])) a"#,
             id.0
         )
         .fetch_optional(&self.pool)

@@ -69,6 +69,9 @@ pub struct Summary {
     pub completed: u64,
     /// Rows that failed, without an effect.
     pub failed: u64,
+    /// Rows that ended long ago, and whose data was dropped.
+    #[serde(default)]
+    pub archived: u64,
 }
 
 /// The progress of a batch.
@@ -236,9 +239,15 @@ impl Status {
             in_progress,
             completed,
             failed,
+            archived,
         } = self.summary;
+        let archived = if archived > 0 {
+            format!(", {archived} archived")
+        } else {
+            String::new()
+        };
         format!(
-            "{}: {}% of {total} rows; {ready} ready, {in_progress} in progress, {completed} completed, {failed} failed",
+            "{}: {}% of {total} rows; {ready} ready, {in_progress} in progress, {completed} completed, {failed} failed{archived}",
             self.status, self.metadata.progress_percentage
         )
     }

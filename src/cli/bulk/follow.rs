@@ -24,7 +24,7 @@ pub(super) async fn follow(connection: &Connection, reference_id: &str) -> anyho
                 last_answer_at = Instant::now();
                 let summary = &status.summary;
                 bar.set_length(summary.total);
-                bar.set_position(summary.completed + summary.failed);
+                bar.set_position(summary.completed + summary.failed + summary.archived);
                 bar.set_message(format!("{} failed", summary.failed));
                 if status.has_ended() {
                     bar.finish_and_clear();

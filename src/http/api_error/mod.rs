@@ -9,6 +9,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
+use chrono::NaiveDate;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
@@ -92,6 +93,12 @@ pub(super) enum ApiError {
     /// No operation has this id and type.
     #[error("There is no operation with this tracking id.")]
     UnknownTrackingId,
+    /// The operation ended long ago, and its data was dropped.
+    #[error("This operation ended long ago. Its data was dropped on {on}.")]
+    Dropped {
+        /// The day (UTC).
+        on: NaiveDate,
+    },
     /// The gateway has never accepted an operation in this lane.
     #[error("There is no such lane.")]
     UnknownLane,
@@ -202,7 +209,7 @@ impl ApiError {
             | Self::TooManyMatch(_)
             | Self::TooManyWebhooks
             | Self::WebhookDisabled => StatusCode::CONFLICT,
-            Self::EventsDeleted { .. } => StatusCode::GONE,
+            Self::EventsDeleted { .. } | Self::Dropped { .. } => StatusCode::GONE,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotJson | Self::EncodedBody => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -234,6 +241,7 @@ impl ApiError {
             Self::TooManySignIns => "too_many_sign_ins",
             Self::UsedLink => "used_link",
             Self::UnknownTrackingId => "unknown_tracking_id",
+            Self::Dropped { .. } => "operation_dropped",
             Self::UnknownLane => "unknown_lane",
             Self::UnknownRepair => "unknown_repair",
             Self::UnknownBatch => "unknown_batch",
@@ -272,6 +280,9 @@ impl IntoResponse for ApiError {
         }
         if let Self::EventsDeleted { oldest } = self {
             report.oldest = Some(oldest);
+        }
+        if let Self::Dropped { on } = self {
+            report.dropped_on = Some(on);
         }
         if matches!(self, Self::Unauthorized | Self::UnknownEventOwner) {
             report.challenge = Some("ApiKey header=\"X-Internal-Token\"");

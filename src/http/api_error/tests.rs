@@ -25,6 +25,13 @@ fn statuses_and_codes_are_stable() {
         (Unfit::NotOnHold.into(), 409, "operation_not_on_hold"),
         (ApiError::MethodNotAllowed, 405, "method_not_allowed"),
         (ApiError::EventsDeleted { oldest: 1 }, 410, "events_deleted"),
+        (
+            ApiError::Dropped {
+                on: NaiveDate::default(),
+            },
+            410,
+            "operation_dropped",
+        ),
         (ApiError::TooManyStreams, 503, "too_many_streams"),
         (ApiError::BodyTooSlow, 408, "body_too_slow"),
         (Unfit::Running.into(), 409, "operation_running"),

@@ -64,6 +64,9 @@ pub(super) struct Summary {
     completed: i64,
     /// Ended without an effect.
     failed: i64,
+    /// Ended long ago: their data was dropped, and with it how they ended. Missing if there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    archived: Option<i64>,
 }
 
 impl From<Counts> for Summary {
@@ -74,6 +77,7 @@ impl From<Counts> for Summary {
             in_progress: counts.in_progress,
             completed: counts.completed,
             failed: counts.failed,
+            archived: Some(counts.archived).filter(|count| *count > 0),
         }
     }
 }
@@ -83,18 +87,25 @@ impl From<Counts> for Summary {
 pub(super) fn batch_status(counts: Counts, has_changed: bool) -> &'static str {
     if counts.ready == counts.total && !has_changed {
         "READY"
-    } else if counts.completed + counts.failed < counts.total {
+    } else if ended(counts) < counts.total {
         "IN_PROGRESS"
-    } else if counts.failed == 0 {
-        "COMPLETED"
-    } else {
+    } else if counts.failed > 0 {
         "FAILED"
+    } else if counts.archived > 0 {
+        // Whether those rows have failed is not known any more.
+        "ARCHIVED"
+    } else {
+        "COMPLETED"
     }
 }
 
 /// The share of rows that have ended, in percent. It is rounded down, so it is 100 only if all rows have ended.
 pub(super) fn progress_percentage(counts: Counts) -> i64 {
-    (counts.completed + counts.failed) * 100 / counts.total.max(1)
+    ended(counts) * 100 / counts.total.max(1)
+}
+
+const fn ended(counts: Counts) -> i64 {
+    counts.completed + counts.failed + counts.archived
 }
 
 /// The answer about a batch that was just changed.
@@ -129,25 +140,29 @@ mod tests {
 
     #[test]
     fn the_status_of_a_batch_follows_from_its_rows() {
-        for ([ready, in_progress, completed, failed], status, percentage) in [
-            ([3, 0, 0, 0], "READY", 0),
-            ([3, 0, 0, 0], "IN_PROGRESS", 0),
-            ([2, 1, 0, 0], "IN_PROGRESS", 0),
-            ([0, 3, 0, 0], "IN_PROGRESS", 0),
-            ([2, 0, 1, 0], "IN_PROGRESS", 33),
-            ([2, 0, 0, 1], "IN_PROGRESS", 33),
-            ([0, 1, 199, 0], "IN_PROGRESS", 99),
-            ([0, 0, 3, 0], "COMPLETED", 100),
-            ([0, 0, 2, 1], "FAILED", 100),
-            ([0, 0, 0, 3], "FAILED", 100),
+        for ([ready, in_progress, completed, failed, archived], status, percentage) in [
+            ([3, 0, 0, 0, 0], "READY", 0),
+            ([3, 0, 0, 0, 0], "IN_PROGRESS", 0),
+            ([2, 1, 0, 0, 0], "IN_PROGRESS", 0),
+            ([0, 3, 0, 0, 0], "IN_PROGRESS", 0),
+            ([2, 0, 1, 0, 0], "IN_PROGRESS", 33),
+            ([2, 0, 0, 1, 0], "IN_PROGRESS", 33),
+            ([0, 1, 199, 0, 0], "IN_PROGRESS", 99),
+            ([0, 0, 3, 0, 0], "COMPLETED", 100),
+            ([0, 0, 2, 1, 0], "FAILED", 100),
+            ([0, 0, 0, 3, 0], "FAILED", 100),
+            ([0, 0, 2, 0, 1], "ARCHIVED", 100),
+            ([0, 0, 1, 1, 1], "FAILED", 100),
+            ([0, 1, 0, 0, 1], "IN_PROGRESS", 50),
         ] {
-            let total = ready + in_progress + completed + failed;
+            let total = ready + in_progress + completed + failed + archived;
             let counts = Counts {
                 total,
                 ready,
                 in_progress,
                 completed,
                 failed,
+                archived,
             };
             let has_changed = status != "READY";
             assert_eq!(batch_status(counts, has_changed), status, "{counts:?}");

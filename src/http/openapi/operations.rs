@@ -1,5 +1,6 @@
 //! Operate and track.
 
+use chrono::NaiveDate;
 use serde_json::{Value, json};
 
 use super::{
@@ -76,7 +77,11 @@ fn track(schemas: &mut Schemas<'_>) -> Endpoint {
     .headers(200, &["Preference-Applied"])
     .renders(Form::Track)
     .refuses(common())
-    .refuses([ApiError::MalformedTrackingId, ApiError::UnknownTrackingId])
+    .refuses([
+        ApiError::MalformedTrackingId,
+        ApiError::UnknownTrackingId,
+        ApiError::Dropped { on: NaiveDate::default() },
+    ])
 }
 
 fn track_many(schemas: &mut Schemas<'_>) -> Endpoint {

@@ -1,5 +1,6 @@
 //! Operators: one operation, and one lane.
 
+use chrono::NaiveDate;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -67,7 +68,13 @@ pub(super) fn because() -> Value {
 fn unfit(reasons: impl IntoIterator<Item = Unfit>) -> Vec<ApiError> {
     let errors = reasons.into_iter().map(ApiError::from);
     errors
-        .chain([ApiError::MalformedTrackingId, ApiError::UnknownTrackingId])
+        .chain([
+            ApiError::MalformedTrackingId,
+            ApiError::UnknownTrackingId,
+            ApiError::Dropped {
+                on: NaiveDate::default(),
+            },
+        ])
         .collect()
 }
 

@@ -95,11 +95,24 @@ impl Named {
 
     /// Reads everything about the operation. A tracking id with the wrong operation type counts as unknown.
     pub(super) async fn inspect(self, api: &ApiState) -> Result<Inspected, ApiError> {
-        api.store
-            .inspect(self.id())
-            .await?
-            .filter(|operation| self.is(operation.tracking_id()))
-            .ok_or(ApiError::UnknownTrackingId)
+        let inspected = api.store.inspect(self.id()).await?;
+        match inspected.filter(|operation| self.is(operation.tracking_id())) {
+            Some(inspected) => Ok(inspected),
+            None => Err(self.missing(api).await),
+        }
+    }
+
+    /// Why there is nothing to show.
+    async fn missing(self, api: &ApiState) -> ApiError {
+        match api.store.dropped(&[self.id()]).await {
+            Ok(dropped) => dropped
+                .iter()
+                .find(|dropped| self.is(&dropped.tracking_id))
+                .map_or(ApiError::UnknownTrackingId, |dropped| ApiError::Dropped {
+                    on: dropped.dropped_at.date_naive(),
+                }),
+            Err(error) => error.into(),
+        }
     }
 
     /// Whether the path refers to the operation with this tracking id. If the path contains a tracking id, its
@@ -113,14 +126,14 @@ impl Named {
 
     /// Reads the operation from the store. A tracking id with the wrong operation type counts as unknown.
     pub(super) async fn find(self, api: &ApiState) -> Result<Found, ApiError> {
-        api.store
-            .find(self.id())
-            .await?
-            .filter(|found| match self {
-                Self::Uuid(_) => true,
-                Self::TrackingId(tracking_id) => found.tracking_id == tracking_id,
-            })
-            .ok_or(ApiError::UnknownTrackingId)
+        let found = api.store.find(self.id()).await?.filter(|found| match self {
+            Self::Uuid(_) => true,
+            Self::TrackingId(tracking_id) => found.tracking_id == tracking_id,
+        });
+        match found {
+            Some(found) => Ok(found),
+            None => Err(self.missing(api).await),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use chrono::NaiveDate;
 use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
@@ -68,6 +69,9 @@ pub(in crate::http) fn refusals() -> impl IntoIterator<Item: IntoResponse> {
         TransactionError::InvalidId,
         TransactionError::UnknownKey,
         TransactionError::NotFound(OperationId(Uuid::nil())),
+        TransactionError::General(ApiError::Dropped {
+            on: NaiveDate::default(),
+        }),
         TransactionError::RateLimited { retry_after: 1 },
     ]
 }

@@ -28,13 +28,13 @@ pub(super) use self::{
 use self::{budget::Allowance, error::TransactionError};
 use super::{
     access::{Caller, authenticate},
-    api_error::catch_panics,
+    api_error::{ApiError, catch_panics},
     need::Need,
     route_table::{Table, router_of},
     state::ApiState,
 };
 use crate::{
-    domain::{Direction, OperationId, Scope, TrackingId},
+    domain::{Direction, OperationId, OperationType, Scope, TrackingId},
     operations,
     store::StoreError,
 };
@@ -103,12 +103,12 @@ async fn read_transaction(
     let Path(id) = path.or(Err(TransactionError::InvalidId))?;
     let named = Named::read(&id).ok_or(TransactionError::InvalidId)?;
     let unknown = || TransactionError::NotFound(named.id);
-    let read = api
-        .store
-        .money_movement(named.id)
-        .await?
-        .filter(|read| named.is(read.tracking_id) && caller.may_read_transaction(&read.caller))
-        .ok_or_else(unknown)?;
+    let read = api.store.money_movement(named.id).await?;
+    let read =
+        read.filter(|read| named.is(read.tracking_id) && caller.may_read_transaction(&read.caller));
+    let Some(read) = read else {
+        return Err(named.missing(&caller, &api).await?);
+    };
     if read.is_marked {
         api.store.record_failures_read(&[named.id.0]).await?;
     }
@@ -142,6 +142,28 @@ impl Named {
             None => OperationId(Uuid::try_parse(text).ok()?),
         };
         Some(Self { id, tracking_id })
+    }
+
+    /// Why there is nothing to show.
+    async fn missing(
+        &self,
+        caller: &Caller,
+        api: &ApiState,
+    ) -> Result<TransactionError, StoreError> {
+        let dropped = api.store.dropped(&[self.id]).await?;
+        let dropped = dropped.iter().find(|dropped| {
+            let tracking_id = dropped.known_tracking_id();
+            tracking_id.is_some_and(|tracking_id| {
+                self.is(tracking_id)
+                    && OperationType::PAYMENTS.contains(&tracking_id.operation_type)
+            }) && caller.may_read_transaction(&dropped.caller)
+        });
+        Ok(
+            dropped.map_or(TransactionError::NotFound(self.id), |dropped| {
+                let on = dropped.dropped_at.date_naive();
+                ApiError::Dropped { on }.into()
+            }),
+        )
     }
 
     fn is(&self, tracking_id: TrackingId) -> bool {

@@ -59,10 +59,11 @@ pub(super) async fn read(
     key: &CallerKey,
 ) -> Result<Option<Accepted>, StoreError> {
     let first = sqlx::query!(
-        "SELECT o.id, o.type, i.digest, i.value_digest
-           FROM idempotency i
-           JOIN operation o ON o.id = i.operation_id
-          WHERE i.caller = $1 AND i.key = $2",
+        r#"SELECT i.operation_id AS id, COALESCE(o.type, p.type) AS "type!", i.digest, i.value_digest
+             FROM idempotency i
+             LEFT JOIN operation o ON o.id = i.operation_id
+             LEFT JOIN past_operation p ON p.id = i.operation_id
+            WHERE i.caller = $1 AND i.key = $2"#,
         caller,
         key.key
     )

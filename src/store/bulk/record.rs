@@ -16,19 +16,28 @@ pub enum RowStatus {
     Completed,
     /// Ended as failed.
     Failed,
+    /// Ended long ago, and its data was dropped.
+    Archived,
 }
 
 impl RowStatus {
     /// Every status.
-    pub const ALL: [Self; 4] = [Self::Ready, Self::InProgress, Self::Completed, Self::Failed];
+    pub const ALL: [Self; 5] = [
+        Self::Ready,
+        Self::InProgress,
+        Self::Completed,
+        Self::Failed,
+        Self::Archived,
+    ];
 
-    /// The name in document 002.
+    /// The name in document 002, which has no word for [`Self::Archived`].
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Ready => "READY",
             Self::InProgress => "IN_PROGRESS",
             Self::Completed => "COMPLETED",
             Self::Failed => "FAILED",
+            Self::Archived => "ARCHIVED",
         }
     }
 
@@ -51,6 +60,8 @@ pub struct Summary {
     pub completed: i64,
     /// See [`RowStatus::Failed`].
     pub failed: i64,
+    /// See [`RowStatus::Archived`].
+    pub archived: i64,
 }
 
 /// Selects rows of a batch. An empty filter selects all rows.

@@ -63,20 +63,25 @@ impl Store {
         numbers: Option<&[i32]>,
     ) -> Result<Vec<Candidate>, StoreError> {
         let rows = sqlx::query!(
-            r#"SELECT b.number AS "number!", b.operation_id, b.type, b.code, b.message,
+            r#"WITH chosen AS MATERIALIZED (
+                   SELECT * FROM batch_record
+                    WHERE batch_id = $1
+                      AND CASE WHEN $2::int[] IS NULL THEN status = 'FAILED' ELSE number = ANY ($2) END
+               ), ids AS MATERIALIZED (
+                   SELECT COALESCE(array_agg(operation_id), '{}') AS ids FROM chosen
+               )
+               SELECT b.number AS "number!", b.operation_id, b.type, b.code, b.message,
                       COALESCE(p.data, r.data) AS "data: Json<Box<RawValue>>",
                       r.names AS "names: Json<BTreeMap<String, String>>",
-                      CASE WHEN NOT EXISTS (SELECT FROM operation again WHERE again.retry_of = f.failed_with)
+                      CASE WHEN NOT EXISTS (SELECT FROM known_retry again WHERE again.retry_of = f.failed_with)
                            THEN f.failed_with END AS failed_with,
                       e.expires_at AS "expires_at?", COALESCE(e.expires_at <= now(), false) AS "is_past_expiry!"
-                 FROM batch_record b
+                 FROM chosen b
                  JOIN batch_row r ON r.batch_id = b.batch_id AND r.number = b.number
-                 LEFT JOIN payload p ON p.operation_id = b.operation_id
-                 LEFT JOIN operation o ON o.id = b.operation_id
-                 LEFT JOIN result f ON f.operation_id = b.operation_id
+                 LEFT JOIN known_payloads((SELECT ids FROM ids)) p ON p.operation_id = b.operation_id
+                 LEFT JOIN known_operations((SELECT ids FROM ids)) o ON o.id = b.operation_id
+                 LEFT JOIN known_results((SELECT ids FROM ids)) f ON f.operation_id = b.operation_id
                 CROSS JOIN LATERAL (SELECT CASE WHEN o.id IS NULL THEN r.expires_at ELSE o.expires_at END) AS e (expires_at)
-                WHERE b.batch_id = $1
-                  AND CASE WHEN $2::int[] IS NULL THEN b.status = 'FAILED' ELSE b.number = ANY ($2) END
                 ORDER BY b.number"#,
             batch.id,
             numbers as Option<&[i32]>
@@ -179,7 +184,7 @@ impl Store {
         .or_fail_to(ACTION)
         .await?;
         let old = sqlx::query!(
-            "SELECT lane, read_lane FROM operation WHERE id = ANY ($1)",
+            r#"SELECT lane AS "lane!", read_lane FROM known_operations($1)"#,
             failed
         )
         .fetch_all(&self.pool)

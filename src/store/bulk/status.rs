@@ -78,9 +78,8 @@ impl Store {
     ) -> Result<HashMap<OperationId, Box<RawValue>>, StoreError> {
         let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
         let rows = sqlx::query!(
-            "SELECT operation_id, data AS \"data: Json<Box<RawValue>>\"
-               FROM payload
-              WHERE operation_id = ANY ($1)",
+            r#"SELECT operation_id AS "operation_id!", data AS "data!: Json<Box<RawValue>>"
+                 FROM known_payloads($1)"#,
             &ids
         )
         .fetch_all(&self.pool)
@@ -103,6 +102,7 @@ async fn summarize(
                   count(*) FILTER (WHERE status = 'IN_PROGRESS') AS "in_progress!",
                   count(*) FILTER (WHERE status = 'COMPLETED') AS "completed!",
                   count(*) FILTER (WHERE status = 'FAILED') AS "failed!",
+                  count(*) FILTER (WHERE status = 'ARCHIVED') AS "archived!",
                   max(changed_at) AS changed_at
              FROM batch_record
             WHERE batch_id = $1"#,
@@ -117,6 +117,7 @@ async fn summarize(
             in_progress: row.in_progress,
             completed: row.completed,
             failed: row.failed,
+            archived: row.archived,
         };
         (summary, row.changed_at)
     })

@@ -44,6 +44,7 @@ pub(in crate::store) enum Action {
     CreateKey,
     RotateKey,
     RevokeKey,
+    Erase,
 }
 
 impl Action {
@@ -64,6 +65,7 @@ impl Action {
             Self::CreateKey => "create_key",
             Self::RotateKey => "rotate_key",
             Self::RevokeKey => "revoke_key",
+            Self::Erase => "erase",
         }
     }
 }
@@ -74,7 +76,8 @@ pub(super) async fn lock(
     connection: &mut PgConnection,
     id: OperationId,
 ) -> Result<Value, StoreError> {
-    sqlx::query_scalar!(
+    const ACTION: &str = "lock the operation of an action";
+    let hot = sqlx::query_scalar!(
         r#"SELECT json_build_object('state', state, 'on_hold', on_hold, 'reason_code', reason_code,
                                     'resolution', resolution) AS "before!"
              FROM operation
@@ -82,8 +85,21 @@ pub(super) async fn lock(
               FOR NO KEY UPDATE"#,
         id.0
     )
+    .fetch_optional(&mut *connection)
+    .or_fail_to(ACTION)
+    .await?;
+    if let Some(before) = hot {
+        return Ok(before);
+    }
+    // An archived operation never changes, so it needs no lock.
+    sqlx::query_scalar!(
+        r#"SELECT json_build_object('state', state, 'on_hold', on_hold, 'reason_code', reason_code,
+                                    'resolution', resolution) AS "before!"
+             FROM archived_operations(ARRAY[$1::uuid])"#,
+        id.0
+    )
     .fetch_one(connection)
-    .or_fail_to("lock the operation of an action")
+    .or_fail_to(ACTION)
     .await
 }
 
@@ -125,7 +141,7 @@ impl Operator {
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9,
                      (SELECT json_build_object('state', state, 'on_hold', on_hold, 'reason_code', reason_code,
                                                'resolution', resolution)
-                        FROM operation WHERE id = $3))",
+                        FROM known_operations(ARRAY[$3::uuid])))",
             self.name,
             action.as_str(),
             id.map(|id| id.0),

@@ -62,9 +62,11 @@ async fn lock_idle(connection: &mut PgConnection, found: &Found) -> Result<State
         "SELECT state FROM operation WHERE id = $1 FOR NO KEY UPDATE",
         found.tracking_id.id.0
     )
-    .fetch_one(connection)
+    .fetch_optional(connection)
     .or_fail_to(ACTION)
-    .await?;
+    .await?
+    // It was archived.
+    .ok_or(Unfit::Ended)?;
     let state = names::state(&state)?;
     match state {
         State::Running => Err(Unfit::Running.into()),

@@ -27,9 +27,11 @@ impl Store {
             "SELECT state, on_hold, hold_all FROM operation WHERE id = $1",
             id.0
         )
-        .fetch_one(&mut *transaction)
+        .fetch_optional(&mut *transaction)
         .or_fail_to(ACTION)
-        .await?;
+        .await?
+        // It was archived.
+        .ok_or(Unfit::Ended)?;
         let state = names::state(&row.state)?;
         match state {
             State::Waiting | State::Ready => {}

@@ -82,9 +82,10 @@ impl Store {
         let count = i64::try_from(STORY + 1).unwrap_or(i64::MAX);
         sqlx::query_scalar!(
             r#"SELECT id AS "id!" FROM (
-                   (SELECT operation_id AS id FROM payload WHERE lane = $1 ORDER BY operation_id DESC LIMIT $2)
+                   (SELECT operation_id AS id FROM known_payload WHERE lane = $1 ORDER BY operation_id DESC LIMIT $2)
                     UNION ALL
-                   (SELECT id FROM operation WHERE read_lane = $1 AND ended_at IS NOT NULL ORDER BY id DESC LIMIT $2)
+                   (SELECT id FROM known_operation
+                     WHERE read_lane = $1 AND ended_at IS NOT NULL ORDER BY id DESC LIMIT $2)
                     UNION ALL
                    (SELECT operation_id FROM lane_entry
                      WHERE lane = $1 AND NOT writes ORDER BY position DESC LIMIT $2)) o

@@ -133,9 +133,8 @@ impl Store {
     /// Finds an operation by its id.
     pub async fn find(&self, id: OperationId) -> Result<Option<Found>, StoreError> {
         sqlx::query!(
-            "SELECT type, state, lane, position, read_lane, read_position
-               FROM operation
-              WHERE id = $1",
+            r#"SELECT type AS "type!", state AS "state!", lane AS "lane!", position AS "position!", read_lane, read_position
+                 FROM known_operations(ARRAY[$1::uuid])"#,
             id.0
         )
         .fetch_optional(&self.pool)

@@ -71,11 +71,10 @@ impl Store {
     /// Reads what is needed to check a failed operation again and to run it again.
     pub async fn retryable(&self, id: OperationId) -> Result<Retryable, StoreError> {
         sqlx::query!(
-            r#"SELECT p.caller, p.data AS "data: Json<Box<RawValue>>", o.expires_at,
+            r#"SELECT p.caller AS "caller!", p.data AS "data!: Json<Box<RawValue>>", o.expires_at,
                       COALESCE(o.expires_at <= now(), false) AS "is_past_expiry!"
-                 FROM payload p
-                 JOIN operation o ON o.id = p.operation_id
-                WHERE p.operation_id = $1"#,
+                 FROM known_payloads(ARRAY[$1::uuid]) p
+                CROSS JOIN known_operations(ARRAY[$1::uuid]) o"#,
             id.0
         )
         .fetch_one(&self.pool)
@@ -136,12 +135,12 @@ async fn record_hold(
 ) -> Result<(), StoreError> {
     let held = sqlx::query!(
         r#"SELECT COALESCE(h.operator, a.held_by) AS "by?", COALESCE(h.reason, a.reason) AS "why?"
-             FROM operation f
+             FROM known_operations(ARRAY[$1::uuid]) f
              LEFT JOIN hold_all a ON a.id = f.hold_all
              LEFT JOIN LATERAL (SELECT operator, reason FROM audit
                                  WHERE operation_id = f.id AND action = 'hold' AND f.hold_all IS NULL
                                  ORDER BY id DESC LIMIT 1) h ON true
-            WHERE f.id = $1 AND f.on_hold"#,
+            WHERE f.on_hold"#,
         failed.0
     )
     .fetch_optional(&mut *connection)
@@ -170,9 +169,12 @@ pub(super) async fn read_retry(
     connection: &mut PgConnection,
     id: OperationId,
 ) -> Result<Option<TrackingName>, StoreError> {
-    sqlx::query!("SELECT id, type FROM operation WHERE retry_of = $1", id.0)
-        .fetch_optional(connection)
-        .or_fail_to("look for a retry")
-        .await
-        .map(|row| row.map(|row| TrackingName::new(&row.r#type, row.id)))
+    sqlx::query!(
+        r#"SELECT id AS "id!", type AS "type!" FROM known_retry WHERE retry_of = $1 LIMIT 1"#,
+        id.0
+    )
+    .fetch_optional(connection)
+    .or_fail_to("look for a retry")
+    .await
+    .map(|row| row.map(|row| TrackingName::new(&row.r#type, row.id)))
 }

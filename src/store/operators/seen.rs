@@ -101,7 +101,8 @@ pub(super) async fn read_seen(
     repair: Option<Uuid>,
 ) -> Result<Option<String>, StoreError> {
     let row = sqlx::query!(
-        "SELECT state, on_hold, reason_code, reason_since FROM operation WHERE id = $1",
+        r#"SELECT state AS "state!", on_hold AS "on_hold!", reason_code, reason_since
+             FROM known_operations(ARRAY[$1::uuid])"#,
         id.0
     )
     .fetch_optional(&mut *connection)
@@ -129,30 +130,38 @@ pub(super) async fn read_beside(
     // Each lane is read once, however many operations of it are looked at.
     let rows = sqlx::query!(
         r#"WITH failed AS MATERIALIZED (
-               SELECT DISTINCT lane, type FROM operation WHERE id = ANY ($1) AND state = 'failed'
+               SELECT DISTINCT lane, type FROM known_operations($1) WHERE state = 'failed'
+           ), of_lane AS MATERIALIZED (
+               SELECT p.operation_id
+                 FROM (SELECT DISTINCT lane FROM failed) f
+                CROSS JOIN LATERAL (SELECT operation_id FROM known_payload WHERE lane = f.lane) p
+           ), other AS MATERIALIZED (
+               SELECT id, lane, type, state, position, retry_of
+                 FROM known_operations(ARRAY(SELECT operation_id FROM of_lane))
            ), last AS MATERIALIZED (
                SELECT f.lane, f.type, l.going, l.failed
                  FROM failed f
                 CROSS JOIN LATERAL (
                       SELECT max(x.position) FILTER (WHERE x.state <> 'failed') AS going,
                              max(x.position) FILTER (WHERE x.state = 'failed') AS failed
-                        FROM payload p
-                        JOIN operation x ON x.id = p.operation_id
-                       WHERE p.lane = f.lane AND x.type = f.type
+                        FROM other x
+                       WHERE x.lane = f.lane AND x.type = f.type
                          AND NOT EXISTS (SELECT FROM audit a
                                           WHERE a.repair_id = $2 AND a.operation_id = x.retry_of
                                             AND a.detail ->> 'retry' = x.id::text)) l
+           ), attempts AS MATERIALIZED (
+               SELECT operation_id FROM known_attempts($1)
            )
            SELECT o.id AS "id!", COALESCE(o.expires_at <= now(), false) AS "is_past_expiry!",
                   r.id AS "retry_id?", r.type AS "retry_type?",
                   COALESCE(o.state = 'failed' AND l.going > o.position, false) AS "is_superseded!",
                   COALESCE(o.state = 'failed' AND o.type = ANY ($3) AND l.failed > o.position, false)
                       AS "may_be_duplicate!",
-                  (SELECT count(*) FROM attempt a WHERE a.operation_id = o.id) AS "attempts!"
-             FROM operation o
-             LEFT JOIN operation r ON r.retry_of = o.id
+                  (SELECT count(*) FROM attempts a WHERE a.operation_id = o.id) AS "attempts!"
+             FROM known_operations($1) o
+             LEFT JOIN known_retry r ON r.retry_of = o.id
              LEFT JOIN last l ON l.lane = o.lane AND l.type = o.type
-            WHERE o.id = ANY ($1)"#,
+"#,
         ids,
         repair,
         &OperationType::PAYMENTS.map(|payment| payment.to_string())[..]

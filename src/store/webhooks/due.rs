@@ -63,12 +63,14 @@ impl Store {
                     LIMIT $4
                )
                SELECT d.id, d.tries, d.body, e.number AS "number?", e.type AS "type?", e.owner AS "owner?", e.at AS "at?",
-                      e.operation_id, o.type AS "operation_type?", o.lane AS "lane?", e.batch_id,
-                      b.reference_id AS "reference_id?", p.traceparent AS "traceparent?"
+                      e.operation_id, COALESCE(o.type, past.type) AS operation_type,
+                      COALESCE(o.lane, past.lane) AS lane, e.batch_id,
+                      b.reference_id AS "reference_id?", COALESCE(p.traceparent, past.traceparent) AS traceparent
                  FROM chosen
                  JOIN webhook_delivery d USING (id)
                  LEFT JOIN event e ON e.number = d.number
                  LEFT JOIN operation o ON o.id = e.operation_id
+                 LEFT JOIN LATERAL past_name(CASE WHEN o.id IS NULL THEN e.operation_id END) past ON true
                  LEFT JOIN payload p ON p.operation_id = e.operation_id
                  LEFT JOIN batch b ON b.id = e.batch_id
                 ORDER BY d.due_at, d.id"#,

@@ -148,13 +148,14 @@ impl Store {
                                                                 LIMIT $3) waiting) < $3)
                     FOR UPDATE
              ), next AS (
-                 SELECT e.number, e.type, COALESCE(o.lane, e.batch_id::text) AS lane, w.event_types
+                 SELECT e.number, e.type, COALESCE(o.lane, past.lane, e.batch_id::text, e.operation_id::text) AS lane, w.event_types
                    FROM endpoint w
                   CROSS JOIN LATERAL (SELECT * FROM event
                                        WHERE owner = w.owner AND number > w.position
                                        ORDER BY number
                                        LIMIT $2) e
                    LEFT JOIN operation o ON o.id = e.operation_id
+                   LEFT JOIN LATERAL past_name(CASE WHEN o.id IS NULL THEN e.operation_id END) past ON true
              ), planned AS (
                  INSERT INTO webhook_delivery (endpoint_id, number, type, lane, due_at)
                  SELECT $1, number, type, lane, now() FROM next

@@ -84,7 +84,8 @@ impl Bulk {
             .body(body)
     }
 
-    async fn send(&self, path: &str, body: &Value) -> Answer {
+    /// Sends JSON to a bulk route.
+    pub(crate) async fn send(&self, path: &str, body: &Value) -> Answer {
         Answer::of(self.post(path, "application/json", body.to_string())).await
     }
 

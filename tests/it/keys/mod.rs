@@ -78,16 +78,18 @@ impl Key {
         }
     }
 
-    async fn get(&self, gateway: &TestGateway, path: &str) -> Answer {
+    /// Reads a path.
+    pub(crate) async fn get(&self, gateway: &TestGateway, path: &str) -> Answer {
         Answer::of(self.with(gateway.request(Method::GET, path))).await
     }
 
-    async fn post(&self, gateway: &TestGateway, path: &str, body: &Value) -> Answer {
+    /// Posts JSON.
+    pub(crate) async fn post(&self, gateway: &TestGateway, path: &str, body: &Value) -> Answer {
         Answer::of(self.with(gateway.request(Method::POST, path)).json(body)).await
     }
 
     /// Sends an operation, which must be accepted. Returns its tracking id.
-    async fn accept(&self, gateway: &TestGateway, body: &Value) -> String {
+    pub(crate) async fn accept(&self, gateway: &TestGateway, body: &Value) -> String {
         let answer = self.post(gateway, "/fineract/operate", body).await;
         assert_eq!(answer.status, 202, "{}", answer.text);
         let id = answer.json()["tracking_id"].take();

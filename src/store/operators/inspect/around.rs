@@ -58,16 +58,17 @@ pub(super) async fn read_retries(
 ) -> Result<Vec<TrackingName>, StoreError> {
     let rows = sqlx::query!(
         r#"WITH RECURSIVE before AS (
-               SELECT id, type, retry_of, 0 AS step FROM operation WHERE id = $1
+               SELECT id, type, retry_of, 0 AS step FROM known_operations(ARRAY[$1::uuid])
                 UNION ALL
                SELECT o.id, o.type, o.retry_of, b.step - 1
-                 FROM before b JOIN operation o ON o.id = b.retry_of
+                 FROM before b
+                CROSS JOIN LATERAL known_operations(ARRAY[b.retry_of]) o
                 WHERE b.step > -$2::int
            ), behind AS (
-               SELECT id, type, 0 AS step FROM operation WHERE id = $1
+               SELECT id, type, 0 AS step FROM known_operations(ARRAY[$1::uuid])
                 UNION ALL
                SELECT o.id, o.type, b.step + 1
-                 FROM behind b JOIN operation o ON o.retry_of = b.id
+                 FROM behind b JOIN known_retry o ON o.retry_of = b.id
                 WHERE b.step < $2::int
            )
            SELECT id AS "id!", type AS "type!"
@@ -91,11 +92,11 @@ impl Store {
     pub(super) async fn neighbours(&self, id: OperationId) -> Result<Vec<Listed>, StoreError> {
         let ids = sqlx::query_scalar!(
             r#"SELECT operation_id AS "id!" FROM (
-                   (SELECT b.operation_id FROM payload p JOIN payload b ON b.lane = p.lane
-                     WHERE p.operation_id = $1 AND b.operation_id < $1 ORDER BY b.operation_id DESC LIMIT $2)
+                   (SELECT b.operation_id FROM known_payloads(ARRAY[$1::uuid]) p JOIN known_payload b ON b.lane = p.lane
+                     WHERE b.operation_id < $1 ORDER BY b.operation_id DESC LIMIT $2)
                     UNION ALL
-                   (SELECT b.operation_id FROM payload p JOIN payload b ON b.lane = p.lane
-                     WHERE p.operation_id = $1 AND b.operation_id > $1 ORDER BY b.operation_id LIMIT $2)) n
+                   (SELECT b.operation_id FROM known_payloads(ARRAY[$1::uuid]) p JOIN known_payload b ON b.lane = p.lane
+                     WHERE b.operation_id > $1 ORDER BY b.operation_id LIMIT $2)) n
                 ORDER BY operation_id"#,
             id.0,
             NEIGHBOURS

@@ -59,11 +59,11 @@ pub(super) async fn read_attempts(
     id: OperationId,
 ) -> Result<Vec<InspectedAttempt>, StoreError> {
     let rows = sqlx::query!(
-        "SELECT number, key_number, method, path, body, effect_preexisted, sent_at, answered_at, status, cached,
-                answer, error
-           FROM attempt
-          WHERE operation_id = $1
-          ORDER BY number",
+        r#"SELECT number AS "number!", key_number AS "key_number!", method AS "method!", path AS "path!", body,
+                  effect_preexisted AS "effect_preexisted!", sent_at AS "sent_at!", answered_at, status, cached, answer,
+                  error
+             FROM known_attempts(ARRAY[$1::uuid])
+            ORDER BY number"#,
         id.0
     )
     .fetch_all(connection)

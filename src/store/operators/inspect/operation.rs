@@ -101,19 +101,19 @@ pub(super) async fn read_operation(
     id: OperationId,
 ) -> Result<Option<InspectedOperation>, StoreError> {
     let row = sqlx::query!(
-        r#"SELECT o.id, o.type, o.state, o.on_hold, h.id AS "hold_id?", h.reason AS "hold_reason?",
+        r#"SELECT o.id AS "id!", o.type AS "type!", o.state AS "state!", o.on_hold AS "on_hold!", h.id AS "hold_id?", h.reason AS "hold_reason?",
                   h.held_by AS "hold_by?", h.since AS "hold_since?", h.covers_all_since, o.expires_at,
-                  COALESCE(o.expires_at <= now(), false) AS "is_past_expiry!", o.reason_code, o.reason_since, o.resolution, o.accepted_at, o.due_at,
-                  o.ended_at, o.attempt, o.key_number, o.lost, o.lane, o.position, o.read_lane,
-                  o.read_position, p.caller, p.data AS "data: Json<Box<RawValue>>",
+                  COALESCE(o.expires_at <= now(), false) AS "is_past_expiry!", o.reason_code, o.reason_since,
+                  o.resolution, o.accepted_at AS "accepted_at!", o.due_at, o.ended_at, o.attempt AS "attempt!",
+                  o.key_number AS "key_number!", o.lost AS "lost!", o.lane AS "lane!", o.position AS "position!",
+                  o.read_lane, o.read_position, p.caller AS "caller!", p.data AS "data!: Json<Box<RawValue>>",
                   r.code, r.success, r.failure, r.message,
                   first.id AS "first_id?", first.type AS "first_type?"
-             FROM operation o
-             JOIN payload p ON p.operation_id = o.id
-             LEFT JOIN result r ON r.operation_id = o.id
-             LEFT JOIN operation first ON first.id = o.retry_of
-             LEFT JOIN hold_all h ON h.id = o.hold_all
-            WHERE o.id = $1"#,
+             FROM known_operations(ARRAY[$1::uuid]) o
+            CROSS JOIN known_payloads(ARRAY[$1::uuid]) p
+             LEFT JOIN known_results(ARRAY[$1::uuid]) r ON true
+             LEFT JOIN LATERAL known_operations(ARRAY[o.retry_of]) first ON true
+             LEFT JOIN hold_all h ON h.id = o.hold_all"#,
         id.0
     )
     .fetch_optional(connection)

@@ -18,7 +18,7 @@ impl Store {
             r#"SELECT p.operation_id AS "id!"
                  FROM unnest($1::text[]) AS l (key)
                 CROSS JOIN LATERAL (
-                      SELECT operation_id FROM payload
+                      SELECT operation_id FROM known_payload
                        WHERE lane = l.key AND operation_id >= $2 AND operation_id < $3
                        ORDER BY operation_id DESC
                        LIMIT $4) p
@@ -41,10 +41,10 @@ impl Store {
         count: i64,
     ) -> Result<Vec<Uuid>, StoreError> {
         sqlx::query_scalar!(
-            "SELECT operation_id FROM result
-              WHERE code = $1 AND operation_id >= $2 AND operation_id < $3
-              ORDER BY operation_id DESC
-              LIMIT $4",
+            r#"SELECT operation_id AS "id!" FROM known_result
+                WHERE code = $1 AND operation_id >= $2 AND operation_id < $3
+                ORDER BY operation_id DESC
+                LIMIT $4"#,
             code,
             range.lowest,
             range.below,
@@ -62,10 +62,10 @@ impl Store {
         count: i64,
     ) -> Result<Vec<Uuid>, StoreError> {
         sqlx::query_scalar!(
-            "SELECT id FROM operation
-              WHERE lender = $1 AND id >= $2 AND id < $3
-              ORDER BY id DESC
-              LIMIT $4",
+            r#"SELECT id AS "id!" FROM known_operation
+                WHERE lender = $1 AND id >= $2 AND id < $3
+                ORDER BY id DESC
+                LIMIT $4"#,
             lender,
             range.lowest,
             range.below,
@@ -83,10 +83,10 @@ impl Store {
         count: i64,
     ) -> Result<Vec<Uuid>, StoreError> {
         sqlx::query_scalar!(
-            "SELECT operation_id FROM payload
-              WHERE caller = $1 AND operation_id >= $2 AND operation_id < $3
-              ORDER BY operation_id DESC
-              LIMIT $4",
+            r#"SELECT operation_id AS "id!" FROM known_payload
+                WHERE caller = $1 AND operation_id >= $2 AND operation_id < $3
+                ORDER BY operation_id DESC
+                LIMIT $4"#,
             caller,
             range.lowest,
             range.below,
@@ -122,10 +122,10 @@ impl Store {
         count: i64,
     ) -> Result<Vec<Uuid>, StoreError> {
         sqlx::query_scalar!(
-            "SELECT id FROM operation
-              WHERE id >= $1 AND id < $2
-              ORDER BY id DESC
-              LIMIT $3",
+            r#"SELECT id AS "id!" FROM known_operation
+                WHERE id >= $1 AND id < $2
+                ORDER BY id DESC
+                LIMIT $3"#,
             range.lowest,
             range.below,
             count

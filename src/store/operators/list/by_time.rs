@@ -76,7 +76,7 @@ impl Store {
     ) -> Result<Vec<ListCursor>, StoreError> {
         sqlx::query_as!(
             Timed,
-            r#"SELECT ended_at AS "at!", id FROM operation
+            r#"SELECT ended_at AS "at!", id AS "id!" FROM known_operation
                 WHERE state = 'failed'
                   AND (ended_at, id) < (COALESCE($1, 'infinity'::timestamptz),
                                         COALESCE($2, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid))
@@ -103,7 +103,7 @@ impl Store {
     ) -> Result<Vec<ListCursor>, StoreError> {
         sqlx::query_as!(
             Timed,
-            r#"SELECT ended_at AS "at!", id FROM operation
+            r#"SELECT ended_at AS "at!", id AS "id!" FROM known_operation
                 WHERE ended_at IS NOT NULL
                   AND (ended_at, id) < (COALESCE($1, 'infinity'::timestamptz),
                                         COALESCE($2, 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid))

@@ -121,11 +121,11 @@ impl Store {
                               WHEN 'lender' THEN o.lender
                               ELSE COALESCE(o.reason_code, r.code) END AS value,
                       count(*) AS "count!"
-                 FROM operation o
+                 FROM known_operations($1) o
                  -- Most counts do not need the results.
-                 LEFT JOIN result r ON r.operation_id = o.id AND ($2 = 'reason_code' OR $6::text IS NOT NULL)
-                WHERE o.id = ANY ($1)
-                  AND CASE $3::text WHEN 'open' THEN o.ended_at IS NULL
+                 LEFT JOIN known_results(CASE WHEN $2 = 'reason_code' OR $6::text IS NOT NULL THEN $1 ELSE '{}' END) r
+                   ON r.operation_id = o.id
+                WHERE CASE $3::text WHEN 'open' THEN o.ended_at IS NULL
                                     WHEN 'ended' THEN o.ended_at IS NOT NULL
                                     WHEN 'on_hold' THEN o.on_hold AND o.ended_at IS NULL
                                     ELSE o.state = COALESCE($3, o.state) END

@@ -47,7 +47,7 @@ impl Store {
     ) -> Result<Vec<Count>, StoreError> {
         let rows = sqlx::query!(
             r#"WITH last AS MATERIALIZED (
-                   SELECT type, lender FROM operation
+                   SELECT type, lender FROM known_operation
                     WHERE state = 'failed'
                     ORDER BY ended_at DESC, id DESC
                     LIMIT $4)
@@ -73,13 +73,13 @@ impl Store {
     async fn count_failure_codes(&self) -> Result<Vec<Count>, StoreError> {
         let rows = sqlx::query!(
             r#"WITH RECURSIVE used AS (
-                   (SELECT code FROM result WHERE code IS NOT NULL ORDER BY code LIMIT 1)
+                   (SELECT code FROM known_result WHERE code IS NOT NULL ORDER BY code LIMIT 1)
                     UNION ALL
-                   SELECT (SELECT code FROM result WHERE code > used.code ORDER BY code LIMIT 1)
+                   SELECT (SELECT code FROM known_result WHERE code > used.code ORDER BY code LIMIT 1)
                      FROM used WHERE used.code IS NOT NULL)
                SELECT used.code AS "value!", found.count AS "count!"
                  FROM used, LATERAL (SELECT count(*) FROM (
-                          SELECT FROM result WHERE result.code = used.code LIMIT $1) counted) found
+                          SELECT FROM known_result k WHERE k.code = used.code LIMIT $1) counted) found
                 WHERE used.code IS NOT NULL"#,
             MOST
         )

@@ -72,21 +72,35 @@ impl Store {
     /// Reads these operations. The order of the result is that of `ids`; ids of no operation are left out.
     pub async fn read_listed(&self, ids: &[Uuid]) -> Result<Vec<Listed>, StoreError> {
         let rows = sqlx::query!(
-            r#"SELECT o.id AS "id!", o.type AS "type!", o.state AS "state!", o.on_hold AS "on_hold!",
-                      COALESCE(o.reason_code, r.code) AS reason_code, o.reason_since, o.accepted_at AS "accepted_at!",
+            r#"WITH cold AS MATERIALIZED (
+                   SELECT not_hot($1) AS ids
+               ), found AS (
+                   SELECT o.*, p.caller, r.code,
+                          EXISTS (SELECT FROM attempt a
+                                   WHERE a.operation_id = o.id AND a.error IS DISTINCT FROM 'not_sent') AS sent
+                     FROM operation o
+                     JOIN payload p ON p.operation_id = o.id
+                     LEFT JOIN result r ON r.operation_id = o.id
+                    WHERE o.id = ANY ($1)
+                    UNION ALL
+                   SELECT o.*, p.caller, r.code,
+                          o.id IN (SELECT a.operation_id FROM cold, archived_attempts(cold.ids) a
+                                    WHERE a.error IS DISTINCT FROM 'not_sent')
+                     FROM cold
+                    CROSS JOIN archived_operations(cold.ids) o
+                     JOIN archived_payloads(cold.ids) p ON p.operation_id = o.id
+                     LEFT JOIN archived_results(cold.ids) r ON r.operation_id = o.id
+               )
+               SELECT o.id AS "id!", o.type AS "type!", o.state AS "state!", o.on_hold AS "on_hold!",
+                      COALESCE(o.reason_code, o.code) AS reason_code, o.reason_since, o.accepted_at AS "accepted_at!",
                       o.ended_at, o.due_at, o.expires_at, o.lane AS "lane!", o.position AS "position!", o.read_lane,
-                      o.read_position, o.lender, p.caller AS "caller!", b.batch_id AS "batch_id?",
-                      b.number AS "batch_row?", o.retry_of, o.attempt AS "attempt!",
-                      EXISTS (SELECT FROM attempt a
-                               WHERE a.operation_id = o.id AND a.error IS DISTINCT FROM 'not_sent') AS "sent!",
-                      EXISTS (SELECT FROM operation again WHERE again.retry_of = o.id) AS "retried!",
+                      o.read_position, o.lender, o.caller AS "caller!", b.batch_id AS "batch_id?",
+                      b.number AS "batch_row?", o.retry_of, o.attempt AS "attempt!", o.sent AS "sent!",
+                      EXISTS (SELECT FROM known_retry again WHERE again.retry_of = o.id) AS "retried!",
                       h.reason AS "hold_reason?", h.held_by AS "held_by?", h.since AS "held_since?"
-                 FROM operation o
-                 JOIN payload p ON p.operation_id = o.id
-                 LEFT JOIN result r ON r.operation_id = o.id
+                 FROM found o
                  LEFT JOIN batch_row b ON b.operation_id = o.id
-                 LEFT JOIN hold_all h ON h.id = o.hold_all
-                WHERE o.id = ANY ($1)"#,
+                 LEFT JOIN hold_all h ON h.id = o.hold_all"#,
             ids
         )
         .fetch_all(&self.pool)

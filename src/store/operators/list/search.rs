@@ -73,7 +73,7 @@ impl Store {
             r#"SELECT p.operation_id AS "id!"
                  FROM unnest(ARRAY[plain_reference($1), $2]) AS form (reference)
                 CROSS JOIN LATERAL (
-                      SELECT operation_id FROM payload
+                      SELECT operation_id FROM known_payload
                        WHERE reference IS NOT NULL AND plain_reference(reference) = form.reference
                        ORDER BY operation_id DESC
                        LIMIT $3) p"#,

@@ -92,9 +92,10 @@ impl Store {
             return Ok(None);
         };
         let rows = sqlx::query!(
-            r#"SELECT o.id, o.type, r.outcome AS "outcome!", r.code, r.message
+            r#"SELECT r.operation_id AS id, COALESCE(o.type, p.type) AS "type!", r.outcome AS "outcome!", r.code, r.message
                  FROM repair_row r
-                 JOIN operation o ON o.id = r.operation_id
+                 LEFT JOIN operation o ON o.id = r.operation_id
+                 LEFT JOIN past_operation p ON p.id = r.operation_id
                 WHERE r.repair_id = $1 AND r.outcome IN ('changed', 'refused')
                 ORDER BY r.number
                 LIMIT $2"#,

@@ -112,12 +112,17 @@ impl Store {
         after: i32,
     ) -> Result<Vec<RowToRepair>, StoreError> {
         let rows = sqlx::query!(
-            "SELECT r.number, r.operation_id, o.lane
-               FROM repair_row r
-               JOIN operation o ON o.id = r.operation_id
-              WHERE r.repair_id = $1 AND r.outcome IS NULL AND r.number > $2
-              ORDER BY r.number
-              LIMIT $3",
+            r#"WITH next AS MATERIALIZED (
+                   SELECT number, operation_id
+                     FROM repair_row
+                    WHERE repair_id = $1 AND outcome IS NULL AND number > $2
+                    ORDER BY number
+                    LIMIT $3
+               )
+               SELECT n.number, n.operation_id, o.lane AS "lane!"
+                 FROM next n
+                 JOIN known_operations(ARRAY(SELECT operation_id FROM next)) o ON o.id = n.operation_id
+                ORDER BY n.number"#,
             repair.id,
             after,
             ROWS

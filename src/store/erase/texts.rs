@@ -1,0 +1,210 @@
+//! The texts of operations, and what else repeats them.
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{ACTION, subject::Subject};
+use crate::{
+    domain::erased,
+    store::{StoreError, patience::WithTimeout},
+};
+
+/// The texts of some operations.
+pub(super) struct Texts {
+    payloads: Vec<Payload>,
+    attempts: Vec<Attempt>,
+    results: Vec<Outcome>,
+}
+
+struct Payload {
+    id: Uuid,
+    data: String,
+}
+
+struct Attempt {
+    id: Uuid,
+    number: i32,
+    body: Option<String>,
+    answer: Option<String>,
+}
+
+struct Outcome {
+    id: Uuid,
+    success: Option<String>,
+    failure: Option<String>,
+    message: Option<String>,
+}
+
+fn all<T, V>(rows: &[T], value: impl Fn(&T) -> V) -> Vec<V> {
+    rows.iter().map(value).collect()
+}
+
+fn erased_if_any(text: &Option<String>) -> Option<String> {
+    text.as_deref().map(erased)
+}
+
+impl Texts {
+    pub(super) async fn read(
+        connection: &mut PgConnection,
+        ids: &[Uuid],
+    ) -> Result<Self, StoreError> {
+        let payloads = sqlx::query_as!(
+            Payload,
+            r#"SELECT operation_id AS "id!", data::text AS "data!" FROM known_payloads($1)"#,
+            ids
+        );
+        let payloads = payloads.fetch_all(&mut *connection).or_fail_to(ACTION);
+        let payloads = payloads.await?;
+        let attempts = sqlx::query_as!(
+            Attempt,
+            r#"SELECT operation_id AS "id!", number AS "number!", body, answer
+                 FROM known_attempts($1)"#,
+            ids
+        );
+        let attempts = attempts.fetch_all(&mut *connection).or_fail_to(ACTION);
+        let attempts = attempts.await?;
+        let results = sqlx::query_as!(
+            Outcome,
+            r#"SELECT operation_id AS "id!", success, failure, message
+                 FROM known_results($1)"#,
+            ids
+        );
+        let results = results.fetch_all(connection).or_fail_to(ACTION).await?;
+        Ok(Self {
+            payloads,
+            attempts,
+            results,
+        })
+    }
+
+    /// Erases the texts. Each in the hot table and then in the archive: whatever is moved meanwhile is found in one of them.
+    pub(super) async fn erase(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
+        self.erase_payloads(connection).await?;
+        self.erase_attempts(connection).await?;
+        self.erase_results(connection).await
+    }
+
+    async fn erase_payloads(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
+        let ids = all(&self.payloads, |row| row.id);
+        let data = all(&self.payloads, |row| erased(&row.data));
+        sqlx::query!(
+            "UPDATE payload p SET data = e.data::json
+               FROM unnest($1::uuid[], $2::text[]) AS e (id, data) WHERE p.operation_id = e.id",
+            &ids,
+            &data
+        )
+        .execute(&mut *connection)
+        .or_fail_to(ACTION)
+        .await?;
+        sqlx::query!(
+            "UPDATE archived_payload p SET data = e.data::json
+               FROM unnest($1::uuid[], $2::text[]) AS e (id, data) WHERE p.operation_id = e.id",
+            &ids,
+            &data
+        )
+        .execute(connection)
+        .or_fail_to(ACTION)
+        .await
+        .map(drop)
+    }
+
+    async fn erase_attempts(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
+        let ids = all(&self.attempts, |row| row.id);
+        let numbers = all(&self.attempts, |row| row.number);
+        let bodies = all(&self.attempts, |row| erased_if_any(&row.body));
+        let answers = all(&self.attempts, |row| erased_if_any(&row.answer));
+        sqlx::query!(
+            "UPDATE attempt a SET body = e.body, answer = e.answer
+               FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[]) AS e (id, number, body, answer)
+              WHERE a.operation_id = e.id AND a.number = e.number",
+            &ids,
+            &numbers,
+            &bodies as &[Option<String>],
+            &answers as &[Option<String>]
+        )
+        .execute(&mut *connection)
+        .or_fail_to(ACTION)
+        .await?;
+        sqlx::query!(
+            "UPDATE archived_attempt a SET body = e.body, answer = e.answer
+               FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[]) AS e (id, number, body, answer)
+              WHERE a.operation_id = e.id AND a.number = e.number",
+            &ids,
+            &numbers,
+            &bodies as &[Option<String>],
+            &answers as &[Option<String>]
+        )
+        .execute(connection)
+        .or_fail_to(ACTION)
+        .await
+        .map(drop)
+    }
+
+    async fn erase_results(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
+        let ids = all(&self.results, |row| row.id);
+        let successes = all(&self.results, |row| erased_if_any(&row.success));
+        let failures = all(&self.results, |row| erased_if_any(&row.failure));
+        // A sentence may quote what was sent.
+        let messages = all(&self.results, |row| erased_if_any(&row.message));
+        sqlx::query!(
+            "UPDATE result r SET success = e.success, failure = e.failure, message = e.message
+               FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS e (id, success, failure, message)
+              WHERE r.operation_id = e.id",
+            &ids,
+            &successes as &[Option<String>],
+            &failures as &[Option<String>],
+            &messages as &[Option<String>]
+        )
+        .execute(&mut *connection)
+        .or_fail_to(ACTION)
+        .await?;
+        sqlx::query!(
+            "UPDATE archived_result r SET success = e.success, failure = e.failure, message = e.message
+               FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS e (id, success, failure, message)
+              WHERE r.operation_id = e.id",
+            &ids,
+            &successes as &[Option<String>],
+            &failures as &[Option<String>],
+            &messages as &[Option<String>]
+        )
+        .execute(connection)
+        .or_fail_to(ACTION)
+        .await
+        .map(drop)
+    }
+}
+
+/// Erases what repeats the texts: the payloads of rows of batches that were refused, and what receivers of webhooks answered.
+pub(super) async fn erase_beside(
+    connection: &mut PgConnection,
+    subject: &Subject,
+) -> Result<(), StoreError> {
+    let refused = sqlx::query!(
+        r#"SELECT batch_id, number, data::text AS "data!" FROM batch_row WHERE lane = ANY ($1) AND data IS NOT NULL"#,
+        &subject.lanes
+    )
+    .fetch_all(&mut *connection)
+    .or_fail_to(ACTION)
+    .await?;
+    for row in refused {
+        sqlx::query!(
+            "UPDATE batch_row SET data = $3::text::json WHERE batch_id = $1 AND number = $2",
+            row.batch_id,
+            row.number,
+            erased(&row.data)
+        )
+        .execute(&mut *connection)
+        .or_fail_to(ACTION)
+        .await?;
+    }
+    sqlx::query!(
+        "UPDATE webhook_delivery d SET response = NULL
+          WHERE d.response IS NOT NULL
+            AND d.number IN (SELECT number FROM event WHERE operation_id = ANY ($1))",
+        &subject.operations
+    )
+    .execute(connection)
+    .or_fail_to(ACTION)
+    .await
+    .map(drop)
+}

@@ -1,0 +1,124 @@
+//! Dropping old months of the archive, and what is still known of their operations.
+
+use std::{collections::HashMap, time::Duration};
+
+use chrono::{DateTime, NaiveDate, Utc};
+use tokio::time::sleep;
+use uuid::Uuid;
+
+use super::{Retention, RetentionReport, RetentionRun, RetentionSettings, lease::Progress};
+use crate::{
+    domain::{OperationId, Owner, TrackingId},
+    store::{Store, StoreError, TrackingName, patience::WithTimeout},
+};
+
+/// How often a month is tried whose tables are in use. A month that is always in use stays until the next run.
+const TRIES: u32 = 20;
+/// The pause between two tries.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// An operation whose rows are gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DroppedOperation {
+    /// Its id.
+    pub id: OperationId,
+    /// Its tracking id.
+    pub tracking_id: TrackingName,
+    /// Who sent it (`payload.caller`).
+    pub caller: String,
+    /// When its rows were dropped.
+    pub dropped_at: DateTime<Utc>,
+}
+
+impl Retention {
+    /// Drops every month whose operations all ended longer ago than they are kept.
+    pub(super) async fn drop_months(
+        &self,
+        settings: RetentionSettings,
+        report: &mut RetentionReport,
+    ) -> Result<RetentionRun, StoreError> {
+        let Some(kept_for) = settings.kept_for else {
+            return Ok(RetentionRun::Done(*report));
+        };
+        for month in self.months().await? {
+            report.dropped += i32::from(self.drop_month(month.month, kept_for).await?);
+            if self.record(report).await? == Progress::TakenOver {
+                return Ok(RetentionRun::Elsewhere);
+            }
+        }
+        Ok(RetentionRun::Done(*report))
+    }
+
+    async fn drop_month(&self, month: NaiveDate, kept_for: Duration) -> Result<bool, StoreError> {
+        for _ in 0..TRIES {
+            let dropping = sqlx::query_scalar!(
+                r#"SELECT drop_archive_month($1, now() - make_interval(secs => $2)) AS "is_dropped!""#,
+                month,
+                kept_for.as_secs_f64()
+            );
+            let dropping = dropping.fetch_one(&self.pool);
+            match dropping.or_fail_to("drop a month of the archive").await {
+                Err(error) if error.is_lock_timeout() => sleep(PAUSE).await,
+                result => return result,
+            }
+        }
+        tracing::warn!(%month, "a month of the archive could not be dropped, because it is in use all the time");
+        Ok(false)
+    }
+}
+
+impl DroppedOperation {
+    /// Its tracking id, if this gateway knows the type.
+    pub fn known_tracking_id(&self) -> Option<TrackingId> {
+        self.tracking_id.to_string().parse().ok()
+    }
+}
+
+impl Store {
+    /// When the rows of an operation with this id and type were dropped. `None`: there is no such operation, it is still
+    /// there, or it is of another owner than `only`.
+    pub async fn dropped_at(
+        &self,
+        tracking_id: TrackingId,
+        only: Option<&Owner>,
+    ) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let dropped = self.dropped_of(&[tracking_id], only).await?;
+        Ok(dropped.get(&tracking_id).copied())
+    }
+
+    /// As [`dropped_at`](Self::dropped_at), for several operations.
+    pub async fn dropped_of(
+        &self,
+        tracking_ids: &[TrackingId],
+        only: Option<&Owner>,
+    ) -> Result<HashMap<TrackingId, DateTime<Utc>>, StoreError> {
+        let ids: Vec<OperationId> = tracking_ids.iter().map(|id| id.id).collect();
+        let dropped = self.dropped(&ids).await?.into_iter();
+        let own = dropped.filter(|one| only.is_none_or(|owner| owner.has_sent(&one.caller)));
+        let named = own.filter_map(|one| Some((one.known_tracking_id()?, one.dropped_at)));
+        Ok(named.filter(|(id, _)| tracking_ids.contains(id)).collect())
+    }
+
+    /// Those of these operations whose rows are gone.
+    pub async fn dropped(&self, ids: &[OperationId]) -> Result<Vec<DroppedOperation>, StoreError> {
+        let ids: Vec<Uuid> = ids.iter().map(|id| id.0).collect();
+        let rows = sqlx::query!(
+            "SELECT p.id, p.type, p.caller, d.dropped_at
+               FROM past_operation p
+               JOIN dropped_month d ON d.month = month_of_id(p.id)
+              WHERE p.id = ANY ($1)
+                AND p.id NOT IN (SELECT id FROM archived_operations($1))",
+            &ids
+        )
+        .fetch_all(&self.pool)
+        .or_fail_to("look for operations whose rows are gone")
+        .await?;
+        let dropped = rows.into_iter().map(|row| DroppedOperation {
+            id: OperationId(row.id),
+            tracking_id: TrackingName::new(&row.r#type, row.id),
+            caller: row.caller,
+            dropped_at: row.dropped_at,
+        });
+        Ok(dropped.collect())
+    }
+}

@@ -1,0 +1,180 @@
+//! Retention: ended operations leave the hot tables by age, into an archive with a partition for each month; old months of
+//! the archive are dropped as a whole (`docs/adr/0047-ended-operations-move-to-an-archive.md`).
+//!
+//! Reads of single operations look into the hot tables first; lists walk along the views `known_…`, which are the hot
+//! tables and the archive together. What must be known for ever (ids, UTRs, who was run again) is in `past_operation` and
+//! `past_reference`.
+
+mod archive;
+mod dropped;
+mod lease;
+mod status;
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+use uuid::Uuid;
+
+use self::{archive::Step, lease::Progress};
+pub use self::{
+    dropped::DroppedOperation,
+    status::{ArchivedMonth, LastRun, RetentionStatus},
+};
+use super::{Pool, Store, StoreError};
+use crate::telemetry::chain;
+
+/// How often each gateway looks whether a run is due.
+const EVERY: Duration = Duration::from_mins(1);
+/// The shortest pause between two steps.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
+/// How much longer than a step the pause after it is. So the steps use a quarter of the time at most, and accepting and
+/// claiming hardly notice them.
+const PAUSE_FACTOR: u32 = 3;
+
+/// How long operations are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetentionSettings {
+    /// How long after its end an operation stays in the hot tables; at least a day.
+    pub hot_for: Duration,
+    /// How long after their end all operations of a month are kept. `None`: for ever.
+    pub kept_for: Option<Duration>,
+}
+
+/// What a run has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RetentionReport {
+    /// How many operations it has archived.
+    pub archived: i64,
+    /// How many operations were old enough, but must stay in the hot tables.
+    pub kept: i64,
+    /// How many months of the archive it has dropped.
+    pub dropped: i32,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RetentionRun {
+    /// It has done all that there was to do.
+    Done(RetentionReport),
+    /// Another process is at it, or has taken it over.
+    Elsewhere,
+    /// A gateway runs that does not know the archive, so nothing may be archived.
+    OlderGateway,
+}
+
+/// Archives ended operations, and drops old months.
+#[derive(Clone, Debug)]
+pub struct Retention {
+    pool: Pool,
+    /// This process, in the lease.
+    process: Uuid,
+}
+
+impl Store {
+    /// What archives ended operations.
+    pub fn retention(&self) -> Retention {
+        Retention::new(self.pool.clone())
+    }
+}
+
+impl Retention {
+    /// Works on this database.
+    pub fn new(pool: Pool) -> Self {
+        Self {
+            pool,
+            process: Uuid::now_v7(),
+        }
+    }
+
+    /// Runs once a day, in one of the gateways. Never returns.
+    pub async fn run_daily(self, settings: RetentionSettings) {
+        loop {
+            match self.run_if_due(settings).await {
+                Ok(Some(RetentionRun::Done(report))) => {
+                    tracing::info!(
+                        archived = report.archived,
+                        kept = report.kept,
+                        dropped_months = report.dropped,
+                        "ended operations were archived"
+                    );
+                }
+                Ok(Some(RetentionRun::OlderGateway)) => {
+                    tracing::warn!(
+                        "nothing is archived while a gateway runs that does not know the archive"
+                    );
+                }
+                Ok(Some(RetentionRun::Elsewhere) | None) => {}
+                Err(error) => {
+                    tracing::warn!(error = %chain(&error), "ended operations could not be archived; trying again");
+                }
+            }
+            sleep(EVERY).await;
+        }
+    }
+
+    async fn run_if_due(
+        &self,
+        settings: RetentionSettings,
+    ) -> Result<Option<RetentionRun>, StoreError> {
+        if self.begin(false).await? {
+            self.go_on(settings).await.map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+
+    /// Runs now, unless another process is at it.
+    pub async fn run(&self, settings: RetentionSettings) -> Result<RetentionRun, StoreError> {
+        if self.begin(true).await? {
+            self.go_on(settings).await
+        } else {
+            Ok(RetentionRun::Elsewhere)
+        }
+    }
+
+    async fn go_on(&self, settings: RetentionSettings) -> Result<RetentionRun, StoreError> {
+        let mut report = RetentionReport::default();
+        let run = match self.archive_all(settings, &mut report).await {
+            Ok(RetentionRun::Done(_)) => self.drop_months(settings, &mut report).await,
+            other => other,
+        };
+        let problem = match &run {
+            Ok(RetentionRun::Done(_)) => None,
+            Ok(RetentionRun::Elsewhere) => return run,
+            Ok(RetentionRun::OlderGateway) => Some("older_gateway"),
+            Err(_) => Some("database"),
+        };
+        self.end(&report, problem).await?;
+        run
+    }
+
+    /// Archives in small steps, with pauses between them.
+    async fn archive_all(
+        &self,
+        settings: RetentionSettings,
+        report: &mut RetentionReport,
+    ) -> Result<RetentionRun, StoreError> {
+        let mut after = None;
+        loop {
+            let started = Instant::now();
+            match self.archive_step(settings.hot_for, after).await? {
+                Step::OlderGateway => return Ok(RetentionRun::OlderGateway),
+                Step::AtEnd => return Ok(RetentionRun::Done(*report)),
+                Step::Examined {
+                    count,
+                    archived,
+                    last,
+                } => {
+                    report.archived += archived;
+                    report.kept += count - archived;
+                    after = Some(last);
+                }
+            }
+            if self.record(report).await? == Progress::TakenOver {
+                return Ok(RetentionRun::Elsewhere);
+            }
+            let pause = started.elapsed() * PAUSE_FACTOR;
+            sleep(pause.max(SHORTEST_PAUSE)).await;
+        }
+    }
+}
