@@ -109,7 +109,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
             Command::Webhooks(arguments) => Box::pin(webhooks::run(arguments)).await,
             Command::Bulk(arguments) => bulk::run(arguments).await,
             Command::Ops(arguments) => Box::pin(ops::run(arguments)).await,
-            Command::Retention(arguments) => retention::run(arguments).await,
+            Command::Retention(arguments) => Box::pin(retention::run(arguments)).await,
             Command::Erase(arguments) => Box::pin(erase::run(arguments)).await,
             Command::Doctor(arguments) => Box::pin(doctor::run(arguments)).await,
             Command::SetupFineract(arguments) => setup_fineract::run(arguments).await,

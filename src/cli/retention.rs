@@ -21,8 +21,8 @@ pub(super) struct Arguments {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Archive all operations that ended more than RETENTION_HOT_DAYS ago, and drop months after RETENTION_DAYS, now and not
-    /// only at the next daily run of a gateway; the exit code is 1 if another process is at it, or if an older gateway runs.
+    /// Archive all operations that are old enough, and drop the months that are, now and not only at the next daily run of a
+    /// gateway; the exit code is 1 if another process is at it, or if an older gateway runs.
     Run,
     /// Show the last run and the months of the archive.
     Status(StatusArguments),

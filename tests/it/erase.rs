@@ -80,7 +80,11 @@ async fn tell(pool: &PgPool) -> (String, String) {
 async fn nothing_of_people_is_left_and_the_books_stay(pool: PgPool) {
     let (id, before) = tell(&pool).await;
     let found = tables_with(&pool, "jayesh").await;
-    assert_eq!(found, ["attempt", "payload"], "the search finds it");
+    assert_eq!(
+        found,
+        ["attempt", "payload", "result"],
+        "the search finds it"
+    );
     let erased = erase(&pool, "C").await;
     assert_eq!(erased.code, Some(0), "{}", erased.stderr);
     assert_eq!(

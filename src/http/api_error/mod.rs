@@ -1,8 +1,7 @@
 //! The errors of operate, track and the operators' routes, and the errors that all routes share.
 
 mod from;
-
-use std::any::Any;
+mod panics;
 
 use axum::{
     BoxError,
@@ -10,13 +9,14 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use chrono::NaiveDate;
-use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{
     http::{access::AccessError, error::ErrorReport},
     operations::Problem,
     store::{StoreError, Unfit},
 };
+
+pub(super) use self::panics::catch_panics;
 
 /// An error that a caller sees. Bulk and transactions add their own errors to these.
 #[derive(Debug, thiserror::Error)]
@@ -292,15 +292,6 @@ impl IntoResponse for ApiError {
         }
         report.into_response()
     }
-}
-
-type PanicToResponse = fn(Box<dyn Any + Send>) -> Response;
-
-/// Turns a panic into [`ApiError::Panicked`]. Routes that render their own errors add this layer inside their rendering
-/// layer. A panic skips all layers until this one catches it, so a rendering layer further inside would not see the
-/// error.
-pub(super) fn catch_panics() -> CatchPanicLayer<PanicToResponse> {
-    CatchPanicLayer::custom(|_| ApiError::Panicked.into_response())
 }
 
 #[cfg(test)]

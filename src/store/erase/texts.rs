@@ -39,8 +39,8 @@ fn all<T, V>(rows: &[T], value: impl Fn(&T) -> V) -> Vec<V> {
     rows.iter().map(value).collect()
 }
 
-fn erased_if_any(text: &Option<String>) -> Option<String> {
-    text.as_deref().map(erased)
+fn erased_if_any(text: Option<&str>) -> Option<String> {
+    text.map(erased)
 }
 
 impl Texts {
@@ -111,8 +111,8 @@ impl Texts {
     async fn erase_attempts(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
         let ids = all(&self.attempts, |row| row.id);
         let numbers = all(&self.attempts, |row| row.number);
-        let bodies = all(&self.attempts, |row| erased_if_any(&row.body));
-        let answers = all(&self.attempts, |row| erased_if_any(&row.answer));
+        let bodies = all(&self.attempts, |row| erased_if_any(row.body.as_deref()));
+        let answers = all(&self.attempts, |row| erased_if_any(row.answer.as_deref()));
         sqlx::query!(
             "UPDATE attempt a SET body = e.body, answer = e.answer
                FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[]) AS e (id, number, body, answer)
@@ -142,10 +142,10 @@ impl Texts {
 
     async fn erase_results(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
         let ids = all(&self.results, |row| row.id);
-        let successes = all(&self.results, |row| erased_if_any(&row.success));
-        let failures = all(&self.results, |row| erased_if_any(&row.failure));
+        let successes = all(&self.results, |row| erased_if_any(row.success.as_deref()));
+        let failures = all(&self.results, |row| erased_if_any(row.failure.as_deref()));
         // A sentence may quote what was sent.
-        let messages = all(&self.results, |row| erased_if_any(&row.message));
+        let messages = all(&self.results, |row| erased_if_any(row.message.as_deref()));
         sqlx::query!(
             "UPDATE result r SET success = e.success, failure = e.failure, message = e.message
                FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) AS e (id, success, failure, message)

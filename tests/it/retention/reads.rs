@@ -109,7 +109,7 @@ impl Story {
         for query in [
             json!({ "reference_id": "b-1" }),
             json!({ "reference_id": "b-1", "filters": { "status": ["FAILED"] } }),
-            json!({ "reference_id": "b-1", "filters": { "retry_eligible": "retry_eligible", "search": "e" } }),
+            json!({ "reference_id": "b-1", "filters": { "retry_eligible": "YesWithModifications", "search": "e" } }),
             json!({ "reference_id": "b-1", "include_balances": true }),
         ] {
             let status = bulk.status(&query).await;

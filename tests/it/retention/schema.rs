@@ -21,6 +21,9 @@ async fn the_archive_and_the_views_have_the_columns_of_the_hot_tables(pool: PgPo
         };
         let hot = columns(part.to_owned()).await;
         assert_eq!(columns(format!("archived_{part}")).await, hot, "{part}");
-        assert_eq!(columns(format!("known_{part}")).await, hot, "{part}");
+        // By attempts, no list walks.
+        if part != "attempt" {
+            assert_eq!(columns(format!("known_{part}")).await, hot, "{part}");
+        }
     }
 }

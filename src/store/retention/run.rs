@@ -1,0 +1,112 @@
+//! A run: archives in small steps, and then drops old months.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::{
+    Retention, RetentionReport, RetentionRun, RetentionSettings, archive::Step, lease::Progress,
+};
+use crate::{store::StoreError, telemetry::chain};
+
+/// How often each gateway looks whether a run is due.
+const EVERY: Duration = Duration::from_mins(1);
+/// The shortest pause between two steps.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
+/// How much longer than a step the pause after it is. So the steps use a quarter of the time at most, and accepting and
+/// claiming hardly notice them.
+const PAUSE_FACTOR: u32 = 3;
+
+impl Retention {
+    /// Runs once a day, in one of the gateways. Never returns.
+    pub async fn run_daily(self, settings: RetentionSettings) {
+        loop {
+            match self.run_if_due(settings).await {
+                Ok(Some(RetentionRun::Done(report))) => {
+                    tracing::info!(
+                        archived = report.archived,
+                        kept = report.kept,
+                        dropped_months = report.dropped,
+                        "ended operations were archived"
+                    );
+                }
+                Ok(Some(RetentionRun::OlderGateway)) => {
+                    tracing::warn!(
+                        "nothing is archived while a gateway runs that does not know the archive"
+                    );
+                }
+                Ok(Some(RetentionRun::Elsewhere) | None) => {}
+                Err(error) => {
+                    tracing::warn!(error = %chain(&error), "ended operations could not be archived; trying again");
+                }
+            }
+            sleep(EVERY).await;
+        }
+    }
+
+    async fn run_if_due(
+        &self,
+        settings: RetentionSettings,
+    ) -> Result<Option<RetentionRun>, StoreError> {
+        if self.begin(false).await? {
+            self.go_on(settings).await.map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+
+    /// Runs now, unless another process is at it.
+    pub async fn run(&self, settings: RetentionSettings) -> Result<RetentionRun, StoreError> {
+        if self.begin(true).await? {
+            self.go_on(settings).await
+        } else {
+            Ok(RetentionRun::Elsewhere)
+        }
+    }
+
+    async fn go_on(&self, settings: RetentionSettings) -> Result<RetentionRun, StoreError> {
+        let mut report = RetentionReport::default();
+        let run = match self.archive_all(settings, &mut report).await {
+            Ok(RetentionRun::Done(_)) => self.drop_months(settings, &mut report).await,
+            other => other,
+        };
+        let problem = match &run {
+            Ok(RetentionRun::Done(_)) => None,
+            Ok(RetentionRun::Elsewhere) => return run,
+            Ok(RetentionRun::OlderGateway) => Some("older_gateway"),
+            Err(_) => Some("database"),
+        };
+        self.end(&report, problem).await?;
+        run
+    }
+
+    /// Archives in small steps, with pauses between them.
+    async fn archive_all(
+        &self,
+        settings: RetentionSettings,
+        report: &mut RetentionReport,
+    ) -> Result<RetentionRun, StoreError> {
+        let mut after = None;
+        loop {
+            let started = Instant::now();
+            match self.archive_step(settings.hot_for, after).await? {
+                Step::OlderGateway => return Ok(RetentionRun::OlderGateway),
+                Step::AtEnd => return Ok(RetentionRun::Done(*report)),
+                Step::Examined {
+                    count,
+                    archived,
+                    last,
+                } => {
+                    report.archived += archived;
+                    report.kept += count - archived;
+                    after = Some(last);
+                }
+            }
+            if self.record(report).await? == Progress::TakenOver {
+                return Ok(RetentionRun::Elsewhere);
+            }
+            let pause = started.elapsed() * PAUSE_FACTOR;
+            sleep(pause.max(SHORTEST_PAUSE)).await;
+        }
+    }
+}
