@@ -124,6 +124,12 @@ async fn insert(store: &Store, kind: CredentialKind, scopes: Scopes) -> Credenti
     created.expect("the database is there")
 }
 
+/// Lets a gateway hear of all changes in the database: one that makes a change reads them all. A test that tried a new
+/// secret until it is known would send too many wrong ones, and be refused for a minute.
+async fn hear_of_changes(gateway: &TestGateway) {
+    Key::create(gateway, CredentialKind::Ops, json!({})).await;
+}
+
 /// The reasons for which credentials were refused in this process, with their numbers, as the metrics tell.
 async fn refusals(gateway: &TestGateway, reason: &str) -> u64 {
     let metrics = Answer::of(gateway.request(Method::GET, "/metrics"))
