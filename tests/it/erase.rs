@@ -111,9 +111,10 @@ async fn nothing_of_people_is_left_and_the_books_stay(pool: PgPool) {
         ("the command line", "erase")
     );
     assert_eq!(audit.reason.as_deref(), Some("request 7"));
+    let detail: Value = serde_json::from_str(&audit.detail).expect("JSON");
     assert_eq!(
-        audit.detail,
-        r#"{"lane":"client:c","operations":6,"loans":1}"#
+        detail,
+        json!({ "lane": "client:c", "operations": 6, "loans": 1 })
     );
 }
 
