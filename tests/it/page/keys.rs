@@ -157,7 +157,7 @@ async fn every_wrong_field_is_named_and_no_key_is_created(pool: PgPool) {
         (with(&[("expires_after_days", "-1")]), &["expires_at"]),
         (
             vec![("name", "a"), ("kind", "ops"), ("reason", " ")],
-            &["reason"],
+            &["why you do this"],
         ),
     ] {
         let refused = create(&mut visitor, &form, &given).await;
