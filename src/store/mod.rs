@@ -128,7 +128,7 @@ use std::{
     sync::{Arc, atomic::AtomicU64},
 };
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
@@ -189,8 +189,8 @@ pub use self::{
     },
 };
 use self::{
-    audit_seals::Noted, batcher::Batcher, due::Due, events::Readers, operators::Action,
-    recent_ends::RecentEnds, unwritten::Unwritten,
+    batcher::Batcher, due::Due, events::Readers, operators::Action, recent_ends::RecentEnds,
+    unwritten::Unwritten,
 };
 
 /// The queue in Postgres. Clones share their parts, so cloning is cheap.
@@ -210,7 +210,8 @@ pub struct Store {
     recent_ends: RecentEnds,
     notifier: CompletionNotifier,
     events: Readers,
-    noted_seal: Noted,
+    /// The seal of the audit that this process has noted last.
+    noted_seal: watch::Sender<Option<SealMark>>,
     /// The backlog as of the last count.
     backlog: Arc<AtomicU64>,
     due: Arc<Due>,
@@ -259,7 +260,7 @@ impl Store {
             tracking: track::start(&pool, tasks),
             recent_ends,
             events: Readers::default(),
-            noted_seal: Noted::default(),
+            noted_seal: watch::Sender::default(),
             backlog: Arc::default(),
             due: Arc::default(),
             fails_dependents,

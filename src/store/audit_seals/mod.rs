@@ -15,7 +15,6 @@ use std::fmt::Write as _;
 use sha2::{Digest as _, Sha256};
 use sqlx::{PgConnection, PgExecutor};
 
-pub(super) use self::noted::Noted;
 pub use self::{
     mark::SealMark,
     verify::{AuditProblem, VerifiedAudit, verify_audit},

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use tokio::{sync::watch, time::sleep};
+use tokio::time::sleep;
 
 use super::{ACTION, SealMark, newest_seal};
 use crate::{
@@ -15,9 +15,6 @@ use crate::{
 const LOOK: Duration = Duration::from_secs(5);
 /// The time between two seals that are noted. More often, `/metrics` would give too many series.
 const NOTE: Duration = Duration::from_hours(1);
-
-/// The seal that was noted last by this process.
-pub(in crate::store) type Noted = watch::Sender<Option<SealMark>>;
 
 impl Store {
     /// The seal of the audit that this process has noted last. A new one is noted once an hour.

@@ -43,7 +43,7 @@ async fn tamper(pool: &PgPool, statements: &str) {
 
 /// Waits until every row has a seal.
 pub(crate) async fn sealed(pool: &PgPool) {
-    let all = "SELECT (SELECT max(id) FROM audit) = (SELECT max(last_id) FROM audit_seal)";
+    let all = "SELECT (SELECT max(id) FROM audit) IS NOT DISTINCT FROM (SELECT max(last_id) FROM audit_seal)";
     eventually_true(pool, all).await;
 }
 

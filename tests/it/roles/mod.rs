@@ -87,7 +87,8 @@ impl<'a> Roles<'a> {
         } = &self;
         let statements = format!(
             "REASSIGN OWNED BY {owner} TO CURRENT_USER;
-             DROP OWNED BY {owner}, {gateway}, {reader};
+             DROP OWNED BY {gateway}, {reader};
+             DROP OWNED BY {owner};
              DROP ROLE {owner}, {gateway}, {reader}"
         );
         execute(self.pool, &statements).await;
