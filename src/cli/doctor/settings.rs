@@ -102,7 +102,7 @@ fn check_secrets(report: &mut Report, http: &Http) {
     );
 }
 
-/// Names the secrets of callers that see what every owner has sent. A key of the database can be restricted to its owner.
+/// Names the callers that see what every owner has sent. A key of the database can be restricted to its owner.
 fn check_scopes(report: &mut Report, http: &Http) {
     const CHECK: &str = "settings.owners";
     let tokens = [
