@@ -1,5 +1,6 @@
 //! The command line. Each subcommand has a file that defines its arguments.
 
+mod audit;
 pub mod bulk;
 mod caller;
 mod connection;
@@ -44,8 +45,10 @@ struct Cli {
 enum Command {
     /// Run the gateway until SIGTERM, SIGHUP or Ctrl-C.
     Serve(serve::Arguments),
-    /// Migrate the schema of the database to the version of this gateway.
+    /// Migrate the schema of the database to the version of this gateway, or compare the two.
     Migrate(migrate::Arguments),
+    /// Verify that nobody has changed the audit.
+    Audit(audit::Arguments),
     /// Put everything on hold, for every gateway on the database, until operators release it.
     HoldAll(hold_all::Arguments),
     /// Create, list, rotate and revoke keys of callers and operators, in the database.
@@ -94,6 +97,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
         match command {
             Command::Serve(arguments) => serve::run(arguments).await,
             Command::Migrate(arguments) => migrate::run(arguments).await,
+            Command::Audit(arguments) => Box::pin(audit::run(arguments)).await,
             Command::HoldAll(arguments) => hold_all::run(arguments).await,
             Command::Keys(arguments) => Box::pin(keys::run(arguments)).await,
             Command::Operate(arguments) => Box::pin(operate::run(arguments)).await,

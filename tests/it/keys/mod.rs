@@ -6,6 +6,7 @@ mod limits;
 mod owners;
 mod revoked;
 mod rotation;
+mod same_name;
 mod scopes;
 
 use fineract_gateway::domain::{CredentialKind, CredentialSecret, Scopes};
