@@ -26,8 +26,8 @@ use fineract_gateway::domain::{OperationId, State};
 /// How long the gateways of a stage run before the next stage begins.
 const STAGE: Duration = Duration::from_secs(5);
 /// How often new cases begin, and the time between. The last ones begin while the last gateways are replaced.
-const WAVES: u32 = 8;
-const WAVE: Duration = Duration::from_secs(7);
+const WAVES: u32 = 6;
+const WAVE: Duration = Duration::from_secs(9);
 /// How long a gateway may take to drain: `SHUTDOWN_GRACE_SECONDS`, and some to spare.
 const DRAINED_WITHIN: Duration = Duration::from_secs(15);
 /// How often a migration is tried. A migration that does not get its lock within 2 s fails, and changes nothing.
