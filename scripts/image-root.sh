@@ -19,7 +19,9 @@ install -D "$target/release/fineract-gateway" "$folder/usr/local/bin/fineract-ga
 
 # cargo-cyclonedx writes one file beside the manifest of each package.
 scripts/cargo-tool.sh cyclonedx --quiet --format json --spec-version 1.5 --override-filename gateway-sbom
-install -D -m 644 gateway-sbom.json "$folder/$document/sbom.cdx.json"
+mkdir -p "$folder/$document"
+# Its ids contain the folder of the sources.
+sed "s|path+file://$PWD||" gateway-sbom.json >"$folder/$document/sbom.cdx.json"
 rm -f gateway-sbom.json crates/*/gateway-sbom.json
 scripts/licences.sh >"$folder/$document/LICENCES.txt"
 

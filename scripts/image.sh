@@ -22,13 +22,15 @@ build() {
     # Builds from what the Dockerfile sees, so that .dockerignore is tested too.
     rm -rf "$image"
     mkdir -p "$image/context" "$image/root"
+    SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
+    export SOURCE_DATE_EPOCH
     # shellcheck disable=SC2046 # a list of paths
     tar -c $(sed -n 's/^!//p' .dockerignore) | tar -x -C "$image/context"
     CARGO_TARGET_DIR=$PWD/target SQLX_OFFLINE=true "$image/context/scripts/image-root.sh" "$image/root"
     rm -rf "$image/context"
     # The same sources give the same file.
-    tar --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$(git log -1 --format=%ct)" \
-        -C "$image/root" -cf target/image.tar .
+    tar --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" -C "$image/root" \
+        -cf target/image.tar .
 }
 
 # Runs the gateway in the image, in the place of this shell. The settings are a list of NAME=VALUE without blanks.
