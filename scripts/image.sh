@@ -23,7 +23,9 @@ build() {
     rm -rf "$image"
     mkdir -p "$image/context" "$image/root"
     SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
-    export SOURCE_DATE_EPOCH
+    # The context lacks rust-toolchain.toml.
+    RUSTUP_TOOLCHAIN=$(sed -n 's/^channel = "\(.*\)"/\1/p' rust-toolchain.toml)
+    export SOURCE_DATE_EPOCH RUSTUP_TOOLCHAIN
     # shellcheck disable=SC2046 # a list of paths
     tar -c $(sed -n 's/^!//p' .dockerignore) | tar -x -C "$image/context"
     CARGO_TARGET_DIR=$PWD/target SQLX_OFFLINE=true "$image/context/scripts/image-root.sh" "$image/root"
