@@ -89,7 +89,7 @@ pub(super) struct Arguments {
     /// Runs gateways with this sabotage (a deliberate error), which the judge must detect.
     #[arg(long)]
     sabotage: Option<String>,
-    /// Upgrades gateways of the release `--old` to this build under load, and rolls them back, instead of injecting faults.
+    /// Upgrades gateways of the release `--old` to this build under load, and rolls them back. Injects no faults.
     #[arg(long, requires = "old", conflicts_with_all = ["only", "card", "minutes", "until_violation", "sabotage"])]
     upgrade: bool,
     /// The program of the previous release, for `--upgrade`.

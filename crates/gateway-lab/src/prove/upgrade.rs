@@ -41,8 +41,8 @@ struct Releases<'a> {
 
 /// What the stages have left for the judge.
 struct Upgraded {
-    /// Since when the callers have endpoints of webhooks, counted from the start of the round. The events of what was sent
-    /// before are not compared, because the previous release wrote none on its own schema.
+    /// Since when the callers have endpoints of webhooks, counted from the start of the round. The events of what was
+    /// sent before are not compared, because the previous release wrote none on its own schema.
     told_since: Duration,
     /// The events with larger numbers came after that.
     told_after: i64,
@@ -229,8 +229,8 @@ async fn end(gateway: &Gateway, drains: bool) -> anyhow::Result<()> {
 }
 
 /// Waits until the planted dependent of a failed operation has failed, which shows that gateways look at planted
-/// operations. Of the other ones, whose type no release knows, one has ended by its own deadline (that needs no knowledge
-/// of the type), and two must be as they were planted.
+/// operations. Of the other ones, whose type no release knows, one has ended by its own deadline (that needs no
+/// knowledge of the type), and two must be as they were planted.
 async fn until_unknown_failed(
     system: &System,
     planted: &[OperationId],
