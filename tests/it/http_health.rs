@@ -125,7 +125,8 @@ async fn a_worker_tells_how_it_is_and_has_no_callers(pool: PgPool) {
 
 #[sqlx::test]
 async fn the_command_asks_whether_the_process_is_alive(pool: PgPool) {
-    let gateway = System::start(&pool).await.gateway().await;
+    let system = System::start(&pool).await;
+    let gateway = system.gateway().await;
     let ask = async |address: SocketAddr| {
         let url = format!("http://{address}/");
         run(&["health"], &[("GATEWAY_URL", &url)]).await
