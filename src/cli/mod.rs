@@ -7,6 +7,7 @@ mod connection;
 mod doctor;
 mod events;
 mod feed;
+mod health;
 mod hold_all;
 mod keys;
 pub mod lab;
@@ -69,6 +70,8 @@ enum Command {
     Ops(ops::Arguments),
     /// Check the settings, the database and Fineract, and report all problems at once; changes nothing.
     Doctor(doctor::Arguments),
+    /// Ask the process of a gateway whether it is alive; the exit code is 1 if it is not.
+    Health(health::Arguments),
     /// Create the objects that a new Fineract lacks before its first loan: currency, payment type, charge, products.
     SetupFineract(setup_fineract::Arguments),
 }
@@ -108,6 +111,7 @@ fn execute(command: Command) -> anyhow::Result<ExitCode> {
             Command::Bulk(arguments) => bulk::run(arguments).await,
             Command::Ops(arguments) => Box::pin(ops::run(arguments)).await,
             Command::Doctor(arguments) => Box::pin(doctor::run(arguments)).await,
+            Command::Health(arguments) => health::run(arguments).await,
             Command::SetupFineract(arguments) => setup_fineract::run(arguments).await,
         }
     })
