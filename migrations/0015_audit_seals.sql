@@ -26,12 +26,21 @@ COMMENT ON COLUMN audit_seal.row_count IS 'How many rows the range had. Ids of t
 COMMENT ON COLUMN audit_seal.hash IS 'SHA-256 of the other columns and of the rows, in hexadecimal digits.';
 
 CREATE FUNCTION audit_is_final() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    is_empty boolean := false;
 BEGIN
+    -- Whoever empties all tables of a test may empty one that has no rows.
+    IF TG_OP = 'TRUNCATE' THEN
+        EXECUTE format('SELECT NOT EXISTS (SELECT FROM %I.%I)', TG_TABLE_SCHEMA, TG_TABLE_NAME) INTO is_empty;
+    END IF;
+    IF is_empty THEN
+        RETURN NULL;
+    END IF;
     RAISE EXCEPTION 'rows of % are neither changed nor removed', TG_TABLE_NAME
         USING ERRCODE = 'integrity_constraint_violation';
 END
 $$;
-COMMENT ON FUNCTION audit_is_final IS 'Refuses every change of the audit, and of its seals, except new rows.';
+COMMENT ON FUNCTION audit_is_final IS 'Refuses every change of the audit, and of its seals, except new rows. TRUNCATE of an empty table changes nothing.';
 CREATE TRIGGER audit_is_final BEFORE UPDATE OR DELETE OR TRUNCATE ON audit
     FOR EACH STATEMENT EXECUTE FUNCTION audit_is_final();
 CREATE TRIGGER audit_is_final BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_seal

@@ -45,6 +45,15 @@ pub(super) struct Ended {
     pub(super) violations: Vec<Violation>,
 }
 
+/// The release of Fineract of this round.
+fn release(round: u32) -> &'static str {
+    if round.is_multiple_of(OLD_RELEASE_EVERY) {
+        "1.10.1"
+    } else {
+        "develop"
+    }
+}
+
 /// Plays a round and judges it.
 pub(super) async fn play(system: &System, tally: &Tally, plan: Plan) -> anyhow::Result<Ended> {
     let Plan {
@@ -54,14 +63,9 @@ pub(super) async fn play(system: &System, tally: &Tally, plan: Plan) -> anyhow::
         next_injection,
         mut rng,
     } = plan;
-    let release = if round % OLD_RELEASE_EVERY == 0 {
-        "1.10.1"
-    } else {
-        "develop"
-    };
     // Every round begins with an empty Fineract.
     system.oversight.begin_epoch().await?;
-    system.fineract.reset(release).await?;
+    system.fineract.reset(release(round)).await?;
     let logs = cards.iter().filter(|card| matches!(card, Card::Log { .. }));
     system.start_gateways(&injections, logs.count()).await?;
     let chaos = Chaos {
