@@ -16,6 +16,7 @@ use super::{
     case::cases,
     chaos::Chaos,
     faults::{Card, Parked},
+    fineract::release_in,
     judge::{self, Accepted, Books, Resource, Status, Violation},
     plan::Plan,
     system::{LEASE, System},
@@ -31,8 +32,6 @@ pub(super) const DEADLINE: Duration = Duration::from_mins(1);
 pub(super) const POLL: Duration = Duration::from_millis(100);
 /// How long a gateway that stopped itself stays stopped, unless the card `WriteLate` resumes it earlier.
 const STOP_UNTIL_RESUMED: Duration = Duration::from_secs(20);
-/// In every fourth round, the sandbox behaves like an older release (`docs/fineract/release-1.10.1.md`).
-const OLD_RELEASE_EVERY: u32 = 4;
 /// The pause between two readings of the same end.
 const BETWEEN_READINGS: Duration = Duration::from_millis(300);
 
@@ -43,15 +42,6 @@ pub(super) struct Ended {
     pub(super) operations: Vec<Accepted>,
     /// The violations.
     pub(super) violations: Vec<Violation>,
-}
-
-/// The release of Fineract of this round.
-fn release(round: u32) -> &'static str {
-    if round.is_multiple_of(OLD_RELEASE_EVERY) {
-        "1.10.1"
-    } else {
-        "develop"
-    }
 }
 
 /// Plays a round and judges it.
@@ -65,7 +55,7 @@ pub(super) async fn play(system: &System, tally: &Tally, plan: Plan) -> anyhow::
     } = plan;
     // Every round begins with an empty Fineract.
     system.oversight.begin_epoch().await?;
-    system.fineract.reset(release(round)).await?;
+    system.fineract.reset(release_in(round)).await?;
     let logs = cards.iter().filter(|card| matches!(card, Card::Log { .. }));
     system.start_gateways(&injections, logs.count()).await?;
     let chaos = Chaos {
