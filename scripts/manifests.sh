@@ -5,17 +5,9 @@
 #   scripts/manifests.sh FOLDER      FOLDER has the program fineract-gateway
 set -eu
 
-version=1.37.0
 program=$(realpath "$1/fineract-gateway")
 cd "$(dirname "$0")/.."
-environment=target/kubernetes-validate
-if ! [ -e "$environment/$version" ]; then
-    echo "manifests: installing kubernetes-validate $version from PyPI into $environment" >&2
-    rm -rf "$environment"
-    python3 -m venv "$environment"
-    "$environment/bin/pip" install --quiet --disable-pip-version-check "kubernetes-validate==$version"
-    touch "$environment/$version"
-fi
+environment=$(scripts/pypi-tool.sh kubernetes-validate 1.37.0)
 "$environment/bin/python" scripts/check-manifests.py "$program"
 
 if command -v systemd-analyze >/dev/null; then

@@ -71,6 +71,7 @@
 //! | `diagnose` | what the command `doctor` reads about the database |
 //! | `migrations` | the migrations, and how those of a database differ |
 //! | `error`, `names`, `body_digest` | errors; conversion of the names in the tables; digests of request bodies |
+//! | `hex` | hexadecimal digits |
 //! | `claims`, `unfenced` | only for the lab: measuring the cost of claims; a gateway without the fence |
 
 mod accept;
@@ -103,6 +104,7 @@ mod examine;
 mod expiry;
 mod failures_read;
 mod gateway_processes;
+mod hex;
 mod hold_all;
 mod key_probe;
 mod key_usage;

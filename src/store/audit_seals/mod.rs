@@ -10,8 +10,6 @@ mod noted;
 mod sealer;
 mod verify;
 
-use std::fmt::Write as _;
-
 use sha2::{Digest as _, Sha256};
 use sqlx::{PgConnection, PgExecutor};
 
@@ -19,7 +17,7 @@ pub use self::{
     mark::SealMark,
     verify::{AuditProblem, VerifiedAudit, verify_audit},
 };
-use super::{StoreError, patience::WithTimeout};
+use super::{StoreError, hex::hex, patience::WithTimeout};
 
 const ACTION: &str = "read the seals of the audit";
 
@@ -109,12 +107,7 @@ impl Sealed {
     }
 
     fn hash(self) -> String {
-        let mut hash = String::with_capacity(64);
-        for byte in self.0.finalize() {
-            // Writing into a text cannot fail.
-            write!(hash, "{byte:02x}").ok();
-        }
-        hash
+        hex(&self.0.finalize())
     }
 }
 

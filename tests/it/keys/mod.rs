@@ -123,6 +123,13 @@ async fn insert(store: &Store, kind: CredentialKind, scopes: Scopes) -> Credenti
     created.expect("the database is there")
 }
 
+/// What a gateway answers to a caller with this secret.
+pub(crate) async fn status(gateway: &TestGateway, secret: &str) -> u16 {
+    let request = gateway.request(Method::GET, "/events");
+    let answer = Answer::of(request.header("X-Internal-Token", secret)).await;
+    answer.status.as_u16()
+}
+
 /// Lets a gateway hear of all changes in the database: one that makes a change reads them all. A test that tried a new
 /// secret until it is known would send too many wrong ones, and be refused for a minute.
 async fn hear_of_changes(gateway: &TestGateway) {
