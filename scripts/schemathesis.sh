@@ -16,7 +16,6 @@
 # FOLDER has the programs fineract-gateway, fineract-sandbox and private-postgres.
 set -eu
 
-version=4.32.5
 if [ -z "${SCHEMATHESIS_INSIDE-}" ]; then
     folder=$(realpath "$1")
     cd "$(dirname "$0")/.."
@@ -25,14 +24,7 @@ fi
 
 folder=$1
 mode=${2-}
-environment=target/schemathesis
-if ! [ -e "$environment/$version" ]; then
-    echo "schemathesis: installing schemathesis $version from PyPI into $environment" >&2
-    rm -rf "$environment"
-    python3 -m venv "$environment"
-    "$environment/bin/pip" install --quiet --disable-pip-version-check "schemathesis==$version"
-    touch "$environment/$version"
-fi
+environment=$(scripts/pypi-tool.sh schemathesis 4.32.5)
 
 scratch=$(mktemp -d)
 gateway=

@@ -10,6 +10,7 @@
 const PROGRAM: &str = env!("CARGO_BIN_EXE_fineract-gateway");
 
 mod attacks;
+mod audit;
 mod bad_start;
 mod books;
 mod bulk;
@@ -45,6 +46,7 @@ mod lifecycle;
 mod limits;
 mod log_reader;
 mod long_transaction;
+mod migrate_check;
 mod more_operations;
 mod openapi;
 mod operators_cancel;
@@ -71,6 +73,7 @@ mod recovery;
 mod references;
 mod refusals;
 mod retention;
+mod roles;
 mod row_locks;
 mod setup_fineract;
 mod shutdown;

@@ -29,13 +29,14 @@ use super::{
 };
 use crate::{
     domain::{CredentialSecret, Scope},
+    operations::Problem,
     store::{Credential, CredentialError, CredentialSettings, Operator},
 };
 
 const NEED: Need = &[Scope::Admin];
 
 /// How long the old secret stays valid if the request does not say it.
-pub(super) const OVERLAP_HOURS: u64 = 24;
+const OVERLAP_HOURS: u64 = 24;
 /// The longest overlap: 30 days.
 pub(super) const LONGEST_OVERLAP_HOURS: u64 = 30 * 24;
 
@@ -81,7 +82,7 @@ async fn show_key(
     State(api): State<Arc<ApiState>>,
     id: KeyPath,
 ) -> Result<Json<KeyBody>, ApiError> {
-    Ok(Json(KeyBody::new(find(&api, id).await?, None)))
+    Ok(Json(KeyBody::new(find(&api, known(id)?).await?, None)))
 }
 
 async fn create_key(
@@ -134,28 +135,31 @@ async fn rotate_key(
         overlap_hours,
         reason,
     } = body.read("invalid_rotation", must)?;
+    let overlap = overlap(overlap_hours).map_err(|problem| ApiError::Invalid(vec![problem]))?;
     let operator = acting(ops, reason.as_deref())?;
-    let overlap = overlap_hours.unwrap_or(OVERLAP_HOURS);
-    let key = find(&api, id).await?;
-    Ok(Json(rotate(&api, key.id, overlap, &operator).await?))
+    Ok(Json(rotate(&api, known(id)?, overlap, &operator).await?))
 }
 
-/// Gives a key a new secret, which the body has. The old secrets end after this many hours.
+/// How long the old secrets stay valid, by the hours of a request.
+pub(super) fn overlap(hours: Option<u64>) -> Result<Duration, Problem> {
+    let hours = hours.unwrap_or(OVERLAP_HOURS);
+    if hours > LONGEST_OVERLAP_HOURS {
+        return Err(Problem {
+            pointer: "/overlap_hours".to_owned(),
+            code: "invalid_rotation",
+            message: "must be 0 to 720".to_owned(),
+        });
+    }
+    Ok(Duration::from_hours(hours))
+}
+
+/// Gives a key a new secret, which the body has. The old secrets end after the overlap.
 pub(super) async fn rotate(
     api: &ApiState,
     id: Uuid,
-    overlap_hours: u64,
+    overlap: Duration,
     operator: &Operator,
 ) -> Result<KeyBody, ApiError> {
-    if overlap_hours > LONGEST_OVERLAP_HOURS {
-        let must = "must be 0 to 720";
-        return Err(ApiError::invalid(
-            "/overlap_hours",
-            "invalid_rotation",
-            must,
-        ));
-    }
-    let overlap = Duration::from_hours(overlap_hours);
     let table = api.store.credentials();
     let secret = table.rotate(id, overlap, operator).await?;
     api.credentials.hear_now(&table).await;
@@ -179,10 +183,9 @@ async fn revoke_key(
     let must = "may have a reason, and nothing else";
     let Revocation { reason } = body.read("invalid_revocation", must)?;
     let operator = acting(ops, reason.as_deref())?;
-    let key = find(&api, id).await?;
-    revoke(&api, key.id, &operator).await?;
-    let revoked = find(&api, Ok(Path(key.id))).await?;
-    Ok(Json(KeyBody::new(revoked, None)))
+    let id = known(id)?;
+    revoke(&api, id, &operator).await?;
+    Ok(Json(KeyBody::new(find(&api, id).await?, None)))
 }
 
 /// Revokes a key.
@@ -194,16 +197,21 @@ pub(super) async fn revoke(api: &ApiState, id: Uuid, operator: &Operator) -> Res
     Ok(())
 }
 
-/// The key with this id.
-pub(super) async fn find(api: &ApiState, id: KeyPath) -> Result<Credential, ApiError> {
+/// The id in a path. No key has an id that cannot be read.
+pub(super) fn known(id: KeyPath) -> Result<Uuid, ApiError> {
     let Path(id) = id.or(Err(CredentialError::Unknown))?;
+    Ok(id)
+}
+
+/// The key with this id.
+pub(super) async fn find(api: &ApiState, id: Uuid) -> Result<Credential, ApiError> {
     let found = api.store.credentials().find(&id.to_string()).await?;
     Ok(found.ok_or(CredentialError::Unknown)?)
 }
 
 /// The key of a new secret, with the secret.
 async fn shown(api: &ApiState, secret: &CredentialSecret) -> Result<KeyBody, ApiError> {
-    let key = find(api, Ok(Path(secret.id))).await?;
+    let key = find(api, secret.id).await?;
     Ok(KeyBody::new(key, Some(secret)))
 }
 

@@ -1,7 +1,7 @@
 //! The keys of the database: administrators create, rotate and revoke them. A secret is shown once, on the page that
 //! answers the form.
 
-use std::sync::Arc;
+use std::{str::FromStr, sync::Arc};
 
 use askama::Template;
 use axum::{
@@ -21,6 +21,7 @@ use crate::{
         state::ApiState,
     },
     operations::Problem,
+    store::CredentialSettings,
 };
 
 const PLACE: &str = "/ops/keys";
@@ -64,7 +65,7 @@ pub(super) async fn show(
     id: KeyPath,
 ) -> Result<Response, ApiError> {
     require_admin(&session)?;
-    let key = KeyBody::new(keys::find(&api, id).await?, None);
+    let key = KeyBody::new(keys::find(&api, keys::known(id)?).await?, None);
     Ok(show_key(&api, &session, key))
 }
 
@@ -101,53 +102,66 @@ pub(super) async fn create(
 ) -> Result<Response, ApiError> {
     let SignedForm { fields, session } = form;
     let operator = session.clone().because(Scope::Admin, &fields.reason)?;
-    let request = fields.read(api.credentials.now())?;
-    let settings = request.check().map_err(in_sentences)?;
+    let settings = fields.check(api.credentials.now());
+    let settings = settings.map_err(in_sentences)?;
     let key = keys::create(&api, &settings, &operator).await?;
     Ok(show_key(&api, &session, key))
 }
 
 impl New {
-    /// The request of the API with the same content.
-    fn read(self, now: DateTime<Utc>) -> Result<KeyRequest, ApiError> {
-        let days: Option<i64> = number("/expires_after_days", &self.expires_after_days)?;
+    /// Checks the form as the request of the API with the same content. The error lists all problems.
+    fn check(self, now: DateTime<Utc>) -> Result<CredentialSettings, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let days = number("/expires_after_days", &self.expires_after_days);
+        let days: Option<i64> = days.unwrap_or_else(|problem| note(&mut problems, problem));
         let expires_at = days.map(|days| {
             let end = TimeDelta::try_days(days).and_then(|days| now.checked_add_signed(days));
             end.unwrap_or(DateTime::<Utc>::MAX_UTC)
         });
+        let rate = number("/rate", &self.rate);
+        let rate = rate.unwrap_or_else(|problem| note(&mut problems, problem));
         let list = |list: Vec<String>| Some(list).filter(|list| !list.is_empty());
         let lines = self.lenders.lines().map(str::trim);
         let lenders = lines.filter(|line| !line.is_empty()).map(str::to_owned);
         let addresses = self.addresses.split([',', ' ', '\n', '\r']);
         let addresses = addresses.filter(|text| !text.is_empty());
         let owner = self.owner.trim().to_owned();
-        Ok(KeyRequest {
+        let request = KeyRequest {
             name: self.name.trim().to_owned(),
             owner: Some(owner).filter(|owner| !owner.is_empty()),
             kind: self.kind,
             scopes: list(self.scope),
             operation_types: list(self.operation_type),
             lenders: list(lenders.collect()),
-            rate: number("/rate", &self.rate)?,
+            rate,
             addresses: list(addresses.map(str::to_owned).collect()),
             expires_at,
             reason: None,
-        })
+        };
+        match request.check() {
+            Ok(settings) if problems.is_empty() => Ok(settings),
+            checked => {
+                problems.extend(checked.err().into_iter().flatten());
+                Err(problems)
+            }
+        }
     }
 }
 
+fn note<T>(problems: &mut Vec<Problem>, problem: Problem) -> Option<T> {
+    problems.push(problem);
+    None
+}
+
 /// A number of a form. `None`: the field is empty.
-fn number<T: std::str::FromStr>(pointer: &str, text: &str) -> Result<Option<T>, ApiError> {
+fn number<T: FromStr>(pointer: &str, text: &str) -> Result<Option<T>, Problem> {
     let text = text.trim();
     let is_given = !text.is_empty();
     let number = is_given.then(|| text.parse().or(Err(())));
-    number.transpose().map_err(|()| {
-        let problem = Problem {
-            pointer: pointer.to_owned(),
-            code: keys::INVALID,
-            message: "must be a whole number".to_owned(),
-        };
-        in_sentences(vec![problem])
+    number.transpose().map_err(|()| Problem {
+        pointer: pointer.to_owned(),
+        code: keys::INVALID,
+        message: "must be a whole number".to_owned(),
     })
 }
 
@@ -176,9 +190,9 @@ pub(super) async fn rotate(
 ) -> Result<Response, ApiError> {
     let SignedForm { fields, session } = form;
     let operator = session.clone().because(Scope::Admin, &fields.reason)?;
-    let hours = number("/overlap_hours", &fields.overlap_hours)?;
-    let hours = hours.unwrap_or(keys::OVERLAP_HOURS);
-    let key = keys::rotate(&api, id, hours, &operator).await?;
+    let overlap = number("/overlap_hours", &fields.overlap_hours).and_then(keys::overlap);
+    let overlap = overlap.map_err(|problem| in_sentences(vec![problem]))?;
+    let key = keys::rotate(&api, id, overlap, &operator).await?;
     Ok(show_key(&api, &session, key))
 }
 
@@ -207,17 +221,25 @@ fn require_admin(session: &Session) -> Result<(), ApiError> {
 }
 
 impl KeyBody {
-    fn is_over(&self, now: DateTime<Utc>) -> bool {
-        self.revoked_at.is_some() || self.expires_at.is_some_and(|end| end <= now)
+    /// Why it can no longer be used.
+    fn end(&self, now: DateTime<Utc>) -> Option<&'static str> {
+        if self.revoked_at.is_some() {
+            Some("revoked")
+        } else if self.expires_at.is_some_and(|end| end <= now) {
+            Some("expired")
+        } else {
+            None
+        }
     }
 
     /// The class and the words of a key's state.
     fn words(&self, now: DateTime<Utc>) -> (&'static str, &'static str) {
-        match self.expires_at {
-            _ if self.revoked_at.is_some() => ("s-bad", "revoked"),
-            Some(end) if end <= now => ("s-bad", "expired"),
-            Some(end) if end - now < SOON => ("s-warn", "expires soon"),
-            _ => ("s-ok", "valid"),
+        match self.end(now) {
+            Some(end) => ("s-bad", end),
+            None if self.expires_at.is_some_and(|end| end - now < SOON) => {
+                ("s-warn", "expires soon")
+            }
+            None => ("s-ok", "valid"),
         }
     }
 }

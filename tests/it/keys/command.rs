@@ -3,7 +3,7 @@
 use serde_json::Value;
 use sqlx::{ConnectOptions as _, PgPool};
 
-use super::hear_of_changes;
+use super::{hear_of_changes, status};
 use crate::support::{
     TestGateway,
     command::{Ended, run},
@@ -26,13 +26,6 @@ impl Keys {
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
         serde_json::from_str(&ended.stdout).expect("JSON")
     }
-}
-
-async fn status(gateway: &TestGateway, secret: &str) -> u16 {
-    let request = gateway.request(reqwest::Method::GET, "/events");
-    let request = request.header("X-Internal-Token", secret);
-    let response = request.send().await.expect("the gateway answers");
-    response.status().as_u16()
 }
 
 #[sqlx::test]

@@ -6,6 +6,7 @@ mod limits;
 mod owners;
 mod revoked;
 mod rotation;
+mod same_name;
 mod scopes;
 
 use fineract_gateway::domain::{CredentialKind, CredentialSecret, Scopes};
@@ -122,6 +123,13 @@ async fn insert(store: &Store, kind: CredentialKind, scopes: Scopes) -> Credenti
     };
     let created = store.credentials().create(&settings, &operator).await;
     created.expect("the database is there")
+}
+
+/// What a gateway answers to a caller with this secret.
+pub(crate) async fn status(gateway: &TestGateway, secret: &str) -> u16 {
+    let request = gateway.request(Method::GET, "/events");
+    let answer = Answer::of(request.header("X-Internal-Token", secret)).await;
+    answer.status.as_u16()
 }
 
 /// Lets a gateway hear of all changes in the database: one that makes a change reads them all. A test that tried a new

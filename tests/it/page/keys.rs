@@ -1,14 +1,14 @@
 //! Keys on the page: an administrator creates, rotates and revokes them.
 
 use fineract_gateway::domain::CredentialKind;
-use reqwest::{Method, StatusCode};
+use reqwest::StatusCode;
 use serde_json::json;
 use sqlx::PgPool;
 
 use super::visitor::{Form, Page, Visitor};
 use crate::{
-    keys::Key,
-    support::{Answer, OPS_TOKEN, TestGateway},
+    keys::{Key, status},
+    support::{OPS_TOKEN, TestGateway},
 };
 
 /// The new secret on a page.
@@ -19,14 +19,6 @@ fn secret(page: &Page) -> String {
         .split_once(r#"<code id="secret">"#)
         .expect("a secret");
     after.split('<').next().expect("text").to_owned()
-}
-
-async fn status(gateway: &TestGateway, secret: &str) -> u16 {
-    let request = gateway.request(Method::GET, "/events");
-    Answer::of(request.header("X-Internal-Token", secret))
-        .await
-        .status
-        .as_u16()
 }
 
 /// The form that creates a key, with these fields.
@@ -146,8 +138,9 @@ async fn every_wrong_field_is_named_and_no_key_is_created(pool: PgPool) {
                 ("reason", "r"),
                 ("scope", "bulk"),
                 ("addresses", "here"),
+                ("rate", "many"),
             ],
-            ["“name”", "“scopes”", "“addresses”"].as_slice(),
+            ["“name”", "“scopes”", "“addresses”", "“rate”"].as_slice(),
         ),
         (with(&[("rate", "many")]), &["“rate”"]),
         (
@@ -157,7 +150,7 @@ async fn every_wrong_field_is_named_and_no_key_is_created(pool: PgPool) {
         (with(&[("expires_after_days", "-1")]), &["expires_at"]),
         (
             vec![("name", "a"), ("kind", "ops"), ("reason", " ")],
-            &["reason"],
+            &["why you do this"],
         ),
     ] {
         let refused = create(&mut visitor, &form, &given).await;

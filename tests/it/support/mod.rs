@@ -84,6 +84,28 @@ impl Drop for TestGateway {
     }
 }
 
+fn named(name: &str, secret: &str) -> (String, SecretString) {
+    (name.to_owned(), SecretString::from(secret))
+}
+
+fn tokens() -> Tokens {
+    let internal = [
+        named("los", TOKEN),
+        named("los", "los-next-secret"),
+        named("bulk", "bulk-secret"),
+    ];
+    Tokens::new(&internal, &[named("admin", OPS_TOKEN)])
+}
+
+fn api_keys() -> Tokens {
+    Tokens::of_api_keys(&[
+        named("lender", API_KEY),
+        named("other", "other-key"),
+        named("third", "third-key"),
+        named("fourth", "fourth-key"),
+    ])
+}
+
 impl TestGateway {
     /// Starts a gateway on the test's own database.
     pub(crate) async fn start(pool: PgPool) -> Self {
@@ -104,32 +126,23 @@ impl TestGateway {
             &tasks,
             fineract_gateway::operations::fails_dependents_unsent,
         );
-        let events = store.clone().run_events(KEEP_EVENTS);
-        tasks.spawn(stop.clone().run_until_cancelled_owned(events));
+        let (events, seals) = (
+            store.clone().run_events(KEEP_EVENTS),
+            store.clone().run_audit_seals(),
+        );
+        let numbering = async { tokio::join!(events, seals) };
+        tasks.spawn(stop.clone().run_until_cancelled_owned(numbering));
         let credentials = Credentials::start(&store.credentials()).await;
         let hearing = credentials.clone().watch(store.credentials());
         tasks.spawn(stop.clone().run_until_cancelled_owned(hearing));
-        let secret = |name: &str, secret: &str| (name.to_owned(), SecretString::from(secret));
         let mut state = ApiState {
             has_callers: true,
             store: store.clone(),
             deployment: Arc::new(deployment()),
             credentials: credentials.clone(),
             wrong_secrets: WrongSecrets::default(),
-            tokens: Tokens::new(
-                &[
-                    secret("los", TOKEN),
-                    secret("los", "los-next-secret"),
-                    secret("bulk", "bulk-secret"),
-                ],
-                &[secret("admin", OPS_TOKEN)],
-            ),
-            api_keys: Tokens::of_api_keys(&[
-                secret("lender", API_KEY),
-                secret("other", "other-key"),
-                secret("third", "third-key"),
-                secret("fourth", "fourth-key"),
-            ]),
+            tokens: tokens(),
+            api_keys: api_keys(),
             budgets: Budgets::default(),
             currency: "INR".to_owned(),
             bulk: Bulk::new(BulkClients::new(&crate::bulk::clients()), 10_000, None),

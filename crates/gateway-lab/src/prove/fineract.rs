@@ -31,6 +31,18 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// The interval between two polls.
 const POLL: Duration = Duration::from_millis(20);
 
+/// In every fourth round, the sandbox behaves like an older release (`docs/fineract/release-1.10.1.md`).
+const OLD_RELEASE_EVERY: u32 = 4;
+
+/// The release of Fineract in this round.
+pub(super) const fn release_in(round: u32) -> &'static str {
+    if round.is_multiple_of(OLD_RELEASE_EVERY) {
+        "1.10.1"
+    } else {
+        "develop"
+    }
+}
+
 /// A client of the sandbox.
 #[derive(Debug)]
 pub(super) struct SandboxClient {

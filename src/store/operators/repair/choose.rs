@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::{LARGEST, LeftOut, NewRepair, Preview, RepairAction, RepairError, RepairOf, SAMPLE};
 use crate::store::{
     Listed, NoIndex, OperationFilter, Store,
+    hex::hex,
     operators::{
         list::{CHUNK, Walk, Walker},
         possible::{Circumstances, unfit},
@@ -59,11 +60,7 @@ impl Choice {
         for chosen in &self.chosen {
             digest.update(format!("{} {}\n", chosen.listed.id, chosen.seen));
         }
-        let digits = digest
-            .finalize()
-            .into_iter()
-            .map(|byte| format!("{byte:02x}"));
-        digits.collect()
+        hex(&digest.finalize())
     }
 
     pub(super) fn preview(self) -> Preview {

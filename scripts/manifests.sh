@@ -1,0 +1,25 @@
+#!/bin/sh
+# Checks deploy/kubernetes against Kubernetes' own schemas and against the gateway, and the unit in deploy/systemd. Installs
+# kubernetes-validate from PyPI into target/.
+#
+#   scripts/manifests.sh FOLDER      FOLDER has the program fineract-gateway
+set -eu
+
+program=$(realpath "$1/fineract-gateway")
+cd "$(dirname "$0")/.."
+environment=$(scripts/pypi-tool.sh kubernetes-validate 1.37.0)
+"$environment/bin/python" scripts/check-manifests.py "$program"
+
+if command -v systemd-analyze >/dev/null; then
+    unit=$(mktemp -d)
+    trap 'rm -rf "$unit"' EXIT
+    sed "s|/usr/local/bin/fineract-gateway|$program|" deploy/systemd/fineract-gateway.service \
+        >"$unit/fineract-gateway.service"
+    systemd-analyze verify "$unit/fineract-gateway.service"
+    # The exposure, from 0 to 10, must be below 2.0.
+    systemd-analyze security --no-pager --offline=yes --threshold=20 "$unit/fineract-gateway.service" >"$unit/exposure" || {
+        cat "$unit/exposure" >&2
+        exit 1
+    }
+    tail -n 1 "$unit/exposure"
+fi
