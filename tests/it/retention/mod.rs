@@ -37,6 +37,7 @@ const AGE_MILLIS: u128 = 8_640_000_000;
 const AGE: &str = "
     BEGIN;
     SET LOCAL session_replication_role = replica;
+    ALTER TABLE audit DISABLE TRIGGER audit_is_final;
     CREATE OR REPLACE FUNCTION older(id uuid) RETURNS uuid LANGUAGE sql AS $$
         SELECT (left(millis, 8) || '-' || substr(millis, 9, 4) || substr(id::text, 14))::uuid
           FROM (SELECT lpad(to_hex(('x' || lpad(replace(left(id::text, 13), '-', ''), 16, '0'))::bit(64)::bigint
@@ -58,6 +59,7 @@ const AGE: &str = "
     UPDATE operation t SET id = older, accepted_at = accepted_at - interval '100 days',
                            ended_at = ended_at - interval '100 days'
       FROM aged a WHERE t.id = a.id;
+    ALTER TABLE audit ENABLE ALWAYS TRIGGER audit_is_final;
     COMMIT";
 
 /// Makes everything that has ended 100 days older; each operation then has the id that [`aged`] returns. Call it once in a

@@ -7,6 +7,7 @@ use sqlx::PgPool;
 use super::{Roles, are_refused};
 use crate::{
     audit::sealed,
+    retention::age,
     support::{
         Answer, OPS_TOKEN, TOKEN, caller::Caller, command::run, eventually::eventually,
         fixtures::client, operators::Operator, system::System,
@@ -70,6 +71,7 @@ async fn everything_works_as_the_role_of_the_gateway(pool: PgPool) {
         verified.contains("the audit is as it was sealed"),
         "{verified}"
     );
+    operations_are_archived(&pool, &roles).await;
     roles.drop().await;
 }
 
@@ -117,6 +119,19 @@ async fn a_key_works(gateway: &Caller, roles: &Roles<'_>) {
         answer.status == StatusCode::OK
     })
     .await;
+}
+
+/// What ended is archived, and the months of the archive are dropped again.
+async fn operations_are_archived(pool: &PgPool, roles: &Roles<'_>) {
+    age(pool).await;
+    let url = roles.url(&roles.gateway);
+    for (kept_for, expected) in [("0", " 0 months dropped"), ("60", " 1 months dropped")] {
+        let variables = [("DATABASE_URL", url.as_str()), ("RETENTION_DAYS", kept_for)];
+        let ran = run(&["retention", "run"], &variables).await;
+        assert!(ran.stdout.contains(expected), "{}{}", ran.stdout, ran.stderr);
+    }
+    let status = roles.command(&roles.reader, &["retention", "status"]).await;
+    assert!(status.contains("dropped on"), "{status}");
 }
 
 /// What the role of the gateway may not do.
