@@ -200,25 +200,31 @@ def test_an_upload_is_repeated(client: Client, server: ScriptedServer) -> None:
     assert server.asked[1].body == b"status,externalId\n"
 
 
-def test_all_rows_of_a_batch_are_read_page_by_page(client: Client, server: ScriptedServer) -> None:
-    def page(number: int, has_next: bool) -> Reply:
-        config = {"fiDataRangeFrom": None, "fiDataRangeTo": None, "configId": None}
-        times = {"submitted_at": "t", "last_updated_at": "t"}
-        row = {"id": number, "consent_id": None, "status": "READY", "session_id": None, "error": None}
-        place = {"page": number, "limit": 1000, "total": 2, "total_pages": 2, "has_next": has_next, "has_prev": False}
-        data = {
-            "reference_id": "r",
-            "batch_id": "b",
-            "batch_status": "READY",
-            "summary": summary,
-            "metadata": {"file_name": None, "progress_percentage": 0, "global_config": config, **times},
-            "pagination": place,
-            "records": [{**row, "retry_eligible": None}],
-        }
-        return Reply(200, {"data": data})
+def page_of_batch(number: int, has_next: bool, status: str = "READY") -> Reply:
+    """A page of a batch with two rows."""
+    config = {"fiDataRangeFrom": None, "fiDataRangeTo": None, "configId": None}
+    times = {"submitted_at": "t", "last_updated_at": "t"}
+    row = {"id": number, "consent_id": None, "status": status, "session_id": None, "error": None}
+    place = {"page": number, "limit": 1000, "total": 2, "total_pages": 2, "has_next": has_next, "has_prev": False}
+    data = {
+        "reference_id": "r",
+        "batch_id": "b",
+        "batch_status": status,
+        "summary": {"total": 2, "ready": 2, "in_progress": 0, "completed": 0, "failed": 0, "archived": 0},
+        "metadata": {"file_name": None, "progress_percentage": 0, "global_config": config, **times},
+        "pagination": place,
+        "records": [{**row, "retry_eligible": None}],
+    }
+    return Reply(200, {"data": data})
 
-    summary = {"total": 2, "ready": 2, "in_progress": 0, "completed": 0, "failed": 0}
-    server.script(page(1, True), page(2, False))
+
+def test_a_batch_whose_data_was_dropped_has_ended(client: Client, server: ScriptedServer) -> None:
+    server.script(page_of_batch(1, False), page_of_batch(1, False, "ARCHIVED"))
+    assert client.bulk.wait_for("r", timeout=5.0).batch_status == "ARCHIVED"
+
+
+def test_all_rows_of_a_batch_are_read_page_by_page(client: Client, server: ScriptedServer) -> None:
+    server.script(page_of_batch(1, True), page_of_batch(2, False))
     assert [record.id for record in client.bulk.records("r", status=["READY"])] == [1, 2]
     assert [asked.json()["page"] for asked in server.asked] == [1, 2]
     assert server.asked[1].json()["filters"] == {"status": ["READY"]}

@@ -31,7 +31,7 @@ LONGEST_PAUSE = 5.0
 # The largest page of rows.
 LARGEST_PAGE = 1_000
 
-RowStatus = Literal["READY", "IN_PROGRESS", "COMPLETED", "FAILED"]
+RowStatus = Literal["READY", "IN_PROGRESS", "COMPLETED", "FAILED", "ARCHIVED"]
 RetryEligible = Literal["Yes", "YesWithModifications", "No"]
 
 
@@ -171,7 +171,7 @@ def wait_for(settings: Settings, reference_id: str, timeout: float) -> Flow[Batc
             found = yield from status(settings, reference_id, limit=1, deadline=deadline)
         except (NoAnswer, Unavailable, TooManyRequests) as error:
             raise Timeout(reference_id, timeout) from error
-        if found.batch_status in ("COMPLETED", "FAILED"):
+        if found.batch_status in ("COMPLETED", "FAILED", "ARCHIVED"):
             return found
         yield Pause(min(left, pause))
         pause = min(2 * pause, LONGEST_PAUSE)

@@ -108,7 +108,7 @@ class Bulk:
                 return
 
     def wait_for(self, reference_id: str, *, timeout: float = 3600.0) -> BatchStatus:
-        """Waits until every row has ended: `batch_status` is `COMPLETED`, or `FAILED` if a row has failed."""
+        """Waits until every row has ended: `batch_status` is `COMPLETED`, `FAILED` (a row has failed) or `ARCHIVED`."""
         return self._run(_batches.wait_for(self._settings, reference_id, timeout))
 
     def retry(

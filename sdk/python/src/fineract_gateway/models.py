@@ -235,6 +235,18 @@ class Tracked(Answer):
     operations: list[Operation]
     # The tracking ids of no operation of yours, and those of a type that this gateway does not know.
     unknown: list[str]
+    # Those of your operations whose data was dropped because of its age. Missing if there are none.
+    dropped: list[TrackedDropped] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class TrackedDropped(Answer):
+    """An operation whose data was dropped."""
+
+    # The operation.
+    tracking_id: str
+    # The day (UTC) on which its data was dropped.
+    dropped_on: str
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -246,7 +258,7 @@ class Batch(Answer):
     # The gateway's id of the batch.
     batch_id: str
     # The status of the batch.
-    batch_status: Literal["READY", "IN_PROGRESS", "COMPLETED", "FAILED"]
+    batch_status: Literal["READY", "IN_PROGRESS", "COMPLETED", "FAILED", "ARCHIVED"]
     # How many rows have each status.
     summary: Summary
 
@@ -260,7 +272,7 @@ class BatchStatus(Answer):
     # The gateway's id of the batch.
     batch_id: str
     # The status of the batch.
-    batch_status: Literal["READY", "IN_PROGRESS", "COMPLETED", "FAILED"]
+    batch_status: Literal["READY", "IN_PROGRESS", "COMPLETED", "FAILED", "ARCHIVED"]
     # How many rows have each status.
     summary: Summary
     # What else is known of the batch.
@@ -285,6 +297,8 @@ class Summary(Answer):
     completed: int
     # Ended without an effect.
     failed: int
+    # Ended long ago: their data was dropped, and with it how they ended. Missing if there are none.
+    archived: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -339,7 +353,7 @@ class Record(Answer):
     # The client's name for the row, or the UUID of its operation.
     consent_id: str | None
     # The status of the row.
-    status: Literal["READY", "IN_PROGRESS", "COMPLETED", "FAILED"]
+    status: Literal["READY", "IN_PROGRESS", "COMPLETED", "FAILED", "ARCHIVED"]
     # Whether the row may be sent again; null unless it has failed.
     retry_eligible: Literal["Yes", "No", "YesWithModifications"] | None
     # The `Idempotency-Key` that was last sent to Fineract.
@@ -392,7 +406,7 @@ class RetriedBatch(Answer):
     # The gateway's id of the batch.
     batch_id: str
     # The status of the batch.
-    batch_status: Literal["READY", "IN_PROGRESS", "COMPLETED", "FAILED"]
+    batch_status: Literal["READY", "IN_PROGRESS", "COMPLETED", "FAILED", "ARCHIVED"]
     # How many rows have each status.
     summary: Summary
     # The numbers of the rows that are sent again.
@@ -436,7 +450,7 @@ class CancelledBatch(Answer):
     # The gateway's id of the batch.
     batch_id: str
     # The status of the batch.
-    batch_status: Literal["READY", "IN_PROGRESS", "COMPLETED", "FAILED"]
+    batch_status: Literal["READY", "IN_PROGRESS", "COMPLETED", "FAILED", "ARCHIVED"]
     # How many rows have each status.
     summary: Summary
     # How many rows were ended.
