@@ -8,6 +8,12 @@ SET LOCAL lock_timeout = '2s';
 ALTER TABLE gateway_process ADD COLUMN reads_archive boolean DEFAULT false NOT NULL;
 COMMENT ON COLUMN gateway_process.reads_archive IS 'Whether the gateway knows the archive. Nothing is archived while one runs that does not.';
 
+-- What was erased is not what was sent, so it must not be sent again.
+ALTER TABLE payload ADD COLUMN erased_at timestamptz;
+COMMENT ON COLUMN payload.erased_at IS 'When people''s data in it was erased. It is never sent again.';
+ALTER TABLE batch_row ADD COLUMN erased_at timestamptz;
+COMMENT ON COLUMN batch_row.erased_at IS 'As payload.erased_at, of a refused row.';
+
 -- The archive: the rows as they were. Ids of operations are UUIDs of version 7, so a range of ids is a range of times of
 -- acceptance: a partition has the operations of one month (UTC). Whoever adds a column to a hot table adds it here too, and
 -- to the view below.
@@ -55,11 +61,15 @@ CREATE TABLE past_operation (
     state text NOT NULL,
     caller text NOT NULL,
     retry_of uuid,
+    lane text NOT NULL COLLATE "C",
+    position bigint NOT NULL,
     CONSTRAINT past_operation_pkey PRIMARY KEY (id)
 );
-COMMENT ON TABLE past_operation IS 'What remains for ever of each operation that was archived. Without personal data.';
+COMMENT ON TABLE past_operation IS 'What remains for ever of each operation that was archived: ids, and no other data of people.';
 COMMENT ON COLUMN past_operation.caller IS 'As payload.caller.';
 COMMENT ON COLUMN past_operation.retry_of IS 'As operation.retry_of. A failed operation is run again once at most.';
+COMMENT ON COLUMN past_operation.position IS 'As operation.position. What came later in the lane tells whether a failed operation is still wanted.';
+CREATE INDEX past_operation_lane ON past_operation (lane, type);
 CREATE UNIQUE INDEX past_operation_retry_of ON past_operation (retry_of)
     WHERE retry_of IS NOT NULL;
 
@@ -71,14 +81,14 @@ CREATE TABLE past_reference (
     CONSTRAINT past_reference_pkey PRIMARY KEY (lane, reference, position)
 );
 COMMENT ON TABLE past_reference IS 'The UTRs that archived operations have used up in their lanes.';
-COMMENT ON COLUMN past_reference.reference IS 'In the form in which references are compared (plain_reference). A reference that is not ASCII: as it was sent, since only the gateway can compare it.';
+COMMENT ON COLUMN past_reference.reference IS 'In the form in which references are compared (plain_reference, and a number without zeros at its begin). A reference that is not ASCII: as it was sent, since only the gateway can compare it.';
 
 CREATE TABLE past_read (
     read_lane text NOT NULL COLLATE "C",
     lane text NOT NULL COLLATE "C",
     CONSTRAINT past_read_pkey PRIMARY KEY (read_lane, lane)
 );
-COMMENT ON TABLE past_read IS 'Which lanes archived operations wrote while they read another: the loans of a client.';
+COMMENT ON TABLE past_read IS 'Which lanes archived operations that succeeded wrote while they read another: the loans of a client.';
 
 COMMENT ON TABLE idempotency IS 'A callers own Idempotency-Key. Written with its operation, and kept for ever.';
 
@@ -438,6 +448,8 @@ CREATE OR REPLACE FUNCTION keep_on_hold() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     failed operation;
 BEGIN
+    -- Against archive_operations: what it moves now is in neither table for anybody else.
+    PERFORM pg_advisory_xact_lock_shared(x'7265747279'::bigint);
     IF EXISTS (SELECT FROM past_operation WHERE retry_of = NEW.retry_of) THEN
         RAISE EXCEPTION 'operation % has been run again', NEW.retry_of USING ERRCODE = 'unique_violation';
     END IF;
@@ -509,9 +521,15 @@ AS $$
 DECLARE
     moved uuid[];
 BEGIN
+    IF ids IS NULL OR ended_before IS NULL THEN
+        RAISE EXCEPTION 'ids and ended_before must be given' USING ERRCODE = 'null_value_not_allowed';
+    END IF;
     -- One transaction at a time makes partitions.
     PERFORM pg_advisory_xact_lock(x'617263686976'::bigint);
-    IF EXISTS (SELECT FROM gateway_process WHERE NOT reads_archive) THEN
+    IF EXISTS (SELECT FROM gateway_process WHERE NOT reads_archive)
+       -- A gateway that shuts down works on without a heartbeat.
+       OR EXISTS (SELECT FROM _sqlx_migrations WHERE version = 15 AND installed_on > now() - interval '1 hour')
+    THEN
         RETURN NULL;
     END IF;
     moved := ARRAY(
@@ -536,14 +554,21 @@ BEGIN
     IF moved = '{}' THEN
         RETURN 0;
     END IF;
+    IF EXISTS (SELECT FROM operation WHERE id = ANY (moved) AND retry_of IS NOT NULL) THEN
+        -- Against keep_on_hold.
+        PERFORM pg_advisory_xact_lock(x'7265747279'::bigint);
+    END IF;
     PERFORM make_archive_month(month) FROM (SELECT DISTINCT month_of_id(id) AS month FROM unnest(moved) AS m (id)) months;
-    INSERT INTO past_operation (id, type, state, caller, retry_of)
-    SELECT o.id, o.type, o.state, p.caller, o.retry_of
+    INSERT INTO past_operation (id, type, state, caller, retry_of, lane, position)
+    SELECT o.id, o.type, o.state, p.caller, o.retry_of, o.lane, o.position
       FROM operation o
       JOIN payload p ON p.operation_id = o.id
      WHERE o.id = ANY (moved);
     INSERT INTO past_reference (lane, reference, position, operation_id)
-    SELECT p.lane, COALESCE(plain_reference(p.reference), p.reference), o.position, o.id
+    SELECT p.lane,
+           -- Of a number, without the zeros that spreadsheets drop.
+           COALESCE(regexp_replace(plain_reference(p.reference), '^0+(?=[0-9]+$)', ''), p.reference),
+           o.position, o.id
       FROM operation o
       JOIN payload p ON p.operation_id = o.id
      WHERE o.id = ANY (moved) AND o.state = 'succeeded' AND p.reference IS NOT NULL;
@@ -551,7 +576,8 @@ BEGIN
     SELECT DISTINCT batch_id FROM batch_row WHERE operation_id = ANY (moved)
         ON CONFLICT DO NOTHING;
     INSERT INTO past_read (read_lane, lane)
-    SELECT DISTINCT read_lane, lane FROM operation WHERE id = ANY (moved) AND read_lane IS NOT NULL
+    SELECT DISTINCT read_lane, lane FROM operation
+     WHERE id = ANY (moved) AND read_lane IS NOT NULL AND state = 'succeeded'
         ON CONFLICT DO NOTHING;
     WITH gone AS (DELETE FROM operation WHERE id = ANY (moved) RETURNING *)
     INSERT INTO archived_operation SELECT * FROM gone;
@@ -585,6 +611,9 @@ DECLARE
     beyond timestamptz := (of_month + interval '1 month') AT TIME ZONE 'UTC';
     newest timestamptz;
 BEGIN
+    IF of_month IS NULL OR ended_before IS NULL THEN
+        RAISE EXCEPTION 'of_month and ended_before must be given' USING ERRCODE = 'null_value_not_allowed';
+    END IF;
     IF beyond >= LEAST(ended_before, now()) OR to_regclass('archived_operation' || suffix) IS NULL THEN
         RETURN false;
     END IF;
@@ -601,7 +630,9 @@ BEGIN
     THEN
         RETURN false;
     END IF;
-    INSERT INTO dropped_month (month) VALUES (of_month) ON CONFLICT DO NOTHING;
+    -- A month is dropped again if an operation was archived in it after the first time.
+    INSERT INTO dropped_month (month) VALUES (of_month)
+        ON CONFLICT (month) DO UPDATE SET dropped_at = excluded.dropped_at;
     EXECUTE format('DROP TABLE %I, %I, %I, %I', 'archived_operation' || suffix, 'archived_payload' || suffix,
                    'archived_attempt' || suffix, 'archived_result' || suffix);
     RETURN true;
@@ -631,14 +662,30 @@ COMMENT ON COLUMN retention.dropped IS 'How many months it has dropped.';
 COMMENT ON COLUMN retention.problem IS 'Why the run ended early.';
 
 -- They run with the rights of the owner of the tables: a gateway whose role owns nothing can make no partition, and an older
--- one has no rights on the new tables.
+-- one has no rights on the new tables. So only who may delete operations anyway may call them.
 DO $$
+DECLARE
+    function regprocedure;
+    role     regrole;
 BEGIN
-    EXECUTE format('ALTER FUNCTION number_events(integer) SECURITY DEFINER SET search_path = %I, pg_temp', current_schema());
-    EXECUTE format('ALTER FUNCTION keep_on_hold() SECURITY DEFINER SET search_path = %I, pg_temp', current_schema());
-    EXECUTE format('ALTER FUNCTION archive_operations(uuid[], timestamptz) SECURITY DEFINER SET search_path = %I, pg_temp',
-                   current_schema());
-    EXECUTE format('ALTER FUNCTION drop_archive_month(date, timestamptz) SECURITY DEFINER SET search_path = %I, pg_temp',
-                   current_schema());
+    FOREACH function IN ARRAY ARRAY['number_events(integer)', 'keep_on_hold()', 'archive_operations(uuid[], timestamptz)',
+                                    'drop_archive_month(date, timestamptz)']::regprocedure[] LOOP
+        EXECUTE format('ALTER FUNCTION %s SECURITY DEFINER SET search_path = %I, pg_temp', function, current_schema());
+        EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', function);
+    END LOOP;
+    FOR function, role IN
+        SELECT f.oid, r.grantee
+          FROM pg_proc f
+         CROSS JOIN (SELECT grantee, bool_or(privilege_type = 'DELETE') AS may_delete
+                       FROM pg_class, aclexplode(relacl)
+                      WHERE pg_class.oid = 'operation'::regclass AND grantee <> 0
+                      GROUP BY grantee
+                     HAVING bool_or(privilege_type = 'SELECT')) r
+         WHERE f.pronamespace = current_schema()::regnamespace AND pg_has_role(f.proowner, 'USAGE')
+           -- Views call those that only read.
+           AND (r.may_delete OR (f.provolatile <> 'v' AND NOT f.prosecdef))
+    LOOP
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', function, role);
+    END LOOP;
 END
 $$;

@@ -56,6 +56,11 @@ GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO :"reader";
 -- Some functions write with the rights of the owner, so the reader must not call them.
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC;
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO :"gateway";
+-- Views call those that only read. A migration grants the reader what it adds of them.
+SELECT format('GRANT EXECUTE ON FUNCTION %s TO %I', oid::regprocedure, :'reader')
+  FROM pg_proc
+ WHERE pronamespace = 'public'::regnamespace AND prokind = 'f' AND provolatile <> 'v' AND NOT prosecdef
+\gexec
 
 -- The tables of later versions. A migration takes back what the gateway must not do with one of them.
 ALTER DEFAULT PRIVILEGES FOR ROLE :"owner" REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;

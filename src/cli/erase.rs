@@ -35,9 +35,15 @@ pub(super) async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let erased = store::erase(&pool, &arguments.client, &operator)
         .await
         .context("nothing was erased")?;
-    Printer::default().line(&format!(
-        "{} operations of the client and of {} loans were erased",
-        erased.operations, erased.loans
+    let mut printer = Printer::default();
+    printer.line(&format!(
+        "{} operations of the client and of {} loans were erased, and {} refused rows of batches",
+        erased.operations, erased.loans, erased.rows
     ))?;
+    for name in erased.commands_kept {
+        printer.line(&format!(
+            "the commands of {name} stay, because they may have to be sent again"
+        ))?;
+    }
     Ok(ExitCode::SUCCESS)
 }

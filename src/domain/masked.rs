@@ -40,6 +40,7 @@ pub(super) const PLAIN: &[&str] = &[
     "rollbackTransaction",
     "savingsId",
     "status",
+    "subResourceExternalId",
     "submittedOnDate",
     "transactionDate",
     "transactionId",

@@ -91,7 +91,7 @@ async fn submit(
     Ok(Submitted {
         tracking_id,
         is_replay,
-        body: state_after(api, caller, wait, tracking_id).await,
+        body: state_after(api, caller, wait, tracking_id).await?,
     })
 }
 
@@ -192,29 +192,34 @@ async fn accepted_earlier(
 }
 
 /// Waits as long as the caller asked, and returns the body of the answer for an accepted operation. The operation is
-/// committed, so the body contains its tracking id even if the operation's state cannot be read.
+/// committed, so the body contains its tracking id even if the operation's state cannot be read. An error if the operation was
+/// accepted so long ago that its data was dropped.
 async fn state_after(
     api: &ApiState,
     caller: &Caller,
     wait: Wait,
     tracking_id: TrackingId,
-) -> TrackBody {
+) -> Result<TrackBody, ApiError> {
     if !wait.is_wanted() {
-        return TrackBody::processing(tracking_id);
+        return Ok(TrackBody::processing(tracking_id));
     }
     // If the credential is revoked meanwhile, the wait ends at once. The answer is the same: the operation is accepted.
     let waiting = wait.track(api, tracking_id, None, &caller.validity);
     match waiting.await {
-        Ok(tracked) => tracked.map_or_else(
-            || TrackBody::processing(tracking_id),
-            |tracked| TrackBody::of(tracking_id, tracked),
-        ),
+        Ok(Some(tracked)) => return Ok(TrackBody::of(tracking_id, tracked)),
+        Ok(None) => {
+            if let Some(at) = api.store.dropped_at(tracking_id, None).await? {
+                return Err(ApiError::Dropped {
+                    on: at.date_naive(),
+                });
+            }
+        }
         Err(error) => {
             tracing::warn!(
                 error = %chain(&error),
                 "cannot wait for the end of an accepted operation; answering at once"
             );
-            TrackBody::processing(tracking_id)
         }
     }
+    Ok(TrackBody::processing(tracking_id))
 }

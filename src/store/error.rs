@@ -78,6 +78,22 @@ impl StoreError {
         self.code().as_deref() == Some("55P03")
     }
 
+    /// Whether some of the rows caused the error: their data, locks on them, or values that this gateway does not know. If
+    /// so, each of the other rows succeeds alone.
+    pub(super) fn may_be_of_some_rows(&self) -> bool {
+        let is_unreadable = match self {
+            Self::Database { source, .. } => {
+                matches!(
+                    source,
+                    sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)
+                )
+            }
+            Self::Unknown { .. } => true,
+            Self::Locked | Self::Closed | Self::Batch(_) => false,
+        };
+        is_unreadable || self.is_data_error() || self.is_lock_timeout()
+    }
+
     /// Whether a single row may have caused the error. A single row is not the cause if, for example, Postgres cannot
     /// be reached, has no more room or is shutting down (SQLSTATE classes 08, 25, 40, 53, 57P and 58).
     pub(super) fn may_be_of_one_row(&self) -> bool {

@@ -18,7 +18,8 @@
 //! | `bulk/` | `batch` |
 //! | `bulk/accept` | `accept_batch` |
 //! | `bulk/cancel` | `cancel_batch` |
-//! | `bulk/retry` | `retry_candidates`, `retry_rows` |
+//! | `bulk/candidates` | `retry_candidates` |
+//! | `bulk/retry` | `retry_rows` |
 //! | `bulk/status` | `batch_page`, `payloads` |
 //! | `cascade/` | `run_cascade`, `fail_some_dependents` |
 //! | `claim` | `claim`, `renew`, `record_begun`, `rekeyed_before`, `same_reference` |
@@ -216,7 +217,8 @@ pub struct Store {
     completing_alone: Arc<Semaphore>,
     unwritten: Unwritten,
     recording_later: mpsc::Sender<Uuid>,
-    tracking: Batcher<track::TrackRead, Result<Option<Arc<track_row::Row>>, StoreError>>,
+    tracking: track::Reader,
+    tracking_archived: track::Reader,
     recent_ends: RecentEnds,
     notifier: CompletionNotifier,
     events: Readers,
@@ -268,6 +270,7 @@ impl Store {
             unwritten: Unwritten::default(),
             recording_later: failures_read::start(&pool, tasks),
             tracking: track::start(&pool, tasks),
+            tracking_archived: track::start_archived(&pool, tasks),
             recent_ends,
             events: Readers::default(),
             noted_seal: watch::Sender::default(),

@@ -39,27 +39,44 @@ pub(super) struct TrackRead {
     with_caller: bool,
 }
 
-/// Starts the task that reads in batches.
-pub(super) fn start(
-    pool: &Pool,
-    tasks: &TaskTracker,
-) -> Batcher<TrackRead, Result<Option<Arc<Row>>, StoreError>> {
+/// What reads one operation.
+pub(super) type Reader = Batcher<TrackRead, Result<Option<Arc<Row>>, StoreError>>;
+
+/// Starts the task that reads in batches from the hot tables.
+pub(super) fn start(pool: &Pool, tasks: &TaskTracker) -> Reader {
     let pool = pool.clone();
     Batcher::start(tasks, "track", move |batch: Vec<TrackRead>| {
         let pool = pool.clone();
-        async move {
-            match read(&pool, &batch).await {
-                Ok(rows) => batch
-                    .iter()
-                    .map(|read| Ok(rows.get(&read.id.0).cloned()))
-                    .collect(),
-                Err(error) => error.of_each(batch.len()),
-            }
-        }
+        async move { of_each(&batch, read(&pool, &batch).await) }
     })
 }
 
-async fn read(pool: &Pool, batch: &[TrackRead]) -> Result<HashMap<Uuid, Arc<Row>>, StoreError> {
+/// Starts the task that reads in batches from the archive. A month of it may be locked while it is dropped, and reads of the
+/// hot tables do not wait for that.
+pub(super) fn start_archived(pool: &Pool, tasks: &TaskTracker) -> Reader {
+    let pool = pool.clone();
+    Batcher::start(tasks, "track_archived", move |batch: Vec<TrackRead>| {
+        let pool = pool.clone();
+        async move { of_each(&batch, read_archived(&pool, &batch).await) }
+    })
+}
+
+fn of_each(
+    batch: &[TrackRead],
+    rows: Result<Vec<Row>, StoreError>,
+) -> Vec<Result<Option<Arc<Row>>, StoreError>> {
+    match rows {
+        Ok(rows) => {
+            let rows = rows.into_iter().map(|row| (row.id, Arc::new(row)));
+            let rows: HashMap<Uuid, Arc<Row>> = rows.collect();
+            let found = batch.iter().map(|read| rows.get(&read.id.0).cloned());
+            found.map(Ok).collect()
+        }
+        Err(error) => error.of_each(batch.len()),
+    }
+}
+
+async fn read(pool: &Pool, batch: &[TrackRead]) -> Result<Vec<Row>, StoreError> {
     let ids: Vec<Uuid> = batch.iter().map(|read| read.id.0).collect();
     // It costs a second row for each operation, so it is read only if somebody may see only its own.
     let with_callers = batch.iter().any(|read| read.with_caller);
@@ -74,43 +91,26 @@ async fn read(pool: &Pool, batch: &[TrackRead]) -> Result<HashMap<Uuid, Arc<Row>
         )
         .fetch_all(pool)
     });
-    let rows = patience::within(READ_TIMEOUT, reading)
+    patience::within(READ_TIMEOUT, reading)
         .await
-        .map_err(failed_to("read operations"))?;
-    let mut found: HashMap<Uuid, Arc<Row>> = rows
-        .into_iter()
-        .map(|row| (row.id, Arc::new(row)))
-        .collect();
-    let missing: Vec<Uuid> = ids
-        .into_iter()
-        .filter(|id| !found.contains_key(id))
-        .collect();
-    if !missing.is_empty() {
-        found.extend(read_archived(pool, &missing).await?);
-    }
-    Ok(found)
+        .map_err(failed_to("read operations"))
 }
 
-/// Reads those of these operations that are archived. Read after the hot tables: an operation that is archived between the
-/// two reads is found by one of them.
-async fn read_archived(pool: &Pool, ids: &[Uuid]) -> Result<Vec<(Uuid, Arc<Row>)>, StoreError> {
+async fn read_archived(pool: &Pool, batch: &[TrackRead]) -> Result<Vec<Row>, StoreError> {
+    let ids: Vec<Uuid> = batch.iter().map(|read| read.id.0).collect();
     let reading = connect::retry_on_broken_connection(pool, || {
         sqlx::query_as!(
             Row,
             r#"SELECT id AS "id!", type AS "type!", state AS "state!", ended_at, success, failure, message, marked,
                       caller
                  FROM read_archived_operations($1)"#,
-            ids
+            &ids
         )
         .fetch_all(pool)
     });
-    let rows = patience::within(READ_TIMEOUT, reading)
+    patience::within(READ_TIMEOUT, reading)
         .await
-        .map_err(failed_to("read archived operations"))?;
-    Ok(rows
-        .into_iter()
-        .map(|row| (row.id, Arc::new(row)))
-        .collect())
+        .map_err(failed_to("read archived operations"))
 }
 
 impl Store {
@@ -175,13 +175,21 @@ impl Store {
                 id: tracking_id.id,
                 with_caller: only.is_some(),
             };
-            let read = self.tracking.submit(read).await;
-            read.unwrap_or(Err(StoreError::Closed))?
+            match submit(&self.tracking, read).await? {
+                // After the hot tables: an operation that is archived between the two reads is found by one of them.
+                None => submit(&self.tracking_archived, read).await?,
+                row => row,
+            }
         };
         Ok(row
             .filter(|row| row.is_of(tracking_id.operation_type))
             .filter(|row| only.is_none_or(|owner| row.is_owned_by(owner))))
     }
+}
+
+async fn submit(reader: &Reader, read: TrackRead) -> Result<Option<Arc<Row>>, StoreError> {
+    let row = reader.submit(read).await;
+    row.unwrap_or(Err(StoreError::Closed))
 }
 
 impl Tracked {

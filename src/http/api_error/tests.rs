@@ -42,6 +42,7 @@ fn statuses_and_codes_are_stable() {
         (Unfit::NotParked.into(), 409, "operation_not_parked"),
         (Unfit::Expired.into(), 409, "operation_expired"),
         (Unfit::OtherEpoch.into(), 409, "other_epoch"),
+        (Unfit::Erased.into(), 409, "erased"),
         (ApiError::UnknownLane, 404, "unknown_lane"),
         (Unfit::Changed.into(), 409, "operation_changed"),
         (Unfit::NoHold.into(), 409, "no_hold"),

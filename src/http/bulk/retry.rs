@@ -137,6 +137,7 @@ fn choose(
                 retries.push(Retry {
                     number: candidate.number,
                     failed: candidate.operation_id,
+                    was_erased: candidate.is_erased,
                     operation,
                 });
             }

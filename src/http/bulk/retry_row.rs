@@ -110,7 +110,12 @@ pub(super) fn operation_of(
 ) -> Result<NewOperation, NotTaken> {
     let refuse = |code, message: String| NotTaken::new(candidate.number, code, message);
     let Some(failure) = &candidate.failure else {
-        return Err(refuse("not_failed", "has not failed".to_owned()));
+        let (code, message) = if candidate.is_dropped() {
+            ("archived", "ended long ago, and its data was dropped")
+        } else {
+            ("not_failed", "has not failed")
+        };
+        return Err(refuse(code, message.to_owned()));
     };
     check_eligible(failure, &wanted).map_err(|(code, message)| refuse(code, message))?;
     check_names(candidate, &wanted)?;
@@ -138,6 +143,10 @@ pub(super) fn operation_of(
         mut problems,
     } = match (modification, &candidate.payload) {
         (Some(modification), _) => modification.data.into_payload(entry, &api.deployment),
+        (None, Some(_)) if candidate.is_erased => {
+            let message = "needs its data, because people's data in it was erased";
+            return Err(refuse("erased", message.to_owned()));
+        }
         (None, Some(data)) => CsvPayload {
             data: data.clone(),
             problems: Vec::new(),

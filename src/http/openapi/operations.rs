@@ -56,6 +56,9 @@ fn operate(schemas: &mut Schemas<'_>) -> Endpoint {
         ApiError::InvalidIdempotencyKey,
         ApiError::IdempotencyKeyReused,
         ApiError::Overloaded,
+        ApiError::Dropped {
+            on: NaiveDate::default(),
+        },
         AccessError::NotPermitted(NotPermitted::Type).into(),
         AccessError::NotPermitted(NotPermitted::Lender).into(),
     ])

@@ -123,6 +123,7 @@ fn retry(schemas: &mut Schemas<'_>) -> Endpoint {
         Unfit::UnderWay,
         Unfit::NotParked,
         Unfit::Expired,
+        Unfit::Erased,
         retried,
     ]))
 }

@@ -80,6 +80,9 @@ async fn accept_again(
     let TrackingId { operation_type, id } = failed.tracking_id;
     let entry = operations::entry(operation_type).ok_or(StoreError::Unknown { what: "type" })?;
     let original = api.store.retryable(id).await?;
+    if original.is_erased {
+        return Err(Unfit::Erased.into());
+    }
     if expires_at.is_none() && original.is_past_expiry {
         return Err(Unfit::Expired.into());
     }

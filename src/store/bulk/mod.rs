@@ -5,6 +5,7 @@
 
 mod accept;
 mod cancel;
+mod candidates;
 mod record;
 mod retry;
 mod status;
@@ -15,8 +16,9 @@ use uuid::Uuid;
 
 pub use self::{
     accept::{BatchAccepted, NewBatch, NewRow, RefusedRow, RowContent},
+    candidates::Candidate,
     record::{BatchPage, Record, RecordFilter, RowFailure, RowStatus, Summary},
-    retry::{Candidate, Retry},
+    retry::Retry,
 };
 use super::{BodyDigest, Store, StoreError, patience::WithTimeout};
 

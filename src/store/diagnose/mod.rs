@@ -159,11 +159,11 @@ impl Diagnosis {
                 r#"SELECT current_schema()::text AS schema,
                           COALESCE(has_schema_privilege(current_schema(), 'CREATE'), false) AS "may_create!",
                           NOT EXISTS (SELECT FROM pg_class
-                                       WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'
-                                         AND NOT pg_has_role(relowner, 'USAGE')) AS "owns_all!",
+                                       WHERE relnamespace = current_schema()::regnamespace
+                                         AND relkind IN ('r', 'p', 'v') AND NOT pg_has_role(relowner, 'USAGE')) AS "owns_all!",
                           ARRAY(SELECT wanted || ' on ' || relname
                                   FROM pg_class, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) wanted
-                                 WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'
+                                 WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p', 'v')
                                    -- The partitions of the archive are reached by their tables.
                                    AND NOT relispartition
                                    -- The gateway writes this table only when it migrates.

@@ -4,12 +4,17 @@ use serde_json::json;
 
 use super::{
     ACTION, CHUNK, EraseError, Erased,
-    subject::{Subject, lanes_of, open_operations},
-    texts::{Texts, erase_beside},
+    beside::{clear_responses, erase_refused_rows},
+    open::Unended,
+    subject::{Subject, lanes_of},
+    texts::Texts,
 };
 use crate::{
     domain::Lane,
-    store::{Operator, Pool, connect, lanes, operators::Action, patience::WithTimeout},
+    store::{
+        Operator, Pool, StoreError, connect, lanes, operators::Action, patience::WithTimeout,
+        pool::Transaction,
+    },
 };
 
 /// Erases people's data of the client with this external id and of its loans, in one transaction. Ids, amounts, dates and
@@ -20,30 +25,52 @@ pub async fn erase(
     operator: &Operator,
 ) -> Result<Erased, EraseError> {
     let client = Lane::client(external_id).to_string();
-    let lanes = lanes_of(pool, &client).await?;
-    let mut transaction = connect::begin(pool).or_fail_to(ACTION).await?;
-    // While the lanes are locked, nothing is accepted in them.
-    lanes::lock(&mut transaction, &lanes)
-        .or_fail_to(ACTION)
-        .await?;
-    let subject = Subject::read(&mut transaction, lanes).await?;
-    let open = open_operations(&mut transaction, &subject).await?;
-    if !open.is_empty() {
-        return Err(EraseError::Open(open));
+    let (mut transaction, lanes) = lock_lanes(pool, &client).await?;
+    let is_known = lanes.contains(&client);
+    let subject = Subject::read(&mut transaction, client, lanes).await?;
+    let unended = Unended::read(&mut transaction, &subject).await?;
+    if !unended.open.is_empty() {
+        return Err(EraseError::Open(unended.open));
     }
     for ids in subject.operations.chunks(CHUNK) {
-        let texts = Texts::read(&mut transaction, ids).await?;
+        let texts = Texts::read(&mut transaction, ids, &unended.sent_again).await?;
         texts.erase(&mut transaction).await?;
     }
-    erase_beside(&mut transaction, &subject).await?;
+    let rows = erase_refused_rows(&mut transaction, &subject).await?;
+    if !is_known && rows == 0 {
+        return Err(EraseError::UnknownClient);
+    }
+    clear_responses(&mut transaction, &subject).await?;
     let erased = Erased {
         operations: subject.operations.len(),
-        loans: subject.lanes.len() - 1,
+        loans: subject.loans.len(),
+        rows,
+        commands_kept: unended.sent_again.into_values().collect(),
     };
-    let detail = json!({ "lane": client, "operations": erased.operations, "loans": erased.loans });
+    let detail =
+        json!({ "lane": subject.client, "operations": erased.operations, "loans": erased.loans });
     operator
         .record_for_all(&mut transaction, Action::Erase, detail)
         .await?;
     transaction.commit().or_fail_to(ACTION).await?;
     Ok(erased)
+}
+
+/// Locks the lane of the client and those of its loans: while they are locked, nothing is accepted in them. Returns the lanes.
+async fn lock_lanes(pool: &Pool, client: &str) -> Result<(Transaction, Vec<String>), StoreError> {
+    let mut transaction = connect::begin(pool).or_fail_to(ACTION).await?;
+    let mut lanes = lanes_of(&mut transaction, client).await?;
+    loop {
+        lanes::lock(&mut transaction, &lanes)
+            .or_fail_to(ACTION)
+            .await?;
+        let now = lanes_of(&mut transaction, client).await?;
+        if now == lanes {
+            return Ok((transaction, lanes));
+        }
+        // A loan was accepted meanwhile. Start over, because lanes are locked in the order of their keys.
+        transaction.rollback().or_fail_to(ACTION).await?;
+        transaction = connect::begin(pool).or_fail_to(ACTION).await?;
+        lanes = now;
+    }
 }

@@ -1,6 +1,8 @@
 //! Erases people's data of a client and its loans: in payloads, commands, answers and results of ended operations.
 
+mod beside;
 mod client;
+mod open;
 mod subject;
 mod texts;
 
@@ -13,12 +15,17 @@ const ACTION: &str = "erase people's data";
 const CHUNK: usize = 100;
 
 /// What was erased.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Erased {
     /// How many operations the client and its loans have.
     pub operations: usize,
     /// How many loans the client has, as far as the gateway knows.
     pub loans: usize,
+    /// How many rows of batches were refused and had a payload.
+    pub rows: usize,
+    /// The ended operations whose commands are as they were, because a worker may have to send them again. The rest of these
+    /// operations is erased.
+    pub commands_kept: Vec<TrackingName>,
 }
 
 /// Why nothing was erased.
@@ -27,8 +34,8 @@ pub enum EraseError {
     /// The gateway knows no client with this external id.
     #[error("there is no such client")]
     UnknownClient,
-    /// Operations have not ended, or have a command that Fineract may still execute, so that their texts are needed.
-    #[error("these operations are open, or Fineract may still execute a command of them: {}", names(.0))]
+    /// Operations have not ended, or were sent within the last day without an answer that shows what became of them.
+    #[error("these operations are open, or Fineract may still answer a command of them: {}", names(.0))]
     Open(Vec<TrackingName>),
     /// The database failed.
     #[error(transparent)]

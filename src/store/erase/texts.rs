@@ -1,12 +1,14 @@
-//! The texts of operations, and what else repeats them.
+//! The texts of operations.
+
+use std::collections::HashMap;
 
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{ACTION, subject::Subject};
+use super::ACTION;
 use crate::{
     domain::erased,
-    store::{StoreError, patience::WithTimeout},
+    store::{StoreError, TrackingName, patience::WithTimeout},
 };
 
 /// The texts of some operations.
@@ -44,9 +46,11 @@ fn erased_if_any(text: Option<&str>) -> Option<String> {
 }
 
 impl Texts {
+    /// The texts of these operations, without the commands that may be sent again.
     pub(super) async fn read(
         connection: &mut PgConnection,
         ids: &[Uuid],
+        sent_again: &HashMap<Uuid, TrackingName>,
     ) -> Result<Self, StoreError> {
         let payloads = sqlx::query_as!(
             Payload,
@@ -62,7 +66,8 @@ impl Texts {
             ids
         );
         let attempts = attempts.fetch_all(&mut *connection).or_fail_to(ACTION);
-        let attempts = attempts.await?;
+        let mut attempts = attempts.await?;
+        attempts.retain(|attempt| !sent_again.contains_key(&attempt.id));
         let results = sqlx::query_as!(
             Outcome,
             r#"SELECT operation_id AS "id!", success, failure, message
@@ -88,7 +93,7 @@ impl Texts {
         let ids = all(&self.payloads, |row| row.id);
         let data = all(&self.payloads, |row| erased(&row.data));
         sqlx::query!(
-            "UPDATE payload p SET data = e.data::json
+            "UPDATE payload p SET data = e.data::json, erased_at = COALESCE(p.erased_at, now())
                FROM unnest($1::uuid[], $2::text[]) AS e (id, data) WHERE p.operation_id = e.id",
             &ids,
             &data
@@ -97,7 +102,7 @@ impl Texts {
         .or_fail_to(ACTION)
         .await?;
         sqlx::query!(
-            "UPDATE archived_payload p SET data = e.data::json
+            "UPDATE archived_payload p SET data = e.data::json, erased_at = COALESCE(p.erased_at, now())
                FROM unnest($1::uuid[], $2::text[]) AS e (id, data) WHERE p.operation_id = e.id",
             &ids,
             &data
@@ -172,39 +177,4 @@ impl Texts {
         .await
         .map(drop)
     }
-}
-
-/// Erases what repeats the texts: the payloads of rows of batches that were refused, and what receivers of webhooks answered.
-pub(super) async fn erase_beside(
-    connection: &mut PgConnection,
-    subject: &Subject,
-) -> Result<(), StoreError> {
-    let refused = sqlx::query!(
-        r#"SELECT batch_id, number, data::text AS "data!" FROM batch_row WHERE lane = ANY ($1) AND data IS NOT NULL"#,
-        &subject.lanes
-    )
-    .fetch_all(&mut *connection)
-    .or_fail_to(ACTION)
-    .await?;
-    for row in refused {
-        sqlx::query!(
-            "UPDATE batch_row SET data = $3::text::json WHERE batch_id = $1 AND number = $2",
-            row.batch_id,
-            row.number,
-            erased(&row.data)
-        )
-        .execute(&mut *connection)
-        .or_fail_to(ACTION)
-        .await?;
-    }
-    sqlx::query!(
-        "UPDATE webhook_delivery d SET response = NULL
-          WHERE d.response IS NOT NULL
-            AND d.number IN (SELECT number FROM event WHERE operation_id = ANY ($1))",
-        &subject.operations
-    )
-    .execute(connection)
-    .or_fail_to(ACTION)
-    .await
-    .map(drop)
 }

@@ -93,6 +93,9 @@ pub enum Unfit {
     /// Another operation already runs this operation again.
     #[error("This operation has been run again already, as {0}.")]
     Retried(TrackingName),
+    /// People's data in the operation was erased, so it is no longer what was sent.
+    #[error("People's data in this operation was erased, so it cannot be sent again.")]
+    Erased,
     /// The operation is no longer as the operator saw it.
     #[error("This operation has changed since you looked at it: look again.")]
     Changed,
@@ -113,6 +116,7 @@ impl Unfit {
             Self::NoHold => "no_hold",
             Self::NotOnHold => "operation_not_on_hold",
             Self::Retried(_) => "operation_retried",
+            Self::Erased => "erased",
             Self::Changed => "operation_changed",
         }
     }

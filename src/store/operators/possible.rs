@@ -30,6 +30,8 @@ pub(super) struct Circumstances<'a> {
     pub(super) was_sent: bool,
     /// Whether `expires_at` has passed.
     pub(super) is_past_expiry: bool,
+    /// Whether people's data in it was erased.
+    pub(super) is_erased: bool,
 }
 
 /// All actions on a single operation with this state and hold, and whether they are possible.
@@ -95,6 +97,7 @@ fn retry(state: State, around: &Circumstances<'_>) -> Option<Unfit> {
         State::Parked => None,
         State::Failed => match around.retried_by {
             Some(retry) => Some(Unfit::Retried(retry.clone())),
+            None if around.is_erased => Some(Unfit::Erased),
             None => around.is_past_expiry.then_some(Unfit::Expired),
         },
         State::Succeeded => Some(Unfit::Ended),

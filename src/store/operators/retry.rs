@@ -30,6 +30,8 @@ pub struct Retryable {
     pub expires_at: Option<DateTime<Utc>>,
     /// Whether `expires_at` has passed, by the database's clock.
     pub is_past_expiry: bool,
+    /// Whether people's data in the payload was erased.
+    pub is_erased: bool,
 }
 
 impl Store {
@@ -72,7 +74,7 @@ impl Store {
     pub async fn retryable(&self, id: OperationId) -> Result<Retryable, StoreError> {
         sqlx::query!(
             r#"SELECT p.caller AS "caller!", p.data AS "data!: Json<Box<RawValue>>", o.expires_at,
-                      COALESCE(o.expires_at <= now(), false) AS "is_past_expiry!"
+                      COALESCE(o.expires_at <= now(), false) AS "is_past_expiry!", p.erased_at IS NOT NULL AS "is_erased!"
                  FROM known_payloads(ARRAY[$1::uuid]) p
                 CROSS JOIN known_operations(ARRAY[$1::uuid]) o"#,
             id.0
@@ -85,6 +87,7 @@ impl Store {
             caller: row.caller,
             expires_at: row.expires_at,
             is_past_expiry: row.is_past_expiry,
+            is_erased: row.is_erased,
         })
     }
 
@@ -106,6 +109,10 @@ impl Store {
         if let Some(retry) = read_retry(&mut transaction, id).await? {
             return Err(Unfit::Retried(retry).into());
         }
+        // The payload of `new` was read before the locks.
+        if is_erased(&mut transaction, id).await? {
+            return Err(Unfit::Erased.into());
+        }
         // Otherwise the new operation would fail as a dependent of the failure that it is meant to correct.
         failures_read::record(&mut transaction, &[id.0], &locked)
             .or_fail_to(ACTION)
@@ -123,6 +130,16 @@ impl Store {
         effects.notify(&self.notifier);
         Ok(())
     }
+}
+
+async fn is_erased(connection: &mut PgConnection, id: OperationId) -> Result<bool, StoreError> {
+    sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM known_payloads(ARRAY[$1::uuid]) WHERE erased_at IS NOT NULL) AS "is_erased!""#,
+        id.0
+    )
+    .fetch_one(connection)
+    .or_fail_to("look whether an operation is erased")
+    .await
 }
 
 /// If the new operation is on hold because the failed one was (`migrations/0008_holds.sql`), records who had put that

@@ -35,6 +35,8 @@ pub(super) struct Beside {
     pub(super) is_superseded: bool,
     /// It is a payment, and a later one of the same type in its lane has failed as well.
     pub(super) may_be_duplicate: bool,
+    /// People's data in it was erased.
+    pub(super) is_erased: bool,
 }
 
 /// What is kept of an operation to notice a change. Admission and the gateway's own retries change open operations, and
@@ -127,41 +129,42 @@ pub(super) async fn read_beside(
     ids: &[Uuid],
     repair: Option<Uuid>,
 ) -> Result<HashMap<Uuid, Beside>, StoreError> {
-    // Each lane is read once, however many operations of it are looked at.
+    // Each lane is read once, however many operations of it are looked at. What is archived, or gone, is in past_operation.
     let rows = sqlx::query!(
         r#"WITH failed AS MATERIALIZED (
                SELECT DISTINCT lane, type FROM known_operations($1) WHERE state = 'failed'
-           ), of_lane AS MATERIALIZED (
-               SELECT p.operation_id
-                 FROM (SELECT DISTINCT lane FROM failed) f
-                CROSS JOIN LATERAL (SELECT operation_id FROM known_payload WHERE lane = f.lane) p
-           ), other AS MATERIALIZED (
-               SELECT id, lane, type, state, position, retry_of
-                 FROM known_operations(ARRAY(SELECT operation_id FROM of_lane))
            ), last AS MATERIALIZED (
                SELECT f.lane, f.type, l.going, l.failed
                  FROM failed f
                 CROSS JOIN LATERAL (
                       SELECT max(x.position) FILTER (WHERE x.state <> 'failed') AS going,
                              max(x.position) FILTER (WHERE x.state = 'failed') AS failed
-                        FROM other x
-                       WHERE x.lane = f.lane AND x.type = f.type
-                         AND NOT EXISTS (SELECT FROM audit a
+                        FROM (SELECT o.id, o.state, o.position, o.retry_of
+                                FROM payload p
+                                JOIN operation o ON o.id = p.operation_id
+                               WHERE p.lane = f.lane AND o.type = f.type
+                               UNION ALL
+                              SELECT id, state, position, retry_of
+                                FROM past_operation
+                               WHERE lane = f.lane AND type = f.type) x
+                       WHERE NOT EXISTS (SELECT FROM audit a
                                           WHERE a.repair_id = $2 AND a.operation_id = x.retry_of
                                             AND a.detail ->> 'retry' = x.id::text)) l
            ), attempts AS MATERIALIZED (
-               SELECT operation_id FROM known_attempts($1)
+               SELECT operation_id, count(*) AS count FROM known_attempts($1) GROUP BY operation_id
            )
            SELECT o.id AS "id!", COALESCE(o.expires_at <= now(), false) AS "is_past_expiry!",
                   r.id AS "retry_id?", r.type AS "retry_type?",
                   COALESCE(o.state = 'failed' AND l.going > o.position, false) AS "is_superseded!",
                   COALESCE(o.state = 'failed' AND o.type = ANY ($3) AND l.failed > o.position, false)
                       AS "may_be_duplicate!",
-                  (SELECT count(*) FROM attempts a WHERE a.operation_id = o.id) AS "attempts!"
+                  COALESCE(a.count, 0) AS "attempts!", p.operation_id IS NOT NULL AS "is_erased!"
              FROM known_operations($1) o
              LEFT JOIN known_retry r ON r.retry_of = o.id
              LEFT JOIN last l ON l.lane = o.lane AND l.type = o.type
-"#,
+             LEFT JOIN attempts a ON a.operation_id = o.id
+             LEFT JOIN (SELECT operation_id FROM known_payloads($1) WHERE erased_at IS NOT NULL) p
+                    ON p.operation_id = o.id"#,
         ids,
         repair,
         &OperationType::PAYMENTS.map(|payment| payment.to_string())[..]
@@ -177,6 +180,7 @@ pub(super) async fn read_beside(
             is_past_expiry: row.is_past_expiry,
             is_superseded: row.is_superseded,
             may_be_duplicate: row.may_be_duplicate,
+            is_erased: row.is_erased,
         };
         (row.id, beside)
     });

@@ -10,6 +10,7 @@ use super::Retention;
 use crate::{
     domain::{Attempt, Referent, decision::History},
     store::{StoreError, attempt::AttemptRow, patience::WithTimeout},
+    telemetry::chain,
 };
 
 /// How many operations a step examines.
@@ -44,7 +45,24 @@ impl Retention {
             return Ok(Step::AtEnd);
         };
         let ids: Vec<Uuid> = ended.iter().map(|(_, id)| *id).collect();
-        let movable = self.without_open_keys(&ids).await?;
+        let archived = match self.archive(hot_for, &ids).await {
+            Err(error) if error.may_be_of_some_rows() => self.archive_each(hot_for, &ids).await?,
+            archived => archived?,
+        };
+        Ok(match archived {
+            None => Step::OlderGateway,
+            Some(archived) => Step::Examined {
+                count: i64::try_from(ids.len()).unwrap_or(i64::MAX),
+                archived,
+                last,
+            },
+        })
+    }
+
+    /// Moves those of these operations that can be moved, in one transaction. Returns how many; `None`: a gateway runs that
+    /// does not know the archive.
+    async fn archive(&self, hot_for: Duration, ids: &[Uuid]) -> Result<Option<i64>, StoreError> {
+        let movable = self.without_open_keys(ids).await?;
         let archived = sqlx::query_scalar!(
             "SELECT archive_operations($1, now() - make_interval(secs => $2))",
             &movable,
@@ -53,14 +71,28 @@ impl Retention {
         .fetch_one(&self.pool)
         .or_fail_to("archive operations")
         .await?;
-        Ok(match archived {
-            None => Step::OlderGateway,
-            Some(archived) => Step::Examined {
-                count: i64::try_from(ids.len()).unwrap_or(i64::MAX),
-                archived: archived.into(),
-                last,
-            },
-        })
+        Ok(archived.map(i64::from))
+    }
+
+    /// As [`archive`](Self::archive), but each operation alone, and without those that cannot be moved: their rows are
+    /// locked, or this gateway does not understand them.
+    async fn archive_each(
+        &self,
+        hot_for: Duration,
+        ids: &[Uuid],
+    ) -> Result<Option<i64>, StoreError> {
+        let mut all = 0;
+        for id in ids {
+            match self.archive(hot_for, &[*id]).await {
+                Ok(Some(archived)) => all += archived,
+                Ok(None) => return Ok(None),
+                Err(error) if error.may_be_of_some_rows() => {
+                    tracing::warn!(operation.id = %id, error = %chain(&error), "an ended operation could not be archived");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Some(all))
     }
 
     async fn ended(

@@ -66,9 +66,16 @@ impl Retention {
 
     async fn go_on(&self, settings: RetentionSettings) -> Result<RetentionRun, StoreError> {
         let mut report = RetentionReport::default();
-        let run = match self.archive_all(settings, &mut report).await {
-            Ok(RetentionRun::Done(_)) => self.drop_months(settings, &mut report).await,
-            other => other,
+        let archived = self.archive_all(settings, &mut report).await;
+        let run = if matches!(archived, Ok(RetentionRun::Elsewhere)) {
+            archived
+        } else {
+            // Months are dropped on their day, whatever keeps operations from being archived.
+            let dropped = self.drop_months(settings, &mut report).await;
+            match archived {
+                Ok(RetentionRun::Done(_)) => dropped,
+                not_done => not_done,
+            }
         };
         let problem = match &run {
             Ok(RetentionRun::Done(_)) => None,

@@ -10,6 +10,7 @@ mod document;
 mod pages;
 mod reading;
 mod retry;
+mod retry_many;
 mod retry_stopped;
 mod runs;
 mod same_again;

@@ -30,7 +30,7 @@ async fn a_utr_pays_a_loan_once_also_when_its_payment_was_archived_or_dropped(po
     let gateway = system.gateway().await;
     gateway.pay_out("L").await;
     let mut used = Vec::new();
-    for reference in ["HDFC-00 1", "\u{c9}-1"] {
+    for reference in ["HDFC-00 1", "\u{c9}-1", "000-427"] {
         let paid = repay(&gateway, reference).await;
         assert_eq!(paid["status"], "success", "{paid}");
         used.push(aged(paid["tracking_id"].as_str().expect("an id")));
@@ -42,7 +42,12 @@ async fn a_utr_pays_a_loan_once_also_when_its_payment_was_archived_or_dropped(po
         if drops {
             assert_eq!(retain(&pool, DROPS).await.dropped, 1);
         }
-        for (again, used_by) in [("hdfc001", &used[0]), ("e\u{301}1", &used[1])] {
+        for (again, used_by) in [
+            ("hdfc001", &used[0]),
+            ("e\u{301}1", &used[1]),
+            ("427", &used[2]),
+            ("0427", &used[2]),
+        ] {
             let end = repay(&gateway, again).await;
             let message =
                 format!("Not sent: this utr_payment_id was used for the loan by {used_by}");
@@ -75,6 +80,10 @@ async fn a_callers_key_is_never_used_anew(pool: PgPool) {
         let other = send(client_create("D")).await;
         assert_eq!(other.problem(), (422, "idempotency_key_reused".to_owned()));
     }
+    let request = gateway.post("/fineract/operate", client_create("C").to_string());
+    let request = request.header("Idempotency-Key", "order-1");
+    let waited = Answer::of(request.header("Prefer", "wait=1")).await;
+    assert_eq!(waited.problem(), (410, "operation_dropped".to_owned()));
 }
 
 #[sqlx::test]

@@ -113,6 +113,18 @@ async fn nothing_is_archived_while_a_gateway_does_not_know_the_archive(pool: PgP
     );
 
     change(&pool, "DELETE FROM gateway_process").await;
+    // It may be shutting down, without a heartbeat.
+    change(
+        &pool,
+        "UPDATE _sqlx_migrations SET installed_on = now() - interval '59 min'",
+    )
+    .await;
+    assert_eq!(run().await, RetentionRun::OlderGateway);
+    change(
+        &pool,
+        "UPDATE _sqlx_migrations SET installed_on = now() - interval '61 min'",
+    )
+    .await;
     change(
         &pool,
         "UPDATE retention SET run_by = gen_random_uuid(), run_until = now() + interval '1 min'",

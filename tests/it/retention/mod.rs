@@ -5,8 +5,10 @@ mod command;
 mod dropped;
 mod guards;
 mod kept;
+mod later;
 mod reads;
 mod schema;
+mod waits;
 
 use std::time::Duration;
 
@@ -32,8 +34,8 @@ const DROPS: RetentionSettings = RetentionSettings {
 /// By how much [`age`] makes operations older, in milliseconds: 100 days.
 const AGE_MILLIS: u128 = 8_640_000_000;
 
-/// Makes each operation that has ended, and everything about it, 100 days older, as if the clock had been wrong. Its id has
-/// a time, so it gets another id.
+/// Makes the migrations and each operation that has ended, and everything about it, 100 days older, as if the clock had been
+/// wrong. An id has a time, so each operation gets another id.
 const AGE: &str = "
     BEGIN;
     SET LOCAL session_replication_role = replica;
@@ -43,6 +45,7 @@ const AGE: &str = "
           FROM (SELECT lpad(to_hex(('x' || lpad(replace(left(id::text, 13), '-', ''), 16, '0'))::bit(64)::bigint
                                    - 8640000000), 12, '0') AS millis) m
     $$;
+    UPDATE _sqlx_migrations SET installed_on = installed_on - interval '100 days';
     CREATE TEMP TABLE aged ON COMMIT DROP AS SELECT id, older(id) AS older FROM operation WHERE ended_at IS NOT NULL;
     UPDATE payload t SET operation_id = older FROM aged a WHERE t.operation_id = a.id;
     UPDATE attempt t SET operation_id = older, sent_at = sent_at - interval '100 days',

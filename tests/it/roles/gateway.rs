@@ -128,7 +128,12 @@ async fn operations_are_archived(pool: &PgPool, roles: &Roles<'_>) {
     for (kept_for, expected) in [("0", " 0 months dropped"), ("60", " 1 months dropped")] {
         let variables = [("DATABASE_URL", url.as_str()), ("RETENTION_DAYS", kept_for)];
         let ran = run(&["retention", "run"], &variables).await;
-        assert!(ran.stdout.contains(expected), "{}{}", ran.stdout, ran.stderr);
+        assert!(
+            ran.stdout.contains(expected),
+            "{}{}",
+            ran.stdout,
+            ran.stderr
+        );
     }
     let status = roles.command(&roles.reader, &["retention", "status"]).await;
     assert!(status.contains("dropped on"), "{status}");

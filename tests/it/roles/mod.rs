@@ -1,6 +1,7 @@
 //! The three roles of `scripts/database-roles.sql`: what each may do, and that the gateway needs no more.
 
 mod backup;
+mod definers;
 mod gateway;
 mod refused;
 

@@ -88,6 +88,7 @@ impl Store {
                 retried_by: retried_by.as_ref(),
                 was_sent: attempts.iter().any(InspectedAttempt::was_sent),
                 is_past_expiry: operation.is_past_expiry,
+                is_erased: operation.erased_at.is_some(),
             },
         );
         let mut inspected = Inspected {

@@ -54,6 +54,9 @@ pub struct InspectedOperation {
     pub lanes: Vec<InspectedLaneEntry>,
     /// The failed operation that this operation runs again.
     pub retry_of: Option<TrackingName>,
+    /// When people's data in the payload, the commands and the answers was erased.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub erased_at: Option<DateTime<Utc>>,
     /// The payload as the caller sent it.
     pub payload: Box<RawValue>,
     /// How the operation ended.
@@ -107,6 +110,7 @@ pub(super) async fn read_operation(
                   o.resolution, o.accepted_at AS "accepted_at!", o.due_at, o.ended_at, o.attempt AS "attempt!",
                   o.key_number AS "key_number!", o.lost AS "lost!", o.lane AS "lane!", o.position AS "position!",
                   o.read_lane, o.read_position, p.caller AS "caller!", p.data AS "data!: Json<Box<RawValue>>",
+                  p.erased_at,
                   r.code, r.success, r.failure, r.message,
                   first.id AS "first_id?", first.type AS "first_type?"
              FROM known_operations(ARRAY[$1::uuid]) o
@@ -160,6 +164,7 @@ pub(super) async fn read_operation(
             .chain(read)
             .collect(),
         retry_of: first.map(|(id, name)| TrackingName::new(&name, id)),
+        erased_at: row.erased_at,
         payload: row.data.0,
         result: row.ended_at.map(|_| InspectedResult {
             code: row.code,

@@ -156,6 +156,7 @@ impl Choice {
             retried_by: beside.retried_by.as_ref(),
             was_sent: listed.sent,
             is_past_expiry: beside.is_past_expiry && new.options.expires_at.is_none(),
+            is_erased: beside.is_erased,
         };
         if let Some(unfit) = unfit(new.action, (listed.state.as_str(), listed.on_hold), &around) {
             return self.leave_out(unfit.code(), unfit.to_string(), listed);

@@ -120,9 +120,10 @@ impl Store {
                     ORDER BY number
                     LIMIT $3
                )
-               SELECT n.number, n.operation_id, o.lane AS "lane!"
+               SELECT n.number, n.operation_id, COALESCE(o.lane, p.lane) AS "lane!"
                  FROM next n
-                 JOIN known_operations(ARRAY(SELECT operation_id FROM next)) o ON o.id = n.operation_id
+                 LEFT JOIN operation o ON o.id = n.operation_id
+                 LEFT JOIN past_operation p ON p.id = n.operation_id
                 ORDER BY n.number"#,
             repair.id,
             after,
