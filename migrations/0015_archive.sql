@@ -521,6 +521,9 @@ AS $$
 DECLARE
     moved uuid[];
 BEGIN
+    IF NOT has_table_privilege(session_user, 'operation', 'DELETE') THEN
+        RAISE EXCEPTION 'only who may delete operations may do this' USING ERRCODE = 'insufficient_privilege';
+    END IF;
     IF ids IS NULL OR ended_before IS NULL THEN
         RAISE EXCEPTION 'ids and ended_before must be given' USING ERRCODE = 'null_value_not_allowed';
     END IF;
@@ -611,6 +614,9 @@ DECLARE
     beyond timestamptz := (of_month + interval '1 month') AT TIME ZONE 'UTC';
     newest timestamptz;
 BEGIN
+    IF NOT has_table_privilege(session_user, 'operation', 'DELETE') THEN
+        RAISE EXCEPTION 'only who may delete operations may do this' USING ERRCODE = 'insufficient_privilege';
+    END IF;
     IF of_month IS NULL OR ended_before IS NULL THEN
         RAISE EXCEPTION 'of_month and ended_before must be given' USING ERRCODE = 'null_value_not_allowed';
     END IF;
@@ -662,7 +668,7 @@ COMMENT ON COLUMN retention.dropped IS 'How many months it has dropped.';
 COMMENT ON COLUMN retention.problem IS 'Why the run ended early.';
 
 -- They run with the rights of the owner of the tables: a gateway whose role owns nothing can make no partition, and an older
--- one has no rights on the new tables. So only who may delete operations anyway may call them.
+-- one has no rights on the new tables. The last two look whether their caller may delete operations.
 DO $$
 DECLARE
     function regprocedure;
@@ -671,19 +677,16 @@ BEGIN
     FOREACH function IN ARRAY ARRAY['number_events(integer)', 'keep_on_hold()', 'archive_operations(uuid[], timestamptz)',
                                     'drop_archive_month(date, timestamptz)']::regprocedure[] LOOP
         EXECUTE format('ALTER FUNCTION %s SECURITY DEFINER SET search_path = %I, pg_temp', function, current_schema());
-        EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', function);
     END LOOP;
+    -- Views call functions that only read, also for roles that may call no others (scripts/database-roles.sql).
     FOR function, role IN
         SELECT f.oid, r.grantee
           FROM pg_proc f
-         CROSS JOIN (SELECT grantee, bool_or(privilege_type = 'DELETE') AS may_delete
+         CROSS JOIN (SELECT DISTINCT grantee
                        FROM pg_class, aclexplode(relacl)
-                      WHERE pg_class.oid = 'operation'::regclass AND grantee <> 0
-                      GROUP BY grantee
-                     HAVING bool_or(privilege_type = 'SELECT')) r
+                      WHERE pg_class.oid = 'operation'::regclass AND privilege_type = 'SELECT' AND grantee <> 0) r
          WHERE f.pronamespace = current_schema()::regnamespace AND pg_has_role(f.proowner, 'USAGE')
-           -- Views call those that only read.
-           AND (r.may_delete OR (f.provolatile <> 'v' AND NOT f.prosecdef))
+           AND f.provolatile <> 'v' AND NOT f.prosecdef
     LOOP
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', function, role);
     END LOOP;
