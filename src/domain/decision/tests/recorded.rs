@@ -47,8 +47,8 @@ fn commands() -> Vec<Value> {
     commands
 }
 
-/// A recorded command. Its path has the number that all clients and loans have here.
-fn request(request: &Value) -> Request {
+/// A recorded command, if the gateway uses its method. Its path has the number that all clients and loans have here.
+fn request(request: &Value) -> Option<Request> {
     let path = request["path"].as_str().unwrap();
     let parts = path
         .split("{{")
@@ -57,11 +57,11 @@ fn request(request: &Value) -> Request {
             0 => part.to_owned(),
             _ => format!("9{}", part.split_once("}}").unwrap().1),
         });
-    Request {
-        method: Method::from_name(request["method"].as_str().unwrap()).unwrap(),
+    Some(Request {
+        method: Method::from_name(request["method"].as_str().unwrap())?,
         path: parts.collect(),
         body: (!request["body"].is_null()).then(|| numbered(&request["body"]).to_string()),
-    }
+    })
 }
 
 fn answer(response: &Value) -> Answer {
@@ -156,7 +156,10 @@ fn only_a_command_that_fineract_looked_at_is_refused_for_good() {
 fn erased_answers_mean_the_same() {
     let mut named = 0;
     for step in commands() {
-        let (request, answer) = (request(&step["request"]), answer(&step["response"]));
+        let Some(request) = request(&step["request"]) else {
+            continue;
+        };
+        let answer = answer(&step["response"]);
         let erased_request = Request {
             body: request.body.as_deref().map(erased),
             ..request.clone()
