@@ -1,6 +1,7 @@
 //! Builds a running gateway from its parts, starts it and shuts it down.
 
 mod heartbeat;
+mod open_files;
 mod parts;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -9,7 +10,7 @@ use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::parts::{api_state, bulk, deployment, notice, settings};
+use self::parts::{api_state, bulk, deployment, door, notice, settings};
 use crate::{
     config::Config,
     fineract::{Fineract, Permits, SetupError},
@@ -133,7 +134,11 @@ pub async fn start(config: &Config) -> Result<Gateway, StartError> {
         gateway.run_for_callers(&store, &state);
     }
     gateway.run_heartbeat(config, &store, runner.clone());
-    gateway.run(http::serve(listener, state, gateway.stopping.clone()));
+    if let Some(tls) = &config.http.tls {
+        gateway.run_in_background(tls.clone().follow_files());
+    }
+    let door = door(&config.http, listener);
+    gateway.run(http::serve(door, state, gateway.stopping.clone()));
     if let Some(runner) = runner {
         gateway.run_worker(runner, store);
     }
