@@ -32,6 +32,8 @@ use crate::support::{
 struct Bed {
     authority: Authority,
     gateway: Caller,
+    _system: System,
+    _folder: TemporaryFolder,
 }
 
 /// A system whose gateways have a certificate of this CA, in these files.
@@ -66,6 +68,8 @@ impl Bed {
         Self {
             gateway: system.gateway().await,
             authority,
+            _system: system,
+            _folder: folder,
         }
     }
 

@@ -29,7 +29,7 @@ impl Files {
             ("text", "hush hush"),
             (
                 "broken",
-                "-----BEGIN CERTIFICATE-----\nhush hush\n-----END CERTIFICATE-----\n",
+                "-----BEGIN CERTIFICATE-----\nhush!\n-----END CERTIFICATE-----\n",
             ),
             (
                 "no-certificate",
